@@ -1,0 +1,97 @@
+// Package exchange records what passed between digate and the vendor on one
+// call. The record travels in the call's context: upstream writes it, and
+// whatever sees the call end (the access log, metrics, the REST side) reads it.
+package exchange
+
+import (
+	"context"
+	"time"
+)
+
+// Outcome is what a caller may conclude about the vendor's side of a call.
+type Outcome int8
+
+const (
+	// None means that no conclusion was reached yet.
+	None Outcome = iota
+	// Done means that the vendor did what was asked.
+	Done
+	// NotSent means that no byte of the request left, or that the vendor's
+	// protocol guarantees it went unprocessed: nothing was done.
+	NotSent
+	// Rejected means that the vendor answered and did not do it.
+	Rejected
+	// Unknown means that the request left and no verdict came back: it may have
+	// been done.
+	Unknown
+)
+
+// String returns the outcome as it stands in ErrorInfo metadata, in the
+// Digate-Outcome header and in logs; empty for None.
+func (o Outcome) String() string {
+	switch o {
+	case Done:
+		return "DONE"
+	case NotSent:
+		return "NOT_SENT"
+	case Rejected:
+		return "REJECTED"
+	case Unknown:
+		return "UNKNOWN"
+	default:
+		return ""
+	}
+}
+
+// ParseOutcome is the inverse of [Outcome.String]. Text that names no outcome
+// is None.
+func ParseOutcome(s string) Outcome {
+	for o := Done; o <= Unknown; o++ {
+		if s == o.String() {
+			return o
+		}
+	}
+	return None
+}
+
+// Exchange is the record of one call. It belongs to the goroutine that carries
+// the call; nothing in it may be read before the call has returned to that
+// goroutine, and nothing in it is locked.
+type Exchange struct {
+	// Attempts counts the HTTP exchanges that were begun.
+	Attempts int
+	// Outcome is what may be concluded.
+	Outcome Outcome
+	// Status is the vendor's HTTP status, 0 where none was received.
+	Status int
+	// Body is the vendor's body as received, after content decoding, and
+	// possibly cut short. It must not be changed.
+	Body []byte
+	// Relay says that Body is whole and well-formed, a success with an id or an
+	// error in one of the vendor's two shapes, so that the REST side answers
+	// with it as it is.
+	Relay bool
+	// Duration is the time from the first attempt's start until the last byte
+	// of the answer, or the failure.
+	Duration time.Duration
+	// Drift names the fields in which the vendor's answer left the contract, as
+	// "path: what"; names only, never values.
+	Drift []string
+	// Cause says in a few words what failed, for logs: no value of a field, no
+	// text of the vendor's. Empty where nothing failed.
+	Cause string
+}
+
+type key struct{}
+
+// NewContext returns a context that carries a new exchange, and the exchange.
+func NewContext(ctx context.Context) (context.Context, *Exchange) {
+	ex := new(Exchange)
+	return context.WithValue(ctx, key{}, ex), ex
+}
+
+// FromContext returns the context's exchange, nil where there is none.
+func FromContext(ctx context.Context) *Exchange {
+	ex, _ := ctx.Value(key{}).(*Exchange)
+	return ex
+}
