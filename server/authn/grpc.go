@@ -1,0 +1,63 @@
+package authn
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/tap"
+)
+
+// open are the services that say nothing of the vendor's and need no
+// credential: a load balancer has none, and neither has a person who asks what
+// there is to call.
+var open = []string{"/grpc.health.v1.Health/", "/grpc.reflection."}
+
+func isOpen(fullMethod string) bool {
+	for _, prefix := range open {
+		if strings.HasPrefix(fullMethod, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// TapHandle authenticates a gRPC call when its header has arrived and nothing
+// of its message was read.
+func TapHandle(a Authenticator) tap.ServerInHandle {
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		if isOpen(info.FullMethodName) {
+			return ctx, nil
+		}
+		p, err := a.Authenticate(info.Header.Get("authorization"))
+		if err != nil {
+			return nil, err
+		}
+		return NewContext(ctx, p), nil
+	}
+}
+
+// UnaryInterceptor asserts that a principal is there. It is what stands between
+// a service and a path into it that somebody forgot to guard.
+func UnaryInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if err := assert(ctx, info.FullMethod); err != nil {
+		return nil, err
+	}
+	return handler(ctx, req)
+}
+
+// StreamInterceptor is [UnaryInterceptor] for streams.
+func StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if err := assert(ss.Context(), info.FullMethod); err != nil {
+		return err
+	}
+	return handler(srv, ss)
+}
+
+func assert(ctx context.Context, fullMethod string) error {
+	if isOpen(fullMethod) {
+		return nil
+	}
+	_, err := Credential(ctx)
+	return err
+}
