@@ -1,0 +1,142 @@
+package apierror
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// bodyShape is which of its error shapes the vendor's body is in.
+type bodyShape int8
+
+const (
+	// shapeNone is neither: HTML, empty, cut short, other JSON.
+	shapeNone bodyShape = iota
+	// shapeEnvelope is {"status": "error", "error_code": "…", "message": "…"}.
+	shapeEnvelope
+	// shapeDetail is {"detail": […]} or {"detail": "…"}.
+	shapeDetail
+)
+
+// said is what was taken from the vendor's body, redacted and cleaned.
+type said struct {
+	shape      bodyShape
+	code       string // the error_code, where it fits a reason
+	message    string
+	violations []Violation
+	more       int // entries beyond violations
+}
+
+const (
+	// maxEntries is how many entries of a detail are read; more never fit into
+	// a status. The others are counted.
+	maxEntries = 64
+	// maxLoc is the size of a loc that is read, in bytes of JSON. No field of
+	// the contract is as deep.
+	maxLoc = 4 << 10
+)
+
+// readBody reads an error of the vendor's. The body is one JSON object as a
+// whole, or it is in none of the shapes.
+func readBody(body []byte, redact redactor) said {
+	var top map[string]json.RawMessage
+	if json.Unmarshal(body, &top) != nil {
+		return said{}
+	}
+	code, hasCode := readString(top["error_code"])
+	message, hasMessage := readString(top["message"])
+	if hasCode && hasMessage {
+		s := said{shape: shapeEnvelope, message: redact.text(message)}
+		if fitsReason(code) && redact.untouched(code) {
+			s.code = code
+		}
+		return s
+	}
+	if detail, ok := readString(top["detail"]); ok {
+		return said{shape: shapeDetail, message: redact.text(detail)}
+	}
+	return readDetail(top["detail"], redact)
+}
+
+// readDetail reads a list of entries, each an object with a msg. It holds few
+// of them at a time: the list may be as long as a body can be.
+func readDetail(raw json.RawMessage, redact redactor) said {
+	if !bytes.HasPrefix(raw, []byte("[")) {
+		return said{}
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if _, err := dec.Token(); err != nil {
+		return said{}
+	}
+	s := said{shape: shapeDetail}
+	for dec.More() {
+		var entry struct{ Loc, Msg, Type json.RawMessage }
+		if dec.Decode(&entry) != nil {
+			return said{}
+		}
+		msg, ok := readString(entry.Msg)
+		if !ok {
+			return said{}
+		}
+		if len(s.violations) == maxEntries {
+			s.more++
+			continue
+		}
+		v := Violation{Field: redact.text(readLoc(entry.Loc)), Description: redact.text(msg)}
+		if kind, _ := readString(entry.Type); redact.untouched(kind) && fitsReason(strings.ToUpper(kind)) {
+			v.Reason = strings.ToUpper(kind)
+		}
+		s.violations = append(s.violations, v)
+	}
+	if len(s.violations) == 0 {
+		return said{}
+	}
+	s.message = summary(s.violations, len(s.violations)+s.more)
+	return s
+}
+
+// readLoc renders a loc as a field path: names joined by dots, integers as
+// indexes. The location in front is left out, unless nothing but a position in
+// it follows.
+func readLoc(raw json.RawMessage) string {
+	var loc []json.RawMessage
+	if len(raw) > maxLoc || json.Unmarshal(raw, &loc) != nil {
+		return ""
+	}
+	if len(loc) > 1 {
+		first, _ := readString(loc[0])
+		if _, named := readString(loc[1]); named && isLocation(first) {
+			loc = loc[1:]
+		}
+	}
+	var path strings.Builder
+	for _, element := range loc {
+		if name, ok := readString(element); ok {
+			if path.Len() > 0 {
+				path.WriteByte('.')
+			}
+			path.WriteString(name)
+		} else if _, err := strconv.ParseUint(string(element), 10, 32); err == nil {
+			path.WriteString("[" + string(element) + "]")
+		}
+	}
+	return path.String()
+}
+
+func isLocation(s string) bool {
+	switch s {
+	case "path", "query", "body", "header", "cookie":
+		return true
+	default:
+		return false
+	}
+}
+
+// readString decodes a JSON string; ok is false for anything else.
+func readString(raw json.RawMessage) (s string, ok bool) {
+	if !bytes.HasPrefix(raw, []byte(`"`)) {
+		return "", false
+	}
+	return s, json.Unmarshal(raw, &s) == nil
+}

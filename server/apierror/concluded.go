@@ -1,0 +1,104 @@
+package apierror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/digate/digate/server/exchange"
+)
+
+// concluded returns an error that digate itself came to.
+func concluded(code codes.Code, reason string, outcome exchange.Outcome, message string, cause error) *Error {
+	e := &Error{Code: code, Reason: reason, Domain: DomainDigate, Outcome: outcome, Message: message, cause: cause}
+	e.Outcome = e.outcome()
+	e.fit()
+	return e
+}
+
+// InvalidRequest is a request that digate refuses. The descriptions must say
+// what a field has to be, not what it was.
+func InvalidRequest(violations ...Violation) *Error {
+	e := concluded(codes.InvalidArgument, ReasonInvalidRequest, exchange.NotSent,
+		summary(violations, len(violations)), nil)
+	e.Violations = violations
+	e.fit()
+	return e
+}
+
+// MissingCredential is a call with no credential, or with none that is
+// well-formed. The message must not quote it.
+func MissingCredential(message string) *Error {
+	return concluded(codes.Unauthenticated, ReasonMissingCredential, exchange.NotSent, message, nil)
+}
+
+// RequestTooLarge is a request of more than limit bytes. The code is the one
+// with which gRPC itself refuses a message that is too large.
+func RequestTooLarge(limit int64) *Error {
+	return concluded(codes.ResourceExhausted, ReasonRequestTooLarge, exchange.NotSent,
+		fmt.Sprintf("the request is larger than %d bytes", limit), nil)
+}
+
+// RouteNotFound is a REST request for a path that nothing answers.
+func RouteNotFound() *Error {
+	return concluded(codes.NotFound, ReasonRouteNotFound, exchange.NotSent, "there is nothing at this path", nil)
+}
+
+// MethodNotAllowed is a REST request whose path exists, for other methods.
+func MethodNotAllowed() *Error {
+	return concluded(codes.Unimplemented, ReasonMethodNotAllowed, exchange.NotSent, "this path does not answer to this method", nil)
+}
+
+// Unreachable is a request of which no byte left: refused, DNS, TLS.
+func Unreachable(cause error) *Error {
+	e := concluded(codes.Unavailable, ReasonUnreachable, exchange.NotSent, "Diga could not be reached; nothing was sent", cause)
+	e.RetryAfter = new(defaultRetryAfter)
+	return e
+}
+
+// NotBegun is a call whose deadline was too close, or whose caller cancelled
+// (cause is [context.Canceled]), before a byte of the request left.
+func NotBegun(cause error) *Error {
+	if errors.Is(cause, context.Canceled) {
+		return concluded(codes.Canceled, ReasonDeadlineBeforeSend, exchange.NotSent,
+			"the call was cancelled before anything was sent", cause)
+	}
+	return concluded(codes.DeadlineExceeded, ReasonDeadlineBeforeSend, exchange.NotSent,
+		"the deadline left no time to begin; nothing was sent", cause)
+}
+
+// AnswerLost is a request that left and got no verdict: the connection was
+// reset or closed, or the deadline passed or the caller cancelled meanwhile
+// (cause is [context.DeadlineExceeded] or [context.Canceled]).
+func AnswerLost(cause error, write bool) *Error {
+	code, message := codes.Unknown, "Diga's answer was lost"
+	var retryAfter *time.Duration
+	switch {
+	case errors.Is(cause, context.Canceled):
+		code, message = codes.Canceled, "the call was cancelled before Diga's answer came"
+	case errors.Is(cause, context.DeadlineExceeded):
+		code, message = codes.DeadlineExceeded, "the deadline passed before Diga's answer came"
+	case !write:
+		code, retryAfter = codes.Unavailable, new(defaultRetryAfter)
+	}
+	e := concluded(code, ReasonOutcomeUnknown, exchange.Unknown, message+doubt(write), cause)
+	e.RetryAfter = retryAfter
+	return e
+}
+
+// Internal is a bug or a panic of digate's own, at a point where outcome may be
+// concluded.
+func Internal(cause error, outcome exchange.Outcome) *Error {
+	return concluded(codes.Internal, ReasonInternalError, outcome, "digate failed internally", cause)
+}
+
+// doubt is what a message adds where a write's outcome is unknown.
+func doubt(write bool) string {
+	if write {
+		return "; the request may have been carried out"
+	}
+	return ""
+}

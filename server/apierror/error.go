@@ -1,0 +1,165 @@
+// Package apierror is digate's one error model. A failure, whether the vendor
+// answered with it or digate concluded it, is an [Error]; an Error becomes a
+// gRPC status ([Error.GRPCStatus]) or a REST answer in the vendor's shapes
+// ([Error.REST]), and a status becomes an Error again ([FromStatus]).
+//
+// Every failure says what the caller may conclude about the vendor's side: its
+// outcome. It decides the gRPC code as well, because generic clients repeat
+// UNAVAILABLE by themselves: a write that may have been carried out never has
+// that code, and never carries a RetryInfo.
+package apierror
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/digate/digate/server/exchange"
+)
+
+// The domains of a reason: who said it.
+const (
+	// DomainDiga is the domain where the vendor spoke: its answer's body was in
+	// one of its two error shapes.
+	DomainDiga = "diga.io"
+	// DomainDigate is the domain of what digate concluded.
+	DomainDigate = "digate"
+)
+
+// The reasons that digate gives by itself. A reason of the vendor's is the
+// error_code of its answer.
+const (
+	ReasonInvalidRequest    = "INVALID_REQUEST"
+	ReasonMissingCredential = "MISSING_CREDENTIAL"
+	ReasonRequestTooLarge   = "REQUEST_TOO_LARGE"
+	ReasonRouteNotFound     = "ROUTE_NOT_FOUND"
+	ReasonMethodNotAllowed  = "METHOD_NOT_ALLOWED"
+	ReasonInternalError     = "INTERNAL_ERROR"
+	// ReasonUnreachable: no connection came about.
+	ReasonUnreachable = "UPSTREAM_UNREACHABLE"
+	// ReasonDeadlineBeforeSend: too little time was left to begin, or the
+	// caller cancelled before anything was sent.
+	ReasonDeadlineBeforeSend = "DEADLINE_BEFORE_SEND"
+	// ReasonOutcomeUnknown: the request left and no verdict came back.
+	ReasonOutcomeUnknown = "OUTCOME_UNKNOWN"
+	// ReasonInvalidResponse: an answer came that is no verdict.
+	ReasonInvalidResponse = "UPSTREAM_INVALID_RESPONSE"
+	// ReasonRateLimited: 429 with no error_code.
+	ReasonRateLimited = "RATE_LIMITED"
+	// ReasonUpstreamError: 500 with no error_code.
+	ReasonUpstreamError = "UPSTREAM_ERROR"
+	// ReasonGateway: any other 5xx with no error_code; a proxy in between is
+	// the likely author.
+	ReasonGateway = "UPSTREAM_GATEWAY"
+	// ReasonUnexpected: a refusal with no error_code, outside the vendor's
+	// contract.
+	ReasonUnexpected = "UPSTREAM_UNEXPECTED"
+)
+
+// Error is a failure of one call. The exported fields are its public half, which
+// every face shows to the caller; they hold no secret and must not be changed
+// once the Error was returned. The cause is its private half.
+type Error struct {
+	// Code is the gRPC code.
+	Code codes.Code
+	// Reason is a constant name of the failure, unique within Domain.
+	Reason string
+	// Domain is [DomainDiga] or [DomainDigate].
+	Domain string
+	// Outcome is what the caller may conclude.
+	Outcome exchange.Outcome
+	// Message is for people.
+	Message string
+	// HTTPStatus is the vendor's status, 0 where it did not answer.
+	HTTPStatus int
+	// Violations says which fields of the request were refused, and why.
+	Violations []Violation
+	// RetryAfter is how long to wait before a retry; nil where nothing invites
+	// one.
+	RetryAfter *time.Duration
+
+	cause     error
+	relayable bool
+	status    atomic.Pointer[status.Status]
+}
+
+// Violation is one refused field.
+type Violation struct {
+	// Field is the path of the field, such as `template_id` or
+	// `variables.a[2]`; `body` is the request's body as a whole, and empty is
+	// the request. A dot within a key is not told from one between two keys.
+	Field string
+	// Description is for people.
+	Description string
+	// Reason is a constant name, such as UUID_PARSING; may be empty.
+	Reason string
+}
+
+// Error says what failed in words that are safe to log: no message, no field,
+// no text of the cause.
+func (e *Error) Error() string {
+	s := fmt.Sprintf("%s %s (%s, %s", e.Code, e.Reason, e.Domain, e.outcome())
+	if e.HTTPStatus > 0 {
+		s += fmt.Sprintf(", HTTP %d", e.HTTPStatus)
+	}
+	return s + ")"
+}
+
+// GoString keeps %#v from printing the private half.
+func (e *Error) GoString() string { return e.Error() }
+
+// Unwrap returns the cause, nil where there is none. Its text may hold
+// addresses and values: it is for errors.Is and errors.As, not for callers.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Relayable says whether the vendor's body is whole, well-formed and in one of
+// its two error shapes, under an error status, so that a REST answer may be that
+// body byte for byte. It does not travel in a status.
+func (e *Error) Relayable() bool { return e.relayable }
+
+// RetryUnsafe says whether a retry could do the same thing twice. It rests on
+// what travels in a status alone, so that both ends of a call conclude the same;
+// a read that timed out is therefore called unsafe too.
+func (e *Error) RetryUnsafe() bool {
+	switch e.outcome() {
+	case exchange.NotSent, exchange.Rejected:
+		return false
+	default:
+		return e.RetryAfter == nil
+	}
+}
+
+// outcome is Outcome, or Unknown where no conclusion was reached: there is no
+// failure of which the caller may conclude nothing.
+func (e *Error) outcome() exchange.Outcome {
+	if e.Outcome == exchange.None {
+		return exchange.Unknown
+	}
+	return e.Outcome
+}
+
+// maxReason and reasonPattern are the rule of google.rpc.ErrorInfo.reason.
+const maxReason = 63
+
+var reasonPattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]+[A-Z0-9]$`)
+
+func fitsReason(s string) bool { return len(s) <= maxReason && reasonPattern.MatchString(s) }
+
+// summary is the message for refused fields, of which the request had total.
+func summary(violations []Violation, total int) string {
+	if len(violations) == 0 {
+		return "the request is invalid"
+	}
+	first := violations[0]
+	s := strings.TrimSuffix(first.Field+": "+first.Description, ": ")
+	s = strings.TrimPrefix(s, ": ")
+	if total > 1 {
+		s += fmt.Sprintf(" (and %d more)", total-1)
+	}
+	return s
+}

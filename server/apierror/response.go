@@ -1,0 +1,155 @@
+package apierror
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"unicode/utf8"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/digate/digate/server/exchange"
+)
+
+// Response is the vendor's answer to one request.
+type Response struct {
+	// Status is the HTTP status.
+	Status int
+	// Header is the answer's header.
+	Header http.Header
+	// Body is the body after content decoding, as far as it was received.
+	Body []byte
+	// ReadErr says why Body is not whole; nil where it is.
+	ReadErr error
+}
+
+// FromResponse returns the error that the vendor's answer means. It is keyed on
+// the status first, since the vendor's error_code may contradict it. A 2xx is
+// given to it only where the answer yielded no readable result.
+//
+// write says whether the request could change something at the vendor. redact
+// replaces every secret of the call that occurs in a text; it is applied to all
+// that is taken from the body, and nil replaces nothing. Of the body, messages,
+// field paths and error codes are taken; an echoed input and whatever is in
+// neither of the vendor's shapes never are.
+func FromResponse(r Response, write bool, redact func(string) string) *Error {
+	if success(r.Status) && r.ReadErr != nil {
+		e := AnswerLost(r.ReadErr, write)
+		e.HTTPStatus = r.Status
+		return e
+	}
+	said := readBody(r.Body, redactor(redact))
+	v := judge(r.Status, said.shape == shapeEnvelope, write)
+	e := &Error{
+		Code: v.code, Reason: v.reason, Domain: DomainDigate, Outcome: v.outcome,
+		HTTPStatus: r.Status, cause: r.ReadErr,
+	}
+	if r.Status < 0 || r.Status > maxHTTPStatus {
+		e.HTTPStatus = 0
+	}
+	if v.retry {
+		e.RetryAfter = new(retryAfter(r.Header))
+	}
+	switch {
+	case !v.verdict:
+		e.Message = fmt.Sprintf("Diga answered %s without a readable result%s", statusName(r.Status), doubt(write))
+		if said.message != "" {
+			e.Message += ": " + said.message
+		}
+	case said.shape != shapeNone:
+		e.Domain = DomainDiga
+		e.Message = said.message
+		e.Violations = said.violations
+		if said.code != "" {
+			e.Reason = said.code
+		}
+		e.relayable = r.Status >= 400 && r.ReadErr == nil && utf8.Valid(r.Body)
+	}
+	if e.Message == "" {
+		e.Message = fmt.Sprintf("Diga answered %s with %s", statusName(r.Status), describe(r, said.shape))
+		if v.outcome == exchange.Unknown {
+			e.Message += doubt(write)
+		}
+	}
+	e.fitMore(said.more)
+	return e
+}
+
+// maxHTTPStatus is the largest status that HTTP can write.
+const maxHTTPStatus = 999
+
+// verdict is what a status means.
+type verdict struct {
+	code    codes.Code
+	reason  string // where the vendor gives none that fits
+	outcome exchange.Outcome
+	retry   bool // a retry is invited
+	verdict bool // the vendor decided: what its body says about it counts
+}
+
+// judge is the table of statuses. envelope says that the body is in the vendor's
+// envelope: only its own 503 says that nothing was done, a proxy's does not.
+func judge(status int, envelope, write bool) verdict {
+	rejected := func(code codes.Code, reason string) verdict {
+		return verdict{code: code, reason: reason, outcome: exchange.Rejected, verdict: true}
+	}
+	switch {
+	case status < 300 || status > 599:
+		return verdict{code: codes.Unknown, reason: ReasonInvalidResponse, outcome: exchange.Unknown}
+	case status < 400:
+		return rejected(codes.Internal, ReasonUnexpected)
+	case status == 400 || status == 422:
+		return rejected(codes.InvalidArgument, ReasonInvalidRequest)
+	case status == 401:
+		return rejected(codes.Unauthenticated, ReasonUnexpected)
+	case status == 403:
+		return rejected(codes.PermissionDenied, ReasonUnexpected)
+	case status == 404 || status == 410:
+		return rejected(codes.NotFound, ReasonUnexpected)
+	case status == 409:
+		return rejected(codes.AlreadyExists, ReasonUnexpected)
+	case status == 429:
+		v := rejected(codes.ResourceExhausted, ReasonRateLimited)
+		v.retry = true
+		return v
+	case status < 500: // 412 among them
+		return rejected(codes.FailedPrecondition, ReasonUnexpected)
+	case status == 500:
+		return verdict{code: codes.Internal, reason: ReasonUpstreamError, outcome: exchange.Unknown, verdict: true}
+	case status == 503 && envelope:
+		v := rejected(codes.Unavailable, ReasonUnexpected)
+		v.retry = true
+		return v
+	case write:
+		return verdict{code: codes.Unknown, reason: ReasonGateway, outcome: exchange.Unknown, verdict: true}
+	default:
+		return verdict{code: codes.Unavailable, reason: ReasonGateway, outcome: exchange.Unknown, retry: true, verdict: true}
+	}
+}
+
+func success(status int) bool { return status >= 200 && status <= 299 }
+
+// statusName is a status as people know it, such as "502 Bad Gateway".
+func statusName(status int) string {
+	if text := http.StatusText(status); text != "" {
+		return fmt.Sprintf("%d %s", status, text)
+	}
+	return fmt.Sprint(status)
+}
+
+// describe says what the body is, where its own words cannot be used.
+func describe(r Response, shape bodyShape) string {
+	body := bytes.TrimSpace(r.Body)
+	switch {
+	case shape != shapeNone:
+		return "an error without a message"
+	case r.ReadErr != nil:
+		return "a body that was cut short"
+	case len(body) == 0:
+		return "an empty body"
+	case body[0] == '<':
+		return "an HTML page"
+	default:
+		return "a body that is not one of its errors"
+	}
+}

@@ -1,0 +1,181 @@
+package apierror
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/digate/digate/server/exchange"
+)
+
+// OutcomeHeader names the outcome in a REST answer.
+const OutcomeHeader = "Digate-Outcome"
+
+// statusClientClosed is the status of an answer that nobody waits for any more.
+const statusClientClosed = 499
+
+// Answer is a failure as a REST answer.
+type Answer struct {
+	// Status is the HTTP status.
+	Status int
+	// Header is for the answer, whoever its body is from.
+	Header http.Header
+	// Body is JSON in one of the vendor's shapes.
+	Body []byte
+}
+
+// REST renders the error as the vendor would have: refused fields as a `detail`
+// list, all else in its envelope. locate says where in a request a field stands
+// (path, query or body), which only the routes know; nil means body.
+func (e *Error) REST(locate func(field string) string) Answer {
+	a := Answer{Status: e.restStatus(), Header: make(http.Header)}
+	a.Header.Set("Content-Type", "application/json")
+	a.Header.Set(OutcomeHeader, e.outcome().String())
+	if e.RetryAfter != nil {
+		seconds := (*e.RetryAfter + time.Second - 1) / time.Second
+		a.Header.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+	}
+	if a.Status == http.StatusUnauthorized {
+		a.Header.Set("WWW-Authenticate", "Bearer")
+	}
+	if len(e.Violations) > 0 {
+		a.Body = render(detailBody{Detail: e.detail(locate)})
+	} else {
+		a.Body = render(envelopeBody{Status: "error", ErrorCode: e.Reason, Message: e.Message})
+	}
+	return a
+}
+
+type envelopeBody struct {
+	Status    string `json:"status"`
+	ErrorCode string `json:"error_code"`
+	Message   string `json:"message"`
+}
+
+type detailBody struct {
+	Detail []detailEntry `json:"detail"`
+}
+
+type detailEntry struct {
+	Type string `json:"type"`
+	Loc  []any  `json:"loc"`
+	Msg  string `json:"msg"`
+}
+
+// restStatus is the vendor's own status where it answered with an error, else
+// what digate's conclusion is in HTTP.
+func (e *Error) restStatus() int {
+	if e.HTTPStatus >= 400 && e.HTTPStatus <= 599 {
+		return e.HTTPStatus
+	}
+	if e.Domain == DomainDigate {
+		switch e.Reason {
+		case ReasonRequestTooLarge:
+			return http.StatusRequestEntityTooLarge
+		case ReasonMethodNotAllowed:
+			return http.StatusMethodNotAllowed
+		}
+	}
+	switch e.Code {
+	case codes.InvalidArgument, codes.OutOfRange:
+		return http.StatusUnprocessableEntity
+	case codes.Unauthenticated:
+		return http.StatusUnauthorized
+	case codes.PermissionDenied:
+		return http.StatusForbidden
+	case codes.NotFound:
+		return http.StatusNotFound
+	case codes.AlreadyExists, codes.Aborted:
+		return http.StatusConflict
+	case codes.FailedPrecondition:
+		return http.StatusPreconditionFailed
+	case codes.ResourceExhausted:
+		return http.StatusTooManyRequests
+	case codes.Canceled:
+		return statusClientClosed
+	case codes.DeadlineExceeded:
+		return http.StatusGatewayTimeout
+	case codes.Unimplemented:
+		return http.StatusNotImplemented
+	case codes.Unavailable:
+		if e.outcome() == exchange.Unknown {
+			return http.StatusBadGateway
+		}
+		return http.StatusServiceUnavailable
+	case codes.Unknown:
+		return http.StatusBadGateway
+	}
+	if e.HTTPStatus != 0 { // the vendor answered with what is neither result nor error
+		return http.StatusBadGateway
+	}
+	return http.StatusInternalServerError
+}
+
+func (e *Error) detail(locate func(string) string) []detailEntry {
+	entries := make([]detailEntry, 0, len(e.Violations))
+	for _, v := range e.Violations {
+		kind := strings.ToLower(v.Reason)
+		if kind == "" {
+			kind = "value_error"
+		}
+		entries = append(entries, detailEntry{Type: kind, Loc: locOf(v.Field, locate), Msg: v.Description})
+	}
+	return entries
+}
+
+// locOf is the inverse of readLoc, with the location in front again.
+func locOf(field string, locate func(string) string) []any {
+	loc := splitPath(field)
+	if len(loc) > 0 && loc[0] == "body" {
+		if len(loc) == 1 {
+			return loc
+		}
+		if _, position := loc[1].(int); position {
+			return loc
+		}
+	}
+	location := "body"
+	if locate != nil && field != "" {
+		location = locate(field)
+	}
+	return append([]any{location}, loc...)
+}
+
+// splitPath splits `variables.a[2]` into "variables", "a" and 2.
+func splitPath(path string) []any {
+	var elements []any
+	for part := range strings.SplitSeq(path, ".") {
+		name, indexes := part, []any(nil)
+		for {
+			open := strings.LastIndexByte(name, '[')
+			if open < 0 || !strings.HasSuffix(name, "]") {
+				break
+			}
+			index, err := strconv.ParseUint(name[open+1:len(name)-1], 10, 32)
+			if err != nil {
+				break
+			}
+			name, indexes = name[:open], append([]any{int(index)}, indexes...)
+		}
+		if name != "" {
+			elements = append(elements, name)
+		}
+		elements = append(elements, indexes...)
+	}
+	return elements
+}
+
+// render writes JSON as the vendor's framework does: compact, and nothing
+// escaped that need not be.
+func render(body any) []byte {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(body) // strings and integers always encode
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+}

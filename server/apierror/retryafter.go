@@ -1,0 +1,41 @@
+package apierror
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// defaultRetryAfter is where the vendor gave no delay that can be used.
+	defaultRetryAfter = time.Second
+	// maxRetryAfter bounds what the vendor may ask for.
+	maxRetryAfter = 24 * time.Hour
+)
+
+// retryAfter reads Retry-After (RFC 9110, 10.2.3), in seconds or as a date. A
+// date counts from the answer's own Date, so that the clocks need not agree.
+func retryAfter(h http.Header) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	seconds, err := strconv.ParseUint(value, 10, 64)
+	if err == nil && seconds <= uint64(maxRetryAfter/time.Second) {
+		return time.Duration(seconds) * time.Second
+	}
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		return maxRetryAfter
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return defaultRetryAfter
+	}
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	if wait := at.Sub(now); wait > 0 {
+		return min(wait, maxRetryAfter)
+	}
+	return defaultRetryAfter
+}
