@@ -1,0 +1,85 @@
+package apierror_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+)
+
+// conclusion is a failure that digate came to, and both its faces.
+type conclusion struct {
+	name       string
+	err        *apierror.Error
+	code       codes.Code
+	reason     string
+	outcome    string
+	retryAfter time.Duration
+	unsafe     bool
+	rest       int
+}
+
+var errReset = errors.New("connection reset by peer")
+
+func conclusions() []conclusion {
+	refused := apierror.Violation{Field: "template_id", Description: "must be a UUID", Reason: "UUID_PARSING"}
+	return []conclusion{
+		{"invalid request", apierror.InvalidRequest(refused), codes.InvalidArgument, "INVALID_REQUEST", "NOT_SENT", 0, false, 422},
+		{"invalid request, no field", apierror.InvalidRequest(), codes.InvalidArgument, "INVALID_REQUEST", "NOT_SENT", 0, false, 422},
+		{"no credential", apierror.MissingCredential("a bearer token is required"), codes.Unauthenticated, "MISSING_CREDENTIAL", "NOT_SENT", 0, false, 401},
+		{"too large", apierror.RequestTooLarge(4 << 20), codes.ResourceExhausted, "REQUEST_TOO_LARGE", "NOT_SENT", 0, false, 413},
+		{"no route", apierror.RouteNotFound(), codes.NotFound, "ROUTE_NOT_FOUND", "NOT_SENT", 0, false, 404},
+		{"other method", apierror.MethodNotAllowed(), codes.Unimplemented, "METHOD_NOT_ALLOWED", "NOT_SENT", 0, false, 405},
+		{"refused", apierror.Unreachable(errReset), codes.Unavailable, "UPSTREAM_UNREACHABLE", "NOT_SENT", time.Second, false, 503},
+		{"no time", apierror.NotBegun(context.DeadlineExceeded), codes.DeadlineExceeded, "DEADLINE_BEFORE_SEND", "NOT_SENT", 0, false, 504},
+		{"no time, no cause", apierror.NotBegun(nil), codes.DeadlineExceeded, "DEADLINE_BEFORE_SEND", "NOT_SENT", 0, false, 504},
+		{"cancelled before", apierror.NotBegun(fmt.Errorf("dial: %w", context.Canceled)), codes.Canceled, "DEADLINE_BEFORE_SEND", "NOT_SENT", 0, false, 499},
+		{"lost write", apierror.AnswerLost(errReset, true), codes.Unknown, "OUTCOME_UNKNOWN", "UNKNOWN", 0, true, 502},
+		{"lost read", apierror.AnswerLost(errReset, false), codes.Unavailable, "OUTCOME_UNKNOWN", "UNKNOWN", time.Second, false, 502},
+		{"deadline of a write", apierror.AnswerLost(context.DeadlineExceeded, true), codes.DeadlineExceeded, "OUTCOME_UNKNOWN", "UNKNOWN", 0, true, 504},
+		{"deadline of a read", apierror.AnswerLost(context.DeadlineExceeded, false), codes.DeadlineExceeded, "OUTCOME_UNKNOWN", "UNKNOWN", 0, true, 504},
+		{"cancelled write", apierror.AnswerLost(context.Canceled, true), codes.Canceled, "OUTCOME_UNKNOWN", "UNKNOWN", 0, true, 499},
+		{"bug before", apierror.Internal(errReset, exchange.NotSent), codes.Internal, "INTERNAL_ERROR", "NOT_SENT", 0, false, 500},
+		{"bug after", apierror.Internal(errReset, exchange.Unknown), codes.Internal, "INTERNAL_ERROR", "UNKNOWN", 0, true, 500},
+		{"bug in doubt", apierror.Internal(errReset, exchange.None), codes.Internal, "INTERNAL_ERROR", "UNKNOWN", 0, true, 500},
+		{"bug after success", apierror.Internal(errReset, exchange.Done), codes.Internal, "INTERNAL_ERROR", "DONE", 0, true, 500},
+	}
+}
+
+func TestConclusions_CodeReasonOutcomeAndREST(t *testing.T) {
+	for _, c := range conclusions() {
+		t.Run(c.name, func(t *testing.T) {
+			e, a := c.err, c.err.REST(nil)
+			wantRetry, wantHeader := "", ""
+			if c.retryAfter > 0 {
+				wantRetry, wantHeader = c.retryAfter.String(), fmt.Sprint(c.retryAfter.Seconds())
+			}
+			for what, pair := range map[string][2]any{
+				"code":           {e.GRPCStatus().Code(), c.code},
+				"reason":         {e.Reason, c.reason},
+				"domain":         {e.Domain, "digate"},
+				"outcome":        {a.Header.Get("Digate-Outcome"), c.outcome},
+				"vendor status":  {e.HTTPStatus, 0},
+				"retry after":    {publicHalf(e).RetryAfter, wantRetry},
+				"Retry-After":    {a.Header.Get("Retry-After"), wantHeader},
+				"unsafe":         {e.RetryUnsafe(), c.unsafe},
+				"REST status":    {a.Status, c.rest},
+				"relayable":      {e.Relayable(), false},
+				"no message":     {e.Message == "", false},
+				"content type":   {a.Header.Get("Content-Type"), "application/json"},
+				"authentication": {a.Header.Get("WWW-Authenticate") == "Bearer", c.rest == http.StatusUnauthorized},
+			} {
+				if pair[0] != pair[1] {
+					t.Errorf("%s: got %v, want %v", what, pair[0], pair[1])
+				}
+			}
+		})
+	}
+}
