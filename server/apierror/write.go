@@ -1,0 +1,15 @@
+package apierror
+
+import (
+	"maps"
+	"net/http"
+	"strconv"
+)
+
+// Write sends the answer.
+func (a Answer) Write(w http.ResponseWriter) {
+	maps.Copy(w.Header(), a.Header)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(a.Body) // whoever asked may be gone
+}
