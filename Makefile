@@ -1,0 +1,67 @@
+# The tools are Go modules of their own under tools/, pinned there and fetched
+# by the Go toolchain; nothing else needs to be installed.
+export GOWORK := off
+export GOFLAGS ?= -buildvcs=false
+
+BUF    := go tool -modfile=tools/buf/go.mod buf
+LINTER := go tool -modfile=tools/lint/go.mod staticcheck
+
+# What `make breaking` compares the contract with: the last release, else the
+# commit before this one.
+AGAINST ?= $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null || git rev-parse --verify --quiet HEAD^)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/digate
+	go build -o bin/digate ./cmd/digate
+
+.PHONY: test
+test: ## run every test with the race detector
+	go test -race ./...
+
+.PHONY: generate
+generate: ## regenerate gen/ from proto/
+	$(BUF) generate
+
+.PHONY: lint
+lint: ## lint the protos
+	$(BUF) lint
+	$(BUF) format --diff --exit-code proto
+
+.PHONY: breaking
+breaking: ## compare the contract with the last release or commit
+	@if [ -z "$(AGAINST)" ]; then echo "breaking: no earlier commit to compare with"; \
+	elif [ -z "$$(git ls-tree --name-only $(AGAINST) -- proto buf.yaml)" ]; then echo "breaking: $(AGAINST) has no contract to compare with"; \
+	else set -x; $(BUF) breaking --against ".git#ref=$(AGAINST)"; fi
+
+.PHONY: vet
+vet: ## go vet and staticcheck
+	go vet ./...
+	$(LINTER) ./...
+
+.PHONY: generate-is-clean
+generate-is-clean: ## prove that gen/ is what proto/ generates
+	$(MAKE) --no-print-directory generate
+	git diff --exit-code --stat -- gen
+	@test -z "$$(git ls-files --others --exclude-standard -- gen)"
+
+.PHONY: conformance
+conformance: ## hold our validation equal to protovalidate's (a module of its own)
+	cd tools/protovalidate && go test ./...
+
+.PHONY: bench
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz every parser for a while (FUZZTIME each)
+	@set -e; for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),30s) $$pkg; \
+	  done; done
+
+.PHONY: check
+check: generate-is-clean lint breaking vet conformance test ## everything that must hold before a change lands

@@ -1,0 +1,112 @@
+// Package config is everything that can be set of a digate server: one struct,
+// read from flags, environment and file, that says itself what is wrong with
+// it and never prints a secret.
+package config
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Config is the settings of a digate server. The tags are kong's: each field's
+// flag, environment variable (DIGATE_ and the flag's name) and help stand with
+// it.
+type Config struct {
+	GRPCAddr  string `name:"grpc-addr" default:":9090" help:"Address of the gRPC listener."`
+	HTTPAddr  string `name:"http-addr" default:":8080" help:"Address of the REST listener."`
+	AdminAddr string `name:"admin-addr" default:"127.0.0.1:9091" help:"Address of the admin listener: /metrics, /healthz, /readyz, /debug/pprof."`
+
+	UpstreamURL         string        `name:"upstream-url" default:"https://api.diga.io" help:"Base URL of Diga's API; a path in it is kept."`
+	UpstreamTimeout     time.Duration `name:"upstream-timeout" default:"30s" help:"Time for a call whose caller set no deadline."`
+	UpstreamIdleTimeout time.Duration `name:"upstream-idle-timeout" default:"4s" help:"How long an idle connection to Diga is kept. Keep it below the server's own: a request that meets a closing connection may or may not have arrived."`
+	UpstreamHTTP2       bool          `name:"upstream-http2" help:"Offer HTTP/2 to Diga."`
+	UpstreamCAFile      string        `name:"upstream-ca-file" type:"path" help:"PEM file with the certificate authorities that Diga's certificate is checked against, instead of the system's."`
+
+	MaxRequestBytes int64 `name:"max-request-bytes" default:"4194304" help:"Largest request on either side, in bytes."`
+	MaxAnswerBytes  int64 `name:"max-answer-bytes" default:"8388608" help:"Largest answer taken from Diga, in bytes, as sent and as decoded."`
+
+	ShutdownTimeout time.Duration `name:"shutdown-timeout" default:"45s" help:"Time for calls under way to end after SIGTERM, before they are cut."`
+	LogLevel        slog.Level    `name:"log-level" default:"INFO" help:"DEBUG, INFO, WARN or ERROR."`
+}
+
+// Validate returns an error that names every setting that is wrong, by its
+// flag, and says what it has to be.
+func (c *Config) Validate() error {
+	var errs []error
+	wrong := func(flag, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("--%s: %s", flag, fmt.Sprintf(format, args...)))
+	}
+	for flag, addr := range map[string]string{"grpc-addr": c.GRPCAddr, "http-addr": c.HTTPAddr, "admin-addr": c.AdminAddr} {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			wrong(flag, "must be HOST:PORT or :PORT")
+		}
+	}
+	if u, err := url.Parse(c.UpstreamURL); err != nil {
+		wrong("upstream-url", "is not a URL") // the parser's error quotes it
+	} else {
+		switch {
+		case u.Scheme != "http" && u.Scheme != "https":
+			wrong("upstream-url", "must begin with https:// or http://")
+		case u.Host == "":
+			wrong("upstream-url", "has no host")
+		case u.User != nil:
+			wrong("upstream-url", "must not hold a credential; callers bring their own")
+		case u.RawQuery != "" || u.Fragment != "":
+			wrong("upstream-url", "must not have a query or a fragment")
+		}
+	}
+	for flag, d := range map[string]time.Duration{
+		"upstream-timeout": c.UpstreamTimeout, "upstream-idle-timeout": c.UpstreamIdleTimeout, "shutdown-timeout": c.ShutdownTimeout,
+	} {
+		if d <= 0 {
+			wrong(flag, "must be more than 0")
+		}
+	}
+	for flag, n := range map[string]int64{"max-request-bytes": c.MaxRequestBytes, "max-answer-bytes": c.MaxAnswerBytes} {
+		if n < 1<<10 || n > 1<<30 {
+			wrong(flag, "must be between 1024 and 1073741824")
+		}
+	}
+	if c.UpstreamCAFile != "" {
+		if _, err := c.Roots(); err != nil {
+			wrong("upstream-ca-file", "%v", err)
+		}
+	}
+	return errors.Join(sorted(errs)...)
+}
+
+// Roots returns the authorities that the vendor's certificate is checked
+// against, nil for the system's.
+func (c *Config) Roots() (*x509.CertPool, error) {
+	if c.UpstreamCAFile == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(c.UpstreamCAFile)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("there is no certificate in the file")
+	}
+	return pool, nil
+}
+
+// Defaults returns the settings that nothing was said about.
+func Defaults() (Config, error) {
+	var c Config
+	parser, err := kong.New(&c)
+	if err != nil {
+		return Config{}, err
+	}
+	_, err = parser.Parse(nil)
+	return c, err
+}

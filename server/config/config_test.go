@@ -1,0 +1,109 @@
+package config_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/digate/digate/server/config"
+)
+
+func defaults(t *testing.T) config.Config {
+	t.Helper()
+	c, err := config.Defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestValidate_Defaults_AreValid(t *testing.T) {
+	c := defaults(t)
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
+	notPEM := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(notPEM, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for flag, changes := range map[string][]func(*config.Config){
+		"grpc-addr":  {func(c *config.Config) { c.GRPCAddr = "9090" }},
+		"http-addr":  {func(c *config.Config) { c.HTTPAddr = "" }},
+		"admin-addr": {func(c *config.Config) { c.AdminAddr = "x" }},
+		"upstream-url": {
+			func(c *config.Config) { c.UpstreamURL = "ftp://x" },
+			func(c *config.Config) { c.UpstreamURL = "https://" },
+			func(c *config.Config) { c.UpstreamURL = "https://u:hunter2@x" },
+			func(c *config.Config) { c.UpstreamURL = "https://x?k=hunter2" },
+			func(c *config.Config) { c.UpstreamURL = "https://u:hunter2@x:port" },
+		},
+		"upstream-timeout":      {func(c *config.Config) { c.UpstreamTimeout = 0 }},
+		"upstream-idle-timeout": {func(c *config.Config) { c.UpstreamIdleTimeout = -1 }},
+		"shutdown-timeout":      {func(c *config.Config) { c.ShutdownTimeout = 0 }},
+		"max-request-bytes":     {func(c *config.Config) { c.MaxRequestBytes = 0 }},
+		"max-answer-bytes":      {func(c *config.Config) { c.MaxAnswerBytes = 1 << 40 }},
+		"upstream-ca-file": {
+			func(c *config.Config) { c.UpstreamCAFile = "/nonexistent" },
+			func(c *config.Config) { c.UpstreamCAFile = notPEM },
+		},
+	} {
+		for i, change := range changes {
+			c := defaults(t)
+			change(&c)
+			err := c.Validate()
+			if err == nil || !strings.HasPrefix(err.Error(), "--"+flag+": ") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("--%s, case %d: %v", flag, i, err)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("--%s, case %d: the error quotes a credential: %v", flag, i, err)
+			}
+		}
+	}
+}
+
+func TestValidate_SeveralWrong_NamesAllOfThem(t *testing.T) {
+	c := defaults(t)
+	c.GRPCAddr, c.UpstreamURL = "x", "x"
+	err := c.Validate()
+	if err == nil || !strings.Contains(err.Error(), "--grpc-addr") || !strings.Contains(err.Error(), "--upstream-url") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestConfig_EveryPrintingPath_HidesCredentials(t *testing.T) {
+	for _, url := range []string{"https://user:hunter2@api.example", "https://user:hunter2@api.example:port"} {
+		c := defaults(t)
+		c.UpstreamURL = url
+		var out bytes.Buffer
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			fmt.Fprintf(&out, verb+"\n", c)
+			fmt.Fprintf(&out, verb+"\n", &c)
+		}
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "config", c)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("m", "config", c)
+		if strings.Contains(out.String(), "hunter2") || strings.Contains(out.String(), fmt.Sprintf("%x", "hunter2")) {
+			t.Errorf("a printing path shows the credential:\n%s", out.String())
+		}
+		if !strings.Contains(out.String(), "grpc-addr") {
+			t.Error("nothing was printed; this test shows nothing")
+		}
+	}
+}
+
+func TestConfig_EveryField_HasAFlagAndHelp(t *testing.T) {
+	typ := reflect.TypeOf(config.Config{})
+	for i := range typ.NumField() {
+		f := typ.Field(i)
+		if f.Tag.Get("name") == "" || f.Tag.Get("help") == "" {
+			t.Errorf("%s has no flag or no help", f.Name)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+// Package gateway is the REST side: grpc-gateway routes a request to its RPC,
+// and the answer is the vendor's own body where there is one. It knows the
+// contract and a channel to call it through; what answers there is not its
+// business.
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+)
+
+// Config is what the gateway needs.
+type Config struct {
+	// Channel carries the calls to the service.
+	Channel grpc.ClientConnInterface
+	// MaxBody bounds a request's body, in bytes.
+	MaxBody int64
+	// Failed is told of each failure that the gateway answers with.
+	Failed func(ctx context.Context, err error)
+}
+
+// New returns the handler of every REST route of the contract. A request that
+// reaches it must have been authenticated.
+func New(ctx context.Context, cfg Config) (http.Handler, error) {
+	routes, err := compileRoutes(integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService"))
+	if err != nil {
+		return nil, err
+	}
+	codecs, err := compileCodecs(routes)
+	if err != nil {
+		return nil, err
+	}
+	a := &answerer{routes: routes, failed: cfg.Failed}
+	mux := runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &marshaler{codecs}),
+		runtime.WithErrorHandler(a.error),
+		runtime.WithRoutingErrorHandler(a.routingError),
+		runtime.WithForwardResponseOption(a.forward),
+		runtime.WithForwardResponseRewriter(a.rewrite),
+		runtime.WithIncomingHeaderMatcher(noHeader),
+		runtime.WithOutgoingHeaderMatcher(outgoingHeader),
+		runtime.WithOutgoingTrailerMatcher(noHeader),
+		// A segment is split off before it is unescaped, so that %2F stays
+		// within its value.
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
+		runtime.WithDisablePathLengthFallback(),
+		runtime.WithDisableHTTPMethodOverride(),
+	)
+	client := integrationv1.NewIntegrationServiceClient(cfg.Channel)
+	if err := integrationv1.RegisterIntegrationServiceHandlerClient(ctx, mux, client); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mux.ServeHTTP(w, newRequest(w, r, cfg.MaxBody))
+	}), nil
+}

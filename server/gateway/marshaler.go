@@ -1,0 +1,151 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/exchange"
+)
+
+const contentType = "application/json"
+
+// codecs are the codecs of what the routes take and give, by message name.
+type codecs map[protoreflect.FullName]*digajson.Codec
+
+// compileCodecs compiles a codec for each message that is a body. A field that
+// stands in the path is no part of the body: there, a key of its name is
+// unknown.
+func compileCodecs(rs *routes) (codecs, error) {
+	cs := make(codecs)
+	for _, r := range rs.all {
+		in := r.method.Input()
+		c, err := digajson.Compile(in, digajson.Exclude(r.inPath...))
+		if err != nil {
+			return nil, err
+		}
+		cs[in.FullName()] = c
+	}
+	return cs, nil
+}
+
+func (cs codecs) of(m proto.Message) (*digajson.Codec, error) {
+	md := m.ProtoReflect().Descriptor()
+	if c := cs[md.FullName()]; c != nil {
+		return c, nil
+	}
+	return digajson.Compile(md)
+}
+
+// marshaler is grpc-gateway's way to our JSON dialect.
+type marshaler struct{ codecs codecs }
+
+var _ runtime.Marshaler = (*marshaler)(nil)
+
+// rendered is an answer's body that is ready as it is.
+type rendered []byte
+
+// Marshal implements [runtime.Marshaler].
+func (m *marshaler) Marshal(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case rendered:
+		return v, nil
+	case proto.Message:
+		c, err := m.codecs.of(v)
+		if err != nil {
+			return nil, err
+		}
+		return c.AppendAnswer(nil, v)
+	default:
+		return nil, fmt.Errorf("gateway: no JSON for %T", v)
+	}
+}
+
+// Unmarshal implements [runtime.Marshaler].
+func (m *marshaler) Unmarshal(data []byte, v any) error {
+	msg, ok := v.(proto.Message)
+	if !ok {
+		return fmt.Errorf("gateway: no message in %T", v)
+	}
+	c, err := m.codecs.of(msg)
+	if err != nil {
+		return err
+	}
+	return c.UnmarshalRequest(data, msg)
+}
+
+// NewDecoder implements [runtime.Marshaler].
+func (m *marshaler) NewDecoder(r io.Reader) runtime.Decoder {
+	return runtime.DecoderFunc(func(v any) error {
+		b, ok := r.(*body)
+		if !ok {
+			return fmt.Errorf("gateway: a body of type %T", r)
+		}
+		if err := m.decode(b, v); err != nil {
+			// grpc-gateway keeps only an error's text, and takes an EOF for no
+			// error at all.
+			b.state.refused = err
+			return errors.New("the request was refused")
+		}
+		return nil
+	})
+}
+
+// decode reads exactly one JSON object into a request message.
+func (m *marshaler) decode(b *body, v any) error {
+	data, err := b.readAll()
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return apierror.RequestTooLarge(tooLarge.Limit)
+	case err != nil:
+		return apierror.InvalidRequest(apierror.Violation{
+			Field: "body", Description: "could not be read to its end", Reason: "BODY_INCOMPLETE",
+		})
+	case len(data) == 0:
+		return apierror.InvalidRequest(apierror.Violation{
+			Field: "body", Description: "a JSON object is required", Reason: "MISSING",
+		})
+	}
+	if err := m.Unmarshal(data, v); err != nil {
+		return refusal(err)
+	}
+	return setRequestID(b.state.idempotencyKey, v)
+}
+
+func refusal(err error) error {
+	var e *digajson.Error
+	if !errors.As(err, &e) {
+		return apierror.Internal(err, exchange.NotSent)
+	}
+	field := e.Field()
+	if field == "" {
+		field = "body"
+	}
+	return apierror.InvalidRequest(apierror.Violation{
+		Field: field, Description: e.Message, Reason: strings.ToUpper(e.Kind),
+	})
+}
+
+// NewEncoder implements [runtime.Marshaler].
+func (m *marshaler) NewEncoder(w io.Writer) runtime.Encoder {
+	return runtime.EncoderFunc(func(v any) error {
+		data, err := m.Marshal(v)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(data)
+		return err
+	})
+}
+
+// ContentType implements [runtime.Marshaler].
+func (m *marshaler) ContentType(any) string { return contentType }

@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"net/http"
+)
+
+// What crosses the gateway. Everything else that a client sends (Grpc-Timeout,
+// Grpc-Metadata-*, X-HTTP-Method-Override, TE and the rest) is gone before
+// grpc-gateway looks; the credential was taken by authentication.
+const headerIdempotencyKey = "Idempotency-Key"
+
+func noHeader(string) (string, bool) { return "", false }
+
+// outgoingHeader says which of the service's answer metadata become headers.
+func outgoingHeader(key string) (string, bool) {
+	return "", false
+}
+
+// state is what the gateway knows of one request besides what grpc-gateway
+// hands around: its own errors keep their type here.
+type state struct {
+	idempotencyKey []string
+	// refused is why the request's body was not taken.
+	refused error
+	// body is what a success is answered with.
+	body []byte
+}
+
+type stateKey struct{}
+
+func stateFromContext(ctx context.Context) *state {
+	s, _ := ctx.Value(stateKey{}).(*state)
+	return s
+}
+
+// body is a request's body as the marshaler gets to see it. grpc-gateway hands
+// the marshaler this reader and nothing else, so the state rides on it.
+type body struct {
+	io.ReadCloser
+	length int64 // -1 where it is not known
+	limit  int64
+	state  *state
+}
+
+func newRequest(w http.ResponseWriter, r *http.Request, maxBody int64) *http.Request {
+	s := &state{idempotencyKey: r.Header.Values(headerIdempotencyKey)}
+	out := r.WithContext(context.WithValue(r.Context(), stateKey{}, s))
+	out.Header = make(http.Header)
+	out.Body = &body{
+		ReadCloser: http.MaxBytesReader(w, r.Body, maxBody),
+		length:     r.ContentLength, limit: maxBody, state: s,
+	}
+	return out
+}
+
+// readAll returns the whole body.
+func (b *body) readAll() ([]byte, error) {
+	if b.length > b.limit {
+		return nil, &http.MaxBytesError{Limit: b.limit}
+	}
+	if b.length < 0 {
+		return io.ReadAll(b)
+	}
+	p := make([]byte, b.length)
+	if _, err := io.ReadFull(b, p); err != nil && err != io.EOF {
+		return nil, err
+	}
+	return p, nil
+}

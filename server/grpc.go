@@ -1,0 +1,77 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/authn"
+)
+
+const (
+	// maxHeaderList bounds a call's metadata, in bytes; a bearer token is most
+	// of it.
+	maxHeaderList = 32 << 10
+	// maxStreams bounds the calls under way on one connection.
+	maxStreams = 1000
+	// connectionTimeout is how long a new connection may take to become one.
+	connectionTimeout = 20 * time.Second
+)
+
+func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer) *grpc.Server {
+	srv := grpc.NewServer(
+		grpc.InTapHandle(s.telemetry.TapHandle(authn.TapHandle(s.authenticator))),
+		grpc.ChainUnaryInterceptor(s.telemetry.UnaryInterceptor, authn.UnaryInterceptor),
+		grpc.ChainStreamInterceptor(s.endWatches, s.telemetry.StreamInterceptor, authn.StreamInterceptor),
+		grpc.MaxRecvMsgSize(int(s.cfg.MaxRequestBytes)),
+		grpc.MaxHeaderListSize(maxHeaderList),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 20 * time.Second}),
+	)
+	integrationv1.RegisterIntegrationServiceServer(srv, service)
+	s.health = health.NewServer()
+	s.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
+	healthv1.RegisterHealthServer(srv, s.health)
+	reflection.Register(srv)
+	return srv
+}
+
+func (s *Server) markServing() {
+	for _, name := range []string{"", integrationv1.IntegrationService_ServiceDesc.ServiceName} {
+		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
+	}
+}
+
+// endWatches ends the health service's watches when the drain begins: they
+// would go on for ever, and a graceful stop waits for every stream. A watcher
+// that is cut sees UNAVAILABLE, which says the same as NOT_SERVING.
+func (s *Server) endWatches(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if info.FullMethod != healthv1.Health_Watch_FullMethodName {
+		return handler(srv, ss)
+	}
+	ctx, cancel := context.WithCancel(ss.Context())
+	defer cancel()
+	go func() {
+		select {
+		case <-s.draining:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return handler(srv, &streamWithContext{ss, ctx})
+}
+
+type streamWithContext struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *streamWithContext) Context() context.Context { return s.ctx }

@@ -1,0 +1,200 @@
+// Package server puts digate together: the contract's service behind gRPC and
+// REST listeners, the vendor behind an upstream client, and an admin listener
+// for those who run it.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/server/inproc"
+	"github.com/digate/digate/server/integration"
+	"github.com/digate/digate/server/telemetry"
+	"github.com/digate/digate/server/upstream"
+)
+
+// Server is a complete digate server. Its listeners are bound.
+type Server struct {
+	cfg      config.Config
+	log      *slog.Logger
+	upstream *upstream.Client
+	health   *health.Server
+	draining chan struct{} // closed when the drain begins
+
+	grpc           *grpc.Server
+	rest, admin    *http.Server
+	grpcLn, restLn net.Listener
+	adminLn        net.Listener
+	authenticator  authn.Authenticator
+	telemetry      *telemetry.Telemetry
+}
+
+// Build returns a server for a valid configuration, listening and not yet
+// serving, or an error and nothing left behind. The version goes into the
+// User-Agent that the vendor sees.
+func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	sd := integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService")
+	s := &Server{
+		cfg: cfg, log: log, draining: make(chan struct{}),
+		authenticator: authn.Passthrough{},
+		telemetry:     telemetry.New(log, methodNames(integrationv1.IntegrationService_ServiceDesc)),
+	}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+
+	roots, err := cfg.Roots()
+	if err != nil {
+		return nil, fmt.Errorf("--upstream-ca-file: %w", err)
+	}
+	s.upstream, err = upstream.New(upstream.Config{
+		URL: cfg.UpstreamURL, Timeout: cfg.UpstreamTimeout, IdleTimeout: cfg.UpstreamIdleTimeout,
+		HTTP2: cfg.UpstreamHTTP2, Roots: roots,
+		MaxRequest: cfg.MaxRequestBytes, MaxAnswer: cfg.MaxAnswerBytes,
+		UserAgent: "digate/" + version, Credential: authn.Credential,
+	}, sd)
+	if err != nil {
+		return nil, err
+	}
+	service, err := integration.New(s.upstream)
+	if err != nil {
+		return nil, err
+	}
+	s.grpc = s.newGRPC(service)
+	channel := inproc.New(inproc.Options{
+		Unary:  []grpc.UnaryServerInterceptor{s.telemetry.UnaryInterceptor, authn.UnaryInterceptor},
+		Stream: []grpc.StreamServerInterceptor{s.telemetry.StreamInterceptor, authn.StreamInterceptor},
+	})
+	integrationv1.RegisterIntegrationServiceServer(channel, service)
+	routes, err := gateway.New(context.Background(), gateway.Config{
+		Channel: channel, MaxBody: cfg.MaxRequestBytes, Failed: telemetry.Conclude,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.rest = s.newREST(routes)
+	s.admin = s.newAdmin()
+	for _, l := range []struct {
+		flag, addr string
+		ln         *net.Listener
+	}{
+		{"grpc-addr", cfg.GRPCAddr, &s.grpcLn},
+		{"http-addr", cfg.HTTPAddr, &s.restLn},
+		{"admin-addr", cfg.AdminAddr, &s.adminLn},
+	} {
+		if *l.ln, err = net.Listen("tcp", l.addr); err != nil {
+			return nil, fmt.Errorf("--%s: %w", l.flag, err)
+		}
+	}
+	return s, nil
+}
+
+// GRPCAddr, HTTPAddr and AdminAddr are the addresses that the server listens
+// on.
+func (s *Server) GRPCAddr() net.Addr { return s.grpcLn.Addr() }
+
+// HTTPAddr is the REST listener's address.
+func (s *Server) HTTPAddr() net.Addr { return s.restLn.Addr() }
+
+// AdminAddr is the admin listener's address.
+func (s *Server) AdminAddr() net.Addr { return s.adminLn.Addr() }
+
+// Run serves until the context ends or a listener fails, then drains: the
+// health service says NOT_SERVING, REST finishes what it has, gRPC does, and
+// what is left after the shutdown timeout is cut. It returns nil after a drain
+// that the context asked for, and everything is released when it returns.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.Close()
+	s.markServing()
+	s.log.Info("serving", "grpc", s.GRPCAddr().String(), "rest", s.HTTPAddr().String(), "admin", s.AdminAddr().String(),
+		"upstream", s.cfg.UpstreamURL)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return named("gRPC listener", s.grpc.Serve(s.grpcLn)) })
+	g.Go(func() error { return named("REST listener", s.rest.Serve(s.restLn)) })
+	g.Go(func() error { return named("admin listener", s.admin.Serve(s.adminLn)) })
+	g.Go(func() error {
+		<-ctx.Done()
+		return s.drain()
+	})
+	err := g.Wait()
+	s.log.Info("stopped")
+	return err
+}
+
+// drain ends the server in order, within the shutdown timeout.
+func (s *Server) drain() error {
+	s.log.Info("draining", "timeout", s.cfg.ShutdownTimeout.String())
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
+	defer cancel()
+	s.health.Shutdown()
+	close(s.draining)
+	cut := s.rest.Shutdown(ctx) != nil
+	if cut {
+		_ = s.rest.Close()
+	}
+	graceful := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(graceful)
+	}()
+	select {
+	case <-graceful:
+	case <-ctx.Done():
+		cut = true
+		s.grpc.Stop()
+		<-graceful
+	}
+	_ = s.admin.Close()
+	if cut {
+		return errors.New("calls were still under way at the end of the shutdown timeout and were cut; their outcome is unknown to their callers")
+	}
+	return nil
+}
+
+// Close releases what a server holds that is not running. Run does it by
+// itself.
+func (s *Server) Close() {
+	for _, ln := range []net.Listener{s.grpcLn, s.restLn, s.adminLn} {
+		if ln != nil {
+			_ = ln.Close() // Run's servers have closed theirs before
+		}
+	}
+	if s.upstream != nil {
+		s.upstream.Close()
+	}
+}
+
+func named(what string, err error) error {
+	if err == nil || errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+func methodNames(sd grpc.ServiceDesc) []string {
+	var names []string
+	for _, m := range sd.Methods {
+		names = append(names, "/"+sd.ServiceName+"/"+m.MethodName)
+	}
+	for _, m := range sd.Streams {
+		names = append(names, "/"+sd.ServiceName+"/"+m.StreamName)
+	}
+	return names
+}

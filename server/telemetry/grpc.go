@@ -1,0 +1,108 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/tap"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+)
+
+// begin returns the context and record of an RPC, and whether the record is the
+// interceptor's own to finish: a REST request's is finished by its middleware.
+func (t *Telemetry) begin(ctx context.Context, method string) (context.Context, *call, bool) {
+	c := callFromContext(ctx)
+	own := c == nil
+	if own {
+		c = &call{began: time.Now(), face: faceGRPC, requestID: incomingRequestID(ctx)}
+	}
+	c.method = t.label(method)
+	c.exchange = exchange.FromContext(ctx)
+	if c.exchange == nil {
+		ctx, c.exchange = exchange.NewContext(ctx)
+	}
+	t.metrics.started.WithLabelValues(c.face, c.method).Inc()
+	return ctx, c, own
+}
+
+// UnaryInterceptor observes a unary RPC. It must be the outermost: it gives the
+// call its exchange, and turns a panic below it into an error.
+func (t *Telemetry) UnaryInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+	ctx, c, own := t.begin(ctx, info.FullMethod)
+	if own {
+		_ = grpc.SetHeader(ctx, metadata.Pairs(requestIDKey, c.requestID))
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			resp, err = nil, t.panicked(ctx, c, p)
+		}
+		c.conclude(err)
+		if own {
+			t.finish(ctx, c)
+		}
+	}()
+	return handler(ctx, req)
+}
+
+// StreamInterceptor is [Telemetry.UnaryInterceptor] for streams.
+func (t *Telemetry) StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	ctx, c, own := t.begin(ss.Context(), info.FullMethod)
+	if own {
+		_ = ss.SetHeader(metadata.Pairs(requestIDKey, c.requestID))
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = t.panicked(ctx, c, p)
+		}
+		c.conclude(err)
+		if own {
+			t.finish(ctx, c)
+		}
+	}()
+	return handler(srv, &stream{ss, ctx})
+}
+
+type stream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *stream) Context() context.Context { return s.ctx }
+
+// panicked logs a panic, by its type alone since its value may quote anything,
+// and concludes from the exchange whether the request had left.
+func (t *Telemetry) panicked(ctx context.Context, c *call, p any) error {
+	t.log.LogAttrs(ctx, slog.LevelError, "panic",
+		slog.String("method", c.method), slog.String("request_id", c.requestID),
+		slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+	outcome := exchange.NotSent
+	if c.exchange.Attempts > 0 {
+		outcome = exchange.Unknown
+	}
+	return apierror.Internal(fmt.Errorf("panic of type %T", p), outcome)
+}
+
+// TapHandle observes the calls that next refuses: they end before any
+// interceptor sees them.
+func (t *Telemetry) TapHandle(next tap.ServerInHandle) tap.ServerInHandle {
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		inner, err := next(ctx, info)
+		if err != nil {
+			c := &call{
+				began: time.Now(), face: faceGRPC, method: t.label(info.FullMethodName),
+				requestID: requestID(info.Header.Get(requestIDKey)),
+			}
+			t.metrics.started.WithLabelValues(c.face, c.method).Inc()
+			c.conclude(err)
+			t.finish(ctx, c)
+		}
+		return inner, err
+	}
+}

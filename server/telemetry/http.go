@@ -1,0 +1,83 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+)
+
+// Middleware observes the requests of the REST side and writes one access line
+// for each, whether or not it became an RPC. It must be the outermost.
+func (t *Telemetry) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{
+			began: time.Now(), face: faceREST, method: "other", code: codes.OK,
+			requestID: requestID(r.Header.Values(RequestIDHeader)),
+		}
+		w.Header().Set(RequestIDHeader, c.requestID)
+		ctx, ex := exchange.NewContext(r.Context())
+		c.exchange = ex
+		ctx = context.WithValue(ctx, callKey{}, c)
+		sw := &statusWriter{ResponseWriter: w}
+		defer func() {
+			if p := recover(); p != nil {
+				if p != http.ErrAbortHandler {
+					t.log.LogAttrs(ctx, slog.LevelError, "panic in the REST side",
+						slog.String("request_id", c.requestID),
+						slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+				}
+				e := apierror.Internal(nil, exchange.Unknown)
+				c.conclude(e)
+				if sw.status != 0 || p == http.ErrAbortHandler {
+					t.finish(ctx, c)
+					panic(http.ErrAbortHandler) // the answer has begun; all that is left is to cut it
+				}
+				e.REST(nil).Write(sw)
+			}
+			c.httpStat = sw.status
+			t.metrics.http.WithLabelValues(strconv.Itoa(sw.status)).Inc()
+			t.finish(ctx, c)
+		}()
+		next.ServeHTTP(sw, r.WithContext(ctx))
+	})
+}
+
+// Conclude records a failure that the REST side came to by itself, before or
+// without an RPC.
+func Conclude(ctx context.Context, err error) {
+	if c := callFromContext(ctx); c != nil {
+		c.conclude(err)
+	}
+}
+
+// statusWriter remembers the status that was answered with.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

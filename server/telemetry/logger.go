@@ -1,0 +1,22 @@
+// Package telemetry tells the people who run digate what happens: one access
+// line a call, metrics, and request ids that tie them to what callers saw.
+// Names are told, never values.
+package telemetry
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// NewLogger returns a logger that writes text to a terminal and JSON to
+// anything else.
+func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return slog.New(slog.NewTextHandler(w, opts))
+	}
+	return slog.New(slog.NewJSONHandler(w, opts))
+}

@@ -1,0 +1,139 @@
+package upstream
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/exchange"
+)
+
+var (
+	// errAnswerTooLarge is an answer beyond the bound, as sent or as decoded.
+	errAnswerTooLarge = errors.New("the answer is larger than the bound")
+	errCoding         = errors.New("the answer has an unknown content coding")
+)
+
+// readBody reads an answer of at most limit bytes, as sent and as decoded, and
+// closes it. What came before an error is returned with it.
+func readBody(resp *http.Response, limit int64) ([]byte, error) {
+	defer func() { _ = resp.Body.Close() }()
+	if n := resp.ContentLength; n >= 0 && n <= limit && !resp.Uncompressed && resp.Header["Content-Encoding"] == nil {
+		body := make([]byte, n)
+		got, err := io.ReadFull(resp.Body, body)
+		if err != nil && !(n == 0 && err == io.EOF) {
+			return body[:got], err
+		}
+		return body, nil
+	}
+	sent := &boundedReader{r: resp.Body, left: limit}
+	var decoded io.Reader = sent
+	switch coding := strings.ToLower(strings.Join(resp.Header["Content-Encoding"], ",")); coding {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		// Not asked for, but some proxies send it all the same.
+		zr, err := gzip.NewReader(sent)
+		if err != nil {
+			return nil, fmt.Errorf("gzip: %w", err)
+		}
+		decoded = &boundedReader{r: zr, left: limit}
+	default:
+		return nil, errCoding
+	}
+	return io.ReadAll(decoded)
+}
+
+// boundedReader fails where its source has more than left bytes.
+type boundedReader struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		var one [1]byte
+		n, err := b.r.Read(one[:])
+		if n > 0 {
+			return 0, errAnswerTooLarge
+		}
+		return 0, err
+	}
+	if int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.r.Read(p)
+	b.left -= int64(n)
+	return n, err
+}
+
+// decode fills the response from a 2xx and says whether the call is done. A 2xx
+// that yields an id is never turned into a failure, however odd or short the
+// rest is: the integration exists. An answer that has no id by contract must be
+// whole.
+func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp proto.Message) (done bool, err error) {
+	if r.answer == nil {
+		ex.Relay = readErr == nil
+		return true, nil
+	}
+	target := resp.ProtoReflect()
+	if r.answerField != nil {
+		target = target.Mutable(r.answerField).Message()
+	}
+	drift, err := r.answer.UnmarshalAnswer(body, target.Interface())
+	ex.Drift = drift
+	whole := readErr == nil && err == nil
+	if !whole {
+		ex.Drift = append(ex.Drift, "(answer): not whole")
+	}
+	if r.id != nil {
+		done = target.Get(r.id).String() != ""
+	} else {
+		done = whole
+	}
+	ex.Relay = done && whole
+	return done, err
+}
+
+// noAnswer is the verdict on an attempt that got no answer.
+func noAnswer(ctx context.Context, r *rule, err error, track *tracker) error {
+	sent := track.sent() && !unprocessed(err)
+	// The caller's end explains the failure, whatever net/http calls it.
+	if cause := ctx.Err(); cause != nil {
+		err = fmt.Errorf("%w: %w", cause, err)
+		if !sent {
+			return apierror.NotBegun(err)
+		}
+		return apierror.AnswerLost(err, r.write)
+	}
+	if !sent {
+		return apierror.Unreachable(err)
+	}
+	return apierror.AnswerLost(err, r.write)
+}
+
+// cutShort names the caller's end as the reason why an answer was not whole.
+func cutShort(ctx context.Context, err error) error {
+	if cause := ctx.Err(); err != nil && cause != nil {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
+}
+
+// invalid turns the codec's complaint about a request into ours.
+func invalid(err error) error {
+	var e *digajson.Error
+	if !errors.As(err, &e) {
+		return apierror.Internal(err, exchange.NotSent)
+	}
+	return apierror.InvalidRequest(apierror.Violation{
+		Field: e.Field(), Description: e.Message, Reason: strings.ToUpper(e.Kind),
+	})
+}

@@ -1,0 +1,165 @@
+// Package upstream turns a gRPC call into the vendor's REST request and its
+// answer into the response: one HTTP exchange a call, driven by the method's
+// google.api.http rule, with a verdict on what the vendor did.
+package upstream
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/secret"
+)
+
+// Config says where the vendor is and how to talk to it.
+type Config struct {
+	// URL is the vendor's base URL, http or https; a path in it is kept before
+	// every route.
+	URL string
+	// Timeout bounds a call whose caller set no deadline.
+	Timeout time.Duration
+	// IdleTimeout is how long a connection is kept with nothing on it. It must
+	// be shorter than the vendor's, since a request that meets a closing
+	// connection may or may not have arrived.
+	IdleTimeout time.Duration
+	// HTTP2 offers HTTP/2 over TLS.
+	HTTP2 bool
+	// Roots verifies the vendor's certificate, the system's roots when nil.
+	Roots *x509.CertPool
+	// MaxRequest and MaxAnswer bound a request's body, and an answer's as sent
+	// and as decoded, in bytes.
+	MaxRequest, MaxAnswer int64
+	// UserAgent is sent with every request.
+	UserAgent string
+	// Credential returns the bearer token to send on behalf of a call.
+	Credential func(context.Context) (secret.String, error)
+}
+
+// Client sends calls to the vendor. It may be used by many goroutines.
+type Client struct {
+	base                  url.URL
+	basePath, baseEscaped string
+	rules                 map[string]*rule
+	transport             *http.Transport
+	timeout               time.Duration
+	maxRequest, maxAnswer int64
+	userAgent             []string
+	credential            func(context.Context) (secret.String, error)
+}
+
+// New returns a client for the methods of the services. A rule in their
+// contract that it cannot follow is an error.
+func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error) {
+	base, err := url.Parse(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("upstream URL: %w", err)
+	}
+	c := &Client{
+		base:        url.URL{Scheme: base.Scheme, Host: base.Host},
+		basePath:    strings.TrimRight(base.Path, "/"),
+		baseEscaped: strings.TrimRight(base.EscapedPath(), "/"),
+		rules:       make(map[string]*rule),
+		transport:   newTransport(cfg.IdleTimeout, cfg.HTTP2, cfg.Roots),
+		timeout:     cfg.Timeout,
+		maxRequest:  cfg.MaxRequest,
+		maxAnswer:   cfg.MaxAnswer,
+		userAgent:   []string{cfg.UserAgent},
+		credential:  cfg.Credential,
+	}
+	for _, sd := range services {
+		rules, err := compile(sd)
+		if err != nil {
+			return nil, err
+		}
+		for name, r := range rules {
+			c.rules[name] = r
+		}
+	}
+	return c, nil
+}
+
+// Close drops the idle connections. Calls under way are not touched.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// Call sends the request of the method, a full gRPC name such as
+// "/package.Service/Method", and fills in the response. What passed is recorded
+// in the context's exchange. A failure is an [apierror.Error].
+func (c *Client) Call(ctx context.Context, method string, req, resp proto.Message) error {
+	ex := exchange.FromContext(ctx)
+	if ex == nil {
+		ex = new(exchange.Exchange)
+	}
+	err := c.call(ctx, ex, method, req, resp)
+	if err == nil {
+		ex.Outcome = exchange.Done
+		return nil
+	}
+	var e *apierror.Error
+	if !errors.As(err, &e) {
+		e = apierror.Internal(err, exchange.NotSent)
+	}
+	ex.Outcome = e.Outcome
+	ex.Relay = e.Relayable()
+	if cause := e.Unwrap(); cause != nil {
+		ex.Cause = describe(cause)
+	}
+	return e
+}
+
+func (c *Client) call(ctx context.Context, ex *exchange.Exchange, method string, req, resp proto.Message) error {
+	r := c.rules[method]
+	if r == nil {
+		return apierror.Internal(fmt.Errorf("no rule for %s", method), exchange.NotSent)
+	}
+	token, err := c.credential(ctx)
+	if err != nil {
+		return err
+	}
+	httpReq, err := c.newRequest(r, token.Reveal(), req)
+	if err != nil {
+		return err
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
+	if err := ctx.Err(); err != nil {
+		return apierror.NotBegun(err)
+	}
+	ex.Attempts++
+	began := time.Now()
+	defer func() { ex.Duration = time.Since(began) }()
+
+	track := newTracker()
+	httpReq = httpReq.WithContext(httptrace.WithClientTrace(ctx, &track.trace))
+	httpResp, err := c.transport.RoundTrip(httpReq)
+	if err != nil {
+		return noAnswer(ctx, r, err, track)
+	}
+	body, readErr := readBody(httpResp, c.maxAnswer)
+	ex.Status, ex.Body = httpResp.StatusCode, body
+	if httpResp.StatusCode/100 == 2 {
+		done, err := r.decode(ex, body, readErr, resp)
+		if done {
+			return nil
+		}
+		if readErr == nil {
+			readErr = err
+		}
+	}
+	return apierror.FromResponse(apierror.Response{
+		Status: httpResp.StatusCode, Header: httpResp.Header, Body: body, ReadErr: cutShort(ctx, readErr),
+	}, r.write, r.redactor(token.Reveal(), req))
+}

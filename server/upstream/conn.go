@@ -1,0 +1,146 @@
+package upstream
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// countedConn counts the bytes that the kernel accepted for sending, because
+// that is what decides whether a failed request can have reached the vendor.
+// It stands below TLS.
+type countedConn struct {
+	net.Conn
+	mu       sync.Mutex // held while a Write is in flight
+	accepted atomic.Int64
+	// atClose is accepted as it was when TLS began to close the connection, -1
+	// before: the close_notify alert that follows is no part of a request.
+	atClose atomic.Int64
+	// shared says that several requests use the connection at once (HTTP/2).
+	shared atomic.Bool
+}
+
+func newCountedConn(c net.Conn) *countedConn {
+	cc := &countedConn{Conn: c}
+	cc.atClose.Store(-1)
+	return cc
+}
+
+func (c *countedConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, err := c.Conn.Write(p)
+	if n > 0 {
+		c.accepted.Add(int64(n))
+	}
+	return n, err
+}
+
+// SetWriteDeadline marks the beginning of the end: net/http sets no write
+// deadlines, crypto/tls does, just before it sends close_notify. Should that
+// ever change, a close counts as sent bytes and the verdict errs towards
+// UNKNOWN.
+func (c *countedConn) SetWriteDeadline(t time.Time) error {
+	c.atClose.CompareAndSwap(-1, c.accepted.Load())
+	return c.Conn.SetWriteDeadline(t)
+}
+
+func (c *countedConn) count() int64 {
+	if n := c.atClose.Load(); n >= 0 {
+		return n
+	}
+	return c.accepted.Load()
+}
+
+// settle ends the connection and returns the final count. net/http may return
+// a failure while its writing goroutine still holds the request; closing first
+// and then waiting for a write in flight leaves no byte unaccounted for.
+func (c *countedConn) settle() int64 {
+	_ = c.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.count()
+}
+
+// tracker follows one attempt to the connections it is given and says whether
+// anything of it left. An HTTP/1.1 attempt has one connection, or two where
+// net/http moved on because nothing could be written to the first.
+type tracker struct {
+	trace  httptrace.ClientTrace
+	mu     sync.Mutex
+	conn   *countedConn
+	mark   int64
+	left   bool
+	opaque bool // a connection that does not count; anything may have left
+	given  int
+}
+
+func newTracker() *tracker {
+	t := new(tracker)
+	t.trace.GotConn = t.gotConn
+	return t
+}
+
+func (t *tracker) gotConn(info httptrace.GotConnInfo) {
+	cc := countedBelow(info.Conn)
+	if cc != nil && !info.Reused && isHTTP2(info.Conn) {
+		cc.shared.Store(true)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.given++
+	if cc == nil {
+		t.opaque = true
+		return
+	}
+	if cc == t.conn {
+		return // HTTP/2 tells twice of a new connection
+	}
+	if t.conn != nil && t.conn.count() > t.mark {
+		t.left = true
+	}
+	t.conn, t.mark = cc, cc.count()
+}
+
+// sent says whether a byte of the failed attempt may have left. Where the
+// connection was the attempt's own (HTTP/1.1) it is ended first; a shared one
+// (HTTP/2) goes on, and other calls' bytes count as this one's, towards
+// UNKNOWN.
+func (t *tracker) sent() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.opaque || t.left:
+		return true
+	case t.conn == nil:
+		return false
+	case t.conn.shared.Load():
+		return t.conn.count() > t.mark
+	default:
+		return t.conn.settle() > t.mark
+	}
+}
+
+// isHTTP2 says whether TLS agreed on HTTP/2 for the connection.
+func isHTTP2(c net.Conn) bool {
+	tc, ok := c.(*tls.Conn)
+	return ok && tc.ConnectionState().NegotiatedProtocol == "h2"
+}
+
+// countedBelow finds the counting connection under any layers of TLS, nil
+// where there is none.
+func countedBelow(c net.Conn) *countedConn {
+	for {
+		switch v := c.(type) {
+		case *countedConn:
+			return v
+		case *tls.Conn:
+			c = v.NetConn()
+		default:
+			return nil
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package upstream
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/url"
+	"testing"
+	"time"
+)
+
+// attempt sends one POST through the transport as a call does and says whether
+// it failed and whether anything of it may have left.
+func attempt(ctx context.Context, tr http.RoundTripper, target string, body []byte) (sent bool, err error) {
+	u, err := url.Parse(target)
+	if err != nil {
+		panic(err)
+	}
+	track := newTracker()
+	req := (&http.Request{
+		Method: http.MethodPost, URL: u, Header: http.Header{},
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}).WithContext(httptrace.WithClientTrace(ctx, &track.trace))
+	resp, err := tr.RoundTrip(req)
+	if err != nil {
+		return track.sent(), err
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return true, resp.Body.Close()
+}
+
+// script accepts connections and hands each to the next step.
+func script(t *testing.T, tlsConf *tls.Config, steps ...func(net.Conn)) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i, step := range steps {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			if i == len(steps)-1 {
+				_ = ln.Close() // whoever dials again is refused
+			}
+			raw := c
+			if tlsConf != nil {
+				c = tls.Server(c, tlsConf)
+			}
+			step(c)
+			_ = raw.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = ln.Close(); <-done })
+	if tlsConf != nil {
+		return "https://" + ln.Addr().String() + "/x"
+	}
+	return "http://" + ln.Addr().String() + "/x"
+}
+
+func reset(c net.Conn) {
+	if tc, ok := c.(*tls.Conn); ok {
+		c = tc.NetConn()
+	}
+	_ = c.(*net.TCPConn).SetLinger(0)
+	_ = c.Close()
+}
+
+func readRequest(c net.Conn) {
+	r, err := http.ReadRequest(bufio.NewReader(c))
+	if err == nil {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}
+}
+
+const okAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+func TestSent_RefusedConnection_IsNotSent(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	_ = ln.Close()
+	tr := newTransport(time.Minute, false, nil)
+	sent, err := attempt(t.Context(), tr, "http://"+addr, []byte("{}"))
+	if err == nil || sent {
+		t.Fatalf("sent=%v err=%v, want a failure with nothing sent", sent, err)
+	}
+}
+
+func TestSent_NameThatDoesNotResolve_IsNotSent(t *testing.T) {
+	tr := newTransport(time.Minute, false, nil)
+	sent, err := attempt(t.Context(), tr, "http://vendor.invalid", []byte("{}"))
+	if err == nil || sent {
+		t.Fatalf("sent=%v err=%v, want a failure with nothing sent", sent, err)
+	}
+}
+
+func TestSent_UntrustedCertificate_IsNotSent(t *testing.T) {
+	srv := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(srv.Close)
+	srv.Config.ErrorLog = discardLog()
+	for _, http2 := range []bool{false, true} {
+		tr := newTransport(time.Minute, http2, nil)
+		sent, err := attempt(t.Context(), tr, srv.URL, []byte("{}"))
+		if err == nil || sent {
+			t.Fatalf("http2=%v: sent=%v err=%v, want a failure with nothing sent", http2, sent, err)
+		}
+	}
+}
+
+func TestSent_ResetAfterTheRequestWasRead_IsSent(t *testing.T) {
+	target := script(t, nil, func(c net.Conn) { readRequest(c); reset(c) })
+	tr := newTransport(time.Minute, false, nil)
+	sent, err := attempt(t.Context(), tr, target, []byte("{}"))
+	if err == nil || !sent {
+		t.Fatalf("sent=%v err=%v, want a failure after sending", sent, err)
+	}
+}
+
+func TestSent_HangAfterTheRequestWasRead_IsSentWhenTheCallerLeaves(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	target := script(t, nil, func(c net.Conn) {
+		readRequest(c)
+		cancel()
+		_, _ = c.Read(make([]byte, 1)) // until the client closes
+	})
+	tr := newTransport(time.Minute, false, nil)
+	sent, err := attempt(ctx, tr, target, []byte("{}"))
+	if !errors.Is(err, context.Canceled) || !sent {
+		t.Fatalf("sent=%v err=%v, want cancelled after sending", sent, err)
+	}
+}
+
+// A request meets a connection that the server closes while it is idle. Whether
+// net/http sees the close first (and dials again, refused here) or writes into
+// it is the scheduler's choice; the verdict may follow either, but a request
+// that was not sent must be told apart often enough to be of use.
+func TestSent_ServerClosedTheIdleConnection_IsNotAlwaysCalledSent(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		var conf *tls.Config
+		if secure {
+			srv := httptest.NewTLSServer(http.NotFoundHandler())
+			conf = srv.TLS
+			conf.NextProtos = nil
+			srv.Close()
+		}
+		notSent := 0
+		for range 60 {
+			closed := make(chan struct{})
+			target := script(t, conf, func(c net.Conn) {
+				br := bufio.NewReader(c)
+				r, err := http.ReadRequest(br)
+				if err != nil {
+					return
+				}
+				_, _ = io.Copy(io.Discard, r.Body)
+				_, _ = io.WriteString(c, okAnswer)
+				_ = c.Close()
+				close(closed)
+			})
+			tr := newTransport(time.Minute, false, nil)
+			tr.TLSClientConfig.InsecureSkipVerify = true
+			if _, err := attempt(t.Context(), tr, target, []byte("{}")); err != nil {
+				t.Fatalf("first request: %v", err)
+			}
+			<-closed
+			sent, err := attempt(t.Context(), tr, target, []byte("{}"))
+			if err == nil {
+				t.Fatal("the second request succeeded on a closed server")
+			}
+			if !sent {
+				notSent++
+			}
+			tr.CloseIdleConnections()
+		}
+		// The close is usually seen first; a count that is always above its mark
+		// would make every idle close an UNKNOWN.
+		if notSent == 0 {
+			t.Errorf("secure=%v: all 60 idle closes were called sent", secure)
+		}
+	}
+}
+
+// The connection is closed under a pooled TLS connection, so net/http closes it
+// with a close_notify before the request is written: bytes leave, none of them
+// the request's.
+func TestSent_CloseNotify_IsNotCounted(t *testing.T) {
+	srv := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(srv.Close)
+	raw, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cc := newCountedConn(raw)
+	tc := tls.Client(cc, &tls.Config{InsecureSkipVerify: true})
+	if err := tc.HandshakeContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mark := cc.count()
+	_ = tc.Close()
+	if cc.accepted.Load() == mark {
+		t.Fatal("closing wrote no close_notify; this test shows nothing any more")
+	}
+	if got := cc.settle(); got != mark {
+		t.Errorf("count went from %d to %d by a close_notify", mark, got)
+	}
+}
+
+// settle is called while net/http's goroutine is blocked in Write on a peer
+// that does not read: it must not wait for that peer, and must count what the
+// kernel took.
+func TestSettle_WriteInFlight_EndsItAndCountsIt(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	raw, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = peer.Close() })
+	cc := newCountedConn(raw)
+	done := make(chan error, 1)
+	go func() {
+		_, err := cc.Write(make([]byte, 64<<20)) // more than any socket buffer
+		done <- err
+	}()
+	if _, err := peer.Read(make([]byte, 1)); err != nil { // the kernel took some
+		t.Fatal(err)
+	}
+	if got := cc.settle(); got == 0 {
+		t.Error("bytes that the kernel took were not counted")
+	}
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the write in flight ended with %v", err)
+	}
+}

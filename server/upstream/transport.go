@@ -1,0 +1,53 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	dialTimeout      = 5 * time.Second
+	handshakeTimeout = 5 * time.Second
+	// idlePool is far above any sensible concurrency: a call that finds no idle
+	// connection pays a dial, and one that returns to a full pool closes its
+	// own.
+	idlePool = 4096
+	// maxAnswerHeader bounds the vendor's header section, in bytes.
+	maxAnswerHeader = 64 << 10
+)
+
+// newTransport returns the one transport of a client. It follows no redirects
+// (it is used through RoundTrip), sends bodies from memory, and offers no
+// content coding, since the answers are small.
+func newTransport(idleTimeout time.Duration, http2 bool, roots *x509.CertPool) *http.Transport {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(http2)
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return newCountedConn(c), nil
+		},
+		TLSClientConfig: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			RootCAs:            roots,
+			ClientSessionCache: tls.NewLRUClientSessionCache(64),
+		},
+		TLSHandshakeTimeout:    handshakeTimeout,
+		Protocols:              &protocols,
+		DisableCompression:     true,
+		MaxIdleConns:           idlePool,
+		MaxIdleConnsPerHost:    idlePool,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxAnswerHeader,
+	}
+}

@@ -1,0 +1,126 @@
+// Package protovalidate_test holds digate's own check of the contract's rules
+// equal to protovalidate's. It is a module of its own, so that protovalidate's
+// runtime is no dependency of digate's.
+package protovalidate_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/integration"
+)
+
+func rules(t testing.TB) *integration.Rules {
+	t.Helper()
+	r, err := integration.CompileRules(integrationv1.File_diga_integration_v1_integration_service_proto.Services().Get(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// ours and theirs return the fields that each refuses, sorted.
+func ours(r *integration.Rules, m proto.Message) []string {
+	var e *apierror.Error
+	var fields []string
+	if errors.As(r.Validate(m), &e) {
+		for _, v := range e.Violations {
+			fields = append(fields, v.Field)
+		}
+	}
+	return normal(fields)
+}
+
+func theirs(t testing.TB, m proto.Message) []string {
+	err := protovalidate.Validate(m)
+	if err == nil {
+		return nil
+	}
+	var e *protovalidate.ValidationError
+	if !errors.As(err, &e) {
+		t.Fatalf("protovalidate cannot judge: %v", err)
+	}
+	var fields []string
+	for _, v := range e.Violations {
+		fields = append(fields, protovalidate.FieldPathString(v.Proto.GetField()))
+	}
+	return normal(fields)
+}
+
+func normal(fields []string) []string {
+	slices.Sort(fields)
+	return slices.Compact(fields)
+}
+
+func same(t *testing.T, r *integration.Rules, m proto.Message) {
+	t.Helper()
+	if got, want := ours(r, m), theirs(t, m); !slices.Equal(got, want) {
+		t.Errorf("%v: we refuse %q, protovalidate refuses %q", m, got, want)
+	}
+}
+
+const uuid = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+
+func TestRules_EdgeValues_AreJudgedAsProtovalidateDoes(t *testing.T) {
+	r := rules(t)
+	ids := []string{
+		uuid, strings.ToUpper(uuid), "", " ", uuid + " ", " " + uuid, uuid[:35], uuid + "0", uuid + "\n",
+		"3c90c3cc0d444b5088888dd25736052a", "{" + uuid + "}", "urn:uuid:" + uuid, strings.Replace(uuid, "-", "_", 1),
+		strings.Replace(uuid, "3", "g", 1), "00000000-0000-0000-0000-000000000000", "..", "%2e%2e", "a\r\nb", "é" + uuid[2:],
+	}
+	requests := []string{
+		"", "a", " ", "~", "a b", "\x1f", "\x7f", "é", "a\nb", "a\n", "\na", strings.Repeat("x", 255), strings.Repeat("x", 256),
+		"\u0000", "日本",
+	}
+	refused := 0
+	for _, id := range ids {
+		for _, request := range requests {
+			m := &integrationv1.CopyTemplateRequest{TemplateId: id, RequestId: request}
+			same(t, r, m)
+			if len(ours(r, m)) > 0 {
+				refused++
+			}
+		}
+	}
+	if refused == 0 || refused == len(ids)*len(requests) {
+		t.Errorf("%d of %d refused; the cases do not tell", refused, len(ids)*len(requests))
+	}
+}
+
+func TestRules_MutatedValues_AreJudgedAsProtovalidateDoes(t *testing.T) {
+	r := rules(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		m := &integrationv1.CopyTemplateRequest{TemplateId: mutate(random, uuid), RequestId: mutate(random, "order-7")}
+		same(t, r, m)
+	}
+}
+
+// mutate changes up to two characters, mostly to ones that are nearly right.
+func mutate(random *rand.Rand, s string) string {
+	const near = "0aAfFgG-_~ \t\x7f{}é"
+	runes := []rune(s)
+	for range random.IntN(3) {
+		c := []rune(near)[random.IntN(len([]rune(near)))]
+		i := random.IntN(len(runes))
+		switch random.IntN(3) {
+		case 0:
+			runes[i] = c
+		case 1:
+			runes = slices.Insert(runes, i, c)
+		default:
+			if len(runes) > 1 {
+				runes = slices.Delete(runes, i, i+1)
+			}
+		}
+	}
+	return string(runes)
+}
