@@ -1,0 +1,165 @@
+package inproc_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/digate/digate/server/inproc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds what a test waits for when the code under test is broken.
+const patience = 10 * time.Second
+
+type text = wrapperspb.StringValue
+
+// service is a gRPC service whose methods a test fills in.
+type service struct {
+	unary  func(ctx context.Context, in *text) (any, error)
+	stream func(ss grpc.ServerStream) error
+}
+
+const (
+	unaryMethod  = "/inproc.test.Service/Unary"
+	uploadMethod = "/inproc.test.Service/Upload"
+	watchMethod  = "/inproc.test.Service/Watch"
+	talkMethod   = "/inproc.test.Service/Talk"
+)
+
+var (
+	upload = &grpc.StreamDesc{StreamName: "Upload", ClientStreams: true}
+	watch  = &grpc.StreamDesc{StreamName: "Watch", ServerStreams: true}
+	talk   = &grpc.StreamDesc{StreamName: "Talk", ClientStreams: true, ServerStreams: true}
+)
+
+func (s *service) register(r grpc.ServiceRegistrar) {
+	streams := []grpc.StreamDesc{*upload, *watch, *talk}
+	for i := range streams {
+		streams[i].Handler = func(_ any, ss grpc.ServerStream) error { return s.stream(ss) }
+	}
+	r.RegisterService(&grpc.ServiceDesc{
+		ServiceName: "inproc.test.Service",
+		HandlerType: (*any)(nil),
+		Methods: []grpc.MethodDesc{{
+			MethodName: "Unary",
+			Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+				in := new(text)
+				if err := decode(in); err != nil {
+					return nil, err
+				}
+				handler := func(ctx context.Context, in any) (any, error) { return s.unary(ctx, in.(*text)) }
+				if interceptor == nil {
+					return handler(ctx, in)
+				}
+				return interceptor(ctx, in, &grpc.UnaryServerInfo{Server: s, FullMethod: unaryMethod}, handler)
+			},
+		}},
+		Streams: streams,
+	}, s)
+}
+
+// start makes a connection to services that pass the interceptors of o.
+type start func(t testing.TB, o inproc.Options, register ...func(grpc.ServiceRegistrar)) grpc.ClientConnInterface
+
+func startInproc(_ testing.TB, o inproc.Options, register ...func(grpc.ServiceRegistrar)) grpc.ClientConnInterface {
+	c := inproc.New(o)
+	for _, r := range register {
+		r(c)
+	}
+	return c
+}
+
+func startGRPC(t testing.TB, o inproc.Options, register ...func(grpc.ServiceRegistrar)) grpc.ClientConnInterface {
+	t.Helper()
+	lis := bufconn.Listen(1 << 20)
+	server := grpc.NewServer(
+		grpc.ChainUnaryInterceptor(o.Unary...), grpc.ChainStreamInterceptor(o.Stream...), grpc.WaitForHandlers(true))
+	for _, r := range register {
+		r(server)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(lis) }()
+	conn, err := grpc.NewClient("passthrough:///inproc",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+		server.Stop()
+		if err := <-served; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			t.Error(err)
+		}
+	})
+	return conn
+}
+
+// onBoth runs one test against a grpc-go server and against a Channel: whatever
+// it asserts holds for either.
+func onBoth(t *testing.T, test func(t *testing.T, start start)) {
+	t.Helper()
+	t.Run("grpc", func(t *testing.T) { test(t, startGRPC) })
+	t.Run("inproc", func(t *testing.T) { test(t, startInproc) })
+}
+
+// onBothInBubble is onBoth with a clock that goes on only when all else waits.
+func onBothInBubble(t *testing.T, test func(t *testing.T, start start)) {
+	t.Helper()
+	onBoth(t, func(t *testing.T, start start) {
+		synctest.Test(t, func(t *testing.T) { test(t, start) })
+	})
+}
+
+// wantStatus fails the test unless err is a status with this code and message.
+func wantStatus(t testing.TB, err error, code codes.Code, message string) {
+	t.Helper()
+	wantCode(t, err, code)
+	if got := status.Convert(err).Message(); got != message {
+		t.Errorf("message = %q, want %q", got, message)
+	}
+}
+
+// wantCode fails the test unless err is a status with this code.
+func wantCode(t testing.TB, err error, code codes.Code) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want %v", code)
+	}
+	s, ok := status.FromError(err)
+	if !ok {
+		t.Fatalf("error %v (%T) is not a status, want %v", err, err, code)
+	}
+	if s.Code() != code {
+		t.Fatalf("code = %v (%s), want %v", s.Code(), s.Message(), code)
+	}
+}
+
+// await returns what comes out of c.
+func await[T any](t testing.TB, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("waited in vain for %s", what)
+		panic("unreachable")
+	}
+}
+
+func say(s string) *text { return wrapperspb.String(s) }

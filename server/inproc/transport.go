@@ -1,0 +1,126 @@
+package inproc
+
+import (
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+var _ grpc.ServerTransportStream = (*transport)(nil)
+
+var errHeaderSent = status.Error(codes.Internal, "inproc: the header has been sent already")
+
+// transport carries what a handler sends besides messages: header and trailer.
+// The handler finds it in its context by grpc.SetHeader and its kin, and may use
+// it from several goroutines.
+type transport struct {
+	method string
+
+	mu      sync.Mutex
+	header  metadata.MD
+	trailer metadata.MD
+	sent    bool          // the header is with the client
+	ended   bool          // the handler has returned
+	ready   chan struct{} // closed when sent; nil in a unary call
+}
+
+// Method returns the full name of the method, "/package.Service/Method".
+func (t *transport) Method() string { return t.method }
+
+// SetHeader adds to the header, which goes out with SendHeader, the first message
+// or the status. It fails once the header is out.
+func (t *transport) SetHeader(md metadata.MD) error {
+	if len(md) == 0 {
+		return nil
+	}
+	return t.addHeader(md, false)
+}
+
+// SendHeader adds to the header and sends it. It fails if the header is out.
+func (t *transport) SendHeader(md metadata.MD) error {
+	return t.addHeader(md, true)
+}
+
+func (t *transport) addHeader(md metadata.MD, send bool) error {
+	if err := validate(md); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.sent || t.ended {
+		return errHeaderSent
+	}
+	t.header = merge(t.header, md)
+	if send {
+		t.releaseHeader()
+	}
+	return nil
+}
+
+// flushHeader sends the header if that has not been done yet.
+func (t *transport) flushHeader() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.sent && !t.ended {
+		t.releaseHeader()
+	}
+}
+
+func (t *transport) releaseHeader() {
+	t.sent = true
+	if t.ready != nil {
+		close(t.ready)
+	}
+}
+
+// SetTrailer adds to the trailer. It fails once the handler has returned.
+func (t *transport) SetTrailer(md metadata.MD) error {
+	if len(md) == 0 {
+		return nil
+	}
+	if err := validate(md); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return status.Error(codes.Internal, "inproc: the trailer has been sent already")
+	}
+	t.trailer = merge(t.trailer, md)
+	return nil
+}
+
+// end closes header and trailer for good. A header that was set but not sent goes
+// out now; a call that never had one ends with a trailer alone.
+func (t *transport) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.sent && len(t.header) > 0 {
+		t.releaseHeader()
+	}
+	t.ended = true
+}
+
+// sentHeader returns a copy of the header as far as the client may see it: nil
+// before it is sent and if there is none.
+func (t *transport) sentHeader() metadata.MD {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.sent {
+		return nil
+	}
+	return t.header.Copy()
+}
+
+// finalTrailer returns a copy of the trailer; nil while the handler runs.
+func (t *transport) finalTrailer() metadata.MD {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.ended {
+		return nil
+	}
+	return t.trailer.Copy()
+}
