@@ -2,13 +2,11 @@ package server
 
 import (
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
-	"github.com/digate/digate/server/telemetry"
 )
 
 const (
@@ -23,7 +21,7 @@ const (
 // would clean or redirect a path, as http.ServeMux does.
 func (s *Server) newREST(routes http.Handler) *http.Server {
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
-		telemetry.Conclude(r.Context(), err)
+		s.telemetry.Failed(r.Context(), "", err)
 		apierror.FromError(err).REST(nil).Write(w)
 	}
 	return &http.Server{

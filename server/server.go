@@ -84,7 +84,7 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 	})
 	integrationv1.RegisterIntegrationServiceServer(channel, service)
 	routes, err := gateway.New(context.Background(), gateway.Config{
-		Channel: channel, MaxBody: cfg.MaxRequestBytes, Failed: telemetry.Conclude,
+		Channel: channel, MaxBody: cfg.MaxRequestBytes, Failed: s.telemetry.Failed,
 	})
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ import (
 // its shapes.
 type answerer struct {
 	routes *routes
-	failed func(context.Context, error)
+	failed func(ctx context.Context, method string, err error)
 }
 
 func (a *answerer) route(ctx context.Context) *route {
@@ -104,6 +104,7 @@ func (a *answerer) routingError(ctx context.Context, _ *runtime.ServeMux, _ runt
 }
 
 func (a *answerer) write(ctx context.Context, w http.ResponseWriter, e *apierror.Error, answer apierror.Answer) {
-	a.failed(ctx, e)
+	method, _ := runtime.RPCMethod(ctx)
+	a.failed(ctx, method, e)
 	answer.Write(w)
 }

@@ -21,8 +21,9 @@ type Config struct {
 	Channel grpc.ClientConnInterface
 	// MaxBody bounds a request's body, in bytes.
 	MaxBody int64
-	// Failed is told of each failure that the gateway answers with.
-	Failed func(ctx context.Context, err error)
+	// Failed is told of each failure that the gateway answers with, and of the
+	// method it is about, empty where the request found none.
+	Failed func(ctx context.Context, method string, err error)
 }
 
 // New returns the handler of every REST route of the contract. A request that

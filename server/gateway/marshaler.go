@@ -127,7 +127,10 @@ func refusal(err error) error {
 		return apierror.Internal(err, exchange.NotSent)
 	}
 	field := e.Field()
-	if field == "" {
+	switch {
+	case e.Kind == digajson.KindJSON:
+		field = fmt.Sprintf("body[%d]", e.Offset)
+	case field == "":
 		field = "body"
 	}
 	return apierror.InvalidRequest(apierror.Violation{

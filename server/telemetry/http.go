@@ -51,10 +51,11 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// Conclude records a failure that the REST side came to by itself, before or
-// without an RPC.
-func Conclude(ctx context.Context, err error) {
+// Failed records a failure that the REST side came to by itself, before or
+// without an RPC; the method is empty where there is none.
+func (t *Telemetry) Failed(ctx context.Context, method string, err error) {
 	if c := callFromContext(ctx); c != nil {
+		c.method = t.label(method)
 		c.conclude(err)
 	}
 }

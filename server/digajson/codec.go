@@ -1,0 +1,230 @@
+// Package digajson is the JSON dialect that Diga's API speaks, as a codec
+// between JSON and protobuf messages in both directions, compiled once per
+// message type from its descriptor.
+//
+// Names are those of the .proto, in declaration order; map keys are sorted. An
+// enum is its value's name without the type's prefix, or what the json_value
+// option says. A time is RFC 3339. A google.protobuf.Struct, Value or ListValue
+// is the JSON it holds. A oneof marked flatten is a bare object. Null and unset
+// are one thing: null on input leaves a field unset; an unset field is null in
+// an answer and absent in a request. A field without presence is unset where it
+// is zero, but for a bool or number in an answer, which has no null.
+//
+// Requests of clients are read strictly ([Codec.UnmarshalRequest]), answers of
+// the vendor leniently ([Codec.UnmarshalAnswer]).
+package digajson
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
+)
+
+// MaxDepth bounds how deep objects and arrays may nest in what is kept. What is
+// skipped may nest deeper.
+const MaxDepth = 100
+
+// maxFields is how many fields a message may have, for the sets of them.
+const maxFields = 128
+
+// Codec reads and writes the messages of one type. It may be used by many
+// goroutines.
+type Codec struct {
+	md     protoreflect.MessageDescriptor
+	fields []*field
+	byName map[string]*field
+	mask   protoreflect.FieldDescriptor // update_mask, nil where there is none
+	flat   *flatOneof                   // nil where the message is a plain object
+}
+
+// shape is how a value stands in JSON.
+type shape uint8
+
+const (
+	shapeString shape = iota
+	shapeBool
+	shapeInt
+	shapeUint
+	shapeFloat
+	shapeBytes
+	shapeEnum
+	shapeMessage
+	shapeTime
+	shapeStruct
+	shapeValue
+	shapeList
+)
+
+type field struct {
+	fd       protoreflect.FieldDescriptor
+	name     string
+	key      string // `"name":`
+	index    int
+	shape    shape
+	bits     int // of an integer or a float
+	list     bool
+	mapped   bool
+	required bool
+	enum     *enumNames
+	msg      *Codec
+	mapValue *field
+}
+
+// Option changes what a codec takes as the message's fields.
+type Option func(*[]string)
+
+// Exclude leaves out fields by name: those that stand elsewhere in an HTTP
+// request than in its body. They are not written, and in JSON a key of their
+// name is unknown.
+func Exclude(names ...string) Option {
+	return func(excluded *[]string) { *excluded = append(*excluded, names...) }
+}
+
+var cache sync.Map // protoreflect.MessageDescriptor → *Codec
+
+// Compile returns the codec of a message type. A field that the dialect has no
+// form for is an error.
+func Compile(md protoreflect.MessageDescriptor, opts ...Option) (*Codec, error) {
+	var excluded []string
+	for _, o := range opts {
+		o(&excluded)
+	}
+	if len(excluded) == 0 {
+		if c, ok := cache.Load(md); ok {
+			return c.(*Codec), nil
+		}
+	}
+	c, err := compiler{}.compile(md, excluded)
+	if err != nil {
+		return nil, err
+	}
+	if len(excluded) == 0 {
+		cache.Store(md, c)
+	}
+	return c, nil
+}
+
+// compiler holds the codecs that are being made, so that types may refer to
+// themselves.
+type compiler map[protoreflect.FullName]*Codec
+
+func (k compiler) compile(md protoreflect.MessageDescriptor, excluded []string) (*Codec, error) {
+	if c := k[md.FullName()]; c != nil && len(excluded) == 0 {
+		return c, nil
+	}
+	c := &Codec{md: md, byName: make(map[string]*field)}
+	if len(excluded) == 0 {
+		k[md.FullName()] = c
+	}
+	if err := k.compileFlat(c); err != nil || c.flat != nil {
+		return c, err
+	}
+	fields := md.Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if slices.Contains(excluded, string(fd.Name())) {
+			continue
+		}
+		if isFacadeOnly(fd) {
+			if fd.Name() == "update_mask" && fd.Message() != nil && fd.Message().FullName() == "google.protobuf.FieldMask" {
+				c.mask = fd
+			}
+			continue
+		}
+		f, err := k.field(fd)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", fd.FullName(), err)
+		}
+		f.index = len(c.fields)
+		c.fields = append(c.fields, f)
+		c.byName[f.name] = f
+	}
+	if len(c.fields) > maxFields {
+		return nil, fmt.Errorf("%s: more than %d fields", md.FullName(), maxFields)
+	}
+	return c, nil
+}
+
+func (k compiler) field(fd protoreflect.FieldDescriptor) (f *field, err error) {
+	name := string(fd.Name())
+	f = &field{fd: fd, name: name, key: `"` + name + `":`, list: fd.IsList(), required: isRequired(fd)}
+	if fd.IsMap() {
+		if fd.MapKey().Kind() != protoreflect.StringKind {
+			return nil, fmt.Errorf("a map's keys must be strings")
+		}
+		f.mapped = true
+		f.mapValue, err = k.field(fd.MapValue())
+		return f, err
+	}
+	switch fd.Kind() {
+	case protoreflect.StringKind:
+		f.shape = shapeString
+	case protoreflect.BoolKind:
+		f.shape = shapeBool
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		f.shape, f.bits = shapeInt, 32
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		f.shape, f.bits = shapeInt, 64
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		f.shape, f.bits = shapeUint, 32
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		f.shape, f.bits = shapeUint, 64
+	case protoreflect.FloatKind:
+		f.shape, f.bits = shapeFloat, 32
+	case protoreflect.DoubleKind:
+		f.shape, f.bits = shapeFloat, 64
+	case protoreflect.BytesKind:
+		f.shape = shapeBytes
+	case protoreflect.EnumKind:
+		f.shape = shapeEnum
+		f.enum = namesOf(fd.Enum())
+	case protoreflect.MessageKind:
+		return f, k.message(f, fd.Message())
+	default:
+		return nil, fmt.Errorf("kind %s has no form", fd.Kind())
+	}
+	return f, nil
+}
+
+func (k compiler) message(f *field, md protoreflect.MessageDescriptor) (err error) {
+	switch name := md.FullName(); name {
+	case "google.protobuf.Timestamp":
+		f.shape = shapeTime
+	case "google.protobuf.Struct":
+		f.shape = shapeStruct
+	case "google.protobuf.Value":
+		f.shape = shapeValue
+	case "google.protobuf.ListValue":
+		f.shape = shapeList
+	default:
+		if strings.HasPrefix(string(name), "google.protobuf.") {
+			return fmt.Errorf("%s has no form", name)
+		}
+		f.shape = shapeMessage
+		f.msg, err = k.compile(md, nil)
+	}
+	return err
+}
+
+// fieldSet is a set of a message's fields, by index.
+type fieldSet [maxFields / 64]uint64
+
+func (s *fieldSet) add(f *field)      { s[f.index/64] |= 1 << (f.index % 64) }
+func (s *fieldSet) has(f *field) bool { return s[f.index/64]&(1<<(f.index%64)) != 0 }
+
+func isFacadeOnly(fd protoreflect.FieldDescriptor) bool {
+	own, _ := proto.GetExtension(fd.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules)
+	return own.GetFacadeOnly()
+}
+
+func isRequired(fd protoreflect.FieldDescriptor) bool {
+	behavior, _ := proto.GetExtension(fd.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
+	return slices.Contains(behavior, annotations.FieldBehavior_REQUIRED)
+}

@@ -1,0 +1,69 @@
+package digajson
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
+)
+
+// enumNames are the spellings of an enum's values. The zero value has none: it
+// is what an unset field holds.
+type enumNames struct {
+	text    map[protoreflect.EnumNumber]string
+	number  map[string]protoreflect.EnumNumber
+	allowed string
+}
+
+func namesOf(ed protoreflect.EnumDescriptor) *enumNames {
+	n := &enumNames{text: make(map[protoreflect.EnumNumber]string), number: make(map[string]protoreflect.EnumNumber)}
+	var all []string
+	values := ed.Values()
+	for i := range values.Len() {
+		vd := values.Get(i)
+		if vd.Number() == 0 {
+			continue
+		}
+		text := enumText(vd)
+		n.text[vd.Number()] = text
+		n.number[text] = vd.Number()
+		all = append(all, text)
+	}
+	n.allowed = strings.Join(all, ", ")
+	return n
+}
+
+// EnumText returns an enum value as the dialect spells it, empty for the zero
+// value and for a number that the contract does not know.
+func EnumText(e protoreflect.Enum) string {
+	vd := e.Descriptor().Values().ByNumber(e.Number())
+	if vd == nil || vd.Number() == 0 {
+		return ""
+	}
+	return enumText(vd)
+}
+
+func enumText(vd protoreflect.EnumValueDescriptor) string {
+	own, _ := proto.GetExtension(vd.Options(), annotationsv1.E_EnumValue).(*annotationsv1.EnumValueRules)
+	if own.GetJsonValue() != "" {
+		return own.GetJsonValue()
+	}
+	return strings.TrimPrefix(string(vd.Name()), enumPrefix(string(vd.Parent().Name())))
+}
+
+// enumPrefix is the prefix that a type's values have: AuthType, AUTH_TYPE_.
+func enumPrefix(name string) string {
+	var b strings.Builder
+	for i := range len(name) {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' && i > 0 && (lower(name[i-1]) || i+1 < len(name) && lower(name[i+1])) {
+			b.WriteByte('_')
+		}
+		b.WriteByte(c)
+	}
+	return strings.ToUpper(b.String()) + "_"
+}
+
+func lower(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }

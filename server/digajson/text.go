@@ -1,0 +1,46 @@
+package digajson
+
+import (
+	"strconv"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// HasText says whether a field has a form outside JSON, for a URL's path or
+// query: a single string, bool, number or enum.
+func HasText(fd protoreflect.FieldDescriptor) bool {
+	if fd.IsList() || fd.IsMap() {
+		return false
+	}
+	switch fd.Kind() {
+	case protoreflect.MessageKind, protoreflect.GroupKind, protoreflect.BytesKind:
+		return false
+	default:
+		return true
+	}
+}
+
+// AppendText appends a field's value as it stands in a URL before it is escaped
+// there. The field must have such a form ([HasText]).
+func AppendText(dst []byte, fd protoreflect.FieldDescriptor, v protoreflect.Value) ([]byte, error) {
+	switch fd.Kind() {
+	case protoreflect.StringKind:
+		return append(dst, v.String()...), nil
+	case protoreflect.BoolKind:
+		return strconv.AppendBool(dst, v.Bool()), nil
+	case protoreflect.EnumKind:
+		vd := fd.Enum().Values().ByNumber(v.Enum())
+		if vd == nil || vd.Number() == 0 {
+			return dst, &Error{Path: []any{string(fd.Name())}, Kind: KindEnum, Message: "must be one of " + namesOf(fd.Enum()).allowed}
+		}
+		return append(dst, enumText(vd)...), nil
+	case protoreflect.FloatKind:
+		return appendFloat(dst, v.Float(), 32)
+	case protoreflect.DoubleKind:
+		return appendFloat(dst, v.Float(), 64)
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		return strconv.AppendUint(dst, v.Uint(), 10), nil
+	default:
+		return strconv.AppendInt(dst, v.Int(), 10), nil
+	}
+}

@@ -1,0 +1,147 @@
+package digajson
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// The years that RFC 3339 and google.protobuf.Timestamp have.
+const minYear, maxYear = 1, 9999
+
+// parseTime reads the shapes of ISO 8601 that Python prints and RFC 3339 allows:
+// a T or a space in the middle, up to nine digits of fraction that count, and Z,
+// an offset or nothing (then it is UTC) at the end.
+func parseTime(s string) (*timestamppb.Timestamp, bool) {
+	p := timeParser{s: s}
+	year, month, day := p.digits(4), p.after('-', 2), p.after('-', 2)
+	p.oneOf("Tt ")
+	hour, minute, second := p.digits(2), p.after(':', 2), p.after(':', 2)
+	nanos := p.fraction()
+	offset := p.offset()
+	leap := second == 60
+	if leap {
+		second = 59 // there is no other way to say it
+	}
+	if p.bad || p.s != "" || year < minYear || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59 {
+		return nil, false
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC)
+	if t.Day() != day {
+		return nil, false // the 30th of February
+	}
+	t = t.Add(-offset)
+	if t.Year() < minYear || t.Year() > maxYear {
+		return nil, false
+	}
+	return &timestamppb.Timestamp{Seconds: t.Unix(), Nanos: int32(t.Nanosecond())}, true
+}
+
+type timeParser struct {
+	s   string
+	bad bool
+}
+
+func (p *timeParser) digits(n int) (v int) {
+	if len(p.s) < n {
+		p.bad = true
+		return 0
+	}
+	for i := range n {
+		c := p.s[i]
+		if c < '0' || c > '9' {
+			p.bad = true
+			return 0
+		}
+		v = v*10 + int(c-'0')
+	}
+	p.s = p.s[n:]
+	return v
+}
+
+func (p *timeParser) after(sep byte, n int) int {
+	if p.s == "" || p.s[0] != sep {
+		p.bad = true
+		return 0
+	}
+	p.s = p.s[1:]
+	return p.digits(n)
+}
+
+func (p *timeParser) oneOf(set string) {
+	for i := range len(set) {
+		if p.s != "" && p.s[0] == set[i] {
+			p.s = p.s[1:]
+			return
+		}
+	}
+	p.bad = true
+}
+
+// fraction reads nanoseconds; digits beyond them are dropped.
+func (p *timeParser) fraction() (nanos int) {
+	if p.s == "" || p.s[0] != '.' && p.s[0] != ',' {
+		return 0
+	}
+	p.s = p.s[1:]
+	n := 0
+	for ; p.s != "" && p.s[0] >= '0' && p.s[0] <= '9'; n++ {
+		if n < 9 {
+			nanos = nanos*10 + int(p.s[0]-'0')
+		}
+		p.s = p.s[1:]
+	}
+	if n == 0 {
+		p.bad = true
+	}
+	for ; n < 9; n++ {
+		nanos *= 10
+	}
+	return nanos
+}
+
+// offset reads what stands between UTC and the clock that was read.
+func (p *timeParser) offset() time.Duration {
+	if p.s == "" {
+		return 0
+	}
+	sign := p.s[0]
+	p.s = p.s[1:]
+	switch sign {
+	case 'Z', 'z':
+		return 0
+	case '+', '-':
+	default:
+		p.bad = true
+		return 0
+	}
+	hours := p.digits(2)
+	minutes := 0
+	switch {
+	case p.s == "":
+	case p.s[0] == ':':
+		minutes = p.after(':', 2)
+	default:
+		minutes = p.digits(2)
+	}
+	if hours > 23 || minutes > 59 {
+		p.bad = true
+	}
+	d := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	if sign == '-' {
+		return -d
+	}
+	return d
+}
+
+// appendTime writes a time in UTC, with only the digits of fraction that it
+// needs. It says false for one that RFC 3339 has no form for.
+func appendTime(dst []byte, seconds int64, nanos int32) ([]byte, bool) {
+	t := time.Unix(seconds, int64(nanos)).UTC()
+	if nanos < 0 || nanos > 999_999_999 || t.Year() < minYear || t.Year() > maxYear {
+		return dst, false
+	}
+	dst = append(dst, '"')
+	dst = t.AppendFormat(dst, time.RFC3339Nano)
+	return append(dst, '"'), true
+}

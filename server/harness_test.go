@@ -1,0 +1,228 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/config"
+)
+
+// marker stands in every secret that the suite uses. Whatever the servers under
+// test log, count, dump or say in an error goes to spoken, and TestMain looks
+// for the marker there when all tests are done.
+const marker = "s3cr3t"
+
+const (
+	token  = "tok-" + marker + "-0001"
+	apiKey = "key-" + marker + "-0002"
+	varSec = "var-" + marker + "-0003"
+)
+
+var spoken record
+
+// record collects text from many goroutines.
+type record struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.String()
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := noSecretSpoken(spoken.String()); code == 0 && err != nil {
+		fmt.Println("FAIL:", err)
+		code = 1
+	}
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Println("FAIL:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// noSecretSpoken looks for a secret in everything that was logged, counted,
+// dumped or said in an error.
+func noSecretSpoken(text string) error {
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.Contains(line, marker) {
+			return fmt.Errorf("a secret of the suite stands in: %s", line)
+		}
+	}
+	return nil
+}
+
+// digate is a running server.
+type digate struct {
+	*server.Server
+	log    *record
+	rpc    integrationv1.IntegrationServiceClient
+	conn   *grpc.ClientConn
+	rest   string
+	http   *http.Client
+	stop   context.CancelFunc
+	ended  chan struct{}
+	result error
+}
+
+// start runs a server in front of the vendor at url.
+func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
+	t.Helper()
+	cfg, err := config.Defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	cfg.UpstreamURL = url
+	cfg.ShutdownTimeout = 10 * time.Second
+	for _, f := range change {
+		f(&cfg)
+	}
+	d := &digate{log: new(record), ended: make(chan struct{})}
+	log := slog.New(slog.NewJSONHandler(io.MultiWriter(d.log, &spoken), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log.Info("configuration", "config", cfg)
+	fmt.Fprintf(&spoken, "%v %+v %#v\n", cfg, cfg, cfg)
+	if d.Server, err = server.Build(cfg, "test", log); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.stop = cancel
+	go func() {
+		defer close(d.ended)
+		d.result = d.Run(ctx)
+	}()
+	d.conn, err = grpc.NewClient(d.GRPCAddr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.rpc = integrationv1.NewIntegrationServiceClient(d.conn)
+	d.rest = "http://" + d.HTTPAddr().String()
+	d.http = &http.Client{
+		Transport:     &http.Transport{DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	t.Cleanup(func() {
+		d.scrape(t)
+		d.http.CloseIdleConnections()
+		_ = d.conn.Close()
+		cancel()
+		<-d.ended
+		if d.result != nil {
+			t.Errorf("Run: %v", d.result)
+		}
+	})
+	return d
+}
+
+// scrape adds the metrics to what was spoken, and returns them.
+func (d *digate) scrape(t *testing.T) string {
+	t.Helper()
+	resp, err := d.http.Get("http://" + d.AdminAddr().String() + "/metrics")
+	if err != nil {
+		return "" // stopped by the test itself
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	_, _ = spoken.Write(b)
+	return string(b)
+}
+
+func withToken(ctx context.Context, token string) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
+}
+
+// copyRPC calls CopyTemplate and notes the error among what was spoken.
+func (d *digate) copyRPC(t *testing.T, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, *apierror.Error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(withToken(t.Context(), token), 20*time.Second)
+	defer cancel()
+	return d.copyCtx(ctx, req)
+}
+
+func (d *digate) copyCtx(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, *apierror.Error) {
+	resp, err := d.rpc.CopyTemplate(ctx, req)
+	if err != nil {
+		fmt.Fprintf(&spoken, "%v %v\n", err, status.Convert(err).Proto())
+		return nil, apierror.FromError(err)
+	}
+	return resp.GetIntegration(), nil
+}
+
+// answered is a REST answer.
+type answered struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// copyREST posts a body to the copy route and returns the answer.
+func (d *digate) copyREST(t *testing.T, templateID, body string, header ...string) answered {
+	t.Helper()
+	return d.do(t, "POST", "/v1/integration/template/"+templateID+"/copy", body, header...)
+}
+
+// do sends a request whose path goes out as it is given. The header is pairs of
+// names and values; an Authorization of "" leaves it out.
+func (d *digate) do(t *testing.T, method, path, body string, header ...string) answered {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, d.rest, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.URL.Opaque = "//" + r.URL.Host + path
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(header); i += 2 {
+		if header[i+1] == "" {
+			r.Header.Del(header[i])
+			continue
+		}
+		r.Header.Set(header[i], header[i+1])
+	}
+	resp, err := d.http.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&spoken, "%v\n", resp.Header)
+	return answered{resp.StatusCode, resp.Header, string(b)}
+}
