@@ -2,64 +2,51 @@ package digajson
 
 import "strings"
 
-// maxNotes bounds a [Drift].
-const maxNotes = 32
+const (
+	// maxDrift bounds the notes on one answer.
+	maxDrift = 32
+	// maxName bounds a name that is not the contract's, in bytes.
+	maxName = 64
+)
 
-// Drift is how an answer differed from what the contract promises.
-type Drift struct {
-	// Notes are the differences in the order in which they were met, each once.
-	Notes []Note
-	// Dropped counts the differences that there was no room for.
-	Dropped int
-}
-
-// Note is one difference.
-type Note struct {
-	// Path leads to the culprit as in data[*].auth_type. The keys of maps and
-	// Structs are data rather than names, so they are never in it: below such
-	// a field it is the field's own path and an asterisk. Of a [KindUnknown]
-	// the last element is the sender's own key, made printable and cut: fit
-	// for a log line, not for a metric's label.
-	Path string
-	// Kind says what is different.
-	Kind Kind
-}
-
-// String returns the note as in "auth_type: enum".
-func (n Note) String() string { return n.Path + ": " + string(n.Kind) }
-
-func (d *Drift) add(path string, kind Kind) {
-	note := Note{path, kind}
-	for _, known := range d.Notes {
-		if known == note {
+// note records that the answer departs from the contract at the current path.
+// It says names, never values, and says each thing once.
+func (d *decoder) note(what string) {
+	if len(d.drift) >= maxDrift {
+		return
+	}
+	s := strings.Join(d.path, ".") + ": " + what
+	for _, have := range d.drift {
+		if have == s {
 			return
 		}
 	}
-	if len(d.Notes) == maxNotes {
-		d.Dropped++
-		return
-	}
-	d.Notes = append(d.Notes, note)
+	d.drift = append(d.drift, s)
 }
 
-// pattern returns the trail, and a last key unless that is empty, for a [Note].
-func (t *trail) pattern(last string) string {
-	var b strings.Builder
-	write := func(key string) {
-		if b.Len() > 0 {
-			b.WriteByte('.')
-		}
-		b.WriteString(key)
-	}
-	for _, s := range t.steps {
-		if s.index == isKey {
-			write(s.key)
-		} else {
-			b.WriteString("[*]")
+// noted says whether something was said of the current path already.
+func (d *decoder) noted() bool {
+	prefix := strings.Join(d.path, ".")
+	for _, have := range d.drift {
+		if rest, ok := strings.CutPrefix(have, prefix); ok && (rest[0] == ':' || rest[0] == '.') {
+			return true
 		}
 	}
-	if last != "" {
-		write(printable(clip(last)))
+	return false
+}
+
+// cleanName returns a key of the vendor's as a name that may be logged and
+// counted.
+func cleanName(key text) string {
+	raw := key.raw
+	if len(raw) > maxName {
+		raw = raw[:maxName]
 	}
-	return b.String()
+	out := []byte(string(raw))
+	for i, c := range out {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-') {
+			out[i] = '?'
+		}
+	}
+	return string(out)
 }
