@@ -1,0 +1,142 @@
+// Package emulator is Diga's integration API in one http.Handler: it keeps integrations and their
+// tools in memory, apart for each bearer token, answers as the vendor does down to the wording of its
+// validation errors, and fails in a chosen way when it is asked for one of the templates of Faults.
+//
+// It stands in for the vendor in tests of digate, so it shares no code with digate.
+//
+// Where the published contract is silent, it decides as follows.
+//   - A malformed JSON body is refused before a missing token, and a missing token before everything
+//     else that may be wrong, which is the order in which FastAPI looks at them.
+//   - current_page and total_pages are null unless page was asked for. Naming two of after, before and
+//     page, or a cursor that is not in the list, is INVALID_PAGINATION_PARAMETERS.
+//   - A null among the variables counts as no value. A placeholder without value stays as it is.
+//   - requires_setup holds while a needed key is missing or empty, or while a placeholder is left in
+//     the base URL, the headers or the tools.
+//   - An integration that was created with integration_type MCP has no tools: no server is contacted.
+//   - Options.MaxTokens and its neighbours bound what is kept; a write past them is refused with
+//     429 EMULATOR_LIMIT_REACHED and no Retry-After.
+//
+// It works behind any http.Server. Connection resets need HTTP/1.1 (over HTTP/2 the stream is reset
+// instead), and a server with a write timeout cuts off slow answers and hanging ones.
+package emulator
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options say how an emulator behaves. The zero value is usable.
+type Options struct {
+	// Latency is added to every answer, after the work is done: a caller who gives up meanwhile may
+	// have changed something all the same.
+	Latency time.Duration
+	// Seed determines every id. Each token has its own sequence, so the ids that a token gets do not
+	// depend on what other tokens do.
+	Seed int64
+	// Drip is how long the slow-drip fault takes over one answer; 3 s when zero.
+	Drip time.Duration
+	// Now tells the time of created_at and updated_at; time.Now when nil.
+	Now func() time.Time
+
+	// MaxTokens is how many tokens may have state; 10,000 when zero.
+	MaxTokens int
+	// MaxIntegrations is how many integrations one token may have; 10,000 when zero.
+	MaxIntegrations int
+	// MaxBytes is about how much may be kept in all, as JSON; 256 MiB when zero.
+	MaxBytes int
+}
+
+// Emulator is an http.Handler. Its methods may be called concurrently.
+type Emulator struct {
+	options  Options
+	store    *store
+	requests atomic.Int64
+	closed   chan struct{}
+	close    sync.Once
+}
+
+// New returns an emulator without any integration.
+func New(o Options) *Emulator {
+	if o.Drip == 0 {
+		o.Drip = 3 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MaxTokens == 0 {
+		o.MaxTokens = 10_000
+	}
+	if o.MaxIntegrations == 0 {
+		o.MaxIntegrations = 10_000
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 256 << 20
+	}
+	return &Emulator{options: o, store: newStore(o), closed: make(chan struct{})}
+}
+
+// Close ends the answers that are hanging, dripping or delayed, by cutting their connections, and
+// makes later ones end at once. The state stays readable. It may be called more than once.
+func (e *Emulator) Close() { e.close.Do(func() { close(e.closed) }) }
+
+// ServeHTTP answers one request.
+func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e.requests.Add(1)
+	a, present := e.answer(w, r)
+	if !present || !e.wait(r.Context(), e.options.Latency) {
+		panic(http.ErrAbortHandler)
+	}
+	e.deliver(w, r, a)
+}
+
+// Requests is how many requests have come in, of any kind.
+func (e *Emulator) Requests() int { return int(e.requests.Load()) }
+
+// Template names an entry of the catalogue.
+type Template struct {
+	ID, Name, Language string
+}
+
+// Templates lists the catalogue without the faults, in the order in which a caller sees it.
+func (e *Emulator) Templates() []Template {
+	var list []Template
+	for _, t := range catalogue() {
+		list = append(list, Template{ID: t.str("id"), Name: t.str("name"), Language: t.str("language")})
+	}
+	return list
+}
+
+// Integration is what the emulator holds of one integration, secrets included.
+type Integration struct {
+	ID, Name         string
+	Description      *string
+	BaseURL          string
+	AuthType         string
+	IntegrationType  string
+	AuthKey          *string
+	Headers          map[string]string // nil where the answer says null
+	RequiresSetup    bool
+	SourceTemplateID *string
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
+	Tools            []Tool
+}
+
+// Tool is a tool of an integration. EndpointPath and Method are empty for an MCP tool.
+type Tool struct {
+	ID, Type, Name, EndpointPath, Method string
+	ApprovalRequired                     bool
+}
+
+// Integrations returns what the token has, oldest first: the truth that a test compares a client's
+// conclusions with. It does not count as a request.
+func (e *Emulator) Integrations(token string) []Integration {
+	var list []Integration
+	for _, it := range e.store.integrations(sha256.Sum256([]byte(token))) {
+		list = append(list, it.export())
+	}
+	return list
+}

@@ -1,0 +1,381 @@
+package emulator_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/digate/digate/server/emulator"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	shopify  = "3c90c3cc-0d44-4b50-8888-8dd25736052a" // HTTP, key, placeholder in the base URL
+	notion   = "8f1e6d0a-52c4-4d3b-9a57-1b6f0c9e2d41" // HTTP, key, placeholder in a header
+	holidays = "72c81f0d-94ab-4e53-8b6a-d5f3920e7c14" // HTTP, no key, placeholder in tool paths
+	weather  = "a96d3e51-8c04-4f7b-95d2-e0b71f4c6a28" // HTTP, no key, placeholders in fixed values
+	github   = "1d9b5c7f-0e62-4a84-b3f1-9c25d8e04a73" // MCP, key
+	deepwiki = "e3f49a60-17d8-4b2c-9e75-08c6b4d1f3a7" // MCP, nothing to set up
+	nobody   = "99999999-9999-4999-8999-999999999999"
+)
+
+func clock() time.Time { return time.Date(2026, 11, 23, 20, 2, 11, 123456789, time.UTC) }
+
+// vendor is an emulator behind a real socket.
+type vendor struct {
+	*emulator.Emulator
+	t      *testing.T
+	url    string
+	client *http.Client
+}
+
+func start(t *testing.T, o emulator.Options) *vendor {
+	t.Helper()
+	if o.Now == nil {
+		o.Now = clock
+	}
+	e := emulator.New(o)
+	return serve(t, e, e)
+}
+
+func serve(t *testing.T, e *emulator.Emulator, h http.Handler) *vendor {
+	t.Helper()
+	s := httptest.NewServer(h)
+	client := &http.Client{
+		Transport:     &http.Transport{},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	t.Cleanup(func() {
+		client.CloseIdleConnections()
+		e.Close()
+		s.Close()
+	})
+	return &vendor{e, t, s.URL, client}
+}
+
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// field returns a field of a JSON answer.
+func (r reply) field(t *testing.T, name string) any {
+	t.Helper()
+	var o map[string]any
+	if err := json.Unmarshal([]byte(r.body), &o); err != nil {
+		t.Fatalf("answer %q: %v", r.body, err)
+	}
+	return o[name]
+}
+
+func (v *vendor) request(token, method, path, body string) *http.Request {
+	v.t.Helper()
+	r, err := http.NewRequestWithContext(v.t.Context(), method, v.url+path, strings.NewReader(body))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return r
+}
+
+func (v *vendor) try(r *http.Request) (reply, error) {
+	res, err := v.client.Do(r)
+	if err != nil {
+		return reply{}, err
+	}
+	body, err := io.ReadAll(res.Body)
+	return reply{res.StatusCode, res.Header, string(body)}, errors.Join(err, res.Body.Close())
+}
+
+func (v *vendor) send(r *http.Request) reply {
+	v.t.Helper()
+	got, err := v.try(r)
+	if err != nil {
+		v.t.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
+	}
+	return got
+}
+
+func (v *vendor) call(token, method, path, body string) reply {
+	v.t.Helper()
+	return v.send(v.request(token, method, path, body))
+}
+
+func (v *vendor) copy(token, template, body string) reply {
+	v.t.Helper()
+	return v.call(token, "POST", "/v1/integration/template/"+template+"/copy", body)
+}
+
+// copied copies a template and returns the id of the integration.
+func (v *vendor) copied(token, template, body string) string {
+	v.t.Helper()
+	got := v.copy(token, template, body)
+	if got.status != 201 {
+		v.t.Fatalf("copy of %s: %d %s", template, got.status, got.body)
+	}
+	return got.field(v.t, "id").(string)
+}
+
+func wantReply(t *testing.T, got reply, status int, body string) {
+	t.Helper()
+	if got.status != status || got.body != body {
+		t.Errorf("got  %d %s\nwant %d %s", got.status, got.body, status, body)
+	}
+}
+
+func TestAuthorization_MissingOrOtherScheme_Is401(t *testing.T) {
+	v := start(t, emulator.Options{})
+	const want = `{"status":"error","error_code":"UNAUTHORIZED","message":"A bearer token is required"}`
+	for _, header := range []string{"", "Bearer", "Bearer ", "Bearer    ", "Basic dTpw", "token"} {
+		r := v.request("", "GET", "/v1/integration", "")
+		if header != "" {
+			r.Header.Set("Authorization", header)
+		}
+		wantReply(t, v.send(r), 401, want)
+	}
+	r := v.request("", "GET", "/v1/integration", "")
+	r.Header.Set("Authorization", "bearer t")
+	if got := v.send(r); got.status != 200 {
+		t.Errorf("the scheme is case-insensitive: got %d", got.status)
+	}
+}
+
+func TestAuthorization_ComesAfterSyntaxAndBeforeValidation(t *testing.T) {
+	v := start(t, emulator.Options{})
+	if got := v.copy("", "not-a-uuid", `{"name":1}`); got.status != 401 {
+		t.Errorf("invalid request without token: got %d %s", got.status, got.body)
+	}
+	if got := v.copy("", shopify, `{`); got.status != 422 {
+		t.Errorf("malformed body without token: got %d %s", got.status, got.body)
+	}
+}
+
+func TestTokens_SeeOnlyTheirOwn(t *testing.T) {
+	v := start(t, emulator.Options{})
+	id := v.copied("alice", deepwiki, `{}`)
+	for _, r := range []reply{
+		v.call("bob", "GET", "/v1/integration/"+id, ""),
+		v.call("bob", "PATCH", "/v1/integration/"+id, `{"name":"mine"}`),
+		v.call("bob", "DELETE", "/v1/integration/"+id, ""),
+		v.call("bob", "GET", "/v1/integration/"+id+"/tool", ""),
+	} {
+		if r.status != 404 || r.field(t, "error_code") != "INTEGRATION_NOT_FOUND" {
+			t.Errorf("got %d %s", r.status, r.body)
+		}
+	}
+	wantReply(t, v.call("bob", "GET", "/v1/integration", ""), 200,
+		`{"data":[],"first_id":null,"last_id":null,"has_more":false,"current_page":null,"total_pages":null}`)
+	if got := v.Integrations("alice"); len(got) != 1 || got[0].ID != id || got[0].Name != "DeepWiki (MCP)" {
+		t.Errorf("alice has %+v", got)
+	}
+	if got := v.Integrations("bob"); got != nil {
+		t.Errorf("bob has %+v", got)
+	}
+}
+
+func TestSeed_DeterminesIDsForEachToken(t *testing.T) {
+	ids := func(seed int64, others bool) string {
+		v := start(t, emulator.Options{Seed: seed})
+		if others {
+			v.copied("somebody else", holidays, `{}`)
+		}
+		first := v.copied("t", holidays, `{}`)
+		if others {
+			v.copied("somebody else", holidays, `{}`)
+		}
+		return first + v.copied("t", holidays, `{}`) + v.Integrations("t")[1].Tools[0].ID
+	}
+	one := ids(7, false)
+	if again := ids(7, true); again != one {
+		t.Errorf("same seed: %s, then %s", one, again)
+	}
+	if other := ids(8, false); other == one {
+		t.Error("another seed gave the same ids")
+	}
+}
+
+func TestRequests_CountsEveryRequest(t *testing.T) {
+	v := start(t, emulator.Options{})
+	v.call("t", "GET", "/nowhere", "")
+	v.call("", "GET", "/v1/integration", "")
+	v.copied("t", deepwiki, `{}`)
+	if got := v.Requests(); got != 3 {
+		t.Errorf("got %d, want 3", got)
+	}
+}
+
+func TestTimes_WithoutMicroseconds_HaveNoFraction(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
+	v := start(t, emulator.Options{Now: func() time.Time { return at }})
+	got := v.copy("t", deepwiki, `{}`)
+	if created := got.field(t, "created_at"); created != "2026-01-02T02:04:05Z" {
+		t.Errorf("got %v", created)
+	}
+}
+
+func TestLatency_DelaysTheAnswerButNotTheWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := emulator.New(emulator.Options{Latency: 5 * time.Second})
+		began := time.Now()
+		r := httptest.NewRequest("POST", "/v1/integration/template/"+deepwiki+"/copy", strings.NewReader(`{}`))
+		r.Header.Set("Authorization", "Bearer t")
+		done := make(chan *httptest.ResponseRecorder)
+		go func() {
+			w := httptest.NewRecorder()
+			e.ServeHTTP(w, r)
+			done <- w
+		}()
+		synctest.Wait()
+		if n := len(e.Integrations("t")); n != 1 {
+			t.Errorf("%d integrations while the answer is on its way, want 1", n)
+		}
+		if w := <-done; w.Code != 201 {
+			t.Errorf("got %d", w.Code)
+		}
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("took %v, want 5s", took)
+		}
+	})
+}
+
+func TestClose_CutsOffDelayedAnswers(t *testing.T) {
+	arrived := make(chan struct{}, 1)
+	e := emulator.New(emulator.Options{Latency: time.Hour, Now: clock})
+	v := serve(t, e, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		e.ServeHTTP(w, r)
+	}))
+	failed := make(chan error)
+	go func() {
+		_, err := v.try(v.request("t", "POST", "/v1/integration", `{}`))
+		failed <- err
+	}()
+	<-arrived
+	e.Close()
+	e.Close()
+	if err := <-failed; err == nil {
+		t.Error("the answer was completed")
+	}
+}
+
+func TestLimits_Exceeded_RefuseWritesOnly(t *testing.T) {
+	refused := func(t *testing.T, got reply) {
+		t.Helper()
+		if got.status != 429 || got.field(t, "error_code") != "EMULATOR_LIMIT_REACHED" || got.header.Get("Retry-After") != "" {
+			t.Errorf("got %d %s", got.status, got.body)
+		}
+	}
+	t.Run("integrations of a token", func(t *testing.T) {
+		v := start(t, emulator.Options{MaxIntegrations: 2})
+		first := v.copied("t", deepwiki, `{}`)
+		v.copied("t", deepwiki, `{}`)
+		refused(t, v.copy("t", deepwiki, `{}`))
+		v.copied("u", deepwiki, `{}`)
+		v.call("t", "DELETE", "/v1/integration/"+first, "")
+		v.copied("t", deepwiki, `{}`)
+	})
+	t.Run("tokens", func(t *testing.T) {
+		v := start(t, emulator.Options{MaxTokens: 1})
+		v.call("reader", "GET", "/v1/integration", "")
+		v.copied("t", deepwiki, `{}`)
+		refused(t, v.copy("u", deepwiki, `{}`))
+		if got := v.call("u", "GET", "/v1/integration", ""); got.status != 200 {
+			t.Errorf("reading: got %d", got.status)
+		}
+	})
+	t.Run("bytes", func(t *testing.T) {
+		v := start(t, emulator.Options{MaxBytes: 8000})
+		large := `{"name":"` + strings.Repeat("x", 5000) + `"}`
+		id := v.copied("t", deepwiki, large)
+		refused(t, v.copy("u", deepwiki, large))
+		small := v.copied("u", deepwiki, `{}`)
+		refused(t, v.call("u", "PATCH", "/v1/integration/"+small, large))
+		v.call("t", "DELETE", "/v1/integration/"+id, "")
+		if got := v.call("u", "PATCH", "/v1/integration/"+small, large); got.status != 200 {
+			t.Errorf("after room was made: got %d %s", got.status, got.body)
+		}
+		refused(t, v.copy("t", deepwiki, large))
+	})
+	t.Run("tools of an integration", func(t *testing.T) {
+		v := start(t, emulator.Options{})
+		id := v.copied("t", holidays, `{}`)
+		path := "/v1/integration/" + id + "/tool"
+		for i := len(v.Integrations("t")[0].Tools); i < 200; i++ {
+			name, _ := json.Marshal("tool " + time.Duration(i).String())
+			body := `{"name":` + string(name) + `,"description":"d","endpoint_path":"/","method":"GET"}`
+			if got := v.call("t", "POST", path, body); got.status != 201 {
+				t.Fatalf("tool %d: %d %s", i, got.status, got.body)
+			}
+		}
+		refused(t, v.call("t", "POST", path, `{"name":"n","description":"d","endpoint_path":"/","method":"GET"}`))
+	})
+}
+
+// toolOf is the id of the first tool of an integration.
+func toolOf(v *vendor, token, id string) string {
+	for _, it := range v.Integrations(token) {
+		if it.ID == id {
+			return it.Tools[0].ID
+		}
+	}
+	return ""
+}
+
+func TestConcurrentCallers_LoseNothing(t *testing.T) {
+	v := start(t, emulator.Options{})
+	var wait sync.WaitGroup
+	for _, token := range []string{"a", "b", "c", "d"} {
+		for range 8 {
+			wait.Go(func() {
+				body := `{"variables":{"country_code":"ES"}}`
+				r, err := v.try(v.request(token, "POST", "/v1/integration/template/"+holidays+"/copy", body))
+				if err != nil || r.status != 201 {
+					t.Errorf("copy: %d %v", r.status, err)
+					return
+				}
+				id, _ := r.field(t, "id").(string)
+				for _, step := range [][3]string{
+					{"GET", "/v1/integration?limit=3", ""},
+					{"PATCH", "/v1/integration/" + id, `{"description":null}`},
+					{"POST", "/v1/integration/" + id + "/tool", `{"name":"n","description":"d","endpoint_path":"/","method":"GET"}`},
+					{"GET", "/v1/integration/" + id + "/tool", ""},
+					{"DELETE", "/v1/integration/" + id + "/tool/" + toolOf(v, token, id), ""},
+					{"DELETE", "/v1/integration/" + v.copied(token, deepwiki, `{}`), ""},
+				} {
+					if r, err := v.try(v.request(token, step[0], step[1], step[2])); err != nil || r.status >= 300 {
+						t.Errorf("%s %s: %d %v", step[0], step[1], r.status, err)
+					}
+				}
+			})
+		}
+	}
+	wait.Wait()
+	seen := map[string]bool{}
+	for _, token := range []string{"a", "b", "c", "d"} {
+		for _, it := range v.Integrations(token) {
+			if len(it.Tools) != 2 || it.Description != nil {
+				t.Errorf("%s: %+v", token, it)
+			}
+			seen[it.ID] = true
+		}
+	}
+	if len(seen) != 32 {
+		t.Errorf("%d different integrations, want 32", len(seen))
+	}
+}

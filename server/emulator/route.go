@@ -1,0 +1,246 @@
+package emulator
+
+import (
+	"crypto/sha256"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// maxBody bounds a request body. A larger one is refused with 413.
+const maxBody = 1 << 20
+
+// call is one request that passed authentication and validation.
+type call struct {
+	token sha256sum
+	path  map[string]string // ids in canonical form
+	query object
+	body  object
+}
+
+type sha256sum = [sha256.Size]byte
+
+// route is one operation.
+type route struct {
+	method, pattern string
+	query           []field
+	body            checker // nil where there is none
+	serve           func(*Emulator, *call) answer
+}
+
+// routes are tried in order, like FastAPI's.
+var routes = []route{
+	{"GET", "/v1/integration/template", append(paging(20), optional("language", anyString, "es")), nil, (*Emulator).listTemplates},
+	{"GET", "/v1/integration/template/{template_id}", nil, nil, (*Emulator).getTemplate},
+	{"POST", "/v1/integration/template/{template_id}/copy", nil, copyBody, (*Emulator).copyTemplate},
+	{"GET", "/v1/integration", append(paging(50), optional("integration_type", integrationType, nil)), nil, (*Emulator).listIntegrations},
+	{"POST", "/v1/integration", nil, createIntegrationBody, (*Emulator).createIntegration},
+	{"GET", "/v1/integration/{integration_id}", nil, nil, (*Emulator).getIntegration},
+	{"PATCH", "/v1/integration/{integration_id}", nil, updateIntegrationBody, (*Emulator).updateIntegration},
+	{"DELETE", "/v1/integration/{integration_id}", nil, nil, (*Emulator).deleteIntegration},
+	{"POST", "/v1/integration/{integration_id}/tool", nil, createToolBody, (*Emulator).createTool},
+	{"GET", "/v1/integration/{integration_id}/tool", paging(20), nil, (*Emulator).listTools},
+	{"GET", "/v1/integration/{integration_id}/tool/{tool_id}", nil, nil, (*Emulator).getTool},
+	{"PATCH", "/v1/integration/{integration_id}/tool/{tool_id}", nil, updateToolBody, (*Emulator).updateTool},
+	{"DELETE", "/v1/integration/{integration_id}/tool/{tool_id}", nil, nil, (*Emulator).deleteTool},
+	{"PATCH", "/v1/integration/{integration_id}/tool-approval", nil, toolApprovalBody, (*Emulator).approveTools},
+}
+
+// parameter is a path parameter as it was sent.
+type parameter struct{ name, value string }
+
+// match compares a decoded path, as Starlette does: %2F separates segments like any slash.
+func (t *route) match(path string) ([]parameter, bool) {
+	var found []parameter
+	pattern := t.pattern
+	for {
+		want, moreWanted, last := strings.Cut(pattern, "/")
+		got, more, end := strings.Cut(path, "/")
+		switch {
+		case last != end:
+			return nil, false
+		case strings.HasPrefix(want, "{") && got != "":
+			found = append(found, parameter{strings.Trim(want, "{}"), got})
+		case want != got:
+			return nil, false
+		}
+		if !last {
+			return found, true
+		}
+		pattern, path = moreWanted, more
+	}
+}
+
+// find returns the route of a request. Without one, the answer says why: 405 with the first route
+// of another method, a redirect where only a slash at the end is too much, or 404.
+func find(r *http.Request) (*route, []parameter, answer) {
+	path := r.URL.Path
+	var other *route
+	for i := range routes {
+		found, ok := routes[i].match(path)
+		switch {
+		case ok && routes[i].method == r.Method:
+			return &routes[i], found, answer{}
+		case ok && other == nil:
+			other = &routes[i]
+		}
+	}
+	if other != nil {
+		return nil, nil, detail(405, "Method Not Allowed").with("Allow", other.method)
+	}
+	if trimmed := strings.TrimRight(path, "/"); trimmed != path {
+		for i := range routes {
+			if _, ok := routes[i].match(trimmed); ok {
+				return nil, nil, redirect(r, trimmed)
+			}
+		}
+	}
+	return nil, nil, detail(404, "Not Found")
+}
+
+func redirect(r *http.Request, path string) answer {
+	to := url.URL{Scheme: "http", Host: r.Host, Path: path, RawQuery: r.URL.RawQuery}
+	if r.TLS != nil {
+		to.Scheme = "https"
+	}
+	return answer{status: 307}.with("Location", to.String())
+}
+
+// answer does all that a request asks for, but for sending the answer. It is false where the caller
+// went away before the request was complete.
+func (e *Emulator) answer(w http.ResponseWriter, r *http.Request) (answer, bool) {
+	t, path, none := find(r)
+	if t == nil {
+		return none, true
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return detail(413, "Request Entity Too Large"), true
+	} else if err != nil {
+		return answer{}, false
+	}
+	var body any
+	if t.body != nil {
+		var refused *answer
+		if body, refused = readBody(raw, r.Header.Get("Content-Type")); refused != nil {
+			return *refused, true
+		}
+	}
+	token, refused := bearer(r.Header)
+	if refused != nil {
+		return *refused, true
+	}
+	c := &call{token: token, path: map[string]string{}}
+	var p problems
+	for _, param := range path {
+		if id, ok := anyUUID(&p, location{"path", param.name}, readable(param.value)); ok {
+			c.path[param.name] = id.(string)
+		}
+	}
+	c.query = readQuery(&p, r.URL.RawQuery, t.query)
+	if t.body != nil {
+		if body == nil {
+			p.add("missing", location{"body"}, "Field required", nil, nil)
+		} else if v, ok := t.body(&p, location{"body"}, body); ok {
+			c.body = v.(object)
+		}
+	}
+	if p.any() {
+		return p.answer(), true
+	}
+	return t.serve(e, c), true
+}
+
+// bearer returns the digest of the caller's token, which is all that is kept of it.
+func bearer(h http.Header) (sha256sum, *answer) {
+	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		a := refusal(401, "UNAUTHORIZED", "A bearer token is required")
+		return sha256sum{}, &a
+	}
+	return sha256.Sum256([]byte(token)), nil
+}
+
+// readBody follows FastAPI: JSON when the content type says so or is missing, plain text otherwise,
+// nil when there is nothing.
+func readBody(raw []byte, contentType string) (any, *answer) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	if contentType != "" && !isJSON(contentType) {
+		return string(raw), nil
+	}
+	v, err := decodeJSON(raw)
+	if err == nil {
+		return v, nil
+	}
+	a := detail(400, "There was an error parsing the body")
+	if syntax := (*syntaxError)(nil); errors.As(err, &syntax) {
+		var p problems
+		p.add("json_invalid", location{"body", syntax.position}, "JSON decode error", object{}, object{{"error", syntax.message}})
+		a = p.answer()
+	}
+	return nil, &a
+}
+
+func isJSON(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil && media == "" {
+		media, _, _ = strings.Cut(strings.ToLower(contentType), ";")
+	}
+	kind, sub, _ := strings.Cut(strings.TrimSpace(media), "/")
+	return kind == "application" && (sub == "json" || strings.HasSuffix(sub, "+json"))
+}
+
+// readQuery validates the query parameters of a route; the last of several values counts.
+func readQuery(p *problems, raw string, fields []field) object {
+	given := map[string]string{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		given[unescape(name)] = unescape(value)
+	}
+	var out object
+	for _, f := range fields {
+		value, present := given[f.name]
+		if !present {
+			out = append(out, member{f.name, f.fallback})
+			continue
+		}
+		if v, ok := f.check(p, location{"query", f.name}, value); ok {
+			out = append(out, member{f.name, v})
+		}
+	}
+	return out
+}
+
+// unescape decodes a query component; what is no valid escape stays as it is.
+func unescape(s string) string {
+	var b strings.Builder
+	for s != "" {
+		switch {
+		case s[0] == '+':
+			b.WriteByte(' ')
+		case s[0] == '%' && len(s) > 2:
+			if c, err := url.PathUnescape(s[:3]); err == nil {
+				b.WriteString(c)
+				s = s[3:]
+				continue
+			}
+			b.WriteByte('%')
+		default:
+			b.WriteByte(s[0])
+		}
+		s = s[1:]
+	}
+	return readable(b.String())
+}
+
+// readable replaces what is not UTF-8.
+func readable(s string) string { return strings.ToValidUTF8(s, "\ufffd") }

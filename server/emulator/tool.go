@@ -1,0 +1,158 @@
+package emulator
+
+import "slices"
+
+func noTool(id string) *answer {
+	a := refusal(404, "INTEGRATION_TOOL_NOT_FOUND", "There is no tool "+id+" in this integration")
+	return &a
+}
+
+func findTool(it integration, id string) int {
+	return slices.IndexFunc(it.tools, func(t object) bool { return t.str("id") == id })
+}
+
+// maxTools bounds the tools of one integration.
+const maxTools = 200
+
+func (e *Emulator) listTools(c *call) answer {
+	it, refused := e.store.get(c.token, c.path["integration_id"])
+	if refused != nil {
+		return *refused
+	}
+	return paginate(c.query, it.tools, func(t object) string { return t.str("id") }, func(t object) object { return t })
+}
+
+func (e *Emulator) getTool(c *call) answer {
+	it, refused := e.store.get(c.token, c.path["integration_id"])
+	if refused != nil {
+		return *refused
+	}
+	i := findTool(it, c.path["tool_id"])
+	if i < 0 {
+		return *noTool(c.path["tool_id"])
+	}
+	return ok(200, it.tools[i])
+}
+
+func (e *Emulator) createTool(c *call) answer {
+	tool := append(object{{"id", nil}, {"type", "HTTP"}}, c.body...)
+	_, refused := e.store.update(c.token, c.path["integration_id"], func(it integration, newID func() string) (integration, *answer) {
+		if refused := editable(it); refused != nil {
+			return it, refused
+		}
+		if len(it.tools) >= maxTools {
+			return it, e.store.full("tools of one integration")
+		}
+		if refused := duplicate(it, tool); refused != nil {
+			return it, refused
+		}
+		tool = tool.with("id", newID())
+		it.tools = append(slices.Clone(it.tools), tool)
+		return it, nil
+	})
+	if refused != nil {
+		return *refused
+	}
+	return ok(201, tool)
+}
+
+// updateTool changes what the body names. A cleared pre_speech is the default one again, because
+// answers have no null there.
+func (e *Emulator) updateTool(c *call) answer {
+	var tool object
+	refused := e.changeTool(c, func(it integration, i int) (integration, *answer) {
+		tool = it.tools[i]
+		for _, m := range c.body {
+			if m.key == "pre_speech" && m.value == nil {
+				m.value = "auto"
+			}
+			tool = tool.with(m.key, m.value)
+		}
+		it.tools = slices.Clone(it.tools)
+		it.tools[i] = tool
+		return it, duplicate(it, tool)
+	})
+	if refused != nil {
+		return *refused
+	}
+	return ok(200, tool)
+}
+
+func (e *Emulator) deleteTool(c *call) answer {
+	refused := e.changeTool(c, func(it integration, i int) (integration, *answer) {
+		it.tools = slices.Delete(slices.Clone(it.tools), i, i+1)
+		return it, nil
+	})
+	if refused != nil {
+		return *refused
+	}
+	return answer{status: 204}
+}
+
+// changeTool updates the integration at the place of the tool that the call names.
+func (e *Emulator) changeTool(c *call, change func(it integration, i int) (integration, *answer)) *answer {
+	_, refused := e.store.update(c.token, c.path["integration_id"], func(it integration, _ func() string) (integration, *answer) {
+		if refused := editable(it); refused != nil {
+			return it, refused
+		}
+		i := findTool(it, c.path["tool_id"])
+		if i < 0 {
+			return it, noTool(c.path["tool_id"])
+		}
+		return change(it, i)
+	})
+	return refused
+}
+
+// approveTools sets the approval of several tools, or of none where one of them does not exist.
+func (e *Emulator) approveTools(c *call) answer {
+	_, refused := e.store.update(c.token, c.path["integration_id"], func(it integration, _ func() string) (integration, *answer) {
+		it.tools = slices.Clone(it.tools)
+		for _, v := range c.body.list("tools") {
+			change := v.(object)
+			i := findTool(it, change.str("tool_id"))
+			if i < 0 {
+				return it, noTool(change.str("tool_id"))
+			}
+			required, _ := change.get("approval_required")
+			it.tools[i] = it.tools[i].with("approval_required", required)
+		}
+		return it, nil
+	})
+	if refused != nil {
+		return *refused
+	}
+	return answer{status: 204}
+}
+
+// editable refuses to touch the tools of an MCP integration, which its server defines.
+func editable(it integration) *answer {
+	if it.kind == "HTTP" {
+		return nil
+	}
+	a := refusal(400, "INTEGRATION_TYPE", "The tools of MCP integration "+it.id+" come from its server")
+	return &a
+}
+
+// duplicate refuses a tool whose name another tool of the integration has, or two of whose
+// parameters of the same kind share a name.
+func duplicate(it integration, tool object) *answer {
+	for _, t := range it.tools {
+		if t.str("name") == tool.str("name") && t.str("id") != tool.str("id") {
+			a := refusal(409, "DUPLICATE_FIELD", "The integration already has a tool named '"+tool.str("name")+"'")
+			return &a
+		}
+	}
+	for _, kind := range []string{"query", "body", "path"} {
+		seen := map[string]bool{}
+		for _, v := range tool.list(kind) {
+			name := v.(object).str("name")
+			if seen[name] {
+				a := refusal(409, "DUPLICATE_FIELD", "The tool has two "+kind+" parameters named '"+name+"'")
+				return &a
+			}
+			seen[name] = true
+		}
+	}
+	return nil
+}
