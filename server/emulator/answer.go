@@ -29,15 +29,16 @@ type answer struct {
 	delivery    delivery
 }
 
-func ok(status int, value object) answer { return answer{status: status, value: value} }
+// jsonAnswer is an answer with a JSON object.
+func jsonAnswer(status int, value object) answer { return answer{status: status, value: value} }
 
 // refusal is an error in the vendor's envelope.
 func refusal(status int, code, message string) answer {
-	return ok(status, object{{"status", "error"}, {"error_code", code}, {"message", message}})
+	return jsonAnswer(status, object{{"status", "error"}, {"error_code", code}, {"message", message}})
 }
 
 // detail is an error as FastAPI itself words it.
-func detail(status int, text string) answer { return ok(status, object{{"detail", text}}) }
+func detail(status int, text string) answer { return jsonAnswer(status, object{{"detail", text}}) }
 
 // crash is what an unhandled exception becomes.
 func crash() answer {

@@ -2,7 +2,8 @@
 // tools in memory, apart for each bearer token, answers as the vendor does down to the wording of its
 // validation errors, and fails in a chosen way when it is asked for one of the templates of Faults.
 //
-// It stands in for the vendor in tests of digate, so it shares no code with digate.
+// It stands in for the vendor in tests of digate, so it shares no code with digate. Its wording is that of
+// FastAPI 0.121 with pydantic 2.12, the generation whose error schema the vendor publishes.
 //
 // Where the published contract is silent, it decides as follows.
 //   - A malformed JSON body is refused before a missing token, and a missing token before everything
@@ -13,6 +14,7 @@
 //   - requires_setup holds while a needed key is missing or empty, or while a placeholder is left in
 //     the base URL, the headers or the tools.
 //   - An integration that was created with integration_type MCP has no tools: no server is contacted.
+//   - A tool that does not exist is 404 INTEGRATION_TOOL_NOT_FOUND. tool-approval changes all or nothing.
 //   - Options.MaxTokens and its neighbours bound what is kept; a write past them is refused with
 //     429 EMULATOR_LIMIT_REACHED and no Retry-After.
 //

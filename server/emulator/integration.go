@@ -124,7 +124,7 @@ func (e *Emulator) createIntegration(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	return ok(201, it.view())
+	return jsonAnswer(201, it.view())
 }
 
 func (e *Emulator) getIntegration(c *call) answer {
@@ -132,7 +132,7 @@ func (e *Emulator) getIntegration(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	return ok(200, it.view())
+	return jsonAnswer(200, it.view())
 }
 
 // updateIntegration changes what the body names: an absent field stays, a null one is cleared.
@@ -158,7 +158,7 @@ func (e *Emulator) updateIntegration(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	return ok(200, it.view())
+	return jsonAnswer(200, it.view())
 }
 
 func (e *Emulator) deleteIntegration(c *call) answer {

@@ -79,7 +79,7 @@ func paginate[T any](query object, list []T, id func(T) string, view func(T) obj
 	if len(part) > 0 {
 		first, last = id(part[0]), id(part[len(part)-1])
 	}
-	return ok(200, object{
+	return jsonAnswer(200, object{
 		{"data", data},
 		{"first_id", first},
 		{"last_id", last},

@@ -48,7 +48,7 @@ func (e *Emulator) listTemplates(c *call) answer {
 }
 
 func (e *Emulator) getTemplate(c *call) answer {
-	return e.withTemplate(c, func(t object) answer { return ok(200, t) })
+	return e.withTemplate(c, func(t object) answer { return jsonAnswer(200, t) })
 }
 
 func (e *Emulator) copyTemplate(c *call) answer {
@@ -57,7 +57,7 @@ func (e *Emulator) copyTemplate(c *call) answer {
 		if refused != nil {
 			return *refused
 		}
-		return ok(201, it.view())
+		return jsonAnswer(201, it.view())
 	})
 }
 

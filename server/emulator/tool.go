@@ -31,7 +31,7 @@ func (e *Emulator) getTool(c *call) answer {
 	if i < 0 {
 		return *noTool(c.path["tool_id"])
 	}
-	return ok(200, it.tools[i])
+	return jsonAnswer(200, it.tools[i])
 }
 
 func (e *Emulator) createTool(c *call) answer {
@@ -53,7 +53,7 @@ func (e *Emulator) createTool(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	return ok(201, tool)
+	return jsonAnswer(201, tool)
 }
 
 // updateTool changes what the body names. A cleared pre_speech is the default one again, because
@@ -75,7 +75,7 @@ func (e *Emulator) updateTool(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	return ok(200, tool)
+	return jsonAnswer(200, tool)
 }
 
 func (e *Emulator) deleteTool(c *call) answer {

@@ -1,0 +1,115 @@
+package emulator_test
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/digate/digate/server/emulator"
+)
+
+func TestLimits_Exceeded_RefuseWritesOnly(t *testing.T) {
+	refused := func(t *testing.T, got reply) {
+		t.Helper()
+		if got.status != 429 || got.field(t, "error_code") != "EMULATOR_LIMIT_REACHED" || got.header.Get("Retry-After") != "" {
+			t.Errorf("got %d %s", got.status, got.body)
+		}
+	}
+	t.Run("integrations of a token", func(t *testing.T) {
+		v := start(t, emulator.Options{MaxIntegrations: 2})
+		first := v.copied("t", deepwiki, `{}`)
+		v.copied("t", deepwiki, `{}`)
+		refused(t, v.copy("t", deepwiki, `{}`))
+		v.copied("u", deepwiki, `{}`)
+		v.call("t", "DELETE", "/v1/integration/"+first, "")
+		v.copied("t", deepwiki, `{}`)
+	})
+	t.Run("tokens", func(t *testing.T) {
+		v := start(t, emulator.Options{MaxTokens: 1})
+		v.call("reader", "GET", "/v1/integration", "")
+		v.copied("t", deepwiki, `{}`)
+		refused(t, v.copy("u", deepwiki, `{}`))
+		if got := v.call("u", "GET", "/v1/integration", ""); got.status != 200 {
+			t.Errorf("reading: got %d", got.status)
+		}
+	})
+	t.Run("bytes", func(t *testing.T) {
+		v := start(t, emulator.Options{MaxBytes: 8000})
+		large := `{"name":"` + strings.Repeat("x", 5000) + `"}`
+		id := v.copied("t", deepwiki, large)
+		refused(t, v.copy("u", deepwiki, large))
+		small := v.copied("u", deepwiki, `{}`)
+		refused(t, v.call("u", "PATCH", "/v1/integration/"+small, large))
+		v.call("t", "DELETE", "/v1/integration/"+id, "")
+		if got := v.call("u", "PATCH", "/v1/integration/"+small, large); got.status != 200 {
+			t.Errorf("after room was made: got %d %s", got.status, got.body)
+		}
+		refused(t, v.copy("t", deepwiki, large))
+	})
+	t.Run("tools of an integration", func(t *testing.T) {
+		v := start(t, emulator.Options{})
+		id := v.copied("t", holidays, `{}`)
+		path := "/v1/integration/" + id + "/tool"
+		for i := len(v.Integrations("t")[0].Tools); i < 200; i++ {
+			body := `{"name":"tool ` + strconv.Itoa(i) + `","description":"d","endpoint_path":"/","method":"GET"}`
+			if got := v.call("t", "POST", path, body); got.status != 201 {
+				t.Fatalf("tool %d: %d %s", i, got.status, got.body)
+			}
+		}
+		refused(t, v.call("t", "POST", path, `{"name":"n","description":"d","endpoint_path":"/","method":"GET"}`))
+	})
+}
+
+// toolOf is the id of the first tool of an integration.
+func toolOf(v *vendor, token, id string) string {
+	for _, it := range v.Integrations(token) {
+		if it.ID == id {
+			return it.Tools[0].ID
+		}
+	}
+	return ""
+}
+
+func TestConcurrentCallers_LoseNothing(t *testing.T) {
+	v := start(t, emulator.Options{})
+	var wait sync.WaitGroup
+	for _, token := range []string{"a", "b", "c", "d"} {
+		for range 8 {
+			wait.Go(func() {
+				body := `{"variables":{"country_code":"ES"}}`
+				r, err := v.try(v.request(token, "POST", "/v1/integration/template/"+holidays+"/copy", body))
+				if err != nil || r.status != 201 {
+					t.Errorf("copy: %d %v", r.status, err)
+					return
+				}
+				id, _ := r.field(t, "id").(string)
+				for _, step := range [][3]string{
+					{"GET", "/v1/integration?limit=3", ""},
+					{"PATCH", "/v1/integration/" + id, `{"description":null}`},
+					{"POST", "/v1/integration/" + id + "/tool", `{"name":"n","description":"d","endpoint_path":"/","method":"GET"}`},
+					{"GET", "/v1/integration/" + id + "/tool", ""},
+					{"DELETE", "/v1/integration/" + id + "/tool/" + toolOf(v, token, id), ""},
+					{"DELETE", "/v1/integration/" + v.copied(token, deepwiki, `{}`), ""},
+				} {
+					if r, err := v.try(v.request(token, step[0], step[1], step[2])); err != nil || r.status >= 300 {
+						t.Errorf("%s %s: %d %v", step[0], step[1], r.status, err)
+					}
+				}
+			})
+		}
+	}
+	wait.Wait()
+	seen := map[string]bool{}
+	for _, token := range []string{"a", "b", "c", "d"} {
+		for _, it := range v.Integrations(token) {
+			if len(it.Tools) != 2 || it.Description != nil {
+				t.Errorf("%s: %+v", token, it)
+			}
+			seen[it.ID] = true
+		}
+	}
+	if len(seen) != 32 {
+		t.Errorf("%d different integrations, want 32", len(seen))
+	}
+}
