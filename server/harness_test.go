@@ -95,8 +95,8 @@ type digate struct {
 	result error
 }
 
-// start runs a server in front of the vendor at url.
-func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
+// settings are the defaults, on free ports of loopback.
+func settings(t *testing.T, url string) config.Config {
 	t.Helper()
 	cfg, err := config.Defaults()
 	if err != nil {
@@ -105,13 +105,37 @@ func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg.UpstreamURL = url
 	cfg.ShutdownTimeout = 10 * time.Second
+	return cfg
+}
+
+// logger writes every level to the record, and to what was spoken.
+func logger(to *record) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(io.MultiWriter(to, &spoken), &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// dial returns a connection to the server that is closed with the test.
+func dial(t *testing.T, s *server.Server) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(s.GRPCAddr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// start runs a server in front of the vendor at url.
+func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
+	t.Helper()
+	cfg := settings(t, url)
 	for _, f := range change {
 		f(&cfg)
 	}
 	d := &digate{log: new(record), ended: make(chan struct{})}
-	log := slog.New(slog.NewJSONHandler(io.MultiWriter(d.log, &spoken), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := logger(d.log)
 	log.Info("configuration", "config", cfg)
 	fmt.Fprintf(&spoken, "%v %+v %#v\n", cfg, cfg, cfg)
+	var err error
 	if d.Server, err = server.Build(cfg, "test", log); err != nil {
 		t.Fatal(err)
 	}
@@ -121,10 +145,7 @@ func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 		defer close(d.ended)
 		d.result = d.Run(ctx)
 	}()
-	d.conn, err = grpc.NewClient(d.GRPCAddr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	d.conn = dial(t, d.Server)
 	d.rpc = integrationv1.NewIntegrationServiceClient(d.conn)
 	d.rest = "http://" + d.HTTPAddr().String()
 	d.http = &http.Client{
@@ -134,7 +155,6 @@ func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 	t.Cleanup(func() {
 		d.scrape(t)
 		d.http.CloseIdleConnections()
-		_ = d.conn.Close()
 		cancel()
 		<-d.ended
 		if d.result != nil {

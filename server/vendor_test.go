@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+
+	"google.golang.org/protobuf/types/known/structpb"
 )
 
 // sent is one request as the vendor received it.
@@ -154,4 +156,8 @@ func raw(text string, rst bool) script {
 		}
 		return false
 	}
+}
+
+func structOf(k, v string) *structpb.Struct {
+	return &structpb.Struct{Fields: map[string]*structpb.Value{k: structpb.NewStringValue(v)}}
 }

@@ -1,0 +1,270 @@
+package server_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/exchange"
+)
+
+const templateID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+
+// The vendor's answers, as it may word them.
+const (
+	full = `{"id":"0b6a0f43-3e5e-4c53-9d5b-6f0f6f3b2f11","name":"Tienda ñ","description":"d","base_url":"https://x.example/v1",` +
+		`"auth_type":"API_KEY","integration_type":"HTTP","auth_key":"` + apiKey + `","headers":{"B":"2","A":"1"},"requires_setup":true,` +
+		`"source_integration_template_id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","created_at":"2026-11-23T20:02:11.123456Z","updated_at":"2026-11-23T20:02:11Z"}`
+	nulls = `{"id":"0b6a0f43-3e5e-4c53-9d5b-6f0f6f3b2f11","name":"n","description":null,"base_url":"b","auth_type":"NONE",` +
+		`"integration_type":"MCP","auth_key":null,"headers":null,"requires_setup":false,"source_integration_template_id":null,` +
+		`"created_at":"2026-11-23T20:02:11","updated_at":"2026-11-23T20:02:11+00:00"}`
+	poor = `{"id":"0b6a0f43-3e5e-4c53-9d5b-6f0f6f3b2f11","name":"n","description":null,"base_url":"b","auth_key":null,"headers":null,` +
+		`"source_integration_template_id":null,"created_at":"2023-11-07T05:31:56Z","updated_at":"2023-11-07T05:31:56Z","requires_setup":false}`
+	odd = " \n{ \"updated_at\" : \"2026-11-23 20:02:11.5+01:00\",\t\"future\": {\"deep\":[1,2.50,{\"a\":null}]},\"id\":\"0b6a0f43-3e5e-4c53-9d5b-6f0f6f3b2f11\"," +
+		"\"auth_type\":\"OAUTH2\",\"name\":\"\\u00e9\\/\",\"requires_setup\":\"yes\",\"headers\":{\"h\":1}}\r\n"
+)
+
+const id = "0b6a0f43-3e5e-4c53-9d5b-6f0f6f3b2f11"
+
+func at(seconds int64, nanos int32) *timestamppb.Timestamp {
+	return &timestamppb.Timestamp{Seconds: seconds, Nanos: nanos}
+}
+
+func same(t *testing.T, got, want proto.Message) {
+	t.Helper()
+	if !proto.Equal(got, want) {
+		t.Errorf("got  %s\nwant %s", prototext.Format(got), prototext.Format(want))
+	}
+}
+
+func TestCopyTemplate_VendorsAnswer_IsRelayedInRESTAndReadInGRPC(t *testing.T) {
+	v := newScripted(t)
+	d := start(t, v.url())
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   *integrationv1.Integration
+	}{
+		"full": {201, full, &integrationv1.Integration{
+			Id: id, Name: "Tienda ñ", Description: proto.String("d"), BaseUrl: "https://x.example/v1",
+			AuthType: integrationv1.AuthType_AUTH_TYPE_API_KEY, IntegrationType: integrationv1.IntegrationType_INTEGRATION_TYPE_HTTP,
+			AuthKey: proto.String(apiKey), Headers: map[string]string{"A": "1", "B": "2"}, RequiresSetup: true,
+			SourceIntegrationTemplateId: proto.String(templateID),
+			CreatedAt:                   at(1795464131, 123456000), UpdatedAt: at(1795464131, 0),
+		}},
+		"nulls": {201, nulls, &integrationv1.Integration{
+			Id: id, Name: "n", BaseUrl: "b", AuthType: integrationv1.AuthType_AUTH_TYPE_NONE,
+			IntegrationType: integrationv1.IntegrationType_INTEGRATION_TYPE_MCP,
+			CreatedAt:       at(1795464131, 0), UpdatedAt: at(1795464131, 0),
+		}},
+		"poor": {200, poor, &integrationv1.Integration{
+			Id: id, Name: "n", BaseUrl: "b", CreatedAt: at(1699335116, 0), UpdatedAt: at(1699335116, 0),
+		}},
+		"oddly formatted": {202, odd, &integrationv1.Integration{
+			Id: id, Name: "é/", UpdatedAt: at(1795460531, 500000000), Headers: map[string]string{},
+		}},
+		"id alone": {299, `{"id":"` + id + `"}`, &integrationv1.Integration{Id: id}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v.will(answers(c.status, nil, c.body))
+			got, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, got, c.want)
+			v.one(t)
+
+			v.will(answers(c.status, nil, c.body))
+			rest := d.copyREST(t, templateID, `{}`)
+			if rest.status != c.status || rest.body != c.body {
+				t.Errorf("REST: %d %q, want the vendor's %d %q", rest.status, rest.body, c.status, c.body)
+			}
+			if got := rest.header.Get("Content-Type"); got != "application/json" {
+				t.Errorf("Content-Type = %q", got)
+			}
+			if got := rest.header.Get("Digate-Outcome"); got != "" {
+				t.Errorf("Digate-Outcome = %q on a success", got)
+			}
+			v.one(t)
+		})
+	}
+}
+
+func TestCopyTemplate_VendorsError_IsRelayedInREST(t *testing.T) {
+	v := newScripted(t)
+	d := start(t, v.url())
+	for _, c := range []struct {
+		status int
+		body   string
+	}{
+		{404, `{"status":"error","error_code":"INTEGRATION_TEMPLATE_NOT_FOUND","message":"Error: Integration Template Not Found"}`},
+		{404, " { \"message\" : \"x\\u0041\" , \"error_code\":\"A_B\"}\n"},
+		{422, `{"detail":[{"type":"uuid_parsing","loc":["path","template_id"],"msg":"Input should be…","input":"` + apiKey + `","ctx":{"error":"e"},"url":"u"}]}`},
+		{403, `{"detail":"Not authenticated"}`},
+		{500, `{"status":"error","error_code":"INTERNAL_SERVER_ERROR","message":"Error: Internal Server Error"}`},
+		{503, `{"status":"error","error_code":"WORKFLOW_SERVICE_UNAVAILABLE","message":"later"}`},
+	} {
+		v.will(answers(c.status, map[string]string{"X-Vendor": "1"}, c.body))
+		rest := d.copyREST(t, templateID, `{}`)
+		if rest.status != c.status || rest.body != c.body {
+			t.Errorf("REST: %d %q, want the vendor's %d %q", rest.status, rest.body, c.status, c.body)
+		}
+		if rest.header.Get("X-Vendor") != "" {
+			t.Error("a header that is not on the list came through")
+		}
+		v.one(t)
+	}
+}
+
+// Every field of a copy in every state, as it goes out to the byte: what gRPC
+// and REST make of the same thing must be the same request.
+func TestCopyTemplate_EachFieldInEachState_SendsExactBytes(t *testing.T) {
+	v := newScripted(t)
+	d := start(t, v.url())
+	object := func(text string) *structpb.Struct {
+		s := new(structpb.Struct)
+		if err := s.UnmarshalJSON([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	type request = integrationv1.CopyTemplateRequest
+	cases := []struct {
+		name string
+		set  func(*request)
+		rest string // the request's JSON
+		want string // the vendor's JSON
+	}{
+		{"nothing", func(*request) {}, `{}`, `{}`},
+
+		{"name null", func(*request) {}, `{"name":null}`, `{}`},
+		{"name empty", func(r *request) { r.Name = proto.String("") }, `{"name":""}`, `{"name":""}`},
+		{"name", func(r *request) { r.Name = proto.String("a\"\\\n\x01é</>😀\x7f") }, `{"name":"a\"\\\n\u0001é<\/>\ud83d\ude00\u007f"}`,
+			`{"name":"a\"\\\n\u0001é</>😀` + "\x7f" + `"}`},
+
+		{"api_key null", func(*request) {}, `{"api_key":null}`, `{}`},
+		{"api_key empty", func(r *request) { r.ApiKey = proto.String("") }, `{"api_key":""}`, `{"api_key":""}`},
+		{"api_key", func(r *request) { r.ApiKey = proto.String(apiKey) }, `{"api_key":"` + apiKey + `"}`, `{"api_key":"` + apiKey + `"}`},
+
+		{"base_url null", func(*request) {}, `{"base_url":null}`, `{}`},
+		{"base_url empty", func(r *request) { r.BaseUrl = proto.String("") }, `{"base_url":""}`, `{"base_url":""}`},
+		{"base_url", func(r *request) { r.BaseUrl = proto.String("https://x/<<a>>?b&c") }, `{"base_url":"https://x/<<a>>?b&c"}`, `{"base_url":"https://x/<<a>>?b&c"}`},
+
+		{"variables null", func(*request) {}, `{"variables":null}`, `{}`},
+		{"variables empty", func(r *request) { r.Variables = object(`{}`) }, `{"variables":{}}`, `{"variables":{}}`},
+		{"variables", func(r *request) {
+			r.Variables = object(`{"z":"` + varSec + `","a":[1,-0.5,true,null,{"k":{}}],"n":9007199254740992,"e":1e300,"f":1.0}`)
+		},
+			`{"variables":{"z":"` + varSec + `","a":[1,-0.5,true,null,{"k":{}}],"n":9007199254740992,"e":1e300,"f":1.0}}`,
+			`{"variables":{"a":[1,-0.5,true,null,{"k":{}}],"e":1e+300,"f":1,"n":9007199254740992,"z":"` + varSec + `"}}`},
+
+		{"request_id", func(r *request) { r.RequestId = "r-1" }, `{"request_id":"ignored: facade-only","template_id":7,"unknown":{"a":[]}}`, `{}`},
+		{"all", func(r *request) {
+			r.Name, r.ApiKey, r.BaseUrl, r.Variables = proto.String("n"), proto.String(apiKey), proto.String("b"), object(`{"v":"1"}`)
+		}, `{"variables":{"v":"1"},"base_url":"b","api_key":"` + apiKey + `","name":"n"}`,
+			`{"name":"n","api_key":"` + apiKey + `","base_url":"b","variables":{"v":"1"}}`},
+	}
+	check := func(t *testing.T, got sent, want string) {
+		t.Helper()
+		if got.line != "POST /v1/integration/template/"+templateID+"/copy HTTP/1.1" {
+			t.Errorf("request line %q", got.line)
+		}
+		if got.body != want {
+			t.Errorf("body %s, want %s", got.body, want)
+		}
+		header := fmt.Sprint(got.header)
+		wantHeader := fmt.Sprint(map[string][]string{
+			"Accept": {"application/json"}, "Accept-Encoding": {"identity"}, "Authorization": {"Bearer " + token},
+			"Content-Length": {fmt.Sprint(len(want))}, "Content-Type": {"application/json"}, "User-Agent": {"digate/test"},
+		})
+		if header != wantHeader {
+			t.Errorf("header %s\nwant   %s", header, wantHeader)
+		}
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			req := &integrationv1.CopyTemplateRequest{TemplateId: templateID}
+			c.set(req)
+			v.will(answers(201, nil, full))
+			if _, err := d.copyRPC(t, req); err != nil {
+				t.Fatal(err)
+			}
+			check(t, v.one(t), c.want)
+
+			v.will(answers(201, nil, full))
+			rest := d.copyREST(t, templateID, c.rest, "Idempotency-Key", "k-1", "Grpc-Metadata-X", "1", "Cookie", "c=1")
+			if rest.status != 201 || rest.body != full {
+				t.Fatalf("REST: %d %s", rest.status, rest.body)
+			}
+			check(t, v.one(t), c.want)
+		})
+	}
+}
+
+// A 2xx that is short of its end, or has no id.
+func TestCopyTemplate_SuccessThatIsNotWhole_IsASuccessWhileItYieldsAnID(t *testing.T) {
+	v := newScripted(t)
+	d := start(t, v.url())
+	head := func(n int) string {
+		return fmt.Sprintf("HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", n)
+	}
+	withID := `{"id":"` + id + `","name":"n","base_u`
+	for name, s := range map[string]script{
+		"cut short":        raw(head(500)+withID, false),
+		"reset":            raw(head(len(withID)+1)+withID, false),
+		"trailing garbage": answers(201, nil, `{"id":"`+id+`","name":"n"}{`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			v.will(s)
+			got, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+			if err != nil || got.GetId() != id || got.GetName() != "n" {
+				t.Fatalf("got %v, %v", got, err)
+			}
+			v.one(t)
+			v.will(s)
+			rest := d.copyREST(t, templateID, `{}`)
+			want := `{"id":"` + id + `","name":"n","base_url":null,"auth_type":null,"integration_type":null,"created_at":null,"updated_at":null,` +
+				`"description":null,"auth_key":null,"headers":{},"requires_setup":false,"source_integration_template_id":null}`
+			if rest.status != 201 || rest.body != want {
+				t.Errorf("REST: %d %s\nwant %s", rest.status, rest.body, want)
+			}
+			v.one(t)
+		})
+	}
+	noID := map[string]script{
+		"cut within the id": raw(head(500)+`{"name":"n","id":"0b6a0f43-`, false),
+		"no body":           answers(201, nil, ""),
+		"204":               answers(204, nil, ""),
+		"id null":           answers(201, nil, `{"id":null,"name":"n"}`),
+		"id a number":       answers(201, nil, `{"id":7}`),
+		"id empty":          answers(201, nil, `{"id":""}`),
+		"HTML":              answers(200, map[string]string{"Content-Type": "text/html"}, "<html>ok</html>"),
+		"an array":          answers(201, nil, `[{"id":"`+id+`"}]`),
+	}
+	for name, s := range noID {
+		t.Run(name, func(t *testing.T) {
+			v.will(s)
+			_, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+			if err == nil || err.Outcome != exchange.Unknown || err.Code.String() != "Unknown" || err.RetryAfter != nil {
+				t.Fatalf("got %v, want UNKNOWN", err)
+			}
+			v.one(t)
+			v.will(s)
+			rest := d.copyREST(t, templateID, `{}`)
+			if rest.status != 502 || rest.header.Get("Digate-Outcome") != "UNKNOWN" || rest.header.Get("Retry-After") != "" || !json.Valid([]byte(rest.body)) {
+				t.Errorf("REST: %d %v %s", rest.status, rest.header, rest.body)
+			}
+			if strings.Contains(rest.body, "html") {
+				t.Error("the vendor's HTML is quoted")
+			}
+			v.one(t)
+		})
+	}
+}

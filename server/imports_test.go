@@ -1,0 +1,105 @@
+package server_test
+
+import (
+	"bytes"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/digate/digate/"
+
+// layers are the packages from the top down; each may import what stands below
+// it, and nothing beside or above.
+var layers = [][]string{
+	{"cmd/digate"},
+	{"server"},
+	{"server/config", "server/integration", "server/gateway", "server/authn", "server/telemetry", "server/emulator", "server/inproc"},
+	{"server/upstream"},
+	{"server/digajson", "server/apierror"},
+	{"server/exchange", "server/secret"},
+	{"gen/diga/integration/v1", "gen/digate/annotations/v1"},
+}
+
+// The imports of every package point down, so that each can be read without
+// what is built on it.
+func TestImports_PointDown(t *testing.T) {
+	layer := make(map[string]int)
+	for i, names := range layers {
+		for _, name := range names {
+			layer[name] = i
+		}
+	}
+	for name, deps := range dependencies(t) {
+		above, known := layer[name]
+		if !known {
+			t.Errorf("%s: give it a place among the layers", name)
+			continue
+		}
+		for _, dep := range deps {
+			if below, known := layer[dep]; !known || below < above || below == above && !strings.HasPrefix(name, "gen/") {
+				t.Errorf("%s imports %s, which is not below it", name, dep)
+			}
+			if name == "server/emulator" {
+				t.Errorf("the emulator imports %s: it may share nothing with what it tests", dep)
+			}
+			if name == "server/gateway" && (dep == "server/integration" || dep == "server/upstream") {
+				t.Errorf("the gateway imports %s", dep)
+			}
+			if strings.HasPrefix(name, "gen/") && !strings.HasPrefix(dep, "gen/") {
+				t.Errorf("%s imports %s", name, dep)
+			}
+		}
+	}
+}
+
+// What only tests and tools need stays out of the binary.
+func TestImports_BinaryHasNoTestOrToolDependency(t *testing.T) {
+	out := goList(t, "-deps", "../cmd/digate")
+	for dep := range strings.FieldsSeq(out) {
+		for _, banned := range []string{"testing", "net/http/httptest", "go.uber.org/goleak", "github.com/bufbuild/buf", "cel.dev/", "buf.build/go/protovalidate"} {
+			if dep == banned || strings.HasSuffix(banned, "/") && strings.HasPrefix(dep, banned) {
+				t.Errorf("the binary depends on %s", dep)
+			}
+		}
+	}
+	if !strings.Contains(out, "google.golang.org/grpc\n") {
+		t.Error("the list is not that of the binary")
+	}
+}
+
+// dependencies are the packages of this module and what each needs of it,
+// directly or not.
+func dependencies(t *testing.T) map[string][]string {
+	t.Helper()
+	out := goList(t, "-f", `{{.ImportPath}}{{range .Deps}} {{.}}{{end}}`, "../...")
+	deps := make(map[string][]string)
+	for line := range strings.Lines(out) {
+		all := strings.Fields(line)
+		name := strings.TrimPrefix(all[0], module)
+		deps[name] = []string{}
+		for _, dep := range all[1:] {
+			if own, ok := strings.CutPrefix(dep, module); ok {
+				deps[name] = append(deps[name], own)
+			}
+		}
+		slices.Sort(deps[name])
+	}
+	if len(deps) < 10 {
+		t.Fatalf("only %d packages found: %s", len(deps), out)
+	}
+	return deps
+}
+
+func goList(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.String())
+	}
+	return string(out)
+}

@@ -1,0 +1,242 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server"
+	"github.com/digate/digate/server/config"
+)
+
+func TestRun_Drain_FinishesWhatIsUnderWay(t *testing.T) {
+	v := newScripted(t)
+	arrived, answer := make(chan bool, 2), make(chan struct{})
+	v.will(func(c net.Conn, r sent) bool {
+		arrived <- true
+		<-answer
+		return answers(201, nil, full)(c, r)
+	})
+	d := start(t, v.url())
+	health := healthv1.NewHealthClient(d.conn)
+	watch, err := health.Watch(t.Context(), &healthv1.HealthCheckRequest{Service: "diga.integration.v1.IntegrationService"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := watch.Recv(); err != nil || m.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+		t.Fatalf("watch: %v, %v", m, err)
+	}
+	ready := func() int {
+		resp, err := http.Get("http://" + d.AdminAddr().String() + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	if got := ready(); got != 200 {
+		t.Errorf("readyz = %d", got)
+	}
+	results := make(chan string, 2)
+	go func() {
+		in, e := d.copyCtx(withToken(context.Background(), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+		results <- fmt.Sprint("grpc ", in.GetId(), e == nil)
+	}()
+	go func() {
+		rest := d.copyREST(t, templateID, `{}`)
+		results <- fmt.Sprint("rest ", rest.status)
+	}()
+	<-arrived
+	<-arrived
+	d.stop()
+	for ready() != 503 { // the drain begins as soon as Run sees it
+		time.Sleep(time.Millisecond)
+	}
+	if m, err := watch.Recv(); err == nil && m.GetStatus() != healthv1.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("watch after the drain began: %v", m)
+	}
+	if _, err := net.DialTimeout("tcp", d.HTTPAddr().String(), time.Second); err == nil {
+		t.Error("the REST listener still accepts")
+	}
+	close(answer)
+	got := []string{<-results, <-results}
+	want := map[string]bool{"grpc " + id + "true": true, "rest 201": true}
+	for _, g := range got {
+		if !want[strings.ReplaceAll(g, " true", "true")] {
+			t.Errorf("a call under way ended as %q", g)
+		}
+	}
+	<-d.ended
+	if d.result != nil {
+		t.Errorf("Run: %v", d.result)
+	}
+}
+
+func TestRun_CallsOutlastTheShutdownTimeout_AreCut(t *testing.T) {
+	v := newScripted(t)
+	arrived := make(chan bool, 1)
+	v.will(func(c net.Conn, r sent) bool { arrived <- true; return hang(c, r) })
+	log := new(record)
+	cfg := settings(t, v.url())
+	cfg.ShutdownTimeout = 100 * time.Millisecond
+	s, err := server.Build(cfg, "test", logger(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	conn := dial(t, s)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := integrationv1.NewIntegrationServiceClient(conn).CopyTemplate(withToken(context.Background(), token),
+			&integrationv1.CopyTemplateRequest{TemplateId: templateID})
+		failed <- err
+	}()
+	<-arrived
+	cancel()
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "cut") {
+		t.Errorf("Run: %v", err)
+	}
+	if err := <-failed; err == nil {
+		t.Error("the call that was cut succeeded")
+	}
+}
+
+func TestBuild_AddressInUse_NamesTheFlagAndLeavesNothingOpen(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	cfg := settings(t, "http://127.0.0.1:1")
+	cfg.AdminAddr = ln.Addr().String()
+	if _, err := server.Build(cfg, "test", logger(new(record))); err == nil || !strings.HasPrefix(err.Error(), "--admin-addr: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAdmin_HealthMetricsAndProfiles_AreThere(t *testing.T) {
+	v := newScripted(t)
+	v.will(answers(201, nil, odd))
+	d := start(t, v.url())
+	if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
+		t.Fatal(e)
+	}
+	_ = d.copyREST(t, templateID, `{}`)
+	_ = d.copyREST(t, templateID, `nonsense`)
+	metrics := d.scrape(t)
+	method := "/diga.integration.v1.IntegrationService/CopyTemplate"
+	for _, want := range []string{
+		`digate_calls_total{code="OK",face="grpc",method="` + method + `",outcome="DONE"} 1`,
+		`digate_calls_total{code="OK",face="rest",method="` + method + `",outcome="DONE"} 1`,
+		`digate_calls_total{code="InvalidArgument",face="rest",method="` + method + `",outcome="NOT_SENT"} 1`,
+		`digate_http_responses_total{status="201"} 1`,
+		`digate_http_responses_total{status="422"} 1`,
+		`digate_vendor_responses_total{method="` + method + `",status="201"} 2`,
+		`digate_vendor_drift_total{what="auth_type: enum"} 2`,
+		`digate_vendor_drift_total{what="future: unknown_field"} 2`,
+		`digate_vendor_drift_total{what="base_url: missing"} 2`,
+		"go_goroutines", "process_open_fds",
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	if n := strings.Count(d.log.String(), `"drift":"auth_type: enum"`); n != 1 {
+		t.Errorf("the drift was logged %d times, want once", n)
+	}
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/debug/pprof/": 200, "/debug/pprof/heap": 200, "/nothing": 404} {
+		resp, err := http.Get("http://" + d.AdminAddr().String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, resp.StatusCode, want)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestHealthAndReflection_NeedNoCredential(t *testing.T) {
+	d := start(t, "http://127.0.0.1:1")
+	got, err := healthv1.NewHealthClient(d.conn).Check(t.Context(), &healthv1.HealthCheckRequest{})
+	if err != nil || got.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+		t.Errorf("health: %v, %v", got, err)
+	}
+	stream, err := reflectionv1.NewServerReflectionClient(d.conn).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := stream.Recv()
+	if err != nil || !strings.Contains(m.String(), "diga.integration.v1.IntegrationService") {
+		t.Errorf("reflection: %v, %v", m, err)
+	}
+	_ = stream.CloseSend()
+	if _, err := stream.Recv(); err != io.EOF {
+		t.Errorf("reflection ended with %v", err)
+	}
+}
+
+func TestAccessLine_EveryCall_HasOne(t *testing.T) {
+	v := newScripted(t)
+	v.will(answers(404, nil, envelope))
+	d := start(t, v.url(), func(*config.Config) {})
+	_, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+	if e == nil {
+		t.Fatal("the call succeeded")
+	}
+	_ = d.copyREST(t, templateID, `{}`)
+	_ = d.copyREST(t, templateID, `{`)
+	_ = d.copyREST(t, templateID, `{}`, "Authorization", "")
+	_ = d.do(t, "GET", "/nothing", "")
+	if _, e := d.copyCtx(t.Context(), &integrationv1.CopyTemplateRequest{}); e == nil || e.Code != codes.Unauthenticated {
+		t.Errorf("got %v", e)
+	}
+	// Stopping first: a line may come after its answer.
+	d.stop()
+	<-d.ended
+	var got []string
+	for line := range strings.SplitSeq(d.log.String(), "\n") {
+		if !strings.Contains(line, `"msg":"call"`) {
+			continue
+		}
+		for _, name := range []string{"face", "method", "code", "outcome", "duration", "request_id"} {
+			if !strings.Contains(line, `"`+name+`":`) {
+				t.Errorf("no %s in %s", name, line)
+			}
+		}
+		got = append(got, line)
+	}
+	if len(got) != 6 {
+		t.Errorf("%d access lines for 6 calls:\n%s", len(got), strings.Join(got, "\n"))
+	}
+	if n := strings.Count(strings.Join(got, "\n"), `"vendor_status":404`); n != 2 {
+		t.Errorf("%d lines tell the vendor's status, want 2", n)
+	}
+}
+
+func TestGRPC_StatusOfOurOwn_CarriesTheErrorInfoOnTheWire(t *testing.T) {
+	d := start(t, "http://127.0.0.1:1")
+	_, err := d.rpc.CopyTemplate(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: "x"})
+	st := status.Convert(err)
+	if len(st.Details()) != 2 {
+		t.Errorf("details %v, want ErrorInfo and BadRequest", st.Details())
+	}
+}
