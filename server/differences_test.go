@@ -1,0 +1,292 @@
+package server_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/digate/digate/server/config"
+)
+
+// difference shows one line of docs/differences.md on a running server.
+type difference func(t *testing.T, v *scripted, d *digate)
+
+var differences = map[string]difference{
+	"own-headers": func(t *testing.T, v *scripted, d *digate) {
+		header := map[string]string{"Server": "uvicorn", "Set-Cookie": "a=b", "Etag": "x"}
+		for _, c := range []struct {
+			answer script
+			want   []string
+		}{
+			{answers(201, header, full), []string{"Content-Length", "Content-Type", "Date", "X-Request-Id"}},
+			{answers(404, header, envelope), []string{"Content-Length", "Content-Type", "Date", "Digate-Outcome", "X-Request-Id"}},
+			{answers(429, header, envelope), []string{"Content-Length", "Content-Type", "Date", "Digate-Outcome", "Retry-After", "X-Request-Id"}},
+		} {
+			v.will(c.answer)
+			var got []string
+			for name := range d.copyREST(t, templateID, `{}`).header {
+				got = append(got, name)
+			}
+			if slices.Sort(got); !slices.Equal(got, c.want) {
+				t.Errorf("headers %v, want %v", got, c.want)
+			}
+		}
+	},
+	"outcome-header": func(t *testing.T, v *scripted, d *digate) {
+		v.will(answers(404, nil, envelope))
+		wantREST(t, d.copyREST(t, templateID, `{}`), 404, "REJECTED", "")
+		v.will(answers(500, nil, envelope))
+		wantREST(t, d.copyREST(t, templateID, `{}`), 500, "UNKNOWN", "")
+		wantREST(t, d.copyREST(t, "x", `{}`), 422, "NOT_SENT", "")
+	},
+	"retry-after-default": func(t *testing.T, v *scripted, d *digate) {
+		for given, want := range map[string]string{"": "1", "7": "7", "nonsense": "1"} {
+			for _, status := range []int{429, 503} {
+				header := map[string]string{}
+				if given != "" {
+					header["Retry-After"] = given
+				}
+				v.will(answers(status, header, envelope))
+				if got := d.copyREST(t, templateID, `{}`).header.Get("Retry-After"); got != want {
+					t.Errorf("%d with %q: Retry-After %q, want %q", status, given, got, want)
+				}
+			}
+		}
+		now := time.Now().UTC()
+		const date = "Mon, 02 Jan 2006 15:04:05 GMT"
+		v.will(answers(429, map[string]string{"Date": now.Format(date), "Retry-After": now.Add(30 * time.Second).Format(date)}, envelope))
+		if got := d.copyREST(t, templateID, `{}`).header.Get("Retry-After"); got != "30" {
+			t.Errorf("with a date: Retry-After %q, want 30", got)
+		}
+	},
+	"bearer-challenge": func(t *testing.T, v *scripted, d *digate) {
+		v.will(answers(401, nil, envelope))
+		for _, authorization := range []string{"Bearer " + token, ""} {
+			rest := d.copyREST(t, templateID, `{}`, "Authorization", authorization)
+			if rest.status != 401 || rest.header.Get("WWW-Authenticate") != "Bearer" {
+				t.Errorf("%d %v", rest.status, rest.header)
+			}
+		}
+	},
+	"never-compressed": func(t *testing.T, v *scripted, d *digate) {
+		v.will(answers(201, nil, full))
+		rest := d.copyREST(t, templateID, `{}`, "Accept-Encoding", "gzip, br")
+		if rest.header.Get("Content-Encoding") != "" || rest.body != full {
+			t.Errorf("%v %q", rest.header, rest.body)
+		}
+	},
+	"cut-success": func(t *testing.T, v *scripted, d *digate) {
+		v.will(raw("HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{\"id\":\""+id+"\",\"nam", false))
+		rest := d.copyREST(t, templateID, `{}`)
+		if rest.status != 201 || !strings.HasPrefix(rest.body, `{"id":"`+id+`","name":null,`) {
+			t.Errorf("%d %s", rest.status, rest.body)
+		}
+	},
+	"no-id": func(t *testing.T, v *scripted, d *digate) {
+		for _, s := range []script{
+			answers(201, nil, `{}`), answers(204, nil, ""), answers(302, map[string]string{"Location": "/v1/integration"}, ""),
+			answers(101, map[string]string{"Upgrade": "x", "Connection": "Upgrade"}, ""),
+		} {
+			v.will(s)
+			rest := d.copyREST(t, templateID, `{}`)
+			if rest.status != 502 || rest.header.Get("Location") != "" {
+				t.Errorf("%d %v", rest.status, rest.header)
+			}
+			v.one(t)
+		}
+	},
+	"foreign-error": func(t *testing.T, v *scripted, d *digate) {
+		for status, reason := range map[int]string{404: "UPSTREAM_UNEXPECTED", 500: "UPSTREAM_ERROR", 502: "UPSTREAM_GATEWAY", 503: "UPSTREAM_GATEWAY"} {
+			for _, body := range []string{"", "<html>no</html>", `{"error":"other"}`} {
+				v.will(answers(status, nil, body))
+				rest := d.copyREST(t, templateID, `{}`)
+				if rest.status != status {
+					t.Errorf("status %d, want %d", rest.status, status)
+				}
+				wantEnvelope(t, rest.body, reason)
+			}
+		}
+	},
+	"unreachable": func(t *testing.T, v *scripted, _ *digate) {
+		gone := newScripted(t)
+		gone.close()
+		d := start(t, gone.url())
+		rest := d.copyREST(t, templateID, `{}`)
+		wantREST(t, rest, 503, "NOT_SENT", "UPSTREAM_UNREACHABLE")
+		if rest.header.Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+	},
+	"answer-lost": func(t *testing.T, v *scripted, d *digate) {
+		v.will(raw("", true))
+		wantREST(t, d.copyREST(t, templateID, `{}`), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
+	},
+	"timeout": func(t *testing.T, v *scripted, _ *digate) {
+		d := start(t, v.url(), func(c *config.Config) { c.UpstreamTimeout = 100 * time.Millisecond })
+		v.will(hang)
+		wantREST(t, d.copyREST(t, templateID, `{}`), 504, "UNKNOWN", "OUTCOME_UNKNOWN")
+	},
+	"credential-first": func(t *testing.T, v *scripted, d *digate) {
+		wantREST(t, d.copyREST(t, "x", `{`, "Authorization", ""), 401, "NOT_SENT", "MISSING_CREDENTIAL")
+		wantREST(t, d.do(t, "GET", "/nothing", "", "Authorization", ""), 401, "NOT_SENT", "MISSING_CREDENTIAL")
+	},
+	"one-mistake": func(t *testing.T, v *scripted, d *digate) {
+		rest := d.copyREST(t, "x", `{"name":1,"api_key":2}`)
+		if rest.status != 422 || rest.body != `{"detail":[{"type":"string_type","loc":["body","name"],"msg":"must be a string"}]}` {
+			t.Errorf("%d %s", rest.status, rest.body)
+		}
+	},
+	"hyphenated-ids": func(t *testing.T, v *scripted, d *digate) {
+		for _, other := range []string{strings.ReplaceAll(templateID, "-", ""), "%7B" + templateID + "%7D", "urn:uuid:" + templateID} {
+			rest := d.copyREST(t, other, `{}`)
+			if rest.status != 422 || !strings.Contains(rest.body, `"type":"uuid_parsing","loc":["path","template_id"]`) {
+				t.Errorf("%s: %d %s", other, rest.status, rest.body)
+			}
+		}
+	},
+	"duplicate-keys": refused(`{"name":"a","name":"b"}`, `{"type":"duplicate_key","loc":["body","name"]`),
+	"exact-integers": func(t *testing.T, v *scripted, d *digate) {
+		refused(`{"variables":{"n":9007199254740993}}`, `{"type":"int_not_exact","loc":["body","variables","n"]`)(t, v, d)
+		refused(`{"variables":{"n":1e400}}`, `{"type":"finite_number","loc":["body","variables","n"]`)(t, v, d)
+	},
+	"broken-unicode": func(t *testing.T, v *scripted, d *digate) {
+		refused("{\"name\":\"\xc3\"}", `{"type":"string_unicode","loc":["body","name"]`)(t, v, d)
+		refused(`{"variables":{"a":"\udc00"}}`, `{"type":"string_unicode","loc":["body","variables","a"]`)(t, v, d)
+	},
+	"nesting": func(t *testing.T, v *scripted, d *digate) {
+		nested := func(n int) string {
+			return `{"variables":{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}}`
+		}
+		refused(nested(99), `{"type":"recursion_loop"`)(t, v, d)
+		v.will(answers(201, nil, full))
+		wantREST(t, d.copyREST(t, templateID, nested(98)), 201, "", "")
+		wantREST(t, d.copyREST(t, templateID, `{"ignored":`+strings.Repeat("[", 200)+strings.Repeat("]", 200)+`}`), 201, "", "")
+	},
+	"body-bound": func(t *testing.T, v *scripted, _ *digate) {
+		d := start(t, v.url(), func(c *config.Config) { c.MaxRequestBytes = 2000 })
+		v.will(answers(201, nil, full))
+		fill := func(n int) string { return `{"name":"` + strings.Repeat("a", n-len(`{"name":""}`)) + `"}` }
+		wantREST(t, d.copyREST(t, templateID, fill(2000)), 201, "", "")
+		wantREST(t, d.copyREST(t, templateID, fill(2001)), 413, "NOT_SENT", "REQUEST_TOO_LARGE")
+	},
+	"idempotency-key": func(t *testing.T, v *scripted, d *digate) {
+		for _, bad := range []string{strings.Repeat("k", 256), "é"} {
+			rest := d.copyREST(t, templateID, `{}`, "Idempotency-Key", bad)
+			if rest.status != 422 || !strings.Contains(rest.body, `"loc":["header","idempotency-key"]`) {
+				t.Errorf("%d %s", rest.status, rest.body)
+			}
+		}
+		v.will(answers(201, nil, full))
+		for range 2 { // nothing is deduplicated
+			wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", strings.Repeat("k", 255)), 201, "", "")
+		}
+		got := v.received()
+		if len(got) != 2 || got[0].header.Get("Idempotency-Key") != "" {
+			t.Errorf("the vendor received %v", got)
+		}
+	},
+	"unknown-route": func(t *testing.T, v *scripted, d *digate) {
+		for _, path := range []string{"/", "/v1", "/v1/integration/template/" + templateID + "/copy/", "//v1/integration/template/" + templateID + "/copy", "/v1/./integration"} {
+			rest := d.do(t, "POST", path, `{}`)
+			wantREST(t, rest, 404, "NOT_SENT", "ROUTE_NOT_FOUND")
+			if rest.header.Get("Location") != "" {
+				t.Errorf("%s: redirected", path)
+			}
+		}
+	},
+	"unknown-method": func(t *testing.T, v *scripted, d *digate) {
+		rest := d.do(t, "PUT", "/v1/integration/template/"+templateID+"/copy", `{}`)
+		wantREST(t, rest, 405, "NOT_SENT", "METHOD_NOT_ALLOWED")
+		if rest.header.Get("Allow") != "POST" {
+			t.Errorf("Allow %q", rest.header.Get("Allow"))
+		}
+	},
+	"any-content-type": func(t *testing.T, v *scripted, d *digate) {
+		v.will(answers(201, nil, full))
+		for _, ct := range []string{"", "text/plain", "application/x-www-form-urlencoded", "nonsense"} {
+			wantREST(t, d.copyREST(t, templateID, `{"name":"n"}`, "Content-Type", ct), 201, "", "")
+		}
+	},
+	"same-value-other-bytes": func(t *testing.T, v *scripted, d *digate) {
+		v.will(answers(201, nil, full))
+		_ = d.copyREST(t, templateID, ` { "variables" : {"b":1.0, "a":null} , "new":1, "base_url":null, "name":"\u0041" } `)
+		if got, want := v.one(t).body, `{"name":"A","variables":{"a":null,"b":1}}`; got != want {
+			t.Errorf("the vendor received %s, want %s", got, want)
+		}
+	},
+	"not-http": func(t *testing.T, v *scripted, d *digate) {
+		for _, request := range []string{"nonsense\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 64<<10) + "\r\n\r\n"} {
+			c, err := net.Dial("tcp", d.HTTPAddr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(c, request)
+			b, _ := io.ReadAll(c)
+			_ = c.Close()
+			if len(b) > 0 && !strings.Contains(string(b), "Content-Type: text/plain") {
+				t.Errorf("got %q", b)
+			}
+		}
+	},
+}
+
+// refused is a body that is refused with a detail that begins so, and not sent.
+func refused(body, detail string) difference {
+	return func(t *testing.T, v *scripted, d *digate) {
+		t.Helper()
+		v.will(answers(201, nil, full))
+		rest := d.copyREST(t, templateID, body)
+		if rest.status != 422 || !strings.HasPrefix(rest.body, `{"detail":[`+detail) {
+			t.Errorf("%.60s: %d %.300s", body, rest.status, rest.body)
+		}
+		if got := v.received(); len(got) != 0 {
+			t.Errorf("the vendor received %v", got)
+		}
+	}
+}
+
+func wantREST(t *testing.T, got answered, status int, outcome, reason string) {
+	t.Helper()
+	if got.status != status || got.header.Get("Digate-Outcome") != outcome {
+		t.Errorf("%d, outcome %q, %.300s; want %d, %q", got.status, got.header.Get("Digate-Outcome"), got.body, status, outcome)
+	}
+	if reason != "" {
+		wantEnvelope(t, got.body, reason)
+	}
+}
+
+func TestDifferences_EveryLineOfTheDocument_Holds(t *testing.T) {
+	text, err := os.ReadFile("../docs/differences.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, m := range regexp.MustCompile(`(?m)^- \*\*([a-z-]+)\*\*: `).FindAllSubmatch(text, -1) {
+		lines = append(lines, string(m[1]))
+	}
+	for name := range differences {
+		if !slices.Contains(lines, name) {
+			t.Errorf("%s has a test and no line", name)
+		}
+	}
+	v := newScripted(t)
+	d := start(t, v.url())
+	for _, name := range lines {
+		show, ok := differences[name]
+		if !ok {
+			t.Errorf("%s has a line and no test", name)
+			continue
+		}
+		v.will(func(c net.Conn, r sent) bool {
+			t.Error(fmt.Sprint("an unexpected request: ", r.line))
+			return false
+		})
+		t.Run(name, func(t *testing.T) { show(t, v, d) })
+	}
+}
