@@ -1,0 +1,94 @@
+package gateway
+
+import (
+	"context"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+)
+
+// reached is a channel that notes which method was called.
+type reached struct{ method string }
+
+func (r *reached) Invoke(_ context.Context, method string, _, _ any, _ ...grpc.CallOption) error {
+	r.method = method
+	return status.Error(codes.Unavailable, "not here")
+}
+
+func (r *reached) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, status.Error(codes.Unavailable, "not here")
+}
+
+// grpc-gateway asks the route that was registered last first. So a path that a
+// literal route has must not end up in a route with a variable in its place:
+// for every pair of routes, a path that both match belongs to the one that is
+// literal where they first differ.
+func TestRoutes_PathThatTwoRoutesMatch_BelongsToTheMoreLiteral(t *testing.T) {
+	channel := new(reached)
+	h, err := New(t.Context(), Config{Channel: channel, MaxBody: 1 << 20, Failed: func(context.Context, string, error) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs, err := compileRoutes(integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rs.all) == 0 {
+		t.Fatal("the contract has no routes")
+	}
+	for _, a := range rs.all {
+		for _, b := range rs.all {
+			path, both := common(a, b)
+			if !both || a.verb != b.verb {
+				continue
+			}
+			want := a
+			if literalFirst(b, a) {
+				want = b
+			}
+			channel.method = ""
+			r := httptest.NewRequest(a.verb, path, strings.NewReader(`{}`))
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			if name := "/" + string(want.method.Parent().FullName()) + "/" + string(want.method.Name()); channel.method != name {
+				t.Errorf("%s %s reached %q, want %s", a.verb, path, channel.method, name)
+			}
+		}
+	}
+}
+
+// common returns a path that both routes match, and whether there is one.
+func common(a, b *route) (string, bool) {
+	if len(a.segments) != len(b.segments) {
+		return "", false
+	}
+	var path strings.Builder
+	for i, s := range a.segments {
+		o := b.segments[i]
+		switch {
+		case s == "" && o == "":
+			s = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+		case s == "":
+			s = o
+		case o != "" && o != s:
+			return "", false
+		}
+		path.WriteString("/" + s)
+	}
+	return path.String(), true
+}
+
+// literalFirst says whether a is literal where the two first differ.
+func literalFirst(a, b *route) bool {
+	for i := range a.segments {
+		if a.segments[i] != b.segments[i] {
+			return a.segments[i] != ""
+		}
+	}
+	return false
+}
