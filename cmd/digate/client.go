@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,43 +15,72 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/digate/digate/server/secret"
 )
 
 // clientFlags say how to reach a running digate.
 type clientFlags struct {
-	Addr      string        `name:"addr" default:"127.0.0.1:9090" help:"The server's gRPC address."`
-	TLS       bool          `name:"tls" help:"Use TLS."`
-	CAFile    string        `name:"ca-file" type:"existingfile" help:"PEM file with the certificate authorities to trust, instead of the system's. Implies --tls."`
-	TokenFile string        `name:"token-file" type:"existingfile" help:"File with the bearer token. Without it the token is the environment variable DIGATE_TOKEN."`
-	Timeout   time.Duration `name:"timeout" default:"60s" help:"Time for the whole call."`
-	Output    string        `name:"output" short:"o" enum:"text,json" default:"text" help:"text or json."`
+	Addr      string        `name:"addr" group:"Connection:" default:"127.0.0.1:9090" help:"The server's gRPC address."`
+	TLS       bool          `name:"tls" group:"Connection:" help:"Use TLS."`
+	CAFile    string        `name:"ca-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's. Implies --tls."`
+	TokenFile string        `name:"token-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"File with the bearer token. Without it the token is what DIGATE_TOKEN holds."`
+	Timeout   time.Duration `name:"timeout" group:"Connection:" default:"60s" help:"Time for everything, connecting included."`
 }
 
-// maxSecretFile bounds a file that holds one secret, in bytes.
-const maxSecretFile = 64 << 10
+// Validate implements kong's hook.
+func (c *clientFlags) Validate() error {
+	if c.Timeout <= 0 {
+		return errors.New("--timeout: must be more than 0")
+	}
+	return nil
+}
 
 func (c *clientFlags) token() (secret.String, error) {
-	token := os.Getenv("DIGATE_TOKEN")
+	token, source := os.Getenv("DIGATE_TOKEN"), "DIGATE_TOKEN"
 	if c.TokenFile != "" {
-		b, err := os.ReadFile(c.TokenFile)
-		if err != nil {
-			return secret.String{}, err
+		var err error
+		if token, err = readSecret(c.TokenFile, nil); err != nil {
+			return secret.String{}, fmt.Errorf("--token-file: %w", err)
 		}
-		token = string(b)
+		source = "--token-file"
 	}
 	token = strings.TrimSpace(token)
 	if token == "" {
 		return secret.String{}, errors.New("no bearer token: set DIGATE_TOKEN or --token-file")
 	}
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return secret.String{}, fmt.Errorf("%s: a bearer token is one word of printable ASCII", source)
+	}
 	return secret.New(token), nil
 }
 
-// errUnreachable is a server that no connection could be made to: no call was
+func (c *clientFlags) credentials() (credentials.TransportCredentials, error) {
+	if !c.TLS && c.CAFile == "" {
+		return insecure.NewCredentials(), nil
+	}
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("--ca-file: %w", err)
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--ca-file: there is no certificate in %s", c.CAFile)
+		}
+	}
+	return credentials.NewTLS(conf), nil
+}
+
+// unreachableError is a server that no connection could be made to: no call was
 // begun.
-type errUnreachable struct{ error }
+type unreachableError struct{ text string }
+
+func (e *unreachableError) Error() string { return e.text }
 
 // connect returns a connection that is up, and a context with the credential
 // and the deadline. It waits for the connection before a call is begun, so that
@@ -60,20 +90,9 @@ func (c *clientFlags) connect(ctx context.Context) (context.Context, *grpc.Clien
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	creds := insecure.NewCredentials()
-	if c.TLS || c.CAFile != "" {
-		conf := &tls.Config{MinVersion: tls.VersionTLS12}
-		if c.CAFile != "" {
-			pem, err := os.ReadFile(c.CAFile)
-			if err != nil {
-				return nil, nil, nil, err
-			}
-			conf.RootCAs = x509.NewCertPool()
-			if !conf.RootCAs.AppendCertsFromPEM(pem) {
-				return nil, nil, nil, fmt.Errorf("--ca-file: there is no certificate in %s", c.CAFile)
-			}
-		}
-		creds = credentials.NewTLS(conf)
+	creds, err := c.credentials()
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	conn, err := grpc.NewClient(c.Addr, grpc.WithTransportCredentials(creds), grpc.WithDisableServiceConfig())
 	if err != nil {
@@ -84,10 +103,27 @@ func (c *clientFlags) connect(ctx context.Context) (context.Context, *grpc.Clien
 	conn.Connect()
 	for state := conn.GetState(); state != connectivity.Ready; state = conn.GetState() {
 		if state == connectivity.TransientFailure || !conn.WaitForStateChange(ctx, state) {
+			err := &unreachableError{fmt.Sprintf("no digate answers at %s: %s", c.Addr, whyNotReady(ctx, conn))}
 			done()
-			return nil, nil, nil, errUnreachable{fmt.Errorf("no digate answers at %s", c.Addr)}
+			return nil, nil, nil, err
 		}
 	}
 	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token.Reveal())
 	return ctx, conn, done, nil
+}
+
+// whyNotReady asks a connection that cannot be made for its reason, which it
+// tells only to a call: one that changes nothing.
+func whyNotReady(ctx context.Context, conn *grpc.ClientConn) string {
+	if ctx.Err() != nil {
+		return map[bool]string{true: "interrupted", false: "timed out"}[errors.Is(ctx.Err(), context.Canceled)]
+	}
+	_, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
+	text := status.Convert(err).Message()
+	if _, quoted, ok := strings.Cut(text, "desc = "); ok {
+		if inner, err := strconv.Unquote(quoted); err == nil {
+			text = inner
+		}
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(text, "transport: "), "Error while dialing: ")
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,24 +14,30 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// maxConfigFile bounds a settings file, in bytes.
+const maxConfigFile = 1 << 20
+
 // configFile is the flag that names the settings file.
 type configFile string
 
-// BeforeReset implements kong's hook: the file's settings are resolved before
-// the flags' defaults count.
-func (configFile) BeforeReset(ctx *kong.Context, trace *kong.Path) error {
+// BeforeResolve implements kong's hook: the file's settings resolve what no flag
+// was given for. It comes late enough for DIGATE_CONFIG to be read.
+func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	path := string(ctx.FlagValue(trace.Flag).(configFile))
+	if path == "" {
+		return nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("--config: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	s, err := loadSettings(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	if err == nil {
+		err = s.known(ctx.Model)
 	}
-	if err := s.known(ctx.Model); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	if err != nil {
+		return fmt.Errorf("--config %s: %w", path, err)
 	}
 	ctx.AddResolver(s)
 	return nil
@@ -38,13 +46,24 @@ func (configFile) BeforeReset(ctx *kong.Context, trace *kong.Path) error {
 // settings are a file's: flag names and their values.
 type settings map[string]any
 
+var yamlLine = regexp.MustCompile(`line \d+`)
+
 func loadSettings(r io.Reader) (settings, error) {
-	s := make(settings)
-	if err := yaml.NewDecoder(io.LimitReader(r, 1<<20)).Decode(&s); err != nil && !errors.Is(err, io.EOF) {
-		return nil, errors.New("not a YAML mapping of flag names to values") // the parser's error quotes them
+	b, err := io.ReadAll(io.LimitReader(r, maxConfigFile+1))
+	if err != nil {
+		return nil, err
 	}
-	for name, v := range s {
-		switch v.(type) {
+	if len(b) > maxConfigFile {
+		return nil, fmt.Errorf("is larger than %d bytes", maxConfigFile)
+	}
+	s := make(settings)
+	if err := yaml.Unmarshal(b, &s); err != nil {
+		// The parser's own error quotes values.
+		where := yamlLine.FindString(err.Error())
+		return nil, errors.New(strings.TrimSuffix("not a YAML mapping of flag names to values, once each: "+where, ": "))
+	}
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		switch s[name].(type) {
 		case string, bool, int, float64:
 		default:
 			return nil, fmt.Errorf("%s: must be one plain value", name)
@@ -57,7 +76,7 @@ func loadSettings(r io.Reader) (settings, error) {
 // file must not pass for a default.
 func (s settings) known(app *kong.Application) error {
 	var unknown []string
-	for name := range s {
+	for _, name := range slices.Sorted(maps.Keys(s)) {
 		if !hasFlag(app.Node, name) {
 			unknown = append(unknown, name)
 		}
@@ -65,7 +84,6 @@ func (s settings) known(app *kong.Application) error {
 	if unknown == nil {
 		return nil
 	}
-	slices.Sort(unknown)
 	return fmt.Errorf("unknown setting: %s", strings.Join(unknown, ", "))
 }
 

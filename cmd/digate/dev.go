@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,16 +15,23 @@ import (
 // devCmd has the addresses alone of serve's settings, all on loopback: what
 // else there is to set has its default.
 type devCmd struct {
-	GRPCAddr   string `name:"grpc-addr" default:"127.0.0.1:9090" help:"Address of the gRPC listener."`
-	HTTPAddr   string `name:"http-addr" default:"127.0.0.1:8080" help:"Address of the REST listener."`
-	AdminAddr  string `name:"admin-addr" default:"127.0.0.1:9091" help:"Address of the admin listener."`
-	VendorAddr string `name:"vendor-addr" default:"127.0.0.1:8090" help:"Address of the stand-in for Diga."`
+	GRPCAddr   string `name:"grpc-addr" group:"Addresses:" default:"127.0.0.1:9090" help:"The gRPC listener."`
+	HTTPAddr   string `name:"http-addr" group:"Addresses:" default:"127.0.0.1:8080" help:"The REST listener."`
+	AdminAddr  string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener."`
+	VendorAddr string `name:"vendor-addr" group:"Addresses:" default:"127.0.0.1:8090" help:"The stand-in for Diga."`
 
 	vendorFlags `embed:""`
 }
 
+// Help is shown by --help.
+func (devCmd) Help() string { return "Port 0 takes any free one." }
+
+// devGrace is how long calls may go on after the first signal. It is short,
+// since a stand-in that hangs on purpose would hold its caller for long.
+const devGrace = 2 * time.Second
+
 func (c *devCmd) Run(ctx context.Context, std stdio) error {
-	v, err := newVendor(c.VendorAddr, c.vendorFlags)
+	v, err := newVendor("vendor-addr", c.VendorAddr, c.vendorFlags)
 	if err != nil {
 		return err
 	}
@@ -42,6 +49,7 @@ func (c *devCmd) Run(ctx context.Context, std stdio) error {
 	// The stand-in goes last, so that calls under way can end.
 	vendorCtx, stopVendor := context.WithCancel(context.WithoutCancel(ctx))
 	g, ctx := errgroup.WithContext(ctx)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(devGrace, v.emulator.Close) })()
 	g.Go(func() error { return v.run(vendorCtx) })
 	g.Go(func() error {
 		defer stopVendor()
@@ -50,19 +58,21 @@ func (c *devCmd) Run(ctx context.Context, std stdio) error {
 	return g.Wait()
 }
 
-// welcome says what to try, in lines that can be pasted.
+// welcome says what there is and what to try, in lines that can be pasted. They
+// come last, where a terminal shows them.
 func welcome(s *server.Server, v *vendor) string {
 	template := v.emulator.Templates()[0].ID
-	grpcAddr, rest := s.GRPCAddr().String(), "http://"+s.HTTPAddr().String()
-	return fmt.Sprintf(`digate %s
+	grpcAddr := dialable(s.GRPCAddr())
+	return fmt.Sprintf(`%s
+digate %s
   gRPC   %s
   REST   %s
-  admin  http://%s/metrics, /healthz, /readyz
+  admin  %s (/metrics, /healthz, /readyz, /debug/pprof/)
   Diga   %s (a stand-in; any bearer token is an account of its own)
 
 Try, in another terminal:
 
-  curl -i %s/v1/integration/template/%s/copy \
+  curl -i %s \
     -H 'Authorization: Bearer dev' -H 'Content-Type: application/json' \
     -d '{"name": "first", "api_key": "k-123", "variables": {}}'
 
@@ -70,26 +80,14 @@ Try, in another terminal:
     -d '{"template_id": "%s", "name": "second"}' \
     %s diga.integration.v1.IntegrationService/CopyTemplate
 
-  DIGATE_TOKEN=dev %s copy %s --addr %s --name third
+  DIGATE_TOKEN=dev %s copy \
+    %s --name third --addr %s
 
-Templates of the stand-in:
+Ctrl-C ends it. Its log:
 
-%s
-%s
-`, version(), grpcAddr, rest, s.AdminAddr(), v.url(),
-		rest, template, template, grpcAddr, self(), template, grpcAddr,
-		templateList(v.emulator), faultHelp())
-}
-
-// self is how this program can be called again: `go run` leaves nothing that
-// could be.
-func self() string {
-	if exe, err := os.Executable(); err == nil && !isTemporary(exe) {
-		return exe
-	}
-	return "go run ./cmd/digate"
-}
-
-func isTemporary(path string) bool {
-	return len(path) > len(os.TempDir()) && path[:len(os.TempDir())] == os.TempDir()
+`, catalogue(v.emulator),
+		version(), grpcAddr, httpURL(s.HTTPAddr()), httpURL(s.AdminAddr()), v.url(),
+		shellWord(httpURL(s.HTTPAddr())+"/v1/integration/template/"+template+"/copy"),
+		template, shellWord(grpcAddr),
+		self(), template, shellWord(grpcAddr))
 }

@@ -21,20 +21,22 @@ type vendorFlags struct {
 }
 
 type emulatorCmd struct {
-	Addr        string `name:"addr" default:"127.0.0.1:8090" help:"Address to listen on."`
+	Addr        string `name:"addr" default:"127.0.0.1:8090" help:"Address to listen on; port 0 takes any free one."`
 	vendorFlags `embed:""`
 }
 
 // Help is shown by --help.
-func (emulatorCmd) Help() string { return "${faults}" }
+func (emulatorCmd) Help() string {
+	return "It keeps what is created in memory, apart for each bearer token. Copying some templates goes wrong on purpose:\n\n" + faults()
+}
 
 func (c *emulatorCmd) Run(ctx context.Context, std stdio) error {
-	v, err := newVendor(c.Addr, c.vendorFlags)
+	v, err := newVendor("addr", c.Addr, c.vendorFlags)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.err, "stand-in for Diga on http://%s; any bearer token is an account of its own\n\ntemplates:\n%s\n%s",
-		v.ln.Addr(), templateList(v.emulator), faultHelp())
+	fmt.Fprintf(std.out, "%s\nstand-in for Diga on %s\nAny bearer token is an account of its own. Ctrl-C ends it.\n",
+		catalogue(v.emulator), v.url())
 	return v.run(ctx)
 }
 
@@ -44,15 +46,16 @@ type vendor struct {
 	ln       net.Listener
 }
 
-func newVendor(addr string, flags vendorFlags) (*vendor, error) {
+// newVendor listens on what the flag says.
+func newVendor(flag, addr string, flags vendorFlags) (*vendor, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
 	return &vendor{emulator.New(emulator.Options{Latency: flags.Latency, Seed: flags.Seed}), ln}, nil
 }
 
-func (v *vendor) url() string { return "http://" + v.ln.Addr().String() }
+func (v *vendor) url() string { return httpURL(v.ln.Addr()) }
 
 // run serves until the context ends.
 func (v *vendor) run(ctx context.Context) error {
@@ -72,18 +75,20 @@ func (v *vendor) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-func templateList(e *emulator.Emulator) string {
+// catalogue lists the stand-in's templates, those that go wrong last.
+func catalogue(e *emulator.Emulator) string {
 	var b strings.Builder
+	b.WriteString("Templates of the stand-in:\n\n")
 	for _, t := range e.Templates() {
 		fmt.Fprintf(&b, "  %s  %s  %s\n", t.ID, t.Language, t.Name)
 	}
+	b.WriteString("\nTemplates that go wrong on purpose:\n\n" + faults())
 	return b.String()
 }
 
-// faultHelp lists the templates that make the stand-in misbehave.
-func faultHelp() string {
+// faults lists the templates that make the stand-in misbehave.
+func faults() string {
 	var b strings.Builder
-	b.WriteString("templates that script a fault:\n")
 	for _, f := range emulator.Faults() {
 		fmt.Fprintf(&b, "  %s  %s\n", f.ID, f.Description)
 	}

@@ -1,26 +1,37 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/grpc/codes"
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 )
 
+// reasonNoServer is the reason of a call that found no digate to take it.
+const reasonNoServer = "DIGATE_UNREACHABLE"
+
 // fail says why a call failed and returns the error that ends the process with
 // the code of its outcome.
 func fail(w io.Writer, output string, err error) error {
-	var unreachable errUnreachable
-	if errors.As(err, &unreachable) {
-		err = apierror.Unreachable(unreachable)
-		report(w, output, err.(*apierror.Error), unreachable.Error())
-		return exitError(exitNotSent)
+	var e *apierror.Error
+	if unreachable := (*unreachableError)(nil); errors.As(err, &unreachable) {
+		e = &apierror.Error{Code: codes.Unavailable, Reason: reasonNoServer, Outcome: exchange.NotSent, Message: unreachable.text}
+	} else {
+		e = apierror.FromError(err)
 	}
-	e := apierror.FromError(err)
-	report(w, output, e, e.Message)
+	if output == outputJSON {
+		reportJSON(w, e)
+	} else {
+		reportText(w, e)
+	}
 	switch e.Outcome {
 	case exchange.NotSent:
 		return exitError(exitNotSent)
@@ -31,37 +42,53 @@ func fail(w io.Writer, output string, err error) error {
 	}
 }
 
-func report(w io.Writer, output string, e *apierror.Error, message string) {
-	if output == "json" {
-		type violation struct {
-			Field       string `json:"field"`
-			Description string `json:"description"`
-		}
-		out := struct {
-			Code       string      `json:"code"`
-			Reason     string      `json:"reason"`
-			Outcome    string      `json:"outcome"`
-			Message    string      `json:"message"`
-			HTTPStatus int         `json:"http_status,omitempty"`
-			Violations []violation `json:"violations,omitempty"`
-		}{Code: e.Code.String(), Reason: e.Reason, Outcome: e.Outcome.String(), Message: message, HTTPStatus: e.HTTPStatus}
-		for _, v := range e.Violations {
-			out.Violations = append(out.Violations, violation{v.Field, v.Description})
-		}
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		_ = enc.Encode(map[string]any{"error": out})
-		return
+func reportJSON(w io.Writer, e *apierror.Error) {
+	type violation struct {
+		Field       string `json:"field"`
+		Description string `json:"description"`
 	}
-	fmt.Fprintf(w, "%s: %s\n", e.Outcome, message)
+	type failure struct {
+		Code       string      `json:"code"`
+		Reason     string      `json:"reason"`
+		Outcome    string      `json:"outcome"`
+		Message    string      `json:"message"`
+		HTTPStatus int         `json:"http_status,omitempty"`
+		RetryAfter string      `json:"retry_after,omitempty"`
+		Violations []violation `json:"violations,omitempty"`
+	}
+	out := failure{Code: code.Code(e.Code).String(), Reason: e.Reason, Outcome: e.Outcome.String(), Message: e.Message,
+		HTTPStatus: e.HTTPStatus, RetryAfter: retryAfter(e)}
 	for _, v := range e.Violations {
-		fmt.Fprintf(w, "  %s: %s\n", v.Field, v.Description)
+		out.Violations = append(out.Violations, violation{v.Field, v.Description})
 	}
-	fmt.Fprintf(w, "  code %s, reason %s", e.Code, e.Reason)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(map[string]failure{"error": out}) // strings and numbers
+	_, _ = io.WriteString(w, printableJSON(b.Bytes()))
+}
+
+func reportText(w io.Writer, e *apierror.Error) {
+	fmt.Fprintf(w, "%s: %s\n", e.Outcome, printable(e.Message))
+	for _, v := range e.Violations {
+		fmt.Fprintf(w, "  %s: %s\n", printable(v.Field), printable(v.Description))
+	}
+	fmt.Fprintf(w, "  code %s, reason %s", code.Code(e.Code), printable(e.Reason))
 	if e.HTTPStatus != 0 {
 		fmt.Fprintf(w, ", HTTP %d from Diga", e.HTTPStatus)
 	}
+	if after := retryAfter(e); after != "" {
+		fmt.Fprintf(w, ", retry after %s", after)
+	}
 	fmt.Fprintf(w, "\n  %s\n", meaning(e.Outcome))
+}
+
+// retryAfter is how long to wait before a second call, where one is invited.
+func retryAfter(e *apierror.Error) string {
+	if e.RetryAfter == nil {
+		return ""
+	}
+	return e.RetryAfter.Round(time.Millisecond).String()
 }
 
 func meaning(o exchange.Outcome) string {

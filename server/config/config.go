@@ -20,20 +20,20 @@ import (
 // flag, environment variable (DIGATE_ and the flag's name) and help stand with
 // it.
 type Config struct {
-	GRPCAddr  string `name:"grpc-addr" default:":9090" help:"Address of the gRPC listener."`
-	HTTPAddr  string `name:"http-addr" default:":8080" help:"Address of the REST listener."`
-	AdminAddr string `name:"admin-addr" default:"127.0.0.1:9091" help:"Address of the admin listener: /metrics, /healthz, /readyz, /debug/pprof."`
+	GRPCAddr  string `name:"grpc-addr" group:"Addresses:" default:":9090" help:"The gRPC listener."`
+	HTTPAddr  string `name:"http-addr" group:"Addresses:" default:":8080" help:"The REST listener."`
+	AdminAddr string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener: /metrics, /healthz, /readyz, /debug/pprof."`
 
-	UpstreamURL         string        `name:"upstream-url" default:"https://api.diga.io" help:"Base URL of Diga's API; a path in it is kept."`
-	UpstreamTimeout     time.Duration `name:"upstream-timeout" default:"30s" help:"Time for a call whose caller set no deadline."`
-	UpstreamIdleTimeout time.Duration `name:"upstream-idle-timeout" default:"4s" help:"How long an idle connection to Diga is kept. Keep it below the server's own: a request that meets a closing connection may or may not have arrived."`
-	UpstreamHTTP2       bool          `name:"upstream-http2" help:"Offer HTTP/2 to Diga."`
-	UpstreamCAFile      string        `name:"upstream-ca-file" type:"path" help:"PEM file with the certificate authorities that Diga's certificate is checked against, instead of the system's."`
+	UpstreamURL         string        `name:"upstream-url" group:"Diga:" default:"https://api.diga.io" help:"Base URL of Diga's API; a path in it is kept."`
+	UpstreamTimeout     time.Duration `name:"upstream-timeout" group:"Diga:" default:"30s" help:"Time for a call whose caller set no deadline."`
+	UpstreamIdleTimeout time.Duration `name:"upstream-idle-timeout" group:"Diga:" default:"4s" help:"How long an idle connection is kept. Keep it below the other side's own: a request that meets a closing connection may or may not have arrived."`
+	UpstreamHTTP2       bool          `name:"upstream-http2" group:"Diga:" help:"Offer HTTP/2."`
+	UpstreamCAFile      string        `name:"upstream-ca-file" group:"Diga:" type:"path" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's."`
 
-	MaxRequestBytes int64 `name:"max-request-bytes" default:"4194304" help:"Largest request on either side, in bytes."`
-	MaxAnswerBytes  int64 `name:"max-answer-bytes" default:"8388608" help:"Largest answer taken from Diga, in bytes, as sent and as decoded."`
+	MaxRequestBytes int64 `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
+	MaxAnswerBytes  int64 `name:"max-answer-bytes" group:"Limits:" default:"8388608" help:"Largest answer taken from Diga, in bytes, as sent and as decoded."`
 
-	ShutdownTimeout time.Duration `name:"shutdown-timeout" default:"45s" help:"Time for calls under way to end after SIGTERM, before they are cut."`
+	ShutdownTimeout time.Duration `name:"shutdown-timeout" group:"Limits:" default:"45s" help:"Time for calls under way to end after SIGTERM, before they are cut."`
 	LogLevel        slog.Level    `name:"log-level" default:"INFO" help:"DEBUG, INFO, WARN or ERROR."`
 }
 
