@@ -2,22 +2,51 @@
 // between JSON and protobuf messages in both directions, compiled once per
 // message type from its descriptor.
 //
+// # Names and values
+//
 // Names are those of the .proto, in declaration order; map keys are sorted. An
 // enum is its value's name without the type's prefix, or what the json_value
 // option says. A time is RFC 3339. A google.protobuf.Struct, Value or ListValue
-// is the JSON it holds. A oneof marked flatten is a bare object. Null and unset
-// are one thing: null on input leaves a field unset; an unset field is null in
-// an answer and absent in a request. A field without presence is unset where it
-// is zero, but for a bool or number in an answer, which has no null.
+// is the JSON it holds. Integers are numbers, 64-bit ones too, and bytes are
+// base64. A field that is facade_only or excluded is not written, and a key of
+// its name is unknown.
 //
-// Requests of clients are read strictly ([Codec.UnmarshalRequest]), answers of
-// the vendor leniently ([Codec.UnmarshalAnswer]).
+// # What is not there
+//
+// Null and unset are one thing: null on input leaves a field unset; an unset
+// field is null in an answer and absent in a request. An unspecified enum is
+// unset. A field without presence is unset where it is zero, but for a bool or
+// number in an answer, which has no null. An empty list is [] in an answer, an
+// empty map {}. Null is no element of a list or map.
+//
+// # Strict and lenient
+//
+// Requests of clients are read strictly ([Codec.UnmarshalRequest]): what does
+// not fit is refused. Answers of the vendor are read leniently
+// ([Codec.UnmarshalAnswer]): what does not fit stays unset, a list or map goes
+// without it, a Struct that holds it is unset as a whole, and the place is
+// reported as drift. Both take only what RFC 8259 allows.
+//
+// # Flattened oneofs
+//
+// A message whose only content is a oneof marked flatten stands as its
+// variant's own object, with the discriminator in front. The discriminator's
+// value is the variant's field name in upper case. Without a variant, an answer
+// is the discriminator alone, null; a request is refused.
+//
+// # Update masks
+//
+// A facade_only google.protobuf.FieldMask named update_mask (AIP-134) is what a
+// request's keys say: reading fills it with the fields whose keys are there,
+// null or not, and writing with it writes those that it names: null where one
+// is unset or empty, but for a bool or number without presence. The path "*"
+// names every field. Without paths, what is set is written.
 package digajson
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
-	"strings"
 	"sync"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
@@ -38,6 +67,7 @@ const maxFields = 128
 // goroutines.
 type Codec struct {
 	md     protoreflect.MessageDescriptor
+	goType reflect.Type // of the generated message, nil where there is none
 	fields []*field
 	byName map[string]*field
 	mask   protoreflect.FieldDescriptor // update_mask, nil where there is none
@@ -67,10 +97,12 @@ type field struct {
 	name     string
 	key      string // `"name":`
 	index    int
+	slot     int // in the message's Go struct, noSlot where it has none
 	shape    shape
 	bits     int // of an integer or a float
 	list     bool
 	mapped   bool
+	opening  byte // of a list, map or message: its bracket
 	required bool
 	enum     *enumNames
 	msg      *Codec
@@ -89,8 +121,8 @@ func Exclude(names ...string) Option {
 
 var cache sync.Map // protoreflect.MessageDescriptor → *Codec
 
-// Compile returns the codec of a message type. A field that the dialect has no
-// form for is an error.
+// Compile returns the codec of a message type. What the dialect has no form for
+// is an error, and so is excluding a field that is not there.
 func Compile(md protoreflect.MessageDescriptor, opts ...Option) (*Codec, error) {
 	var excluded []string
 	for _, o := range opts {
@@ -99,6 +131,14 @@ func Compile(md protoreflect.MessageDescriptor, opts ...Option) (*Codec, error) 
 	if len(excluded) == 0 {
 		if c, ok := cache.Load(md); ok {
 			return c.(*Codec), nil
+		}
+	}
+	if isGoogle(md) && md.FullName() != "google.protobuf.Empty" {
+		return nil, fmt.Errorf("%s has no form as a whole body", md.FullName())
+	}
+	for _, name := range excluded {
+		if md.Fields().ByName(protoreflect.Name(name)) == nil {
+			return nil, fmt.Errorf("%s has no field %q to exclude", md.FullName(), name)
 		}
 	}
 	c, err := compiler{}.compile(md, excluded)
@@ -149,17 +189,21 @@ func (k compiler) compile(md protoreflect.MessageDescriptor, excluded []string) 
 	if len(c.fields) > maxFields {
 		return nil, fmt.Errorf("%s: more than %d fields", md.FullName(), maxFields)
 	}
+	c.bindSlots()
 	return c, nil
 }
 
 func (k compiler) field(fd protoreflect.FieldDescriptor) (f *field, err error) {
 	name := string(fd.Name())
-	f = &field{fd: fd, name: name, key: `"` + name + `":`, list: fd.IsList(), required: isRequired(fd)}
+	f = &field{fd: fd, name: name, key: `"` + name + `":`, slot: noSlot, list: fd.IsList(), required: isRequired(fd)}
+	if f.list {
+		f.opening = '['
+	}
 	if fd.IsMap() {
 		if fd.MapKey().Kind() != protoreflect.StringKind {
 			return nil, fmt.Errorf("a map's keys must be strings")
 		}
-		f.mapped = true
+		f.mapped, f.opening = true, '{'
 		f.mapValue, err = k.field(fd.MapValue())
 		return f, err
 	}
@@ -184,13 +228,13 @@ func (k compiler) field(fd protoreflect.FieldDescriptor) (f *field, err error) {
 		f.shape = shapeBytes
 	case protoreflect.EnumKind:
 		f.shape = shapeEnum
-		f.enum = namesOf(fd.Enum())
+		f.enum, err = namesOf(fd.Enum())
 	case protoreflect.MessageKind:
 		return f, k.message(f, fd.Message())
 	default:
 		return nil, fmt.Errorf("kind %s has no form", fd.Kind())
 	}
-	return f, nil
+	return f, err
 }
 
 func (k compiler) message(f *field, md protoreflect.MessageDescriptor) (err error) {
@@ -204,10 +248,13 @@ func (k compiler) message(f *field, md protoreflect.MessageDescriptor) (err erro
 	case "google.protobuf.ListValue":
 		f.shape = shapeList
 	default:
-		if strings.HasPrefix(string(name), "google.protobuf.") {
+		if isGoogle(md) {
 			return fmt.Errorf("%s has no form", name)
 		}
 		f.shape = shapeMessage
+		if !f.list {
+			f.opening = '{'
+		}
 		f.msg, err = k.compile(md, nil)
 	}
 	return err
@@ -218,6 +265,10 @@ type fieldSet [maxFields / 64]uint64
 
 func (s *fieldSet) add(f *field)      { s[f.index/64] |= 1 << (f.index % 64) }
 func (s *fieldSet) has(f *field) bool { return s[f.index/64]&(1<<(f.index%64)) != 0 }
+
+func isGoogle(md protoreflect.MessageDescriptor) bool {
+	return md.ParentFile().Package() == "google.protobuf"
+}
 
 func isFacadeOnly(fd protoreflect.FieldDescriptor) bool {
 	own, _ := proto.GetExtension(fd.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules)

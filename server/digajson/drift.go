@@ -5,7 +5,7 @@ import "strings"
 const (
 	// maxDrift bounds the notes on one answer.
 	maxDrift = 32
-	// maxName bounds a name that is not the contract's, in bytes.
+	// maxName bounds a name that is not the contract's, in bytes of JSON.
 	maxName = 64
 )
 
@@ -24,7 +24,15 @@ func (d *decoder) note(what string) {
 	d.drift = append(d.drift, s)
 }
 
-// noted says whether something was said of the current path already.
+// noteAt records the same of a place below the current path.
+func (d *decoder) noteAt(name, what string) {
+	d.path = append(d.path, name)
+	d.note(what)
+	d.path = d.path[:len(d.path)-1]
+}
+
+// noted says whether something was said of the current path already, or of what
+// is below it.
 func (d *decoder) noted() bool {
 	prefix := strings.Join(d.path, ".")
 	for _, have := range d.drift {
@@ -38,11 +46,10 @@ func (d *decoder) noted() bool {
 // cleanName returns a key of the vendor's as a name that may be logged and
 // counted.
 func cleanName(key text) string {
-	raw := key.raw
-	if len(raw) > maxName {
-		raw = raw[:maxName]
+	if len(key.raw) == 0 {
+		return "?"
 	}
-	out := []byte(string(raw))
+	out := []byte(string(key.raw[:min(len(key.raw), maxName)]))
 	for i, c := range out {
 		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-') {
 			out[i] = '?'

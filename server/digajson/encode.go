@@ -2,29 +2,34 @@ package digajson
 
 import (
 	"encoding/base64"
-	"math"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // AppendRequest appends the message as the vendor is to get it: what is unset is
 // absent. Where the message has an update_mask that names fields, exactly those
 // are there, null where they are unset. A value that JSON or the contract has no
-// form for is an [Error] that names its place.
+// form for is an [Error] that names its place, and leaves dst as it was.
 func (c *Codec) AppendRequest(dst []byte, m proto.Message) ([]byte, error) {
-	return (&encoder{}).object(dst, c, m.ProtoReflect())
+	return c.appendWith(&encoder{}, dst, m)
 }
 
 // AppendAnswer appends the message as a client is to get it: what is unset is
-// null, a list [] and a map {}.
+// null, a list [] and a map {}. Its errors are those of AppendRequest.
 func (c *Codec) AppendAnswer(dst []byte, m proto.Message) ([]byte, error) {
-	return (&encoder{answer: true}).object(dst, c, m.ProtoReflect())
+	return c.appendWith(&encoder{answer: true}, dst, m)
+}
+
+func (c *Codec) appendWith(e *encoder, dst []byte, m proto.Message) ([]byte, error) {
+	out, err := e.object(dst, c, m.ProtoReflect())
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
 }
 
 type encoder struct {
@@ -34,21 +39,22 @@ type encoder struct {
 
 func (e *encoder) enter() error {
 	if e.depth++; e.depth > MaxDepth {
-		return &Error{Kind: KindDepth, Message: tooDeep}
+		return &Error{Kind: kindDepth, Message: tooDeep}
 	}
 	return nil
 }
 
+func (e *encoder) leave() { e.depth-- }
+
 func (e *encoder) object(dst []byte, c *Codec, m protoreflect.Message) ([]byte, error) {
-	defer func() { e.depth-- }()
+	defer e.leave()
 	if err := e.enter(); err != nil {
 		return dst, err
 	}
 	if c.flat != nil {
 		return e.flat(dst, c.flat, m)
 	}
-	dst = append(dst, '{')
-	dst, err := e.fields(dst, c, m, false)
+	dst, err := e.fields(append(dst, '{'), c, m, false)
 	return append(dst, '}'), err
 }
 
@@ -62,7 +68,13 @@ func (e *encoder) fields(dst []byte, c *Codec, m protoreflect.Message, more bool
 		if some && !named.has(f) {
 			continue
 		}
+		var v protoreflect.Value
 		has := m.Has(f.fd)
+		if has {
+			v = m.Get(f.fd)
+			// An unspecified enum that was set is unset all the same.
+			has = f.shape != shapeEnum || f.list || f.mapped || v.Enum() != 0
+		}
 		if !has && !e.answer && !some {
 			continue
 		}
@@ -75,7 +87,7 @@ func (e *encoder) fields(dst []byte, c *Codec, m protoreflect.Message, more bool
 			dst = f.appendUnset(dst, e.answer)
 			continue
 		}
-		if dst, err = e.field(dst, f, m.Get(f.fd)); err != nil {
+		if dst, err = e.field(dst, f, v); err != nil {
 			return dst, within(err, f.name)
 		}
 	}
@@ -88,9 +100,11 @@ func (f *field) appendUnset(dst []byte, answer bool) []byte {
 		return append(dst, "[]"...)
 	case answer && f.mapped:
 		return append(dst, "{}"...)
-	case answer && !f.fd.HasPresence() && f.shape == shapeBool:
+	case f.list || f.mapped || f.fd.HasPresence():
+		return append(dst, "null"...)
+	case f.shape == shapeBool:
 		return append(dst, "false"...)
-	case answer && !f.fd.HasPresence() && (f.shape == shapeInt || f.shape == shapeUint || f.shape == shapeFloat):
+	case f.shape == shapeInt || f.shape == shapeUint || f.shape == shapeFloat:
 		return append(dst, '0')
 	default:
 		return append(dst, "null"...)
@@ -109,6 +123,10 @@ func (e *encoder) field(dst []byte, f *field, v protoreflect.Value) ([]byte, err
 }
 
 func (e *encoder) list(dst []byte, f *field, list protoreflect.List) (_ []byte, err error) {
+	defer e.leave()
+	if err := e.enter(); err != nil {
+		return dst, err
+	}
 	dst = append(dst, '[')
 	for i := range list.Len() {
 		if i > 0 {
@@ -122,6 +140,10 @@ func (e *encoder) list(dst []byte, f *field, list protoreflect.List) (_ []byte, 
 }
 
 func (e *encoder) mapped(dst []byte, f *field, entries protoreflect.Map) (_ []byte, err error) {
+	defer e.leave()
+	if err := e.enter(); err != nil {
+		return dst, err
+	}
 	var room [16]string
 	keys := room[:0]
 	entries.Range(func(k protoreflect.MapKey, _ protoreflect.Value) bool {
@@ -164,7 +186,7 @@ func (e *encoder) value(dst []byte, f *field, v protoreflect.Value) ([]byte, err
 		seconds, nanos := timeOf(t)
 		dst, ok := appendTime(dst, seconds, nanos)
 		if !ok {
-			return dst, &Error{Kind: KindTime, Message: "must be a time in the years 1 to 9999"}
+			return dst, &Error{Kind: kindTime, Message: "must be a time in the years 1 to 9999"}
 		}
 		return dst, nil
 	case shapeMessage:
@@ -188,99 +210,10 @@ func (e *encoder) enum(dst []byte, names *enumNames, n protoreflect.EnumNumber) 
 		dst = append(dst, s...)
 		return append(dst, '"'), nil
 	}
-	if n == 0 || e.answer {
+	if e.answer {
 		return append(dst, "null"...), nil
 	}
-	return dst, &Error{Kind: KindEnum, Message: "must be one of " + names.allowed}
-}
-
-func (e *encoder) flat(dst []byte, flat *flatOneof, m protoreflect.Message) ([]byte, error) {
-	for i := range flat.variants {
-		v := &flat.variants[i]
-		if !m.Has(v.fd) {
-			continue
-		}
-		dst = append(dst, `{"`...)
-		dst = append(dst, flat.discriminator...)
-		dst = append(dst, `":"`...)
-		dst = append(dst, v.tag...)
-		dst = append(dst, '"')
-		dst, err := e.fields(dst, v.codec, m.Get(v.fd).Message(), true)
-		return append(dst, '}'), within(err, string(v.fd.Name()))
-	}
-	return append(dst, "null"...), nil
-}
-
-func (e *encoder) wellKnown(dst []byte, m proto.Message) ([]byte, error) {
-	switch m := m.(type) {
-	case *structpb.Struct:
-		return e.structure(dst, m)
-	case *structpb.ListValue:
-		return e.listValue(dst, m)
-	case *structpb.Value:
-		return e.anyValue(dst, m)
-	default:
-		return dst, &Error{Kind: KindNoValue, Message: "is of a type that JSON has no form for"}
-	}
-}
-
-func (e *encoder) anyValue(dst []byte, v *structpb.Value) ([]byte, error) {
-	switch k := v.GetKind().(type) {
-	case *structpb.Value_NullValue:
-		return append(dst, "null"...), nil
-	case *structpb.Value_NumberValue:
-		return appendFloat(dst, k.NumberValue, 64)
-	case *structpb.Value_StringValue:
-		return appendString(dst, k.StringValue)
-	case *structpb.Value_BoolValue:
-		return strconv.AppendBool(dst, k.BoolValue), nil
-	case *structpb.Value_StructValue:
-		return e.structure(dst, k.StructValue)
-	case *structpb.Value_ListValue:
-		return e.listValue(dst, k.ListValue)
-	default:
-		return dst, &Error{Kind: KindNoValue, Message: "is a value of no kind; set null_value for a null"}
-	}
-}
-
-func (e *encoder) structure(dst []byte, s *structpb.Struct) (_ []byte, err error) {
-	defer func() { e.depth-- }()
-	if err := e.enter(); err != nil {
-		return dst, err
-	}
-	var room [16]string
-	keys := room[:0]
-	for k := range s.GetFields() {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	dst = append(dst, '{')
-	for i, k := range keys {
-		if dst, err = appendKey(dst, k, i > 0); err != nil {
-			return dst, err
-		}
-		if dst, err = e.anyValue(dst, s.Fields[k]); err != nil {
-			return dst, within(err, k)
-		}
-	}
-	return append(dst, '}'), nil
-}
-
-func (e *encoder) listValue(dst []byte, l *structpb.ListValue) (_ []byte, err error) {
-	defer func() { e.depth-- }()
-	if err := e.enter(); err != nil {
-		return dst, err
-	}
-	dst = append(dst, '[')
-	for i, v := range l.GetValues() {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		if dst, err = e.anyValue(dst, v); err != nil {
-			return dst, within(err, i)
-		}
-	}
-	return append(dst, ']'), nil
+	return dst, &Error{Kind: kindEnum, Message: "must be one of " + names.allowed}
 }
 
 func appendKey(dst []byte, key string, more bool) (_ []byte, err error) {
@@ -291,71 +224,4 @@ func appendKey(dst []byte, key string, more bool) (_ []byte, err error) {
 		return dst, err
 	}
 	return append(dst, ':'), nil
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendString writes a string with the escapes that JSON demands and no other.
-func appendString(dst []byte, s string) ([]byte, error) {
-	dst = append(dst, '"')
-	start, ascii := 0, true
-	for i := range len(s) {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			if c >= utf8.RuneSelf {
-				ascii = false
-			}
-			continue
-		}
-		dst = append(dst, s[start:i]...)
-		start = i + 1
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\b':
-			dst = append(dst, `\b`...)
-		case '\f':
-			dst = append(dst, `\f`...)
-		case '\n':
-			dst = append(dst, `\n`...)
-		case '\r':
-			dst = append(dst, `\r`...)
-		case '\t':
-			dst = append(dst, `\t`...)
-		default:
-			dst = append(dst, `\u00`...)
-			dst = append(dst, hexDigits[c>>4], hexDigits[c&15])
-		}
-	}
-	if !ascii && !utf8.ValidString(s) {
-		return dst, &Error{Kind: KindUnicode, Message: "must be valid Unicode"}
-	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"'), nil
-}
-
-// appendFloat writes integers up to 2^53 as integers, and anything else so that
-// no reader takes it for one, in as few digits as bring it back.
-func appendFloat(dst []byte, f float64, bits int) ([]byte, error) {
-	abs := math.Abs(f)
-	switch {
-	case math.IsNaN(f) || math.IsInf(f, 0):
-		return dst, &Error{Kind: KindFinite, Message: "must be a finite number"}
-	case f == math.Trunc(f) && abs <= maxExact:
-		if f == 0 && math.Signbit(f) {
-			return append(dst, "-0"...), nil
-		}
-		return strconv.AppendInt(dst, int64(f), 10), nil
-	case abs > maxExact || abs < 1e-6:
-		start := len(dst)
-		dst = strconv.AppendFloat(dst, f, 'e', -1, bits)
-		// e-09 is e-9, as JavaScript writes it.
-		if n := len(dst); n-start >= 4 && dst[n-4] == 'e' && dst[n-2] == '0' {
-			dst[n-2] = dst[n-1]
-			dst = dst[:n-1]
-		}
-		return dst, nil
-	default:
-		return strconv.AppendFloat(dst, f, 'f', -1, bits), nil
-	}
 }

@@ -1,6 +1,7 @@
 package digajson
 
 import (
+	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -17,22 +18,41 @@ type enumNames struct {
 	allowed string
 }
 
-func namesOf(ed protoreflect.EnumDescriptor) *enumNames {
+// namesOf fails where a spelling would stand for two values, or for none.
+func namesOf(ed protoreflect.EnumDescriptor) (*enumNames, error) {
 	n := &enumNames{text: make(map[protoreflect.EnumNumber]string), number: make(map[string]protoreflect.EnumNumber)}
-	var all []string
 	values := ed.Values()
 	for i := range values.Len() {
 		vd := values.Get(i)
+		text := enumText(vd)
 		if vd.Number() == 0 {
+			if ownSpelling(vd) != "" {
+				return nil, fmt.Errorf("%s: the zero value is what an unset field holds and has no spelling", vd.FullName())
+			}
 			continue
 		}
-		text := enumText(vd)
-		n.text[vd.Number()] = text
+		if other, taken := n.number[text]; taken && other != vd.Number() {
+			return nil, fmt.Errorf("%s: another value is spelled %q too", vd.FullName(), text)
+		}
 		n.number[text] = vd.Number()
-		all = append(all, text)
+		if _, alias := n.text[vd.Number()]; !alias {
+			n.text[vd.Number()] = text
+		}
 	}
-	n.allowed = strings.Join(all, ", ")
-	return n
+	n.allowed = allowedTexts(ed)
+	return n, nil
+}
+
+// allowedTexts lists the spellings of an enum, for messages.
+func allowedTexts(ed protoreflect.EnumDescriptor) string {
+	var all []string
+	values := ed.Values()
+	for i := range values.Len() {
+		if vd := values.Get(i); vd.Number() != 0 {
+			all = append(all, enumText(vd))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // EnumText returns an enum value as the dialect spells it, empty for the zero
@@ -46,11 +66,15 @@ func EnumText(e protoreflect.Enum) string {
 }
 
 func enumText(vd protoreflect.EnumValueDescriptor) string {
-	own, _ := proto.GetExtension(vd.Options(), annotationsv1.E_EnumValue).(*annotationsv1.EnumValueRules)
-	if own.GetJsonValue() != "" {
-		return own.GetJsonValue()
+	if own := ownSpelling(vd); own != "" {
+		return own
 	}
 	return strings.TrimPrefix(string(vd.Name()), enumPrefix(string(vd.Parent().Name())))
+}
+
+func ownSpelling(vd protoreflect.EnumValueDescriptor) string {
+	own, _ := proto.GetExtension(vd.Options(), annotationsv1.E_EnumValue).(*annotationsv1.EnumValueRules)
+	return own.GetJsonValue()
 }
 
 // enumPrefix is the prefix that a type's values have: AuthType, AUTH_TYPE_.

@@ -1,42 +1,49 @@
 package digajson
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
-// The kinds of an [Error], in pydantic's terms where it has one.
+// KindJSON is the kind of an [Error] for what is no JSON, or more than one
+// value.
+const KindJSON = "json_invalid"
+
+// The other kinds, in pydantic's terms where it has one.
 const (
-	KindJSON          = "json_invalid"
-	KindObject        = "model_attributes_type"
-	KindDict          = "dict_type"
-	KindList          = "list_type"
-	KindString        = "string_type"
-	KindUnicode       = "string_unicode"
-	KindBool          = "bool_type"
-	KindInt           = "int_type"
-	KindIntRange      = "int_parsing_size"
-	KindFloat         = "float_type"
-	KindFinite        = "finite_number"
-	KindInexact       = "int_not_exact"
-	KindBytes         = "bytes_invalid_encoding"
-	KindEnum          = "enum"
-	KindTime          = "datetime_parsing"
-	KindDuplicate     = "duplicate_key"
-	KindDepth         = "recursion_loop"
-	KindOneof         = "oneof_set_twice"
-	KindMissing       = "missing"
-	KindDiscriminator = "union_tag_invalid"
-	KindUnknownField  = "unknown_field"
-	KindNoValue       = "none_required"
+	kindObject        = "model_attributes_type"
+	kindDict          = "dict_type"
+	kindList          = "list_type"
+	kindString        = "string_type"
+	kindUnicode       = "string_unicode"
+	kindBool          = "bool_type"
+	kindInt           = "int_type"
+	kindIntRange      = "int_parsing_size"
+	kindFloat         = "float_type"
+	kindFinite        = "finite_number"
+	kindInexact       = "int_not_exact"
+	kindBytes         = "bytes_invalid_encoding"
+	kindEnum          = "enum"
+	kindTime          = "datetime_parsing"
+	kindDuplicate     = "duplicate_key"
+	kindDepth         = "recursion_loop"
+	kindOneof         = "oneof_set_twice"
+	kindMissing       = "missing"
+	kindDiscriminator = "union_tag_invalid"
+	kindUnknownField  = "unknown_field"
+	kindNoValue       = "none_required"
 )
 
 // Error is what is wrong with one place of a message or of its JSON. It quotes
 // no value.
 type Error struct {
 	// Path leads to the place: field names and keys are strings, indexes ints.
+	// Keys are as the client wrote them.
 	Path []any
-	// Kind is one of the Kind constants.
+	// Kind says in one word what is wrong: "string_type", "duplicate_key".
 	Kind string
 	// Message says what the place has to hold.
 	Message string
@@ -53,31 +60,51 @@ func (e *Error) Error() string {
 }
 
 // Field returns the path as text, such as `variables.a[2]`; empty for the
-// message as a whole.
-func (e *Error) Field() string { return pathText(e.Path) }
-
-func pathText(path []any) string {
+// message as a whole. In it, a key is cut to a bounded length, and what cannot
+// be printed is "?".
+func (e *Error) Field() string {
 	var b strings.Builder
-	for _, el := range path {
-		switch el := el.(type) {
+	for _, step := range e.Path {
+		switch step := step.(type) {
 		case string:
 			if b.Len() > 0 {
 				b.WriteByte('.')
 			}
-			b.WriteString(el)
+			b.WriteString(printable(step))
 		case int:
 			b.WriteByte('[')
-			b.WriteString(strconv.Itoa(el))
+			b.WriteString(strconv.Itoa(step))
 			b.WriteByte(']')
 		}
 	}
 	return b.String()
 }
 
+// printable returns a key as it may stand in a line of text.
+func printable(key string) string {
+	cut := len(key) > maxName
+	if cut {
+		key = key[:maxName]
+		for n := 1; n < utf8.UTFMax && !utf8.ValidString(key); n++ {
+			key = key[:maxName-n]
+		}
+	}
+	key = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, key)
+	if cut {
+		key += "…"
+	}
+	return key
+}
+
 // within puts a step in front of the path of an error that came from below.
 func within(err error, step any) error {
 	if e, ok := err.(*Error); ok {
-		e.Path = append([]any{step}, e.Path...)
+		e.Path = slices.Insert(e.Path, 0, step)
 	}
 	return err
 }

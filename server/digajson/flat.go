@@ -13,7 +13,6 @@ import (
 // flatOneof is a message that is, on the wire, one of the messages of its only
 // oneof.
 type flatOneof struct {
-	oneof         protoreflect.OneofDescriptor
 	discriminator string
 	variants      []flatVariant
 	allowed       string
@@ -38,7 +37,7 @@ func (k compiler) compileFlat(c *Codec) error {
 		if od.Fields().Len() != c.md.Fields().Len() {
 			return fmt.Errorf("%s: a message with a flattened oneof can have no other field", c.md.FullName())
 		}
-		flat := &flatOneof{oneof: od, discriminator: own.GetFlatten()}
+		flat := &flatOneof{discriminator: own.GetFlatten()}
 		var tags []string
 		for j := range od.Fields().Len() {
 			fd := od.Fields().Get(j)
@@ -48,6 +47,9 @@ func (k compiler) compileFlat(c *Codec) error {
 			codec, err := k.compile(fd.Message(), nil)
 			if err != nil {
 				return err
+			}
+			if codec.flat != nil {
+				return fmt.Errorf("%s: a variant of a flattened oneof cannot be flattened itself", fd.FullName())
 			}
 			if codec.byName[flat.discriminator] != nil {
 				return fmt.Errorf("%s: has a field named as the discriminator", fd.Message().FullName())
@@ -66,31 +68,87 @@ func (k compiler) compileFlat(c *Codec) error {
 // anywhere in it, and then for its variant.
 func (c *Codec) decodeFlat(d *decoder, m protoreflect.Message) error {
 	start := d.pos
-	tag, found := "", false
+	name := c.flat.discriminator
+	var v *flatVariant
+	seen, given := false, false
 	err := d.members(func(key text) error {
-		if key.string() != c.flat.discriminator || d.peek() != '"' {
+		if !key.is(name) {
+			_, err := d.skip()
+			return err
+		}
+		if seen && d.strict {
+			return &Error{Path: []any{name}, Kind: kindDuplicate, Message: twice, Offset: d.pos}
+		}
+		if seen {
+			d.noteAt(name, kindDuplicate)
+		}
+		seen = true
+		if null, err := d.null(); null || err != nil {
+			return err
+		}
+		given = true
+		if d.peek() != '"' {
 			_, err := d.skip()
 			return err
 		}
 		t, err := d.str()
-		tag, found = t.string(), err == nil && t.valid
+		if err == nil {
+			v = c.flat.variant(t)
+		}
 		return err
 	})
-	// An answer that breaks off may still name its variant before.
-	if err != nil && (d.strict || !found) {
+	// An answer that breaks off may still have named its variant before.
+	if err != nil && (d.strict || v == nil) {
 		return err
 	}
-	for i := range c.flat.variants {
-		if v := &c.flat.variants[i]; found && v.tag == tag {
-			d.pos = start
-			return v.codec.decodeFields(d, m.Mutable(v.fd).Message(), c.flat.discriminator)
+	if v == nil {
+		kind := kindMissing
+		if given {
+			kind = kindDiscriminator
+		}
+		if d.strict {
+			return &Error{Path: []any{name}, Kind: kind, Message: "must be one of " + c.flat.allowed, Offset: d.pos}
+		}
+		d.noteAt(name, kind)
+		return nil
+	}
+	d.pos = start
+	return v.codec.decodeFields(d, m.Mutable(v.fd).Message(), name)
+}
+
+func (f *flatOneof) variant(tag text) *flatVariant {
+	if !tag.valid {
+		return nil
+	}
+	for i := range f.variants {
+		if v := &f.variants[i]; tag.is(v.tag) {
+			return v
 		}
 	}
-	kind := KindDiscriminator
-	if !found {
-		kind = KindMissing
+	return nil
+}
+
+// flat appends a message that is one of its variants.
+func (e *encoder) flat(dst []byte, flat *flatOneof, m protoreflect.Message) ([]byte, error) {
+	dst = append(dst, `{"`...)
+	dst = append(dst, flat.discriminator...)
+	dst = append(dst, `":`...)
+	for i := range flat.variants {
+		v := &flat.variants[i]
+		if !m.Has(v.fd) {
+			continue
+		}
+		dst = append(dst, '"')
+		dst = append(dst, v.tag...)
+		dst = append(dst, '"')
+		dst, err := e.fields(dst, v.codec, m.Get(v.fd).Message(), true)
+		if err != nil {
+			return dst, within(err, string(v.fd.Name()))
+		}
+		return append(dst, '}'), nil
 	}
-	d.path = append(d.path, c.flat.discriminator)
-	defer func() { d.path = d.path[:len(d.path)-1] }()
-	return within(d.refuse(kind, "must be one of "+c.flat.allowed), c.flat.discriminator)
+	if !e.answer {
+		return dst, &Error{Kind: kindMissing, Message: "must be one of " + flat.allowed}
+	}
+	return append(dst, "null}"...), nil
 }

@@ -2,8 +2,10 @@ package digajson
 
 import (
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/known/fieldmaskpb"
 )
+
+// everyField is the path that names all of a message's fields (AIP-134).
+const everyField = "*"
 
 // fillMask sets the update_mask of a request to the fields whose keys were
 // there (AIP-134).
@@ -11,13 +13,13 @@ func (c *Codec) fillMask(m protoreflect.Message, seen *fieldSet) {
 	if c.mask == nil {
 		return
 	}
-	mask := new(fieldmaskpb.FieldMask)
+	mask := m.Mutable(c.mask).Message()
+	paths := mask.Mutable(pathsOf(mask)).List()
 	for _, f := range c.fields {
 		if seen.has(f) {
-			mask.Paths = append(mask.Paths, f.name)
+			paths.Append(protoreflect.ValueOfString(f.name))
 		}
 	}
-	m.Set(c.mask, protoreflect.ValueOfMessage(mask.ProtoReflect()))
 }
 
 // masked returns the fields that a request's update_mask names, and whether it
@@ -26,20 +28,29 @@ func (c *Codec) masked(m protoreflect.Message) (named fieldSet, some bool, err e
 	if c.mask == nil || !m.Has(c.mask) {
 		return named, false, nil
 	}
-	mask, ok := m.Get(c.mask).Message().Interface().(*fieldmaskpb.FieldMask)
-	if !ok {
-		return named, false, nil
-	}
-	for _, path := range mask.GetPaths() {
+	mask := m.Get(c.mask).Message()
+	paths := mask.Get(pathsOf(mask)).List()
+	for i := range paths.Len() {
+		path := paths.Get(i).String()
+		some = true
+		if path == everyField {
+			for _, f := range c.fields {
+				named.add(f)
+			}
+			continue
+		}
 		f := c.byName[path]
 		if f == nil {
 			return named, false, &Error{
-				Path: []any{string(c.mask.Name())}, Kind: KindUnknownField,
-				Message: "names a field that is not there to be updated",
+				Path: []any{string(c.mask.Name())}, Kind: kindUnknownField,
+				Message: "names " + printable(path) + ", which is no field that can be updated",
 			}
 		}
 		named.add(f)
-		some = true
 	}
 	return named, some, nil
+}
+
+func pathsOf(mask protoreflect.Message) protoreflect.FieldDescriptor {
+	return mask.Descriptor().Fields().ByName("paths")
 }

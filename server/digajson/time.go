@@ -10,18 +10,18 @@ import (
 const minYear, maxYear = 1, 9999
 
 // parseTime reads the shapes of ISO 8601 that Python prints and RFC 3339 allows:
-// a T or a space in the middle, up to nine digits of fraction that count, and Z,
-// an offset or nothing (then it is UTC) at the end.
+// a T or a space in the middle, minutes and seconds or not, up to nine digits of
+// fraction that count, and Z, an offset or nothing (then it is UTC) at the end. A
+// leap second is the second before it, since a Timestamp has none.
 func parseTime(s string) (*timestamppb.Timestamp, bool) {
 	p := timeParser{s: s}
 	year, month, day := p.digits(4), p.after('-', 2), p.after('-', 2)
 	p.oneOf("Tt ")
-	hour, minute, second := p.digits(2), p.after(':', 2), p.after(':', 2)
-	nanos := p.fraction()
+	hour, minute, second, nanos := p.clock(true)
 	offset := p.offset()
 	leap := second == 60
 	if leap {
-		second = 59 // there is no other way to say it
+		second = 59
 	}
 	if p.bad || p.s != "" || year < minYear || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59 {
 		return nil, false
@@ -31,7 +31,7 @@ func parseTime(s string) (*timestamppb.Timestamp, bool) {
 		return nil, false // the 30th of February
 	}
 	t = t.Add(-offset)
-	if t.Year() < minYear || t.Year() > maxYear {
+	if t.Year() < minYear || t.Year() > maxYear || leap && (t.Hour() != 23 || t.Minute() != 59) {
 		return nil, false
 	}
 	return &timestamppb.Timestamp{Seconds: t.Unix(), Nanos: int32(t.Nanosecond())}, true
@@ -78,6 +78,27 @@ func (p *timeParser) oneOf(set string) {
 	p.bad = true
 }
 
+// clock reads hours, and what follows of minutes, seconds and fraction. Without
+// extended, minutes may follow without a colon.
+func (p *timeParser) clock(extended bool) (hour, minute, second, nanos int) {
+	hour = p.digits(2)
+	switch {
+	case p.next(':'):
+		minute = p.after(':', 2)
+	case !extended && p.s != "":
+		return hour, p.digits(2), 0, 0
+	default:
+		return hour, 0, 0, 0
+	}
+	if p.next(':') {
+		second = p.after(':', 2)
+		nanos = p.fraction()
+	}
+	return hour, minute, second, nanos
+}
+
+func (p *timeParser) next(c byte) bool { return p.s != "" && p.s[0] == c }
+
 // fraction reads nanoseconds; digits beyond them are dropped.
 func (p *timeParser) fraction() (nanos int) {
 	if p.s == "" || p.s[0] != '.' && p.s[0] != ',' {
@@ -115,19 +136,11 @@ func (p *timeParser) offset() time.Duration {
 		p.bad = true
 		return 0
 	}
-	hours := p.digits(2)
-	minutes := 0
-	switch {
-	case p.s == "":
-	case p.s[0] == ':':
-		minutes = p.after(':', 2)
-	default:
-		minutes = p.digits(2)
-	}
-	if hours > 23 || minutes > 59 {
+	hour, minute, second, nanos := p.clock(false)
+	if hour > 23 || minute > 59 || second > 59 {
 		p.bad = true
 	}
-	d := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	d := time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second + time.Duration(nanos)
 	if sign == '-' {
 		return -d
 	}

@@ -1,8 +1,7 @@
 package digajson
 
 import (
-	"math"
-	"math/big"
+	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
@@ -10,37 +9,25 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// maxExact is the largest integer below which a double holds every integer.
-const maxExact = 1 << 53
-
 // wellKnown reads a value of the google.protobuf.Struct family.
-func (f *field) wellKnown(d *decoder, m protoreflect.Message) (v protoreflect.Value, set bool, err error) {
+func (f *field) wellKnown(d *decoder) (v protoreflect.Value, set bool, err error) {
 	var out proto.Message
-	switch c := d.peek(); f.shape {
+	switch f.shape {
 	case shapeStruct:
-		if c != '{' {
-			return v, false, d.mismatch(KindDict, "must be a JSON object")
-		}
-		s, ok, err := d.structure()
-		if !ok || err != nil {
+		if ok, err := d.opens('{', kindDict); !ok {
 			return v, false, err
 		}
-		out = s
+		out, set, err = d.structure()
 	case shapeList:
-		if c != '[' {
-			return v, false, d.mismatch(KindList, "must be a JSON array")
-		}
-		l, ok, err := d.list()
-		if !ok || err != nil {
+		if ok, err := d.opens('[', kindList); !ok {
 			return v, false, err
 		}
-		out = l
+		out, set, err = d.list()
 	default:
-		x, ok, err := d.anyValue()
-		if !ok || err != nil {
-			return v, false, err
-		}
-		out = x
+		out, set, err = d.anyValue()
+	}
+	if !set || err != nil {
+		return v, false, err
 	}
 	return protoreflect.ValueOfMessage(out.ProtoReflect()), true, nil
 }
@@ -50,9 +37,15 @@ func (f *field) wellKnown(d *decoder, m protoreflect.Message) (v protoreflect.Va
 func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 	switch c := d.peek(); c {
 	case '{':
+		if ok, err := d.opens('{', kindDict); !ok {
+			return nil, false, err
+		}
 		s, ok, err := d.structure()
 		return structpb.NewStructValue(s), ok, err
 	case '[':
+		if ok, err := d.opens('[', kindList); !ok {
+			return nil, false, err
+		}
 		l, ok, err := d.list()
 		return structpb.NewListValue(l), ok, err
 	case '"':
@@ -61,7 +54,7 @@ func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 			return nil, false, err
 		}
 		if !t.valid {
-			return nil, false, d.refuse(KindUnicode, "must be valid Unicode")
+			return nil, false, d.refuse(kindUnicode, notUnicode)
 		}
 		return structpb.NewStringValue(t.string()), true, nil
 	case 't':
@@ -71,74 +64,131 @@ func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 	case 'n':
 		return structpb.NewNullValue(), true, d.literal("null")
 	default:
-		raw, integer, err := d.number()
+		raw, integer, err := d.wholeNumber()
 		if err != nil {
 			return nil, false, err
 		}
 		n, parseErr := strconv.ParseFloat(string(raw), 64)
 		if parseErr != nil {
-			return nil, false, d.refuse(KindFinite, "is out of range")
+			return nil, false, d.refuse(kindFinite, outOfRange)
 		}
 		if integer && !exact(raw, n) {
-			return nil, false, d.refuse(KindInexact, "is an integer that a double cannot hold exactly; write it as a string")
+			return nil, false, d.refuse(kindInexact, "is an integer that a double cannot hold exactly; write it as a string")
 		}
 		return structpb.NewNumberValue(n), true, nil
 	}
 }
 
-// exact says whether the double n is the integer that raw is.
-func exact(raw []byte, n float64) bool {
-	if math.Abs(n) < maxExact {
-		return true
-	}
-	want, ok := new(big.Int).SetString(string(raw), 10)
-	if !ok {
-		return false
-	}
-	got, _ := big.NewFloat(n).Int(nil)
-	return want.Cmp(got) == 0
-}
-
 func (d *decoder) structure() (s *structpb.Struct, ok bool, err error) {
-	defer d.leave()
-	if !d.enter() {
-		return nil, false, d.mismatch(KindDepth, tooDeep)
-	}
 	s = &structpb.Struct{Fields: make(map[string]*structpb.Value)}
 	ok = true
 	err = d.members(func(key text) error {
 		if !key.valid {
 			ok = false
+			d.note(kindUnicode)
 			_, err := d.skip()
-			d.note(KindUnicode)
 			return err
 		}
 		k := key.string()
-		if _, twice := s.Fields[k]; twice {
+		if _, again := s.Fields[k]; again {
 			if d.strict {
-				return &Error{Path: []any{k}, Kind: KindDuplicate, Message: "the key stands here twice", Offset: d.pos}
+				return &Error{Path: []any{k}, Kind: kindDuplicate, Message: twice, Offset: d.pos}
 			}
-			d.note(KindDuplicate)
+			d.note(kindDuplicate)
 		}
 		v, kept, err := d.anyValue()
+		if err != nil {
+			return within(err, k)
+		}
 		ok = ok && kept
 		s.Fields[k] = v
-		return within(err, k)
+		return nil
 	})
 	return s, ok, err
 }
 
 func (d *decoder) list() (l *structpb.ListValue, ok bool, err error) {
-	defer d.leave()
-	if !d.enter() {
-		return nil, false, d.mismatch(KindDepth, tooDeep)
-	}
 	l, ok = new(structpb.ListValue), true
 	err = d.elements(func(i int) error {
 		v, kept, err := d.anyValue()
+		if err != nil {
+			return within(err, i)
+		}
 		ok = ok && kept
 		l.Values = append(l.Values, v)
-		return within(err, i)
+		return nil
 	})
 	return l, ok, err
+}
+
+func (e *encoder) wellKnown(dst []byte, m proto.Message) ([]byte, error) {
+	switch m := m.(type) {
+	case *structpb.Struct:
+		return e.structure(dst, m)
+	case *structpb.ListValue:
+		return e.listValue(dst, m)
+	case *structpb.Value:
+		return e.anyValue(dst, m)
+	default:
+		return dst, &Error{Kind: kindNoValue, Message: "is of a type that JSON has no form for"}
+	}
+}
+
+func (e *encoder) anyValue(dst []byte, v *structpb.Value) ([]byte, error) {
+	switch k := v.GetKind().(type) {
+	case *structpb.Value_NullValue:
+		return append(dst, "null"...), nil
+	case *structpb.Value_NumberValue:
+		return appendFloat(dst, k.NumberValue, 64)
+	case *structpb.Value_StringValue:
+		return appendString(dst, k.StringValue)
+	case *structpb.Value_BoolValue:
+		return strconv.AppendBool(dst, k.BoolValue), nil
+	case *structpb.Value_StructValue:
+		return e.structure(dst, k.StructValue)
+	case *structpb.Value_ListValue:
+		return e.listValue(dst, k.ListValue)
+	default:
+		return dst, &Error{Kind: kindNoValue, Message: "is a value of no kind; set null_value for a null"}
+	}
+}
+
+func (e *encoder) structure(dst []byte, s *structpb.Struct) (_ []byte, err error) {
+	defer e.leave()
+	if err := e.enter(); err != nil {
+		return dst, err
+	}
+	var room [16]string
+	keys := room[:0]
+	for k := range s.GetFields() {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	dst = append(dst, '{')
+	for i, k := range keys {
+		if dst, err = appendKey(dst, k, i > 0); err != nil {
+			return dst, err
+		}
+		if dst, err = e.anyValue(dst, s.Fields[k]); err != nil {
+			return dst, within(err, k)
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+func (e *encoder) listValue(dst []byte, l *structpb.ListValue) (_ []byte, err error) {
+	defer e.leave()
+	if err := e.enter(); err != nil {
+		return dst, err
+	}
+	dst = append(dst, '[')
+	for i, v := range l.GetValues() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = e.anyValue(dst, v); err != nil {
+			return dst, within(err, i)
+		}
+	}
+	return append(dst, ']'), nil
 }

@@ -1,0 +1,142 @@
+package digajson
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+// maxExact is the largest integer below which a double holds every integer.
+const maxExact = 1 << 53
+
+// number reads a number and says whether it is written as an integer.
+func (s *scanner) number() (raw []byte, integer bool, err error) {
+	start := s.pos
+	if s.at('-') {
+		s.pos++
+	}
+	switch {
+	case s.at('0'):
+		s.pos++
+	case !s.digits():
+		return nil, false, s.invalid()
+	}
+	integer = true
+	if s.at('.') {
+		s.pos++
+		integer = false
+		if !s.digits() {
+			return nil, false, s.invalid()
+		}
+	}
+	if s.at('e') || s.at('E') {
+		s.pos++
+		integer = false
+		if s.at('+') || s.at('-') {
+			s.pos++
+		}
+		if !s.digits() {
+			return nil, false, s.invalid()
+		}
+	}
+	return s.data[start:s.pos], integer, nil
+}
+
+func (s *scanner) at(c byte) bool { return s.pos < len(s.data) && s.data[s.pos] == c }
+
+func (s *scanner) digits() bool {
+	start := s.pos
+	for s.pos < len(s.data) && s.data[s.pos] >= '0' && s.data[s.pos] <= '9' {
+		s.pos++
+	}
+	return s.pos > start
+}
+
+// integer returns the integer that a number is, in whatever way it is written:
+// 1.0 and 1e2 are integers too. What is wrong with any other is its kind.
+func integer(raw []byte) (negative bool, magnitude uint64, kind string) {
+	s := string(raw)
+	s, negative = strings.CutPrefix(s, "-")
+	exp := 0
+	if i := strings.IndexAny(s, "eE"); i >= 0 {
+		exp = exponent(s[i+1:])
+		s = s[:i]
+	}
+	whole, fraction, _ := strings.Cut(s, ".")
+	exp -= len(fraction)
+	s = strings.TrimLeft(whole+fraction, "0")
+	if s == "" {
+		return negative, 0, ""
+	}
+	significant := strings.TrimRight(s, "0")
+	exp += len(s) - len(significant)
+	switch {
+	case exp < 0:
+		return negative, 0, kindInt
+	case len(significant)+exp > maxDigits:
+		return negative, 0, kindIntRange
+	}
+	magnitude, err := strconv.ParseUint(significant+strings.Repeat("0", exp), 10, 64)
+	if err != nil {
+		return negative, 0, kindIntRange
+	}
+	return negative, magnitude, ""
+}
+
+// maxDigits is how many digits the largest uint64 has.
+const maxDigits = 20
+
+// exponent returns what stands after the e. One that is beyond every text's
+// length is cut to something that still is.
+func exponent(s string) int {
+	n, err := strconv.Atoi(s)
+	const limit = math.MaxInt / 4
+	switch {
+	case err == nil && n > -limit && n < limit:
+		return n
+	case s[0] == '-':
+		return -limit
+	default:
+		return limit
+	}
+}
+
+// exact says whether the double n is the integer that raw is.
+func exact(raw []byte, n float64) bool {
+	if math.Abs(n) < maxExact {
+		return true
+	}
+	want, ok := new(big.Int).SetString(string(raw), 10)
+	if !ok {
+		return false
+	}
+	got, _ := big.NewFloat(n).Int(nil)
+	return want.Cmp(got) == 0
+}
+
+// appendFloat writes integers up to 2^53 as integers, and anything else so that
+// no reader takes it for one, in as few digits as bring it back.
+func appendFloat(dst []byte, f float64, bits int) ([]byte, error) {
+	abs := math.Abs(f)
+	switch {
+	case math.IsNaN(f) || math.IsInf(f, 0):
+		return dst, &Error{Kind: kindFinite, Message: "must be a finite number"}
+	case f == math.Trunc(f) && abs <= maxExact:
+		if f == 0 && math.Signbit(f) {
+			return append(dst, "-0"...), nil
+		}
+		return strconv.AppendInt(dst, int64(f), 10), nil
+	case abs > maxExact || abs < 1e-6:
+		start := len(dst)
+		dst = strconv.AppendFloat(dst, f, 'e', -1, bits)
+		// e-09 is e-9, as JavaScript writes it.
+		if n := len(dst); n-start >= 4 && dst[n-4] == 'e' && dst[n-2] == '0' {
+			dst[n-2] = dst[n-1]
+			dst = dst[:n-1]
+		}
+		return dst, nil
+	default:
+		return strconv.AppendFloat(dst, f, 'f', -1, bits), nil
+	}
+}
