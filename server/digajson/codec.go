@@ -97,7 +97,7 @@ type field struct {
 	name     string
 	key      string // `"name":`
 	index    int
-	slot     int // in the message's Go struct, noSlot where it has none
+	slot     slot
 	shape    shape
 	bits     int // of an integer or a float
 	list     bool
@@ -195,7 +195,7 @@ func (k compiler) compile(md protoreflect.MessageDescriptor, excluded []string) 
 
 func (k compiler) field(fd protoreflect.FieldDescriptor) (f *field, err error) {
 	name := string(fd.Name())
-	f = &field{fd: fd, name: name, key: `"` + name + `":`, slot: noSlot, list: fd.IsList(), required: isRequired(fd)}
+	f = &field{fd: fd, name: name, key: `"` + name + `":`, list: fd.IsList(), required: isRequired(fd)}
 	if f.list {
 		f.opening = '['
 	}

@@ -14,7 +14,7 @@ import (
 // Where the message has an update_mask, it is filled with the fields whose keys
 // are present, null or not.
 func (c *Codec) UnmarshalRequest(data []byte, m proto.Message) error {
-	d := decoder{scanner: scanner{data: data}, strict: true}
+	d := decoder{scanner: scanner{data: string(data)}, strict: true, path: make([]string, 0, 8)}
 	return c.decode(&d, m)
 }
 
@@ -24,7 +24,7 @@ func (c *Codec) UnmarshalRequest(data []byte, m proto.Message) error {
 // The error is for text that is no JSON object, or not a whole one; the message
 // then holds what was complete before.
 func (c *Codec) UnmarshalAnswer(data []byte, m proto.Message) (drift []string, err error) {
-	d := decoder{scanner: scanner{data: data}, path: make([]string, 0, 8)}
+	d := decoder{scanner: scanner{data: string(data)}, path: make([]string, 0, 8)}
 	err = c.decode(&d, m)
 	return d.drift, err
 }
@@ -119,11 +119,13 @@ func (c *Codec) decodeObject(d *decoder, m protoreflect.Message) error {
 func (c *Codec) decodeFields(d *decoder, m protoreflect.Message, discriminator string) error {
 	var seen, filled fieldSet
 	t := c.target(m)
+	next := 0
 	err := d.members(func(key text) error {
-		f := c.lookup(key)
+		f := c.lookup(key, next)
 		if f == nil {
 			return d.unknown(key, discriminator)
 		}
+		next = f.index + 1
 		again := seen.has(f)
 		if again && d.strict {
 			return &Error{Path: []any{f.name}, Kind: kindDuplicate, Message: twice, Offset: d.pos}
@@ -162,11 +164,14 @@ func (c *Codec) decodeFields(d *decoder, m protoreflect.Message, discriminator s
 	return nil
 }
 
-func (c *Codec) lookup(key text) *field {
-	if key.escaped {
-		return c.byName[key.string()]
+// lookup returns the field of the key, nil where there is none. The field with
+// the index next is tried first: most texts keep the contract's order.
+func (c *Codec) lookup(key text, next int) *field {
+	name := key.string()
+	if next < len(c.fields) && c.fields[next].name == name {
+		return c.fields[next]
 	}
-	return c.byName[string(key.raw)]
+	return c.byName[name]
 }
 
 // members reads an object, from its opening brace on, and calls f at each

@@ -49,7 +49,7 @@ func cleanName(key text) string {
 	if len(key.raw) == 0 {
 		return "?"
 	}
-	out := []byte(string(key.raw[:min(len(key.raw), maxName)]))
+	out := []byte(key.raw[:min(len(key.raw), maxName)])
 	for i, c := range out {
 		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-') {
 			out[i] = '?'

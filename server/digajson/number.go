@@ -11,7 +11,7 @@ import (
 const maxExact = 1 << 53
 
 // number reads a number and says whether it is written as an integer.
-func (s *scanner) number() (raw []byte, integer bool, err error) {
+func (s *scanner) number() (raw string, integer bool, err error) {
 	start := s.pos
 	if s.at('-') {
 		s.pos++
@@ -20,14 +20,14 @@ func (s *scanner) number() (raw []byte, integer bool, err error) {
 	case s.at('0'):
 		s.pos++
 	case !s.digits():
-		return nil, false, s.invalid()
+		return "", false, s.invalid()
 	}
 	integer = true
 	if s.at('.') {
 		s.pos++
 		integer = false
 		if !s.digits() {
-			return nil, false, s.invalid()
+			return "", false, s.invalid()
 		}
 	}
 	if s.at('e') || s.at('E') {
@@ -37,7 +37,7 @@ func (s *scanner) number() (raw []byte, integer bool, err error) {
 			s.pos++
 		}
 		if !s.digits() {
-			return nil, false, s.invalid()
+			return "", false, s.invalid()
 		}
 	}
 	return s.data[start:s.pos], integer, nil
@@ -55,9 +55,8 @@ func (s *scanner) digits() bool {
 
 // integer returns the integer that a number is, in whatever way it is written:
 // 1.0 and 1e2 are integers too. What is wrong with any other is its kind.
-func integer(raw []byte) (negative bool, magnitude uint64, kind string) {
-	s := string(raw)
-	s, negative = strings.CutPrefix(s, "-")
+func integer(raw string) (negative bool, magnitude uint64, kind string) {
+	s, negative := strings.CutPrefix(raw, "-")
 	exp := 0
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
 		exp = exponent(s[i+1:])
@@ -103,11 +102,11 @@ func exponent(s string) int {
 }
 
 // exact says whether the double n is the integer that raw is.
-func exact(raw []byte, n float64) bool {
+func exact(raw string, n float64) bool {
 	if math.Abs(n) < maxExact {
 		return true
 	}
-	want, ok := new(big.Int).SetString(string(raw), 10)
+	want, ok := new(big.Int).SetString(raw, 10)
 	if !ok {
 		return false
 	}

@@ -1,8 +1,11 @@
 package digajson
 
+import "strings"
+
 // scanner walks over JSON text. It takes what RFC 8259 allows and nothing else.
+// What is read shares the text's memory.
 type scanner struct {
-	data []byte
+	data string
 	pos  int
 }
 
@@ -46,7 +49,7 @@ func (s *scanner) invalid() error {
 // literal moves over true, false or null; the scanner stands on its first
 // letter.
 func (s *scanner) literal(word string) error {
-	if len(s.data)-s.pos >= len(word) && string(s.data[s.pos:s.pos+len(word)]) == word {
+	if strings.HasPrefix(s.data[s.pos:], word) {
 		s.pos += len(word)
 		return nil
 	}

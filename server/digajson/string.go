@@ -9,7 +9,7 @@ const notUnicode = "must be valid Unicode"
 
 // text is a string as it stands between its quotes.
 type text struct {
-	raw     []byte
+	raw     string
 	escaped bool
 	valid   bool // UTF-8, no half of a surrogate pair
 }
@@ -17,7 +17,7 @@ type text struct {
 // is says whether the text says s.
 func (t text) is(s string) bool {
 	if !t.escaped {
-		return string(t.raw) == s
+		return t.raw == s
 	}
 	return t.string() == s
 }
@@ -37,7 +37,7 @@ func (s *scanner) str() (text, error) {
 		case c == '"':
 			t.raw = s.data[start:s.pos]
 			s.pos++
-			if !ascii && !utf8.Valid(t.raw) {
+			if !ascii && !utf8.ValidString(t.raw) {
 				t.valid = false
 			}
 			return t, nil
@@ -57,13 +57,14 @@ func (s *scanner) str() (text, error) {
 
 // plain returns how many bytes of ASCII stand in front of one that is special
 // in a string, or of a byte of a longer rune.
-func plain(data []byte) int {
-	for i, c := range data {
+func plain(s string) int {
+	for i := range len(s) {
+		c := s[i]
 		if c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
 			return i
 		}
 	}
-	return len(data)
+	return len(s)
 }
 
 // escape moves over one escape sequence, or over the two of a surrogate pair.
@@ -101,11 +102,12 @@ func (s *scanner) escape(t *text) bool {
 }
 
 // hex4 reads the number of a \uXXXX that data begins with.
-func hex4(data []byte) (r rune, ok bool) {
+func hex4(data string) (r rune, ok bool) {
 	if len(data) < 6 || data[0] != '\\' || data[1] != 'u' {
 		return 0, false
 	}
-	for _, c := range data[2:6] {
+	for i := 2; i < 6; i++ {
+		c := data[i]
 		switch {
 		case c >= '0' && c <= '9':
 			c -= '0'
@@ -124,7 +126,7 @@ func hex4(data []byte) (r rune, ok bool) {
 // string returns what the text says; of half a surrogate pair, U+FFFD.
 func (t text) string() string {
 	if !t.escaped {
-		return string(t.raw)
+		return t.raw
 	}
 	out := make([]byte, 0, len(t.raw))
 	for i := 0; i < len(t.raw); {

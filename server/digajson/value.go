@@ -65,10 +65,7 @@ func (f *field) textKind() (kind, message string) {
 func (f *field) fromText(d *decoder, t text) (v protoreflect.Value, set bool, err error) {
 	switch f.shape {
 	case shapeEnum:
-		n, ok := f.enum.number[string(t.raw)]
-		if t.escaped {
-			n, ok = f.enum.number[t.string()]
-		}
+		n, ok := f.enum.number[t.string()]
 		if !ok {
 			return v, false, d.refuse(f.textKind())
 		}
@@ -92,9 +89,9 @@ func (f *field) fromText(d *decoder, t text) (v protoreflect.Value, set bool, er
 
 const outOfRange = "is out of range"
 
-func (f *field) fromNumber(d *decoder, raw []byte) (v protoreflect.Value, set bool, err error) {
+func (f *field) fromNumber(d *decoder, raw string) (v protoreflect.Value, set bool, err error) {
 	if f.shape == shapeFloat {
-		n, err := strconv.ParseFloat(string(raw), f.bits)
+		n, err := strconv.ParseFloat(raw, f.bits)
 		if err != nil {
 			return v, false, d.refuse(kindFinite, outOfRange)
 		}
@@ -137,7 +134,7 @@ func (f *field) fromNumber(d *decoder, raw []byte) (v protoreflect.Value, set bo
 
 // wholeNumber reads a number that cannot go on: where the text ends with it, it
 // may have been longer.
-func (d *decoder) wholeNumber() (raw []byte, integer bool, err error) {
+func (d *decoder) wholeNumber() (raw string, integer bool, err error) {
 	raw, integer, err = d.number()
 	if err == nil && d.pos == len(d.data) {
 		err = d.invalid()

@@ -56,7 +56,7 @@ func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 		if !t.valid {
 			return nil, false, d.refuse(kindUnicode, notUnicode)
 		}
-		return structpb.NewStringValue(t.string()), true, nil
+		return stringValue(t.string()), true, nil
 	case 't':
 		return structpb.NewBoolValue(true), true, d.literal("true")
 	case 'f':
@@ -68,15 +68,37 @@ func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 		if err != nil {
 			return nil, false, err
 		}
-		n, parseErr := strconv.ParseFloat(string(raw), 64)
+		n, parseErr := strconv.ParseFloat(raw, 64)
 		if parseErr != nil {
 			return nil, false, d.refuse(kindFinite, outOfRange)
 		}
 		if integer && !exact(raw, n) {
 			return nil, false, d.refuse(kindInexact, "is an integer that a double cannot hold exactly; write it as a string")
 		}
-		return structpb.NewNumberValue(n), true, nil
+		return numberValue(n), true, nil
 	}
+}
+
+// stringValue is structpb.NewStringValue in one allocation.
+func stringValue(s string) *structpb.Value {
+	v := new(struct {
+		value structpb.Value
+		kind  structpb.Value_StringValue
+	})
+	v.kind.StringValue = s
+	v.value.Kind = &v.kind
+	return &v.value
+}
+
+// numberValue is structpb.NewNumberValue in one allocation.
+func numberValue(n float64) *structpb.Value {
+	v := new(struct {
+		value structpb.Value
+		kind  structpb.Value_NumberValue
+	})
+	v.kind.NumberValue = n
+	v.value.Kind = &v.kind
+	return &v.value
 }
 
 func (d *decoder) structure() (s *structpb.Struct, ok bool, err error) {
