@@ -22,17 +22,21 @@ var (
 	errCoding         = errors.New("the answer has an unknown content coding")
 )
 
+// maxPresized is how much memory, in bytes, an answer gets on the word of its
+// Content-Length alone.
+const maxPresized = 64 << 10
+
 // readBody reads an answer of at most limit bytes, as sent and as decoded, and
 // closes it. What came before an error is returned with it.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	defer func() { _ = resp.Body.Close() }()
-	if n := resp.ContentLength; n >= 0 && n <= limit && !resp.Uncompressed && resp.Header["Content-Encoding"] == nil {
+	// HTTP/1.1 sees the end of such a body with its last byte; HTTP/2 has to be
+	// read to its end, or it resets the stream.
+	if n := resp.ContentLength; n >= 0 && n <= min(limit, maxPresized) && resp.ProtoMajor == 1 &&
+		resp.Header["Content-Encoding"] == nil {
 		body := make([]byte, n)
 		got, err := io.ReadFull(resp.Body, body)
-		if err != nil && !(n == 0 && err == io.EOF) {
-			return body[:got], err
-		}
-		return body, nil
+		return body[:got], err
 	}
 	sent := &boundedReader{r: resp.Body, left: limit}
 	var decoded io.Reader = sent
@@ -78,10 +82,10 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 // that yields an id is never turned into a failure, however odd or short the
 // rest is: the integration exists. An answer that has no id by contract must be
 // whole.
-func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp proto.Message) (done bool, err error) {
+func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp proto.Message) (done bool) {
 	if r.answer == nil {
 		ex.Relay = readErr == nil
-		return true, nil
+		return true
 	}
 	target := resp.ProtoReflect()
 	if r.answerField != nil {
@@ -99,12 +103,12 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 		done = whole
 	}
 	ex.Relay = done && whole
-	return done, err
+	return done
 }
 
 // noAnswer is the verdict on an attempt that got no answer.
 func noAnswer(ctx context.Context, r *rule, err error, track *tracker) error {
-	sent := track.sent() && !unprocessed(err)
+	sent := track.sent(ctx) && !unprocessed(err)
 	// The caller's end explains the failure, whatever net/http calls it.
 	if cause := ctx.Err(); cause != nil {
 		err = fmt.Errorf("%w: %w", cause, err)

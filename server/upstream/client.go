@@ -48,8 +48,8 @@ type Config struct {
 
 // Client sends calls to the vendor. It may be used by many goroutines.
 type Client struct {
-	base                  url.URL
-	basePath, baseEscaped string
+	scheme, host          string
+	basePath              string // escaped, without a slash at the end
 	rules                 map[string]*rule
 	transport             *http.Transport
 	timeout               time.Duration
@@ -63,19 +63,23 @@ type Client struct {
 func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error) {
 	base, err := url.Parse(cfg.URL)
 	if err != nil {
-		return nil, fmt.Errorf("upstream URL: %w", err)
+		return nil, errors.New("upstream URL: is not a URL") // the parser's error quotes it
+	}
+	if base.Scheme != "http" && base.Scheme != "https" || base.Host == "" ||
+		base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, errors.New("upstream URL: must be http or https, with a host and perhaps a path, and nothing else")
 	}
 	c := &Client{
-		base:        url.URL{Scheme: base.Scheme, Host: base.Host},
-		basePath:    strings.TrimRight(base.Path, "/"),
-		baseEscaped: strings.TrimRight(base.EscapedPath(), "/"),
-		rules:       make(map[string]*rule),
-		transport:   newTransport(cfg.IdleTimeout, cfg.HTTP2, cfg.Roots),
-		timeout:     cfg.Timeout,
-		maxRequest:  cfg.MaxRequest,
-		maxAnswer:   cfg.MaxAnswer,
-		userAgent:   []string{cfg.UserAgent},
-		credential:  cfg.Credential,
+		scheme:     base.Scheme,
+		host:       base.Host,
+		basePath:   strings.TrimRight(base.EscapedPath(), "/"),
+		rules:      make(map[string]*rule),
+		transport:  newTransport(cfg.IdleTimeout, cfg.HTTP2, cfg.Roots),
+		timeout:    cfg.Timeout,
+		maxRequest: cfg.MaxRequest,
+		maxAnswer:  cfg.MaxAnswer,
+		userAgent:  []string{cfg.UserAgent},
+		credential: cfg.Credential,
 	}
 	for _, sd := range services {
 		rules, err := compile(sd)
@@ -93,8 +97,9 @@ func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 // Call sends the request of the method, a full gRPC name such as
-// "/package.Service/Method", and fills in the response. What passed is recorded
-// in the context's exchange. A failure is an [apierror.Error].
+// "/package.Service/Method", and fills in the response, which must be empty and
+// is so after a failure. What passed is recorded in the context's exchange. A
+// failure is an [apierror.Error].
 func (c *Client) Call(ctx context.Context, method string, req, resp proto.Message) error {
 	ex := exchange.FromContext(ctx)
 	if ex == nil {
@@ -105,6 +110,7 @@ func (c *Client) Call(ctx context.Context, method string, req, resp proto.Messag
 		ex.Outcome = exchange.Done
 		return nil
 	}
+	proto.Reset(resp)
 	var e *apierror.Error
 	if !errors.As(err, &e) {
 		e = apierror.Internal(err, exchange.NotSent)
@@ -113,6 +119,8 @@ func (c *Client) Call(ctx context.Context, method string, req, resp proto.Messag
 	ex.Relay = e.Relayable()
 	if cause := e.Unwrap(); cause != nil {
 		ex.Cause = describe(cause)
+	} else if ex.Status/100 == 2 {
+		ex.Cause = "the answer does not hold what was asked for"
 	}
 	return e
 }
@@ -126,10 +134,6 @@ func (c *Client) call(ctx context.Context, ex *exchange.Exchange, method string,
 	if err != nil {
 		return err
 	}
-	httpReq, err := c.newRequest(r, token.Reveal(), req)
-	if err != nil {
-		return err
-	}
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)
@@ -138,28 +142,26 @@ func (c *Client) call(ctx context.Context, ex *exchange.Exchange, method string,
 	if err := ctx.Err(); err != nil {
 		return apierror.NotBegun(err)
 	}
+	track := newTracker()
+	httpReq, err := c.newRequest(httptrace.WithClientTrace(ctx, &track.trace), r, token.Reveal(), req)
+	if err != nil {
+		return err
+	}
+
 	ex.Attempts++
 	began := time.Now()
-	defer func() { ex.Duration = time.Since(began) }()
-
-	track := newTracker()
-	httpReq = httpReq.WithContext(httptrace.WithClientTrace(ctx, &track.trace))
 	httpResp, err := c.transport.RoundTrip(httpReq)
 	if err != nil {
+		ex.Duration = time.Since(began)
 		return noAnswer(ctx, r, err, track)
 	}
 	body, readErr := readBody(httpResp, c.maxAnswer)
+	ex.Duration = time.Since(began)
 	ex.Status, ex.Body = httpResp.StatusCode, body
-	if httpResp.StatusCode/100 == 2 {
-		done, err := r.decode(ex, body, readErr, resp)
-		if done {
-			return nil
-		}
-		if readErr == nil {
-			readErr = err
-		}
+	if httpResp.StatusCode/100 == 2 && r.decode(ex, body, readErr, resp) {
+		return nil
 	}
 	return apierror.FromResponse(apierror.Response{
 		Status: httpResp.StatusCode, Header: httpResp.Header, Body: body, ReadErr: cutShort(ctx, readErr),
-	}, r.write, r.redactor(token.Reveal(), req))
+	}, r.write, redactor(token.Reveal(), req))
 }

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http/httptrace"
@@ -19,8 +20,10 @@ type countedConn struct {
 	// atClose is accepted as it was when TLS began to close the connection, -1
 	// before: the close_notify alert that follows is no part of a request.
 	atClose atomic.Int64
-	// shared says that several requests use the connection at once (HTTP/2).
-	shared atomic.Bool
+	// shared says that several requests use the connection at once (HTTP/2). It
+	// is set by the first request on the connection, under classify.
+	classify sync.Once
+	shared   bool
 }
 
 func newCountedConn(c net.Conn) *countedConn {
@@ -75,7 +78,6 @@ type tracker struct {
 	mark   int64
 	left   bool
 	opaque bool // a connection that does not count; anything may have left
-	given  int
 }
 
 func newTracker() *tracker {
@@ -86,18 +88,15 @@ func newTracker() *tracker {
 
 func (t *tracker) gotConn(info httptrace.GotConnInfo) {
 	cc := countedBelow(info.Conn)
-	if cc != nil && !info.Reused && isHTTP2(info.Conn) {
-		cc.shared.Store(true)
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.given++
 	if cc == nil {
 		t.opaque = true
 		return
 	}
+	cc.classify.Do(func() { cc.shared = isHTTP2(info.Conn) })
 	if cc == t.conn {
-		return // HTTP/2 tells twice of a new connection
+		return // HTTP/2 may tell twice of a connection
 	}
 	if t.conn != nil && t.conn.count() > t.mark {
 		t.left = true
@@ -106,10 +105,11 @@ func (t *tracker) gotConn(info httptrace.GotConnInfo) {
 }
 
 // sent says whether a byte of the failed attempt may have left. Where the
-// connection was the attempt's own (HTTP/1.1) it is ended first; a shared one
-// (HTTP/2) goes on, and other calls' bytes count as this one's, towards
-// UNKNOWN.
-func (t *tracker) sent() bool {
+// connection was the attempt's own (HTTP/1.1) it is ended first. A shared one
+// (HTTP/2) goes on; other calls' bytes count as this one's, and so does the
+// end of the context, since net/http then returns without waiting for the
+// goroutine that writes. Both err towards UNKNOWN.
+func (t *tracker) sent(ctx context.Context) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -117,8 +117,8 @@ func (t *tracker) sent() bool {
 		return true
 	case t.conn == nil:
 		return false
-	case t.conn.shared.Load():
-		return t.conn.count() > t.mark
+	case t.conn.shared:
+		return ctx.Err() != nil || t.conn.count() > t.mark
 	default:
 		return t.conn.settle() > t.mark
 	}

@@ -30,7 +30,7 @@ func attempt(ctx context.Context, tr http.RoundTripper, target string, body []by
 	}).WithContext(httptrace.WithClientTrace(ctx, &track.trace))
 	resp, err := tr.RoundTrip(req)
 	if err != nil {
-		return track.sent(), err
+		return track.sent(ctx), err
 	}
 	_, _ = io.Copy(io.Discard, resp.Body)
 	return true, resp.Body.Close()

@@ -1,6 +1,8 @@
 package upstream
 
 import (
+	"compress/flate"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,23 +13,41 @@ import (
 	"syscall"
 )
 
+// What net/http says of an HTTP/2 stream that failed; it has no types for it.
+const (
+	h2CannotRetryFront = "http2: Transport: cannot retry err ["
+	h2CannotRetryBack  = "] after Request.Body was written; define Request.GetBody to avoid this error"
+	h2GoAway           = "http2: Transport received Server's graceful shutdown GOAWAY"
+	h2GoAwayError      = "http2: Transport received GOAWAY from server ErrCode:"
+	h2StreamFront      = "stream error: stream ID "
+	h2RefusedBack      = "; REFUSED_STREAM; received from peer"
+)
+
 // unprocessed says whether HTTP/2 guarantees that the request had no effect: a
 // stream refused (RFC 9113, 8.7), or one above the last that a GOAWAY names
-// (6.8). net/http offers these only as text; text that it should come to word
-// otherwise means UNKNOWN.
+// (6.8). The text is matched as a whole, since others quote the vendor's own;
+// one that net/http should come to word otherwise means UNKNOWN.
 func unprocessed(err error) bool {
 	text := err.Error()
-	if !strings.HasPrefix(text, "http2: ") {
+	if inner, ok := strings.CutPrefix(text, h2CannotRetryFront); ok {
+		if text, ok = strings.CutSuffix(inner, h2CannotRetryBack); !ok {
+			return false
+		}
+	}
+	if text == h2GoAway || strings.HasPrefix(text, h2GoAwayError) {
+		return true
+	}
+	id, ok := strings.CutPrefix(text, h2StreamFront)
+	if !ok {
 		return false
 	}
-	return strings.Contains(text, "; REFUSED_STREAM") ||
-		strings.Contains(text, "Server's graceful shutdown GOAWAY") ||
-		strings.Contains(text, "received GOAWAY from server ErrCode")
+	id, ok = strings.CutSuffix(id, h2RefusedBack)
+	return ok && strings.Trim(id, "0123456789") == ""
 }
 
-// describe says in a few fixed words what failed, for logs. It quotes only what
-// is about the connection's other end; an answer that cannot be parsed is
-// quoted by net/http in its error, and could hold anything.
+// describe says in a few fixed words what failed, for logs. It quotes nothing:
+// of an answer that cannot be parsed net/http's error holds a part, which could
+// be anything.
 func describe(err error) string {
 	var (
 		dns       *net.DNSError
@@ -35,32 +55,42 @@ func describe(err error) string {
 		hostname  x509.HostnameError
 		authority x509.UnknownAuthorityError
 		record    tls.RecordHeaderError
-		alert     tls.AlertError
+		corrupt   flate.CorruptInputError
 		op        *net.OpError
+		timeout   net.Error
 	)
+	text := err.Error()
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "cancelled"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "deadline exceeded"
+	case errors.Is(err, errAnswerTooLarge):
+		return errAnswerTooLarge.Error()
+	case errors.Is(err, errCoding):
+		return errCoding.Error()
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
+		return "the answer's gzip coding is broken"
 	case errors.As(err, &dns):
 		return "the name of the vendor's host did not resolve"
 	case errors.As(err, &invalid), errors.As(err, &hostname), errors.As(err, &authority):
 		return "the vendor's certificate is not valid for this host"
-	case errors.As(err, &record), errors.As(err, &alert):
-		return "TLS handshake failed"
+	case errors.As(err, &record), strings.HasPrefix(text, "tls: "), strings.HasPrefix(text, "remote error: tls: "):
+		return "TLS failed"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "connection reset"
-	case errors.Is(err, errAnswerTooLarge), errors.Is(err, errCoding):
-		return err.Error()
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 		return "connection closed"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "timed out"
 	case errors.As(err, &op):
 		return op.Op + " failed"
-	case strings.HasPrefix(err.Error(), "http2: "):
-		return "HTTP/2 connection failed"
+	case strings.HasPrefix(text, "http2: "), strings.HasPrefix(text, h2StreamFront):
+		return "the HTTP/2 stream or connection failed"
+	case strings.Contains(text, "malformed HTTP "), strings.Contains(text, "malformed MIME "):
+		return "the answer is not HTTP"
 	default:
 		return "the exchange failed"
 	}

@@ -1,13 +1,15 @@
 package upstream
 
 import (
-	"sort"
+	"slices"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/secret"
 )
 
@@ -15,71 +17,76 @@ import (
 // replacing every "k" in a text would protect nothing and destroy the text.
 const minSecret = 4
 
-// secretFields returns the fields of a request that are marked debug_redact.
-func secretFields(md protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
-	var out []protoreflect.FieldDescriptor
-	fields := md.Fields()
-	for i := range fields.Len() {
-		fd := fields.Get(i)
-		if opts, ok := fd.Options().(*descriptorpb.FieldOptions); ok && opts.GetDebugRedact() {
-			out = append(out, fd)
-		}
-	}
-	return out
-}
-
 // redactor returns a function that replaces every secret of the call that
-// occurs in a text of the vendor's: the credential, and all strings within the
-// fields marked debug_redact. It is built only where there is such a text.
-func (r *rule) redactor(credential string, req proto.Message) func(string) string {
-	var secrets []string
-	add := func(s string) {
-		if len(s) >= minSecret {
-			secrets = append(secrets, s)
-		}
-	}
-	add(credential)
-	m := req.ProtoReflect()
-	for _, fd := range r.secrets {
-		if m.Has(fd) {
-			eachString(fd, m.Get(fd), add)
-		}
-	}
-	// The longest first, so that a secret within a secret does not leave the
-	// rest of the longer one standing.
-	sort.Slice(secrets, func(i, j int) bool { return len(secrets[i]) > len(secrets[j]) })
-	pairs := make([]string, 0, 2*len(secrets))
-	for _, s := range secrets {
-		pairs = append(pairs, s, secret.Redacted)
-	}
-	return strings.NewReplacer(pairs...).Replace
-}
-
-// eachString calls f for every string within a value; keys are names.
-func eachString(fd protoreflect.FieldDescriptor, v protoreflect.Value, f func(string)) {
-	switch {
-	case fd.IsList():
-		for i := range v.List().Len() {
-			eachScalar(fd, v.List().Get(i), f)
-		}
-	case fd.IsMap():
-		v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
-			eachScalar(fd.MapValue(), v, f)
-			return true
+// occurs in a text of the vendor's: the credential, and all strings and numbers
+// within fields marked debug_redact, wherever in the request they are. The
+// request is searched only where there is such a text.
+func redactor(credential string, req proto.Message) func(string) string {
+	replacer := sync.OnceValue(func() *strings.Replacer {
+		var s secrets
+		s.add(credential)
+		s.find(req.ProtoReflect(), false)
+		// The longest first, so that a secret within a secret does not leave the
+		// rest of the longer one standing.
+		slices.SortFunc(s, func(a, b string) int {
+			if len(a) != len(b) {
+				return len(b) - len(a)
+			}
+			return strings.Compare(a, b)
 		})
-	default:
-		eachScalar(fd, v, f)
+		s = slices.Compact(s)
+		pairs := make([]string, 0, 2*len(s))
+		for _, value := range s {
+			pairs = append(pairs, value, secret.Redacted)
+		}
+		return strings.NewReplacer(pairs...)
+	})
+	return func(text string) string { return replacer().Replace(text) }
+}
+
+// secrets are the values that no text may show.
+type secrets []string
+
+func (s *secrets) add(value string) {
+	if len(value) >= minSecret {
+		*s = append(*s, value)
 	}
 }
 
-func eachScalar(fd protoreflect.FieldDescriptor, v protoreflect.Value, f func(string)) {
+// find adds what is secret of a message: all of it where a field above is
+// marked, else what is in marked fields.
+func (s *secrets) find(m protoreflect.Message, marked bool) {
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		opts, _ := fd.Options().(*descriptorpb.FieldOptions)
+		marked := marked || opts.GetDebugRedact()
+		switch {
+		case fd.IsList():
+			for i := range v.List().Len() {
+				s.value(fd, v.List().Get(i), marked)
+			}
+		case fd.IsMap(): // its keys are names
+			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
+				s.value(fd.MapValue(), v, marked)
+				return true
+			})
+		default:
+			s.value(fd, v, marked)
+		}
+		return true
+	})
+}
+
+func (s *secrets) value(fd protoreflect.FieldDescriptor, v protoreflect.Value, marked bool) {
 	switch fd.Kind() {
-	case protoreflect.StringKind:
-		f(v.String())
 	case protoreflect.MessageKind:
-		v.Message().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-			eachString(fd, v, f)
-			return true
-		})
+		s.find(v.Message(), marked)
+	case protoreflect.BoolKind, protoreflect.EnumKind, protoreflect.BytesKind, protoreflect.GroupKind:
+	default:
+		if !marked {
+			return
+		}
+		if text, err := digajson.AppendText(nil, fd, v); err == nil {
+			s.add(string(text))
+		}
 	}
 }

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -22,26 +23,21 @@ var (
 
 // newRequest turns a message into the vendor's HTTP request. What cannot be
 // said is the caller's mistake: an [apierror.Error] that names the field.
-func (c *Client) newRequest(r *rule, credential string, m proto.Message) (*http.Request, error) {
+func (c *Client) newRequest(ctx context.Context, r *rule, credential string, m proto.Message) (*http.Request, error) {
 	msg := m.ProtoReflect()
-	u := c.base // a copy
-	plain, escaped, err := r.appendPath(c.basePath, c.baseEscaped, msg)
-	if err != nil {
+	u := &url.URL{Scheme: c.scheme, Host: c.host}
+	var err error
+	if u.RawPath, err = r.encodePath(c.basePath, msg); err != nil {
 		return nil, err
 	}
-	u.Path = plain
-	if escaped != plain {
-		u.RawPath = escaped
-	} else {
-		u.RawPath = ""
+	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
+		return nil, err
 	}
-	if len(r.query) > 0 {
-		if u.RawQuery, err = r.encodeQuery(msg); err != nil {
-			return nil, err
-		}
+	if u.RawQuery, err = r.encodeQuery(msg); err != nil {
+		return nil, err
 	}
-	req := &http.Request{
-		Method: r.verb, URL: &u, Host: u.Host,
+	req := http.Request{
+		Method: r.verb, URL: u, Host: u.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
 			"Accept":          headerJSON,
@@ -50,8 +46,11 @@ func (c *Client) newRequest(r *rule, credential string, m proto.Message) (*http.
 			"Authorization":   {"Bearer " + credential},
 		},
 	}
+	// GetBody stays nil and Body never is, however empty: net/http sends a
+	// request that has neither again by itself, over HTTP/1.1 and HTTP/2.
 	if r.body == nil {
-		return req, nil
+		req.Body = io.NopCloser(bytes.NewReader(nil))
+		return req.WithContext(ctx), nil
 	}
 	target := m
 	if r.bodyField != nil {
@@ -66,45 +65,39 @@ func (c *Client) newRequest(r *rule, credential string, m proto.Message) (*http.
 	}
 	req.Header["Content-Type"] = headerJSON
 	// A body that net/http knows to be in memory goes out in one write with the
-	// header. GetBody stays nil, so that net/http never sends it again.
+	// header.
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	req.ContentLength = int64(len(body))
-	return req, nil
+	return req.WithContext(ctx), nil
 }
 
-// appendPath returns the URL's path below the base, as it reads and as it goes
-// out, every value escaped.
-func (r *rule) appendPath(base, baseEscaped string, msg protoreflect.Message) (plain, escaped string, err error) {
-	var p, e strings.Builder
-	p.Grow(len(base) + 96)
-	e.Grow(len(baseEscaped) + 96)
-	p.WriteString(base)
-	e.WriteString(baseEscaped)
+// encodePath returns the URL's path as it goes out: the base, which is escaped
+// already, and the rule's segments, every value escaped.
+func (r *rule) encodePath(base string, msg protoreflect.Message) (string, error) {
+	var b strings.Builder
+	b.Grow(len(base) + 96)
+	b.WriteString(base)
 	for i := range r.path {
 		s := &r.path[i]
-		p.WriteByte('/')
-		e.WriteByte('/')
+		b.WriteByte('/')
 		if s.field == nil {
-			p.WriteString(s.literal)
-			e.WriteString(s.literal)
+			b.WriteString(s.literal)
 			continue
 		}
 		v := msg.Get(s.field).String()
 		// A dot segment would be another resource's path, escaped or not
 		// (RFC 3986, 5.2.4 and 6.2.2.2).
 		if v == "" || v == "." || v == ".." {
-			return "", "", apierror.InvalidRequest(apierror.Violation{
+			return "", apierror.InvalidRequest(apierror.Violation{
 				Field:       string(s.field.Name()),
 				Description: "must be an id, not empty and not a dot segment",
 				Reason:      "VALUE_ERROR",
 			})
 		}
-		p.WriteString(v)
-		p.WriteString(s.suffix)
-		e.WriteString(url.PathEscape(v))
-		e.WriteString(s.suffix)
+		b.WriteString(url.PathEscape(v))
+		b.WriteString(s.suffix)
 	}
-	return p.String(), e.String(), nil
+	return b.String(), nil
 }
 
 func (r *rule) encodeQuery(msg protoreflect.Message) (string, error) {
@@ -113,7 +106,11 @@ func (r *rule) encodeQuery(msg protoreflect.Message) (string, error) {
 		if !msg.Has(q.field) {
 			continue
 		}
-		text, err := digajson.AppendText(nil, q.field, msg.Get(q.field))
+		v := msg.Get(q.field)
+		if q.field.Kind() == protoreflect.EnumKind && v.Enum() == 0 {
+			continue // unspecified
+		}
+		text, err := digajson.AppendText(nil, q.field, v)
 		if err != nil {
 			return "", invalid(err)
 		}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
@@ -35,8 +37,6 @@ type rule struct {
 	id protoreflect.FieldDescriptor
 	// write says that the call may change something at the vendor.
 	write bool
-	// secrets is where the request holds values that no error may quote.
-	secrets []protoreflect.FieldDescriptor
 }
 
 // segment is one part of the path between slashes: a literal, or a field's
@@ -75,33 +75,39 @@ func compile(sd protoreflect.ServiceDescriptor) (map[string]*rule, error) {
 }
 
 func compileMethod(md protoreflect.MethodDescriptor) (*rule, error) {
-	http, _ := proto.GetExtension(md.Options(), annotations.E_Http).(*annotations.HttpRule)
-	if http == nil {
+	binding, _ := proto.GetExtension(md.Options(), annotations.E_Http).(*annotations.HttpRule)
+	if binding == nil {
 		return nil, errors.New("has no google.api.http rule and is not facade_only")
 	}
-	if len(http.GetAdditionalBindings()) > 0 {
+	if md.IsStreamingClient() || md.IsStreamingServer() {
+		return nil, errors.New("a stream is not one HTTP exchange")
+	}
+	if len(binding.GetAdditionalBindings()) > 0 {
 		return nil, errors.New("additional bindings: which one would be sent?")
 	}
 	r := new(rule)
 	var template string
-	r.verb, template = verbAndPath(http)
-	if r.verb == "" {
-		return nil, fmt.Errorf("unknown HTTP pattern %T", http.GetPattern())
+	r.verb, template = verbAndPath(binding)
+	if r.verb == "" || strings.Trim(r.verb, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return nil, fmt.Errorf("verb %q is not supported", r.verb)
 	}
-	r.write = r.verb != "GET" && r.verb != "HEAD"
+	read := r.verb == http.MethodGet || r.verb == http.MethodHead
+	if read && binding.GetBody() != "" {
+		return nil, fmt.Errorf("a %s has no body", r.verb)
+	}
+	r.write = !read
 
 	in := md.Input()
 	bound, err := r.compilePath(template, in)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.compileBody(http.GetBody(), in, bound); err != nil {
+	if err := r.compileBody(binding.GetBody(), in, bound); err != nil {
 		return nil, err
 	}
-	if err := r.compileAnswer(http.GetResponseBody(), md.Output()); err != nil {
+	if err := r.compileAnswer(binding.GetResponseBody(), md.Output()); err != nil {
 		return nil, err
 	}
-	r.secrets = secretFields(in)
 	return r, nil
 }
 
@@ -125,7 +131,8 @@ func verbAndPath(h *annotations.HttpRule) (verb, path string) {
 }
 
 // compilePath reads a path template of literals and `{field}` segments; a
-// wildcard or a nested field path is refused.
+// wildcard, a nested field path and a literal that a URL would escape are
+// refused.
 func (r *rule) compilePath(template string, in protoreflect.MessageDescriptor) (bound []string, err error) {
 	rest, ok := strings.CutPrefix(template, "/")
 	if !ok {
@@ -134,7 +141,7 @@ func (r *rule) compilePath(template string, in protoreflect.MessageDescriptor) (
 	for part := range strings.SplitSeq(rest, "/") {
 		inner, ok := strings.CutPrefix(part, "{")
 		if !ok {
-			if part == "" || strings.ContainsAny(part, "{}*") {
+			if part == "" || part == "." || part == ".." || url.PathEscape(part) != part {
 				return nil, fmt.Errorf("path %q: segment %q is not supported", template, part)
 			}
 			r.path = append(r.path, segment{literal: part})
@@ -142,7 +149,7 @@ func (r *rule) compilePath(template string, in protoreflect.MessageDescriptor) (
 		}
 		name, suffix, ok := strings.Cut(inner, "}")
 		name = strings.TrimSuffix(name, "=*")
-		if !ok || strings.ContainsAny(name, ".=*{") || strings.ContainsAny(suffix, "{}*") {
+		if !ok || strings.ContainsAny(name, ".=*{") || !isVerbSuffix(suffix) {
 			return nil, fmt.Errorf("path %q: segment %q is not supported", template, part)
 		}
 		fd := in.Fields().ByName(protoreflect.Name(name))
@@ -151,6 +158,9 @@ func (r *rule) compilePath(template string, in protoreflect.MessageDescriptor) (
 		}
 		if fd.Kind() != protoreflect.StringKind || fd.IsList() || fd.HasPresence() {
 			return nil, fmt.Errorf("path %q: %q is not a plain string field", template, name)
+		}
+		if facadeOnly(fd) {
+			return nil, fmt.Errorf("path %q: %q is facade_only", template, name)
 		}
 		r.path = append(r.path, segment{field: fd, suffix: suffix})
 		bound = append(bound, name)
@@ -172,6 +182,9 @@ func (r *rule) compileBody(selector string, in protoreflect.MessageDescriptor, b
 		if fd == nil || fd.Message() == nil || fd.IsList() || fd.IsMap() {
 			return fmt.Errorf("body %q is no message field of %s", selector, in.Name())
 		}
+		if facadeOnly(fd) {
+			return fmt.Errorf("body %q is facade_only", selector)
+		}
 		if r.body, err = digajson.Compile(fd.Message()); err != nil {
 			return err
 		}
@@ -181,7 +194,7 @@ func (r *rule) compileBody(selector string, in protoreflect.MessageDescriptor, b
 	fields := in.Fields()
 	for i := range fields.Len() {
 		fd := fields.Get(i)
-		if isBound(bound, fd) || facadeOnly(fd) {
+		if slices.Contains(bound, string(fd.Name())) || facadeOnly(fd) {
 			continue
 		}
 		if !digajson.HasText(fd) {
@@ -193,9 +206,6 @@ func (r *rule) compileBody(selector string, in protoreflect.MessageDescriptor, b
 }
 
 func (r *rule) compileAnswer(selector string, out protoreflect.MessageDescriptor) (err error) {
-	if out.Fields().Len() == 0 {
-		return nil
-	}
 	if selector != "" {
 		fd := out.Fields().ByName(protoreflect.Name(selector))
 		if fd == nil || fd.Message() == nil || fd.IsList() || fd.IsMap() {
@@ -204,6 +214,9 @@ func (r *rule) compileAnswer(selector string, out protoreflect.MessageDescriptor
 		r.answerField = fd
 		out = fd.Message()
 	}
+	if out.Fields().Len() == 0 {
+		return nil
+	}
 	if fd := out.Fields().ByName("id"); fd != nil && fd.Kind() == protoreflect.StringKind && !fd.IsList() {
 		r.id = fd
 	}
@@ -211,13 +224,10 @@ func (r *rule) compileAnswer(selector string, out protoreflect.MessageDescriptor
 	return err
 }
 
-func isBound(bound []string, fd protoreflect.FieldDescriptor) bool {
-	for _, name := range bound {
-		if name == string(fd.Name()) {
-			return true
-		}
-	}
-	return false
+// isVerbSuffix says whether what follows a field in its segment is nothing or
+// a custom verb, such as ":cancel".
+func isVerbSuffix(s string) bool {
+	return s == "" || len(s) > 1 && s[0] == ':' && url.PathEscape(s) == s
 }
 
 func facadeOnly(fd protoreflect.FieldDescriptor) bool {

@@ -18,6 +18,10 @@ const (
 	idlePool = 4096
 	// maxAnswerHeader bounds the vendor's header section, in bytes.
 	maxAnswerHeader = 64 << 10
+	// A connection that HTTP/2 shares would else swallow call after call once
+	// its other end is gone without a word.
+	pingAfter   = 10 * time.Second
+	pingTimeout = 5 * time.Second
 )
 
 // newTransport returns the one transport of a client. It follows no redirects
@@ -44,6 +48,7 @@ func newTransport(idleTimeout time.Duration, http2 bool, roots *x509.CertPool) *
 		},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		Protocols:              &protocols,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		DisableCompression:     true,
 		MaxIdleConns:           idlePool,
 		MaxIdleConnsPerHost:    idlePool,
