@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
@@ -30,7 +31,7 @@ type cli struct {
 // run executes a command line and returns its exit code.
 func run(ctx context.Context, args []string, std stdio) int {
 	helped := false
-	parser, err := newParser(ctx, std, func(int) { helped = true })
+	parser, err := newParser(ctx, &cli{}, std, func(int) { helped = true })
 	if err != nil {
 		complain(std.err, err)
 		return exitFailed
@@ -38,6 +39,12 @@ func run(ctx context.Context, args []string, std stdio) int {
 	if len(args) == 0 {
 		_, _ = parser.Parse([]string{"--help"})
 		return exitUsage
+	}
+	for i, arg := range args {
+		if !utf8.ValidString(arg) { // the parser would replace what is not
+			complain(std.err, fmt.Errorf("argument %d is not UTF-8", i+1))
+			return exitUsage
+		}
 	}
 	parsed, err := parser.Parse(args)
 	switch {
@@ -61,8 +68,8 @@ func run(ctx context.Context, args []string, std stdio) int {
 	}
 }
 
-func newParser(ctx context.Context, std stdio, exit func(int)) (*kong.Kong, error) {
-	return kong.New(&cli{},
+func newParser(ctx context.Context, commands *cli, std stdio, exit func(int)) (*kong.Kong, error) {
+	return kong.New(commands,
 		kong.Name("digate"),
 		kong.Description("A typed gRPC contract, and the same REST, in front of Diga's integration API."),
 		kong.Writers(std.out, std.err),

@@ -71,7 +71,9 @@ func reportJSON(w io.Writer, e *apierror.Error) {
 func reportText(w io.Writer, e *apierror.Error) {
 	fmt.Fprintf(w, "%s: %s\n", e.Outcome, printable(e.Message))
 	for _, v := range e.Violations {
-		fmt.Fprintf(w, "  %s: %s\n", printable(v.Field), printable(v.Description))
+		if line := v.Field + ": " + v.Description; line != e.Message { // which quotes the first
+			fmt.Fprintf(w, "  %s\n", printable(line))
+		}
 	}
 	fmt.Fprintf(w, "  code %s, reason %s", code.Code(e.Code), printable(e.Reason))
 	if e.HTTPStatus != 0 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxSecretFile bounds a file that holds one secret, in bytes.
@@ -29,6 +30,9 @@ func readSecret(path string, stdin io.Reader) (string, error) {
 	}
 	if len(b) > maxSecretFile {
 		return "", fmt.Errorf("is larger than %d bytes", maxSecretFile)
+	}
+	if !utf8.Valid(b) {
+		return "", errors.New("is not UTF-8")
 	}
 	s := strings.TrimRight(string(b), "\r\n")
 	if s == "" {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -50,9 +49,6 @@ func variables(texts, jsons []string) (*structpb.Struct, error) {
 }
 
 func textValue(text string) (*structpb.Value, error) {
-	if !utf8.ValidString(text) {
-		return nil, errors.New("must be UTF-8")
-	}
 	return structpb.NewStringValue(text), nil
 }
 

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/digate/digate/server/emulator"
+)
+
+func TestRun_WrongUsage_SaysWhatAndWhereToLook(t *testing.T) {
+	const id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+	for name, row := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"unknown command":      {[]string{"srve"}, []string{"srve", "Try: digate --help"}},
+		"unknown flag":         {[]string{"serve", "--grpc"}, []string{"--grpc", "Try: digate serve --help"}},
+		"no template":          {[]string{"copy"}, []string{"<template_id>", "Try: digate copy --help"}},
+		"two templates":        {[]string{"copy", id, id}, []string{"unexpected argument", "Try: digate copy --help"}},
+		"output":               {[]string{"copy", id, "-o", "xml"}, []string{"--output", "text", "json"}},
+		"duration":             {[]string{"copy", id, "--timeout", "soon"}, []string{"--timeout"}},
+		"timeout of nothing":   {[]string{"copy", id, "--timeout", "0s"}, []string{"--timeout: must be more than 0"}},
+		"token file":           {[]string{"copy", id, "--token-file", "/nonexistent"}, []string{"--token-file"}},
+		"ca file":              {[]string{"copy", id, "--ca-file", "/nonexistent"}, []string{"--ca-file"}},
+		"seed":                 {[]string{"emulator", "--seed", "x"}, []string{"--seed"}},
+		"latency":              {[]string{"dev", "--latency", "x"}, []string{"--latency"}},
+		"log level":            {[]string{"serve", "--log-level", "loud"}, []string{"--log-level", "loud"}},
+		"several settings":     {[]string{"serve", "--grpc-addr", "x", "--upstream-url", "y"}, []string{"--grpc-addr: must be", "\n  --upstream-url: must begin"}},
+		"upstream URL":         {[]string{"serve", "--upstream-url", "https://u:hunter2@x"}, []string{"--upstream-url"}},
+		"limit":                {[]string{"serve", "--max-answer-bytes", "1"}, []string{"--max-answer-bytes"}},
+		"upstream CA":          {[]string{"serve", "--upstream-ca-file", "/nonexistent"}, []string{"--upstream-ca-file"}},
+		"var without value":    {[]string{"copy", id, "--var", "hunter2"}, []string{"--var: must be NAME=VALUE"}},
+		"var without name":     {[]string{"copy", id, "--var", "=hunter2"}, []string{"--var: must be NAME=VALUE"}},
+		"var not UTF-8":        {[]string{"copy", id, "--var", "k=hunter2\xff"}, []string{"argument 4 is not UTF-8"}},
+		"var twice":            {[]string{"copy", id, "--var", "k=hunter2", "--var", "k=hunter2"}, []string{`--var: "k" is set twice`}},
+		"var and var-json":     {[]string{"copy", id, "--var", "k=hunter2", "--var-json", "k=1"}, []string{`--var-json: "k" is set twice`}},
+		"var-json not JSON":    {[]string{"copy", id, "--var-json", "k=hunter2"}, []string{`--var-json: "k": must be one JSON value`}},
+		"var-json two values":  {[]string{"copy", id, "--var-json", "k=1 2"}, []string{"must be one JSON value"}},
+		"var-json escapes":     {[]string{"copy", id, "--var-json", `k=1},"name":{"x":1`}, []string{"must be one JSON value"}},
+		"var-json empty":       {[]string{"copy", id, "--var-json", "k="}, []string{"must be one JSON value"}},
+		"var-json big integer": {[]string{"copy", id, "--var-json", "k=9007199254740993"}, []string{`--var-json: "k": `, "double"}},
+		"var-json big within":  {[]string{"copy", id, "--var-json", `k={"a":[18446744073709551615]}`}, []string{`--var-json: "k": `, "double"}},
+		"var-json keys twice":  {[]string{"copy", id, "--var-json", `k={"a":1,"a":2}`}, []string{`--var-json: "k": `}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := digate(t, row.args...)
+			if got.code != exitUsage || got.out != "" {
+				t.Errorf("exit code %d, stdout %q", got.code, got.out)
+			}
+			if !strings.HasPrefix(got.err, "digate: ") {
+				t.Errorf("stderr %q", got.err)
+			}
+			for _, want := range row.want {
+				if !strings.Contains(got.err, want) {
+					t.Errorf("no %q in %q", want, got.err)
+				}
+			}
+			if strings.Contains(got.err, "hunter2") {
+				t.Errorf("a secret stands in %q", got.err)
+			}
+		})
+	}
+}
+
+func TestRun_SecretInTheEnvironment_IsNotQuotedByAnError(t *testing.T) {
+	t.Setenv("DIGATE_VAR", "hunter2")
+	got := digate(t, "copy", "x")
+	if got.code != exitUsage || !strings.Contains(got.err, "--var") || strings.Contains(got.err, "hunter2") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestRun_NoArguments_ShowsTheHelp(t *testing.T) {
+	got := digate(t)
+	if got.code != exitUsage || !strings.HasPrefix(got.out, "Usage: digate <command>") || got.err != "" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestHelp_EveryCommand_IsWhole(t *testing.T) {
+	faultIDs := make([]string, 0, 16)
+	for _, f := range emulator.Faults() {
+		faultIDs = append(faultIDs, f.ID+"  "+f.Description)
+	}
+	for command, wants := range map[string][]string{
+		"":         {"dev", "serve", "emulator", "copy", "version", "DIGATE_LOG_LEVEL"},
+		"dev":      {"--grpc-addr", "--http-addr", "--admin-addr", "--vendor-addr", "--latency", "--seed"},
+		"serve":    {"--upstream-url", "Addresses:", "Diga:", "Limits:", "https://api.diga.io"},
+		"emulator": append(faultIDs, "--addr", "--latency", "--seed"),
+		"copy": {"  0  done", "  1  ", "  2  ", "  3  NOT_SENT", "  4  REJECTED", "  5  UNKNOWN",
+			"--name", "--base-url", "--api-key-file", "--var=NAME=TEXT", "--var-json=NAME=JSON", "--request-id", "--output",
+			"Connection:", "--addr", "--tls", "--ca-file", "--token-file", "--timeout"},
+		"version": {"Print the version."},
+	} {
+		t.Run(command, func(t *testing.T) {
+			got := digate(t, append(strings.Fields(command), "--help")...)
+			if got.code != exitDone || got.err != "" {
+				t.Errorf("exit code %d, stderr %q", got.code, got.err)
+			}
+			for _, want := range wants {
+				if !strings.Contains(got.out, want) {
+					t.Errorf("no %q in:\n%s", want, got.out)
+				}
+			}
+			if strings.Contains(got.out, "${") {
+				t.Errorf("a variable was not filled in:\n%s", got.out)
+			}
+			for line := range strings.Lines(got.out) {
+				if len(line) > 81 && !strings.HasPrefix(line, "    00000000-") {
+					t.Errorf("a line of %d columns: %s", len(line), line)
+				}
+			}
+		})
+	}
+}
+
+func TestFlags_Each_HasItsEnvironmentVariableAndHelp(t *testing.T) {
+	parser, err := newParser(t.Context(), &cli{}, stdio{nil, io.Discard, io.Discard}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	err = kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
+		if f, ok := node.(*kong.Flag); ok && f.Name != "help" {
+			seen++
+			want := "DIGATE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+			if len(f.Tag.Envs) != 1 || f.Tag.Envs[0] != want {
+				t.Errorf("--%s is %v, want %s", f.Name, f.Tag.Envs, want)
+			}
+			if f.Help == "" {
+				t.Errorf("--%s has no help", f.Name)
+			}
+		}
+		return next(nil)
+	})
+	if err != nil || seen < 20 {
+		t.Errorf("%d flags, %v", seen, err)
+	}
+}
+
+func TestRun_AddressInUse_NamesTheFlag(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	free, taken := "127.0.0.1:0", ln.Addr().String()
+	flags := map[string][]string{
+		"dev":      {"--grpc-addr", "--http-addr", "--admin-addr", "--vendor-addr"},
+		"serve":    {"--grpc-addr", "--http-addr", "--admin-addr"},
+		"emulator": {"--addr"},
+	}
+	for command, names := range flags {
+		for _, in := range names {
+			args := []string{command}
+			for _, name := range names {
+				args = append(args, name, map[bool]string{true: taken, false: free}[name == in])
+			}
+			got := digate(t, args...)
+			if got.code != exitFailed || !strings.HasPrefix(got.err, "digate: "+in+": ") || !strings.Contains(got.err, "in use") {
+				t.Errorf("%s: %+v", args, got)
+			}
+		}
+	}
+}
+
+func TestVersion_IsOneLine(t *testing.T) {
+	got := digate(t, "version")
+	if got.code != exitDone || got.err != "" || !strings.HasPrefix(got.out, "digate ") || strings.Count(got.out, "\n") != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestVersion_OfARelease_IsTheRelease(t *testing.T) {
+	release = "v1.2.3"
+	defer func() { release = "" }()
+	if got := digate(t, "version"); !strings.HasPrefix(got.out, "digate v1.2.3 ") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// parse returns the commands as a command line sets them.
+func parse(t *testing.T, args ...string) (*cli, error) {
+	t.Helper()
+	var c cli
+	parser, err := newParser(context.Background(), &c, stdio{nil, io.Discard, io.Discard}, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = parser.Parse(args)
+	return &c, err
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestSettings_FlagThenEnvironmentThenFileThenDefault(t *testing.T) {
+	file := writeFile(t, "digate.yaml", `
+# one file for every command
+grpc-addr: 127.0.0.1:1
+http-addr: 127.0.0.1:1
+admin-addr: 127.0.0.1:1
+upstream-timeout: 11s
+upstream-http2: true
+max-request-bytes: 2048
+log-level: WARN
+latency: 5ms
+`)
+	t.Setenv("DIGATE_HTTP_ADDR", "127.0.0.1:2")
+	t.Setenv("DIGATE_ADMIN_ADDR", "127.0.0.1:2")
+	t.Setenv("DIGATE_UPSTREAM_IDLE_TIMEOUT", "7s")
+	check := func(t *testing.T, args ...string) {
+		c, err := parse(t, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range []struct {
+			name      string
+			got, want any
+		}{
+			{"in the file alone", c.Serve.GRPCAddr, "127.0.0.1:1"},
+			{"in environment and file", c.Serve.HTTPAddr, "127.0.0.1:2"},
+			{"in all three", c.Serve.AdminAddr, "127.0.0.1:3"},
+			{"in the environment alone", c.Serve.UpstreamIdleTimeout, 7 * time.Second},
+			{"a duration in the file", c.Serve.UpstreamTimeout, 11 * time.Second},
+			{"a bool in the file", c.Serve.UpstreamHTTP2, true},
+			{"a number in the file", c.Serve.MaxRequestBytes, int64(2048)},
+			{"a level in the file", c.Serve.LogLevel, slog.LevelWarn},
+			{"nowhere", c.Serve.UpstreamURL, "https://api.diga.io"},
+		} {
+			if row.got != row.want {
+				t.Errorf("%s: %v, want %v", row.name, row.got, row.want)
+			}
+		}
+	}
+	t.Run("flag after the command", func(t *testing.T) { check(t, "serve", "--admin-addr", "127.0.0.1:3", "--config", file) })
+	t.Run("flag before the command", func(t *testing.T) { check(t, "--config="+file, "serve", "--admin-addr=127.0.0.1:3") })
+	t.Run("environment", func(t *testing.T) {
+		t.Setenv("DIGATE_CONFIG", file)
+		check(t, "serve", "--admin-addr=127.0.0.1:3")
+	})
+}
+
+func TestSettings_OfAnotherCommand_AreNotInTheWay(t *testing.T) {
+	file := writeFile(t, "digate.yaml", "upstream-timeout: 11s\nseed: 7\n")
+	c, err := parse(t, "emulator", "--config", file)
+	if err != nil || c.Emulator.Seed != 7 {
+		t.Errorf("%+v, %v", c.Emulator, err)
+	}
+}
+
+func TestSettings_UpstreamHTTP2InTheEnvironment_IsReadUnderItsOwnName(t *testing.T) {
+	t.Setenv("DIGATE_UPSTREAM_HTTP2", "true")
+	if c, err := parse(t, "serve"); err != nil || !c.Serve.UpstreamHTTP2 {
+		t.Errorf("%v, %v", c.Serve.UpstreamHTTP2, err)
+	}
+}
+
+func TestConfigFile_Wrong_SaysWhere(t *testing.T) {
+	for name, row := range map[string]struct{ content, want string }{
+		"unknown":          {"grcp-addr: x\nhttp-adr: y\nlog-level: WARN\n", "unknown setting: grcp-addr, http-adr"},
+		"a file in a file": {"config: other.yaml\n", "unknown setting: config"},
+		"not YAML":         {"log-level: WARN\n\thunter2: x\n", "line 2"},
+		"twice":            {"log-level: WARN\nlog-level: hunter2\n", "line 2"},
+		"a list":           {"- hunter2\n", "not a YAML mapping"},
+		"text":             {"hunter2\n", "not a YAML mapping"},
+		"a list within":    {"grpc-addr: [hunter2]\n", "grpc-addr: must be one plain value"},
+		"a mapping within": {"log-level: {a: hunter2}\n", "log-level: must be one plain value"},
+		"nothing":          {"log-level:\n", "log-level: must be one plain value"},
+		"too large":        {strings.Repeat("# large\n", maxConfigFile/8) + "#\n", "larger than"},
+		"wrong value":      {"upstream-timeout: soon\n", "--upstream-timeout"},
+		"refused value":    {"grpc-addr: x\n", "--grpc-addr: must be"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := writeFile(t, "digate.yaml", row.content)
+			got := digate(t, "serve", "--config", file)
+			if got.code != exitUsage || !strings.Contains(got.err, row.want) || strings.Contains(got.err, "hunter2") {
+				t.Errorf("want %q in %+v", row.want, got)
+			}
+			if !strings.Contains(row.want, "--") && !strings.Contains(got.err, "--config "+file) {
+				t.Errorf("the file is not named: %s", got.err)
+			}
+		})
+	}
+}
+
+func TestConfigFile_Missing_IsNamed(t *testing.T) {
+	got := digate(t, "serve", "--config", "/nonexistent.yaml")
+	if got.code != exitUsage || !strings.Contains(got.err, "--config: open /nonexistent.yaml") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestConfigFile_EmptyOrUnnamed_SetsNothing(t *testing.T) {
+	if _, err := parse(t, "serve", "--config", writeFile(t, "digate.yaml", "# nothing\n")); err != nil {
+		t.Error(err)
+	}
+	t.Setenv("DIGATE_CONFIG", "")
+	if _, err := parse(t, "serve"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,305 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// dev is a running `digate dev` and what it said.
+type dev struct {
+	*process
+	welcome string
+	vendor  string // the stand-in's URL
+}
+
+func launchDev(t *testing.T, more ...string) dev {
+	t.Helper()
+	p := launch(t, append([]string{"dev", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--vendor-addr", "127.0.0.1:0"}, more...)...)
+	d := dev{process: p, welcome: p.out.await(t, "Its log:")}
+	d.vendor = d.match(t, `Diga +(http://\S+)`)
+	return d
+}
+
+func (d dev) match(t *testing.T, expr string) string {
+	t.Helper()
+	m := regexp.MustCompile(expr).FindStringSubmatch(d.welcome)
+	if m == nil {
+		t.Fatalf("no %s in:\n%s", expr, d.welcome)
+	}
+	return m[1]
+}
+
+// line is what the welcome shows to paste, from the line that begins so to the
+// next empty one.
+func (d dev) line(t *testing.T, begin string) string {
+	t.Helper()
+	return d.match(t, `(?s)\n  ((?:DIGATE_TOKEN=\S+ )?\S*`+begin+` .*?)\n\n`)
+}
+
+// shell pastes a line into a shell that finds digate where path says.
+func shell(t *testing.T, path, line string) string {
+	t.Helper()
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("there is no shell to paste into")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, sh, "-c", line)
+	cmd.Env = append(os.Environ(), "PATH="+path)
+	cmd.Dir = t.TempDir()
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s%s", err, line, out, stderr.String())
+	}
+	return string(out)
+}
+
+// names are of the integrations that the stand-in has of the welcome's account.
+func (d dev) names(t *testing.T) []string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.vendor+"/v1/integration", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer dev")
+	r.Close = true
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var page struct{ Data []struct{ Name string } }
+	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, in := range page.Data {
+		names = append(names, in.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestDev_PastedLines_Work(t *testing.T) {
+	d := launchDev(t)
+	t.Run("curl", func(t *testing.T) {
+		if _, err := exec.LookPath("curl"); err != nil {
+			t.Skip("there is no curl to paste into")
+		}
+		out := shell(t, os.Getenv("PATH"), d.line(t, "curl"))
+		if !strings.HasPrefix(out, "HTTP/1.1 201 ") || !strings.Contains(out, `"name":"first"`) {
+			t.Errorf("%s", out)
+		}
+		if !slices.Contains(d.names(t), "first") {
+			t.Errorf("integrations %v", d.names(t))
+		}
+	})
+	t.Run("grpcurl", func(t *testing.T) {
+		out := callAsGrpcurl(t, d.line(t, "grpcurl"))
+		if !strings.Contains(out, "second") || !slices.Contains(d.names(t), "second") {
+			t.Errorf("%s, integrations %v", out, d.names(t))
+		}
+	})
+	t.Run("digate", func(t *testing.T) {
+		out := shell(t, os.Getenv("PATH"), d.line(t, "digate copy"))
+		if !strings.Contains(out, "name              third\n") || !slices.Contains(d.names(t), "third") {
+			t.Errorf("%s, integrations %v", out, d.names(t))
+		}
+	})
+	for _, path := range []string{"/metrics", "/healthz", "/readyz", "/debug/pprof/"} {
+		resp, err := http.Get(d.match(t, `admin +(http://\S+)`) + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", path, resp.Status)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+	d.signal(t, os.Interrupt)
+	if code := d.wait(t); code != exitDone {
+		t.Errorf("exit code %d\n%s", code, d.err.String())
+	}
+}
+
+// callAsGrpcurl does what grpcurl would do with a line's arguments: it learns
+// of the method by reflection, reads its request from JSON and returns the
+// answer as JSON.
+func callAsGrpcurl(t *testing.T, line string) string {
+	t.Helper()
+	args := strings.Split(strings.TrimSuffix(shell(t, os.Getenv("PATH"), `grpcurl() { printf '%s\0' "$@"; }; `+line), "\x00"), "\x00")
+	if len(args) != 7 || args[0] != "-plaintext" || args[1] != "-H" || args[3] != "-d" {
+		t.Fatalf("the arguments are %q", args)
+	}
+	header, value, _ := strings.Cut(args[2], ": ")
+	service, method, ok := strings.Cut(args[6], "/")
+	if !ok {
+		t.Fatalf("no method in %q", args[6])
+	}
+	conn, err := grpc.NewClient(args[5], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), header, value), patience)
+	defer cancel()
+	md := reflected(t, conn, protoreflect.FullName(service)).Methods().ByName(protoreflect.Name(method))
+	req, resp := dynamicpb.NewMessage(md.Input()), dynamicpb.NewMessage(md.Output())
+	if err := protojson.Unmarshal([]byte(args[4]), req); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Invoke(ctx, "/"+args[6], req, resp); err != nil {
+		t.Fatal(err)
+	}
+	return protojson.Format(resp)
+}
+
+// reflected asks a server for a service's description.
+func reflected(t *testing.T, conn *grpc.ClientConn, service protoreflect.FullName) protoreflect.ServiceDescriptor {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	stream, err := reflectionv1.NewServerReflectionClient(conn).ServerReflectionInfo(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := new(descriptorpb.FileDescriptorSet)
+	seen := make(map[string]bool)
+	var ask func(*reflectionv1.ServerReflectionRequest)
+	ask = func(r *reflectionv1.ServerReflectionRequest) {
+		if err := stream.Send(r); err != nil {
+			t.Fatal(err)
+		}
+		m, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range m.GetFileDescriptorResponse().GetFileDescriptorProto() {
+			fd := new(descriptorpb.FileDescriptorProto)
+			if err := proto.Unmarshal(b, fd); err != nil {
+				t.Fatal(err)
+			}
+			if seen[fd.GetName()] {
+				continue
+			}
+			seen[fd.GetName()] = true
+			set.File = append(set.File, fd)
+			for _, name := range fd.GetDependency() {
+				if !seen[name] {
+					ask(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_FileByFilename{FileByFilename: name}})
+				}
+			}
+		}
+	}
+	ask(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: string(service)}})
+	_ = stream.CloseSend()
+	if _, err := stream.Recv(); err != io.EOF {
+		t.Errorf("reflection ended with %v", err)
+	}
+	files, err := protodesc.NewFiles(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := files.FindDescriptorByName(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.(protoreflect.ServiceDescriptor)
+}
+
+func TestDev_OnAllInterfacesAndInThePath_PrintsWhatCanBePasted(t *testing.T) {
+	if _, err := binary(); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", binaryDir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	d := launchDev(t, "--grpc-addr", ":0", "--http-addr", ":0")
+	if strings.Contains(d.welcome, "[::]") {
+		t.Errorf("the welcome has an address that is no one's:\n%s", d.welcome)
+	}
+	line := d.line(t, "digate copy")
+	if !strings.HasPrefix(line, "DIGATE_TOKEN=dev digate copy ") {
+		t.Errorf("%s", line)
+	}
+	shell(t, os.Getenv("PATH"), line)
+}
+
+func TestDev_Welcome_FitsATerminal(t *testing.T) {
+	d := launchDev(t)
+	var tail []string
+	for line := range strings.Lines(d.welcome) {
+		if len([]rune(line)) > 101 && !strings.HasPrefix(line, "  00000000-") {
+			t.Errorf("a line of %d columns: %s", len(line), line)
+		}
+		tail = append(tail, line)
+	}
+	tail = tail[max(0, len(tail)-24):]
+	if screen := strings.Join(tail, ""); !strings.Contains(screen, "  gRPC   ") || !strings.Contains(screen, "copy") {
+		t.Errorf("a screen of 24 lines does not show what to try:\n%s", screen)
+	}
+}
+
+func TestDev_InterruptedWithACallThatHangs_EndsSoonWith0(t *testing.T) {
+	d := launchDev(t)
+	t.Setenv("DIGATE_TOKEN", token)
+	addr := d.match(t, `gRPC +(\S+)`)
+	result := make(chan ran, 1)
+	go func() { result <- digate(t, "copy", fault(t, "hang"), "--addr", addr) }()
+	awaitCall(t, d)
+	begun := time.Now()
+	d.signal(t, syscall.SIGINT)
+	if code := d.wait(t); code != exitDone || time.Since(begun) > patience/2 {
+		t.Errorf("exit code %d after %v\n%s", code, time.Since(begun), d.err.String())
+	}
+	if got := <-result; got.code != exitUnknown {
+		t.Errorf("the call under way: %+v", got)
+	}
+}
+
+// awaitCall returns when a call to digate is under way.
+func awaitCall(t *testing.T, d dev) {
+	t.Helper()
+	admin := d.match(t, `admin +(http://\S+)`)
+	defer http.DefaultClient.CloseIdleConnections()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		resp, err := http.Get(admin + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case regexp.MustCompile(`(?m)^digate_calls_started_total\{face="grpc".*CopyTemplate"\} 1$`).Match(b):
+			return
+		case time.Now().After(deadline):
+			t.Fatalf("no call was begun:\n%s", b)
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/digate/digate/server/emulator"
+)
+
+// fault is the id of a template that goes wrong in the way of that name.
+func fault(t *testing.T, name string) string {
+	t.Helper()
+	for _, f := range emulator.Faults() {
+		if f.Name == name {
+			return f.ID
+		}
+	}
+	t.Fatalf("there is no fault %s", name)
+	return ""
+}
+
+type failureJSON struct {
+	Error struct {
+		Code, Reason, Outcome, Message string
+		HTTPStatus                     int    `json:"http_status"`
+		RetryAfter                     string `json:"retry_after"`
+		Violations                     []struct{ Field, Description string }
+	}
+}
+
+func TestCopy_Failures_ExitWithTheirOutcome(t *testing.T) {
+	addr, e := stand(t)
+	for name, row := range map[string]struct {
+		template      string
+		code          int
+		outcome, grpc string
+		reason        string
+		http          int
+		text          []string
+		created       int
+	}{
+		"invalid id": {"x", exitNotSent, "NOT_SENT", "INVALID_ARGUMENT", "INVALID_REQUEST", 0,
+			[]string{"template_id: must be", "Nothing was sent"}, 0},
+		"not found": {noTemplate, exitRejected, "REJECTED", "NOT_FOUND", "INTEGRATION_TEMPLATE_NOT_FOUND", 404,
+			[]string{"HTTP 404 from Diga", "did not do it"}, 0},
+		"rate limited": {fault(t, "rate-limited"), exitRejected, "REJECTED", "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED", 429,
+			[]string{"HTTP 429 from Diga", "retry after 2s"}, 0},
+		"internal error": {fault(t, "internal-error"), exitUnknown, "UNKNOWN", "INTERNAL", "INTERNAL_SERVER_ERROR", 500,
+			[]string{"HTTP 500 from Diga", "may have been done"}, 0},
+		"a proxy's page": {fault(t, "bad-gateway"), exitUnknown, "UNKNOWN", "UNKNOWN", "UPSTREAM_GATEWAY", 502,
+			[]string{"HTTP 502 from Diga", "may have been done"}, 0},
+		"reset before commit": {fault(t, "reset-before-commit"), exitUnknown, "UNKNOWN", "UNKNOWN", "OUTCOME_UNKNOWN", 0,
+			[]string{"may have been done"}, 0},
+		"reset after commit": {fault(t, "reset-after-commit"), exitUnknown, "UNKNOWN", "UNKNOWN", "OUTCOME_UNKNOWN", 0,
+			[]string{"may have been done"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := len(e.Integrations(token))
+			text := digate(t, "copy", row.template, "--addr", addr)
+			if n := len(e.Integrations(token)) - before; n != row.created {
+				t.Errorf("%d integrations came into being", n)
+			}
+			checkNoSecret(t, text)
+			if text.code != row.code || text.out != "" || !strings.HasPrefix(text.err, row.outcome+": ") {
+				t.Errorf("exit code %d, want %d; stdout %q, stderr %q", text.code, row.code, text.out, text.err)
+			}
+			for _, want := range append(row.text, "code "+row.grpc+", reason "+row.reason) {
+				if !strings.Contains(text.err, want) {
+					t.Errorf("no %q in:\n%s", want, text.err)
+				}
+			}
+			inJSON := digate(t, "copy", row.template, "--addr", addr, "-o", "json")
+			var f failureJSON
+			if err := json.Unmarshal([]byte(inJSON.err), &f); err != nil || strings.Count(inJSON.err, "\n") != 1 {
+				t.Fatalf("%v in %q", err, inJSON.err)
+			}
+			got := f.Error
+			if inJSON.code != row.code || inJSON.out != "" || got.Outcome != row.outcome || got.Code != row.grpc || got.Reason != row.reason || got.HTTPStatus != row.http || got.Message == "" {
+				t.Errorf("exit code %d, %+v", inJSON.code, got)
+			}
+			if row.http == 429 && got.RetryAfter != "2s" {
+				t.Errorf("retry_after %q", got.RetryAfter)
+			}
+			if row.template == "x" && (len(got.Violations) != 1 || got.Violations[0].Field != "template_id") {
+				t.Errorf("violations %v", got.Violations)
+			}
+		})
+	}
+}
+
+func TestCopy_OneViolation_IsSaidOnce(t *testing.T) {
+	addr, _ := stand(t)
+	got := digate(t, "copy", "x", "--addr", addr)
+	if strings.Count(got.err, "template_id") != 1 {
+		t.Errorf("%s", got.err)
+	}
+	got = digate(t, "copy", "x", "--addr", addr, "--request-id", "\u00e9")
+	if !strings.Contains(got.err, "\n  template_id: ") || !strings.Contains(got.err, "\n  request_id: ") {
+		t.Errorf("%s", got.err)
+	}
+}
+
+// refused is an address where nobody listens.
+func refused(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
+}
+
+func TestCopy_NoDigate_IsNotSentAndSaysWhy(t *testing.T) {
+	t.Setenv("DIGATE_TOKEN", token)
+	addr := refused(t)
+	got := digate(t, "copy", templateID, "--addr", addr)
+	if got.code != exitNotSent || !strings.HasPrefix(got.err, "NOT_SENT: no digate answers at "+addr+": dial tcp "+addr+": ") ||
+		!strings.Contains(got.err, "connection refused\n") || !strings.Contains(got.err, reasonNoServer) {
+		t.Errorf("%+v", got)
+	}
+	got = digate(t, "copy", templateID, "--addr", addr, "-o", "json")
+	var f failureJSON
+	if err := json.Unmarshal([]byte(got.err), &f); err != nil || f.Error.Outcome != "NOT_SENT" || f.Error.Reason != reasonNoServer || f.Error.Code != "UNAVAILABLE" {
+		t.Errorf("%v in %+v", err, got)
+	}
+}
+
+func TestCopy_VendorNotThere_IsNotSent(t *testing.T) {
+	addr := facade(t, "http://"+refused(t))
+	t.Setenv("DIGATE_TOKEN", token)
+	got := digate(t, "copy", templateID, "--addr", addr)
+	if got.code != exitNotSent || !strings.Contains(got.err, "reason UPSTREAM_UNREACHABLE") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// silent listens, takes connections and never says a word. It sends on accepted
+// once for each.
+func silent(t *testing.T) (addr string, accepted chan bool) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted = make(chan bool, 16)
+	ended := make(chan bool)
+	var conns []net.Conn
+	go func() {
+		defer close(ended)
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			conns = append(conns, c)
+			accepted <- true
+		}
+	}()
+	t.Cleanup(func() {
+		_ = ln.Close()
+		<-ended
+		for _, c := range conns {
+			_ = c.Close()
+		}
+	})
+	return ln.Addr().String(), accepted
+}
+
+func TestCopy_DigateThatSaysNothing_IsNotSent(t *testing.T) {
+	t.Setenv("DIGATE_TOKEN", token)
+	addr, accepted := silent(t)
+	got := digate(t, "copy", templateID, "--addr", addr, "--timeout", "50ms")
+	if got.code != exitNotSent || !strings.Contains(got.err, ": timed out\n") {
+		t.Errorf("%+v", got)
+	}
+	for len(accepted) > 0 {
+		<-accepted
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-accepted; cancel() }()
+	var stderr strings.Builder
+	if code := run(ctx, []string{"copy", templateID, "--addr", addr}, stdio{nil, &stderr, &stderr}); code != exitNotSent || !strings.Contains(stderr.String(), ": interrupted\n") {
+		t.Errorf("exit code %d, %s", code, stderr.String())
+	}
+}
+
+func TestCopy_NoAnswerInTime_IsUnknown(t *testing.T) {
+	addr, _ := stand(t)
+	got := digate(t, "copy", fault(t, "hang"), "--addr", addr, "--timeout", "200ms")
+	if got.code != exitUnknown || !strings.Contains(got.err, "DEADLINE_EXCEEDED") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestCopy_Interrupted_IsUnknown(t *testing.T) {
+	addr, e := stand(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		for e.Requests() == 0 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	var stderr strings.Builder
+	code := run(ctx, []string{"copy", fault(t, "hang"), "--addr", addr, "--timeout", patience.String()}, stdio{nil, &stderr, &stderr})
+	if code != exitUnknown || !strings.Contains(stderr.String(), "CANCELLED") {
+		t.Errorf("exit code %d, %s", code, stderr.String())
+	}
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binaryDir is where the binary is built; TestMain makes and removes it.
+var binaryDir string
+
+// binary builds the command, once.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(binaryDir, "digate")
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// process is a digate of its own.
+type process struct {
+	cmd      *exec.Cmd
+	out, err transcript
+	ended    chan struct{}
+}
+
+// launch starts a digate, which is killed with the test.
+func launch(t *testing.T, args ...string) *process {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: exec.Command(path, args...), ended: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.ended)
+		_ = p.cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+	})
+	return p
+}
+
+func (p *process) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wait returns the exit code, -1 for a process that a signal ended.
+func (p *process) wait(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		t.Fatalf("the process goes on:\n%s%s", p.out.String(), p.err.String())
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+var grpcListener = regexp.MustCompile(`"grpc":"([^"]+)"`)
+
+// launchServe starts a digate in front of a vendor and returns its gRPC address.
+func launchServe(t *testing.T, vendorURL string) (p *process, addr string) {
+	t.Helper()
+	p = launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--upstream-url", vendorURL)
+	addr = grpcListener.FindStringSubmatch(p.err.await(t, `"msg":"serving"`))[1]
+	awaitServing(t, addr)
+	return p, addr
+}
+
+// held is a vendor whose answers wait to be let go.
+type held struct {
+	url     string
+	arrived chan bool // a value for every request
+	let     chan bool // closed to let them go
+	once    sync.Once
+}
+
+func newHeld(t *testing.T) *held {
+	h := &held{arrived: make(chan bool, 16), let: make(chan bool)}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.arrived <- true
+		<-h.let
+		w.WriteHeader(201)
+		_, _ = io.WriteString(w, `{"id":"id-1"}`)
+	}))
+	h.url = srv.URL
+	t.Cleanup(func() {
+		h.release()
+		srv.Close()
+	})
+	return h
+}
+
+// release lets every answer go.
+func (h *held) release() { h.once.Do(func() { close(h.let) }) }
+
+// underWay begins a copy and returns when the vendor has it; what came of it
+// follows.
+func (h *held) underWay(t *testing.T, addr string) chan ran {
+	t.Helper()
+	t.Setenv("DIGATE_TOKEN", token)
+	result := make(chan ran, 1)
+	go func() { result <- digate(t, "copy", templateID, "--addr", addr) }()
+	select {
+	case <-h.arrived:
+	case <-time.After(patience):
+		t.Fatal("the vendor was not asked")
+	}
+	return result
+}
+
+func TestServe_SIGTERM_FinishesTheCallUnderWayAndExitsWith0(t *testing.T) {
+	h := newHeld(t)
+	p, addr := launchServe(t, h.url)
+	result := h.underWay(t, addr)
+	p.signal(t, syscall.SIGTERM)
+	p.err.await(t, `"msg":"draining"`)
+	h.release()
+	if got := <-result; got.code != exitDone || !strings.Contains(got.out, "id-1") {
+		t.Errorf("the call under way: %+v", got)
+	}
+	if code := p.wait(t); code != exitDone {
+		t.Errorf("exit code %d\n%s", code, p.err.String())
+	}
+	if strings.Contains(p.out.String()+p.err.String(), "hunter2") {
+		t.Errorf("a secret was logged:\n%s", p.err.String())
+	}
+}
+
+func TestServe_SecondSIGTERM_EndsAtOnceAndTheCallIsUnknown(t *testing.T) {
+	h := newHeld(t)
+	p, addr := launchServe(t, h.url)
+	result := h.underWay(t, addr)
+	p.signal(t, syscall.SIGTERM)
+	p.err.await(t, `"msg":"draining"`)
+	// The process takes a moment to stop minding signals, so there may be a third.
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	timeout := time.After(patience)
+	for ended := false; !ended; {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-p.ended:
+			ended = true
+		case <-again.C:
+		case <-timeout:
+			t.Fatal("the process goes on")
+		}
+	}
+	if state := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !state.Signaled() || state.Signal() != syscall.SIGTERM {
+		t.Errorf("ended with %v", p.cmd.ProcessState)
+	}
+	if got := <-result; got.code != exitUnknown {
+		t.Errorf("the call under way: %+v", got)
+	}
+}
+
+func TestServe_KilledInMidCall_TheCallIsUnknown(t *testing.T) {
+	h := newHeld(t)
+	p, addr := launchServe(t, h.url)
+	result := h.underWay(t, addr)
+	p.signal(t, syscall.SIGKILL)
+	if got := <-result; got.code != exitUnknown || !strings.HasPrefix(got.err, "UNKNOWN: ") {
+		t.Errorf("the call under way: %+v", got)
+	}
+}
+
+func TestServe_PortInUse_ExitsWith1AndNamesTheFlag(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	p := launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--http-addr", ln.Addr().String())
+	if code := p.wait(t); code != exitFailed || !strings.HasPrefix(p.err.String(), "digate: --http-addr: ") {
+		t.Errorf("exit code %d\n%s", code, p.err.String())
+	}
+}
+
+func TestServe_Debug_PrintsItsConfigurationWithoutSecrets(t *testing.T) {
+	p := launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
+		"--log-level", "debug", "--upstream-url", "http://127.0.0.1:1/base", "--max-answer-bytes", "4096")
+	log := p.err.await(t, `"msg":"serving"`)
+	for _, want := range []string{`"msg":"configuration"`, `"upstream-url":"http://127.0.0.1:1/base"`, `"max-answer-bytes":4096`, `"log-level":"DEBUG"`} {
+		if !strings.Contains(log, want) {
+			t.Errorf("no %s in %s", want, log)
+		}
+	}
+}
+
+func TestEmulator_Alone_AnswersUntilSIGTERM(t *testing.T) {
+	p := launch(t, "emulator", "--addr", "127.0.0.1:0", "--seed", "7")
+	out := p.out.await(t, "Ctrl-C")
+	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(out)
+	for _, want := range []string{templateID, fault(t, "hang")} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in:\n%s", want, out)
+		}
+	}
+	client := &http.Client{Timeout: patience}
+	defer client.CloseIdleConnections()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/v1/integration/template", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer t")
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), templateID) {
+		t.Errorf("%s: %s", resp.Status, body)
+	}
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != exitDone || p.err.String() != "" {
+		t.Errorf("exit code %d, %s", code, p.err.String())
+	}
+}
+
+func TestVersion_OfTheBinary_IsThere(t *testing.T) {
+	p := launch(t, "version")
+	if code := p.wait(t); code != exitDone || !strings.HasPrefix(p.out.String(), "digate ") {
+		t.Errorf("exit code %d, %s", code, p.out.String())
+	}
+}
