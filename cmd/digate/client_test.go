@@ -2,8 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
+	"math/big"
 	"net"
 	"net/http/httptest"
 	"strings"
@@ -132,6 +137,7 @@ func TestCopy_TLS(t *testing.T) {
 		want string
 	}{
 		"authority that is not trusted": {[]string{"--addr", addr, "--tls"}, exitNotSent, "certificate"},
+		"another authority's file":      {[]string{"--addr", addr, "--ca-file", anotherAuthority(t)}, exitNotSent, "certificate"},
 		"no TLS asked for":              {[]string{"--addr", addr}, exitNotSent, "no digate answers at " + addr},
 		"no TLS offered":                {[]string{"--addr", plain, "--tls"}, exitNotSent, "TLS handshake"},
 		"no certificate in the file":    {[]string{"--addr", addr, "--ca-file", writeFile(t, "x", "x")}, exitFailed, "--ca-file: there is no certificate in"},
@@ -145,6 +151,21 @@ func TestCopy_TLS(t *testing.T) {
 	if len(r.authorization) != 0 {
 		t.Error("a call was made")
 	}
+}
+
+// anotherAuthority is a file with a certificate that nothing here was signed by.
+func anotherAuthority(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return writeFile(t, "other.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
 }
 
 func TestCopy_StatusOfAStranger_IsUnknownAndHarmless(t *testing.T) {

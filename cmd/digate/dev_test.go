@@ -303,3 +303,19 @@ func awaitCall(t *testing.T, d dev) {
 		}
 	}
 }
+
+func TestDev_InterruptedWithACallThatWillEnd_LetsItEnd(t *testing.T) {
+	d := launchDev(t, "--latency", "500ms")
+	t.Setenv("DIGATE_TOKEN", token)
+	addr := d.match(t, `gRPC +(\S+)`)
+	result := make(chan ran, 1)
+	go func() { result <- digate(t, "copy", templateID, "--addr", addr) }()
+	awaitCall(t, d)
+	d.signal(t, syscall.SIGINT)
+	if got := <-result; got.code != exitDone {
+		t.Errorf("the call under way: %+v", got)
+	}
+	if code := d.wait(t); code != exitDone {
+		t.Errorf("exit code %d\n%s", code, d.err.String())
+	}
+}

@@ -69,8 +69,7 @@ func (v *vendor) run(ctx context.Context) error {
 	})
 	g.Go(func() error {
 		<-ctx.Done()
-		v.emulator.Close() // ends the answers that hang on purpose
-		return srv.Close()
+		return srv.Close() // which also ends the answers that hang on purpose
 	})
 	return g.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -234,7 +235,23 @@ func TestEmulator_Alone_AnswersUntilSIGTERM(t *testing.T) {
 	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), templateID) {
 		t.Errorf("%s: %s", resp.Status, body)
 	}
+	hang, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v1/integration/template/"+fault(t, "hang")+"/copy", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hang.Header.Set("Authorization", "Bearer t")
+	hang.Header.Set("Content-Type", "application/json")
+	sent, failed := make(chan bool), make(chan error, 1)
+	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { close(sent) }}
+	go func() {
+		_, err := client.Do(hang.WithContext(httptrace.WithClientTrace(hang.Context(), trace)))
+		failed <- err
+	}()
+	<-sent
 	p.signal(t, syscall.SIGTERM)
+	if err := <-failed; err == nil {
+		t.Error("the answer that hangs came")
+	}
 	if code := p.wait(t); code != exitDone || p.err.String() != "" {
 		t.Errorf("exit code %d, %s", code, p.err.String())
 	}
