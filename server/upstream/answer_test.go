@@ -1,0 +1,274 @@
+package upstream
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+)
+
+func gzipped(parts ...string) string {
+	var b bytes.Buffer
+	for _, p := range parts {
+		zw := gzip.NewWriter(&b)
+		_, _ = io.WriteString(zw, p)
+		_ = zw.Close()
+	}
+	return b.String()
+}
+
+func chunked(parts ...string) string {
+	var b strings.Builder
+	b.WriteString("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n")
+	for _, p := range parts {
+		fmt.Fprintf(&b, "%x\r\n%s\r\n", len(p), p)
+	}
+	return b.String()
+}
+
+const (
+	done     = exchange.Done
+	rejected = exchange.Rejected
+	unknown  = exchange.Unknown
+	notWhole = "(answer): not whole"
+)
+
+func TestCall_Answers_AreJudged(t *testing.T) {
+	poor := `{"id":"` + integrationID + `"}`
+	short := wholeAnswer[:len(wholeAnswer)-20]
+	envelope := `{"status":"error","error_code":"INTEGRATION_TEMPLATE_NOT_FOUND","message":"no such template"}`
+	noResult := "the answer does not hold what was asked for"
+	tests := []struct {
+		name, answer string
+		reason       string
+		outcome      exchange.Outcome
+		status       int
+		body         string
+		relay        bool
+		drift        []string // of which the first words are compared; nil is none
+		cause        string
+	}{
+		{"whole", created(), "", done, 201, wholeAnswer, true, nil, ""},
+		{"200", strings.Replace(created(), "201 Created", "200 OK", 1), "", done, 200, wholeAnswer, true, nil, ""},
+		{"299", strings.Replace(created(), "201 Created", "299 Odd", 1), "", done, 299, wholeAnswer, true, nil, ""},
+		{"chunked", chunked(wholeAnswer[:9], wholeAnswer[9:]) + "0\r\n\r\n", "", done, 201, wholeAnswer, true, nil, ""},
+		{"until close", "HTTP/1.1 201 Created\r\n\r\n" + wholeAnswer, "", done, 201, wholeAnswer, true, nil, ""},
+		{"HTTP/1.0", "HTTP/1.0 201 Created\r\n\r\n" + wholeAnswer, "", done, 201, wholeAnswer, true, nil, ""},
+		{"two interim answers", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" + created(), "", done, 201, wholeAnswer, true, nil, ""},
+		{"gzip unasked", ok201("Content-Encoding: gzip\r\n", gzipped(wholeAnswer)), "", done, 201, wholeAnswer, true, nil, ""},
+		{"gzip in two members", ok201("Content-Encoding: X-GZIP\r\n", gzipped(wholeAnswer[:20], wholeAnswer[20:])), "", done, 201, wholeAnswer, true, nil, ""},
+		{"identity", ok201("Content-Encoding: identity\r\n", wholeAnswer), "", done, 201, wholeAnswer, true, nil, ""},
+		{"wrong content type", ok201("Content-Type: text/html\r\n", wholeAnswer), "", done, 201, wholeAnswer, true, nil, ""},
+		{"poor", ok201("", poor), "", done, 201, poor, true, []string{"name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, ""},
+
+		{"cut after the id", ok201("", wholeAnswer)[:len(created())-20], "", done, 201, short, false, []string{"", notWhole}, ""},
+		{"chunked, cut after the id", chunked(short), "", done, 201, short, false, []string{"", notWhole}, ""},
+		{"whole, last chunk missing", chunked(wholeAnswer), "", done, 201, wholeAnswer, false, []string{notWhole}, ""},
+		{"Content-Length too small", "HTTP/1.1 201 Created\r\nContent-Length: 60\r\n\r\n" + wholeAnswer, "", done, 201, wholeAnswer[:60], false, []string{"", notWhole}, ""},
+		{"Content-Length too large", "HTTP/1.1 201 Created\r\nContent-Length: 9999\r\n\r\n" + wholeAnswer, "", done, 201, wholeAnswer, false, []string{notWhole}, ""},
+		{"gzip with a broken checksum", ok201("Content-Encoding: gzip\r\n", gzipped(wholeAnswer)[:len(gzipped(wholeAnswer))-8]+"12345678"), "", done, 201, wholeAnswer, false, []string{notWhole}, ""},
+		{"gzip with garbage behind", ok201("Content-Encoding: gzip\r\n", gzipped(wholeAnswer)+"garbage-garbage"), "", done, 201, wholeAnswer, false, []string{notWhole}, ""},
+		{"trailing garbage", ok201("", wholeAnswer+"<hr>"), "", done, 201, wholeAnswer + "<hr>", false, []string{notWhole}, ""},
+
+		{"cut before the id", ok201("", wholeAnswer)[:len(created())-len(wholeAnswer)+10], apierror.ReasonOutcomeUnknown, unknown, 201, wholeAnswer[:10], false, []string{notWhole}, "connection closed"},
+		{"cut in the header", "HTTP/1.1 201 Cre", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "connection closed"},
+		{"no answer", "", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "connection closed"},
+		{"not HTTP", "hunter2 is the password\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the answer is not HTTP"},
+		{"header not HTTP", "HTTP/1.1 201 Created\r\nhunter2\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the answer is not HTTP"},
+		{"header too large", "HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", maxAnswerHeader) + "\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the exchange failed"},
+		{"interim answers without end", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 5000), apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the exchange failed"},
+		{"switched protocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhunter2", apierror.ReasonInvalidResponse, unknown, 101, "", false, nil, ""},
+		{"empty 2xx", ok201("", ""), apierror.ReasonInvalidResponse, unknown, 201, "", false, []string{notWhole}, noResult},
+		{"204", "HTTP/1.1 204 No Content\r\n\r\n", apierror.ReasonInvalidResponse, unknown, 204, "", false, []string{notWhole}, noResult},
+		{"HTML 2xx", ok201("", "<html>"), apierror.ReasonInvalidResponse, unknown, 201, "<html>", false, []string{notWhole}, noResult},
+		{"null id", ok201("", `{"id":null}`), apierror.ReasonInvalidResponse, unknown, 201, `{"id":null}`, false, []string{"id", "name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, noResult},
+		{"gzip, not", ok201("Content-Encoding: gzip\r\n", wholeAnswer), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWhole}, "the answer's gzip coding is broken"},
+		{"unknown coding", ok201("Content-Encoding: br\r\n", wholeAnswer), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWhole}, errCoding.Error()},
+		{"coded twice", ok201("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", wholeAnswer), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWhole}, errCoding.Error()},
+
+		{"404", strings.Replace(ok201("", envelope), "201 Created", "404 Not Found", 1), "INTEGRATION_TEMPLATE_NOT_FOUND", rejected, 404, envelope, true, nil, ""},
+		{"404, gzip", strings.Replace(ok201("Content-Encoding: gzip\r\n", gzipped(envelope)), "201 Created", "404 Not Found", 1), "INTEGRATION_TEMPLATE_NOT_FOUND", rejected, 404, envelope, true, nil, ""},
+		{"404, cut", strings.Replace(ok201("", envelope), "201 Created", "404 Not Found", 1)[:100], apierror.ReasonUnexpected, rejected, 404, "", false, nil, "connection closed"},
+		{"502 HTML", strings.Replace(ok201("", "<html>"), "201 Created", "502 Bad Gateway", 1), apierror.ReasonGateway, unknown, 502, "<html>", false, nil, ""},
+		{"redirect", "HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n", apierror.ReasonUnexpected, rejected, 307, "", false, nil, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			v := newVendor(t, nil, func(c net.Conn, _ string) bool {
+				_, _ = io.WriteString(c, tt.answer)
+				return false
+			})
+			r := copyOne(t.Context(), newClient(t, v.url()))
+			r.want(t, tt.reason, tt.outcome, tt.status, 1, tt.cause)
+			if tt.outcome == done && r.resp.GetIntegration().GetId() != integrationID {
+				t.Errorf("response %v", &r.resp)
+			}
+			if tt.name != "404, cut" && string(r.ex.Body) != tt.body {
+				t.Errorf("body %q", r.ex.Body)
+			}
+			if r.ex.Relay != tt.relay {
+				t.Errorf("relay %v", r.ex.Relay)
+			}
+			wantDrift(t, r.ex.Drift, tt.drift)
+			if got, conns := v.seen(); len(got) != 1 || conns != 1 {
+				t.Errorf("%d requests on %d connections", len(got), conns)
+			}
+		})
+	}
+}
+
+// wantDrift compares the fields that drifted; where the first wanted is empty,
+// only the last is compared.
+func wantDrift(t *testing.T, got, want []string) {
+	t.Helper()
+	if len(want) == 2 && want[0] == "" {
+		got, want = got[max(0, len(got)-1):], want[1:]
+	}
+	ok := len(got) == len(want)
+	for i := range min(len(got), len(want)) {
+		ok = ok && strings.HasPrefix(got[i], want[i])
+	}
+	if !ok {
+		t.Errorf("drift %q, want %q", got, want)
+	}
+}
+
+// An answer of exactly the bound is taken, in every framing; one more byte is
+// not.
+func TestCall_AnswerAtTheBound_IsTaken(t *testing.T) {
+	pad := func(n int) string { return wholeAnswer + strings.Repeat(" ", n-len(wholeAnswer)) }
+	const limit = maxPresized + 1000
+	for _, size := range []int{maxPresized - 1, maxPresized, maxPresized + 1, limit, limit + 1} {
+		body := pad(size)
+		for name, answer := range map[string]string{
+			"Content-Length": ok201("", body), "chunked": chunked(body) + "0\r\n\r\n", "gzip": ok201("Content-Encoding: gzip\r\n", gzipped(body)),
+		} {
+			v := newVendor(t, nil, answering(answer))
+			r := copyOne(t.Context(), newClient(t, v.url(), func(c *Config) { c.MaxAnswer = limit }))
+			r.want(t, "", done, 201, 1, "")
+			if len(r.ex.Body) != min(size, limit) || r.ex.Relay != (size <= limit) {
+				t.Errorf("%s of %d bytes: %d read, relay %v", name, size, len(r.ex.Body), r.ex.Relay)
+			}
+		}
+	}
+}
+
+func TestCall_AnswerWithoutEnd_IsBounded(t *testing.T) {
+	const limit = 200 << 10
+	bomb := gzipped(strings.Repeat(" ", 64<<20))
+	for name, script := range map[string]func(net.Conn, string) bool{
+		"bomb": answering(ok201("Content-Encoding: gzip\r\n", bomb)),
+		"gzip header that does not end": func(c net.Conn, _ string) bool {
+			_, err := io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03")
+			for err == nil {
+				_, err = c.Write(bytes.Repeat([]byte("x"), 4<<10))
+			}
+			return false
+		},
+		"plain": func(c net.Conn, _ string) bool {
+			_, err := io.WriteString(c, "HTTP/1.1 201 Created\r\n\r\n")
+			for err == nil {
+				_, err = c.Write(bytes.Repeat([]byte(" "), 4<<10))
+			}
+			return false
+		},
+		"Content-Length": answering("HTTP/1.1 201 Created\r\nContent-Length: 99999999999\r\n\r\n" + strings.Repeat(" ", limit+1)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := newVendor(t, nil, script)
+			r := copyOne(t.Context(), newClient(t, v.url(), func(c *Config) { c.MaxAnswer = limit }))
+			cause := errAnswerTooLarge.Error()
+			if name == "gzip header that does not end" {
+				cause = "the answer's gzip coding is broken" // the name in it is too long
+			}
+			r.want(t, apierror.ReasonOutcomeUnknown, unknown, 201, 1, cause)
+			if len(r.ex.Body) > limit {
+				t.Errorf("%d bytes were kept", len(r.ex.Body))
+			}
+		})
+	}
+}
+
+// A method without a result, or whose result has no id, is judged by its own
+// contract.
+func TestCall_ContractWithoutAnID_NeedsAWholeAnswer(t *testing.T) {
+	for _, tt := range []struct {
+		method, answer string
+		done, relay    bool
+	}{
+		{do("Plain", "Empty", `delete: "/a"`), "HTTP/1.1 204 No Content\r\n\r\n", true, true},
+		{do("Plain", "Empty", `delete: "/a"`), ok201("", "<html>"), true, true},
+		{do("Plain", "Empty", `delete: "/a"`), ok201("", "<html>")[:44], true, false},
+		{do("Plain", "Full", `get: "/a" response_body: "inner"`), ok201("", `{"id":"7"}`), true, true},
+		{do("Plain", "Full", `get: "/a" response_body: "inner"`), ok201("", `{"key":"7"}`), false, false},
+		{do("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]}`), true, true},
+		{do("Plain", "NoID", `get: "/a"`), ok201("", `{}`), true, true},
+		{do("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]`), false, false},
+		{do("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]}`)[:50], false, false},
+	} {
+		v := newVendor(t, nil, func(c net.Conn, _ string) bool { _, _ = io.WriteString(c, tt.answer); return false })
+		sd := contract(t, tt.method)
+		c, err := New(testConfig(v.url()), sd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, ex := exchange.NewContext(t.Context())
+		m := sd.Methods().Get(0)
+		err = c.Call(ctx, "/t.S/Do", dynamicpb.NewMessage(m.Input()), dynamicpb.NewMessage(m.Output()))
+		if (err == nil) != tt.done || ex.Relay != tt.relay {
+			t.Errorf("%s, %q: %v, relay %v", tt.method, tt.answer, err, ex.Relay)
+		}
+		c.Close()
+	}
+}
+
+func TestCall_Redirects_AreNotFollowed(t *testing.T) {
+	for _, status := range []string{"301", "302", "303", "307", "308"} {
+		v := newVendor(t, nil, answering("HTTP/1.1 "+status+" Moved\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"))
+		r := copyOne(t.Context(), newClient(t, v.url()))
+		if got, _ := v.seen(); len(got) != 1 || r.ex.Outcome != rejected {
+			t.Errorf("%s: %d requests, %v", status, len(got), r.ex.Outcome)
+		}
+	}
+}
+
+// Not even a request without a body, which net/http would send again by itself,
+// goes out twice when a kept connection breaks under it.
+func TestCall_ReadOnABrokenConnection_IsSentOnce(t *testing.T) {
+	n := 0
+	v := newVendor(t, nil, func(c net.Conn, _ string) bool {
+		if n++; n == 2 {
+			reset(c)
+			return false
+		}
+		_, err := io.WriteString(c, ok201("", `{"tags":[]}`))
+		return err == nil
+	})
+	sd := contract(t, do("Plain", "NoID", `get: "/a"`))
+	c, err := New(testConfig(v.url()), sd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	var reasons []string
+	for range 2 {
+		m := sd.Methods().Get(0)
+		reason := ""
+		if err := c.Call(t.Context(), "/t.S/Do", dynamicpb.NewMessage(m.Input()), dynamicpb.NewMessage(m.Output())); err != nil {
+			reason = err.(*apierror.Error).Reason
+		}
+		reasons = append(reasons, reason)
+	}
+	if got, _ := v.seen(); len(got) != 2 || !slices.Equal(reasons, []string{"", apierror.ReasonOutcomeUnknown}) {
+		t.Errorf("%d requests, reasons %q", len(got), reasons)
+	}
+}
