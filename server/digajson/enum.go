@@ -39,12 +39,12 @@ func namesOf(ed protoreflect.EnumDescriptor) (*enumNames, error) {
 			n.text[vd.Number()] = text
 		}
 	}
-	n.allowed = allowedTexts(ed)
+	n.allowed = EnumTexts(ed)
 	return n, nil
 }
 
-// allowedTexts lists the spellings of an enum, for messages.
-func allowedTexts(ed protoreflect.EnumDescriptor) string {
+// EnumTexts lists the spellings of an enum, for messages.
+func EnumTexts(ed protoreflect.EnumDescriptor) string {
 	var all []string
 	values := ed.Values()
 	for i := range values.Len() {

@@ -31,7 +31,7 @@ func AppendText(dst []byte, fd protoreflect.FieldDescriptor, v protoreflect.Valu
 	case protoreflect.EnumKind:
 		vd := fd.Enum().Values().ByNumber(v.Enum())
 		if vd == nil || vd.Number() == 0 {
-			return dst, &Error{Path: []any{string(fd.Name())}, Kind: kindEnum, Message: "must be one of " + allowedTexts(fd.Enum())}
+			return dst, &Error{Path: []any{string(fd.Name())}, Kind: kindEnum, Message: "must be one of " + EnumTexts(fd.Enum())}
 		}
 		return append(dst, enumText(vd)...), nil
 	case protoreflect.FloatKind:

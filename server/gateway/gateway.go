@@ -50,10 +50,11 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 		// A segment is split off before it is unescaped, so that %2F stays
 		// within its value.
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
+		runtime.SetQueryParameterParser(noQuery{}),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
 	)
-	client := integrationv1.NewIntegrationServiceClient(cfg.Channel)
+	client := integrationv1.NewIntegrationServiceClient(channel{cfg.Channel, routes})
 	if err := integrationv1.RegisterIntegrationServiceHandlerClient(ctx, mux, client); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 )
 
 // What crosses the gateway. Everything else that a client sends (Grpc-Timeout,
@@ -22,6 +23,7 @@ func outgoingHeader(key string) (string, bool) {
 // hands around: its own errors keep their type here.
 type state struct {
 	idempotencyKey []string
+	query          url.Values
 	// refused is why the request's body was not taken.
 	refused error
 	// body is what a success is answered with.
@@ -45,9 +47,12 @@ type body struct {
 }
 
 func newRequest(w http.ResponseWriter, r *http.Request, maxBody int64) *http.Request {
-	s := &state{idempotencyKey: r.Header.Values(headerIdempotencyKey)}
+	s := &state{idempotencyKey: r.Header.Values(headerIdempotencyKey), query: r.URL.Query()}
 	out := r.WithContext(context.WithValue(r.Context(), stateKey{}, s))
 	out.Header = make(http.Header)
+	withoutQuery := *r.URL
+	withoutQuery.RawQuery = ""
+	out.URL = &withoutQuery
 	out.Body = &body{
 		ReadCloser: http.MaxBytesReader(w, r.Body, maxBody),
 		length:     r.ContentLength, limit: maxBody, state: s,

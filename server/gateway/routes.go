@@ -20,6 +20,7 @@ type route struct {
 	verb     string
 	segments []string // "" where any value may stand
 	inPath   []string // fields that stand in the path
+	inQuery  []protoreflect.FieldDescriptor
 	hasBody  bool
 	success  int // the HTTP status of a success
 }
@@ -61,6 +62,9 @@ func compileRoutes(sd protoreflect.ServiceDescriptor) (*routes, error) {
 			}
 			r.segments = append(r.segments, part)
 		}
+		if !r.hasBody {
+			r.inQuery = queryFields(md.Input(), r.inPath)
+		}
 		own, _ := proto.GetExtension(md.Options(), annotationsv1.E_Method).(*annotationsv1.MethodRules)
 		if own.GetSuccessStatus() != 0 {
 			r.success = int(own.GetSuccessStatus())
@@ -69,6 +73,21 @@ func compileRoutes(sd protoreflect.ServiceDescriptor) (*routes, error) {
 		rs.byName[fmt.Sprintf("/%s/%s", sd.FullName(), md.Name())] = r
 	}
 	return rs, nil
+}
+
+// queryFields are the fields of a request without a body that do not stand in
+// its path.
+func queryFields(md protoreflect.MessageDescriptor, inPath []string) []protoreflect.FieldDescriptor {
+	var out []protoreflect.FieldDescriptor
+	fields := md.Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		own, _ := proto.GetExtension(fd.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules)
+		if !own.GetFacadeOnly() && !slices.Contains(inPath, string(fd.Name())) {
+			out = append(out, fd)
+		}
+	}
+	return out
 }
 
 // allowed returns the methods that a path answers to, sorted.

@@ -2,8 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/protobuf/proto"
@@ -17,15 +15,21 @@ import (
 // a few, which cost next to nothing when compiled by hand. A test of its own
 // module holds the two equal.
 type Rules struct {
-	byMessage map[protoreflect.FullName][]check
+	byMessage map[protoreflect.FullName]*messageRules
+}
+
+// messageRules are the rules of one message type, nil fields where it has none.
+type messageRules struct {
+	checks []check
 }
 
 // check is one field's rules.
 type check struct {
-	field protoreflect.FieldDescriptor
-	// ifZero says that the zero value is checked too.
-	ifZero bool
-	tests  []test
+	field    protoreflect.FieldDescriptor
+	required bool
+	ifZero   bool // the zero value is checked too
+	tests    []test
+	nested   *messageRules // of a message, or of each message in a list
 }
 
 // test says what a value that it refuses has to be.
@@ -39,28 +43,42 @@ type test struct {
 // does not know is an error, since a constraint that the contract states and
 // nobody checks would be a lie.
 func CompileRules(sd protoreflect.ServiceDescriptor) (*Rules, error) {
-	rules := &Rules{byMessage: make(map[protoreflect.FullName][]check)}
+	r := &Rules{byMessage: make(map[protoreflect.FullName]*messageRules)}
 	methods := sd.Methods()
 	for i := range methods.Len() {
-		md := methods.Get(i).Input()
-		if proto.HasExtension(md.Options(), validate.E_Message) {
-			return nil, fmt.Errorf("%s: message rules are not supported", md.FullName())
+		if _, err := r.compile(methods.Get(i).Input()); err != nil {
+			return nil, err
 		}
-		var checks []check
-		fields := md.Fields()
-		for j := range fields.Len() {
-			fd := fields.Get(j)
-			c, err := compileField(fd)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", fd.FullName(), err)
-			}
-			if len(c.tests) > 0 {
-				checks = append(checks, c)
-			}
-		}
-		rules.byMessage[md.FullName()] = checks
 	}
-	return rules, nil
+	return r, nil
+}
+
+func (r *Rules) compile(md protoreflect.MessageDescriptor) (*messageRules, error) {
+	if m := r.byMessage[md.FullName()]; m != nil {
+		return m, nil
+	}
+	m := new(messageRules)
+	r.byMessage[md.FullName()] = m // before its fields, which may be of its own type
+	if proto.HasExtension(md.Options(), validate.E_Message) {
+		return nil, fmt.Errorf("%s: message rules are not supported", md.FullName())
+	}
+	fields := md.Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		c, err := compileField(fd)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", fd.FullName(), err)
+		}
+		if fd.Message() != nil && !fd.IsMap() && fd.Message().ParentFile().Package() != "google.protobuf" {
+			if c.nested, err = r.compile(fd.Message()); err != nil {
+				return nil, err
+			}
+		}
+		if c.required || c.tests != nil || c.nested != nil {
+			m.checks = append(m.checks, c)
+		}
+	}
+	return m, nil
 }
 
 // Validate returns an [apierror.Error] that names every field that breaks a
@@ -68,19 +86,8 @@ func CompileRules(sd protoreflect.ServiceDescriptor) (*Rules, error) {
 func (r *Rules) Validate(req proto.Message) error {
 	m := req.ProtoReflect()
 	var violations []apierror.Violation
-	for _, c := range r.byMessage[m.Descriptor().FullName()] {
-		if !m.Has(c.field) && !c.ifZero {
-			continue
-		}
-		v := m.Get(c.field)
-		for _, t := range c.tests {
-			if !t.ok(v) {
-				violations = append(violations, apierror.Violation{
-					Field: string(c.field.Name()), Description: t.description, Reason: t.reason,
-				})
-				break
-			}
-		}
+	if rules := r.byMessage[m.Descriptor().FullName()]; rules != nil {
+		violations = rules.validate(m, "", nil)
 	}
 	if violations == nil {
 		return nil
@@ -88,80 +95,38 @@ func (r *Rules) Validate(req proto.Message) error {
 	return apierror.InvalidRequest(violations...)
 }
 
-func compileField(fd protoreflect.FieldDescriptor) (check, error) {
-	fr, _ := proto.GetExtension(fd.Options(), validate.E_Field).(*validate.FieldRules)
-	if fr == nil {
-		return check{}, nil
-	}
-	c := check{field: fd, ifZero: !fd.HasPresence()}
-	var unknown []string
-	fr.ProtoReflect().Range(func(rd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch rd.Name() {
-		case "ignore":
-			if fr.GetIgnore() != validate.Ignore_IGNORE_IF_ZERO_VALUE {
-				unknown = append(unknown, "ignore = "+fr.GetIgnore().String())
+func (r *messageRules) validate(m protoreflect.Message, prefix string, violations []apierror.Violation) []apierror.Violation {
+	for i := range r.checks {
+		c := &r.checks[i]
+		if !m.Has(c.field) {
+			if c.required {
+				violations = append(violations, apierror.Violation{
+					Field: prefix + string(c.field.Name()), Description: "is required", Reason: "MISSING",
+				})
+				continue
 			}
-			c.ifZero = false
-		case "string":
-			v.Message().Range(func(rd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-				t, err := stringTest(rd.Name(), v)
-				if err != nil {
-					unknown = append(unknown, err.Error())
-				}
-				c.tests = append(c.tests, t)
-				return true
-			})
-		default:
-			unknown = append(unknown, string(rd.Name()))
+			if !c.ifZero {
+				continue
+			}
 		}
-		return true
-	})
-	if unknown != nil {
-		return check{}, fmt.Errorf("rules that nothing here enforces: %s", strings.Join(unknown, "; "))
-	}
-	return c, nil
-}
-
-func stringTest(rule protoreflect.Name, v protoreflect.Value) (test, error) {
-	switch rule {
-	case "uuid":
-		return test{
-			ok:          func(v protoreflect.Value) bool { return isUUID(v.String()) },
-			description: "must be a UUID: 32 hexadecimal digits in groups of 8-4-4-4-12",
-			reason:      "UUID_PARSING",
-		}, nil
-	case "pattern":
-		pattern, err := regexp.Compile(v.String())
-		if err != nil {
-			return test{}, err
+		v := m.Get(c.field)
+		for _, t := range c.tests {
+			if !t.ok(v) {
+				violations = append(violations, apierror.Violation{
+					Field: prefix + string(c.field.Name()), Description: t.description, Reason: t.reason,
+				})
+				break
+			}
 		}
-		return test{
-			ok:          func(v protoreflect.Value) bool { return pattern.MatchString(v.String()) },
-			description: "must match the pattern " + pattern.String(),
-			reason:      "STRING_PATTERN_MISMATCH",
-		}, nil
-	default:
-		return test{}, fmt.Errorf("string.%s", rule)
-	}
-}
-
-// isUUID takes the hyphenated form alone, in either case.
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		switch i {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
+		switch {
+		case c.nested == nil:
+		case c.field.IsList():
+			for i := range v.List().Len() {
+				violations = c.nested.validate(v.List().Get(i).Message(), fmt.Sprintf("%s%s[%d].", prefix, c.field.Name(), i), violations)
 			}
 		default:
-			if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F') {
-				return false
-			}
+			violations = c.nested.validate(v.Message(), prefix+string(c.field.Name())+".", violations)
 		}
 	}
-	return true
+	return violations
 }

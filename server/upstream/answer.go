@@ -97,10 +97,9 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 	if !whole {
 		ex.Drift = append(ex.Drift, "(answer): not whole")
 	}
-	if r.id != nil {
-		done = target.Get(r.id).String() != ""
-	} else {
-		done = whole
+	done = whole
+	if r.hasID {
+		done = yieldsID(target, whole)
 	}
 	ex.Relay = done && whole
 	return done

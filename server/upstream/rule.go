@@ -32,9 +32,9 @@ type rule struct {
 	// answerField is the message that is the answer's body, nil where it is the
 	// response itself.
 	answerField protoreflect.FieldDescriptor
-	// id is the answer's id, whose presence makes a 2xx a success; nil where
-	// the answer has none.
-	id protoreflect.FieldDescriptor
+	// hasID says that the answer has an id by contract, whose presence makes a
+	// 2xx a success.
+	hasID bool
 	// write says that the call may change something at the vendor.
 	write bool
 }
@@ -217,9 +217,7 @@ func (r *rule) compileAnswer(selector string, out protoreflect.MessageDescriptor
 	if out.Fields().Len() == 0 {
 		return nil
 	}
-	if fd := out.Fields().ByName("id"); fd != nil && fd.Kind() == protoreflect.StringKind && !fd.IsList() {
-		r.id = fd
-	}
+	r.hasID = hasID(out)
 	r.answer, err = digajson.Compile(out)
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	structpb "google.golang.org/protobuf/types/known/structpb"
 	reflect "reflect"
 	sync "sync"
@@ -167,11 +168,1721 @@ func (x *CopyTemplateResponse) GetIntegration() *Integration {
 	return nil
 }
 
+// ListTemplatesRequest says which page of the templates to list.
+type ListTemplatesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the template that the page begins after.
+	After *string `protobuf:"bytes,1,opt,name=after,proto3,oneof" json:"after,omitempty"`
+	// The id of the template that the page ends before.
+	Before *string `protobuf:"bytes,2,opt,name=before,proto3,oneof" json:"before,omitempty"`
+	// The page's number, from 1.
+	Page *int32 `protobuf:"varint,3,opt,name=page,proto3,oneof" json:"page,omitempty"`
+	// How many templates a page has, 1 to 100; 20 when unset.
+	Limit *int32 `protobuf:"varint,4,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// The order of their creation; descending when unset.
+	Order Order `protobuf:"varint,5,opt,name=order,proto3,enum=diga.integration.v1.Order" json:"order,omitempty"`
+	// The templates' language, such as `en`; `es` when unset.
+	Language      *string `protobuf:"bytes,6,opt,name=language,proto3,oneof" json:"language,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTemplatesRequest) Reset() {
+	*x = ListTemplatesRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTemplatesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTemplatesRequest) ProtoMessage() {}
+
+func (x *ListTemplatesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTemplatesRequest.ProtoReflect.Descriptor instead.
+func (*ListTemplatesRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListTemplatesRequest) GetAfter() string {
+	if x != nil && x.After != nil {
+		return *x.After
+	}
+	return ""
+}
+
+func (x *ListTemplatesRequest) GetBefore() string {
+	if x != nil && x.Before != nil {
+		return *x.Before
+	}
+	return ""
+}
+
+func (x *ListTemplatesRequest) GetPage() int32 {
+	if x != nil && x.Page != nil {
+		return *x.Page
+	}
+	return 0
+}
+
+func (x *ListTemplatesRequest) GetLimit() int32 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *ListTemplatesRequest) GetOrder() Order {
+	if x != nil {
+		return x.Order
+	}
+	return Order_ORDER_UNSPECIFIED
+}
+
+func (x *ListTemplatesRequest) GetLanguage() string {
+	if x != nil && x.Language != nil {
+		return *x.Language
+	}
+	return ""
+}
+
+// ListTemplatesResponse is a page of templates.
+type ListTemplatesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page's templates.
+	Data []*IntegrationTemplate `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	// The first one's id.
+	FirstId *string `protobuf:"bytes,2,opt,name=first_id,json=firstId,proto3,oneof" json:"first_id,omitempty"`
+	// The last one's id.
+	LastId *string `protobuf:"bytes,3,opt,name=last_id,json=lastId,proto3,oneof" json:"last_id,omitempty"`
+	// Whether there are more behind the page.
+	HasMore bool `protobuf:"varint,4,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
+	// The page's number, where it was asked for by number.
+	CurrentPage *int32 `protobuf:"varint,5,opt,name=current_page,json=currentPage,proto3,oneof" json:"current_page,omitempty"`
+	// How many pages there are, where it was asked for by number.
+	TotalPages    *int32 `protobuf:"varint,6,opt,name=total_pages,json=totalPages,proto3,oneof" json:"total_pages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTemplatesResponse) Reset() {
+	*x = ListTemplatesResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTemplatesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTemplatesResponse) ProtoMessage() {}
+
+func (x *ListTemplatesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTemplatesResponse.ProtoReflect.Descriptor instead.
+func (*ListTemplatesResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListTemplatesResponse) GetData() []*IntegrationTemplate {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *ListTemplatesResponse) GetFirstId() string {
+	if x != nil && x.FirstId != nil {
+		return *x.FirstId
+	}
+	return ""
+}
+
+func (x *ListTemplatesResponse) GetLastId() string {
+	if x != nil && x.LastId != nil {
+		return *x.LastId
+	}
+	return ""
+}
+
+func (x *ListTemplatesResponse) GetHasMore() bool {
+	if x != nil {
+		return x.HasMore
+	}
+	return false
+}
+
+func (x *ListTemplatesResponse) GetCurrentPage() int32 {
+	if x != nil && x.CurrentPage != nil {
+		return *x.CurrentPage
+	}
+	return 0
+}
+
+func (x *ListTemplatesResponse) GetTotalPages() int32 {
+	if x != nil && x.TotalPages != nil {
+		return *x.TotalPages
+	}
+	return 0
+}
+
+// GetTemplateRequest says which template to return.
+type GetTemplateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The template's id, a UUID.
+	TemplateId    string `protobuf:"bytes,1,opt,name=template_id,json=templateId,proto3" json:"template_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTemplateRequest) Reset() {
+	*x = GetTemplateRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTemplateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTemplateRequest) ProtoMessage() {}
+
+func (x *GetTemplateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTemplateRequest.ProtoReflect.Descriptor instead.
+func (*GetTemplateRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GetTemplateRequest) GetTemplateId() string {
+	if x != nil {
+		return x.TemplateId
+	}
+	return ""
+}
+
+// GetTemplateResponse holds one template.
+type GetTemplateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The template.
+	Template      *IntegrationTemplate `protobuf:"bytes,1,opt,name=template,proto3" json:"template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTemplateResponse) Reset() {
+	*x = GetTemplateResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTemplateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTemplateResponse) ProtoMessage() {}
+
+func (x *GetTemplateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTemplateResponse.ProtoReflect.Descriptor instead.
+func (*GetTemplateResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetTemplateResponse) GetTemplate() *IntegrationTemplate {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+// ListIntegrationsRequest says which page of the integrations to list.
+type ListIntegrationsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the integration that the page begins after.
+	After *string `protobuf:"bytes,1,opt,name=after,proto3,oneof" json:"after,omitempty"`
+	// The id of the integration that the page ends before.
+	Before *string `protobuf:"bytes,2,opt,name=before,proto3,oneof" json:"before,omitempty"`
+	// The page's number, from 1.
+	Page *int32 `protobuf:"varint,3,opt,name=page,proto3,oneof" json:"page,omitempty"`
+	// How many integrations a page has, 1 to 100; 50 when unset.
+	Limit *int32 `protobuf:"varint,4,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// The order of their creation; descending when unset.
+	Order Order `protobuf:"varint,5,opt,name=order,proto3,enum=diga.integration.v1.Order" json:"order,omitempty"`
+	// Only integrations of this type; of every type when unset.
+	IntegrationType IntegrationType `protobuf:"varint,6,opt,name=integration_type,json=integrationType,proto3,enum=diga.integration.v1.IntegrationType" json:"integration_type,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ListIntegrationsRequest) Reset() {
+	*x = ListIntegrationsRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListIntegrationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListIntegrationsRequest) ProtoMessage() {}
+
+func (x *ListIntegrationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListIntegrationsRequest.ProtoReflect.Descriptor instead.
+func (*ListIntegrationsRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListIntegrationsRequest) GetAfter() string {
+	if x != nil && x.After != nil {
+		return *x.After
+	}
+	return ""
+}
+
+func (x *ListIntegrationsRequest) GetBefore() string {
+	if x != nil && x.Before != nil {
+		return *x.Before
+	}
+	return ""
+}
+
+func (x *ListIntegrationsRequest) GetPage() int32 {
+	if x != nil && x.Page != nil {
+		return *x.Page
+	}
+	return 0
+}
+
+func (x *ListIntegrationsRequest) GetLimit() int32 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *ListIntegrationsRequest) GetOrder() Order {
+	if x != nil {
+		return x.Order
+	}
+	return Order_ORDER_UNSPECIFIED
+}
+
+func (x *ListIntegrationsRequest) GetIntegrationType() IntegrationType {
+	if x != nil {
+		return x.IntegrationType
+	}
+	return IntegrationType_INTEGRATION_TYPE_UNSPECIFIED
+}
+
+// ListIntegrationsResponse is a page of integrations.
+type ListIntegrationsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page's integrations.
+	Data []*Integration `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	// The first one's id.
+	FirstId *string `protobuf:"bytes,2,opt,name=first_id,json=firstId,proto3,oneof" json:"first_id,omitempty"`
+	// The last one's id.
+	LastId *string `protobuf:"bytes,3,opt,name=last_id,json=lastId,proto3,oneof" json:"last_id,omitempty"`
+	// Whether there are more behind the page.
+	HasMore bool `protobuf:"varint,4,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
+	// The page's number, where it was asked for by number.
+	CurrentPage *int32 `protobuf:"varint,5,opt,name=current_page,json=currentPage,proto3,oneof" json:"current_page,omitempty"`
+	// How many pages there are, where it was asked for by number.
+	TotalPages    *int32 `protobuf:"varint,6,opt,name=total_pages,json=totalPages,proto3,oneof" json:"total_pages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListIntegrationsResponse) Reset() {
+	*x = ListIntegrationsResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListIntegrationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListIntegrationsResponse) ProtoMessage() {}
+
+func (x *ListIntegrationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListIntegrationsResponse.ProtoReflect.Descriptor instead.
+func (*ListIntegrationsResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListIntegrationsResponse) GetData() []*Integration {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *ListIntegrationsResponse) GetFirstId() string {
+	if x != nil && x.FirstId != nil {
+		return *x.FirstId
+	}
+	return ""
+}
+
+func (x *ListIntegrationsResponse) GetLastId() string {
+	if x != nil && x.LastId != nil {
+		return *x.LastId
+	}
+	return ""
+}
+
+func (x *ListIntegrationsResponse) GetHasMore() bool {
+	if x != nil {
+		return x.HasMore
+	}
+	return false
+}
+
+func (x *ListIntegrationsResponse) GetCurrentPage() int32 {
+	if x != nil && x.CurrentPage != nil {
+		return *x.CurrentPage
+	}
+	return 0
+}
+
+func (x *ListIntegrationsResponse) GetTotalPages() int32 {
+	if x != nil && x.TotalPages != nil {
+		return *x.TotalPages
+	}
+	return 0
+}
+
+// CreateIntegrationRequest describes a new integration.
+type CreateIntegrationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name that people see.
+	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// The base URL of the HTTP API, or the MCP server's URL.
+	BaseUrl *string `protobuf:"bytes,2,opt,name=base_url,json=baseUrl,proto3,oneof" json:"base_url,omitempty"`
+	// The protocol of the third-party system.
+	IntegrationType IntegrationType `protobuf:"varint,3,opt,name=integration_type,json=integrationType,proto3,enum=diga.integration.v1.IntegrationType" json:"integration_type,omitempty"`
+	// What the integration is for.
+	Description *string `protobuf:"bytes,4,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	// The credential for the third-party system. A secret.
+	AuthKey *string `protobuf:"bytes,5,opt,name=auth_key,json=authKey,proto3,oneof" json:"auth_key,omitempty"`
+	// Headers to send with every call to the third-party system. They may hold
+	// secrets.
+	Headers       map[string]string `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateIntegrationRequest) Reset() {
+	*x = CreateIntegrationRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateIntegrationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateIntegrationRequest) ProtoMessage() {}
+
+func (x *CreateIntegrationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateIntegrationRequest.ProtoReflect.Descriptor instead.
+func (*CreateIntegrationRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CreateIntegrationRequest) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *CreateIntegrationRequest) GetBaseUrl() string {
+	if x != nil && x.BaseUrl != nil {
+		return *x.BaseUrl
+	}
+	return ""
+}
+
+func (x *CreateIntegrationRequest) GetIntegrationType() IntegrationType {
+	if x != nil {
+		return x.IntegrationType
+	}
+	return IntegrationType_INTEGRATION_TYPE_UNSPECIFIED
+}
+
+func (x *CreateIntegrationRequest) GetDescription() string {
+	if x != nil && x.Description != nil {
+		return *x.Description
+	}
+	return ""
+}
+
+func (x *CreateIntegrationRequest) GetAuthKey() string {
+	if x != nil && x.AuthKey != nil {
+		return *x.AuthKey
+	}
+	return ""
+}
+
+func (x *CreateIntegrationRequest) GetHeaders() map[string]string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+// CreateIntegrationResponse holds what was created.
+type CreateIntegrationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new integration. Always set, and always with an id.
+	Integration   *Integration `protobuf:"bytes,1,opt,name=integration,proto3" json:"integration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateIntegrationResponse) Reset() {
+	*x = CreateIntegrationResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateIntegrationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateIntegrationResponse) ProtoMessage() {}
+
+func (x *CreateIntegrationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateIntegrationResponse.ProtoReflect.Descriptor instead.
+func (*CreateIntegrationResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CreateIntegrationResponse) GetIntegration() *Integration {
+	if x != nil {
+		return x.Integration
+	}
+	return nil
+}
+
+// GetIntegrationRequest says which integration to return.
+type GetIntegrationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The integration's id, a UUID.
+	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIntegrationRequest) Reset() {
+	*x = GetIntegrationRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIntegrationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIntegrationRequest) ProtoMessage() {}
+
+func (x *GetIntegrationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIntegrationRequest.ProtoReflect.Descriptor instead.
+func (*GetIntegrationRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetIntegrationRequest) GetIntegrationId() string {
+	if x != nil {
+		return x.IntegrationId
+	}
+	return ""
+}
+
+// GetIntegrationResponse holds one integration.
+type GetIntegrationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The integration.
+	Integration   *Integration `protobuf:"bytes,1,opt,name=integration,proto3" json:"integration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIntegrationResponse) Reset() {
+	*x = GetIntegrationResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIntegrationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIntegrationResponse) ProtoMessage() {}
+
+func (x *GetIntegrationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIntegrationResponse.ProtoReflect.Descriptor instead.
+func (*GetIntegrationResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetIntegrationResponse) GetIntegration() *Integration {
+	if x != nil {
+		return x.Integration
+	}
+	return nil
+}
+
+// UpdateIntegrationRequest says what to change of an integration.
+type UpdateIntegrationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The integration's id, a UUID.
+	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
+	// The new name.
+	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// The new description.
+	Description *string `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	// The new base URL. Diga reads an MCP server's tools again when it changes.
+	BaseUrl *string `protobuf:"bytes,4,opt,name=base_url,json=baseUrl,proto3,oneof" json:"base_url,omitempty"`
+	// The new credential. A secret.
+	AuthKey *string `protobuf:"bytes,5,opt,name=auth_key,json=authKey,proto3,oneof" json:"auth_key,omitempty"`
+	// The new headers, in place of all that were there. They may hold secrets.
+	Headers map[string]string `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The fields to change, by name. A field that is named and unset is cleared,
+	// an empty map too. Every field that is set when the mask is empty.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,7,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateIntegrationRequest) Reset() {
+	*x = UpdateIntegrationRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateIntegrationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateIntegrationRequest) ProtoMessage() {}
+
+func (x *UpdateIntegrationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateIntegrationRequest.ProtoReflect.Descriptor instead.
+func (*UpdateIntegrationRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *UpdateIntegrationRequest) GetIntegrationId() string {
+	if x != nil {
+		return x.IntegrationId
+	}
+	return ""
+}
+
+func (x *UpdateIntegrationRequest) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *UpdateIntegrationRequest) GetDescription() string {
+	if x != nil && x.Description != nil {
+		return *x.Description
+	}
+	return ""
+}
+
+func (x *UpdateIntegrationRequest) GetBaseUrl() string {
+	if x != nil && x.BaseUrl != nil {
+		return *x.BaseUrl
+	}
+	return ""
+}
+
+func (x *UpdateIntegrationRequest) GetAuthKey() string {
+	if x != nil && x.AuthKey != nil {
+		return *x.AuthKey
+	}
+	return ""
+}
+
+func (x *UpdateIntegrationRequest) GetHeaders() map[string]string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *UpdateIntegrationRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+// UpdateIntegrationResponse holds the integration as it is after the change.
+type UpdateIntegrationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The integration.
+	Integration   *Integration `protobuf:"bytes,1,opt,name=integration,proto3" json:"integration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateIntegrationResponse) Reset() {
+	*x = UpdateIntegrationResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateIntegrationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateIntegrationResponse) ProtoMessage() {}
+
+func (x *UpdateIntegrationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateIntegrationResponse.ProtoReflect.Descriptor instead.
+func (*UpdateIntegrationResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *UpdateIntegrationResponse) GetIntegration() *Integration {
+	if x != nil {
+		return x.Integration
+	}
+	return nil
+}
+
+// DeleteIntegrationRequest says which integration to remove.
+type DeleteIntegrationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The integration's id, a UUID.
+	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteIntegrationRequest) Reset() {
+	*x = DeleteIntegrationRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteIntegrationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteIntegrationRequest) ProtoMessage() {}
+
+func (x *DeleteIntegrationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteIntegrationRequest.ProtoReflect.Descriptor instead.
+func (*DeleteIntegrationRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *DeleteIntegrationRequest) GetIntegrationId() string {
+	if x != nil {
+		return x.IntegrationId
+	}
+	return ""
+}
+
+// DeleteIntegrationResponse says that the integration is gone.
+type DeleteIntegrationResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteIntegrationResponse) Reset() {
+	*x = DeleteIntegrationResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteIntegrationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteIntegrationResponse) ProtoMessage() {}
+
+func (x *DeleteIntegrationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteIntegrationResponse.ProtoReflect.Descriptor instead.
+func (*DeleteIntegrationResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{15}
+}
+
+// ListToolsRequest says which page of an integration's tools to list.
+type ListToolsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The integration's id, a UUID.
+	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
+	// The id of the tool that the page begins after.
+	After *string `protobuf:"bytes,2,opt,name=after,proto3,oneof" json:"after,omitempty"`
+	// The id of the tool that the page ends before.
+	Before *string `protobuf:"bytes,3,opt,name=before,proto3,oneof" json:"before,omitempty"`
+	// The page's number, from 1.
+	Page *int32 `protobuf:"varint,4,opt,name=page,proto3,oneof" json:"page,omitempty"`
+	// How many tools a page has, 1 to 100; 20 when unset.
+	Limit *int32 `protobuf:"varint,5,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// The order of their creation; descending when unset.
+	Order         Order `protobuf:"varint,6,opt,name=order,proto3,enum=diga.integration.v1.Order" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListToolsRequest) Reset() {
+	*x = ListToolsRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListToolsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListToolsRequest) ProtoMessage() {}
+
+func (x *ListToolsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListToolsRequest.ProtoReflect.Descriptor instead.
+func (*ListToolsRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListToolsRequest) GetIntegrationId() string {
+	if x != nil {
+		return x.IntegrationId
+	}
+	return ""
+}
+
+func (x *ListToolsRequest) GetAfter() string {
+	if x != nil && x.After != nil {
+		return *x.After
+	}
+	return ""
+}
+
+func (x *ListToolsRequest) GetBefore() string {
+	if x != nil && x.Before != nil {
+		return *x.Before
+	}
+	return ""
+}
+
+func (x *ListToolsRequest) GetPage() int32 {
+	if x != nil && x.Page != nil {
+		return *x.Page
+	}
+	return 0
+}
+
+func (x *ListToolsRequest) GetLimit() int32 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *ListToolsRequest) GetOrder() Order {
+	if x != nil {
+		return x.Order
+	}
+	return Order_ORDER_UNSPECIFIED
+}
+
+// ListToolsResponse is a page of tools.
+type ListToolsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page's tools.
+	Data []*Tool `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
+	// The first one's id.
+	FirstId *string `protobuf:"bytes,2,opt,name=first_id,json=firstId,proto3,oneof" json:"first_id,omitempty"`
+	// The last one's id.
+	LastId *string `protobuf:"bytes,3,opt,name=last_id,json=lastId,proto3,oneof" json:"last_id,omitempty"`
+	// Whether there are more behind the page.
+	HasMore bool `protobuf:"varint,4,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
+	// The page's number, where it was asked for by number.
+	CurrentPage *int32 `protobuf:"varint,5,opt,name=current_page,json=currentPage,proto3,oneof" json:"current_page,omitempty"`
+	// How many pages there are, where it was asked for by number.
+	TotalPages    *int32 `protobuf:"varint,6,opt,name=total_pages,json=totalPages,proto3,oneof" json:"total_pages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListToolsResponse) Reset() {
+	*x = ListToolsResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListToolsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListToolsResponse) ProtoMessage() {}
+
+func (x *ListToolsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListToolsResponse.ProtoReflect.Descriptor instead.
+func (*ListToolsResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListToolsResponse) GetData() []*Tool {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *ListToolsResponse) GetFirstId() string {
+	if x != nil && x.FirstId != nil {
+		return *x.FirstId
+	}
+	return ""
+}
+
+func (x *ListToolsResponse) GetLastId() string {
+	if x != nil && x.LastId != nil {
+		return *x.LastId
+	}
+	return ""
+}
+
+func (x *ListToolsResponse) GetHasMore() bool {
+	if x != nil {
+		return x.HasMore
+	}
+	return false
+}
+
+func (x *ListToolsResponse) GetCurrentPage() int32 {
+	if x != nil && x.CurrentPage != nil {
+		return *x.CurrentPage
+	}
+	return 0
+}
+
+func (x *ListToolsResponse) GetTotalPages() int32 {
+	if x != nil && x.TotalPages != nil {
+		return *x.TotalPages
+	}
+	return 0
+}
+
+// CreateToolRequest describes a new HTTP tool.
+type CreateToolRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The integration's id, a UUID.
+	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
+	// The tool's name, unique within the integration.
+	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// What the tool does, for the agent to read.
+	Description *string `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	// The path of the endpoint, with `{name}` for each path parameter.
+	EndpointPath *string `protobuf:"bytes,4,opt,name=endpoint_path,json=endpointPath,proto3,oneof" json:"endpoint_path,omitempty"`
+	// The parameters of the query.
+	Query []*QueryParam `protobuf:"bytes,5,rep,name=query,proto3" json:"query,omitempty"`
+	// The parameters of the body.
+	Body []*BodyParam `protobuf:"bytes,6,rep,name=body,proto3" json:"body,omitempty"`
+	// The parameters of the path.
+	Path []*PathParam `protobuf:"bytes,7,rep,name=path,proto3" json:"path,omitempty"`
+	// Headers to send. They may hold secrets.
+	Headers map[string]string `protobuf:"bytes,8,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The HTTP method of the endpoint.
+	Method HttpMethod `protobuf:"varint,9,opt,name=method,proto3,enum=diga.integration.v1.HttpMethod" json:"method,omitempty"`
+	// How long the endpoint may take, in seconds; 5 when unset.
+	Timeout *int32 `protobuf:"varint,10,opt,name=timeout,proto3,oneof" json:"timeout,omitempty"`
+	// Whether the agent asks before it calls the tool.
+	ApprovalRequired *bool `protobuf:"varint,11,opt,name=approval_required,json=approvalRequired,proto3,oneof" json:"approval_required,omitempty"`
+	// What is heard while the tool runs.
+	ExecutionAudio ExecutionAudio `protobuf:"varint,12,opt,name=execution_audio,json=executionAudio,proto3,enum=diga.integration.v1.ExecutionAudio" json:"execution_audio,omitempty"`
+	// Whether the agent speaks before it calls the tool; `auto` when unset.
+	PreSpeech     PreSpeech `protobuf:"varint,13,opt,name=pre_speech,json=preSpeech,proto3,enum=diga.integration.v1.PreSpeech" json:"pre_speech,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateToolRequest) Reset() {
+	*x = CreateToolRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateToolRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateToolRequest) ProtoMessage() {}
+
+func (x *CreateToolRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateToolRequest.ProtoReflect.Descriptor instead.
+func (*CreateToolRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CreateToolRequest) GetIntegrationId() string {
+	if x != nil {
+		return x.IntegrationId
+	}
+	return ""
+}
+
+func (x *CreateToolRequest) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *CreateToolRequest) GetDescription() string {
+	if x != nil && x.Description != nil {
+		return *x.Description
+	}
+	return ""
+}
+
+func (x *CreateToolRequest) GetEndpointPath() string {
+	if x != nil && x.EndpointPath != nil {
+		return *x.EndpointPath
+	}
+	return ""
+}
+
+func (x *CreateToolRequest) GetQuery() []*QueryParam {
+	if x != nil {
+		return x.Query
+	}
+	return nil
+}
+
+func (x *CreateToolRequest) GetBody() []*BodyParam {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *CreateToolRequest) GetPath() []*PathParam {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *CreateToolRequest) GetHeaders() map[string]string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *CreateToolRequest) GetMethod() HttpMethod {
+	if x != nil {
+		return x.Method
+	}
+	return HttpMethod_HTTP_METHOD_UNSPECIFIED
+}
+
+func (x *CreateToolRequest) GetTimeout() int32 {
+	if x != nil && x.Timeout != nil {
+		return *x.Timeout
+	}
+	return 0
+}
+
+func (x *CreateToolRequest) GetApprovalRequired() bool {
+	if x != nil && x.ApprovalRequired != nil {
+		return *x.ApprovalRequired
+	}
+	return false
+}
+
+func (x *CreateToolRequest) GetExecutionAudio() ExecutionAudio {
+	if x != nil {
+		return x.ExecutionAudio
+	}
+	return ExecutionAudio_EXECUTION_AUDIO_UNSPECIFIED
+}
+
+func (x *CreateToolRequest) GetPreSpeech() PreSpeech {
+	if x != nil {
+		return x.PreSpeech
+	}
+	return PreSpeech_PRE_SPEECH_UNSPECIFIED
+}
+
+// CreateToolResponse holds what was created.
+type CreateToolResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new tool.
+	Tool          *Tool `protobuf:"bytes,1,opt,name=tool,proto3" json:"tool,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateToolResponse) Reset() {
+	*x = CreateToolResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateToolResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateToolResponse) ProtoMessage() {}
+
+func (x *CreateToolResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateToolResponse.ProtoReflect.Descriptor instead.
+func (*CreateToolResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *CreateToolResponse) GetTool() *Tool {
+	if x != nil {
+		return x.Tool
+	}
+	return nil
+}
+
+// GetToolRequest says which tool to return.
+type GetToolRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The integration's id, a UUID.
+	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
+	// The tool's id, a UUID.
+	ToolId        string `protobuf:"bytes,2,opt,name=tool_id,json=toolId,proto3" json:"tool_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetToolRequest) Reset() {
+	*x = GetToolRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetToolRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetToolRequest) ProtoMessage() {}
+
+func (x *GetToolRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetToolRequest.ProtoReflect.Descriptor instead.
+func (*GetToolRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *GetToolRequest) GetIntegrationId() string {
+	if x != nil {
+		return x.IntegrationId
+	}
+	return ""
+}
+
+func (x *GetToolRequest) GetToolId() string {
+	if x != nil {
+		return x.ToolId
+	}
+	return ""
+}
+
+// GetToolResponse holds one tool.
+type GetToolResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tool.
+	Tool          *Tool `protobuf:"bytes,1,opt,name=tool,proto3" json:"tool,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetToolResponse) Reset() {
+	*x = GetToolResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetToolResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetToolResponse) ProtoMessage() {}
+
+func (x *GetToolResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetToolResponse.ProtoReflect.Descriptor instead.
+func (*GetToolResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GetToolResponse) GetTool() *Tool {
+	if x != nil {
+		return x.Tool
+	}
+	return nil
+}
+
+// UpdateToolRequest says what to change of an HTTP tool.
+type UpdateToolRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The integration's id, a UUID.
+	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
+	// The tool's id, a UUID.
+	ToolId string `protobuf:"bytes,2,opt,name=tool_id,json=toolId,proto3" json:"tool_id,omitempty"`
+	// The new name.
+	Name *string `protobuf:"bytes,3,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// The new description.
+	Description *string `protobuf:"bytes,4,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	// The new path of the endpoint.
+	EndpointPath *string `protobuf:"bytes,5,opt,name=endpoint_path,json=endpointPath,proto3,oneof" json:"endpoint_path,omitempty"`
+	// The new parameters of the query.
+	Query []*QueryParam `protobuf:"bytes,6,rep,name=query,proto3" json:"query,omitempty"`
+	// The new parameters of the body.
+	Body []*BodyParam `protobuf:"bytes,7,rep,name=body,proto3" json:"body,omitempty"`
+	// The new parameters of the path.
+	Path []*PathParam `protobuf:"bytes,8,rep,name=path,proto3" json:"path,omitempty"`
+	// The new headers. They may hold secrets.
+	Headers map[string]string `protobuf:"bytes,9,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The new HTTP method.
+	Method HttpMethod `protobuf:"varint,10,opt,name=method,proto3,enum=diga.integration.v1.HttpMethod" json:"method,omitempty"`
+	// How long the endpoint may take, in seconds.
+	Timeout *int32 `protobuf:"varint,11,opt,name=timeout,proto3,oneof" json:"timeout,omitempty"`
+	// Whether the agent asks before it calls the tool.
+	ApprovalRequired *bool `protobuf:"varint,12,opt,name=approval_required,json=approvalRequired,proto3,oneof" json:"approval_required,omitempty"`
+	// What is heard while the tool runs.
+	ExecutionAudio ExecutionAudio `protobuf:"varint,13,opt,name=execution_audio,json=executionAudio,proto3,enum=diga.integration.v1.ExecutionAudio" json:"execution_audio,omitempty"`
+	// Whether the agent speaks before it calls the tool.
+	PreSpeech PreSpeech `protobuf:"varint,14,opt,name=pre_speech,json=preSpeech,proto3,enum=diga.integration.v1.PreSpeech" json:"pre_speech,omitempty"`
+	// The fields to change, by name. A field that is named and unset is cleared,
+	// an empty list or map too. Every field that is set when the mask is empty.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,15,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateToolRequest) Reset() {
+	*x = UpdateToolRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateToolRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateToolRequest) ProtoMessage() {}
+
+func (x *UpdateToolRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateToolRequest.ProtoReflect.Descriptor instead.
+func (*UpdateToolRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *UpdateToolRequest) GetIntegrationId() string {
+	if x != nil {
+		return x.IntegrationId
+	}
+	return ""
+}
+
+func (x *UpdateToolRequest) GetToolId() string {
+	if x != nil {
+		return x.ToolId
+	}
+	return ""
+}
+
+func (x *UpdateToolRequest) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *UpdateToolRequest) GetDescription() string {
+	if x != nil && x.Description != nil {
+		return *x.Description
+	}
+	return ""
+}
+
+func (x *UpdateToolRequest) GetEndpointPath() string {
+	if x != nil && x.EndpointPath != nil {
+		return *x.EndpointPath
+	}
+	return ""
+}
+
+func (x *UpdateToolRequest) GetQuery() []*QueryParam {
+	if x != nil {
+		return x.Query
+	}
+	return nil
+}
+
+func (x *UpdateToolRequest) GetBody() []*BodyParam {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *UpdateToolRequest) GetPath() []*PathParam {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *UpdateToolRequest) GetHeaders() map[string]string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *UpdateToolRequest) GetMethod() HttpMethod {
+	if x != nil {
+		return x.Method
+	}
+	return HttpMethod_HTTP_METHOD_UNSPECIFIED
+}
+
+func (x *UpdateToolRequest) GetTimeout() int32 {
+	if x != nil && x.Timeout != nil {
+		return *x.Timeout
+	}
+	return 0
+}
+
+func (x *UpdateToolRequest) GetApprovalRequired() bool {
+	if x != nil && x.ApprovalRequired != nil {
+		return *x.ApprovalRequired
+	}
+	return false
+}
+
+func (x *UpdateToolRequest) GetExecutionAudio() ExecutionAudio {
+	if x != nil {
+		return x.ExecutionAudio
+	}
+	return ExecutionAudio_EXECUTION_AUDIO_UNSPECIFIED
+}
+
+func (x *UpdateToolRequest) GetPreSpeech() PreSpeech {
+	if x != nil {
+		return x.PreSpeech
+	}
+	return PreSpeech_PRE_SPEECH_UNSPECIFIED
+}
+
+func (x *UpdateToolRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+// UpdateToolResponse holds the tool as it is after the change.
+type UpdateToolResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tool.
+	Tool          *Tool `protobuf:"bytes,1,opt,name=tool,proto3" json:"tool,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateToolResponse) Reset() {
+	*x = UpdateToolResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateToolResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateToolResponse) ProtoMessage() {}
+
+func (x *UpdateToolResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateToolResponse.ProtoReflect.Descriptor instead.
+func (*UpdateToolResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *UpdateToolResponse) GetTool() *Tool {
+	if x != nil {
+		return x.Tool
+	}
+	return nil
+}
+
+// DeleteToolRequest says which tool to remove.
+type DeleteToolRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The integration's id, a UUID.
+	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
+	// The tool's id, a UUID.
+	ToolId        string `protobuf:"bytes,2,opt,name=tool_id,json=toolId,proto3" json:"tool_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteToolRequest) Reset() {
+	*x = DeleteToolRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteToolRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteToolRequest) ProtoMessage() {}
+
+func (x *DeleteToolRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteToolRequest.ProtoReflect.Descriptor instead.
+func (*DeleteToolRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *DeleteToolRequest) GetIntegrationId() string {
+	if x != nil {
+		return x.IntegrationId
+	}
+	return ""
+}
+
+func (x *DeleteToolRequest) GetToolId() string {
+	if x != nil {
+		return x.ToolId
+	}
+	return ""
+}
+
+// DeleteToolResponse says that the tool is gone.
+type DeleteToolResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteToolResponse) Reset() {
+	*x = DeleteToolResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteToolResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteToolResponse) ProtoMessage() {}
+
+func (x *DeleteToolResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteToolResponse.ProtoReflect.Descriptor instead.
+func (*DeleteToolResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{25}
+}
+
 var File_diga_integration_v1_integration_service_proto protoreflect.FileDescriptor
 
 const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\n" +
-	"-diga/integration/v1/integration_service.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xc1\x02\n" +
+	"-diga/integration/v1/integration_service.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a\"diga/integration/v1/template.proto\x1a\x1ediga/integration/v1/tool.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xc1\x02\n" +
 	"\x13CopyTemplateRequest\x12-\n" +
 	"\vtemplate_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\n" +
 	"templateId\x12\x17\n" +
@@ -186,8 +1897,213 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\b_api_keyB\v\n" +
 	"\t_base_url\"`\n" +
 	"\x14CopyTemplateResponse\x12H\n" +
-	"\vintegration\x18\x01 \x01(\v2 .diga.integration.v1.IntegrationB\x04\xe2A\x01\x02R\vintegration2\xc6\x01\n" +
-	"\x12IntegrationService\x12\xaf\x01\n" +
+	"\vintegration\x18\x01 \x01(\v2 .diga.integration.v1.IntegrationB\x04\xe2A\x01\x02R\vintegration\"\xbc\x02\n" +
+	"\x14ListTemplatesRequest\x12#\n" +
+	"\x05after\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x05after\x88\x01\x01\x12%\n" +
+	"\x06before\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x01R\x06before\x88\x01\x01\x12 \n" +
+	"\x04page\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x02R\x04page\x88\x01\x01\x12$\n" +
+	"\x05limit\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x03R\x05limit\x88\x01\x01\x12:\n" +
+	"\x05order\x18\x05 \x01(\x0e2\x1a.diga.integration.v1.OrderB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05order\x12\x1f\n" +
+	"\blanguage\x18\x06 \x01(\tH\x04R\blanguage\x88\x01\x01B\b\n" +
+	"\x06_afterB\t\n" +
+	"\a_beforeB\a\n" +
+	"\x05_pageB\b\n" +
+	"\x06_limitB\v\n" +
+	"\t_language\"\xc2\x02\n" +
+	"\x15ListTemplatesResponse\x12B\n" +
+	"\x04data\x18\x01 \x03(\v2(.diga.integration.v1.IntegrationTemplateB\x04\xe2A\x01\x02R\x04data\x12\x1e\n" +
+	"\bfirst_id\x18\x02 \x01(\tH\x00R\afirstId\x88\x01\x01\x12\x1c\n" +
+	"\alast_id\x18\x03 \x01(\tH\x01R\x06lastId\x88\x01\x01\x12\x1f\n" +
+	"\bhas_more\x18\x04 \x01(\bB\x04\xe2A\x01\x02R\ahasMore\x12&\n" +
+	"\fcurrent_page\x18\x05 \x01(\x05H\x02R\vcurrentPage\x88\x01\x01\x12$\n" +
+	"\vtotal_pages\x18\x06 \x01(\x05H\x03R\n" +
+	"totalPages\x88\x01\x01B\v\n" +
+	"\t_first_idB\n" +
+	"\n" +
+	"\b_last_idB\x0f\n" +
+	"\r_current_pageB\x0e\n" +
+	"\f_total_pages\"C\n" +
+	"\x12GetTemplateRequest\x12-\n" +
+	"\vtemplate_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\n" +
+	"templateId\"a\n" +
+	"\x13GetTemplateResponse\x12J\n" +
+	"\btemplate\x18\x01 \x01(\v2(.diga.integration.v1.IntegrationTemplateB\x04\xe2A\x01\x02R\btemplate\"\xec\x02\n" +
+	"\x17ListIntegrationsRequest\x12#\n" +
+	"\x05after\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x05after\x88\x01\x01\x12%\n" +
+	"\x06before\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x01R\x06before\x88\x01\x01\x12 \n" +
+	"\x04page\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x02R\x04page\x88\x01\x01\x12$\n" +
+	"\x05limit\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x03R\x05limit\x88\x01\x01\x12:\n" +
+	"\x05order\x18\x05 \x01(\x0e2\x1a.diga.integration.v1.OrderB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05order\x12Y\n" +
+	"\x10integration_type\x18\x06 \x01(\x0e2$.diga.integration.v1.IntegrationTypeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x0fintegrationTypeB\b\n" +
+	"\x06_afterB\t\n" +
+	"\a_beforeB\a\n" +
+	"\x05_pageB\b\n" +
+	"\x06_limit\"\xbd\x02\n" +
+	"\x18ListIntegrationsResponse\x12:\n" +
+	"\x04data\x18\x01 \x03(\v2 .diga.integration.v1.IntegrationB\x04\xe2A\x01\x02R\x04data\x12\x1e\n" +
+	"\bfirst_id\x18\x02 \x01(\tH\x00R\afirstId\x88\x01\x01\x12\x1c\n" +
+	"\alast_id\x18\x03 \x01(\tH\x01R\x06lastId\x88\x01\x01\x12\x1f\n" +
+	"\bhas_more\x18\x04 \x01(\bB\x04\xe2A\x01\x02R\ahasMore\x12&\n" +
+	"\fcurrent_page\x18\x05 \x01(\x05H\x02R\vcurrentPage\x88\x01\x01\x12$\n" +
+	"\vtotal_pages\x18\x06 \x01(\x05H\x03R\n" +
+	"totalPages\x88\x01\x01B\v\n" +
+	"\t_first_idB\n" +
+	"\n" +
+	"\b_last_idB\x0f\n" +
+	"\r_current_pageB\x0e\n" +
+	"\f_total_pages\"\xe3\x03\n" +
+	"\x18CreateIntegrationRequest\x12#\n" +
+	"\x04name\x18\x01 \x01(\tB\n" +
+	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01H\x00R\x04name\x88\x01\x01\x12*\n" +
+	"\bbase_url\x18\x02 \x01(\tB\n" +
+	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01H\x01R\abaseUrl\x88\x01\x01\x12`\n" +
+	"\x10integration_type\x18\x03 \x01(\x0e2$.diga.integration.v1.IntegrationTypeB\x0f\xe2A\x01\x02\xbaH\b\xc8\x01\x01\x82\x01\x02\x10\x01R\x0fintegrationType\x12%\n" +
+	"\vdescription\x18\x04 \x01(\tH\x02R\vdescription\x88\x01\x01\x12#\n" +
+	"\bauth_key\x18\x05 \x01(\tB\x03\x80\x01\x01H\x03R\aauthKey\x88\x01\x01\x12Y\n" +
+	"\aheaders\x18\x06 \x03(\v2:.diga.integration.v1.CreateIntegrationRequest.HeadersEntryB\x03\x80\x01\x01R\aheaders\x1a:\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
+	"\x05_nameB\v\n" +
+	"\t_base_urlB\x0e\n" +
+	"\f_descriptionB\v\n" +
+	"\t_auth_key\"e\n" +
+	"\x19CreateIntegrationResponse\x12H\n" +
+	"\vintegration\x18\x01 \x01(\v2 .diga.integration.v1.IntegrationB\x04\xe2A\x01\x02R\vintegration\"L\n" +
+	"\x15GetIntegrationRequest\x123\n" +
+	"\x0eintegration_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\rintegrationId\"b\n" +
+	"\x16GetIntegrationResponse\x12H\n" +
+	"\vintegration\x18\x01 \x01(\v2 .diga.integration.v1.IntegrationB\x04\xe2A\x01\x02R\vintegration\"\xe3\x03\n" +
+	"\x18UpdateIntegrationRequest\x123\n" +
+	"\x0eintegration_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\rintegrationId\x12\x17\n" +
+	"\x04name\x18\x02 \x01(\tH\x00R\x04name\x88\x01\x01\x12%\n" +
+	"\vdescription\x18\x03 \x01(\tH\x01R\vdescription\x88\x01\x01\x12\x1e\n" +
+	"\bbase_url\x18\x04 \x01(\tH\x02R\abaseUrl\x88\x01\x01\x12#\n" +
+	"\bauth_key\x18\x05 \x01(\tB\x03\x80\x01\x01H\x03R\aauthKey\x88\x01\x01\x12Y\n" +
+	"\aheaders\x18\x06 \x03(\v2:.diga.integration.v1.UpdateIntegrationRequest.HeadersEntryB\x03\x80\x01\x01R\aheaders\x12C\n" +
+	"\vupdate_mask\x18\a \x01(\v2\x1a.google.protobuf.FieldMaskB\x06\xba\xde\x19\x02\b\x01R\n" +
+	"updateMask\x1a:\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
+	"\x05_nameB\x0e\n" +
+	"\f_descriptionB\v\n" +
+	"\t_base_urlB\v\n" +
+	"\t_auth_key\"e\n" +
+	"\x19UpdateIntegrationResponse\x12H\n" +
+	"\vintegration\x18\x01 \x01(\v2 .diga.integration.v1.IntegrationB\x04\xe2A\x01\x02R\vintegration\"O\n" +
+	"\x18DeleteIntegrationRequest\x123\n" +
+	"\x0eintegration_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\rintegrationId\"\x1b\n" +
+	"\x19DeleteIntegrationResponse\"\xbf\x02\n" +
+	"\x10ListToolsRequest\x123\n" +
+	"\x0eintegration_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\rintegrationId\x12#\n" +
+	"\x05after\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x05after\x88\x01\x01\x12%\n" +
+	"\x06before\x18\x03 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x01R\x06before\x88\x01\x01\x12 \n" +
+	"\x04page\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x02R\x04page\x88\x01\x01\x12$\n" +
+	"\x05limit\x18\x05 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x01H\x03R\x05limit\x88\x01\x01\x12:\n" +
+	"\x05order\x18\x06 \x01(\x0e2\x1a.diga.integration.v1.OrderB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05orderB\b\n" +
+	"\x06_afterB\t\n" +
+	"\a_beforeB\a\n" +
+	"\x05_pageB\b\n" +
+	"\x06_limit\"\xaf\x02\n" +
+	"\x11ListToolsResponse\x123\n" +
+	"\x04data\x18\x01 \x03(\v2\x19.diga.integration.v1.ToolB\x04\xe2A\x01\x02R\x04data\x12\x1e\n" +
+	"\bfirst_id\x18\x02 \x01(\tH\x00R\afirstId\x88\x01\x01\x12\x1c\n" +
+	"\alast_id\x18\x03 \x01(\tH\x01R\x06lastId\x88\x01\x01\x12\x1f\n" +
+	"\bhas_more\x18\x04 \x01(\bB\x04\xe2A\x01\x02R\ahasMore\x12&\n" +
+	"\fcurrent_page\x18\x05 \x01(\x05H\x02R\vcurrentPage\x88\x01\x01\x12$\n" +
+	"\vtotal_pages\x18\x06 \x01(\x05H\x03R\n" +
+	"totalPages\x88\x01\x01B\v\n" +
+	"\t_first_idB\n" +
+	"\n" +
+	"\b_last_idB\x0f\n" +
+	"\r_current_pageB\x0e\n" +
+	"\f_total_pages\"\x8e\a\n" +
+	"\x11CreateToolRequest\x123\n" +
+	"\x0eintegration_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\rintegrationId\x12#\n" +
+	"\x04name\x18\x02 \x01(\tB\n" +
+	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01H\x00R\x04name\x88\x01\x01\x121\n" +
+	"\vdescription\x18\x03 \x01(\tB\n" +
+	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01H\x01R\vdescription\x88\x01\x01\x124\n" +
+	"\rendpoint_path\x18\x04 \x01(\tB\n" +
+	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01H\x02R\fendpointPath\x88\x01\x01\x125\n" +
+	"\x05query\x18\x05 \x03(\v2\x1f.diga.integration.v1.QueryParamR\x05query\x122\n" +
+	"\x04body\x18\x06 \x03(\v2\x1e.diga.integration.v1.BodyParamR\x04body\x122\n" +
+	"\x04path\x18\a \x03(\v2\x1e.diga.integration.v1.PathParamR\x04path\x12R\n" +
+	"\aheaders\x18\b \x03(\v23.diga.integration.v1.CreateToolRequest.HeadersEntryB\x03\x80\x01\x01R\aheaders\x12H\n" +
+	"\x06method\x18\t \x01(\x0e2\x1f.diga.integration.v1.HttpMethodB\x0f\xe2A\x01\x02\xbaH\b\xc8\x01\x01\x82\x01\x02\x10\x01R\x06method\x12\x1d\n" +
+	"\atimeout\x18\n" +
+	" \x01(\x05H\x03R\atimeout\x88\x01\x01\x120\n" +
+	"\x11approval_required\x18\v \x01(\bH\x04R\x10approvalRequired\x88\x01\x01\x12V\n" +
+	"\x0fexecution_audio\x18\f \x01(\x0e2#.diga.integration.v1.ExecutionAudioB\b\xbaH\x05\x82\x01\x02\x10\x01R\x0eexecutionAudio\x12G\n" +
+	"\n" +
+	"pre_speech\x18\r \x01(\x0e2\x1e.diga.integration.v1.PreSpeechB\b\xbaH\x05\x82\x01\x02\x10\x01R\tpreSpeech\x1a:\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
+	"\x05_nameB\x0e\n" +
+	"\f_descriptionB\x10\n" +
+	"\x0e_endpoint_pathB\n" +
+	"\n" +
+	"\b_timeoutB\x14\n" +
+	"\x12_approval_required\"I\n" +
+	"\x12CreateToolResponse\x123\n" +
+	"\x04tool\x18\x01 \x01(\v2\x19.diga.integration.v1.ToolB\x04\xe2A\x01\x02R\x04tool\"l\n" +
+	"\x0eGetToolRequest\x123\n" +
+	"\x0eintegration_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\rintegrationId\x12%\n" +
+	"\atool_id\x18\x02 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\x06toolId\"F\n" +
+	"\x0fGetToolResponse\x123\n" +
+	"\x04tool\x18\x01 \x01(\v2\x19.diga.integration.v1.ToolB\x04\xe2A\x01\x02R\x04tool\"\xcf\a\n" +
+	"\x11UpdateToolRequest\x123\n" +
+	"\x0eintegration_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\rintegrationId\x12%\n" +
+	"\atool_id\x18\x02 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\x06toolId\x12\x17\n" +
+	"\x04name\x18\x03 \x01(\tH\x00R\x04name\x88\x01\x01\x12%\n" +
+	"\vdescription\x18\x04 \x01(\tH\x01R\vdescription\x88\x01\x01\x12(\n" +
+	"\rendpoint_path\x18\x05 \x01(\tH\x02R\fendpointPath\x88\x01\x01\x125\n" +
+	"\x05query\x18\x06 \x03(\v2\x1f.diga.integration.v1.QueryParamR\x05query\x122\n" +
+	"\x04body\x18\a \x03(\v2\x1e.diga.integration.v1.BodyParamR\x04body\x122\n" +
+	"\x04path\x18\b \x03(\v2\x1e.diga.integration.v1.PathParamR\x04path\x12R\n" +
+	"\aheaders\x18\t \x03(\v23.diga.integration.v1.UpdateToolRequest.HeadersEntryB\x03\x80\x01\x01R\aheaders\x12A\n" +
+	"\x06method\x18\n" +
+	" \x01(\x0e2\x1f.diga.integration.v1.HttpMethodB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06method\x12\x1d\n" +
+	"\atimeout\x18\v \x01(\x05H\x03R\atimeout\x88\x01\x01\x120\n" +
+	"\x11approval_required\x18\f \x01(\bH\x04R\x10approvalRequired\x88\x01\x01\x12V\n" +
+	"\x0fexecution_audio\x18\r \x01(\x0e2#.diga.integration.v1.ExecutionAudioB\b\xbaH\x05\x82\x01\x02\x10\x01R\x0eexecutionAudio\x12G\n" +
+	"\n" +
+	"pre_speech\x18\x0e \x01(\x0e2\x1e.diga.integration.v1.PreSpeechB\b\xbaH\x05\x82\x01\x02\x10\x01R\tpreSpeech\x12C\n" +
+	"\vupdate_mask\x18\x0f \x01(\v2\x1a.google.protobuf.FieldMaskB\x06\xba\xde\x19\x02\b\x01R\n" +
+	"updateMask\x1a:\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
+	"\x05_nameB\x0e\n" +
+	"\f_descriptionB\x10\n" +
+	"\x0e_endpoint_pathB\n" +
+	"\n" +
+	"\b_timeoutB\x14\n" +
+	"\x12_approval_required\"I\n" +
+	"\x12UpdateToolResponse\x123\n" +
+	"\x04tool\x18\x01 \x01(\v2\x19.diga.integration.v1.ToolB\x04\xe2A\x01\x02R\x04tool\"o\n" +
+	"\x11DeleteToolRequest\x123\n" +
+	"\x0eintegration_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\rintegrationId\x12%\n" +
+	"\atool_id\x18\x02 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\x06toolId\"\x14\n" +
+	"\x12DeleteToolResponse2\x99\x10\n" +
+	"\x12IntegrationService\x12\x88\x01\n" +
+	"\x10ListIntegrations\x12,.diga.integration.v1.ListIntegrationsRequest\x1a-.diga.integration.v1.ListIntegrationsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/integration\x12\xa2\x01\n" +
+	"\x11CreateIntegration\x12-.diga.integration.v1.CreateIntegrationRequest\x1a..diga.integration.v1.CreateIntegrationResponse\".\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02!:\x01*b\vintegration\"\x0f/v1/integration\x12\xa0\x01\n" +
+	"\x0eGetIntegration\x12*.diga.integration.v1.GetIntegrationRequest\x1a+.diga.integration.v1.GetIntegrationResponse\"5\x82\xd3\xe4\x93\x02/b\vintegration\x12 /v1/integration/{integration_id}\x12\xac\x01\n" +
+	"\x11UpdateIntegration\x12-.diga.integration.v1.UpdateIntegrationRequest\x1a..diga.integration.v1.UpdateIntegrationResponse\"8\x82\xd3\xe4\x93\x022:\x01*b\vintegration2 /v1/integration/{integration_id}\x12\xa3\x01\n" +
+	"\x11DeleteIntegration\x12-.diga.integration.v1.DeleteIntegrationRequest\x1a..diga.integration.v1.DeleteIntegrationResponse\"/\xba\xde\x19\x03\b\xcc\x01\x82\xd3\xe4\x93\x02\"* /v1/integration/{integration_id}\x12\x89\x01\n" +
+	"\tListTools\x12%.diga.integration.v1.ListToolsRequest\x1a&.diga.integration.v1.ListToolsResponse\"-\x82\xd3\xe4\x93\x02'\x12%/v1/integration/{integration_id}/tool\x12\x9c\x01\n" +
+	"\n" +
+	"CreateTool\x12&.diga.integration.v1.CreateToolRequest\x1a'.diga.integration.v1.CreateToolResponse\"=\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x020:\x01*b\x04tool\"%/v1/integration/{integration_id}/tool\x12\x93\x01\n" +
+	"\aGetTool\x12#.diga.integration.v1.GetToolRequest\x1a$.diga.integration.v1.GetToolResponse\"=\x82\xd3\xe4\x93\x027b\x04tool\x12//v1/integration/{integration_id}/tool/{tool_id}\x12\x9f\x01\n" +
+	"\n" +
+	"UpdateTool\x12&.diga.integration.v1.UpdateToolRequest\x1a'.diga.integration.v1.UpdateToolResponse\"@\x82\xd3\xe4\x93\x02::\x01*b\x04tool2//v1/integration/{integration_id}/tool/{tool_id}\x12\x9d\x01\n" +
+	"\n" +
+	"DeleteTool\x12&.diga.integration.v1.DeleteToolRequest\x1a'.diga.integration.v1.DeleteToolResponse\">\xba\xde\x19\x03\b\xcc\x01\x82\xd3\xe4\x93\x021*//v1/integration/{integration_id}/tool/{tool_id}\x12\x88\x01\n" +
+	"\rListTemplates\x12).diga.integration.v1.ListTemplatesRequest\x1a*.diga.integration.v1.ListTemplatesResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/integration/template\x12\x9a\x01\n" +
+	"\vGetTemplate\x12'.diga.integration.v1.GetTemplateRequest\x1a(.diga.integration.v1.GetTemplateResponse\"8\x82\xd3\xe4\x93\x022b\btemplate\x12&/v1/integration/template/{template_id}\x12\xaf\x01\n" +
 	"\fCopyTemplate\x12(.diga.integration.v1.CopyTemplateRequest\x1a).diga.integration.v1.CopyTemplateResponse\"J\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02=:\x01*b\vintegration\"+/v1/integration/template/{template_id}/copyB@Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1b\x06proto3"
 
 var (
@@ -202,23 +2118,119 @@ func file_diga_integration_v1_integration_service_proto_rawDescGZIP() []byte {
 	return file_diga_integration_v1_integration_service_proto_rawDescData
 }
 
-var file_diga_integration_v1_integration_service_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_diga_integration_v1_integration_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_diga_integration_v1_integration_service_proto_goTypes = []any{
-	(*CopyTemplateRequest)(nil),  // 0: diga.integration.v1.CopyTemplateRequest
-	(*CopyTemplateResponse)(nil), // 1: diga.integration.v1.CopyTemplateResponse
-	(*structpb.Struct)(nil),      // 2: google.protobuf.Struct
-	(*Integration)(nil),          // 3: diga.integration.v1.Integration
+	(*CopyTemplateRequest)(nil),       // 0: diga.integration.v1.CopyTemplateRequest
+	(*CopyTemplateResponse)(nil),      // 1: diga.integration.v1.CopyTemplateResponse
+	(*ListTemplatesRequest)(nil),      // 2: diga.integration.v1.ListTemplatesRequest
+	(*ListTemplatesResponse)(nil),     // 3: diga.integration.v1.ListTemplatesResponse
+	(*GetTemplateRequest)(nil),        // 4: diga.integration.v1.GetTemplateRequest
+	(*GetTemplateResponse)(nil),       // 5: diga.integration.v1.GetTemplateResponse
+	(*ListIntegrationsRequest)(nil),   // 6: diga.integration.v1.ListIntegrationsRequest
+	(*ListIntegrationsResponse)(nil),  // 7: diga.integration.v1.ListIntegrationsResponse
+	(*CreateIntegrationRequest)(nil),  // 8: diga.integration.v1.CreateIntegrationRequest
+	(*CreateIntegrationResponse)(nil), // 9: diga.integration.v1.CreateIntegrationResponse
+	(*GetIntegrationRequest)(nil),     // 10: diga.integration.v1.GetIntegrationRequest
+	(*GetIntegrationResponse)(nil),    // 11: diga.integration.v1.GetIntegrationResponse
+	(*UpdateIntegrationRequest)(nil),  // 12: diga.integration.v1.UpdateIntegrationRequest
+	(*UpdateIntegrationResponse)(nil), // 13: diga.integration.v1.UpdateIntegrationResponse
+	(*DeleteIntegrationRequest)(nil),  // 14: diga.integration.v1.DeleteIntegrationRequest
+	(*DeleteIntegrationResponse)(nil), // 15: diga.integration.v1.DeleteIntegrationResponse
+	(*ListToolsRequest)(nil),          // 16: diga.integration.v1.ListToolsRequest
+	(*ListToolsResponse)(nil),         // 17: diga.integration.v1.ListToolsResponse
+	(*CreateToolRequest)(nil),         // 18: diga.integration.v1.CreateToolRequest
+	(*CreateToolResponse)(nil),        // 19: diga.integration.v1.CreateToolResponse
+	(*GetToolRequest)(nil),            // 20: diga.integration.v1.GetToolRequest
+	(*GetToolResponse)(nil),           // 21: diga.integration.v1.GetToolResponse
+	(*UpdateToolRequest)(nil),         // 22: diga.integration.v1.UpdateToolRequest
+	(*UpdateToolResponse)(nil),        // 23: diga.integration.v1.UpdateToolResponse
+	(*DeleteToolRequest)(nil),         // 24: diga.integration.v1.DeleteToolRequest
+	(*DeleteToolResponse)(nil),        // 25: diga.integration.v1.DeleteToolResponse
+	nil,                               // 26: diga.integration.v1.CreateIntegrationRequest.HeadersEntry
+	nil,                               // 27: diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
+	nil,                               // 28: diga.integration.v1.CreateToolRequest.HeadersEntry
+	nil,                               // 29: diga.integration.v1.UpdateToolRequest.HeadersEntry
+	(*structpb.Struct)(nil),           // 30: google.protobuf.Struct
+	(*Integration)(nil),               // 31: diga.integration.v1.Integration
+	(Order)(0),                        // 32: diga.integration.v1.Order
+	(*IntegrationTemplate)(nil),       // 33: diga.integration.v1.IntegrationTemplate
+	(IntegrationType)(0),              // 34: diga.integration.v1.IntegrationType
+	(*fieldmaskpb.FieldMask)(nil),     // 35: google.protobuf.FieldMask
+	(*Tool)(nil),                      // 36: diga.integration.v1.Tool
+	(*QueryParam)(nil),                // 37: diga.integration.v1.QueryParam
+	(*BodyParam)(nil),                 // 38: diga.integration.v1.BodyParam
+	(*PathParam)(nil),                 // 39: diga.integration.v1.PathParam
+	(HttpMethod)(0),                   // 40: diga.integration.v1.HttpMethod
+	(ExecutionAudio)(0),               // 41: diga.integration.v1.ExecutionAudio
+	(PreSpeech)(0),                    // 42: diga.integration.v1.PreSpeech
 }
 var file_diga_integration_v1_integration_service_proto_depIdxs = []int32{
-	2, // 0: diga.integration.v1.CopyTemplateRequest.variables:type_name -> google.protobuf.Struct
-	3, // 1: diga.integration.v1.CopyTemplateResponse.integration:type_name -> diga.integration.v1.Integration
-	0, // 2: diga.integration.v1.IntegrationService.CopyTemplate:input_type -> diga.integration.v1.CopyTemplateRequest
-	1, // 3: diga.integration.v1.IntegrationService.CopyTemplate:output_type -> diga.integration.v1.CopyTemplateResponse
-	3, // [3:4] is the sub-list for method output_type
-	2, // [2:3] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	30, // 0: diga.integration.v1.CopyTemplateRequest.variables:type_name -> google.protobuf.Struct
+	31, // 1: diga.integration.v1.CopyTemplateResponse.integration:type_name -> diga.integration.v1.Integration
+	32, // 2: diga.integration.v1.ListTemplatesRequest.order:type_name -> diga.integration.v1.Order
+	33, // 3: diga.integration.v1.ListTemplatesResponse.data:type_name -> diga.integration.v1.IntegrationTemplate
+	33, // 4: diga.integration.v1.GetTemplateResponse.template:type_name -> diga.integration.v1.IntegrationTemplate
+	32, // 5: diga.integration.v1.ListIntegrationsRequest.order:type_name -> diga.integration.v1.Order
+	34, // 6: diga.integration.v1.ListIntegrationsRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
+	31, // 7: diga.integration.v1.ListIntegrationsResponse.data:type_name -> diga.integration.v1.Integration
+	34, // 8: diga.integration.v1.CreateIntegrationRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
+	26, // 9: diga.integration.v1.CreateIntegrationRequest.headers:type_name -> diga.integration.v1.CreateIntegrationRequest.HeadersEntry
+	31, // 10: diga.integration.v1.CreateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
+	31, // 11: diga.integration.v1.GetIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
+	27, // 12: diga.integration.v1.UpdateIntegrationRequest.headers:type_name -> diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
+	35, // 13: diga.integration.v1.UpdateIntegrationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	31, // 14: diga.integration.v1.UpdateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
+	32, // 15: diga.integration.v1.ListToolsRequest.order:type_name -> diga.integration.v1.Order
+	36, // 16: diga.integration.v1.ListToolsResponse.data:type_name -> diga.integration.v1.Tool
+	37, // 17: diga.integration.v1.CreateToolRequest.query:type_name -> diga.integration.v1.QueryParam
+	38, // 18: diga.integration.v1.CreateToolRequest.body:type_name -> diga.integration.v1.BodyParam
+	39, // 19: diga.integration.v1.CreateToolRequest.path:type_name -> diga.integration.v1.PathParam
+	28, // 20: diga.integration.v1.CreateToolRequest.headers:type_name -> diga.integration.v1.CreateToolRequest.HeadersEntry
+	40, // 21: diga.integration.v1.CreateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
+	41, // 22: diga.integration.v1.CreateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
+	42, // 23: diga.integration.v1.CreateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
+	36, // 24: diga.integration.v1.CreateToolResponse.tool:type_name -> diga.integration.v1.Tool
+	36, // 25: diga.integration.v1.GetToolResponse.tool:type_name -> diga.integration.v1.Tool
+	37, // 26: diga.integration.v1.UpdateToolRequest.query:type_name -> diga.integration.v1.QueryParam
+	38, // 27: diga.integration.v1.UpdateToolRequest.body:type_name -> diga.integration.v1.BodyParam
+	39, // 28: diga.integration.v1.UpdateToolRequest.path:type_name -> diga.integration.v1.PathParam
+	29, // 29: diga.integration.v1.UpdateToolRequest.headers:type_name -> diga.integration.v1.UpdateToolRequest.HeadersEntry
+	40, // 30: diga.integration.v1.UpdateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
+	41, // 31: diga.integration.v1.UpdateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
+	42, // 32: diga.integration.v1.UpdateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
+	35, // 33: diga.integration.v1.UpdateToolRequest.update_mask:type_name -> google.protobuf.FieldMask
+	36, // 34: diga.integration.v1.UpdateToolResponse.tool:type_name -> diga.integration.v1.Tool
+	6,  // 35: diga.integration.v1.IntegrationService.ListIntegrations:input_type -> diga.integration.v1.ListIntegrationsRequest
+	8,  // 36: diga.integration.v1.IntegrationService.CreateIntegration:input_type -> diga.integration.v1.CreateIntegrationRequest
+	10, // 37: diga.integration.v1.IntegrationService.GetIntegration:input_type -> diga.integration.v1.GetIntegrationRequest
+	12, // 38: diga.integration.v1.IntegrationService.UpdateIntegration:input_type -> diga.integration.v1.UpdateIntegrationRequest
+	14, // 39: diga.integration.v1.IntegrationService.DeleteIntegration:input_type -> diga.integration.v1.DeleteIntegrationRequest
+	16, // 40: diga.integration.v1.IntegrationService.ListTools:input_type -> diga.integration.v1.ListToolsRequest
+	18, // 41: diga.integration.v1.IntegrationService.CreateTool:input_type -> diga.integration.v1.CreateToolRequest
+	20, // 42: diga.integration.v1.IntegrationService.GetTool:input_type -> diga.integration.v1.GetToolRequest
+	22, // 43: diga.integration.v1.IntegrationService.UpdateTool:input_type -> diga.integration.v1.UpdateToolRequest
+	24, // 44: diga.integration.v1.IntegrationService.DeleteTool:input_type -> diga.integration.v1.DeleteToolRequest
+	2,  // 45: diga.integration.v1.IntegrationService.ListTemplates:input_type -> diga.integration.v1.ListTemplatesRequest
+	4,  // 46: diga.integration.v1.IntegrationService.GetTemplate:input_type -> diga.integration.v1.GetTemplateRequest
+	0,  // 47: diga.integration.v1.IntegrationService.CopyTemplate:input_type -> diga.integration.v1.CopyTemplateRequest
+	7,  // 48: diga.integration.v1.IntegrationService.ListIntegrations:output_type -> diga.integration.v1.ListIntegrationsResponse
+	9,  // 49: diga.integration.v1.IntegrationService.CreateIntegration:output_type -> diga.integration.v1.CreateIntegrationResponse
+	11, // 50: diga.integration.v1.IntegrationService.GetIntegration:output_type -> diga.integration.v1.GetIntegrationResponse
+	13, // 51: diga.integration.v1.IntegrationService.UpdateIntegration:output_type -> diga.integration.v1.UpdateIntegrationResponse
+	15, // 52: diga.integration.v1.IntegrationService.DeleteIntegration:output_type -> diga.integration.v1.DeleteIntegrationResponse
+	17, // 53: diga.integration.v1.IntegrationService.ListTools:output_type -> diga.integration.v1.ListToolsResponse
+	19, // 54: diga.integration.v1.IntegrationService.CreateTool:output_type -> diga.integration.v1.CreateToolResponse
+	21, // 55: diga.integration.v1.IntegrationService.GetTool:output_type -> diga.integration.v1.GetToolResponse
+	23, // 56: diga.integration.v1.IntegrationService.UpdateTool:output_type -> diga.integration.v1.UpdateToolResponse
+	25, // 57: diga.integration.v1.IntegrationService.DeleteTool:output_type -> diga.integration.v1.DeleteToolResponse
+	3,  // 58: diga.integration.v1.IntegrationService.ListTemplates:output_type -> diga.integration.v1.ListTemplatesResponse
+	5,  // 59: diga.integration.v1.IntegrationService.GetTemplate:output_type -> diga.integration.v1.GetTemplateResponse
+	1,  // 60: diga.integration.v1.IntegrationService.CopyTemplate:output_type -> diga.integration.v1.CopyTemplateResponse
+	48, // [48:61] is the sub-list for method output_type
+	35, // [35:48] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_diga_integration_v1_integration_service_proto_init() }
@@ -227,14 +2239,26 @@ func file_diga_integration_v1_integration_service_proto_init() {
 		return
 	}
 	file_diga_integration_v1_integration_proto_init()
+	file_diga_integration_v1_template_proto_init()
+	file_diga_integration_v1_tool_proto_init()
 	file_diga_integration_v1_integration_service_proto_msgTypes[0].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[2].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[3].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[6].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[7].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[8].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[12].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[16].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[17].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[18].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[22].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_diga_integration_v1_integration_service_proto_rawDesc), len(file_diga_integration_v1_integration_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

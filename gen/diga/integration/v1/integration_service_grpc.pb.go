@@ -19,14 +19,27 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	IntegrationService_CopyTemplate_FullMethodName = "/diga.integration.v1.IntegrationService/CopyTemplate"
+	IntegrationService_ListIntegrations_FullMethodName  = "/diga.integration.v1.IntegrationService/ListIntegrations"
+	IntegrationService_CreateIntegration_FullMethodName = "/diga.integration.v1.IntegrationService/CreateIntegration"
+	IntegrationService_GetIntegration_FullMethodName    = "/diga.integration.v1.IntegrationService/GetIntegration"
+	IntegrationService_UpdateIntegration_FullMethodName = "/diga.integration.v1.IntegrationService/UpdateIntegration"
+	IntegrationService_DeleteIntegration_FullMethodName = "/diga.integration.v1.IntegrationService/DeleteIntegration"
+	IntegrationService_ListTools_FullMethodName         = "/diga.integration.v1.IntegrationService/ListTools"
+	IntegrationService_CreateTool_FullMethodName        = "/diga.integration.v1.IntegrationService/CreateTool"
+	IntegrationService_GetTool_FullMethodName           = "/diga.integration.v1.IntegrationService/GetTool"
+	IntegrationService_UpdateTool_FullMethodName        = "/diga.integration.v1.IntegrationService/UpdateTool"
+	IntegrationService_DeleteTool_FullMethodName        = "/diga.integration.v1.IntegrationService/DeleteTool"
+	IntegrationService_ListTemplates_FullMethodName     = "/diga.integration.v1.IntegrationService/ListTemplates"
+	IntegrationService_GetTemplate_FullMethodName       = "/diga.integration.v1.IntegrationService/GetTemplate"
+	IntegrationService_CopyTemplate_FullMethodName      = "/diga.integration.v1.IntegrationService/CopyTemplate"
 )
 
 // IntegrationServiceClient is the client API for IntegrationService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// IntegrationService manages the integrations of one Diga account.
+// IntegrationService manages the integrations of one Diga account: the
+// templates they are made from, the integrations, and their tools.
 //
 // Every call carries the caller's credential in the `authorization` metadata,
 // as `Bearer TOKEN`. Every failure carries a `google.rpc.ErrorInfo` whose
@@ -39,22 +52,59 @@ const (
 //
 // A failure without an ErrorInfo did not come from this service and means
 // `UNKNOWN`.
+//
+// Of every method: returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if
+// the request is malformed or Diga refuses its values; `UNAUTHENTICATED` if the
+// credential is missing, malformed or not accepted; `PERMISSION_DENIED` if it
+// does not allow the call; `RESOURCE_EXHAUSTED` if Diga limits the rate. A
+// method that changes something returns `UNAVAILABLE`, with a
+// `google.rpc.RetryInfo`, only if nothing was changed, and `UNKNOWN`,
+// `INTERNAL`, `DEADLINE_EXCEEDED` or `CANCELLED` with the outcome `UNKNOWN` if
+// it may have been. A method that only reads returns `UNAVAILABLE` then, and
+// may be called again.
+//
+// A page of a list is asked for by number (`page`), or by the id before or
+// after which it begins (`after`, `before`).
 type IntegrationServiceClient interface {
+	// Lists the account's integrations, a page at a time.
+	ListIntegrations(ctx context.Context, in *ListIntegrationsRequest, opts ...grpc.CallOption) (*ListIntegrationsResponse, error)
+	// Creates an integration that no template describes.
+	//
+	// Diga checks the credential of an MCP server while it creates the
+	// integration, and reads the server's tools.
+	CreateIntegration(ctx context.Context, in *CreateIntegrationRequest, opts ...grpc.CallOption) (*CreateIntegrationResponse, error)
+	// Returns one integration. Returns `NOT_FOUND` if there is none.
+	GetIntegration(ctx context.Context, in *GetIntegrationRequest, opts ...grpc.CallOption) (*GetIntegrationResponse, error)
+	// Changes the fields of an integration that the `update_mask` names
+	// (AIP-134). Returns `NOT_FOUND` if there is no such integration.
+	UpdateIntegration(ctx context.Context, in *UpdateIntegrationRequest, opts ...grpc.CallOption) (*UpdateIntegrationResponse, error)
+	// Removes an integration with its tools, for good. Returns `NOT_FOUND` if
+	// there is none, also where it was removed before.
+	DeleteIntegration(ctx context.Context, in *DeleteIntegrationRequest, opts ...grpc.CallOption) (*DeleteIntegrationResponse, error)
+	// Lists an integration's tools, a page at a time. Returns `NOT_FOUND` if
+	// there is no such integration.
+	ListTools(ctx context.Context, in *ListToolsRequest, opts ...grpc.CallOption) (*ListToolsResponse, error)
+	// Adds a tool to an HTTP integration; an MCP server describes its own.
+	// Returns `ALREADY_EXISTS` if the integration has a tool of that name.
+	CreateTool(ctx context.Context, in *CreateToolRequest, opts ...grpc.CallOption) (*CreateToolResponse, error)
+	// Returns one tool. Returns `NOT_FOUND` if there is none.
+	GetTool(ctx context.Context, in *GetToolRequest, opts ...grpc.CallOption) (*GetToolResponse, error)
+	// Changes the fields of an HTTP tool that the `update_mask` names (AIP-134).
+	// Returns `NOT_FOUND` if there is no such tool.
+	UpdateTool(ctx context.Context, in *UpdateToolRequest, opts ...grpc.CallOption) (*UpdateToolResponse, error)
+	// Removes a tool from an HTTP integration. Returns `NOT_FOUND` if there is
+	// none, also where it was removed before.
+	DeleteTool(ctx context.Context, in *DeleteToolRequest, opts ...grpc.CallOption) (*DeleteToolResponse, error)
+	// Lists the integration templates of one language, a page at a time.
+	ListTemplates(ctx context.Context, in *ListTemplatesRequest, opts ...grpc.CallOption) (*ListTemplatesResponse, error)
+	// Returns one integration template. Returns `NOT_FOUND` if there is none.
+	GetTemplate(ctx context.Context, in *GetTemplateRequest, opts ...grpc.CallOption) (*GetTemplateResponse, error)
 	// Creates an integration, with its tools, from an integration template.
+	// Returns `NOT_FOUND` if there is no such template.
 	//
 	// Diga cannot deduplicate this call: a second one creates a second
 	// integration. So it must not be repeated after a failure whose outcome is
 	// `UNKNOWN`, unless two integrations are acceptable.
-	//
-	// Returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if the request is
-	// malformed or Diga refuses its values. Returns `UNAUTHENTICATED` if the
-	// credential is missing, malformed or not accepted. Returns
-	// `PERMISSION_DENIED` if it does not allow the call. Returns `NOT_FOUND` if
-	// there is no such template. Returns `RESOURCE_EXHAUSTED` if Diga limits the
-	// rate. Returns `UNAVAILABLE`, with a `google.rpc.RetryInfo`, only if no
-	// integration was created. Returns `UNKNOWN`, `INTERNAL`,
-	// `DEADLINE_EXCEEDED` or `CANCELLED` with the outcome `UNKNOWN` if one may
-	// have been.
 	CopyTemplate(ctx context.Context, in *CopyTemplateRequest, opts ...grpc.CallOption) (*CopyTemplateResponse, error)
 }
 
@@ -64,6 +114,126 @@ type integrationServiceClient struct {
 
 func NewIntegrationServiceClient(cc grpc.ClientConnInterface) IntegrationServiceClient {
 	return &integrationServiceClient{cc}
+}
+
+func (c *integrationServiceClient) ListIntegrations(ctx context.Context, in *ListIntegrationsRequest, opts ...grpc.CallOption) (*ListIntegrationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListIntegrationsResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_ListIntegrations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *integrationServiceClient) CreateIntegration(ctx context.Context, in *CreateIntegrationRequest, opts ...grpc.CallOption) (*CreateIntegrationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateIntegrationResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_CreateIntegration_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *integrationServiceClient) GetIntegration(ctx context.Context, in *GetIntegrationRequest, opts ...grpc.CallOption) (*GetIntegrationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetIntegrationResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_GetIntegration_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *integrationServiceClient) UpdateIntegration(ctx context.Context, in *UpdateIntegrationRequest, opts ...grpc.CallOption) (*UpdateIntegrationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateIntegrationResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_UpdateIntegration_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *integrationServiceClient) DeleteIntegration(ctx context.Context, in *DeleteIntegrationRequest, opts ...grpc.CallOption) (*DeleteIntegrationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteIntegrationResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_DeleteIntegration_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *integrationServiceClient) ListTools(ctx context.Context, in *ListToolsRequest, opts ...grpc.CallOption) (*ListToolsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListToolsResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_ListTools_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *integrationServiceClient) CreateTool(ctx context.Context, in *CreateToolRequest, opts ...grpc.CallOption) (*CreateToolResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateToolResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_CreateTool_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *integrationServiceClient) GetTool(ctx context.Context, in *GetToolRequest, opts ...grpc.CallOption) (*GetToolResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetToolResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_GetTool_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *integrationServiceClient) UpdateTool(ctx context.Context, in *UpdateToolRequest, opts ...grpc.CallOption) (*UpdateToolResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateToolResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_UpdateTool_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *integrationServiceClient) DeleteTool(ctx context.Context, in *DeleteToolRequest, opts ...grpc.CallOption) (*DeleteToolResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteToolResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_DeleteTool_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *integrationServiceClient) ListTemplates(ctx context.Context, in *ListTemplatesRequest, opts ...grpc.CallOption) (*ListTemplatesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListTemplatesResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_ListTemplates_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *integrationServiceClient) GetTemplate(ctx context.Context, in *GetTemplateRequest, opts ...grpc.CallOption) (*GetTemplateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetTemplateResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_GetTemplate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (c *integrationServiceClient) CopyTemplate(ctx context.Context, in *CopyTemplateRequest, opts ...grpc.CallOption) (*CopyTemplateResponse, error) {
@@ -80,7 +250,8 @@ func (c *integrationServiceClient) CopyTemplate(ctx context.Context, in *CopyTem
 // All implementations must embed UnimplementedIntegrationServiceServer
 // for forward compatibility.
 //
-// IntegrationService manages the integrations of one Diga account.
+// IntegrationService manages the integrations of one Diga account: the
+// templates they are made from, the integrations, and their tools.
 //
 // Every call carries the caller's credential in the `authorization` metadata,
 // as `Bearer TOKEN`. Every failure carries a `google.rpc.ErrorInfo` whose
@@ -93,22 +264,59 @@ func (c *integrationServiceClient) CopyTemplate(ctx context.Context, in *CopyTem
 //
 // A failure without an ErrorInfo did not come from this service and means
 // `UNKNOWN`.
+//
+// Of every method: returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if
+// the request is malformed or Diga refuses its values; `UNAUTHENTICATED` if the
+// credential is missing, malformed or not accepted; `PERMISSION_DENIED` if it
+// does not allow the call; `RESOURCE_EXHAUSTED` if Diga limits the rate. A
+// method that changes something returns `UNAVAILABLE`, with a
+// `google.rpc.RetryInfo`, only if nothing was changed, and `UNKNOWN`,
+// `INTERNAL`, `DEADLINE_EXCEEDED` or `CANCELLED` with the outcome `UNKNOWN` if
+// it may have been. A method that only reads returns `UNAVAILABLE` then, and
+// may be called again.
+//
+// A page of a list is asked for by number (`page`), or by the id before or
+// after which it begins (`after`, `before`).
 type IntegrationServiceServer interface {
+	// Lists the account's integrations, a page at a time.
+	ListIntegrations(context.Context, *ListIntegrationsRequest) (*ListIntegrationsResponse, error)
+	// Creates an integration that no template describes.
+	//
+	// Diga checks the credential of an MCP server while it creates the
+	// integration, and reads the server's tools.
+	CreateIntegration(context.Context, *CreateIntegrationRequest) (*CreateIntegrationResponse, error)
+	// Returns one integration. Returns `NOT_FOUND` if there is none.
+	GetIntegration(context.Context, *GetIntegrationRequest) (*GetIntegrationResponse, error)
+	// Changes the fields of an integration that the `update_mask` names
+	// (AIP-134). Returns `NOT_FOUND` if there is no such integration.
+	UpdateIntegration(context.Context, *UpdateIntegrationRequest) (*UpdateIntegrationResponse, error)
+	// Removes an integration with its tools, for good. Returns `NOT_FOUND` if
+	// there is none, also where it was removed before.
+	DeleteIntegration(context.Context, *DeleteIntegrationRequest) (*DeleteIntegrationResponse, error)
+	// Lists an integration's tools, a page at a time. Returns `NOT_FOUND` if
+	// there is no such integration.
+	ListTools(context.Context, *ListToolsRequest) (*ListToolsResponse, error)
+	// Adds a tool to an HTTP integration; an MCP server describes its own.
+	// Returns `ALREADY_EXISTS` if the integration has a tool of that name.
+	CreateTool(context.Context, *CreateToolRequest) (*CreateToolResponse, error)
+	// Returns one tool. Returns `NOT_FOUND` if there is none.
+	GetTool(context.Context, *GetToolRequest) (*GetToolResponse, error)
+	// Changes the fields of an HTTP tool that the `update_mask` names (AIP-134).
+	// Returns `NOT_FOUND` if there is no such tool.
+	UpdateTool(context.Context, *UpdateToolRequest) (*UpdateToolResponse, error)
+	// Removes a tool from an HTTP integration. Returns `NOT_FOUND` if there is
+	// none, also where it was removed before.
+	DeleteTool(context.Context, *DeleteToolRequest) (*DeleteToolResponse, error)
+	// Lists the integration templates of one language, a page at a time.
+	ListTemplates(context.Context, *ListTemplatesRequest) (*ListTemplatesResponse, error)
+	// Returns one integration template. Returns `NOT_FOUND` if there is none.
+	GetTemplate(context.Context, *GetTemplateRequest) (*GetTemplateResponse, error)
 	// Creates an integration, with its tools, from an integration template.
+	// Returns `NOT_FOUND` if there is no such template.
 	//
 	// Diga cannot deduplicate this call: a second one creates a second
 	// integration. So it must not be repeated after a failure whose outcome is
 	// `UNKNOWN`, unless two integrations are acceptable.
-	//
-	// Returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if the request is
-	// malformed or Diga refuses its values. Returns `UNAUTHENTICATED` if the
-	// credential is missing, malformed or not accepted. Returns
-	// `PERMISSION_DENIED` if it does not allow the call. Returns `NOT_FOUND` if
-	// there is no such template. Returns `RESOURCE_EXHAUSTED` if Diga limits the
-	// rate. Returns `UNAVAILABLE`, with a `google.rpc.RetryInfo`, only if no
-	// integration was created. Returns `UNKNOWN`, `INTERNAL`,
-	// `DEADLINE_EXCEEDED` or `CANCELLED` with the outcome `UNKNOWN` if one may
-	// have been.
 	CopyTemplate(context.Context, *CopyTemplateRequest) (*CopyTemplateResponse, error)
 	mustEmbedUnimplementedIntegrationServiceServer()
 }
@@ -120,6 +328,42 @@ type IntegrationServiceServer interface {
 // pointer dereference when methods are called.
 type UnimplementedIntegrationServiceServer struct{}
 
+func (UnimplementedIntegrationServiceServer) ListIntegrations(context.Context, *ListIntegrationsRequest) (*ListIntegrationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListIntegrations not implemented")
+}
+func (UnimplementedIntegrationServiceServer) CreateIntegration(context.Context, *CreateIntegrationRequest) (*CreateIntegrationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateIntegration not implemented")
+}
+func (UnimplementedIntegrationServiceServer) GetIntegration(context.Context, *GetIntegrationRequest) (*GetIntegrationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetIntegration not implemented")
+}
+func (UnimplementedIntegrationServiceServer) UpdateIntegration(context.Context, *UpdateIntegrationRequest) (*UpdateIntegrationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateIntegration not implemented")
+}
+func (UnimplementedIntegrationServiceServer) DeleteIntegration(context.Context, *DeleteIntegrationRequest) (*DeleteIntegrationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteIntegration not implemented")
+}
+func (UnimplementedIntegrationServiceServer) ListTools(context.Context, *ListToolsRequest) (*ListToolsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListTools not implemented")
+}
+func (UnimplementedIntegrationServiceServer) CreateTool(context.Context, *CreateToolRequest) (*CreateToolResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateTool not implemented")
+}
+func (UnimplementedIntegrationServiceServer) GetTool(context.Context, *GetToolRequest) (*GetToolResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTool not implemented")
+}
+func (UnimplementedIntegrationServiceServer) UpdateTool(context.Context, *UpdateToolRequest) (*UpdateToolResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateTool not implemented")
+}
+func (UnimplementedIntegrationServiceServer) DeleteTool(context.Context, *DeleteToolRequest) (*DeleteToolResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteTool not implemented")
+}
+func (UnimplementedIntegrationServiceServer) ListTemplates(context.Context, *ListTemplatesRequest) (*ListTemplatesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListTemplates not implemented")
+}
+func (UnimplementedIntegrationServiceServer) GetTemplate(context.Context, *GetTemplateRequest) (*GetTemplateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTemplate not implemented")
+}
 func (UnimplementedIntegrationServiceServer) CopyTemplate(context.Context, *CopyTemplateRequest) (*CopyTemplateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CopyTemplate not implemented")
 }
@@ -142,6 +386,222 @@ func RegisterIntegrationServiceServer(s grpc.ServiceRegistrar, srv IntegrationSe
 		t.testEmbeddedByValue()
 	}
 	s.RegisterService(&IntegrationService_ServiceDesc, srv)
+}
+
+func _IntegrationService_ListIntegrations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListIntegrationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).ListIntegrations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_ListIntegrations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).ListIntegrations(ctx, req.(*ListIntegrationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntegrationService_CreateIntegration_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateIntegrationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).CreateIntegration(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_CreateIntegration_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).CreateIntegration(ctx, req.(*CreateIntegrationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntegrationService_GetIntegration_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetIntegrationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).GetIntegration(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_GetIntegration_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).GetIntegration(ctx, req.(*GetIntegrationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntegrationService_UpdateIntegration_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateIntegrationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).UpdateIntegration(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_UpdateIntegration_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).UpdateIntegration(ctx, req.(*UpdateIntegrationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntegrationService_DeleteIntegration_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteIntegrationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).DeleteIntegration(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_DeleteIntegration_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).DeleteIntegration(ctx, req.(*DeleteIntegrationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntegrationService_ListTools_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListToolsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).ListTools(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_ListTools_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).ListTools(ctx, req.(*ListToolsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntegrationService_CreateTool_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateToolRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).CreateTool(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_CreateTool_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).CreateTool(ctx, req.(*CreateToolRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntegrationService_GetTool_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetToolRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).GetTool(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_GetTool_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).GetTool(ctx, req.(*GetToolRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntegrationService_UpdateTool_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateToolRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).UpdateTool(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_UpdateTool_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).UpdateTool(ctx, req.(*UpdateToolRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntegrationService_DeleteTool_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteToolRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).DeleteTool(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_DeleteTool_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).DeleteTool(ctx, req.(*DeleteToolRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntegrationService_ListTemplates_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListTemplatesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).ListTemplates(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_ListTemplates_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).ListTemplates(ctx, req.(*ListTemplatesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntegrationService_GetTemplate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTemplateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).GetTemplate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_GetTemplate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).GetTemplate(ctx, req.(*GetTemplateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
 }
 
 func _IntegrationService_CopyTemplate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
@@ -169,6 +629,54 @@ var IntegrationService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "diga.integration.v1.IntegrationService",
 	HandlerType: (*IntegrationServiceServer)(nil),
 	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "ListIntegrations",
+			Handler:    _IntegrationService_ListIntegrations_Handler,
+		},
+		{
+			MethodName: "CreateIntegration",
+			Handler:    _IntegrationService_CreateIntegration_Handler,
+		},
+		{
+			MethodName: "GetIntegration",
+			Handler:    _IntegrationService_GetIntegration_Handler,
+		},
+		{
+			MethodName: "UpdateIntegration",
+			Handler:    _IntegrationService_UpdateIntegration_Handler,
+		},
+		{
+			MethodName: "DeleteIntegration",
+			Handler:    _IntegrationService_DeleteIntegration_Handler,
+		},
+		{
+			MethodName: "ListTools",
+			Handler:    _IntegrationService_ListTools_Handler,
+		},
+		{
+			MethodName: "CreateTool",
+			Handler:    _IntegrationService_CreateTool_Handler,
+		},
+		{
+			MethodName: "GetTool",
+			Handler:    _IntegrationService_GetTool_Handler,
+		},
+		{
+			MethodName: "UpdateTool",
+			Handler:    _IntegrationService_UpdateTool_Handler,
+		},
+		{
+			MethodName: "DeleteTool",
+			Handler:    _IntegrationService_DeleteTool_Handler,
+		},
+		{
+			MethodName: "ListTemplates",
+			Handler:    _IntegrationService_ListTemplates_Handler,
+		},
+		{
+			MethodName: "GetTemplate",
+			Handler:    _IntegrationService_GetTemplate_Handler,
+		},
 		{
 			MethodName: "CopyTemplate",
 			Handler:    _IntegrationService_CopyTemplate_Handler,
