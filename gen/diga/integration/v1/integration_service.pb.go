@@ -1878,6 +1878,153 @@ func (*DeleteToolResponse) Descriptor() ([]byte, []int) {
 	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{25}
 }
 
+// SetToolApprovalsRequest says which tools to change, and how.
+type SetToolApprovalsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The integration's id, a UUID.
+	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
+	// The tools, of either kind; at least one.
+	Tools         []*ToolApproval `protobuf:"bytes,2,rep,name=tools,proto3" json:"tools,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetToolApprovalsRequest) Reset() {
+	*x = SetToolApprovalsRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetToolApprovalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetToolApprovalsRequest) ProtoMessage() {}
+
+func (x *SetToolApprovalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetToolApprovalsRequest.ProtoReflect.Descriptor instead.
+func (*SetToolApprovalsRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *SetToolApprovalsRequest) GetIntegrationId() string {
+	if x != nil {
+		return x.IntegrationId
+	}
+	return ""
+}
+
+func (x *SetToolApprovalsRequest) GetTools() []*ToolApproval {
+	if x != nil {
+		return x.Tools
+	}
+	return nil
+}
+
+// ToolApproval says whether the agent asks before it calls a tool.
+type ToolApproval struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tool's id, a UUID.
+	ToolId string `protobuf:"bytes,1,opt,name=tool_id,json=toolId,proto3" json:"tool_id,omitempty"`
+	// Whether the agent asks first.
+	ApprovalRequired *bool `protobuf:"varint,2,opt,name=approval_required,json=approvalRequired,proto3,oneof" json:"approval_required,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ToolApproval) Reset() {
+	*x = ToolApproval{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToolApproval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToolApproval) ProtoMessage() {}
+
+func (x *ToolApproval) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToolApproval.ProtoReflect.Descriptor instead.
+func (*ToolApproval) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ToolApproval) GetToolId() string {
+	if x != nil {
+		return x.ToolId
+	}
+	return ""
+}
+
+func (x *ToolApproval) GetApprovalRequired() bool {
+	if x != nil && x.ApprovalRequired != nil {
+		return *x.ApprovalRequired
+	}
+	return false
+}
+
+// SetToolApprovalsResponse says that it was done.
+type SetToolApprovalsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetToolApprovalsResponse) Reset() {
+	*x = SetToolApprovalsResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetToolApprovalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetToolApprovalsResponse) ProtoMessage() {}
+
+func (x *SetToolApprovalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetToolApprovalsResponse.ProtoReflect.Descriptor instead.
+func (*SetToolApprovalsResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{28}
+}
+
 var File_diga_integration_v1_integration_service_proto protoreflect.FileDescriptor
 
 const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
@@ -2087,7 +2234,16 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\x11DeleteToolRequest\x123\n" +
 	"\x0eintegration_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\rintegrationId\x12%\n" +
 	"\atool_id\x18\x02 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\x06toolId\"\x14\n" +
-	"\x12DeleteToolResponse2\x99\x10\n" +
+	"\x12DeleteToolResponse\"\x95\x01\n" +
+	"\x17SetToolApprovalsRequest\x123\n" +
+	"\x0eintegration_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\rintegrationId\x12E\n" +
+	"\x05tools\x18\x02 \x03(\v2!.diga.integration.v1.ToolApprovalB\f\xe2A\x01\x02\xbaH\x05\x92\x01\x02\b\x01R\x05tools\"\x89\x01\n" +
+	"\fToolApproval\x12%\n" +
+	"\atool_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\x06toolId\x12<\n" +
+	"\x11approval_required\x18\x02 \x01(\bB\n" +
+	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01H\x00R\x10approvalRequired\x88\x01\x01B\x14\n" +
+	"\x12_approval_required\"\x1a\n" +
+	"\x18SetToolApprovalsResponse2\xcd\x11\n" +
 	"\x12IntegrationService\x12\x88\x01\n" +
 	"\x10ListIntegrations\x12,.diga.integration.v1.ListIntegrationsRequest\x1a-.diga.integration.v1.ListIntegrationsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/integration\x12\xa2\x01\n" +
 	"\x11CreateIntegration\x12-.diga.integration.v1.CreateIntegrationRequest\x1a..diga.integration.v1.CreateIntegrationResponse\".\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02!:\x01*b\vintegration\"\x0f/v1/integration\x12\xa0\x01\n" +
@@ -2101,7 +2257,8 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\n" +
 	"UpdateTool\x12&.diga.integration.v1.UpdateToolRequest\x1a'.diga.integration.v1.UpdateToolResponse\"@\x82\xd3\xe4\x93\x02::\x01*b\x04tool2//v1/integration/{integration_id}/tool/{tool_id}\x12\x9d\x01\n" +
 	"\n" +
-	"DeleteTool\x12&.diga.integration.v1.DeleteToolRequest\x1a'.diga.integration.v1.DeleteToolResponse\">\xba\xde\x19\x03\b\xcc\x01\x82\xd3\xe4\x93\x021*//v1/integration/{integration_id}/tool/{tool_id}\x12\x88\x01\n" +
+	"DeleteTool\x12&.diga.integration.v1.DeleteToolRequest\x1a'.diga.integration.v1.DeleteToolResponse\">\xba\xde\x19\x03\b\xcc\x01\x82\xd3\xe4\x93\x021*//v1/integration/{integration_id}/tool/{tool_id}\x12\xb1\x01\n" +
+	"\x10SetToolApprovals\x12,.diga.integration.v1.SetToolApprovalsRequest\x1a-.diga.integration.v1.SetToolApprovalsResponse\"@\xba\xde\x19\x03\b\xcc\x01\x82\xd3\xe4\x93\x023:\x01*2./v1/integration/{integration_id}/tool-approval\x12\x88\x01\n" +
 	"\rListTemplates\x12).diga.integration.v1.ListTemplatesRequest\x1a*.diga.integration.v1.ListTemplatesResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/integration/template\x12\x9a\x01\n" +
 	"\vGetTemplate\x12'.diga.integration.v1.GetTemplateRequest\x1a(.diga.integration.v1.GetTemplateResponse\"8\x82\xd3\xe4\x93\x022b\btemplate\x12&/v1/integration/template/{template_id}\x12\xaf\x01\n" +
 	"\fCopyTemplate\x12(.diga.integration.v1.CopyTemplateRequest\x1a).diga.integration.v1.CopyTemplateResponse\"J\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02=:\x01*b\vintegration\"+/v1/integration/template/{template_id}/copyB@Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1b\x06proto3"
@@ -2118,7 +2275,7 @@ func file_diga_integration_v1_integration_service_proto_rawDescGZIP() []byte {
 	return file_diga_integration_v1_integration_service_proto_rawDescData
 }
 
-var file_diga_integration_v1_integration_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_diga_integration_v1_integration_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_diga_integration_v1_integration_service_proto_goTypes = []any{
 	(*CopyTemplateRequest)(nil),       // 0: diga.integration.v1.CopyTemplateRequest
 	(*CopyTemplateResponse)(nil),      // 1: diga.integration.v1.CopyTemplateResponse
@@ -2146,91 +2303,97 @@ var file_diga_integration_v1_integration_service_proto_goTypes = []any{
 	(*UpdateToolResponse)(nil),        // 23: diga.integration.v1.UpdateToolResponse
 	(*DeleteToolRequest)(nil),         // 24: diga.integration.v1.DeleteToolRequest
 	(*DeleteToolResponse)(nil),        // 25: diga.integration.v1.DeleteToolResponse
-	nil,                               // 26: diga.integration.v1.CreateIntegrationRequest.HeadersEntry
-	nil,                               // 27: diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
-	nil,                               // 28: diga.integration.v1.CreateToolRequest.HeadersEntry
-	nil,                               // 29: diga.integration.v1.UpdateToolRequest.HeadersEntry
-	(*structpb.Struct)(nil),           // 30: google.protobuf.Struct
-	(*Integration)(nil),               // 31: diga.integration.v1.Integration
-	(Order)(0),                        // 32: diga.integration.v1.Order
-	(*IntegrationTemplate)(nil),       // 33: diga.integration.v1.IntegrationTemplate
-	(IntegrationType)(0),              // 34: diga.integration.v1.IntegrationType
-	(*fieldmaskpb.FieldMask)(nil),     // 35: google.protobuf.FieldMask
-	(*Tool)(nil),                      // 36: diga.integration.v1.Tool
-	(*QueryParam)(nil),                // 37: diga.integration.v1.QueryParam
-	(*BodyParam)(nil),                 // 38: diga.integration.v1.BodyParam
-	(*PathParam)(nil),                 // 39: diga.integration.v1.PathParam
-	(HttpMethod)(0),                   // 40: diga.integration.v1.HttpMethod
-	(ExecutionAudio)(0),               // 41: diga.integration.v1.ExecutionAudio
-	(PreSpeech)(0),                    // 42: diga.integration.v1.PreSpeech
+	(*SetToolApprovalsRequest)(nil),   // 26: diga.integration.v1.SetToolApprovalsRequest
+	(*ToolApproval)(nil),              // 27: diga.integration.v1.ToolApproval
+	(*SetToolApprovalsResponse)(nil),  // 28: diga.integration.v1.SetToolApprovalsResponse
+	nil,                               // 29: diga.integration.v1.CreateIntegrationRequest.HeadersEntry
+	nil,                               // 30: diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
+	nil,                               // 31: diga.integration.v1.CreateToolRequest.HeadersEntry
+	nil,                               // 32: diga.integration.v1.UpdateToolRequest.HeadersEntry
+	(*structpb.Struct)(nil),           // 33: google.protobuf.Struct
+	(*Integration)(nil),               // 34: diga.integration.v1.Integration
+	(Order)(0),                        // 35: diga.integration.v1.Order
+	(*IntegrationTemplate)(nil),       // 36: diga.integration.v1.IntegrationTemplate
+	(IntegrationType)(0),              // 37: diga.integration.v1.IntegrationType
+	(*fieldmaskpb.FieldMask)(nil),     // 38: google.protobuf.FieldMask
+	(*Tool)(nil),                      // 39: diga.integration.v1.Tool
+	(*QueryParam)(nil),                // 40: diga.integration.v1.QueryParam
+	(*BodyParam)(nil),                 // 41: diga.integration.v1.BodyParam
+	(*PathParam)(nil),                 // 42: diga.integration.v1.PathParam
+	(HttpMethod)(0),                   // 43: diga.integration.v1.HttpMethod
+	(ExecutionAudio)(0),               // 44: diga.integration.v1.ExecutionAudio
+	(PreSpeech)(0),                    // 45: diga.integration.v1.PreSpeech
 }
 var file_diga_integration_v1_integration_service_proto_depIdxs = []int32{
-	30, // 0: diga.integration.v1.CopyTemplateRequest.variables:type_name -> google.protobuf.Struct
-	31, // 1: diga.integration.v1.CopyTemplateResponse.integration:type_name -> diga.integration.v1.Integration
-	32, // 2: diga.integration.v1.ListTemplatesRequest.order:type_name -> diga.integration.v1.Order
-	33, // 3: diga.integration.v1.ListTemplatesResponse.data:type_name -> diga.integration.v1.IntegrationTemplate
-	33, // 4: diga.integration.v1.GetTemplateResponse.template:type_name -> diga.integration.v1.IntegrationTemplate
-	32, // 5: diga.integration.v1.ListIntegrationsRequest.order:type_name -> diga.integration.v1.Order
-	34, // 6: diga.integration.v1.ListIntegrationsRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
-	31, // 7: diga.integration.v1.ListIntegrationsResponse.data:type_name -> diga.integration.v1.Integration
-	34, // 8: diga.integration.v1.CreateIntegrationRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
-	26, // 9: diga.integration.v1.CreateIntegrationRequest.headers:type_name -> diga.integration.v1.CreateIntegrationRequest.HeadersEntry
-	31, // 10: diga.integration.v1.CreateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
-	31, // 11: diga.integration.v1.GetIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
-	27, // 12: diga.integration.v1.UpdateIntegrationRequest.headers:type_name -> diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
-	35, // 13: diga.integration.v1.UpdateIntegrationRequest.update_mask:type_name -> google.protobuf.FieldMask
-	31, // 14: diga.integration.v1.UpdateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
-	32, // 15: diga.integration.v1.ListToolsRequest.order:type_name -> diga.integration.v1.Order
-	36, // 16: diga.integration.v1.ListToolsResponse.data:type_name -> diga.integration.v1.Tool
-	37, // 17: diga.integration.v1.CreateToolRequest.query:type_name -> diga.integration.v1.QueryParam
-	38, // 18: diga.integration.v1.CreateToolRequest.body:type_name -> diga.integration.v1.BodyParam
-	39, // 19: diga.integration.v1.CreateToolRequest.path:type_name -> diga.integration.v1.PathParam
-	28, // 20: diga.integration.v1.CreateToolRequest.headers:type_name -> diga.integration.v1.CreateToolRequest.HeadersEntry
-	40, // 21: diga.integration.v1.CreateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
-	41, // 22: diga.integration.v1.CreateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
-	42, // 23: diga.integration.v1.CreateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
-	36, // 24: diga.integration.v1.CreateToolResponse.tool:type_name -> diga.integration.v1.Tool
-	36, // 25: diga.integration.v1.GetToolResponse.tool:type_name -> diga.integration.v1.Tool
-	37, // 26: diga.integration.v1.UpdateToolRequest.query:type_name -> diga.integration.v1.QueryParam
-	38, // 27: diga.integration.v1.UpdateToolRequest.body:type_name -> diga.integration.v1.BodyParam
-	39, // 28: diga.integration.v1.UpdateToolRequest.path:type_name -> diga.integration.v1.PathParam
-	29, // 29: diga.integration.v1.UpdateToolRequest.headers:type_name -> diga.integration.v1.UpdateToolRequest.HeadersEntry
-	40, // 30: diga.integration.v1.UpdateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
-	41, // 31: diga.integration.v1.UpdateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
-	42, // 32: diga.integration.v1.UpdateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
-	35, // 33: diga.integration.v1.UpdateToolRequest.update_mask:type_name -> google.protobuf.FieldMask
-	36, // 34: diga.integration.v1.UpdateToolResponse.tool:type_name -> diga.integration.v1.Tool
-	6,  // 35: diga.integration.v1.IntegrationService.ListIntegrations:input_type -> diga.integration.v1.ListIntegrationsRequest
-	8,  // 36: diga.integration.v1.IntegrationService.CreateIntegration:input_type -> diga.integration.v1.CreateIntegrationRequest
-	10, // 37: diga.integration.v1.IntegrationService.GetIntegration:input_type -> diga.integration.v1.GetIntegrationRequest
-	12, // 38: diga.integration.v1.IntegrationService.UpdateIntegration:input_type -> diga.integration.v1.UpdateIntegrationRequest
-	14, // 39: diga.integration.v1.IntegrationService.DeleteIntegration:input_type -> diga.integration.v1.DeleteIntegrationRequest
-	16, // 40: diga.integration.v1.IntegrationService.ListTools:input_type -> diga.integration.v1.ListToolsRequest
-	18, // 41: diga.integration.v1.IntegrationService.CreateTool:input_type -> diga.integration.v1.CreateToolRequest
-	20, // 42: diga.integration.v1.IntegrationService.GetTool:input_type -> diga.integration.v1.GetToolRequest
-	22, // 43: diga.integration.v1.IntegrationService.UpdateTool:input_type -> diga.integration.v1.UpdateToolRequest
-	24, // 44: diga.integration.v1.IntegrationService.DeleteTool:input_type -> diga.integration.v1.DeleteToolRequest
-	2,  // 45: diga.integration.v1.IntegrationService.ListTemplates:input_type -> diga.integration.v1.ListTemplatesRequest
-	4,  // 46: diga.integration.v1.IntegrationService.GetTemplate:input_type -> diga.integration.v1.GetTemplateRequest
-	0,  // 47: diga.integration.v1.IntegrationService.CopyTemplate:input_type -> diga.integration.v1.CopyTemplateRequest
-	7,  // 48: diga.integration.v1.IntegrationService.ListIntegrations:output_type -> diga.integration.v1.ListIntegrationsResponse
-	9,  // 49: diga.integration.v1.IntegrationService.CreateIntegration:output_type -> diga.integration.v1.CreateIntegrationResponse
-	11, // 50: diga.integration.v1.IntegrationService.GetIntegration:output_type -> diga.integration.v1.GetIntegrationResponse
-	13, // 51: diga.integration.v1.IntegrationService.UpdateIntegration:output_type -> diga.integration.v1.UpdateIntegrationResponse
-	15, // 52: diga.integration.v1.IntegrationService.DeleteIntegration:output_type -> diga.integration.v1.DeleteIntegrationResponse
-	17, // 53: diga.integration.v1.IntegrationService.ListTools:output_type -> diga.integration.v1.ListToolsResponse
-	19, // 54: diga.integration.v1.IntegrationService.CreateTool:output_type -> diga.integration.v1.CreateToolResponse
-	21, // 55: diga.integration.v1.IntegrationService.GetTool:output_type -> diga.integration.v1.GetToolResponse
-	23, // 56: diga.integration.v1.IntegrationService.UpdateTool:output_type -> diga.integration.v1.UpdateToolResponse
-	25, // 57: diga.integration.v1.IntegrationService.DeleteTool:output_type -> diga.integration.v1.DeleteToolResponse
-	3,  // 58: diga.integration.v1.IntegrationService.ListTemplates:output_type -> diga.integration.v1.ListTemplatesResponse
-	5,  // 59: diga.integration.v1.IntegrationService.GetTemplate:output_type -> diga.integration.v1.GetTemplateResponse
-	1,  // 60: diga.integration.v1.IntegrationService.CopyTemplate:output_type -> diga.integration.v1.CopyTemplateResponse
-	48, // [48:61] is the sub-list for method output_type
-	35, // [35:48] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	33, // 0: diga.integration.v1.CopyTemplateRequest.variables:type_name -> google.protobuf.Struct
+	34, // 1: diga.integration.v1.CopyTemplateResponse.integration:type_name -> diga.integration.v1.Integration
+	35, // 2: diga.integration.v1.ListTemplatesRequest.order:type_name -> diga.integration.v1.Order
+	36, // 3: diga.integration.v1.ListTemplatesResponse.data:type_name -> diga.integration.v1.IntegrationTemplate
+	36, // 4: diga.integration.v1.GetTemplateResponse.template:type_name -> diga.integration.v1.IntegrationTemplate
+	35, // 5: diga.integration.v1.ListIntegrationsRequest.order:type_name -> diga.integration.v1.Order
+	37, // 6: diga.integration.v1.ListIntegrationsRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
+	34, // 7: diga.integration.v1.ListIntegrationsResponse.data:type_name -> diga.integration.v1.Integration
+	37, // 8: diga.integration.v1.CreateIntegrationRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
+	29, // 9: diga.integration.v1.CreateIntegrationRequest.headers:type_name -> diga.integration.v1.CreateIntegrationRequest.HeadersEntry
+	34, // 10: diga.integration.v1.CreateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
+	34, // 11: diga.integration.v1.GetIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
+	30, // 12: diga.integration.v1.UpdateIntegrationRequest.headers:type_name -> diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
+	38, // 13: diga.integration.v1.UpdateIntegrationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	34, // 14: diga.integration.v1.UpdateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
+	35, // 15: diga.integration.v1.ListToolsRequest.order:type_name -> diga.integration.v1.Order
+	39, // 16: diga.integration.v1.ListToolsResponse.data:type_name -> diga.integration.v1.Tool
+	40, // 17: diga.integration.v1.CreateToolRequest.query:type_name -> diga.integration.v1.QueryParam
+	41, // 18: diga.integration.v1.CreateToolRequest.body:type_name -> diga.integration.v1.BodyParam
+	42, // 19: diga.integration.v1.CreateToolRequest.path:type_name -> diga.integration.v1.PathParam
+	31, // 20: diga.integration.v1.CreateToolRequest.headers:type_name -> diga.integration.v1.CreateToolRequest.HeadersEntry
+	43, // 21: diga.integration.v1.CreateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
+	44, // 22: diga.integration.v1.CreateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
+	45, // 23: diga.integration.v1.CreateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
+	39, // 24: diga.integration.v1.CreateToolResponse.tool:type_name -> diga.integration.v1.Tool
+	39, // 25: diga.integration.v1.GetToolResponse.tool:type_name -> diga.integration.v1.Tool
+	40, // 26: diga.integration.v1.UpdateToolRequest.query:type_name -> diga.integration.v1.QueryParam
+	41, // 27: diga.integration.v1.UpdateToolRequest.body:type_name -> diga.integration.v1.BodyParam
+	42, // 28: diga.integration.v1.UpdateToolRequest.path:type_name -> diga.integration.v1.PathParam
+	32, // 29: diga.integration.v1.UpdateToolRequest.headers:type_name -> diga.integration.v1.UpdateToolRequest.HeadersEntry
+	43, // 30: diga.integration.v1.UpdateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
+	44, // 31: diga.integration.v1.UpdateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
+	45, // 32: diga.integration.v1.UpdateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
+	38, // 33: diga.integration.v1.UpdateToolRequest.update_mask:type_name -> google.protobuf.FieldMask
+	39, // 34: diga.integration.v1.UpdateToolResponse.tool:type_name -> diga.integration.v1.Tool
+	27, // 35: diga.integration.v1.SetToolApprovalsRequest.tools:type_name -> diga.integration.v1.ToolApproval
+	6,  // 36: diga.integration.v1.IntegrationService.ListIntegrations:input_type -> diga.integration.v1.ListIntegrationsRequest
+	8,  // 37: diga.integration.v1.IntegrationService.CreateIntegration:input_type -> diga.integration.v1.CreateIntegrationRequest
+	10, // 38: diga.integration.v1.IntegrationService.GetIntegration:input_type -> diga.integration.v1.GetIntegrationRequest
+	12, // 39: diga.integration.v1.IntegrationService.UpdateIntegration:input_type -> diga.integration.v1.UpdateIntegrationRequest
+	14, // 40: diga.integration.v1.IntegrationService.DeleteIntegration:input_type -> diga.integration.v1.DeleteIntegrationRequest
+	16, // 41: diga.integration.v1.IntegrationService.ListTools:input_type -> diga.integration.v1.ListToolsRequest
+	18, // 42: diga.integration.v1.IntegrationService.CreateTool:input_type -> diga.integration.v1.CreateToolRequest
+	20, // 43: diga.integration.v1.IntegrationService.GetTool:input_type -> diga.integration.v1.GetToolRequest
+	22, // 44: diga.integration.v1.IntegrationService.UpdateTool:input_type -> diga.integration.v1.UpdateToolRequest
+	24, // 45: diga.integration.v1.IntegrationService.DeleteTool:input_type -> diga.integration.v1.DeleteToolRequest
+	26, // 46: diga.integration.v1.IntegrationService.SetToolApprovals:input_type -> diga.integration.v1.SetToolApprovalsRequest
+	2,  // 47: diga.integration.v1.IntegrationService.ListTemplates:input_type -> diga.integration.v1.ListTemplatesRequest
+	4,  // 48: diga.integration.v1.IntegrationService.GetTemplate:input_type -> diga.integration.v1.GetTemplateRequest
+	0,  // 49: diga.integration.v1.IntegrationService.CopyTemplate:input_type -> diga.integration.v1.CopyTemplateRequest
+	7,  // 50: diga.integration.v1.IntegrationService.ListIntegrations:output_type -> diga.integration.v1.ListIntegrationsResponse
+	9,  // 51: diga.integration.v1.IntegrationService.CreateIntegration:output_type -> diga.integration.v1.CreateIntegrationResponse
+	11, // 52: diga.integration.v1.IntegrationService.GetIntegration:output_type -> diga.integration.v1.GetIntegrationResponse
+	13, // 53: diga.integration.v1.IntegrationService.UpdateIntegration:output_type -> diga.integration.v1.UpdateIntegrationResponse
+	15, // 54: diga.integration.v1.IntegrationService.DeleteIntegration:output_type -> diga.integration.v1.DeleteIntegrationResponse
+	17, // 55: diga.integration.v1.IntegrationService.ListTools:output_type -> diga.integration.v1.ListToolsResponse
+	19, // 56: diga.integration.v1.IntegrationService.CreateTool:output_type -> diga.integration.v1.CreateToolResponse
+	21, // 57: diga.integration.v1.IntegrationService.GetTool:output_type -> diga.integration.v1.GetToolResponse
+	23, // 58: diga.integration.v1.IntegrationService.UpdateTool:output_type -> diga.integration.v1.UpdateToolResponse
+	25, // 59: diga.integration.v1.IntegrationService.DeleteTool:output_type -> diga.integration.v1.DeleteToolResponse
+	28, // 60: diga.integration.v1.IntegrationService.SetToolApprovals:output_type -> diga.integration.v1.SetToolApprovalsResponse
+	3,  // 61: diga.integration.v1.IntegrationService.ListTemplates:output_type -> diga.integration.v1.ListTemplatesResponse
+	5,  // 62: diga.integration.v1.IntegrationService.GetTemplate:output_type -> diga.integration.v1.GetTemplateResponse
+	1,  // 63: diga.integration.v1.IntegrationService.CopyTemplate:output_type -> diga.integration.v1.CopyTemplateResponse
+	50, // [50:64] is the sub-list for method output_type
+	36, // [36:50] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_diga_integration_v1_integration_service_proto_init() }
@@ -2252,13 +2415,14 @@ func file_diga_integration_v1_integration_service_proto_init() {
 	file_diga_integration_v1_integration_service_proto_msgTypes[17].OneofWrappers = []any{}
 	file_diga_integration_v1_integration_service_proto_msgTypes[18].OneofWrappers = []any{}
 	file_diga_integration_v1_integration_service_proto_msgTypes[22].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_diga_integration_v1_integration_service_proto_rawDesc), len(file_diga_integration_v1_integration_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

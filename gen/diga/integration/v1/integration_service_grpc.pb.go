@@ -29,6 +29,7 @@ const (
 	IntegrationService_GetTool_FullMethodName           = "/diga.integration.v1.IntegrationService/GetTool"
 	IntegrationService_UpdateTool_FullMethodName        = "/diga.integration.v1.IntegrationService/UpdateTool"
 	IntegrationService_DeleteTool_FullMethodName        = "/diga.integration.v1.IntegrationService/DeleteTool"
+	IntegrationService_SetToolApprovals_FullMethodName  = "/diga.integration.v1.IntegrationService/SetToolApprovals"
 	IntegrationService_ListTemplates_FullMethodName     = "/diga.integration.v1.IntegrationService/ListTemplates"
 	IntegrationService_GetTemplate_FullMethodName       = "/diga.integration.v1.IntegrationService/GetTemplate"
 	IntegrationService_CopyTemplate_FullMethodName      = "/diga.integration.v1.IntegrationService/CopyTemplate"
@@ -95,6 +96,9 @@ type IntegrationServiceClient interface {
 	// Removes a tool from an HTTP integration. Returns `NOT_FOUND` if there is
 	// none, also where it was removed before.
 	DeleteTool(ctx context.Context, in *DeleteToolRequest, opts ...grpc.CallOption) (*DeleteToolResponse, error)
+	// Says of several tools at once whether the agent asks before it calls them.
+	// Returns `NOT_FOUND` if there is no such integration.
+	SetToolApprovals(ctx context.Context, in *SetToolApprovalsRequest, opts ...grpc.CallOption) (*SetToolApprovalsResponse, error)
 	// Lists the integration templates of one language, a page at a time.
 	ListTemplates(ctx context.Context, in *ListTemplatesRequest, opts ...grpc.CallOption) (*ListTemplatesResponse, error)
 	// Returns one integration template. Returns `NOT_FOUND` if there is none.
@@ -216,6 +220,16 @@ func (c *integrationServiceClient) DeleteTool(ctx context.Context, in *DeleteToo
 	return out, nil
 }
 
+func (c *integrationServiceClient) SetToolApprovals(ctx context.Context, in *SetToolApprovalsRequest, opts ...grpc.CallOption) (*SetToolApprovalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetToolApprovalsResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_SetToolApprovals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *integrationServiceClient) ListTemplates(ctx context.Context, in *ListTemplatesRequest, opts ...grpc.CallOption) (*ListTemplatesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListTemplatesResponse)
@@ -307,6 +321,9 @@ type IntegrationServiceServer interface {
 	// Removes a tool from an HTTP integration. Returns `NOT_FOUND` if there is
 	// none, also where it was removed before.
 	DeleteTool(context.Context, *DeleteToolRequest) (*DeleteToolResponse, error)
+	// Says of several tools at once whether the agent asks before it calls them.
+	// Returns `NOT_FOUND` if there is no such integration.
+	SetToolApprovals(context.Context, *SetToolApprovalsRequest) (*SetToolApprovalsResponse, error)
 	// Lists the integration templates of one language, a page at a time.
 	ListTemplates(context.Context, *ListTemplatesRequest) (*ListTemplatesResponse, error)
 	// Returns one integration template. Returns `NOT_FOUND` if there is none.
@@ -357,6 +374,9 @@ func (UnimplementedIntegrationServiceServer) UpdateTool(context.Context, *Update
 }
 func (UnimplementedIntegrationServiceServer) DeleteTool(context.Context, *DeleteToolRequest) (*DeleteToolResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteTool not implemented")
+}
+func (UnimplementedIntegrationServiceServer) SetToolApprovals(context.Context, *SetToolApprovalsRequest) (*SetToolApprovalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetToolApprovals not implemented")
 }
 func (UnimplementedIntegrationServiceServer) ListTemplates(context.Context, *ListTemplatesRequest) (*ListTemplatesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListTemplates not implemented")
@@ -568,6 +588,24 @@ func _IntegrationService_DeleteTool_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _IntegrationService_SetToolApprovals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetToolApprovalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).SetToolApprovals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_SetToolApprovals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).SetToolApprovals(ctx, req.(*SetToolApprovalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _IntegrationService_ListTemplates_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListTemplatesRequest)
 	if err := dec(in); err != nil {
@@ -668,6 +706,10 @@ var IntegrationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteTool",
 			Handler:    _IntegrationService_DeleteTool_Handler,
+		},
+		{
+			MethodName: "SetToolApprovals",
+			Handler:    _IntegrationService_SetToolApprovals_Handler,
 		},
 		{
 			MethodName: "ListTemplates",
