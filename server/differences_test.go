@@ -127,6 +127,16 @@ var differences = map[string]difference{
 		v.will(raw("", true))
 		wantREST(t, d.copyREST(t, templateID, `{}`), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
 	},
+	"read-lost": func(t *testing.T, v *scripted, d *digate) {
+		for _, s := range []script{raw("", true), answers(502, nil, "<html>")} {
+			v.will(s)
+			rest := d.do(t, "GET", "/v1/integration/"+id, "")
+			wantREST(t, rest, 502, "UNKNOWN", "")
+			if rest.header.Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+		}
+	},
 	"timeout": func(t *testing.T, v *scripted, _ *digate) {
 		d := start(t, v.url(), func(c *config.Config) { c.UpstreamTimeout = 100 * time.Millisecond })
 		v.will(hang)
@@ -147,6 +157,18 @@ var differences = map[string]difference{
 			rest := d.copyREST(t, other, `{}`)
 			if rest.status != 422 || !strings.Contains(rest.body, `"type":"uuid_parsing","loc":["path","template_id"]`) {
 				t.Errorf("%s: %d %s", other, rest.status, rest.body)
+			}
+		}
+	},
+	"checked-first": func(t *testing.T, v *scripted, d *digate) {
+		for request, detail := range map[string]string{
+			"POST /v1/integration {}":           `{"type":"missing","loc":["body","name"],"msg":"is required"},{"type":"missing","loc":["body","base_url"],"msg":"is required"},{"type":"missing","loc":["body","integration_type"],"msg":"is required"}`,
+			"GET /v1/integration?limit=101 ":    `{"type":"less_than_equal","loc":["query","limit"],"msg":"must be 100 or less"}`,
+			"GET /v1/integration?order=random ": `{"type":"enum","loc":["query","order"],"msg":"must be one of asc, desc"}`,
+		} {
+			part := strings.SplitN(request, " ", 3)
+			if rest := d.do(t, part[0], part[1], part[2]); rest.status != 422 || rest.body != `{"detail":[`+detail+`]}` {
+				t.Errorf("%s: %d %s", request, rest.status, rest.body)
 			}
 		}
 	},
@@ -211,6 +233,13 @@ var differences = map[string]difference{
 		v.will(answers(201, nil, full))
 		for _, ct := range []string{"", "text/plain", "application/x-www-form-urlencoded", "nonsense"} {
 			wantREST(t, d.copyREST(t, templateID, `{"name":"n"}`, "Content-Type", ct), 201, "", "")
+		}
+	},
+	"empty-is-null": func(t *testing.T, v *scripted, d *digate) {
+		v.will(answers(200, nil, full))
+		_ = d.do(t, "PATCH", "/v1/integration/"+id, `{"headers":{}}`)
+		if got := v.one(t).body; got != `{"headers":null}` {
+			t.Errorf("the vendor received %s", got)
 		}
 	},
 	"same-value-other-bytes": func(t *testing.T, v *scripted, d *digate) {

@@ -5,6 +5,7 @@ package protovalidate_test
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
@@ -101,6 +103,69 @@ func TestRules_MutatedValues_AreJudgedAsProtovalidateDoes(t *testing.T) {
 	for range 20_000 {
 		m := &integrationv1.CopyTemplateRequest{TemplateId: mutate(random, uuid), RequestId: mutate(random, "order-7")}
 		same(t, r, m)
+	}
+}
+
+// Every rule of every other request: what is required, bounded, or one of a few.
+func TestRules_EveryRequest_IsJudgedAsProtovalidateDoes(t *testing.T) {
+	r := rules(t)
+	refused, taken := 0, 0
+	judge := func(m proto.Message) {
+		t.Helper()
+		same(t, r, m)
+		if len(ours(r, m)) > 0 {
+			refused++
+		} else {
+			taken++
+		}
+	}
+	for _, id := range []string{"", uuid, "x"} {
+		judge(&integrationv1.GetTemplateRequest{TemplateId: id})
+		judge(&integrationv1.GetIntegrationRequest{IntegrationId: id})
+		judge(&integrationv1.DeleteIntegrationRequest{IntegrationId: id})
+		judge(&integrationv1.UpdateIntegrationRequest{IntegrationId: id, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"x"}}})
+		for _, other := range []string{"", uuid, "y"} {
+			judge(&integrationv1.GetToolRequest{IntegrationId: id, ToolId: other})
+			judge(&integrationv1.DeleteToolRequest{IntegrationId: id, ToolId: other})
+			for _, n := range []int32{-1, 0, 1, 5, 6} {
+				judge(&integrationv1.UpdateToolRequest{
+					IntegrationId: id, ToolId: other, Method: integrationv1.HttpMethod(n),
+					ExecutionAudio: integrationv1.ExecutionAudio(n), PreSpeech: integrationv1.PreSpeech(n),
+				})
+			}
+			for _, approval := range []*bool{nil, proto.Bool(false), proto.Bool(true)} {
+				judge(&integrationv1.SetToolApprovalsRequest{IntegrationId: id, Tools: []*integrationv1.ToolApproval{
+					{ToolId: other, ApprovalRequired: approval}, {ToolId: uuid, ApprovalRequired: proto.Bool(true)},
+				}})
+			}
+		}
+		judge(&integrationv1.SetToolApprovalsRequest{IntegrationId: id})
+	}
+	for _, n := range []*int32{nil, proto.Int32(-1), proto.Int32(0), proto.Int32(1), proto.Int32(100), proto.Int32(101), proto.Int32(math.MaxInt32)} {
+		for _, order := range []integrationv1.Order{0, 1, 2, 3, -1} {
+			for _, cursor := range []*string{nil, proto.String(""), proto.String(uuid), proto.String("x")} {
+				judge(&integrationv1.ListTemplatesRequest{Page: n, Limit: n, Order: order, After: cursor, Before: cursor})
+				judge(&integrationv1.ListIntegrationsRequest{Page: n, Limit: n, Order: order, After: cursor, Before: cursor, IntegrationType: integrationv1.IntegrationType(order)})
+				judge(&integrationv1.ListToolsRequest{IntegrationId: uuid, Page: n, Limit: n, Order: order, After: cursor, Before: cursor})
+			}
+		}
+	}
+	for _, text := range []*string{nil, proto.String(""), proto.String("x")} {
+		for _, n := range []int32{-1, 0, 1, 5, 6} {
+			judge(&integrationv1.CreateIntegrationRequest{Name: text, BaseUrl: text, IntegrationType: integrationv1.IntegrationType(n)})
+			judge(&integrationv1.CreateToolRequest{
+				IntegrationId: uuid, Name: text, Description: text, EndpointPath: text, Method: integrationv1.HttpMethod(n),
+				Body: []*integrationv1.BodyParam{{Properties: []*integrationv1.BodyParam{{}}}},
+			})
+		}
+	}
+	if refused == 0 || taken == 0 {
+		t.Errorf("%d refused, %d taken; the cases do not tell", refused, taken)
+	}
+	// A request that no case covers would go unjudged.
+	methods := integrationv1.File_diga_integration_v1_integration_service_proto.Services().Get(0).Methods()
+	if methods.Len() != 14 {
+		t.Errorf("the contract has %d methods; add the new ones' requests here", methods.Len())
 	}
 }
 
