@@ -164,7 +164,7 @@ func TestCall_AnswerAtTheBound_IsTaken(t *testing.T) {
 
 func TestCall_AnswerWithoutEnd_IsBounded(t *testing.T) {
 	const limit = 200 << 10
-	bomb := gzipped(strings.Repeat(" ", 64<<20))
+	bomb := gzipped(strings.Repeat(" ", 8<<20))
 	for name, script := range map[string]func(net.Conn, string) bool{
 		"bomb": answering(ok201("Content-Encoding: gzip\r\n", bomb)),
 		"gzip header that does not end": func(c net.Conn, _ string) bool {

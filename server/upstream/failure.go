@@ -87,7 +87,7 @@ func describe(err error) string {
 		return "timed out"
 	case errors.As(err, &op):
 		return op.Op + " failed"
-	case strings.HasPrefix(text, "http2: "), strings.HasPrefix(text, h2StreamFront):
+	case strings.HasPrefix(text, "http2: "), strings.HasPrefix(text, h2StreamFront), strings.HasPrefix(text, "connection error: "):
 		return "the HTTP/2 stream or connection failed"
 	case strings.Contains(text, "malformed HTTP "), strings.Contains(text, "malformed MIME "):
 		return "the answer is not HTTP"

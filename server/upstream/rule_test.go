@@ -69,7 +69,7 @@ func TestCompile_Contract_IsTheVendorsRoute(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := rules[copyTemplate]
-	if r == nil || r.verb != "POST" || !r.write || r.body == nil || r.answer == nil || r.id == nil || r.answerField == nil || len(r.query) > 0 {
+	if r == nil || r.verb != "POST" || !r.write || r.body == nil || r.answer == nil || !r.hasID || r.answerField == nil || len(r.query) > 0 {
 		t.Errorf("got %+v", r)
 	}
 }

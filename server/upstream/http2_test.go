@@ -1,0 +1,375 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/digate/digate/server/apierror"
+)
+
+// stream is one request that a scripted HTTP/2 vendor has read to its end.
+type stream struct {
+	*http2.Framer
+	conn   net.Conn
+	id     uint32
+	nth    int // on its connection, from 1
+	header map[string]string
+	body   string
+}
+
+// answer writes a whole answer, or one without its end.
+func (s *stream) answer(body string, end bool) {
+	var b bytes.Buffer
+	enc := hpack.NewEncoder(&b)
+	_ = enc.WriteField(hpack.HeaderField{Name: ":status", Value: "201"})
+	_ = enc.WriteField(hpack.HeaderField{Name: "content-length", Value: strconv.Itoa(len(wholeAnswer))})
+	_ = s.WriteHeaders(http2.HeadersFrameParam{StreamID: s.id, BlockFragment: b.Bytes(), EndHeaders: true})
+	_ = s.WriteData(s.id, end, []byte(body))
+}
+
+// h2Vendor is a scripted HTTP/2 server. The script is called once a request was
+// read, one at a time on a connection, and says whether to go on.
+type h2Vendor struct {
+	mu      sync.Mutex
+	conns   int
+	streams int // that were opened
+	script  func(s *stream) (keep bool)
+	pong    bool // pings are answered
+}
+
+func newH2Vendor(t *testing.T, script func(s *stream) bool) (v *h2Vendor, c *Client) {
+	t.Helper()
+	conf, roots := serverTLS(t, "h2")
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v = &h2Vendor{script: script, pong: true}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { v.serve(conn) })
+		}
+	})
+	t.Cleanup(func() { _ = ln.Close(); wg.Wait() })
+	// The client's cleanup runs first, so that the connections end.
+	return v, newClient(t, "https://"+ln.Addr().String(), trusting(roots), func(c *Config) { c.HTTP2 = true })
+}
+
+func (v *h2Vendor) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	if _, err := io.ReadFull(conn, make([]byte, len(http2.ClientPreface))); err != nil {
+		return
+	}
+	v.mu.Lock()
+	v.conns++
+	v.mu.Unlock()
+	fr := http2.NewFramer(conn, conn)
+	fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	_ = fr.WriteSettings()
+	open := make(map[uint32]*stream)
+	nth := 0
+	for {
+		f, err := fr.ReadFrame()
+		if err != nil {
+			return
+		}
+		id := f.Header().StreamID
+		switch f := f.(type) {
+		case *http2.SettingsFrame:
+			if !f.IsAck() {
+				_ = fr.WriteSettingsAck()
+			}
+			continue
+		case *http2.PingFrame:
+			if !f.IsAck() && v.pong {
+				_ = fr.WritePing(true, f.Data)
+			}
+			continue
+		case *http2.MetaHeadersFrame:
+			nth++
+			v.mu.Lock()
+			v.streams++
+			v.mu.Unlock()
+			s := &stream{Framer: fr, conn: conn, id: id, nth: nth, header: make(map[string]string)}
+			for _, field := range f.Fields {
+				s.header[field.Name] = field.Value
+			}
+			open[id] = s
+		case *http2.DataFrame:
+			if s := open[id]; s != nil {
+				s.body += string(f.Data())
+			}
+		default:
+			continue
+		}
+		if s := open[id]; s != nil && f.Header().Flags.Has(http2.FlagDataEndStream) {
+			delete(open, id)
+			if !v.script(s) {
+				return
+			}
+		}
+	}
+}
+
+func (v *h2Vendor) seen() (streams, conns int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.streams, v.conns
+}
+
+func TestHTTP2_Calls_ShareOneConnectionAndSayWhatHTTP1Says(t *testing.T) {
+	var got []string
+	v, c := newH2Vendor(t, func(s *stream) bool {
+		got = append(got, fmt.Sprint(len(s.header), s.header[":method"], s.header[":path"], s.header["content-length"], s.header["accept-encoding"],
+			s.header["authorization"], s.header["content-type"], s.header["user-agent"], s.header["accept"], s.body))
+		s.answer(wholeAnswer, true)
+		return true
+	})
+	for range 5 {
+		copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
+	}
+	want := fmt.Sprint(10, "POST", "/v1/integration/template/"+templateID+"/copy", "2", "identity", "Bearer "+token,
+		"application/json", "digate/test", "application/json", "{}")
+	if streams, conns := v.seen(); streams != 5 || conns != 1 || got[4] != want {
+		t.Errorf("%d streams on %d connections:\n got %q\nwant %q", streams, conns, got, want)
+	}
+}
+
+// Every failure of a stream, on a new connection and on one that was used: one
+// request is sent, and only HTTP/2's own guarantees make it NOT_SENT.
+func TestHTTP2_Failures_AreJudgedAndSentOnce(t *testing.T) {
+	goAway := func(last uint32, code http2.ErrCode, debug string) func(s *stream) bool {
+		return func(s *stream) bool {
+			_ = s.WriteGoAway(last, code, []byte(debug))
+			untilClosed(s.conn)
+			return false
+		}
+	}
+	rst := func(code http2.ErrCode) func(s *stream) bool {
+		return func(s *stream) bool { _ = s.WriteRSTStream(s.id, code); return true }
+	}
+	unprocessed, lost := apierror.ReasonUnreachable, apierror.ReasonOutcomeUnknown
+	tests := []struct {
+		name   string
+		script func(s *stream) bool
+		reason string
+	}{
+		{"RST_STREAM REFUSED_STREAM", rst(http2.ErrCodeRefusedStream), unprocessed},
+		{"RST_STREAM CANCEL", rst(http2.ErrCodeCancel), lost},
+		{"RST_STREAM INTERNAL_ERROR", rst(http2.ErrCodeInternal), lost},
+		{"RST_STREAM PROTOCOL_ERROR", rst(http2.ErrCodeProtocol), lost},
+		{"RST_STREAM ENHANCE_YOUR_CALM", rst(http2.ErrCodeEnhanceYourCalm), lost},
+		{"RST_STREAM NO_ERROR", rst(http2.ErrCodeNo), lost},
+		{"GOAWAY below the stream", goAway(0, http2.ErrCodeNo, ""), unprocessed},
+		{"GOAWAY below the stream, with an error", goAway(0, http2.ErrCodeEnhanceYourCalm, "hunter2"), unprocessed},
+		{"GOAWAY above the stream, then closed", func(s *stream) bool {
+			_ = s.WriteGoAway(s.id, http2.ErrCodeNo, []byte("hunter2"))
+			return false
+		}, lost},
+		{"GOAWAY with an error above the stream, then closed", func(s *stream) bool {
+			_ = s.WriteGoAway(s.id, http2.ErrCodeInternal, []byte("hunter2"))
+			return false
+		}, lost},
+		{"GOAWAY whose debug data speaks like net/http", func(s *stream) bool {
+			_ = s.WriteGoAway(s.id, http2.ErrCodeInternal, []byte("stream error: stream ID 1; REFUSED_STREAM; received from peer"))
+			return false
+		}, lost},
+		{"connection closed", func(*stream) bool { return false }, lost},
+		{"connection reset", func(s *stream) bool { reset(s.conn); return false }, lost},
+		{"not HTTP/2", func(s *stream) bool {
+			_, _ = io.WriteString(s.conn, "HTTP/1.1 200 OK\r\n\r\nhunter2 hunter2")
+			return false
+		}, lost},
+		{"header that cannot be decoded", func(s *stream) bool {
+			_ = s.WriteHeaders(http2.HeadersFrameParam{StreamID: s.id, BlockFragment: []byte("\xff\xff\xff\xff\xff hunter2"), EndHeaders: true})
+			return true
+		}, lost},
+	}
+	for _, used := range []bool{false, true} {
+		for _, tt := range tests {
+			t.Run(fmt.Sprintf("%s, used=%v", tt.name, used), func(t *testing.T) {
+				v, c := newH2Vendor(t, func(s *stream) bool {
+					if used && s.nth == 1 {
+						s.answer(wholeAnswer, true)
+						return true
+					}
+					return tt.script(s)
+				})
+				want := 1
+				if used {
+					copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
+					want = 2
+				}
+				r := copyOne(t.Context(), c)
+				outcome := unknown
+				if tt.reason == unprocessed {
+					outcome = notSent
+				}
+				if r.reason() != tt.reason || r.ex.Outcome != outcome || r.ex.Status != 0 || r.ex.Attempts != 1 {
+					t.Errorf("got %q %v, %+v", r.reason(), r.ex.Outcome, r.err.Unwrap())
+				}
+				if strings.Contains(r.ex.Cause, "hunter2") || r.ex.Cause == "the exchange failed" {
+					t.Errorf("cause %q of %v", r.ex.Cause, r.err.Unwrap())
+				}
+				if streams, _ := v.seen(); streams != want {
+					t.Errorf("%d requests, want %d", streams, want)
+				}
+			})
+		}
+	}
+}
+
+// A graceful GOAWAY that spares the stream changes nothing for it; the next
+// call takes a new connection.
+func TestHTTP2_GracefulGoAway_LetsTheStreamEnd(t *testing.T) {
+	v, c := newH2Vendor(t, func(s *stream) bool {
+		_ = s.WriteGoAway(1<<31-1, http2.ErrCodeNo, nil)
+		s.answer(wholeAnswer, true)
+		return true
+	})
+	for range 3 {
+		copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
+	}
+	if streams, conns := v.seen(); streams != 3 || conns != 3 {
+		t.Errorf("%d streams on %d connections", streams, conns)
+	}
+}
+
+func TestHTTP2_ConnectionLostInTheAnswer_IsDoneOnceThereIsAnID(t *testing.T) {
+	for part, want := range map[string]string{wholeAnswer[:60]: "", wholeAnswer[:10]: apierror.ReasonOutcomeUnknown} {
+		for name, end := range map[string]func(s *stream) bool{
+			"closed": func(*stream) bool { return false },
+			"reset":  func(s *stream) bool { _ = s.WriteRSTStream(s.id, http2.ErrCodeInternal); return true },
+		} {
+			_, c := newH2Vendor(t, func(s *stream) bool { s.answer(part, false); return end(s) })
+			r := copyOne(t.Context(), c)
+			if r.reason() != want || r.ex.Relay || r.ex.Status != 201 {
+				t.Errorf("%s: %q, relay %v, HTTP %d, %v", name, r.reason(), r.ex.Relay, r.ex.Status, r.err)
+			}
+		}
+	}
+}
+
+// A read has no body, which net/http takes for a licence to send again.
+func TestHTTP2_ReadThatIsRefused_IsSentOnce(t *testing.T) {
+	for _, code := range []http2.ErrCode{http2.ErrCodeRefusedStream, http2.ErrCodeProtocol} {
+		v, template := newH2Vendor(t, func(s *stream) bool { _ = s.WriteRSTStream(s.id, code); return true })
+		sd := contract(t, do("Plain", "Empty", `delete: "/a"`))
+		rules, err := compile(sd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template.rules = rules
+		m := sd.Methods().Get(0)
+		err = template.Call(t.Context(), "/t.S/Do", dynamicpb.NewMessage(m.Input()), dynamicpb.NewMessage(m.Output()))
+		var e *apierror.Error
+		if !errors.As(err, &e) || (e.Outcome == notSent) != (code == http2.ErrCodeRefusedStream) {
+			t.Errorf("%v: %v", code, err)
+		}
+		if streams, _ := v.seen(); streams != 1 {
+			t.Errorf("%v: %d requests", code, streams)
+		}
+	}
+}
+
+// One call's end must not take the connection from under the others.
+func TestHTTP2_CallerLeaves_TheConnectionStays(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	v, c := newH2Vendor(t, func(s *stream) bool {
+		if s.nth == 1 {
+			leave()
+			return true
+		}
+		s.answer(wholeAnswer, true)
+		return true
+	})
+	copyOne(ctx, c).want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, "cancelled")
+	copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
+	if _, conns := v.seen(); conns != 1 {
+		t.Errorf("%d connections", conns)
+	}
+}
+
+func TestHTTP2_OtherEndGoneWithoutAWord_IsFoundOut(t *testing.T) {
+	v, c := newH2Vendor(t, func(*stream) bool { return true })
+	v.pong = false
+	c.transport.HTTP2.SendPingTimeout, c.transport.HTTP2.PingTimeout = 20*time.Millisecond, 20*time.Millisecond
+	r := copyOne(t.Context(), c)
+	r.want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, "the HTTP/2 stream or connection failed")
+}
+
+func TestHTTP2_ManyAtOnce_EachSentOnceAndAnsweredItsOwn(t *testing.T) {
+	var seen reads
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		seen.add(string(body))
+		_, name, _ := strings.Cut(string(body), `"name":"`)
+		_, _ = fmt.Fprintf(w, `{"id":"%s"}`, strings.TrimSuffix(name, `"}`))
+	}))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(srv.Certificate())
+	sentOnce(t, newClient(t, srv.URL, trusting(roots), func(c *Config) { c.HTTP2 = true }), 16, 30)
+	if len(seen.n) != 16*30 {
+		t.Errorf("%d calls were read", len(seen.n))
+	}
+	for name, n := range seen.n {
+		if n != 1 {
+			t.Errorf("%s was read %d times", name, n)
+		}
+	}
+}
+
+// Without the flag HTTP/2 is not even offered.
+func TestHTTP1_IsTheDefault(t *testing.T) {
+	conf, roots := serverTLS(t, "h2", "http/1.1")
+	v := newVendor(t, conf, answering(created()))
+	copyOne(t.Context(), newClient(t, v.url(), trusting(roots))).want(t, "", done, 201, 1, "")
+}
+
+func TestUnprocessed_TextThatOnlyResemblesIt_IsNot(t *testing.T) {
+	for text, want := range map[string]bool{
+		"stream error: stream ID 7; REFUSED_STREAM; received from peer": true,
+		h2GoAway:                   true,
+		h2GoAwayError + "NO_ERROR": true,
+		h2CannotRetryFront + h2GoAway + h2CannotRetryBack:                                                                 true,
+		h2CannotRetryFront + "stream error: stream ID 7; REFUSED_STREAM; received from peer" + h2CannotRetryBack:          true,
+		h2CannotRetryFront + "stream error: stream ID 7; PROTOCOL_ERROR; received from peer" + h2CannotRetryBack:          false,
+		h2CannotRetryFront + "stream error: stream ID 7; REFUSED_STREAM; received from peer":                              false,
+		"stream error: stream ID 7; CANCEL; received from peer":                                                           false,
+		"stream error: stream ID 7; CANCEL; REFUSED_STREAM; received from peer":                                           false,
+		`http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug="; REFUSED_STREAM"`: false,
+		`malformed HTTP response "http2: Transport received GOAWAY from server ErrCode:NO_ERROR"`:                         false,
+		"http2: client connection lost": false,
+		"":                              false,
+	} {
+		if got := unprocessed(errors.New(text)); got != want {
+			t.Errorf("%q: got %v", text, got)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package upstream
+
+import (
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/secret"
+)
+
+func TestCall_VendorEchoesSecrets_TheyAreRedacted(t *testing.T) {
+	variables, err := structpb.NewStruct(map[string]any{
+		"user": "variable-1", "nested": map[string]any{"list": []any{"variable-2", 98765.0, true, "abc"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := []string{token, "api-key-1", "variable-1", "variable-2", "98765"}
+	text := strings.Join(secrets, ", ") + " of user CRM is true, not abc"
+	for name, body := range map[string]string{
+		"envelope": `{"status":"error","error_code":"BAD_PARAMETER","message":"` + text + `"}`,
+		"detail":   `{"detail":[{"loc":["body","variables","variable-1"],"msg":"` + text + `","type":"value_error","input":"` + text + `"}]}`,
+		"string":   `{"detail":"` + text + `"}`,
+	} {
+		v := newVendor(t, nil, func(c net.Conn, _ string) bool {
+			_, _ = c.Write([]byte("HTTP/1.1 422 Unprocessable Entity\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body))
+			return true
+		})
+		r := copyWith(t.Context(), newClient(t, v.url()), &integrationv1.CopyTemplateRequest{
+			TemplateId: templateID, Name: new("CRM"), ApiKey: new("api-key-1"), Variables: variables,
+		})
+		if r.err == nil {
+			t.Fatal("no failure")
+		}
+		shown := prototext.Format(status.Convert(r.err).Proto()) + r.err.Message + strings.Join(r.ex.Drift, "") + r.ex.Cause
+		for _, v := range r.err.Violations {
+			shown += v.Field + v.Description
+		}
+		for _, s := range secrets {
+			if strings.Contains(shown, s) {
+				t.Errorf("%s: %q shows in %s", name, s, shown)
+			}
+		}
+		if !strings.Contains(r.err.Message, secret.Redacted+" of user CRM is true, not abc") {
+			t.Errorf("%s: message %q", name, r.err.Message)
+		}
+		if string(r.ex.Body) != body || !r.ex.Relay {
+			t.Errorf("%s: the body is not the vendor's own", name)
+		}
+	}
+}
+
+func TestRedactor_SecretsBelowUnmarkedFields_AreFound(t *testing.T) {
+	sd := contract(t, do("Full", "Empty", `put: "/a" body: "inner"`))
+	req := dynamicpb.NewMessage(sd.Methods().Get(0).Input())
+	if err := prototext.Unmarshal([]byte(`id: "not-secret" inner { id: "not-secret-either" key: "very-secret" }`), req); err != nil {
+		t.Fatal(err)
+	}
+	got := redactor("tok", req)("not-secret not-secret-either very-secret tok")
+	if want := "not-secret not-secret-either " + secret.Redacted + " tok"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestRedactor_SecretWithinASecret_LeavesNoRest(t *testing.T) {
+	req := &integrationv1.CopyTemplateRequest{ApiKey: new("key-and-more")}
+	if got := redactor("key-", req)("<key-and-more> <key->"); got != "<"+secret.Redacted+"> <"+secret.Redacted+">" {
+		t.Errorf("got %q", got)
+	}
+}
