@@ -114,6 +114,20 @@ func TestRun_CallsOutlastTheShutdownTimeout_AreCut(t *testing.T) {
 	}
 }
 
+func TestRun_EndedBeforeItBegan_IsNoFailure(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // whether a listener was serving yet is the scheduler's choice
+		s, err := server.Build(settings(t, "http://127.0.0.1:1"), "test", logger(new(record)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Run(ctx); err != nil {
+			t.Fatalf("Run: %v", err)
+		}
+	}
+}
+
 func TestBuild_AddressInUse_NamesTheFlagAndLeavesNothingOpen(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

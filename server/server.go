@@ -181,8 +181,10 @@ func (s *Server) Close() {
 	}
 }
 
+// named returns the failure of a listener by its name; an end that was asked
+// for, before it served or after, is none.
 func named(what string, err error) error {
-	if err == nil || errors.Is(err, http.ErrServerClosed) {
+	if err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", what, err)
