@@ -1,0 +1,121 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/tap"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+)
+
+const method = "/t.S/Do"
+
+func observed() (*Telemetry, *bytes.Buffer) {
+	var log bytes.Buffer
+	return New(slog.New(slog.NewJSONHandler(&log, nil)), []string{method}), &log
+}
+
+func TestRequestID_OnlyOnePlainValue_IsTaken(t *testing.T) {
+	for _, good := range []string{"a", "A-1_b.c", strings.Repeat("x", 64)} {
+		if got := requestID([]string{good}); got != good {
+			t.Errorf("%q became %q", good, got)
+		}
+	}
+	seen := make(map[string]bool)
+	for _, bad := range [][]string{nil, {}, {""}, {"a", "b"}, {"a b"}, {"a\nb"}, {"é"}, {`a"b`}, {strings.Repeat("x", 65)}} {
+		got := requestID(bad)
+		if !plainID(got) || seen[got] {
+			t.Errorf("%q became %q", bad, got)
+		}
+		seen[got] = true
+	}
+}
+
+func TestUnaryInterceptor_Panic_IsAnErrorThatQuotesNothing(t *testing.T) {
+	for attempts, want := range map[int]exchange.Outcome{0: exchange.NotSent, 1: exchange.Unknown} {
+		tel, log := observed()
+		_, err := tel.UnaryInterceptor(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: method}, func(ctx context.Context, _ any) (any, error) {
+			exchange.FromContext(ctx).Attempts = attempts
+			panic("hunter2")
+		})
+		var e *apierror.Error
+		if !errors.As(err, &e) || e.Code != codes.Internal && e.Code != codes.Unknown || e.Outcome != want {
+			t.Errorf("after %d attempts: %v, want %v", attempts, err, want)
+		}
+		if strings.Contains(log.String(), "hunter2") || !strings.Contains(log.String(), `"msg":"panic"`) || !strings.Contains(log.String(), `"msg":"call"`) {
+			t.Errorf("log: %s", log)
+		}
+	}
+}
+
+func TestMiddleware_Panic_IsAnsweredInTheVendorsShape(t *testing.T) {
+	tel, log := observed()
+	w := httptest.NewRecorder()
+	tel.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("hunter2") })).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if w.Code != 500 || !strings.Contains(w.Body.String(), `"error_code":"INTERNAL_ERROR"`) || w.Header().Get("Digate-Outcome") != "UNKNOWN" {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+	if strings.Contains(log.String(), "hunter2") || strings.Count(log.String(), `"msg":"call"`) != 1 {
+		t.Errorf("log: %s", log)
+	}
+}
+
+func TestMiddleware_PanicAfterTheAnswerBegan_CutsTheConnection(t *testing.T) {
+	tel, _ := observed()
+	defer func() {
+		if p := recover(); p != http.ErrAbortHandler {
+			t.Errorf("panicked with %v", p)
+		}
+	}()
+	tel.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(200)
+		panic("hunter2")
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+}
+
+func TestTapHandle_RefusedCall_HasItsLineAndAMetricOfAKnownName(t *testing.T) {
+	tel, log := observed()
+	tapped := tel.TapHandle(func(context.Context, *tap.Info) (context.Context, error) {
+		return nil, apierror.MissingCredential("none")
+	})
+	for _, name := range []string{method, "/made/up-by-a-client"} {
+		if _, err := tapped(t.Context(), &tap.Info{FullMethodName: name, Header: metadata.MD{}}); err == nil {
+			t.Error("not refused")
+		}
+	}
+	if got := strings.Count(log.String(), `"code":"Unauthenticated"`); got != 2 {
+		t.Errorf("%d lines: %s", got, log)
+	}
+	w := httptest.NewRecorder()
+	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if !strings.Contains(w.Body.String(), `method="other"`) || strings.Contains(w.Body.String(), "made") {
+		t.Error("a method's name of a client's making is a label")
+	}
+}
+
+func TestDrift_KindsWithoutEnd_AreBounded(t *testing.T) {
+	tel, log := observed()
+	for i := range 10 * maxDrift {
+		tel.noteDrift(t.Context(), method, []string{fmt.Sprintf("f%d: unknown_field", i)})
+	}
+	if got := strings.Count(log.String(), "\n"); got != maxDrift {
+		t.Errorf("%d lines, want %d", got, maxDrift)
+	}
+	w := httptest.NewRecorder()
+	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if got := strings.Count(w.Body.String(), "digate_vendor_drift_total{"); got != maxDrift+1 {
+		t.Errorf("%d series, want %d and one for the rest", got, maxDrift)
+	}
+}
