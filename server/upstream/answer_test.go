@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -198,6 +199,22 @@ func TestCall_AnswerWithoutEnd_IsBounded(t *testing.T) {
 	}
 }
 
+// An answer gets memory as it comes, not as it announces itself.
+func TestCall_ContentLengthLies_TakesNoMemory(t *testing.T) {
+	v := newVendor(t, nil, func(c net.Conn, _ string) bool {
+		_, _ = io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 536870912\r\n\r\n"+wholeAnswer)
+		return false
+	})
+	c := newClient(t, v.url(), func(c *Config) { c.MaxAnswer = 1 << 30 })
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
+		t.Errorf("%d bytes", n)
+	}
+}
+
 // A method without a result, or whose result has no id, is judged by its own
 // contract.
 func TestCall_ContractWithoutAnID_NeedsAWholeAnswer(t *testing.T) {
@@ -210,6 +227,10 @@ func TestCall_ContractWithoutAnID_NeedsAWholeAnswer(t *testing.T) {
 		{do("Plain", "Empty", `delete: "/a"`), ok201("", "<html>")[:44], true, false},
 		{do("Plain", "Full", `get: "/a" response_body: "inner"`), ok201("", `{"id":"7"}`), true, true},
 		{do("Plain", "Full", `get: "/a" response_body: "inner"`), ok201("", `{"key":"7"}`), false, false},
+		{do("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"B","id":"7"}`), true, true},
+		{do("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"B","id":"7"`), true, false},
+		{do("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"B","key":"7"}`), false, false},
+		{do("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"C","id":"7"}`), false, false},
 		{do("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]}`), true, true},
 		{do("Plain", "NoID", `get: "/a"`), ok201("", `{}`), true, true},
 		{do("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]`), false, false},

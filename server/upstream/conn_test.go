@@ -223,21 +223,7 @@ func TestSent_CloseNotify_IsNotCounted(t *testing.T) {
 // that does not read: it must not wait for that peer, and must count what the
 // kernel took.
 func TestSettle_WriteInFlight_EndsItAndCountsIt(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ln.Close() })
-	raw, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	peer, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = peer.Close() })
-	cc := newCountedConn(raw)
+	cc, peer := pair(t)
 	done := make(chan error, 1)
 	go func() {
 		_, err := cc.Write(make([]byte, 64<<20)) // more than any socket buffer
@@ -251,5 +237,98 @@ func TestSettle_WriteInFlight_EndsItAndCountsIt(t *testing.T) {
 	}
 	if err := <-done; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("the write in flight ended with %v", err)
+	}
+}
+
+// pair is a counted connection and its peer.
+func pair(t *testing.T) (*countedConn, net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	raw, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close(); _ = peer.Close() })
+	return newCountedConn(raw), peer
+}
+
+func TestSent_WriteInFlight_Counts(t *testing.T) {
+	cc, peer := pair(t)
+	track := newTracker()
+	track.gotConn(httptrace.GotConnInfo{Conn: cc})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = cc.Write(make([]byte, 64<<20))
+	}()
+	if _, err := peer.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if !track.sent(t.Context()) {
+		t.Error("bytes of a write that has not returned were not counted")
+	}
+	<-done
+}
+
+func TestSent_BytesBeforeTheRequest_DoNotCount(t *testing.T) {
+	cc, _ := pair(t)
+	if _, err := cc.Write([]byte("the handshake, or another request")); err != nil {
+		t.Fatal(err)
+	}
+	track := newTracker()
+	track.gotConn(httptrace.GotConnInfo{Conn: cc, Reused: true})
+	if track.sent(t.Context()) {
+		t.Error("sent, with nothing written")
+	}
+}
+
+func TestSent_SecondConnection_DoesNotForgetTheFirst(t *testing.T) {
+	first, _ := pair(t)
+	second, _ := pair(t)
+	track := newTracker()
+	track.gotConn(httptrace.GotConnInfo{Conn: first})
+	if _, err := first.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	track.gotConn(httptrace.GotConnInfo{Conn: second})
+	if !track.sent(t.Context()) {
+		t.Error("what was written to the first connection was forgotten")
+	}
+}
+
+// On a connection that is shared net/http may still write once the context has
+// ended, so that its end alone says nothing for certain.
+func TestSent_SharedConnection_IsKeptAndDoubted(t *testing.T) {
+	cc, _ := pair(t)
+	cc.classify.Do(func() { cc.shared = true })
+	track := newTracker()
+	track.gotConn(httptrace.GotConnInfo{Conn: cc})
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if track.sent(t.Context()) || !track.sent(ended) {
+		t.Error("nothing was written: want sent where the context has ended, and only there")
+	}
+	if _, err := cc.Write([]byte("x")); err != nil {
+		t.Fatalf("the connection was closed: %v", err)
+	}
+	if !track.sent(t.Context()) {
+		t.Error("a byte was written and not counted")
+	}
+}
+
+func TestSent_ConnectionThatDoesNotCount_IsDoubted(t *testing.T) {
+	cc, _ := pair(t)
+	track := newTracker()
+	track.gotConn(httptrace.GotConnInfo{Conn: cc.Conn})
+	if !track.sent(t.Context()) {
+		t.Error("want sent")
 	}
 }

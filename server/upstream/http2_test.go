@@ -272,6 +272,19 @@ func TestHTTP2_ConnectionLostInTheAnswer_IsDoneOnceThereIsAnID(t *testing.T) {
 	}
 }
 
+// The stream's end is waited for even where all bytes are there: leaving before
+// it resets the stream.
+func TestHTTP2_AnswerWithoutItsEnd_IsNotWhole(t *testing.T) {
+	_, c := newH2Vendor(t, func(s *stream) bool { s.answer(wholeAnswer, false); return true })
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	r := copyOne(ctx, c)
+	r.want(t, "", done, 201, 1, "")
+	if r.ex.Relay || len(r.ex.Drift) != 1 {
+		t.Errorf("relay %v, drift %q", r.ex.Relay, r.ex.Drift)
+	}
+}
+
 // A read has no body, which net/http takes for a licence to send again.
 func TestHTTP2_ReadThatIsRefused_IsSentOnce(t *testing.T) {
 	for _, code := range []http2.ErrCode{http2.ErrCodeRefusedStream, http2.ErrCodeProtocol} {
@@ -316,6 +329,9 @@ func TestHTTP2_CallerLeaves_TheConnectionStays(t *testing.T) {
 func TestHTTP2_OtherEndGoneWithoutAWord_IsFoundOut(t *testing.T) {
 	v, c := newH2Vendor(t, func(*stream) bool { return true })
 	v.pong = false
+	if h := c.transport.HTTP2; h.SendPingTimeout <= 0 || h.PingTimeout <= 0 {
+		t.Errorf("pings after %v, for %v", h.SendPingTimeout, h.PingTimeout)
+	}
 	c.transport.HTTP2.SendPingTimeout, c.transport.HTTP2.PingTimeout = 20*time.Millisecond, 20*time.Millisecond
 	r := copyOne(t.Context(), c)
 	r.want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, "the HTTP/2 stream or connection failed")
@@ -365,8 +381,9 @@ func TestUnprocessed_TextThatOnlyResemblesIt_IsNot(t *testing.T) {
 		"stream error: stream ID 7; CANCEL; REFUSED_STREAM; received from peer":                                           false,
 		`http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug="; REFUSED_STREAM"`: false,
 		`malformed HTTP response "http2: Transport received GOAWAY from server ErrCode:NO_ERROR"`:                         false,
-		"http2: client connection lost": false,
-		"":                              false,
+		"http2: client connection lost":         false,
+		"7; REFUSED_STREAM; received from peer": false,
+		"":                                      false,
 	} {
 		if got := unprocessed(errors.New(text)); got != want {
 			t.Errorf("%q: got %v", text, got)

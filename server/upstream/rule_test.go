@@ -35,6 +35,10 @@ message_type { name: "Full"
   field { name: "id" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
   field { name: "inner" number: 2 type: TYPE_MESSAGE type_name: ".t.Inner" label: LABEL_OPTIONAL }
   field { name: "hidden" number: 3 type: TYPE_MESSAGE type_name: ".t.Inner" label: LABEL_OPTIONAL options { [digate.annotations.v1.field] { facade_only: true } } } }
+message_type { name: "Flat"
+  field { name: "a" number: 1 type: TYPE_MESSAGE type_name: ".t.Inner" label: LABEL_OPTIONAL oneof_index: 0 }
+  field { name: "b" number: 2 type: TYPE_MESSAGE type_name: ".t.Inner" label: LABEL_OPTIONAL oneof_index: 0 }
+  oneof_decl { name: "kind" options { [digate.annotations.v1.oneof] { flatten: "type" } } } }
 message_type { name: "NoID"
   field { name: "tags" number: 1 type: TYPE_STRING label: LABEL_REPEATED } }
 message_type { name: "Lists"

@@ -24,9 +24,9 @@ const (
 	pingTimeout = 5 * time.Second
 )
 
-// newTransport returns the one transport of a client. It follows no redirects
-// (it is used through RoundTrip), sends bodies from memory, and offers no
-// content coding, since the answers are small.
+// newTransport returns the one transport of a client. It follows no redirects,
+// being used through RoundTrip, and decodes nothing, since every request says
+// which content coding it takes.
 func newTransport(idleTimeout time.Duration, http2 bool, roots *x509.CertPool) *http.Transport {
 	dialer := net.Dialer{Timeout: dialTimeout}
 	var protocols http.Protocols
@@ -49,7 +49,6 @@ func newTransport(idleTimeout time.Duration, http2 bool, roots *x509.CertPool) *
 		TLSHandshakeTimeout:    handshakeTimeout,
 		Protocols:              &protocols,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
-		DisableCompression:     true,
 		MaxIdleConns:           idlePool,
 		MaxIdleConnsPerHost:    idlePool,
 		IdleConnTimeout:        idleTimeout,
