@@ -275,6 +275,7 @@ func TestSent_WriteInFlight_Counts(t *testing.T) {
 	if !track.sent(t.Context()) {
 		t.Error("bytes of a write that has not returned were not counted")
 	}
+	_ = cc.Close()
 	<-done
 }
 
