@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"slices"
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -24,8 +25,15 @@ func (c *Codec) AppendAnswer(dst []byte, m proto.Message) ([]byte, error) {
 	return c.appendWith(&encoder{answer: true}, dst, m)
 }
 
+// usualSize has room for a usual request or answer.
+const usualSize = 512
+
 func (c *Codec) appendWith(e *encoder, dst []byte, m proto.Message) ([]byte, error) {
-	out, err := e.object(dst, c, m.ProtoReflect())
+	out := dst
+	if out == nil {
+		out = make([]byte, 0, usualSize)
+	}
+	out, err := e.object(out, c, m.ProtoReflect())
 	if err != nil {
 		return dst, err
 	}
@@ -144,20 +152,23 @@ func (e *encoder) mapped(dst []byte, f *field, entries protoreflect.Map) (_ []by
 	if err := e.enter(); err != nil {
 		return dst, err
 	}
-	var room [16]string
-	keys := room[:0]
-	entries.Range(func(k protoreflect.MapKey, _ protoreflect.Value) bool {
-		keys = append(keys, k.String())
+	type entry struct {
+		key   string
+		value protoreflect.Value
+	}
+	sorted := make([]entry, 0, entries.Len())
+	entries.Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+		sorted = append(sorted, entry{k.String(), v})
 		return true
 	})
-	slices.Sort(keys)
+	slices.SortFunc(sorted, func(a, b entry) int { return strings.Compare(a.key, b.key) })
 	dst = append(dst, '{')
-	for i, k := range keys {
-		if dst, err = appendKey(dst, k, i > 0); err != nil {
+	for i, entry := range sorted {
+		if dst, err = appendKey(dst, entry.key, i > 0); err != nil {
 			return dst, err
 		}
-		if dst, err = e.value(dst, f, entries.Get(protoreflect.ValueOfString(k).MapKey())); err != nil {
-			return dst, within(err, k)
+		if dst, err = e.value(dst, f, entry.value); err != nil {
+			return dst, within(err, entry.key)
 		}
 	}
 	return append(dst, '}'), nil

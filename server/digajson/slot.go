@@ -113,7 +113,7 @@ func (t *target) set(f *field, v protoreflect.Value) {
 	}
 }
 
-// entries is a map that is being read.
+// entries is a map that is being read, empty at first.
 type entries struct {
 	strings map[string]string // where the Go struct has it so
 	values  protoreflect.Map
@@ -123,11 +123,9 @@ func (t *target) entries(f *field) entries {
 	if f.slot.kind != slotStrings || !t.fields.IsValid() {
 		return entries{values: t.Mutable(f.fd).Map()}
 	}
-	slot := t.fields.Field(f.slot.index)
-	if slot.IsNil() {
-		slot.Set(reflect.ValueOf(make(map[string]string)))
-	}
-	return entries{strings: slot.Interface().(map[string]string)}
+	e := entries{strings: make(map[string]string)}
+	t.fields.Field(f.slot.index).Set(reflect.ValueOf(e.strings))
+	return e
 }
 
 func (e *entries) has(key string) bool {

@@ -1,0 +1,297 @@
+package digajson_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/digajson"
+)
+
+// seeds are texts that between them touch every kind of value.
+var seeds = []string{
+	full,
+	`{"s":"x","os":"","b":true,"ob":false,"i32":-1,"s32":1e2,"sf32":1.0,"i64":9223372036854775807,"s64":-0,"sf64":0,"u32":1,"f32":2,"u64":18446744073709551615,"f64":1,"oi32":0}`,
+	`{"fl":0.1,"db":-1.5e-300,"by":"AP8=","e":"GOOD","oe":"own spelling","at":"2024-05-06 07:08:09.123456+02:00","sub":{"sub":{"s":"\ud83d\ude00"}}}`,
+	`{"st":{"a":[1,-0,1.5e3,"é",null,true,{"b":{}}]},"va":[[]],"lv":[{}],"lva":[null,1],"mva":{"":null}}`,
+	`{"ls":["a",""],"li":[1],"le":["GOOD"],"lm":[{"id":"x","below":{}}],"lt":["0001-01-01T00:00:00"],"ms":{"a":"b"},"mi":{"a":1},"mm":{"a":{"id":"y"}},"me":{"a":"GOOD"},"pick_b":{}}`,
+	`{"name":"x","api_key":null,"base_url":"","variables":{"a":9007199254740992,"b":{"a":"\u0000"}},"request_id":1,"zzz":[[],{}]}`,
+	`{"variables":{"a":9007199254740993}}`, `{"variables":{"a":1,"a":2}}`, `{"variables":{"a":1e999}}`, `{"zzz":"\ud800","s":1}`,
+	`{"id":"x","\ud800abcde\\":1,"headers":{"a":1,"a":"b","\udc00":""},"headers":{},"id":null,"auth_type":"NEW"}`,
+	`{"data":[{"id":"x","type":"HTTP","path":"/"},{"type":"MCP"},{"type":null},{}],"has_more":true,"one":{"type":"SSE"},"by_id":{"k":{"type":"HTTP","type":"MCP"}}}`,
+	`{"name":null,"title":"t","on":false,"headers":{},"tags":["a"],"st":null,"mood":"GOOD","leaf":{"id":"x"}}`,
+	`{"a":[[[[[[[[]]]]]]]]}`, `{"i64":12`, `{"s":"a`, `{"at":"2016-12-31T23:59:60Z"}`, `[]`, `null`, ``, `{} {}`, "\xef\xbb\xbf{}", `{"s":"\u12"}`,
+}
+
+// types are the messages that texts are read into: dynamic ones with every kind
+// of field, and generated ones.
+func types(t testing.TB) (all []subject) {
+	for _, name := range []string{"Every", "Page", "Tool", "Patch", "Leaf"} {
+		all = append(all, subject{compile(t, descriptor(name)), newMessage(name)})
+	}
+	copyRequest := new(integrationv1.CopyTemplateRequest)
+	return append(all,
+		subject{integrationCodec(t), newIntegration()},
+		subject{compile(t, copyRequest.ProtoReflect().Descriptor(), digajson.Exclude("template_id")), copyRequest})
+}
+
+type subject struct {
+	*digajson.Codec
+	empty proto.Message
+}
+
+func (s subject) newMessage() proto.Message { return s.empty.ProtoReflect().New().Interface() }
+
+func (s subject) name() protoreflect.FullName { return s.empty.ProtoReflect().Descriptor().FullName() }
+
+func addSeeds(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s))
+	}
+}
+
+// FuzzRequest holds strict reading to what a client and the vendor rely on: only
+// valid JSON is taken, and what was taken can be sent on and says the same.
+func FuzzRequest(f *testing.F) {
+	addSeeds(f)
+	all := types(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before := bytes.Clone(data)
+		for _, s := range all {
+			m := s.newMessage()
+			if err := s.UnmarshalRequest(data, m); err != nil {
+				var e *digajson.Error
+				if !errors.As(err, &e) || e.Kind == "" || e.Message == "" || e.Offset > len(data) {
+					t.Fatalf("%s: %#v", s.name(), err)
+				}
+				if text := err.Error(); !utf8.ValidString(text) || strings.ContainsAny(text, "\x00\n\r\x1b") {
+					t.Fatalf("%s: an error that cannot be printed: %q", s.name(), text)
+				}
+				if e.Kind != digajson.KindJSON || !json.Valid(data) {
+					continue
+				}
+				t.Fatalf("%s: refuses valid JSON: %v", s.name(), err)
+			}
+			if !json.Valid(data) || !utf8.Valid(data) {
+				t.Fatalf("%s: takes what is no JSON", s.name())
+			}
+			written, err := s.AppendRequest(nil, m)
+			if err != nil || !json.Valid(written) {
+				t.Fatalf("%s: %s: %v", s.name(), written, err)
+			}
+			back := s.newMessage()
+			if err := s.UnmarshalRequest(written, back); err != nil || !proto.Equal(m, back) {
+				t.Fatalf("%s: %s comes back as %v, %v", s.name(), written, back, err)
+			}
+			// A lenient reader finds the same.
+			lenient := s.newMessage()
+			if _, err := s.UnmarshalAnswer(data, lenient); err != nil || !proto.Equal(withoutMask(m), withoutMask(lenient)) {
+				t.Fatalf("%s: an answer is read as %v, %v", s.name(), lenient, err)
+			}
+		}
+		if !bytes.Equal(data, before) {
+			t.Fatal("the bytes were changed")
+		}
+	})
+}
+
+// FuzzAnswer holds lenient reading to never panicking, to leaving nothing that
+// cannot be written, and to keeping what was complete in every beginning.
+func FuzzAnswer(f *testing.F) {
+	addSeeds(f)
+	all := types(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, s := range all {
+			m := s.newMessage()
+			drift, err := s.UnmarshalAnswer(data, m)
+			if err == nil && !json.Valid(data) {
+				t.Fatalf("%s: takes what is no JSON", s.name())
+			}
+			if len(drift) > 32 {
+				t.Fatalf("%s: %d notes", s.name(), len(drift))
+			}
+			for i, note := range drift {
+				if strings.Trim(note, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-?.*: ") != "" || slices.Contains(drift[:i], note) {
+					t.Fatalf("%s: drift %q", s.name(), drift)
+				}
+			}
+			written, err := s.AppendAnswer(nil, m)
+			if err != nil || !json.Valid(written) || !utf8.Valid(written) {
+				t.Fatalf("%s: %s: %v", s.name(), written, err)
+			}
+			back := s.newMessage()
+			if _, err := s.UnmarshalAnswer(written, back); err != nil || !proto.Equal(m, back) {
+				t.Fatalf("%s: %s comes back as %v, %v", s.name(), written, back, err)
+			}
+		}
+		// A generated message and a dynamic one are filled in different ways.
+		c := integrationCodec(t)
+		generated, dynamic := newIntegration(), dynamicpb.NewMessage(newIntegration().ProtoReflect().Descriptor())
+		drift1, err1 := c.UnmarshalAnswer(data, generated)
+		drift2, err2 := c.UnmarshalAnswer(data, dynamic)
+		if !proto.Equal(generated, dynamic) || !reflect.DeepEqual(drift1, drift2) || (err1 == nil) != (err2 == nil) {
+			t.Fatalf("%v %q %v\n%v %q %v", generated, drift1, err1, dynamic, drift2, err2)
+		}
+	})
+}
+
+// FuzzAnswerCutShort cuts a valid answer anywhere: no field holds anything but
+// what the whole answer has there.
+func FuzzAnswerCutShort(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s), uint16(len(s)/2))
+	}
+	all := types(f)
+	f.Fuzz(func(t *testing.T, data []byte, at uint16) {
+		if !json.Valid(data) || int(at) >= len(bytes.TrimRight(data, " \t\r\n")) {
+			return
+		}
+		for _, s := range all {
+			whole := s.newMessage()
+			if drift, err := s.UnmarshalAnswer(data, whole); err != nil || strings.Contains(strings.Join(drift, "\n"), "duplicate_key") || strings.Contains(strings.Join(drift, "\n"), "oneof_set_twice") {
+				continue // the last one counts, and it may be cut off
+			}
+			cut := s.newMessage()
+			if _, err := s.UnmarshalAnswer(data[:at], cut); err == nil {
+				t.Fatalf("%s: %q is whole", s.name(), data[:at])
+			}
+			if path := beyond(cut.ProtoReflect(), whole.ProtoReflect()); path != "" {
+				t.Fatalf("%s: %s of %q is not what the whole has:\n%v\n%v", s.name(), path, data[:at], cut, whole)
+			}
+		}
+	})
+}
+
+// beyond returns a field of part that whole has not, or has otherwise.
+func beyond(part, whole protoreflect.Message) (path string) {
+	part.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		w := whole.Get(fd)
+		nested := fd.Message() != nil && !fd.IsMap() && fd.Message().FullName().Parent() != "google.protobuf"
+		switch {
+		case fd.IsList() && v.List().Len() > w.List().Len():
+			path = string(fd.Name())
+		case fd.IsList():
+			for i := range v.List().Len() {
+				if nested {
+					path = beyond(v.List().Get(i).Message(), w.List().Get(i).Message())
+				} else if !v.List().Get(i).Equal(w.List().Get(i)) {
+					path = string(fd.Name())
+				}
+			}
+		case fd.IsMap():
+			v.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+				switch {
+				case !w.Map().Has(k):
+					path = string(fd.Name())
+				case fd.MapValue().Message() != nil && fd.MapValue().Message().FullName().Parent() != "google.protobuf":
+					path = beyond(v.Message(), w.Map().Get(k).Message())
+				case !v.Equal(w.Map().Get(k)):
+					path = string(fd.Name())
+				}
+				return path == ""
+			})
+		case nested && whole.Has(fd):
+			path = beyond(v.Message(), w.Message())
+		case !whole.Has(fd) || !v.Equal(w):
+			path = string(fd.Name())
+		}
+		return path == ""
+	})
+	return path
+}
+
+// FuzzStruct holds the content of a Struct to encoding/json's reading of it.
+func FuzzStruct(f *testing.F) {
+	for _, s := range append(seeds, `{"a":"\ud800"}`, `{"a":[1e22,1e-7,-0.0,123456789012345680000]}`, `{"\u0061":1,"b":"\/\b\f"}`) {
+		f.Add([]byte(s))
+	}
+	c := compile(f, (&integrationv1.CopyTemplateRequest{}).ProtoReflect().Descriptor())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		text := append(append([]byte(`{"variables":`), data...), '}')
+		m := new(integrationv1.CopyTemplateRequest)
+		if c.UnmarshalRequest(text, m) != nil || m.GetVariables() == nil || !json.Valid(data) {
+			return
+		}
+		var want map[string]any
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatalf("encoding/json: %v", err)
+		}
+		if got := m.GetVariables().AsMap(); !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %v, encoding/json has %v", got, want)
+		}
+		written, err := c.AppendRequest(nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again struct{ Variables map[string]any }
+		if err := json.Unmarshal(written, &again); err != nil || !reflect.DeepEqual(again.Variables, want) {
+			t.Fatalf("written %s, which encoding/json reads as %v, %v", written, again.Variables, err)
+		}
+	})
+}
+
+// FuzzWrite writes messages that came as protobuf: it is refused or comes back.
+func FuzzWrite(f *testing.F) {
+	var all []subject
+	for _, s := range types(f) {
+		if _, dynamic := s.empty.(*dynamicpb.Message); !dynamic { // whose Structs would not be ours
+			all = append(all, s)
+		}
+	}
+	for i, s := range all {
+		for _, seed := range seeds {
+			m := s.newMessage()
+			_, _ = s.UnmarshalAnswer([]byte(seed), m)
+			b, err := proto.Marshal(m)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(uint8(i), b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, wire []byte) {
+		s := all[int(which)%len(all)]
+		m := s.newMessage()
+		if proto.Unmarshal(wire, m) != nil {
+			return
+		}
+		dst := []byte("before")
+		request, err := s.AppendRequest(dst, m)
+		if !bytes.HasPrefix(request, dst) || err != nil && len(request) != len(dst) {
+			t.Fatalf("left %q, %v", request, err)
+		}
+		if err == nil {
+			back := s.newMessage()
+			if err := s.UnmarshalRequest(request[len(dst):], back); err != nil {
+				t.Fatalf("%s: %v", request, err)
+			}
+			again, err := s.AppendRequest(dst, back)
+			if err != nil || !bytes.Equal(again, request) {
+				t.Fatalf("%s\n%s: %v", request, again, err)
+			}
+		}
+		if answer, err := s.AppendAnswer(nil, m); err == nil && !json.Valid(answer) {
+			t.Fatalf("%s", answer)
+		}
+	})
+}
+
+func withoutMask(m proto.Message) proto.Message {
+	fd := m.ProtoReflect().Descriptor().Fields().ByName("update_mask")
+	if fd == nil {
+		return m
+	}
+	m = proto.Clone(m)
+	m.ProtoReflect().Clear(fd)
+	return m
+}
