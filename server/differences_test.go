@@ -88,6 +88,18 @@ var differences = map[string]difference{
 			t.Errorf("%d %s", rest.status, rest.body)
 		}
 	},
+	"cut-list": func(t *testing.T, v *scripted, _ *digate) {
+		d := start(t, v.url(), func(c *config.Config) { c.MaxAnswerBytes = 2000 })
+		page := `{"data":[` + full + `],"has_more":false`
+		for _, s := range []script{answers(200, nil, page), answers(200, nil, page+strings.Repeat(" ", 2000)+"}")} {
+			v.will(s)
+			if rest := d.do(t, "GET", "/v1/integration", ""); rest.status != 502 {
+				t.Errorf("%d %s", rest.status, rest.body)
+			}
+		}
+		v.will(answers(200, nil, page+"}"))
+		wantREST(t, d.do(t, "GET", "/v1/integration", ""), 200, "", "")
+	},
 	"no-id": func(t *testing.T, v *scripted, d *digate) {
 		for _, s := range []script{
 			answers(201, nil, `{}`), answers(204, nil, ""), answers(302, map[string]string{"Location": "/v1/integration"}, ""),
@@ -173,6 +185,20 @@ var differences = map[string]difference{
 		}
 	},
 	"duplicate-keys": refused(`{"name":"a","name":"b"}`, `{"type":"duplicate_key","loc":["body","name"]`),
+	"strict-types": func(t *testing.T, v *scripted, d *digate) {
+		v.will(answers(201, nil, full))
+		for request, loc := range map[string]string{
+			"POST /v1/integration/" + id + `/tool {"timeout":"7"}`:           `["body","timeout"]`,
+			"POST /v1/integration/" + id + `/tool {"approval_required":1}`:   `["body","approval_required"]`,
+			"POST /v1/integration/" + id + `/tool {"approval_required":"1"}`: `["body","approval_required"]`,
+			"GET /v1/integration?limit=5.0 ":                                 `["query","limit"]`,
+		} {
+			part := strings.SplitN(request, " ", 3)
+			if rest := d.do(t, part[0], part[1], part[2]); rest.status != 422 || !strings.Contains(rest.body, `"loc":`+loc) {
+				t.Errorf("%s: %d %s", request, rest.status, rest.body)
+			}
+		}
+	},
 	"exact-integers": func(t *testing.T, v *scripted, d *digate) {
 		refused(`{"variables":{"n":9007199254740993}}`, `{"type":"int_not_exact","loc":["body","variables","n"]`)(t, v, d)
 		refused(`{"variables":{"n":1e400}}`, `{"type":"finite_number","loc":["body","variables","n"]`)(t, v, d)

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
 )
 
@@ -29,6 +30,7 @@ func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer) *grpc.S
 		grpc.InTapHandle(s.telemetry.TapHandle(authn.TapHandle(s.authenticator))),
 		grpc.ChainUnaryInterceptor(s.telemetry.UnaryInterceptor, authn.UnaryInterceptor),
 		grpc.ChainStreamInterceptor(s.endWatches, s.telemetry.StreamInterceptor, authn.StreamInterceptor),
+		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return apierror.UnknownMethod() }),
 		grpc.MaxRecvMsgSize(int(s.cfg.MaxRequestBytes)),
 		grpc.MaxHeaderListSize(maxHeaderList),
 		grpc.MaxConcurrentStreams(maxStreams),

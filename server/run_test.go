@@ -17,7 +17,9 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server"
+	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/exchange"
 )
 
 func TestRun_Drain_FinishesWhatIsUnderWay(t *testing.T) {
@@ -150,12 +152,15 @@ func TestAdmin_HealthMetricsAndProfiles_AreThere(t *testing.T) {
 	}
 	_ = d.copyREST(t, templateID, `{}`)
 	_ = d.copyREST(t, templateID, `nonsense`)
+	_ = d.do(t, "GET", "/nothing", "")
 	metrics := d.scrape(t)
 	method := "/diga.integration.v1.IntegrationService/CopyTemplate"
 	for _, want := range []string{
 		`digate_calls_total{code="OK",face="grpc",method="` + method + `",outcome="DONE"} 1`,
 		`digate_calls_total{code="OK",face="rest",method="` + method + `",outcome="DONE"} 1`,
 		`digate_calls_total{code="InvalidArgument",face="rest",method="` + method + `",outcome="NOT_SENT"} 1`,
+		`digate_calls_started_total{face="rest",method="` + method + `"} 2`,
+		`digate_calls_started_total{face="rest",method="other"} 1`,
 		`digate_http_responses_total{status="201"} 1`,
 		`digate_http_responses_total{status="422"} 1`,
 		`digate_vendor_responses_total{method="` + method + `",status="201"} 2`,
@@ -231,7 +236,7 @@ func TestAccessLine_EveryCall_HasOne(t *testing.T) {
 		if !strings.Contains(line, `"msg":"call"`) {
 			continue
 		}
-		for _, name := range []string{"face", "method", "code", "outcome", "duration", "request_id"} {
+		for _, name := range []string{"face", "method", "code", "outcome", "duration_ms", "request_id"} {
 			if !strings.Contains(line, `"`+name+`":`) {
 				t.Errorf("no %s in %s", name, line)
 			}
@@ -243,6 +248,16 @@ func TestAccessLine_EveryCall_HasOne(t *testing.T) {
 	}
 	if n := strings.Count(strings.Join(got, "\n"), `"vendor_status":404`); n != 2 {
 		t.Errorf("%d lines tell the vendor's status, want 2", n)
+	}
+}
+
+func TestGRPC_UnknownMethod_IsRefusedWithAnErrorInfo(t *testing.T) {
+	d := start(t, "http://127.0.0.1:1")
+	for _, method := range []string{"/diga.integration.v1.IntegrationService/Nothing", "/no.Service/Nothing"} {
+		err := d.conn.Invoke(withToken(t.Context(), token), method, &integrationv1.CopyTemplateRequest{}, &integrationv1.CopyTemplateResponse{})
+		if e := apierror.FromError(err); e.Code != codes.Unimplemented || e.Reason != "UNKNOWN_METHOD" || e.Outcome != exchange.NotSent {
+			t.Errorf("%s: %v", method, err)
+		}
 	}
 }
 

@@ -106,8 +106,7 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 	return s, nil
 }
 
-// GRPCAddr, HTTPAddr and AdminAddr are the addresses that the server listens
-// on.
+// GRPCAddr is the gRPC listener's address.
 func (s *Server) GRPCAddr() net.Addr { return s.grpcLn.Addr() }
 
 // HTTPAddr is the REST listener's address.

@@ -52,6 +52,11 @@ func MethodNotAllowed() *Error {
 	return concluded(codes.Unimplemented, ReasonMethodNotAllowed, exchange.NotSent, "this path does not answer to this method", nil)
 }
 
+// UnknownMethod is a gRPC call of a method that the server does not have.
+func UnknownMethod() *Error {
+	return concluded(codes.Unimplemented, ReasonUnknownMethod, exchange.NotSent, "there is no such method", nil)
+}
+
 // Unreachable is a request of which no byte left: refused, DNS, TLS.
 func Unreachable(cause error) *Error {
 	e := concluded(codes.Unavailable, ReasonUnreachable, exchange.NotSent, "Diga could not be reached; nothing was sent", cause)

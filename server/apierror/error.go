@@ -39,6 +39,7 @@ const (
 	ReasonRequestTooLarge   = "REQUEST_TOO_LARGE"
 	ReasonRouteNotFound     = "ROUTE_NOT_FOUND"
 	ReasonMethodNotAllowed  = "METHOD_NOT_ALLOWED"
+	ReasonUnknownMethod     = "UNKNOWN_METHOD"
 	ReasonInternalError     = "INTERNAL_ERROR"
 	// ReasonUnreachable: no connection came about.
 	ReasonUnreachable = "UPSTREAM_UNREACHABLE"

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/digate/digate/server/secret"
 )
@@ -17,8 +18,11 @@ func (c *Config) each(f func(flag string, value any)) {
 	v := reflect.ValueOf(*c)
 	for i := range v.NumField() {
 		value := v.Field(i).Interface()
-		if s, ok := value.(string); ok {
-			value = withoutUserinfo(s)
+		switch v := value.(type) {
+		case string:
+			value = withoutUserinfo(v)
+		case time.Duration:
+			value = v.String()
 		}
 		f(v.Type().Field(i).Tag.Get("name"), value)
 	}
@@ -27,6 +31,9 @@ func (c *Config) each(f func(flag string, value any)) {
 // withoutUserinfo hides what stands before the @ of a URL, which Validate
 // refuses and a printed setting must not show all the same.
 func withoutUserinfo(s string) string {
+	if !strings.Contains(s, "@") {
+		return s
+	}
 	u, err := url.Parse(s)
 	if err != nil {
 		return secret.Redacted

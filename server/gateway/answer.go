@@ -83,12 +83,11 @@ func (a *answerer) error(ctx context.Context, _ *runtime.ServeMux, _ runtime.Mar
 }
 
 func (a *answerer) render(ctx context.Context, e *apierror.Error) apierror.Answer {
-	for i, v := range e.Violations {
-		if v.Field == string(requestIDField) {
-			e.Violations = slices.Clone(e.Violations)
-			e.Violations[i].Field = idempotencyField
-			break
-		}
+	if i := slices.IndexFunc(e.Violations, func(v apierror.Violation) bool { return v.Field == string(requestIDField) }); i >= 0 && e.HTTPStatus == 0 {
+		// What gRPC calls request_id is a header here.
+		violations := slices.Clone(e.Violations)
+		violations[i].Field = idempotencyField
+		e = apierror.InvalidRequest(violations...)
 	}
 	return e.REST(a.route(ctx).locate)
 }

@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"net/url"
+	"strconv"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/grpc"
@@ -31,16 +33,55 @@ func (c channel) Invoke(ctx context.Context, method string, args, reply any, opt
 	return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
 }
 
-// setQuery reads the parameters that the contract knows. Of one that is given
-// twice the last counts, and one that it does not know is ignored, as the vendor
-// does.
-func (r *route) setQuery(query url.Values, m protoreflect.Message) error {
-	for _, fd := range r.inQuery {
-		values := query[string(fd.Name())]
-		if len(values) == 0 {
+// parseQuery reads a query as the vendor does, and not as net/url, which drops
+// what it does not like: only & separates, of a name that is given twice the
+// last value counts, and an escape that is none stands for itself.
+func parseQuery(raw string) map[string]string {
+	values := make(map[string]string)
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
 			continue
 		}
-		v, err := digajson.ParseText(fd, values[len(values)-1])
+		name, value, _ := strings.Cut(pair, "=")
+		values[unescape(name)] = unescape(value)
+	}
+	return values
+}
+
+func unescape(s string) string {
+	if !strings.ContainsAny(s, "%+") {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '+':
+			out = append(out, ' ')
+		case '%':
+			if i+2 < len(s) {
+				if b, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+					out = append(out, byte(b))
+					i += 2
+					continue
+				}
+			}
+			out = append(out, c)
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}
+
+// setQuery reads the parameters that the contract knows; one that it does not
+// know is ignored, as the vendor does.
+func (r *route) setQuery(query map[string]string, m protoreflect.Message) error {
+	for _, fd := range r.inQuery {
+		text, ok := query[string(fd.Name())]
+		if !ok {
+			continue
+		}
+		v, err := digajson.ParseText(fd, text)
 		if err != nil {
 			return refusal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/url"
 )
 
 // What crosses the gateway. Everything else that a client sends (Grpc-Timeout,
@@ -14,16 +13,11 @@ const headerIdempotencyKey = "Idempotency-Key"
 
 func noHeader(string) (string, bool) { return "", false }
 
-// outgoingHeader says which of the service's answer metadata become headers.
-func outgoingHeader(key string) (string, bool) {
-	return "", false
-}
-
 // state is what the gateway knows of one request besides what grpc-gateway
 // hands around: its own errors keep their type here.
 type state struct {
 	idempotencyKey []string
-	query          url.Values
+	query          map[string]string
 	// refused is why the request's body was not taken.
 	refused error
 	// body is what a success is answered with.
@@ -47,7 +41,7 @@ type body struct {
 }
 
 func newRequest(w http.ResponseWriter, r *http.Request, maxBody int64) *http.Request {
-	s := &state{idempotencyKey: r.Header.Values(headerIdempotencyKey), query: r.URL.Query()}
+	s := &state{idempotencyKey: r.Header.Values(headerIdempotencyKey), query: parseQuery(r.URL.RawQuery)}
 	out := r.WithContext(context.WithValue(r.Context(), stateKey{}, s))
 	out.Header = make(http.Header)
 	withoutQuery := *r.URL

@@ -28,7 +28,7 @@ func (t *Telemetry) begin(ctx context.Context, method string) (context.Context, 
 	if c.exchange == nil {
 		ctx, c.exchange = exchange.NewContext(ctx)
 	}
-	t.metrics.started.WithLabelValues(c.face, c.method).Inc()
+	t.start(c)
 	return ctx, c, own
 }
 
@@ -82,11 +82,7 @@ func (t *Telemetry) panicked(ctx context.Context, c *call, p any) error {
 	t.log.LogAttrs(ctx, slog.LevelError, "panic",
 		slog.String("method", c.method), slog.String("request_id", c.requestID),
 		slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
-	outcome := exchange.NotSent
-	if c.exchange.Attempts > 0 {
-		outcome = exchange.Unknown
-	}
-	return apierror.Internal(fmt.Errorf("panic of type %T", p), outcome)
+	return apierror.Internal(fmt.Errorf("panic of type %T", p), unfinished(c.exchange))
 }
 
 // TapHandle observes the calls that next refuses: they end before any
@@ -99,7 +95,6 @@ func (t *Telemetry) TapHandle(next tap.ServerInHandle) tap.ServerInHandle {
 				began: time.Now(), face: faceGRPC, method: t.label(info.FullMethodName),
 				requestID: requestID(info.Header.Get(requestIDKey)),
 			}
-			t.metrics.started.WithLabelValues(c.face, c.method).Inc()
 			c.conclude(err)
 			t.finish(ctx, c)
 		}

@@ -35,7 +35,7 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 						slog.String("request_id", c.requestID),
 						slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
 				}
-				e := apierror.Internal(nil, exchange.Unknown)
+				e := apierror.Internal(nil, unfinished(ex))
 				c.conclude(e)
 				if sw.status != 0 || p == http.ErrAbortHandler {
 					t.finish(ctx, c)

@@ -59,6 +59,7 @@ type call struct {
 	requestID string
 	httpStat  int
 	exchange  *exchange.Exchange
+	started   bool // counted as begun
 }
 
 type callKey struct{}
@@ -85,9 +86,27 @@ func (c *call) conclude(err error) {
 	c.code, c.outcome, c.reason = e.Code, e.Outcome, e.Reason
 }
 
+// start counts the call as begun, once: as soon as its method is known, or at
+// its end where it has none.
+func (t *Telemetry) start(c *call) {
+	if !c.started {
+		c.started = true
+		t.metrics.started.WithLabelValues(c.face, c.method).Inc()
+	}
+}
+
+// unfinished is what a panic leaves to conclude of a call.
+func unfinished(ex *exchange.Exchange) exchange.Outcome {
+	if ex.Attempts > 0 {
+		return exchange.Unknown
+	}
+	return exchange.NotSent
+}
+
 // finish counts the call and writes its access line.
 func (t *Telemetry) finish(ctx context.Context, c *call) {
 	took := time.Since(c.began)
+	t.start(c)
 	t.metrics.ended(c, took)
 	level := slog.LevelInfo
 	switch {
@@ -108,7 +127,7 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 		slog.String("method", strings.TrimPrefix(c.method, "/")),
 		slog.String("code", c.code.String()),
 		slog.String("outcome", c.outcome.String()),
-		slog.Duration("duration", took),
+		slog.Float64("duration_ms", milliseconds(took)),
 		slog.String("request_id", c.requestID),
 	)
 	if c.reason != "" {
@@ -120,7 +139,7 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	if ex := c.exchange; ex != nil && ex.Attempts > 0 {
 		attrs = append(attrs,
 			slog.Int("attempts", ex.Attempts),
-			slog.Duration("vendor_duration", ex.Duration))
+			slog.Float64("vendor_duration_ms", milliseconds(ex.Duration)))
 		if ex.Status != 0 {
 			attrs = append(attrs, slog.Int("vendor_status", ex.Status))
 		}
@@ -130,6 +149,8 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	}
 	t.log.LogAttrs(ctx, level, "call", attrs...)
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // driftLog remembers which kinds of drift were logged. The kinds are bounded by
 // the contract's fields and, for what the contract does not know, by maxDrift.

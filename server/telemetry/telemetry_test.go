@@ -64,7 +64,7 @@ func TestMiddleware_Panic_IsAnsweredInTheVendorsShape(t *testing.T) {
 	tel, log := observed()
 	w := httptest.NewRecorder()
 	tel.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("hunter2") })).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-	if w.Code != 500 || !strings.Contains(w.Body.String(), `"error_code":"INTERNAL_ERROR"`) || w.Header().Get("Digate-Outcome") != "UNKNOWN" {
+	if w.Code != 500 || !strings.Contains(w.Body.String(), `"error_code":"INTERNAL_ERROR"`) || w.Header().Get("Digate-Outcome") != "NOT_SENT" {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
 	if strings.Contains(log.String(), "hunter2") || strings.Count(log.String(), `"msg":"call"`) != 1 {

@@ -3,6 +3,7 @@ package upstream
 import (
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -84,7 +85,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 // whole.
 func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp proto.Message) (done bool) {
 	if r.answer == nil {
-		ex.Relay = readErr == nil
+		ex.Relay = readErr == nil && (len(body) == 0 || json.Valid(body))
 		return true
 	}
 	target := resp.ProtoReflect()
@@ -99,7 +100,7 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 	}
 	done = whole
 	if r.hasID {
-		done = yieldsID(target, whole)
+		done = yieldsID(target, whole) || flattened(target.Descriptor()) != nil && bareID(body)
 	}
 	ex.Relay = done && whole
 	return done

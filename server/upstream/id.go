@@ -1,6 +1,8 @@
 package upstream
 
 import (
+	"encoding/json"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -58,4 +60,13 @@ func yieldsID(m protoreflect.Message, whole bool) bool {
 		}
 	}
 	return false
+}
+
+// bareID says whether an answer that is of no variant that the contract knows
+// has an id all the same.
+func bareID(body []byte) bool {
+	var answer struct {
+		ID string `json:"id"`
+	}
+	return json.Unmarshal(body, &answer) == nil && answer.ID != ""
 }
