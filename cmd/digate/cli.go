@@ -21,11 +21,14 @@ type stdio struct {
 type cli struct {
 	ConfigFile configFile `name:"config" placeholder:"FILE" help:"YAML file of settings, by flag name. What counts is the flag, else the environment (--log-level is DIGATE_LOG_LEVEL), else the file."`
 
-	Dev      devCmd      `cmd:"" help:"Run everything on loopback, with an embedded stand-in for Diga. Needs nothing."`
-	Serve    serveCmd    `cmd:"" help:"Run the facade in front of Diga."`
-	Emulator emulatorCmd `cmd:"" help:"Run the stand-in for Diga alone."`
-	Copy     copyCmd     `cmd:"" help:"Create an integration from a template, through a running digate."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Dev          devCmd          `cmd:"" help:"Run everything on loopback, with an embedded stand-in for Diga. Needs nothing."`
+	Serve        serveCmd        `cmd:"" help:"Run the facade in front of Diga."`
+	Emulator     emulatorCmd     `cmd:"" help:"Run the stand-in for Diga alone."`
+	Templates    templatesCmd    `cmd:"" help:"Find a template, through a running digate."`
+	Copy         copyCmd         `cmd:"" help:"Create an integration from a template, through a running digate."`
+	Integrations integrationsCmd `cmd:"" help:"Look after integrations, through a running digate."`
+	Tools        toolsCmd        `cmd:"" help:"Look after an integration's tools, through a running digate."`
+	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
 
 // run executes a command line and returns its exit code.

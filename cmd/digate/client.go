@@ -22,6 +22,9 @@ import (
 	"github.com/digate/digate/server/secret"
 )
 
+// defaultAddr is --addr where it is not given.
+const defaultAddr = "127.0.0.1:9090"
+
 // clientFlags say how to reach a running digate.
 type clientFlags struct {
 	Addr      string        `name:"addr" group:"Connection:" default:"127.0.0.1:9090" help:"The server's gRPC address."`
@@ -37,6 +40,24 @@ func (c *clientFlags) Validate() error {
 		return errors.New("--timeout: must be more than 0")
 	}
 	return nil
+}
+
+// words are the flags again that lead another command to the same server.
+func (c *clientFlags) words() []string {
+	var words []string
+	if c.Addr != defaultAddr {
+		words = append(words, "--addr", c.Addr)
+	}
+	if c.TLS {
+		words = append(words, "--tls")
+	}
+	if c.CAFile != "" {
+		words = append(words, "--ca-file", c.CAFile)
+	}
+	if c.TokenFile != "" {
+		words = append(words, "--token-file", c.TokenFile)
+	}
+	return words
 }
 
 func (c *clientFlags) token() (secret.String, error) {

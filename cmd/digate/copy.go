@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
-
-// outputJSON is the value of --output that asks for JSON.
-const outputJSON = "json"
 
 type copyCmd struct {
 	TemplateID string   `arg:"" name:"template_id" help:"The template's id, a UUID."`
@@ -20,9 +16,8 @@ type copyCmd struct {
 	Var        []string `name:"var" sep:"none" placeholder:"NAME=TEXT" help:"A placeholder's value, as text. May be given again."`
 	VarJSON    []string `name:"var-json" sep:"none" placeholder:"NAME=JSON" help:"A placeholder's value, as JSON. May be given again."`
 	RequestID  string   `name:"request-id" placeholder:"ID" help:"Identifies the call, 1 to 255 printable ASCII characters."`
-	Output     string   `name:"output" short:"o" enum:"text,json" default:"text" help:"text, without secrets, or json, whole."`
 
-	clientFlags `embed:""`
+	callFlags `embed:""`
 }
 
 // Help is shown by --help.
@@ -42,19 +37,16 @@ func (c *copyCmd) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
-	ctx, conn, done, err := c.connect(ctx)
+	ctx, client, done, err := c.dial(ctx, std, creates)
 	if err != nil {
-		if errors.As(err, new(*unreachableError)) {
-			return fail(std.err, c.Output, err)
-		}
 		return err
 	}
 	defer done()
-	resp, err := integrationv1.NewIntegrationServiceClient(conn).CopyTemplate(ctx, req)
+	resp, err := client.CopyTemplate(ctx, req)
 	if err != nil {
-		return fail(std.err, c.Output, err)
+		return fail(std.err, c.Output, creates, err)
 	}
-	if err := printIntegration(std.out, c.Output, resp.GetIntegration()); err != nil {
+	if err := c.showIntegration(ctx, std, client, resp.GetIntegration()); err != nil {
 		return fmt.Errorf("integration %s was created, but not shown: %w", printable(resp.GetIntegration().GetId()), err)
 	}
 	return nil

@@ -18,9 +18,19 @@ import (
 // reasonNoServer is the reason of a call that found no digate to take it.
 const reasonNoServer = "DIGATE_UNREACHABLE"
 
+// effect is what a call does, where it does anything: it decides what a second
+// call would do.
+type effect int
+
+const (
+	creates effect = iota // something new with every call
+	changes               // something that is there, to what a second call makes of it too
+	reads                 // nothing
+)
+
 // fail says why a call failed and returns the error that ends the process with
 // the code of its outcome.
-func fail(w io.Writer, output string, err error) error {
+func fail(w io.Writer, output string, does effect, err error) error {
 	var e *apierror.Error
 	if unreachable := (*unreachableError)(nil); errors.As(err, &unreachable) {
 		e = &apierror.Error{Code: codes.Unavailable, Reason: reasonNoServer, Outcome: exchange.NotSent, Message: unreachable.text}
@@ -30,7 +40,7 @@ func fail(w io.Writer, output string, err error) error {
 	if output == outputJSON {
 		reportJSON(w, e)
 	} else {
-		reportText(w, e)
+		reportText(w, does, e)
 	}
 	switch e.Outcome {
 	case exchange.NotSent:
@@ -68,7 +78,7 @@ func reportJSON(w io.Writer, e *apierror.Error) {
 	_, _ = io.WriteString(w, printableJSON(b.Bytes()))
 }
 
-func reportText(w io.Writer, e *apierror.Error) {
+func reportText(w io.Writer, does effect, e *apierror.Error) {
 	fmt.Fprintf(w, "%s: %s\n", e.Outcome, printable(e.Message))
 	for _, v := range e.Violations {
 		if line := v.Field + ": " + v.Description; line != e.Message { // which quotes the first
@@ -82,7 +92,7 @@ func reportText(w io.Writer, e *apierror.Error) {
 	if after := retryAfter(e); after != "" {
 		fmt.Fprintf(w, ", retry after %s", after)
 	}
-	fmt.Fprintf(w, "\n  %s\n", meaning(e.Outcome))
+	fmt.Fprintf(w, "\n  %s\n", meaning(e.Outcome, does))
 }
 
 // retryAfter is how long to wait before a second call, where one is invited.
@@ -93,12 +103,16 @@ func retryAfter(e *apierror.Error) string {
 	return e.RetryAfter.Round(time.Millisecond).String()
 }
 
-func meaning(o exchange.Outcome) string {
-	switch o {
-	case exchange.NotSent:
+func meaning(o exchange.Outcome, does effect) string {
+	switch {
+	case o == exchange.NotSent:
 		return "Nothing was sent to Diga, so nothing was done."
-	case exchange.Rejected:
+	case o == exchange.Rejected:
 		return "Diga answered and did not do it."
+	case does == reads:
+		return "No answer came back. Nothing is changed by it, so a second call is safe."
+	case does == changes:
+		return "It may have been done. Look before you try again: somebody may have changed it since."
 	default:
 		return "It may have been done. Look before you try again: a second call could do it twice."
 	}

@@ -1,52 +1,57 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/digajson"
 )
 
-// printIntegration shows an integration: to people without its secrets, as JSON
-// whole.
-func printIntegration(w io.Writer, output string, in *integrationv1.Integration) error {
-	if output == outputJSON {
-		codec, err := digajson.Compile(in.ProtoReflect().Descriptor())
-		if err != nil {
-			return err
-		}
-		b, err := codec.AppendAnswer(nil, in)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(w, printableJSON(b))
+// showIntegration shows an integration: to people without its secrets and with
+// what its setup still misses, as JSON whole and alone.
+func (c *callFlags) showIntegration(ctx context.Context, std stdio, client integrationv1.IntegrationServiceClient, in *integrationv1.Integration) error {
+	if c.Output == outputJSON {
+		return printJSON(std.out, in)
+	}
+	if err := printFields(std.out, integrationFields(in)); err != nil {
 		return err
 	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(name, value string) {
-		if value == "" {
-			value = "-"
+	if !in.GetRequiresSetup() {
+		return nil
+	}
+	s := setup{ctx: ctx, client: client, integration: in, flags: c.clientFlags.words()}
+	s.find()
+	for _, line := range s.lines {
+		if _, err := fmt.Fprintln(std.out, printable(line)); err != nil {
+			return err
 		}
-		fmt.Fprintf(tw, "%s\t%s\n", name, printable(value))
 	}
-	row("id", in.GetId())
-	row("name", in.GetName())
-	row("description", in.GetDescription())
-	row("base_url", in.GetBaseUrl())
-	row("integration_type", digajson.EnumText(in.GetIntegrationType()))
-	row("auth_type", digajson.EnumText(in.GetAuthType()))
-	row("auth_key", map[bool]string{true: "set"}[in.GetAuthKey() != ""])
-	row("headers", strings.Join(slices.Sorted(maps.Keys(in.GetHeaders())), ", "))
-	row("requires_setup", map[bool]string{true: "yes: a key or a placeholder's value is missing", false: "no"}[in.GetRequiresSetup()])
-	row("template", in.GetSourceIntegrationTemplateId())
+	for _, trouble := range s.troubles {
+		fmt.Fprintf(std.err, "digate: %s\n", printable(trouble))
+	}
+	return nil
+}
+
+func integrationFields(in *integrationv1.Integration) [][2]string {
+	fields := [][2]string{
+		{"id", in.GetId()},
+		{"name", in.GetName()},
+		{"description", in.GetDescription()},
+		{"base_url", in.GetBaseUrl()},
+		{"integration_type", digajson.EnumText(in.GetIntegrationType())},
+		{"auth_type", digajson.EnumText(in.GetAuthType())},
+		{"auth_key", map[bool]string{true: "set"}[in.GetAuthKey() != ""]},
+		{"headers", strings.Join(slices.Sorted(maps.Keys(in.GetHeaders())), ", ")},
+		{"requires_setup", map[bool]string{true: "yes: a key or a placeholder's value is missing", false: "no"}[in.GetRequiresSetup()]},
+		{"template", in.GetSourceIntegrationTemplateId()},
+	}
 	if t := in.GetCreatedAt(); t != nil {
-		row("created_at", t.AsTime().Format(time.RFC3339Nano))
+		fields = append(fields, [2]string{"created_at", t.AsTime().Format(time.RFC3339Nano)})
 	}
-	return tw.Flush()
+	return fields
 }

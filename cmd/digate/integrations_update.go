@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+)
+
+type integrationsUpdateCmd struct {
+	IntegrationID string   `arg:"" name:"integration_id" help:"The integration's id, a UUID."`
+	Name          *string  `name:"name" placeholder:"NAME" help:"The new name."`
+	Description   *string  `name:"description" placeholder:"TEXT" help:"The new description."`
+	BaseURL       *string  `name:"base-url" placeholder:"URL" help:"The new base URL."`
+	AuthKeyFile   string   `name:"auth-key-file" placeholder:"FILE" help:"File with the new credential for the third-party system; - is standard input."`
+	Header        []string `name:"header" sep:"none" placeholder:"NAME=VALUE" help:"A header. May be given again; all together they replace every header that was there."`
+	Clear         []string `name:"clear" enum:"name,description,base_url,auth_key,headers" placeholder:"FIELD,..." help:"Fields to clear: name, description, base_url, auth_key, headers."`
+
+	callFlags `embed:""`
+}
+
+// Help is shown by --help.
+func (integrationsUpdateCmd) Help() string {
+	return "What is not named stays as it is.\n\n" + exitHelp
+}
+
+// Validate implements kong's hook.
+func (c *integrationsUpdateCmd) Validate() error {
+	if err := c.callFlags.Validate(); err != nil {
+		return err
+	}
+	if _, err := headers(c.Header); err != nil {
+		return err
+	}
+	set := c.fields()
+	for _, field := range c.Clear {
+		if slices.Contains(set, field) {
+			return fmt.Errorf("--clear: %s is set as well", field)
+		}
+	}
+	if len(set)+len(c.Clear) == 0 {
+		return errors.New("nothing to change: name at least one field")
+	}
+	return nil
+}
+
+// fields are those that get a value.
+func (c *integrationsUpdateCmd) fields() []string {
+	var set []string
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"name", c.Name != nil}, {"description", c.Description != nil}, {"base_url", c.BaseURL != nil},
+		{"auth_key", c.AuthKeyFile != ""}, {"headers", len(c.Header) > 0},
+	} {
+		if f.set {
+			set = append(set, f.name)
+		}
+	}
+	return set
+}
+
+// headers returns what the NAME=VALUE of --header set. The values may be
+// secrets, so no error quotes them.
+func headers(assignments []string) (map[string]string, error) {
+	if len(assignments) == 0 {
+		return nil, nil
+	}
+	m := make(map[string]string, len(assignments))
+	for _, a := range assignments {
+		name, value, ok := strings.Cut(a, "=")
+		if !ok || name == "" {
+			return nil, errors.New("--header: must be NAME=VALUE")
+		}
+		if _, twice := m[name]; twice {
+			return nil, fmt.Errorf("--header: %q is set twice", name)
+		}
+		m[name] = value
+	}
+	return m, nil
+}
+
+func (c *integrationsUpdateCmd) request(stdin io.Reader) (*integrationv1.UpdateIntegrationRequest, error) {
+	set, err := headers(c.Header)
+	if err != nil {
+		return nil, err
+	}
+	mask := append(c.fields(), c.Clear...)
+	slices.Sort(mask)
+	req := &integrationv1.UpdateIntegrationRequest{
+		IntegrationId: c.IntegrationID, Name: c.Name, Description: c.Description, BaseUrl: c.BaseURL, Headers: set,
+		UpdateMask: &fieldmaskpb.FieldMask{Paths: slices.Compact(mask)},
+	}
+	if c.AuthKeyFile != "" {
+		key, err := readSecret(c.AuthKeyFile, stdin)
+		if err != nil {
+			return nil, fmt.Errorf("--auth-key-file: %w", err)
+		}
+		req.AuthKey = &key
+	}
+	return req, nil
+}
+
+func (c *integrationsUpdateCmd) Run(ctx context.Context, std stdio) error {
+	req, err := c.request(std.in)
+	if err != nil {
+		return err
+	}
+	ctx, client, done, err := c.dial(ctx, std, changes)
+	if err != nil {
+		return err
+	}
+	defer done()
+	resp, err := client.UpdateIntegration(ctx, req)
+	if err != nil {
+		return fail(std.err, c.Output, changes, err)
+	}
+	if err := c.showIntegration(ctx, std, client, resp.GetIntegration()); err != nil {
+		return fmt.Errorf("integration %s was changed, but not shown: %w", printable(c.IntegrationID), err)
+	}
+	return nil
+}

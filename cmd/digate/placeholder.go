@@ -1,0 +1,43 @@
+package main
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// placeholder is where a template wants a value: <<name>>.
+var placeholder = regexp.MustCompile(`<<([^<>]+)>>`)
+
+// placeholders returns the names of the placeholders in texts, sorted.
+func placeholders(texts ...string) []string {
+	names := make(map[string]bool)
+	for _, text := range texts {
+		addPlaceholders(names, text)
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+func addPlaceholders(names map[string]bool, text string) {
+	for _, found := range placeholder.FindAllStringSubmatch(text, -1) {
+		names[found[1]] = true
+	}
+}
+
+// placeholdersIn adds the names of the placeholders in a value's strings.
+func placeholdersIn(v *structpb.Value, names map[string]bool) {
+	switch v := v.GetKind().(type) {
+	case *structpb.Value_StringValue:
+		addPlaceholders(names, v.StringValue)
+	case *structpb.Value_ListValue:
+		for _, item := range v.ListValue.GetValues() {
+			placeholdersIn(item, names)
+		}
+	case *structpb.Value_StructValue:
+		for _, item := range v.StructValue.GetFields() {
+			placeholdersIn(item, names)
+		}
+	}
+}

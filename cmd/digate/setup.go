@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+)
+
+// setup finds what an integration still misses. It names no value that it
+// finds, only where there is none.
+type setup struct {
+	ctx         context.Context
+	client      integrationv1.IntegrationServiceClient
+	integration *integrationv1.Integration
+	flags       []string // how to reach the same server again
+
+	lines    []string // what is missing, and what supplies it
+	troubles []string // what could not be looked up
+}
+
+func (s *setup) find() {
+	in := s.integration
+	if in.GetAuthType() == integrationv1.AuthType_AUTH_TYPE_API_KEY && in.GetAuthKey() == "" {
+		s.missing("api key", s.update("--auth-key-file", "FILE"))
+	}
+	unfilled := make(map[string]bool)
+	if names := placeholders(in.GetBaseUrl()); names != nil {
+		s.missing(inBrackets(names)+" in base_url", s.update("--base-url", "URL"))
+		addAll(unfilled, names)
+	}
+	s.findInHeaders(unfilled)
+	s.findInTools(unfilled)
+	if len(s.lines)+len(s.troubles) == 0 {
+		s.lines = append(s.lines, "missing: something that Diga does not name")
+	}
+	s.findGuide()
+}
+
+func (s *setup) missing(what, command string) {
+	s.lines = append(s.lines, "missing: "+what+" -> "+command)
+}
+
+// update is the command that changes the integration.
+func (s *setup) update(args ...string) string {
+	return s.command(append([]string{"integrations", "update", s.integration.GetId()}, args...)...)
+}
+
+func (s *setup) command(args ...string) string {
+	words := []string{self()}
+	for _, arg := range slices.Concat(args, s.flags) {
+		words = append(words, shellWord(arg))
+	}
+	return strings.Join(words, " ")
+}
+
+// findInHeaders names every header in its command, since the new ones replace
+// all that are there.
+func (s *setup) findInHeaders(unfilled map[string]bool) {
+	var args []string
+	headers := slices.Sorted(maps.Keys(s.integration.GetHeaders()))
+	for _, name := range headers {
+		args = append(args, "--header", name+"=VALUE")
+	}
+	command := s.update(args...)
+	if len(headers) > 1 {
+		command += " (replaces all headers)"
+	}
+	for _, name := range headers {
+		if names := placeholders(s.integration.GetHeaders()[name]); names != nil {
+			s.missing(inBrackets(names)+" in the header "+name, command)
+			addAll(unfilled, names)
+		}
+	}
+}
+
+// findInTools names a new copy as the command: it fills every tool at once.
+func (s *setup) findInTools(unfilled map[string]bool) {
+	id := s.integration.GetId()
+	tools := toolsListCmd{IntegrationID: id, listFlags: listFlags{All: true}}
+	all, err := everyPage(s.ctx, s.client, nil, tools.page)
+	if err != nil {
+		s.trouble("the tools, which may have placeholders too,", err)
+	}
+	where := make(map[string][]string)
+	for _, t := range all.GetData() {
+		for _, name := range toolPlaceholders(t.GetHttp()) {
+			where[name] = append(where[name], t.GetHttp().GetName())
+			unfilled[name] = true
+		}
+	}
+	if len(where) == 0 {
+		return
+	}
+	args := []string{"copy", s.integration.GetSourceIntegrationTemplateId()}
+	for _, name := range slices.Sorted(maps.Keys(unfilled)) {
+		args = append(args, "--var", name+"=TEXT")
+	}
+	command := s.command(args...) + " (a new copy; then " + s.command("integrations", "delete", id) + ")"
+	if args[1] == "" {
+		command = "UpdateTool, in gRPC or REST"
+	}
+	for _, name := range slices.Sorted(maps.Keys(where)) {
+		s.missing(fmt.Sprintf("<<%s>> in the tool %s", name, strings.Join(where[name], ", ")), command)
+	}
+}
+
+func (s *setup) findGuide() {
+	template := s.integration.GetSourceIntegrationTemplateId()
+	if template == "" {
+		return
+	}
+	resp, err := s.client.GetTemplate(s.ctx, &integrationv1.GetTemplateRequest{TemplateId: template})
+	if err != nil {
+		s.trouble("the template, which may name a setup guide,", err)
+	} else if guide := resp.GetTemplate().GetSetupGuideUrl(); guide != "" {
+		s.lines = append(s.lines, "setup guide: "+guide)
+	}
+}
+
+func (s *setup) trouble(what string, err error) {
+	message := err.Error()
+	if err != errEndless {
+		message = apierror.FromError(err).Message
+	}
+	s.troubles = append(s.troubles, what+" could not be looked up: "+message)
+}
+
+// toolPlaceholders returns the names of the placeholders that a tool is left
+// with, wherever a value goes out with a call.
+func toolPlaceholders(t *integrationv1.HttpTool) []string {
+	names := make(map[string]bool)
+	addPlaceholders(names, t.GetEndpointPath())
+	for _, value := range t.GetHeaders() {
+		addPlaceholders(names, value)
+	}
+	for _, p := range t.GetQuery() {
+		placeholdersIn(p.GetFixedValue(), names)
+	}
+	for _, p := range t.GetPath() {
+		addPlaceholders(names, p.GetFixedValue())
+	}
+	inBody(t.GetBody(), names)
+	return slices.Sorted(maps.Keys(names))
+}
+
+func inBody(params []*integrationv1.BodyParam, names map[string]bool) {
+	for _, p := range params {
+		placeholdersIn(p.GetFixedValue(), names)
+		inBody(p.GetProperties(), names)
+	}
+}
+
+func inBrackets(names []string) string {
+	return "<<" + strings.Join(names, ">>, <<") + ">>"
+}
+
+func addAll(set map[string]bool, names []string) {
+	for _, name := range names {
+		set[name] = true
+	}
+}

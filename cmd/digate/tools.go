@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/digajson"
+)
+
+type toolsCmd struct {
+	List    toolsListCmd    `cmd:"" help:"List an integration's tools."`
+	Approve toolsApproveCmd `cmd:"" help:"Make the agent ask before it calls tools, or no longer ask."`
+}
+
+type toolsListCmd struct {
+	IntegrationID string `arg:"" name:"integration_id" help:"The integration's id, a UUID."`
+
+	listFlags `embed:""`
+}
+
+func (c *toolsListCmd) Run(ctx context.Context, std stdio) error {
+	return list(ctx, std, &c.listFlags, c.page, func(p *integrationv1.ListToolsResponse) table {
+		t := table{{"ID", "NAME", "TYPE", "APPROVAL", "METHOD", "PATH", "DESCRIPTION"}}
+		for _, x := range p.GetData() {
+			t = append(t, toolRow(x))
+		}
+		return t
+	})
+}
+
+func (c *toolsListCmd) page(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string) (*integrationv1.ListToolsResponse, error) {
+	return client.ListTools(ctx, &integrationv1.ListToolsRequest{
+		IntegrationId: c.IntegrationID, After: after, Before: c.Before, Page: c.Page, Limit: c.limit(), Order: c.order(),
+	})
+}
+
+func toolRow(t *integrationv1.Tool) []string {
+	approval := func(required bool) string { return map[bool]string{true: "asks", false: "no"}[required] }
+	switch x := t.GetTool().(type) {
+	case *integrationv1.Tool_Http:
+		h := x.Http
+		return []string{h.GetId(), h.GetName(), "HTTP", approval(h.GetApprovalRequired()), digajson.EnumText(h.GetMethod()), h.GetEndpointPath(), h.GetDescription()}
+	case *integrationv1.Tool_Mcp:
+		m := x.Mcp
+		return []string{m.GetId(), m.GetName(), "MCP", approval(m.GetApprovalRequired()), "", "", m.GetDescription()}
+	default:
+		return make([]string, 7)
+	}
+}
+
+type toolsApproveCmd struct {
+	IntegrationID string   `arg:"" name:"integration_id" help:"The integration's id, a UUID."`
+	ToolID        []string `arg:"" name:"tool_id" sep:"none" help:"The tools' ids, UUIDs."`
+	No            bool     `name:"no" help:"The agent no longer asks."`
+
+	callFlags `embed:""`
+}
+
+// Help is shown by --help.
+func (toolsApproveCmd) Help() string { return exitHelp }
+
+func (c *toolsApproveCmd) Run(ctx context.Context, std stdio) error {
+	req := &integrationv1.SetToolApprovalsRequest{IntegrationId: c.IntegrationID}
+	asks := !c.No
+	for _, id := range c.ToolID {
+		req.Tools = append(req.Tools, &integrationv1.ToolApproval{ToolId: id, ApprovalRequired: &asks})
+	}
+	ctx, client, done, err := c.dial(ctx, std, changes)
+	if err != nil {
+		return err
+	}
+	defer done()
+	resp, err := client.SetToolApprovals(ctx, req)
+	if err != nil {
+		return fail(std.err, c.Output, changes, err)
+	}
+	if c.Output == outputJSON {
+		return printJSON(std.out, resp)
+	}
+	for _, id := range c.ToolID {
+		if _, err := fmt.Fprintf(std.out, "tool %s: the agent %s\n", printable(id), map[bool]string{true: "asks first", false: "does not ask"}[asks]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
