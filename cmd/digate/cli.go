@@ -28,11 +28,16 @@ type cli struct {
 	Copy         copyCmd         `cmd:"" help:"Create an integration from a template, through a running digate."`
 	Integrations integrationsCmd `cmd:"" help:"Look after integrations, through a running digate."`
 	Tools        toolsCmd        `cmd:"" help:"Look after an integration's tools, through a running digate."`
+	Completion   completionCmd   `cmd:"" help:"Print a script that completes commands, flags and ids in a shell."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
 
 // run executes a command line and returns its exit code.
 func run(ctx context.Context, args []string, std stdio) int {
+	if len(args) > 0 && args[0] == completeCommand {
+		complete(ctx, args[1:], std.out)
+		return exitDone
+	}
 	helped := false
 	parser, err := newParser(ctx, &cli{}, std, func(int) { helped = true })
 	if err != nil {

@@ -25,6 +25,10 @@ import (
 // defaultAddr is --addr where it is not given.
 const defaultAddr = "127.0.0.1:9090"
 
+// maxAnswer bounds what the server answers, in bytes: a page can be larger than
+// gRPC takes by itself.
+const maxAnswer = 64 << 20
+
 // clientFlags say how to reach a running digate.
 type clientFlags struct {
 	Addr      string        `name:"addr" group:"Connection:" default:"127.0.0.1:9090" help:"The server's gRPC address."`
@@ -115,7 +119,8 @@ func (c *clientFlags) connect(ctx context.Context) (context.Context, *grpc.Clien
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	conn, err := grpc.NewClient(c.Addr, grpc.WithTransportCredentials(creds), grpc.WithDisableServiceConfig())
+	conn, err := grpc.NewClient(c.Addr, grpc.WithTransportCredentials(creds), grpc.WithDisableServiceConfig(),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("--addr: %w", err)
 	}

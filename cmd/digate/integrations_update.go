@@ -20,7 +20,7 @@ type integrationsUpdateCmd struct {
 	BaseURL       *string  `name:"base-url" placeholder:"URL" help:"The new base URL."`
 	AuthKeyFile   string   `name:"auth-key-file" placeholder:"FILE" help:"File with the new credential for the third-party system; - is standard input."`
 	Header        []string `name:"header" sep:"none" placeholder:"NAME=VALUE" help:"A header. May be given again; all together they replace every header that was there."`
-	Clear         []string `name:"clear" enum:"name,description,base_url,auth_key,headers" placeholder:"FIELD,..." help:"Fields to clear: name, description, base_url, auth_key, headers."`
+	Clear         []string `name:"clear" enum:"name,description,base_url,auth_key,headers" placeholder:"FIELD" help:"Fields to clear: name, description, base_url, auth_key, headers."`
 
 	callFlags `embed:""`
 }

@@ -104,9 +104,12 @@ func (s *setup) findInTools(unfilled map[string]bool) {
 	if args[1] == "" {
 		command = "UpdateTool, in gRPC or REST"
 	}
+	var what []string
 	for _, name := range slices.Sorted(maps.Keys(where)) {
-		s.missing(fmt.Sprintf("<<%s>> in the tool %s", name, strings.Join(where[name], ", ")), command)
+		slices.Sort(where[name])
+		what = append(what, fmt.Sprintf("<<%s>> in the tool %s", name, strings.Join(where[name], ", in ")))
 	}
+	s.missing(strings.Join(what, "; "), command)
 }
 
 func (s *setup) findGuide() {
