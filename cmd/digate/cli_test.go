@@ -46,6 +46,20 @@ func TestRun_WrongUsage_SaysWhatAndWhereToLook(t *testing.T) {
 		"var-json big integer": {[]string{"copy", id, "--var-json", "k=9007199254740993"}, []string{`--var-json: "k": `, "double"}},
 		"var-json big within":  {[]string{"copy", id, "--var-json", `k={"a":[18446744073709551615]}`}, []string{`--var-json: "k": `, "double"}},
 		"var-json keys twice":  {[]string{"copy", id, "--var-json", `k={"a":1,"a":2}`}, []string{`--var-json: "k": `}},
+		"command of a group":   {[]string{"tools"}, []string{"list", "approve", "Try: digate tools --help"}},
+		"order":                {[]string{"tools", "list", id, "--order", "up"}, []string{"--order", "asc", "desc"}},
+		"type":                 {[]string{"integrations", "list", "--type", "http"}, []string{"--type", "HTTP", "MCP"}},
+		"all and page":         {[]string{"templates", "list", "--all", "--page", "1"}, []string{"--all: goes to the end"}},
+		"all and before":       {[]string{"templates", "list", "--all", "--before", id}, []string{"--all: goes to the end"}},
+		"list's timeout":       {[]string{"templates", "list", "--timeout", "0s"}, []string{"--timeout: must be more than 0"}},
+		"limit of a page":      {[]string{"templates", "list", "--limit", "x"}, []string{"--limit"}},
+		"update of nothing":    {[]string{"integrations", "update", id}, []string{"nothing to change"}},
+		"unknown to clear":     {[]string{"integrations", "update", id, "--clear", "id"}, []string{"--clear", "base_url"}},
+		"set and cleared":      {[]string{"integrations", "update", id, "--clear", "headers", "--header", "A=hunter2"}, []string{"--clear: headers is set as well"}},
+		"header without value": {[]string{"integrations", "update", id, "--header", "hunter2"}, []string{"--header: must be NAME=VALUE"}},
+		"header twice":         {[]string{"integrations", "update", id, "--header", "A=hunter2", "--header", "A=hunter2"}, []string{`--header: "A" is set twice`}},
+		"no tool":              {[]string{"tools", "approve", id}, []string{"<tool_id>", "Try: digate tools approve --help"}},
+		"shell":                {[]string{"completion", "csh"}, []string{"bash", "zsh", "fish"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := digate(t, row.args...)
@@ -95,7 +109,16 @@ func TestHelp_EveryCommand_IsWhole(t *testing.T) {
 		"copy": {"  0  done", "  1  ", "  2  ", "  3  NOT_SENT", "  4  REJECTED", "  5  UNKNOWN",
 			"--name", "--base-url", "--api-key-file", "--var=NAME=TEXT", "--var-json=NAME=JSON", "--request-id", "--output",
 			"Connection:", "--addr", "--tls", "--ca-file", "--token-file", "--timeout"},
-		"version": {"Print the version."},
+		"templates list":      {"--limit", "--page", "--after", "--before", "--order", "--all", "--language", "--output", "--addr", "a second call is safe"},
+		"templates get":       {"<template_id>", "--output", "a second call is safe"},
+		"integrations list":   {"--limit", "--type", "a second call is safe"},
+		"integrations get":    {"<integration_id>", "a second call is safe"},
+		"integrations update": {"--name", "--description", "--base-url", "--auth-key-file", "--header=NAME=VALUE", "--clear", "look before a second call"},
+		"integrations delete": {"--yes", "look before a second call"},
+		"tools list":          {"<integration_id>", "--limit", "a second call is safe"},
+		"tools approve":       {"<tool_id>", "--no", "look before a second call"},
+		"completion":          {"source <(digate completion bash)", "digate completion fish | source"},
+		"version":             {"Print the version."},
 	} {
 		t.Run(command, func(t *testing.T) {
 			got := digate(t, append(strings.Fields(command), "--help")...)

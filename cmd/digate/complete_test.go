@@ -1,0 +1,283 @@
+package main
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// completions returns the values that a line may go on with, by what is printed.
+func completions(t *testing.T, words ...string) []string {
+	t.Helper()
+	got := digate(t, append([]string{"__complete", "--"}, words...)...)
+	if got.code != exitDone || got.err != "" {
+		t.Fatalf("%+v", got)
+	}
+	var values []string
+	for line := range strings.Lines(got.out) {
+		value, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		values = append(values, value)
+	}
+	return values
+}
+
+func TestComplete_CommandsFlagsAndValues(t *testing.T) {
+	for line, want := range map[string]string{
+		"te":                            "templates",
+		"templates ":                    "list get",
+		"integrations ":                 "list get update delete",
+		"tools a":                       "approve",
+		"--config x.yaml tools a":       "approve",
+		"completion ":                   "bash zsh fish",
+		"completion bash ":              "",
+		"nonsense ":                     "dev serve emulator templates copy integrations tools completion version",
+		"version ":                      "",
+		"templates list --l":            "--language --limit",
+		"templates list --limit 3 --l":  "--language",
+		"copy --va":                     "--var --var-json",
+		"copy --var a=b --va":           "--var --var-json",
+		"integrations list --order ":    "asc desc",
+		"integrations list --order=d":   "--order=desc",
+		"integrations list --type ":     "HTTP MCP",
+		"integrations list -o ":         "text json",
+		"integrations update --clear n": "name",
+		"copy --name --addr --out":      "--output",
+		"copy --token-file ":            ":files",
+		"copy --token-file=x":           ":files",
+		"copy --name ":                  "",
+		"copy --nothing=":               "",
+		"copy -- --":                    "",
+		"__":                            "",
+	} {
+		if got := strings.Join(completions(t, strings.Split(line, " ")...), " "); got != want {
+			t.Errorf("%q: %q, want %q", line, got, want)
+		}
+	}
+	for _, args := range [][]string{{}, {"--"}, {"copy", ""}} {
+		if got := digate(t, append([]string{"__complete"}, args...)...); got.code != exitDone || got.out+got.err != "" {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+}
+
+func TestComplete_Ids_AreThoseOfTheServer(t *testing.T) {
+	addr, e := stand(t)
+	id := copied(t, addr, templateID, "--name", "Shop\twith\ntabs")
+	var tools []string
+	for _, x := range e.Integrations(token)[0].Tools {
+		tools = append(tools, x.ID)
+	}
+	if got := digate(t, "__complete", "--", "integrations", "get", "--addr", addr, ""); got.out != id+"\tShop with tabs\n" {
+		t.Errorf("%+v", got)
+	}
+	if got := digate(t, "__complete", "--", "copy", "--addr", addr, "3c"); got.out != templateID+"\tShopify: pedidos y productos\n" {
+		t.Errorf("%+v", got)
+	}
+	for _, row := range []struct {
+		words []string
+		want  []string
+	}{
+		{[]string{"integrations", "delete", "--addr=" + addr, "-y", ""}, []string{id}},
+		{[]string{"integrations", "delete", "--addr", `"` + addr + `"`, "--", ""}, []string{id}},
+		{[]string{"integrations", "delete", "--addr", addr, id, ""}, nil},
+		{[]string{"integrations", "update", "--name", "x", "--addr", addr, ""}, []string{id}},
+		{[]string{"integrations", "list", "--addr", addr, "--after", ""}, []string{id}},
+		{[]string{"integrations", "list", "--addr", addr, "--before=" + id[:2]}, []string{"--before=" + id}},
+		{[]string{"tools", "list", "--addr", addr, ""}, []string{id}},
+		{[]string{"tools", "list", "--addr", addr, id, "--after", ""}, tools},
+		{[]string{"tools", "list", "--addr", addr, "--after", ""}, nil},
+		{[]string{"tools", "approve", "--addr", addr, ""}, []string{id}},
+		{[]string{"tools", "approve", "--addr", addr, id, ""}, tools},
+		{[]string{"tools", "approve", "--addr", addr, id, tools[0], ""}, tools[1:]},
+		{[]string{"tools", "approve", "--addr", addr, noTemplate, ""}, nil},
+		{[]string{"templates", "list", "--addr", addr, "--language", "en", "--after", "b05"}, []string{"b05c7a92-3e1f-4d68-a7c9-6d84f12e50b3"}},
+	} {
+		got := completions(t, row.words...)
+		slices.Sort(got)
+		want := slices.Sorted(slices.Values(row.want))
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", row.words, got, want)
+		}
+	}
+	t.Setenv("DIGATE_ADDR", addr)
+	t.Setenv("DIGATE_LANGUAGE", "en")
+	t.Setenv("DIGATE_PAGE", "7") // is about pages that people ask for
+	if got := completions(t, "copy", "b05"); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+	if err := os.Unsetenv("DIGATE_ADDR"); err != nil { // until the test's end
+		t.Fatal(err)
+	}
+	file := writeFile(t, "digate.yaml", "addr: "+addr)
+	if got := completions(t, "integrations", "get", "--config", file, ""); !slices.Equal(got, []string{id}) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestComplete_ManyPages_AreFollowed(t *testing.T) {
+	addr, _ := stand(t)
+	for range maxPage + 1 {
+		copied(t, addr, "e3f49a60-17d8-4b2c-9e75-08c6b4d1f3a7")
+	}
+	if got := completions(t, "integrations", "get", "--addr", addr, ""); len(got) != maxPage+1 {
+		t.Errorf("%d ids", len(got))
+	}
+}
+
+func TestComplete_NoAnswer_IsSilentAndSoon(t *testing.T) {
+	t.Setenv("DIGATE_TOKEN", token)
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = mute.Close() }()
+	h := newHeld(t) // holds its answers back
+	slow := facade(t, h.url)
+	for name, args := range map[string][]string{
+		"nobody":           {"--addr", "127.0.0.1:1"},
+		"mute":             {"--addr", mute.Addr().String()},
+		"no answer":        {"--addr", slow},
+		"no address":       {"--addr", "::::"},
+		"no file":          {"--token-file", "/nonexistent"},
+		"no settings":      {"--config", "/nonexistent"},
+		"flag without use": {"--timeout", "never"},
+	} {
+		begun := time.Now()
+		if got := completions(t, append(append([]string{"copy"}, args...), "")...); got != nil {
+			t.Errorf("%s: %q", name, got)
+		}
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("%s: took %v", name, took)
+		}
+	}
+	h.release()
+	t.Setenv("DIGATE_TOKEN", "")
+	if got := completions(t, "copy", "--addr", slow, ""); got != nil {
+		t.Errorf("no token: %q", got)
+	}
+}
+
+func TestUnquote_ReadsAWordAsAShellDoes(t *testing.T) {
+	t.Setenv("HOME", "/home/me")
+	for word, want := range map[string]string{
+		"a": "a", `"a b"`: "a b", `'a\b'`: `a\b`, `a\ b`: "a b", `"a\"b"`: `a"b`, `a'b`: "ab", "~/x": "/home/me/x", "~x": "~x", "": "",
+	} {
+		if got := unquote(word); got != want {
+			t.Errorf("%s: %q, want %q", word, got, want)
+		}
+	}
+}
+
+// inShell runs a script after the completion of a built digate was loaded, with a
+// server and an integration to ask for, or skips where there is no such shell.
+func inShell(t *testing.T, load []string, script string) string {
+	t.Helper()
+	if _, err := exec.LookPath(load[0]); err != nil {
+		t.Skip("there is no " + load[0])
+	}
+	exe, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), load[0], append(load[1:], script)...)
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(exe)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Dir = filepath.Dir(writeFile(t, "some file", ""))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return string(out)
+}
+
+func TestCompletion_Bash_CompletesInBash(t *testing.T) {
+	addr, _ := stand(t)
+	id := copied(t, addr, templateID, "--name", "Shop")
+	// The words stand as bash splits them: at = and : as well.
+	out := inShell(t, []string{"bash", "--norc", "-c"}, `source <(digate completion bash)
+complete -p digate
+t() {
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_TYPE=${type:-9} COMPREPLY=(stale)
+    _digate
+    echo "> ${COMPREPLY[*]}"
+}
+t digate te
+t digate integrations list --type = ''
+t digate integrations list --type =
+t digate integrations list --type = M
+t digate integrations list --order d
+t digate copy --addr 127.0.0.1 : `+addr[len("127.0.0.1:"):]+` 3c
+t digate integrations get --addr = 127.0.0.1 : `+addr[len("127.0.0.1:"):]+` ''
+t digate templates ''
+type=37 t digate templates ''
+t digate copy --addr 127.0.0.1 : 1 ''
+t digate copy --token-file ''
+`)
+	want := `complete -F _digate digate
+> templates
+> HTTP MCP
+> HTTP MCP
+> MCP
+> desc
+> ` + templateID + `
+> ` + id + `
+> list  (List the templates of one language.) get  (Show one template, with the placeholders it has.)
+> list get
+> 
+> 
+`
+	if out != want {
+		t.Errorf("got\n%s\nwant\n%s", out, want)
+	}
+}
+
+func TestCompletion_Fish_CompletesInFish(t *testing.T) {
+	addr, _ := stand(t)
+	id := copied(t, addr, templateID, "--name", "Shop")
+	out := inShell(t, []string{"fish", "--no-config", "-c"}, `digate completion fish | source
+complete -C "digate te"
+complete -C "digate integrations list --type=M"
+complete -C "digate integrations update --name 'a b' --addr='`+addr+`' "
+complete -C "digate copy --token-file so"
+complete -C "digate copy --token-file=so"
+`)
+	for _, want := range []string{"templates\tFind a template", "--type=MCP\n", id + "\tShop\n", "some file", "--token-file=some file"} {
+		if !strings.Contains(strings.ReplaceAll(out, `\ `, " "), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestCompletion_Zsh_CompletesInZsh(t *testing.T) {
+	addr, _ := stand(t)
+	id := copied(t, addr, templateID, "--name", "Shop: two")
+	// What the script gives to the shell, without the shell's own machinery.
+	out := inShell(t, []string{"zsh", "-f", "-c"}, `compdef() { echo "compdef $*" }
+_describe() { print -l -- "${(@P)argv[-1]}" }
+_files() { echo files }
+compset() { : }
+source <(digate completion zsh)
+t() { words=("$@") CURRENT=$#; _digate }
+t digate te
+t digate integrations list --type=M
+t digate integrations get --addr `+addr+` ''
+t digate copy --token-file ''
+`)
+	want := "compdef _digate digate\ntemplates:Find a template, through a running digate.\n--type=MCP\n" + id + ":Shop: two\nfiles\n"
+	if out != want {
+		t.Errorf("got\n%s\nwant\n%s", out, want)
+	}
+}
+
+func TestCompletion_Script_NamesTheProgram(t *testing.T) {
+	for _, name := range []string{"bash", "zsh", "fish"} {
+		got := digate(t, "completion", name)
+		if got.code != exitDone || strings.Contains(got.out, "@DIGATE@") || !strings.Contains(got.out, "digate __complete -- ") {
+			t.Errorf("%+v", got)
+		}
+	}
+}
