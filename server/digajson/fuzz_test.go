@@ -30,6 +30,7 @@ var seeds = []string{
 	`{"id":"x","\ud800abcde\\":1,"headers":{"a":1,"a":"b","\udc00":""},"headers":{},"id":null,"auth_type":"NEW"}`,
 	`{"data":[{"id":"x","type":"HTTP","path":"/"},{"type":"MCP"},{"type":null},{}],"has_more":true,"one":{"type":"SSE"},"by_id":{"k":{"type":"HTTP","type":"MCP"}}}`,
 	`{"name":null,"title":"t","on":false,"headers":{},"tags":["a"],"st":null,"mood":"GOOD","leaf":{"id":"x"}}`,
+	toolPage, `{"name":null,"description":"","headers":{"a":"b"},"auth_key":null}`,
 	`{"a":[[[[[[[[]]]]]]]]}`, `{"i64":12`, `{"s":"a`, `{"at":"2016-12-31T23:59:60Z"}`, `[]`, `null`, ``, `{} {}`, "\xef\xbb\xbf{}", `{"s":"\u12"}`,
 }
 
@@ -39,10 +40,12 @@ func types(t testing.TB) (all []subject) {
 	for _, name := range []string{"Every", "Page", "Tool", "Patch", "Leaf"} {
 		all = append(all, subject{compile(t, descriptor(name)), newMessage(name)})
 	}
-	copyRequest := new(integrationv1.CopyTemplateRequest)
+	copyRequest, update, tools := new(integrationv1.CopyTemplateRequest), new(integrationv1.UpdateIntegrationRequest), new(integrationv1.ListToolsResponse)
 	return append(all,
 		subject{integrationCodec(t), newIntegration()},
-		subject{compile(t, copyRequest.ProtoReflect().Descriptor(), digajson.Exclude("template_id")), copyRequest})
+		subject{compile(t, copyRequest.ProtoReflect().Descriptor(), digajson.Exclude("template_id")), copyRequest},
+		subject{compile(t, update.ProtoReflect().Descriptor(), digajson.Exclude("integration_id")), update},
+		subject{compile(t, tools.ProtoReflect().Descriptor()), tools})
 }
 
 type subject struct {
