@@ -86,7 +86,6 @@ func listIDs[P page](ctx context.Context, args []string, command func(*cli) (*li
 	}
 	f, get := command(c)
 	*f = listFlags{All: true, callFlags: f.callFlags} // of paging, nothing that the environment says
-	f.Timeout = completionTime
 	ctx, client, done, err := f.dial(ctx, std, reads)
 	if err != nil {
 		return nil
