@@ -1,14 +1,16 @@
 package server
 
 import (
-	"context"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
@@ -52,28 +54,20 @@ func (s *Server) markServing() {
 	}
 }
 
-// endWatches ends the health service's watches when the drain begins: they
-// would go on for ever, and a graceful stop waits for every stream. A watcher
-// that is cut sees UNAVAILABLE, which says the same as NOT_SERVING.
+// endWatches ends the streams of the health and reflection services when the
+// drain begins: they may go on for ever, and a graceful stop waits for every
+// stream. A watcher that is cut sees its stream fail, which says the same as
+// NOT_SERVING.
 func (s *Server) endWatches(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if info.FullMethod != healthv1.Health_Watch_FullMethodName {
+	if info.FullMethod != healthv1.Health_Watch_FullMethodName && !strings.HasPrefix(info.FullMethod, "/grpc.reflection.") {
 		return handler(srv, ss)
 	}
-	ctx, cancel := context.WithCancel(ss.Context())
-	defer cancel()
-	go func() {
-		select {
-		case <-s.draining:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return handler(srv, &streamWithContext{ss, ctx})
+	ended := make(chan error, 1)
+	go func() { ended <- handler(srv, ss) }() // it ends with its stream
+	select {
+	case err := <-ended:
+		return err
+	case <-s.draining:
+		return status.Error(codes.Unavailable, "the server is shutting down")
+	}
 }
-
-type streamWithContext struct {
-	grpc.ServerStream
-	ctx context.Context
-}
-
-func (s *streamWithContext) Context() context.Context { return s.ctx }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -116,8 +117,8 @@ func (s *Server) HTTPAddr() net.Addr { return s.restLn.Addr() }
 func (s *Server) AdminAddr() net.Addr { return s.adminLn.Addr() }
 
 // Run serves until the context ends or a listener fails, then drains: the
-// health service says NOT_SERVING, REST finishes what it has, gRPC does, and
-// what is left after the shutdown timeout is cut. It returns nil after a drain
+// health service says NOT_SERVING, REST and gRPC take no more and finish what
+// they have, and what is left after the shutdown timeout is cut. It returns nil after a drain
 // that the context asked for, and everything is released when it returns.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
@@ -137,6 +138,9 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
+// lastWords is the time for answering the calls that are cut.
+const lastWords = time.Second
+
 // drain ends the server in order, within the shutdown timeout.
 func (s *Server) drain() error {
 	s.log.Info("draining", "timeout", s.cfg.ShutdownTimeout.String())
@@ -144,21 +148,30 @@ func (s *Server) drain() error {
 	defer cancel()
 	s.health.Shutdown()
 	close(s.draining)
-	cut := s.rest.Shutdown(ctx) != nil
-	if cut {
-		_ = s.rest.Close()
-	}
-	graceful := make(chan struct{})
+	// Both sides stop taking calls at once: one that has long calls must not
+	// leave the other open, or without time.
+	ended := make(chan struct{})
 	go func() {
-		s.grpc.GracefulStop()
-		close(graceful)
+		defer close(ended)
+		var both errgroup.Group
+		both.Go(func() error { return s.rest.Shutdown(context.Background()) })
+		both.Go(func() error { s.grpc.GracefulStop(); return nil })
+		_ = both.Wait()
 	}()
+	cut := false
 	select {
-	case <-graceful:
+	case <-ended:
 	case <-ctx.Done():
 		cut = true
+		// The calls under way fail with their verdict, and callers get to hear it.
+		s.upstream.Cut()
+		select {
+		case <-ended:
+		case <-time.After(lastWords):
+		}
+		_ = s.rest.Close()
 		s.grpc.Stop()
-		<-graceful
+		<-ended
 	}
 	_ = s.admin.Close()
 	if cut {

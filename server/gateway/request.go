@@ -54,12 +54,16 @@ func newRequest(w http.ResponseWriter, r *http.Request, maxBody int64) *http.Req
 	return out
 }
 
+// maxPresized is how much memory, in bytes, a body gets on the word of its
+// Content-Length alone.
+const maxPresized = 64 << 10
+
 // readAll returns the whole body.
 func (b *body) readAll() ([]byte, error) {
 	if b.length > b.limit {
 		return nil, &http.MaxBytesError{Limit: b.limit}
 	}
-	if b.length < 0 {
+	if b.length < 0 || b.length > maxPresized {
 		return io.ReadAll(b)
 	}
 	p := make([]byte, b.length)

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -21,6 +22,7 @@ var (
 	// errAnswerTooLarge is an answer beyond the bound, as sent or as decoded.
 	errAnswerTooLarge = errors.New("the answer is larger than the bound")
 	errCoding         = errors.New("the answer has an unknown content coding")
+	errStale          = errors.New("the connection held an answer before the request")
 )
 
 // maxPresized is how much memory, in bytes, an answer gets on the word of its
@@ -51,7 +53,10 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 		}
 		decoded = &boundedReader{r: zr, left: limit}
 	default:
-		return nil, errCoding
+		// Some say here what is no coding, such as a character set: what came is
+		// read as it is, and passed on to nobody.
+		body, err := io.ReadAll(sent)
+		return body, cmp.Or(err, errCoding)
 	}
 	return io.ReadAll(decoded)
 }
@@ -85,8 +90,9 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 // whole.
 func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp proto.Message) (done bool) {
 	if r.answer == nil {
+		// A page of HTML is somebody else's answer: whoever signs people in, say.
 		ex.Relay = readErr == nil && (len(body) == 0 || json.Valid(body))
-		return true
+		return ex.Relay || readErr != nil
 	}
 	target := resp.ProtoReflect()
 	if r.answerField != nil {

@@ -93,8 +93,9 @@ func TestCall_Answers_AreJudged(t *testing.T) {
 		{"HTML 2xx", ok201("", "<html>"), apierror.ReasonInvalidResponse, unknown, 201, "<html>", false, []string{notWhole}, noResult},
 		{"null id", ok201("", `{"id":null}`), apierror.ReasonInvalidResponse, unknown, 201, `{"id":null}`, false, []string{"id", "name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, noResult},
 		{"gzip, not", ok201("Content-Encoding: gzip\r\n", wholeAnswer), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWhole}, "the answer's gzip coding is broken"},
-		{"unknown coding", ok201("Content-Encoding: br\r\n", wholeAnswer), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWhole}, errCoding.Error()},
-		{"coded twice", ok201("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", wholeAnswer), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWhole}, errCoding.Error()},
+		{"a coding that is none", ok201("Content-Encoding: utf-8\r\n", wholeAnswer), "", done, 201, wholeAnswer, false, []string{notWhole}, ""},
+		{"unknown coding", ok201("Content-Encoding: br\r\n", "\x8b\x03"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x8b\x03", false, []string{notWhole}, errCoding.Error()},
+		{"coded twice", ok201("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", "\x1f\x8b"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x1f\x8b", false, []string{notWhole}, errCoding.Error()},
 
 		{"404", strings.Replace(ok201("", envelope), "201 Created", "404 Not Found", 1), "INTEGRATION_TEMPLATE_NOT_FOUND", rejected, 404, envelope, true, nil, ""},
 		{"404, gzip", strings.Replace(ok201("Content-Encoding: gzip\r\n", gzipped(envelope)), "201 Created", "404 Not Found", 1), "INTEGRATION_TEMPLATE_NOT_FOUND", rejected, 404, envelope, true, nil, ""},
@@ -224,7 +225,7 @@ func TestCall_ContractWithoutAnID_NeedsAWholeAnswer(t *testing.T) {
 	}{
 		{do("Plain", "Empty", `delete: "/a"`), "HTTP/1.1 204 No Content\r\n\r\n", true, true},
 		{do("Plain", "Empty", `delete: "/a"`), ok201("", `{"ok":true}`), true, true},
-		{do("Plain", "Empty", `delete: "/a"`), ok201("", "<html>"), true, false},
+		{do("Plain", "Empty", `delete: "/a"`), ok201("", "<html>"), false, false},
 		{do("Plain", "Empty", `delete: "/a"`), ok201("", "<html>")[:44], true, false},
 		{do("Plain", "Full", `get: "/a" response_body: "inner"`), ok201("", `{"id":"7"}`), true, true},
 		{do("Plain", "Full", `get: "/a" response_body: "inner"`), ok201("", `{"key":"7"}`), false, false},

@@ -52,6 +52,7 @@ type Client struct {
 	basePath              string // escaped, without a slash at the end
 	rules                 map[string]*rule
 	transport             *http.Transport
+	conns                 *connections
 	timeout               time.Duration
 	maxRequest, maxAnswer int64
 	userAgent             []string
@@ -69,12 +70,14 @@ func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error
 		base.User != nil || base.RawQuery != "" || base.Fragment != "" {
 		return nil, errors.New("upstream URL: must be http or https, with a host and perhaps a path, and nothing else")
 	}
+	conns := new(connections)
 	c := &Client{
+		conns:      conns,
 		scheme:     base.Scheme,
 		host:       base.Host,
 		basePath:   strings.TrimRight(base.EscapedPath(), "/"),
 		rules:      make(map[string]*rule),
-		transport:  newTransport(cfg.IdleTimeout, cfg.HTTP2, cfg.Roots),
+		transport:  newTransport(cfg.IdleTimeout, cfg.HTTP2, cfg.Roots, conns),
 		timeout:    cfg.Timeout,
 		maxRequest: cfg.MaxRequest,
 		maxAnswer:  cfg.MaxAnswer,
@@ -95,6 +98,10 @@ func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error
 
 // Close drops the idle connections. Calls under way are not touched.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// Cut ends every connection. Calls under way fail at once, each with its
+// verdict.
+func (c *Client) Cut() { c.conns.cut() }
 
 // Call sends the request of the method, a full gRPC name such as
 // "/package.Service/Method", and fills in the response, which must be empty and
@@ -154,6 +161,11 @@ func (c *Client) call(ctx context.Context, ex *exchange.Exchange, method string,
 	if err != nil {
 		ex.Duration = time.Since(began)
 		return noAnswer(ctx, r, err, track)
+	}
+	if track.stale() {
+		ex.Duration = time.Since(began)
+		_ = httpResp.Body.Close()
+		return apierror.AnswerLost(errStale, r.write)
 	}
 	body, readErr := readBody(httpResp, c.maxAnswer)
 	ex.Duration = time.Since(began)

@@ -15,8 +15,10 @@ import (
 // It stands below TLS.
 type countedConn struct {
 	net.Conn
+	among    *connections
 	mu       sync.Mutex // held while a Write is in flight
 	accepted atomic.Int64
+	received atomic.Int64
 	// atClose is accepted as it was when TLS began to close the connection, -1
 	// before: the close_notify alert that follows is no part of a request.
 	atClose atomic.Int64
@@ -26,10 +28,24 @@ type countedConn struct {
 	shared   bool
 }
 
-func newCountedConn(c net.Conn) *countedConn {
-	cc := &countedConn{Conn: c}
+func newCountedConn(c net.Conn, among *connections) *countedConn {
+	cc := &countedConn{Conn: c, among: among}
 	cc.atClose.Store(-1)
 	return cc
+}
+
+// Close ends the connection and takes it from among the open ones.
+func (c *countedConn) Close() error {
+	c.among.remove(c)
+	return c.Conn.Close()
+}
+
+func (c *countedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.received.Add(int64(n))
+	}
+	return n, err
 }
 
 func (c *countedConn) Write(p []byte) (int, error) {
@@ -75,7 +91,8 @@ type tracker struct {
 	trace  httptrace.ClientTrace
 	mu     sync.Mutex
 	conn   *countedConn
-	mark   int64
+	mark   int64 // the connection's count when it was given
+	inMark int64 // and what it had received
 	left   bool
 	opaque bool // a connection that does not count; anything may have left
 }
@@ -101,7 +118,7 @@ func (t *tracker) gotConn(info httptrace.GotConnInfo) {
 	if t.conn != nil && t.conn.count() > t.mark {
 		t.left = true
 	}
-	t.conn, t.mark = cc, cc.count()
+	t.conn, t.mark, t.inMark = cc, cc.count(), cc.received.Load()
 }
 
 // sent says whether a byte of the failed attempt may have left. Where the
@@ -122,6 +139,20 @@ func (t *tracker) sent(ctx context.Context) bool {
 	default:
 		return t.conn.settle() > t.mark
 	}
+}
+
+// stale says whether the answer was on the connection before the request: a
+// vendor that answered an earlier request twice, or said more than its answer's
+// length, has left it there, and net/http gives it to whoever comes next. Such a
+// connection is ended.
+func (t *tracker) stale() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conn == nil || t.conn.shared || t.conn.received.Load() > t.inMark {
+		return false
+	}
+	_ = t.conn.settle()
+	return true
 }
 
 // isHTTP2 says whether TLS agreed on HTTP/2 for the connection.

@@ -69,6 +69,8 @@ func describe(err error) string {
 		return errAnswerTooLarge.Error()
 	case errors.Is(err, errCoding):
 		return errCoding.Error()
+	case errors.Is(err, errStale):
+		return errStale.Error()
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
 		return "the answer's gzip coding is broken"
 	case errors.As(err, &dns):

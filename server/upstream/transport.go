@@ -27,7 +27,7 @@ const (
 // newTransport returns the one transport of a client. It follows no redirects,
 // being used through RoundTrip, and decodes nothing, since every request says
 // which content coding it takes.
-func newTransport(idleTimeout time.Duration, http2 bool, roots *x509.CertPool) *http.Transport {
+func newTransport(idleTimeout time.Duration, http2 bool, roots *x509.CertPool, conns *connections) *http.Transport {
 	dialer := net.Dialer{Timeout: dialTimeout}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -39,7 +39,12 @@ func newTransport(idleTimeout time.Duration, http2 bool, roots *x509.CertPool) *
 			if err != nil {
 				return nil, err
 			}
-			return newCountedConn(c), nil
+			cc := newCountedConn(c, conns)
+			if !conns.add(cc) {
+				_ = c.Close()
+				return nil, net.ErrClosed
+			}
+			return cc, nil
 		},
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
