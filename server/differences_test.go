@@ -212,6 +212,7 @@ var differences = map[string]difference{
 			return `{"variables":{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}}`
 		}
 		refused(nested(99), `{"type":"recursion_loop"`)(t, v, d)
+		refused(`{"variables":{"a":[0`+strings.Repeat(",0", 100_000)+`]}}`, `{"type":"too_long","loc":["body","variables","a",99999]`)(t, v, d)
 		v.will(answers(201, nil, full))
 		wantREST(t, d.copyREST(t, templateID, nested(98)), 201, "", "")
 		wantREST(t, d.copyREST(t, templateID, `{"ignored":`+strings.Repeat("[", 200)+strings.Repeat("]", 200)+`}`), 201, "", "")

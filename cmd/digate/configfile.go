@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -57,10 +58,14 @@ func loadSettings(r io.Reader) (settings, error) {
 		return nil, fmt.Errorf("is larger than %d bytes", maxConfigFile)
 	}
 	s := make(settings)
-	if err := yaml.Unmarshal(b, &s); err != nil {
+	documents := yaml.NewDecoder(bytes.NewReader(b))
+	if err := documents.Decode(&s); err != nil && err != io.EOF {
 		// The parser's own error quotes values.
 		where := yamlLine.FindString(err.Error())
 		return nil, errors.New(strings.TrimSuffix("not a YAML mapping of flag names to values, once each: "+where, ": "))
+	}
+	if err := documents.Decode(new(any)); err != io.EOF {
+		return nil, errors.New("holds more than one YAML document")
 	}
 	for _, name := range slices.Sorted(maps.Keys(s)) {
 		switch s[name].(type) {

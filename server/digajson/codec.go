@@ -60,6 +60,10 @@ import (
 // skipped may nest deeper.
 const MaxDepth = 100
 
+// MaxValues bounds how many values the Structs of one message may hold: a value
+// takes many times the memory that its text does.
+const MaxValues = 100_000
+
 // maxFields is how many fields a message may have, for the sets of them.
 const maxFields = 128
 

@@ -51,6 +51,7 @@ type decoder struct {
 	scanner
 	strict bool
 	depth  int
+	values int      // within Structs, so far
 	path   []string // of the schema, for drift
 	drift  []string
 }

@@ -30,6 +30,7 @@ const (
 	kindTime          = "datetime_parsing"
 	kindDuplicate     = "duplicate_key"
 	kindDepth         = "recursion_loop"
+	kindTooMany       = "too_long"
 	kindOneof         = "oneof_set_twice"
 	kindMissing       = "missing"
 	kindDiscriminator = "union_tag_invalid"

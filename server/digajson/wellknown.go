@@ -35,6 +35,9 @@ func (f *field) wellKnown(d *decoder) (v protoreflect.Value, set bool, err error
 // anyValue reads any JSON. It says false where an answer holds what cannot be
 // kept; what holds it is then not kept either, since half a value is another.
 func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
+	if d.values++; d.values > MaxValues {
+		return nil, false, d.mismatch(kindTooMany, "is one value too many")
+	}
 	switch c := d.peek(); c {
 	case '{':
 		if ok, err := d.opens('{', kindDict); !ok {
