@@ -77,6 +77,7 @@ func TestConfigFile_Wrong_SaysWhere(t *testing.T) {
 		"twice":            {"log-level: WARN\nlog-level: hunter2\n", "line 2"},
 		"a list":           {"- hunter2\n", "not a YAML mapping"},
 		"text":             {"hunter2\n", "not a YAML mapping"},
+		"two documents":    {"log-level: INFO\n---\nlog-level: hunter2\n", "more than one YAML document"},
 		"a list within":    {"grpc-addr: [hunter2]\n", "grpc-addr: must be one plain value"},
 		"a mapping within": {"log-level: {a: hunter2}\n", "log-level: must be one plain value"},
 		"nothing":          {"log-level:\n", "log-level: must be one plain value"},
