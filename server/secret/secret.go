@@ -38,13 +38,6 @@ func (s String) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String(
 // MarshalText implements [encoding.TextMarshaler].
 func (s String) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText implements [encoding.TextUnmarshaler], so that flags and files
-// can be read into a secret.
-func (s *String) UnmarshalText(text []byte) error {
-	s.value = string(text)
-	return nil
-}
-
 // MarshalJSON implements [json.Marshaler].
 func (s String) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
 
