@@ -153,6 +153,32 @@ func TestRun_SlowRESTClient_DoesNotKeepGRPCFromDraining(t *testing.T) {
 	}
 }
 
+func TestRun_IdleReflectionStream_DoesNotHoldTheDrainUp(t *testing.T) {
+	cfg := settings(t, "http://127.0.0.1:1")
+	cfg.ShutdownTimeout = 3 * time.Second
+	s, err := server.Build(cfg, "test", logger(new(record)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	stream, err := reflectionv1.NewServerReflectionClient(dial(t, s)).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
 func TestRun_CallsOutlastTheShutdownTimeout_AreCut(t *testing.T) {
 	v := newScripted(t)
 	arrived := make(chan bool, 1)
