@@ -1,0 +1,129 @@
+// Package ledger records which calls with a request id were begun and what came
+// of them, so that a call is sent to the vendor at most once however often it is
+// asked for. The records hold no answer and no secret: ids, times, states, and
+// keyed digests of all else.
+//
+// The stores stand in packages of their own, behind [Store]; package ledgertest
+// is the contract that each of them meets.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// State is how far a call came.
+type State int8
+
+const (
+	// Claimed: somebody is about to send it. Nothing has left.
+	Claimed State = iota + 1
+	// Sending: it may have left for the vendor.
+	Sending
+	// Done: the vendor did it; the record names the integration.
+	Done
+	// Unknown: it may have been done, and only a person or the caller can find
+	// out. It is never sent again.
+	Unknown
+)
+
+// String returns the state's name in lower case, as it stands in the stores.
+func (s State) String() string {
+	switch s {
+	case Claimed:
+		return "claimed"
+	case Sending:
+		return "sending"
+	case Done:
+		return "done"
+	case Unknown:
+		return "unknown"
+	default:
+		return "invalid"
+	}
+}
+
+// Digest is a keyed digest (HMAC-SHA-256).
+type Digest [32]byte
+
+// Token tells one claim from every other one of the same key.
+type Token [16]byte
+
+// Record is what is known of one call.
+type Record struct {
+	// Key is the caller and its request id.
+	Key Digest
+	// Fingerprint is the request.
+	Fingerprint Digest
+	// TemplateID is the template that is copied.
+	TemplateID string
+	// State is how far it came.
+	State State
+	// Token is the claim that the record is of.
+	Token Token
+	// IntegrationID is what was made; empty unless Done.
+	IntegrationID string
+	// ClaimedAt is when the claim was made, by the store's clock.
+	ClaimedAt time.Time
+}
+
+// Claim asks for a key.
+type Claim struct {
+	Key, Fingerprint Digest
+	TemplateID       string
+	Token            Token
+	// Lease is how long the claim holds unless it is renewed.
+	Lease time.Duration
+}
+
+// ErrLost means that the claim is not the token's any more, or not in a state
+// that the change could be made from.
+var ErrLost = errors.New("ledger: the claim is lost")
+
+// Store keeps records. All of its methods may be used by many goroutines, and
+// by many processes where the store can be shared. Times are the store's own:
+// the clocks of those who share it need not agree.
+//
+// A lease that ran out settles its record before anything else sees it: one in
+// Claimed is gone, one in Sending becomes Unknown. A record in Done or Unknown
+// is gone when the retention has passed since it came into that state. Gone
+// records are as if they had never been, whether swept or not.
+//
+// A method returns once its change will survive what the store promises to
+// survive. An error other than [ErrLost] means that the store could not be
+// asked or did not answer: the change may have been made or not.
+type Store interface {
+	// Claim makes a record in Claimed, where the key has none, and returns it;
+	// else it returns the one that is there, with mine false.
+	Claim(ctx context.Context, c Claim) (r Record, mine bool, err error)
+	// Get returns the key's record; found is false where there is none.
+	Get(ctx context.Context, key Digest) (r Record, found bool, err error)
+	// Renew extends the lease of a claim, in Claimed or Sending, to that long
+	// from now.
+	Renew(ctx context.Context, key Digest, token Token, lease time.Duration) error
+	// Send moves a claim from Claimed to Sending and renews its lease.
+	Send(ctx context.Context, key Digest, token Token, lease time.Duration) error
+	// Finish moves a claim from Sending to Done. It does so from Unknown too,
+	// where the token is still the record's: an owner that was slow knows better
+	// than the lease that it let run out.
+	Finish(ctx context.Context, key Digest, token Token, integrationID string) error
+	// Doubt moves a claim from Sending to Unknown. That it is Unknown already is
+	// no error.
+	Doubt(ctx context.Context, key Digest, token Token) error
+	// Release removes a claim in Claimed or Sending, or in Unknown where the
+	// token is still the record's: nothing was done, and the key is free.
+	Release(ctx context.Context, key Digest, token Token) error
+	// Resolve settles a record in Unknown: it becomes Done with the integration,
+	// or is removed where the id is empty. It is [ErrLost] unless the record is
+	// in Unknown and of this token.
+	Resolve(ctx context.Context, key Digest, token Token, integrationID string) error
+	// Named returns those of the integration ids, at most 1,000, that a record
+	// in Done names.
+	Named(ctx context.Context, integrationIDs []string) ([]string, error)
+	// Sweep removes up to limit gone records, and settles leases that ran out,
+	// and returns how many it removed.
+	Sweep(ctx context.Context, limit int) (int, error)
+	// Close releases what the store holds. No other method may be in use.
+	Close() error
+}
