@@ -30,8 +30,8 @@ const (
 func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer) *grpc.Server {
 	srv := grpc.NewServer(
 		grpc.InTapHandle(s.telemetry.TapHandle(authn.TapHandle(s.authenticator))),
-		grpc.ChainUnaryInterceptor(s.telemetry.UnaryInterceptor, authn.UnaryInterceptor),
-		grpc.ChainStreamInterceptor(s.endWatches, s.telemetry.StreamInterceptor, authn.StreamInterceptor),
+		grpc.ChainUnaryInterceptor(pushbackUnary, s.telemetry.UnaryInterceptor, authn.UnaryInterceptor),
+		grpc.ChainStreamInterceptor(s.endWatches, pushbackStream, s.telemetry.StreamInterceptor, authn.StreamInterceptor),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return apierror.UnknownMethod() }),
 		grpc.MaxRecvMsgSize(int(s.cfg.MaxRequestBytes)),
 		grpc.MaxHeaderListSize(maxHeaderList),

@@ -105,6 +105,9 @@ func settings(t *testing.T, url string) config.Config {
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg.UpstreamURL = url
 	cfg.ShutdownTimeout = 10 * time.Second
+	// One request a call, whatever came before: what repeats and refuses has
+	// tests of its own.
+	cfg.UpstreamMaxAttempts, cfg.UpstreamBreakerDelay = 1, 0
 	return cfg
 }
 

@@ -13,10 +13,12 @@ const module = "github.com/digate/digate/"
 // layers are the packages from the top down; each may import what stands below
 // it, and nothing beside or above.
 var layers = [][]string{
-	{"cmd/digate"},
+	{"cmd/digate", "bench/soak"},
 	{"server"},
 	{"server/config", "server/integration", "server/gateway", "server/authn", "server/telemetry", "server/emulator", "server/inproc"},
-	{"server/upstream"},
+	{"server/ledger/open"},
+	{"server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
+	{"server/upstream", "server/ledger"},
 	{"server/digajson", "server/apierror"},
 	{"server/exchange", "server/secret"},
 	{"gen/diga/integration/v1", "gen/digate/annotations/v1"},

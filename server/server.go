@@ -69,11 +69,16 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 		URL: cfg.UpstreamURL, Timeout: cfg.UpstreamTimeout, IdleTimeout: cfg.UpstreamIdleTimeout,
 		HTTP2: cfg.UpstreamHTTP2, Roots: roots,
 		MaxRequest: cfg.MaxRequestBytes, MaxAnswer: cfg.MaxAnswerBytes,
+		MinTime: cfg.MinDeadline, MaxAttempts: cfg.UpstreamMaxAttempts, RetryBudget: cfg.UpstreamRetryBudget,
+		BreakerDelay: cfg.UpstreamBreakerDelay, BreakerChanged: s.telemetry.CircuitChanged,
+		MinInFlight: cfg.UpstreamMinInFlight, MaxInFlight: cfg.UpstreamMaxInFlight, MaxQueue: cfg.UpstreamMaxQueue,
+		Strict:    cfg.Drift == config.DriftFail,
 		UserAgent: "digate/" + version, Credential: authn.Credential,
 	}, sd)
 	if err != nil {
 		return nil, err
 	}
+	s.telemetry.ObserveLoad(func() telemetry.Load { return telemetry.Load(s.upstream.Load()) })
 	service, err := integration.New(s.upstream)
 	if err != nil {
 		return nil, err

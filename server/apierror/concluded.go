@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -62,6 +63,31 @@ func Unreachable(cause error) *Error {
 	e := concluded(codes.Unavailable, ReasonUnreachable, exchange.NotSent, "Diga could not be reached; nothing was sent", cause)
 	e.RetryAfter = new(defaultRetryAfter)
 	return e
+}
+
+// CircuitOpen is a call that is not sent because the vendor failed too often;
+// it is tried again after the wait.
+func CircuitOpen(wait time.Duration) *Error {
+	e := concluded(codes.Unavailable, ReasonCircuitOpen, exchange.NotSent,
+		"Diga failed too often and is left alone for a while; nothing was sent", nil)
+	e.RetryAfter = new(min(max(wait, 0), maxRetryAfter))
+	return e
+}
+
+// Overloaded is a call that is not sent because too many others are under way
+// and waiting: of all callers, or of this one.
+func Overloaded() *Error {
+	e := concluded(codes.Unavailable, ReasonOverloaded, exchange.NotSent,
+		"too many calls are under way and waiting; nothing was sent", nil)
+	e.RetryAfter = new(defaultRetryAfter)
+	return e
+}
+
+// Drifted is the answer to a read that departs from the vendor's contract, where
+// such answers are not taken. The departures must be names, not values.
+func Drifted(departures []string) *Error {
+	return concluded(codes.Unknown, ReasonInvalidResponse, exchange.Unknown,
+		"Diga's answer departs from its contract: "+strings.Join(departures, ", "), nil)
 }
 
 // NotBegun is a call whose deadline was too close, or whose caller cancelled

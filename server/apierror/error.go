@@ -43,6 +43,11 @@ const (
 	ReasonInternalError     = "INTERNAL_ERROR"
 	// ReasonUnreachable: no connection came about.
 	ReasonUnreachable = "UPSTREAM_UNREACHABLE"
+	// ReasonCircuitOpen: the vendor failed so often that it is left alone for a
+	// while.
+	ReasonCircuitOpen = "UPSTREAM_CIRCUIT_OPEN"
+	// ReasonOverloaded: as many calls as may be were under way and waiting.
+	ReasonOverloaded = "OVERLOADED"
 	// ReasonDeadlineBeforeSend: too little time was left to begin, or the
 	// caller cancelled before anything was sent.
 	ReasonDeadlineBeforeSend = "DEADLINE_BEFORE_SEND"
@@ -86,6 +91,7 @@ type Error struct {
 
 	cause     error
 	relayable bool
+	invited   bool
 	status    atomic.Pointer[status.Status]
 }
 
@@ -122,6 +128,10 @@ func (e *Error) Unwrap() error { return e.cause }
 // its two error shapes, under an error status, so that a REST answer may be that
 // body byte for byte. It does not travel in a status.
 func (e *Error) Relayable() bool { return e.relayable }
+
+// Invited says whether the vendor itself named the delay in RetryAfter, and
+// said that nothing was done. It does not travel in a status.
+func (e *Error) Invited() bool { return e.invited }
 
 // RetryUnsafe says whether a retry could do the same thing twice. It rests on
 // what travels in a status alone, so that both ends of a call conclude the same;

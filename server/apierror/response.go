@@ -48,7 +48,9 @@ func FromResponse(r Response, write bool, redact func(string) string) *Error {
 		e.HTTPStatus = 0
 	}
 	if v.retry {
-		e.RetryAfter = new(retryAfter(r.Header))
+		wait, said := retryAfter(r.Header)
+		e.RetryAfter = new(wait)
+		e.invited = said && v.outcome == exchange.Rejected
 	}
 	switch {
 	case !v.verdict:

@@ -15,27 +15,28 @@ const (
 	maxRetryAfter = 24 * time.Hour
 )
 
-// retryAfter reads Retry-After (RFC 9110, 10.2.3), in seconds or as a date. A
-// date counts from the answer's own Date, so that the clocks need not agree.
-func retryAfter(h http.Header) time.Duration {
+// retryAfter reads Retry-After (RFC 9110, 10.2.3), in seconds or as a date, and
+// says whether there was one that can be used. A date counts from the answer's
+// own Date, so that the clocks need not agree.
+func retryAfter(h http.Header) (wait time.Duration, said bool) {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	seconds, err := strconv.ParseUint(value, 10, 64)
 	if err == nil && seconds <= uint64(maxRetryAfter/time.Second) {
-		return time.Duration(seconds) * time.Second
+		return time.Duration(seconds) * time.Second, true
 	}
 	if err == nil || errors.Is(err, strconv.ErrRange) {
-		return maxRetryAfter
+		return maxRetryAfter, true
 	}
 	at, err := http.ParseTime(value)
 	if err != nil {
-		return defaultRetryAfter
+		return defaultRetryAfter, false
 	}
 	now, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
 		now = time.Now()
 	}
 	if wait := at.Sub(now); wait > 0 {
-		return min(wait, maxRetryAfter)
+		return min(wait, maxRetryAfter), true
 	}
-	return defaultRetryAfter
+	return defaultRetryAfter, true
 }

@@ -30,12 +30,24 @@ type Config struct {
 	UpstreamHTTP2       bool          `name:"upstream-http2" group:"Diga:" help:"Offer HTTP/2."`
 	UpstreamCAFile      string        `name:"upstream-ca-file" group:"Diga:" type:"path" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's."`
 
+	UpstreamMaxAttempts  int           `name:"upstream-max-attempts" group:"Diga:" default:"3" help:"Most requests for one call: another follows only where the one before did nothing for certain, or reads. 1 is never."`
+	UpstreamRetryBudget  float64       `name:"upstream-retry-budget" group:"Diga:" default:"0.1" help:"Share of calls, 0 to 1, that may be tried again."`
+	UpstreamBreakerDelay time.Duration `name:"upstream-breaker-delay" group:"Diga:" default:"5s" help:"How long Diga is left alone after half of the requests within 10 s failed, by transport or 5xx. 0 is never."`
+	UpstreamMinInFlight  int           `name:"upstream-min-in-flight" group:"Diga:" default:"20" help:"Lower bound of the limit of requests under way, which follows Diga's answer times."`
+	UpstreamMaxInFlight  int           `name:"upstream-max-in-flight" group:"Diga:" default:"1000" help:"Upper bound of that limit."`
+	UpstreamMaxQueue     int           `name:"upstream-max-queue" group:"Diga:" default:"1000" help:"Calls that may wait for that limit; one caller may have a quarter of them. Further ones are refused at once."`
+	MinDeadline          time.Duration `name:"min-deadline" group:"Diga:" default:"10ms" help:"A call with less time left is refused, and nothing is sent."`
+	Drift                string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens where an answer of Diga's departs from its contract: log, or fail, which makes reads fail and is for tests."`
+
 	MaxRequestBytes int64 `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
 	MaxAnswerBytes  int64 `name:"max-answer-bytes" group:"Limits:" default:"8388608" help:"Largest answer taken from Diga, in bytes, as sent and as decoded."`
 
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" group:"Limits:" default:"45s" help:"Time for calls under way to end after SIGTERM, before they are cut."`
 	LogLevel        slog.Level    `name:"log-level" default:"INFO" help:"DEBUG, INFO, WARN or ERROR."`
 }
+
+// DriftFail is the value of Drift that makes reads fail.
+const DriftFail = "fail"
 
 // Validate returns an error that names every setting that is wrong, by its
 // flag, and says what it has to be.
@@ -74,6 +86,31 @@ func (c *Config) Validate() error {
 		if n < 1<<10 || n > 1<<30 {
 			wrong(flag, "must be between 1024 and 1073741824")
 		}
+	}
+	if n := c.UpstreamMaxAttempts; n < 1 || n > 10 {
+		wrong("upstream-max-attempts", "must be between 1 and 10")
+	}
+	if r := c.UpstreamRetryBudget; !(r >= 0 && r <= 1) {
+		wrong("upstream-retry-budget", "must be between 0 and 1")
+	}
+	if c.UpstreamBreakerDelay < 0 {
+		wrong("upstream-breaker-delay", "must be 0 or more")
+	}
+	for flag, n := range map[string]int{
+		"upstream-min-in-flight": c.UpstreamMinInFlight, "upstream-max-in-flight": c.UpstreamMaxInFlight, "upstream-max-queue": c.UpstreamMaxQueue,
+	} {
+		if n < 1 || n > 1_000_000 {
+			wrong(flag, "must be between 1 and 1000000")
+		}
+	}
+	if c.UpstreamMinInFlight > c.UpstreamMaxInFlight {
+		wrong("upstream-min-in-flight", "must not be more than --upstream-max-in-flight")
+	}
+	if c.MinDeadline < 0 || c.UpstreamTimeout > 0 && c.MinDeadline >= c.UpstreamTimeout {
+		wrong("min-deadline", "must be 0 or more, and less than --upstream-timeout")
+	}
+	if c.Drift != "log" && c.Drift != DriftFail {
+		wrong("drift", "must be log or fail")
 	}
 	if c.UpstreamCAFile != "" {
 		if _, err := c.Roots(); err != nil {

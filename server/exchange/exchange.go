@@ -58,8 +58,8 @@ func ParseOutcome(s string) Outcome {
 // the call; nothing in it may be read before the call has returned to that
 // goroutine, and nothing in it is locked.
 type Exchange struct {
-	// Attempts counts the HTTP exchanges that were begun.
-	Attempts int
+	// Attempts are the HTTP exchanges that were begun, in order.
+	Attempts []Attempt
 	// Outcome is what may be concluded.
 	Outcome Outcome
 	// Status is the vendor's HTTP status, 0 where none was received.
@@ -71,9 +71,6 @@ type Exchange struct {
 	// error in one of the vendor's two shapes, so that the REST side answers
 	// with it as it is.
 	Relay bool
-	// Duration is the time from the first attempt's start until the last byte
-	// of the answer, or the failure.
-	Duration time.Duration
 	// Drift names the fields in which the vendor's answer left the contract, as
 	// "path: what"; names only, never values.
 	Drift []string
@@ -82,11 +79,35 @@ type Exchange struct {
 	Cause string
 }
 
+// Attempt is one HTTP exchange with the vendor.
+type Attempt struct {
+	// Status is the vendor's HTTP status, 0 where none was received.
+	Status int
+	// Outcome is what this attempt alone lets conclude.
+	Outcome Outcome
+	// Duration is the time until the last byte of the answer, or the failure.
+	Duration time.Duration
+}
+
+// Duration is the time that all attempts took, without the waits between them.
+func (ex *Exchange) Duration() time.Duration {
+	var d time.Duration
+	for i := range ex.Attempts {
+		d += ex.Attempts[i].Duration
+	}
+	return d
+}
+
 type key struct{}
 
 // NewContext returns a context that carries a new exchange, and the exchange.
 func NewContext(ctx context.Context) (context.Context, *Exchange) {
-	ex := new(Exchange)
+	r := new(struct {
+		Exchange
+		first [1]Attempt // most calls need no more
+	})
+	ex := &r.Exchange
+	ex.Attempts = r.first[:0]
 	return context.WithValue(ctx, key{}, ex), ex
 }
 

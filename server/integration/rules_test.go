@@ -25,7 +25,7 @@ type upstream struct {
 	err    error
 }
 
-func (u *upstream) Call(_ context.Context, method string, _, resp proto.Message) error {
+func (u *upstream) Call(_ context.Context, method string, _, resp proto.Message, _ func() (context.Context, error)) error {
 	u.method = method
 	if u.err == nil {
 		resp.(*integrationv1.CopyTemplateResponse).Integration = &integrationv1.Integration{Id: "1"}

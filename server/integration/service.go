@@ -10,9 +10,11 @@ import (
 )
 
 // Upstream sends a call to the vendor and fills in its response; what fails is
-// an error that knows its gRPC status. The method is a full gRPC name.
+// an error that knows its gRPC status. The method is a full gRPC name. Sending,
+// which may be nil, is called once before anything may leave, and returns the
+// context to send under.
 type Upstream interface {
-	Call(ctx context.Context, method string, req, resp proto.Message) error
+	Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error
 }
 
 // Service implements the contract's IntegrationService.
@@ -43,7 +45,7 @@ func forward[M any, Response interface {
 		return nil, err
 	}
 	resp := Response(new(M))
-	if err := s.upstream.Call(ctx, method, req, resp); err != nil {
+	if err := s.upstream.Call(ctx, method, req, resp, nil); err != nil {
 		return nil, err
 	}
 	return resp, nil

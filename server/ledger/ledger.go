@@ -9,9 +9,14 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"time"
 )
+
+// DefaultRetention is how long settled records are kept where nothing else is
+// said.
+const DefaultRetention = 24 * time.Hour
 
 // State is how far a call came.
 type State int8
@@ -47,8 +52,15 @@ func (s State) String() string {
 // Digest is a keyed digest (HMAC-SHA-256).
 type Digest [32]byte
 
-// Token tells one claim from every other one of the same key.
+// Token tells one claim from every other one of the same key. The zero token is
+// none.
 type Token [16]byte
+
+// NewToken returns a random token.
+func NewToken() (t Token) {
+	_, _ = rand.Read(t[:]) // never fails
+	return t
+}
 
 // Record is what is known of one call.
 type Record struct {
@@ -77,9 +89,17 @@ type Claim struct {
 	Lease time.Duration
 }
 
-// ErrLost means that the claim is not the token's any more, or not in a state
-// that the change could be made from.
-var ErrLost = errors.New("ledger: the claim is lost")
+var (
+	// ErrLost means that the claim is not the token's any more, or not in a state
+	// that the change could be made from.
+	ErrLost = errors.New("ledger: the claim is lost")
+	// ErrKey means that the records are under another HMAC key than the caller's,
+	// which would find none of them.
+	ErrKey = errors.New("the ledger was written under another key")
+	// ErrInvalid means that an argument is out of bounds. Nothing was changed, and
+	// nothing would be if it were asked again.
+	ErrInvalid = errors.New("ledger: invalid argument")
+)
 
 // Store keeps records. All of its methods may be used by many goroutines, and
 // by many processes where the store can be shared. Times are the store's own:
@@ -91,11 +111,20 @@ var ErrLost = errors.New("ledger: the claim is lost")
 // records are as if they had never been, whether swept or not.
 //
 // A method returns once its change will survive what the store promises to
-// survive. An error other than [ErrLost] means that the store could not be
-// asked or did not answer: the change may have been made or not.
+// survive. An error other than [ErrLost], [ErrKey] and [ErrInvalid] means that
+// the store could not be asked or did not answer: the change may have been made
+// or not. Claim, Renew, Finish and Doubt can then be asked again, and say the
+// same as if the first time had not been. Where Send failed, Release frees the
+// key whether the record had come to Sending or not.
+//
+// A context that has ended before a method is called changes nothing.
 type Store interface {
+	// KeyCheck keeps the check of the HMAC key that the digests are made with.
+	// The first caller's is stored; it is [ErrKey] where another one is stored.
+	KeyCheck(ctx context.Context, check Digest) error
 	// Claim makes a record in Claimed, where the key has none, and returns it;
-	// else it returns the one that is there, with mine false.
+	// else it returns the one that is there, with mine false. Where that one is in
+	// Claimed and of the very same token, mine is true and nothing is changed.
 	Claim(ctx context.Context, c Claim) (r Record, mine bool, err error)
 	// Get returns the key's record; found is false where there is none.
 	Get(ctx context.Context, key Digest) (r Record, found bool, err error)
@@ -106,7 +135,8 @@ type Store interface {
 	Send(ctx context.Context, key Digest, token Token, lease time.Duration) error
 	// Finish moves a claim from Sending to Done. It does so from Unknown too,
 	// where the token is still the record's: an owner that was slow knows better
-	// than the lease that it let run out.
+	// than the lease that it let run out. That it is Done already, with the same
+	// integration, is no error.
 	Finish(ctx context.Context, key Digest, token Token, integrationID string) error
 	// Doubt moves a claim from Sending to Unknown. That it is Unknown already is
 	// no error.
@@ -118,11 +148,11 @@ type Store interface {
 	// or is removed where the id is empty. It is [ErrLost] unless the record is
 	// in Unknown and of this token.
 	Resolve(ctx context.Context, key Digest, token Token, integrationID string) error
-	// Named returns those of the integration ids, at most 1,000, that a record
+	// Named returns those of the integration ids, at most [MaxNamed], that a record
 	// in Done names.
 	Named(ctx context.Context, integrationIDs []string) ([]string, error)
-	// Sweep removes up to limit gone records, and settles leases that ran out,
-	// and returns how many it removed.
+	// Sweep removes up to limit gone records, settles up to limit leases that ran
+	// out, and returns how many it removed.
 	Sweep(ctx context.Context, limit int) (int, error)
 	// Close releases what the store holds. No other method may be in use.
 	Close() error

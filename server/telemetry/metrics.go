@@ -6,8 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-
-	"github.com/digate/digate/server/exchange"
 )
 
 // metrics has no label whose values come from outside: methods are those of the
@@ -20,6 +18,8 @@ type metrics struct {
 	vendor   *prometheus.CounterVec
 	vendorIn *prometheus.HistogramVec
 	drift    *prometheus.CounterVec
+	retries  *prometheus.CounterVec
+	circuit  *prometheus.CounterVec
 }
 
 var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
@@ -39,17 +39,23 @@ func newMetrics() (*metrics, *prometheus.Registry) {
 			Name: "digate_http_responses_total", Help: "Answers of the REST side, by status.",
 		}, []string{"status"}),
 		vendor: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_vendor_responses_total", Help: "Exchanges with the vendor, by method and HTTP status (none: no answer).",
-		}, []string{"method", "status"}),
+			Name: "digate_vendor_responses_total", Help: "Exchanges with the vendor, by method, HTTP status (none: no answer) and outcome.",
+		}, []string{"method", "status", "outcome"}),
 		vendorIn: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "digate_vendor_duration_seconds", Help: "Time of the exchange with the vendor.", Buckets: buckets,
 		}, []string{"method"}),
 		drift: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "digate_vendor_drift_total", Help: "Departures of the vendor's answers from its contract, by kind.",
 		}, []string{"what"}),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "digate_vendor_retries_total", Help: "Exchanges that followed another of the same call, by method and the outcome before.",
+		}, []string{"method", "after"}),
+		circuit: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "digate_vendor_circuit_changes_total", Help: "Changes of the circuit breaker, by the state that it came into.",
+		}, []string{"state"}),
 	}
 	r := prometheus.NewRegistry()
-	r.MustRegister(m.started, m.calls, m.seconds, m.http, m.vendor, m.vendorIn, m.drift,
+	r.MustRegister(m.started, m.calls, m.seconds, m.http, m.vendor, m.vendorIn, m.drift, m.retries, m.circuit,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m, r
 }
@@ -57,17 +63,21 @@ func newMetrics() (*metrics, *prometheus.Registry) {
 func (m *metrics) ended(c *call, took time.Duration) {
 	m.calls.WithLabelValues(c.face, c.method, c.code.String(), c.outcome.String()).Inc()
 	m.seconds.WithLabelValues(c.face, c.method).Observe(took.Seconds())
-	ex := c.exchange
-	if ex == nil || ex.Attempts == 0 {
+	if c.exchange == nil {
 		return
 	}
-	m.vendor.WithLabelValues(c.method, vendorStatus(ex)).Inc()
-	m.vendorIn.WithLabelValues(c.method).Observe(ex.Duration.Seconds())
+	for i, a := range c.exchange.Attempts {
+		m.vendor.WithLabelValues(c.method, vendorStatus(a.Status), a.Outcome.String()).Inc()
+		m.vendorIn.WithLabelValues(c.method).Observe(a.Duration.Seconds())
+		if i > 0 {
+			m.retries.WithLabelValues(c.method, c.exchange.Attempts[i-1].Outcome.String()).Inc()
+		}
+	}
 }
 
-func vendorStatus(ex *exchange.Exchange) string {
-	if ex.Status == 0 {
+func vendorStatus(status int) string {
+	if status == 0 {
 		return "none"
 	}
-	return strconv.Itoa(ex.Status)
+	return strconv.Itoa(status)
 }

@@ -2,10 +2,10 @@ package telemetry
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -97,7 +97,7 @@ func (t *Telemetry) start(c *call) {
 
 // unfinished is what a panic leaves to conclude of a call.
 func unfinished(ex *exchange.Exchange) exchange.Outcome {
-	if ex.Attempts > 0 {
+	if len(ex.Attempts) > 0 {
 		return exchange.Unknown
 	}
 	return exchange.NotSent
@@ -136,10 +136,13 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	if c.httpStat != 0 {
 		attrs = append(attrs, slog.Int("http_status", c.httpStat))
 	}
-	if ex := c.exchange; ex != nil && ex.Attempts > 0 {
+	if ex := c.exchange; ex != nil && len(ex.Attempts) > 0 {
 		attrs = append(attrs,
-			slog.Int("attempts", ex.Attempts),
-			slog.Float64("vendor_duration_ms", milliseconds(ex.Duration)))
+			slog.Int("attempts", len(ex.Attempts)),
+			slog.Float64("vendor_duration_ms", milliseconds(ex.Duration())))
+		if len(ex.Attempts) > 1 {
+			attrs = append(attrs, slog.String("each", describeAttempts(ex.Attempts)))
+		}
 		if ex.Status != 0 {
 			attrs = append(attrs, slog.Int("vendor_status", ex.Status))
 		}
@@ -150,43 +153,17 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	t.log.LogAttrs(ctx, level, "call", attrs...)
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-// driftLog remembers which kinds of drift were logged. The kinds are bounded by
-// the contract's fields and, for what the contract does not know, by maxDrift.
-type driftLog struct {
-	mu   sync.Mutex
-	seen map[string]bool
-}
-
-// maxDrift bounds how many kinds of drift are told apart.
-const maxDrift = 200
-
-// first says whether this kind of drift is new, and under which name it is
-// counted.
-func (d *driftLog) first(what string) (name string, first bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.seen[what] {
-		return what, false
-	}
-	if len(d.seen) >= maxDrift {
-		return "other", false
-	}
-	if d.seen == nil {
-		d.seen = make(map[string]bool)
-	}
-	d.seen[what] = true
-	return what, true
-}
-
-func (t *Telemetry) noteDrift(ctx context.Context, method string, drift []string) {
-	for _, what := range drift {
-		name, first := t.drift.first(what)
-		t.metrics.drift.WithLabelValues(name).Inc()
-		if first {
-			t.log.LogAttrs(ctx, slog.LevelWarn, "the vendor's answer departs from its contract; said once",
-				slog.String("method", strings.TrimPrefix(method, "/")), slog.String("drift", what))
+// describeAttempts is each attempt as its status, outcome and milliseconds, such
+// as "503 REJECTED 1.5, 201 DONE 20.1".
+func describeAttempts(attempts []exchange.Attempt) string {
+	var b strings.Builder
+	for i, a := range attempts {
+		if i > 0 {
+			b.WriteString(", ")
 		}
+		fmt.Fprintf(&b, "%s %s %.1f", vendorStatus(a.Status), a.Outcome, milliseconds(a.Duration))
 	}
+	return b.String()
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

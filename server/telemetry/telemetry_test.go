@@ -47,7 +47,7 @@ func TestUnaryInterceptor_Panic_IsAnErrorThatQuotesNothing(t *testing.T) {
 	for attempts, want := range map[int]exchange.Outcome{0: exchange.NotSent, 1: exchange.Unknown} {
 		tel, log := observed()
 		_, err := tel.UnaryInterceptor(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: method}, func(ctx context.Context, _ any) (any, error) {
-			exchange.FromContext(ctx).Attempts = attempts
+			exchange.FromContext(ctx).Attempts = make([]exchange.Attempt, attempts)
 			panic("hunter2")
 		})
 		var e *apierror.Error

@@ -113,7 +113,7 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 }
 
 // noAnswer is the verdict on an attempt that got no answer.
-func noAnswer(ctx context.Context, r *rule, err error, track *tracker) error {
+func noAnswer(ctx context.Context, r *rule, err error, track *tracker) *apierror.Error {
 	sent := track.sent(ctx) && !unprocessed(err)
 	// The caller's end explains the failure, whatever net/http calls it.
 	if cause := ctx.Err(); cause != nil {

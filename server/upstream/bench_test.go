@@ -79,6 +79,7 @@ func benchRequest(b *testing.B) *integrationv1.CopyTemplateRequest {
 func BenchmarkCall(b *testing.B) {
 	sd := integrationv1.File_diga_integration_v1_integration_service_proto.Services().Get(0)
 	c, err := New(Config{
+		MaxInFlight: 1000, BreakerDelay: time.Second, RetryBudget: 0.1, MaxAttempts: 3,
 		URL: benchVendor(b), Timeout: time.Minute, IdleTimeout: time.Minute, MaxRequest: 1 << 20, MaxAnswer: 1 << 20,
 		UserAgent:  "digate/bench",
 		Credential: func(context.Context) (secret.String, error) { return secret.New("token-0123456789"), nil },
@@ -94,7 +95,7 @@ func BenchmarkCall(b *testing.B) {
 	for b.Loop() {
 		ctx, _ := exchange.NewContext(ctx)
 		var resp integrationv1.CopyTemplateResponse
-		if err := c.Call(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, req, &resp); err != nil {
+		if err := c.Call(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, req, &resp, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

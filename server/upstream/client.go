@@ -1,15 +1,14 @@
 // Package upstream turns a gRPC call into the vendor's REST request and its
-// answer into the response: one HTTP exchange a call, driven by the method's
-// google.api.http rule, with a verdict on what the vendor did.
+// answer into the response, driven by the method's google.api.http rule, with a
+// verdict on what the vendor did. It takes one HTTP exchange; another follows
+// only where the one before certainly did nothing, or changes nothing.
 package upstream
 
 import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"time"
@@ -40,6 +39,24 @@ type Config struct {
 	// MaxRequest and MaxAnswer bound a request's body, and an answer's as sent
 	// and as decoded, in bytes.
 	MaxRequest, MaxAnswer int64
+	// MinTime is the least time in which an exchange can be of use: a call with
+	// less left is not begun.
+	MinTime time.Duration
+	// MaxAttempts bounds the exchanges of a call. RetryBudget is the share of
+	// calls, from 0 to 1, that may be tried again.
+	MaxAttempts int
+	RetryBudget float64
+	// BreakerDelay is how long a vendor that fails is left alone; 0 is never.
+	BreakerDelay time.Duration
+	// MinInFlight and MaxInFlight bound the limit of the exchanges under way,
+	// which follows the vendor's answer times. MaxQueue bounds the calls that
+	// wait for it; one caller may have a quarter of them.
+	MinInFlight, MaxInFlight, MaxQueue int
+	// Strict makes a read fail whose answer departs from the contract.
+	Strict bool
+	// BreakerChanged, which may be nil, is told the circuit's new state: closed,
+	// half-open or open. It must not block.
+	BreakerChanged func(state string)
 	// UserAgent is sent with every request.
 	UserAgent string
 	// Credential returns the bearer token to send on behalf of a call.
@@ -57,6 +74,11 @@ type Client struct {
 	maxRequest, maxAnswer int64
 	userAgent             []string
 	credential            func(context.Context) (secret.String, error)
+	minTime               time.Duration
+	strict                bool
+	retry                 retryPolicy
+	breaker               *breaker
+	limiter               *limiter
 }
 
 // New returns a client for the methods of the services. A rule in their
@@ -83,6 +105,11 @@ func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error
 		maxAnswer:  cfg.MaxAnswer,
 		userAgent:  []string{cfg.UserAgent},
 		credential: cfg.Credential,
+		minTime:    cfg.MinTime,
+		strict:     cfg.Strict,
+		retry:      retryPolicy{attempts: max(cfg.MaxAttempts, 1), budget: newRetryBudget(cfg.RetryBudget)},
+		breaker:    newBreaker(cfg.BreakerDelay, cfg.BreakerChanged),
+		limiter:    newLimiter(max(cfg.MinInFlight, 1), max(cfg.MaxInFlight, cfg.MinInFlight, 1), cfg.MaxQueue),
 	}
 	for _, sd := range services {
 		rules, err := compile(sd)
@@ -99,6 +126,23 @@ func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error
 // Close drops the idle connections. Calls under way are not touched.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
+// Load is what keeps calls from the vendor, at this moment.
+type Load struct {
+	// InFlight is the exchanges under way, Limit their bound, Queued the calls
+	// that wait.
+	InFlight, Limit, Queued int
+	// Circuit is closed, half-open or open.
+	Circuit string
+}
+
+// Load returns the load.
+func (c *Client) Load() Load {
+	return Load{
+		InFlight: c.limiter.permits.Inflight(), Limit: c.limiter.permits.Limit(), Queued: c.limiter.queued(),
+		Circuit: c.breaker.state(),
+	}
+}
+
 // Cut ends every connection. Calls under way fail at once, each with its
 // verdict.
 func (c *Client) Cut() { c.conns.cut() }
@@ -107,12 +151,21 @@ func (c *Client) Cut() { c.conns.cut() }
 // "/package.Service/Method", and fills in the response, which must be empty and
 // is so after a failure. What passed is recorded in the context's exchange. A
 // failure is an [apierror.Error].
-func (c *Client) Call(ctx context.Context, method string, req, resp proto.Message) error {
+//
+// Sending, which may be nil, is called once, when nothing here refuses the call
+// any more and before a byte of it may leave. The exchanges then go on under the
+// context that it returns, the call's own where that is nil; its error ends the
+// call.
+func (c *Client) Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error {
 	ex := exchange.FromContext(ctx)
 	if ex == nil {
 		ex = new(exchange.Exchange)
 	}
-	err := c.call(ctx, ex, method, req, resp)
+	call, err := c.newCall(ctx, ex, method, req, resp)
+	if err == nil {
+		call.sending = sending
+		err = call.run(ctx)
+	}
 	if err == nil {
 		ex.Outcome = exchange.Done
 		return nil
@@ -130,50 +183,4 @@ func (c *Client) Call(ctx context.Context, method string, req, resp proto.Messag
 		ex.Cause = "the answer does not hold what was asked for"
 	}
 	return e
-}
-
-func (c *Client) call(ctx context.Context, ex *exchange.Exchange, method string, req, resp proto.Message) error {
-	r := c.rules[method]
-	if r == nil {
-		return apierror.Internal(fmt.Errorf("no rule for %s", method), exchange.NotSent)
-	}
-	token, err := c.credential(ctx)
-	if err != nil {
-		return err
-	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-	}
-	if err := ctx.Err(); err != nil {
-		return apierror.NotBegun(err)
-	}
-	track := newTracker()
-	httpReq, err := c.newRequest(httptrace.WithClientTrace(ctx, &track.trace), r, token.Reveal(), req)
-	if err != nil {
-		return err
-	}
-
-	ex.Attempts++
-	began := time.Now()
-	httpResp, err := c.transport.RoundTrip(httpReq)
-	if err != nil {
-		ex.Duration = time.Since(began)
-		return noAnswer(ctx, r, err, track)
-	}
-	if track.stale() {
-		ex.Duration = time.Since(began)
-		_ = httpResp.Body.Close()
-		return apierror.AnswerLost(errStale, r.write)
-	}
-	body, readErr := readBody(httpResp, c.maxAnswer)
-	ex.Duration = time.Since(began)
-	ex.Status, ex.Body = httpResp.StatusCode, body
-	if httpResp.StatusCode/100 == 2 && r.decode(ex, body, readErr, resp) {
-		return nil
-	}
-	return apierror.FromResponse(apierror.Response{
-		Status: httpResp.StatusCode, Header: httpResp.Header, Body: body, ReadErr: cutShort(ctx, readErr),
-	}, r.write, redactor(token.Reveal(), req))
 }

@@ -227,7 +227,7 @@ func TestHTTP2_Failures_AreJudgedAndSentOnce(t *testing.T) {
 				if tt.reason == unprocessed {
 					outcome = notSent
 				}
-				if r.reason() != tt.reason || r.ex.Outcome != outcome || r.ex.Status != 0 || r.ex.Attempts != 1 {
+				if r.reason() != tt.reason || r.ex.Outcome != outcome || r.ex.Status != 0 || len(r.ex.Attempts) != 1 {
 					t.Errorf("got %q %v, %+v", r.reason(), r.ex.Outcome, r.err.Unwrap())
 				}
 				if strings.Contains(r.ex.Cause, "hunter2") || r.ex.Cause == "the exchange failed" {
@@ -296,7 +296,7 @@ func TestHTTP2_ReadThatIsRefused_IsSentOnce(t *testing.T) {
 		}
 		template.rules = rules
 		m := sd.Methods().Get(0)
-		err = template.Call(t.Context(), "/t.S/Do", dynamicpb.NewMessage(m.Input()), dynamicpb.NewMessage(m.Output()))
+		err = template.Call(t.Context(), "/t.S/Do", dynamicpb.NewMessage(m.Input()), dynamicpb.NewMessage(m.Output()), nil)
 		var e *apierror.Error
 		if !errors.As(err, &e) || (e.Outcome == notSent) != (code == http2.ErrCodeRefusedStream) {
 			t.Errorf("%v: %v", code, err)

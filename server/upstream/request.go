@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -21,9 +20,9 @@ var (
 	headerIdentity = []string{"identity"}
 )
 
-// newRequest turns a message into the vendor's HTTP request. What cannot be
+// newRequest turns a message into the vendor's HTTP request, without a context. What cannot be
 // said is the caller's mistake: an [apierror.Error] that names the field.
-func (c *Client) newRequest(ctx context.Context, r *rule, credential string, m proto.Message) (*http.Request, error) {
+func (c *Client) newRequest(r *rule, credential string, m proto.Message) (*http.Request, error) {
 	msg := m.ProtoReflect()
 	u := &url.URL{Scheme: c.scheme, Host: c.host}
 	var err error
@@ -36,7 +35,7 @@ func (c *Client) newRequest(ctx context.Context, r *rule, credential string, m p
 	if u.RawQuery, err = r.encodeQuery(msg); err != nil {
 		return nil, err
 	}
-	req := http.Request{
+	req := &http.Request{
 		Method: r.verb, URL: u, Host: u.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
@@ -50,7 +49,7 @@ func (c *Client) newRequest(ctx context.Context, r *rule, credential string, m p
 	// request that has neither again by itself, over HTTP/1.1 and HTTP/2.
 	if r.body == nil {
 		req.Body = io.NopCloser(bytes.NewReader(nil))
-		return req.WithContext(ctx), nil
+		return req, nil
 	}
 	target := m
 	if r.bodyField != nil {
@@ -68,7 +67,7 @@ func (c *Client) newRequest(ctx context.Context, r *rule, credential string, m p
 	// header.
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	req.ContentLength = int64(len(body))
-	return req.WithContext(ctx), nil
+	return req, nil
 }
 
 // encodePath returns the URL's path as it goes out: the base, which is escaped

@@ -186,7 +186,8 @@ func serverTLS(t *testing.T, protos ...string) (*tls.Config, *x509.CertPool) {
 func testConfig(url string) Config {
 	return Config{
 		URL: url, Timeout: 30 * time.Second, IdleTimeout: time.Minute, MaxRequest: 8 << 20, MaxAnswer: 1 << 20, UserAgent: "digate/test",
-		Credential: func(context.Context) (secret.String, error) { return secret.New(token), nil },
+		MaxInFlight: 1000,
+		Credential:  func(context.Context) (secret.String, error) { return secret.New(token), nil },
 	}
 }
 
@@ -216,7 +217,7 @@ type result struct {
 func copyWith(ctx context.Context, c *Client, req *integrationv1.CopyTemplateRequest) *result {
 	r := new(result)
 	ctx, r.ex = exchange.NewContext(ctx)
-	if err := c.Call(ctx, copyTemplate, req, &r.resp); err != nil && !errors.As(err, &r.err) {
+	if err := c.Call(ctx, copyTemplate, req, &r.resp, nil); err != nil && !errors.As(err, &r.err) {
 		panic("not an apierror.Error: " + err.Error())
 	}
 	return r
@@ -239,14 +240,14 @@ func (r *result) reason() string {
 func (r *result) want(t *testing.T, reason string, outcome exchange.Outcome, status, attempts int, cause string) {
 	t.Helper()
 	ex := r.ex
-	if r.reason() != reason || ex.Outcome != outcome || ex.Status != status || ex.Attempts != attempts || ex.Cause != cause {
+	if r.reason() != reason || ex.Outcome != outcome || ex.Status != status || len(ex.Attempts) != attempts || ex.Cause != cause {
 		t.Errorf("got %q %v, HTTP %d, %d attempts, cause %q; want %q %v, HTTP %d, %d attempts, cause %q",
-			r.reason(), ex.Outcome, ex.Status, ex.Attempts, ex.Cause, reason, outcome, status, attempts, cause)
+			r.reason(), ex.Outcome, ex.Status, len(ex.Attempts), ex.Cause, reason, outcome, status, attempts, cause)
 	}
 	if r.err != nil && (r.err.Outcome != outcome || r.resp.Integration != nil) {
 		t.Errorf("the error's outcome is %v, the response %v", r.err.Outcome, &r.resp)
 	}
-	if (ex.Duration > 0) != (attempts > 0) {
-		t.Errorf("took %v in %d attempts", ex.Duration, attempts)
+	if (ex.Duration() > 0) != (attempts > 0) {
+		t.Errorf("took %v in %d attempts", ex.Duration(), attempts)
 	}
 }

@@ -1,0 +1,53 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// maxDrift bounds how many kinds of drift are told apart. They are bounded by
+	// the contract's fields, but for what the contract does not know.
+	maxDrift = 200
+	// driftEvery is how often one kind is logged.
+	driftEvery = time.Hour
+)
+
+// driftLog remembers when each kind of drift was last logged.
+type driftLog struct {
+	mu     sync.Mutex
+	logged map[string]time.Time
+}
+
+// note says under which name a kind of drift is counted, and whether it is to be
+// logged now.
+func (d *driftLog) note(what string, now time.Time) (name string, log bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	last, known := d.logged[what]
+	switch {
+	case known && now.Sub(last) < driftEvery:
+		return what, false
+	case !known && len(d.logged) >= maxDrift:
+		return "other", false
+	case d.logged == nil:
+		d.logged = make(map[string]time.Time)
+	}
+	d.logged[what] = now
+	return what, true
+}
+
+func (t *Telemetry) noteDrift(ctx context.Context, method string, drift []string) {
+	now := time.Now()
+	for _, what := range drift {
+		name, log := t.drift.note(what, now)
+		t.metrics.drift.WithLabelValues(name).Inc()
+		if log {
+			t.log.LogAttrs(ctx, slog.LevelWarn, "the vendor's answer departs from its contract; said once an hour",
+				slog.String("method", strings.TrimPrefix(method, "/")), slog.String("drift", what))
+		}
+	}
+}
