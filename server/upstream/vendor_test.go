@@ -251,3 +251,9 @@ func (r *result) want(t *testing.T, reason string, outcome exchange.Outcome, sta
 		t.Errorf("took %v in %d attempts", ex.Duration(), attempts)
 	}
 }
+
+// received returns the requests that were read.
+func (v *vendor) received() []string {
+	requests, _ := v.seen()
+	return requests
+}
