@@ -24,6 +24,7 @@ type cli struct {
 	Dev          devCmd          `cmd:"" help:"Run everything on loopback, with an embedded stand-in for Diga. Needs nothing."`
 	Serve        serveCmd        `cmd:"" help:"Run the facade in front of Diga."`
 	Emulator     emulatorCmd     `cmd:"" help:"Run the stand-in for Diga alone."`
+	Doctor       doctorCmd       `cmd:"" help:"Check the settings of serve, and the way to Diga, without changing anything."`
 	Templates    templatesCmd    `cmd:"" help:"Find a template, through a running digate."`
 	Copy         copyCmd         `cmd:"" help:"Create an integration from a template, through a running digate."`
 	Integrations integrationsCmd `cmd:"" help:"Look after integrations, through a running digate."`
