@@ -1,0 +1,86 @@
+package ledger
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxKeyFile bounds what is read of a key file, in bytes.
+const maxKeyFile = 1 << 10
+
+// RandomKeys returns keys that nobody else has, and that end with the process.
+func RandomKeys() Keys {
+	key := make([]byte, KeySize)
+	_, _ = rand.Read(key) // never fails
+	keys, _ := NewKeys(key)
+	return keys
+}
+
+// LoadKey reads a key file: 64 hexadecimal digits, as `openssl rand -hex 32`
+// prints them, with or without space around. Errors never quote what is in it.
+func LoadKey(path string) (Keys, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Keys{}, fmt.Errorf("ledger key: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return Keys{}, fmt.Errorf("ledger key: %w", err)
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != KeySize {
+		return Keys{}, fmt.Errorf("ledger key: %s does not hold %d hexadecimal digits", path, 2*KeySize)
+	}
+	return NewKeys(key)
+}
+
+// CreateKey makes a key file with a random key that only its owner may read, and
+// returns what it holds. Where there is a file already it returns what that one
+// holds, so that those who start at once end with the same key.
+func CreateKey(path string) (Keys, error) {
+	if err := createKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return Keys{}, fmt.Errorf("ledger key: %w", err)
+	}
+	return LoadKey(path)
+}
+
+// createKey writes the key to a file of its own first and links that to the path,
+// so that nobody ever sees half a key there, nor one that a crash takes back.
+func createKey(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return fs.ErrExist
+	}
+	key := make([]byte, KeySize)
+	_, _ = rand.Read(key) // never fails
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".digate-key-*") // O_EXCL and 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = io.WriteString(f, hex.EncodeToString(key)+"\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

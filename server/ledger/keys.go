@@ -1,0 +1,100 @@
+package ledger
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/digate/digate/server/secret"
+)
+
+// KeySize is the size of the HMAC key in bytes.
+const KeySize = 32
+
+// What a digest is of comes first in what is digested, so that none can be taken
+// for one of another kind.
+const (
+	domainKey         = "digate ledger 1 key"
+	domainFingerprint = "digate ledger 1 fingerprint"
+	domainCheck       = "digate ledger 1 check"
+	domainCaller      = "digate ledger 1 caller"
+)
+
+// Keys makes the digests that stand in the records: HMAC-SHA-256 under a key
+// that is not in the ledger. It may be used by many goroutines, and prints as
+// [secret.Redacted]. The zero value makes none: its methods panic.
+type Keys struct {
+	// A pointer, because fmt prints the fields of structs that hold a Keys in an
+	// unexported field without asking Format, but does not follow pointers there.
+	macs *sync.Pool
+}
+
+// NewKeys returns the digests under a key of [KeySize] bytes, which it copies.
+func NewKeys(key []byte) (Keys, error) {
+	if len(key) != KeySize {
+		return Keys{}, fmt.Errorf("the key has %d bytes, and needs %d", len(key), KeySize)
+	}
+	own := string(key)
+	return Keys{&sync.Pool{New: func() any { return hmac.New(sha256.New, []byte(own)) }}}, nil
+}
+
+// Key is the digest of a caller and its request id.
+func (k Keys) Key(caller, requestID string) Digest {
+	return k.digest(domainKey, []byte(caller), []byte(requestID))
+}
+
+// Fingerprint is the digest of what a request consists of.
+func (k Keys) Fingerprint(parts ...[]byte) Digest { return k.digest(domainFingerprint, parts...) }
+
+// Check is the digest of nothing: it tells keys apart and says nothing of them.
+func (k Keys) Check() Digest { return k.digest(domainCheck) }
+
+// Caller is a short name for whoever holds the token, in 32 hexadecimal digits,
+// that does not give the token away.
+func (k Keys) Caller(token string) string {
+	d := k.digest(domainCaller, []byte(token))
+	return hex.EncodeToString(d[:16])
+}
+
+// digest is the HMAC of the domain and the parts, each behind its length, so
+// that different parts never make the same input.
+func (k Keys) digest(domain string, parts ...[]byte) (d Digest) {
+	mac := k.macs.Get().(hash.Hash)
+	defer k.macs.Put(mac)
+	mac.Reset()
+	var length [8]byte
+	write := func(b []byte) {
+		binary.BigEndian.PutUint64(length[:], uint64(len(b)))
+		mac.Write(length[:])
+		mac.Write(b)
+	}
+	write([]byte(domain))
+	for _, part := range parts {
+		write(part)
+	}
+	mac.Sum(d[:0])
+	return d
+}
+
+// String implements [fmt.Stringer].
+func (k Keys) String() string { return secret.Redacted }
+
+// Format implements [fmt.Formatter], so that no verb reaches the key.
+func (k Keys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, secret.Redacted) }
+
+// MarshalText implements [encoding.TextMarshaler], for JSON too.
+func (k Keys) MarshalText() ([]byte, error) { return []byte(secret.Redacted), nil }
+
+// LogValue implements [slog.LogValuer].
+func (k Keys) LogValue() slog.Value { return slog.StringValue(secret.Redacted) }
+
+var (
+	_ fmt.Formatter  = Keys{}
+	_ slog.LogValuer = Keys{}
+)

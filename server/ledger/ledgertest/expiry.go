@@ -1,0 +1,166 @@
+package ledgertest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/digate/digate/server/ledger"
+)
+
+func testRetention(t *testing.T, h Harness) {
+	s := h.Open(t)
+	done, unknown, lapsed := newClaim(), newClaim(), newClaim()
+	claim(t, s, done)
+	must(t, "done", toDone(t.Context(), s, done))
+	claim(t, s, unknown)
+	must(t, "unknown", toUnknown(t.Context(), s, unknown))
+	claim(t, s, lapsed)
+	must(t, "sending", toSending(t.Context(), s, lapsed))
+
+	h.Advance(t, h.Retention-time.Minute)
+	checkRecord(t, s, done, ledger.Done, "before the retention is over")
+	checkRecord(t, s, unknown, ledger.Unknown, "before the retention is over")
+	h.Advance(t, time.Minute)
+	checkRecord(t, s, done, none, "after the retention")
+	checkRecord(t, s, unknown, none, "after the retention")
+
+	// One that was settled by its lease counts from the lease's end.
+	checkRecord(t, s, lapsed, ledger.Unknown, "before its retention is over")
+	must(t, "Doubt", s.Doubt(t.Context(), lapsed.Key, lapsed.Token))
+	h.Advance(t, Lease)
+	checkRecord(t, s, lapsed, none, "after its retention")
+
+	// Finishing once more does not keep a record longer.
+	twice := newClaim()
+	claim(t, s, twice)
+	must(t, "done", toDone(t.Context(), s, twice))
+	h.Advance(t, h.Retention-time.Minute)
+	must(t, "Finish", s.Finish(t.Context(), twice.Key, twice.Token, integration))
+	h.Advance(t, time.Minute)
+	checkRecord(t, s, twice, none, "finished twice")
+}
+
+func testSweepLimit(t *testing.T, h Harness) {
+	s := h.Open(t)
+	sweep := func(limit, want int) {
+		t.Helper()
+		if n, err := s.Sweep(t.Context(), limit); err != nil || n != want {
+			t.Errorf("Sweep(%d) = %d, %v; want %d", limit, n, err, want)
+		}
+	}
+	sweep(10, 0)
+	for i := range 10 {
+		c := newClaim()
+		claim(t, s, c)
+		if i%2 == 0 {
+			must(t, "done", toDone(t.Context(), s, c))
+		} else {
+			must(t, "unknown", toUnknown(t.Context(), s, c))
+		}
+	}
+	sweep(100, 0)
+	h.Advance(t, h.Retention)
+	sweep(0, 0)
+	sweep(4, 4)
+	sweep(4, 4)
+	sweep(4, 2)
+	sweep(4, 0)
+	live := newClaim()
+	claim(t, s, live)
+	must(t, "done", toDone(t.Context(), s, live))
+	sweep(4, 0)
+	checkRecord(t, s, live, ledger.Done, "a live record")
+}
+
+func testSweepSettles(t *testing.T, h Harness) {
+	s := h.Open(t)
+	sending, renewed := make([]ledger.Claim, 3), newClaim()
+	for i := range sending {
+		sending[i] = newClaim()
+		claim(t, s, sending[i])
+		must(t, "Send", toSending(t.Context(), s, sending[i]))
+	}
+	claim(t, s, newClaim())
+	h.Advance(t, Lease-time.Minute)
+	claim(t, s, renewed)
+	h.Advance(t, time.Minute)
+	sweepAll := func() (removed int) {
+		for range 8 {
+			n, err := s.Sweep(t.Context(), 2)
+			must(t, "Sweep", err)
+			removed += n
+		}
+		return removed
+	}
+	if n := sweepAll(); n != 1 {
+		t.Errorf("%d records were removed, want the one whose lease ran out before it was sent", n)
+	}
+	checkRecord(t, s, renewed, ledger.Claimed, "a claim whose lease holds")
+	for _, c := range sending {
+		checkRecord(t, s, c, ledger.Unknown, "one that was sent")
+	}
+	// The sweep did not begin their retention anew.
+	h.Advance(t, h.Retention)
+	for _, c := range sending {
+		checkRecord(t, s, c, none, "one that was sent, after the retention")
+	}
+	// Nor does one that comes late, after lease and retention, keep them.
+	sweepAll()
+	late := newClaim()
+	claim(t, s, late)
+	must(t, "Send", toSending(t.Context(), s, late))
+	h.Advance(t, Lease+h.Retention)
+	if n := sweepAll(); n != 1 {
+		t.Errorf("%d records were removed, want the one that nobody had looked at", n)
+	}
+}
+
+func testNamed(t *testing.T, h Harness) {
+	s := h.Open(t)
+	made := func(id string) ledger.Claim {
+		c := newClaim()
+		claim(t, s, c)
+		must(t, "Send", toSending(t.Context(), s, c))
+		must(t, "Finish", s.Finish(t.Context(), c.Key, c.Token, id))
+		return c
+	}
+	named := func(want ...string) {
+		t.Helper()
+		got, err := h.Open(t).Named(t.Context(), []string{"a", "b", "c", "resolved", "", "\x00", "it's \"quoted\"\\"})
+		must(t, "Named", err)
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	named()
+	made("a")
+	made("it's \"quoted\"\\")
+	unknown := newClaim()
+	claim(t, s, unknown)
+	must(t, "unknown", toUnknown(t.Context(), s, unknown))
+	named("a", "it's \"quoted\"\\")
+	must(t, "Resolve", s.Resolve(t.Context(), unknown.Key, unknown.Token, "resolved"))
+	made("elsewhere")
+	named("a", "it's \"quoted\"\\", "resolved")
+
+	// Of two records that name one integration, one is enough.
+	h.Advance(t, h.Retention-time.Minute)
+	made("a")
+	h.Advance(t, time.Minute)
+	named("a")
+	if _, err := s.Sweep(t.Context(), 100); err != nil {
+		t.Error(err)
+	}
+	named("a")
+	h.Advance(t, h.Retention)
+	named()
+
+	if got, err := s.Named(t.Context(), nil); err != nil || len(got) != 0 {
+		t.Errorf("of no ids: %q, %v", got, err)
+	}
+	if _, err := s.Named(t.Context(), make([]string, ledger.MaxNamed)); err != nil {
+		t.Errorf("of as many as there may be: %v", err)
+	}
+}

@@ -1,0 +1,116 @@
+// Package ledgertest is the contract of [ledger.Store], as tests that every
+// store runs.
+package ledgertest
+
+import (
+	"context"
+	"crypto/rand"
+	"testing"
+	"time"
+
+	"github.com/digate/digate/server/ledger"
+)
+
+// Lease is the lease of the claims in the suite. It is far longer than a test
+// takes, so that only Harness.Advance lets one run out.
+const Lease = 10 * time.Minute
+
+// Harness is how the suite handles a store. It begins with no records.
+type Harness struct {
+	// Open returns a handle on the data, another one each time where the store can
+	// be shared, as a second replica has it. The harness closes it.
+	Open func(t testing.TB) ledger.Store
+	// Retention is how long the handles keep settled records.
+	Retention time.Duration
+	// Advance lets that much time pass for the data, once no call is under way.
+	Advance func(t testing.TB, d time.Duration)
+	// Break makes the data unreachable for writers, and Mend ends that. Both are
+	// nil where the store cannot be parted from its data.
+	Break, Mend func(t testing.TB)
+}
+
+// Run runs the suite, each test on a harness of its own.
+func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, Harness)
+	}{
+		{"Claim_FreeKey_ReturnsRecord", testClaimReturnsRecord},
+		{"Claim_SameTokenAgain_IsMine", testClaimAgain},
+		{"EveryState_EveryOperation_MovesOrIsRefused", testTransitions},
+		{"EveryState_ForeignToken_IsRefused", testForeignToken},
+		{"Claim_TwoHandlesManyGoroutines_OneWins", testOneWins},
+		{"Claim_ManyGoroutinesAfterLease_OneTakesOver", testOneTakesOver},
+		{"Life_ManyKeysTwoHandles_AllAreDone", testManyLives},
+		{"Crash_AtEveryPoint_SettlesAfterLease", testCrash},
+		{"Renew_KeepsClaimAlive", testRenew},
+		{"Finish_SlowOwner_IsRecordedUnlessKeyWasTaken", testSlowOwner},
+		{"Retention_SettledRecord_IsGone", testRetention},
+		{"Sweep_Limit_RemovesInBatches", testSweepLimit},
+		{"Sweep_LapsedLeases_SettlesThem", testSweepSettles},
+		{"Named_OnlyDoneAndLiveRecordsCount", testNamed},
+		{"KeyCheck_OtherKey_IsErrKey", testKeyCheck},
+		{"Arguments_OutOfBounds_AreRefused", testBounds},
+		{"Context_Ended_ChangesNothing", testEndedContext},
+		{"Outage_CallsFailInTime_AndWorkAgain", testOutage},
+		{"Outage_UnderLoad_LosesNothingAcknowledged", testOutageUnderLoad},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, newHarness(t)) })
+	}
+}
+
+// digest returns a random digest: a key or fingerprint of its own.
+func digest() (d ledger.Digest) {
+	_, _ = rand.Read(d[:])
+	return d
+}
+
+// newClaim returns a claim of a new key.
+func newClaim() ledger.Claim {
+	return ledger.Claim{Key: digest(), Fingerprint: digest(), TemplateID: "template-1", Token: ledger.NewToken(), Lease: Lease}
+}
+
+// again returns a claim of the same key by somebody else.
+func again(c ledger.Claim) ledger.Claim {
+	c.Token = ledger.NewToken()
+	return c
+}
+
+// claim makes the claim, which must succeed.
+func claim(t testing.TB, s ledger.Store, c ledger.Claim) ledger.Record {
+	t.Helper()
+	r, mine, err := s.Claim(t.Context(), c)
+	if err != nil || !mine {
+		t.Fatalf("Claim: mine %v, error %v; want mine", mine, err)
+	}
+	return r
+}
+
+// must fails the test on an error.
+func must(t testing.TB, what string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// none is the state of a key that has no record.
+const none = ledger.State(0)
+
+// stateOf returns the state of the key's record.
+func stateOf(t testing.TB, s ledger.Store, key ledger.Digest) ledger.State {
+	t.Helper()
+	r, found, err := s.Get(t.Context(), key)
+	must(t, "Get", err)
+	if !found {
+		return none
+	}
+	return r.State
+}
+
+// within returns a context that ends in time for the test to say what hung.
+func within(t testing.TB, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}

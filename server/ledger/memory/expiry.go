@@ -1,0 +1,86 @@
+package memory
+
+import (
+	"strings"
+	"time"
+
+	"github.com/digate/digate/server/ledger"
+)
+
+// live returns the key's record as it is now, nil where there is none.
+func (s *Store) live(key ledger.Digest, now time.Time) *record {
+	r := s.records[key]
+	if r == nil || s.expire(r, now) {
+		return nil
+	}
+	return r
+}
+
+// expire settles the record if its lease ran out, removes it if it is gone, and
+// says whether it removed it.
+func (s *Store) expire(r *record, now time.Time) bool {
+	if r.State == ledger.Sending && !r.until.After(now) {
+		s.settle(r, ledger.Unknown, r.until)
+	}
+	if r.until.After(now) {
+		return false
+	}
+	s.remove(r)
+	return true
+}
+
+// settle brings a record to Done or Unknown, where it came at the given time.
+func (s *Store) settle(r *record, state ledger.State, at time.Time) {
+	s.unlink(r)
+	r.State, r.until = state, at.Add(s.retention)
+	r.place = s.settled.PushBack(r)
+}
+
+// done brings a record to Done, as the one that names the integration.
+func (s *Store) done(r *record, integrationID string, now time.Time) {
+	s.settle(r, ledger.Done, now)
+	r.IntegrationID = strings.Clone(integrationID)
+	s.named[r.IntegrationID] = r
+}
+
+func (s *Store) remove(r *record) {
+	s.unlink(r)
+	delete(s.records, r.Key)
+	if s.named[r.IntegrationID] == r {
+		delete(s.named, r.IntegrationID)
+	}
+}
+
+func (s *Store) unlink(r *record) {
+	if r.State == ledger.Claimed || r.State == ledger.Sending {
+		s.leased.Remove(r.place)
+	} else {
+		s.settled.Remove(r.place)
+	}
+}
+
+// sweep looks at up to limit records of either kind, and returns how many it
+// removed, which is at most limit.
+//
+// Of the settled ones the first to be gone come first, so that it stops where
+// one is not. (One whose lease ran out long before anybody looked stands behind
+// others that go later; it is removed a little late.) Of the leased ones, few
+// since they are what is under way, it takes the next in turn.
+func (s *Store) sweep(now time.Time, limit int) (removed int) {
+	for range min(limit, s.leased.Len()) {
+		r := s.leased.Front().Value.(*record)
+		switch {
+		case r.until.After(now):
+			s.leased.MoveToBack(r.place)
+		case s.expire(r, now):
+			removed++
+		}
+	}
+	for removed < limit && s.settled.Len() > 0 {
+		if r := s.settled.Front().Value.(*record); !s.expire(r, now) {
+			break
+		}
+		removed++
+	}
+	return removed
+}

@@ -1,0 +1,55 @@
+package memory
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/digate/digate/server/ledger"
+)
+
+// Nobody sweeps, and the records are all gone in time all the same.
+func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
+	const retention, perSecond = time.Minute, 10
+	now := time.Unix(1_700_000_000, 0)
+	s := New(Options{Retention: retention, Now: func() time.Time { return now }})
+	for i := range uint32(20 * perSecond * 60) {
+		c := ledger.Claim{TemplateID: "t", Token: ledger.NewToken(), Lease: time.Second}
+		binary.BigEndian.PutUint32(c.Key[:], i)
+		if _, mine, err := s.Claim(t.Context(), c); err != nil || !mine {
+			t.Fatal(mine, err)
+		}
+		// A third stays claimed, a third stays sending, a third is done.
+		if i%3 > 0 {
+			if err := s.Send(t.Context(), c.Key, c.Token, time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i%3 > 1 {
+			if err := s.Finish(t.Context(), c.Key, c.Token, fmt.Sprint("id-", i%100)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now = now.Add(time.Second / perSecond)
+	}
+	atMost := perSecond * int(retention/time.Second)
+	if n := len(s.records); n > atMost {
+		t.Errorf("%d records are kept, want at most %d", n, atMost)
+	}
+	if n := len(s.named); n > atMost {
+		t.Errorf("%d ids are kept, want at most %d", n, atMost)
+	}
+	if n := s.leased.Len() + s.settled.Len(); n != len(s.records) {
+		t.Errorf("%d places for %d records", n, len(s.records))
+	}
+	now = now.Add(2 * retention)
+	for len(s.records) > 0 {
+		if n, err := s.Sweep(t.Context(), 50); err != nil || n == 0 || n > 50 {
+			t.Fatalf("a sweep removed %d, error %v, with %d left", n, err, len(s.records))
+		}
+	}
+	if n := len(s.named) + s.leased.Len() + s.settled.Len(); n != 0 {
+		t.Errorf("%d things are left of no record", n)
+	}
+}

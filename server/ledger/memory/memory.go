@@ -1,0 +1,263 @@
+// Package memory keeps a ledger in the memory of the process: it ends with it,
+// and nobody else sees it.
+package memory
+
+import (
+	"container/list"
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/digate/digate/server/ledger"
+)
+
+// claimSweep is how many records each new claim looks at to remove what is gone:
+// more than the one it adds, so that the ledger does not grow without end even
+// where nobody calls Sweep.
+const claimSweep = 2
+
+// Options say how the ledger is kept.
+type Options struct {
+	// Retention is how long settled records are kept; zero means
+	// [ledger.DefaultRetention].
+	Retention time.Duration
+	// Now is the clock; nil means [time.Now].
+	Now func() time.Time
+}
+
+// Store is a ledger in memory. No method's cost grows with the number of records.
+type Store struct {
+	retention time.Duration
+	now       func() time.Time
+
+	mu      sync.Mutex
+	check   *ledger.Digest
+	records map[ledger.Digest]*record
+	// named has the record in Done that names an integration, the latest where
+	// there are several.
+	named map[string]*record
+	// leased are the records in Claimed and Sending, in the order in which they
+	// were last looked at by a sweep; settled those in Done and Unknown, in the
+	// order in which they came there.
+	leased, settled *list.List
+}
+
+var _ ledger.Store = (*Store)(nil)
+
+type record struct {
+	ledger.Record
+	// until is when the lease runs out, or when a settled record is gone.
+	until time.Time
+	// place is where it stands in leased or settled.
+	place *list.Element
+}
+
+// New returns an empty ledger.
+func New(o Options) *Store {
+	if o.Retention <= 0 {
+		o.Retention = ledger.DefaultRetention
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Store{
+		retention: o.Retention,
+		now:       o.Now,
+		records:   make(map[ledger.Digest]*record),
+		named:     make(map[string]*record),
+		leased:    list.New(),
+		settled:   list.New(),
+	}
+}
+
+// KeyCheck implements [ledger.Store].
+func (s *Store) KeyCheck(ctx context.Context, check ledger.Digest) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.check == nil {
+		s.check = &check
+	}
+	if *s.check != check {
+		return ledger.ErrKey
+	}
+	return nil
+}
+
+// Claim implements [ledger.Store].
+func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool, error) {
+	if err := c.Check(); err != nil {
+		return ledger.Record{}, false, err
+	}
+	if err := ctx.Err(); err != nil {
+		return ledger.Record{}, false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.sweep(now, claimSweep)
+	if r := s.live(c.Key, now); r != nil {
+		return r.Record, r.State == ledger.Claimed && r.Token == c.Token, nil
+	}
+	r := &record{Record: ledger.Record{
+		Key: c.Key, Fingerprint: c.Fingerprint,
+		// A copy, which does not keep the request alive that the id was cut from.
+		TemplateID: strings.Clone(c.TemplateID),
+		State:      ledger.Claimed, Token: c.Token, ClaimedAt: now,
+	}, until: now.Add(c.Lease)}
+	r.place = s.leased.PushBack(r)
+	s.records[c.Key] = r
+	return r.Record, true, nil
+}
+
+// Get implements [ledger.Store].
+func (s *Store) Get(ctx context.Context, key ledger.Digest) (ledger.Record, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return ledger.Record{}, false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.live(key, s.now())
+	if r == nil {
+		return ledger.Record{}, false, nil
+	}
+	return r.Record, true, nil
+}
+
+// Renew implements [ledger.Store].
+func (s *Store) Renew(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error {
+	if err := ledger.CheckLease(lease); err != nil {
+		return err
+	}
+	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
+		if r.State != ledger.Claimed && r.State != ledger.Sending {
+			return false
+		}
+		r.until = now.Add(lease)
+		return true
+	})
+}
+
+// Send implements [ledger.Store].
+func (s *Store) Send(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error {
+	if err := ledger.CheckLease(lease); err != nil {
+		return err
+	}
+	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
+		if r.State != ledger.Claimed {
+			return false
+		}
+		r.State, r.until = ledger.Sending, now.Add(lease)
+		return true
+	})
+}
+
+// Finish implements [ledger.Store].
+func (s *Store) Finish(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
+	if err := ledger.CheckID(integrationID); err != nil {
+		return err
+	}
+	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
+		switch r.State {
+		case ledger.Sending, ledger.Unknown:
+			s.done(r, integrationID, now)
+			return true
+		case ledger.Done:
+			return r.IntegrationID == integrationID
+		default:
+			return false
+		}
+	})
+}
+
+// Doubt implements [ledger.Store].
+func (s *Store) Doubt(ctx context.Context, key ledger.Digest, token ledger.Token) error {
+	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
+		if r.State == ledger.Sending {
+			s.settle(r, ledger.Unknown, now)
+		}
+		return r.State == ledger.Unknown
+	})
+}
+
+// Release implements [ledger.Store].
+func (s *Store) Release(ctx context.Context, key ledger.Digest, token ledger.Token) error {
+	return s.change(ctx, key, token, func(r *record, _ time.Time) bool {
+		if r.State == ledger.Done {
+			return false
+		}
+		s.remove(r)
+		return true
+	})
+}
+
+// Resolve implements [ledger.Store].
+func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
+	if integrationID != "" {
+		if err := ledger.CheckID(integrationID); err != nil {
+			return err
+		}
+	}
+	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
+		switch {
+		case r.State != ledger.Unknown:
+			return false
+		case integrationID == "":
+			s.remove(r)
+		default:
+			s.done(r, integrationID, now)
+		}
+		return true
+	})
+}
+
+// Named implements [ledger.Store].
+func (s *Store) Named(ctx context.Context, integrationIDs []string) ([]string, error) {
+	if err := ledger.CheckNamed(integrationIDs); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	var named []string
+	for _, id := range integrationIDs {
+		if r := s.named[id]; r != nil && r.until.After(now) {
+			named = append(named, id)
+		}
+	}
+	return named, nil
+}
+
+// Sweep implements [ledger.Store].
+func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sweep(s.now(), limit), nil
+}
+
+// Close implements [ledger.Store].
+func (s *Store) Close() error { return nil }
+
+// change applies do to the key's record, where it is of the token. That do says
+// false means that it left it as it was.
+func (s *Store) change(ctx context.Context, key ledger.Digest, token ledger.Token, do func(*record, time.Time) bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if r := s.live(key, now); r == nil || r.Token != token || !do(r, now) {
+		return ledger.ErrLost
+	}
+	return nil
+}
