@@ -1,0 +1,130 @@
+package soak
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// verdict is what a caller was told.
+type verdict int
+
+const (
+	// silence: nothing at all, or nothing that says what to conclude.
+	silence verdict = iota
+	done
+	notSent
+	rejected
+	unknown
+	// ownTimeout and cancelled: the caller gave up before it was told.
+	ownTimeout
+	cancelled
+	// unread: the caller did not read its answer.
+	unread
+	// unasked: the caller never finished its request, so it asked for nothing.
+	unasked
+	verdicts
+)
+
+var verdictNames = [verdicts]string{"silence", "done", "not sent", "rejected", "unknown", "own timeout", "cancelled", "unread", "unasked"}
+
+func (v verdict) String() string { return verdictNames[v] }
+
+// outcomes are the words that digate says them with.
+var outcomes = map[string]verdict{"NOT_SENT": notSent, "REJECTED": rejected, "UNKNOWN": unknown}
+
+// told is the end of one call as its caller saw it.
+type told struct {
+	call    int
+	verdict verdict
+	// id and name are those of the integration, after done. An answer that broke
+	// off after its id has no name.
+	id, name string
+	// invited: the failure came with an invitation to try again.
+	invited bool
+	// took is how long it took, and limit how long it might have.
+	took, limit time.Duration
+	// text is for the report of a violation.
+	text string
+}
+
+// made is an integration that the vendor created.
+type made struct {
+	call int
+	id   string
+}
+
+// grace is how much later than its limit an answer may be: the callers, the
+// vendor and digate share the machine.
+const grace = 5 * time.Second
+
+// tally is the outcome of the comparison.
+type tally struct {
+	calls, copies int
+	told          [verdicts]int
+	// unknownMade counts the unknown calls that made a copy.
+	unknownMade int
+	violations  []string
+}
+
+// judge compares what callers were told with what the vendor made. There are
+// calls numbered from 0.
+func judge(calls int, answers []told, copies []made) tally {
+	t := tally{calls: calls, copies: len(copies)}
+	violation := func(format string, args ...any) {
+		t.violations = append(t.violations, fmt.Sprintf(format, args...))
+	}
+	madeBy := make(map[int][]string)
+	for _, c := range copies {
+		madeBy[c.call] = append(madeBy[c.call], c.id)
+		if c.call < 0 || c.call >= calls {
+			violation("a copy for call %d, which nobody made", c.call)
+		}
+	}
+	seen := make(map[int]bool)
+	for _, a := range answers {
+		if seen[a.call] {
+			violation("call %d was answered twice", a.call)
+			continue
+		}
+		seen[a.call] = true
+		t.told[a.verdict]++
+		ids := madeBy[a.call]
+		if len(ids) > 1 {
+			violation("call %d made %d copies; its caller was told %s: %s", a.call, len(ids), a.verdict, a.text)
+		}
+		switch a.verdict {
+		case silence:
+			violation("call %d ended without a verdict: %s", a.call, a.text)
+		case done:
+			if !slices.Contains(ids, a.id) {
+				violation("call %d was told of integration %q, which the vendor did not make for it: %v", a.call, a.id, ids)
+			} else if a.name != "" && a.name != callName(a.call) {
+				violation("call %d was told of an integration named %q", a.call, a.name)
+			}
+		case notSent, rejected, unasked:
+			if len(ids) > 0 {
+				violation("call %d was told %s and made a copy: %s", a.call, a.verdict, a.text)
+			}
+		case unknown:
+			if len(ids) > 0 {
+				t.unknownMade++
+			}
+			if a.invited {
+				violation("call %d may have made a copy and its caller is invited to try again: %s", a.call, a.text)
+			}
+		}
+		if a.took > a.limit+grace {
+			violation("call %d took %v, which is past its limit of %v", a.call, a.took, a.limit)
+		}
+	}
+	for call := range calls {
+		if !seen[call] {
+			violation("call %d was never answered", call)
+		}
+	}
+	return t
+}
+
+// callName is the name that the copy of a call is given.
+func callName(call int) string { return fmt.Sprintf("call-%d", call) }

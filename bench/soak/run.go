@@ -1,0 +1,161 @@
+package soak
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const (
+	// idleTimeout is how long digate keeps an idle connection to the vendor.
+	idleTimeout = 300 * time.Millisecond
+	// away is how long a restart of the vendor takes.
+	away = 60 * time.Millisecond
+)
+
+// settings of a run.
+type settings struct {
+	binary string // of digate
+	calls  int
+	seed   uint64
+	// atOnce is how many calls are under way at the same time.
+	atOnce int
+	dir    string // for logs and certificates
+}
+
+// result is what came of a run.
+type result struct {
+	mix mix
+	tally
+	requests      int // that reached the line
+	before, after footprint
+	took          time.Duration
+}
+
+// run runs a mix. What digate did wrong stands among the violations of the
+// result; an error is a failure of the suite itself.
+func run(s settings, m mix) (res result, err error) {
+	r := &runner{settings: s, script: &script{mix: m, seed: s.seed, calls: s.calls}}
+	defer func() { err = errors.Join(err, r.close()) }()
+	if err := r.open(); err != nil {
+		return res, err
+	}
+	if err := r.load(); err != nil {
+		return res, err
+	}
+	if err := r.inspect(); err != nil {
+		return res, err
+	}
+	if err := r.close(); err != nil {
+		return res, err
+	}
+	res = result{
+		mix: m, tally: judge(s.calls, r.answers, r.copies), requests: r.line.requests(),
+		before: r.before, after: r.after, took: r.took,
+	}
+	res.violations = append(res.violations, r.wrong...)
+	for _, v := range m.shows {
+		if res.told[v] == 0 {
+			res.violations = append(res.violations, fmt.Sprintf("the mix shows nothing: no call was told %s", v))
+		}
+	}
+	return res, nil
+}
+
+// runner is a run under way.
+type runner struct {
+	settings
+	script  *script
+	vendor  *vendor
+	line    *line
+	process *process
+
+	answers       []told
+	copies        []made
+	wrong         []string // what digate was found to do wrong besides
+	before, after footprint
+	took          time.Duration
+}
+
+// open starts the vendor, the line and digate.
+func (r *runner) open() (err error) {
+	if r.vendor, err = newVendor(r.script); err != nil {
+		return err
+	}
+	var certs *certificates
+	if r.script.mix.tls {
+		if certs, err = newCertificates(); err != nil {
+			return err
+		}
+	}
+	if r.line, err = newLine(r.script, r.vendor.addr, certs); err != nil {
+		return err
+	}
+	if r.script.mix.absent {
+		r.line.cut()
+	}
+	args, err := r.arguments()
+	if err != nil {
+		return err
+	}
+	r.process, err = launch(r.binary, filepath.Join(r.dir, r.script.mix.name+".log"), args...)
+	return err
+}
+
+// close ends what is still there, and takes the vendor's list.
+func (r *runner) close() (err error) {
+	if r.process != nil {
+		r.process.kill()
+		r.process = nil
+	}
+	if r.line != nil {
+		r.line.close()
+	}
+	if r.vendor != nil {
+		r.copies, err = r.vendor.close()
+	}
+	return err
+}
+
+// arguments are digate's for the mix.
+func (r *runner) arguments() ([]string, error) {
+	m := r.script.mix
+	url := "http://" + r.line.addr
+	args := []string{"--upstream-timeout", upstreamTimeout.String(), "--upstream-idle-timeout", idleTimeout.String()}
+	if m.nameless {
+		// A name of this kind is never asked of a server (RFC 7686), so that it
+		// fails to resolve with and without a network.
+		url = "http://vendor.onion:8443"
+	}
+	if m.tls {
+		url = "https://" + r.line.addr
+		file := filepath.Join(r.dir, m.name+".pem")
+		if err := os.WriteFile(file, r.line.certs.authority, 0o600); err != nil {
+			return nil, err
+		}
+		args = append(args, "--upstream-ca-file", file)
+	}
+	args = append(args, "--upstream-url", url)
+	// What leaves a failing vendor alone would keep most of the faults from
+	// happening, and what bounds retries most of those.
+	wanted := []string{
+		"--upstream-breaker-delay=0s", "--upstream-retry-budget=1", "--upstream-min-in-flight=1000", "--upstream-max-in-flight=10000",
+	}
+	if m.guarded {
+		wanted = []string{"--upstream-breaker-delay=200ms"}
+	}
+	help, err := exec.Command(r.binary, "serve", "--help").Output()
+	if err != nil {
+		return nil, err
+	}
+	for _, setting := range wanted {
+		if flag, _, _ := strings.Cut(setting, "="); strings.Contains(string(help), flag+"=") {
+			args = append(args, setting)
+		}
+	}
+	return args, nil
+}

@@ -1,0 +1,149 @@
+package soak
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+	"time"
+)
+
+// script says what happens in a run of a mix. It is a function of the seed: it
+// holds no state, and may be asked in any order.
+type script struct {
+	mix   mix
+	seed  uint64
+	calls int
+}
+
+// The streams of chance of a script.
+const (
+	ofCaller uint64 = iota
+	ofAttempt
+	ofConnection
+	ofPause
+)
+
+func (s *script) rand(stream uint64, i, j int) *rand.Rand {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(s.mix.name))
+	return rand.New(rand.NewPCG(s.seed^h.Sum64(), stream<<60^uint64(i)<<16^uint64(j)))
+}
+
+func between(r *rand.Rand, least, most time.Duration) time.Duration {
+	return least + time.Duration(r.Int64N(int64(most-least+1)))
+}
+
+// attempt is what happens to an attempt, numbered from 0, of a call.
+func (s *script) attempt(call, attempt int) fault {
+	r := s.rand(ofAttempt, call, attempt)
+	f := fault{
+		rate: 1000 + r.IntN(15000), cut: r.IntN(1000),
+		fin: r.IntN(2) == 0, bare: r.IntN(3) == 0, retryAfter: -1,
+	}
+	at := r.IntN(1000)
+	if call < warmUps {
+		return f
+	}
+	for _, share := range s.mix.attempts {
+		if at -= share.perMille; at < 0 {
+			f.kind = share.kind
+			break
+		}
+	}
+	switch f.kind {
+	case latency:
+		f.wait = between(r, time.Millisecond, 250*time.Millisecond)
+	case slow:
+		f.wait = between(r, 200*time.Millisecond, 2500*time.Millisecond)
+	case closesIdle:
+		f.wait = between(r, 0, 5*time.Millisecond)
+	case pageBefore, pageAfter:
+		f.status = []int{502, 502, 503, 504, 520}[r.IntN(5)]
+	case refusal:
+		f.status = []int{400, 401, 403, 404, 409, 412, 422, 422}[r.IntN(8)]
+	case noID:
+		f.status = []int{200, 201, 202}[r.IntN(3)]
+	case storm, busy:
+		f.retryAfter = []int{-1, 0, 0, 1, 1, 1, 2, 60}[r.IntN(8)]
+		f.date = r.IntN(3) == 0
+	}
+	return f
+}
+
+// connection is what the connection meets that was opened as the ordinal-th.
+func (s *script) connection(ordinal int) fault {
+	r := s.rand(ofConnection, ordinal, 0)
+	f := fault{fin: r.IntN(2) == 0, cut: r.IntN(1000)}
+	at := r.IntN(1000)
+	for _, share := range s.mix.connections {
+		if at -= share.perMille; at < 0 {
+			f.kind = share.kind
+			break
+		}
+	}
+	return f
+}
+
+// habit is how a caller makes its call.
+type habit int
+
+const (
+	overGRPC habit = iota
+	overREST
+	// Those that hold up digate: they do not read what they are answered, or do
+	// not finish what they ask.
+	deafGRPC
+	deafREST
+	haltingREST
+)
+
+// caller is how a call is made.
+type caller struct {
+	habit habit
+	// deadline is told to digate over gRPC, and kept to oneself over REST; 0 is
+	// none.
+	deadline time.Duration
+	// cancel is when the caller gives up; 0 is never.
+	cancel time.Duration
+	// padding makes the request larger, by so many bytes.
+	padding int
+}
+
+// caller is how a call is made.
+func (s *script) caller(call int) caller {
+	r := s.rand(ofCaller, call, 0)
+	c := caller{habit: habit(r.IntN(2))}
+	share := 700 // per mille of calls that have a deadline
+	if c.habit == overREST {
+		share = 150
+	}
+	deadline, cancel := between(r, 100*time.Millisecond, upstreamTimeout), between(r, time.Millisecond, 300*time.Millisecond)
+	if r.IntN(1000) < share {
+		c.deadline = deadline
+	}
+	if r.IntN(1000) < 50 {
+		c.cancel = cancel
+	}
+	switch at := r.IntN(1000); {
+	case at < 5:
+		c.padding = 1 << 20
+	case at < 50:
+		c.padding = 64 << 10
+	}
+	if at := r.IntN(1000); at < s.mix.holdUps && call >= warmUps {
+		c = caller{habit: deafGRPC + habit(at%3)}
+	}
+	return c
+}
+
+// pause is how long a caller waits before its next call, when nothing was sent
+// of this one: else all calls of a run would be over before the vendor is back.
+func (s *script) pause(call int) time.Duration {
+	return between(s.rand(ofPause, call, 0), 50*time.Millisecond, 200*time.Millisecond)
+}
+
+// restarts says whether the vendor restarts as this call begins.
+func (s *script) restarts(call int) bool {
+	n := min(s.mix.restarts, s.calls/100)
+	every := s.calls / (n + 1)
+	return n > 0 && call >= warmUps && call%every == 0
+}

@@ -1,0 +1,111 @@
+package soak
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+var (
+	calls     = flag.Int("soak.calls", 200, "calls per mix")
+	seed      = flag.Uint64("soak.seed", 0, "seed of the script; 0 takes one from the clock")
+	atOnce    = flag.Int("soak.at-once", 0, "calls under way at the same time; 0 is 48, or 400 for thousands of calls")
+	ready     = flag.String("soak.digate", "", "digate `binary` to put to the test, instead of building it")
+	binaryDir string
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	var err error
+	// A run mostly waits.
+	if err = flag.Set("test.parallel", "4"); err != nil {
+		fmt.Println("FAIL:", err)
+		os.Exit(1)
+	}
+	if binaryDir, err = os.MkdirTemp("", "soak"); err != nil {
+		fmt.Println("FAIL:", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(binaryDir); err != nil {
+		fmt.Println("FAIL:", err)
+		code = 1
+	}
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Println("FAIL:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// facade is the binary of a digate of this tree, with the race detector on where the test's
+// is.
+var facade = sync.OnceValues(func() (string, error) {
+	if *ready != "" {
+		return filepath.Abs(*ready)
+	}
+	path := filepath.Join(binaryDir, "digate")
+	args := []string{"build", "-o", path}
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, "github.com/digate/digate/cmd/digate")...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// TestSoak_EveryMix_KeepsThePromise runs each mix and fails on each violation.
+func TestSoak_EveryMix_KeepsThePromise(t *testing.T) {
+	path, err := facade()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := settings{binary: path, calls: *calls, seed: *seed, atOnce: *atOnce, dir: t.TempDir()}
+	if s.seed == 0 {
+		s.seed = uint64(time.Now().UnixNano())
+	}
+	if s.atOnce == 0 {
+		s.atOnce = 48
+		if s.calls >= 2000 {
+			s.atOnce = 400
+		}
+	}
+	fmt.Printf("seed %d, %d calls per mix, %d at once\n", s.seed, s.calls, s.atOnce)
+	results := make([]*result, len(mixes))
+	t.Run("mix", func(t *testing.T) {
+		for i, m := range mixes {
+			t.Run(m.name, func(t *testing.T) {
+				t.Parallel()
+				res, err := run(s, m)
+				if err != nil {
+					t.Fatalf("seed %d: %v", s.seed, err)
+				}
+				results[i] = &res
+				for _, v := range res.violations[:min(len(res.violations), 20)] {
+					t.Errorf("seed %d: %s", s.seed, v)
+				}
+				t.Logf("goroutines %d → %d, sockets %d → %d, heap %d → %d kB",
+					res.before.goroutines, res.after.goroutines, res.before.sockets, res.after.sockets, res.before.heap>>10, res.after.heap>>10)
+			})
+		}
+	})
+	var table strings.Builder
+	table.WriteString(resultHead)
+	for _, res := range results {
+		if res != nil {
+			table.WriteString(res.row())
+		}
+	}
+	fmt.Print(table.String())
+}
