@@ -17,28 +17,24 @@ import (
 	"github.com/digate/digate/server/authn"
 )
 
-const (
-	// maxHeaderList bounds a call's metadata, in bytes; a bearer token is most
-	// of it.
-	maxHeaderList = 32 << 10
-	// maxStreams bounds the calls under way on one connection.
-	maxStreams = 1000
-	// connectionTimeout is how long a new connection may take to become one.
-	connectionTimeout = 20 * time.Second
-)
+// connectionTimeout is how long a new connection may take to become one.
+const connectionTimeout = 20 * time.Second
 
 func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer) *grpc.Server {
 	srv := grpc.NewServer(
-		grpc.InTapHandle(s.telemetry.TapHandle(authn.TapHandle(s.authenticator))),
-		grpc.ChainUnaryInterceptor(pushbackUnary, s.telemetry.UnaryInterceptor, authn.UnaryInterceptor),
-		grpc.ChainStreamInterceptor(s.endWatches, pushbackStream, s.telemetry.StreamInterceptor, authn.StreamInterceptor),
+		grpc.InTapHandle(s.inTime(s.telemetry.TapHandle(authn.TapHandle(s.authenticator)))),
+		grpc.ChainUnaryInterceptor(s.sayUnary, s.telemetry.UnaryInterceptor, authn.UnaryInterceptor),
+		grpc.ChainStreamInterceptor(s.endWatches, s.sayStream, s.telemetry.StreamInterceptor, authn.StreamInterceptor),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return apierror.UnknownMethod() }),
 		grpc.MaxRecvMsgSize(int(s.cfg.MaxRequestBytes)),
-		grpc.MaxHeaderListSize(maxHeaderList),
-		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(uint32(s.cfg.MaxHeaderBytes)),
+		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
 		grpc.ConnectionTimeout(connectionTimeout),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: 2 * time.Minute, Timeout: 20 * time.Second,
+			MaxConnectionIdle: s.cfg.IdleTimeout, MaxConnectionAge: s.cfg.MaxConnectionAge,
+		}),
 	)
 	integrationv1.RegisterIntegrationServiceServer(srv, service)
 	s.health = health.NewServer()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -19,9 +20,6 @@ const pushbackKey = "grpc-retry-pushback-ms"
 // pushback is the trailer for a call's error, nil where there is nothing to say:
 // the answer to another try would be the same.
 func pushback(err error) metadata.MD {
-	if err == nil {
-		return nil
-	}
 	e := apierror.FromError(err)
 	switch {
 	case e.RetryUnsafe():
@@ -34,18 +32,30 @@ func pushback(err error) metadata.MD {
 	}
 }
 
-func pushbackUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+// sayUnary ends a call that failed as its caller may have it: bounded, and with
+// what to do about another try.
+func (s *Server) sayUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	resp, err := handler(ctx, req)
-	if md := pushback(err); md != nil {
-		_ = grpc.SetTrailer(ctx, md)
+	if err == nil {
+		return resp, nil
 	}
-	return resp, err
+	_ = grpc.SetTrailer(ctx, pushback(err))
+	return nil, s.bounded(err)
 }
 
-func pushbackStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+// sayStream is sayUnary for streams.
+func (s *Server) sayStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	err := handler(srv, ss)
-	if md := pushback(err); md != nil {
-		ss.SetTrailer(md)
+	if err == nil {
+		return nil
+	}
+	ss.SetTrailer(pushback(err))
+	return s.bounded(err)
+}
+
+func (s *Server) bounded(err error) error {
+	if e, ok := errors.AsType[*apierror.Error](err); ok {
+		return e.Within(s.cfg.MaxErrorBytes)
 	}
 	return err
 }

@@ -9,13 +9,8 @@ import (
 	"github.com/digate/digate/server/authn"
 )
 
-const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
-	// answerTime is what is left for writing an answer after the longest call.
-	answerTime = 15 * time.Second
-)
+// readHeaderTimeout is how long a request's header may take to arrive.
+const readHeaderTimeout = 5 * time.Second
 
 // newREST returns the REST side. Nothing stands in front of the routes that
 // would clean or redirect a path, as http.ServeMux does.
@@ -26,11 +21,11 @@ func (s *Server) newREST(routes http.Handler) *http.Server {
 	}
 	return &http.Server{
 		Handler:           s.telemetry.Middleware(authn.Middleware(s.authenticator, routes, refuse)),
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      readTimeout + s.cfg.UpstreamTimeout + answerTime,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderList,
+		ReadHeaderTimeout: min(readHeaderTimeout, s.cfg.ReadTimeout),
+		ReadTimeout:       s.cfg.ReadTimeout,
+		WriteTimeout:      s.longestCall(),
+		IdleTimeout:       s.cfg.IdleTimeout,
+		MaxHeaderBytes:    s.cfg.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }

@@ -257,7 +257,7 @@ func TestAdmin_HealthMetricsAndProfiles_AreThere(t *testing.T) {
 		`digate_calls_started_total{face="rest",method="other"} 1`,
 		`digate_http_responses_total{status="201"} 1`,
 		`digate_http_responses_total{status="422"} 1`,
-		`X 2`,
+		`digate_vendor_responses_total{method="` + method + `",outcome="DONE",status="201"} 2`,
 		`digate_vendor_drift_total{what="auth_type: enum"} 2`,
 		`digate_vendor_drift_total{what="future: unknown_field"} 2`,
 		`digate_vendor_drift_total{what="base_url: missing"} 2`,

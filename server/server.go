@@ -40,6 +40,7 @@ type Server struct {
 	adminLn        net.Listener
 	authenticator  authn.Authenticator
 	telemetry      *telemetry.Telemetry
+	unary          map[string]bool // the contract's unary methods
 }
 
 // Build returns a server for a valid configuration, listening and not yet
@@ -53,6 +54,7 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 	s := &Server{
 		cfg: cfg, log: log, draining: make(chan struct{}),
 		authenticator: authn.Passthrough{},
+		unary:         make(map[string]bool),
 		telemetry:     telemetry.New(log, methodNames(integrationv1.IntegrationService_ServiceDesc)),
 	}
 	defer func() {
@@ -61,6 +63,9 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 		}
 	}()
 
+	for _, m := range integrationv1.IntegrationService_ServiceDesc.Methods {
+		s.unary["/"+integrationv1.IntegrationService_ServiceDesc.ServiceName+"/"+m.MethodName] = true
+	}
 	roots, err := cfg.Roots()
 	if err != nil {
 		return nil, fmt.Errorf("--upstream-ca-file: %w", err)
@@ -68,7 +73,7 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 	s.upstream, err = upstream.New(upstream.Config{
 		URL: cfg.UpstreamURL, Timeout: cfg.UpstreamTimeout, IdleTimeout: cfg.UpstreamIdleTimeout,
 		HTTP2: cfg.UpstreamHTTP2, Roots: roots,
-		MaxRequest: cfg.MaxRequestBytes, MaxAnswer: cfg.MaxAnswerBytes,
+		MaxRequest: cfg.MaxRequestBytes, MaxAnswer: cfg.MaxAnswerBytes, MaxAnswerHeader: cfg.MaxAnswerHeaderBytes,
 		MinTime: cfg.MinDeadline, MaxAttempts: cfg.UpstreamMaxAttempts, RetryBudget: cfg.UpstreamRetryBudget,
 		BreakerDelay: cfg.UpstreamBreakerDelay, BreakerChanged: s.telemetry.CircuitChanged,
 		MinInFlight: cfg.UpstreamMinInFlight, MaxInFlight: cfg.UpstreamMaxInFlight, MaxQueue: cfg.UpstreamMaxQueue,
@@ -107,6 +112,9 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 	} {
 		if *l.ln, err = net.Listen("tcp", l.addr); err != nil {
 			return nil, fmt.Errorf("--%s: %w", l.flag, err)
+		}
+		if l.ln != &s.adminLn {
+			*l.ln = s.bound(*l.ln)
 		}
 	}
 	return s, nil

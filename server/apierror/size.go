@@ -11,8 +11,15 @@ import (
 // 500 bytes for ErrorInfo, RetryInfo and the type names. Costs are counted in
 // thirds of an encoded byte, so that they add up without rounding.
 const (
+	// MaxStatusBytes is what a status takes at most, and MinStatusBytes the
+	// smallest bound that [Error.Within] takes.
+	MaxStatusBytes = 6144
+	MinStatusBytes = 1536
+
 	messageBudget    = 3 * 2304
 	violationsBudget = 3 * 3072
+	// fixedBytes is for all but message and violations.
+	fixedBytes = MaxStatusBytes - 2304 - 3072
 	// fieldLimit and descriptionLimit, in bytes, let several violations fit.
 	fieldLimit       = 256
 	descriptionLimit = 512
@@ -31,7 +38,33 @@ func (e *Error) fitMore(more int) {
 	e.Violations = fitViolations(e.Violations, more)
 }
 
+// Within returns the error with its message and violations cut so that its
+// status takes no more than that many bytes as encoded on the wire; e itself
+// where it does already. The bound is at least [MinStatusBytes].
+func (e *Error) Within(bytes int) *Error {
+	bytes = max(bytes, MinStatusBytes) - fixedBytes
+	message := bytes * 3 * 3 / 7
+	violations := bytes*3 - message
+	spent := 0
+	for _, v := range e.Violations {
+		spent += violationCost(v)
+	}
+	if messageCost(e.Message) <= message && spent <= violations {
+		return e
+	}
+	return &Error{
+		Code: e.Code, Reason: e.Reason, Domain: e.Domain, Outcome: e.Outcome, HTTPStatus: e.HTTPStatus,
+		RetryAfter: e.RetryAfter, cause: e.cause, relayable: e.relayable, invited: e.invited,
+		Message:    cut(e.Message, message, messageCost),
+		Violations: fitWithin(e.Violations, 0, violations),
+	}
+}
+
 func fitViolations(violations []Violation, more int) []Violation {
+	return fitWithin(violations, more, violationsBudget)
+}
+
+func fitWithin(violations []Violation, more, budget int) []Violation {
 	if len(violations) == 0 {
 		return nil
 	}
@@ -47,11 +80,11 @@ func fitViolations(violations []Violation, more int) []Violation {
 			v.Reason = ""
 		}
 		spent += violationCost(v)
-		if spent > violationsBudget {
+		if spent > budget {
 			break
 		}
 		fitted = append(fitted, v)
-		if spent+violationCost(leftOut(len(violations)+more)) <= violationsBudget {
+		if spent+violationCost(leftOut(len(violations)+more)) <= budget {
 			kept = len(fitted)
 		}
 	}

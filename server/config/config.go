@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/digate/digate/server/apierror"
 )
 
 // Config is the settings of a digate server. The tags are kong's: each field's
@@ -41,6 +43,16 @@ type Config struct {
 
 	MaxRequestBytes int64 `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
 	MaxAnswerBytes  int64 `name:"max-answer-bytes" group:"Limits:" default:"8388608" help:"Largest answer taken from Diga, in bytes, as sent and as decoded."`
+
+	MaxHeaderBytes       int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Largest metadata of a gRPC call, and header of a REST request, in bytes."`
+	MaxAnswerHeaderBytes int64         `name:"max-answer-header-bytes" group:"Limits:" default:"65536" help:"Largest header of an answer of Diga's, in bytes."`
+	MaxErrorBytes        int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
+	MaxConnections       int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on the gRPC and on the REST listener, each; further ones wait until another ends."`
+	MaxStreams           uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection."`
+	ReadTimeout          time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
+	WriteTimeout         time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its answer."`
+	IdleTimeout          time.Duration `name:"idle-timeout" group:"Limits:" default:"5m" help:"How long a caller's connection is kept with nothing on it."`
+	MaxConnectionAge     time.Duration `name:"grpc-max-connection-age" group:"Limits:" default:"0s" help:"After this time a gRPC connection takes no further calls, and ends when those that it has are done; 0 is never. It spreads callers over replicas behind a TCP balancer."`
 
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" group:"Limits:" default:"45s" help:"Time for calls under way to end after SIGTERM, before they are cut."`
 	LogLevel        slog.Level    `name:"log-level" default:"INFO" help:"DEBUG, INFO, WARN or ERROR."`
@@ -76,6 +88,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	for flag, d := range map[string]time.Duration{
+		"read-timeout": c.ReadTimeout, "write-timeout": c.WriteTimeout, "idle-timeout": c.IdleTimeout,
 		"upstream-timeout": c.UpstreamTimeout, "upstream-idle-timeout": c.UpstreamIdleTimeout, "shutdown-timeout": c.ShutdownTimeout,
 	} {
 		if d <= 0 {
@@ -86,6 +99,23 @@ func (c *Config) Validate() error {
 		if n < 1<<10 || n > 1<<30 {
 			wrong(flag, "must be between 1024 and 1073741824")
 		}
+	}
+	for flag, n := range map[string]int64{"max-header-bytes": int64(c.MaxHeaderBytes), "max-answer-header-bytes": c.MaxAnswerHeaderBytes} {
+		if n < 4<<10 || n > 16<<20 {
+			wrong(flag, "must be between 4096 and 16777216")
+		}
+	}
+	if n := c.MaxErrorBytes; n < apierror.MinStatusBytes || n > apierror.MaxStatusBytes {
+		wrong("max-error-bytes", "must be between %d and %d", apierror.MinStatusBytes, apierror.MaxStatusBytes)
+	}
+	if n := c.MaxConnections; n < 1 || n > 1_000_000 {
+		wrong("max-connections", "must be between 1 and 1000000")
+	}
+	if n := c.MaxStreams; n < 1 || n > 100_000 {
+		wrong("max-streams", "must be between 1 and 100000")
+	}
+	if c.MaxConnectionAge < 0 {
+		wrong("grpc-max-connection-age", "must be 0 or more")
 	}
 	if n := c.UpstreamMaxAttempts; n < 1 || n > 10 {
 		wrong("upstream-max-attempts", "must be between 1 and 10")

@@ -85,7 +85,7 @@ func TestCall_Answers_AreJudged(t *testing.T) {
 		{"no answer", "", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "connection closed"},
 		{"not HTTP", "hunter2 is the password\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the answer is not HTTP"},
 		{"header not HTTP", "HTTP/1.1 201 Created\r\nhunter2\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the answer is not HTTP"},
-		{"header too large", "HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", maxAnswerHeader) + "\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the exchange failed"},
+		{"header too large", "HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the exchange failed"},
 		{"interim answers without end", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 5000), apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the exchange failed"},
 		{"switched protocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhunter2", apierror.ReasonInvalidResponse, unknown, 101, "", false, nil, ""},
 		{"empty 2xx", ok201("", ""), apierror.ReasonInvalidResponse, unknown, 201, "", false, []string{notWhole}, noResult},

@@ -102,7 +102,7 @@ func BenchmarkCall(b *testing.B) {
 }
 
 func BenchmarkRoundTrip(b *testing.B) {
-	tr := newTransport(time.Minute, false, nil, new(connections))
+	tr := newTransport(Config{IdleTimeout: time.Minute}, new(connections))
 	b.Cleanup(tr.CloseIdleConnections)
 	u, err := url.Parse(benchVendor(b) + "/v1/integration/template/3c90c3cc-0d44-4b50-8888-8dd25736052a/copy")
 	if err != nil {

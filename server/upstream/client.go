@@ -39,6 +39,8 @@ type Config struct {
 	// MaxRequest and MaxAnswer bound a request's body, and an answer's as sent
 	// and as decoded, in bytes.
 	MaxRequest, MaxAnswer int64
+	// MaxAnswerHeader bounds an answer's header section, in bytes.
+	MaxAnswerHeader int64
 	// MinTime is the least time in which an exchange can be of use: a call with
 	// less left is not begun.
 	MinTime time.Duration
@@ -99,7 +101,7 @@ func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error
 		host:       base.Host,
 		basePath:   strings.TrimRight(base.EscapedPath(), "/"),
 		rules:      make(map[string]*rule),
-		transport:  newTransport(cfg.IdleTimeout, cfg.HTTP2, cfg.Roots, conns),
+		transport:  newTransport(cfg, conns),
 		timeout:    cfg.Timeout,
 		maxRequest: cfg.MaxRequest,
 		maxAnswer:  cfg.MaxAnswer,

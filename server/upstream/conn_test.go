@@ -93,7 +93,7 @@ func TestSent_RefusedConnection_IsNotSent(t *testing.T) {
 	}
 	addr := ln.Addr().String()
 	_ = ln.Close()
-	tr := newTransport(time.Minute, false, nil, new(connections))
+	tr := newTransport(Config{IdleTimeout: time.Minute}, new(connections))
 	sent, err := attempt(t.Context(), tr, "http://"+addr, []byte("{}"))
 	if err == nil || sent {
 		t.Fatalf("sent=%v err=%v, want a failure with nothing sent", sent, err)
@@ -101,7 +101,7 @@ func TestSent_RefusedConnection_IsNotSent(t *testing.T) {
 }
 
 func TestSent_NameThatDoesNotResolve_IsNotSent(t *testing.T) {
-	tr := newTransport(time.Minute, false, nil, new(connections))
+	tr := newTransport(Config{IdleTimeout: time.Minute}, new(connections))
 	sent, err := attempt(t.Context(), tr, "http://vendor.invalid", []byte("{}"))
 	if err == nil || sent {
 		t.Fatalf("sent=%v err=%v, want a failure with nothing sent", sent, err)
@@ -113,7 +113,7 @@ func TestSent_UntrustedCertificate_IsNotSent(t *testing.T) {
 	t.Cleanup(srv.Close)
 	srv.Config.ErrorLog = discardLog()
 	for _, http2 := range []bool{false, true} {
-		tr := newTransport(time.Minute, http2, nil, new(connections))
+		tr := newTransport(Config{IdleTimeout: time.Minute, HTTP2: http2}, new(connections))
 		sent, err := attempt(t.Context(), tr, srv.URL, []byte("{}"))
 		if err == nil || sent {
 			t.Fatalf("http2=%v: sent=%v err=%v, want a failure with nothing sent", http2, sent, err)
@@ -123,7 +123,7 @@ func TestSent_UntrustedCertificate_IsNotSent(t *testing.T) {
 
 func TestSent_ResetAfterTheRequestWasRead_IsSent(t *testing.T) {
 	target := script(t, nil, func(c net.Conn) { readRequest(c); reset(c) })
-	tr := newTransport(time.Minute, false, nil, new(connections))
+	tr := newTransport(Config{IdleTimeout: time.Minute}, new(connections))
 	sent, err := attempt(t.Context(), tr, target, []byte("{}"))
 	if err == nil || !sent {
 		t.Fatalf("sent=%v err=%v, want a failure after sending", sent, err)
@@ -137,7 +137,7 @@ func TestSent_HangAfterTheRequestWasRead_IsSentWhenTheCallerLeaves(t *testing.T)
 		cancel()
 		_, _ = c.Read(make([]byte, 1)) // until the client closes
 	})
-	tr := newTransport(time.Minute, false, nil, new(connections))
+	tr := newTransport(Config{IdleTimeout: time.Minute}, new(connections))
 	sent, err := attempt(ctx, tr, target, []byte("{}"))
 	if !errors.Is(err, context.Canceled) || !sent {
 		t.Fatalf("sent=%v err=%v, want cancelled after sending", sent, err)
@@ -171,7 +171,7 @@ func TestSent_ServerClosedTheIdleConnection_IsNotAlwaysCalledSent(t *testing.T) 
 				_ = c.Close()
 				close(closed)
 			})
-			tr := newTransport(time.Minute, false, nil, new(connections))
+			tr := newTransport(Config{IdleTimeout: time.Minute}, new(connections))
 			tr.TLSClientConfig.InsecureSkipVerify = true
 			if _, err := attempt(t.Context(), tr, target, []byte("{}")); err != nil {
 				t.Fatalf("first request: %v", err)

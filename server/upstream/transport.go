@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"net"
 	"net/http"
 	"time"
@@ -16,8 +15,6 @@ const (
 	// connection pays a dial, and one that returns to a full pool closes its
 	// own.
 	idlePool = 4096
-	// maxAnswerHeader bounds the vendor's header section, in bytes.
-	maxAnswerHeader = 64 << 10
 	// A connection that HTTP/2 shares would else swallow call after call once
 	// its other end is gone without a word.
 	pingAfter   = 10 * time.Second
@@ -27,11 +24,11 @@ const (
 // newTransport returns the one transport of a client. It follows no redirects,
 // being used through RoundTrip, and decodes nothing, since every request says
 // which content coding it takes.
-func newTransport(idleTimeout time.Duration, http2 bool, roots *x509.CertPool, conns *connections) *http.Transport {
+func newTransport(cfg Config, conns *connections) *http.Transport {
 	dialer := net.Dialer{Timeout: dialTimeout}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(http2)
+	protocols.SetHTTP2(cfg.HTTP2)
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -48,7 +45,7 @@ func newTransport(idleTimeout time.Duration, http2 bool, roots *x509.CertPool, c
 		},
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
-			RootCAs:            roots,
+			RootCAs:            cfg.Roots,
 			ClientSessionCache: tls.NewLRUClientSessionCache(64),
 		},
 		TLSHandshakeTimeout:    handshakeTimeout,
@@ -56,7 +53,7 @@ func newTransport(idleTimeout time.Duration, http2 bool, roots *x509.CertPool, c
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		MaxIdleConns:           idlePool,
 		MaxIdleConnsPerHost:    idlePool,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxAnswerHeader,
+		IdleConnTimeout:        cfg.IdleTimeout,
+		MaxResponseHeaderBytes: cfg.MaxAnswerHeader,
 	}
 }
