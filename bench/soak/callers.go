@@ -30,6 +30,9 @@ const (
 	patience = upstreamTimeout + 2*grace
 	// grpcConns is how many connections the callers over gRPC share.
 	grpcConns = 4
+	// restIdleTimeout is shorter than digate's own: a caller must not use a
+	// connection for a write that the other end may be closing just then.
+	restIdleTimeout = 2 * time.Second
 	// tenants is how many credentials the callers have between them.
 	tenants = 16
 )
@@ -45,7 +48,9 @@ type crowd struct {
 }
 
 func newCrowd(s *script, at addresses) (*crowd, error) {
-	c := &crowd{script: s, at: at, rest: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4096, DisableCompression: true}}}
+	c := &crowd{script: s, at: at, rest: &http.Client{Transport: &http.Transport{
+		MaxIdleConnsPerHost: 4096, IdleConnTimeout: restIdleTimeout, DisableCompression: true,
+	}}}
 	for range grpcConns {
 		conn, err := grpc.NewClient(at.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
 		if err != nil {
@@ -92,6 +97,9 @@ func (c *crowd) call(ctx context.Context, call int) told {
 		c.overREST(ctx, &a, how)
 	default:
 		c.holdUp(ctx, &a, how)
+	}
+	if a.text == "" {
+		a.text = fmt.Sprintf("%+v", how)
 	}
 	a.took = time.Since(began)
 	return a

@@ -115,7 +115,7 @@ func judge(calls int, answers []told, copies []made) tally {
 			}
 		}
 		if a.took > a.limit+grace {
-			violation("call %d took %v, which is past its limit of %v", a.call, a.took, a.limit)
+			violation("call %d took %v until it was told %s, which is past its limit of %v: %s", a.call, a.took, a.verdict, a.limit, a.text)
 		}
 	}
 	for call := range calls {

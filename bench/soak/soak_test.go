@@ -17,16 +17,24 @@ import (
 var (
 	calls     = flag.Int("soak.calls", 200, "calls per mix")
 	seed      = flag.Uint64("soak.seed", 0, "seed of the script; 0 takes one from the clock")
-	atOnce    = flag.Int("soak.at-once", 0, "calls under way at the same time; 0 is 48, or 400 for thousands of calls")
+	atOnce    = flag.Int("soak.at-once", 0, "calls under way at the same time; 0 is 48, or 256 in the long form")
 	ready     = flag.String("soak.digate", "", "digate `binary` to put to the test, instead of building it")
 	binaryDir string
 )
 
+// long is from how many calls per mix on a run is of the long form.
+const long = 2000
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	var err error
-	// A run mostly waits.
-	if err = flag.Set("test.parallel", "4"); err != nil {
+	// A short run mostly waits; long ones are busy, and would only make each
+	// other's callers run out of time.
+	together := "4"
+	if *calls >= long {
+		together = "2"
+	}
+	if err = flag.Set("test.parallel", together); err != nil {
 		fmt.Println("FAIL:", err)
 		os.Exit(1)
 	}
@@ -77,8 +85,8 @@ func TestSoak_EveryMix_KeepsThePromise(t *testing.T) {
 	}
 	if s.atOnce == 0 {
 		s.atOnce = 48
-		if s.calls >= 2000 {
-			s.atOnce = 400
+		if s.calls >= long {
+			s.atOnce = 256
 		}
 	}
 	fmt.Printf("seed %d, %d calls per mix, %d at once\n", s.seed, s.calls, s.atOnce)
