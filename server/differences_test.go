@@ -149,6 +149,24 @@ var differences = map[string]difference{
 			}
 		}
 	},
+	"repeated": func(t *testing.T, v *scripted, _ *digate) {
+		d := start(t, v.url(), asShipped)
+		v.will(inTurn(answers(429, map[string]string{"Retry-After": "0"}, envelope), answers(201, nil, full)))
+		wantREST(t, d.copyREST(t, templateID, `{}`), 201, "", "")
+		v.will(inTurn(raw("", true), answers(200, nil, full)))
+		wantREST(t, d.do(t, "GET", "/v1/integration/"+id, ""), 200, "", "")
+		v.will(inTurn(raw("", true), answers(201, nil, full)))
+		wantREST(t, d.copyREST(t, templateID, `{}`), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
+		v.one(t)
+	},
+	// Both are shown with what it takes to bring them about.
+	"circuit-open": func(t *testing.T, _ *scripted, _ *digate) {
+		TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothFaces(t)
+	},
+	"overloaded": func(t *testing.T, _ *scripted, _ *digate) {
+		TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothFaces(t)
+	},
+	"drift-fail": func(t *testing.T, _ *scripted, _ *digate) { TestDrift_WhereItFails_ReadsDoAndCopiesDoNot(t) },
 	"timeout": func(t *testing.T, v *scripted, _ *digate) {
 		d := start(t, v.url(), func(c *config.Config) { c.UpstreamTimeout = 100 * time.Millisecond })
 		v.will(hang)

@@ -145,5 +145,5 @@ func (s *script) pause(call int) time.Duration {
 func (s *script) restarts(call int) bool {
 	n := min(s.mix.restarts, s.calls/100)
 	every := s.calls / (n + 1)
-	return n > 0 && call >= warmUps && call%every == 0
+	return n > 0 && call >= warmUps && call%every == 0 && call/every <= n
 }

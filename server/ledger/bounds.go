@@ -13,7 +13,8 @@ const (
 	MaxNamed = 1000
 	// MaxIDLen is how many bytes the id of a template or an integration may have.
 	MaxIDLen = 255
-	// MaxLease is the longest lease.
+	// MinLease and MaxLease are the shortest lease and the longest.
+	MinLease = time.Millisecond
 	MaxLease = 24 * time.Hour
 )
 
@@ -33,7 +34,7 @@ func CheckID(id string) error {
 
 // CheckLease returns [ErrInvalid] unless a claim can have the lease.
 func CheckLease(lease time.Duration) error {
-	if lease <= 0 || lease > MaxLease {
+	if lease < MinLease || lease > MaxLease {
 		return fmt.Errorf("%w: a lease of %v", ErrInvalid, lease)
 	}
 	return nil

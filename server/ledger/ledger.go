@@ -49,6 +49,16 @@ func (s State) String() string {
 	}
 }
 
+// ParseState returns the state of that name.
+func ParseState(name string) (State, error) {
+	for s := Claimed; s <= Unknown; s++ {
+		if s.String() == name {
+			return s, nil
+		}
+	}
+	return 0, errors.New("ledger: a record in no state that there is")
+}
+
 // Digest is a keyed digest (HMAC-SHA-256).
 type Digest [32]byte
 

@@ -1,0 +1,272 @@
+package server_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/config"
+)
+
+func TestBounds_MetadataAndHeader_AreRefusedBeyondTheFlag(t *testing.T) {
+	v := newScripted(t)
+	v.will(answers(201, nil, full))
+	d := start(t, v.url(), func(c *config.Config) { c.MaxHeaderBytes = 8 << 10 })
+	copyWith := func(n int) error {
+		ctx := metadata.AppendToOutgoingContext(withToken(t.Context(), token), "x-filler", strings.Repeat("x", n))
+		_, err := d.rpc.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+		return err
+	}
+	if err := copyWith(6 << 10); err != nil {
+		t.Error(err)
+	}
+	if err := copyWith(9 << 10); err == nil {
+		t.Error("gRPC: taken")
+	}
+	if rest := d.copyREST(t, templateID, `{}`, "X-Filler", strings.Repeat("x", 6<<10)); rest.status != 201 {
+		t.Errorf("REST: %d", rest.status)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), "GET", d.rest+"/v1/integration", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Filler", strings.Repeat("x", 16<<10))
+	if resp, err := d.http.Do(r); err == nil { // it may also be cut before it is answered
+		if _ = resp.Body.Close(); resp.StatusCode != 431 {
+			t.Errorf("REST: %d, want 431", resp.StatusCode)
+		}
+	}
+	if got := len(v.received()); got != 2 {
+		t.Errorf("the vendor received %d requests", got)
+	}
+}
+
+func TestBounds_ErrorDetails_FitTheFlag(t *testing.T) {
+	v := newScripted(t)
+	var b strings.Builder
+	b.WriteString(`{"detail":[`)
+	for i := range 100 {
+		fmt.Fprintf(&b, `{"loc":["body","variables","field-%d"],"msg":"%s","type":"value_error"},`, i, strings.Repeat("m", 100))
+	}
+	v.will(answers(422, nil, strings.TrimSuffix(b.String(), ",")+"]}"))
+	for _, limit := range []int{1536, 3000, 6144} {
+		d := start(t, v.url(), func(c *config.Config) { c.MaxErrorBytes = limit })
+		_, err := d.rpc.CopyTemplate(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+		wire, marshalErr := proto.Marshal(status.Convert(err).Proto())
+		if marshalErr != nil {
+			t.Fatal(marshalErr)
+		}
+		if got := (len(wire)*4+2)/3 + len(status.Convert(err).Message()); got > limit || got < limit/3 {
+			t.Errorf("%d bytes, the bound is %d", got, limit)
+		}
+		if text := fmt.Sprint(status.Convert(err).Details()...); !strings.Contains(text, "[cut]") || !strings.Contains(text, "REJECTED") {
+			t.Errorf("at %d bytes: %.200s", limit, text)
+		}
+	}
+}
+
+func TestBounds_AnswerHeader_IsNotTakenBeyondTheFlag(t *testing.T) {
+	v := newScripted(t)
+	v.will(answers(201, map[string]string{"X-Filler": strings.Repeat("x", 8<<10)}, full))
+	d := start(t, v.url(), func(c *config.Config) { c.MaxAnswerHeaderBytes = 4 << 10 })
+	wantREST(t, d.copyREST(t, templateID, `{}`), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
+	wide := start(t, v.url())
+	wantREST(t, wide.copyREST(t, templateID, `{}`), 201, "", "")
+}
+
+// frames opens an HTTP/2 connection by hand.
+func frames(t *testing.T, addr string) (net.Conn, *http2.Framer) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
+		t.Fatal(err)
+	}
+	f := http2.NewFramer(c, c)
+	if err := f.WriteSettings(); err != nil {
+		t.Fatal(err)
+	}
+	return c, f
+}
+
+// open sends the header of a CopyTemplate call and nothing of its message.
+func open(t *testing.T, f *http2.Framer, stream uint32) {
+	t.Helper()
+	var block strings.Builder
+	enc := hpack.NewEncoder(&block)
+	for _, h := range [][2]string{
+		{":method", "POST"}, {":scheme", "http"}, {":path", integrationv1.IntegrationService_CopyTemplate_FullMethodName}, {":authority", "x"},
+		{"content-type", "application/grpc"}, {"te", "trailers"}, {"authorization", "Bearer " + token},
+	} {
+		if err := enc.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: []byte(block.String()), EndHeaders: true}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBounds_CallsOnOneConnection_AreRefusedBeyondTheFlag(t *testing.T) {
+	v := newScripted(t)
+	d := start(t, v.url(), func(c *config.Config) { c.MaxStreams = 2 })
+	_, f := frames(t, d.GRPCAddr().String())
+	for i := range uint32(3) {
+		open(t, f, 2*i+1)
+	}
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rst, ok := frame.(*http2.RSTStreamFrame); ok {
+			if rst.StreamID != 5 || rst.ErrCode != http2.ErrCodeRefusedStream {
+				t.Errorf("stream %d: %v", rst.StreamID, rst.ErrCode)
+			}
+			return
+		}
+	}
+}
+
+func TestBounds_GRPCCallerThatNeverSendsItsMessage_IsEnded(t *testing.T) {
+	v := newScripted(t)
+	d := start(t, v.url(), func(c *config.Config) {
+		c.ReadTimeout, c.WriteTimeout, c.UpstreamTimeout = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
+	})
+	_, f := frames(t, d.GRPCAddr().String())
+	open(t, f, 1)
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h := frame.Header(); h.StreamID == 1 && (h.Type == http2.FrameHeaders || h.Type == http2.FrameRSTStream) {
+			return // it was ended
+		}
+	}
+}
+
+func TestBounds_ConnectionsBeyondTheFlag_WaitForAnother(t *testing.T) {
+	v := newScripted(t)
+	v.will(answers(201, nil, full))
+	d := start(t, v.url(), func(c *config.Config) { c.MaxConnections = 1 })
+	first, err := net.Dial("tcp", d.HTTPAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(c net.Conn) error {
+		_, err := io.WriteString(c, "GET /v1/integration/"+id+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n\r\n")
+		if err != nil {
+			return err
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+		}
+		return err
+	}
+	if err := ask(first); err != nil {
+		t.Fatal(err)
+	}
+	second, err := net.Dial("tcp", d.HTTPAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = second.Close() }()
+	_ = second.SetDeadline(time.Now().Add(200 * time.Millisecond))
+	if err := ask(second); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("a second connection: %v", err)
+	}
+	_ = first.Close()
+	_ = second.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := http.ReadResponse(bufio.NewReader(second), nil); err != nil {
+		t.Errorf("after the first ended: %v", err)
+	}
+}
+
+func TestBounds_RESTCallerThatDribblesItsRequest_IsEnded(t *testing.T) {
+	v := newScripted(t)
+	v.will(answers(201, nil, full))
+	d := start(t, v.url(), func(c *config.Config) { c.ReadTimeout = 200 * time.Millisecond })
+	for name, text := range map[string]string{
+		"header": "POST /v1/integration/template/" + templateID + "/copy HTTP/1.1\r\nHost: x\r\nAuthoriz",
+		"body":   "POST /v1/integration/template/" + templateID + "/copy HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\nContent-Length: 100\r\n\r\n{",
+	} {
+		c, err := net.Dial("tcp", d.HTTPAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		if _, err := io.WriteString(c, text); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: still open", name)
+		}
+		_ = c.Close()
+	}
+	if got := len(v.received()); got != 0 {
+		t.Errorf("the vendor received %d requests", got)
+	}
+}
+
+// A caller that takes nothing of a large answer must not hold it for ever.
+func TestBounds_CallerThatDoesNotRead_IsEnded(t *testing.T) {
+	v := newScripted(t)
+	big := strings.Replace(full, `"name":"`, `"name":"`+strings.Repeat("n", 6<<20), 1)
+	v.will(answers(200, nil, big))
+	d := start(t, v.url(), func(c *config.Config) { c.WriteTimeout = 200 * time.Millisecond })
+	c, err := net.Dial("tcp", d.HTTPAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
+	began := time.Now()
+	if _, err := io.WriteString(c, "GET /v1/integration/"+id+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for !strings.Contains(d.log.String(), `"msg":"call"`) {
+		if ctx.Err() != nil {
+			t.Fatal("the call did not end while nothing of it was read")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if took := time.Since(began); took < 200*time.Millisecond {
+		t.Errorf("the call ended after %v: the whole answer fitted into buffers, and the test shows nothing", took)
+	}
+}
+
+func TestBounds_MessageTooLarge_IsRefusedWithTheCodeThatGRPCHasForIt(t *testing.T) {
+	v := newScripted(t)
+	d := start(t, v.url(), func(c *config.Config) { c.MaxRequestBytes = 2 << 10 })
+	name := strings.Repeat("n", 3<<10)
+	_, err := d.rpc.CopyTemplate(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID, Name: &name})
+	if status.Code(err) != codes.ResourceExhausted || len(v.received()) != 0 {
+		t.Errorf("%v, %d requests", err, len(v.received()))
+	}
+}

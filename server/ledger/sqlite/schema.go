@@ -1,0 +1,76 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// applicationID marks the file as a ledger of digate ("diga" in ASCII).
+const applicationID = 0x64696761
+
+// migrations bring the schema from one version to the next; the version of a
+// file is how many of them it has had. Those that were released stay as they are.
+//
+// Times are microseconds since 1970. A record's until is when its lease runs out
+// while it is claimed or sending, and when it is gone afterwards.
+var migrations = []string{`
+	CREATE TABLE record (
+		key            BLOB NOT NULL PRIMARY KEY,
+		fingerprint    BLOB NOT NULL,
+		template_id    TEXT NOT NULL,
+		state          TEXT NOT NULL CHECK (state IN ('claimed', 'sending', 'done', 'unknown')),
+		token          BLOB NOT NULL,
+		integration_id TEXT NOT NULL DEFAULT '',
+		claimed_at     INTEGER NOT NULL,
+		until          INTEGER NOT NULL
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX record_until ON record (until);
+	CREATE INDEX record_integration ON record (integration_id) WHERE state = 'done';
+	CREATE TABLE key_check (
+		one    INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+		digest BLOB NOT NULL
+	) STRICT;`,
+}
+
+// migrate brings the file to the newest schema. Of those who try at once, one
+// does it and the others wait.
+func migrate(ctx context.Context, conn *sql.Conn) (err error) {
+	var mode string
+	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("the file cannot be written ahead (journal mode %s)", mode)
+	}
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+	}()
+	var id, version, tables int
+	err = conn.QueryRowContext(ctx, `SELECT
+		(SELECT application_id FROM pragma_application_id),
+		(SELECT user_version FROM pragma_user_version),
+		(SELECT count(*) FROM sqlite_schema)`).Scan(&id, &version, &tables)
+	switch {
+	case err != nil:
+		return err
+	case id != applicationID && (id != 0 || version != 0 || tables != 0):
+		return errors.New("the file is a database, but not a ledger")
+	case version > len(migrations):
+		return fmt.Errorf("the file is of a newer digate (schema %d, and this one knows %d)", version, len(migrations))
+	}
+	for ; version < len(migrations); version++ {
+		step := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", migrations[version], applicationID, version+1)
+		if _, err := conn.ExecContext(ctx, step); err != nil {
+			return err
+		}
+	}
+	_, err = conn.ExecContext(ctx, "COMMIT")
+	return err
+}

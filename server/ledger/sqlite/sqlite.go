@@ -1,0 +1,115 @@
+// Package sqlite keeps a ledger in an SQLite file. What it acknowledged survives
+// the process and, as far as the disk keeps what it was told to, the machine.
+// Several processes on one machine can share the file.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/digate/digate/server/ledger"
+)
+
+const (
+	// lockWait is how long a statement waits for another process's lock.
+	lockWait = 5 * time.Second
+	// readers is how many reads can be under way at a time.
+	readers = 4
+)
+
+// Options say how the ledger is kept.
+type Options struct {
+	// Retention is how long settled records are kept; zero means
+	// [ledger.DefaultRetention].
+	Retention time.Duration
+	// Now is the clock; nil means [time.Now]. All who share a file share a
+	// machine, and so a clock.
+	Now func() time.Time
+}
+
+// Store is a ledger in a file.
+type Store struct {
+	retention time.Duration
+	now       func() time.Time
+
+	readers *sql.DB
+	get     *sql.Stmt
+	named   *sql.Stmt
+	writer  *writer
+}
+
+var _ ledger.Store = (*Store)(nil)
+
+// Open opens the ledger at path, and makes it where there is none; the folder
+// must be there. A file that it makes is for its owner alone.
+func Open(ctx context.Context, path string, o Options) (*Store, error) {
+	if o.Retention <= 0 {
+		o.Retention = ledger.DefaultRetention
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Store{retention: o.Retention, now: o.Now}
+	if err := s.open(ctx, path); err != nil {
+		return nil, errors.Join(fmt.Errorf("ledger %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, path string) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	// SQLite would make it with the mode of every other file, and gives those
+	// beside it (-wal, -shm) the mode that this one has.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if s.writer, err = openWriter(ctx, dsn(path, url.Values{"_pragma": {"synchronous(FULL)"}})); err != nil {
+		return err
+	}
+	if s.readers, err = sql.Open("sqlite", dsn(path, url.Values{"_query_only": {"1"}})); err != nil {
+		return err
+	}
+	s.readers.SetMaxOpenConns(readers)
+	s.readers.SetMaxIdleConns(readers)
+	if s.get, err = s.readers.PrepareContext(ctx, sqlGet); err != nil {
+		return err
+	}
+	s.named, err = s.readers.PrepareContext(ctx, sqlNamed)
+	return err
+}
+
+// dsn names the file as a URI, so that no character of the path has a meaning.
+func dsn(path string, options url.Values) string {
+	options.Set("_busy_timeout", fmt.Sprint(lockWait.Milliseconds()))
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: options.Encode()}
+	return u.String()
+}
+
+// Close implements [ledger.Store].
+func (s *Store) Close() error {
+	var errs []error
+	if s.readers != nil {
+		errs = append(errs, s.readers.Close())
+	}
+	// The writer goes last: the last connection to go folds the log into the file,
+	// which one that only reads may not.
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,53 @@
+package sqlite
+
+// Where a record is, whatever its row still says: its lease may have run out
+// since. @now and @retention are in microseconds.
+const (
+	isClaimed = `(state = 'claimed' AND until > @now)`
+	isSending = `(state = 'sending' AND until > @now)`
+	isDone    = `(state = 'done' AND until > @now)`
+	isUnknown = `(state = 'unknown' AND until > @now OR state = 'sending' AND until <= @now AND until > @now - @retention)`
+	isGone    = `(until <= @now AND (state <> 'sending' OR until <= @now - @retention))`
+
+	columns = `key, fingerprint, template_id, state, token, integration_id, claimed_at, until`
+	ofClaim = ` WHERE key = @key AND token = @token AND `
+)
+
+const (
+	sqlGet   = `SELECT ` + columns + ` FROM record WHERE key = @key`
+	sqlNamed = `SELECT DISTINCT integration_id FROM record
+		WHERE state = 'done' AND until > @now AND integration_id IN (SELECT value FROM json_each(@ids))`
+
+	sqlClaim = `INSERT INTO record (key, fingerprint, template_id, state, token, claimed_at, until)
+		VALUES (@key, @fingerprint, @template, 'claimed', @token, @now, @lease)
+		ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, template_id = excluded.template_id,
+			state = excluded.state, token = excluded.token, integration_id = '',
+			claimed_at = excluded.claimed_at, until = excluded.until
+		WHERE ` + isGone
+	sqlRenew  = `UPDATE record SET until = @lease` + ofClaim + `(` + isClaimed + ` OR ` + isSending + `)`
+	sqlSend   = `UPDATE record SET state = 'sending', until = @lease` + ofClaim + isClaimed
+	sqlFinish = `UPDATE record SET state = 'done', integration_id = @integration,
+			until = CASE state WHEN 'done' THEN until ELSE @now + @retention END` +
+		ofClaim + `(` + isSending + ` OR ` + isUnknown + ` OR ` + isDone + ` AND integration_id = @integration)`
+	sqlDoubt = `UPDATE record SET state = 'unknown',
+			until = CASE state WHEN 'unknown' THEN until ELSE min(until, @now) + @retention END` +
+		ofClaim + `(` + isSending + ` OR ` + isUnknown + `)`
+	sqlRelease = `DELETE FROM record` + ofClaim + `(` + isClaimed + ` OR ` + isSending + ` OR ` + isUnknown + `)`
+	sqlMade    = `UPDATE record SET state = 'done', integration_id = @integration, until = @now + @retention` + ofClaim + isUnknown
+	sqlNotMade = `DELETE FROM record` + ofClaim + isUnknown
+
+	sqlSweep = `DELETE FROM record WHERE key IN
+		(SELECT key FROM record WHERE ` + isGone + ` ORDER BY until LIMIT @limit)`
+	// What is gone is left to the sweep, so that its retention does not begin anew.
+	sqlSettle = `UPDATE record SET state = 'unknown', until = until + @retention WHERE key IN
+		(SELECT key FROM record WHERE state = 'sending' AND until <= @now AND until > @now - @retention ORDER BY until LIMIT @limit)`
+
+	sqlKeyCheck = `INSERT INTO key_check (one, digest) VALUES (1, @digest) ON CONFLICT DO NOTHING`
+	sqlKeyIs    = `SELECT digest = @digest FROM key_check`
+)
+
+// changing are the statements that the writer prepares.
+var changing = []string{
+	sqlGet, sqlClaim, sqlRenew, sqlSend, sqlFinish, sqlDoubt, sqlRelease, sqlMade, sqlNotMade,
+	sqlSweep, sqlSettle, sqlKeyCheck, sqlKeyIs,
+}

@@ -1,0 +1,196 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/digate/digate/server/ledger"
+)
+
+// maxBatch is how many changes one transaction makes at most.
+const maxBatch = 256
+
+// errClosed is what a call gets that comes after Close.
+var errClosed = errors.New("ledger: closed")
+
+// writer makes all changes on one connection. Those that come while it is
+// writing go together into the next transaction, and so share the wait for the
+// disk, which is nearly all that a change costs.
+type writer struct {
+	db         *sql.DB
+	conn       *sql.Conn
+	statements map[string]*sql.Stmt
+
+	changes chan *change
+	quit    chan struct{}
+	once    sync.Once
+	gone    chan struct{}
+}
+
+// change is what somebody waits for.
+type change struct {
+	ctx  context.Context
+	make func(*writer) error
+	err  error
+	done chan error
+}
+
+func openWriter(ctx context.Context, dsn string) (*writer, error) {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{
+		db: db, statements: make(map[string]*sql.Stmt),
+		changes: make(chan *change), quit: make(chan struct{}), gone: make(chan struct{}),
+	}
+	if err := w.connect(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	go w.run()
+	return w, nil
+}
+
+// connect takes the connection, migrates and prepares. Where others open the
+// same file for the first time too, SQLite may say at once that it is busy,
+// whatever the timeout.
+func (w *writer) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	for {
+		err := w.tryConnect(ctx)
+		if code := (*sqlite.Error)(nil); !errors.As(err, &code) || code.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (w *writer) tryConnect(ctx context.Context) error {
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if err := migrate(ctx, conn); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	for _, text := range changing {
+		if w.statements[text], err = conn.PrepareContext(ctx, text); err != nil {
+			return errors.Join(err, conn.Close())
+		}
+	}
+	w.conn = conn
+	return nil
+}
+
+// do makes a change, and returns once it is on the disk. It returns earlier
+// where ctx ends; the change is then made or not.
+func (w *writer) do(ctx context.Context, make func(*writer) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c := &change{ctx: ctx, make: make, done: newDone()}
+	select {
+	case w.changes <- c:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.quit:
+		return errClosed
+	}
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// newDone has room for the answer, so that the writer need not wait for somebody
+// who left.
+func newDone() chan error { return make(chan error, 1) }
+
+func (w *writer) run() {
+	defer close(w.gone)
+	for {
+		select {
+		case <-w.quit:
+			return
+		case first := <-w.changes:
+			batch := w.gather(first)
+			err := w.commit(batch)
+			for _, c := range batch {
+				if err != nil {
+					c.err = err
+				}
+				c.done <- c.err
+			}
+		}
+	}
+}
+
+// gather takes those who wait already.
+func (w *writer) gather(first *change) []*change {
+	batch := []*change{first}
+	for len(batch) < maxBatch {
+		select {
+		case c := <-w.changes:
+			batch = append(batch, c)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit makes the changes in one transaction. Each has its own error where the
+// claim was lost; any other error is everybody's, and undoes all.
+//
+// Nobody's context rules what is for all. Without one a statement ends by
+// itself: only taking the lock can wait, and that for lockWait.
+func (w *writer) commit(batch []*change) (err error) {
+	ctx := context.Background()
+	if _, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_, _ = w.conn.ExecContext(ctx, "ROLLBACK")
+		}
+	}()
+	for _, c := range batch {
+		// Those who left while the lock was waited for need nothing any more.
+		if c.err = c.ctx.Err(); c.err != nil {
+			continue
+		}
+		if c.err = c.make(w); c.err != nil && !errors.Is(c.err, ledger.ErrLost) && !errors.Is(c.err, ledger.ErrKey) {
+			return c.err
+		}
+	}
+	_, err = w.conn.ExecContext(ctx, "COMMIT")
+	return err
+}
+
+// exec runs one of the statements and returns how many records it changed.
+func (w *writer) exec(statement string, args ...any) (int64, error) {
+	result, err := w.statements[statement].ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (w *writer) close() error {
+	w.once.Do(func() { close(w.quit) })
+	<-w.gone
+	return errors.Join(w.conn.Close(), w.db.Close())
+}

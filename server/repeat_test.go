@@ -1,0 +1,195 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/config"
+)
+
+// asShipped undoes what the harness switches off.
+func asShipped(c *config.Config) {
+	defaults, err := config.Defaults()
+	if err != nil {
+		panic(err)
+	}
+	c.UpstreamMaxAttempts, c.UpstreamBreakerDelay = defaults.UpstreamMaxAttempts, defaults.UpstreamBreakerDelay
+}
+
+// inTurn is a vendor's scripts, one after another; the last for ever.
+func inTurn(scripts ...script) script {
+	var n atomic.Int64
+	return func(c net.Conn, r sent) bool {
+		return scripts[min(int(n.Add(1)), len(scripts))-1](c, r)
+	}
+}
+
+func TestRepeat_RefusalThatNamesATime_IsRiddenOutOnBothFacesAndSeen(t *testing.T) {
+	v := newScripted(t)
+	d := start(t, v.url(), asShipped)
+	later := answers(503, map[string]string{"Retry-After": "0"}, envelope)
+
+	v.will(inTurn(later, answers(201, nil, full)))
+	if in, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); err != nil || in.GetId() != id {
+		t.Errorf("gRPC: %v, %v", in, err)
+	}
+	v.will(inTurn(later, answers(201, nil, full)))
+	if rest := d.copyREST(t, templateID, `{}`); rest.status != 201 || rest.body != full || rest.header.Get("Retry-After") != "" {
+		t.Errorf("REST: %d %v %s", rest.status, rest.header, rest.body)
+	}
+	if got := len(v.received()); got != 2 {
+		t.Errorf("%d requests", got)
+	}
+	if got := strings.Count(d.log.String(), `"attempts":2,`); got != 2 {
+		t.Errorf("%d access lines with two attempts", got)
+	}
+	if !strings.Contains(d.log.String(), `"each":"503 REJECTED `) {
+		t.Error("the access line does not tell the attempts apart")
+	}
+	method := integrationv1.IntegrationService_CopyTemplate_FullMethodName
+	metrics := d.scrape(t)
+	for _, want := range []string{
+		`digate_vendor_responses_total{method="` + method + `",outcome="REJECTED",status="503"} 2`,
+		`digate_vendor_responses_total{method="` + method + `",outcome="DONE",status="201"} 2`,
+		`digate_vendor_retries_total{after="REJECTED",method="` + method + `"} 2`,
+		`digate_vendor_in_flight 0`, `digate_vendor_queued 0`, `digate_vendor_circuit_open 0`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+}
+
+// The trailer decides what a client does that retries by itself.
+func TestPushback_EveryFailure_SaysWhetherAndWhenToTryAgain(t *testing.T) {
+	v := newScripted(t)
+	d := start(t, v.url(), func(c *config.Config) { c.UpstreamRetryBudget = 0 })
+	gone := newScripted(t)
+	gone.close()
+	away := start(t, gone.url())
+	for name, c := range map[string]struct {
+		script script
+		on     *digate
+		want   string
+	}{
+		"429":          {answers(429, map[string]string{"Retry-After": "7"}, envelope), d, "7000"},
+		"503":          {answers(503, nil, envelope), d, "1000"},
+		"unreachable":  {nil, away, "1000"},
+		"500":          {answers(500, nil, envelope), d, "-1"},
+		"proxy's 503":  {answers(503, nil, "<html>"), d, "-1"},
+		"reset":        {raw("", true), d, "-1"},
+		"2xx, no id":   {answers(201, nil, `{}`), d, "-1"},
+		"404":          {answers(404, nil, envelope), d, ""},
+		"done":         {answers(201, nil, full), d, ""},
+		"refused here": {nil, d, ""},
+	} {
+		v.will(c.script)
+		req := &integrationv1.CopyTemplateRequest{TemplateId: templateID}
+		if name == "refused here" {
+			req.TemplateId = "x"
+		}
+		var header, trailer metadata.MD
+		_, err := c.on.rpc.CopyTemplate(withToken(t.Context(), token), req, grpc.Header(&header), grpc.Trailer(&trailer))
+		if got := strings.Join(trailer.Get("grpc-retry-pushback-ms"), ","); got != c.want {
+			t.Errorf("%s: %q, want %q (%v)", name, got, c.want, err)
+		}
+		if len(header.Get("grpc-retry-pushback-ms")) > 0 {
+			t.Errorf("%s: it stands in the header", name)
+		}
+	}
+}
+
+func TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothFaces(t *testing.T) {
+	v := newScripted(t)
+	open := start(t, v.url(), func(c *config.Config) { c.UpstreamBreakerDelay = time.Hour })
+	v.will(answers(500, nil, envelope))
+	for range 20 {
+		open.copyREST(t, templateID, `{}`)
+	}
+	full := start(t, v.url(), func(c *config.Config) { c.UpstreamMinInFlight, c.UpstreamMaxInFlight, c.UpstreamMaxQueue = 1, 1, 1 })
+	arrived, answer := make(chan struct{}, 2), make(chan struct{})
+	v.will(func(c net.Conn, r sent) bool {
+		arrived <- struct{}{}
+		<-answer
+		return answers(500, nil, envelope)(c, r)
+	})
+	ended := make(chan struct{}, 2)
+	for range 2 { // one under way, one in the queue
+		go func() { full.copyREST(t, templateID, `{}`); ended <- struct{}{} }()
+	}
+	<-arrived
+	for !strings.Contains(full.scrape(t), "digate_vendor_queued 1") {
+		time.Sleep(time.Millisecond)
+	}
+	for reason, d := range map[string]*digate{apierror.ReasonCircuitOpen: open, apierror.ReasonOverloaded: full} {
+		_, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+		if err == nil || err.Code != codes.Unavailable || err.Reason != reason || err.RetryAfter == nil || err.Outcome.String() != "NOT_SENT" {
+			t.Errorf("gRPC: %v, want %s", err, reason)
+		}
+		rest := d.copyREST(t, templateID, `{}`)
+		wantREST(t, rest, 503, "NOT_SENT", reason)
+		if rest.header.Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", reason)
+		}
+	}
+	if !strings.Contains(open.log.String(), `"state":"open"`) || !strings.Contains(open.scrape(t), "digate_vendor_circuit_open 1") {
+		t.Error("nobody is told that the circuit is open")
+	}
+	close(answer)
+	<-ended
+	<-ended
+}
+
+func TestDeadline_VendorHangs_CallerHearsDigatesVerdict(t *testing.T) {
+	v := newScripted(t)
+	stop := make(chan struct{})
+	defer close(stop)
+	v.will(func(net.Conn, sent) bool { <-stop; return false })
+	d := start(t, v.url())
+	for range 5 {
+		ctx, cancel := context.WithTimeout(withToken(t.Context(), token), 300*time.Millisecond)
+		_, err := d.copyCtx(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+		ended := ctx.Err()
+		cancel()
+		if err == nil || err.Domain != apierror.DomainDigate || err.Reason != apierror.ReasonOutcomeUnknown || err.Code != codes.DeadlineExceeded || ended != nil {
+			t.Errorf("%v (%v), the caller's own deadline: %v", err, err.Message, ended)
+		}
+	}
+}
+
+func TestDrift_WhereItFails_ReadsDoAndCopiesDoNot(t *testing.T) {
+	v := newScripted(t)
+	d := start(t, v.url(), func(c *config.Config) { c.Drift = config.DriftFail })
+	odd := strings.Replace(full, "{", `{"future":"`+apiKey+`",`, 1)
+	v.will(answers(200, nil, odd))
+	_, err := d.rpc.GetIntegration(withToken(t.Context(), token), &integrationv1.GetIntegrationRequest{IntegrationId: id})
+	e := apierror.FromError(err)
+	if e == nil || e.Reason != apierror.ReasonInvalidResponse || !strings.Contains(e.Message, "future: unknown_field") {
+		t.Errorf("gRPC: %v", err)
+	}
+	fmt.Fprintln(&spoken, err)
+	wantREST(t, d.do(t, "GET", "/v1/integration/"+id, ""), 502, "UNKNOWN", apierror.ReasonInvalidResponse)
+	v.will(answers(201, nil, odd))
+	if rest := d.copyREST(t, templateID, `{}`); rest.status != 201 || rest.body != odd {
+		t.Errorf("a copy: %d %s", rest.status, rest.body)
+	}
+	if _, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); err != nil {
+		t.Errorf("a copy: %v", err)
+	}
+	lax := start(t, v.url())
+	if rest := lax.do(t, "GET", "/v1/integration/"+id, ""); rest.status != 201 && rest.status != http.StatusOK {
+		t.Errorf("where it does not fail: %d", rest.status)
+	}
+}
