@@ -21,7 +21,7 @@ var layers = [][]string{
 	{"server/upstream", "server/ledger"},
 	{"server/digajson", "server/apierror"},
 	{"server/exchange", "server/secret"},
-	{"gen/diga/integration/v1", "gen/digate/annotations/v1"},
+	{"gen/diga/integration/v1", "gen/digate/annotations/v1", "gen/digate/v1"},
 }
 
 // The imports of every package point down, so that each can be read without

@@ -32,3 +32,26 @@ func TestREADME_ListsTheFaultsAndTheDefaultAddresses(t *testing.T) {
 		}
 	}
 }
+
+// Whoever looks for a bound finds all of them in one place.
+func TestLimits_EveryFlagOfABound_IsInTheDocument(t *testing.T) {
+	text, err := os.ReadFile("../docs/limits.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	typ := reflect.TypeFor[config.Config]()
+	found := 0
+	for i := range typ.NumField() {
+		tag := typ.Field(i).Tag
+		if tag.Get("group") != "Limits:" {
+			continue
+		}
+		found++
+		if !strings.Contains(string(text), "`--"+tag.Get("name")+"`") {
+			t.Errorf("--%s is not there", tag.Get("name"))
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d flags found", found)
+	}
+}

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/digate/digate/server/config"
 )
@@ -45,11 +47,31 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 			func(c *config.Config) { c.UpstreamURL = "https://x?k=hunter2" },
 			func(c *config.Config) { c.UpstreamURL = "https://u:hunter2@x:port" },
 		},
-		"upstream-timeout":      {func(c *config.Config) { c.UpstreamTimeout = 0 }},
-		"upstream-idle-timeout": {func(c *config.Config) { c.UpstreamIdleTimeout = -1 }},
-		"shutdown-timeout":      {func(c *config.Config) { c.ShutdownTimeout = 0 }},
-		"max-request-bytes":     {func(c *config.Config) { c.MaxRequestBytes = 0 }},
-		"max-answer-bytes":      {func(c *config.Config) { c.MaxAnswerBytes = 1 << 40 }},
+		"upstream-timeout":        {func(c *config.Config) { c.UpstreamTimeout = 0 }},
+		"upstream-idle-timeout":   {func(c *config.Config) { c.UpstreamIdleTimeout = -1 }},
+		"shutdown-timeout":        {func(c *config.Config) { c.ShutdownTimeout = 0 }},
+		"max-request-bytes":       {func(c *config.Config) { c.MaxRequestBytes = 0 }},
+		"max-answer-bytes":        {func(c *config.Config) { c.MaxAnswerBytes = 1 << 40 }},
+		"max-header-bytes":        {func(c *config.Config) { c.MaxHeaderBytes = 100 }},
+		"max-answer-header-bytes": {func(c *config.Config) { c.MaxAnswerHeaderBytes = 1 << 30 }},
+		"max-error-bytes":         {func(c *config.Config) { c.MaxErrorBytes = 100 }, func(c *config.Config) { c.MaxErrorBytes = 8192 }},
+		"max-connections":         {func(c *config.Config) { c.MaxConnections = 0 }},
+		"max-streams":             {func(c *config.Config) { c.MaxStreams = 0 }},
+		"read-timeout":            {func(c *config.Config) { c.ReadTimeout = 0 }},
+		"write-timeout":           {func(c *config.Config) { c.WriteTimeout = -1 }},
+		"idle-timeout":            {func(c *config.Config) { c.IdleTimeout = 0 }},
+		"grpc-max-connection-age": {func(c *config.Config) { c.MaxConnectionAge = -1 }},
+		"upstream-max-attempts":   {func(c *config.Config) { c.UpstreamMaxAttempts = 0 }, func(c *config.Config) { c.UpstreamMaxAttempts = 11 }},
+		"upstream-retry-budget": {
+			func(c *config.Config) { c.UpstreamRetryBudget = 1.1 },
+			func(c *config.Config) { c.UpstreamRetryBudget = math.NaN() },
+		},
+		"upstream-breaker-delay": {func(c *config.Config) { c.UpstreamBreakerDelay = -1 }},
+		"upstream-min-in-flight": {func(c *config.Config) { c.UpstreamMinInFlight = 0 }, func(c *config.Config) { c.UpstreamMinInFlight = 2000 }},
+		"upstream-max-in-flight": {func(c *config.Config) { c.UpstreamMaxInFlight = 2_000_000 }},
+		"upstream-max-queue":     {func(c *config.Config) { c.UpstreamMaxQueue = 0 }},
+		"min-deadline":           {func(c *config.Config) { c.MinDeadline = -1 }, func(c *config.Config) { c.MinDeadline = time.Hour }},
+		"drift":                  {func(c *config.Config) { c.Drift = "ignore" }},
 		"upstream-ca-file": {
 			func(c *config.Config) { c.UpstreamCAFile = "/nonexistent" },
 			func(c *config.Config) { c.UpstreamCAFile = notPEM },

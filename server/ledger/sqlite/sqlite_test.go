@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/ledgertest"
 	"github.com/digate/digate/server/ledger/sqlite"
@@ -71,5 +69,3 @@ func lockFile(t testing.TB, path string) (unlock func()) {
 func BenchmarkStore(b *testing.B) {
 	ledgertest.Benchmark(b, open(b, filepath.Join(b.TempDir(), "ledger.db"), sqlite.Options{}))
 }
-
-var _ = goleak.IgnoreCurrent

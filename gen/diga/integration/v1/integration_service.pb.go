@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/digate/digate/gen/digate/annotations/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	status "google.golang.org/genproto/googleapis/rpc/status"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -42,8 +43,9 @@ type CopyTemplateRequest struct {
 	// The values of the template's `<<name>>` placeholders, by name. They may
 	// hold secrets. A number must be one that a double holds exactly.
 	Variables *structpb.Struct `protobuf:"bytes,5,opt,name=variables,proto3" json:"variables,omitempty"`
-	// Identifies the call, as in AIP-155: 1 to 255 printable ASCII characters.
-	// Never sent to Diga.
+	// Identifies the call among those of its caller, as in AIP-155: 1 to 255
+	// printable ASCII characters, random ones at best. Never sent to Diga. In REST
+	// it is the header `Idempotency-Key`.
 	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -168,6 +170,267 @@ func (x *CopyTemplateResponse) GetIntegration() *Integration {
 	return nil
 }
 
+// BulkCopyTemplateRequest is one copy among many.
+type BulkCopyTemplateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The copy. Its `request_id` is required here, and must be another one for
+	// each copy of the stream.
+	Copy          *CopyTemplateRequest `protobuf:"bytes,1,opt,name=copy,proto3" json:"copy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BulkCopyTemplateRequest) Reset() {
+	*x = BulkCopyTemplateRequest{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BulkCopyTemplateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BulkCopyTemplateRequest) ProtoMessage() {}
+
+func (x *BulkCopyTemplateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BulkCopyTemplateRequest.ProtoReflect.Descriptor instead.
+func (*BulkCopyTemplateRequest) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *BulkCopyTemplateRequest) GetCopy() *CopyTemplateRequest {
+	if x != nil {
+		return x.Copy
+	}
+	return nil
+}
+
+// BulkCopyTemplateResponse is the result of one copy, or the summary at the end.
+type BulkCopyTemplateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The copy's `request_id`. Empty for the summary.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// What came of it.
+	//
+	// Types that are valid to be assigned to Outcome:
+	//
+	//	*BulkCopyTemplateResponse_Integration
+	//	*BulkCopyTemplateResponse_Error
+	//	*BulkCopyTemplateResponse_Summary
+	Outcome isBulkCopyTemplateResponse_Outcome `protobuf_oneof:"outcome"`
+	// Whether the integration was made by an earlier call with this `request_id`.
+	Replayed      bool `protobuf:"varint,5,opt,name=replayed,proto3" json:"replayed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BulkCopyTemplateResponse) Reset() {
+	*x = BulkCopyTemplateResponse{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BulkCopyTemplateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BulkCopyTemplateResponse) ProtoMessage() {}
+
+func (x *BulkCopyTemplateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BulkCopyTemplateResponse.ProtoReflect.Descriptor instead.
+func (*BulkCopyTemplateResponse) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *BulkCopyTemplateResponse) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *BulkCopyTemplateResponse) GetOutcome() isBulkCopyTemplateResponse_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *BulkCopyTemplateResponse) GetIntegration() *Integration {
+	if x != nil {
+		if x, ok := x.Outcome.(*BulkCopyTemplateResponse_Integration); ok {
+			return x.Integration
+		}
+	}
+	return nil
+}
+
+func (x *BulkCopyTemplateResponse) GetError() *status.Status {
+	if x != nil {
+		if x, ok := x.Outcome.(*BulkCopyTemplateResponse_Error); ok {
+			return x.Error
+		}
+	}
+	return nil
+}
+
+func (x *BulkCopyTemplateResponse) GetSummary() *BulkCopySummary {
+	if x != nil {
+		if x, ok := x.Outcome.(*BulkCopyTemplateResponse_Summary); ok {
+			return x.Summary
+		}
+	}
+	return nil
+}
+
+func (x *BulkCopyTemplateResponse) GetReplayed() bool {
+	if x != nil {
+		return x.Replayed
+	}
+	return false
+}
+
+type isBulkCopyTemplateResponse_Outcome interface {
+	isBulkCopyTemplateResponse_Outcome()
+}
+
+type BulkCopyTemplateResponse_Integration struct {
+	// The integration that the copy created, now or when it was first asked for.
+	Integration *Integration `protobuf:"bytes,2,opt,name=integration,proto3,oneof"`
+}
+
+type BulkCopyTemplateResponse_Error struct {
+	// Why there is none. It has the details that the status of a CopyTemplate
+	// call has.
+	Error *status.Status `protobuf:"bytes,3,opt,name=error,proto3,oneof"`
+}
+
+type BulkCopyTemplateResponse_Summary struct {
+	// The end of the stream: every copy has been answered.
+	Summary *BulkCopySummary `protobuf:"bytes,4,opt,name=summary,proto3,oneof"`
+}
+
+func (*BulkCopyTemplateResponse_Integration) isBulkCopyTemplateResponse_Outcome() {}
+
+func (*BulkCopyTemplateResponse_Error) isBulkCopyTemplateResponse_Outcome() {}
+
+func (*BulkCopyTemplateResponse_Summary) isBulkCopyTemplateResponse_Outcome() {}
+
+// BulkCopySummary counts the results of a stream.
+type BulkCopySummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Copies that were asked for.
+	Total int64 `protobuf:"varint,1,opt,name=total,proto3" json:"total,omitempty"`
+	// Those that have an integration.
+	Done int64 `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
+	// Those of `done` that were made by an earlier call.
+	Replayed int64 `protobuf:"varint,3,opt,name=replayed,proto3" json:"replayed,omitempty"`
+	// Failures of which nothing was sent to Diga.
+	NotSent int64 `protobuf:"varint,4,opt,name=not_sent,json=notSent,proto3" json:"not_sent,omitempty"`
+	// Failures that Diga answered with and did nothing.
+	Rejected int64 `protobuf:"varint,5,opt,name=rejected,proto3" json:"rejected,omitempty"`
+	// Failures of which it is not known whether an integration was created.
+	Unknown       int64 `protobuf:"varint,6,opt,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BulkCopySummary) Reset() {
+	*x = BulkCopySummary{}
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BulkCopySummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BulkCopySummary) ProtoMessage() {}
+
+func (x *BulkCopySummary) ProtoReflect() protoreflect.Message {
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BulkCopySummary.ProtoReflect.Descriptor instead.
+func (*BulkCopySummary) Descriptor() ([]byte, []int) {
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *BulkCopySummary) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *BulkCopySummary) GetDone() int64 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *BulkCopySummary) GetReplayed() int64 {
+	if x != nil {
+		return x.Replayed
+	}
+	return 0
+}
+
+func (x *BulkCopySummary) GetNotSent() int64 {
+	if x != nil {
+		return x.NotSent
+	}
+	return 0
+}
+
+func (x *BulkCopySummary) GetRejected() int64 {
+	if x != nil {
+		return x.Rejected
+	}
+	return 0
+}
+
+func (x *BulkCopySummary) GetUnknown() int64 {
+	if x != nil {
+		return x.Unknown
+	}
+	return 0
+}
+
 // ListTemplatesRequest says which page of the templates to list.
 type ListTemplatesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -189,7 +452,7 @@ type ListTemplatesRequest struct {
 
 func (x *ListTemplatesRequest) Reset() {
 	*x = ListTemplatesRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[2]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -201,7 +464,7 @@ func (x *ListTemplatesRequest) String() string {
 func (*ListTemplatesRequest) ProtoMessage() {}
 
 func (x *ListTemplatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[2]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -214,7 +477,7 @@ func (x *ListTemplatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTemplatesRequest.ProtoReflect.Descriptor instead.
 func (*ListTemplatesRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{2}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListTemplatesRequest) GetAfter() string {
@@ -280,7 +543,7 @@ type ListTemplatesResponse struct {
 
 func (x *ListTemplatesResponse) Reset() {
 	*x = ListTemplatesResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[3]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -292,7 +555,7 @@ func (x *ListTemplatesResponse) String() string {
 func (*ListTemplatesResponse) ProtoMessage() {}
 
 func (x *ListTemplatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[3]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -305,7 +568,7 @@ func (x *ListTemplatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTemplatesResponse.ProtoReflect.Descriptor instead.
 func (*ListTemplatesResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{3}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListTemplatesResponse) GetData() []*IntegrationTemplate {
@@ -361,7 +624,7 @@ type GetTemplateRequest struct {
 
 func (x *GetTemplateRequest) Reset() {
 	*x = GetTemplateRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[4]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -373,7 +636,7 @@ func (x *GetTemplateRequest) String() string {
 func (*GetTemplateRequest) ProtoMessage() {}
 
 func (x *GetTemplateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[4]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -386,7 +649,7 @@ func (x *GetTemplateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTemplateRequest.ProtoReflect.Descriptor instead.
 func (*GetTemplateRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{4}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetTemplateRequest) GetTemplateId() string {
@@ -407,7 +670,7 @@ type GetTemplateResponse struct {
 
 func (x *GetTemplateResponse) Reset() {
 	*x = GetTemplateResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[5]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -419,7 +682,7 @@ func (x *GetTemplateResponse) String() string {
 func (*GetTemplateResponse) ProtoMessage() {}
 
 func (x *GetTemplateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[5]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -432,7 +695,7 @@ func (x *GetTemplateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTemplateResponse.ProtoReflect.Descriptor instead.
 func (*GetTemplateResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{5}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetTemplateResponse) GetTemplate() *IntegrationTemplate {
@@ -463,7 +726,7 @@ type ListIntegrationsRequest struct {
 
 func (x *ListIntegrationsRequest) Reset() {
 	*x = ListIntegrationsRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[6]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -475,7 +738,7 @@ func (x *ListIntegrationsRequest) String() string {
 func (*ListIntegrationsRequest) ProtoMessage() {}
 
 func (x *ListIntegrationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[6]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -488,7 +751,7 @@ func (x *ListIntegrationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListIntegrationsRequest.ProtoReflect.Descriptor instead.
 func (*ListIntegrationsRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{6}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListIntegrationsRequest) GetAfter() string {
@@ -554,7 +817,7 @@ type ListIntegrationsResponse struct {
 
 func (x *ListIntegrationsResponse) Reset() {
 	*x = ListIntegrationsResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[7]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -566,7 +829,7 @@ func (x *ListIntegrationsResponse) String() string {
 func (*ListIntegrationsResponse) ProtoMessage() {}
 
 func (x *ListIntegrationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[7]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -579,7 +842,7 @@ func (x *ListIntegrationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListIntegrationsResponse.ProtoReflect.Descriptor instead.
 func (*ListIntegrationsResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{7}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListIntegrationsResponse) GetData() []*Integration {
@@ -646,7 +909,7 @@ type CreateIntegrationRequest struct {
 
 func (x *CreateIntegrationRequest) Reset() {
 	*x = CreateIntegrationRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[8]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -658,7 +921,7 @@ func (x *CreateIntegrationRequest) String() string {
 func (*CreateIntegrationRequest) ProtoMessage() {}
 
 func (x *CreateIntegrationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[8]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -671,7 +934,7 @@ func (x *CreateIntegrationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateIntegrationRequest.ProtoReflect.Descriptor instead.
 func (*CreateIntegrationRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{8}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CreateIntegrationRequest) GetName() string {
@@ -727,7 +990,7 @@ type CreateIntegrationResponse struct {
 
 func (x *CreateIntegrationResponse) Reset() {
 	*x = CreateIntegrationResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[9]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +1002,7 @@ func (x *CreateIntegrationResponse) String() string {
 func (*CreateIntegrationResponse) ProtoMessage() {}
 
 func (x *CreateIntegrationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[9]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +1015,7 @@ func (x *CreateIntegrationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateIntegrationResponse.ProtoReflect.Descriptor instead.
 func (*CreateIntegrationResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{9}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CreateIntegrationResponse) GetIntegration() *Integration {
@@ -773,7 +1036,7 @@ type GetIntegrationRequest struct {
 
 func (x *GetIntegrationRequest) Reset() {
 	*x = GetIntegrationRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[10]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +1048,7 @@ func (x *GetIntegrationRequest) String() string {
 func (*GetIntegrationRequest) ProtoMessage() {}
 
 func (x *GetIntegrationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[10]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +1061,7 @@ func (x *GetIntegrationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIntegrationRequest.ProtoReflect.Descriptor instead.
 func (*GetIntegrationRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{10}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetIntegrationRequest) GetIntegrationId() string {
@@ -819,7 +1082,7 @@ type GetIntegrationResponse struct {
 
 func (x *GetIntegrationResponse) Reset() {
 	*x = GetIntegrationResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[11]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +1094,7 @@ func (x *GetIntegrationResponse) String() string {
 func (*GetIntegrationResponse) ProtoMessage() {}
 
 func (x *GetIntegrationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[11]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +1107,7 @@ func (x *GetIntegrationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIntegrationResponse.ProtoReflect.Descriptor instead.
 func (*GetIntegrationResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{11}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetIntegrationResponse) GetIntegration() *Integration {
@@ -878,7 +1141,7 @@ type UpdateIntegrationRequest struct {
 
 func (x *UpdateIntegrationRequest) Reset() {
 	*x = UpdateIntegrationRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[12]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +1153,7 @@ func (x *UpdateIntegrationRequest) String() string {
 func (*UpdateIntegrationRequest) ProtoMessage() {}
 
 func (x *UpdateIntegrationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[12]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +1166,7 @@ func (x *UpdateIntegrationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateIntegrationRequest.ProtoReflect.Descriptor instead.
 func (*UpdateIntegrationRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{12}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UpdateIntegrationRequest) GetIntegrationId() string {
@@ -966,7 +1229,7 @@ type UpdateIntegrationResponse struct {
 
 func (x *UpdateIntegrationResponse) Reset() {
 	*x = UpdateIntegrationResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[13]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1241,7 @@ func (x *UpdateIntegrationResponse) String() string {
 func (*UpdateIntegrationResponse) ProtoMessage() {}
 
 func (x *UpdateIntegrationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[13]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1254,7 @@ func (x *UpdateIntegrationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateIntegrationResponse.ProtoReflect.Descriptor instead.
 func (*UpdateIntegrationResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{13}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UpdateIntegrationResponse) GetIntegration() *Integration {
@@ -1012,7 +1275,7 @@ type DeleteIntegrationRequest struct {
 
 func (x *DeleteIntegrationRequest) Reset() {
 	*x = DeleteIntegrationRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[14]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1024,7 +1287,7 @@ func (x *DeleteIntegrationRequest) String() string {
 func (*DeleteIntegrationRequest) ProtoMessage() {}
 
 func (x *DeleteIntegrationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[14]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1037,7 +1300,7 @@ func (x *DeleteIntegrationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteIntegrationRequest.ProtoReflect.Descriptor instead.
 func (*DeleteIntegrationRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{14}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeleteIntegrationRequest) GetIntegrationId() string {
@@ -1056,7 +1319,7 @@ type DeleteIntegrationResponse struct {
 
 func (x *DeleteIntegrationResponse) Reset() {
 	*x = DeleteIntegrationResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[15]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1068,7 +1331,7 @@ func (x *DeleteIntegrationResponse) String() string {
 func (*DeleteIntegrationResponse) ProtoMessage() {}
 
 func (x *DeleteIntegrationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[15]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1081,7 +1344,7 @@ func (x *DeleteIntegrationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteIntegrationResponse.ProtoReflect.Descriptor instead.
 func (*DeleteIntegrationResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{15}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{18}
 }
 
 // ListToolsRequest says which page of an integration's tools to list.
@@ -1105,7 +1368,7 @@ type ListToolsRequest struct {
 
 func (x *ListToolsRequest) Reset() {
 	*x = ListToolsRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[16]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1380,7 @@ func (x *ListToolsRequest) String() string {
 func (*ListToolsRequest) ProtoMessage() {}
 
 func (x *ListToolsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[16]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1393,7 @@ func (x *ListToolsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListToolsRequest.ProtoReflect.Descriptor instead.
 func (*ListToolsRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{16}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListToolsRequest) GetIntegrationId() string {
@@ -1196,7 +1459,7 @@ type ListToolsResponse struct {
 
 func (x *ListToolsResponse) Reset() {
 	*x = ListToolsResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[17]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1208,7 +1471,7 @@ func (x *ListToolsResponse) String() string {
 func (*ListToolsResponse) ProtoMessage() {}
 
 func (x *ListToolsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[17]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1221,7 +1484,7 @@ func (x *ListToolsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListToolsResponse.ProtoReflect.Descriptor instead.
 func (*ListToolsResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{17}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListToolsResponse) GetData() []*Tool {
@@ -1301,7 +1564,7 @@ type CreateToolRequest struct {
 
 func (x *CreateToolRequest) Reset() {
 	*x = CreateToolRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[18]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1313,7 +1576,7 @@ func (x *CreateToolRequest) String() string {
 func (*CreateToolRequest) ProtoMessage() {}
 
 func (x *CreateToolRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[18]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1326,7 +1589,7 @@ func (x *CreateToolRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateToolRequest.ProtoReflect.Descriptor instead.
 func (*CreateToolRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{18}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CreateToolRequest) GetIntegrationId() string {
@@ -1431,7 +1694,7 @@ type CreateToolResponse struct {
 
 func (x *CreateToolResponse) Reset() {
 	*x = CreateToolResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[19]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1443,7 +1706,7 @@ func (x *CreateToolResponse) String() string {
 func (*CreateToolResponse) ProtoMessage() {}
 
 func (x *CreateToolResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[19]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1456,7 +1719,7 @@ func (x *CreateToolResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateToolResponse.ProtoReflect.Descriptor instead.
 func (*CreateToolResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{19}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateToolResponse) GetTool() *Tool {
@@ -1479,7 +1742,7 @@ type GetToolRequest struct {
 
 func (x *GetToolRequest) Reset() {
 	*x = GetToolRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[20]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1491,7 +1754,7 @@ func (x *GetToolRequest) String() string {
 func (*GetToolRequest) ProtoMessage() {}
 
 func (x *GetToolRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[20]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1504,7 +1767,7 @@ func (x *GetToolRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetToolRequest.ProtoReflect.Descriptor instead.
 func (*GetToolRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{20}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetToolRequest) GetIntegrationId() string {
@@ -1532,7 +1795,7 @@ type GetToolResponse struct {
 
 func (x *GetToolResponse) Reset() {
 	*x = GetToolResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[21]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +1807,7 @@ func (x *GetToolResponse) String() string {
 func (*GetToolResponse) ProtoMessage() {}
 
 func (x *GetToolResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[21]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +1820,7 @@ func (x *GetToolResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetToolResponse.ProtoReflect.Descriptor instead.
 func (*GetToolResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{21}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetToolResponse) GetTool() *Tool {
@@ -1607,7 +1870,7 @@ type UpdateToolRequest struct {
 
 func (x *UpdateToolRequest) Reset() {
 	*x = UpdateToolRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[22]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1619,7 +1882,7 @@ func (x *UpdateToolRequest) String() string {
 func (*UpdateToolRequest) ProtoMessage() {}
 
 func (x *UpdateToolRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[22]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1632,7 +1895,7 @@ func (x *UpdateToolRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateToolRequest.ProtoReflect.Descriptor instead.
 func (*UpdateToolRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{22}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *UpdateToolRequest) GetIntegrationId() string {
@@ -1751,7 +2014,7 @@ type UpdateToolResponse struct {
 
 func (x *UpdateToolResponse) Reset() {
 	*x = UpdateToolResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[23]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1763,7 +2026,7 @@ func (x *UpdateToolResponse) String() string {
 func (*UpdateToolResponse) ProtoMessage() {}
 
 func (x *UpdateToolResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[23]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1776,7 +2039,7 @@ func (x *UpdateToolResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateToolResponse.ProtoReflect.Descriptor instead.
 func (*UpdateToolResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{23}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *UpdateToolResponse) GetTool() *Tool {
@@ -1799,7 +2062,7 @@ type DeleteToolRequest struct {
 
 func (x *DeleteToolRequest) Reset() {
 	*x = DeleteToolRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[24]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1811,7 +2074,7 @@ func (x *DeleteToolRequest) String() string {
 func (*DeleteToolRequest) ProtoMessage() {}
 
 func (x *DeleteToolRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[24]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1824,7 +2087,7 @@ func (x *DeleteToolRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteToolRequest.ProtoReflect.Descriptor instead.
 func (*DeleteToolRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{24}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DeleteToolRequest) GetIntegrationId() string {
@@ -1850,7 +2113,7 @@ type DeleteToolResponse struct {
 
 func (x *DeleteToolResponse) Reset() {
 	*x = DeleteToolResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[25]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1862,7 +2125,7 @@ func (x *DeleteToolResponse) String() string {
 func (*DeleteToolResponse) ProtoMessage() {}
 
 func (x *DeleteToolResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[25]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1875,7 +2138,7 @@ func (x *DeleteToolResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteToolResponse.ProtoReflect.Descriptor instead.
 func (*DeleteToolResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{25}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{28}
 }
 
 // SetToolApprovalsRequest says which tools to change, and how.
@@ -1891,7 +2154,7 @@ type SetToolApprovalsRequest struct {
 
 func (x *SetToolApprovalsRequest) Reset() {
 	*x = SetToolApprovalsRequest{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[26]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1903,7 +2166,7 @@ func (x *SetToolApprovalsRequest) String() string {
 func (*SetToolApprovalsRequest) ProtoMessage() {}
 
 func (x *SetToolApprovalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[26]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1916,7 +2179,7 @@ func (x *SetToolApprovalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetToolApprovalsRequest.ProtoReflect.Descriptor instead.
 func (*SetToolApprovalsRequest) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{26}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SetToolApprovalsRequest) GetIntegrationId() string {
@@ -1946,7 +2209,7 @@ type ToolApproval struct {
 
 func (x *ToolApproval) Reset() {
 	*x = ToolApproval{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[27]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1958,7 +2221,7 @@ func (x *ToolApproval) String() string {
 func (*ToolApproval) ProtoMessage() {}
 
 func (x *ToolApproval) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[27]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1971,7 +2234,7 @@ func (x *ToolApproval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolApproval.ProtoReflect.Descriptor instead.
 func (*ToolApproval) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{27}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ToolApproval) GetToolId() string {
@@ -1997,7 +2260,7 @@ type SetToolApprovalsResponse struct {
 
 func (x *SetToolApprovalsResponse) Reset() {
 	*x = SetToolApprovalsResponse{}
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[28]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2009,7 +2272,7 @@ func (x *SetToolApprovalsResponse) String() string {
 func (*SetToolApprovalsResponse) ProtoMessage() {}
 
 func (x *SetToolApprovalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[28]
+	mi := &file_diga_integration_v1_integration_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2022,14 +2285,14 @@ func (x *SetToolApprovalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetToolApprovalsResponse.ProtoReflect.Descriptor instead.
 func (*SetToolApprovalsResponse) Descriptor() ([]byte, []int) {
-	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{28}
+	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{31}
 }
 
 var File_diga_integration_v1_integration_service_proto protoreflect.FileDescriptor
 
 const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\n" +
-	"-diga/integration/v1/integration_service.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a\"diga/integration/v1/template.proto\x1a\x1ediga/integration/v1/tool.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xc1\x02\n" +
+	"-diga/integration/v1/integration_service.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a\"diga/integration/v1/template.proto\x1a\x1ediga/integration/v1/tool.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\"\xc1\x02\n" +
 	"\x13CopyTemplateRequest\x12-\n" +
 	"\vtemplate_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\n" +
 	"templateId\x12\x17\n" +
@@ -2044,7 +2307,25 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\b_api_keyB\v\n" +
 	"\t_base_url\"`\n" +
 	"\x14CopyTemplateResponse\x12H\n" +
-	"\vintegration\x18\x01 \x01(\v2 .diga.integration.v1.IntegrationB\x04\xe2A\x01\x02R\vintegration\"\xbc\x02\n" +
+	"\vintegration\x18\x01 \x01(\v2 .diga.integration.v1.IntegrationB\x04\xe2A\x01\x02R\vintegration\"c\n" +
+	"\x17BulkCopyTemplateRequest\x12H\n" +
+	"\x04copy\x18\x01 \x01(\v2(.diga.integration.v1.CopyTemplateRequestB\n" +
+	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01R\x04copy\"\x94\x02\n" +
+	"\x18BulkCopyTemplateResponse\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12D\n" +
+	"\vintegration\x18\x02 \x01(\v2 .diga.integration.v1.IntegrationH\x00R\vintegration\x12*\n" +
+	"\x05error\x18\x03 \x01(\v2\x12.google.rpc.StatusH\x00R\x05error\x12@\n" +
+	"\asummary\x18\x04 \x01(\v2$.diga.integration.v1.BulkCopySummaryH\x00R\asummary\x12\x1a\n" +
+	"\breplayed\x18\x05 \x01(\bR\breplayedB\t\n" +
+	"\aoutcome\"\xa8\x01\n" +
+	"\x0fBulkCopySummary\x12\x14\n" +
+	"\x05total\x18\x01 \x01(\x03R\x05total\x12\x12\n" +
+	"\x04done\x18\x02 \x01(\x03R\x04done\x12\x1a\n" +
+	"\breplayed\x18\x03 \x01(\x03R\breplayed\x12\x19\n" +
+	"\bnot_sent\x18\x04 \x01(\x03R\anotSent\x12\x1a\n" +
+	"\brejected\x18\x05 \x01(\x03R\brejected\x12\x18\n" +
+	"\aunknown\x18\x06 \x01(\x03R\aunknown\"\xbc\x02\n" +
 	"\x14ListTemplatesRequest\x12#\n" +
 	"\x05after\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x05after\x88\x01\x01\x12%\n" +
 	"\x06before\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x01R\x06before\x88\x01\x01\x12 \n" +
@@ -2243,7 +2524,7 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\x11approval_required\x18\x02 \x01(\bB\n" +
 	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01H\x00R\x10approvalRequired\x88\x01\x01B\x14\n" +
 	"\x12_approval_required\"\x1a\n" +
-	"\x18SetToolApprovalsResponse2\xcd\x11\n" +
+	"\x18SetToolApprovalsResponse2\xca\x12\n" +
 	"\x12IntegrationService\x12\x88\x01\n" +
 	"\x10ListIntegrations\x12,.diga.integration.v1.ListIntegrationsRequest\x1a-.diga.integration.v1.ListIntegrationsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/integration\x12\xa2\x01\n" +
 	"\x11CreateIntegration\x12-.diga.integration.v1.CreateIntegrationRequest\x1a..diga.integration.v1.CreateIntegrationResponse\".\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02!:\x01*b\vintegration\"\x0f/v1/integration\x12\xa0\x01\n" +
@@ -2261,7 +2542,8 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\x10SetToolApprovals\x12,.diga.integration.v1.SetToolApprovalsRequest\x1a-.diga.integration.v1.SetToolApprovalsResponse\"@\xba\xde\x19\x03\b\xcc\x01\x82\xd3\xe4\x93\x023:\x01*2./v1/integration/{integration_id}/tool-approval\x12\x88\x01\n" +
 	"\rListTemplates\x12).diga.integration.v1.ListTemplatesRequest\x1a*.diga.integration.v1.ListTemplatesResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/integration/template\x12\x9a\x01\n" +
 	"\vGetTemplate\x12'.diga.integration.v1.GetTemplateRequest\x1a(.diga.integration.v1.GetTemplateResponse\"8\x82\xd3\xe4\x93\x022b\btemplate\x12&/v1/integration/template/{template_id}\x12\xaf\x01\n" +
-	"\fCopyTemplate\x12(.diga.integration.v1.CopyTemplateRequest\x1a).diga.integration.v1.CopyTemplateResponse\"J\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02=:\x01*b\vintegration\"+/v1/integration/template/{template_id}/copyB@Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1b\x06proto3"
+	"\fCopyTemplate\x12(.diga.integration.v1.CopyTemplateRequest\x1a).diga.integration.v1.CopyTemplateResponse\"J\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02=:\x01*b\vintegration\"+/v1/integration/template/{template_id}/copy\x12{\n" +
+	"\x10BulkCopyTemplate\x12,.diga.integration.v1.BulkCopyTemplateRequest\x1a-.diga.integration.v1.BulkCopyTemplateResponse\"\x06\xba\xde\x19\x02\x10\x01(\x010\x01B@Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1b\x06proto3"
 
 var (
 	file_diga_integration_v1_integration_service_proto_rawDescOnce sync.Once
@@ -2275,125 +2557,135 @@ func file_diga_integration_v1_integration_service_proto_rawDescGZIP() []byte {
 	return file_diga_integration_v1_integration_service_proto_rawDescData
 }
 
-var file_diga_integration_v1_integration_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_diga_integration_v1_integration_service_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_diga_integration_v1_integration_service_proto_goTypes = []any{
 	(*CopyTemplateRequest)(nil),       // 0: diga.integration.v1.CopyTemplateRequest
 	(*CopyTemplateResponse)(nil),      // 1: diga.integration.v1.CopyTemplateResponse
-	(*ListTemplatesRequest)(nil),      // 2: diga.integration.v1.ListTemplatesRequest
-	(*ListTemplatesResponse)(nil),     // 3: diga.integration.v1.ListTemplatesResponse
-	(*GetTemplateRequest)(nil),        // 4: diga.integration.v1.GetTemplateRequest
-	(*GetTemplateResponse)(nil),       // 5: diga.integration.v1.GetTemplateResponse
-	(*ListIntegrationsRequest)(nil),   // 6: diga.integration.v1.ListIntegrationsRequest
-	(*ListIntegrationsResponse)(nil),  // 7: diga.integration.v1.ListIntegrationsResponse
-	(*CreateIntegrationRequest)(nil),  // 8: diga.integration.v1.CreateIntegrationRequest
-	(*CreateIntegrationResponse)(nil), // 9: diga.integration.v1.CreateIntegrationResponse
-	(*GetIntegrationRequest)(nil),     // 10: diga.integration.v1.GetIntegrationRequest
-	(*GetIntegrationResponse)(nil),    // 11: diga.integration.v1.GetIntegrationResponse
-	(*UpdateIntegrationRequest)(nil),  // 12: diga.integration.v1.UpdateIntegrationRequest
-	(*UpdateIntegrationResponse)(nil), // 13: diga.integration.v1.UpdateIntegrationResponse
-	(*DeleteIntegrationRequest)(nil),  // 14: diga.integration.v1.DeleteIntegrationRequest
-	(*DeleteIntegrationResponse)(nil), // 15: diga.integration.v1.DeleteIntegrationResponse
-	(*ListToolsRequest)(nil),          // 16: diga.integration.v1.ListToolsRequest
-	(*ListToolsResponse)(nil),         // 17: diga.integration.v1.ListToolsResponse
-	(*CreateToolRequest)(nil),         // 18: diga.integration.v1.CreateToolRequest
-	(*CreateToolResponse)(nil),        // 19: diga.integration.v1.CreateToolResponse
-	(*GetToolRequest)(nil),            // 20: diga.integration.v1.GetToolRequest
-	(*GetToolResponse)(nil),           // 21: diga.integration.v1.GetToolResponse
-	(*UpdateToolRequest)(nil),         // 22: diga.integration.v1.UpdateToolRequest
-	(*UpdateToolResponse)(nil),        // 23: diga.integration.v1.UpdateToolResponse
-	(*DeleteToolRequest)(nil),         // 24: diga.integration.v1.DeleteToolRequest
-	(*DeleteToolResponse)(nil),        // 25: diga.integration.v1.DeleteToolResponse
-	(*SetToolApprovalsRequest)(nil),   // 26: diga.integration.v1.SetToolApprovalsRequest
-	(*ToolApproval)(nil),              // 27: diga.integration.v1.ToolApproval
-	(*SetToolApprovalsResponse)(nil),  // 28: diga.integration.v1.SetToolApprovalsResponse
-	nil,                               // 29: diga.integration.v1.CreateIntegrationRequest.HeadersEntry
-	nil,                               // 30: diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
-	nil,                               // 31: diga.integration.v1.CreateToolRequest.HeadersEntry
-	nil,                               // 32: diga.integration.v1.UpdateToolRequest.HeadersEntry
-	(*structpb.Struct)(nil),           // 33: google.protobuf.Struct
-	(*Integration)(nil),               // 34: diga.integration.v1.Integration
-	(Order)(0),                        // 35: diga.integration.v1.Order
-	(*IntegrationTemplate)(nil),       // 36: diga.integration.v1.IntegrationTemplate
-	(IntegrationType)(0),              // 37: diga.integration.v1.IntegrationType
-	(*fieldmaskpb.FieldMask)(nil),     // 38: google.protobuf.FieldMask
-	(*Tool)(nil),                      // 39: diga.integration.v1.Tool
-	(*QueryParam)(nil),                // 40: diga.integration.v1.QueryParam
-	(*BodyParam)(nil),                 // 41: diga.integration.v1.BodyParam
-	(*PathParam)(nil),                 // 42: diga.integration.v1.PathParam
-	(HttpMethod)(0),                   // 43: diga.integration.v1.HttpMethod
-	(ExecutionAudio)(0),               // 44: diga.integration.v1.ExecutionAudio
-	(PreSpeech)(0),                    // 45: diga.integration.v1.PreSpeech
+	(*BulkCopyTemplateRequest)(nil),   // 2: diga.integration.v1.BulkCopyTemplateRequest
+	(*BulkCopyTemplateResponse)(nil),  // 3: diga.integration.v1.BulkCopyTemplateResponse
+	(*BulkCopySummary)(nil),           // 4: diga.integration.v1.BulkCopySummary
+	(*ListTemplatesRequest)(nil),      // 5: diga.integration.v1.ListTemplatesRequest
+	(*ListTemplatesResponse)(nil),     // 6: diga.integration.v1.ListTemplatesResponse
+	(*GetTemplateRequest)(nil),        // 7: diga.integration.v1.GetTemplateRequest
+	(*GetTemplateResponse)(nil),       // 8: diga.integration.v1.GetTemplateResponse
+	(*ListIntegrationsRequest)(nil),   // 9: diga.integration.v1.ListIntegrationsRequest
+	(*ListIntegrationsResponse)(nil),  // 10: diga.integration.v1.ListIntegrationsResponse
+	(*CreateIntegrationRequest)(nil),  // 11: diga.integration.v1.CreateIntegrationRequest
+	(*CreateIntegrationResponse)(nil), // 12: diga.integration.v1.CreateIntegrationResponse
+	(*GetIntegrationRequest)(nil),     // 13: diga.integration.v1.GetIntegrationRequest
+	(*GetIntegrationResponse)(nil),    // 14: diga.integration.v1.GetIntegrationResponse
+	(*UpdateIntegrationRequest)(nil),  // 15: diga.integration.v1.UpdateIntegrationRequest
+	(*UpdateIntegrationResponse)(nil), // 16: diga.integration.v1.UpdateIntegrationResponse
+	(*DeleteIntegrationRequest)(nil),  // 17: diga.integration.v1.DeleteIntegrationRequest
+	(*DeleteIntegrationResponse)(nil), // 18: diga.integration.v1.DeleteIntegrationResponse
+	(*ListToolsRequest)(nil),          // 19: diga.integration.v1.ListToolsRequest
+	(*ListToolsResponse)(nil),         // 20: diga.integration.v1.ListToolsResponse
+	(*CreateToolRequest)(nil),         // 21: diga.integration.v1.CreateToolRequest
+	(*CreateToolResponse)(nil),        // 22: diga.integration.v1.CreateToolResponse
+	(*GetToolRequest)(nil),            // 23: diga.integration.v1.GetToolRequest
+	(*GetToolResponse)(nil),           // 24: diga.integration.v1.GetToolResponse
+	(*UpdateToolRequest)(nil),         // 25: diga.integration.v1.UpdateToolRequest
+	(*UpdateToolResponse)(nil),        // 26: diga.integration.v1.UpdateToolResponse
+	(*DeleteToolRequest)(nil),         // 27: diga.integration.v1.DeleteToolRequest
+	(*DeleteToolResponse)(nil),        // 28: diga.integration.v1.DeleteToolResponse
+	(*SetToolApprovalsRequest)(nil),   // 29: diga.integration.v1.SetToolApprovalsRequest
+	(*ToolApproval)(nil),              // 30: diga.integration.v1.ToolApproval
+	(*SetToolApprovalsResponse)(nil),  // 31: diga.integration.v1.SetToolApprovalsResponse
+	nil,                               // 32: diga.integration.v1.CreateIntegrationRequest.HeadersEntry
+	nil,                               // 33: diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
+	nil,                               // 34: diga.integration.v1.CreateToolRequest.HeadersEntry
+	nil,                               // 35: diga.integration.v1.UpdateToolRequest.HeadersEntry
+	(*structpb.Struct)(nil),           // 36: google.protobuf.Struct
+	(*Integration)(nil),               // 37: diga.integration.v1.Integration
+	(*status.Status)(nil),             // 38: google.rpc.Status
+	(Order)(0),                        // 39: diga.integration.v1.Order
+	(*IntegrationTemplate)(nil),       // 40: diga.integration.v1.IntegrationTemplate
+	(IntegrationType)(0),              // 41: diga.integration.v1.IntegrationType
+	(*fieldmaskpb.FieldMask)(nil),     // 42: google.protobuf.FieldMask
+	(*Tool)(nil),                      // 43: diga.integration.v1.Tool
+	(*QueryParam)(nil),                // 44: diga.integration.v1.QueryParam
+	(*BodyParam)(nil),                 // 45: diga.integration.v1.BodyParam
+	(*PathParam)(nil),                 // 46: diga.integration.v1.PathParam
+	(HttpMethod)(0),                   // 47: diga.integration.v1.HttpMethod
+	(ExecutionAudio)(0),               // 48: diga.integration.v1.ExecutionAudio
+	(PreSpeech)(0),                    // 49: diga.integration.v1.PreSpeech
 }
 var file_diga_integration_v1_integration_service_proto_depIdxs = []int32{
-	33, // 0: diga.integration.v1.CopyTemplateRequest.variables:type_name -> google.protobuf.Struct
-	34, // 1: diga.integration.v1.CopyTemplateResponse.integration:type_name -> diga.integration.v1.Integration
-	35, // 2: diga.integration.v1.ListTemplatesRequest.order:type_name -> diga.integration.v1.Order
-	36, // 3: diga.integration.v1.ListTemplatesResponse.data:type_name -> diga.integration.v1.IntegrationTemplate
-	36, // 4: diga.integration.v1.GetTemplateResponse.template:type_name -> diga.integration.v1.IntegrationTemplate
-	35, // 5: diga.integration.v1.ListIntegrationsRequest.order:type_name -> diga.integration.v1.Order
-	37, // 6: diga.integration.v1.ListIntegrationsRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
-	34, // 7: diga.integration.v1.ListIntegrationsResponse.data:type_name -> diga.integration.v1.Integration
-	37, // 8: diga.integration.v1.CreateIntegrationRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
-	29, // 9: diga.integration.v1.CreateIntegrationRequest.headers:type_name -> diga.integration.v1.CreateIntegrationRequest.HeadersEntry
-	34, // 10: diga.integration.v1.CreateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
-	34, // 11: diga.integration.v1.GetIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
-	30, // 12: diga.integration.v1.UpdateIntegrationRequest.headers:type_name -> diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
-	38, // 13: diga.integration.v1.UpdateIntegrationRequest.update_mask:type_name -> google.protobuf.FieldMask
-	34, // 14: diga.integration.v1.UpdateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
-	35, // 15: diga.integration.v1.ListToolsRequest.order:type_name -> diga.integration.v1.Order
-	39, // 16: diga.integration.v1.ListToolsResponse.data:type_name -> diga.integration.v1.Tool
-	40, // 17: diga.integration.v1.CreateToolRequest.query:type_name -> diga.integration.v1.QueryParam
-	41, // 18: diga.integration.v1.CreateToolRequest.body:type_name -> diga.integration.v1.BodyParam
-	42, // 19: diga.integration.v1.CreateToolRequest.path:type_name -> diga.integration.v1.PathParam
-	31, // 20: diga.integration.v1.CreateToolRequest.headers:type_name -> diga.integration.v1.CreateToolRequest.HeadersEntry
-	43, // 21: diga.integration.v1.CreateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
-	44, // 22: diga.integration.v1.CreateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
-	45, // 23: diga.integration.v1.CreateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
-	39, // 24: diga.integration.v1.CreateToolResponse.tool:type_name -> diga.integration.v1.Tool
-	39, // 25: diga.integration.v1.GetToolResponse.tool:type_name -> diga.integration.v1.Tool
-	40, // 26: diga.integration.v1.UpdateToolRequest.query:type_name -> diga.integration.v1.QueryParam
-	41, // 27: diga.integration.v1.UpdateToolRequest.body:type_name -> diga.integration.v1.BodyParam
-	42, // 28: diga.integration.v1.UpdateToolRequest.path:type_name -> diga.integration.v1.PathParam
-	32, // 29: diga.integration.v1.UpdateToolRequest.headers:type_name -> diga.integration.v1.UpdateToolRequest.HeadersEntry
-	43, // 30: diga.integration.v1.UpdateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
-	44, // 31: diga.integration.v1.UpdateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
-	45, // 32: diga.integration.v1.UpdateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
-	38, // 33: diga.integration.v1.UpdateToolRequest.update_mask:type_name -> google.protobuf.FieldMask
-	39, // 34: diga.integration.v1.UpdateToolResponse.tool:type_name -> diga.integration.v1.Tool
-	27, // 35: diga.integration.v1.SetToolApprovalsRequest.tools:type_name -> diga.integration.v1.ToolApproval
-	6,  // 36: diga.integration.v1.IntegrationService.ListIntegrations:input_type -> diga.integration.v1.ListIntegrationsRequest
-	8,  // 37: diga.integration.v1.IntegrationService.CreateIntegration:input_type -> diga.integration.v1.CreateIntegrationRequest
-	10, // 38: diga.integration.v1.IntegrationService.GetIntegration:input_type -> diga.integration.v1.GetIntegrationRequest
-	12, // 39: diga.integration.v1.IntegrationService.UpdateIntegration:input_type -> diga.integration.v1.UpdateIntegrationRequest
-	14, // 40: diga.integration.v1.IntegrationService.DeleteIntegration:input_type -> diga.integration.v1.DeleteIntegrationRequest
-	16, // 41: diga.integration.v1.IntegrationService.ListTools:input_type -> diga.integration.v1.ListToolsRequest
-	18, // 42: diga.integration.v1.IntegrationService.CreateTool:input_type -> diga.integration.v1.CreateToolRequest
-	20, // 43: diga.integration.v1.IntegrationService.GetTool:input_type -> diga.integration.v1.GetToolRequest
-	22, // 44: diga.integration.v1.IntegrationService.UpdateTool:input_type -> diga.integration.v1.UpdateToolRequest
-	24, // 45: diga.integration.v1.IntegrationService.DeleteTool:input_type -> diga.integration.v1.DeleteToolRequest
-	26, // 46: diga.integration.v1.IntegrationService.SetToolApprovals:input_type -> diga.integration.v1.SetToolApprovalsRequest
-	2,  // 47: diga.integration.v1.IntegrationService.ListTemplates:input_type -> diga.integration.v1.ListTemplatesRequest
-	4,  // 48: diga.integration.v1.IntegrationService.GetTemplate:input_type -> diga.integration.v1.GetTemplateRequest
-	0,  // 49: diga.integration.v1.IntegrationService.CopyTemplate:input_type -> diga.integration.v1.CopyTemplateRequest
-	7,  // 50: diga.integration.v1.IntegrationService.ListIntegrations:output_type -> diga.integration.v1.ListIntegrationsResponse
-	9,  // 51: diga.integration.v1.IntegrationService.CreateIntegration:output_type -> diga.integration.v1.CreateIntegrationResponse
-	11, // 52: diga.integration.v1.IntegrationService.GetIntegration:output_type -> diga.integration.v1.GetIntegrationResponse
-	13, // 53: diga.integration.v1.IntegrationService.UpdateIntegration:output_type -> diga.integration.v1.UpdateIntegrationResponse
-	15, // 54: diga.integration.v1.IntegrationService.DeleteIntegration:output_type -> diga.integration.v1.DeleteIntegrationResponse
-	17, // 55: diga.integration.v1.IntegrationService.ListTools:output_type -> diga.integration.v1.ListToolsResponse
-	19, // 56: diga.integration.v1.IntegrationService.CreateTool:output_type -> diga.integration.v1.CreateToolResponse
-	21, // 57: diga.integration.v1.IntegrationService.GetTool:output_type -> diga.integration.v1.GetToolResponse
-	23, // 58: diga.integration.v1.IntegrationService.UpdateTool:output_type -> diga.integration.v1.UpdateToolResponse
-	25, // 59: diga.integration.v1.IntegrationService.DeleteTool:output_type -> diga.integration.v1.DeleteToolResponse
-	28, // 60: diga.integration.v1.IntegrationService.SetToolApprovals:output_type -> diga.integration.v1.SetToolApprovalsResponse
-	3,  // 61: diga.integration.v1.IntegrationService.ListTemplates:output_type -> diga.integration.v1.ListTemplatesResponse
-	5,  // 62: diga.integration.v1.IntegrationService.GetTemplate:output_type -> diga.integration.v1.GetTemplateResponse
-	1,  // 63: diga.integration.v1.IntegrationService.CopyTemplate:output_type -> diga.integration.v1.CopyTemplateResponse
-	50, // [50:64] is the sub-list for method output_type
-	36, // [36:50] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	36, // 0: diga.integration.v1.CopyTemplateRequest.variables:type_name -> google.protobuf.Struct
+	37, // 1: diga.integration.v1.CopyTemplateResponse.integration:type_name -> diga.integration.v1.Integration
+	0,  // 2: diga.integration.v1.BulkCopyTemplateRequest.copy:type_name -> diga.integration.v1.CopyTemplateRequest
+	37, // 3: diga.integration.v1.BulkCopyTemplateResponse.integration:type_name -> diga.integration.v1.Integration
+	38, // 4: diga.integration.v1.BulkCopyTemplateResponse.error:type_name -> google.rpc.Status
+	4,  // 5: diga.integration.v1.BulkCopyTemplateResponse.summary:type_name -> diga.integration.v1.BulkCopySummary
+	39, // 6: diga.integration.v1.ListTemplatesRequest.order:type_name -> diga.integration.v1.Order
+	40, // 7: diga.integration.v1.ListTemplatesResponse.data:type_name -> diga.integration.v1.IntegrationTemplate
+	40, // 8: diga.integration.v1.GetTemplateResponse.template:type_name -> diga.integration.v1.IntegrationTemplate
+	39, // 9: diga.integration.v1.ListIntegrationsRequest.order:type_name -> diga.integration.v1.Order
+	41, // 10: diga.integration.v1.ListIntegrationsRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
+	37, // 11: diga.integration.v1.ListIntegrationsResponse.data:type_name -> diga.integration.v1.Integration
+	41, // 12: diga.integration.v1.CreateIntegrationRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
+	32, // 13: diga.integration.v1.CreateIntegrationRequest.headers:type_name -> diga.integration.v1.CreateIntegrationRequest.HeadersEntry
+	37, // 14: diga.integration.v1.CreateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
+	37, // 15: diga.integration.v1.GetIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
+	33, // 16: diga.integration.v1.UpdateIntegrationRequest.headers:type_name -> diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
+	42, // 17: diga.integration.v1.UpdateIntegrationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	37, // 18: diga.integration.v1.UpdateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
+	39, // 19: diga.integration.v1.ListToolsRequest.order:type_name -> diga.integration.v1.Order
+	43, // 20: diga.integration.v1.ListToolsResponse.data:type_name -> diga.integration.v1.Tool
+	44, // 21: diga.integration.v1.CreateToolRequest.query:type_name -> diga.integration.v1.QueryParam
+	45, // 22: diga.integration.v1.CreateToolRequest.body:type_name -> diga.integration.v1.BodyParam
+	46, // 23: diga.integration.v1.CreateToolRequest.path:type_name -> diga.integration.v1.PathParam
+	34, // 24: diga.integration.v1.CreateToolRequest.headers:type_name -> diga.integration.v1.CreateToolRequest.HeadersEntry
+	47, // 25: diga.integration.v1.CreateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
+	48, // 26: diga.integration.v1.CreateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
+	49, // 27: diga.integration.v1.CreateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
+	43, // 28: diga.integration.v1.CreateToolResponse.tool:type_name -> diga.integration.v1.Tool
+	43, // 29: diga.integration.v1.GetToolResponse.tool:type_name -> diga.integration.v1.Tool
+	44, // 30: diga.integration.v1.UpdateToolRequest.query:type_name -> diga.integration.v1.QueryParam
+	45, // 31: diga.integration.v1.UpdateToolRequest.body:type_name -> diga.integration.v1.BodyParam
+	46, // 32: diga.integration.v1.UpdateToolRequest.path:type_name -> diga.integration.v1.PathParam
+	35, // 33: diga.integration.v1.UpdateToolRequest.headers:type_name -> diga.integration.v1.UpdateToolRequest.HeadersEntry
+	47, // 34: diga.integration.v1.UpdateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
+	48, // 35: diga.integration.v1.UpdateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
+	49, // 36: diga.integration.v1.UpdateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
+	42, // 37: diga.integration.v1.UpdateToolRequest.update_mask:type_name -> google.protobuf.FieldMask
+	43, // 38: diga.integration.v1.UpdateToolResponse.tool:type_name -> diga.integration.v1.Tool
+	30, // 39: diga.integration.v1.SetToolApprovalsRequest.tools:type_name -> diga.integration.v1.ToolApproval
+	9,  // 40: diga.integration.v1.IntegrationService.ListIntegrations:input_type -> diga.integration.v1.ListIntegrationsRequest
+	11, // 41: diga.integration.v1.IntegrationService.CreateIntegration:input_type -> diga.integration.v1.CreateIntegrationRequest
+	13, // 42: diga.integration.v1.IntegrationService.GetIntegration:input_type -> diga.integration.v1.GetIntegrationRequest
+	15, // 43: diga.integration.v1.IntegrationService.UpdateIntegration:input_type -> diga.integration.v1.UpdateIntegrationRequest
+	17, // 44: diga.integration.v1.IntegrationService.DeleteIntegration:input_type -> diga.integration.v1.DeleteIntegrationRequest
+	19, // 45: diga.integration.v1.IntegrationService.ListTools:input_type -> diga.integration.v1.ListToolsRequest
+	21, // 46: diga.integration.v1.IntegrationService.CreateTool:input_type -> diga.integration.v1.CreateToolRequest
+	23, // 47: diga.integration.v1.IntegrationService.GetTool:input_type -> diga.integration.v1.GetToolRequest
+	25, // 48: diga.integration.v1.IntegrationService.UpdateTool:input_type -> diga.integration.v1.UpdateToolRequest
+	27, // 49: diga.integration.v1.IntegrationService.DeleteTool:input_type -> diga.integration.v1.DeleteToolRequest
+	29, // 50: diga.integration.v1.IntegrationService.SetToolApprovals:input_type -> diga.integration.v1.SetToolApprovalsRequest
+	5,  // 51: diga.integration.v1.IntegrationService.ListTemplates:input_type -> diga.integration.v1.ListTemplatesRequest
+	7,  // 52: diga.integration.v1.IntegrationService.GetTemplate:input_type -> diga.integration.v1.GetTemplateRequest
+	0,  // 53: diga.integration.v1.IntegrationService.CopyTemplate:input_type -> diga.integration.v1.CopyTemplateRequest
+	2,  // 54: diga.integration.v1.IntegrationService.BulkCopyTemplate:input_type -> diga.integration.v1.BulkCopyTemplateRequest
+	10, // 55: diga.integration.v1.IntegrationService.ListIntegrations:output_type -> diga.integration.v1.ListIntegrationsResponse
+	12, // 56: diga.integration.v1.IntegrationService.CreateIntegration:output_type -> diga.integration.v1.CreateIntegrationResponse
+	14, // 57: diga.integration.v1.IntegrationService.GetIntegration:output_type -> diga.integration.v1.GetIntegrationResponse
+	16, // 58: diga.integration.v1.IntegrationService.UpdateIntegration:output_type -> diga.integration.v1.UpdateIntegrationResponse
+	18, // 59: diga.integration.v1.IntegrationService.DeleteIntegration:output_type -> diga.integration.v1.DeleteIntegrationResponse
+	20, // 60: diga.integration.v1.IntegrationService.ListTools:output_type -> diga.integration.v1.ListToolsResponse
+	22, // 61: diga.integration.v1.IntegrationService.CreateTool:output_type -> diga.integration.v1.CreateToolResponse
+	24, // 62: diga.integration.v1.IntegrationService.GetTool:output_type -> diga.integration.v1.GetToolResponse
+	26, // 63: diga.integration.v1.IntegrationService.UpdateTool:output_type -> diga.integration.v1.UpdateToolResponse
+	28, // 64: diga.integration.v1.IntegrationService.DeleteTool:output_type -> diga.integration.v1.DeleteToolResponse
+	31, // 65: diga.integration.v1.IntegrationService.SetToolApprovals:output_type -> diga.integration.v1.SetToolApprovalsResponse
+	6,  // 66: diga.integration.v1.IntegrationService.ListTemplates:output_type -> diga.integration.v1.ListTemplatesResponse
+	8,  // 67: diga.integration.v1.IntegrationService.GetTemplate:output_type -> diga.integration.v1.GetTemplateResponse
+	1,  // 68: diga.integration.v1.IntegrationService.CopyTemplate:output_type -> diga.integration.v1.CopyTemplateResponse
+	3,  // 69: diga.integration.v1.IntegrationService.BulkCopyTemplate:output_type -> diga.integration.v1.BulkCopyTemplateResponse
+	55, // [55:70] is the sub-list for method output_type
+	40, // [40:55] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_diga_integration_v1_integration_service_proto_init() }
@@ -2405,24 +2697,29 @@ func file_diga_integration_v1_integration_service_proto_init() {
 	file_diga_integration_v1_template_proto_init()
 	file_diga_integration_v1_tool_proto_init()
 	file_diga_integration_v1_integration_service_proto_msgTypes[0].OneofWrappers = []any{}
-	file_diga_integration_v1_integration_service_proto_msgTypes[2].OneofWrappers = []any{}
-	file_diga_integration_v1_integration_service_proto_msgTypes[3].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[3].OneofWrappers = []any{
+		(*BulkCopyTemplateResponse_Integration)(nil),
+		(*BulkCopyTemplateResponse_Error)(nil),
+		(*BulkCopyTemplateResponse_Summary)(nil),
+	}
+	file_diga_integration_v1_integration_service_proto_msgTypes[5].OneofWrappers = []any{}
 	file_diga_integration_v1_integration_service_proto_msgTypes[6].OneofWrappers = []any{}
-	file_diga_integration_v1_integration_service_proto_msgTypes[7].OneofWrappers = []any{}
-	file_diga_integration_v1_integration_service_proto_msgTypes[8].OneofWrappers = []any{}
-	file_diga_integration_v1_integration_service_proto_msgTypes[12].OneofWrappers = []any{}
-	file_diga_integration_v1_integration_service_proto_msgTypes[16].OneofWrappers = []any{}
-	file_diga_integration_v1_integration_service_proto_msgTypes[17].OneofWrappers = []any{}
-	file_diga_integration_v1_integration_service_proto_msgTypes[18].OneofWrappers = []any{}
-	file_diga_integration_v1_integration_service_proto_msgTypes[22].OneofWrappers = []any{}
-	file_diga_integration_v1_integration_service_proto_msgTypes[27].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[9].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[10].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[11].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[15].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[19].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[20].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[21].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[25].OneofWrappers = []any{}
+	file_diga_integration_v1_integration_service_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_diga_integration_v1_integration_service_proto_rawDesc), len(file_diga_integration_v1_integration_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

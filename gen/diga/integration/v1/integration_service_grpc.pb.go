@@ -33,6 +33,7 @@ const (
 	IntegrationService_ListTemplates_FullMethodName     = "/diga.integration.v1.IntegrationService/ListTemplates"
 	IntegrationService_GetTemplate_FullMethodName       = "/diga.integration.v1.IntegrationService/GetTemplate"
 	IntegrationService_CopyTemplate_FullMethodName      = "/diga.integration.v1.IntegrationService/CopyTemplate"
+	IntegrationService_BulkCopyTemplate_FullMethodName  = "/diga.integration.v1.IntegrationService/BulkCopyTemplate"
 )
 
 // IntegrationServiceClient is the client API for IntegrationService service.
@@ -108,8 +109,29 @@ type IntegrationServiceClient interface {
 	//
 	// Diga cannot deduplicate this call: a second one creates a second
 	// integration. So it must not be repeated after a failure whose outcome is
-	// `UNKNOWN`, unless two integrations are acceptable.
+	// `UNKNOWN`, unless two integrations are acceptable or the request has a
+	// `request_id`. Then it is sent at most once, however often it is called, and
+	// every call returns the same integration; one that did not send it carries
+	// `digate-replayed: true` in its metadata. It also goes on when its caller
+	// leaves. With a `request_id` it returns `INVALID_ARGUMENT` if the id was used
+	// for another request; `ABORTED` if an earlier call was sent and its outcome
+	// is not known, until `digate.v1.LedgerService.ResolveCopy` settles it; and
+	// `ALREADY_EXISTS`, with the integration's id, if it was made but cannot be
+	// read.
 	CopyTemplate(ctx context.Context, in *CopyTemplateRequest, opts ...grpc.CallOption) (*CopyTemplateResponse, error)
+	// Copies any number of templates over one stream, several at a time. Each copy
+	// has its own result, as soon as it is known and in no particular order; the
+	// failure of one does not end the stream. The last message is a summary.
+	//
+	// A stream that broke is sent again, as a whole or in part: a copy whose
+	// `request_id` was done is answered and not made again. A caller that stops
+	// reading stops the copying. When the caller leaves, what was not begun is not
+	// begun, and what was sent goes on and is recorded.
+	//
+	// Returns `DEADLINE_EXCEEDED` if neither side moved for the stall timeout. In
+	// REST it is `POST /v1/integration/template:bulkCopy`, with a
+	// CopyTemplateRequest a line.
+	BulkCopyTemplate(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[BulkCopyTemplateRequest, BulkCopyTemplateResponse], error)
 }
 
 type integrationServiceClient struct {
@@ -260,6 +282,19 @@ func (c *integrationServiceClient) CopyTemplate(ctx context.Context, in *CopyTem
 	return out, nil
 }
 
+func (c *integrationServiceClient) BulkCopyTemplate(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[BulkCopyTemplateRequest, BulkCopyTemplateResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &IntegrationService_ServiceDesc.Streams[0], IntegrationService_BulkCopyTemplate_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[BulkCopyTemplateRequest, BulkCopyTemplateResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type IntegrationService_BulkCopyTemplateClient = grpc.BidiStreamingClient[BulkCopyTemplateRequest, BulkCopyTemplateResponse]
+
 // IntegrationServiceServer is the server API for IntegrationService service.
 // All implementations must embed UnimplementedIntegrationServiceServer
 // for forward compatibility.
@@ -333,8 +368,29 @@ type IntegrationServiceServer interface {
 	//
 	// Diga cannot deduplicate this call: a second one creates a second
 	// integration. So it must not be repeated after a failure whose outcome is
-	// `UNKNOWN`, unless two integrations are acceptable.
+	// `UNKNOWN`, unless two integrations are acceptable or the request has a
+	// `request_id`. Then it is sent at most once, however often it is called, and
+	// every call returns the same integration; one that did not send it carries
+	// `digate-replayed: true` in its metadata. It also goes on when its caller
+	// leaves. With a `request_id` it returns `INVALID_ARGUMENT` if the id was used
+	// for another request; `ABORTED` if an earlier call was sent and its outcome
+	// is not known, until `digate.v1.LedgerService.ResolveCopy` settles it; and
+	// `ALREADY_EXISTS`, with the integration's id, if it was made but cannot be
+	// read.
 	CopyTemplate(context.Context, *CopyTemplateRequest) (*CopyTemplateResponse, error)
+	// Copies any number of templates over one stream, several at a time. Each copy
+	// has its own result, as soon as it is known and in no particular order; the
+	// failure of one does not end the stream. The last message is a summary.
+	//
+	// A stream that broke is sent again, as a whole or in part: a copy whose
+	// `request_id` was done is answered and not made again. A caller that stops
+	// reading stops the copying. When the caller leaves, what was not begun is not
+	// begun, and what was sent goes on and is recorded.
+	//
+	// Returns `DEADLINE_EXCEEDED` if neither side moved for the stall timeout. In
+	// REST it is `POST /v1/integration/template:bulkCopy`, with a
+	// CopyTemplateRequest a line.
+	BulkCopyTemplate(grpc.BidiStreamingServer[BulkCopyTemplateRequest, BulkCopyTemplateResponse]) error
 	mustEmbedUnimplementedIntegrationServiceServer()
 }
 
@@ -386,6 +442,9 @@ func (UnimplementedIntegrationServiceServer) GetTemplate(context.Context, *GetTe
 }
 func (UnimplementedIntegrationServiceServer) CopyTemplate(context.Context, *CopyTemplateRequest) (*CopyTemplateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CopyTemplate not implemented")
+}
+func (UnimplementedIntegrationServiceServer) BulkCopyTemplate(grpc.BidiStreamingServer[BulkCopyTemplateRequest, BulkCopyTemplateResponse]) error {
+	return status.Error(codes.Unimplemented, "method BulkCopyTemplate not implemented")
 }
 func (UnimplementedIntegrationServiceServer) mustEmbedUnimplementedIntegrationServiceServer() {}
 func (UnimplementedIntegrationServiceServer) testEmbeddedByValue()                            {}
@@ -660,6 +719,13 @@ func _IntegrationService_CopyTemplate_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _IntegrationService_BulkCopyTemplate_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(IntegrationServiceServer).BulkCopyTemplate(&grpc.GenericServerStream[BulkCopyTemplateRequest, BulkCopyTemplateResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type IntegrationService_BulkCopyTemplateServer = grpc.BidiStreamingServer[BulkCopyTemplateRequest, BulkCopyTemplateResponse]
+
 // IntegrationService_ServiceDesc is the grpc.ServiceDesc for IntegrationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -724,6 +790,13 @@ var IntegrationService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _IntegrationService_CopyTemplate_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "BulkCopyTemplate",
+			Handler:       _IntegrationService_BulkCopyTemplate_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "diga/integration/v1/integration_service.proto",
 }

@@ -1,0 +1,181 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/digate/digate/server/ledger/ledgertest"
+	"github.com/digate/digate/server/ledger/sqlite"
+)
+
+func TestOpen_NewFile_IsForItsOwnerAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	ledgertest.UseSecrets(t, open(t, path, sqlite.Options{}))
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != 0o600 {
+			t.Errorf("%s has the mode %o", filepath.Base(name), got)
+		}
+	}
+}
+
+func TestStore_AtRest_HasNoSecret(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := ledgertest.UseSecrets(t, s)
+	check := func(when string) {
+		files, err := filepath.Glob(path + "*")
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		var all []byte
+		for _, name := range files {
+			dump, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, dump...)
+		}
+		for _, found := range find(all) {
+			t.Errorf("%s: %s", when, found)
+		}
+		if !bytes.Contains(all, []byte("template-1")) {
+			t.Errorf("%s: the dump is not that of the records", when)
+		}
+	}
+	check("while open")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check("once closed")
+	if _, err := os.Stat(path + "-wal"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("closed, and the log is still there: %v", err)
+	}
+}
+
+func TestOpen_PathWithSpecialCharacters_IsThatFile(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a b.db", "a?mode=memory", "a#b", "a%20b", "ü.db", "a&b=c"} {
+		open(t, filepath.Join(dir, name), sqlite.Options{})
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.Contains(f.Name(), "_pragma") {
+			t.Errorf("a file %q came about", f.Name())
+		}
+	}
+}
+
+func TestOpen_RelativePath_IsThatFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	open(t, "ledger.db", sqlite.Options{})
+	if _, err := os.Stat("ledger.db"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpen_ManyAtOnce_AllSucceed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	var group errgroup.Group
+	for range 8 {
+		group.Go(func() error {
+			s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+			if err != nil {
+				return err
+			}
+			return s.Close()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpen_WrongFile_SaysWhatIsWrong(t *testing.T) {
+	dir := t.TempDir()
+	execute := func(name string, statements ...string) string {
+		path := filepath.Join(dir, name)
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range statements {
+			if _, err := db.Exec(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("no database\n", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	newer := filepath.Join(dir, "newer")
+	s, err := sqlite.Open(t.Context(), newer, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	execute("newer", "PRAGMA user_version = 1000")
+	for _, test := range []struct{ name, path, want string }{
+		{"no folder", filepath.Join(dir, "missing", "x.db"), "no such file"},
+		{"a folder", dir, "is a directory"},
+		{"a text", text, "not a database"},
+		{"another database", execute("other", "CREATE TABLE t (x)"), "not a ledger"},
+		{"another application's", execute("app", "PRAGMA application_id = 7"), "not a ledger"},
+		{"a newer schema", newer, "newer digate"},
+	} {
+		s, err := sqlite.Open(t.Context(), test.path, sqlite.Options{})
+		if err == nil {
+			_ = s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
+		}
+	}
+}
+
+// A file that somebody else holds is no reason to wait longer than one may.
+func TestOpen_LockedFile_FailsInTime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	open(t, path, sqlite.Options{})
+	unlock := lockFile(t, path)
+	defer unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	s, err := sqlite.Open(ctx, path, sqlite.Options{})
+	if err == nil {
+		_ = s.Close()
+		t.Error("it opened")
+	}
+	if d := time.Since(begun); d > 5*time.Second {
+		t.Errorf("it took %v", d)
+	}
+}
