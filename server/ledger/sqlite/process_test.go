@@ -157,7 +157,7 @@ func TestStore_TwoProcessesAtOnce_BothGetOn(t *testing.T) {
 	group.Go(func() error { b.killAfter(t, 1000); return nil })
 	s := open(t, path, sqlite.Options{})
 	for n := range uint64(20) {
-		c := claimOf(0, n)
+		c := claimOf(1, n)
 		if _, mine, err := s.Claim(t.Context(), c); err != nil || !mine {
 			t.Fatalf("a third: mine %v, error %v", mine, err)
 		}

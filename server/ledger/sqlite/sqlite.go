@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -69,13 +70,7 @@ func (s *Store) open(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	// SQLite would make it with the mode of every other file, and gives those
-	// beside it (-wal, -shm) the mode that this one has.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
+	if err := create(path); err != nil {
 		return err
 	}
 	if s.writer, err = openWriter(ctx, dsn(path, url.Values{"_pragma": {"synchronous(FULL)"}})); err != nil {
@@ -93,6 +88,21 @@ func (s *Store) open(ctx context.Context, path string) error {
 	return err
 }
 
+// create makes the file where there is none: SQLite would make it with the mode
+// of every other file, and gives those beside it (-wal, -shm) the mode that this
+// one has. A file that is there is not opened here, since to close it would take
+// SQLite's own locks from it, as POSIX has it.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // dsn names the file as a URI, so that no character of the path has a meaning.
 func dsn(path string, options url.Values) string {
 	options.Set("_busy_timeout", fmt.Sprint(lockWait.Milliseconds()))
@@ -103,6 +113,11 @@ func dsn(path string, options url.Values) string {
 // Close implements [ledger.Store].
 func (s *Store) Close() error {
 	var errs []error
+	for _, statement := range []*sql.Stmt{s.get, s.named} {
+		if statement != nil {
+			errs = append(errs, statement.Close())
+		}
+	}
 	if s.readers != nil {
 		errs = append(errs, s.readers.Close())
 	}

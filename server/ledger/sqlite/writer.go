@@ -85,9 +85,11 @@ func (w *writer) tryConnect(ctx context.Context) error {
 		return errors.Join(err, conn.Close())
 	}
 	for _, text := range changing {
-		if w.statements[text], err = conn.PrepareContext(ctx, text); err != nil {
+		s, err := conn.PrepareContext(ctx, text)
+		if err != nil {
 			return errors.Join(err, conn.Close())
 		}
+		w.statements[text] = s
 	}
 	w.conn = conn
 	return nil
@@ -189,8 +191,14 @@ func (w *writer) exec(statement string, args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
+// close ends the writer. Statements are closed one by one, since SQLite keeps a
+// connection half open that has one left, and the log with it.
 func (w *writer) close() error {
 	w.once.Do(func() { close(w.quit) })
 	<-w.gone
-	return errors.Join(w.conn.Close(), w.db.Close())
+	var errs []error
+	for _, s := range w.statements {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close(), w.db.Close())...)
 }
