@@ -35,7 +35,7 @@ func (v *vendorSide) open(c *config.Config, token secret.String) error {
 	v.client, err = upstream.New(upstream.Config{
 		URL: c.UpstreamURL, Timeout: c.UpstreamTimeout, IdleTimeout: c.UpstreamIdleTimeout,
 		HTTP2: c.UpstreamHTTP2, Roots: roots,
-		MaxRequest: c.MaxRequestBytes, MaxAnswer: c.MaxAnswerBytes,
+		MaxRequest: c.MaxRequestBytes, MaxAnswer: c.MaxAnswerBytes, MaxAnswerHeader: c.MaxAnswerHeaderBytes,
 		UserAgent: "digate/" + version(), Credential: authn.Credential,
 	}, sd)
 	return err

@@ -53,7 +53,7 @@ func (w *way) explore(ctx context.Context, c *config.Config, base *url.URL) {
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    exploreDial,
 		ResponseHeaderTimeout:  exploreAnswer,
-		MaxResponseHeaderBytes: 64 << 10,
+		MaxResponseHeaderBytes: c.MaxAnswerHeaderBytes,
 		Protocols:              &protocols,
 		DisableKeepAlives:      true,
 	}
