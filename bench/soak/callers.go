@@ -98,9 +98,7 @@ func (c *crowd) call(ctx context.Context, call int) told {
 	default:
 		c.holdUp(ctx, &a, how)
 	}
-	if a.text == "" {
-		a.text = fmt.Sprintf("%+v", how)
-	}
+	a.text = fmt.Sprintf("%+v %s", how, a.text)
 	a.took = time.Since(began)
 	return a
 }

@@ -343,7 +343,12 @@ func (l *line) answer(c net.Conn, from io.Reader, answer []byte, f fault) bool {
 		end(c, f.fin)
 		return false
 	case saidTwice:
-		return l.send(c, append(answer, answer...), f)
+		// In one piece: a second answer that comes after the next request is one
+		// that nobody could tell from its answer.
+		if len(answer) <= atOneTime {
+			answer = append(answer, answer...)
+		}
+		return l.send(c, answer, f)
 	case closesIdle:
 		l.send(c, answer, f)
 		l.pause(f.wait)
@@ -375,6 +380,10 @@ func (l *line) send(to net.Conn, p []byte, f fault) bool {
 	}
 	return true
 }
+
+// atOneTime is the size up to which an answer and its repetition are read
+// together, in bytes.
+const atOneTime = 2000
 
 // readAnswer reads one answer of the vendor's, byte for byte.
 func readAnswer(up net.Conn) ([]byte, error) {

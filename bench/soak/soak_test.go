@@ -19,6 +19,7 @@ var (
 	seed      = flag.Uint64("soak.seed", 0, "seed of the script; 0 takes one from the clock")
 	atOnce    = flag.Int("soak.at-once", 0, "calls under way at the same time; 0 is 48, or 256 in the long form")
 	ready     = flag.String("soak.digate", "", "digate `binary` to put to the test, instead of building it")
+	logs      = flag.String("soak.logs", "", "`directory` that keeps the logs of digate")
 	binaryDir string
 )
 
@@ -80,6 +81,9 @@ func TestSoak_EveryMix_KeepsThePromise(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := settings{binary: path, calls: *calls, seed: *seed, atOnce: *atOnce, dir: t.TempDir()}
+	if *logs != "" {
+		s.dir = *logs
+	}
 	if s.seed == 0 {
 		s.seed = uint64(time.Now().UnixNano())
 	}
