@@ -14,6 +14,7 @@ type mix struct {
 	connections []share
 	tls         bool // the vendor is reached by TLS
 	restarts    int
+	outages     int  // the faults come in so many stretches, with as long ones between
 	holdUps     int  // callers, of a thousand, that do not read or do not finish
 	absent      bool // nothing listens where the vendor should be
 	nameless    bool // the vendor's name does not resolve
@@ -121,8 +122,13 @@ var mixes = []mix{
 		shows:       []verdict{done, unknown, rejected},
 	},
 	{
-		name: "random-guarded", what: "all of these at once, with digate's retry budget and load limit as they are by default, and its circuit breaker open for 200 ms at a time",
-		attempts: everything, connections: []share{{resetAccept, 30}, {silentAccept, 10}}, restarts: 3, guarded: true,
+		name: "outages", what: "two long outages of resets, HTML from a proxy and 500, and two quiet times, with digate's circuit breaker open for 200 ms at a time",
+		attempts: []share{{resetBefore, 200}, {resetAfter, 200}, {pageAfter, 200}, {errorAfter, 300}},
+		outages:  2, guarded: true, shows: []verdict{done, notSent, unknown},
+	},
+	{
+		name: "random-guarded", what: "all of these at once and four restarts, with digate's circuit breaker, retry budget and load limit on",
+		attempts: everything, connections: []share{{resetAccept, 30}, {silentAccept, 10}}, restarts: 4, guarded: true,
 		shows: []verdict{done, unknown},
 	},
 }

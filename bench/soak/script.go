@@ -40,7 +40,7 @@ func (s *script) attempt(call, attempt int) fault {
 		fin: r.IntN(2) == 0, bare: r.IntN(3) == 0, retryAfter: -1,
 	}
 	at := r.IntN(1000)
-	if call < warmUps {
+	if call < warmUps || s.quiet(call) {
 		return f
 	}
 	for _, share := range s.mix.attempts {
@@ -67,6 +67,12 @@ func (s *script) attempt(call, attempt int) fault {
 		f.date = r.IntN(3) == 0
 	}
 	return f
+}
+
+// quiet says whether the call falls into a time between two outages.
+func (s *script) quiet(call int) bool {
+	n := s.mix.outages
+	return n > 0 && call/(s.calls/(2*n))%2 == 1
 }
 
 // connection is what the connection meets that was opened as the ordinal-th.
