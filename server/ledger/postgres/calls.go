@@ -1,0 +1,160 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/digate/digate/server/ledger"
+)
+
+// errTurmoil means that claims of one key came and went each time that it was
+// looked at.
+var errTurmoil = errors.New("ledger: the key's record changes all the time")
+
+// KeyCheck implements [ledger.Store].
+func (s *Store) KeyCheck(ctx context.Context, check ledger.Digest) error {
+	var stored []byte
+	err := s.try(ctx, true, func() error {
+		return s.pool.QueryRow(ctx, sqlKeyCheck, check[:]).Scan(&stored)
+	})
+	if err == nil && !bytes.Equal(stored, check[:]) {
+		err = ledger.ErrKey
+	}
+	return err
+}
+
+// Claim implements [ledger.Store].
+func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool, error) {
+	if err := c.Check(); err != nil {
+		return ledger.Record{}, false, err
+	}
+	for range 10 {
+		r, found, err := s.read(ctx, sqlClaim, c.Key[:], s.keep, c.Fingerprint[:], c.TemplateID, c.Token[:], c.Lease.Microseconds())
+		if err != nil {
+			return ledger.Record{}, false, err
+		}
+		if found {
+			return r, r.State == ledger.Claimed && r.Token == c.Token, nil
+		}
+	}
+	return ledger.Record{}, false, errTurmoil
+}
+
+// Get implements [ledger.Store].
+func (s *Store) Get(ctx context.Context, key ledger.Digest) (ledger.Record, bool, error) {
+	return s.read(ctx, sqlGet, key[:], s.keep)
+}
+
+// read returns the record that the statement answers with; found is false where
+// it answers with none.
+func (s *Store) read(ctx context.Context, statement string, args ...any) (r ledger.Record, found bool, err error) {
+	var key, fingerprint, token []byte
+	var state string
+	err = s.try(ctx, true, func() error {
+		err := s.pool.QueryRow(ctx, statement, args...).
+			Scan(&key, &fingerprint, &r.TemplateID, &state, &token, &r.IntegrationID, &r.ClaimedAt)
+		found = !errors.Is(err, pgx.ErrNoRows)
+		if !found {
+			return nil
+		}
+		return err
+	})
+	if err != nil || !found {
+		return ledger.Record{}, false, err
+	}
+	if r.State, err = ledger.ParseState(state); err != nil {
+		return ledger.Record{}, false, err
+	}
+	copy(r.Key[:], key)
+	copy(r.Fingerprint[:], fingerprint)
+	copy(r.Token[:], token)
+	return r, true, nil
+}
+
+// Renew implements [ledger.Store].
+func (s *Store) Renew(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error {
+	if err := ledger.CheckLease(lease); err != nil {
+		return err
+	}
+	return s.change(ctx, true, sqlRenew, key[:], token[:], lease.Microseconds())
+}
+
+// Send implements [ledger.Store].
+func (s *Store) Send(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error {
+	if err := ledger.CheckLease(lease); err != nil {
+		return err
+	}
+	return s.change(ctx, false, sqlSend, key[:], token[:], lease.Microseconds())
+}
+
+// Finish implements [ledger.Store].
+func (s *Store) Finish(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
+	if err := ledger.CheckID(integrationID); err != nil {
+		return err
+	}
+	return s.change(ctx, true, sqlFinish, key[:], token[:], s.keep, integrationID)
+}
+
+// Doubt implements [ledger.Store].
+func (s *Store) Doubt(ctx context.Context, key ledger.Digest, token ledger.Token) error {
+	return s.change(ctx, true, sqlDoubt, key[:], token[:], s.keep)
+}
+
+// Release implements [ledger.Store].
+func (s *Store) Release(ctx context.Context, key ledger.Digest, token ledger.Token) error {
+	return s.change(ctx, false, sqlRelease, key[:], token[:], s.keep)
+}
+
+// Resolve implements [ledger.Store].
+func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
+	if integrationID == "" {
+		return s.change(ctx, false, sqlNotMade, key[:], token[:], s.keep)
+	}
+	if err := ledger.CheckID(integrationID); err != nil {
+		return err
+	}
+	return s.change(ctx, false, sqlMade, key[:], token[:], s.keep, integrationID)
+}
+
+// change runs a statement that changes the one record, or finds the claim lost.
+func (s *Store) change(ctx context.Context, repeatable bool, statement string, args ...any) error {
+	var changed int64
+	err := s.try(ctx, repeatable, func() error {
+		tag, err := s.pool.Exec(ctx, statement, args...)
+		changed = tag.RowsAffected()
+		return err
+	})
+	if err == nil && changed != 1 {
+		err = ledger.ErrLost
+	}
+	return err
+}
+
+// Named implements [ledger.Store].
+func (s *Store) Named(ctx context.Context, integrationIDs []string) (named []string, err error) {
+	if err := ledger.CheckNamed(integrationIDs); err != nil {
+		return nil, err
+	}
+	// No record names what cannot be kept.
+	ids := slices.DeleteFunc(slices.Clone(integrationIDs), func(id string) bool { return ledger.CheckID(id) != nil })
+	err = s.try(ctx, true, func() error {
+		// The error of a failed query comes out with its rows.
+		rows, _ := s.pool.Query(ctx, sqlNamed, ids)
+		named, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return named, err
+}
+
+// Sweep implements [ledger.Store].
+func (s *Store) Sweep(ctx context.Context, limit int) (removed int, err error) {
+	err = s.try(ctx, false, func() error {
+		return s.pool.QueryRow(ctx, sqlSweep, max(0, limit), s.keep).Scan(&removed)
+	})
+	return removed, err
+}

@@ -1,0 +1,98 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// migrationLock is the advisory lock of those who migrate ("digate" in ASCII).
+const migrationLock = 0x646967617465
+
+// undefinedTable is the SQLSTATE of a table that is not there.
+const undefinedTable = "42P01"
+
+// migrations bring the schema from one version to the next; the version of a
+// database is how many of them it has had. Those that were released stay as they
+// are.
+//
+// A record's until is when its lease runs out while it is claimed or sending,
+// and when it is gone afterwards.
+var migrations = []string{`
+	CREATE TABLE digate_ledger_meta (
+		name  text PRIMARY KEY,
+		value bytea NOT NULL
+	);
+	CREATE TABLE digate_ledger_record (
+		key            bytea PRIMARY KEY,
+		fingerprint    bytea NOT NULL,
+		template_id    text NOT NULL,
+		state          text NOT NULL CHECK (state IN ('claimed', 'sending', 'done', 'unknown')),
+		token          bytea NOT NULL,
+		integration_id text NOT NULL DEFAULT '',
+		claimed_at     timestamptz NOT NULL,
+		until          timestamptz NOT NULL
+	);
+	CREATE INDEX digate_ledger_record_until ON digate_ledger_record (until);
+	CREATE INDEX digate_ledger_record_integration ON digate_ledger_record (integration_id) WHERE state = 'done';`,
+}
+
+// migrate brings the database to the newest schema. Where it is there already
+// nothing is written, so that a role that may not create tables can do.
+func migrate(ctx context.Context, pool *pgxpool.Pool) error {
+	if version, err := schemaVersion(ctx, pool); err != nil || version == len(migrations) {
+		return err
+	}
+	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrationLock)); err != nil {
+			return err
+		}
+		// Somebody else may have done it while the lock was waited for.
+		version, err := schemaVersion(ctx, tx)
+		if err != nil || version == len(migrations) {
+			return err
+		}
+		for _, step := range migrations[version:] {
+			if _, err := tx.Exec(ctx, step); err != nil {
+				return err
+			}
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO digate_ledger_meta (name, value) VALUES ('schema', $1)
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, []byte(strconv.Itoa(len(migrations))))
+		return err
+	})
+}
+
+// schemaVersion returns how many migrations the database has had. It asks the
+// table itself, in a transaction of its own: to_regclass would answer from what
+// the session knew before it waited for the lock.
+func schemaVersion(ctx context.Context, db interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}) (int, error) {
+	tx, err := db.Begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	var text []byte
+	err = tx.QueryRow(ctx, `SELECT value FROM digate_ledger_meta WHERE name = 'schema'`).Scan(&text)
+	if missing := (*pgconn.PgError)(nil); errors.As(err, &missing) && missing.Code == undefinedTable {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	version, err := strconv.Atoi(string(text))
+	switch {
+	case err != nil || version < 1:
+		return 0, errors.New("the database says nothing sensible of its schema")
+	case version > len(migrations):
+		return 0, fmt.Errorf("the database is of a newer digate (schema %d, and this one knows %d)", version, len(migrations))
+	}
+	return version, nil
+}

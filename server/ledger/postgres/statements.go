@@ -1,0 +1,89 @@
+package postgres
+
+// Every statement is one round trip and a transaction of its own. The moment
+// that it takes for now is asked for once, before it reads, and so comes before
+// any change that it waits for.
+//
+// Parameters of all that change a claim: $1 the key, $2 the token, $3 the
+// retention or the lease in microseconds, $4 the integration.
+const (
+	now    = `(SELECT clock_timestamp())`
+	micros = ` * interval '1 microsecond'`
+	keep   = `$3::bigint` + micros
+
+	// Where a record is, whatever its row still says: its lease may have run out
+	// since.
+	isClaimed = `(state = 'claimed' AND until > ` + now + `)`
+	isSending = `(state = 'sending' AND until > ` + now + `)`
+	isDone    = `(state = 'done' AND until > ` + now + `)`
+	isUnknown = `(state = 'unknown' AND until > ` + now + ` OR ` + isLapsed + `)`
+	isLapsed  = `(state = 'sending' AND until <= ` + now + ` AND until > ` + now + ` - ` + keep + `)`
+
+	// A live record as it is; $1 is the key, $2 the retention.
+	live = `SELECT key, fingerprint, template_id,
+			CASE WHEN until <= t.now THEN 'unknown' ELSE state END, token, integration_id, claimed_at
+		FROM digate_ledger_record, t
+		WHERE key = $1 AND (until > t.now OR state = 'sending' AND until > t.now - $2::bigint` + micros + `)`
+
+	ofClaim = ` WHERE key = $1 AND token = $2 AND `
+	update  = `UPDATE digate_ledger_record SET `
+	remove  = `DELETE FROM digate_ledger_record`
+)
+
+const (
+	sqlGet = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now) ` + live
+
+	// The row that was made, or else the one that is there. There is neither where
+	// the one that is in the way came after the statement had begun.
+	sqlClaim = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now),
+		made AS (
+			INSERT INTO digate_ledger_record AS r (key, fingerprint, template_id, state, token, claimed_at, until)
+			SELECT $1, $3, $4, 'claimed', $5, now, now + $6::bigint` + micros + ` FROM t
+			ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, template_id = excluded.template_id,
+				state = excluded.state, token = excluded.token, integration_id = '',
+				claimed_at = excluded.claimed_at, until = excluded.until
+			WHERE r.until <= (SELECT now FROM t)
+				AND (r.state <> 'sending' OR r.until <= (SELECT now FROM t) - $2::bigint` + micros + `)
+			RETURNING key, fingerprint, template_id, state, token, integration_id, claimed_at
+		)
+		SELECT * FROM made UNION ALL (` + live + ` AND NOT EXISTS (SELECT FROM made))`
+
+	lease     = `until = ` + now + ` + ` + keep
+	sqlRenew  = update + lease + ofClaim + `(` + isClaimed + ` OR ` + isSending + `)`
+	sqlSend   = update + `state = 'sending', ` + lease + ofClaim + isClaimed
+	sqlFinish = update + `state = 'done', integration_id = $4,
+			until = CASE state WHEN 'done' THEN until ELSE ` + now + ` + ` + keep + ` END` +
+		ofClaim + `(` + isSending + ` OR ` + isUnknown + ` OR ` + isDone + ` AND integration_id = $4)`
+	sqlDoubt = update + `state = 'unknown',
+			until = CASE state WHEN 'unknown' THEN until ELSE least(until, ` + now + `) + ` + keep + ` END` +
+		ofClaim + `(` + isSending + ` OR ` + isUnknown + `)`
+	sqlRelease = remove + ofClaim + `(` + isClaimed + ` OR ` + isSending + ` OR ` + isUnknown + `)`
+	sqlMade    = update + `state = 'done', integration_id = $4, until = ` + now + ` + ` + keep + ofClaim + isUnknown
+	sqlNotMade = remove + ofClaim + isUnknown
+
+	sqlNamed = `SELECT DISTINCT integration_id FROM digate_ledger_record
+		WHERE state = 'done' AND until > ` + now + ` AND integration_id = ANY ($1::text[])`
+
+	// Replicas that sweep at once take different records. What is to be settled is
+	// not gone, and so in the one part or in the other. $1 is the limit, $2 the
+	// retention.
+	sqlSweep = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now),
+		gone AS (
+			DELETE FROM digate_ledger_record WHERE key IN (
+				SELECT key FROM digate_ledger_record
+				WHERE until <= (SELECT now FROM t)
+					AND (state <> 'sending' OR until <= (SELECT now FROM t) - $2::bigint` + micros + `)
+				ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED)
+			RETURNING 1
+		),
+		settled AS (
+			UPDATE digate_ledger_record SET state = 'unknown', until = until + $2::bigint` + micros + ` WHERE key IN (
+				SELECT key FROM digate_ledger_record
+				WHERE state = 'sending' AND until <= (SELECT now FROM t) AND until > (SELECT now FROM t) - $2::bigint` + micros + `
+				ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED)
+		)
+		SELECT count(*) FROM gone`
+
+	sqlKeyCheck = `INSERT INTO digate_ledger_meta (name, value) VALUES ('key', $1)
+		ON CONFLICT (name) DO UPDATE SET value = digate_ledger_meta.value RETURNING value`
+)

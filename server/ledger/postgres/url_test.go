@@ -1,0 +1,98 @@
+package postgres_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/digate/digate/server/ledger/postgres"
+	"github.com/digate/digate/server/ledger/postgres/pgtest"
+)
+
+func TestCheckURL_WrongURL_IsRefusedWithoutItsPassword(t *testing.T) {
+	const secret = "Geheim"
+	for _, url := range []string{
+		"",
+		"mysql://u:Geheim@h/db",
+		"postgres:u:Geheim@h/db",
+		"u:Geheim@h/db",
+		"postgres://u:Geheim@h:port/db",
+		"postgres://u:Geheim@h:99999999/db",
+		"postgres://u:Geheim@h:Geheim/db",
+		"postgres://u:Gehe/im@h/db",
+		"postgres://u:12/Geheim@h/db",
+		"postgres://u:12?Geheim@h/db",
+		"postgres://u:12#Geheim@h/db",
+		"postgres://u:Geheim%zz@h/db",
+		"postgres://u:Geheim",
+		"postgres://u:Geheim@h/db#x",
+		"postgres://u:%47eheim@h/db?sslmode=Geheim",
+		"postgres://h/db?password=Geheim&sslmode=wrong",
+		"postgres://h/db?password=Geheim%zz",
+		"postgres://u:Geheim@h/db?sslmode=wrong",
+		"postgres://u:Geheim@h/db?connect_timeout=soon",
+		"postgres://u:Geheim@h/db?pool_max_conns=many",
+		"postgres://u:Geheim@h/db?sslmode=verify-full&sslrootcert=/missing",
+		"postgres://u:Geheim@[::1/db",
+		"postgres://u:Geheim @h:x/db",
+		"postgres://u:Geheim\x00@h:x/db",
+	} {
+		err := postgres.CheckURL(url)
+		if err == nil {
+			t.Errorf("%q is not refused", url)
+			continue
+		}
+		for _, part := range []string{secret, "Gehe", "eheim", "im@"} {
+			if strings.Contains(err.Error(), part) {
+				t.Errorf("%q: %v", url, err)
+			}
+		}
+	}
+}
+
+func TestCheckURL_RightURL_IsTaken(t *testing.T) {
+	for _, url := range []string{
+		"postgres://u:p@h/db",
+		"postgresql://u:p@h:5433/db?sslmode=verify-full",
+		"postgres://u:p%40ss%2Fword@h/db?pool_max_conns=20&application_name=digate",
+		"postgres://u:p@h1:5432,h2:5433/db?target_session_attrs=read-write",
+		"postgres:///db?host=/run/postgresql",
+		"postgres://h",
+	} {
+		if err := postgres.CheckURL(url); err != nil {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}
+
+func TestCheckURL_WrongOption_IsNamed(t *testing.T) {
+	for option, want := range map[string]string{"sslmode=wrong": "sslmode", "pool_max_conns=many": "pool_max_conns", "connect_timeout=soon": "connect_timeout"} {
+		if err := postgres.CheckURL("postgres://u:p4ssw0rd@h/db?" + option); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", option, err)
+		}
+	}
+}
+
+func TestOpen_Failure_DoesNotQuoteThePassword(t *testing.T) {
+	server := pgtest.Start(t)
+	const secret = "not-the-passw0rd"
+	at := "127.0.0.1:" + port(t, server)
+	for what, url := range map[string]string{
+		"wrong password": "postgres://digate:" + secret + "@" + at + "/postgres",
+		"no database":    "postgres://digate:" + secret + "@" + at + "/missing?sslmode=disable",
+		"no server":      "postgres://digate:" + secret + "@127.0.0.1:1/postgres?connect_timeout=5",
+		"no host":        "postgres://digate:" + secret + "@nowhere.invalid/postgres?connect_timeout=5",
+	} {
+		begun := time.Now()
+		s, err := postgres.Open(t.Context(), url, postgres.Options{})
+		if err == nil {
+			_ = s.Close()
+			t.Errorf("%s: it opened", what)
+		} else if strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if d := time.Since(begun); d > 20*time.Second {
+			t.Errorf("%s: it took %v", what, d)
+		}
+	}
+}

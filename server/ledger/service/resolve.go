@@ -1,0 +1,64 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/doubt"
+)
+
+// ResolveCopy implements [digatev1.LedgerServiceServer].
+func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequest) (*digatev1.ResolveCopyResponse, error) {
+	id, resolution := "", "not_created"
+	switch made := req.GetResolution().(type) {
+	case *digatev1.ResolveCopyRequest_IntegrationId:
+		if id, resolution = made.IntegrationId, made.IntegrationId; id == "" {
+			return nil, invalid("integration_id", "must be the id of an integration")
+		}
+	case *digatev1.ResolveCopyRequest_NotCreated:
+		if !made.NotCreated {
+			return nil, invalid("not_created", "must be true where it is set")
+		}
+	default:
+		return nil, invalid("resolution", "integration_id or not_created is required")
+	}
+	key, r, err := s.record(ctx, req.GetRequestId())
+	if err != nil {
+		return nil, err
+	}
+	if r.State != ledger.Unknown {
+		return nil, apierror.NotResolvable("the copy is " + r.State.String() + ", not in doubt")
+	}
+	if id != "" {
+		// An id that is mistyped, or another copy's, would be answered with from
+		// now on.
+		found, err := doubt.Candidates(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(found, func(in *integrationv1.Integration) bool { return in.GetId() == id }) {
+			return nil, apierror.NotResolvable("the integration is not one that this copy can have created; GetCopy lists them")
+		}
+	}
+	switch err := s.cfg.Ledger.Resolve(ctx, key, r.Token, id); {
+	case errors.Is(err, ledger.ErrLost):
+		return nil, apierror.NotResolvable("the copy was settled meanwhile")
+	case err != nil:
+		return nil, apierror.LedgerUnavailable(err)
+	}
+	s.audit(ctx, r, resolution)
+	if id == "" {
+		return &digatev1.ResolveCopyResponse{}, nil
+	}
+	r.State, r.IntegrationID = ledger.Done, id
+	return &digatev1.ResolveCopyResponse{Copy: message(req.GetRequestId(), r)}, nil
+}
+
+func invalid(field, description string) error {
+	return apierror.InvalidRequest(apierror.Violation{Field: field, Description: description, Reason: "VALUE_ERROR"})
+}

@@ -1,0 +1,136 @@
+// Package service is the LedgerService: what is known of copies with a request
+// id, and how a doubt about one is settled.
+package service
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/doubt"
+)
+
+// Ledger is what the service needs of the records: see [ledger.Store].
+type Ledger interface {
+	Get(ctx context.Context, key ledger.Digest) (r ledger.Record, found bool, err error)
+	Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error
+	Named(ctx context.Context, integrationIDs []string) ([]string, error)
+}
+
+// Config is what the service needs.
+type Config struct {
+	Ledger   Ledger
+	Upstream doubt.Upstream
+	// Key is the ledger's key for a request id of the context's caller, and
+	// Caller the caller's name.
+	Key    func(ctx context.Context, requestID string) (ledger.Digest, error)
+	Caller func(ctx context.Context) (string, error)
+	// Store is memory, sqlite or postgres.
+	Store     string
+	Retention time.Duration
+	Log       *slog.Logger
+}
+
+// Service implements the LedgerService.
+type Service struct {
+	digatev1.UnimplementedLedgerServiceServer
+	cfg Config
+}
+
+var _ digatev1.LedgerServiceServer = (*Service)(nil)
+
+// New returns the service.
+func New(cfg Config) *Service { return &Service{cfg: cfg} }
+
+// GetLedger implements [digatev1.LedgerServiceServer].
+func (s *Service) GetLedger(ctx context.Context, _ *digatev1.GetLedgerRequest) (*digatev1.GetLedgerResponse, error) {
+	caller, err := s.cfg.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &digatev1.GetLedgerResponse{
+		Store: s.cfg.Store, Durable: s.cfg.Store != "memory", Retention: durationpb.New(s.cfg.Retention), Caller: caller,
+	}, nil
+}
+
+// GetCopy implements [digatev1.LedgerServiceServer].
+func (s *Service) GetCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*digatev1.GetCopyResponse, error) {
+	_, r, err := s.record(ctx, req.GetRequestId())
+	if err != nil {
+		return nil, err
+	}
+	out := message(req.GetRequestId(), r)
+	if r.State == ledger.Unknown {
+		found, err := doubt.Candidates(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r)
+		if err != nil {
+			return nil, err
+		}
+		for _, in := range found {
+			out.Candidates = append(out.Candidates, &digatev1.Candidate{
+				IntegrationId: in.GetId(), Name: in.GetName(), CreateTime: in.GetCreatedAt(),
+			})
+		}
+	}
+	return &digatev1.GetCopyResponse{Copy: out}, nil
+}
+
+// record returns the ledger's key and record for a request id.
+func (s *Service) record(ctx context.Context, requestID string) (ledger.Digest, ledger.Record, error) {
+	if !plain(requestID) {
+		return ledger.Digest{}, ledger.Record{}, apierror.InvalidRequest(apierror.Violation{
+			Field: "request_id", Description: "must be 1 to 255 printable ASCII characters", Reason: "VALUE_ERROR",
+		})
+	}
+	key, err := s.cfg.Key(ctx, requestID)
+	if err != nil {
+		return key, ledger.Record{}, err
+	}
+	r, found, err := s.cfg.Ledger.Get(ctx, key)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return key, r, apierror.NotBegun(ctx.Err())
+	case err != nil:
+		return key, r, apierror.LedgerUnavailable(err)
+	case !found:
+		return key, r, apierror.NoRecord()
+	}
+	return key, r, nil
+}
+
+func plain(id string) bool {
+	if id == "" || len(id) > 255 {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] < ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func message(requestID string, r ledger.Record) *digatev1.Copy {
+	states := map[ledger.State]digatev1.Copy_State{
+		ledger.Claimed: digatev1.Copy_STATE_CLAIMED, ledger.Sending: digatev1.Copy_STATE_SENDING,
+		ledger.Done: digatev1.Copy_STATE_DONE, ledger.Unknown: digatev1.Copy_STATE_UNKNOWN,
+	}
+	return &digatev1.Copy{
+		RequestId: requestID, TemplateId: r.TemplateID, State: states[r.State],
+		ClaimTime: timestamppb.New(r.ClaimedAt), IntegrationId: r.IntegrationID,
+	}
+}
+
+// audit says who settled what. The ids are the vendor's and the caller's name
+// gives nothing away; the request id is the caller's own and is not told.
+func (s *Service) audit(ctx context.Context, r ledger.Record, resolution string) {
+	caller, _ := s.cfg.Caller(ctx)
+	s.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "a copy in doubt was settled",
+		slog.String("caller", caller), slog.String("template_id", r.TemplateID), slog.Time("claimed_at", r.ClaimedAt),
+		slog.String("resolution", resolution))
+}
