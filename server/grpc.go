@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
 )
@@ -20,7 +21,7 @@ import (
 // connectionTimeout is how long a new connection may take to become one.
 const connectionTimeout = 20 * time.Second
 
-func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer) *grpc.Server {
+func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
 	srv := grpc.NewServer(
 		grpc.InTapHandle(s.inTime(s.telemetry.TapHandle(authn.TapHandle(s.authenticator)))),
 		grpc.ChainUnaryInterceptor(s.sayUnary, s.telemetry.UnaryInterceptor, authn.UnaryInterceptor),
@@ -37,6 +38,7 @@ func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer) *grpc.S
 		}),
 	)
 	integrationv1.RegisterIntegrationServiceServer(srv, service)
+	digatev1.RegisterLedgerServiceServer(srv, records)
 	s.health = health.NewServer()
 	s.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	healthv1.RegisterHealthServer(srv, s.health)
@@ -45,7 +47,7 @@ func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer) *grpc.S
 }
 
 func (s *Server) markServing() {
-	for _, name := range []string{"", integrationv1.IntegrationService_ServiceDesc.ServiceName} {
+	for _, name := range []string{"", integrationv1.IntegrationService_ServiceDesc.ServiceName, digatev1.LedgerService_ServiceDesc.ServiceName} {
 		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
 	}
 }

@@ -17,11 +17,13 @@ import (
 	"google.golang.org/grpc/health"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/inproc"
 	"github.com/digate/digate/server/integration"
+	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/telemetry"
 	"github.com/digate/digate/server/upstream"
 )
@@ -41,6 +43,10 @@ type Server struct {
 	authenticator  authn.Authenticator
 	telemetry      *telemetry.Telemetry
 	unary          map[string]bool // the contract's unary methods
+
+	service *integration.Service
+	ledger  ledger.Store
+	keys    ledger.Keys
 }
 
 // Build returns a server for a valid configuration, listening and not yet
@@ -55,7 +61,7 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 		cfg: cfg, log: log, draining: make(chan struct{}),
 		authenticator: authn.Passthrough{},
 		unary:         make(map[string]bool),
-		telemetry:     telemetry.New(log, methodNames(integrationv1.IntegrationService_ServiceDesc)),
+		telemetry:     telemetry.New(log, methodNames(integrationv1.IntegrationService_ServiceDesc, digatev1.LedgerService_ServiceDesc)),
 	}
 	defer func() {
 		if err != nil {
@@ -63,8 +69,10 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 		}
 	}()
 
-	for _, m := range integrationv1.IntegrationService_ServiceDesc.Methods {
-		s.unary["/"+integrationv1.IntegrationService_ServiceDesc.ServiceName+"/"+m.MethodName] = true
+	for _, sd := range []grpc.ServiceDesc{integrationv1.IntegrationService_ServiceDesc, digatev1.LedgerService_ServiceDesc} {
+		for _, m := range sd.Methods {
+			s.unary["/"+sd.ServiceName+"/"+m.MethodName] = true
+		}
 	}
 	roots, err := cfg.Roots()
 	if err != nil {
@@ -83,12 +91,17 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.openLedger(); err != nil {
+		return nil, err
+	}
 	s.telemetry.ObserveLoad(func() telemetry.Load { return telemetry.Load(s.upstream.Load()) })
-	service, err := integration.New(s.upstream)
+	service, err := integration.New(s.serviceConfig())
 	if err != nil {
 		return nil, err
 	}
-	s.grpc = s.newGRPC(service)
+	s.service = service
+	records := s.newLedgerService()
+	s.grpc = s.newGRPC(service, records)
 	channel := inproc.New(inproc.Options{
 		Unary:  []grpc.UnaryServerInterceptor{s.telemetry.UnaryInterceptor, authn.UnaryInterceptor},
 		Stream: []grpc.StreamServerInterceptor{s.telemetry.StreamInterceptor, authn.StreamInterceptor},
@@ -142,11 +155,17 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return named("gRPC listener", s.grpc.Serve(s.grpcLn)) })
 	g.Go(func() error { return named("REST listener", s.rest.Serve(s.restLn)) })
 	g.Go(func() error { return named("admin listener", s.admin.Serve(s.adminLn)) })
+	sweeping := make(chan struct{})
+	go func() {
+		defer close(sweeping)
+		s.sweep(ctx)
+	}()
 	g.Go(func() error {
 		<-ctx.Done()
 		return s.drain()
 	})
 	err := g.Wait()
+	<-sweeping
 	s.log.Info("stopped")
 	return err
 }
@@ -170,6 +189,8 @@ func (s *Server) drain() error {
 		both.Go(func() error { return s.rest.Shutdown(context.Background()) })
 		both.Go(func() error { s.grpc.GracefulStop(); return nil })
 		_ = both.Wait()
+		// Copies that were sent go on without their callers.
+		s.service.Wait(context.Background())
 	}()
 	cut := false
 	select {
@@ -204,6 +225,12 @@ func (s *Server) Close() {
 	if s.upstream != nil {
 		s.upstream.Close()
 	}
+	if s.ledger != nil {
+		if err := s.ledger.Close(); err != nil {
+			s.log.Warn("closing the ledger failed", "error", err.Error())
+		}
+		s.ledger = nil
+	}
 }
 
 // named returns the failure of a listener by its name; an end that was asked
@@ -215,13 +242,15 @@ func named(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-func methodNames(sd grpc.ServiceDesc) []string {
+func methodNames(services ...grpc.ServiceDesc) []string {
 	var names []string
-	for _, m := range sd.Methods {
-		names = append(names, "/"+sd.ServiceName+"/"+m.MethodName)
-	}
-	for _, m := range sd.Streams {
-		names = append(names, "/"+sd.ServiceName+"/"+m.StreamName)
+	for _, sd := range services {
+		for _, m := range sd.Methods {
+			names = append(names, "/"+sd.ServiceName+"/"+m.MethodName)
+		}
+		for _, m := range sd.Streams {
+			names = append(names, "/"+sd.ServiceName+"/"+m.StreamName)
+		}
 	}
 	return names
 }

@@ -83,6 +83,70 @@ func Overloaded() *Error {
 	return e
 }
 
+// LedgerUnavailable is a call with a request id that is not sent, because the
+// ledger cannot say whether it was before.
+func LedgerUnavailable(cause error) *Error {
+	e := concluded(codes.Unavailable, ReasonLedgerUnavailable, exchange.NotSent,
+		"the ledger of request ids cannot be reached; nothing was sent", cause)
+	e.RetryAfter = new(defaultRetryAfter)
+	return e
+}
+
+// NoRecord is a question about a copy that the ledger knows nothing of.
+func NoRecord() *Error {
+	return concluded(codes.NotFound, ReasonNoRecord, exchange.NotSent, "the ledger knows of no such copy of this caller", nil)
+}
+
+// NotResolvable is a settlement that cannot be; the message says why.
+func NotResolvable(message string) *Error {
+	return concluded(codes.FailedPrecondition, ReasonNotResolvable, exchange.NotSent, message, nil)
+}
+
+// MaxIntegrationIDs bounds what a status names.
+const MaxIntegrationIDs = 10
+
+// InDoubt is a call whose request id stands for one that was sent and whose
+// outcome is not known. The candidates are integrations that it may have made.
+func InDoubt(candidates []string) *Error {
+	message := "an earlier call with this request id was sent and its outcome is not known; it is not sent again until that is settled"
+	if len(candidates) > 0 {
+		message += "; it may have created " + strings.Join(candidates[:min(len(candidates), MaxIntegrationIDs)], ", ")
+	}
+	e := concluded(codes.Aborted, ReasonOutcomeUnknown, exchange.Unknown, message, nil)
+	e.IntegrationIDs = candidates[:min(len(candidates), MaxIntegrationIDs)]
+	return e
+}
+
+// AlreadyCopied is a call whose request id stands for one that was done; the
+// cause is why its integration cannot be answered with.
+func AlreadyCopied(integrationID string, cause error) *Error {
+	e := concluded(codes.AlreadyExists, ReasonAlreadyCopied, exchange.Done,
+		"an earlier call with this request id created "+integrationID+", which could not be read now", cause)
+	e.IntegrationIDs = []string{integrationID}
+	return e
+}
+
+// StillUnderWay is a call with a request id whose caller's time is over and which
+// goes on: it was sent, or another call with the same id is at it.
+func StillUnderWay(cause error) *Error {
+	e := AnswerLost(cause, true)
+	e.Message = "the call is still under way; with the same request id it can be asked for again and is not sent twice"
+	return e
+}
+
+// TooManyItems is a stream of more than limit items: those before have been
+// answered, or are.
+func TooManyItems(limit int) *Error {
+	return concluded(codes.ResourceExhausted, ReasonRequestTooLarge, exchange.Unknown,
+		fmt.Sprintf("the stream has more than %d items; the rest was not begun", limit), nil)
+}
+
+// Stalled is a stream of which neither side moved for too long.
+func Stalled(timeout time.Duration) *Error {
+	return concluded(codes.DeadlineExceeded, ReasonStalled, exchange.Unknown,
+		fmt.Sprintf("nothing moved on the stream for %v; what was sent goes on and is recorded", timeout), nil)
+}
+
 // Drifted is the answer to a read that departs from the vendor's contract, where
 // such answers are not taken. The departures must be names, not values.
 func Drifted(departures []string) *Error {

@@ -48,6 +48,17 @@ const (
 	ReasonCircuitOpen = "UPSTREAM_CIRCUIT_OPEN"
 	// ReasonOverloaded: as many calls as may be were under way and waiting.
 	ReasonOverloaded = "OVERLOADED"
+	// ReasonLedgerUnavailable: whether the call was made before cannot be known.
+	ReasonLedgerUnavailable = "LEDGER_UNAVAILABLE"
+	// ReasonAlreadyCopied: an earlier call with the request id did it, and what it
+	// made cannot be read.
+	ReasonAlreadyCopied = "ALREADY_COPIED"
+	// ReasonNoRecord: the ledger knows nothing of a copy.
+	ReasonNoRecord = "COPY_NOT_FOUND"
+	// ReasonNotResolvable: a copy is not in doubt, or did not do what was said.
+	ReasonNotResolvable = "COPY_NOT_RESOLVABLE"
+	// ReasonStalled: neither side of a stream moved.
+	ReasonStalled = "STALLED"
 	// ReasonDeadlineBeforeSend: too little time was left to begin, or the
 	// caller cancelled before anything was sent.
 	ReasonDeadlineBeforeSend = "DEADLINE_BEFORE_SEND"
@@ -85,6 +96,9 @@ type Error struct {
 	HTTPStatus int
 	// Violations says which fields of the request were refused, and why.
 	Violations []Violation
+	// IntegrationIDs are what was made, or may have been: of a copy that cannot be
+	// answered with it. At most [MaxIntegrationIDs].
+	IntegrationIDs []string
 	// RetryAfter is how long to wait before a retry; nil where nothing invites
 	// one.
 	RetryAfter *time.Duration

@@ -54,7 +54,7 @@ func (e *Error) Within(bytes int) *Error {
 	}
 	return &Error{
 		Code: e.Code, Reason: e.Reason, Domain: e.Domain, Outcome: e.Outcome, HTTPStatus: e.HTTPStatus,
-		RetryAfter: e.RetryAfter, cause: e.cause, relayable: e.relayable, invited: e.invited,
+		IntegrationIDs: e.IntegrationIDs, RetryAfter: e.RetryAfter, cause: e.cause, relayable: e.relayable, invited: e.invited,
 		Message:    cut(e.Message, message, messageCost),
 		Violations: fitWithin(e.Violations, 0, violations),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -18,6 +19,8 @@ import (
 const (
 	metadataOutcome    = "outcome"
 	metadataHTTPStatus = "http_status"
+	// metadataIntegrationIDs is ids with commas between them.
+	metadataIntegrationIDs = "integration_ids"
 )
 
 // GRPCStatus returns the error as a gRPC status: always with an ErrorInfo, with
@@ -41,6 +44,9 @@ func (e *Error) newStatus() *status.Status {
 	metadata := map[string]string{metadataOutcome: e.outcome().String()}
 	if e.HTTPStatus > 0 {
 		metadata[metadataHTTPStatus] = strconv.Itoa(e.HTTPStatus)
+	}
+	if len(e.IntegrationIDs) > 0 {
+		metadata[metadataIntegrationIDs] = strings.Join(e.IntegrationIDs, ",")
 	}
 	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: e.Reason, Domain: e.Domain, Metadata: metadata}}
 	if len(fitted.Violations) > 0 {
@@ -111,6 +117,10 @@ func FromStatus(st *status.Status) *Error {
 	}
 	if code, err := strconv.Atoi(info.Metadata[metadataHTTPStatus]); err == nil && code > 0 && code <= maxHTTPStatus {
 		e.HTTPStatus = code
+	}
+	if ids := info.Metadata[metadataIntegrationIDs]; ids != "" {
+		all := strings.Split(ids, ",")
+		e.IntegrationIDs = all[:min(len(all), MaxIntegrationIDs)]
 	}
 	for _, detail := range details {
 		switch d := detail.(type) {

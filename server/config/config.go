@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/ledger/open"
 )
 
 // Config is the settings of a digate server. The tags are kong's: each field's
@@ -40,6 +41,17 @@ type Config struct {
 	UpstreamMaxQueue     int           `name:"upstream-max-queue" group:"Diga:" default:"1000" help:"Calls that may wait for that limit; one caller may have a quarter of them. Further ones are refused at once."`
 	MinDeadline          time.Duration `name:"min-deadline" group:"Diga:" default:"10ms" help:"A call with less time left is refused, and nothing is sent."`
 	Drift                string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens where an answer of Diga's departs from its contract: log, or fail, which makes reads fail and is for tests."`
+
+	Ledger           string        `name:"ledger" group:"Request ids:" default:"memory" placeholder:"STORE" help:"Where request ids are kept: memory (until the process ends), sqlite:PATH (one server), or postgres://USER@HOST/DATABASE (several)."`
+	LedgerKeyFile    string        `name:"ledger-key-file" group:"Request ids:" type:"path" placeholder:"FILE" help:"File with the 32-byte key of the ledger's digests. For sqlite it is PATH.key unless given, and made where it is not there; for postgres all servers need the same one."`
+	LedgerRetention  time.Duration `name:"ledger-retention" group:"Request ids:" default:"24h" help:"How long a request id is remembered after its copy was done, or is in doubt."`
+	RequireRequestID bool          `name:"require-request-id" group:"Request ids:" help:"Refuse copies without a request id."`
+
+	BulkConcurrency  int           `name:"bulk-concurrency" group:"Bulk:" default:"16" help:"Copies of one stream under way at once."`
+	BulkMaxItems     int           `name:"bulk-max-items" group:"Bulk:" default:"1000000" help:"Most copies of one gRPC stream."`
+	BulkRESTMaxItems int           `name:"bulk-rest-max-items" group:"Bulk:" default:"1000" help:"Most copies of one REST request."`
+	BulkItemTimeout  time.Duration `name:"bulk-item-timeout" group:"Bulk:" default:"60s" help:"Time for one copy of a stream."`
+	BulkStallTimeout time.Duration `name:"bulk-stall-timeout" group:"Bulk:" default:"60s" help:"How long a stream may stand still: nothing asked for, nothing taken, nothing under way."`
 
 	MaxRequestBytes int64 `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
 	MaxAnswerBytes  int64 `name:"max-answer-bytes" group:"Limits:" default:"8388608" help:"Largest answer taken from Diga, in bytes, as sent and as decoded."`
@@ -88,6 +100,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	for flag, d := range map[string]time.Duration{
+		"ledger-retention": c.LedgerRetention, "bulk-item-timeout": c.BulkItemTimeout, "bulk-stall-timeout": c.BulkStallTimeout,
 		"read-timeout": c.ReadTimeout, "write-timeout": c.WriteTimeout, "idle-timeout": c.IdleTimeout,
 		"upstream-timeout": c.UpstreamTimeout, "upstream-idle-timeout": c.UpstreamIdleTimeout, "shutdown-timeout": c.ShutdownTimeout,
 	} {
@@ -128,10 +141,17 @@ func (c *Config) Validate() error {
 	}
 	for flag, n := range map[string]int{
 		"upstream-min-in-flight": c.UpstreamMinInFlight, "upstream-max-in-flight": c.UpstreamMaxInFlight, "upstream-max-queue": c.UpstreamMaxQueue,
+		"bulk-concurrency": c.BulkConcurrency, "bulk-rest-max-items": c.BulkRESTMaxItems,
 	} {
 		if n < 1 || n > 1_000_000 {
 			wrong(flag, "must be between 1 and 1000000")
 		}
+	}
+	if n := c.BulkMaxItems; n < 1 || n > 10_000_000 {
+		wrong("bulk-max-items", "must be between 1 and 10000000")
+	}
+	if err := open.Validate(c.Ledger, c.LedgerKeyFile); err != nil {
+		wrong("ledger", "%v", err)
 	}
 	if c.UpstreamMinInFlight > c.UpstreamMaxInFlight {
 		wrong("upstream-min-in-flight", "must not be more than --upstream-max-in-flight")

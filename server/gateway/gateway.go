@@ -45,7 +45,7 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 		runtime.WithForwardResponseOption(a.forward),
 		runtime.WithForwardResponseRewriter(a.rewrite),
 		runtime.WithIncomingHeaderMatcher(noHeader),
-		runtime.WithOutgoingHeaderMatcher(noHeader),
+		runtime.WithOutgoingHeaderMatcher(replayedHeader),
 		runtime.WithOutgoingTrailerMatcher(noHeader),
 		// A segment is split off before it is unescaped, so that %2F stays
 		// within its value.

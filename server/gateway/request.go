@@ -11,6 +11,10 @@ import (
 // grpc-gateway looks; the credential was taken by authentication.
 const headerIdempotencyKey = "Idempotency-Key"
 
+// replayedHeader lets one entry of the answer's metadata through: that the
+// integration was created by an earlier request.
+func replayedHeader(key string) (string, bool) { return "Digate-Replayed", key == "digate-replayed" }
+
 func noHeader(string) (string, bool) { return "", false }
 
 // state is what the gateway knows of one request besides what grpc-gateway

@@ -3,10 +3,36 @@ package integration
 import (
 	"context"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
 )
+
+// ReplayedKey is set to "true" in the header metadata of an answer whose
+// integration another call with the same request id created.
+const ReplayedKey = "digate-replayed"
 
 // CopyTemplate implements [integrationv1.IntegrationServiceServer].
 func (s *Service) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
-	return forward[integrationv1.CopyTemplateResponse](ctx, s, integrationv1.IntegrationService_CopyTemplate_FullMethodName, req)
+	if req.GetRequestId() == "" && !s.required {
+		return forward[integrationv1.CopyTemplateResponse](ctx, s, integrationv1.IntegrationService_CopyTemplate_FullMethodName, req)
+	}
+	if err := s.rules.Validate(req); err != nil {
+		return nil, err
+	}
+	if req.GetRequestId() == "" {
+		return nil, apierror.InvalidRequest(apierror.Violation{
+			Field: "request_id", Description: "is required by this server", Reason: "MISSING",
+		})
+	}
+	in, replayed, err := s.copies.once(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if replayed {
+		_ = grpc.SetHeader(ctx, metadata.Pairs(ReplayedKey, "true"))
+	}
+	return &integrationv1.CopyTemplateResponse{Integration: in}, nil
 }

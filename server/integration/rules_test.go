@@ -3,6 +3,7 @@ package integration_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -16,7 +17,10 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/integration"
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/memory"
 )
 
 // upstream notes what was sent.
@@ -33,11 +37,23 @@ func (u *upstream) Call(_ context.Context, method string, _, resp proto.Message,
 	return u.err
 }
 
+func newService(u integration.Upstream) (*integration.Service, error) {
+	keys, err := ledger.NewKeys(make([]byte, ledger.KeySize))
+	if err != nil {
+		return nil, err
+	}
+	return integration.New(integration.Config{
+		Upstream: u, Ledger: memory.New(memory.Options{}), Fingerprint: keys.Fingerprint,
+		Key:   func(context.Context, string) (ledger.Digest, error) { return ledger.Digest{}, nil },
+		Ended: func(context.Context, string, *exchange.Exchange, error) {}, Log: slog.New(slog.DiscardHandler),
+	})
+}
+
 const uuid = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 
 func TestCopyTemplate_ValidRequest_GoesUpstream(t *testing.T) {
 	u := new(upstream)
-	s, err := integration.New(u)
+	s, err := newService(u)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +69,7 @@ func TestCopyTemplate_ValidRequest_GoesUpstream(t *testing.T) {
 
 func TestCopyTemplate_InvalidRequest_NamesEveryFieldAndGoesNowhere(t *testing.T) {
 	u := new(upstream)
-	s, err := integration.New(u)
+	s, err := newService(u)
 	if err != nil {
 		t.Fatal(err)
 	}

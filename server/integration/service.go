@@ -3,10 +3,15 @@ package integration
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/ledger"
 )
 
 // Upstream sends a call to the vendor and fills in its response; what fails is
@@ -17,24 +22,82 @@ type Upstream interface {
 	Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error
 }
 
+// Ledger keeps the records of copies with a request id: see [ledger.Store].
+type Ledger interface {
+	Claim(ctx context.Context, c ledger.Claim) (r ledger.Record, mine bool, err error)
+	Renew(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error
+	Send(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error
+	Finish(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error
+	Doubt(ctx context.Context, key ledger.Digest, token ledger.Token) error
+	Release(ctx context.Context, key ledger.Digest, token ledger.Token) error
+	Named(ctx context.Context, integrationIDs []string) ([]string, error)
+}
+
+// Config is what the service needs.
+type Config struct {
+	Upstream Upstream
+	Ledger   Ledger
+	// Key is the ledger's key for a request id of the context's caller.
+	Key func(ctx context.Context, requestID string) (ledger.Digest, error)
+	// Fingerprint is the keyed digest of a request.
+	Fingerprint func(parts ...[]byte) ledger.Digest
+	// RequireRequestID refuses copies without one.
+	RequireRequestID bool
+	// Timeout bounds a copy that was sent and whose caller may be gone.
+	Timeout time.Duration
+	// Lease is how long a claim lasts whose owner died.
+	Lease time.Duration
+	Bulk  BulkConfig
+	// Ended is told of each call to the vendor that is no gRPC or REST call of
+	// its own: a copy of a bulk stream, or one that its caller left. It may be
+	// called by many goroutines.
+	Ended func(ctx context.Context, what string, ex *exchange.Exchange, err error)
+	Log   *slog.Logger
+}
+
+// BulkConfig bounds the bulk streams.
+type BulkConfig struct {
+	// Concurrency is how many copies of one stream are under way at once.
+	Concurrency int
+	// MaxItems is how many copies one stream may ask for.
+	MaxItems int
+	// ItemTimeout bounds one copy.
+	ItemTimeout time.Duration
+	// StallTimeout is how long a stream may stand still.
+	StallTimeout time.Duration
+}
+
 // Service implements the contract's IntegrationService.
 type Service struct {
 	integrationv1.UnimplementedIntegrationServiceServer
 	upstream Upstream
 	rules    *Rules
+	copies   *copies
+	required bool // a copy has to have a request id
+	bulk     BulkConfig
+	ended    func(ctx context.Context, what string, ex *exchange.Exchange, err error)
 }
 
 var _ integrationv1.IntegrationServiceServer = (*Service)(nil)
 
 // New returns the service. A validation rule in the contract that is not
 // enforced here is an error.
-func New(upstream Upstream) (*Service, error) {
+func New(cfg Config) (*Service, error) {
+	if cfg.Upstream == nil || cfg.Ledger == nil || cfg.Key == nil || cfg.Fingerprint == nil || cfg.Ended == nil || cfg.Log == nil {
+		return nil, errors.New("integration: the configuration is not whole")
+	}
 	rules, err := CompileRules(integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService"))
 	if err != nil {
 		return nil, err
 	}
-	return &Service{upstream: upstream, rules: rules}, nil
+	return &Service{
+		upstream: cfg.Upstream, rules: rules, copies: newCopies(cfg), required: cfg.RequireRequestID, bulk: cfg.Bulk, ended: cfg.Ended,
+	}, nil
 }
+
+// Wait returns when no copy is under way whose caller may have left, or when the
+// context ends. No call may begin meanwhile.
+func (s *Service) Wait(ctx context.Context) { s.copies.wait(ctx) }
 
 // forward validates a request and sends it upstream.
 func forward[M any, Response interface {

@@ -20,6 +20,7 @@ type metrics struct {
 	drift    *prometheus.CounterVec
 	retries  *prometheus.CounterVec
 	circuit  *prometheus.CounterVec
+	inner    *prometheus.CounterVec
 }
 
 var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
@@ -53,9 +54,12 @@ func newMetrics() (*metrics, *prometheus.Registry) {
 		circuit: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "digate_vendor_circuit_changes_total", Help: "Changes of the circuit breaker, by the state that it came into.",
 		}, []string{"state"}),
+		inner: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "digate_inner_calls_total", Help: "Copies of bulk streams, and copies that their callers left, by gRPC code and outcome.",
+		}, []string{"what", "code", "outcome"}),
 	}
 	r := prometheus.NewRegistry()
-	r.MustRegister(m.started, m.calls, m.seconds, m.http, m.vendor, m.vendorIn, m.drift, m.retries, m.circuit,
+	r.MustRegister(m.started, m.calls, m.seconds, m.http, m.vendor, m.vendorIn, m.drift, m.retries, m.circuit, m.inner,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m, r
 }
@@ -63,6 +67,11 @@ func newMetrics() (*metrics, *prometheus.Registry) {
 func (m *metrics) ended(c *call, took time.Duration) {
 	m.calls.WithLabelValues(c.face, c.method, c.code.String(), c.outcome.String()).Inc()
 	m.seconds.WithLabelValues(c.face, c.method).Observe(took.Seconds())
+	m.exchanged(c)
+}
+
+// exchanged counts the exchanges with the vendor.
+func (m *metrics) exchanged(c *call) {
 	if c.exchange == nil {
 		return
 	}

@@ -45,6 +45,8 @@ func (t *Telemetry) MetricsHandler() http.Handler {
 const (
 	faceGRPC = "grpc"
 	faceREST = "rest"
+	// faceInner is nobody's: see Inner.
+	faceInner = "inner"
 )
 
 // call is what the access line says of a call. A REST request makes one, and
@@ -136,21 +138,31 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	if c.httpStat != 0 {
 		attrs = append(attrs, slog.Int("http_status", c.httpStat))
 	}
-	if ex := c.exchange; ex != nil && len(ex.Attempts) > 0 {
-		attrs = append(attrs,
-			slog.Int("attempts", len(ex.Attempts)),
-			slog.Float64("vendor_duration_ms", milliseconds(ex.Duration())))
-		if len(ex.Attempts) > 1 {
-			attrs = append(attrs, slog.String("each", describeAttempts(ex.Attempts)))
-		}
-		if ex.Status != 0 {
-			attrs = append(attrs, slog.Int("vendor_status", ex.Status))
-		}
-		if ex.Cause != "" {
-			attrs = append(attrs, slog.String("cause", ex.Cause))
-		}
+	if c.exchange != nil {
+		attrs = append(attrs, exchanged(c.exchange)...)
 	}
 	t.log.LogAttrs(ctx, level, "call", attrs...)
+}
+
+// exchanged is what a line says of the exchanges with the vendor.
+func exchanged(ex *exchange.Exchange) []slog.Attr {
+	if len(ex.Attempts) == 0 {
+		return nil
+	}
+	attrs := []slog.Attr{
+		slog.Int("attempts", len(ex.Attempts)),
+		slog.Float64("vendor_duration_ms", milliseconds(ex.Duration())),
+	}
+	if len(ex.Attempts) > 1 {
+		attrs = append(attrs, slog.String("each", describeAttempts(ex.Attempts)))
+	}
+	if ex.Status != 0 {
+		attrs = append(attrs, slog.Int("vendor_status", ex.Status))
+	}
+	if ex.Cause != "" {
+		attrs = append(attrs, slog.String("cause", ex.Cause))
+	}
+	return attrs
 }
 
 // describeAttempts is each attempt as its status, outcome and milliseconds, such

@@ -1,0 +1,333 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/ledger"
+)
+
+const (
+	// ledgerTimeout bounds one question to the ledger.
+	ledgerTimeout = 5 * time.Second
+	// settleTimeout bounds the attempts to record what a copy came to. After it
+	// the record's lease runs out, and it is in doubt.
+	settleTimeout = 30 * time.Second
+	// How often another replica's copy is looked at, at first and at last.
+	firstPoll = 10 * time.Millisecond
+	lastPoll  = 500 * time.Millisecond
+)
+
+// copies sends each copy with a request id at most once.
+type copies struct {
+	upstream    Upstream
+	ledger      Ledger
+	key         func(ctx context.Context, requestID string) (ledger.Digest, error)
+	fingerprint func(parts ...[]byte) ledger.Digest
+	timeout     time.Duration
+	lease       time.Duration
+	ended       func(ctx context.Context, what string, ex *exchange.Exchange, err error)
+	log         *slog.Logger
+	flights     flights
+}
+
+func newCopies(cfg Config) *copies {
+	return &copies{
+		upstream: cfg.Upstream, ledger: cfg.Ledger, key: cfg.Key, fingerprint: cfg.Fingerprint,
+		timeout: cfg.Timeout, lease: cfg.Lease, ended: cfg.Ended, log: cfg.Log,
+		flights: flights{by: make(map[ledger.Digest]*flight)},
+	}
+}
+
+func (c *copies) wait(ctx context.Context) { c.flights.wait(ctx) }
+
+// once returns the integration that the request's id stands for, and whether
+// another call made it.
+func (c *copies) once(ctx context.Context, req *integrationv1.CopyTemplateRequest) (_ *integrationv1.Integration, replayed bool, _ error) {
+	key, err := c.key(ctx, req.GetRequestId())
+	if err != nil {
+		return nil, false, err
+	}
+	fingerprint, err := c.digest(req)
+	if err != nil {
+		return nil, false, apierror.Internal(err, exchange.NotSent)
+	}
+	wait, cancel := inTime(ctx)
+	defer cancel()
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, false, apierror.NotBegun(err)
+		}
+		f, mine := c.flights.join(key, fingerprint)
+		if mine {
+			go c.fly(ctx, f, key, req)
+		} else if f.fingerprint != fingerprint {
+			return nil, false, reused()
+		}
+		if err := c.await(wait, f, mine); err != nil {
+			return nil, false, err
+		}
+		if f.abandoned && !mine {
+			continue // its caller left; this one did not
+		}
+		replayed = f.replayed || !mine
+		if ex := exchange.FromContext(ctx); ex != nil {
+			share(ex, f.ex, mine)
+		}
+		if f.err != nil {
+			return nil, false, f.err
+		}
+		return f.integration, replayed, nil
+	}
+}
+
+// inTime is the context with a little of its time kept back, so that the caller
+// hears from here and not from its own deadline.
+func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/20, 50*time.Millisecond)))
+}
+
+// await waits until the flight is done. Its own caller waits for that even when
+// its time is over, as long as nothing was sent: the flight ends by itself then,
+// with its verdict.
+func (c *copies) await(ctx context.Context, f *flight, mine bool) error {
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+	}
+	if mine {
+		select {
+		case <-f.done:
+			return nil
+		case <-f.sent:
+		}
+	}
+	select {
+	case <-f.done: // both at once: the verdict counts
+		return nil
+	default:
+		return apierror.StillUnderWay(ctx.Err())
+	}
+}
+
+// share makes the flight's exchange the call's own. Who only waited made no
+// attempts.
+func share(to, from *exchange.Exchange, mine bool) {
+	attempts := to.Attempts
+	*to = *from
+	if !mine {
+		to.Attempts = attempts
+	}
+}
+
+// reused is a request id that stands for another request.
+func reused() error {
+	return apierror.InvalidRequest(apierror.Violation{
+		Field: "request_id", Description: "was used for another request", Reason: "REQUEST_ID_REUSED",
+	})
+}
+
+// digest is the fingerprint of the request without its id.
+func (c *copies) digest(req *integrationv1.CopyTemplateRequest) (ledger.Digest, error) {
+	bare := &integrationv1.CopyTemplateRequest{
+		TemplateId: req.TemplateId, Name: req.Name, ApiKey: req.ApiKey, BaseUrl: req.BaseUrl, Variables: req.Variables,
+	}
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(bare)
+	if err != nil {
+		return ledger.Digest{}, err
+	}
+	return c.fingerprint(b), nil
+}
+
+// fly brings a flight to its end. The context is its caller's, and counts until
+// something is sent.
+func (c *copies) fly(ctx context.Context, f *flight, key ledger.Digest, req *integrationv1.CopyTemplateRequest) {
+	defer c.flights.wg.Done()
+	caller := ctx
+	ctx, f.ex = exchange.NewContext(ctx)
+	token := ledger.NewToken()
+	settle := func(context.Context) error { return nil }
+	var after func()
+	r, mine, err := c.claim(ctx, ledger.Claim{
+		Key: key, Fingerprint: f.fingerprint, TemplateID: req.GetTemplateId(), Token: token, Lease: c.lease,
+	})
+	switch {
+	case err != nil:
+		// The claim may have been made all the same.
+		f.err, after = err, func() { c.free(ctx, key, token) }
+	case mine:
+		settle = c.send(ctx, f, key, token, req)
+	case r.State == ledger.Done:
+		f.integration, f.err = c.replay(ctx, f.ex, r.IntegrationID)
+		f.replayed = true
+	default:
+		f.err = apierror.InDoubt(c.candidates(ctx, r))
+	}
+	if f.err != nil {
+		e := apierror.FromError(f.err)
+		f.ex.Outcome = e.Outcome
+	}
+	left := caller.Err() != nil
+	f.abandoned = f.err != nil && left && !isSent(f)
+	// The record comes before the answer, so that whoever asks again after it
+	// finds it; where the ledger is away, the answer does not wait for it.
+	first, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerTimeout)
+	err = settle(first)
+	cancel()
+	c.flights.land(key, f)
+	if left && isSent(f) {
+		c.ended(ctx, "left by its caller", f.ex, f.err)
+	}
+	if err != nil {
+		c.insist(ctx, settle, err)
+	}
+	if after != nil {
+		after()
+	}
+}
+
+func isSent(f *flight) bool {
+	select {
+	case <-f.sent:
+		return true
+	default:
+		return false
+	}
+}
+
+// claim gets the key for this call, or the record of one that is done or in
+// doubt. It waits while another replica is at it.
+func (c *copies) claim(ctx context.Context, claim ledger.Claim) (ledger.Record, bool, error) {
+	for wait := firstPoll; ; wait = min(2*wait, lastPoll) {
+		bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
+		r, mine, err := c.ledger.Claim(bounded, claim)
+		cancel()
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return r, false, apierror.NotBegun(ctx.Err())
+		case err != nil:
+			return r, false, apierror.LedgerUnavailable(err)
+		case mine:
+			return r, true, nil
+		case r.Fingerprint != claim.Fingerprint:
+			return r, false, reused()
+		case r.State == ledger.Done || r.State == ledger.Unknown:
+			return r, false, nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return r, false, apierror.StillUnderWay(ctx.Err())
+		}
+	}
+}
+
+// send makes the copy and returns what is to be recorded of it.
+func (c *copies) send(ctx context.Context, f *flight, key ledger.Digest, token ledger.Token, req *integrationv1.CopyTemplateRequest) (settle func(context.Context) error) {
+	stop := c.renew(ctx, key, token)
+	defer stop()
+	end := func() {}
+	defer func() { end() }()
+	var resp integrationv1.CopyTemplateResponse
+	err := c.upstream.Call(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, req, &resp, func() (context.Context, error) {
+		bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
+		defer cancel()
+		if err := c.ledger.Send(bounded, key, token, c.lease); err != nil {
+			if cause := ctx.Err(); cause != nil {
+				return nil, apierror.NotBegun(cause)
+			}
+			return nil, apierror.LedgerUnavailable(err)
+		}
+		close(f.sent)
+		var detached context.Context
+		detached, end = context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
+		return detached, nil
+	})
+	if err == nil {
+		f.integration = resp.GetIntegration()
+		id := f.integration.GetId()
+		return func(ctx context.Context) error { return c.ledger.Finish(ctx, key, token, id) }
+	}
+	f.err = err
+	switch apierror.FromError(err).Outcome {
+	case exchange.NotSent, exchange.Rejected:
+		return func(ctx context.Context) error { return c.ledger.Release(ctx, key, token) }
+	default:
+		return func(ctx context.Context) error { return c.ledger.Doubt(ctx, key, token) }
+	}
+}
+
+// renew keeps a claim until it is stopped.
+func (c *copies) renew(ctx context.Context, key ledger.Digest, token ledger.Token) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	every := c.lease / 3
+	var again func()
+	again = func() {
+		bounded, end := context.WithTimeout(ctx, ledgerTimeout)
+		defer end()
+		err := c.ledger.Renew(bounded, key, token, c.lease)
+		if ctx.Err() == nil && !errors.Is(err, ledger.ErrLost) {
+			time.AfterFunc(every, again)
+		}
+	}
+	timer := time.AfterFunc(every, again)
+	return func() { cancel(); timer.Stop() }
+}
+
+// free gives a claim up that may have been made.
+func (c *copies) free(ctx context.Context, key ledger.Digest, token ledger.Token) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerTimeout)
+	defer cancel()
+	if err := c.ledger.Release(ctx, key, token); err != nil && !errors.Is(err, ledger.ErrLost) {
+		c.log.LogAttrs(ctx, slog.LevelDebug, "a claim could not be given up; its lease will", slog.String("error", err.Error()))
+	}
+}
+
+// insist records what a copy came to where that failed at first.
+func (c *copies) insist(ctx context.Context, settle func(context.Context) error, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	for wait := firstPoll; err != nil && !errors.Is(err, ledger.ErrLost); wait = min(2*wait, lastPoll) {
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+			err = settle(ctx)
+		case <-ctx.Done():
+			timer.Stop()
+			c.log.LogAttrs(ctx, slog.LevelError, "the outcome of a copy could not be recorded; it will be in doubt", slog.String("error", err.Error()))
+			return
+		}
+	}
+	if err != nil {
+		c.log.LogAttrs(ctx, slog.LevelWarn, "the outcome of a copy was not recorded: its record was settled or forgotten meanwhile")
+	}
+}
+
+// replay reads the integration that an earlier call created.
+func (c *copies) replay(ctx context.Context, ex *exchange.Exchange, id string) (*integrationv1.Integration, error) {
+	inner, read := exchange.NewContext(ctx)
+	var resp integrationv1.GetIntegrationResponse
+	err := c.upstream.Call(inner, integrationv1.IntegrationService_GetIntegration_FullMethodName,
+		&integrationv1.GetIntegrationRequest{IntegrationId: id}, &resp, nil)
+	ex.Attempts = read.Attempts
+	if err != nil {
+		return nil, apierror.AlreadyCopied(id, err)
+	}
+	// The body is the vendor's; its status was that of reading, not of copying.
+	ex.Outcome, ex.Body, ex.Relay, ex.Drift = exchange.Done, read.Body, read.Relay, read.Drift
+	return resp.GetIntegration(), nil
+}

@@ -1,0 +1,372 @@
+package integration_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/integration"
+	"github.com/digate/digate/server/ledger"
+)
+
+var errLost = errors.New("lost")
+
+func TestCopyTemplate_SameIDAgain_IsReadAndNotCopied(t *testing.T) {
+	v := new(vendor)
+	s := newReplica(t, v, newLedger(t))
+	copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
+	for range 3 {
+		r := copyAs(t.Context(), s, "r", "n")
+		r.want(t, "id-0", "", exchange.None)
+		// The vendor's body is passed on, under the status of a copy.
+		if string(r.ex.Body) != "read" || !r.ex.Relay || r.ex.Status != 0 || len(r.ex.Attempts) != 1 {
+			t.Errorf("%+v", r.ex)
+		}
+	}
+	if len(v.list()) != 1 || v.reads != 3 {
+		t.Errorf("%d copies, %d reads", len(v.list()), v.reads)
+	}
+	copyAs(t.Context(), s, "other", "n").want(t, "id-1", "", exchange.None)
+	copyAs(as(t.Context(), "somebody else"), s, "r", "n").want(t, "id-2", "", exchange.None)
+}
+
+func TestCopyTemplate_ReplayThatCannotBeRead_SaysWhatWasCreated(t *testing.T) {
+	v := new(vendor)
+	s := newReplica(t, v, newLedger(t))
+	copyAs(t.Context(), s, "r", "n")
+	v.read = apierror.Unreachable(errLost)
+	r := copyAs(t.Context(), s, "r", "n")
+	r.want(t, "", apierror.ReasonAlreadyCopied, exchange.Done)
+	if r.err.Code != codes.AlreadyExists || fmt.Sprint(r.err.IntegrationIDs) != "[id-0]" || r.ex.Relay {
+		t.Errorf("%v %v %+v", r.err, r.err.IntegrationIDs, r.ex)
+	}
+}
+
+func TestCopyTemplate_SameIDForAnotherRequest_IsRefusedAtEveryState(t *testing.T) {
+	v := new(vendor)
+	arrived, answer := make(chan struct{}), make(chan struct{})
+	v.answer = func(context.Context, int) error { close(arrived); <-answer; return errLost }
+	l := newLedger(t)
+	s, replica := newReplica(t, v, l), newReplica(t, v, l)
+	ended := make(chan result, 1)
+	go func() { ended <- copyAs(t.Context(), s, "r", "n") }()
+	<-arrived
+	for _, at := range []*integration.Service{s, replica} {
+		r := copyAs(t.Context(), at, "r", "another")
+		r.want(t, "", apierror.ReasonInvalidRequest, exchange.NotSent)
+		if r.err.Code != codes.InvalidArgument || r.err.Violations[0].Field != "request_id" || r.err.Violations[0].Reason != "REQUEST_ID_REUSED" {
+			t.Errorf("%v %v", r.err, r.err.Violations)
+		}
+	}
+	close(answer)
+	<-ended // in doubt now
+	copyAs(t.Context(), s, "r", "another").want(t, "", apierror.ReasonInvalidRequest, exchange.NotSent)
+	if len(v.list()) != 1 {
+		t.Errorf("%d copies", len(v.list()))
+	}
+}
+
+func TestCopyTemplate_SecretsDiffer_AreAnotherRequest(t *testing.T) {
+	s := newReplica(t, new(vendor), newLedger(t))
+	for i, want := range []codes.Code{codes.OK, codes.InvalidArgument} {
+		key := fmt.Sprint("key-", i)
+		_, err := s.CopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, ApiKey: &key, RequestId: "r"})
+		if err == nil && want != codes.OK || err != nil && apierror.FromError(err).Code != want {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+}
+
+func TestCopyTemplate_ManyAtOnceWithOneID_ShareOneCopy(t *testing.T) {
+	for name, replicas := range map[string]int{"one process": 1, "three replicas": 3} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v := new(vendor)
+				v.answer = func(context.Context, int) error { time.Sleep(2 * time.Second); return nil }
+				l := newLedger(t)
+				var services []*integration.Service
+				for range replicas {
+					services = append(services, newReplica(t, v, l))
+				}
+				results := make(chan result)
+				const calls = 60
+				for i := range calls {
+					go func() { results <- copyAs(t.Context(), services[i%replicas], "r", "n") }()
+				}
+				bodies := make(map[string]int)
+				for range calls {
+					r := <-results
+					r.want(t, "id-0", "", exchange.None)
+					bodies[string(r.ex.Body)]++
+				}
+				if len(v.list()) != 1 || v.reads != replicas-1 {
+					t.Errorf("%d copies, %d reads", len(v.list()), v.reads)
+				}
+				if bodies["id-0"] != calls/replicas || bodies["read"] != calls-calls/replicas {
+					t.Errorf("%v", bodies)
+				}
+			})
+		})
+	}
+}
+
+func TestCopyTemplate_NothingWasDone_FreesTheID(t *testing.T) {
+	for name, fail := range map[string]error{
+		"not sent": apierror.Unreachable(errLost),
+		"rejected": apierror.FromResponse(apierror.Response{Status: 404, Body: []byte(`{}`)}, true, nil),
+	} {
+		v := new(vendor)
+		var failing error = fail
+		v.before = func(context.Context, int) error { return failing }
+		s := newReplica(t, v, newLedger(t))
+		if r := copyAs(t.Context(), s, "r", "n"); r.err == nil {
+			t.Errorf("%s: %v", name, r)
+		}
+		failing = nil
+		copyAs(t.Context(), s, "r", "another").want(t, "id-0", "", exchange.None)
+	}
+}
+
+func TestCopyTemplate_OutcomeUnknown_IsNeverSentAgainAndNamesWhatItMayHaveMade(t *testing.T) {
+	v := new(vendor)
+	v.answer = func(_ context.Context, n int) error {
+		if n == 1 {
+			return apierror.AnswerLost(errLost, true)
+		}
+		return nil
+	}
+	s := newReplica(t, v, newLedger(t))
+	copyAs(t.Context(), s, "r", "n").want(t, "", apierror.ReasonOutcomeUnknown, exchange.Unknown)
+	copyAs(t.Context(), s, "other", "n").want(t, "id-1", "", exchange.None) // named by its own record
+	for range 3 {
+		r := copyAs(t.Context(), s, "r", "n")
+		r.want(t, "", apierror.ReasonOutcomeUnknown, exchange.Unknown)
+		if r.err.Code != codes.Aborted || fmt.Sprint(r.err.IntegrationIDs) != "[id-0]" {
+			t.Errorf("%v %v", r.err, r.err.IntegrationIDs)
+		}
+	}
+	if len(v.list()) != 2 {
+		t.Errorf("%d copies", len(v.list()))
+	}
+}
+
+func TestCopyTemplate_CallerLeavesAfterSending_GoesOnAndIsRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := new(vendor)
+		v.answer = func(ctx context.Context, _ int) error {
+			select {
+			case <-time.After(10 * time.Second):
+				return nil
+			case <-ctx.Done():
+				return apierror.AnswerLost(ctx.Err(), true)
+			}
+		}
+		left := 0
+		s := newReplica(t, v, newLedger(t), func(c *integration.Config) {
+			c.Ended = func(_ context.Context, what string, ex *exchange.Exchange, err error) {
+				if left++; what != "left by its caller" || err != nil || len(ex.Attempts) != 1 {
+					t.Errorf("%s %v %+v", what, err, ex)
+				}
+			}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		r := copyAs(ctx, s, "r", "n")
+		r.want(t, "", apierror.ReasonOutcomeUnknown, exchange.Unknown)
+		if took := time.Since(began); r.err.Code != codes.DeadlineExceeded || took >= time.Second {
+			t.Errorf("%v after %v", r.err, took)
+		}
+		// The retry waits for the same copy.
+		copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
+		s.Wait(t.Context())
+		if len(v.list()) != 1 || left != 1 || v.reads != 0 {
+			t.Errorf("%d copies, %d left, %d reads", len(v.list()), left, v.reads)
+		}
+	})
+}
+
+func TestCopyTemplate_CallerLeavesBeforeSending_SendsNothingAndOthersGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := new(vendor)
+		held := true
+		v.before = func(ctx context.Context, _ int) error { // in the queue, say
+			if !held {
+				return nil
+			}
+			<-ctx.Done()
+			held = false
+			return apierror.NotBegun(ctx.Err())
+		}
+		s := newReplica(t, v, newLedger(t))
+		ctx, cancel := context.WithCancel(t.Context())
+		first, second := make(chan result, 1), make(chan result, 1)
+		go func() { first <- copyAs(ctx, s, "r", "n") }()
+		synctest.Wait()
+		go func() { second <- copyAs(t.Context(), s, "r", "n") }()
+		synctest.Wait()
+		cancel()
+		(<-first).want(t, "", apierror.ReasonDeadlineBeforeSend, exchange.NotSent)
+		(<-second).want(t, "id-0", "", exchange.None)
+		if len(v.list()) != 1 {
+			t.Errorf("%d copies", len(v.list()))
+		}
+	})
+}
+
+// dead is a ledger whose owner dies: from the given operation on nothing of it
+// gets through.
+type dead struct {
+	integration.Ledger
+	at string
+}
+
+func (d *dead) Send(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
+	if d.at == "before sending" {
+		return errLost
+	}
+	return d.Ledger.Send(ctx, k, t, l)
+}
+func (d *dead) Renew(context.Context, ledger.Digest, ledger.Token, time.Duration) error {
+	return errLost
+}
+func (d *dead) Finish(context.Context, ledger.Digest, ledger.Token, string) error { return errLost }
+func (d *dead) Doubt(context.Context, ledger.Digest, ledger.Token) error          { return errLost }
+func (d *dead) Release(context.Context, ledger.Digest, ledger.Token) error        { return errLost }
+
+func TestCopyTemplate_OwnerDied_IsSentAgainOnlyWhereItHadNotBegun(t *testing.T) {
+	for at, want := range map[string]struct {
+		reason string
+		copies int
+	}{
+		"before sending": {"", 1},
+		"after sending":  {apierror.ReasonOutcomeUnknown, 1},
+	} {
+		t.Run(at, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v := new(vendor)
+				l := newLedger(t)
+				dying := newReplica(t, v, &dead{l, at})
+				copyAs(t.Context(), dying, "r", "n")
+				other := newReplica(t, v, l)
+				began := time.Now()
+				r := copyAs(t.Context(), other, "r", "n")
+				if took := time.Since(began); took < lease-time.Second || took > lease+time.Second {
+					t.Errorf("waited %v, the lease is %v", took, lease)
+				}
+				id := ""
+				if want.reason == "" {
+					id = "id-0"
+				}
+				r.want(t, id, want.reason, exchange.Unknown)
+				if len(v.list()) != want.copies {
+					t.Errorf("%d copies", len(v.list()))
+				}
+				dying.Wait(t.Context())
+			})
+		})
+	}
+}
+
+func TestCopyTemplate_SlowOwner_KeepsItsClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := new(vendor)
+		v.before = func(context.Context, int) error { time.Sleep(10 * lease); return nil }
+		l := newLedger(t)
+		s, other := newReplica(t, v, l), newReplica(t, v, l)
+		results := make(chan result)
+		go func() { results <- copyAs(t.Context(), s, "r", "n") }()
+		synctest.Wait()
+		go func() { results <- copyAs(t.Context(), other, "r", "n") }()
+		(<-results).want(t, "id-0", "", exchange.None)
+		(<-results).want(t, "id-0", "", exchange.None)
+		if len(v.list()) != 1 {
+			t.Errorf("%d copies", len(v.list()))
+		}
+	})
+}
+
+// away is a ledger that cannot be reached.
+type away struct {
+	integration.Ledger
+	claims, finishes error
+}
+
+func (a *away) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool, error) {
+	if a.claims != nil {
+		return ledger.Record{}, false, a.claims
+	}
+	return a.Ledger.Claim(ctx, c)
+}
+
+func (a *away) Finish(ctx context.Context, k ledger.Digest, t ledger.Token, id string) error {
+	if err := a.finishes; err != nil {
+		a.finishes = nil // it comes back
+		return err
+	}
+	return a.Ledger.Finish(ctx, k, t, id)
+}
+
+func TestCopyTemplate_LedgerAway_FailsClosedWithAnIDAndGoesOnWithout(t *testing.T) {
+	v := new(vendor)
+	s := newReplica(t, v, &away{Ledger: newLedger(t), claims: errLost})
+	r := copyAs(t.Context(), s, "r", "n")
+	r.want(t, "", apierror.ReasonLedgerUnavailable, exchange.NotSent)
+	if r.err.Code != codes.Unavailable || r.err.RetryAfter == nil || len(v.list()) != 0 {
+		t.Errorf("%v, %d copies", r.err, len(v.list()))
+	}
+	copyAs(t.Context(), s, "", "n").want(t, "id-0", "", exchange.None)
+}
+
+func TestCopyTemplate_LedgerAwayAtTheEnd_CallerHearsTheSuccessAndItIsRecordedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := new(vendor)
+		s := newReplica(t, v, &away{Ledger: newLedger(t), finishes: errLost})
+		copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
+		s.Wait(t.Context())
+		copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
+		if len(v.list()) != 1 || v.reads != 1 {
+			t.Errorf("%d copies, %d reads", len(v.list()), v.reads)
+		}
+	})
+}
+
+func TestCopyTemplate_IDRequired_RefusesCallsWithout(t *testing.T) {
+	v := new(vendor)
+	s := newReplica(t, v, newLedger(t), func(c *integration.Config) { c.RequireRequestID = true })
+	r := copyAs(t.Context(), s, "", "n")
+	r.want(t, "", apierror.ReasonInvalidRequest, exchange.NotSent)
+	if r.err.Violations[0].Field != "request_id" || len(v.list()) != 0 {
+		t.Errorf("%v, %d copies", r.err.Violations, len(v.list()))
+	}
+	copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
+}
+
+// A copy on another replica outlasts the caller: it may be done.
+func TestCopyTemplate_TimeOverWhileAnotherReplicaSends_IsUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := new(vendor)
+		v.answer = func(context.Context, int) error { time.Sleep(20 * time.Second); return nil }
+		l := newLedger(t)
+		s, other := newReplica(t, v, l), newReplica(t, v, l)
+		ended := make(chan result, 1)
+		go func() { ended <- copyAs(t.Context(), s, "r", "n") }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		r := copyAs(ctx, other, "r", "n")
+		r.want(t, "", apierror.ReasonOutcomeUnknown, exchange.Unknown)
+		if r.err.Code != codes.DeadlineExceeded {
+			t.Error(r.err)
+		}
+		(<-ended).want(t, "id-0", "", exchange.None)
+	})
+}

@@ -1,0 +1,160 @@
+package integration_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/integration"
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/memory"
+)
+
+// vendor is an upstream that makes integrations as it is told.
+type vendor struct {
+	mu    sync.Mutex
+	made  []*integrationv1.Integration
+	reads int
+	// before is asked before anything is sent, answer after something was made.
+	before, answer func(ctx context.Context, n int) error
+	read           error
+}
+
+func (v *vendor) Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error {
+	ex := exchange.FromContext(ctx)
+	if v.before != nil {
+		if err := v.before(ctx, len(v.list())); err != nil {
+			return err
+		}
+	}
+	if sending != nil {
+		sent, err := sending()
+		if err != nil {
+			return err
+		}
+		if sent != nil {
+			ctx = sent
+		}
+	}
+	ex.Attempts = append(ex.Attempts, exchange.Attempt{Status: 201, Outcome: exchange.Done})
+	switch resp := resp.(type) {
+	case *integrationv1.CopyTemplateResponse:
+		v.mu.Lock()
+		in := &integrationv1.Integration{
+			Id: fmt.Sprintf("id-%d", len(v.made)), CreatedAt: timestamppb.Now(),
+			SourceIntegrationTemplateId: new(req.(*integrationv1.CopyTemplateRequest).GetTemplateId()),
+		}
+		v.made = append(v.made, in)
+		n := len(v.made)
+		v.mu.Unlock()
+		ex.Body, ex.Relay, ex.Status = []byte(in.GetId()), true, 201
+		if v.answer != nil {
+			if err := v.answer(ctx, n); err != nil {
+				return err
+			}
+		}
+		resp.Integration = in
+	case *integrationv1.GetIntegrationResponse:
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.reads++
+		if v.read != nil {
+			return v.read
+		}
+		resp.Integration = &integrationv1.Integration{Id: req.(*integrationv1.GetIntegrationRequest).GetIntegrationId(), Name: "read"}
+		ex.Body, ex.Relay, ex.Status = []byte("read"), true, 200
+	case *integrationv1.ListIntegrationsResponse:
+		resp.Data = v.list()
+	default:
+		return errors.New("unexpected " + method)
+	}
+	return nil
+}
+
+func (v *vendor) list() []*integrationv1.Integration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return append([]*integrationv1.Integration(nil), v.made...)
+}
+
+const lease = 15 * time.Second
+
+// newReplica is a service on the ledger; several on one are replicas.
+func newReplica(t *testing.T, up integration.Upstream, l integration.Ledger, change ...func(*integration.Config)) *integration.Service {
+	t.Helper()
+	keys, err := ledger.NewKeys(make([]byte, ledger.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := integration.Config{
+		Upstream: up, Ledger: l,
+		Key: func(ctx context.Context, id string) (ledger.Digest, error) {
+			caller, _ := ctx.Value(callerKey{}).(string)
+			return keys.Key(caller, id), nil
+		},
+		Fingerprint: keys.Fingerprint, Timeout: 30 * time.Second, Lease: lease,
+		Bulk:  integration.BulkConfig{Concurrency: 4, MaxItems: 1000, ItemTimeout: time.Minute, StallTimeout: time.Minute},
+		Ended: func(context.Context, string, *exchange.Exchange, error) {},
+		Log:   slog.New(slog.DiscardHandler),
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	s, err := integration.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+type callerKey struct{}
+
+func as(ctx context.Context, caller string) context.Context {
+	return context.WithValue(ctx, callerKey{}, caller)
+}
+
+func newLedger(t *testing.T) *memory.Store {
+	l := memory.New(memory.Options{})
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// result is what a call came to.
+type result struct {
+	id  string
+	err *apierror.Error
+	ex  *exchange.Exchange
+}
+
+func copyAs(ctx context.Context, s *integration.Service, requestID, name string) result {
+	ctx, ex := exchange.NewContext(ctx)
+	resp, err := s.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: uuid, Name: &name, RequestId: requestID})
+	if err != nil {
+		return result{"", apierror.FromError(err), ex}
+	}
+	return result{resp.GetIntegration().GetId(), nil, ex}
+}
+
+func (r result) want(t *testing.T, id, reason string, outcome exchange.Outcome) {
+	t.Helper()
+	got := ""
+	if r.err != nil {
+		got = r.err.Reason
+		if r.err.Outcome != outcome {
+			t.Errorf("outcome %v, want %v (%v)", r.err.Outcome, outcome, r.err)
+		}
+	}
+	if r.id != id || got != reason {
+		t.Errorf("got %q, %v; want %q, %q", r.id, r.err, id, reason)
+	}
+}

@@ -1,0 +1,108 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/integration"
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/open"
+	"github.com/digate/digate/server/ledger/service"
+)
+
+const (
+	// ledgerStart is how long the ledger may take to be there at start.
+	ledgerStart = 30 * time.Second
+	// claimLease is how long a copy stays claimed whose server died.
+	claimLease = 15 * time.Second
+	// The ledger is swept this often, this many records at a time.
+	sweepEvery = time.Minute
+	sweepBatch = 500
+)
+
+func (s *Server) openLedger() error {
+	ctx, cancel := context.WithTimeout(context.Background(), ledgerStart)
+	defer cancel()
+	var err error
+	s.ledger, s.keys, err = open.Open(ctx, s.cfg.Ledger, open.Options{Retention: s.cfg.LedgerRetention, KeyFile: s.cfg.LedgerKeyFile})
+	if err != nil {
+		return fmt.Errorf("--ledger: %w", err)
+	}
+	if s.store() == "memory" {
+		s.log.Info("request ids are kept in memory and are forgotten when this process ends; --ledger=sqlite:PATH keeps them")
+	}
+	return nil
+}
+
+// store is the kind of the ledger's store.
+func (s *Server) store() string {
+	kind, _, _ := strings.Cut(s.cfg.Ledger, ":")
+	if kind == "postgresql" {
+		kind = "postgres"
+	}
+	return kind
+}
+
+// caller is who calls, as the ledger knows it: whoever has the token.
+func (s *Server) caller(ctx context.Context) (string, error) {
+	token, err := authn.Credential(ctx)
+	if err != nil {
+		return "", err
+	}
+	return s.keys.Caller(token.Reveal()), nil
+}
+
+func (s *Server) recordKey(ctx context.Context, requestID string) (ledger.Digest, error) {
+	caller, err := s.caller(ctx)
+	if err != nil {
+		return ledger.Digest{}, err
+	}
+	return s.keys.Key(caller, requestID), nil
+}
+
+func (s *Server) serviceConfig() integration.Config {
+	return integration.Config{
+		Upstream: s.upstream, Ledger: s.ledger, Key: s.recordKey, Fingerprint: s.keys.Fingerprint,
+		RequireRequestID: s.cfg.RequireRequestID, Timeout: s.cfg.UpstreamTimeout, Lease: claimLease,
+		Bulk: integration.BulkConfig{
+			Concurrency: s.cfg.BulkConcurrency, MaxItems: s.cfg.BulkMaxItems,
+			ItemTimeout: s.cfg.BulkItemTimeout, StallTimeout: s.cfg.BulkStallTimeout,
+		},
+		Ended: func(ctx context.Context, what string, ex *exchange.Exchange, err error) {
+			s.telemetry.Inner(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, what, ex, err)
+		},
+		Log: s.log,
+	}
+}
+
+func (s *Server) newLedgerService() *service.Service {
+	return service.New(service.Config{
+		Ledger: s.ledger, Upstream: s.upstream, Key: s.recordKey, Caller: s.caller,
+		Store: s.store(), Retention: s.cfg.LedgerRetention, Log: s.log,
+	})
+}
+
+// sweep removes what the ledger need not remember any more, until the context
+// ends.
+func (s *Server) sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		for n := sweepBatch; n == sweepBatch && ctx.Err() == nil; {
+			var err error
+			if n, err = s.ledger.Sweep(ctx, sweepBatch); err != nil && ctx.Err() == nil {
+				s.log.Warn("sweeping the ledger failed", "error", err.Error())
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
