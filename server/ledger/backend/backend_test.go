@@ -1,0 +1,176 @@
+package backend_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/backend"
+	"github.com/digate/digate/server/ledger/postgres/pgtest"
+)
+
+func TestValidate_WrongSpec_NamesWhatIsWrong(t *testing.T) {
+	for _, test := range []struct{ spec, keyFile, want string }{
+		{"", "", "memory, sqlite:PATH or postgres://"},
+		{"redis://u:S3cret@h", "", "memory, sqlite:PATH or postgres://"},
+		{"postgre://u:S3cret@h/db", "k", "memory, sqlite:PATH or postgres://"},
+		{"memory:", "", "memory, sqlite:PATH or postgres://"},
+		{"sqlite:", "", "path of a file"},
+		{"sqlite::memory:", "", "path of a file"},
+		{"sqlite:a\x00b", "", "path of a file"},
+		{"postgres://u:S3cret@h/db", "", "key file"},
+		{"postgresql://u:S3cret@h/db", "", "key file"},
+		{"postgres://u:S3cret@h/db?sslmode=x", "k", "sslmode"},
+		{"postgres://u:S3/cret@h/db", "k", "cannot be read"},
+	} {
+		err := backend.Validate(test.spec, test.keyFile)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: got %v, want %q", test.spec, err, test.want)
+		}
+		if err != nil && (strings.Contains(err.Error(), "S3cret") || strings.Contains(err.Error(), "cret@")) {
+			t.Errorf("%q: %v", test.spec, err)
+		}
+		if _, _, opened := backend.Open(t.Context(), test.spec, backend.Options{KeyFile: test.keyFile}); opened == nil || opened.Error() != err.Error() {
+			t.Errorf("%q: Open says %v", test.spec, opened)
+		}
+	}
+}
+
+func TestValidate_RightSpec_IsTaken(t *testing.T) {
+	for _, spec := range []string{"memory", "sqlite:ledger.db", "sqlite:/var/lib/digate/ledger.db", "postgres://u:p@h/db", "postgresql://u@h"} {
+		if err := backend.Validate(spec, "key"); err != nil {
+			t.Errorf("%q: %v", spec, err)
+		}
+	}
+}
+
+func open(t *testing.T, spec string, o backend.Options) (ledger.Store, ledger.Keys) {
+	t.Helper()
+	store, keys, err := backend.Open(t.Context(), spec, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store, keys
+}
+
+// refused is the error of an Open that must fail.
+func refused(t *testing.T, spec string, o backend.Options) error {
+	t.Helper()
+	store, _, err := backend.Open(t.Context(), spec, o)
+	if err == nil {
+		_ = store.Close()
+		t.Fatal("it opened")
+	}
+	return err
+}
+
+func writeKey(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "key")
+	if _, err := ledger.CreateKey(path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestOpen_Memory_HasItsOwnKeyOrTheFiles(t *testing.T) {
+	_, a := open(t, "memory", backend.Options{})
+	_, b := open(t, "memory", backend.Options{})
+	if a.Check() == b.Check() {
+		t.Error("two ledgers in memory have one key")
+	}
+	file := writeKey(t)
+	_, c := open(t, "memory", backend.Options{KeyFile: file})
+	_, d := open(t, "memory", backend.Options{KeyFile: file})
+	if c.Check() != d.Check() {
+		t.Error("the key file is not used")
+	}
+}
+
+func TestOpen_SQLite_MakesAKeyOnceAndKeepsRecords(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	spec := "sqlite:" + path
+	store, keys := open(t, spec, backend.Options{})
+	c := ledger.Claim{Key: keys.Key("caller", "id"), TemplateID: "t", Token: ledger.NewToken(), Lease: time.Hour}
+	if _, mine, err := store.Claim(t.Context(), c); err != nil || !mine {
+		t.Fatal(mine, err)
+	}
+	if info, err := os.Stat(path + ".key"); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key file: %v, %v", info, err)
+	}
+	again, keysAgain := open(t, spec, backend.Options{})
+	if _, found, err := again.Get(t.Context(), keysAgain.Key("caller", "id")); err != nil || !found {
+		t.Errorf("opened again: found %v, error %v", found, err)
+	}
+}
+
+func TestOpen_SQLiteWhoseKeyIsLostOrAnother_IsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	spec := "sqlite:" + path
+	store, _, err := backend.Open(t.Context(), spec, backend.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := refused(t, spec, backend.Options{KeyFile: writeKey(t)}); !errors.Is(err, ledger.ErrKey) {
+		t.Errorf("another key: got %v, want ErrKey", err)
+	}
+	if err := refused(t, spec, backend.Options{KeyFile: path + ".none"}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a key file that is not there: %v", err)
+	}
+	if err := os.Remove(path + ".key"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := refused(t, spec, backend.Options{}); !strings.Contains(err.Error(), ".key is missing") {
+			t.Errorf("a lost key: %v", err)
+		}
+	}
+}
+
+func TestOpen_SQLiteManyAtOnce_AllHaveOneKey(t *testing.T) {
+	spec := "sqlite:" + filepath.Join(t.TempDir(), "ledger.db")
+	var group errgroup.Group
+	for range 8 {
+		group.Go(func() error {
+			store, _, err := backend.Open(t.Context(), spec, backend.Options{})
+			if err != nil {
+				return err
+			}
+			return store.Close()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpen_Postgres_ReplicasShareKeyAndRecords(t *testing.T) {
+	spec := pgtest.Start(t).URL()
+	key := writeKey(t)
+	store, keys := open(t, spec, backend.Options{KeyFile: key})
+	c := ledger.Claim{Key: keys.Key("caller", "id"), TemplateID: "t", Token: ledger.NewToken(), Lease: time.Hour}
+	if _, mine, err := store.Claim(t.Context(), c); err != nil || !mine {
+		t.Fatal(mine, err)
+	}
+	other, otherKeys := open(t, spec, backend.Options{KeyFile: key})
+	if _, found, err := other.Get(t.Context(), otherKeys.Key("caller", "id")); err != nil || !found {
+		t.Errorf("a second replica: found %v, error %v", found, err)
+	}
+	if err := refused(t, spec, backend.Options{KeyFile: writeKey(t)}); !errors.Is(err, ledger.ErrKey) {
+		t.Errorf("a replica with another key: got %v, want ErrKey", err)
+	}
+}
