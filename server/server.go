@@ -108,7 +108,7 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 	})
 	integrationv1.RegisterIntegrationServiceServer(channel, service)
 	routes, err := gateway.New(context.Background(), gateway.Config{
-		Channel: channel, MaxBody: cfg.MaxRequestBytes, Failed: s.telemetry.Failed,
+		Channel: channel, MaxBody: cfg.MaxRequestBytes, BulkMaxItems: cfg.BulkRESTMaxItems, Stall: cfg.BulkStallTimeout, Failed: s.telemetry.Failed,
 	})
 	if err != nil {
 		return nil, err

@@ -5,8 +5,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
 	"github.com/digate/digate/server/digajson"
 )
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -21,6 +22,10 @@ type Config struct {
 	Channel grpc.ClientConnInterface
 	// MaxBody bounds a request's body, in bytes.
 	MaxBody int64
+	// BulkMaxItems bounds the lines of a bulk request, and Stall the time for which
+	// its client may take nothing of the answer.
+	BulkMaxItems int
+	Stall        time.Duration
 	// Failed is told of each failure that the gateway answers with, and of the
 	// method it is about, empty where the request found none.
 	Failed func(ctx context.Context, method string, err error)
@@ -58,7 +63,15 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	if err := integrationv1.RegisterIntegrationServiceHandlerClient(ctx, mux, client); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
+	many, err := newBulk(cfg, client)
+	if err != nil {
+		return nil, err
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == BulkPath {
+			many.ServeHTTP(w, r)
+			return
+		}
 		mux.ServeHTTP(w, newRequest(w, r, cfg.MaxBody))
 	}), nil
 }
