@@ -29,10 +29,17 @@ func (s *Server) inTime(next tap.ServerInHandle) tap.ServerInHandle {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, longest)
 			_ = cancel // it ends with the stream's context, that it is made of
+			ctx = unhurried{ctx}
 		}
 		return ctx, nil
 	}
 }
+
+// unhurried is a context that ends at a time which is not its caller's deadline:
+// it does not show it, so that nobody budgets with it.
+type unhurried struct{ context.Context }
+
+func (unhurried) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // bound returns the listener with a bound on its connections and on the time for
 // which one of them may take nothing that is written to it.

@@ -168,6 +168,20 @@ func TestBounds_GRPCCallerThatNeverSendsItsMessage_IsEnded(t *testing.T) {
 	}
 }
 
+// The bound on a call is not its caller's deadline.
+func TestBounds_GRPCCallerWithoutADeadline_HearsFromTheUpstreamTimeout(t *testing.T) {
+	v := newScripted(t)
+	stop := make(chan struct{})
+	defer close(stop)
+	v.will(func(net.Conn, sent) bool { <-stop; return false })
+	d := start(t, v.url(), func(c *config.Config) { c.UpstreamTimeout = 200 * time.Millisecond })
+	began := time.Now()
+	_, err := d.copyCtx(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+	if took := time.Since(began); err == nil || err.Code != codes.DeadlineExceeded || took > 10*time.Second {
+		t.Errorf("%v after %v", err, took)
+	}
+}
+
 func TestBounds_ConnectionsBeyondTheFlag_WaitForAnother(t *testing.T) {
 	v := newScripted(t)
 	v.will(answers(201, nil, full))

@@ -250,14 +250,37 @@ var differences = map[string]difference{
 			}
 		}
 		v.will(answers(201, nil, full))
-		for range 2 { // nothing is deduplicated
+		for range 2 {
 			wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", strings.Repeat("k", 255)), 201, "", "")
 		}
 		got := v.received()
-		if len(got) != 2 || got[0].header.Get("Idempotency-Key") != "" {
+		if len(got) != 2 || got[0].header.Get("Idempotency-Key") != "" || !strings.HasPrefix(got[1].line, "GET ") {
 			t.Errorf("the vendor received %v", got)
 		}
 	},
+	"replayed": func(t *testing.T, v *scripted, d *digate) {
+		v.will(answers(201, nil, full))
+		first := d.copyREST(t, templateID, `{}`, "Idempotency-Key", "replayed")
+		again := d.copyREST(t, templateID, `{}`, "Idempotency-Key", `"replayed"`)
+		if first.status != 201 || first.header.Get("Digate-Replayed") != "" {
+			t.Errorf("%d %v", first.status, first.header)
+		}
+		if again.status != 201 || again.header.Get("Digate-Replayed") != "true" || again.body != full {
+			t.Errorf("%d %v %s", again.status, again.header, again.body)
+		}
+		other := d.copyREST(t, templateID, `{"name":"x"}`, "Idempotency-Key", "replayed")
+		if wantREST(t, other, 422, "NOT_SENT", ""); !strings.Contains(other.body, `"loc":["header","idempotency-key"],"msg":"was used for another request"`) {
+			t.Error(other.body)
+		}
+		v.will(answers(404, nil, envelope))
+		wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "replayed"), 409, "DONE", "ALREADY_COPIED")
+	},
+	"in-doubt": func(t *testing.T, v *scripted, d *digate) {
+		v.will(inTurn(raw("", true), answers(200, nil, `{"data":[],"has_more":false}`)))
+		wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "in-doubt"), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
+		wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "in-doubt"), 409, "UNKNOWN", "OUTCOME_UNKNOWN")
+	},
+	"bulk-route": func(t *testing.T, _ *scripted, _ *digate) { TestBulkREST_LinesOfEveryKind_AreAnsweredByALineEach(t) },
 	"unknown-route": func(t *testing.T, v *scripted, d *digate) {
 		for _, path := range []string{"/", "/v1", "/v1/integration/template/" + templateID + "/copy/", "//v1/integration/template/" + templateID + "/copy", "/v1/./integration"} {
 			rest := d.do(t, "POST", path, `{}`)

@@ -199,7 +199,7 @@ func TestCopyTemplate_EachFieldInEachState_SendsExactBytes(t *testing.T) {
 			check(t, v.one(t), c.want)
 
 			v.will(answers(201, nil, full))
-			rest := d.copyREST(t, templateID, c.rest, "Idempotency-Key", "k-1", "Grpc-Metadata-X", "1", "Cookie", "c=1")
+			rest := d.copyREST(t, templateID, c.rest, "Idempotency-Key", "k-"+c.name, "Grpc-Metadata-X", "1", "Cookie", "c=1")
 			if rest.status != 201 || rest.body != full {
 				t.Fatalf("REST: %d %s", rest.status, rest.body)
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
-	"github.com/digate/digate/server/ledger/open"
+	"github.com/digate/digate/server/ledger/backend"
 	"github.com/digate/digate/server/ledger/service"
 )
 
@@ -29,7 +29,7 @@ func (s *Server) openLedger() error {
 	ctx, cancel := context.WithTimeout(context.Background(), ledgerStart)
 	defer cancel()
 	var err error
-	s.ledger, s.keys, err = open.Open(ctx, s.cfg.Ledger, open.Options{Retention: s.cfg.LedgerRetention, KeyFile: s.cfg.LedgerKeyFile})
+	s.ledger, s.keys, err = backend.Open(ctx, s.cfg.Ledger, backend.Options{Retention: s.cfg.LedgerRetention, KeyFile: s.cfg.LedgerKeyFile})
 	if err != nil {
 		return fmt.Errorf("--ledger: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/digate/digate/server/apierror"
-	"github.com/digate/digate/server/ledger/open"
+	"github.com/digate/digate/server/ledger/backend"
 )
 
 // Config is the settings of a digate server. The tags are kong's: each field's
@@ -150,7 +150,7 @@ func (c *Config) Validate() error {
 	if n := c.BulkMaxItems; n < 1 || n > 10_000_000 {
 		wrong("bulk-max-items", "must be between 1 and 10000000")
 	}
-	if err := open.Validate(c.Ledger, c.LedgerKeyFile); err != nil {
+	if err := backend.Validate(c.Ledger, c.LedgerKeyFile); err != nil {
 		wrong("ledger", "%v", err)
 	}
 	if c.UpstreamMinInFlight > c.UpstreamMaxInFlight {

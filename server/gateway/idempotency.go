@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -30,6 +32,32 @@ func setRequestID(keys []string, v any) error {
 			Field: idempotencyField, Description: "must be one value, not empty", Reason: "VALUE_ERROR",
 		})
 	}
-	m.Set(fd, protoreflect.ValueOfString(keys[0]))
+	m.Set(fd, protoreflect.ValueOfString(unquoted(keys[0])))
 	return nil
+}
+
+// unquoted is the key without the quotes of a structured field's string (RFC
+// 9651, 3.3.3), in which draft-ietf-httpapi-idempotency-key-header has it.
+// Anything else is the key as it stands.
+func unquoted(key string) string {
+	inner, ok := strings.CutPrefix(key, `"`)
+	if !ok {
+		return key
+	}
+	if inner, ok = strings.CutSuffix(inner, `"`); !ok || inner == "" {
+		return key
+	}
+	var b strings.Builder
+	for i := 0; i < len(inner); i++ {
+		switch c := inner[i]; {
+		case c == '\\' && i+1 < len(inner) && (inner[i+1] == '"' || inner[i+1] == '\\'):
+			i++
+			b.WriteByte(inner[i])
+		case c == '"' || c == '\\':
+			return key
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }

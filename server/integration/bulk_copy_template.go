@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -46,6 +47,7 @@ type bulk struct {
 	places chan struct{}
 	// seen are the request ids of the stream, digested for their size.
 	seen  map[[16]byte]struct{}
+	busy  atomic.Int64  // copies under way
 	moved chan struct{} // something was read, came to its end, or was taken
 
 	mu      sync.Mutex // held while sending
@@ -64,7 +66,7 @@ func (b *bulk) watch(ended <-chan error) error {
 		case <-b.moved:
 			timer.Reset(b.bulk.StallTimeout)
 		case <-timer.C:
-			if len(b.places) > 0 && !b.blocked() {
+			if b.busy.Load() > 0 && !b.blocked() {
 				timer.Reset(b.bulk.StallTimeout) // a copy is under way, and has its own bound
 				continue
 			}
@@ -159,6 +161,8 @@ func (b *bulk) check(req *integrationv1.BulkCopyTemplateRequest) error {
 func (b *bulk) copy(ctx context.Context, req *integrationv1.CopyTemplateRequest, wrong error) *integrationv1.BulkCopyTemplateResponse {
 	ctx, cancel := context.WithTimeout(ctx, b.bulk.ItemTimeout)
 	defer cancel()
+	b.busy.Add(1)
+	defer b.busy.Add(-1)
 	ctx, ex := exchange.NewContext(ctx)
 	resp := &integrationv1.BulkCopyTemplateResponse{RequestId: req.GetRequestId()}
 	var in *integrationv1.Integration

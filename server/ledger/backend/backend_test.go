@@ -8,12 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/backend"
 	"github.com/digate/digate/server/ledger/postgres/pgtest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestValidate_WrongSpec_NamesWhatIsWrong(t *testing.T) {
 	for _, test := range []struct{ spec, keyFile, want string }{

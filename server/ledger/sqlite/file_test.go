@@ -177,3 +177,25 @@ func TestOpen_LockedFile_FailsInTime(t *testing.T) {
 		t.Errorf("it took %v", d)
 	}
 }
+
+// A call that gave up while the file was locked is not made once the lock is
+// gone, when nobody would know of it.
+func TestStore_CallThatGaveUpOnLock_IsNotMadeLater(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	s := open(t, path, sqlite.Options{})
+	c, next := claimOf(1, 1), claimOf(1, 2)
+	unlock := lockFile(t, path)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, _, err := s.Claim(ctx, c); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that the deadline is exceeded", err)
+	}
+	unlock()
+	// Changes are made in turn: once the next is, the first will not be any more.
+	if _, mine, err := s.Claim(t.Context(), next); err != nil || !mine {
+		t.Fatal(mine, err)
+	}
+	if _, found, err := s.Get(t.Context(), c.Key); err != nil || found {
+		t.Errorf("found %v, error %v", found, err)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -278,20 +279,12 @@ func binaries() (string, error) {
 		dirs = append(dirs, strings.TrimSpace(string(out)))
 	}
 	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-	newest := func(dir string) int {
+	version := func(dir string) int {
 		n, _ := strconv.Atoi(filepath.Base(filepath.Dir(dir)))
 		return n
 	}
-	for len(debian) > 0 {
-		best := 0
-		for i := range debian {
-			if newest(debian[i]) > newest(debian[best]) {
-				best = i
-			}
-		}
-		dirs = append(dirs, debian[best])
-		debian = append(debian[:best], debian[best+1:]...)
-	}
+	slices.SortFunc(debian, func(a, b string) int { return version(b) - version(a) })
+	dirs = append(dirs, debian...)
 	for _, dir := range dirs {
 		// initdb looks for postgres beside itself, where a link leads to.
 		initdb, err := filepath.EvalSymlinks(filepath.Join(dir, "initdb"))

@@ -1,0 +1,366 @@
+package server_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/config"
+)
+
+type bulkClient = grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]
+
+func (d *digate) bulk(ctx context.Context, t *testing.T) bulkClient {
+	t.Helper()
+	stream, err := d.rpc.BulkCopyTemplate(withToken(ctx, token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
+
+func item(template, id string) *integrationv1.BulkCopyTemplateRequest {
+	return &integrationv1.BulkCopyTemplateRequest{Copy: &integrationv1.CopyTemplateRequest{TemplateId: template, RequestId: id}}
+}
+
+// rest reads a stream to its end.
+func rest(stream bulkClient) (results []*integrationv1.BulkCopyTemplateResponse, summary *integrationv1.BulkCopySummary, err error) {
+	for {
+		resp, err := stream.Recv()
+		switch {
+		case errors.Is(err, io.EOF):
+			return results, summary, nil
+		case err != nil:
+			fmt.Fprintln(&spoken, err)
+			return results, summary, err
+		case resp.GetSummary() != nil:
+			summary = resp.GetSummary()
+		default:
+			results = append(results, resp)
+		}
+	}
+}
+
+func TestBulk_ItemsOfEveryKind_HaveAResultEachAndTheSummaryAddsUp(t *testing.T) {
+	e, url := emulated(t)
+	d := start(t, url)
+	if _, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID, RequestId: "before"}); err != nil {
+		t.Fatal(err)
+	}
+	stream := d.bulk(t.Context(), t)
+	want := map[string]string{
+		"a": "", "b": "", "before": "replayed",
+		"gone": "NOT_FOUND REJECTED", "lost": "UNKNOWN UNKNOWN", "wrong": "INVALID_ARGUMENT NOT_SENT",
+	}
+	for id, template := range map[string]string{
+		"a": templateID, "b": templateID, "before": templateID,
+		"gone": "11111111-1111-4111-8111-111111111111", "lost": "00000000-0000-4000-8000-000000000603", "wrong": "x",
+	} {
+		if err := stream.Send(item(template, id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, bad := range []*integrationv1.BulkCopyTemplateRequest{item(templateID, ""), item(templateID, "a"), {}} {
+		if err := stream.Send(bad); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	results, summary, err := rest(stream)
+	if err != nil || len(results) != 9 {
+		t.Fatalf("%d results, %v", len(results), err)
+	}
+	refused := 0
+	for _, r := range results {
+		got := ""
+		switch {
+		case r.GetError() != nil:
+			e := apierror.FromError(status.ErrorProto(r.GetError()))
+			got = strings.ToUpper(snake(e.Code)) + " " + e.Outcome.String()
+		case r.GetReplayed():
+			got = "replayed"
+		case r.GetIntegration().GetId() == "":
+			t.Errorf("%s: no integration", r.GetRequestId())
+		}
+		if got == "INVALID_ARGUMENT NOT_SENT" && r.GetRequestId() != "wrong" {
+			refused++
+			continue
+		}
+		if got != want[r.GetRequestId()] {
+			t.Errorf("%s: %q, want %q", r.GetRequestId(), got, want[r.GetRequestId()])
+		}
+	}
+	if text := fmt.Sprint(summary); refused != 3 || summary.GetTotal() != 9 || summary.GetDone() != 3 || summary.GetReplayed() != 1 ||
+		summary.GetNotSent() != 4 || summary.GetRejected() != 1 || summary.GetUnknown() != 1 {
+		t.Errorf("%d refused, %s", refused, text)
+	}
+	if n := len(e.Integrations(token)); n != 4 { // a, b, before, and lost
+		t.Errorf("%d integrations", n)
+	}
+	if !strings.Contains(d.scrape(t), `digate_inner_calls_total{code="OK",outcome="DONE",what="bulk"} 3`) {
+		t.Error("the items are not counted")
+	}
+}
+
+func snake(c codes.Code) string {
+	var b strings.Builder
+	for i, r := range c.String() {
+		if i > 0 && r >= 'A' && r <= 'Z' {
+			b.WriteByte('_')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// counting is a vendor that makes what it is asked for, as fast as it is asked.
+func counting(n *atomic.Int64) script {
+	return func(c net.Conn, r sent) bool {
+		k := n.Add(1)
+		return answers(201, nil, strings.Replace(full, id, fmt.Sprintf("00000000-0000-4000-9000-%012d", k), 1))(c, r)
+	}
+}
+
+func TestBulk_ClientThatDoesNotRead_StopsTheCopying(t *testing.T) {
+	v := newScripted(t)
+	var made atomic.Int64
+	v.will(counting(&made))
+	d := start(t, v.url(), func(c *config.Config) { c.BulkStallTimeout = 20 * time.Second })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stream := d.bulk(ctx, t)
+	const items = 20_000
+	sentAll := make(chan struct{})
+	var given atomic.Int64
+	go func() {
+		defer close(sentAll)
+		for i := range items {
+			if stream.Send(item(templateID, fmt.Sprint("r", i))) != nil {
+				return
+			}
+			given.Add(1)
+		}
+		_ = stream.CloseSend()
+	}()
+	// It stands still once both windows are full.
+	last := int64(-1)
+	for now := made.Load(); now == 0 || now != last; now = made.Load() {
+		last = now
+		time.Sleep(300 * time.Millisecond)
+	}
+	if made.Load() > items/2 || given.Load() > items/2 {
+		t.Errorf("%d copies and %d requests taken while nothing was read", made.Load(), given.Load())
+	}
+	// And goes on when the client reads.
+	for range 1000 {
+		if _, err := stream.Recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	<-sentAll
+}
+
+func TestBulk_NothingMoves_IsEnded(t *testing.T) {
+	v := newScripted(t)
+	var made atomic.Int64
+	v.will(counting(&made))
+	d := start(t, v.url(), func(c *config.Config) { c.BulkStallTimeout = 300 * time.Millisecond })
+	for name, sends := range map[string]int{"nothing is asked for": 0, "nothing is taken": 5000} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		stream := d.bulk(ctx, t)
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			for i := range sends {
+				if stream.Send(item(templateID, fmt.Sprint(name, i))) != nil {
+					return
+				}
+			}
+		}()
+		ended := strings.Count(d.log.String(), `"reason":"STALLED"`)
+		for strings.Count(d.log.String(), `"reason":"STALLED"`) == ended && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		_, _, err := rest(stream)
+		if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonStalled || e.Code != codes.DeadlineExceeded {
+			t.Errorf("%s: %v", name, err)
+		}
+		cancel()
+		<-sent
+	}
+}
+
+func TestBulk_ClientLeaves_WhatWasSentGoesOnAndTheRestIsNotBegun(t *testing.T) {
+	v := newScripted(t)
+	release := make(chan struct{})
+	arrived := make(chan struct{}, 100)
+	v.will(func(c net.Conn, r sent) bool {
+		if strings.HasPrefix(r.line, "POST ") {
+			arrived <- struct{}{}
+			<-release
+		}
+		return answers(201, nil, full)(c, r)
+	})
+	d := start(t, v.url(), func(c *config.Config) { c.BulkConcurrency = 4 })
+	ctx, cancel := context.WithCancel(t.Context())
+	stream := d.bulk(ctx, t)
+	for i := range 50 {
+		if err := stream.Send(item(templateID, fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 4 {
+		<-arrived
+	}
+	cancel()
+	if _, _, err := rest(stream); status.Code(err) != codes.Canceled {
+		t.Error(err)
+	}
+	for !strings.Contains(d.log.String(), `BulkCopyTemplate","code":"Canceled"`) {
+		time.Sleep(time.Millisecond)
+	}
+	close(release)
+	// The same stream again: the four replay, the rest runs.
+	again := d.bulk(t.Context(), t)
+	for i := range 50 {
+		if err := again.Send(item(templateID, fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = again.CloseSend()
+	_, summary, err := rest(again)
+	if err != nil || summary.GetDone() != 50 || summary.GetReplayed() != 4 || posts(v) != 50 {
+		t.Errorf("%v, %v, %d copies", summary, err, posts(v))
+	}
+}
+
+func TestBulk_MoreItemsThanMayBe_EndsTheStream(t *testing.T) {
+	v := newScripted(t)
+	var made atomic.Int64
+	v.will(counting(&made))
+	d := start(t, v.url(), func(c *config.Config) { c.BulkMaxItems = 3 })
+	stream := d.bulk(t.Context(), t)
+	for i := range 4 {
+		_ = stream.Send(item(templateID, fmt.Sprint(i)))
+	}
+	if _, _, err := rest(stream); status.Code(err) != codes.ResourceExhausted || apierror.FromError(err).Reason != "REQUEST_TOO_LARGE" {
+		t.Error(err)
+	}
+}
+
+type restLine struct {
+	Line        int             `json:"line"`
+	RequestID   string          `json:"request_id"`
+	Replayed    bool            `json:"replayed"`
+	Integration json.RawMessage `json:"integration"`
+	Outcome     string          `json:"outcome"`
+	HTTPStatus  int             `json:"http_status"`
+	Error       json.RawMessage `json:"error"`
+	Summary     map[string]int  `json:"summary"`
+}
+
+const bulkPath = "/v1/integration/template:bulkCopy"
+
+func TestBulkREST_LinesOfEveryKind_AreAnsweredByALineEach(t *testing.T) {
+	e, url := emulated(t)
+	d := start(t, url)
+	lines := []string{
+		`{"template_id":"` + templateID + `","request_id":"a","name":"A","api_key":"` + apiKey + `"}`,
+		``,
+		`{"template_id":"` + templateID + `","request_id":"b"`,
+		`{"template_id":"` + templateID + `"}`,
+		`{"template_id":"` + templateID + `","request_id":"a"}`,
+		`[]`,
+		`{"template_id":"11111111-1111-4111-8111-111111111111","request_id":"c"}`,
+		`{"template_id":"x","request_id":"d"}`,
+		`{"template_id":"` + templateID + `","request_id":"e","variables":{"n":1}}`,
+		`{"template_id":7,"request_id":"f"}`,
+	}
+	ask := func() map[int]restLine {
+		t.Helper()
+		got := d.do(t, "POST", bulkPath, strings.Join(lines, "\n"), "Content-Type", "application/x-ndjson")
+		if got.status != 200 || got.header.Get("Content-Type") != "application/x-ndjson" {
+			t.Fatalf("%d %v %s", got.status, got.header, got.body)
+		}
+		byLine := make(map[int]restLine)
+		for sc := bufio.NewScanner(strings.NewReader(got.body)); sc.Scan(); {
+			var l restLine
+			if err := json.Unmarshal(sc.Bytes(), &l); err != nil {
+				t.Fatalf("%v: %s", err, sc.Text())
+			}
+			if _, twice := byLine[l.Line]; twice {
+				t.Errorf("line %d twice", l.Line)
+			}
+			byLine[l.Line] = l
+		}
+		return byLine
+	}
+	got := ask()
+	for n, want := range map[int]string{
+		1: "DONE ", 3: "NOT_SENT 422", 4: "NOT_SENT 422", 5: "NOT_SENT 422", 6: "NOT_SENT 422", 7: "REJECTED 404", 8: "NOT_SENT 422", 9: "DONE ", 10: "NOT_SENT 422",
+	} {
+		l := got[n]
+		text := l.Outcome + " "
+		if l.HTTPStatus != 0 {
+			text += fmt.Sprint(l.HTTPStatus)
+		}
+		if text != want || (l.Error == nil) != (l.HTTPStatus == 0) || (l.Integration != nil) != (l.Outcome == "DONE") {
+			t.Errorf("line %d: %q, want %q: %+v", n, text, want, l)
+		}
+	}
+	if s := got[0].Summary; len(got) != 10 || s["total"] != 9 || s["done"] != 2 || s["not_sent"] != 6 || s["rejected"] != 1 || s["unknown"] != 0 {
+		t.Errorf("%d lines, %v", len(got), s)
+	}
+	if !strings.Contains(string(got[5].Error), "line 1") || !strings.Contains(string(got[8].Error), `"loc":["body","template_id"]`) {
+		t.Errorf("%s\n%s", got[5].Error, got[8].Error)
+	}
+	if len(e.Integrations(token)) != 2 {
+		t.Errorf("%d integrations", len(e.Integrations(token)))
+	}
+	if again := ask(); !again[1].Replayed || !again[9].Replayed || len(e.Integrations(token)) != 2 {
+		t.Errorf("again: %+v, %d integrations", again[1], len(e.Integrations(token)))
+	}
+}
+
+func TestBulkREST_TooMuch_IsRefusedBeforeAnythingIsBegun(t *testing.T) {
+	v := newScripted(t)
+	d := start(t, v.url(), func(c *config.Config) { c.BulkRESTMaxItems, c.MaxRequestBytes = 3, 1<<10 })
+	one := `{"template_id":"` + templateID + `","request_id":"%d"}` + "\n"
+	four := ""
+	for i := range 4 {
+		four += fmt.Sprintf(one, i)
+	}
+	for name, body := range map[string]string{"lines": four, "bytes": strings.Repeat(" ", 2<<10)} {
+		got := d.do(t, "POST", bulkPath, body)
+		wantREST(t, got, 413, "NOT_SENT", "REQUEST_TOO_LARGE")
+		if !strings.Contains(got.body, "BulkCopyTemplate over gRPC") {
+			t.Errorf("%s: %s", name, got.body)
+		}
+	}
+	if got := d.do(t, "GET", bulkPath, ""); got.status != 405 || got.header.Get("Allow") != "POST" {
+		t.Errorf("%d %v", got.status, got.header)
+	}
+	if got := d.do(t, "POST", bulkPath, four, "Authorization", ""); got.status != 401 {
+		t.Errorf("%d", got.status)
+	}
+	if len(v.received()) != 0 {
+		t.Errorf("the vendor received %v", v.received())
+	}
+}

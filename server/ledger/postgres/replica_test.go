@@ -1,0 +1,107 @@
+package postgres_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/postgres/pgtest"
+)
+
+// claimOf is a claim of the key of that number.
+func claimOf(n byte) ledger.Claim {
+	return ledger.Claim{Key: ledger.Digest{n}, TemplateID: "t", Token: ledger.NewToken(), Lease: time.Minute}
+}
+
+// The rival's record is not there when the claim begins to look, and is in its
+// way when it comes to write.
+func TestClaim_RivalCommitsMeanwhile_SeesTheRival(t *testing.T) {
+	server := pgtest.Start(t)
+	s := open(t, server.URL())
+	conn := connect(t, server.URL())
+	rival, mine := claimOf(1), claimOf(1)
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `INSERT INTO digate_ledger_record (key, fingerprint, template_id, state, token, claimed_at, until)
+		VALUES ($1, $1, 't', 'claimed', $2, now(), now() + interval '1 hour')`, rival.Key[:], rival.Token[:]); err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	group.Go(func() {
+		r, won, err := s.Claim(t.Context(), mine)
+		if err != nil || won || r.Token != rival.Token {
+			t.Errorf("won %v, token %x, error %v; want the rival's", won, r.Token, err)
+		}
+	})
+	watch := connect(t, server.URL())
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		var waiting int
+		if err := watch.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+		if waiting > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Error("the claim does not wait for the rival")
+			break
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Error(err)
+	}
+	group.Wait()
+}
+
+// All the connections of a pool are dead after a restart; no call pays for it
+// that may be asked again.
+func TestStore_DatabaseWasRestarted_NextCallsWork(t *testing.T) {
+	server := pgtest.Start(t)
+	s := open(t, server.URL()+"&pool_max_conns=16")
+	claimed, sending := claimOf(1), claimOf(2)
+	for _, c := range []ledger.Claim{claimed, sending} {
+		if _, mine, err := s.Claim(t.Context(), c); err != nil || !mine {
+			t.Fatal(mine, err)
+		}
+	}
+	if err := s.Send(t.Context(), sending.Key, sending.Token, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range map[string]func() error{
+		"Claim":  func() error { _, _, err := s.Claim(t.Context(), claimOf(3)); return err },
+		"Get":    func() error { _, _, err := s.Get(t.Context(), claimed.Key); return err },
+		"Renew":  func() error { return s.Renew(t.Context(), claimed.Key, claimed.Token, time.Minute) },
+		"Finish": func() error { return s.Finish(t.Context(), sending.Key, sending.Token, "made") },
+	} {
+		fill(t, s)
+		server.Kill()
+		server.Restart()
+		if err := call(); err != nil {
+			t.Errorf("%s after a restart: %v", name, err)
+		}
+	}
+}
+
+// fill makes the pool open all the connections that it may.
+func fill(t *testing.T, s ledger.Store) {
+	t.Helper()
+	var group errgroup.Group
+	for i := range 200 {
+		group.Go(func() error {
+			_, found, err := s.Get(t.Context(), ledger.Digest{100, byte(i)})
+			if found {
+				err = errors.Join(err, errors.New("a record that nobody made"))
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
