@@ -56,6 +56,10 @@ conformance: ## hold our validation equal to protovalidate's (a module of its ow
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: soak
+soak: ## ten thousand calls per mix through every fault, and the table of docs/reliability.md
+	go test -count=1 -timeout 20m -v -run TestSoak ./bench/soak -soak.calls 10000
+
 .PHONY: fuzz
 fuzz: ## fuzz every parser for a while (FUZZTIME each)
 	@set -e; for pkg in $$(go list ./...); do \
