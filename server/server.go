@@ -74,20 +74,12 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 			s.unary["/"+sd.ServiceName+"/"+m.MethodName] = true
 		}
 	}
-	roots, err := cfg.Roots()
+	up, err := UpstreamConfig(cfg, version)
 	if err != nil {
-		return nil, fmt.Errorf("--upstream-ca-file: %w", err)
+		return nil, err
 	}
-	s.upstream, err = upstream.New(upstream.Config{
-		URL: cfg.UpstreamURL, Timeout: cfg.UpstreamTimeout, IdleTimeout: cfg.UpstreamIdleTimeout,
-		HTTP2: cfg.UpstreamHTTP2, Roots: roots,
-		MaxRequest: cfg.MaxRequestBytes, MaxAnswer: cfg.MaxAnswerBytes, MaxAnswerHeader: cfg.MaxAnswerHeaderBytes,
-		MinTime: cfg.MinDeadline, MaxAttempts: cfg.UpstreamMaxAttempts, RetryBudget: cfg.UpstreamRetryBudget,
-		BreakerDelay: cfg.UpstreamBreakerDelay, BreakerChanged: s.telemetry.CircuitChanged,
-		MinInFlight: cfg.UpstreamMinInFlight, MaxInFlight: cfg.UpstreamMaxInFlight, MaxQueue: cfg.UpstreamMaxQueue,
-		Strict:    cfg.Drift == config.DriftFail,
-		UserAgent: "digate/" + version, Credential: authn.Credential,
-	}, sd)
+	up.BreakerChanged = s.telemetry.CircuitChanged
+	s.upstream, err = upstream.New(up, sd)
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +123,24 @@ func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err 
 		}
 	}
 	return s, nil
+}
+
+// UpstreamConfig is how a server of this configuration talks to the vendor.
+func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) {
+	roots, err := cfg.Roots()
+	if err != nil {
+		return upstream.Config{}, fmt.Errorf("--upstream-ca-file: %w", err)
+	}
+	return upstream.Config{
+		URL: cfg.UpstreamURL, Timeout: cfg.UpstreamTimeout, IdleTimeout: cfg.UpstreamIdleTimeout,
+		HTTP2: cfg.UpstreamHTTP2, Roots: roots,
+		MaxRequest: cfg.MaxRequestBytes, MaxAnswer: cfg.MaxAnswerBytes, MaxAnswerHeader: cfg.MaxAnswerHeaderBytes,
+		MinTime: cfg.MinDeadline, MaxAttempts: cfg.UpstreamMaxAttempts, RetryBudget: cfg.UpstreamRetryBudget,
+		BreakerDelay: cfg.UpstreamBreakerDelay,
+		MinInFlight:  cfg.UpstreamMinInFlight, MaxInFlight: cfg.UpstreamMaxInFlight, MaxQueue: cfg.UpstreamMaxQueue,
+		Strict:    cfg.Drift == config.DriftFail,
+		UserAgent: "digate/" + version, Credential: authn.Credential,
+	}, nil
 }
 
 // GRPCAddr is the gRPC listener's address.

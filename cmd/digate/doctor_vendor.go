@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/config"
@@ -26,18 +27,14 @@ type vendorSide struct {
 
 // open makes the client. It tries nothing again, so that what is wrong shows.
 func (v *vendorSide) open(c *config.Config, token secret.String) error {
-	roots, err := c.Roots()
+	cfg, err := server.UpstreamConfig(*c, version())
 	if err != nil {
 		return err
 	}
+	cfg.MaxAttempts, cfg.BreakerDelay, cfg.Strict = 1, 0, false
 	sd := integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService")
 	v.token, v.driftFails = token, c.Drift == config.DriftFail
-	v.client, err = upstream.New(upstream.Config{
-		URL: c.UpstreamURL, Timeout: c.UpstreamTimeout, IdleTimeout: c.UpstreamIdleTimeout,
-		HTTP2: c.UpstreamHTTP2, Roots: roots,
-		MaxRequest: c.MaxRequestBytes, MaxAnswer: c.MaxAnswerBytes, MaxAnswerHeader: c.MaxAnswerHeaderBytes,
-		UserAgent: "digate/" + version(), Credential: authn.Credential,
-	}, sd)
+	v.client, err = upstream.New(cfg, sd)
 	return err
 }
 

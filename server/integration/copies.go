@@ -260,7 +260,13 @@ func (c *copies) send(ctx context.Context, f *flight, key ledger.Digest, token l
 	if err == nil {
 		f.integration = resp.GetIntegration()
 		id := f.integration.GetId()
-		return func(ctx context.Context) error { return c.ledger.Finish(ctx, key, token, id) }
+		return func(ctx context.Context) error {
+			err := c.ledger.Finish(ctx, key, token, id)
+			if errors.Is(err, ledger.ErrInvalid) { // no ledger can keep such an id
+				return c.ledger.Doubt(ctx, key, token)
+			}
+			return err
+		}
 	}
 	f.err = err
 	switch apierror.FromError(err).Outcome {
