@@ -33,9 +33,6 @@ func (s *Server) openLedger() error {
 	if err != nil {
 		return fmt.Errorf("--ledger: %w", err)
 	}
-	if s.store() == "memory" {
-		s.log.Info("request ids are kept in memory and are forgotten when this process ends; --ledger=sqlite:PATH keeps them")
-	}
 	return nil
 }
 

@@ -161,6 +161,9 @@ func (s *Server) Run(ctx context.Context) error {
 	s.markServing()
 	s.log.Info("serving", "grpc", s.GRPCAddr().String(), "rest", s.HTTPAddr().String(), "admin", s.AdminAddr().String(),
 		"upstream", s.cfg.UpstreamURL)
+	if s.store() == "memory" {
+		s.log.Info("request ids are kept in memory and are forgotten when this process ends; --ledger=sqlite:PATH keeps them")
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return named("gRPC listener", s.grpc.Serve(s.grpcLn)) })
 	g.Go(func() error { return named("REST listener", s.rest.Serve(s.restLn)) })

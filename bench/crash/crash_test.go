@@ -1,0 +1,116 @@
+package crash
+
+import (
+	"testing"
+	"time"
+
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/ledger/postgres/pgtest"
+)
+
+// A server with an SQLite ledger is killed, and started again with the same
+// file.
+func TestCrash_ServerKilledUnderBulkLoad_NothingTwiceNothingLost(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "server")
+	args := []string{"--ledger", "sqlite:" + s.dir + "/ledger.db"}
+	s.serve(t, "a", args...)
+	all := job(*items, "server")
+	clients := []*client{s.client(all, "a", "client")}
+	worked, wait := start(t, clients)
+	for range *rounds {
+		if !s.sometime(worked) {
+			break
+		}
+		s.kill("a")
+		s.serve(t, "a", args...)
+	}
+	wait()
+	if s.kills == 0 {
+		t.Fatal("nothing was killed")
+	}
+	s.conclude(t, "a", all, clients)
+	s.wantDoubt(t, all, clients)
+}
+
+// Two replicas share a PostgreSQL ledger, and get the same items at once. Now
+// one is killed, now the other.
+func TestCrash_ReplicaKilledWhileBothCopyTheSameItems_NothingTwiceNothingLost(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Start(t)
+	s := newScene(t, "replicas")
+	args := []string{"--ledger", database.NewDatabase(), "--ledger-key-file", s.key(t)}
+	s.serve(t, "a", args...)
+	s.serve(t, "b", args...)
+	all := job(*items, "replicas")
+	clients := []*client{s.client(all, "a", "one"), s.client(all, "b", "other")}
+	worked, wait := start(t, clients)
+	for round := range *rounds {
+		if !s.sometime(worked) {
+			break
+		}
+		replica := []string{"a", "b"}[round%2]
+		s.kill(replica)
+		s.serve(t, replica, args...)
+	}
+	wait()
+	if s.kills == 0 {
+		t.Fatal("nothing was killed")
+	}
+	s.conclude(t, "b", all, clients)
+	s.wantDoubt(t, all, clients)
+}
+
+// PostgreSQL itself crashes under two replicas, and comes back after a while:
+// sometimes before they give up what they were asking it, sometimes after.
+func TestCrash_PostgreSQLKilledUnderBulkLoad_FailsClosedAndGoesOn(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Start(t, "fsync=on", "full_page_writes=on")
+	s := newScene(t, "database")
+	args := []string{"--ledger", database.NewDatabase(), "--ledger-key-file", s.key(t)}
+	s.serve(t, "a", args...)
+	s.serve(t, "b", args...)
+	all := job(*items, "database")
+	half := len(all) / 2
+	clients := []*client{s.client(all[:half], "a", "one"), s.client(all[half:], "b", "other")}
+	worked, wait := start(t, clients)
+	for round := range *rounds {
+		if !s.sometime(worked) {
+			break
+		}
+		database.Kill()
+		s.kills++
+		down := time.After([]time.Duration{6 * time.Second, between(s.random, 0, 2*time.Second)}[round%2])
+		<-down
+		database.Restart()
+	}
+	wait()
+	if s.kills == 0 {
+		t.Fatal("nothing was killed")
+	}
+	refused := 0
+	for _, c := range clients {
+		refused += c.report.reasons(exchange.NotSent)["LEDGER_UNAVAILABLE"]
+	}
+	if refused == 0 {
+		t.Error("nobody was told that the ledger was away")
+	}
+	// Each asks for all that the other asked for as well.
+	for _, c := range clients {
+		c.items = all
+	}
+	s.conclude(t, "b", all, clients)
+}
+
+// wantDoubt fails where no kill met a copy under way: such a run shows nothing.
+func (s *scene) wantDoubt(t *testing.T, all []item, clients []*client) {
+	t.Helper()
+	for _, it := range all {
+		for _, c := range clients {
+			if c.report.wasInDoubt(it.id) {
+				return
+			}
+		}
+	}
+	t.Error("no copy came to be in doubt")
+}

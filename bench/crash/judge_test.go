@@ -1,0 +1,97 @@
+package crash
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server/exchange"
+)
+
+// record is what the ledger says of an item; its zero value is that it knows of
+// none.
+type record struct {
+	state       digatev1.Copy_State
+	integration string
+	candidates  map[string]string // names by id
+}
+
+// outcome is everything there is to compare.
+type outcome struct {
+	items   []item
+	made    map[string][]string    // the vendor's ids, by name
+	records map[string]record      // by request id
+	told    []map[string][]telling // by request id, of each client
+}
+
+// judge returns what breaks the promise. Where settled is set, no doubt may be
+// left.
+func (o outcome) judge(settled bool) (violations []string) {
+	wrong := func(it item, format string, args ...any) {
+		violations = append(violations, it.name+": "+fmt.Sprintf(format, args...))
+	}
+	names := make(map[string]bool)
+	for _, it := range o.items {
+		names[it.name] = true
+		made, r := o.made[it.name], o.records[it.id]
+		if len(made) > 1 {
+			wrong(it, "made %d times: %v", len(made), made)
+		}
+		switch {
+		case r.state == digatev1.Copy_STATE_DONE:
+			if !slices.Equal(made, []string{r.integration}) {
+				wrong(it, "the ledger says it became %s, the vendor made %v", r.integration, made)
+			}
+		case r.state == digatev1.Copy_STATE_UNKNOWN && !settled:
+			candidates := 0
+			for id, name := range r.candidates {
+				if name == it.name {
+					candidates++
+					if !slices.Contains(made, id) {
+						wrong(it, "%s is named as a candidate, the vendor made %v", id, made)
+					}
+				}
+			}
+			if candidates != len(made) {
+				wrong(it, "in doubt, and of %v made %d are candidates", made, candidates)
+			}
+		default:
+			wrong(it, "the ledger has it in %v", r.state)
+		}
+		for _, told := range o.told {
+			o.judgeReport(it, r, told[it.id], wrong)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.made)) {
+		if !names[name] {
+			violations = append(violations, name+": made, and nobody asked for it")
+		}
+	}
+	return violations
+}
+
+// judgeReport compares what one client was told of an item.
+func (o outcome) judgeReport(it item, r record, told []telling, wrong func(item, string, ...any)) {
+	if len(told) == 0 {
+		wrong(it, "a client was told nothing")
+		return
+	}
+	made := o.made[it.name]
+	for _, t := range told {
+		switch {
+		case t.outcome == exchange.Done && !slices.Contains(made, t.integration):
+			wrong(it, "a client was told that it became %q, the vendor made %v", t.integration, made)
+		case t.reason == "LEDGER_UNAVAILABLE" && t.outcome != exchange.NotSent:
+			wrong(it, "a client was told %s though the ledger was away", t.outcome)
+		}
+	}
+	last := told[len(told)-1]
+	switch {
+	case last.outcome == exchange.Done && r.state != digatev1.Copy_STATE_DONE,
+		last.outcome == exchange.Unknown && (last.passing || r.state != digatev1.Copy_STATE_UNKNOWN):
+		wrong(it, "the last that a client was told is %s %s, the ledger has it in %v", last.outcome, last.reason, r.state)
+	case last.outcome != exchange.Done && last.outcome != exchange.Unknown:
+		wrong(it, "lost: the last that a client was told is %s %s", last.outcome, last.reason)
+	}
+}

@@ -1,0 +1,314 @@
+package crash
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/digate/digate/bench/rig"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+)
+
+// scene is one vendor, one ledger, and the digates between.
+type scene struct {
+	name   string
+	dir    string
+	vendor *rig.Vendor
+	random *rand.Rand
+	kills  int
+
+	mu       sync.Mutex
+	replicas map[string]*rig.Server
+}
+
+func newScene(t *testing.T, name string) *scene {
+	t.Helper()
+	if _, err := binary(); err != nil {
+		t.Fatal(err)
+	}
+	vendor, err := rig.NewVendor(script(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := vendor.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := &scene{name: name, dir: t.TempDir(), vendor: vendor, random: chance(name, "kills"), replicas: make(map[string]*rig.Server)}
+	t.Cleanup(func() {
+		for _, replica := range s.replicas {
+			replica.Kill()
+		}
+		if t.Failed() {
+			t.Logf("-crash.seed %d", *seed)
+		}
+	})
+	return s
+}
+
+func (s *scene) logFile(replica string) string {
+	dir := s.dir
+	if *logs != "" {
+		dir = *logs
+	}
+	return filepath.Join(dir, s.name+"-"+replica+".log")
+}
+
+// key makes a ledger key file.
+func (s *scene) key(t *testing.T) string {
+	t.Helper()
+	b := make([]byte, 32)
+	for i := range b {
+		b[i] = byte(s.random.Uint32())
+	}
+	path := filepath.Join(s.dir, "ledger.key")
+	if err := os.WriteFile(path, []byte(hex.EncodeToString(b)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// serve starts a replica, or starts it again.
+func (s *scene) serve(t *testing.T, replica string, args ...string) {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := rig.Serve(path, s.logFile(replica), append([]string{
+		"--upstream-url", s.vendor.URL(), "--upstream-breaker-delay", "0s", "--upstream-max-in-flight", "200", "--upstream-min-in-flight", "200",
+		"--bulk-concurrency", "2000",
+	}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	s.replicas[replica] = server
+	s.mu.Unlock()
+}
+
+func (s *scene) replica(name string) *rig.Server {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.replicas[name]
+}
+
+// addr is where the replica listens now.
+func (s *scene) addr(replica string) func() string {
+	return func() string { return s.replica(replica).GRPC }
+}
+
+// kill ends a replica at once.
+func (s *scene) kill(replica string) {
+	s.kills++
+	s.replica(replica).Kill()
+}
+
+// sometime waits until a random part of a round's share of the copies has been
+// asked for, and then a little. It is false if the work is done before.
+func (s *scene) sometime(worked <-chan struct{}) bool {
+	share := *items / (*rounds + 1)
+	select {
+	case <-s.vendor.Reached(s.vendor.Asked() + share/4 + s.random.IntN(max(share*3/4, 1))):
+	case <-worked:
+		return false
+	}
+	timer := time.NewTimer(between(s.random, 0, 30*time.Millisecond))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-worked:
+		return false
+	}
+}
+
+// client is one that copies the items through the replica.
+func (s *scene) client(all []item, replica, name string) *client {
+	return &client{items: all, addr: s.addr(replica), report: newReport(all), order: chance(s.name, name)}
+}
+
+// patience is how long the scene may take for one part of its work.
+func patience() time.Duration {
+	return time.Minute + time.Duration(*rounds)*20*time.Second + time.Duration(*items)*100*time.Millisecond
+}
+
+// start sets the clients to work. The channel is closed when all of them are
+// done, and wait says how that ended.
+func start(t *testing.T, clients []*client) (worked <-chan struct{}, wait func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience())
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for _, c := range clients {
+		wg.Go(func() {
+			if err := c.finish(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	go func() {
+		defer close(done)
+		wg.Wait()
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return done, func() {
+		t.Helper()
+		<-done
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+}
+
+// again has every client ask for every item once more, through the end.
+func again(t *testing.T, clients []*client) {
+	t.Helper()
+	for _, c := range clients {
+		c.report.reopen(c.items)
+	}
+	_, wait := start(t, clients)
+	wait()
+}
+
+// ask calls the ledger's service of a replica.
+func (s *scene) ask(t *testing.T, replica string, call func(context.Context, digatev1.LedgerServiceClient)) {
+	t.Helper()
+	conn, err := dial(s.addr(replica)())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(conn *grpc.ClientConn) { _ = conn.Close() }(conn)
+	ctx, cancel := context.WithTimeout(withToken(t.Context()), patience())
+	defer cancel()
+	call(ctx, digatev1.NewLedgerServiceClient(conn))
+}
+
+// records reads the record of every item.
+func (s *scene) records(t *testing.T, replica string, all []item) map[string]record {
+	t.Helper()
+	records := make(map[string]record, len(all))
+	s.ask(t, replica, func(ctx context.Context, ledger digatev1.LedgerServiceClient) {
+		for _, it := range all {
+			resp, err := ledger.GetCopy(ctx, &digatev1.GetCopyRequest{RequestId: it.id})
+			if status.Code(err) == codes.NotFound {
+				continue
+			}
+			if err != nil {
+				t.Fatalf("GetCopy(%s): %v", it.id, err)
+			}
+			r := record{state: resp.GetCopy().GetState(), integration: resp.GetCopy().GetIntegrationId(), candidates: make(map[string]string)}
+			for _, c := range resp.GetCopy().GetCandidates() {
+				r.candidates[c.GetIntegrationId()] = c.GetName()
+			}
+			records[it.id] = r
+		}
+	})
+	return records
+}
+
+// settle says of every doubt what became of it: the candidate that has the
+// item's name, or nothing.
+func (s *scene) settle(t *testing.T, replica string, all []item, records map[string]record) (made, notMade int) {
+	t.Helper()
+	s.ask(t, replica, func(ctx context.Context, ledger digatev1.LedgerServiceClient) {
+		for _, it := range all {
+			r := records[it.id]
+			if r.state != digatev1.Copy_STATE_UNKNOWN {
+				continue
+			}
+			req := &digatev1.ResolveCopyRequest{RequestId: it.id, Resolution: &digatev1.ResolveCopyRequest_NotCreated{NotCreated: true}}
+			for id, name := range r.candidates {
+				if name == it.name {
+					req.Resolution = &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: id}
+				}
+			}
+			if _, err := ledger.ResolveCopy(ctx, req); err != nil {
+				t.Errorf("ResolveCopy(%s): %v", it.id, err)
+			}
+			if req.GetIntegrationId() != "" {
+				made++
+			} else {
+				notMade++
+			}
+		}
+	})
+	return made, notMade
+}
+
+// wasInDoubt says that the client was told so of the item.
+func (r *report) wasInDoubt(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.told[id], func(t telling) bool { return t.settled() && t.integration == "" })
+}
+
+// compare holds what was made, recorded and told against each other.
+func (s *scene) compare(t *testing.T, replica string, all []item, told []map[string][]telling, settled bool) map[string]record {
+	t.Helper()
+	o := outcome{items: all, made: s.vendor.Made(), records: s.records(t, replica, all), told: told}
+	violations := o.judge(settled)
+	for _, v := range violations[:min(len(violations), 20)] {
+		t.Error(v)
+	}
+	if t.Failed() {
+		t.Fatalf("%d violations", len(violations))
+	}
+	return o.records
+}
+
+// conclude compares, settles every doubt, has the clients finish, and compares
+// again.
+func (s *scene) conclude(t *testing.T, replica string, all []item, clients []*client) {
+	t.Helper()
+	told := make([]map[string][]telling, len(clients))
+	for i, c := range clients {
+		told[i] = c.report.told
+	}
+	again(t, clients) // what is told at last must be what stays
+	records := s.compare(t, replica, all, told, false)
+	made, notMade := s.settle(t, replica, all, records)
+	again(t, clients)
+	s.compare(t, replica, all, told, true)
+	s.end(t)
+	s.row(all, made, notMade)
+}
+
+// end stops the replicas and looks for what does not belong into their logs.
+func (s *scene) end(t *testing.T) {
+	t.Helper()
+	for name, replica := range s.replicas {
+		if err := replica.Stop(); err != nil {
+			t.Error(err)
+		}
+		log, err := os.ReadFile(s.logFile(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(log) {
+			// A kill can cut a line short, and what is written next comes behind it.
+			if !json.Valid(line) && (bytes.Contains(line, []byte("panic")) || bytes.Contains(line, []byte("DATA RACE"))) {
+				t.Errorf("%s: %s", name, line)
+			}
+		}
+	}
+}
+
+// row prints the scene's line of the table.
+func (s *scene) row(all []item, made, notMade int) {
+	fmt.Printf("| %s | %d | %d | %d | %d | %d | %d | 0 |\n", s.name, len(all), s.kills, s.vendor.Asked(), len(all), made, notMade)
+}

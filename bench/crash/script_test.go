@@ -1,0 +1,64 @@
+package crash
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/digate/digate/bench/rig"
+)
+
+// item is one copy of the job.
+type item struct{ name, id, template string }
+
+// templates are what the items are copies of: few, so that the candidates of one
+// doubt are those of others as well.
+const templates = 3
+
+func job(n int, prefix string) []item {
+	all := make([]item, n)
+	for i := range all {
+		all[i] = item{
+			name: fmt.Sprintf("item-%06d", i), id: fmt.Sprintf("%s-%06d", prefix, i),
+			template: fmt.Sprintf("00000000-0000-4000-8000-%012x", i%templates),
+		}
+	}
+	return all
+}
+
+// chance is the randomness of a part of a scene.
+func chance(scene, part string) *rand.Rand {
+	h := fnv.New64a()
+	_, _ = fmt.Fprint(h, scene, "/", part)
+	return rand.New(rand.NewPCG(*seed, h.Sum64()))
+}
+
+func between(r *rand.Rand, least, most time.Duration) time.Duration {
+	return least + time.Duration(r.Int64N(int64(most-least+1)))
+}
+
+// script is the vendor's for a scene. It takes its time, so that most kills find
+// copies under way, and makes them early, late, or late and only for those who
+// wait for them: a kill leaves some made and some not.
+func script(scene string) func(name string, attempt int) rig.Behaviour {
+	return func(name string, attempt int) rig.Behaviour {
+		r := chance(scene, fmt.Sprint(name, "#", attempt))
+		took := between(r, 20*time.Millisecond, 400*time.Millisecond)
+		switch at := r.IntN(100); {
+		case at < 2:
+			return rig.Behaviour{Fail: http.StatusInternalServerError}
+		case at < 4:
+			return rig.Behaviour{Refuse: http.StatusInternalServerError}
+		case at < 8:
+			return rig.Behaviour{Refuse: http.StatusTooManyRequests}
+		case at < 40:
+			return rig.Behaviour{After: took}
+		case at < 60:
+			return rig.Behaviour{Before: took}
+		default:
+			return rig.Behaviour{Before: took, Attentive: true}
+		}
+	}
+}
