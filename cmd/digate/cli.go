@@ -27,6 +27,8 @@ type cli struct {
 	Doctor       doctorCmd       `cmd:"" help:"Check the settings of serve, and the way to Diga, without changing anything."`
 	Templates    templatesCmd    `cmd:"" help:"Find a template, through a running digate."`
 	Copy         copyCmd         `cmd:"" help:"Create an integration from a template, through a running digate."`
+	Bulk         bulkCmd         `cmd:"" help:"Create an integration for each row of a file, through a running digate."`
+	Ledger       ledgerCmd       `cmd:"" help:"See what is known of a copy, and settle one in doubt, through a running digate."`
 	Integrations integrationsCmd `cmd:"" help:"Look after integrations, through a running digate."`
 	Tools        toolsCmd        `cmd:"" help:"Look after an integration's tools, through a running digate."`
 	Completion   completionCmd   `cmd:"" help:"Print a script that completes commands, flags and ids in a shell."`

@@ -35,7 +35,7 @@ type clientFlags struct {
 	TLS       bool          `name:"tls" group:"Connection:" help:"Use TLS."`
 	CAFile    string        `name:"ca-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's. Implies --tls."`
 	TokenFile string        `name:"token-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"File with the bearer token. Without it the token is what DIGATE_TOKEN holds."`
-	Timeout   time.Duration `name:"timeout" group:"Connection:" default:"60s" help:"Time for everything, connecting included."`
+	Timeout   time.Duration `name:"timeout" group:"Connection:" default:"${timeout=60s}" help:"${timeout_help=Time for everything, connecting included.}"`
 }
 
 // Validate implements kong's hook.
@@ -110,7 +110,7 @@ func (e *unreachableError) Error() string { return e.text }
 // connect returns a connection that is up, and a context with the credential
 // and the deadline. It waits for the connection before a call is begun, so that
 // a server that is not there is told from one that was lost.
-func (c *clientFlags) connect(ctx context.Context) (context.Context, *grpc.ClientConn, func(), error) {
+func (c *clientFlags) connect(ctx context.Context, more ...grpc.DialOption) (context.Context, *grpc.ClientConn, func(), error) {
 	token, err := c.token()
 	if err != nil {
 		return nil, nil, nil, err
@@ -119,8 +119,10 @@ func (c *clientFlags) connect(ctx context.Context) (context.Context, *grpc.Clien
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	conn, err := grpc.NewClient(c.Addr, grpc.WithTransportCredentials(creds), grpc.WithDisableServiceConfig(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
+	conn, err := grpc.NewClient(c.Addr, append([]grpc.DialOption{
+		grpc.WithTransportCredentials(creds), grpc.WithDisableServiceConfig(),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+	}, more...)...)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("--addr: %w", err)
 	}
