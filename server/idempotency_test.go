@@ -24,7 +24,6 @@ import (
 	"github.com/digate/digate/server/emulator"
 )
 
-const listOfNone = `{"data":[],"has_more":false}`
 
 func withID(id string) *integrationv1.CopyTemplateRequest {
 	key := apiKey

@@ -29,7 +29,7 @@ type bulkCmd struct {
 	Concurrency   int    `name:"concurrency" default:"16" help:"Copies that are sent and not answered yet, at most."`
 	Reconnects    int    `name:"reconnects" default:"10" help:"Connections in a row that may fail without an answer."`
 
-	clientFlags `embed:"" set:"timeout=0s" set:"timeout_help=Time for everything; 0 is no bound."`
+	clientFlags `kong:"embed,set='timeout=0s',set='timeout_help=Time for everything; 0 is no bound.'"`
 }
 
 // maxConcurrency bounds --concurrency.

@@ -104,13 +104,6 @@ func (s *bulkServer) GetLedger(ctx context.Context, _ *digatev1.GetLedgerRequest
 	return proto.CloneOf(s.ledger), nil
 }
 
-// become changes what the ledger promises.
-func (s *bulkServer) become(change func(*digatev1.GetLedgerResponse)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change(s.ledger)
-}
-
 func (s *bulkServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]) error {
 	seen := make(map[string]bool)
 	s.mu.Lock()
