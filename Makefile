@@ -60,6 +60,10 @@ bench: ## run the benchmarks
 soak: ## ten thousand calls per mix through every fault, and the table of docs/reliability.md
 	go test -count=1 -timeout 20m -v -run TestSoak ./bench/soak -soak.calls 10000
 
+.PHONY: crash
+crash: ## kill -9 of digate, a replica and PostgreSQL under bulk load, and the table of docs/crash.md
+	go test -count=1 -timeout 20m -v -run TestCrash ./bench/crash -crash.items 800 -crash.rounds 20
+
 .PHONY: fuzz
 fuzz: ## fuzz every parser for a while (FUZZTIME each)
 	@set -e; for pkg in $$(go list ./...); do \

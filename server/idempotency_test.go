@@ -24,7 +24,6 @@ import (
 	"github.com/digate/digate/server/emulator"
 )
 
-
 func withID(id string) *integrationv1.CopyTemplateRequest {
 	key := apiKey
 	return &integrationv1.CopyTemplateRequest{TemplateId: templateID, RequestId: id, ApiKey: &key, Variables: structOf("shop", varSec)}

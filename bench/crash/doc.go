@@ -4,7 +4,5 @@
 // nothing lost, every doubt named.
 //
 // The tests of the package run each scene in a short form. The long form, whose
-// table stands in docs/crash.md, is
-//
-//	go test -count=1 -timeout 30m -v -run TestCrash ./bench/crash -crash.items 800 -crash.rounds 20
+// table stands in docs/crash.md, is `make crash`.
 package crash

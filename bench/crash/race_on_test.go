@@ -1,4 +1,4 @@
-//go:build crash && race
+//go:build race
 
 package crash
 

@@ -240,21 +240,29 @@ func (c *copies) claim(ctx context.Context, claim ledger.Claim) (ledger.Record, 
 func (c *copies) send(ctx context.Context, f *flight, key ledger.Digest, token ledger.Token, req *integrationv1.CopyTemplateRequest) (settle func(context.Context) error) {
 	stop := c.renew(ctx, key, token)
 	defer stop()
+	var detached context.Context // nil until something is sent
 	end := func() {}
 	defer func() { end() }()
 	var resp integrationv1.CopyTemplateResponse
 	err := c.upstream.Call(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, req, &resp, func() (context.Context, error) {
+		// A process that stood still meanwhile may have lost the claim: it is asked
+		// for again before every exchange.
+		record := c.ledger.Send
+		if detached != nil {
+			record = c.ledger.Renew
+		}
 		bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
 		defer cancel()
-		if err := c.ledger.Send(bounded, key, token, c.lease); err != nil {
+		if err := record(bounded, key, token, c.lease); err != nil {
 			if cause := ctx.Err(); cause != nil {
 				return nil, apierror.NotBegun(cause)
 			}
 			return nil, apierror.LedgerUnavailable(err)
 		}
-		close(f.sent)
-		var detached context.Context
-		detached, end = context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
+		if detached == nil {
+			close(f.sent)
+			detached, end = context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
+		}
 		return detached, nil
 	})
 	if err == nil {

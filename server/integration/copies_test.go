@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
@@ -274,6 +275,31 @@ func TestCopyTemplate_OwnerDied_IsSentAgainOnlyWhereItHadNotBegun(t *testing.T) 
 			})
 		})
 	}
+}
+
+// retrying is an upstream whose first attempt is turned away.
+type retrying struct{ *vendor }
+
+func (r retrying) Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error {
+	if _, err := sending(); err != nil {
+		return err
+	}
+	return r.vendor.Call(ctx, method, req, resp, sending)
+}
+
+// A process that stood still between two attempts may find that its claim ran
+// out, and that somebody settled it and asked anew.
+func TestCopyTemplate_ClaimLostBetweenAttempts_IsNotSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, l := new(vendor), newLedger(t)
+		copyAs(t.Context(), newReplica(t, retrying{v}, &dead{l, "after sending"}), "r", "n").
+			want(t, "", apierror.ReasonLedgerUnavailable, exchange.NotSent)
+		if n := len(v.list()); n != 0 {
+			t.Errorf("%d copies", n)
+		}
+		copyAs(t.Context(), newReplica(t, retrying{v}, l), "other", "n").want(t, "id-0", "", exchange.None)
+		time.Sleep(time.Minute) // what is still insisting on the outcome gives up
+	})
 }
 
 func TestCopyTemplate_SlowOwner_KeepsItsClaim(t *testing.T) {

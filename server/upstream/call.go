@@ -21,10 +21,8 @@ type call struct {
 	ex        *exchange.Exchange
 	token     secret.String
 	req, resp proto.Message
-	// sending is the caller's hook, nil once it was called or where there is none.
+	// sending is the caller's hook, or nil.
 	sending func() (context.Context, error)
-	// sendCtx is what the hook gave to send under; nil is the call's own.
-	sendCtx context.Context
 }
 
 // run makes attempts until one succeeds or no other may follow.
@@ -92,13 +90,9 @@ func (c *call) attempt(ctx context.Context) error {
 		return err
 	}
 	if c.sending != nil {
-		if c.sendCtx, err = c.sending(); err != nil {
+		if ctx, err = c.sending(); err != nil {
 			return err
 		}
-		c.sending = nil
-	}
-	if c.sendCtx != nil {
-		ctx = c.sendCtx
 	}
 	track := newTracker()
 	httpReq = httpReq.WithContext(httptrace.WithClientTrace(ctx, &track.trace))

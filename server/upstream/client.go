@@ -154,10 +154,11 @@ func (c *Client) Cut() { c.conns.cut() }
 // is so after a failure. What passed is recorded in the context's exchange. A
 // failure is an [apierror.Error].
 //
-// Sending, which may be nil, is called once, when nothing here refuses the call
-// any more and before a byte of it may leave. The exchanges then go on under the
-// context that it returns, the call's own where that is nil; its error ends the
-// call.
+// Sending, which may be nil, is called before each exchange, when nothing here
+// refuses it any more and before a byte of it may leave. The exchange goes on
+// under the context that it returns; its error, in place of the exchange, ends
+// the call with the verdict on the exchange before, or with that error where
+// there was none.
 func (c *Client) Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error {
 	ex := exchange.FromContext(ctx)
 	if ex == nil {

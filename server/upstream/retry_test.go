@@ -13,6 +13,7 @@ import (
 	"time"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 )
 
@@ -176,30 +177,42 @@ func TestBackoff_EveryAttempt_IsInTheUpperHalfOfItsBound(t *testing.T) {
 	}
 }
 
-func TestCall_Sending_IsCalledOnceBeforeAnythingLeavesAndRulesTheExchange(t *testing.T) {
-	v := newVendor(t, nil, inTurn(reply(429, "Retry-After: 0\r\n", ""), created()))
+func TestCall_Sending_IsAskedBeforeEachExchangeAndRulesIt(t *testing.T) {
+	v := newVendor(t, nil, inTurn(reply(429, "Retry-After: 0\r\n", ""), created(), reply(429, "Retry-After: 0\r\n", "")))
 	client := newClient(t, v.url(), patient)
 	ctx, leave := context.WithCancel(t.Context())
 	calls := 0
 	var resp integrationv1.CopyTemplateResponse
 	err := client.Call(ctx, copyTemplate, &integrationv1.CopyTemplateRequest{TemplateId: templateID}, &resp, func() (context.Context, error) {
-		if calls++; len(v.received()) > 0 {
-			t.Error("something had left")
+		if left := len(v.received()); left != calls {
+			t.Errorf("asked for the %d. time, and %d requests had left", calls+1, left)
 		}
+		calls++
 		return context.WithoutCancel(ctx), nil
 	})
 	leave()
-	if err != nil || calls != 1 || len(v.received()) != 2 {
+	if err != nil || calls != 2 || len(v.received()) != 2 {
 		t.Errorf("%v, called %d times, %d requests", err, calls, len(v.received()))
+	}
+	if !slices.Equal(v.received()[:1], v.received()[1:]) {
+		t.Error("the requests differ")
+	}
+
+	calls = 0
+	err = client.Call(t.Context(), copyTemplate, &integrationv1.CopyTemplateRequest{TemplateId: templateID}, &resp, func() (context.Context, error) {
+		if calls++; calls == 2 {
+			return nil, io.ErrNoProgress
+		}
+		return t.Context(), nil
+	})
+	if e := apierror.FromError(err); e.Outcome != exchange.Rejected || e.HTTPStatus != 429 || len(v.received()) != 3 {
+		t.Errorf("%v after the hook failed at the second attempt, %d requests; want the verdict on the first", err, len(v.received()))
 	}
 
 	err = client.Call(t.Context(), copyTemplate, &integrationv1.CopyTemplateRequest{TemplateId: templateID}, &resp, func() (context.Context, error) {
 		return nil, io.ErrNoProgress
 	})
-	if err == nil || len(v.received()) != 2 {
+	if err == nil || len(v.received()) != 3 {
 		t.Errorf("%v after the hook failed, %d requests", err, len(v.received()))
-	}
-	if !slices.Equal(v.received()[:1], v.received()[1:]) {
-		t.Error("the requests differ")
 	}
 }
