@@ -1,0 +1,218 @@
+package crash
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/digate/digate/bench/rig"
+	"github.com/digate/digate/server/exchange"
+)
+
+// The exit codes of `digate bulk` that this scene knows.
+const (
+	exitDone     = 0
+	exitNotSent  = 3
+	exitRejected = 4
+	exitUnknown  = 5
+)
+
+// rerun bounds how often the command is run again by itself, without a kill.
+const rerun = 50
+
+// command is `digate bulk` on a file.
+type command struct {
+	addr, input, results, log string
+}
+
+// row is one of its results.
+type row struct {
+	Line          int
+	RequestID     string `json:"request_id"`
+	Outcome       string
+	IntegrationID string `json:"integration_id"`
+	Reason        string
+}
+
+// newCommand writes the items to the command's input.
+func newCommand(t *testing.T, s *scene, addr string, all []item) *command {
+	t.Helper()
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	lines := [][]string{{"template_id", "name"}}
+	for _, it := range all {
+		lines = append(lines, []string{it.template, it.name})
+	}
+	if err := w.WriteAll(lines); err != nil {
+		t.Fatal(err)
+	}
+	c := &command{addr, filepath.Join(s.dir, "items.csv"), filepath.Join(s.dir, "results.ndjson"), s.logFile("command")}
+	if err := os.WriteFile(c.input, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// run is the command at work.
+type run struct {
+	process *os.Process
+	ended   chan struct{}
+	code    int // once it has ended; -1 where it was killed
+}
+
+func (r *run) kill() {
+	_ = r.process.Kill() // it may have ended by itself
+	<-r.ended
+}
+
+func (c *command) start(t *testing.T) *run {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, "bulk", c.input, "--results", c.results, "--addr", c.addr, "--progress", "plain")
+	cmd.Env = append(rig.Environment(), "DIGATE_TOKEN="+token)
+	cmd.Stdout, cmd.Stderr = log, log
+	err = cmd.Start()
+	_ = log.Close() // the command has its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{process: cmd.Process, ended: make(chan struct{})}
+	go func() {
+		defer close(r.ended)
+		_ = cmd.Wait()
+		r.code = cmd.ProcessState.ExitCode()
+	}()
+	t.Cleanup(r.kill)
+	return r
+}
+
+// finish runs the command until it has nothing left to do but what is in doubt.
+func (c *command) finish(t *testing.T) []row {
+	t.Helper()
+	for range rerun {
+		r := c.start(t)
+		<-r.ended
+		switch r.code {
+		case exitDone, exitUnknown:
+			rows := c.rows(t)
+			if !slices.ContainsFunc(rows, func(r row) bool { return r.Outcome == "NOT_SENT" || r.Outcome == "REJECTED" }) {
+				return rows
+			}
+		case exitNotSent, exitRejected:
+		default:
+			log, _ := os.ReadFile(c.log)
+			t.Fatalf("digate bulk: exit code %d\n%s", r.code, log[max(0, len(log)-4000):])
+		}
+	}
+	log, _ := os.ReadFile(c.log)
+	t.Fatalf("digate bulk does not come to an end\n%s", log[max(0, len(log)-4000):])
+	return nil
+}
+
+func (c *command) rows(t *testing.T) (rows []row) {
+	t.Helper()
+	b, err := os.ReadFile(c.results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(b) {
+		var r row
+		if err := json.Unmarshal(line, &r); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// told is what the rows say, by request id; the items get their ids from them.
+func told(t *testing.T, all []item, rows []row) map[string][]telling {
+	t.Helper()
+	by := make(map[string][]telling)
+	for _, r := range rows {
+		i := r.Line - 2 // behind the header
+		if i < 0 || i >= len(all) {
+			t.Fatalf("a result of line %d, of %d items", r.Line, len(all))
+		}
+		if all[i].id != "" && all[i].id != r.RequestID {
+			t.Errorf("line %d has the id %s, and had %s", r.Line, r.RequestID, all[i].id)
+		}
+		all[i].id = r.RequestID
+		says := telling{outcome: exchange.Unknown, reason: r.Reason}
+		if r.Outcome == "DONE" || r.Outcome == "REPLAYED" {
+			says = telling{outcome: exchange.Done, integration: r.IntegrationID}
+		}
+		by[r.RequestID] = append(by[r.RequestID], says)
+	}
+	return by
+}
+
+// `digate bulk` is killed, or its server is, and both go on: the server by
+// itself, the command where it is run again.
+func TestCrash_CommandOrServerKilled_RunAgainFinishesTheRest(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "command")
+	addr := freeAddr(t)
+	args := []string{"--ledger", "sqlite:" + s.dir + "/ledger.db", "--grpc-addr", addr}
+	s.serve(t, "a", args...)
+	all := job(*items, "command")
+	for i := range all {
+		all[i].id = "" // the command makes them
+	}
+	c := newCommand(t, s, addr, all)
+	r := c.start(t)
+	for round := range *rounds {
+		if !s.sometime(r.ended) {
+			break
+		}
+		if round%2 == 0 {
+			s.kills++
+			r.kill()
+			r = c.start(t)
+		} else {
+			s.kill("a")
+			s.serve(t, "a", args...)
+		}
+	}
+	<-r.ended
+	if s.kills == 0 {
+		t.Fatal("nothing was killed")
+	}
+	made, notMade := 0, 0
+	for s.violations == 0 {
+		said := told(t, all, c.finish(t))
+		records := s.compare(t, "a", all, []map[string][]telling{said}, false)
+		m, n := s.settle(t, "a", all, records)
+		if m+n == 0 {
+			break
+		}
+		made, notMade = made+m, notMade+n
+	}
+	s.compare(t, "a", all, []map[string][]telling{told(t, all, c.rows(t))}, true)
+	s.end(t)
+	s.row(all, made, notMade)
+}
+
+// freeAddr is a loopback address that nobody listens on.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
+}
