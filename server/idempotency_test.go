@@ -128,23 +128,6 @@ func TestRequestID_RestartOnTheSameFile_RemembersAndDrainWaited(t *testing.T) {
 	if in, e := again.copyRPC(t, withID("left")); e != nil || in.GetId() != id || posts(v) != 1 {
 		t.Errorf("%v %v, %d copies", in, e, posts(v))
 	}
-
-	// Nothing of the call is in the files.
-	files, err := filepath.Glob(path + "*")
-	if err != nil || len(files) < 2 {
-		t.Fatal(files, err)
-	}
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, never := range []string{marker, "left", "shop"} {
-			if strings.Contains(string(b), never) {
-				t.Errorf("%s holds %q", filepath.Base(file), never)
-			}
-		}
-	}
 }
 
 func TestRequestID_LedgersKeyChanged_StartIsRefused(t *testing.T) {
