@@ -322,5 +322,5 @@ func (s *scene) row(all []item, made, notMade int) {
 	for _, ids := range s.vendor.Made() {
 		copies += len(ids)
 	}
-	fmt.Printf("| %s | %d | %d | %d | %d | %d | %d | %d |\n", s.name, len(all), s.kills, s.vendor.Asked(), copies, made, notMade, s.violations)
+	fmt.Printf("| `%s` | %d | %d | %d | %d | %d | %d | %d |\n", s.name, len(all), s.kills, s.vendor.Asked(), copies, made, notMade, s.violations)
 }
