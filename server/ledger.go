@@ -29,7 +29,9 @@ func (s *Server) openLedger() error {
 	ctx, cancel := context.WithTimeout(context.Background(), ledgerStart)
 	defer cancel()
 	var err error
-	s.ledger, s.keys, err = backend.Open(ctx, s.cfg.Ledger, backend.Options{Retention: s.cfg.LedgerRetention, KeyFile: s.cfg.LedgerKeyFile})
+	s.ledger, s.keys, err = backend.Open(ctx, s.cfg.Ledger, backend.Options{
+		Retention: s.cfg.LedgerRetention, KeyFile: s.cfg.LedgerKeyFile, MemoryRecords: s.cfg.LedgerMemoryRecords,
+	})
 	if err != nil {
 		return fmt.Errorf("--ledger: %w", err)
 	}

@@ -43,7 +43,7 @@ func TestLimits_EveryFlagOfABound_IsInTheDocument(t *testing.T) {
 	found := 0
 	for i := range typ.NumField() {
 		tag := typ.Field(i).Tag
-		if tag.Get("group") != "Limits:" {
+		if group := tag.Get("group"); group != "Limits:" && group != "Bulk:" {
 			continue
 		}
 		found++

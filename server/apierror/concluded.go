@@ -87,7 +87,7 @@ func Overloaded() *Error {
 // ledger cannot say whether it was before.
 func LedgerUnavailable(cause error) *Error {
 	e := concluded(codes.Unavailable, ReasonLedgerUnavailable, exchange.NotSent,
-		"the ledger of request ids cannot be reached; nothing was sent", cause)
+		"the ledger of request ids cannot be used; nothing was sent", cause)
 	e.RetryAfter = new(defaultRetryAfter)
 	return e
 }

@@ -42,10 +42,11 @@ type Config struct {
 	MinDeadline          time.Duration `name:"min-deadline" group:"Diga:" default:"10ms" help:"A call with less time left is refused, and nothing is sent."`
 	Drift                string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens where an answer of Diga's departs from its contract: log, or fail, which makes reads fail and is for tests."`
 
-	Ledger           string        `name:"ledger" group:"Request ids:" default:"memory" placeholder:"STORE" help:"Where request ids are kept: memory (until the process ends), sqlite:PATH (one server), or postgres://USER@HOST/DATABASE (several)."`
-	LedgerKeyFile    string        `name:"ledger-key-file" group:"Request ids:" type:"path" placeholder:"FILE" help:"File with the 32-byte key of the ledger's digests. For sqlite it is PATH.key unless given, and made where it is not there; for postgres all servers need the same one."`
-	LedgerRetention  time.Duration `name:"ledger-retention" group:"Request ids:" default:"24h" help:"How long a request id is remembered after its copy was done, or is in doubt."`
-	RequireRequestID bool          `name:"require-request-id" group:"Request ids:" help:"Refuse copies without a request id."`
+	Ledger              string        `name:"ledger" group:"Request ids:" default:"memory" placeholder:"STORE" help:"Where request ids are kept: memory (until the process ends), sqlite:PATH (one server), or postgres://USER@HOST/DATABASE (several)."`
+	LedgerKeyFile       string        `name:"ledger-key-file" group:"Request ids:" type:"path" placeholder:"FILE" help:"File with the 32-byte key of the ledger's digests. For sqlite it is PATH.key unless given, and made where it is not there; for postgres all servers need the same one."`
+	LedgerRetention     time.Duration `name:"ledger-retention" group:"Request ids:" default:"24h" help:"How long a request id is remembered after its copy was done, or is in doubt."`
+	LedgerMemoryRecords int           `name:"ledger-memory-records" group:"Request ids:" default:"1000000" help:"Most copies with a request id that a ledger in memory remembers; further ones are refused until it forgets."`
+	RequireRequestID    bool          `name:"require-request-id" group:"Request ids:" help:"Refuse copies without a request id."`
 
 	BulkConcurrency  int           `name:"bulk-concurrency" group:"Bulk:" default:"16" help:"Copies of one stream under way at once."`
 	BulkMaxItems     int           `name:"bulk-max-items" group:"Bulk:" default:"1000000" help:"Most copies of one gRPC stream."`
@@ -146,6 +147,9 @@ func (c *Config) Validate() error {
 		if n < 1 || n > 1_000_000 {
 			wrong(flag, "must be between 1 and 1000000")
 		}
+	}
+	if n := c.LedgerMemoryRecords; n < 1 || n > 100_000_000 {
+		wrong("ledger-memory-records", "must be between 1 and 100000000")
 	}
 	if n := c.BulkMaxItems; n < 1 || n > 10_000_000 {
 		wrong("bulk-max-items", "must be between 1 and 10000000")

@@ -109,6 +109,8 @@ var (
 	// ErrInvalid means that an argument is out of bounds. Nothing was changed, and
 	// nothing would be if it were asked again.
 	ErrInvalid = errors.New("ledger: invalid argument")
+	// ErrFull means that the store takes no further claims until records are gone.
+	ErrFull = errors.New("the ledger holds as many records as it may")
 )
 
 // Store keeps records. All of its methods may be used by many goroutines, and
@@ -121,9 +123,9 @@ var (
 // records are as if they had never been, whether swept or not.
 //
 // A method returns once its change will survive what the store promises to
-// survive. An error other than [ErrLost], [ErrKey] and [ErrInvalid] means that
-// the store could not be asked or did not answer: the change may have been made
-// or not. Claim, Renew, Finish and Doubt can then be asked again, and say the
+// survive. An error other than [ErrLost], [ErrKey], [ErrInvalid] and [ErrFull]
+// means that the store could not be asked or did not answer: the change may have
+// been made or not. Claim, Renew, Finish and Doubt can then be asked again, and say the
 // same as if the first time had not been. Where Send failed, Release frees the
 // key whether the record had come to Sending or not.
 //

@@ -26,6 +26,9 @@ type Options struct {
 	// its own beside it, with .key behind its name, which is made with the file.
 	// A ledger in memory without one has a random key.
 	KeyFile string
+	// MemoryRecords bounds the records of a ledger in memory; zero means
+	// [memory.DefaultMaxRecords].
+	MemoryRecords int
 }
 
 const sqlitePrefix = "sqlite:"
@@ -90,7 +93,7 @@ func Open(ctx context.Context, spec string, o Options) (ledger.Store, ledger.Key
 	case isPostgres(spec):
 		store, err = postgres.Open(ctx, spec, postgres.Options{Retention: o.Retention})
 	default:
-		store = memory.New(memory.Options{Retention: o.Retention})
+		store = memory.New(memory.Options{Retention: o.Retention, MaxRecords: o.MemoryRecords})
 	}
 	if err != nil {
 		return nil, ledger.Keys{}, err

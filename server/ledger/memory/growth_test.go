@@ -2,6 +2,7 @@ package memory
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -51,5 +52,42 @@ func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
 	}
 	if n := len(s.named) + s.leased.Len() + s.settled.Len(); n != 0 {
 		t.Errorf("%d things are left of no record", n)
+	}
+}
+
+// A ledger that is full forgets nothing, and takes claims again when records are
+// gone by themselves.
+func TestStore_Full_RefusesFurtherKeysAndKeepsWhatItHas(t *testing.T) {
+	const most = 3
+	now := time.Unix(1_700_000_000, 0)
+	s := New(Options{Retention: time.Hour, MaxRecords: most, Now: func() time.Time { return now }})
+	claim := func(key byte) (ledger.Claim, bool, error) {
+		c := ledger.Claim{Key: ledger.Digest{key}, TemplateID: "t", Token: ledger.NewToken(), Lease: time.Minute}
+		_, mine, err := s.Claim(t.Context(), c)
+		return c, mine, err
+	}
+	for key := range byte(most) {
+		c, mine, err := claim(key)
+		if err != nil || !mine {
+			t.Fatal(mine, err)
+		}
+		if key == 0 {
+			continue // stays claimed
+		}
+		if err := errors.Join(s.Send(t.Context(), c.Key, c.Token, time.Minute), s.Finish(t.Context(), c.Key, c.Token, "made")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, mine, err := claim(most); mine || !errors.Is(err, ledger.ErrFull) {
+		t.Errorf("a key too many: %v %v", mine, err)
+	}
+	for key := range byte(most) {
+		if _, mine, err := claim(key); mine || err != nil {
+			t.Errorf("key %d is not kept: %v %v", key, mine, err)
+		}
+	}
+	now = now.Add(time.Minute)
+	if _, mine, err := claim(most); !mine || err != nil {
+		t.Errorf("after a lease ran out: %v %v", mine, err)
 	}
 }

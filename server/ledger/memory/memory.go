@@ -17,11 +17,18 @@ import (
 // where nobody calls Sweep.
 const claimSweep = 2
 
+// DefaultMaxRecords is how many records are kept at most.
+const DefaultMaxRecords = 1_000_000
+
 // Options say how the ledger is kept.
 type Options struct {
 	// Retention is how long settled records are kept; zero means
 	// [ledger.DefaultRetention].
 	Retention time.Duration
+	// MaxRecords bounds the records that are kept; zero means [DefaultMaxRecords].
+	// Beyond it a claim of another key is [ledger.ErrFull]: nothing is forgotten
+	// before its time.
+	MaxRecords int
 	// Now is the clock; nil means [time.Now].
 	Now func() time.Time
 }
@@ -29,6 +36,7 @@ type Options struct {
 // Store is a ledger in memory. No method's cost grows with the number of records.
 type Store struct {
 	retention time.Duration
+	most      int
 	now       func() time.Time
 
 	mu      sync.Mutex
@@ -58,11 +66,15 @@ func New(o Options) *Store {
 	if o.Retention <= 0 {
 		o.Retention = ledger.DefaultRetention
 	}
+	if o.MaxRecords <= 0 {
+		o.MaxRecords = DefaultMaxRecords
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return &Store{
 		retention: o.Retention,
+		most:      o.MaxRecords,
 		now:       o.Now,
 		records:   make(map[ledger.Digest]*record),
 		named:     make(map[string]*record),
@@ -101,6 +113,9 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 	s.sweep(now, claimSweep)
 	if r := s.live(c.Key, now); r != nil {
 		return r.Record, r.State == ledger.Claimed && r.Token == c.Token, nil
+	}
+	if len(s.records) >= s.most {
+		return ledger.Record{}, false, ledger.ErrFull
 	}
 	r := &record{Record: ledger.Record{
 		Key: c.Key, Fingerprint: c.Fingerprint,
