@@ -38,7 +38,7 @@ type Config struct {
 	UpstreamBreakerDelay time.Duration `name:"upstream-breaker-delay" group:"Diga:" default:"5s" help:"How long Diga is left alone after half of the requests within 10 s failed, by transport or 5xx. 0 is never."`
 	UpstreamMinInFlight  int           `name:"upstream-min-in-flight" group:"Diga:" default:"20" help:"Lower bound of the limit of requests under way, which follows Diga's answer times."`
 	UpstreamMaxInFlight  int           `name:"upstream-max-in-flight" group:"Diga:" default:"1000" help:"Upper bound of that limit."`
-	UpstreamMaxQueue     int           `name:"upstream-max-queue" group:"Diga:" default:"1000" help:"Calls that may wait for that limit; one caller may have a quarter of them. Further ones are refused at once."`
+	UpstreamMaxQueue     int           `name:"upstream-max-queue" group:"Diga:" default:"1000" help:"Calls that may wait for that limit; one caller may have as many as there are places left, which is half of them where it is alone. Further ones are refused at once."`
 	MinDeadline          time.Duration `name:"min-deadline" group:"Diga:" default:"10ms" help:"A call with less time left is refused, and nothing is sent."`
 	Drift                string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens where an answer of Diga's departs from its contract: log, or fail, which makes reads fail and is for tests."`
 

@@ -52,7 +52,7 @@ type Config struct {
 	BreakerDelay time.Duration
 	// MinInFlight and MaxInFlight bound the limit of the exchanges under way,
 	// which follows the vendor's answer times. MaxQueue bounds the calls that
-	// wait for it; one caller may have a quarter of them.
+	// wait for it; one caller may have as many as there are places left.
 	MinInFlight, MaxInFlight, MaxQueue int
 	// Strict makes a read fail whose answer departs from the contract.
 	Strict bool

@@ -5,25 +5,38 @@ import (
 	"errors"
 	"hash/maphash"
 	"sync"
+	"time"
 
 	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
 )
 
-// initialShare is the part of the largest limit that is the first.
-const initialShare = 5
+const (
+	// initialShare is the part of the largest limit that is the first.
+	initialShare = 5
+	// limitEvery is how often the limit may change, by about the logarithm to ten
+	// of itself. Where answers take longer than half of this, it is every two answer
+	// times.
+	limitEvery = 100 * time.Millisecond
+	// limitAge and limitSamples are how long, in answers, a change may wait for
+	// enough of them.
+	limitAge     = 30 * time.Second
+	limitSamples = 50
+)
 
 // errFull means that the queue, or the caller's part of it, is full.
 var errFull = errors.New("the queue is full")
 
 // limiter bounds the exchanges under way. The limit follows the vendor's answer
 // times: it falls while they grow, and rises while they do not. What it does not
-// let begin waits in a queue of bounded length, of which each caller may fill a
-// part.
+// let begin waits in a queue of bounded length. A caller may have as many waiting
+// as there are places left (Choudhury and Hahne's dynamic thresholds): alone half
+// of the queue, beside one other a third, so that a place is always left for who
+// has none.
 type limiter struct {
 	permits adaptivelimiter.AdaptiveLimiter[any]
 	seed    maphash.Seed
-	// size bounds the queue, and share a caller's part of it.
-	size, share int
+	// size bounds the queue.
+	size int
 
 	mu      sync.Mutex
 	waiting int
@@ -39,10 +52,10 @@ func newLimiter(least, most, queue int) *limiter {
 			// By default the limit sinks to a few times what is under way, and
 			// the next burst is refused though the vendor is well.
 			WithMaxLimitFunc(func(int) float64 { return float64(most) }).
+			WithRecentWindow(limitEvery, limitAge, limitSamples).
 			Build(),
 		seed:    maphash.MakeSeed(),
 		size:    queue,
-		share:   max(queue/4, 1),
 		callers: make(map[uint64]int),
 	}
 }
@@ -56,7 +69,7 @@ func (l *limiter) acquire(ctx context.Context, caller string) (adaptivelimiter.P
 	}
 	id := maphash.String(l.seed, caller)
 	l.mu.Lock()
-	if l.waiting >= l.size || l.callers[id] >= l.share {
+	if l.callers[id] >= l.size-l.waiting {
 		l.mu.Unlock()
 		return nil, errFull
 	}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,16 +34,19 @@ func TestLimiter_QueueOrTheCallersPartFull_RefusesAtOnce(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		wait("a")
-		wait("a")
-		if _, err := l.acquire(ctx, "a"); !errors.Is(err, errFull) {
-			t.Errorf("a third of one caller: %v", err)
+		for _, of := range []struct {
+			caller string
+			places int
+		}{{"a", 4}, {"b", 2}, {"c", 1}, {"d", 1}, {"e", 0}} {
+			for range of.places {
+				wait(of.caller)
+			}
+			if _, err := l.acquire(ctx, of.caller); !errors.Is(err, errFull) {
+				t.Errorf("%s has more than %d places: %v", of.caller, of.places, err)
+			}
 		}
-		for i := range 6 {
-			wait(fmt.Sprint("b", i))
-		}
-		if _, err := l.acquire(ctx, "c"); !errors.Is(err, errFull) || l.queued() != 8 {
-			t.Errorf("a ninth of all: %v, %d wait", err, l.queued())
+		if l.queued() != 8 {
+			t.Errorf("%d wait", l.queued())
 		}
 		under.Drop() // they follow each other
 		synctest.Wait()
@@ -48,6 +54,71 @@ func TestLimiter_QueueOrTheCallersPartFull_RefusesAtOnce(t *testing.T) {
 			t.Errorf("%d still wait, of %d callers", l.queued(), len(l.callers))
 		}
 		cancel()
+	})
+}
+
+// vendorOf is a vendor that works on so many requests at once, and has the
+// others wait.
+type vendorOf chan struct{}
+
+func (v vendorOf) answer(after time.Duration) {
+	v <- struct{}{}
+	time.Sleep(after)
+	<-v
+}
+
+// load has so many callers keep the limiter busy for a while, and returns the
+// limit and the answer time at its end.
+func load(t *testing.T, v vendorOf, callers int, answerTime func(*rand.Rand) time.Duration, lasting time.Duration) (limit int, took time.Duration) {
+	t.Helper()
+	l := newLimiter(20, 1000, 1000)
+	end := time.Now().Add(lasting)
+	var sum, n atomic.Int64
+	var wg sync.WaitGroup
+	for i := range callers {
+		r := rand.New(rand.NewPCG(1, uint64(i)))
+		wg.Go(func() {
+			for time.Now().Before(end) {
+				p, err := l.acquire(t.Context(), fmt.Sprint(i))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				began := time.Now()
+				v.answer(answerTime(r))
+				p.Record()
+				if time.Until(end) < lasting/10 {
+					sum.Add(int64(time.Since(began)))
+					n.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return l.permits.Limit(), time.Duration(sum.Load() / max(n.Load(), 1))
+}
+
+func TestLimiter_UnderLoad_FollowsTheVendor(t *testing.T) {
+	about := func(mean time.Duration) func(*rand.Rand) time.Duration {
+		return func(r *rand.Rand) time.Duration { return mean/2 + time.Duration(r.Int64N(int64(mean))) }
+	}
+	t.Run("one that is well is not held up", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			const mean = 300 * time.Millisecond
+			limit, took := load(t, make(vendorOf, 5000), 500, about(mean), time.Minute)
+			if limit < 500 || took > mean*5/4 {
+				t.Errorf("answers in %v: the limit came to %d, and they to %v", mean, limit, took)
+			}
+		})
+	})
+	t.Run("one that is overrun gets what it can do", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			const mean, can = 50 * time.Millisecond, 50
+			limit, took := load(t, make(vendorOf, can), 500, about(mean), time.Minute)
+			if limit > 2*can || took > 2*mean {
+				t.Errorf("%d at once: the limit came to %d, and answers to %v", can, limit, took)
+			}
+		})
 	})
 }
 
