@@ -251,14 +251,81 @@ func TestBulk_ClientLeaves_WhatWasSentGoesOnAndTheRestIsNotBegun(t *testing.T) {
 	}
 }
 
+// A roll-out in the middle of a stream leaves no doubt behind: what was sent is
+// answered, and nothing else is begun.
+func TestBulk_ServerStops_AnswersWhatWasBegunAndBeginsNothing(t *testing.T) {
+	v := newScripted(t)
+	release, arrived := make(chan struct{}), make(chan struct{}, 100)
+	v.will(func(c net.Conn, r sent) bool {
+		if strings.HasPrefix(r.line, "POST ") {
+			arrived <- struct{}{}
+			<-release
+		}
+		return answers(201, nil, full)(c, r)
+	})
+	d := start(t, v.url(), func(c *config.Config) { c.BulkConcurrency = 4 })
+	stream := d.bulk(t.Context(), t)
+	var body strings.Builder
+	for i := range 50 {
+		if err := stream.Send(item(templateID, fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&body, `{"template_id":%q,"request_id":"rest-%d"}`+"\n", templateID, i)
+	}
+	inREST := make(chan answered, 1)
+	go func() { inREST <- d.do(t, "POST", bulkPath, body.String()) }()
+	for range 8 {
+		<-arrived
+	}
+	d.stop()
+	for !strings.Contains(d.log.String(), `"draining"`) {
+		time.Sleep(time.Millisecond)
+	}
+	close(release)
+	results, _, err := rest(stream)
+	e := apierror.FromError(err)
+	if e == nil || e.Reason != apierror.ReasonDraining || e.Code != codes.Unavailable || e.Outcome.String() != "NOT_SENT" {
+		t.Errorf("the stream ended with %v", err)
+	}
+	done := 0
+	for _, r := range results {
+		if r.GetIntegration() != nil {
+			done++
+		}
+	}
+	if done != len(results) || done < 4 {
+		t.Errorf("%d results, %d of them done", len(results), done)
+	}
+	made, notSent := 0, 0
+	for text := range strings.Lines((<-inREST).body) {
+		var l restLine
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case l.Line > 0 && l.Outcome == "DONE":
+			made++
+		case l.Line > 0 && l.Outcome == "NOT_SENT":
+			notSent++
+		}
+	}
+	if made < 4 || made+notSent != 50 {
+		t.Errorf("of 50 lines %d are told as done and %d as not sent", made, notSent)
+	}
+	<-d.ended
+	if d.result != nil || posts(v) != done+made {
+		t.Errorf("the drain ended with %v, and %d of %d copies are told", d.result, done+made, posts(v))
+	}
+}
+
 func TestBulk_MoreItemsThanMayBe_EndsTheStream(t *testing.T) {
 	v := newScripted(t)
 	var made atomic.Int64
 	v.will(counting(&made))
 	d := start(t, v.url(), func(c *config.Config) { c.BulkMaxItems = 3 })
 	stream := d.bulk(t.Context(), t)
-	for i := range 4 {
-		_ = stream.Send(item(templateID, fmt.Sprint(i)))
+	for range 4 { // equal ones count as well
+		_ = stream.Send(item(templateID, "same"))
 	}
 	if _, _, err := rest(stream); status.Code(err) != codes.ResourceExhausted || apierror.FromError(err).Reason != "REQUEST_TOO_LARGE" {
 		t.Error(err)

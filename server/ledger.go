@@ -75,7 +75,7 @@ func (s *Server) serviceConfig() integration.Config {
 		Ended: func(ctx context.Context, what string, ex *exchange.Exchange, err error) {
 			s.telemetry.Inner(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, what, ex, err)
 		},
-		Log: s.log,
+		Draining: s.draining, Log: s.log,
 	}
 }
 

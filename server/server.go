@@ -218,6 +218,7 @@ func (s *Server) drain() error {
 		}
 		_ = s.rest.Close()
 		s.grpc.Stop()
+		s.service.Close()
 		<-ended
 	}
 	_ = s.admin.Close()
@@ -234,6 +235,9 @@ func (s *Server) Close() {
 		if ln != nil {
 			_ = ln.Close() // Run's servers have closed theirs before
 		}
+	}
+	if s.service != nil {
+		s.service.Close()
 	}
 	if s.upstream != nil {
 		s.upstream.Close()

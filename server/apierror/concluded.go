@@ -141,6 +141,15 @@ func TooManyItems(limit int) *Error {
 		fmt.Sprintf("the stream has more than %d items; the rest was not begun", limit), nil)
 }
 
+// Draining is a stream on a server that stops: what was begun has been answered,
+// and nothing was done of the rest.
+func Draining() *Error {
+	e := concluded(codes.Unavailable, ReasonDraining, exchange.NotSent,
+		"the server is stopping; what has no answer was not begun", nil)
+	e.RetryAfter = new(defaultRetryAfter)
+	return e
+}
+
 // Stalled is a stream of which neither side moved for too long.
 func Stalled(timeout time.Duration) *Error {
 	return concluded(codes.DeadlineExceeded, ReasonStalled, exchange.Unknown,

@@ -59,6 +59,8 @@ const (
 	ReasonNotResolvable = "COPY_NOT_RESOLVABLE"
 	// ReasonStalled: neither side of a stream moved.
 	ReasonStalled = "STALLED"
+	// ReasonDraining is a stream that ends because the server stops.
+	ReasonDraining = "DRAINING"
 	// ReasonDeadlineBeforeSend: too little time was left to begin, or the
 	// caller cancelled before anything was sent.
 	ReasonDeadlineBeforeSend = "DEADLINE_BEFORE_SEND"

@@ -16,6 +16,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/exchange"
 )
 
 // BulkPath is where many copies are asked for at once, a line each.
@@ -216,6 +217,14 @@ func (b *bulk) run(ctx context.Context, w http.ResponseWriter, items []item) {
 				return
 			}
 			out.write(failure(0, "", err))
+			if apierror.FromError(err).Outcome == exchange.NotSent {
+				// So nothing was begun of what has no answer.
+				for _, it := range items {
+					if n := lineOf[it.copy.GetRequestId()]; n == it.line {
+						out.write(failure(n, it.copy.GetRequestId(), err))
+					}
+				}
+			}
 			// The stream fails once its context ends; nothing of it may be left.
 			cancel()
 			for {
@@ -231,6 +240,7 @@ func (b *bulk) run(ctx context.Context, w http.ResponseWriter, items []item) {
 			continue
 		}
 		out.write(b.result(lineOf[resp.GetRequestId()], resp))
+		delete(lineOf, resp.GetRequestId())
 	}
 }
 

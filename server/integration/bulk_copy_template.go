@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -47,26 +46,37 @@ type bulk struct {
 	places chan struct{}
 	// seen are the request ids of the stream, digested for their size.
 	seen  map[[16]byte]struct{}
-	busy  atomic.Int64  // copies under way
+	items gate          // the copies under way, until their results were taken
 	moved chan struct{} // something was read, came to its end, or was taken
 
 	mu      sync.Mutex // held while sending
+	over    bool       // nothing may be sent any more
 	summary integrationv1.BulkCopySummary
 }
 
-// watch returns how the stream ended, or that it stands still. The work is not
-// waited for then: it is blocked on the stream, which ends with the call.
+// watch returns how the stream ended, that it stands still, or that the server
+// stops and what was begun has been answered. Reading is not waited for then: it
+// is blocked on the stream, which ends with the call.
 func (b *bulk) watch(ended <-chan error) error {
 	timer := time.NewTimer(b.bulk.StallTimeout)
 	defer timer.Stop()
+	draining := b.draining
+	var idle <-chan struct{}
 	for {
 		select {
 		case err := <-ended:
 			return err
+		case <-draining:
+			draining, idle = nil, b.items.close()
+		case <-idle:
+			idle = nil
+			if b.end() {
+				return apierror.Draining()
+			}
 		case <-b.moved:
 			timer.Reset(b.bulk.StallTimeout)
 		case <-timer.C:
-			if b.busy.Load() > 0 && !b.blocked() {
+			if b.items.busy() && !b.blocked() {
 				timer.Reset(b.bulk.StallTimeout) // a copy is under way, and has its own bound
 				continue
 			}
@@ -84,6 +94,16 @@ func (b *bulk) blocked() bool {
 	return true
 }
 
+// end lets nothing be sent any more, unless that is the summary already.
+func (b *bulk) end() bool {
+	if !b.mu.TryLock() {
+		return false
+	}
+	defer b.mu.Unlock()
+	b.over = true
+	return true
+}
+
 func (b *bulk) move() {
 	select {
 	case b.moved <- struct{}{}:
@@ -98,7 +118,7 @@ func (b *bulk) run(ctx context.Context) error {
 	defer wg.Wait() // nothing may be sent when the call has returned
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for {
+	for total := int64(1); ; total++ {
 		select {
 		case b.places <- struct{}{}:
 		case <-ctx.Done():
@@ -112,15 +132,18 @@ func (b *bulk) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(b.seen) >= b.bulk.MaxItems {
+		if total > int64(b.bulk.MaxItems) {
 			return apierror.TooManyItems(b.bulk.MaxItems)
 		}
+		if !b.items.enter() {
+			return apierror.Draining()
+		}
 		b.mu.Lock()
-		b.summary.Total++
+		b.summary.Total = total
 		b.mu.Unlock()
 		wrong := b.check(req)
 		wg.Go(func() {
-			defer func() { <-b.places }()
+			defer func() { b.items.leave(); <-b.places }()
 			b.send(b.copy(ctx, req.GetCopy(), wrong))
 		})
 	}
@@ -130,6 +153,9 @@ func (b *bulk) run(ctx context.Context) error {
 	defer b.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return status.FromContextError(err).Err()
+	}
+	if b.over {
+		return apierror.Draining()
 	}
 	return b.stream.Send(&integrationv1.BulkCopyTemplateResponse{
 		Outcome: &integrationv1.BulkCopyTemplateResponse_Summary{Summary: &b.summary},
@@ -161,8 +187,6 @@ func (b *bulk) check(req *integrationv1.BulkCopyTemplateRequest) error {
 func (b *bulk) copy(ctx context.Context, req *integrationv1.CopyTemplateRequest, wrong error) *integrationv1.BulkCopyTemplateResponse {
 	ctx, cancel := context.WithTimeout(ctx, b.bulk.ItemTimeout)
 	defer cancel()
-	b.busy.Add(1)
-	defer b.busy.Add(-1)
 	ctx, ex := exchange.NewContext(ctx)
 	resp := &integrationv1.BulkCopyTemplateResponse{RequestId: req.GetRequestId()}
 	var in *integrationv1.Integration

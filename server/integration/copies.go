@@ -3,9 +3,12 @@ package integration
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -23,6 +26,8 @@ const (
 	// How often another replica's copy is looked at, at first and at last.
 	firstPoll = 10 * time.Millisecond
 	lastPoll  = 500 * time.Millisecond
+	// maxClaims bounds how often a call claims its key anew because it lost it.
+	maxClaims = 3
 )
 
 // copies sends each copy with a request id at most once.
@@ -36,10 +41,15 @@ type copies struct {
 	ended       func(ctx context.Context, what string, ex *exchange.Exchange, err error)
 	log         *slog.Logger
 	flights     flights
+	// closed ends when nobody waits any more for what callers left behind.
+	closed context.Context
+	close  context.CancelFunc
 }
 
 func newCopies(cfg Config) *copies {
+	closed, end := context.WithCancel(context.Background())
 	return &copies{
+		closed: closed, close: end,
 		upstream: cfg.Upstream, ledger: cfg.Ledger, key: cfg.Key, fingerprint: cfg.Fingerprint,
 		timeout: cfg.Timeout, lease: cfg.Lease, ended: cfg.Ended, log: cfg.Log,
 		flights: flights{by: make(map[ledger.Digest]*flight)},
@@ -47,6 +57,14 @@ func newCopies(cfg Config) *copies {
 }
 
 func (c *copies) wait(ctx context.Context) { c.flights.wait(ctx) }
+
+// apart is the context without its caller's end. It ends after the timeout, and
+// when the copies are closed.
+func (c *copies) apart(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	stop := context.AfterFunc(c.closed, cancel)
+	return ctx, func() { stop(); cancel() }
+}
 
 // once returns the integration that the request's id stands for, and whether
 // another call made it.
@@ -61,7 +79,7 @@ func (c *copies) once(ctx context.Context, req *integrationv1.CopyTemplateReques
 	}
 	wait, cancel := inTime(ctx)
 	defer cancel()
-	for {
+	for claims := 1; ; claims++ {
 		if err := ctx.Err(); err != nil {
 			return nil, false, apierror.NotBegun(err)
 		}
@@ -74,8 +92,8 @@ func (c *copies) once(ctx context.Context, req *integrationv1.CopyTemplateReques
 		if err := c.await(wait, f, mine); err != nil {
 			return nil, false, err
 		}
-		if f.abandoned && !mine {
-			continue // its caller left; this one did not
+		if f.abandoned && !mine || f.lost && claims < maxClaims {
+			continue
 		}
 		replayed = f.replayed || !mine
 		if ex := exchange.FromContext(ctx); ex != nil {
@@ -157,16 +175,47 @@ func (c *copies) fly(ctx context.Context, f *flight, key ledger.Digest, req *int
 	defer c.flights.wg.Done()
 	caller := ctx
 	ctx, f.ex = exchange.NewContext(ctx)
+	settle, after := c.try(ctx, f, key, req)
+	if f.err != nil {
+		f.ex.Outcome = apierror.FromError(f.err).Outcome
+	}
+	f.abandoned = f.err != nil && !isSent(f) && (caller.Err() != nil || outOfTime(f.err))
+	left := caller.Err() != nil && isSent(f)
+	// The record comes before the answer, so that whoever asks again after it
+	// finds it; where the ledger is away, the answer does not wait for it.
+	first, cancel := c.apart(ctx, ledgerTimeout)
+	err := settle(first)
+	cancel()
+	c.flights.land(key, f)
+	if left {
+		c.ended(ctx, "left by its caller", f.ex, f.err)
+	}
+	if err != nil {
+		c.insist(ctx, settle, err)
+	}
+	after()
+}
+
+// try claims the key and sends the copy, or finds what became of it before. What
+// is to be recorded is returned, and what is to be done when that was answered.
+func (c *copies) try(ctx context.Context, f *flight, key ledger.Digest, req *integrationv1.CopyTemplateRequest) (settle func(context.Context) error, after func()) {
+	settle, after = func(context.Context) error { return nil }, func() {}
+	defer func() {
+		if p := recover(); p != nil {
+			// The record is left to its lease.
+			f.err = c.panicked(ctx, f, p)
+		}
+	}()
 	token := ledger.NewToken()
-	settle := func(context.Context) error { return nil }
-	var after func()
 	r, mine, err := c.claim(ctx, ledger.Claim{
 		Key: key, Fingerprint: f.fingerprint, TemplateID: req.GetTemplateId(), Token: token, Lease: c.lease,
 	})
 	switch {
 	case err != nil:
-		// The claim may have been made all the same.
-		f.err, after = err, func() { c.free(ctx, key, token) }
+		f.err = err
+		if r.Key != key { // no record was seen: the claim may have been made all the same
+			after = func() { c.free(ctx, key, token) }
+		}
 	case mine:
 		settle = c.send(ctx, f, key, token, req)
 	case r.State == ledger.Done:
@@ -175,27 +224,29 @@ func (c *copies) fly(ctx context.Context, f *flight, key ledger.Digest, req *int
 	default:
 		f.err = apierror.InDoubt(c.candidates(ctx, r))
 	}
-	if f.err != nil {
-		e := apierror.FromError(f.err)
-		f.ex.Outcome = e.Outcome
+	return settle, after
+}
+
+// panicked is a flight that ended in a panic, which is logged by its type alone,
+// since its value may quote anything.
+func (c *copies) panicked(ctx context.Context, f *flight, p any) error {
+	c.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+	outcome := exchange.NotSent
+	if isSent(f) {
+		outcome = exchange.Unknown
 	}
-	left := caller.Err() != nil
-	f.abandoned = f.err != nil && left && !isSent(f)
-	// The record comes before the answer, so that whoever asks again after it
-	// finds it; where the ledger is away, the answer does not wait for it.
-	first, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerTimeout)
-	err = settle(first)
-	cancel()
-	c.flights.land(key, f)
-	if left && isSent(f) {
-		c.ended(ctx, "left by its caller", f.ex, f.err)
+	return apierror.Internal(fmt.Errorf("panic of type %T", p), outcome)
+}
+
+// outOfTime says whether a failure, or what it is because of, is that a caller
+// had no time left: another caller may have.
+func outOfTime(err error) bool {
+	for e, ok := errors.AsType[*apierror.Error](err); ok; e, ok = errors.AsType[*apierror.Error](e.Unwrap()) {
+		if e.Code == codes.DeadlineExceeded || e.Code == codes.Canceled {
+			return true
+		}
 	}
-	if err != nil {
-		c.insist(ctx, settle, err)
-	}
-	if after != nil {
-		after()
-	}
+	return false
 }
 
 func isSent(f *flight) bool {
@@ -254,6 +305,7 @@ func (c *copies) send(ctx context.Context, f *flight, key ledger.Digest, token l
 		bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
 		defer cancel()
 		if err := record(bounded, key, token, c.lease); err != nil {
+			f.lost = detached == nil && errors.Is(err, ledger.ErrLost)
 			if cause := ctx.Err(); cause != nil {
 				return nil, apierror.NotBegun(cause)
 			}
@@ -261,7 +313,11 @@ func (c *copies) send(ctx context.Context, f *flight, key ledger.Digest, token l
 		}
 		if detached == nil {
 			close(f.sent)
-			detached, end = context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
+			timeout := c.timeout
+			if deadline, ok := ctx.Deadline(); ok {
+				timeout = max(timeout, time.Until(deadline))
+			}
+			detached, end = c.apart(ctx, timeout)
 		}
 		return detached, nil
 	})
@@ -277,6 +333,9 @@ func (c *copies) send(ctx context.Context, f *flight, key ledger.Digest, token l
 		}
 	}
 	f.err = err
+	if f.lost {
+		return func(context.Context) error { return nil }
+	}
 	switch apierror.FromError(err).Outcome {
 	case exchange.NotSent, exchange.Rejected:
 		return func(ctx context.Context) error { return c.ledger.Release(ctx, key, token) }
@@ -294,7 +353,7 @@ func (c *copies) renew(ctx context.Context, key ledger.Digest, token ledger.Toke
 		bounded, end := context.WithTimeout(ctx, ledgerTimeout)
 		defer end()
 		err := c.ledger.Renew(bounded, key, token, c.lease)
-		if ctx.Err() == nil && !errors.Is(err, ledger.ErrLost) {
+		if ctx.Err() == nil && c.closed.Err() == nil && !errors.Is(err, ledger.ErrLost) {
 			time.AfterFunc(every, again)
 		}
 	}
@@ -304,7 +363,7 @@ func (c *copies) renew(ctx context.Context, key ledger.Digest, token ledger.Toke
 
 // free gives a claim up that may have been made.
 func (c *copies) free(ctx context.Context, key ledger.Digest, token ledger.Token) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerTimeout)
+	ctx, cancel := c.apart(ctx, ledgerTimeout)
 	defer cancel()
 	if err := c.ledger.Release(ctx, key, token); err != nil && !errors.Is(err, ledger.ErrLost) {
 		c.log.LogAttrs(ctx, slog.LevelDebug, "a claim could not be given up; its lease will", slog.String("error", err.Error()))
@@ -313,7 +372,7 @@ func (c *copies) free(ctx context.Context, key ledger.Digest, token ledger.Token
 
 // insist records what a copy came to where that failed at first.
 func (c *copies) insist(ctx context.Context, settle func(context.Context) error, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	ctx, cancel := c.apart(ctx, settleTimeout)
 	defer cancel()
 	for wait := firstPoll; err != nil && !errors.Is(err, ledger.ErrLost); wait = min(2*wait, lastPoll) {
 		timer := time.NewTimer(wait)
@@ -338,6 +397,9 @@ func (c *copies) replay(ctx context.Context, ex *exchange.Exchange, id string) (
 	err := c.upstream.Call(inner, integrationv1.IntegrationService_GetIntegration_FullMethodName,
 		&integrationv1.GetIntegrationRequest{IntegrationId: id}, &resp, nil)
 	ex.Attempts = read.Attempts
+	if got := resp.GetIntegration().GetId(); err == nil && got != id {
+		err = errors.New("another integration was read")
+	}
 	if err != nil {
 		return nil, apierror.AlreadyCopied(id, err)
 	}

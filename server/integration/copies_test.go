@@ -365,6 +365,165 @@ func TestCopyTemplate_LedgerAwayAtTheEnd_CallerHearsTheSuccessAndItIsRecordedLat
 	})
 }
 
+// Whoever is told to stop cannot wait for a ledger that does not answer.
+func TestService_Closed_NoLongerInsistsOnRecording(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := new(vendor)
+		s := newReplica(t, v, &dead{newLedger(t), "after sending"})
+		copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
+		began := time.Now()
+		s.Close()
+		s.Wait(t.Context())
+		if took := time.Since(began); took > 0 {
+			t.Errorf("waited %v", took)
+		}
+	})
+}
+
+func TestCopyTemplate_CallerHasLongerThanTheServersOwnTimeout_GetsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := new(vendor)
+		v.answer = func(ctx context.Context, _ int) error {
+			select {
+			case <-time.After(45 * time.Second):
+				return nil
+			case <-ctx.Done():
+				return apierror.AnswerLost(ctx.Err(), true)
+			}
+		}
+		s := newReplica(t, v, newLedger(t)) // 30 s of its own
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		copyAs(ctx, s, "r", "n").want(t, "id-0", "", exchange.None)
+		copyAs(t.Context(), s, "other", "n").want(t, "", apierror.ReasonOutcomeUnknown, exchange.Unknown)
+	})
+}
+
+// The first caller's time is over while others wait for its copy, which was not
+// sent: they have theirs.
+func TestCopyTemplate_FirstCallersTimeIsOver_OthersGoOn(t *testing.T) {
+	t.Run("waiting to send", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			v := new(vendor)
+			v.before = func(ctx context.Context, _ int) error {
+				if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < 10*time.Second {
+					// Given up with time left, which is kept back for the answer.
+					time.Sleep(time.Until(deadline) - 100*time.Millisecond)
+					return apierror.NotBegun(context.DeadlineExceeded)
+				}
+				return nil
+			}
+			firstOf(t, newReplica(t, v, newLedger(t)), apierror.ReasonDeadlineBeforeSend, exchange.NotSent)
+		})
+	})
+	t.Run("reading what was made", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			v := new(vendor)
+			s := newReplica(t, v, newLedger(t))
+			copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
+			v.before = func(ctx context.Context, _ int) error {
+				if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < 10*time.Second {
+					time.Sleep(time.Until(deadline) - 100*time.Millisecond)
+					return apierror.AnswerLost(context.DeadlineExceeded, false)
+				}
+				return nil
+			}
+			firstOf(t, s, apierror.ReasonAlreadyCopied, exchange.Done)
+		})
+	})
+}
+
+// firstOf has two callers ask for one copy, of whom the first has too little time.
+func firstOf(t *testing.T, s *integration.Service, reason string, outcome exchange.Outcome) {
+	t.Helper()
+	short, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	first := make(chan result)
+	go func() { first <- copyAs(short, s, "r", "n") }()
+	synctest.Wait()
+	second := make(chan result)
+	go func() { second <- copyAs(t.Context(), s, "r", "n") }()
+	(<-first).want(t, "", reason, outcome)
+	(<-second).want(t, "id-0", "", exchange.None)
+}
+
+// overtaken is a ledger in which another replica makes the copy between a claim
+// and its sending.
+type overtaken struct {
+	integration.Ledger
+	by func()
+}
+
+func (o *overtaken) Send(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
+	if by := o.by; by != nil {
+		o.by = nil
+		if err := o.Ledger.Release(ctx, k, t); err != nil {
+			return err
+		}
+		by()
+	}
+	return o.Ledger.Send(ctx, k, t, l)
+}
+
+func TestCopyTemplate_ClaimRanOutAndAnotherMadeTheCopy_IsReplayed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, l := new(vendor), newLedger(t)
+		other := newReplica(t, v, l)
+		s := newReplica(t, v, &overtaken{l, func() { copyAs(t.Context(), other, "r", "n").want(t, "id-0", "", exchange.None) }})
+		r := copyAs(t.Context(), s, "r", "n")
+		r.want(t, "id-0", "", exchange.None)
+		if n := len(v.list()); n != 1 {
+			t.Errorf("%d copies", n)
+		}
+	})
+}
+
+func TestCopyTemplate_ReplayReadsAnotherIntegration_SaysWhatWasCreated(t *testing.T) {
+	v, l := new(vendor), newLedger(t)
+	copyAs(t.Context(), newReplica(t, v, l), "r", "n").want(t, "id-0", "", exchange.None)
+	r := copyAs(t.Context(), newReplica(t, mixedUp{v}, l), "r", "n")
+	r.want(t, "", apierror.ReasonAlreadyCopied, exchange.Done)
+	if got := fmt.Sprint(r.err.IntegrationIDs); got != "[id-0]" {
+		t.Error(got)
+	}
+}
+
+// mixedUp is a vendor that answers with another integration.
+type mixedUp struct{ *vendor }
+
+func (m mixedUp) Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error {
+	err := m.vendor.Call(ctx, method, req, resp, sending)
+	if resp, ok := resp.(*integrationv1.GetIntegrationResponse); ok {
+		resp.Integration.Id = "id-9"
+	}
+	return err
+}
+
+func TestCopyTemplate_PanicBelow_IsAFailureOfThatCallAlone(t *testing.T) {
+	for at, want := range map[string]exchange.Outcome{"before": exchange.NotSent, "after": exchange.Unknown} {
+		t.Run(at, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v := new(vendor)
+				if at == "before" {
+					v.before = func(context.Context, int) error { panic("secret") }
+				} else {
+					v.answer = func(context.Context, int) error { panic("secret") }
+				}
+				s := newReplica(t, v, newLedger(t))
+				copyAs(t.Context(), s, "r", "n").want(t, "", apierror.ReasonInternalError, want)
+				v.before, v.answer = nil, nil
+				time.Sleep(2 * lease)
+				r := copyAs(t.Context(), s, "r", "n")
+				if want == exchange.NotSent {
+					r.want(t, "id-0", "", exchange.None)
+				} else {
+					r.want(t, "", apierror.ReasonOutcomeUnknown, exchange.Unknown)
+				}
+			})
+		})
+	}
+}
+
 func TestCopyTemplate_IDRequired_RefusesCallsWithout(t *testing.T) {
 	v := new(vendor)
 	s := newReplica(t, v, newLedger(t), func(c *integration.Config) { c.RequireRequestID = true })

@@ -22,8 +22,11 @@ type flight struct {
 	replayed    bool
 	err         error
 	ex          *exchange.Exchange
-	// abandoned says that it ended with its caller, before anything was sent.
-	abandoned bool
+	// abandoned says that it ended with its caller's time, before anything was
+	// sent: it says nothing to those who waited for it. lost says that another
+	// process has its claim now, which had run out: what became of the copy is for
+	// another look.
+	abandoned, lost bool
 }
 
 // flights are those under way, by the ledger's key.

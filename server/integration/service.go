@@ -16,8 +16,8 @@ import (
 
 // Upstream sends a call to the vendor and fills in its response; what fails is
 // an error that knows its gRPC status. The method is a full gRPC name. Sending,
-// which may be nil, is called once before anything may leave, and returns the
-// context to send under.
+// which may be nil, is called before each exchange, and returns the context to send
+// under.
 type Upstream interface {
 	Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error
 }
@@ -48,6 +48,8 @@ type Config struct {
 	// Lease is how long a claim lasts whose owner died.
 	Lease time.Duration
 	Bulk  BulkConfig
+	// Draining is closed when the server stops: streams end with what is under way.
+	Draining <-chan struct{}
 	// Ended is told of each call to the vendor that is no gRPC or REST call of
 	// its own: a copy of a bulk stream, or one that its caller left. It may be
 	// called by many goroutines.
@@ -75,6 +77,7 @@ type Service struct {
 	copies   *copies
 	required bool // a copy has to have a request id
 	bulk     BulkConfig
+	draining <-chan struct{}
 	ended    func(ctx context.Context, what string, ex *exchange.Exchange, err error)
 }
 
@@ -91,9 +94,14 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		upstream: cfg.Upstream, rules: rules, copies: newCopies(cfg), required: cfg.RequireRequestID, bulk: cfg.Bulk, ended: cfg.Ended,
+		upstream: cfg.Upstream, rules: rules, copies: newCopies(cfg), required: cfg.RequireRequestID, bulk: cfg.Bulk,
+		draining: cfg.Draining, ended: cfg.Ended,
 	}, nil
 }
+
+// Close ends what goes on without a caller: the outcome of a copy that cannot be
+// recorded at once is left to the lease of its record, which makes it a doubt.
+func (s *Service) Close() { s.copies.close() }
 
 // Wait returns when no copy is under way whose caller may have left, or when the
 // context ends. No call may begin meanwhile.
