@@ -16,8 +16,9 @@ func (s *Server) longestCall() time.Duration {
 	return s.cfg.ReadTimeout + s.cfg.UpstreamTimeout + s.cfg.WriteTimeout
 }
 
-// inTime gives a unary call without a deadline one: a caller may open it and
-// then send nothing. The contract's streams have bounds of their own.
+// inTime gives a unary call without a deadline one, and one with a deadline far
+// away a nearer one: a caller may open it and then send nothing, or wait for ever
+// for what does not come. The contract's streams have bounds of their own.
 func (s *Server) inTime(next tap.ServerInHandle) tap.ServerInHandle {
 	longest := s.longestCall()
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
@@ -25,12 +26,14 @@ func (s *Server) inTime(next tap.ServerInHandle) tap.ServerInHandle {
 		if err != nil || !s.unary[info.FullMethodName] {
 			return ctx, err
 		}
-		if _, ok := ctx.Deadline(); !ok {
-			var cancel context.CancelFunc
+		var cancel context.CancelFunc // it ends with the stream's context, that it is made of
+		if deadline, ok := ctx.Deadline(); !ok {
 			ctx, cancel = context.WithTimeout(ctx, longest)
-			_ = cancel // it ends with the stream's context, that it is made of
 			ctx = unhurried{ctx}
+		} else if time.Until(deadline) > s.cfg.MaxDeadline {
+			ctx, cancel = context.WithTimeout(ctx, s.cfg.MaxDeadline)
 		}
+		_ = cancel
 		return ctx, nil
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -179,6 +180,34 @@ func TestBounds_GRPCCallerWithoutADeadline_HearsFromTheUpstreamTimeout(t *testin
 	_, err := d.copyCtx(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 	if took := time.Since(began); err == nil || err.Code != codes.DeadlineExceeded || took > 10*time.Second {
 		t.Errorf("%v after %v", err, took)
+	}
+}
+
+// A deadline far away is no way around the bounds: neither for a call whose
+// message never comes, nor for one that is never answered.
+func TestBounds_GRPCDeadlineFarAway_CountsAsTheFlag(t *testing.T) {
+	v := newScripted(t)
+	stop := make(chan struct{})
+	defer close(stop)
+	v.will(func(net.Conn, sent) bool { <-stop; return false })
+	d := start(t, v.url(), func(c *config.Config) {
+		c.UpstreamTimeout, c.MaxDeadline = 200*time.Millisecond, 400*time.Millisecond
+	})
+	far, cancel := context.WithTimeout(withToken(t.Context(), token), 10*time.Hour)
+	defer cancel()
+	began := time.Now()
+	_, err := d.copyCtx(far, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+	if took := time.Since(began); err == nil || err.Code != codes.DeadlineExceeded || err.Outcome.String() != "UNKNOWN" || took < 300*time.Millisecond || took > 10*time.Second {
+		t.Errorf("never answered: %v after %v", err, took)
+	}
+	stream, openErr := d.conn.NewStream(far, &grpc.StreamDesc{ClientStreams: true}, integrationv1.IntegrationService_CopyTemplate_FullMethodName)
+	if openErr != nil {
+		t.Fatal(openErr)
+	}
+	began = time.Now()
+	recvErr := stream.RecvMsg(new(integrationv1.CopyTemplateResponse))
+	if took := time.Since(began); recvErr == nil || took > 10*time.Second {
+		t.Errorf("never sent: %v after %v", recvErr, took)
 	}
 }
 

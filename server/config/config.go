@@ -62,6 +62,7 @@ type Config struct {
 	MaxErrorBytes        int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
 	MaxConnections       int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on the gRPC and on the REST listener, each; further ones wait until another ends."`
 	MaxStreams           uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection."`
+	MaxDeadline          time.Duration `name:"max-deadline" group:"Limits:" default:"10m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`
 	ReadTimeout          time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
 	WriteTimeout         time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its answer."`
 	IdleTimeout          time.Duration `name:"idle-timeout" group:"Limits:" default:"5m" help:"How long a caller's connection is kept with nothing on it."`
@@ -101,7 +102,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	for flag, d := range map[string]time.Duration{
-		"ledger-retention": c.LedgerRetention, "bulk-item-timeout": c.BulkItemTimeout, "bulk-stall-timeout": c.BulkStallTimeout,
+		"max-deadline": c.MaxDeadline, "bulk-item-timeout": c.BulkItemTimeout, "bulk-stall-timeout": c.BulkStallTimeout,
 		"read-timeout": c.ReadTimeout, "write-timeout": c.WriteTimeout, "idle-timeout": c.IdleTimeout,
 		"upstream-timeout": c.UpstreamTimeout, "upstream-idle-timeout": c.UpstreamIdleTimeout, "shutdown-timeout": c.ShutdownTimeout,
 	} {
@@ -159,6 +160,12 @@ func (c *Config) Validate() error {
 	}
 	if c.UpstreamMinInFlight > c.UpstreamMaxInFlight {
 		wrong("upstream-min-in-flight", "must not be more than --upstream-max-in-flight")
+	}
+	if c.LedgerRetention < time.Minute {
+		wrong("ledger-retention", "must be 1m or more")
+	}
+	if c.MaxDeadline < c.UpstreamTimeout {
+		wrong("max-deadline", "must not be less than --upstream-timeout")
 	}
 	if c.MinDeadline < 0 || c.UpstreamTimeout > 0 && c.MinDeadline >= c.UpstreamTimeout {
 		wrong("min-deadline", "must be 0 or more, and less than --upstream-timeout")
