@@ -359,6 +359,10 @@ func TestBulkREST_LinesOfEveryKind_AreAnsweredByALineEach(t *testing.T) {
 		`{"template_id":"x","request_id":"d"}`,
 		`{"template_id":"` + templateID + `","request_id":"e","variables":{"n":1}}`,
 		`{"template_id":7,"request_id":"f"}`,
+		`{"template_id":"` + templateID + `","request_id":"g","request_id":"h"}`,
+		`{"template_id":"` + templateID + `","request_id":5}`,
+		`{"template_id":"` + templateID + `","variables":{"request_id":"i"}}`,
+		`{"template_id":"` + templateID + `","request_id":null}`,
 	}
 	ask := func() map[int]restLine {
 		t.Helper()
@@ -381,7 +385,7 @@ func TestBulkREST_LinesOfEveryKind_AreAnsweredByALineEach(t *testing.T) {
 	}
 	got := ask()
 	for n, want := range map[int]string{
-		1: "DONE ", 3: "NOT_SENT 422", 4: "NOT_SENT 422", 5: "NOT_SENT 422", 6: "NOT_SENT 422", 7: "REJECTED 404", 8: "NOT_SENT 422", 9: "DONE ", 10: "NOT_SENT 422",
+		1: "DONE ", 3: "NOT_SENT 422", 4: "NOT_SENT 422", 5: "NOT_SENT 422", 6: "NOT_SENT 422", 7: "REJECTED 404", 8: "NOT_SENT 422", 9: "DONE ", 10: "NOT_SENT 422", 11: "NOT_SENT 422", 12: "NOT_SENT 422", 13: "NOT_SENT 422", 14: "NOT_SENT 422",
 	} {
 		l := got[n]
 		text := l.Outcome + " "
@@ -392,11 +396,12 @@ func TestBulkREST_LinesOfEveryKind_AreAnsweredByALineEach(t *testing.T) {
 			t.Errorf("line %d: %q, want %q: %+v", n, text, want, l)
 		}
 	}
-	if s := got[0].Summary; len(got) != 10 || s["total"] != 9 || s["done"] != 2 || s["not_sent"] != 6 || s["rejected"] != 1 || s["unknown"] != 0 {
+	if s := got[0].Summary; len(got) != 14 || s["total"] != 13 || s["done"] != 2 || s["not_sent"] != 10 || s["rejected"] != 1 || s["unknown"] != 0 {
 		t.Errorf("%d lines, %v", len(got), s)
 	}
-	if !strings.Contains(string(got[5].Error), "line 1") || !strings.Contains(string(got[8].Error), `"loc":["body","template_id"]`) {
-		t.Errorf("%s\n%s", got[5].Error, got[8].Error)
+	if !strings.Contains(string(got[5].Error), "line 1") || !strings.Contains(string(got[8].Error), `"loc":["body","template_id"]`) ||
+		!strings.Contains(string(got[11].Error), "twice") || !strings.Contains(string(got[12].Error), "string") {
+		t.Errorf("%s\n%s\n%s\n%s", got[5].Error, got[8].Error, got[11].Error, got[12].Error)
 	}
 	if len(e.Integrations(token)) != 2 {
 		t.Errorf("%d integrations", len(e.Integrations(token)))

@@ -243,7 +243,7 @@ var differences = map[string]difference{
 		wantREST(t, d.copyREST(t, templateID, fill(2001)), 413, "NOT_SENT", "REQUEST_TOO_LARGE")
 	},
 	"idempotency-key": func(t *testing.T, v *scripted, d *digate) {
-		for _, bad := range []string{strings.Repeat("k", 256), "é"} {
+		for _, bad := range []string{strings.Repeat("k", 256), "é", `""`} {
 			rest := d.copyREST(t, templateID, `{}`, "Idempotency-Key", bad)
 			if rest.status != 422 || !strings.Contains(rest.body, `"loc":["header","idempotency-key"]`) {
 				t.Errorf("%d %s", rest.status, rest.body)

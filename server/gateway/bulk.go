@@ -161,15 +161,42 @@ func (b *bulk) readItem(text []byte) (*integrationv1.CopyTemplateRequest, error)
 		}
 		return nil, wrong(e.Field(), e.Message, strings.ToUpper(e.Kind))
 	}
-	// The contract's JSON has no request id: elsewhere it is a header.
-	var own map[string]json.RawMessage
-	if err := json.Unmarshal(text, &own); err != nil {
-		return nil, wrong("body", "is not an object", "VALUE_ERROR")
+	var err error
+	req.RequestId, err = readRequestID(text)
+	return req, err
+}
+
+// readRequestID returns the request id of a line, an object that was found to be
+// well-formed. The contract's JSON has none: elsewhere it is a header.
+func readRequestID(text []byte) (string, error) {
+	const field = string(requestIDField)
+	dec := json.NewDecoder(bytes.NewReader(text))
+	_, err := dec.Token() // the brace
+	id, found := "", false
+	for err == nil && dec.More() {
+		var key json.Token
+		var value json.RawMessage
+		if key, err = dec.Token(); err == nil {
+			err = dec.Decode(&value)
+		}
+		switch {
+		case err != nil || key != field:
+		case found:
+			return "", wrong(field, "stands there twice", "DUPLICATE_KEY")
+		default:
+			found = true
+			if json.Unmarshal(value, &id) != nil {
+				return "", wrong(field, "must be a string", "STRING_TYPE")
+			}
+		}
 	}
-	if raw := own[string(requestIDField)]; raw == nil || json.Unmarshal(raw, &req.RequestId) != nil || req.RequestId == "" {
-		return nil, wrong(string(requestIDField), "is required in each line: 1 to 255 printable ASCII characters, another one in each", "MISSING")
+	if err != nil {
+		return "", wrong("body", "is not an object", "VALUE_ERROR")
 	}
-	return req, nil
+	if id == "" {
+		return "", wrong(field, "is required in each line: 1 to 255 printable ASCII characters, another one in each", "MISSING")
+	}
+	return id, nil
 }
 
 // run asks for the copies and answers with a line for each, as they end, and a

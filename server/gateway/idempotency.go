@@ -27,12 +27,13 @@ func setRequestID(keys []string, v any) error {
 	if fd == nil {
 		return nil
 	}
-	if len(keys) > 1 || keys[0] == "" {
+	key := unquoted(keys[0])
+	if len(keys) > 1 || key == "" {
 		return apierror.InvalidRequest(apierror.Violation{
 			Field: idempotencyField, Description: "must be one value, not empty", Reason: "VALUE_ERROR",
 		})
 	}
-	m.Set(fd, protoreflect.ValueOfString(unquoted(keys[0])))
+	m.Set(fd, protoreflect.ValueOfString(key))
 	return nil
 }
 
@@ -44,7 +45,7 @@ func unquoted(key string) string {
 	if !ok {
 		return key
 	}
-	if inner, ok = strings.CutSuffix(inner, `"`); !ok || inner == "" {
+	if inner, ok = strings.CutSuffix(inner, `"`); !ok {
 		return key
 	}
 	var b strings.Builder

@@ -88,6 +88,10 @@ type Record struct {
 	IntegrationID string
 	// ClaimedAt is when the claim was made, by the store's clock.
 	ClaimedAt time.Time
+	// LapsedFor is how long ago the lease ran out of a record in Unknown whose
+	// owner did not say itself that it is in doubt: the owner may still be at it.
+	// It is more than zero then, and zero else.
+	LapsedFor time.Duration
 }
 
 // Claim asks for a key.
@@ -150,8 +154,8 @@ type Store interface {
 	// than the lease that it let run out. That it is Done already, with the same
 	// integration, is no error.
 	Finish(ctx context.Context, key Digest, token Token, integrationID string) error
-	// Doubt moves a claim from Sending to Unknown. That it is Unknown already is
-	// no error.
+	// Doubt moves a claim from Sending to Unknown: its owner sends nothing any
+	// more. That it is Unknown already is no error.
 	Doubt(ctx context.Context, key Digest, token Token) error
 	// Release removes a claim in Claimed or Sending, or in Unknown where the
 	// token is still the record's: nothing was done, and the key is free.

@@ -116,6 +116,55 @@ func testSweepSettles(t *testing.T, h Harness) {
 	}
 }
 
+// A doubt that the lease made is told from one of the owner's own, and how old it
+// is, whether the record was swept or not.
+func testLapsedFor(t *testing.T, h Harness) {
+	s := h.Open(t)
+	told, silent, back := newClaim(), newClaim(), newClaim()
+	for _, c := range []ledger.Claim{told, silent, back} {
+		claim(t, s, c)
+		must(t, "Send", toSending(t.Context(), s, c))
+	}
+	must(t, "Doubt", s.Doubt(t.Context(), told.Key, told.Token))
+	lapsedFor := func(c ledger.Claim, least, most time.Duration) {
+		t.Helper()
+		r, found, err := h.Open(t).Get(t.Context(), c.Key)
+		must(t, "Get", err)
+		seen, mine, err := s.Claim(t.Context(), again(c))
+		must(t, "Claim", err)
+		for _, got := range []time.Duration{r.LapsedFor, seen.LapsedFor} {
+			if !found || mine || got < least || got > most {
+				t.Errorf("got %v, want %v to %v", got, least, most)
+			}
+		}
+	}
+	lapsedFor(silent, 0, 0)
+	h.Advance(t, Lease)
+	lapsedFor(silent, 1, time.Minute)
+	h.Advance(t, 5*time.Minute)
+	for range 2 {
+		lapsedFor(told, 0, 0)
+		lapsedFor(silent, 5*time.Minute, 6*time.Minute)
+		lapsedFor(back, 5*time.Minute, 6*time.Minute)
+		if _, err := s.Sweep(t.Context(), 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The owner was slow, and then says it after all.
+	must(t, "Doubt", s.Doubt(t.Context(), back.Key, back.Token))
+	lapsedFor(back, 0, 0)
+	must(t, "Resolve", s.Resolve(t.Context(), silent.Key, silent.Token, ""))
+
+	// Whoever has the key next has nothing of it.
+	must(t, "a life after", life(t, s, again(silent), integration))
+	lapsedFor(silent, 0, 0)
+	h.Advance(t, h.Retention)
+	next := again(back)
+	claim(t, s, next)
+	must(t, "unknown", toUnknown(t.Context(), s, next))
+	lapsedFor(back, 0, 0)
+}
+
 func testNamed(t *testing.T, h Harness) {
 	s := h.Open(t)
 	made := func(id string) ledger.Claim {

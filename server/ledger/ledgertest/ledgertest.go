@@ -44,6 +44,7 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"Life_ManyKeysTwoHandles_AllAreDone", testManyLives},
 		{"Crash_AtEveryPoint_SettlesAfterLease", testCrash},
 		{"Renew_KeepsClaimAlive", testRenew},
+		{"Lapse_RecordInDoubt_TellsForHowLong", testLapsedFor},
 		{"Finish_SlowOwner_IsRecordedUnlessKeyWasTaken", testSlowOwner},
 		{"Retention_SettledRecord_IsGone", testRetention},
 		{"Sweep_Limit_RemovesInBatches", testSweepLimit},

@@ -16,10 +16,20 @@ func (s *Store) live(key ledger.Digest, now time.Time) *record {
 	return r
 }
 
+// at is the record as it is at that time.
+func (r *record) at(now time.Time) ledger.Record {
+	as := r.Record
+	if r.State == ledger.Unknown && !r.lapsed.IsZero() {
+		as.LapsedFor = max(1, now.Sub(r.lapsed))
+	}
+	return as
+}
+
 // expire settles the record if its lease ran out, removes it if it is gone, and
 // says whether it removed it.
 func (s *Store) expire(r *record, now time.Time) bool {
 	if r.State == ledger.Sending && !r.until.After(now) {
+		r.lapsed = r.until
 		s.settle(r, ledger.Unknown, r.until)
 	}
 	if r.until.After(now) {

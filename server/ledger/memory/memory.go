@@ -57,6 +57,8 @@ type record struct {
 	ledger.Record
 	// until is when the lease runs out, or when a settled record is gone.
 	until time.Time
+	// lapsed is when the lease ran out of one in Unknown, whose owner said nothing.
+	lapsed time.Time
 	// place is where it stands in leased or settled.
 	place *list.Element
 }
@@ -112,7 +114,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 	now := s.now()
 	s.sweep(now, claimSweep)
 	if r := s.live(c.Key, now); r != nil {
-		return r.Record, r.State == ledger.Claimed && r.Token == c.Token, nil
+		return r.at(now), r.State == ledger.Claimed && r.Token == c.Token, nil
 	}
 	if len(s.records) >= s.most {
 		return ledger.Record{}, false, ledger.ErrFull
@@ -135,11 +137,12 @@ func (s *Store) Get(ctx context.Context, key ledger.Digest) (ledger.Record, bool
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.live(key, s.now())
+	now := s.now()
+	r := s.live(key, now)
 	if r == nil {
 		return ledger.Record{}, false, nil
 	}
-	return r.Record, true, nil
+	return r.at(now), true, nil
 }
 
 // Renew implements [ledger.Store].
@@ -194,6 +197,7 @@ func (s *Store) Doubt(ctx context.Context, key ledger.Digest, token ledger.Token
 		if r.State == ledger.Sending {
 			s.settle(r, ledger.Unknown, now)
 		}
+		r.lapsed = time.Time{}
 		return r.State == ledger.Unknown
 	})
 }

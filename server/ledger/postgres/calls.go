@@ -55,9 +55,10 @@ func (s *Store) Get(ctx context.Context, key ledger.Digest) (ledger.Record, bool
 func (s *Store) read(ctx context.Context, statement string, args ...any) (r ledger.Record, found bool, err error) {
 	var key, fingerprint, token []byte
 	var state string
+	var lapsed *int64 // microseconds
 	err = s.try(ctx, true, func() error {
 		err := s.pool.QueryRow(ctx, statement, args...).
-			Scan(&key, &fingerprint, &r.TemplateID, &state, &token, &r.IntegrationID, &r.ClaimedAt)
+			Scan(&key, &fingerprint, &r.TemplateID, &state, &token, &r.IntegrationID, &r.ClaimedAt, &lapsed)
 		found = !errors.Is(err, pgx.ErrNoRows)
 		if !found {
 			return nil
@@ -69,6 +70,9 @@ func (s *Store) read(ctx context.Context, statement string, args ...any) (r ledg
 	}
 	if r.State, err = ledger.ParseState(state); err != nil {
 		return ledger.Record{}, false, err
+	}
+	if lapsed != nil {
+		r.LapsedFor = max(1, time.Duration(*lapsed)*time.Microsecond)
 	}
 	copy(r.Key[:], key)
 	copy(r.Fingerprint[:], fingerprint)

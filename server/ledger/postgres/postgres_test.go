@@ -44,7 +44,8 @@ func TestStore_Contract(t *testing.T) {
 			// The database's clock cannot be moved; its records can.
 			Advance: func(_ testing.TB, d time.Duration) {
 				server.Exec(url, fmt.Sprintf(`UPDATE digate_ledger_record SET
-					claimed_at = claimed_at - %[1]d * interval '1 microsecond', until = until - %[1]d * interval '1 microsecond'`, d.Microseconds()))
+					claimed_at = claimed_at - %[1]d * interval '1 microsecond', until = until - %[1]d * interval '1 microsecond',
+					lapsed_at = lapsed_at - %[1]d * interval '1 microsecond'`, d.Microseconds()))
 			},
 			Break: func(testing.TB) { server.Kill() },
 			Mend:  func(testing.TB) { server.Restart() },

@@ -22,7 +22,8 @@ const undefinedTable = "42P01"
 // are.
 //
 // A record's until is when its lease runs out while it is claimed or sending,
-// and when it is gone afterwards.
+// and when it is gone afterwards. Its lapsed_at is when the lease ran out of one in
+// unknown whose owner said nothing, or might not have.
 var migrations = []string{`
 	CREATE TABLE digate_ledger_meta (
 		name  text PRIMARY KEY,
@@ -39,7 +40,9 @@ var migrations = []string{`
 		until          timestamptz NOT NULL
 	);
 	CREATE INDEX digate_ledger_record_until ON digate_ledger_record (until);
-	CREATE INDEX digate_ledger_record_integration ON digate_ledger_record (integration_id) WHERE state = 'done';`,
+	CREATE INDEX digate_ledger_record_integration ON digate_ledger_record (integration_id) WHERE state = 'done';`, `
+	ALTER TABLE digate_ledger_record ADD COLUMN lapsed_at timestamptz;
+	UPDATE digate_ledger_record SET lapsed_at = clock_timestamp() WHERE state = 'unknown';`,
 }
 
 // migrate brings the database to the newest schema. Where it is there already

@@ -21,7 +21,8 @@ const (
 
 	// A live record as it is; $1 is the key, $2 the retention.
 	live = `SELECT key, fingerprint, template_id,
-			CASE WHEN until <= t.now THEN 'unknown' ELSE state END, token, integration_id, claimed_at
+			CASE WHEN until <= t.now THEN 'unknown' ELSE state END, token, integration_id, claimed_at,
+			(extract(epoch FROM t.now - CASE WHEN until <= t.now THEN until WHEN state = 'unknown' THEN lapsed_at END) * 1000000)::bigint
 		FROM digate_ledger_record, t
 		WHERE key = $1 AND (until > t.now OR state = 'sending' AND until > t.now - $2::bigint` + micros + `)`
 
@@ -44,7 +45,7 @@ const (
 				claimed_at = excluded.claimed_at, until = excluded.until
 			WHERE r.until <= (SELECT now FROM t)
 				AND (r.state <> 'sending' OR r.until <= (SELECT now FROM t) - $2::bigint` + micros + `)
-			RETURNING key, fingerprint, template_id, state, token, integration_id, claimed_at
+			RETURNING key, fingerprint, template_id, state, token, integration_id, claimed_at, NULL::bigint
 		)
 		SELECT * FROM made UNION ALL (` + live + ` AND NOT EXISTS (SELECT FROM made))`
 
@@ -54,7 +55,7 @@ const (
 	sqlFinish = update + `state = 'done', integration_id = $4,
 			until = CASE state WHEN 'done' THEN until ELSE ` + now + ` + ` + keep + ` END` +
 		ofClaim + `(` + isSending + ` OR ` + isUnknown + ` OR ` + isDone + ` AND integration_id = $4)`
-	sqlDoubt = update + `state = 'unknown',
+	sqlDoubt = update + `state = 'unknown', lapsed_at = NULL,
 			until = CASE state WHEN 'unknown' THEN until ELSE least(until, ` + now + `) + ` + keep + ` END` +
 		ofClaim + `(` + isSending + ` OR ` + isUnknown + `)`
 	sqlRelease = remove + ofClaim + `(` + isClaimed + ` OR ` + isSending + ` OR ` + isUnknown + `)`
@@ -77,7 +78,7 @@ const (
 			RETURNING 1
 		),
 		settled AS (
-			UPDATE digate_ledger_record SET state = 'unknown', until = until + $2::bigint` + micros + ` WHERE key IN (
+			UPDATE digate_ledger_record SET state = 'unknown', lapsed_at = until, until = until + $2::bigint` + micros + ` WHERE key IN (
 				SELECT key FROM digate_ledger_record
 				WHERE state = 'sending' AND until <= (SELECT now FROM t) AND until > (SELECT now FROM t) - $2::bigint` + micros + `
 				ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED)

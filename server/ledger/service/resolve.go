@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
@@ -33,6 +34,10 @@ func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 	}
 	if r.State != ledger.Unknown {
 		return nil, apierror.NotResolvable("the copy is " + r.State.String() + ", not in doubt")
+	}
+	if wait := s.cfg.OwnerGone - r.LapsedFor; id == "" && r.LapsedFor > 0 && wait > 0 {
+		return nil, apierror.NotResolvable("a server that does not answer may still be creating the copy; that it created nothing can be said from " +
+			time.Now().Add(wait+time.Second).UTC().Format(time.RFC3339) + " on")
 	}
 	if id != "" {
 		// An id that is mistyped, or another copy's, would be answered with from

@@ -34,6 +34,11 @@ type Config struct {
 	// Store is memory, sqlite or postgres.
 	Store     string
 	Retention time.Duration
+	// OwnerGone is how long after its lease has run out the owner of a copy may
+	// still be sending it, as one that was cut off from the ledger does: until then
+	// nobody may say that it created nothing. It is the longest time that a server
+	// is at one copy, and what its clock may be slow by. Zero means not at all.
+	OwnerGone time.Duration
 	Log       *slog.Logger
 }
 

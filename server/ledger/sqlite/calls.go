@@ -180,7 +180,8 @@ func (s *Store) read(row *sql.Row, now int64) (r ledger.Record, found bool, err 
 	var key, fingerprint, token []byte
 	var state string
 	var claimedAt, until int64
-	err = row.Scan(&key, &fingerprint, &r.TemplateID, &state, &token, &r.IntegrationID, &claimedAt, &until)
+	var lapsedAt sql.NullInt64
+	err = row.Scan(&key, &fingerprint, &r.TemplateID, &state, &token, &r.IntegrationID, &claimedAt, &until, &lapsedAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ledger.Record{}, false, nil
 	}
@@ -198,7 +199,10 @@ func (s *Store) read(row *sql.Row, now int64) (r ledger.Record, found bool, err 
 		if r.State != ledger.Sending || until <= now-s.retention.Microseconds() {
 			return ledger.Record{}, false, nil
 		}
-		r.State = ledger.Unknown
+		r.State, lapsedAt = ledger.Unknown, sql.NullInt64{Int64: until, Valid: true}
+	}
+	if r.State == ledger.Unknown && lapsedAt.Valid {
+		r.LapsedFor = max(1, time.Duration(now-lapsedAt.Int64)*time.Microsecond)
 	}
 	return r, true, nil
 }

@@ -14,7 +14,9 @@ const applicationID = 0x64696761
 // file is how many of them it has had. Those that were released stay as they are.
 //
 // Times are microseconds since 1970. A record's until is when its lease runs out
-// while it is claimed or sending, and when it is gone afterwards.
+// while it is claimed or sending, and when it is gone afterwards. Its lapsed_at is
+// when the lease ran out of one in unknown whose owner said nothing, or might not
+// have.
 var migrations = []string{`
 	CREATE TABLE record (
 		key            BLOB NOT NULL PRIMARY KEY,
@@ -31,7 +33,9 @@ var migrations = []string{`
 	CREATE TABLE key_check (
 		one    INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
 		digest BLOB NOT NULL
-	) STRICT;`,
+	) STRICT;`, `
+	ALTER TABLE record ADD COLUMN lapsed_at INTEGER;
+	UPDATE record SET lapsed_at = unixepoch() * 1000000 WHERE state = 'unknown';`,
 }
 
 // migrate brings the file to the newest schema. Of those who try at once, one

@@ -9,7 +9,7 @@ const (
 	isUnknown = `(state = 'unknown' AND until > @now OR state = 'sending' AND until <= @now AND until > @now - @retention)`
 	isGone    = `(until <= @now AND (state <> 'sending' OR until <= @now - @retention))`
 
-	columns = `key, fingerprint, template_id, state, token, integration_id, claimed_at, until`
+	columns = `key, fingerprint, template_id, state, token, integration_id, claimed_at, until, lapsed_at`
 	ofClaim = ` WHERE key = @key AND token = @token AND `
 )
 
@@ -29,7 +29,7 @@ const (
 	sqlFinish = `UPDATE record SET state = 'done', integration_id = @integration,
 			until = CASE state WHEN 'done' THEN until ELSE @now + @retention END` +
 		ofClaim + `(` + isSending + ` OR ` + isUnknown + ` OR ` + isDone + ` AND integration_id = @integration)`
-	sqlDoubt = `UPDATE record SET state = 'unknown',
+	sqlDoubt = `UPDATE record SET state = 'unknown', lapsed_at = NULL,
 			until = CASE state WHEN 'unknown' THEN until ELSE min(until, @now) + @retention END` +
 		ofClaim + `(` + isSending + ` OR ` + isUnknown + `)`
 	sqlRelease = `DELETE FROM record` + ofClaim + `(` + isClaimed + ` OR ` + isSending + ` OR ` + isUnknown + `)`
@@ -39,7 +39,7 @@ const (
 	sqlSweep = `DELETE FROM record WHERE key IN
 		(SELECT key FROM record WHERE ` + isGone + ` ORDER BY until LIMIT @limit)`
 	// What is gone is left to the sweep, so that its retention does not begin anew.
-	sqlSettle = `UPDATE record SET state = 'unknown', until = until + @retention WHERE key IN
+	sqlSettle = `UPDATE record SET state = 'unknown', lapsed_at = until, until = until + @retention WHERE key IN
 		(SELECT key FROM record WHERE state = 'sending' AND until <= @now AND until > @now - @retention ORDER BY until LIMIT @limit)`
 
 	sqlKeyCheck = `INSERT INTO key_check (one, digest) VALUES (1, @digest) ON CONFLICT DO NOTHING`
