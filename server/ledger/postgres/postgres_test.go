@@ -90,6 +90,23 @@ func TestOpen_RoleThatMayNotCreate_IsEnoughOnceMigrated(t *testing.T) {
 	}
 }
 
+// What an older digate left in doubt is taken as if its lease had run out now.
+func TestOpen_OlderSchema_IsBroughtUpToDate(t *testing.T) {
+	server := pgtest.Start(t)
+	older := open(t, server.URL())
+	c := claimOf(1)
+	_, _, err := older.Claim(t.Context(), c)
+	if err := errors.Join(err, older.Send(t.Context(), c.Key, c.Token, time.Hour), older.Doubt(t.Context(), c.Key, c.Token)); err != nil {
+		t.Fatal(err)
+	}
+	server.Exec(server.URL(), `ALTER TABLE digate_ledger_record DROP COLUMN lapsed_at;
+		UPDATE digate_ledger_meta SET value = '1' WHERE name = 'schema'`)
+	r, found, err := open(t, server.URL()).Get(t.Context(), c.Key)
+	if err != nil || !found || r.LapsedFor <= 0 || r.LapsedFor > time.Minute {
+		t.Errorf("found %v, error %v, lapsed for %v", found, err, r.LapsedFor)
+	}
+}
+
 func TestOpen_NewerSchema_IsRefused(t *testing.T) {
 	server := pgtest.Start(t)
 	open(t, server.URL())

@@ -199,3 +199,29 @@ func TestStore_CallThatGaveUpOnLock_IsNotMadeLater(t *testing.T) {
 		t.Errorf("found %v, error %v", found, err)
 	}
 }
+
+// What an older digate left in doubt is taken as if its lease had run out now.
+func TestOpen_OlderSchema_IsBroughtUpToDate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := claimOf(1, 1)
+	_, _, err = s.Claim(t.Context(), c)
+	if err := errors.Join(err, s.Send(t.Context(), c.Key, c.Token, time.Hour), s.Doubt(t.Context(), c.Key, c.Token), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Exec(`ALTER TABLE record DROP COLUMN lapsed_at; PRAGMA user_version = 1`)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r, found, err := open(t, path, sqlite.Options{}).Get(t.Context(), c.Key)
+	if err != nil || !found || r.LapsedFor <= 0 || r.LapsedFor > time.Minute {
+		t.Errorf("found %v, error %v, lapsed for %v", found, err, r.LapsedFor)
+	}
+}

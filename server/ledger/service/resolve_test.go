@@ -1,0 +1,49 @@
+package service_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server/apierror"
+)
+
+// A server that was cut off from the ledger sends all the same; a second copy
+// under the id would be possible if it could be said that there is none.
+func TestResolveCopy_NotCreatedWhileTheOwnerMayBeAtIt_IsRefusedUntilItIsGone(t *testing.T) {
+	s := newScene(t)
+	s.sending(t, "a")
+	s.sending(t, "b")
+	s.pass(lease)
+	for range 3 {
+		_, err := s.resolve(t, "a", "")
+		wantReason(t, "not created", err, apierror.ReasonNotResolvable)
+		if err != nil && !strings.Contains(err.Message, " from "+time.Now().UTC().Format("2006-01-02T")) {
+			t.Errorf("it does not say from when on: %v", err)
+		}
+		s.pass(ownerGone/3 - time.Second)
+	}
+	if got, err := s.GetCopy(t.Context(), &digatev1.GetCopyRequest{RequestId: "a"}); err != nil || got.GetCopy().GetState() != digatev1.Copy_STATE_UNKNOWN {
+		t.Errorf("%v %v", got, err)
+	}
+	// That it created something can be said at once: nothing is sent for that.
+	s.vendor.has = append(s.vendor.has, integration("made", template, s.now()))
+	_, err := s.resolve(t, "b", "made")
+	wantReason(t, "created", err, "")
+	s.pass(3 * time.Second)
+	_, err = s.resolve(t, "a", "")
+	wantReason(t, "not created, once the owner is gone", err, "")
+}
+
+func TestResolveCopy_NotCreatedOnceTheOwnerSaidIt_IsTakenAtOnce(t *testing.T) {
+	s := newScene(t)
+	s.doubt(t, "a")
+	_, err := s.resolve(t, "a", "")
+	wantReason(t, "not created", err, "")
+	_, err = s.resolve(t, "a", "")
+	wantReason(t, "again", err, apierror.ReasonNoRecord)
+	if !strings.Contains(s.log.String(), "resolution=not_created") {
+		t.Error("no audit line")
+	}
+}
