@@ -113,6 +113,8 @@ var (
 	// ErrInvalid means that an argument is out of bounds. Nothing was changed, and
 	// nothing would be if it were asked again.
 	ErrInvalid = errors.New("ledger: invalid argument")
+	// ErrNamed means that another record names the integration.
+	ErrNamed = errors.New("ledger: another record names the integration")
 	// ErrFull means that the store takes no further claims until records are gone.
 	ErrFull = errors.New("the ledger holds as many records as it may")
 )
@@ -127,9 +129,9 @@ var (
 // records are as if they had never been, whether swept or not.
 //
 // A method returns once its change will survive what the store promises to
-// survive. An error other than [ErrLost], [ErrKey], [ErrInvalid] and [ErrFull]
-// means that the store could not be asked or did not answer: the change may have
-// been made or not. Claim, Renew, Finish and Doubt can then be asked again, and say the
+// survive. An error other than [ErrLost], [ErrKey], [ErrInvalid], [ErrNamed] and
+// [ErrFull] means that the store could not be asked or did not answer: the change
+// may have been made or not. Claim, Renew, Finish and Doubt can then be asked again, and say the
 // same as if the first time had not been. Where Send failed, Release frees the
 // key whether the record had come to Sending or not.
 //
@@ -162,7 +164,10 @@ type Store interface {
 	Release(ctx context.Context, key Digest, token Token) error
 	// Resolve settles a record in Unknown: it becomes Done with the integration,
 	// or is removed where the id is empty. It is [ErrLost] unless the record is
-	// in Unknown and of this token.
+	// in Unknown and of this token, and [ErrNamed] where another record in Done
+	// names the integration: of those who resolve to one at once, one does. Finish
+	// asks for nothing of the kind, since an owner knows what it made: where its
+	// integration was given to another record before, both name it.
 	Resolve(ctx context.Context, key Digest, token Token, integrationID string) error
 	// Named returns those of the integration ids, at most [MaxNamed], that a record
 	// in Done names.

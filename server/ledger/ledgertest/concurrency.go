@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -61,6 +62,47 @@ func testOneTakesOver(t *testing.T, h Harness) {
 		t.Error("the first owner could send after the second had taken over")
 	}
 	checkRecord(t, h.Open(t), second, ledger.Claimed, "the second claim")
+}
+
+// Of many doubts that are settled to one integration at once, one is; the others
+// stay in doubt.
+func testOneNames(t *testing.T, h Harness) {
+	const rounds, doubts = 10, 8
+	handles := []ledger.Store{h.Open(t), h.Open(t)}
+	for round := range rounds {
+		id := fmt.Sprint("integration-", round)
+		claims := make([]ledger.Claim, doubts)
+		for i := range claims {
+			claims[i] = newClaim()
+			claim(t, handles[0], claims[i])
+			must(t, "unknown", toUnknown(t.Context(), handles[0], claims[i]))
+		}
+		errs := make([]error, doubts)
+		var group sync.WaitGroup
+		start := make(chan struct{})
+		for i, c := range claims {
+			group.Go(func() {
+				<-start
+				errs[i] = handles[i%2].Resolve(t.Context(), c.Key, c.Token, id)
+			})
+		}
+		close(start)
+		group.Wait()
+		settled := 0
+		for i, err := range errs {
+			want := ledger.Unknown
+			if err == nil {
+				settled++
+				want = ledger.Done
+			} else if !errors.Is(err, ledger.ErrNamed) {
+				t.Errorf("got %v, want ErrNamed", err)
+			}
+			checkRecord(t, handles[1], claims[i], want, "a doubt that many were settled with")
+		}
+		if settled != 1 {
+			t.Fatalf("%d records were settled to one integration", settled)
+		}
+	}
 }
 
 func testManyLives(t *testing.T, h Harness) {

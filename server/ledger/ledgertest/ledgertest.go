@@ -41,6 +41,8 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"EveryState_ForeignToken_IsRefused", testForeignToken},
 		{"Claim_TwoHandlesManyGoroutines_OneWins", testOneWins},
 		{"Claim_ManyGoroutinesAfterLease_OneTakesOver", testOneTakesOver},
+		{"Resolve_IntegrationOfAnotherRecord_IsRefused", testNamedByAnother},
+		{"Resolve_ManyToOneIntegration_OneNamesIt", testOneNames},
 		{"Life_ManyKeysTwoHandles_AllAreDone", testManyLives},
 		{"Crash_AtEveryPoint_SettlesAfterLease", testCrash},
 		{"Renew_KeepsClaimAlive", testRenew},

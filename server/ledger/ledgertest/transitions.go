@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -80,7 +81,7 @@ var operations = []struct {
 		return s.Release(ctx, key, token)
 	}, map[ledger.State]ledger.State{ledger.Claimed: none, ledger.Sending: none, ledger.Unknown: none}},
 	{"resolve as made", func(ctx context.Context, s ledger.Store, key ledger.Digest, token ledger.Token) error {
-		return s.Resolve(ctx, key, token, integration)
+		return s.Resolve(ctx, key, token, fmt.Sprintf("integration-%x", key[:8])) // which no other record names
 	}, map[ledger.State]ledger.State{ledger.Unknown: ledger.Done}},
 	{"resolve as not made", func(ctx context.Context, s ledger.Store, key ledger.Digest, token ledger.Token) error {
 		return s.Resolve(ctx, key, token, "")
@@ -130,6 +131,38 @@ func testTransitions(t *testing.T, h Harness) {
 			t.Errorf("claim of %s: got %+v, which is not the record there", from.name, r)
 		}
 	}
+}
+
+// testNamedByAnother takes an integration that a record in Done names for another
+// one, which an owner may and a settlement may not.
+func testNamedByAnother(t *testing.T, h Harness) {
+	s := h.Open(t)
+	reach := func(to func(context.Context, ledger.Store, ledger.Claim) error) ledger.Claim {
+		c := newClaim()
+		claim(t, s, c)
+		must(t, "the way there", to(t.Context(), s, c))
+		return c
+	}
+	first := reach(toDone)
+	second := reach(toUnknown)
+	if err := h.Open(t).Resolve(t.Context(), second.Key, second.Token, integration); !errors.Is(err, ledger.ErrNamed) {
+		t.Errorf("Resolve: got %v, want ErrNamed", err)
+	}
+	checkRecord(t, s, second, ledger.Unknown, "refused")
+	// What is not in doubt is told first.
+	sending := reach(toSending)
+	if err := s.Resolve(t.Context(), sending.Key, sending.Token, integration); !errors.Is(err, ledger.ErrLost) {
+		t.Errorf("Resolve of one that is not in doubt: got %v, want ErrLost", err)
+	}
+	must(t, "Finish", s.Finish(t.Context(), sending.Key, sending.Token, integration))
+	checkRecord(t, s, first, ledger.Done, "the first")
+	checkRecord(t, s, sending, ledger.Done, "the owner's")
+
+	// Once those are gone, it is free again, whether they were swept or not.
+	h.Advance(t, h.Retention)
+	third := reach(toUnknown)
+	must(t, "Resolve", s.Resolve(t.Context(), third.Key, third.Token, integration))
+	checkRecord(t, s, third, ledger.Done, "the third")
 }
 
 // checkRecord compares the key's record with the claim that it is of and with

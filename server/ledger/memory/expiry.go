@@ -53,6 +53,12 @@ func (s *Store) done(r *record, integrationID string, now time.Time) {
 	s.named[r.IntegrationID] = r
 }
 
+// names says whether a record names the integration.
+func (s *Store) names(integrationID string, now time.Time) bool {
+	r := s.named[integrationID]
+	return r != nil && r.until.After(now)
+}
+
 func (s *Store) remove(r *record) {
 	s.unlink(r)
 	delete(s.records, r.Key)

@@ -220,17 +220,24 @@ func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Tok
 			return err
 		}
 	}
-	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
+	named := false
+	err := s.change(ctx, key, token, func(r *record, now time.Time) bool {
 		switch {
 		case r.State != ledger.Unknown:
 			return false
 		case integrationID == "":
 			s.remove(r)
+		case s.names(integrationID, now):
+			named = true
 		default:
 			s.done(r, integrationID, now)
 		}
 		return true
 	})
+	if named {
+		return ledger.ErrNamed
+	}
+	return err
 }
 
 // Named implements [ledger.Store].
@@ -246,7 +253,7 @@ func (s *Store) Named(ctx context.Context, integrationIDs []string) ([]string, e
 	now := s.now()
 	var named []string
 	for _, id := range integrationIDs {
-		if r := s.named[id]; r != nil && r.until.After(now) {
+		if s.names(id, now) {
 			named = append(named, id)
 		}
 	}

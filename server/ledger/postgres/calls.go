@@ -3,6 +3,8 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -122,7 +124,48 @@ func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Tok
 	if err := ledger.CheckID(integrationID); err != nil {
 		return err
 	}
-	return s.change(ctx, false, sqlMade, key[:], token[:], s.keep, integrationID)
+	var verdict error
+	err := s.try(ctx, false, func() error {
+		err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+			return s.name(ctx, tx, key, token, integrationID)
+		})
+		if verdict = nil; errors.Is(err, ledger.ErrLost) || errors.Is(err, ledger.ErrNamed) {
+			verdict, err = err, nil
+		}
+		return err
+	})
+	return errors.Join(err, verdict)
+}
+
+// name moves a record from Unknown to Done, unless another one names the
+// integration. Those who would name the same one do so in turn: a statement sees
+// what was committed before it began, and these begin once the lock is held.
+func (s *Store) name(ctx context.Context, tx pgx.Tx, key ledger.Digest, token ledger.Token, integrationID string) error {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockOf(integrationID)); err != nil {
+		return err
+	}
+	tag, err := tx.Exec(ctx, sqlMade, key[:], token[:], s.keep, integrationID)
+	if err == nil && tag.RowsAffected() != 1 {
+		err = ledger.ErrLost
+	}
+	if err != nil {
+		return err
+	}
+	var named bool
+	if err := tx.QueryRow(ctx, sqlNamedByOther, integrationID, key[:]).Scan(&named); err != nil {
+		return err
+	}
+	if named {
+		return ledger.ErrNamed
+	}
+	return nil
+}
+
+// lockOf is the advisory lock of those who name the integration. That two
+// integrations may have one does no harm.
+func lockOf(integrationID string) int64 {
+	sum := sha256.Sum256([]byte("digate integration " + integrationID))
+	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
 // change runs a statement that changes the one record, or finds the claim lost.

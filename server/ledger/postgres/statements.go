@@ -1,6 +1,7 @@
 package postgres
 
-// Every statement is one round trip and a transaction of its own. The moment
+// Every statement but those of a resolution is one round trip and a transaction
+// of its own. The moment
 // that it takes for now is asked for once, before it reads, and so comes before
 // any change that it waits for.
 //
@@ -62,6 +63,9 @@ const (
 	sqlMade    = update + `state = 'done', integration_id = $4, until = ` + now + ` + ` + keep + ofClaim + isUnknown
 	sqlNotMade = remove + ofClaim + isUnknown
 
+	// Whether a record other than that of the key $2 names the integration $1.
+	sqlNamedByOther = `SELECT EXISTS (SELECT FROM digate_ledger_record
+		WHERE state = 'done' AND until > ` + now + ` AND integration_id = $1 AND key <> $2)`
 	sqlNamed = `SELECT DISTINCT integration_id FROM digate_ledger_record
 		WHERE state = 'done' AND until > ` + now + ` AND integration_id = ANY ($1::text[])`
 

@@ -53,6 +53,8 @@ func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 	switch err := s.cfg.Ledger.Resolve(ctx, key, r.Token, id); {
 	case errors.Is(err, ledger.ErrLost):
 		return nil, apierror.NotResolvable("the copy was settled meanwhile")
+	case errors.Is(err, ledger.ErrNamed):
+		return nil, apierror.NotResolvable("the integration is that of another copy")
 	case err != nil:
 		return nil, apierror.LedgerUnavailable(err)
 	}

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -46,4 +47,26 @@ func TestResolveCopy_NotCreatedOnceTheOwnerSaidIt_IsTakenAtOnce(t *testing.T) {
 	if !strings.Contains(s.log.String(), "resolution=not_created") {
 		t.Error("no audit line")
 	}
+}
+
+// Two who settle their doubts with one integration see both that it is free.
+func TestResolveCopy_IntegrationThatAnotherRecordGotMeanwhile_IsRefused(t *testing.T) {
+	s := newScene(t)
+	s.doubt(t, "a")
+	s.doubt(t, "b")
+	s.vendor.has = append(s.vendor.has, integration("made", template, s.now()))
+	s.store.away = func(method string) bool {
+		if method == "Named" { // and right after it:
+			s.store.away = nil
+			k, _ := key(t.Context(), "b")
+			r, _, err := s.store.Store.Get(t.Context(), k)
+			if err := errors.Join(err, s.store.Store.Resolve(t.Context(), k, r.Token, "made")); err != nil {
+				t.Error(err)
+			}
+		}
+		return false
+	}
+	s.serve()
+	_, err := s.resolve(t, "a", "made")
+	wantReason(t, "the second", err, apierror.ReasonNotResolvable)
 }

@@ -109,14 +109,29 @@ func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Tok
 	if err := ledger.CheckID(integrationID); err != nil {
 		return err
 	}
-	return s.settle(ctx, sqlMade, key, token, sql.Named("integration", integrationID))
+	return s.writer.do(ctx, func(w *writer) error {
+		args := s.ofClaim(key, token, sql.Named("integration", integrationID))
+		var unknown, named bool
+		// Nobody else writes between the two: the transaction has the file's lock.
+		if err := w.statements[sqlMayBeMade].QueryRow(args...).Scan(&unknown, &named); err != nil {
+			return err
+		}
+		if unknown && named {
+			return ledger.ErrNamed
+		}
+		return one(w.exec(sqlMade, args...))
+	})
 }
 
 func (s *Store) settle(ctx context.Context, statement string, key ledger.Digest, token ledger.Token, more ...any) error {
 	return s.writer.do(ctx, func(w *writer) error {
-		args := append([]any{sql.Named("key", key[:]), sql.Named("token", token[:]), sql.Named("now", s.now().UnixMicro()), s.keep()}, more...)
-		return one(w.exec(statement, args...))
+		return one(w.exec(statement, s.ofClaim(key, token, more...)...))
 	})
+}
+
+// ofClaim are the arguments of a statement that settles a claim, as of now.
+func (s *Store) ofClaim(key ledger.Digest, token ledger.Token, more ...any) []any {
+	return append([]any{sql.Named("key", key[:]), sql.Named("token", token[:]), sql.Named("now", s.now().UnixMicro()), s.keep()}, more...)
 }
 
 // Named implements [ledger.Store].

@@ -34,6 +34,9 @@ const (
 		ofClaim + `(` + isSending + ` OR ` + isUnknown + `)`
 	sqlRelease = `DELETE FROM record` + ofClaim + `(` + isClaimed + ` OR ` + isSending + ` OR ` + isUnknown + `)`
 	sqlMade    = `UPDATE record SET state = 'done', integration_id = @integration, until = @now + @retention` + ofClaim + isUnknown
+	// Whether the record is in Unknown, and whether another one names the integration.
+	sqlMayBeMade = `SELECT EXISTS (SELECT 1 FROM record` + ofClaim + isUnknown + `),
+		EXISTS (SELECT 1 FROM record WHERE state = 'done' AND until > @now AND integration_id = @integration)`
 	sqlNotMade = `DELETE FROM record` + ofClaim + isUnknown
 
 	sqlSweep = `DELETE FROM record WHERE key IN
@@ -48,6 +51,6 @@ const (
 
 // changing are the statements that the writer prepares.
 var changing = []string{
-	sqlGet, sqlClaim, sqlRenew, sqlSend, sqlFinish, sqlDoubt, sqlRelease, sqlMade, sqlNotMade,
+	sqlGet, sqlClaim, sqlRenew, sqlSend, sqlFinish, sqlDoubt, sqlRelease, sqlMade, sqlMayBeMade, sqlNotMade,
 	sqlSweep, sqlSettle, sqlKeyCheck, sqlKeyIs,
 }

@@ -155,7 +155,7 @@ func (w *writer) gather(first *change) []*change {
 }
 
 // commit makes the changes in one transaction. Each has its own error where the
-// claim was lost; any other error is everybody's, and undoes all.
+// records say no; any other error is everybody's, and undoes all.
 //
 // Nobody's context rules what is for all. Without one a statement ends by
 // itself: only taking the lock can wait, and that for lockWait.
@@ -174,12 +174,18 @@ func (w *writer) commit(batch []*change) (err error) {
 		if c.err = c.ctx.Err(); c.err != nil {
 			continue
 		}
-		if c.err = c.make(w); c.err != nil && !errors.Is(c.err, ledger.ErrLost) && !errors.Is(c.err, ledger.ErrKey) {
+		if c.err = c.make(w); c.err != nil && !verdict(c.err) {
 			return c.err
 		}
 	}
 	_, err = w.conn.ExecContext(ctx, "COMMIT")
 	return err
+}
+
+// verdict says whether an error is what the records say, and not that they could
+// not be asked.
+func verdict(err error) bool {
+	return errors.Is(err, ledger.ErrLost) || errors.Is(err, ledger.ErrKey) || errors.Is(err, ledger.ErrNamed)
 }
 
 // exec runs one of the statements and returns how many records it changed.
