@@ -64,6 +64,10 @@ soak: ## ten thousand calls per mix through every fault, and the table of docs/r
 crash: ## kill -9 of digate, a replica and PostgreSQL under bulk load, and the table of docs/crash.md
 	go test -count=1 -timeout 20m -v -run TestCrash ./bench/crash -crash.items 800 -crash.rounds 20
 
+.PHONY: bulk
+bulk: ## a hundred thousand copies in one stream per kind of ledger, and the tables of docs/bulk.md
+	go test -count=1 -timeout 20m -v -run TestRun ./bench/bulk -bulk.items 100000
+
 .PHONY: fuzz
 fuzz: ## fuzz every parser for a while (FUZZTIME each)
 	@set -e; for pkg in $$(go list ./...); do \

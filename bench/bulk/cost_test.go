@@ -1,0 +1,120 @@
+package bulk
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server"
+	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/ledger/postgres/pgtest"
+)
+
+const (
+	token    = "bench-token"
+	template = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+)
+
+// ledgers are the stores by name. What one returns is put into the settings.
+var ledgers = []struct {
+	name string
+	args func(tb testing.TB) (ledger, keyFile string)
+}{
+	{"memory", func(testing.TB) (string, string) { return "memory", "" }},
+	{"sqlite", func(tb testing.TB) (string, string) { return "sqlite:" + filepath.Join(tb.TempDir(), "ledger.db"), "" }},
+	{"postgres", func(tb testing.TB) (string, string) {
+		// As a database runs that somebody relies on.
+		database := pgtest.Start(tb, "fsync=on", "full_page_writes=on", "synchronous_commit=on")
+		key := filepath.Join(tb.TempDir(), "ledger.key")
+		if err := os.WriteFile(key, []byte(hex.EncodeToString(make([]byte, 32))), 0o600); err != nil {
+			tb.Fatal(err)
+		}
+		return database.NewDatabase(), key
+	}},
+}
+
+// newClient returns a client of a server in this process, which has the ledger
+// and asks the vendor at the URL.
+func newClient(b *testing.B, url, ledger, keyFile string) integrationv1.IntegrationServiceClient {
+	b.Helper()
+	cfg, err := config.Defaults()
+	if err != nil {
+		b.Fatal(err)
+	}
+	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	cfg.UpstreamURL, cfg.Ledger, cfg.LedgerKeyFile = url, ledger, keyFile
+	s, err := server.Build(cfg, "bench", slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	conn, err := grpc.NewClient(s.GRPCAddr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			b.Error(err)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			b.Error(err)
+		}
+	})
+	return integrationv1.NewIntegrationServiceClient(conn)
+}
+
+// BenchmarkCopyTemplate is a copy over gRPC to a vendor that answers at once,
+// without a request id, with a new one for each copy on every kind of ledger, and
+// with one that was used before, whose integration is read.
+func BenchmarkCopyTemplate(b *testing.B) {
+	var last atomic.Int64
+	fresh := func() string { return fmt.Sprint("id-", last.Add(1)) }
+	ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+token)
+	both := func(b *testing.B, client integrationv1.IntegrationServiceClient, id func() string) {
+		call := func() {
+			if _, err := client.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: template, RequestId: id()}); err != nil {
+				b.Error(err)
+			}
+		}
+		call() // connects
+		b.Run("sequential", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				call()
+			}
+		})
+		b.Run("parallel", func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetParallelism(32)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					call()
+				}
+			})
+		})
+	}
+	b.Run("none", func(b *testing.B) {
+		both(b, newClient(b, newVendor(b).URL(), "memory", ""), func() string { return "" })
+	})
+	for _, l := range ledgers {
+		b.Run(l.name, func(b *testing.B) {
+			ledger, keyFile := l.args(b)
+			client := newClient(b, newVendor(b).URL(), ledger, keyFile)
+			both(b, client, fresh)
+			b.Run("replayed", func(b *testing.B) { both(b, client, func() string { return "the same" }) })
+		})
+	}
+}
