@@ -3,11 +3,14 @@ package doubt
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
 )
@@ -17,26 +20,33 @@ type Upstream interface {
 	Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error
 }
 
-// Named returns those of the ids that a record names.
+// Named returns those of the ids, at most [ledger.MaxNamed], that a record names.
 type Named func(ctx context.Context, integrationIDs []string) ([]string, error)
 
+// How far back the vendor's list is read, in pages of a hundred, each a request:
+// as far as one page says, for an answer that many may ask for, or as far as it
+// goes for whoever is about to settle a doubt.
 const (
-	// candidatePages bounds how far back the vendor's list is read.
-	candidatePages = 10
-	pageSize       = 100
-	// clockSkew is by how much the vendor's clock may be behind the ledger's.
-	clockSkew = 2 * time.Minute
+	Glance = 1
+	Look   = 10
 )
 
-// Candidates returns the integrations that a copy in doubt may have made: those
-// made from its template since it was claimed, which no other record names. A
-// list that is too long to read to the claim's time is read as far as a thousand
-// integrations back.
-func Candidates(ctx context.Context, up Upstream, named Named, r ledger.Record) ([]*integrationv1.Integration, error) {
-	since := r.ClaimedAt.Add(-clockSkew)
+const (
+	pageSize = 100
+	// clockSkew is by how much the vendor's clock may be behind the ledger's. One
+	// that is wrong by more hides what was made; a generous one shows a little more
+	// that was made before, which whoever settles the doubt can tell by its time.
+	clockSkew = 10 * time.Minute
+)
+
+// Candidates returns the integrations that a copy in doubt may have made, as far
+// as that many pages of the vendor's list show them: those made since it was
+// claimed, from its template or from none that the vendor names, which no other
+// record names. An error is an [apierror.Error].
+func Candidates(ctx context.Context, up Upstream, named Named, r ledger.Record, pages int) ([]*integrationv1.Integration, error) {
 	var found []*integrationv1.Integration
 	var after *string
-	for range candidatePages {
+	for range pages {
 		inner, _ := exchange.NewContext(ctx)
 		var page integrationv1.ListIntegrationsResponse
 		limit := int32(pageSize)
@@ -45,18 +55,12 @@ func Candidates(ctx context.Context, up Upstream, named Named, r ledger.Record) 
 		if err != nil {
 			return nil, err
 		}
-		older := false
 		for _, in := range page.GetData() {
-			made := in.GetCreatedAt()
-			if made != nil && made.AsTime().Before(since) {
-				older = true
-				continue
-			}
-			if in.GetSourceIntegrationTemplateId() == r.TemplateID {
+			if mayBeOf(r, in) {
 				found = append(found, in)
 			}
 		}
-		if older || !page.GetHasMore() || len(page.GetData()) == 0 {
+		if !page.GetHasMore() || len(page.GetData()) == 0 || past(r, page.GetData()) {
 			break
 		}
 		last := page.GetData()[len(page.GetData())-1].GetId()
@@ -65,28 +69,74 @@ func Candidates(ctx context.Context, up Upstream, named Named, r ledger.Record) 
 	return unnamed(ctx, found, named)
 }
 
-// unnamed leaves out what records name.
-func unnamed(ctx context.Context, found []*integrationv1.Integration, named Named) ([]*integrationv1.Integration, error) {
-	if len(found) == 0 {
-		return nil, nil
+// Confirm returns the id, as the vendor spells it, of the integration that a copy
+// in doubt is said to have made; it is empty where the copy cannot have made it or
+// another record names it. One that the vendor shows by its id need not be among
+// the candidates, whose list may be too long to read.
+func Confirm(ctx context.Context, up Upstream, named Named, r ledger.Record, integrationID string) (string, error) {
+	inner, _ := exchange.NewContext(ctx)
+	var got integrationv1.GetIntegrationResponse
+	err := up.Call(inner, integrationv1.IntegrationService_GetIntegration_FullMethodName,
+		&integrationv1.GetIntegrationRequest{IntegrationId: integrationID}, &got, nil)
+	found := []*integrationv1.Integration{got.GetIntegration()}
+	if err == nil && strings.EqualFold(got.GetIntegration().GetId(), integrationID) {
+		if !mayBeOf(r, found[0]) {
+			return "", nil
+		}
+		found, err = unnamed(ctx, found, named)
+	} else {
+		found, err = Candidates(ctx, up, named, r, Look)
 	}
-	ids := make([]string, len(found))
-	for i, in := range found {
-		ids[i] = in.GetId()
-	}
-	taken, err := named(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	of := make(map[string]bool, len(taken))
-	for _, id := range taken {
-		of[id] = true
-	}
-	var free []*integrationv1.Integration
 	for _, in := range found {
-		if !of[in.GetId()] {
-			free = append(free, in)
+		if strings.EqualFold(in.GetId(), integrationID) {
+			return in.GetId(), err
 		}
 	}
-	return free, nil
+	return "", err
+}
+
+// mayBeOf says whether the copy may have made the integration. The vendor may
+// spell the template's id otherwise than whoever asked for the copy, and need not
+// name it.
+func mayBeOf(r ledger.Record, in *integrationv1.Integration) bool {
+	source := in.GetSourceIntegrationTemplateId()
+	return !before(r, in) && (source == "" || strings.EqualFold(source, r.TemplateID))
+}
+
+// before says whether the integration was made before the copy was claimed.
+func before(r ledger.Record, in *integrationv1.Integration) bool {
+	made := in.GetCreatedAt()
+	return made != nil && made.AsTime().Before(r.ClaimedAt.Add(-clockSkew))
+}
+
+// past says whether what stands behind a page was all made before the copy was
+// claimed: where all of the page was, unless the vendor lists the oldest first,
+// whatever it was asked for.
+func past(r ledger.Record, page []*integrationv1.Integration) bool {
+	first, last := page[0].GetCreatedAt().AsTime(), page[len(page)-1].GetCreatedAt().AsTime()
+	return !last.After(first) &&
+		!slices.ContainsFunc(page, func(in *integrationv1.Integration) bool { return !before(r, in) })
+}
+
+// unnamed leaves out what records name.
+func unnamed(ctx context.Context, found []*integrationv1.Integration, named Named) ([]*integrationv1.Integration, error) {
+	taken := make(map[string]bool)
+	// A vendor may put more on its pages than it was asked for.
+	for some := range slices.Chunk(found, ledger.MaxNamed) {
+		ids := make([]string, len(some))
+		for i, in := range some {
+			ids[i] = in.GetId()
+		}
+		of, err := named(ctx, ids)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil, apierror.NotBegun(ctx.Err())
+		case err != nil:
+			return nil, apierror.LedgerUnavailable(err)
+		}
+		for _, id := range of {
+			taken[id] = true
+		}
+	}
+	return slices.DeleteFunc(found, func(in *integrationv1.Integration) bool { return taken[in.GetId()] }), nil
 }

@@ -3,10 +3,8 @@ package service
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
-	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/ledger"
@@ -15,10 +13,10 @@ import (
 
 // ResolveCopy implements [digatev1.LedgerServiceServer].
 func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequest) (*digatev1.ResolveCopyResponse, error) {
-	id, resolution := "", "not_created"
+	id := ""
 	switch made := req.GetResolution().(type) {
 	case *digatev1.ResolveCopyRequest_IntegrationId:
-		if id, resolution = made.IntegrationId, made.IntegrationId; id == "" {
+		if id = made.IntegrationId; ledger.CheckID(id) != nil {
 			return nil, invalid("integration_id", "must be the id of an integration")
 		}
 	case *digatev1.ResolveCopyRequest_NotCreated:
@@ -42,11 +40,10 @@ func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 	if id != "" {
 		// An id that is mistyped, or another copy's, would be answered with from
 		// now on.
-		found, err := doubt.Candidates(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r)
-		if err != nil {
+		if id, err = doubt.Confirm(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r, id); err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(found, func(in *integrationv1.Integration) bool { return in.GetId() == id }) {
+		if id == "" {
 			return nil, apierror.NotResolvable("the integration is not one that this copy can have created; GetCopy lists them")
 		}
 	}
@@ -58,10 +55,11 @@ func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 	case err != nil:
 		return nil, apierror.LedgerUnavailable(err)
 	}
-	s.audit(ctx, r, resolution)
 	if id == "" {
+		s.audit(ctx, r, "not_created")
 		return &digatev1.ResolveCopyResponse{}, nil
 	}
+	s.audit(ctx, r, id)
 	r.State, r.IntegrationID = ledger.Done, id
 	return &digatev1.ResolveCopyResponse{Copy: message(req.GetRequestId(), r)}, nil
 }

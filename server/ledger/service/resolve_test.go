@@ -57,7 +57,6 @@ func TestResolveCopy_IntegrationThatAnotherRecordGotMeanwhile_IsRefused(t *testi
 	s.vendor.has = append(s.vendor.has, integration("made", template, s.now()))
 	s.store.away = func(method string) bool {
 		if method == "Named" { // and right after it:
-			s.store.away = nil
 			k, _ := key(t.Context(), "b")
 			r, _, err := s.store.Store.Get(t.Context(), k)
 			if err := errors.Join(err, s.store.Store.Resolve(t.Context(), k, r.Token, "made")); err != nil {
@@ -69,4 +68,32 @@ func TestResolveCopy_IntegrationThatAnotherRecordGotMeanwhile_IsRefused(t *testi
 	s.serve()
 	_, err := s.resolve(t, "a", "made")
 	wantReason(t, "the second", err, apierror.ReasonNotResolvable)
+}
+
+func TestResolveCopy_IntegrationThatTheVendorShows_IsTakenAsItSpellsIt(t *testing.T) {
+	s := newScene(t)
+	s.doubt(t, "a")
+	s.vendor.has = append(s.vendor.has,
+		integration("aaaaaaaa-0000", "", s.now()), integration("bbbbbbbb-0000", another, s.now()), integration("cccccccc-0000", template, s.now().Add(-time.Hour)))
+	if got := s.candidates(t, "a"); len(got) != 1 || got[0] != "aaaaaaaa-0000" {
+		t.Errorf("candidates %q", got)
+	}
+	for _, id := range []string{"bbbbbbbb-0000", "cccccccc-0000", "dddddddd-0000"} {
+		_, err := s.resolve(t, "a", id)
+		wantReason(t, id, err, apierror.ReasonNotResolvable)
+	}
+	for _, id := range []string{strings.Repeat("x", 256), "a\x00b"} {
+		_, err := s.resolve(t, "a", id)
+		wantReason(t, "what is no id", err, apierror.ReasonInvalidRequest)
+	}
+	got, err := s.resolve(t, "a", "AAAAAAAA-0000")
+	if err != nil || got.GetIntegrationId() != "aaaaaaaa-0000" || got.GetState() != digatev1.Copy_STATE_DONE {
+		t.Errorf("got %v, error %v", got, err)
+	}
+	s.doubt(t, "b")
+	if got := s.candidates(t, "b"); len(got) != 0 {
+		t.Errorf("candidates %q, which the first was settled with", got)
+	}
+	_, err = s.resolve(t, "b", "aaaaaaaa-0000")
+	wantReason(t, "what another record names", err, apierror.ReasonNotResolvable)
 }

@@ -72,7 +72,7 @@ func (s *Service) GetCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*d
 	}
 	out := message(req.GetRequestId(), r)
 	if r.State == ledger.Unknown {
-		found, err := doubt.Candidates(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r)
+		found, err := doubt.Candidates(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r, doubt.Look)
 		if err != nil {
 			return nil, err
 		}

@@ -30,23 +30,13 @@ const (
 
 // vendor has integrations, in the order in which it lists them.
 type vendor struct {
-	has   []*integrationv1.Integration
-	calls int
-	// err is of every call, getErr of reading one.
-	err, getErr error
+	has []*integrationv1.Integration
 }
 
 func (v *vendor) Call(_ context.Context, method string, req, resp proto.Message, _ func() (context.Context, error)) error {
-	v.calls++
-	if v.err != nil {
-		return v.err
-	}
 	if method == integrationv1.IntegrationService_ListIntegrations_FullMethodName {
 		proto.Merge(resp, &integrationv1.ListIntegrationsResponse{Data: v.has})
 		return nil
-	}
-	if v.getErr != nil {
-		return v.getErr
 	}
 	id := req.(*integrationv1.GetIntegrationRequest).GetIntegrationId()
 	for _, in := range v.has {

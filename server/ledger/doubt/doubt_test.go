@@ -1,0 +1,207 @@
+package doubt_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/doubt"
+)
+
+const (
+	template = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+	another  = "11111111-0d44-4b50-8888-8dd25736052a"
+)
+
+var (
+	claimed = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	record  = ledger.Record{TemplateID: template, State: ledger.Unknown, ClaimedAt: claimed}
+)
+
+// made is an integration that was made that long after the claim.
+func made(id, source string, after time.Duration) *integrationv1.Integration {
+	in := &integrationv1.Integration{Id: id, CreatedAt: timestamppb.New(claimed.Add(after))}
+	if source != "" {
+		in.SourceIntegrationTemplateId = &source
+	}
+	return in
+}
+
+// vendor lists its integrations in the order in which it has them, and shows one
+// by its id where shows says so.
+type vendor struct {
+	has      []*integrationv1.Integration
+	pageSize int
+	lists    int
+	shows    func(id string) *integrationv1.Integration
+	err      error
+}
+
+func (v *vendor) Call(_ context.Context, _ string, req, resp proto.Message, _ func() (context.Context, error)) error {
+	if v.err != nil {
+		return v.err
+	}
+	if get, ok := req.(*integrationv1.GetIntegrationRequest); ok {
+		if v.shows == nil || v.shows(get.GetIntegrationId()) == nil {
+			return errors.New("404")
+		}
+		proto.Merge(resp, &integrationv1.GetIntegrationResponse{Integration: v.shows(get.GetIntegrationId())})
+		return nil
+	}
+	v.lists++
+	list := req.(*integrationv1.ListIntegrationsRequest)
+	from := 0
+	if list.After != nil {
+		from = 1 + slices.IndexFunc(v.has, func(in *integrationv1.Integration) bool { return in.GetId() == list.GetAfter() })
+	}
+	size := v.pageSize
+	if size == 0 {
+		size = int(list.GetLimit())
+	}
+	to := min(from+size, len(v.has))
+	proto.Merge(resp, &integrationv1.ListIntegrationsResponse{Data: v.has[from:to], HasMore: to < len(v.has)})
+	return nil
+}
+
+func nothingNamed(_ context.Context, ids []string) ([]string, error) {
+	return nil, ledger.CheckNamed(ids)
+}
+
+func ids(all []*integrationv1.Integration) string {
+	var names []string
+	for _, in := range all {
+		names = append(names, in.GetId())
+	}
+	return strings.Join(names, " ")
+}
+
+func TestCandidates_WhatTheVendorShows_IsThereIfTheCopyMayHaveMadeIt(t *testing.T) {
+	noTime := made("no-time", template, 0)
+	noTime.CreatedAt = nil
+	v := &vendor{has: []*integrationv1.Integration{
+		made("after", template, time.Second),
+		made("of-another", another, time.Second),
+		made("upper", strings.ToUpper(template), time.Second),
+		made("no-template", "", time.Second),
+		made("named", template, time.Second),
+		noTime,
+		made("clock-behind", template, -9*time.Minute),
+		made("before", template, -11*time.Minute),
+		made("before-and-no-template", "", -11*time.Minute),
+		made("out-of-order", template, 0),
+	}}
+	named := func(context.Context, []string) ([]string, error) { return []string{"named"}, nil }
+	for what, template := range map[string]string{"lower case": template, "upper case": strings.ToUpper(template)} {
+		r := record
+		r.TemplateID = template
+		got, err := doubt.Candidates(t.Context(), v, named, r, doubt.Glance)
+		if want := "after upper no-template no-time clock-behind out-of-order"; err != nil || ids(got) != want {
+			t.Errorf("%s: got %q, error %v; want %q", what, ids(got), err, want)
+		}
+	}
+}
+
+// many are n integrations made before the copy.
+func many(n int, name string) (all []*integrationv1.Integration) {
+	for i := range n {
+		all = append(all, made(fmt.Sprint(name, i), template, -time.Hour-time.Duration(i)*time.Second))
+	}
+	return all
+}
+
+func TestCandidates_LongList_IsReadAsFarAsItNeeds(t *testing.T) {
+	target := made("target", template, 0)
+	ascending := many(350, "old")
+	slices.Reverse(ascending)
+	var others []*integrationv1.Integration
+	for i := range 1100 {
+		others = append(others, made(fmt.Sprint("other", i), another, time.Hour))
+	}
+	for _, test := range []struct {
+		name  string
+		has   []*integrationv1.Integration
+		pages int
+		found bool
+		lists int
+	}{
+		{"a page of older ones ends it", append([]*integrationv1.Integration{target}, many(500, "old")...), doubt.Look, true, 2},
+		{"an older one on the page does not", slices.Concat(many(1, "old"), others[:150], []*integrationv1.Integration{target}), doubt.Look, true, 2},
+		{"oldest first", append(ascending, target), doubt.Look, true, 4},
+		{"too far back", append(slices.Clone(others), target), doubt.Look, false, doubt.Look},
+		{"a glance", append(slices.Clone(others[:100]), target), doubt.Glance, false, 1},
+	} {
+		v := &vendor{has: test.has}
+		got, err := doubt.Candidates(t.Context(), v, nothingNamed, record, test.pages)
+		if found := ids(got) == "target"; err != nil || found != test.found || v.lists != test.lists {
+			t.Errorf("%s: got %q after %d requests, error %v; want %v after %d", test.name, ids(got), v.lists, err, test.found, test.lists)
+		}
+	}
+}
+
+func TestCandidates_PagesLargerThanAskedFor_AreAllLookedUp(t *testing.T) {
+	v := &vendor{pageSize: 3010}
+	for i := range 3010 {
+		v.has = append(v.has, made(fmt.Sprint(i), template, time.Second))
+	}
+	asked := 0
+	got, err := doubt.Candidates(t.Context(), v, func(_ context.Context, ids []string) ([]string, error) {
+		asked += len(ids)
+		return ids[:1], ledger.CheckNamed(ids)
+	}, record, doubt.Look)
+	if err != nil || asked != 3010 || len(got) != 3010-4 {
+		t.Errorf("%d candidates of %d that were looked up, error %v", len(got), asked, err)
+	}
+}
+
+func TestCandidates_LedgerIsAway_SaysSoInItsOwnWords(t *testing.T) {
+	v := &vendor{has: []*integrationv1.Integration{made("a", template, 0)}}
+	away := func(context.Context, []string) ([]string, error) { return nil, errors.New("dial 10.1.2.3") }
+	_, err := doubt.Candidates(t.Context(), v, away, record, doubt.Look)
+	if e, ok := errors.AsType[*apierror.Error](err); !ok || e.Reason != apierror.ReasonLedgerUnavailable {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = doubt.Candidates(ctx, v, away, record, doubt.Look)
+	if e, ok := errors.AsType[*apierror.Error](err); !ok || !errors.Is(e, context.Canceled) {
+		t.Errorf("of a caller that left: got %v", err)
+	}
+}
+
+func TestConfirm_OneIntegration_IsTakenWhereTheCopyMayHaveMadeIt(t *testing.T) {
+	shown := map[string]*integrationv1.Integration{
+		"far-back": made("far-back", template, 0), "no-template": made("no-template", "", 0), "ABC": made("abc", template, 0),
+		"of-another": made("of-another", another, 0), "before": made("before", template, -time.Hour),
+		"named": made("named", template, 0), "odd": made("another-one", template, 0),
+	}
+	listed := []*integrationv1.Integration{made("listed", template, 0)}
+	named := func(_ context.Context, ids []string) ([]string, error) {
+		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id != "named" }), nil
+	}
+	for id, want := range map[string]string{
+		"far-back": "far-back", "no-template": "no-template", "ABC": "abc", "listed": "listed", "LISTED": "listed",
+		"of-another": "", "before": "", "named": "", "odd": "", "nowhere": "",
+	} {
+		v := &vendor{has: listed, shows: func(id string) *integrationv1.Integration { return shown[id] }}
+		got, err := doubt.Confirm(t.Context(), v, named, record, id)
+		if err != nil || got != want {
+			t.Errorf("%s: got %q, error %v; want %q", id, got, err, want)
+		}
+		if v.lists > 0 && shown[id] != nil && id != "odd" {
+			t.Errorf("%s: the list was read as well", id)
+		}
+	}
+	if got, err := doubt.Confirm(t.Context(), &vendor{err: errors.New("down")}, named, record, "listed"); err == nil || got != "" {
+		t.Errorf("without the vendor: got %q, error %v", got, err)
+	}
+}

@@ -1,0 +1,47 @@
+package service_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/status"
+
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server/apierror"
+)
+
+// Whatever the ledger says of itself, such as its address, stays here.
+func TestService_LedgerIsAway_TellsNothingOfIt(t *testing.T) {
+	for _, method := range []string{"Get", "Named", "Resolve"} {
+		s := newScene(t)
+		s.doubt(t, "a")
+		s.vendor.has = append(s.vendor.has, integration("made", template, s.now()))
+		s.store.away = func(m string) bool { return m == method }
+		s.serve()
+		_, got := s.GetCopy(t.Context(), &digatev1.GetCopyRequest{RequestId: "a"})
+		_, made := s.ResolveCopy(t.Context(), &digatev1.ResolveCopyRequest{
+			RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: "made"},
+		})
+		_, none := s.ResolveCopy(t.Context(), &digatev1.ResolveCopyRequest{
+			RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_NotCreated{NotCreated: true},
+		})
+		for call, c := range map[string]struct {
+			err   error
+			fails bool
+		}{"GetCopy": {got, method != "Resolve"}, "created": {made, true}, "not created": {none, method != "Named"}} {
+			if !c.fails {
+				if c.err != nil {
+					t.Errorf("without %s, %s: %v", method, call, c.err)
+				}
+				continue
+			}
+			e := apierror.FromError(c.err)
+			wantReason(t, "without "+method+", "+call, e, apierror.ReasonLedgerUnavailable)
+			s := status.Convert(c.err)
+			if text := fmt.Sprint(s.Message(), s.Details()); strings.Contains(text, "10.1.2.3") || len(s.Details()) == 0 {
+				t.Errorf("without %s, %s: the caller reads %s", method, call, text)
+			}
+		}
+	}
+}
