@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -77,7 +78,11 @@ func (s *Store) try(ctx context.Context, repeatable bool, ask func() error) erro
 		switch {
 		case err == nil:
 			return nil
-		case n == tries || ctx.Err() != nil:
+		case readOnly(err) && n == 1 && ctx.Err() == nil:
+			// Nothing was written. Another server may be behind the address by now, or
+			// this one may have become writable, which its sessions need not notice.
+			s.pool.Reset()
+		case n == tries || ctx.Err() != nil || readOnly(err):
 			return failure(err)
 		case undone(err):
 		case connectionLost(err) && (repeatable || pgconn.SafeToRetry(err)):
@@ -95,6 +100,13 @@ func undone(err error) bool {
 	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
 }
 
+// readOnly says whether the session is on a server that only reads, as one that
+// was demoted is.
+func readOnly(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "25006"
+}
+
 // connectionLost says whether there was a connection and is none any more.
 func connectionLost(err error) bool {
 	var connect *pgconn.ConnectError
@@ -103,7 +115,7 @@ func connectionLost(err error) bool {
 	}
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
-		return e.Code == "57P01" || e.Code == "57P02"
+		return strings.HasPrefix(e.Code, "57P") // the server, or an operator, ended the session
 	}
 	return true
 }

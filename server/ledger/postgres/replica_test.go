@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -84,6 +85,50 @@ func TestStore_DatabaseWasRestarted_NextCallsWork(t *testing.T) {
 		server.Restart()
 		if err := call(); err != nil {
 			t.Errorf("%s after a restart: %v", name, err)
+		}
+	}
+}
+
+// The sessions of a server that became a replica stay with it and cannot write;
+// new ones are with the new primary.
+func TestStore_DatabaseWasDemoted_NextCallsUseNewSessions(t *testing.T) {
+	server := pgtest.Start(t)
+	url := server.NewDatabase()
+	s := open(t, url+"&pool_max_conns=8")
+	claimed, sending, doubted := claimOf(1), claimOf(2), claimOf(3)
+	for _, c := range []ledger.Claim{claimed, sending, doubted} {
+		if _, mine, err := s.Claim(t.Context(), c); err != nil || !mine {
+			t.Fatal(mine, err)
+		}
+	}
+	for _, c := range []ledger.Claim{sending, doubted} {
+		if err := s.Send(t.Context(), c.Key, c.Token, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Doubt(t.Context(), doubted.Key, doubted.Token); err != nil {
+		t.Fatal(err)
+	}
+	demote := func(onOff string) {
+		server.Exec(server.URL(), "ALTER DATABASE "+url[strings.LastIndex(url, "/")+1:strings.Index(url, "?")]+" SET default_transaction_read_only = "+onOff)
+	}
+	for name, call := range map[string]func() error{
+		"Claim":   func() error { _, _, err := s.Claim(t.Context(), claimOf(4)); return err },
+		"Send":    func() error { return s.Send(t.Context(), claimed.Key, claimed.Token, time.Minute) },
+		"Finish":  func() error { return s.Finish(t.Context(), sending.Key, sending.Token, "made") },
+		"Resolve": func() error { return s.Resolve(t.Context(), doubted.Key, doubted.Token, "made by another") },
+		"Sweep":   func() error { _, err := s.Sweep(t.Context(), 10); return err },
+	} {
+		demote("on")
+		server.Exec(server.URL(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test%'")
+		fill(t, s)
+		if _, _, err := s.Claim(t.Context(), claimOf(5)); err == nil {
+			t.Fatal("the database can be written, and proves nothing")
+		}
+		fill(t, s)
+		demote("off")
+		if err := call(); err != nil {
+			t.Errorf("%s once there is a primary: %v", name, err)
 		}
 	}
 }
