@@ -133,6 +133,9 @@ func (c *bulkCmd) run(ctx context.Context, std stdio) error {
 	}
 	regular := input.regular()
 	path, err := c.jobPath(regular)
+	if err == nil && c.Results != "" && c.Results != "-" && samePath(c.Results, path) {
+		err = errors.New("--results: is the file of the job")
+	}
 	if err != nil {
 		complain(std.err, err)
 		return exitError(exitUsage)
@@ -180,6 +183,8 @@ func (c *bulkCmd) jobPath(regular bool) (string, error) {
 	switch {
 	case c.Job != "":
 		return c.Job, nil
+	case isDirectory(c.File):
+		return "", fmt.Errorf("%s is a directory", c.File)
 	case !regular:
 		return "", errors.New("--job: name a file to keep the job in, so that it can be resumed; the input is no file to keep it beside")
 	}

@@ -20,7 +20,7 @@ func (c *bulkCmd) firstPass(ctx context.Context, input *bulkInput, stderr io.Wri
 	}
 	total, bad, err := checkRows(ctx, input, stderr, discardWarning, shown)
 	if err == nil && bad > 0 && !c.KeepGoing {
-		err = &malformedError{fmt.Errorf("%d of %d rows are malformed, so nothing was sent; --keep-going sends the others", bad, total)}
+		err = &malformedError{fmt.Errorf("malformed: %d of %s, so nothing was sent; --keep-going sends the others", bad, rowCount(total))}
 	}
 	return total, err
 }
@@ -32,10 +32,10 @@ func dryRun(ctx context.Context, input *bulkInput, std stdio) error {
 	case err != nil:
 		return err
 	case bad > 0:
-		fmt.Fprintf(std.out, "%d of %d rows are malformed; nothing was sent\n", bad, total)
+		fmt.Fprintf(std.out, "malformed: %d of %s; nothing was sent\n", bad, rowCount(total))
 		return exitError(exitUsage)
 	}
-	_, err = fmt.Fprintf(std.out, "%d rows, none malformed; nothing was sent\n", total)
+	_, err = fmt.Fprintf(std.out, "%s, none malformed; nothing was sent\n", rowCount(total))
 	return err
 }
 

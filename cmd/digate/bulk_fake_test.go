@@ -41,8 +41,7 @@ type bulkServer struct {
 	order    []*integrationv1.CopyTemplateRequest
 	items    int
 	streams  int
-	owed     int // of the stream, now and at most
-	mostOwed int
+	mostOwed int // of one stream at once
 	stop     func()
 }
 
@@ -113,24 +112,20 @@ func (s *bulkServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integratio
 		req *integrationv1.BulkCopyTemplateRequest
 		err error
 	}
+	owed := 0
 	// It reads ahead, so as to see how much a client leaves unanswered.
 	ahead := make(chan received, maxConcurrency+1)
 	go func() {
 		for {
 			req, err := stream.Recv()
 			if err == nil {
-				s.owe(1)
+				s.owe(&owed, 1)
 			}
 			ahead <- received{req, err}
 			if err != nil {
 				return
 			}
 		}
-	}()
-	defer func() {
-		s.mu.Lock()
-		s.owed = 0
-		s.mu.Unlock()
 	}()
 	for r := range ahead {
 		if errors.Is(r.err, io.EOF) {
@@ -154,7 +149,7 @@ func (s *bulkServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integratio
 		case v.mute:
 			continue
 		}
-		s.owe(-1)
+		s.owe(&owed, -1)
 		if err := stream.Send(resp); err != nil {
 			return err
 		}
@@ -162,11 +157,11 @@ func (s *bulkServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integratio
 	return nil
 }
 
-func (s *bulkServer) owe(n int) {
+func (s *bulkServer) owe(owed *int, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.owed += n
-	s.mostOwed = max(s.mostOwed, s.owed)
+	*owed += n
+	s.mostOwed = max(s.mostOwed, *owed)
 }
 
 func (s *bulkServer) take(req *integrationv1.CopyTemplateRequest) (*integrationv1.BulkCopyTemplateResponse, bulkVerdict) {

@@ -83,7 +83,7 @@ func (r *bulkReport) interrupted(why error, pending int, grace time.Duration) {
 // summary says in a line what came of all.
 func (r *bulkReport) summary(took time.Duration) string {
 	c := r.now()
-	text := fmt.Sprintf("%d rows in %v: %d done", c.finished(), longTime(took), c.done)
+	text := fmt.Sprintf("%s in %v: %d done", rowCount(c.finished()), longTime(took), c.done)
 	if c.replayed > 0 {
 		text += fmt.Sprintf(" (%d of them before this run)", c.replayed)
 	}
@@ -96,4 +96,11 @@ func (r *bulkReport) summary(took time.Duration) string {
 		}
 	}
 	return text
+}
+
+func rowCount(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
 }

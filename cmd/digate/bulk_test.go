@@ -72,7 +72,7 @@ func TestBulk_EveryField_ReachesTheServer(t *testing.T) {
 		if r.Outcome != rowDone || r.IntegrationID != "of-"+r.RequestID || r.RequestID != req.GetRequestId() {
 			t.Errorf("%s: %+v", name, r)
 		}
-		if !strings.Contains(got.err, "1 rows in ") || !strings.Contains(got.err, ": 1 done\n") || strings.Contains(got.err, "To go on") {
+		if !strings.Contains(got.err, "1 row in ") || !strings.Contains(got.err, ": 1 done\n") || strings.Contains(got.err, "To go on") {
 			t.Errorf("%s", got.err)
 		}
 	}
@@ -300,8 +300,8 @@ func TestBulk_DryRun_NamesEveryRowThatWouldFailAndSendsNothing(t *testing.T) {
 			templateID + ",h\xff,,,,\n\n,i,,,,\n" + templateID + ",j,18446744073709551615,,,\n", exitUsage,
 			[]string{"line 2: template_id: must be", "line 3: the variable n: must be one JSON value", "line 4: api_key_env: the environment has no NOT_THERE",
 				"line 5: has another number of cells", "line 7: api_key_file: open /nonexistent", "line 8: the variable n is set twice", "line 9: the api_key is set twice",
-				"line 10: name is not UTF-8", "line 12: template_id: must be", "line 13: the variable n: ", "10 of 11 rows are malformed"}},
-		"quote":          {"r.csv", "template_id,name\n" + templateID + ",\"a\n" + templateID + ",b\n", exitUsage, []string{"line 2: a quote is missing", "1 of 1 rows"}},
+				"line 10: name is not UTF-8", "line 12: template_id: must be", "line 13: the variable n: ", "malformed: 10 of 11 rows"}},
+		"quote":          {"r.csv", "template_id,name\n" + templateID + ",\"a\n" + templateID + ",b\n", exitUsage, []string{"line 2: a quote is missing", "1 of 1 row"}},
 		"quote, endless": {"r.csv", "template_id,name\n" + templateID + ",x\n" + templateID + ",\"" + strings.Repeat("hunter2\n", maxRow/4), exitUsage, []string{"line 3: the row is larger", "1 of 2 rows"}},
 		"equal but for the key": {"r.csv", "template_id,name,api_key\n" + templateID + ",a,hunter2\n" + templateID + ",a,hunter3\n" + templateID + ",a,hunter2\n", exitUsage,
 			[]string{"line 3: differs from an earlier row in its api_key alone", "1 of 3 rows"}},
@@ -342,7 +342,7 @@ func TestBulk_MalformedRows_KeepAFileBackUnlessTheyMayBeLeftOut(t *testing.T) {
 	content := "template_id,name\n" + templateID + ",a\nx,b\n" + templateID + ",c\n"
 	file := writeFile(t, "rows.csv", content)
 	got := digate(t, "bulk", file, "--addr", s.addr)
-	if got.code != exitUsage || got.out != "" || !strings.Contains(got.err, "line 3: template_id: must be") || !strings.Contains(got.err, "1 of 3 rows are malformed, so nothing was sent") {
+	if got.code != exitUsage || got.out != "" || !strings.Contains(got.err, "line 3: template_id: must be") || !strings.Contains(got.err, "malformed: 1 of 3 rows, so nothing was sent") {
 		t.Errorf("%+v", got)
 	}
 	if _, err := os.Stat(file + jobSuffix); err == nil || len(s.names()) != 0 {

@@ -15,7 +15,7 @@ type copyCmd struct {
 	APIKeyFile string   `name:"api-key-file" placeholder:"FILE" help:"File with the credential for the third-party system; - is standard input."`
 	Var        []string `name:"var" sep:"none" placeholder:"NAME=TEXT" help:"A placeholder's value, as text. May be given again."`
 	VarJSON    []string `name:"var-json" sep:"none" placeholder:"NAME=JSON" help:"A placeholder's value, as JSON. May be given again."`
-	RequestID  string   `name:"request-id" placeholder:"ID" help:"Identifies the call, 1 to 255 printable ASCII characters."`
+	RequestID  string   `name:"request-id" placeholder:"ID" help:"1 to 255 printable ASCII characters, such as a UUID. The copy is then made at most once, however often it is asked for under the id."`
 
 	callFlags `embed:""`
 }
@@ -37,14 +37,18 @@ func (c *copyCmd) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
-	ctx, client, done, err := c.dial(ctx, std, creates)
+	does := creates
+	if c.RequestID != "" {
+		does = createsOnce
+	}
+	ctx, client, done, err := c.dial(ctx, std, does)
 	if err != nil {
 		return err
 	}
 	defer done()
 	resp, err := client.CopyTemplate(ctx, req)
 	if err != nil {
-		return fail(std.err, c.Output, creates, err)
+		return fail(std.err, c.Output, does, err)
 	}
 	if err := c.showIntegration(ctx, std, client, resp.GetIntegration()); err != nil {
 		return fmt.Errorf("integration %s was created, but not shown: %w", printable(resp.GetIntegration().GetId()), err)

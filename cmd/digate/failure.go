@@ -23,9 +23,10 @@ const reasonNoServer = "DIGATE_UNREACHABLE"
 type effect int
 
 const (
-	creates effect = iota // something new with every call
-	changes               // something that is there, to what a second call makes of it too
-	reads                 // nothing
+	creates     effect = iota // something new with every call
+	createsOnce               // something new, and once for its request id
+	changes                   // something that is there, to what a second call makes of it too
+	reads                     // nothing
 )
 
 // fail says why a call failed and returns the error that ends the process with
@@ -43,6 +44,8 @@ func fail(w io.Writer, output string, does effect, err error) error {
 		reportText(w, does, e)
 	}
 	switch e.Outcome {
+	case exchange.Done: // and not shown
+		return exitError(exitFailed)
 	case exchange.NotSent:
 		return exitError(exitNotSent)
 	case exchange.Rejected:
@@ -65,9 +68,11 @@ func reportJSON(w io.Writer, e *apierror.Error) {
 		HTTPStatus int         `json:"http_status,omitempty"`
 		RetryAfter string      `json:"retry_after,omitempty"`
 		Violations []violation `json:"violations,omitempty"`
+		// IntegrationIDs are what was made, or in doubt what may have been.
+		IntegrationIDs []string `json:"integration_ids,omitempty"`
 	}
 	out := failure{Code: code.Code(e.Code).String(), Reason: e.Reason, Outcome: e.Outcome.String(), Message: e.Message,
-		HTTPStatus: e.HTTPStatus, RetryAfter: retryAfter(e)}
+		HTTPStatus: e.HTTPStatus, RetryAfter: retryAfter(e), IntegrationIDs: e.IntegrationIDs}
 	for _, v := range e.Violations {
 		out.Violations = append(out.Violations, violation{v.Field, v.Description})
 	}
@@ -92,7 +97,15 @@ func reportText(w io.Writer, does effect, e *apierror.Error) {
 	if after := retryAfter(e); after != "" {
 		fmt.Fprintf(w, ", retry after %s", after)
 	}
-	fmt.Fprintf(w, "\n  %s\n", meaning(e.Outcome, does))
+	fmt.Fprintln(w)
+	for _, id := range e.IntegrationIDs {
+		what := "may have created"
+		if e.Outcome == exchange.Done {
+			what = "created"
+		}
+		fmt.Fprintf(w, "  %s %s\n", what, printable(id))
+	}
+	fmt.Fprintf(w, "  %s\n", meaning(e, does))
 }
 
 // retryAfter is how long to wait before a second call, where one is invited.
@@ -103,8 +116,15 @@ func retryAfter(e *apierror.Error) string {
 	return e.RetryAfter.Round(time.Millisecond).String()
 }
 
-func meaning(o exchange.Outcome, does effect) string {
+func meaning(e *apierror.Error, does effect) string {
+	o := e.Outcome
 	switch {
+	case o == exchange.Done:
+		return "It was done before. Nothing was sent now but a read, which failed."
+	case does == createsOnce && e.Code == codes.Aborted:
+		return "It is not sent again until somebody says what became of it: see `digate ledger show`, with the request id."
+	case does == createsOnce && o == exchange.Unknown:
+		return "It may have been done. With the same --request-id it can be asked for again, and is not done twice."
 	case o == exchange.NotSent:
 		return "Nothing was sent to Diga, so nothing was done."
 	case o == exchange.Rejected:

@@ -210,6 +210,23 @@ func TestServe_Debug_PrintsItsConfigurationWithoutSecrets(t *testing.T) {
 	}
 }
 
+func TestServe_GOMEMLIMIT_IsTheCollectorsLimitAndShownInTheMetrics(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "123MiB")
+	p := launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--upstream-url", "http://127.0.0.1:1")
+	admin := regexp.MustCompile(`"admin":"([^"]+)"`).FindStringSubmatch(p.err.await(t, `"msg":"serving"`))[1]
+	client := &http.Client{Timeout: patience}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://" + admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil || !strings.Contains(string(body), fmt.Sprintf("\ngo_gc_gomemlimit_bytes %g\n", float64(123<<20))) {
+		t.Errorf("%v, no limit in\n%s", err, body)
+	}
+}
+
 func TestEmulator_Alone_AnswersUntilSIGTERM(t *testing.T) {
 	p := launch(t, "emulator", "--addr", "127.0.0.1:0", "--seed", "7")
 	out := p.out.await(t, "Ctrl-C")
