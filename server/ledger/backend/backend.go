@@ -104,17 +104,27 @@ func Open(ctx context.Context, spec string, o Options) (ledger.Store, ledger.Key
 	return store, keys, nil
 }
 
-// keyBeside returns the key beside an SQLite file, and makes it before there is
-// such a file. To make one for a file that is there would hide that its key was
-// lost, and make a second start fail for another reason than the first.
+// keyBeside returns the key beside an SQLite file. It makes both at the first
+// start, the file before the key and empty, so that one of them without the other
+// is something that was lost. To make what is missing would hide that, and send
+// again what the records told of, or make a second start fail for another reason
+// than the first.
 func keyBeside(path string) (ledger.Keys, error) {
 	keyFile := path + ".key"
-	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+	_, keyErr := os.Stat(keyFile) // first: somebody else may be making both
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && keyErr == nil:
+		return ledger.Keys{}, fmt.Errorf("ledger: %s is missing, and its key %s is there: put it back, or remove the key too to begin without records", path, keyFile)
+	case err == nil && info.Size() > 0:
 		keys, err := ledger.LoadKey(keyFile)
 		if errors.Is(err, os.ErrNotExist) {
 			err = fmt.Errorf("ledger key: %s is missing, which %s was written under: put it back, or remove both to begin without records", keyFile, path)
 		}
 		return keys, err
+	}
+	if err := sqlite.Create(path); err != nil {
+		return ledger.Keys{}, fmt.Errorf("ledger: %w", err)
 	}
 	return ledger.CreateKey(keyFile)
 }

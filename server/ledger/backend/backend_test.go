@@ -144,6 +144,47 @@ func TestOpen_SQLiteWhoseKeyIsLostOrAnother_IsRefused(t *testing.T) {
 	}
 }
 
+func TestOpen_SQLiteWhoseFileIsLost_IsRefusedUntilTheKeyIsGoneToo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	spec := "sqlite:" + path
+	store, keys, err := backend.Open(t.Context(), spec, backend.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := refused(t, spec, backend.Options{}); !strings.Contains(err.Error(), "remove the key too") {
+			t.Errorf("a lost file: %v", err)
+		}
+	}
+	if err := os.Remove(path + ".key"); err != nil {
+		t.Fatal(err)
+	}
+	if _, again := open(t, spec, backend.Options{}); again.Check() == keys.Check() {
+		t.Error("the key is the old one")
+	}
+}
+
+// A start that was cut off between the two leaves an empty file behind.
+func TestOpen_SQLiteFirstStartCutOff_BeginsAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	store, _, err := backend.Open(t.Context(), "sqlite:"+path, backend.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestOpen_SQLiteManyAtOnce_AllHaveOneKey(t *testing.T) {
 	spec := "sqlite:" + filepath.Join(t.TempDir(), "ledger.db")
 	var group errgroup.Group

@@ -59,6 +59,9 @@ func (s *Store) Get(ctx context.Context, key ledger.Digest) (ledger.Record, bool
 	if err := ctx.Err(); err != nil {
 		return ledger.Record{}, false, err
 	}
+	if err := s.writer.place.check(); err != nil {
+		return ledger.Record{}, false, err
+	}
 	return s.read(s.get.QueryRowContext(ctx, sql.Named("key", key[:])), s.now().UnixMicro())
 }
 
@@ -137,6 +140,9 @@ func (s *Store) ofClaim(key ledger.Digest, token ledger.Token, more ...any) []an
 // Named implements [ledger.Store].
 func (s *Store) Named(ctx context.Context, integrationIDs []string) (named []string, err error) {
 	if err := ledger.CheckNamed(integrationIDs); err != nil {
+		return nil, err
+	}
+	if err := s.writer.place.check(); err != nil {
 		return nil, err
 	}
 	// No record names what cannot be kept.

@@ -93,6 +93,21 @@ func TestOpen_RelativePath_IsThatFile(t *testing.T) {
 	}
 }
 
+func TestOpen_LinkToAFile_IsThatFile(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "file.db"), filepath.Join(dir, "link.db")
+	open(t, file, sqlite.Options{})
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	if _, mine, err := open(t, link, sqlite.Options{}).Claim(t.Context(), claimOf(1, 1)); err != nil || !mine {
+		t.Fatal(mine, err)
+	}
+	if _, found, err := open(t, file, sqlite.Options{}).Get(t.Context(), claimOf(1, 1).Key); err != nil || !found {
+		t.Errorf("found %v, error %v", found, err)
+	}
+}
+
 func TestOpen_ManyAtOnce_AllSucceed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	var group errgroup.Group

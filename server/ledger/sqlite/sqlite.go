@@ -70,10 +70,10 @@ func (s *Store) open(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := create(path); err != nil {
+	if err := Create(path); err != nil {
 		return err
 	}
-	if s.writer, err = openWriter(ctx, dsn(path, url.Values{"_pragma": {"synchronous(FULL)"}})); err != nil {
+	if s.writer, err = openWriter(ctx, path, dsn(path, url.Values{"_pragma": {"synchronous(FULL)"}})); err != nil {
 		return err
 	}
 	if s.readers, err = sql.Open("sqlite", dsn(path, url.Values{"_query_only": {"1"}})); err != nil {
@@ -88,11 +88,11 @@ func (s *Store) open(ctx context.Context, path string) error {
 	return err
 }
 
-// create makes the file where there is none: SQLite would make it with the mode
+// Create makes an empty file where there is none: SQLite would make it with the mode
 // of every other file, and gives those beside it (-wal, -shm) the mode that this
 // one has. A file that is there is not opened here, since to close it would take
 // SQLite's own locks from it, as POSIX has it.
-func create(path string) error {
+func Create(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil

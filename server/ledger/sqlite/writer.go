@@ -26,6 +26,7 @@ type writer struct {
 	db         *sql.DB
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
+	place      *place
 
 	changes chan *change
 	quit    chan struct{}
@@ -41,7 +42,7 @@ type change struct {
 	done chan error
 }
 
-func openWriter(ctx context.Context, dsn string) (*writer, error) {
+func openWriter(ctx context.Context, path, dsn string) (*writer, error) {
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, err
@@ -52,6 +53,9 @@ func openWriter(ctx context.Context, dsn string) (*writer, error) {
 	}
 	if err := w.connect(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
+	}
+	if w.place, err = openPlace(path); err != nil {
+		return nil, errors.Join(err, w.disconnect())
 	}
 	go w.run()
 	return w, nil
@@ -160,6 +164,9 @@ func (w *writer) gather(first *change) []*change {
 // Nobody's context rules what is for all. Without one a statement ends by
 // itself: only taking the lock can wait, and that for lockWait.
 func (w *writer) commit(batch []*change) (err error) {
+	if err := w.place.check(); err != nil {
+		return err
+	}
 	ctx := context.Background()
 	if _, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -197,11 +204,16 @@ func (w *writer) exec(statement string, args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
-// close ends the writer. Statements are closed one by one, since SQLite keeps a
-// connection half open that has one left, and the log with it.
+// close ends the writer.
 func (w *writer) close() error {
 	w.once.Do(func() { close(w.quit) })
 	<-w.gone
+	return w.disconnect()
+}
+
+// disconnect closes the statements one by one, since SQLite keeps a connection
+// half open that has one left, and the log with it.
+func (w *writer) disconnect() error {
 	var errs []error
 	for _, s := range w.statements {
 		errs = append(errs, s.Close())
