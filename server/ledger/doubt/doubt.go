@@ -110,11 +110,11 @@ func before(r ledger.Record, in *integrationv1.Integration) bool {
 }
 
 // past says whether what stands behind a page was all made before the copy was
-// claimed: where all of the page was, unless the vendor lists the oldest first,
-// whatever it was asked for.
+// claimed: where all of the page was, and shows that the newest come first, which
+// the vendor was asked for and need not do.
 func past(r ledger.Record, page []*integrationv1.Integration) bool {
 	first, last := page[0].GetCreatedAt().AsTime(), page[len(page)-1].GetCreatedAt().AsTime()
-	return !last.After(first) &&
+	return last.Before(first) &&
 		!slices.ContainsFunc(page, func(in *integrationv1.Integration) bool { return !before(r, in) })
 }
 

@@ -41,7 +41,7 @@ func made(id, source string, after time.Duration) *integrationv1.Integration {
 // by its id where shows says so.
 type vendor struct {
 	has      []*integrationv1.Integration
-	pageSize int
+	pageSize int // instead of what was asked for
 	lists    int
 	shows    func(id string) *integrationv1.Integration
 	err      error
@@ -137,10 +137,14 @@ func TestCandidates_LongList_IsReadAsFarAsItNeeds(t *testing.T) {
 		{"a page of older ones ends it", append([]*integrationv1.Integration{target}, many(500, "old")...), doubt.Look, true, 2},
 		{"an older one on the page does not", slices.Concat(many(1, "old"), others[:150], []*integrationv1.Integration{target}), doubt.Look, true, 2},
 		{"oldest first", append(ascending, target), doubt.Look, true, 4},
+		{"oldest first, one a page", append(slices.Clone(ascending[:3]), target), doubt.Look, true, 4},
 		{"too far back", append(slices.Clone(others), target), doubt.Look, false, doubt.Look},
 		{"a glance", append(slices.Clone(others[:100]), target), doubt.Glance, false, 1},
 	} {
 		v := &vendor{has: test.has}
+		if strings.HasSuffix(test.name, "one a page") {
+			v.pageSize = 1
+		}
 		got, err := doubt.Candidates(t.Context(), v, nothingNamed, record, test.pages)
 		if found := ids(got) == "target"; err != nil || found != test.found || v.lists != test.lists {
 			t.Errorf("%s: got %q after %d requests, error %v; want %v after %d", test.name, ids(got), v.lists, err, test.found, test.lists)
