@@ -82,7 +82,8 @@ func (s *Server) serviceConfig() integration.Config {
 func (s *Server) newLedgerService() *service.Service {
 	return service.New(service.Config{
 		Ledger: s.ledger, Upstream: s.upstream, Key: s.recordKey, Caller: s.caller,
-		Store: s.store(), Retention: s.cfg.LedgerRetention, Log: s.log,
+		Store: s.store(), Retention: s.cfg.LedgerRetention,
+		OwnerGone: s.cfg.LongestCall() + claimLease, Log: s.log,
 	})
 }
 

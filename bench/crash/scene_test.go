@@ -93,7 +93,7 @@ func (s *scene) serve(t *testing.T, replica string, args ...string) {
 	}
 	server, err := rig.Serve(path, s.logFile(replica), append([]string{
 		"--upstream-url", s.vendor.URL(), "--upstream-breaker-delay", "0s", "--upstream-max-in-flight", "200", "--upstream-min-in-flight", "200",
-		"--bulk-concurrency", "2000",
+		"--bulk-concurrency", "2000", "--upstream-timeout", "4s", "--max-deadline", "4s", "--bulk-item-timeout", "8s",
 	}, args...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func (s *scene) settle(t *testing.T, replica string, all []item, records map[str
 					req.Resolution = &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: id}
 				}
 			}
-			if _, err := ledger.ResolveCopy(ctx, req); err != nil {
+			if err := resolve(ctx, ledger, req); err != nil {
 				t.Errorf("ResolveCopy(%s): %v", it.id, err)
 			}
 			if req.GetIntegrationId() != "" {
@@ -250,6 +250,24 @@ func (s *scene) settle(t *testing.T, replica string, all []item, records map[str
 		}
 	})
 	return made, notMade
+}
+
+// resolve settles a doubt. That nothing was created is taken only when a server
+// that was killed could not be sending any more, if it were not.
+func resolve(ctx context.Context, ledger digatev1.LedgerServiceClient, req *digatev1.ResolveCopyRequest) error {
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		_, err := ledger.ResolveCopy(ctx, req)
+		if status.Code(err) != codes.FailedPrecondition || !req.GetNotCreated() {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // wasInDoubt says that the client was told so of the item.

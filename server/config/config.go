@@ -62,7 +62,7 @@ type Config struct {
 	MaxErrorBytes        int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
 	MaxConnections       int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on the gRPC and on the REST listener, each; further ones wait until another ends."`
 	MaxStreams           uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection."`
-	MaxDeadline          time.Duration `name:"max-deadline" group:"Limits:" default:"10m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`
+	MaxDeadline          time.Duration `name:"max-deadline" group:"Limits:" default:"2m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`
 	ReadTimeout          time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
 	WriteTimeout         time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its answer."`
 	IdleTimeout          time.Duration `name:"idle-timeout" group:"Limits:" default:"5m" help:"How long a caller's connection is kept with nothing on it."`
@@ -74,6 +74,11 @@ type Config struct {
 
 // DriftFail is the value of Drift that makes reads fail.
 const DriftFail = "fail"
+
+// LongestCall is how long a server may be at one copy at most.
+func (c *Config) LongestCall() time.Duration {
+	return max(c.UpstreamTimeout, c.MaxDeadline, c.BulkItemTimeout)
+}
 
 // Validate returns an error that names every setting that is wrong, by its
 // flag, and says what it has to be.
@@ -161,8 +166,9 @@ func (c *Config) Validate() error {
 	if c.UpstreamMinInFlight > c.UpstreamMaxInFlight {
 		wrong("upstream-min-in-flight", "must not be more than --upstream-max-in-flight")
 	}
-	if c.LedgerRetention < time.Minute {
-		wrong("ledger-retention", "must be 1m or more")
+	// A record must outlive whoever may still be sending its copy.
+	if least := 4*c.LongestCall() + time.Minute; c.LedgerRetention < least {
+		wrong("ledger-retention", "must be %v or more, with the longest call at %v (--upstream-timeout, --max-deadline, --bulk-item-timeout)", least, c.LongestCall())
 	}
 	if c.MaxDeadline < c.UpstreamTimeout {
 		wrong("max-deadline", "must not be less than --upstream-timeout")

@@ -133,9 +133,11 @@ func (b *bulk) run(ctx context.Context) error {
 			return err
 		}
 		if total > int64(b.bulk.MaxItems) {
+			wg.Wait() // what was begun is answered
 			return apierror.TooManyItems(b.bulk.MaxItems)
 		}
 		if !b.items.enter() {
+			wg.Wait()
 			return apierror.Draining()
 		}
 		b.mu.Lock()

@@ -86,6 +86,19 @@ func (c *call) conclude(err error) {
 	}
 	e := apierror.FromError(err)
 	c.code, c.outcome, c.reason = e.Code, e.Outcome, e.Reason
+	if cause := e.Unwrap(); e.Reason == apierror.ReasonLedgerUnavailable && cause != nil && c.exchange.Cause == "" {
+		c.exchange.Cause = brief(cause.Error()) // where there is no exchange that knows one
+	}
+}
+
+// maxCause bounds the text of a cause, in bytes.
+const maxCause = 300
+
+func brief(text string) string {
+	if len(text) > maxCause {
+		text = strings.ToValidUTF8(text[:maxCause], "") + "…"
+	}
+	return text
 }
 
 // start counts the call as begun, once: as soon as its method is known, or at

@@ -12,6 +12,11 @@ import (
 // nothing of it can be quoted.
 var errURL = errors.New("ledger: the postgres URL cannot be read: it is postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE, with special characters in it percent-encoded")
 
+// defaultConns is how many connections a server keeps at most whose URL does not
+// say: a change takes one for a write to the disk, and pgxpool's own default of
+// as many as there are processors, or four, has the callers wait for each other.
+const defaultConns = 16
+
 // CheckURL says what is wrong with the URL of a database, without connecting to
 // it and without quoting its password.
 func CheckURL(url string) error {
@@ -37,6 +42,9 @@ func parse(text string) (*pgxpool.Config, error) {
 	}
 	config, err := pgxpool.ParseConfig(text)
 	if err == nil {
+		if !strings.Contains(behind, "pool_max_conns=") {
+			config.MaxConns = max(config.MaxConns, defaultConns)
+		}
 		return config, nil
 	}
 	at := strings.LastIndex(authority, "@")
