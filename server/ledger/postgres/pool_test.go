@@ -4,7 +4,7 @@ import "testing"
 
 func TestParse_PoolSize_IsTheURLsOrEnough(t *testing.T) {
 	for url, want := range map[string]int32{
-		"postgres://u@h/db":                                  defaultConns,
+		"postgres://u@h/db": defaultConns,
 		"postgres://u@h/db?sslmode=disable&pool_max_conns=3": 3,
 	} {
 		config, err := parse(url)
