@@ -14,9 +14,9 @@ import (
 )
 
 func record(b *breaker, h health) bool {
-	era, _, ok := b.begin()
+	turn, _, ok := b.begin(time.Minute)
 	if ok {
-		b.end(era, h)
+		b.end(turn, h)
 	}
 	return ok
 }
@@ -52,7 +52,7 @@ func TestBreaker_HalfOfEnoughExchangesFailing_OpensIt(t *testing.T) {
 				record(b, health(h))
 			}
 		}
-		if wait, open := b.refuses(); open != c.open || open && wait <= 0 {
+		if wait, open := b.refuses(time.Minute); open != c.open || open && wait <= 0 {
 			t.Errorf("%s: open %v for %v, want %v", name, open, wait, c.open)
 		}
 	}
@@ -103,15 +103,85 @@ func TestBreaker_TrialsThatSayNothing_DoNotStayTaken(t *testing.T) {
 	})
 }
 
+// A trial that says nothing takes nothing from those that did well.
+func TestBreaker_CallersLeaveAmongTrials_GoodOnesCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := opened(t)
+		time.Sleep(7 * time.Second)
+		for range breakerTrials {
+			if !record(b, silent) || !record(b, alive) {
+				t.Fatal("no trial")
+			}
+		}
+		if b.state() != "closed" {
+			t.Error(b.state())
+		}
+	})
+}
+
+func TestBreaker_CallersLeave_APlaceIsKeptFromTheLikeOfThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := opened(t)
+		time.Sleep(7 * time.Second)
+		begin := func(left time.Duration) (turn, bool) {
+			turn, _, ok := b.begin(left)
+			return turn, ok
+		}
+		var trials [breakerTrials]turn
+		for i := range trials {
+			trials[i], _ = begin(time.Second)
+		}
+		if wait, refused := b.refuses(time.Minute); !refused || wait <= 0 {
+			t.Errorf("all trials are taken, and another may begin: %v", wait)
+		}
+		time.Sleep(time.Second)
+		for _, trial := range trials {
+			b.end(trial, silent)
+		}
+		for range breakerTrials - 1 {
+			if _, ok := begin(time.Second); !ok {
+				t.Error("no trial for those without much time")
+			}
+		}
+		if _, ok := begin(2 * time.Second); ok {
+			t.Error("the last place went to one that may well leave")
+		}
+		if _, ok := begin(3 * time.Second); !ok {
+			t.Error("no trial for one that can wait")
+		}
+	})
+}
+
+func TestBreaker_ResultsOlderThanThePeriod_DoNotCount(t *testing.T) {
+	for name, c := range map[string]struct {
+		pause time.Duration
+		open  bool
+	}{
+		"within it": {breakerPeriod / (breakerCalls + 1), true},
+		"older":     {breakerPeriod / (breakerCalls - 2), false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBreaker(time.Hour, nil)
+			for range 3 * breakerCalls {
+				record(b, failing)
+				time.Sleep(c.pause)
+			}
+			if _, open := b.refuses(time.Minute); open != c.open {
+				t.Errorf("%s: %s", name, b.state())
+			}
+		})
+	}
+}
+
 func TestBreaker_ResultOfAnEraBefore_DoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBreaker(5*time.Second, nil)
-		late, _, _ := b.begin()
+		late, _, _ := b.begin(time.Minute)
 		for range breakerCalls {
 			record(b, failing)
 		}
 		time.Sleep(7 * time.Second)
-		trial, _, ok := b.begin()
+		trial, _, ok := b.begin(time.Minute)
 		if !ok || b.state() != "half-open" {
 			t.Fatal(b.state())
 		}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptrace"
 	"time"
 
+	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/server/apierror"
@@ -23,10 +25,15 @@ type call struct {
 	req, resp proto.Message
 	// sending is the caller's hook, or nil.
 	sending func() (context.Context, error)
+	// latest is when the call ends whatever its contexts say, zero for never.
+	latest time.Time
 }
 
 // run makes attempts until one succeeds or no other may follow.
 func (c *call) run(ctx context.Context) error {
+	if c.maxTimeout > 0 {
+		c.latest = time.Now().Add(c.maxTimeout)
+	}
 	ctx, cancel, err := c.budget(ctx)
 	if err != nil {
 		return err
@@ -36,7 +43,7 @@ func (c *call) run(ctx context.Context) error {
 	var last *apierror.Error // the verdict on the attempt before
 	for {
 		begun := len(c.ex.Attempts)
-		err := c.attempt(ctx)
+		ctx, err = c.attempt(ctx)
 		if err == nil {
 			return nil
 		}
@@ -47,7 +54,7 @@ func (c *call) run(ctx context.Context) error {
 		if len(c.ex.Attempts) == begun && last != nil {
 			return last // what was refused here adds nothing to what the vendor said
 		}
-		if !c.retry.next(ctx, e, c.rule.write, len(c.ex.Attempts), c.minTime) {
+		if !c.again(ctx, e) {
 			return e
 		}
 		last = e
@@ -56,43 +63,77 @@ func (c *call) run(ctx context.Context) error {
 	}
 }
 
-// attempt makes one HTTP exchange, unless something here refuses it.
-func (c *call) attempt(ctx context.Context) error {
+// again says whether to make another attempt, and waits for its moment.
+func (c *call) again(ctx context.Context, e *apierror.Error) bool {
+	ctx, cancel := c.inTime(ctx)
+	defer cancel()
+	return c.retry.next(ctx, e, c.rule.write, len(c.ex.Attempts), c.minTime)
+}
+
+// attempt makes one HTTP exchange, unless something here refuses it. It returns
+// the context under which the call goes on, which is the hook's once that was
+// asked.
+func (c *call) attempt(ctx context.Context) (context.Context, error) {
 	httpReq, err := c.newRequest(c.rule, c.token.Reveal(), c.req)
 	if err != nil {
-		return err
+		return ctx, err
 	}
-	if wait, open := c.breaker.refuses(); open {
-		return apierror.CircuitOpen(wait)
+	if wait, refused := c.breaker.refuses(left(ctx)); refused {
+		return ctx, apierror.CircuitOpen(wait)
 	}
-	permit, err := c.limiter.acquire(ctx, c.token.Reveal())
+	var permit adaptivelimiter.Permit
+	if c.sending == nil {
+		permit, err = c.limiter.acquire(ctx, c.token.Reveal())
+	} else if err = c.limiter.place(ctx, c.token.Reveal()); err == nil {
+		defer c.limiter.release()
+	}
 	if errors.Is(err, errFull) {
-		return apierror.Overloaded()
+		return ctx, apierror.Overloaded()
 	}
 	if err != nil {
-		return apierror.NotBegun(err)
-	}
-	era, wait, ok := c.breaker.begin()
-	if !ok {
-		permit.Drop()
-		return apierror.CircuitOpen(wait)
+		return ctx, apierror.NotBegun(err)
 	}
 	said := silent
 	defer func() {
-		c.breaker.end(era, said)
-		if said == alive {
-			permit.Record()
-		} else {
-			permit.Drop() // how soon something failed says nothing of the vendor's speed
+		if permit != nil { // how soon something failed says nothing of the vendor's speed
+			c.limiter.finish(permit, said == alive)
 		}
 	}()
-	if err := c.hasTime(ctx); err != nil {
-		return err
+	turn, wait, ok := c.breaker.begin(left(ctx))
+	if !ok {
+		return ctx, apierror.CircuitOpen(wait)
 	}
-	if c.sending != nil {
-		if ctx, err = c.sending(); err != nil {
-			return err
-		}
+	defer func() { c.breaker.end(turn, said) }()
+	if err := c.hasTime(ctx); err != nil {
+		return ctx, err
+	}
+	if c.sending == nil {
+		said, err = c.exchange(ctx, turn, httpReq)
+		return ctx, err
+	}
+	hooked, err := c.sending()
+	if err != nil {
+		return ctx, err
+	}
+	bounded, cancel := c.inTime(hooked)
+	defer cancel()
+	if permit, err = c.limiter.follow(bounded); err != nil {
+		return hooked, apierror.NotBegun(err)
+	}
+	if err := c.hasTime(bounded); err != nil {
+		return hooked, err
+	}
+	said, err = c.exchange(bounded, turn, httpReq)
+	return hooked, err
+}
+
+// exchange makes the HTTP exchange. It returns what that says of the vendor, and
+// the verdict on it.
+func (c *call) exchange(ctx context.Context, turn turn, httpReq *http.Request) (said health, _ error) {
+	if turn.trial {
+		// Others wait for what it comes to; its caller may have more time.
+		late := time.AfterFunc(c.timeout, func() { c.breaker.end(turn, failing) })
+		defer late.Stop()
 	}
 	track := newTracker()
 	httpReq = httpReq.WithContext(httptrace.WithClientTrace(ctx, &track.trace))
@@ -102,14 +143,12 @@ func (c *call) attempt(ctx context.Context) error {
 	httpResp, err := c.transport.RoundTrip(httpReq)
 	if err != nil {
 		this.Duration = time.Since(began)
-		said = c.silence(ctx, this.Duration)
-		return c.verdict(this, noAnswer(ctx, c.rule, err, track))
+		return c.silence(ctx, this.Duration), c.verdict(this, noAnswer(ctx, c.rule, err, track))
 	}
 	if track.stale() {
 		this.Duration = time.Since(began)
 		_ = httpResp.Body.Close()
-		said = failing
-		return c.verdict(this, apierror.AnswerLost(errStale, c.rule.write))
+		return failing, c.verdict(this, apierror.AnswerLost(errStale, c.rule.write))
 	}
 	body, readErr := readBody(httpResp, c.maxAnswer)
 	this.Duration = time.Since(began)
@@ -125,12 +164,12 @@ func (c *call) attempt(ctx context.Context) error {
 	}
 	if httpResp.StatusCode/100 == 2 && c.rule.decode(c.ex, body, readErr, c.resp) {
 		if c.strict && !c.rule.write && len(c.ex.Drift) > 0 {
-			return c.verdict(this, apierror.Drifted(c.ex.Drift))
+			return said, c.verdict(this, apierror.Drifted(c.ex.Drift))
 		}
 		this.Outcome = exchange.Done
-		return nil
+		return said, nil
 	}
-	return c.verdict(this, apierror.FromResponse(apierror.Response{
+	return said, c.verdict(this, apierror.FromResponse(apierror.Response{
 		Status: httpResp.StatusCode, Header: httpResp.Header, Body: body, ReadErr: cutShort(ctx, readErr),
 	}, c.rule.write, redactor(c.token.Reveal(), c.req)))
 }

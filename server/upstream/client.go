@@ -26,8 +26,11 @@ type Config struct {
 	// URL is the vendor's base URL, http or https; a path in it is kept before
 	// every route.
 	URL string
-	// Timeout bounds a call whose caller set no deadline.
+	// Timeout bounds a call whose caller set no deadline. It is also how long the
+	// circuit breaker waits for an answer that it tries the vendor with.
 	Timeout time.Duration
+	// MaxTimeout bounds every call, whatever deadline it has; 0 is no bound.
+	MaxTimeout time.Duration
 	// IdleTimeout is how long a connection is kept with nothing on it. It must
 	// be shorter than the vendor's, since a request that meets a closing
 	// connection may or may not have arrived.
@@ -72,7 +75,7 @@ type Client struct {
 	rules                 map[string]*rule
 	transport             *http.Transport
 	conns                 *connections
-	timeout               time.Duration
+	timeout, maxTimeout   time.Duration
 	maxRequest, maxAnswer int64
 	userAgent             []string
 	credential            func(context.Context) (secret.String, error)
@@ -103,6 +106,7 @@ func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error
 		rules:      make(map[string]*rule),
 		transport:  newTransport(cfg, conns),
 		timeout:    cfg.Timeout,
+		maxTimeout: cfg.MaxTimeout,
 		maxRequest: cfg.MaxRequest,
 		maxAnswer:  cfg.MaxAnswer,
 		userAgent:  []string{cfg.UserAgent},
@@ -155,10 +159,13 @@ func (c *Client) Cut() { c.conns.cut() }
 // failure is an [apierror.Error].
 //
 // Sending, which may be nil, is called before each exchange, when nothing here
-// refuses it any more and before a byte of it may leave. The exchange goes on
-// under the context that it returns; its error, in place of the exchange, ends
-// the call with the verdict on the exchange before, or with that error where
-// there was none.
+// refuses it any more and before a byte of it may leave. From then on the call has
+// the context that it returned, in place of its caller's: it waits, is sent and is
+// tried again for as long as that lasts, whether its caller is still there or not.
+// An error of it, in place of the exchange, ends the call with the verdict on the
+// exchange before, or with that error where there was none. As many calls may be
+// in it as exchanges under way; how long it takes is not held against the vendor,
+// and keeps no call waiting that has none.
 func (c *Client) Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error {
 	ex := exchange.FromContext(ctx)
 	if ex == nil {

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/digate/digate/server/apierror"
@@ -17,22 +18,40 @@ const (
 
 // budget returns the context that the call has for the vendor. A call with too
 // little time to begin is an error.
-func (c *Client) budget(ctx context.Context) (context.Context, context.CancelFunc, error) {
+func (c *call) budget(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, apierror.NotBegun(err)
 	}
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		ctx, cancel := context.WithTimeout(ctx, c.timeout)
-		return ctx, cancel, nil
+	ends := time.Now().Add(c.timeout)
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		kept := min(left/keptShare, maxKept)
+		if left-kept < c.minTime {
+			return nil, nil, apierror.NotBegun(context.DeadlineExceeded)
+		}
+		ends = deadline.Add(-kept)
 	}
-	left := time.Until(deadline)
-	kept := min(left/keptShare, maxKept)
-	if left-kept < c.minTime {
-		return nil, nil, apierror.NotBegun(context.DeadlineExceeded)
+	if !c.latest.IsZero() && c.latest.Before(ends) {
+		ends = c.latest
 	}
-	ctx, cancel := context.WithDeadline(ctx, deadline.Add(-kept))
+	ctx, cancel := context.WithDeadline(ctx, ends)
 	return ctx, cancel, nil
+}
+
+// inTime returns the context, with an end no later than the call's.
+func (c *call) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); c.latest.IsZero() || ok && !deadline.After(c.latest) {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, c.latest)
+}
+
+// left is the time until the context's deadline.
+func left(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return time.Until(deadline)
+	}
+	return math.MaxInt64
 }
 
 // hasTime says whether enough is left of the context to begin an attempt.
@@ -40,7 +59,7 @@ func (c *Client) hasTime(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return apierror.NotBegun(err)
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < c.minTime {
+	if left(ctx) < c.minTime {
 		return apierror.NotBegun(context.DeadlineExceeded)
 	}
 	return nil

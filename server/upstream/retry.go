@@ -55,7 +55,7 @@ func (p *retryPolicy) next(ctx context.Context, e *apierror.Error, write bool, a
 	if e.Invited() {
 		wait += *e.RetryAfter // not all at the same moment
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline)-wait < least {
+	if left(ctx)-wait < least {
 		return false
 	}
 	if !p.budget.spend() {
