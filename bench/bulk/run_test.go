@@ -1,7 +1,6 @@
 package bulk
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -9,7 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,19 +23,20 @@ import (
 
 var items = flag.Int("bulk.items", 500, "items of a bulk run")
 
-var binary string
+// binary is a digate, built when it is first asked for: benchmarks need none.
+var binary func() (string, error)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "bulk")
-	if err == nil && flag.Lookup("test.bench").Value.String() == "" {
-		binary = filepath.Join(dir, "digate")
-		err = rig.Build(binary, false) // the race detector has a memory of its own
-	}
 	if err != nil {
 		fmt.Println("FAIL:", err)
 		os.Exit(1)
 	}
+	binary = sync.OnceValues(func() (string, error) {
+		path := filepath.Join(dir, "digate")
+		return path, rig.Build(path, false) // the race detector has a memory of its own
+	})
 	code := m.Run()
 	if err := os.RemoveAll(dir); err != nil {
 		fmt.Println("FAIL:", err)
@@ -69,8 +69,12 @@ func newVendor(tb testing.TB) *rig.Vendor {
 // copies to it.
 func serve(t *testing.T, v *rig.Vendor, args ...string) (*rig.Server, grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]) {
 	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
 	log := filepath.Join(t.TempDir(), "digate.log")
-	s, err := rig.Serve(binary, log, append([]string{"--upstream-url", v.URL(), "--bulk-concurrency", "64"}, args...)...)
+	s, err := rig.Serve(path, log, append([]string{"--upstream-url", v.URL(), "--bulk-concurrency", "64"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,104 +102,160 @@ func item(i int) *integrationv1.BulkCopyTemplateRequest {
 	}}
 }
 
-// memory is the most that a process had in memory at once, in MiB.
-func memory(t *testing.T, pid int) float64 {
+// receive takes the results of n items, which must all be done.
+func receive(t *testing.T, stream grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse], n int) {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Skipf("what a process needs is read from /proc: %v", err)
-	}
-	for line := range bytes.Lines(b) {
-		if rest, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
-			kib, err := strconv.Atoi(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte("kB")))))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return float64(kib) / 1024
+	for i := range n {
+		resp, err := stream.Recv()
+		if err != nil {
+			t.Fatalf("after %d results of %d: %v", i, n, err)
+		}
+		if resp.GetIntegration().GetId() == "" {
+			t.Fatalf("result %d of %d: %v", i+1, n, resp)
 		}
 	}
-	t.Fatal("/proc has no VmHWM")
-	return 0
+}
+
+// finish ends the stream, which has answered all of n items.
+func finish(t *testing.T, v *rig.Vendor, stream grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse], n int) {
+	t.Helper()
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done := resp.GetSummary().GetDone(); done != int64(n) || v.Asked() != n {
+		t.Errorf("%d items: %v, the vendor was asked %d times", n, resp, v.Asked())
+	}
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("behind the summary: %v", err)
+	}
+}
+
+// held is what the heap of a server holds after n items, in bytes.
+type held struct {
+	n            int
+	open, closed float64 // while their stream is open, and afterwards
 }
 
 // One stream copies a tenth of the items and then all of them, on every kind of
 // ledger; each row is a process of its own.
 func TestRun_ManyItemsInOneStream_AreAllAnswered(t *testing.T) {
+	const (
+		// perItem is what a stream may hold of an item that it has answered, in
+		// bytes: far less than an item.
+		perItem = 200
+		// chance is what the heap of a process is larger or smaller by in any case.
+		chance = 4 * mib
+		// enough items, and what each of them adds is more than chance.
+		enough = 10_000
+	)
+	fmt.Println("| ledger | items | items/s | CPU of an item | RSS at start | most RSS | most heap |\n|---|--:|--:|--:|--:|--:|--:|")
+	var growth []string
 	for _, l := range ledgers {
 		t.Run(l.name, func(t *testing.T) {
-			for _, n := range []int{*items / 10, *items} {
-				v := newVendor(t)
-				ledger, keyFile := l.args(t)
-				args := []string{"--ledger", ledger}
-				if keyFile != "" {
-					args = append(args, "--ledger-key-file", keyFile)
-				}
-				s, stream := serve(t, v, args...)
-				atRest := memory(t, s.PID())
-				began := time.Now()
-				sent := make(chan error, 1)
-				go func() {
-					for i := range n {
-						if err := stream.Send(item(i)); err != nil {
-							sent <- err
-							return
-						}
-					}
-					sent <- stream.CloseSend()
-				}()
-				results := 0
-				var summary *integrationv1.BulkCopySummary
-				for {
-					resp, err := stream.Recv()
-					if errors.Is(err, io.EOF) {
-						break
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					if summary = resp.GetSummary(); summary == nil {
-						results++
-					}
-				}
-				took := time.Since(began)
-				if err := <-sent; err != nil {
-					t.Fatal(err)
-				}
-				if results != n || summary.GetDone() != int64(n) || v.Asked() != n {
-					t.Errorf("%d items: %d results, %v, the vendor was asked %d times", n, results, summary, v.Asked())
-				}
-				fmt.Printf("| `%s` | %d | %.0f | %.0f MiB | %.0f MiB |\n", l.name, n, float64(n)/took.Seconds(), atRest, memory(t, s.PID()))
+			few := run(t, l.name, l.args, *items/10)
+			many := run(t, l.name, l.args, *items)
+			if most := chance + float64(perItem*many.n); many.open-many.closed > most {
+				t.Errorf("a stream holds %.0f bytes behind %d items, want at most %.0f", many.open-many.closed, many.n, most)
+			}
+			if *items >= enough {
+				more := float64(many.n - few.n)
+				growth = append(growth, fmt.Sprintf("| `%s` | %.0f B | %.0f B |", l.name,
+					((many.open-many.closed)-(few.open-few.closed))/more, (many.closed-few.closed)/more))
 			}
 		})
 	}
+	if len(growth) > 0 {
+		fmt.Println("\n| ledger | of an item, while its stream is open | of a record, afterwards |\n|---|--:|--:|")
+	}
+	for _, row := range growth {
+		fmt.Println(row)
+	}
+}
+
+// run copies n items in one stream through a server of their own, and prints a
+// row about it.
+func run(t *testing.T, name string, ledgerArgs func(testing.TB) (string, string), n int) held {
+	t.Helper()
+	v := newVendor(t)
+	ledger, keyFile := ledgerArgs(t)
+	args := []string{"--ledger", ledger}
+	if keyFile != "" {
+		args = append(args, "--ledger-key-file", keyFile)
+	}
+	s, stream := serve(t, v, args...)
+	atRest, used, heap := memory(t, s.PID()), processor(t, s), watchHeap(t, s)
+	began := time.Now()
+	sent := make(chan error, 1)
+	go func() {
+		for i := range n {
+			if err := stream.Send(item(i)); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- nil
+	}()
+	receive(t, stream, n)
+	took := time.Since(began)
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	mostHeap, mostRSS := heap(), memory(t, s.PID())
+	used = processor(t, s) - used
+	h := held{n: n, open: live(t, s)}
+	finish(t, v, stream, n)
+	h.closed = live(t, s)
+	fmt.Printf("| `%s` | %d | %.0f | %.0f µs | %.0f MiB | %.0f MiB | %.0f MiB |\n", name, n,
+		float64(n)/took.Seconds(), float64(used.Microseconds())/float64(n), atRest, mostRSS, mostHeap)
+	return h
 }
 
 // A client that asks for everything and reads nothing stops the copying, and
-// fills no memory.
+// fills no memory. When it reads at last, the rest is copied.
 func TestRun_ClientThatDoesNotRead_StopsTheCopying(t *testing.T) {
+	const patience = time.Minute
 	v := newVendor(t)
 	s, stream := serve(t, v)
 	atRest := memory(t, s.PID())
-	ended := make(chan struct{})
 	n := max(*items, 20_000) // what fits into the windows between is far less
+	sent := make(chan error, 1)
 	given := make(chan struct{}, n)
 	go func() {
-		defer close(ended)
 		for i := range n {
-			if stream.Send(item(i)) != nil {
-				return // it was cancelled
+			if err := stream.Send(item(i)); err != nil {
+				sent <- err
+				return
 			}
 			given <- struct{}{}
 		}
+		sent <- nil
 	}()
-	asked := -1
-	for asked != v.Asked() || asked == 0 {
+	select {
+	case <-v.Reached(1):
+	case <-time.After(patience):
+		t.Fatal("nothing is copied")
+	}
+	asked, deadline := -1, time.Now().Add(patience)
+	for asked != v.Asked() {
+		if time.Now().After(deadline) {
+			t.Fatalf("the copying goes on: %d", v.Asked())
+		}
 		asked = v.Asked()
 		time.Sleep(time.Second) // nothing tells that nothing happens
 	}
-	fmt.Printf("| %d | %d | %d | %.0f MiB | %.0f MiB |\n", n, len(given), asked, atRest, memory(t, s.PID()))
-	if asked > n/2 || len(given) > n/2 {
-		t.Errorf("%d copies and %d requests taken while nothing was read", asked, len(given))
+	taken, stopped := len(given), memory(t, s.PID())
+	if asked > n/4 || taken > n/2 {
+		t.Errorf("%d copies and %d requests taken of %d while nothing was read", asked, taken, n)
 	}
-	t.Cleanup(func() { <-ended }) // after the stream is cancelled
+	receive(t, stream, n)
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	finish(t, v, stream, n)
+	fmt.Println("| items | requests taken | copies made | RSS at start | most RSS |\n|--:|--:|--:|--:|--:|")
+	fmt.Printf("| %d | %d | %d | %.0f MiB | %.0f MiB |\n", n, taken, asked, atRest, stopped)
 }
