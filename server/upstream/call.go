@@ -162,7 +162,9 @@ func (c *call) exchange(ctx context.Context, turn turn, httpReq *http.Request) (
 	default:
 		said = alive
 	}
-	if httpResp.StatusCode/100 == 2 && c.rule.decode(c.ex, body, readErr, c.resp) {
+	done := httpResp.StatusCode/100 == 2 && c.rule.decode(c.ex, body, readErr, c.resp)
+	redactNames(c.ex.Drift, c.token.Reveal(), c.req)
+	if done {
 		if c.strict && !c.rule.write && len(c.ex.Drift) > 0 {
 			return said, c.verdict(this, apierror.Drifted(c.ex.Drift))
 		}

@@ -22,30 +22,38 @@ const minSecret = 4
 // within fields marked debug_redact, wherever in the request they are. The
 // request is searched only where there is such a text.
 func redactor(credential string, req proto.Message) func(string) string {
-	replacer := sync.OnceValue(func() *strings.Replacer {
-		var s secrets
-		s.add(credential)
-		s.find(req.ProtoReflect(), false)
-		// The longest first, so that a secret within a secret does not leave the
-		// rest of the longer one standing.
-		slices.SortFunc(s, func(a, b string) int {
-			if len(a) != len(b) {
-				return len(b) - len(a)
-			}
-			return strings.Compare(a, b)
-		})
-		s = slices.Compact(s)
-		pairs := make([]string, 0, 2*len(s))
-		for _, value := range s {
-			pairs = append(pairs, value, secret.Redacted)
-		}
-		return strings.NewReplacer(pairs...)
-	})
+	replacer := sync.OnceValue(func() *strings.Replacer { return secretsOf(credential, req).replacer() })
 	return func(text string) string { return replacer().Replace(text) }
 }
 
 // secrets are the values that no text may show.
 type secrets []string
+
+// secretsOf are the secrets of a call.
+func secretsOf(credential string, req proto.Message) secrets {
+	var s secrets
+	s.add(credential)
+	s.find(req.ProtoReflect(), false)
+	return s
+}
+
+// replacer returns what replaces them in a text.
+func (s secrets) replacer() *strings.Replacer {
+	// The longest first, so that a secret within a secret does not leave the
+	// rest of the longer one standing.
+	slices.SortFunc(s, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+	s = slices.Compact(s)
+	pairs := make([]string, 0, 2*len(s))
+	for _, value := range s {
+		pairs = append(pairs, value, secret.Redacted)
+	}
+	return strings.NewReplacer(pairs...)
+}
 
 func (s *secrets) add(value string) {
 	if len(value) >= minSecret {

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"encoding/json"
 	"net"
 	"strconv"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
 )
 
@@ -54,6 +57,39 @@ func TestCall_VendorEchoesSecrets_TheyAreRedacted(t *testing.T) {
 		if string(r.ex.Body) != body || !r.ex.Relay {
 			t.Errorf("%s: the body is not the vendor's own", name)
 		}
+	}
+}
+
+// Names of the vendor's are shown as the JSON has them, without odd bytes and cut.
+func TestCall_VendorNamesFieldsAfterSecrets_TheNamesAreRedacted(t *testing.T) {
+	long := "eyJ0" + strings.Repeat("c2VjcmV0", 20)
+	for _, apiKey := range []string{"api-key-1", "api.key:1/2+3=", `api"key\é`, long} {
+		quoted, err := json.Marshal(apiKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inner := string(quoted[1 : len(quoted)-1])
+		answer := `{"` + inner + `":1,"of_` + inner + `":1,"` + token + `_of":1,"plain_name":1,` + wholeAnswer[1:]
+		v := newVendor(t, nil, answering(ok201("", answer)))
+		r := copyWith(t.Context(), newClient(t, v.url()), &integrationv1.CopyTemplateRequest{TemplateId: templateID, ApiKey: &apiKey})
+		r.want(t, "", exchange.Done, 201, 1, "")
+		shown := strings.Join(r.ex.Drift, "\n")
+		for _, part := range []string{"api", "key", "eyJ0", token} {
+			if strings.Contains(shown, part) {
+				t.Errorf("%q: %q shows in %s", apiKey, part, shown)
+			}
+		}
+		if !strings.Contains(shown, "plain_name: ") || !strings.Contains(shown, "of_"+secret.Redacted+": ") || !strings.Contains(shown, secret.Redacted+"_of: ") {
+			t.Errorf("%q: %s", apiKey, shown)
+		}
+	}
+}
+
+func TestCall_StrictAndVendorNamesAFieldAfterTheCredential_TheErrorIsRedacted(t *testing.T) {
+	v := newVendor(t, nil, answering(reply(200, "", `{"`+token+`":1,`+wholeAnswer[1:])))
+	_, err := getIntegration(t.Context(), newClient(t, v.url(), func(c *Config) { c.Strict = true }))
+	if said := apierror.FromError(err).Message; strings.Contains(said, token) || !strings.Contains(said, secret.Redacted) {
+		t.Error(said)
 	}
 }
 
