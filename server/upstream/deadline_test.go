@@ -1,9 +1,13 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"google.golang.org/grpc/codes"
 
 	"github.com/digate/digate/server/exchange"
 )
@@ -47,5 +51,49 @@ func TestCall_TooLittleTimeToBegin_SendsNothing(t *testing.T) {
 	copyOne(t.Context(), client).want(t, "", exchange.Done, 201, 1, "")
 	if len(v.received()) != 1 {
 		t.Errorf("the vendor received %d", len(v.received()))
+	}
+}
+
+func TestCall_DeadlineFarAway_IsBoundedAllTheSame(t *testing.T) {
+	const bound = 10 * time.Minute
+	for name, c := range map[string]struct {
+		timeout time.Duration
+		caller  time.Duration // 0 is no deadline
+		hook    func(context.Context) (context.Context, error)
+		want    time.Duration
+	}{
+		"a caller with hours":         {caller: 10 * time.Hour, want: bound},
+		"a caller with minutes":       {caller: 2 * time.Minute, want: 2*time.Minute - maxKept},
+		"none":                        {want: 30 * time.Second},
+		"none, and a timeout of days": {timeout: 48 * time.Hour, want: bound},
+		"a hook that has hours": {hook: func(ctx context.Context) (context.Context, error) {
+			ctx, cancel := context.WithTimeout(ctx, 10*time.Hour)
+			t.Cleanup(cancel)
+			return ctx, nil
+		}, want: bound},
+		"a hook that has none": {hook: func(ctx context.Context) (context.Context, error) {
+			return context.WithoutCancel(ctx), nil
+		}, want: bound},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client := newClientOf(t, never(), func(cfg *Config) {
+				cfg.MaxTimeout = bound
+				cfg.Timeout = cmp.Or(c.timeout, cfg.Timeout)
+			})
+			ctx, cancel := t.Context(), context.CancelFunc(func() {})
+			if c.caller > 0 {
+				ctx, cancel = context.WithTimeout(ctx, c.caller)
+			}
+			defer cancel()
+			var hook func() (context.Context, error)
+			if c.hook != nil {
+				hook = func() (context.Context, error) { return c.hook(t.Context()) }
+			}
+			began := time.Now()
+			r := copyVia(ctx, client, hook)
+			if took := time.Since(began); took != c.want || r.err.Code != codes.DeadlineExceeded || client.Load().InFlight != 0 {
+				t.Errorf("%s: %v after %v, want %v", name, r.err, took, c.want)
+			}
+		})
 	}
 }

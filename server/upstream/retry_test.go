@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -214,5 +215,48 @@ func TestCall_Sending_IsAskedBeforeEachExchangeAndRulesIt(t *testing.T) {
 	})
 	if err == nil || len(v.received()) != 3 {
 		t.Errorf("%v after the hook failed, %d requests", err, len(v.received()))
+	}
+}
+
+// The hook's context decides what the vendor's Retry-After has to fit, and it
+// alone: the caller may be gone, or have more time.
+func TestCall_RetryAfterTheHook_GoesByTheHooksTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		caller, hook time.Duration
+		leaves       bool
+		want         string
+		took         time.Duration
+	}{
+		"the hook's is longer":      {caller: 10 * time.Second, hook: time.Minute, want: "429 REJECTED;201 DONE;", took: 20 * time.Second},
+		"the hook's is too short":   {caller: time.Minute, hook: 10 * time.Second, want: "429 REJECTED;"},
+		"the caller leaves at once": {caller: time.Minute, hook: time.Minute, leaves: true, want: "429 REJECTED;201 DONE;", took: 20 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			v := new(switchable)
+			v.become(func(r *http.Request) (*http.Response, error) {
+				v.become(after(0, 201, wholeAnswer))
+				resp, err := after(0, 429, "")(r)
+				resp.Header.Set("Retry-After", "20")
+				return resp, err
+			})
+			client := newClientOf(t, v.RoundTrip, patient)
+			ctx, leave := context.WithTimeout(t.Context(), c.caller)
+			defer leave()
+			hooked, cancel := context.WithTimeout(t.Context(), c.hook)
+			defer cancel()
+			began := time.Now()
+			r := copyVia(ctx, client, func() (context.Context, error) {
+				if c.leaves {
+					leave()
+				}
+				return hooked, nil
+			})
+			if got := statuses(r.ex); got != c.want {
+				t.Errorf("%s: %s, want %s", name, got, c.want)
+			}
+			if took := time.Since(began); took < c.took || took > c.took+time.Second {
+				t.Errorf("%s: took %v, want %v", name, took, c.took)
+			}
+		})
 	}
 }
