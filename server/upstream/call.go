@@ -27,6 +27,8 @@ type call struct {
 	sending func() (context.Context, error)
 	// latest is when the call ends whatever its contexts say, zero for never.
 	latest time.Time
+	// cancels release the contexts that were made for the call.
+	cancels []context.CancelFunc
 }
 
 // run makes attempts until one succeeds or no other may follow.
@@ -34,11 +36,15 @@ func (c *call) run(ctx context.Context) error {
 	if c.maxTimeout > 0 {
 		c.latest = time.Now().Add(c.maxTimeout)
 	}
-	ctx, cancel, err := c.budget(ctx)
+	defer func() {
+		for _, cancel := range c.cancels {
+			cancel()
+		}
+	}()
+	ctx, err := c.budget(ctx)
 	if err != nil {
 		return err
 	}
-	defer cancel()
 	c.retry.budget.earn()
 	var last *apierror.Error // the verdict on the attempt before
 	for {
@@ -54,20 +60,13 @@ func (c *call) run(ctx context.Context) error {
 		if len(c.ex.Attempts) == begun && last != nil {
 			return last // what was refused here adds nothing to what the vendor said
 		}
-		if !c.again(ctx, e) {
+		if !c.retry.next(ctx, e, c.rule.write, len(c.ex.Attempts), c.minTime) {
 			return e
 		}
 		last = e
 		proto.Reset(c.resp)
 		c.ex.Status, c.ex.Body, c.ex.Drift = 0, nil, nil
 	}
-}
-
-// again says whether to make another attempt, and waits for its moment.
-func (c *call) again(ctx context.Context, e *apierror.Error) bool {
-	ctx, cancel := c.inTime(ctx)
-	defer cancel()
-	return c.retry.next(ctx, e, c.rule.write, len(c.ex.Attempts), c.minTime)
 }
 
 // attempt makes one HTTP exchange, unless something here refuses it. It returns
@@ -107,24 +106,21 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 	if err := c.hasTime(ctx); err != nil {
 		return ctx, err
 	}
-	if c.sending == nil {
-		said, err = c.exchange(ctx, turn, httpReq)
-		return ctx, err
+	if c.sending != nil {
+		hooked, err := c.sending()
+		if err != nil {
+			return ctx, err
+		}
+		ctx = c.inTime(hooked)
+		if permit, err = c.limiter.follow(ctx); err != nil {
+			return ctx, apierror.NotBegun(err)
+		}
+		if err := c.hasTime(ctx); err != nil {
+			return ctx, err
+		}
 	}
-	hooked, err := c.sending()
-	if err != nil {
-		return ctx, err
-	}
-	bounded, cancel := c.inTime(hooked)
-	defer cancel()
-	if permit, err = c.limiter.follow(bounded); err != nil {
-		return hooked, apierror.NotBegun(err)
-	}
-	if err := c.hasTime(bounded); err != nil {
-		return hooked, err
-	}
-	said, err = c.exchange(bounded, turn, httpReq)
-	return hooked, err
+	said, err = c.exchange(ctx, turn, httpReq)
+	return ctx, err
 }
 
 // exchange makes the HTTP exchange. It returns what that says of the vendor, and

@@ -18,32 +18,38 @@ const (
 
 // budget returns the context that the call has for the vendor. A call with too
 // little time to begin is an error.
-func (c *call) budget(ctx context.Context) (context.Context, context.CancelFunc, error) {
+func (c *call) budget(ctx context.Context) (context.Context, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, nil, apierror.NotBegun(err)
+		return nil, apierror.NotBegun(err)
 	}
 	ends := time.Now().Add(c.timeout)
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		kept := min(left/keptShare, maxKept)
 		if left-kept < c.minTime {
-			return nil, nil, apierror.NotBegun(context.DeadlineExceeded)
+			return nil, apierror.NotBegun(context.DeadlineExceeded)
 		}
 		ends = deadline.Add(-kept)
 	}
 	if !c.latest.IsZero() && c.latest.Before(ends) {
 		ends = c.latest
 	}
-	ctx, cancel := context.WithDeadline(ctx, ends)
-	return ctx, cancel, nil
+	return c.until(ctx, ends), nil
 }
 
 // inTime returns the context, with an end no later than the call's.
-func (c *call) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+func (c *call) inTime(ctx context.Context) context.Context {
 	if deadline, ok := ctx.Deadline(); c.latest.IsZero() || ok && !deadline.After(c.latest) {
-		return ctx, func() {}
+		return ctx
 	}
-	return context.WithDeadline(ctx, c.latest)
+	return c.until(ctx, c.latest)
+}
+
+// until returns the context with a deadline. It is released with the call.
+func (c *call) until(ctx context.Context, deadline time.Time) context.Context {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	c.cancels = append(c.cancels, cancel)
+	return ctx
 }
 
 // left is the time until the context's deadline.
