@@ -34,11 +34,12 @@ var errFull = errors.New("the queue is full")
 // of the queue, beside one other a third, so that a place is always left for who
 // has none.
 //
-// What is recorded elsewhere before it is sent needs a place first, of which there
-// are as many as the limit: so no more than that are recorded as being sent while
-// they are not, as few as possible wait after it for those that need no record,
-// and those do not wait for the record. A permit, whose time is taken for the
-// vendor's, is had for the exchange alone.
+// A call that is recorded before it is sent needs a place first, of which there
+// are as many as the limit. Without places, all that wait for a permit would be
+// recorded as being sent, and be in doubt after a crash. With the permit in place
+// of one, whose time is taken for the vendor's, a slow ledger would lower the limit
+// and hold up the calls that need no record. So a place comes before the record,
+// and the permit after it, for the exchange alone.
 type limiter struct {
 	permits adaptivelimiter.AdaptiveLimiter[any]
 	places  places

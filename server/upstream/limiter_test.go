@@ -140,6 +140,53 @@ func TestLimiter_CallerThatStopsWaiting_LeavesNothing(t *testing.T) {
 	})
 }
 
+func TestPlaces_SizeChangesAndSomeLeave_TheOthersFollowInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		size := 1
+		p := &places{size: func() int { return size }}
+		if !p.tryAcquire() || p.tryAcquire() {
+			t.Fatal("not one place")
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		var order []int
+		for i := range 4 {
+			of := t.Context()
+			if i == 1 {
+				of = ctx
+			}
+			go func() {
+				if err := p.acquire(of); err == nil {
+					order = append(order, i)
+				} else if i != 1 || !errors.Is(err, context.Canceled) {
+					t.Errorf("%d: %v", i, err)
+				}
+			}()
+			synctest.Wait()
+		}
+		leave()
+		synctest.Wait()
+		if len(order) != 0 || p.waiting.Len() != 3 {
+			t.Errorf("%v have places, %d wait", order, p.waiting.Len())
+		}
+		size = 2
+		p.resized()
+		synctest.Wait()
+		size = 1
+		p.release() // two are used, for one place
+		synctest.Wait()
+		if fmt.Sprint(order) != "[0]" || p.used != 1 {
+			t.Errorf("%v followed, %d are used", order, p.used)
+		}
+		for range 2 {
+			p.release()
+			synctest.Wait()
+		}
+		if fmt.Sprint(order) != "[0 2 3]" || p.used != 1 || p.waiting.Len() != 0 {
+			t.Errorf("%v followed, %d are used, %d wait", order, p.used, p.waiting.Len())
+		}
+	})
+}
+
 func TestCall_MoreThanMayBeUnderWay_IsShedOrWaits(t *testing.T) {
 	arrived, answer := make(chan struct{}, 8), make(chan struct{})
 	v := newVendor(t, nil, func(c net.Conn, r string) bool {
