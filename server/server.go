@@ -132,7 +132,7 @@ func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) 
 		return upstream.Config{}, fmt.Errorf("--upstream-ca-file: %w", err)
 	}
 	return upstream.Config{
-		URL: cfg.UpstreamURL, Timeout: cfg.UpstreamTimeout, IdleTimeout: cfg.UpstreamIdleTimeout,
+		URL: cfg.UpstreamURL, Timeout: cfg.UpstreamTimeout, MaxTimeout: cfg.LongestCall(), IdleTimeout: cfg.UpstreamIdleTimeout,
 		HTTP2: cfg.UpstreamHTTP2, Roots: roots,
 		MaxRequest: cfg.MaxRequestBytes, MaxAnswer: cfg.MaxAnswerBytes, MaxAnswerHeader: cfg.MaxAnswerHeaderBytes,
 		MinTime: cfg.MinDeadline, MaxAttempts: cfg.UpstreamMaxAttempts, RetryBudget: cfg.UpstreamRetryBudget,
