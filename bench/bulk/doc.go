@@ -4,5 +4,5 @@
 // The tests of the package run each case in a short form. The figures of
 // docs/bulk.md come from `make bulk` and
 //
-//	go test -run '^$' -bench . -benchmem ./bench/bulk
+//	go test -run '^$' -bench . -benchmem -count 3 ./bench/bulk
 package bulk
