@@ -143,9 +143,9 @@ func TestComplete_NoAnswer_IsSilentAndSoon(t *testing.T) {
 		"mute":             {"--addr", mute.Addr().String()},
 		"no answer":        {"--addr", slow},
 		"no address":       {"--addr", "::::"},
-		"no file":          {"--token-file", "/nonexistent"},
-		"no settings":      {"--config", "/nonexistent"},
-		"flag without use": {"--timeout", "never"},
+		"no file":          {"--addr", "127.0.0.1:1", "--token-file", "/nonexistent"},
+		"no settings":      {"--addr", "127.0.0.1:1", "--config", "/nonexistent"},
+		"flag without use": {"--addr", "127.0.0.1:1", "--timeout", "never"},
 	} {
 		begun := time.Now()
 		if got := completions(t, append(append([]string{"copy"}, args...), "")...); got != nil {

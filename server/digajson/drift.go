@@ -43,13 +43,14 @@ func (d *decoder) noted() bool {
 	return false
 }
 
-// cleanName returns a key of the vendor's as a name that may be logged and
-// counted.
+// cleanName returns what a key of the vendor's says, however it is escaped, as a
+// name that may be logged and counted.
 func cleanName(key text) string {
-	if len(key.raw) == 0 {
+	name := key.string()
+	if name == "" {
 		return "?"
 	}
-	out := []byte(key.raw[:min(len(key.raw), maxName)])
+	out := []byte(name[:min(len(name), maxName)])
 	for i, c := range out {
 		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-') {
 			out[i] = '?'

@@ -50,7 +50,7 @@ type bulk struct {
 	moved chan struct{} // something was read, came to its end, or was taken
 
 	mu      sync.Mutex // held while sending
-	over    bool       // nothing may be sent any more
+	over    bool       // nothing may be sent any more, or the summary was
 	summary integrationv1.BulkCopySummary
 }
 
@@ -94,12 +94,16 @@ func (b *bulk) blocked() bool {
 	return true
 }
 
-// end lets nothing be sent any more, unless that is the summary already.
+// end lets nothing be sent any more. It is false where the summary is being sent
+// or was.
 func (b *bulk) end() bool {
 	if !b.mu.TryLock() {
 		return false
 	}
 	defer b.mu.Unlock()
+	if b.over {
+		return false
+	}
 	b.over = true
 	return true
 }
@@ -159,6 +163,7 @@ func (b *bulk) run(ctx context.Context) error {
 	if b.over {
 		return apierror.Draining()
 	}
+	b.over = true
 	return b.stream.Send(&integrationv1.BulkCopyTemplateResponse{
 		Outcome: &integrationv1.BulkCopyTemplateResponse_Summary{Summary: &b.summary},
 	})

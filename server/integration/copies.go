@@ -175,17 +175,25 @@ func (c *copies) fly(ctx context.Context, f *flight, key ledger.Digest, req *int
 	defer c.flights.wg.Done()
 	caller := ctx
 	ctx, f.ex = exchange.NewContext(ctx)
-	settle, after := c.try(ctx, f, key, req)
+	// wait is what the ledger may take of the caller's time.
+	wait, cancel := inTime(ctx)
+	defer cancel()
+	settle, after := c.try(ctx, wait, f, key, req)
 	if f.err != nil {
 		f.ex.Outcome = apierror.FromError(f.err).Outcome
 	}
 	f.abandoned = f.err != nil && !isSent(f) && (caller.Err() != nil || outOfTime(f.err))
 	left := caller.Err() != nil && isSent(f)
 	// The record comes before the answer, so that whoever asks again after it
-	// finds it; where the ledger is away, the answer does not wait for it.
-	first, cancel := c.apart(ctx, ledgerTimeout)
+	// finds it. Where the ledger is away, the answer waits for half of the time that
+	// its caller still has.
+	timeout := ledgerTimeout
+	if deadline, ok := wait.Deadline(); ok && caller.Err() == nil {
+		timeout = min(timeout, time.Until(deadline)/2)
+	}
+	first, end := c.apart(ctx, timeout)
 	err := settle(first)
-	cancel()
+	end()
 	c.flights.land(key, f)
 	if left {
 		c.ended(ctx, "left by its caller", f.ex, f.err)
@@ -198,7 +206,7 @@ func (c *copies) fly(ctx context.Context, f *flight, key ledger.Digest, req *int
 
 // try claims the key and sends the copy, or finds what became of it before. What
 // is to be recorded is returned, and what is to be done when that was answered.
-func (c *copies) try(ctx context.Context, f *flight, key ledger.Digest, req *integrationv1.CopyTemplateRequest) (settle func(context.Context) error, after func()) {
+func (c *copies) try(ctx, wait context.Context, f *flight, key ledger.Digest, req *integrationv1.CopyTemplateRequest) (settle func(context.Context) error, after func()) {
 	settle, after = func(context.Context) error { return nil }, func() {}
 	defer func() {
 		if p := recover(); p != nil {
@@ -207,7 +215,7 @@ func (c *copies) try(ctx context.Context, f *flight, key ledger.Digest, req *int
 		}
 	}()
 	token := ledger.NewToken()
-	r, mine, err := c.claim(ctx, ledger.Claim{
+	r, mine, err := c.claim(wait, ledger.Claim{
 		Key: key, Fingerprint: f.fingerprint, TemplateID: req.GetTemplateId(), Token: token, Lease: c.lease,
 	})
 	switch {
@@ -217,7 +225,7 @@ func (c *copies) try(ctx context.Context, f *flight, key ledger.Digest, req *int
 			after = func() { c.free(ctx, key, token) }
 		}
 	case mine:
-		settle = c.send(ctx, f, key, token, req)
+		settle = c.send(ctx, wait, f, key, token, req)
 	case r.State == ledger.Done:
 		f.integration, f.err = c.replay(ctx, f.ex, r.IntegrationID)
 		f.replayed = true
@@ -288,7 +296,7 @@ func (c *copies) claim(ctx context.Context, claim ledger.Claim) (ledger.Record, 
 }
 
 // send makes the copy and returns what is to be recorded of it.
-func (c *copies) send(ctx context.Context, f *flight, key ledger.Digest, token ledger.Token, req *integrationv1.CopyTemplateRequest) (settle func(context.Context) error) {
+func (c *copies) send(ctx, wait context.Context, f *flight, key ledger.Digest, token ledger.Token, req *integrationv1.CopyTemplateRequest) (settle func(context.Context) error) {
 	stop := c.renew(ctx, key, token)
 	defer stop()
 	var detached context.Context // nil until something is sent
@@ -298,15 +306,15 @@ func (c *copies) send(ctx context.Context, f *flight, key ledger.Digest, token l
 	err := c.upstream.Call(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, req, &resp, func() (context.Context, error) {
 		// A process that stood still meanwhile may have lost the claim: it is asked
 		// for again before every exchange.
-		record := c.ledger.Send
+		record, until := c.ledger.Send, wait
 		if detached != nil {
-			record = c.ledger.Renew
+			record, until = c.ledger.Renew, detached
 		}
-		bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
+		bounded, cancel := context.WithTimeout(until, ledgerTimeout)
 		defer cancel()
 		if err := record(bounded, key, token, c.lease); err != nil {
 			f.lost = detached == nil && errors.Is(err, ledger.ErrLost)
-			if cause := ctx.Err(); cause != nil {
+			if cause := until.Err(); cause != nil {
 				return nil, apierror.NotBegun(cause)
 			}
 			return nil, apierror.LedgerUnavailable(err)

@@ -447,6 +447,85 @@ func firstOf(t *testing.T, s *integration.Service, reason string, outcome exchan
 	(<-second).want(t, "id-0", "", exchange.None)
 }
 
+// hanging is a ledger that does not answer what is named.
+type hanging struct {
+	integration.Ledger
+	at string
+}
+
+func (h *hanging) hang(ctx context.Context, at string) error {
+	if h.at != at {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (h *hanging) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool, error) {
+	if err := h.hang(ctx, "claim"); err != nil {
+		return ledger.Record{}, false, err
+	}
+	return h.Ledger.Claim(ctx, c)
+}
+
+func (h *hanging) Send(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
+	if err := h.hang(ctx, "send"); err != nil {
+		return err
+	}
+	return h.Ledger.Send(ctx, k, t, l)
+}
+
+func (h *hanging) Release(ctx context.Context, k ledger.Digest, t ledger.Token) error {
+	if err := h.hang(ctx, "release"); err != nil {
+		return err
+	}
+	return h.Ledger.Release(ctx, k, t)
+}
+
+func (h *hanging) Finish(ctx context.Context, k ledger.Digest, t ledger.Token, id string) error {
+	if err := h.hang(ctx, "finish"); err != nil {
+		return err
+	}
+	return h.Ledger.Finish(ctx, k, t, id)
+}
+
+// Whatever the ledger does, a caller hears the verdict and not its own deadline.
+func TestCopyTemplate_LedgerHangs_IsAnsweredBeforeTheCallersDeadline(t *testing.T) {
+	for at, want := range map[string]struct {
+		id, reason string
+		outcome    exchange.Outcome
+	}{
+		"claim":              {"", apierror.ReasonDeadlineBeforeSend, exchange.NotSent},
+		"send":               {"", apierror.ReasonDeadlineBeforeSend, exchange.NotSent},
+		"release":            {"", apierror.ReasonOverloaded, exchange.NotSent},
+		"finish":             {"id-0", "", exchange.None},
+		"another replica is": {"", apierror.ReasonOutcomeUnknown, exchange.Unknown},
+	} {
+		t.Run(at, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v, l := new(vendor), newLedger(t)
+				if at == "release" {
+					v.before = func(context.Context, int) error { return apierror.Overloaded() }
+				}
+				if at == "another replica is" {
+					v.answer = func(context.Context, int) error { time.Sleep(10 * time.Second); return nil }
+					go copyAs(t.Context(), newReplica(t, v, l), "r", "n")
+					synctest.Wait()
+				}
+				s := newReplica(t, v, &hanging{l, at})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				began := time.Now()
+				copyAs(ctx, s, "r", "n").want(t, want.id, want.reason, want.outcome)
+				if took := time.Since(began); took > 990*time.Millisecond {
+					t.Errorf("answered after %v of a second", took)
+				}
+				time.Sleep(time.Minute) // what is still insisting gives up
+			})
+		})
+	}
+}
+
 // overtaken is a ledger in which another replica makes the copy between a claim
 // and its sending.
 type overtaken struct {

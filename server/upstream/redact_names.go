@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"encoding/json"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -21,9 +20,6 @@ func redactNames(notes []string, credential string, req proto.Message) {
 	var s secrets
 	for _, value := range secretsOf(credential, req) {
 		s.add(asName(value))
-		if quoted, err := json.Marshal(value); err == nil {
-			s.add(asName(string(quoted[1 : len(quoted)-1])))
-		}
 	}
 	replacer := s.replacer()
 	for i, note := range notes {

@@ -60,7 +60,8 @@ func TestCall_VendorEchoesSecrets_TheyAreRedacted(t *testing.T) {
 	}
 }
 
-// Names of the vendor's are shown as the JSON has them, without odd bytes and cut.
+// Names of the vendor's are shown as they are, however the JSON escapes them,
+// without odd bytes and cut.
 func TestCall_VendorNamesFieldsAfterSecrets_TheNamesAreRedacted(t *testing.T) {
 	long := "eyJ0" + strings.Repeat("c2VjcmV0", 20)
 	for _, apiKey := range []string{"api-key-1", "api.key:1/2+3=", `api"key\é`, long} {
@@ -69,7 +70,8 @@ func TestCall_VendorNamesFieldsAfterSecrets_TheNamesAreRedacted(t *testing.T) {
 			t.Fatal(err)
 		}
 		inner := string(quoted[1 : len(quoted)-1])
-		answer := `{"` + inner + `":1,"of_` + inner + `":1,"` + token + `_of":1,"plain_name":1,` + wholeAnswer[1:]
+		odd := strings.NewReplacer("/", `\/`, "+", `\u002b`, "é", `\u00e9`, "1", `\u0031`).Replace(inner)
+		answer := `{"` + odd + `":1,"of_` + inner + `":1,"` + token + `_of":1,"plain_name":1,` + wholeAnswer[1:]
 		v := newVendor(t, nil, answering(ok201("", answer)))
 		r := copyWith(t.Context(), newClient(t, v.url()), &integrationv1.CopyTemplateRequest{TemplateId: templateID, ApiKey: &apiKey})
 		r.want(t, "", exchange.Done, 201, 1, "")
