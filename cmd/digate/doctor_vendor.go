@@ -48,7 +48,7 @@ func (v *vendorSide) close() {
 // data, is of use only to count by.
 func (v *vendorSide) call(ctx context.Context, method string, req, resp proto.Message) (*exchange.Exchange, error) {
 	ctx, ex := exchange.NewContext(authn.NewContext(ctx, &authn.Principal{Upstream: v.token}))
-	err := v.client.Call(ctx, method, req, resp, nil)
+	err := v.client.Call(ctx, upstream.Call{Method: method, Request: req, Response: resp})
 	return ex, err
 }
 

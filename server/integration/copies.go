@@ -15,6 +15,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/upstream"
 )
 
 const (
@@ -303,7 +304,7 @@ func (c *copies) send(ctx, wait context.Context, f *flight, key ledger.Digest, t
 	end := func() {}
 	defer func() { end() }()
 	var resp integrationv1.CopyTemplateResponse
-	err := c.upstream.Call(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, req, &resp, func() (context.Context, error) {
+	beforeSend := func() (context.Context, error) {
 		// A process that stood still meanwhile may have lost the claim: it is asked
 		// for again before every exchange.
 		record, until := c.ledger.Send, wait
@@ -328,6 +329,9 @@ func (c *copies) send(ctx, wait context.Context, f *flight, key ledger.Digest, t
 			detached, end = c.apart(ctx, timeout)
 		}
 		return detached, nil
+	}
+	err := c.upstream.Call(ctx, upstream.Call{
+		Method: integrationv1.IntegrationService_CopyTemplate_FullMethodName, Request: req, Response: &resp, BeforeSend: beforeSend,
 	})
 	if err == nil {
 		f.integration = resp.GetIntegration()
@@ -402,8 +406,11 @@ func (c *copies) insist(ctx context.Context, settle func(context.Context) error,
 func (c *copies) replay(ctx context.Context, ex *exchange.Exchange, id string) (*integrationv1.Integration, error) {
 	inner, read := exchange.NewContext(ctx)
 	var resp integrationv1.GetIntegrationResponse
-	err := c.upstream.Call(inner, integrationv1.IntegrationService_GetIntegration_FullMethodName,
-		&integrationv1.GetIntegrationRequest{IntegrationId: id}, &resp, nil)
+	err := c.upstream.Call(inner, upstream.Call{
+		Method:   integrationv1.IntegrationService_GetIntegration_FullMethodName,
+		Request:  &integrationv1.GetIntegrationRequest{IntegrationId: id},
+		Response: &resp,
+	})
 	ex.Attempts = read.Attempts
 	if got := resp.GetIntegration().GetId(); err == nil && got != id {
 		err = errors.New("another integration was read")

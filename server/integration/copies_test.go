@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/proto"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/upstream"
 )
 
 var errLost = errors.New("lost")
@@ -280,11 +280,11 @@ func TestCopyTemplate_OwnerDied_IsSentAgainOnlyWhereItHadNotBegun(t *testing.T) 
 // retrying is an upstream whose first attempt is turned away.
 type retrying struct{ *vendor }
 
-func (r retrying) Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error {
-	if _, err := sending(); err != nil {
+func (r retrying) Call(ctx context.Context, call upstream.Call) error {
+	if _, err := call.BeforeSend(); err != nil {
 		return err
 	}
-	return r.vendor.Call(ctx, method, req, resp, sending)
+	return r.vendor.Call(ctx, call)
 }
 
 // A process that stood still between two attempts may find that its claim ran
@@ -570,9 +570,9 @@ func TestCopyTemplate_ReplayReadsAnotherIntegration_SaysWhatWasCreated(t *testin
 // mixedUp is a vendor that answers with another integration.
 type mixedUp struct{ *vendor }
 
-func (m mixedUp) Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error {
-	err := m.vendor.Call(ctx, method, req, resp, sending)
-	if resp, ok := resp.(*integrationv1.GetIntegrationResponse); ok {
+func (m mixedUp) Call(ctx context.Context, call upstream.Call) error {
+	err := m.vendor.Call(ctx, call)
+	if resp, ok := call.Response.(*integrationv1.GetIntegrationResponse); ok {
 		resp.Integration.Id = "id-9"
 	}
 	return err

@@ -21,18 +21,19 @@ import (
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/memory"
+	"github.com/digate/digate/server/upstream"
 )
 
-// upstream notes what was sent.
-type upstream struct {
+// recorder is an upstream that records the method called last.
+type recorder struct {
 	method string
 	err    error
 }
 
-func (u *upstream) Call(_ context.Context, method string, _, resp proto.Message, _ func() (context.Context, error)) error {
-	u.method = method
+func (u *recorder) Call(_ context.Context, call upstream.Call) error {
+	u.method = call.Method
 	if u.err == nil {
-		resp.(*integrationv1.CopyTemplateResponse).Integration = &integrationv1.Integration{Id: "1"}
+		call.Response.(*integrationv1.CopyTemplateResponse).Integration = &integrationv1.Integration{Id: "1"}
 	}
 	return u.err
 }
@@ -52,7 +53,7 @@ func newService(u integration.Upstream) (*integration.Service, error) {
 const uuid = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 
 func TestCopyTemplate_ValidRequest_GoesUpstream(t *testing.T) {
-	u := new(upstream)
+	u := new(recorder)
 	s, err := newService(u)
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +69,7 @@ func TestCopyTemplate_ValidRequest_GoesUpstream(t *testing.T) {
 }
 
 func TestCopyTemplate_InvalidRequest_NamesEveryFieldAndGoesNowhere(t *testing.T) {
-	u := new(upstream)
+	u := new(recorder)
 	s, err := newService(u)
 	if err != nil {
 		t.Fatal(err)

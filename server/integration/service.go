@@ -12,14 +12,13 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/upstream"
 )
 
-// Upstream sends a call to the vendor and fills in its response; what fails is
-// an error that knows its gRPC status. The method is a full gRPC name. Sending,
-// which may be nil, is called before each exchange, and returns the context to send
-// under.
+// Upstream sends a call to Diga as [upstream.Client.Call] does. A failure is an
+// error that knows its gRPC status.
 type Upstream interface {
-	Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error
+	Call(ctx context.Context, call upstream.Call) error
 }
 
 // Ledger keeps the records of copies with a request id: see [ledger.Store].
@@ -116,7 +115,7 @@ func forward[M any, Response interface {
 		return nil, err
 	}
 	resp := Response(new(M))
-	if err := s.upstream.Call(ctx, method, req, resp, nil); err != nil {
+	if err := s.upstream.Call(ctx, upstream.Call{Method: method, Request: req, Response: resp}); err != nil {
 		return nil, err
 	}
 	return resp, nil

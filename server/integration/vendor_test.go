@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -18,6 +17,7 @@ import (
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/memory"
+	"github.com/digate/digate/server/upstream"
 )
 
 // vendor is an upstream that makes integrations as it is told.
@@ -30,15 +30,15 @@ type vendor struct {
 	read           error
 }
 
-func (v *vendor) Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error {
+func (v *vendor) Call(ctx context.Context, call upstream.Call) error {
 	ex := exchange.FromContext(ctx)
 	if v.before != nil {
 		if err := v.before(ctx, len(v.list())); err != nil {
 			return err
 		}
 	}
-	if sending != nil {
-		sent, err := sending()
+	if call.BeforeSend != nil {
+		sent, err := call.BeforeSend()
 		if err != nil {
 			return err
 		}
@@ -47,12 +47,12 @@ func (v *vendor) Call(ctx context.Context, method string, req, resp proto.Messag
 		}
 	}
 	ex.Attempts = append(ex.Attempts, exchange.Attempt{Status: 201, Outcome: exchange.Done})
-	switch resp := resp.(type) {
+	switch resp := call.Response.(type) {
 	case *integrationv1.CopyTemplateResponse:
 		v.mu.Lock()
 		in := &integrationv1.Integration{
 			Id: fmt.Sprintf("id-%d", len(v.made)), CreatedAt: timestamppb.Now(),
-			SourceIntegrationTemplateId: new(req.(*integrationv1.CopyTemplateRequest).GetTemplateId()),
+			SourceIntegrationTemplateId: new(call.Request.(*integrationv1.CopyTemplateRequest).GetTemplateId()),
 		}
 		v.made = append(v.made, in)
 		n := len(v.made)
@@ -71,12 +71,12 @@ func (v *vendor) Call(ctx context.Context, method string, req, resp proto.Messag
 		if v.read != nil {
 			return v.read
 		}
-		resp.Integration = &integrationv1.Integration{Id: req.(*integrationv1.GetIntegrationRequest).GetIntegrationId(), Name: "read"}
+		resp.Integration = &integrationv1.Integration{Id: call.Request.(*integrationv1.GetIntegrationRequest).GetIntegrationId(), Name: "read"}
 		ex.Body, ex.Relay, ex.Status = []byte("read"), true, 200
 	case *integrationv1.ListIntegrationsResponse:
 		resp.Data = v.list()
 	default:
-		return errors.New("unexpected " + method)
+		return errors.New("unexpected " + call.Method)
 	}
 	return nil
 }

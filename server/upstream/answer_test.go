@@ -248,7 +248,7 @@ func TestCall_ContractWithoutAnID_NeedsAWholeAnswer(t *testing.T) {
 		}
 		ctx, ex := exchange.NewContext(t.Context())
 		m := sd.Methods().Get(0)
-		err = c.Call(ctx, "/t.S/Do", dynamicpb.NewMessage(m.Input()), dynamicpb.NewMessage(m.Output()), nil)
+		err = c.Call(ctx, Call{Method: "/t.S/Do", Request: dynamicpb.NewMessage(m.Input()), Response: dynamicpb.NewMessage(m.Output())})
 		if (err == nil) != tt.done || ex.Relay != tt.relay {
 			t.Errorf("%s, %q: %v, relay %v", tt.method, tt.answer, err, ex.Relay)
 		}
@@ -288,7 +288,7 @@ func TestCall_ReadOnABrokenConnection_IsSentOnce(t *testing.T) {
 	for range 2 {
 		m := sd.Methods().Get(0)
 		reason := ""
-		if err := c.Call(t.Context(), "/t.S/Do", dynamicpb.NewMessage(m.Input()), dynamicpb.NewMessage(m.Output()), nil); err != nil {
+		if err := c.Call(t.Context(), Call{Method: "/t.S/Do", Request: dynamicpb.NewMessage(m.Input()), Response: dynamicpb.NewMessage(m.Output())}); err != nil {
 			reason = err.(*apierror.Error).Reason
 		}
 		reasons = append(reasons, reason)

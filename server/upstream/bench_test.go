@@ -95,7 +95,7 @@ func BenchmarkCall(b *testing.B) {
 	for b.Loop() {
 		ctx, _ := exchange.NewContext(ctx)
 		var resp integrationv1.CopyTemplateResponse
-		if err := c.Call(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, req, &resp, nil); err != nil {
+		if err := c.Call(ctx, Call{Method: copyTemplate, Request: req, Response: &resp}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -18,13 +18,11 @@ import (
 
 // call is one call on its way through its attempts.
 type call struct {
-	*Client
-	rule      *rule
-	ex        *exchange.Exchange
-	token     secret.String
-	req, resp proto.Message
-	// sending is the caller's hook, or nil.
-	sending func() (context.Context, error)
+	Call
+	client *Client
+	rule   *rule
+	ex     *exchange.Exchange
+	token  secret.String
 	// latest is when the call ends whatever its contexts say, zero for never.
 	latest time.Time
 	// cancels release the contexts that were made for the call.
@@ -33,8 +31,8 @@ type call struct {
 
 // run makes attempts until one succeeds or no other may follow.
 func (c *call) run(ctx context.Context) error {
-	if c.maxTimeout > 0 {
-		c.latest = time.Now().Add(c.maxTimeout)
+	if c.client.maxTimeout > 0 {
+		c.latest = time.Now().Add(c.client.maxTimeout)
 	}
 	defer func() {
 		for _, cancel := range c.cancels {
@@ -45,7 +43,7 @@ func (c *call) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.retry.budget.earn()
+	c.client.retry.budget.earn()
 	var last *apierror.Error // the verdict on the attempt before
 	for {
 		begun := len(c.ex.Attempts)
@@ -60,11 +58,11 @@ func (c *call) run(ctx context.Context) error {
 		if len(c.ex.Attempts) == begun && last != nil {
 			return last // what was refused here adds nothing to what the vendor said
 		}
-		if !c.retry.next(ctx, e, c.rule.write, len(c.ex.Attempts), c.minTime) {
+		if !c.client.retry.next(ctx, e, c.rule.write, len(c.ex.Attempts), c.client.minTime) {
 			return e
 		}
 		last = e
-		proto.Reset(c.resp)
+		proto.Reset(c.Response)
 		c.ex.Status, c.ex.Body, c.ex.Drift = 0, nil, nil
 	}
 }
@@ -73,18 +71,18 @@ func (c *call) run(ctx context.Context) error {
 // the context under which the call goes on, which is the hook's once that was
 // asked.
 func (c *call) attempt(ctx context.Context) (context.Context, error) {
-	httpReq, err := c.newRequest(c.rule, c.token.Reveal(), c.req)
+	httpReq, err := c.client.newRequest(c.rule, c.token.Reveal(), c.Request)
 	if err != nil {
 		return ctx, err
 	}
-	if wait, refused := c.breaker.refuses(left(ctx)); refused {
+	if wait, refused := c.client.breaker.refuses(left(ctx)); refused {
 		return ctx, apierror.CircuitOpen(wait)
 	}
 	var permit adaptivelimiter.Permit
-	if c.sending == nil {
-		permit, err = c.limiter.acquire(ctx, c.token.Reveal())
-	} else if err = c.limiter.place(ctx, c.token.Reveal()); err == nil {
-		defer c.limiter.release()
+	if c.BeforeSend == nil {
+		permit, err = c.client.limiter.acquire(ctx, c.token.Reveal())
+	} else if err = c.client.limiter.place(ctx, c.token.Reveal()); err == nil {
+		defer c.client.limiter.release()
 	}
 	if errors.Is(err, errFull) {
 		return ctx, apierror.Overloaded()
@@ -95,27 +93,27 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 	said := silent
 	defer func() {
 		if permit != nil { // how soon something failed says nothing of the vendor's speed
-			c.limiter.finish(permit, said == alive)
+			c.client.limiter.finish(permit, said == alive)
 		}
 	}()
-	turn, wait, ok := c.breaker.begin(left(ctx))
+	turn, wait, ok := c.client.breaker.begin(left(ctx))
 	if !ok {
 		return ctx, apierror.CircuitOpen(wait)
 	}
-	defer func() { c.breaker.end(turn, said) }()
-	if err := c.hasTime(ctx); err != nil {
+	defer func() { c.client.breaker.end(turn, said) }()
+	if err := c.client.hasTime(ctx); err != nil {
 		return ctx, err
 	}
-	if c.sending != nil {
-		hooked, err := c.sending()
+	if c.BeforeSend != nil {
+		hooked, err := c.BeforeSend()
 		if err != nil {
 			return ctx, err
 		}
 		ctx = c.inTime(hooked)
-		if permit, err = c.limiter.follow(ctx); err != nil {
+		if permit, err = c.client.limiter.follow(ctx); err != nil {
 			return ctx, apierror.NotBegun(err)
 		}
-		if err := c.hasTime(ctx); err != nil {
+		if err := c.client.hasTime(ctx); err != nil {
 			return ctx, err
 		}
 	}
@@ -128,7 +126,7 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 func (c *call) exchange(ctx context.Context, turn turn, httpReq *http.Request) (said health, _ error) {
 	if turn.trial {
 		// Others wait for what it comes to; its caller may have more time.
-		late := time.AfterFunc(c.timeout, func() { c.breaker.end(turn, failing) })
+		late := time.AfterFunc(c.client.timeout, func() { c.client.breaker.end(turn, failing) })
 		defer late.Stop()
 	}
 	track := newTracker()
@@ -136,32 +134,32 @@ func (c *call) exchange(ctx context.Context, turn turn, httpReq *http.Request) (
 	c.ex.Attempts = append(c.ex.Attempts, exchange.Attempt{Outcome: exchange.Unknown})
 	this := &c.ex.Attempts[len(c.ex.Attempts)-1]
 	began := time.Now()
-	httpResp, err := c.transport.RoundTrip(httpReq)
+	httpResp, err := c.client.transport.RoundTrip(httpReq)
 	if err != nil {
 		this.Duration = time.Since(began)
-		return c.silence(ctx, this.Duration), c.verdict(this, noAnswer(ctx, c.rule, err, track))
+		return c.client.silence(ctx, this.Duration), c.verdict(this, noAnswer(ctx, c.rule, err, track))
 	}
 	if track.stale() {
 		this.Duration = time.Since(began)
 		_ = httpResp.Body.Close()
 		return failing, c.verdict(this, apierror.AnswerLost(errStale, c.rule.write))
 	}
-	body, readErr := readBody(httpResp, c.maxAnswer)
+	body, readErr := readBody(httpResp, c.client.maxAnswer)
 	this.Duration = time.Since(began)
 	this.Status = httpResp.StatusCode
 	c.ex.Status, c.ex.Body = httpResp.StatusCode, body
 	switch {
 	case readErr != nil && !errors.Is(readErr, errAnswerTooLarge):
-		said = c.silence(ctx, this.Duration)
+		said = c.client.silence(ctx, this.Duration)
 	case httpResp.StatusCode >= 500:
 		said = failing
 	default:
 		said = alive
 	}
-	done := httpResp.StatusCode/100 == 2 && c.rule.decode(c.ex, body, readErr, c.resp)
-	redactNames(c.ex.Drift, c.token.Reveal(), c.req)
+	done := httpResp.StatusCode/100 == 2 && c.rule.decode(c.ex, body, readErr, c.Response)
+	redactNames(c.ex.Drift, c.token.Reveal(), c.Request)
 	if done {
-		if c.strict && !c.rule.write && len(c.ex.Drift) > 0 {
+		if c.client.strict && !c.rule.write && len(c.ex.Drift) > 0 {
 			return said, c.verdict(this, apierror.Drifted(c.ex.Drift))
 		}
 		this.Outcome = exchange.Done
@@ -169,7 +167,7 @@ func (c *call) exchange(ctx context.Context, turn turn, httpReq *http.Request) (
 	}
 	return said, c.verdict(this, apierror.FromResponse(apierror.Response{
 		Status: httpResp.StatusCode, Header: httpResp.Header, Body: body, ReadErr: cutShort(ctx, readErr),
-	}, c.rule.write, redactor(c.token.Reveal(), c.req)))
+	}, c.rule.write, redactor(c.token.Reveal(), c.Request)))
 }
 
 // verdict notes what an attempt lets conclude.
@@ -188,14 +186,14 @@ func (c *Client) silence(ctx context.Context, took time.Duration) health {
 	return failing
 }
 
-func (c *Client) newCall(ctx context.Context, ex *exchange.Exchange, method string, req, resp proto.Message) (*call, error) {
-	r := c.rules[method]
+func (c *Client) newCall(ctx context.Context, ex *exchange.Exchange, spec Call) (*call, error) {
+	r := c.rules[spec.Method]
 	if r == nil {
-		return nil, apierror.Internal(fmt.Errorf("no rule for %s", method), exchange.NotSent)
+		return nil, apierror.Internal(fmt.Errorf("no rule for %s", spec.Method), exchange.NotSent)
 	}
 	token, err := c.credential(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &call{Client: c, rule: r, ex: ex, token: token, req: req, resp: resp}, nil
+	return &call{Call: spec, client: c, rule: r, ex: ex, token: token}, nil
 }

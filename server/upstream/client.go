@@ -153,34 +153,39 @@ func (c *Client) Load() Load {
 // verdict.
 func (c *Client) Cut() { c.conns.cut() }
 
-// Call sends the request of the method, a full gRPC name such as
-// "/package.Service/Method", and fills in the response, which must be empty and
-// is so after a failure. What passed is recorded in the context's exchange. A
+// Call is one call for [Client.Call].
+type Call struct {
+	// Method is a full gRPC name such as "/package.Service/Method".
+	Method string
+	// Request and Response are of the method's types. Response must be empty; it
+	// is filled by a success and empty after a failure.
+	Request, Response proto.Message
+	// BeforeSend, if set, runs before every attempt: after admission, before any
+	// byte is written. The call continues under the context it returns, retries
+	// included, so a call can outlive its caller. If BeforeSend fails, nothing is
+	// sent: the call ends with the verdict on the attempt before, or with that
+	// error where there was none. At most as many calls are in BeforeSend as there
+	// are exchanges under way. The time that it takes is not held against the
+	// upstream and delays no call without a BeforeSend.
+	BeforeSend func() (context.Context, error)
+}
+
+// Call makes the call and records what passed in the context's exchange. A
 // failure is an [apierror.Error].
-//
-// Sending, which may be nil, is called before each exchange, when nothing here
-// refuses it any more and before a byte of it may leave. From then on the call has
-// the context that it returned, in place of its caller's: it waits, is sent and is
-// tried again for as long as that lasts, whether its caller is still there or not.
-// An error of it, in place of the exchange, ends the call with the verdict on the
-// exchange before, or with that error where there was none. As many calls may be
-// in it as exchanges under way; how long it takes is not held against the vendor,
-// and keeps no call waiting that has none.
-func (c *Client) Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error {
+func (c *Client) Call(ctx context.Context, spec Call) error {
 	ex := exchange.FromContext(ctx)
 	if ex == nil {
 		ex = new(exchange.Exchange)
 	}
-	call, err := c.newCall(ctx, ex, method, req, resp)
+	call, err := c.newCall(ctx, ex, spec)
 	if err == nil {
-		call.sending = sending
 		err = call.run(ctx)
 	}
 	if err == nil {
 		ex.Outcome = exchange.Done
 		return nil
 	}
-	proto.Reset(resp)
+	proto.Reset(spec.Response)
 	var e *apierror.Error
 	if !errors.As(err, &e) {
 		e = apierror.Internal(err, exchange.NotSent)

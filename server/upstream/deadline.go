@@ -22,11 +22,11 @@ func (c *call) budget(ctx context.Context) (context.Context, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, apierror.NotBegun(err)
 	}
-	ends := time.Now().Add(c.timeout)
+	ends := time.Now().Add(c.client.timeout)
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		kept := min(left/keptShare, maxKept)
-		if left-kept < c.minTime {
+		if left-kept < c.client.minTime {
 			return nil, apierror.NotBegun(context.DeadlineExceeded)
 		}
 		ends = deadline.Add(-kept)

@@ -13,7 +13,7 @@ import (
 )
 
 func TestBudget_CallersDeadline_IsMetWithTimeToSpare(t *testing.T) {
-	c := &call{Client: &Client{timeout: time.Minute, minTime: 10 * time.Millisecond}}
+	c := &call{client: &Client{timeout: time.Minute, minTime: 10 * time.Millisecond}}
 	for given, kept := range map[time.Duration]time.Duration{
 		100 * time.Millisecond: 10 * time.Millisecond,
 		time.Second:            100 * time.Millisecond,

@@ -47,10 +47,12 @@ func after(d time.Duration, status int, body string) roundTrip {
 func never() roundTrip { return after(1000*time.Hour, 500, "") }
 
 // copyVia makes a copy whose record is kept by the hook.
-func copyVia(ctx context.Context, c *Client, sending func() (context.Context, error)) *result {
+func copyVia(ctx context.Context, c *Client, beforeSend func() (context.Context, error)) *result {
 	r := new(result)
 	ctx, r.ex = exchange.NewContext(ctx)
-	err := c.Call(ctx, copyTemplate, &integrationv1.CopyTemplateRequest{TemplateId: templateID}, &r.resp, sending)
+	err := c.Call(ctx, Call{
+		Method: copyTemplate, Request: &integrationv1.CopyTemplateRequest{TemplateId: templateID}, Response: &r.resp, BeforeSend: beforeSend,
+	})
 	if err != nil && !errors.As(err, &r.err) {
 		panic("not an apierror.Error: " + err.Error())
 	}

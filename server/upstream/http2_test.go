@@ -296,7 +296,7 @@ func TestHTTP2_ReadThatIsRefused_IsSentOnce(t *testing.T) {
 		}
 		template.rules = rules
 		m := sd.Methods().Get(0)
-		err = template.Call(t.Context(), "/t.S/Do", dynamicpb.NewMessage(m.Input()), dynamicpb.NewMessage(m.Output()), nil)
+		err = template.Call(t.Context(), Call{Method: "/t.S/Do", Request: dynamicpb.NewMessage(m.Input()), Response: dynamicpb.NewMessage(m.Output())})
 		var e *apierror.Error
 		if !errors.As(err, &e) || (e.Outcome == notSent) != (code == http2.ErrCodeRefusedStream) {
 			t.Errorf("%v: %v", code, err)

@@ -62,7 +62,7 @@ func send(t *testing.T, method, request, base string) (string, error) {
 	if err := prototext.Unmarshal([]byte(request), req); err != nil {
 		t.Fatal(err)
 	}
-	err = c.Call(t.Context(), "/t.S/Do", req, dynamicpb.NewMessage(sd.Methods().Get(0).Output()), nil)
+	err = c.Call(t.Context(), Call{Method: "/t.S/Do", Request: req, Response: dynamicpb.NewMessage(sd.Methods().Get(0).Output())})
 	got, _ := v.seen()
 	if len(got) > 1 || (err != nil) != (len(got) == 0) {
 		t.Fatalf("%d requests, error %v", len(got), err)
@@ -156,7 +156,7 @@ func TestCall_WhatCannotBeSaid_IsRefusedAndNotSent(t *testing.T) {
 	}
 
 	ctx, ex := exchange.NewContext(t.Context())
-	if err := c.Call(ctx, "/no/Method", r.resp.ProtoReflect().Interface(), &r.resp, nil); err == nil || ex.Outcome != exchange.NotSent {
+	if err := c.Call(ctx, Call{Method: "/no/Method", Request: &r.resp, Response: &r.resp}); err == nil || ex.Outcome != exchange.NotSent {
 		t.Errorf("unknown method: %v, %v", err, ex.Outcome)
 	}
 	c = newClient(t, v.url(), func(c *Config) {
@@ -177,7 +177,7 @@ func TestCall_EnumNumberUnknownToTheContract_InAQuery_IsRefusedByName(t *testing
 	}
 	req := dynamicpb.NewMessage(sd.Methods().Get(0).Input())
 	req.Set(req.Descriptor().Fields().ByName("order"), protoreflect.ValueOfEnum(99))
-	err = c.Call(t.Context(), "/t.S/Do", req, dynamicpb.NewMessage(sd.Methods().Get(0).Output()), nil)
+	err = c.Call(t.Context(), Call{Method: "/t.S/Do", Request: req, Response: dynamicpb.NewMessage(sd.Methods().Get(0).Output())})
 	if e, ok := err.(*apierror.Error); !ok || len(e.Violations) != 1 || e.Violations[0].Field != "order" {
 		t.Errorf("got %v", err)
 	}

@@ -44,8 +44,11 @@ func patient(c *Config) { c.MaxAttempts, c.RetryBudget = 3, 1 }
 func getIntegration(ctx context.Context, c *Client) (*exchange.Exchange, error) {
 	ctx, ex := exchange.NewContext(ctx)
 	var resp integrationv1.GetIntegrationResponse
-	err := c.Call(ctx, integrationv1.IntegrationService_GetIntegration_FullMethodName,
-		&integrationv1.GetIntegrationRequest{IntegrationId: integrationID}, &resp, nil)
+	err := c.Call(ctx, Call{
+		Method:   integrationv1.IntegrationService_GetIntegration_FullMethodName,
+		Request:  &integrationv1.GetIntegrationRequest{IntegrationId: integrationID},
+		Response: &resp,
+	})
 	return ex, err
 }
 
@@ -178,19 +181,24 @@ func TestBackoff_EveryAttempt_IsInTheUpperHalfOfItsBound(t *testing.T) {
 	}
 }
 
-func TestCall_Sending_IsAskedBeforeEachExchangeAndRulesIt(t *testing.T) {
+func TestCall_BeforeSend_RunsBeforeEachExchangeAndRulesIt(t *testing.T) {
 	v := newVendor(t, nil, inTurn(reply(429, "Retry-After: 0\r\n", ""), created(), reply(429, "Retry-After: 0\r\n", "")))
 	client := newClient(t, v.url(), patient)
 	ctx, leave := context.WithCancel(t.Context())
 	calls := 0
-	var resp integrationv1.CopyTemplateResponse
-	err := client.Call(ctx, copyTemplate, &integrationv1.CopyTemplateRequest{TemplateId: templateID}, &resp, func() (context.Context, error) {
+	hooked := func(beforeSend func() (context.Context, error)) Call {
+		return Call{
+			Method: copyTemplate, Request: &integrationv1.CopyTemplateRequest{TemplateId: templateID},
+			Response: new(integrationv1.CopyTemplateResponse), BeforeSend: beforeSend,
+		}
+	}
+	err := client.Call(ctx, hooked(func() (context.Context, error) {
 		if left := len(v.received()); left != calls {
 			t.Errorf("asked for the %d. time, and %d requests had left", calls+1, left)
 		}
 		calls++
 		return context.WithoutCancel(ctx), nil
-	})
+	}))
 	leave()
 	if err != nil || calls != 2 || len(v.received()) != 2 {
 		t.Errorf("%v, called %d times, %d requests", err, calls, len(v.received()))
@@ -200,19 +208,19 @@ func TestCall_Sending_IsAskedBeforeEachExchangeAndRulesIt(t *testing.T) {
 	}
 
 	calls = 0
-	err = client.Call(t.Context(), copyTemplate, &integrationv1.CopyTemplateRequest{TemplateId: templateID}, &resp, func() (context.Context, error) {
+	err = client.Call(t.Context(), hooked(func() (context.Context, error) {
 		if calls++; calls == 2 {
 			return nil, io.ErrNoProgress
 		}
 		return t.Context(), nil
-	})
+	}))
 	if e := apierror.FromError(err); e.Outcome != exchange.Rejected || e.HTTPStatus != 429 || len(v.received()) != 3 {
 		t.Errorf("%v after the hook failed at the second attempt, %d requests; want the verdict on the first", err, len(v.received()))
 	}
 
-	err = client.Call(t.Context(), copyTemplate, &integrationv1.CopyTemplateRequest{TemplateId: templateID}, &resp, func() (context.Context, error) {
+	err = client.Call(t.Context(), hooked(func() (context.Context, error) {
 		return nil, io.ErrNoProgress
-	})
+	}))
 	if err == nil || len(v.received()) != 3 {
 		t.Errorf("%v after the hook failed, %d requests", err, len(v.received()))
 	}

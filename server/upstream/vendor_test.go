@@ -217,7 +217,7 @@ type result struct {
 func copyWith(ctx context.Context, c *Client, req *integrationv1.CopyTemplateRequest) *result {
 	r := new(result)
 	ctx, r.ex = exchange.NewContext(ctx)
-	if err := c.Call(ctx, copyTemplate, req, &r.resp, nil); err != nil && !errors.As(err, &r.err) {
+	if err := c.Call(ctx, Call{Method: copyTemplate, Request: req, Response: &r.resp}); err != nil && !errors.As(err, &r.err) {
 		panic("not an apierror.Error: " + err.Error())
 	}
 	return r

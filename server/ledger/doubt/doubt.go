@@ -7,17 +7,16 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/upstream"
 )
 
 // Upstream sends a call to the vendor and fills in its response.
 type Upstream interface {
-	Call(ctx context.Context, method string, req, resp proto.Message, sending func() (context.Context, error)) error
+	Call(ctx context.Context, call upstream.Call) error
 }
 
 // Named returns those of the ids, at most [ledger.MaxNamed], that a record names.
@@ -50,8 +49,11 @@ func Candidates(ctx context.Context, up Upstream, named Named, r ledger.Record, 
 		inner, _ := exchange.NewContext(ctx)
 		var page integrationv1.ListIntegrationsResponse
 		limit := int32(pageSize)
-		err := up.Call(inner, integrationv1.IntegrationService_ListIntegrations_FullMethodName,
-			&integrationv1.ListIntegrationsRequest{Limit: &limit, Order: integrationv1.Order_ORDER_DESC, After: after}, &page, nil)
+		err := up.Call(inner, upstream.Call{
+			Method:   integrationv1.IntegrationService_ListIntegrations_FullMethodName,
+			Request:  &integrationv1.ListIntegrationsRequest{Limit: &limit, Order: integrationv1.Order_ORDER_DESC, After: after},
+			Response: &page,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -76,8 +78,11 @@ func Candidates(ctx context.Context, up Upstream, named Named, r ledger.Record, 
 func Confirm(ctx context.Context, up Upstream, named Named, r ledger.Record, integrationID string) (string, error) {
 	inner, _ := exchange.NewContext(ctx)
 	var got integrationv1.GetIntegrationResponse
-	err := up.Call(inner, integrationv1.IntegrationService_GetIntegration_FullMethodName,
-		&integrationv1.GetIntegrationRequest{IntegrationId: integrationID}, &got, nil)
+	err := up.Call(inner, upstream.Call{
+		Method:   integrationv1.IntegrationService_GetIntegration_FullMethodName,
+		Request:  &integrationv1.GetIntegrationRequest{IntegrationId: integrationID},
+		Response: &got,
+	})
 	found := []*integrationv1.Integration{got.GetIntegration()}
 	if err == nil && strings.EqualFold(got.GetIntegration().GetId(), integrationID) {
 		if !mayBeOf(r, found[0]) {

@@ -16,6 +16,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/doubt"
+	"github.com/digate/digate/server/upstream"
 )
 
 const (
@@ -47,19 +48,19 @@ type vendor struct {
 	err      error
 }
 
-func (v *vendor) Call(_ context.Context, _ string, req, resp proto.Message, _ func() (context.Context, error)) error {
+func (v *vendor) Call(_ context.Context, call upstream.Call) error {
 	if v.err != nil {
 		return v.err
 	}
-	if get, ok := req.(*integrationv1.GetIntegrationRequest); ok {
+	if get, ok := call.Request.(*integrationv1.GetIntegrationRequest); ok {
 		if v.shows == nil || v.shows(get.GetIntegrationId()) == nil {
 			return errors.New("404")
 		}
-		proto.Merge(resp, &integrationv1.GetIntegrationResponse{Integration: v.shows(get.GetIntegrationId())})
+		proto.Merge(call.Response, &integrationv1.GetIntegrationResponse{Integration: v.shows(get.GetIntegrationId())})
 		return nil
 	}
 	v.lists++
-	list := req.(*integrationv1.ListIntegrationsRequest)
+	list := call.Request.(*integrationv1.ListIntegrationsRequest)
 	from := 0
 	if list.After != nil {
 		from = 1 + slices.IndexFunc(v.has, func(in *integrationv1.Integration) bool { return in.GetId() == list.GetAfter() })
@@ -69,7 +70,7 @@ func (v *vendor) Call(_ context.Context, _ string, req, resp proto.Message, _ fu
 		size = int(list.GetLimit())
 	}
 	to := min(from+size, len(v.has))
-	proto.Merge(resp, &integrationv1.ListIntegrationsResponse{Data: v.has[from:to], HasMore: to < len(v.has)})
+	proto.Merge(call.Response, &integrationv1.ListIntegrationsResponse{Data: v.has[from:to], HasMore: to < len(v.has)})
 	return nil
 }
 

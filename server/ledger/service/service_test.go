@@ -19,6 +19,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/memory"
 	"github.com/digate/digate/server/ledger/service"
+	"github.com/digate/digate/server/upstream"
 )
 
 const (
@@ -33,15 +34,15 @@ type vendor struct {
 	has []*integrationv1.Integration
 }
 
-func (v *vendor) Call(_ context.Context, method string, req, resp proto.Message, _ func() (context.Context, error)) error {
-	if method == integrationv1.IntegrationService_ListIntegrations_FullMethodName {
-		proto.Merge(resp, &integrationv1.ListIntegrationsResponse{Data: v.has})
+func (v *vendor) Call(_ context.Context, call upstream.Call) error {
+	if call.Method == integrationv1.IntegrationService_ListIntegrations_FullMethodName {
+		proto.Merge(call.Response, &integrationv1.ListIntegrationsResponse{Data: v.has})
 		return nil
 	}
-	id := req.(*integrationv1.GetIntegrationRequest).GetIntegrationId()
+	id := call.Request.(*integrationv1.GetIntegrationRequest).GetIntegrationId()
 	for _, in := range v.has {
 		if strings.EqualFold(in.GetId(), id) {
-			proto.Merge(resp, &integrationv1.GetIntegrationResponse{Integration: in})
+			proto.Merge(call.Response, &integrationv1.GetIntegrationResponse{Integration: in})
 			return nil
 		}
 	}
