@@ -16,7 +16,7 @@ var layers = [][]string{
 	{"cmd/digate", "bench/soak", "bench/crash", "bench/bulk", "bench/rig"},
 	{"server"},
 	{"server/config", "server/integration", "server/gateway", "server/authn", "server/telemetry", "server/emulator", "server/inproc"},
-	{"server/ledger/backend", "server/ledger/service"},
+	{"server/ledger/backend", "server/ledgerservice"},
 	{"server/ledger/doubt"},
 	{"server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
 	{"server/upstream", "server/ledger"},

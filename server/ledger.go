@@ -12,7 +12,7 @@ import (
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/backend"
-	"github.com/digate/digate/server/ledger/service"
+	"github.com/digate/digate/server/ledgerservice"
 )
 
 const (
@@ -79,8 +79,8 @@ func (s *Server) serviceConfig() integration.Config {
 	}
 }
 
-func (s *Server) newLedgerService() *service.Service {
-	return service.New(service.Config{
+func (s *Server) newLedgerService() *ledgerservice.Service {
+	return ledgerservice.New(ledgerservice.Config{
 		Ledger: s.ledger, Upstream: s.upstream, Key: s.recordKey, Caller: s.caller,
 		Store: s.store(), Retention: s.cfg.LedgerRetention,
 		OwnerGone: s.cfg.LongestCall() + claimLease, Log: s.log,

@@ -1,4 +1,5 @@
-// Package integration is the IntegrationService: one file per RPC.
+// Package integration is the IntegrationService: the methods that only forward
+// together, one file for each that does more.
 package integration
 
 import (

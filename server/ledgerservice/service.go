@@ -1,6 +1,6 @@
-// Package service is the LedgerService: what is known of copies with a request
+// Package ledgerservice is the LedgerService: what is known of copies with a request
 // id, and how a doubt about one is settled.
-package service
+package ledgerservice
 
 import (
 	"context"

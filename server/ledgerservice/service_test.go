@@ -1,4 +1,4 @@
-package service_test
+package ledgerservice_test
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/memory"
-	"github.com/digate/digate/server/ledger/service"
+	"github.com/digate/digate/server/ledgerservice"
 	"github.com/digate/digate/server/upstream"
 )
 
@@ -83,7 +83,7 @@ func (r records) Resolve(ctx context.Context, key ledger.Digest, token ledger.To
 
 // scene is the service on a ledger whose clock stands still until it is moved.
 type scene struct {
-	*service.Service
+	*ledgerservice.Service
 	store  records
 	vendor *vendor
 	log    strings.Builder
@@ -102,7 +102,7 @@ func newScene(t *testing.T) *scene {
 
 // serve makes the service anew, once the store was changed.
 func (s *scene) serve() {
-	s.Service = service.New(service.Config{
+	s.Service = ledgerservice.New(ledgerservice.Config{
 		Ledger: s.store, Upstream: s.vendor, Key: key,
 		Caller: func(context.Context) (string, error) { return "caller", nil },
 		Store:  "memory", OwnerGone: ownerGone, Log: slog.New(slog.NewTextHandler(&s.log, nil)),
