@@ -58,11 +58,11 @@ bench: ## run the benchmarks
 
 .PHONY: soak
 soak: ## ten thousand calls per mix through every fault, and the table of docs/reliability.md
-	go test -count=1 -timeout 20m -v -run TestSoak ./bench/soak -soak.calls 10000
+	go test -count=1 -timeout 20m -v -run TestSoak ./test/soak -soak.calls 10000
 
 .PHONY: crash
 crash: ## kill -9 of digate, a replica and PostgreSQL under bulk load, and the table of docs/crash.md
-	go test -count=1 -timeout 20m -v -run TestCrash ./bench/crash -crash.items 800 -crash.rounds 20
+	go test -count=1 -timeout 20m -v -run TestCrash ./test/crash -crash.items 800 -crash.rounds 20
 
 .PHONY: bulk
 bulk: ## a hundred thousand copies in one stream per kind of ledger, and the tables of docs/bulk.md

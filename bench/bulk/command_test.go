@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/digate/digate/bench/rig"
+	"github.com/digate/digate/test/rig"
 )
 
 // `digate bulk` copies a tenth of the items of a file, and then a file with all of

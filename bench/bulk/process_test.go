@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/digate/digate/bench/rig"
+	"github.com/digate/digate/test/rig"
 )
 
 const mib = 1 << 20

@@ -17,8 +17,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
-	"github.com/digate/digate/bench/rig"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/test/rig"
 )
 
 var items = flag.Int("bulk.items", 500, "items of a bulk run")

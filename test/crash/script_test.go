@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/digate/digate/bench/rig"
+	"github.com/digate/digate/test/rig"
 )
 
 // item is one copy of the job.

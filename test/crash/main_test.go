@@ -11,7 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/digate/digate/bench/rig"
+	"github.com/digate/digate/test/rig"
 )
 
 var (

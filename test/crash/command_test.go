@@ -11,8 +11,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/digate/digate/bench/rig"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/test/rig"
 )
 
 // The exit codes of `digate bulk` that this scene knows.

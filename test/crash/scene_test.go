@@ -18,8 +18,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/digate/digate/bench/rig"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/test/rig"
 )
 
 // scene is one vendor, one ledger, and the digates between.

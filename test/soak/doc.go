@@ -7,5 +7,5 @@
 // there depends on timing as well. The tests of the package run every mix in a
 // short form. The long form, whose table stands in docs/reliability.md, is
 //
-//	go test -count=1 -timeout 20m -v -run TestSoak ./bench/soak -soak.calls 10000
+//	go test -count=1 -timeout 20m -v -run TestSoak ./test/soak -soak.calls 10000
 package soak
