@@ -307,7 +307,7 @@ func (c *copies) send(ctx, wait context.Context, f *flight, key ledger.Digest, t
 	beforeSend := func() (context.Context, error) {
 		// A process that stood still meanwhile may have lost the claim: it is asked
 		// for again before every exchange.
-		record, until := c.ledger.Send, wait
+		record, until := c.ledger.MarkSending, wait
 		if detached != nil {
 			record, until = c.ledger.Renew, detached
 		}
@@ -337,9 +337,9 @@ func (c *copies) send(ctx, wait context.Context, f *flight, key ledger.Digest, t
 		f.integration = resp.GetIntegration()
 		id := f.integration.GetId()
 		return func(ctx context.Context) error {
-			err := c.ledger.Finish(ctx, key, token, id)
+			err := c.ledger.MarkDone(ctx, key, token, id)
 			if errors.Is(err, ledger.ErrInvalid) { // no ledger can keep such an id
-				return c.ledger.Doubt(ctx, key, token)
+				return c.ledger.MarkUnknown(ctx, key, token)
 			}
 			return err
 		}
@@ -352,7 +352,7 @@ func (c *copies) send(ctx, wait context.Context, f *flight, key ledger.Digest, t
 	case exchange.NotSent, exchange.Rejected:
 		return func(ctx context.Context) error { return c.ledger.Release(ctx, key, token) }
 	default:
-		return func(ctx context.Context) error { return c.ledger.Doubt(ctx, key, token) }
+		return func(ctx context.Context) error { return c.ledger.MarkUnknown(ctx, key, token) }
 	}
 }
 

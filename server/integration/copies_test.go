@@ -230,18 +230,18 @@ type dead struct {
 	at string
 }
 
-func (d *dead) Send(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
+func (d *dead) MarkSending(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
 	if d.at == "before sending" {
 		return errLost
 	}
-	return d.Ledger.Send(ctx, k, t, l)
+	return d.Ledger.MarkSending(ctx, k, t, l)
 }
 func (d *dead) Renew(context.Context, ledger.Digest, ledger.Token, time.Duration) error {
 	return errLost
 }
-func (d *dead) Finish(context.Context, ledger.Digest, ledger.Token, string) error { return errLost }
-func (d *dead) Doubt(context.Context, ledger.Digest, ledger.Token) error          { return errLost }
-func (d *dead) Release(context.Context, ledger.Digest, ledger.Token) error        { return errLost }
+func (d *dead) MarkDone(context.Context, ledger.Digest, ledger.Token, string) error { return errLost }
+func (d *dead) MarkUnknown(context.Context, ledger.Digest, ledger.Token) error      { return errLost }
+func (d *dead) Release(context.Context, ledger.Digest, ledger.Token) error          { return errLost }
 
 func TestCopyTemplate_OwnerDied_IsSentAgainOnlyWhereItHadNotBegun(t *testing.T) {
 	for at, want := range map[string]struct {
@@ -333,12 +333,12 @@ func (a *away) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool, 
 	return a.Ledger.Claim(ctx, c)
 }
 
-func (a *away) Finish(ctx context.Context, k ledger.Digest, t ledger.Token, id string) error {
+func (a *away) MarkDone(ctx context.Context, k ledger.Digest, t ledger.Token, id string) error {
 	if err := a.finishes; err != nil {
 		a.finishes = nil // it comes back
 		return err
 	}
-	return a.Ledger.Finish(ctx, k, t, id)
+	return a.Ledger.MarkDone(ctx, k, t, id)
 }
 
 func TestCopyTemplate_LedgerAway_FailsClosedWithAnIDAndGoesOnWithout(t *testing.T) {
@@ -468,11 +468,11 @@ func (h *hanging) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, boo
 	return h.Ledger.Claim(ctx, c)
 }
 
-func (h *hanging) Send(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
+func (h *hanging) MarkSending(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
 	if err := h.hang(ctx, "send"); err != nil {
 		return err
 	}
-	return h.Ledger.Send(ctx, k, t, l)
+	return h.Ledger.MarkSending(ctx, k, t, l)
 }
 
 func (h *hanging) Release(ctx context.Context, k ledger.Digest, t ledger.Token) error {
@@ -482,11 +482,11 @@ func (h *hanging) Release(ctx context.Context, k ledger.Digest, t ledger.Token) 
 	return h.Ledger.Release(ctx, k, t)
 }
 
-func (h *hanging) Finish(ctx context.Context, k ledger.Digest, t ledger.Token, id string) error {
+func (h *hanging) MarkDone(ctx context.Context, k ledger.Digest, t ledger.Token, id string) error {
 	if err := h.hang(ctx, "finish"); err != nil {
 		return err
 	}
-	return h.Ledger.Finish(ctx, k, t, id)
+	return h.Ledger.MarkDone(ctx, k, t, id)
 }
 
 // Whatever the ledger does, a caller hears the verdict and not its own deadline.
@@ -533,7 +533,7 @@ type overtaken struct {
 	by func()
 }
 
-func (o *overtaken) Send(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
+func (o *overtaken) MarkSending(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
 	if by := o.by; by != nil {
 		o.by = nil
 		if err := o.Ledger.Release(ctx, k, t); err != nil {
@@ -541,7 +541,7 @@ func (o *overtaken) Send(ctx context.Context, k ledger.Digest, t ledger.Token, l
 		}
 		by()
 	}
-	return o.Ledger.Send(ctx, k, t, l)
+	return o.Ledger.MarkSending(ctx, k, t, l)
 }
 
 func TestCopyTemplate_ClaimRanOutAndAnotherMadeTheCopy_IsReplayed(t *testing.T) {

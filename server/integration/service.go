@@ -26,9 +26,9 @@ type Upstream interface {
 type Ledger interface {
 	Claim(ctx context.Context, c ledger.Claim) (r ledger.Record, mine bool, err error)
 	Renew(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error
-	Send(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error
-	Finish(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error
-	Doubt(ctx context.Context, key ledger.Digest, token ledger.Token) error
+	MarkSending(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error
+	MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error
+	MarkUnknown(ctx context.Context, key ledger.Digest, token ledger.Token) error
 	Release(ctx context.Context, key ledger.Digest, token ledger.Token) error
 	Named(ctx context.Context, integrationIDs []string) ([]string, error)
 }

@@ -1,39 +1,40 @@
-// Package ledger records which calls with a request id were begun and what came
-// of them, so that a call is sent to the vendor at most once however often it is
-// asked for. The records hold no answer and no secret: ids, times, states, and
-// keyed digests of all else.
+// Package ledger records which calls with a request id were begun and how they
+// ended, so that a call is sent to Diga at most once, however often it is asked
+// for. A record holds no response and no secret: only ids, times, a state, and
+// keyed digests of everything else.
 //
-// The stores stand in packages of their own, behind [Store]; package ledgertest
-// is the contract that each of them meets.
+// The stores have packages of their own behind [Store]. Package ledgertest is the
+// contract that every store meets.
 package ledger
 
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"time"
 )
 
-// DefaultRetention is how long settled records are kept where nothing else is
-// said.
+// DefaultRetention is how long settled records are kept unless a setting says
+// otherwise.
 const DefaultRetention = 24 * time.Hour
 
 // State is how far a call came.
 type State int8
 
 const (
-	// Claimed: somebody is about to send it. Nothing has left.
+	// Claimed means that an owner is about to send the call. Nothing has left.
 	Claimed State = iota + 1
-	// Sending: it may have left for the vendor.
+	// Sending means that the request may have left for Diga.
 	Sending
-	// Done: the vendor did it; the record names the integration.
+	// Done means that Diga did it. The record names the integration.
 	Done
-	// Unknown: it may have been done, and only a person or the caller can find
-	// out. It is never sent again.
+	// Unknown means that Diga may have done it, and that only a person or the
+	// caller can find out. The call is never sent again.
 	Unknown
 )
 
-// String returns the state's name in lower case, as it stands in the stores.
+// String returns the state's name in lower case, as the stores write it.
 func (s State) String() string {
 	switch s {
 	case Claimed:
@@ -49,21 +50,26 @@ func (s State) String() string {
 	}
 }
 
-// ParseState returns the state of that name.
+// ParseState returns the state with the name.
 func ParseState(name string) (State, error) {
 	for s := Claimed; s <= Unknown; s++ {
 		if s.String() == name {
 			return s, nil
 		}
 	}
-	return 0, errors.New("ledger: a record in no state that there is")
+	return 0, errors.New("ledger: a record has a state that does not exist")
 }
 
 // Digest is a keyed digest (HMAC-SHA-256).
 type Digest [32]byte
 
-// Token tells one claim from every other one of the same key. The zero token is
-// none.
+// RecordName returns the name of the record with this key, by which operators
+// find it: 64 hexadecimal digits. Neither the caller nor the request id can be
+// read from it.
+func (d Digest) RecordName() string { return hex.EncodeToString(d[:]) }
+
+// Token distinguishes one claim from every other claim of the same key. The zero
+// token belongs to no claim.
 type Token [16]byte
 
 // NewToken returns a random token.
@@ -72,25 +78,26 @@ func NewToken() (t Token) {
 	return t
 }
 
-// Record is what is known of one call.
+// Record is what the ledger knows of one call.
 type Record struct {
-	// Key is the caller and its request id.
+	// Key is the digest of the caller and its request id.
 	Key Digest
-	// Fingerprint is the request.
+	// Fingerprint is the digest of the request.
 	Fingerprint Digest
 	// TemplateID is the template that is copied.
 	TemplateID string
-	// State is how far it came.
+	// State is how far the call came.
 	State State
-	// Token is the claim that the record is of.
+	// Token is the token of the claim that made the record.
 	Token Token
-	// IntegrationID is what was made; empty unless Done.
+	// IntegrationID is the integration that was created; empty unless Done.
 	IntegrationID string
 	// ClaimedAt is when the claim was made, by the store's clock.
 	ClaimedAt time.Time
-	// LapsedFor is how long ago the lease ran out of a record in Unknown whose
-	// owner did not say itself that it is in doubt: the owner may still be at it.
-	// It is more than zero then, and zero else.
+	// LapsedFor is the time since the lease ran out, for a record that is in
+	// Unknown because its owner fell silent: the owner may still be sending. It is
+	// zero for every other record, above all for those whose owner itself reported
+	// the doubt.
 	LapsedFor time.Duration
 }
 
@@ -104,14 +111,14 @@ type Claim struct {
 }
 
 var (
-	// ErrLost means that the claim is not the token's any more, or not in a state
-	// that the change could be made from.
+	// ErrLost means that the claim no longer belongs to the token, or that its
+	// state does not allow the change.
 	ErrLost = errors.New("ledger: the claim is lost")
-	// ErrKey means that the records are under another HMAC key than the caller's,
-	// which would find none of them.
+	// ErrKey means that the records were written under another HMAC key than the
+	// caller's, which would find none of them.
 	ErrKey = errors.New("the ledger was written under another key")
 	// ErrInvalid means that an argument is out of bounds. Nothing was changed, and
-	// nothing would be if it were asked again.
+	// asking again would change nothing.
 	ErrInvalid = errors.New("ledger: invalid argument")
 	// ErrNamed means that another record names the integration.
 	ErrNamed = errors.New("ledger: another record names the integration")
@@ -119,61 +126,63 @@ var (
 	ErrFull = errors.New("the ledger holds as many records as it may")
 )
 
-// Store keeps records. All of its methods may be used by many goroutines, and
-// by many processes where the store can be shared. Times are the store's own:
-// the clocks of those who share it need not agree.
+// Store keeps records. All methods may be used by many goroutines, and by many
+// processes where the store can be shared. Times are the store's own: the clocks
+// of the processes that share it need not agree.
 //
-// A lease that ran out settles its record before anything else sees it: one in
-// Claimed is gone, one in Sending becomes Unknown. A record in Done or Unknown
-// is gone when the retention has passed since it came into that state. Gone
-// records are as if they had never been, whether swept or not.
+// A lease that ran out settles its record before anything else sees it: a record
+// in Claimed is gone, a record in Sending becomes Unknown. A record in Done or
+// Unknown is gone once the retention has passed since it came into that state.
+// Gone records are as if they had never existed, whether swept or not.
 //
 // A method returns once its change will survive what the store promises to
 // survive. An error other than [ErrLost], [ErrKey], [ErrInvalid], [ErrNamed] and
-// [ErrFull] means that the store could not be asked or did not answer: the change
-// may have been made or not. Claim, Renew, Finish and Doubt can then be asked again, and say the
-// same as if the first time had not been. Where Send failed, Release frees the
-// key whether the record had come to Sending or not.
+// [ErrFull] means that the store could not be asked or did not reply: the change
+// may or may not have been made. Claim, Renew, MarkDone and MarkUnknown can then
+// be repeated and return what they would have returned the first time. After a
+// failed MarkSending, Release frees the key whether the record had come to
+// Sending or not.
 //
 // A context that has ended before a method is called changes nothing.
 type Store interface {
-	// KeyCheck keeps the check of the HMAC key that the digests are made with.
-	// The first caller's is stored; it is [ErrKey] where another one is stored.
+	// KeyCheck compares the check of the caller's HMAC key with the stored one, and
+	// stores it if there is none. It returns [ErrKey] if they differ.
 	KeyCheck(ctx context.Context, check Digest) error
-	// Claim makes a record in Claimed, where the key has none, and returns it;
-	// else it returns the one that is there, with mine false. Where that one is in
-	// Claimed and of the very same token, mine is true and nothing is changed.
+	// Claim makes a record in Claimed and returns it with mine true, if the key has
+	// no record. Otherwise it returns the existing record with mine false. If that
+	// record is in Claimed and has this very token, mine is true and nothing is
+	// changed.
 	Claim(ctx context.Context, c Claim) (r Record, mine bool, err error)
-	// Get returns the key's record; found is false where there is none.
+	// Get returns the key's record; found is false if there is none.
 	Get(ctx context.Context, key Digest) (r Record, found bool, err error)
-	// Renew extends the lease of a claim, in Claimed or Sending, to that long
-	// from now.
+	// Renew makes the lease of a claim in Claimed or Sending end that long from now.
 	Renew(ctx context.Context, key Digest, token Token, lease time.Duration) error
-	// Send moves a claim from Claimed to Sending and renews its lease.
-	Send(ctx context.Context, key Digest, token Token, lease time.Duration) error
-	// Finish moves a claim from Sending to Done. It does so from Unknown too,
-	// where the token is still the record's: an owner that was slow knows better
-	// than the lease that it let run out. That it is Done already, with the same
-	// integration, is no error.
-	Finish(ctx context.Context, key Digest, token Token, integrationID string) error
-	// Doubt moves a claim from Sending to Unknown: its owner sends nothing any
-	// more. That it is Unknown already is no error.
-	Doubt(ctx context.Context, key Digest, token Token) error
-	// Release removes a claim in Claimed or Sending, or in Unknown where the
-	// token is still the record's: nothing was done, and the key is free.
+	// MarkSending moves a claim from Claimed to Sending and renews its lease.
+	MarkSending(ctx context.Context, key Digest, token Token, lease time.Duration) error
+	// MarkDone moves a claim from Sending to Done. It also moves a record from
+	// Unknown to Done while the record still has this token: an owner that was slow
+	// knows better than the lease that it let run out. Repeating it with the same
+	// integration is no error.
+	MarkDone(ctx context.Context, key Digest, token Token, integrationID string) error
+	// MarkUnknown moves a claim from Sending to Unknown: its owner sends nothing
+	// any more. Repeating it is no error.
+	MarkUnknown(ctx context.Context, key Digest, token Token) error
+	// Release removes a claim in Claimed or Sending, or a record in Unknown that
+	// still has this token: nothing was done, and the key is free.
 	Release(ctx context.Context, key Digest, token Token) error
-	// Resolve settles a record in Unknown: it becomes Done with the integration,
-	// or is removed where the id is empty. It is [ErrLost] unless the record is
-	// in Unknown and of this token, and [ErrNamed] where another record in Done
-	// names the integration: of those who resolve to one at once, one does. Finish
-	// asks for nothing of the kind, since an owner knows what it made: where its
-	// integration was given to another record before, both name it.
+	// Resolve settles a record in Unknown: the record becomes Done with the
+	// integration, or is removed if the id is empty. It returns [ErrLost] unless the
+	// record is in Unknown and has this token, and [ErrNamed] if another record in
+	// Done names the integration: of several that resolve to one integration at
+	// once, one succeeds. MarkDone makes no such check, since an owner knows what it
+	// made: if its integration was given to another record before, both name it.
 	Resolve(ctx context.Context, key Digest, token Token, integrationID string) error
 	// Named returns those of the integration ids, at most [MaxNamed], that a record
 	// in Done names.
 	Named(ctx context.Context, integrationIDs []string) ([]string, error)
 	// Sweep removes up to limit gone records, settles up to limit leases that ran
-	// out, and returns how many it removed.
+	// out, and returns how many records it removed. Sweeping changes no record's
+	// retention: it counts from the end of the lease.
 	Sweep(ctx context.Context, limit int) (int, error)
 	// Close releases what the store holds. No other method may be in use.
 	Close() error

@@ -135,7 +135,7 @@ func (s *scene) sending(t *testing.T, requestID string) ledger.Claim {
 	if err != nil || !mine {
 		t.Fatal(mine, err)
 	}
-	if err := s.store.Send(t.Context(), c.Key, c.Token, lease); err != nil {
+	if err := s.store.MarkSending(t.Context(), c.Key, c.Token, lease); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -145,7 +145,7 @@ func (s *scene) sending(t *testing.T, requestID string) ledger.Claim {
 func (s *scene) doubt(t *testing.T, requestID string) {
 	t.Helper()
 	c := s.sending(t, requestID)
-	if err := s.store.Doubt(t.Context(), c.Key, c.Token); err != nil {
+	if err := s.store.MarkUnknown(t.Context(), c.Key, c.Token); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -36,7 +36,7 @@ func testBounds(t *testing.T, h Harness) {
 		bad.TemplateID = id
 		_, _, err := s.Claim(ctx, bad)
 		refused("Claim", err)
-		refused("Finish", s.Finish(ctx, c.Key, c.Token, id))
+		refused("MarkDone", s.MarkDone(ctx, c.Key, c.Token, id))
 		if id != "" {
 			refused("Resolve", s.Resolve(ctx, c.Key, c.Token, id))
 		}
@@ -47,7 +47,7 @@ func testBounds(t *testing.T, h Harness) {
 		_, _, err := s.Claim(ctx, bad)
 		refused("Claim", err)
 		refused("Renew", s.Renew(ctx, c.Key, c.Token, lease))
-		refused("Send", s.Send(ctx, c.Key, c.Token, lease))
+		refused("MarkSending", s.MarkSending(ctx, c.Key, c.Token, lease))
 	}
 	bad := newClaim()
 	bad.Token = ledger.Token{}
@@ -58,8 +58,8 @@ func testBounds(t *testing.T, h Harness) {
 	checkRecord(t, s, c, ledger.Claimed, "after all that")
 
 	longest := strings.Repeat("ü", ledger.MaxIDLen/2) + "x"
-	must(t, "Send", toSending(ctx, s, c))
-	must(t, "Finish with the longest id", s.Finish(ctx, c.Key, c.Token, longest))
+	must(t, "MarkSending", toSending(ctx, s, c))
+	must(t, "Finish with the longest id", s.MarkDone(ctx, c.Key, c.Token, longest))
 	if r, _, err := s.Get(ctx, c.Key); err != nil || r.IntegrationID != longest {
 		t.Errorf("got %q, %v", r.IntegrationID, err)
 	}

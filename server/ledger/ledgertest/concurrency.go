@@ -58,7 +58,7 @@ func testOneTakesOver(t *testing.T, h Harness) {
 	first := rush(t, h, newClaim())
 	h.Advance(t, Lease)
 	second := rush(t, h, first)
-	if err := h.Open(t).Send(t.Context(), first.Key, first.Token, Lease); err == nil {
+	if err := h.Open(t).MarkSending(t.Context(), first.Key, first.Token, Lease); err == nil {
 		t.Error("the first owner could send after the second had taken over")
 	}
 	checkRecord(t, h.Open(t), second, ledger.Claimed, "the second claim")
@@ -139,10 +139,10 @@ func life(t testing.TB, s ledger.Store, c ledger.Claim, integrationID string) er
 	if _, mine, err := s.Claim(ctx, c); err != nil || !mine {
 		return fmt.Errorf("claim: mine %v, error %w", mine, err)
 	}
-	if err := s.Send(ctx, c.Key, c.Token, Lease); err != nil {
+	if err := s.MarkSending(ctx, c.Key, c.Token, Lease); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
-	if err := s.Finish(ctx, c.Key, c.Token, integrationID); err != nil {
+	if err := s.MarkDone(ctx, c.Key, c.Token, integrationID); err != nil {
 		return fmt.Errorf("finish: %w", err)
 	}
 	return nil

@@ -52,7 +52,7 @@ func testRenew(t *testing.T, h Harness) {
 	claimed, sending := newClaim(), newClaim()
 	claim(t, s, claimed)
 	claim(t, s, sending)
-	must(t, "Send", toSending(t.Context(), s, sending))
+	must(t, "MarkSending", toSending(t.Context(), s, sending))
 	for range 5 {
 		h.Advance(t, Lease-time.Minute)
 		must(t, "Renew", s.Renew(t.Context(), claimed.Key, claimed.Token, Lease))
@@ -60,9 +60,9 @@ func testRenew(t *testing.T, h Harness) {
 	}
 	// Sending renews too.
 	h.Advance(t, Lease-time.Minute)
-	must(t, "Send", toSending(t.Context(), s, claimed))
+	must(t, "MarkSending", toSending(t.Context(), s, claimed))
 	h.Advance(t, Lease-time.Minute)
-	must(t, "Finish", s.Finish(t.Context(), claimed.Key, claimed.Token, integration))
+	must(t, "MarkDone", s.MarkDone(t.Context(), claimed.Key, claimed.Token, integration))
 	checkRecord(t, s, claimed, ledger.Done, "renewed while claimed")
 	checkRecord(t, s, sending, ledger.Unknown, "not renewed any more")
 
@@ -78,24 +78,24 @@ func testSlowOwner(t *testing.T, h Harness) {
 	s := h.Open(t)
 	slow := newClaim()
 	claim(t, s, slow)
-	must(t, "Send", toSending(t.Context(), s, slow))
+	must(t, "MarkSending", toSending(t.Context(), s, slow))
 	h.Advance(t, Lease+time.Minute)
 	if got := stateOf(t, s, slow.Key); got != ledger.Unknown {
 		t.Fatalf("the lease is over, and the record in %v", got)
 	}
-	must(t, "Finish", s.Finish(t.Context(), slow.Key, slow.Token, integration))
+	must(t, "MarkDone", s.MarkDone(t.Context(), slow.Key, slow.Token, integration))
 	checkRecord(t, s, slow, ledger.Done, "finished late")
 
 	// Settled as not made, the key is free; once somebody else has it, the owner
 	// that was slow cannot write to it any more.
 	taken := newClaim()
 	claim(t, s, taken)
-	must(t, "Send", toSending(t.Context(), s, taken))
+	must(t, "MarkSending", toSending(t.Context(), s, taken))
 	h.Advance(t, Lease)
 	must(t, "Resolve", s.Resolve(t.Context(), taken.Key, taken.Token, ""))
 	heir := again(taken)
 	claim(t, h.Open(t), heir)
-	must(t, "Send", toSending(t.Context(), s, heir))
+	must(t, "MarkSending", toSending(t.Context(), s, heir))
 	for _, op := range operations {
 		if err := op.do(t.Context(), s, taken.Key, taken.Token); !errors.Is(err, ledger.ErrLost) {
 			t.Errorf("%s by the owner before: got %v, want ErrLost", op.name, err)

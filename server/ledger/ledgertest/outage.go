@@ -42,19 +42,19 @@ func testOutage(t *testing.T, h Harness) {
 	claimed, sending := newClaim(), newClaim()
 	claim(t, s, claimed)
 	claim(t, s, sending)
-	must(t, "Send", toSending(t.Context(), s, sending))
+	must(t, "MarkSending", toSending(t.Context(), s, sending))
 
 	h.Break(t)
 	const patience = 500 * time.Millisecond
 	for name, do := range map[string]func(context.Context) error{
-		"Claim":    func(ctx context.Context) error { _, _, err := s.Claim(ctx, newClaim()); return err },
-		"Renew":    func(ctx context.Context) error { return s.Renew(ctx, claimed.Key, claimed.Token, Lease) },
-		"Send":     func(ctx context.Context) error { return s.Send(ctx, claimed.Key, claimed.Token, Lease) },
-		"Finish":   func(ctx context.Context) error { return s.Finish(ctx, sending.Key, sending.Token, integration) },
-		"Doubt":    func(ctx context.Context) error { return s.Doubt(ctx, sending.Key, sending.Token) },
-		"Release":  func(ctx context.Context) error { return s.Release(ctx, claimed.Key, claimed.Token) },
-		"Sweep":    func(ctx context.Context) error { _, err := s.Sweep(ctx, 10); return err },
-		"KeyCheck": func(ctx context.Context) error { return s.KeyCheck(ctx, digest()) },
+		"Claim":       func(ctx context.Context) error { _, _, err := s.Claim(ctx, newClaim()); return err },
+		"Renew":       func(ctx context.Context) error { return s.Renew(ctx, claimed.Key, claimed.Token, Lease) },
+		"MarkSending": func(ctx context.Context) error { return s.MarkSending(ctx, claimed.Key, claimed.Token, Lease) },
+		"MarkDone":    func(ctx context.Context) error { return s.MarkDone(ctx, sending.Key, sending.Token, integration) },
+		"MarkUnknown": func(ctx context.Context) error { return s.MarkUnknown(ctx, sending.Key, sending.Token) },
+		"Release":     func(ctx context.Context) error { return s.Release(ctx, claimed.Key, claimed.Token) },
+		"Sweep":       func(ctx context.Context) error { _, err := s.Sweep(ctx, 10); return err },
+		"KeyCheck":    func(ctx context.Context) error { return s.KeyCheck(ctx, digest()) },
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		begun := time.Now()
@@ -70,7 +70,7 @@ func testOutage(t *testing.T, h Harness) {
 	h.Mend(t)
 
 	eventually(t, "Renew", func(ctx context.Context) error { return s.Renew(ctx, claimed.Key, claimed.Token, Lease) })
-	must(t, "Finish", s.Finish(t.Context(), sending.Key, sending.Token, integration))
+	must(t, "MarkDone", s.MarkDone(t.Context(), sending.Key, sending.Token, integration))
 	checkRecord(t, s, claimed, ledger.Claimed, "what was claimed before")
 	checkRecord(t, s, sending, ledger.Done, "what was sent before")
 	must(t, "a life after", life(t, s, newClaim(), other))
@@ -147,10 +147,10 @@ func live(ctx context.Context, s ledger.Store, c ledger.Claim) ledger.State {
 	if _, mine, err := s.Claim(ctx, c); err != nil || !mine {
 		return none
 	}
-	if s.Send(ctx, c.Key, c.Token, Lease) != nil {
+	if s.MarkSending(ctx, c.Key, c.Token, Lease) != nil {
 		return ledger.Claimed
 	}
-	if s.Finish(ctx, c.Key, c.Token, integration) != nil {
+	if s.MarkDone(ctx, c.Key, c.Token, integration) != nil {
 		return ledger.Sending
 	}
 	return ledger.Done

@@ -27,15 +27,15 @@ type situation struct {
 func toClaimed(context.Context, ledger.Store, ledger.Claim) error { return nil }
 
 func toSending(ctx context.Context, s ledger.Store, c ledger.Claim) error {
-	return s.Send(ctx, c.Key, c.Token, Lease)
+	return s.MarkSending(ctx, c.Key, c.Token, Lease)
 }
 
 func toDone(ctx context.Context, s ledger.Store, c ledger.Claim) error {
-	return errors.Join(toSending(ctx, s, c), s.Finish(ctx, c.Key, c.Token, integration))
+	return errors.Join(toSending(ctx, s, c), s.MarkDone(ctx, c.Key, c.Token, integration))
 }
 
 func toUnknown(ctx context.Context, s ledger.Store, c ledger.Claim) error {
-	return errors.Join(toSending(ctx, s, c), s.Doubt(ctx, c.Key, c.Token))
+	return errors.Join(toSending(ctx, s, c), s.MarkUnknown(ctx, c.Key, c.Token))
 }
 
 func toReleased(ctx context.Context, s ledger.Store, c ledger.Claim) error {
@@ -66,16 +66,16 @@ var operations = []struct {
 		return s.Renew(ctx, key, token, Lease)
 	}, map[ledger.State]ledger.State{ledger.Claimed: ledger.Claimed, ledger.Sending: ledger.Sending}},
 	{"send", func(ctx context.Context, s ledger.Store, key ledger.Digest, token ledger.Token) error {
-		return s.Send(ctx, key, token, Lease)
+		return s.MarkSending(ctx, key, token, Lease)
 	}, map[ledger.State]ledger.State{ledger.Claimed: ledger.Sending}},
 	{"finish", func(ctx context.Context, s ledger.Store, key ledger.Digest, token ledger.Token) error {
-		return s.Finish(ctx, key, token, integration)
+		return s.MarkDone(ctx, key, token, integration)
 	}, map[ledger.State]ledger.State{ledger.Sending: ledger.Done, ledger.Unknown: ledger.Done, ledger.Done: ledger.Done}},
 	{"finish with another integration", func(ctx context.Context, s ledger.Store, key ledger.Digest, token ledger.Token) error {
-		return s.Finish(ctx, key, token, other)
+		return s.MarkDone(ctx, key, token, other)
 	}, map[ledger.State]ledger.State{ledger.Sending: ledger.Done, ledger.Unknown: ledger.Done}},
 	{"doubt", func(ctx context.Context, s ledger.Store, key ledger.Digest, token ledger.Token) error {
-		return s.Doubt(ctx, key, token)
+		return s.MarkUnknown(ctx, key, token)
 	}, map[ledger.State]ledger.State{ledger.Sending: ledger.Unknown, ledger.Unknown: ledger.Unknown}},
 	{"release", func(ctx context.Context, s ledger.Store, key ledger.Digest, token ledger.Token) error {
 		return s.Release(ctx, key, token)
@@ -154,7 +154,7 @@ func testNamedByAnother(t *testing.T, h Harness) {
 	if err := s.Resolve(t.Context(), sending.Key, sending.Token, integration); !errors.Is(err, ledger.ErrLost) {
 		t.Errorf("Resolve of one that is not in doubt: got %v, want ErrLost", err)
 	}
-	must(t, "Finish", s.Finish(t.Context(), sending.Key, sending.Token, integration))
+	must(t, "MarkDone", s.MarkDone(t.Context(), sending.Key, sending.Token, integration))
 	checkRecord(t, s, first, ledger.Done, "the first")
 	checkRecord(t, s, sending, ledger.Done, "the owner's")
 
@@ -223,7 +223,7 @@ func testClaimAgain(t *testing.T, h Harness) {
 	c := newClaim()
 	claim(t, s, c)
 	claim(t, h.Open(t), c)
-	must(t, "Send", s.Send(t.Context(), c.Key, c.Token, Lease))
+	must(t, "MarkSending", s.MarkSending(t.Context(), c.Key, c.Token, Lease))
 	if r, mine, err := s.Claim(t.Context(), c); err != nil || mine || r.State != ledger.Sending {
 		t.Errorf("once sent: mine %v, state %v, error %v; want it not mine", mine, r.State, err)
 	}

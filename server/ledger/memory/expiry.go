@@ -19,8 +19,8 @@ func (s *Store) live(key ledger.Digest, now time.Time) *record {
 // at is the record as it is at that time.
 func (r *record) at(now time.Time) ledger.Record {
 	as := r.Record
-	if r.State == ledger.Unknown && !r.lapsed.IsZero() {
-		as.LapsedFor = max(1, now.Sub(r.lapsed))
+	if r.State == ledger.Unknown && !r.lapsedAt.IsZero() {
+		as.LapsedFor = max(1, now.Sub(r.lapsedAt))
 	}
 	return as
 }
@@ -28,11 +28,11 @@ func (r *record) at(now time.Time) ledger.Record {
 // expire settles the record if its lease ran out, removes it if it is gone, and
 // says whether it removed it.
 func (s *Store) expire(r *record, now time.Time) bool {
-	if r.State == ledger.Sending && !r.until.After(now) {
-		r.lapsed = r.until
-		s.settle(r, ledger.Unknown, r.until)
+	if r.State == ledger.Sending && !r.expiresAt.After(now) {
+		r.lapsedAt = r.expiresAt
+		s.settle(r, ledger.Unknown, r.expiresAt)
 	}
-	if r.until.After(now) {
+	if r.expiresAt.After(now) {
 		return false
 	}
 	s.remove(r)
@@ -42,7 +42,7 @@ func (s *Store) expire(r *record, now time.Time) bool {
 // settle brings a record to Done or Unknown, where it came at the given time.
 func (s *Store) settle(r *record, state ledger.State, at time.Time) {
 	s.unlink(r)
-	r.State, r.until = state, at.Add(s.retention)
+	r.State, r.expiresAt = state, at.Add(s.retention)
 	r.place = s.settled.PushBack(r)
 }
 
@@ -56,7 +56,7 @@ func (s *Store) done(r *record, integrationID string, now time.Time) {
 // names says whether a record names the integration.
 func (s *Store) names(integrationID string, now time.Time) bool {
 	r := s.named[integrationID]
-	return r != nil && r.until.After(now)
+	return r != nil && r.expiresAt.After(now)
 }
 
 func (s *Store) remove(r *record) {
@@ -86,7 +86,7 @@ func (s *Store) sweep(now time.Time, limit int) (removed int) {
 	for range min(limit, s.leased.Len()) {
 		r := s.leased.Front().Value.(*record)
 		switch {
-		case r.until.After(now):
+		case r.expiresAt.After(now):
 			s.leased.MoveToBack(r.place)
 		case s.expire(r, now):
 			removed++

@@ -23,12 +23,12 @@ func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
 		}
 		// A third stays claimed, a third stays sending, a third is done.
 		if i%3 > 0 {
-			if err := s.Send(t.Context(), c.Key, c.Token, time.Second); err != nil {
+			if err := s.MarkSending(t.Context(), c.Key, c.Token, time.Second); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if i%3 > 1 {
-			if err := s.Finish(t.Context(), c.Key, c.Token, fmt.Sprint("id-", i%100)); err != nil {
+			if err := s.MarkDone(t.Context(), c.Key, c.Token, fmt.Sprint("id-", i%100)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -74,7 +74,7 @@ func TestStore_Full_RefusesFurtherKeysAndKeepsWhatItHas(t *testing.T) {
 		if key == 0 {
 			continue // stays claimed
 		}
-		if err := errors.Join(s.Send(t.Context(), c.Key, c.Token, time.Minute), s.Finish(t.Context(), c.Key, c.Token, "made")); err != nil {
+		if err := errors.Join(s.MarkSending(t.Context(), c.Key, c.Token, time.Minute), s.MarkDone(t.Context(), c.Key, c.Token, "made")); err != nil {
 			t.Fatal(err)
 		}
 	}

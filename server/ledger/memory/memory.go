@@ -55,10 +55,10 @@ var _ ledger.Store = (*Store)(nil)
 
 type record struct {
 	ledger.Record
-	// until is when the lease runs out, or when a settled record is gone.
-	until time.Time
-	// lapsed is when the lease ran out of one in Unknown, whose owner said nothing.
-	lapsed time.Time
+	// expiresAt is when the lease runs out, or when a settled record is gone.
+	expiresAt time.Time
+	// lapsedAt is when the lease ran out of one in Unknown, whose owner said nothing.
+	lapsedAt time.Time
 	// place is where it stands in leased or settled.
 	place *list.Element
 }
@@ -124,7 +124,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 		// A copy, which does not keep the request alive that the id was cut from.
 		TemplateID: strings.Clone(c.TemplateID),
 		State:      ledger.Claimed, Token: c.Token, ClaimedAt: now,
-	}, until: now.Add(c.Lease)}
+	}, expiresAt: now.Add(c.Lease)}
 	r.place = s.leased.PushBack(r)
 	s.records[c.Key] = r
 	return r.Record, true, nil
@@ -154,13 +154,13 @@ func (s *Store) Renew(ctx context.Context, key ledger.Digest, token ledger.Token
 		if r.State != ledger.Claimed && r.State != ledger.Sending {
 			return false
 		}
-		r.until = now.Add(lease)
+		r.expiresAt = now.Add(lease)
 		return true
 	})
 }
 
-// Send implements [ledger.Store].
-func (s *Store) Send(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error {
+// MarkSending implements [ledger.Store].
+func (s *Store) MarkSending(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error {
 	if err := ledger.CheckLease(lease); err != nil {
 		return err
 	}
@@ -168,13 +168,13 @@ func (s *Store) Send(ctx context.Context, key ledger.Digest, token ledger.Token,
 		if r.State != ledger.Claimed {
 			return false
 		}
-		r.State, r.until = ledger.Sending, now.Add(lease)
+		r.State, r.expiresAt = ledger.Sending, now.Add(lease)
 		return true
 	})
 }
 
-// Finish implements [ledger.Store].
-func (s *Store) Finish(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
+// MarkDone implements [ledger.Store].
+func (s *Store) MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
 	if err := ledger.CheckID(integrationID); err != nil {
 		return err
 	}
@@ -191,13 +191,13 @@ func (s *Store) Finish(ctx context.Context, key ledger.Digest, token ledger.Toke
 	})
 }
 
-// Doubt implements [ledger.Store].
-func (s *Store) Doubt(ctx context.Context, key ledger.Digest, token ledger.Token) error {
+// MarkUnknown implements [ledger.Store].
+func (s *Store) MarkUnknown(ctx context.Context, key ledger.Digest, token ledger.Token) error {
 	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
 		if r.State == ledger.Sending {
 			s.settle(r, ledger.Unknown, now)
 		}
-		r.lapsed = time.Time{}
+		r.lapsedAt = time.Time{}
 		return r.State == ledger.Unknown
 	})
 }

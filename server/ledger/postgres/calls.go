@@ -36,7 +36,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 		return ledger.Record{}, false, err
 	}
 	for range 10 {
-		r, found, err := s.read(ctx, sqlClaim, c.Key[:], s.keep, c.Fingerprint[:], c.TemplateID, c.Token[:], c.Lease.Microseconds())
+		r, found, err := s.read(ctx, sqlClaim, c.Key[:], s.retention, c.Fingerprint[:], c.TemplateID, c.Token[:], c.Lease.Microseconds())
 		if err != nil {
 			return ledger.Record{}, false, err
 		}
@@ -49,7 +49,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 
 // Get implements [ledger.Store].
 func (s *Store) Get(ctx context.Context, key ledger.Digest) (ledger.Record, bool, error) {
-	return s.read(ctx, sqlGet, key[:], s.keep)
+	return s.read(ctx, sqlGet, key[:], s.retention)
 }
 
 // read returns the record that the statement answers with; found is false where
@@ -90,36 +90,36 @@ func (s *Store) Renew(ctx context.Context, key ledger.Digest, token ledger.Token
 	return s.change(ctx, true, sqlRenew, key[:], token[:], lease.Microseconds())
 }
 
-// Send implements [ledger.Store].
-func (s *Store) Send(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error {
+// MarkSending implements [ledger.Store].
+func (s *Store) MarkSending(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error {
 	if err := ledger.CheckLease(lease); err != nil {
 		return err
 	}
-	return s.change(ctx, false, sqlSend, key[:], token[:], lease.Microseconds())
+	return s.change(ctx, false, sqlMarkSending, key[:], token[:], lease.Microseconds())
 }
 
-// Finish implements [ledger.Store].
-func (s *Store) Finish(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
+// MarkDone implements [ledger.Store].
+func (s *Store) MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
 	if err := ledger.CheckID(integrationID); err != nil {
 		return err
 	}
-	return s.change(ctx, true, sqlFinish, key[:], token[:], s.keep, integrationID)
+	return s.change(ctx, true, sqlMarkDone, key[:], token[:], s.retention, integrationID)
 }
 
-// Doubt implements [ledger.Store].
-func (s *Store) Doubt(ctx context.Context, key ledger.Digest, token ledger.Token) error {
-	return s.change(ctx, true, sqlDoubt, key[:], token[:], s.keep)
+// MarkUnknown implements [ledger.Store].
+func (s *Store) MarkUnknown(ctx context.Context, key ledger.Digest, token ledger.Token) error {
+	return s.change(ctx, true, sqlMarkUnknown, key[:], token[:], s.retention)
 }
 
 // Release implements [ledger.Store].
 func (s *Store) Release(ctx context.Context, key ledger.Digest, token ledger.Token) error {
-	return s.change(ctx, false, sqlRelease, key[:], token[:], s.keep)
+	return s.change(ctx, false, sqlRelease, key[:], token[:], s.retention)
 }
 
 // Resolve implements [ledger.Store].
 func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
 	if integrationID == "" {
-		return s.change(ctx, false, sqlNotMade, key[:], token[:], s.keep)
+		return s.change(ctx, false, sqlForget, key[:], token[:], s.retention)
 	}
 	if err := ledger.CheckID(integrationID); err != nil {
 		return err
@@ -144,7 +144,7 @@ func (s *Store) name(ctx context.Context, tx pgx.Tx, key ledger.Digest, token le
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockOf(integrationID)); err != nil {
 		return err
 	}
-	tag, err := tx.Exec(ctx, sqlMade, key[:], token[:], s.keep, integrationID)
+	tag, err := tx.Exec(ctx, sqlResolve, key[:], token[:], s.retention, integrationID)
 	if err == nil && tag.RowsAffected() != 1 {
 		err = ledger.ErrLost
 	}
@@ -201,7 +201,7 @@ func (s *Store) Named(ctx context.Context, integrationIDs []string) (named []str
 // Sweep implements [ledger.Store].
 func (s *Store) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	err = s.try(ctx, false, func() error {
-		return s.pool.QueryRow(ctx, sqlSweep, max(0, limit), s.keep).Scan(&removed)
+		return s.pool.QueryRow(ctx, sqlSweep, max(0, limit), s.retention).Scan(&removed)
 	})
 	return removed, err
 }

@@ -30,8 +30,8 @@ type Options struct {
 // Store is a ledger in a database.
 type Store struct {
 	pool *pgxpool.Pool
-	// keep is the retention in microseconds, as the statements take times.
-	keep int64
+	// retention is in microseconds, as the statements take durations.
+	retention int64
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -57,7 +57,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		pool.Close()
 		return nil, failure(err)
 	}
-	return &Store{pool: pool, keep: o.Retention.Microseconds()}, nil
+	return &Store{pool: pool, retention: o.Retention.Microseconds()}, nil
 }
 
 // Close implements [ledger.Store].

@@ -96,7 +96,7 @@ func TestOpen_OlderSchema_IsBroughtUpToDate(t *testing.T) {
 	older := open(t, server.URL())
 	c := claimOf(1)
 	_, _, err := older.Claim(t.Context(), c)
-	if err := errors.Join(err, older.Send(t.Context(), c.Key, c.Token, time.Hour), older.Doubt(t.Context(), c.Key, c.Token)); err != nil {
+	if err := errors.Join(err, older.MarkSending(t.Context(), c.Key, c.Token, time.Hour), older.MarkUnknown(t.Context(), c.Key, c.Token)); err != nil {
 		t.Fatal(err)
 	}
 	server.Exec(server.URL(), `ALTER TABLE digate_ledger_record DROP COLUMN lapsed_at;

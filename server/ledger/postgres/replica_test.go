@@ -71,14 +71,14 @@ func TestStore_DatabaseWasRestarted_NextCallsWork(t *testing.T) {
 			t.Fatal(mine, err)
 		}
 	}
-	if err := s.Send(t.Context(), sending.Key, sending.Token, time.Minute); err != nil {
+	if err := s.MarkSending(t.Context(), sending.Key, sending.Token, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	for name, call := range map[string]func() error{
-		"Claim":  func() error { _, _, err := s.Claim(t.Context(), claimOf(3)); return err },
-		"Get":    func() error { _, _, err := s.Get(t.Context(), claimed.Key); return err },
-		"Renew":  func() error { return s.Renew(t.Context(), claimed.Key, claimed.Token, time.Minute) },
-		"Finish": func() error { return s.Finish(t.Context(), sending.Key, sending.Token, "made") },
+		"Claim":    func() error { _, _, err := s.Claim(t.Context(), claimOf(3)); return err },
+		"Get":      func() error { _, _, err := s.Get(t.Context(), claimed.Key); return err },
+		"Renew":    func() error { return s.Renew(t.Context(), claimed.Key, claimed.Token, time.Minute) },
+		"MarkDone": func() error { return s.MarkDone(t.Context(), sending.Key, sending.Token, "made") },
 	} {
 		fill(t, s)
 		server.Kill()
@@ -102,22 +102,22 @@ func TestStore_DatabaseWasDemoted_NextCallsUseNewSessions(t *testing.T) {
 		}
 	}
 	for _, c := range []ledger.Claim{sending, doubted} {
-		if err := s.Send(t.Context(), c.Key, c.Token, time.Minute); err != nil {
+		if err := s.MarkSending(t.Context(), c.Key, c.Token, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Doubt(t.Context(), doubted.Key, doubted.Token); err != nil {
+	if err := s.MarkUnknown(t.Context(), doubted.Key, doubted.Token); err != nil {
 		t.Fatal(err)
 	}
 	demote := func(onOff string) {
 		server.Exec(server.URL(), "ALTER DATABASE "+url[strings.LastIndex(url, "/")+1:strings.Index(url, "?")]+" SET default_transaction_read_only = "+onOff)
 	}
 	for name, call := range map[string]func() error{
-		"Claim":   func() error { _, _, err := s.Claim(t.Context(), claimOf(4)); return err },
-		"Send":    func() error { return s.Send(t.Context(), claimed.Key, claimed.Token, time.Minute) },
-		"Finish":  func() error { return s.Finish(t.Context(), sending.Key, sending.Token, "made") },
-		"Resolve": func() error { return s.Resolve(t.Context(), doubted.Key, doubted.Token, "made by another") },
-		"Sweep":   func() error { _, err := s.Sweep(t.Context(), 10); return err },
+		"Claim":       func() error { _, _, err := s.Claim(t.Context(), claimOf(4)); return err },
+		"MarkSending": func() error { return s.MarkSending(t.Context(), claimed.Key, claimed.Token, time.Minute) },
+		"MarkDone":    func() error { return s.MarkDone(t.Context(), sending.Key, sending.Token, "made") },
+		"Resolve":     func() error { return s.Resolve(t.Context(), doubted.Key, doubted.Token, "made by another") },
+		"Sweep":       func() error { _, err := s.Sweep(t.Context(), 10); return err },
 	} {
 		demote("on")
 		server.Exec(server.URL(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test%'")

@@ -8,66 +8,66 @@ package postgres
 // Parameters of all that change a claim: $1 the key, $2 the token, $3 the
 // retention or the lease in microseconds, $4 the integration.
 const (
-	now    = `(SELECT clock_timestamp())`
-	micros = ` * interval '1 microsecond'`
-	keep   = `$3::bigint` + micros
+	sqlNow      = `(SELECT clock_timestamp())`
+	sqlMicros   = ` * interval '1 microsecond'`
+	sqlDuration = `$3::bigint` + sqlMicros
 
 	// Where a record is, whatever its row still says: its lease may have run out
 	// since.
-	isClaimed = `(state = 'claimed' AND until > ` + now + `)`
-	isSending = `(state = 'sending' AND until > ` + now + `)`
-	isDone    = `(state = 'done' AND until > ` + now + `)`
-	isUnknown = `(state = 'unknown' AND until > ` + now + ` OR ` + isLapsed + `)`
-	isLapsed  = `(state = 'sending' AND until <= ` + now + ` AND until > ` + now + ` - ` + keep + `)`
+	isClaimed = `(state = 'claimed' AND until > ` + sqlNow + `)`
+	isSending = `(state = 'sending' AND until > ` + sqlNow + `)`
+	isDone    = `(state = 'done' AND until > ` + sqlNow + `)`
+	isUnknown = `(state = 'unknown' AND until > ` + sqlNow + ` OR ` + isLapsed + `)`
+	isLapsed  = `(state = 'sending' AND until <= ` + sqlNow + ` AND until > ` + sqlNow + ` - ` + sqlDuration + `)`
 
 	// A live record as it is; $1 is the key, $2 the retention.
-	live = `SELECT key, fingerprint, template_id,
+	sqlLive = `SELECT key, fingerprint, template_id,
 			CASE WHEN until <= t.now THEN 'unknown' ELSE state END, token, integration_id, claimed_at,
 			(extract(epoch FROM t.now - CASE WHEN until <= t.now THEN until WHEN state = 'unknown' THEN lapsed_at END) * 1000000)::bigint
 		FROM digate_ledger_record, t
-		WHERE key = $1 AND (until > t.now OR state = 'sending' AND until > t.now - $2::bigint` + micros + `)`
+		WHERE key = $1 AND (until > t.now OR state = 'sending' AND until > t.now - $2::bigint` + sqlMicros + `)`
 
-	ofClaim = ` WHERE key = $1 AND token = $2 AND `
-	update  = `UPDATE digate_ledger_record SET `
-	remove  = `DELETE FROM digate_ledger_record`
+	ofClaim   = ` WHERE key = $1 AND token = $2 AND `
+	sqlUpdate = `UPDATE digate_ledger_record SET `
+	sqlDelete = `DELETE FROM digate_ledger_record`
 )
 
 const (
-	sqlGet = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now) ` + live
+	sqlGet = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now) ` + sqlLive
 
 	// The row that was made, or else the one that is there. There is neither where
 	// the one that is in the way came after the statement had begun.
 	sqlClaim = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now),
 		made AS (
 			INSERT INTO digate_ledger_record AS r (key, fingerprint, template_id, state, token, claimed_at, until)
-			SELECT $1, $3, $4, 'claimed', $5, now, now + $6::bigint` + micros + ` FROM t
+			SELECT $1, $3, $4, 'claimed', $5, now, now + $6::bigint` + sqlMicros + ` FROM t
 			ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, template_id = excluded.template_id,
 				state = excluded.state, token = excluded.token, integration_id = '',
 				claimed_at = excluded.claimed_at, until = excluded.until
 			WHERE r.until <= (SELECT now FROM t)
-				AND (r.state <> 'sending' OR r.until <= (SELECT now FROM t) - $2::bigint` + micros + `)
+				AND (r.state <> 'sending' OR r.until <= (SELECT now FROM t) - $2::bigint` + sqlMicros + `)
 			RETURNING key, fingerprint, template_id, state, token, integration_id, claimed_at, NULL::bigint
 		)
-		SELECT * FROM made UNION ALL (` + live + ` AND NOT EXISTS (SELECT FROM made))`
+		SELECT * FROM made UNION ALL (` + sqlLive + ` AND NOT EXISTS (SELECT FROM made))`
 
-	lease     = `until = ` + now + ` + ` + keep
-	sqlRenew  = update + lease + ofClaim + `(` + isClaimed + ` OR ` + isSending + `)`
-	sqlSend   = update + `state = 'sending', ` + lease + ofClaim + isClaimed
-	sqlFinish = update + `state = 'done', integration_id = $4,
-			until = CASE state WHEN 'done' THEN until ELSE ` + now + ` + ` + keep + ` END` +
+	sqlLease       = `until = ` + sqlNow + ` + ` + sqlDuration
+	sqlRenew       = sqlUpdate + sqlLease + ofClaim + `(` + isClaimed + ` OR ` + isSending + `)`
+	sqlMarkSending = sqlUpdate + `state = 'sending', ` + sqlLease + ofClaim + isClaimed
+	sqlMarkDone    = sqlUpdate + `state = 'done', integration_id = $4,
+			until = CASE state WHEN 'done' THEN until ELSE ` + sqlNow + ` + ` + sqlDuration + ` END` +
 		ofClaim + `(` + isSending + ` OR ` + isUnknown + ` OR ` + isDone + ` AND integration_id = $4)`
-	sqlDoubt = update + `state = 'unknown', lapsed_at = NULL,
-			until = CASE state WHEN 'unknown' THEN until ELSE least(until, ` + now + `) + ` + keep + ` END` +
+	sqlMarkUnknown = sqlUpdate + `state = 'unknown', lapsed_at = NULL,
+			until = CASE state WHEN 'unknown' THEN until ELSE least(until, ` + sqlNow + `) + ` + sqlDuration + ` END` +
 		ofClaim + `(` + isSending + ` OR ` + isUnknown + `)`
-	sqlRelease = remove + ofClaim + `(` + isClaimed + ` OR ` + isSending + ` OR ` + isUnknown + `)`
-	sqlMade    = update + `state = 'done', integration_id = $4, until = ` + now + ` + ` + keep + ofClaim + isUnknown
-	sqlNotMade = remove + ofClaim + isUnknown
+	sqlRelease = sqlDelete + ofClaim + `(` + isClaimed + ` OR ` + isSending + ` OR ` + isUnknown + `)`
+	sqlResolve = sqlUpdate + `state = 'done', integration_id = $4, until = ` + sqlNow + ` + ` + sqlDuration + ofClaim + isUnknown
+	sqlForget  = sqlDelete + ofClaim + isUnknown
 
 	// Whether a record other than that of the key $2 names the integration $1.
 	sqlNamedByOther = `SELECT EXISTS (SELECT FROM digate_ledger_record
-		WHERE state = 'done' AND until > ` + now + ` AND integration_id = $1 AND key <> $2)`
+		WHERE state = 'done' AND until > ` + sqlNow + ` AND integration_id = $1 AND key <> $2)`
 	sqlNamed = `SELECT DISTINCT integration_id FROM digate_ledger_record
-		WHERE state = 'done' AND until > ` + now + ` AND integration_id = ANY ($1::text[])`
+		WHERE state = 'done' AND until > ` + sqlNow + ` AND integration_id = ANY ($1::text[])`
 
 	// Replicas that sweep at once take different records. What is to be settled is
 	// not gone, and so in the one part or in the other. $1 is the limit, $2 the
@@ -77,14 +77,14 @@ const (
 			DELETE FROM digate_ledger_record WHERE key IN (
 				SELECT key FROM digate_ledger_record
 				WHERE until <= (SELECT now FROM t)
-					AND (state <> 'sending' OR until <= (SELECT now FROM t) - $2::bigint` + micros + `)
+					AND (state <> 'sending' OR until <= (SELECT now FROM t) - $2::bigint` + sqlMicros + `)
 				ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED)
 			RETURNING 1
 		),
 		settled AS (
-			UPDATE digate_ledger_record SET state = 'unknown', lapsed_at = until, until = until + $2::bigint` + micros + ` WHERE key IN (
+			UPDATE digate_ledger_record SET state = 'unknown', lapsed_at = until, until = until + $2::bigint` + sqlMicros + ` WHERE key IN (
 				SELECT key FROM digate_ledger_record
-				WHERE state = 'sending' AND until <= (SELECT now FROM t) AND until > (SELECT now FROM t) - $2::bigint` + micros + `
+				WHERE state = 'sending' AND until <= (SELECT now FROM t) AND until > (SELECT now FROM t) - $2::bigint` + sqlMicros + `
 				ORDER BY until LIMIT $1 FOR UPDATE SKIP LOCKED)
 		)
 		SELECT count(*) FROM gone`

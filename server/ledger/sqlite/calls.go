@@ -37,7 +37,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 		now := s.now().UnixMicro()
 		_, err := w.exec(sqlClaim, sql.Named("key", c.Key[:]), sql.Named("fingerprint", c.Fingerprint[:]),
 			sql.Named("template", c.TemplateID), sql.Named("token", c.Token[:]),
-			sql.Named("lease", now+c.Lease.Microseconds()), sql.Named("now", now), s.keep())
+			sql.Named("lease", now+c.Lease.Microseconds()), sql.Named("now", now), s.retentionArg())
 		if err != nil {
 			return err
 		}
@@ -70,9 +70,9 @@ func (s *Store) Renew(ctx context.Context, key ledger.Digest, token ledger.Token
 	return s.lease(ctx, sqlRenew, key, token, lease)
 }
 
-// Send implements [ledger.Store].
-func (s *Store) Send(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error {
-	return s.lease(ctx, sqlSend, key, token, lease)
+// MarkSending implements [ledger.Store].
+func (s *Store) MarkSending(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error {
+	return s.lease(ctx, sqlMarkSending, key, token, lease)
 }
 
 func (s *Store) lease(ctx context.Context, statement string, key ledger.Digest, token ledger.Token, lease time.Duration) error {
@@ -86,17 +86,17 @@ func (s *Store) lease(ctx context.Context, statement string, key ledger.Digest, 
 	})
 }
 
-// Finish implements [ledger.Store].
-func (s *Store) Finish(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
+// MarkDone implements [ledger.Store].
+func (s *Store) MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
 	if err := ledger.CheckID(integrationID); err != nil {
 		return err
 	}
-	return s.settle(ctx, sqlFinish, key, token, sql.Named("integration", integrationID))
+	return s.settle(ctx, sqlMarkDone, key, token, sql.Named("integration", integrationID))
 }
 
-// Doubt implements [ledger.Store].
-func (s *Store) Doubt(ctx context.Context, key ledger.Digest, token ledger.Token) error {
-	return s.settle(ctx, sqlDoubt, key, token)
+// MarkUnknown implements [ledger.Store].
+func (s *Store) MarkUnknown(ctx context.Context, key ledger.Digest, token ledger.Token) error {
+	return s.settle(ctx, sqlMarkUnknown, key, token)
 }
 
 // Release implements [ledger.Store].
@@ -107,7 +107,7 @@ func (s *Store) Release(ctx context.Context, key ledger.Digest, token ledger.Tok
 // Resolve implements [ledger.Store].
 func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
 	if integrationID == "" {
-		return s.settle(ctx, sqlNotMade, key, token)
+		return s.settle(ctx, sqlForget, key, token)
 	}
 	if err := ledger.CheckID(integrationID); err != nil {
 		return err
@@ -116,13 +116,13 @@ func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Tok
 		args := s.ofClaim(key, token, sql.Named("integration", integrationID))
 		var unknown, named bool
 		// Nobody else writes between the two: the transaction has the file's lock.
-		if err := w.statements[sqlMayBeMade].QueryRow(args...).Scan(&unknown, &named); err != nil {
+		if err := w.statements[sqlMayResolve].QueryRow(args...).Scan(&unknown, &named); err != nil {
 			return err
 		}
 		if unknown && named {
 			return ledger.ErrNamed
 		}
-		return one(w.exec(sqlMade, args...))
+		return one(w.exec(sqlResolve, args...))
 	})
 }
 
@@ -134,7 +134,7 @@ func (s *Store) settle(ctx context.Context, statement string, key ledger.Digest,
 
 // ofClaim are the arguments of a statement that settles a claim, as of now.
 func (s *Store) ofClaim(key ledger.Digest, token ledger.Token, more ...any) []any {
-	return append([]any{sql.Named("key", key[:]), sql.Named("token", token[:]), sql.Named("now", s.now().UnixMicro()), s.keep()}, more...)
+	return append([]any{sql.Named("key", key[:]), sql.Named("token", token[:]), sql.Named("now", s.now().UnixMicro()), s.retentionArg()}, more...)
 }
 
 // Named implements [ledger.Store].
@@ -170,7 +170,7 @@ func (s *Store) Named(ctx context.Context, integrationIDs []string) (named []str
 func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
 	removed := make(chan int64, 1)
 	err := s.writer.do(ctx, func(w *writer) error {
-		args := []any{sql.Named("now", s.now().UnixMicro()), s.keep(), sql.Named("limit", max(0, limit))}
+		args := []any{sql.Named("now", s.now().UnixMicro()), s.retentionArg(), sql.Named("limit", max(0, limit))}
 		n, err := w.exec(sqlSweep, args...)
 		if err != nil {
 			return err
@@ -185,8 +185,10 @@ func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
 	return int(<-removed), nil
 }
 
-// keep is the retention as the statements take it.
-func (s *Store) keep() sql.NamedArg { return sql.Named("retention", s.retention.Microseconds()) }
+// retentionArg returns the retention as the statements take it, in microseconds.
+func (s *Store) retentionArg() sql.NamedArg {
+	return sql.Named("retention", s.retention.Microseconds())
+}
 
 // one is [ledger.ErrLost] unless a statement changed its record.
 func one(n int64, err error) error {
@@ -200,9 +202,9 @@ func one(n int64, err error) error {
 func (s *Store) read(row *sql.Row, now int64) (r ledger.Record, found bool, err error) {
 	var key, fingerprint, token []byte
 	var state string
-	var claimedAt, until int64
+	var claimedAt, expiresAt int64
 	var lapsedAt sql.NullInt64
-	err = row.Scan(&key, &fingerprint, &r.TemplateID, &state, &token, &r.IntegrationID, &claimedAt, &until, &lapsedAt)
+	err = row.Scan(&key, &fingerprint, &r.TemplateID, &state, &token, &r.IntegrationID, &claimedAt, &expiresAt, &lapsedAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ledger.Record{}, false, nil
 	}
@@ -216,11 +218,11 @@ func (s *Store) read(row *sql.Row, now int64) (r ledger.Record, found bool, err 
 	copy(r.Fingerprint[:], fingerprint)
 	copy(r.Token[:], token)
 	r.ClaimedAt = time.UnixMicro(claimedAt)
-	if until <= now {
-		if r.State != ledger.Sending || until <= now-s.retention.Microseconds() {
+	if expiresAt <= now {
+		if r.State != ledger.Sending || expiresAt <= now-s.retention.Microseconds() {
 			return ledger.Record{}, false, nil
 		}
-		r.State, lapsedAt = ledger.Unknown, sql.NullInt64{Int64: until, Valid: true}
+		r.State, lapsedAt = ledger.Unknown, sql.NullInt64{Int64: expiresAt, Valid: true}
 	}
 	if r.State == ledger.Unknown && lapsedAt.Valid {
 		r.LapsedFor = max(1, time.Duration(now-lapsedAt.Int64)*time.Microsecond)

@@ -224,7 +224,7 @@ func TestOpen_OlderSchema_IsBroughtUpToDate(t *testing.T) {
 	}
 	c := claimOf(1, 1)
 	_, _, err = s.Claim(t.Context(), c)
-	if err := errors.Join(err, s.Send(t.Context(), c.Key, c.Token, time.Hour), s.Doubt(t.Context(), c.Key, c.Token), s.Close()); err != nil {
+	if err := errors.Join(err, s.MarkSending(t.Context(), c.Key, c.Token, time.Hour), s.MarkUnknown(t.Context(), c.Key, c.Token), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	db, err := sql.Open("sqlite", path)

@@ -38,8 +38,8 @@ func TestStore_FileRemovedOrReplacedWhileOpen_FailsUntilItIsOpenedAgain(t *testi
 		_, _, claim := s.Claim(t.Context(), claimOf(1, 2))
 		_, _, get := s.Get(t.Context(), claimed.Key)
 		_, named := s.Named(t.Context(), []string{"x"})
-		send := s.Send(t.Context(), claimed.Key, claimed.Token, time.Minute)
-		for call, err := range map[string]error{"Claim": claim, "Get": get, "Named": named, "Send": send} {
+		send := s.MarkSending(t.Context(), claimed.Key, claimed.Token, time.Minute)
+		for call, err := range map[string]error{"Claim": claim, "Get": get, "Named": named, "MarkSending": send} {
 			if err == nil || !strings.Contains(err.Error(), "was removed") {
 				t.Errorf("%s, %s: got %v", name, call, err)
 			}
@@ -83,7 +83,7 @@ func TestClose_AnotherLedgerIsInItsPlace_LeavesItAlone(t *testing.T) {
 	if err := lost.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := s.Send(t.Context(), c.Key, c.Token, time.Minute); err != nil {
+	if err := s.MarkSending(t.Context(), c.Key, c.Token, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	r, found, err := open(t, path, sqlite.Options{}).Get(t.Context(), c.Key)

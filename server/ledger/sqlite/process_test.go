@@ -61,11 +61,11 @@ func own(path string) error {
 					return fmt.Errorf("claim: mine %v, error %w", mine, err)
 				}
 				fmt.Printf("%d claimed\n", n)
-				if err := s.Send(ctx, c.Key, c.Token, c.Lease); err != nil {
+				if err := s.MarkSending(ctx, c.Key, c.Token, c.Lease); err != nil {
 					return err
 				}
 				fmt.Printf("%d sending\n", n)
-				if err := s.Finish(ctx, c.Key, c.Token, fmt.Sprint("id-", n)); err != nil {
+				if err := s.MarkDone(ctx, c.Key, c.Token, fmt.Sprint("id-", n)); err != nil {
 					return err
 				}
 				fmt.Printf("%d done\n", n)

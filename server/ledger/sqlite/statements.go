@@ -24,20 +24,20 @@ const (
 			state = excluded.state, token = excluded.token, integration_id = '',
 			claimed_at = excluded.claimed_at, until = excluded.until
 		WHERE ` + isGone
-	sqlRenew  = `UPDATE record SET until = @lease` + ofClaim + `(` + isClaimed + ` OR ` + isSending + `)`
-	sqlSend   = `UPDATE record SET state = 'sending', until = @lease` + ofClaim + isClaimed
-	sqlFinish = `UPDATE record SET state = 'done', integration_id = @integration,
+	sqlRenew       = `UPDATE record SET until = @lease` + ofClaim + `(` + isClaimed + ` OR ` + isSending + `)`
+	sqlMarkSending = `UPDATE record SET state = 'sending', until = @lease` + ofClaim + isClaimed
+	sqlMarkDone    = `UPDATE record SET state = 'done', integration_id = @integration,
 			until = CASE state WHEN 'done' THEN until ELSE @now + @retention END` +
 		ofClaim + `(` + isSending + ` OR ` + isUnknown + ` OR ` + isDone + ` AND integration_id = @integration)`
-	sqlDoubt = `UPDATE record SET state = 'unknown', lapsed_at = NULL,
+	sqlMarkUnknown = `UPDATE record SET state = 'unknown', lapsed_at = NULL,
 			until = CASE state WHEN 'unknown' THEN until ELSE min(until, @now) + @retention END` +
 		ofClaim + `(` + isSending + ` OR ` + isUnknown + `)`
 	sqlRelease = `DELETE FROM record` + ofClaim + `(` + isClaimed + ` OR ` + isSending + ` OR ` + isUnknown + `)`
-	sqlMade    = `UPDATE record SET state = 'done', integration_id = @integration, until = @now + @retention` + ofClaim + isUnknown
+	sqlResolve = `UPDATE record SET state = 'done', integration_id = @integration, until = @now + @retention` + ofClaim + isUnknown
 	// Whether the record is in Unknown, and whether another one names the integration.
-	sqlMayBeMade = `SELECT EXISTS (SELECT 1 FROM record` + ofClaim + isUnknown + `),
+	sqlMayResolve = `SELECT EXISTS (SELECT 1 FROM record` + ofClaim + isUnknown + `),
 		EXISTS (SELECT 1 FROM record WHERE state = 'done' AND until > @now AND integration_id = @integration)`
-	sqlNotMade = `DELETE FROM record` + ofClaim + isUnknown
+	sqlForget = `DELETE FROM record` + ofClaim + isUnknown
 
 	sqlSweep = `DELETE FROM record WHERE key IN
 		(SELECT key FROM record WHERE ` + isGone + ` ORDER BY until LIMIT @limit)`
@@ -51,6 +51,6 @@ const (
 
 // changing are the statements that the writer prepares.
 var changing = []string{
-	sqlGet, sqlClaim, sqlRenew, sqlSend, sqlFinish, sqlDoubt, sqlRelease, sqlMade, sqlMayBeMade, sqlNotMade,
+	sqlGet, sqlClaim, sqlRenew, sqlMarkSending, sqlMarkDone, sqlMarkUnknown, sqlRelease, sqlResolve, sqlMayResolve, sqlForget,
 	sqlSweep, sqlSettle, sqlKeyCheck, sqlKeyIs,
 }
