@@ -16,7 +16,7 @@ func TestString_EscapesAndUnicode_AreWhatTheySay(t *testing.T) {
 	for text, want := range map[string]string{
 		``: "", `a`: "a", `\"\\\/\b\f\n\r\t`: "\"\\/\b\f\n\r\t", `\u0041\u00e9\u4E2D`: "Aé中", `\u0000`: "\x00", `é中😀`: "é中😀",
 		`\ud83d\ude00`: "😀", `a\uD83D\uDE00b`: "a😀b", `\ufffd`: "\ufffd", `\uffff`: "\uffff", `\\u0041`: `\u0041`, "\u007f\u0080\u2028": "\u007f\u0080\u2028",
-		`\ud800\udc00`: "\U00010000", `\udbff\udfff`: "\U0010ffff",
+		`\ud800\udc00`: "\U00010000", `\udbff\udfff`: "\U0010ffff", `\ud7ff\ue000`: "\ud7ff\ue000",
 	} {
 		for _, read := range []func(m *integrationv1.Integration) error{
 			func(m *integrationv1.Integration) error { return c.UnmarshalRequest([]byte(`{"id":"`+text+`"}`), m) },
@@ -36,7 +36,7 @@ func TestString_EscapesAndUnicode_AreWhatTheySay(t *testing.T) {
 func TestString_HalfASurrogatePairOrInvalidUTF8_IsRefused(t *testing.T) {
 	c := compile(t, descriptor("Every"))
 	for _, bad := range []string{
-		`\ud800`, `\udfff`, `\ude00\ud83d`, `\ud83dx`, `\ud83d\u0041`, `\ud83d\ud83d`, `\ud83d\n`, `\ud83d\ud83d\ude00`, `\ud800abcde\\`,
+		`\ud800`, `\udbff`, `\udc00`, `\udfff`, `\ud83d\ue000`, `\ud83d\uffff`, `\ud83d\udbff`, `\ude00\ud83d`, `\ud83dx`, `\ud83d\u0041`, `\ud83d\ud83d`, `\ud83d\n`, `\ud83d\ud83d\ude00`, `\ud800abcde\\`,
 		"\xff", "\x80", "a\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", `\n` + "\xff",
 	} {
 		for _, tt := range []struct{ text, field string }{

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"errors"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -58,65 +57,42 @@ func TestBreaker_HalfOfEnoughExchangesFailing_OpensIt(t *testing.T) {
 	}
 }
 
-func TestBreaker_TrialsDoWell_ClosesIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := opened(t)
-		if record(b, alive) {
-			t.Error("open, and let one through")
-		}
-		time.Sleep(7 * time.Second)
-		for range breakerTrials {
-			if !record(b, alive) {
-				t.Fatal("no trial")
-			}
-		}
-		if b.state() != "closed" {
-			t.Error(b.state())
-		}
-	})
-}
-
-func TestBreaker_TrialFails_OpensItAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := opened(t)
-		time.Sleep(7 * time.Second)
-		record(b, alive)
-		record(b, failing)
-		if b.state() != "open" {
-			t.Error(b.state())
-		}
-	})
-}
-
-func TestBreaker_TrialsThatSayNothing_DoNotStayTaken(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := opened(t)
-		time.Sleep(7 * time.Second)
-		for range 10 * breakerTrials {
-			if !record(b, silent) {
-				t.Fatal("the trials are used up")
-			}
-		}
-		if b.state() != "half-open" {
-			t.Error(b.state())
-		}
-	})
-}
-
-// A trial that says nothing takes nothing from those that did well.
-func TestBreaker_CallersLeaveAmongTrials_GoodOnesCount(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := opened(t)
-		time.Sleep(7 * time.Second)
-		for range breakerTrials {
-			if !record(b, silent) || !record(b, alive) {
-				t.Fatal("no trial")
-			}
-		}
-		if b.state() != "closed" {
-			t.Error(b.state())
-		}
-	})
+// A trial that is ignored takes nothing from those that succeeded and does not
+// stay taken.
+func TestBreaker_Trials_DecideItsState(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		results []health
+		times   int
+		want    string
+	}{
+		"all succeed":           {[]health{alive}, breakerTrials, "closed"},
+		"too few succeed":       {[]health{alive}, breakerTrials - 1, "half-open"},
+		"one fails":             {[]health{alive, failing}, 1, "open"},
+		"callers leave":         {[]health{silent}, 10 * breakerTrials, "half-open"},
+		"callers leave between": {[]health{silent, alive}, breakerTrials, "closed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := opened(t)
+				if record(b, alive) {
+					t.Error("open, and let one through")
+				}
+				time.Sleep(7 * time.Second)
+				for range c.times {
+					for _, h := range c.results {
+						if !record(b, h) {
+							t.Fatalf("no trial while %s", b.state())
+						}
+					}
+				}
+				if got := b.state(); got != c.want {
+					t.Errorf("got %s, want %s", got, c.want)
+				}
+			})
+		})
+	}
 }
 
 func TestBreaker_CallersLeave_APlaceIsKeptFromTheLikeOfThem(t *testing.T) {
@@ -225,26 +201,40 @@ func TestCall_VendorThatFails_IsLeftAlone(t *testing.T) {
 }
 
 func TestCall_RefusalsAndCallersThatLeave_DoNotOpenTheCircuit(t *testing.T) {
-	hang := make(chan struct{})
-	defer close(hang)
-	v := newVendor(t, nil, func(c net.Conn, r string) bool {
-		if len(r) > 0 && r[len(r)-1] == '}' && len(r)%2 == 0 {
-			return answering(reply(429, "", envelope))(c, r)
-		}
-		<-hang
-		return false
-	})
-	client := newClient(t, v.url(), func(c *Config) { c.BreakerDelay = time.Hour })
-	for i := range 3 * breakerCalls {
-		ctx, cancel := context.WithTimeoutCause(t.Context(), 30*time.Millisecond, errors.New("left"))
-		if i%2 == 0 {
-			ctx, cancel = context.WithCancel(t.Context())
+	t.Parallel()
+	stay := func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithCancel(ctx) }
+	for name, c := range map[string]struct {
+		upstream roundTrip
+		caller   func(context.Context) (context.Context, context.CancelFunc)
+		status   int
+		cause    string
+	}{
+		"refusals": {after(0, 429, envelope), stay, 429, ""},
+		"callers that cancel": {never(), func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
 			time.AfterFunc(20*time.Millisecond, cancel)
-		}
-		copyOne(ctx, client)
-		cancel()
-	}
-	if got := client.Load(); got.Circuit != "closed" || got.InFlight != 0 {
-		t.Errorf("%+v", got)
+			return ctx, cancel
+		}, 0, "cancelled"},
+		"callers whose deadline passes": {never(), func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 30*time.Millisecond)
+		}, 0, "deadline exceeded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				client := newClientOf(t, c.upstream, func(c *Config) { c.BreakerDelay = time.Hour })
+				for range 3 * breakerCalls {
+					ctx, cancel := c.caller(t.Context())
+					r := copyOne(ctx, client)
+					cancel()
+					if len(r.ex.Attempts) != 1 || r.ex.Status != c.status || r.ex.Cause != c.cause {
+						t.Fatalf("%d attempts, HTTP %d, cause %q", len(r.ex.Attempts), r.ex.Status, r.ex.Cause)
+					}
+				}
+				if got := client.Load(); got.Circuit != "closed" || got.InFlight != 0 {
+					t.Errorf("%+v", got)
+				}
+			})
+		})
 	}
 }

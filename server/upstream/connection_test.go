@@ -73,19 +73,24 @@ func sentOnce(t *testing.T, c *Client, callers, calls int) {
 }
 
 func TestCall_IdleConnection_IsClosedInTime(t *testing.T) {
-	closed := make(chan struct{})
-	v := newVendor(t, nil, func(c net.Conn, _ string) bool {
-		_, _ = io.WriteString(c, created())
-		untilClosed(c)
-		close(closed)
-		return false
-	})
-	c := newClient(t, v.url(), func(c *Config) { c.IdleTimeout = 10 * time.Millisecond })
+	t.Parallel()
+	c, closed := idleConnection(t, func(c *Config) { c.IdleTimeout = 10 * time.Millisecond })
 	copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
-	<-closed
+	soon(t, closed)
 }
 
 func TestClose_IdleConnection_IsClosed(t *testing.T) {
+	t.Parallel()
+	c, closed := idleConnection(t, func(c *Config) { c.IdleTimeout = time.Hour })
+	copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
+	c.Close()
+	soon(t, closed)
+}
+
+// idleConnection returns a client, and a channel that is closed when the other
+// end sees the connection of its first call end.
+func idleConnection(t *testing.T, change func(*Config)) (*Client, <-chan struct{}) {
+	t.Helper()
 	closed := make(chan struct{})
 	v := newVendor(t, nil, func(c net.Conn, _ string) bool {
 		_, _ = io.WriteString(c, created())
@@ -93,10 +98,18 @@ func TestClose_IdleConnection_IsClosed(t *testing.T) {
 		close(closed)
 		return false
 	})
-	c := newClient(t, v.url())
-	copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
-	c.Close()
-	<-closed
+	return newClient(t, v.url(), change), closed
+}
+
+// soon fails the test where the connection stays open for ten seconds, which is
+// an age beside every bound here.
+func soon(t *testing.T, closed <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the connection is still open")
+	}
 }
 
 func TestCall_TLS(t *testing.T) {

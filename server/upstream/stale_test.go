@@ -44,21 +44,7 @@ func TestCall_AnswerThatWasThereBeforeTheRequest_IsNobodys(t *testing.T) {
 }
 
 func TestTracker_AnswerBeforeTheRequest_IsStaleAndEndsTheConnection(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ln.Close() })
-	raw, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	peer, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = peer.Close() })
-	cc := newCountedConn(raw, new(connections))
+	cc, peer := pair(t)
 	read := func() {
 		t.Helper()
 		_, _ = io.WriteString(peer, "x")
