@@ -6,6 +6,9 @@ export GOFLAGS ?= -buildvcs=false
 BUF    := go tool -modfile=tools/buf/go.mod buf
 LINTER := go tool -modfile=tools/lint/go.mod staticcheck
 
+BINARY  ?= bin/digate
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+
 # What `make breaking` compares the contract with: the last release, else the
 # commit before this one.
 AGAINST ?= $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null || git rev-parse --verify --quiet HEAD^)
@@ -15,8 +18,8 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build bin/digate
-	go build -o bin/digate ./cmd/digate
+build: ## build bin/digate, static, with its version
+	CGO_ENABLED=0 go build -ldflags "-X main.linked=$(VERSION)" -o $(BINARY) ./cmd/digate
 
 .PHONY: test
 test: ## run every test with the race detector

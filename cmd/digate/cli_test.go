@@ -192,21 +192,6 @@ func TestRun_AddressInUse_NamesTheFlag(t *testing.T) {
 	}
 }
 
-func TestVersion_IsOneLine(t *testing.T) {
-	got := digate(t, "version")
-	if got.code != exitDone || got.err != "" || !strings.HasPrefix(got.out, "digate ") || strings.Count(got.out, "\n") != 1 {
-		t.Errorf("%+v", got)
-	}
-}
-
-func TestVersion_OfARelease_IsTheRelease(t *testing.T) {
-	release = "v1.2.3"
-	defer func() { release = "" }()
-	if got := digate(t, "version"); !strings.HasPrefix(got.out, "digate v1.2.3 ") {
-		t.Errorf("%+v", got)
-	}
-}
-
 // parse returns the commands as a command line sets them.
 func parse(t *testing.T, args ...string) (*cli, error) {
 	t.Helper()

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
-// release is set when a release is linked: -ldflags "-X main.release=v1.2.3".
-var release string
+// linked is what `make build` links in: -ldflags "-X main.linked=v1.2.3".
+var linked string
+
+// devel is the version of a binary whose source has no name.
+const devel = "devel"
 
 type versionCmd struct{}
 
@@ -16,13 +21,41 @@ func (versionCmd) Run(std stdio) error {
 	return err
 }
 
-// version is the release, or what the Go toolchain recorded of the source.
+// version names the source of the binary. Diga sees it in the User-Agent.
 func version() string {
-	if release != "" {
-		return release
+	info, _ := debug.ReadBuildInfo()
+	return productToken(cmp.Or(linked, recorded(info), devel))
+}
+
+// recorded returns the version that the Go toolchain wrote into the binary, or
+// else the commit. It returns "" where the source is neither: uncommitted
+// changes in a repository without a tag, or no repository at all.
+func recorded(info *debug.BuildInfo) string {
+	if info == nil {
+		return ""
 	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
+	untagged := strings.HasPrefix(info.Main.Version, "v0.0.0-")
+	if v := info.Main.Version; v != "" && v != "(devel)" && !(untagged && strings.HasSuffix(v, "+dirty")) {
+		return v
 	}
-	return "devel"
+	vcs := make(map[string]string)
+	for _, s := range info.Settings {
+		vcs[s.Key] = s.Value
+	}
+	if vcs["vcs.modified"] == "true" {
+		return ""
+	}
+	revision := vcs["vcs.revision"]
+	return revision[:min(len(revision), 12)]
+}
+
+// productToken replaces what a token of RFC 9110 may not contain, such as the slash of
+// a tag's name, so that a User-Agent can carry it.
+func productToken(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r) {
+			return r
+		}
+		return '-'
+	}, s)
 }
