@@ -176,7 +176,7 @@ func (k compiler) compile(md protoreflect.MessageDescriptor, excluded []string) 
 		if slices.Contains(excluded, string(fd.Name())) {
 			continue
 		}
-		if isFacadeOnly(fd) {
+		if FacadeOnly(fd) {
 			if fd.Name() == "update_mask" && fd.Message() != nil && fd.Message().FullName() == "google.protobuf.FieldMask" {
 				c.mask = fd
 			}
@@ -274,7 +274,8 @@ func isGoogle(md protoreflect.MessageDescriptor) bool {
 	return md.ParentFile().Package() == "google.protobuf"
 }
 
-func isFacadeOnly(fd protoreflect.FieldDescriptor) bool {
+// FacadeOnly reports whether the upstream has no such field.
+func FacadeOnly(fd protoreflect.FieldDescriptor) bool {
 	own, _ := proto.GetExtension(fd.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules)
 	return own.GetFacadeOnly()
 }

@@ -27,41 +27,49 @@ type flatVariant struct {
 // compileFlat reads the flatten option of a message's oneof. Such a message may
 // have nothing else: its object is its variant's.
 func (k compiler) compileFlat(c *Codec) error {
-	oneofs := c.md.Oneofs()
-	for i := range oneofs.Len() {
-		od := oneofs.Get(i)
-		own, _ := proto.GetExtension(od.Options(), annotationsv1.E_Oneof).(*annotationsv1.OneofRules)
-		if own.GetFlatten() == "" {
-			continue
-		}
-		if od.Fields().Len() != c.md.Fields().Len() {
-			return fmt.Errorf("%s: a message with a flattened oneof can have no other field", c.md.FullName())
-		}
-		flat := &flatOneof{discriminator: own.GetFlatten()}
-		var tags []string
-		for j := range od.Fields().Len() {
-			fd := od.Fields().Get(j)
-			if fd.Message() == nil {
-				return fmt.Errorf("%s: a variant of a flattened oneof must be a message", fd.FullName())
-			}
-			codec, err := k.compile(fd.Message(), nil)
-			if err != nil {
-				return err
-			}
-			if codec.flat != nil {
-				return fmt.Errorf("%s: a variant of a flattened oneof cannot be flattened itself", fd.FullName())
-			}
-			if codec.byName[flat.discriminator] != nil {
-				return fmt.Errorf("%s: has a field named as the discriminator", fd.Message().FullName())
-			}
-			tag := strings.ToUpper(string(fd.Name()))
-			tags = append(tags, tag)
-			flat.variants = append(flat.variants, flatVariant{tag, fd, codec})
-		}
-		flat.allowed = strings.Join(tags, ", ")
-		c.flat = flat
+	od, discriminator := Flattened(c.md)
+	if od == nil {
+		return nil
 	}
+	if od.Fields().Len() != c.md.Fields().Len() {
+		return fmt.Errorf("%s: a message with a flattened oneof can have no other field", c.md.FullName())
+	}
+	flat := &flatOneof{discriminator: discriminator}
+	var tags []string
+	for i := range od.Fields().Len() {
+		fd := od.Fields().Get(i)
+		if fd.Message() == nil {
+			return fmt.Errorf("%s: a variant of a flattened oneof must be a message", fd.FullName())
+		}
+		codec, err := k.compile(fd.Message(), nil)
+		if err != nil {
+			return err
+		}
+		if codec.flat != nil {
+			return fmt.Errorf("%s: a variant of a flattened oneof cannot be flattened itself", fd.FullName())
+		}
+		if codec.byName[flat.discriminator] != nil {
+			return fmt.Errorf("%s: has a field named as the discriminator", fd.Message().FullName())
+		}
+		tag := strings.ToUpper(string(fd.Name()))
+		tags = append(tags, tag)
+		flat.variants = append(flat.variants, flatVariant{tag, fd, codec})
+	}
+	flat.allowed = strings.Join(tags, ", ")
+	c.flat = flat
 	return nil
+}
+
+// Flattened returns a message's oneof that is, on the wire, the message itself,
+// and the key that tells its variants apart; nil where the message has none.
+func Flattened(md protoreflect.MessageDescriptor) (oneof protoreflect.OneofDescriptor, discriminator string) {
+	for i := range md.Oneofs().Len() {
+		od := md.Oneofs().Get(i)
+		if own, _ := proto.GetExtension(od.Options(), annotationsv1.E_Oneof).(*annotationsv1.OneofRules); own.GetFlatten() != "" {
+			return od, own.GetFlatten()
+		}
+	}
+	return nil, ""
 }
 
 // decodeFlat reads an object twice: for the discriminator, which may stand

@@ -8,6 +8,7 @@ package digatev1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/digate/digate/gen/digate/annotations/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -594,7 +595,7 @@ var File_digate_v1_ledger_service_proto protoreflect.FileDescriptor
 
 const file_digate_v1_ledger_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1edigate/v1/ledger_service.proto\x12\tdigate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x02\n" +
+	"\x1edigate/v1/ledger_service.proto\x12\tdigate.v1\x1a\x1bbuf/validate/validate.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x02\n" +
 	"\x04Copy\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1f\n" +
@@ -639,11 +640,11 @@ const file_digate_v1_ledger_service_proto_rawDesc = "" +
 	"\n" +
 	"resolution\":\n" +
 	"\x13ResolveCopyResponse\x12#\n" +
-	"\x04copy\x18\x01 \x01(\v2\x0f.digate.v1.CopyR\x04copy2\xe7\x01\n" +
-	"\rLedgerService\x12F\n" +
-	"\tGetLedger\x12\x1b.digate.v1.GetLedgerRequest\x1a\x1c.digate.v1.GetLedgerResponse\x12@\n" +
-	"\aGetCopy\x12\x19.digate.v1.GetCopyRequest\x1a\x1a.digate.v1.GetCopyResponse\x12L\n" +
-	"\vResolveCopy\x12\x1d.digate.v1.ResolveCopyRequest\x1a\x1e.digate.v1.ResolveCopyResponseB1Z/github.com/digate/digate/gen/digate/v1;digatev1b\x06proto3"
+	"\x04copy\x18\x01 \x01(\v2\x0f.digate.v1.CopyR\x04copy2\xff\x01\n" +
+	"\rLedgerService\x12N\n" +
+	"\tGetLedger\x12\x1b.digate.v1.GetLedgerRequest\x1a\x1c.digate.v1.GetLedgerResponse\"\x06\xba\xde\x19\x02\x10\x01\x12H\n" +
+	"\aGetCopy\x12\x19.digate.v1.GetCopyRequest\x1a\x1a.digate.v1.GetCopyResponse\"\x06\xba\xde\x19\x02\x10\x01\x12T\n" +
+	"\vResolveCopy\x12\x1d.digate.v1.ResolveCopyRequest\x1a\x1e.digate.v1.ResolveCopyResponse\"\x06\xba\xde\x19\x02\x10\x01B1Z/github.com/digate/digate/gen/digate/v1;digatev1b\x06proto3"
 
 var (
 	file_digate_v1_ledger_service_proto_rawDescOnce sync.Once

@@ -1,0 +1,122 @@
+// Package contract reads the services' descriptors once: which methods there
+// are, how each of them is an HTTP request, and what digate's own options say
+// of it. One direction encodes a request by it (upstream), the other matches
+// one (gateway), so a rule that one of them could not follow, or that the two
+// would follow differently, is an error at start.
+package contract
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+)
+
+// Contract holds the methods of the services that it was loaded from. It may be
+// used by many goroutines.
+type Contract struct {
+	methods []*Method
+	byName  map[string]*Method
+}
+
+// Method is one RPC.
+type Method struct {
+	// FullName is the gRPC name, such as "/package.Service/Method".
+	FullName   string
+	Descriptor protoreflect.MethodDescriptor
+	// Unary reports whether neither side streams.
+	Unary bool
+	// FacadeOnly reports whether the upstream has no such operation, so that
+	// nothing is ever sent for it.
+	FacadeOnly bool
+	// Write reports whether the call may change something: all but a GET and a
+	// HEAD may.
+	Write bool
+	// SuccessStatus is the HTTP status of a success, 200 unless the contract
+	// says otherwise.
+	SuccessStatus int
+	// Binding is the HTTP form, nil where the method has none.
+	Binding *Binding
+}
+
+// Integration returns the descriptor of the service that Diga is behind.
+func Integration() protoreflect.ServiceDescriptor {
+	return integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService")
+}
+
+// Ledger returns the descriptor of the service that is digate's alone.
+func Ledger() protoreflect.ServiceDescriptor {
+	return digatev1.File_digate_v1_ledger_service_proto.Services().ByName("LedgerService")
+}
+
+// Load reads the services. The error names every method with a rule that cannot
+// be followed, each with that rule.
+func Load(services ...protoreflect.ServiceDescriptor) (*Contract, error) {
+	c := &Contract{byName: make(map[string]*Method)}
+	var errs []error
+	for _, sd := range services {
+		for i := range sd.Methods().Len() {
+			md := sd.Methods().Get(i)
+			m, broken := load(md)
+			for _, err := range broken {
+				errs = append(errs, fmt.Errorf("%s: %w", md.FullName(), err))
+			}
+			if broken != nil {
+				continue
+			}
+			c.methods = append(c.methods, m)
+			c.byName[m.FullName] = m
+		}
+	}
+	errs = append(errs, c.conflicts()...)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return c, nil
+}
+
+// Method returns the method of a full gRPC name, nil where there is none.
+func (c *Contract) Method(fullName string) *Method { return c.byName[fullName] }
+
+// Methods returns the methods in the order of the services. The slice must not
+// be changed.
+func (c *Contract) Methods() []*Method { return c.methods }
+
+func load(md protoreflect.MethodDescriptor) (_ *Method, broken []error) {
+	own, _ := proto.GetExtension(md.Options(), annotationsv1.E_Method).(*annotationsv1.MethodRules)
+	rule, _ := proto.GetExtension(md.Options(), annotations.E_Http).(*annotations.HttpRule)
+	m := &Method{
+		FullName:      fmt.Sprintf("/%s/%s", md.Parent().FullName(), md.Name()),
+		Descriptor:    md,
+		Unary:         !md.IsStreamingClient() && !md.IsStreamingServer(),
+		FacadeOnly:    own.GetFacadeOnly(),
+		Write:         true,
+		SuccessStatus: cmp.Or(int(own.GetSuccessStatus()), http.StatusOK),
+	}
+	if rule == nil {
+		if !m.FacadeOnly {
+			return nil, []error{errors.New("has no google.api.http rule and is not facade_only")}
+		}
+		return m, nil
+	}
+	if !m.Unary {
+		broken = append(broken, errors.New("a stream is not one HTTP exchange"))
+	}
+	if m.SuccessStatus/100 != 2 {
+		broken = append(broken, fmt.Errorf("success_status %d is no success", m.SuccessStatus))
+	}
+	b, errs := bind(rule, md)
+	if m.SuccessStatus == http.StatusNoContent && b.Response != nil {
+		broken = append(broken, errors.New("success_status 204 has no body, and the response has fields"))
+	}
+	m.Binding, m.Write = b, !isRead(b.Verb)
+	return m, append(broken, errs...)
+}

@@ -1,0 +1,113 @@
+package contract
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/digate/digate/server/digajson"
+)
+
+// Segment is one part of a path between slashes: a literal, or a field's value
+// with perhaps a suffix.
+type Segment struct {
+	// Literal is the whole segment where Field is nil.
+	Literal string
+	Field   protoreflect.FieldDescriptor
+	// Suffix follows the field's value, such as ":cancel". Only the last segment
+	// has one.
+	Suffix string
+}
+
+// Match returns what of an unescaped segment is the field's value, and reports
+// whether the segment is of this form. A value is never empty.
+func (s *Segment) Match(text string) (value string, ok bool) {
+	if s.Field == nil {
+		return "", text == s.Literal
+	}
+	value, ok = strings.CutSuffix(text, s.Suffix)
+	return value, ok && value != ""
+}
+
+// Match reports whether a path is of this binding's form.
+func (b *Binding) Match(path string) bool {
+	rest, ok := strings.CutPrefix(path, "/")
+	if !ok {
+		return false
+	}
+	parts := strings.Split(rest, "/")
+	if len(parts) != len(b.Path) {
+		return false
+	}
+	for i := range b.Path {
+		if _, ok := b.Path[i].Match(parts[i]); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// parsePath reads a path template of literals, `{field}` and `{field=*}`. The
+// last segment may have a custom verb, such as `{field}:cancel`. Wildcards,
+// nested field paths and literals that a URL would escape are refused.
+func parsePath(template string, in protoreflect.MessageDescriptor) ([]Segment, error) {
+	rest, ok := strings.CutPrefix(template, "/")
+	if !ok {
+		return nil, fmt.Errorf("path %q does not begin with a slash", template)
+	}
+	parts := strings.Split(rest, "/")
+	path := make([]Segment, 0, len(parts))
+	seen := make(map[string]bool)
+	for i, part := range parts {
+		unsupported := fmt.Errorf("path %q: segment %q is not supported", template, part)
+		if strings.Contains(part, ":") && i < len(parts)-1 {
+			return nil, unsupported // a verb ends a path
+		}
+		inner, ok := strings.CutPrefix(part, "{")
+		if !ok {
+			if !isLiteral(part) {
+				return nil, unsupported
+			}
+			path = append(path, Segment{Literal: part})
+			continue
+		}
+		name, suffix, ok := strings.Cut(inner, "}")
+		name = strings.TrimSuffix(name, "=*")
+		if !ok || strings.ContainsAny(name, ".=*{") || !isVerbSuffix(suffix) {
+			return nil, unsupported
+		}
+		fd := in.Fields().ByName(protoreflect.Name(name))
+		if fd == nil {
+			return nil, fmt.Errorf("path %q: %s has no field %q", template, in.Name(), name)
+		}
+		if fd.Kind() != protoreflect.StringKind || fd.IsList() || fd.HasPresence() {
+			return nil, fmt.Errorf("path %q: %q is not a plain string field", template, name)
+		}
+		if digajson.FacadeOnly(fd) {
+			return nil, fmt.Errorf("path %q: %q is facade_only", template, name)
+		}
+		if seen[name] {
+			return nil, fmt.Errorf("path %q: %q is in it twice", template, name)
+		}
+		seen[name] = true
+		path = append(path, Segment{Field: fd, Suffix: suffix})
+	}
+	return path, nil
+}
+
+// isLiteral reports whether a segment is itself in a URL. A colon separates a
+// custom verb, and neither may be empty.
+func isLiteral(s string) bool {
+	noun, verb, hasVerb := strings.Cut(s, ":")
+	return noun != "" && noun != "." && noun != ".." && url.PathEscape(s) == s &&
+		(!hasVerb || verb != "" && !strings.Contains(verb, ":"))
+}
+
+// isVerbSuffix reports whether what follows a field in its segment is nothing or
+// a custom verb, such as ":cancel".
+func isVerbSuffix(s string) bool {
+	verb, ok := strings.CutPrefix(s, ":")
+	return s == "" || ok && verb != "" && !strings.Contains(verb, ":") && url.PathEscape(verb) == verb
+}
