@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -34,5 +35,15 @@ func (s *Server) newAdmin() *http.Server {
 		IdleTimeout:       s.cfg.IdleTimeout,
 		MaxHeaderBytes:    s.cfg.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// adminPart returns the admin side as a part of the server. It has nothing to
+// drain: metrics and readiness are there until the calls are done.
+func (s *Server) adminPart(srv *http.Server) *part {
+	return &part{
+		name:  "admin listener",
+		serve: func(context.Context) error { return s.admin.serveHTTP(srv) },
+		close: func() error { _ = srv.Close(); s.admin.close(); return nil },
 	}
 }

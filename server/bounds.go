@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"google.golang.org/grpc/tap"
 )
 
@@ -43,12 +42,6 @@ func (s *Server) inTime(next tap.ServerInHandle) tap.ServerInHandle {
 type unhurried struct{ context.Context }
 
 func (unhurried) Deadline() (time.Time, bool) { return time.Time{}, false }
-
-// bound returns the listener with a bound on its connections and on the time for
-// which one of them may take nothing that is written to it.
-func (s *Server) bound(ln net.Listener) net.Listener {
-	return netutil.LimitListener(&stallListener{ln, s.cfg.WriteTimeout}, s.cfg.MaxConnections)
-}
 
 type stallListener struct {
 	net.Listener

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -21,11 +22,15 @@ import (
 // connectionTimeout is how long a new connection may take to become one.
 const connectionTimeout = 20 * time.Second
 
-func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
+func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
 	srv := grpc.NewServer(
+		grpc.Creds(s.grpc.credentials()),
+		// The tap handle runs on the connection's I/O goroutine, which holds the
+		// connection meanwhile: it refuses before a message is read, and nothing in
+		// it may wait.
 		grpc.InTapHandle(s.inTime(s.telemetry.TapHandle(authn.TapHandle(s.authenticator)))),
-		grpc.ChainUnaryInterceptor(s.sayUnary, s.telemetry.UnaryInterceptor, authn.UnaryInterceptor),
-		grpc.ChainStreamInterceptor(s.endWatches, s.sayStream, s.telemetry.StreamInterceptor, authn.StreamInterceptor),
+		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.sayUnary}, chain.unary...)...),
+		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{s.endWatches, s.sayStream}, chain.stream...)...),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return apierror.UnknownMethod() }),
 		grpc.MaxRecvMsgSize(int(s.cfg.MaxRequestBytes)),
 		grpc.MaxHeaderListSize(uint32(s.cfg.MaxHeaderBytes)),
@@ -44,6 +49,16 @@ func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records
 	healthv1.RegisterHealthServer(srv, s.health)
 	reflection.Register(srv)
 	return srv
+}
+
+// grpcPart returns the gRPC side as a part of the server.
+func (s *Server) grpcPart(srv *grpc.Server) *part {
+	return &part{
+		name:  "gRPC listener",
+		serve: func(context.Context) error { return s.grpc.serveGRPC(srv) },
+		drain: srv.GracefulStop,
+		close: func() error { srv.Stop(); s.grpc.close(); return nil },
+	}
 }
 
 func (s *Server) markServing() {

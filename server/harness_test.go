@@ -139,7 +139,7 @@ func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 	log.Info("configuration", "config", cfg)
 	fmt.Fprintf(&spoken, "%v %+v %#v\n", cfg, cfg, cfg)
 	var err error
-	if d.Server, err = server.Build(cfg, "test", log); err != nil {
+	if d.Server, err = server.New(context.Background(), cfg, server.Options{Version: "test", Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -134,7 +134,7 @@ func TestRequestID_LedgersKeyChanged_StartIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	cfg := settings(t, "http://127.0.0.1:1")
 	cfg.Ledger = "sqlite:" + filepath.Join(dir, "ledger.db")
-	s, err := server.Build(cfg, "test", logger(new(record)))
+	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(new(record))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestRequestID_LedgersKeyChanged_StartIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.LedgerKeyFile = other
-	if s, err := server.Build(cfg, "test", logger(new(record))); err == nil || !strings.Contains(err.Error(), "--ledger: ") {
+	if s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(new(record))}); err == nil || !strings.Contains(err.Error(), "--ledger: ") {
 		t.Errorf("%v %v", s, err)
 	}
 }

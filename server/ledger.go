@@ -25,8 +25,9 @@ const (
 	sweepBatch = 500
 )
 
-func (s *Server) openLedger() error {
-	ctx, cancel := context.WithTimeout(context.Background(), ledgerStart)
+// openLedger opens the ledger and puts it, with its sweeping, on the stack.
+func (s *Server) openLedger(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, ledgerStart)
 	defer cancel()
 	var err error
 	s.ledger, s.keys, err = backend.Open(ctx, s.cfg.Ledger, backend.Options{
@@ -35,6 +36,13 @@ func (s *Server) openLedger() error {
 	if err != nil {
 		return fmt.Errorf("--ledger: %w", err)
 	}
+	s.lifecycle.push(&part{name: "ledger", close: func() error {
+		if err := s.ledger.Close(); err != nil {
+			s.log.Warn("closing the ledger failed", "error", err.Error())
+		}
+		return nil
+	}})
+	s.lifecycle.push(&part{name: "sweeping the ledger", serve: func(ctx context.Context) error { s.sweep(ctx); return nil }})
 	return nil
 }
 
@@ -64,8 +72,10 @@ func (s *Server) recordKey(ctx context.Context, requestID string) (ledger.Digest
 	return s.keys.Key(caller, requestID), nil
 }
 
-func (s *Server) serviceConfig() integration.Config {
-	return integration.Config{
+// newIntegration makes the contract's service and puts the copies that go on
+// without a caller on the stack.
+func (s *Server) newIntegration() (*integration.Service, error) {
+	service, err := integration.New(integration.Config{
 		Upstream: s.upstream, Ledger: s.ledger, Key: s.recordKey, Fingerprint: s.keys.Fingerprint,
 		RequireRequestID: s.cfg.RequireRequestID, Timeout: s.cfg.UpstreamTimeout, Lease: claimLease,
 		Bulk: integration.BulkConfig{
@@ -76,7 +86,16 @@ func (s *Server) serviceConfig() integration.Config {
 			s.telemetry.Inner(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, what, ex, err)
 		},
 		Draining: s.draining, Log: s.log,
+	})
+	if err != nil {
+		return nil, err
 	}
+	s.lifecycle.push(&part{
+		name:  "copies",
+		drain: func() { service.Wait(context.Background()) },
+		close: func() error { service.Close(); return nil },
+	})
+	return service, nil
 }
 
 func (s *Server) newLedgerService() *ledgerservice.Service {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -27,5 +28,15 @@ func (s *Server) newREST(routes http.Handler) *http.Server {
 		IdleTimeout:       s.cfg.IdleTimeout,
 		MaxHeaderBytes:    s.cfg.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// restPart returns the REST side as a part of the server.
+func (s *Server) restPart(srv *http.Server) *part {
+	return &part{
+		name:  "REST listener",
+		serve: func(context.Context) error { return s.rest.serveHTTP(srv) },
+		drain: func() { _ = srv.Shutdown(context.Background()) },
+		close: func() error { _ = srv.Close(); s.rest.close(); return nil },
 	}
 }

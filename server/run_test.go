@@ -104,7 +104,7 @@ func TestRun_SlowRESTClient_DoesNotKeepGRPCFromDraining(t *testing.T) {
 	v.will(answers(201, nil, full))
 	cfg := settings(t, v.url())
 	cfg.ShutdownTimeout = time.Second
-	s, err := server.Build(cfg, "test", logger(new(record)))
+	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(new(record))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestRun_SlowRESTClient_DoesNotKeepGRPCFromDraining(t *testing.T) {
 func TestRun_IdleReflectionStream_DoesNotHoldTheDrainUp(t *testing.T) {
 	cfg := settings(t, "http://127.0.0.1:1")
 	cfg.ShutdownTimeout = 3 * time.Second
-	s, err := server.Build(cfg, "test", logger(new(record)))
+	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(new(record))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestRun_CallsOutlastTheShutdownTimeout_AreCut(t *testing.T) {
 	log := new(record)
 	cfg := settings(t, v.url())
 	cfg.ShutdownTimeout = 100 * time.Millisecond
-	s, err := server.Build(cfg, "test", logger(log))
+	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(log)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestRun_EndedBeforeItBegan_IsNoFailure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 { // whether a listener was serving yet is the scheduler's choice
-		s, err := server.Build(settings(t, "http://127.0.0.1:1"), "test", logger(new(record)))
+		s, err := server.New(context.Background(), settings(t, "http://127.0.0.1:1"), server.Options{Version: "test", Log: logger(new(record))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +224,7 @@ func TestRun_EndedBeforeItBegan_IsNoFailure(t *testing.T) {
 	}
 }
 
-func TestBuild_AddressInUse_NamesTheFlagAndLeavesNothingOpen(t *testing.T) {
+func TestNew_AddressInUse_NamesTheFlagAndLeavesNothingOpen(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +232,7 @@ func TestBuild_AddressInUse_NamesTheFlagAndLeavesNothingOpen(t *testing.T) {
 	defer func() { _ = ln.Close() }()
 	cfg := settings(t, "http://127.0.0.1:1")
 	cfg.AdminAddr = ln.Addr().String()
-	if _, err := server.Build(cfg, "test", logger(new(record))); err == nil || !strings.HasPrefix(err.Error(), "--admin-addr: ") {
+	if _, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(new(record))}); err == nil || !strings.HasPrefix(err.Error(), "--admin-addr: ") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -5,14 +5,10 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
-	"time"
 
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 
@@ -22,7 +18,6 @@ import (
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/inproc"
-	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/telemetry"
 	"github.com/digate/digate/server/upstream"
@@ -30,99 +25,106 @@ import (
 
 // Server is a complete digate server. Its listeners are bound.
 type Server struct {
-	cfg      config.Config
-	log      *slog.Logger
-	upstream *upstream.Client
-	health   *health.Server
-	draining chan struct{} // closed when the drain begins
+	cfg       config.Config
+	log       *slog.Logger
+	lifecycle lifecycle
+	telemetry *telemetry.Telemetry
+	upstream  *upstream.Client
+	ledger    ledger.Store
+	keys      ledger.Keys
+	unary     map[string]bool // the contract's unary methods
+	draining  chan struct{}   // closed when the drain begins
 
-	grpc           *grpc.Server
-	rest, admin    *http.Server
-	grpcLn, restLn net.Listener
-	adminLn        net.Listener
-	authenticator  authn.Authenticator
-	telemetry      *telemetry.Telemetry
-	unary          map[string]bool // the contract's unary methods
-
-	service *integration.Service
-	ledger  ledger.Store
-	keys    ledger.Keys
+	grpc, rest, admin *listener
+	health            *health.Server
+	authenticator     authn.Authenticator
 }
 
-// Build returns a server for a valid configuration, listening and not yet
-// serving, or an error and nothing left behind. The version goes into the
-// User-Agent that the vendor sees.
-func Build(cfg config.Config, version string, log *slog.Logger) (_ *Server, err error) {
+// Options are what a server needs besides its configuration.
+type Options struct {
+	// Version goes into the User-Agent that the upstream sees.
+	Version string
+	Log     *slog.Logger
+}
+
+// New returns a server for a valid configuration, listening and not yet
+// serving, or an error and nothing left behind. The end of the context ends the
+// start, whatever it waits for, and means nothing to the server that New
+// returned.
+func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	sd := integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService")
 	s := &Server{
-		cfg: cfg, log: log, draining: make(chan struct{}),
+		cfg: cfg, log: opts.Log, draining: make(chan struct{}),
 		authenticator: authn.Passthrough{},
 		unary:         make(map[string]bool),
-		telemetry:     telemetry.New(log, methodNames(integrationv1.IntegrationService_ServiceDesc, digatev1.LedgerService_ServiceDesc)),
+		telemetry:     telemetry.New(opts.Log, methodNames(integrationv1.IntegrationService_ServiceDesc, digatev1.LedgerService_ServiceDesc)),
+		grpc:          &listener{flag: "grpc-addr", addr: cfg.GRPCAddr, limits: &limits{cfg.MaxConnections, cfg.WriteTimeout}},
+		rest:          &listener{flag: "http-addr", addr: cfg.HTTPAddr, limits: &limits{cfg.MaxConnections, cfg.WriteTimeout}},
+		admin:         &listener{flag: "admin-addr", addr: cfg.AdminAddr},
 	}
 	defer func() {
 		if err != nil {
 			s.Close()
 		}
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("the start was interrupted (%w): %w", context.Cause(ctx), err)
+		}
 	}()
-
 	for _, sd := range []grpc.ServiceDesc{integrationv1.IntegrationService_ServiceDesc, digatev1.LedgerService_ServiceDesc} {
 		for _, m := range sd.Methods {
 			s.unary["/"+sd.ServiceName+"/"+m.MethodName] = true
 		}
 	}
-	up, err := UpstreamConfig(cfg, version)
+	if err := s.openUpstream(opts.Version); err != nil {
+		return nil, err
+	}
+	if err := s.openLedger(ctx); err != nil {
+		return nil, err
+	}
+	service, err := s.newIntegration()
 	if err != nil {
 		return nil, err
 	}
-	up.BreakerChanged = s.telemetry.CircuitChanged
-	s.upstream, err = upstream.New(up, sd)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.openLedger(); err != nil {
-		return nil, err
-	}
-	s.telemetry.ObserveLoad(func() telemetry.Load { return telemetry.Load(s.upstream.Load()) })
-	service, err := integration.New(s.serviceConfig())
-	if err != nil {
-		return nil, err
-	}
-	s.service = service
-	records := s.newLedgerService()
-	s.grpc = s.newGRPC(service, records)
-	channel := inproc.New(inproc.Options{
-		Unary:  []grpc.UnaryServerInterceptor{s.telemetry.UnaryInterceptor, authn.UnaryInterceptor},
-		Stream: []grpc.StreamServerInterceptor{s.telemetry.StreamInterceptor, authn.StreamInterceptor},
-	})
+	chain := s.interceptors()
+	channel := inproc.New(inproc.Options{Unary: chain.unary, Stream: chain.stream})
 	integrationv1.RegisterIntegrationServiceServer(channel, service)
-	routes, err := gateway.New(context.Background(), gateway.Config{
+	routes, err := gateway.New(ctx, gateway.Config{
 		Channel: channel, MaxBody: cfg.MaxRequestBytes, BulkMaxItems: cfg.BulkRESTMaxItems, Stall: cfg.BulkStallTimeout, Failed: s.telemetry.Failed,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.rest = s.newREST(routes)
-	s.admin = s.newAdmin()
-	for _, l := range []struct {
-		flag, addr string
-		ln         *net.Listener
-	}{
-		{"grpc-addr", cfg.GRPCAddr, &s.grpcLn},
-		{"http-addr", cfg.HTTPAddr, &s.restLn},
-		{"admin-addr", cfg.AdminAddr, &s.adminLn},
-	} {
-		if *l.ln, err = net.Listen("tcp", l.addr); err != nil {
-			return nil, fmt.Errorf("--%s: %w", l.flag, err)
-		}
-		if l.ln != &s.adminLn {
-			*l.ln = s.bound(*l.ln)
+	s.lifecycle.push(s.grpcPart(s.newGRPC(chain, service, s.newLedgerService())), s.restPart(s.newREST(routes)))
+	s.lifecycle.push(s.adminPart(s.newAdmin()))
+	s.lifecycle.push(s.announcement())
+	// Last, so that no connection waits for a start that may fail.
+	for _, l := range []*listener{s.grpc, s.rest, s.admin} {
+		if err := l.bind(ctx); err != nil {
+			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// openUpstream makes the client of the upstream and puts it on the stack.
+func (s *Server) openUpstream(version string) error {
+	cfg, err := UpstreamConfig(s.cfg, version)
+	if err != nil {
+		return err
+	}
+	cfg.BreakerChanged = s.telemetry.CircuitChanged
+	sd := integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService")
+	if s.upstream, err = upstream.New(cfg, sd); err != nil {
+		return err
+	}
+	s.telemetry.ObserveLoad(func() telemetry.Load { return telemetry.Load(s.upstream.Load()) })
+	s.lifecycle.push(&part{
+		name: "upstream", cut: s.upstream.Cut,
+		close: func() error { s.upstream.Close(); return nil },
+	})
+	return nil
 }
 
 // UpstreamConfig is how a server of this configuration talks to the vendor.
@@ -143,120 +145,47 @@ func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) 
 	}, nil
 }
 
-// GRPCAddr is the gRPC listener's address.
-func (s *Server) GRPCAddr() net.Addr { return s.grpcLn.Addr() }
+// GRPCAddr returns the gRPC listener's address.
+func (s *Server) GRPCAddr() net.Addr { return s.grpc.ln.Addr() }
 
-// HTTPAddr is the REST listener's address.
-func (s *Server) HTTPAddr() net.Addr { return s.restLn.Addr() }
+// HTTPAddr returns the REST listener's address.
+func (s *Server) HTTPAddr() net.Addr { return s.rest.ln.Addr() }
 
-// AdminAddr is the admin listener's address.
-func (s *Server) AdminAddr() net.Addr { return s.adminLn.Addr() }
+// AdminAddr returns the admin listener's address.
+func (s *Server) AdminAddr() net.Addr { return s.admin.ln.Addr() }
 
 // Run serves until the context ends or a listener fails, then drains: the
-// health service says NOT_SERVING, REST and gRPC take no more and finish what
-// they have, and what is left after the shutdown timeout is cut. It returns nil after a drain
-// that the context asked for, and everything is released when it returns.
+// health service reports NOT_SERVING, REST and gRPC take no more calls and
+// finish those under way, and what is left after the shutdown timeout is cut.
+// Run returns nil after a drain that the context asked for and that cut
+// nothing. Everything is released when Run returns.
 func (s *Server) Run(ctx context.Context) error {
-	defer s.Close()
 	s.markServing()
 	s.log.Info("serving", "grpc", s.GRPCAddr().String(), "rest", s.HTTPAddr().String(), "admin", s.AdminAddr().String(),
 		"upstream", s.cfg.UpstreamURL)
 	if s.store() == "memory" {
 		s.log.Info("request ids are kept in memory and are forgotten when this process ends; --ledger=sqlite:PATH keeps them")
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return named("gRPC listener", s.grpc.Serve(s.grpcLn)) })
-	g.Go(func() error { return named("REST listener", s.rest.Serve(s.restLn)) })
-	g.Go(func() error { return named("admin listener", s.admin.Serve(s.adminLn)) })
-	sweeping := make(chan struct{})
-	go func() {
-		defer close(sweeping)
-		s.sweep(ctx)
-	}()
-	g.Go(func() error {
-		<-ctx.Done()
-		return s.drain()
-	})
-	err := g.Wait()
-	<-sweeping
+	err := s.lifecycle.run(ctx, s.cfg.ShutdownTimeout)
 	s.log.Info("stopped")
 	return err
 }
 
-// lastWords is the time for answering the calls that are cut.
-const lastWords = time.Second
-
-// drain ends the server in order, within the shutdown timeout.
-func (s *Server) drain() error {
-	s.log.Info("draining", "timeout", s.cfg.ShutdownTimeout.String())
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
-	defer cancel()
-	s.health.Shutdown()
-	close(s.draining)
-	// Both sides stop taking calls at once: one that has long calls must not
-	// leave the other open, or without time.
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		var both errgroup.Group
-		both.Go(func() error { return s.rest.Shutdown(context.Background()) })
-		both.Go(func() error { s.grpc.GracefulStop(); return nil })
-		_ = both.Wait()
-		// Copies that were sent go on without their callers.
-		s.service.Wait(context.Background())
-	}()
-	cut := false
-	select {
-	case <-ended:
-	case <-ctx.Done():
-		cut = true
-		// The calls under way fail with their verdict, and callers get to hear it.
-		s.upstream.Cut()
-		select {
-		case <-ended:
-		case <-time.After(lastWords):
-		}
-		_ = s.rest.Close()
-		s.grpc.Stop()
-		s.service.Close()
-		<-ended
-	}
-	_ = s.admin.Close()
-	if cut {
-		return errors.New("calls were still under way at the end of the shutdown timeout and were cut; their outcome is unknown to their callers")
-	}
-	return nil
-}
-
-// Close releases what a server holds that is not running. Run does it by
+// Close releases what a server holds that was never run. Run releases it by
 // itself.
-func (s *Server) Close() {
-	for _, ln := range []net.Listener{s.grpcLn, s.restLn, s.adminLn} {
-		if ln != nil {
-			_ = ln.Close() // Run's servers have closed theirs before
-		}
-	}
-	if s.service != nil {
-		s.service.Close()
-	}
-	if s.upstream != nil {
-		s.upstream.Close()
-	}
-	if s.ledger != nil {
-		if err := s.ledger.Close(); err != nil {
-			s.log.Warn("closing the ledger failed", "error", err.Error())
-		}
-		s.ledger = nil
-	}
-}
+func (s *Server) Close() { _ = s.lifecycle.close() }
 
-// named returns the failure of a listener by its name; an end that was asked
-// for, before it served or after, is none.
-func named(what string, err error) error {
-	if err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
-		return nil
+// announcement returns the part that tells those who watch the server whether
+// to send it calls. It is on top of the stack: the drain begins with it.
+func (s *Server) announcement() *part {
+	return &part{
+		name: "health",
+		drain: func() {
+			s.log.Info("draining", "timeout", s.cfg.ShutdownTimeout.String())
+			s.health.Shutdown()
+			close(s.draining)
+		},
 	}
-	return fmt.Errorf("%s: %w", what, err)
 }
 
 func methodNames(services ...grpc.ServiceDesc) []string {

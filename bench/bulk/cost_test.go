@@ -53,7 +53,7 @@ func newClient(b *testing.B, url, ledger, keyFile string) integrationv1.Integrat
 	}
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg.UpstreamURL, cfg.Ledger, cfg.LedgerKeyFile = url, ledger, keyFile
-	s, err := server.Build(cfg, "bench", slog.New(slog.DiscardHandler))
+	s, err := server.New(context.Background(), cfg, server.Options{Version: "bench", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}

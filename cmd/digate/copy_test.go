@@ -37,7 +37,7 @@ func facade(t *testing.T, vendorURL string) string {
 	}
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg.UpstreamURL = vendorURL
-	s, err := server.Build(cfg, "test", slog.New(slog.DiscardHandler))
+	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func (c *devCmd) Run(ctx context.Context, std stdio) error {
 		return err
 	}
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr, cfg.UpstreamURL = c.GRPCAddr, c.HTTPAddr, c.AdminAddr, v.url()
-	s, err := server.Build(cfg, version(), telemetry.NewLogger(std.err, cfg.LogLevel))
+	s, err := server.New(ctx, cfg, server.Options{Version: version(), Log: telemetry.NewLogger(std.err, cfg.LogLevel)})
 	if err != nil {
 		_ = v.ln.Close()
 		return err

@@ -15,7 +15,7 @@ type serveCmd struct {
 func (c *serveCmd) Run(ctx context.Context, std stdio) error {
 	log := telemetry.NewLogger(std.err, c.LogLevel)
 	log.Debug("configuration", "config", c.Config)
-	s, err := server.Build(c.Config, version(), log)
+	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Log: log})
 	if err != nil {
 		return err
 	}

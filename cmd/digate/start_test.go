@@ -1,0 +1,57 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A database that takes connections and never answers must not hold the end of
+// the process up.
+func TestServe_SignalWhileTheLedgerHangs_EndsAtOnceAndSaysWhy(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	connected := make(chan net.Conn, 16)
+	go func() {
+		defer close(connected)
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			connected <- c
+		}
+	}()
+	key := filepath.Join(t.TempDir(), "ledger.key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("0a", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0",
+		"--ledger", "postgres://u@"+ln.Addr().String()+"/d?sslmode=disable", "--ledger-key-file", key)
+	select {
+	case c := <-connected:
+		defer func() { _ = c.Close() }()
+	case <-p.ended:
+		t.Fatalf("the process ended by itself: %s", p.err.String())
+	case <-time.After(patience):
+		t.Fatal("the process never asked the database")
+	}
+	begun := time.Now()
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("the process went on for %v after the signal", took)
+	}
+	if got := p.err.String(); !strings.Contains(got, "the start was interrupted (terminated signal received): --ledger: ") {
+		t.Errorf("it said:\n%s", got)
+	}
+}
