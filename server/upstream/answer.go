@@ -16,6 +16,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/upstream/wire"
 )
 
 var (
@@ -113,8 +114,8 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 }
 
 // noAnswer is the verdict on an attempt that got no answer.
-func noAnswer(ctx context.Context, r *rule, err error, track *tracker) *apierror.Error {
-	sent := track.sent(ctx) && !unprocessed(err)
+func noAnswer(ctx context.Context, r *rule, err error, track *wire.Tracker) *apierror.Error {
+	sent := track.Sent(ctx, err)
 	// The caller's end explains the failure, whatever net/http calls it.
 	if cause := ctx.Err(); cause != nil {
 		err = fmt.Errorf("%w: %w", cause, err)

@@ -16,6 +16,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
+	"github.com/digate/digate/server/upstream/wire"
 )
 
 const benchAnswer = `{"id":"0d1c8b9e-54e6-4c3a-8f0a-2f7f1f3d9c11","name":"CRM","description":null,` +
@@ -102,7 +103,7 @@ func BenchmarkCall(b *testing.B) {
 }
 
 func BenchmarkRoundTrip(b *testing.B) {
-	tr := newTransport(Config{IdleTimeout: time.Minute}, new(connections))
+	tr := wire.NewTransport(wire.Config{IdleTimeout: time.Minute}, new(wire.Connections))
 	b.Cleanup(tr.CloseIdleConnections)
 	u, err := url.Parse(benchVendor(b) + "/v1/integration/template/3c90c3cc-0d44-4b50-8888-8dd25736052a/copy")
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptrace"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
@@ -14,6 +13,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
+	"github.com/digate/digate/server/upstream/wire"
 )
 
 // call is one call on its way through its attempts.
@@ -129,28 +129,28 @@ func (c *call) exchange(ctx context.Context, turn turn, httpReq *http.Request) (
 		late := time.AfterFunc(c.client.timeout, func() { c.client.breaker.end(turn, failing) })
 		defer late.Stop()
 	}
-	track := newTracker()
-	httpReq = httpReq.WithContext(httptrace.WithClientTrace(ctx, &track.trace))
+	track := wire.NewTracker()
+	httpReq = httpReq.WithContext(track.Context(ctx))
 	c.ex.Attempts = append(c.ex.Attempts, exchange.Attempt{Outcome: exchange.Unknown})
-	this := &c.ex.Attempts[len(c.ex.Attempts)-1]
+	attempt := &c.ex.Attempts[len(c.ex.Attempts)-1]
 	began := time.Now()
 	httpResp, err := c.client.transport.RoundTrip(httpReq)
 	if err != nil {
-		this.Duration = time.Since(began)
-		return c.client.silence(ctx, this.Duration), c.verdict(this, noAnswer(ctx, c.rule, err, track))
+		attempt.Duration = time.Since(began)
+		return c.client.silence(ctx, attempt.Duration), c.verdict(attempt, noAnswer(ctx, c.rule, err, track))
 	}
-	if track.stale() {
-		this.Duration = time.Since(began)
+	if track.Stale() {
+		attempt.Duration = time.Since(began)
 		_ = httpResp.Body.Close()
-		return failing, c.verdict(this, apierror.AnswerLost(errStale, c.rule.write))
+		return failing, c.verdict(attempt, apierror.AnswerLost(errStale, c.rule.write))
 	}
 	body, readErr := readBody(httpResp, c.client.maxAnswer)
-	this.Duration = time.Since(began)
-	this.Status = httpResp.StatusCode
+	attempt.Duration = time.Since(began)
+	attempt.Status = httpResp.StatusCode
 	c.ex.Status, c.ex.Body = httpResp.StatusCode, body
 	switch {
 	case readErr != nil && !errors.Is(readErr, errAnswerTooLarge):
-		said = c.client.silence(ctx, this.Duration)
+		said = c.client.silence(ctx, attempt.Duration)
 	case httpResp.StatusCode >= 500:
 		said = failing
 	default:
@@ -160,12 +160,12 @@ func (c *call) exchange(ctx context.Context, turn turn, httpReq *http.Request) (
 	redactNames(c.ex.Drift, c.token.Reveal(), c.Request)
 	if done {
 		if c.client.strict && !c.rule.write && len(c.ex.Drift) > 0 {
-			return said, c.verdict(this, apierror.Drifted(c.ex.Drift))
+			return said, c.verdict(attempt, apierror.Drifted(c.ex.Drift))
 		}
-		this.Outcome = exchange.Done
+		attempt.Outcome = exchange.Done
 		return said, nil
 	}
-	return said, c.verdict(this, apierror.FromResponse(apierror.Response{
+	return said, c.verdict(attempt, apierror.FromResponse(apierror.Response{
 		Status: httpResp.StatusCode, Header: httpResp.Header, Body: body, ReadErr: cutShort(ctx, readErr),
 	}, c.rule.write, redactor(c.token.Reveal(), c.Request)))
 }

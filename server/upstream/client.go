@@ -19,6 +19,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
+	"github.com/digate/digate/server/upstream/wire"
 )
 
 // Config says where the vendor is and how to talk to it.
@@ -74,7 +75,7 @@ type Client struct {
 	basePath              string // escaped, without a slash at the end
 	rules                 map[string]*rule
 	transport             *http.Transport
-	conns                 *connections
+	conns                 *wire.Connections
 	timeout, maxTimeout   time.Duration
 	maxRequest, maxAnswer int64
 	userAgent             []string
@@ -97,14 +98,16 @@ func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error
 		base.User != nil || base.RawQuery != "" || base.Fragment != "" {
 		return nil, errors.New("upstream URL: must be http or https, with a host and perhaps a path, and nothing else")
 	}
-	conns := new(connections)
+	conns := new(wire.Connections)
 	c := &Client{
-		conns:      conns,
-		scheme:     base.Scheme,
-		host:       base.Host,
-		basePath:   strings.TrimRight(base.EscapedPath(), "/"),
-		rules:      make(map[string]*rule),
-		transport:  newTransport(cfg, conns),
+		conns:    conns,
+		scheme:   base.Scheme,
+		host:     base.Host,
+		basePath: strings.TrimRight(base.EscapedPath(), "/"),
+		rules:    make(map[string]*rule),
+		transport: wire.NewTransport(wire.Config{
+			IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Roots: cfg.Roots, MaxResponseHeader: cfg.MaxAnswerHeader,
+		}, conns),
 		timeout:    cfg.Timeout,
 		maxTimeout: cfg.MaxTimeout,
 		maxRequest: cfg.MaxRequest,
@@ -151,7 +154,7 @@ func (c *Client) Load() Load {
 
 // Cut ends every connection. Calls under way fail at once, each with its
 // verdict.
-func (c *Client) Cut() { c.conns.cut() }
+func (c *Client) Cut() { c.conns.Cut() }
 
 // Call is one call for [Client.Call].
 type Call struct {
@@ -193,7 +196,7 @@ func (c *Client) Call(ctx context.Context, spec Call) error {
 	ex.Outcome = e.Outcome
 	ex.Relay = e.Relayable()
 	if cause := e.Unwrap(); cause != nil {
-		ex.Cause = describe(cause)
+		ex.Cause = wire.Describe(cause, errAnswerTooLarge, errCoding, errStale)
 	} else if ex.Status/100 == 2 {
 		ex.Cause = "the answer does not hold what was asked for"
 	}

@@ -132,11 +132,12 @@ func TestCall_TLS(t *testing.T) {
 	if got, _ := v.seen(); len(got) > 0 {
 		t.Errorf("sent %q over TLS 1.1", got)
 	}
-	notTLS := script(t, nil, func(c net.Conn) {
+	// The client's first bytes are a ClientHello, not a request's lines.
+	notTLS := oneConnection(t, func(c net.Conn) {
 		_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
 		untilClosed(c)
 	})
-	copyOne(t.Context(), newClient(t, "https"+strings.TrimPrefix(notTLS, "http"), trusting(roots))).want(t, apierror.ReasonUnreachable, notSent, 0, 1, "TLS failed")
+	copyOne(t.Context(), newClient(t, "https://"+notTLS, trusting(roots))).want(t, apierror.ReasonUnreachable, notSent, 0, 1, "TLS failed")
 }
 
 func TestCall_RefusedConnection_IsNotSent(t *testing.T) {

@@ -367,26 +367,3 @@ func TestHTTP1_IsTheDefault(t *testing.T) {
 	v := newVendor(t, conf, answering(created()))
 	copyOne(t.Context(), newClient(t, v.url(), trusting(roots))).want(t, "", done, 201, 1, "")
 }
-
-func TestUnprocessed_TextThatOnlyResemblesIt_IsNot(t *testing.T) {
-	for text, want := range map[string]bool{
-		"stream error: stream ID 7; REFUSED_STREAM; received from peer": true,
-		h2GoAway:                   true,
-		h2GoAwayError + "NO_ERROR": true,
-		h2CannotRetryFront + h2GoAway + h2CannotRetryBack:                                                                 true,
-		h2CannotRetryFront + "stream error: stream ID 7; REFUSED_STREAM; received from peer" + h2CannotRetryBack:          true,
-		h2CannotRetryFront + "stream error: stream ID 7; PROTOCOL_ERROR; received from peer" + h2CannotRetryBack:          false,
-		h2CannotRetryFront + "stream error: stream ID 7; REFUSED_STREAM; received from peer":                              false,
-		"stream error: stream ID 7; CANCEL; received from peer":                                                           false,
-		"stream error: stream ID 7; CANCEL; REFUSED_STREAM; received from peer":                                           false,
-		`http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug="; REFUSED_STREAM"`: false,
-		`malformed HTTP response "http2: Transport received GOAWAY from server ErrCode:NO_ERROR"`:                         false,
-		"http2: client connection lost":         false,
-		"7; REFUSED_STREAM; received from peer": false,
-		"":                                      false,
-	} {
-		if got := unprocessed(errors.New(text)); got != want {
-			t.Errorf("%q: got %v", text, got)
-		}
-	}
-}

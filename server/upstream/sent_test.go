@@ -169,7 +169,7 @@ func TestCall_FailsInTheMiddleOfAWrite_IsUnknown(t *testing.T) {
 		} {
 			ctx, leave := context.WithCancel(t.Context())
 			left := make(chan struct{})
-			target := strings.TrimSuffix(script(t, nil, func(c net.Conn) {
+			target := "http://" + oneConnection(t, func(c net.Conn) {
 				if secure {
 					s := tls.Server(c, conf)
 					_, _ = io.ReadFull(s, make([]byte, 100))
@@ -179,7 +179,7 @@ func TestCall_FailsInTheMiddleOfAWrite_IsUnknown(t *testing.T) {
 				}
 				then(c, leave)
 				<-left
-			}), "/x")
+			})
 			if secure {
 				target = "https" + strings.TrimPrefix(target, "http")
 			}

@@ -3,10 +3,8 @@ package upstream
 import (
 	"io"
 	"net"
-	"net/http/httptrace"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/digate/digate/server/exchange"
 )
@@ -42,32 +40,3 @@ func TestCall_AnswerThatWasThereBeforeTheRequest_IsNobodys(t *testing.T) {
 		t.Error("the vendor saw nothing; this test shows nothing")
 	}
 }
-
-func TestTracker_AnswerBeforeTheRequest_IsStaleAndEndsTheConnection(t *testing.T) {
-	cc, peer := pair(t)
-	read := func() {
-		t.Helper()
-		_, _ = io.WriteString(peer, "x")
-		_ = cc.SetReadDeadline(time.Now().Add(10 * time.Second))
-		if _, err := cc.Read(make([]byte, 1)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	read()
-	track := newTracker()
-	track.gotConn(gotConnInfo(cc))
-	read()
-	if track.stale() {
-		t.Error("an answer that came after the request is called stale")
-	}
-	track = newTracker()
-	track.gotConn(gotConnInfo(cc))
-	if !track.stale() {
-		t.Error("an answer that was there before the request is not noticed")
-	}
-	if _, err := cc.Write([]byte("x")); err == nil {
-		t.Error("the connection is still open")
-	}
-}
-
-func gotConnInfo(c net.Conn) httptrace.GotConnInfo { return httptrace.GotConnInfo{Conn: c} }

@@ -257,3 +257,32 @@ func (v *vendor) received() []string {
 	requests, _ := v.seen()
 	return requests
 }
+
+func reset(c net.Conn) {
+	if tc, ok := c.(*tls.Conn); ok {
+		c = tc.NetConn()
+	}
+	_ = c.(*net.TCPConn).SetLinger(0)
+	_ = c.Close()
+}
+
+// oneConnection returns the address of a listener that hands its only connection
+// to the step.
+func oneConnection(t *testing.T, step func(net.Conn)) (addr string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		c, err := ln.Accept()
+		_ = ln.Close() // the next dial is refused
+		if err == nil {
+			step(c)
+			_ = c.Close()
+		}
+	})
+	t.Cleanup(func() { _ = ln.Close(); wg.Wait() })
+	return ln.Addr().String()
+}

@@ -1,4 +1,4 @@
-package upstream
+package wire
 
 import (
 	"bufio"
@@ -23,14 +23,14 @@ func attempt(ctx context.Context, tr http.RoundTripper, target string, body []by
 	if err != nil {
 		panic(err)
 	}
-	track := newTracker()
+	track := NewTracker()
 	req := (&http.Request{
 		Method: http.MethodPost, URL: u, Header: http.Header{},
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-	}).WithContext(httptrace.WithClientTrace(ctx, &track.trace))
+	}).WithContext(track.Context(ctx))
 	resp, err := tr.RoundTrip(req)
 	if err != nil {
-		return track.sent(ctx), err
+		return track.Sent(ctx, err), err
 	}
 	_, _ = io.Copy(io.Discard, resp.Body)
 	return true, resp.Body.Close()
@@ -93,7 +93,7 @@ func TestSent_RefusedConnection_IsNotSent(t *testing.T) {
 	}
 	addr := ln.Addr().String()
 	_ = ln.Close()
-	tr := newTransport(Config{IdleTimeout: time.Minute}, new(connections))
+	tr := NewTransport(Config{IdleTimeout: time.Minute}, new(Connections))
 	sent, err := attempt(t.Context(), tr, "http://"+addr, []byte("{}"))
 	if err == nil || sent {
 		t.Fatalf("sent=%v err=%v, want a failure with nothing sent", sent, err)
@@ -101,7 +101,7 @@ func TestSent_RefusedConnection_IsNotSent(t *testing.T) {
 }
 
 func TestSent_NameThatDoesNotResolve_IsNotSent(t *testing.T) {
-	tr := newTransport(Config{IdleTimeout: time.Minute}, new(connections))
+	tr := NewTransport(Config{IdleTimeout: time.Minute}, new(Connections))
 	sent, err := attempt(t.Context(), tr, "http://vendor.invalid", []byte("{}"))
 	if err == nil || sent {
 		t.Fatalf("sent=%v err=%v, want a failure with nothing sent", sent, err)
@@ -113,7 +113,7 @@ func TestSent_UntrustedCertificate_IsNotSent(t *testing.T) {
 	t.Cleanup(srv.Close)
 	srv.Config.ErrorLog = discardLog()
 	for _, http2 := range []bool{false, true} {
-		tr := newTransport(Config{IdleTimeout: time.Minute, HTTP2: http2}, new(connections))
+		tr := NewTransport(Config{IdleTimeout: time.Minute, HTTP2: http2}, new(Connections))
 		sent, err := attempt(t.Context(), tr, srv.URL, []byte("{}"))
 		if err == nil || sent {
 			t.Fatalf("http2=%v: sent=%v err=%v, want a failure with nothing sent", http2, sent, err)
@@ -123,7 +123,7 @@ func TestSent_UntrustedCertificate_IsNotSent(t *testing.T) {
 
 func TestSent_ResetAfterTheRequestWasRead_IsSent(t *testing.T) {
 	target := script(t, nil, func(c net.Conn) { readRequest(c); reset(c) })
-	tr := newTransport(Config{IdleTimeout: time.Minute}, new(connections))
+	tr := NewTransport(Config{IdleTimeout: time.Minute}, new(Connections))
 	sent, err := attempt(t.Context(), tr, target, []byte("{}"))
 	if err == nil || !sent {
 		t.Fatalf("sent=%v err=%v, want a failure after sending", sent, err)
@@ -137,7 +137,7 @@ func TestSent_HangAfterTheRequestWasRead_IsSentWhenTheCallerLeaves(t *testing.T)
 		cancel()
 		_, _ = c.Read(make([]byte, 1)) // until the client closes
 	})
-	tr := newTransport(Config{IdleTimeout: time.Minute}, new(connections))
+	tr := NewTransport(Config{IdleTimeout: time.Minute}, new(Connections))
 	sent, err := attempt(ctx, tr, target, []byte("{}"))
 	if !errors.Is(err, context.Canceled) || !sent {
 		t.Fatalf("sent=%v err=%v, want cancelled after sending", sent, err)
@@ -171,7 +171,7 @@ func TestSent_ServerClosedTheIdleConnection_IsNotAlwaysCalledSent(t *testing.T) 
 				_ = c.Close()
 				close(closed)
 			})
-			tr := newTransport(Config{IdleTimeout: time.Minute}, new(connections))
+			tr := NewTransport(Config{IdleTimeout: time.Minute}, new(Connections))
 			tr.TLSClientConfig.InsecureSkipVerify = true
 			if _, err := attempt(t.Context(), tr, target, []byte("{}")); err != nil {
 				t.Fatalf("first request: %v", err)
@@ -204,7 +204,7 @@ func TestSent_CloseNotify_IsNotCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cc := newCountedConn(raw, new(connections))
+	cc := newConnection(raw, new(Connections))
 	tc := tls.Client(cc, &tls.Config{InsecureSkipVerify: true})
 	if err := tc.HandshakeContext(t.Context()); err != nil {
 		t.Fatal(err)
@@ -241,7 +241,7 @@ func TestSettle_WriteInFlight_EndsItAndCountsIt(t *testing.T) {
 }
 
 // pair is a counted connection and its peer.
-func pair(t *testing.T) (*countedConn, net.Conn) {
+func pair(t *testing.T) (*connection, net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -257,12 +257,12 @@ func pair(t *testing.T) (*countedConn, net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = raw.Close(); _ = peer.Close() })
-	return newCountedConn(raw, new(connections)), peer
+	return newConnection(raw, new(Connections)), peer
 }
 
 func TestSent_WriteInFlight_Counts(t *testing.T) {
 	cc, peer := pair(t)
-	track := newTracker()
+	track := NewTracker()
 	track.gotConn(httptrace.GotConnInfo{Conn: cc})
 	done := make(chan struct{})
 	go func() {
@@ -272,7 +272,7 @@ func TestSent_WriteInFlight_Counts(t *testing.T) {
 	if _, err := peer.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if !track.sent(t.Context()) {
+	if !track.wrote(t.Context()) {
 		t.Error("bytes of a write that has not returned were not counted")
 	}
 	_ = cc.Close()
@@ -284,9 +284,9 @@ func TestSent_BytesBeforeTheRequest_DoNotCount(t *testing.T) {
 	if _, err := cc.Write([]byte("the handshake, or another request")); err != nil {
 		t.Fatal(err)
 	}
-	track := newTracker()
+	track := NewTracker()
 	track.gotConn(httptrace.GotConnInfo{Conn: cc, Reused: true})
-	if track.sent(t.Context()) {
+	if track.wrote(t.Context()) {
 		t.Error("sent, with nothing written")
 	}
 }
@@ -294,13 +294,13 @@ func TestSent_BytesBeforeTheRequest_DoNotCount(t *testing.T) {
 func TestSent_SecondConnection_DoesNotForgetTheFirst(t *testing.T) {
 	first, _ := pair(t)
 	second, _ := pair(t)
-	track := newTracker()
+	track := NewTracker()
 	track.gotConn(httptrace.GotConnInfo{Conn: first})
 	if _, err := first.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	track.gotConn(httptrace.GotConnInfo{Conn: second})
-	if !track.sent(t.Context()) {
+	if !track.wrote(t.Context()) {
 		t.Error("what was written to the first connection was forgotten")
 	}
 }
@@ -310,26 +310,53 @@ func TestSent_SecondConnection_DoesNotForgetTheFirst(t *testing.T) {
 func TestSent_SharedConnection_IsKeptAndDoubted(t *testing.T) {
 	cc, _ := pair(t)
 	cc.classify.Do(func() { cc.shared = true })
-	track := newTracker()
+	track := NewTracker()
 	track.gotConn(httptrace.GotConnInfo{Conn: cc})
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if track.sent(t.Context()) || !track.sent(ended) {
+	if track.wrote(t.Context()) || !track.wrote(ended) {
 		t.Error("nothing was written: want sent where the context has ended, and only there")
 	}
 	if _, err := cc.Write([]byte("x")); err != nil {
 		t.Fatalf("the connection was closed: %v", err)
 	}
-	if !track.sent(t.Context()) {
+	if !track.wrote(t.Context()) {
 		t.Error("a byte was written and not counted")
 	}
 }
 
 func TestSent_ConnectionThatDoesNotCount_IsDoubted(t *testing.T) {
 	cc, _ := pair(t)
-	track := newTracker()
+	track := NewTracker()
 	track.gotConn(httptrace.GotConnInfo{Conn: cc.Conn})
-	if !track.sent(t.Context()) {
+	if !track.wrote(t.Context()) {
 		t.Error("want sent")
+	}
+}
+
+func TestTracker_AnswerBeforeTheRequest_IsStaleAndEndsTheConnection(t *testing.T) {
+	cc, peer := pair(t)
+	read := func() {
+		t.Helper()
+		_, _ = io.WriteString(peer, "x")
+		_ = cc.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, err := cc.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read()
+	track := NewTracker()
+	track.gotConn(httptrace.GotConnInfo{Conn: cc})
+	read()
+	if track.Stale() {
+		t.Error("an answer that came after the request is called stale")
+	}
+	track = NewTracker()
+	track.gotConn(httptrace.GotConnInfo{Conn: cc})
+	if !track.Stale() {
+		t.Error("an answer that was there before the request is not noticed")
+	}
+	if _, err := cc.Write([]byte("x")); err == nil {
+		t.Error("the connection is still open")
 	}
 }

@@ -1,19 +1,20 @@
-package upstream
+package wire
 
 import (
 	"net"
 	"sync"
 )
 
-// connections are those that are open, so that they can be ended all at once.
-type connections struct {
+// Connections holds the open connections of a transport, so that all of them can
+// be ended at once.
+type Connections struct {
 	mu   sync.Mutex
 	open map[net.Conn]struct{}
-	over bool
+	over bool // cut
 }
 
-// add takes a connection in, and says false where all were ended already.
-func (s *connections) add(c net.Conn) bool {
+// add takes in a connection. It returns false, and does not, after a cut.
+func (s *Connections) add(c net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
@@ -26,14 +27,14 @@ func (s *connections) add(c net.Conn) bool {
 	return true
 }
 
-func (s *connections) remove(c net.Conn) {
+func (s *Connections) remove(c net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, c)
 }
 
-// cut ends every connection, and lets no other begin.
-func (s *connections) cut() {
+// Cut ends every connection. No other can begin afterwards.
+func (s *Connections) Cut() {
 	s.mu.Lock()
 	s.over = true
 	open := s.open

@@ -1,4 +1,4 @@
-package upstream
+package wire
 
 import (
 	"compress/flate"
@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// What net/http says of an HTTP/2 stream that failed; it has no types for it.
+// The texts of net/http's errors for a failed HTTP/2 stream, which have no types.
 const (
 	h2CannotRetryFront = "http2: Transport: cannot retry err ["
 	h2CannotRetryBack  = "] after Request.Body was written; define Request.GetBody to avoid this error"
@@ -23,10 +23,10 @@ const (
 	h2RefusedBack      = "; REFUSED_STREAM; received from peer"
 )
 
-// unprocessed says whether HTTP/2 guarantees that the request had no effect: a
-// stream refused (RFC 9113, 8.7), or one above the last that a GOAWAY names
-// (6.8). The text is matched as a whole, since others quote the vendor's own;
-// one that net/http should come to word otherwise means UNKNOWN.
+// unprocessed reports whether HTTP/2 guarantees that the request had no effect:
+// its stream was refused (RFC 9113, 8.7), or is above the last one that a GOAWAY
+// names (6.8). The text is matched as a whole, since other texts quote the
+// upstream's. If net/http changes the text, the verdict is UNKNOWN.
 func unprocessed(err error) bool {
 	text := err.Error()
 	if inner, ok := strings.CutPrefix(text, h2CannotRetryFront); ok {
@@ -45,10 +45,11 @@ func unprocessed(err error) bool {
 	return ok && strings.Trim(id, "0123456789") == ""
 }
 
-// describe says in a few fixed words what failed, for logs. It quotes nothing:
-// of an answer that cannot be parsed net/http's error holds a part, which could
-// be anything.
-func describe(err error) string {
+// Describe returns a few fixed words for what failed, for logs. Of err it quotes
+// nothing, because net/http's error for a malformed response holds a part of that
+// response. An error in known is shown by its own text, unless the caller's end
+// explains the failure.
+func Describe(err error, known ...error) string {
 	var (
 		dns       *net.DNSError
 		invalid   x509.CertificateInvalidError
@@ -59,18 +60,19 @@ func describe(err error) string {
 		op        *net.OpError
 		timeout   net.Error
 	)
-	text := err.Error()
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "cancelled"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "deadline exceeded"
-	case errors.Is(err, errAnswerTooLarge):
-		return errAnswerTooLarge.Error()
-	case errors.Is(err, errCoding):
-		return errCoding.Error()
-	case errors.Is(err, errStale):
-		return errStale.Error()
+	}
+	for _, k := range known {
+		if errors.Is(err, k) {
+			return k.Error()
+		}
+	}
+	text := err.Error()
+	switch {
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
 		return "the answer's gzip coding is broken"
 	case errors.As(err, &dns):

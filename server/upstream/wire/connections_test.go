@@ -1,4 +1,4 @@
-package upstream
+package wire
 
 import (
 	"net"
@@ -8,11 +8,11 @@ import (
 func TestConnections_Cut_EndsThemAndLetsNoOtherBegin(t *testing.T) {
 	a, b := net.Pipe()
 	t.Cleanup(func() { _ = b.Close() })
-	s := new(connections)
+	s := new(Connections)
 	if !s.add(a) {
 		t.Fatal("the first was not taken in")
 	}
-	s.cut()
+	s.Cut()
 	if _, err := a.Write([]byte("x")); err == nil {
 		t.Error("it is still open")
 	}

@@ -1,0 +1,89 @@
+package wire
+
+import (
+	"context"
+	"net/http/httptrace"
+	"sync"
+)
+
+// Tracker follows one attempt over the connections that net/http gives it. An
+// HTTP/1.1 attempt has one connection, or two if net/http moved on because
+// nothing could be written to the first.
+type Tracker struct {
+	trace  httptrace.ClientTrace
+	mu     sync.Mutex
+	conn   *connection
+	mark   int64 // the connection's count when it was given
+	inMark int64 // the bytes received on it by then
+	left   bool  // a byte left on a connection before this one
+	opaque bool  // the connection does not count; anything may have left
+}
+
+// NewTracker returns a tracker for one attempt.
+func NewTracker() *Tracker {
+	t := new(Tracker)
+	t.trace.GotConn = t.gotConn
+	return t
+}
+
+// Context returns ctx with the tracker in it, for the attempt's request.
+func (t *Tracker) Context(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &t.trace)
+}
+
+func (t *Tracker) gotConn(info httptrace.GotConnInfo) {
+	cc := countedBelow(info.Conn)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if cc == nil {
+		t.opaque = true
+		return
+	}
+	cc.classify.Do(func() { cc.shared = isHTTP2(info.Conn) })
+	if cc == t.conn {
+		return // HTTP/2 may report a connection twice
+	}
+	if t.conn != nil && t.conn.count() > t.mark {
+		t.left = true
+	}
+	t.conn, t.mark, t.inMark = cc, cc.count(), cc.received.Load()
+}
+
+// Sent reports whether the attempt that failed with err may have reached the
+// upstream: a byte may have left, and HTTP/2 does not guarantee that the request
+// went unprocessed.
+func (t *Tracker) Sent(ctx context.Context, err error) bool { return t.wrote(ctx) && !unprocessed(err) }
+
+// wrote reports whether a byte of the failed attempt may have left. A connection
+// of the attempt's own (HTTP/1.1) is ended first. A shared one (HTTP/2) goes on:
+// other calls' bytes count as the attempt's, and so does the end of the context,
+// since net/http then returns without waiting for the goroutine that writes. Both
+// err towards UNKNOWN.
+func (t *Tracker) wrote(ctx context.Context) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.opaque || t.left:
+		return true
+	case t.conn == nil:
+		return false
+	case t.conn.shared:
+		return ctx.Err() != nil || t.conn.count() > t.mark
+	default:
+		return t.conn.settle() > t.mark
+	}
+}
+
+// Stale reports whether the response was on the connection before the request,
+// and ends such a connection. An upstream that answered an earlier request twice,
+// or sent more than its response's length, left it there, and net/http gives it
+// to the next request.
+func (t *Tracker) Stale() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conn == nil || t.conn.shared || t.conn.received.Load() > t.inMark {
+		return false
+	}
+	_ = t.conn.settle()
+	return true
+}

@@ -1,0 +1,73 @@
+// Package wire carries an HTTP exchange to the upstream and knows whether a byte
+// of a failed request left.
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	dialTimeout      = 5 * time.Second
+	handshakeTimeout = 5 * time.Second
+	// idlePool is far above any sensible concurrency: a call without an idle
+	// connection pays for a dial, and a full pool closes what is returned to it.
+	idlePool = 4096
+	// Pings find a shared HTTP/2 connection whose other end vanished, which would
+	// swallow call after call otherwise.
+	pingAfter   = 10 * time.Second
+	pingTimeout = 5 * time.Second
+)
+
+// Config holds the settings of a transport.
+type Config struct {
+	// IdleTimeout is how long a connection is kept without a request on it.
+	IdleTimeout time.Duration
+	// HTTP2 offers HTTP/2 over TLS.
+	HTTP2 bool
+	// Roots verifies the upstream's certificate, the system's roots if nil.
+	Roots *x509.CertPool
+	// MaxResponseHeader bounds the header section of a response, in bytes.
+	MaxResponseHeader int64
+}
+
+// NewTransport returns a transport whose connections count their bytes and are
+// among open. Used through RoundTrip, it follows no redirects. It decodes nothing,
+// since every request names the content coding that it takes.
+func NewTransport(cfg Config, open *Connections) *http.Transport {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(cfg.HTTP2)
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			conn := newConnection(c, open)
+			if !open.add(conn) {
+				_ = c.Close()
+				return nil, net.ErrClosed
+			}
+			return conn, nil
+		},
+		TLSClientConfig: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			RootCAs:            cfg.Roots,
+			ClientSessionCache: tls.NewLRUClientSessionCache(64),
+		},
+		TLSHandshakeTimeout:    handshakeTimeout,
+		Protocols:              &protocols,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		MaxIdleConns:           idlePool,
+		MaxIdleConnsPerHost:    idlePool,
+		IdleConnTimeout:        cfg.IdleTimeout,
+		MaxResponseHeaderBytes: cfg.MaxResponseHeader,
+	}
+}
