@@ -17,7 +17,7 @@ var layers = [][]string{
 	{"server"},
 	{"server/config", "server/integration", "server/gateway", "server/authn", "server/telemetry", "server/emulator", "server/inproc"},
 	{"server/ledger/backend", "server/ledgerservice"},
-	{"server/ledger/doubt"},
+	{"server/copies"},
 	{"server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
 	{"server/upstream", "server/ledger"},
 	{"server/contract"},

@@ -8,6 +8,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
@@ -72,30 +73,34 @@ func (s *Server) recordKey(ctx context.Context, requestID string) (ledger.Digest
 	return s.keys.Key(caller, requestID), nil
 }
 
-// newIntegration makes the contract's service and puts the copies that go on
+// newIntegration makes the contract's service, and puts the copies that continue
 // without a caller on the stack.
 func (s *Server) newIntegration() (*integration.Service, error) {
-	service, err := integration.New(integration.Config{
+	coordinator, err := copies.New(copies.Config{
 		Upstream: s.upstream, Ledger: s.ledger, Key: s.recordKey, Fingerprint: s.keys.Fingerprint,
-		RequireRequestID: s.cfg.RequireRequestID, Timeout: s.cfg.UpstreamTimeout, Lease: claimLease,
-		Bulk: integration.BulkConfig{
-			Concurrency: s.cfg.BulkConcurrency, MaxItems: s.cfg.BulkMaxItems,
-			ItemTimeout: s.cfg.BulkItemTimeout, StallTimeout: s.cfg.BulkStallTimeout,
-		},
-		Ended: func(ctx context.Context, what string, ex *exchange.Exchange, err error) {
-			s.telemetry.Inner(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, what, ex, err)
-		},
-		Draining: s.draining, Log: s.log,
+		Timeout: s.cfg.UpstreamTimeout, Lease: claimLease, Ended: s.endedWithoutCall, Log: s.log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.lifecycle.push(&part{
 		name:  "copies",
-		drain: func() { service.Wait(context.Background()) },
-		close: func() error { service.Close(); return nil },
+		drain: func() { coordinator.Wait(context.Background()) },
+		close: func() error { coordinator.Close(); return nil },
 	})
-	return service, nil
+	return integration.New(integration.Config{
+		Upstream: s.upstream, Copies: coordinator, RequireRequestID: s.cfg.RequireRequestID,
+		Bulk: integration.BulkConfig{
+			Concurrency: s.cfg.BulkConcurrency, MaxItems: s.cfg.BulkMaxItems,
+			ItemTimeout: s.cfg.BulkItemTimeout, StallTimeout: s.cfg.BulkStallTimeout,
+		},
+		Ended: s.endedWithoutCall, Draining: s.draining,
+	})
+}
+
+// endedWithoutCall observes a copy that is no gRPC or REST call of its own.
+func (s *Server) endedWithoutCall(ctx context.Context, what string, ex *exchange.Exchange, err error) {
+	s.telemetry.Inner(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, what, ex, err)
 }
 
 func (s *Server) newLedgerService() *ledgerservice.Service {

@@ -77,6 +77,9 @@ type Exchange struct {
 	// Cause says in a few words what failed, for logs: no value of a field, no
 	// text of the vendor's. Empty where nothing failed.
 	Cause string
+	// LedgerRecord is the name of the call's record in the ledger, empty for a
+	// call without a request id. The request id cannot be read from it.
+	LedgerRecord string
 }
 
 // Attempt is one HTTP exchange with the vendor.

@@ -199,7 +199,7 @@ func (b *bulk) copy(ctx context.Context, req *integrationv1.CopyTemplateRequest,
 	var in *integrationv1.Integration
 	err := wrong
 	if err == nil {
-		in, resp.Replayed, err = b.copies.once(ctx, req)
+		in, resp.Replayed, err = b.copies.CopyTemplate(ctx, req)
 	}
 	b.ended(ctx, "bulk", ex, err)
 	if err != nil {

@@ -27,7 +27,7 @@ func (s *Service) CopyTemplate(ctx context.Context, req *integrationv1.CopyTempl
 			Field: "request_id", Description: "is required by this server", Reason: "MISSING",
 		})
 	}
-	in, replayed, err := s.copies.once(ctx, req)
+	in, replayed, err := s.copies.CopyTemplate(ctx, req)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,10 @@ package integration
 import (
 	"context"
 
+	"google.golang.org/protobuf/proto"
+
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/upstream"
 )
 
 // GetTemplate implements [integrationv1.IntegrationServiceServer].
@@ -69,4 +72,19 @@ func (s *Service) SetToolApprovals(ctx context.Context, req *integrationv1.SetTo
 // DeleteTool implements [integrationv1.IntegrationServiceServer].
 func (s *Service) DeleteTool(ctx context.Context, req *integrationv1.DeleteToolRequest) (*integrationv1.DeleteToolResponse, error) {
 	return forward[integrationv1.DeleteToolResponse](ctx, s, integrationv1.IntegrationService_DeleteTool_FullMethodName, req)
+}
+
+// forward validates a request, sends it upstream and returns the response.
+func forward[M any, Response interface {
+	*M
+	proto.Message
+}](ctx context.Context, s *Service, method string, req proto.Message) (Response, error) {
+	if err := s.rules.Validate(req); err != nil {
+		return nil, err
+	}
+	resp := Response(new(M))
+	if err := s.upstream.Call(ctx, upstream.Call{Method: method, Request: req, Response: resp}); err != nil {
+		return nil, err
+	}
+	return resp, nil
 }

@@ -3,7 +3,6 @@ package integration_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 
@@ -19,8 +18,6 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/integration"
-	"github.com/digate/digate/server/ledger"
-	"github.com/digate/digate/server/ledger/memory"
 	"github.com/digate/digate/server/upstream"
 )
 
@@ -38,16 +35,21 @@ func (u *recorder) Call(_ context.Context, call upstream.Call) error {
 	return u.err
 }
 
-func newService(u integration.Upstream) (*integration.Service, error) {
-	keys, err := ledger.NewKeys(make([]byte, ledger.KeySize))
-	if err != nil {
-		return nil, err
+// noCopies is for tests that make no copy with a request id.
+type noCopies struct{}
+
+func (noCopies) CopyTemplate(context.Context, *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, bool, error) {
+	panic("a copy with a request id")
+}
+
+func newService(u integration.Upstream, change ...func(*integration.Config)) (*integration.Service, error) {
+	cfg := integration.Config{
+		Upstream: u, Copies: noCopies{}, Ended: func(context.Context, string, *exchange.Exchange, error) {},
 	}
-	return integration.New(integration.Config{
-		Upstream: u, Ledger: memory.New(memory.Options{}), Fingerprint: keys.Fingerprint,
-		Key:   func(context.Context, string) (ledger.Digest, error) { return ledger.Digest{}, nil },
-		Ended: func(context.Context, string, *exchange.Exchange, error) {}, Log: slog.New(slog.DiscardHandler),
-	})
+	for _, f := range change {
+		f(&cfg)
+	}
+	return integration.New(cfg)
 }
 
 const uuid = "3c90c3cc-0d44-4b50-8888-8dd25736052a"

@@ -7,8 +7,8 @@ import (
 
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/ledger"
-	"github.com/digate/digate/server/ledger/doubt"
 )
 
 // ResolveCopy implements [digatev1.LedgerServiceServer].
@@ -40,7 +40,7 @@ func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 	if id != "" {
 		// An id that is mistyped, or another copy's, would be answered with from
 		// now on.
-		if id, err = doubt.Confirm(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r, id); err != nil {
+		if id, err = copies.Confirm(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r, id); err != nil {
 			return nil, err
 		}
 		if id == "" {

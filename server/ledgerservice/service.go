@@ -12,8 +12,8 @@ import (
 
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/ledger"
-	"github.com/digate/digate/server/ledger/doubt"
 )
 
 // Ledger is what the service needs of the records: see [ledger.Store].
@@ -26,7 +26,7 @@ type Ledger interface {
 // Config is what the service needs.
 type Config struct {
 	Ledger   Ledger
-	Upstream doubt.Upstream
+	Upstream copies.Upstream
 	// Key is the ledger's key for a request id of the context's caller, and
 	// Caller the caller's name.
 	Key    func(ctx context.Context, requestID string) (ledger.Digest, error)
@@ -72,7 +72,7 @@ func (s *Service) GetCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*d
 	}
 	out := message(req.GetRequestId(), r)
 	if r.State == ledger.Unknown {
-		found, err := doubt.Candidates(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r, doubt.Look)
+		found, err := copies.Candidates(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r, copies.Look)
 		if err != nil {
 			return nil, err
 		}

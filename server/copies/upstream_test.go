@@ -1,4 +1,4 @@
-package integration_test
+package copies_test
 
 import (
 	"context"
@@ -13,15 +13,15 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
-	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/memory"
 	"github.com/digate/digate/server/upstream"
 )
 
-// vendor is an upstream that makes integrations as it is told.
-type vendor struct {
+// fakeUpstream is an upstream that makes integrations as it is told.
+type fakeUpstream struct {
 	mu    sync.Mutex
 	made  []*integrationv1.Integration
 	reads int
@@ -30,7 +30,7 @@ type vendor struct {
 	read           error
 }
 
-func (v *vendor) Call(ctx context.Context, call upstream.Call) error {
+func (v *fakeUpstream) Call(ctx context.Context, call upstream.Call) error {
 	ex := exchange.FromContext(ctx)
 	if v.before != nil {
 		if err := v.before(ctx, len(v.list())); err != nil {
@@ -81,36 +81,38 @@ func (v *vendor) Call(ctx context.Context, call upstream.Call) error {
 	return nil
 }
 
-func (v *vendor) list() []*integrationv1.Integration {
+func (v *fakeUpstream) list() []*integrationv1.Integration {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return append([]*integrationv1.Integration(nil), v.made...)
 }
 
-const lease = 15 * time.Second
+const (
+	uuid  = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+	lease = 15 * time.Second
+)
 
-// newReplica is a service on the ledger; several on one are replicas.
-func newReplica(t *testing.T, up integration.Upstream, l integration.Ledger, change ...func(*integration.Config)) *integration.Service {
+// newReplica is a coordinator on the ledger; several on one are replicas.
+func newReplica(t *testing.T, up copies.Upstream, l copies.Ledger, change ...func(*copies.Config)) *copies.Coordinator {
 	t.Helper()
 	keys, err := ledger.NewKeys(make([]byte, ledger.KeySize))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := integration.Config{
+	cfg := copies.Config{
 		Upstream: up, Ledger: l,
 		Key: func(ctx context.Context, id string) (ledger.Digest, error) {
 			caller, _ := ctx.Value(callerKey{}).(string)
 			return keys.Key(caller, id), nil
 		},
 		Fingerprint: keys.Fingerprint, Timeout: 30 * time.Second, Lease: lease,
-		Bulk:  integration.BulkConfig{Concurrency: 4, MaxItems: 1000, ItemTimeout: time.Minute, StallTimeout: time.Minute},
 		Ended: func(context.Context, string, *exchange.Exchange, error) {},
 		Log:   slog.New(slog.DiscardHandler),
 	}
 	for _, f := range change {
 		f(&cfg)
 	}
-	s, err := integration.New(cfg)
+	s, err := copies.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,13 +138,13 @@ type result struct {
 	ex  *exchange.Exchange
 }
 
-func copyAs(ctx context.Context, s *integration.Service, requestID, name string) result {
+func copyAs(ctx context.Context, s *copies.Coordinator, requestID, name string) result {
 	ctx, ex := exchange.NewContext(ctx)
-	resp, err := s.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: uuid, Name: &name, RequestId: requestID})
+	in, _, err := s.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: uuid, Name: &name, RequestId: requestID})
 	if err != nil {
 		return result{"", apierror.FromError(err), ex}
 	}
-	return result{resp.GetIntegration().GetId(), nil, ex}
+	return result{in.GetId(), nil, ex}
 }
 
 func (r result) want(t *testing.T, id, reason string, outcome exchange.Outcome) {

@@ -1,4 +1,4 @@
-package integration_test
+package copies_test
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
-	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/upstream"
 )
@@ -21,7 +21,7 @@ import (
 var errLost = errors.New("lost")
 
 func TestCopyTemplate_SameIDAgain_IsReadAndNotCopied(t *testing.T) {
-	v := new(vendor)
+	v := new(fakeUpstream)
 	s := newReplica(t, v, newLedger(t))
 	copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
 	for range 3 {
@@ -40,7 +40,7 @@ func TestCopyTemplate_SameIDAgain_IsReadAndNotCopied(t *testing.T) {
 }
 
 func TestCopyTemplate_ReplayThatCannotBeRead_SaysWhatWasCreated(t *testing.T) {
-	v := new(vendor)
+	v := new(fakeUpstream)
 	s := newReplica(t, v, newLedger(t))
 	copyAs(t.Context(), s, "r", "n")
 	v.read = apierror.Unreachable(errLost)
@@ -52,7 +52,7 @@ func TestCopyTemplate_ReplayThatCannotBeRead_SaysWhatWasCreated(t *testing.T) {
 }
 
 func TestCopyTemplate_SameIDForAnotherRequest_IsRefusedAtEveryState(t *testing.T) {
-	v := new(vendor)
+	v := new(fakeUpstream)
 	arrived, answer := make(chan struct{}), make(chan struct{})
 	v.answer = func(context.Context, int) error { close(arrived); <-answer; return errLost }
 	l := newLedger(t)
@@ -60,7 +60,7 @@ func TestCopyTemplate_SameIDForAnotherRequest_IsRefusedAtEveryState(t *testing.T
 	ended := make(chan result, 1)
 	go func() { ended <- copyAs(t.Context(), s, "r", "n") }()
 	<-arrived
-	for _, at := range []*integration.Service{s, replica} {
+	for _, at := range []*copies.Coordinator{s, replica} {
 		r := copyAs(t.Context(), at, "r", "another")
 		r.want(t, "", apierror.ReasonInvalidRequest, exchange.NotSent)
 		if r.err.Code != codes.InvalidArgument || r.err.Violations[0].Field != "request_id" || r.err.Violations[0].Reason != "REQUEST_ID_REUSED" {
@@ -76,10 +76,10 @@ func TestCopyTemplate_SameIDForAnotherRequest_IsRefusedAtEveryState(t *testing.T
 }
 
 func TestCopyTemplate_SecretsDiffer_AreAnotherRequest(t *testing.T) {
-	s := newReplica(t, new(vendor), newLedger(t))
+	s := newReplica(t, new(fakeUpstream), newLedger(t))
 	for i, want := range []codes.Code{codes.OK, codes.InvalidArgument} {
 		key := fmt.Sprint("key-", i)
-		_, err := s.CopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, ApiKey: &key, RequestId: "r"})
+		_, _, err := s.CopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, ApiKey: &key, RequestId: "r"})
 		if err == nil && want != codes.OK || err != nil && apierror.FromError(err).Code != want {
 			t.Errorf("%d: %v", i, err)
 		}
@@ -90,10 +90,10 @@ func TestCopyTemplate_ManyAtOnceWithOneID_ShareOneCopy(t *testing.T) {
 	for name, replicas := range map[string]int{"one process": 1, "three replicas": 3} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v := new(vendor)
+				v := new(fakeUpstream)
 				v.answer = func(context.Context, int) error { time.Sleep(2 * time.Second); return nil }
 				l := newLedger(t)
-				var services []*integration.Service
+				var services []*copies.Coordinator
 				for range replicas {
 					services = append(services, newReplica(t, v, l))
 				}
@@ -124,7 +124,7 @@ func TestCopyTemplate_NothingWasDone_FreesTheID(t *testing.T) {
 		"not sent": apierror.Unreachable(errLost),
 		"rejected": apierror.FromResponse(apierror.Response{Status: 404, Body: []byte(`{}`)}, true, nil),
 	} {
-		v := new(vendor)
+		v := new(fakeUpstream)
 		var failing error = fail
 		v.before = func(context.Context, int) error { return failing }
 		s := newReplica(t, v, newLedger(t))
@@ -137,7 +137,7 @@ func TestCopyTemplate_NothingWasDone_FreesTheID(t *testing.T) {
 }
 
 func TestCopyTemplate_OutcomeUnknown_IsNeverSentAgainAndNamesWhatItMayHaveMade(t *testing.T) {
-	v := new(vendor)
+	v := new(fakeUpstream)
 	v.answer = func(_ context.Context, n int) error {
 		if n == 1 {
 			return apierror.AnswerLost(errLost, true)
@@ -161,7 +161,7 @@ func TestCopyTemplate_OutcomeUnknown_IsNeverSentAgainAndNamesWhatItMayHaveMade(t
 
 func TestCopyTemplate_CallerLeavesAfterSending_GoesOnAndIsRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(vendor)
+		v := new(fakeUpstream)
 		v.answer = func(ctx context.Context, _ int) error {
 			select {
 			case <-time.After(10 * time.Second):
@@ -171,7 +171,7 @@ func TestCopyTemplate_CallerLeavesAfterSending_GoesOnAndIsRecorded(t *testing.T)
 			}
 		}
 		left := 0
-		s := newReplica(t, v, newLedger(t), func(c *integration.Config) {
+		s := newReplica(t, v, newLedger(t), func(c *copies.Config) {
 			c.Ended = func(_ context.Context, what string, ex *exchange.Exchange, err error) {
 				if left++; what != "left by its caller" || err != nil || len(ex.Attempts) != 1 {
 					t.Errorf("%s %v %+v", what, err, ex)
@@ -197,7 +197,7 @@ func TestCopyTemplate_CallerLeavesAfterSending_GoesOnAndIsRecorded(t *testing.T)
 
 func TestCopyTemplate_CallerLeavesBeforeSending_SendsNothingAndOthersGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(vendor)
+		v := new(fakeUpstream)
 		held := true
 		v.before = func(ctx context.Context, _ int) error { // in the queue, say
 			if !held {
@@ -226,7 +226,7 @@ func TestCopyTemplate_CallerLeavesBeforeSending_SendsNothingAndOthersGoOn(t *tes
 // dead is a ledger whose owner dies: from the given operation on nothing of it
 // gets through.
 type dead struct {
-	integration.Ledger
+	copies.Ledger
 	at string
 }
 
@@ -253,7 +253,7 @@ func TestCopyTemplate_OwnerDied_IsSentAgainOnlyWhereItHadNotBegun(t *testing.T) 
 	} {
 		t.Run(at, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v := new(vendor)
+				v := new(fakeUpstream)
 				l := newLedger(t)
 				dying := newReplica(t, v, &dead{l, at})
 				copyAs(t.Context(), dying, "r", "n")
@@ -278,20 +278,20 @@ func TestCopyTemplate_OwnerDied_IsSentAgainOnlyWhereItHadNotBegun(t *testing.T) 
 }
 
 // retrying is an upstream whose first attempt is turned away.
-type retrying struct{ *vendor }
+type retrying struct{ *fakeUpstream }
 
 func (r retrying) Call(ctx context.Context, call upstream.Call) error {
 	if _, err := call.BeforeSend(); err != nil {
 		return err
 	}
-	return r.vendor.Call(ctx, call)
+	return r.fakeUpstream.Call(ctx, call)
 }
 
 // A process that stood still between two attempts may find that its claim ran
 // out, and that somebody settled it and asked anew.
 func TestCopyTemplate_ClaimLostBetweenAttempts_IsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, l := new(vendor), newLedger(t)
+		v, l := new(fakeUpstream), newLedger(t)
 		copyAs(t.Context(), newReplica(t, retrying{v}, &dead{l, "after sending"}), "r", "n").
 			want(t, "", apierror.ReasonLedgerUnavailable, exchange.NotSent)
 		if n := len(v.list()); n != 0 {
@@ -304,7 +304,7 @@ func TestCopyTemplate_ClaimLostBetweenAttempts_IsNotSentAgain(t *testing.T) {
 
 func TestCopyTemplate_SlowOwner_KeepsItsClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(vendor)
+		v := new(fakeUpstream)
 		v.before = func(context.Context, int) error { time.Sleep(10 * lease); return nil }
 		l := newLedger(t)
 		s, other := newReplica(t, v, l), newReplica(t, v, l)
@@ -322,7 +322,7 @@ func TestCopyTemplate_SlowOwner_KeepsItsClaim(t *testing.T) {
 
 // away is a ledger that cannot be reached.
 type away struct {
-	integration.Ledger
+	copies.Ledger
 	claims, finishes error
 }
 
@@ -341,20 +341,19 @@ func (a *away) MarkDone(ctx context.Context, k ledger.Digest, t ledger.Token, id
 	return a.Ledger.MarkDone(ctx, k, t, id)
 }
 
-func TestCopyTemplate_LedgerAway_FailsClosedWithAnIDAndGoesOnWithout(t *testing.T) {
-	v := new(vendor)
+func TestCopyTemplate_LedgerAway_FailsClosed(t *testing.T) {
+	v := new(fakeUpstream)
 	s := newReplica(t, v, &away{Ledger: newLedger(t), claims: errLost})
 	r := copyAs(t.Context(), s, "r", "n")
 	r.want(t, "", apierror.ReasonLedgerUnavailable, exchange.NotSent)
 	if r.err.Code != codes.Unavailable || r.err.RetryAfter == nil || len(v.list()) != 0 {
 		t.Errorf("%v, %d copies", r.err, len(v.list()))
 	}
-	copyAs(t.Context(), s, "", "n").want(t, "id-0", "", exchange.None)
 }
 
 func TestCopyTemplate_LedgerAwayAtTheEnd_CallerHearsTheSuccessAndItIsRecordedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(vendor)
+		v := new(fakeUpstream)
 		s := newReplica(t, v, &away{Ledger: newLedger(t), finishes: errLost})
 		copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
 		s.Wait(t.Context())
@@ -366,9 +365,9 @@ func TestCopyTemplate_LedgerAwayAtTheEnd_CallerHearsTheSuccessAndItIsRecordedLat
 }
 
 // Whoever is told to stop cannot wait for a ledger that does not answer.
-func TestService_Closed_NoLongerInsistsOnRecording(t *testing.T) {
+func TestClose_StopsRetryingToRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(vendor)
+		v := new(fakeUpstream)
 		s := newReplica(t, v, &dead{newLedger(t), "after sending"})
 		copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
 		began := time.Now()
@@ -382,7 +381,7 @@ func TestService_Closed_NoLongerInsistsOnRecording(t *testing.T) {
 
 func TestCopyTemplate_CallerHasLongerThanTheServersOwnTimeout_GetsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(vendor)
+		v := new(fakeUpstream)
 		v.answer = func(ctx context.Context, _ int) error {
 			select {
 			case <-time.After(45 * time.Second):
@@ -404,7 +403,7 @@ func TestCopyTemplate_CallerHasLongerThanTheServersOwnTimeout_GetsIt(t *testing.
 func TestCopyTemplate_FirstCallersTimeIsOver_OthersGoOn(t *testing.T) {
 	t.Run("waiting to send", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			v := new(vendor)
+			v := new(fakeUpstream)
 			v.before = func(ctx context.Context, _ int) error {
 				if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < 10*time.Second {
 					// Given up with time left, which is kept back for the answer.
@@ -418,7 +417,7 @@ func TestCopyTemplate_FirstCallersTimeIsOver_OthersGoOn(t *testing.T) {
 	})
 	t.Run("reading what was made", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			v := new(vendor)
+			v := new(fakeUpstream)
 			s := newReplica(t, v, newLedger(t))
 			copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
 			v.before = func(ctx context.Context, _ int) error {
@@ -434,7 +433,7 @@ func TestCopyTemplate_FirstCallersTimeIsOver_OthersGoOn(t *testing.T) {
 }
 
 // firstOf has two callers ask for one copy, of whom the first has too little time.
-func firstOf(t *testing.T, s *integration.Service, reason string, outcome exchange.Outcome) {
+func firstOf(t *testing.T, s *copies.Coordinator, reason string, outcome exchange.Outcome) {
 	t.Helper()
 	short, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
@@ -449,7 +448,7 @@ func firstOf(t *testing.T, s *integration.Service, reason string, outcome exchan
 
 // hanging is a ledger that does not answer what is named.
 type hanging struct {
-	integration.Ledger
+	copies.Ledger
 	at string
 }
 
@@ -503,7 +502,7 @@ func TestCopyTemplate_LedgerHangs_IsAnsweredBeforeTheCallersDeadline(t *testing.
 	} {
 		t.Run(at, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v, l := new(vendor), newLedger(t)
+				v, l := new(fakeUpstream), newLedger(t)
 				if at == "release" {
 					v.before = func(context.Context, int) error { return apierror.Overloaded() }
 				}
@@ -529,7 +528,7 @@ func TestCopyTemplate_LedgerHangs_IsAnsweredBeforeTheCallersDeadline(t *testing.
 // overtaken is a ledger in which another replica makes the copy between a claim
 // and its sending.
 type overtaken struct {
-	integration.Ledger
+	copies.Ledger
 	by func()
 }
 
@@ -546,7 +545,7 @@ func (o *overtaken) MarkSending(ctx context.Context, k ledger.Digest, t ledger.T
 
 func TestCopyTemplate_ClaimRanOutAndAnotherMadeTheCopy_IsReplayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, l := new(vendor), newLedger(t)
+		v, l := new(fakeUpstream), newLedger(t)
 		other := newReplica(t, v, l)
 		s := newReplica(t, v, &overtaken{l, func() { copyAs(t.Context(), other, "r", "n").want(t, "id-0", "", exchange.None) }})
 		r := copyAs(t.Context(), s, "r", "n")
@@ -558,7 +557,7 @@ func TestCopyTemplate_ClaimRanOutAndAnotherMadeTheCopy_IsReplayed(t *testing.T) 
 }
 
 func TestCopyTemplate_ReplayReadsAnotherIntegration_SaysWhatWasCreated(t *testing.T) {
-	v, l := new(vendor), newLedger(t)
+	v, l := new(fakeUpstream), newLedger(t)
 	copyAs(t.Context(), newReplica(t, v, l), "r", "n").want(t, "id-0", "", exchange.None)
 	r := copyAs(t.Context(), newReplica(t, mixedUp{v}, l), "r", "n")
 	r.want(t, "", apierror.ReasonAlreadyCopied, exchange.Done)
@@ -567,11 +566,11 @@ func TestCopyTemplate_ReplayReadsAnotherIntegration_SaysWhatWasCreated(t *testin
 	}
 }
 
-// mixedUp is a vendor that answers with another integration.
-type mixedUp struct{ *vendor }
+// mixedUp is an upstream that answers with another integration.
+type mixedUp struct{ *fakeUpstream }
 
 func (m mixedUp) Call(ctx context.Context, call upstream.Call) error {
-	err := m.vendor.Call(ctx, call)
+	err := m.fakeUpstream.Call(ctx, call)
 	if resp, ok := call.Response.(*integrationv1.GetIntegrationResponse); ok {
 		resp.Integration.Id = "id-9"
 	}
@@ -582,7 +581,7 @@ func TestCopyTemplate_PanicBelow_IsAFailureOfThatCallAlone(t *testing.T) {
 	for at, want := range map[string]exchange.Outcome{"before": exchange.NotSent, "after": exchange.Unknown} {
 		t.Run(at, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v := new(vendor)
+				v := new(fakeUpstream)
 				if at == "before" {
 					v.before = func(context.Context, int) error { panic("secret") }
 				} else {
@@ -603,21 +602,10 @@ func TestCopyTemplate_PanicBelow_IsAFailureOfThatCallAlone(t *testing.T) {
 	}
 }
 
-func TestCopyTemplate_IDRequired_RefusesCallsWithout(t *testing.T) {
-	v := new(vendor)
-	s := newReplica(t, v, newLedger(t), func(c *integration.Config) { c.RequireRequestID = true })
-	r := copyAs(t.Context(), s, "", "n")
-	r.want(t, "", apierror.ReasonInvalidRequest, exchange.NotSent)
-	if r.err.Violations[0].Field != "request_id" || len(v.list()) != 0 {
-		t.Errorf("%v, %d copies", r.err.Violations, len(v.list()))
-	}
-	copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
-}
-
 // A copy on another replica outlasts the caller: it may be done.
 func TestCopyTemplate_TimeOverWhileAnotherReplicaSends_IsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(vendor)
+		v := new(fakeUpstream)
 		v.answer = func(context.Context, int) error { time.Sleep(20 * time.Second); return nil }
 		l := newLedger(t)
 		s, other := newReplica(t, v, l), newReplica(t, v, l)

@@ -1,5 +1,4 @@
-// Package doubt looks for what a copy may have made whose outcome is not known.
-package doubt
+package copies
 
 import (
 	"context"
@@ -14,17 +13,12 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// Upstream sends a call to the vendor and fills in its response.
-type Upstream interface {
-	Call(ctx context.Context, call upstream.Call) error
-}
-
 // Named returns those of the ids, at most [ledger.MaxNamed], that a record names.
 type Named func(ctx context.Context, integrationIDs []string) ([]string, error)
 
-// How far back the vendor's list is read, in pages of a hundred, each a request:
-// as far as one page says, for an answer that many may ask for, or as far as it
-// goes for whoever is about to settle a doubt.
+// Glance and Look are how far back Diga's list is read, in pages of a hundred
+// integrations, each page a request. A glance is for an error that many callers
+// may get; a look is for somebody who is about to settle a doubt.
 const (
 	Glance = 1
 	Look   = 10
@@ -32,16 +26,31 @@ const (
 
 const (
 	pageSize = 100
-	// clockSkew is by how much the vendor's clock may be behind the ledger's. One
-	// that is wrong by more hides what was made; a generous one shows a little more
-	// that was made before, which whoever settles the doubt can tell by its time.
+	// clockSkew is how far Diga's clock may be behind the ledger's. If it is further
+	// behind, candidates are missed. A generous value shows some integrations that
+	// are older than the copy, which a person can tell by their time.
 	clockSkew = 10 * time.Minute
 )
 
-// Candidates returns the integrations that a copy in doubt may have made, as far
-// as that many pages of the vendor's list show them: those made since it was
-// claimed, from its template or from none that the vendor names, which no other
-// record names. An error is an [apierror.Error].
+// candidates returns the ids of integrations that a copy in doubt may have
+// created, as far as Diga shows them now. If Diga or the ledger cannot be asked,
+// there are none: the doubt is reported all the same.
+func (c *Coordinator) candidates(ctx context.Context, r ledger.Record) []string {
+	found, err := Candidates(ctx, c.cfg.Upstream, c.cfg.Ledger.Named, r, Glance)
+	if err != nil {
+		return nil
+	}
+	var ids []string
+	for _, in := range found {
+		ids = append(ids, in.GetId())
+	}
+	return ids
+}
+
+// Candidates returns the integrations that a copy in doubt may have created: those
+// created since the claim, from its template or without a template, that no other
+// record names. It reads at most that many pages of Diga's list. An error is an
+// [apierror.Error].
 func Candidates(ctx context.Context, up Upstream, named Named, r ledger.Record, pages int) ([]*integrationv1.Integration, error) {
 	var found []*integrationv1.Integration
 	var after *string
@@ -71,10 +80,11 @@ func Candidates(ctx context.Context, up Upstream, named Named, r ledger.Record, 
 	return unnamed(ctx, found, named)
 }
 
-// Confirm returns the id, as the vendor spells it, of the integration that a copy
-// in doubt is said to have made; it is empty where the copy cannot have made it or
-// another record names it. One that the vendor shows by its id need not be among
-// the candidates, whose list may be too long to read.
+// Confirm returns the id, as Diga spells it, of the integration that a copy in
+// doubt is said to have created. It returns an empty id if the copy cannot have
+// created that integration, or if another record names it. An integration that
+// Diga shows by its id need not be among the candidates, whose list may be too
+// long to read.
 func Confirm(ctx context.Context, up Upstream, named Named, r ledger.Record, integrationID string) (string, error) {
 	inner, _ := exchange.NewContext(ctx)
 	var got integrationv1.GetIntegrationResponse
@@ -100,33 +110,32 @@ func Confirm(ctx context.Context, up Upstream, named Named, r ledger.Record, int
 	return "", err
 }
 
-// mayBeOf says whether the copy may have made the integration. The vendor may
-// spell the template's id otherwise than whoever asked for the copy, and need not
-// name it.
+// mayBeOf reports whether the copy may have created the integration. Diga may
+// spell the template's id differently from the caller, and need not name it.
 func mayBeOf(r ledger.Record, in *integrationv1.Integration) bool {
 	source := in.GetSourceIntegrationTemplateId()
 	return !before(r, in) && (source == "" || strings.EqualFold(source, r.TemplateID))
 }
 
-// before says whether the integration was made before the copy was claimed.
+// before reports whether the integration was created before the copy was claimed.
 func before(r ledger.Record, in *integrationv1.Integration) bool {
 	made := in.GetCreatedAt()
 	return made != nil && made.AsTime().Before(r.ClaimedAt.Add(-clockSkew))
 }
 
-// past says whether what stands behind a page was all made before the copy was
-// claimed: where all of the page was, and shows that the newest come first, which
-// the vendor was asked for and need not do.
+// past reports whether everything behind a page was created before the copy was
+// claimed. That is so if all of the page was, and if the page shows the newest
+// first, which Diga was asked for and need not do.
 func past(r ledger.Record, page []*integrationv1.Integration) bool {
 	first, last := page[0].GetCreatedAt().AsTime(), page[len(page)-1].GetCreatedAt().AsTime()
 	return last.Before(first) &&
 		!slices.ContainsFunc(page, func(in *integrationv1.Integration) bool { return !before(r, in) })
 }
 
-// unnamed leaves out what records name.
+// unnamed returns those of the integrations that no record names.
 func unnamed(ctx context.Context, found []*integrationv1.Integration, named Named) ([]*integrationv1.Integration, error) {
 	taken := make(map[string]bool)
-	// A vendor may put more on its pages than it was asked for.
+	// Diga may put more on a page than it was asked for.
 	for some := range slices.Chunk(found, ledger.MaxNamed) {
 		ids := make([]string, len(some))
 		for i, in := range some {

@@ -1,4 +1,4 @@
-package doubt_test
+package copies_test
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/ledger"
-	"github.com/digate/digate/server/ledger/doubt"
 	"github.com/digate/digate/server/upstream"
 )
 
@@ -38,9 +38,9 @@ func made(id, source string, after time.Duration) *integrationv1.Integration {
 	return in
 }
 
-// vendor lists its integrations in the order in which it has them, and shows one
+// lister is an upstream that lists its integrations in the order in which it has them, and shows one
 // by its id where shows says so.
-type vendor struct {
+type lister struct {
 	has      []*integrationv1.Integration
 	pageSize int // instead of what was asked for
 	lists    int
@@ -48,7 +48,7 @@ type vendor struct {
 	err      error
 }
 
-func (v *vendor) Call(_ context.Context, call upstream.Call) error {
+func (v *lister) Call(_ context.Context, call upstream.Call) error {
 	if v.err != nil {
 		return v.err
 	}
@@ -86,10 +86,10 @@ func ids(all []*integrationv1.Integration) string {
 	return strings.Join(names, " ")
 }
 
-func TestCandidates_WhatTheVendorShows_IsThereIfTheCopyMayHaveMadeIt(t *testing.T) {
+func TestCandidates_WhatDigaShows_IsThereIfTheCopyMayHaveMadeIt(t *testing.T) {
 	noTime := made("no-time", template, 0)
 	noTime.CreatedAt = nil
-	v := &vendor{has: []*integrationv1.Integration{
+	v := &lister{has: []*integrationv1.Integration{
 		made("after", template, time.Second),
 		made("of-another", another, time.Second),
 		made("upper", strings.ToUpper(template), time.Second),
@@ -105,7 +105,7 @@ func TestCandidates_WhatTheVendorShows_IsThereIfTheCopyMayHaveMadeIt(t *testing.
 	for what, template := range map[string]string{"lower case": template, "upper case": strings.ToUpper(template)} {
 		r := record
 		r.TemplateID = template
-		got, err := doubt.Candidates(t.Context(), v, named, r, doubt.Glance)
+		got, err := copies.Candidates(t.Context(), v, named, r, copies.Glance)
 		if want := "after upper no-template no-time clock-behind out-of-order"; err != nil || ids(got) != want {
 			t.Errorf("%s: got %q, error %v; want %q", what, ids(got), err, want)
 		}
@@ -135,18 +135,18 @@ func TestCandidates_LongList_IsReadAsFarAsItNeeds(t *testing.T) {
 		found bool
 		lists int
 	}{
-		{"a page of older ones ends it", append([]*integrationv1.Integration{target}, many(500, "old")...), doubt.Look, true, 2},
-		{"an older one on the page does not", slices.Concat(many(1, "old"), others[:150], []*integrationv1.Integration{target}), doubt.Look, true, 2},
-		{"oldest first", append(ascending, target), doubt.Look, true, 4},
-		{"oldest first, one a page", append(slices.Clone(ascending[:3]), target), doubt.Look, true, 4},
-		{"too far back", append(slices.Clone(others), target), doubt.Look, false, doubt.Look},
-		{"a glance", append(slices.Clone(others[:100]), target), doubt.Glance, false, 1},
+		{"a page of older ones ends it", append([]*integrationv1.Integration{target}, many(500, "old")...), copies.Look, true, 2},
+		{"an older one on the page does not", slices.Concat(many(1, "old"), others[:150], []*integrationv1.Integration{target}), copies.Look, true, 2},
+		{"oldest first", append(ascending, target), copies.Look, true, 4},
+		{"oldest first, one a page", append(slices.Clone(ascending[:3]), target), copies.Look, true, 4},
+		{"too far back", append(slices.Clone(others), target), copies.Look, false, copies.Look},
+		{"a glance", append(slices.Clone(others[:100]), target), copies.Glance, false, 1},
 	} {
-		v := &vendor{has: test.has}
+		v := &lister{has: test.has}
 		if strings.HasSuffix(test.name, "one a page") {
 			v.pageSize = 1
 		}
-		got, err := doubt.Candidates(t.Context(), v, nothingNamed, record, test.pages)
+		got, err := copies.Candidates(t.Context(), v, nothingNamed, record, test.pages)
 		if found := ids(got) == "target"; err != nil || found != test.found || v.lists != test.lists {
 			t.Errorf("%s: got %q after %d requests, error %v; want %v after %d", test.name, ids(got), v.lists, err, test.found, test.lists)
 		}
@@ -154,30 +154,30 @@ func TestCandidates_LongList_IsReadAsFarAsItNeeds(t *testing.T) {
 }
 
 func TestCandidates_PagesLargerThanAskedFor_AreAllLookedUp(t *testing.T) {
-	v := &vendor{pageSize: 3010}
+	v := &lister{pageSize: 3010}
 	for i := range 3010 {
 		v.has = append(v.has, made(fmt.Sprint(i), template, time.Second))
 	}
 	asked := 0
-	got, err := doubt.Candidates(t.Context(), v, func(_ context.Context, ids []string) ([]string, error) {
+	got, err := copies.Candidates(t.Context(), v, func(_ context.Context, ids []string) ([]string, error) {
 		asked += len(ids)
 		return ids[:1], ledger.CheckNamed(ids)
-	}, record, doubt.Look)
+	}, record, copies.Look)
 	if err != nil || asked != 3010 || len(got) != 3010-4 {
 		t.Errorf("%d candidates of %d that were looked up, error %v", len(got), asked, err)
 	}
 }
 
 func TestCandidates_LedgerIsAway_SaysSoInItsOwnWords(t *testing.T) {
-	v := &vendor{has: []*integrationv1.Integration{made("a", template, 0)}}
+	v := &lister{has: []*integrationv1.Integration{made("a", template, 0)}}
 	away := func(context.Context, []string) ([]string, error) { return nil, errors.New("dial 10.1.2.3") }
-	_, err := doubt.Candidates(t.Context(), v, away, record, doubt.Look)
+	_, err := copies.Candidates(t.Context(), v, away, record, copies.Look)
 	if e, ok := errors.AsType[*apierror.Error](err); !ok || e.Reason != apierror.ReasonLedgerUnavailable {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = doubt.Candidates(ctx, v, away, record, doubt.Look)
+	_, err = copies.Candidates(ctx, v, away, record, copies.Look)
 	if e, ok := errors.AsType[*apierror.Error](err); !ok || !errors.Is(e, context.Canceled) {
 		t.Errorf("of a caller that left: got %v", err)
 	}
@@ -197,8 +197,8 @@ func TestConfirm_OneIntegration_IsTakenWhereTheCopyMayHaveMadeIt(t *testing.T) {
 		"far-back": "far-back", "no-template": "no-template", "ABC": "abc", "listed": "listed", "LISTED": "listed",
 		"of-another": "", "before": "", "named": "", "odd": "", "nowhere": "",
 	} {
-		v := &vendor{has: listed, shows: func(id string) *integrationv1.Integration { return shown[id] }}
-		got, err := doubt.Confirm(t.Context(), v, named, record, id)
+		v := &lister{has: listed, shows: func(id string) *integrationv1.Integration { return shown[id] }}
+		got, err := copies.Confirm(t.Context(), v, named, record, id)
 		if err != nil || got != want {
 			t.Errorf("%s: got %q, error %v; want %q", id, got, err, want)
 		}
@@ -206,7 +206,7 @@ func TestConfirm_OneIntegration_IsTakenWhereTheCopyMayHaveMadeIt(t *testing.T) {
 			t.Errorf("%s: the list was read as well", id)
 		}
 	}
-	if got, err := doubt.Confirm(t.Context(), &vendor{err: errors.New("down")}, named, record, "listed"); err == nil || got != "" {
-		t.Errorf("without the vendor: got %q, error %v", got, err)
+	if got, err := copies.Confirm(t.Context(), &lister{err: errors.New("down")}, named, record, "listed"); err == nil || got != "" {
+		t.Errorf("without Diga: got %q, error %v", got, err)
 	}
 }

@@ -1,0 +1,112 @@
+package copies
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/ledger"
+)
+
+// attempt carries one flight: it claims the key, sends the call or finds what
+// became of it before, and knows what is to be recorded.
+type attempt struct {
+	coordinator *Coordinator
+	flight      *flight
+	create      create
+	key         ledger.Digest
+	token       ledger.Token
+
+	// caller is the context of the flight's caller, with the flight's exchange. It
+	// counts until the call is sent.
+	caller context.Context
+	// ledgerTime is caller with a little time kept back: what the ledger may take
+	// before the call is sent.
+	ledgerTime context.Context
+
+	// verdict is what is to be recorded.
+	verdict verdict
+	// claimUnsure means that a claim may have been made although Claim failed.
+	claimUnsure bool
+}
+
+// do carries a flight to its end. The context is its caller's.
+func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
+	f := a.flight
+	defer c.flights.wg.Done()
+	a.caller, f.ex = exchange.NewContext(ctx)
+	f.ex.LedgerRecord = record
+	var cancel context.CancelFunc
+	a.ledgerTime, cancel = beforeDeadline(a.caller)
+	defer cancel()
+	a.run()
+	if f.err != nil {
+		f.ex.Outcome = apierror.FromError(f.err).Outcome
+	}
+	f.abandoned = f.err != nil && !f.isSent() && (ctx.Err() != nil || outOfTime(f.err))
+	left := ctx.Err() != nil && f.isSent()
+	err := a.recordFirst(ctx)
+	c.flights.finish(a.key, f)
+	if left {
+		c.cfg.Ended(a.caller, "left by its caller", f.ex, f.err)
+	}
+	if err != nil {
+		a.retryRecord(err)
+	}
+	if a.claimUnsure {
+		a.releaseClaim()
+	}
+}
+
+// run claims the key and sends the call, or finds what became of it before. It
+// sets the flight's results and the verdict.
+func (a *attempt) run() {
+	f := a.flight
+	defer func() {
+		if p := recover(); p != nil {
+			f.err, a.verdict = a.panicked(p), recordNothing // the lease settles the record
+		}
+	}()
+	a.token = ledger.NewToken()
+	r, mine, err := a.claim()
+	switch {
+	case err != nil:
+		f.err = err
+		a.claimUnsure = r.Key != a.key // no record was seen
+	case mine:
+		a.send()
+	case r.State == ledger.Done:
+		a.replay(r.IntegrationID)
+	default:
+		f.err = apierror.InDoubt(a.coordinator.candidates(a.caller, r))
+	}
+}
+
+// panicked returns the error of a flight that ended in a panic. The panic is
+// logged by its type alone, since its value may quote anything.
+func (a *attempt) panicked(p any) error {
+	a.coordinator.cfg.Log.LogAttrs(a.caller, slog.LevelError, "panic",
+		slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+	outcome := exchange.NotSent
+	if a.flight.isSent() {
+		outcome = exchange.Unknown
+	}
+	return apierror.Internal(fmt.Errorf("panic of type %T", p), outcome)
+}
+
+// outOfTime reports whether a failure, or a cause of it, is that a caller had no
+// time left. Another caller may have time.
+func outOfTime(err error) bool {
+	for e, ok := errors.AsType[*apierror.Error](err); ok; e, ok = errors.AsType[*apierror.Error](e.Unwrap()) {
+		if e.Code == codes.DeadlineExceeded || e.Code == codes.Canceled {
+			return true
+		}
+	}
+	return false
+}

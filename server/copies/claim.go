@@ -1,0 +1,55 @@
+package copies
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/ledger"
+)
+
+// claim claims the key for this attempt, or returns the record of a call that is
+// done or in doubt. While another replica has the claim, it waits.
+func (a *attempt) claim() (ledger.Record, bool, error) {
+	ctx, cfg := a.ledgerTime, &a.coordinator.cfg
+	claim := ledger.Claim{
+		Key: a.key, Fingerprint: a.flight.fingerprint, TemplateID: a.create.templateID(), Token: a.token, Lease: cfg.Lease,
+	}
+	for wait := firstPoll; ; wait = min(2*wait, lastPoll) {
+		bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
+		r, mine, err := cfg.Ledger.Claim(bounded, claim)
+		cancel()
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return r, false, apierror.NotBegun(ctx.Err())
+		case err != nil:
+			return r, false, apierror.LedgerUnavailable(err)
+		case mine:
+			return r, true, nil
+		case r.Fingerprint != claim.Fingerprint:
+			return r, false, reused()
+		case r.State == ledger.Done || r.State == ledger.Unknown:
+			return r, false, nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return r, false, apierror.StillUnderWay(ctx.Err())
+		}
+	}
+}
+
+// releaseClaim gives up a claim that may have been made although Claim failed.
+// Where that fails too, the lease ends the claim.
+func (a *attempt) releaseClaim() {
+	ctx, cancel := a.coordinator.detach(a.caller, ledgerTimeout)
+	defer cancel()
+	cfg := &a.coordinator.cfg
+	if err := cfg.Ledger.Release(ctx, a.key, a.token); err != nil && !errors.Is(err, ledger.ErrLost) {
+		cfg.Log.LogAttrs(ctx, slog.LevelDebug, "a claim could not be released; it ends with its lease", slog.String("error", err.Error()))
+	}
+}

@@ -1,0 +1,212 @@
+// Package copies carries calls that create something to Diga at most once. A
+// call with a request id is claimed in the ledger before it is sent and recorded
+// after it, so that the same call under the same id returns what the first one
+// created, whichever replica it reaches.
+package copies
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/upstream"
+)
+
+const (
+	// ledgerTimeout bounds one call to the ledger.
+	ledgerTimeout = 5 * time.Second
+	// recordTimeout bounds the attempts to record how a call ended. After it the
+	// record's lease runs out, and the call is in doubt.
+	recordTimeout = 30 * time.Second
+	// firstPoll and lastPoll are the shortest and the longest wait between two
+	// looks at a claim of another replica, or between two attempts to record.
+	firstPoll = 10 * time.Millisecond
+	lastPoll  = 500 * time.Millisecond
+	// maxClaims is how often a call claims its key when it keeps losing it.
+	maxClaims = 3
+)
+
+// Upstream sends a call to Diga as [upstream.Client.Call] does. A failure is an
+// error that knows its gRPC status.
+type Upstream interface {
+	Call(ctx context.Context, call upstream.Call) error
+}
+
+// Ledger keeps the records: see [ledger.Store].
+type Ledger interface {
+	Claim(ctx context.Context, c ledger.Claim) (r ledger.Record, mine bool, err error)
+	Renew(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error
+	MarkSending(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error
+	MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error
+	MarkUnknown(ctx context.Context, key ledger.Digest, token ledger.Token) error
+	Release(ctx context.Context, key ledger.Digest, token ledger.Token) error
+	Named(ctx context.Context, integrationIDs []string) ([]string, error)
+}
+
+// Config is what a coordinator needs.
+type Config struct {
+	Upstream Upstream
+	Ledger   Ledger
+	// Key returns the ledger's key for a request id of the context's caller.
+	Key func(ctx context.Context, requestID string) (ledger.Digest, error)
+	// Fingerprint returns the keyed digest of a request.
+	Fingerprint func(parts ...[]byte) ledger.Digest
+	// Timeout bounds a call that was sent and whose caller may be gone.
+	Timeout time.Duration
+	// Lease is how long a claim lasts after its owner died.
+	Lease time.Duration
+	// Ended is told of each call to Diga that ended after its caller had left. It
+	// may be called by many goroutines.
+	Ended func(ctx context.Context, what string, ex *exchange.Exchange, err error)
+	Log   *slog.Logger
+}
+
+// Coordinator sends each call with a request id at most once. It may be used by
+// many goroutines.
+type Coordinator struct {
+	cfg     Config
+	flights flights
+	// closed ends once nobody waits any more for what callers left behind.
+	closed context.Context
+	close  context.CancelFunc
+}
+
+// New returns a coordinator.
+func New(cfg Config) (*Coordinator, error) {
+	if cfg.Upstream == nil || cfg.Ledger == nil || cfg.Key == nil || cfg.Fingerprint == nil || cfg.Ended == nil || cfg.Log == nil {
+		return nil, errors.New("copies: the configuration is incomplete")
+	}
+	closed, end := context.WithCancel(context.Background())
+	return &Coordinator{
+		cfg: cfg, closed: closed, close: end,
+		flights: flights{byKey: make(map[ledger.Digest]*flight)},
+	}, nil
+}
+
+// Close stops the attempts to record calls without a caller. Where the outcome
+// cannot be recorded at once, the lease of the record runs out, and the call is
+// in doubt.
+func (c *Coordinator) Close() { c.close() }
+
+// Wait returns when no call is under way whose caller may have left, or when ctx
+// ends. No call may begin meanwhile.
+func (c *Coordinator) Wait(ctx context.Context) { c.flights.wait(ctx) }
+
+// CopyTemplate returns the integration that the request's id stands for, and
+// reports whether another call created it.
+func (c *Coordinator) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (_ *integrationv1.Integration, replayed bool, _ error) {
+	created, replayed, err := c.create(ctx, copyTemplate{req})
+	if err != nil {
+		return nil, false, err
+	}
+	return created.(*integrationv1.Integration), replayed, nil
+}
+
+// create returns what the call created, and reports whether another call
+// created it.
+func (c *Coordinator) create(ctx context.Context, call create) (_ resource, replayed bool, _ error) {
+	key, err := c.cfg.Key(ctx, call.requestID())
+	if err != nil {
+		return nil, false, err
+	}
+	fingerprint, err := c.fingerprint(call)
+	if err != nil {
+		return nil, false, apierror.Internal(err, exchange.NotSent)
+	}
+	ex := exchange.FromContext(ctx)
+	record := key.RecordName()
+	if ex != nil {
+		ex.LedgerRecord = record
+	}
+	wait, cancel := beforeDeadline(ctx)
+	defer cancel()
+	for claims := 1; ; claims++ {
+		if err := ctx.Err(); err != nil {
+			return nil, false, apierror.NotBegun(err)
+		}
+		f, mine := c.flights.join(key, fingerprint)
+		if mine {
+			go c.do(ctx, &attempt{coordinator: c, flight: f, create: call, key: key}, record)
+		} else if f.fingerprint != fingerprint {
+			return nil, false, reused()
+		}
+		if err := await(wait, f, mine); err != nil {
+			return nil, false, err
+		}
+		if f.abandoned && !mine || f.lost && claims < maxClaims {
+			continue
+		}
+		replayed = f.replayed || !mine
+		if ex != nil {
+			share(ex, f.ex, mine)
+		}
+		if f.err != nil {
+			return nil, false, f.err
+		}
+		return f.created, replayed, nil
+	}
+}
+
+// beforeDeadline returns ctx with a deadline a little earlier than its own, so
+// that the caller gets a verdict instead of its own deadline.
+func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/20, 50*time.Millisecond)))
+}
+
+// detach returns ctx without its cancellation and deadline. The returned context
+// ends after the timeout, and when the coordinator is closed.
+func (c *Coordinator) detach(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	stop := context.AfterFunc(c.closed, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// await returns when the flight is done or ctx ends. The caller that owns the
+// flight waits past the end of ctx while nothing was sent: such a flight ends by
+// itself at that time, with a verdict.
+func await(ctx context.Context, f *flight, mine bool) error {
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+	}
+	if mine {
+		select {
+		case <-f.done:
+			return nil
+		case <-f.sent:
+		}
+	}
+	select {
+	case <-f.done: // both at once: the verdict counts
+		return nil
+	default:
+		return apierror.StillUnderWay(ctx.Err())
+	}
+}
+
+// share copies a flight's exchange into a call's own. A call that only waited
+// made no attempts.
+func share(to, from *exchange.Exchange, mine bool) {
+	attempts := to.Attempts
+	*to = *from
+	if !mine {
+		to.Attempts = attempts
+	}
+}
+
+// reused returns the error for a request id that stands for another request.
+func reused() error {
+	return apierror.InvalidRequest(apierror.Violation{
+		Field: "request_id", Description: "was used for another request", Reason: "REQUEST_ID_REUSED",
+	})
+}

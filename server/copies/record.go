@@ -1,0 +1,74 @@
+package copies
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/digate/digate/server/ledger"
+)
+
+// verdict is what is to be recorded of an attempt.
+type verdict int8
+
+const (
+	recordNothing verdict = iota
+	recordDone            // the call created something
+	recordUnknown         // the call may have created something
+	recordRelease         // the call created nothing, and the key is free
+)
+
+// record writes the verdict to the ledger.
+func (a *attempt) record(ctx context.Context) error {
+	l := a.coordinator.cfg.Ledger
+	switch a.verdict {
+	case recordDone:
+		err := l.MarkDone(ctx, a.key, a.token, a.flight.created.GetId())
+		if errors.Is(err, ledger.ErrInvalid) { // no ledger can keep such an id
+			return l.MarkUnknown(ctx, a.key, a.token)
+		}
+		return err
+	case recordUnknown:
+		return l.MarkUnknown(ctx, a.key, a.token)
+	case recordRelease:
+		return l.Release(ctx, a.key, a.token)
+	default:
+		return nil
+	}
+}
+
+// recordFirst records the verdict before the caller gets its response, so that a
+// repeated call after that response finds the record. If the ledger does not
+// respond, the caller waits for half of the time that it has left.
+func (a *attempt) recordFirst(caller context.Context) error {
+	timeout := ledgerTimeout
+	if deadline, ok := a.ledgerTime.Deadline(); ok && caller.Err() == nil {
+		timeout = min(timeout, time.Until(deadline)/2)
+	}
+	ctx, cancel := a.coordinator.detach(a.caller, timeout)
+	defer cancel()
+	return a.record(ctx)
+}
+
+// retryRecord records the verdict after recordFirst failed with err.
+func (a *attempt) retryRecord(err error) {
+	log := a.coordinator.cfg.Log
+	ctx, cancel := a.coordinator.detach(a.caller, recordTimeout)
+	defer cancel()
+	name := slog.String("ledger_record", a.flight.ex.LedgerRecord)
+	for wait := firstPoll; err != nil && !errors.Is(err, ledger.ErrLost); wait = min(2*wait, lastPoll) {
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+			err = a.record(ctx)
+		case <-ctx.Done():
+			timer.Stop()
+			log.LogAttrs(ctx, slog.LevelError, "the outcome of a copy could not be recorded; the copy will be in doubt", name, slog.String("error", err.Error()))
+			return
+		}
+	}
+	if err != nil {
+		log.LogAttrs(ctx, slog.LevelWarn, "the outcome of a copy was not recorded: its record was settled or forgotten meanwhile", name)
+	}
+}

@@ -1,0 +1,28 @@
+package copies
+
+import (
+	"errors"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+)
+
+// replay reads what an earlier call created and sets the flight's results.
+func (a *attempt) replay(id string) {
+	f := a.flight
+	f.replayed = true
+	ctx, read := exchange.NewContext(a.caller)
+	created, err := a.create.read(ctx, a.coordinator.cfg.Upstream, id)
+	f.ex.Attempts = read.Attempts
+	if err == nil && created.GetId() != id {
+		err = errors.New("another integration was read")
+	}
+	if err != nil {
+		f.err = apierror.AlreadyCopied(id, err)
+		return
+	}
+	// The body is Diga's. The status is not taken over: it is that of a read, not
+	// of a copy.
+	f.ex.Outcome, f.ex.Body, f.ex.Relay, f.ex.Drift = exchange.Done, read.Body, read.Relay, read.Drift
+	f.created = created
+}
