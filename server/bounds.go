@@ -22,8 +22,11 @@ func (s *Server) inTime(next tap.ServerInHandle) tap.ServerInHandle {
 	longest := s.longestCall()
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		ctx, err := next(ctx, info)
-		if err != nil || !s.unary[info.FullMethodName] {
+		if err != nil {
 			return ctx, err
+		}
+		if m := s.contract.Method(info.FullMethodName); m == nil || !m.Unary {
+			return ctx, nil
 		}
 		var cancel context.CancelFunc // it ends with the stream's context, that it is made of
 		if deadline, ok := ctx.Deadline(); !ok {

@@ -9,13 +9,12 @@ import (
 	"log/slog"
 	"net"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
-	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/inproc"
 	"github.com/digate/digate/server/ledger"
@@ -32,8 +31,8 @@ type Server struct {
 	upstream  *upstream.Client
 	ledger    ledger.Store
 	keys      ledger.Keys
-	unary     map[string]bool // the contract's unary methods
-	draining  chan struct{}   // closed when the drain begins
+	contract  *contract.Contract
+	draining  chan struct{} // closed when the drain begins
 
 	grpc, rest, admin *listener
 	health            *health.Server
@@ -55,11 +54,15 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	methods, err := contract.Load(contract.Integration(), contract.Ledger())
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
 		cfg: cfg, log: opts.Log, draining: make(chan struct{}),
 		authenticator: authn.Passthrough{},
-		unary:         make(map[string]bool),
-		telemetry:     telemetry.New(opts.Log, methodNames(integrationv1.IntegrationService_ServiceDesc, digatev1.LedgerService_ServiceDesc)),
+		contract:      methods,
+		telemetry:     telemetry.New(opts.Log, methods.Names()),
 		grpc:          &listener{flag: "grpc-addr", addr: cfg.GRPCAddr, limits: &limits{cfg.MaxConnections, cfg.WriteTimeout}},
 		rest:          &listener{flag: "http-addr", addr: cfg.HTTPAddr, limits: &limits{cfg.MaxConnections, cfg.WriteTimeout}},
 		admin:         &listener{flag: "admin-addr", addr: cfg.AdminAddr},
@@ -72,11 +75,6 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 			err = fmt.Errorf("the start was interrupted (%w): %w", context.Cause(ctx), err)
 		}
 	}()
-	for _, sd := range []grpc.ServiceDesc{integrationv1.IntegrationService_ServiceDesc, digatev1.LedgerService_ServiceDesc} {
-		for _, m := range sd.Methods {
-			s.unary["/"+sd.ServiceName+"/"+m.MethodName] = true
-		}
-	}
 	if err := s.openUpstream(opts.Version); err != nil {
 		return nil, err
 	}
@@ -91,7 +89,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	channel := inproc.New(inproc.Options{Unary: chain.unary, Stream: chain.stream})
 	integrationv1.RegisterIntegrationServiceServer(channel, service)
 	routes, err := gateway.New(ctx, gateway.Config{
-		Channel: channel, MaxBody: cfg.MaxRequestBytes, BulkMaxItems: cfg.BulkRESTMaxItems, Stall: cfg.BulkStallTimeout, Failed: s.telemetry.Failed,
+		Contract: methods, Channel: channel, MaxBody: cfg.MaxRequestBytes, BulkMaxItems: cfg.BulkRESTMaxItems, Stall: cfg.BulkStallTimeout, Failed: s.telemetry.Failed,
 	})
 	if err != nil {
 		return nil, err
@@ -115,8 +113,7 @@ func (s *Server) openUpstream(version string) error {
 		return err
 	}
 	cfg.BreakerChanged = s.telemetry.CircuitChanged
-	sd := integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService")
-	if s.upstream, err = upstream.New(cfg, sd); err != nil {
+	if s.upstream, err = upstream.New(cfg, s.contract); err != nil {
 		return err
 	}
 	s.telemetry.ObserveLoad(func() telemetry.Load { return telemetry.Load(s.upstream.Load()) })
@@ -186,17 +183,4 @@ func (s *Server) announcement() *part {
 			close(s.draining)
 		},
 	}
-}
-
-func methodNames(services ...grpc.ServiceDesc) []string {
-	var names []string
-	for _, sd := range services {
-		for _, m := range sd.Methods {
-			names = append(names, "/"+sd.ServiceName+"/"+m.MethodName)
-		}
-		for _, m := range sd.Streams {
-			names = append(names, "/"+sd.ServiceName+"/"+m.StreamName)
-		}
-	}
-	return names
 }

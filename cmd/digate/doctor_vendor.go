@@ -13,6 +13,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/config"
+	methods "github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
 	"github.com/digate/digate/server/upstream"
@@ -32,9 +33,12 @@ func (v *vendorSide) open(c *config.Config, token secret.String) error {
 		return err
 	}
 	cfg.MaxAttempts, cfg.BreakerDelay, cfg.Strict = 1, 0, false
-	sd := integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService")
+	known, err := methods.Load(methods.Integration())
+	if err != nil {
+		return err
+	}
 	v.token, v.driftFails = token, c.Drift == config.DriftFail
-	v.client, err = upstream.New(cfg, sd)
+	v.client, err = upstream.New(cfg, known)
 	return err
 }
 

@@ -90,6 +90,15 @@ func (c *Contract) Method(fullName string) *Method { return c.byName[fullName] }
 // be changed.
 func (c *Contract) Methods() []*Method { return c.methods }
 
+// Names returns the full gRPC name of every method.
+func (c *Contract) Names() []string {
+	names := make([]string, len(c.methods))
+	for i, m := range c.methods {
+		names[i] = m.FullName
+	}
+	return names
+}
+
 func load(md protoreflect.MethodDescriptor) (_ *Method, broken []error) {
 	own, _ := proto.GetExtension(md.Options(), annotationsv1.E_Method).(*annotationsv1.MethodRules)
 	rule, _ := proto.GetExtension(md.Options(), annotations.E_Http).(*annotations.HttpRule)

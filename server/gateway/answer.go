@@ -31,7 +31,7 @@ func (a *answerer) route(ctx context.Context) *route {
 // forward begins the answer to a call that succeeded.
 func (a *answerer) forward(ctx context.Context, w http.ResponseWriter, resp proto.Message) error {
 	s, ex, route := stateFromContext(ctx), exchange.FromContext(ctx), a.route(ctx)
-	status := route.success
+	status := route.SuccessStatus
 	if ex != nil && ex.Status/100 == 2 {
 		status = ex.Status
 	}

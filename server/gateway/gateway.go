@@ -14,10 +14,13 @@ import (
 	"google.golang.org/grpc"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/contract"
 )
 
 // Config is what the gateway needs.
 type Config struct {
+	// Contract says which routes there are.
+	Contract *contract.Contract
 	// Channel carries the calls to the service.
 	Channel grpc.ClientConnInterface
 	// MaxBody bounds a request's body, in bytes.
@@ -34,17 +37,10 @@ type Config struct {
 // New returns the handler of every REST route of the contract. A request that
 // reaches it must have been authenticated.
 func New(ctx context.Context, cfg Config) (http.Handler, error) {
-	routes, err := compileRoutes(integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService"))
-	if err != nil {
-		return nil, err
-	}
-	codecs, err := compileCodecs(routes)
-	if err != nil {
-		return nil, err
-	}
+	routes := newRoutes(cfg.Contract)
 	a := &answerer{routes: routes, failed: cfg.Failed}
 	mux := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &marshaler{codecs}),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &marshaler{codecsOf(routes)}),
 		runtime.WithErrorHandler(a.error),
 		runtime.WithRoutingErrorHandler(a.routingError),
 		runtime.WithForwardResponseOption(a.forward),

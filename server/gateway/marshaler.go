@@ -18,23 +18,18 @@ import (
 
 const contentType = "application/json"
 
-// codecs are the codecs of what the routes take and give, by message name.
+// codecs are the codecs of what the routes take, by message name.
 type codecs map[protoreflect.FullName]*digajson.Codec
 
-// compileCodecs compiles a codec for each message that is a body. A field that
-// stands in the path is no part of the body: there, a key of its name is
-// unknown.
-func compileCodecs(rs *routes) (codecs, error) {
+// codecsOf returns the codec of every message that is a request's body.
+func codecsOf(rs *routes) codecs {
 	cs := make(codecs)
 	for _, r := range rs.all {
-		in := r.method.Input()
-		c, err := digajson.Compile(in, digajson.Exclude(r.inPath...))
-		if err != nil {
-			return nil, err
+		if r.Binding.Body != nil {
+			cs[r.Descriptor.Input().FullName()] = r.Binding.Body
 		}
-		cs[in.FullName()] = c
 	}
-	return cs, nil
+	return cs
 }
 
 func (cs codecs) of(m proto.Message) (*digajson.Codec, error) {

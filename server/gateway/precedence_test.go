@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/contract"
 )
 
 // reached is a channel that notes which method was called.
@@ -31,21 +31,22 @@ func (r *reached) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.C
 // literal where they first differ.
 func TestRoutes_PathThatTwoRoutesMatch_BelongsToTheMoreLiteral(t *testing.T) {
 	channel := new(reached)
-	h, err := New(t.Context(), Config{Channel: channel, MaxBody: 1 << 20, Failed: func(context.Context, string, error) {}})
+	c, err := contract.Load(contract.Integration())
 	if err != nil {
 		t.Fatal(err)
 	}
-	rs, err := compileRoutes(integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService"))
+	h, err := New(t.Context(), Config{Contract: c, Channel: channel, MaxBody: 1 << 20, Failed: func(context.Context, string, error) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	rs := newRoutes(c)
 	if len(rs.all) == 0 {
 		t.Fatal("the contract has no routes")
 	}
 	for _, a := range rs.all {
 		for _, b := range rs.all {
 			path, both := common(a, b)
-			if !both || a.verb != b.verb {
+			if !both || a.Binding.Verb != b.Binding.Verb {
 				continue
 			}
 			want := a
@@ -53,10 +54,10 @@ func TestRoutes_PathThatTwoRoutesMatch_BelongsToTheMoreLiteral(t *testing.T) {
 				want = b
 			}
 			channel.method = ""
-			r := httptest.NewRequest(a.verb, path, strings.NewReader(`{}`))
+			r := httptest.NewRequest(a.Binding.Verb, path, strings.NewReader(`{}`))
 			h.ServeHTTP(httptest.NewRecorder(), r)
-			if name := "/" + string(want.method.Parent().FullName()) + "/" + string(want.method.Name()); channel.method != name {
-				t.Errorf("%s %s reached %q, want %s", a.verb, path, channel.method, name)
+			if channel.method != want.FullName {
+				t.Errorf("%s %s reached %q, want %s", a.Binding.Verb, path, channel.method, want.FullName)
 			}
 		}
 	}
@@ -64,12 +65,12 @@ func TestRoutes_PathThatTwoRoutesMatch_BelongsToTheMoreLiteral(t *testing.T) {
 
 // common returns a path that both routes match, and whether there is one.
 func common(a, b *route) (string, bool) {
-	if len(a.segments) != len(b.segments) {
+	if len(a.Binding.Path) != len(b.Binding.Path) {
 		return "", false
 	}
 	var path strings.Builder
-	for i, s := range a.segments {
-		o := b.segments[i]
+	for i := range a.Binding.Path {
+		s, o := a.Binding.Path[i].Literal, b.Binding.Path[i].Literal
 		switch {
 		case s == "" && o == "":
 			s = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
@@ -85,9 +86,9 @@ func common(a, b *route) (string, bool) {
 
 // literalFirst says whether a is literal where the two first differ.
 func literalFirst(a, b *route) bool {
-	for i := range a.segments {
-		if a.segments[i] != b.segments[i] {
-			return a.segments[i] != ""
+	for i := range a.Binding.Path {
+		if a, b := a.Binding.Path[i].Literal, b.Binding.Path[i].Literal; a != b {
+			return a != ""
 		}
 	}
 	return false

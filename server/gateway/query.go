@@ -25,7 +25,7 @@ type channel struct {
 
 // Invoke implements [grpc.ClientConnInterface].
 func (c channel) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	if r := c.routes.byName[method]; r != nil && len(r.inQuery) > 0 {
+	if r := c.routes.byName[method]; r != nil && len(r.Binding.Query) > 0 {
 		if err := r.setQuery(stateFromContext(ctx).query, args.(proto.Message).ProtoReflect()); err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func unescape(s string) string {
 // setQuery reads the parameters that the contract knows; one that it does not
 // know is ignored, as the vendor does.
 func (r *route) setQuery(query map[string]string, m protoreflect.Message) error {
-	for _, fd := range r.inQuery {
+	for _, fd := range r.Binding.Query {
 		text, ok := query[string(fd.Name())]
 		if !ok {
 			continue

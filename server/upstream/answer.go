@@ -90,24 +90,25 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 // rest is: the integration exists. An answer that has no id by contract must be
 // whole.
 func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp proto.Message) (done bool) {
-	if r.answer == nil {
+	if r.Response == nil {
 		// A page of HTML is somebody else's answer: whoever signs people in, say.
 		ex.Relay = readErr == nil && (len(body) == 0 || json.Valid(body))
 		return ex.Relay || readErr != nil
 	}
 	target := resp.ProtoReflect()
-	if r.answerField != nil {
-		target = target.Mutable(r.answerField).Message()
+	if r.ResponseField != nil {
+		target = target.Mutable(r.ResponseField).Message()
 	}
-	drift, err := r.answer.UnmarshalAnswer(body, target.Interface())
+	drift, err := r.Response.UnmarshalAnswer(body, target.Interface())
 	ex.Drift = drift
 	whole := readErr == nil && err == nil
 	if !whole {
 		ex.Drift = append(ex.Drift, "(answer): not whole")
 	}
 	done = whole
-	if r.hasID {
-		done = yieldsID(target, whole) || flattened(target.Descriptor()) != nil && bareID(body)
+	if r.HasID {
+		flattened, _ := digajson.Flattened(target.Descriptor())
+		done = yieldsID(target, whole) || flattened != nil && bareID(body)
 	}
 	ex.Relay = done && whole
 	return done

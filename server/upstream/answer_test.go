@@ -241,8 +241,8 @@ func TestCall_ContractWithoutAnID_NeedsAWholeAnswer(t *testing.T) {
 		{do("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]}`)[:50], false, false},
 	} {
 		v := newVendor(t, nil, func(c net.Conn, _ string) bool { _, _ = io.WriteString(c, tt.answer); return false })
-		sd := contract(t, tt.method)
-		c, err := New(testConfig(v.url()), sd)
+		sd := serviceOf(t, tt.method)
+		c, err := New(testConfig(v.url()), loaded(t, sd))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,8 +278,8 @@ func TestCall_ReadOnABrokenConnection_IsSentOnce(t *testing.T) {
 		_, err := io.WriteString(c, ok201("", `{"tags":[]}`))
 		return err == nil
 	})
-	sd := contract(t, do("Plain", "NoID", `get: "/a"`))
-	c, err := New(testConfig(v.url()), sd)
+	sd := serviceOf(t, do("Plain", "NoID", `get: "/a"`))
+	c, err := New(testConfig(v.url()), loaded(t, sd))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
 	"github.com/digate/digate/server/upstream/wire"
@@ -78,13 +79,16 @@ func benchRequest(b *testing.B) *integrationv1.CopyTemplateRequest {
 // BenchmarkCall is a whole call; BenchmarkRoundTrip is what net/http takes for
 // the same exchange, and the difference is ours.
 func BenchmarkCall(b *testing.B) {
-	sd := integrationv1.File_diga_integration_v1_integration_service_proto.Services().Get(0)
+	methods, err := contract.Load(contract.Integration())
+	if err != nil {
+		b.Fatal(err)
+	}
 	c, err := New(Config{
 		MaxInFlight: 1000, BreakerDelay: time.Second, RetryBudget: 0.1, MaxAttempts: 3,
 		URL: benchVendor(b), Timeout: time.Minute, IdleTimeout: time.Minute, MaxRequest: 1 << 20, MaxAnswer: 1 << 20,
 		UserAgent:  "digate/bench",
 		Credential: func(context.Context) (secret.String, error) { return secret.New("token-0123456789"), nil },
-	}, sd)
+	}, methods)
 	if err != nil {
 		b.Fatal(err)
 	}

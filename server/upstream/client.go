@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
 	"github.com/digate/digate/server/upstream/wire"
@@ -87,9 +87,8 @@ type Client struct {
 	limiter               *limiter
 }
 
-// New returns a client for the methods of the services. A rule in their
-// contract that it cannot follow is an error.
-func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error) {
+// New returns a client for the contract's methods.
+func New(cfg Config, methods *contract.Contract) (*Client, error) {
 	base, err := url.Parse(cfg.URL)
 	if err != nil {
 		return nil, errors.New("upstream URL: is not a URL") // the parser's error quotes it
@@ -104,7 +103,7 @@ func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error
 		scheme:   base.Scheme,
 		host:     base.Host,
 		basePath: strings.TrimRight(base.EscapedPath(), "/"),
-		rules:    make(map[string]*rule),
+		rules:    compile(methods),
 		transport: wire.NewTransport(wire.Config{
 			IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Roots: cfg.Roots, MaxResponseHeader: cfg.MaxAnswerHeader,
 		}, conns),
@@ -119,15 +118,6 @@ func New(cfg Config, services ...protoreflect.ServiceDescriptor) (*Client, error
 		retry:      retryPolicy{attempts: max(cfg.MaxAttempts, 1), budget: newRetryBudget(cfg.RetryBudget)},
 		breaker:    newBreaker(cfg.BreakerDelay, cfg.BreakerChanged),
 		limiter:    newLimiter(max(cfg.MinInFlight, 1), max(cfg.MaxInFlight, cfg.MinInFlight, 1), cfg.MaxQueue),
-	}
-	for _, sd := range services {
-		rules, err := compile(sd)
-		if err != nil {
-			return nil, err
-		}
-		for name, r := range rules {
-			c.rules[name] = r
-		}
 	}
 	return c, nil
 }

@@ -289,14 +289,10 @@ func TestHTTP2_AnswerWithoutItsEnd_IsNotWhole(t *testing.T) {
 func TestHTTP2_ReadThatIsRefused_IsSentOnce(t *testing.T) {
 	for _, code := range []http2.ErrCode{http2.ErrCodeRefusedStream, http2.ErrCodeProtocol} {
 		v, template := newH2Vendor(t, func(s *stream) bool { _ = s.WriteRSTStream(s.id, code); return true })
-		sd := contract(t, do("Plain", "Empty", `delete: "/a"`))
-		rules, err := compile(sd)
-		if err != nil {
-			t.Fatal(err)
-		}
-		template.rules = rules
+		sd := serviceOf(t, do("Plain", "Empty", `delete: "/a"`))
+		template.rules = compile(loaded(t, sd))
 		m := sd.Methods().Get(0)
-		err = template.Call(t.Context(), Call{Method: "/t.S/Do", Request: dynamicpb.NewMessage(m.Input()), Response: dynamicpb.NewMessage(m.Output())})
+		err := template.Call(t.Context(), Call{Method: "/t.S/Do", Request: dynamicpb.NewMessage(m.Input()), Response: dynamicpb.NewMessage(m.Output())})
 		var e *apierror.Error
 		if !errors.As(err, &e) || (e.Outcome == notSent) != (code == http2.ErrCodeRefusedStream) {
 			t.Errorf("%v: %v", code, err)

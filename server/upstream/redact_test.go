@@ -96,7 +96,7 @@ func TestCall_StrictAndVendorNamesAFieldAfterTheCredential_TheErrorIsRedacted(t 
 }
 
 func TestRedactor_SecretsBelowUnmarkedFields_AreFound(t *testing.T) {
-	sd := contract(t, do("Full", "Empty", `put: "/a" body: "inner"`))
+	sd := serviceOf(t, do("Full", "Empty", `put: "/a" body: "*"`))
 	req := dynamicpb.NewMessage(sd.Methods().Get(0).Input())
 	if err := prototext.Unmarshal([]byte(`id: "not-secret" inner { id: "not-secret-either" key: "very-secret" }`), req); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func (c *Client) newRequest(r *rule, credential string, m proto.Message) (*http.
 		return nil, err
 	}
 	req := &http.Request{
-		Method: r.verb, URL: u, Host: u.Host,
+		Method: r.Verb, URL: u, Host: u.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
 			"Accept":          headerJSON,
@@ -47,15 +47,11 @@ func (c *Client) newRequest(r *rule, credential string, m proto.Message) (*http.
 	}
 	// GetBody stays nil and Body never is, however empty: net/http sends a
 	// request that has neither again by itself, over HTTP/1.1 and HTTP/2.
-	if r.body == nil {
+	if r.Body == nil {
 		req.Body = io.NopCloser(bytes.NewReader(nil))
 		return req, nil
 	}
-	target := m
-	if r.bodyField != nil {
-		target = msg.Get(r.bodyField).Message().Interface()
-	}
-	body, err := r.body.AppendRequest(make([]byte, 0, 512), target)
+	body, err := r.Body.AppendRequest(make([]byte, 0, 512), m)
 	if err != nil {
 		return nil, invalid(err)
 	}
@@ -76,47 +72,47 @@ func (r *rule) encodePath(base string, msg protoreflect.Message) (string, error)
 	var b strings.Builder
 	b.Grow(len(base) + 96)
 	b.WriteString(base)
-	for i := range r.path {
-		s := &r.path[i]
+	for i := range r.Path {
+		s := &r.Path[i]
 		b.WriteByte('/')
-		if s.field == nil {
-			b.WriteString(s.literal)
+		if s.Field == nil {
+			b.WriteString(s.Literal)
 			continue
 		}
-		v := msg.Get(s.field).String()
+		v := msg.Get(s.Field).String()
 		// A dot segment would be another resource's path, escaped or not
 		// (RFC 3986, 5.2.4 and 6.2.2.2).
 		if v == "" || v == "." || v == ".." {
 			return "", apierror.InvalidRequest(apierror.Violation{
-				Field:       string(s.field.Name()),
+				Field:       string(s.Field.Name()),
 				Description: "must be an id, not empty and not a dot segment",
 				Reason:      "VALUE_ERROR",
 			})
 		}
 		b.WriteString(url.PathEscape(v))
-		b.WriteString(s.suffix)
+		b.WriteString(s.Suffix)
 	}
 	return b.String(), nil
 }
 
 func (r *rule) encodeQuery(msg protoreflect.Message) (string, error) {
 	var b []byte
-	for _, q := range r.query {
-		if !msg.Has(q.field) {
+	for _, fd := range r.Query {
+		if !msg.Has(fd) {
 			continue
 		}
-		v := msg.Get(q.field)
-		if q.field.Kind() == protoreflect.EnumKind && v.Enum() == 0 {
+		v := msg.Get(fd)
+		if fd.Kind() == protoreflect.EnumKind && v.Enum() == 0 {
 			continue // unspecified
 		}
-		text, err := digajson.AppendText(nil, q.field, v)
+		text, err := digajson.AppendText(nil, fd, v)
 		if err != nil {
 			return "", invalid(err)
 		}
 		if len(b) > 0 {
 			b = append(b, '&')
 		}
-		b = append(b, q.name...)
+		b = append(b, fd.Name()...)
 		b = append(b, '=')
 		b = append(b, url.QueryEscape(string(text))...)
 	}

@@ -17,6 +17,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
 )
@@ -197,7 +198,7 @@ func newClient(t *testing.T, url string, change ...func(*Config)) *Client {
 	for _, f := range change {
 		f(&cfg)
 	}
-	c, err := New(cfg, integrationv1.File_diga_integration_v1_integration_service_proto.Services().Get(0))
+	c, err := New(cfg, loaded(t, contract.Integration()))
 	if err != nil {
 		t.Fatal(err)
 	}
