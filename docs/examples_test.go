@@ -1,0 +1,300 @@
+package docs
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The code blocks of a page are its examples. They run in order, in one shell
+// and one empty directory, against a `digate dev` of their own:
+//
+//   - sh: every command must succeed.
+//   - console: what stands behind "$ " is typed, and the rest must be the
+//     output. Ids, times and durations may be others; "..." stands for the rest of a
+//     line, and a line "..." for any lines.
+//   - python: the program must succeed.
+//   - csv: a file, whose name stands above it as `NAME`: alone in a line.
+//
+// A line <!-- not run: reason --> above a block excludes it.
+
+// exampleEnd bounds the examples of a page.
+const exampleEnd = 2 * time.Minute
+
+var (
+	fileName = regexp.MustCompile("^`([a-z.-]+)`:$")
+	notRun   = regexp.MustCompile(`^<!-- not run: .+ -->$`)
+
+	anID       = regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
+	aTime      = regexp.MustCompile(`\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)`)
+	aDuration  = regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b`)
+	itsAddress = regexp.MustCompile(` --addr 127\.0\.0\.1:\d+`)
+)
+
+// examples returns the blocks of a page that are run.
+func (p page) examples() []block {
+	var all []block
+	for _, b := range p.blocks {
+		switch b.language {
+		case "sh", "console", "python":
+			if !notRun.MatchString(b.before) {
+				all = append(all, b)
+			}
+		case "csv":
+			if fileName.MatchString(b.before) {
+				all = append(all, b)
+			}
+		}
+	}
+	return all
+}
+
+func TestExamples_RunAsThePagesSay(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("there is no bash")
+	}
+	path := digate(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(filepath.Dir(path), "grpcurl")); err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, p := range pages(t) {
+		if examples := p.examples(); examples != nil {
+			ran += len(examples)
+			t.Run(p.path, func(t *testing.T) {
+				t.Parallel()
+				runExamples(t, examples)
+			})
+		}
+	}
+	if ran < 8 {
+		t.Errorf("the pages have only %d examples", ran)
+	}
+}
+
+func runExamples(t *testing.T, examples []block) {
+	s := newShell(t)
+	for _, b := range examples {
+		switch b.language {
+		case "csv":
+			s.write(t, fileName.FindStringSubmatch(b.before)[1], b.text)
+		case "sh":
+			out, failed := s.run(t, b.text)
+			if failed {
+				t.Errorf("line %d failed:\n%s\n%s", b.line, b.text, out)
+			}
+		case "python":
+			if exec.Command("python3", "-c", "import requests").Run() != nil {
+				t.Log("python3 with requests is not here, so its examples do not run")
+				continue
+			}
+			s.write(t, "example.py", s.local.Replace(b.text))
+			if out, failed := s.run(t, "python3 example.py"); failed {
+				t.Errorf("line %d failed:\n%s", b.line, out)
+			}
+		case "console":
+			for _, step := range steps(t, b) {
+				out, _ := s.run(t, step.command)
+				if !step.expects(out) {
+					t.Errorf("line %d: $ %s\nprinted\n%s\nand the page has\n%s", b.line, step.command, out, step.output)
+				}
+			}
+		}
+	}
+}
+
+// step is a command of a console and what it prints.
+type step struct{ command, output string }
+
+func steps(t *testing.T, b block) []step {
+	t.Helper()
+	var all []step
+	for line := range strings.Lines(b.text) {
+		if command, ok := strings.CutPrefix(line, "$ "); ok {
+			all = append(all, step{command: command})
+		} else if all == nil {
+			t.Fatalf("line %d: output without a command", b.line)
+		} else if last := &all[len(all)-1]; last.output == "" && strings.HasSuffix(last.command, "\\\n") {
+			last.command += line
+		} else {
+			last.output += line
+		}
+	}
+	return all
+}
+
+func normal(out string) string {
+	out = itsAddress.ReplaceAllString(out, "")
+	out = aTime.ReplaceAllString(anID.ReplaceAllString(out, "ID"), "TIME")
+	return aDuration.ReplaceAllString(out, "DURATION")
+}
+
+// expects reports whether out is the step's output.
+func (s step) expects(out string) bool {
+	var pattern strings.Builder
+	for line := range strings.Lines(normal(s.output)) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "..." {
+			pattern.WriteString(`(.*\n)*`)
+			continue
+		}
+		pattern.WriteString(strings.ReplaceAll(regexp.QuoteMeta(line), `\.\.\.`, `.*`) + ` *\n`)
+	}
+	return regexp.MustCompile(`^` + pattern.String() + `$`).MatchString(normal(out))
+}
+
+func TestExpects_ToleratesOnlyWhatDiffersByRun(t *testing.T) {
+	t.Parallel()
+	s := step{output: "made 83dbdaea-d47f-4d79-a2b5-b013d3eff6ca in 3ms\n...\nok: ...\n"}
+	for out, want := range map[string]bool{
+		"made 00000000-d47f-4d79-a2b5-b013d3eff6ca in 1.5s\nok: x\n":       true,
+		"made 00000000-d47f-4d79-a2b5-b013d3eff6ca in 1.5s\na\nb\nok: x\n": true,
+		"made 00000000-d47f-4d79-a2b5-b013d3eff6ca in 1.5s\nno: x\n":       false,
+		"made none in 1.5s\nok: x\n":                                       false,
+		"made 00000000-d47f-4d79-a2b5-b013d3eff6ca in 1.5s\nok: x\nmore\n": false,
+		"": false,
+	} {
+		if s.expects(out) != want {
+			t.Errorf("%q: not %v", out, want)
+		}
+	}
+}
+
+// shell is a bash in which a page's examples run, and the digate that they
+// talk to.
+type shell struct {
+	dir   string
+	cmd   *exec.Cmd
+	in    *bufio.Writer
+	out   *bufio.Reader
+	local *strings.Replacer // to the addresses of this run
+	back  *strings.Replacer // to those of the pages
+}
+
+// endMark ends the output of what was typed.
+const endMark = "\x01end of example"
+
+func newShell(t *testing.T) *shell {
+	t.Helper()
+	d := startDev(t)
+	s := &shell{dir: t.TempDir()}
+	var there, here []string
+	for page, real := range map[string]string{"127.0.0.1:9090": d.grpc, "127.0.0.1:8080": d.rest, "127.0.0.1:8090": d.diga} {
+		there, here = append(there, page, real), append(here, real, page)
+	}
+	s.local = strings.NewReplacer(append(there, "go run ./cmd/digate", "digate")...)
+	s.back = strings.NewReplacer(here...)
+
+	bin := t.TempDir()
+	curl := "#!/bin/sh\nPATH=${PATH#*:} exec curl --fail-with-body \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "curl"), []byte(curl), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.cmd = exec.Command("bash", "--noprofile", "--norc")
+	s.cmd.Dir = s.dir
+	s.cmd.Env = []string{"PATH=" + bin + ":" + binDir + ":" + os.Getenv("PATH"), "HOME=" + s.dir, "DIGATE_ADDR=" + d.grpc}
+	in, err := s.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Stderr = s.cmd.Stdout
+	s.start(t, s.cmd)
+	s.in, s.out = bufio.NewWriter(in), bufio.NewReader(out)
+	return s
+}
+
+// start starts a process, which is killed with the test or when that has lasted
+// too long.
+func (*shell) start(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill := func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	timer := time.AfterFunc(exampleEnd, kill)
+	t.Cleanup(func() {
+		timer.Stop()
+		kill()
+		_ = cmd.Wait()
+	})
+}
+
+func (s *shell) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run types commands and returns what they print, and whether one failed.
+func (s *shell) run(t *testing.T, text string) (string, bool) {
+	t.Helper()
+	s.write(t, ".typed", s.local.Replace(text)+"\n")
+	fmt.Fprintf(s.in, "failed=0; trap 'failed=1' ERR; . ./.typed </dev/null; trap - ERR; echo '%s' $failed\n", endMark)
+	if err := s.in.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	for {
+		line, err := s.out.ReadString('\n')
+		if err != nil {
+			t.Fatalf("the shell ended: %v\n%s%s", err, &out, line)
+		}
+		if before, failed, ok := strings.Cut(line, endMark); ok {
+			if before != "" {
+				before += "\n"
+			}
+			return s.back.Replace(out.String() + before), strings.TrimSpace(failed) != "0"
+		}
+		out.WriteString(line)
+	}
+}
+
+// dev is a running `digate dev`, by its addresses.
+type dev struct{ grpc, rest, diga string }
+
+var listening = regexp.MustCompile(`(?m)^ *(gRPC|REST|Diga) +(?:http://)?(127\.0\.0\.1:\d+)`)
+
+func startDev(t *testing.T) dev {
+	t.Helper()
+	args := []string{"dev"}
+	for _, o := range options(t, "dev") {
+		if strings.HasSuffix(o.name, "-addr") {
+			args = append(args, "--"+o.name, "127.0.0.1:0")
+		}
+	}
+	cmd := exec.Command(digate(t), args...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	(*shell)(nil).start(t, cmd)
+	var d dev
+	for lines := bufio.NewScanner(out); d.grpc == "" || d.rest == "" || d.diga == ""; {
+		if !lines.Scan() {
+			t.Fatalf("digate dev ended before it had said where it listens: %+v", d)
+		}
+		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+			*map[string]*string{"gRPC": &d.grpc, "REST": &d.rest, "Diga": &d.diga}[m[1]] = m[2]
+		}
+	}
+	return d
+}
