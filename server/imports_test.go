@@ -13,7 +13,7 @@ const module = "github.com/digate/digate/"
 // layers are the packages from the top down; each may import what stands below
 // it, and nothing beside or above.
 var layers = [][]string{
-	{"cmd/digate", "test/soak", "test/crash", "bench/bulk", "test/rig"},
+	{"docs", "cmd/digate", "test/soak", "test/crash", "bench/bulk", "test/rig"},
 	{"server"},
 	{"server/config", "server/integration", "server/gateway", "server/authn", "server/telemetry", "server/emulator", "server/inproc"},
 	{"server/ledger/backend", "server/ledgerservice"},
