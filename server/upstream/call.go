@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
+	"github.com/digate/digate/server/upstream/admission"
 	"github.com/digate/digate/server/upstream/wire"
 )
 
@@ -75,60 +75,37 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 	if err != nil {
 		return ctx, err
 	}
-	if wait, refused := c.client.breaker.refuses(left(ctx)); refused {
-		return ctx, apierror.CircuitOpen(wait)
-	}
-	var permit adaptivelimiter.Permit
-	if c.BeforeSend == nil {
-		permit, err = c.client.limiter.acquire(ctx, c.token.Reveal())
-	} else if err = c.client.limiter.place(ctx, c.token.Reveal()); err == nil {
-		defer c.client.limiter.release()
-	}
-	if errors.Is(err, errFull) {
-		return ctx, apierror.Overloaded()
-	}
+	ticket, err := c.client.admission.Enter(ctx, c.token.Reveal(), c.BeforeSend != nil)
 	if err != nil {
-		return ctx, apierror.NotBegun(err)
+		return ctx, err
 	}
-	said := silent
-	defer func() {
-		if permit != nil { // how soon something failed says nothing of the vendor's speed
-			c.client.limiter.finish(permit, said == alive)
-		}
-	}()
-	turn, wait, ok := c.client.breaker.begin(left(ctx))
-	if !ok {
-		return ctx, apierror.CircuitOpen(wait)
-	}
-	defer func() { c.client.breaker.end(turn, said) }()
+	result := admission.Ignored
+	defer func() { ticket.Leave(result) }()
 	if err := c.client.hasTime(ctx); err != nil {
 		return ctx, err
 	}
 	if c.BeforeSend != nil {
-		hooked, err := c.BeforeSend()
+		sending, err := c.BeforeSend()
 		if err != nil {
 			return ctx, err
 		}
-		ctx = c.inTime(hooked)
-		if permit, err = c.client.limiter.follow(ctx); err != nil {
-			return ctx, apierror.NotBegun(err)
-		}
+		ctx = c.bounded(sending)
+	}
+	if err := ticket.Send(ctx); err != nil {
+		return ctx, err
+	}
+	if c.BeforeSend != nil {
 		if err := c.client.hasTime(ctx); err != nil {
 			return ctx, err
 		}
 	}
-	said, err = c.exchange(ctx, turn, httpReq)
+	result, err = c.exchange(ctx, httpReq)
 	return ctx, err
 }
 
-// exchange makes the HTTP exchange. It returns what that says of the vendor, and
-// the verdict on it.
-func (c *call) exchange(ctx context.Context, turn turn, httpReq *http.Request) (said health, _ error) {
-	if turn.trial {
-		// Others wait for what it comes to; its caller may have more time.
-		late := time.AfterFunc(c.client.timeout, func() { c.client.breaker.end(turn, failing) })
-		defer late.Stop()
-	}
+// exchange makes the HTTP exchange. It returns what the exchange showed of the
+// upstream, and the verdict on it.
+func (c *call) exchange(ctx context.Context, httpReq *http.Request) (result admission.Result, _ error) {
 	track := wire.NewTracker()
 	httpReq = httpReq.WithContext(track.Context(ctx))
 	c.ex.Attempts = append(c.ex.Attempts, exchange.Attempt{Outcome: exchange.Unknown})
@@ -142,7 +119,7 @@ func (c *call) exchange(ctx context.Context, turn turn, httpReq *http.Request) (
 	if track.Stale() {
 		attempt.Duration = time.Since(began)
 		_ = httpResp.Body.Close()
-		return failing, c.verdict(attempt, apierror.AnswerLost(errStale, c.rule.write))
+		return admission.Failure, c.verdict(attempt, apierror.AnswerLost(errStale, c.rule.write))
 	}
 	body, readErr := readBody(httpResp, c.client.maxAnswer)
 	attempt.Duration = time.Since(began)
@@ -150,22 +127,22 @@ func (c *call) exchange(ctx context.Context, turn turn, httpReq *http.Request) (
 	c.ex.Status, c.ex.Body = httpResp.StatusCode, body
 	switch {
 	case readErr != nil && !errors.Is(readErr, errAnswerTooLarge):
-		said = c.client.silence(ctx, attempt.Duration)
+		result = c.client.silence(ctx, attempt.Duration)
 	case httpResp.StatusCode >= 500:
-		said = failing
+		result = admission.Failure
 	default:
-		said = alive
+		result = admission.Success
 	}
 	done := httpResp.StatusCode/100 == 2 && c.rule.decode(c.ex, body, readErr, c.Response)
 	redactNames(c.ex.Drift, c.token.Reveal(), c.Request)
 	if done {
 		if c.client.strict && !c.rule.write && len(c.ex.Drift) > 0 {
-			return said, c.verdict(attempt, apierror.Drifted(c.ex.Drift))
+			return result, c.verdict(attempt, apierror.Drifted(c.ex.Drift))
 		}
 		attempt.Outcome = exchange.Done
-		return said, nil
+		return result, nil
 	}
-	return said, c.verdict(attempt, apierror.FromResponse(apierror.Response{
+	return result, c.verdict(attempt, apierror.FromResponse(apierror.Response{
 		Status: httpResp.StatusCode, Header: httpResp.Header, Body: body, ReadErr: cutShort(ctx, readErr),
 	}, c.rule.write, redactor(c.token.Reveal(), c.Request)))
 }
@@ -176,14 +153,14 @@ func (c *call) verdict(a *exchange.Attempt, e *apierror.Error) error {
 	return e
 }
 
-// silence is what an exchange says of the vendor that ended without an answer:
-// nothing, where the caller ended it, unless the vendor had all the time that
-// digate itself gives.
-func (c *Client) silence(ctx context.Context, took time.Duration) health {
+// silence returns the result of an exchange that ended without a response. If the
+// caller ended it, the exchange is ignored, unless the upstream had all the time
+// that digate itself gives.
+func (c *Client) silence(ctx context.Context, took time.Duration) admission.Result {
 	if ctx.Err() != nil && took < c.timeout-c.timeout/keptShare {
-		return silent
+		return admission.Ignored
 	}
-	return failing
+	return admission.Failure
 }
 
 func (c *Client) newCall(ctx context.Context, ex *exchange.Exchange, spec Call) (*call, error) {

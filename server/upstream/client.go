@@ -19,6 +19,7 @@ import (
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
+	"github.com/digate/digate/server/upstream/admission"
 	"github.com/digate/digate/server/upstream/wire"
 )
 
@@ -83,8 +84,7 @@ type Client struct {
 	minTime               time.Duration
 	strict                bool
 	retry                 retryPolicy
-	breaker               *breaker
-	limiter               *limiter
+	admission             *admission.Admission
 }
 
 // New returns a client for the contract's methods.
@@ -116,8 +116,10 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 		minTime:    cfg.MinTime,
 		strict:     cfg.Strict,
 		retry:      retryPolicy{attempts: max(cfg.MaxAttempts, 1), budget: newRetryBudget(cfg.RetryBudget)},
-		breaker:    newBreaker(cfg.BreakerDelay, cfg.BreakerChanged),
-		limiter:    newLimiter(max(cfg.MinInFlight, 1), max(cfg.MaxInFlight, cfg.MinInFlight, 1), cfg.MaxQueue),
+		admission: admission.New(admission.Config{
+			BreakerDelay: cfg.BreakerDelay, BreakerChanged: cfg.BreakerChanged, ProbeTimeout: cfg.Timeout,
+			MinInFlight: cfg.MinInFlight, MaxInFlight: cfg.MaxInFlight, MaxQueue: cfg.MaxQueue,
+		}),
 	}
 	return c, nil
 }
@@ -136,10 +138,8 @@ type Load struct {
 
 // Load returns the load.
 func (c *Client) Load() Load {
-	return Load{
-		InFlight: c.limiter.permits.Inflight(), Limit: c.limiter.permits.Limit(), Queued: c.limiter.queued(),
-		Circuit: c.breaker.state(),
-	}
+	l := c.admission.Load()
+	return Load{InFlight: l.InFlight, Limit: l.Limit, Queued: l.Queued, Circuit: l.Circuit}
 }
 
 // Cut ends every connection. Calls under way fail at once, each with its

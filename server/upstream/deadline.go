@@ -37,8 +37,8 @@ func (c *call) budget(ctx context.Context) (context.Context, error) {
 	return c.until(ctx, ends), nil
 }
 
-// inTime returns the context, with an end no later than the call's.
-func (c *call) inTime(ctx context.Context) context.Context {
+// bounded returns ctx with an end no later than the call's.
+func (c *call) bounded(ctx context.Context) context.Context {
 	if deadline, ok := ctx.Deadline(); c.latest.IsZero() || ok && !deadline.After(c.latest) {
 		return ctx
 	}

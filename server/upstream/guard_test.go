@@ -44,6 +44,9 @@ func after(d time.Duration, status int, body string) roundTrip {
 	}
 }
 
+// Of the breaker: so many failures open it, and so many probes close it.
+const breakerCalls, breakerProbes = 20, 3
+
 func never() roundTrip { return after(1000*time.Hour, 500, "") }
 
 // copyVia makes a copy whose record is kept by the hook.
@@ -115,16 +118,16 @@ func failed(t *testing.T) (*Client, *switchable, *states) {
 	return c, v, changes
 }
 
-func TestCall_TrialsHang_OthersAreNotHeldUpForAsLongAsTheirCallersWait(t *testing.T) {
+func TestCall_ProbesHang_OthersAreNotHeldUpForAsLongAsTheirCallersWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, v, changes := failed(t)
 		v.become(never())
 		patient, cancel := context.WithTimeout(t.Context(), time.Hour)
 		var ended sync.WaitGroup
-		for range breakerTrials {
+		for range breakerProbes {
 			ended.Go(func() {
 				if r := copyOne(patient, c); r.ex.Duration() < time.Minute {
-					t.Errorf("a trial's caller had no more than %v: %v", r.ex.Duration(), r.err)
+					t.Errorf("a probe's caller had no more than %v: %v", r.ex.Duration(), r.err)
 				}
 			})
 		}
@@ -132,7 +135,7 @@ func TestCall_TrialsHang_OthersAreNotHeldUpForAsLongAsTheirCallersWait(t *testin
 		v.become(after(time.Millisecond, 201, wholeAnswer))
 		copyOne(t.Context(), c).want(t, "UPSTREAM_CIRCUIT_OPEN", exchange.NotSent, 0, 0, "")
 		time.Sleep(c.timeout + 2*time.Second)
-		for range breakerTrials {
+		for range breakerProbes {
 			copyOne(t.Context(), c).want(t, "", exchange.Done, 201, 1, "")
 		}
 		if got := changes.String(); got != "open half-open open half-open closed" {
@@ -169,7 +172,7 @@ func TestCall_ImpatientCallersAtAHalfOpenCircuit_PatientOnesCloseIt(t *testing.T
 		began := time.Now()
 		for c.Load().Circuit != "closed" && time.Now().Before(end) {
 			if copyOne(t.Context(), c).err != nil {
-				time.Sleep(trialWait)
+				time.Sleep(time.Second)
 			}
 		}
 		if took := time.Since(began); took > 3*time.Second {
@@ -221,8 +224,8 @@ func TestCall_RecordsTakeTheirTime_OthersAreSentMeanwhile(t *testing.T) {
 		}
 		close(recorded)
 		ended.Wait()
-		if got := c.Load(); most != 2 || got.InFlight != 0 || got.Queued != 0 || c.limiter.places.used != 0 {
-			t.Errorf("%d were recorded at once, %+v, %d places", most, got, c.limiter.places.used)
+		if got := c.Load(); most != 2 || got.InFlight != 0 || got.Queued != 0 || c.admission.Load().Slots != 0 {
+			t.Errorf("%d were recorded at once, %+v, %d slots", most, got, c.admission.Load().Slots)
 		}
 	})
 }
@@ -270,8 +273,8 @@ func TestCall_TimeIsOverAfterTheRecord_NothingIsSent(t *testing.T) {
 			want(t, apierror.ReasonDeadlineBeforeSend, exchange.NotSent, 0, 0, "deadline exceeded")
 		copyVia(t.Context(), c, func() (context.Context, error) { return t.Context(), nil }).want(t, "", exchange.Done, 201, 1, "")
 		first.Wait()
-		if got := c.Load(); got.InFlight != 0 || c.limiter.places.used != 0 {
-			t.Errorf("%+v, %d places", got, c.limiter.places.used)
+		if got := c.Load(); got.InFlight != 0 || c.admission.Load().Slots != 0 {
+			t.Errorf("%+v, %d slots", got, c.admission.Load().Slots)
 		}
 	})
 }
