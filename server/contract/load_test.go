@@ -1,0 +1,193 @@
+package contract_test
+
+import (
+	"strings"
+	"testing"
+
+	_ "google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/digate/digate/server/contract"
+)
+
+func TestLoad_RuleThatOneDirectionCannotFollow_IsAnErrorThatNamesMethodAndRule(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ method, want string }{
+		{`input_type: ".t.Plain" output_type: ".t.Empty"`, "no google.api.http rule"},
+		{do("Plain", "Empty", ``), `verb ""`},
+		{do("Plain", "Empty", `custom { kind: "*" path: "/a" }`), `verb "*"`},
+		{do("Plain", "Empty", `custom { kind: "A B" path: "/a" }`), `verb "A B"`},
+		{do("Plain", "Empty", `custom { kind: "get" path: "/a" }`), `verb "get"`},
+		{do("Plain", "Empty", `custom { kind: "CONNECT" path: "/a" }`), `verb "CONNECT"`},
+		{do("Plain", "Inner", `custom { kind: "HEAD" path: "/a" }`), "a HEAD is answered without a body"},
+		{do("Plain", "Empty", `custom { kind: "HEAD" path: "/a" } body: "*"`), "a HEAD has no body"},
+		{do("Plain", "Empty", `get: "/a" additional_bindings { get: "/b" }`), "additional bindings"},
+		{do("Plain", "Empty", `get: "/a"`) + ` client_streaming: true`, "stream"},
+		{do("Plain", "Empty", `get: "/a"`) + ` server_streaming: true`, "stream"},
+		{doWith("Plain", "Empty", `get: "/a"`, `facade_only: true`) + ` server_streaming: true`, "stream"},
+		{do("Plain", "Empty", `get: "a"`), `"a" does not begin with a slash`},
+		{do("Plain", "Empty", `get: "/"`), `segment ""`},
+		{do("Plain", "Empty", `get: "/a//b"`), `segment ""`},
+		{do("Plain", "Empty", `get: "/a/"`), `segment ""`},
+		{do("Plain", "Empty", `get: "/a/../b"`), `segment ".."`},
+		{do("Plain", "Empty", `get: "/a/./b"`), `segment "."`},
+		{do("Plain", "Empty", `get: "/a/*"`), `segment "*"`},
+		{do("Plain", "Empty", `get: "/a/**"`), `segment "**"`},
+		{do("Plain", "Empty", `get: "/a b"`), `segment "a b"`},
+		{do("Plain", "Empty", `get: "/a%2Fb"`), `segment "a%2Fb"`},
+		{do("Plain", "Empty", `get: "/x{id}"`), `segment "x{id}"`},
+		{do("Plain", "Empty", `get: "/{id"`), `segment "{id"`},
+		{do("Plain", "Empty", `get: "/{id=a/*}"`), `segment "{id=a"`},
+		{do("Plain", "Empty", `get: "/{id=a}"`), `segment "{id=a}"`},
+		{do("Plain", "Empty", `get: "/{id=**}"`), `segment "{id=**}"`},
+		{do("Plain", "Empty", `get: "/{id}{parent}"`), `segment "{id}{parent}"`},
+		{do("Plain", "Empty", `get: "/{id}."`), `segment "{id}."`},
+		{do("Plain", "Empty", `get: "/{id}:"`), `segment "{id}:"`},
+		{do("Plain", "Empty", `get: "/{id}:a:b"`), `segment "{id}:a:b"`},
+		{do("Plain", "Empty", `get: "/{id}:a b"`), `segment "{id}:a b"`},
+		{do("Plain", "Empty", `get: "/{id}:a/b"`), `segment "{id}:a"`},
+		{do("Plain", "Empty", `get: "/a:b/{id}"`), `segment "a:b"`},
+		{do("Plain", "Empty", `get: "/a:"`), `segment "a:"`},
+		{do("Plain", "Empty", `get: "/:a"`), `segment ":a"`},
+		{do("Plain", "Empty", `get: "/a:b:c"`), `segment "a:b:c"`},
+		{do("Plain", "Empty", `get: "/{id}/{id}"`), `"id" is in it twice`},
+		{do("Plain", "Empty", `get: "/{nothing}"`), `no field "nothing"`},
+		{do("Full", "Empty", `get: "/{inner.id}"`), `segment "{inner.id}"`},
+		{do("Plain", "Empty", `get: "/{limit}"`), `"limit" is not a plain string`},
+		{do("Plain", "Empty", `get: "/{after}"`), `"after" is not a plain string`},
+		{do("Lists", "Empty", `get: "/{tags}"`), `"tags" is not a plain string`},
+		{do("Plain", "Empty", `get: "/{request_id}"`), `"request_id" is facade_only`},
+		{do("Plain", "Empty", `get: "/a" body: "*"`), "a GET has no body"},
+		{do("Plain", "Empty", `delete: "/a" body: "*"`), "a DELETE has no body"},
+		// Either body is one that upstream could write and the gateway not read.
+		{do("Full", "Empty", `post: "/a" body: "inner"`), `body "inner"`},
+		{do("Full", "Empty", `post: "/{id}" body: "inner"`), `body "inner"`},
+		{do("Full", "Empty", `post: "/a" body: "nothing"`), `body "nothing"`},
+		{do("Full", "Empty", `post: "/a" body: "id"`), `body "id"`},
+		{do("Lists", "Empty", `post: "/a" body: "inners"`), `body "inners"`},
+		{do("Full", "Empty", `post: "/a" body: "hidden"`), `body "hidden"`},
+		{do("Full", "Empty", `get: "/{id}"`), "t.Full.inner has no form in a query"},
+		{do("Lists", "Empty", `get: "/{id}"`), "t.Lists.tags has no form in a query"},
+		{do("Odd", "Empty", `post: "/a" body: "*"`), "google.protobuf.Any has no form"},
+		{do("Plain", "Odd", `get: "/a"`), "google.protobuf.Any has no form"},
+		{do("Plain", "Full", `get: "/a" response_body: "id"`), `response_body "id"`},
+		{do("Plain", "Lists", `get: "/a" response_body: "inners"`), `response_body "inners"`},
+		{do("Plain", "Empty", `get: "/a" response_body: "nothing"`), `response_body "nothing"`},
+		{doWith("Plain", "Empty", `get: "/a"`, `success_status: 404`), "success_status 404"},
+		{doWith("Plain", "Empty", `get: "/a"`, `success_status: 199`), "success_status 199"},
+		{doWith("Plain", "Inner", `get: "/a"`, `success_status: 204`), "success_status 204 has no body"},
+	}
+	for _, tt := range tests {
+		c, err := contract.Load(serviceOf(t, tt.method))
+		if err == nil || c != nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), "t.S.Do: ") {
+			t.Errorf("%s:\n got %v\nwant t.S.Do: …%s…", tt.method, err, tt.want)
+		}
+	}
+}
+
+func TestLoad_SeveralRulesThatCannotBeFollowed_AreAllNamed(t *testing.T) {
+	t.Parallel()
+	_, err := contract.Load(serviceOf(t,
+		do("Plain", "Empty", `custom { kind: "*" path: "/{nothing}" } response_body: "none" additional_bindings { get: "/b" }`),
+		do("Plain", "Empty", `get: "/a"`),
+		do("Lists", "Empty", `get: "/b"`),
+	))
+	if err == nil {
+		t.Fatal("it is taken")
+	}
+	for _, want := range []string{
+		`t.S.Do: verb "*"`, "t.S.Do: additional bindings", `t.S.Do: path "/{nothing}"`, `t.S.Do: response_body "none"`, "t.S.Do3: t.Lists.tags",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\ndoes not say %q", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), "Do2") {
+		t.Errorf("%v\nnames a method that is right", err)
+	}
+}
+
+// grpc-gateway asks the route that was registered last first.
+func TestLoad_RoutesThatHideEachOther_AreAnError(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		first, second string
+		want          string // empty where both are reached
+	}{
+		{`get: "/a/{id}"`, `get: "/a/b"`, ""},
+		{`get: "/a/b"`, `get: "/a/{id}"`, "t.S.Do2"},
+		{`get: "/a/b"`, `get: "/a/b"`, "t.S.Do2"},
+		{`get: "/a/{id}"`, `get: "/a/{parent}"`, "t.S.Do2"},
+		{`get: "/a/{id}"`, `get: "/a/{id}:b"`, ""},
+		{`get: "/a/{id}:b"`, `get: "/a/{id}"`, "t.S.Do2"},
+		{`get: "/a/{id}:b"`, `get: "/a/{id}:c"`, ""},
+		{`get: "/a/{id}:b"`, `get: "/a/{parent}:b"`, "t.S.Do2"},
+		{`get: "/a/x:b"`, `get: "/a/{id}:b"`, "t.S.Do2"},
+		{`get: "/a/{id}:b"`, `get: "/a/x:b"`, ""},
+		{`get: "/a/x:c"`, `get: "/a/{id}:b"`, ""},
+		{`get: "/a/{id}"`, `delete: "/a/{id}"`, ""},
+		{`get: "/a/{id}"`, `get: "/a/{id}/b"`, ""},
+		{`get: "/{id}/b"`, `get: "/a/{id}"`, ""},
+		{`get: "/a/{id}"`, `get: "/{id}/b"`, "t.S.Do2"},
+	} {
+		_, err := contract.Load(serviceOf(t, do("Plain", "Empty", tt.first), do("Plain", "Empty", tt.second)))
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.HasPrefix(err.Error(), tt.want) || !strings.Contains(err.Error(), "t.S.Do's")) {
+			t.Errorf("%s, then %s: got %v, want %q", tt.first, tt.second, err, tt.want)
+		}
+	}
+}
+
+func TestLoad_MessageThatIsTwoBodies_IsAnError(t *testing.T) {
+	t.Parallel()
+	const first, other = `put: "/a/{id}" body: "*"`, `put: "/b/{parent}" body: "*"`
+	_, err := contract.Load(serviceOf(t, do("Plain", "Empty", first), do("Plain", "Empty", other)))
+	if err == nil || !strings.HasPrefix(err.Error(), "t.S.Do2: t.Plain is the body of t.S.Do too") {
+		t.Errorf("got %v", err)
+	}
+	for _, same := range []string{`post: "/b/{id}" body: "*"`, `get: "/b/{parent}"`} {
+		if _, err := contract.Load(serviceOf(t, do("Plain", "Empty", first), do("Plain", "Empty", same))); err != nil {
+			t.Errorf("%s: %v", same, err)
+		}
+	}
+}
+
+func TestLoad_Verbs_SayWhetherTheyWrite(t *testing.T) {
+	t.Parallel()
+	for rule, want := range map[string]bool{
+		`get: "/a"`: false, `custom { kind: "HEAD" path: "/a" }`: false,
+		`put: "/a"`: true, `post: "/a"`: true, `patch: "/a"`: true, `delete: "/a"`: true, `custom { kind: "PURGE" path: "/a" }`: true,
+	} {
+		c, err := contract.Load(serviceOf(t, do("Plain", "Empty", rule)))
+		if err != nil {
+			t.Errorf("%s: %v", rule, err)
+			continue
+		}
+		if m := c.Method("/t.S/Do"); m.Write != want || !strings.Contains(strings.ToUpper(rule), m.Binding.Verb) {
+			t.Errorf("%s: verb %s, write %v", rule, m.Binding.Verb, m.Write)
+		}
+	}
+}
+
+// What digate serves by itself may still be a route.
+func TestLoad_FacadeOnlyMethod_MayHaveAnHTTPForm(t *testing.T) {
+	t.Parallel()
+	c, err := contract.Load(serviceOf(t, doWith("Plain", "Empty", `get: "/a"`, `facade_only: true`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := c.Method("/t.S/Do"); !m.FacadeOnly || m.Binding == nil || m.Write {
+		t.Errorf("got %+v", m)
+	}
+}
+
+func TestLoad_Response_HasAnIDWhereEveryVariantHasOne(t *testing.T) {
+	t.Parallel()
+	for out, want := range map[string]bool{"Inner": true, "Flat": true, "HalfFlat": false, "NoID": false, "Empty": false} {
+		c, err := contract.Load(serviceOf(t, do("Plain", out, `get: "/a"`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Method("/t.S/Do").Binding.HasID; got != want {
+			t.Errorf("%s: %v", out, got)
+		}
+	}
+}
