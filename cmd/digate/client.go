@@ -25,9 +25,9 @@ import (
 // defaultAddr is --addr where it is not given.
 const defaultAddr = "127.0.0.1:9090"
 
-// maxAnswer bounds what the server answers, in bytes: a page can be larger than
+// maxResponse bounds what the server answers, in bytes: a page can be larger than
 // gRPC takes by itself.
-const maxAnswer = 64 << 20
+const maxResponse = 64 << 20
 
 // clientFlags say how to reach a running digate.
 type clientFlags struct {
@@ -121,7 +121,7 @@ func (c *clientFlags) connect(ctx context.Context, more ...grpc.DialOption) (con
 	}
 	conn, err := grpc.NewClient(c.Addr, append([]grpc.DialOption{
 		grpc.WithTransportCredentials(creds), grpc.WithDisableServiceConfig(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponse)),
 	}, more...)...)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("--addr: %w", err)

@@ -16,7 +16,7 @@ func printJSON(w io.Writer, m proto.Message) error {
 	if err != nil {
 		return err
 	}
-	b, err := codec.AppendAnswer(nil, m)
+	b, err := codec.AppendResponse(nil, m)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func copyCodec(b *testing.B) *digajson.Codec {
 
 func fullIntegration(b *testing.B) *integrationv1.Integration {
 	m := new(integrationv1.Integration)
-	if _, err := integrationCodec(b).UnmarshalAnswer([]byte(full), m); err != nil {
+	if _, err := integrationCodec(b).UnmarshalResponse([]byte(full), m); err != nil {
 		b.Fatal(err)
 	}
 	return m
@@ -65,13 +65,13 @@ func BenchmarkAppendRequest(b *testing.B) {
 	}
 }
 
-func BenchmarkAppendAnswer(b *testing.B) {
+func BenchmarkAppendResponse(b *testing.B) {
 	m := fullIntegration(b)
 	c := integrationCodec(b)
 	b.Run("digajson", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := c.AppendAnswer(nil, m); err != nil {
+			if _, err := c.AppendResponse(nil, m); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -112,13 +112,13 @@ func BenchmarkUnmarshalRequest(b *testing.B) {
 	}
 }
 
-func BenchmarkUnmarshalAnswer(b *testing.B) {
+func BenchmarkUnmarshalResponse(b *testing.B) {
 	c := integrationCodec(b)
 	text := []byte(full)
 	b.Run("digajson", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if drift, err := c.UnmarshalAnswer(text, new(integrationv1.Integration)); err != nil || len(drift) > 0 {
+			if drift, err := c.UnmarshalResponse(text, new(integrationv1.Integration)); err != nil || len(drift) > 0 {
 				b.Fatal(err, drift)
 			}
 		}

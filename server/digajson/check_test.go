@@ -48,13 +48,13 @@ func wantRead(t *testing.T, c *digajson.Codec, newMessage func() proto.Message, 
 	} else if got := plain(t, m); got != want {
 		t.Errorf("request %s:\n got %s\nwant %s", text, got, want)
 	}
-	wantAnswer(t, c, newMessage(), text, want)
+	wantResponse(t, c, newMessage(), text, want)
 }
 
-// wantAnswer reads JSON leniently and wants just this drift.
-func wantAnswer(t *testing.T, c *digajson.Codec, m proto.Message, text, want string, wantDrift ...string) {
+// wantResponse reads JSON leniently and wants just this drift.
+func wantResponse(t *testing.T, c *digajson.Codec, m proto.Message, text, want string, wantDrift ...string) {
 	t.Helper()
-	drift, err := c.UnmarshalAnswer([]byte(text), m)
+	drift, err := c.UnmarshalResponse([]byte(text), m)
 	if err != nil {
 		t.Errorf("answer %s: %v", text, err)
 		return

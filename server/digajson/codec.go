@@ -23,7 +23,7 @@
 //
 // Requests of clients are read strictly ([Codec.UnmarshalRequest]): what does
 // not fit is refused. Answers of the vendor are read leniently
-// ([Codec.UnmarshalAnswer]): what does not fit stays unset, a list or map goes
+// ([Codec.UnmarshalResponse]): what does not fit stays unset, a list or map goes
 // without it, a Struct that holds it is unset as a whole, and the place is
 // reported as drift. Both take only what RFC 8259 allows.
 //

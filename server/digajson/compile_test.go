@@ -67,7 +67,7 @@ func TestCompile_WhatHasNoForm_IsAnError(t *testing.T) {
 func TestCompile_WhatIsLeftOut_NeedsNoForm(t *testing.T) {
 	md := buildFile([]*descriptorpb.DescriptorProto{message("M", "facade google.protobuf.Duration hidden", "google.protobuf.Duration d", "string s")}).Messages().Get(0)
 	c := compile(t, md, digajson.Exclude("d"))
-	got, err := c.AppendAnswer(nil, dynamicpb.NewMessage(md))
+	got, err := c.AppendResponse(nil, dynamicpb.NewMessage(md))
 	wantWritten(t, "M", got, err, `{"s":null}`)
 }
 
@@ -76,7 +76,7 @@ func TestCompile_EmptyMessage_IsAnEmptyObject(t *testing.T) {
 	if err := c.UnmarshalRequest([]byte(`{"a":1}`), &emptypb.Empty{}); err != nil {
 		t.Error(err)
 	}
-	got, err := c.AppendAnswer(nil, &emptypb.Empty{})
+	got, err := c.AppendResponse(nil, &emptypb.Empty{})
 	wantWritten(t, "Empty", got, err, `{}`)
 }
 

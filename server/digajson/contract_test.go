@@ -33,7 +33,7 @@ func TestContract_EveryMessageOfTheService_HasAForm(t *testing.T) {
 func TestContract_PageOfTools_IsReadAndSaysWhichIsWhich(t *testing.T) {
 	c := compile(t, (&integrationv1.ListToolsResponse{}).ProtoReflect().Descriptor())
 	m := new(integrationv1.ListToolsResponse)
-	if drift, err := c.UnmarshalAnswer([]byte(toolPage), m); err != nil || len(drift) != 0 {
+	if drift, err := c.UnmarshalResponse([]byte(toolPage), m); err != nil || len(drift) != 0 {
 		t.Fatalf("%q, %v", drift, err)
 	}
 	http, mcp := m.GetData()[0].GetHttp(), m.GetData()[1].GetMcp()

@@ -18,12 +18,12 @@ func (c *Codec) UnmarshalRequest(data []byte, m proto.Message) error {
 	return c.decode(&d, m)
 }
 
-// UnmarshalAnswer reads the vendor's JSON into an empty message and returns the
+// UnmarshalResponse reads the vendor's JSON into an empty message and returns the
 // drift: the places where the JSON departs from the contract, as "path: what".
 // Such a field stays unset; of a duplicate key the last value that fits counts.
 // The error is for text that is no JSON object, or not a whole one; the message
 // then holds what was complete before.
-func (c *Codec) UnmarshalAnswer(data []byte, m proto.Message) (drift []string, err error) {
+func (c *Codec) UnmarshalResponse(data []byte, m proto.Message) (drift []string, err error) {
 	d := decoder{scanner: scanner{data: string(data)}, path: make([]string, 0, 8)}
 	err = c.decode(&d, m)
 	return d.drift, err

@@ -19,13 +19,13 @@ func (c *Codec) AppendRequest(dst []byte, m proto.Message) ([]byte, error) {
 	return c.appendWith(&encoder{}, dst, m)
 }
 
-// AppendAnswer appends the message as a client is to get it: what is unset is
+// AppendResponse appends the message as a client is to get it: what is unset is
 // null, a list [] and a map {}. Its errors are those of AppendRequest.
-func (c *Codec) AppendAnswer(dst []byte, m proto.Message) ([]byte, error) {
-	return c.appendWith(&encoder{answer: true}, dst, m)
+func (c *Codec) AppendResponse(dst []byte, m proto.Message) ([]byte, error) {
+	return c.appendWith(&encoder{response: true}, dst, m)
 }
 
-// usualSize has room for a usual request or answer.
+// usualSize has room for a usual request or response.
 const usualSize = 512
 
 func (c *Codec) appendWith(e *encoder, dst []byte, m proto.Message) ([]byte, error) {
@@ -41,8 +41,8 @@ func (c *Codec) appendWith(e *encoder, dst []byte, m proto.Message) ([]byte, err
 }
 
 type encoder struct {
-	answer bool
-	depth  int
+	response bool
+	depth    int
 }
 
 func (e *encoder) enter() error {
@@ -83,7 +83,7 @@ func (e *encoder) fields(dst []byte, c *Codec, m protoreflect.Message, more bool
 			// An unspecified enum that was set is unset all the same.
 			has = f.shape != shapeEnum || f.list || f.mapped || v.Enum() != 0
 		}
-		if !has && !e.answer && !some {
+		if !has && !e.response && !some {
 			continue
 		}
 		if more {
@@ -92,7 +92,7 @@ func (e *encoder) fields(dst []byte, c *Codec, m protoreflect.Message, more bool
 		more = true
 		dst = append(dst, f.key...)
 		if !has {
-			dst = f.appendUnset(dst, e.answer)
+			dst = f.appendUnset(dst, e.response)
 			continue
 		}
 		if dst, err = e.field(dst, f, v); err != nil {
@@ -102,11 +102,11 @@ func (e *encoder) fields(dst []byte, c *Codec, m protoreflect.Message, more bool
 	return dst, nil
 }
 
-func (f *field) appendUnset(dst []byte, answer bool) []byte {
+func (f *field) appendUnset(dst []byte, response bool) []byte {
 	switch {
-	case answer && f.list:
+	case response && f.list:
 		return append(dst, "[]"...)
-	case answer && f.mapped:
+	case response && f.mapped:
 		return append(dst, "{}"...)
 	case f.list || f.mapped || f.fd.HasPresence():
 		return append(dst, "null"...)
@@ -221,7 +221,7 @@ func (e *encoder) enum(dst []byte, names *enumNames, n protoreflect.EnumNumber) 
 		dst = append(dst, s...)
 		return append(dst, '"'), nil
 	}
-	if e.answer {
+	if e.response {
 		return append(dst, "null"...), nil
 	}
 	return dst, &Error{Kind: kindEnum, Message: "must be one of " + names.allowed}

@@ -90,15 +90,15 @@ func TestWrite_JSONInStructs_IsCompactWithSortedKeys(t *testing.T) {
 	wantRead(t, c, newEvery, `{"va":null}`, `{}`)
 }
 
-func TestWrite_UnsetFields_AnswerSaysWhatTheirKindHasForNothing(t *testing.T) {
+func TestWrite_UnsetFields_ResponseSaysWhatTheirKindHasForNothing(t *testing.T) {
 	c := compile(t, descriptor("Every"))
-	got, err := c.AppendAnswer(nil, newMessage("Every"))
+	got, err := c.AppendResponse(nil, newMessage("Every"))
 	wantWritten(t, "empty", got, err, `{"s":null,"os":null,"b":false,"ob":null,`+
 		`"i32":0,"s32":0,"sf32":0,"i64":0,"s64":0,"sf64":0,"u32":0,"f32":0,"u64":0,"f64":0,"oi32":null,`+
 		`"fl":0,"db":0,"by":null,"e":null,"oe":null,"at":null,"st":null,"va":null,"lv":null,"sub":null,`+
 		`"ls":[],"li":[],"le":[],"lm":[],"lt":[],"lva":[],"ms":{},"mi":{},"mm":{},"me":{},"mva":{},"pick_a":null,"pick_b":null}`)
 
-	got, err = integrationCodec(t).AppendAnswer([]byte("x"), &integrationv1.Integration{})
+	got, err = integrationCodec(t).AppendResponse([]byte("x"), &integrationv1.Integration{})
 	wantWritten(t, "Integration", got, err, `x{"id":null,"name":null,"base_url":null,"auth_type":null,"integration_type":null,`+
 		`"created_at":null,"updated_at":null,"description":null,"auth_key":null,"headers":{},"requires_setup":false,"source_integration_template_id":null}`)
 }
@@ -175,7 +175,7 @@ func TestWrite_WhatHasNoForm_IsRefusedAndNothingIsAppended(t *testing.T) {
 		if string(got) != "before" {
 			t.Errorf("%s: left %q", tt.field, got)
 		}
-		got, err = c.AppendAnswer([]byte("before"), tt.m)
+		got, err = c.AppendResponse([]byte("before"), tt.m)
 		if tt.answer != "" {
 			if err != nil || !strings.Contains(string(got), tt.answer) {
 				t.Errorf("%s: answer %s, %v; want %s", tt.field, got, err, tt.answer)

@@ -155,7 +155,7 @@ func (e *encoder) flat(dst []byte, flat *flatOneof, m protoreflect.Message) ([]b
 		}
 		return append(dst, '}'), nil
 	}
-	if !e.answer {
+	if !e.response {
 		return dst, &Error{Kind: kindMissing, Message: "must be one of " + flat.allowed}
 	}
 	return append(dst, "null}"...), nil

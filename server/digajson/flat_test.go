@@ -22,7 +22,7 @@ func TestFlat_TheDiscriminatorAnywhere_ChoosesTheVariant(t *testing.T) {
 	}
 }
 
-func TestFlat_NoDiscriminatorOrAnother_IsRefusedInARequestAndUnsetInAnAnswer(t *testing.T) {
+func TestFlat_NoDiscriminatorOrAnother_IsRefusedInARequestAndUnsetInAResponse(t *testing.T) {
 	c := compile(t, descriptor("Tool"))
 	for text, kind := range map[string]string{
 		`{}`: "missing", `{"id":"x"}`: "missing", `{"type":null,"id":"x"}`: "missing",
@@ -30,15 +30,15 @@ func TestFlat_NoDiscriminatorOrAnother_IsRefusedInARequestAndUnsetInAnAnswer(t *
 		`{"type":5}`: "union_tag_invalid", `{"type":["HTTP"]}`: "union_tag_invalid", `{"type":{}}`: "union_tag_invalid",
 	} {
 		wantRefused(t, c, newTool(), text, "type", kind)
-		wantAnswer(t, c, newTool(), text, `{}`, "type: "+kind)
+		wantResponse(t, c, newTool(), text, `{}`, "type: "+kind)
 	}
 	wantRefused(t, c, newTool(), `{"type":"HTTP","type":"HTTP"}`, "type", "duplicate_key")
 	wantRefused(t, c, newTool(), `{"type":"HTTP","id":"x","id":"x"}`, "id", "duplicate_key")
 	wantRefused(t, c, newTool(), `{"id":5,"type":"HTTP"}`, "id", "string_type")
 	wantRefused(t, c, newTool(), `{"type":"HTTP",}`, "", "json_invalid")
-	wantAnswer(t, c, newTool(), `{"type":"SSE","type":"MCP","id":"x"}`, `{"mcp":{"id":"x"}}`, "type: duplicate_key")
-	wantAnswer(t, c, newTool(), `{"type":"HTTP","id":5,"color":"red"}`, `{"http":{}}`, "id: string_type", "color: unknown_field")
-	wantAnswer(t, c, newTool(), `{"type":"HTTP"}`, `{"http":{}}`, "id: missing")
+	wantResponse(t, c, newTool(), `{"type":"SSE","type":"MCP","id":"x"}`, `{"mcp":{"id":"x"}}`, "type: duplicate_key")
+	wantResponse(t, c, newTool(), `{"type":"HTTP","id":5,"color":"red"}`, `{"http":{}}`, "id: string_type", "color: unknown_field")
+	wantResponse(t, c, newTool(), `{"type":"HTTP"}`, `{"http":{}}`, "id: missing")
 }
 
 func TestFlat_InListsMapsAndFields_IsABareObject(t *testing.T) {
@@ -53,13 +53,13 @@ func TestFlat_InListsMapsAndFields_IsABareObject(t *testing.T) {
 	}
 	got, err := c.AppendRequest(nil, m)
 	wantWritten(t, "request", got, err, text)
-	got, err = c.AppendAnswer(nil, m)
+	got, err = c.AppendResponse(nil, m)
 	wantWritten(t, "answer", got, err, `{"data":[{"type":"HTTP","id":"a","path":"/a","headers":{"h":"v"}},{"type":"MCP","id":"b"}],"has_more":true,`+
 		`"one":{"type":"MCP","id":null},"by_id":{"k":{"type":"HTTP","id":"c","path":null,"headers":{}}}}`)
 
 	wantRefused(t, c, newPage(), `{"data":[{"type":"MCP"},{"type":"HTTP","path":1}]}`, "data[1].path", "string_type")
 	wantRefused(t, c, newPage(), `{"one":{}}`, "one.type", "missing")
-	wantAnswer(t, c, newPage(), `{"data":[{"type":"SSE","id":"x"},{"type":"MCP","id":"y"}]}`, `{"data":[{},{"mcp":{"id":"y"}}]}`, "data.type: union_tag_invalid")
+	wantResponse(t, c, newPage(), `{"data":[{"type":"SSE","id":"x"},{"type":"MCP","id":"y"}]}`, `{"data":[{},{"mcp":{"id":"y"}}]}`, "data.type: union_tag_invalid")
 }
 
 func TestFlat_BrokenOff_KeepsWhatWasCompleteBefore(t *testing.T) {
@@ -71,15 +71,15 @@ func TestFlat_BrokenOff_KeepsWhatWasCompleteBefore(t *testing.T) {
 		`{"data":[{"type":"MCP","id":"x"},{"id":"y"`:   `{"data":[{"mcp":{"id":"x"}},{}]}`,
 	} {
 		m := newMessage("Page")
-		if _, err := c.UnmarshalAnswer([]byte(text), m); err == nil || plain(t, m) != want {
+		if _, err := c.UnmarshalResponse([]byte(text), m); err == nil || plain(t, m) != want {
 			t.Errorf("%s: got %s, %v; want %s", text, plain(t, m), err, want)
 		}
 	}
 }
 
-func TestFlat_WithoutAVariant_AnswerIsANullDiscriminatorAndRequestIsRefused(t *testing.T) {
+func TestFlat_WithoutAVariant_ResponseIsANullDiscriminatorAndRequestIsRefused(t *testing.T) {
 	c := compile(t, descriptor("Tool"))
-	got, err := c.AppendAnswer(nil, newTool())
+	got, err := c.AppendResponse(nil, newTool())
 	wantWritten(t, "answer", got, err, `{"type":null}`)
 	_, err = c.AppendRequest(nil, newTool())
 	wantError(t, "request", err, "", "missing")
@@ -88,9 +88,9 @@ func TestFlat_WithoutAVariant_AnswerIsANullDiscriminatorAndRequestIsRefused(t *t
 	m := fromPlain(t, descriptor("Page"), `{"data":[{},{"mcp":{}}]}`)
 	_, err = page.AppendRequest(nil, m)
 	wantError(t, "request", err, "data[0]", "missing")
-	got, err = page.AppendAnswer(nil, m)
+	got, err = page.AppendResponse(nil, m)
 	wantWritten(t, "answer", got, err, `{"data":[{"type":null},{"type":"MCP","id":null}],"has_more":false,"one":null,"by_id":{}}`)
-	wantAnswer(t, page, newMessage("Page"), string(got), `{"data":[{},{"mcp":{}}]}`, "data.type: missing")
+	wantResponse(t, page, newMessage("Page"), string(got), `{"data":[{},{"mcp":{}}]}`, "data.type: missing")
 }
 
 func TestFlat_ValueWithoutAForm_IsNamedAsInTheContract(t *testing.T) {

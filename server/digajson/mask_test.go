@@ -40,7 +40,7 @@ func TestUpdateMask_OfARequest_IsTheKeysThatWereThere(t *testing.T) {
 		}
 	}
 	// An answer is no update.
-	wantAnswer(t, c, newMessage("Patch"), `{"name":"x"}`, `{"name":"x"}`)
+	wantResponse(t, c, newMessage("Patch"), `{"name":"x"}`, `{"name":"x"}`)
 }
 
 func TestUpdateMask_WritesJustTheFieldsThatItNames(t *testing.T) {

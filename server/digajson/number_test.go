@@ -31,7 +31,7 @@ func TestInteger_InAnyNotation_IsExactOrRefused(t *testing.T) {
 		text := `{"` + tt.field + `":` + tt.text + `}`
 		if tt.kind != "" {
 			wantRefused(t, c, newEvery(), text, tt.field, tt.kind)
-			wantAnswer(t, c, newEvery(), text, `{}`, tt.field+": "+tt.kind)
+			wantResponse(t, c, newEvery(), text, `{}`, tt.field+": "+tt.kind)
 			continue
 		}
 		wantRead(t, c, newEvery, text, `{"`+tt.field+`":`+tt.want+`}`)

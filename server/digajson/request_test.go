@@ -228,7 +228,7 @@ func TestRequest_ExcludedAndFacadeOnlyFields_AreNeitherReadNorWritten(t *testing
 	if got, err := c.AppendRequest(nil, m); err != nil || string(got) != `{"name":"n"}` {
 		t.Errorf("got %s, %v", got, err)
 	}
-	if got, err := c.AppendAnswer(nil, m); err != nil || string(got) != `{"name":"n","api_key":null,"base_url":null,"variables":null}` {
+	if got, err := c.AppendResponse(nil, m); err != nil || string(got) != `{"name":"n","api_key":null,"base_url":null,"variables":null}` {
 		t.Errorf("got %s, %v", got, err)
 	}
 }
@@ -248,7 +248,7 @@ func TestRequest_WhatRFC8259Forbids_IsRefused(t *testing.T) {
 		if e, ok := err.(*digajson.Error); !ok || e.Kind != digajson.KindJSON {
 			t.Errorf("request %q: got %v", text, err)
 		}
-		if _, err := c.UnmarshalAnswer([]byte(text), newEvery()); err == nil {
+		if _, err := c.UnmarshalResponse([]byte(text), newEvery()); err == nil {
 			t.Errorf("answer %q: accepted", text)
 		}
 	}
@@ -301,11 +301,11 @@ func TestDepth_AtTheBound_IsReadAndWritten_BeyondItIsNot(t *testing.T) {
 				}
 				// An answer is read without it, and can be written again.
 				m := newEvery()
-				drift, err := c.UnmarshalAnswer([]byte(tt.text(n)), m)
+				drift, err := c.UnmarshalResponse([]byte(tt.text(n)), m)
 				if err != nil || len(drift) == 0 {
 					t.Errorf("%d levels: %v %q", n, err, drift)
 				}
-				if _, err := c.AppendAnswer(nil, m); err != nil {
+				if _, err := c.AppendResponse(nil, m); err != nil {
 					t.Errorf("%d levels: not written: %.80v", n, err)
 				}
 			}
@@ -342,8 +342,8 @@ func TestDepth_InWhatIsSkipped_DoesNotMatter(t *testing.T) {
 		if err := c.UnmarshalRequest([]byte(text), m); err != nil || plain(t, m) != `{"s":"x"}` {
 			t.Errorf("request: %.80v", err)
 		}
-		wantAnswer(t, c, newEvery(), text, `{"s":"x"}`, "zzz: unknown_field")
-		wantAnswer(t, c, newEvery(), `{"i32":`+deep+`,"s":"x"}`, `{"s":"x"}`, "i32: int_type")
+		wantResponse(t, c, newEvery(), text, `{"s":"x"}`, "zzz: unknown_field")
+		wantResponse(t, c, newEvery(), `{"i32":`+deep+`,"s":"x"}`, `{"s":"x"}`, "i32: int_type")
 		wantRefused(t, c, newEvery(), `{"s":`+deep+`}`, "s", "string_type")
 	}
 	wantRefused(t, c, newEvery(), `{"zzz":`+strings.Repeat(`[`, 50_000)+`}`, "", "json_invalid")

@@ -21,7 +21,7 @@ func TestString_EscapesAndUnicode_AreWhatTheySay(t *testing.T) {
 		for _, read := range []func(m *integrationv1.Integration) error{
 			func(m *integrationv1.Integration) error { return c.UnmarshalRequest([]byte(`{"id":"`+text+`"}`), m) },
 			func(m *integrationv1.Integration) error {
-				_, err := c.UnmarshalAnswer([]byte(`{"id":"`+text+`"}`), m)
+				_, err := c.UnmarshalResponse([]byte(`{"id":"`+text+`"}`), m)
 				return err
 			},
 		} {
@@ -46,7 +46,7 @@ func TestString_HalfASurrogatePairOrInvalidUTF8_IsRefused(t *testing.T) {
 		} {
 			wantRefused(t, c, newEvery(), tt.text, tt.field, "string_unicode")
 			m := newEvery()
-			if drift, err := c.UnmarshalAnswer([]byte(tt.text), m); err != nil || (plain(t, m) != `{}` && plain(t, m) != `{"sub":{}}`) || len(drift) == 0 && !strings.Contains(tt.text, "zzz") {
+			if drift, err := c.UnmarshalResponse([]byte(tt.text), m); err != nil || (plain(t, m) != `{}` && plain(t, m) != `{"sub":{}}`) || len(drift) == 0 && !strings.Contains(tt.text, "zzz") {
 				t.Errorf("answer %q: got %s, %q, %v", tt.text, plain(t, m), drift, err)
 			}
 		}
@@ -81,7 +81,7 @@ func TestRead_TheBytesMayBeUsedAgain(t *testing.T) {
 	c := integrationCodec(t)
 	for name, read := range map[string]func(data []byte, m proto.Message) error{
 		"request": c.UnmarshalRequest,
-		"answer":  func(data []byte, m proto.Message) error { _, err := c.UnmarshalAnswer(data, m); return err },
+		"answer":  func(data []byte, m proto.Message) error { _, err := c.UnmarshalResponse(data, m); return err },
 	} {
 		data := []byte(full)
 		m := new(integrationv1.Integration)

@@ -57,7 +57,7 @@ func TestTime_EveryShapeOfISO8601ThatPythonPrints_IsRead(t *testing.T) {
 		text := `{"at":"` + text + `"}`
 		if want == "" {
 			wantRefused(t, c, newEvery(), text, "at", "datetime_parsing")
-			wantAnswer(t, c, newEvery(), text, `{}`, "at: datetime_parsing")
+			wantResponse(t, c, newEvery(), text, `{}`, "at: datetime_parsing")
 			continue
 		}
 		m := newEvery()
@@ -65,7 +65,7 @@ func TestTime_EveryShapeOfISO8601ThatPythonPrints_IsRead(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		got, err := c.AppendAnswer(nil, m)
+		got, err := c.AppendResponse(nil, m)
 		wantField(t, got, err, "at", want)
 	}
 }
@@ -81,7 +81,7 @@ func TestWrittenTime_IsRFC3339WithTheDigitsNeeded(t *testing.T) {
 		{-62135596800, 0, "0001-01-01T00:00:00Z"}, {253402300799, 0, "9999-12-31T23:59:59Z"}, {1714979289, 123456000, "2024-05-06T07:08:09.123456Z"},
 	} {
 		at := &timestamppb.Timestamp{Seconds: tt.seconds, Nanos: tt.nanos}
-		got, err := c.AppendAnswer(nil, &integrationv1.Integration{CreatedAt: at})
+		got, err := c.AppendResponse(nil, &integrationv1.Integration{CreatedAt: at})
 		wantField(t, got, err, "created_at", tt.want)
 		if parsed, err := time.Parse(time.RFC3339Nano, tt.want); err != nil || !parsed.Equal(at.AsTime()) {
 			t.Errorf("%s: %v", tt.want, err)

@@ -8,7 +8,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-func TestStruct_MoreValuesThanTheBound_IsRefusedInARequestAndDriftInAnAnswer(t *testing.T) {
+func TestStruct_MoreValuesThanTheBound_IsRefusedInARequestAndDriftInAResponse(t *testing.T) {
 	zeros := func(n int) string { return `{"a":[` + strings.Repeat("0,", n-2) + `0]}` } // n values, the array being one
 	request, err := Compile((&integrationv1.CopyTemplateRequest{}).ProtoReflect().Descriptor())
 	if err != nil {
@@ -27,7 +27,7 @@ func TestStruct_MoreValuesThanTheBound_IsRefusedInARequestAndDriftInAnAnswer(t *
 		t.Fatal(err)
 	}
 	m := new(integrationv1.IntegrationTemplate)
-	drift, err := answer.UnmarshalAnswer([]byte(`{"template":`+zeros(MaxValues+1)+`,"id":"x"}`), m)
+	drift, err := answer.UnmarshalResponse([]byte(`{"template":`+zeros(MaxValues+1)+`,"id":"x"}`), m)
 	if err != nil || m.GetId() != "x" || m.Template != nil || !slices.Contains(drift, "template: too_long") {
 		t.Errorf("an answer: %v, %v, %v", m.GetId(), drift, err)
 	}

@@ -46,7 +46,7 @@ func (a *answerer) forward(ctx context.Context, w http.ResponseWriter, resp prot
 		if err != nil {
 			return apierror.Internal(err, exchange.Done)
 		}
-		if s.body, err = c.AppendAnswer(nil, m); err != nil {
+		if s.body, err = c.AppendResponse(nil, m); err != nil {
 			return apierror.Internal(err, exchange.Done)
 		}
 	}

@@ -277,7 +277,7 @@ func (b *bulk) result(n int, resp *integrationv1.BulkCopyTemplateResponse) line 
 	}
 	l := line{Line: n, RequestID: resp.GetRequestId(), Replayed: resp.GetReplayed(), Outcome: "DONE"}
 	var err error
-	if l.Integration, err = b.answer.AppendAnswer(nil, resp.GetIntegration()); err != nil {
+	if l.Integration, err = b.answer.AppendResponse(nil, resp.GetIntegration()); err != nil {
 		return failure(n, resp.GetRequestId(), err)
 	}
 	return l

@@ -58,7 +58,7 @@ func (m *marshaler) Marshal(v any) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return c.AppendAnswer(nil, v)
+		return c.AppendResponse(nil, v)
 	default:
 		return nil, fmt.Errorf("gateway: no JSON for %T", v)
 	}

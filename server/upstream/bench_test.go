@@ -85,7 +85,7 @@ func BenchmarkCall(b *testing.B) {
 	}
 	c, err := New(Config{
 		MaxInFlight: 1000, BreakerDelay: time.Second, RetryBudget: 0.1, MaxAttempts: 3,
-		URL: benchVendor(b), Timeout: time.Minute, IdleTimeout: time.Minute, MaxRequest: 1 << 20, MaxAnswer: 1 << 20,
+		URL: benchVendor(b), Timeout: time.Minute, IdleTimeout: time.Minute, MaxRequest: 1 << 20, MaxResponse: 1 << 20,
 		UserAgent:  "digate/bench",
 		Credential: func(context.Context) (secret.String, error) { return secret.New("token-0123456789"), nil },
 	}, methods)

@@ -121,12 +121,12 @@ func (c *call) exchange(ctx context.Context, httpReq *http.Request) (result admi
 		_ = httpResp.Body.Close()
 		return admission.Failure, c.verdict(attempt, apierror.AnswerLost(errStale, c.rule.write))
 	}
-	body, readErr := readBody(httpResp, c.client.maxAnswer)
+	body, readErr := readBody(httpResp, c.client.maxResponse)
 	attempt.Duration = time.Since(began)
 	attempt.Status = httpResp.StatusCode
 	c.ex.Status, c.ex.Body = httpResp.StatusCode, body
 	switch {
-	case readErr != nil && !errors.Is(readErr, errAnswerTooLarge):
+	case readErr != nil && !errors.Is(readErr, errResponseTooLarge):
 		result = c.client.silence(ctx, attempt.Duration)
 	case httpResp.StatusCode >= 500:
 		result = admission.Failure

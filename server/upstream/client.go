@@ -41,11 +41,11 @@ type Config struct {
 	HTTP2 bool
 	// Roots verifies the vendor's certificate, the system's roots when nil.
 	Roots *x509.CertPool
-	// MaxRequest and MaxAnswer bound a request's body, and an answer's as sent
-	// and as decoded, in bytes.
-	MaxRequest, MaxAnswer int64
-	// MaxAnswerHeader bounds an answer's header section, in bytes.
-	MaxAnswerHeader int64
+	// MaxRequest and MaxResponse bound a request's body, and a response's body as
+	// received and as decoded, in bytes.
+	MaxRequest, MaxResponse int64
+	// MaxResponseHeader bounds a response's header section, in bytes.
+	MaxResponseHeader int64
 	// MinTime is the least time in which an exchange can be of use: a call with
 	// less left is not begun.
 	MinTime time.Duration
@@ -72,19 +72,19 @@ type Config struct {
 
 // Client sends calls to the vendor. It may be used by many goroutines.
 type Client struct {
-	scheme, host          string
-	basePath              string // escaped, without a slash at the end
-	rules                 map[string]*rule
-	transport             *http.Transport
-	conns                 *wire.Connections
-	timeout, maxTimeout   time.Duration
-	maxRequest, maxAnswer int64
-	userAgent             []string
-	credential            func(context.Context) (secret.String, error)
-	minTime               time.Duration
-	strict                bool
-	retry                 retryPolicy
-	admission             *admission.Admission
+	scheme, host            string
+	basePath                string // escaped, without a slash at the end
+	rules                   map[string]*rule
+	transport               *http.Transport
+	conns                   *wire.Connections
+	timeout, maxTimeout     time.Duration
+	maxRequest, maxResponse int64
+	userAgent               []string
+	credential              func(context.Context) (secret.String, error)
+	minTime                 time.Duration
+	strict                  bool
+	retry                   retryPolicy
+	admission               *admission.Admission
 }
 
 // New returns a client for the contract's methods.
@@ -105,17 +105,17 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 		basePath: strings.TrimRight(base.EscapedPath(), "/"),
 		rules:    compile(methods),
 		transport: wire.NewTransport(wire.Config{
-			IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Roots: cfg.Roots, MaxResponseHeader: cfg.MaxAnswerHeader,
+			IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Roots: cfg.Roots, MaxResponseHeader: cfg.MaxResponseHeader,
 		}, conns),
-		timeout:    cfg.Timeout,
-		maxTimeout: cfg.MaxTimeout,
-		maxRequest: cfg.MaxRequest,
-		maxAnswer:  cfg.MaxAnswer,
-		userAgent:  []string{cfg.UserAgent},
-		credential: cfg.Credential,
-		minTime:    cfg.MinTime,
-		strict:     cfg.Strict,
-		retry:      retryPolicy{attempts: max(cfg.MaxAttempts, 1), budget: newRetryBudget(cfg.RetryBudget)},
+		timeout:     cfg.Timeout,
+		maxTimeout:  cfg.MaxTimeout,
+		maxRequest:  cfg.MaxRequest,
+		maxResponse: cfg.MaxResponse,
+		userAgent:   []string{cfg.UserAgent},
+		credential:  cfg.Credential,
+		minTime:     cfg.MinTime,
+		strict:      cfg.Strict,
+		retry:       retryPolicy{attempts: max(cfg.MaxAttempts, 1), budget: newRetryBudget(cfg.RetryBudget)},
 		admission: admission.New(admission.Config{
 			BreakerDelay: cfg.BreakerDelay, BreakerChanged: cfg.BreakerChanged, ProbeTimeout: cfg.Timeout,
 			MinInFlight: cfg.MinInFlight, MaxInFlight: cfg.MaxInFlight, MaxQueue: cfg.MaxQueue,
@@ -186,7 +186,7 @@ func (c *Client) Call(ctx context.Context, spec Call) error {
 	ex.Outcome = e.Outcome
 	ex.Relay = e.Relayable()
 	if cause := e.Unwrap(); cause != nil {
-		ex.Cause = wire.Describe(cause, errAnswerTooLarge, errCoding, errStale)
+		ex.Cause = wire.Describe(cause, errResponseTooLarge, errCoding, errStale)
 	} else if ex.Status/100 == 2 {
 		ex.Cause = "the answer does not hold what was asked for"
 	}

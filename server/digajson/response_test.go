@@ -38,22 +38,22 @@ func missing(fields ...string) (drift []string) {
 	return drift
 }
 
-func TestAnswer_FullIntegration_IsWholeAndWithoutDrift(t *testing.T) {
+func TestResponse_FullIntegration_IsWholeAndWithoutDrift(t *testing.T) {
 	c := integrationCodec(t)
 	m := new(integrationv1.Integration)
-	wantAnswer(t, c, m, full, fullPlain)
-	got, err := c.AppendAnswer(nil, m)
+	wantResponse(t, c, m, full, fullPlain)
+	got, err := c.AppendResponse(nil, m)
 	if err != nil || string(got) != full {
 		t.Errorf("written as\n%s\nwant\n%s (%v)", got, full, err)
 	}
 }
 
-func TestAnswer_IntoADynamicMessage_IsTheSame(t *testing.T) {
+func TestResponse_IntoADynamicMessage_IsTheSame(t *testing.T) {
 	c := integrationCodec(t)
-	wantAnswer(t, c, dynamicpb.NewMessage(newIntegration().ProtoReflect().Descriptor()), full, fullPlain)
+	wantResponse(t, c, dynamicpb.NewMessage(newIntegration().ProtoReflect().Descriptor()), full, fullPlain)
 }
 
-func TestAnswer_PoorerThanTheContract_KeepsTheRest(t *testing.T) {
+func TestResponse_PoorerThanTheContract_KeepsTheRest(t *testing.T) {
 	c := integrationCodec(t)
 	rest := missing("name", "base_url", "auth_type", "integration_type", "created_at", "updated_at")
 	for _, tt := range []struct {
@@ -80,12 +80,12 @@ func TestAnswer_PoorerThanTheContract_KeepsTheRest(t *testing.T) {
 		{`{"id":"x","name":"` + "\xff" + `"}`, `{"id":"x"}`, append([]string{"name: string_unicode"}, rest[1:]...)},
 		{`{"id":"x","headers":{"\ud800abcde\\":"v","a":"b"}}`, `{"id":"x","headers":{"a":"b"}}`, append([]string{"headers.*: string_unicode"}, rest...)},
 	} {
-		wantAnswer(t, c, new(integrationv1.Integration), tt.text, tt.want, tt.drift...)
-		wantAnswer(t, c, dynamicpb.NewMessage(newIntegration().ProtoReflect().Descriptor()), tt.text, tt.want, tt.drift...)
+		wantResponse(t, c, new(integrationv1.Integration), tt.text, tt.want, tt.drift...)
+		wantResponse(t, c, dynamicpb.NewMessage(newIntegration().ProtoReflect().Descriptor()), tt.text, tt.want, tt.drift...)
 	}
 }
 
-func TestAnswer_OddValues_LeaveJustTheirPlaceOut(t *testing.T) {
+func TestResponse_OddValues_LeaveJustTheirPlaceOut(t *testing.T) {
 	c := compile(t, descriptor("Every"))
 	for _, tt := range []struct {
 		text, want string
@@ -124,13 +124,13 @@ func TestAnswer_OddValues_LeaveJustTheirPlaceOut(t *testing.T) {
 		{`{"pick_a":"x","pick_b":{"id":"y","below":{"id":"z","below":1}}}`, `{"pick_b":{"id":"y","below":{"id":"z"}}}`,
 			[]string{"pick_b: oneof_set_twice", "pick_b.below.below: dict_type"}},
 	} {
-		wantAnswer(t, c, newMessage("Every"), tt.text, tt.want, tt.drift...)
+		wantResponse(t, c, newMessage("Every"), tt.text, tt.want, tt.drift...)
 	}
 }
 
-func TestAnswer_DuplicateHeaders_TheLastCounts(t *testing.T) {
+func TestResponse_DuplicateHeaders_TheLastCounts(t *testing.T) {
 	rest := missing("name", "base_url", "auth_type", "integration_type", "created_at", "updated_at")
-	wantAnswer(t, integrationCodec(t), newIntegration(), `{"id":"x","headers":{"a":"1"},"headers":{"b":"2","b":"3"},"id":null}`, `{"id":"x","headers":{"b":"3"}}`,
+	wantResponse(t, integrationCodec(t), newIntegration(), `{"id":"x","headers":{"a":"1"},"headers":{"b":"2","b":"3"},"id":null}`, `{"id":"x","headers":{"b":"3"}}`,
 		append([]string{"headers: duplicate_key", "headers.*: duplicate_key", "id: duplicate_key"}, rest...)...)
 }
 
@@ -146,47 +146,47 @@ func TestDrift_IsNamesOnly_BoundedAndSaidOnce(t *testing.T) {
 		{`{"a.b: c":1}`, "a?b??c"},
 		{`{"` + strings.Repeat("k", 1<<16) + `":1}`, strings.Repeat("k", 64)},
 	} {
-		wantAnswer(t, c, newMessage("Every"), tt.text, `{}`, tt.want+": unknown_field")
+		wantResponse(t, c, newMessage("Every"), tt.text, `{}`, tt.want+": unknown_field")
 	}
-	wantAnswer(t, c, newMessage("Every"), `{"lm":[{"id":1,"below":1},{"id":2,"below":2}],"zzz":1,"zzz":2}`, `{"lm":[{},{}]}`,
+	wantResponse(t, c, newMessage("Every"), `{"lm":[{"id":1,"below":1},{"id":2,"below":2}],"zzz":1,"zzz":2}`, `{"lm":[{},{}]}`,
 		"lm.id: string_type", "lm.below: dict_type", "zzz: unknown_field")
 
 	var many strings.Builder
 	for i := range 1000 {
 		fmt.Fprintf(&many, `"unknown%d":%d,`, i, i)
 	}
-	drift, err := c.UnmarshalAnswer([]byte(`{`+many.String()+`"s":"x"}`), newMessage("Every"))
+	drift, err := c.UnmarshalResponse([]byte(`{`+many.String()+`"s":"x"}`), newMessage("Every"))
 	if err != nil || len(drift) != 32 || drift[31] != "unknown31: unknown_field" {
 		t.Errorf("%v %d %q", err, len(drift), drift)
 	}
-	drift, _ = c.UnmarshalAnswer([]byte(`{"s":["sesame"],"st":{"sesame":1e999},"ms":{"sesame":1},"mm":{"sesame":1},"e":"sesame","at":"sesame"}`), newMessage("Every"))
+	drift, _ = c.UnmarshalResponse([]byte(`{"s":["sesame"],"st":{"sesame":1e999},"ms":{"sesame":1},"mm":{"sesame":1},"e":"sesame","at":"sesame"}`), newMessage("Every"))
 	if strings.Contains(strings.Join(drift, " "), "sesame") || len(drift) != 6 {
 		t.Errorf("a value or a key of a map in %q", drift)
 	}
 }
 
-func TestAnswer_NotAnObject_IsAnError(t *testing.T) {
+func TestResponse_NotAnObject_IsAnError(t *testing.T) {
 	c := integrationCodec(t)
 	for _, text := range []string{``, ` `, `null`, `[]`, `[{"id":"x"}]`, `"x"`, `12`, `true`, `<html>`, "\x00"} {
 		m := newIntegration()
-		drift, err := c.UnmarshalAnswer([]byte(text), m)
+		drift, err := c.UnmarshalResponse([]byte(text), m)
 		if err == nil || len(drift) != 0 || plain(t, m) != `{}` {
 			t.Errorf("%q: got %v %q", text, err, drift)
 		}
 	}
 }
 
-func TestAnswer_BrokenOff_KeepsWhatWasCompleteBefore(t *testing.T) {
+func TestResponse_BrokenOff_KeepsWhatWasCompleteBefore(t *testing.T) {
 	c := integrationCodec(t)
 	for n := range len(full) {
 		m := new(integrationv1.Integration)
-		if _, err := c.UnmarshalAnswer([]byte(full[:n]), m); err == nil {
+		if _, err := c.UnmarshalResponse([]byte(full[:n]), m); err == nil {
 			t.Fatalf("%s: no error", full[:n])
 		}
 		// A field is complete with its value's last byte; "headers" grows.
 		whole := completeMembers(full[:n])
 		want := new(integrationv1.Integration)
-		if _, err := c.UnmarshalAnswer([]byte(whole), want); err != nil {
+		if _, err := c.UnmarshalResponse([]byte(whole), want); err != nil {
 			t.Fatalf("%s: %v", whole, err)
 		}
 		if !proto.Equal(m, want) {
@@ -194,7 +194,7 @@ func TestAnswer_BrokenOff_KeepsWhatWasCompleteBefore(t *testing.T) {
 		}
 	}
 	m := newIntegration()
-	if _, err := c.UnmarshalAnswer([]byte(full+"garbage"), m); err == nil || plain(t, m) != fullPlain {
+	if _, err := c.UnmarshalResponse([]byte(full+"garbage"), m); err == nil || plain(t, m) != fullPlain {
 		t.Errorf("garbage after the answer: %v, %s", err, plain(t, m))
 	}
 }
@@ -240,7 +240,7 @@ func closing(stack string) string {
 	return string(b)
 }
 
-func TestAnswer_BrokenOffInOtherKinds_KeepsWhatWasCompleteBefore(t *testing.T) {
+func TestResponse_BrokenOffInOtherKinds_KeepsWhatWasCompleteBefore(t *testing.T) {
 	c := compile(t, descriptor("Every"))
 	for text, want := range map[string]string{
 		`{"i64":12`:                             `{}`, // it may have been 123
@@ -266,7 +266,7 @@ func TestAnswer_BrokenOffInOtherKinds_KeepsWhatWasCompleteBefore(t *testing.T) {
 		`{"at":"2024-05-06T07:08:09`:            `{}`,
 	} {
 		m := newMessage("Every")
-		if _, err := c.UnmarshalAnswer([]byte(text), m); err == nil || plain(t, m) != want {
+		if _, err := c.UnmarshalResponse([]byte(text), m); err == nil || plain(t, m) != want {
 			t.Errorf("%s: got %s, %v; want %s", text, plain(t, m), err, want)
 		}
 	}

@@ -20,10 +20,10 @@ import (
 )
 
 var (
-	// errAnswerTooLarge is an answer beyond the bound, as sent or as decoded.
-	errAnswerTooLarge = errors.New("the answer is larger than the bound")
-	errCoding         = errors.New("the answer has an unknown content coding")
-	errStale          = errors.New("the connection held an answer before the request")
+	// errResponseTooLarge is an answer beyond the bound, as sent or as decoded.
+	errResponseTooLarge = errors.New("the answer is larger than the bound")
+	errCoding           = errors.New("the answer has an unknown content coding")
+	errStale            = errors.New("the connection held an answer before the request")
 )
 
 // maxPresized is how much memory, in bytes, an answer gets on the word of its
@@ -73,7 +73,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 		var one [1]byte
 		n, err := b.r.Read(one[:])
 		if n > 0 {
-			return 0, errAnswerTooLarge
+			return 0, errResponseTooLarge
 		}
 		return 0, err
 	}
@@ -99,7 +99,7 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 	if r.ResponseField != nil {
 		target = target.Mutable(r.ResponseField).Message()
 	}
-	drift, err := r.Response.UnmarshalAnswer(body, target.Interface())
+	drift, err := r.Response.UnmarshalResponse(body, target.Interface())
 	ex.Drift = drift
 	whole := readErr == nil && err == nil
 	if !whole {

@@ -155,7 +155,7 @@ func TestCall_AnswerAtTheBound_IsTaken(t *testing.T) {
 			"Content-Length": ok201("", body), "chunked": chunked(body) + "0\r\n\r\n", "gzip": ok201("Content-Encoding: gzip\r\n", gzipped(body)),
 		} {
 			v := newVendor(t, nil, answering(answer))
-			r := copyOne(t.Context(), newClient(t, v.url(), func(c *Config) { c.MaxAnswer = limit }))
+			r := copyOne(t.Context(), newClient(t, v.url(), func(c *Config) { c.MaxResponse = limit }))
 			r.want(t, "", done, 201, 1, "")
 			if len(r.ex.Body) != min(size, limit) || r.ex.Relay != (size <= limit) {
 				t.Errorf("%s of %d bytes: %d read, relay %v", name, size, len(r.ex.Body), r.ex.Relay)
@@ -187,8 +187,8 @@ func TestCall_AnswerWithoutEnd_IsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := newVendor(t, nil, script)
-			r := copyOne(t.Context(), newClient(t, v.url(), func(c *Config) { c.MaxAnswer = limit }))
-			cause := errAnswerTooLarge.Error()
+			r := copyOne(t.Context(), newClient(t, v.url(), func(c *Config) { c.MaxResponse = limit }))
+			cause := errResponseTooLarge.Error()
 			if name == "gzip header that does not end" {
 				cause = "the answer's gzip coding is broken" // the name in it is too long
 			}
@@ -206,7 +206,7 @@ func TestCall_ContentLengthLies_TakesNoMemory(t *testing.T) {
 		_, _ = io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 536870912\r\n\r\n"+wholeAnswer)
 		return false
 	})
-	c := newClient(t, v.url(), func(c *Config) { c.MaxAnswer = 1 << 30 })
+	c := newClient(t, v.url(), func(c *Config) { c.MaxResponse = 1 << 30 })
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
