@@ -2,6 +2,7 @@ package docs
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -106,5 +107,19 @@ func TestCLI_ListsTheExitCodes(t *testing.T) {
 	}
 	if found != 6 {
 		t.Errorf("%d exit codes were found", found)
+	}
+}
+
+func TestArchitecture_ListsThePackagesOfTheServer(t *testing.T) {
+	t.Parallel()
+	listed := firstCells(read(t, "docs/architecture.md").section(t, "Where things are"))
+	dirs, err := os.ReadDir("../server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range dirs {
+		if d.IsDir() && d.Name() != "testdata" && !slices.Contains(listed, "server/"+d.Name()) {
+			t.Errorf("the page does not list server/%s", d.Name())
+		}
 	}
 }
