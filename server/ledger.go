@@ -103,10 +103,10 @@ func (s *Server) endedWithoutCall(ctx context.Context, what string, ex *exchange
 	s.telemetry.Inner(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, what, ex, err)
 }
 
-func (s *Server) newLedgerService() *ledgerservice.Service {
+func (s *Server) newLedgerService() (*ledgerservice.Service, error) {
 	return ledgerservice.New(ledgerservice.Config{
 		Ledger: s.ledger, Upstream: s.upstream, Key: s.recordKey, Caller: s.caller,
-		Store: s.store(), Retention: s.cfg.LedgerRetention,
+		Store: s.store(), Durable: s.store() != "memory", Retention: s.cfg.LedgerRetention,
 		OwnerGone: s.cfg.LongestCall() + claimLease, Log: s.log,
 	})
 }

@@ -94,7 +94,11 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
-	s.lifecycle.push(s.grpcPart(s.newGRPC(chain, service, s.newLedgerService())), s.restPart(s.newREST(routes)))
+	records, err := s.newLedgerService()
+	if err != nil {
+		return nil, err
+	}
+	s.lifecycle.push(s.grpcPart(s.newGRPC(chain, service, records)), s.restPart(s.newREST(routes)))
 	s.lifecycle.push(s.adminPart(s.newAdmin()))
 	s.lifecycle.push(s.announcement())
 	// Last, so that no connection waits for a start that may fail.

@@ -95,6 +95,7 @@ func showCopy(w io.Writer, found *digatev1.Copy) error {
 		{"template", found.GetTemplateId()},
 		{"claim_time", timeText(found.GetClaimTime())},
 		{"integration", found.GetIntegrationId()},
+		{"record", found.GetRecord()},
 	})
 	if err != nil || len(found.GetCandidates()) == 0 {
 		return err

@@ -16,6 +16,9 @@ func (a *attempt) renewLease() (stop func()) {
 	every := c.cfg.Lease / 3
 	var renew func()
 	renew = func() {
+		if ctx.Err() != nil {
+			return // stop came between two renewals
+		}
 		bounded, end := context.WithTimeout(ctx, ledgerTimeout)
 		defer end()
 		err := c.cfg.Ledger.Renew(bounded, a.key, a.token, c.cfg.Lease)

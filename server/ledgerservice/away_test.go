@@ -16,9 +16,9 @@ func TestService_LedgerIsAway_TellsNothingOfIt(t *testing.T) {
 	for _, method := range []string{"Get", "Named", "Resolve"} {
 		s := newScene(t)
 		s.doubt(t, "a")
-		s.vendor.has = append(s.vendor.has, integration("made", template, s.now()))
+		s.upstream.has = append(s.upstream.has, integration("made", template, s.now()))
 		s.store.away = func(m string) bool { return m == method }
-		s.serve()
+		s.serve(t)
 		_, got := s.GetCopy(t.Context(), &digatev1.GetCopyRequest{RequestId: "a"})
 		_, made := s.ResolveCopy(t.Context(), &digatev1.ResolveCopyRequest{
 			RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: "made"},

@@ -8,6 +8,7 @@ import (
 
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/ledgerservice"
 )
 
 // A server that was cut off from the ledger sends all the same; a second copy
@@ -29,7 +30,7 @@ func TestResolveCopy_NotCreatedWhileTheOwnerMayBeAtIt_IsRefusedUntilItIsGone(t *
 		t.Errorf("%v %v", got, err)
 	}
 	// That it created something can be said at once: nothing is sent for that.
-	s.vendor.has = append(s.vendor.has, integration("made", template, s.now()))
+	s.upstream.has = append(s.upstream.has, integration("made", template, s.now()))
 	_, err := s.resolve(t, "b", "made")
 	wantReason(t, "created", err, "")
 	s.pass(3 * time.Second)
@@ -54,7 +55,7 @@ func TestResolveCopy_IntegrationThatAnotherRecordGotMeanwhile_IsRefused(t *testi
 	s := newScene(t)
 	s.doubt(t, "a")
 	s.doubt(t, "b")
-	s.vendor.has = append(s.vendor.has, integration("made", template, s.now()))
+	s.upstream.has = append(s.upstream.has, integration("made", template, s.now()))
 	s.store.away = func(method string) bool {
 		if method == "Named" { // and right after it:
 			k, _ := key(t.Context(), "b")
@@ -65,15 +66,15 @@ func TestResolveCopy_IntegrationThatAnotherRecordGotMeanwhile_IsRefused(t *testi
 		}
 		return false
 	}
-	s.serve()
+	s.serve(t)
 	_, err := s.resolve(t, "a", "made")
 	wantReason(t, "the second", err, apierror.ReasonNotResolvable)
 }
 
-func TestResolveCopy_IntegrationThatTheVendorShows_IsTakenAsItSpellsIt(t *testing.T) {
+func TestResolveCopy_IntegrationThatDigaShows_IsTakenAsItSpellsIt(t *testing.T) {
 	s := newScene(t)
 	s.doubt(t, "a")
-	s.vendor.has = append(s.vendor.has,
+	s.upstream.has = append(s.upstream.has,
 		integration("aaaaaaaa-0000", "", s.now()), integration("bbbbbbbb-0000", another, s.now()), integration("cccccccc-0000", template, s.now().Add(-time.Hour)))
 	if got := s.candidates(t, "a"); len(got) != 1 || got[0] != "aaaaaaaa-0000" {
 		t.Errorf("candidates %q", got)
@@ -96,4 +97,32 @@ func TestResolveCopy_IntegrationThatTheVendorShows_IsTakenAsItSpellsIt(t *testin
 	}
 	_, err = s.resolve(t, "b", "aaaaaaaa-0000")
 	wantReason(t, "what another record names", err, apierror.ReasonNotResolvable)
+}
+
+// OwnerGone is a bound in both directions: a moment before it nobody may say that
+// the copy created nothing, and from then on anybody may.
+func TestResolveCopy_NotCreated_IsTakenFromTheMomentTheOwnerIsGone(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.sending(t, "a")
+	s.pass(lease + ownerGone - time.Nanosecond)
+	_, err := s.resolve(t, "a", "")
+	wantReason(t, "a moment before", err, apierror.ReasonNotResolvable)
+	s.pass(time.Nanosecond)
+	_, err = s.resolve(t, "a", "")
+	wantReason(t, "when the owner is gone", err, "")
+}
+
+// A service that was not told how long an owner may go on would take a
+// resolution too early, and a second copy could follow.
+func TestNew_WithoutTheTimeOfAnOwner_IsRefused(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	for _, gone := range []time.Duration{0, -1} {
+		cfg := s.config()
+		cfg.OwnerGone = gone
+		if _, err := ledgerservice.New(cfg); err == nil {
+			t.Errorf("%v is taken", gone)
+		}
+	}
 }

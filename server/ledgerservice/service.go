@@ -1,9 +1,10 @@
-// Package ledgerservice is the LedgerService: what is known of copies with a request
-// id, and how a doubt about one is settled.
+// Package ledgerservice is the LedgerService: it shows what the ledger knows of
+// copies with a request id, and settles doubts about them.
 package ledgerservice
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -27,17 +28,20 @@ type Ledger interface {
 type Config struct {
 	Ledger   Ledger
 	Upstream copies.Upstream
-	// Key is the ledger's key for a request id of the context's caller, and
+	// Key returns the ledger's key for a request id of the context's caller, and
 	// Caller the caller's name.
 	Key    func(ctx context.Context, requestID string) (ledger.Digest, error)
 	Caller func(ctx context.Context) (string, error)
-	// Store is memory, sqlite or postgres.
-	Store     string
+	// Store is the kind of the store: memory, sqlite or postgres.
+	Store string
+	// Durable means that the records survive the end of the server.
+	Durable bool
+	// Retention is how long settled records are kept.
 	Retention time.Duration
-	// OwnerGone is how long after its lease has run out the owner of a copy may
-	// still be sending it, as one that was cut off from the ledger does: until then
-	// nobody may say that it created nothing. It is the longest time that a server
-	// is at one copy, and what its clock may be slow by. Zero means not at all.
+	// OwnerGone is how long after the end of its lease the owner of a copy may still
+	// be sending it, as an owner does that was cut off from the ledger. Until then
+	// nobody may say that the copy created nothing. It is the longest time that a
+	// server takes for one copy, plus a margin for its clock. It must be positive.
 	OwnerGone time.Duration
 	Log       *slog.Logger
 }
@@ -51,7 +55,12 @@ type Service struct {
 var _ digatev1.LedgerServiceServer = (*Service)(nil)
 
 // New returns the service.
-func New(cfg Config) *Service { return &Service{cfg: cfg} }
+func New(cfg Config) (*Service, error) {
+	if cfg.Ledger == nil || cfg.Upstream == nil || cfg.Key == nil || cfg.Caller == nil || cfg.Log == nil || cfg.OwnerGone <= 0 {
+		return nil, errors.New("ledgerservice: the configuration is incomplete")
+	}
+	return &Service{cfg: cfg}, nil
+}
 
 // GetLedger implements [digatev1.LedgerServiceServer].
 func (s *Service) GetLedger(ctx context.Context, _ *digatev1.GetLedgerRequest) (*digatev1.GetLedgerResponse, error) {
@@ -60,7 +69,7 @@ func (s *Service) GetLedger(ctx context.Context, _ *digatev1.GetLedgerRequest) (
 		return nil, err
 	}
 	return &digatev1.GetLedgerResponse{
-		Store: s.cfg.Store, Durable: s.cfg.Store != "memory", Retention: durationpb.New(s.cfg.Retention), Caller: caller,
+		Store: s.cfg.Store, Durable: s.cfg.Durable, Retention: durationpb.New(s.cfg.Retention), Caller: caller,
 	}, nil
 }
 
@@ -127,15 +136,15 @@ func message(requestID string, r ledger.Record) *digatev1.Copy {
 	}
 	return &digatev1.Copy{
 		RequestId: requestID, TemplateId: r.TemplateID, State: states[r.State],
-		ClaimTime: timestamppb.New(r.ClaimedAt), IntegrationId: r.IntegrationID,
+		ClaimTime: timestamppb.New(r.ClaimedAt), IntegrationId: r.IntegrationID, Record: r.Key.RecordName(),
 	}
 }
 
-// audit says who settled what. The ids are the vendor's and the caller's name
-// gives nothing away; the request id is the caller's own and is not told.
+// audit logs who settled which doubt. The caller's name and the record's name
+// give nothing away; the request id is the caller's own and is never logged.
 func (s *Service) audit(ctx context.Context, r ledger.Record, resolution string) {
 	caller, _ := s.cfg.Caller(ctx)
 	s.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "a copy in doubt was settled",
-		slog.String("caller", caller), slog.String("template_id", r.TemplateID), slog.Time("claimed_at", r.ClaimedAt),
+		slog.String("caller", caller), slog.String("ledger_record", r.Key.RecordName()), slog.String("template_id", r.TemplateID), slog.Time("claimed_at", r.ClaimedAt),
 		slog.String("resolution", resolution))
 }

@@ -29,18 +29,24 @@ const (
 	ownerGone = time.Minute
 )
 
-// vendor has integrations, in the order in which it lists them.
-type vendor struct {
+// fakeUpstream has integrations, in the order in which it lists them, and puts as
+// many on a page as it is asked for.
+type fakeUpstream struct {
 	has []*integrationv1.Integration
 }
 
-func (v *vendor) Call(_ context.Context, call upstream.Call) error {
-	if call.Method == integrationv1.IntegrationService_ListIntegrations_FullMethodName {
-		proto.Merge(call.Response, &integrationv1.ListIntegrationsResponse{Data: v.has})
+func (u *fakeUpstream) Call(_ context.Context, call upstream.Call) error {
+	if list, ok := call.Request.(*integrationv1.ListIntegrationsRequest); ok {
+		from := 0
+		if list.After != nil {
+			from = 1 + slices.IndexFunc(u.has, func(in *integrationv1.Integration) bool { return in.GetId() == list.GetAfter() })
+		}
+		to := min(from+int(list.GetLimit()), len(u.has))
+		proto.Merge(call.Response, &integrationv1.ListIntegrationsResponse{Data: u.has[from:to], HasMore: to < len(u.has)})
 		return nil
 	}
 	id := call.Request.(*integrationv1.GetIntegrationRequest).GetIntegrationId()
-	for _, in := range v.has {
+	for _, in := range u.has {
 		if strings.EqualFold(in.GetId(), id) {
 			proto.Merge(call.Response, &integrationv1.GetIntegrationResponse{Integration: in})
 			return nil
@@ -84,9 +90,9 @@ func (r records) Resolve(ctx context.Context, key ledger.Digest, token ledger.To
 // scene is the service on a ledger whose clock stands still until it is moved.
 type scene struct {
 	*ledgerservice.Service
-	store  records
-	vendor *vendor
-	log    strings.Builder
+	store    records
+	upstream *fakeUpstream
+	log      strings.Builder
 
 	mu   sync.Mutex
 	time time.Time
@@ -94,19 +100,30 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{vendor: new(vendor), time: time.Unix(1_700_000_000, 0)}
+	s := &scene{upstream: new(fakeUpstream), time: time.Unix(1_700_000_000, 0)}
 	s.store.Store = memory.New(memory.Options{Now: s.now})
-	s.serve()
+	s.serve(t)
 	return s
 }
 
 // serve makes the service anew, once the store was changed.
-func (s *scene) serve() {
-	s.Service = ledgerservice.New(ledgerservice.Config{
-		Ledger: s.store, Upstream: s.vendor, Key: key,
+func (s *scene) serve(t *testing.T) { s.Service = serve(t, s.config()) }
+
+func (s *scene) config() ledgerservice.Config {
+	return ledgerservice.Config{
+		Ledger: s.store, Upstream: s.upstream, Key: key,
 		Caller: func(context.Context) (string, error) { return "caller", nil },
 		Store:  "memory", OwnerGone: ownerGone, Log: slog.New(slog.NewTextHandler(&s.log, nil)),
-	})
+	}
+}
+
+func serve(t *testing.T, cfg ledgerservice.Config) *ledgerservice.Service {
+	t.Helper()
+	s, err := ledgerservice.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func (s *scene) now() time.Time {
@@ -150,7 +167,7 @@ func (s *scene) doubt(t *testing.T, requestID string) {
 	}
 }
 
-// integration is one of the vendor's.
+// integration is one of Diga's.
 func integration(id, source string, made time.Time) *integrationv1.Integration {
 	in := &integrationv1.Integration{Id: id, CreatedAt: timestamppb.New(made)}
 	if source != "" {

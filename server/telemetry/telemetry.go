@@ -159,13 +159,20 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 
 // exchanged is what a line says of the exchanges with the vendor.
 func exchanged(ex *exchange.Exchange) []slog.Attr {
-	if len(ex.Attempts) == 0 {
+	if len(ex.Attempts) == 0 && ex.LedgerRecord == "" {
 		return nil
 	}
-	attrs := []slog.Attr{
+	attrs := make([]slog.Attr, 0, 6)
+	if ex.LedgerRecord != "" {
+		attrs = append(attrs, slog.String("ledger_record", ex.LedgerRecord))
+	}
+	if len(ex.Attempts) == 0 {
+		return attrs
+	}
+	attrs = append(attrs,
 		slog.Int("attempts", len(ex.Attempts)),
 		slog.Float64("vendor_duration_ms", milliseconds(ex.Duration())),
-	}
+	)
 	if len(ex.Attempts) > 1 {
 		attrs = append(attrs, slog.String("each", describeAttempts(ex.Attempts)))
 	}

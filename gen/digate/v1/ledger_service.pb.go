@@ -26,19 +26,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// How far a copy came.
+// State is how far a copy came.
 type Copy_State int32
 
 const (
 	// Never used.
 	Copy_STATE_UNSPECIFIED Copy_State = 0
-	// Somebody is about to send it. Nothing has left for Diga.
+	// A server is about to send the copy. Nothing has left for Diga.
 	Copy_STATE_CLAIMED Copy_State = 1
-	// It is being sent; it may have left for Diga.
+	// A server is sending the copy. The request may have left for Diga.
 	Copy_STATE_SENDING Copy_State = 2
-	// Diga did it.
+	// Diga made the copy.
 	Copy_STATE_DONE Copy_State = 3
-	// It may have been done. It is never sent again until it is settled.
+	// Diga may have made the copy. It is never sent again until it is settled.
 	Copy_STATE_UNKNOWN Copy_State = 4
 )
 
@@ -90,21 +90,25 @@ func (Copy_State) EnumDescriptor() ([]byte, []int) {
 // Copy is what the ledger knows of one copy.
 type Copy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the copy was asked for with.
+	// The `request_id` that the copy was asked for with.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The template.
+	// The template that is copied.
 	TemplateId string `protobuf:"bytes,2,opt,name=template_id,json=templateId,proto3" json:"template_id,omitempty"`
-	// How far it came.
+	// How far the copy came.
 	State Copy_State `protobuf:"varint,3,opt,name=state,proto3,enum=digate.v1.Copy_State" json:"state,omitempty"`
-	// When it was asked for, by the ledger's clock.
+	// When the copy was asked for, by the ledger's clock.
 	ClaimTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=claim_time,json=claimTime,proto3" json:"claim_time,omitempty"`
-	// What was created; set in `STATE_DONE` alone.
+	// The integration that the copy created. Set only in `STATE_DONE`.
 	IntegrationId string `protobuf:"bytes,5,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
-	// In `STATE_UNKNOWN`, the integrations that it may have created: made from the
-	// template since the copy was asked for, as Diga lists them, and named by no
-	// other copy. That there are none does not prove that none was created: Diga
-	// may still be at it.
-	Candidates    []*Candidate `protobuf:"bytes,6,rep,name=candidates,proto3" json:"candidates,omitempty"`
+	// The integrations that the copy may have created. Set only in
+	// `STATE_UNKNOWN`. They were created from the template since the copy was
+	// asked for, as Diga lists them, and no other copy names them. An empty list
+	// does not prove that nothing was created: Diga may still be creating it.
+	Candidates []*Candidate `protobuf:"bytes,6,rep,name=candidates,proto3" json:"candidates,omitempty"`
+	// The name of the copy's record, in 64 hexadecimal digits. The server's log
+	// names the record by it, as `ledger_record`. Neither the caller nor the
+	// `request_id` can be read from it.
+	Record        string `protobuf:"bytes,7,opt,name=record,proto3" json:"record,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -181,14 +185,21 @@ func (x *Copy) GetCandidates() []*Candidate {
 	return nil
 }
 
+func (x *Copy) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
 // Candidate is an integration that a copy may have created.
 type Candidate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The integration's id.
 	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
-	// Its name.
+	// The integration's name.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// When it was created, by Diga's clock.
+	// When the integration was created, by Diga's clock.
 	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -282,17 +293,17 @@ func (*GetLedgerRequest) Descriptor() ([]byte, []int) {
 	return file_digate_v1_ledger_service_proto_rawDescGZIP(), []int{2}
 }
 
-// GetLedgerResponse says what the ledger promises.
+// GetLedgerResponse is what the ledger promises.
 type GetLedgerResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where the records are: `memory`, `sqlite` or `postgres`.
+	// Where the records are kept: `memory`, `sqlite` or `postgres`.
 	Store string `protobuf:"bytes,1,opt,name=store,proto3" json:"store,omitempty"`
 	// Whether the records survive the end of the server.
 	Durable bool `protobuf:"varint,2,opt,name=durable,proto3" json:"durable,omitempty"`
-	// How long a record is kept after its copy was done, or is in doubt.
+	// How long a record is kept after its copy was done or came to be in doubt.
 	Retention *durationpb.Duration `protobuf:"bytes,3,opt,name=retention,proto3" json:"retention,omitempty"`
-	// A name for the caller, which no credential can be read from. Another
-	// credential has another one, and so has another ledger.
+	// A name for the caller. No credential can be read from it. Another credential
+	// has another name, and does not see this caller's records.
 	Caller        string `protobuf:"bytes,4,opt,name=caller,proto3" json:"caller,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -448,12 +459,12 @@ func (x *GetCopyResponse) GetCopy() *Copy {
 	return nil
 }
 
-// ResolveCopyRequest says what became of a copy in doubt.
+// ResolveCopyRequest states the outcome of a copy in doubt.
 type ResolveCopyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The copy's `request_id`.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// What became of it; required.
+	// The outcome of the copy. Required.
 	//
 	// Types that are valid to be assigned to Resolution:
 	//
@@ -531,13 +542,13 @@ type isResolveCopyRequest_Resolution interface {
 }
 
 type ResolveCopyRequest_IntegrationId struct {
-	// It created this integration, a UUID.
+	// The copy created this integration, a UUID.
 	IntegrationId string `protobuf:"bytes,2,opt,name=integration_id,json=integrationId,proto3,oneof"`
 }
 
 type ResolveCopyRequest_NotCreated struct {
-	// It created none: the copy is forgotten, and may be asked for anew. Must be
-	// true.
+	// The copy created nothing. The ledger forgets it, and it may be asked for
+	// again. Must be true.
 	NotCreated bool `protobuf:"varint,3,opt,name=not_created,json=notCreated,proto3,oneof"`
 }
 
@@ -548,7 +559,7 @@ func (*ResolveCopyRequest_NotCreated) isResolveCopyRequest_Resolution() {}
 // ResolveCopyResponse holds the copy as it is now.
 type ResolveCopyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The copy; unset where it was forgotten.
+	// The copy. Unset if the ledger has forgotten it.
 	Copy          *Copy `protobuf:"bytes,1,opt,name=copy,proto3" json:"copy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -595,7 +606,7 @@ var File_digate_v1_ledger_service_proto protoreflect.FileDescriptor
 
 const file_digate_v1_ledger_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1edigate/v1/ledger_service.proto\x12\tdigate.v1\x1a\x1bbuf/validate/validate.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x02\n" +
+	"\x1edigate/v1/ledger_service.proto\x12\tdigate.v1\x1a\x1bbuf/validate/validate.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x03\n" +
 	"\x04Copy\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1f\n" +
@@ -607,7 +618,8 @@ const file_digate_v1_ledger_service_proto_rawDesc = "" +
 	"\x0eintegration_id\x18\x05 \x01(\tR\rintegrationId\x124\n" +
 	"\n" +
 	"candidates\x18\x06 \x03(\v2\x14.digate.v1.CandidateR\n" +
-	"candidates\"g\n" +
+	"candidates\x12\x16\n" +
+	"\x06record\x18\a \x01(\tR\x06record\"g\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTATE_CLAIMED\x10\x01\x12\x11\n" +

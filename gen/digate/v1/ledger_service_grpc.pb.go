@@ -28,30 +28,31 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// LedgerService tells what is known of the copies that were asked for with a
-// `request_id`, and settles those whose outcome is not known. Diga has no part
-// in it, but for the list of candidates.
+// LedgerService shows what the ledger knows of copies with a `request_id`, and
+// settles copies whose outcome is unknown. Diga is only asked for the list of
+// candidates.
 //
 // Every call carries the credential that the copy was asked for with, in the
-// `authorization` metadata as `Bearer TOKEN`: a caller sees its own copies
-// alone, and another credential is another caller.
+// `authorization` metadata as `Bearer TOKEN`. A caller sees only its own copies.
+// Another credential is another caller.
 //
-// Of every method: returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if
-// the request is malformed; `UNAUTHENTICATED` if the credential is missing or
-// malformed; and `UNAVAILABLE` if the ledger cannot be reached.
+// Every method returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if the
+// request is malformed, `UNAUTHENTICATED` if the credential is missing or
+// malformed, and `UNAVAILABLE` if the ledger cannot be reached.
 type LedgerServiceClient interface {
 	// Returns what the ledger promises to this caller.
 	GetLedger(ctx context.Context, in *GetLedgerRequest, opts ...grpc.CallOption) (*GetLedgerResponse, error)
-	// Returns what is known of a copy. Returns `NOT_FOUND` if nothing is: it was
-	// never asked for, it failed without having been done, or it was forgotten
-	// when its retention had passed.
+	// Returns what the ledger knows of a copy. Returns `NOT_FOUND` if the ledger
+	// knows nothing of it: the copy was never asked for, it failed and created
+	// nothing, or its retention has passed.
 	//
-	// Of a copy in `STATE_UNKNOWN` it lists the candidates that Diga shows; where
-	// Diga cannot be asked, it fails as ListIntegrations does.
+	// For a copy in `STATE_UNKNOWN` the response lists the candidates that Diga
+	// shows. If Diga cannot be asked, the method fails as ListIntegrations does.
 	GetCopy(ctx context.Context, in *GetCopyRequest, opts ...grpc.CallOption) (*GetCopyResponse, error)
-	// Settles a copy in `STATE_UNKNOWN`, for good. Returns `NOT_FOUND` as GetCopy
-	// does, and `FAILED_PRECONDITION` if the copy is not in that state or the
-	// integration is not one that it can have created.
+	// Settles a copy in `STATE_UNKNOWN` for good. Returns `NOT_FOUND` as GetCopy
+	// does. Returns `FAILED_PRECONDITION` if the copy is not in that state, if the
+	// copy cannot have created the integration, or if it is too early to say that
+	// the copy created nothing, because its server may still be sending it.
 	ResolveCopy(ctx context.Context, in *ResolveCopyRequest, opts ...grpc.CallOption) (*ResolveCopyResponse, error)
 }
 
@@ -97,30 +98,31 @@ func (c *ledgerServiceClient) ResolveCopy(ctx context.Context, in *ResolveCopyRe
 // All implementations must embed UnimplementedLedgerServiceServer
 // for forward compatibility.
 //
-// LedgerService tells what is known of the copies that were asked for with a
-// `request_id`, and settles those whose outcome is not known. Diga has no part
-// in it, but for the list of candidates.
+// LedgerService shows what the ledger knows of copies with a `request_id`, and
+// settles copies whose outcome is unknown. Diga is only asked for the list of
+// candidates.
 //
 // Every call carries the credential that the copy was asked for with, in the
-// `authorization` metadata as `Bearer TOKEN`: a caller sees its own copies
-// alone, and another credential is another caller.
+// `authorization` metadata as `Bearer TOKEN`. A caller sees only its own copies.
+// Another credential is another caller.
 //
-// Of every method: returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if
-// the request is malformed; `UNAUTHENTICATED` if the credential is missing or
-// malformed; and `UNAVAILABLE` if the ledger cannot be reached.
+// Every method returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if the
+// request is malformed, `UNAUTHENTICATED` if the credential is missing or
+// malformed, and `UNAVAILABLE` if the ledger cannot be reached.
 type LedgerServiceServer interface {
 	// Returns what the ledger promises to this caller.
 	GetLedger(context.Context, *GetLedgerRequest) (*GetLedgerResponse, error)
-	// Returns what is known of a copy. Returns `NOT_FOUND` if nothing is: it was
-	// never asked for, it failed without having been done, or it was forgotten
-	// when its retention had passed.
+	// Returns what the ledger knows of a copy. Returns `NOT_FOUND` if the ledger
+	// knows nothing of it: the copy was never asked for, it failed and created
+	// nothing, or its retention has passed.
 	//
-	// Of a copy in `STATE_UNKNOWN` it lists the candidates that Diga shows; where
-	// Diga cannot be asked, it fails as ListIntegrations does.
+	// For a copy in `STATE_UNKNOWN` the response lists the candidates that Diga
+	// shows. If Diga cannot be asked, the method fails as ListIntegrations does.
 	GetCopy(context.Context, *GetCopyRequest) (*GetCopyResponse, error)
-	// Settles a copy in `STATE_UNKNOWN`, for good. Returns `NOT_FOUND` as GetCopy
-	// does, and `FAILED_PRECONDITION` if the copy is not in that state or the
-	// integration is not one that it can have created.
+	// Settles a copy in `STATE_UNKNOWN` for good. Returns `NOT_FOUND` as GetCopy
+	// does. Returns `FAILED_PRECONDITION` if the copy is not in that state, if the
+	// copy cannot have created the integration, or if it is too early to say that
+	// the copy created nothing, because its server may still be sending it.
 	ResolveCopy(context.Context, *ResolveCopyRequest) (*ResolveCopyResponse, error)
 	mustEmbedUnimplementedLedgerServiceServer()
 }
