@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"server/copies"},
 	{"server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
 	{"server/upstream", "server/ledger"},
-	{"server/upstream/admission", "server/contract"},
+	{"server/upstream/admission", "server/contract", "server/validate"},
 	{"server/upstream/wire", "server/digajson", "server/apierror"},
 	{"server/exchange", "server/secret"},
 	{"gen/diga/integration/v1", "gen/digate/annotations/v1", "gen/digate/v1"},

@@ -16,7 +16,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/digajson"
-	"github.com/digate/digate/server/integration"
+	"github.com/digate/digate/server/validate"
 )
 
 // maxRow bounds a row, as it stands in the input and as it is sent, in bytes.
@@ -106,7 +106,7 @@ func (r *bulkRow) sets(variable string) bool {
 // own rules.
 type contract struct {
 	codec *digajson.Codec
-	rules *integration.Rules
+	rules *validate.Validator
 }
 
 var compileContract = sync.OnceValues(func() (*contract, error) {
@@ -115,7 +115,7 @@ var compileContract = sync.OnceValues(func() (*contract, error) {
 		return nil, err
 	}
 	services := integrationv1.File_diga_integration_v1_integration_service_proto.Services()
-	rules, err := integration.CompileRules(services.ByName("IntegrationService"))
+	rules, err := validate.Compile(services.ByName("IntegrationService"))
 	if err != nil {
 		return nil, err
 	}

@@ -3,16 +3,9 @@ package integration_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 
-	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/descriptorpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
@@ -85,45 +78,4 @@ func TestCopyTemplate_InvalidRequest_NamesEveryFieldAndGoesNowhere(t *testing.T)
 	if u.method != "" {
 		t.Error("it was sent")
 	}
-}
-
-// A rule that the contract states and nobody checks would be a lie, so it keeps
-// the server from starting.
-func TestCompileRules_RuleThatNothingEnforces_IsAnErrorThatNamesIt(t *testing.T) {
-	for want, rules := range map[string]*validate.FieldRules{
-		"string.email": {Type: &validate.FieldRules_String_{String_: &validate.StringRules{WellKnown: &validate.StringRules_Email{Email: true}}}},
-		"string.len":   {Type: &validate.FieldRules_String_{String_: &validate.StringRules{Len: proto.Uint64(3)}}},
-		"cel":          {Cel: []*validate.Rule{{Id: proto.String("x")}}},
-		"ignore":       {Ignore: validate.Ignore_IGNORE_ALWAYS.Enum()},
-	} {
-		opts := new(descriptorpb.FieldOptions)
-		proto.SetExtension(opts, validate.E_Field, rules)
-		_, err := integration.CompileRules(service(t, opts))
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "t.In.f") {
-			t.Errorf("%s: %v", want, err)
-		}
-	}
-	if _, err := integration.CompileRules(service(t, nil)); err != nil {
-		t.Errorf("without rules: %v", err)
-	}
-}
-
-// service has one method, whose request has one string field.
-func service(t *testing.T, opts *descriptorpb.FieldOptions) protoreflect.ServiceDescriptor {
-	t.Helper()
-	fd, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
-		Name: proto.String("t.proto"), Package: proto.String("t"), Syntax: proto.String("proto3"),
-		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("In"), Field: []*descriptorpb.FieldDescriptorProto{{
-			Name: proto.String("f"), Number: proto.Int32(1), Options: opts,
-			Type:  descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(),
-			Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
-		}}}},
-		Service: []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("S"), Method: []*descriptorpb.MethodDescriptorProto{{
-			Name: proto.String("Do"), InputType: proto.String(".t.In"), OutputType: proto.String(".t.In"),
-		}}}},
-	}, protoregistry.GlobalFiles)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fd.Services().Get(0)
 }

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/upstream"
+	"github.com/digate/digate/server/validate"
 )
 
 // Upstream sends a call to Diga as [upstream.Client.Call] does. A failure is an
@@ -54,7 +56,7 @@ type BulkConfig struct {
 type Service struct {
 	integrationv1.UnimplementedIntegrationServiceServer
 	upstream Upstream
-	rules    *Rules
+	rules    *validate.Validator
 	copies   Copies
 	required bool // a copy has to have a request id
 	bulk     BulkConfig
@@ -70,7 +72,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Upstream == nil || cfg.Copies == nil || cfg.Ended == nil {
 		return nil, errors.New("integration: the configuration is incomplete")
 	}
-	rules, err := CompileRules(integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService"))
+	rules, err := validate.Compile(contract.Integration())
 	if err != nil {
 		return nil, err
 	}

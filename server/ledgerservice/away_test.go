@@ -16,12 +16,12 @@ func TestService_LedgerIsAway_TellsNothingOfIt(t *testing.T) {
 	for _, method := range []string{"Get", "Named", "Resolve"} {
 		s := newScene(t)
 		s.doubt(t, "a")
-		s.upstream.has = append(s.upstream.has, integration("made", template, s.now()))
+		s.upstream.has = append(s.upstream.has, integration(created, template, s.now()))
 		s.store.away = func(m string) bool { return m == method }
 		s.serve(t)
 		_, got := s.GetCopy(t.Context(), &digatev1.GetCopyRequest{RequestId: "a"})
 		_, made := s.ResolveCopy(t.Context(), &digatev1.ResolveCopyRequest{
-			RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: "made"},
+			RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: created},
 		})
 		_, none := s.ResolveCopy(t.Context(), &digatev1.ResolveCopyRequest{
 			RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_NotCreated{NotCreated: true},

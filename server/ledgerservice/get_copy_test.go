@@ -21,8 +21,8 @@ func TestGetCopy_CandidateOnALaterPage_IsListed(t *testing.T) {
 		for i := range before {
 			s.upstream.has = append(s.upstream.has, integration(fmt.Sprint("other-", i), another, s.now().Add(time.Second)))
 		}
-		s.upstream.has = append(s.upstream.has, integration("made", template, s.now()))
-		if got := s.candidates(t, "a"); !slices.Equal(got, []string{"made"}) {
+		s.upstream.has = append(s.upstream.has, integration(created, template, s.now()))
+		if got := s.candidates(t, "a"); !slices.Equal(got, []string{created}) {
 			t.Errorf("behind %d others: got %q", before, got)
 		}
 	}
@@ -57,10 +57,10 @@ func TestGetCopy_EveryState_IsToldWithItsRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	look(digatev1.Copy_STATE_UNKNOWN)
-	if err := s.store.MarkDone(t.Context(), k, claim.Token, "made"); err != nil {
+	if err := s.store.MarkDone(t.Context(), k, claim.Token, created); err != nil {
 		t.Fatal(err)
 	}
-	if got := look(digatev1.Copy_STATE_DONE).GetIntegrationId(); got != "made" {
+	if got := look(digatev1.Copy_STATE_DONE).GetIntegrationId(); got != created {
 		t.Errorf("it names %q", got)
 	}
 	_, err := s.GetCopy(t.Context(), &digatev1.GetCopyRequest{RequestId: "never"})

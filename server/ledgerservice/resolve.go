@@ -13,19 +13,10 @@ import (
 
 // ResolveCopy implements [digatev1.LedgerServiceServer].
 func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequest) (*digatev1.ResolveCopyResponse, error) {
-	id := ""
-	switch made := req.GetResolution().(type) {
-	case *digatev1.ResolveCopyRequest_IntegrationId:
-		if id = made.IntegrationId; ledger.CheckID(id) != nil {
-			return nil, invalid("integration_id", "must be the id of an integration")
-		}
-	case *digatev1.ResolveCopyRequest_NotCreated:
-		if !made.NotCreated {
-			return nil, invalid("not_created", "must be true where it is set")
-		}
-	default:
-		return nil, invalid("resolution", "integration_id or not_created is required")
+	if err := s.rules.Validate(req); err != nil {
+		return nil, err
 	}
+	id := req.GetIntegrationId() // empty where none was created
 	key, r, err := s.record(ctx, req.GetRequestId())
 	if err != nil {
 		return nil, err
@@ -62,8 +53,4 @@ func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 	s.audit(ctx, r, id)
 	r.State, r.IntegrationID = ledger.Done, id
 	return &digatev1.ResolveCopyResponse{Copy: message(req.GetRequestId(), r)}, nil
-}
-
-func invalid(field, description string) error {
-	return apierror.InvalidRequest(apierror.Violation{Field: field, Description: description, Reason: "VALUE_ERROR"})
 }

@@ -30,8 +30,8 @@ func TestResolveCopy_NotCreatedWhileTheOwnerMayBeAtIt_IsRefusedUntilItIsGone(t *
 		t.Errorf("%v %v", got, err)
 	}
 	// That it created something can be said at once: nothing is sent for that.
-	s.upstream.has = append(s.upstream.has, integration("made", template, s.now()))
-	_, err := s.resolve(t, "b", "made")
+	s.upstream.has = append(s.upstream.has, integration(created, template, s.now()))
+	_, err := s.resolve(t, "b", created)
 	wantReason(t, "created", err, "")
 	s.pass(3 * time.Second)
 	_, err = s.resolve(t, "a", "")
@@ -55,19 +55,19 @@ func TestResolveCopy_IntegrationThatAnotherRecordGotMeanwhile_IsRefused(t *testi
 	s := newScene(t)
 	s.doubt(t, "a")
 	s.doubt(t, "b")
-	s.upstream.has = append(s.upstream.has, integration("made", template, s.now()))
+	s.upstream.has = append(s.upstream.has, integration(created, template, s.now()))
 	s.store.away = func(method string) bool {
 		if method == "Named" { // and right after it:
 			k, _ := key(t.Context(), "b")
 			r, _, err := s.store.Store.Get(t.Context(), k)
-			if err := errors.Join(err, s.store.Store.Resolve(t.Context(), k, r.Token, "made")); err != nil {
+			if err := errors.Join(err, s.store.Store.Resolve(t.Context(), k, r.Token, created)); err != nil {
 				t.Error(err)
 			}
 		}
 		return false
 	}
 	s.serve(t)
-	_, err := s.resolve(t, "a", "made")
+	_, err := s.resolve(t, "a", created)
 	wantReason(t, "the second", err, apierror.ReasonNotResolvable)
 }
 
@@ -75,11 +75,11 @@ func TestResolveCopy_IntegrationThatDigaShows_IsTakenAsItSpellsIt(t *testing.T) 
 	s := newScene(t)
 	s.doubt(t, "a")
 	s.upstream.has = append(s.upstream.has,
-		integration("aaaaaaaa-0000", "", s.now()), integration("bbbbbbbb-0000", another, s.now()), integration("cccccccc-0000", template, s.now().Add(-time.Hour)))
-	if got := s.candidates(t, "a"); len(got) != 1 || got[0] != "aaaaaaaa-0000" {
+		integration("aaaaaaaa-0000-4000-8000-000000000000", "", s.now()), integration("bbbbbbbb-0000-4000-8000-000000000000", another, s.now()), integration("cccccccc-0000-4000-8000-000000000000", template, s.now().Add(-time.Hour)))
+	if got := s.candidates(t, "a"); len(got) != 1 || got[0] != "aaaaaaaa-0000-4000-8000-000000000000" {
 		t.Errorf("candidates %q", got)
 	}
-	for _, id := range []string{"bbbbbbbb-0000", "cccccccc-0000", "dddddddd-0000"} {
+	for _, id := range []string{"bbbbbbbb-0000-4000-8000-000000000000", "cccccccc-0000-4000-8000-000000000000", "dddddddd-0000-4000-8000-000000000000"} {
 		_, err := s.resolve(t, "a", id)
 		wantReason(t, id, err, apierror.ReasonNotResolvable)
 	}
@@ -87,15 +87,15 @@ func TestResolveCopy_IntegrationThatDigaShows_IsTakenAsItSpellsIt(t *testing.T) 
 		_, err := s.resolve(t, "a", id)
 		wantReason(t, "what is no id", err, apierror.ReasonInvalidRequest)
 	}
-	got, err := s.resolve(t, "a", "AAAAAAAA-0000")
-	if err != nil || got.GetIntegrationId() != "aaaaaaaa-0000" || got.GetState() != digatev1.Copy_STATE_DONE {
+	got, err := s.resolve(t, "a", "AAAAAAAA-0000-4000-8000-000000000000")
+	if err != nil || got.GetIntegrationId() != "aaaaaaaa-0000-4000-8000-000000000000" || got.GetState() != digatev1.Copy_STATE_DONE {
 		t.Errorf("got %v, error %v", got, err)
 	}
 	s.doubt(t, "b")
 	if got := s.candidates(t, "b"); len(got) != 0 {
 		t.Errorf("candidates %q, which the first was settled with", got)
 	}
-	_, err = s.resolve(t, "b", "aaaaaaaa-0000")
+	_, err = s.resolve(t, "b", "aaaaaaaa-0000-4000-8000-000000000000")
 	wantReason(t, "what another record names", err, apierror.ReasonNotResolvable)
 }
 

@@ -13,8 +13,10 @@ import (
 
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/validate"
 )
 
 // Ledger is what the service needs of the records: see [ledger.Store].
@@ -49,17 +51,23 @@ type Config struct {
 // Service implements the LedgerService.
 type Service struct {
 	digatev1.UnimplementedLedgerServiceServer
-	cfg Config
+	cfg   Config
+	rules *validate.Validator
 }
 
 var _ digatev1.LedgerServiceServer = (*Service)(nil)
 
-// New returns the service.
+// New returns the service. A validation rule in its contract that is not
+// enforced here is an error.
 func New(cfg Config) (*Service, error) {
 	if cfg.Ledger == nil || cfg.Upstream == nil || cfg.Key == nil || cfg.Caller == nil || cfg.Log == nil || cfg.OwnerGone <= 0 {
 		return nil, errors.New("ledgerservice: the configuration is incomplete")
 	}
-	return &Service{cfg: cfg}, nil
+	rules, err := validate.Compile(contract.Ledger())
+	if err != nil {
+		return nil, err
+	}
+	return &Service{cfg: cfg, rules: rules}, nil
 }
 
 // GetLedger implements [digatev1.LedgerServiceServer].
@@ -75,6 +83,9 @@ func (s *Service) GetLedger(ctx context.Context, _ *digatev1.GetLedgerRequest) (
 
 // GetCopy implements [digatev1.LedgerServiceServer].
 func (s *Service) GetCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*digatev1.GetCopyResponse, error) {
+	if err := s.rules.Validate(req); err != nil {
+		return nil, err
+	}
 	_, r, err := s.record(ctx, req.GetRequestId())
 	if err != nil {
 		return nil, err
@@ -96,11 +107,6 @@ func (s *Service) GetCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*d
 
 // record returns the ledger's key and record for a request id.
 func (s *Service) record(ctx context.Context, requestID string) (ledger.Digest, ledger.Record, error) {
-	if !plain(requestID) {
-		return ledger.Digest{}, ledger.Record{}, apierror.InvalidRequest(apierror.Violation{
-			Field: "request_id", Description: "must be 1 to 255 printable ASCII characters", Reason: "VALUE_ERROR",
-		})
-	}
 	key, err := s.cfg.Key(ctx, requestID)
 	if err != nil {
 		return key, ledger.Record{}, err
@@ -115,18 +121,6 @@ func (s *Service) record(ctx context.Context, requestID string) (ledger.Digest, 
 		return key, r, apierror.NoRecord()
 	}
 	return key, r, nil
-}
-
-func plain(id string) bool {
-	if id == "" || len(id) > 255 {
-		return false
-	}
-	for i := range len(id) {
-		if id[i] < ' ' || id[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 func message(requestID string, r ledger.Record) *digatev1.Copy {

@@ -24,6 +24,7 @@ import (
 
 const (
 	template  = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+	created   = "22222222-0d44-4b50-8888-8dd25736052a"
 	another   = "11111111-0d44-4b50-8888-8dd25736052a"
 	lease     = 15 * time.Second
 	ownerGone = time.Minute

@@ -18,13 +18,15 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
-	"github.com/digate/digate/server/integration"
+	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/validate"
 )
 
-func rules(t testing.TB) *integration.Rules {
+func rules(t testing.TB) *validate.Validator {
 	t.Helper()
-	r, err := integration.CompileRules(integrationv1.File_diga_integration_v1_integration_service_proto.Services().Get(0))
+	r, err := validate.Compile(contract.Integration(), contract.Ledger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +34,7 @@ func rules(t testing.TB) *integration.Rules {
 }
 
 // ours and theirs return the fields that each refuses, sorted.
-func ours(r *integration.Rules, m proto.Message) []string {
+func ours(r *validate.Validator, m proto.Message) []string {
 	var e *apierror.Error
 	var fields []string
 	if errors.As(r.Validate(m), &e) {
@@ -64,7 +66,7 @@ func normal(fields []string) []string {
 	return slices.Compact(fields)
 }
 
-func same(t *testing.T, r *integration.Rules, m proto.Message) {
+func same(t *testing.T, r *validate.Validator, m proto.Message) {
 	t.Helper()
 	if got, want := ours(r, m), theirs(t, m); !slices.Equal(got, want) {
 		t.Errorf("%v: we refuse %q, protovalidate refuses %q", m, got, want)
@@ -161,13 +163,26 @@ func TestRules_EveryRequest_IsJudgedAsProtovalidateDoes(t *testing.T) {
 			})
 		}
 	}
+	for _, request := range []string{"", "a", " ~", "\x7f", "é", strings.Repeat("x", 255), strings.Repeat("x", 256)} {
+		judge(&digatev1.GetCopyRequest{RequestId: request})
+		judge(&digatev1.ResolveCopyRequest{RequestId: request})
+		for _, id := range []string{"", uuid, "x", uuid + "0"} {
+			judge(&digatev1.ResolveCopyRequest{RequestId: request, Resolution: &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: id}})
+		}
+		for _, none := range []bool{true, false} {
+			judge(&digatev1.ResolveCopyRequest{RequestId: request, Resolution: &digatev1.ResolveCopyRequest_NotCreated{NotCreated: none}})
+		}
+	}
 	if refused == 0 || taken == 0 {
 		t.Errorf("%d refused, %d taken; the cases do not tell", refused, taken)
 	}
 	// Whatever else there is: empty, and with an id in every string.
-	methods := integrationv1.File_diga_integration_v1_integration_service_proto.Services().Get(0).Methods()
-	for i := range methods.Len() {
-		mt, err := protoregistry.GlobalTypes.FindMessageByName(methods.Get(i).Input().FullName())
+	all, err := contract.Load(contract.Integration(), contract.Ledger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range all.Methods() {
+		mt, err := protoregistry.GlobalTypes.FindMessageByName(method.Descriptor.Input().FullName())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -642,15 +642,15 @@ const file_digate_v1_ledger_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x19\xe2A\x01\x02\xbaH\x12r\x102\x0e^[ -~]{1,255}$R\trequestId\"6\n" +
 	"\x0fGetCopyResponse\x12#\n" +
-	"\x04copy\x18\x01 \x01(\v2\x0f.digate.v1.CopyR\x04copy\"\xa8\x01\n" +
+	"\x04copy\x18\x01 \x01(\v2\x0f.digate.v1.CopyR\x04copy\"\xc2\x01\n" +
 	"\x12ResolveCopyRequest\x128\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\x19\xe2A\x01\x02\xbaH\x12r\x102\x0e^[ -~]{1,255}$R\trequestId\x12'\n" +
-	"\x0eintegration_id\x18\x02 \x01(\tH\x00R\rintegrationId\x12!\n" +
-	"\vnot_created\x18\x03 \x01(\bH\x00R\n" +
-	"notCreatedB\f\n" +
+	"request_id\x18\x01 \x01(\tB\x19\xe2A\x01\x02\xbaH\x12r\x102\x0e^[ -~]{1,255}$R\trequestId\x121\n" +
+	"\x0eintegration_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\rintegrationId\x12*\n" +
+	"\vnot_created\x18\x03 \x01(\bB\a\xbaH\x04j\x02\b\x01H\x00R\n" +
+	"notCreatedB\x13\n" +
 	"\n" +
-	"resolution\":\n" +
+	"resolution\x12\x05\xbaH\x02\b\x01\":\n" +
 	"\x13ResolveCopyResponse\x12#\n" +
 	"\x04copy\x18\x01 \x01(\v2\x0f.digate.v1.CopyR\x04copy2\xff\x01\n" +
 	"\rLedgerService\x12N\n" +

@@ -1,4 +1,4 @@
-package integration
+package validate
 
 import (
 	"cmp"
@@ -14,7 +14,7 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// compileField reads the rules that stand at one field.
+// compileField reads the rules of one field.
 func compileField(fd protoreflect.FieldDescriptor) (check, error) {
 	c := check{field: fd, ifZero: !fd.HasPresence()}
 	fr, _ := proto.GetExtension(fd.Options(), validate.E_Field).(*validate.FieldRules)
@@ -31,7 +31,7 @@ func compileField(fd protoreflect.FieldDescriptor) (check, error) {
 				unknown = append(unknown, "ignore = "+fr.GetIgnore().String())
 			}
 			c.ifZero = false
-		case "string", "int32", "enum", "repeated":
+		case "string", "int32", "bool", "enum", "repeated":
 			for _, inner := range stated(rule.value.Message()) {
 				t, err := compileRule(fd, rule.name+"."+inner.name, inner.value)
 				if err != nil {
@@ -81,8 +81,19 @@ func compileRule(fd protoreflect.FieldDescriptor, rule string, v protoreflect.Va
 		}
 		return test{
 			ok:          func(v protoreflect.Value) bool { return pattern.MatchString(v.String()) },
-			description: "must match the pattern " + pattern.String(),
+			description: "must " + describe(pattern.String()),
 			reason:      "STRING_PATTERN_MISMATCH",
+		}, nil
+	case "bool.const":
+		want := v.Bool()
+		description := fmt.Sprintf("must be %t", want)
+		if fd.HasPresence() {
+			description += " where it is set"
+		}
+		return test{
+			ok:          func(v protoreflect.Value) bool { return v.Bool() == want },
+			description: description,
+			reason:      "VALUE_ERROR",
 		}, nil
 	case "int32.gte":
 		least := v.Int()
@@ -115,6 +126,38 @@ func compileRule(fd protoreflect.FieldDescriptor, rule string, v protoreflect.Va
 	default:
 		return test{}, fmt.Errorf("%s", rule)
 	}
+}
+
+// compileOneof reports whether the contract requires one of a oneof's fields.
+func compileOneof(od protoreflect.OneofDescriptor) (required bool, _ error) {
+	rules, _ := proto.GetExtension(od.Options(), validate.E_Oneof).(*validate.OneofRules)
+	if rules == nil {
+		return false, nil
+	}
+	for _, rule := range stated(rules.ProtoReflect()) {
+		if rule.name != "required" {
+			return false, fmt.Errorf("rules that nothing here enforces: %s", rule.name)
+		}
+	}
+	return rules.GetRequired(), nil
+}
+
+func namesOf(od protoreflect.OneofDescriptor) string {
+	names := make([]string, od.Fields().Len())
+	for i := range names {
+		names[i] = string(od.Fields().Get(i).Name())
+	}
+	return strings.Join(names, " or ")
+}
+
+var printable = regexp.MustCompile(`^\^\[ -~\]\{(\d+),(\d+)\}\$$`)
+
+// describe says in words what a pattern asks for, where it knows the pattern.
+func describe(pattern string) string {
+	if m := printable.FindStringSubmatch(pattern); m != nil {
+		return fmt.Sprintf("be %s to %s printable ASCII characters", m[1], m[2])
+	}
+	return "match the pattern " + pattern
 }
 
 // isUUID takes the hyphenated form alone, in either case.

@@ -1,0 +1,130 @@
+package validate_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	rules "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/validate"
+)
+
+const uuid = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+
+func TestValidate_Request_NamesEveryRuleThatItBreaks(t *testing.T) {
+	t.Parallel()
+	v, err := validate.Compile(contract.Integration(), contract.Ledger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const (
+		noUUID      = "must be a UUID: 32 hexadecimal digits in groups of 8-4-4-4-12, UUID_PARSING"
+		noRequestID = "must be 1 to 255 printable ASCII characters, STRING_PATTERN_MISMATCH"
+		noMethod    = "must be one of GET, POST, PUT, DELETE, PATCH, ENUM"
+	)
+	for _, tt := range []struct {
+		req  proto.Message
+		want []string
+	}{
+		{&integrationv1.CopyTemplateRequest{TemplateId: uuid}, nil},
+		{&integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: strings.Repeat("~", 255)}, nil},
+		{&integrationv1.CopyTemplateRequest{TemplateId: "x", RequestId: "\n"}, []string{"template_id: " + noUUID, "request_id: " + noRequestID}},
+		{&integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: strings.Repeat("~", 256)}, []string{"request_id: " + noRequestID}},
+		{&integrationv1.BulkCopyTemplateRequest{}, []string{"copy: is required, MISSING"}},
+		{&integrationv1.BulkCopyTemplateRequest{Copy: &integrationv1.CopyTemplateRequest{}}, []string{"copy.template_id: " + noUUID}},
+		{&integrationv1.ListToolsRequest{IntegrationId: uuid, Page: new(int32(1)), Limit: new(int32(100))}, nil},
+		{&integrationv1.ListToolsRequest{IntegrationId: uuid, Page: new(int32(0)), Limit: new(int32(101))}, []string{
+			"page: must be 1 or more, GREATER_THAN_EQUAL", "limit: must be 100 or less, LESS_THAN_EQUAL",
+		}},
+		{&integrationv1.UpdateToolRequest{IntegrationId: uuid, ToolId: uuid, Method: 99}, []string{"method: " + noMethod}},
+		{&integrationv1.SetToolApprovalsRequest{IntegrationId: uuid}, []string{"tools: must have 1 items or more, TOO_SHORT"}},
+		{
+			&integrationv1.SetToolApprovalsRequest{IntegrationId: uuid, Tools: []*integrationv1.ToolApproval{{ToolId: uuid, ApprovalRequired: new(false)}, {ToolId: "x"}}},
+			[]string{"tools[1].tool_id: " + noUUID, "tools[1].approval_required: is required, MISSING"},
+		},
+		{&digatev1.GetLedgerRequest{}, nil},
+		{&digatev1.GetCopyRequest{}, []string{"request_id: " + noRequestID}},
+		{&digatev1.ResolveCopyRequest{RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_NotCreated{NotCreated: true}}, nil},
+		{&digatev1.ResolveCopyRequest{RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: uuid}}, nil},
+		{&digatev1.ResolveCopyRequest{RequestId: "é"}, []string{
+			"resolution: integration_id or not_created is required, MISSING", "request_id: " + noRequestID,
+		}},
+		{&digatev1.ResolveCopyRequest{RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_NotCreated{}}, []string{"not_created: must be true where it is set, VALUE_ERROR"}},
+		{&digatev1.ResolveCopyRequest{RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_IntegrationId{}}, []string{"integration_id: " + noUUID}},
+		{&rules.FieldRules{}, nil}, // a message that is no request
+	} {
+		err := v.Validate(tt.req)
+		if tt.want == nil {
+			if err != nil {
+				t.Errorf("%T %v: %v", tt.req, tt.req, err)
+			}
+			continue
+		}
+		var e *apierror.Error
+		if !errors.As(err, &e) || e.Code != codes.InvalidArgument || e.Outcome != exchange.NotSent {
+			t.Errorf("%T %v: %v", tt.req, tt.req, err)
+			continue
+		}
+		var got []string
+		for _, violation := range e.Violations {
+			got = append(got, violation.Field+": "+violation.Description+", "+violation.Reason)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%T %v:\n got %q\nwant %q", tt.req, tt.req, got, tt.want)
+		}
+	}
+}
+
+// A rule that the contract states and nobody checks would be a lie, so it keeps
+// the server from starting.
+func TestCompile_RuleThatNothingEnforces_IsAnErrorThatNamesIt(t *testing.T) {
+	for want, field := range map[string]*rules.FieldRules{
+		"string.email": {Type: &rules.FieldRules_String_{String_: &rules.StringRules{WellKnown: &rules.StringRules_Email{Email: true}}}},
+		"string.len":   {Type: &rules.FieldRules_String_{String_: &rules.StringRules{Len: proto.Uint64(3)}}},
+		"cel":          {Cel: []*rules.Rule{{Id: proto.String("x")}}},
+		"ignore":       {Ignore: rules.Ignore_IGNORE_ALWAYS.Enum()},
+	} {
+		opts := new(descriptorpb.FieldOptions)
+		proto.SetExtension(opts, rules.E_Field, field)
+		_, err := validate.Compile(service(t, opts))
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "t.In.f") {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	if _, err := validate.Compile(service(t, nil)); err != nil {
+		t.Errorf("without rules: %v", err)
+	}
+}
+
+// service has one method, whose request has one string field.
+func service(t *testing.T, opts *descriptorpb.FieldOptions) protoreflect.ServiceDescriptor {
+	t.Helper()
+	fd, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name: proto.String("t.proto"), Package: proto.String("t"), Syntax: proto.String("proto3"),
+		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("In"), Field: []*descriptorpb.FieldDescriptorProto{{
+			Name: proto.String("f"), Number: proto.Int32(1), Options: opts,
+			Type:  descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(),
+			Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
+		}}}},
+		Service: []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("S"), Method: []*descriptorpb.MethodDescriptorProto{{
+			Name: proto.String("Do"), InputType: proto.String(".t.In"), OutputType: proto.String(".t.In"),
+		}}}},
+	}, protoregistry.GlobalFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd.Services().Get(0)
+}
