@@ -38,6 +38,7 @@ type Config struct {
 // reaches it must have been authenticated.
 func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	routes := newRoutes(cfg.Contract)
+	setQueryParser()
 	a := &answerer{routes: routes, failed: cfg.Failed}
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &marshaler{codecsOf(routes)}),
@@ -51,7 +52,6 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 		// A segment is split off before it is unescaped, so that %2F stays
 		// within its value.
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
-		runtime.SetQueryParameterParser(noQuery{}),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
 	)

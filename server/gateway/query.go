@@ -5,7 +5,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -90,8 +92,11 @@ func (r *route) setQuery(query map[string]string, m protoreflect.Message) error 
 	return nil
 }
 
-// noQuery is what grpc-gateway has for a query parser, which is one for the
-// whole process.
+// setQueryParser gives grpc-gateway a query parser that reads nothing. The parser
+// is one for the whole process, so it is set once: gateways may be built while
+// others serve.
+var setQueryParser = sync.OnceFunc(func() { runtime.NewServeMux(runtime.SetQueryParameterParser(noQuery{})) })
+
 type noQuery struct{}
 
 // Parse implements [runtime.QueryParameterParser].

@@ -1,0 +1,124 @@
+package gateway_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/server/inproc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds what a test waits for when the code under test is broken.
+const patience = 10 * time.Second
+
+type bulkStream = grpc.BidiStreamingServer[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]
+
+// service is an IntegrationService whose methods a test fills in.
+type service struct {
+	integrationv1.UnimplementedIntegrationServiceServer
+	bulk func(stream bulkStream) error
+}
+
+func (s *service) BulkCopyTemplate(stream bulkStream) error { return s.bulk(stream) }
+
+// failures records what the gateway reports to Config.Failed.
+type failures struct {
+	mu   sync.Mutex
+	list []failure
+}
+
+type failure struct {
+	method string
+	err    error
+}
+
+func (f *failures) add(_ context.Context, method string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = append(f.list, failure{method, err})
+}
+
+func (f *failures) all() []failure {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.list
+}
+
+// newHandler returns a gateway in front of s.
+func newHandler(t *testing.T, s *service, change ...func(*gateway.Config)) (http.Handler, *failures) {
+	t.Helper()
+	channel := inproc.New(inproc.Options{})
+	if s != nil {
+		integrationv1.RegisterIntegrationServiceServer(channel, s)
+	}
+	methods, err := contract.Load(integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := new(failures)
+	cfg := gateway.Config{
+		Contract: methods, Channel: channel, MaxBody: 1 << 20, BulkMaxItems: 100, Stall: patience, Failed: failed.add,
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	h, err := gateway.New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, failed
+}
+
+// serve runs a handler behind sockets. Every handler has returned when the test
+// is over.
+func serve(t *testing.T, h http.Handler, change ...func(*http.Server)) *httptest.Server {
+	t.Helper()
+	server := httptest.NewUnstartedServer(h)
+	for _, f := range change {
+		f(server.Config)
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	return server
+}
+
+// post sends a body to the bulk route and returns the response as soon as its
+// header is there.
+func post(t *testing.T, ctx context.Context, url, body string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+gateway.BulkPath, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	return resp
+}
+
+// await returns what comes out of c.
+func await[T any](t testing.TB, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("waited in vain for %s", what)
+		panic("unreachable")
+	}
+}
