@@ -99,8 +99,8 @@ func (v *vendorSide) contract(ctx context.Context) finding {
 		if err != nil {
 			return unwell(ex, err)
 		}
-		for _, field := range ex.Drift {
-			drift = append(drift, list.what+" "+field)
+		for _, d := range ex.Drift {
+			drift = append(drift, list.what+" "+d.String())
 		}
 	}
 	seen := fmt.Sprintf("%d templates and %d integrations", len(templates.GetData()), len(integrations.GetData()))

@@ -156,9 +156,13 @@ func Stalled(timeout time.Duration) *Error {
 		fmt.Sprintf("nothing moved on the stream for %v; what was sent goes on and is recorded", timeout), nil)
 }
 
-// Drifted is the answer to a read that departs from the vendor's contract, where
-// such answers are not taken. The departures must be names, not values.
-func Drifted(departures []string) *Error {
+// Drifted returns the error of a read whose response departs from the contract,
+// where such responses are not taken.
+func Drifted(drift []exchange.Drift) *Error {
+	departures := make([]string, len(drift))
+	for i, d := range drift {
+		departures[i] = d.String()
+	}
 	return concluded(codes.Unknown, ReasonInvalidResponse, exchange.Unknown,
 		"Diga's answer departs from its contract: "+strings.Join(departures, ", "), nil)
 }

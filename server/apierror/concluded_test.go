@@ -47,7 +47,7 @@ func conclusions() []conclusion {
 		{"copied before", apierror.AlreadyCopied("a", errReset), codes.AlreadyExists, "ALREADY_COPIED", "DONE", 0, true, 409},
 		{"under way", apierror.StillUnderWay(context.DeadlineExceeded), codes.DeadlineExceeded, "OUTCOME_UNKNOWN", "UNKNOWN", 0, true, 504},
 		{"stalled", apierror.Stalled(time.Minute), codes.DeadlineExceeded, "STALLED", "UNKNOWN", 0, true, 504},
-		{"drifted", apierror.Drifted([]string{"a: enum"}), codes.Unknown, "UPSTREAM_INVALID_RESPONSE", "UNKNOWN", 0, true, 502},
+		{"drifted", apierror.Drifted([]exchange.Drift{{Path: []string{"a"}, Kind: "enum"}}), codes.Unknown, "UPSTREAM_INVALID_RESPONSE", "UNKNOWN", 0, true, 502},
 		{"refused", apierror.Unreachable(errReset), codes.Unavailable, "UPSTREAM_UNREACHABLE", "NOT_SENT", time.Second, false, 503},
 		{"no time", apierror.NotBegun(context.DeadlineExceeded), codes.DeadlineExceeded, "DEADLINE_BEFORE_SEND", "NOT_SENT", 0, false, 504},
 		{"no time, no cause", apierror.NotBegun(nil), codes.DeadlineExceeded, "DEADLINE_BEFORE_SEND", "NOT_SENT", 0, false, 504},

@@ -51,10 +51,19 @@ func wantRead(t *testing.T, c *digajson.Codec, newMessage func() proto.Message, 
 	wantResponse(t, c, newMessage(), text, want)
 }
 
+// unmarshalResponse returns the drift as text.
+func unmarshalResponse(c *digajson.Codec, data []byte, m proto.Message) (drift []string, err error) {
+	found, err := c.UnmarshalResponse(data, m)
+	for _, d := range found {
+		drift = append(drift, d.String())
+	}
+	return drift, err
+}
+
 // wantResponse reads JSON leniently and wants just this drift.
 func wantResponse(t *testing.T, c *digajson.Codec, m proto.Message, text, want string, wantDrift ...string) {
 	t.Helper()
-	drift, err := c.UnmarshalResponse([]byte(text), m)
+	drift, err := unmarshalResponse(c, []byte(text), m)
 	if err != nil {
 		t.Errorf("answer %s: %v", text, err)
 		return

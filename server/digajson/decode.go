@@ -3,6 +3,8 @@ package digajson
 import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/digate/digate/server/exchange"
 )
 
 // UnmarshalRequest reads a client's JSON, which must be exactly one object, into
@@ -18,12 +20,12 @@ func (c *Codec) UnmarshalRequest(data []byte, m proto.Message) error {
 	return c.decode(&d, m)
 }
 
-// UnmarshalResponse reads the vendor's JSON into an empty message and returns the
-// drift: the places where the JSON departs from the contract, as "path: what".
-// Such a field stays unset; of a duplicate key the last value that fits counts.
+// UnmarshalResponse reads the upstream's JSON into an empty message and returns
+// the places where the JSON departs from the contract. A field that does stays
+// unset; of a duplicate key the last value that fits counts.
 // The error is for text that is no JSON object, or not a whole one; the message
 // then holds what was complete before.
-func (c *Codec) UnmarshalResponse(data []byte, m proto.Message) (drift []string, err error) {
+func (c *Codec) UnmarshalResponse(data []byte, m proto.Message) (drift []exchange.Drift, err error) {
 	d := decoder{scanner: scanner{data: string(data)}, path: make([]string, 0, 8)}
 	err = c.decode(&d, m)
 	return d.drift, err
@@ -53,7 +55,7 @@ type decoder struct {
 	depth  int
 	values int      // within Structs, so far
 	path   []string // of the schema, for drift
-	drift  []string
+	drift  []exchange.Drift
 }
 
 const (
@@ -243,7 +245,7 @@ func (d *decoder) unknown(key text, discriminator string) error {
 		return &Error{Path: []any{key.string()}, Kind: kindUnicode, Message: notUnicode, Offset: d.pos}
 	}
 	if !d.strict && (discriminator == "" || !key.is(discriminator)) {
-		d.noteAt(cleanName(key), kindUnknownField)
+		d.noteAt(driftName(key), kindUnknownField)
 	}
 	return nil
 }

@@ -1,58 +1,63 @@
 package digajson
 
-import "strings"
+import (
+	"slices"
 
-const (
-	// maxDrift bounds the notes on one answer.
-	maxDrift = 32
-	// maxName bounds a name that is not the contract's, in bytes of JSON.
-	maxName = 64
+	"github.com/digate/digate/server/exchange"
 )
 
-// note records that the answer departs from the contract at the current path.
-// It says names, never values, and says each thing once.
-func (d *decoder) note(what string) {
+const (
+	// maxDrift bounds the notes on one response.
+	maxDrift = 32
+	// MaxName bounds a name that is not the contract's, in bytes: what is longer is
+	// cut.
+	MaxName = 64
+)
+
+// note records, once, that the response departs from the contract at the current
+// path.
+func (d *decoder) note(kind string) {
 	if len(d.drift) >= maxDrift {
 		return
 	}
-	s := strings.Join(d.path, ".") + ": " + what
 	for _, have := range d.drift {
-		if have == s {
+		if have.Kind == kind && slices.Equal(have.Path, d.path) {
 			return
 		}
 	}
-	d.drift = append(d.drift, s)
+	d.drift = append(d.drift, exchange.Drift{Path: slices.Clone(d.path), Kind: kind})
 }
 
-// noteAt records the same of a place below the current path.
-func (d *decoder) noteAt(name, what string) {
+// noteAt does what note does for a name below the current path.
+func (d *decoder) noteAt(name, kind string) {
 	d.path = append(d.path, name)
-	d.note(what)
+	d.note(kind)
 	d.path = d.path[:len(d.path)-1]
 }
 
-// noted says whether something was said of the current path already, or of what
-// is below it.
+// noted reports whether there is a note on the current path or on one below it.
 func (d *decoder) noted() bool {
-	prefix := strings.Join(d.path, ".")
-	for _, have := range d.drift {
-		if rest, ok := strings.CutPrefix(have, prefix); ok && (rest[0] == ':' || rest[0] == '.') {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.drift, func(have exchange.Drift) bool {
+		return len(have.Path) >= len(d.path) && slices.Equal(have.Path[:len(d.path)], d.path)
+	})
 }
 
-// cleanName returns what a key of the vendor's says, however it is escaped, as a
-// name that may be logged and counted.
-func cleanName(key text) string {
+// driftName returns a key of the upstream's, without JSON's escapes, as a name
+// that may be logged and counted.
+func driftName(key text) string {
 	name := key.string()
 	if name == "" {
 		return "?"
 	}
-	out := []byte(name[:min(len(name), maxName)])
+	return AsName(name[:min(len(name), MaxName)])
+}
+
+// AsName returns the text as drift shows it where the upstream makes it the name
+// of a field: each byte that is no letter, digit, "_" or "-" is "?".
+func AsName(text string) string {
+	out := []byte(text)
 	for i, c := range out {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-') {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
 			out[i] = '?'
 		}
 	}

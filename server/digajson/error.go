@@ -83,11 +83,11 @@ func (e *Error) Field() string {
 
 // printable returns a key as it may stand in a line of text.
 func printable(key string) string {
-	cut := len(key) > maxName
+	cut := len(key) > MaxName
 	if cut {
-		key = key[:maxName]
+		key = key[:MaxName]
 		for n := 1; n < utf8.UTFMax && !utf8.ValidString(key); n++ {
-			key = key[:maxName-n]
+			key = key[:MaxName-n]
 		}
 	}
 	key = strings.Map(func(r rune) rune {

@@ -98,7 +98,7 @@ func FuzzRequest(f *testing.F) {
 			}
 			// A lenient reader finds the same.
 			lenient := s.newMessage()
-			if _, err := s.UnmarshalResponse(data, lenient); err != nil || !proto.Equal(withoutMask(m), withoutMask(lenient)) {
+			if _, err := unmarshalResponse(s.Codec, data, lenient); err != nil || !proto.Equal(withoutMask(m), withoutMask(lenient)) {
 				t.Fatalf("%s: an answer is read as %v, %v", s.name(), lenient, err)
 			}
 		}
@@ -116,7 +116,7 @@ func FuzzResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, s := range all {
 			m := s.newMessage()
-			drift, err := s.UnmarshalResponse(data, m)
+			drift, err := unmarshalResponse(s.Codec, data, m)
 			if err == nil && !json.Valid(data) {
 				t.Fatalf("%s: takes what is no JSON", s.name())
 			}
@@ -133,15 +133,15 @@ func FuzzResponse(f *testing.F) {
 				t.Fatalf("%s: %s: %v", s.name(), written, err)
 			}
 			back := s.newMessage()
-			if _, err := s.UnmarshalResponse(written, back); err != nil || !proto.Equal(m, back) {
+			if _, err := unmarshalResponse(s.Codec, written, back); err != nil || !proto.Equal(m, back) {
 				t.Fatalf("%s: %s comes back as %v, %v", s.name(), written, back, err)
 			}
 		}
 		// A generated message and a dynamic one are filled in different ways.
 		c := integrationCodec(t)
 		generated, dynamic := newIntegration(), dynamicpb.NewMessage(newIntegration().ProtoReflect().Descriptor())
-		drift1, err1 := c.UnmarshalResponse(data, generated)
-		drift2, err2 := c.UnmarshalResponse(data, dynamic)
+		drift1, err1 := unmarshalResponse(c, data, generated)
+		drift2, err2 := unmarshalResponse(c, data, dynamic)
 		if !proto.Equal(generated, dynamic) || !reflect.DeepEqual(drift1, drift2) || (err1 == nil) != (err2 == nil) {
 			t.Fatalf("%v %q %v\n%v %q %v", generated, drift1, err1, dynamic, drift2, err2)
 		}
@@ -161,11 +161,11 @@ func FuzzResponseCutShort(f *testing.F) {
 		}
 		for _, s := range all {
 			whole := s.newMessage()
-			if drift, err := s.UnmarshalResponse(data, whole); err != nil || strings.Contains(strings.Join(drift, "\n"), "duplicate_key") || strings.Contains(strings.Join(drift, "\n"), "oneof_set_twice") {
+			if drift, err := unmarshalResponse(s.Codec, data, whole); err != nil || strings.Contains(strings.Join(drift, "\n"), "duplicate_key") || strings.Contains(strings.Join(drift, "\n"), "oneof_set_twice") {
 				continue // the last one counts, and it may be cut off
 			}
 			cut := s.newMessage()
-			if _, err := s.UnmarshalResponse(data[:at], cut); err == nil {
+			if _, err := unmarshalResponse(s.Codec, data[:at], cut); err == nil {
 				t.Fatalf("%s: %q is whole", s.name(), data[:at])
 			}
 			if path := beyond(cut.ProtoReflect(), whole.ProtoReflect()); path != "" {
@@ -254,7 +254,7 @@ func FuzzWrite(f *testing.F) {
 	for i, s := range all {
 		for _, seed := range seeds {
 			m := s.newMessage()
-			_, _ = s.UnmarshalResponse([]byte(seed), m)
+			_, _ = unmarshalResponse(s.Codec, []byte(seed), m)
 			b, err := proto.Marshal(m)
 			if err != nil {
 				f.Fatal(err)

@@ -155,11 +155,11 @@ func TestDrift_IsNamesOnly_BoundedAndSaidOnce(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(&many, `"unknown%d":%d,`, i, i)
 	}
-	drift, err := c.UnmarshalResponse([]byte(`{`+many.String()+`"s":"x"}`), newMessage("Every"))
+	drift, err := unmarshalResponse(c, []byte(`{`+many.String()+`"s":"x"}`), newMessage("Every"))
 	if err != nil || len(drift) != 32 || drift[31] != "unknown31: unknown_field" {
 		t.Errorf("%v %d %q", err, len(drift), drift)
 	}
-	drift, _ = c.UnmarshalResponse([]byte(`{"s":["sesame"],"st":{"sesame":1e999},"ms":{"sesame":1},"mm":{"sesame":1},"e":"sesame","at":"sesame"}`), newMessage("Every"))
+	drift, _ = unmarshalResponse(c, []byte(`{"s":["sesame"],"st":{"sesame":1e999},"ms":{"sesame":1},"mm":{"sesame":1},"e":"sesame","at":"sesame"}`), newMessage("Every"))
 	if strings.Contains(strings.Join(drift, " "), "sesame") || len(drift) != 6 {
 		t.Errorf("a value or a key of a map in %q", drift)
 	}
@@ -169,7 +169,7 @@ func TestResponse_NotAnObject_IsAnError(t *testing.T) {
 	c := integrationCodec(t)
 	for _, text := range []string{``, ` `, `null`, `[]`, `[{"id":"x"}]`, `"x"`, `12`, `true`, `<html>`, "\x00"} {
 		m := newIntegration()
-		drift, err := c.UnmarshalResponse([]byte(text), m)
+		drift, err := unmarshalResponse(c, []byte(text), m)
 		if err == nil || len(drift) != 0 || plain(t, m) != `{}` {
 			t.Errorf("%q: got %v %q", text, err, drift)
 		}
@@ -180,13 +180,13 @@ func TestResponse_BrokenOff_KeepsWhatWasCompleteBefore(t *testing.T) {
 	c := integrationCodec(t)
 	for n := range len(full) {
 		m := new(integrationv1.Integration)
-		if _, err := c.UnmarshalResponse([]byte(full[:n]), m); err == nil {
+		if _, err := unmarshalResponse(c, []byte(full[:n]), m); err == nil {
 			t.Fatalf("%s: no error", full[:n])
 		}
 		// A field is complete with its value's last byte; "headers" grows.
 		whole := completeMembers(full[:n])
 		want := new(integrationv1.Integration)
-		if _, err := c.UnmarshalResponse([]byte(whole), want); err != nil {
+		if _, err := unmarshalResponse(c, []byte(whole), want); err != nil {
 			t.Fatalf("%s: %v", whole, err)
 		}
 		if !proto.Equal(m, want) {
@@ -194,7 +194,7 @@ func TestResponse_BrokenOff_KeepsWhatWasCompleteBefore(t *testing.T) {
 		}
 	}
 	m := newIntegration()
-	if _, err := c.UnmarshalResponse([]byte(full+"garbage"), m); err == nil || plain(t, m) != fullPlain {
+	if _, err := unmarshalResponse(c, []byte(full+"garbage"), m); err == nil || plain(t, m) != fullPlain {
 		t.Errorf("garbage after the answer: %v, %s", err, plain(t, m))
 	}
 }
@@ -266,7 +266,7 @@ func TestResponse_BrokenOffInOtherKinds_KeepsWhatWasCompleteBefore(t *testing.T)
 		`{"at":"2024-05-06T07:08:09`:            `{}`,
 	} {
 		m := newMessage("Every")
-		if _, err := c.UnmarshalResponse([]byte(text), m); err == nil || plain(t, m) != want {
+		if _, err := unmarshalResponse(c, []byte(text), m); err == nil || plain(t, m) != want {
 			t.Errorf("%s: got %s, %v; want %s", text, plain(t, m), err, want)
 		}
 	}

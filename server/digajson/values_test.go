@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/exchange"
 )
 
 func TestStruct_MoreValuesThanTheBound_IsRefusedInARequestAndDriftInAResponse(t *testing.T) {
@@ -28,7 +29,7 @@ func TestStruct_MoreValuesThanTheBound_IsRefusedInARequestAndDriftInAResponse(t 
 	}
 	m := new(integrationv1.IntegrationTemplate)
 	drift, err := answer.UnmarshalResponse([]byte(`{"template":`+zeros(MaxValues+1)+`,"id":"x"}`), m)
-	if err != nil || m.GetId() != "x" || m.Template != nil || !slices.Contains(drift, "template: too_long") {
+	if err != nil || m.GetId() != "x" || m.Template != nil || !slices.ContainsFunc(drift, func(d exchange.Drift) bool { return d.String() == "template: too_long" }) {
 		t.Errorf("an answer: %v, %v, %v", m.GetId(), drift, err)
 	}
 }

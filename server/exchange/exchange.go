@@ -71,9 +71,9 @@ type Exchange struct {
 	// error in one of the vendor's two shapes, so that the REST side answers
 	// with it as it is.
 	Relay bool
-	// Drift names the fields in which the vendor's answer left the contract, as
-	// "path: what"; names only, never values.
-	Drift []string
+	// Drift lists the places where the upstream's response departs from the
+	// contract.
+	Drift []Drift
 	// Cause says in a few words what failed, for logs: no value of a field, no
 	// text of the vendor's. Empty where nothing failed.
 	Cause string

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/digate/digate/server/exchange"
 )
 
 const (
@@ -40,9 +42,10 @@ func (d *driftLog) note(what string, now time.Time) (name string, log bool) {
 	return what, true
 }
 
-func (t *Telemetry) noteDrift(ctx context.Context, method string, drift []string) {
+func (t *Telemetry) noteDrift(ctx context.Context, method string, drift []exchange.Drift) {
 	now := time.Now()
-	for _, what := range drift {
+	for _, d := range drift {
+		what := d.String()
 		name, log := t.drift.note(what, now)
 		t.metrics.drift.WithLabelValues(name).Inc()
 		if log {

@@ -108,7 +108,7 @@ func TestTapHandle_RefusedCall_HasItsLineAndAMetricOfAKnownName(t *testing.T) {
 func TestDrift_KindsWithoutEnd_AreBounded(t *testing.T) {
 	tel, log := observed()
 	for i := range 10 * maxDrift {
-		tel.noteDrift(t.Context(), method, []string{fmt.Sprintf("f%d: unknown_field", i)})
+		tel.noteDrift(t.Context(), method, []exchange.Drift{{Path: []string{fmt.Sprintf("f%d", i)}, Kind: "unknown_field"}})
 	}
 	if got := strings.Count(log.String(), "\n"); got != maxDrift {
 		t.Errorf("%d lines, want %d", got, maxDrift)

@@ -134,7 +134,7 @@ func (c *call) exchange(ctx context.Context, httpReq *http.Request) (result admi
 		result = admission.Success
 	}
 	done := httpResp.StatusCode/100 == 2 && c.rule.decode(c.ex, body, readErr, c.Response)
-	redactNames(c.ex.Drift, c.token.Reveal(), c.Request)
+	c.ex.Drift = redactNames(c.ex.Drift, c.token.Reveal(), c.Request)
 	if done {
 		if c.client.strict && !c.rule.write && len(c.ex.Drift) > 0 {
 			return result, c.verdict(attempt, apierror.Drifted(c.ex.Drift))

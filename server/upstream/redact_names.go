@@ -5,37 +5,38 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
 )
 
-// cutName is the length, in bytes, to which digajson cuts a name of the vendor's.
-const cutName = 64
-
-// redactNames replaces, in notes of drift, the secrets of the call that the vendor
-// made names of.
-func redactNames(notes []string, credential string, req proto.Message) {
-	if len(notes) == 0 {
-		return
+// redactNames returns the drift without the secrets of the call, of which an
+// upstream may have made names.
+func redactNames(drift []exchange.Drift, credential string, req proto.Message) []exchange.Drift {
+	if len(drift) == 0 {
+		return drift
 	}
 	var s secrets
 	for _, value := range secretsOf(credential, req) {
-		s.add(asName(value))
+		s.add(digajson.AsName(value))
 	}
 	replacer := s.replacer()
-	for i, note := range notes {
-		path, what, _ := strings.Cut(note, ": ")
-		names := strings.Split(path, ".")
-		for j, name := range names {
-			names[j] = replacer.Replace(name)
-			if len(name) >= cutName {
-				names[j] = s.withoutBeginning(names[j])
+	redacted := make([]exchange.Drift, len(drift))
+	for i, d := range drift {
+		path := make([]string, len(d.Path))
+		for j, name := range d.Path {
+			path[j] = replacer.Replace(name)
+			if len(name) >= digajson.MaxName {
+				path[j] = s.withoutBeginning(path[j])
 			}
 		}
-		notes[i] = strings.Join(names, ".") + ": " + what
+		redacted[i] = exchange.Drift{Path: path, Kind: d.Kind}
 	}
+	return redacted
 }
 
-// withoutBeginning replaces what a name that was cut has of a secret at its end.
+// withoutBeginning replaces the beginning of a secret at the end of a name that
+// was cut.
 func (s secrets) withoutBeginning(name string) string {
 	for n := len(name); n >= minSecret; n-- {
 		rest, end := name[:len(name)-n], name[len(name)-n:]
@@ -46,15 +47,4 @@ func (s secrets) withoutBeginning(name string) string {
 		}
 	}
 	return name
-}
-
-// asName is a text as digajson shows it where it is the name of a field.
-func asName(text string) string {
-	name := []byte(text)
-	for i, c := range name {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-			name[i] = '?'
-		}
-	}
-	return string(name)
 }

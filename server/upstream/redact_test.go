@@ -42,7 +42,7 @@ func TestCall_VendorEchoesSecrets_TheyAreRedacted(t *testing.T) {
 		if r.err == nil {
 			t.Fatal("no failure")
 		}
-		shown := prototext.Format(status.Convert(r.err).Proto()) + r.err.Message + strings.Join(r.ex.Drift, "") + r.ex.Cause
+		shown := prototext.Format(status.Convert(r.err).Proto()) + r.err.Message + strings.Join(texts(r.ex.Drift), "") + r.ex.Cause
 		for _, v := range r.err.Violations {
 			shown += v.Field + v.Description
 		}
@@ -75,7 +75,7 @@ func TestCall_VendorNamesFieldsAfterSecrets_TheNamesAreRedacted(t *testing.T) {
 		v := newVendor(t, nil, answering(ok201("", answer)))
 		r := copyWith(t.Context(), newClient(t, v.url()), &integrationv1.CopyTemplateRequest{TemplateId: templateID, ApiKey: &apiKey})
 		r.want(t, "", exchange.Done, 201, 1, "")
-		shown := strings.Join(r.ex.Drift, "\n")
+		shown := strings.Join(texts(r.ex.Drift), "\n")
 		for _, part := range []string{"api", "key", "eyJ0", token} {
 			if strings.Contains(shown, part) {
 				t.Errorf("%q: %q shows in %s", apiKey, part, shown)

@@ -26,6 +26,9 @@ var (
 	errStale            = errors.New("the connection held an answer before the request")
 )
 
+// notWhole is the drift of a response that broke off or is no JSON object.
+var notWhole = exchange.Drift{Path: []string{"(response)"}, Kind: "not whole"}
+
 // maxPresized is how much memory, in bytes, an answer gets on the word of its
 // Content-Length alone.
 const maxPresized = 64 << 10
@@ -103,7 +106,7 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 	ex.Drift = drift
 	whole := readErr == nil && err == nil
 	if !whole {
-		ex.Drift = append(ex.Drift, "(answer): not whole")
+		ex.Drift = append(ex.Drift, notWhole)
 	}
 	done = whole
 	if r.HasID {

@@ -37,10 +37,10 @@ func chunked(parts ...string) string {
 }
 
 const (
-	done     = exchange.Done
-	rejected = exchange.Rejected
-	unknown  = exchange.Unknown
-	notWhole = "(answer): not whole"
+	done         = exchange.Done
+	rejected     = exchange.Rejected
+	unknown      = exchange.Unknown
+	notWholeText = "(response): not whole"
 )
 
 func TestCall_Answers_AreJudged(t *testing.T) {
@@ -71,16 +71,16 @@ func TestCall_Answers_AreJudged(t *testing.T) {
 		{"wrong content type", ok201("Content-Type: text/html\r\n", wholeAnswer), "", done, 201, wholeAnswer, true, nil, ""},
 		{"poor", ok201("", poor), "", done, 201, poor, true, []string{"name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, ""},
 
-		{"cut after the id", ok201("", wholeAnswer)[:len(created())-20], "", done, 201, short, false, []string{"", notWhole}, ""},
-		{"chunked, cut after the id", chunked(short), "", done, 201, short, false, []string{"", notWhole}, ""},
-		{"whole, last chunk missing", chunked(wholeAnswer), "", done, 201, wholeAnswer, false, []string{notWhole}, ""},
-		{"Content-Length too small", "HTTP/1.1 201 Created\r\nContent-Length: 60\r\n\r\n" + wholeAnswer, "", done, 201, wholeAnswer[:60], false, []string{"", notWhole}, ""},
-		{"Content-Length too large", "HTTP/1.1 201 Created\r\nContent-Length: 9999\r\n\r\n" + wholeAnswer, "", done, 201, wholeAnswer, false, []string{notWhole}, ""},
-		{"gzip with a broken checksum", ok201("Content-Encoding: gzip\r\n", gzipped(wholeAnswer)[:len(gzipped(wholeAnswer))-8]+"12345678"), "", done, 201, wholeAnswer, false, []string{notWhole}, ""},
-		{"gzip with garbage behind", ok201("Content-Encoding: gzip\r\n", gzipped(wholeAnswer)+"garbage-garbage"), "", done, 201, wholeAnswer, false, []string{notWhole}, ""},
-		{"trailing garbage", ok201("", wholeAnswer+"<hr>"), "", done, 201, wholeAnswer + "<hr>", false, []string{notWhole}, ""},
+		{"cut after the id", ok201("", wholeAnswer)[:len(created())-20], "", done, 201, short, false, []string{"", notWholeText}, ""},
+		{"chunked, cut after the id", chunked(short), "", done, 201, short, false, []string{"", notWholeText}, ""},
+		{"whole, last chunk missing", chunked(wholeAnswer), "", done, 201, wholeAnswer, false, []string{notWholeText}, ""},
+		{"Content-Length too small", "HTTP/1.1 201 Created\r\nContent-Length: 60\r\n\r\n" + wholeAnswer, "", done, 201, wholeAnswer[:60], false, []string{"", notWholeText}, ""},
+		{"Content-Length too large", "HTTP/1.1 201 Created\r\nContent-Length: 9999\r\n\r\n" + wholeAnswer, "", done, 201, wholeAnswer, false, []string{notWholeText}, ""},
+		{"gzip with a broken checksum", ok201("Content-Encoding: gzip\r\n", gzipped(wholeAnswer)[:len(gzipped(wholeAnswer))-8]+"12345678"), "", done, 201, wholeAnswer, false, []string{notWholeText}, ""},
+		{"gzip with garbage behind", ok201("Content-Encoding: gzip\r\n", gzipped(wholeAnswer)+"garbage-garbage"), "", done, 201, wholeAnswer, false, []string{notWholeText}, ""},
+		{"trailing garbage", ok201("", wholeAnswer+"<hr>"), "", done, 201, wholeAnswer + "<hr>", false, []string{notWholeText}, ""},
 
-		{"cut before the id", ok201("", wholeAnswer)[:len(created())-len(wholeAnswer)+10], apierror.ReasonOutcomeUnknown, unknown, 201, wholeAnswer[:10], false, []string{notWhole}, "connection closed"},
+		{"cut before the id", ok201("", wholeAnswer)[:len(created())-len(wholeAnswer)+10], apierror.ReasonOutcomeUnknown, unknown, 201, wholeAnswer[:10], false, []string{notWholeText}, "connection closed"},
 		{"cut in the header", "HTTP/1.1 201 Cre", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "connection closed"},
 		{"no answer", "", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "connection closed"},
 		{"not HTTP", "hunter2 is the password\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the answer is not HTTP"},
@@ -88,14 +88,14 @@ func TestCall_Answers_AreJudged(t *testing.T) {
 		{"header too large", "HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the exchange failed"},
 		{"interim answers without end", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 5000), apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the exchange failed"},
 		{"switched protocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhunter2", apierror.ReasonInvalidResponse, unknown, 101, "", false, nil, ""},
-		{"empty 2xx", ok201("", ""), apierror.ReasonInvalidResponse, unknown, 201, "", false, []string{notWhole}, noResult},
-		{"204", "HTTP/1.1 204 No Content\r\n\r\n", apierror.ReasonInvalidResponse, unknown, 204, "", false, []string{notWhole}, noResult},
-		{"HTML 2xx", ok201("", "<html>"), apierror.ReasonInvalidResponse, unknown, 201, "<html>", false, []string{notWhole}, noResult},
+		{"empty 2xx", ok201("", ""), apierror.ReasonInvalidResponse, unknown, 201, "", false, []string{notWholeText}, noResult},
+		{"204", "HTTP/1.1 204 No Content\r\n\r\n", apierror.ReasonInvalidResponse, unknown, 204, "", false, []string{notWholeText}, noResult},
+		{"HTML 2xx", ok201("", "<html>"), apierror.ReasonInvalidResponse, unknown, 201, "<html>", false, []string{notWholeText}, noResult},
 		{"null id", ok201("", `{"id":null}`), apierror.ReasonInvalidResponse, unknown, 201, `{"id":null}`, false, []string{"id", "name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, noResult},
-		{"gzip, not", ok201("Content-Encoding: gzip\r\n", wholeAnswer), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWhole}, "the answer's gzip coding is broken"},
-		{"a coding that is none", ok201("Content-Encoding: utf-8\r\n", wholeAnswer), "", done, 201, wholeAnswer, false, []string{notWhole}, ""},
-		{"unknown coding", ok201("Content-Encoding: br\r\n", "\x8b\x03"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x8b\x03", false, []string{notWhole}, errCoding.Error()},
-		{"coded twice", ok201("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", "\x1f\x8b"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x1f\x8b", false, []string{notWhole}, errCoding.Error()},
+		{"gzip, not", ok201("Content-Encoding: gzip\r\n", wholeAnswer), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWholeText}, "the answer's gzip coding is broken"},
+		{"a coding that is none", ok201("Content-Encoding: utf-8\r\n", wholeAnswer), "", done, 201, wholeAnswer, false, []string{notWholeText}, ""},
+		{"unknown coding", ok201("Content-Encoding: br\r\n", "\x8b\x03"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x8b\x03", false, []string{notWholeText}, errCoding.Error()},
+		{"coded twice", ok201("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", "\x1f\x8b"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x1f\x8b", false, []string{notWholeText}, errCoding.Error()},
 
 		{"404", strings.Replace(ok201("", envelope), "201 Created", "404 Not Found", 1), "INTEGRATION_TEMPLATE_NOT_FOUND", rejected, 404, envelope, true, nil, ""},
 		{"404, gzip", strings.Replace(ok201("Content-Encoding: gzip\r\n", gzipped(envelope)), "201 Created", "404 Not Found", 1), "INTEGRATION_TEMPLATE_NOT_FOUND", rejected, 404, envelope, true, nil, ""},
@@ -128,10 +128,19 @@ func TestCall_Answers_AreJudged(t *testing.T) {
 	}
 }
 
+// texts returns the drift as logs show it.
+func texts(drift []exchange.Drift) (out []string) {
+	for _, d := range drift {
+		out = append(out, d.String())
+	}
+	return out
+}
+
 // wantDrift compares the fields that drifted; where the first wanted is empty,
 // only the last is compared.
-func wantDrift(t *testing.T, got, want []string) {
+func wantDrift(t *testing.T, drift []exchange.Drift, want []string) {
 	t.Helper()
+	got := texts(drift)
 	if len(want) == 2 && want[0] == "" {
 		got, want = got[max(0, len(got)-1):], want[1:]
 	}
