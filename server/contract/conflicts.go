@@ -67,11 +67,9 @@ func overlap(a, b *Segment) bool {
 	case a.Field == nil && b.Field == nil:
 		return a.Literal == b.Literal
 	case a.Field == nil:
-		_, ok := b.Match(a.Literal)
-		return ok
+		return b.match(a.Literal)
 	case b.Field == nil:
-		_, ok := a.Match(b.Literal)
-		return ok
+		return a.match(b.Literal)
 	default:
 		return a.Suffix == b.Suffix || a.Suffix == "" || b.Suffix == ""
 	}

@@ -21,17 +21,17 @@ type Segment struct {
 	Suffix string
 }
 
-// Match returns what of an unescaped segment is the field's value, and reports
-// whether the segment is of this form. A value is never empty.
-func (s *Segment) Match(text string) (value string, ok bool) {
+// match reports whether a path's segment is of this form. A value is never
+// empty.
+func (s *Segment) match(text string) bool {
 	if s.Field == nil {
-		return "", text == s.Literal
+		return text == s.Literal
 	}
-	value, ok = strings.CutSuffix(text, s.Suffix)
-	return value, ok && value != ""
+	value, ok := strings.CutSuffix(text, s.Suffix)
+	return ok && value != ""
 }
 
-// Match reports whether a path is of this binding's form.
+// Match reports whether a path, escaped as in a URL, is of this binding's form.
 func (b *Binding) Match(path string) bool {
 	rest, ok := strings.CutPrefix(path, "/")
 	if !ok {
@@ -42,7 +42,7 @@ func (b *Binding) Match(path string) bool {
 		return false
 	}
 	for i := range b.Path {
-		if _, ok := b.Path[i].Match(parts[i]); !ok {
+		if !b.Path[i].match(parts[i]) {
 			return false
 		}
 	}

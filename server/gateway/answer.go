@@ -97,7 +97,7 @@ func (a *answerer) routingError(ctx context.Context, _ *runtime.ServeMux, _ runt
 	e := apierror.RouteNotFound()
 	if status == http.StatusMethodNotAllowed {
 		e = apierror.MethodNotAllowed()
-		w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.Path), ", "))
+		w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.EscapedPath()), ", "))
 	}
 	a.write(ctx, w, e, e.REST(nil))
 }

@@ -93,3 +93,23 @@ func literalFirst(a, b *route) bool {
 	}
 	return false
 }
+
+// A slash within a value separates nothing.
+func TestGateway_MethodThatAPathDoesNotHave_IsToldWhichItHas(t *testing.T) {
+	t.Parallel()
+	c, err := contract.Load(contract.Integration())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := New(t.Context(), Config{Contract: c, Channel: new(reached), MaxBody: 1 << 20, Failed: func(context.Context, string, error) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/v1/integration/x", "/v1/integration/a%2Fb", "/v1/integration/a%20b"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("PUT", path, strings.NewReader(`{}`)))
+		if w.Code != 405 || w.Header().Get("Allow") != "DELETE, GET, PATCH" {
+			t.Errorf("%s: status %d, Allow %q", path, w.Code, w.Header().Get("Allow"))
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package contract_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/server/secret"
+	"github.com/digate/digate/server/upstream"
+)
+
+// arrival is a channel that keeps what the gateway made of a request.
+type arrival struct {
+	method  string
+	message proto.Message
+}
+
+func (a *arrival) Invoke(_ context.Context, method string, args, _ any, _ ...grpc.CallOption) error {
+	a.method, a.message = method, proto.Clone(args.(proto.Message))
+	return status.Error(codes.Unimplemented, "that was all")
+}
+
+func (a *arrival) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, status.Error(codes.Unimplemented, "no streams")
+}
+
+func encoder(t *testing.T, c *contract.Contract, url string) *upstream.Client {
+	t.Helper()
+	client, err := upstream.New(upstream.Config{
+		URL: url, Timeout: time.Minute, IdleTimeout: time.Minute, MaxAttempts: 1, MaxInFlight: 1000,
+		MaxRequest: 1 << 20, MaxResponse: 1 << 20, MaxResponseHeader: 1 << 16, UserAgent: "test",
+		Credential: func(context.Context) (secret.String, error) { return secret.New("token"), nil },
+	}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// Every method of the contract: what upstream encodes is what the gateway, with
+// grpc-gateway's generated code, reads of it.
+func TestContract_RequestThatUpstreamEncodes_IsReadBackByTheGateway(t *testing.T) {
+	t.Parallel()
+	c, err := contract.Load(contract.Integration())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := new(arrival)
+	h, err := gateway.New(t.Context(), gateway.Config{
+		Contract: c, Channel: got, MaxBody: 1 << 20, Failed: func(context.Context, string, error) {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	client := encoder(t, c, srv.URL)
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, m := range c.Methods() {
+		if m.FacadeOnly {
+			continue
+		}
+		in, out := messageType(t, m.Descriptor.Input()), messageType(t, m.Descriptor.Output())
+		for range 100 {
+			sent := in.New()
+			fill(random, sent, 0)
+			*got = arrival{}
+			err := client.Call(exchangeContext(t), upstream.Call{Method: m.FullName, Request: sent.Interface(), Response: out.New().Interface()})
+			if got.method != m.FullName {
+				t.Fatalf("%s %v reached %q: %v", m.FullName, sent, got.method, err)
+			}
+			want, read := facade(sent.Interface()), facade(got.message)
+			if !proto.Equal(want, read) {
+				t.Fatalf("%s\n got %v\nwant %v", m.FullName, read, want)
+			}
+		}
+	}
+}
+
+// Every shape of a rule that is accepted, read as grpc-gateway's generated code
+// reads it: the path by its own pattern, then the body or the query.
+func TestLoad_RuleThatIsAccepted_IsFollowedAlikeInBothDirections(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	for _, tt := range []struct{ in, rule string }{
+		{"Plain", `get: "/a"`},
+		{"Plain", `get: "/a/{id}"`},
+		{"Plain", `get: "/a/{id=*}/b"`},
+		{"Plain", `get: "/{id}/{parent}"`},
+		{"Plain", `get: "/a/{id}:cancel"`},
+		{"Plain", `get: "/a/{id=*}:cancel"`},
+		{"Plain", `get: "/{id}/a:list"`},
+		{"Plain", `get: "/a~b-c_d.e$f&g+h=i@j"`},
+		{"Plain", `delete: "/a/{id}"`},
+		{"Plain", `post: "/a/{id}"`},
+		{"Plain", `post: "/a/{id}" body: "*"`},
+		{"Plain", `post: "/a/{id}:cancel" body: "*"`},
+		{"Plain", `custom { kind: "PURGE" path: "/a/{id}" } body: "*"`},
+		{"Plain", `custom { kind: "HEAD" path: "/a/{id}" }`},
+		{"Full", `put: "/a" body: "*"`},
+		{"Full", `patch: "/a/{id}" body: "*"`},
+		{"Lists", `put: "/{id}" body: "*"`},
+	} {
+		sd := serviceOf(t, do(tt.in, "Empty", tt.rule))
+		c, err := contract.Load(sd)
+		if err != nil {
+			t.Errorf("%s: %v", tt.rule, err)
+			continue
+		}
+		m := c.Method("/t.S/Do")
+		var read *dynamicpb.Message
+		var failed error
+		matched := false
+		srv := httptest.NewServer(generated(t, m, template(tt.rule), func(msg *dynamicpb.Message, path string, err error) {
+			read, failed, matched = msg, err, m.Binding.Match(path)
+		}))
+		client := encoder(t, c, srv.URL)
+		for range 50 {
+			sent := dynamicpb.NewMessage(m.Descriptor.Input())
+			fill(random, sent, 0)
+			read, failed, matched = nil, nil, false
+			err := client.Call(exchangeContext(t), upstream.Call{Method: m.FullName, Request: sent, Response: dynamicpb.NewMessage(m.Descriptor.Output())})
+			if read == nil || failed != nil || !matched || !proto.Equal(facade(sent), facade(read)) {
+				t.Errorf("%s\n got %v (%v), matched %v\nwant %v\ncall: %v", tt.rule, read, failed, matched, sent, err)
+				break
+			}
+		}
+		srv.Close()
+	}
+}
+
+// generated does what grpc-gateway generates for a rule.
+func generated(t *testing.T, m *contract.Method, path string, took func(*dynamicpb.Message, string, error)) http.Handler {
+	t.Helper()
+	mux := runtime.NewServeMux(runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved))
+	if err := mux.HandlePath(m.Binding.Verb, path, func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+		msg := dynamicpb.NewMessage(m.Descriptor.Input())
+		var err error
+		if m.Binding.Body != nil {
+			var data []byte
+			if data, err = io.ReadAll(r.Body); err == nil {
+				err = m.Binding.Body.UnmarshalRequest(data, msg)
+			}
+		}
+		for name, value := range params {
+			msg.Set(msg.Descriptor().Fields().ByName(protoreflect.Name(name)), protoreflect.ValueOfString(value))
+		}
+		query, _ := url.ParseQuery(r.URL.RawQuery)
+		for _, fd := range m.Binding.Query {
+			if !query.Has(string(fd.Name())) {
+				continue
+			}
+			v, e := digajson.ParseText(fd, query.Get(string(fd.Name())))
+			if err = e; err != nil {
+				break
+			}
+			msg.Set(fd, v)
+			query.Del(string(fd.Name()))
+		}
+		if err == nil && len(query) > 0 {
+			err = fmt.Errorf("left of the query: %v", query)
+		}
+		took(msg, r.URL.EscapedPath(), err)
+		w.WriteHeader(http.StatusNotFound)
+	}); err != nil {
+		t.Errorf("grpc-gateway refuses %q: %v", path, err)
+	}
+	return mux
+}
+
+// template returns the path of a rule's text.
+func template(rule string) string {
+	_, path, _ := strings.Cut(rule[strings.Index(rule, `"/`):], `"`)
+	path, _, _ = strings.Cut(path, `"`)
+	return path
+}
+
+// facade returns a message without the fields that never leave digate.
+func facade(m proto.Message) proto.Message {
+	m = proto.Clone(m)
+	r := m.ProtoReflect()
+	for i := range r.Descriptor().Fields().Len() {
+		if fd := r.Descriptor().Fields().Get(i); digajson.FacadeOnly(fd) {
+			r.Clear(fd)
+		}
+	}
+	return m
+}
+
+func exchangeContext(t *testing.T) context.Context {
+	ctx, _ := exchange.NewContext(t.Context())
+	return ctx
+}
+
+func messageType(t *testing.T, md protoreflect.MessageDescriptor) protoreflect.MessageType {
+	t.Helper()
+	mt, err := protoregistry.GlobalTypes.FindMessageByName(md.FullName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mt
+}
+
+// texts are what a URL or JSON would rather not hold.
+var texts = []string{
+	"a", "7", "3c90c3cc-0d44-4b50-8888-8dd25736052a", "a b", "a+b", "a/b", "a%2Fb", "a%b", "é", "日本", "a&b=c", "a?b", "a#b", "a;b",
+	"a:cancel", ":cancel", "...", "{id}", "*", "\"", "\\", "<a>", "null", "true", "\u2028", "😀",
+}
+
+// fill sets fields at random: each that a URL needs, others half of the time.
+func fill(random *rand.Rand, m protoreflect.Message, depth int) {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		plain := fd.Kind() == protoreflect.StringKind && !fd.HasPresence() && !fd.IsList() && !fd.IsMap()
+		if !plain && random.IntN(2) == 0 || digajson.FacadeOnly(fd) {
+			continue
+		}
+		if depth > 2 && fd.Message() != nil && !fd.IsMap() {
+			continue
+		}
+		switch {
+		case fd.Message() != nil && fd.Message().ParentFile().Package() == "google.protobuf":
+			switch s := text(random); fd.Message().Name() {
+			case "Struct":
+				m.Set(fd, protoreflect.ValueOfMessage((&structpb.Struct{Fields: map[string]*structpb.Value{
+					s: structpb.NewStringValue(s), "n": structpb.NewNumberValue(random.Float64()), "z": structpb.NewNullValue(),
+				}}).ProtoReflect()))
+			case "Value":
+				m.Set(fd, protoreflect.ValueOfMessage(structpb.NewStringValue(s).ProtoReflect()))
+			}
+		case fd.IsMap():
+			m.Mutable(fd).Map().Set(protoreflect.ValueOfString(text(random)).MapKey(), scalar(random, fd.MapValue()))
+		case fd.IsList():
+			list := m.Mutable(fd).List()
+			for range 1 + random.IntN(2) {
+				if fd.Message() == nil {
+					list.Append(scalar(random, fd))
+				} else {
+					item := list.NewElement()
+					fill(random, item.Message(), depth+1)
+					list.Append(item)
+				}
+			}
+		case fd.Message() != nil:
+			fill(random, m.Mutable(fd).Message(), depth+1)
+		default:
+			m.Set(fd, scalar(random, fd))
+		}
+	}
+}
+
+func text(random *rand.Rand) string { return texts[random.IntN(len(texts))] }
+
+func scalar(random *rand.Rand, fd protoreflect.FieldDescriptor) protoreflect.Value {
+	switch fd.Kind() {
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(random.IntN(2) == 0)
+	case protoreflect.Int32Kind:
+		return protoreflect.ValueOfInt32(random.Int32() - 1<<30)
+	case protoreflect.Int64Kind:
+		return protoreflect.ValueOfInt64(random.Int64() - 1<<62)
+	case protoreflect.Uint64Kind:
+		return protoreflect.ValueOfUint64(random.Uint64())
+	case protoreflect.DoubleKind:
+		return protoreflect.ValueOfFloat64(random.NormFloat64())
+	case protoreflect.EnumKind:
+		values := fd.Enum().Values()
+		return protoreflect.ValueOfEnum(values.Get(1 + random.IntN(values.Len()-1)).Number())
+	default:
+		return protoreflect.ValueOfString(text(random))
+	}
+}
