@@ -19,7 +19,7 @@ import (
 //
 //   - sh: every command must succeed.
 //   - console: what stands behind "$ " is typed, and the rest must be the
-//     output. Ids, times and durations may be others; "..." stands for the rest of a
+//     output. Ids, records, times and durations may be others; "..." stands for the rest of a
 //     line, and a line "..." for any lines.
 //   - python: the program must succeed.
 //   - csv: a file, whose name stands above it as `NAME`: alone in a line.
@@ -27,13 +27,14 @@ import (
 // A line <!-- not run: reason --> above a block excludes it.
 
 // exampleEnd bounds the examples of a page.
-const exampleEnd = 2 * time.Minute
+const exampleEnd = 5 * time.Minute
 
 var (
 	fileName = regexp.MustCompile("^`([a-z.-]+)`:$")
 	notRun   = regexp.MustCompile(`^<!-- not run: .+ -->$`)
 
 	anID       = regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
+	aRecord    = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
 	aTime      = regexp.MustCompile(`\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)`)
 	aDuration  = regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b`)
 	itsAddress = regexp.MustCompile(` --addr 127\.0\.0\.1:\d+`)
@@ -137,7 +138,7 @@ func steps(t *testing.T, b block) []step {
 }
 
 func normal(out string) string {
-	out = itsAddress.ReplaceAllString(out, "")
+	out = aRecord.ReplaceAllString(itsAddress.ReplaceAllString(out, ""), "RECORD")
 	out = aTime.ReplaceAllString(anID.ReplaceAllString(out, "ID"), "TIME")
 	return aDuration.ReplaceAllString(out, "DURATION")
 }
