@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"strconv"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
@@ -136,7 +137,7 @@ func statusName(status int) string {
 	if text := http.StatusText(status); text != "" {
 		return fmt.Sprintf("%d %s", status, text)
 	}
-	return fmt.Sprint(status)
+	return strconv.Itoa(status)
 }
 
 // describe says what the body is, where its own words cannot be used.

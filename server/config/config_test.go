@@ -123,9 +123,8 @@ func TestConfig_EveryPrintingPath_HidesCredentials(t *testing.T) {
 }
 
 func TestConfig_EveryField_HasAFlagAndHelp(t *testing.T) {
-	typ := reflect.TypeOf(config.Config{})
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	typ := reflect.TypeFor[config.Config]()
+	for f := range typ.Fields() {
 		if f.Tag.Get("name") == "" || f.Tag.Get("help") == "" {
 			t.Errorf("%s has no flag or no help", f.Name)
 		}

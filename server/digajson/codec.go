@@ -44,6 +44,7 @@
 package digajson
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -205,7 +206,7 @@ func (k compiler) field(fd protoreflect.FieldDescriptor) (f *field, err error) {
 	}
 	if fd.IsMap() {
 		if fd.MapKey().Kind() != protoreflect.StringKind {
-			return nil, fmt.Errorf("a map's keys must be strings")
+			return nil, errors.New("a map's keys must be strings")
 		}
 		f.mapped, f.opening = true, '{'
 		f.mapValue, err = k.field(fd.MapValue())

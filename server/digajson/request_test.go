@@ -269,7 +269,7 @@ func TestRequest_InvalidJSON_SaysWhere(t *testing.T) {
 
 func TestDepth_AtTheBound_IsReadAndWritten_BeyondItIsNot(t *testing.T) {
 	c := compile(t, descriptor("Every"))
-	const max = digajson.MaxDepth
+	const deepest = digajson.MaxDepth
 	for _, tt := range []struct {
 		name  string
 		text  func(levels int) string // of objects and arrays, the root counted
@@ -287,13 +287,13 @@ func TestDepth_AtTheBound_IsReadAndWritten_BeyondItIsNot(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newEvery()
-			if err := c.UnmarshalRequest([]byte(tt.text(max)), m); err != nil {
-				t.Fatalf("%d levels: %v", max, err)
+			if err := c.UnmarshalRequest([]byte(tt.text(deepest)), m); err != nil {
+				t.Fatalf("%d levels: %v", deepest, err)
 			}
-			if got, err := c.AppendRequest(nil, m); err != nil || string(got) != tt.text(max) {
-				t.Errorf("%d levels: written as %.60s, %v", max, got, err)
+			if got, err := c.AppendRequest(nil, m); err != nil || string(got) != tt.text(deepest) {
+				t.Errorf("%d levels: written as %.60s, %v", deepest, got, err)
 			}
-			for _, n := range []int{max + 1, max + 2, 50_000} {
+			for _, n := range []int{deepest + 1, deepest + 2, 50_000} {
 				err := c.UnmarshalRequest([]byte(tt.text(n)), newEvery())
 				e, ok := err.(*digajson.Error)
 				if !ok || e.Kind != "recursion_loop" || !strings.HasPrefix(e.Field(), tt.field) {

@@ -204,7 +204,7 @@ func TestResponse_BrokenOff_KeepsWhatWasCompleteBefore(t *testing.T) {
 func completeMembers(text string) string {
 	end, ends := 0, ""
 	stack, inString, isKey := "", false, true
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		switch c := text[i]; {
 		case inString:
 			if inString = c != '"'; !inString && !isKey {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -48,7 +49,7 @@ func crash() answer {
 func (a answer) failed() bool { return a.status < 200 || a.status > 299 }
 
 func (a answer) with(name, value string) answer {
-	a.header = append(a.header[:len(a.header):len(a.header)], [2]string{name, value})
+	a.header = append(slices.Clip(a.header), [2]string{name, value})
 	return a
 }
 

@@ -225,8 +225,8 @@ func dictOf(check checker) checker {
 	}
 }
 
-// listOf takes an array of at least min items that all pass the check.
-func listOf(check checker, min int) checker {
+// listOf takes an array of at least that many items that all pass the check.
+func listOf(check checker, least int) checker {
 	return func(p *problems, at location, in any) (any, bool) {
 		list, ok := in.([]any)
 		if !ok {
@@ -238,13 +238,13 @@ func listOf(check checker, min int) checker {
 			v, fine := check(p, at.at(i), v)
 			out, ok = append(out, v), ok && fine
 		}
-		if ok && len(out) < min {
+		if ok && len(out) < least {
 			items := "items"
-			if min == 1 {
+			if least == 1 {
 				items = "item"
 			}
-			p.add("too_short", at, "List should have at least "+strconv.Itoa(min)+" "+items+" after validation, not "+strconv.Itoa(len(out)), in,
-				object{{"field_type", "List"}, {"min_length", min}, {"actual_length", len(out)}})
+			p.add("too_short", at, "List should have at least "+strconv.Itoa(least)+" "+items+" after validation, not "+strconv.Itoa(len(out)), in,
+				object{{"field_type", "List"}, {"min_length", least}, {"actual_length", len(out)}})
 			return nil, false
 		}
 		return out, ok

@@ -1,5 +1,7 @@
 package emulator
 
+import "slices"
+
 // maxDetail bounds the bytes of one 422: each entry repeats the offending input, so that a crafted
 // body could otherwise be answered with a thousand times its own size.
 const maxDetail = 4 << 20
@@ -8,7 +10,7 @@ const maxDetail = 4 << 20
 type location []any
 
 // at returns the location one step further in.
-func (l location) at(step any) location { return append(l[:len(l):len(l)], step) }
+func (l location) at(step any) location { return append(slices.Clip(l), step) }
 
 // problems collects what is wrong with one request, as the entries of FastAPI's detail list.
 // It keeps only values to render, in the order in which pydantic reports them.

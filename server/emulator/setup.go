@@ -1,6 +1,9 @@
 package emulator
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+)
 
 // placeholder is where a template wants a value: <<name>>.
 var placeholder = regexp.MustCompile(`<<([A-Za-z_][A-Za-z0-9_]*)>>`)
@@ -49,10 +52,8 @@ func unfilled(v any) bool {
 	case string:
 		return placeholder.MatchString(v)
 	case []any:
-		for _, item := range v {
-			if unfilled(item) {
-				return true
-			}
+		if slices.ContainsFunc(v, unfilled) {
+			return true
 		}
 	case object:
 		for _, m := range v {

@@ -70,8 +70,7 @@ func (a *answerer) error(ctx context.Context, _ *runtime.ServeMux, _ runtime.Mar
 	if s := stateFromContext(ctx); s != nil && s.refused != nil {
 		err = s.refused
 	}
-	var malformed *runtime.HTTPStatusError
-	if errors.As(err, &malformed) {
+	if _, ok := errors.AsType[*runtime.HTTPStatusError](err); ok {
 		err = apierror.RouteNotFound()
 	}
 	e := apierror.FromError(err)

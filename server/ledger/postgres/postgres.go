@@ -109,12 +109,10 @@ func readOnly(err error) bool {
 
 // connectionLost says whether there was a connection and is none any more.
 func connectionLost(err error) bool {
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return false
 	}
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(e.Code, "57P") // the server, or an operator, ended the session
 	}
 	return true

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -105,7 +106,7 @@ func Create(path string) error {
 
 // dsn names the file as a URI, so that no character of the path has a meaning.
 func dsn(path string, options url.Values) string {
-	options.Set("_busy_timeout", fmt.Sprint(lockWait.Milliseconds()))
+	options.Set("_busy_timeout", strconv.FormatInt(lockWait.Milliseconds(), 10))
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: options.Encode()}
 	return u.String()
 }

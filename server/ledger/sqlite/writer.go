@@ -36,10 +36,10 @@ type writer struct {
 
 // change is what somebody waits for.
 type change struct {
-	ctx  context.Context
-	make func(*writer) error
-	err  error
-	done chan error
+	ctx   context.Context
+	apply func(*writer) error
+	err   error
+	done  chan error
 }
 
 func openWriter(ctx context.Context, path, dsn string) (*writer, error) {
@@ -101,11 +101,11 @@ func (w *writer) tryConnect(ctx context.Context) error {
 
 // do makes a change, and returns once it is on the disk. It returns earlier
 // where ctx ends; the change is then made or not.
-func (w *writer) do(ctx context.Context, make func(*writer) error) error {
+func (w *writer) do(ctx context.Context, apply func(*writer) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c := &change{ctx: ctx, make: make, done: newDone()}
+	c := &change{ctx: ctx, apply: apply, done: newDone()}
 	select {
 	case w.changes <- c:
 	case <-ctx.Done():
@@ -181,7 +181,7 @@ func (w *writer) commit(batch []*change) (err error) {
 		if c.err = c.ctx.Err(); c.err != nil {
 			continue
 		}
-		if c.err = c.make(w); c.err != nil && !verdict(c.err) {
+		if c.err = c.apply(w); c.err != nil && !verdict(c.err) {
 			return c.err
 		}
 	}
