@@ -4,7 +4,7 @@ export GOWORK := off
 export GOFLAGS ?= -buildvcs=false
 
 BUF    := go tool -modfile=tools/buf/go.mod buf
-LINTER := go tool -modfile=tools/lint/go.mod staticcheck
+LINTER := go tool -modfile=tools/golangci/go.mod golangci-lint
 
 BINARY  ?= bin/digate
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -41,9 +41,9 @@ breaking: ## compare the contract with the last release or commit
 	else set -x; $(BUF) breaking --against ".git#ref=$(AGAINST)"; fi
 
 .PHONY: vet
-vet: ## go vet and staticcheck
+vet: ## go vet and golangci-lint
 	go vet ./...
-	$(LINTER) ./...
+	$(LINTER) run ./...
 
 .PHONY: generate-is-clean
 generate-is-clean: ## prove that gen/ is what proto/ generates

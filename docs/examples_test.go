@@ -193,8 +193,8 @@ func newShell(t *testing.T) *shell {
 	d := startDev(t)
 	s := &shell{dir: t.TempDir()}
 	var there, here []string
-	for page, real := range map[string]string{"127.0.0.1:9090": d.grpc, "127.0.0.1:8080": d.rest, "127.0.0.1:8090": d.diga} {
-		there, here = append(there, page, real), append(here, real, page)
+	for page, running := range map[string]string{"127.0.0.1:9090": d.grpc, "127.0.0.1:8080": d.rest, "127.0.0.1:8090": d.diga} {
+		there, here = append(there, page, running), append(here, running, page)
 	}
 	s.local = strings.NewReplacer(append(there, "go run ./cmd/digate", "digate")...)
 	s.back = strings.NewReplacer(here...)

@@ -90,7 +90,7 @@ func TestPages_EveryPathOfTheRepository_Exists(t *testing.T) {
 			continue
 		}
 		for _, code := range p.code() {
-			for _, word := range strings.Fields(code) {
+			for word := range strings.FieldsSeq(code) {
 				m := sourcePath.FindStringSubmatch(strings.TrimSuffix(word, "/..."))
 				if m == nil || !strings.Contains(word, "/") {
 					continue

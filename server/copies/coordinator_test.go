@@ -125,7 +125,7 @@ func TestCopyTemplate_NothingWasDone_FreesTheID(t *testing.T) {
 		"rejected": apierror.FromResponse(apierror.Response{Status: 404, Body: []byte(`{}`)}, true, nil),
 	} {
 		v := new(fakeUpstream)
-		failing := error(fail)
+		failing := fail
 		v.before = func(context.Context, int) error { return failing }
 		s := newReplica(t, v, newLedger(t))
 		if r := copyAs(t.Context(), s, "r", "n"); r.err == nil {
