@@ -56,7 +56,7 @@ message_type { name: "Odd"
 service { name: "S" %s }`
 
 // serviceOf builds a service of methods, each the text of its descriptor: input,
-// output and options. They are named Do, Do2, Do3 …
+// output and options. They are named Do, Do2, Do3 and so on.
 func serviceOf(t testing.TB, methods ...string) protoreflect.ServiceDescriptor {
 	t.Helper()
 	var text strings.Builder

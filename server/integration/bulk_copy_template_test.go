@@ -62,9 +62,9 @@ func (s *bulkStream) ask(ids ...string) {
 }
 
 // bulkService is a service whose copies are made by the function.
-func bulkService(t *testing.T, bulk integration.BulkConfig, make fakeCopies) *integration.Service {
+func bulkService(t *testing.T, bulk integration.BulkConfig, copies fakeCopies) *integration.Service {
 	t.Helper()
-	s, err := newService(new(recorder), func(c *integration.Config) { c.Copies, c.Bulk = make, bulk })
+	s, err := newService(new(recorder), func(c *integration.Config) { c.Copies, c.Bulk = copies, bulk })
 	if err != nil {
 		t.Fatal(err)
 	}
