@@ -9,84 +9,72 @@ import (
 	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/digate/digate/cmd/digate/internal/bulk"
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/complete"
+	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
-// stdio is what a command reads from and writes to.
-type stdio struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
-// cli is every command with its flags.
+// cli holds every command with its flags.
 type cli struct {
-	ConfigFile configFile `name:"config" placeholder:"FILE" help:"YAML file of settings, by flag name. What counts is the flag, else the environment (--log-level is DIGATE_LOG_LEVEL), else the file."`
+	ConfigFile configFile `name:"config" placeholder:"FILE" help:"YAML file of settings, by flag name. A flag comes first, then the environment (--log-level is DIGATE_LOG_LEVEL), then the file."`
 
-	Dev          devCmd          `cmd:"" help:"Run everything on loopback, with an embedded stand-in for Diga. Needs nothing."`
-	Serve        serveCmd        `cmd:"" help:"Run the facade in front of Diga."`
-	Emulator     emulatorCmd     `cmd:"" help:"Run the stand-in for Diga alone."`
-	Doctor       doctorCmd       `cmd:"" help:"Check the settings of serve, and the way to Diga, without changing anything."`
-	Templates    templatesCmd    `cmd:"" help:"Find a template, through a running digate."`
-	Copy         copyCmd         `cmd:"" help:"Create an integration from a template, through a running digate."`
-	Bulk         bulkCmd         `cmd:"" help:"Create an integration for each row of a file, through a running digate."`
-	Ledger       ledgerCmd       `cmd:"" help:"See what is known of a copy, and settle one in doubt, through a running digate."`
-	Integrations integrationsCmd `cmd:"" help:"Look after integrations, through a running digate."`
-	Tools        toolsCmd        `cmd:"" help:"Look after an integration's tools, through a running digate."`
-	Completion   completionCmd   `cmd:"" help:"Print a script that completes commands, flags and ids in a shell."`
-	Version      versionCmd      `cmd:"" help:"Print the version."`
+	Dev          devCmd           `cmd:"" help:"Run everything on loopback, with a built-in stand-in for Diga. Needs nothing else."`
+	Serve        serveCmd         `cmd:"" help:"Run the facade in front of Diga."`
+	Emulator     emulatorCmd      `cmd:"" help:"Run only the stand-in for Diga."`
+	Doctor       doctorCmd        `cmd:"" help:"Check the settings of serve and the connection to Diga. Changes nothing."`
+	Templates    templatesCmd     `cmd:"" help:"Find a template, through a running digate."`
+	Copy         copyCmd          `cmd:"" help:"Create an integration from a template, through a running digate."`
+	Bulk         bulk.Command     `cmd:"" help:"Create an integration for each row of a file, through a running digate."`
+	Ledger       ledgerCmd        `cmd:"" help:"Show what is recorded of a copy, and settle one in doubt, through a running digate."`
+	Integrations integrationsCmd  `cmd:"" help:"List, show, change and delete integrations, through a running digate."`
+	Tools        toolsCmd         `cmd:"" help:"List an integration's tools and set their approval, through a running digate."`
+	Completion   complete.Command `cmd:"" help:"Print a script that completes commands, flags and ids in a shell."`
+	Version      versionCmd       `cmd:"" help:"Print the version."`
 }
 
 // run executes a command line and returns its exit code.
-func run(ctx context.Context, args []string, std stdio) int {
-	if len(args) > 0 && args[0] == completeCommand {
-		complete(ctx, args[1:], std.out)
-		return exitDone
+func run(ctx context.Context, args []string, std term.IO) int {
+	if len(args) > 0 && args[0] == complete.Name {
+		complete.Write(ctx, completable{}, args[1:], std.Out)
+		return client.ExitDone
 	}
 	helped := false
 	parser, err := newParser(ctx, &cli{}, std, func(int) { helped = true })
 	if err != nil {
-		complain(std.err, err)
-		return exitFailed
+		return client.ExitCode(std.Err, err)
 	}
 	if len(args) == 0 {
 		_, _ = parser.Parse([]string{"--help"})
-		return exitUsage
+		return client.ExitUsage
 	}
 	for i, arg := range args {
-		if !utf8.ValidString(arg) { // the parser would replace what is not
-			complain(std.err, fmt.Errorf("argument %d is not UTF-8", i+1))
-			return exitUsage
+		if !utf8.ValidString(arg) { // the parser would replace the bytes
+			term.Complain(std.Err, fmt.Errorf("argument %d is not UTF-8", i+1))
+			return client.ExitUsage
 		}
 	}
 	parsed, err := parser.Parse(args)
 	switch {
-	case helped: // parsing goes on after the answer to --help
-		return exitDone
+	case helped: // the parser goes on after --help
+		return client.ExitDone
 	case err != nil:
-		complain(std.err, err)
-		fmt.Fprintf(std.err, "Try: %s --help\n", commandOf(err))
-		return exitUsage
+		term.Complain(std.Err, err)
+		fmt.Fprintf(std.Err, "Try: %s --help\n", commandOf(err))
+		return client.ExitUsage
 	}
-	err = parsed.Run()
-	var code exitError
-	switch {
-	case err == nil:
-		return exitDone
-	case errors.As(err, &code):
-		return int(code)
-	default:
-		complain(std.err, err)
-		return exitFailed
-	}
+	return client.ExitCode(std.Err, parsed.Run())
 }
 
-func newParser(ctx context.Context, commands *cli, std stdio, exit func(int)) (*kong.Kong, error) {
+func newParser(ctx context.Context, commands *cli, std term.IO, exit func(int)) (*kong.Kong, error) {
 	return kong.New(commands,
 		kong.Name("digate"),
 		kong.Description("A typed gRPC contract, and the same REST, in front of Diga's integration API."),
-		kong.Writers(std.out, std.err),
+		kong.Writers(std.Out, std.Err),
 		kong.Exit(exit),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		// The rule for environment variables stands with --config, once.
+		// The help of --config explains environment variables once for all flags.
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }),
 		kong.PostBuild(finishFlags),
 		kong.BindTo(ctx, (*context.Context)(nil)),
@@ -95,12 +83,12 @@ func newParser(ctx context.Context, commands *cli, std stdio, exit func(int)) (*
 }
 
 // finishFlags gives every flag --foo-bar its environment variable
-// DIGATE_FOO_BAR. kong's own naming would make HTTP_2 of http2.
+// DIGATE_FOO_BAR. kong's own naming would split http2 into HTTP_2.
 func finishFlags(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
 		if f, ok := node.(*kong.Flag); ok {
 			if f.Name == "help" {
-				f.Help = "Show this."
+				f.Help = "Show this help."
 			} else {
 				f.Envs = []string{"DIGATE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))}
 				f.Tag.Envs = f.Envs
@@ -110,12 +98,7 @@ func finishFlags(k *kong.Kong) error {
 	})
 }
 
-// complain says what went wrong, further lines indented below the first.
-func complain(w io.Writer, err error) {
-	fmt.Fprintf(w, "digate: %s\n", strings.ReplaceAll(err.Error(), "\n", "\n  "))
-}
-
-// commandOf is the command that a parser's error is about, as it is typed.
+// commandOf returns the command, as it is typed, that a parser's error is about.
 func commandOf(err error) string {
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {
@@ -125,3 +108,6 @@ func commandOf(err error) string {
 	}
 	return "digate"
 }
+
+// discard is the standard streams of a command line that nobody sees.
+var discard = term.IO{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}

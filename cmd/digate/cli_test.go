@@ -9,6 +9,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server/emulator"
 )
 
@@ -49,13 +51,13 @@ func TestRun_WrongUsage_SaysWhatAndWhereToLook(t *testing.T) {
 		"command of a group":   {[]string{"tools"}, []string{"list", "approve", "Try: digate tools --help"}},
 		"order":                {[]string{"tools", "list", id, "--order", "up"}, []string{"--order", "asc", "desc"}},
 		"type":                 {[]string{"integrations", "list", "--type", "http"}, []string{"--type", "HTTP", "MCP"}},
-		"all and page":         {[]string{"templates", "list", "--all", "--page", "1"}, []string{"--all: goes to the end"}},
-		"all and before":       {[]string{"templates", "list", "--all", "--before", id}, []string{"--all: goes to the end"}},
+		"all and page":         {[]string{"templates", "list", "--all", "--page", "1"}, []string{"--all: lists every page"}},
+		"all and before":       {[]string{"templates", "list", "--all", "--before", id}, []string{"--all: lists every page"}},
 		"list's timeout":       {[]string{"templates", "list", "--timeout", "0s"}, []string{"--timeout: must be more than 0"}},
 		"limit of a page":      {[]string{"templates", "list", "--limit", "x"}, []string{"--limit"}},
 		"update of nothing":    {[]string{"integrations", "update", id}, []string{"nothing to change"}},
 		"unknown to clear":     {[]string{"integrations", "update", id, "--clear", "id"}, []string{"--clear", "base_url"}},
-		"set and cleared":      {[]string{"integrations", "update", id, "--clear", "headers", "--header", "A=hunter2"}, []string{"--clear: headers is set as well"}},
+		"set and cleared":      {[]string{"integrations", "update", id, "--clear", "headers", "--header", "A=hunter2"}, []string{"--clear: headers is also set"}},
 		"header without value": {[]string{"integrations", "update", id, "--header", "hunter2"}, []string{"--header: must be NAME=VALUE"}},
 		"header twice":         {[]string{"integrations", "update", id, "--header", "A=hunter2", "--header", "A=hunter2"}, []string{`--header: "A" is set twice`}},
 		"no tool":              {[]string{"tools", "approve", id}, []string{"<tool_id>", "Try: digate tools approve --help"}},
@@ -63,19 +65,19 @@ func TestRun_WrongUsage_SaysWhatAndWhereToLook(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := digate(t, row.args...)
-			if got.code != exitUsage || got.out != "" {
-				t.Errorf("exit code %d, stdout %q", got.code, got.out)
+			if got.Code != client.ExitUsage || got.Out != "" {
+				t.Errorf("exit code %d, stdout %q", got.Code, got.Out)
 			}
-			if !strings.HasPrefix(got.err, "digate: ") {
-				t.Errorf("stderr %q", got.err)
+			if !strings.HasPrefix(got.Err, "digate: ") {
+				t.Errorf("stderr %q", got.Err)
 			}
 			for _, want := range row.want {
-				if !strings.Contains(got.err, want) {
-					t.Errorf("no %q in %q", want, got.err)
+				if !strings.Contains(got.Err, want) {
+					t.Errorf("no %q in %q", want, got.Err)
 				}
 			}
-			if strings.Contains(got.err, "hunter2") {
-				t.Errorf("a secret stands in %q", got.err)
+			if strings.Contains(got.Err, "hunter2") {
+				t.Errorf("a secret stands in %q", got.Err)
 			}
 		})
 	}
@@ -84,14 +86,14 @@ func TestRun_WrongUsage_SaysWhatAndWhereToLook(t *testing.T) {
 func TestRun_SecretInTheEnvironment_IsNotQuotedByAnError(t *testing.T) {
 	t.Setenv("DIGATE_VAR", "hunter2")
 	got := digate(t, "copy", "x")
-	if got.code != exitUsage || !strings.Contains(got.err, "--var") || strings.Contains(got.err, "hunter2") {
+	if got.Code != client.ExitUsage || !strings.Contains(got.Err, "--var") || strings.Contains(got.Err, "hunter2") {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestRun_NoArguments_ShowsTheHelp(t *testing.T) {
 	got := digate(t)
-	if got.code != exitUsage || !strings.HasPrefix(got.out, "Usage: digate <command>") || got.err != "" {
+	if got.Code != client.ExitUsage || !strings.HasPrefix(got.Out, "Usage: digate <command>") || got.Err != "" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -103,7 +105,7 @@ func TestHelp_EveryCommand_IsWhole(t *testing.T) {
 	}
 	for command, wants := range map[string][]string{
 		"":         {"dev", "serve", "emulator", "copy", "version", "DIGATE_LOG_LEVEL"},
-		"dev":      {"--grpc-addr", "--http-addr", "--admin-addr", "--vendor-addr", "--latency", "--seed"},
+		"dev":      {"--grpc-addr", "--http-addr", "--admin-addr", "--emulator-addr", "--latency", "--seed"},
 		"serve":    {"--upstream-url", "Addresses:", "Diga:", "Limits:", "https://api.diga.io"},
 		"emulator": append(faultIDs, "--addr", "--latency", "--seed"),
 		"copy": {"  0  done", "  1  ", "  2  ", "  3  NOT_SENT", "  4  REJECTED", "  5  UNKNOWN",
@@ -122,18 +124,18 @@ func TestHelp_EveryCommand_IsWhole(t *testing.T) {
 	} {
 		t.Run(command, func(t *testing.T) {
 			got := digate(t, append(strings.Fields(command), "--help")...)
-			if got.code != exitDone || got.err != "" {
-				t.Errorf("exit code %d, stderr %q", got.code, got.err)
+			if got.Code != client.ExitDone || got.Err != "" {
+				t.Errorf("exit code %d, stderr %q", got.Code, got.Err)
 			}
 			for _, want := range wants {
-				if !strings.Contains(got.out, want) {
-					t.Errorf("no %q in:\n%s", want, got.out)
+				if !strings.Contains(got.Out, want) {
+					t.Errorf("no %q in:\n%s", want, got.Out)
 				}
 			}
-			if strings.Contains(got.out, "${") {
-				t.Errorf("a variable was not filled in:\n%s", got.out)
+			if strings.Contains(got.Out, "${") {
+				t.Errorf("a variable was not filled in:\n%s", got.Out)
 			}
-			for line := range strings.Lines(got.out) {
+			for line := range strings.Lines(got.Out) {
 				if len(line) > 81 && !strings.HasPrefix(line, "    00000000-") {
 					t.Errorf("a line of %d columns: %s", len(line), line)
 				}
@@ -143,7 +145,7 @@ func TestHelp_EveryCommand_IsWhole(t *testing.T) {
 }
 
 func TestFlags_Each_HasItsEnvironmentVariableAndHelp(t *testing.T) {
-	parser, err := newParser(t.Context(), &cli{}, stdio{nil, io.Discard, io.Discard}, nil)
+	parser, err := newParser(t.Context(), &cli{}, term.IO{In: nil, Out: io.Discard, Err: io.Discard}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +176,7 @@ func TestRun_AddressInUse_NamesTheFlag(t *testing.T) {
 	defer func() { _ = ln.Close() }()
 	free, taken := "127.0.0.1:0", ln.Addr().String()
 	flags := map[string][]string{
-		"dev":      {"--grpc-addr", "--http-addr", "--admin-addr", "--vendor-addr"},
+		"dev":      {"--grpc-addr", "--http-addr", "--admin-addr", "--emulator-addr"},
 		"serve":    {"--grpc-addr", "--http-addr", "--admin-addr"},
 		"emulator": {"--addr"},
 	}
@@ -185,7 +187,7 @@ func TestRun_AddressInUse_NamesTheFlag(t *testing.T) {
 				args = append(args, name, map[bool]string{true: taken, false: free}[name == in])
 			}
 			got := digate(t, args...)
-			if got.code != exitFailed || !strings.HasPrefix(got.err, "digate: "+in+": ") || !strings.Contains(got.err, "in use") {
+			if got.Code != client.ExitFailed || !strings.HasPrefix(got.Err, "digate: "+in+": ") || !strings.Contains(got.Err, "in use") {
 				t.Errorf("%s: %+v", args, got)
 			}
 		}
@@ -196,7 +198,7 @@ func TestRun_AddressInUse_NamesTheFlag(t *testing.T) {
 func parse(t *testing.T, args ...string) (*cli, error) {
 	t.Helper()
 	var c cli
-	parser, err := newParser(context.Background(), &c, stdio{nil, io.Discard, io.Discard}, func(int) {})
+	parser, err := newParser(context.Background(), &c, term.IO{In: nil, Out: io.Discard, Err: io.Discard}, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,17 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/pem"
-	"math/big"
 	"net"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -20,6 +16,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
@@ -74,17 +72,17 @@ func awaitPort(t *testing.T, addr string) {
 func TestCopy_Token_ComesFromFileElseEnvironment(t *testing.T) {
 	r := &recorder{authorization: make(chan string, 1)}
 	addr := serveRecorder(t, r)
-	t.Setenv("DIGATE_TOKEN", " "+token+"-env\n")
-	file := writeFile(t, "token", token+"-file\r\n")
+	t.Setenv("DIGATE_TOKEN", " "+clitest.Token+"-env\n")
+	file := clitest.WriteFile(t, "token", clitest.Token+"-file\r\n")
 	for want, args := range map[string][]string{
-		"Bearer " + token + "-env":  {"copy", templateID, "--addr", addr},
-		"Bearer " + token + "-file": {"copy", templateID, "--addr", addr, "--token-file", file},
+		"Bearer " + clitest.Token + "-env":  {"copy", clitest.TemplateID, "--addr", addr},
+		"Bearer " + clitest.Token + "-file": {"copy", clitest.TemplateID, "--addr", addr, "--token-file", file},
 	} {
 		got := digate(t, args...)
-		if got.code != exitDone {
+		if got.Code != client.ExitDone {
 			t.Fatalf("%+v", got)
 		}
-		checkNoSecret(t, got)
+		clitest.CheckNoSecret(t, got)
 		if sent := <-r.authorization; sent != want {
 			t.Errorf("sent %q, want %q", sent, want)
 		}
@@ -102,12 +100,12 @@ func TestCopy_NoGoodToken_IsSaidWithoutIt(t *testing.T) {
 		"hunter2\u00e9":   "digate: DIGATE_TOKEN: a bearer token is one word of printable ASCII\n",
 	} {
 		t.Setenv("DIGATE_TOKEN", value)
-		if got := digate(t, "copy", templateID, "--addr", addr); got.code != exitFailed || got.err != want {
+		if got := digate(t, "copy", clitest.TemplateID, "--addr", addr); got.Code != client.ExitFailed || got.Err != want {
 			t.Errorf("%q: %+v", value, got)
 		}
 	}
-	got := digate(t, "copy", templateID, "--addr", addr, "--token-file", writeFile(t, "token", "hunter2 hunter2"))
-	if got.code != exitFailed || got.err != "digate: --token-file: a bearer token is one word of printable ASCII\n" {
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr, "--token-file", clitest.WriteFile(t, "token", "hunter2 hunter2"))
+	if got.Code != client.ExitFailed || got.Err != "digate: --token-file: a bearer token is one word of printable ASCII\n" {
 		t.Errorf("%+v", got)
 	}
 	if len(r.authorization) != 0 {
@@ -118,15 +116,16 @@ func TestCopy_NoGoodToken_IsSaidWithoutIt(t *testing.T) {
 func TestCopy_TLS(t *testing.T) {
 	https := httptest.NewTLSServer(nil)
 	cert := https.TLS.Certificates[0]
-	ca := writeFile(t, "ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: https.Certificate().Raw})))
+	ca := clitest.WriteFile(t, "ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: https.Certificate().Raw})))
 	https.Close()
 	r := &recorder{authorization: make(chan string, 1)}
 	addr := serveRecorder(t, r, grpc.Creds(credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{cert}})))
 	plain := serveRecorder(t, &recorder{authorization: make(chan string, 1)})
-	t.Setenv("DIGATE_TOKEN", token)
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	_, another := clitest.Certificate(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 
-	got := digate(t, "copy", templateID, "--addr", addr, "--ca-file", ca, "--name", "n")
-	if got.code != exitDone || !strings.Contains(got.out, "id-1") {
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr, "--ca-file", ca, "--name", "n")
+	if got.Code != client.ExitDone || !strings.Contains(got.Out, "id-1") {
 		t.Fatalf("%+v", got)
 	}
 	<-r.authorization
@@ -136,44 +135,29 @@ func TestCopy_TLS(t *testing.T) {
 		code int
 		want string
 	}{
-		"authority that is not trusted": {[]string{"--addr", addr, "--tls"}, exitNotSent, "certificate"},
-		"another authority's file":      {[]string{"--addr", addr, "--ca-file", anotherAuthority(t)}, exitNotSent, "certificate"},
-		"no TLS asked for":              {[]string{"--addr", addr}, exitNotSent, "no digate answers at " + addr},
-		"no TLS offered":                {[]string{"--addr", plain, "--tls"}, exitNotSent, "TLS handshake"},
-		"no certificate in the file":    {[]string{"--addr", addr, "--ca-file", writeFile(t, "x", "x")}, exitFailed, "--ca-file: there is no certificate in"},
+		"authority that is not trusted": {[]string{"--addr", addr, "--tls"}, client.ExitNotSent, "certificate"},
+		"another authority's file":      {[]string{"--addr", addr, "--ca-file", another}, client.ExitNotSent, "certificate"},
+		"no TLS asked for":              {[]string{"--addr", addr}, client.ExitNotSent, "no digate answers at " + addr},
+		"no TLS offered":                {[]string{"--addr", plain, "--tls"}, client.ExitNotSent, "TLS handshake"},
+		"no certificate in the file":    {[]string{"--addr", addr, "--ca-file", clitest.WriteFile(t, "x", "x")}, client.ExitFailed, "--ca-file: there is no certificate in"},
 	} {
-		got := digate(t, append([]string{"copy", templateID}, row.args...)...)
-		if got.code != row.code || !strings.Contains(got.err, row.want) {
+		got := digate(t, append([]string{"copy", clitest.TemplateID}, row.args...)...)
+		if got.Code != row.code || !strings.Contains(got.Err, row.want) {
 			t.Errorf("%s: %+v", name, got)
 		}
-		checkNoSecret(t, got)
+		clitest.CheckNoSecret(t, got)
 	}
 	if len(r.authorization) != 0 {
 		t.Error("a call was made")
 	}
 }
 
-// anotherAuthority is a file with a certificate that nothing here was signed by.
-func anotherAuthority(t *testing.T) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return writeFile(t, "other.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
-}
-
 func TestCopy_StatusOfAStranger_IsUnknownAndHarmless(t *testing.T) {
 	r := &recorder{authorization: make(chan string, 1), fail: status.Error(codes.Unavailable, "a proxy\x1b[2J says no")}
 	addr := serveRecorder(t, r)
-	t.Setenv("DIGATE_TOKEN", token)
-	got := digate(t, "copy", templateID, "--addr", addr)
-	if _, bad := harmful(got.err); bad || got.code != exitUnknown || !strings.HasPrefix(got.err, "UNKNOWN: a proxy") {
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
+	if _, bad := clitest.Harmful(got.Err); bad || got.Code != client.ExitUnknown || !strings.HasPrefix(got.Err, "UNKNOWN: a proxy") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -9,17 +9,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
 )
 
 // completions returns the values that a line may go on with, by what is printed.
 func completions(t *testing.T, words ...string) []string {
 	t.Helper()
 	got := digate(t, append([]string{"__complete", "--"}, words...)...)
-	if got.code != exitDone || got.err != "" {
+	if got.Code != client.ExitDone || got.Err != "" {
 		t.Fatalf("%+v", got)
 	}
 	var values []string
-	for line := range strings.Lines(got.out) {
+	for line := range strings.Lines(got.Out) {
 		value, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 		values = append(values, value)
 	}
@@ -59,7 +62,7 @@ func TestComplete_CommandsFlagsAndValues(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{}, {"--"}, {"copy", ""}} {
-		if got := digate(t, append([]string{"__complete"}, args...)...); got.code != exitDone || got.out+got.err != "" {
+		if got := digate(t, append([]string{"__complete"}, args...)...); got.Code != client.ExitDone || got.Out+got.Err != "" {
 			t.Errorf("%v: %+v", args, got)
 		}
 	}
@@ -67,15 +70,15 @@ func TestComplete_CommandsFlagsAndValues(t *testing.T) {
 
 func TestComplete_Ids_AreThoseOfTheServer(t *testing.T) {
 	addr, e := stand(t)
-	id := copied(t, addr, templateID, "--name", "Shop\twith\ntabs")
+	id := copied(t, addr, clitest.TemplateID, "--name", "Shop\twith\ntabs")
 	var tools []string
-	for _, x := range e.Integrations(token)[0].Tools {
+	for _, x := range e.Integrations(clitest.Token)[0].Tools {
 		tools = append(tools, x.ID)
 	}
-	if got := digate(t, "__complete", "--", "integrations", "get", "--addr", addr, ""); got.out != id+"\tShop with tabs\n" {
+	if got := digate(t, "__complete", "--", "integrations", "get", "--addr", addr, ""); got.Out != id+"\tShop with tabs\n" {
 		t.Errorf("%+v", got)
 	}
-	if got := digate(t, "__complete", "--", "copy", "--addr", addr, "3c"); got.out != templateID+"\tShopify: pedidos y productos\n" {
+	if got := digate(t, "__complete", "--", "copy", "--addr", addr, "3c"); got.Out != clitest.TemplateID+"\tShopify: pedidos y productos\n" {
 		t.Errorf("%+v", got)
 	}
 	for _, row := range []struct {
@@ -94,7 +97,7 @@ func TestComplete_Ids_AreThoseOfTheServer(t *testing.T) {
 		{[]string{"tools", "approve", "--addr", addr, ""}, []string{id}},
 		{[]string{"tools", "approve", "--addr", addr, id, ""}, tools},
 		{[]string{"tools", "approve", "--addr", addr, id, tools[0], ""}, tools[1:]},
-		{[]string{"tools", "approve", "--addr", addr, noTemplate, ""}, nil},
+		{[]string{"tools", "approve", "--addr", addr, clitest.NoTemplate, ""}, nil},
 		{[]string{"templates", "list", "--addr", addr, "--language", "en", "--after", "b05"}, []string{"b05c7a92-3e1f-4d68-a7c9-6d84f12e50b3"}},
 	} {
 		got := completions(t, row.words...)
@@ -113,7 +116,7 @@ func TestComplete_Ids_AreThoseOfTheServer(t *testing.T) {
 	if err := os.Unsetenv("DIGATE_ADDR"); err != nil { // until the test's end
 		t.Fatal(err)
 	}
-	file := writeFile(t, "digate.yaml", "addr: "+addr)
+	file := clitest.WriteFile(t, "digate.yaml", "addr: "+addr)
 	if got := completions(t, "integrations", "get", "--config", file, ""); !slices.Equal(got, []string{id}) {
 		t.Errorf("%q", got)
 	}
@@ -130,7 +133,7 @@ func TestComplete_ManyPages_AreFollowed(t *testing.T) {
 }
 
 func TestComplete_NoAnswer_IsSilentAndSoon(t *testing.T) {
-	t.Setenv("DIGATE_TOKEN", token)
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
 	mute, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
 	if err != nil {
 		t.Fatal(err)
@@ -162,17 +165,6 @@ func TestComplete_NoAnswer_IsSilentAndSoon(t *testing.T) {
 	}
 }
 
-func TestUnquote_ReadsAWordAsAShellDoes(t *testing.T) {
-	t.Setenv("HOME", "/home/me")
-	for word, want := range map[string]string{
-		"a": "a", `"a b"`: "a b", `'a\b'`: `a\b`, `a\ b`: "a b", `"a\"b"`: `a"b`, `a'b`: "ab", "~/x": "/home/me/x", "~x": "~x", "": "",
-	} {
-		if got := unquote(word); got != want {
-			t.Errorf("%s: %q, want %q", word, got, want)
-		}
-	}
-}
-
 // inShell runs a script after the completion of a built digate was loaded, with a
 // server and an integration to ask for, or skips where there is no such shell.
 func inShell(t *testing.T, load []string, script string) string {
@@ -186,7 +178,7 @@ func inShell(t *testing.T, load []string, script string) string {
 	}
 	cmd := exec.CommandContext(t.Context(), load[0], append(load[1:], script)...)
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(exe)+string(os.PathListSeparator)+os.Getenv("PATH"))
-	cmd.Dir = filepath.Dir(writeFile(t, "some file", ""))
+	cmd.Dir = filepath.Dir(clitest.WriteFile(t, "some file", ""))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -196,7 +188,7 @@ func inShell(t *testing.T, load []string, script string) string {
 
 func TestCompletion_Bash_CompletesInBash(t *testing.T) {
 	addr, _ := stand(t)
-	id := copied(t, addr, templateID, "--name", "Shop")
+	id := copied(t, addr, clitest.TemplateID, "--name", "Shop")
 	// The words stand as bash splits them: at = and : as well.
 	out := inShell(t, []string{"bash", "--norc", "-c"}, `source <(digate completion bash)
 complete -p digate
@@ -223,7 +215,7 @@ t digate copy --token-file ''
 > HTTP MCP
 > MCP
 > desc
-> ` + templateID + `
+> ` + clitest.TemplateID + `
 > ` + id + `
 > list  (List the templates of one language.) get  (Show one template, with the placeholders it has.)
 > list get
@@ -237,7 +229,7 @@ t digate copy --token-file ''
 
 func TestCompletion_Fish_CompletesInFish(t *testing.T) {
 	addr, _ := stand(t)
-	id := copied(t, addr, templateID, "--name", "Shop")
+	id := copied(t, addr, clitest.TemplateID, "--name", "Shop")
 	out := inShell(t, []string{"fish", "--no-config", "-c"}, `digate completion fish | source
 complete -C "digate te"
 complete -C "digate integrations list --type=M"
@@ -254,7 +246,7 @@ complete -C "digate copy --token-file=so"
 
 func TestCompletion_Zsh_CompletesInZsh(t *testing.T) {
 	addr, _ := stand(t)
-	id := copied(t, addr, templateID, "--name", "Shop: two")
+	id := copied(t, addr, clitest.TemplateID, "--name", "Shop: two")
 	// What the script gives to the shell, without the shell's own machinery.
 	out := inShell(t, []string{"zsh", "-f", "-c"}, `compdef() { echo "compdef $*" }
 _describe() { print -l -- "${(@P)argv[-1]}" }
@@ -276,7 +268,7 @@ t digate copy --token-file ''
 func TestCompletion_Script_NamesTheProgram(t *testing.T) {
 	for _, name := range []string{"bash", "zsh", "fish"} {
 		got := digate(t, "completion", name)
-		if got.code != exitDone || strings.Contains(got.out, "@DIGATE@") || !strings.Contains(got.out, "digate __complete -- ") {
+		if got.Code != client.ExitDone || strings.Contains(got.Out, "@DIGATE@") || !strings.Contains(got.Out, "digate __complete -- ") {
 			t.Errorf("%+v", got)
 		}
 	}

@@ -18,11 +18,12 @@ import (
 // maxConfigFile bounds a settings file, in bytes.
 const maxConfigFile = 1 << 20
 
-// configFile is the flag that names the settings file.
+// configFile is the value of --config.
 type configFile string
 
-// BeforeResolve implements kong's hook: the file's settings resolve what no flag
-// was given for. It comes late enough for DIGATE_CONFIG to be read.
+// BeforeResolve implements kong's hook. It makes the settings of the file
+// available to flags that were not given. At this point DIGATE_CONFIG has been
+// read.
 func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	path := string(ctx.FlagValue(trace.Flag).(configFile))
 	if path == "" {
@@ -44,7 +45,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	return nil
 }
 
-// settings are a file's: flag names and their values.
+// settings maps the flag names in a file to their values.
 type settings map[string]any
 
 var yamlLine = regexp.MustCompile(`line \d+`)
@@ -60,25 +61,25 @@ func loadSettings(r io.Reader) (settings, error) {
 	s := make(settings)
 	documents := yaml.NewDecoder(bytes.NewReader(b))
 	if err := documents.Decode(&s); err != nil && err != io.EOF {
-		// The parser's own error quotes values.
+		// The parser's own error quotes values, which may be secrets.
 		where := yamlLine.FindString(err.Error())
 		return nil, errors.New(strings.TrimSuffix("not a YAML mapping of flag names to values, once each: "+where, ": "))
 	}
 	if err := documents.Decode(new(any)); err != io.EOF {
-		return nil, errors.New("holds more than one YAML document")
+		return nil, errors.New("has more than one YAML document")
 	}
 	for _, name := range slices.Sorted(maps.Keys(s)) {
 		switch s[name].(type) {
 		case string, bool, int, float64:
 		default:
-			return nil, fmt.Errorf("%s: must be one plain value", name)
+			return nil, fmt.Errorf("%s: must be a single value", name)
 		}
 	}
 	return s, nil
 }
 
-// known returns an error for a setting that no command has: a typing error in a
-// file must not pass for a default.
+// known returns an error for a setting that no command has. Otherwise a mistyped
+// name would silently leave the default in place.
 func (s settings) known(app *kong.Application) error {
 	var unknown []string
 	for _, name := range slices.Sorted(maps.Keys(s)) {
@@ -104,7 +105,8 @@ func hasFlag(n *kong.Node, name string) bool {
 // Validate implements [kong.Resolver].
 func (s settings) Validate(app *kong.Application) error { return nil }
 
-// Resolve implements [kong.Resolver]. The environment comes before the file.
+// Resolve implements [kong.Resolver]. It leaves flags alone that are set in the
+// environment.
 func (s settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, name := range flag.Envs {
 		if _, ok := os.LookupEnv(name); ok {

@@ -5,10 +5,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
 )
 
 func TestSettings_FlagThenEnvironmentThenFileThenDefault(t *testing.T) {
-	file := writeFile(t, "digate.yaml", `
+	file := clitest.WriteFile(t, "digate.yaml", `
 # one file for every command
 grpc-addr: 127.0.0.1:1
 http-addr: 127.0.0.1:1
@@ -55,7 +58,7 @@ latency: 5ms
 }
 
 func TestSettings_OfAnotherCommand_AreNotInTheWay(t *testing.T) {
-	file := writeFile(t, "digate.yaml", "upstream-timeout: 11s\nseed: 7\n")
+	file := clitest.WriteFile(t, "digate.yaml", "upstream-timeout: 11s\nseed: 7\n")
 	c, err := parse(t, "emulator", "--config", file)
 	if err != nil || c.Emulator.Seed != 7 {
 		t.Errorf("%+v, %v", c.Emulator, err)
@@ -78,21 +81,21 @@ func TestConfigFile_Wrong_SaysWhere(t *testing.T) {
 		"a list":           {"- hunter2\n", "not a YAML mapping"},
 		"text":             {"hunter2\n", "not a YAML mapping"},
 		"two documents":    {"log-level: INFO\n---\nlog-level: hunter2\n", "more than one YAML document"},
-		"a list within":    {"grpc-addr: [hunter2]\n", "grpc-addr: must be one plain value"},
-		"a mapping within": {"log-level: {a: hunter2}\n", "log-level: must be one plain value"},
-		"nothing":          {"log-level:\n", "log-level: must be one plain value"},
+		"a list within":    {"grpc-addr: [hunter2]\n", "grpc-addr: must be a single value"},
+		"a mapping within": {"log-level: {a: hunter2}\n", "log-level: must be a single value"},
+		"nothing":          {"log-level:\n", "log-level: must be a single value"},
 		"too large":        {strings.Repeat("# large\n", maxConfigFile/8) + "#\n", "larger than"},
 		"wrong value":      {"upstream-timeout: soon\n", "--upstream-timeout"},
 		"refused value":    {"grpc-addr: x\n", "--grpc-addr: must be"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := writeFile(t, "digate.yaml", row.content)
+			file := clitest.WriteFile(t, "digate.yaml", row.content)
 			got := digate(t, "serve", "--config", file)
-			if got.code != exitUsage || !strings.Contains(got.err, row.want) || strings.Contains(got.err, "hunter2") {
+			if got.Code != client.ExitUsage || !strings.Contains(got.Err, row.want) || strings.Contains(got.Err, "hunter2") {
 				t.Errorf("want %q in %+v", row.want, got)
 			}
-			if !strings.Contains(row.want, "--") && !strings.Contains(got.err, "--config "+file) {
-				t.Errorf("the file is not named: %s", got.err)
+			if !strings.Contains(row.want, "--") && !strings.Contains(got.Err, "--config "+file) {
+				t.Errorf("the file is not named: %s", got.Err)
 			}
 		})
 	}
@@ -100,13 +103,13 @@ func TestConfigFile_Wrong_SaysWhere(t *testing.T) {
 
 func TestConfigFile_Missing_IsNamed(t *testing.T) {
 	got := digate(t, "serve", "--config", "/nonexistent.yaml")
-	if got.code != exitUsage || !strings.Contains(got.err, "--config: open /nonexistent.yaml") {
+	if got.Code != client.ExitUsage || !strings.Contains(got.Err, "--config: open /nonexistent.yaml") {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestConfigFile_EmptyOrUnnamed_SetsNothing(t *testing.T) {
-	if _, err := parse(t, "serve", "--config", writeFile(t, "digate.yaml", "# nothing\n")); err != nil {
+	if _, err := parse(t, "serve", "--config", clitest.WriteFile(t, "digate.yaml", "# nothing\n")); err != nil {
 		t.Error(err)
 	}
 	t.Setenv("DIGATE_CONFIG", "")

@@ -14,29 +14,24 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/cmd/digate/internal/file"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/emulator"
 )
 
-const (
-	templateID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
-	noTemplate = "3c90c3cc-0d44-4b50-8888-8dd257360520"
-
-	token  = "hunter2-token"
-	apiKey = "hunter2-key"
-	varSec = "hunter2-var"
-)
-
-// facade runs a digate in front of a vendor and returns its gRPC address.
-func facade(t *testing.T, vendorURL string) string {
+// facade runs a digate in front of an upstream and returns its gRPC address.
+func facade(t *testing.T, upstreamURL string) string {
 	t.Helper()
 	cfg, err := config.Defaults()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	cfg.UpstreamURL = vendorURL
+	cfg.UpstreamURL = upstreamURL
 	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +57,7 @@ func awaitServing(t *testing.T, addr string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
 	defer cancel()
 	if _, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{}, grpc.WaitForReady(true)); err != nil {
 		t.Fatal(err)
@@ -73,20 +68,20 @@ func awaitServing(t *testing.T, addr string) {
 func stand(t *testing.T) (addr string, e *emulator.Emulator) {
 	t.Helper()
 	e = emulator.New(emulator.Options{Seed: 1})
-	vendor := httptest.NewServer(e)
-	t.Cleanup(vendor.Close)
-	addr = facade(t, vendor.URL)
+	upstream := httptest.NewServer(e)
+	t.Cleanup(upstream.Close)
+	addr = facade(t, upstream.URL)
 	t.Cleanup(e.Close)
-	t.Setenv("DIGATE_TOKEN", token)
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
 	return addr, e
 }
 
-// scripted runs a vendor that gives one answer to everything and notes what it
-// was sent, and a digate in front of it.
+// scripted runs an upstream that gives one response to everything and records the
+// bodies it gets, and a digate in front of it.
 func scripted(t *testing.T, status int, answer string) (addr string, bodies chan string) {
 	t.Helper()
 	bodies = make(chan string, 16)
-	vendor := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
@@ -96,33 +91,25 @@ func scripted(t *testing.T, status int, answer string) (addr string, bodies chan
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, answer)
 	}))
-	t.Cleanup(vendor.Close)
-	t.Setenv("DIGATE_TOKEN", token)
-	return facade(t, vendor.URL), bodies
+	t.Cleanup(upstream.Close)
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	return facade(t, upstream.URL), bodies
 }
 
-// checkNoSecret fails where a secret of the test's was shown to people.
-func checkNoSecret(t *testing.T, got ran) {
-	t.Helper()
-	if strings.Contains(got.out+got.err, "hunter2") {
-		t.Errorf("a secret was shown: %+v", got)
-	}
-}
-
-func TestCopy_EveryField_ReachesTheVendor(t *testing.T) {
+func TestCopy_EveryField_ReachesTheUpstream(t *testing.T) {
 	addr, e := stand(t)
-	got := digate(t, "copy", templateID, "--addr", addr, "--name", "Shop", "--base-url", "https://<<shop>>.example",
-		"--api-key-file", writeFile(t, "key", apiKey+"\n"), "--var", "shop=acme=1,2;3", "--request-id", "r-1")
-	if got.code != exitDone || got.err != "" {
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr, "--name", "Shop", "--base-url", "https://<<shop>>.example",
+		"--api-key-file", clitest.WriteFile(t, "key", clitest.APIKey+"\n"), "--var", "shop=acme=1,2;3", "--request-id", "r-1")
+	if got.Code != client.ExitDone || got.Err != "" {
 		t.Fatalf("%+v", got)
 	}
-	checkNoSecret(t, got)
-	list := e.Integrations(token)
+	clitest.CheckNoSecret(t, got)
+	list := e.Integrations(clitest.Token)
 	if len(list) != 1 {
 		t.Fatalf("%d integrations", len(list))
 	}
 	in := list[0]
-	if in.Name != "Shop" || in.BaseURL != "https://acme=1,2;3.example" || in.AuthKey == nil || *in.AuthKey != apiKey || in.RequiresSetup {
+	if in.Name != "Shop" || in.BaseURL != "https://acme=1,2;3.example" || in.AuthKey == nil || *in.AuthKey != clitest.APIKey || in.RequiresSetup {
 		t.Errorf("%+v", in)
 	}
 	for _, want := range []string{
@@ -133,18 +120,18 @@ func TestCopy_EveryField_ReachesTheVendor(t *testing.T) {
 		"auth_type         API_KEY\n",
 		"auth_key          set\n",
 		"requires_setup    no\n",
-		"template          " + templateID + "\n",
+		"template          " + clitest.TemplateID + "\n",
 		"created_at        20",
 	} {
-		if !strings.Contains(got.out, want) {
-			t.Errorf("no %q in:\n%s", want, got.out)
+		if !strings.Contains(got.Out, want) {
+			t.Errorf("no %q in:\n%s", want, got.Out)
 		}
 	}
 }
 
-func TestCopy_Flags_AreTheBodyThatTheVendorGets(t *testing.T) {
+func TestCopy_Flags_AreTheBodyThatTheUpstreamGets(t *testing.T) {
 	addr, bodies := scripted(t, 201, `{"id":"x"}`)
-	keyFile := writeFile(t, "key", apiKey)
+	keyFile := clitest.WriteFile(t, "key", clitest.APIKey)
 	for name, row := range map[string]struct {
 		stdin string
 		args  []string
@@ -155,8 +142,8 @@ func TestCopy_Flags_AreTheBodyThatTheVendorGets(t *testing.T) {
 		"empty name with =":      {"", []string{"--name="}, `{"name":""}`},
 		"name like a flag":       {"", []string{"--name=-o"}, `{"name":"-o"}`},
 		"empty base URL":         {"", []string{"--base-url", ""}, `{"base_url":""}`},
-		"key from a file":        {"", []string{"--api-key-file", keyFile}, `{"api_key":"` + apiKey + `"}`},
-		"key from stdin":         {apiKey + "\r\n", []string{"--api-key-file", "-"}, `{"api_key":"` + apiKey + `"}`},
+		"key from a file":        {"", []string{"--api-key-file", keyFile}, `{"api_key":"` + clitest.APIKey + `"}`},
+		"key from stdin":         {clitest.APIKey + "\r\n", []string{"--api-key-file", "-"}, `{"api_key":"` + clitest.APIKey + `"}`},
 		"key with spaces":        {" k \n\n", []string{"--api-key-file=-"}, `{"api_key":" k "}`},
 		"var":                    {"", []string{"--var", "a=1", "--var=b=true"}, `{"variables":{"a":"1","b":"true"}}`},
 		"var empty":              {"", []string{"--var", "a="}, `{"variables":{"a":""}}`},
@@ -171,8 +158,8 @@ func TestCopy_Flags_AreTheBodyThatTheVendorGets(t *testing.T) {
 		"request id stays here":  {"", []string{"--request-id", "r-1"}, `{}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := digateWith(t, row.stdin, append([]string{"copy", templateID, "--addr", addr}, row.args...)...)
-			if got.code != exitDone {
+			got := digateWith(t, row.stdin, append([]string{"copy", clitest.TemplateID, "--addr", addr}, row.args...)...)
+			if got.Code != client.ExitDone {
 				t.Fatalf("%+v", got)
 			}
 			if body := <-bodies; body != row.want {
@@ -186,20 +173,20 @@ func TestCopy_BadSecretFile_IsNamedAndNothingIsSent(t *testing.T) {
 	addr, e := stand(t)
 	for name, row := range map[string]struct{ content, want string }{
 		"empty":     {"\n", "is empty"},
-		"too large": {strings.Repeat("hunter2", maxSecretFile), "is larger than 65536 bytes"},
+		"too large": {strings.Repeat("hunter2", file.MaxSecret), "is larger than 65536 bytes"},
 		"not UTF-8": {"hunter2\xff", "is not UTF-8"},
 	} {
-		got := digateWith(t, row.content, "copy", templateID, "--addr", addr, "--api-key-file", "-")
-		if got.code != exitFailed || got.err != "digate: --api-key-file: "+row.want+"\n" {
+		got := digateWith(t, row.content, "copy", clitest.TemplateID, "--addr", addr, "--api-key-file", "-")
+		if got.Code != client.ExitFailed || got.Err != "digate: --api-key-file: "+row.want+"\n" {
 			t.Errorf("%s: %+v", name, got)
 		}
-		got = digate(t, "copy", templateID, "--addr", addr, "--token-file", writeFile(t, "token", row.content))
-		if got.code != exitFailed || got.err != "digate: --token-file: "+row.want+"\n" {
+		got = digate(t, "copy", clitest.TemplateID, "--addr", addr, "--token-file", clitest.WriteFile(t, "token", row.content))
+		if got.Code != client.ExitFailed || got.Err != "digate: --token-file: "+row.want+"\n" {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	got := digate(t, "copy", templateID, "--addr", addr, "--api-key-file", "/nonexistent")
-	if got.code != exitFailed || !strings.HasPrefix(got.err, "digate: --api-key-file: open /nonexistent") {
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr, "--api-key-file", "/nonexistent")
+	if got.Code != client.ExitFailed || !strings.HasPrefix(got.Err, "digate: --api-key-file: open /nonexistent") {
 		t.Errorf("%+v", got)
 	}
 	if n := e.Requests(); n != 0 {
@@ -208,52 +195,48 @@ func TestCopy_BadSecretFile_IsNamedAndNothingIsSent(t *testing.T) {
 }
 
 // secretive is an answer with every field, and secrets where they can be.
-const secretive = `{"id":"` + templateID + `","name":"n","base_url":"https://x","auth_type":"API_KEY","integration_type":"MCP",` +
-	`"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z","description":null,"auth_key":"` + apiKey + `",` +
-	`"headers":{"X-Key":"` + varSec + `","Accept":"*/*"},"requires_setup":true,"source_integration_template_id":null}`
+const secretive = `{"id":"` + clitest.TemplateID + `","name":"n","base_url":"https://x","auth_type":"API_KEY","integration_type":"MCP",` +
+	`"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z","description":null,"auth_key":"` + clitest.APIKey + `",` +
+	`"headers":{"X-Key":"` + clitest.VarSecret + `","Accept":"*/*"},"requires_setup":true,"source_integration_template_id":null}`
 
 func TestCopy_TextOutput_HidesSecretsAndJSONIsWhole(t *testing.T) {
 	addr, _ := scripted(t, 201, secretive)
-	got := digate(t, "copy", templateID, "--addr", addr)
-	checkNoSecret(t, got)
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
+	clitest.CheckNoSecret(t, got)
 	for _, want := range []string{"auth_key          set\n", "headers           Accept, X-Key\n", "requires_setup    yes: ", "description       -\n", "template          -\n"} {
-		if !strings.Contains(got.out, want) {
-			t.Errorf("no %q in:\n%s", want, got.out)
+		if !strings.Contains(got.Out, want) {
+			t.Errorf("no %q in:\n%s", want, got.Out)
 		}
 	}
-	got = digate(t, "copy", templateID, "--addr", addr, "--output", "json")
+	got = digate(t, "copy", clitest.TemplateID, "--addr", addr, "--output", "json")
 	var in struct {
 		AuthKey string            `json:"auth_key"`
 		Type    string            `json:"integration_type"`
 		Headers map[string]string `json:"headers"`
 		Setup   bool              `json:"requires_setup"`
 	}
-	if err := json.Unmarshal([]byte(got.out), &in); err != nil || strings.Count(got.out, "\n") != 1 || got.code != exitDone {
+	if err := json.Unmarshal([]byte(got.Out), &in); err != nil || strings.Count(got.Out, "\n") != 1 || got.Code != client.ExitDone {
 		t.Fatalf("%v in %+v", err, got)
 	}
-	if in.AuthKey != apiKey || in.Type != "MCP" || in.Headers["X-Key"] != varSec || !in.Setup {
+	if in.AuthKey != clitest.APIKey || in.Type != "MCP" || in.Headers["X-Key"] != clitest.VarSecret || !in.Setup {
 		t.Errorf("%+v", in)
 	}
 }
 
 func TestCopy_PoorAnswer_IsStillASuccess(t *testing.T) {
 	addr, _ := scripted(t, 201, `{"id":"x"}`)
-	got := digate(t, "copy", templateID, "--addr", addr)
-	if got.code != exitDone || !strings.HasPrefix(got.out, "id                x\nname              -\n") || strings.Contains(got.out, "created_at") {
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
+	if got.Code != client.ExitDone || !strings.HasPrefix(got.Out, "id                x\nname              -\n") || strings.Contains(got.Out, "created_at") {
 		t.Errorf("%+v", got)
 	}
 }
-
-type brokenPipe struct{}
-
-func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestCopy_AnswerCannotBeShown_SaysThatItWasCreated(t *testing.T) {
 	addr, _ := scripted(t, 201, `{"id":"id-1"}`)
 	for _, output := range []string{"text", "json"} {
 		var stderr strings.Builder
-		code := run(t.Context(), []string{"copy", templateID, "--addr", addr, "-o", output}, stdio{strings.NewReader(""), brokenPipe{}, &stderr})
-		if code != exitFailed || !strings.Contains(stderr.String(), "integration id-1 was created") {
+		code := run(t.Context(), []string{"copy", clitest.TemplateID, "--addr", addr, "-o", output}, term.IO{In: strings.NewReader(""), Out: clitest.BrokenPipe{}, Err: &stderr})
+		if code != client.ExitFailed || !strings.Contains(stderr.String(), "integration id-1 was created") {
 			t.Errorf("exit code %d, %s", code, stderr.String())
 		}
 	}

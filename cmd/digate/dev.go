@@ -7,31 +7,32 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/telemetry"
 )
 
-// devCmd has the addresses alone of serve's settings, all on loopback: what
-// else there is to set has its default.
+// devCmd has the addresses of serve, all on loopback. Every other setting of
+// serve has its default.
 type devCmd struct {
-	GRPCAddr   string `name:"grpc-addr" group:"Addresses:" default:"127.0.0.1:9090" help:"The gRPC listener."`
-	HTTPAddr   string `name:"http-addr" group:"Addresses:" default:"127.0.0.1:8080" help:"The REST listener."`
-	AdminAddr  string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener."`
-	VendorAddr string `name:"vendor-addr" group:"Addresses:" default:"127.0.0.1:8090" help:"The stand-in for Diga."`
+	GRPCAddr     string `name:"grpc-addr" group:"Addresses:" default:"127.0.0.1:9090" help:"The gRPC listener."`
+	HTTPAddr     string `name:"http-addr" group:"Addresses:" default:"127.0.0.1:8080" help:"The REST listener."`
+	AdminAddr    string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener."`
+	EmulatorAddr string `name:"emulator-addr" group:"Addresses:" default:"127.0.0.1:8090" help:"The stand-in for Diga."`
 
-	vendorFlags `embed:""`
+	standInFlags `embed:""`
 }
 
 // Help is shown by --help.
-func (devCmd) Help() string { return "Port 0 takes any free one." }
+func (devCmd) Help() string { return "Port 0 takes any free port." }
 
 // devGrace is how long calls may go on after the first signal. It is short,
-// since a stand-in that hangs on purpose would hold its caller for long.
+// because the stand-in hangs on purpose for some templates.
 const devGrace = 2 * time.Second
 
-func (c *devCmd) Run(ctx context.Context, std stdio) error {
-	v, err := newVendor("vendor-addr", c.VendorAddr, c.vendorFlags)
+func (c *devCmd) Run(ctx context.Context, std term.IO) error {
+	diga, err := listenStandIn("emulator-addr", c.EmulatorAddr, c.standInFlags)
 	if err != nil {
 		return err
 	}
@@ -39,29 +40,29 @@ func (c *devCmd) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
-	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr, cfg.UpstreamURL = c.GRPCAddr, c.HTTPAddr, c.AdminAddr, v.url()
-	s, err := server.New(ctx, cfg, server.Options{Version: version(), Log: telemetry.NewLogger(std.err, cfg.LogLevel)})
+	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr, cfg.UpstreamURL = c.GRPCAddr, c.HTTPAddr, c.AdminAddr, diga.url()
+	s, err := server.New(ctx, cfg, server.Options{Version: version(), Log: telemetry.NewLogger(std.Err, cfg.LogLevel)})
 	if err != nil {
-		_ = v.ln.Close()
+		_ = diga.ln.Close()
 		return err
 	}
-	fmt.Fprint(std.out, welcome(s, v))
-	// The stand-in goes last, so that calls under way can end.
-	vendorCtx, stopVendor := context.WithCancel(context.WithoutCancel(ctx))
+	fmt.Fprint(std.Out, welcome(s, diga))
+	// The stand-in ends last, so that calls under way can end.
+	standInCtx, stopStandIn := context.WithCancel(context.WithoutCancel(ctx))
 	g, ctx := errgroup.WithContext(ctx)
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(devGrace, v.emulator.Close) })()
-	g.Go(func() error { return v.run(vendorCtx) })
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(devGrace, diga.emulator.Close) })()
+	g.Go(func() error { return diga.run(standInCtx) })
 	g.Go(func() error {
-		defer stopVendor()
+		defer stopStandIn()
 		return s.Run(ctx)
 	})
 	return g.Wait()
 }
 
-// welcome says what there is and what to try, in lines that can be pasted. They
-// come last, where a terminal shows them.
-func welcome(s *server.Server, v *vendor) string {
-	template := v.emulator.Templates()[0].ID
+// welcome returns the addresses and commands to paste. They come last, where a
+// terminal shows them.
+func welcome(s *server.Server, diga *standIn) string {
+	template := diga.emulator.Templates()[0].ID
 	grpcAddr := dialable(s.GRPCAddr())
 	return fmt.Sprintf(`%s
 digate %s
@@ -85,9 +86,9 @@ Try, in another terminal:
 
 Ctrl-C ends it. Its log:
 
-`, catalogue(v.emulator),
-		version(), grpcAddr, httpURL(s.HTTPAddr()), httpURL(s.AdminAddr()), v.url(),
-		shellWord(httpURL(s.HTTPAddr())+"/v1/integration/template/"+template+"/copy"),
-		template, shellWord(grpcAddr),
-		self(), template, shellWord(grpcAddr))
+`, catalogue(diga.emulator),
+		version(), grpcAddr, httpURL(s.HTTPAddr()), httpURL(s.AdminAddr()), diga.url(),
+		term.ShellWord(httpURL(s.HTTPAddr())+"/v1/integration/template/"+template+"/copy"),
+		template, term.ShellWord(grpcAddr),
+		term.Self(), template, term.ShellWord(grpcAddr))
 }

@@ -25,20 +25,23 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
 )
 
 // dev is a running `digate dev` and what it said.
 type dev struct {
 	*process
 	welcome string
-	vendor  string // the stand-in's URL
+	standIn string // the stand-in's URL
 }
 
 func launchDev(t *testing.T, more ...string) dev {
 	t.Helper()
-	p := launch(t, append([]string{"dev", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--vendor-addr", "127.0.0.1:0"}, more...)...)
-	d := dev{process: p, welcome: p.out.await(t, "Its log:")}
-	d.vendor = d.match(t, `Diga +(http://\S+)`)
+	p := launch(t, append([]string{"dev", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--emulator-addr", "127.0.0.1:0"}, more...)...)
+	d := dev{process: p, welcome: p.out.Await(t, "Its log:")}
+	d.standIn = d.match(t, `Diga +(http://\S+)`)
 	return d
 }
 
@@ -65,7 +68,7 @@ func shell(t *testing.T, path, line string) string {
 	if err != nil {
 		t.Skip("there is no shell to paste into")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, sh, "-c", line)
 	cmd.Env = append(os.Environ(), "PATH="+path)
@@ -82,7 +85,7 @@ func shell(t *testing.T, path, line string) string {
 // names are of the integrations that the stand-in has of the welcome's account.
 func (d dev) names(t *testing.T) []string {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.vendor+"/v1/integration", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.standIn+"/v1/integration", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +146,7 @@ func TestDev_PastedLines_Work(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	d.signal(t, os.Interrupt)
-	if code := d.wait(t); code != exitDone {
+	if code := d.wait(t); code != client.ExitDone {
 		t.Errorf("exit code %d\n%s", code, d.err.String())
 	}
 }
@@ -167,7 +170,7 @@ func callAsGrpcurl(t *testing.T, line string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), header, value), patience)
+	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), header, value), clitest.Patience)
 	defer cancel()
 	md := reflected(t, conn, protoreflect.FullName(service)).Methods().ByName(protoreflect.Name(method))
 	req, resp := dynamicpb.NewMessage(md.Input()), dynamicpb.NewMessage(md.Output())
@@ -183,7 +186,7 @@ func callAsGrpcurl(t *testing.T, line string) string {
 // reflected asks a server for a service's description.
 func reflected(t *testing.T, conn *grpc.ClientConn, service protoreflect.FullName) protoreflect.ServiceDescriptor {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
 	defer cancel()
 	stream, err := reflectionv1.NewServerReflectionClient(conn).ServerReflectionInfo(ctx)
 	if err != nil {
@@ -266,17 +269,17 @@ func TestDev_Welcome_FitsATerminal(t *testing.T) {
 
 func TestDev_InterruptedWithACallThatHangs_EndsSoonWith0(t *testing.T) {
 	d := launchDev(t)
-	t.Setenv("DIGATE_TOKEN", token)
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
 	addr := d.match(t, `gRPC +(\S+)`)
-	result := make(chan ran, 1)
+	result := make(chan clitest.Ran, 1)
 	go func() { result <- digate(t, "copy", fault(t, "hang"), "--addr", addr) }()
 	awaitCall(t, d)
 	begun := time.Now()
 	d.signal(t, syscall.SIGINT)
-	if code := d.wait(t); code != exitDone || time.Since(begun) > patience/2 {
+	if code := d.wait(t); code != client.ExitDone || time.Since(begun) > clitest.Patience/2 {
 		t.Errorf("exit code %d after %v\n%s", code, time.Since(begun), d.err.String())
 	}
-	if got := <-result; got.code != exitUnknown {
+	if got := <-result; got.Code != client.ExitUnknown {
 		t.Errorf("the call under way: %+v", got)
 	}
 }
@@ -286,7 +289,7 @@ func awaitCall(t *testing.T, d dev) {
 	t.Helper()
 	admin := d.match(t, `admin +(http://\S+)`)
 	defer http.DefaultClient.CloseIdleConnections()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(clitest.Patience); ; time.Sleep(5 * time.Millisecond) {
 		resp, err := http.Get(admin + "/metrics")
 		if err != nil {
 			t.Fatal(err)
@@ -306,16 +309,16 @@ func awaitCall(t *testing.T, d dev) {
 
 func TestDev_InterruptedWithACallThatWillEnd_LetsItEnd(t *testing.T) {
 	d := launchDev(t, "--latency", "500ms")
-	t.Setenv("DIGATE_TOKEN", token)
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
 	addr := d.match(t, `gRPC +(\S+)`)
-	result := make(chan ran, 1)
-	go func() { result <- digate(t, "copy", templateID, "--addr", addr) }()
+	result := make(chan clitest.Ran, 1)
+	go func() { result <- digate(t, "copy", clitest.TemplateID, "--addr", addr) }()
 	awaitCall(t, d)
 	d.signal(t, syscall.SIGINT)
-	if got := <-result; got.code != exitDone {
+	if got := <-result; got.Code != client.ExitDone {
 		t.Errorf("the call under way: %+v", got)
 	}
-	if code := d.wait(t); code != exitDone {
+	if code := d.wait(t); code != client.ExitDone {
 		t.Errorf("exit code %d\n%s", code, d.err.String())
 	}
 }

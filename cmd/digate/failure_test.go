@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server/emulator"
 )
 
@@ -43,44 +46,44 @@ func TestCopy_Failures_ExitWithTheirOutcome(t *testing.T) {
 		text          []string
 		created       int
 	}{
-		"invalid id": {"x", exitNotSent, "NOT_SENT", "INVALID_ARGUMENT", "INVALID_REQUEST", 0,
+		"invalid id": {"x", client.ExitNotSent, "NOT_SENT", "INVALID_ARGUMENT", "INVALID_REQUEST", 0,
 			[]string{"template_id: must be", "Nothing was sent"}, 0},
-		"not found": {noTemplate, exitRejected, "REJECTED", "NOT_FOUND", "INTEGRATION_TEMPLATE_NOT_FOUND", 404,
+		"not found": {clitest.NoTemplate, client.ExitRejected, "REJECTED", "NOT_FOUND", "INTEGRATION_TEMPLATE_NOT_FOUND", 404,
 			[]string{"HTTP 404 from Diga", "did not do it"}, 0},
-		"rate limited": {fault(t, "rate-limited"), exitRejected, "REJECTED", "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED", 429,
+		"rate limited": {fault(t, "rate-limited"), client.ExitRejected, "REJECTED", "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED", 429,
 			[]string{"HTTP 429 from Diga", "retry after 2s"}, 0},
-		"internal error": {fault(t, "internal-error"), exitUnknown, "UNKNOWN", "INTERNAL", "INTERNAL_SERVER_ERROR", 500,
+		"internal error": {fault(t, "internal-error"), client.ExitUnknown, "UNKNOWN", "INTERNAL", "INTERNAL_SERVER_ERROR", 500,
 			[]string{"HTTP 500 from Diga", "may have been done"}, 0},
-		"a proxy's page": {fault(t, "bad-gateway"), exitUnknown, "UNKNOWN", "UNKNOWN", "UPSTREAM_GATEWAY", 502,
+		"a proxy's page": {fault(t, "bad-gateway"), client.ExitUnknown, "UNKNOWN", "UNKNOWN", "UPSTREAM_GATEWAY", 502,
 			[]string{"HTTP 502 from Diga", "may have been done"}, 0},
-		"reset before commit": {fault(t, "reset-before-commit"), exitUnknown, "UNKNOWN", "UNKNOWN", "OUTCOME_UNKNOWN", 0,
+		"reset before commit": {fault(t, "reset-before-commit"), client.ExitUnknown, "UNKNOWN", "UNKNOWN", "OUTCOME_UNKNOWN", 0,
 			[]string{"may have been done"}, 0},
-		"reset after commit": {fault(t, "reset-after-commit"), exitUnknown, "UNKNOWN", "UNKNOWN", "OUTCOME_UNKNOWN", 0,
+		"reset after commit": {fault(t, "reset-after-commit"), client.ExitUnknown, "UNKNOWN", "UNKNOWN", "OUTCOME_UNKNOWN", 0,
 			[]string{"may have been done"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := len(e.Integrations(token))
+			before := len(e.Integrations(clitest.Token))
 			text := digate(t, "copy", row.template, "--addr", addr)
-			if n := len(e.Integrations(token)) - before; n != row.created {
+			if n := len(e.Integrations(clitest.Token)) - before; n != row.created {
 				t.Errorf("%d integrations came into being", n)
 			}
-			checkNoSecret(t, text)
-			if text.code != row.code || text.out != "" || !strings.HasPrefix(text.err, row.outcome+": ") {
-				t.Errorf("exit code %d, want %d; stdout %q, stderr %q", text.code, row.code, text.out, text.err)
+			clitest.CheckNoSecret(t, text)
+			if text.Code != row.code || text.Out != "" || !strings.HasPrefix(text.Err, row.outcome+": ") {
+				t.Errorf("exit code %d, want %d; stdout %q, stderr %q", text.Code, row.code, text.Out, text.Err)
 			}
 			for _, want := range append(row.text, "code "+row.grpc+", reason "+row.reason) {
-				if !strings.Contains(text.err, want) {
-					t.Errorf("no %q in:\n%s", want, text.err)
+				if !strings.Contains(text.Err, want) {
+					t.Errorf("no %q in:\n%s", want, text.Err)
 				}
 			}
 			inJSON := digate(t, "copy", row.template, "--addr", addr, "-o", "json")
 			var f failureJSON
-			if err := json.Unmarshal([]byte(inJSON.err), &f); err != nil || strings.Count(inJSON.err, "\n") != 1 {
-				t.Fatalf("%v in %q", err, inJSON.err)
+			if err := json.Unmarshal([]byte(inJSON.Err), &f); err != nil || strings.Count(inJSON.Err, "\n") != 1 {
+				t.Fatalf("%v in %q", err, inJSON.Err)
 			}
 			got := f.Error
-			if inJSON.code != row.code || inJSON.out != "" || got.Outcome != row.outcome || got.Code != row.grpc || got.Reason != row.reason || got.HTTPStatus != row.http || got.Message == "" {
-				t.Errorf("exit code %d, %+v", inJSON.code, got)
+			if inJSON.Code != row.code || inJSON.Out != "" || got.Outcome != row.outcome || got.Code != row.grpc || got.Reason != row.reason || got.HTTPStatus != row.http || got.Message == "" {
+				t.Errorf("exit code %d, %+v", inJSON.Code, got)
 			}
 			if row.http == 429 && got.RetryAfter != "2s" {
 				t.Errorf("retry_after %q", got.RetryAfter)
@@ -95,12 +98,12 @@ func TestCopy_Failures_ExitWithTheirOutcome(t *testing.T) {
 func TestCopy_OneViolation_IsSaidOnce(t *testing.T) {
 	addr, _ := stand(t)
 	got := digate(t, "copy", "x", "--addr", addr)
-	if strings.Count(got.err, "template_id") != 1 {
-		t.Errorf("%s", got.err)
+	if strings.Count(got.Err, "template_id") != 1 {
+		t.Errorf("%s", got.Err)
 	}
 	got = digate(t, "copy", "x", "--addr", addr, "--request-id", "\u00e9")
-	if !strings.Contains(got.err, "\n  template_id: ") || !strings.Contains(got.err, "\n  request_id: ") {
-		t.Errorf("%s", got.err)
+	if !strings.Contains(got.Err, "\n  template_id: ") || !strings.Contains(got.Err, "\n  request_id: ") {
+		t.Errorf("%s", got.Err)
 	}
 }
 
@@ -116,25 +119,25 @@ func refused(t *testing.T) string {
 }
 
 func TestCopy_NoDigate_IsNotSentAndSaysWhy(t *testing.T) {
-	t.Setenv("DIGATE_TOKEN", token)
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
 	addr := refused(t)
-	got := digate(t, "copy", templateID, "--addr", addr)
-	if got.code != exitNotSent || !strings.HasPrefix(got.err, "NOT_SENT: no digate answers at "+addr+": dial tcp "+addr+": ") ||
-		!strings.Contains(got.err, "connection refused\n") || !strings.Contains(got.err, reasonNoServer) {
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
+	if got.Code != client.ExitNotSent || !strings.HasPrefix(got.Err, "NOT_SENT: no digate answers at "+addr+": dial tcp "+addr+": ") ||
+		!strings.Contains(got.Err, "connection refused\n") || !strings.Contains(got.Err, client.ReasonUnreachable) {
 		t.Errorf("%+v", got)
 	}
-	got = digate(t, "copy", templateID, "--addr", addr, "-o", "json")
+	got = digate(t, "copy", clitest.TemplateID, "--addr", addr, "-o", "json")
 	var f failureJSON
-	if err := json.Unmarshal([]byte(got.err), &f); err != nil || f.Error.Outcome != "NOT_SENT" || f.Error.Reason != reasonNoServer || f.Error.Code != "UNAVAILABLE" {
+	if err := json.Unmarshal([]byte(got.Err), &f); err != nil || f.Error.Outcome != "NOT_SENT" || f.Error.Reason != client.ReasonUnreachable || f.Error.Code != "UNAVAILABLE" {
 		t.Errorf("%v in %+v", err, got)
 	}
 }
 
-func TestCopy_VendorNotThere_IsNotSent(t *testing.T) {
+func TestCopy_UpstreamNotThere_IsNotSent(t *testing.T) {
 	addr := facade(t, "http://"+refused(t))
-	t.Setenv("DIGATE_TOKEN", token)
-	got := digate(t, "copy", templateID, "--addr", addr)
-	if got.code != exitNotSent || !strings.Contains(got.err, "reason UPSTREAM_UNREACHABLE") {
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
+	if got.Code != client.ExitNotSent || !strings.Contains(got.Err, "reason UPSTREAM_UNREACHABLE") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -172,10 +175,10 @@ func silent(t *testing.T) (addr string, accepted chan bool) {
 }
 
 func TestCopy_DigateThatSaysNothing_IsNotSent(t *testing.T) {
-	t.Setenv("DIGATE_TOKEN", token)
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
 	addr, accepted := silent(t)
-	got := digate(t, "copy", templateID, "--addr", addr, "--timeout", "50ms")
-	if got.code != exitNotSent || !strings.Contains(got.err, ": timed out\n") {
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr, "--timeout", "50ms")
+	if got.Code != client.ExitNotSent || !strings.Contains(got.Err, ": timed out\n") {
 		t.Errorf("%+v", got)
 	}
 	for len(accepted) > 0 {
@@ -184,7 +187,7 @@ func TestCopy_DigateThatSaysNothing_IsNotSent(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-accepted; cancel() }()
 	var stderr strings.Builder
-	if code := run(ctx, []string{"copy", templateID, "--addr", addr}, stdio{nil, &stderr, &stderr}); code != exitNotSent || !strings.Contains(stderr.String(), ": interrupted\n") {
+	if code := run(ctx, []string{"copy", clitest.TemplateID, "--addr", addr}, term.IO{In: nil, Out: &stderr, Err: &stderr}); code != client.ExitNotSent || !strings.Contains(stderr.String(), ": interrupted\n") {
 		t.Errorf("exit code %d, %s", code, stderr.String())
 	}
 }
@@ -192,7 +195,7 @@ func TestCopy_DigateThatSaysNothing_IsNotSent(t *testing.T) {
 func TestCopy_NoAnswerInTime_IsUnknown(t *testing.T) {
 	addr, _ := stand(t)
 	got := digate(t, "copy", fault(t, "hang"), "--addr", addr, "--timeout", "200ms")
-	if got.code != exitUnknown || !strings.Contains(got.err, "DEADLINE_EXCEEDED") {
+	if got.Code != client.ExitUnknown || !strings.Contains(got.Err, "DEADLINE_EXCEEDED") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -207,8 +210,8 @@ func TestCopy_Interrupted_IsUnknown(t *testing.T) {
 		}
 	}()
 	var stderr strings.Builder
-	code := run(ctx, []string{"copy", fault(t, "hang"), "--addr", addr, "--timeout", patience.String()}, stdio{nil, &stderr, &stderr})
-	if code != exitUnknown || !strings.Contains(stderr.String(), "CANCELLED") {
+	code := run(ctx, []string{"copy", fault(t, "hang"), "--addr", addr, "--timeout", clitest.Patience.String()}, term.IO{In: nil, Out: &stderr, Err: &stderr})
+	if code != client.ExitUnknown || !strings.Contains(stderr.String(), "CANCELLED") {
 		t.Errorf("exit code %d, %s", code, stderr.String())
 	}
 }

@@ -8,31 +8,34 @@ import (
 	"strings"
 	"time"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/digajson"
 )
 
-// showIntegration shows an integration: to people without its secrets and with
-// what its setup still misses, as JSON whole and alone.
-func (c *callFlags) showIntegration(ctx context.Context, std stdio, client integrationv1.IntegrationServiceClient, in *integrationv1.Integration) error {
-	if c.Output == outputJSON {
-		return printJSON(std.out, in)
+// showIntegration writes an integration. Text is for people: it leaves secrets
+// out and says what the setup still needs. JSON is the complete integration and
+// nothing else.
+func showIntegration(ctx context.Context, std term.IO, c *client.CallFlags, service integrationv1.IntegrationServiceClient, in *integrationv1.Integration) error {
+	if c.Output == client.OutputJSON {
+		return client.PrintJSON(std.Out, in)
 	}
-	if err := printFields(std.out, integrationFields(in)); err != nil {
+	if err := term.WriteFields(std.Out, integrationFields(in)); err != nil {
 		return err
 	}
 	if !in.GetRequiresSetup() {
 		return nil
 	}
-	s := setup{ctx: ctx, client: client, integration: in, flags: c.clientFlags.words()}
+	s := setup{ctx: ctx, client: service, integration: in, flags: c.Words()}
 	s.find()
 	for _, line := range s.lines {
-		if _, err := fmt.Fprintln(std.out, printable(line)); err != nil {
+		if _, err := fmt.Fprintln(std.Out, term.Printable(line)); err != nil {
 			return err
 		}
 	}
 	for _, trouble := range s.troubles {
-		fmt.Fprintf(std.err, "digate: %s\n", printable(trouble))
+		fmt.Fprintf(std.Err, "digate: %s\n", term.Printable(trouble))
 	}
 	return nil
 }

@@ -3,15 +3,17 @@ package main
 import (
 	"context"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/digajson"
 )
 
 type integrationsCmd struct {
 	List   integrationsListCmd   `cmd:"" help:"List the integrations."`
-	Get    integrationsGetCmd    `cmd:"" help:"Show one integration, and what its setup still misses."`
+	Get    integrationsGetCmd    `cmd:"" help:"Show one integration, and what its setup still needs."`
 	Update integrationsUpdateCmd `cmd:"" help:"Change an integration."`
-	Delete integrationsDeleteCmd `cmd:"" help:"Remove an integration with its tools, for good."`
+	Delete integrationsDeleteCmd `cmd:"" help:"Delete an integration and its tools, for good."`
 }
 
 type integrationsListCmd struct {
@@ -20,9 +22,9 @@ type integrationsListCmd struct {
 	listFlags `embed:""`
 }
 
-func (c *integrationsListCmd) Run(ctx context.Context, std stdio) error {
-	return list(ctx, std, &c.listFlags, c.page, func(p *integrationv1.ListIntegrationsResponse) table {
-		t := table{{"ID", "NAME", "TYPE", "AUTH", "SETUP", "BASE_URL"}}
+func (c *integrationsListCmd) Run(ctx context.Context, std term.IO) error {
+	return list(ctx, std, &c.listFlags, c.page, func(p *integrationv1.ListIntegrationsResponse) term.Table {
+		t := term.Table{{"ID", "NAME", "TYPE", "AUTH", "SETUP", "BASE_URL"}}
 		for _, x := range p.GetData() {
 			t = append(t, []string{x.GetId(), x.GetName(), digajson.EnumText(x.GetIntegrationType()), digajson.EnumText(x.GetAuthType()),
 				map[bool]string{true: "missing", false: "done"}[x.GetRequiresSetup()], x.GetBaseUrl()})
@@ -43,21 +45,21 @@ func (c *integrationsListCmd) page(ctx context.Context, client integrationv1.Int
 type integrationsGetCmd struct {
 	IntegrationID string `arg:"" name:"integration_id" help:"The integration's id, a UUID."`
 
-	callFlags `embed:""`
+	client.CallFlags `embed:""`
 }
 
 // Help is shown by --help.
-func (integrationsGetCmd) Help() string { return exitHelpOfReads }
+func (integrationsGetCmd) Help() string { return client.ExitHelpOfReads }
 
-func (c *integrationsGetCmd) Run(ctx context.Context, std stdio) error {
-	ctx, client, done, err := c.dial(ctx, std, reads)
+func (c *integrationsGetCmd) Run(ctx context.Context, std term.IO) error {
+	ctx, service, done, err := c.DialIntegrations(ctx, std, client.Reads)
 	if err != nil {
 		return err
 	}
 	defer done()
-	resp, err := client.GetIntegration(ctx, &integrationv1.GetIntegrationRequest{IntegrationId: c.IntegrationID})
+	resp, err := service.GetIntegration(ctx, &integrationv1.GetIntegrationRequest{IntegrationId: c.IntegrationID})
 	if err != nil {
-		return fail(std.err, c.Output, reads, err)
+		return client.Fail(std.Err, c.Output, client.Reads, err)
 	}
-	return c.showIntegration(ctx, std, client, resp.GetIntegration())
+	return showIntegration(ctx, std, &c.CallFlags, service, resp.GetIntegration())
 }

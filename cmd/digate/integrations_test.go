@@ -6,33 +6,36 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server/emulator"
 )
 
-func TestUpdate_Flags_AreTheBodyThatTheVendorGets(t *testing.T) {
+func TestUpdate_Flags_AreTheBodyThatTheUpstreamGets(t *testing.T) {
 	addr, bodies := scripted(t, 200, `{"id":"x"}`)
-	keyFile := writeFile(t, "key", apiKey+"\n")
+	keyFile := clitest.WriteFile(t, "key", clitest.APIKey+"\n")
 	for want, row := range map[string]struct {
 		stdin string
 		args  []string
 	}{
-		`{"name":"n"}`:                     {"", []string{"--name", "n"}},
-		`{"name":""}`:                      {"", []string{"--name="}},
-		`{"description":"a, b"}`:           {"", []string{"--description", "a, b"}},
-		`{"base_url":"https://x"}`:         {"", []string{"--base-url", "https://x"}},
-		`{"auth_key":"` + apiKey + `"}`:    {"", []string{"--auth-key-file", keyFile}},
-		`{"auth_key":"k"}`:                 {"k\n", []string{"--auth-key-file", "-"}},
-		`{"headers":{"A":"","B":"1=2,3"}}`: {"", []string{"--header", "B=1=2,3", "--header", "A="}},
-		`{"name":null}`:                    {"", []string{"--clear", "name"}},
+		`{"name":"n"}`:                          {"", []string{"--name", "n"}},
+		`{"name":""}`:                           {"", []string{"--name="}},
+		`{"description":"a, b"}`:                {"", []string{"--description", "a, b"}},
+		`{"base_url":"https://x"}`:              {"", []string{"--base-url", "https://x"}},
+		`{"auth_key":"` + clitest.APIKey + `"}`: {"", []string{"--auth-key-file", keyFile}},
+		`{"auth_key":"k"}`:                      {"k\n", []string{"--auth-key-file", "-"}},
+		`{"headers":{"A":"","B":"1=2,3"}}`:      {"", []string{"--header", "B=1=2,3", "--header", "A="}},
+		`{"name":null}`:                         {"", []string{"--clear", "name"}},
 		`{"description":null,"auth_key":null,"headers":null}`: {"", []string{"--clear", "headers,auth_key", "--clear", "description,headers"}},
 		`{"name":"n","description":null}`:                     {"", []string{"--clear", "description", "--name", "n"}},
 	} {
-		got := digateWith(t, row.stdin, append([]string{"integrations", "update", templateID, "--addr", addr}, row.args...)...)
-		if got.code != exitDone {
+		got := digateWith(t, row.stdin, append([]string{"integrations", "update", clitest.TemplateID, "--addr", addr}, row.args...)...)
+		if got.Code != client.ExitDone {
 			t.Errorf("%v: %+v", row.args, got)
 			continue
 		}
-		checkNoSecret(t, got)
+		clitest.CheckNoSecret(t, got)
 		if body := <-bodies; body != want {
 			t.Errorf("%v: sent %s, want %s", row.args, body, want)
 		}
@@ -41,82 +44,82 @@ func TestUpdate_Flags_AreTheBodyThatTheVendorGets(t *testing.T) {
 
 func TestIntegrations_FromCopyToDelete(t *testing.T) {
 	addr, e := stand(t)
-	id := copied(t, addr, templateID, "--var", "shop=acme")
+	id := copied(t, addr, clitest.TemplateID, "--var", "shop=acme")
 	got := digate(t, "integrations", "list", "--addr", addr)
-	if got.code != exitDone || !strings.Contains(got.out, id+"  Shopify: pedidos y productos  HTTP  API_KEY  missing  https://acme.") {
+	if got.Code != client.ExitDone || !strings.Contains(got.Out, id+"  Shopify: pedidos y productos  HTTP  API_KEY  missing  https://acme.") {
 		t.Errorf("%+v", got)
 	}
-	if got = digate(t, "integrations", "list", "--addr", addr, "--type", "MCP"); strings.Contains(got.out, id) {
+	if got = digate(t, "integrations", "list", "--addr", addr, "--type", "MCP"); strings.Contains(got.Out, id) {
 		t.Errorf("%+v", got)
 	}
-	got = digateWith(t, apiKey, "integrations", "update", id, "--addr", addr, "--auth-key-file", "-", "--name", "Shop")
-	if got.code != exitDone || !strings.Contains(got.out, "requires_setup    no\n") || strings.Contains(got.out, "missing") {
+	got = digateWith(t, clitest.APIKey, "integrations", "update", id, "--addr", addr, "--auth-key-file", "-", "--name", "Shop")
+	if got.Code != client.ExitDone || !strings.Contains(got.Out, "requires_setup    no\n") || strings.Contains(got.Out, "missing") {
 		t.Errorf("%+v", got)
 	}
-	checkNoSecret(t, got)
-	if in := e.Integrations(token)[0]; in.Name != "Shop" || *in.AuthKey != apiKey {
+	clitest.CheckNoSecret(t, got)
+	if in := e.Integrations(clitest.Token)[0]; in.Name != "Shop" || *in.AuthKey != clitest.APIKey {
 		t.Errorf("%+v", in)
 	}
 	got = digate(t, "integrations", "get", id, "--addr", addr)
-	if got.code != exitDone || !strings.Contains(got.out, "name              Shop\n") {
+	if got.Code != client.ExitDone || !strings.Contains(got.Out, "name              Shop\n") {
 		t.Errorf("%+v", got)
 	}
-	checkNoSecret(t, got)
-	if got = digate(t, "integrations", "get", id, "--addr", addr, "-o", "json"); !strings.Contains(got.out, `"auth_key":"`+apiKey+`"`) {
+	clitest.CheckNoSecret(t, got)
+	if got = digate(t, "integrations", "get", id, "--addr", addr, "-o", "json"); !strings.Contains(got.Out, `"auth_key":"`+clitest.APIKey+`"`) {
 		t.Errorf("%+v", got)
 	}
-	if got = digate(t, "integrations", "delete", id, "--addr", addr, "-y", "-o", "json"); got.code != exitDone || got.out != "{}\n" {
+	if got = digate(t, "integrations", "delete", id, "--addr", addr, "-y", "-o", "json"); got.Code != client.ExitDone || got.Out != "{}\n" {
 		t.Errorf("%+v", got)
 	}
-	if got = digate(t, "integrations", "delete", id, "--addr", addr, "--yes"); got.code != exitRejected || !strings.Contains(got.err, "NOT_FOUND") || got.out != "" {
+	if got = digate(t, "integrations", "delete", id, "--addr", addr, "--yes"); got.Code != client.ExitRejected || !strings.Contains(got.Err, "NOT_FOUND") || got.Out != "" {
 		t.Errorf("a second time: %+v", got)
 	}
 }
 
 func TestDelete_NobodyToAsk_IsRefused(t *testing.T) {
 	addr, e := stand(t)
-	id := copied(t, addr, templateID)
+	id := copied(t, addr, clitest.TemplateID)
 	before := e.Requests()
 	got := digateWith(t, "y\n", "integrations", "delete", id, "--addr", addr)
-	if got.code != exitUsage || got.out != "" || !strings.Contains(got.err, "--yes") || e.Requests() != before {
+	if got.Code != client.ExitUsage || got.Out != "" || !strings.Contains(got.Err, "--yes") || e.Requests() != before {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestTools_ListAndApprove(t *testing.T) {
 	addr, e := stand(t)
-	id := copied(t, addr, templateID)
+	id := copied(t, addr, clitest.TemplateID)
 	got := digate(t, "tools", "list", id, "--addr", addr, "--order", "asc")
 	for _, want := range []string{"APPROVAL", "  buscar_pedido       HTTP  no        GET     /orders.json", "  cancelar_pedido     HTTP  asks      POST    /orders/{order_id}/cancel.json  Cancela"} {
-		if got.code != exitDone || !strings.Contains(got.out, want) {
+		if got.Code != client.ExitDone || !strings.Contains(got.Out, want) {
 			t.Errorf("no %q in %+v", want, got)
 		}
 	}
 	tools := listJSON(t, "tools", "list", id, "--addr", addr)
 	first, second := tools.Data[0].ID, tools.Data[1].ID
 	asks := func() (asking []string) {
-		for _, x := range e.Integrations(token)[0].Tools {
+		for _, x := range e.Integrations(clitest.Token)[0].Tools {
 			if x.ApprovalRequired {
 				asking = append(asking, x.ID)
 			}
 		}
 		return asking
 	}
-	if got = digate(t, "tools", "approve", id, first, second, "--addr", addr); got.code != exitDone || strings.Count(got.out, ": the agent asks first\n") != 2 {
+	if got = digate(t, "tools", "approve", id, first, second, "--addr", addr); got.Code != client.ExitDone || strings.Count(got.Out, ": the agent asks first\n") != 2 {
 		t.Errorf("%+v", got)
 	}
 	if n := len(asks()); n < 2 {
 		t.Errorf("%d tools ask", n)
 	}
 	before := len(asks())
-	if got = digate(t, "tools", "approve", id, first, "--no", "--addr", addr); got.code != exitDone || got.out != "tool "+first+": the agent does not ask\n" || len(asks()) != before-1 {
+	if got = digate(t, "tools", "approve", id, first, "--no", "--addr", addr); got.Code != client.ExitDone || got.Out != "tool "+first+": the agent does not ask\n" || len(asks()) != before-1 {
 		t.Errorf("%+v, %v", got, asks())
 	}
-	if got = digate(t, "tools", "approve", id, noTemplate, "--addr", addr); got.code != exitRejected {
+	if got = digate(t, "tools", "approve", id, clitest.NoTemplate, "--addr", addr); got.Code != client.ExitRejected {
 		t.Errorf("%+v", got)
 	}
 	github := copied(t, addr, "1d9b5c7f-0e62-4a84-b3f1-9c25d8e04a73")
-	if got = digate(t, "tools", "list", github, "--addr", addr); !strings.Contains(got.out, "MCP   no        -       -     Busca") {
+	if got = digate(t, "tools", "list", github, "--addr", addr); !strings.Contains(got.Out, "MCP   no        -       -     Busca") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -124,42 +127,42 @@ func TestTools_ListAndApprove(t *testing.T) {
 func TestCopy_SetupMissing_NamesItAndTheCommandThatSuppliesIt(t *testing.T) {
 	addr, e := stand(t)
 	const twilio, notion, weather = "c4a7b9e2-6f38-4e15-8d0c-73f2a1b58e96", "8f1e6d0a-52c4-4d3b-9a57-1b6f0c9e2d41", "a96d3e51-8c04-4f7b-95d2-e0b71f4c6a28"
-	update := "missing: %s -> " + self() + " integrations update ID %s --addr " + addr
+	update := "missing: %s -> " + term.Self() + " integrations update ID %s --addr " + addr
 	for name, row := range map[string]struct {
 		args  []string
 		wants []string
 		lines int
 	}{
-		"key and base URL": {[]string{templateID}, []string{
+		"key and base URL": {[]string{clitest.TemplateID}, []string{
 			fmt.Sprintf(update, "api key", "--auth-key-file FILE"),
 			fmt.Sprintf(update, "<<shop>> in base_url", "--base-url URL"),
 		}, 2},
-		"key alone":      {[]string{templateID, "--var", "shop=acme"}, []string{fmt.Sprintf(update, "api key", "--auth-key-file FILE")}, 1},
-		"base URL alone": {[]string{templateID, "--api-key-file", "-"}, []string{fmt.Sprintf(update, "<<shop>> in base_url", "--base-url URL")}, 1},
+		"key alone":      {[]string{clitest.TemplateID, "--var", "shop=acme"}, []string{fmt.Sprintf(update, "api key", "--auth-key-file FILE")}, 1},
+		"base URL alone": {[]string{clitest.TemplateID, "--api-key-file", "-"}, []string{fmt.Sprintf(update, "<<shop>> in base_url", "--base-url URL")}, 1},
 		"header": {[]string{notion, "--api-key-file", "-"}, []string{
 			fmt.Sprintf(update, "<<notion_version>> in the header Notion-Version", "--header Accept=VALUE --header Notion-Version=VALUE") + " (replaces all headers)",
 		}, 1},
 		"tool paths and bodies": {[]string{twilio, "--api-key-file", "-"}, []string{
 			"missing: <<account_sid>> in the tool enviar_sms, in estado_sms; <<sender>> in the tool enviar_sms -> " +
-				self() + " copy " + twilio + " --var account_sid=TEXT --var sender=TEXT --addr " + addr +
-				" (a new copy; then " + self() + " integrations delete ID --addr " + addr + ")",
+				term.Self() + " copy " + twilio + " --var account_sid=TEXT --var sender=TEXT --addr " + addr +
+				" (a new copy; then " + term.Self() + " integrations delete ID --addr " + addr + ")",
 		}, 1},
-		"a tool's query": {[]string{weather, "--var", "latitude=" + varSec}, []string{"missing: <<longitude>> in the tool prevision -> "}, 1},
-		"nothing":        {[]string{templateID, "--var", "shop=acme", "--api-key-file", "-"}, nil, 0},
+		"a tool's query": {[]string{weather, "--var", "latitude=" + clitest.VarSecret}, []string{"missing: <<longitude>> in the tool prevision -> "}, 1},
+		"nothing":        {[]string{clitest.TemplateID, "--var", "shop=acme", "--api-key-file", "-"}, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := digateWith(t, apiKey, append([]string{"copy", "--addr", addr}, row.args...)...)
-			checkNoSecret(t, got)
-			if got.code != exitDone || got.err != "" || strings.Count(got.out, "\nmissing: ") != row.lines {
+			got := digateWith(t, clitest.APIKey, append([]string{"copy", "--addr", addr}, row.args...)...)
+			clitest.CheckNoSecret(t, got)
+			if got.Code != client.ExitDone || got.Err != "" || strings.Count(got.Out, "\nmissing: ") != row.lines {
 				t.Fatalf("%+v", got)
 			}
-			if guide := strings.Contains(got.out, "\nsetup guide: https://"); guide != (row.lines > 0) {
+			if guide := strings.Contains(got.Out, "\nsetup guide: https://"); guide != (row.lines > 0) {
 				t.Errorf("a guide is named: %v", guide)
 			}
 			id := newest(t, e).ID
 			for _, want := range row.wants {
-				if !strings.Contains(got.out, strings.ReplaceAll(want, " ID ", " "+id+" ")) {
-					t.Errorf("no %q in:\n%s", want, got.out)
+				if !strings.Contains(got.Out, strings.ReplaceAll(want, " ID ", " "+id+" ")) {
+					t.Errorf("no %q in:\n%s", want, got.Out)
 				}
 			}
 		})
@@ -169,7 +172,7 @@ func TestCopy_SetupMissing_NamesItAndTheCommandThatSuppliesIt(t *testing.T) {
 // newest returns the integration that was made last.
 func newest(t *testing.T, e *emulator.Emulator) emulator.Integration {
 	t.Helper()
-	list := e.Integrations(token)
+	list := e.Integrations(clitest.Token)
 	if len(list) == 0 {
 		t.Fatal("there is no integration")
 	}
@@ -177,44 +180,44 @@ func newest(t *testing.T, e *emulator.Emulator) emulator.Integration {
 }
 
 func TestCopy_SetupCannotBeLookedUp_IsStillASuccess(t *testing.T) {
-	addr := vendorOf(t, func(w http.ResponseWriter, r *http.Request) {
+	addr := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.WriteHeader(404)
 			_, _ = w.Write([]byte(`{"status":"error","error_code":"GONE","message":"no \u001b[2J such thing"}`))
 			return
 		}
 		w.WriteHeader(201)
-		_, _ = w.Write([]byte(`{"id":"` + noTemplate + `","auth_type":"API_KEY","requires_setup":true,"source_integration_template_id":"` + templateID + `",` +
-			`"headers":{"X-A":"` + varSec + `","it's":"` + varSec + ` <<a b>>"}}`))
+		_, _ = w.Write([]byte(`{"id":"` + clitest.NoTemplate + `","auth_type":"API_KEY","requires_setup":true,"source_integration_template_id":"` + clitest.TemplateID + `",` +
+			`"headers":{"X-A":"` + clitest.VarSecret + `","it's":"` + clitest.VarSecret + ` <<a b>>"}}`))
 	})
-	got := digate(t, "copy", templateID, "--addr", addr)
-	if got.code != exitDone {
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
+	if got.Code != client.ExitDone {
 		t.Fatalf("%+v", got)
 	}
-	checkNoSecret(t, got)
+	clitest.CheckNoSecret(t, got)
 	for _, want := range []string{
-		"missing: api key -> " + self() + " integrations update " + noTemplate + " --auth-key-file FILE --addr ",
-		`missing: <<a b>> in the header it's -> ` + self() + ` integrations update ` + noTemplate + ` --header X-A=VALUE --header 'it'\''s=VALUE' --addr `,
+		"missing: api key -> " + term.Self() + " integrations update " + clitest.NoTemplate + " --auth-key-file FILE --addr ",
+		`missing: <<a b>> in the header it's -> ` + term.Self() + ` integrations update ` + clitest.NoTemplate + ` --header X-A=VALUE --header 'it'\''s=VALUE' --addr `,
 	} {
-		if !strings.Contains(got.out, want) {
-			t.Errorf("no %q in:\n%s", want, got.out)
+		if !strings.Contains(got.Out, want) {
+			t.Errorf("no %q in:\n%s", want, got.Out)
 		}
 	}
-	if want := "digate: the tools, which may have placeholders too, could not be looked up: no  [2J such thing\n" +
-		"digate: the template, which may name a setup guide, could not be looked up: no  [2J such thing\n"; got.err != want {
-		t.Errorf("%q", got.err)
+	if want := "digate: the tools, which may also have placeholders, could not be looked up: no  [2J such thing\n" +
+		"digate: the template, which may name a setup guide, could not be looked up: no  [2J such thing\n"; got.Err != want {
+		t.Errorf("%q", got.Err)
 	}
 }
 
 func TestCopy_SetupMissingAndNothingFound_SaysSo(t *testing.T) {
-	addr := vendorOf(t, func(w http.ResponseWriter, r *http.Request) {
+	addr := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			w.WriteHeader(201)
 		}
-		_, _ = w.Write([]byte(`{"id":"` + noTemplate + `","requires_setup":true,"data":[],"has_more":false}`))
+		_, _ = w.Write([]byte(`{"id":"` + clitest.NoTemplate + `","requires_setup":true,"data":[],"has_more":false}`))
 	})
-	got := digate(t, "copy", templateID, "--addr", addr)
-	if got.code != exitDone || got.err != "" || !strings.HasSuffix(got.out, "\nmissing: something that Diga does not name\n") {
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
+	if got.Code != client.ExitDone || got.Err != "" || !strings.HasSuffix(got.Out, "\nmissing: something that Diga does not name\n") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -10,6 +10,9 @@ import (
 
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/file"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
@@ -19,20 +22,20 @@ type integrationsUpdateCmd struct {
 	Description   *string  `name:"description" placeholder:"TEXT" help:"The new description."`
 	BaseURL       *string  `name:"base-url" placeholder:"URL" help:"The new base URL."`
 	AuthKeyFile   string   `name:"auth-key-file" placeholder:"FILE" help:"File with the new credential for the third-party system; - is standard input."`
-	Header        []string `name:"header" sep:"none" placeholder:"NAME=VALUE" help:"A header. May be given again; all together they replace every header that was there."`
+	Header        []string `name:"header" sep:"none" placeholder:"NAME=VALUE" help:"A header. Can be repeated. The headers given here replace all that were there before."`
 	Clear         []string `name:"clear" enum:"name,description,base_url,auth_key,headers" placeholder:"FIELD" help:"Fields to clear: name, description, base_url, auth_key, headers."`
 
-	callFlags `embed:""`
+	client.CallFlags `embed:""`
 }
 
 // Help is shown by --help.
 func (integrationsUpdateCmd) Help() string {
-	return "What is not named stays as it is.\n\n" + exitHelp
+	return "Fields that are not named stay as they are.\n\n" + client.ExitHelp
 }
 
 // Validate implements kong's hook.
 func (c *integrationsUpdateCmd) Validate() error {
-	if err := c.callFlags.Validate(); err != nil {
+	if err := c.CallFlags.Validate(); err != nil {
 		return err
 	}
 	if _, err := headers(c.Header); err != nil {
@@ -41,16 +44,16 @@ func (c *integrationsUpdateCmd) Validate() error {
 	set := c.fields()
 	for _, field := range c.Clear {
 		if slices.Contains(set, field) {
-			return fmt.Errorf("--clear: %s is set as well", field)
+			return fmt.Errorf("--clear: %s is also set", field)
 		}
 	}
 	if len(set)+len(c.Clear) == 0 {
-		return errors.New("nothing to change: name at least one field")
+		return errors.New("nothing to change: give at least one field")
 	}
 	return nil
 }
 
-// fields are those that get a value.
+// fields returns the names of the fields that get a value.
 func (c *integrationsUpdateCmd) fields() []string {
 	var set []string
 	for _, f := range []struct {
@@ -67,8 +70,8 @@ func (c *integrationsUpdateCmd) fields() []string {
 	return set
 }
 
-// headers returns what the NAME=VALUE of --header set. The values may be
-// secrets, so no error quotes them.
+// headers parses the NAME=VALUE of --header. The values may be secrets, so no
+// error quotes them.
 func headers(assignments []string) (map[string]string, error) {
 	if len(assignments) == 0 {
 		return nil, nil
@@ -99,7 +102,7 @@ func (c *integrationsUpdateCmd) request(stdin io.Reader) (*integrationv1.UpdateI
 		UpdateMask: &fieldmaskpb.FieldMask{Paths: slices.Compact(mask)},
 	}
 	if c.AuthKeyFile != "" {
-		key, err := readSecret(c.AuthKeyFile, stdin)
+		key, err := file.ReadSecret(c.AuthKeyFile, stdin)
 		if err != nil {
 			return nil, fmt.Errorf("--auth-key-file: %w", err)
 		}
@@ -108,22 +111,22 @@ func (c *integrationsUpdateCmd) request(stdin io.Reader) (*integrationv1.UpdateI
 	return req, nil
 }
 
-func (c *integrationsUpdateCmd) Run(ctx context.Context, std stdio) error {
-	req, err := c.request(std.in)
+func (c *integrationsUpdateCmd) Run(ctx context.Context, std term.IO) error {
+	req, err := c.request(std.In)
 	if err != nil {
 		return err
 	}
-	ctx, client, done, err := c.dial(ctx, std, changes)
+	ctx, service, done, err := c.DialIntegrations(ctx, std, client.Changes)
 	if err != nil {
 		return err
 	}
 	defer done()
-	resp, err := client.UpdateIntegration(ctx, req)
+	resp, err := service.UpdateIntegration(ctx, req)
 	if err != nil {
-		return fail(std.err, c.Output, changes, err)
+		return client.Fail(std.Err, c.Output, client.Changes, err)
 	}
-	if err := c.showIntegration(ctx, std, client, resp.GetIntegration()); err != nil {
-		return fmt.Errorf("integration %s was changed, but not shown: %w", printable(c.IntegrationID), err)
+	if err := showIntegration(ctx, std, &c.CallFlags, service, resp.GetIntegration()); err != nil {
+		return fmt.Errorf("integration %s was changed, but cannot be shown: %w", term.Printable(c.IntegrationID), err)
 	}
 	return nil
 }

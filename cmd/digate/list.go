@@ -8,36 +8,38 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// maxPage is the most that a page has.
+// maxPage is the largest number of items on a page.
 const maxPage = 100
 
-// listFlags are those of every command that lists.
+// listFlags are the flags of a command that lists.
 type listFlags struct {
-	Limit  *int32  `name:"limit" placeholder:"N" help:"How many a page has, 1 to 100."`
-	Page   *int32  `name:"page" placeholder:"N" help:"The page's number, from 1."`
-	After  *string `name:"after" placeholder:"ID" help:"Begin after this one."`
-	Before *string `name:"before" placeholder:"ID" help:"End before this one."`
-	Order  string  `name:"order" enum:"asc,desc," default:"" placeholder:"ORDER" help:"Order of creation: asc, the oldest first, or desc."`
-	All    bool    `name:"all" help:"Every page, to the end."`
+	Limit  *int32  `name:"limit" placeholder:"N" help:"Number of items on a page, 1 to 100."`
+	Page   *int32  `name:"page" placeholder:"N" help:"Number of the page, from 1."`
+	After  *string `name:"after" placeholder:"ID" help:"Begin after this id."`
+	Before *string `name:"before" placeholder:"ID" help:"End before this id."`
+	Order  string  `name:"order" enum:"asc,desc," default:"" placeholder:"ORDER" help:"Order of creation: asc, which is the oldest first, or desc."`
+	All    bool    `name:"all" help:"List every page."`
 
-	callFlags `embed:""`
+	client.CallFlags `embed:""`
 }
 
 // Validate implements kong's hook.
 func (f *listFlags) Validate() error {
 	if f.All && (f.Page != nil || f.Before != nil) {
-		return errors.New("--all: goes to the end, so not with --page or --before")
+		return errors.New("--all: lists every page, so it cannot be used with --page or --before")
 	}
-	return f.callFlags.Validate()
+	return f.CallFlags.Validate()
 }
 
 // Help is shown by --help.
-func (listFlags) Help() string { return exitHelpOfReads }
+func (listFlags) Help() string { return client.ExitHelpOfReads }
 
-// limit asks for large pages where every page is wanted.
+// limit returns the size of pages. With --all, pages are large by default.
 func (f *listFlags) limit() *int32 {
 	if f.All && f.Limit == nil {
 		return proto.Int32(maxPage)
@@ -49,62 +51,62 @@ func (f *listFlags) order() integrationv1.Order {
 	return map[string]integrationv1.Order{"asc": integrationv1.Order_ORDER_ASC, "desc": integrationv1.Order_ORDER_DESC}[f.Order]
 }
 
-// page is a page of a list.
+// page is one page of a list.
 type page interface {
 	proto.Message
 	GetLastId() string
 	GetHasMore() bool
 }
 
-// getPage asks for the page that begins after an id.
+// getPage gets the page that begins after an id.
 type getPage[P page] func(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string) (P, error)
 
-// list shows a page, or with --all every page as if it were one.
-func list[P page](ctx context.Context, std stdio, f *listFlags, get getPage[P], rows func(P) table) error {
-	ctx, client, done, err := f.dial(ctx, std, reads)
+// list shows one page, or with --all every page as if they were one.
+func list[P page](ctx context.Context, std term.IO, f *listFlags, get getPage[P], rows func(P) term.Table) error {
+	ctx, service, done, err := f.DialIntegrations(ctx, std, client.Reads)
 	if err != nil {
 		return err
 	}
 	defer done()
 	var shown P
 	if f.All {
-		shown, err = everyPage(ctx, client, f.After, get)
+		shown, err = everyPage(ctx, service, f.After, get)
 	} else {
-		shown, err = get(ctx, client, f.After)
+		shown, err = get(ctx, service, f.After)
 	}
 	if errors.Is(err, errEndless) {
 		return err
 	}
 	if err != nil {
-		return fail(std.err, f.Output, reads, err)
+		return client.Fail(std.Err, f.Output, client.Reads, err)
 	}
-	if f.Output == outputJSON {
-		return printJSON(std.out, shown)
+	if f.Output == client.OutputJSON {
+		return client.PrintJSON(std.Out, shown)
 	}
-	if err := rows(shown).write(std.out, terminalColumns(std.out)); err != nil {
+	if err := rows(shown).Write(std.Out, term.Columns(std.Out)); err != nil {
 		return err
 	}
-	f.tellOfMore(std.err, shown)
+	f.tellOfMore(std.Err, shown)
 	return nil
 }
 
-// tellOfMore says how to see what is behind a page.
+// tellOfMore writes how to get the next page.
 func (f *listFlags) tellOfMore(w io.Writer, p page) {
 	switch {
 	case !p.GetHasMore() || f.Before != nil:
 	case f.Page != nil:
 		fmt.Fprintf(w, "There are more: --page %d\n", *f.Page+1)
 	case p.GetLastId() != "":
-		fmt.Fprintf(w, "There are more: --after %s, or --all\n", printable(shellWord(p.GetLastId())))
+		fmt.Fprintf(w, "There are more: --after %s, or --all\n", term.Printable(term.ShellWord(p.GetLastId())))
 	default:
 		fmt.Fprintln(w, "There are more.")
 	}
 }
 
-var errEndless = errors.New("there are said to be more, but not after which id")
+var errEndless = errors.New("Diga says that there are more items, but not after which id")
 
-// everyPage follows a list to its end and returns it as one page. Where it
-// fails it returns what it has so far too.
+// everyPage reads a list to its end and returns it as one page. On an error it
+// also returns what it has read so far.
 func everyPage[P page](ctx context.Context, client integrationv1.IntegrationServiceClient, after *string, get getPage[P]) (P, error) {
 	whole, err := get(ctx, client, after)
 	if err != nil {
@@ -126,11 +128,11 @@ func everyPage[P page](ctx context.Context, client integrationv1.IntegrationServ
 	return whole, nil
 }
 
-// appendPage makes whole end as next does.
+// appendPage appends next to whole, which then ends as next does.
 func appendPage(whole, next proto.Message) {
 	w, n := whole.ProtoReflect(), next.ProtoReflect()
 	fields := w.Descriptor().Fields()
-	for _, name := range []string{"last_id", "has_more"} { // which next may not have
+	for _, name := range []string{"last_id", "has_more"} { // next may not have them
 		w.Clear(fields.ByTextName(name))
 	}
 	n.Clear(fields.ByTextName("first_id"))

@@ -1,5 +1,5 @@
-// Command digate is a gRPC facade over Diga's integration API, and its tools:
-// a server, a stand-in for the vendor, and a client.
+// Command digate is a gRPC facade over the REST API of Diga. It is the server, a
+// stand-in for Diga, and a client.
 package main
 
 import (
@@ -9,14 +9,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	// net/http has no other place for what it finds odd about an answer, and
-	// quotes the answer there.
+	// net/http logs odd responses here and quotes them. They may hold secrets.
 	log.SetOutput(io.Discard)
-	os.Exit(run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(ctx, os.Args[1:], term.IO{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// placeholder is where a template wants a value: <<name>>.
+// placeholder matches <<name>>, the place of a value in a template.
 var placeholder = regexp.MustCompile(`<<([^<>]+)>>`)
 
 // placeholders returns the names of the placeholders in texts, sorted.
@@ -26,7 +26,7 @@ func addPlaceholders(names map[string]bool, text string) {
 	}
 }
 
-// placeholdersIn adds the names of the placeholders in a value's strings.
+// placeholdersIn adds the names of the placeholders in the strings of a value.
 func placeholdersIn(v *structpb.Value, names map[string]bool) {
 	switch v := v.GetKind().(type) {
 	case *structpb.Value_StringValue:

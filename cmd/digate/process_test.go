@@ -16,6 +16,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
 )
 
 // binaryDir is where the binary is built; TestMain makes and removes it.
@@ -33,7 +36,7 @@ var binary = sync.OnceValues(func() (string, error) {
 // process is a digate of its own.
 type process struct {
 	cmd      *exec.Cmd
-	out, err transcript
+	out, err clitest.Transcript
 	ended    chan struct{}
 }
 
@@ -72,7 +75,7 @@ func (p *process) wait(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
+	case <-time.After(clitest.Patience):
 		t.Fatalf("the process goes on:\n%s%s", p.out.String(), p.err.String())
 	}
 	return p.cmd.ProcessState.ExitCode()
@@ -80,16 +83,16 @@ func (p *process) wait(t *testing.T) int {
 
 var grpcListener = regexp.MustCompile(`"grpc":"([^"]+)"`)
 
-// launchServe starts a digate in front of a vendor and returns its gRPC address.
-func launchServe(t *testing.T, vendorURL string) (p *process, addr string) {
+// launchServe starts a digate in front of a upstream and returns its gRPC address.
+func launchServe(t *testing.T, upstreamURL string) (p *process, addr string) {
 	t.Helper()
-	p = launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--upstream-url", vendorURL)
-	addr = grpcListener.FindStringSubmatch(p.err.await(t, `"msg":"serving"`))[1]
+	p = launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--upstream-url", upstreamURL)
+	addr = grpcListener.FindStringSubmatch(p.err.Await(t, `"msg":"serving"`))[1]
 	awaitServing(t, addr)
 	return p, addr
 }
 
-// held is a vendor whose answers wait to be let go.
+// held is a upstream whose answers wait to be let go.
 type held struct {
 	url     string
 	arrived chan bool // a value for every request
@@ -116,17 +119,17 @@ func newHeld(t *testing.T) *held {
 // release lets every answer go.
 func (h *held) release() { h.once.Do(func() { close(h.let) }) }
 
-// underWay begins a copy and returns when the vendor has it; what came of it
+// underWay begins a copy and returns when the upstream has it; what came of it
 // follows.
-func (h *held) underWay(t *testing.T, addr string) chan ran {
+func (h *held) underWay(t *testing.T, addr string) chan clitest.Ran {
 	t.Helper()
-	t.Setenv("DIGATE_TOKEN", token)
-	result := make(chan ran, 1)
-	go func() { result <- digate(t, "copy", templateID, "--addr", addr) }()
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	result := make(chan clitest.Ran, 1)
+	go func() { result <- digate(t, "copy", clitest.TemplateID, "--addr", addr) }()
 	select {
 	case <-h.arrived:
-	case <-time.After(patience):
-		t.Fatal("the vendor was not asked")
+	case <-time.After(clitest.Patience):
+		t.Fatal("the upstream was not asked")
 	}
 	return result
 }
@@ -136,12 +139,12 @@ func TestServe_SIGTERM_FinishesTheCallUnderWayAndExitsWith0(t *testing.T) {
 	p, addr := launchServe(t, h.url)
 	result := h.underWay(t, addr)
 	p.signal(t, syscall.SIGTERM)
-	p.err.await(t, `"msg":"draining"`)
+	p.err.Await(t, `"msg":"draining"`)
 	h.release()
-	if got := <-result; got.code != exitDone || !strings.Contains(got.out, "id-1") {
+	if got := <-result; got.Code != client.ExitDone || !strings.Contains(got.Out, "id-1") {
 		t.Errorf("the call under way: %+v", got)
 	}
-	if code := p.wait(t); code != exitDone {
+	if code := p.wait(t); code != client.ExitDone {
 		t.Errorf("exit code %d\n%s", code, p.err.String())
 	}
 	if strings.Contains(p.out.String()+p.err.String(), "hunter2") {
@@ -154,11 +157,11 @@ func TestServe_SecondSIGTERM_EndsAtOnceAndTheCallIsUnknown(t *testing.T) {
 	p, addr := launchServe(t, h.url)
 	result := h.underWay(t, addr)
 	p.signal(t, syscall.SIGTERM)
-	p.err.await(t, `"msg":"draining"`)
+	p.err.Await(t, `"msg":"draining"`)
 	// The process takes a moment to stop minding signals, so there may be a third.
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	timeout := time.After(patience)
+	timeout := time.After(clitest.Patience)
 	for ended := false; !ended; {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
 		select {
@@ -172,7 +175,7 @@ func TestServe_SecondSIGTERM_EndsAtOnceAndTheCallIsUnknown(t *testing.T) {
 	if state := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !state.Signaled() || state.Signal() != syscall.SIGTERM {
 		t.Errorf("ended with %v", p.cmd.ProcessState)
 	}
-	if got := <-result; got.code != exitUnknown {
+	if got := <-result; got.Code != client.ExitUnknown {
 		t.Errorf("the call under way: %+v", got)
 	}
 }
@@ -182,7 +185,7 @@ func TestServe_KilledInMidCall_TheCallIsUnknown(t *testing.T) {
 	p, addr := launchServe(t, h.url)
 	result := h.underWay(t, addr)
 	p.signal(t, syscall.SIGKILL)
-	if got := <-result; got.code != exitUnknown || !strings.HasPrefix(got.err, "UNKNOWN: ") {
+	if got := <-result; got.Code != client.ExitUnknown || !strings.HasPrefix(got.Err, "UNKNOWN: ") {
 		t.Errorf("the call under way: %+v", got)
 	}
 }
@@ -194,7 +197,7 @@ func TestServe_PortInUse_ExitsWith1AndNamesTheFlag(t *testing.T) {
 	}
 	defer func() { _ = ln.Close() }()
 	p := launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--http-addr", ln.Addr().String())
-	if code := p.wait(t); code != exitFailed || !strings.HasPrefix(p.err.String(), "digate: --http-addr: ") {
+	if code := p.wait(t); code != client.ExitFailed || !strings.HasPrefix(p.err.String(), "digate: --http-addr: ") {
 		t.Errorf("exit code %d\n%s", code, p.err.String())
 	}
 }
@@ -202,7 +205,7 @@ func TestServe_PortInUse_ExitsWith1AndNamesTheFlag(t *testing.T) {
 func TestServe_Debug_PrintsItsConfigurationWithoutSecrets(t *testing.T) {
 	p := launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
 		"--log-level", "debug", "--upstream-url", "http://127.0.0.1:1/base", "--max-answer-bytes", "4096")
-	log := p.err.await(t, `"msg":"serving"`)
+	log := p.err.Await(t, `"msg":"serving"`)
 	for _, want := range []string{`"msg":"configuration"`, `"upstream-url":"http://127.0.0.1:1/base"`, `"max-answer-bytes":4096`, `"log-level":"DEBUG"`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("no %s in %s", want, log)
@@ -213,10 +216,10 @@ func TestServe_Debug_PrintsItsConfigurationWithoutSecrets(t *testing.T) {
 func TestServe_GOMEMLIMIT_IsTheCollectorsLimitAndShownInTheMetrics(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "123MiB")
 	p := launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--upstream-url", "http://127.0.0.1:1")
-	admin := regexp.MustCompile(`"admin":"([^"]+)"`).FindStringSubmatch(p.err.await(t, `"msg":"serving"`))[1]
-	client := &http.Client{Timeout: patience}
-	defer client.CloseIdleConnections()
-	resp, err := client.Get("http://" + admin + "/metrics")
+	admin := regexp.MustCompile(`"admin":"([^"]+)"`).FindStringSubmatch(p.err.Await(t, `"msg":"serving"`))[1]
+	caller := &http.Client{Timeout: clitest.Patience}
+	defer caller.CloseIdleConnections()
+	resp, err := caller.Get("http://" + admin + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,27 +232,27 @@ func TestServe_GOMEMLIMIT_IsTheCollectorsLimitAndShownInTheMetrics(t *testing.T)
 
 func TestEmulator_Alone_AnswersUntilSIGTERM(t *testing.T) {
 	p := launch(t, "emulator", "--addr", "127.0.0.1:0", "--seed", "7")
-	out := p.out.await(t, "Ctrl-C")
+	out := p.out.Await(t, "Ctrl-C")
 	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(out)
-	for _, want := range []string{templateID, fault(t, "hang")} {
+	for _, want := range []string{clitest.TemplateID, fault(t, "hang")} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %s in:\n%s", want, out)
 		}
 	}
-	client := &http.Client{Timeout: patience}
-	defer client.CloseIdleConnections()
+	caller := &http.Client{Timeout: clitest.Patience}
+	defer caller.CloseIdleConnections()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/v1/integration/template", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer t")
-	resp, err := client.Do(r)
+	resp, err := caller.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	body, _ := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), templateID) {
+	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), clitest.TemplateID) {
 		t.Errorf("%s: %s", resp.Status, body)
 	}
 	hang, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v1/integration/template/"+fault(t, "hang")+"/copy", strings.NewReader("{}"))
@@ -261,7 +264,7 @@ func TestEmulator_Alone_AnswersUntilSIGTERM(t *testing.T) {
 	sent, failed := make(chan bool), make(chan error, 1)
 	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { close(sent) }}
 	go func() {
-		_, err := client.Do(hang.WithContext(httptrace.WithClientTrace(hang.Context(), trace)))
+		_, err := caller.Do(hang.WithContext(httptrace.WithClientTrace(hang.Context(), trace)))
 		failed <- err
 	}()
 	<-sent
@@ -269,14 +272,14 @@ func TestEmulator_Alone_AnswersUntilSIGTERM(t *testing.T) {
 	if err := <-failed; err == nil {
 		t.Error("the answer that hangs came")
 	}
-	if code := p.wait(t); code != exitDone || p.err.String() != "" {
+	if code := p.wait(t); code != client.ExitDone || p.err.String() != "" {
 		t.Errorf("exit code %d, %s", code, p.err.String())
 	}
 }
 
 func TestVersion_OfTheBinary_IsThere(t *testing.T) {
 	p := launch(t, "version")
-	if code := p.wait(t); code != exitDone || !strings.HasPrefix(p.out.String(), "digate ") {
+	if code := p.wait(t); code != client.ExitDone || !strings.HasPrefix(p.out.String(), "digate ") {
 		t.Errorf("exit code %d, %s", code, p.out.String())
 	}
 }

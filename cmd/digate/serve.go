@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/telemetry"
@@ -12,8 +13,8 @@ type serveCmd struct {
 	config.Config `embed:""`
 }
 
-func (c *serveCmd) Run(ctx context.Context, std stdio) error {
-	log := telemetry.NewLogger(std.err, c.LogLevel)
+func (c *serveCmd) Run(ctx context.Context, std term.IO) error {
+	log := telemetry.NewLogger(std.Err, c.LogLevel)
 	log.Debug("configuration", "config", c.Config)
 	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Log: log})
 	if err != nil {

@@ -7,19 +7,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 )
 
-// setup finds what an integration still misses. It names no value that it
-// finds, only where there is none.
+// setup finds what an integration still needs. It shows only names and no
+// values, which may be secrets.
 type setup struct {
 	ctx         context.Context
 	client      integrationv1.IntegrationServiceClient
 	integration *integrationv1.Integration
-	flags       []string // how to reach the same server again
+	flags       []string // flags with which a command reaches the same server
 
-	lines    []string // what is missing, and what supplies it
+	lines    []string // what is missing, and the command that supplies it
 	troubles []string // what could not be looked up
 }
 
@@ -45,21 +46,17 @@ func (s *setup) missing(what, command string) {
 	s.lines = append(s.lines, "missing: "+what+" -> "+command)
 }
 
-// update is the command that changes the integration.
+// update returns the command line that changes the integration.
 func (s *setup) update(args ...string) string {
 	return s.command(append([]string{"integrations", "update", s.integration.GetId()}, args...)...)
 }
 
 func (s *setup) command(args ...string) string {
-	words := []string{self()}
-	for _, arg := range slices.Concat(args, s.flags) {
-		words = append(words, shellWord(arg))
-	}
-	return strings.Join(words, " ")
+	return term.ShellLine(slices.Concat(args, s.flags)...)
 }
 
-// findInHeaders names every header in its command, since the new ones replace
-// all that are there.
+// findInHeaders looks for placeholders in headers. Its command names every
+// header, because the new headers replace all of them.
 func (s *setup) findInHeaders(unfilled map[string]bool) {
 	var args []string
 	headers := slices.Sorted(maps.Keys(s.integration.GetHeaders()))
@@ -78,13 +75,14 @@ func (s *setup) findInHeaders(unfilled map[string]bool) {
 	}
 }
 
-// findInTools names a new copy as the command: it fills every tool at once.
+// findInTools looks for placeholders in tools. Its command makes a new copy, which
+// fills every tool at once.
 func (s *setup) findInTools(unfilled map[string]bool) {
 	id := s.integration.GetId()
 	tools := toolsListCmd{IntegrationID: id, listFlags: listFlags{All: true}}
 	all, err := everyPage(s.ctx, s.client, nil, tools.page)
 	if err != nil {
-		s.trouble("the tools, which may have placeholders too,", err)
+		s.trouble("the tools, which may also have placeholders,", err)
 	}
 	where := make(map[string][]string)
 	for _, t := range all.GetData() {
@@ -133,8 +131,8 @@ func (s *setup) trouble(what string, err error) {
 	s.troubles = append(s.troubles, what+" could not be looked up: "+message)
 }
 
-// toolPlaceholders returns the names of the placeholders that a tool is left
-// with, wherever a value goes out with a call.
+// toolPlaceholders returns the names of the placeholders in every part of a tool
+// that is sent with a call.
 func toolPlaceholders(t *integrationv1.HttpTool) []string {
 	names := make(map[string]bool)
 	addPlaceholders(names, t.GetEndpointPath())

@@ -8,6 +8,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
 )
 
 // A database that takes connections and never answers must not hold the end of
@@ -40,13 +43,13 @@ func TestServe_SignalWhileTheLedgerHangs_EndsAtOnceAndSaysWhy(t *testing.T) {
 		defer func() { _ = c.Close() }()
 	case <-p.ended:
 		t.Fatalf("the process ended by itself: %s", p.err.String())
-	case <-time.After(patience):
+	case <-time.After(clitest.Patience):
 		t.Fatal("the process never asked the database")
 	}
 	begun := time.Now()
 	p.signal(t, syscall.SIGTERM)
-	if code := p.wait(t); code != exitFailed {
-		t.Errorf("exit code %d, want %d", code, exitFailed)
+	if code := p.wait(t); code != client.ExitFailed {
+		t.Errorf("exit code %d, want %d", code, client.ExitFailed)
 	}
 	if took := time.Since(begun); took > time.Second {
 		t.Errorf("the process went on for %v after the signal", took)

@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
@@ -17,14 +19,14 @@ type templatesCmd struct {
 }
 
 type templatesListCmd struct {
-	Language *string `name:"language" placeholder:"LANG" help:"The templates' language, such as en; es where it is not given."`
+	Language *string `name:"language" placeholder:"LANG" help:"The templates' language, such as en; es by default."`
 
 	listFlags `embed:""`
 }
 
-func (c *templatesListCmd) Run(ctx context.Context, std stdio) error {
-	return list(ctx, std, &c.listFlags, c.page, func(p *integrationv1.ListTemplatesResponse) table {
-		t := table{{"ID", "NAME", "LANGUAGE", "DESCRIPTION"}}
+func (c *templatesListCmd) Run(ctx context.Context, std term.IO) error {
+	return list(ctx, std, &c.listFlags, c.page, func(p *integrationv1.ListTemplatesResponse) term.Table {
+		t := term.Table{{"ID", "NAME", "LANGUAGE", "DESCRIPTION"}}
 		for _, x := range p.GetData() {
 			t = append(t, []string{x.GetId(), x.GetName(), x.GetLanguage(), x.GetDescription()})
 		}
@@ -41,29 +43,29 @@ func (c *templatesListCmd) page(ctx context.Context, client integrationv1.Integr
 type templatesGetCmd struct {
 	TemplateID string `arg:"" name:"template_id" help:"The template's id, a UUID."`
 
-	callFlags `embed:""`
+	client.CallFlags `embed:""`
 }
 
 // Help is shown by --help.
-func (templatesGetCmd) Help() string { return exitHelpOfReads }
+func (templatesGetCmd) Help() string { return client.ExitHelpOfReads }
 
-func (c *templatesGetCmd) Run(ctx context.Context, std stdio) error {
-	ctx, client, done, err := c.dial(ctx, std, reads)
+func (c *templatesGetCmd) Run(ctx context.Context, std term.IO) error {
+	ctx, service, done, err := c.DialIntegrations(ctx, std, client.Reads)
 	if err != nil {
 		return err
 	}
 	defer done()
-	resp, err := client.GetTemplate(ctx, &integrationv1.GetTemplateRequest{TemplateId: c.TemplateID})
+	resp, err := service.GetTemplate(ctx, &integrationv1.GetTemplateRequest{TemplateId: c.TemplateID})
 	if err != nil {
-		return fail(std.err, c.Output, reads, err)
+		return client.Fail(std.Err, c.Output, client.Reads, err)
 	}
 	t := resp.GetTemplate()
-	if c.Output == outputJSON {
-		return printJSON(std.out, t)
+	if c.Output == client.OutputJSON {
+		return client.PrintJSON(std.Out, t)
 	}
 	names := make(map[string]bool)
 	placeholdersIn(structpb.NewStructValue(t.GetTemplate()), names)
-	return printFields(std.out, [][2]string{
+	return term.WriteFields(std.Out, [][2]string{
 		{"id", t.GetId()},
 		{"name", t.GetName()},
 		{"language", t.GetLanguage()},

@@ -4,13 +4,15 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/digajson"
 )
 
 type toolsCmd struct {
 	List    toolsListCmd    `cmd:"" help:"List an integration's tools."`
-	Approve toolsApproveCmd `cmd:"" help:"Make the agent ask before it calls tools, or no longer ask."`
+	Approve toolsApproveCmd `cmd:"" help:"Make the agent ask before it calls tools, or stop asking."`
 }
 
 type toolsListCmd struct {
@@ -19,9 +21,9 @@ type toolsListCmd struct {
 	listFlags `embed:""`
 }
 
-func (c *toolsListCmd) Run(ctx context.Context, std stdio) error {
-	return list(ctx, std, &c.listFlags, c.page, func(p *integrationv1.ListToolsResponse) table {
-		t := table{{"ID", "NAME", "TYPE", "APPROVAL", "METHOD", "PATH", "DESCRIPTION"}}
+func (c *toolsListCmd) Run(ctx context.Context, std term.IO) error {
+	return list(ctx, std, &c.listFlags, c.page, func(p *integrationv1.ListToolsResponse) term.Table {
+		t := term.Table{{"ID", "NAME", "TYPE", "APPROVAL", "METHOD", "PATH", "DESCRIPTION"}}
 		for _, x := range p.GetData() {
 			t = append(t, toolRow(x))
 		}
@@ -52,34 +54,34 @@ func toolRow(t *integrationv1.Tool) []string {
 type toolsApproveCmd struct {
 	IntegrationID string   `arg:"" name:"integration_id" help:"The integration's id, a UUID."`
 	ToolID        []string `arg:"" name:"tool_id" sep:"none" help:"The tools' ids, UUIDs."`
-	No            bool     `name:"no" help:"The agent no longer asks."`
+	No            bool     `name:"no" help:"Make the agent stop asking."`
 
-	callFlags `embed:""`
+	client.CallFlags `embed:""`
 }
 
 // Help is shown by --help.
-func (toolsApproveCmd) Help() string { return exitHelp }
+func (toolsApproveCmd) Help() string { return client.ExitHelp }
 
-func (c *toolsApproveCmd) Run(ctx context.Context, std stdio) error {
+func (c *toolsApproveCmd) Run(ctx context.Context, std term.IO) error {
 	req := &integrationv1.SetToolApprovalsRequest{IntegrationId: c.IntegrationID}
 	asks := !c.No
 	for _, id := range c.ToolID {
 		req.Tools = append(req.Tools, &integrationv1.ToolApproval{ToolId: id, ApprovalRequired: &asks})
 	}
-	ctx, client, done, err := c.dial(ctx, std, changes)
+	ctx, service, done, err := c.DialIntegrations(ctx, std, client.Changes)
 	if err != nil {
 		return err
 	}
 	defer done()
-	resp, err := client.SetToolApprovals(ctx, req)
+	resp, err := service.SetToolApprovals(ctx, req)
 	if err != nil {
-		return fail(std.err, c.Output, changes, err)
+		return client.Fail(std.Err, c.Output, client.Changes, err)
 	}
-	if c.Output == outputJSON {
-		return printJSON(std.out, resp)
+	if c.Output == client.OutputJSON {
+		return client.PrintJSON(std.Out, resp)
 	}
 	for _, id := range c.ToolID {
-		if _, err := fmt.Fprintf(std.out, "tool %s: the agent %s\n", printable(id), map[bool]string{true: "asks first", false: "does not ask"}[asks]); err != nil {
+		if _, err := fmt.Fprintf(std.Out, "tool %s: the agent %s\n", term.Printable(id), map[bool]string{true: "asks first", false: "does not ask"}[asks]); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
 // linked is what `make build` links in: -ldflags "-X main.linked=v1.2.3".
@@ -16,8 +18,8 @@ const devel = "devel"
 
 type versionCmd struct{}
 
-func (versionCmd) Run(std stdio) error {
-	_, err := fmt.Fprintf(std.out, "digate %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+func (versionCmd) Run(std term.IO) error {
+	_, err := fmt.Fprintf(std.Out, "digate %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }
 

@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
 )
 
 func TestVersion_IsOneLine(t *testing.T) {
 	got := digate(t, "version")
-	if got.code != exitDone || got.err != "" || !strings.HasPrefix(got.out, "digate ") || strings.Count(got.out, "\n") != 1 {
+	if got.Code != client.ExitDone || got.Err != "" || !strings.HasPrefix(got.Out, "digate ") || strings.Count(got.Out, "\n") != 1 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -1,0 +1,41 @@
+package bulk
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/digate/digate/cmd/digate/internal/term"
+)
+
+// again returns the command line that goes on with the job.
+func (c *Command) again(jobPath string) string {
+	path := c.File
+	if strings.HasPrefix(path, "-") && path != "-" {
+		path = "./" + path
+	}
+	words := []string{"bulk", path}
+	flag := func(name, value, otherwise string) {
+		if value != otherwise {
+			words = append(words, "--"+name, value)
+		}
+	}
+	flag("format", c.Format, "")
+	flag("template", c.Template, "")
+	flag("var-prefix", c.VarPrefix, "var.")
+	if c.KeepGoing {
+		words = append(words, "--keep-going")
+	}
+	flag("job", jobPath, c.File+jobSuffix)
+	flag("results", c.Results, "")
+	flag("results-format", c.ResultsFormat, "ndjson")
+	flag("progress", c.Progress, "auto")
+	flag("concurrency", strconv.Itoa(c.Concurrency), "16")
+	flag("reconnects", strconv.Itoa(c.Reconnects), "10")
+	flag("timeout", c.Timeout.String(), "0s")
+	return term.ShellLine(append(words, c.Words()...)...)
+}
+
+// look returns the command line that shows a copy in doubt.
+func (c *Command) look(requestID string) string {
+	return term.ShellLine(append([]string{"ledger", "show", requestID}, c.Words()...)...)
+}

@@ -1,0 +1,29 @@
+package bulk
+
+import (
+	"sync"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/validate"
+)
+
+// contract holds what rows are checked against: the codec of their requests, and
+// the server's own validation rules.
+type contract struct {
+	codec *digajson.Codec
+	rules *validate.Validator
+}
+
+var compileContract = sync.OnceValues(func() (*contract, error) {
+	codec, err := digajson.Compile((&integrationv1.CopyTemplateRequest{}).ProtoReflect().Descriptor())
+	if err != nil {
+		return nil, err
+	}
+	services := integrationv1.File_diga_integration_v1_integration_service_proto.Services()
+	rules, err := validate.Compile(services.ByName("IntegrationService"))
+	if err != nil {
+		return nil, err
+	}
+	return &contract{codec, rules}, nil
+})

@@ -1,0 +1,256 @@
+package bulk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/cmd/digate/internal/term"
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+)
+
+// fakeServer copies in its own memory, each request id once.
+type fakeServer struct {
+	integrationv1.UnimplementedIntegrationServiceServer
+	digatev1.UnimplementedLedgerServiceServer
+
+	addr string
+	// item decides what becomes of the nth item that came in, from 1; nil and
+	// carryOut copy it.
+	item func(n int, req *integrationv1.CopyTemplateRequest) verdict
+
+	mu       sync.Mutex
+	ledger   *digatev1.GetLedgerResponse
+	made     map[string]*integrationv1.CopyTemplateRequest
+	order    []*integrationv1.CopyTemplateRequest
+	items    int
+	streams  int
+	mostOwed int // of one stream at once
+	stop     func()
+}
+
+// verdict is what a server does with an item.
+type verdict struct {
+	fail  error // respond with it
+	cut   error // the stream ends with it
+	after bool  // cut, once it was made
+	held  bool  // not answered, and the stream waits
+	mute  bool  // not answered, and the stream goes on
+}
+
+var carryOut verdict
+
+// cutOff is how a stream ends that a connection took with it.
+var cutOff = status.Error(codes.Unavailable, "the connection is gone")
+
+func serve(t *testing.T) *fakeServer {
+	t.Helper()
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	s := &fakeServer{made: make(map[string]*integrationv1.CopyTemplateRequest), ledger: &digatev1.GetLedgerResponse{
+		Store: "sqlite", Durable: true, Retention: durationpb.New(24 * time.Hour), Caller: "caller-1",
+	}}
+	s.start(t, "127.0.0.1:0")
+	return s
+}
+
+func (s *fakeServer) start(t *testing.T, addr string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr = ln.Addr().String()
+	srv := grpc.NewServer()
+	integrationv1.RegisterIntegrationServiceServer(srv, s)
+	digatev1.RegisterLedgerServiceServer(srv, s)
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(ln) }()
+	var once sync.Once
+	s.stop = func() {
+		once.Do(func() {
+			srv.Stop()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(s.stop)
+}
+
+func (s *fakeServer) GetLedger(ctx context.Context, _ *digatev1.GetLedgerRequest) (*digatev1.GetLedgerResponse, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	if got := strings.Join(md.Get("authorization"), "|"); got != "Bearer "+clitest.Token {
+		return nil, apierror.MissingCredential("the credential is " + fmt.Sprint(len(got)) + " long").GRPCStatus().Err()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return proto.CloneOf(s.ledger), nil
+}
+
+func (s *fakeServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]) error {
+	seen := make(map[string]bool)
+	s.mu.Lock()
+	s.streams++
+	s.mu.Unlock()
+	type received struct {
+		req *integrationv1.BulkCopyTemplateRequest
+		err error
+	}
+	owed := 0
+	// It reads ahead, so as to see how much a client leaves unanswered.
+	ahead := make(chan received, maxConcurrency+1)
+	go func() {
+		for {
+			req, err := stream.Recv()
+			if err == nil {
+				s.owe(&owed, 1)
+			}
+			ahead <- received{req, err}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for r := range ahead {
+		if errors.Is(r.err, io.EOF) {
+			return stream.Send(&integrationv1.BulkCopyTemplateResponse{Outcome: &integrationv1.BulkCopyTemplateResponse_Summary{Summary: new(integrationv1.BulkCopySummary)}})
+		}
+		if r.err != nil {
+			return r.err
+		}
+		req := r.req.GetCopy()
+		if seen[req.GetRequestId()] || req.GetRequestId() == "" {
+			return status.Error(codes.InvalidArgument, "a request id stands there twice, or none")
+		}
+		seen[req.GetRequestId()] = true
+		resp, v := s.take(req)
+		switch {
+		case v.held:
+			<-stream.Context().Done()
+			return stream.Context().Err()
+		case v.cut != nil:
+			return v.cut
+		case v.mute:
+			continue
+		}
+		s.owe(&owed, -1)
+		if err := stream.Send(resp); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *fakeServer) owe(owed *int, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*owed += n
+	s.mostOwed = max(s.mostOwed, *owed)
+}
+
+func (s *fakeServer) take(req *integrationv1.CopyTemplateRequest) (*integrationv1.BulkCopyTemplateResponse, verdict) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.items++
+	var v verdict
+	if s.item != nil {
+		v = s.item(s.items, req)
+	}
+	resp := &integrationv1.BulkCopyTemplateResponse{RequestId: req.GetRequestId()}
+	if v.fail != nil || v.cut != nil && !v.after || v.held {
+		resp.Outcome = &integrationv1.BulkCopyTemplateResponse_Error{Error: status.Convert(v.fail).Proto()}
+		return resp, v
+	}
+	earlier, again := s.made[req.GetRequestId()]
+	switch {
+	case again && !proto.Equal(earlier, req):
+		e := apierror.InvalidRequest(apierror.Violation{Field: "request_id", Description: "was used for another request", Reason: "REQUEST_ID_REUSED"})
+		resp.Outcome = &integrationv1.BulkCopyTemplateResponse_Error{Error: e.GRPCStatus().Proto()}
+	case !again:
+		s.made[req.GetRequestId()] = req
+		s.order = append(s.order, req)
+		fallthrough
+	default:
+		resp.Replayed = again
+		resp.Outcome = &integrationv1.BulkCopyTemplateResponse_Integration{Integration: &integrationv1.Integration{Id: "of-" + req.GetRequestId(), Name: req.GetName(), AuthKey: req.ApiKey}}
+	}
+	return resp, v
+}
+
+// names are of what was copied, sorted.
+func (s *fakeServer) names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for _, req := range s.order {
+		names = append(names, req.GetName())
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (s *fakeServer) seen() (items, streams int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.items, s.streams
+}
+
+// rejected is Diga's no.
+func rejected() error {
+	return (&apierror.Error{Code: codes.NotFound, Reason: "INTEGRATION_TEMPLATE_NOT_FOUND", Domain: apierror.DomainDiga, Outcome: exchange.Rejected, Message: "no such template", HTTPStatus: 404}).GRPCStatus().Err()
+}
+
+// csvOf is an input of so many rows, named n-0, n-1, ….
+func csvOf(n int) string {
+	var b strings.Builder
+	b.WriteString("template_id,name\n")
+	for i := range n {
+		fmt.Fprintf(&b, "%s,n-%d\n", clitest.TemplateID, i)
+	}
+	return b.String()
+}
+
+// interruptible runs a command line that the test can interrupt.
+type interruptible struct {
+	out, err  clitest.Transcript
+	interrupt func()
+	code      chan int
+}
+
+func begin(t *testing.T, stdin io.Reader, args ...string) *interruptible {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	i := &interruptible{interrupt: cancel, code: make(chan int, 1)}
+	go func() { i.code <- runCommand(ctx, args, term.IO{In: stdin, Out: &i.out, Err: &i.err}) }()
+	t.Cleanup(cancel)
+	return i
+}
+
+func (i *interruptible) wait(t *testing.T) clitest.Ran {
+	t.Helper()
+	select {
+	case code := <-i.code:
+		return clitest.Ran{Code: code, Out: i.out.String(), Err: i.err.String()}
+	case <-time.After(clitest.Patience):
+		t.Fatalf("it goes on:\n%s%s", i.out.String(), i.err.String())
+		return clitest.Ran{}
+	}
+}

@@ -1,0 +1,53 @@
+package bulk
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash/maphash"
+
+	"github.com/google/uuid"
+)
+
+// rowIDs gives rows their request ids. An id follows from the job, the identity
+// of the row, and the number of equal rows before it. So ids stay the same when
+// rows are moved or others are added.
+type rowIDs struct {
+	job  uuid.UUID
+	seen map[[16]byte]equalRows // by digest of the identity
+	seed maphash.Seed
+}
+
+// equalRows are rows with the same identity.
+type equalRows struct {
+	n int32
+	// literal is a digest of the api_key in the input, or 0 without one. It is
+	// valid in this process only.
+	literal uint64
+}
+
+func newRowIDs(job uuid.UUID) *rowIDs {
+	return &rowIDs{job: job, seen: make(map[[16]byte]equalRows), seed: maphash.MakeSeed()}
+}
+
+// name sets the row's request id. It refuses rows that differ only in an api_key
+// in the input: if they were moved, they would take each other's id.
+func (r *rowIDs) name(next *row, c *contract) error {
+	identity, err := next.identity(c)
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(identity)
+	equal, again := r.seen[[16]byte(digest[:16])]
+	literal := uint64(0)
+	if next.copy.ApiKey != nil {
+		literal = maphash.String(r.seed, *next.copy.ApiKey) | 1
+	}
+	if again && literal != equal.literal {
+		return errors.New("differs from an earlier row only in its api_key: give them different names, or use api_key_env or api_key_file")
+	}
+	equal = equalRows{equal.n + 1, literal}
+	r.seen[[16]byte(digest[:16])] = equal
+	next.copy.RequestId = uuid.NewSHA1(r.job, fmt.Appendf(identity, "\n%d", equal.n)).String()
+	return nil
+}

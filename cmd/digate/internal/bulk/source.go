@@ -1,0 +1,121 @@
+package bulk
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/digate/digate/cmd/digate/internal/file"
+)
+
+// rowReader reads the rows of an input. It returns io.EOF after the last one. Any
+// other error ends the reading. An error of one row alone is in the row.
+type rowReader interface{ next() (*row, error) }
+
+// input says what to read, and how.
+type input struct {
+	path      string // - is stdin
+	stdin     io.Reader
+	format    string // csv or ndjson
+	template  string
+	varPrefix string
+	contract  *contract
+}
+
+// formatOf returns the format that belongs to the end of a file's name. It is
+// empty if there is none.
+func formatOf(path string) string {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".csv":
+		return "csv"
+	case ".ndjson", ".jsonl":
+		return "ndjson"
+	}
+	return ""
+}
+
+// regular reports whether the input can be read more than once.
+func (in *input) regular() bool { return in.path != "-" && file.IsRegular(in.path) }
+
+// rows reads the rows of an input and gives them their request ids.
+type rows struct {
+	rowReader
+	contract *contract
+	ids      *rowIDs
+	// warn is called once if the input holds a secret.
+	warn   func(string)
+	warned bool
+	close  func()
+}
+
+// open begins at the first row.
+func (in *input) open(jobID uuid.UUID, warn func(string)) (*rows, error) {
+	source, closeInput := in.stdin, func() {}
+	if in.path != "-" {
+		f, err := os.Open(in.path)
+		if err != nil {
+			return nil, err
+		}
+		source, closeInput = f, func() { _ = f.Close() }
+	}
+	buffered := bufio.NewReaderSize(source, 64<<10)
+	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
+		_, _ = buffered.Discard(3)
+	}
+	r := &rows{contract: in.contract, ids: newRowIDs(jobID), warn: warn, close: closeInput}
+	if in.format == "csv" {
+		reader, err := newCSVRows(buffered, in.template, in.varPrefix)
+		if err != nil {
+			closeInput()
+			return nil, &malformedError{fmt.Errorf("%s: %w", in.path, err)}
+		}
+		r.rowReader = reader
+	} else {
+		r.rowReader = &ndjsonRows{lines: buffered, contract: in.contract, template: in.template}
+	}
+	return r, nil
+}
+
+// next returns the next row with its request id.
+func (r *rows) next() (*row, error) {
+	next, err := r.rowReader.next()
+	if err != nil {
+		return nil, err
+	}
+	if next.copy.ApiKey != nil && !r.warned {
+		r.warned = true
+		r.warn(fmt.Sprintf("line %d: the input holds an api_key; api_key_env and api_key_file keep secrets out of it", next.line))
+	}
+	if next.err == nil {
+		next.err = r.ids.name(next, r.contract)
+	}
+	return next, nil
+}
+
+// send sends the rows to a channel and closes it after the last one, or when ctx
+// ends. It returns why the rows could not be read to the end.
+func (r *rows) send(ctx context.Context, to chan<- *row) error {
+	defer close(to)
+	defer r.close()
+	for {
+		next, err := r.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case to <- next:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

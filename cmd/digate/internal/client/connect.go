@@ -1,0 +1,75 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// maxResponse bounds a response, in bytes. A page can be larger than gRPC's
+// default limit.
+const maxResponse = 64 << 20
+
+// UnreachableError says that no connection could be made, and so no call was
+// begun.
+type UnreachableError struct{ text string }
+
+func (e *UnreachableError) Error() string { return e.text }
+
+// Connect returns an established connection, and a context with the credential
+// and the deadline. The connection is made before any call, which tells a server
+// that cannot be reached (an [UnreachableError]) from a connection that was lost
+// during a call. done closes the connection and releases the context.
+func (f *Flags) Connect(ctx context.Context, more ...grpc.DialOption) (_ context.Context, _ *grpc.ClientConn, done func(), err error) {
+	token, err := Token(f.TokenFile)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	creds, err := f.Credentials()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	conn, err := grpc.NewClient(f.Addr, append([]grpc.DialOption{
+		grpc.WithTransportCredentials(creds), grpc.WithDisableServiceConfig(),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponse)),
+	}, more...)...)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("--addr: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.Timeout)
+	done = func() { cancel(); _ = conn.Close() }
+	conn.Connect()
+	for state := conn.GetState(); state != connectivity.Ready; state = conn.GetState() {
+		if state == connectivity.TransientFailure || !conn.WaitForStateChange(ctx, state) {
+			err := &UnreachableError{fmt.Sprintf("no digate answers at %s: %s", f.Addr, whyNotReady(ctx, conn))}
+			done()
+			return nil, nil, nil, err
+		}
+	}
+	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token.Reveal())
+	return ctx, conn, done, nil
+}
+
+// whyNotReady returns why no connection could be made. gRPC tells the reason only
+// to a call, so whyNotReady makes one that changes nothing.
+func whyNotReady(ctx context.Context, conn *grpc.ClientConn) string {
+	if ctx.Err() != nil {
+		return map[bool]string{true: "interrupted", false: "timed out"}[errors.Is(ctx.Err(), context.Canceled)]
+	}
+	_, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
+	text := status.Convert(err).Message()
+	if _, quoted, ok := strings.Cut(text, "desc = "); ok {
+		if inner, err := strconv.Unquote(quoted); err == nil {
+			text = inner
+		}
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(text, "transport: "), "Error while dialing: ")
+}

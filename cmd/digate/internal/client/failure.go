@@ -1,0 +1,142 @@
+package client
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/grpc/codes"
+
+	"github.com/digate/digate/cmd/digate/internal/term"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+)
+
+// ReasonUnreachable is the reason of a call for which no digate was reached.
+const ReasonUnreachable = "DIGATE_UNREACHABLE"
+
+// Effect says what a call does if it succeeds. It decides what a second call
+// would do.
+type Effect int
+
+const (
+	Creates     Effect = iota // creates something new with each call
+	CreatesOnce               // creates something new, once for each request id
+	Changes                   // sets something to what a second call sets it to as well
+	Reads                     // changes nothing
+)
+
+// Fail reports why a call failed. It returns the error that ends the process
+// with the exit code of the call's outcome.
+func Fail(w io.Writer, output string, does Effect, err error) error {
+	var e *apierror.Error
+	if unreachable := (*UnreachableError)(nil); errors.As(err, &unreachable) {
+		e = &apierror.Error{Code: codes.Unavailable, Reason: ReasonUnreachable, Outcome: exchange.NotSent, Message: unreachable.text}
+	} else {
+		e = apierror.FromError(err)
+	}
+	if output == OutputJSON {
+		reportJSON(w, e)
+	} else {
+		reportText(w, does, e)
+	}
+	switch e.Outcome {
+	case exchange.Done: // but what was created cannot be shown
+		return ExitError(ExitFailed)
+	case exchange.NotSent:
+		return ExitError(ExitNotSent)
+	case exchange.Rejected:
+		return ExitError(ExitRejected)
+	default:
+		return ExitError(ExitUnknown)
+	}
+}
+
+func reportJSON(w io.Writer, e *apierror.Error) {
+	type violation struct {
+		Field       string `json:"field"`
+		Description string `json:"description"`
+	}
+	type failure struct {
+		Code       string      `json:"code"`
+		Reason     string      `json:"reason"`
+		Outcome    string      `json:"outcome"`
+		Message    string      `json:"message"`
+		HTTPStatus int         `json:"http_status,omitempty"`
+		RetryAfter string      `json:"retry_after,omitempty"`
+		Violations []violation `json:"violations,omitempty"`
+		// IntegrationIDs name what was created, or may have been.
+		IntegrationIDs []string `json:"integration_ids,omitempty"`
+	}
+	out := failure{Code: code.Code(e.Code).String(), Reason: e.Reason, Outcome: e.Outcome.String(), Message: e.Message,
+		HTTPStatus: e.HTTPStatus, RetryAfter: retryAfter(e), IntegrationIDs: e.IntegrationIDs}
+	for _, v := range e.Violations {
+		out.Violations = append(out.Violations, violation{v.Field, v.Description})
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(map[string]failure{"error": out}) // cannot fail: strings and numbers
+	_, _ = io.WriteString(w, term.PrintableJSON(b.Bytes()))
+}
+
+func reportText(w io.Writer, does Effect, e *apierror.Error) {
+	fmt.Fprintf(w, "%s: %s\n", e.Outcome, term.Printable(e.Message))
+	for _, v := range e.Violations {
+		if line := v.Field + ": " + v.Description; line != e.Message { // the message quotes the first
+			fmt.Fprintf(w, "  %s\n", term.Printable(line))
+		}
+	}
+	fmt.Fprintf(w, "  code %s, reason %s", code.Code(e.Code), term.Printable(e.Reason))
+	if e.HTTPStatus != 0 {
+		fmt.Fprintf(w, ", HTTP %d from Diga", e.HTTPStatus)
+	}
+	if after := retryAfter(e); after != "" {
+		fmt.Fprintf(w, ", retry after %s", after)
+	}
+	fmt.Fprintln(w)
+	for _, id := range e.IntegrationIDs {
+		what := "may have created"
+		if e.Outcome == exchange.Done {
+			what = "created"
+		}
+		fmt.Fprintf(w, "  %s %s\n", what, term.Printable(id))
+	}
+	fmt.Fprintf(w, "  %s\n", meaning(e, does))
+}
+
+// retryAfter returns how long to wait before a second call. It is empty where
+// the error names no such time.
+func retryAfter(e *apierror.Error) string {
+	if e.RetryAfter == nil {
+		return ""
+	}
+	return e.RetryAfter.Round(time.Millisecond).String()
+}
+
+// meaning returns what a person may conclude from a failure.
+func meaning(e *apierror.Error, does Effect) string {
+	o := e.Outcome
+	switch {
+	case o == exchange.Done:
+		return "An earlier call did it. This call only looked it up at Diga, and that failed."
+	case does == CreatesOnce && e.Code == codes.Aborted:
+		return "It is not sent again until somebody settles what happened: see `digate ledger show`, with the request id."
+	case does == CreatesOnce && o == exchange.Unknown:
+		return "It may have been done. A second call with the same --request-id is safe: it is not done twice."
+	case o == exchange.NotSent:
+		return "Nothing was sent to Diga, so nothing was done."
+	case o == exchange.Rejected:
+		return "Diga answered and did not do it."
+	case does == Reads:
+		return "No response came back. Reading changes nothing, so a second call is safe."
+	case does == Changes:
+		return "It may have been done. Look before you try again: somebody may have changed it since."
+	default:
+		return "It may have been done. Look before you try again: a second call could do it twice."
+	}
+}

@@ -1,0 +1,88 @@
+package client
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/digate/digate/cmd/digate/internal/file"
+	"github.com/digate/digate/server/secret"
+)
+
+// defaultAddr is the default of --addr.
+const defaultAddr = "127.0.0.1:9090"
+
+// Flags say how to reach a running digate. A command that embeds them can set
+// the variables timeout and timeout_help.
+type Flags struct {
+	Addr      string        `name:"addr" group:"Connection:" default:"127.0.0.1:9090" help:"The server's gRPC address."`
+	TLS       bool          `name:"tls" group:"Connection:" help:"Use TLS."`
+	CAFile    string        `name:"ca-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's. Implies --tls."`
+	TokenFile string        `name:"token-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"File with the bearer token. Without it, the token is taken from DIGATE_TOKEN."`
+	Timeout   time.Duration `name:"timeout" group:"Connection:" default:"${timeout=60s}" help:"${timeout_help=Time limit for everything, connecting included.}"`
+}
+
+// Words returns the flags with which another command reaches the same server.
+func (f *Flags) Words() []string {
+	var words []string
+	if f.Addr != defaultAddr {
+		words = append(words, "--addr", f.Addr)
+	}
+	if f.TLS {
+		words = append(words, "--tls")
+	}
+	if f.CAFile != "" {
+		words = append(words, "--ca-file", f.CAFile)
+	}
+	if f.TokenFile != "" {
+		words = append(words, "--token-file", f.TokenFile)
+	}
+	return words
+}
+
+// Token reads the bearer token from a file, or from DIGATE_TOKEN if path is
+// empty. No error quotes it.
+func Token(path string) (secret.String, error) {
+	token, source := os.Getenv("DIGATE_TOKEN"), "DIGATE_TOKEN"
+	if path != "" {
+		var err error
+		if token, err = file.ReadSecret(path, nil); err != nil {
+			return secret.String{}, fmt.Errorf("--token-file: %w", err)
+		}
+		source = "--token-file"
+	}
+	token = strings.TrimSpace(token)
+	if token == "" {
+		return secret.String{}, errors.New("no bearer token: set DIGATE_TOKEN or --token-file")
+	}
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return secret.String{}, fmt.Errorf("%s: a bearer token is one word of printable ASCII", source)
+	}
+	return secret.New(token), nil
+}
+
+// Credentials returns how connections are secured.
+func (f *Flags) Credentials() (credentials.TransportCredentials, error) {
+	if !f.TLS && f.CAFile == "" {
+		return insecure.NewCredentials(), nil
+	}
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.CAFile != "" {
+		pem, err := os.ReadFile(f.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("--ca-file: %w", err)
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--ca-file: there is no certificate in %s", f.CAFile)
+		}
+	}
+	return credentials.NewTLS(conf), nil
+}

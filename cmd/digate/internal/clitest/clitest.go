@@ -1,0 +1,98 @@
+// Package clitest runs commands in tests.
+package clitest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"go.uber.org/goleak"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/term"
+)
+
+// Patience is how long a test waits for what must happen.
+const Patience = 20 * time.Second
+
+// The templates and secrets of tests. No output for people may hold a secret: see
+// [CheckNoSecret].
+const (
+	TemplateID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+	NoTemplate = "3c90c3cc-0d44-4b50-8888-8dd257360520"
+
+	Token     = "hunter2-token"
+	APIKey    = "hunter2-key"
+	VarSecret = "hunter2-var"
+)
+
+// Main runs the tests of a package and exits. It hides the DIGATE_ settings of
+// the person who runs the tests, and fails if a goroutine is left. cleanUp may be
+// nil.
+func Main(m *testing.M, cleanUp func() error) {
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "DIGATE_") {
+			_ = os.Unsetenv(name)
+		}
+	}
+	code := m.Run()
+	fail := func(err error) {
+		if code == 0 && err != nil {
+			fmt.Println("FAIL:", err)
+			code = 1
+		}
+	}
+	if cleanUp != nil {
+		fail(cleanUp())
+	}
+	fail(goleak.Find())
+	os.Exit(code)
+}
+
+// Ran is what a command line did.
+type Ran struct {
+	Code     int
+	Out, Err string
+}
+
+// Run runs a command line of some commands and returns the exit code.
+func Run(ctx context.Context, commands any, args []string, std term.IO) int {
+	parser, err := kong.New(commands, kong.Name("digate"), kong.Writers(std.Out, std.Err), kong.Exit(func(int) {}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(std))
+	if err != nil {
+		return client.ExitCode(std.Err, err)
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return client.ExitCode(std.Err, client.WrongUsage(std.Err, err))
+	}
+	return client.ExitCode(std.Err, parsed.Run())
+}
+
+// CheckNoSecret fails if a secret of the tests was shown.
+func CheckNoSecret(t *testing.T, got Ran) {
+	t.Helper()
+	if strings.Contains(got.Out+got.Err, "hunter2") {
+		t.Errorf("a secret was shown: %+v", got)
+	}
+}
+
+// WriteFile writes a temporary file and returns its path.
+func WriteFile(t *testing.T, name, content string) string {
+	t.Helper()
+	path := t.TempDir() + "/" + name
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// BrokenPipe fails every write.
+type BrokenPipe struct{}
+
+func (BrokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }

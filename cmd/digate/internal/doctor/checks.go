@@ -1,0 +1,71 @@
+package doctor
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/secret"
+)
+
+// examination makes the checks.
+type examination struct {
+	report
+
+	cfg       config.Config
+	tokenFile string
+	version   string
+}
+
+// run makes every check. Later checks build on earlier ones.
+func (e *examination) run(ctx context.Context) {
+	var (
+		base  *url.URL
+		probe = networkProbe{version: e.version}
+		token secret.String
+		diga  upstreamProbe
+	)
+	e.check("configuration", nil, func() finding {
+		if err := e.cfg.Validate(); err != nil {
+			return failed(strings.ReplaceAll(err.Error(), "\n", "; "), "correct these settings, in the flags, the environment or the --config file")
+		}
+		base, _ = url.Parse(e.cfg.UpstreamURL) // Validate parsed it
+		return ok("every setting is valid; Diga is expected at %s", base)
+	})
+	e.check("proxy", []string{"configuration"}, func() finding {
+		proxy, err := http.ProxyFromEnvironment(&http.Request{URL: base})
+		if err != nil {
+			return failed("the proxy in the environment is not a URL", "correct HTTP_PROXY or HTTPS_PROXY")
+		}
+		if probe.host = base.Hostname(); proxy == nil {
+			return ok("none; requests go directly to %s", base.Host)
+		}
+		probe.proxied, probe.host = true, proxy.Hostname()
+		return ok("requests go through %s://%s, because of HTTP_PROXY or HTTPS_PROXY; the checks dns and tcp are about this proxy", proxy.Scheme, proxy.Host)
+	})
+	e.check("dns", []string{"proxy"}, func() finding {
+		probe.run(ctx, &e.cfg, base)
+		return probe.dns()
+	})
+	e.check("tcp", []string{"dns"}, func() finding { return probe.tcp() })
+	e.check("tls", []string{"tcp"}, func() finding { return probe.tls(base, e.cfg.UpstreamCAFile) })
+	e.check("credential", nil, func() finding {
+		var err error
+		if token, err = client.Token(e.tokenFile); err != nil {
+			return failed(err.Error(), "digate passes the bearer token of its callers on to Diga; give doctor such a token to try")
+		}
+		return ok("a bearer token, from %s", map[bool]string{true: "--token-file", false: "DIGATE_TOKEN"}[e.tokenFile != ""])
+	})
+	e.check("upstream", []string{"tls", "credential"}, func() finding {
+		if err := diga.open(&e.cfg, token, e.version); err != nil {
+			return failed(err.Error(), "correct the settings whose names begin with --upstream")
+		}
+		return diga.reach(ctx)
+	})
+	defer diga.close()
+	e.check("contract", []string{"upstream"}, func() finding { return diga.contract(ctx) })
+	e.check("clock", []string{"tls"}, func() finding { return probe.clock() })
+}
