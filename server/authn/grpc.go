@@ -2,31 +2,18 @@ package authn
 
 import (
 	"context"
-	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/tap"
+
+	"github.com/digate/digate/server/contract"
 )
-
-// open are the services that say nothing of the vendor's and need no
-// credential: a load balancer has none, and neither has a person who asks what
-// there is to call.
-var open = []string{"/grpc.health.v1.Health/", "/grpc.reflection."}
-
-func isOpen(fullMethod string) bool {
-	for _, prefix := range open {
-		if strings.HasPrefix(fullMethod, prefix) {
-			return true
-		}
-	}
-	return false
-}
 
 // TapHandle authenticates a gRPC call when its header has arrived and nothing
 // of its message was read.
 func TapHandle(a Authenticator) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		if isOpen(info.FullMethodName) {
+		if contract.Open(info.FullMethodName) {
 			return ctx, nil
 		}
 		p, err := a.Authenticate(info.Header.Get("authorization"))
@@ -55,7 +42,7 @@ func StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 }
 
 func assert(ctx context.Context, fullMethod string) error {
-	if isOpen(fullMethod) {
+	if contract.Open(fullMethod) {
 		return nil
 	}
 	_, err := Credential(ctx)

@@ -110,11 +110,14 @@ func load(md protoreflect.MethodDescriptor) (_ *Method, broken []error) {
 		Write:         true,
 		SuccessStatus: cmp.Or(int(own.GetSuccessStatus()), http.StatusOK),
 	}
+	if err := checkKey(md.Input()); err != nil {
+		broken = append(broken, err)
+	}
 	if rule == nil {
 		if !m.FacadeOnly {
-			return nil, []error{errors.New("has no google.api.http rule and is not facade_only")}
+			broken = append(broken, errors.New("has no google.api.http rule and is not facade_only"))
 		}
-		return m, nil
+		return m, broken
 	}
 	if !m.Unary {
 		broken = append(broken, errors.New("a stream is not one HTTP exchange"))

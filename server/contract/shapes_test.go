@@ -53,6 +53,16 @@ message_type { name: "Lists"
   field { name: "inners" number: 3 type: TYPE_MESSAGE type_name: ".t.Inner" label: LABEL_REPEATED } }
 message_type { name: "Odd"
   field { name: "any" number: 1 type: TYPE_MESSAGE type_name: ".google.protobuf.Any" label: LABEL_OPTIONAL } }
+message_type { name: "Keyed"
+  field { name: "id" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
+  field { name: "key" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL options { [digate.annotations.v1.field] { facade_only: true idempotency_key: true } } } }
+message_type { name: "SentKey"
+  field { name: "key" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL options { [digate.annotations.v1.field] { idempotency_key: true } } } }
+message_type { name: "NumberKey"
+  field { name: "key" number: 1 type: TYPE_INT32 label: LABEL_OPTIONAL options { [digate.annotations.v1.field] { facade_only: true idempotency_key: true } } } }
+message_type { name: "TwoKeys"
+  field { name: "key" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL options { [digate.annotations.v1.field] { facade_only: true idempotency_key: true } } }
+  field { name: "other" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL options { [digate.annotations.v1.field] { facade_only: true idempotency_key: true } } } }
 service { name: "S" %s }`
 
 // serviceOf builds a service of methods, each the text of its descriptor: input,

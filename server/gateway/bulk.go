@@ -169,7 +169,7 @@ func (b *bulk) readItem(text []byte) (*integrationv1.CopyTemplateRequest, error)
 // readRequestID returns the request id of a line, an object that was found to be
 // well-formed. The contract's JSON has none: elsewhere it is a header.
 func readRequestID(text []byte) (string, error) {
-	const field = string(requestIDField)
+	field := string(requestIDField)
 	dec := json.NewDecoder(bytes.NewReader(text))
 	_, err := dec.Token() // the brace
 	id, found := "", false

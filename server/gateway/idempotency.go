@@ -6,14 +6,16 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract"
 )
 
 // idempotencyField is how an error names the Idempotency-Key header.
 const idempotencyField = "idempotency-key"
 
 // requestIDField is the contract's name for what REST calls Idempotency-Key.
-const requestIDField protoreflect.Name = "request_id"
+var requestIDField = contract.IdempotencyKey((*integrationv1.CopyTemplateRequest)(nil).ProtoReflect().Descriptor()).Name()
 
 // setRequestID hands a request's Idempotency-Key over to its message, where
 // that has a field for it.

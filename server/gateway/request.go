@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+
+	"github.com/digate/digate/server/contract"
 )
 
 // What crosses the gateway. Everything else that a client sends (Grpc-Timeout,
@@ -13,7 +15,7 @@ const headerIdempotencyKey = "Idempotency-Key"
 
 // replayedHeader lets one entry of the answer's metadata through: that the
 // integration was created by an earlier request.
-func replayedHeader(key string) (string, bool) { return "Digate-Replayed", key == "digate-replayed" }
+func replayedHeader(key string) (string, bool) { return "Digate-Replayed", key == contract.ReplayedKey }
 
 func noHeader(string) (string, bool) { return "", false }
 

@@ -8,11 +8,8 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract"
 )
-
-// ReplayedKey is set to "true" in the header metadata of an answer whose
-// integration another call with the same request id created.
-const ReplayedKey = "digate-replayed"
 
 // CopyTemplate implements [integrationv1.IntegrationServiceServer].
 func (s *Service) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
@@ -32,7 +29,7 @@ func (s *Service) CopyTemplate(ctx context.Context, req *integrationv1.CopyTempl
 		return nil, err
 	}
 	if replayed {
-		_ = grpc.SetHeader(ctx, metadata.Pairs(ReplayedKey, "true"))
+		_ = grpc.SetHeader(ctx, metadata.Pairs(contract.ReplayedKey, "true"))
 	}
 	return &integrationv1.CopyTemplateResponse{Integration: in}, nil
 }

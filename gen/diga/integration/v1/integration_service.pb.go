@@ -2292,16 +2292,16 @@ var File_diga_integration_v1_integration_service_proto protoreflect.FileDescript
 
 const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\n" +
-	"-diga/integration/v1/integration_service.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a\"diga/integration/v1/template.proto\x1a\x1ediga/integration/v1/tool.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\"\xc1\x02\n" +
+	"-diga/integration/v1/integration_service.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a\"diga/integration/v1/template.proto\x1a\x1ediga/integration/v1/tool.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\"\xc3\x02\n" +
 	"\x13CopyTemplateRequest\x12-\n" +
 	"\vtemplate_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\n" +
 	"templateId\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x00R\x04name\x88\x01\x01\x12!\n" +
 	"\aapi_key\x18\x03 \x01(\tB\x03\x80\x01\x01H\x01R\x06apiKey\x88\x01\x01\x12\x1e\n" +
 	"\bbase_url\x18\x04 \x01(\tH\x02R\abaseUrl\x88\x01\x01\x12:\n" +
-	"\tvariables\x18\x05 \x01(\v2\x17.google.protobuf.StructB\x03\x80\x01\x01R\tvariables\x12A\n" +
+	"\tvariables\x18\x05 \x01(\v2\x17.google.protobuf.StructB\x03\x80\x01\x01R\tvariables\x12C\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tB\"\xe2A\x01\x01\xbaH\x15\xd8\x01\x01r\x102\x0e^[ -~]{1,255}$\xba\xde\x19\x02\b\x01R\trequestIdB\a\n" +
+	"request_id\x18\x06 \x01(\tB$\xe2A\x01\x01\xbaH\x15\xd8\x01\x01r\x102\x0e^[ -~]{1,255}$\xba\xde\x19\x04\b\x01\x10\x01R\trequestIdB\a\n" +
 	"\x05_nameB\n" +
 	"\n" +
 	"\b_api_keyB\v\n" +

@@ -86,9 +86,13 @@ type FieldRules struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The vendor has no such field. It is never written to a request, and a key
 	// of its name in a client's JSON is ignored as any unknown key is.
-	FacadeOnly    bool `protobuf:"varint,1,opt,name=facade_only,json=facadeOnly,proto3" json:"facade_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	FacadeOnly bool `protobuf:"varint,1,opt,name=facade_only,json=facadeOnly,proto3" json:"facade_only,omitempty"`
+	// The field identifies the call among those of its caller (AIP-155): in REST it
+	// is the header `Idempotency-Key`. A facade_only string, at most one in a
+	// message.
+	IdempotencyKey bool `protobuf:"varint,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *FieldRules) Reset() {
@@ -124,6 +128,13 @@ func (*FieldRules) Descriptor() ([]byte, []int) {
 func (x *FieldRules) GetFacadeOnly() bool {
 	if x != nil {
 		return x.FacadeOnly
+	}
+	return false
+}
+
+func (x *FieldRules) GetIdempotencyKey() bool {
+	if x != nil {
+		return x.IdempotencyKey
 	}
 	return false
 }
@@ -298,11 +309,12 @@ const file_digate_annotations_v1_annotations_proto_rawDesc = "" +
 	"\vMethodRules\x12%\n" +
 	"\x0esuccess_status\x18\x01 \x01(\x05R\rsuccessStatus\x12\x1f\n" +
 	"\vfacade_only\x18\x02 \x01(\bR\n" +
-	"facadeOnly\"-\n" +
+	"facadeOnly\"V\n" +
 	"\n" +
 	"FieldRules\x12\x1f\n" +
 	"\vfacade_only\x18\x01 \x01(\bR\n" +
-	"facadeOnly\"/\n" +
+	"facadeOnly\x12'\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\bR\x0eidempotencyKey\"/\n" +
 	"\x0eEnumValueRules\x12\x1d\n" +
 	"\n" +
 	"json_value\x18\x01 \x01(\tR\tjsonValue\"&\n" +

@@ -1,0 +1,67 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
+	"github.com/digate/digate/server/digajson"
+)
+
+// ReplayedKey is the metadata of a response whose integration was created by an
+// earlier call with the same request id: its value is then "true". In REST it is
+// a header.
+const ReplayedKey = "digate-replayed"
+
+// open are the services that tell nothing of the upstream's and need no
+// credential: a load balancer has none, and neither has a person who asks what
+// there is to call.
+var open = []string{"/grpc.health.v1.Health/", "/grpc.reflection."}
+
+// Open reports whether a method, by its full gRPC name, needs no credential.
+func Open(fullName string) bool {
+	for _, prefix := range open {
+		if strings.HasPrefix(fullName, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// IdempotencyKey returns the field that identifies a call among those of its
+// caller, nil where a request has none.
+func IdempotencyKey(md protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
+	for i := range md.Fields().Len() {
+		fd := md.Fields().Get(i)
+		if own, _ := proto.GetExtension(fd.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules); own.GetIdempotencyKey() {
+			return fd
+		}
+	}
+	return nil
+}
+
+// checkKey returns an error unless a request's idempotency key, if it has one,
+// can be the header of a request and nothing else.
+func checkKey(in protoreflect.MessageDescriptor) error {
+	fd := IdempotencyKey(in)
+	switch {
+	case fd == nil:
+		return nil
+	case fd.Kind() != protoreflect.StringKind || fd.IsList() || fd.HasPresence():
+		return fmt.Errorf("idempotency_key %q is not a plain string field", fd.Name())
+	case !digajson.FacadeOnly(fd):
+		return fmt.Errorf("idempotency_key %q is not facade_only", fd.Name())
+	}
+	for i := range in.Fields().Len() {
+		other := in.Fields().Get(i)
+		own, _ := proto.GetExtension(other.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules)
+		if own.GetIdempotencyKey() && other != fd {
+			return errors.New("more than one field is the idempotency_key")
+		}
+	}
+	return nil
+}
