@@ -22,6 +22,7 @@ var layers = [][]string{
 	{"server/upstream", "server/ledger"},
 	{"server/upstream/admission", "server/contract", "server/validate"},
 	{"server/upstream/wire", "server/digajson", "server/apierror"},
+	{"server/digajson/internal/lex"},
 	{"server/exchange", "server/secret"},
 	{"gen/diga/integration/v1", "gen/digate/annotations/v1", "gen/digate/v1"},
 }

@@ -4,6 +4,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/digate/digate/server/digajson/internal/lex"
 	"github.com/digate/digate/server/exchange"
 )
 
@@ -16,8 +17,8 @@ import (
 // Where the message has an update_mask, it is filled with the fields whose keys
 // are present, null or not.
 func (c *Codec) UnmarshalRequest(data []byte, m proto.Message) error {
-	d := decoder{scanner: scanner{data: string(data)}, strict: true, path: make([]string, 0, 8)}
-	return c.decode(&d, m)
+	d := decoder{Scanner: lex.Scanner{Data: string(data)}, strict: true, path: make([]string, 0, 8)}
+	return ofDialect(c.decode(&d, m))
 }
 
 // UnmarshalResponse reads the upstream's JSON into an empty message and returns
@@ -26,22 +27,22 @@ func (c *Codec) UnmarshalRequest(data []byte, m proto.Message) error {
 // The error is for text that is no JSON object, or not a whole one; the message
 // then holds what was complete before.
 func (c *Codec) UnmarshalResponse(data []byte, m proto.Message) (drift []exchange.Drift, err error) {
-	d := decoder{scanner: scanner{data: string(data)}, path: make([]string, 0, 8)}
+	d := decoder{Scanner: lex.Scanner{Data: string(data)}, path: make([]string, 0, 8)}
 	err = c.decode(&d, m)
-	return d.drift, err
+	return d.drift, ofDialect(err)
 }
 
 func (c *Codec) decode(d *decoder, m proto.Message) error {
 	switch {
-	case d.peek() == '{':
+	case d.Peek() == '{':
 		if err := c.decodeObject(d, m.ProtoReflect()); err != nil {
 			return err
 		}
-		return d.end()
-	case d.pos >= len(d.data):
-		return d.invalid()
+		return d.End()
+	case d.Pos >= len(d.Data):
+		return d.Invalid()
 	default:
-		if _, err := d.skip(); err != nil {
+		if _, err := d.Skip(); err != nil {
 			return err
 		}
 		return &Error{Kind: kindObject, Message: mustBe[kindDict]}
@@ -50,7 +51,7 @@ func (c *Codec) decode(d *decoder, m proto.Message) error {
 
 // decoder is the state of reading one text.
 type decoder struct {
-	scanner
+	lex.Scanner
 	strict bool
 	depth  int
 	values int      // within Structs, so far
@@ -79,7 +80,7 @@ var mustBe = map[string]string{
 // has moved over it: an error in a request, drift in an answer.
 func (d *decoder) refuse(kind, message string) error {
 	if d.strict {
-		return &Error{Kind: kind, Message: message, Offset: d.pos}
+		return &Error{Kind: kind, Message: message, Offset: d.Pos}
 	}
 	d.note(kind)
 	return nil
@@ -87,12 +88,12 @@ func (d *decoder) refuse(kind, message string) error {
 
 // mismatch moves over a value of the wrong type.
 func (d *decoder) mismatch(kind, message string) error {
-	valid, err := d.skip()
+	valid, err := d.Skip()
 	if err != nil {
 		return err
 	}
 	if d.strict && !valid {
-		return &Error{Kind: kindUnicode, Message: notUnicode, Offset: d.pos}
+		return &Error{Kind: kindUnicode, Message: notUnicode, Offset: d.Pos}
 	}
 	return d.refuse(kind, message)
 }
@@ -100,7 +101,7 @@ func (d *decoder) mismatch(kind, message string) error {
 // opens says whether an object or array begins here and may be entered. If not,
 // what stands here is a mismatch.
 func (d *decoder) opens(bracket byte, kind string) (bool, error) {
-	if d.peek() != bracket {
+	if d.Peek() != bracket {
 		return false, d.mismatch(kind, mustBe[kind])
 	}
 	if d.depth >= MaxDepth {
@@ -123,7 +124,7 @@ func (c *Codec) decodeFields(d *decoder, m protoreflect.Message, discriminator s
 	var seen, filled fieldSet
 	t := c.target(m)
 	next := 0
-	err := d.members(func(key text) error {
+	err := d.members(func(key lex.Text) error {
 		f := c.lookup(key, next)
 		if f == nil {
 			return d.unknown(key, discriminator)
@@ -131,11 +132,11 @@ func (c *Codec) decodeFields(d *decoder, m protoreflect.Message, discriminator s
 		next = f.index + 1
 		again := seen.has(f)
 		if again && d.strict {
-			return &Error{Path: []any{f.name}, Kind: kindDuplicate, Message: twice, Offset: d.pos}
+			return &Error{Path: []any{f.name}, Kind: kindDuplicate, Message: twice, Offset: d.Pos}
 		}
 		if again {
 			d.noteAt(f.name, kindDuplicate)
-			if f.opening != 0 && d.peek() == f.opening {
+			if f.opening != 0 && d.Peek() == f.opening {
 				m.Clear(f.fd)
 			}
 		}
@@ -169,8 +170,8 @@ func (c *Codec) decodeFields(d *decoder, m protoreflect.Message, discriminator s
 
 // lookup returns the field of the key, nil where there is none. The field with
 // the index next is tried first: most texts keep the contract's order.
-func (c *Codec) lookup(key text, next int) *field {
-	name := key.string()
+func (c *Codec) lookup(key lex.Text, next int) *field {
+	name := key.String()
 	if next < len(c.fields) && c.fields[next].name == name {
 		return c.fields[next]
 	}
@@ -179,36 +180,36 @@ func (c *Codec) lookup(key text, next int) *field {
 
 // members reads an object, from its opening brace on, and calls f at each
 // member's value.
-func (d *decoder) members(f func(key text) error) error {
+func (d *decoder) members(f func(key lex.Text) error) error {
 	d.depth++
 	defer func() { d.depth-- }()
-	d.pos++
-	if d.take('}') {
+	d.Pos++
+	if d.Take('}') {
 		return nil
 	}
 	for {
-		if d.peek() != '"' {
-			return d.invalid()
+		if d.Peek() != '"' {
+			return d.Invalid()
 		}
-		key, err := d.str()
+		key, err := d.Str()
 		if err != nil {
 			return err
 		}
-		if d.strict && !key.valid {
-			return &Error{Kind: kindUnicode, Message: "a key " + notUnicode, Offset: d.pos}
+		if d.strict && !key.Valid {
+			return &Error{Kind: kindUnicode, Message: "a key " + notUnicode, Offset: d.Pos}
 		}
-		if !d.take(':') {
-			return d.invalid()
+		if !d.Take(':') {
+			return d.Invalid()
 		}
 		if err := f(key); err != nil {
 			return err
 		}
 		switch {
-		case d.take(','):
-		case d.take('}'):
+		case d.Take(','):
+		case d.Take('}'):
 			return nil
 		default:
-			return d.invalid()
+			return d.Invalid()
 		}
 	}
 }
@@ -218,8 +219,8 @@ func (d *decoder) members(f func(key text) error) error {
 func (d *decoder) elements(f func(i int) error) error {
 	d.depth++
 	defer func() { d.depth-- }()
-	d.pos++
-	if d.take(']') {
+	d.Pos++
+	if d.Take(']') {
 		return nil
 	}
 	for i := 0; ; i++ {
@@ -227,24 +228,24 @@ func (d *decoder) elements(f func(i int) error) error {
 			return err
 		}
 		switch {
-		case d.take(','):
-		case d.take(']'):
+		case d.Take(','):
+		case d.Take(']'):
 			return nil
 		default:
-			return d.invalid()
+			return d.Invalid()
 		}
 	}
 }
 
-func (d *decoder) unknown(key text, discriminator string) error {
-	valid, err := d.skip()
+func (d *decoder) unknown(key lex.Text, discriminator string) error {
+	valid, err := d.Skip()
 	if err != nil {
 		return err
 	}
 	if d.strict && !valid {
-		return &Error{Path: []any{key.string()}, Kind: kindUnicode, Message: notUnicode, Offset: d.pos}
+		return &Error{Path: []any{key.String()}, Kind: kindUnicode, Message: notUnicode, Offset: d.Pos}
 	}
-	if !d.strict && (discriminator == "" || !key.is(discriminator)) {
+	if !d.strict && (discriminator == "" || !key.Is(discriminator)) {
 		d.noteAt(driftName(key), kindUnknownField)
 	}
 	return nil
@@ -252,7 +253,7 @@ func (d *decoder) unknown(key text, discriminator string) error {
 
 // decode reads a field's value, and says whether it was set.
 func (f *field) decode(d *decoder, t target) (set bool, err error) {
-	if null, err := d.null(); null || err != nil {
+	if null, err := d.Null(); null || err != nil {
 		return false, err
 	}
 	d.path = append(d.path, f.name)
@@ -330,16 +331,16 @@ func (f *field) decodeMap(d *decoder, t target) (set bool, err error) {
 	}
 	d.path = append(d.path, "*") // keys are data, not names
 	to := t.entries(f)
-	err = d.members(func(key text) error {
-		if !key.valid {
+	err = d.members(func(key lex.Text) error {
+		if !key.Valid {
 			d.note(kindUnicode)
-			_, err := d.skip()
+			_, err := d.Skip()
 			return err
 		}
-		k := key.string()
+		k := key.String()
 		if to.has(k) {
 			if d.strict {
-				return &Error{Path: []any{k}, Kind: kindDuplicate, Message: twice, Offset: d.pos}
+				return &Error{Path: []any{k}, Kind: kindDuplicate, Message: twice, Offset: d.Pos}
 			}
 			d.note(kindDuplicate)
 		}

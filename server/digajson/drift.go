@@ -3,6 +3,7 @@ package digajson
 import (
 	"slices"
 
+	"github.com/digate/digate/server/digajson/internal/lex"
 	"github.com/digate/digate/server/exchange"
 )
 
@@ -44,8 +45,8 @@ func (d *decoder) noted() bool {
 
 // driftName returns a key of the upstream's, without JSON's escapes, as a name
 // that may be logged and counted.
-func driftName(key text) string {
-	name := key.string()
+func driftName(key lex.Text) string {
+	name := key.String()
 	if name == "" {
 		return "?"
 	}

@@ -9,6 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
 // AppendRequest appends the message as the vendor is to get it: what is unset is
@@ -225,6 +227,15 @@ func (e *encoder) enum(dst []byte, names *enumNames, n protoreflect.EnumNumber) 
 		return append(dst, "null"...), nil
 	}
 	return dst, &Error{Kind: kindEnum, Message: "must be one of " + names.allowed}
+}
+
+// appendString appends a string, which must be valid Unicode.
+func appendString(dst []byte, s string) ([]byte, error) {
+	dst, valid := lex.AppendString(dst, s)
+	if !valid {
+		return dst, &Error{Kind: kindUnicode, Message: notUnicode}
+	}
+	return dst, nil
 }
 
 func appendKey(dst []byte, key string, more bool) (_ []byte, err error) {

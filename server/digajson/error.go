@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
 // KindJSON is the kind of an [Error] for what is no JSON, or more than one
@@ -102,8 +104,19 @@ func printable(key string) string {
 	return key
 }
 
-// within puts a step in front of the path of an error that came from below.
+const notUnicode = "must be valid Unicode"
+
+// ofDialect returns err, as an [Error] if the text is not JSON.
+func ofDialect(err error) error {
+	if e, ok := err.(*lex.Error); ok {
+		return &Error{Kind: KindJSON, Message: e.Message, Offset: e.Offset}
+	}
+	return err
+}
+
+// within puts a step in front of the path of an error from below.
 func within(err error, step any) error {
+	err = ofDialect(err)
 	if e, ok := err.(*Error); ok {
 		e.Path = slices.Insert(e.Path, 0, step)
 	}

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
+	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
 // flatOneof is a message that is, on the wire, one of the messages of its only
@@ -75,31 +76,31 @@ func Flattened(md protoreflect.MessageDescriptor) (oneof protoreflect.OneofDescr
 // decodeFlat reads an object twice: for the discriminator, which may stand
 // anywhere in it, and then for its variant.
 func (c *Codec) decodeFlat(d *decoder, m protoreflect.Message) error {
-	start := d.pos
+	start := d.Pos
 	name := c.flat.discriminator
 	var v *flatVariant
 	seen, given := false, false
-	err := d.members(func(key text) error {
-		if !key.is(name) {
-			_, err := d.skip()
+	err := d.members(func(key lex.Text) error {
+		if !key.Is(name) {
+			_, err := d.Skip()
 			return err
 		}
 		if seen && d.strict {
-			return &Error{Path: []any{name}, Kind: kindDuplicate, Message: twice, Offset: d.pos}
+			return &Error{Path: []any{name}, Kind: kindDuplicate, Message: twice, Offset: d.Pos}
 		}
 		if seen {
 			d.noteAt(name, kindDuplicate)
 		}
 		seen = true
-		if null, err := d.null(); null || err != nil {
+		if null, err := d.Null(); null || err != nil {
 			return err
 		}
 		given = true
-		if d.peek() != '"' {
-			_, err := d.skip()
+		if d.Peek() != '"' {
+			_, err := d.Skip()
 			return err
 		}
-		t, err := d.str()
+		t, err := d.Str()
 		if err == nil {
 			v = c.flat.variant(t)
 		}
@@ -115,21 +116,21 @@ func (c *Codec) decodeFlat(d *decoder, m protoreflect.Message) error {
 			kind = kindDiscriminator
 		}
 		if d.strict {
-			return &Error{Path: []any{name}, Kind: kind, Message: "must be one of " + c.flat.allowed, Offset: d.pos}
+			return &Error{Path: []any{name}, Kind: kind, Message: "must be one of " + c.flat.allowed, Offset: d.Pos}
 		}
 		d.noteAt(name, kind)
 		return nil
 	}
-	d.pos = start
+	d.Pos = start
 	return v.codec.decodeFields(d, m.Mutable(v.fd).Message(), name)
 }
 
-func (f *flatOneof) variant(tag text) *flatVariant {
-	if !tag.valid {
+func (f *flatOneof) variant(tag lex.Text) *flatVariant {
+	if !tag.Valid {
 		return nil
 	}
 	for i := range f.variants {
-		if v := &f.variants[i]; tag.is(v.tag) {
+		if v := &f.variants[i]; tag.Is(v.tag) {
 			return v
 		}
 	}

@@ -10,51 +10,8 @@ import (
 // maxExact is the largest integer below which a double holds every integer.
 const maxExact = 1 << 53
 
-// number reads a number and says whether it is written as an integer.
-func (s *scanner) number() (raw string, integer bool, err error) {
-	start := s.pos
-	if s.at('-') {
-		s.pos++
-	}
-	switch {
-	case s.at('0'):
-		s.pos++
-	case !s.digits():
-		return "", false, s.invalid()
-	}
-	integer = true
-	if s.at('.') {
-		s.pos++
-		integer = false
-		if !s.digits() {
-			return "", false, s.invalid()
-		}
-	}
-	if s.at('e') || s.at('E') {
-		s.pos++
-		integer = false
-		if s.at('+') || s.at('-') {
-			s.pos++
-		}
-		if !s.digits() {
-			return "", false, s.invalid()
-		}
-	}
-	return s.data[start:s.pos], integer, nil
-}
-
-func (s *scanner) at(c byte) bool { return s.pos < len(s.data) && s.data[s.pos] == c }
-
-func (s *scanner) digits() bool {
-	start := s.pos
-	for s.pos < len(s.data) && s.data[s.pos] >= '0' && s.data[s.pos] <= '9' {
-		s.pos++
-	}
-	return s.pos > start
-}
-
-// integer returns the integer that a number is, in whatever way it is written:
-// 1.0 and 1e2 are integers too. What is wrong with any other is its kind.
+// integer returns the integer that a number is, however it is written: 1.0 and 1e2
+// are integers too. For any other number it returns the kind of the error.
 func integer(raw string) (negative bool, magnitude uint64, kind string) {
 	s, negative := strings.CutPrefix(raw, "-")
 	exp := 0

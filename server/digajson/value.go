@@ -5,31 +5,33 @@ import (
 	"strconv"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
 // value reads one value that is no message of the contract's. It says false
 // where there is none to set.
 func (f *field) value(d *decoder) (v protoreflect.Value, set bool, err error) {
-	c := d.peek()
+	c := d.Peek()
 	switch f.shape {
 	case shapeString, shapeBytes, shapeTime, shapeEnum:
 		if c != '"' {
 			return v, false, d.mismatch(f.textKind())
 		}
-		t, err := d.str()
+		t, err := d.Str()
 		if err != nil {
 			return v, false, err
 		}
-		if !t.valid {
+		if !t.Valid {
 			return v, false, d.refuse(kindUnicode, notUnicode)
 		}
 		return f.fromText(d, t)
 	case shapeBool:
 		switch c {
 		case 't':
-			return protoreflect.ValueOfBool(true), true, d.literal("true")
+			return protoreflect.ValueOfBool(true), true, d.Literal("true")
 		case 'f':
-			return protoreflect.ValueOfBool(false), true, d.literal("false")
+			return protoreflect.ValueOfBool(false), true, d.Literal("false")
 		}
 		return v, false, d.mismatch(kindBool, mustBe[kindBool])
 	case shapeInt, shapeUint, shapeFloat:
@@ -62,28 +64,28 @@ func (f *field) textKind() (kind, message string) {
 	}
 }
 
-func (f *field) fromText(d *decoder, t text) (v protoreflect.Value, set bool, err error) {
+func (f *field) fromText(d *decoder, t lex.Text) (v protoreflect.Value, set bool, err error) {
 	switch f.shape {
 	case shapeEnum:
-		n, ok := f.enum.number[t.string()]
+		n, ok := f.enum.number[t.String()]
 		if !ok {
 			return v, false, d.refuse(f.textKind())
 		}
 		return protoreflect.ValueOfEnum(n), true, nil
 	case shapeTime:
-		at, ok := parseTime(t.string())
+		at, ok := parseTime(t.String())
 		if !ok {
 			return v, false, d.refuse(f.textKind())
 		}
 		return protoreflect.ValueOfMessage(at.ProtoReflect()), true, nil
 	case shapeBytes:
-		b, err := base64.StdEncoding.DecodeString(t.string())
+		b, err := base64.StdEncoding.DecodeString(t.String())
 		if err != nil {
 			return v, false, d.refuse(kindBytes, mustBe[kindBytes])
 		}
 		return protoreflect.ValueOfBytes(b), true, nil
 	default:
-		return protoreflect.ValueOfString(t.string()), true, nil
+		return protoreflect.ValueOfString(t.String()), true, nil
 	}
 }
 
@@ -135,9 +137,9 @@ func (f *field) fromNumber(d *decoder, raw string) (v protoreflect.Value, set bo
 // wholeNumber reads a number that cannot go on: where the text ends with it, it
 // may have been longer.
 func (d *decoder) wholeNumber() (raw string, integer bool, err error) {
-	raw, integer, err = d.number()
-	if err == nil && d.pos == len(d.data) {
-		err = d.invalid()
+	raw, integer, err = d.Number()
+	if err == nil && d.Pos == len(d.Data) {
+		err = d.Invalid()
 	}
 	return raw, integer, err
 }

@@ -7,6 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
 // wellKnown reads a value of the google.protobuf.Struct family.
@@ -38,7 +40,7 @@ func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 	if d.values++; d.values > MaxValues {
 		return nil, false, d.mismatch(kindTooMany, "is one value too many")
 	}
-	switch c := d.peek(); c {
+	switch c := d.Peek(); c {
 	case '{':
 		if ok, err := d.opens('{', kindDict); !ok {
 			return nil, false, err
@@ -52,20 +54,20 @@ func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 		l, ok, err := d.list()
 		return structpb.NewListValue(l), ok, err
 	case '"':
-		t, err := d.str()
+		t, err := d.Str()
 		if err != nil {
 			return nil, false, err
 		}
-		if !t.valid {
+		if !t.Valid {
 			return nil, false, d.refuse(kindUnicode, notUnicode)
 		}
-		return stringValue(t.string()), true, nil
+		return stringValue(t.String()), true, nil
 	case 't':
-		return structpb.NewBoolValue(true), true, d.literal("true")
+		return structpb.NewBoolValue(true), true, d.Literal("true")
 	case 'f':
-		return structpb.NewBoolValue(false), true, d.literal("false")
+		return structpb.NewBoolValue(false), true, d.Literal("false")
 	case 'n':
-		return structpb.NewNullValue(), true, d.literal("null")
+		return structpb.NewNullValue(), true, d.Literal("null")
 	default:
 		raw, integer, err := d.wholeNumber()
 		if err != nil {
@@ -107,17 +109,17 @@ func numberValue(n float64) *structpb.Value {
 func (d *decoder) structure() (s *structpb.Struct, ok bool, err error) {
 	s = &structpb.Struct{Fields: make(map[string]*structpb.Value)}
 	ok = true
-	err = d.members(func(key text) error {
-		if !key.valid {
+	err = d.members(func(key lex.Text) error {
+		if !key.Valid {
 			ok = false
 			d.note(kindUnicode)
-			_, err := d.skip()
+			_, err := d.Skip()
 			return err
 		}
-		k := key.string()
+		k := key.String()
 		if _, again := s.Fields[k]; again {
 			if d.strict {
-				return &Error{Path: []any{k}, Kind: kindDuplicate, Message: twice, Offset: d.pos}
+				return &Error{Path: []any{k}, Kind: kindDuplicate, Message: twice, Offset: d.Pos}
 			}
 			d.note(kindDuplicate)
 		}

@@ -1,62 +1,60 @@
-package digajson
+package lex
 
 import (
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-const notUnicode = "must be valid Unicode"
-
-// text is a string as it stands between its quotes.
-type text struct {
-	raw     string
-	escaped bool
-	valid   bool // UTF-8, no half of a surrogate pair
+// Text is a string as it is written between its quotes.
+type Text struct {
+	Raw     string
+	Escaped bool
+	Valid   bool // UTF-8, without half of a surrogate pair
 }
 
-// is says whether the text says s.
-func (t text) is(s string) bool {
-	if !t.escaped {
-		return t.raw == s
+// Is reports whether the text means s.
+func (t Text) Is(s string) bool {
+	if !t.Escaped {
+		return t.Raw == s
 	}
-	return t.string() == s
+	return t.String() == s
 }
 
-// str reads a string; the scanner stands on its opening quote.
-func (s *scanner) str() (text, error) {
-	start := s.pos + 1
-	s.pos = start
-	t := text{valid: true}
+// Str reads a string, on whose opening quote the scanner is.
+func (s *Scanner) Str() (Text, error) {
+	start := s.Pos + 1
+	s.Pos = start
+	t := Text{Valid: true}
 	ascii := true
 	for {
-		s.pos += plain(s.data[s.pos:])
-		if s.pos >= len(s.data) {
-			return t, s.invalid()
+		s.Pos += plain(s.Data[s.Pos:])
+		if s.Pos >= len(s.Data) {
+			return t, s.Invalid()
 		}
-		switch c := s.data[s.pos]; {
+		switch c := s.Data[s.Pos]; {
 		case c == '"':
-			t.raw = s.data[start:s.pos]
-			s.pos++
-			if !ascii && !utf8.ValidString(t.raw) {
-				t.valid = false
+			t.Raw = s.Data[start:s.Pos]
+			s.Pos++
+			if !ascii && !utf8.ValidString(t.Raw) {
+				t.Valid = false
 			}
 			return t, nil
 		case c == '\\':
-			t.escaped = true
+			t.Escaped = true
 			if !s.escape(&t) {
-				return t, s.invalid()
+				return t, s.Invalid()
 			}
 		case c < ' ':
-			return t, s.invalid()
+			return t, s.Invalid()
 		default:
 			ascii = false
-			s.pos++
+			s.Pos++
 		}
 	}
 }
 
-// plain returns how many bytes of ASCII stand in front of one that is special
-// in a string, or of a byte of a longer rune.
+// plain returns how many bytes of ASCII come before the first byte that is special
+// in a string or belongs to a longer rune.
 func plain(s string) int {
 	for i := range len(s) {
 		c := s[i]
@@ -68,35 +66,35 @@ func plain(s string) int {
 }
 
 // escape moves over one escape sequence, or over the two of a surrogate pair.
-func (s *scanner) escape(t *text) bool {
-	if s.pos+1 >= len(s.data) {
-		s.pos = len(s.data)
+func (s *Scanner) escape(t *Text) bool {
+	if s.Pos+1 >= len(s.Data) {
+		s.Pos = len(s.Data)
 		return false
 	}
-	switch s.data[s.pos+1] {
+	switch s.Data[s.Pos+1] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		s.pos += 2
+		s.Pos += 2
 		return true
 	case 'u':
 	default:
-		s.pos++
+		s.Pos++
 		return false
 	}
-	r, ok := hex4(s.data[s.pos:])
+	r, ok := hex4(s.Data[s.Pos:])
 	if !ok {
 		return false
 	}
-	s.pos += 6
+	s.Pos += 6
 	switch {
 	case r >= 0xDC00 && r <= 0xDFFF:
-		t.valid = false
+		t.Valid = false
 	case r >= 0xD800 && r <= 0xDBFF:
-		low, ok := hex4(s.data[s.pos:])
+		low, ok := hex4(s.Data[s.Pos:])
 		if !ok || low < 0xDC00 || low > 0xDFFF {
-			t.valid = false // what follows is read by itself
+			t.Valid = false // the escape that follows is read by itself
 			return true
 		}
-		s.pos += 6
+		s.Pos += 6
 	}
 	return true
 }
@@ -123,25 +121,25 @@ func hex4(data string) (r rune, ok bool) {
 	return r, true
 }
 
-// string returns what the text says; of half a surrogate pair, U+FFFD.
-func (t text) string() string {
-	if !t.escaped {
-		return t.raw
+// String returns what the text means; for half a surrogate pair, U+FFFD.
+func (t Text) String() string {
+	if !t.Escaped {
+		return t.Raw
 	}
-	out := make([]byte, 0, len(t.raw))
-	for i := 0; i < len(t.raw); {
-		c := t.raw[i]
+	out := make([]byte, 0, len(t.Raw))
+	for i := 0; i < len(t.Raw); {
+		c := t.Raw[i]
 		if c != '\\' {
 			out = append(out, c)
 			i++
 			continue
 		}
-		switch c := t.raw[i+1]; c {
+		switch c := t.Raw[i+1]; c {
 		case 'u':
-			r, _ := hex4(t.raw[i:])
+			r, _ := hex4(t.Raw[i:])
 			i += 6
 			if utf16.IsSurrogate(r) {
-				low, _ := hex4(t.raw[i:])
+				low, _ := hex4(t.Raw[i:])
 				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
 					i += 6
 				}
@@ -168,8 +166,9 @@ func (t text) string() string {
 
 const hexDigits = "0123456789abcdef"
 
-// appendString writes a string with the escapes that JSON demands and no other.
-func appendString(dst []byte, s string) ([]byte, error) {
+// AppendString writes a string with the escapes that JSON demands and no other. It
+// returns false for a string that is not valid UTF-8.
+func AppendString(dst []byte, s string) (out []byte, valid bool) {
 	dst = append(dst, '"')
 	start, ascii := 0, true
 	for i := range len(s) {
@@ -201,8 +200,8 @@ func appendString(dst []byte, s string) ([]byte, error) {
 		}
 	}
 	if !ascii && !utf8.ValidString(s) {
-		return dst, &Error{Kind: kindUnicode, Message: notUnicode}
+		return dst, false
 	}
 	dst = append(dst, s[start:]...)
-	return append(dst, '"'), nil
+	return append(dst, '"'), true
 }
