@@ -1,0 +1,44 @@
+package server_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+)
+
+// An operator goes from a log line to the record by its name, and a caller from
+// the request id; the request id itself is in no log line.
+func TestLedgerRecord_LogLineAndGetCopy_NameTheSameRecord(t *testing.T) {
+	t.Parallel()
+	const requestID = "order-4711-of-a-customer"
+	v := newScripted(t)
+	v.will(answers(201, nil, full))
+	d := start(t, v.url())
+	if _, e := d.copyRPC(t, withID(requestID)); e != nil {
+		t.Fatal(e)
+	}
+	got, err := digatev1.NewLedgerServiceClient(d.conn).GetCopy(withToken(t.Context(), token), &digatev1.GetCopyRequest{RequestId: requestID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.stop()
+	<-d.ended
+	logged := ""
+	for line := range strings.Lines(d.log.String()) {
+		if strings.Contains(line, requestID) {
+			t.Errorf("the request id is in the log: %s", line)
+		}
+		var call struct {
+			Method string `json:"method"`
+			Record string `json:"ledger_record"`
+		}
+		if json.Unmarshal([]byte(line), &call) == nil && strings.HasSuffix(call.Method, "/CopyTemplate") && call.Record != "" {
+			logged = call.Record
+		}
+	}
+	if name := got.GetCopy().GetRecord(); len(name) != 64 || logged != name {
+		t.Errorf("the log names %q, GetCopy %q", logged, name)
+	}
+}
