@@ -74,6 +74,16 @@ func TestImports_BinaryHasNoTestOrToolDependency(t *testing.T) {
 	}
 }
 
+// Settings are read by commands that open no ledger, so the database drivers stay
+// with the composition.
+func TestImports_ConfigHasNoDatabaseDriver(t *testing.T) {
+	for dep := range strings.FieldsSeq(goList(t, "-deps", "./config")) {
+		if strings.HasPrefix(dep, "github.com/jackc/") || strings.HasPrefix(dep, "modernc.org/") || dep == "database/sql" {
+			t.Errorf("server/config depends on %s", dep)
+		}
+	}
+}
+
 // dependencies are the packages of this module and what each needs of it,
 // directly or not.
 func dependencies(t *testing.T) map[string][]string {

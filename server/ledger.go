@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -30,13 +29,13 @@ const (
 func (s *Server) openLedger(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, ledgerStart)
 	defer cancel()
-	var err error
-	s.ledger, s.keys, err = backend.Open(ctx, s.cfg.Ledger, backend.Options{
+	l, err := backend.Open(ctx, s.cfg.Ledger, backend.Options{
 		Retention: s.cfg.LedgerRetention, KeyFile: s.cfg.LedgerKeyFile, MemoryRecords: s.cfg.LedgerMemoryRecords,
 	})
 	if err != nil {
 		return fmt.Errorf("--ledger: %w", err)
 	}
+	s.ledger, s.keys, s.store = l, l.Keys, l.Kind
 	s.lifecycle.push(&part{name: "ledger", close: func() error {
 		if err := s.ledger.Close(); err != nil {
 			s.log.Warn("closing the ledger failed", "error", err.Error())
@@ -45,15 +44,6 @@ func (s *Server) openLedger(ctx context.Context) error {
 	}})
 	s.lifecycle.push(&part{name: "sweeping the ledger", serve: func(ctx context.Context) error { s.sweep(ctx); return nil }})
 	return nil
-}
-
-// store is the kind of the ledger's store.
-func (s *Server) store() string {
-	kind, _, _ := strings.Cut(s.cfg.Ledger, ":")
-	if kind == "postgresql" {
-		kind = "postgres"
-	}
-	return kind
 }
 
 // caller is who calls, as the ledger knows it: whoever has the token.
@@ -106,7 +96,7 @@ func (s *Server) endedWithoutCall(ctx context.Context, what string, ex *exchange
 func (s *Server) newLedgerService() (*ledgerservice.Service, error) {
 	return ledgerservice.New(ledgerservice.Config{
 		Ledger: s.ledger, Upstream: s.upstream, Key: s.recordKey, Caller: s.caller,
-		Store: s.store(), Durable: s.store() != "memory", Retention: s.cfg.LedgerRetention,
+		Store: s.store.Name, Durable: s.store.Durable, Retention: s.cfg.LedgerRetention,
 		OwnerGone: s.cfg.LongestCall() + claimLease, Log: s.log,
 	})
 }

@@ -30,6 +30,7 @@ type Server struct {
 	telemetry *telemetry.Telemetry
 	upstream  *upstream.Client
 	ledger    ledger.Store
+	store     *ledger.Kind
 	keys      ledger.Keys
 	contract  *contract.Contract
 	draining  chan struct{} // closed when the drain begins
@@ -164,7 +165,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.markServing()
 	s.log.Info("serving", "grpc", s.GRPCAddr().String(), "rest", s.HTTPAddr().String(), "admin", s.AdminAddr().String(),
 		"upstream", s.cfg.UpstreamURL)
-	if s.store() == "memory" {
+	if !s.store.Durable {
 		s.log.Info("request ids are kept in memory and are forgotten when this process ends; --ledger=sqlite:PATH keeps them")
 	}
 	err := s.lifecycle.run(ctx, s.cfg.ShutdownTimeout)

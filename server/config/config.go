@@ -16,7 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/digate/digate/server/apierror"
-	"github.com/digate/digate/server/ledger/backend"
+	"github.com/digate/digate/server/ledger"
 )
 
 // Config is the settings of a digate server. The tags are kong's: each field's
@@ -160,7 +160,7 @@ func (c *Config) Validate() error {
 	if n := c.BulkMaxItems; n < 1 || n > 10_000_000 {
 		wrong("bulk-max-items", "must be between 1 and 10000000")
 	}
-	if err := backend.Validate(c.Ledger, c.LedgerKeyFile); err != nil {
+	if _, err := ledger.ParseSpec(c.Ledger, c.LedgerKeyFile); err != nil {
 		wrong("ledger", "%v", err)
 	}
 	if c.UpstreamMinInFlight > c.UpstreamMaxInFlight {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/digate/digate/internal/durable"
 )
 
 // maxKeyFile bounds what is read of a key file, in bytes.
@@ -28,16 +30,16 @@ func RandomKeys() Keys {
 func LoadKey(path string) (Keys, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Keys{}, fmt.Errorf("ledger key: %w", err)
+		return Keys{}, fmt.Errorf("the key file: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 	if err != nil {
-		return Keys{}, fmt.Errorf("ledger key: %w", err)
+		return Keys{}, fmt.Errorf("the key file: %w", err)
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(key) != KeySize {
-		return Keys{}, fmt.Errorf("ledger key: %s does not hold %d hexadecimal digits", path, 2*KeySize)
+		return Keys{}, fmt.Errorf("the key file %s does not hold %d hexadecimal digits", path, 2*KeySize)
 	}
 	return NewKeys(key)
 }
@@ -47,7 +49,7 @@ func LoadKey(path string) (Keys, error) {
 // holds, so that those who start at once end with the same key.
 func CreateKey(path string) (Keys, error) {
 	if err := createKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return Keys{}, fmt.Errorf("ledger key: %w", err)
+		return Keys{}, fmt.Errorf("the key file: %w", err)
 	}
 	return LoadKey(path)
 }
@@ -66,21 +68,11 @@ func createKey(path string) error {
 		return err
 	}
 	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = io.WriteString(f, hex.EncodeToString(key)+"\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := durable.Write(f, []byte(hex.EncodeToString(key)+"\n")); err != nil {
 		return err
 	}
 	if err := os.Link(f.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(dir)
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.SyncDir(dir)
 }

@@ -39,7 +39,7 @@ func TestValidate_WrongSpec_NamesWhatIsWrong(t *testing.T) {
 		if err != nil && (strings.Contains(err.Error(), "S3cret") || strings.Contains(err.Error(), "cret@")) {
 			t.Errorf("%q: %v", test.spec, err)
 		}
-		if _, _, opened := backend.Open(t.Context(), test.spec, backend.Options{KeyFile: test.keyFile}); opened == nil || opened.Error() != err.Error() {
+		if _, opened := backend.Open(t.Context(), test.spec, backend.Options{KeyFile: test.keyFile}); opened == nil || opened.Error() != err.Error() {
 			t.Errorf("%q: Open says %v", test.spec, opened)
 		}
 	}
@@ -55,7 +55,7 @@ func TestValidate_RightSpec_IsTaken(t *testing.T) {
 
 func open(t *testing.T, spec string, o backend.Options) (ledger.Store, ledger.Keys) {
 	t.Helper()
-	store, keys, err := backend.Open(t.Context(), spec, o)
+	store, err := backend.Open(t.Context(), spec, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,13 +64,13 @@ func open(t *testing.T, spec string, o backend.Options) (ledger.Store, ledger.Ke
 			t.Error(err)
 		}
 	})
-	return store, keys
+	return store, store.Keys
 }
 
 // refused is the error of an Open that must fail.
 func refused(t *testing.T, spec string, o backend.Options) error {
 	t.Helper()
-	store, _, err := backend.Open(t.Context(), spec, o)
+	store, err := backend.Open(t.Context(), spec, o)
 	if err == nil {
 		_ = store.Close()
 		t.Fatal("it opened")
@@ -121,7 +121,7 @@ func TestOpen_SQLite_MakesAKeyOnceAndKeepsRecords(t *testing.T) {
 func TestOpen_SQLiteWhoseKeyIsLostOrAnother_IsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	spec := "sqlite:" + path
-	store, _, err := backend.Open(t.Context(), spec, backend.Options{})
+	store, err := backend.Open(t.Context(), spec, backend.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestOpen_SQLiteWhoseKeyIsLostOrAnother_IsRefused(t *testing.T) {
 func TestOpen_SQLiteWhoseFileIsLost_IsRefusedUntilTheKeyIsGoneToo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	spec := "sqlite:" + path
-	store, keys, err := backend.Open(t.Context(), spec, backend.Options{})
+	store, err := backend.Open(t.Context(), spec, backend.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestOpen_SQLiteWhoseFileIsLost_IsRefusedUntilTheKeyIsGoneToo(t *testing.T) 
 	if err := os.Remove(path + ".key"); err != nil {
 		t.Fatal(err)
 	}
-	if _, again := open(t, spec, backend.Options{}); again.Check() == keys.Check() {
+	if _, again := open(t, spec, backend.Options{}); again.Check() == store.Keys.Check() {
 		t.Error("the key is the old one")
 	}
 }
@@ -176,7 +176,7 @@ func TestOpen_SQLiteFirstStartCutOff_BeginsAnew(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	store, _, err := backend.Open(t.Context(), "sqlite:"+path, backend.Options{})
+	store, err := backend.Open(t.Context(), "sqlite:"+path, backend.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestOpen_SQLiteManyAtOnce_AllHaveOneKey(t *testing.T) {
 	var group errgroup.Group
 	for range 8 {
 		group.Go(func() error {
-			store, _, err := backend.Open(t.Context(), spec, backend.Options{})
+			store, err := backend.Open(t.Context(), spec, backend.Options{})
 			if err != nil {
 				return err
 			}
@@ -216,5 +216,35 @@ func TestOpen_Postgres_ReplicasShareKeyAndRecords(t *testing.T) {
 	}
 	if err := refused(t, spec, backend.Options{KeyFile: writeKey(t)}); !errors.Is(err, ledger.ErrKey) {
 		t.Errorf("a replica with another key: got %v, want ErrKey", err)
+	}
+}
+
+// What a ledger promises is a fact of its kind, and every kind can be opened.
+func TestOpen_EveryKind_TellsWhetherItIsDurable(t *testing.T) {
+	durable := map[string]bool{"memory": false, "sqlite": true, "postgres": true}
+	for _, kind := range ledger.Kinds {
+		if want, known := durable[kind.Name]; !known || kind.Durable != want {
+			t.Errorf("%s: durable %v, want %v", kind.Name, kind.Durable, want)
+		}
+		delete(durable, kind.Name)
+	}
+	if len(durable) != 0 {
+		t.Errorf("no kind for %v", durable)
+	}
+	specs := map[*ledger.Kind]string{
+		ledger.Memory: "memory", ledger.SQLite: "sqlite:" + filepath.Join(t.TempDir(), "ledger.db"), ledger.Postgres: pgtest.Start(t).URL(),
+	}
+	for _, kind := range ledger.Kinds {
+		l, err := backend.Open(t.Context(), specs[kind], backend.Options{KeyFile: writeKey(t)})
+		if err != nil {
+			t.Errorf("%s: %v", kind.Name, err)
+			continue
+		}
+		if l.Kind != kind {
+			t.Errorf("%s is opened as %s", kind.Name, l.Kind.Name)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

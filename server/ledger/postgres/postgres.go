@@ -1,12 +1,11 @@
 // Package postgres keeps a ledger in a PostgreSQL database, which many replicas
-// share. All times are the database's, so that the clocks of the replicas need
+// can share. All times are the database's, so that the clocks of the replicas need
 // not agree.
 package postgres
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -16,8 +15,8 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// tries is how often a statement is asked at most where it failed in a way that
-// allows to ask it again.
+// tries is how often a statement is run at most if it fails in a way that allows
+// repeating it.
 const tries = 4
 
 // Options say how the ledger is kept.
@@ -27,7 +26,7 @@ type Options struct {
 	Retention time.Duration
 }
 
-// Store is a ledger in a database.
+// Store is a ledger in a PostgreSQL database.
 type Store struct {
 	pool *pgxpool.Pool
 	// retention is in microseconds, as the statements take durations.
@@ -37,10 +36,11 @@ type Store struct {
 var _ ledger.Store = (*Store)(nil)
 
 // Open connects to the database that the URL names, and brings its schema up to
-// date; replicas that start at once do so one after the other. The URL also says
-// how to connect, as libpq has it (sslmode, sslrootcert, target_session_attrs,
-// search_path …), and how the pool is kept, as pgxpool has it (pool_max_conns,
-// pool_max_conn_lifetime …). No error quotes its password.
+// date. Replicas that start at once do so one after the other. The URL also sets
+// how to connect, with libpq's options (sslmode, sslrootcert,
+// target_session_attrs, search_path …), and how the pool is kept, with pgxpool's
+// (pool_max_conns, pool_max_conn_lifetime …). An error names host and database,
+// and never user or password.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.Retention <= 0 {
 		o.Retention = ledger.DefaultRetention
@@ -51,11 +51,11 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, failure(err)
+		return nil, openFailure(config.ConnConfig, err)
 	}
 	if err := migrate(ctx, pool); err != nil {
 		pool.Close()
-		return nil, failure(err)
+		return nil, openFailure(config.ConnConfig, err)
 	}
 	return &Store{pool: pool, retention: o.Retention.Microseconds()}, nil
 }
@@ -66,9 +66,10 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// try asks until it is answered, where asking again is safe: where the database
-// undid the statement by itself, or nothing of it left; and after an answer that
-// was lost, where repeatable says that the same statement then does the same.
+// try runs ask until it succeeds, as far as repeating it is safe: if the database
+// itself undid the statement, or if nothing of it was sent. After a lost response
+// it repeats only if repeatable is set, which means that running the statement
+// twice has the effect of running it once.
 func (s *Store) try(ctx context.Context, repeatable bool, ask func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -83,31 +84,31 @@ func (s *Store) try(ctx context.Context, repeatable bool, ask func() error) erro
 			// this one may have become writable, which its sessions need not notice.
 			s.pool.Reset()
 		case n == tries || ctx.Err() != nil || readOnly(err):
-			return failure(err)
+			return callFailure(err)
 		case undone(err):
 		case connectionLost(err) && (repeatable || pgconn.SafeToRetry(err)):
 			// The others were lost with it, as when the server was restarted.
 			s.pool.Reset()
 		default:
-			return failure(err)
+			return callFailure(err)
 		}
 	}
 }
 
-// undone says whether the database gave the statement up in favour of another.
+// undone reports whether the database gave up the statement in favour of another.
 func undone(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
 }
 
-// readOnly says whether the session is on a server that only reads, as one that
-// was demoted is.
+// readOnly reports whether the session is on a server that only reads, such as a
+// demoted one.
 func readOnly(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && e.Code == "25006"
 }
 
-// connectionLost says whether there was a connection and is none any more.
+// connectionLost reports whether an existing connection broke.
 func connectionLost(err error) bool {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return false
@@ -117,6 +118,3 @@ func connectionLost(err error) bool {
 	}
 	return true
 }
-
-// failure says whose error it is.
-func failure(err error) error { return fmt.Errorf("ledger: postgres: %w", err) }

@@ -10,7 +10,7 @@ import (
 
 // errURL is for a URL of which it cannot be told what is its password, so that
 // nothing of it can be quoted.
-var errURL = errors.New("ledger: the postgres URL cannot be read: it is postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE, with special characters in it percent-encoded")
+var errURL = errors.New("the PostgreSQL URL cannot be read: its form is postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE, with special characters percent-encoded")
 
 // defaultConns is how many connections a server keeps at most whose URL does not
 // say: a change takes one for a write to the disk, and pgxpool's own default of
@@ -74,5 +74,5 @@ func parse(text string) (*pgxpool.Config, error) {
 			return nil, errURL
 		}
 	}
-	return nil, errors.New("ledger: the postgres URL: " + reason)
+	return nil, errors.New("the PostgreSQL URL: " + reason)
 }

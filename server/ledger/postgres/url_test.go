@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -73,23 +74,45 @@ func TestCheckURL_WrongOption_IsNamed(t *testing.T) {
 	}
 }
 
-func TestOpen_Failure_DoesNotQuoteThePassword(t *testing.T) {
+func TestOpen_Failure_NamesHostAndDatabaseAndNoSecret(t *testing.T) {
 	server := pgtest.Start(t)
-	const secret = "not-the-passw0rd"
+	const secret, user = "not-the-passw0rd", "some-body"
+	wants := map[string][]string{
+		"wrong password": {"login was refused", "127.0.0.1:", `"records"`, "pg_hba.conf"},
+		"no database":    {"no such database", "127.0.0.1:", `"missing"`, "create the database"},
+		"no server":      {"refused", "127.0.0.1:1", `"records"`, "firewall"},
+		"no host":        {"nowhere.invalid:5432", `"records"`, "check host"},
+		"no reply":       {"127.0.0.1:", `"records"`, "firewall", "sslmode"},
+	}
 	at := "127.0.0.1:" + port(t, server)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never responds
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
 	for what, url := range map[string]string{
-		"wrong password": "postgres://digate:" + secret + "@" + at + "/postgres",
-		"no database":    "postgres://digate:" + secret + "@" + at + "/missing?sslmode=disable",
-		"no server":      "postgres://digate:" + secret + "@127.0.0.1:1/postgres?connect_timeout=5",
-		"no host":        "postgres://digate:" + secret + "@nowhere.invalid/postgres?connect_timeout=5",
+		"wrong password": "postgres://" + user + ":" + secret + "@" + at + "/records",
+		"no database":    strings.Replace(server.URL(), "/postgres?", "/missing?", 1),
+		"no server":      "postgres://" + user + ":" + secret + "@127.0.0.1:1/records?connect_timeout=5",
+		"no host":        "postgres://" + user + ":" + secret + "@nowhere.invalid/records?connect_timeout=5",
+		"no reply":       "postgres://" + user + ":" + secret + "@" + silent.Addr().String() + "/records?connect_timeout=1",
 	} {
 		begun := time.Now()
 		s, err := postgres.Open(t.Context(), url, postgres.Options{})
 		if err == nil {
 			_ = s.Close()
 			t.Errorf("%s: it opened", what)
-		} else if strings.Contains(err.Error(), secret) {
+		} else if text := err.Error(); strings.Contains(text, secret) || strings.Contains(text, user) {
 			t.Errorf("%s: %v", what, err)
+		} else {
+			for _, part := range wants[what] {
+				if !strings.Contains(text, part) {
+					t.Errorf("%s: %q is not in %v", what, part, err)
+				}
+			}
+			if n := strings.Count(text, "postgres:") + strings.Count(text, "ledger"); n != 0 {
+				t.Errorf("%s: a prefix in %v", what, err)
+			}
 		}
 		if d := time.Since(begun); d > 20*time.Second {
 			t.Errorf("%s: it took %v", what, d)

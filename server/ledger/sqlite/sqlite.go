@@ -61,7 +61,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	}
 	s := &Store{retention: o.Retention, now: o.Now}
 	if err := s.open(ctx, path); err != nil {
-		return nil, errors.Join(fmt.Errorf("ledger %s: %w", path, err), s.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), s.Close())
 	}
 	return s, nil
 }

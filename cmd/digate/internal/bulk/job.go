@@ -38,8 +38,10 @@ type job struct {
 	// Caller is the ledger's name for the caller who ran the job.
 	Caller string `json:"caller"`
 	Ledger string `json:"ledger"`
-	Server string `json:"server"`
-	Input  string `json:"input"`
+	// Durable means that the ledger survives the end of its server.
+	Durable bool   `json:"durable"`
+	Server  string `json:"server"`
+	Input   string `json:"input"`
 
 	// resumed says that an earlier run may have copied any of the rows.
 	resumed bool
@@ -51,7 +53,7 @@ func newJob(input, server string, l *digatev1.GetLedgerResponse, now time.Time) 
 	now = now.UTC().Truncate(time.Second)
 	return &job{
 		ID: uuid.New(), Created: now, Deadline: now.Add(l.GetRetention().AsDuration()),
-		Caller: l.GetCaller(), Ledger: l.GetStore(), Server: server, Input: filepath.Base(input),
+		Caller: l.GetCaller(), Ledger: l.GetStore(), Durable: l.GetDurable(), Server: server, Input: filepath.Base(input),
 	}
 }
 
@@ -106,7 +108,7 @@ func (j *job) of(l *digatev1.GetLedgerResponse) error {
 		return nil
 	}
 	why := "The token is another one, or the server has another ledger or another key for its ledger."
-	if j.Ledger == "memory" || l.GetStore() == "memory" {
+	if !j.Durable || !l.GetDurable() {
 		why = "The token is another one, or the server keeps its ledger in memory and was restarted, and so forgot what was done."
 	}
 	return fmt.Errorf("the job %s was begun by another caller (%s, now %s), and the ledger does not tell one caller about another's copies.\n%s\n%s",

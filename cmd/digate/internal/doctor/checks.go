@@ -2,12 +2,14 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/ledger/backend"
 	"github.com/digate/digate/server/secret"
 )
 
@@ -29,7 +31,11 @@ func (e *examination) run(ctx context.Context) {
 		diga  upstreamProbe
 	)
 	e.check("configuration", nil, func() finding {
-		if err := e.cfg.Validate(); err != nil {
+		err := e.cfg.Validate()
+		if wrong := backend.Validate(e.cfg.Ledger, e.cfg.LedgerKeyFile); err == nil && wrong != nil {
+			err = fmt.Errorf("--ledger: %w", wrong)
+		}
+		if err != nil {
 			return failed(strings.ReplaceAll(err.Error(), "\n", "; "), "correct these settings, in the flags, the environment or the --config file")
 		}
 		base, _ = url.Parse(e.cfg.UpstreamURL) // Validate parsed it

@@ -1,0 +1,44 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/memory"
+	"github.com/digate/digate/server/ledger/postgres"
+	"github.com/digate/digate/server/ledger/sqlite"
+)
+
+// driver opens the stores of one kind.
+type driver struct {
+	// validate returns what is wrong with a location, beyond what
+	// [ledger.ParseSpec] checks; nil if there is nothing more to check.
+	validate func(location string) error
+	// key returns the key of a ledger without a key file; nil if the kind needs one.
+	key func(location string) (ledger.Keys, error)
+	// open opens the store, and creates it if there is none.
+	open func(ctx context.Context, location string, o Options) (ledger.Store, error)
+}
+
+// drivers are the drivers of all kinds. A new kind of store is an entry here and
+// one in [ledger.Kinds].
+var drivers = map[*ledger.Kind]driver{
+	ledger.Memory: {
+		key: func(string) (ledger.Keys, error) { return ledger.RandomKeys(), nil },
+		open: func(_ context.Context, _ string, o Options) (ledger.Store, error) {
+			return memory.New(memory.Options{Retention: o.Retention, MaxRecords: o.MemoryRecords}), nil
+		},
+	},
+	ledger.SQLite: {
+		key: sqlite.Key,
+		open: func(ctx context.Context, path string, o Options) (ledger.Store, error) {
+			return sqlite.Open(ctx, path, sqlite.Options{Retention: o.Retention})
+		},
+	},
+	ledger.Postgres: {
+		validate: postgres.CheckURL,
+		open: func(ctx context.Context, url string, o Options) (ledger.Store, error) {
+			return postgres.Open(ctx, url, postgres.Options{Retention: o.Retention})
+		},
+	},
+}

@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// openError is the failure to open a database. It names the host and the
+// database, and never the user or the password, which the driver's own text may
+// quote.
+type openError struct {
+	hosts, database string
+	err             error
+}
+
+func openFailure(config *pgx.ConnConfig, err error) error {
+	hosts := []string{address(config.Host, config.Port)}
+	for _, f := range config.Fallbacks {
+		if a := address(f.Host, f.Port); !slices.Contains(hosts, a) {
+			hosts = append(hosts, a)
+		}
+	}
+	return &openError{strings.Join(hosts, ", "), config.Database, err}
+}
+
+func address(host string, port uint16) string { return net.JoinHostPort(host, strconv.Itoa(int(port))) }
+
+func (e *openError) Error() string {
+	database := "the default database"
+	if e.database != "" {
+		database = fmt.Sprintf("database %q", e.database)
+	}
+	cause, check := e.cause()
+	if check != "" {
+		check = "; " + check
+	}
+	return fmt.Sprintf("cannot open %s of PostgreSQL at %s: %s%s", database, e.hosts, cause, check)
+}
+
+func (e *openError) Unwrap() error { return e.err }
+
+// cause returns what went wrong, without user and password, and what to check,
+// which is empty if nothing is known to.
+func (e *openError) cause() (cause, check string) {
+	const network = "check host and port, that the database runs and accepts connections from this machine (firewall, pg_hba.conf), and sslmode"
+	var refused *pgconn.PgError
+	if errors.As(e.err, &refused) {
+		switch refused.Code[:min(2, len(refused.Code))] {
+		case "28": // the server's text names the user
+			return "the login was refused (SQLSTATE " + refused.Code + ")", "check user, password and pg_hba.conf"
+		case "3D":
+			return "there is no such database (SQLSTATE " + refused.Code + ")", "check the name, or create the database"
+		case "42":
+			return "the schema could not be used (SQLSTATE " + refused.Code + ")", "check that the user may create tables in it, or that digate's tables are there"
+		default:
+			return "the server reported SQLSTATE " + refused.Code, "see the database's log"
+		}
+	}
+	var connect *pgconn.ConnectError
+	if errors.As(e.err, &connect) { // whose text begins with the user
+		return strings.ReplaceAll(connect.Unwrap().Error(), "\n", "; "), network
+	}
+	if timeout := net.Error(nil); errors.As(e.err, &timeout) || errors.Is(e.err, context.Canceled) {
+		return e.err.Error(), network
+	}
+	return e.err.Error(), ""
+}
+
+// callFailure returns the failure of a call to an open ledger.
+func callFailure(err error) error { return fmt.Errorf("postgres: %w", err) }

@@ -1,0 +1,34 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/digate/digate/server/ledger"
+)
+
+// Key returns the key beside the ledger's file, in a file with .key behind its
+// name. At the first start it creates both files, first the empty ledger and then
+// the key. From then on, one without the other means that something was lost:
+// creating the missing one would hide that, and calls that the records know of
+// would be sent again.
+func Key(path string) (ledger.Keys, error) {
+	keyFile := path + ".key"
+	_, keyErr := os.Stat(keyFile) // first: another process may be creating both
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && keyErr == nil:
+		return ledger.Keys{}, fmt.Errorf("%s is missing, and its key %s is there: put the file back, or remove the key too to begin without records", path, keyFile)
+	case err == nil && info.Size() > 0:
+		keys, err := ledger.LoadKey(keyFile)
+		if errors.Is(err, os.ErrNotExist) {
+			err = fmt.Errorf("the key file %s is missing, under which %s was written: put it back, or remove both to begin without records", keyFile, path)
+		}
+		return keys, err
+	}
+	if err := Create(path); err != nil {
+		return ledger.Keys{}, err
+	}
+	return ledger.CreateKey(keyFile)
+}
