@@ -17,6 +17,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/validate"
 )
 
 // BulkPath is where many copies are asked for at once, a line each.
@@ -155,11 +156,7 @@ func wrong(field, description, reason string) error {
 func (b *bulk) readItem(text []byte) (*integrationv1.CopyTemplateRequest, error) {
 	req := new(integrationv1.CopyTemplateRequest)
 	if err := b.request.UnmarshalRequest(text, req); err != nil {
-		var e *digajson.Error
-		if !errors.As(err, &e) {
-			return nil, err
-		}
-		return nil, wrong(e.Field(), e.Message, strings.ToUpper(e.Kind))
+		return nil, validate.Refusal(err, (*digajson.Error).Field)
 	}
 	var err error
 	req.RequestId, err = readRequestID(text)

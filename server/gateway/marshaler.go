@@ -1,11 +1,11 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/proto"
@@ -13,7 +13,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/digajson"
-	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/validate"
 )
 
 const contentType = "application/json"
@@ -116,21 +116,17 @@ func (m *marshaler) decode(b *body, v any) error {
 	return setRequestID(b.state.idempotencyKey, v)
 }
 
-func refusal(err error) error {
-	var e *digajson.Error
-	if !errors.As(err, &e) {
-		return apierror.Internal(err, exchange.NotSent)
+// refusal returns the error of a request whose body or query the codec does not
+// take.
+func refusal(err error) error { return validate.Refusal(err, place) }
+
+// place names where a request is wrong: a field, or the byte of a body that is
+// no JSON.
+func place(e *digajson.Error) string {
+	if e.Kind == digajson.KindJSON {
+		return fmt.Sprintf("body[%d]", e.Offset)
 	}
-	field := e.Field()
-	switch {
-	case e.Kind == digajson.KindJSON:
-		field = fmt.Sprintf("body[%d]", e.Offset)
-	case field == "":
-		field = "body"
-	}
-	return apierror.InvalidRequest(apierror.Violation{
-		Field: field, Description: e.Message, Reason: strings.ToUpper(e.Kind),
-	})
+	return cmp.Or(e.Field(), "body")
 }
 
 // NewEncoder implements [runtime.Marshaler].

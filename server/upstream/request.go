@@ -12,6 +12,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/validate"
 )
 
 // Header values that every request shares; net/http only reads them.
@@ -53,7 +54,7 @@ func (c *Client) newRequest(r *rule, credential string, m proto.Message) (*http.
 	}
 	body, err := r.Body.AppendRequest(make([]byte, 0, 512), m)
 	if err != nil {
-		return nil, invalid(err)
+		return nil, validate.Refusal(err, (*digajson.Error).Field)
 	}
 	if int64(len(body)) > c.maxRequest {
 		return nil, apierror.RequestTooLarge(c.maxRequest)
@@ -107,7 +108,7 @@ func (r *rule) encodeQuery(msg protoreflect.Message) (string, error) {
 		}
 		text, err := digajson.AppendText(nil, fd, v)
 		if err != nil {
-			return "", invalid(err)
+			return "", validate.Refusal(err, (*digajson.Error).Field)
 		}
 		if len(b) > 0 {
 			b = append(b, '&')

@@ -141,14 +141,3 @@ func cutShort(ctx context.Context, err error) error {
 	}
 	return err
 }
-
-// invalid turns the codec's complaint about a request into ours.
-func invalid(err error) error {
-	var e *digajson.Error
-	if !errors.As(err, &e) {
-		return apierror.Internal(err, exchange.NotSent)
-	}
-	return apierror.InvalidRequest(apierror.Violation{
-		Field: e.Field(), Description: e.Message, Reason: strings.ToUpper(e.Kind),
-	})
-}

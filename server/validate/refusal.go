@@ -1,0 +1,23 @@
+package validate
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/exchange"
+)
+
+// Refusal returns the error of a request that a codec does not take: an invalid
+// request, whose place the function names. Any other error is digate's own.
+// Nothing was sent.
+func Refusal(err error, place func(*digajson.Error) string) *apierror.Error {
+	var e *digajson.Error
+	if !errors.As(err, &e) {
+		return apierror.Internal(err, exchange.NotSent)
+	}
+	return apierror.InvalidRequest(apierror.Violation{
+		Field: place(e), Description: e.Message, Reason: strings.ToUpper(e.Kind),
+	})
+}
