@@ -14,6 +14,10 @@ const module = "github.com/digate/digate/"
 // it, and nothing beside or above.
 var layers = [][]string{
 	{"docs", "cmd/digate", "test/soak", "test/crash", "bench/bulk", "test/rig"},
+	{"cmd/digate/internal/bulk", "cmd/digate/internal/doctor", "cmd/digate/internal/complete", "cmd/digate/internal/clitest"},
+	{"cmd/digate/internal/client"},
+	{"cmd/digate/internal/term"},
+	{"cmd/digate/internal/file"},
 	{"server"},
 	{"server/config", "server/integration", "server/gateway", "server/authn", "server/telemetry", "server/emulator", "server/inproc"},
 	{"server/ledger/backend", "server/ledgerservice"},
@@ -23,7 +27,7 @@ var layers = [][]string{
 	{"server/upstream/admission", "server/contract", "server/validate"},
 	{"server/upstream/wire", "server/digajson", "server/apierror"},
 	{"server/digajson/internal/lex"},
-	{"server/exchange", "server/secret"},
+	{"server/exchange", "server/secret", "internal/durable"},
 	{"gen/diga/integration/v1", "gen/digate/annotations/v1", "gen/digate/v1"},
 }
 
