@@ -4,10 +4,22 @@ package durable
 import (
 	"errors"
 	"os"
+	"path/filepath"
 )
 
 // sync is what a test can replace, to see what was made durable and when.
 var sync = (*os.File).Sync
+
+// Create makes a file that only its owner may read, with b in it, and makes both
+// the content and the name durable. It fails with [os.ErrExist] if the file is
+// there already.
+func Create(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(Write(f, b), SyncDir(filepath.Dir(path)))
+}
 
 // Write writes b to a new file, makes it durable and closes the file. The name of
 // the file is durable only after [SyncDir].
