@@ -64,14 +64,10 @@ func (j *job) write(path string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
+	switch err := durable.Create(path, append(b, '\n')); {
+	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s appeared just now: somebody else runs the same input", path)
-	}
-	if err == nil {
-		err = errors.Join(durable.Write(f, append(b, '\n')), durable.SyncDir(filepath.Dir(path)))
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("the job cannot be kept: %w", err)
 	}
 	return nil
