@@ -2,14 +2,14 @@ package integration
 
 import "sync"
 
-// gate counts what goes on behind it, and can be closed to what comes next.
+// gate counts those who are inside, and can be closed to those who come later.
 type gate struct {
 	mu     sync.Mutex
 	inside int
-	idle   chan struct{} // closed when it is closed and nothing is inside; nil while it is open
+	idle   chan struct{} // closed when the gate is closed and nobody is inside; nil while the gate is open
 }
 
-// enter says whether there was a way in; whoever got in has to leave.
+// enter reports whether the gate was open. Whoever got in has to leave.
 func (g *gate) enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -20,6 +20,7 @@ func (g *gate) enter() bool {
 	return true
 }
 
+// leave ends what enter began.
 func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -28,15 +29,15 @@ func (g *gate) leave() {
 	}
 }
 
-// busy says whether anything is inside.
+// busy reports whether anybody is inside.
 func (g *gate) busy() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.inside > 0
 }
 
-// close lets nothing in any more. The channel is closed when all have left. It
-// is called once.
+// close lets nobody in any more. The channel is closed once everybody has left.
+// close may be called once.
 func (g *gate) close() (idle <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -33,7 +33,8 @@ type Config struct {
 	// RequireRequestID refuses copies without one.
 	RequireRequestID bool
 	Bulk             BulkConfig
-	// Draining is closed when the server stops: streams end with what is under way.
+	// Draining is closed when the server stops. Streams then finish the copies under
+	// way and read no more.
 	Draining <-chan struct{}
 	// Ended is told of each copy of a bulk stream. It may be called by many
 	// goroutines.
@@ -48,7 +49,7 @@ type BulkConfig struct {
 	MaxItems int
 	// ItemTimeout bounds one copy.
 	ItemTimeout time.Duration
-	// StallTimeout is how long a stream may stand still.
+	// StallTimeout is how long a stream may go without movement.
 	StallTimeout time.Duration
 }
 

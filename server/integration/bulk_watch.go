@@ -1,0 +1,70 @@
+package integration
+
+import (
+	"time"
+
+	"github.com/digate/digate/server/apierror"
+)
+
+// watch returns how the stream ended: when run has ended, when nothing has moved for
+// the stall timeout, or when the server stops and every copy that was begun has its
+// result. In the last two cases run may still be blocked in reading, which ends with
+// the call.
+func (b *bulkRun) watch(ended <-chan error) error {
+	timer := time.NewTimer(b.cfg.StallTimeout)
+	defer timer.Stop()
+	draining := b.service.draining
+	var idle <-chan struct{}
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-draining:
+			draining, idle = nil, b.items.close()
+		case <-idle:
+			idle = nil
+			if b.closeSending() {
+				return apierror.Draining()
+			}
+		case <-b.moved:
+			timer.Reset(b.cfg.StallTimeout)
+		case <-timer.C:
+			if b.items.busy() && !b.blocked() {
+				timer.Reset(b.cfg.StallTimeout) // a copy is under way, which has its own timeout
+				continue
+			}
+			return apierror.Stalled(b.cfg.StallTimeout)
+		}
+	}
+}
+
+// blocked reports whether a result waits for the client to take it.
+func (b *bulkRun) blocked() bool {
+	if b.mu.TryLock() {
+		b.mu.Unlock()
+		return false
+	}
+	return true
+}
+
+// closeSending stops further sends. It reports false if the summary was sent or is
+// being sent.
+func (b *bulkRun) closeSending() bool {
+	if !b.mu.TryLock() {
+		return false
+	}
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	b.closed = true
+	return true
+}
+
+// move notes that the stream moved.
+func (b *bulkRun) move() {
+	select {
+	case b.moved <- struct{}{}:
+	default:
+	}
+}
