@@ -6,13 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
@@ -23,33 +21,16 @@ import (
 
 var items = flag.Int("bulk.items", 500, "items of a bulk run")
 
-// binary is a digate, built when it is first asked for: benchmarks need none.
-var binary func() (string, error)
+var binaryDir string
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	dir, err := os.MkdirTemp("", "bulk")
-	if err != nil {
-		fmt.Println("FAIL:", err)
-		os.Exit(1)
-	}
-	binary = sync.OnceValues(func() (string, error) {
-		path := filepath.Join(dir, "digate")
-		return path, rig.Build(path, false) // the race detector has a memory of its own
-	})
-	code := m.Run()
-	if err := os.RemoveAll(dir); err != nil {
-		fmt.Println("FAIL:", err)
-		code = 1
-	}
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Println("FAIL:", err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+// binary builds a digate when it is first called: benchmarks need none. The race
+// detector has a memory of its own, so the digate is built without it.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(binaryDir, "digate")
+	return path, rig.Build(path, false)
+})
+
+func TestMain(m *testing.M) { rig.Main(m, &binaryDir, 0) }
 
 func newVendor(tb testing.TB) *rig.Vendor {
 	tb.Helper()

@@ -2,14 +2,10 @@ package crash
 
 import (
 	"flag"
-	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/digate/digate/test/rig"
 )
@@ -28,27 +24,7 @@ func TestMain(m *testing.M) {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
-	// The scenes mostly wait for leases to run out.
-	err := flag.Set("test.parallel", "8")
-	if err == nil {
-		binaryDir, err = os.MkdirTemp("", "crash")
-	}
-	if err != nil {
-		fmt.Println("FAIL:", err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := os.RemoveAll(binaryDir); err != nil {
-		fmt.Println("FAIL:", err)
-		code = 1
-	}
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Println("FAIL:", err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	rig.Main(m, &binaryDir, 8) // the scenes mostly wait for leases to run out
 }
 
 // binary is a digate of this tree, with the race detector on where the test's
@@ -58,5 +34,5 @@ var binary = sync.OnceValues(func() (string, error) {
 		return filepath.Abs(*ready)
 	}
 	path := filepath.Join(binaryDir, "digate")
-	return path, rig.Build(path, raceDetector)
+	return path, rig.Build(path, rig.Race)
 })

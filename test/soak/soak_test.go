@@ -3,15 +3,13 @@ package soak
 import (
 	"flag"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/digate/digate/test/rig"
 )
 
 var (
@@ -28,33 +26,13 @@ const long = 2000
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	var err error
 	// A short run mostly waits; long ones are busy, and would only make each
 	// other's callers run out of time.
-	together := "4"
+	together := 4
 	if *calls >= long {
-		together = "2"
+		together = 2
 	}
-	if err = flag.Set("test.parallel", together); err != nil {
-		fmt.Println("FAIL:", err)
-		os.Exit(1)
-	}
-	if binaryDir, err = os.MkdirTemp("", "soak"); err != nil {
-		fmt.Println("FAIL:", err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := os.RemoveAll(binaryDir); err != nil {
-		fmt.Println("FAIL:", err)
-		code = 1
-	}
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Println("FAIL:", err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	rig.Main(m, &binaryDir, together)
 }
 
 // facade is the binary of a digate of this tree, with the race detector on where the test's
@@ -64,14 +42,7 @@ var facade = sync.OnceValues(func() (string, error) {
 		return filepath.Abs(*ready)
 	}
 	path := filepath.Join(binaryDir, "digate")
-	args := []string{"build", "-o", path}
-	if raceDetector {
-		args = append(args, "-race")
-	}
-	if out, err := exec.Command("go", append(args, "github.com/digate/digate/cmd/digate")...).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
+	return path, rig.Build(path, rig.Race)
 })
 
 // TestSoak_EveryMix_KeepsThePromise runs each mix and fails on each violation.
