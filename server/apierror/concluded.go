@@ -129,9 +129,8 @@ func AlreadyCopied(integrationID string, cause error) *Error {
 // StillUnderWay is a call with a request id whose caller's time is over and which
 // goes on: it was sent, or another call with the same id is at it.
 func StillUnderWay(cause error) *Error {
-	e := AnswerLost(cause, true)
-	e.Message = "the call is still under way; with the same request id it can be asked for again and is not sent twice"
-	return e
+	return AnswerLost(cause, true).
+		WithMessage("the call is still under way; with the same request id it can be asked for again and is not sent twice")
 }
 
 // TooManyItems is a stream of more than limit items: those before have been

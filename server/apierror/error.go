@@ -123,6 +123,28 @@ type Violation struct {
 	Reason string
 }
 
+// WithMessage returns a copy of the error with another message.
+func (e *Error) WithMessage(message string) *Error { return e.with(message, e.Violations) }
+
+// WithViolations returns a copy of the error with other violations.
+func (e *Error) WithViolations(violations ...Violation) *Error { return e.with(e.Message, violations) }
+
+func (e *Error) with(message string, violations []Violation) *Error {
+	c := e.copy()
+	c.Message, c.Violations = message, violations
+	c.fit()
+	return c
+}
+
+// copy returns a copy of the error without the status that was built of it.
+func (e *Error) copy() *Error {
+	return &Error{
+		Code: e.Code, Reason: e.Reason, Domain: e.Domain, Outcome: e.Outcome, Message: e.Message, HTTPStatus: e.HTTPStatus,
+		Violations: e.Violations, IntegrationIDs: e.IntegrationIDs, RetryAfter: e.RetryAfter,
+		cause: e.cause, relayable: e.relayable, invited: e.invited,
+	}
+}
+
 // Error says what failed in words that are safe to log: no message, no field,
 // no text of the cause.
 func (e *Error) Error() string {

@@ -52,12 +52,10 @@ func (e *Error) Within(bytes int) *Error {
 	if messageCost(e.Message) <= message && spent <= violations {
 		return e
 	}
-	return &Error{
-		Code: e.Code, Reason: e.Reason, Domain: e.Domain, Outcome: e.Outcome, HTTPStatus: e.HTTPStatus,
-		IntegrationIDs: e.IntegrationIDs, RetryAfter: e.RetryAfter, cause: e.cause, relayable: e.relayable, invited: e.invited,
-		Message:    cut(e.Message, message, messageCost),
-		Violations: fitWithin(e.Violations, 0, violations),
-	}
+	c := e.copy()
+	c.Message = cut(e.Message, message, messageCost)
+	c.Violations = fitWithin(e.Violations, 0, violations)
+	return c
 }
 
 func fitViolations(violations []Violation, more int) []Violation {
