@@ -41,6 +41,10 @@ func (a *arrival) Invoke(_ context.Context, method string, args, _ any, _ ...grp
 	return status.Error(codes.Unimplemented, "that was all")
 }
 
+func (a *arrival) Serve(context.Context, string, grpc.ServerStream) error {
+	return status.Error(codes.Unimplemented, "no streams")
+}
+
 func (a *arrival) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
 	return nil, status.Error(codes.Unimplemented, "no streams")
 }

@@ -93,15 +93,15 @@ func wantLines(t *testing.T, got []string, want ...string) {
 // bulk request whose items take longer together.
 func TestBulk_ItemsSlowerThanTheServersTimeoutsTogether_EveryLineArrives(t *testing.T) {
 	t.Parallel()
-	const timeout = 100 * time.Millisecond
+	const timeout = 500 * time.Millisecond
 	h, _ := newHandler(t, each(func(id string) *integrationv1.BulkCopyTemplateResponse {
 		time.Sleep(timeout / 2) // what a copy takes
 		return done(id, "")
 	}))
 	server := serve(t, h, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = timeout, timeout })
-	resp := post(t, t.Context(), server.URL, bodyOf(6))
-	if got := linesOf(t, resp.Body); len(got) != 7 || !strings.Contains(got[6], `"done":6`) {
-		t.Errorf("%d lines, want 6 and the summary: %q", len(got), got)
+	resp := post(t, t.Context(), server.URL, bodyOf(4))
+	if got := linesOf(t, resp.Body); len(got) != 5 || !strings.Contains(got[4], `"done":4`) {
+		t.Errorf("%d lines, want 4 and the summary: %q", len(got), got)
 	}
 }
 

@@ -17,12 +17,21 @@ import (
 	"github.com/digate/digate/server/contract"
 )
 
+// Channel carries calls to the service.
+type Channel interface {
+	// Invoke calls a unary method.
+	grpc.ClientConnInterface
+	// Serve calls a streaming method with the server's end of a stream, and returns
+	// when the method has.
+	Serve(ctx context.Context, method string, stream grpc.ServerStream) error
+}
+
 // Config is what the gateway needs.
 type Config struct {
 	// Contract says which routes there are.
 	Contract *contract.Contract
 	// Channel carries the calls to the service.
-	Channel grpc.ClientConnInterface
+	Channel Channel
 	// MaxBody bounds a request's body, in bytes.
 	MaxBody int64
 	// BulkMaxItems bounds the lines of a bulk request, and Stall the time for which
@@ -59,7 +68,7 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	if err := integrationv1.RegisterIntegrationServiceHandlerClient(ctx, mux, client); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	many, err := newBulk(cfg, client)
+	many, err := newBulk(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,10 @@ func (r *reached) Invoke(_ context.Context, method string, _, _ any, _ ...grpc.C
 	return status.Error(codes.Unavailable, "not here")
 }
 
+func (r *reached) Serve(_ context.Context, method string, _ grpc.ServerStream) error {
+	return r.Invoke(context.Background(), method, nil, nil)
+}
+
 func (r *reached) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
 	return nil, status.Error(codes.Unavailable, "not here")
 }

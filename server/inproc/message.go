@@ -51,18 +51,6 @@ func handOver(dst, src any) error {
 	return nil
 }
 
-// clone returns a deep copy of a message that is about to be sent.
-func clone(src any) (proto.Message, error) {
-	if src == nil {
-		return nil, nil
-	}
-	m, ok := src.(proto.Message)
-	if !ok {
-		return nil, status.Errorf(codes.Internal, "inproc: cannot send %T, want a proto.Message", src)
-	}
-	return proto.Clone(m), nil
-}
-
 // plans holds, by message type, the []int that shallow returns.
 var plans sync.Map
 

@@ -2,7 +2,6 @@ package inproc_test
 
 import (
 	"context"
-	"io"
 	"sync"
 	"testing"
 
@@ -135,31 +134,6 @@ func TestInvoke_WrongType_IsInternal(t *testing.T) {
 	}
 }
 
-func TestStream_WrongType_IsInternal(t *testing.T) {
-	wait := served(func(s *grpc.GenericServerStream[text, text]) error {
-		<-s.Context().Done()
-		return nil
-	})
-	send := served(func(s *grpc.GenericServerStream[text, text]) error { return s.Send(say("x")) })
-	wrong := &service{stream: func(ss grpc.ServerStream) error { return ss.SendMsg("x") }}
-
-	t.Run("client sends", func(t *testing.T) {
-		stream := open(t, t.Context(), startInproc(t, inproc.Options{}, wait.register), talk)
-		wantCode(t, stream.SendMsg("x"), codes.Internal)
-		_, err := stream.Recv()
-		wantCode(t, err, codes.Internal)
-	})
-	t.Run("client receives", func(t *testing.T) {
-		stream := open(t, t.Context(), startInproc(t, inproc.Options{}, send.register), talk)
-		wantCode(t, stream.RecvMsg(&structpb.Struct{}), codes.Internal)
-		wantCode(t, stream.RecvMsg(new(text)), codes.Internal)
-	})
-	t.Run("handler sends", func(t *testing.T) {
-		_, err := open(t, t.Context(), startInproc(t, inproc.Options{}, wrong.register), talk).Recv()
-		wantCode(t, err, codes.Internal)
-	})
-}
-
 func TestInvoke_HandlerChangesItsRequest_CallersStructIsItsOwn(t *testing.T) {
 	cc := startInproc(t, inproc.Options{}, echo(func() any { return new(text) }, func(in any) (any, error) {
 		in.(*text).Value = "changed"
@@ -221,43 +195,4 @@ func TestInvoke_SharedReply_IsOnlyEverRead(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-func TestStream_SenderReusesMessage_ReceiverKeepsWhatWasSent(t *testing.T) {
-	onBoth(t, func(t *testing.T, start start) {
-		both := make(chan struct{})
-		s := &service{stream: func(ss grpc.ServerStream) error {
-			<-both // until then the messages wait
-			var first, second structpb.ListValue
-			if err := ss.RecvMsg(&first); err != nil {
-				return err
-			}
-			if err := ss.RecvMsg(&second); err != nil {
-				return err
-			}
-			first.Values[0].Kind = &structpb.Value_BoolValue{BoolValue: true} // its own
-			return ss.SendMsg(&second)
-		}}
-		stream := open(t, t.Context(), start(t, inproc.Options{}, s.register), talk)
-		m := &structpb.ListValue{Values: []*structpb.Value{structpb.NewStringValue("1")}}
-		if err := stream.SendMsg(m); err != nil {
-			t.Fatal(err)
-		}
-		m.Values[0] = structpb.NewStringValue("2")
-		if err := stream.SendMsg(m); err != nil {
-			t.Fatal(err)
-		}
-		m.Values[0].Kind = &structpb.Value_StringValue{StringValue: "3"}
-		close(both)
-		got := new(structpb.ListValue)
-		if err := stream.RecvMsg(got); err != nil || got.Values[0].GetStringValue() != "2" {
-			t.Errorf("got %v, %v", got, err)
-		}
-		if m.Values[0].GetStringValue() != "3" {
-			t.Errorf("the receiver has changed the sender's message: %v", m)
-		}
-		if err := stream.RecvMsg(got); err != io.EOF {
-			t.Error(err)
-		}
-	})
 }

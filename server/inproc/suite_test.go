@@ -33,20 +33,18 @@ type service struct {
 }
 
 const (
-	unaryMethod  = "/inproc.test.Service/Unary"
-	uploadMethod = "/inproc.test.Service/Upload"
-	watchMethod  = "/inproc.test.Service/Watch"
-	talkMethod   = "/inproc.test.Service/Talk"
+	unaryMethod = "/inproc.test.Service/Unary"
+	watchMethod = "/inproc.test.Service/Watch"
+	talkMethod  = "/inproc.test.Service/Talk"
 )
 
 var (
-	upload = &grpc.StreamDesc{StreamName: "Upload", ClientStreams: true}
-	watch  = &grpc.StreamDesc{StreamName: "Watch", ServerStreams: true}
-	talk   = &grpc.StreamDesc{StreamName: "Talk", ClientStreams: true, ServerStreams: true}
+	watch = &grpc.StreamDesc{StreamName: "Watch", ServerStreams: true}
+	talk  = &grpc.StreamDesc{StreamName: "Talk", ClientStreams: true, ServerStreams: true}
 )
 
 func (s *service) register(r grpc.ServiceRegistrar) {
-	streams := []grpc.StreamDesc{*upload, *watch, *talk}
+	streams := []grpc.StreamDesc{*watch, *talk}
 	for i := range streams {
 		streams[i].Handler = func(_ any, ss grpc.ServerStream) error { return s.stream(ss) }
 	}
@@ -124,6 +122,18 @@ func onBothInBubble(t *testing.T, test func(t *testing.T, start start)) {
 	onBoth(t, func(t *testing.T, start start) {
 		synctest.Test(t, func(t *testing.T) { test(t, start) })
 	})
+}
+
+// streamError calls a streaming method that is expected to fail.
+func streamError(ctx context.Context, cc grpc.ClientConnInterface, method string) error {
+	if c, ok := cc.(*inproc.Channel); ok {
+		return c.Serve(ctx, method, new(ends))
+	}
+	cs, err := cc.NewStream(ctx, talk, method)
+	if err == nil { // a socket's client learns it only from the response
+		err = cs.RecvMsg(new(text))
+	}
+	return err
 }
 
 // wantStatus fails the test unless err is a status with this code and message.

@@ -22,9 +22,8 @@ type transport struct {
 	mu      sync.Mutex
 	header  metadata.MD
 	trailer metadata.MD
-	sent    bool          // the header is with the client
-	ended   bool          // the handler has returned
-	ready   chan struct{} // closed when sent; nil in a unary call
+	sent    bool // the header is with the client
+	ended   bool // the handler has returned
 }
 
 // Method returns the full name of the method, "/package.Service/Method".
@@ -54,9 +53,7 @@ func (t *transport) addHeader(md metadata.MD, send bool) error {
 		return errHeaderSent
 	}
 	t.header = merge(t.header, md)
-	if send {
-		t.releaseHeader()
-	}
+	t.sent = send
 	return nil
 }
 
@@ -64,15 +61,8 @@ func (t *transport) addHeader(md metadata.MD, send bool) error {
 func (t *transport) flushHeader() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.sent && !t.ended {
-		t.releaseHeader()
-	}
-}
-
-func (t *transport) releaseHeader() {
-	t.sent = true
-	if t.ready != nil {
-		close(t.ready)
+	if !t.ended {
+		t.sent = true
 	}
 }
 
@@ -98,8 +88,8 @@ func (t *transport) SetTrailer(md metadata.MD) error {
 func (t *transport) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.sent && len(t.header) > 0 {
-		t.releaseHeader()
+	if len(t.header) > 0 {
+		t.sent = true
 	}
 	t.ended = true
 }

@@ -85,7 +85,7 @@ func TestCall_InvalidMetadata_IsRefused(t *testing.T) {
 				ctx := metadata.NewOutgoingContext(t.Context(), md)
 				_, err := call(ctx, cc, "x")
 				wantCode(t, err, codes.Internal)
-				_, err = cc.NewStream(ctx, talk, talkMethod)
+				err = streamError(ctx, cc, talkMethod)
 				wantCode(t, err, codes.Internal)
 				if strings.Contains(err.Error(), "evil") {
 					t.Errorf("the error shows the value: %v", err)

@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/validate"
+)
+
+// item is one line of a bulk request: a copy, or the reason why the line is none.
+type item struct {
+	line int
+	copy *integrationv1.CopyTemplateRequest
+	err  error
+}
+
+// read splits a body into its items, and reports whether they are few enough.
+// Empty lines are counted as lines and are no items.
+func (b *bulk) read(body []byte) (items []item, ok bool) {
+	seen := make(map[string]int)
+	n := 0
+	for text := range bytes.Lines(body) {
+		n++
+		text = bytes.TrimSpace(text)
+		if len(text) == 0 {
+			continue
+		}
+		if len(items) == b.maxItems {
+			return nil, false
+		}
+		it := item{line: n}
+		it.copy, it.err = b.readItem(text)
+		if it.err == nil {
+			if before, twice := seen[it.copy.RequestId]; twice {
+				it.err = wrong("request_id", fmt.Sprintf("stands in line %d too", before), "DUPLICATE")
+			}
+			seen[it.copy.RequestId] = n
+		}
+		items = append(items, it)
+	}
+	return items, true
+}
+
+func wrong(field, description, reason string) error {
+	return apierror.InvalidRequest(apierror.Violation{Field: field, Description: description, Reason: reason})
+}
+
+func (b *bulk) readItem(text []byte) (*integrationv1.CopyTemplateRequest, error) {
+	req := new(integrationv1.CopyTemplateRequest)
+	if err := b.request.UnmarshalRequest(text, req); err != nil {
+		return nil, validate.Refusal(err, (*digajson.Error).Field)
+	}
+	var err error
+	req.RequestId, err = readRequestID(text)
+	return req, err
+}
+
+// readRequestID returns the request id of a line, which must be a well-formed
+// object. The contract's JSON has no request id: other routes take it from a header.
+func readRequestID(text []byte) (string, error) {
+	field := string(requestIDField)
+	dec := json.NewDecoder(bytes.NewReader(text))
+	_, err := dec.Token() // the brace
+	id, found := "", false
+	for err == nil && dec.More() {
+		var key json.Token
+		var value json.RawMessage
+		if key, err = dec.Token(); err == nil {
+			err = dec.Decode(&value)
+		}
+		switch {
+		case err != nil || key != field:
+		case found:
+			return "", wrong(field, "stands there twice", "DUPLICATE_KEY")
+		default:
+			found = true
+			if json.Unmarshal(value, &id) != nil {
+				return "", wrong(field, "must be a string", "STRING_TYPE")
+			}
+		}
+	}
+	if err != nil {
+		return "", wrong("body", "is not an object", "VALUE_ERROR")
+	}
+	if id == "" {
+		return "", wrong(field, "is required in each line: 1 to 255 printable ASCII characters, another one in each", "MISSING")
+	}
+	return id, nil
+}

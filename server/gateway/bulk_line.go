@@ -1,0 +1,72 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/digate/digate/server/apierror"
+)
+
+// line is one line of a bulk response. Its members are in the order in which they
+// are read best.
+type line struct {
+	Line        int             `json:"line,omitempty"`
+	RequestID   string          `json:"request_id,omitempty"`
+	Replayed    bool            `json:"replayed,omitempty"`
+	Integration json.RawMessage `json:"integration,omitempty"`
+	// Outcome, HTTPStatus and Error are those of a single request's response.
+	Outcome    string          `json:"outcome,omitempty"`
+	HTTPStatus int             `json:"http_status,omitempty"`
+	Error      json.RawMessage `json:"error,omitempty"`
+	Summary    *summary        `json:"summary,omitempty"`
+}
+
+type summary struct {
+	Total    int64 `json:"total"`
+	Done     int64 `json:"done"`
+	Replayed int64 `json:"replayed"`
+	NotSent  int64 `json:"not_sent"`
+	Rejected int64 `json:"rejected"`
+	Unknown  int64 `json:"unknown"`
+}
+
+// failure returns the line of a copy that failed, or of the stream if n is 0.
+func failure(n int, requestID string, err error) line {
+	e := apierror.FromError(err)
+	violations := slices.Clone(e.Violations)
+	for i := range violations {
+		violations[i].Field = strings.TrimPrefix(violations[i].Field, "copy.")
+	}
+	a := e.WithViolations(violations...).REST(nil)
+	return line{Line: n, RequestID: requestID, Outcome: e.Outcome.String(), HTTPStatus: a.Status, Error: a.Body}
+}
+
+// lines writes lines, each at once. After an error it writes nothing more.
+type lines struct {
+	w       io.Writer
+	control *http.ResponseController
+	stall   time.Duration // how long the client may take nothing
+	err     error
+}
+
+func (o *lines) write(l line) {
+	if o.err != nil {
+		return
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if o.err = enc.Encode(l); o.err != nil {
+		return
+	}
+	// The server's own deadline is for responses that are short.
+	_ = o.control.SetWriteDeadline(time.Now().Add(o.stall))
+	if _, o.err = o.w.Write(b.Bytes()); o.err == nil {
+		o.err = o.control.Flush()
+	}
+}

@@ -1,0 +1,103 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/digajson"
+)
+
+// bulkStream is the stream of one bulk request, as inproc's Serve takes it: the
+// service receives the items that were read and sends the lines of the response.
+type bulkStream struct {
+	ctx      context.Context
+	response *digajson.Codec
+	out      *lines
+	items    []item         // still to be received
+	pending  map[string]int // the line of each request id that has no result yet
+	refused  int64          // items that the service does not get to see
+}
+
+var _ grpc.ServerStream = (*bulkStream)(nil)
+
+// newBulkStream returns the stream of the items, of which those that are no copy
+// have their line at once.
+func newBulkStream(ctx context.Context, items []item, response *digajson.Codec, out *lines) *bulkStream {
+	s := &bulkStream{ctx: ctx, response: response, out: out, pending: make(map[string]int, len(items))}
+	for _, it := range items {
+		if it.err != nil {
+			s.refused++
+			out.write(failure(it.line, it.copy.GetRequestId(), it.err))
+			continue
+		}
+		s.items = append(s.items, it)
+		s.pending[it.copy.RequestId] = it.line
+	}
+	return s
+}
+
+// RecvMsg hands out the next item. It never waits.
+func (s *bulkStream) RecvMsg(m any) error {
+	req, ok := m.(*integrationv1.BulkCopyTemplateRequest)
+	if !ok {
+		return status.Errorf(codes.Internal, "gateway: cannot receive into %T", m)
+	}
+	if len(s.items) == 0 {
+		return io.EOF
+	}
+	req.Copy, s.items = s.items[0].copy, s.items[1:]
+	return nil
+}
+
+// SendMsg writes the line of a result. It waits while the client takes nothing,
+// for the stall time at most.
+func (s *bulkStream) SendMsg(m any) error {
+	resp, ok := m.(*integrationv1.BulkCopyTemplateResponse)
+	if !ok {
+		return status.Errorf(codes.Internal, "gateway: cannot send %T", m)
+	}
+	s.out.write(s.line(resp))
+	if s.out.err != nil {
+		return status.Error(codes.Canceled, fmt.Sprintf("the client takes no more: %v", s.out.err))
+	}
+	return nil
+}
+
+func (s *bulkStream) line(resp *integrationv1.BulkCopyTemplateResponse) line {
+	if sum := resp.GetSummary(); sum != nil {
+		return line{Summary: &summary{
+			Total: s.refused + sum.GetTotal(), Done: sum.GetDone(), Replayed: sum.GetReplayed(),
+			NotSent: s.refused + sum.GetNotSent(), Rejected: sum.GetRejected(), Unknown: sum.GetUnknown(),
+		}}
+	}
+	id := resp.GetRequestId()
+	n := s.pending[id]
+	delete(s.pending, id)
+	if resp.GetError() != nil {
+		return failure(n, id, status.ErrorProto(resp.GetError()))
+	}
+	integration, err := s.response.AppendResponse(nil, resp.GetIntegration())
+	if err != nil {
+		return failure(n, id, err)
+	}
+	return line{Line: n, RequestID: id, Replayed: resp.GetReplayed(), Integration: integration, Outcome: "DONE"}
+}
+
+// Context implements [grpc.ServerStream].
+func (s *bulkStream) Context() context.Context { return s.ctx }
+
+// SetHeader implements [grpc.ServerStream]. A bulk response has no metadata.
+func (s *bulkStream) SetHeader(metadata.MD) error { return nil }
+
+// SendHeader implements [grpc.ServerStream].
+func (s *bulkStream) SendHeader(metadata.MD) error { return nil }
+
+// SetTrailer implements [grpc.ServerStream].
+func (s *bulkStream) SetTrailer(metadata.MD) {}

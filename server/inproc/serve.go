@@ -1,0 +1,146 @@
+package inproc
+
+import (
+	"context"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// Serve calls a streaming method on the caller's goroutine, with the caller's end
+// of the stream: the handler receives what ss.RecvMsg returns and sends to
+// ss.SendMsg. Serve returns when the handler has returned. Its error is the
+// handler's status, or says why the handler was not called.
+//
+// ss.SendHeader is called at most once, before the first message, and
+// ss.SetTrailer at most once, at the end. No method of ss but RecvMsg is called
+// once Serve has returned, not even by goroutines that the handler left behind:
+// Serve waits for an ss.SendMsg under way, which therefore must not block for
+// ever. A goroutine left in ss.RecvMsg is not waited for. ss.Context and
+// ss.SetHeader are not called; the handler's context descends from ctx.
+//
+// After an ss.SendMsg that failed the stream is over: the handler's context ends.
+func (c *Channel) Serve(ctx context.Context, fullName string, ss grpc.ServerStream) error {
+	if err := ctx.Err(); err != nil {
+		return status.FromContextError(err).Err()
+	}
+	m, err := c.lookup(fullName)
+	if err != nil {
+		return err
+	}
+	if m.stream == nil {
+		return status.Errorf(codes.Internal, "inproc: %s is a unary method, Serve calls streaming ones", fullName)
+	}
+
+	s := &serverStream{ServerStream: ss, transport: transport{method: fullName}}
+	ctx, s.cancel = context.WithCancel(ctx)
+	defer s.end() // a panic unwinds through here
+	if s.ctx, err = serverContext(ctx, &s.transport); err != nil {
+		return err
+	}
+	if c.stream == nil {
+		err = m.stream.Handler(m.impl, s)
+	} else {
+		err = c.stream(m.impl, s, &grpc.StreamServerInfo{
+			FullMethod:     fullName,
+			IsClientStream: m.stream.ClientStreams,
+			IsServerStream: m.stream.ServerStreams,
+		}, m.stream.Handler)
+	}
+	if err != nil {
+		return statusError(err)
+	}
+	return nil
+}
+
+// NewStream returns an error: the caller of a streaming method uses [Channel.Serve].
+func (c *Channel) NewStream(_ context.Context, _ *grpc.StreamDesc, fullName string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, status.Errorf(codes.Unimplemented, "inproc: %s: the channel has no client streams, use Serve", fullName)
+}
+
+// serverStream is the handler's view of the stream given to Serve. One goroutine
+// may send while another receives.
+type serverStream struct {
+	grpc.ServerStream
+	transport transport
+	ctx       context.Context
+	cancel    context.CancelFunc
+
+	sending sync.Mutex
+	begun   bool // the header went out, or the first message without one
+	ended   bool // the handler has returned
+}
+
+// Context returns the handler's context.
+func (s *serverStream) Context() context.Context { return s.ctx }
+
+// SetHeader is grpc.SetHeader for this stream.
+func (s *serverStream) SetHeader(md metadata.MD) error { return s.transport.SetHeader(md) }
+
+// SendHeader is grpc.SendHeader for this stream.
+func (s *serverStream) SendHeader(md metadata.MD) error { return s.transport.SendHeader(md) }
+
+// SetTrailer is grpc.SetTrailer for this stream. It drops metadata that is not
+// valid, as it has no error to return.
+func (s *serverStream) SetTrailer(md metadata.MD) { _ = s.transport.SetTrailer(md) }
+
+// SendMsg sends the header, if this is the first message, and m. It fails with the
+// status of the context if that has ended.
+func (s *serverStream) SendMsg(m any) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if s.ended {
+		return status.FromContextError(context.Canceled).Err()
+	}
+	if err := s.ctx.Err(); err != nil {
+		return status.FromContextError(err).Err()
+	}
+	s.transport.flushHeader()
+	err := s.sendHeader()
+	if err == nil {
+		err = s.ServerStream.SendMsg(m)
+	}
+	if err != nil {
+		s.cancel()
+		return statusError(err)
+	}
+	return nil
+}
+
+// sendHeader passes the header on, once, if there is one.
+func (s *serverStream) sendHeader() error {
+	if s.begun {
+		return nil
+	}
+	s.begun = true
+	if header := s.transport.sentHeader(); len(header) > 0 {
+		return s.ServerStream.SendHeader(header)
+	}
+	return nil
+}
+
+// RecvMsg receives the next message into m. It fails with the status of the context
+// if that has ended, whatever is still to be received: nobody waits for its result.
+func (s *serverStream) RecvMsg(m any) error {
+	if err := s.ctx.Err(); err != nil {
+		return status.FromContextError(err).Err()
+	}
+	return s.ServerStream.RecvMsg(m)
+}
+
+// end ends the handler's context, waits for a message that is being sent, lets
+// nothing more be sent, and passes header and trailer on.
+func (s *serverStream) end() {
+	s.cancel()
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	s.ended = true
+	s.transport.end()
+	_ = s.sendHeader() // what the call ended with says more
+	if trailer := s.transport.finalTrailer(); len(trailer) > 0 {
+		s.ServerStream.SetTrailer(trailer)
+	}
+}
