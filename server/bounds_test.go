@@ -85,7 +85,7 @@ func TestBounds_ErrorDetails_FitTheFlag(t *testing.T) {
 func TestBounds_AnswerHeader_IsNotTakenBeyondTheFlag(t *testing.T) {
 	v := newScripted(t)
 	v.will(answers(201, map[string]string{"X-Filler": strings.Repeat("x", 8<<10)}, full))
-	d := start(t, v.url(), func(c *config.Config) { c.MaxAnswerHeaderBytes = 4 << 10 })
+	d := start(t, v.url(), func(c *config.Config) { c.MaxResponseHeaderBytes = 4 << 10 })
 	wantREST(t, d.copyREST(t, templateID, `{}`), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
 	wide := start(t, v.url())
 	wantREST(t, wide.copyREST(t, templateID, `{}`), 201, "", "")

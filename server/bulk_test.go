@@ -113,7 +113,7 @@ func TestBulk_ItemsOfEveryKind_HaveAResultEachAndTheSummaryAddsUp(t *testing.T) 
 	if n := len(e.Integrations(token)); n != 4 { // a, b, before, and lost
 		t.Errorf("%d integrations", n)
 	}
-	if !strings.Contains(d.scrape(t), `digate_inner_calls_total{code="OK",outcome="DONE",what="bulk"} 3`) {
+	if !strings.Contains(d.scrape(t), `digate_operations_total{code="OK",kind="bulk_item",outcome="DONE"} 3`) {
 		t.Error("the items are not counted")
 	}
 }

@@ -89,7 +89,7 @@ var differences = map[string]difference{
 		}
 	},
 	"cut-list": func(t *testing.T, v *scripted, _ *digate) {
-		d := start(t, v.url(), func(c *config.Config) { c.MaxAnswerBytes = 2000 })
+		d := start(t, v.url(), func(c *config.Config) { c.MaxResponseBytes = 2000 })
 		page := `{"data":[` + full + `],"has_more":false`
 		for _, s := range []script{answers(200, nil, page), answers(200, nil, page+strings.Repeat(" ", 2000)+"}")} {
 			v.will(s)

@@ -22,7 +22,7 @@ import (
 func TestHostileVendor_AnswerWithoutEnd_IsBounded(t *testing.T) {
 	v := newScripted(t)
 	const bound = 1 << 20
-	d := start(t, v.url(), func(c *config.Config) { c.MaxAnswerBytes = bound })
+	d := start(t, v.url(), func(c *config.Config) { c.MaxResponseBytes = bound })
 	var bomb bytes.Buffer
 	zw := gzip.NewWriter(&bomb)
 	_, _ = io.WriteString(zw, `{"name":"`)

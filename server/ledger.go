@@ -90,7 +90,12 @@ func (s *Server) newIntegration() (*integration.Service, error) {
 
 // endedWithoutCall observes a copy that is no gRPC or REST call of its own.
 func (s *Server) endedWithoutCall(ctx context.Context, what string, ex *exchange.Exchange, err error) {
-	s.telemetry.Inner(ctx, integrationv1.IntegrationService_CopyTemplate_FullMethodName, what, ex, err)
+	kind := exchange.DetachedCopy
+	if what == "bulk" {
+		kind = exchange.BulkItem
+	}
+	_, end := s.telemetry.Start(ctx, exchange.Operation{Kind: kind, Method: integrationv1.IntegrationService_CopyTemplate_FullMethodName})
+	end(ex, err)
 }
 
 func (s *Server) newLedgerService() (*ledgerservice.Service, error) {

@@ -61,10 +61,10 @@ func TestRepeat_RefusalThatNamesATime_IsRiddenOutOnBothFacesAndSeen(t *testing.T
 	method := integrationv1.IntegrationService_CopyTemplate_FullMethodName
 	metrics := d.scrape(t)
 	for _, want := range []string{
-		`digate_vendor_responses_total{method="` + method + `",outcome="REJECTED",status="503"} 2`,
-		`digate_vendor_responses_total{method="` + method + `",outcome="DONE",status="201"} 2`,
-		`digate_vendor_retries_total{after="REJECTED",method="` + method + `"} 2`,
-		`digate_vendor_in_flight 0`, `digate_vendor_queued 0`, `digate_vendor_circuit_open 0`,
+		`digate_upstream_requests_total{method="` + method + `",outcome="REJECTED",status="503"} 2`,
+		`digate_upstream_requests_total{method="` + method + `",outcome="DONE",status="201"} 2`,
+		`digate_upstream_retries_total{after="REJECTED",method="` + method + `"} 2`,
+		`digate_upstream_in_flight 0`, `digate_upstream_queued 0`, `digate_upstream_circuit_open 0`,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("the metrics lack %s", want)
@@ -130,7 +130,7 @@ func TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothFaces(t *testing.T) {
 		go func() { full.copyREST(t, templateID, `{}`); ended <- struct{}{} }()
 	}
 	<-arrived
-	for !strings.Contains(full.scrape(t), "digate_vendor_queued 1") {
+	for !strings.Contains(full.scrape(t), "digate_upstream_queued 1") {
 		time.Sleep(time.Millisecond)
 	}
 	for reason, d := range map[string]*digate{apierror.ReasonCircuitOpen: open, apierror.ReasonOverloaded: full} {
@@ -144,7 +144,7 @@ func TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothFaces(t *testing.T) {
 			t.Errorf("%s: no Retry-After", reason)
 		}
 	}
-	if !strings.Contains(open.log.String(), `"state":"open"`) || !strings.Contains(open.scrape(t), "digate_vendor_circuit_open 1") {
+	if !strings.Contains(open.log.String(), `"state":"open"`) || !strings.Contains(open.scrape(t), "digate_upstream_circuit_open 1") {
 		t.Error("nobody is told that the circuit is open")
 	}
 	close(answer)

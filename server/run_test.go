@@ -250,17 +250,17 @@ func TestAdmin_HealthMetricsAndProfiles_AreThere(t *testing.T) {
 	metrics := d.scrape(t)
 	method := "/diga.integration.v1.IntegrationService/CopyTemplate"
 	for _, want := range []string{
-		`digate_calls_total{code="OK",face="grpc",method="` + method + `",outcome="DONE"} 1`,
-		`digate_calls_total{code="OK",face="rest",method="` + method + `",outcome="DONE"} 1`,
-		`digate_calls_total{code="InvalidArgument",face="rest",method="` + method + `",outcome="NOT_SENT"} 1`,
-		`digate_calls_started_total{face="rest",method="` + method + `"} 2`,
-		`digate_calls_started_total{face="rest",method="other"} 1`,
+		`digate_calls_total{code="OK",method="` + method + `",outcome="DONE",protocol="grpc"} 1`,
+		`digate_calls_total{code="OK",method="` + method + `",outcome="DONE",protocol="rest"} 1`,
+		`digate_calls_total{code="InvalidArgument",method="` + method + `",outcome="NOT_SENT",protocol="rest"} 1`,
+		`digate_calls_started_total{method="` + method + `",protocol="rest"} 2`,
+		`digate_calls_started_total{method="other",protocol="rest"} 1`,
 		`digate_http_responses_total{status="201"} 1`,
 		`digate_http_responses_total{status="422"} 1`,
-		`digate_vendor_responses_total{method="` + method + `",outcome="DONE",status="201"} 2`,
-		`digate_vendor_drift_total{what="auth_type: enum"} 2`,
-		`digate_vendor_drift_total{what="future: unknown_field"} 2`,
-		`digate_vendor_drift_total{what="base_url: missing"} 2`,
+		`digate_upstream_requests_total{method="` + method + `",outcome="DONE",status="201"} 2`,
+		`digate_upstream_drift_total{kind="auth_type: enum"} 2`,
+		`digate_upstream_drift_total{kind="future: unknown_field"} 2`,
+		`digate_upstream_drift_total{kind="base_url: missing"} 2`,
 		"go_goroutines", "process_open_fds",
 	} {
 		if !strings.Contains(metrics, want) {
@@ -330,7 +330,7 @@ func TestAccessLine_EveryCall_HasOne(t *testing.T) {
 		if !strings.Contains(line, `"msg":"call"`) {
 			continue
 		}
-		for _, name := range []string{"face", "method", "code", "outcome", "duration_ms", "request_id"} {
+		for _, name := range []string{"protocol", "method", "code", "outcome", "duration_ms", "x_request_id"} {
 			if !strings.Contains(line, `"`+name+`":`) {
 				t.Errorf("no %s in %s", name, line)
 			}
@@ -340,7 +340,7 @@ func TestAccessLine_EveryCall_HasOne(t *testing.T) {
 	if len(got) != 6 {
 		t.Errorf("%d access lines for 6 calls:\n%s", len(got), strings.Join(got, "\n"))
 	}
-	if n := strings.Count(strings.Join(got, "\n"), `"vendor_status":404`); n != 2 {
+	if n := strings.Count(strings.Join(got, "\n"), `"upstream_status":404`); n != 2 {
 		t.Errorf("%d lines tell the vendor's status, want 2", n)
 	}
 }

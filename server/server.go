@@ -138,7 +138,7 @@ func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) 
 	return upstream.Config{
 		URL: cfg.UpstreamURL, Timeout: cfg.UpstreamTimeout, MaxTimeout: cfg.LongestCall(), IdleTimeout: cfg.UpstreamIdleTimeout,
 		HTTP2: cfg.UpstreamHTTP2, Roots: roots,
-		MaxRequest: cfg.MaxRequestBytes, MaxResponse: cfg.MaxAnswerBytes, MaxResponseHeader: cfg.MaxAnswerHeaderBytes,
+		MaxRequest: cfg.MaxRequestBytes, MaxResponse: cfg.MaxResponseBytes, MaxResponseHeader: cfg.MaxResponseHeaderBytes,
 		MinTime: cfg.MinDeadline, MaxAttempts: cfg.UpstreamMaxAttempts, RetryBudget: cfg.UpstreamRetryBudget,
 		BreakerDelay: cfg.UpstreamBreakerDelay,
 		MinInFlight:  cfg.UpstreamMinInFlight, MaxInFlight: cfg.UpstreamMaxInFlight, MaxQueue: cfg.UpstreamMaxQueue,

@@ -299,7 +299,7 @@ func awaitCall(t *testing.T, d dev) {
 		switch {
 		case err != nil:
 			t.Fatal(err)
-		case regexp.MustCompile(`(?m)^digate_calls_started_total\{face="grpc".*CopyTemplate"\} 1$`).Match(b):
+		case regexp.MustCompile(`(?m)^digate_calls_started_total\{method=".*CopyTemplate",protocol="grpc"\} 1$`).Match(b):
 			return
 		case time.Now().After(deadline):
 			t.Fatalf("no call was begun:\n%s", b)

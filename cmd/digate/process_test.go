@@ -204,9 +204,9 @@ func TestServe_PortInUse_ExitsWith1AndNamesTheFlag(t *testing.T) {
 
 func TestServe_Debug_PrintsItsConfigurationWithoutSecrets(t *testing.T) {
 	p := launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
-		"--log-level", "debug", "--upstream-url", "http://127.0.0.1:1/base", "--max-answer-bytes", "4096")
+		"--log-level", "debug", "--upstream-url", "http://127.0.0.1:1/base", "--max-response-bytes", "4096")
 	log := p.err.Await(t, `"msg":"serving"`)
-	for _, want := range []string{`"msg":"configuration"`, `"upstream-url":"http://127.0.0.1:1/base"`, `"max-answer-bytes":4096`, `"log-level":"DEBUG"`} {
+	for _, want := range []string{`"msg":"configuration"`, `"upstream-url":"http://127.0.0.1:1/base"`, `"max-response-bytes":4096`, `"log-level":"DEBUG"`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("no %s in %s", want, log)
 		}

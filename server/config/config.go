@@ -54,19 +54,19 @@ type Config struct {
 	BulkItemTimeout  time.Duration `name:"bulk-item-timeout" group:"Bulk:" default:"60s" help:"Time for one copy of a stream."`
 	BulkStallTimeout time.Duration `name:"bulk-stall-timeout" group:"Bulk:" default:"60s" help:"How long a stream may stand still: nothing asked for, nothing taken, nothing under way."`
 
-	MaxRequestBytes int64 `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
-	MaxAnswerBytes  int64 `name:"max-answer-bytes" group:"Limits:" default:"8388608" help:"Largest answer taken from Diga, in bytes, as sent and as decoded."`
+	MaxRequestBytes  int64 `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
+	MaxResponseBytes int64 `name:"max-response-bytes" group:"Limits:" default:"8388608" help:"Largest answer taken from Diga, in bytes, as sent and as decoded."`
 
-	MaxHeaderBytes       int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Largest metadata of a gRPC call, and header of a REST request, in bytes."`
-	MaxAnswerHeaderBytes int64         `name:"max-answer-header-bytes" group:"Limits:" default:"65536" help:"Largest header of an answer of Diga's, in bytes."`
-	MaxErrorBytes        int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
-	MaxConnections       int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on the gRPC and on the REST listener, each; further ones wait until another ends."`
-	MaxStreams           uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection."`
-	MaxDeadline          time.Duration `name:"max-deadline" group:"Limits:" default:"2m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`
-	ReadTimeout          time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
-	WriteTimeout         time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its answer."`
-	IdleTimeout          time.Duration `name:"idle-timeout" group:"Limits:" default:"5m" help:"How long a caller's connection is kept with nothing on it."`
-	MaxConnectionAge     time.Duration `name:"grpc-max-connection-age" group:"Limits:" default:"0s" help:"After this time a gRPC connection takes no further calls, and ends when those that it has are done; 0 is never. It spreads callers over replicas behind a TCP balancer."`
+	MaxHeaderBytes         int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Largest metadata of a gRPC call, and header of a REST request, in bytes."`
+	MaxResponseHeaderBytes int64         `name:"max-response-header-bytes" group:"Limits:" default:"65536" help:"Largest header of an answer of Diga's, in bytes."`
+	MaxErrorBytes          int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
+	MaxConnections         int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on the gRPC and on the REST listener, each; further ones wait until another ends."`
+	MaxStreams             uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection."`
+	MaxDeadline            time.Duration `name:"max-deadline" group:"Limits:" default:"2m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`
+	ReadTimeout            time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
+	WriteTimeout           time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its answer."`
+	IdleTimeout            time.Duration `name:"idle-timeout" group:"Limits:" default:"5m" help:"How long a caller's connection is kept with nothing on it."`
+	MaxConnectionAge       time.Duration `name:"grpc-max-connection-age" group:"Limits:" default:"0s" help:"After this time a gRPC connection takes no further calls, and ends when those that it has are done; 0 is never. It spreads callers over replicas behind a TCP balancer."`
 
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" group:"Limits:" default:"45s" help:"Time for calls under way to end after SIGTERM, before they are cut."`
 	LogLevel        slog.Level    `name:"log-level" default:"INFO" help:"DEBUG, INFO, WARN or ERROR."`
@@ -115,12 +115,12 @@ func (c *Config) Validate() error {
 			wrong(flag, "must be more than 0")
 		}
 	}
-	for flag, n := range map[string]int64{"max-request-bytes": c.MaxRequestBytes, "max-answer-bytes": c.MaxAnswerBytes} {
+	for flag, n := range map[string]int64{"max-request-bytes": c.MaxRequestBytes, "max-response-bytes": c.MaxResponseBytes} {
 		if n < 1<<10 || n > 1<<30 {
 			wrong(flag, "must be between 1024 and 1073741824")
 		}
 	}
-	for flag, n := range map[string]int64{"max-header-bytes": int64(c.MaxHeaderBytes), "max-answer-header-bytes": c.MaxAnswerHeaderBytes} {
+	for flag, n := range map[string]int64{"max-header-bytes": int64(c.MaxHeaderBytes), "max-response-header-bytes": c.MaxResponseHeaderBytes} {
 		if n < 4<<10 || n > 16<<20 {
 			wrong(flag, "must be between 4096 and 16777216")
 		}

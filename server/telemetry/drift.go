@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/digate/digate/server/exchange"
 )
 
 const (
@@ -24,8 +22,8 @@ type driftLog struct {
 	logged map[string]time.Time
 }
 
-// note says under which name a kind of drift is counted, and whether it is to be
-// logged now.
+// note returns the name under which a kind of drift is counted, and whether the
+// drift is to be logged now.
 func (d *driftLog) note(what string, now time.Time) (name string, log bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -42,15 +40,19 @@ func (d *driftLog) note(what string, now time.Time) (name string, log bool) {
 	return what, true
 }
 
-func (t *Telemetry) noteDrift(ctx context.Context, method string, drift []exchange.Drift) {
+// noteDrift counts the drift of a call's exchange and logs what is due.
+func (t *Telemetry) noteDrift(ctx context.Context, c *call) {
+	if c.exchange == nil || len(c.exchange.Drift) == 0 {
+		return
+	}
 	now := time.Now()
-	for _, d := range drift {
+	for _, d := range c.exchange.Drift {
 		what := d.String()
 		name, log := t.drift.note(what, now)
 		t.metrics.drift.WithLabelValues(name).Inc()
 		if log {
-			t.log.LogAttrs(ctx, slog.LevelWarn, "the vendor's answer departs from its contract; said once an hour",
-				slog.String("method", strings.TrimPrefix(method, "/")), slog.String("drift", what))
+			t.log.LogAttrs(ctx, slog.LevelWarn, "a response of Diga departs from its contract; logged once an hour",
+				slog.String("method", strings.TrimPrefix(c.method, "/")), slog.String("drift", what))
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (t *Telemetry) begin(ctx context.Context, method string) (context.Context, 
 	c := callFromContext(ctx)
 	own := c == nil
 	if own {
-		c = &call{began: time.Now(), face: faceGRPC, requestID: incomingRequestID(ctx)}
+		c = &call{began: time.Now(), protocol: protocolGRPC, requestID: incomingRequestID(ctx)}
 	}
 	c.method = t.label(method)
 	c.exchange = exchange.FromContext(ctx)
@@ -80,7 +80,7 @@ func (s *stream) Context() context.Context { return s.ctx }
 // and concludes from the exchange whether the request had left.
 func (t *Telemetry) panicked(ctx context.Context, c *call, p any) error {
 	t.log.LogAttrs(ctx, slog.LevelError, "panic",
-		slog.String("method", c.method), slog.String("request_id", c.requestID),
+		slog.String("method", c.method), slog.String(logRequestID, c.requestID),
 		slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
 	return apierror.Internal(fmt.Errorf("panic of type %T", p), unfinished(c.exchange))
 }
@@ -92,7 +92,7 @@ func (t *Telemetry) TapHandle(next tap.ServerInHandle) tap.ServerInHandle {
 		inner, err := next(ctx, info)
 		if err != nil {
 			c := &call{
-				began: time.Now(), face: faceGRPC, method: t.label(info.FullMethodName),
+				began: time.Now(), protocol: protocolGRPC, method: t.label(info.FullMethodName),
 				requestID: requestID(info.Header.Get(requestIDKey)),
 			}
 			c.conclude(err)

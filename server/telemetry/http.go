@@ -20,7 +20,7 @@ import (
 func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{
-			began: time.Now(), face: faceREST, method: "other", code: codes.OK,
+			began: time.Now(), protocol: protocolREST, method: "other", code: codes.OK,
 			requestID: requestID(r.Header.Values(RequestIDHeader)),
 		}
 		w.Header().Set(RequestIDHeader, c.requestID)
@@ -32,7 +32,7 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 			if p := recover(); p != nil {
 				if p != http.ErrAbortHandler {
 					t.log.LogAttrs(ctx, slog.LevelError, "panic in the REST side",
-						slog.String("request_id", c.requestID),
+						slog.String(logRequestID, c.requestID),
 						slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
 				}
 				e := apierror.Internal(nil, unfinished(ex))

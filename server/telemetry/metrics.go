@@ -9,82 +9,73 @@ import (
 )
 
 // metrics has no label whose values come from outside: methods are those of the
-// contract, drift paths those of its fields.
+// contract, and kinds of drift are the paths of its fields.
 type metrics struct {
-	started  *prometheus.CounterVec
-	calls    *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-	http     *prometheus.CounterVec
-	vendor   *prometheus.CounterVec
-	vendorIn *prometheus.HistogramVec
-	drift    *prometheus.CounterVec
-	retries  *prometheus.CounterVec
-	circuit  *prometheus.CounterVec
-	inner    *prometheus.CounterVec
+	started        *prometheus.CounterVec
+	calls          *prometheus.CounterVec
+	callSeconds    *prometheus.HistogramVec
+	http           *prometheus.CounterVec
+	operations     *prometheus.CounterVec
+	requests       *prometheus.CounterVec
+	requestSeconds *prometheus.HistogramVec
+	retries        *prometheus.CounterVec
+	drift          *prometheus.CounterVec
+	circuit        *prometheus.CounterVec
 }
 
+// buckets are those of durations, in seconds.
 var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
+// newMetrics returns the metrics and their registry. docs/metrics.md lists them.
 func newMetrics() (*metrics, *prometheus.Registry) {
-	m := &metrics{
-		started: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_calls_started_total", Help: "Calls begun, by face (grpc, rest) and method.",
-		}, []string{"face", "method"}),
-		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_calls_total", Help: "Calls ended, by face, method, gRPC code and outcome.",
-		}, []string{"face", "method", "code", "outcome"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "digate_call_duration_seconds", Help: "Time from a call's arrival to its answer.", Buckets: buckets,
-		}, []string{"face", "method"}),
-		http: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_http_responses_total", Help: "Answers of the REST side, by status.",
-		}, []string{"status"}),
-		vendor: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_vendor_responses_total", Help: "Exchanges with the vendor, by method, HTTP status (none: no answer) and outcome.",
-		}, []string{"method", "status", "outcome"}),
-		vendorIn: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "digate_vendor_duration_seconds", Help: "Time of the exchange with the vendor.", Buckets: buckets,
-		}, []string{"method"}),
-		drift: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_vendor_drift_total", Help: "Departures of the vendor's answers from its contract, by kind.",
-		}, []string{"what"}),
-		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_vendor_retries_total", Help: "Exchanges that followed another of the same call, by method and the outcome before.",
-		}, []string{"method", "after"}),
-		circuit: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_vendor_circuit_changes_total", Help: "Changes of the circuit breaker, by the state that it came into.",
-		}, []string{"state"}),
-		inner: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_inner_calls_total", Help: "Copies of bulk streams, and copies that their callers left, by gRPC code and outcome.",
-		}, []string{"what", "code", "outcome"}),
-	}
 	r := prometheus.NewRegistry()
-	r.MustRegister(m.started, m.calls, m.seconds, m.http, m.vendor, m.vendorIn, m.drift, m.retries, m.circuit, m.inner,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		r.MustRegister(c)
+		return c
+	}
+	seconds := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+		r.MustRegister(h)
+		return h
+	}
+	m := &metrics{
+		started:        counter("digate_calls_started_total", "Calls begun.", "protocol", "method"),
+		calls:          counter("digate_calls_total", "Calls ended.", "protocol", "method", "code", "outcome"),
+		callSeconds:    seconds("digate_call_duration_seconds", "Time from the arrival of a call to its end.", "protocol", "method"),
+		http:           counter("digate_http_responses_total", "Responses of the REST listener, by HTTP status.", "status"),
+		operations:     counter("digate_operations_total", "Copies of bulk streams, and copies that went on after their caller left.", "kind", "code", "outcome"),
+		requests:       counter("digate_upstream_requests_total", "Requests to Diga, by the HTTP status of the response, none without one.", "method", "status", "outcome"),
+		requestSeconds: seconds("digate_upstream_request_duration_seconds", "Time of a request to Diga, until the last byte of the response or the failure.", "method"),
+		retries:        counter("digate_upstream_retries_total", "Requests to Diga that followed another of the same call, by the outcome of that one.", "method", "after"),
+		drift:          counter("digate_upstream_drift_total", "Departures of Diga's responses from the contract.", "kind"),
+		circuit:        counter("digate_upstream_circuit_changes_total", "Changes of the circuit breaker, by its new state.", "state"),
+	}
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m, r
 }
 
 func (m *metrics) ended(c *call, took time.Duration) {
-	m.calls.WithLabelValues(c.face, c.method, c.code.String(), c.outcome.String()).Inc()
-	m.seconds.WithLabelValues(c.face, c.method).Observe(took.Seconds())
+	m.calls.WithLabelValues(c.protocol, c.method, c.code.String(), c.outcome.String()).Inc()
+	m.callSeconds.WithLabelValues(c.protocol, c.method).Observe(took.Seconds())
 	m.exchanged(c)
 }
 
-// exchanged counts the exchanges with the vendor.
+// exchanged counts the requests to the upstream.
 func (m *metrics) exchanged(c *call) {
 	if c.exchange == nil {
 		return
 	}
 	for i, a := range c.exchange.Attempts {
-		m.vendor.WithLabelValues(c.method, vendorStatus(a.Status), a.Outcome.String()).Inc()
-		m.vendorIn.WithLabelValues(c.method).Observe(a.Duration.Seconds())
+		m.requests.WithLabelValues(c.method, upstreamStatus(a.Status), a.Outcome.String()).Inc()
+		m.requestSeconds.WithLabelValues(c.method).Observe(a.Duration.Seconds())
 		if i > 0 {
 			m.retries.WithLabelValues(c.method, c.exchange.Attempts[i-1].Outcome.String()).Inc()
 		}
 	}
 }
 
-func vendorStatus(status int) string {
+func upstreamStatus(status int) string {
 	if status == 0 {
 		return "none"
 	}

@@ -7,11 +7,15 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// RequestIDHeader carries the request id: in HTTP headers, and in lower case in
-// gRPC metadata, of requests and of answers.
+// RequestIDHeader carries the id of a call, which ties its log line to what the
+// caller saw: in HTTP headers, and in lower case in gRPC metadata, of requests
+// and of responses. It is not the request_id of the contract, which no log shows.
 const RequestIDHeader = "X-Request-Id"
 
 const requestIDKey = "x-request-id"
+
+// logRequestID is the log key of that id.
+const logRequestID = "x_request_id"
 
 // maxRequestID bounds a caller's request id, in bytes.
 const maxRequestID = 64

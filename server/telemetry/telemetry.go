@@ -16,7 +16,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// Telemetry observes calls on both faces.
+// Telemetry observes calls of both protocols, and operations.
 type Telemetry struct {
 	log      *slog.Logger
 	metrics  *metrics
@@ -41,27 +41,26 @@ func (t *Telemetry) MetricsHandler() http.Handler {
 	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{Registry: t.registry})
 }
 
-// The faces of a call.
+// The protocols of a call.
 const (
-	faceGRPC = "grpc"
-	faceREST = "rest"
-	// faceInner is nobody's: see Inner.
-	faceInner = "inner"
+	protocolGRPC = "grpc"
+	protocolREST = "rest"
 )
 
 // call is what the access line says of a call. A REST request makes one, and
 // the interceptor that sees its RPC fills it in.
 type call struct {
 	began     time.Time
-	face      string
+	protocol  string
 	method    string // the RPC, "other" where there is none
 	code      codes.Code
 	outcome   exchange.Outcome
 	reason    string
-	requestID string
+	requestID string // the X-Request-Id
 	httpStat  int
-	exchange  *exchange.Exchange
-	started   bool // counted as begun
+	exchange  *exchange.Exchange // nil for a call that was refused before it had one
+	cause     string             // what failed, where the exchange does not know it
+	started   bool               // counted as begun
 }
 
 type callKey struct{}
@@ -86,8 +85,8 @@ func (c *call) conclude(err error) {
 	}
 	e := apierror.FromError(err)
 	c.code, c.outcome, c.reason = e.Code, e.Outcome, e.Reason
-	if cause := e.Unwrap(); e.Reason == apierror.ReasonLedgerUnavailable && cause != nil && c.exchange.Cause == "" {
-		c.exchange.Cause = brief(cause.Error()) // where there is no exchange that knows one
+	if cause := e.Unwrap(); e.Reason == apierror.ReasonLedgerUnavailable && cause != nil {
+		c.cause = brief(cause.Error())
 	}
 }
 
@@ -106,11 +105,11 @@ func brief(text string) string {
 func (t *Telemetry) start(c *call) {
 	if !c.started {
 		c.started = true
-		t.metrics.started.WithLabelValues(c.face, c.method).Inc()
+		t.metrics.started.WithLabelValues(c.protocol, c.method).Inc()
 	}
 }
 
-// unfinished is what a panic leaves to conclude of a call.
+// unfinished returns what may be concluded of a call that ended in a panic.
 func unfinished(ex *exchange.Exchange) exchange.Outcome {
 	if len(ex.Attempts) > 0 {
 		return exchange.Unknown
@@ -130,70 +129,66 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	case c.outcome == exchange.Unknown, c.code == codes.Unavailable:
 		level = slog.LevelWarn
 	}
-	if ex := c.exchange; ex != nil && len(ex.Drift) > 0 {
-		t.noteDrift(ctx, c.method, ex.Drift)
-	}
+	t.noteDrift(ctx, c)
 	if !t.log.Enabled(ctx, level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 12)
+	attrs := make([]slog.Attr, 0, 16)
 	attrs = append(attrs,
-		slog.String("face", c.face),
+		slog.String("protocol", c.protocol),
 		slog.String("method", strings.TrimPrefix(c.method, "/")),
 		slog.String("code", c.code.String()),
 		slog.String("outcome", c.outcome.String()),
 		slog.Float64("duration_ms", milliseconds(took)),
-		slog.String("request_id", c.requestID),
+		slog.String(logRequestID, c.requestID),
 	)
+	t.log.LogAttrs(ctx, level, "call", c.attrs(attrs)...)
+}
+
+// attrs appends what a line tells only of some calls: why one failed, and what
+// passed between digate and the upstream.
+func (c *call) attrs(attrs []slog.Attr) []slog.Attr {
 	if c.reason != "" {
 		attrs = append(attrs, slog.String("reason", c.reason))
 	}
 	if c.httpStat != 0 {
 		attrs = append(attrs, slog.Int("http_status", c.httpStat))
 	}
-	if c.exchange != nil {
-		attrs = append(attrs, exchanged(c.exchange)...)
+	cause := c.cause
+	if ex := c.exchange; ex != nil {
+		if ex.LedgerRecord != "" {
+			attrs = append(attrs, slog.String("ledger_record", ex.LedgerRecord))
+		}
+		if len(ex.Attempts) > 0 {
+			attrs = append(attrs,
+				slog.Int("attempts", len(ex.Attempts)),
+				slog.Float64("upstream_duration_ms", milliseconds(ex.Duration())))
+		}
+		if len(ex.Attempts) > 1 {
+			attrs = append(attrs, slog.String("each", describeAttempts(ex.Attempts)))
+		}
+		if ex.Status != 0 {
+			attrs = append(attrs, slog.Int("upstream_status", ex.Status))
+		}
+		if ex.Cause != "" {
+			cause = ex.Cause
+		}
 	}
-	t.log.LogAttrs(ctx, level, "call", attrs...)
-}
-
-// exchanged is what a line says of the exchanges with the vendor.
-func exchanged(ex *exchange.Exchange) []slog.Attr {
-	if len(ex.Attempts) == 0 && ex.LedgerRecord == "" {
-		return nil
-	}
-	attrs := make([]slog.Attr, 0, 6)
-	if ex.LedgerRecord != "" {
-		attrs = append(attrs, slog.String("ledger_record", ex.LedgerRecord))
-	}
-	if len(ex.Attempts) == 0 {
-		return attrs
-	}
-	attrs = append(attrs,
-		slog.Int("attempts", len(ex.Attempts)),
-		slog.Float64("vendor_duration_ms", milliseconds(ex.Duration())),
-	)
-	if len(ex.Attempts) > 1 {
-		attrs = append(attrs, slog.String("each", describeAttempts(ex.Attempts)))
-	}
-	if ex.Status != 0 {
-		attrs = append(attrs, slog.Int("vendor_status", ex.Status))
-	}
-	if ex.Cause != "" {
-		attrs = append(attrs, slog.String("cause", ex.Cause))
+	if cause != "" {
+		attrs = append(attrs, slog.String("cause", cause))
 	}
 	return attrs
 }
 
-// describeAttempts is each attempt as its status, outcome and milliseconds, such
-// as "503 REJECTED 1.5, 201 DONE 20.1".
+// describeAttempts lists each attempt by its status, outcome and milliseconds,
+// such as "503 REJECTED 1.5, 201 DONE 20.1".
 func describeAttempts(attempts []exchange.Attempt) string {
 	var b strings.Builder
 	for i, a := range attempts {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%s %s %.1f", vendorStatus(a.Status), a.Outcome, milliseconds(a.Duration))
+		fmt.Fprintf(&b, "%s %s %.1f", upstreamStatus(a.Status), a.Outcome, milliseconds(a.Duration))
 	}
 	return b.String()
 }

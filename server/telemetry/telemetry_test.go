@@ -108,14 +108,27 @@ func TestTapHandle_RefusedCall_HasItsLineAndAMetricOfAKnownName(t *testing.T) {
 func TestDrift_KindsWithoutEnd_AreBounded(t *testing.T) {
 	tel, log := observed()
 	for i := range 10 * maxDrift {
-		tel.noteDrift(t.Context(), method, []exchange.Drift{{Path: []string{fmt.Sprintf("f%d", i)}, Kind: "unknown_field"}})
+		tel.noteDrift(t.Context(), &call{method: method, exchange: &exchange.Exchange{Drift: []exchange.Drift{{Path: []string{fmt.Sprintf("f%d", i)}, Kind: "unknown_field"}}}})
 	}
 	if got := strings.Count(log.String(), "\n"); got != maxDrift {
 		t.Errorf("%d lines, want %d", got, maxDrift)
 	}
 	w := httptest.NewRecorder()
 	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-	if got := strings.Count(w.Body.String(), "digate_vendor_drift_total{"); got != maxDrift+1 {
+	if got := strings.Count(w.Body.String(), "digate_upstream_drift_total{"); got != maxDrift+1 {
 		t.Errorf("%d series, want %d and one for the rest", got, maxDrift)
+	}
+}
+
+func TestTapHandle_RefusedForTheLedger_TellsTheCause(t *testing.T) {
+	tel, log := observed()
+	tapped := tel.TapHandle(func(context.Context, *tap.Info) (context.Context, error) {
+		return nil, apierror.LedgerUnavailable(errors.New("the disk is full"))
+	})
+	if _, err := tapped(t.Context(), &tap.Info{FullMethodName: method, Header: metadata.MD{}}); err == nil {
+		t.Error("not refused")
+	}
+	if !strings.Contains(log.String(), `"cause":"the disk is full"`) {
+		t.Errorf("log: %s", log)
 	}
 }

@@ -54,7 +54,7 @@ func (p *networkProbe) run(ctx context.Context, c *config.Config, base *url.URL)
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    dialTimeout,
 		ResponseHeaderTimeout:  responseTimeout,
-		MaxResponseHeaderBytes: c.MaxAnswerHeaderBytes,
+		MaxResponseHeaderBytes: c.MaxResponseHeaderBytes,
 		Protocols:              &protocols,
 		DisableKeepAlives:      true,
 	}

@@ -1,0 +1,150 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/config"
+)
+
+// Operators build on these names: none comes or goes unseen.
+func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
+	v := newScripted(t)
+	d := start(t, v.url(), asShipped, func(c *config.Config) { c.UpstreamBreakerDelay, c.UpstreamRetryBudget = time.Hour, 1 })
+	// A retry and drift, on both protocols.
+	later := answers(503, map[string]string{"Retry-After": "0"}, envelope)
+	v.will(inTurn(later, answers(201, nil, odd)))
+	if _, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); err != nil {
+		t.Fatal(err)
+	}
+	v.will(inTurn(later, answers(201, nil, odd)))
+	if rest := d.copyREST(t, templateID, `{}`); rest.status != 201 {
+		t.Fatal(rest)
+	}
+	// A failure with a cause.
+	v.will(raw("", true))
+	if _, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); err == nil {
+		t.Fatal("no failure")
+	}
+	// A copy that its caller leaves.
+	ctx, leave := context.WithCancel(withToken(t.Context(), token))
+	answer := make(chan struct{})
+	v.will(func(c net.Conn, r sent) bool {
+		leave()
+		<-answer
+		return answers(201, nil, full)(c, r)
+	})
+	if _, err := d.copyCtx(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID, RequestId: "left"}); err == nil {
+		t.Fatal("the caller did not leave")
+	}
+	// The copy is detached once the server has seen that.
+	await(t, func() bool { return strings.Contains(d.log.String(), `"code":"Canceled"`) })
+	close(answer)
+	// A bulk stream with a retry, and failures until the circuit opens.
+	stream, err := d.rpc.BulkCopyTemplate(withToken(t.Context(), token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(id string) {
+		req := &integrationv1.BulkCopyTemplateRequest{Copy: &integrationv1.CopyTemplateRequest{TemplateId: templateID, RequestId: id}}
+		if err := stream.Send(req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v.will(inTurn(later, answers(201, nil, full)))
+	send("retried")
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	v.will(raw("", true))
+	for i := range 30 {
+		send(fmt.Sprint("bulk-", i))
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	await(t, func() bool { return strings.Contains(d.scrape(t), `kind="detached_copy"`) })
+	metrics := d.scrape(t)
+	d.stop() // a line may come after its response
+	<-d.ended
+
+	text, err := os.ReadFile("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := make(map[string]string) // name: type and labels
+	for _, row := range regexp.MustCompile("(?m)^\\| `(digate_[a-z_]+)` \\| ([a-z]+) \\| ([^|]*)\\|").FindAllStringSubmatch(string(text), -1) {
+		documented[row[1]] = row[2] + " " + strings.Join(regexp.MustCompile("[a-z]+").FindAllString(row[3], -1), ",")
+	}
+	exported := make(map[string]string)
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (digate_\S+) (\S+)\n(?:digate_[a-z_]+(?:\{(.*)\})? )`).FindAllStringSubmatch(metrics, -1) {
+		var labels []string
+		for _, label := range regexp.MustCompile(`([a-z]+)="`).FindAllStringSubmatch(m[3], -1) {
+			if label[1] != "le" { // a histogram's own
+				labels = append(labels, label[1])
+			}
+		}
+		exported[m[1]] = m[2] + " " + strings.Join(labels, ",")
+	}
+	if !maps.Equal(exported, documented) {
+		t.Errorf("exported %v\ndocumented %v", exported, documented)
+	}
+	for name, is := range exported {
+		if kind, _, _ := strings.Cut(is, " "); (kind == "counter") != strings.HasSuffix(name, "_total") || (kind == "histogram") != strings.HasSuffix(name, "_seconds") {
+			t.Errorf("%s is a %s", name, kind)
+		}
+	}
+
+	logged := make(map[string]map[string]bool) // message: keys
+	for line := range strings.Lines(d.log.String()) {
+		var keys map[string]any
+		if err := json.Unmarshal([]byte(line), &keys); err != nil {
+			t.Fatal(err)
+		}
+		message, _ := keys["msg"].(string)
+		if logged[message] == nil {
+			logged[message] = make(map[string]bool)
+		}
+		for key := range keys {
+			if !slices.Contains([]string{"time", "level", "msg"}, key) {
+				logged[message][key] = true
+			}
+		}
+	}
+	want := map[string]map[string]bool{"call": {}, "operation": {}}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (call|operation|both) \\|").FindAllStringSubmatch(string(text), -1) {
+		for message := range want {
+			if row[2] == message || row[2] == "both" {
+				want[message][row[1]] = true
+			}
+		}
+	}
+	for message, keys := range want {
+		if !maps.Equal(logged[message], keys) {
+			t.Errorf("the keys of %q are %v\ndocumented %v", message, slices.Sorted(maps.Keys(logged[message])), slices.Sorted(maps.Keys(keys)))
+		}
+	}
+}
+
+// await returns when the condition holds, which nothing tells the test of.
+func await(t *testing.T, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it never came to be")
+		}
+	}
+}

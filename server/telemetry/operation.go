@@ -1,0 +1,47 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+)
+
+// Start begins the observation of an operation. The caller runs the operation
+// under the context that Start returns, and calls end once, with the
+// operation's exchange and error.
+func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context.Context, end func(*exchange.Exchange, error)) {
+	began := time.Now()
+	return ctx, func(ex *exchange.Exchange, err error) { t.operated(ctx, op, time.Since(began), ex, err) }
+}
+
+// operated counts an operation and writes its line.
+func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, took time.Duration, ex *exchange.Exchange, err error) {
+	c := &call{method: t.label(op.Method), exchange: ex}
+	c.conclude(err)
+	t.metrics.operations.WithLabelValues(op.Kind.String(), c.code.String(), c.outcome.String()).Inc()
+	t.metrics.exchanged(c)
+	t.noteDrift(ctx, c)
+	level := slog.LevelDebug // a bulk stream would drown all else
+	switch {
+	case c.reason == apierror.ReasonInternalError:
+		level = slog.LevelError
+	case c.outcome == exchange.Unknown:
+		level = slog.LevelWarn
+	}
+	if !t.log.Enabled(ctx, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 16)
+	attrs = append(attrs,
+		slog.String("kind", op.Kind.String()),
+		slog.String("method", strings.TrimPrefix(c.method, "/")),
+		slog.String("code", c.code.String()),
+		slog.String("outcome", c.outcome.String()),
+		slog.Float64("duration_ms", milliseconds(took)),
+	)
+	t.log.LogAttrs(ctx, level, "operation", c.attrs(attrs)...)
+}
