@@ -43,6 +43,7 @@ type fakeServer struct {
 	order    []*integrationv1.CopyTemplateRequest
 	items    int
 	streams  int
+	over     int // streams that ended
 	mostOwed int // of one stream at once
 	stop     func()
 }
@@ -110,6 +111,11 @@ func (s *fakeServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integratio
 	s.mu.Lock()
 	s.streams++
 	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.over++
+	}()
 	type received struct {
 		req *integrationv1.BulkCopyTemplateRequest
 		err error
@@ -193,6 +199,22 @@ func (s *fakeServer) take(req *integrationv1.CopyTemplateRequest) (*integrationv
 		resp.Outcome = &integrationv1.BulkCopyTemplateResponse_Integration{Integration: &integrationv1.Integration{Id: "of-" + req.GetRequestId(), Name: req.GetName(), AuthKey: req.ApiKey}}
 	}
 	return resp, v
+}
+
+// awaitStreamEnd returns when a stream has ended.
+func awaitStreamEnd(t *testing.T, s *fakeServer) {
+	t.Helper()
+	for deadline := time.Now().Add(clitest.Patience); ; time.Sleep(time.Millisecond) {
+		s.mu.Lock()
+		over := s.over
+		s.mu.Unlock()
+		if over > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no stream ended")
+		}
+	}
 }
 
 // names are of what was copied, sorted.
