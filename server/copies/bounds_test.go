@@ -10,10 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/upstream"
 )
 
 // counting counts the calls to a ledger, and fails or hangs where it is told to.
@@ -277,6 +279,52 @@ func TestCopyTemplate_OutcomeCannotBeRecorded_IsLoggedByTheRecordsName(t *testin
 			t.Error("the request id was logged")
 		}
 	})
+}
+
+// Attempts are counted where they were made, once.
+func TestCopyTemplate_CallThatOnlyWaited_MadeNoAttempts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := new(fakeUpstream)
+		v.answer = func(context.Context, int) error { time.Sleep(time.Second); return nil }
+		s := newReplica(t, v, newLedger(t))
+		first, second := make(chan result, 1), make(chan result, 1)
+		go func() { first <- copyAs(t.Context(), s, "r", "n") }()
+		synctest.Wait()
+		go func() { second <- copyAs(t.Context(), s, "r", "n") }()
+		if made, waited := len((<-first).ex.Attempts), len((<-second).ex.Attempts); made != 1 || waited != 0 {
+			t.Errorf("the call that sent made %d attempts, the one that waited %d", made, waited)
+		}
+	})
+}
+
+// No ledger can keep such an id, so trying again would be in vain.
+func TestCopyTemplate_IDThatNoLedgerKeeps_IsInDoubtAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := new(fakeUpstream)
+		s := newReplica(t, longID{v}, newLedger(t))
+		began := time.Now()
+		if r := copyAs(t.Context(), s, "r", "n"); r.err != nil || len(r.id) <= ledger.MaxIDLen {
+			t.Errorf("the caller got %v", r)
+		}
+		s.Wait(t.Context())
+		copyAs(t.Context(), s, "r", "n").want(t, "", apierror.ReasonOutcomeUnknown, exchange.Unknown)
+		if took := time.Since(began); took != 0 || len(v.list()) != 1 {
+			t.Errorf("it took %v, and made %d copies", took, len(v.list()))
+		}
+	})
+}
+
+// longID is an upstream whose ids are longer than a ledger keeps.
+type longID struct{ *fakeUpstream }
+
+func (l longID) Call(ctx context.Context, call upstream.Call) error {
+	err := l.fakeUpstream.Call(ctx, call)
+	if resp, ok := call.Response.(*integrationv1.CopyTemplateResponse); ok && err == nil {
+		resp.Integration.Id = strings.Repeat("x", ledger.MaxIDLen+1)
+	}
+	return err
 }
 
 // Whoever has a request id finds the record's name in the exchange, however the

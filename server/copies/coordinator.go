@@ -131,7 +131,8 @@ func (c *Coordinator) create(ctx context.Context, call create) (_ resource, repl
 		}
 		f, mine := c.flights.join(key, fingerprint)
 		if mine {
-			go c.do(ctx, &attempt{coordinator: c, flight: f, create: call, key: key}, record)
+			f.attempt = attempt{coordinator: c, flight: f, create: call, key: key}
+			go c.do(ctx, &f.attempt, record)
 		} else if f.fingerprint != fingerprint {
 			return nil, false, reused()
 		}

@@ -27,6 +27,9 @@ type flight struct {
 	// lost means that the claim ran out and that another process has it now: what
 	// became of the call needs another look.
 	lost bool
+
+	// attempt is only for the goroutine that carries the flight.
+	attempt attempt
 }
 
 // isSent reports whether the request may have left for Diga.

@@ -66,7 +66,11 @@ type Digest [32]byte
 // RecordName returns the name of the record with this key, by which operators
 // find it: 64 hexadecimal digits. Neither the caller nor the request id can be
 // read from it.
-func (d Digest) RecordName() string { return hex.EncodeToString(d[:]) }
+func (d Digest) RecordName() string {
+	var name [2 * len(d)]byte
+	hex.Encode(name[:], d[:])
+	return string(name[:])
+}
 
 // Token distinguishes one claim from every other claim of the same key. The zero
 // token belongs to no claim.
