@@ -123,3 +123,22 @@ func TestArchitecture_ListsThePackagesOfTheServer(t *testing.T) {
 		}
 	}
 }
+
+var metricName = regexp.MustCompile(`^digate_[a-z_]+_[a-z_]+$`)
+
+// Every metric that a page mentions is in the list, which a test of server holds
+// to what is exported.
+func TestPages_EveryMetric_IsInTheList(t *testing.T) {
+	t.Parallel()
+	listed := firstCells(read(t, "docs/metrics.md").section(t, "Metrics"))
+	for _, p := range pages(t) {
+		if p.history() {
+			continue
+		}
+		for _, m := range codeSpan.FindAllStringSubmatch(p.prose, -1) {
+			if metricName.MatchString(m[1]) && !slices.Contains(listed, m[1]) {
+				t.Errorf("%s: metrics.md does not list %s", p.path, m[1])
+			}
+		}
+	}
+}
