@@ -104,7 +104,8 @@ func TestContract_RequestThatUpstreamEncodes_IsReadBackByTheGateway(t *testing.T
 }
 
 // Every shape of a rule that is accepted, read as grpc-gateway's generated code
-// reads it: the path by its own pattern, then the body or the query.
+// reads it: the path by its own pattern, then the body or the query. What is
+// facade_only is set and does not arrive.
 func TestLoad_RuleThatIsAccepted_IsFollowedAlikeInBothDirections(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
@@ -146,7 +147,7 @@ func TestLoad_RuleThatIsAccepted_IsFollowedAlikeInBothDirections(t *testing.T) {
 			fill(random, sent, 0)
 			read, failed, matched = nil, nil, false
 			err := client.Call(exchangeContext(t), upstream.Call{Method: m.FullName, Request: sent, Response: dynamicpb.NewMessage(m.Descriptor.Output())})
-			if read == nil || failed != nil || !matched || !proto.Equal(facade(sent), facade(read)) {
+			if read == nil || failed != nil || !matched || !proto.Equal(facade(sent), read) {
 				t.Errorf("%s\n got %v (%v), matched %v\nwant %v\ncall: %v", tt.rule, read, failed, matched, sent, err)
 				break
 			}
@@ -239,13 +240,15 @@ func fill(random *rand.Rand, m protoreflect.Message, depth int) {
 	for i := range fields.Len() {
 		fd := fields.Get(i)
 		plain := fd.Kind() == protoreflect.StringKind && !fd.HasPresence() && !fd.IsList() && !fd.IsMap()
-		if !plain && random.IntN(2) == 0 || digajson.FacadeOnly(fd) {
+		if !plain && random.IntN(2) == 0 {
 			continue
 		}
 		if depth > 2 && fd.Message() != nil && !fd.IsMap() {
 			continue
 		}
 		switch {
+		case digajson.FacadeOnly(fd) && fd.Message() != nil:
+			// An update mask would leave out what it does not name.
 		case fd.Message() != nil && fd.Message().ParentFile().Package() == "google.protobuf":
 			switch s := text(random); fd.Message().Name() {
 			case "Struct":
