@@ -77,7 +77,7 @@ func TestRun_WrongUsage_SaysWhatAndWhereToLook(t *testing.T) {
 				}
 			}
 			if strings.Contains(got.Err, "hunter2") {
-				t.Errorf("a secret stands in %q", got.Err)
+				t.Errorf("a secret is in %q", got.Err)
 			}
 		})
 	}

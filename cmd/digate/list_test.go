@@ -13,7 +13,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 )
 
-// vendorOf runs a upstream of the test's own and a digate in front of it.
+// upstreamOf runs an upstream of the test and a digate in front of it.
 func upstreamOf(t *testing.T, h http.HandlerFunc) (addr string) {
 	t.Helper()
 	upstream := httptest.NewServer(h)

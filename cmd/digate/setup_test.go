@@ -10,6 +10,7 @@ import (
 )
 
 func TestToolPlaceholders_EveryPlace_IsSearched(t *testing.T) {
+	t.Parallel()
 	tool := new(integrationv1.HttpTool)
 	if err := protojson.Unmarshal([]byte(`{"endpointPath": "/{id}/<<a>>/<<b>>", "headers": {"X-<<no>>": "<<c>>"},
 		"query": [{"fixedValue": ["<<d>>", {"x": "<<e>>"}, 1, null]}], "path": [{"fixedValue": "<<f>>"}], "description": "<<no>>",

@@ -144,7 +144,7 @@ func (s *fakeServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integratio
 		}
 		req := r.req.GetCopy()
 		if seen[req.GetRequestId()] || req.GetRequestId() == "" {
-			return status.Error(codes.InvalidArgument, "a request id stands there twice, or none")
+			return status.Error(codes.InvalidArgument, "a request id is missing or there twice")
 		}
 		seen[req.GetRequestId()] = true
 		resp, v := s.take(req)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestPrintableJSON_MeansTheSame(t *testing.T) {
+	t.Parallel()
 	b, err := json.Marshal(map[string]string{clitest.Hostile: clitest.Hostile})
 	if err != nil {
 		t.Fatal(err)
@@ -24,6 +25,7 @@ func TestPrintableJSON_MeansTheSame(t *testing.T) {
 }
 
 func TestPrintable_EveryRuneThatATerminalActsOn_IsReplaced(t *testing.T) {
+	t.Parallel()
 	if got := term.Printable("a\x1b[2Jñ\u00a0日\n"); got != "a\ufffd[2Jñ\u00a0日\ufffd" {
 		t.Errorf("%q", got)
 	}

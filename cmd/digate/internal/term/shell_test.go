@@ -6,6 +6,7 @@ import (
 )
 
 func TestMadeByGoRun_TellsWhatGoRunMade(t *testing.T) {
+	t.Parallel()
 	for path, want := range map[string]bool{
 		"/tmp/go-build247309109/b001/exe/digate":             true,
 		"/home/me/.cache/go-build/d6/d6eb702d0324-d/digate":  true,
@@ -22,6 +23,7 @@ func TestMadeByGoRun_TellsWhatGoRunMade(t *testing.T) {
 }
 
 func TestShellWord_IsOneWordOfAShell(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("there is no shell to read it")
 	}

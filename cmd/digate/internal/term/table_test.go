@@ -7,6 +7,7 @@ import (
 )
 
 func TestTable_Columns_AreAligned(t *testing.T) {
+	t.Parallel()
 	rows := Table{{"ID", "NAME", "LAST"}, {"1", "日本", "x"}, {"22", "", "a\tb\r\nc"}, {"3", "e\u0301", "a very long cell at the end"}}
 	for columns, want := range map[int]string{
 		0: "ID  NAME  LAST\n1   日本  x\n22  -     a b c\n3   e\u0301     a very long cell at the end\n",
@@ -27,6 +28,7 @@ func TestTable_Columns_AreAligned(t *testing.T) {
 }
 
 func TestTable_WideCells_GiveInEqually(t *testing.T) {
+	t.Parallel()
 	widths := []int{36, 1000, 5, 30}
 	fit(widths, 80)
 	if total := widths[0] + widths[1] + widths[2] + widths[3] + 6; total != 80 || widths[0] != 36 || widths[2] != 5 {
@@ -38,6 +40,7 @@ func TestTable_WideCells_GiveInEqually(t *testing.T) {
 }
 
 func TestCut_NeverExceedsItsColumns(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		s    string
 		n    int
