@@ -312,10 +312,13 @@ func TestBulk_StreamFails_ALineSaysWhyAndWhatWasNotBegunHasALineEach(t *testing.
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h, _ := newHandler(t, afterOne(c.err))
+			h, failed := newHandler(t, afterOne(c.err))
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, gateway.BulkPath, strings.NewReader(bodyOf(3))))
 			wantLines(t, linesOf(t, w.Body), append([]string{first}, c.want...)...)
+			if got := failed.all(); (c.err == nil) != (len(got) == 0) || len(got) > 1 {
+				t.Errorf("reported %v", got)
+			}
 		})
 	}
 }
@@ -345,6 +348,17 @@ func TestBulk_Metadata_IsNotTheCallers(t *testing.T) {
 	h.ServeHTTP(w, r)
 	if len(got) != 0 || w.Code != 200 || w.Header().Get("x-a") != "" || w.Header().Get("x-b") != "" {
 		t.Errorf("metadata %v, %d, header %v", got, w.Code, w.Header())
+	}
+}
+
+func TestBulk_NoSuchService_IsReportedAndALineSaysSo(t *testing.T) {
+	t.Parallel()
+	h, failed := newHandler(t, nil)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, gateway.BulkPath, strings.NewReader(bodyOf(1))))
+	got := failed.all()
+	if len(got) != 1 || status.Code(got[0].err) != codes.Unimplemented || !strings.Contains(w.Body.String(), `"http_status":501`) {
+		t.Errorf("%s, reported %v", w.Body, got)
 	}
 }
 
