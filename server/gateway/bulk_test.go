@@ -277,6 +277,39 @@ func TestBulk_ClientTakesNothing_IsCutAfterTheStall(t *testing.T) {
 	}
 }
 
+// broken is a response that can be written no more.
+type broken struct {
+	http.ResponseWriter
+	writes int
+}
+
+func (b *broken) Write([]byte) (int, error) {
+	b.writes++
+	return 0, io.ErrClosedPipe
+}
+
+func TestBulk_LineCannotBeWritten_NothingMoreIsReceivedOrWritten(t *testing.T) {
+	t.Parallel()
+	h, _ := newHandler(t, &service{bulk: func(stream bulkStream) error {
+		if _, err := stream.Recv(); err != nil {
+			return err
+		}
+		if err := stream.Send(done("r1", "")); status.Code(err) != codes.Canceled {
+			t.Errorf("Send = %v, want Canceled", err)
+		}
+		_, err := stream.Recv()
+		if status.Code(err) != codes.Canceled {
+			t.Errorf("Recv = %v, want Canceled", err)
+		}
+		return err
+	}})
+	w := &broken{ResponseWriter: httptest.NewRecorder()}
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, gateway.BulkPath, strings.NewReader(bodyOf(3))))
+	if w.writes != 1 {
+		t.Errorf("%d writes, want 1", w.writes)
+	}
+}
+
 // afterOne answers the first item and fails then.
 func afterOne(err error) *service {
 	return &service{bulk: func(stream bulkStream) error {

@@ -98,6 +98,8 @@ func serve(t *testing.T, h http.Handler, change ...func(*http.Server)) *httptest
 // header is there.
 func post(t *testing.T, ctx context.Context, url, body string) *http.Response {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	t.Cleanup(cancel)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+gateway.BulkPath, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)

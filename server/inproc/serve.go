@@ -71,7 +71,6 @@ type serverStream struct {
 
 	sending sync.Mutex
 	begun   bool // the header went out, or the first message without one
-	ended   bool // the handler has returned
 }
 
 // Context returns the handler's context.
@@ -92,9 +91,6 @@ func (s *serverStream) SetTrailer(md metadata.MD) { _ = s.transport.SetTrailer(m
 func (s *serverStream) SendMsg(m any) error {
 	s.sending.Lock()
 	defer s.sending.Unlock()
-	if s.ended {
-		return status.FromContextError(context.Canceled).Err()
-	}
 	if err := s.ctx.Err(); err != nil {
 		return status.FromContextError(err).Err()
 	}
@@ -131,13 +127,12 @@ func (s *serverStream) RecvMsg(m any) error {
 	return s.ServerStream.RecvMsg(m)
 }
 
-// end ends the handler's context, waits for a message that is being sent, lets
-// nothing more be sent, and passes header and trailer on.
+// end ends the handler's context, so that nothing more is sent, waits for a message
+// that is being sent, and passes header and trailer on.
 func (s *serverStream) end() {
 	s.cancel()
 	s.sending.Lock()
 	defer s.sending.Unlock()
-	s.ended = true
 	s.transport.end()
 	_ = s.sendHeader() // what the call ended with says more
 	if trailer := s.transport.finalTrailer(); len(trailer) > 0 {
