@@ -61,9 +61,11 @@ func TestCopyTemplate_SameIDForAnotherRequest_IsRefusedAtEveryState(t *testing.T
 	go func() { ended <- copyAs(t.Context(), s, "r", "n") }()
 	<-arrived
 	for _, at := range []*copies.Coordinator{s, replica} {
-		r := copyAs(t.Context(), at, "r", "another")
+		inTime, cancel := context.WithTimeout(t.Context(), 5*time.Second) // so that a call that waits fails
+		r := copyAs(inTime, at, "r", "another")
+		cancel()
 		r.want(t, "", apierror.ReasonInvalidRequest, exchange.NotSent)
-		if r.err.Code != codes.InvalidArgument || r.err.Violations[0].Field != "request_id" || r.err.Violations[0].Reason != "REQUEST_ID_REUSED" {
+		if r.err.Code != codes.InvalidArgument || len(r.err.Violations) != 1 || r.err.Violations[0].Field != "request_id" || r.err.Violations[0].Reason != "REQUEST_ID_REUSED" {
 			t.Errorf("%v %v", r.err, r.err.Violations)
 		}
 	}

@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// AuthType says how calls to a third-party system are authenticated.
+// AuthType is how calls to a third-party system are authenticated.
 type AuthType int32
 
 const (
@@ -77,7 +77,7 @@ func (AuthType) EnumDescriptor() ([]byte, []int) {
 	return file_diga_integration_v1_integration_proto_rawDescGZIP(), []int{0}
 }
 
-// IntegrationType says which protocol a third-party system speaks.
+// IntegrationType is the protocol of a third-party system.
 type IntegrationType int32
 
 const (

@@ -27,25 +27,24 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// CopyTemplateRequest says which template to copy and what to change on the
-// way.
+// CopyTemplateRequest names the template to copy and what the copy changes.
 type CopyTemplateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The template's id, a UUID.
 	TemplateId string `protobuf:"bytes,1,opt,name=template_id,json=templateId,proto3" json:"template_id,omitempty"`
 	// The new integration's name. The template's name when unset.
 	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// The credential for the third-party system, where the template needs one.
-	// A secret.
+	// The credential for the third-party system, if the template needs one. A
+	// secret.
 	ApiKey *string `protobuf:"bytes,3,opt,name=api_key,json=apiKey,proto3,oneof" json:"api_key,omitempty"`
 	// The new integration's base URL. The template's when unset.
 	BaseUrl *string `protobuf:"bytes,4,opt,name=base_url,json=baseUrl,proto3,oneof" json:"base_url,omitempty"`
 	// The values of the template's `<<name>>` placeholders, by name. They may
 	// hold secrets. A number must be one that a double holds exactly.
 	Variables *structpb.Struct `protobuf:"bytes,5,opt,name=variables,proto3" json:"variables,omitempty"`
-	// Identifies the call among those of its caller, as in AIP-155: 1 to 255
-	// printable ASCII characters, random ones at best. Never sent to Diga. In REST
-	// it is the header `Idempotency-Key`.
+	// Identifies the call among its caller's calls (AIP-155): 1 to 255 printable
+	// ASCII characters, preferably random. It is never sent to Diga. In REST it is
+	// the header `Idempotency-Key`.
 	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -127,7 +126,7 @@ func (x *CopyTemplateRequest) GetRequestId() string {
 type CopyTemplateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The new integration. Always set, and always with an id; other fields are
-	// unset where Diga's answer left them out.
+	// unset if Diga's response left them out.
 	Integration   *Integration `protobuf:"bytes,1,opt,name=integration,proto3" json:"integration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -173,8 +172,8 @@ func (x *CopyTemplateResponse) GetIntegration() *Integration {
 // BulkCopyTemplateRequest is one copy among many.
 type BulkCopyTemplateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The copy. Its `request_id` is required here, and must be another one for
-	// each copy of the stream.
+	// The copy. Its `request_id` is required here, and each copy of the stream must
+	// have a different one.
 	Copy          *CopyTemplateRequest `protobuf:"bytes,1,opt,name=copy,proto3" json:"copy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -222,7 +221,7 @@ type BulkCopyTemplateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The copy's `request_id`. Empty for the summary.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// What came of it.
+	// The result.
 	//
 	// Types that are valid to be assigned to Outcome:
 	//
@@ -230,7 +229,7 @@ type BulkCopyTemplateResponse struct {
 	//	*BulkCopyTemplateResponse_Error
 	//	*BulkCopyTemplateResponse_Summary
 	Outcome isBulkCopyTemplateResponse_Outcome `protobuf_oneof:"outcome"`
-	// Whether the integration was made by an earlier call with this `request_id`.
+	// Whether an earlier call with this `request_id` created the integration.
 	Replayed      bool `protobuf:"varint,5,opt,name=replayed,proto3" json:"replayed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -324,13 +323,12 @@ type BulkCopyTemplateResponse_Integration struct {
 }
 
 type BulkCopyTemplateResponse_Error struct {
-	// Why there is none. It has the details that the status of a CopyTemplate
-	// call has.
+	// The failure, with the details that the status of a CopyTemplate call has.
 	Error *status.Status `protobuf:"bytes,3,opt,name=error,proto3,oneof"`
 }
 
 type BulkCopyTemplateResponse_Summary struct {
-	// The end of the stream: every copy has been answered.
+	// The end of the stream: every copy has its result.
 	Summary *BulkCopySummary `protobuf:"bytes,4,opt,name=summary,proto3,oneof"`
 }
 
@@ -343,17 +341,17 @@ func (*BulkCopyTemplateResponse_Summary) isBulkCopyTemplateResponse_Outcome() {}
 // BulkCopySummary counts the results of a stream.
 type BulkCopySummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Copies that were asked for.
+	// The copies that were asked for.
 	Total int64 `protobuf:"varint,1,opt,name=total,proto3" json:"total,omitempty"`
-	// Those that have an integration.
+	// The copies that have an integration.
 	Done int64 `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
-	// Those of `done` that were made by an earlier call.
+	// The copies of `done` whose integration an earlier call created.
 	Replayed int64 `protobuf:"varint,3,opt,name=replayed,proto3" json:"replayed,omitempty"`
-	// Failures of which nothing was sent to Diga.
+	// The failures of copies that were not sent to Diga.
 	NotSent int64 `protobuf:"varint,4,opt,name=not_sent,json=notSent,proto3" json:"not_sent,omitempty"`
-	// Failures that Diga answered with and did nothing.
+	// The failures that Diga responded with, having done nothing.
 	Rejected int64 `protobuf:"varint,5,opt,name=rejected,proto3" json:"rejected,omitempty"`
-	// Failures of which it is not known whether an integration was created.
+	// The failures of copies that may have created an integration.
 	Unknown       int64 `protobuf:"varint,6,opt,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -431,7 +429,7 @@ func (x *BulkCopySummary) GetUnknown() int64 {
 	return 0
 }
 
-// ListTemplatesRequest says which page of the templates to list.
+// ListTemplatesRequest chooses a page of the templates.
 type ListTemplatesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The id of the template that the page begins after.
@@ -527,15 +525,15 @@ type ListTemplatesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The page's templates.
 	Data []*IntegrationTemplate `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
-	// The first one's id.
+	// The id of the first element on the page.
 	FirstId *string `protobuf:"bytes,2,opt,name=first_id,json=firstId,proto3,oneof" json:"first_id,omitempty"`
-	// The last one's id.
+	// The id of the last element on the page.
 	LastId *string `protobuf:"bytes,3,opt,name=last_id,json=lastId,proto3,oneof" json:"last_id,omitempty"`
-	// Whether there are more behind the page.
+	// Whether further pages follow.
 	HasMore bool `protobuf:"varint,4,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
-	// The page's number, where it was asked for by number.
+	// The page's number, if the page was chosen by number.
 	CurrentPage *int32 `protobuf:"varint,5,opt,name=current_page,json=currentPage,proto3,oneof" json:"current_page,omitempty"`
-	// How many pages there are, where it was asked for by number.
+	// How many pages there are, if the page was chosen by number.
 	TotalPages    *int32 `protobuf:"varint,6,opt,name=total_pages,json=totalPages,proto3,oneof" json:"total_pages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -613,7 +611,7 @@ func (x *ListTemplatesResponse) GetTotalPages() int32 {
 	return 0
 }
 
-// GetTemplateRequest says which template to return.
+// GetTemplateRequest names the template to return.
 type GetTemplateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The template's id, a UUID.
@@ -705,7 +703,7 @@ func (x *GetTemplateResponse) GetTemplate() *IntegrationTemplate {
 	return nil
 }
 
-// ListIntegrationsRequest says which page of the integrations to list.
+// ListIntegrationsRequest chooses a page of the integrations.
 type ListIntegrationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The id of the integration that the page begins after.
@@ -718,7 +716,7 @@ type ListIntegrationsRequest struct {
 	Limit *int32 `protobuf:"varint,4,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
 	// The order of their creation; descending when unset.
 	Order Order `protobuf:"varint,5,opt,name=order,proto3,enum=diga.integration.v1.Order" json:"order,omitempty"`
-	// Only integrations of this type; of every type when unset.
+	// Restricts the list to integrations of this type; every type when unset.
 	IntegrationType IntegrationType `protobuf:"varint,6,opt,name=integration_type,json=integrationType,proto3,enum=diga.integration.v1.IntegrationType" json:"integration_type,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -801,15 +799,15 @@ type ListIntegrationsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The page's integrations.
 	Data []*Integration `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
-	// The first one's id.
+	// The id of the first element on the page.
 	FirstId *string `protobuf:"bytes,2,opt,name=first_id,json=firstId,proto3,oneof" json:"first_id,omitempty"`
-	// The last one's id.
+	// The id of the last element on the page.
 	LastId *string `protobuf:"bytes,3,opt,name=last_id,json=lastId,proto3,oneof" json:"last_id,omitempty"`
-	// Whether there are more behind the page.
+	// Whether further pages follow.
 	HasMore bool `protobuf:"varint,4,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
-	// The page's number, where it was asked for by number.
+	// The page's number, if the page was chosen by number.
 	CurrentPage *int32 `protobuf:"varint,5,opt,name=current_page,json=currentPage,proto3,oneof" json:"current_page,omitempty"`
-	// How many pages there are, where it was asked for by number.
+	// How many pages there are, if the page was chosen by number.
 	TotalPages    *int32 `protobuf:"varint,6,opt,name=total_pages,json=totalPages,proto3,oneof" json:"total_pages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1025,7 +1023,7 @@ func (x *CreateIntegrationResponse) GetIntegration() *Integration {
 	return nil
 }
 
-// GetIntegrationRequest says which integration to return.
+// GetIntegrationRequest names the integration to return.
 type GetIntegrationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The integration's id, a UUID.
@@ -1117,7 +1115,7 @@ func (x *GetIntegrationResponse) GetIntegration() *Integration {
 	return nil
 }
 
-// UpdateIntegrationRequest says what to change of an integration.
+// UpdateIntegrationRequest holds the changes to an integration.
 type UpdateIntegrationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The integration's id, a UUID.
@@ -1130,10 +1128,10 @@ type UpdateIntegrationRequest struct {
 	BaseUrl *string `protobuf:"bytes,4,opt,name=base_url,json=baseUrl,proto3,oneof" json:"base_url,omitempty"`
 	// The new credential. A secret.
 	AuthKey *string `protobuf:"bytes,5,opt,name=auth_key,json=authKey,proto3,oneof" json:"auth_key,omitempty"`
-	// The new headers, in place of all that were there. They may hold secrets.
+	// The new headers, which replace all existing ones. They may hold secrets.
 	Headers map[string]string `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The fields to change, by name. A field that is named and unset is cleared,
-	// an empty map too. Every field that is set when the mask is empty.
+	// The names of the fields to change. A named field that is unset, or an empty
+	// map, is cleared. An empty mask changes every field that is set.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,7,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1264,7 +1262,7 @@ func (x *UpdateIntegrationResponse) GetIntegration() *Integration {
 	return nil
 }
 
-// DeleteIntegrationRequest says which integration to remove.
+// DeleteIntegrationRequest names the integration to remove.
 type DeleteIntegrationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The integration's id, a UUID.
@@ -1310,7 +1308,7 @@ func (x *DeleteIntegrationRequest) GetIntegrationId() string {
 	return ""
 }
 
-// DeleteIntegrationResponse says that the integration is gone.
+// DeleteIntegrationResponse means that the integration is gone.
 type DeleteIntegrationResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1347,7 +1345,7 @@ func (*DeleteIntegrationResponse) Descriptor() ([]byte, []int) {
 	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{18}
 }
 
-// ListToolsRequest says which page of an integration's tools to list.
+// ListToolsRequest chooses a page of an integration's tools.
 type ListToolsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The integration's id, a UUID.
@@ -1443,15 +1441,15 @@ type ListToolsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The page's tools.
 	Data []*Tool `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
-	// The first one's id.
+	// The id of the first element on the page.
 	FirstId *string `protobuf:"bytes,2,opt,name=first_id,json=firstId,proto3,oneof" json:"first_id,omitempty"`
-	// The last one's id.
+	// The id of the last element on the page.
 	LastId *string `protobuf:"bytes,3,opt,name=last_id,json=lastId,proto3,oneof" json:"last_id,omitempty"`
-	// Whether there are more behind the page.
+	// Whether further pages follow.
 	HasMore bool `protobuf:"varint,4,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
-	// The page's number, where it was asked for by number.
+	// The page's number, if the page was chosen by number.
 	CurrentPage *int32 `protobuf:"varint,5,opt,name=current_page,json=currentPage,proto3,oneof" json:"current_page,omitempty"`
-	// How many pages there are, where it was asked for by number.
+	// How many pages there are, if the page was chosen by number.
 	TotalPages    *int32 `protobuf:"varint,6,opt,name=total_pages,json=totalPages,proto3,oneof" json:"total_pages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1729,7 +1727,7 @@ func (x *CreateToolResponse) GetTool() *Tool {
 	return nil
 }
 
-// GetToolRequest says which tool to return.
+// GetToolRequest names the tool to return.
 type GetToolRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The integration's id, a UUID.
@@ -1830,7 +1828,7 @@ func (x *GetToolResponse) GetTool() *Tool {
 	return nil
 }
 
-// UpdateToolRequest says what to change of an HTTP tool.
+// UpdateToolRequest holds the changes to an HTTP tool.
 type UpdateToolRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The integration's id, a UUID.
@@ -2049,7 +2047,7 @@ func (x *UpdateToolResponse) GetTool() *Tool {
 	return nil
 }
 
-// DeleteToolRequest says which tool to remove.
+// DeleteToolRequest names the tool to remove.
 type DeleteToolRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The integration's id, a UUID.
@@ -2104,7 +2102,7 @@ func (x *DeleteToolRequest) GetToolId() string {
 	return ""
 }
 
-// DeleteToolResponse says that the tool is gone.
+// DeleteToolResponse means that the tool is gone.
 type DeleteToolResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2141,7 +2139,7 @@ func (*DeleteToolResponse) Descriptor() ([]byte, []int) {
 	return file_diga_integration_v1_integration_service_proto_rawDescGZIP(), []int{28}
 }
 
-// SetToolApprovalsRequest says which tools to change, and how.
+// SetToolApprovalsRequest names the tools to change, and how.
 type SetToolApprovalsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The integration's id, a UUID.
@@ -2196,7 +2194,7 @@ func (x *SetToolApprovalsRequest) GetTools() []*ToolApproval {
 	return nil
 }
 
-// ToolApproval says whether the agent asks before it calls a tool.
+// ToolApproval sets whether the agent asks before it calls a tool.
 type ToolApproval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tool's id, a UUID.
@@ -2251,7 +2249,7 @@ func (x *ToolApproval) GetApprovalRequired() bool {
 	return false
 }
 
-// SetToolApprovalsResponse says that it was done.
+// SetToolApprovalsResponse means that the approvals were set.
 type SetToolApprovalsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

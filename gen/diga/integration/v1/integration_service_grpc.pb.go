@@ -44,29 +44,29 @@ const (
 // templates they are made from, the integrations, and their tools.
 //
 // Every call carries the caller's credential in the `authorization` metadata,
-// as `Bearer TOKEN`. Every failure carries a `google.rpc.ErrorInfo` whose
-// metadata entry `outcome` says what the caller may conclude:
+// as `Bearer TOKEN`. Every failure carries a `google.rpc.ErrorInfo`, whose
+// metadata entry `outcome` tells what the caller may conclude:
 //
-//   - `NOT_SENT`: nothing left for Diga, so nothing was done;
-//   - `REJECTED`: Diga answered, and did not do it;
-//   - `UNKNOWN`: it was sent and the verdict is not known; it may have been
-//     done.
+//   - `NOT_SENT`: nothing left for Diga, so Diga did nothing.
+//   - `REJECTED`: Diga responded and did nothing.
+//   - `UNKNOWN`: the request was sent and its result is not known. Diga may have
+//     done what was asked.
 //
 // A failure without an ErrorInfo did not come from this service and means
 // `UNKNOWN`.
 //
-// Of every method: returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if
-// the request is malformed or Diga refuses its values; `UNAUTHENTICATED` if the
-// credential is missing, malformed or not accepted; `PERMISSION_DENIED` if it
-// does not allow the call; `RESOURCE_EXHAUSTED` if Diga limits the rate. A
-// method that changes something returns `UNAVAILABLE`, with a
-// `google.rpc.RetryInfo`, only if nothing was changed, and `UNKNOWN`,
-// `INTERNAL`, `DEADLINE_EXCEEDED` or `CANCELLED` with the outcome `UNKNOWN` if
-// it may have been. A method that only reads returns `UNAVAILABLE` then, and
-// may be called again.
+// Every method returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if the
+// request is malformed or Diga refuses its values, `UNAUTHENTICATED` if the
+// credential is missing, malformed or not accepted, `PERMISSION_DENIED` if the
+// credential does not allow the call, and `RESOURCE_EXHAUSTED` if Diga limits
+// the rate. A method that changes something returns `UNAVAILABLE`, with a
+// `google.rpc.RetryInfo`, only if nothing was changed. If something may have
+// been changed, it returns `UNKNOWN`, `INTERNAL`, `DEADLINE_EXCEEDED` or
+// `CANCELLED` with the outcome `UNKNOWN`. A method that only reads returns
+// `UNAVAILABLE` in that case, and may be called again.
 //
-// A page of a list is asked for by number (`page`), or by the id before or
-// after which it begins (`after`, `before`).
+// A list is read in pages. A page is chosen by its number (`page`), or by the id
+// that it begins after (`after`) or ends before (`before`).
 type IntegrationServiceClient interface {
 	// Lists the account's integrations, a page at a time.
 	ListIntegrations(ctx context.Context, in *ListIntegrationsRequest, opts ...grpc.CallOption) (*ListIntegrationsResponse, error)
@@ -80,13 +80,14 @@ type IntegrationServiceClient interface {
 	// Changes the fields of an integration that the `update_mask` names
 	// (AIP-134). Returns `NOT_FOUND` if there is no such integration.
 	UpdateIntegration(ctx context.Context, in *UpdateIntegrationRequest, opts ...grpc.CallOption) (*UpdateIntegrationResponse, error)
-	// Removes an integration with its tools, for good. Returns `NOT_FOUND` if
-	// there is none, also where it was removed before.
+	// Removes an integration and its tools for good. Returns `NOT_FOUND` if there
+	// is no such integration, or if it was removed before.
 	DeleteIntegration(ctx context.Context, in *DeleteIntegrationRequest, opts ...grpc.CallOption) (*DeleteIntegrationResponse, error)
 	// Lists an integration's tools, a page at a time. Returns `NOT_FOUND` if
 	// there is no such integration.
 	ListTools(ctx context.Context, in *ListToolsRequest, opts ...grpc.CallOption) (*ListToolsResponse, error)
-	// Adds a tool to an HTTP integration; an MCP server describes its own.
+	// Adds a tool to an HTTP integration. The tools of an MCP integration are
+	// described by its server and cannot be added.
 	// Returns `ALREADY_EXISTS` if the integration has a tool of that name.
 	CreateTool(ctx context.Context, in *CreateToolRequest, opts ...grpc.CallOption) (*CreateToolResponse, error)
 	// Returns one tool. Returns `NOT_FOUND` if there is none.
@@ -94,10 +95,10 @@ type IntegrationServiceClient interface {
 	// Changes the fields of an HTTP tool that the `update_mask` names (AIP-134).
 	// Returns `NOT_FOUND` if there is no such tool.
 	UpdateTool(ctx context.Context, in *UpdateToolRequest, opts ...grpc.CallOption) (*UpdateToolResponse, error)
-	// Removes a tool from an HTTP integration. Returns `NOT_FOUND` if there is
-	// none, also where it was removed before.
+	// Removes a tool from an HTTP integration. Returns `NOT_FOUND` if there is no
+	// such tool, or if it was removed before.
 	DeleteTool(ctx context.Context, in *DeleteToolRequest, opts ...grpc.CallOption) (*DeleteToolResponse, error)
-	// Says of several tools at once whether the agent asks before it calls them.
+	// Sets for several tools at once whether the agent asks before it calls them.
 	// Returns `NOT_FOUND` if there is no such integration.
 	SetToolApprovals(ctx context.Context, in *SetToolApprovalsRequest, opts ...grpc.CallOption) (*SetToolApprovalsResponse, error)
 	// Lists the integration templates of one language, a page at a time.
@@ -107,30 +108,34 @@ type IntegrationServiceClient interface {
 	// Creates an integration, with its tools, from an integration template.
 	// Returns `NOT_FOUND` if there is no such template.
 	//
-	// Diga cannot deduplicate this call: a second one creates a second
-	// integration. So it must not be repeated after a failure whose outcome is
-	// `UNKNOWN`, unless two integrations are acceptable or the request has a
-	// `request_id`. Then it is sent at most once, however often it is called, and
-	// every call returns the same integration; one that did not send it carries
-	// `digate-replayed: true` in its metadata. It also goes on when its caller
-	// leaves. With a `request_id` it returns `INVALID_ARGUMENT` if the id was used
-	// for another request; `ABORTED` if an earlier call was sent and its outcome
-	// is not known, until `digate.v1.LedgerService.ResolveCopy` settles it; and
-	// `ALREADY_EXISTS`, with the integration's id, if it was made but cannot be
-	// read.
+	// Diga cannot deduplicate this call: a second call creates a second
+	// integration. After a failure with the outcome `UNKNOWN`, a call without a
+	// `request_id` must not be repeated unless two integrations are acceptable.
+	//
+	// A call with a `request_id` is sent at most once, however often it is
+	// repeated, and every repetition returns the same integration. A response whose
+	// integration another call created carries `digate-replayed: true` in its
+	// metadata. Once sent, the call continues when its caller leaves. It returns
+	// `INVALID_ARGUMENT` if the id was used for another request. It returns
+	// `ABORTED` if an earlier call was sent and its outcome is unknown, until
+	// `digate.v1.LedgerService.ResolveCopy` settles it. It returns
+	// `ALREADY_EXISTS`, with the integration's id, if the integration was created
+	// and cannot be read.
 	CopyTemplate(ctx context.Context, in *CopyTemplateRequest, opts ...grpc.CallOption) (*CopyTemplateResponse, error)
 	// Copies any number of templates over one stream, several at a time. Each copy
-	// has its own result, as soon as it is known and in no particular order; the
-	// failure of one does not end the stream. The last message is a summary.
+	// has its own result, which is sent as soon as it is known, in no particular
+	// order. The failure of one copy does not end the stream. The last message is a
+	// summary.
 	//
-	// A stream that broke is sent again, as a whole or in part: a copy whose
-	// `request_id` was done is answered and not made again. A caller that stops
-	// reading stops the copying. When the caller leaves, what was not begun is not
-	// begun, and what was sent goes on and is recorded.
+	// After a broken stream, the caller sends its requests again, all of them or
+	// some: a copy that was done is not made again, and its integration is returned.
+	// A caller that stops reading stops the copying. When the caller leaves, copies
+	// that were not sent are dropped, and copies that were sent continue and are
+	// recorded.
 	//
-	// Returns `DEADLINE_EXCEEDED` if neither side moved for the stall timeout. In
-	// REST it is `POST /v1/integration/template:bulkCopy`, with a
-	// CopyTemplateRequest a line.
+	// Returns `DEADLINE_EXCEEDED` if nothing moved on the stream for the stall
+	// timeout. In REST the method is `POST /v1/integration/template:bulkCopy`, with
+	// one CopyTemplateRequest on each line.
 	BulkCopyTemplate(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[BulkCopyTemplateRequest, BulkCopyTemplateResponse], error)
 }
 
@@ -303,29 +308,29 @@ type IntegrationService_BulkCopyTemplateClient = grpc.BidiStreamingClient[BulkCo
 // templates they are made from, the integrations, and their tools.
 //
 // Every call carries the caller's credential in the `authorization` metadata,
-// as `Bearer TOKEN`. Every failure carries a `google.rpc.ErrorInfo` whose
-// metadata entry `outcome` says what the caller may conclude:
+// as `Bearer TOKEN`. Every failure carries a `google.rpc.ErrorInfo`, whose
+// metadata entry `outcome` tells what the caller may conclude:
 //
-//   - `NOT_SENT`: nothing left for Diga, so nothing was done;
-//   - `REJECTED`: Diga answered, and did not do it;
-//   - `UNKNOWN`: it was sent and the verdict is not known; it may have been
-//     done.
+//   - `NOT_SENT`: nothing left for Diga, so Diga did nothing.
+//   - `REJECTED`: Diga responded and did nothing.
+//   - `UNKNOWN`: the request was sent and its result is not known. Diga may have
+//     done what was asked.
 //
 // A failure without an ErrorInfo did not come from this service and means
 // `UNKNOWN`.
 //
-// Of every method: returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if
-// the request is malformed or Diga refuses its values; `UNAUTHENTICATED` if the
-// credential is missing, malformed or not accepted; `PERMISSION_DENIED` if it
-// does not allow the call; `RESOURCE_EXHAUSTED` if Diga limits the rate. A
-// method that changes something returns `UNAVAILABLE`, with a
-// `google.rpc.RetryInfo`, only if nothing was changed, and `UNKNOWN`,
-// `INTERNAL`, `DEADLINE_EXCEEDED` or `CANCELLED` with the outcome `UNKNOWN` if
-// it may have been. A method that only reads returns `UNAVAILABLE` then, and
-// may be called again.
+// Every method returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if the
+// request is malformed or Diga refuses its values, `UNAUTHENTICATED` if the
+// credential is missing, malformed or not accepted, `PERMISSION_DENIED` if the
+// credential does not allow the call, and `RESOURCE_EXHAUSTED` if Diga limits
+// the rate. A method that changes something returns `UNAVAILABLE`, with a
+// `google.rpc.RetryInfo`, only if nothing was changed. If something may have
+// been changed, it returns `UNKNOWN`, `INTERNAL`, `DEADLINE_EXCEEDED` or
+// `CANCELLED` with the outcome `UNKNOWN`. A method that only reads returns
+// `UNAVAILABLE` in that case, and may be called again.
 //
-// A page of a list is asked for by number (`page`), or by the id before or
-// after which it begins (`after`, `before`).
+// A list is read in pages. A page is chosen by its number (`page`), or by the id
+// that it begins after (`after`) or ends before (`before`).
 type IntegrationServiceServer interface {
 	// Lists the account's integrations, a page at a time.
 	ListIntegrations(context.Context, *ListIntegrationsRequest) (*ListIntegrationsResponse, error)
@@ -339,13 +344,14 @@ type IntegrationServiceServer interface {
 	// Changes the fields of an integration that the `update_mask` names
 	// (AIP-134). Returns `NOT_FOUND` if there is no such integration.
 	UpdateIntegration(context.Context, *UpdateIntegrationRequest) (*UpdateIntegrationResponse, error)
-	// Removes an integration with its tools, for good. Returns `NOT_FOUND` if
-	// there is none, also where it was removed before.
+	// Removes an integration and its tools for good. Returns `NOT_FOUND` if there
+	// is no such integration, or if it was removed before.
 	DeleteIntegration(context.Context, *DeleteIntegrationRequest) (*DeleteIntegrationResponse, error)
 	// Lists an integration's tools, a page at a time. Returns `NOT_FOUND` if
 	// there is no such integration.
 	ListTools(context.Context, *ListToolsRequest) (*ListToolsResponse, error)
-	// Adds a tool to an HTTP integration; an MCP server describes its own.
+	// Adds a tool to an HTTP integration. The tools of an MCP integration are
+	// described by its server and cannot be added.
 	// Returns `ALREADY_EXISTS` if the integration has a tool of that name.
 	CreateTool(context.Context, *CreateToolRequest) (*CreateToolResponse, error)
 	// Returns one tool. Returns `NOT_FOUND` if there is none.
@@ -353,10 +359,10 @@ type IntegrationServiceServer interface {
 	// Changes the fields of an HTTP tool that the `update_mask` names (AIP-134).
 	// Returns `NOT_FOUND` if there is no such tool.
 	UpdateTool(context.Context, *UpdateToolRequest) (*UpdateToolResponse, error)
-	// Removes a tool from an HTTP integration. Returns `NOT_FOUND` if there is
-	// none, also where it was removed before.
+	// Removes a tool from an HTTP integration. Returns `NOT_FOUND` if there is no
+	// such tool, or if it was removed before.
 	DeleteTool(context.Context, *DeleteToolRequest) (*DeleteToolResponse, error)
-	// Says of several tools at once whether the agent asks before it calls them.
+	// Sets for several tools at once whether the agent asks before it calls them.
 	// Returns `NOT_FOUND` if there is no such integration.
 	SetToolApprovals(context.Context, *SetToolApprovalsRequest) (*SetToolApprovalsResponse, error)
 	// Lists the integration templates of one language, a page at a time.
@@ -366,30 +372,34 @@ type IntegrationServiceServer interface {
 	// Creates an integration, with its tools, from an integration template.
 	// Returns `NOT_FOUND` if there is no such template.
 	//
-	// Diga cannot deduplicate this call: a second one creates a second
-	// integration. So it must not be repeated after a failure whose outcome is
-	// `UNKNOWN`, unless two integrations are acceptable or the request has a
-	// `request_id`. Then it is sent at most once, however often it is called, and
-	// every call returns the same integration; one that did not send it carries
-	// `digate-replayed: true` in its metadata. It also goes on when its caller
-	// leaves. With a `request_id` it returns `INVALID_ARGUMENT` if the id was used
-	// for another request; `ABORTED` if an earlier call was sent and its outcome
-	// is not known, until `digate.v1.LedgerService.ResolveCopy` settles it; and
-	// `ALREADY_EXISTS`, with the integration's id, if it was made but cannot be
-	// read.
+	// Diga cannot deduplicate this call: a second call creates a second
+	// integration. After a failure with the outcome `UNKNOWN`, a call without a
+	// `request_id` must not be repeated unless two integrations are acceptable.
+	//
+	// A call with a `request_id` is sent at most once, however often it is
+	// repeated, and every repetition returns the same integration. A response whose
+	// integration another call created carries `digate-replayed: true` in its
+	// metadata. Once sent, the call continues when its caller leaves. It returns
+	// `INVALID_ARGUMENT` if the id was used for another request. It returns
+	// `ABORTED` if an earlier call was sent and its outcome is unknown, until
+	// `digate.v1.LedgerService.ResolveCopy` settles it. It returns
+	// `ALREADY_EXISTS`, with the integration's id, if the integration was created
+	// and cannot be read.
 	CopyTemplate(context.Context, *CopyTemplateRequest) (*CopyTemplateResponse, error)
 	// Copies any number of templates over one stream, several at a time. Each copy
-	// has its own result, as soon as it is known and in no particular order; the
-	// failure of one does not end the stream. The last message is a summary.
+	// has its own result, which is sent as soon as it is known, in no particular
+	// order. The failure of one copy does not end the stream. The last message is a
+	// summary.
 	//
-	// A stream that broke is sent again, as a whole or in part: a copy whose
-	// `request_id` was done is answered and not made again. A caller that stops
-	// reading stops the copying. When the caller leaves, what was not begun is not
-	// begun, and what was sent goes on and is recorded.
+	// After a broken stream, the caller sends its requests again, all of them or
+	// some: a copy that was done is not made again, and its integration is returned.
+	// A caller that stops reading stops the copying. When the caller leaves, copies
+	// that were not sent are dropped, and copies that were sent continue and are
+	// recorded.
 	//
-	// Returns `DEADLINE_EXCEEDED` if neither side moved for the stall timeout. In
-	// REST it is `POST /v1/integration/template:bulkCopy`, with a
-	// CopyTemplateRequest a line.
+	// Returns `DEADLINE_EXCEEDED` if nothing moved on the stream for the stall
+	// timeout. In REST the method is `POST /v1/integration/template:bulkCopy`, with
+	// one CopyTemplateRequest on each line.
 	BulkCopyTemplate(grpc.BidiStreamingServer[BulkCopyTemplateRequest, BulkCopyTemplateResponse]) error
 	mustEmbedUnimplementedIntegrationServiceServer()
 }

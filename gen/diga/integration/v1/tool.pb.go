@@ -89,7 +89,7 @@ func (DataType) EnumDescriptor() ([]byte, []int) {
 	return file_diga_integration_v1_tool_proto_rawDescGZIP(), []int{0}
 }
 
-// ParamValueSource says where a parameter's value comes from.
+// ParamValueSource is where a parameter's value comes from.
 type ParamValueSource int32
 
 const (
@@ -264,7 +264,7 @@ func (ExecutionAudio) EnumDescriptor() ([]byte, []int) {
 	return file_diga_integration_v1_tool_proto_rawDescGZIP(), []int{3}
 }
 
-// PreSpeech says whether an agent speaks before it calls a tool.
+// PreSpeech is whether an agent speaks before it calls a tool.
 type PreSpeech int32
 
 const (
@@ -746,7 +746,7 @@ type BodyParam struct {
 	ValueSource ParamValueSource `protobuf:"varint,5,opt,name=value_source,json=valueSource,proto3,enum=diga.integration.v1.ParamValueSource" json:"value_source,omitempty"`
 	// Its value where that is fixed: a string, number or bool.
 	FixedValue *structpb.Value `protobuf:"bytes,6,opt,name=fixed_value,json=fixedValue,proto3" json:"fixed_value,omitempty"`
-	// The parameters within it, where it is an object.
+	// The parameters within the parameter, if it is an object.
 	Properties    []*BodyParam `protobuf:"bytes,7,rep,name=properties,proto3" json:"properties,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -834,7 +834,7 @@ func (x *BodyParam) GetProperties() []*BodyParam {
 // PathParam is a parameter in an endpoint's path, always a string.
 type PathParam struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The parameter's name, as it stands in braces in the path.
+	// The parameter's name, as written in braces in the path.
 	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	// What the parameter is for.
 	Description *string `protobuf:"bytes,2,opt,name=description,proto3,oneof" json:"description,omitempty"`
