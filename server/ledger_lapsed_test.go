@@ -1,0 +1,59 @@
+package server_test
+
+import (
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/status"
+
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/backend"
+)
+
+// A copy whose server died while sending may still arrive at Diga for as long
+// as a call may take: until then nobody may say that it created nothing, since
+// the next call with the id would copy again.
+func TestResolveCopy_OwnerDiedWhileSending_IsNotCreatedOnlyAfterTheLongestCall(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	store, err := backend.Open(t.Context(), "sqlite:"+path, backend.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := store.Keys.Key(store.Keys.Caller(token), "left")
+	claim := ledger.Claim{Key: key, TemplateID: templateID, Token: ledger.Token{1}, Lease: time.Minute}
+	if _, mine, err := store.Claim(t.Context(), claim); err != nil || !mine {
+		t.Fatal(mine, err)
+	}
+	if err := store.MarkSending(t.Context(), key, claim.Token, time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	await(t, func() bool {
+		r, _, err := store.Get(t.Context(), key)
+		return err == nil && r.State == ledger.Unknown && r.LapsedFor > 0
+	})
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	var longest time.Duration
+	d := start(t, "http://127.0.0.1:1", func(c *config.Config) {
+		c.Ledger = "sqlite:" + path
+		longest = c.LongestCall()
+	})
+	now := time.Now()
+	_, err = digatev1.NewLedgerServiceClient(d.conn).ResolveCopy(withToken(t.Context(), token), &digatev1.ResolveCopyRequest{
+		RequestId: "left", Resolution: &digatev1.ResolveCopyRequest_NotCreated{NotCreated: true},
+	})
+	from, parseErr := time.Parse(time.RFC3339, regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:]+Z`).FindString(status.Convert(err).Message()))
+	if parseErr != nil {
+		t.Fatalf("got %v", err)
+	}
+	// A lease is 15 s, and the text is rounded to seconds.
+	if wait := from.Sub(now); wait < longest || wait > longest+20*time.Second {
+		t.Errorf("it can be settled after %v, with the longest call at %v", wait, longest)
+	}
+}
