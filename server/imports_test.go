@@ -13,7 +13,7 @@ const module = "github.com/digate/digate/"
 // layers are the packages from the top down; each may import what stands below
 // it, and nothing beside or above.
 var layers = [][]string{
-	{"docs", "cmd/digate", "test/soak", "test/crash", "bench/bulk", "test/rig"},
+	{"docs", "cmd/digate", "test/soak", "test/crash", "bench/bulk", "examples/go", "test/rig"},
 	{"cmd/digate/internal/bulk", "cmd/digate/internal/doctor", "cmd/digate/internal/complete", "cmd/digate/internal/clitest"},
 	{"cmd/digate/internal/client"},
 	{"cmd/digate/internal/term"},
