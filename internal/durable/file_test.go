@@ -13,8 +13,8 @@ import (
 func record(t *testing.T, content string, err error) *[]string {
 	t.Helper()
 	var synced []string
-	real := sync
-	t.Cleanup(func() { sync = real })
+	before := sync
+	t.Cleanup(func() { sync = before })
 	sync = func(f *os.File) error {
 		synced = append(synced, filepath.Base(f.Name()))
 		if info, statErr := f.Stat(); statErr != nil || !info.IsDir() && info.Size() != int64(len(content)) {

@@ -51,8 +51,7 @@ func (e *openError) Unwrap() error { return e.err }
 // which is empty if nothing is known to.
 func (e *openError) cause() (cause, check string) {
 	const network = "check host and port, that the database runs and accepts connections from this machine (firewall, pg_hba.conf), and sslmode"
-	var refused *pgconn.PgError
-	if errors.As(e.err, &refused) {
+	if refused, ok := errors.AsType[*pgconn.PgError](e.err); ok {
 		switch refused.Code[:min(2, len(refused.Code))] {
 		case "28": // the server's text names the user
 			return "the login was refused (SQLSTATE " + refused.Code + ")", "check user, password and pg_hba.conf"
@@ -64,8 +63,7 @@ func (e *openError) cause() (cause, check string) {
 			return "the server reported SQLSTATE " + refused.Code, "see the database's log"
 		}
 	}
-	var connect *pgconn.ConnectError
-	if errors.As(e.err, &connect) { // whose text begins with the user
+	if connect, ok := errors.AsType[*pgconn.ConnectError](e.err); ok { // whose text begins with the user
 		return strings.ReplaceAll(connect.Unwrap().Error(), "\n", "; "), network
 	}
 	if timeout := net.Error(nil); errors.As(e.err, &timeout) || errors.Is(e.err, context.Canceled) {
