@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -315,5 +316,38 @@ func TestBulk_Interrupted_GivesPendingRowsTheGraceAndNoMore(t *testing.T) {
 	}
 	if len(results) != 3 || results[0].Outcome != rowUnknown || results[1].Outcome != rowNotSent || results[2].Outcome != rowNotSent {
 		t.Errorf("%+v\n%s", results, out.String())
+	}
+}
+
+// A server that ends a stream in good order and owes a response has not
+// responded.
+func TestBulk_ServerOwesAResponseAtTheEnd_IsAskedAgainAndGivenUp(t *testing.T) {
+	s := serve(t)
+	s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict { return verdict{mute: n == 1} }
+	file := clitest.WriteFile(t, "rows.csv", csvOf(1))
+	got := digate(t, "bulk", file, "--addr", s.addr)
+	if n := clitest.Outcomes(clitest.ResultsOf(t, got.Out)); got.Code != client.ExitDone || n[rowDone]+n[rowReplayed] != 1 {
+		t.Errorf("%v, %+v", n, got)
+	}
+	s.item = func(int, *integrationv1.CopyTemplateRequest) verdict { return verdict{mute: true} }
+	got = digate(t, "bulk", file, "--addr", s.addr, "--new-job", "--reconnects", "1")
+	if n := clitest.Outcomes(clitest.ResultsOf(t, got.Out)); got.Code != client.ExitUnknown || n[rowUnknown] != 1 ||
+		!strings.Contains(got.Err, "gave up after 1 connections without a response: the server does not respond") {
+		t.Errorf("%v, %+v", n, got)
+	}
+}
+
+func TestBulk_InputWithTerminalSequences_IsShownHarmless(t *testing.T) {
+	s := serve(t)
+	name, err := json.Marshal("A" + clitest.Hostile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := clitest.WriteFile(t, "rows.ndjson", fmt.Sprintf(`{"template_id":%q,"api_key_env":%s}`, clitest.TemplateID, name))
+	for _, args := range [][]string{{"--dry-run"}, {"--keep-going"}, {"--keep-going", "--new-job", "--results-format", "csv"}} {
+		got := digate(t, append([]string{"bulk", file, "--addr", s.addr}, args...)...)
+		if r, bad := clitest.Harmful(got.Out + got.Err); bad || !strings.Contains(got.Out+got.Err, "the environment has no A") {
+			t.Errorf("%v: %U in %+v", args, r, got)
+		}
 	}
 }

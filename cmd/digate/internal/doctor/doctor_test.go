@@ -319,3 +319,21 @@ func digate(t *testing.T, args ...string) clitest.Ran {
 	code := clitest.Run(ctx, &commands, args, term.IO{In: strings.NewReader(""), Out: &out, Err: &err})
 	return clitest.Ran{Code: code, Out: out.String(), Err: err.String()}
 }
+
+// doctor shows every failure, so it asks once, and never in secret.
+func TestDoctor_FailingUpstream_IsAskedOnceAndByTheVersion(t *testing.T) {
+	agents := make(chan string, 16)
+	upstream, seen := watched(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		agents <- r.Header.Get("User-Agent")
+		says(503, "application/json", `{"status":"error","error_code":"BUSY","message":"busy"}`).ServeHTTP(w, r)
+	}))
+	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoFso")
+	if n := seen.onlyGETs(t); n != 2 {
+		t.Errorf("%d requests: the probe and one call were expected", n)
+	}
+	for range len(agents) {
+		if agent := <-agents; agent != "digate/v1.2.3-test" {
+			t.Errorf("got %q", agent)
+		}
+	}
+}
