@@ -20,7 +20,7 @@ const (
 	hanging            // no answer: the connection stays open until either side gives up
 )
 
-// answer is what the vendor says. The body is value rendered as JSON, or else raw.
+// answer is what Diga says. The body is value rendered as JSON, or else raw.
 type answer struct {
 	status      int
 	value       object
@@ -33,7 +33,7 @@ type answer struct {
 // jsonAnswer is an answer with a JSON object.
 func jsonAnswer(status int, value object) answer { return answer{status: status, value: value} }
 
-// refusal is an error in the vendor's envelope.
+// refusal is an error in Diga's envelope.
 func refusal(status int, code, message string) answer {
 	return jsonAnswer(status, object{{"status", "error"}, {"error_code", code}, {"message", message}})
 }

@@ -159,7 +159,7 @@ func anyBoolean(p *problems, at location, in any) (any, bool) {
 	return nil, false
 }
 
-// oneOf takes the listed strings only. The kind is "enum" or "literal_error", by how the vendor's
+// oneOf takes the listed strings only. The kind is "enum" or "literal_error", by how Diga's
 // schema declares the list.
 func oneOf(kind string, words ...string) checker {
 	expected := "'" + words[0] + "'"

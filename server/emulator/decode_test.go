@@ -156,3 +156,26 @@ func FuzzDecodeJSON(f *testing.F) {
 		}
 	})
 }
+
+// A sign and leading zeros in a text are no digits.
+func TestInteger_AsLongAsPythonReads_IsRead(t *testing.T) {
+	t.Parallel()
+	longest := strings.Repeat("9", maxDigits)
+	for _, text := range []string{longest, "-" + longest} {
+		if v, err := decodeJSON([]byte(text)); err != nil || v != integer(text) {
+			t.Errorf("JSON of %d characters: %v", len(text), err)
+		}
+		if v, ok := parseInteger(text); !ok || v != integer(text) {
+			t.Errorf("text of %d characters: %v", len(text), ok)
+		}
+	}
+	if _, ok := parseInteger("+000" + longest); !ok {
+		t.Error("zeros in front are counted")
+	}
+	if _, err := decodeJSON([]byte(longest + "9")); err == nil {
+		t.Error("JSON of one digit more is read")
+	}
+	if _, ok := parseInteger(longest + "9"); ok {
+		t.Error("text of one digit more is read")
+	}
+}

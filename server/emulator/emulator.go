@@ -1,9 +1,9 @@
 // Package emulator is Diga's integration API in one http.Handler: it keeps integrations and their
-// tools in memory, apart for each bearer token, answers as the vendor does down to the wording of its
+// tools in memory, apart for each bearer token, answers as Diga does down to the wording of its
 // validation errors, and fails in a chosen way when it is asked for one of the templates of Faults.
 //
-// It stands in for the vendor in tests of digate, so it shares no code with digate. Its wording is that of
-// FastAPI 0.121 with pydantic 2.12, the generation whose error schema the vendor publishes.
+// It replaces Diga in tests of digate, so it shares no code with digate. Its wording is that of
+// FastAPI 0.121 with pydantic 2.12, the generation whose error schema Diga publishes.
 //
 // Where the published contract is silent, it decides as follows.
 //   - A malformed JSON body is refused before a missing token, and a missing token before everything

@@ -42,11 +42,11 @@ func faultID(n int) string {
 var faults = []fault{
 	{Fault{faultID(429), "rate-limited", "429 with Retry-After: 2", false},
 		instead(refusal(429, "RATE_LIMIT_EXCEEDED", "Too many requests").with("Retry-After", "2"))},
-	{Fault{faultID(500), "internal-error", "500 in the vendor's envelope", false},
+	{Fault{faultID(500), "internal-error", "500 in Diga's envelope", false},
 		instead(refusal(500, "INTERNAL_SERVER_ERROR", "Something went wrong"))},
 	{Fault{faultID(502), "bad-gateway", "502 with a proxy's HTML page", false},
 		instead(answer{status: http.StatusBadGateway, contentType: "text/html", raw: []byte(gatewayPage)})},
-	{Fault{faultID(503), "unavailable", "503 in the vendor's envelope, with Retry-After: 1", false},
+	{Fault{faultID(503), "unavailable", "503 in Diga's envelope, with Retry-After: 1", false},
 		instead(unavailable())},
 	{Fault{faultID(601), "hang", "no answer, for as long as the caller waits", false},
 		instead(answer{delivery: hanging})},
@@ -143,7 +143,7 @@ func everyOther(e *Emulator, c *call, do func() answer) answer {
 	return do()
 }
 
-// drift is what a newer vendor might say: more fields, other enum values, other shapes of time.
+// drift is what a newer Diga might say: more fields, other enum values, other shapes of time.
 func drift(o object) object {
 	o = append(object{{"schema_version", integer("7")}}, o...)
 	for _, m := range o {
@@ -161,7 +161,7 @@ func drift(o object) object {
 	return o.with("owner", object{{"id", integer("42")}, {"tags", []any{"a", nil, 1.5}}})
 }
 
-// poor leaves out what the vendor's own sample of an answer leaves out, and every null.
+// poor leaves out what Diga's own sample of an answer leaves out, and every null.
 func poor(o object) object {
 	out := object{}
 	for _, m := range o.without("auth_type", "integration_type", "language") {

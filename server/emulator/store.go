@@ -39,7 +39,7 @@ func (a *account) index(id string) int {
 	return slices.IndexFunc(a.integrations, func(it integration) bool { return it.id == id })
 }
 
-// now is the time as the vendor stores it.
+// now is the time as Diga stores it.
 func (s *store) now() time.Time { return s.options.Now().UTC().Truncate(time.Microsecond) }
 
 func (s *store) full(what string) *answer {

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// A JSON value is what Python's json module makes of it, since that is what the vendor sees:
+// A JSON value is what Python's json module makes of it, since that is what Diga sees:
 // nil, bool, string, integer, float64 (NaN and infinities included), []any or object.
 
 // integer is a JSON number without fraction or exponent, of any size, as its decimal digits.
