@@ -183,7 +183,7 @@ func TestBulkCopyTemplate_ResultIsNotTaken_IsCutAfterTheStallTimeout(t *testing.
 	synctest.Test(t, func(t *testing.T) {
 		const stall = time.Minute
 		s := bulkService(t, integration.BulkConfig{Concurrency: 2, MaxItems: 100, ItemTimeout: time.Second, StallTimeout: stall}, made)
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // so that a stream that is never cut fails
 		stream := newBulkStream(ctx)
 		stream.out = make(chan *integrationv1.BulkCopyTemplateResponse)
 		stream.ask("a")

@@ -26,7 +26,7 @@ func (r *record) at(now time.Time) ledger.Record {
 }
 
 // expire settles the record if its lease ran out, removes it if it is gone, and
-// says whether it removed it.
+// reports whether it removed it.
 func (s *Store) expire(r *record, now time.Time) bool {
 	if r.State == ledger.Sending && !r.expiresAt.After(now) {
 		r.lapsedAt = r.expiresAt
@@ -53,7 +53,7 @@ func (s *Store) done(r *record, integrationID string, now time.Time) {
 	s.named[r.IntegrationID] = r
 }
 
-// names says whether a record names the integration.
+// names reports whether a record names the integration.
 func (s *Store) names(integrationID string, now time.Time) bool {
 	r := s.named[integrationID]
 	return r != nil && r.expiresAt.After(now)

@@ -189,7 +189,7 @@ func (w *writer) commit(batch []*change) (err error) {
 	return err
 }
 
-// verdict says whether an error is what the records say, and not that they could
+// verdict reports whether an error is what the records say, and not that they could
 // not be asked.
 func verdict(err error) bool {
 	return errors.Is(err, ledger.ErrLost) || errors.Is(err, ledger.ErrKey) || errors.Is(err, ledger.ErrNamed)

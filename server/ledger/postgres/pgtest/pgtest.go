@@ -212,7 +212,7 @@ func (s *Server) start() error {
 	}
 }
 
-// answers says whether it is this server that answers on the port: another one
+// answers reports whether it is this server that answers on the port: another one
 // has another password.
 func (s *Server) answers() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
