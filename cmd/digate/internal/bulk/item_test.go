@@ -1,0 +1,34 @@
+package bulk
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/digate/digate/cmd/digate/internal/clitest"
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+)
+
+func TestRunner_FailedAgainAndAgain_IsSettledAfterTheLastTry(t *testing.T) {
+	t.Parallel()
+	var results []rowResult
+	it := &item{row: &row{line: 2, copy: &integrationv1.CopyTemplateRequest{RequestId: "id"}}}
+	r := &runner{pending: map[string]*item{"id": it}, now: time.Now, report: &report{
+		progress: &progress{w: new(clitest.Transcript), silent: true}, write: func(res rowResult) error { results = append(results, res); return nil },
+	}}
+	for try := 1; try <= maxTries; try++ {
+		r.failed(it, overloadedFor(time.Second))
+		if want := try == maxTries; (len(results) == 1) != want || (len(r.later) == try) == want {
+			t.Fatalf("try %d: %d results, %d to send later", try, len(results), len(r.later))
+		}
+	}
+}
+
+func TestRow_SettingsOfDigate_AreNoSecretsOfARow(t *testing.T) {
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	for _, ref := range []secretRef{{"", refEnv, "DIGATE_TOKEN"}, {"x", refEnv, "DIGATE_TOKEN"}} {
+		if value, err := ref.resolve(); value != "" || err == nil || !strings.Contains(err.Error(), "begins with DIGATE_") {
+			t.Errorf("%s: %v", ref.field(), err)
+		}
+	}
+}
