@@ -139,3 +139,25 @@ func TestLifecycle_CloseWithoutRun_ClosesAllOnceAndTellsEveryError(t *testing.T)
 		t.Errorf("got %v, want %v", j.lines, want)
 	}
 }
+
+func TestLifecycle_PartThatEndsSlowly_EndsBeforeTheStageBelowCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		var l lifecycle
+		l.push(j.part("below", nil))
+		l.push(&part{name: "slow", serve: func(ctx context.Context) error {
+			<-ctx.Done()
+			time.Sleep(time.Second)
+			j.note("slow ended")
+			return nil
+		}})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := l.run(ctx, time.Minute); err != nil {
+			t.Error(err)
+		}
+		if want := []string{"drain below", "slow ended", "close below"}; !slices.Equal(j.lines, want) {
+			t.Errorf("got %v, want %v", j.lines, want)
+		}
+	})
+}

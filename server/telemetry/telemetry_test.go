@@ -132,3 +132,12 @@ func TestTapHandle_RefusedForTheLedger_TellsTheCause(t *testing.T) {
 		t.Errorf("log: %s", log)
 	}
 }
+
+func TestStart_DriftOfAnOperation_IsCounted(t *testing.T) {
+	tel, log := observed()
+	_, end := tel.Start(t.Context(), exchange.Operation{Kind: exchange.BulkItem, Method: method})
+	end(&exchange.Exchange{Drift: []exchange.Drift{{Path: []string{"f"}, Kind: "unknown_field"}}}, nil)
+	if !strings.Contains(log.String(), `"drift":"f: unknown_field"`) {
+		t.Errorf("log: %s", log)
+	}
+}
