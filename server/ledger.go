@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/copies"
-	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/backend"
@@ -68,7 +66,7 @@ func (s *Server) recordKey(ctx context.Context, requestID string) (ledger.Digest
 func (s *Server) newIntegration() (*integration.Service, error) {
 	coordinator, err := copies.New(copies.Config{
 		Upstream: s.upstream, Ledger: s.ledger, Key: s.recordKey, Fingerprint: s.keys.Fingerprint,
-		Timeout: s.cfg.UpstreamTimeout, Lease: claimLease, Ended: s.endedWithoutCall, Log: s.log,
+		Timeout: s.cfg.UpstreamTimeout, Lease: claimLease, Observer: s.telemetry, Log: s.log,
 	})
 	if err != nil {
 		return nil, err
@@ -84,18 +82,8 @@ func (s *Server) newIntegration() (*integration.Service, error) {
 			Concurrency: s.cfg.BulkConcurrency, MaxItems: s.cfg.BulkMaxItems,
 			ItemTimeout: s.cfg.BulkItemTimeout, StallTimeout: s.cfg.BulkStallTimeout,
 		},
-		Ended: s.endedWithoutCall, Draining: s.draining,
+		Observer: s.telemetry, Draining: s.draining,
 	})
-}
-
-// endedWithoutCall observes a copy that is no gRPC or REST call of its own.
-func (s *Server) endedWithoutCall(ctx context.Context, what string, ex *exchange.Exchange, err error) {
-	kind := exchange.DetachedCopy
-	if what == "bulk" {
-		kind = exchange.BulkItem
-	}
-	_, end := s.telemetry.Start(ctx, exchange.Operation{Kind: kind, Method: integrationv1.IntegrationService_CopyTemplate_FullMethodName})
-	end(ex, err)
 }
 
 func (s *Server) newLedgerService() (*ledgerservice.Service, error) {

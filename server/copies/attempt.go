@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -40,6 +41,7 @@ type attempt struct {
 func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	f := a.flight
 	defer c.flights.wg.Done()
+	began := time.Now()
 	a.caller, f.ex = exchange.NewContext(ctx)
 	f.ex.LedgerRecord = record
 	var cancel context.CancelFunc
@@ -54,7 +56,10 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	err := a.recordFirst(ctx)
 	c.flights.finish(a.key, f)
 	if left {
-		c.cfg.Ended(a.caller, "left by its caller", f.ex, f.err)
+		_, end := c.cfg.Observer.Start(a.caller, exchange.Operation{
+			Kind: exchange.DetachedCopy, Method: a.create.method(), Began: began,
+		})
+		end(f.ex, f.err)
 	}
 	if err != nil {
 		a.retryRecord(err)

@@ -48,6 +48,14 @@ type Ledger interface {
 	Named(ctx context.Context, integrationIDs []string) ([]string, error)
 }
 
+// Observer is told of each call to Diga that went on after its caller had left. It may be used by many goroutines.
+type Observer interface {
+	// Start begins the observation of an operation, which runs under the returned
+	// context. The caller ends the observation once, with the operation's exchange
+	// and error.
+	Start(ctx context.Context, op exchange.Operation) (_ context.Context, end func(*exchange.Exchange, error))
+}
+
 // Config is what a coordinator needs.
 type Config struct {
 	Upstream Upstream
@@ -59,11 +67,9 @@ type Config struct {
 	// Timeout bounds a call that was sent and whose caller may be gone.
 	Timeout time.Duration
 	// Lease is how long a claim lasts after its owner died.
-	Lease time.Duration
-	// Ended is told of each call to Diga that ended after its caller had left. It
-	// may be called by many goroutines.
-	Ended func(ctx context.Context, what string, ex *exchange.Exchange, err error)
-	Log   *slog.Logger
+	Lease    time.Duration
+	Observer Observer
+	Log      *slog.Logger
 }
 
 // Coordinator sends each call with a request id at most once. It may be used by
@@ -78,7 +84,7 @@ type Coordinator struct {
 
 // New returns a coordinator.
 func New(cfg Config) (*Coordinator, error) {
-	if cfg.Upstream == nil || cfg.Ledger == nil || cfg.Key == nil || cfg.Fingerprint == nil || cfg.Ended == nil || cfg.Log == nil {
+	if cfg.Upstream == nil || cfg.Ledger == nil || cfg.Key == nil || cfg.Fingerprint == nil || cfg.Observer == nil || cfg.Log == nil {
 		return nil, errors.New("copies: the configuration is incomplete")
 	}
 	closed, end := context.WithCancel(context.Background())

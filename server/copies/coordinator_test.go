@@ -174,11 +174,15 @@ func TestCopyTemplate_CallerLeavesAfterSending_GoesOnAndIsRecorded(t *testing.T)
 		}
 		left := 0
 		s := newReplica(t, v, newLedger(t), func(c *copies.Config) {
-			c.Ended = func(_ context.Context, what string, ex *exchange.Exchange, err error) {
-				if left++; what != "left by its caller" || err != nil || len(ex.Attempts) != 1 {
-					t.Errorf("%s %v %+v", what, err, ex)
+			c.Observer = observer(func(op exchange.Operation, ex *exchange.Exchange, err error) {
+				if left++; err != nil || len(ex.Attempts) != 1 {
+					t.Errorf("%v %+v", err, ex)
 				}
-			}
+				if op.Kind != exchange.DetachedCopy || op.Method != integrationv1.IntegrationService_CopyTemplate_FullMethodName ||
+					time.Since(op.Began) != 10*time.Second {
+					t.Errorf("%+v, which began %v ago", op, time.Since(op.Began))
+				}
+			})
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

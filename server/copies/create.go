@@ -12,6 +12,8 @@ import (
 // create is a call that creates a resource: all that differs between one kind of
 // create and the next.
 type create interface {
+	// method returns the full gRPC name of the call.
+	method() string
 	requestID() string
 	// templateID returns what the record says the resource was made from.
 	templateID() string
@@ -36,6 +38,9 @@ type copyTemplate struct {
 
 var _ create = copyTemplate{}
 
+func (copyTemplate) method() string {
+	return integrationv1.IntegrationService_CopyTemplate_FullMethodName
+}
 func (c copyTemplate) requestID() string  { return c.req.GetRequestId() }
 func (c copyTemplate) templateID() string { return c.req.GetTemplateId() }
 
@@ -47,10 +52,7 @@ func (c copyTemplate) withoutRequestID() proto.Message {
 
 func (c copyTemplate) send(ctx context.Context, up Upstream, beforeSend func() (context.Context, error)) (resource, error) {
 	var resp integrationv1.CopyTemplateResponse
-	err := up.Call(ctx, upstream.Call{
-		Method:  integrationv1.IntegrationService_CopyTemplate_FullMethodName,
-		Request: c.req, Response: &resp, BeforeSend: beforeSend,
-	})
+	err := up.Call(ctx, upstream.Call{Method: c.method(), Request: c.req, Response: &resp, BeforeSend: beforeSend})
 	return resp.GetIntegration(), err
 }
 

@@ -106,8 +106,8 @@ func newReplica(t *testing.T, up copies.Upstream, l copies.Ledger, change ...fun
 			return keys.Key(caller, id), nil
 		},
 		Fingerprint: keys.Fingerprint, Timeout: 30 * time.Second, Lease: lease,
-		Ended: func(context.Context, string, *exchange.Exchange, error) {},
-		Log:   slog.New(slog.DiscardHandler),
+		Observer: observer(func(exchange.Operation, *exchange.Exchange, error) {}),
+		Log:      slog.New(slog.DiscardHandler),
 	}
 	for _, f := range change {
 		f(&cfg)
@@ -117,6 +117,13 @@ func newReplica(t *testing.T, up copies.Upstream, l copies.Ledger, change ...fun
 		t.Fatal(err)
 	}
 	return s
+}
+
+// observer is told of each operation at its end.
+type observer func(op exchange.Operation, ex *exchange.Exchange, err error)
+
+func (o observer) Start(ctx context.Context, op exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
+	return ctx, func(ex *exchange.Exchange, err error) { o(op, ex, err) }
 }
 
 type callerKey struct{}

@@ -1,5 +1,7 @@
 package exchange
 
+import "time"
+
 // Kind is what an operation is.
 type Kind int8
 
@@ -23,10 +25,13 @@ func (k Kind) String() string {
 }
 
 // Operation is work for which Diga is called and that is no gRPC or REST call by
-// itself. Whoever observes operations is told of it at its begin, and of its
-// exchange and error at its end.
+// itself. Its observer learns of its start, and at its end of its exchange and
+// error.
 type Operation struct {
 	Kind Kind
 	// Method is the full gRPC name of what Diga is called for.
 	Method string
+	// Began is when the work began, zero for the moment at which the observer
+	// learns of it. A copy becomes a detached copy only after it began.
+	Began time.Time
 }

@@ -134,6 +134,9 @@ func (b *bulkRun) check(req *integrationv1.BulkCopyTemplateRequest) error {
 func (b *bulkRun) copy(ctx context.Context, req *integrationv1.CopyTemplateRequest, wrong error) *integrationv1.BulkCopyTemplateResponse {
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.ItemTimeout)
 	defer cancel()
+	ctx, end := b.service.observer.Start(ctx, exchange.Operation{
+		Kind: exchange.BulkItem, Method: integrationv1.IntegrationService_CopyTemplate_FullMethodName,
+	})
 	ctx, ex := exchange.NewContext(ctx)
 	resp := &integrationv1.BulkCopyTemplateResponse{RequestId: req.GetRequestId()}
 	var in *integrationv1.Integration
@@ -141,7 +144,7 @@ func (b *bulkRun) copy(ctx context.Context, req *integrationv1.CopyTemplateReque
 	if err == nil {
 		in, resp.Replayed, err = b.service.copies.CopyTemplate(ctx, req)
 	}
-	b.service.ended(ctx, "bulk", ex, err)
+	end(ex, err)
 	if err != nil {
 		resp.Replayed = false
 		resp.Outcome = &integrationv1.BulkCopyTemplateResponse_Error{Error: apierror.FromError(err).GRPCStatus().Proto()}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/integration"
 )
 
@@ -62,9 +64,9 @@ func (s *bulkStream) ask(ids ...string) {
 }
 
 // bulkService is a service whose copies are made by the function.
-func bulkService(t *testing.T, bulk integration.BulkConfig, copies fakeCopies) *integration.Service {
+func bulkService(t *testing.T, bulk integration.BulkConfig, copies fakeCopies, change ...func(*integration.Config)) *integration.Service {
 	t.Helper()
-	s, err := newService(new(recorder), func(c *integration.Config) { c.Copies, c.Bulk = copies, bulk })
+	s, err := newService(new(recorder), append(change, func(c *integration.Config) { c.Copies, c.Bulk = copies, bulk })...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +81,8 @@ func TestBulkCopyTemplate_OneItemHangs_EndsAtItsTimeoutAndTheOthersAreDone(t *te
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const itemTimeout = 7 * time.Second
+		var mu sync.Mutex
+		observed, times := make(map[string]time.Duration), 0
 		s := bulkService(t, integration.BulkConfig{Concurrency: 2, MaxItems: 100, ItemTimeout: itemTimeout, StallTimeout: time.Minute},
 			func(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, bool, error) {
 				if req.GetRequestId() == "hangs" {
@@ -90,6 +94,13 @@ func TestBulkCopyTemplate_OneItemHangs_EndsAtItsTimeoutAndTheOthersAreDone(t *te
 					}
 				}
 				return made(ctx, req)
+			}, func(c *integration.Config) {
+				c.Observer = observer(func(op exchange.Operation, took time.Duration, _ *exchange.Exchange, err error) {
+					mu.Lock()
+					defer mu.Unlock()
+					observed[fmt.Sprintf("%v %s, failed %t", op.Kind, op.Method, err != nil)] += took
+					times++
+				})
 			})
 		stream := newBulkStream(t.Context())
 		stream.ask("hangs", "a", "b", "c")
@@ -115,6 +126,10 @@ func TestBulkCopyTemplate_OneItemHangs_EndsAtItsTimeoutAndTheOthersAreDone(t *te
 		}
 		if want := "[made-a made-b made-c hangs DeadlineExceeded done 3 of 4]"; fmt.Sprint(got) != want {
 			t.Errorf("got %v, want %s", got, want)
+		}
+		if want := "map[bulk_item /diga.integration.v1.IntegrationService/CopyTemplate, failed false:0s" +
+			" bulk_item /diga.integration.v1.IntegrationService/CopyTemplate, failed true:7s]"; fmt.Sprint(observed) != want || times != 4 {
+			t.Errorf("observed %d times %v, want %s", times, observed, want)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -35,9 +36,17 @@ func (noCopies) CopyTemplate(context.Context, *integrationv1.CopyTemplateRequest
 	panic("a copy with a request id")
 }
 
+// observer is told of each operation at its end, and how long it took.
+type observer func(op exchange.Operation, took time.Duration, ex *exchange.Exchange, err error)
+
+func (o observer) Start(ctx context.Context, op exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
+	began := time.Now()
+	return ctx, func(ex *exchange.Exchange, err error) { o(op, time.Since(began), ex, err) }
+}
+
 func newService(u integration.Upstream, change ...func(*integration.Config)) (*integration.Service, error) {
 	cfg := integration.Config{
-		Upstream: u, Copies: noCopies{}, Ended: func(context.Context, string, *exchange.Exchange, error) {},
+		Upstream: u, Copies: noCopies{}, Observer: observer(func(exchange.Operation, time.Duration, *exchange.Exchange, error) {}),
 	}
 	for _, f := range change {
 		f(&cfg)

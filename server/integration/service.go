@@ -25,6 +25,14 @@ type Copies interface {
 	CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (_ *integrationv1.Integration, replayed bool, _ error)
 }
 
+// Observer is told of each copy of a bulk stream. It may be used by many goroutines.
+type Observer interface {
+	// Start begins the observation of an operation, which runs under the returned
+	// context. The caller ends the observation once, with the operation's exchange
+	// and error.
+	Start(ctx context.Context, op exchange.Operation) (_ context.Context, end func(*exchange.Exchange, error))
+}
+
 // Config is what the service needs.
 type Config struct {
 	Upstream Upstream
@@ -36,9 +44,7 @@ type Config struct {
 	// Draining is closed when the server stops. Streams then finish the copies under
 	// way and read no more.
 	Draining <-chan struct{}
-	// Ended is told of each copy of a bulk stream. It may be called by many
-	// goroutines.
-	Ended func(ctx context.Context, what string, ex *exchange.Exchange, err error)
+	Observer Observer
 }
 
 // BulkConfig bounds the bulk streams.
@@ -62,7 +68,7 @@ type Service struct {
 	required bool // a copy has to have a request id
 	bulk     BulkConfig
 	draining <-chan struct{}
-	ended    func(ctx context.Context, what string, ex *exchange.Exchange, err error)
+	observer Observer
 }
 
 var _ integrationv1.IntegrationServiceServer = (*Service)(nil)
@@ -70,7 +76,7 @@ var _ integrationv1.IntegrationServiceServer = (*Service)(nil)
 // New returns the service. A validation rule in the contract that is not
 // enforced here is an error.
 func New(cfg Config) (*Service, error) {
-	if cfg.Upstream == nil || cfg.Copies == nil || cfg.Ended == nil {
+	if cfg.Upstream == nil || cfg.Copies == nil || cfg.Observer == nil {
 		return nil, errors.New("integration: the configuration is incomplete")
 	}
 	rules, err := validate.Compile(contract.Integration())
@@ -79,6 +85,6 @@ func New(cfg Config) (*Service, error) {
 	}
 	return &Service{
 		upstream: cfg.Upstream, rules: rules, copies: cfg.Copies, required: cfg.RequireRequestID, bulk: cfg.Bulk,
-		draining: cfg.Draining, ended: cfg.Ended,
+		draining: cfg.Draining, observer: cfg.Observer,
 	}, nil
 }

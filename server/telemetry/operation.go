@@ -14,8 +14,10 @@ import (
 // under the context that Start returns, and calls end once, with the
 // operation's exchange and error.
 func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context.Context, end func(*exchange.Exchange, error)) {
-	began := time.Now()
-	return ctx, func(ex *exchange.Exchange, err error) { t.operated(ctx, op, time.Since(began), ex, err) }
+	if op.Began.IsZero() {
+		op.Began = time.Now()
+	}
+	return ctx, func(ex *exchange.Exchange, err error) { t.operated(ctx, op, time.Since(op.Began), ex, err) }
 }
 
 // operated counts an operation and writes its line.

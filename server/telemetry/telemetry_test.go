@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -130,6 +132,26 @@ func TestTapHandle_RefusedForTheLedger_TellsTheCause(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), `"cause":"the disk is full"`) {
 		t.Errorf("log: %s", log)
+	}
+}
+
+func TestStart_OperationsLine_TellsTheTimeThatItTook(t *testing.T) {
+	for name, began := range map[string]time.Duration{"begun now": 0, "begun before": 2 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tel, log := observed()
+				op := exchange.Operation{Kind: exchange.DetachedCopy, Method: method}
+				if began > 0 {
+					op.Began = time.Now().Add(-began)
+				}
+				_, end := tel.Start(t.Context(), op)
+				time.Sleep(time.Second)
+				end(&exchange.Exchange{}, apierror.AnswerLost(errors.New("lost"), true))
+				if want := fmt.Sprintf(`"duration_ms":%d,`, (time.Second + began).Milliseconds()); !strings.Contains(log.String(), want) {
+					t.Errorf("want %s in %s", want, log)
+				}
+			})
+		})
 	}
 }
 
