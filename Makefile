@@ -5,6 +5,7 @@ export GOFLAGS ?= -buildvcs=false
 
 BUF    := go tool -modfile=tools/buf/go.mod buf
 LINTER := go tool -modfile=tools/golangci/go.mod golangci-lint
+MUTATE := go tool -modfile=tools/gremlins/go.mod gremlins
 
 BINARY  ?= bin/digate
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -70,6 +71,11 @@ crash: ## kill -9 of digate, a replica and PostgreSQL under bulk load, and the t
 .PHONY: bulk
 bulk: ## a hundred thousand copies in one stream per kind of ledger, and the tables of docs/bulk.md
 	go test -count=1 -timeout 20m -v -run TestRun ./bench/bulk -bulk.items 100000
+
+.PHONY: mutants
+mutants: ## change a package's code in small ways, one at a time, and list the changes that its tests miss (PKG)
+	@test -n "$(PKG)" || { echo "mutants: name a package, such as PKG=./server/secret" >&2; exit 2; }
+	$(MUTATE) unleash --workers 1 --timeout-coefficient 20 $(PKG)
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser for a while (FUZZTIME each)
