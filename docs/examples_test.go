@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/digate/digate/internal/need"
 )
 
 // The code blocks of a page are its examples. They run in order, in one shell
@@ -60,9 +62,7 @@ func (p page) examples() []block {
 
 func TestExamples_RunAsThePagesSay(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("there is no bash")
-	}
+	need.Program(t, "bash")
 	path := digate(t)
 	self, err := os.Executable()
 	if err != nil {

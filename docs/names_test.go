@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/digate/digate/internal/need"
 )
 
 // foreignFlags are flags of other programs that pages mention.
@@ -37,7 +39,7 @@ func flagProblems(p page, flags map[string][]string) []string {
 	}
 	for _, name := range environment.FindAllString(text, -1) {
 		flag := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, "DIGATE_")), "_", "-")
-		if name != "DIGATE_TOKEN" && !slices.Contains(all, flag) {
+		if name != "DIGATE_TOKEN" && name != need.Variable && !slices.Contains(all, flag) {
 			problems = append(problems, name)
 		}
 	}

@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"server/upstream/admission", "server/contract", "server/validate"},
 	{"server/upstream/wire", "server/digajson", "server/apierror"},
 	{"server/digajson/internal/lex"},
-	{"server/exchange", "server/secret", "internal/durable"},
+	{"server/exchange", "server/secret", "internal/durable", "internal/need"},
 	{"gen/diga/integration/v1", "gen/digate/annotations/v1", "gen/digate/v1"},
 }
 

@@ -26,6 +26,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/internal/need"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/emulator"
 	"github.com/digate/digate/server/exchange"
@@ -97,10 +98,7 @@ func (p proxy) block(t *testing.T) string {
 // and REST.
 func (p proxy) start(t *testing.T, block string, grpcTo, restTo []string) (grpcAddr, restAddr string) {
 	t.Helper()
-	path, err := exec.LookPath(p.name)
-	if err != nil {
-		t.Skipf("there is no %s here", p.name)
-	}
+	path := need.Program(t, p.name)
 	grpcAddr, restAddr = freeAddr(t), freeAddr(t)
 	if !strings.Contains(block, "8443") {
 		restAddr = grpcAddr // one port for both

@@ -12,6 +12,7 @@ import (
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/internal/need"
 )
 
 // completions returns the values that a line may go on with, by what is printed.
@@ -169,9 +170,7 @@ func TestComplete_NoAnswer_IsSilentAndSoon(t *testing.T) {
 // server and an integration to ask for, or skips where there is no such shell.
 func inShell(t *testing.T, load []string, script string) string {
 	t.Helper()
-	if _, err := exec.LookPath(load[0]); err != nil {
-		t.Skip("there is no " + load[0])
-	}
+	need.Program(t, load[0])
 	exe, err := binary()
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ import (
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/internal/need"
 )
 
 // dev is a running `digate dev` and what it said.
@@ -64,10 +65,7 @@ func (d dev) line(t *testing.T, begin string) string {
 // shell pastes a line into a shell that finds digate where path says.
 func shell(t *testing.T, path, line string) string {
 	t.Helper()
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("there is no shell to paste into")
-	}
+	sh := need.Program(t, "sh")
 	ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, sh, "-c", line)
@@ -111,9 +109,7 @@ func (d dev) names(t *testing.T) []string {
 func TestDev_PastedLines_Work(t *testing.T) {
 	d := launchDev(t)
 	t.Run("curl", func(t *testing.T) {
-		if _, err := exec.LookPath("curl"); err != nil {
-			t.Skip("there is no curl to paste into")
-		}
+		need.Program(t, "curl")
 		out := shell(t, os.Getenv("PATH"), d.line(t, "curl"))
 		if !strings.HasPrefix(out, "HTTP/1.1 201 ") || !strings.Contains(out, `"name":"first"`) {
 			t.Errorf("%s", out)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/internal/need"
 )
 
 func TestVersion_IsOneLine(t *testing.T) {
@@ -65,9 +66,7 @@ func TestVersion_IsATokenOfAUserAgent(t *testing.T) {
 // What `make build` links is what the binary says of itself, and the binary
 // needs no library of the machine.
 func TestMakeBuild_IsStampedAndStatic(t *testing.T) {
-	if _, err := exec.LookPath("make"); err != nil {
-		t.Skip("no make")
-	}
+	need.Program(t, "make")
 	path := filepath.Join(t.TempDir(), "digate")
 	if out, err := exec.Command("make", "-C", "../..", "build", "VERSION=v1.2.3-4-g0123456", "BINARY="+path).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

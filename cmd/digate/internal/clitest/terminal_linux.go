@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/digate/digate/internal/need"
 )
 
 // Terminal opens a pseudo terminal. command is the end of a program, person is
@@ -14,7 +16,7 @@ func Terminal(t *testing.T, columns int) (command, person *os.File) {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("no pseudo terminal: ", err)
+		need.Missing(t, "pty", "this machine has no pseudo terminal: "+err.Error())
 	}
 	t.Cleanup(func() { _ = person.Close() })
 	n, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)

@@ -3,6 +3,8 @@ package term
 import (
 	"os/exec"
 	"testing"
+
+	"github.com/digate/digate/internal/need"
 )
 
 func TestMadeByGoRun_TellsWhatGoRunMade(t *testing.T) {
@@ -24,9 +26,7 @@ func TestMadeByGoRun_TellsWhatGoRunMade(t *testing.T) {
 
 func TestShellWord_IsOneWordOfAShell(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("sh"); err != nil {
-		t.Skip("there is no shell to read it")
-	}
+	need.Program(t, "sh")
 	for _, s := range []string{"/usr/bin/digate", "/my programs/it's $HOME/digate", "[::1]:9090", "a\"b`c\\d", "", "~/x", "*"} {
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+ShellWord(s)).Output()
 		if err != nil || string(out) != s {

@@ -22,11 +22,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-)
 
-// RequireEnv is the variable that makes a test fail which would be skipped
-// because there is no PostgreSQL, where it is 1.
-const RequireEnv = "DIGATE_TEST_REQUIRE_POSTGRES"
+	"github.com/digate/digate/internal/need"
+)
 
 const (
 	user = "digate"
@@ -52,16 +50,13 @@ type Server struct {
 
 // Start starts a server. Settings are those of postgresql.conf, such as
 // "fsync=on"; without, the server keeps nothing safe from a power cut, and is
-// quick. It skips the test where the machine has no PostgreSQL, and fails it
-// instead where [RequireEnv] is set.
+// quick. Where the machine has no PostgreSQL,
+// the test ends as [need.Missing] says for "postgres".
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	bin, err := binaries()
 	if err != nil {
-		if os.Getenv(RequireEnv) == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		need.Missing(t, "postgres", err.Error())
 	}
 	s := &Server{t: t, bin: bin, password: rand.Text(), settings: append([]string{
 		"fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB", "log_min_messages=warning",
