@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// bodyShape is which of its error shapes the vendor's body is in.
+// bodyShape is which of its error shapes Diga's body is in.
 type bodyShape int8
 
 const (
@@ -19,7 +19,7 @@ const (
 	shapeDetail
 )
 
-// said is what was taken from the vendor's body, redacted and cleaned.
+// said is what was taken from Diga's body, redacted and cleaned.
 type said struct {
 	shape      bodyShape
 	code       string // the error_code, where it fits a reason
@@ -37,7 +37,7 @@ const (
 	maxLoc = 4 << 10
 )
 
-// readBody reads an error of the vendor's. The body is one JSON object as a
+// readBody reads an error of Diga's. The body is one JSON object as a
 // whole, or it is in none of the shapes.
 func readBody(body []byte, redact redactor) said {
 	var top map[string]json.RawMessage

@@ -12,7 +12,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// concluded returns an error that digate itself came to.
+// concluded returns an error that digate itself concluded.
 func concluded(code codes.Code, reason string, outcome exchange.Outcome, message string, cause error) *Error {
 	e := &Error{Code: code, Reason: reason, Domain: DomainDigate, Outcome: outcome, Message: message, cause: cause}
 	e.Outcome = e.outcome()
@@ -20,7 +20,7 @@ func concluded(code codes.Code, reason string, outcome exchange.Outcome, message
 	return e
 }
 
-// InvalidRequest is a request that digate refuses. The descriptions must say
+// InvalidRequest returns the error of a request that digate refuses. The descriptions must say
 // what a field has to be, not what it was.
 func InvalidRequest(violations ...Violation) *Error {
 	e := concluded(codes.InvalidArgument, ReasonInvalidRequest, exchange.NotSent,
@@ -30,42 +30,42 @@ func InvalidRequest(violations ...Violation) *Error {
 	return e
 }
 
-// MissingCredential is a call with no credential, or with none that is
+// MissingCredential returns the error of a call with no credential, or with none that is
 // well-formed. The message must not quote it.
 func MissingCredential(message string) *Error {
 	return concluded(codes.Unauthenticated, ReasonMissingCredential, exchange.NotSent, message, nil)
 }
 
-// RequestTooLarge is a request of more than limit bytes. The code is the one
+// RequestTooLarge returns the error of a request of more than limit bytes. The code is the one
 // with which gRPC itself refuses a message that is too large.
 func RequestTooLarge(limit int64) *Error {
 	return concluded(codes.ResourceExhausted, ReasonRequestTooLarge, exchange.NotSent,
 		fmt.Sprintf("the request is larger than %d bytes", limit), nil)
 }
 
-// RouteNotFound is a REST request for a path that nothing answers.
+// RouteNotFound returns the error of a REST request for a path that nothing serves.
 func RouteNotFound() *Error {
 	return concluded(codes.NotFound, ReasonRouteNotFound, exchange.NotSent, "there is nothing at this path", nil)
 }
 
-// MethodNotAllowed is a REST request whose path exists, for other methods.
+// MethodNotAllowed returns the error of a REST request whose path exists, for other methods.
 func MethodNotAllowed() *Error {
 	return concluded(codes.Unimplemented, ReasonMethodNotAllowed, exchange.NotSent, "this path does not answer to this method", nil)
 }
 
-// UnknownMethod is a gRPC call of a method that the server does not have.
+// UnknownMethod returns the error of a gRPC call of a method that the server does not have.
 func UnknownMethod() *Error {
 	return concluded(codes.Unimplemented, ReasonUnknownMethod, exchange.NotSent, "there is no such method", nil)
 }
 
-// Unreachable is a request of which no byte left: refused, DNS, TLS.
+// Unreachable returns the error of a request of which no byte left: refused, DNS, TLS.
 func Unreachable(cause error) *Error {
 	e := concluded(codes.Unavailable, ReasonUnreachable, exchange.NotSent, "Diga could not be reached; nothing was sent", cause)
 	e.RetryAfter = new(defaultRetryAfter)
 	return e
 }
 
-// CircuitOpen is a call that is not sent because the vendor failed too often;
+// CircuitOpen returns the error of a call that is not sent because Diga failed too often;
 // it is tried again after the wait.
 func CircuitOpen(wait time.Duration) *Error {
 	e := concluded(codes.Unavailable, ReasonCircuitOpen, exchange.NotSent,
@@ -74,7 +74,7 @@ func CircuitOpen(wait time.Duration) *Error {
 	return e
 }
 
-// Overloaded is a call that is not sent because too many others are under way
+// Overloaded returns the error of a call that is not sent because too many others are under way
 // and waiting: of all callers, or of this one.
 func Overloaded() *Error {
 	e := concluded(codes.Unavailable, ReasonOverloaded, exchange.NotSent,
@@ -83,7 +83,7 @@ func Overloaded() *Error {
 	return e
 }
 
-// LedgerUnavailable is a call with a request id that is not sent, because the
+// LedgerUnavailable returns the error of a call with a request id that is not sent, because the
 // ledger cannot say whether it was before.
 func LedgerUnavailable(cause error) *Error {
 	e := concluded(codes.Unavailable, ReasonLedgerUnavailable, exchange.NotSent,
@@ -92,12 +92,12 @@ func LedgerUnavailable(cause error) *Error {
 	return e
 }
 
-// NoRecord is a question about a copy that the ledger knows nothing of.
+// NoRecord returns the error of a question about a copy that the ledger knows nothing of.
 func NoRecord() *Error {
 	return concluded(codes.NotFound, ReasonNoRecord, exchange.NotSent, "the ledger knows of no such copy of this caller", nil)
 }
 
-// NotResolvable is a settlement that cannot be; the message says why.
+// NotResolvable returns the error of a settlement that cannot be; the message says why.
 func NotResolvable(message string) *Error {
 	return concluded(codes.FailedPrecondition, ReasonNotResolvable, exchange.NotSent, message, nil)
 }
@@ -105,7 +105,7 @@ func NotResolvable(message string) *Error {
 // MaxIntegrationIDs bounds what a status names.
 const MaxIntegrationIDs = 10
 
-// InDoubt is a call whose request id stands for one that was sent and whose
+// InDoubt returns the error of a call whose request id stands for one that was sent and whose
 // outcome is not known. The candidates are integrations that it may have made.
 func InDoubt(candidates []string) *Error {
 	message := "an earlier call with this request id was sent and its outcome is not known; it is not sent again until that is settled"
@@ -117,8 +117,8 @@ func InDoubt(candidates []string) *Error {
 	return e
 }
 
-// AlreadyCopied is a call whose request id stands for one that was done; the
-// cause is why its integration cannot be answered with.
+// AlreadyCopied returns the error of a call whose request id stands for one that was done; the
+// cause is why its integration cannot be returned.
 func AlreadyCopied(integrationID string, cause error) *Error {
 	e := concluded(codes.AlreadyExists, ReasonAlreadyCopied, exchange.Done,
 		"an earlier call with this request id created "+integrationID+", which could not be read now", cause)
@@ -126,21 +126,21 @@ func AlreadyCopied(integrationID string, cause error) *Error {
 	return e
 }
 
-// StillUnderWay is a call with a request id whose caller's time is over and which
+// StillUnderWay returns the error of a call with a request id whose caller's time is over and which
 // goes on: it was sent, or another call with the same id is at it.
 func StillUnderWay(cause error) *Error {
-	return AnswerLost(cause, true).
+	return ResponseLost(cause, true).
 		WithMessage("the call is still under way; with the same request id it can be asked for again and is not sent twice")
 }
 
-// TooManyItems is a stream of more than limit items: those before have been
-// answered, or are.
+// TooManyItems returns the error of a stream of more than limit items. The items
+// before get their results.
 func TooManyItems(limit int) *Error {
 	return concluded(codes.ResourceExhausted, ReasonRequestTooLarge, exchange.Unknown,
 		fmt.Sprintf("the stream has more than %d items; the rest was not begun", limit), nil)
 }
 
-// Draining is a stream on a server that stops: what was begun has been answered,
+// Draining returns the error of a stream on a server that stops: what was begun has its response,
 // and nothing was done of the rest.
 func Draining() *Error {
 	e := concluded(codes.Unavailable, ReasonDraining, exchange.NotSent,
@@ -149,7 +149,7 @@ func Draining() *Error {
 	return e
 }
 
-// Stalled is a stream of which neither side moved for too long.
+// Stalled returns the error of a stream of which neither side moved for too long.
 func Stalled(timeout time.Duration) *Error {
 	return concluded(codes.DeadlineExceeded, ReasonStalled, exchange.Unknown,
 		fmt.Sprintf("nothing moved on the stream for %v; what was sent goes on and is recorded", timeout), nil)
@@ -166,7 +166,7 @@ func Drifted(drift []exchange.Drift) *Error {
 		"Diga's answer departs from its contract: "+strings.Join(departures, ", "), nil)
 }
 
-// NotBegun is a call whose deadline was too close, or whose caller cancelled
+// NotBegun returns the error of a call whose deadline was too close, or whose caller cancelled
 // (cause is [context.Canceled]), before a byte of the request left.
 func NotBegun(cause error) *Error {
 	if errors.Is(cause, context.Canceled) {
@@ -177,10 +177,10 @@ func NotBegun(cause error) *Error {
 		"the deadline left no time to begin; nothing was sent", cause)
 }
 
-// AnswerLost is a request that left and got no verdict: the connection was
+// ResponseLost returns the error of a request that left and got no verdict: the connection was
 // reset or closed, or the deadline passed or the caller cancelled meanwhile
 // (cause is [context.DeadlineExceeded] or [context.Canceled]).
-func AnswerLost(cause error, write bool) *Error {
+func ResponseLost(cause error, write bool) *Error {
 	code, message := codes.Unknown, "Diga's answer was lost"
 	var retryAfter *time.Duration
 	switch {
@@ -196,13 +196,13 @@ func AnswerLost(cause error, write bool) *Error {
 	return e
 }
 
-// Internal is a bug or a panic of digate's own, at a point where outcome may be
+// Internal returns the error of a bug or a panic of digate's own, at a point where outcome may be
 // concluded.
 func Internal(cause error, outcome exchange.Outcome) *Error {
 	return concluded(codes.Internal, ReasonInternalError, outcome, "digate failed internally", cause)
 }
 
-// doubt is what a message adds where a write's outcome is unknown.
+// doubt returns what a message adds where a write's outcome is unknown.
 func doubt(write bool) string {
 	if write {
 		return "; the request may have been carried out"

@@ -1,9 +1,9 @@
-// Package apierror is digate's one error model. A failure, whether the vendor
-// answered with it or digate concluded it, is an [Error]; an Error becomes a
-// gRPC status ([Error.GRPCStatus]) or a REST answer in the vendor's shapes
+// Package apierror is digate's one error model. A failure, whether Diga
+// responded with it or digate concluded it, is an [Error]; an Error becomes a
+// gRPC status ([Error.GRPCStatus]) or a REST response in Diga's shapes
 // ([Error.REST]), and a status becomes an Error again ([FromStatus]).
 //
-// Every failure says what the caller may conclude about the vendor's side: its
+// Every failure says what the caller may conclude about Diga's side: its
 // outcome. It decides the gRPC code as well, because generic clients repeat
 // UNAVAILABLE by themselves: a write that may have been carried out never has
 // that code, and never carries a RetryInfo.
@@ -24,15 +24,15 @@ import (
 
 // The domains of a reason: who said it.
 const (
-	// DomainDiga is the domain where the vendor spoke: its answer's body was in
+	// DomainDiga is the domain where Diga spoke: its response's body was in
 	// one of its two error shapes.
 	DomainDiga = "diga.io"
 	// DomainDigate is the domain of what digate concluded.
 	DomainDigate = "digate"
 )
 
-// The reasons that digate gives by itself. A reason of the vendor's is the
-// error_code of its answer.
+// The reasons that digate gives by itself. A reason of Diga's is the
+// error_code of its response.
 const (
 	ReasonInvalidRequest    = "INVALID_REQUEST"
 	ReasonMissingCredential = "MISSING_CREDENTIAL"
@@ -43,7 +43,7 @@ const (
 	ReasonInternalError     = "INTERNAL_ERROR"
 	// ReasonUnreachable: no connection came about.
 	ReasonUnreachable = "UPSTREAM_UNREACHABLE"
-	// ReasonCircuitOpen: the vendor failed so often that it is left alone for a
+	// ReasonCircuitOpen: Diga failed so often that it is left alone for a
 	// while.
 	ReasonCircuitOpen = "UPSTREAM_CIRCUIT_OPEN"
 	// ReasonOverloaded: as many calls as may be were under way and waiting.
@@ -66,7 +66,7 @@ const (
 	ReasonDeadlineBeforeSend = "DEADLINE_BEFORE_SEND"
 	// ReasonOutcomeUnknown: the request left and no verdict came back.
 	ReasonOutcomeUnknown = "OUTCOME_UNKNOWN"
-	// ReasonInvalidResponse: an answer came that is no verdict.
+	// ReasonInvalidResponse: a response came that is no verdict.
 	ReasonInvalidResponse = "UPSTREAM_INVALID_RESPONSE"
 	// ReasonRateLimited: 429 with no error_code.
 	ReasonRateLimited = "RATE_LIMITED"
@@ -75,13 +75,13 @@ const (
 	// ReasonGateway: any other 5xx with no error_code; a proxy in between is
 	// the likely author.
 	ReasonGateway = "UPSTREAM_GATEWAY"
-	// ReasonUnexpected: a refusal with no error_code, outside the vendor's
+	// ReasonUnexpected: a refusal with no error_code, outside Diga's
 	// contract.
 	ReasonUnexpected = "UPSTREAM_UNEXPECTED"
 )
 
 // Error is a failure of one call. The exported fields are its public half, which
-// every face shows to the caller; they hold no secret and must not be changed
+// every protocol shows to the caller; they hold no secret and must not be changed
 // once the Error was returned. The cause is its private half.
 type Error struct {
 	// Code is the gRPC code.
@@ -94,12 +94,12 @@ type Error struct {
 	Outcome exchange.Outcome
 	// Message is for people.
 	Message string
-	// HTTPStatus is the vendor's status, 0 where it did not answer.
+	// HTTPStatus is Diga's status, 0 where it did not respond.
 	HTTPStatus int
 	// Violations says which fields of the request were refused, and why.
 	Violations []Violation
 	// IntegrationIDs are what was made, or may have been: of a copy that cannot be
-	// answered with it. At most [MaxIntegrationIDs].
+	// returned with it. At most [MaxIntegrationIDs].
 	IntegrationIDs []string
 	// RetryAfter is how long to wait before a retry; nil where nothing invites
 	// one.
@@ -162,16 +162,16 @@ func (e *Error) GoString() string { return e.Error() }
 // addresses and values: it is for errors.Is and errors.As, not for callers.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Relayable says whether the vendor's body is whole, well-formed and in one of
-// its two error shapes, under an error status, so that a REST answer may be that
+// Relayable reports whether Diga's body is whole, well-formed and in one of
+// its two error shapes, under an error status, so that a REST response may be that
 // body byte for byte. It does not travel in a status.
 func (e *Error) Relayable() bool { return e.relayable }
 
-// Invited says whether the vendor itself named the delay in RetryAfter, and
+// Invited reports whether Diga itself named the delay in RetryAfter, and
 // said that nothing was done. It does not travel in a status.
 func (e *Error) Invited() bool { return e.invited }
 
-// RetryUnsafe says whether a retry could do the same thing twice. It rests on
+// RetryUnsafe reports whether a retry could do the same thing twice. It rests on
 // what travels in a status alone, so that both ends of a call conclude the same;
 // a read that timed out is therefore called unsafe too.
 func (e *Error) RetryUnsafe() bool {
@@ -183,7 +183,7 @@ func (e *Error) RetryUnsafe() bool {
 	}
 }
 
-// outcome is Outcome, or Unknown where no conclusion was reached: there is no
+// outcome returns Outcome, or Unknown where no conclusion was reached: there is no
 // failure of which the caller may conclude nothing.
 func (e *Error) outcome() exchange.Outcome {
 	if e.Outcome == exchange.None {
@@ -199,7 +199,7 @@ var reasonPattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]+[A-Z0-9]$`)
 
 func fitsReason(s string) bool { return len(s) <= maxReason && reasonPattern.MatchString(s) }
 
-// summary is the message for refused fields, of which the request had total.
+// summary returns the message for refused fields, of which the request had total.
 func summary(violations []Violation, total int) string {
 	if len(violations) == 0 {
 		return "the request is invalid"

@@ -17,11 +17,11 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// FuzzFromResponse holds whatever the vendor answers to what a caller relies on.
+// FuzzFromResponse holds each response of Diga to what a caller relies on.
 func FuzzFromResponse(f *testing.F) {
 	const secret = "hunter2-s3cr3t"
 	redact := func(s string) string { return strings.ReplaceAll(s, secret, "[redacted]") }
-	for _, a := range answers {
+	for _, a := range bodies {
 		for _, status := range []int{201, 302, 404, 422, 500, 503} {
 			f.Add(status, []byte(a.body), "7", "", a.cut, true)
 		}
@@ -82,7 +82,7 @@ func FuzzFromResponse(f *testing.F) {
 
 		a := e.REST(nil)
 		if a.Status < 400 || a.Status > 599 || !json.Valid(a.Body) || a.Header.Get("Digate-Outcome") != outcome {
-			t.Errorf("REST answer %d %s %v", a.Status, a.Body, a.Header)
+			t.Errorf("REST response %d %s %v", a.Status, a.Body, a.Header)
 		}
 		if e.Relayable() && (!json.Valid(body) || !utf8.Valid(body) || cut || a.Status != status) {
 			t.Errorf("relays HTTP %d %q", status, body)

@@ -46,7 +46,7 @@ func TestFromResponse_EchoedSecrets_NeverShow(t *testing.T) {
 	}
 	for name, body := range bodies {
 		for _, status := range []int{200, 302, 400, 404, 422, 500, 502, 503} {
-			shown := faces(apierror.FromResponse(answer(status, body), true, redact))
+			shown := faces(apierror.FromResponse(response(status, body), true, redact))
 			for n := len(secret); n > 4; n-- { // nor a good part of it
 				if strings.Contains(strings.ToLower(shown), secret[:n]) {
 					t.Errorf("%s, HTTP %d: %q shows:\n%s", name, status, secret[:n], shown)
@@ -59,7 +59,7 @@ func TestFromResponse_EchoedSecrets_NeverShow(t *testing.T) {
 
 func TestFromResponse_SecretThatIsAReason_IsNotTheReason(t *testing.T) {
 	redact := func(s string) string { return strings.ReplaceAll(s, "AKIA0123", "[redacted]") }
-	e := apierror.FromResponse(answer(404, `{"error_code":"AKIA0123","message":"m"}`), true, redact)
+	e := apierror.FromResponse(response(404, `{"error_code":"AKIA0123","message":"m"}`), true, redact)
 	if strings.Contains(faces(e), "AKIA0123") {
 		t.Error(faces(e))
 	}
@@ -72,7 +72,7 @@ func TestFromResponse_SecretWithControlCharacters_IsRedactedAsItIsAndAsCleaned(t
 	}
 	for _, test := range tests {
 		redact := func(s string) string { return strings.ReplaceAll(s, test.secret, "[redacted]") }
-		e := apierror.FromResponse(answer(404, `{"error_code":"X_Y","message":"`+test.message+`"}`), true, redact)
+		e := apierror.FromResponse(response(404, `{"error_code":"X_Y","message":"`+test.message+`"}`), true, redact)
 		if e.Message != "[redacted]" {
 			t.Errorf("%q: got %q", test.secret, e.Message)
 		}
@@ -87,7 +87,7 @@ func (e dialError) Error() string { return e.text }
 func TestError_Cause_IsUnwrappedAndNeverShown(t *testing.T) {
 	var cause error = dialError{"dial tcp 10.1.2.3:443: hunter2"}
 	for _, e := range []*apierror.Error{
-		apierror.Unreachable(cause), apierror.NotBegun(cause), apierror.AnswerLost(cause, true),
+		apierror.Unreachable(cause), apierror.NotBegun(cause), apierror.ResponseLost(cause, true),
 		apierror.Internal(cause, exchange.NotSent), apierror.FromError(cause),
 		apierror.FromError(fmt.Errorf("%w: %w", cause, apierror.RouteNotFound().GRPCStatus().Err())),
 		apierror.FromResponse(apierror.Response{Status: 201, ReadErr: cause}, true, nil),
@@ -103,7 +103,7 @@ func TestError_Cause_IsUnwrappedAndNeverShown(t *testing.T) {
 }
 
 func TestError_Text_HoldsNoMessageAndNoField(t *testing.T) {
-	e := apierror.FromResponse(answer(422, `{"detail":[{"msg":"hunter2","loc":["body","hunter3"]}]}`), true, nil)
+	e := apierror.FromResponse(response(422, `{"detail":[{"msg":"hunter2","loc":["body","hunter3"]}]}`), true, nil)
 	if got, want := e.Error(), "InvalidArgument INVALID_REQUEST (diga.io, REJECTED, HTTP 422)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

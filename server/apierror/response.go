@@ -12,11 +12,11 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// Response is the vendor's answer to one request.
+// Response is Diga's response to one request.
 type Response struct {
 	// Status is the HTTP status.
 	Status int
-	// Header is the answer's header.
+	// Header is the response's header.
 	Header http.Header
 	// Body is the body after content decoding, as far as it was received.
 	Body []byte
@@ -24,18 +24,18 @@ type Response struct {
 	ReadErr error
 }
 
-// FromResponse returns the error that the vendor's answer means. It is keyed on
-// the status first, since the vendor's error_code may contradict it. A 2xx is
-// given to it only where the answer yielded no readable result.
+// FromResponse returns the error that Diga's response means. The status counts
+// first, since Diga's error_code may contradict it. A 2xx is passed in only where
+// the response yielded no readable result.
 //
-// write says whether the request could change something at the vendor. redact
+// write tells whether the request could change something at Diga. redact
 // replaces every secret of the call that occurs in a text; it is applied to all
 // that is taken from the body, and nil replaces nothing. Of the body, messages,
 // field paths and error codes are taken; an echoed input and whatever is in
-// neither of the vendor's shapes never are.
+// neither of Diga's shapes never are.
 func FromResponse(r Response, write bool, redact func(string) string) *Error {
 	if success(r.Status) && r.ReadErr != nil {
-		e := AnswerLost(r.ReadErr, write)
+		e := ResponseLost(r.ReadErr, write)
 		e.HTTPStatus = r.Status
 		return e
 	}
@@ -84,13 +84,13 @@ const maxHTTPStatus = 999
 // verdict is what a status means.
 type verdict struct {
 	code    codes.Code
-	reason  string // where the vendor gives none that fits
+	reason  string // where Diga gives none that fits
 	outcome exchange.Outcome
 	retry   bool // a retry is invited
-	verdict bool // the vendor decided: what its body says about it counts
+	verdict bool // Diga decided: what its body says about it counts
 }
 
-// judge is the table of statuses. envelope says that the body is in the vendor's
+// judge is the table of statuses. envelope says that the body is in Diga's
 // envelope: only its own 503 says that nothing was done, a proxy's does not.
 func judge(status int, envelope, write bool) verdict {
 	rejected := func(code codes.Code, reason string) verdict {

@@ -16,7 +16,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-func answer(status int, body string) apierror.Response {
+func response(status int, body string) apierror.Response {
 	return apierror.Response{Status: status, Body: []byte(body)}
 }
 
@@ -40,7 +40,7 @@ func TestFromResponse_DetailEntries_BecomeViolations(t *testing.T) {
 		{`{"msg":"m","loc":[` + strings.Repeat(`"body",`, 1000) + `"name"]}`, apierror.Violation{Description: "m"}},
 	}
 	for _, test := range tests {
-		e := apierror.FromResponse(answer(422, `{"detail":[`+test.entry+`]}`), true, nil)
+		e := apierror.FromResponse(response(422, `{"detail":[`+test.entry+`]}`), true, nil)
 		if want := []apierror.Violation{test.want}; !reflect.DeepEqual(e.Violations, want) {
 			t.Errorf("%.200s\n got %+v\nwant %+v", test.entry, e.Violations, want)
 		}
@@ -53,21 +53,21 @@ func TestFromResponse_Messages(t *testing.T) {
 		r          apierror.Response
 		write      bool
 	}{
-		{name: "several violations", r: answer(422, `{"detail":[{"msg":"bad","loc":["body","a"]},{"msg":"b"},{"msg":"c"}]}`), want: "a: bad (and 2 more)"},
-		{name: "violation without field", r: answer(422, `{"detail":[{"msg":"bad"}]}`), want: "bad"},
-		{name: "violation without words", r: answer(422, `{"detail":[{"msg":"","loc":["body","a"]}]}`), want: "a"},
-		{name: "blank message", r: answer(404, `{"error_code":"X_Y","message":" \n"}`), want: "Diga answered 404 Not Found with an error without a message"},
-		{name: "control characters", r: answer(404, `{"error_code":"X_Y","message":"a\r\nb\u0007c\u009bd\u2028e\u2066f"}`), want: "a  b c d e f"},
-		{name: "invalid UTF-8", r: answer(404, "{\"error_code\":\"X_Y\",\"message\":\"a\xffb\"}"), want: "a\ufffdb"},
-		{name: "lone surrogate", r: answer(404, `{"error_code":"X_Y","message":"a\ud800b"}`), want: "a\ufffdb"},
-		{name: "HTML", r: answer(502, "\n<html>secret"), write: true, want: "Diga answered 502 Bad Gateway with an HTML page; the request may have been carried out"},
-		{name: "HTML on a read", r: answer(502, "<html>"), want: "Diga answered 502 Bad Gateway with an HTML page"},
-		{name: "HTML, refused", r: answer(413, "<html>"), write: true, want: "Diga answered 413 Request Entity Too Large with an HTML page"},
-		{name: "empty", r: answer(520, " \n"), want: "Diga answered 520 with an empty body"},
+		{name: "several violations", r: response(422, `{"detail":[{"msg":"bad","loc":["body","a"]},{"msg":"b"},{"msg":"c"}]}`), want: "a: bad (and 2 more)"},
+		{name: "violation without field", r: response(422, `{"detail":[{"msg":"bad"}]}`), want: "bad"},
+		{name: "violation without words", r: response(422, `{"detail":[{"msg":"","loc":["body","a"]}]}`), want: "a"},
+		{name: "blank message", r: response(404, `{"error_code":"X_Y","message":" \n"}`), want: "Diga answered 404 Not Found with an error without a message"},
+		{name: "control characters", r: response(404, `{"error_code":"X_Y","message":"a\r\nb\u0007c\u009bd\u2028e\u2066f"}`), want: "a  b c d e f"},
+		{name: "invalid UTF-8", r: response(404, "{\"error_code\":\"X_Y\",\"message\":\"a\xffb\"}"), want: "a\ufffdb"},
+		{name: "lone surrogate", r: response(404, `{"error_code":"X_Y","message":"a\ud800b"}`), want: "a\ufffdb"},
+		{name: "HTML", r: response(502, "\n<html>secret"), write: true, want: "Diga answered 502 Bad Gateway with an HTML page; the request may have been carried out"},
+		{name: "HTML on a read", r: response(502, "<html>"), want: "Diga answered 502 Bad Gateway with an HTML page"},
+		{name: "HTML, refused", r: response(413, "<html>"), write: true, want: "Diga answered 413 Request Entity Too Large with an HTML page"},
+		{name: "empty", r: response(520, " \n"), want: "Diga answered 520 with an empty body"},
 		{name: "cut", r: apierror.Response{Status: 400, Body: []byte(`{"er`), ReadErr: io.ErrUnexpectedEOF}, want: "Diga answered 400 Bad Request with a body that was cut short"},
-		{name: "other", r: answer(400, `"no"`), want: "Diga answered 400 Bad Request with a body that is not one of its errors"},
-		{name: "success without a result", r: answer(201, `{"name":"x"}`), write: true, want: "Diga answered 201 Created without a readable result; the request may have been carried out"},
-		{name: "error under a success", r: answer(200, `{"error_code":"X_Y","message":"Nope"}`), write: true, want: "Diga answered 200 OK without a readable result; the request may have been carried out: Nope"},
+		{name: "other", r: response(400, `"no"`), want: "Diga answered 400 Bad Request with a body that is not one of its errors"},
+		{name: "success without a result", r: response(201, `{"name":"x"}`), write: true, want: "Diga answered 201 Created without a readable result; the request may have been carried out"},
+		{name: "error under a success", r: response(200, `{"error_code":"X_Y","message":"Nope"}`), write: true, want: "Diga answered 200 OK without a readable result; the request may have been carried out: Nope"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestFromResponse_Messages(t *testing.T) {
 	}
 }
 
-func TestFromResponse_CutSuccess_IsALostAnswer(t *testing.T) {
+func TestFromResponse_CutSuccess_IsALostResponse(t *testing.T) {
 	tests := []struct {
 		cause error
 		write bool
@@ -98,8 +98,8 @@ func TestFromResponse_CutSuccess_IsALostAnswer(t *testing.T) {
 	}
 }
 
-func TestFromResponse_WholeEnvelopeOfABrokenAnswer_CountsAndIsNotRelayed(t *testing.T) {
-	r := answer(503, `{"error_code":"BUSY_NOW","message":"m"}`)
+func TestFromResponse_WholeEnvelopeOfABrokenResponse_CountsAndIsNotRelayed(t *testing.T) {
+	r := response(503, `{"error_code":"BUSY_NOW","message":"m"}`)
 	r.ReadErr = io.ErrUnexpectedEOF
 	e := apierror.FromResponse(r, true, nil)
 	if e.Reason != "BUSY_NOW" || e.Outcome.String() != "REJECTED" || e.Relayable() {
@@ -108,7 +108,7 @@ func TestFromResponse_WholeEnvelopeOfABrokenAnswer_CountsAndIsNotRelayed(t *test
 }
 
 func TestFromResponse_InvalidUTF8_IsNotRelayed(t *testing.T) {
-	if apierror.FromResponse(answer(404, "{\"error_code\":\"X_Y\",\"message\":\"\xff\"}"), true, nil).Relayable() {
+	if apierror.FromResponse(response(404, "{\"error_code\":\"X_Y\",\"message\":\"\xff\"}"), true, nil).Relayable() {
 		t.Error("a body that is not UTF-8 is relayed")
 	}
 }
@@ -135,13 +135,13 @@ func TestFromResponse_RetryAfter(t *testing.T) {
 		{"Wed, 21 Oct 2026 07:27:30 GMT", date, time.Second},
 		{"Fri, 21 Oct 2126 07:28:30 GMT", date, 24 * time.Hour},
 		{"Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 GMT", 24 * time.Hour},
-		// With no Date of the vendor's, our clock: a bubble's starts in 2000.
+		// With no Date of Diga's, our clock: a bubble's starts in 2000.
 		{"Sat, 01 Jan 2000 00:00:09 GMT", "", 9 * time.Second},
 		{"Sat, 01 Jan 2000 00:00:09 GMT", "today", 9 * time.Second},
 	}
 	synctest.Test(t, func(t *testing.T) {
 		for _, test := range tests {
-			r := answer(429, "")
+			r := response(429, "")
 			r.Header = http.Header{"Retry-After": {test.value}, "Date": {test.date}}
 			e := apierror.FromResponse(r, true, nil)
 			if e.RetryAfter == nil || *e.RetryAfter != test.want {
@@ -152,7 +152,7 @@ func TestFromResponse_RetryAfter(t *testing.T) {
 }
 
 func TestFromResponse_NoHeader_InvitesARetryByDefault(t *testing.T) {
-	e := apierror.FromResponse(answer(429, ""), true, nil)
+	e := apierror.FromResponse(response(429, ""), true, nil)
 	if e.RetryAfter == nil || *e.RetryAfter != time.Second {
 		t.Errorf("got %v", publicHalf(e).RetryAfter)
 	}

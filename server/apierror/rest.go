@@ -13,42 +13,42 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// OutcomeHeader names the outcome in a REST answer.
+// OutcomeHeader names the outcome in a REST response.
 const OutcomeHeader = "Digate-Outcome"
 
-// statusClientClosed is the status of an answer that nobody waits for any more.
+// statusClientClosed is the status of a response that nobody waits for any more.
 const statusClientClosed = 499
 
-// Answer is a failure as a REST answer.
-type Answer struct {
+// RESTResponse is a failure as a REST response.
+type RESTResponse struct {
 	// Status is the HTTP status.
 	Status int
-	// Header is for the answer, whoever its body is from.
+	// Header is for the response, whoever its body is from.
 	Header http.Header
-	// Body is JSON in one of the vendor's shapes.
+	// Body is JSON in one of Diga's shapes.
 	Body []byte
 }
 
-// REST renders the error as the vendor would have: refused fields as a `detail`
+// REST renders the error as Diga would have: refused fields as a `detail`
 // list, all else in its envelope. locate says where in a request a field stands
 // (path, query or body), which only the routes know; nil means body.
-func (e *Error) REST(locate func(field string) string) Answer {
-	a := Answer{Status: e.restStatus(), Header: make(http.Header)}
-	a.Header.Set("Content-Type", "application/json")
-	a.Header.Set(OutcomeHeader, e.outcome().String())
+func (e *Error) REST(locate func(field string) string) RESTResponse {
+	r := RESTResponse{Status: e.restStatus(), Header: make(http.Header)}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set(OutcomeHeader, e.outcome().String())
 	if e.RetryAfter != nil {
 		seconds := (*e.RetryAfter + time.Second - 1) / time.Second
-		a.Header.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+		r.Header.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 	}
-	if a.Status == http.StatusUnauthorized {
-		a.Header.Set("WWW-Authenticate", "Bearer")
+	if r.Status == http.StatusUnauthorized {
+		r.Header.Set("WWW-Authenticate", "Bearer")
 	}
 	if len(e.Violations) > 0 {
-		a.Body = render(detailBody{Detail: e.detail(locate)})
+		r.Body = render(detailBody{Detail: e.detail(locate)})
 	} else {
-		a.Body = render(envelopeBody{Status: "error", ErrorCode: e.Reason, Message: e.Message})
+		r.Body = render(envelopeBody{Status: "error", ErrorCode: e.Reason, Message: e.Message})
 	}
-	return a
+	return r
 }
 
 type envelopeBody struct {
@@ -67,8 +67,8 @@ type detailEntry struct {
 	Msg  string `json:"msg"`
 }
 
-// restStatus is the vendor's own status where it answered with an error, else
-// what digate's conclusion is in HTTP.
+// restStatus returns Diga's own status where Diga responded with an error, else
+// the HTTP status of digate's conclusion.
 func (e *Error) restStatus() int {
 	if e.HTTPStatus >= 400 && e.HTTPStatus <= 599 {
 		return e.HTTPStatus
@@ -110,7 +110,7 @@ func (e *Error) restStatus() int {
 	case codes.Unknown:
 		return http.StatusBadGateway
 	}
-	if e.HTTPStatus != 0 { // the vendor answered with what is neither result nor error
+	if e.HTTPStatus != 0 { // Diga responded with what is neither result nor error
 		return http.StatusBadGateway
 	}
 	return http.StatusInternalServerError
@@ -170,8 +170,8 @@ func splitPath(path string) []any {
 	return elements
 }
 
-// render writes JSON as the vendor's framework does: compact, and nothing
-// escaped that need not be.
+// render writes JSON as Diga's framework does: compact, with no needless
+// escapes.
 func render(body any) []byte {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

@@ -59,9 +59,9 @@ func TestREST_ViolationWithoutReasonOrLocate_HasTheirDefaults(t *testing.T) {
 	}
 }
 
-func TestREST_DetailOfTheVendor_RendersAsItWas(t *testing.T) {
+func TestREST_DetailOfDiga_RendersAsItWas(t *testing.T) {
 	const body = `{"detail":[{"type":"int_type","loc":["body","variables","a",2],"msg":"m"},{"type":"json_invalid","loc":["body",57],"msg":"n"},{"type":"missing","loc":["body"],"msg":"o"}]}`
-	if got := string(apierror.FromResponse(answer(422, body), true, nil).REST(nil).Body); got != body {
+	if got := string(apierror.FromResponse(response(422, body), true, nil).REST(nil).Body); got != body {
 		t.Errorf("\n got %s\nwant %s", got, body)
 	}
 }
@@ -85,7 +85,7 @@ func TestREST_RetryAfter_IsInWholeSecondsRoundedUp(t *testing.T) {
 	}
 }
 
-func TestREST_EveryCodeThatTheVendorDidNotAnswer_HasItsStatus(t *testing.T) {
+func TestREST_EveryCodeThatDigaDidNotSend_HasItsStatus(t *testing.T) {
 	tests := []struct {
 		code    codes.Code
 		outcome exchange.Outcome
@@ -119,8 +119,8 @@ func TestREST_EveryCodeThatTheVendorDidNotAnswer_HasItsStatus(t *testing.T) {
 	}
 }
 
-func TestREST_ReasonsOfTheVendorsThatLookLikeOurs_DoNotDecideTheStatus(t *testing.T) {
-	e := apierror.FromResponse(answer(302, `{"error_code":"REQUEST_TOO_LARGE","message":"m"}`), true, nil)
+func TestREST_ReasonsOfDigaThatLookLikeOurs_DoNotDecideTheStatus(t *testing.T) {
+	e := apierror.FromResponse(response(302, `{"error_code":"REQUEST_TOO_LARGE","message":"m"}`), true, nil)
 	if got := e.REST(nil).Status; got != 502 {
 		t.Errorf("got %d, want 502", got)
 	}

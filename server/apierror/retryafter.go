@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// defaultRetryAfter is where the vendor gave no delay that can be used.
+	// defaultRetryAfter is where Diga gave no delay that can be used.
 	defaultRetryAfter = time.Second
-	// maxRetryAfter bounds what the vendor may ask for.
+	// maxRetryAfter bounds what Diga may ask for.
 	maxRetryAfter = 24 * time.Hour
 )
 
 // retryAfter reads Retry-After (RFC 9110, 10.2.3), in seconds or as a date, and
-// says whether there was one that can be used. A date counts from the answer's
+// reports whether there was one that can be used. A date counts from the response's
 // own Date, so that the clocks need not agree.
 func retryAfter(h http.Header) (wait time.Duration, said bool) {
 	value := strings.TrimSpace(h.Get("Retry-After"))

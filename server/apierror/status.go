@@ -90,13 +90,13 @@ func FromError(err error) *Error {
 		}
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return AnswerLost(err, true)
+		return ResponseLost(err, true)
 	}
 	return Internal(err, exchange.Unknown)
 }
 
 // FromStatus reads a status back; nil for an OK one. A status without an
-// ErrorInfo of the vendor's or digate's domain did not come from digate's
+// ErrorInfo of Diga's or digate's domain did not come from digate's
 // service: of it only code and message are taken, and its outcome is unknown.
 func FromStatus(st *status.Status) *Error {
 	if st.Code() == codes.OK {

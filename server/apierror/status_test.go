@@ -46,7 +46,7 @@ func TestFromStatus_WhatWasSent_IsWhatIsRead(t *testing.T) {
 	for _, c := range conclusions() {
 		errs[c.name] = c.err
 	}
-	for _, a := range answers {
+	for _, a := range bodies {
 		for _, code := range []int{0, 42, 100, 201, 302, 400, 404, 422, 429, 500, 502, 503, 600, 999} {
 			for _, write := range []bool{true, false} {
 				r := apierror.Response{Status: code, Header: http.Header{"Retry-After": {"3600"}}, Body: []byte(a.body)}
@@ -160,7 +160,7 @@ func (okError) Error() string              { return "private" }
 func (okError) GRPCStatus() *status.Status { return nil }
 
 func TestGRPCStatus_CalledAtOnce_IsOneStatus(t *testing.T) {
-	e := apierror.FromResponse(answer(422, answers[4].body), true, nil)
+	e := apierror.FromResponse(response(422, bodies[4].body), true, nil)
 	want := e.GRPCStatus().Proto()
 	var wg sync.WaitGroup
 	for range 8 {

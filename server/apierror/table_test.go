@@ -16,18 +16,18 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// answered is one kind of body and what its own words are.
-type answered struct {
+// bodyCase is one kind of body and what its own words are.
+type bodyCase struct {
 	name    string
 	body    string
 	cut     bool // the connection broke within it
-	spoke   bool // it is in one of the vendor's shapes
+	spoke   bool // it is in one of Diga's shapes
 	code    string
 	message string
-	detail  string // the detail list of the REST answer, where there is one
+	detail  string // the detail list of the REST response, where there is one
 }
 
-var answers = []answered{
+var bodies = []bodyCase{
 	{name: "envelope", body: `{"status":"error","error_code":"SOME_CODE","message":"It's <no> & \"never\""}`,
 		spoke: true, code: "SOME_CODE", message: `It's <no> & "never"`},
 	{name: "envelope without status", body: ` {"message":"m","error_code":"M_C_P_SERVER_ERROR","extra":1} `,
@@ -68,11 +68,11 @@ type row struct {
 	from, to             int
 	write, envelope, cut int
 	code                 codes.Code
-	reason               string // where the vendor gives none
+	reason               string // where Diga gives none
 	ours                 bool   // whatever the body says
 	outcome              string
 	retry                bool
-	rest                 int // 0 is the vendor's own status
+	rest                 int // 0 is Diga's own status
 }
 
 var table = []row{
@@ -109,7 +109,7 @@ var table = []row{
 }
 
 // rowOf finds the one row that a case belongs to.
-func rowOf(t *testing.T, status int, a answered, write bool) row {
+func rowOf(t *testing.T, status int, a bodyCase, write bool) row {
 	t.Helper()
 	var found []row
 	for _, r := range table {
@@ -125,7 +125,7 @@ func rowOf(t *testing.T, status int, a answered, write bool) row {
 }
 
 func TestFromResponse_EveryStatusBodyAndKindOfCall_IsItsRow(t *testing.T) {
-	for _, a := range answers {
+	for _, a := range bodies {
 		for _, write := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, write %t", a.name, write), func(t *testing.T) {
 				for _, status := range statuses() {
@@ -147,7 +147,7 @@ func statuses() []int {
 	return all
 }
 
-func checkRow(t *testing.T, status int, a answered, write bool, want row) bool {
+func checkRow(t *testing.T, status int, a bodyCase, write bool, want row) bool {
 	t.Helper()
 	r := apierror.Response{Status: status, Header: http.Header{"Retry-After": {"7"}}, Body: []byte(a.body)}
 	if a.cut {
@@ -219,20 +219,20 @@ func checkRow(t *testing.T, status int, a answered, write bool, want row) bool {
 	}
 
 	// The REST face.
-	answer := e.REST(func(string) string { return "path" })
+	response := e.REST(func(string) string { return "path" })
 	rest := want.rest
 	if rest == 0 {
 		rest = status
 	}
-	expect("REST status", answer.Status, rest)
-	expect("Digate-Outcome", answer.Header.Get("Digate-Outcome"), want.outcome)
-	expect("Retry-After", answer.Header.Get("Retry-After") != "", want.retry)
-	expect("WWW-Authenticate", answer.Header.Get("WWW-Authenticate") != "", status == 401)
+	expect("REST status", response.Status, rest)
+	expect("Digate-Outcome", response.Header.Get("Digate-Outcome"), want.outcome)
+	expect("Retry-After", response.Header.Get("Retry-After") != "", want.retry)
+	expect("WWW-Authenticate", response.Header.Get("WWW-Authenticate") != "", status == 401)
 	expect("relayable", e.Relayable(), status >= 400 && status <= 599 && a.spoke && !a.cut)
 	if a.detail != "" && !want.ours {
-		expect("REST body", string(answer.Body), a.detail)
+		expect("REST body", string(response.Body), a.detail)
 	} else {
-		expect("REST body", string(answer.Body), `{"status":"error","error_code":"`+reason+`","message":`+quoted(st.Message())+`}`)
+		expect("REST body", string(response.Body), `{"status":"error","error_code":"`+reason+`","message":`+quoted(st.Message())+`}`)
 	}
 	return ok
 }

@@ -8,7 +8,7 @@ import (
 // redactor replaces the secrets of a call in a text; nil replaces nothing.
 type redactor func(string) string
 
-// text makes a text of the vendor's fit to be shown. A secret may hold control
+// text makes a text of Diga's fit to show. A secret may hold control
 // characters, and cleaning may bring one about that held none: so it is redacted
 // before and after. It is never cut before, which could leave half a secret.
 func (r redactor) text(s string) string {
@@ -18,7 +18,7 @@ func (r redactor) text(s string) string {
 	return r(clean(r(s)))
 }
 
-// untouched says whether there is nothing to redact in s.
+// untouched reports whether there is nothing to redact in s.
 func (r redactor) untouched(s string) bool { return r == nil || r(s) == s }
 
 // clean repairs invalid UTF-8 and puts a space in the place of whatever could

@@ -57,17 +57,17 @@ func oversized() map[string]*apierror.Error {
 		"a lot of invalid UTF-8":     envelope(strings.Repeat("\xff", 1<<15)),
 		"a lot of detail":            `{"detail":"` + strings.Repeat("é", 1<<15) + `"}`,
 	} {
-		r := answer(503, body)
+		r := response(503, body)
 		r.Header = http.Header{"Retry-After": {"86399"}}
 		errs[name] = apierror.FromResponse(r, false, nil)
 		if strings.HasPrefix(name, "a lot") {
-			errs[name+", no verdict"] = apierror.FromResponse(answer(200, body), true, nil)
+			errs[name+", no verdict"] = apierror.FromResponse(response(200, body), true, nil)
 		}
 	}
 	return errs
 }
 
-// serve answers every gRPC call with the error that fail returns, and with
+// serve ends every gRPC call with the error that fail returns, and with
 // trailers of a usual size.
 func serve(t *testing.T, fail func() error) (addr string) {
 	t.Helper()
@@ -130,14 +130,14 @@ func TestInvalidRequest_TooManyViolations_CountsTheOthers(t *testing.T) {
 		fmt.Fprintf(&body, `,{"loc":["body","f%d"],"msg":"m%d","type":"some_type"}`, i, i)
 	}
 	for name, e := range map[string]*apierror.Error{
-		"vendor": apierror.FromResponse(answer(422, `{"detail":[`+body.String()[1:]+`]}`), true, nil),
-		"own":    apierror.InvalidRequest(make([]apierror.Violation, n)...),
+		"diga": apierror.FromResponse(response(422, `{"detail":[`+body.String()[1:]+`]}`), true, nil),
+		"own":  apierror.InvalidRequest(make([]apierror.Violation, n)...),
 	} {
 		kept := len(e.Violations) - 1
 		if want := fmt.Sprintf("%d more … [cut]", n-kept); kept < 10 || e.Violations[kept].Description != want {
 			t.Errorf("%s: %d kept, then %q, want %q", name, kept, e.Violations[kept].Description, want)
 		}
-		if name == "vendor" && (e.Violations[kept-1].Field != fmt.Sprintf("f%d", kept-1) || e.Message != "f0: m0 (and 9999 more)") {
+		if name == "diga" && (e.Violations[kept-1].Field != fmt.Sprintf("f%d", kept-1) || e.Message != "f0: m0 (and 9999 more)") {
 			t.Errorf("got %+v, %q", e.Violations[kept-1], e.Message)
 		}
 	}
@@ -187,7 +187,7 @@ func (c *rawClient) trailerSize(ctx context.Context, t *testing.T, addr string) 
 		t.Fatal(err)
 	}
 	trailer := resp.Trailer
-	if trailer.Get("Grpc-Status") == "" { // an answer of trailers alone
+	if trailer.Get("Grpc-Status") == "" { // a response of trailers alone
 		trailer = resp.Header
 	}
 	if trailer.Get("Grpc-Status-Details-Bin") == "" || trailer.Get("Grpc-Message") == "" {

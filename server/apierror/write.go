@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// Write sends the answer.
-func (a Answer) Write(w http.ResponseWriter) {
+// Write sends the response.
+func (a RESTResponse) Write(w http.ResponseWriter) {
 	maps.Copy(w.Header(), a.Header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
 	w.WriteHeader(a.Status)

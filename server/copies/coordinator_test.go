@@ -142,7 +142,7 @@ func TestCopyTemplate_OutcomeUnknown_IsNeverSentAgainAndNamesWhatItMayHaveMade(t
 	v := new(fakeUpstream)
 	v.answer = func(_ context.Context, n int) error {
 		if n == 1 {
-			return apierror.AnswerLost(errLost, true)
+			return apierror.ResponseLost(errLost, true)
 		}
 		return nil
 	}
@@ -169,7 +169,7 @@ func TestCopyTemplate_CallerLeavesAfterSending_GoesOnAndIsRecorded(t *testing.T)
 			case <-time.After(10 * time.Second):
 				return nil
 			case <-ctx.Done():
-				return apierror.AnswerLost(ctx.Err(), true)
+				return apierror.ResponseLost(ctx.Err(), true)
 			}
 		}
 		left := 0
@@ -393,7 +393,7 @@ func TestCopyTemplate_CallerHasLongerThanTheServersOwnTimeout_GetsIt(t *testing.
 			case <-time.After(45 * time.Second):
 				return nil
 			case <-ctx.Done():
-				return apierror.AnswerLost(ctx.Err(), true)
+				return apierror.ResponseLost(ctx.Err(), true)
 			}
 		}
 		s := newReplica(t, v, newLedger(t)) // 30 s of its own
@@ -429,7 +429,7 @@ func TestCopyTemplate_FirstCallersTimeIsOver_OthersGoOn(t *testing.T) {
 			v.before = func(ctx context.Context, _ int) error {
 				if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < 10*time.Second {
 					time.Sleep(time.Until(deadline) - 100*time.Millisecond)
-					return apierror.AnswerLost(context.DeadlineExceeded, false)
+					return apierror.ResponseLost(context.DeadlineExceeded, false)
 				}
 				return nil
 			}

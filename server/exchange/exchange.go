@@ -1,4 +1,4 @@
-// Package exchange records what passed between digate and the vendor on one
+// Package exchange records what passed between digate and Diga on one
 // call. The record travels in the call's context: upstream writes it, and
 // whatever sees the call end (the access log, metrics, the REST side) reads it.
 package exchange
@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Outcome is what a caller may conclude about the vendor's side of a call.
+// Outcome is what a caller may conclude about Diga's side of a call.
 type Outcome int8
 
 const (
 	// None means that no conclusion was reached yet.
 	None Outcome = iota
-	// Done means that the vendor did what was asked.
+	// Done means that Diga did what was asked.
 	Done
-	// NotSent means that no byte of the request left, or that the vendor's
+	// NotSent means that no byte of the request left, or that Diga's
 	// protocol guarantees it went unprocessed: nothing was done.
 	NotSent
-	// Rejected means that the vendor answered and did not do it.
+	// Rejected means that Diga responded and did not do it.
 	Rejected
 	// Unknown means that the request left and no verdict came back: it may have
 	// been done.
@@ -62,33 +62,33 @@ type Exchange struct {
 	Attempts []Attempt
 	// Outcome is what may be concluded.
 	Outcome Outcome
-	// Status is the vendor's HTTP status, 0 where none was received.
+	// Status is Diga's HTTP status, 0 where none was received.
 	Status int
-	// Body is the vendor's body as received, after content decoding, and
+	// Body is Diga's body as received, after content decoding, and
 	// possibly cut short. It must not be changed.
 	Body []byte
 	// Relay says that Body is whole and well-formed, a success with an id or an
-	// error in one of the vendor's two shapes, so that the REST side answers
+	// error in one of Diga's two shapes, so that the REST side responds
 	// with it as it is.
 	Relay bool
 	// Drift lists the places where the upstream's response departs from the
 	// contract.
 	Drift []Drift
 	// Cause says in a few words what failed, for logs: no value of a field, no
-	// text of the vendor's. Empty where nothing failed.
+	// text of Diga's. Empty where nothing failed.
 	Cause string
 	// LedgerRecord is the name of the call's record in the ledger, empty for a
 	// call without a request id. The request id cannot be read from it.
 	LedgerRecord string
 }
 
-// Attempt is one HTTP exchange with the vendor.
+// Attempt is one HTTP exchange with Diga.
 type Attempt struct {
-	// Status is the vendor's HTTP status, 0 where none was received.
+	// Status is Diga's HTTP status, 0 where none was received.
 	Status int
 	// Outcome is what this attempt alone lets conclude.
 	Outcome Outcome
-	// Duration is the time until the last byte of the answer, or the failure.
+	// Duration is the time until the last byte of the response, or the failure.
 	Duration time.Duration
 }
 

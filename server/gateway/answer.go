@@ -81,7 +81,7 @@ func (a *answerer) error(ctx context.Context, _ *runtime.ServeMux, _ runtime.Mar
 	a.write(ctx, w, e, answer)
 }
 
-func (a *answerer) render(ctx context.Context, e *apierror.Error) apierror.Answer {
+func (a *answerer) render(ctx context.Context, e *apierror.Error) apierror.RESTResponse {
 	if i := slices.IndexFunc(e.Violations, func(v apierror.Violation) bool { return v.Field == string(requestIDField) }); i >= 0 && e.HTTPStatus == 0 {
 		// What gRPC calls request_id is a header here.
 		violations := slices.Clone(e.Violations)
@@ -101,7 +101,7 @@ func (a *answerer) routingError(ctx context.Context, _ *runtime.ServeMux, _ runt
 	a.write(ctx, w, e, e.REST(nil))
 }
 
-func (a *answerer) write(ctx context.Context, w http.ResponseWriter, e *apierror.Error, answer apierror.Answer) {
+func (a *answerer) write(ctx context.Context, w http.ResponseWriter, e *apierror.Error, answer apierror.RESTResponse) {
 	method, _ := runtime.RPCMethod(ctx)
 	a.failed(ctx, method, e)
 	answer.Write(w)

@@ -119,7 +119,7 @@ func (c *call) exchange(ctx context.Context, httpReq *http.Request) (result admi
 	if track.Stale() {
 		attempt.Duration = time.Since(began)
 		_ = httpResp.Body.Close()
-		return admission.Failure, c.verdict(attempt, apierror.AnswerLost(errStale, c.rule.write))
+		return admission.Failure, c.verdict(attempt, apierror.ResponseLost(errStale, c.rule.write))
 	}
 	body, readErr := readBody(httpResp, c.client.maxResponse)
 	attempt.Duration = time.Since(began)

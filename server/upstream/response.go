@@ -126,12 +126,12 @@ func noAnswer(ctx context.Context, r *rule, err error, track *wire.Tracker) *api
 		if !sent {
 			return apierror.NotBegun(err)
 		}
-		return apierror.AnswerLost(err, r.write)
+		return apierror.ResponseLost(err, r.write)
 	}
 	if !sent {
 		return apierror.Unreachable(err)
 	}
-	return apierror.AnswerLost(err, r.write)
+	return apierror.ResponseLost(err, r.write)
 }
 
 // cutShort names the caller's end as the reason why an answer was not whole.

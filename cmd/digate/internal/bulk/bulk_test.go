@@ -208,7 +208,7 @@ func TestBulk_Interrupted_ShowsTheCommandThatGoesOn(t *testing.T) {
 func TestBulk_NoSecret_IsWrittenAnywhere(t *testing.T) {
 	s := serve(t)
 	s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
-		return []verdict{carryOut, {fail: rejected()}, {fail: apierror.AnswerLost(nil, true).GRPCStatus().Err()}}[n%3]
+		return []verdict{carryOut, {fail: rejected()}, {fail: apierror.ResponseLost(nil, true).GRPCStatus().Err()}}[n%3]
 	}
 	t.Setenv("SHOP_KEY", clitest.APIKey)
 	dir := t.TempDir()
