@@ -20,22 +20,22 @@ import (
 	"github.com/digate/digate/server/upstream/wire"
 )
 
-const benchAnswer = `{"id":"0d1c8b9e-54e6-4c3a-8f0a-2f7f1f3d9c11","name":"CRM","description":null,` +
+const benchResponse = `{"id":"0d1c8b9e-54e6-4c3a-8f0a-2f7f1f3d9c11","name":"CRM","description":null,` +
 	`"base_url":"https://crm.example.com/api","auth_type":"API_KEY","auth_key":"k-123456","headers":{"X-Team":"blue"},` +
 	`"integration_type":"HTTP","requires_setup":false,"source_integration_template_id":"3c90c3cc-0d44-4b50-8888-8dd25736052a",` +
 	`"created_at":"2026-02-03T04:05:06.123456Z","updated_at":"2026-02-03T04:05:06.123456Z"}`
 
-// benchVendor answers every request at once and allocates nothing doing so, so
+// benchUpstream responds to every request at once and allocates nothing doing so, so
 // that what a benchmark counts is the client's.
-func benchVendor(b *testing.B) string {
+func benchUpstream(b *testing.B) string {
 	b.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = ln.Close() })
-	answer := []byte("HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: " +
-		strconv.Itoa(len(benchAnswer)) + "\r\n\r\n" + benchAnswer)
+	response := []byte("HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: " +
+		strconv.Itoa(len(benchResponse)) + "\r\n\r\n" + benchResponse)
 	go func() {
 		for {
 			c, err := ln.Accept()
@@ -52,7 +52,7 @@ func benchVendor(b *testing.B) string {
 					}
 					// A request ends with its body's last brace; no header does.
 					if n += m; buf[n-1] == '}' {
-						if _, err := c.Write(answer); err != nil {
+						if _, err := c.Write(response); err != nil {
 							return
 						}
 						n = 0
@@ -85,7 +85,7 @@ func BenchmarkCall(b *testing.B) {
 	}
 	c, err := New(Config{
 		MaxInFlight: 1000, BreakerDelay: time.Second, RetryBudget: 0.1, MaxAttempts: 3,
-		URL: benchVendor(b), Timeout: time.Minute, IdleTimeout: time.Minute, MaxRequest: 1 << 20, MaxResponse: 1 << 20,
+		URL: benchUpstream(b), Timeout: time.Minute, IdleTimeout: time.Minute, MaxRequest: 1 << 20, MaxResponse: 1 << 20,
 		UserAgent:  "digate/bench",
 		Credential: func(context.Context) (secret.String, error) { return secret.New("token-0123456789"), nil },
 	}, methods)
@@ -109,7 +109,7 @@ func BenchmarkCall(b *testing.B) {
 func BenchmarkRoundTrip(b *testing.B) {
 	tr := wire.NewTransport(wire.Config{IdleTimeout: time.Minute}, new(wire.Connections))
 	b.Cleanup(tr.CloseIdleConnections)
-	u, err := url.Parse(benchVendor(b) + "/v1/integration/template/3c90c3cc-0d44-4b50-8888-8dd25736052a/copy")
+	u, err := url.Parse(benchUpstream(b) + "/v1/integration/template/3c90c3cc-0d44-4b50-8888-8dd25736052a/copy")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 		"Authorization": {"Bearer token-0123456789"}, "Content-Type": headerJSON,
 	}
 	body := []byte(`{"name":"CRM","api_key":"k-123456","base_url":"https://crm.example.com/api","variables":{"region":"eu","retries":3}}`)
-	answer := make([]byte, 4<<10)
+	response := make([]byte, 4<<10)
 	b.ReportAllocs()
 	for b.Loop() {
 		resp, err := tr.RoundTrip(&http.Request{
@@ -128,7 +128,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := io.ReadFull(resp.Body, answer[:resp.ContentLength]); err != nil {
+		if _, err := io.ReadFull(resp.Body, response[:resp.ContentLength]); err != nil {
 			b.Fatal(err)
 		}
 		_ = resp.Body.Close()

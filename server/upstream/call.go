@@ -56,7 +56,7 @@ func (c *call) run(ctx context.Context) error {
 			e = apierror.Internal(err, exchange.NotSent)
 		}
 		if len(c.ex.Attempts) == begun && last != nil {
-			return last // what was refused here adds nothing to what the vendor said
+			return last // what was refused here adds nothing to what Diga said
 		}
 		if !c.client.retry.next(ctx, e, c.rule.write, len(c.ex.Attempts), c.client.minTime) {
 			return e
@@ -114,7 +114,7 @@ func (c *call) exchange(ctx context.Context, httpReq *http.Request) (result admi
 	httpResp, err := c.client.transport.RoundTrip(httpReq)
 	if err != nil {
 		attempt.Duration = time.Since(began)
-		return c.client.silence(ctx, attempt.Duration), c.verdict(attempt, noAnswer(ctx, c.rule, err, track))
+		return c.client.silence(ctx, attempt.Duration), c.verdict(attempt, noResponse(ctx, c.rule, err, track))
 	}
 	if track.Stale() {
 		attempt.Duration = time.Since(began)

@@ -12,13 +12,13 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-func TestCall_VendorThatFails_IsLeftAlone(t *testing.T) {
+func TestCall_UpstreamThatFails_IsLeftAlone(t *testing.T) {
 	for name, script := range map[string]func(net.Conn, string) bool{
-		"500":   answering(reply(500, "", envelope)),
+		"500":   responding(reply(500, "", envelope)),
 		"reset": inTurn(""),
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := newVendor(t, nil, script)
+			v := newUpstream(t, nil, script)
 			client := newClient(t, v.url(), func(c *Config) { c.BreakerDelay = time.Hour })
 			for range breakerCalls {
 				copyOne(t.Context(), client)
@@ -29,7 +29,7 @@ func TestCall_VendorThatFails_IsLeftAlone(t *testing.T) {
 				t.Errorf("%v, retry after %v", r.err, r.err.RetryAfter)
 			}
 			if got := len(v.received()); got != breakerCalls {
-				t.Errorf("the vendor received %d", got)
+				t.Errorf("the upstream received %d", got)
 			}
 			if client.Load().Circuit != "open" || client.Load().InFlight != 0 {
 				t.Errorf("%+v", client.Load())

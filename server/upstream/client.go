@@ -1,7 +1,7 @@
-// Package upstream turns a gRPC call into the vendor's REST request and its
-// answer into the response, driven by the method's google.api.http rule, with a
-// verdict on what the vendor did. It takes one HTTP exchange; another follows
-// only where the one before certainly did nothing, or changes nothing.
+// Package upstream turns a gRPC call into Diga's REST request and Diga's
+// response into the call's, driven by the method's google.api.http rule, with a
+// verdict on what Diga did. A call takes one HTTP exchange; another follows only
+// where the one before certainly did nothing, or changes nothing.
 package upstream
 
 import (
@@ -23,23 +23,23 @@ import (
 	"github.com/digate/digate/server/upstream/wire"
 )
 
-// Config says where the vendor is and how to talk to it.
+// Config says where Diga is and how to talk to it.
 type Config struct {
-	// URL is the vendor's base URL, http or https; a path in it is kept before
+	// URL is Diga's base URL, http or https; a path in it is kept before
 	// every route.
 	URL string
 	// Timeout bounds a call whose caller set no deadline. It is also how long the
-	// circuit breaker waits for an answer that it tries the vendor with.
+	// circuit breaker waits for the response to its probe.
 	Timeout time.Duration
 	// MaxTimeout bounds every call, whatever deadline it has; 0 is no bound.
 	MaxTimeout time.Duration
 	// IdleTimeout is how long a connection is kept with nothing on it. It must
-	// be shorter than the vendor's, since a request that meets a closing
+	// be shorter than Diga's, since a request that meets a closing
 	// connection may or may not have arrived.
 	IdleTimeout time.Duration
 	// HTTP2 offers HTTP/2 over TLS.
 	HTTP2 bool
-	// Roots verifies the vendor's certificate, the system's roots when nil.
+	// Roots verifies Diga's certificate, the system's roots when nil.
 	Roots *x509.CertPool
 	// MaxRequest and MaxResponse bound a request's body, and a response's body as
 	// received and as decoded, in bytes.
@@ -53,13 +53,13 @@ type Config struct {
 	// calls, from 0 to 1, that may be tried again.
 	MaxAttempts int
 	RetryBudget float64
-	// BreakerDelay is how long a vendor that fails is left alone; 0 is never.
+	// BreakerDelay is how long an upstream that fails is left alone; 0 is never.
 	BreakerDelay time.Duration
 	// MinInFlight and MaxInFlight bound the limit of the exchanges under way,
-	// which follows the vendor's answer times. MaxQueue bounds the calls that
-	// wait for it; one caller may have as many as there are places left.
+	// which follows Diga's response times. MaxQueue bounds the calls that
+	// wait for it; one caller may have as many as there are slots left.
 	MinInFlight, MaxInFlight, MaxQueue int
-	// Strict makes a read fail whose answer departs from the contract.
+	// Strict makes a read fail whose response departs from the contract.
 	Strict bool
 	// BreakerChanged, which may be nil, is told the circuit's new state: closed,
 	// half-open or open. It must not block.
@@ -70,7 +70,7 @@ type Config struct {
 	Credential func(context.Context) (secret.String, error)
 }
 
-// Client sends calls to the vendor. It may be used by many goroutines.
+// Client sends calls to Diga. It may be used by many goroutines.
 type Client struct {
 	scheme, host            string
 	basePath                string // escaped, without a slash at the end
@@ -127,7 +127,7 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 // Close drops the idle connections. Calls under way are not touched.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// Load is what keeps calls from the vendor, at this moment.
+// Load is what keeps calls from the upstream, at this moment.
 type Load struct {
 	// InFlight is the exchanges under way, Limit their bound, Queued the calls
 	// that wait.

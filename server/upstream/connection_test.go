@@ -24,12 +24,12 @@ const notSent = exchange.NotSent
 func TestCall_ManyInARow_UseOneConnection(t *testing.T) {
 	serverConf, roots := serverTLS(t)
 	for name, conf := range map[string]*tls.Config{"plain": nil, "TLS": serverConf} {
-		for framing, answer := range map[string]string{
-			"Content-Length": created(), "chunked": chunked(wholeAnswer) + "0\r\n\r\n", "gzip": ok201("Content-Encoding: gzip\r\n", gzipped(wholeAnswer)),
+		for framing, response := range map[string]string{
+			"Content-Length": created(), "chunked": chunked(wholeResponse) + "0\r\n\r\n", "gzip": ok201("Content-Encoding: gzip\r\n", gzipped(wholeResponse)),
 			"error": strings.Replace(ok201("", "<html>"), "201 Created", "502 Bad Gateway", 1),
 			"empty": strings.Replace(ok201("", ""), "201 Created", "404 Not Found", 1),
 		} {
-			v := newVendor(t, conf, answering(answer))
+			v := newUpstream(t, conf, responding(response))
 			c := newClient(t, v.url(), trusting(roots))
 			for range 20 {
 				copyOne(t.Context(), c)
@@ -41,8 +41,8 @@ func TestCall_ManyInARow_UseOneConnection(t *testing.T) {
 	}
 }
 
-func TestCall_ManyAtOnce_EachSentOnceAndAnsweredItsOwn(t *testing.T) {
-	v := newVendor(t, nil, func(c net.Conn, request string) bool {
+func TestCall_ManyAtOnce_EachSentOnceAndGetsItsOwnResponse(t *testing.T) {
+	v := newUpstream(t, nil, func(c net.Conn, request string) bool {
 		_, id, _ := strings.Cut(request, `"name":"`)
 		id, _, _ = strings.Cut(id, `"`)
 		_, err := io.WriteString(c, ok201("", `{"id":"`+id+`"}`))
@@ -55,7 +55,7 @@ func TestCall_ManyAtOnce_EachSentOnceAndAnsweredItsOwn(t *testing.T) {
 	}
 }
 
-// sentOnce makes calls at once, each with a name that must be the answer's id.
+// sentOnce makes calls at once, each with a name that must be the response's id.
 func sentOnce(t *testing.T, c *Client, callers, calls int) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -92,7 +92,7 @@ func TestClose_IdleConnection_IsClosed(t *testing.T) {
 func idleConnection(t *testing.T, change func(*Config)) (*Client, <-chan struct{}) {
 	t.Helper()
 	closed := make(chan struct{})
-	v := newVendor(t, nil, func(c net.Conn, _ string) bool {
+	v := newUpstream(t, nil, func(c net.Conn, _ string) bool {
 		_, _ = io.WriteString(c, created())
 		untilClosed(c)
 		close(closed)
@@ -119,15 +119,15 @@ func TestCall_TLS(t *testing.T) {
 	tls12 := conf.Clone()
 	tls12.MaxVersion = tls.VersionTLS12
 
-	v := newVendor(t, conf, answering(created()))
+	v := newUpstream(t, conf, responding(created()))
 	copyOne(t.Context(), newClient(t, v.url(), trusting(roots))).want(t, "", done, 201, 1, "")
-	copyOne(t.Context(), newClient(t, v.url())).want(t, apierror.ReasonUnreachable, notSent, 0, 1, "the vendor's certificate is not valid for this host")
+	copyOne(t.Context(), newClient(t, v.url())).want(t, apierror.ReasonUnreachable, notSent, 0, 1, "Diga's certificate is not valid for this host")
 	byName := strings.Replace(v.url(), "127.0.0.1", "localhost", 1)
-	copyOne(t.Context(), newClient(t, byName, trusting(roots))).want(t, apierror.ReasonUnreachable, notSent, 0, 1, "the vendor's certificate is not valid for this host")
+	copyOne(t.Context(), newClient(t, byName, trusting(roots))).want(t, apierror.ReasonUnreachable, notSent, 0, 1, "Diga's certificate is not valid for this host")
 
-	v = newVendor(t, tls12, answering(created()))
+	v = newUpstream(t, tls12, responding(created()))
 	copyOne(t.Context(), newClient(t, v.url(), trusting(roots))).want(t, "", done, 201, 1, "")
-	v = newVendor(t, old, answering(created()))
+	v = newUpstream(t, old, responding(created()))
 	copyOne(t.Context(), newClient(t, v.url(), trusting(roots))).want(t, apierror.ReasonUnreachable, notSent, 0, 1, "TLS failed")
 	if got, _ := v.seen(); len(got) > 0 {
 		t.Errorf("sent %q over TLS 1.1", got)
@@ -147,19 +147,19 @@ func TestCall_RefusedConnection_IsNotSent(t *testing.T) {
 	}
 	_ = ln.Close()
 	copyOne(t.Context(), newClient(t, "http://"+ln.Addr().String())).want(t, apierror.ReasonUnreachable, notSent, 0, 1, "connection refused")
-	copyOne(t.Context(), newClient(t, "http://vendor.invalid")).want(t, apierror.ReasonUnreachable, notSent, 0, 1, "the name of the vendor's host did not resolve")
+	copyOne(t.Context(), newClient(t, "http://upstream.invalid")).want(t, apierror.ReasonUnreachable, notSent, 0, 1, "the name of Diga's host did not resolve")
 }
 
 // proxy is a forward proxy to one target, whatever is asked for. It records
 // what it was asked.
 type proxy struct {
-	*vendor
+	*fakeUpstream
 	refuse string
 }
 
 func newProxy(t *testing.T, target, refuse string) *proxy {
 	p := &proxy{refuse: refuse}
-	p.vendor = newVendor(t, nil, func(c net.Conn, request string) bool {
+	p.fakeUpstream = newUpstream(t, nil, func(c net.Conn, request string) bool {
 		switch {
 		case p.refuse != "":
 			_, _ = io.WriteString(c, "HTTP/1.1 "+p.refuse+"\r\n\r\n")
@@ -189,7 +189,7 @@ func (p *proxy) use(c *Client) {
 
 func TestCall_ThroughAProxy(t *testing.T) {
 	conf, roots := serverTLS(t)
-	v := newVendor(t, conf, func(c net.Conn, request string) bool {
+	v := newUpstream(t, conf, func(c net.Conn, request string) bool {
 		if strings.Contains(request, "reset") {
 			reset(c)
 			return false
@@ -213,7 +213,7 @@ func TestCall_ThroughAProxy(t *testing.T) {
 		t.Errorf("the proxy was asked %q", got)
 	}
 	if got, _ := v.seen(); len(got) != 2 || strings.Contains(got[0], "Proxy-") {
-		t.Errorf("the vendor was asked %q", got)
+		t.Errorf("the upstream was asked %q", got)
 	}
 	c.Close()
 
@@ -243,7 +243,7 @@ func TestCall_ThroughAProxy(t *testing.T) {
 func TestCall_ProxyOfTheEnvironment_IsUsed(t *testing.T) {
 	const child = "DIGATE_TEST_PROXY_CHILD"
 	if os.Getenv(child) != "" {
-		copyOne(t.Context(), newClient(t, "http://vendor.invalid")).want(t, "", done, 201, 1, "")
+		copyOne(t.Context(), newClient(t, "http://upstream.invalid")).want(t, "", done, 201, 1, "")
 		return
 	}
 	p := newProxy(t, "", "")
@@ -252,13 +252,13 @@ func TestCall_ProxyOfTheEnvironment_IsUsed(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if got, _ := p.seen(); len(got) != 1 || !strings.HasPrefix(got[0], "POST http://vendor.invalid/") {
+	if got, _ := p.seen(); len(got) != 1 || !strings.HasPrefix(got[0], "POST http://upstream.invalid/") {
 		t.Errorf("the proxy was asked %q", got)
 	}
 }
 
 func TestCall_ContextEnded_BeforeDial_NothingIsDialled(t *testing.T) {
-	v := newVendor(t, nil, answering(created()))
+	v := newUpstream(t, nil, responding(created()))
 	c := newClient(t, v.url())
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -324,7 +324,7 @@ func TestCall_ContextEnds_InTheHandshake_IsNotSent(t *testing.T) {
 
 func TestCall_ContextEnds_AfterSending_IsUnknown(t *testing.T) {
 	ends(t, func(t *testing.T, ctx context.Context, leave func(), cause string) {
-		v := newVendor(t, nil, func(c net.Conn, _ string) bool {
+		v := newUpstream(t, nil, func(c net.Conn, _ string) bool {
 			leave()
 			untilClosed(c) // the caller's end reaches the socket
 			return false
@@ -334,10 +334,10 @@ func TestCall_ContextEnds_AfterSending_IsUnknown(t *testing.T) {
 }
 
 func TestCall_ContextEnds_InTheBody_IsUnknownWithoutAnID(t *testing.T) {
-	for _, part := range []string{`{"na`, wholeAnswer[:60]} {
+	for _, part := range []string{`{"na`, wholeResponse[:60]} {
 		ends(t, func(t *testing.T, ctx context.Context, leave func(), cause string) {
-			v := newVendor(t, nil, func(c net.Conn, _ string) bool {
-				_, _ = io.WriteString(c, ok201("", wholeAnswer)[:len(created())-len(wholeAnswer)]+part)
+			v := newUpstream(t, nil, func(c net.Conn, _ string) bool {
+				_, _ = io.WriteString(c, ok201("", wholeResponse)[:len(created())-len(wholeResponse)]+part)
 				leave()
 				untilClosed(c)
 				return false
@@ -355,13 +355,13 @@ func TestCall_ContextEnds_InTheBody_IsUnknownWithoutAnID(t *testing.T) {
 }
 
 func TestCall_NoDeadline_GetsTheDefaultOne(t *testing.T) {
-	v := newVendor(t, nil, func(c net.Conn, _ string) bool { untilClosed(c); return false })
+	v := newUpstream(t, nil, func(c net.Conn, _ string) bool { untilClosed(c); return false })
 	c := newClient(t, v.url(), func(c *Config) { c.Timeout = 50 * time.Millisecond })
 	copyOne(context.Background(), c).want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, "deadline exceeded")
 }
 
 func TestCall_DeadlineBeyondTheDefault_IsTheCallers(t *testing.T) {
-	v := newVendor(t, nil, answering(created()))
+	v := newUpstream(t, nil, responding(created()))
 	c := newClient(t, v.url(), func(c *Config) { c.Timeout = 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -9,14 +9,14 @@ import (
 )
 
 // Of the caller's time a tenth is kept back, up to a bound: for classifying the
-// end of the call and for the answer's way, so that the caller hears the verdict
+// end of the call and for the response's way, so that the caller hears the verdict
 // and not its own timeout.
 const (
 	keptShare = 10
 	maxKept   = 100 * time.Millisecond
 )
 
-// budget returns the context that the call has for the vendor. A call with too
+// budget returns the context that the call has for Diga. A call with too
 // little time to begin is an error.
 func (c *call) budget(ctx context.Context) (context.Context, error) {
 	if err := ctx.Err(); err != nil {
@@ -52,7 +52,7 @@ func (c *call) until(ctx context.Context, deadline time.Time) context.Context {
 	return ctx
 }
 
-// left is the time until the context's deadline.
+// left returns the time until the context's deadline.
 func left(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
 		return time.Until(deadline)
@@ -60,7 +60,7 @@ func left(ctx context.Context) time.Duration {
 	return math.MaxInt64
 }
 
-// hasTime says whether enough is left of the context to begin an attempt.
+// hasTime returns an error where too little time is left to begin an attempt.
 func (c *Client) hasTime(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return apierror.NotBegun(err)

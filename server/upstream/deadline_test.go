@@ -41,14 +41,14 @@ func TestBudget_CallersDeadline_IsMetWithTimeToSpare(t *testing.T) {
 }
 
 func TestCall_TooLittleTimeToBegin_SendsNothing(t *testing.T) {
-	v := newVendor(t, nil, answering(created()))
+	v := newUpstream(t, nil, responding(created()))
 	client := newClient(t, v.url(), func(c *Config) { c.MinTime = time.Minute; c.Timeout = time.Hour })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	copyOne(ctx, client).want(t, "DEADLINE_BEFORE_SEND", exchange.NotSent, 0, 0, "deadline exceeded")
 	copyOne(t.Context(), client).want(t, "", exchange.Done, 201, 1, "")
 	if len(v.received()) != 1 {
-		t.Errorf("the vendor received %d", len(v.received()))
+		t.Errorf("the upstream received %d", len(v.received()))
 	}
 }
 

@@ -16,20 +16,20 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// roundTrip is a vendor without sockets, for times that a test makes pass.
+// roundTrip is an upstream without sockets, for times that a test makes pass.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// newClientOf returns a client of such a vendor.
-func newClientOf(t *testing.T, vendor roundTrip, change ...func(*Config)) *Client {
+// newClientOf returns a client of such an upstream.
+func newClientOf(t *testing.T, fake roundTrip, change ...func(*Config)) *Client {
 	t.Helper()
-	c := newClient(t, "http://vendor.test", change...)
-	c.transport.RegisterProtocol("http", vendor)
+	c := newClient(t, "http://upstream.test", change...)
+	c.transport.RegisterProtocol("http", fake)
 	return c
 }
 
-// after answers when so much time has passed and the caller is still there.
+// after responds once so much time has passed and the caller is still there.
 func after(d time.Duration, status int, body string) roundTrip {
 	return func(r *http.Request) (*http.Response, error) {
 		select {
@@ -80,7 +80,7 @@ func (s *states) String() string {
 	return strings.Join(s.seen, " ")
 }
 
-// switchable is a vendor that can become another.
+// switchable is an upstream that can become another.
 type switchable struct {
 	mu  sync.Mutex
 	now roundTrip
@@ -99,7 +99,7 @@ func (s *switchable) RoundTrip(r *http.Request) (*http.Response, error) {
 	return now(r)
 }
 
-// failed returns a client whose vendor failed until its circuit opened, with the
+// failed returns a client whose upstream failed until its circuit opened, with the
 // time over for which it is left alone.
 func failed(t *testing.T) (*Client, *switchable, *states) {
 	t.Helper()
@@ -132,7 +132,7 @@ func TestCall_ProbesHang_OthersAreNotHeldUpForAsLongAsTheirCallersWait(t *testin
 			})
 		}
 		synctest.Wait()
-		v.become(after(time.Millisecond, 201, wholeAnswer))
+		v.become(after(time.Millisecond, 201, wholeResponse))
 		copyOne(t.Context(), c).want(t, "UPSTREAM_CIRCUIT_OPEN", exchange.NotSent, 0, 0, "")
 		time.Sleep(c.timeout + 2*time.Second)
 		for range breakerProbes {
@@ -150,12 +150,12 @@ func TestCall_ProbesHang_OthersAreNotHeldUpForAsLongAsTheirCallersWait(t *testin
 	})
 }
 
-// Callers with less time than the vendor takes say nothing of it, but they keep
+// Callers with less time than the upstream takes say nothing of it, but they keep
 // coming.
 func TestCall_ImpatientCallersAtAHalfOpenCircuit_PatientOnesCloseIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, v, changes := failed(t)
-		v.become(after(300*time.Millisecond, 201, wholeAnswer))
+		v.become(after(300*time.Millisecond, 201, wholeResponse))
 		end := time.Now().Add(20 * time.Second)
 		var callers sync.WaitGroup
 		for range 20 {
@@ -186,10 +186,10 @@ func TestCall_ImpatientCallersAtAHalfOpenCircuit_PatientOnesCloseIt(t *testing.T
 }
 
 // What is recorded before it is sent waits for its record and not the others,
-// and the time that this takes is not the vendor's.
+// and the time that this takes is not Diga's.
 func TestCall_RecordsTakeTheirTime_OthersAreSentMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClientOf(t, after(10*time.Millisecond, 201, wholeAnswer), func(c *Config) {
+		c := newClientOf(t, after(10*time.Millisecond, 201, wholeResponse), func(c *Config) {
 			c.MinInFlight, c.MaxInFlight, c.MaxQueue = 2, 2, 4
 		})
 		recorded := make(chan struct{})
@@ -232,7 +232,7 @@ func TestCall_RecordsTakeTheirTime_OthersAreSentMeanwhile(t *testing.T) {
 
 func TestCall_RecordsBecomeSlow_TheLimitStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClientOf(t, after(20*time.Millisecond, 201, wholeAnswer), func(c *Config) {
+		c := newClientOf(t, after(20*time.Millisecond, 201, wholeResponse), func(c *Config) {
 			c.MinInFlight, c.MaxInFlight, c.MaxQueue = 5, 100, 100
 		})
 		const change, end = 5 * time.Second, 15 * time.Second
@@ -263,7 +263,7 @@ func TestCall_RecordsBecomeSlow_TheLimitStays(t *testing.T) {
 // A call that was recorded has its turn; one that is not any more gives way.
 func TestCall_TimeIsOverAfterTheRecord_NothingIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClientOf(t, after(time.Minute, 201, wholeAnswer), func(c *Config) { c.MinInFlight, c.MaxInFlight, c.Timeout = 1, 1, time.Hour })
+		c := newClientOf(t, after(time.Minute, 201, wholeResponse), func(c *Config) { c.MinInFlight, c.MaxInFlight, c.Timeout = 1, 1, time.Hour })
 		var first sync.WaitGroup
 		first.Go(func() { copyOne(t.Context(), c).want(t, "", exchange.Done, 201, 1, "") })
 		synctest.Wait()

@@ -24,7 +24,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// stream is one request that a scripted HTTP/2 vendor has read to its end.
+// stream is one request that a scripted HTTP/2 upstream has read to its end.
 type stream struct {
 	*http2.Framer
 	conn   net.Conn
@@ -34,34 +34,34 @@ type stream struct {
 	body   string
 }
 
-// answer writes a whole answer, or one without its end.
-func (s *stream) answer(body string, end bool) {
+// respond writes a whole response, or one without its end.
+func (s *stream) respond(body string, end bool) {
 	var b bytes.Buffer
 	enc := hpack.NewEncoder(&b)
 	_ = enc.WriteField(hpack.HeaderField{Name: ":status", Value: "201"})
-	_ = enc.WriteField(hpack.HeaderField{Name: "content-length", Value: strconv.Itoa(len(wholeAnswer))})
+	_ = enc.WriteField(hpack.HeaderField{Name: "content-length", Value: strconv.Itoa(len(wholeResponse))})
 	_ = s.WriteHeaders(http2.HeadersFrameParam{StreamID: s.id, BlockFragment: b.Bytes(), EndHeaders: true})
 	_ = s.WriteData(s.id, end, []byte(body))
 }
 
-// h2Vendor is a scripted HTTP/2 server. The script is called once a request was
+// h2Upstream is a scripted HTTP/2 server. The script is called once a request was
 // read, one at a time on a connection, and says whether to go on.
-type h2Vendor struct {
+type h2Upstream struct {
 	mu      sync.Mutex
 	conns   int
 	streams int // that were opened
 	script  func(s *stream) (keep bool)
-	pong    bool // pings are answered
+	pong    bool // pings are acknowledged
 }
 
-func newH2Vendor(t *testing.T, script func(s *stream) bool) (v *h2Vendor, c *Client) {
+func newH2Upstream(t *testing.T, script func(s *stream) bool) (v *h2Upstream, c *Client) {
 	t.Helper()
 	conf, roots := serverTLS(t, "h2")
 	ln, err := tls.Listen("tcp", "127.0.0.1:0", conf)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v = &h2Vendor{script: script, pong: true}
+	v = &h2Upstream{script: script, pong: true}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -77,7 +77,7 @@ func newH2Vendor(t *testing.T, script func(s *stream) bool) (v *h2Vendor, c *Cli
 	return v, newClient(t, "https://"+ln.Addr().String(), trusting(roots), func(c *Config) { c.HTTP2 = true })
 }
 
-func (v *h2Vendor) serve(conn net.Conn) {
+func (v *h2Upstream) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	if _, err := io.ReadFull(conn, make([]byte, len(http2.ClientPreface))); err != nil {
 		return
@@ -133,7 +133,7 @@ func (v *h2Vendor) serve(conn net.Conn) {
 	}
 }
 
-func (v *h2Vendor) seen() (streams, conns int) {
+func (v *h2Upstream) seen() (streams, conns int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.streams, v.conns
@@ -141,10 +141,10 @@ func (v *h2Vendor) seen() (streams, conns int) {
 
 func TestHTTP2_Calls_ShareOneConnectionAndSayWhatHTTP1Says(t *testing.T) {
 	var got []string
-	v, c := newH2Vendor(t, func(s *stream) bool {
+	v, c := newH2Upstream(t, func(s *stream) bool {
 		got = append(got, fmt.Sprint(len(s.header), s.header[":method"], s.header[":path"], s.header["content-length"], s.header["accept-encoding"],
 			s.header["authorization"], s.header["content-type"], s.header["user-agent"], s.header["accept"], s.body))
-		s.answer(wholeAnswer, true)
+		s.respond(wholeResponse, true)
 		return true
 	})
 	for range 5 {
@@ -210,9 +210,9 @@ func TestHTTP2_Failures_AreJudgedAndSentOnce(t *testing.T) {
 	for _, used := range []bool{false, true} {
 		for _, tt := range tests {
 			t.Run(fmt.Sprintf("%s, used=%v", tt.name, used), func(t *testing.T) {
-				v, c := newH2Vendor(t, func(s *stream) bool {
+				v, c := newH2Upstream(t, func(s *stream) bool {
 					if used && s.nth == 1 {
-						s.answer(wholeAnswer, true)
+						s.respond(wholeResponse, true)
 						return true
 					}
 					return tt.script(s)
@@ -244,9 +244,9 @@ func TestHTTP2_Failures_AreJudgedAndSentOnce(t *testing.T) {
 // A graceful GOAWAY that spares the stream changes nothing for it; the next
 // call takes a new connection.
 func TestHTTP2_GracefulGoAway_LetsTheStreamEnd(t *testing.T) {
-	v, c := newH2Vendor(t, func(s *stream) bool {
+	v, c := newH2Upstream(t, func(s *stream) bool {
 		_ = s.WriteGoAway(1<<31-1, http2.ErrCodeNo, nil)
-		s.answer(wholeAnswer, true)
+		s.respond(wholeResponse, true)
 		return true
 	})
 	for range 3 {
@@ -257,13 +257,13 @@ func TestHTTP2_GracefulGoAway_LetsTheStreamEnd(t *testing.T) {
 	}
 }
 
-func TestHTTP2_ConnectionLostInTheAnswer_IsDoneOnceThereIsAnID(t *testing.T) {
-	for part, want := range map[string]string{wholeAnswer[:60]: "", wholeAnswer[:10]: apierror.ReasonOutcomeUnknown} {
+func TestHTTP2_ConnectionLostInTheResponse_IsDoneOnceThereIsAnID(t *testing.T) {
+	for part, want := range map[string]string{wholeResponse[:60]: "", wholeResponse[:10]: apierror.ReasonOutcomeUnknown} {
 		for name, end := range map[string]func(s *stream) bool{
 			"closed": func(*stream) bool { return false },
 			"reset":  func(s *stream) bool { _ = s.WriteRSTStream(s.id, http2.ErrCodeInternal); return true },
 		} {
-			_, c := newH2Vendor(t, func(s *stream) bool { s.answer(part, false); return end(s) })
+			_, c := newH2Upstream(t, func(s *stream) bool { s.respond(part, false); return end(s) })
 			r := copyOne(t.Context(), c)
 			if r.reason() != want || r.ex.Relay || r.ex.Status != 201 {
 				t.Errorf("%s: %q, relay %v, HTTP %d, %v", name, r.reason(), r.ex.Relay, r.ex.Status, r.err)
@@ -274,8 +274,8 @@ func TestHTTP2_ConnectionLostInTheAnswer_IsDoneOnceThereIsAnID(t *testing.T) {
 
 // The stream's end is waited for even where all bytes are there: leaving before
 // it resets the stream.
-func TestHTTP2_AnswerWithoutItsEnd_IsNotWhole(t *testing.T) {
-	_, c := newH2Vendor(t, func(s *stream) bool { s.answer(wholeAnswer, false); return true })
+func TestHTTP2_ResponseWithoutItsEnd_IsNotWhole(t *testing.T) {
+	_, c := newH2Upstream(t, func(s *stream) bool { s.respond(wholeResponse, false); return true })
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	r := copyOne(ctx, c)
@@ -288,7 +288,7 @@ func TestHTTP2_AnswerWithoutItsEnd_IsNotWhole(t *testing.T) {
 // A read has no body, which net/http takes for a licence to send again.
 func TestHTTP2_ReadThatIsRefused_IsSentOnce(t *testing.T) {
 	for _, code := range []http2.ErrCode{http2.ErrCodeRefusedStream, http2.ErrCodeProtocol} {
-		v, template := newH2Vendor(t, func(s *stream) bool { _ = s.WriteRSTStream(s.id, code); return true })
+		v, template := newH2Upstream(t, func(s *stream) bool { _ = s.WriteRSTStream(s.id, code); return true })
 		sd := serviceOf(t, do("Plain", "Empty", `delete: "/a"`))
 		template.rules = compile(loaded(t, sd))
 		m := sd.Methods().Get(0)
@@ -307,12 +307,12 @@ func TestHTTP2_ReadThatIsRefused_IsSentOnce(t *testing.T) {
 func TestHTTP2_CallerLeaves_TheConnectionStays(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
-	v, c := newH2Vendor(t, func(s *stream) bool {
+	v, c := newH2Upstream(t, func(s *stream) bool {
 		if s.nth == 1 {
 			leave()
 			return true
 		}
-		s.answer(wholeAnswer, true)
+		s.respond(wholeResponse, true)
 		return true
 	})
 	copyOne(ctx, c).want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, "cancelled")
@@ -323,7 +323,7 @@ func TestHTTP2_CallerLeaves_TheConnectionStays(t *testing.T) {
 }
 
 func TestHTTP2_OtherEndGoneWithoutAWord_IsFoundOut(t *testing.T) {
-	v, c := newH2Vendor(t, func(*stream) bool { return true })
+	v, c := newH2Upstream(t, func(*stream) bool { return true })
 	v.pong = false
 	if h := c.transport.HTTP2; h.SendPingTimeout <= 0 || h.PingTimeout <= 0 {
 		t.Errorf("pings after %v, for %v", h.SendPingTimeout, h.PingTimeout)
@@ -333,7 +333,7 @@ func TestHTTP2_OtherEndGoneWithoutAWord_IsFoundOut(t *testing.T) {
 	r.want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, "the HTTP/2 stream or connection failed")
 }
 
-func TestHTTP2_ManyAtOnce_EachSentOnceAndAnsweredItsOwn(t *testing.T) {
+func TestHTTP2_ManyAtOnce_EachSentOnceAndGetsItsOwnResponse(t *testing.T) {
 	var seen reads
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -360,6 +360,6 @@ func TestHTTP2_ManyAtOnce_EachSentOnceAndAnsweredItsOwn(t *testing.T) {
 // Without the flag HTTP/2 is not even offered.
 func TestHTTP1_IsTheDefault(t *testing.T) {
 	conf, roots := serverTLS(t, "h2", "http/1.1")
-	v := newVendor(t, conf, answering(created()))
+	v := newUpstream(t, conf, responding(created()))
 	copyOne(t.Context(), newClient(t, v.url(), trusting(roots))).want(t, "", done, 201, 1, "")
 }

@@ -26,8 +26,8 @@ func yieldsID(m protoreflect.Message, whole bool) bool {
 // bareID reports whether a response of no variant that the contract knows has an
 // id all the same.
 func bareID(body []byte) bool {
-	var answer struct {
+	var response struct {
 		ID string `json:"id"`
 	}
-	return json.Unmarshal(body, &answer) == nil && answer.ID != ""
+	return json.Unmarshal(body, &response) == nil && response.ID != ""
 }

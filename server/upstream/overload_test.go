@@ -14,7 +14,7 @@ import (
 
 func TestCall_MoreThanMayBeUnderWay_IsShedOrWaits(t *testing.T) {
 	t.Parallel()
-	client, v, ended, answer := busy(t)
+	client, v, ended, respond := busy(t)
 	go func() { ended <- copyOne(t.Context(), client) }()
 	for client.Load().Queued == 0 {
 		time.Sleep(time.Millisecond)
@@ -24,7 +24,7 @@ func TestCall_MoreThanMayBeUnderWay_IsShedOrWaits(t *testing.T) {
 	if r.err.Code != codes.Unavailable || r.err.RetryAfter == nil {
 		t.Errorf("%v, retry after %v", r.err, r.err.RetryAfter)
 	}
-	close(answer)
+	close(respond)
 	for range 2 {
 		(<-ended).want(t, "", exchange.Done, 201, 1, "")
 	}
@@ -35,31 +35,31 @@ func TestCall_MoreThanMayBeUnderWay_IsShedOrWaits(t *testing.T) {
 
 func TestCall_DeadlinePassesInTheQueue_NothingIsSent(t *testing.T) {
 	t.Parallel()
-	client, v, ended, answer := busy(t)
+	client, v, ended, respond := busy(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	copyOne(ctx, client).want(t, apierror.ReasonDeadlineBeforeSend, exchange.NotSent, 0, 0, "deadline exceeded")
-	close(answer)
+	close(respond)
 	(<-ended).want(t, "", exchange.Done, 201, 1, "")
 	if len(v.received()) != 1 {
-		t.Errorf("the vendor received %d", len(v.received()))
+		t.Errorf("the upstream received %d", len(v.received()))
 	}
 }
 
 // busy returns a client that may have one exchange under way and one call in its
-// queue, with that exchange under way until answer is closed. What it came to is
+// queue, with that exchange under way until respond is closed. What it came to is
 // sent to ended.
-func busy(t *testing.T) (client *Client, v *vendor, ended chan *result, answer chan struct{}) {
+func busy(t *testing.T) (client *Client, v *fakeUpstream, ended chan *result, respond chan struct{}) {
 	t.Helper()
-	arrived, answer := make(chan struct{}, 8), make(chan struct{})
-	v = newVendor(t, nil, func(c net.Conn, r string) bool {
+	arrived, respond := make(chan struct{}, 8), make(chan struct{})
+	v = newUpstream(t, nil, func(c net.Conn, r string) bool {
 		arrived <- struct{}{}
-		<-answer
-		return answering(created())(c, r)
+		<-respond
+		return responding(created())(c, r)
 	})
 	client = newClient(t, v.url(), func(c *Config) { c.MinInFlight, c.MaxInFlight, c.MaxQueue = 1, 1, 1 })
 	ended = make(chan *result, 2)
 	go func() { ended <- copyOne(t.Context(), client) }()
 	<-arrived
-	return client, v, ended, answer
+	return client, v, ended, respond
 }

@@ -18,7 +18,7 @@ import (
 const minSecret = 4
 
 // redactor returns a function that replaces every secret of the call that
-// occurs in a text of the vendor's: the credential, and all strings and numbers
+// occurs in a text of Diga's: the credential, and all strings and numbers
 // within fields marked debug_redact, wherever in the request they are. The
 // request is searched only where there is such a text.
 func redactor(credential string, req proto.Message) func(string) string {

@@ -18,7 +18,7 @@ import (
 	"github.com/digate/digate/server/secret"
 )
 
-func TestCall_VendorEchoesSecrets_TheyAreRedacted(t *testing.T) {
+func TestCall_DigaEchoesSecrets_TheyAreRedacted(t *testing.T) {
 	variables, err := structpb.NewStruct(map[string]any{
 		"user": "variable-1", "nested": map[string]any{"list": []any{"variable-2", 98765.0, true, "abc"}},
 	})
@@ -32,7 +32,7 @@ func TestCall_VendorEchoesSecrets_TheyAreRedacted(t *testing.T) {
 		"detail":   `{"detail":[{"loc":["body","variables","variable-1"],"msg":"` + text + `","type":"value_error","input":"` + text + `"}]}`,
 		"string":   `{"detail":"` + text + `"}`,
 	} {
-		v := newVendor(t, nil, func(c net.Conn, _ string) bool {
+		v := newUpstream(t, nil, func(c net.Conn, _ string) bool {
 			_, _ = c.Write([]byte("HTTP/1.1 422 Unprocessable Entity\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body))
 			return true
 		})
@@ -55,14 +55,14 @@ func TestCall_VendorEchoesSecrets_TheyAreRedacted(t *testing.T) {
 			t.Errorf("%s: message %q", name, r.err.Message)
 		}
 		if string(r.ex.Body) != body || !r.ex.Relay {
-			t.Errorf("%s: the body is not the vendor's own", name)
+			t.Errorf("%s: the body is not Diga's own", name)
 		}
 	}
 }
 
-// Names of the vendor's are shown as they are, however the JSON escapes them,
+// Names from Diga are shown as they are, however the JSON escapes them,
 // without odd bytes and cut.
-func TestCall_VendorNamesFieldsAfterSecrets_TheNamesAreRedacted(t *testing.T) {
+func TestCall_DigaNamesFieldsAfterSecrets_TheNamesAreRedacted(t *testing.T) {
 	long := "eyJ0" + strings.Repeat("c2VjcmV0", 20)
 	for _, apiKey := range []string{"api-key-1", "api.key:1/2+3=", `api"key\é`, long} {
 		quoted, err := json.Marshal(apiKey)
@@ -71,8 +71,8 @@ func TestCall_VendorNamesFieldsAfterSecrets_TheNamesAreRedacted(t *testing.T) {
 		}
 		inner := string(quoted[1 : len(quoted)-1])
 		odd := strings.NewReplacer("/", `\/`, "+", `\u002b`, "é", `\u00e9`, "1", `\u0031`).Replace(inner)
-		answer := `{"` + odd + `":1,"of_` + inner + `":1,"` + token + `_of":1,"plain_name":1,` + wholeAnswer[1:]
-		v := newVendor(t, nil, answering(ok201("", answer)))
+		response := `{"` + odd + `":1,"of_` + inner + `":1,"` + token + `_of":1,"plain_name":1,` + wholeResponse[1:]
+		v := newUpstream(t, nil, responding(ok201("", response)))
 		r := copyWith(t.Context(), newClient(t, v.url()), &integrationv1.CopyTemplateRequest{TemplateId: templateID, ApiKey: &apiKey})
 		r.want(t, "", exchange.Done, 201, 1, "")
 		shown := strings.Join(texts(r.ex.Drift), "\n")
@@ -87,8 +87,8 @@ func TestCall_VendorNamesFieldsAfterSecrets_TheNamesAreRedacted(t *testing.T) {
 	}
 }
 
-func TestCall_StrictAndVendorNamesAFieldAfterTheCredential_TheErrorIsRedacted(t *testing.T) {
-	v := newVendor(t, nil, answering(reply(200, "", `{"`+token+`":1,`+wholeAnswer[1:])))
+func TestCall_StrictAndDigaNamesAFieldAfterTheCredential_TheErrorIsRedacted(t *testing.T) {
+	v := newUpstream(t, nil, responding(reply(200, "", `{"`+token+`":1,`+wholeResponse[1:])))
 	_, err := getIntegration(t.Context(), newClient(t, v.url(), func(c *Config) { c.Strict = true }))
 	if said := apierror.FromError(err).Message; strings.Contains(said, token) || !strings.Contains(said, secret.Redacted) {
 		t.Error(said)

@@ -21,7 +21,7 @@ var (
 	headerIdentity = []string{"identity"}
 )
 
-// newRequest turns a message into the vendor's HTTP request, without a context. What cannot be
+// newRequest turns a message into Diga's HTTP request, without a context. What cannot be
 // said is the caller's mistake: an [apierror.Error] that names the field.
 func (c *Client) newRequest(r *rule, credential string, m proto.Message) (*http.Request, error) {
 	msg := m.ProtoReflect()

@@ -25,7 +25,7 @@ func lines(body string, head ...string) string {
 }
 
 func TestCall_CopyTemplate_SendsExactlyTheseBytes(t *testing.T) {
-	v := newVendor(t, nil, answering(created()))
+	v := newUpstream(t, nil, responding(created()))
 	c := newClient(t, v.url())
 	r := copyWith(t.Context(), c, &integrationv1.CopyTemplateRequest{
 		TemplateId: templateID, Name: new("é \"<x>"), ApiKey: new(""), RequestId: "a-request-id",
@@ -48,10 +48,10 @@ func TestCall_CopyTemplate_SendsExactlyTheseBytes(t *testing.T) {
 }
 
 // send calls the one method of a contract with a request in text, against a
-// vendor that answers with an empty object, and returns the request that came.
+// upstream that responds with an empty object, and returns the request that came.
 func send(t *testing.T, method, request, base string) (string, error) {
 	t.Helper()
-	v := newVendor(t, nil, answering(ok201("", `{"id":"x"}`)))
+	v := newUpstream(t, nil, responding(ok201("", `{"id":"x"}`)))
 	sd := serviceOf(t, method)
 	c, err := New(testConfig(v.url()+base), loaded(t, sd))
 	if err != nil {
@@ -142,7 +142,7 @@ func TestCall_PathValuesThatAreNoSegment_AreRefusedByName(t *testing.T) {
 }
 
 func TestCall_WhatCannotBeSaid_IsRefusedAndNotSent(t *testing.T) {
-	v := newVendor(t, nil, answering(created()))
+	v := newUpstream(t, nil, responding(created()))
 	c := newClient(t, v.url(), func(c *Config) { c.MaxRequest = 1 << 10 })
 	r := copyWith(t.Context(), c, &integrationv1.CopyTemplateRequest{TemplateId: templateID, Name: new(strings.Repeat("x", 1<<10))})
 	r.want(t, apierror.ReasonRequestTooLarge, exchange.NotSent, 0, 0, "")
@@ -163,12 +163,12 @@ func TestCall_WhatCannotBeSaid_IsRefusedAndNotSent(t *testing.T) {
 	})
 	copyOne(t.Context(), c).want(t, apierror.ReasonMissingCredential, exchange.NotSent, 0, 0, "")
 	if got, conns := v.seen(); len(got) > 0 || conns > 0 {
-		t.Errorf("the vendor saw %q on %d connections", got, conns)
+		t.Errorf("the upstream saw %q on %d connections", got, conns)
 	}
 }
 
 func TestCall_EnumNumberUnknownToTheContract_InAQuery_IsRefusedByName(t *testing.T) {
-	v := newVendor(t, nil, answering(created()))
+	v := newUpstream(t, nil, responding(created()))
 	sd := serviceOf(t, do("Plain", "Empty", `get: "/a"`))
 	c, err := New(testConfig(v.url()), loaded(t, sd))
 	if err != nil {
@@ -187,7 +187,7 @@ func TestCall_IPv6Host_IsReachedAndNamedInBrackets(t *testing.T) {
 	if err != nil {
 		t.Skip("no IPv6 loopback")
 	}
-	v := &vendor{ln: ln, answer: answering(created())}
+	v := &fakeUpstream{ln: ln, respond: responding(created())}
 	v.wg.Go(v.accept)
 	t.Cleanup(v.close)
 	copyOne(t.Context(), newClient(t, v.url())).want(t, "", exchange.Done, 201, 1, "")

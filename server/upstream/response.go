@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	// errResponseTooLarge is an answer beyond the bound, as sent or as decoded.
+	// errResponseTooLarge is a response beyond the bound, as sent or as decoded.
 	errResponseTooLarge = errors.New("the answer is larger than the bound")
 	errCoding           = errors.New("the answer has an unknown content coding")
 	errStale            = errors.New("the connection held an answer before the request")
@@ -29,11 +29,11 @@ var (
 // notWhole is the drift of a response that broke off or is no JSON object.
 var notWhole = exchange.Drift{Path: []string{"(response)"}, Kind: "not whole"}
 
-// maxPresized is how much memory, in bytes, an answer gets on the word of its
+// maxPresized is how much memory, in bytes, a response gets on the word of its
 // Content-Length alone.
 const maxPresized = 64 << 10
 
-// readBody reads an answer of at most limit bytes, as sent and as decoded, and
+// readBody reads a response of at most limit bytes, as sent and as decoded, and
 // closes it. What came before an error is returned with it.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	defer func() { _ = resp.Body.Close() }()
@@ -88,13 +88,13 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// decode fills the response from a 2xx and says whether the call is done. A 2xx
+// decode fills the response from a 2xx and reports whether the call is done. A 2xx
 // that yields an id is never turned into a failure, however odd or short the
-// rest is: the integration exists. An answer that has no id by contract must be
+// rest is: the integration exists. A response that has no id by contract must be
 // whole.
 func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp proto.Message) (done bool) {
 	if r.Response == nil {
-		// A page of HTML is somebody else's answer: whoever signs people in, say.
+		// A page of HTML is somebody else's response: that of a sign-in page, say.
 		ex.Relay = readErr == nil && (len(body) == 0 || json.Valid(body))
 		return ex.Relay || readErr != nil
 	}
@@ -117,8 +117,8 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 	return done
 }
 
-// noAnswer is the verdict on an attempt that got no answer.
-func noAnswer(ctx context.Context, r *rule, err error, track *wire.Tracker) *apierror.Error {
+// noResponse returns the verdict on an attempt that got no response.
+func noResponse(ctx context.Context, r *rule, err error, track *wire.Tracker) *apierror.Error {
 	sent := track.Sent(ctx, err)
 	// The caller's end explains the failure, whatever net/http calls it.
 	if cause := ctx.Err(); cause != nil {
@@ -134,7 +134,7 @@ func noAnswer(ctx context.Context, r *rule, err error, track *wire.Tracker) *api
 	return apierror.ResponseLost(err, r.write)
 }
 
-// cutShort names the caller's end as the reason why an answer was not whole.
+// cutShort names the caller's end as the reason why a response was not whole.
 func cutShort(ctx context.Context, err error) error {
 	if cause := ctx.Err(); err != nil && cause != nil {
 		return fmt.Errorf("%w: %w", cause, err)

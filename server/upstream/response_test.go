@@ -43,57 +43,57 @@ const (
 	notWholeText = "(response): not whole"
 )
 
-func TestCall_Answers_AreJudged(t *testing.T) {
+func TestCall_Responses_AreJudged(t *testing.T) {
 	poor := `{"id":"` + integrationID + `"}`
-	short := wholeAnswer[:len(wholeAnswer)-20]
+	short := wholeResponse[:len(wholeResponse)-20]
 	envelope := `{"status":"error","error_code":"INTEGRATION_TEMPLATE_NOT_FOUND","message":"no such template"}`
 	noResult := "the answer does not hold what was asked for"
 	tests := []struct {
-		name, answer string
-		reason       string
-		outcome      exchange.Outcome
-		status       int
-		body         string
-		relay        bool
-		drift        []string // of which the first words are compared; nil is none
-		cause        string
+		name, response string
+		reason         string
+		outcome        exchange.Outcome
+		status         int
+		body           string
+		relay          bool
+		drift          []string // of which the first words are compared; nil is none
+		cause          string
 	}{
-		{"whole", created(), "", done, 201, wholeAnswer, true, nil, ""},
-		{"200", strings.Replace(created(), "201 Created", "200 OK", 1), "", done, 200, wholeAnswer, true, nil, ""},
-		{"299", strings.Replace(created(), "201 Created", "299 Odd", 1), "", done, 299, wholeAnswer, true, nil, ""},
-		{"chunked", chunked(wholeAnswer[:9], wholeAnswer[9:]) + "0\r\n\r\n", "", done, 201, wholeAnswer, true, nil, ""},
-		{"until close", "HTTP/1.1 201 Created\r\n\r\n" + wholeAnswer, "", done, 201, wholeAnswer, true, nil, ""},
-		{"HTTP/1.0", "HTTP/1.0 201 Created\r\n\r\n" + wholeAnswer, "", done, 201, wholeAnswer, true, nil, ""},
-		{"two interim answers", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" + created(), "", done, 201, wholeAnswer, true, nil, ""},
-		{"gzip unasked", ok201("Content-Encoding: gzip\r\n", gzipped(wholeAnswer)), "", done, 201, wholeAnswer, true, nil, ""},
-		{"gzip in two members", ok201("Content-Encoding: X-GZIP\r\n", gzipped(wholeAnswer[:20], wholeAnswer[20:])), "", done, 201, wholeAnswer, true, nil, ""},
-		{"identity", ok201("Content-Encoding: identity\r\n", wholeAnswer), "", done, 201, wholeAnswer, true, nil, ""},
-		{"wrong content type", ok201("Content-Type: text/html\r\n", wholeAnswer), "", done, 201, wholeAnswer, true, nil, ""},
+		{"whole", created(), "", done, 201, wholeResponse, true, nil, ""},
+		{"200", strings.Replace(created(), "201 Created", "200 OK", 1), "", done, 200, wholeResponse, true, nil, ""},
+		{"299", strings.Replace(created(), "201 Created", "299 Odd", 1), "", done, 299, wholeResponse, true, nil, ""},
+		{"chunked", chunked(wholeResponse[:9], wholeResponse[9:]) + "0\r\n\r\n", "", done, 201, wholeResponse, true, nil, ""},
+		{"until close", "HTTP/1.1 201 Created\r\n\r\n" + wholeResponse, "", done, 201, wholeResponse, true, nil, ""},
+		{"HTTP/1.0", "HTTP/1.0 201 Created\r\n\r\n" + wholeResponse, "", done, 201, wholeResponse, true, nil, ""},
+		{"two interim responses", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" + created(), "", done, 201, wholeResponse, true, nil, ""},
+		{"gzip unasked", ok201("Content-Encoding: gzip\r\n", gzipped(wholeResponse)), "", done, 201, wholeResponse, true, nil, ""},
+		{"gzip in two members", ok201("Content-Encoding: X-GZIP\r\n", gzipped(wholeResponse[:20], wholeResponse[20:])), "", done, 201, wholeResponse, true, nil, ""},
+		{"identity", ok201("Content-Encoding: identity\r\n", wholeResponse), "", done, 201, wholeResponse, true, nil, ""},
+		{"wrong content type", ok201("Content-Type: text/html\r\n", wholeResponse), "", done, 201, wholeResponse, true, nil, ""},
 		{"poor", ok201("", poor), "", done, 201, poor, true, []string{"name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, ""},
 
-		{"cut after the id", ok201("", wholeAnswer)[:len(created())-20], "", done, 201, short, false, []string{"", notWholeText}, ""},
+		{"cut after the id", ok201("", wholeResponse)[:len(created())-20], "", done, 201, short, false, []string{"", notWholeText}, ""},
 		{"chunked, cut after the id", chunked(short), "", done, 201, short, false, []string{"", notWholeText}, ""},
-		{"whole, last chunk missing", chunked(wholeAnswer), "", done, 201, wholeAnswer, false, []string{notWholeText}, ""},
-		{"Content-Length too small", "HTTP/1.1 201 Created\r\nContent-Length: 60\r\n\r\n" + wholeAnswer, "", done, 201, wholeAnswer[:60], false, []string{"", notWholeText}, ""},
-		{"Content-Length too large", "HTTP/1.1 201 Created\r\nContent-Length: 9999\r\n\r\n" + wholeAnswer, "", done, 201, wholeAnswer, false, []string{notWholeText}, ""},
-		{"gzip with a broken checksum", ok201("Content-Encoding: gzip\r\n", gzipped(wholeAnswer)[:len(gzipped(wholeAnswer))-8]+"12345678"), "", done, 201, wholeAnswer, false, []string{notWholeText}, ""},
-		{"gzip with garbage behind", ok201("Content-Encoding: gzip\r\n", gzipped(wholeAnswer)+"garbage-garbage"), "", done, 201, wholeAnswer, false, []string{notWholeText}, ""},
-		{"trailing garbage", ok201("", wholeAnswer+"<hr>"), "", done, 201, wholeAnswer + "<hr>", false, []string{notWholeText}, ""},
+		{"whole, last chunk missing", chunked(wholeResponse), "", done, 201, wholeResponse, false, []string{notWholeText}, ""},
+		{"Content-Length too small", "HTTP/1.1 201 Created\r\nContent-Length: 60\r\n\r\n" + wholeResponse, "", done, 201, wholeResponse[:60], false, []string{"", notWholeText}, ""},
+		{"Content-Length too large", "HTTP/1.1 201 Created\r\nContent-Length: 9999\r\n\r\n" + wholeResponse, "", done, 201, wholeResponse, false, []string{notWholeText}, ""},
+		{"gzip with a broken checksum", ok201("Content-Encoding: gzip\r\n", gzipped(wholeResponse)[:len(gzipped(wholeResponse))-8]+"12345678"), "", done, 201, wholeResponse, false, []string{notWholeText}, ""},
+		{"gzip with garbage behind", ok201("Content-Encoding: gzip\r\n", gzipped(wholeResponse)+"garbage-garbage"), "", done, 201, wholeResponse, false, []string{notWholeText}, ""},
+		{"trailing garbage", ok201("", wholeResponse+"<hr>"), "", done, 201, wholeResponse + "<hr>", false, []string{notWholeText}, ""},
 
-		{"cut before the id", ok201("", wholeAnswer)[:len(created())-len(wholeAnswer)+10], apierror.ReasonOutcomeUnknown, unknown, 201, wholeAnswer[:10], false, []string{notWholeText}, "connection closed"},
+		{"cut before the id", ok201("", wholeResponse)[:len(created())-len(wholeResponse)+10], apierror.ReasonOutcomeUnknown, unknown, 201, wholeResponse[:10], false, []string{notWholeText}, "connection closed"},
 		{"cut in the header", "HTTP/1.1 201 Cre", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "connection closed"},
-		{"no answer", "", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "connection closed"},
+		{"no response", "", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "connection closed"},
 		{"not HTTP", "hunter2 is the password\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the answer is not HTTP"},
 		{"header not HTTP", "HTTP/1.1 201 Created\r\nhunter2\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the answer is not HTTP"},
 		{"header too large", "HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the exchange failed"},
-		{"interim answers without end", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 5000), apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the exchange failed"},
+		{"interim responses without end", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 5000), apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the exchange failed"},
 		{"switched protocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhunter2", apierror.ReasonInvalidResponse, unknown, 101, "", false, nil, ""},
 		{"empty 2xx", ok201("", ""), apierror.ReasonInvalidResponse, unknown, 201, "", false, []string{notWholeText}, noResult},
 		{"204", "HTTP/1.1 204 No Content\r\n\r\n", apierror.ReasonInvalidResponse, unknown, 204, "", false, []string{notWholeText}, noResult},
 		{"HTML 2xx", ok201("", "<html>"), apierror.ReasonInvalidResponse, unknown, 201, "<html>", false, []string{notWholeText}, noResult},
 		{"null id", ok201("", `{"id":null}`), apierror.ReasonInvalidResponse, unknown, 201, `{"id":null}`, false, []string{"id", "name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, noResult},
-		{"gzip, not", ok201("Content-Encoding: gzip\r\n", wholeAnswer), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWholeText}, "the answer's gzip coding is broken"},
-		{"a coding that is none", ok201("Content-Encoding: utf-8\r\n", wholeAnswer), "", done, 201, wholeAnswer, false, []string{notWholeText}, ""},
+		{"gzip, not", ok201("Content-Encoding: gzip\r\n", wholeResponse), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWholeText}, "the answer's gzip coding is broken"},
+		{"a coding that is none", ok201("Content-Encoding: utf-8\r\n", wholeResponse), "", done, 201, wholeResponse, false, []string{notWholeText}, ""},
 		{"unknown coding", ok201("Content-Encoding: br\r\n", "\x8b\x03"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x8b\x03", false, []string{notWholeText}, errCoding.Error()},
 		{"coded twice", ok201("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", "\x1f\x8b"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x1f\x8b", false, []string{notWholeText}, errCoding.Error()},
 
@@ -105,8 +105,8 @@ func TestCall_Answers_AreJudged(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			v := newVendor(t, nil, func(c net.Conn, _ string) bool {
-				_, _ = io.WriteString(c, tt.answer)
+			v := newUpstream(t, nil, func(c net.Conn, _ string) bool {
+				_, _ = io.WriteString(c, tt.response)
 				return false
 			})
 			r := copyOne(t.Context(), newClient(t, v.url()))
@@ -153,17 +153,17 @@ func wantDrift(t *testing.T, drift []exchange.Drift, want []string) {
 	}
 }
 
-// An answer of exactly the bound is taken, in every framing; one more byte is
+// A response of exactly the bound is taken, in every framing; one more byte is
 // not.
-func TestCall_AnswerAtTheBound_IsTaken(t *testing.T) {
-	pad := func(n int) string { return wholeAnswer + strings.Repeat(" ", n-len(wholeAnswer)) }
+func TestCall_ResponseAtTheBound_IsTaken(t *testing.T) {
+	pad := func(n int) string { return wholeResponse + strings.Repeat(" ", n-len(wholeResponse)) }
 	const limit = maxPresized + 1000
 	for _, size := range []int{maxPresized - 1, maxPresized, maxPresized + 1, limit, limit + 1} {
 		body := pad(size)
-		for name, answer := range map[string]string{
+		for name, response := range map[string]string{
 			"Content-Length": ok201("", body), "chunked": chunked(body) + "0\r\n\r\n", "gzip": ok201("Content-Encoding: gzip\r\n", gzipped(body)),
 		} {
-			v := newVendor(t, nil, answering(answer))
+			v := newUpstream(t, nil, responding(response))
 			r := copyOne(t.Context(), newClient(t, v.url(), func(c *Config) { c.MaxResponse = limit }))
 			r.want(t, "", done, 201, 1, "")
 			if len(r.ex.Body) != min(size, limit) || r.ex.Relay != (size <= limit) {
@@ -173,11 +173,11 @@ func TestCall_AnswerAtTheBound_IsTaken(t *testing.T) {
 	}
 }
 
-func TestCall_AnswerWithoutEnd_IsBounded(t *testing.T) {
+func TestCall_ResponseWithoutEnd_IsBounded(t *testing.T) {
 	const limit = 200 << 10
 	bomb := gzipped(strings.Repeat(" ", 8<<20))
 	for name, script := range map[string]func(net.Conn, string) bool{
-		"bomb": answering(ok201("Content-Encoding: gzip\r\n", bomb)),
+		"bomb": responding(ok201("Content-Encoding: gzip\r\n", bomb)),
 		"gzip header that does not end": func(c net.Conn, _ string) bool {
 			_, err := io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03")
 			for err == nil {
@@ -192,10 +192,10 @@ func TestCall_AnswerWithoutEnd_IsBounded(t *testing.T) {
 			}
 			return false
 		},
-		"Content-Length": answering("HTTP/1.1 201 Created\r\nContent-Length: 99999999999\r\n\r\n" + strings.Repeat(" ", limit+1)),
+		"Content-Length": responding("HTTP/1.1 201 Created\r\nContent-Length: 99999999999\r\n\r\n" + strings.Repeat(" ", limit+1)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := newVendor(t, nil, script)
+			v := newUpstream(t, nil, script)
 			r := copyOne(t.Context(), newClient(t, v.url(), func(c *Config) { c.MaxResponse = limit }))
 			cause := errResponseTooLarge.Error()
 			if name == "gzip header that does not end" {
@@ -209,10 +209,10 @@ func TestCall_AnswerWithoutEnd_IsBounded(t *testing.T) {
 	}
 }
 
-// An answer gets memory as it comes, not as it announces itself.
+// A response gets memory as it comes, not as it announces itself.
 func TestCall_ContentLengthLies_TakesNoMemory(t *testing.T) {
-	v := newVendor(t, nil, func(c net.Conn, _ string) bool {
-		_, _ = io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 536870912\r\n\r\n"+wholeAnswer)
+	v := newUpstream(t, nil, func(c net.Conn, _ string) bool {
+		_, _ = io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 536870912\r\n\r\n"+wholeResponse)
 		return false
 	})
 	c := newClient(t, v.url(), func(c *Config) { c.MaxResponse = 1 << 30 })
@@ -227,10 +227,10 @@ func TestCall_ContentLengthLies_TakesNoMemory(t *testing.T) {
 
 // A method without a result, or whose result has no id, is judged by its own
 // contract.
-func TestCall_ContractWithoutAnID_NeedsAWholeAnswer(t *testing.T) {
+func TestCall_ContractWithoutAnID_NeedsAWholeResponse(t *testing.T) {
 	for _, tt := range []struct {
-		method, answer string
-		done, relay    bool
+		method, response string
+		done, relay      bool
 	}{
 		{do("Plain", "Empty", `delete: "/a"`), "HTTP/1.1 204 No Content\r\n\r\n", true, true},
 		{do("Plain", "Empty", `delete: "/a"`), ok201("", `{"ok":true}`), true, true},
@@ -249,7 +249,7 @@ func TestCall_ContractWithoutAnID_NeedsAWholeAnswer(t *testing.T) {
 		{do("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]`), false, false},
 		{do("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]}`)[:50], false, false},
 	} {
-		v := newVendor(t, nil, func(c net.Conn, _ string) bool { _, _ = io.WriteString(c, tt.answer); return false })
+		v := newUpstream(t, nil, func(c net.Conn, _ string) bool { _, _ = io.WriteString(c, tt.response); return false })
 		sd := serviceOf(t, tt.method)
 		c, err := New(testConfig(v.url()), loaded(t, sd))
 		if err != nil {
@@ -259,7 +259,7 @@ func TestCall_ContractWithoutAnID_NeedsAWholeAnswer(t *testing.T) {
 		m := sd.Methods().Get(0)
 		err = c.Call(ctx, Call{Method: "/t.S/Do", Request: dynamicpb.NewMessage(m.Input()), Response: dynamicpb.NewMessage(m.Output())})
 		if (err == nil) != tt.done || ex.Relay != tt.relay {
-			t.Errorf("%s, %q: %v, relay %v", tt.method, tt.answer, err, ex.Relay)
+			t.Errorf("%s, %q: %v, relay %v", tt.method, tt.response, err, ex.Relay)
 		}
 		c.Close()
 	}
@@ -267,7 +267,7 @@ func TestCall_ContractWithoutAnID_NeedsAWholeAnswer(t *testing.T) {
 
 func TestCall_Redirects_AreNotFollowed(t *testing.T) {
 	for _, status := range []string{"301", "302", "303", "307", "308"} {
-		v := newVendor(t, nil, answering("HTTP/1.1 "+status+" Moved\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"))
+		v := newUpstream(t, nil, responding("HTTP/1.1 "+status+" Moved\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"))
 		r := copyOne(t.Context(), newClient(t, v.url()))
 		if got, _ := v.seen(); len(got) != 1 || r.ex.Outcome != rejected {
 			t.Errorf("%s: %d requests, %v", status, len(got), r.ex.Outcome)
@@ -279,7 +279,7 @@ func TestCall_Redirects_AreNotFollowed(t *testing.T) {
 // goes out twice when a kept connection breaks under it.
 func TestCall_ReadOnABrokenConnection_IsSentOnce(t *testing.T) {
 	n := 0
-	v := newVendor(t, nil, func(c net.Conn, _ string) bool {
+	v := newUpstream(t, nil, func(c net.Conn, _ string) bool {
 		if n++; n == 2 {
 			reset(c)
 			return false

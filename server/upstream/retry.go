@@ -28,8 +28,8 @@ type retryPolicy struct {
 	budget   *retryBudget
 }
 
-// retryable says whether an attempt may be repeated without doing anything
-// twice, and is worth it: it did not reach the vendor, or the vendor did nothing
+// retryable reports whether an attempt may be repeated without doing anything
+// twice, and is worth it: it did not reach Diga, or Diga did nothing
 // and named a time, or it was a read that got no verdict.
 func retryable(e *apierror.Error, write bool) bool {
 	switch {
@@ -38,13 +38,13 @@ func retryable(e *apierror.Error, write bool) bool {
 	case write || e.Outcome != exchange.Unknown:
 		return false
 	case e.Code == codes.DeadlineExceeded, e.Code == codes.Canceled, e.HTTPStatus/100 == 2:
-		return false // there is no time, or the answer would be the same
+		return false // there is no time, or the response would be the same
 	default:
 		return true
 	}
 }
 
-// next says whether to try again after the attempt that failed, and waits for
+// next reports whether to try again after the attempt that failed, and waits for
 // the moment to do so. It does not where the deadline would not leave the least
 // time for another attempt.
 func (p *retryPolicy) next(ctx context.Context, e *apierror.Error, write bool, attempt int, least time.Duration) bool {
@@ -71,14 +71,14 @@ func (p *retryPolicy) next(ctx context.Context, e *apierror.Error, write bool, a
 	}
 }
 
-// backoff is the wait after an attempt, counted from 1: exponential, and
+// backoff returns the wait after an attempt, counted from 1: exponential, and
 // somewhere in its upper half.
 func backoff(attempt int) time.Duration {
 	d := min(firstBackoff<<(attempt-1), maxBackoff)
 	return d/2 + rand.N(d/2)
 }
 
-// retryBudget lets a share of the calls be retried, so that a vendor which fails
+// retryBudget lets a share of the calls be retried, so that an upstream which fails
 // is not asked ever more often: each call earns a part of a retry.
 type retryBudget struct {
 	ratio float64
@@ -97,7 +97,7 @@ func (b *retryBudget) earn() {
 	b.saved = min(b.saved+b.ratio, budgetBurst)
 }
 
-// spend takes a retry, and says false where none is left.
+// spend takes a retry and reports whether one was left.
 func (b *retryBudget) spend() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -60,34 +60,34 @@ func statuses(ex *exchange.Exchange) string {
 	return b.String()
 }
 
-func TestCall_VendorsAnswer_IsRepeatedOnlyWhereItDidNothingAndNamedATime(t *testing.T) {
+func TestCall_ResponseOfDiga_IsRepeatedOnlyWhereItDidNothingAndNamedATime(t *testing.T) {
 	date := func(in time.Duration) string {
 		now := time.Now().UTC()
 		return "Date: " + now.Format(http.TimeFormat) + "\r\nRetry-After: " + now.Add(in).Format(http.TimeFormat) + "\r\n"
 	}
 	for name, c := range map[string]struct {
-		answers     []string
+		responses   []string
 		write, read string // the attempts, of a copy and of a read
 	}{
-		"429 with Retry-After":           {[]string{reply(429, "Retry-After: 0\r\n", ""), created()}, "429 REJECTED;201 DONE;", "429 REJECTED;201 DONE;"},
-		"429 with a date":                {[]string{reply(429, date(time.Second), ""), created()}, "429 REJECTED;201 DONE;", "429 REJECTED;201 DONE;"},
-		"429 without Retry-After":        {[]string{reply(429, "", ""), created()}, "429 REJECTED;", "429 REJECTED;"},
-		"429 with nonsense":              {[]string{reply(429, "Retry-After: soon\r\n", ""), created()}, "429 REJECTED;", "429 REJECTED;"},
-		"429 for longer than there is":   {[]string{reply(429, "Retry-After: 60\r\n", ""), created()}, "429 REJECTED;", "429 REJECTED;"},
-		"503 of the vendor":              {[]string{reply(503, "Retry-After: 0\r\n", envelope), created()}, "503 REJECTED;201 DONE;", "503 REJECTED;201 DONE;"},
-		"503 of a proxy":                 {[]string{reply(503, "Retry-After: 0\r\n", "<html>"), created()}, "503 UNKNOWN;", "503 UNKNOWN;201 DONE;"},
-		"502":                            {[]string{reply(502, "Retry-After: 0\r\n", "<html>"), created()}, "502 UNKNOWN;", "502 UNKNOWN;201 DONE;"},
-		"500":                            {[]string{reply(500, "Retry-After: 0\r\n", envelope), created()}, "500 UNKNOWN;", "500 UNKNOWN;201 DONE;"},
-		"reset":                          {[]string{"", created()}, "0 UNKNOWN;", "0 UNKNOWN;201 DONE;"},
-		"404":                            {[]string{reply(404, "Retry-After: 0\r\n", envelope), created()}, "404 REJECTED;", "404 REJECTED;"},
-		"no id":                          {[]string{reply(200, "Retry-After: 0\r\n", "{}"), created()}, "200 UNKNOWN;", "200 UNKNOWN;"},
-		"429 and then a reset":           {[]string{reply(429, "Retry-After: 0\r\n", ""), "", created()}, "429 REJECTED;0 UNKNOWN;", "429 REJECTED;0 UNKNOWN;201 DONE;"},
-		"429 as often as may be":         {[]string{reply(429, "Retry-After: 0\r\n", "")}, "429 REJECTED;429 REJECTED;429 REJECTED;", "429 REJECTED;429 REJECTED;429 REJECTED;"},
-		"a verdict after another answer": {[]string{reply(503, "Retry-After: 0\r\n", envelope), reply(404, "", envelope)}, "503 REJECTED;404 REJECTED;", "503 REJECTED;404 REJECTED;"},
+		"429 with Retry-After":             {[]string{reply(429, "Retry-After: 0\r\n", ""), created()}, "429 REJECTED;201 DONE;", "429 REJECTED;201 DONE;"},
+		"429 with a date":                  {[]string{reply(429, date(time.Second), ""), created()}, "429 REJECTED;201 DONE;", "429 REJECTED;201 DONE;"},
+		"429 without Retry-After":          {[]string{reply(429, "", ""), created()}, "429 REJECTED;", "429 REJECTED;"},
+		"429 with nonsense":                {[]string{reply(429, "Retry-After: soon\r\n", ""), created()}, "429 REJECTED;", "429 REJECTED;"},
+		"429 for longer than there is":     {[]string{reply(429, "Retry-After: 60\r\n", ""), created()}, "429 REJECTED;", "429 REJECTED;"},
+		"503 of Diga":                      {[]string{reply(503, "Retry-After: 0\r\n", envelope), created()}, "503 REJECTED;201 DONE;", "503 REJECTED;201 DONE;"},
+		"503 of a proxy":                   {[]string{reply(503, "Retry-After: 0\r\n", "<html>"), created()}, "503 UNKNOWN;", "503 UNKNOWN;201 DONE;"},
+		"502":                              {[]string{reply(502, "Retry-After: 0\r\n", "<html>"), created()}, "502 UNKNOWN;", "502 UNKNOWN;201 DONE;"},
+		"500":                              {[]string{reply(500, "Retry-After: 0\r\n", envelope), created()}, "500 UNKNOWN;", "500 UNKNOWN;201 DONE;"},
+		"reset":                            {[]string{"", created()}, "0 UNKNOWN;", "0 UNKNOWN;201 DONE;"},
+		"404":                              {[]string{reply(404, "Retry-After: 0\r\n", envelope), created()}, "404 REJECTED;", "404 REJECTED;"},
+		"no id":                            {[]string{reply(200, "Retry-After: 0\r\n", "{}"), created()}, "200 UNKNOWN;", "200 UNKNOWN;"},
+		"429 and then a reset":             {[]string{reply(429, "Retry-After: 0\r\n", ""), "", created()}, "429 REJECTED;0 UNKNOWN;", "429 REJECTED;0 UNKNOWN;201 DONE;"},
+		"429 as often as may be":           {[]string{reply(429, "Retry-After: 0\r\n", "")}, "429 REJECTED;429 REJECTED;429 REJECTED;", "429 REJECTED;429 REJECTED;429 REJECTED;"},
+		"a verdict after another response": {[]string{reply(503, "Retry-After: 0\r\n", envelope), reply(404, "", envelope)}, "503 REJECTED;404 REJECTED;", "503 REJECTED;404 REJECTED;"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, kind := range []struct{ name, want string }{{"write", c.write}, {"read", c.read}} {
-				v := newVendor(t, nil, inTurn(c.answers...))
+				v := newUpstream(t, nil, inTurn(c.responses...))
 				client := newClient(t, v.url(), patient)
 				var ex *exchange.Exchange
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -98,19 +98,19 @@ func TestCall_VendorsAnswer_IsRepeatedOnlyWhereItDidNothingAndNamedATime(t *test
 				}
 				cancel()
 				if got := statuses(ex); got != kind.want || len(v.received()) != len(ex.Attempts) {
-					t.Errorf("a %s: %s, want %s; the vendor received %d", kind.name, got, kind.want, len(v.received()))
+					t.Errorf("a %s: %s, want %s; the upstream received %d", kind.name, got, kind.want, len(v.received()))
 				}
 			}
 		})
 	}
 }
 
-// What the last answer said must not be mixed with what one before it said.
+// What the last response said must not be mixed with what one before it said.
 func TestCall_SuccessAfterARefusal_HasNothingOfIt(t *testing.T) {
-	v := newVendor(t, nil, inTurn(reply(429, "Retry-After: 0\r\n", envelope), created()))
+	v := newUpstream(t, nil, inTurn(reply(429, "Retry-After: 0\r\n", envelope), created()))
 	r := copyOne(t.Context(), newClient(t, v.url(), patient))
 	r.want(t, "", exchange.Done, 201, 2, "")
-	if !r.ex.Relay || string(r.ex.Body) != wholeAnswer || r.resp.GetIntegration().GetId() != integrationID {
+	if !r.ex.Relay || string(r.ex.Body) != wholeResponse || r.resp.GetIntegration().GetId() != integrationID {
 		t.Errorf("%v %q %v", r.ex.Relay, r.ex.Body, &r.resp)
 	}
 	if got := v.received(); len(got) != 2 || got[0] != got[1] {
@@ -131,7 +131,7 @@ func TestCall_NoConnection_IsTriedAgainUntilThereIsOne(t *testing.T) {
 }
 
 func TestCall_EarnedRetriesUsedUp_AreNotMade(t *testing.T) {
-	v := newVendor(t, nil, answering(reply(429, "Retry-After: 0\r\n", "")))
+	v := newUpstream(t, nil, responding(reply(429, "Retry-After: 0\r\n", "")))
 	client := newClient(t, v.url(), func(c *Config) { c.MaxAttempts, c.RetryBudget = 2, 0.1 })
 	const calls = 50
 	for range calls {
@@ -143,11 +143,11 @@ func TestCall_EarnedRetriesUsedUp_AreNotMade(t *testing.T) {
 	}
 }
 
-func TestCall_CallerLeavesBetweenAttempts_HearsTheVendorsVerdict(t *testing.T) {
-	v := newVendor(t, nil, answering(reply(429, "Retry-After: 3600\r\n", "")))
+func TestCall_CallerLeavesBetweenAttempts_HearsDigasVerdict(t *testing.T) {
+	v := newUpstream(t, nil, responding(reply(429, "Retry-After: 3600\r\n", "")))
 	client := newClient(t, v.url(), patient, func(c *Config) { c.Timeout, c.RetryBudget = 2*time.Hour, 0.1 })
 	ctx, leave := context.WithCancel(t.Context())
-	waits := func() bool { // for the time that the vendor named
+	waits := func() bool { // for the time that the upstream named
 		b := client.retry.budget
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -182,7 +182,7 @@ func TestBackoff_EveryAttempt_IsInTheUpperHalfOfItsBound(t *testing.T) {
 }
 
 func TestCall_BeforeSend_RunsBeforeEachExchangeAndRulesIt(t *testing.T) {
-	v := newVendor(t, nil, inTurn(reply(429, "Retry-After: 0\r\n", ""), created(), reply(429, "Retry-After: 0\r\n", "")))
+	v := newUpstream(t, nil, inTurn(reply(429, "Retry-After: 0\r\n", ""), created(), reply(429, "Retry-After: 0\r\n", "")))
 	client := newClient(t, v.url(), patient)
 	ctx, leave := context.WithCancel(t.Context())
 	calls := 0
@@ -226,7 +226,7 @@ func TestCall_BeforeSend_RunsBeforeEachExchangeAndRulesIt(t *testing.T) {
 	}
 }
 
-// The hook's context decides what the vendor's Retry-After has to fit, and it
+// The hook's context decides what Diga's Retry-After has to fit, and it
 // alone: the caller may be gone, or have more time.
 func TestCall_RetryAfterTheHook_GoesByTheHooksTime(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -242,7 +242,7 @@ func TestCall_RetryAfterTheHook_GoesByTheHooksTime(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			v := new(switchable)
 			v.become(func(r *http.Request) (*http.Response, error) {
-				v.become(after(0, 201, wholeAnswer))
+				v.become(after(0, 201, wholeResponse))
 				resp, err := after(0, 429, "")(r)
 				resp.Header.Set("Retry-After", "20")
 				return resp, err

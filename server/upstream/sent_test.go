@@ -97,7 +97,7 @@ func TestCall_ServerClosesAsWeWrite_WhatWasReadIsNeverNotSent(t *testing.T) {
 	conf, roots := serverTLS(t)
 	for _, secure := range []bool{false, true} {
 		var seen reads
-		v := newVendor(t, nil, func(c net.Conn, request string) bool {
+		v := newUpstream(t, nil, func(c net.Conn, request string) bool {
 			seen.add(request)
 			if _, err := io.WriteString(c, created()); err != nil {
 				return false
@@ -115,8 +115,8 @@ func TestCall_ServerClosesAsWeWrite_WhatWasReadIsNeverNotSent(t *testing.T) {
 		})
 		if secure {
 			v.close()
-			answer := v.answer
-			v = newVendor(t, conf, answer)
+			respond := v.respond
+			v = newUpstream(t, conf, respond)
 		}
 		c := newClient(t, v.url(), trusting(roots))
 		var said verdicts
@@ -136,7 +136,7 @@ func TestCall_CallersLeaveAtAnyMoment_WhatWasReadIsNeverNotSent(t *testing.T) {
 			}
 			body, _ := io.ReadAll(r.Body)
 			seen.add(string(body))
-			_, _ = io.WriteString(w, wholeAnswer)
+			_, _ = io.WriteString(w, wholeResponse)
 		}))
 		srv.EnableHTTP2 = http2
 		srv.Config.ErrorLog = discardLog()
@@ -161,11 +161,11 @@ func TestCall_FailsInTheMiddleOfAWrite_IsUnknown(t *testing.T) {
 	conf, roots := serverTLS(t)
 	for _, secure := range []bool{false, true} {
 		for name, then := range map[string]func(c net.Conn, leave func()){
-			"the caller leaves":  func(c net.Conn, leave func()) { leave(); untilClosed(c) },
-			"the server resets":  func(c net.Conn, _ func()) { reset(c) },
-			"the server closes":  func(c net.Conn, _ func()) { _ = c.Close() },
-			"nobody reads on":    func(c net.Conn, leave func()) { leave() },
-			"an answer in front": func(c net.Conn, _ func()) { _, _ = io.WriteString(c, ok201("", "")); _ = c.Close() },
+			"the caller leaves":   func(c net.Conn, leave func()) { leave(); untilClosed(c) },
+			"the server resets":   func(c net.Conn, _ func()) { reset(c) },
+			"the server closes":   func(c net.Conn, _ func()) { _ = c.Close() },
+			"nobody reads on":     func(c net.Conn, leave func()) { leave() },
+			"a response in front": func(c net.Conn, _ func()) { _, _ = io.WriteString(c, ok201("", "")); _ = c.Close() },
 		} {
 			ctx, leave := context.WithCancel(t.Context())
 			left := make(chan struct{})

@@ -9,16 +9,16 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// A vendor that answers each request twice leaves an answer for whoever uses
+// An upstream that responds to each request twice leaves a response for whoever uses
 // the connection next. Nobody may take it for his own.
-func TestCall_AnswerThatWasThereBeforeTheRequest_IsNobodys(t *testing.T) {
+func TestCall_ResponseThatWasThereBeforeTheRequest_IsNobodys(t *testing.T) {
 	var mu sync.Mutex
 	made := 0
-	v := newVendor(t, nil, func(c net.Conn, _ string) bool {
+	v := newUpstream(t, nil, func(c net.Conn, _ string) bool {
 		mu.Lock()
 		made++
 		mu.Unlock()
-		_, err := io.WriteString(c, ok201("", wholeAnswer)+"HTTP/1.1 404 Not Found\r\nContent-Length: 72\r\n\r\n"+
+		_, err := io.WriteString(c, ok201("", wholeResponse)+"HTTP/1.1 404 Not Found\r\nContent-Length: 72\r\n\r\n"+
 			`{"status":"error","error_code":"INTEGRATION_TEMPLATE_NOT_FOUND","message":""}`[:72])
 		return err == nil
 	})
@@ -37,6 +37,6 @@ func TestCall_AnswerThatWasThereBeforeTheRequest_IsNobodys(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	if made == 0 {
-		t.Error("the vendor saw nothing; this test shows nothing")
+		t.Error("the upstream saw nothing; this test shows nothing")
 	}
 }

@@ -55,15 +55,15 @@ func TestLimiter_QueueOrTheCallersPartFull_RefusesAtOnce(t *testing.T) {
 // others wait.
 type upstreamOf chan struct{}
 
-func (u upstreamOf) answer(after time.Duration) {
+func (u upstreamOf) respond(after time.Duration) {
 	u <- struct{}{}
 	time.Sleep(after)
 	<-u
 }
 
 // load has so many callers keep the limiter busy for a while, and returns the
-// limit and the answer time at its end.
-func load(t *testing.T, u upstreamOf, callers int, answerTime func(*rand.Rand) time.Duration, lasting time.Duration) (limit int, took time.Duration) {
+// limit and the response time at its end.
+func load(t *testing.T, u upstreamOf, callers int, responseTime func(*rand.Rand) time.Duration, lasting time.Duration) (limit int, took time.Duration) {
 	t.Helper()
 	l := newLimiter(20, 1000, 1000)
 	end := time.Now().Add(lasting)
@@ -79,7 +79,7 @@ func load(t *testing.T, u upstreamOf, callers int, answerTime func(*rand.Rand) t
 					return
 				}
 				began := time.Now()
-				u.answer(answerTime(r))
+				u.respond(responseTime(r))
 				p.Record()
 				if time.Until(end) < lasting/10 {
 					sum.Add(int64(time.Since(began)))
@@ -101,7 +101,7 @@ func TestLimiter_UnderLoad_FollowsTheUpstream(t *testing.T) {
 			const mean = 300 * time.Millisecond
 			limit, took := load(t, make(upstreamOf, 5000), 500, about(mean), time.Minute)
 			if limit < 500 || took > mean*5/4 {
-				t.Errorf("answers in %v: the limit came to %d, and they to %v", mean, limit, took)
+				t.Errorf("responses in %v: the limit came to %d, and they to %v", mean, limit, took)
 			}
 		})
 	})
@@ -110,7 +110,7 @@ func TestLimiter_UnderLoad_FollowsTheUpstream(t *testing.T) {
 			const mean, can = 50 * time.Millisecond, 50
 			limit, took := load(t, make(upstreamOf, can), 500, about(mean), time.Minute)
 			if limit > 2*can || took > 2*mean {
-				t.Errorf("%d at once: the limit came to %d, and answers to %v", can, limit, took)
+				t.Errorf("%d at once: the limit came to %d, and responses to %v", can, limit, took)
 			}
 		})
 	})

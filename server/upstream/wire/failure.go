@@ -76,9 +76,9 @@ func Describe(err error, known ...error) string {
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
 		return "the answer's gzip coding is broken"
 	case errors.As(err, &dns):
-		return "the name of the vendor's host did not resolve"
+		return "the name of Diga's host did not resolve"
 	case errors.As(err, &invalid), errors.As(err, &hostname), errors.As(err, &authority):
-		return "the vendor's certificate is not valid for this host"
+		return "Diga's certificate is not valid for this host"
 	case errors.As(err, &record), strings.HasPrefix(text, "tls: "), strings.HasPrefix(text, "remote error: tls: "):
 		return "TLS failed"
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -75,7 +75,7 @@ func (t *Tracker) wrote(ctx context.Context) bool {
 }
 
 // Stale reports whether the response was on the connection before the request,
-// and ends such a connection. An upstream that answered an earlier request twice,
+// and ends such a connection. An upstream that responded twice to an earlier request,
 // or sent more than its response's length, left it there, and net/http gives it
 // to the next request.
 func (t *Tracker) Stale() bool {

@@ -84,7 +84,7 @@ func readRequest(c net.Conn) {
 	}
 }
 
-const okAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+const okResponse = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 func TestSent_RefusedConnection_IsNotSent(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -102,7 +102,7 @@ func TestSent_RefusedConnection_IsNotSent(t *testing.T) {
 
 func TestSent_NameThatDoesNotResolve_IsNotSent(t *testing.T) {
 	tr := NewTransport(Config{IdleTimeout: time.Minute}, new(Connections))
-	sent, err := attempt(t.Context(), tr, "http://vendor.invalid", []byte("{}"))
+	sent, err := attempt(t.Context(), tr, "http://upstream.invalid", []byte("{}"))
 	if err == nil || sent {
 		t.Fatalf("sent=%v err=%v, want a failure with nothing sent", sent, err)
 	}
@@ -167,7 +167,7 @@ func TestSent_ServerClosedTheIdleConnection_IsNotAlwaysCalledSent(t *testing.T) 
 					return
 				}
 				_, _ = io.Copy(io.Discard, r.Body)
-				_, _ = io.WriteString(c, okAnswer)
+				_, _ = io.WriteString(c, okResponse)
 				_ = c.Close()
 				close(closed)
 			})
@@ -334,7 +334,7 @@ func TestSent_ConnectionThatDoesNotCount_IsDoubted(t *testing.T) {
 	}
 }
 
-func TestTracker_AnswerBeforeTheRequest_IsStaleAndEndsTheConnection(t *testing.T) {
+func TestTracker_ResponseBeforeTheRequest_IsStaleAndEndsTheConnection(t *testing.T) {
 	cc, peer := pair(t)
 	read := func() {
 		t.Helper()
@@ -349,12 +349,12 @@ func TestTracker_AnswerBeforeTheRequest_IsStaleAndEndsTheConnection(t *testing.T
 	track.gotConn(httptrace.GotConnInfo{Conn: cc})
 	read()
 	if track.Stale() {
-		t.Error("an answer that came after the request is called stale")
+		t.Error("a response that came after the request is called stale")
 	}
 	track = NewTracker()
 	track.gotConn(httptrace.GotConnInfo{Conn: cc})
 	if !track.Stale() {
-		t.Error("an answer that was there before the request is not noticed")
+		t.Error("a response that was there before the request is not noticed")
 	}
 	if _, err := cc.Write([]byte("x")); err == nil {
 		t.Error("the connection is still open")

@@ -27,16 +27,16 @@ const (
 	integrationID = "0d1c8b9e-54e6-4c3a-8f0a-2f7f1f3d9c11"
 	token         = "token-0123456789"
 	copyTemplate  = integrationv1.IntegrationService_CopyTemplate_FullMethodName
-	wholeAnswer   = `{"id":"` + integrationID + `","name":"CRM","base_url":"https://crm","auth_type":"NONE","integration_type":"HTTP",` +
+	wholeResponse = `{"id":"` + integrationID + `","name":"CRM","base_url":"https://crm","auth_type":"NONE","integration_type":"HTTP",` +
 		`"created_at":"2026-02-03T04:05:06Z","updated_at":"2026-02-03T04:05:06Z"}`
 )
 
-// vendor is a scripted server: it reads each request to the byte and leaves the
-// answer to the script, which says whether the connection may take another.
-type vendor struct {
+// fakeUpstream is a scripted server: it reads each request to the byte and leaves
+// the response to the script, which reports whether the connection may take another.
+type fakeUpstream struct {
 	ln       net.Listener
 	tls      *tls.Config
-	answer   func(c net.Conn, request string) (keep bool)
+	respond  func(c net.Conn, request string) (keep bool)
 	mu       sync.Mutex
 	requests []string
 	conns    []net.Conn
@@ -44,36 +44,36 @@ type vendor struct {
 	wg       sync.WaitGroup
 }
 
-func newVendor(t *testing.T, tlsConf *tls.Config, answer func(net.Conn, string) bool) *vendor {
+func newUpstream(t *testing.T, tlsConf *tls.Config, respond func(net.Conn, string) bool) *fakeUpstream {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &vendor{ln: ln, tls: tlsConf, answer: answer}
+	v := &fakeUpstream{ln: ln, tls: tlsConf, respond: respond}
 	v.wg.Go(v.accept)
 	t.Cleanup(v.close)
 	return v
 }
 
-// answering returns a script that answers every request with the text and keeps
+// responding returns a script that responds to every request with the text and keeps
 // the connection.
-func answering(text string) func(net.Conn, string) bool {
+func responding(text string) func(net.Conn, string) bool {
 	return func(c net.Conn, _ string) bool {
 		_, err := io.WriteString(c, text)
 		return err == nil
 	}
 }
 
-// created is a whole answer with status 201.
-func created() string { return ok201("", wholeAnswer) }
+// created is a whole response with status 201.
+func created() string { return ok201("", wholeResponse) }
 
-// ok201 is an answer with a Content-Length and further header lines.
+// ok201 is a response with a Content-Length and further header lines.
 func ok201(header, body string) string {
 	return "HTTP/1.1 201 Created\r\n" + header + "Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
 }
 
-func (v *vendor) accept() {
+func (v *fakeUpstream) accept() {
 	for {
 		c, err := v.ln.Accept()
 		if err != nil {
@@ -92,7 +92,7 @@ func (v *vendor) accept() {
 	}
 }
 
-func (v *vendor) serve(c net.Conn) {
+func (v *fakeUpstream) serve(c net.Conn) {
 	defer func() { _ = c.Close() }()
 	for br := bufio.NewReader(c); ; {
 		request, err := rawRequest(br)
@@ -101,7 +101,7 @@ func (v *vendor) serve(c net.Conn) {
 			v.requests = append(v.requests, request)
 			v.mu.Unlock()
 		}
-		if err != nil || !v.answer(c, request) {
+		if err != nil || !v.respond(c, request) {
 			return
 		}
 	}
@@ -144,7 +144,7 @@ func rawRequest(br *bufio.Reader) (string, error) {
 	return b.String(), err
 }
 
-func (v *vendor) close() {
+func (v *fakeUpstream) close() {
 	_ = v.ln.Close()
 	v.mu.Lock()
 	v.closed = true
@@ -155,7 +155,7 @@ func (v *vendor) close() {
 	v.wg.Wait()
 }
 
-func (v *vendor) url() string {
+func (v *fakeUpstream) url() string {
 	if v.tls != nil {
 		return "https://" + v.ln.Addr().String()
 	}
@@ -164,7 +164,7 @@ func (v *vendor) url() string {
 
 // seen returns the requests that were read, and how many connections there
 // were.
-func (v *vendor) seen() (requests []string, conns int) {
+func (v *fakeUpstream) seen() (requests []string, conns int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return append([]string(nil), v.requests...), len(v.conns)
@@ -254,7 +254,7 @@ func (r *result) want(t *testing.T, reason string, outcome exchange.Outcome, sta
 }
 
 // received returns the requests that were read.
-func (v *vendor) received() []string {
+func (v *fakeUpstream) received() []string {
 	requests, _ := v.seen()
 	return requests
 }
