@@ -65,14 +65,14 @@ func wantResponse(t *testing.T, c *digajson.Codec, m proto.Message, text, want s
 	t.Helper()
 	drift, err := unmarshalResponse(c, []byte(text), m)
 	if err != nil {
-		t.Errorf("answer %s: %v", text, err)
+		t.Errorf("response %s: %v", text, err)
 		return
 	}
 	if got := plain(t, m); got != want {
-		t.Errorf("answer %s:\n got %s\nwant %s", text, got, want)
+		t.Errorf("response %s:\n got %s\nwant %s", text, got, want)
 	}
 	if !slices.Equal(drift, wantDrift) {
-		t.Errorf("answer %s: drift\n got %q\nwant %q", text, drift, wantDrift)
+		t.Errorf("response %s: drift\n got %q\nwant %q", text, drift, wantDrift)
 	}
 }
 

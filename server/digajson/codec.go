@@ -14,15 +14,15 @@
 // # What is not there
 //
 // Null and unset are one thing: null on input leaves a field unset; an unset
-// field is null in an answer and absent in a request. An unspecified enum is
+// field is null in a response and absent in a request. An unspecified enum is
 // unset. A field without presence is unset where it is zero, but for a bool or
-// number in an answer, which has no null. An empty list is [] in an answer, an
+// number in a response, which has no null. An empty list is [] in a response, an
 // empty map {}. Null is no element of a list or map.
 //
 // # Strict and lenient
 //
 // Requests of clients are read strictly ([Codec.UnmarshalRequest]): what does
-// not fit is refused. Answers of the vendor are read leniently
+// not fit is refused. Diga's responses are read leniently
 // ([Codec.UnmarshalResponse]): what does not fit stays unset, a list or map goes
 // without it, a Struct that holds it is unset as a whole, and the place is
 // reported as drift. Both take only what RFC 8259 allows.
@@ -31,7 +31,7 @@
 //
 // A message whose only content is a oneof marked flatten stands as its
 // variant's own object, with the discriminator in front. The discriminator's
-// value is the variant's field name in upper case. Without a variant, an answer
+// value is the variant's field name in upper case. Without a variant, a response
 // is the discriminator alone, null; a request is refused.
 //
 // # Update masks

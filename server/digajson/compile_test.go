@@ -43,7 +43,7 @@ func TestCompile_WhatHasNoForm_IsAnError(t *testing.T) {
 	}{
 		"a duration":                     {one(message("M", "google.protobuf.Duration d")), nil, "t.M.d"},
 		"an Empty field":                 {one(message("M", "google.protobuf.Empty d")), nil, "t.M.d"},
-		"a mask that is for the vendor":  {one(message("M", "google.protobuf.FieldMask update_mask")), nil, "t.M.update_mask"},
+		"a mask that is for Diga":        {one(message("M", "google.protobuf.FieldMask update_mask")), nil, "t.M.update_mask"},
 		"deep inside":                    {one(message("M", ".t.V v"), message("V", "repeated google.protobuf.Duration d")), nil, "t.V.d"},
 		"a map of integers":              {one(intKeys), nil, "t.M.by_key"},
 		"a map of durations":             {one(message("M", "map google.protobuf.Duration d")), nil, "t.M.d"},

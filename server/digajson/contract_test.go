@@ -10,7 +10,7 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// toolPage is a page of tools as the vendor sends it.
+// toolPage is a page of tools as Diga sends it.
 const toolPage = `{"data":[{"id":"t1","type":"HTTP","name":"Find order","description":null,"endpoint_path":"/orders/{id}","headers":{"X-A":"b"},"method":"GET",` +
 	`"timeout":30,"approval_required":false,"execution_audio":"waiting_music","pre_speech":"auto"},` +
 	`{"name":"search","description":"Searches","type":"MCP","parameters":{"type":"object","properties":{}},"approval_required":true}],"has_more":false,"current_page":1}`

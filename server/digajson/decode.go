@@ -77,7 +77,7 @@ var mustBe = map[string]string{
 }
 
 // refuse is for a value that is not what its place asks for, once the scanner
-// has moved over it: an error in a request, drift in an answer.
+// has moved over it: an error in a request, drift in a response.
 func (d *decoder) refuse(kind, message string) error {
 	if d.strict {
 		return &Error{Kind: kind, Message: message, Offset: d.Pos}
@@ -270,7 +270,7 @@ func (f *field) decode(d *decoder, t target) (set bool, err error) {
 		set, err = f.decodeMap(d, t)
 	case f.shape == shapeMessage:
 		if set, err = d.opens('{', kindDict); set {
-			// What is read before an answer breaks off is kept.
+			// What is read before a response breaks off is kept.
 			err = f.msg.decodeObject(d, t.Mutable(f.fd).Message())
 		}
 	default:

@@ -13,7 +13,7 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// AppendRequest appends the message as the vendor is to get it: what is unset is
+// AppendRequest appends the message as Diga is to get it: what is unset is
 // absent. Where the message has an update_mask that names fields, exactly those
 // are there, null where they are unset. A value that JSON or the contract has no
 // form for is an [Error] that names its place, and leaves dst as it was.

@@ -151,7 +151,7 @@ func TestWrite_WhatHasNoForm_IsRefusedAndNothingIsAppended(t *testing.T) {
 	for _, tt := range []struct {
 		m           proto.Message
 		field, kind string
-		answer      string // what an answer has there instead, if it has
+		response    string // what a response has there instead, if it has
 	}{
 		{with("s", "\xff"), "s", "string_unicode", ""},
 		{with("db", math.NaN()), "db", "finite_number", ""},
@@ -176,15 +176,15 @@ func TestWrite_WhatHasNoForm_IsRefusedAndNothingIsAppended(t *testing.T) {
 			t.Errorf("%s: left %q", tt.field, got)
 		}
 		got, err = c.AppendResponse([]byte("before"), tt.m)
-		if tt.answer != "" {
-			if err != nil || !strings.Contains(string(got), tt.answer) {
-				t.Errorf("%s: answer %s, %v; want %s", tt.field, got, err, tt.answer)
+		if tt.response != "" {
+			if err != nil || !strings.Contains(string(got), tt.response) {
+				t.Errorf("%s: response %s, %v; want %s", tt.field, got, err, tt.response)
 			}
 			continue
 		}
 		wantError(t, tt.field, err, tt.field, tt.kind)
 		if string(got) != "before" {
-			t.Errorf("%s: answer left %q", tt.field, got)
+			t.Errorf("%s: response left %q", tt.field, got)
 		}
 	}
 }

@@ -106,7 +106,7 @@ func (c *Codec) decodeFlat(d *decoder, m protoreflect.Message) error {
 		}
 		return err
 	})
-	// An answer that breaks off may still have named its variant before.
+	// A response that breaks off may still have named its variant before.
 	if err != nil && (d.strict || v == nil) {
 		return err
 	}

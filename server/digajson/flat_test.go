@@ -54,7 +54,7 @@ func TestFlat_InListsMapsAndFields_IsABareObject(t *testing.T) {
 	got, err := c.AppendRequest(nil, m)
 	wantWritten(t, "request", got, err, text)
 	got, err = c.AppendResponse(nil, m)
-	wantWritten(t, "answer", got, err, `{"data":[{"type":"HTTP","id":"a","path":"/a","headers":{"h":"v"}},{"type":"MCP","id":"b"}],"has_more":true,`+
+	wantWritten(t, "response", got, err, `{"data":[{"type":"HTTP","id":"a","path":"/a","headers":{"h":"v"}},{"type":"MCP","id":"b"}],"has_more":true,`+
 		`"one":{"type":"MCP","id":null},"by_id":{"k":{"type":"HTTP","id":"c","path":null,"headers":{}}}}`)
 
 	wantRefused(t, c, newPage(), `{"data":[{"type":"MCP"},{"type":"HTTP","path":1}]}`, "data[1].path", "string_type")
@@ -80,7 +80,7 @@ func TestFlat_BrokenOff_KeepsWhatWasCompleteBefore(t *testing.T) {
 func TestFlat_WithoutAVariant_ResponseIsANullDiscriminatorAndRequestIsRefused(t *testing.T) {
 	c := compile(t, descriptor("Tool"))
 	got, err := c.AppendResponse(nil, newTool())
-	wantWritten(t, "answer", got, err, `{"type":null}`)
+	wantWritten(t, "response", got, err, `{"type":null}`)
 	_, err = c.AppendRequest(nil, newTool())
 	wantError(t, "request", err, "", "missing")
 
@@ -89,7 +89,7 @@ func TestFlat_WithoutAVariant_ResponseIsANullDiscriminatorAndRequestIsRefused(t 
 	_, err = page.AppendRequest(nil, m)
 	wantError(t, "request", err, "data[0]", "missing")
 	got, err = page.AppendResponse(nil, m)
-	wantWritten(t, "answer", got, err, `{"data":[{"type":null},{"type":"MCP","id":null}],"has_more":false,"one":null,"by_id":{}}`)
+	wantWritten(t, "response", got, err, `{"data":[{"type":null},{"type":"MCP","id":null}],"has_more":false,"one":null,"by_id":{}}`)
 	wantResponse(t, page, newMessage("Page"), string(got), `{"data":[{},{"mcp":{}}]}`, "data.type: missing")
 }
 

@@ -63,7 +63,7 @@ func addSeeds(f *testing.F) {
 	}
 }
 
-// FuzzRequest holds strict reading to what a client and the vendor rely on: only
+// FuzzRequest holds strict reading to what a client and Diga rely on: only
 // valid JSON is taken, and what was taken can be sent on and says the same.
 func FuzzRequest(f *testing.F) {
 	addSeeds(f)
@@ -99,7 +99,7 @@ func FuzzRequest(f *testing.F) {
 			// A lenient reader finds the same.
 			lenient := s.newMessage()
 			if _, err := unmarshalResponse(s.Codec, data, lenient); err != nil || !proto.Equal(withoutMask(m), withoutMask(lenient)) {
-				t.Fatalf("%s: an answer is read as %v, %v", s.name(), lenient, err)
+				t.Fatalf("%s: a response is read as %v, %v", s.name(), lenient, err)
 			}
 		}
 		if !bytes.Equal(data, before) {
@@ -148,8 +148,8 @@ func FuzzResponse(f *testing.F) {
 	})
 }
 
-// FuzzResponseCutShort cuts a valid answer anywhere: no field holds anything but
-// what the whole answer has there.
+// FuzzResponseCutShort cuts a valid response anywhere: no field holds anything but
+// what the whole response has there.
 func FuzzResponseCutShort(f *testing.F) {
 	for _, s := range seeds {
 		f.Add([]byte(s), uint16(len(s)/2))
@@ -283,8 +283,8 @@ func FuzzWrite(f *testing.F) {
 				t.Fatalf("%s\n%s: %v", request, again, err)
 			}
 		}
-		if answer, err := s.AppendResponse(nil, m); err == nil && !json.Valid(answer) {
-			t.Fatalf("%s", answer)
+		if response, err := s.AppendResponse(nil, m); err == nil && !json.Valid(response) {
+			t.Fatalf("%s", response)
 		}
 	})
 }

@@ -39,7 +39,7 @@ func TestUpdateMask_OfARequest_IsTheKeysThatWereThere(t *testing.T) {
 			t.Errorf("%s: got %s, %v, want %s", text, plain(t, m), err, want)
 		}
 	}
-	// An answer is no update.
+	// A response is no update.
 	wantResponse(t, c, newMessage("Patch"), `{"name":"x"}`, `{"name":"x"}`)
 }
 

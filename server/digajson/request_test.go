@@ -249,7 +249,7 @@ func TestRequest_WhatRFC8259Forbids_IsRefused(t *testing.T) {
 			t.Errorf("request %q: got %v", text, err)
 		}
 		if _, err := c.UnmarshalResponse([]byte(text), newEvery()); err == nil {
-			t.Errorf("answer %q: accepted", text)
+			t.Errorf("response %q: accepted", text)
 		}
 	}
 }
@@ -299,7 +299,7 @@ func TestDepth_AtTheBound_IsReadAndWritten_BeyondItIsNot(t *testing.T) {
 				if !ok || e.Kind != "recursion_loop" || !strings.HasPrefix(e.Field(), tt.field) {
 					t.Errorf("%d levels: got %.80v", n, err)
 				}
-				// An answer is read without it, and can be written again.
+				// A response is read without it, and can be written again.
 				m := newEvery()
 				drift, err := c.UnmarshalResponse([]byte(tt.text(n)), m)
 				if err != nil || len(drift) == 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// full is an answer with every field, in the contract's order.
+// full is a response with every field, in the contract's order.
 const full = `{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","name":"Customer desk","base_url":"https://api.example.com/v2/shop",` +
 	`"auth_type":"API_KEY","integration_type":"HTTP","created_at":"2024-05-06T07:08:09.123456Z","updated_at":"2024-05-07T00:00:00Z",` +
 	`"description":"Looks up orders and refunds","auth_key":"sk-1234567890abcdef","headers":{"X-Env":"prod","X-Tenant":"acme"},` +
@@ -195,7 +195,7 @@ func TestResponse_BrokenOff_KeepsWhatWasCompleteBefore(t *testing.T) {
 	}
 	m := newIntegration()
 	if _, err := unmarshalResponse(c, []byte(full+"garbage"), m); err == nil || plain(t, m) != fullPlain {
-		t.Errorf("garbage after the answer: %v, %s", err, plain(t, m))
+		t.Errorf("garbage after the response: %v, %s", err, plain(t, m))
 	}
 }
 

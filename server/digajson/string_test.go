@@ -47,7 +47,7 @@ func TestString_HalfASurrogatePairOrInvalidUTF8_IsRefused(t *testing.T) {
 			wantRefused(t, c, newEvery(), tt.text, tt.field, "string_unicode")
 			m := newEvery()
 			if drift, err := c.UnmarshalResponse([]byte(tt.text), m); err != nil || (plain(t, m) != `{}` && plain(t, m) != `{"sub":{}}`) || len(drift) == 0 && !strings.Contains(tt.text, "zzz") {
-				t.Errorf("answer %q: got %s, %q, %v", tt.text, plain(t, m), drift, err)
+				t.Errorf("response %q: got %s, %q, %v", tt.text, plain(t, m), drift, err)
 			}
 		}
 	}
@@ -80,8 +80,8 @@ func TestWrittenString_ComesBackAndEscapesOnlyWhatItMust(t *testing.T) {
 func TestRead_TheBytesMayBeUsedAgain(t *testing.T) {
 	c := integrationCodec(t)
 	for name, read := range map[string]func(data []byte, m proto.Message) error{
-		"request": c.UnmarshalRequest,
-		"answer":  func(data []byte, m proto.Message) error { _, err := c.UnmarshalResponse(data, m); return err },
+		"request":  c.UnmarshalRequest,
+		"response": func(data []byte, m proto.Message) error { _, err := c.UnmarshalResponse(data, m); return err },
 	} {
 		data := []byte(full)
 		m := new(integrationv1.Integration)

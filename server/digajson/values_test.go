@@ -23,13 +23,13 @@ func TestStruct_MoreValuesThanTheBound_IsRefusedInARequestAndDriftInAResponse(t 
 		t.Errorf("beyond it: %v", err)
 	}
 
-	answer, err := Compile((&integrationv1.IntegrationTemplate{}).ProtoReflect().Descriptor())
+	response, err := Compile((&integrationv1.IntegrationTemplate{}).ProtoReflect().Descriptor())
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := new(integrationv1.IntegrationTemplate)
-	drift, err := answer.UnmarshalResponse([]byte(`{"template":`+zeros(MaxValues+1)+`,"id":"x"}`), m)
+	drift, err := response.UnmarshalResponse([]byte(`{"template":`+zeros(MaxValues+1)+`,"id":"x"}`), m)
 	if err != nil || m.GetId() != "x" || m.Template != nil || !slices.ContainsFunc(drift, func(d exchange.Drift) bool { return d.String() == "template: too_long" }) {
-		t.Errorf("an answer: %v, %v, %v", m.GetId(), drift, err)
+		t.Errorf("a response: %v, %v, %v", m.GetId(), drift, err)
 	}
 }

@@ -34,7 +34,7 @@ func (f *field) wellKnown(d *decoder) (v protoreflect.Value, set bool, err error
 	return protoreflect.ValueOfMessage(out.ProtoReflect()), true, nil
 }
 
-// anyValue reads any JSON. It says false where an answer holds what cannot be
+// anyValue reads any JSON. It returns false where a response holds what cannot be
 // kept; what holds it is then not kept either, since half a value is another.
 func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 	if d.values++; d.values > MaxValues {

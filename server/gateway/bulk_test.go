@@ -49,7 +49,7 @@ func summaryOf(s *integrationv1.BulkCopySummary) *integrationv1.BulkCopyTemplate
 	return &integrationv1.BulkCopyTemplateResponse{Outcome: &integrationv1.BulkCopyTemplateResponse_Summary{Summary: s}}
 }
 
-// each answers every item with what result returns, and ends with a summary that
+// each ends every item with what result returns, and ends with a summary that
 // counts them as done.
 func each(result func(id string) *integrationv1.BulkCopyTemplateResponse) *service {
 	return &service{bulk: func(stream bulkStream) error {
@@ -310,7 +310,7 @@ func TestBulk_LineCannotBeWritten_NothingMoreIsReceivedOrWritten(t *testing.T) {
 	}
 }
 
-// afterOne answers the first item and fails then.
+// afterOne ends the first item and fails then.
 func afterOne(err error) *service {
 	return &service{bulk: func(stream bulkStream) error {
 		req, recvErr := stream.Recv()

@@ -1,6 +1,6 @@
 // Package gateway is the REST side: grpc-gateway routes a request to its RPC,
-// and the answer is the vendor's own body where there is one. It knows the
-// contract and a channel to call it through; what answers there is not its
+// and the response is Diga's own body where there is one. The gateway knows the
+// contract and a channel to call it through; what serves the channel is not its
 // business.
 package gateway
 
@@ -35,10 +35,10 @@ type Config struct {
 	// MaxBody bounds a request's body, in bytes.
 	MaxBody int64
 	// BulkMaxItems bounds the lines of a bulk request, and Stall the time for which
-	// its client may take nothing of the answer.
+	// its client may take nothing of the response.
 	BulkMaxItems int
 	Stall        time.Duration
-	// Failed is told of each failure that the gateway answers with, and of the
+	// Failed is told of each failure that the gateway returns, and of the
 	// method it is about, empty where the request found none.
 	Failed func(ctx context.Context, method string, err error)
 }
@@ -48,7 +48,7 @@ type Config struct {
 func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	routes := newRoutes(cfg.Contract)
 	setQueryParser()
-	a := &answerer{routes: routes, failed: cfg.Failed}
+	a := &responder{routes: routes, failed: cfg.Failed}
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &marshaler{codecsOf(routes)}),
 		runtime.WithErrorHandler(a.error),

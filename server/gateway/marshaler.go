@@ -40,12 +40,12 @@ func (cs codecs) of(m proto.Message) (*digajson.Codec, error) {
 	return digajson.Compile(md)
 }
 
-// marshaler is grpc-gateway's way to our JSON dialect.
+// marshaler gives grpc-gateway our JSON dialect.
 type marshaler struct{ codecs codecs }
 
 var _ runtime.Marshaler = (*marshaler)(nil)
 
-// rendered is an answer's body that is ready as it is.
+// rendered is a response's body that is written as it is.
 type rendered []byte
 
 // Marshal implements [runtime.Marshaler].

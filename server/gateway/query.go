@@ -35,7 +35,7 @@ func (c channel) Invoke(ctx context.Context, method string, args, reply any, opt
 	return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
 }
 
-// parseQuery reads a query as the vendor does, and not as net/url, which drops
+// parseQuery reads a query as Diga does, and not as net/url, which drops
 // what it does not like: only & separates, of a name that is given twice the
 // last value counts, and an escape that is none stands for itself.
 func parseQuery(raw string) map[string]string {
@@ -76,7 +76,7 @@ func unescape(s string) string {
 }
 
 // setQuery reads the parameters that the contract knows; one that it does not
-// know is ignored, as the vendor does.
+// know is ignored, as Diga does.
 func (r *route) setQuery(query map[string]string, m protoreflect.Message) error {
 	for _, fd := range r.Binding.Query {
 		text, ok := query[string(fd.Name())]

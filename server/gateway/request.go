@@ -13,7 +13,7 @@ import (
 // grpc-gateway looks; the credential was taken by authentication.
 const headerIdempotencyKey = "Idempotency-Key"
 
-// replayedHeader lets one entry of the answer's metadata through: that the
+// replayedHeader lets one entry of the response's metadata through: that the
 // integration was created by an earlier request.
 func replayedHeader(key string) (string, bool) { return "Digate-Replayed", key == contract.ReplayedKey }
 
@@ -26,7 +26,7 @@ type state struct {
 	query          map[string]string
 	// refused is why the request's body was not taken.
 	refused error
-	// body is what a success is answered with.
+	// body is the body of a successful response.
 	body []byte
 }
 

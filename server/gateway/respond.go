@@ -16,20 +16,20 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// answerer writes the answers: the vendor's own where it gave one, else ours in
+// responder writes the responses: Diga's own where Diga gave one, else ours in
 // its shapes.
-type answerer struct {
+type responder struct {
 	routes *routes
 	failed func(ctx context.Context, method string, err error)
 }
 
-func (a *answerer) route(ctx context.Context) *route {
+func (a *responder) route(ctx context.Context) *route {
 	name, _ := runtime.RPCMethod(ctx)
 	return a.routes.byName[name]
 }
 
-// forward begins the answer to a call that succeeded.
-func (a *answerer) forward(ctx context.Context, w http.ResponseWriter, resp proto.Message) error {
+// forward begins the response to a call that succeeded.
+func (a *responder) forward(ctx context.Context, w http.ResponseWriter, resp proto.Message) error {
 	s, ex, route := stateFromContext(ctx), exchange.FromContext(ctx), a.route(ctx)
 	status := route.SuccessStatus
 	if ex != nil && ex.Status/100 == 2 {
@@ -61,12 +61,12 @@ func (a *answerer) forward(ctx context.Context, w http.ResponseWriter, resp prot
 }
 
 // rewrite makes grpc-gateway write the body that forward settled on.
-func (a *answerer) rewrite(ctx context.Context, _ proto.Message) (any, error) {
+func (a *responder) rewrite(ctx context.Context, _ proto.Message) (any, error) {
 	return rendered(stateFromContext(ctx).body), nil
 }
 
-// error answers a call that failed.
-func (a *answerer) error(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+// error writes the response to a call that failed.
+func (a *responder) error(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
 	if s := stateFromContext(ctx); s != nil && s.refused != nil {
 		err = s.refused
 	}
@@ -74,14 +74,14 @@ func (a *answerer) error(ctx context.Context, _ *runtime.ServeMux, _ runtime.Mar
 		err = apierror.RouteNotFound()
 	}
 	e := apierror.FromError(err)
-	answer := a.render(ctx, e)
+	resp := a.render(ctx, e)
 	if ex := exchange.FromContext(ctx); ex != nil && ex.Relay && ex.Status >= 400 {
-		answer.Status, answer.Body = ex.Status, ex.Body
+		resp.Status, resp.Body = ex.Status, ex.Body
 	}
-	a.write(ctx, w, e, answer)
+	a.write(ctx, w, e, resp)
 }
 
-func (a *answerer) render(ctx context.Context, e *apierror.Error) apierror.RESTResponse {
+func (a *responder) render(ctx context.Context, e *apierror.Error) apierror.RESTResponse {
 	if i := slices.IndexFunc(e.Violations, func(v apierror.Violation) bool { return v.Field == string(requestIDField) }); i >= 0 && e.HTTPStatus == 0 {
 		// What gRPC calls request_id is a header here.
 		violations := slices.Clone(e.Violations)
@@ -91,8 +91,8 @@ func (a *answerer) render(ctx context.Context, e *apierror.Error) apierror.RESTR
 	return e.REST(a.route(ctx).locate)
 }
 
-// routingError answers a request that is nobody's.
-func (a *answerer) routingError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
+// routingError responds to a request that matches no route (404) or no method (405).
+func (a *responder) routingError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
 	e := apierror.RouteNotFound()
 	if status == http.StatusMethodNotAllowed {
 		e = apierror.MethodNotAllowed()
@@ -101,8 +101,8 @@ func (a *answerer) routingError(ctx context.Context, _ *runtime.ServeMux, _ runt
 	a.write(ctx, w, e, e.REST(nil))
 }
 
-func (a *answerer) write(ctx context.Context, w http.ResponseWriter, e *apierror.Error, answer apierror.RESTResponse) {
+func (a *responder) write(ctx context.Context, w http.ResponseWriter, e *apierror.Error, resp apierror.RESTResponse) {
 	method, _ := runtime.RPCMethod(ctx)
 	a.failed(ctx, method, e)
-	answer.Write(w)
+	resp.Write(w)
 }
