@@ -9,17 +9,18 @@ import (
 	"google.golang.org/grpc/tap"
 )
 
-// longestCall is how long a call without a deadline may take, from its first
-// byte to the last of its answer.
-func (s *Server) longestCall() time.Duration {
+// defaultDeadline returns how long a call without a deadline may take, from its
+// first byte to the last byte of its response.
+func (s *Server) defaultDeadline() time.Duration {
 	return s.cfg.ReadTimeout + s.cfg.UpstreamTimeout + s.cfg.WriteTimeout
 }
 
-// inTime gives a unary call without a deadline one, and one with a deadline far
-// away a nearer one: a caller may open it and then send nothing, or wait for ever
-// for what does not come. The contract's streams have bounds of their own.
-func (s *Server) inTime(next tap.ServerInHandle) tap.ServerInHandle {
-	longest := s.longestCall()
+// boundDeadline returns a tap handle that bounds the time of a unary call. A call
+// without a deadline gets a hidden one, and a deadline beyond --max-deadline is
+// moved up to it: a caller may open a call and then send nothing. The contract's
+// streams have bounds of their own.
+func (s *Server) boundDeadline(next tap.ServerInHandle) tap.ServerInHandle {
+	byDefault := s.defaultDeadline()
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		ctx, err := next(ctx, info)
 		if err != nil {
@@ -28,10 +29,10 @@ func (s *Server) inTime(next tap.ServerInHandle) tap.ServerInHandle {
 		if m := s.contract.Method(info.FullMethodName); m == nil || !m.Unary {
 			return ctx, nil
 		}
-		var cancel context.CancelFunc // it ends with the stream's context, that it is made of
+		var cancel context.CancelFunc // not called: the stream's context, its parent, ends it
 		if deadline, ok := ctx.Deadline(); !ok {
-			ctx, cancel = context.WithTimeout(ctx, longest)
-			ctx = unhurried{ctx}
+			ctx, cancel = context.WithTimeout(ctx, byDefault)
+			ctx = hiddenDeadline{ctx}
 		} else if time.Until(deadline) > s.cfg.MaxDeadline {
 			ctx, cancel = context.WithTimeout(ctx, s.cfg.MaxDeadline)
 		}
@@ -40,11 +41,11 @@ func (s *Server) inTime(next tap.ServerInHandle) tap.ServerInHandle {
 	}
 }
 
-// unhurried is a context that ends at a time which is not its caller's deadline:
-// it does not show it, so that nobody budgets with it.
-type unhurried struct{ context.Context }
+// hiddenDeadline expires but reports no deadline: the limit is the server's and
+// must not be budgeted with.
+type hiddenDeadline struct{ context.Context }
 
-func (unhurried) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (hiddenDeadline) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 type stallListener struct {
 	net.Listener

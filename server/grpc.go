@@ -28,7 +28,7 @@ func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationSe
 		// The tap handle runs on the connection's I/O goroutine, which holds the
 		// connection meanwhile: it refuses before a message is read, and nothing in
 		// it may wait.
-		grpc.InTapHandle(s.inTime(s.telemetry.TapHandle(authn.TapHandle(s.authenticator)))),
+		grpc.InTapHandle(s.boundDeadline(s.telemetry.TapHandle(authn.TapHandle(s.authenticator)))),
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.sayUnary}, chain.unary...)...),
 		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{s.endWatches, s.sayStream}, chain.stream...)...),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return apierror.UnknownMethod() }),

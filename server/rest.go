@@ -24,7 +24,7 @@ func (s *Server) newREST(routes http.Handler) *http.Server {
 		Handler:           s.telemetry.Middleware(authn.Middleware(s.authenticator, routes, refuse)),
 		ReadHeaderTimeout: min(readHeaderTimeout, s.cfg.ReadTimeout),
 		ReadTimeout:       s.cfg.ReadTimeout,
-		WriteTimeout:      s.longestCall(),
+		WriteTimeout:      s.defaultDeadline(),
 		IdleTimeout:       s.cfg.IdleTimeout,
 		MaxHeaderBytes:    s.cfg.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
