@@ -44,17 +44,9 @@ func (s *Server) openLedger(ctx context.Context) error {
 	return nil
 }
 
-// caller is who calls, as the ledger knows it: whoever has the token.
-func (s *Server) caller(ctx context.Context) (string, error) {
-	token, err := authn.Credential(ctx)
-	if err != nil {
-		return "", err
-	}
-	return s.keys.Caller(token.Reveal()), nil
-}
-
+// recordKey returns the key of the record that a caller's request id has.
 func (s *Server) recordKey(ctx context.Context, requestID string) (ledger.Digest, error) {
-	caller, err := s.caller(ctx)
+	caller, err := authn.ID(ctx)
 	if err != nil {
 		return ledger.Digest{}, err
 	}
@@ -88,7 +80,7 @@ func (s *Server) newIntegration() (*integration.Service, error) {
 
 func (s *Server) newLedgerService() (*ledgerservice.Service, error) {
 	return ledgerservice.New(ledgerservice.Config{
-		Ledger: s.ledger, Upstream: s.upstream, Key: s.recordKey, Caller: s.caller,
+		Ledger: s.ledger, Upstream: s.upstream, Key: s.recordKey, Caller: authn.ID,
 		Store: s.store.Name, Durable: s.store.Durable, Retention: s.cfg.LedgerRetention,
 		OwnerGone: s.cfg.LongestCall() + claimLease, Log: s.log,
 	})

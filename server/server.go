@@ -13,6 +13,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/authn/passthrough"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/gateway"
@@ -61,12 +62,11 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	}
 	s := &Server{
 		cfg: cfg, log: opts.Log, draining: make(chan struct{}),
-		authenticator: authn.Passthrough{},
-		contract:      methods,
-		telemetry:     telemetry.New(opts.Log, methods.Names()),
-		grpc:          &listener{flag: "grpc-addr", addr: cfg.GRPCAddr, limits: &limits{cfg.MaxConnections, cfg.WriteTimeout}},
-		rest:          &listener{flag: "http-addr", addr: cfg.HTTPAddr, limits: &limits{cfg.MaxConnections, cfg.WriteTimeout}},
-		admin:         &listener{flag: "admin-addr", addr: cfg.AdminAddr},
+		contract:  methods,
+		telemetry: telemetry.New(opts.Log, methods.Names()),
+		grpc:      &listener{flag: "grpc-addr", addr: cfg.GRPCAddr, limits: &limits{cfg.MaxConnections, cfg.WriteTimeout}},
+		rest:      &listener{flag: "http-addr", addr: cfg.HTTPAddr, limits: &limits{cfg.MaxConnections, cfg.WriteTimeout}},
+		admin:     &listener{flag: "admin-addr", addr: cfg.AdminAddr},
 	}
 	defer func() {
 		if err != nil {
@@ -82,6 +82,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err := s.openLedger(ctx); err != nil {
 		return nil, err
 	}
+	s.openAuthenticator()
 	service, err := s.newIntegration()
 	if err != nil {
 		return nil, err
@@ -127,6 +128,13 @@ func (s *Server) openUpstream(version string) error {
 		close: func() error { s.upstream.Close(); return nil },
 	})
 	return nil
+}
+
+// openAuthenticator makes the authenticator and puts it on the stack. A caller is
+// known by the digest of its token under the ledger's key.
+func (s *Server) openAuthenticator() {
+	s.authenticator = passthrough.New(s.keys.Caller)
+	s.lifecycle.push(&part{name: "authenticator", close: s.authenticator.Close})
 }
 
 // UpstreamConfig is how a server of this configuration talks to the vendor.

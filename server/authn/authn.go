@@ -1,64 +1,33 @@
-// Package authn says who is calling and which credential goes upstream. It
+// Package authn tells who is calling and which credential goes upstream. It
 // decides before anything of a call is decoded: in gRPC's tap handle and in an
-// HTTP middleware.
+// HTTP middleware. How callers authenticate is up to the packages below it.
 package authn
 
 import (
 	"context"
-	"strings"
+	"crypto/tls"
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/secret"
 )
 
-// maxToken bounds a bearer token, in bytes.
-const maxToken = 8 << 10
-
-// Principal is an authenticated caller.
-type Principal struct {
-	// Upstream is the bearer token that the vendor is called with on the
-	// caller's behalf.
-	Upstream secret.String
+// Request is what a call authenticates with.
+type Request struct {
+	// Authorization holds the values of the call's authorization header.
+	Authorization []string
+	// TLS is the state of the caller's connection, nil for plain text.
+	TLS *tls.ConnectionState
 }
 
-// Authenticator turns the values of a call's authorization header into its
-// principal. A failure is an [apierror.Error] that quotes nothing.
+// Authenticator turns what a call authenticates with into the call's principal.
 type Authenticator interface {
-	Authenticate(authorization []string) (*Principal, error)
-}
-
-// Passthrough takes the caller's bearer token for the vendor's, unverified: the
-// vendor is the judge of it.
-type Passthrough struct{}
-
-// Authenticate implements [Authenticator]. It takes exactly one value, `Bearer`
-// (in any case, RFC 9110 11.1), one space or more, and a token of visible ASCII
-// characters.
-func (Passthrough) Authenticate(authorization []string) (*Principal, error) {
-	switch len(authorization) {
-	case 0:
-		return nil, apierror.MissingCredential("the authorization header is missing; it must be: Bearer TOKEN")
-	case 1:
-	default:
-		return nil, apierror.MissingCredential("there is more than one authorization header")
-	}
-	scheme, token, found := strings.Cut(authorization[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return nil, apierror.MissingCredential("the authorization header is not of the form: Bearer TOKEN")
-	}
-	token = strings.Trim(token, " ")
-	if !found || token == "" {
-		return nil, apierror.MissingCredential("the bearer token is empty")
-	}
-	if len(token) > maxToken {
-		return nil, apierror.MissingCredential("the bearer token is too long")
-	}
-	for i := range len(token) {
-		if c := token[i]; c <= ' ' || c > '~' {
-			return nil, apierror.MissingCredential("the bearer token has characters that no token may have")
-		}
-	}
-	return &Principal{Upstream: secret.New(token)}, nil
+	// Authenticate returns the principal, or an [apierror.Error] that quotes
+	// nothing of the request. Authenticate must not wait: [TapHandle] calls it on
+	// the connection's I/O goroutine, which serves every call of the connection.
+	Authenticate(ctx context.Context, r Request) (*Principal, error)
+	// Close releases what the authenticator holds. No call is authenticated after
+	// that.
+	Close() error
 }
 
 type key struct{}
@@ -74,12 +43,31 @@ func FromContext(ctx context.Context) *Principal {
 	return p
 }
 
-// Credential returns the token to call the vendor with on behalf of the
+// Credential returns the token to call the upstream with on behalf of the
 // context's principal.
 func Credential(ctx context.Context) (secret.String, error) {
 	p := FromContext(ctx)
 	if p == nil {
-		return secret.String{}, apierror.MissingCredential("the call has no authenticated caller")
+		return secret.String{}, noCaller()
 	}
-	return p.Upstream, nil
+	return p.Credential, nil
+}
+
+// ID returns the identity of the context's principal. It fails where there is no
+// principal, or one without an identity: callers without one would share
+// their records.
+func ID(ctx context.Context) (string, error) {
+	p := FromContext(ctx)
+	if p == nil {
+		return "", noCaller()
+	}
+	id := p.ID()
+	if id == "" {
+		return "", noCaller()
+	}
+	return id, nil
+}
+
+func noCaller() error {
+	return apierror.MissingCredential("the call has no authenticated caller")
 }

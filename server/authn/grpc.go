@@ -2,8 +2,11 @@ package authn
 
 import (
 	"context"
+	"crypto/tls"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/tap"
 
 	"github.com/digate/digate/server/contract"
@@ -16,12 +19,26 @@ func TapHandle(a Authenticator) tap.ServerInHandle {
 		if contract.Open(info.FullMethodName) {
 			return ctx, nil
 		}
-		p, err := a.Authenticate(info.Header.Get("authorization"))
+		p, err := a.Authenticate(ctx, Request{Authorization: info.Header.Get("authorization"), TLS: connectionState(ctx)})
 		if err != nil {
 			return nil, err
 		}
 		return NewContext(ctx, p), nil
 	}
+}
+
+// connectionState returns the TLS state of a gRPC call's connection, nil for
+// plain text.
+func connectionState(ctx context.Context) *tls.ConnectionState {
+	p, found := peer.FromContext(ctx)
+	if !found {
+		return nil
+	}
+	info, encrypted := p.AuthInfo.(credentials.TLSInfo)
+	if !encrypted {
+		return nil
+	}
+	return &info.State
 }
 
 // UnaryInterceptor asserts that a principal is there. It is what stands between

@@ -51,7 +51,7 @@ func (p *upstreamProbe) close() {
 // call makes one call and returns its exchange. Responses hold data of customers:
 // doctor counts items and shows none.
 func (p *upstreamProbe) call(ctx context.Context, method string, req, resp proto.Message) (*exchange.Exchange, error) {
-	ctx, ex := exchange.NewContext(authn.NewContext(ctx, &authn.Principal{Upstream: p.token}))
+	ctx, ex := exchange.NewContext(authn.NewContext(ctx, &authn.Principal{Credential: p.token}))
 	err := p.client.Call(ctx, upstream.Call{Method: method, Request: req, Response: resp})
 	return ex, err
 }
