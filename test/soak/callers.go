@@ -26,7 +26,7 @@ const (
 	// upstreamTimeout is digate's limit for calls without a deadline.
 	upstreamTimeout = 1500 * time.Millisecond
 	// patience is how long a caller waits that set no deadline: so much longer
-	// than any answer may take that its end is digate's failure.
+	// than any response may take that its end is digate's failure.
 	patience = upstreamTimeout + 2*grace
 	// grpcConns is how many connections the callers over gRPC share.
 	grpcConns = 4
@@ -69,7 +69,7 @@ func (c *crowd) close() {
 	c.rest.CloseIdleConnections()
 }
 
-// errPatience ends a call that had no deadline and no answer.
+// errPatience ends a call that had no deadline and no response.
 var errPatience = errors.New("the caller's patience is over")
 
 // call makes the call as the script has it and returns what came of it.
@@ -168,43 +168,43 @@ func restPath(call int) string {
 }
 
 func (c *crowd) overREST(ctx context.Context, a *told, how caller) {
-	answer, err := c.post(ctx, a.call, how)
+	response, err := c.post(ctx, a.call, how)
 	if err != nil {
 		a.verdict, a.text = gaveUp(ctx), "REST: "+err.Error()
 		return
 	}
-	a.text = fmt.Sprintf("REST: %d %.200s", answer.status, answer.body)
-	if answer.status/100 == 2 {
+	a.text = fmt.Sprintf("REST: %d %.200s", response.status, response.body)
+	if response.status/100 == 2 {
 		var integration struct{ ID, Name string }
-		if err := json.Unmarshal(answer.body, &integration); err != nil {
+		if err := json.Unmarshal(response.body, &integration); err != nil {
 			a.text += ": " + err.Error()
 			return
 		}
 		a.verdict, a.id, a.name = done, integration.ID, integration.Name
 		return
 	}
-	a.verdict = outcomes[answer.header.Get("Digate-Outcome")]
-	a.invited = answer.header.Get("Retry-After") != ""
+	a.verdict = outcomes[response.header.Get("Digate-Outcome")]
+	a.invited = response.header.Get("Retry-After") != ""
 }
 
-type restAnswer struct {
+type restResponse struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-func (c *crowd) post(ctx context.Context, call int, how caller) (restAnswer, error) {
+func (c *crowd) post(ctx context.Context, call int, how caller) (restResponse, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.at.rest+restPath(call), bytes.NewReader(restBody(call, how)))
 	if err != nil {
-		return restAnswer{}, err
+		return restResponse{}, err
 	}
 	r.GetBody = nil // or net/http might send it again
 	r.Header.Set("Authorization", bearer(call))
 	r.Header.Set("Content-Type", "application/json")
 	resp, err := c.rest.Do(r)
 	if err != nil {
-		return restAnswer{}, err
+		return restResponse{}, err
 	}
 	body, err := io.ReadAll(resp.Body)
-	return restAnswer{resp.StatusCode, resp.Header, body}, errors.Join(err, resp.Body.Close())
+	return restResponse{resp.StatusCode, resp.Header, body}, errors.Join(err, resp.Body.Close())
 }

@@ -45,8 +45,8 @@ func readHead(r *bufio.Reader) (request, error) {
 	}
 }
 
-// exchange carries one request and its answer, and says whether the connection
-// may take another.
+// exchange carries one request and its response, and reports whether the
+// connection may take another.
 func (l *line) exchange(c net.Conn, from *bufio.Reader, up net.Conn) bool {
 	req, err := readHead(from)
 	if err != nil {
@@ -77,15 +77,15 @@ func (l *line) exchange(c net.Conn, from *bufio.Reader, up net.Conn) bool {
 	if !l.send(up, sent, f) {
 		return false
 	}
-	answer, err := readAnswer(up)
+	response, err := readResponse(up)
 	if err != nil {
 		return false
 	}
-	return l.answer(c, from, answer, f)
+	return l.respond(c, from, response, f)
 }
 
-// answer brings back the vendor's answer, or what becomes of it.
-func (l *line) answer(c net.Conn, from io.Reader, answer []byte, f fault) bool {
+// respond brings back the upstream's response, or what becomes of it.
+func (l *line) respond(c net.Conn, from io.Reader, response []byte, f fault) bool {
 	switch f.kind {
 	case resetAfter:
 		reset(c)
@@ -95,9 +95,9 @@ func (l *line) answer(c net.Conn, from io.Reader, answer []byte, f fault) bool {
 		return false
 	case truncated:
 		if f.bare {
-			answer = withoutLength(answer)
+			response = withoutLength(response)
 		}
-		l.send(c, answer[:len(answer)*f.cut/1000], f)
+		l.send(c, response[:len(response)*f.cut/1000], f)
 		end(c, f.fin)
 		return false
 	case pageAfter:
@@ -107,14 +107,14 @@ func (l *line) answer(c net.Conn, from io.Reader, answer []byte, f fault) bool {
 		end(c, f.fin)
 		return false
 	case saidTwice:
-		// In one piece: a second answer that comes after the next request is one
-		// that nobody could tell from its answer.
-		if len(answer) <= atOneTime {
-			answer = append(answer, answer...)
+		// In one piece: a second response that comes after the next request is one
+		// that nobody could tell from that request's own.
+		if len(response) <= atOneTime {
+			response = append(response, response...)
 		}
-		return l.send(c, answer, f)
+		return l.send(c, response, f)
 	case closesIdle:
-		l.send(c, answer, f)
+		l.send(c, response, f)
 		l.pause(f.wait)
 		end(c, f.fin)
 		return false
@@ -123,7 +123,7 @@ func (l *line) answer(c net.Conn, from io.Reader, answer []byte, f fault) bool {
 			return false
 		}
 	}
-	return l.send(c, answer, f)
+	return l.send(c, response, f)
 }
 
 // send writes, at the fault's rate where it has to do with one.
@@ -145,12 +145,12 @@ func (l *line) send(to net.Conn, p []byte, f fault) bool {
 	return true
 }
 
-// atOneTime is the size up to which an answer and its repetition are read
+// atOneTime is the size up to which a response and its repetition are read
 // together, in bytes.
 const atOneTime = 2000
 
-// readAnswer reads one answer of the vendor's, byte for byte.
-func readAnswer(up net.Conn) ([]byte, error) {
+// readResponse reads one response of the upstream, byte for byte.
+func readResponse(up net.Conn) ([]byte, error) {
 	var raw bytes.Buffer
 	resp, err := http.ReadResponse(bufio.NewReader(io.TeeReader(up, &raw)), nil)
 	if err != nil {
@@ -160,9 +160,9 @@ func readAnswer(up net.Conn) ([]byte, error) {
 	return raw.Bytes(), errors.Join(err, resp.Body.Close())
 }
 
-// withoutLength turns an answer into one that ends with its connection.
-func withoutLength(answer []byte) []byte {
-	head, body, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
+// withoutLength turns a response into one that ends with its connection.
+func withoutLength(response []byte) []byte {
+	head, body, _ := bytes.Cut(response, []byte("\r\n\r\n"))
 	var out []byte
 	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		if !bytes.HasPrefix(bytes.ToLower(line), []byte("content-length:")) {

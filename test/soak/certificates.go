@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// certificates are what the vendor shows over TLS.
+// certificates are what the upstream shows over TLS.
 type certificates struct {
 	// authority is in PEM, for digate to trust.
 	authority []byte
@@ -87,7 +87,7 @@ func (a authority) config(ip net.IP, until time.Time) (*tls.Config, error) {
 		return nil, err
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "vendor"}, IPAddresses: []net.IP{ip},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "upstream"}, IPAddresses: []net.IP{ip},
 		NotBefore: until.Add(-2 * time.Hour), NotAfter: until,
 	}, a.cert, key.Public(), a.key)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package soak puts digate, in a process of its own, between a crowd of callers
-// and a scripted vendor, with a bad line in between, and then compares the
-// vendor's list of what was created with what every caller was told.
+// and a scripted upstream, with a bad line in between, and then compares the
+// upstream's list of what was created with what every caller was told.
 //
 // A mix names what goes wrong. What goes wrong on which attempt of which call is
 // drawn from a seed, so that the same seed gives the same script; what it meets

@@ -2,7 +2,7 @@ package soak
 
 import "time"
 
-// kind is one way in which an exchange with the vendor goes wrong.
+// kind is one way in which an exchange with the upstream goes wrong.
 type kind int
 
 const (
@@ -10,17 +10,17 @@ const (
 	// What the line does to an exchange.
 	latency      // each way is late, by a jittered time
 	bandwidth    // each way is slow, by the byte
-	resetBefore  // reset before the vendor saw the request
-	resetAfter   // reset after the vendor did it
-	silentBefore // nothing more, and the vendor never saw it
-	silentAfter  // the vendor did it and was not heard of again
-	truncated    // the answer breaks off
-	pageBefore   // a proxy's HTML instead of the vendor
-	pageAfter    // a proxy's HTML instead of the vendor's answer
-	saidTwice    // the answer comes twice
-	closesIdle   // the connection is closed soon after the answer
-	garbage      // the answer is not HTTP
-	// What the vendor does.
+	resetBefore  // reset before the upstream saw the request
+	resetAfter   // reset after the upstream did it
+	silentBefore // nothing more, and the upstream never saw it
+	silentAfter  // the upstream did it and was not heard of again
+	truncated    // the response breaks off
+	pageBefore   // a proxy's HTML instead of the upstream
+	pageAfter    // a proxy's HTML instead of the upstream's response
+	saidTwice    // the response comes twice
+	closesIdle   // the connection is closed soon after the response
+	garbage      // the response is not HTTP
+	// What the upstream does.
 	slow        // it does it, later than callers wait
 	errorBefore // 500, and it was not done
 	errorAfter  // 500, and it was done
@@ -33,14 +33,14 @@ const (
 	silentAccept // accepted, and nothing is ever read
 	wrongCert    // the certificate of somebody else
 	cutHello     // the TLS handshake is cut
-	silentHello  // the TLS handshake is not answered
-	plainHello   // the TLS handshake is answered in plain HTTP
+	silentHello  // the TLS handshake gets no reply
+	plainHello   // the TLS handshake gets a reply in plain HTTP
 )
 
 // fault is what happens to one attempt, or to one connection.
 type fault struct {
 	kind kind
-	// wait is the time of a latency, of a slow vendor, or until a close.
+	// wait is the time of a latency, of a slow upstream, or until a close.
 	wait time.Duration
 	// rate is bytes per second.
 	rate int
@@ -48,9 +48,9 @@ type fault struct {
 	cut int
 	// fin closes in order instead of resetting.
 	fin bool
-	// bare leaves the length out of an answer that is cut.
+	// bare leaves the length out of a response that is cut.
 	bare bool
-	// status is that of an answer.
+	// status is that of a response.
 	status int
 	// retryAfter is in seconds from now; date says it as a date, and a negative
 	// one is not said.

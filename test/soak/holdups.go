@@ -62,7 +62,7 @@ func (c *crowd) holdUp(ctx context.Context, a *told, how caller) {
 	a.limit = holdFor
 }
 
-// askOverHTTP2 writes a whole gRPC call whose answer has no window to come
+// askOverHTTP2 writes a whole gRPC call whose response has no window to come
 // through.
 func askOverHTTP2(w io.Writer, call int) error {
 	name := callName(call)

@@ -19,7 +19,7 @@ const (
 	// ownTimeout and cancelled: the caller gave up before it was told.
 	ownTimeout
 	cancelled
-	// unread: the caller did not read its answer.
+	// unread: the caller did not read its response.
 	unread
 	// unasked: the caller never finished its request, so it asked for nothing.
 	unasked
@@ -37,7 +37,7 @@ var outcomes = map[string]verdict{"NOT_SENT": notSent, "REJECTED": rejected, "UN
 type told struct {
 	call    int
 	verdict verdict
-	// id and name are those of the integration, after done. An answer that broke
+	// id and name are those of the integration, after done. A response that broke
 	// off after its id has no name.
 	id, name string
 	// invited: the failure came with an invitation to try again.
@@ -48,14 +48,14 @@ type told struct {
 	text string
 }
 
-// made is an integration that the vendor created.
+// made is an integration that the upstream created.
 type made struct {
 	call int
 	id   string
 }
 
-// grace is how much later than its limit an answer may be: the callers, the
-// vendor and digate share the machine.
+// grace is how much later than its limit a response may be: the callers, the
+// upstream and digate share the machine.
 const grace = 5 * time.Second
 
 // tally is the outcome of the comparison.
@@ -67,9 +67,9 @@ type tally struct {
 	violations  []string
 }
 
-// judge compares what callers were told with what the vendor made. There are
+// judge compares what callers were told with what the upstream made. There are
 // calls numbered from 0.
-func judge(calls int, answers []told, copies []made) tally {
+func judge(calls int, ends []told, copies []made) tally {
 	t := tally{calls: calls, copies: len(copies)}
 	violation := func(format string, args ...any) {
 		t.violations = append(t.violations, fmt.Sprintf(format, args...))
@@ -82,9 +82,9 @@ func judge(calls int, answers []told, copies []made) tally {
 		}
 	}
 	seen := make(map[int]bool)
-	for _, a := range answers {
+	for _, a := range ends {
 		if seen[a.call] {
-			violation("call %d was answered twice", a.call)
+			violation("call %d ended twice", a.call)
 			continue
 		}
 		seen[a.call] = true
@@ -98,7 +98,7 @@ func judge(calls int, answers []told, copies []made) tally {
 			violation("call %d ended without a verdict: %s", a.call, a.text)
 		case done:
 			if !slices.Contains(ids, a.id) {
-				violation("call %d was told of integration %q, which the vendor did not make for it: %v", a.call, a.id, ids)
+				violation("call %d was told of integration %q, which the upstream did not make for it: %v", a.call, a.id, ids)
 			} else if a.name != "" && a.name != callName(a.call) {
 				violation("call %d was told of an integration named %q", a.call, a.name)
 			}
@@ -120,11 +120,11 @@ func judge(calls int, answers []told, copies []made) tally {
 	}
 	for call := range calls {
 		if !seen[call] {
-			violation("call %d was never answered", call)
+			violation("call %d never ended", call)
 		}
 	}
 	return t
 }
 
-// callName is the name that the copy of a call is given.
+// callName returns the name that the copy of a call is given.
 func callName(call int) string { return fmt.Sprintf("call-%d", call) }

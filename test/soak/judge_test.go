@@ -15,9 +15,9 @@ func TestJudge_EachViolation_IsFound(t *testing.T) {
 	}
 	one := []made{{0, "a"}}
 	for name, c := range map[string]struct {
-		answers []told
-		copies  []made
-		want    string
+		ends   []told
+		copies []made
+		want   string
 	}{
 		"a copy after NOT_SENT":      {with(func(a *told) { a.verdict = notSent }), one, "told not sent and made a copy"},
 		"a copy after REJECTED":      {with(func(a *told) { a.verdict = rejected }), one, "told rejected and made a copy"},
@@ -30,13 +30,13 @@ func TestJudge_EachViolation_IsFound(t *testing.T) {
 		"done with a cut id":         {with(func(a *told) { a.id = "" }), one, "did not make for it"},
 		"done with another's name":   {with(func(a *told) { a.name = "call-7" }), one, `named "call-7"`},
 		"no verdict":                 {with(func(a *told) { a.verdict = silence }), nil, "without a verdict"},
-		"no answer":                  {nil, nil, "never answered"},
-		"two answers":                {[]told{ok, ok}, one, "answered twice"},
+		"no response":                {nil, nil, "never ended"},
+		"two responses":              {[]told{ok, ok}, one, "ended twice"},
 		"too late":                   {with(func(a *told) { a.took = time.Second + grace + 1 }), one, "past its limit"},
 		"an invitation when unknown": {with(func(a *told) { a.verdict, a.invited = unknown, true }), nil, "invited to try again"},
 		"a copy for no call":         {[]told{ok}, []made{{0, "a"}, {1, "b"}}, "which nobody made"},
 	} {
-		got := judge(1, c.answers, c.copies).violations
+		got := judge(1, c.ends, c.copies).violations
 		if len(got) != 1 || !strings.Contains(got[0], c.want) {
 			t.Errorf("%s: %q, want one with %q", name, got, c.want)
 		}
@@ -44,12 +44,12 @@ func TestJudge_EachViolation_IsFound(t *testing.T) {
 }
 
 func TestJudge_WhatMayHappen_IsNoViolation(t *testing.T) {
-	var answers []told
+	var ends []told
 	for call, v := range []verdict{done, notSent, rejected, unknown, unknown, ownTimeout, cancelled, unread, ownTimeout, unasked} {
-		answers = append(answers, told{call: call, verdict: v, id: "id-0", name: "call-0", limit: time.Second, invited: v == notSent || v == rejected})
+		ends = append(ends, told{call: call, verdict: v, id: "id-0", name: "call-0", limit: time.Second, invited: v == notSent || v == rejected})
 	}
 	copies := []made{{0, "id-0"}, {3, "id-3"}, {5, "id-5"}, {6, "id-6"}, {7, "id-7"}}
-	got := judge(len(answers), answers, copies)
+	got := judge(len(ends), ends, copies)
 	if len(got.violations) > 0 {
 		t.Errorf("violations: %q", got.violations)
 	}

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// line is the way from digate to the vendor: a proxy of bare sockets that reads
-// just enough of what it carries to know whose call it is, and then does what
-// the script says.
+// line connects digate to the upstream: a proxy of bare sockets that reads just
+// enough of what it carries to know whose call it is, and then does what the
+// script says.
 type line struct {
-	script *script
-	addr   string
-	vendor string
-	certs  *certificates // nil for plain TCP
+	script   *script
+	addr     string
+	upstream string
+	certs    *certificates // nil for plain TCP
 
 	mu       sync.Mutex
-	ln       net.Listener // nil while the vendor is away
+	ln       net.Listener // nil while the upstream is away
 	open     map[net.Conn]bool
 	attempts map[int]int
 	ordinal  int
@@ -31,12 +31,12 @@ type line struct {
 	restarting sync.Mutex
 }
 
-// newLine returns a line to the vendor, listening. Its port lies outside the
+// newLine returns a line to the upstream, listening. Its port lies outside the
 // range that the kernel takes for outgoing connections, so that nobody else has
 // it while a restart lasts.
-func newLine(s *script, vendor string, certs *certificates) (*line, error) {
+func newLine(s *script, upstream string, certs *certificates) (*line, error) {
 	l := &line{
-		script: s, vendor: vendor, certs: certs,
+		script: s, upstream: upstream, certs: certs,
 		open: make(map[net.Conn]bool), attempts: make(map[int]int), down: make(chan struct{}),
 	}
 	r := s.rand(ofConnection, -1, 0)
@@ -127,7 +127,7 @@ func (l *line) cut() {
 	}
 }
 
-// restart takes the vendor away for a while, and lets it be there for as long
+// restart takes the upstream away for a while, and lets it be there for as long
 // before the next restart begins.
 func (l *line) restart(away time.Duration) error {
 	l.restarting.Lock()
@@ -229,7 +229,7 @@ func (l *line) serve(c net.Conn, f fault) {
 			return
 		}
 	}
-	up, err := net.Dial("tcp", l.vendor)
+	up, err := net.Dial("tcp", l.upstream)
 	if err != nil {
 		return
 	}

@@ -84,7 +84,7 @@ func (r *runner) call(first, last int) error {
 					r.line.pause(r.script.pause(call))
 				}
 				mu.Lock()
-				r.answers = append(r.answers, a)
+				r.ends = append(r.ends, a)
 				mu.Unlock()
 			}
 		})

@@ -12,12 +12,12 @@ type mix struct {
 	name, what  string
 	attempts    []share
 	connections []share
-	tls         bool // the vendor is reached by TLS
+	tls         bool // the upstream is reached by TLS
 	restarts    int
 	outages     int  // the faults come in so many stretches, with as long ones between
 	holdUps     int  // callers, of a thousand, that do not read or do not finish
-	absent      bool // nothing listens where the vendor should be
-	nameless    bool // the vendor's name does not resolve
+	absent      bool // nothing listens where the upstream should be
+	nameless    bool // the upstream's name does not resolve
 	guarded     bool // digate's own circuit breaker and limits are on
 	// shows are verdicts that the mix exists for: a run without them proves
 	// nothing.
@@ -37,37 +37,37 @@ var mixes = []mix{
 		shows: []verdict{done},
 	},
 	{
-		name: "latency", what: "each way up to 250 ms late, or 1 to 16 kB/s slow, or a vendor that takes longer than its callers wait",
+		name: "latency", what: "each way up to 250 ms late, or 1 to 16 kB/s slow, or an upstream that takes longer than its callers wait",
 		attempts: []share{{latency, 400}, {bandwidth, 200}, {slow, 150}},
 		shows:    []verdict{done, unknown},
 	},
 	{
-		name: "reset-before", what: "the connection is reset with the request on it, before the vendor saw it",
+		name: "reset-before", what: "the connection is reset with the request on it, before the upstream saw it",
 		attempts: []share{{resetBefore, 300}}, connections: []share{{resetAccept, 150}},
 		shows: []verdict{done, unknown},
 	},
 	{
-		name: "reset-after", what: "the vendor makes the copy and the connection is reset before a byte of its answer",
+		name: "reset-after", what: "the upstream makes the copy and the connection is reset before a byte of its response",
 		attempts: []share{{resetAfter, 400}},
 		shows:    []verdict{done, unknown},
 	},
 	{
-		name: "half-open", what: "a connection that accepts and then says nothing, or a vendor that falls silent before or after it made the copy",
+		name: "half-open", what: "a connection that accepts and then says nothing, or an upstream that falls silent before or after it made the copy",
 		attempts: []share{{silentBefore, 120}, {silentAfter, 120}}, connections: []share{{silentAccept, 100}},
 		shows: []verdict{done, unknown},
 	},
 	{
-		name: "truncated", what: "answers that break off anywhere, with or without a length; answers that are not HTTP; a 2xx without an id",
+		name: "truncated", what: "responses that break off anywhere, with or without a length; responses that are not HTTP; a 2xx without an id",
 		attempts: []share{{truncated, 350}, {garbage, 80}, {noID, 100}},
 		shows:    []verdict{done, unknown},
 	},
 	{
-		name: "gateway-page", what: "a proxy answers with HTML (502, 503, 504, 520), before or after the vendor made the copy",
+		name: "gateway-page", what: "a proxy responds with HTML (502, 503, 504, 520), before or after the upstream made the copy",
 		attempts: []share{{pageBefore, 250}, {pageAfter, 250}},
 		shows:    []verdict{done, unknown},
 	},
 	{
-		name: "vendor-errors", what: "500 in the vendor's envelope, before or after it made the copy, and 4xx",
+		name: "upstream-errors", what: "500 in the upstream's envelope, before or after it made the copy, and 4xx",
 		attempts: []share{{errorBefore, 200}, {errorAfter, 200}, {refusal, 250}},
 		shows:    []verdict{done, unknown, rejected},
 	},
@@ -77,36 +77,36 @@ var mixes = []mix{
 		shows:    []verdict{done, rejected},
 	},
 	{
-		name: "busy-503", what: "503 in the vendor's envelope, with every kind of Retry-After",
+		name: "busy-503", what: "503 in the upstream's envelope, with every kind of Retry-After",
 		attempts: []share{{busy, 500}},
 		shows:    []verdict{done, rejected},
 	},
 	{
-		name: "stale", what: "answers that come twice, connections that are closed just as the next request may come",
+		name: "stale", what: "responses that come twice, connections that are closed just as the next request may come",
 		attempts: []share{{saidTwice, 250}, {closesIdle, 350}},
 		shows:    []verdict{done},
 	},
 	{
-		name: "refused", what: "nothing listens where the vendor should be",
+		name: "refused", what: "nothing listens where the upstream should be",
 		absent: true, shows: []verdict{notSent},
 	},
 	{
-		name: "restart", what: "the vendor goes away, with every connection, and comes back on the same port, five times",
+		name: "restart", what: "the upstream goes away, with every connection, and comes back on the same port, five times",
 		attempts: []share{{latency, 500}}, restarts: 5,
 		shows: []verdict{done, unknown},
 	},
 	{
-		name: "dns", what: "the vendor's name does not resolve",
+		name: "dns", what: "the upstream's name does not resolve",
 		nameless: true, shows: []verdict{notSent},
 	},
 	{
-		name: "tls", what: "over TLS: somebody else's certificate, a handshake that is cut, unanswered, or answered in plain HTTP; connections closed and reset after the copy",
+		name: "tls", what: "over TLS: somebody else's certificate, a handshake that is cut, gets no reply, or one in plain HTTP; connections closed and reset after the copy",
 		attempts: []share{{closesIdle, 350}, {resetAfter, 150}}, tls: true,
 		connections: []share{{wrongCert, 120}, {cutHello, 120}, {silentHello, 40}, {plainHello, 80}},
 		shows:       []verdict{done, unknown},
 	},
 	{
-		name: "hold-ups", what: "callers that never read an answer of 1 MB, over gRPC and REST, or never finish their request, among others that do",
+		name: "hold-ups", what: "callers that never read a response of 1 MB, over gRPC and REST, or never finish their request, among others that do",
 		attempts: []share{{latency, 100}}, holdUps: 60,
 		shows: []verdict{done, unread, unasked},
 	},

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// idleTimeout is how long digate keeps an idle connection to the vendor.
+	// idleTimeout is how long digate keeps an idle connection to the upstream.
 	idleTimeout = 300 * time.Millisecond
-	// away is how long a restart of the vendor takes.
+	// away is how long a restart of the upstream takes.
 	away = 60 * time.Millisecond
 )
 
@@ -54,7 +54,7 @@ func run(s settings, m mix) (res result, err error) {
 		return res, err
 	}
 	res = result{
-		mix: m, tally: judge(s.calls, r.answers, r.copies), requests: r.line.requests(),
+		mix: m, tally: judge(s.calls, r.ends, r.copies), requests: r.line.requests(),
 		before: r.before, after: r.after, took: r.took,
 	}
 	res.violations = append(res.violations, r.wrong...)
@@ -69,21 +69,21 @@ func run(s settings, m mix) (res result, err error) {
 // runner is a run under way.
 type runner struct {
 	settings
-	script  *script
-	vendor  *vendor
-	line    *line
-	process *process
+	script   *script
+	upstream *fakeUpstream
+	line     *line
+	process  *process
 
-	answers       []told
+	ends          []told
 	copies        []made
 	wrong         []string // what digate was found to do wrong besides
 	before, after footprint
 	took          time.Duration
 }
 
-// open starts the vendor, the line and digate.
+// open starts the upstream, the line and digate.
 func (r *runner) open() (err error) {
-	if r.vendor, err = newVendor(r.script); err != nil {
+	if r.upstream, err = newFakeUpstream(r.script); err != nil {
 		return err
 	}
 	var certs *certificates
@@ -92,7 +92,7 @@ func (r *runner) open() (err error) {
 			return err
 		}
 	}
-	if r.line, err = newLine(r.script, r.vendor.addr, certs); err != nil {
+	if r.line, err = newLine(r.script, r.upstream.addr, certs); err != nil {
 		return err
 	}
 	if r.script.mix.absent {
@@ -106,7 +106,7 @@ func (r *runner) open() (err error) {
 	return err
 }
 
-// close ends what is still there, and takes the vendor's list.
+// close ends what is still there, and takes the upstream's list.
 func (r *runner) close() (err error) {
 	if r.process != nil {
 		r.process.kill()
@@ -115,13 +115,13 @@ func (r *runner) close() (err error) {
 	if r.line != nil {
 		r.line.close()
 	}
-	if r.vendor != nil {
-		r.copies, err = r.vendor.close()
+	if r.upstream != nil {
+		r.copies, err = r.upstream.close()
 	}
 	return err
 }
 
-// arguments are digate's for the mix.
+// arguments returns digate's arguments for the mix.
 func (r *runner) arguments() ([]string, error) {
 	m := r.script.mix
 	url := "http://" + r.line.addr
@@ -129,7 +129,7 @@ func (r *runner) arguments() ([]string, error) {
 	if m.nameless {
 		// A name of this kind is never asked of a server (RFC 7686), so that it
 		// fails to resolve with and without a network.
-		url = "http://vendor.onion:8443"
+		url = "http://upstream.onion:8443"
 	}
 	if m.tls {
 		url = "https://" + r.line.addr
@@ -140,7 +140,7 @@ func (r *runner) arguments() ([]string, error) {
 		args = append(args, "--upstream-ca-file", file)
 	}
 	args = append(args, "--upstream-url", url)
-	// What leaves a failing vendor alone would keep most of the faults from
+	// What leaves a failing upstream alone would keep most of the faults from
 	// happening, and what bounds retries most of those.
 	wanted := []string{
 		"--upstream-breaker-delay=0s", "--upstream-retry-budget=1", "--upstream-min-in-flight=1000", "--upstream-max-in-flight=10000",

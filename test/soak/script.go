@@ -95,7 +95,7 @@ type habit int
 const (
 	overGRPC habit = iota
 	overREST
-	// Those that hold up digate: they do not read what they are answered, or do
+	// Those that hold up digate: they do not read their response, or do
 	// not finish what they ask.
 	deafGRPC
 	deafREST
@@ -142,12 +142,12 @@ func (s *script) caller(call int) caller {
 }
 
 // pause is how long a caller waits before its next call, when nothing was sent
-// of this one: else all calls of a run would be over before the vendor is back.
+// of this one: else all calls of a run would be over before the upstream is back.
 func (s *script) pause(call int) time.Duration {
 	return between(s.rand(ofPause, call, 0), 50*time.Millisecond, 200*time.Millisecond)
 }
 
-// restarts says whether the vendor restarts as this call begins.
+// restarts reports whether the upstream restarts as this call begins.
 func (s *script) restarts(call int) bool {
 	n := min(s.mix.restarts, s.calls/100)
 	every := s.calls / (n + 1)

@@ -43,7 +43,7 @@ func TestScript_EveryFault_Happens(t *testing.T) {
 			}
 		}
 		if restarts != m.restarts {
-			t.Errorf("%s restarts the vendor %d times, want %d", m.name, restarts, m.restarts)
+			t.Errorf("%s restarts the upstream %d times, want %d", m.name, restarts, m.restarts)
 		}
 	}
 	for k := clean; k <= plainHello; k++ {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// mixTable is the list of mixes in Markdown.
+// mixTable returns the list of mixes in Markdown.
 func mixTable() string {
 	var b strings.Builder
 	b.WriteString("| mix | what goes wrong |\n|---|---|\n")
@@ -20,7 +20,7 @@ func mixTable() string {
 const resultHead = "| mix | calls | requests | copies | done | not sent | rejected | unknown, copy made | unknown, no copy | own timeout | cancelled | hold-ups | violations | time |\n" +
 	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
-// resultRow is a line of the table of results.
+// row returns a line of the table of results.
 func (r result) row() string {
 	return fmt.Sprintf("| `%s` | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %.1f s |\n",
 		r.mix.name, r.calls, r.requests, r.copies, r.told[done], r.told[notSent], r.told[rejected],

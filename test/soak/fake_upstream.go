@@ -15,17 +15,17 @@ import (
 	"time"
 )
 
-// attemptHeader tells the vendor which attempt of the call it sees; the line
+// attemptHeader tells the upstream which attempt of the call it sees; the line
 // puts it there.
 const attemptHeader = "X-Soak-Attempt"
 
-// largeAnswer is the length of a description in the answer to those who do not
-// read it, in bytes.
-const largeAnswer = 1 << 20
+// largeResponse is the length of a description, in bytes, in the response to a
+// caller that does not read it.
+const largeResponse = 1 << 20
 
-// vendor stands in for the vendor: it makes a copy for every request that it is
-// not scripted to refuse, and keeps the list.
-type vendor struct {
+// fakeUpstream stands in for Diga. It makes a copy for every request that the
+// script does not refuse, and keeps the list.
+type fakeUpstream struct {
 	script *script
 	addr   string
 	server *http.Server
@@ -35,52 +35,52 @@ type vendor struct {
 	copies []made
 }
 
-func newVendor(s *script) (*vendor, error) {
+func newFakeUpstream(s *script) (*fakeUpstream, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	v := &vendor{script: s, addr: ln.Addr().String(), ended: make(chan struct{})}
-	v.server = &http.Server{Handler: v, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
+	u := &fakeUpstream{script: s, addr: ln.Addr().String(), ended: make(chan struct{})}
+	u.server = &http.Server{Handler: u, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
 	go func() {
-		defer close(v.ended)
-		_ = v.server.Serve(ln)
+		defer close(u.ended)
+		_ = u.server.Serve(ln)
 	}()
-	return v, nil
+	return u, nil
 }
 
-// close ends the vendor and returns all that it made. What it still had to do
-// is done first: what a caller was told has to stay true.
-func (v *vendor) close() ([]made, error) {
+// close ends the upstream and returns all that it made. Requests under way are
+// done first: what a caller was told has to stay true.
+func (u *fakeUpstream) close() ([]made, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	err := v.server.Shutdown(ctx)
-	<-v.ended
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.copies, err
+	err := u.server.Shutdown(ctx)
+	<-u.ended
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.copies, err
 }
 
-// create makes a copy for the call and returns the answer that says so.
-func (v *vendor) create(call int) []byte {
-	v.mu.Lock()
-	id := fmt.Sprintf("%08x-0000-4000-9000-%012x", len(v.copies), call)
-	v.copies = append(v.copies, made{call, id})
-	v.mu.Unlock()
+// create makes a copy for the call and returns the response that says so.
+func (u *fakeUpstream) create(call int) []byte {
+	u.mu.Lock()
+	id := fmt.Sprintf("%08x-0000-4000-9000-%012x", len(u.copies), call)
+	u.copies = append(u.copies, made{call, id})
+	u.mu.Unlock()
 	integration := map[string]any{
 		"id": id, "name": callName(call), "base_url": "https://crm.example", "auth_type": "API_KEY",
 		"integration_type": "HTTP", "created_at": "2026-01-02T03:04:05.678901+00:00", "updated_at": "2026-01-02T03:04:05",
 		"requires_setup": false, "source_integration_template_id": templateID(call),
 	}
-	if h := v.script.caller(call).habit; h == deafGRPC || h == deafREST {
-		integration["description"] = strings.Repeat("long ", largeAnswer/5)
+	if h := u.script.caller(call).habit; h == deafGRPC || h == deafREST {
+		integration["description"] = strings.Repeat("long ", largeResponse/5)
 	}
-	answer, _ := json.Marshal(integration) // strings and a bool
-	return answer
+	response, _ := json.Marshal(integration) // strings and a bool
+	return response
 }
 
-// ServeHTTP answers POST /v1/integration/template/{id}/copy.
-func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP serves POST /v1/integration/template/{id}/copy.
+func (u *fakeUpstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var req struct {
 		Name string `json:"name"`
 	}
@@ -94,34 +94,34 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := errors.Join(err, numErr, attemptErr); err != nil || !isCall {
 		return // the request was cut
 	}
-	f := v.script.attempt(call, attempt)
+	f := u.script.attempt(call, attempt)
 	w.Header().Set("Content-Type", "application/json")
 	switch f.kind {
 	case slow:
 		time.Sleep(f.wait)
-		v.say(w, http.StatusCreated, v.create(call))
+		u.say(w, http.StatusCreated, u.create(call))
 	case errorAfter:
-		v.create(call)
-		v.fail(w, http.StatusInternalServerError, "INTERNAL_SERVER_ERROR")
+		u.create(call)
+		u.fail(w, http.StatusInternalServerError, "INTERNAL_SERVER_ERROR")
 	case errorBefore:
-		v.fail(w, http.StatusInternalServerError, "INTERNAL_SERVER_ERROR")
+		u.fail(w, http.StatusInternalServerError, "INTERNAL_SERVER_ERROR")
 	case refusal:
 		if f.status == http.StatusUnprocessableEntity {
-			v.say(w, f.status, []byte(`{"detail":[{"loc":["body","name"],"msg":"no","type":"value_error"}]}`))
+			u.say(w, f.status, []byte(`{"detail":[{"loc":["body","name"],"msg":"no","type":"value_error"}]}`))
 			return
 		}
-		v.fail(w, f.status, "BAD_PARAMETER")
+		u.fail(w, f.status, "BAD_PARAMETER")
 	case storm:
 		setRetryAfter(w, f)
-		v.fail(w, http.StatusTooManyRequests, "RATE_LIMITED")
+		u.fail(w, http.StatusTooManyRequests, "RATE_LIMITED")
 	case busy:
 		setRetryAfter(w, f)
-		v.fail(w, http.StatusServiceUnavailable, "WORKFLOW_SERVICE_UNAVAILABLE")
+		u.fail(w, http.StatusServiceUnavailable, "WORKFLOW_SERVICE_UNAVAILABLE")
 	case noID:
-		v.create(call)
-		v.say(w, f.status, []byte([]string{"", "{}", `{"id":null}`, "[]", "<html>done</html>"}[f.cut%5]))
+		u.create(call)
+		u.say(w, f.status, []byte([]string{"", "{}", `{"id":null}`, "[]", "<html>done</html>"}[f.cut%5]))
 	default:
-		v.say(w, http.StatusCreated, v.create(call))
+		u.say(w, http.StatusCreated, u.create(call))
 	}
 }
 
@@ -135,11 +135,11 @@ func setRetryAfter(w http.ResponseWriter, f fault) {
 	}
 }
 
-func (v *vendor) fail(w http.ResponseWriter, status int, code string) {
-	v.say(w, status, fmt.Appendf(nil, `{"status":"error","error_code":%q,"message":"not now"}`, code))
+func (u *fakeUpstream) fail(w http.ResponseWriter, status int, code string) {
+	u.say(w, status, fmt.Appendf(nil, `{"status":"error","error_code":%q,"message":"not now"}`, code))
 }
 
-func (v *vendor) say(w http.ResponseWriter, status int, body []byte) {
+func (u *fakeUpstream) say(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the line may be gone
