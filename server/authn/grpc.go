@@ -34,11 +34,12 @@ func connectionState(ctx context.Context) *tls.ConnectionState {
 	if !found {
 		return nil
 	}
-	info, encrypted := p.AuthInfo.(credentials.TLSInfo)
-	if !encrypted {
+	switch info := p.AuthInfo.(type) { // a variable outside the case would be allocated for plain text too
+	case credentials.TLSInfo:
+		return &info.State
+	default:
 		return nil
 	}
-	return &info.State
 }
 
 // UnaryInterceptor asserts that a principal is there. It is what stands between
