@@ -126,12 +126,41 @@ func (s *stage) drain() {
 	wg.Wait()
 }
 
+// awaitDrained waits for the end of the stage's drain, for at most the timeout. It
+// reports whether the stage is drained, or was never asked to.
+func (s *stage) awaitDrained(timeout time.Duration) bool {
+	if s.drained == nil {
+		return true
+	}
+	select {
+	case <-s.drained:
+		return true
+	default:
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-s.drained:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
 // close closes the stages from the top down. Nothing of a stage runs any more
 // when the stage below it closes. The stack is empty afterwards.
+//
+// A stage that is still draining closes at once. The stages below it could not
+// drain before, so each of them gets lastWords to do so.
 func (l *lifecycle) close() error {
 	var errs []error
+	stuck := false
 	for ; len(l.stages) > 0; l.stages = l.stages[:len(l.stages)-1] {
 		s := l.stages[len(l.stages)-1]
+		if stuck {
+			s.awaitDrained(lastWords)
+		}
+		stuck = stuck || !s.awaitDrained(0)
 		for _, p := range s.parts {
 			if p.close == nil {
 				continue
