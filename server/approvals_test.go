@@ -12,16 +12,16 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-func TestSetToolApprovals_BothFaces_ChangeTheToolsAndAnswerNothing(t *testing.T) {
-	vendor, url := emulated(t)
+func TestSetToolApprovals_BothProtocols_ChangeTheToolsAndReturnNoBody(t *testing.T) {
+	emu, url := emulated(t)
 	d := start(t, url)
 	copied, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 	if e != nil {
 		t.Fatal(e)
 	}
-	tools := vendor.Integrations(token)[0].Tools
+	tools := emu.Integrations(token)[0].Tools
 	if len(tools) < 2 {
-		t.Fatalf("the template has %d tools, too few to show anything", len(tools))
+		t.Fatalf("the template has %d tools; the test needs two", len(tools))
 	}
 	path := "/v1/integration/" + copied.GetId() + "/tool-approval"
 	rest := d.do(t, "PATCH", path, `{"tools":[{"tool_id":"`+tools[0].ID+`","approval_required":true}]}`)
@@ -36,9 +36,9 @@ func TestSetToolApprovals_BothFaces_ChangeTheToolsAndAnswerNothing(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	after := vendor.Integrations(token)[0].Tools
+	after := emu.Integrations(token)[0].Tools
 	if after[0].ApprovalRequired || !after[1].ApprovalRequired {
-		t.Errorf("the vendor has %+v", after[:2])
+		t.Errorf("Diga has %+v", after[:2])
 	}
 
 	_, err = d.rpc.SetToolApprovals(ctx, &integrationv1.SetToolApprovalsRequest{IntegrationId: copied.GetId(), Tools: []*integrationv1.ToolApproval{

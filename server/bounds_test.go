@@ -25,10 +25,10 @@ import (
 	"github.com/digate/digate/server/config"
 )
 
-func TestBounds_MetadataAndHeader_AreRefusedBeyondTheFlag(t *testing.T) {
-	v := newScripted(t)
-	v.will(answers(201, nil, full))
-	d := start(t, v.url(), func(c *config.Config) { c.MaxHeaderBytes = 8 << 10 })
+func TestBounds_MetadataAndHeaderBeyondTheFlag_AreRefused(t *testing.T) {
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	d := start(t, up.url(), func(c *config.Config) { c.MaxHeaderBytes = 8 << 10 })
 	copyWith := func(n int) error {
 		ctx := metadata.AppendToOutgoingContext(withToken(t.Context(), token), "x-filler", strings.Repeat("x", n))
 		_, err := d.rpc.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
@@ -38,7 +38,7 @@ func TestBounds_MetadataAndHeader_AreRefusedBeyondTheFlag(t *testing.T) {
 		t.Error(err)
 	}
 	if err := copyWith(9 << 10); err == nil {
-		t.Error("gRPC: taken")
+		t.Error("gRPC: metadata beyond the bound was accepted")
 	}
 	if rest := d.copyREST(t, templateID, `{}`, "X-Filler", strings.Repeat("x", 6<<10)); rest.status != 201 {
 		t.Errorf("REST: %d", rest.status)
@@ -48,33 +48,33 @@ func TestBounds_MetadataAndHeader_AreRefusedBeyondTheFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("X-Filler", strings.Repeat("x", 16<<10))
-	if resp, err := d.http.Do(r); err == nil { // it may also be cut before it is answered
+	if resp, err := d.http.Do(r); err == nil { // the connection may also be closed before the response
 		if _ = resp.Body.Close(); resp.StatusCode != 431 {
 			t.Errorf("REST: %d, want 431", resp.StatusCode)
 		}
 	}
-	if got := len(v.received()); got != 2 {
-		t.Errorf("the vendor received %d requests", got)
+	if got := len(up.received()); got != 2 {
+		t.Errorf("Diga received %d requests", got)
 	}
 }
 
 func TestBounds_ErrorDetails_FitTheFlag(t *testing.T) {
-	v := newScripted(t)
+	up := newScripted(t)
 	var b strings.Builder
 	b.WriteString(`{"detail":[`)
 	for i := range 100 {
 		fmt.Fprintf(&b, `{"loc":["body","variables","field-%d"],"msg":"%s","type":"value_error"},`, i, strings.Repeat("m", 100))
 	}
-	v.will(answers(422, nil, strings.TrimSuffix(b.String(), ",")+"]}"))
+	up.will(respond(422, nil, strings.TrimSuffix(b.String(), ",")+"]}"))
 	for _, limit := range []int{1536, 3000, 6144} {
-		d := start(t, v.url(), func(c *config.Config) { c.MaxErrorBytes = limit })
+		d := start(t, up.url(), func(c *config.Config) { c.MaxErrorBytes = limit })
 		_, err := d.rpc.CopyTemplate(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 		wire, marshalErr := proto.Marshal(status.Convert(err).Proto())
 		if marshalErr != nil {
 			t.Fatal(marshalErr)
 		}
 		if got := (len(wire)*4+2)/3 + len(status.Convert(err).Message()); got > limit || got < limit/3 {
-			t.Errorf("%d bytes, the bound is %d", got, limit)
+			t.Errorf("the error has %d bytes, the bound is %d", got, limit)
 		}
 		if text := fmt.Sprint(status.Convert(err).Details()...); !strings.Contains(text, "[cut]") || !strings.Contains(text, "REJECTED") {
 			t.Errorf("at %d bytes: %.200s", limit, text)
@@ -82,16 +82,17 @@ func TestBounds_ErrorDetails_FitTheFlag(t *testing.T) {
 	}
 }
 
-func TestBounds_AnswerHeader_IsNotTakenBeyondTheFlag(t *testing.T) {
-	v := newScripted(t)
-	v.will(answers(201, map[string]string{"X-Filler": strings.Repeat("x", 8<<10)}, full))
-	d := start(t, v.url(), func(c *config.Config) { c.MaxResponseHeaderBytes = 4 << 10 })
+func TestBounds_ResponseHeaderBeyondTheFlag_IsNotAccepted(t *testing.T) {
+	up := newScripted(t)
+	up.will(respond(201, map[string]string{"X-Filler": strings.Repeat("x", 8<<10)}, full))
+	d := start(t, up.url(), func(c *config.Config) { c.MaxResponseHeaderBytes = 4 << 10 })
 	wantREST(t, d.copyREST(t, templateID, `{}`), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
-	wide := start(t, v.url())
+	wide := start(t, up.url())
 	wantREST(t, wide.copyREST(t, templateID, `{}`), 201, "", "")
 }
 
-// frames opens an HTTP/2 connection by hand.
+// frames opens an HTTP/2 connection and returns it with its framer, so that a test
+// can send single frames.
 func frames(t *testing.T, addr string) (net.Conn, *http2.Framer) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -112,7 +113,7 @@ func frames(t *testing.T, addr string) (net.Conn, *http2.Framer) {
 	return c, f
 }
 
-// open sends the header of a CopyTemplate call and nothing of its message.
+// open sends the header of a CopyTemplate call without its message.
 func open(t *testing.T, f *http2.Framer, stream uint32) {
 	t.Helper()
 	var block strings.Builder
@@ -130,9 +131,9 @@ func open(t *testing.T, f *http2.Framer, stream uint32) {
 	}
 }
 
-func TestBounds_CallsOnOneConnection_AreRefusedBeyondTheFlag(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url(), func(c *config.Config) { c.MaxStreams = 2 })
+func TestBounds_CallsOnOneConnectionBeyondTheFlag_AreRefused(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.MaxStreams = 2 })
 	_, f := frames(t, d.GRPCAddr().String())
 	for i := range uint32(3) {
 		open(t, f, 2*i+1)
@@ -151,9 +152,9 @@ func TestBounds_CallsOnOneConnection_AreRefusedBeyondTheFlag(t *testing.T) {
 	}
 }
 
-func TestBounds_GRPCCallerThatNeverSendsItsMessage_IsEnded(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url(), func(c *config.Config) {
+func TestBounds_GRPCCallerThatNeverSendsItsMessage_IsCutOff(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) {
 		c.ReadTimeout, c.WriteTimeout, c.UpstreamTimeout = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
 	})
 	_, f := frames(t, d.GRPCAddr().String())
@@ -164,18 +165,18 @@ func TestBounds_GRPCCallerThatNeverSendsItsMessage_IsEnded(t *testing.T) {
 			t.Fatal(err)
 		}
 		if h := frame.Header(); h.StreamID == 1 && (h.Type == http2.FrameHeaders || h.Type == http2.FrameRSTStream) {
-			return // it was ended
+			return // the server ended the call
 		}
 	}
 }
 
-// The bound on a call is not its caller's deadline.
-func TestBounds_GRPCCallerWithoutADeadline_HearsFromTheUpstreamTimeout(t *testing.T) {
-	v := newScripted(t)
+// The server bounds a call whose caller set no deadline.
+func TestBounds_GRPCCallerWithoutADeadline_FailsAtTheUpstreamTimeout(t *testing.T) {
+	up := newScripted(t)
 	stop := make(chan struct{})
 	defer close(stop)
-	v.will(func(net.Conn, sent) bool { <-stop; return false })
-	d := start(t, v.url(), func(c *config.Config) { c.UpstreamTimeout = 200 * time.Millisecond })
+	up.will(func(net.Conn, sent) bool { <-stop; return false })
+	d := start(t, up.url(), func(c *config.Config) { c.UpstreamTimeout = 200 * time.Millisecond })
 	began := time.Now()
 	_, err := d.copyCtx(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 	if took := time.Since(began); err == nil || err.Code != codes.DeadlineExceeded || took > 10*time.Second {
@@ -183,14 +184,14 @@ func TestBounds_GRPCCallerWithoutADeadline_HearsFromTheUpstreamTimeout(t *testin
 	}
 }
 
-// A deadline far away is no way around the bounds: neither for a call whose
-// message never comes, nor for one that is never answered.
-func TestBounds_GRPCDeadlineFarAway_CountsAsTheFlag(t *testing.T) {
-	v := newScripted(t)
+// A caller cannot lift the bounds with a deadline far away: a call that Diga never
+// responds to ends at --max-deadline, and so does a call whose message never comes.
+func TestBounds_GRPCDeadlineFarAway_IsCappedByTheFlag(t *testing.T) {
+	up := newScripted(t)
 	stop := make(chan struct{})
 	defer close(stop)
-	v.will(func(net.Conn, sent) bool { <-stop; return false })
-	d := start(t, v.url(), func(c *config.Config) {
+	up.will(func(net.Conn, sent) bool { <-stop; return false })
+	d := start(t, up.url(), func(c *config.Config) {
 		c.UpstreamTimeout, c.MaxDeadline = 200*time.Millisecond, 400*time.Millisecond
 	})
 	far, cancel := context.WithTimeout(withToken(t.Context(), token), 10*time.Hour)
@@ -198,7 +199,7 @@ func TestBounds_GRPCDeadlineFarAway_CountsAsTheFlag(t *testing.T) {
 	began := time.Now()
 	_, err := d.copyCtx(far, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 	if took := time.Since(began); err == nil || err.Code != codes.DeadlineExceeded || err.Outcome.String() != "UNKNOWN" || took < 300*time.Millisecond || took > 10*time.Second {
-		t.Errorf("never answered: %v after %v", err, took)
+		t.Errorf("no response from Diga: %v after %v", err, took)
 	}
 	stream, openErr := d.conn.NewStream(far, &grpc.StreamDesc{ClientStreams: true}, integrationv1.IntegrationService_CopyTemplate_FullMethodName)
 	if openErr != nil {
@@ -207,14 +208,14 @@ func TestBounds_GRPCDeadlineFarAway_CountsAsTheFlag(t *testing.T) {
 	began = time.Now()
 	recvErr := stream.RecvMsg(new(integrationv1.CopyTemplateResponse))
 	if took := time.Since(began); recvErr == nil || took > 10*time.Second {
-		t.Errorf("never sent: %v after %v", recvErr, took)
+		t.Errorf("no message from the caller: %v after %v", recvErr, took)
 	}
 }
 
-func TestBounds_ConnectionsBeyondTheFlag_WaitForAnother(t *testing.T) {
-	v := newScripted(t)
-	v.will(answers(201, nil, full))
-	d := start(t, v.url(), func(c *config.Config) { c.MaxConnections = 1 })
+func TestBounds_ConnectionsBeyondTheFlag_WaitUntilAnotherCloses(t *testing.T) {
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	d := start(t, up.url(), func(c *config.Config) { c.MaxConnections = 1 })
 	first, err := net.Dial("tcp", d.HTTPAddr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -240,19 +241,19 @@ func TestBounds_ConnectionsBeyondTheFlag_WaitForAnother(t *testing.T) {
 	defer func() { _ = second.Close() }()
 	_ = second.SetDeadline(time.Now().Add(200 * time.Millisecond))
 	if err := ask(second); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("a second connection: %v", err)
+		t.Fatalf("a second connection beside the first: got %v, want no response", err)
 	}
 	_ = first.Close()
 	_ = second.SetDeadline(time.Now().Add(20 * time.Second))
 	if _, err := http.ReadResponse(bufio.NewReader(second), nil); err != nil {
-		t.Errorf("after the first ended: %v", err)
+		t.Errorf("the second connection, after the first was closed: %v", err)
 	}
 }
 
-func TestBounds_RESTCallerThatDribblesItsRequest_IsEnded(t *testing.T) {
-	v := newScripted(t)
-	v.will(answers(201, nil, full))
-	d := start(t, v.url(), func(c *config.Config) { c.ReadTimeout = 200 * time.Millisecond })
+func TestBounds_RESTCallerThatNeverEndsItsRequest_IsCutOff(t *testing.T) {
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	d := start(t, up.url(), func(c *config.Config) { c.ReadTimeout = 200 * time.Millisecond })
 	for name, text := range map[string]string{
 		"header": "POST /v1/integration/template/" + templateID + "/copy HTTP/1.1\r\nHost: x\r\nAuthoriz",
 		"body":   "POST /v1/integration/template/" + templateID + "/copy HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\nContent-Length: 100\r\n\r\n{",
@@ -266,21 +267,22 @@ func TestBounds_RESTCallerThatDribblesItsRequest_IsEnded(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%s: still open", name)
+			t.Errorf("%s: the connection is still open", name)
 		}
 		_ = c.Close()
 	}
-	if got := len(v.received()); got != 0 {
-		t.Errorf("the vendor received %d requests", got)
+	if got := len(up.received()); got != 0 {
+		t.Errorf("Diga received %d requests", got)
 	}
 }
 
-// A caller that takes nothing of a large answer must not hold it for ever.
-func TestBounds_CallerThatDoesNotRead_IsEnded(t *testing.T) {
-	v := newScripted(t)
+// A caller that reads nothing of a large response must not hold its memory for
+// ever.
+func TestBounds_CallerThatDoesNotRead_IsCutOff(t *testing.T) {
+	up := newScripted(t)
 	big := strings.Replace(full, `"name":"`, `"name":"`+strings.Repeat("n", 6<<20), 1)
-	v.will(answers(200, nil, big))
-	d := start(t, v.url(), func(c *config.Config) { c.WriteTimeout = 200 * time.Millisecond })
+	up.will(respond(200, nil, big))
+	d := start(t, up.url(), func(c *config.Config) { c.WriteTimeout = 200 * time.Millisecond })
 	c, err := net.Dial("tcp", d.HTTPAddr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -300,16 +302,16 @@ func TestBounds_CallerThatDoesNotRead_IsEnded(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	if took := time.Since(began); took < 200*time.Millisecond {
-		t.Errorf("the call ended after %v: the whole answer fitted into buffers, and the test shows nothing", took)
+		t.Errorf("the call ended after %v: the whole response fitted into buffers, so the write timeout was not tested", took)
 	}
 }
 
-func TestBounds_MessageTooLarge_IsRefusedWithTheCodeThatGRPCHasForIt(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url(), func(c *config.Config) { c.MaxRequestBytes = 2 << 10 })
+func TestBounds_MessageTooLarge_IsResourceExhausted(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.MaxRequestBytes = 2 << 10 })
 	name := strings.Repeat("n", 3<<10)
 	_, err := d.rpc.CopyTemplate(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID, Name: &name})
-	if status.Code(err) != codes.ResourceExhausted || len(v.received()) != 0 {
-		t.Errorf("%v, %d requests", err, len(v.received()))
+	if status.Code(err) != codes.ResourceExhausted || len(up.received()) != 0 {
+		t.Errorf("got %v, and Diga received %d requests", err, len(up.received()))
 	}
 }

@@ -37,15 +37,15 @@ func item(template, id string) *integrationv1.BulkCopyTemplateRequest {
 	return &integrationv1.BulkCopyTemplateRequest{Copy: &integrationv1.CopyTemplateRequest{TemplateId: template, RequestId: id}}
 }
 
-// rest reads a stream to its end.
-func rest(stream bulkClient) (results []*integrationv1.BulkCopyTemplateResponse, summary *integrationv1.BulkCopySummary, err error) {
+// drain reads a stream to its end and returns its results and its summary.
+func drain(stream bulkClient) (results []*integrationv1.BulkCopyTemplateResponse, summary *integrationv1.BulkCopySummary, err error) {
 	for {
 		resp, err := stream.Recv()
 		switch {
 		case errors.Is(err, io.EOF):
 			return results, summary, nil
 		case err != nil:
-			fmt.Fprintln(&spoken, err)
+			fmt.Fprintln(&output, err)
 			return results, summary, err
 		case resp.GetSummary() != nil:
 			summary = resp.GetSummary()
@@ -82,7 +82,7 @@ func TestBulk_ItemsOfEveryKind_HaveAResultEachAndTheSummaryAddsUp(t *testing.T) 
 	if err := stream.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
-	results, summary, err := rest(stream)
+	results, summary, err := drain(stream)
 	if err != nil || len(results) != 9 {
 		t.Fatalf("%d results, %v", len(results), err)
 	}
@@ -108,9 +108,9 @@ func TestBulk_ItemsOfEveryKind_HaveAResultEachAndTheSummaryAddsUp(t *testing.T) 
 	}
 	if text := fmt.Sprint(summary); refused != 3 || summary.GetTotal() != 9 || summary.GetDone() != 3 || summary.GetReplayed() != 1 ||
 		summary.GetNotSent() != 4 || summary.GetRejected() != 1 || summary.GetUnknown() != 1 {
-		t.Errorf("%d refused, %s", refused, text)
+		t.Errorf("%d lines were refused; the summary is %s", refused, text)
 	}
-	if n := len(e.Integrations(token)); n != 4 { // a, b, before, and lost
+	if n := len(e.Integrations(token)); n != 4 { // of a, b, before and lost
 		t.Errorf("%d integrations", n)
 	}
 	if !strings.Contains(d.scrape(t), `digate_operations_total{code="OK",kind="bulk_item",outcome="DONE"} 3`) {
@@ -129,19 +129,20 @@ func snake(c codes.Code) string {
 	return b.String()
 }
 
-// counting is a vendor that makes what it is asked for, as fast as it is asked.
+// counting returns the script of an upstream that makes every copy at once, each
+// with an id of its own. It counts them in n.
 func counting(n *atomic.Int64) script {
 	return func(c net.Conn, r sent) bool {
 		k := n.Add(1)
-		return answers(201, nil, strings.Replace(full, id, fmt.Sprintf("00000000-0000-4000-9000-%012d", k), 1))(c, r)
+		return respond(201, nil, strings.Replace(full, id, fmt.Sprintf("00000000-0000-4000-9000-%012d", k), 1))(c, r)
 	}
 }
 
 func TestBulk_ClientThatDoesNotRead_StopsTheCopying(t *testing.T) {
-	v := newScripted(t)
+	up := newScripted(t)
 	var made atomic.Int64
-	v.will(counting(&made))
-	d := start(t, v.url(), func(c *config.Config) { c.BulkStallTimeout = 20 * time.Second })
+	up.will(counting(&made))
+	d := start(t, up.url(), func(c *config.Config) { c.BulkStallTimeout = 20 * time.Second })
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	stream := d.bulk(ctx, t)
@@ -158,16 +159,16 @@ func TestBulk_ClientThatDoesNotRead_StopsTheCopying(t *testing.T) {
 		}
 		_ = stream.CloseSend()
 	}()
-	// It stands still once both windows are full.
+	// The copying stops once both flow-control windows are full.
 	last := int64(-1)
 	for now := made.Load(); now == 0 || now != last; now = made.Load() {
 		last = now
 		time.Sleep(300 * time.Millisecond)
 	}
 	if made.Load() > items/2 || given.Load() > items/2 {
-		t.Errorf("%d copies and %d requests taken while nothing was read", made.Load(), given.Load())
+		t.Errorf("%d copies made and %d requests accepted while the client read nothing", made.Load(), given.Load())
 	}
-	// And goes on when the client reads.
+	// It goes on when the client reads.
 	for range 1000 {
 		if _, err := stream.Recv(); err != nil {
 			t.Fatal(err)
@@ -177,12 +178,12 @@ func TestBulk_ClientThatDoesNotRead_StopsTheCopying(t *testing.T) {
 	<-sentAll
 }
 
-func TestBulk_NothingMoves_IsEnded(t *testing.T) {
-	v := newScripted(t)
+func TestBulk_NeitherSideMoves_IsEnded(t *testing.T) {
+	up := newScripted(t)
 	var made atomic.Int64
-	v.will(counting(&made))
-	d := start(t, v.url(), func(c *config.Config) { c.BulkStallTimeout = 300 * time.Millisecond })
-	for name, sends := range map[string]int{"nothing is asked for": 0, "nothing is taken": 5000} {
+	up.will(counting(&made))
+	d := start(t, up.url(), func(c *config.Config) { c.BulkStallTimeout = 300 * time.Millisecond })
+	for name, sends := range map[string]int{"the client sends nothing": 0, "the client reads nothing": 5000} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		stream := d.bulk(ctx, t)
 		sent := make(chan struct{})
@@ -198,7 +199,7 @@ func TestBulk_NothingMoves_IsEnded(t *testing.T) {
 		for strings.Count(d.log.String(), `"reason":"STALLED"`) == ended && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
-		_, _, err := rest(stream)
+		_, _, err := drain(stream)
 		if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonStalled || e.Code != codes.DeadlineExceeded {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -207,18 +208,18 @@ func TestBulk_NothingMoves_IsEnded(t *testing.T) {
 	}
 }
 
-func TestBulk_ClientLeaves_WhatWasSentGoesOnAndTheRestIsNotBegun(t *testing.T) {
-	v := newScripted(t)
+func TestBulk_ClientLeaves_FinishesWhatWasSentAndBeginsNothingMore(t *testing.T) {
+	up := newScripted(t)
 	release := make(chan struct{})
 	arrived := make(chan struct{}, 100)
-	v.will(func(c net.Conn, r sent) bool {
+	up.will(func(c net.Conn, r sent) bool {
 		if strings.HasPrefix(r.line, "POST ") {
 			arrived <- struct{}{}
 			<-release
 		}
-		return answers(201, nil, full)(c, r)
+		return respond(201, nil, full)(c, r)
 	})
-	d := start(t, v.url(), func(c *config.Config) { c.BulkConcurrency = 4 })
+	d := start(t, up.url(), func(c *config.Config) { c.BulkConcurrency = 4 })
 	ctx, cancel := context.WithCancel(t.Context())
 	stream := d.bulk(ctx, t)
 	for i := range 50 {
@@ -230,14 +231,14 @@ func TestBulk_ClientLeaves_WhatWasSentGoesOnAndTheRestIsNotBegun(t *testing.T) {
 		<-arrived
 	}
 	cancel()
-	if _, _, err := rest(stream); status.Code(err) != codes.Canceled {
+	if _, _, err := drain(stream); status.Code(err) != codes.Canceled {
 		t.Error(err)
 	}
 	for !strings.Contains(d.log.String(), `BulkCopyTemplate","code":"Canceled"`) {
 		time.Sleep(time.Millisecond)
 	}
 	close(release)
-	// The same stream again: the four replay, the rest runs.
+	// The same items again: four are replayed, and the others are copied now.
 	again := d.bulk(t.Context(), t)
 	for i := range 50 {
 		if err := again.Send(item(templateID, fmt.Sprint(i))); err != nil {
@@ -245,25 +246,25 @@ func TestBulk_ClientLeaves_WhatWasSentGoesOnAndTheRestIsNotBegun(t *testing.T) {
 		}
 	}
 	_ = again.CloseSend()
-	_, summary, err := rest(again)
-	if err != nil || summary.GetDone() != 50 || summary.GetReplayed() != 4 || posts(v) != 50 {
-		t.Errorf("%v, %v, %d copies", summary, err, posts(v))
+	_, summary, err := drain(again)
+	if err != nil || summary.GetDone() != 50 || summary.GetReplayed() != 4 || posts(up) != 50 {
+		t.Errorf("%v, %v, %d copies", summary, err, posts(up))
 	}
 }
 
-// A roll-out in the middle of a stream leaves no doubt behind: what was sent is
-// answered, and nothing else is begun.
-func TestBulk_ServerStops_AnswersWhatWasBegunAndBeginsNothing(t *testing.T) {
-	v := newScripted(t)
+// A roll-out in the middle of a stream leaves no copy in doubt: every item that was
+// sent gets its result, and no other item is begun.
+func TestBulk_ServerStops_FinishesWhatWasBegunAndBeginsNothingMore(t *testing.T) {
+	up := newScripted(t)
 	release, arrived := make(chan struct{}), make(chan struct{}, 100)
-	v.will(func(c net.Conn, r sent) bool {
+	up.will(func(c net.Conn, r sent) bool {
 		if strings.HasPrefix(r.line, "POST ") {
 			arrived <- struct{}{}
 			<-release
 		}
-		return answers(201, nil, full)(c, r)
+		return respond(201, nil, full)(c, r)
 	})
-	d := start(t, v.url(), func(c *config.Config) { c.BulkConcurrency = 4 })
+	d := start(t, up.url(), func(c *config.Config) { c.BulkConcurrency = 4 })
 	stream := d.bulk(t.Context(), t)
 	var body strings.Builder
 	for i := range 50 {
@@ -272,7 +273,7 @@ func TestBulk_ServerStops_AnswersWhatWasBegunAndBeginsNothing(t *testing.T) {
 		}
 		fmt.Fprintf(&body, `{"template_id":%q,"request_id":"rest-%d"}`+"\n", templateID, i)
 	}
-	inREST := make(chan answered, 1)
+	inREST := make(chan response, 1)
 	go func() { inREST <- d.do(t, "POST", bulkPath, body.String()) }()
 	for range 8 {
 		<-arrived
@@ -282,7 +283,7 @@ func TestBulk_ServerStops_AnswersWhatWasBegunAndBeginsNothing(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	close(release)
-	results, _, err := rest(stream)
+	results, _, err := drain(stream)
 	e := apierror.FromError(err)
 	if e == nil || e.Reason != apierror.ReasonDraining || e.Code != codes.Unavailable || e.Outcome.String() != "NOT_SENT" {
 		t.Errorf("the stream ended with %v", err)
@@ -310,24 +311,24 @@ func TestBulk_ServerStops_AnswersWhatWasBegunAndBeginsNothing(t *testing.T) {
 		}
 	}
 	if made < 4 || made+notSent != 50 {
-		t.Errorf("of 50 lines %d are told as done and %d as not sent", made, notSent)
+		t.Errorf("of 50 lines %d say DONE and %d NOT_SENT", made, notSent)
 	}
 	<-d.ended
-	if d.result != nil || posts(v) != done+made {
-		t.Errorf("the drain ended with %v, and %d of %d copies are told", d.result, done+made, posts(v))
+	if d.result != nil || posts(up) != done+made {
+		t.Errorf("the drain ended with %v; %d of %d copies were reported as done", d.result, done+made, posts(up))
 	}
 }
 
-func TestBulk_MoreItemsThanMayBe_EndsTheStream(t *testing.T) {
-	v := newScripted(t)
+func TestBulk_MoreItemsThanTheFlag_EndsTheStream(t *testing.T) {
+	up := newScripted(t)
 	var made atomic.Int64
-	v.will(counting(&made))
-	d := start(t, v.url(), func(c *config.Config) { c.BulkMaxItems = 3 })
+	up.will(counting(&made))
+	d := start(t, up.url(), func(c *config.Config) { c.BulkMaxItems = 3 })
 	stream := d.bulk(t.Context(), t)
-	for range 4 { // equal ones count as well
+	for range 4 { // items with the same request id count as well
 		_ = stream.Send(item(templateID, "same"))
 	}
-	if _, _, err := rest(stream); status.Code(err) != codes.ResourceExhausted || apierror.FromError(err).Reason != "REQUEST_TOO_LARGE" {
+	if _, _, err := drain(stream); status.Code(err) != codes.ResourceExhausted || apierror.FromError(err).Reason != "REQUEST_TOO_LARGE" {
 		t.Error(err)
 	}
 }
@@ -345,7 +346,7 @@ type restLine struct {
 
 const bulkPath = "/v1/integration/template:bulkCopy"
 
-func TestBulkREST_LinesOfEveryKind_AreAnsweredByALineEach(t *testing.T) {
+func TestBulkREST_LinesOfEveryKind_HaveAResultLineEach(t *testing.T) {
 	e, url := emulated(t)
 	d := start(t, url)
 	lines := []string{
@@ -364,7 +365,7 @@ func TestBulkREST_LinesOfEveryKind_AreAnsweredByALineEach(t *testing.T) {
 		`{"template_id":"` + templateID + `","variables":{"request_id":"i"}}`,
 		`{"template_id":"` + templateID + `","request_id":null}`,
 	}
-	ask := func() map[int]restLine {
+	send := func() map[int]restLine {
 		t.Helper()
 		got := d.do(t, "POST", bulkPath, strings.Join(lines, "\n"), "Content-Type", "application/x-ndjson")
 		if got.status != 200 || got.header.Get("Content-Type") != "application/x-ndjson" {
@@ -377,13 +378,13 @@ func TestBulkREST_LinesOfEveryKind_AreAnsweredByALineEach(t *testing.T) {
 				t.Fatalf("%v: %s", err, sc.Text())
 			}
 			if _, twice := byLine[l.Line]; twice {
-				t.Errorf("line %d twice", l.Line)
+				t.Errorf("line %d has two results", l.Line)
 			}
 			byLine[l.Line] = l
 		}
 		return byLine
 	}
-	got := ask()
+	got := send()
 	for n, want := range map[int]string{
 		1: "DONE ", 3: "NOT_SENT 422", 4: "NOT_SENT 422", 5: "NOT_SENT 422", 6: "NOT_SENT 422", 7: "REJECTED 404", 8: "NOT_SENT 422", 9: "DONE ", 10: "NOT_SENT 422", 11: "NOT_SENT 422", 12: "NOT_SENT 422", 13: "NOT_SENT 422", 14: "NOT_SENT 422",
 	} {
@@ -397,7 +398,7 @@ func TestBulkREST_LinesOfEveryKind_AreAnsweredByALineEach(t *testing.T) {
 		}
 	}
 	if s := got[0].Summary; len(got) != 14 || s["total"] != 13 || s["done"] != 2 || s["not_sent"] != 10 || s["rejected"] != 1 || s["unknown"] != 0 {
-		t.Errorf("%d lines, %v", len(got), s)
+		t.Errorf("%d lines, summary %v", len(got), s)
 	}
 	if !strings.Contains(string(got[5].Error), "line 1") || !strings.Contains(string(got[8].Error), `"loc":["body","template_id"]`) ||
 		!strings.Contains(string(got[11].Error), "twice") || !strings.Contains(string(got[12].Error), "string") {
@@ -406,14 +407,14 @@ func TestBulkREST_LinesOfEveryKind_AreAnsweredByALineEach(t *testing.T) {
 	if len(e.Integrations(token)) != 2 {
 		t.Errorf("%d integrations", len(e.Integrations(token)))
 	}
-	if again := ask(); !again[1].Replayed || !again[9].Replayed || len(e.Integrations(token)) != 2 {
-		t.Errorf("again: %+v, %d integrations", again[1], len(e.Integrations(token)))
+	if again := send(); !again[1].Replayed || !again[9].Replayed || len(e.Integrations(token)) != 2 {
+		t.Errorf("the second time: %+v, %d integrations", again[1], len(e.Integrations(token)))
 	}
 }
 
-func TestBulkREST_TooMuch_IsRefusedBeforeAnythingIsBegun(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url(), func(c *config.Config) { c.BulkRESTMaxItems, c.MaxRequestBytes = 3, 1<<10 })
+func TestBulkREST_TooManyLinesOrBytes_IsRefusedBeforeAnyCopy(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.BulkRESTMaxItems, c.MaxRequestBytes = 3, 1<<10 })
 	one := `{"template_id":"` + templateID + `","request_id":"%d"}` + "\n"
 	four := ""
 	for i := range 4 {
@@ -432,7 +433,7 @@ func TestBulkREST_TooMuch_IsRefusedBeforeAnythingIsBegun(t *testing.T) {
 	if got := d.do(t, "POST", bulkPath, four, "Authorization", ""); got.status != 401 {
 		t.Errorf("%d", got.status)
 	}
-	if len(v.received()) != 0 {
-		t.Errorf("the vendor received %v", v.received())
+	if len(up.received()) != 0 {
+		t.Errorf("Diga received %v", up.received())
 	}
 }

@@ -14,21 +14,21 @@ import (
 	"github.com/digate/digate/server/config"
 )
 
-// difference shows one line of docs/differences.md on a running server.
-type difference func(t *testing.T, v *scripted, d *digate)
+// difference tests one line of docs/differences.md on a running server.
+type difference func(t *testing.T, up *scripted, d *digate)
 
 var differences = map[string]difference{
-	"own-headers": func(t *testing.T, v *scripted, d *digate) {
+	"own-headers": func(t *testing.T, up *scripted, d *digate) {
 		header := map[string]string{"Server": "uvicorn", "Set-Cookie": "a=b", "Etag": "x"}
 		for _, c := range []struct {
-			answer script
+			script script
 			want   []string
 		}{
-			{answers(201, header, full), []string{"Content-Length", "Content-Type", "Date", "X-Request-Id"}},
-			{answers(404, header, envelope), []string{"Content-Length", "Content-Type", "Date", "Digate-Outcome", "X-Request-Id"}},
-			{answers(429, header, envelope), []string{"Content-Length", "Content-Type", "Date", "Digate-Outcome", "Retry-After", "X-Request-Id"}},
+			{respond(201, header, full), []string{"Content-Length", "Content-Type", "Date", "X-Request-Id"}},
+			{respond(404, header, envelope), []string{"Content-Length", "Content-Type", "Date", "Digate-Outcome", "X-Request-Id"}},
+			{respond(429, header, envelope), []string{"Content-Length", "Content-Type", "Date", "Digate-Outcome", "Retry-After", "X-Request-Id"}},
 		} {
-			v.will(c.answer)
+			up.will(c.script)
 			var got []string
 			for name := range d.copyREST(t, templateID, `{}`).header {
 				got = append(got, name)
@@ -38,21 +38,21 @@ var differences = map[string]difference{
 			}
 		}
 	},
-	"outcome-header": func(t *testing.T, v *scripted, d *digate) {
-		v.will(answers(404, nil, envelope))
+	"outcome-header": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(404, nil, envelope))
 		wantREST(t, d.copyREST(t, templateID, `{}`), 404, "REJECTED", "")
-		v.will(answers(500, nil, envelope))
+		up.will(respond(500, nil, envelope))
 		wantREST(t, d.copyREST(t, templateID, `{}`), 500, "UNKNOWN", "")
 		wantREST(t, d.copyREST(t, "x", `{}`), 422, "NOT_SENT", "")
 	},
-	"retry-after-default": func(t *testing.T, v *scripted, d *digate) {
+	"retry-after-default": func(t *testing.T, up *scripted, d *digate) {
 		for given, want := range map[string]string{"": "1", "7": "7", "nonsense": "1"} {
 			for _, status := range []int{429, 503} {
 				header := map[string]string{}
 				if given != "" {
 					header["Retry-After"] = given
 				}
-				v.will(answers(status, header, envelope))
+				up.will(respond(status, header, envelope))
 				if got := d.copyREST(t, templateID, `{}`).header.Get("Retry-After"); got != want {
 					t.Errorf("%d with %q: Retry-After %q, want %q", status, given, got, want)
 				}
@@ -60,13 +60,13 @@ var differences = map[string]difference{
 		}
 		now := time.Now().UTC()
 		const date = "Mon, 02 Jan 2006 15:04:05 GMT"
-		v.will(answers(429, map[string]string{"Date": now.Format(date), "Retry-After": now.Add(30 * time.Second).Format(date)}, envelope))
+		up.will(respond(429, map[string]string{"Date": now.Format(date), "Retry-After": now.Add(30 * time.Second).Format(date)}, envelope))
 		if got := d.copyREST(t, templateID, `{}`).header.Get("Retry-After"); got != "30" {
 			t.Errorf("with a date: Retry-After %q, want 30", got)
 		}
 	},
-	"bearer-challenge": func(t *testing.T, v *scripted, d *digate) {
-		v.will(answers(401, nil, envelope))
+	"bearer-challenge": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(401, nil, envelope))
 		for _, authorization := range []string{"Bearer " + token, ""} {
 			rest := d.copyREST(t, templateID, `{}`, "Authorization", authorization)
 			if rest.status != 401 || rest.header.Get("WWW-Authenticate") != "Bearer" {
@@ -74,49 +74,49 @@ var differences = map[string]difference{
 			}
 		}
 	},
-	"never-compressed": func(t *testing.T, v *scripted, d *digate) {
-		v.will(answers(201, nil, full))
+	"never-compressed": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(201, nil, full))
 		rest := d.copyREST(t, templateID, `{}`, "Accept-Encoding", "gzip, br")
 		if rest.header.Get("Content-Encoding") != "" || rest.body != full {
 			t.Errorf("%v %q", rest.header, rest.body)
 		}
 	},
-	"cut-success": func(t *testing.T, v *scripted, d *digate) {
-		v.will(raw("HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{\"id\":\""+id+"\",\"nam", false))
+	"cut-success": func(t *testing.T, up *scripted, d *digate) {
+		up.will(raw("HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{\"id\":\""+id+"\",\"nam", false))
 		rest := d.copyREST(t, templateID, `{}`)
 		if rest.status != 201 || !strings.HasPrefix(rest.body, `{"id":"`+id+`","name":null,`) {
 			t.Errorf("%d %s", rest.status, rest.body)
 		}
 	},
-	"cut-list": func(t *testing.T, v *scripted, _ *digate) {
-		d := start(t, v.url(), func(c *config.Config) { c.MaxResponseBytes = 2000 })
+	"cut-list": func(t *testing.T, up *scripted, _ *digate) {
+		d := start(t, up.url(), func(c *config.Config) { c.MaxResponseBytes = 2000 })
 		page := `{"data":[` + full + `],"has_more":false`
-		for _, s := range []script{answers(200, nil, page), answers(200, nil, page+strings.Repeat(" ", 2000)+"}")} {
-			v.will(s)
+		for _, s := range []script{respond(200, nil, page), respond(200, nil, page+strings.Repeat(" ", 2000)+"}")} {
+			up.will(s)
 			if rest := d.do(t, "GET", "/v1/integration", ""); rest.status != 502 {
 				t.Errorf("%d %s", rest.status, rest.body)
 			}
 		}
-		v.will(answers(200, nil, page+"}"))
+		up.will(respond(200, nil, page+"}"))
 		wantREST(t, d.do(t, "GET", "/v1/integration", ""), 200, "", "")
 	},
-	"no-id": func(t *testing.T, v *scripted, d *digate) {
+	"no-id": func(t *testing.T, up *scripted, d *digate) {
 		for _, s := range []script{
-			answers(201, nil, `{}`), answers(204, nil, ""), answers(302, map[string]string{"Location": "/v1/integration"}, ""),
-			answers(101, map[string]string{"Upgrade": "x", "Connection": "Upgrade"}, ""),
+			respond(201, nil, `{}`), respond(204, nil, ""), respond(302, map[string]string{"Location": "/v1/integration"}, ""),
+			respond(101, map[string]string{"Upgrade": "x", "Connection": "Upgrade"}, ""),
 		} {
-			v.will(s)
+			up.will(s)
 			rest := d.copyREST(t, templateID, `{}`)
 			if rest.status != 502 || rest.header.Get("Location") != "" {
 				t.Errorf("%d %v", rest.status, rest.header)
 			}
-			v.one(t)
+			up.one(t)
 		}
 	},
-	"foreign-error": func(t *testing.T, v *scripted, d *digate) {
+	"foreign-error": func(t *testing.T, up *scripted, d *digate) {
 		for status, reason := range map[int]string{404: "UPSTREAM_UNEXPECTED", 500: "UPSTREAM_ERROR", 502: "UPSTREAM_GATEWAY", 503: "UPSTREAM_GATEWAY"} {
 			for _, body := range []string{"", "<html>no</html>", `{"error":"other"}`} {
-				v.will(answers(status, nil, body))
+				up.will(respond(status, nil, body))
 				rest := d.copyREST(t, templateID, `{}`)
 				if rest.status != status {
 					t.Errorf("status %d, want %d", rest.status, status)
@@ -125,7 +125,7 @@ var differences = map[string]difference{
 			}
 		}
 	},
-	"unreachable": func(t *testing.T, v *scripted, _ *digate) {
+	"unreachable": func(t *testing.T, up *scripted, _ *digate) {
 		gone := newScripted(t)
 		gone.close()
 		d := start(t, gone.url())
@@ -135,13 +135,13 @@ var differences = map[string]difference{
 			t.Error("no Retry-After")
 		}
 	},
-	"answer-lost": func(t *testing.T, v *scripted, d *digate) {
-		v.will(raw("", true))
+	"response-lost": func(t *testing.T, up *scripted, d *digate) {
+		up.will(raw("", true))
 		wantREST(t, d.copyREST(t, templateID, `{}`), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
 	},
-	"read-lost": func(t *testing.T, v *scripted, d *digate) {
-		for _, s := range []script{raw("", true), answers(502, nil, "<html>")} {
-			v.will(s)
+	"read-lost": func(t *testing.T, up *scripted, d *digate) {
+		for _, s := range []script{raw("", true), respond(502, nil, "<html>")} {
+			up.will(s)
 			rest := d.do(t, "GET", "/v1/integration/"+id, "")
 			wantREST(t, rest, 502, "UNKNOWN", "")
 			if rest.header.Get("Retry-After") == "" {
@@ -149,40 +149,40 @@ var differences = map[string]difference{
 			}
 		}
 	},
-	"repeated": func(t *testing.T, v *scripted, _ *digate) {
-		d := start(t, v.url(), asShipped)
-		v.will(inTurn(answers(429, map[string]string{"Retry-After": "0"}, envelope), answers(201, nil, full)))
+	"repeated": func(t *testing.T, up *scripted, _ *digate) {
+		d := start(t, up.url(), asShipped)
+		up.will(inTurn(respond(429, map[string]string{"Retry-After": "0"}, envelope), respond(201, nil, full)))
 		wantREST(t, d.copyREST(t, templateID, `{}`), 201, "", "")
-		v.will(inTurn(raw("", true), answers(200, nil, full)))
+		up.will(inTurn(raw("", true), respond(200, nil, full)))
 		wantREST(t, d.do(t, "GET", "/v1/integration/"+id, ""), 200, "", "")
-		v.will(inTurn(raw("", true), answers(201, nil, full)))
+		up.will(inTurn(raw("", true), respond(201, nil, full)))
 		wantREST(t, d.copyREST(t, templateID, `{}`), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
-		v.one(t)
+		up.one(t)
 	},
-	// Both are shown with what it takes to bring them about.
+	// The two have one test, since most of it brings them about.
 	"circuit-open": func(t *testing.T, _ *scripted, _ *digate) {
-		TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothFaces(t)
+		TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothProtocols(t)
 	},
 	"overloaded": func(t *testing.T, _ *scripted, _ *digate) {
-		TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothFaces(t)
+		TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothProtocols(t)
 	},
-	"drift-fail": func(t *testing.T, _ *scripted, _ *digate) { TestDrift_WhereItFails_ReadsDoAndCopiesDoNot(t) },
-	"timeout": func(t *testing.T, v *scripted, _ *digate) {
-		d := start(t, v.url(), func(c *config.Config) { c.UpstreamTimeout = 100 * time.Millisecond })
-		v.will(hang)
+	"drift-fail": func(t *testing.T, _ *scripted, _ *digate) { TestDrift_SetToFail_FailsReadsAndNoCopies(t) },
+	"timeout": func(t *testing.T, up *scripted, _ *digate) {
+		d := start(t, up.url(), func(c *config.Config) { c.UpstreamTimeout = 100 * time.Millisecond })
+		up.will(hang)
 		wantREST(t, d.copyREST(t, templateID, `{}`), 504, "UNKNOWN", "OUTCOME_UNKNOWN")
 	},
-	"credential-first": func(t *testing.T, v *scripted, d *digate) {
+	"credential-first": func(t *testing.T, up *scripted, d *digate) {
 		wantREST(t, d.copyREST(t, "x", `{`, "Authorization", ""), 401, "NOT_SENT", "MISSING_CREDENTIAL")
 		wantREST(t, d.do(t, "GET", "/nothing", "", "Authorization", ""), 401, "NOT_SENT", "MISSING_CREDENTIAL")
 	},
-	"one-mistake": func(t *testing.T, v *scripted, d *digate) {
+	"one-mistake": func(t *testing.T, up *scripted, d *digate) {
 		rest := d.copyREST(t, "x", `{"name":1,"api_key":2}`)
 		if rest.status != 422 || rest.body != `{"detail":[{"type":"string_type","loc":["body","name"],"msg":"must be a string"}]}` {
 			t.Errorf("%d %s", rest.status, rest.body)
 		}
 	},
-	"hyphenated-ids": func(t *testing.T, v *scripted, d *digate) {
+	"hyphenated-ids": func(t *testing.T, up *scripted, d *digate) {
 		for _, other := range []string{strings.ReplaceAll(templateID, "-", ""), "%7B" + templateID + "%7D", "urn:uuid:" + templateID} {
 			rest := d.copyREST(t, other, `{}`)
 			if rest.status != 422 || !strings.Contains(rest.body, `"type":"uuid_parsing","loc":["path","template_id"]`) {
@@ -190,7 +190,7 @@ var differences = map[string]difference{
 			}
 		}
 	},
-	"checked-first": func(t *testing.T, v *scripted, d *digate) {
+	"checked-first": func(t *testing.T, up *scripted, d *digate) {
 		for request, detail := range map[string]string{
 			"POST /v1/integration {}":           `{"type":"missing","loc":["body","name"],"msg":"is required"},{"type":"missing","loc":["body","base_url"],"msg":"is required"},{"type":"missing","loc":["body","integration_type"],"msg":"is required"}`,
 			"GET /v1/integration?limit=101 ":    `{"type":"less_than_equal","loc":["query","limit"],"msg":"must be 100 or less"}`,
@@ -203,8 +203,8 @@ var differences = map[string]difference{
 		}
 	},
 	"duplicate-keys": refused(`{"name":"a","name":"b"}`, `{"type":"duplicate_key","loc":["body","name"]`),
-	"strict-types": func(t *testing.T, v *scripted, d *digate) {
-		v.will(answers(201, nil, full))
+	"strict-types": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(201, nil, full))
 		for request, loc := range map[string]string{
 			"POST /v1/integration/" + id + `/tool {"timeout":"7"}`:           `["body","timeout"]`,
 			"POST /v1/integration/" + id + `/tool {"approval_required":1}`:   `["body","approval_required"]`,
@@ -217,49 +217,49 @@ var differences = map[string]difference{
 			}
 		}
 	},
-	"exact-integers": func(t *testing.T, v *scripted, d *digate) {
-		refused(`{"variables":{"n":9007199254740993}}`, `{"type":"int_not_exact","loc":["body","variables","n"]`)(t, v, d)
-		refused(`{"variables":{"n":1e400}}`, `{"type":"finite_number","loc":["body","variables","n"]`)(t, v, d)
+	"exact-integers": func(t *testing.T, up *scripted, d *digate) {
+		refused(`{"variables":{"n":9007199254740993}}`, `{"type":"int_not_exact","loc":["body","variables","n"]`)(t, up, d)
+		refused(`{"variables":{"n":1e400}}`, `{"type":"finite_number","loc":["body","variables","n"]`)(t, up, d)
 	},
-	"broken-unicode": func(t *testing.T, v *scripted, d *digate) {
-		refused("{\"name\":\"\xc3\"}", `{"type":"string_unicode","loc":["body","name"]`)(t, v, d)
-		refused(`{"variables":{"a":"\udc00"}}`, `{"type":"string_unicode","loc":["body","variables","a"]`)(t, v, d)
+	"broken-unicode": func(t *testing.T, up *scripted, d *digate) {
+		refused("{\"name\":\"\xc3\"}", `{"type":"string_unicode","loc":["body","name"]`)(t, up, d)
+		refused(`{"variables":{"a":"\udc00"}}`, `{"type":"string_unicode","loc":["body","variables","a"]`)(t, up, d)
 	},
-	"nesting": func(t *testing.T, v *scripted, d *digate) {
+	"nesting": func(t *testing.T, up *scripted, d *digate) {
 		nested := func(n int) string {
 			return `{"variables":{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}}`
 		}
-		refused(nested(99), `{"type":"recursion_loop"`)(t, v, d)
-		refused(`{"variables":{"a":[0`+strings.Repeat(",0", 100_000)+`]}}`, `{"type":"too_long","loc":["body","variables","a",99999]`)(t, v, d)
-		v.will(answers(201, nil, full))
+		refused(nested(99), `{"type":"recursion_loop"`)(t, up, d)
+		refused(`{"variables":{"a":[0`+strings.Repeat(",0", 100_000)+`]}}`, `{"type":"too_long","loc":["body","variables","a",99999]`)(t, up, d)
+		up.will(respond(201, nil, full))
 		wantREST(t, d.copyREST(t, templateID, nested(98)), 201, "", "")
 		wantREST(t, d.copyREST(t, templateID, `{"ignored":`+strings.Repeat("[", 200)+strings.Repeat("]", 200)+`}`), 201, "", "")
 	},
-	"body-bound": func(t *testing.T, v *scripted, _ *digate) {
-		d := start(t, v.url(), func(c *config.Config) { c.MaxRequestBytes = 2000 })
-		v.will(answers(201, nil, full))
+	"body-bound": func(t *testing.T, up *scripted, _ *digate) {
+		d := start(t, up.url(), func(c *config.Config) { c.MaxRequestBytes = 2000 })
+		up.will(respond(201, nil, full))
 		fill := func(n int) string { return `{"name":"` + strings.Repeat("a", n-len(`{"name":""}`)) + `"}` }
 		wantREST(t, d.copyREST(t, templateID, fill(2000)), 201, "", "")
 		wantREST(t, d.copyREST(t, templateID, fill(2001)), 413, "NOT_SENT", "REQUEST_TOO_LARGE")
 	},
-	"idempotency-key": func(t *testing.T, v *scripted, d *digate) {
+	"idempotency-key": func(t *testing.T, up *scripted, d *digate) {
 		for _, bad := range []string{strings.Repeat("k", 256), "é", `""`} {
 			rest := d.copyREST(t, templateID, `{}`, "Idempotency-Key", bad)
 			if rest.status != 422 || !strings.Contains(rest.body, `"loc":["header","idempotency-key"]`) {
 				t.Errorf("%d %s", rest.status, rest.body)
 			}
 		}
-		v.will(answers(201, nil, full))
+		up.will(respond(201, nil, full))
 		for range 2 {
 			wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", strings.Repeat("k", 255)), 201, "", "")
 		}
-		got := v.received()
+		got := up.received()
 		if len(got) != 2 || got[0].header.Get("Idempotency-Key") != "" || !strings.HasPrefix(got[1].line, "GET ") {
-			t.Errorf("the vendor received %v", got)
+			t.Errorf("Diga received %v", got)
 		}
 	},
-	"replayed": func(t *testing.T, v *scripted, d *digate) {
-		v.will(answers(201, nil, full))
+	"replayed": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(201, nil, full))
 		first := d.copyREST(t, templateID, `{}`, "Idempotency-Key", "replayed")
 		again := d.copyREST(t, templateID, `{}`, "Idempotency-Key", `"replayed"`)
 		if first.status != 201 || first.header.Get("Digate-Replayed") != "" {
@@ -272,16 +272,16 @@ var differences = map[string]difference{
 		if wantREST(t, other, 422, "NOT_SENT", ""); !strings.Contains(other.body, `"loc":["header","idempotency-key"],"msg":"was used for another request"`) {
 			t.Error(other.body)
 		}
-		v.will(answers(404, nil, envelope))
+		up.will(respond(404, nil, envelope))
 		wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "replayed"), 409, "DONE", "ALREADY_COPIED")
 	},
-	"in-doubt": func(t *testing.T, v *scripted, d *digate) {
-		v.will(inTurn(raw("", true), answers(200, nil, `{"data":[],"has_more":false}`)))
+	"in-doubt": func(t *testing.T, up *scripted, d *digate) {
+		up.will(inTurn(raw("", true), respond(200, nil, `{"data":[],"has_more":false}`)))
 		wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "in-doubt"), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
 		wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "in-doubt"), 409, "UNKNOWN", "OUTCOME_UNKNOWN")
 	},
-	"bulk-route": func(t *testing.T, _ *scripted, _ *digate) { TestBulkREST_LinesOfEveryKind_AreAnsweredByALineEach(t) },
-	"unknown-route": func(t *testing.T, v *scripted, d *digate) {
+	"bulk-route": func(t *testing.T, _ *scripted, _ *digate) { TestBulkREST_LinesOfEveryKind_HaveAResultLineEach(t) },
+	"unknown-route": func(t *testing.T, up *scripted, d *digate) {
 		for _, path := range []string{"/", "/v1", "/v1/integration/template/" + templateID + "/copy/", "//v1/integration/template/" + templateID + "/copy", "/v1/./integration"} {
 			rest := d.do(t, "POST", path, `{}`)
 			wantREST(t, rest, 404, "NOT_SENT", "ROUTE_NOT_FOUND")
@@ -290,34 +290,34 @@ var differences = map[string]difference{
 			}
 		}
 	},
-	"unknown-method": func(t *testing.T, v *scripted, d *digate) {
+	"unknown-method": func(t *testing.T, up *scripted, d *digate) {
 		rest := d.do(t, "PUT", "/v1/integration/template/"+templateID+"/copy", `{}`)
 		wantREST(t, rest, 405, "NOT_SENT", "METHOD_NOT_ALLOWED")
 		if rest.header.Get("Allow") != "POST" {
 			t.Errorf("Allow %q", rest.header.Get("Allow"))
 		}
 	},
-	"any-content-type": func(t *testing.T, v *scripted, d *digate) {
-		v.will(answers(201, nil, full))
+	"any-content-type": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(201, nil, full))
 		for _, ct := range []string{"", "text/plain", "application/x-www-form-urlencoded", "nonsense"} {
 			wantREST(t, d.copyREST(t, templateID, `{"name":"n"}`, "Content-Type", ct), 201, "", "")
 		}
 	},
-	"empty-is-null": func(t *testing.T, v *scripted, d *digate) {
-		v.will(answers(200, nil, full))
+	"empty-is-null": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(200, nil, full))
 		_ = d.do(t, "PATCH", "/v1/integration/"+id, `{"headers":{}}`)
-		if got := v.one(t).body; got != `{"headers":null}` {
-			t.Errorf("the vendor received %s", got)
+		if got := up.one(t).body; got != `{"headers":null}` {
+			t.Errorf("Diga received %s", got)
 		}
 	},
-	"same-value-other-bytes": func(t *testing.T, v *scripted, d *digate) {
-		v.will(answers(201, nil, full))
+	"same-value-other-bytes": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(201, nil, full))
 		_ = d.copyREST(t, templateID, ` { "variables" : {"b":1.0, "a":null} , "new":1, "base_url":null, "name":"\u0041" } `)
-		if got, want := v.one(t).body, `{"name":"A","variables":{"a":null,"b":1}}`; got != want {
-			t.Errorf("the vendor received %s, want %s", got, want)
+		if got, want := up.one(t).body, `{"name":"A","variables":{"a":null,"b":1}}`; got != want {
+			t.Errorf("Diga received %s, want %s", got, want)
 		}
 	},
-	"not-http": func(t *testing.T, v *scripted, d *digate) {
+	"not-http": func(t *testing.T, up *scripted, d *digate) {
 		for _, request := range []string{"nonsense\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 64<<10) + "\r\n\r\n"} {
 			c, err := net.Dial("tcp", d.HTTPAddr().String())
 			if err != nil {
@@ -333,22 +333,25 @@ var differences = map[string]difference{
 	},
 }
 
-// refused is a body that is refused with a detail that begins so, and not sent.
+// refused returns the test of a body that is refused and not sent. The first
+// detail of the response begins with the given text.
 func refused(body, detail string) difference {
-	return func(t *testing.T, v *scripted, d *digate) {
+	return func(t *testing.T, up *scripted, d *digate) {
 		t.Helper()
-		v.will(answers(201, nil, full))
+		up.will(respond(201, nil, full))
 		rest := d.copyREST(t, templateID, body)
 		if rest.status != 422 || !strings.HasPrefix(rest.body, `{"detail":[`+detail) {
 			t.Errorf("%.60s: %d %.300s", body, rest.status, rest.body)
 		}
-		if got := v.received(); len(got) != 0 {
-			t.Errorf("the vendor received %v", got)
+		if got := up.received(); len(got) != 0 {
+			t.Errorf("Diga received %v", got)
 		}
 	}
 }
 
-func wantREST(t *testing.T, got answered, status int, outcome, reason string) {
+// wantREST fails the test unless the response has the status, the Digate-Outcome
+// and, if it is not empty, digate's own envelope with the reason.
+func wantREST(t *testing.T, got response, status int, outcome, reason string) {
 	t.Helper()
 	if got.status != status || got.header.Get("Digate-Outcome") != outcome {
 		t.Errorf("%d, outcome %q, %.300s; want %d, %q", got.status, got.header.Get("Digate-Outcome"), got.body, status, outcome)
@@ -369,21 +372,21 @@ func TestDifferences_EveryLineOfTheDocument_Holds(t *testing.T) {
 	}
 	for name := range differences {
 		if !slices.Contains(lines, name) {
-			t.Errorf("%s has a test and no line", name)
+			t.Errorf("%s has a test and no line on the page", name)
 		}
 	}
-	v := newScripted(t)
-	d := start(t, v.url())
+	up := newScripted(t)
+	d := start(t, up.url())
 	for _, name := range lines {
 		show, ok := differences[name]
 		if !ok {
-			t.Errorf("%s has a line and no test", name)
+			t.Errorf("%s has a line on the page and no test", name)
 			continue
 		}
-		v.will(func(c net.Conn, r sent) bool {
+		up.will(func(c net.Conn, r sent) bool {
 			t.Error(fmt.Sprint("an unexpected request: ", r.line))
 			return false
 		})
-		t.Run(name, func(t *testing.T) { show(t, v, d) })
+		t.Run(name, func(t *testing.T) { show(t, up, d) })
 	}
 }

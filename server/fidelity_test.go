@@ -17,7 +17,7 @@ import (
 
 const templateID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 
-// The vendor's answers, as it may word them.
+// Integrations as Diga may write them.
 const (
 	full = `{"id":"0b6a0f43-3e5e-4c53-9d5b-6f0f6f3b2f11","name":"Tienda ñ","description":"d","base_url":"https://x.example/v1",` +
 		`"auth_type":"API_KEY","integration_type":"HTTP","auth_key":"` + apiKey + `","headers":{"B":"2","A":"1"},"requires_setup":true,` +
@@ -44,9 +44,9 @@ func same(t *testing.T, got, want proto.Message) {
 	}
 }
 
-func TestCopyTemplate_VendorsAnswer_IsRelayedInRESTAndReadInGRPC(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
+func TestCopyTemplate_DigasResponse_IsRelayedInRESTAndReadInGRPC(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
 	for name, c := range map[string]struct {
 		status int
 		body   string
@@ -73,18 +73,18 @@ func TestCopyTemplate_VendorsAnswer_IsRelayedInRESTAndReadInGRPC(t *testing.T) {
 		"id alone": {299, `{"id":"` + id + `"}`, &integrationv1.Integration{Id: id}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v.will(answers(c.status, nil, c.body))
+			up.will(respond(c.status, nil, c.body))
 			got, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 			if err != nil {
 				t.Fatal(err)
 			}
 			same(t, got, c.want)
-			v.one(t)
+			up.one(t)
 
-			v.will(answers(c.status, nil, c.body))
+			up.will(respond(c.status, nil, c.body))
 			rest := d.copyREST(t, templateID, `{}`)
 			if rest.status != c.status || rest.body != c.body {
-				t.Errorf("REST: %d %q, want the vendor's %d %q", rest.status, rest.body, c.status, c.body)
+				t.Errorf("REST: %d %q, want Diga's %d %q", rest.status, rest.body, c.status, c.body)
 			}
 			if got := rest.header.Get("Content-Type"); got != "application/json" {
 				t.Errorf("Content-Type = %q", got)
@@ -92,14 +92,14 @@ func TestCopyTemplate_VendorsAnswer_IsRelayedInRESTAndReadInGRPC(t *testing.T) {
 			if got := rest.header.Get("Digate-Outcome"); got != "" {
 				t.Errorf("Digate-Outcome = %q on a success", got)
 			}
-			v.one(t)
+			up.one(t)
 		})
 	}
 }
 
-func TestCopyTemplate_VendorsError_IsRelayedInREST(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
+func TestCopyTemplate_DigasError_IsRelayedInREST(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
 	for _, c := range []struct {
 		status int
 		body   string
@@ -111,23 +111,23 @@ func TestCopyTemplate_VendorsError_IsRelayedInREST(t *testing.T) {
 		{500, `{"status":"error","error_code":"INTERNAL_SERVER_ERROR","message":"Error: Internal Server Error"}`},
 		{503, `{"status":"error","error_code":"WORKFLOW_SERVICE_UNAVAILABLE","message":"later"}`},
 	} {
-		v.will(answers(c.status, map[string]string{"X-Vendor": "1"}, c.body))
+		up.will(respond(c.status, map[string]string{"X-Upstream": "1"}, c.body))
 		rest := d.copyREST(t, templateID, `{}`)
 		if rest.status != c.status || rest.body != c.body {
-			t.Errorf("REST: %d %q, want the vendor's %d %q", rest.status, rest.body, c.status, c.body)
+			t.Errorf("REST: %d %q, want Diga's %d %q", rest.status, rest.body, c.status, c.body)
 		}
-		if rest.header.Get("X-Vendor") != "" {
-			t.Error("a header that is not on the list came through")
+		if rest.header.Get("X-Upstream") != "" {
+			t.Error("a header that is not on the allow-list was passed on")
 		}
-		v.one(t)
+		up.one(t)
 	}
 }
 
-// Every field of a copy in every state, as it goes out to the byte: what gRPC
-// and REST make of the same thing must be the same request.
+// Every field of a copy in every state, sent over gRPC and REST: both must become
+// the same request to Diga, byte for byte.
 func TestCopyTemplate_EachFieldInEachState_SendsExactBytes(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
+	up := newScripted(t)
+	d := start(t, up.url())
 	object := func(text string) *structpb.Struct {
 		s := new(structpb.Struct)
 		if err := s.UnmarshalJSON([]byte(text)); err != nil {
@@ -140,7 +140,7 @@ func TestCopyTemplate_EachFieldInEachState_SendsExactBytes(t *testing.T) {
 		name string
 		set  func(*request)
 		rest string // the request's JSON
-		want string // the vendor's JSON
+		want string // the JSON that Diga gets
 	}{
 		{"nothing", func(*request) {}, `{}`, `{}`},
 
@@ -192,26 +192,27 @@ func TestCopyTemplate_EachFieldInEachState_SendsExactBytes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			req := &integrationv1.CopyTemplateRequest{TemplateId: templateID}
 			c.set(req)
-			v.will(answers(201, nil, full))
+			up.will(respond(201, nil, full))
 			if _, err := d.copyRPC(t, req); err != nil {
 				t.Fatal(err)
 			}
-			check(t, v.one(t), c.want)
+			check(t, up.one(t), c.want)
 
-			v.will(answers(201, nil, full))
+			up.will(respond(201, nil, full))
 			rest := d.copyREST(t, templateID, c.rest, "Idempotency-Key", "k-"+c.name, "Grpc-Metadata-X", "1", "Cookie", "c=1")
 			if rest.status != 201 || rest.body != full {
 				t.Fatalf("REST: %d %s", rest.status, rest.body)
 			}
-			check(t, v.one(t), c.want)
+			check(t, up.one(t), c.want)
 		})
 	}
 }
 
-// A 2xx that is short of its end, or has no id.
-func TestCopyTemplate_SuccessThatIsNotWhole_IsASuccessWhileItYieldsAnID(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
+// A 2xx whose body is cut or malformed is a success if the id can be read, and
+// otherwise unknown.
+func TestCopyTemplate_MalformedSuccess_IsASuccessIfItHasAnID(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
 	head := func(n int) string {
 		return fmt.Sprintf("HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", n)
 	}
@@ -219,52 +220,52 @@ func TestCopyTemplate_SuccessThatIsNotWhole_IsASuccessWhileItYieldsAnID(t *testi
 	for name, s := range map[string]script{
 		"cut short":        raw(head(500)+withID, false),
 		"reset":            raw(head(len(withID)+1)+withID, false),
-		"trailing garbage": answers(201, nil, `{"id":"`+id+`","name":"n"}{`),
+		"trailing garbage": respond(201, nil, `{"id":"`+id+`","name":"n"}{`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			v.will(s)
+			up.will(s)
 			got, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 			if err != nil || got.GetId() != id || got.GetName() != "n" {
 				t.Fatalf("got %v, %v", got, err)
 			}
-			v.one(t)
-			v.will(s)
+			up.one(t)
+			up.will(s)
 			rest := d.copyREST(t, templateID, `{}`)
 			want := `{"id":"` + id + `","name":"n","base_url":null,"auth_type":null,"integration_type":null,"created_at":null,"updated_at":null,` +
 				`"description":null,"auth_key":null,"headers":{},"requires_setup":false,"source_integration_template_id":null}`
 			if rest.status != 201 || rest.body != want {
 				t.Errorf("REST: %d %s\nwant %s", rest.status, rest.body, want)
 			}
-			v.one(t)
+			up.one(t)
 		})
 	}
 	noID := map[string]script{
 		"cut within the id": raw(head(500)+`{"name":"n","id":"0b6a0f43-`, false),
-		"no body":           answers(201, nil, ""),
-		"204":               answers(204, nil, ""),
-		"id null":           answers(201, nil, `{"id":null,"name":"n"}`),
-		"id a number":       answers(201, nil, `{"id":7}`),
-		"id empty":          answers(201, nil, `{"id":""}`),
-		"HTML":              answers(200, map[string]string{"Content-Type": "text/html"}, "<html>ok</html>"),
-		"an array":          answers(201, nil, `[{"id":"`+id+`"}]`),
+		"no body":           respond(201, nil, ""),
+		"204":               respond(204, nil, ""),
+		"id null":           respond(201, nil, `{"id":null,"name":"n"}`),
+		"id a number":       respond(201, nil, `{"id":7}`),
+		"id empty":          respond(201, nil, `{"id":""}`),
+		"HTML":              respond(200, map[string]string{"Content-Type": "text/html"}, "<html>ok</html>"),
+		"an array":          respond(201, nil, `[{"id":"`+id+`"}]`),
 	}
 	for name, s := range noID {
 		t.Run(name, func(t *testing.T) {
-			v.will(s)
+			up.will(s)
 			_, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 			if err == nil || err.Outcome != exchange.Unknown || err.Code.String() != "Unknown" || err.RetryAfter != nil {
 				t.Fatalf("got %v, want UNKNOWN", err)
 			}
-			v.one(t)
-			v.will(s)
+			up.one(t)
+			up.will(s)
 			rest := d.copyREST(t, templateID, `{}`)
 			if rest.status != 502 || rest.header.Get("Digate-Outcome") != "UNKNOWN" || rest.header.Get("Retry-After") != "" || !json.Valid([]byte(rest.body)) {
 				t.Errorf("REST: %d %v %s", rest.status, rest.header, rest.body)
 			}
 			if strings.Contains(rest.body, "html") {
-				t.Error("the vendor's HTML is quoted")
+				t.Error("Diga's HTML is quoted")
 			}
-			v.one(t)
+			up.one(t)
 		})
 	}
 }

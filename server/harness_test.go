@@ -25,9 +25,9 @@ import (
 	"github.com/digate/digate/server/config"
 )
 
-// marker stands in every secret that the suite uses. Whatever the servers under
-// test log, count, dump or say in an error goes to spoken, and TestMain looks
-// for the marker there when all tests are done.
+// marker is part of every secret that the suite uses. The logs, metrics, dumps and
+// errors of the servers under test are collected in output. TestMain looks for
+// the marker there when all tests are done.
 const marker = "s3cr3t"
 
 const (
@@ -36,9 +36,9 @@ const (
 	varSec = "var-" + marker + "-0003"
 )
 
-var spoken record
+var output record
 
-// record collects text from many goroutines.
+// record collects text. It may be used by many goroutines.
 type record struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -58,7 +58,7 @@ func (r *record) String() string {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if err := noSecretSpoken(spoken.String()); code == 0 && err != nil {
+	if err := noSecretIn(output.String()); code == 0 && err != nil {
 		fmt.Println("FAIL:", err)
 		code = 1
 	}
@@ -71,12 +71,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// noSecretSpoken looks for a secret in everything that was logged, counted,
-// dumped or said in an error.
-func noSecretSpoken(text string) error {
+// noSecretIn returns an error that quotes the first line with a secret in it.
+func noSecretIn(text string) error {
 	for line := range strings.SplitSeq(text, "\n") {
 		if strings.Contains(line, marker) {
-			return fmt.Errorf("a secret of the suite stands in: %s", line)
+			return fmt.Errorf("a secret of the suite is in: %s", line)
 		}
 	}
 	return nil
@@ -95,7 +94,7 @@ type digate struct {
 	result error
 }
 
-// settings are the defaults, on free ports of loopback.
+// settings returns the defaults, on free ports of loopback.
 func settings(t *testing.T, url string) config.Config {
 	t.Helper()
 	cfg, err := config.Defaults()
@@ -105,18 +104,18 @@ func settings(t *testing.T, url string) config.Config {
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg.UpstreamURL = url
 	cfg.ShutdownTimeout = 10 * time.Second
-	// One request a call, whatever came before: what repeats and refuses has
-	// tests of its own.
+	// Every call is one request, whatever happened before. The tests of retries and
+	// of the circuit breaker switch them on again (asShipped).
 	cfg.UpstreamMaxAttempts, cfg.UpstreamBreakerDelay = 1, 0
 	return cfg
 }
 
-// logger writes every level to the record, and to what was spoken.
+// logger returns a logger that writes every level to the record and to output.
 func logger(to *record) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(io.MultiWriter(to, &spoken), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewJSONHandler(io.MultiWriter(to, &output), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// dial returns a connection to the server that is closed with the test.
+// dial returns a connection to the server. It is closed at the end of the test.
 func dial(t *testing.T, s *server.Server) *grpc.ClientConn {
 	t.Helper()
 	conn, err := grpc.NewClient(s.GRPCAddr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -127,7 +126,7 @@ func dial(t *testing.T, s *server.Server) *grpc.ClientConn {
 	return conn
 }
 
-// start runs a server in front of the vendor at url.
+// start runs a server in front of the upstream at url.
 func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 	t.Helper()
 	cfg := settings(t, url)
@@ -137,7 +136,7 @@ func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 	d := &digate{log: new(record), ended: make(chan struct{})}
 	log := logger(d.log)
 	log.Info("configuration", "config", cfg)
-	fmt.Fprintf(&spoken, "%v %+v %#v\n", cfg, cfg, cfg)
+	fmt.Fprintf(&output, "%v %+v %#v\n", cfg, cfg, cfg)
 	var err error
 	if d.Server, err = server.New(context.Background(), cfg, server.Options{Version: "test", Log: log}); err != nil {
 		t.Fatal(err)
@@ -167,7 +166,7 @@ func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 	return d
 }
 
-// scrape adds the metrics to what was spoken, and returns them.
+// scrape returns the metrics, and adds them to output.
 func (d *digate) scrape(t *testing.T) string {
 	t.Helper()
 	resp, err := d.http.Get("http://" + d.AdminAddr().String() + "/metrics")
@@ -179,7 +178,7 @@ func (d *digate) scrape(t *testing.T) string {
 	if err != nil {
 		t.Error(err)
 	}
-	_, _ = spoken.Write(b)
+	_, _ = output.Write(b)
 	return string(b)
 }
 
@@ -187,7 +186,7 @@ func withToken(ctx context.Context, token string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 }
 
-// copyRPC calls CopyTemplate and notes the error among what was spoken.
+// copyRPC calls CopyTemplate over gRPC and adds its error to output.
 func (d *digate) copyRPC(t *testing.T, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, *apierror.Error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(withToken(t.Context(), token), 20*time.Second)
@@ -195,31 +194,32 @@ func (d *digate) copyRPC(t *testing.T, req *integrationv1.CopyTemplateRequest) (
 	return d.copyCtx(ctx, req)
 }
 
+// copyCtx is copyRPC with the context of the caller.
 func (d *digate) copyCtx(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, *apierror.Error) {
 	resp, err := d.rpc.CopyTemplate(ctx, req)
 	if err != nil {
-		fmt.Fprintf(&spoken, "%v %v\n", err, status.Convert(err).Proto())
+		fmt.Fprintf(&output, "%v %v\n", err, status.Convert(err).Proto())
 		return nil, apierror.FromError(err)
 	}
 	return resp.GetIntegration(), nil
 }
 
-// answered is a REST answer.
-type answered struct {
+// response is a REST response, read to its end.
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// copyREST posts a body to the copy route and returns the answer.
-func (d *digate) copyREST(t *testing.T, templateID, body string, header ...string) answered {
+// copyREST posts a body to the copy route and returns the response.
+func (d *digate) copyREST(t *testing.T, templateID, body string, header ...string) response {
 	t.Helper()
 	return d.do(t, "POST", "/v1/integration/template/"+templateID+"/copy", body, header...)
 }
 
-// do sends a request whose path goes out as it is given. The header is pairs of
-// names and values; an Authorization of "" leaves it out.
-func (d *digate) do(t *testing.T, method, path, body string, header ...string) answered {
+// do sends a REST request. The path is sent exactly as it is given. The header is
+// pairs of names and values; a header with an empty value is left out.
+func (d *digate) do(t *testing.T, method, path, body string, header ...string) response {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -246,6 +246,6 @@ func (d *digate) do(t *testing.T, method, path, body string, header ...string) a
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(&spoken, "%v\n", resp.Header)
-	return answered{resp.StatusCode, resp.Header, string(b)}
+	fmt.Fprintf(&output, "%v\n", resp.Header)
+	return response{resp.StatusCode, resp.Header, string(b)}
 }

@@ -19,10 +19,10 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-func TestHostileVendor_AnswerWithoutEnd_IsBounded(t *testing.T) {
-	v := newScripted(t)
+func TestHostileUpstream_ResponseWithoutEnd_IsBounded(t *testing.T) {
+	up := newScripted(t)
 	const bound = 1 << 20
-	d := start(t, v.url(), func(c *config.Config) { c.MaxResponseBytes = bound })
+	d := start(t, up.url(), func(c *config.Config) { c.MaxResponseBytes = bound })
 	var bomb bytes.Buffer
 	zw := gzip.NewWriter(&bomb)
 	_, _ = io.WriteString(zw, `{"name":"`)
@@ -48,12 +48,12 @@ func TestHostileVendor_AnswerWithoutEnd_IsBounded(t *testing.T) {
 			_, _ = fmt.Fprintf(c, "HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n{\"name\":\"", 1<<40)
 			return false
 		},
-		"gzip bomb": answers(201, map[string]string{"Content-Encoding": "gzip"}, bomb.String()),
+		"gzip bomb": respond(201, map[string]string{"Content-Encoding": "gzip"}, bomb.String()),
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, face := range []string{"grpc", "rest"} {
-				v.will(s)
-				if face == "grpc" {
+			for _, protocol := range []string{"grpc", "rest"} {
+				up.will(s)
+				if protocol == "grpc" {
 					_, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 					if e == nil || e.Code != codes.Unknown || e.Outcome != exchange.Unknown {
 						t.Errorf("got %v", e)
@@ -61,10 +61,10 @@ func TestHostileVendor_AnswerWithoutEnd_IsBounded(t *testing.T) {
 				} else if rest := d.copyREST(t, templateID, `{}`); rest.status != 502 || rest.header.Get("Digate-Outcome") != "UNKNOWN" {
 					t.Errorf("REST: %d %v", rest.status, rest.header)
 				}
-				v.one(t)
+				up.one(t)
 				if name == "endless" {
 					if n := <-written; n > 16<<20 {
-						t.Errorf("%d bytes were taken of an answer bounded at %d", n, bound)
+						t.Errorf("%d bytes were read of a response that is bounded at %d", n, bound)
 					}
 				}
 			}
@@ -72,32 +72,32 @@ func TestHostileVendor_AnswerWithoutEnd_IsBounded(t *testing.T) {
 	}
 }
 
-func TestHostileVendor_GzipUnasked_IsRead(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
+func TestHostileUpstream_GzipThatWasNotAskedFor_IsRead(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
 	var packed bytes.Buffer
 	zw := gzip.NewWriter(&packed)
 	_, _ = io.WriteString(zw, full)
 	_ = zw.Close()
-	v.will(answers(201, map[string]string{"Content-Encoding": "gzip"}, packed.String()))
+	up.will(respond(201, map[string]string{"Content-Encoding": "gzip"}, packed.String()))
 	rest := d.copyREST(t, templateID, `{}`)
 	if rest.status != 201 || rest.body != full || rest.header.Get("Content-Encoding") != "" {
 		t.Errorf("REST: %d %v %s", rest.status, rest.header, rest.body)
 	}
 }
 
-func TestHostileVendor_ErrorThatEchoesSecrets_LeavesThemOutOfTheStatus(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
+func TestHostileUpstream_ErrorThatEchoesSecrets_IsRedactedInTheStatus(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
 	body := `{"status":"error","error_code":"INVALID_API_KEY","message":"key ` + apiKey + ` of ` + token + ` with ` + varSec + ` is wrong"}`
-	v.will(answers(401, nil, body))
+	up.will(respond(401, nil, body))
 	_, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{
 		TemplateId: templateID, ApiKey: proto.String(apiKey), Variables: structOf("v", varSec),
 	})
 	if e == nil || e.Message != "key [redacted] of [redacted] with [redacted] is wrong" {
 		t.Errorf("got %v: %q", e, e.Message)
 	}
-	v.will(answers(422, nil, `{"detail":[{"loc":["body","api_key"],"msg":"bad `+apiKey+`","type":"x","input":"`+apiKey+`","ctx":{"k":"`+apiKey+`"}}]}`))
+	up.will(respond(422, nil, `{"detail":[{"loc":["body","api_key"],"msg":"bad `+apiKey+`","type":"x","input":"`+apiKey+`","ctx":{"k":"`+apiKey+`"}}]}`))
 	_, e = d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID, ApiKey: proto.String(apiKey)})
 	if e == nil || len(e.Violations) != 1 || e.Violations[0].Field != "api_key" || e.Violations[0].Description != "bad [redacted]" {
 		t.Errorf("got %v: %+v", e, e)
@@ -105,9 +105,9 @@ func TestHostileVendor_ErrorThatEchoesSecrets_LeavesThemOutOfTheStatus(t *testin
 }
 
 func TestHostileClient_RequestTooLarge_IsRefusedAndNotSent(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
-	v.will(answers(201, nil, full))
+	up := newScripted(t)
+	d := start(t, up.url())
+	up.will(respond(201, nil, full))
 	huge := `{"name":"` + strings.Repeat("a", 64<<20) + `"}`
 	rest := d.copyREST(t, templateID, huge)
 	if rest.status != 413 || rest.header.Get("Digate-Outcome") != "NOT_SENT" {
@@ -115,7 +115,7 @@ func TestHostileClient_RequestTooLarge_IsRefusedAndNotSent(t *testing.T) {
 	}
 	wantEnvelope(t, rest.body, "REQUEST_TOO_LARGE")
 
-	// Without a length, the same.
+	// The same without a Content-Length.
 	r, err := http.NewRequestWithContext(t.Context(), "POST", d.rest+"/v1/integration/template/"+templateID+"/copy",
 		io.MultiReader(strings.NewReader(huge)))
 	if err != nil {
@@ -133,16 +133,16 @@ func TestHostileClient_RequestTooLarge_IsRefusedAndNotSent(t *testing.T) {
 	if e == nil || e.Code != codes.ResourceExhausted {
 		t.Errorf("gRPC: %v", e)
 	}
-	if got := v.received(); len(got) != 0 {
-		t.Errorf("the vendor received %d requests", len(got))
+	if got := up.received(); len(got) != 0 {
+		t.Errorf("Diga received %d requests", len(got))
 	}
 }
 
-// Whatever stands in the place of an id, the vendor never sees another path.
-func TestHostileClient_PathTricks_NeverReachTheVendor(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
-	v.will(answers(201, nil, full))
+// No text in the place of an id makes digate send a request to another path.
+func TestHostileClient_PathTricks_NeverReachDiga(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
+	up.will(respond(201, nil, full))
 	for _, id := range []string{
 		"..", "%2e%2e", "%2E%2E", ".", "%2e", "..%2f..", "a%2f..%2fb", "%0d%0aX-Evil:%201", "a%00b", "%c3%a9", "a%20b", "*", "{x}", "%7Bx%7D",
 		"3c90c3cc-0d44-4b50-8888-8dd25736052a%2f..", "3c90c3cc-0d44-4b50-8888-8dd25736052a%3fx", "%252e%252e", ";x=1",
@@ -172,15 +172,15 @@ func TestHostileClient_PathTricks_NeverReachTheVendor(t *testing.T) {
 			t.Errorf("%q: gRPC %v", id, e)
 		}
 	}
-	if got := v.received(); len(got) != 0 {
-		t.Errorf("the vendor received %v", got)
+	if got := up.received(); len(got) != 0 {
+		t.Errorf("Diga received %v", got)
 	}
 }
 
-func TestHostileClient_WithoutAGoodCredential_IsToldSoAndNothingIsDecoded(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
-	v.will(answers(201, nil, full))
+func TestHostileClient_WithoutAValidCredential_IsRefusedBeforeAnythingIsDecoded(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
+	up.will(respond(201, nil, full))
 	for name, value := range map[string]string{
 		"none": "", "basic": "Basic " + apiKey, "empty": "Bearer ", "two words": "Bearer a b", "not ASCII": "Bearer é", "bare": apiKey,
 	} {
@@ -205,7 +205,8 @@ func TestHostileClient_WithoutAGoodCredential_IsToldSoAndNothingIsDecoded(t *tes
 	if _, e := d.copyCtx(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e == nil || e.Code != codes.Unauthenticated {
 		t.Errorf("two credentials: gRPC %v", e)
 	}
-	// CRLF in a token cannot be sent by an HTTP client; by hand it can.
+	// An HTTP client refuses to send a token with a CR in it, so the request is
+	// written to a connection.
 	c, err := net.Dial("tcp", d.HTTPAddr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -215,15 +216,15 @@ func TestHostileClient_WithoutAGoodCredential_IsToldSoAndNothingIsDecoded(t *tes
 	if b, _ := io.ReadAll(c); !bytes.HasPrefix(b, []byte("HTTP/1.1 400")) && !bytes.HasPrefix(b, []byte("HTTP/1.1 401")) {
 		t.Errorf("CR in a token: %s", b)
 	}
-	if got := v.received(); len(got) != 0 {
-		t.Errorf("the vendor received %v", got)
+	if got := up.received(); len(got) != 0 {
+		t.Errorf("Diga received %v", got)
 	}
 }
 
-func TestREST_OnlyAllowListedHeaders_Cross(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
-	v.will(answers(201, map[string]string{"Set-Cookie": "a=b", "Server": "uvicorn", "X-Internal": "1"}, full))
+func TestREST_HeadersThatAreNotOnTheAllowList_DoNotPass(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
+	up.will(respond(201, map[string]string{"Set-Cookie": "a=b", "Server": "uvicorn", "X-Internal": "1"}, full))
 	rest := d.copyREST(t, templateID, `{}`,
 		"Grpc-Timeout", "1n", "Grpc-Metadata-Authorization", "Bearer evil", "X-HTTP-Method-Override", "DELETE",
 		"Content-Type", "application/x-www-form-urlencoded", "TE", "trailers", "X-Request-Id", "caller-7")
@@ -234,20 +235,20 @@ func TestREST_OnlyAllowListedHeaders_Cross(t *testing.T) {
 		switch name {
 		case "Content-Type", "Content-Length", "Date", "X-Request-Id":
 		default:
-			t.Errorf("%s: %s came through", name, rest.header.Get(name))
+			t.Errorf("the header %s: %s was passed on", name, rest.header.Get(name))
 		}
 	}
 	if got := rest.header.Get("X-Request-Id"); got != "caller-7" {
 		t.Errorf("X-Request-Id = %q", got)
 	}
-	if got := v.one(t).header.Get("Authorization"); got != "Bearer "+token {
+	if got := up.one(t).header.Get("Authorization"); got != "Bearer "+token {
 		t.Error("another credential went upstream")
 	}
 }
 
-func TestREST_MethodThatARouteDoesNotHave_Is405WithAllow(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
+func TestREST_MethodThatTheRouteDoesNotHave_Is405WithAllow(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
 	for _, method := range []string{"GET", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"} {
 		rest := d.do(t, method, "/v1/integration/template/"+templateID+"/copy", "")
 		if rest.status != 405 || rest.header.Get("Allow") != "POST" {

@@ -29,8 +29,8 @@ func withID(id string) *integrationv1.CopyTemplateRequest {
 	return &integrationv1.CopyTemplateRequest{TemplateId: templateID, RequestId: id, ApiKey: &key, Variables: structOf("shop", varSec)}
 }
 
-func posts(v *scripted) (n int) {
-	for _, r := range v.received() {
+func posts(up *scripted) (n int) {
+	for _, r := range up.received() {
 		if strings.HasPrefix(r.line, "POST ") {
 			n++
 		}
@@ -38,10 +38,10 @@ func posts(v *scripted) (n int) {
 	return n
 }
 
-func TestRequestID_SameOnBothFaces_IsOneCopy(t *testing.T) {
-	v := newScripted(t)
-	v.will(answers(201, nil, full))
-	d := start(t, v.url())
+func TestRequestID_SameOnBothProtocols_IsOneCopy(t *testing.T) {
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	d := start(t, up.url())
 	body := fmt.Sprintf(`{"api_key":%q,"variables":{"shop":%q}}`, apiKey, varSec)
 	for i := range 4 {
 		if i%2 == 0 {
@@ -59,25 +59,25 @@ func TestRequestID_SameOnBothFaces_IsOneCopy(t *testing.T) {
 			t.Errorf("%d %s", rest.status, rest.body)
 		}
 	}
-	if posts(v) != 1 {
-		t.Errorf("%d copies", posts(v))
+	if posts(up) != 1 {
+		t.Errorf("%d copies", posts(up))
 	}
 	// Another token is another caller.
-	if _, err := d.rpc.CopyTemplate(withToken(t.Context(), "other"), withID("one")); err != nil || posts(v) != 2 {
-		t.Errorf("%v, %d copies", err, posts(v))
+	if _, err := d.rpc.CopyTemplate(withToken(t.Context(), "other"), withID("one")); err != nil || posts(up) != 2 {
+		t.Errorf("%v, %d copies", err, posts(up))
 	}
 }
 
-func TestRequestID_CallerTimesOut_RetryFindsTheAnswer(t *testing.T) {
-	v := newScripted(t)
+func TestRequestID_CallerTimesOut_RetryFindsTheCopy(t *testing.T) {
+	up := newScripted(t)
 	release := make(chan struct{})
-	v.will(func(c net.Conn, r sent) bool {
+	up.will(func(c net.Conn, r sent) bool {
 		if strings.HasPrefix(r.line, "POST ") {
 			<-release
 		}
-		return answers(201, nil, full)(c, r)
+		return respond(201, nil, full)(c, r)
 	})
-	d := start(t, v.url())
+	d := start(t, up.url())
 	ctx, cancel := context.WithTimeout(withToken(t.Context(), token), 200*time.Millisecond)
 	_, e := d.copyCtx(ctx, withID("slow"))
 	cancel()
@@ -90,26 +90,26 @@ func TestRequestID_CallerTimesOut_RetryFindsTheAnswer(t *testing.T) {
 		ended <- e
 	}()
 	close(release)
-	if e := <-ended; e != nil || posts(v) != 1 {
-		t.Errorf("%v, %d copies", e, posts(v))
+	if e := <-ended; e != nil || posts(up) != 1 {
+		t.Errorf("%v, %d copies", e, posts(up))
 	}
 }
 
-// The drain waits for what callers left behind, and a new process on the same
-// file knows of it.
-func TestRequestID_RestartOnTheSameFile_RemembersAndDrainWaited(t *testing.T) {
+// The drain waits for the copy of a caller who left, and a new server on the same
+// file replays it.
+func TestRequestID_CallerLeftBeforeARestart_CopyIsFinishedAndRemembered(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	onFile := func(c *config.Config) { c.Ledger = "sqlite:" + path }
-	v := newScripted(t)
+	up := newScripted(t)
 	arrived, release := make(chan struct{}, 1), make(chan struct{})
-	v.will(func(c net.Conn, r sent) bool {
+	up.will(func(c net.Conn, r sent) bool {
 		if strings.HasPrefix(r.line, "POST ") {
 			arrived <- struct{}{}
 			<-release
 		}
-		return answers(201, nil, full)(c, r)
+		return respond(201, nil, full)(c, r)
 	})
-	d := start(t, v.url(), onFile)
+	d := start(t, up.url(), onFile)
 	ctx, cancel := context.WithCancel(withToken(t.Context(), token))
 	gone := make(chan struct{})
 	go func() { defer close(gone); _, _ = d.copyCtx(ctx, withID("left")) }()
@@ -124,13 +124,13 @@ func TestRequestID_RestartOnTheSameFile_RemembersAndDrainWaited(t *testing.T) {
 	}
 	close(release)
 	<-d.ended
-	again := start(t, v.url(), onFile)
-	if in, e := again.copyRPC(t, withID("left")); e != nil || in.GetId() != id || posts(v) != 1 {
-		t.Errorf("%v %v, %d copies", in, e, posts(v))
+	again := start(t, up.url(), onFile)
+	if in, e := again.copyRPC(t, withID("left")); e != nil || in.GetId() != id || posts(up) != 1 {
+		t.Errorf("%v %v, %d copies", in, e, posts(up))
 	}
 }
 
-func TestRequestID_LedgersKeyChanged_StartIsRefused(t *testing.T) {
+func TestRequestID_KeyFileThatIsNotTheLedgers_RefusesTheStart(t *testing.T) {
 	dir := t.TempDir()
 	cfg := settings(t, "http://127.0.0.1:1")
 	cfg.Ledger = "sqlite:" + filepath.Join(dir, "ledger.db")
@@ -149,14 +149,14 @@ func TestRequestID_LedgersKeyChanged_StartIsRefused(t *testing.T) {
 	}
 }
 
-func TestLedgerService_DoubtIsShownAndSettledByItsCallerAlone(t *testing.T) {
-	e := emulator.New(emulator.Options{}) // with the time that the ledger has
-	vendor := httptest.NewServer(e)
-	t.Cleanup(func() { e.Close(); vendor.Close() })
-	d := start(t, vendor.URL)
+func TestLedgerService_CopyInDoubt_IsShownToAndSettledByItsCallerAlone(t *testing.T) {
+	e := emulator.New(emulator.Options{}) // on the same clock as the ledger
+	diga := httptest.NewServer(e)
+	t.Cleanup(func() { e.Close(); diga.Close() })
+	d := start(t, diga.URL)
 	records := digatev1.NewLedgerServiceClient(d.conn)
 	mine := withToken(t.Context(), token)
-	// The emulator does the work and resets the connection.
+	// The emulator makes this copy and resets the connection.
 	const resetAfter = "00000000-0000-4000-8000-000000000603"
 	doubt := func(id string) {
 		t.Helper()
@@ -186,7 +186,7 @@ func TestLedgerService_DoubtIsShownAndSettledByItsCallerAlone(t *testing.T) {
 	resolve := func(ctx context.Context, id string, how *digatev1.ResolveCopyRequest) *apierror.Error {
 		how.RequestId = id
 		_, err := records.ResolveCopy(ctx, how)
-		fmt.Fprintln(&spoken, err)
+		fmt.Fprintln(&output, err)
 		return apierror.FromError(err)
 	}
 	to := func(id string) *digatev1.ResolveCopyRequest {
@@ -202,7 +202,7 @@ func TestLedgerService_DoubtIsShownAndSettledByItsCallerAlone(t *testing.T) {
 		"another caller":        {resolve(theirs, "a", to(made)), codes.NotFound},
 		"an id never used":      {resolve(mine, "never", none(true)), codes.NotFound},
 		"not a candidate":       {resolve(mine, "a", to(templateID)), codes.FailedPrecondition},
-		"nothing said":          {resolve(mine, "a", &digatev1.ResolveCopyRequest{}), codes.InvalidArgument},
+		"no resolution":         {resolve(mine, "a", &digatev1.ResolveCopyRequest{}), codes.InvalidArgument},
 		"not_created is false":  {resolve(mine, "a", none(false)), codes.InvalidArgument},
 		"an empty integration":  {resolve(mine, "a", to("")), codes.InvalidArgument},
 		"a request id of bytes": {resolve(mine, "\x01", none(true)), codes.InvalidArgument},
@@ -226,7 +226,7 @@ func TestLedgerService_DoubtIsShownAndSettledByItsCallerAlone(t *testing.T) {
 		t.Errorf("%v %v", got, err)
 	}
 
-	// A second doubt does not offer what the first one was settled with.
+	// The integration that settled the first doubt is no candidate for the second.
 	doubt("b")
 	got, err = records.GetCopy(mine, &digatev1.GetCopyRequest{RequestId: "b"})
 	if err != nil || len(got.GetCopy().GetCandidates()) != 1 || got.GetCopy().GetCandidates()[0].GetIntegrationId() == made {
@@ -236,7 +236,7 @@ func TestLedgerService_DoubtIsShownAndSettledByItsCallerAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := records.GetCopy(mine, &digatev1.GetCopyRequest{RequestId: "b"}); apierror.FromError(err) == nil || apierror.FromError(err).Code != codes.NotFound {
-		t.Errorf("a copy that was not created: %v", err)
+		t.Errorf("after it was settled as not created: %v", err)
 	}
 	if n := strings.Count(d.log.String(), `"msg":"a copy in doubt was settled"`); n != 2 {
 		t.Errorf("%d audit lines", n)
@@ -251,10 +251,10 @@ func TestLedgerService_DoubtIsShownAndSettledByItsCallerAlone(t *testing.T) {
 	}
 }
 
-func TestRequestID_RequiredByTheServer_IsAskedForOnBothFaces(t *testing.T) {
-	v := newScripted(t)
-	v.will(answers(201, nil, full))
-	d := start(t, v.url(), func(c *config.Config) { c.RequireRequestID = true })
+func TestRequestID_RequiredAndMissing_IsRefusedOnBothProtocols(t *testing.T) {
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	d := start(t, up.url(), func(c *config.Config) { c.RequireRequestID = true })
 	_, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 	if e == nil || e.Code != codes.InvalidArgument || e.Violations[0].Field != "request_id" {
 		t.Errorf("%v", e)
@@ -266,7 +266,7 @@ func TestRequestID_RequiredByTheServer_IsAskedForOnBothFaces(t *testing.T) {
 	wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "k"), 201, "", "")
 }
 
-func TestRequestID_ManyAtOnceOnBothFaces_AreOneCopy(t *testing.T) {
+func TestRequestID_ManyAtOnceOnBothProtocols_AreOneCopy(t *testing.T) {
 	e, url := emulated(t)
 	d := start(t, url)
 	var wg sync.WaitGroup
@@ -295,7 +295,7 @@ func TestRequestID_ManyAtOnceOnBothFaces_AreOneCopy(t *testing.T) {
 	}
 	for got := range ids {
 		if got != all[0].ID {
-			t.Errorf("told %q, made %q", got, all[0].ID)
+			t.Errorf("the call returned %q, and %q was created", got, all[0].ID)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 
 const module = "github.com/digate/digate/"
 
-// layers are the packages from the top down; each may import what stands below
-// it, and nothing beside or above.
+// layers are the packages from the top down. A package may import packages of
+// lower layers only.
 var layers = [][]string{
 	{"docs", "cmd/digate", "test/soak", "test/crash", "bench/bulk", "examples/go", "test/rig"},
 	{"cmd/digate/internal/bulk", "cmd/digate/internal/doctor", "cmd/digate/internal/complete", "cmd/digate/internal/clitest"},
@@ -31,8 +31,8 @@ var layers = [][]string{
 	{"gen/diga/integration/v1", "gen/digate/annotations/v1", "gen/digate/v1"},
 }
 
-// The imports of every package point down, so that each can be read without
-// what is built on it.
+// Imports point down, so that a package can be read without the packages that are
+// built on it.
 func TestImports_PointDown(t *testing.T) {
 	layer := make(map[string]int)
 	for i, names := range layers {
@@ -63,7 +63,7 @@ func TestImports_PointDown(t *testing.T) {
 	}
 }
 
-// What only tests and tools need stays out of the binary.
+// The binary has no code that only tests and tools need.
 func TestImports_BinaryHasNoTestOrToolDependency(t *testing.T) {
 	out := goList(t, "-deps", "../cmd/digate")
 	for dep := range strings.FieldsSeq(out) {
@@ -74,12 +74,12 @@ func TestImports_BinaryHasNoTestOrToolDependency(t *testing.T) {
 		}
 	}
 	if !strings.Contains(out, "google.golang.org/grpc\n") {
-		t.Error("the list is not that of the binary")
+		t.Error("the list is not that of the binary: it lacks grpc")
 	}
 }
 
-// Settings are read by commands that open no ledger, so the database drivers stay
-// with the composition.
+// Commands that open no ledger read the settings too, so package config must not
+// bring the database drivers with it.
 func TestImports_ConfigHasNoDatabaseDriver(t *testing.T) {
 	for dep := range strings.FieldsSeq(goList(t, "-deps", "./config")) {
 		if strings.HasPrefix(dep, "github.com/jackc/") || strings.HasPrefix(dep, "modernc.org/") || dep == "database/sql" {
@@ -88,8 +88,8 @@ func TestImports_ConfigHasNoDatabaseDriver(t *testing.T) {
 	}
 }
 
-// dependencies are the packages of this module and what each needs of it,
-// directly or not.
+// dependencies returns the packages of this module, each with all packages of the
+// module that it needs, directly or not.
 func dependencies(t *testing.T) map[string][]string {
 	t.Helper()
 	out := goList(t, "-f", `{{.ImportPath}}{{range .Deps}} {{.}}{{end}}`, "../...")

@@ -14,10 +14,10 @@ import (
 	"github.com/digate/digate/server/ledger/backend"
 )
 
-// A copy whose server died while sending may still arrive at Diga for as long
-// as a call may take: until then nobody may say that it created nothing, since
-// the next call with the id would copy again.
-func TestResolveCopy_OwnerDiedWhileSending_IsNotCreatedOnlyAfterTheLongestCall(t *testing.T) {
+// The request of a server that died while sending may still arrive at Diga for as
+// long as a call may take. Until then the copy cannot be settled as not created,
+// since the next call with the id would copy again.
+func TestResolveCopy_OwnerDiedWhileSending_IsSettledAsNotCreatedOnlyAfterTheLongestCall(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	store, err := backend.Open(t.Context(), "sqlite:"+path, backend.Options{})
 	if err != nil {
@@ -54,6 +54,6 @@ func TestResolveCopy_OwnerDiedWhileSending_IsNotCreatedOnlyAfterTheLongestCall(t
 	}
 	// A lease is 15 s, and the text is rounded to seconds.
 	if wait := from.Sub(now); wait < longest || wait > longest+20*time.Second {
-		t.Errorf("it can be settled after %v, with the longest call at %v", wait, longest)
+		t.Errorf("it can be settled after %v; the longest call takes %v", wait, longest)
 	}
 }

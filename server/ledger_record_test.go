@@ -8,14 +8,14 @@ import (
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 )
 
-// An operator goes from a log line to the record by its name, and a caller from
-// the request id; the request id itself is in no log line.
+// An operator finds the record of a log line by the record's name, and a caller
+// learns that name from the request id. The request id is in no log line.
 func TestLedgerRecord_LogLineAndGetCopy_NameTheSameRecord(t *testing.T) {
 	t.Parallel()
 	const requestID = "order-4711-of-a-customer"
-	v := newScripted(t)
-	v.will(answers(201, nil, full))
-	d := start(t, v.url())
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	d := start(t, up.url())
 	if _, e := d.copyRPC(t, withID(requestID)); e != nil {
 		t.Fatal(e)
 	}

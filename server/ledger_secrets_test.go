@@ -22,10 +22,9 @@ import (
 	"github.com/digate/digate/server/ledger/postgres/pgtest"
 )
 
-// After copies of every outcome, asked for in every way, a ledger holds nothing
-// of what they were made of: not as it was, nor as a digest that could be tried
-// out.
-func TestLedger_AfterCopiesOfEveryOutcome_HoldsNothingOfThem(t *testing.T) {
+// After copies with every outcome, over every protocol, the ledger has no field of
+// their requests: neither as plain text nor as a digest that could be guessed.
+func TestLedger_AfterCopiesOfEveryOutcome_HasNothingOfTheirRequests(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "ledger.db")
 		never := fillLedger(t, func(c *config.Config) { c.Ledger = "sqlite:" + path })
@@ -55,8 +54,9 @@ func TestLedger_AfterCopiesOfEveryOutcome_HoldsNothingOfThem(t *testing.T) {
 	})
 }
 
-// fillLedger makes the copies on a server of its own, which it ends. The
-// function that it returns looks for them in a dump of its ledger.
+// fillLedger makes the copies on a server of its own and ends the server. The
+// function that it returns fails the test if a dump of the ledger has a part of
+// their requests.
 func fillLedger(t *testing.T, with func(*config.Config)) (never func(dump []byte)) {
 	t.Helper()
 	_, url := emulated(t)
@@ -71,21 +71,21 @@ func fillLedger(t *testing.T, with func(*config.Config)) (never func(dump []byte
 	}
 	const lost, gone = "00000000-0000-4000-8000-000000000603", "11111111-1111-4111-8111-111111111111"
 	for template, outcome := range map[string]string{templateID: "", lost: "UNKNOWN", gone: "REJECTED"} {
-		_, e := d.copyRPC(t, of(template, "asked-of-"+outcome+"-grpc"))
+		_, e := d.copyRPC(t, of(template, "key-of-"+outcome+"-grpc"))
 		if e == nil && outcome != "" || e != nil && e.Outcome.String() != outcome {
 			t.Fatalf("%v, want %s", e, outcome)
 		}
 	}
 	body := fmt.Sprintf(`{"name":%q,"api_key":%q,"base_url":%q,"variables":{"shop":%q}}`, name, apiKey, baseURL, varSec)
 	for range 2 { // the second is a replay
-		if rest := d.copyREST(t, templateID, body, "Idempotency-Key", `"asked-in-rest"`); rest.status/100 != 2 {
+		if rest := d.copyREST(t, templateID, body, "Idempotency-Key", `"key-in-rest"`); rest.status/100 != 2 {
 			t.Fatal(rest.status, rest.body)
 		}
 	}
-	plain = append(plain, "asked-in-rest")
+	plain = append(plain, "key-in-rest")
 	stream := d.bulk(t.Context(), t)
 	for _, template := range []string{templateID, lost} {
-		if err := stream.Send(&integrationv1.BulkCopyTemplateRequest{Copy: of(template, "asked-in-bulk-"+template[:8])}); err != nil {
+		if err := stream.Send(&integrationv1.BulkCopyTemplateRequest{Copy: of(template, "key-in-bulk-"+template[:8])}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,7 +103,7 @@ func fillLedger(t *testing.T, with func(*config.Config)) (never func(dump []byte
 	return func(dump []byte) {
 		t.Helper()
 		if !bytes.Contains(dump, []byte(lost)) {
-			t.Error("the dump is not that of the records")
+			t.Error("the dump does not have the records")
 		}
 		lower := bytes.ToLower(dump)
 		for _, p := range plain {
@@ -118,13 +118,13 @@ func fillLedger(t *testing.T, with func(*config.Config)) (never func(dump []byte
 	}
 }
 
-// formsOf are a text and its plain digests.
+// formsOf returns a text and its digests without a key.
 func formsOf(p string) map[string][]byte {
 	m, s1, s256, s512 := md5.Sum([]byte(p)), sha1.Sum([]byte(p)), sha256.Sum256([]byte(p)), sha512.Sum512([]byte(p))
 	return map[string][]byte{"itself": []byte(p), "MD5": m[:], "SHA-1": s1[:], "SHA-256": s256[:], "SHA-512": s512[:]}
 }
 
-// dumpDatabase returns all that is in every table outside the catalogue.
+// dumpDatabase returns the rows of every table outside the catalogue.
 func dumpDatabase(t *testing.T, url string) []byte {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -132,7 +132,7 @@ func dumpDatabase(t *testing.T, url string) []byte {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
-	// The error of a query comes out with its rows.
+	// CollectRows returns the error of the query.
 	rows, _ := conn.Query(t.Context(), `SELECT quote_ident(table_schema) || '.' || quote_ident(table_name)
 		FROM information_schema.tables WHERE table_schema NOT IN ('pg_catalog', 'information_schema')`)
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])

@@ -20,7 +20,8 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// emulated is a vendor that two runs find in the same state.
+// emulated starts an emulator. Every emulator that it starts has the same ids and
+// times, so that two of them respond to the same requests with the same bytes.
 func emulated(t *testing.T) (*emulator.Emulator, string) {
 	t.Helper()
 	now := time.Date(2026, 11, 23, 20, 2, 11, 123456000, time.UTC)
@@ -30,9 +31,10 @@ func emulated(t *testing.T) (*emulator.Emulator, string) {
 	return e, srv.URL
 }
 
-// The same requests, of a whole life with its mistakes, to the vendor and to
-// digate in front of an equal vendor: the answers are the same to the byte.
-func TestREST_WholeLifeOfAnIntegration_IsAnsweredAsTheVendorDoes(t *testing.T) {
+// The same requests, from an integration's creation to its end and with mistakes,
+// are sent to Diga and to digate in front of another Diga in the same state: the
+// responses are equal to the byte.
+func TestREST_WholeLifeOfAnIntegration_RespondsAsDigaDoes(t *testing.T) {
 	_, direct := emulated(t)
 	_, behind := emulated(t)
 	d := start(t, behind)
@@ -59,7 +61,7 @@ func TestREST_WholeLifeOfAnIntegration_IsAnsweredAsTheVendorDoes(t *testing.T) {
 		return resp.StatusCode, string(b)
 	}
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	var last string // the answer before
+	var last string // the body of the response before
 	grab := func(key string) string {
 		_, rest, ok := strings.Cut(last, `"`+key+`":"`)
 		if !ok {
@@ -73,10 +75,10 @@ func TestREST_WholeLifeOfAnIntegration_IsAnsweredAsTheVendorDoes(t *testing.T) {
 		status, text := ask(method, path, body)
 		got := d.do(t, method, path, body)
 		if status != want {
-			t.Fatalf("%s %s: the vendor answers %d, want %d: %s", method, path, status, want, text)
+			t.Fatalf("%s %s: Diga responds with %d, want %d: %s", method, path, status, want, text)
 		}
 		if got.status != status || got.body != text {
-			t.Errorf("%s %s\n%d %s\nwant the vendor's\n%d %s", method, path, got.status, got.body, status, text)
+			t.Errorf("%s %s\n%d %s\nwant Diga's\n%d %s", method, path, got.status, got.body, status, text)
 		}
 		if status >= 400 && got.header.Get("Digate-Outcome") == "" || status < 400 && got.header.Get("Digate-Outcome") != "" {
 			t.Errorf("%s %s: Digate-Outcome %q", method, path, got.header.Get("Digate-Outcome"))
@@ -135,8 +137,8 @@ func TestREST_WholeLifeOfAnIntegration_IsAnsweredAsTheVendorDoes(t *testing.T) {
 	step(200, "GET", "/v1/integration", "")
 }
 
-func TestGRPC_WholeLifeOfAnIntegration(t *testing.T) {
-	vendor, url := emulated(t)
+func TestGRPC_WholeLifeOfAnIntegration_Succeeds(t *testing.T) {
+	emu, url := emulated(t)
 	d := start(t, url)
 	ctx := withToken(t.Context(), token)
 	must := func(err error) {
@@ -162,8 +164,8 @@ func TestGRPC_WholeLifeOfAnIntegration(t *testing.T) {
 	}
 	id := copied.GetIntegration().GetId()
 
-	// An update says what it changes: name set, description cleared, base_url
-	// left, though it is set.
+	// The mask names what changes: name is set, description is cleared, and base_url
+	// is left as it is although the request has a value for it.
 	updated, err := d.rpc.UpdateIntegration(ctx, &integrationv1.UpdateIntegrationRequest{
 		IntegrationId: id, Name: proto.String("new"), BaseUrl: proto.String("https://ignored"),
 		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"name", "description"}},
@@ -172,7 +174,7 @@ func TestGRPC_WholeLifeOfAnIntegration(t *testing.T) {
 	if got := updated.GetIntegration(); got.GetName() != "new" || got.Description != nil || got.GetBaseUrl() == "https://ignored" {
 		t.Errorf("updated: %v", got)
 	}
-	// Without a mask, every field that is set.
+	// Without a mask, every field that is set changes.
 	updated, err = d.rpc.UpdateIntegration(ctx, &integrationv1.UpdateIntegrationRequest{IntegrationId: id, BaseUrl: proto.String("https://b"), AuthKey: proto.String(apiKey)})
 	must(err)
 	if got := updated.GetIntegration(); got.GetName() != "new" || got.GetBaseUrl() != "https://b" || got.GetAuthKey() != apiKey {
@@ -225,8 +227,8 @@ func TestGRPC_WholeLifeOfAnIntegration(t *testing.T) {
 	must(err)
 	_, err = d.rpc.GetIntegration(ctx, &integrationv1.GetIntegrationRequest{IntegrationId: id})
 	wantFailure(t, err, codes.NotFound, exchange.Rejected)
-	if left := vendor.Integrations(token); len(left) != 0 {
-		t.Errorf("left at the vendor: %v", left)
+	if left := emu.Integrations(token); len(left) != 0 {
+		t.Errorf("Diga still has %v", left)
 	}
 }
 
@@ -241,13 +243,13 @@ func wantFailure(t *testing.T, err error, code codes.Code, outcome exchange.Outc
 	}
 }
 
-// A read may be called again, so what would be UNKNOWN of a write is
-// UNAVAILABLE.
+// A read may be called again, so a read with an unknown outcome is UNAVAILABLE,
+// where a write is UNKNOWN.
 func TestReads_OutcomeUnknown_IsUnavailableAndMayBeRetried(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
-	for name, s := range map[string]script{"reset": raw("", true), "502": answers(502, nil, "<html>")} {
-		v.will(s)
+	up := newScripted(t)
+	d := start(t, up.url())
+	for name, s := range map[string]script{"reset": raw("", true), "502": respond(502, nil, "<html>")} {
+		up.will(s)
 		_, err := d.rpc.GetIntegration(withToken(t.Context(), token), &integrationv1.GetIntegrationRequest{IntegrationId: id})
 		e := apierror.FromError(err)
 		if e.Code != codes.Unavailable || e.Outcome != exchange.Unknown || e.RetryAfter == nil {
@@ -261,11 +263,10 @@ func TestReads_OutcomeUnknown_IsUnavailableAndMayBeRetried(t *testing.T) {
 	}
 }
 
-// Every query parameter, as it goes out.
-func TestLists_QueryParameters_GoOutInTheContractsOrder(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
-	page := answers(200, nil, `{"data":[],"has_more":false}`)
+func TestLists_QueryParameters_AreSentInTheContractsOrder(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
+	page := respond(200, nil, `{"data":[],"has_more":false}`)
 	for want, call := range map[string]struct {
 		grpc func() error
 		rest string
@@ -288,23 +289,23 @@ func TestLists_QueryParameters_GoOutInTheContractsOrder(t *testing.T) {
 			return err
 		}, "/v1/integration/template?language=%C3%B1%20%26&limit=1&before=" + id},
 	} {
-		v.will(page)
+		up.will(page)
 		if err := call.grpc(); err != nil {
 			t.Fatal(err)
 		}
-		got := v.one(t)
+		got := up.one(t)
 		if got.line != want || got.body != "" || got.header.Get("Content-Type") != "" || got.header.Get("Content-Length") != "" {
 			t.Errorf("gRPC: %v, want %s", got, want)
 		}
-		v.will(page)
+		up.will(page)
 		if rest := d.do(t, "GET", call.rest, ""); rest.status != 200 {
 			t.Fatalf("REST: %d %s", rest.status, rest.body)
 		}
-		if got := v.one(t).line; got != want {
+		if got := up.one(t).line; got != want {
 			t.Errorf("REST: %s, want %s", got, want)
 		}
 	}
-	v.will(page)
+	up.will(page)
 	for query, loc := range map[string]string{
 		"limit=5;x=1": "limit", "order=%zz": "order", "limit=%35%": "limit", "limit=1&limit=0": "limit", "limit=5.0": "limit",
 		"limit=0": "limit", "limit=101": "limit", "limit=x": "limit", "limit=": "limit", "page=0": "page", "page=99999999999": "page",
@@ -316,29 +317,30 @@ func TestLists_QueryParameters_GoOutInTheContractsOrder(t *testing.T) {
 			t.Errorf("%s: %d %s", query, rest.status, rest.body)
 		}
 	}
-	if got := v.received(); len(got) != 0 {
-		t.Errorf("the vendor received %v", got)
+	if got := up.received(); len(got) != 0 {
+		t.Errorf("Diga received %v", got)
 	}
 }
 
-// AIP-134 to the byte: every field of an update × {absent, null, value}.
+// Every field of an update is absent, null or set, as AIP-134 has it; the request
+// to Diga is compared byte for byte.
 func TestUpdates_EachFieldAbsentNullOrSet_SendsExactlyWhatTheMaskNames(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
-	update := func(t *testing.T, path, body, want string, call func() error, answer string) {
+	up := newScripted(t)
+	d := start(t, up.url())
+	update := func(t *testing.T, path, body, want string, call func() error, response string) {
 		t.Helper()
-		v.will(answers(200, nil, answer))
+		up.will(respond(200, nil, response))
 		if rest := d.do(t, "PATCH", path, body); rest.status != 200 {
 			t.Fatalf("REST: %d %s", rest.status, rest.body)
 		}
-		if got := v.one(t); got.body != want || got.line != "PATCH "+path+" HTTP/1.1" {
+		if got := up.one(t); got.body != want || got.line != "PATCH "+path+" HTTP/1.1" {
 			t.Errorf("REST: %s %s, want %s", got.line, got.body, want)
 		}
-		v.will(answers(200, nil, answer))
+		up.will(respond(200, nil, response))
 		if err := call(); err != nil {
 			t.Fatal(err)
 		}
-		if got := v.one(t).body; got != want {
+		if got := up.one(t).body; got != want {
 			t.Errorf("gRPC: %s, want %s", got, want)
 		}
 	}
@@ -387,7 +389,7 @@ func TestUpdates_EachFieldAbsentNullOrSet_SendsExactlyWhatTheMaskNames(t *testin
 	}, full)
 
 	type tool = integrationv1.UpdateToolRequest
-	const answer = `{"id":"` + id + `","type":"HTTP","name":"n","description":null,"endpoint_path":"/","query":[],"body":[],"path":[],"headers":null,"method":"GET"}`
+	const flat = `{"id":"` + id + `","type":"HTTP","name":"n","description":null,"endpoint_path":"/","query":[],"body":[],"path":[],"headers":null,"method":"GET"}`
 	for field, f := range map[string]struct {
 		json string
 		set  func(*tool)
@@ -414,32 +416,32 @@ func TestUpdates_EachFieldAbsentNullOrSet_SendsExactlyWhatTheMaskNames(t *testin
 			set := new(tool)
 			f.set(set)
 			set.UpdateMask = mask(field)
-			update(t, path, `{"`+field+`":`+f.json+`}`, `{"`+field+`":`+f.json+`}`, call(set), answer)
-			update(t, path, `{"`+field+`":null}`, `{"`+field+`":null}`, call(&tool{UpdateMask: mask(field)}), answer)
+			update(t, path, `{"`+field+`":`+f.json+`}`, `{"`+field+`":`+f.json+`}`, call(set), flat)
+			update(t, path, `{"`+field+`":null}`, `{"`+field+`":null}`, call(&tool{UpdateMask: mask(field)}), flat)
 			unmasked := new(tool)
 			f.set(unmasked)
-			update(t, path, `{"`+field+`":`+f.json+`}`, `{"`+field+`":`+f.json+`}`, call(unmasked), answer)
+			update(t, path, `{"`+field+`":`+f.json+`}`, `{"`+field+`":`+f.json+`}`, call(unmasked), flat)
 		})
 	}
 
-	v.will(answers(200, nil, full))
+	up.will(respond(200, nil, full))
 	_, err := d.rpc.UpdateIntegration(ctx(), &integration{IntegrationId: id, UpdateMask: mask("name", "integration_id")})
 	e := apierror.FromError(err)
 	if e.Code != codes.InvalidArgument || e.Outcome != exchange.NotSent || len(e.Violations) != 1 || e.Violations[0].Field != "update_mask" {
 		t.Errorf("an unknown path: %v %+v", e, e.Violations)
 	}
-	if got := v.received(); len(got) != 0 {
-		t.Errorf("the vendor received %v", got)
+	if got := up.received(); len(got) != 0 {
+		t.Errorf("Diga received %v", got)
 	}
 }
 
-// An enum value's spelling is the vendor's, a tool is flat, and what the answer
-// says more than the contract does is drift.
-func TestGetTool_EitherKind_IsReadFromOneFlatObject(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
+// Diga writes a tool as one flat object, and its enum values without our prefix.
+// A field or a value that the contract does not have is drift and no failure.
+func TestGetTool_HTTPAndMCP_AreReadFromOneFlatObject(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
 	get := func(body string) (*integrationv1.Tool, error) {
-		v.will(answers(200, nil, body))
+		up.will(respond(200, nil, body))
 		resp, err := d.rpc.GetTool(withToken(t.Context(), token), &integrationv1.GetToolRequest{IntegrationId: id, ToolId: templateID})
 		return resp.GetTool(), err
 	}
@@ -455,7 +457,7 @@ func TestGetTool_EitherKind_IsReadFromOneFlatObject(t *testing.T) {
 	if err != nil || mcp.GetMcp().GetName() != "m" || mcp.GetMcp().GetParameters().GetFields()["type"].GetStringValue() != "object" {
 		t.Errorf("got %v, %v", mcp, err)
 	}
-	// What exists is never a failure, though the contract has no word for it.
+	// A tool of a type that the contract does not have is read all the same.
 	for _, body := range []string{`{"id":"` + id + `","type":"SOAP","name":"m"}`, `{"id":"` + id + `","name":"m"}`} {
 		if unknown, err := get(body); err != nil || unknown.GetTool() != nil {
 			t.Errorf("%s: got %v, %v", body, unknown, err)
@@ -463,13 +465,13 @@ func TestGetTool_EitherKind_IsReadFromOneFlatObject(t *testing.T) {
 		for _, request := range []string{"GET /v1/integration/" + id + "/tool/" + templateID + " ", "PATCH /v1/integration/" + id + "/tool/" + templateID + " {}",
 			"POST /v1/integration/" + id + `/tool {"name":"n","description":"d","endpoint_path":"/","method":"GET"}`} {
 			part := strings.SplitN(request, " ", 3)
-			v.will(answers(201, nil, body))
+			up.will(respond(201, nil, body))
 			if rest := d.do(t, part[0], part[1], part[2]); rest.status != 201 || rest.body != body {
 				t.Errorf("%s: %d %s", request, rest.status, rest.body)
 			}
 		}
 	}
 	if _, err := get(`{"type":"SOAP","name":"m"}`); err == nil {
-		t.Error("an answer without an id is a success")
+		t.Error("a response without an id is a success")
 	}
 }

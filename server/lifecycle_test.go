@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// journal notes what happens to parts, in order.
+// journal records the hooks that are called, in order.
 type journal struct {
 	mu    sync.Mutex
 	lines []string
@@ -23,8 +23,8 @@ func (j *journal) note(line string) {
 	j.lines = append(j.lines, line)
 }
 
-// part returns a part that notes its hooks. Its drain ends when the channel is
-// closed, at once for nil, and its serve when it is closed.
+// part returns a part whose hooks are recorded. Its drain returns when busy is
+// closed, or at once if busy is nil. Its serve returns when the part is closed.
 func (j *journal) part(name string, busy chan struct{}) *part {
 	closed := make(chan struct{})
 	return &part{
@@ -41,7 +41,7 @@ func (j *journal) part(name string, busy chan struct{}) *part {
 	}
 }
 
-func TestLifecycle_EndOfTheContext_DrainsAndClosesFromTheTopDown(t *testing.T) {
+func TestLifecycle_ContextEnds_DrainsAndClosesFromTheTopDown(t *testing.T) {
 	var j journal
 	var l lifecycle
 	l.push(j.part("below", nil))
@@ -56,14 +56,14 @@ func TestLifecycle_EndOfTheContext_DrainsAndClosesFromTheTopDown(t *testing.T) {
 	}
 }
 
-func TestLifecycle_WorkOutlastsTheTimeout_IsCutAndHeardBeforeItsPartCloses(t *testing.T) {
+func TestLifecycle_WorkOutlastsTheTimeout_IsCutAndMayEndBeforeItsPartCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
 		var l lifecycle
 		busy := make(chan struct{})
 		below, above := j.part("below", nil), j.part("above", busy)
 		cut := below.cut
-		below.cut = func() { // the work under way ends by it, a little later
+		below.cut = func() { // ends the work under way a little later
 			cut()
 			time.AfterFunc(lastWords/2, func() { j.note("ended"); close(busy) })
 		}
@@ -84,7 +84,7 @@ func TestLifecycle_WorkOutlastsTheTimeout_IsCutAndHeardBeforeItsPartCloses(t *te
 	})
 }
 
-func TestLifecycle_WorkIgnoresTheCut_EndsByTheClose(t *testing.T) {
+func TestLifecycle_WorkIgnoresTheCut_IsEndedByTheClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
 		var l lifecycle
@@ -109,7 +109,7 @@ func TestLifecycle_WorkIgnoresTheCut_EndsByTheClose(t *testing.T) {
 	})
 }
 
-func TestLifecycle_PartFails_BringsTheOthersDownAndIsNamed(t *testing.T) {
+func TestLifecycle_PartFails_EndsTheOthersAndIsNamed(t *testing.T) {
 	var j journal
 	var l lifecycle
 	broken := errors.New("broken")
@@ -123,7 +123,7 @@ func TestLifecycle_PartFails_BringsTheOthersDownAndIsNamed(t *testing.T) {
 	}
 }
 
-func TestLifecycle_CloseWithoutRun_ClosesAllOnceAndTellsEveryError(t *testing.T) {
+func TestLifecycle_CloseWithoutRun_ClosesEachPartOnceAndReturnsEveryError(t *testing.T) {
 	var j journal
 	var l lifecycle
 	one, two := errors.New("one"), errors.New("two")

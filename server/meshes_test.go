@@ -32,17 +32,17 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// proxy is one of those that docs/meshes.md configures.
+// proxy is a proxy that docs/meshes.md configures.
 type proxy struct {
 	name     string // of its binary
 	language string // of its configuration's code block
 	// file turns the block into a whole configuration file.
 	file func(dir, block string) string
 	args func(dir, path string) []string
-	// retrying changes the block so that it sends calls again, and repeats says
-	// whether that is so of gRPC calls too.
+	// retrying changes the block so that the proxy sends requests again.
 	retrying func(block string) string
-	repeats  bool
+	// repeats reports whether a retrying proxy sends gRPC calls again too.
+	repeats bool
 }
 
 var nginxServer = regexp.MustCompile(`server [0-9.:]+`)
@@ -51,7 +51,7 @@ var proxies = []proxy{
 	{
 		name: "nginx", language: "nginx",
 		file: func(dir, block string) string {
-			// A server that failed once would be left alone for a while.
+			// Without this, nginx would send nothing for a while to a server that failed.
 			block = nginxServer.ReplaceAllString(block, "$0 max_fails=0")
 			var temp string
 			for _, what := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
@@ -67,7 +67,7 @@ var proxies = []proxy{
 	{
 		name: "envoy", repeats: true, language: "yaml",
 		file: func(_, block string) string {
-			// Callers within the network are believed what others are not.
+			// Envoy obeys the retry headers of callers within the network alone.
 			return strings.Replace(block, "codec_type: AUTO", "codec_type: AUTO\n          internal_address_config: {cidr_ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}]}", 1)
 		},
 		args: func(_, path string) []string {
@@ -79,7 +79,7 @@ var proxies = []proxy{
 	},
 }
 
-// block is the proxy's configuration as the page shows it.
+// block returns the proxy's configuration as the page shows it.
 func (p proxy) block(t *testing.T) string {
 	t.Helper()
 	b, err := os.ReadFile("../docs/meshes.md")
@@ -111,8 +111,8 @@ func (p proxy) start(t *testing.T, block string, grpcTo, restTo []string) (grpcA
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, p.args(dir, file)...)
-	var said strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &said
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func (p proxy) start(t *testing.T, block string, grpcTo, restTo []string) (grpcA
 			<-ended
 		}
 		if b, _ := os.ReadFile(dir + "/log"); t.Failed() {
-			t.Logf("%s%s", &said, b)
+			t.Logf("%s%s", &out, b)
 		}
 	})
 	for _, addr := range []string{grpcAddr, restAddr} {
@@ -140,7 +140,7 @@ func (p proxy) start(t *testing.T, block string, grpcTo, restTo []string) (grpcA
 			select {
 			case <-ended:
 				b, _ := os.ReadFile(dir + "/log")
-				t.Fatalf("%s ended: %s%s", p.name, &said, b)
+				t.Fatalf("%s ended: %s%s", p.name, &out, b)
 			default:
 			}
 			if time.Now().After(deadline) {
@@ -188,8 +188,8 @@ func dialAddr(t *testing.T, addr string) integrationv1.IntegrationServiceClient 
 	return integrationv1.NewIntegrationServiceClient(conn)
 }
 
-// dying is a backend that reads each request whole and then resets its
-// connection, as a digate does that is killed.
+// dying is a backend that reads each request to its end and then resets the
+// connection, as a digate that is killed does.
 type dying struct {
 	addr string
 	mu   sync.Mutex
@@ -221,7 +221,7 @@ func newDying(t *testing.T) *dying {
 	return d
 }
 
-// arrivals is how often a request reached any of the backends.
+// arrivals returns how often a request reached any of the backends.
 func arrivals(all []*dying, what string) int {
 	n := 0
 	for _, d := range all {
@@ -232,8 +232,8 @@ func arrivals(all []*dying, what string) int {
 	return n
 }
 
-// asks are headers with which a caller within the network, which the first says
-// that it is, would have Envoy send a request again.
+// asks are the headers with which a caller asks Envoy to send a request again. The
+// first makes it a caller within the network.
 var asks = []string{"x-forwarded-for", "10.0.0.1", "x-envoy-retry-on", "reset,5xx", "x-envoy-retry-grpc-on", "unavailable,unknown,cancelled", "x-envoy-max-retries", "3"}
 
 // sendWrites sends one write of each kind through a proxy to backends that die,
@@ -252,7 +252,7 @@ func sendWrites(t *testing.T, p proxy, block string) (counts map[string]int, cop
 	}
 	copyCode = status.Code(err)
 	if _, err := client.DeleteIntegration(ctx, &integrationv1.DeleteIntegrationRequest{IntegrationId: goodTemplate}); err == nil {
-		t.Error("a lost answer passed for a good one")
+		t.Error("a call whose response was lost succeeded")
 	}
 	for _, method := range []string{"POST", "DELETE", "PATCH"} {
 		r, err := http.NewRequestWithContext(ctx, method, "http://"+restAddr+"/x", strings.NewReader("{}"))
@@ -301,11 +301,11 @@ func TestMeshes_ConfiguredAsThePageSays(t *testing.T) {
 					t.Errorf("the copy ended with %s", code)
 				}
 			})
-			// So that the one above can fail.
-			t.Run("a retrying one is seen to retry", func(t *testing.T) {
+			// The subtest above can fail: a proxy that retries is noticed.
+			t.Run("a retrying proxy is noticed", func(t *testing.T) {
 				changed := p.retrying(block)
 				if changed == block {
-					t.Fatal("nothing was changed")
+					t.Fatal("the block was not changed")
 				}
 				counts, _ := sendWrites(t, p, changed)
 				for name, n := range counts {
@@ -324,15 +324,16 @@ func TestMeshes_ConfiguredAsThePageSays(t *testing.T) {
 	}
 }
 
-// copyThrough makes copies through the proxy, with a large credential.
+// copyThrough makes copies through the proxy with the largest credential that
+// digate accepts.
 func copyThrough(t *testing.T, p proxy, block string) {
 	e := emulator.New(emulator.Options{})
 	t.Cleanup(e.Close)
-	vendor := httptest.NewServer(e)
-	t.Cleanup(vendor.Close)
-	d := start(t, vendor.URL)
+	diga := httptest.NewServer(e)
+	t.Cleanup(diga.Close)
+	d := start(t, diga.URL)
 	grpcAddr, restAddr := p.start(t, block, []string{d.GRPCAddr().String()}, []string{d.HTTPAddr().String()})
-	large := token + strings.Repeat("x", 8<<10-len(token)) // the most that digate takes
+	large := token + strings.Repeat("x", 8<<10-len(token))
 	ctx, cancel := context.WithTimeout(withToken(t.Context(), large), 20*time.Second)
 	defer cancel()
 	client := dialAddr(t, grpcAddr)
@@ -370,8 +371,8 @@ func copyThrough(t *testing.T, p proxy, block string) {
 	}
 }
 
-// telling is a service that fails with all that a failure may carry, and notes
-// the deadline.
+// telling is a service that fails with a message, details and trailer of the
+// largest size that digate sends. It passes the time left until the deadline on.
 type telling struct {
 	integrationv1.UnimplementedIntegrationServiceServer
 	left chan time.Duration
@@ -390,6 +391,8 @@ func (s *telling) CopyTemplate(ctx context.Context, _ *integrationv1.CopyTemplat
 	return nil, st.Err()
 }
 
+// detailsThrough makes a call whose deadline, trailer and error details must pass
+// through the proxy.
 func detailsThrough(t *testing.T, p proxy, block string) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -417,7 +420,8 @@ func detailsThrough(t *testing.T, p proxy, block string) {
 	}
 }
 
-// streamThrough sends a line, waits for what comes of it, and sends another.
+// streamThrough sends a line through the proxy, waits until it comes back, and sends
+// the next one.
 func streamThrough(t *testing.T, p proxy, block string) {
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rc := http.NewResponseController(w)
@@ -458,15 +462,15 @@ func streamThrough(t *testing.T, p proxy, block string) {
 	}
 	_ = pw.Close()
 	if lines.Scan() {
-		t.Errorf("more came: %q", lines.Text())
+		t.Errorf("a line more than was sent: %q", lines.Text())
 	}
 }
 
 var localReplies = regexp.MustCompile(`(?s) +local_reply_config:.*?( +route_config:)`)
 
-// A mesh has two proxies between a caller and digate. The one beside digate makes
-// UNAVAILABLE of a connection that is lost, and the caller's takes that for a
-// reason to send the call again.
+// A mesh has two proxies between a caller and digate. The proxy beside digate turns
+// a lost connection into UNAVAILABLE, and the proxy beside the caller sends the
+// call again for that.
 func TestMeshes_TwoEnvoysWithIstiosRetries_RepeatWhatWasSent(t *testing.T) {
 	p := proxies[1]
 	sidecar := localReplies.ReplaceAllString(p.block(t), "$1")

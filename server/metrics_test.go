@@ -17,39 +17,40 @@ import (
 	"github.com/digate/digate/server/config"
 )
 
-// Operators build on these names: none comes or goes unseen.
+// Operators build on these names, so none may come or go without a change of the
+// page.
 func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url(), asShipped, func(c *config.Config) { c.UpstreamBreakerDelay, c.UpstreamRetryBudget = time.Hour, 1 })
+	up := newScripted(t)
+	d := start(t, up.url(), asShipped, func(c *config.Config) { c.UpstreamBreakerDelay, c.UpstreamRetryBudget = time.Hour, 1 })
 	// A retry and drift, on both protocols.
-	later := answers(503, map[string]string{"Retry-After": "0"}, envelope)
-	v.will(inTurn(later, answers(201, nil, odd)))
+	later := respond(503, map[string]string{"Retry-After": "0"}, envelope)
+	up.will(inTurn(later, respond(201, nil, odd)))
 	if _, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); err != nil {
 		t.Fatal(err)
 	}
-	v.will(inTurn(later, answers(201, nil, odd)))
+	up.will(inTurn(later, respond(201, nil, odd)))
 	if rest := d.copyREST(t, templateID, `{}`); rest.status != 201 {
 		t.Fatal(rest)
 	}
 	// A failure with a cause.
-	v.will(raw("", true))
+	up.will(raw("", true))
 	if _, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); err == nil {
 		t.Fatal("no failure")
 	}
-	// A copy that its caller leaves.
+	// A copy whose caller leaves.
 	ctx, leave := context.WithCancel(withToken(t.Context(), token))
-	answer := make(chan struct{})
-	v.will(func(c net.Conn, r sent) bool {
+	release := make(chan struct{})
+	up.will(func(c net.Conn, r sent) bool {
 		leave()
-		<-answer
-		return answers(201, nil, full)(c, r)
+		<-release
+		return respond(201, nil, full)(c, r)
 	})
 	if _, err := d.copyCtx(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID, RequestId: "left"}); err == nil {
 		t.Fatal("the caller did not leave")
 	}
 	// The copy is detached once the server has seen that.
 	await(t, func() bool { return strings.Contains(d.log.String(), `"code":"Canceled"`) })
-	close(answer)
+	close(release)
 	// A bulk stream with a retry, and failures until the circuit opens.
 	stream, err := d.rpc.BulkCopyTemplate(withToken(t.Context(), token))
 	if err != nil {
@@ -61,12 +62,12 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	v.will(inTurn(later, answers(201, nil, full)))
+	up.will(inTurn(later, respond(201, nil, full)))
 	send("retried")
 	if _, err := stream.Recv(); err != nil {
 		t.Fatal(err)
 	}
-	v.will(raw("", true))
+	up.will(raw("", true))
 	for i := range 30 {
 		send(fmt.Sprint("bulk-", i))
 	}

@@ -17,29 +17,29 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-const envelope = `{"status":"error","error_code":"SOME_CODE","message":"said by the vendor"}`
+const envelope = `{"status":"error","error_code":"SOME_CODE","message":"the words of Diga"}`
 
-// Each row of the outcome table, through both faces, with exactly one request
-// to the vendor.
-func TestOutcomes_EachRowOfTheTable_IsToldOnBothFacesAndSentOnce(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url(), func(c *config.Config) { c.UpstreamTimeout = 300 * time.Millisecond })
+// Each row of the outcome table, over both protocols, with exactly one request to
+// Diga.
+func TestOutcomes_EachRowOfTheTable_IsReturnedOnBothProtocolsAndSentOnce(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.UpstreamTimeout = 300 * time.Millisecond })
 	html := map[string]string{"Content-Type": "text/html"}
 	type row struct {
 		name    string
-		answer  script
+		script  script
 		code    codes.Code
 		reason  string
 		domain  string
 		outcome exchange.Outcome
 		retry   bool // RetryInfo and Retry-After
 		rest    int
-		body    string // "" where it is ours
+		body    string // empty where the body is digate's own
 	}
 	both := func(status int, code codes.Code, ownReason string, outcome exchange.Outcome, retry bool) []row {
 		return []row{
-			{fmt.Sprintf("%d envelope", status), answers(status, nil, envelope), code, "SOME_CODE", "diga.io", outcome, retry, status, envelope},
-			{fmt.Sprintf("%d HTML", status), answers(status, html, "<html>"+apiKey+"</html>"), code, ownReason, "digate", outcome, retry, status, ""},
+			{fmt.Sprintf("%d envelope", status), respond(status, nil, envelope), code, "SOME_CODE", "diga.io", outcome, retry, status, envelope},
+			{fmt.Sprintf("%d HTML", status), respond(status, html, "<html>"+apiKey+"</html>"), code, ownReason, "digate", outcome, retry, status, ""},
 		}
 	}
 	var rows []row
@@ -59,24 +59,24 @@ func TestOutcomes_EachRowOfTheTable_IsToldOnBothFacesAndSentOnce(t *testing.T) {
 		both(504, codes.Unknown, "UPSTREAM_GATEWAY", exchange.Unknown, false),
 		both(520, codes.Unknown, "UPSTREAM_GATEWAY", exchange.Unknown, false),
 		{
-			{"503 envelope", answers(503, nil, envelope), codes.Unavailable, "SOME_CODE", "diga.io", exchange.Rejected, true, 503, envelope},
-			{"503 of a proxy", answers(503, html, "<html>"), codes.Unknown, "UPSTREAM_GATEWAY", "digate", exchange.Unknown, false, 503, ""},
-			{"302, not followed", answers(302, map[string]string{"Location": v.url() + "/elsewhere"}, ""), codes.Internal, "UPSTREAM_UNEXPECTED", "digate", exchange.Rejected, false, 502, ""},
-			{"307, not followed", answers(307, map[string]string{"Location": "/v1/integration"}, ""), codes.Internal, "UPSTREAM_UNEXPECTED", "digate", exchange.Rejected, false, 502, ""},
-			{"101", answers(101, map[string]string{"Upgrade": "x", "Connection": "Upgrade"}, ""), codes.Unknown, "UPSTREAM_INVALID_RESPONSE", "digate", exchange.Unknown, false, 502, ""},
+			{"503 envelope", respond(503, nil, envelope), codes.Unavailable, "SOME_CODE", "diga.io", exchange.Rejected, true, 503, envelope},
+			{"503 of a proxy", respond(503, html, "<html>"), codes.Unknown, "UPSTREAM_GATEWAY", "digate", exchange.Unknown, false, 503, ""},
+			{"302, not followed", respond(302, map[string]string{"Location": up.url() + "/elsewhere"}, ""), codes.Internal, "UPSTREAM_UNEXPECTED", "digate", exchange.Rejected, false, 502, ""},
+			{"307, not followed", respond(307, map[string]string{"Location": "/v1/integration"}, ""), codes.Internal, "UPSTREAM_UNEXPECTED", "digate", exchange.Rejected, false, 502, ""},
+			{"101", respond(101, map[string]string{"Upgrade": "x", "Connection": "Upgrade"}, ""), codes.Unknown, "UPSTREAM_INVALID_RESPONSE", "digate", exchange.Unknown, false, 502, ""},
 			{"reset after sending", raw("", true), codes.Unknown, "OUTCOME_UNKNOWN", "digate", exchange.Unknown, false, 502, ""},
 			{"closed after sending", raw("", false), codes.Unknown, "OUTCOME_UNKNOWN", "digate", exchange.Unknown, false, 502, ""},
 			{"not HTTP", raw("SSH-2.0-"+apiKey+"\r\n\r\n", false), codes.Unknown, "OUTCOME_UNKNOWN", "digate", exchange.Unknown, false, 502, ""},
 			{"endless header", raw("HTTP/1.1 200 OK\r\n"+strings.Repeat("X-A: "+strings.Repeat("a", 1000)+"\r\n", 200), false), codes.Unknown, "OUTCOME_UNKNOWN", "digate", exchange.Unknown, false, 502, ""},
 			{"hang", hang, codes.DeadlineExceeded, "OUTCOME_UNKNOWN", "digate", exchange.Unknown, false, 504, ""},
-			{"200 without an id", answers(200, nil, `{"name":"x"}`), codes.Unknown, "UPSTREAM_INVALID_RESPONSE", "digate", exchange.Unknown, false, 502, ""},
+			{"200 without an id", respond(200, nil, `{"name":"x"}`), codes.Unknown, "UPSTREAM_INVALID_RESPONSE", "digate", exchange.Unknown, false, 502, ""},
 		},
 	} {
 		rows = append(rows, r...)
 	}
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
-			v.will(r.answer)
+			up.will(r.script)
 			timeout := 20 * time.Second
 			if r.code == codes.DeadlineExceeded {
 				timeout = 300 * time.Millisecond
@@ -90,30 +90,32 @@ func TestOutcomes_EachRowOfTheTable_IsToldOnBothFacesAndSentOnce(t *testing.T) {
 			if err.Code != r.code || err.Reason != r.reason || err.Domain != r.domain || err.Outcome != r.outcome || (err.RetryAfter != nil) != r.retry {
 				t.Errorf("got %v, retry %v; want %v %s (%s, %v), retry %v", err, err.RetryAfter, r.code, r.reason, r.domain, r.outcome, r.retry)
 			}
-			v.one(t)
+			up.one(t)
 
-			v.will(r.answer)
+			up.will(r.script)
 			rest := d.copyREST(t, templateID, `{}`)
 			if rest.status != r.rest || rest.header.Get("Digate-Outcome") != r.outcome.String() || (rest.header.Get("Retry-After") != "") != r.retry {
 				t.Errorf("REST: %d %v, want %d, %v, retry %v", rest.status, rest.header, r.rest, r.outcome, r.retry)
 			}
 			if r.body != "" && rest.body != r.body {
-				t.Errorf("REST: %s, want the vendor's own body", rest.body)
+				t.Errorf("REST: %s, want Diga's own body", rest.body)
 			}
 			if r.body == "" {
 				wantEnvelope(t, rest.body, r.reason)
 			}
-			v.one(t)
+			up.one(t)
 		})
 	}
 }
 
+// hang is a script that never responds. It ends with the connection.
 func hang(c net.Conn, _ sent) bool {
-	_, _ = c.Read(make([]byte, 1)) // until the other side closes
+	_, _ = c.Read(make([]byte, 1))
 	return false
 }
 
-// wantEnvelope checks an answer of ours: the vendor's shape, our reason.
+// wantEnvelope fails the test unless the body is an error of digate's own: Diga's
+// envelope with our reason, and nothing secret in it.
 func wantEnvelope(t *testing.T, body, reason string) {
 	t.Helper()
 	var e map[string]string
@@ -121,11 +123,11 @@ func wantEnvelope(t *testing.T, body, reason string) {
 		t.Errorf("got %s, want the envelope with %s", body, reason)
 	}
 	if strings.Contains(body, marker) || strings.Contains(body, "<html>") {
-		t.Errorf("the answer quotes what it must not: %s", body)
+		t.Errorf("the response quotes what it must not: %s", body)
 	}
 }
 
-func TestOutcomes_VendorNotThere_IsNotSent(t *testing.T) {
+func TestOutcomes_DigaNotThere_IsNotSent(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -143,36 +145,36 @@ func TestOutcomes_VendorNotThere_IsNotSent(t *testing.T) {
 	wantEnvelope(t, rest.body, "UPSTREAM_UNREACHABLE")
 }
 
-func TestOutcomes_DeadlineAndCancelOfTheCaller_ReachTheSocket(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
+func TestOutcomes_DeadlineAndCancelOfTheCaller_EndTheConnectionToDiga(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
 
 	closed := make(chan struct{})
-	v.will(func(c net.Conn, r sent) bool { hang(c, r); close(closed); return false })
+	up.will(func(c net.Conn, r sent) bool { hang(c, r); close(closed); return false })
 	ctx, cancel := context.WithTimeout(withToken(t.Context(), token), 200*time.Millisecond)
 	defer cancel()
 	_, e := d.copyCtx(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 	if e == nil || e.Code != codes.DeadlineExceeded || e.Outcome != exchange.Unknown {
 		t.Errorf("deadline: got %v", e)
 	}
-	<-closed // the vendor's connection ended with the call
-	v.one(t)
+	<-closed // the connection to Diga ended with the call
+	up.one(t)
 
 	closed = make(chan struct{})
 	ctx, cancel = context.WithCancel(withToken(t.Context(), token))
-	v.will(func(c net.Conn, r sent) bool { cancel(); hang(c, r); close(closed); return false })
+	up.will(func(c net.Conn, r sent) bool { cancel(); hang(c, r); close(closed); return false })
 	_, e = d.copyCtx(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 	if e == nil || e.Code != codes.Canceled || e.Outcome != exchange.Unknown {
 		t.Errorf("cancel: got %v", e)
 	}
 	<-closed
-	v.one(t)
+	up.one(t)
 }
 
-func TestOutcomes_RequestThatIsWrong_NamesTheFieldAndSendsNothing(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url())
-	v.will(answers(201, nil, full))
+func TestOutcomes_InvalidRequest_NamesTheFieldAndSendsNothing(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
+	up.will(respond(201, nil, full))
 	deep := structpb.NewNullValue()
 	for range 150 {
 		deep = structpb.NewListValue(&structpb.ListValue{Values: []*structpb.Value{deep}})
@@ -240,8 +242,8 @@ func TestOutcomes_RequestThatIsWrong_NamesTheFieldAndSendsNothing(t *testing.T) 
 	if nested.status != 422 || len(nested.body) > 2000 || !strings.Contains(nested.body, "recursion_loop") {
 		t.Errorf("50,000 deep: %d %.300s", nested.status, nested.body)
 	}
-	if got := v.received(); len(got) != 0 {
-		t.Errorf("the vendor received %v", got)
+	if got := up.received(); len(got) != 0 {
+		t.Errorf("Diga received %v", got)
 	}
 }
 

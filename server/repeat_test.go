@@ -19,7 +19,8 @@ import (
 	"github.com/digate/digate/server/config"
 )
 
-// asShipped undoes what the harness switches off.
+// asShipped switches on again what settings switches off: retries and the circuit
+// breaker.
 func asShipped(c *config.Config) {
 	defaults, err := config.Defaults()
 	if err != nil {
@@ -28,7 +29,8 @@ func asShipped(c *config.Config) {
 	c.UpstreamMaxAttempts, c.UpstreamBreakerDelay = defaults.UpstreamMaxAttempts, defaults.UpstreamBreakerDelay
 }
 
-// inTurn is a vendor's scripts, one after another; the last for ever.
+// inTurn returns a script that runs the given ones, one for each request, and the
+// last one for all that follow.
 func inTurn(scripts ...script) script {
 	var n atomic.Int64
 	return func(c net.Conn, r sent) bool {
@@ -36,27 +38,27 @@ func inTurn(scripts ...script) script {
 	}
 }
 
-func TestRepeat_RefusalThatNamesATime_IsRiddenOutOnBothFacesAndSeen(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url(), asShipped)
-	later := answers(503, map[string]string{"Retry-After": "0"}, envelope)
+func TestRepeat_RetryAfter_IsWaitedForOnBothProtocolsAndLogged(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url(), asShipped)
+	later := respond(503, map[string]string{"Retry-After": "0"}, envelope)
 
-	v.will(inTurn(later, answers(201, nil, full)))
+	up.will(inTurn(later, respond(201, nil, full)))
 	if in, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); err != nil || in.GetId() != id {
 		t.Errorf("gRPC: %v, %v", in, err)
 	}
-	v.will(inTurn(later, answers(201, nil, full)))
+	up.will(inTurn(later, respond(201, nil, full)))
 	if rest := d.copyREST(t, templateID, `{}`); rest.status != 201 || rest.body != full || rest.header.Get("Retry-After") != "" {
 		t.Errorf("REST: %d %v %s", rest.status, rest.header, rest.body)
 	}
-	if got := len(v.received()); got != 2 {
+	if got := len(up.received()); got != 2 {
 		t.Errorf("%d requests", got)
 	}
 	if got := strings.Count(d.log.String(), `"attempts":2,`); got != 2 {
 		t.Errorf("%d access lines with two attempts", got)
 	}
 	if !strings.Contains(d.log.String(), `"each":"503 REJECTED `) {
-		t.Error("the access line does not tell the attempts apart")
+		t.Error("the access line does not list the attempts")
 	}
 	method := integrationv1.IntegrationService_CopyTemplate_FullMethodName
 	metrics := d.scrape(t)
@@ -72,10 +74,10 @@ func TestRepeat_RefusalThatNamesATime_IsRiddenOutOnBothFacesAndSeen(t *testing.T
 	}
 }
 
-// The trailer decides what a client does that retries by itself.
-func TestPushback_EveryFailure_SaysWhetherAndWhenToTryAgain(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url(), func(c *config.Config) { c.UpstreamRetryBudget = 0 })
+// The trailer tells clients that retry by themselves whether and when to do so.
+func TestPushback_EveryFailure_TellsWhetherAndWhenToTryAgain(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.UpstreamRetryBudget = 0 })
 	gone := newScripted(t)
 	gone.close()
 	away := start(t, gone.url())
@@ -84,18 +86,18 @@ func TestPushback_EveryFailure_SaysWhetherAndWhenToTryAgain(t *testing.T) {
 		on     *digate
 		want   string
 	}{
-		"429":          {answers(429, map[string]string{"Retry-After": "7"}, envelope), d, "7000"},
-		"503":          {answers(503, nil, envelope), d, "1000"},
+		"429":          {respond(429, map[string]string{"Retry-After": "7"}, envelope), d, "7000"},
+		"503":          {respond(503, nil, envelope), d, "1000"},
 		"unreachable":  {nil, away, "1000"},
-		"500":          {answers(500, nil, envelope), d, "-1"},
-		"proxy's 503":  {answers(503, nil, "<html>"), d, "-1"},
+		"500":          {respond(500, nil, envelope), d, "-1"},
+		"proxy's 503":  {respond(503, nil, "<html>"), d, "-1"},
 		"reset":        {raw("", true), d, "-1"},
-		"2xx, no id":   {answers(201, nil, `{}`), d, "-1"},
-		"404":          {answers(404, nil, envelope), d, ""},
-		"done":         {answers(201, nil, full), d, ""},
+		"2xx, no id":   {respond(201, nil, `{}`), d, "-1"},
+		"404":          {respond(404, nil, envelope), d, ""},
+		"done":         {respond(201, nil, full), d, ""},
 		"refused here": {nil, d, ""},
 	} {
-		v.will(c.script)
+		up.will(c.script)
 		req := &integrationv1.CopyTemplateRequest{TemplateId: templateID}
 		if name == "refused here" {
 			req.TemplateId = "x"
@@ -106,24 +108,24 @@ func TestPushback_EveryFailure_SaysWhetherAndWhenToTryAgain(t *testing.T) {
 			t.Errorf("%s: %q, want %q (%v)", name, got, c.want, err)
 		}
 		if len(header.Get("grpc-retry-pushback-ms")) > 0 {
-			t.Errorf("%s: it stands in the header", name)
+			t.Errorf("%s: it is in the header, not in the trailer", name)
 		}
 	}
 }
 
-func TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothFaces(t *testing.T) {
-	v := newScripted(t)
-	open := start(t, v.url(), func(c *config.Config) { c.UpstreamBreakerDelay = time.Hour })
-	v.will(answers(500, nil, envelope))
+func TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothProtocols(t *testing.T) {
+	up := newScripted(t)
+	open := start(t, up.url(), func(c *config.Config) { c.UpstreamBreakerDelay = time.Hour })
+	up.will(respond(500, nil, envelope))
 	for range 20 {
 		open.copyREST(t, templateID, `{}`)
 	}
-	full := start(t, v.url(), func(c *config.Config) { c.UpstreamMinInFlight, c.UpstreamMaxInFlight, c.UpstreamMaxQueue = 1, 1, 1 })
-	arrived, answer := make(chan struct{}, 2), make(chan struct{})
-	v.will(func(c net.Conn, r sent) bool {
+	full := start(t, up.url(), func(c *config.Config) { c.UpstreamMinInFlight, c.UpstreamMaxInFlight, c.UpstreamMaxQueue = 1, 1, 1 })
+	arrived, release := make(chan struct{}, 2), make(chan struct{})
+	up.will(func(c net.Conn, r sent) bool {
 		arrived <- struct{}{}
-		<-answer
-		return answers(500, nil, envelope)(c, r)
+		<-release
+		return respond(500, nil, envelope)(c, r)
 	})
 	ended := make(chan struct{}, 2)
 	for range 2 { // one under way, one in the queue
@@ -145,19 +147,19 @@ func TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothFaces(t *testing.T) {
 		}
 	}
 	if !strings.Contains(open.log.String(), `"state":"open"`) || !strings.Contains(open.scrape(t), "digate_upstream_circuit_open 1") {
-		t.Error("nobody is told that the circuit is open")
+		t.Error("neither the log nor the metrics tell that the circuit is open")
 	}
-	close(answer)
+	close(release)
 	<-ended
 	<-ended
 }
 
-func TestDeadline_VendorHangs_CallerHearsDigatesVerdict(t *testing.T) {
-	v := newScripted(t)
+func TestDeadline_DigaHangs_CallerGetsDigatesVerdict(t *testing.T) {
+	up := newScripted(t)
 	stop := make(chan struct{})
 	defer close(stop)
-	v.will(func(net.Conn, sent) bool { <-stop; return false })
-	d := start(t, v.url())
+	up.will(func(net.Conn, sent) bool { <-stop; return false })
+	d := start(t, up.url())
 	for range 5 {
 		ctx, cancel := context.WithTimeout(withToken(t.Context(), token), 300*time.Millisecond)
 		_, err := d.copyCtx(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
@@ -169,27 +171,27 @@ func TestDeadline_VendorHangs_CallerHearsDigatesVerdict(t *testing.T) {
 	}
 }
 
-func TestDrift_WhereItFails_ReadsDoAndCopiesDoNot(t *testing.T) {
-	v := newScripted(t)
-	d := start(t, v.url(), func(c *config.Config) { c.Drift = config.DriftFail })
+func TestDrift_SetToFail_FailsReadsAndNoCopies(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.Drift = config.DriftFail })
 	odd := strings.Replace(full, "{", `{"future":"`+apiKey+`",`, 1)
-	v.will(answers(200, nil, odd))
+	up.will(respond(200, nil, odd))
 	_, err := d.rpc.GetIntegration(withToken(t.Context(), token), &integrationv1.GetIntegrationRequest{IntegrationId: id})
 	e := apierror.FromError(err)
 	if e == nil || e.Reason != apierror.ReasonInvalidResponse || !strings.Contains(e.Message, "future: unknown_field") {
 		t.Errorf("gRPC: %v", err)
 	}
-	fmt.Fprintln(&spoken, err)
+	fmt.Fprintln(&output, err)
 	wantREST(t, d.do(t, "GET", "/v1/integration/"+id, ""), 502, "UNKNOWN", apierror.ReasonInvalidResponse)
-	v.will(answers(201, nil, odd))
+	up.will(respond(201, nil, odd))
 	if rest := d.copyREST(t, templateID, `{}`); rest.status != 201 || rest.body != odd {
 		t.Errorf("a copy: %d %s", rest.status, rest.body)
 	}
 	if _, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); err != nil {
 		t.Errorf("a copy: %v", err)
 	}
-	lax := start(t, v.url())
+	lax := start(t, up.url())
 	if rest := lax.do(t, "GET", "/v1/integration/"+id, ""); rest.status != 201 && rest.status != http.StatusOK {
-		t.Errorf("where it does not fail: %d", rest.status)
+		t.Errorf("not set to fail: %d", rest.status)
 	}
 }

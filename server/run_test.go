@@ -23,15 +23,15 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-func TestRun_Drain_FinishesWhatIsUnderWay(t *testing.T) {
-	v := newScripted(t)
-	arrived, answer := make(chan bool, 2), make(chan struct{})
-	v.will(func(c net.Conn, r sent) bool {
+func TestRun_CallsUnderWayAtTheEnd_AreFinished(t *testing.T) {
+	up := newScripted(t)
+	arrived, release := make(chan bool, 2), make(chan struct{})
+	up.will(func(c net.Conn, r sent) bool {
 		arrived <- true
-		<-answer
-		return answers(201, nil, full)(c, r)
+		<-release
+		return respond(201, nil, full)(c, r)
 	})
-	d := start(t, v.url())
+	d := start(t, up.url())
 	health := healthv1.NewHealthClient(d.conn)
 	watch, err := health.Watch(t.Context(), &healthv1.HealthCheckRequest{Service: "diga.integration.v1.IntegrationService"})
 	if err != nil {
@@ -69,7 +69,7 @@ func TestRun_Drain_FinishesWhatIsUnderWay(t *testing.T) {
 	if m, err := watch.Recv(); err == nil && m.GetStatus() != healthv1.HealthCheckResponse_NOT_SERVING {
 		t.Errorf("watch after the drain began: %v", m)
 	}
-	for { // neither side takes more, though both have a call under way
+	for { // neither protocol takes another connection while both have a call under way
 		rest, err := net.DialTimeout("tcp", d.HTTPAddr().String(), time.Second)
 		if err != nil {
 			break
@@ -83,7 +83,7 @@ func TestRun_Drain_FinishesWhatIsUnderWay(t *testing.T) {
 		}
 		_ = rpc.Close()
 	}
-	close(answer)
+	close(release)
 	got := []string{<-results, <-results}
 	want := map[string]bool{"grpc " + id + "true": true, "rest 201": true}
 	for _, g := range got {
@@ -97,12 +97,12 @@ func TestRun_Drain_FinishesWhatIsUnderWay(t *testing.T) {
 	}
 }
 
-// A REST client that never ends its request must not keep the gRPC side open,
-// nor take its time.
+// A REST client that never ends its request must not keep the gRPC listener open,
+// nor use up the time that gRPC calls have to end.
 func TestRun_SlowRESTClient_DoesNotKeepGRPCFromDraining(t *testing.T) {
-	v := newScripted(t)
-	v.will(answers(201, nil, full))
-	cfg := settings(t, v.url())
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	cfg := settings(t, up.url())
 	cfg.ShutdownTimeout = time.Second
 	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(new(record))})
 	if err != nil {
@@ -128,14 +128,14 @@ func TestRun_SlowRESTClient_DoesNotKeepGRPCFromDraining(t *testing.T) {
 	}
 	defer func() { _ = c.Close() }()
 	_, _ = fmt.Fprintf(c, "POST /v1/integration/template/%s/copy HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n", templateID, token)
-	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "100") { // the handler reads the body
+	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "100") { // so the handler reads the body
 		t.Fatalf("%q, %v", line, err)
 	}
 	cancel()
 	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable { // an idle stream does not hold the drain up
 		t.Errorf("the reflection stream ended with %v", err)
 	}
-	// The listener goes while the REST client still sits there.
+	// The gRPC listener closes while the REST request is still under way.
 	for {
 		probe, err := net.DialTimeout("tcp", s.GRPCAddr().String(), time.Second)
 		if err != nil {
@@ -180,11 +180,11 @@ func TestRun_IdleReflectionStream_DoesNotHoldTheDrainUp(t *testing.T) {
 }
 
 func TestRun_CallsOutlastTheShutdownTimeout_AreCut(t *testing.T) {
-	v := newScripted(t)
+	up := newScripted(t)
 	arrived := make(chan bool, 1)
-	v.will(func(c net.Conn, r sent) bool { arrived <- true; return hang(c, r) })
+	up.will(func(c net.Conn, r sent) bool { arrived <- true; return hang(c, r) })
 	log := new(record)
-	cfg := settings(t, v.url())
+	cfg := settings(t, up.url())
 	cfg.ShutdownTimeout = 100 * time.Millisecond
 	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(log)})
 	if err != nil {
@@ -210,7 +210,7 @@ func TestRun_CallsOutlastTheShutdownTimeout_AreCut(t *testing.T) {
 	}
 }
 
-func TestRun_EndedBeforeItBegan_IsNoFailure(t *testing.T) {
+func TestRun_ContextThatHasEnded_IsNoFailure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 { // whether a listener was serving yet is the scheduler's choice
@@ -237,10 +237,10 @@ func TestNew_AddressInUse_NamesTheFlagAndLeavesNothingOpen(t *testing.T) {
 	}
 }
 
-func TestAdmin_HealthMetricsAndProfiles_AreThere(t *testing.T) {
-	v := newScripted(t)
-	v.will(answers(201, nil, odd))
-	d := start(t, v.url())
+func TestAdmin_HealthMetricsAndProfiles_AreServed(t *testing.T) {
+	up := newScripted(t)
+	up.will(respond(201, nil, odd))
+	d := start(t, up.url())
 	if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
 		t.Fatal(e)
 	}
@@ -307,10 +307,10 @@ func TestHealthAndReflection_NeedNoCredential(t *testing.T) {
 	}
 }
 
-func TestAccessLine_EveryCall_HasOne(t *testing.T) {
-	v := newScripted(t)
-	v.will(answers(404, nil, envelope))
-	d := start(t, v.url(), func(*config.Config) {})
+func TestAccessLog_EveryCall_HasOneLine(t *testing.T) {
+	up := newScripted(t)
+	up.will(respond(404, nil, envelope))
+	d := start(t, up.url(), func(*config.Config) {})
 	_, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 	if e == nil {
 		t.Fatal("the call succeeded")
@@ -322,7 +322,7 @@ func TestAccessLine_EveryCall_HasOne(t *testing.T) {
 	if _, e := d.copyCtx(t.Context(), &integrationv1.CopyTemplateRequest{}); e == nil || e.Code != codes.Unauthenticated {
 		t.Errorf("got %v", e)
 	}
-	// Stopping first: a line may come after its answer.
+	// The server ends first, since a line may be logged after the response.
 	d.stop()
 	<-d.ended
 	var got []string
@@ -341,7 +341,7 @@ func TestAccessLine_EveryCall_HasOne(t *testing.T) {
 		t.Errorf("%d access lines for 6 calls:\n%s", len(got), strings.Join(got, "\n"))
 	}
 	if n := strings.Count(strings.Join(got, "\n"), `"upstream_status":404`); n != 2 {
-		t.Errorf("%d lines tell the vendor's status, want 2", n)
+		t.Errorf("%d lines have Diga's status, want 2", n)
 	}
 }
 
@@ -355,7 +355,7 @@ func TestGRPC_UnknownMethod_IsRefusedWithAnErrorInfo(t *testing.T) {
 	}
 }
 
-func TestGRPC_StatusOfOurOwn_CarriesTheErrorInfoOnTheWire(t *testing.T) {
+func TestGRPC_OwnError_HasItsDetailsOnTheWire(t *testing.T) {
 	d := start(t, "http://127.0.0.1:1")
 	_, err := d.rpc.CopyTemplate(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: "x"})
 	st := status.Convert(err)

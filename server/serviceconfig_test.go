@@ -31,12 +31,13 @@ func serviceConfig(t *testing.T) string {
 	return string(b)
 }
 
-// A client cannot be told to repeat a write by a file that sees no request_id.
+// The file cannot see whether a call has a request_id, so it must not let a client
+// repeat a write.
 func TestServiceConfig_NamesEveryMethodAndRepeatsReadsAlone(t *testing.T) {
 	var cfg struct {
 		MethodConfig []struct {
 			Name []struct{ Service, Method string }
-			// A pointer, so that a policy of nothing is one too.
+			// A pointer, so that an empty policy is seen too.
 			RetryPolicy   *struct{ RetryableStatusCodes []string }
 			HedgingPolicy *struct{}
 		}
@@ -82,8 +83,8 @@ func TestServiceConfig_NamesEveryMethodAndRepeatsReadsAlone(t *testing.T) {
 	}
 }
 
-// flaky is a service that says UNAVAILABLE to the first calls of every method,
-// with a trailer.
+// flaky is a service whose methods fail with UNAVAILABLE and a trailer the first
+// times.
 type flaky struct {
 	integrationv1.UnimplementedIntegrationServiceServer
 	fails   int
@@ -120,7 +121,7 @@ func (f *flaky) count(method string) int {
 	return f.seen[method]
 }
 
-// configured runs the service and returns a client with the published
+// configured runs the service and returns a client that has the published
 // configuration.
 func (f *flaky) configured(t *testing.T) integrationv1.IntegrationServiceClient {
 	t.Helper()
@@ -153,10 +154,10 @@ func TestServiceConfig_GRPCGo_RepeatsReadsAndNoWrites(t *testing.T) {
 		read         codes.Code
 		reads, write int
 	}{
-		"once":               {1, nil, codes.OK, 2, 1},
-		"always":             {99, nil, codes.Unavailable, 3, 1},
-		"a wait in between":  {1, metadata.Pairs("grpc-retry-pushback-ms", "5"), codes.OK, 2, 1},
-		"told not to repeat": {1, metadata.Pairs("grpc-retry-pushback-ms", "-1"), codes.Unavailable, 1, 1},
+		"once":                {1, nil, codes.OK, 2, 1},
+		"always":              {99, nil, codes.Unavailable, 3, 1},
+		"a wait in between":   {1, metadata.Pairs("grpc-retry-pushback-ms", "5"), codes.OK, 2, 1},
+		"asked not to repeat": {1, metadata.Pairs("grpc-retry-pushback-ms", "-1"), codes.Unavailable, 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

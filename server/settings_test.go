@@ -11,8 +11,8 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// Each setting of the calls to Diga reaches the client that makes them.
-func TestUpstreamConfig_EverySetting_IsPassedOn(t *testing.T) {
+// Each setting about calls to Diga reaches the client that makes them.
+func TestUpstreamConfig_EverySetting_ReachesTheClient(t *testing.T) {
 	defaults, err := config.Defaults()
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func TestUpstreamConfig_EverySetting_IsPassedOn(t *testing.T) {
 	}
 }
 
-// Each bound of a listener's connections is in its server.
+// Each bound on connections reaches the HTTP server of its listener.
 func TestHTTPServers_EveryBound_IsSet(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	s := &Server{log: log, telemetry: telemetry.New(log, nil), cfg: config.Config{

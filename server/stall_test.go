@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A reader that takes a little at a time never stalls, and must not stretch a
-// response beyond the deadline of its call.
-func TestStallConn_SlowReader_IsCutAtTheDeadlineOfTheServer(t *testing.T) {
+// A client that reads a little at a time never stalls. It must not stretch a
+// response beyond the deadline that the server set for the connection.
+func TestStallConn_SlowReader_IsCutAtTheServersDeadline(t *testing.T) {
 	for name, set := range map[string]func(net.Conn, time.Time) error{"write": net.Conn.SetWriteDeadline, "both": net.Conn.SetDeadline} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestStallConn_SlowReader_IsCutAtTheDeadlineOfTheServer(t *testing.T) {
 	}
 }
 
-func TestStallConn_Progress_RenewsTheTimeAndAStallEndsIt(t *testing.T) {
+func TestStallConn_Write_LastsWhileTheReaderReadsAndFailsOnceItStalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		c := &stallConn{Conn: near, timeout: 10 * time.Second}
@@ -60,8 +60,8 @@ func TestStallConn_Progress_RenewsTheTimeAndAStallEndsIt(t *testing.T) {
 	})
 }
 
-// readSlowly takes so many bytes a second until the connection ends, and closes
-// the channel then.
+// readSlowly reads the given number of bytes a second until the connection ends.
+// Then it closes the returned channel.
 func readSlowly(c net.Conn, bytes int) <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {

@@ -13,23 +13,23 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// sent is one request as the vendor received it.
+// sent is one request as the upstream received it.
 type sent struct {
 	line   string // "POST /v1/… HTTP/1.1"
 	header http.Header
 	body   string
 }
 
-// script answers a request on its connection and says whether the connection
-// may take another.
+// script responds to a request on its connection and reports whether the
+// connection may take another request.
 type script func(c net.Conn, r sent) (keep bool)
 
-// scripted is a vendor that answers as it is told and records every request to
-// the byte.
+// scripted is an upstream that responds by its script and records every request
+// to the byte.
 type scripted struct {
 	ln     net.Listener
 	mu     sync.Mutex
-	answer script
+	script script
 	got    []sent
 	conns  map[net.Conn]bool
 	wg     sync.WaitGroup
@@ -41,28 +41,28 @@ func newScripted(t *testing.T) *scripted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &scripted{ln: ln, conns: make(map[net.Conn]bool)}
-	v.wg.Go(v.accept)
-	t.Cleanup(v.close)
-	return v
+	up := &scripted{ln: ln, conns: make(map[net.Conn]bool)}
+	up.wg.Go(up.accept)
+	t.Cleanup(up.close)
+	return up
 }
 
-func (v *scripted) url() string { return "http://" + v.ln.Addr().String() }
+func (up *scripted) url() string { return "http://" + up.ln.Addr().String() }
 
-func (v *scripted) accept() {
+func (up *scripted) accept() {
 	for {
-		c, err := v.ln.Accept()
+		c, err := up.ln.Accept()
 		if err != nil {
 			return
 		}
-		v.mu.Lock()
-		v.conns[c] = true
-		v.mu.Unlock()
-		v.wg.Go(func() { v.serve(c) })
+		up.mu.Lock()
+		up.conns[c] = true
+		up.mu.Unlock()
+		up.wg.Go(func() { up.serve(c) })
 	}
 }
 
-func (v *scripted) serve(c net.Conn) {
+func (up *scripted) serve(c net.Conn) {
 	defer func() { _ = c.Close() }()
 	br := bufio.NewReader(c)
 	for {
@@ -77,57 +77,58 @@ func (v *scripted) serve(c net.Conn) {
 		}
 		line, _, _ := bytes.Cut(raw.Bytes(), []byte("\r\n"))
 		req := sent{line: string(line), header: r.Header, body: string(body)}
-		v.mu.Lock()
-		v.got = append(v.got, req)
-		answer := v.answer
-		v.mu.Unlock()
-		if !answer(c, req) {
+		up.mu.Lock()
+		up.got = append(up.got, req)
+		script := up.script
+		up.mu.Unlock()
+		if !script(c, req) {
 			return
 		}
 	}
 }
 
-// oneByte keeps the request parser from reading past a request's end.
+// oneByte reads one byte at a time, so that the request parser does not read past
+// the end of a request.
 type oneByte struct{ r io.Reader }
 
 func (o oneByte) Read(p []byte) (int, error) { return o.r.Read(p[:min(1, len(p))]) }
 
-func (v *scripted) close() {
-	_ = v.ln.Close()
-	v.mu.Lock()
-	for c := range v.conns {
+func (up *scripted) close() {
+	_ = up.ln.Close()
+	up.mu.Lock()
+	for c := range up.conns {
 		_ = c.Close()
 	}
-	v.mu.Unlock()
-	v.wg.Wait()
+	up.mu.Unlock()
+	up.wg.Wait()
 }
 
-// will sets the script and forgets what was received.
-func (v *scripted) will(s script) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.answer, v.got = s, nil
+// will sets the script and forgets the requests received so far.
+func (up *scripted) will(s script) {
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	up.script, up.got = s, nil
 }
 
-func (v *scripted) received() []sent {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return append([]sent(nil), v.got...)
+func (up *scripted) received() []sent {
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	return append([]sent(nil), up.got...)
 }
 
-// one returns the request that the vendor received, and fails the test unless
-// it was exactly one.
-func (v *scripted) one(t *testing.T) sent {
+// one returns the only request that the upstream received. It fails the test
+// unless there was exactly one.
+func (up *scripted) one(t *testing.T) sent {
 	t.Helper()
-	got := v.received()
+	got := up.received()
 	if len(got) != 1 {
-		t.Fatalf("the vendor received %d requests, want exactly 1: %v", len(got), got)
+		t.Fatalf("Diga received %d requests, want exactly 1: %v", len(got), got)
 	}
 	return got[0]
 }
 
-// answers returns a script that gives a whole answer.
-func answers(status int, header map[string]string, body string) script {
+// respond returns a script that sends a whole response.
+func respond(status int, header map[string]string, body string) script {
 	return func(c net.Conn, _ sent) bool {
 		var b bytes.Buffer
 		fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
@@ -147,7 +148,8 @@ func answers(status int, header map[string]string, body string) script {
 	}
 }
 
-// raw returns a script that writes bytes and closes, or resets.
+// raw returns a script that writes the text and then closes the connection, or
+// resets it.
 func raw(text string, rst bool) script {
 	return func(c net.Conn, _ sent) bool {
 		_, _ = io.WriteString(c, text)
