@@ -6,23 +6,33 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"unsafe"
 )
 
 // Redacted is what every printing path shows instead of a secret.
 const Redacted = "[redacted]"
 
-// String is a secret. Every way to print it shows [Redacted], or nothing where
-// it is empty; only Reveal gives it away. The zero value is an empty secret.
-type String struct{ value string }
+// String is a secret. Every way to print it shows [Redacted], or nothing if it is
+// empty; only Reveal returns the secret. The zero value is an empty secret.
+//
+// Package fmt calls no method of a value in an unexported field: it prints what
+// the value is made of. So a String holds no string but where the bytes are and
+// how many, and fmt prints an address and a number. No two Strings are compared
+// with ==, which would compare addresses.
+type String struct {
+	_    [0]func() // no ==
+	data *byte
+	size int
+}
 
-// New wraps a secret.
-func New(value string) String { return String{value} }
+// New returns the secret with this text.
+func New(text string) String { return String{data: unsafe.StringData(text), size: len(text)} }
 
-// Reveal returns the secret itself, for the one place that needs it.
-func (s String) Reveal() string { return s.value }
+// Reveal returns the text, for the one place that needs it.
+func (s String) Reveal() string { return unsafe.String(s.data, s.size) }
 
-// IsZero says whether the secret is empty.
-func (s String) IsZero() bool { return s.value == "" }
+// IsZero reports whether the secret is empty.
+func (s String) IsZero() bool { return s.size == 0 }
 
 // String implements [fmt.Stringer].
 func (s String) String() string {
@@ -32,7 +42,7 @@ func (s String) String() string {
 	return Redacted
 }
 
-// Format implements [fmt.Formatter], so that no verb reaches the value.
+// Format implements [fmt.Formatter]: every verb prints the same.
 func (s String) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // MarshalText implements [encoding.TextMarshaler].

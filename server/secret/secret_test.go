@@ -50,6 +50,50 @@ func TestString_EveryPrintingPath_ShowsRedacted(t *testing.T) {
 	}
 }
 
+// Package fmt calls no method of what is in an unexported field.
+func TestString_InAnUnexportedField_NoVerbShowsIt(t *testing.T) {
+	const value = "sk-very-secret"
+	s := secret.New(value)
+	type inner struct{ s secret.String }
+	var out bytes.Buffer
+	for _, v := range []any{
+		struct{ s secret.String }{s},
+		&struct{ s secret.String }{s},
+		struct{ s *secret.String }{&s},
+		struct{ in inner }{inner{s}},
+		struct{ list []secret.String }{[]secret.String{s}},
+		struct{ byName map[string]secret.String }{map[string]secret.String{"k": s}},
+		struct{ v any }{s},
+		struct{ e error }{fmt.Errorf("%w", failure{s})},
+	} {
+		for verb := range strings.SplitSeq("v +v #v s +s #s q +q #q x # x X d b o c U e g t p w", " ") {
+			fmt.Fprintf(&out, "%"+verb+"\n", v)
+		}
+	}
+	for _, never := range []string{value, fmt.Sprintf("%x", value), fmt.Sprintf("%X", value), fmt.Sprintf("% x", value), "115 107 45", "0x73, 0x6b"} {
+		if i := strings.Index(out.String(), never); i >= 0 {
+			t.Errorf("printed as %.80q", out.String()[max(0, i-20):])
+		}
+	}
+}
+
+// failure is an error that holds a secret.
+type failure struct{ s secret.String }
+
+func (failure) Error() string { return "failed" }
+
+// A secret is made for every call.
+func TestNewAndReveal_AllocateNothing(t *testing.T) {
+	text := strings.Repeat("t", 100)
+	if n := testing.AllocsPerRun(100, func() {
+		if secret.New(text).Reveal() != text {
+			t.Error("not the same text")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestString_Empty_PrintsNothing(t *testing.T) {
 	if got := fmt.Sprint(secret.String{}); got != "" {
 		t.Errorf("got %q", got)
