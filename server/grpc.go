@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -11,6 +10,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -67,12 +67,19 @@ func (s *Server) markServing() {
 	}
 }
 
-// endWatches ends the streams of the health and reflection services when the
-// drain begins: they may go on for ever, and a graceful stop waits for every
-// stream. A watcher that is cut sees its stream fail, which says the same as
-// NOT_SERVING.
+// endless are the methods whose streams may go on for ever: those of the health
+// and reflection services.
+var endless = map[string]bool{
+	healthv1.Health_Watch_FullMethodName:                              true,
+	reflectionv1.ServerReflection_ServerReflectionInfo_FullMethodName: true,
+	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo":  true, // its package is deprecated
+}
+
+// endWatches ends endless streams when the drain begins, because a graceful stop
+// waits for every stream. A watcher of the health service sees its stream fail,
+// which means the same as NOT_SERVING.
 func (s *Server) endWatches(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if info.FullMethod != healthv1.Health_Watch_FullMethodName && !strings.HasPrefix(info.FullMethod, "/grpc.reflection.") {
+	if !endless[info.FullMethod] {
 		return handler(srv, ss)
 	}
 	ended := make(chan error, 1)

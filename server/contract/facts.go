@@ -17,15 +17,15 @@ import (
 // a header.
 const ReplayedKey = "digate-replayed"
 
-// open are the services that tell nothing of the upstream's and need no
-// credential: a load balancer has none, and neither has a person who asks what
-// there is to call.
-var open = []string{"/grpc.health.v1.Health/", "/grpc.reflection."}
+// open are the services of the methods that need no credential.
+var open = []string{"/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"}
 
 // Open reports whether a method, by its full gRPC name, needs no credential.
+// The health and reflection services tell nothing of Diga's. A load balancer has
+// no credential, and neither has a person who asks what there is to call.
 func Open(fullName string) bool {
-	for _, prefix := range open {
-		if strings.HasPrefix(fullName, prefix) {
+	for _, service := range open {
+		if strings.HasPrefix(fullName, service) {
 			return true
 		}
 	}

@@ -33,7 +33,8 @@ func TestOpen_OnlyHealthAndReflection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(c.Names(), "", "/", "/grpc.health.v1.Healthy/Check", "/x/grpc.health.v1.Health/Check", "/grpc.reflectionist.v1/Do") {
+	for _, name := range append(c.Names(), "", "/", "/grpc.health.v1.Healthy/Check", "/x/grpc.health.v1.Health/Check", "/grpc.reflectionist.v1/Do", "/grpc.reflection.v2.ServerReflection/ServerReflectionInfo",
+		"grpc.health.v1.Health/Check", "grpc.health.v1.Health", "/grpc.health.v1.Health", "//grpc.health.v1.Health/Check") {
 		if contract.Open(name) {
 			t.Errorf("%q needs no credential", name)
 		}

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	server "github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/validate"
 )
@@ -20,8 +21,7 @@ var compileContract = sync.OnceValues(func() (*contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	services := integrationv1.File_diga_integration_v1_integration_service_proto.Services()
-	rules, err := validate.Compile(services.ByName("IntegrationService"))
+	rules, err := validate.Compile(server.Integration())
 	if err != nil {
 		return nil, err
 	}
