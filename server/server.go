@@ -134,7 +134,7 @@ func (s *Server) openUpstream(version string) error {
 // known by the digest of its token under the ledger's key.
 func (s *Server) openAuthenticator() {
 	s.authenticator = passthrough.New(s.keys.Caller)
-	s.lifecycle.push(&part{name: "authenticator", close: s.authenticator.Close})
+	s.lifecycle.push(&part{name: "authenticator", close: func() error { return s.authenticator.Close() }})
 }
 
 // UpstreamConfig is how a server of this configuration talks to the vendor.
