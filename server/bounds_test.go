@@ -23,6 +23,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/test/await"
 )
 
 func TestBounds_MetadataAndHeaderBeyondTheFlag_AreRefused(t *testing.T) {
@@ -91,16 +92,12 @@ func TestBounds_ResponseHeaderBeyondTheFlag_IsNotAccepted(t *testing.T) {
 	wantREST(t, wide.copyREST(t, templateID, `{}`), 201, "", "")
 }
 
-// frames opens an HTTP/2 connection and returns it with its framer, so that a test
-// can send single frames.
-func frames(t *testing.T, addr string) (net.Conn, *http2.Framer) {
+// frames opens an HTTP/2 connection and returns its framer, so that a test can send
+// single frames.
+func frames(t *testing.T, addr net.Addr) *http2.Framer {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	c := connect(t, addr)
+	if err := c.SetDeadline(time.Now().Add(await.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
@@ -110,7 +107,7 @@ func frames(t *testing.T, addr string) (net.Conn, *http2.Framer) {
 	if err := f.WriteSettings(); err != nil {
 		t.Fatal(err)
 	}
-	return c, f
+	return f
 }
 
 // open sends the header of a CopyTemplate call without its message.
@@ -134,7 +131,7 @@ func open(t *testing.T, f *http2.Framer, stream uint32) {
 func TestBounds_CallsOnOneConnectionBeyondTheFlag_AreRefused(t *testing.T) {
 	up := newScripted(t)
 	d := start(t, up.url(), func(c *config.Config) { c.MaxStreams = 2 })
-	_, f := frames(t, d.GRPCAddr().String())
+	f := frames(t, d.GRPCAddr())
 	for i := range uint32(3) {
 		open(t, f, 2*i+1)
 	}
@@ -157,7 +154,7 @@ func TestBounds_GRPCCallerThatNeverSendsItsMessage_IsCutOff(t *testing.T) {
 	d := start(t, up.url(), func(c *config.Config) {
 		c.ReadTimeout, c.WriteTimeout, c.UpstreamTimeout = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
 	})
-	_, f := frames(t, d.GRPCAddr().String())
+	f := frames(t, d.GRPCAddr())
 	open(t, f, 1)
 	for {
 		frame, err := f.ReadFrame()
@@ -216,11 +213,8 @@ func TestBounds_ConnectionsBeyondTheFlag_WaitUntilAnotherCloses(t *testing.T) {
 	up := newScripted(t)
 	up.will(respond(201, nil, full))
 	d := start(t, up.url(), func(c *config.Config) { c.MaxConnections = 1 })
-	first, err := net.Dial("tcp", d.HTTPAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ask := func(c net.Conn) error {
+	first := connect(t, d.HTTPAddr())
+	exchange := func(c net.Conn) error {
 		_, err := io.WriteString(c, "GET /v1/integration/"+id+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n\r\n")
 		if err != nil {
 			return err
@@ -231,20 +225,16 @@ func TestBounds_ConnectionsBeyondTheFlag_WaitUntilAnotherCloses(t *testing.T) {
 		}
 		return err
 	}
-	if err := ask(first); err != nil {
+	if err := exchange(first); err != nil {
 		t.Fatal(err)
 	}
-	second, err := net.Dial("tcp", d.HTTPAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = second.Close() }()
+	second := connect(t, d.HTTPAddr())
 	_ = second.SetDeadline(time.Now().Add(200 * time.Millisecond))
-	if err := ask(second); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err := exchange(second); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("a second connection beside the first: got %v, want no response", err)
 	}
 	_ = first.Close()
-	_ = second.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = second.SetDeadline(time.Now().Add(await.Patience))
 	if _, err := http.ReadResponse(bufio.NewReader(second), nil); err != nil {
 		t.Errorf("the second connection, after the first was closed: %v", err)
 	}
@@ -258,11 +248,8 @@ func TestBounds_RESTCallerThatNeverEndsItsRequest_IsCutOff(t *testing.T) {
 		"header": "POST /v1/integration/template/" + templateID + "/copy HTTP/1.1\r\nHost: x\r\nAuthoriz",
 		"body":   "POST /v1/integration/template/" + templateID + "/copy HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\nContent-Length: 100\r\n\r\n{",
 	} {
-		c, err := net.Dial("tcp", d.HTTPAddr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		c := connect(t, d.HTTPAddr())
+		_ = c.SetDeadline(time.Now().Add(await.Patience))
 		if _, err := io.WriteString(c, text); err != nil {
 			t.Fatal(err)
 		}
@@ -283,24 +270,13 @@ func TestBounds_CallerThatDoesNotRead_IsCutOff(t *testing.T) {
 	big := strings.Replace(full, `"name":"`, `"name":"`+strings.Repeat("n", 6<<20), 1)
 	up.will(respond(200, nil, big))
 	d := start(t, up.url(), func(c *config.Config) { c.WriteTimeout = 200 * time.Millisecond })
-	c, err := net.Dial("tcp", d.HTTPAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
+	c := connect(t, d.HTTPAddr())
+	_ = c.SetReadBuffer(4 << 10)
 	began := time.Now()
 	if _, err := io.WriteString(c, "GET /v1/integration/"+id+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	for !strings.Contains(d.log.String(), `"msg":"call"`) {
-		if ctx.Err() != nil {
-			t.Fatal("the call did not end while nothing of it was read")
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	d.log.await(t, 1, `"msg":"call"`)
 	if took := time.Since(began); took < 200*time.Millisecond {
 		t.Errorf("the call ended after %v: the whole response fitted into buffers, so the write timeout was not tested", took)
 	}

@@ -138,6 +138,20 @@ func counting(n *atomic.Int64) script {
 	}
 }
 
+// copiesWait scripts an upstream that makes no copy until the test closes release.
+// It sends on arrived once for each request for a copy.
+func copiesWait(up *scripted) (arrived <-chan struct{}, release chan<- struct{}) {
+	arrives, released := make(chan struct{}, 100), make(chan struct{})
+	up.will(func(c net.Conn, r sent) bool {
+		if strings.HasPrefix(r.line, "POST ") {
+			arrives <- struct{}{}
+			<-released
+		}
+		return respond(201, nil, full)(c, r)
+	})
+	return arrives, released
+}
+
 func TestBulk_ClientThatDoesNotRead_StopsTheCopying(t *testing.T) {
 	up := newScripted(t)
 	var made atomic.Int64
@@ -183,6 +197,7 @@ func TestBulk_NeitherSideMoves_IsEnded(t *testing.T) {
 	var made atomic.Int64
 	up.will(counting(&made))
 	d := start(t, up.url(), func(c *config.Config) { c.BulkStallTimeout = 300 * time.Millisecond })
+	stalled := 0
 	for name, sends := range map[string]int{"the client sends nothing": 0, "the client reads nothing": 5000} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		stream := d.bulk(ctx, t)
@@ -195,10 +210,8 @@ func TestBulk_NeitherSideMoves_IsEnded(t *testing.T) {
 				}
 			}
 		}()
-		ended := strings.Count(d.log.String(), `"reason":"STALLED"`)
-		for strings.Count(d.log.String(), `"reason":"STALLED"`) == ended && ctx.Err() == nil {
-			time.Sleep(time.Millisecond)
-		}
+		stalled++
+		d.log.await(t, stalled, `"reason":"STALLED"`)
 		_, _, err := drain(stream)
 		if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonStalled || e.Code != codes.DeadlineExceeded {
 			t.Errorf("%s: %v", name, err)
@@ -210,15 +223,7 @@ func TestBulk_NeitherSideMoves_IsEnded(t *testing.T) {
 
 func TestBulk_ClientLeaves_FinishesWhatWasSentAndBeginsNothingMore(t *testing.T) {
 	up := newScripted(t)
-	release := make(chan struct{})
-	arrived := make(chan struct{}, 100)
-	up.will(func(c net.Conn, r sent) bool {
-		if strings.HasPrefix(r.line, "POST ") {
-			arrived <- struct{}{}
-			<-release
-		}
-		return respond(201, nil, full)(c, r)
-	})
+	arrived, release := copiesWait(up)
 	d := start(t, up.url(), func(c *config.Config) { c.BulkConcurrency = 4 })
 	ctx, cancel := context.WithCancel(t.Context())
 	stream := d.bulk(ctx, t)
@@ -234,9 +239,7 @@ func TestBulk_ClientLeaves_FinishesWhatWasSentAndBeginsNothingMore(t *testing.T)
 	if _, _, err := drain(stream); status.Code(err) != codes.Canceled {
 		t.Error(err)
 	}
-	for !strings.Contains(d.log.String(), `BulkCopyTemplate","code":"Canceled"`) {
-		time.Sleep(time.Millisecond)
-	}
+	d.log.await(t, 1, `BulkCopyTemplate","code":"Canceled"`)
 	close(release)
 	// The same items again: four are replayed, and the others are copied now.
 	again := d.bulk(t.Context(), t)
@@ -256,14 +259,7 @@ func TestBulk_ClientLeaves_FinishesWhatWasSentAndBeginsNothingMore(t *testing.T)
 // sent gets its result, and no other item is begun.
 func TestBulk_ServerStops_FinishesWhatWasBegunAndBeginsNothingMore(t *testing.T) {
 	up := newScripted(t)
-	release, arrived := make(chan struct{}), make(chan struct{}, 100)
-	up.will(func(c net.Conn, r sent) bool {
-		if strings.HasPrefix(r.line, "POST ") {
-			arrived <- struct{}{}
-			<-release
-		}
-		return respond(201, nil, full)(c, r)
-	})
+	arrived, release := copiesWait(up)
 	d := start(t, up.url(), func(c *config.Config) { c.BulkConcurrency = 4 })
 	stream := d.bulk(t.Context(), t)
 	var body strings.Builder
@@ -279,9 +275,7 @@ func TestBulk_ServerStops_FinishesWhatWasBegunAndBeginsNothingMore(t *testing.T)
 		<-arrived
 	}
 	d.stop()
-	for !strings.Contains(d.log.String(), `"draining"`) {
-		time.Sleep(time.Millisecond)
-	}
+	d.log.await(t, 1, `"draining"`)
 	close(release)
 	results, _, err := drain(stream)
 	e := apierror.FromError(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/test/rig"
 )
 
 // difference tests one line of docs/differences.md on a running server.
@@ -126,9 +127,7 @@ var differences = map[string]difference{
 		}
 	},
 	"unreachable": func(t *testing.T, up *scripted, _ *digate) {
-		gone := newScripted(t)
-		gone.close()
-		d := start(t, gone.url())
+		d := start(t, "http://"+rig.FreeAddr(t))
 		rest := d.copyREST(t, templateID, `{}`)
 		wantREST(t, rest, 503, "NOT_SENT", "UPSTREAM_UNREACHABLE")
 		if rest.header.Get("Retry-After") == "" {
@@ -319,10 +318,7 @@ var differences = map[string]difference{
 	},
 	"not-http": func(t *testing.T, up *scripted, d *digate) {
 		for _, request := range []string{"nonsense\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 64<<10) + "\r\n\r\n"} {
-			c, err := net.Dial("tcp", d.HTTPAddr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := connect(t, d.HTTPAddr())
 			_, _ = io.WriteString(c, request)
 			b, _ := io.ReadAll(c)
 			_ = c.Close()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/test/await"
 )
 
 // marker is part of every secret that the suite uses. The logs, metrics, dumps and
@@ -40,14 +42,51 @@ var output record
 
 // record collects text. It may be used by many goroutines.
 type record struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	mu      sync.Mutex
+	buf     bytes.Buffer
+	awaited []awaited
 }
 
+// awaited is a text that a test waits for.
+type awaited struct {
+	text    string
+	left    int // how often it is still to be written
+	reached chan struct{}
+}
+
+// Write adds a piece of text, which is a whole line of a log.
 func (r *record) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for i := range r.awaited {
+		a := &r.awaited[i]
+		if n := bytes.Count(p, []byte(a.text)); a.left > 0 && n > 0 {
+			if a.left -= n; a.left <= 0 {
+				close(a.reached)
+			}
+		}
+	}
 	return r.buf.Write(p)
+}
+
+// await returns when the text has been written n times. The text may not go
+// beyond a line.
+func (r *record) await(t *testing.T, n int, text string) {
+	t.Helper()
+	await.Value(t, r.written(n, text), text+" in the log")
+}
+
+// written returns a channel that is closed when the text has been written n times.
+func (r *record) written(n int, text string) <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a := awaited{text, n - bytes.Count(r.buf.Bytes(), []byte(text)), make(chan struct{})}
+	if a.left <= 0 {
+		close(a.reached)
+	} else {
+		r.awaited = append(r.awaited, a)
+	}
+	return a.reached
 }
 
 func (r *record) String() string {
@@ -115,10 +154,16 @@ func logger(to *record) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(io.MultiWriter(to, &output), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// dial returns a connection to the server. It is closed at the end of the test.
-func dial(t *testing.T, s *server.Server) *grpc.ClientConn {
+// newServer returns a server that logs to the record.
+func newServer(t *testing.T, cfg config.Config, log *record) (*server.Server, error) {
 	t.Helper()
-	conn, err := grpc.NewClient(s.GRPCAddr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return server.New(t.Context(), cfg, server.Options{Version: "test", Log: logger(log)})
+}
+
+// dial returns a connection to a gRPC server. It is closed at the end of the test.
+func dial(t *testing.T, addr string, o ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(addr, append(o, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +171,43 @@ func dial(t *testing.T, s *server.Server) *grpc.ClientConn {
 	return conn
 }
 
-// start runs a server in front of the upstream at url.
+// serveGRPC serves an IntegrationService on loopback and returns its address.
+func serveGRPC(t *testing.T, service integrationv1.IntegrationServiceServer, o ...grpc.ServerOption) (addr string) {
+	t.Helper()
+	ln := listen(t)
+	srv := grpc.NewServer(o...)
+	integrationv1.RegisterIntegrationServiceServer(srv, service)
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(ln) }()
+	t.Cleanup(func() { srv.Stop(); <-ended })
+	return ln.Addr().String()
+}
+
+// listen opens a listener on loopback.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	var config net.ListenConfig
+	ln, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln
+}
+
+// connect opens a TCP connection. It is closed at the end of the test.
+func connect(t *testing.T, addr net.Addr) *net.TCPConn {
+	t.Helper()
+	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c.(*net.TCPConn)
+}
+
+// start runs a server in front of the upstream at url. At the end of the test the
+// server is stopped, and Run must have returned no error, unless the test has
+// looked at the error itself (wait).
 func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 	t.Helper()
 	cfg := settings(t, url)
@@ -134,11 +215,10 @@ func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 		f(&cfg)
 	}
 	d := &digate{log: new(record), ended: make(chan struct{})}
-	log := logger(d.log)
-	log.Info("configuration", "config", cfg)
+	logger(d.log).Info("configuration", "config", cfg)
 	fmt.Fprintf(&output, "%v %+v %#v\n", cfg, cfg, cfg)
 	var err error
-	if d.Server, err = server.New(context.Background(), cfg, server.Options{Version: "test", Log: log}); err != nil {
+	if d.Server, err = newServer(t, cfg, d.log); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -147,7 +227,7 @@ func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 		defer close(d.ended)
 		d.result = d.Run(ctx)
 	}()
-	d.conn = dial(t, d.Server)
+	d.conn = dial(t, d.GRPCAddr().String())
 	d.rpc = integrationv1.NewIntegrationServiceClient(d.conn)
 	d.rest = "http://" + d.HTTPAddr().String()
 	d.http = &http.Client{
@@ -155,31 +235,40 @@ func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(func() {
-		d.scrape(t)
+		select {
+		case <-d.ended:
+		default:
+			d.scrape(t)
+		}
 		d.http.CloseIdleConnections()
 		cancel()
-		<-d.ended
-		if d.result != nil {
-			t.Errorf("Run: %v", d.result)
+		if err := d.wait(); err != nil {
+			t.Errorf("Run: %v", err)
 		}
 	})
 	return d
 }
 
+// wait waits for the end of Run and returns its error, the first time.
+func (d *digate) wait() error {
+	<-d.ended
+	err := d.result
+	d.result = nil
+	return err
+}
+
+// admin gets a page of the admin listener.
+func (d *digate) admin(t *testing.T, path string) response {
+	t.Helper()
+	return send(t, d.http, http.MethodGet, "http://"+d.AdminAddr().String(), path, "")
+}
+
 // scrape returns the metrics, and adds them to output.
 func (d *digate) scrape(t *testing.T) string {
 	t.Helper()
-	resp, err := d.http.Get("http://" + d.AdminAddr().String() + "/metrics")
-	if err != nil {
-		return "" // stopped by the test itself
-	}
-	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Error(err)
-	}
-	_, _ = output.Write(b)
-	return string(b)
+	metrics := d.admin(t, "/metrics").body
+	_, _ = io.WriteString(&output, metrics)
+	return metrics
 }
 
 func withToken(ctx context.Context, token string) context.Context {
@@ -189,7 +278,7 @@ func withToken(ctx context.Context, token string) context.Context {
 // copyRPC calls CopyTemplate over gRPC and adds its error to output.
 func (d *digate) copyRPC(t *testing.T, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, *apierror.Error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(withToken(t.Context(), token), 20*time.Second)
+	ctx, cancel := context.WithTimeout(withToken(t.Context(), token), await.Patience)
 	defer cancel()
 	return d.copyCtx(ctx, req)
 }
@@ -217,13 +306,20 @@ func (d *digate) copyREST(t *testing.T, templateID, body string, header ...strin
 	return d.do(t, "POST", "/v1/integration/template/"+templateID+"/copy", body, header...)
 }
 
-// do sends a REST request. The path is sent exactly as it is given. The header is
-// pairs of names and values; a header with an empty value is left out.
+// do sends a REST request to the server, as send does.
 func (d *digate) do(t *testing.T, method, path, body string, header ...string) response {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	return send(t, d.http, method, d.rest, path, body, header...)
+}
+
+// send sends a request with the suite's token. The path is sent exactly as it is
+// given. The header is pairs of names and values; a header with an empty value is
+// left out.
+func send(t *testing.T, client *http.Client, method, url, path, body string, header ...string) response {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), await.Patience)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, d.rest, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +333,7 @@ func (d *digate) do(t *testing.T, method, path, body string, header ...string) r
 		}
 		r.Header.Set(header[i], header[i+1])
 	}
-	resp, err := d.http.Do(r)
+	resp, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

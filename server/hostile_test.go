@@ -207,11 +207,7 @@ func TestHostileClient_WithoutAValidCredential_IsRefusedBeforeAnythingIsDecoded(
 	}
 	// An HTTP client refuses to send a token with a CR in it, so the request is
 	// written to a connection.
-	c, err := net.Dial("tcp", d.HTTPAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
+	c := connect(t, d.HTTPAddr())
 	_, _ = fmt.Fprintf(c, "POST /v1/integration/template/%s/copy HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\rb\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}", templateID)
 	if b, _ := io.ReadAll(c); !bytes.HasPrefix(b, []byte("HTTP/1.1 400")) && !bytes.HasPrefix(b, []byte("HTTP/1.1 401")) {
 		t.Errorf("CR in a token: %s", b)

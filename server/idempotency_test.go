@@ -3,8 +3,6 @@ package server_test
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +16,6 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
-	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/emulator"
@@ -70,13 +67,7 @@ func TestRequestID_SameOnBothProtocols_IsOneCopy(t *testing.T) {
 
 func TestRequestID_CallerTimesOut_RetryFindsTheCopy(t *testing.T) {
 	up := newScripted(t)
-	release := make(chan struct{})
-	up.will(func(c net.Conn, r sent) bool {
-		if strings.HasPrefix(r.line, "POST ") {
-			<-release
-		}
-		return respond(201, nil, full)(c, r)
-	})
+	_, release := copiesWait(up)
 	d := start(t, up.url())
 	ctx, cancel := context.WithTimeout(withToken(t.Context(), token), 200*time.Millisecond)
 	_, e := d.copyCtx(ctx, withID("slow"))
@@ -101,14 +92,7 @@ func TestRequestID_CallerLeftBeforeARestart_CopyIsFinishedAndRemembered(t *testi
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	onFile := func(c *config.Config) { c.Ledger = "sqlite:" + path }
 	up := newScripted(t)
-	arrived, release := make(chan struct{}, 1), make(chan struct{})
-	up.will(func(c net.Conn, r sent) bool {
-		if strings.HasPrefix(r.line, "POST ") {
-			arrived <- struct{}{}
-			<-release
-		}
-		return respond(201, nil, full)(c, r)
-	})
+	arrived, release := copiesWait(up)
 	d := start(t, up.url(), onFile)
 	ctx, cancel := context.WithCancel(withToken(t.Context(), token))
 	gone := make(chan struct{})
@@ -134,7 +118,7 @@ func TestRequestID_KeyFileThatIsNotTheLedgers_RefusesTheStart(t *testing.T) {
 	dir := t.TempDir()
 	cfg := settings(t, "http://127.0.0.1:1")
 	cfg.Ledger = "sqlite:" + filepath.Join(dir, "ledger.db")
-	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(new(record))})
+	s, err := newServer(t, cfg, new(record))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,16 +128,14 @@ func TestRequestID_KeyFileThatIsNotTheLedgers_RefusesTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.LedgerKeyFile = other
-	if s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(new(record))}); err == nil || !strings.Contains(err.Error(), "--ledger: ") {
+	if s, err := newServer(t, cfg, new(record)); err == nil || !strings.Contains(err.Error(), "--ledger: ") {
 		t.Errorf("%v %v", s, err)
 	}
 }
 
 func TestLedgerService_CopyInDoubt_IsShownToAndSettledByItsCallerAlone(t *testing.T) {
-	e := emulator.New(emulator.Options{}) // on the same clock as the ledger
-	diga := httptest.NewServer(e)
-	t.Cleanup(func() { e.Close(); diga.Close() })
-	d := start(t, diga.URL)
+	e, url := emulate(t, emulator.Options{}) // on the same clock as the ledger
+	d := start(t, url)
 	records := digatev1.NewLedgerServiceClient(d.conn)
 	mine := withToken(t.Context(), token)
 	// The emulator makes this copy and resets the connection.

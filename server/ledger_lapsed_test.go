@@ -11,7 +11,7 @@ import (
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/ledger"
-	"github.com/digate/digate/server/ledger/backend"
+	"github.com/digate/digate/server/ledger/sqlite"
 )
 
 // The request of a server that died while sending may still arrive at Diga for as
@@ -19,22 +19,26 @@ import (
 // since the next call with the id would copy again.
 func TestResolveCopy_OwnerDiedWhileSending_IsSettledAsNotCreatedOnlyAfterTheLongestCall(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	store, err := backend.Open(t.Context(), "sqlite:"+path, backend.Options{})
+	keys, err := sqlite.Key(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := store.Keys.Key(store.Keys.Caller(token), "left")
-	claim := ledger.Claim{Key: key, TemplateID: templateID, Token: ledger.Token{1}, Lease: time.Minute}
+	// The owner's lease ended a second ago.
+	store, err := sqlite.Open(t.Context(), path, sqlite.Options{Now: func() time.Time { return time.Now().Add(-2 * time.Second) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.KeyCheck(t.Context(), keys.Check()); err != nil {
+		t.Fatal(err)
+	}
+	key := keys.Key(keys.Caller(token), "left")
+	claim := ledger.Claim{Key: key, TemplateID: templateID, Token: ledger.Token{1}, Lease: time.Second}
 	if _, mine, err := store.Claim(t.Context(), claim); err != nil || !mine {
 		t.Fatal(mine, err)
 	}
-	if err := store.MarkSending(t.Context(), key, claim.Token, time.Millisecond); err != nil {
+	if err := store.MarkSending(t.Context(), key, claim.Token, claim.Lease); err != nil {
 		t.Fatal(err)
 	}
-	await(t, func() bool {
-		r, _, err := store.Get(t.Context(), key)
-		return err == nil && r.State == ledger.Unknown && r.LapsedFor > 0
-	})
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}

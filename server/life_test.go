@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -25,7 +24,13 @@ import (
 func emulated(t *testing.T) (*emulator.Emulator, string) {
 	t.Helper()
 	now := time.Date(2026, 11, 23, 20, 2, 11, 123456000, time.UTC)
-	e := emulator.New(emulator.Options{Seed: 7, Now: func() time.Time { now = now.Add(time.Second); return now }})
+	return emulate(t, emulator.Options{Seed: 7, Now: func() time.Time { now = now.Add(time.Second); return now }})
+}
+
+// emulate starts an emulator and returns it with its base URL.
+func emulate(t *testing.T, o emulator.Options) (*emulator.Emulator, string) {
+	t.Helper()
+	e := emulator.New(o)
 	srv := httptest.NewServer(e)
 	t.Cleanup(func() { e.Close(); srv.Close() })
 	return e, srv.URL
@@ -38,28 +43,6 @@ func TestREST_WholeLifeOfAnIntegration_RespondsAsDigaDoes(t *testing.T) {
 	_, direct := emulated(t)
 	_, behind := emulated(t)
 	d := start(t, behind)
-	ask := func(method, path, body string) (int, string) {
-		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, direct+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if body == "" {
-			r.Body = http.NoBody
-		}
-		r.Header.Set("Authorization", "Bearer "+token)
-		r.Header.Set("Content-Type", "application/json")
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, string(b)
-	}
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	var last string // the body of the response before
 	grab := func(key string) string {
@@ -72,18 +55,18 @@ func TestREST_WholeLifeOfAnIntegration_RespondsAsDigaDoes(t *testing.T) {
 	}
 	step := func(want int, method, path, body string) {
 		t.Helper()
-		status, text := ask(method, path, body)
+		digas := send(t, http.DefaultClient, method, direct, path, body)
 		got := d.do(t, method, path, body)
-		if status != want {
-			t.Fatalf("%s %s: Diga responds with %d, want %d: %s", method, path, status, want, text)
+		if digas.status != want {
+			t.Fatalf("%s %s: Diga responds with %d, want %d: %s", method, path, digas.status, want, digas.body)
 		}
-		if got.status != status || got.body != text {
-			t.Errorf("%s %s\n%d %s\nwant Diga's\n%d %s", method, path, got.status, got.body, status, text)
+		if got.status != digas.status || got.body != digas.body {
+			t.Errorf("%s %s\n%d %s\nwant Diga's\n%d %s", method, path, got.status, got.body, digas.status, digas.body)
 		}
-		if status >= 400 && got.header.Get("Digate-Outcome") == "" || status < 400 && got.header.Get("Digate-Outcome") != "" {
-			t.Errorf("%s %s: Digate-Outcome %q", method, path, got.header.Get("Digate-Outcome"))
+		if outcome := got.header.Get("Digate-Outcome"); (outcome == "") != (want < 400) {
+			t.Errorf("%s %s: Digate-Outcome %q", method, path, outcome)
 		}
-		last = text
+		last = digas.body
 	}
 	const none = "11111111-1111-4111-8111-111111111111"
 

@@ -21,7 +21,6 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -30,6 +29,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/emulator"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/test/rig"
 )
 
 // proxy is a proxy that docs/meshes.md configures.
@@ -99,7 +99,7 @@ func (p proxy) block(t *testing.T) string {
 func (p proxy) start(t *testing.T, block string, grpcTo, restTo []string) (grpcAddr, restAddr string) {
 	t.Helper()
 	path := need.Program(t, p.name)
-	grpcAddr, restAddr = freeAddr(t), freeAddr(t)
+	grpcAddr, restAddr = rig.FreeAddr(t), rig.FreeAddr(t)
 	if !strings.Contains(block, "8443") {
 		restAddr = grpcAddr // one port for both
 	}
@@ -132,7 +132,7 @@ func (p proxy) start(t *testing.T, block string, grpcTo, restTo []string) (grpcA
 	})
 	for _, addr := range []string{grpcAddr, restAddr} {
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-			c, err := net.Dial("tcp", addr)
+			c, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
 			if err == nil {
 				_ = c.Close()
 				break
@@ -168,24 +168,10 @@ func replicate(block, was string, addrs []string) string {
 
 func port(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 
-func freeAddr(t *testing.T) string {
+// noRetries returns a client that never repeats a call by itself.
+func noRetries(t *testing.T, addr string) integrationv1.IntegrationServiceClient {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
-}
-
-func dialAddr(t *testing.T, addr string) integrationv1.IntegrationServiceClient {
-	t.Helper()
-	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableRetry())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return integrationv1.NewIntegrationServiceClient(conn)
+	return integrationv1.NewIntegrationServiceClient(dial(t, addr, grpc.WithDisableRetry()))
 }
 
 // dying is a backend that reads each request to its end and then resets the
@@ -243,7 +229,7 @@ func sendWrites(t *testing.T, p proxy, block string) (counts map[string]int, cop
 	backends := []*dying{newDying(t), newDying(t)}
 	addrs := []string{backends[0].addr, backends[1].addr}
 	grpcAddr, restAddr := p.start(t, block, addrs, addrs)
-	client := dialAddr(t, grpcAddr)
+	client := noRetries(t, grpcAddr)
 	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), asks...), 20*time.Second)
 	defer cancel()
 	_, err := client.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: goodTemplate})
@@ -327,16 +313,13 @@ func TestMeshes_ConfiguredAsThePageSays(t *testing.T) {
 // copyThrough makes copies through the proxy with the largest credential that
 // digate accepts.
 func copyThrough(t *testing.T, p proxy, block string) {
-	e := emulator.New(emulator.Options{})
-	t.Cleanup(e.Close)
-	diga := httptest.NewServer(e)
-	t.Cleanup(diga.Close)
-	d := start(t, diga.URL)
+	e, url := emulate(t, emulator.Options{})
+	d := start(t, url)
 	grpcAddr, restAddr := p.start(t, block, []string{d.GRPCAddr().String()}, []string{d.HTTPAddr().String()})
 	large := token + strings.Repeat("x", 8<<10-len(token))
 	ctx, cancel := context.WithTimeout(withToken(t.Context(), large), 20*time.Second)
 	defer cancel()
-	client := dialAddr(t, grpcAddr)
+	client := noRetries(t, grpcAddr)
 	if _, err := client.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: goodTemplate}); err != nil {
 		t.Error(err)
 	}
@@ -394,21 +377,13 @@ func (s *telling) CopyTemplate(ctx context.Context, _ *integrationv1.CopyTemplat
 // detailsThrough makes a call whose deadline, trailer and error details must pass
 // through the proxy.
 func detailsThrough(t *testing.T, p proxy, block string) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := grpc.NewServer()
 	s := &telling{left: make(chan time.Duration, 8)}
-	integrationv1.RegisterIntegrationServiceServer(srv, s)
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(ln) }()
-	t.Cleanup(func() { srv.Stop(); <-ended })
-	grpcAddr, _ := p.start(t, block, []string{ln.Addr().String()}, []string{ln.Addr().String()})
+	backend := []string{serveGRPC(t, s)}
+	grpcAddr, _ := p.start(t, block, backend, backend)
 	ctx, cancel := context.WithTimeout(t.Context(), 17*time.Second)
 	defer cancel()
 	var trailer metadata.MD
-	_, err = dialAddr(t, grpcAddr).CopyTemplate(ctx, new(integrationv1.CopyTemplateRequest), grpc.Trailer(&trailer))
+	_, err := noRetries(t, grpcAddr).CopyTemplate(ctx, new(integrationv1.CopyTemplateRequest), grpc.Trailer(&trailer))
 	if e := apierror.FromError(err); e.Reason != "OUTCOME_UNKNOWN" || e.Outcome != exchange.Unknown || len(status.Convert(err).Details()) != 2 {
 		t.Fatalf("%v", err)
 	}
@@ -493,15 +468,11 @@ func TestMeshes_TwoEnvoysWithIstiosRetries_RepeatWhatWasSent(t *testing.T) {
 			grpcAddr, restAddr := p.start(t, row.caller, []string{innerGRPC}, []string{innerREST})
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			_, err := dialAddr(t, grpcAddr).CopyTemplate(ctx, new(integrationv1.CopyTemplateRequest))
+			_, err := noRetries(t, grpcAddr).CopyTemplate(ctx, new(integrationv1.CopyTemplateRequest))
 			if status.Code(err) != codes.Unavailable {
 				t.Error(err)
 			}
-			resp, err := http.Post("http://"+restAddr+"/x", "application/json", strings.NewReader("{}"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = resp.Body.Close()
+			send(t, http.DefaultClient, http.MethodPost, "http://"+restAddr, "/x", "{}")
 			http.DefaultClient.CloseIdleConnections()
 			if n := arrivals(backends, "POST "+integrationv1.IntegrationService_CopyTemplate_FullMethodName); n != row.rpcs {
 				t.Errorf("the call arrived %d times, want %d", n, row.rpcs)

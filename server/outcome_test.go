@@ -15,6 +15,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/test/rig"
 )
 
 const envelope = `{"status":"error","error_code":"SOME_CODE","message":"the words of Diga"}`
@@ -128,12 +129,7 @@ func wantEnvelope(t *testing.T, body, reason string) {
 }
 
 func TestOutcomes_DigaNotThere_IsNotSent(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = ln.Close()
-	d := start(t, "http://"+ln.Addr().String())
+	d := start(t, "http://"+rig.FreeAddr(t))
 	_, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 	if e == nil || e.Code != codes.Unavailable || e.Reason != "UPSTREAM_UNREACHABLE" || e.Outcome != exchange.NotSent || e.RetryAfter == nil {
 		t.Errorf("got %v", e)

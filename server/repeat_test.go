@@ -17,6 +17,8 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/test/await"
+	"github.com/digate/digate/test/rig"
 )
 
 // asShipped switches on again what settings switches off: retries and the circuit
@@ -78,9 +80,7 @@ func TestRepeat_RetryAfter_IsWaitedForOnBothProtocolsAndLogged(t *testing.T) {
 func TestPushback_EveryFailure_TellsWhetherAndWhenToTryAgain(t *testing.T) {
 	up := newScripted(t)
 	d := start(t, up.url(), func(c *config.Config) { c.UpstreamRetryBudget = 0 })
-	gone := newScripted(t)
-	gone.close()
-	away := start(t, gone.url())
+	away := start(t, "http://"+rig.FreeAddr(t))
 	for name, c := range map[string]struct {
 		script script
 		on     *digate
@@ -121,20 +121,16 @@ func TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothProtocols(t *testing.T
 		open.copyREST(t, templateID, `{}`)
 	}
 	full := start(t, up.url(), func(c *config.Config) { c.UpstreamMinInFlight, c.UpstreamMaxInFlight, c.UpstreamMaxQueue = 1, 1, 1 })
-	arrived, release := make(chan struct{}, 2), make(chan struct{})
+	release := make(chan struct{})
 	up.will(func(c net.Conn, r sent) bool {
-		arrived <- struct{}{}
 		<-release
 		return respond(500, nil, envelope)(c, r)
 	})
-	ended := make(chan struct{}, 2)
-	for range 2 { // one under way, one in the queue
-		go func() { full.copyREST(t, templateID, `{}`); ended <- struct{}{} }()
+	ended := make(chan response, 3)
+	for range 3 { // one is under way, one is in the queue, and one is refused
+		go func() { ended <- full.copyREST(t, templateID, `{}`) }()
 	}
-	<-arrived
-	for !strings.Contains(full.scrape(t), "digate_upstream_queued 1") {
-		time.Sleep(time.Millisecond)
-	}
+	wantREST(t, await.Value(t, ended, "the call beyond the queue"), 503, "NOT_SENT", apierror.ReasonOverloaded)
 	for reason, d := range map[string]*digate{apierror.ReasonCircuitOpen: open, apierror.ReasonOverloaded: full} {
 		_, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 		if err == nil || err.Code != codes.Unavailable || err.Reason != reason || err.RetryAfter == nil || err.Outcome.String() != "NOT_SENT" {

@@ -3,10 +3,10 @@ package server_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
-	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/exchange"
@@ -40,20 +39,13 @@ func TestRun_CallsUnderWayAtTheEnd_AreFinished(t *testing.T) {
 	if m, err := watch.Recv(); err != nil || m.GetStatus() != healthv1.HealthCheckResponse_SERVING {
 		t.Fatalf("watch: %v, %v", m, err)
 	}
-	ready := func() int {
-		resp, err := http.Get("http://" + d.AdminAddr().String() + "/readyz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		return resp.StatusCode
-	}
+	ready := func() int { return d.admin(t, "/readyz").status }
 	if got := ready(); got != 200 {
 		t.Errorf("readyz = %d", got)
 	}
 	results := make(chan string, 2)
 	go func() {
-		in, e := d.copyCtx(withToken(context.Background(), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+		in, e := d.copyCtx(withToken(context.WithoutCancel(t.Context()), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 		results <- fmt.Sprint("grpc ", in.GetId(), e == nil)
 	}()
 	go func() {
@@ -63,25 +55,14 @@ func TestRun_CallsUnderWayAtTheEnd_AreFinished(t *testing.T) {
 	<-arrived
 	<-arrived
 	d.stop()
-	for ready() != 503 { // the drain begins as soon as Run sees it
-		time.Sleep(time.Millisecond)
-	}
 	if m, err := watch.Recv(); err == nil && m.GetStatus() != healthv1.HealthCheckResponse_NOT_SERVING {
 		t.Errorf("watch after the drain began: %v", m)
 	}
-	for { // neither protocol takes another connection while both have a call under way
-		rest, err := net.DialTimeout("tcp", d.HTTPAddr().String(), time.Second)
-		if err != nil {
-			break
-		}
-		_ = rest.Close()
-	}
-	for {
-		rpc, err := net.DialTimeout("tcp", d.GRPCAddr().String(), time.Second)
-		if err != nil {
-			break
-		}
-		_ = rpc.Close()
+	// Neither protocol takes another connection while both have a call under way.
+	d.awaitRefusal(t, d.HTTPAddr())
+	d.awaitRefusal(t, d.GRPCAddr())
+	if got := ready(); got != 503 {
+		t.Errorf("readyz = %d during the drain", got)
 	}
 	close(release)
 	got := []string{<-results, <-results}
@@ -91,10 +72,44 @@ func TestRun_CallsUnderWayAtTheEnd_AreFinished(t *testing.T) {
 			t.Errorf("a call under way ended as %q", g)
 		}
 	}
-	<-d.ended
-	if d.result != nil {
-		t.Errorf("Run: %v", d.result)
+	if err := d.wait(); err != nil {
+		t.Errorf("Run: %v", err)
 	}
+}
+
+// awaitRefusal returns once the server takes no more connections at the address.
+// The test fails if Run ends before that.
+func (d *digate) awaitRefusal(t *testing.T, addr net.Addr) {
+	t.Helper()
+	for {
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr.String())
+		if err != nil {
+			return
+		}
+		_ = c.Close()
+		select {
+		case <-d.ended:
+			t.Fatalf("Run ended (%v) before %s was closed", d.result, addr)
+		default:
+		}
+	}
+}
+
+// reflect opens a reflection stream and returns it with its first response.
+func (d *digate) reflect(t *testing.T) (reflectionv1.ServerReflection_ServerReflectionInfoClient, *reflectionv1.ServerReflectionResponse) {
+	t.Helper()
+	stream, err := reflectionv1.NewServerReflectionClient(d.conn).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}}); err != nil {
+		t.Fatal(err)
+	}
+	first, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream, first
 }
 
 // A REST client that never ends its request must not keep the gRPC listener open,
@@ -102,79 +117,29 @@ func TestRun_CallsUnderWayAtTheEnd_AreFinished(t *testing.T) {
 func TestRun_SlowRESTClient_DoesNotKeepGRPCFromDraining(t *testing.T) {
 	up := newScripted(t)
 	up.will(respond(201, nil, full))
-	cfg := settings(t, up.url())
-	cfg.ShutdownTimeout = time.Second
-	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(new(record))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	conn := dial(t, s)
-	stream, err := reflectionv1.NewServerReflectionClient(conn).ServerReflectionInfo(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.Send(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stream.Recv(); err != nil {
-		t.Fatal(err)
-	}
-	c, err := net.Dial("tcp", s.HTTPAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
+	d := start(t, up.url(), func(c *config.Config) { c.ShutdownTimeout = time.Second })
+	stream, _ := d.reflect(t)
+	c := connect(t, d.HTTPAddr())
 	_, _ = fmt.Fprintf(c, "POST /v1/integration/template/%s/copy HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n", templateID, token)
 	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "100") { // so the handler reads the body
 		t.Fatalf("%q, %v", line, err)
 	}
-	cancel()
+	d.stop()
 	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable { // an idle stream does not hold the drain up
 		t.Errorf("the reflection stream ended with %v", err)
 	}
 	// The gRPC listener closes while the REST request is still under way.
-	for {
-		probe, err := net.DialTimeout("tcp", s.GRPCAddr().String(), time.Second)
-		if err != nil {
-			break
-		}
-		_ = probe.Close()
-		select {
-		case err := <-ended:
-			t.Fatalf("Run ended (%v) before the gRPC listener closed", err)
-		default:
-		}
-	}
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "cut") {
+	d.awaitRefusal(t, d.GRPCAddr())
+	if err := d.wait(); err == nil || !strings.Contains(err.Error(), "cut") {
 		t.Errorf("Run: %v", err)
 	}
 }
 
 func TestRun_IdleReflectionStream_DoesNotHoldTheDrainUp(t *testing.T) {
-	cfg := settings(t, "http://127.0.0.1:1")
-	cfg.ShutdownTimeout = 3 * time.Second
-	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(new(record))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	stream, err := reflectionv1.NewServerReflectionClient(dial(t, s)).ServerReflectionInfo(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.Send(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stream.Recv(); err != nil {
-		t.Fatal(err)
-	}
-	cancel()
-	if err := <-ended; err != nil {
+	d := start(t, "http://127.0.0.1:1", func(c *config.Config) { c.ShutdownTimeout = 3 * time.Second })
+	d.reflect(t)
+	d.stop()
+	if err := d.wait(); err != nil {
 		t.Errorf("Run: %v", err)
 	}
 }
@@ -183,26 +148,15 @@ func TestRun_CallsOutlastTheShutdownTimeout_AreCut(t *testing.T) {
 	up := newScripted(t)
 	arrived := make(chan bool, 1)
 	up.will(func(c net.Conn, r sent) bool { arrived <- true; return hang(c, r) })
-	log := new(record)
-	cfg := settings(t, up.url())
-	cfg.ShutdownTimeout = 100 * time.Millisecond
-	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(log)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	conn := dial(t, s)
+	d := start(t, up.url(), func(c *config.Config) { c.ShutdownTimeout = 100 * time.Millisecond })
 	failed := make(chan error, 1)
 	go func() {
-		_, err := integrationv1.NewIntegrationServiceClient(conn).CopyTemplate(withToken(context.Background(), token),
-			&integrationv1.CopyTemplateRequest{TemplateId: templateID})
+		_, err := d.rpc.CopyTemplate(withToken(context.WithoutCancel(t.Context()), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 		failed <- err
 	}()
 	<-arrived
-	cancel()
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "cut") {
+	d.stop()
+	if err := d.wait(); err == nil || !strings.Contains(err.Error(), "cut") {
 		t.Errorf("Run: %v", err)
 	}
 	if e := apierror.FromError(<-failed); e.Code != codes.Unknown || e.Reason != "OUTCOME_UNKNOWN" || e.Outcome != exchange.Unknown {
@@ -214,7 +168,7 @@ func TestRun_ContextThatHasEnded_IsNoFailure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 { // whether a listener was serving yet is the scheduler's choice
-		s, err := server.New(context.Background(), settings(t, "http://127.0.0.1:1"), server.Options{Version: "test", Log: logger(new(record))})
+		s, err := newServer(t, settings(t, "http://127.0.0.1:1"), new(record))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,14 +179,11 @@ func TestRun_ContextThatHasEnded_IsNoFailure(t *testing.T) {
 }
 
 func TestNew_AddressInUse_NamesTheFlagAndLeavesNothingOpen(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := listen(t)
 	defer func() { _ = ln.Close() }()
 	cfg := settings(t, "http://127.0.0.1:1")
 	cfg.AdminAddr = ln.Addr().String()
-	if _, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: logger(new(record))}); err == nil || !strings.HasPrefix(err.Error(), "--admin-addr: ") {
+	if _, err := newServer(t, cfg, new(record)); err == nil || !strings.HasPrefix(err.Error(), "--admin-addr: ") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -271,17 +222,10 @@ func TestAdmin_HealthMetricsAndProfiles_AreServed(t *testing.T) {
 		t.Errorf("the drift was logged %d times, want once", n)
 	}
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/debug/pprof/": 200, "/debug/pprof/heap": 200, "/nothing": 404} {
-		resp, err := http.Get("http://" + d.AdminAddr().String() + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.Copy(io.Discard, resp.Body)
-		_ = resp.Body.Close()
-		if resp.StatusCode != want {
-			t.Errorf("%s: %d, want %d", path, resp.StatusCode, want)
+		if got := d.admin(t, path).status; got != want {
+			t.Errorf("%s: %d, want %d", path, got, want)
 		}
 	}
-	http.DefaultClient.CloseIdleConnections()
 }
 
 func TestHealthAndReflection_NeedNoCredential(t *testing.T) {
@@ -290,19 +234,12 @@ func TestHealthAndReflection_NeedNoCredential(t *testing.T) {
 	if err != nil || got.GetStatus() != healthv1.HealthCheckResponse_SERVING {
 		t.Errorf("health: %v, %v", got, err)
 	}
-	stream, err := reflectionv1.NewServerReflectionClient(d.conn).ServerReflectionInfo(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.Send(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}}); err != nil {
-		t.Fatal(err)
-	}
-	m, err := stream.Recv()
-	if err != nil || !strings.Contains(m.String(), "diga.integration.v1.IntegrationService") {
-		t.Errorf("reflection: %v, %v", m, err)
+	stream, m := d.reflect(t)
+	if !strings.Contains(m.String(), "diga.integration.v1.IntegrationService") {
+		t.Errorf("reflection: %v", m)
 	}
 	_ = stream.CloseSend()
-	if _, err := stream.Recv(); err != io.EOF {
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
 		t.Errorf("reflection ended with %v", err)
 	}
 }
@@ -310,7 +247,7 @@ func TestHealthAndReflection_NeedNoCredential(t *testing.T) {
 func TestAccessLog_EveryCall_HasOneLine(t *testing.T) {
 	up := newScripted(t)
 	up.will(respond(404, nil, envelope))
-	d := start(t, up.url(), func(*config.Config) {})
+	d := start(t, up.url())
 	_, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 	if e == nil {
 		t.Fatal("the call succeeded")

@@ -37,11 +37,7 @@ type scripted struct {
 
 func newScripted(t *testing.T) *scripted {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	up := &scripted{ln: ln, conns: make(map[net.Conn]bool)}
+	up := &scripted{ln: listen(t), conns: make(map[net.Conn]bool)}
 	up.wg.Go(up.accept)
 	t.Cleanup(up.close)
 	return up

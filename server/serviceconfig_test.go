@@ -3,7 +3,6 @@ package server_test
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"os"
 	"strings"
 	"sync"
@@ -13,12 +12,12 @@ import (
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/contract"
 )
 
 // serviceConfig is the published configuration of clients (gRFC A2, A6).
@@ -68,7 +67,7 @@ func TestServiceConfig_NamesEveryMethodAndRepeatsReadsAlone(t *testing.T) {
 			retried[n.Method] = mc.RetryPolicy != nil
 		}
 	}
-	methods := integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService").Methods()
+	methods := contract.Integration().Methods()
 	for i := range methods.Len() {
 		m := methods.Get(i)
 		rule, _ := proto.GetExtension(m.Options(), annotations.E_Http).(*annotations.HttpRule)
@@ -126,25 +125,8 @@ func (f *flaky) count(method string) int {
 func (f *flaky) configured(t *testing.T) integrationv1.IntegrationServiceClient {
 	t.Helper()
 	f.seen = make(map[string]int)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := grpc.NewServer(grpc.UnaryInterceptor(f.intercept))
-	integrationv1.RegisterIntegrationServiceServer(srv, f)
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(ln) }()
-	conn, err := grpc.NewClient(ln.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultServiceConfig(serviceConfig(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = conn.Close()
-		srv.Stop()
-		<-ended
-	})
-	return integrationv1.NewIntegrationServiceClient(conn)
+	addr := serveGRPC(t, f, grpc.UnaryInterceptor(f.intercept))
+	return integrationv1.NewIntegrationServiceClient(dial(t, addr, grpc.WithDefaultServiceConfig(serviceConfig(t))))
 }
 
 func TestServiceConfig_GRPCGo_RepeatsReadsAndNoWrites(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server/emulator"
+	"github.com/digate/digate/test/rig"
 )
 
 // fault is the id of a template that goes wrong in the way of that name.
@@ -107,20 +108,9 @@ func TestCopy_OneViolation_IsSaidOnce(t *testing.T) {
 	}
 }
 
-// refused is an address where nobody listens.
-func refused(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
-}
-
 func TestCopy_NoDigate_IsNotSentAndSaysWhy(t *testing.T) {
 	t.Setenv("DIGATE_TOKEN", clitest.Token)
-	addr := refused(t)
+	addr := rig.FreeAddr(t)
 	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
 	if got.Code != client.ExitNotSent || !strings.HasPrefix(got.Err, "NOT_SENT: no digate answers at "+addr+": dial tcp "+addr+": ") ||
 		!strings.Contains(got.Err, "connection refused\n") || !strings.Contains(got.Err, client.ReasonUnreachable) {
@@ -134,7 +124,7 @@ func TestCopy_NoDigate_IsNotSentAndSaysWhy(t *testing.T) {
 }
 
 func TestCopy_UpstreamNotThere_IsNotSent(t *testing.T) {
-	addr := facade(t, "http://"+refused(t))
+	addr := facade(t, "http://"+rig.FreeAddr(t))
 	t.Setenv("DIGATE_TOKEN", clitest.Token)
 	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
 	if got.Code != client.ExitNotSent || !strings.Contains(got.Err, "reason UPSTREAM_UNREACHABLE") {

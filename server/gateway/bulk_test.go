@@ -20,6 +20,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/test/await"
 )
 
 const templateID = "00000000-0000-4000-8000-000000000001"
@@ -109,7 +110,7 @@ func TestBulk_ItemDone_ItsLineArrivesBeforeTheNextIsDone(t *testing.T) {
 	t.Parallel()
 	const items = 3
 	next := make(chan struct{})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), await.Patience)
 	defer cancel()
 	h, _ := newHandler(t, each(func(id string) *integrationv1.BulkCopyTemplateResponse {
 		if id != "r1" {
@@ -240,7 +241,7 @@ func TestBulk_ClientLeaves_TheStreamEndsAndNoMoreItemsAreHandedOut(t *testing.T)
 		t.Fatal(err)
 	}
 	cancel()
-	joined, _ := await(t, left, "the handler to leave").(interface{ Unwrap() []error })
+	joined, _ := await.Value(t, left, "the handler to leave").(interface{ Unwrap() []error })
 	if joined == nil || len(joined.Unwrap()) != 2 {
 		t.Fatal("Recv or Send succeeds though the client has left")
 	}
@@ -272,7 +273,7 @@ func TestBulk_ClientTakesNothing_IsCutAfterTheStall(t *testing.T) {
 	}}, func(c *gateway.Config) { c.Stall = 200 * time.Millisecond })
 	server := serve(t, h)
 	post(t, t.Context(), server.URL, bodyOf(2))
-	if err := await(t, left, "the handler to leave"); status.Code(err) != codes.Canceled {
+	if err := await.Value(t, left, "the handler to leave"); status.Code(err) != codes.Canceled {
 		t.Errorf("Recv after a Send that failed = %v, want Canceled", err)
 	}
 }

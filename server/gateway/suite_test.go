@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
@@ -16,12 +15,10 @@ import (
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/inproc"
+	"github.com/digate/digate/test/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience bounds what a test waits for when the code under test is broken.
-const patience = 10 * time.Second
 
 type bulkStream = grpc.BidiStreamingServer[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]
 
@@ -69,7 +66,7 @@ func newHandler(t *testing.T, s *service, change ...func(*gateway.Config)) (http
 	}
 	failed := new(failures)
 	cfg := gateway.Config{
-		Contract: methods, Channel: channel, MaxBody: 1 << 20, BulkMaxItems: 100, Stall: patience, Failed: failed.add,
+		Contract: methods, Channel: channel, MaxBody: 1 << 20, BulkMaxItems: 100, Stall: await.Patience, Failed: failed.add,
 	}
 	for _, f := range change {
 		f(&cfg)
@@ -98,7 +95,7 @@ func serve(t *testing.T, h http.Handler, change ...func(*http.Server)) *httptest
 // header is there.
 func post(t *testing.T, ctx context.Context, url, body string) *http.Response {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, await.Patience)
 	t.Cleanup(cancel)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+gateway.BulkPath, strings.NewReader(body))
 	if err != nil {
@@ -111,16 +108,4 @@ func post(t *testing.T, ctx context.Context, url, body string) *http.Response {
 	}
 	t.Cleanup(func() { _ = resp.Body.Close() })
 	return resp
-}
-
-// await returns what comes out of c.
-func await[T any](t testing.TB, c <-chan T, what string) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("waited in vain for %s", what)
-		panic("unreachable")
-	}
 }

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/digate/digate/server/inproc"
+	"github.com/digate/digate/test/await"
 )
 
 // ends is the caller's end of a stream. It hands out what in holds and traces what
@@ -263,7 +264,7 @@ func TestServe_SendFails_TheStreamIsOver(t *testing.T) {
 	e := &ends{in: []string{"x"}, full: errors.New("gone")}
 	c := newChannel(inproc.Options{}, func(s *grpc.GenericServerStream[text, text]) error {
 		wantStatus(t, s.Send(say("x")), codes.Unknown, "gone")
-		await(t, s.Context().Done(), "the end of the context")
+		await.Value(t, s.Context().Done(), "the end of the context")
 		_, err := s.Recv()
 		return err
 	})
@@ -353,7 +354,7 @@ func TestServe_HandlerEndsItsGoroutine_TheStreamEnds(t *testing.T) {
 		defer close(ended)
 		_ = c.Serve(t.Context(), talkMethod, new(ends))
 	}()
-	await(t, ended, "the goroutine")
+	await.Value(t, ended, "the goroutine")
 	wantCode(t, (<-streams).SendMsg(say("x")), codes.Canceled)
 }
 

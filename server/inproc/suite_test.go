@@ -6,7 +6,6 @@ import (
 	"net"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
@@ -20,9 +19,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience bounds what a test waits for when the code under test is broken.
-const patience = 10 * time.Second
 
 type text = wrapperspb.StringValue
 
@@ -157,18 +153,6 @@ func wantCode(t testing.TB, err error, code codes.Code) {
 	}
 	if s.Code() != code {
 		t.Fatalf("code = %v (%s), want %v", s.Code(), s.Message(), code)
-	}
-}
-
-// await returns what comes out of c.
-func await[T any](t testing.TB, c <-chan T, what string) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("waited in vain for %s", what)
-		panic("unreachable")
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/server/inproc"
+	"github.com/digate/digate/test/await"
 )
 
 func call(ctx context.Context, cc grpc.ClientConnInterface, in string, opts ...grpc.CallOption) (string, error) {
@@ -157,7 +158,7 @@ func TestInvoke_AfterReturn_HandlersContextIsOver(t *testing.T) {
 		if _, err := call(t.Context(), start(t, inproc.Options{}, s.register), "x"); err != nil {
 			t.Fatal(err)
 		}
-		await(t, handler.Done(), "the end of the handler's context")
+		await.Value(t, handler.Done(), "the end of the handler's context")
 		if !errors.Is(handler.Err(), context.Canceled) {
 			t.Errorf("Err = %v", handler.Err())
 		}
@@ -185,7 +186,7 @@ func TestInvoke_Deadline_ReachesHandlerAndEndsCall(t *testing.T) {
 		want, _ := ctx.Deadline()
 		_, err := call(ctx, cc, "x")
 		wantCode(t, err, codes.DeadlineExceeded)
-		if got := await(t, deadlines, "the handler"); got.Sub(want).Abs() > time.Second {
+		if got := await.Value(t, deadlines, "the handler"); got.Sub(want).Abs() > time.Second {
 			t.Errorf("the handler's deadline is %v from the caller's", got.Sub(want))
 		}
 	})
@@ -204,7 +205,7 @@ func TestInvoke_Cancel_ReachesHandlerAndEndsCall(t *testing.T) {
 		}}
 		_, err := call(ctx, start(t, inproc.Options{}, s.register), "x")
 		wantStatus(t, err, codes.Canceled, "context canceled")
-		if err := await(t, seen, "the handler"); !errors.Is(err, context.Canceled) {
+		if err := await.Value(t, seen, "the handler"); !errors.Is(err, context.Canceled) {
 			t.Errorf("the handler saw %v", err)
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -165,7 +164,7 @@ func told(t *testing.T, all []item, rows []row) map[string][]telling {
 func TestCrash_CommandOrServerKilled_RunAgainFinishesTheRest(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "command")
-	addr := freeAddr(t)
+	addr := rig.FreeAddr(t)
 	args := []string{"--ledger", "sqlite:" + s.dir + "/ledger.db", "--grpc-addr", addr}
 	s.serve(t, "a", args...)
 	all := job(*items, "command")
@@ -204,15 +203,4 @@ func TestCrash_CommandOrServerKilled_RunAgainFinishesTheRest(t *testing.T) {
 	s.compare(t, "a", all, []map[string][]telling{told(t, all, c.rows(t))}, true)
 	s.end(t)
 	s.row(all, made, notMade)
-}
-
-// freeAddr is a loopback address that nobody listens on.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }
