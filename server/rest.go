@@ -8,6 +8,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/exchange"
 )
 
 // readHeaderTimeout is how long a request's header may take to arrive.
@@ -17,7 +18,8 @@ const readHeaderTimeout = 5 * time.Second
 // would clean or redirect a path, as http.ServeMux does.
 func (s *Server) newREST(routes http.Handler) *http.Server {
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
-		s.telemetry.Failed(r.Context(), "", err)
+		_, end := s.telemetry.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest})
+		end(nil, err)
 		apierror.FromError(err).REST(nil).Write(w)
 	}
 	return &http.Server{

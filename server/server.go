@@ -91,7 +91,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	channel := inproc.New(inproc.Options{Unary: chain.unary, Stream: chain.stream})
 	integrationv1.RegisterIntegrationServiceServer(channel, service)
 	routes, err := gateway.New(ctx, gateway.Config{
-		Contract: methods, Channel: channel, MaxBody: cfg.MaxRequestBytes, BulkMaxItems: cfg.BulkRESTMaxItems, Stall: cfg.BulkStallTimeout, Failed: s.telemetry.Failed,
+		Contract: methods, Channel: channel, MaxBody: cfg.MaxRequestBytes, BulkMaxItems: cfg.BulkRESTMaxItems, Stall: cfg.BulkStallTimeout, Observer: s.telemetry,
 	})
 	if err != nil {
 		return nil, err

@@ -30,10 +30,17 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// arrival is a channel that keeps what the gateway made of a request.
+// arrival is a channel that keeps what the gateway made of a request, and the
+// observer that learned of the request before.
 type arrival struct {
-	method  string
-	message proto.Message
+	observed string
+	method   string
+	message  proto.Message
+}
+
+func (a *arrival) Start(ctx context.Context, op exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
+	a.observed = op.Method
+	return ctx, func(*exchange.Exchange, error) {}
 }
 
 func (a *arrival) Invoke(_ context.Context, method string, args, _ any, _ ...grpc.CallOption) error {
@@ -73,7 +80,7 @@ func TestContract_RequestThatUpstreamEncodes_IsReadBackByTheGateway(t *testing.T
 	}
 	got := new(arrival)
 	h, err := gateway.New(t.Context(), gateway.Config{
-		Contract: c, Channel: got, MaxBody: 1 << 20, Failed: func(context.Context, string, error) {},
+		Contract: c, Channel: got, MaxBody: 1 << 20, Observer: got,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -92,8 +99,8 @@ func TestContract_RequestThatUpstreamEncodes_IsReadBackByTheGateway(t *testing.T
 			fill(random, sent, 0)
 			*got = arrival{}
 			err := client.Call(exchangeContext(t), upstream.Call{Method: m.FullName, Request: sent.Interface(), Response: out.New().Interface()})
-			if got.method != m.FullName {
-				t.Fatalf("%s %v reached %q: %v", m.FullName, sent, got.method, err)
+			if got.method != m.FullName || got.observed != m.FullName {
+				t.Fatalf("%s %v reached %q, observed as %q: %v", m.FullName, sent, got.method, got.observed, err)
 			}
 			want, read := facade(sent.Interface()), facade(got.message)
 			if !proto.Equal(want, read) {

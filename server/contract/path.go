@@ -33,20 +33,21 @@ func (s *Segment) match(text string) bool {
 
 // Match reports whether a path, escaped as in a URL, is of this binding's form.
 func (b *Binding) Match(path string) bool {
-	rest, ok := strings.CutPrefix(path, "/")
-	if !ok {
-		return false
-	}
-	parts := strings.Split(rest, "/")
-	if len(parts) != len(b.Path) {
-		return false
-	}
 	for i := range b.Path {
-		if !b.Path[i].match(parts[i]) {
+		rest, ok := strings.CutPrefix(path, "/")
+		if !ok {
 			return false
 		}
+		end := strings.IndexByte(rest, '/')
+		if end < 0 {
+			end = len(rest)
+		}
+		if !b.Path[i].match(rest[:end]) {
+			return false
+		}
+		path = rest[end:]
 	}
-	return true
+	return path == ""
 }
 
 // parsePath reads a path template of literals, `{field}` and `{field=*}`. The

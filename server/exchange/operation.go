@@ -10,6 +10,9 @@ const (
 	BulkItem Kind = iota + 1
 	// DetachedCopy is a copy that goes on after its caller left.
 	DetachedCopy
+	// RESTRequest is a request of the REST side, from its route to the end of its
+	// response. Its gRPC call, if it gets that far, is within it.
+	RESTRequest
 )
 
 // String returns the kind as it is named in metrics and logs.
@@ -19,17 +22,20 @@ func (k Kind) String() string {
 		return "bulk_item"
 	case DetachedCopy:
 		return "detached_copy"
+	case RESTRequest:
+		return "rest_request"
 	default:
 		return "other"
 	}
 }
 
-// Operation is work for which Diga is called and that is no gRPC or REST call by
-// itself. Its observer learns of its start, and at its end of its exchange and
-// error.
+// Operation is work that is no gRPC call by itself: a part of a call, the REST
+// form of one, or what a call left behind. Its observer learns of its start, and
+// at its end of its exchange and error.
 type Operation struct {
 	Kind Kind
-	// Method is the full gRPC name of what Diga is called for.
+	// Method is the full gRPC name of what is asked for, empty for a REST request
+	// without a route.
 	Method string
 	// Began is when the work began, zero for the moment at which the observer
 	// learns of it. A copy becomes a detached copy only after it began.

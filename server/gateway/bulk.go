@@ -35,8 +35,7 @@ type bulk struct {
 	maxItems int
 	maxBody  int64
 	// stall is how long the client may take nothing of the response.
-	stall  time.Duration
-	failed func(ctx context.Context, method string, err error)
+	stall time.Duration
 }
 
 func newBulk(cfg Config) (*bulk, error) {
@@ -50,37 +49,37 @@ func newBulk(cfg Config) (*bulk, error) {
 	}
 	return &bulk{
 		channel: cfg.Channel, request: request, response: response,
-		maxItems: cfg.BulkMaxItems, maxBody: cfg.MaxBody, stall: cfg.Stall, failed: cfg.Failed,
+		maxItems: cfg.BulkMaxItems, maxBody: cfg.MaxBody, stall: cfg.Stall,
 	}, nil
 }
 
-func (b *bulk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serve writes the response to a bulk request. The error is that of the whole
+// request, and was written too: a copy that fails is no failure of the request.
+func (b *bulk) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		b.refuse(w, r, apierror.MethodNotAllowed())
-		return
+		return refuse(w, apierror.MethodNotAllowed())
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, b.maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		b.refuse(w, r, b.tooMuch(fmt.Sprintf("%d bytes", b.maxBody)))
-		return
+		return refuse(w, b.tooMuch(fmt.Sprintf("%d bytes", b.maxBody)))
 	case err != nil:
-		b.refuse(w, r, apierror.InvalidRequest(apierror.Violation{Field: "body", Description: "could not be read", Reason: "VALUE_ERROR"}))
-		return
+		return refuse(w, apierror.InvalidRequest(apierror.Violation{Field: "body", Description: "could not be read", Reason: "VALUE_ERROR"}))
 	}
 	items, ok := b.read(body)
 	if !ok {
-		b.refuse(w, r, b.tooMuch(fmt.Sprintf("%d lines", b.maxItems)))
-		return
+		return refuse(w, b.tooMuch(fmt.Sprintf("%d lines", b.maxItems)))
 	}
-	b.run(r.Context(), w, items)
+	return b.run(r.Context(), w, items)
 }
 
-func (b *bulk) refuse(w http.ResponseWriter, r *http.Request, e *apierror.Error) {
-	b.failed(r.Context(), bulkMethod, e)
+// refuse writes the response to a request of which nothing is begun, and returns
+// its error.
+func refuse(w http.ResponseWriter, e *apierror.Error) error {
 	e.REST(nil).Write(w)
+	return e
 }
 
 func (b *bulk) tooMuch(limit string) *apierror.Error {
@@ -89,20 +88,20 @@ func (b *bulk) tooMuch(limit string) *apierror.Error {
 }
 
 // run has the copies made. It writes the line of each as soon as there is one,
-// then a summary; if the stream fails, a line with its error instead.
-func (b *bulk) run(ctx context.Context, w http.ResponseWriter, items []item) {
+// then a summary; if the stream fails, it writes a line with the error instead, and
+// returns the error.
+func (b *bulk) run(ctx context.Context, w http.ResponseWriter, items []item) error {
 	w.Header().Set("Content-Type", contentTypeLines)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	out := &lines{w: w, control: http.NewResponseController(w), stall: b.stall}
 	stream := newBulkStream(ctx, items, b.response, out)
 	err := b.channel.Serve(ctx, bulkMethod, stream)
 	if err == nil {
-		return
+		return nil
 	}
-	b.failed(ctx, bulkMethod, err)
 	out.write(failure(0, "", err))
 	if apierror.FromError(err).Outcome != exchange.NotSent {
-		return
+		return err
 	}
 	// Nothing was begun of the items that have no result.
 	for _, it := range items {
@@ -110,4 +109,5 @@ func (b *bulk) run(ctx context.Context, w http.ResponseWriter, items []item) {
 			out.write(failure(it.line, id, err))
 		}
 	}
+	return err
 }

@@ -15,6 +15,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/exchange"
 )
 
 // Channel carries calls to the service.
@@ -38,9 +39,24 @@ type Config struct {
 	// its client may take nothing of the response.
 	BulkMaxItems int
 	Stall        time.Duration
-	// Failed is told of each failure that the gateway returns, and of the
-	// method it is about, empty where the request found none.
-	Failed func(ctx context.Context, method string, err error)
+	Observer     Observer
+}
+
+// Observer is told of each request. It may be used by many goroutines.
+type Observer interface {
+	// Start begins the observation of an operation, which runs under the returned
+	// context. The caller ends the observation once, with the operation's exchange
+	// and error.
+	Start(ctx context.Context, op exchange.Operation) (_ context.Context, end func(*exchange.Exchange, error))
+}
+
+// gateway is the handler of every REST route of the contract.
+type gateway struct {
+	observer Observer
+	routes   *routes
+	mux      *runtime.ServeMux
+	bulk     *bulk
+	maxBody  int64
 }
 
 // New returns the handler of every REST route of the contract. A request that
@@ -48,7 +64,7 @@ type Config struct {
 func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	routes := newRoutes(cfg.Contract)
 	setQueryParser()
-	a := &responder{routes: routes, failed: cfg.Failed}
+	a := &responder{routes}
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &marshaler{codecsOf(routes)}),
 		runtime.WithErrorHandler(a.error),
@@ -72,11 +88,31 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == BulkPath {
-			many.ServeHTTP(w, r)
-			return
-		}
-		mux.ServeHTTP(w, newRequest(w, r, cfg.MaxBody))
-	}), nil
+	return &gateway{observer: cfg.Observer, routes: routes, mux: mux, bulk: many, maxBody: cfg.MaxBody}, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, end := g.observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: g.method(r)})
+	var err error
+	defer func() { end(exchange.FromContext(ctx), err) }() // a panic ends it too
+	if r.URL.Path == BulkPath {
+		err = g.bulk.serve(w, r.WithContext(ctx))
+		return
+	}
+	request, s := newRequest(ctx, w, r, g.maxBody)
+	g.mux.ServeHTTP(w, request)
+	err = s.err
+}
+
+// method returns the full gRPC name of what a request asks for, empty if it has
+// no route.
+func (g *gateway) method(r *http.Request) string {
+	if r.URL.Path == BulkPath {
+		return bulkMethod
+	}
+	if route := g.routes.find(r.Method, r.URL.EscapedPath()); route != nil {
+		return route.FullName
+	}
+	return ""
 }

@@ -11,7 +11,15 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/exchange"
 )
+
+// unobserved is an observer that notes nothing.
+type unobserved struct{}
+
+func (unobserved) Start(ctx context.Context, _ exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
+	return ctx, func(*exchange.Exchange, error) {}
+}
 
 // reached is a channel that notes which method was called.
 type reached struct{ method string }
@@ -39,7 +47,7 @@ func TestRoutes_PathThatTwoRoutesMatch_BelongsToTheMoreLiteral(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(t.Context(), Config{Contract: c, Channel: channel, MaxBody: 1 << 20, Failed: func(context.Context, string, error) {}})
+	h, err := New(t.Context(), Config{Contract: c, Channel: channel, MaxBody: 1 << 20, Observer: unobserved{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +70,9 @@ func TestRoutes_PathThatTwoRoutesMatch_BelongsToTheMoreLiteral(t *testing.T) {
 			h.ServeHTTP(httptest.NewRecorder(), r)
 			if channel.method != want.FullName {
 				t.Errorf("%s %s reached %q, want %s", a.Binding.Verb, path, channel.method, want.FullName)
+			}
+			if found := rs.find(a.Binding.Verb, path); found != want {
+				t.Errorf("%s %s is observed as %s, want %s", a.Binding.Verb, path, found.FullName, want.FullName)
 			}
 		}
 	}
@@ -105,7 +116,7 @@ func TestGateway_MethodThatAPathDoesNotHave_IsToldWhichItHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(t.Context(), Config{Contract: c, Channel: new(reached), MaxBody: 1 << 20, Failed: func(context.Context, string, error) {}})
+	h, err := New(t.Context(), Config{Contract: c, Channel: new(reached), MaxBody: 1 << 20, Observer: unobserved{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/digate/digate/server/contract"
 )
@@ -24,10 +25,14 @@ func noHeader(string) (string, bool) { return "", false }
 type state struct {
 	idempotencyKey []string
 	query          map[string]string
-	// refused is why the request's body was not taken.
-	refused error
+	// refused is why the request's body was not taken, err why the request failed,
+	// whatever the reason.
+	refused, err error
 	// body is the body of a successful response.
 	body []byte
+	// received is the request's body, and url the request's without its query.
+	received body
+	url      url.URL
 }
 
 type stateKey struct{}
@@ -46,18 +51,18 @@ type body struct {
 	state  *state
 }
 
-func newRequest(w http.ResponseWriter, r *http.Request, maxBody int64) *http.Request {
-	s := &state{idempotencyKey: r.Header.Values(headerIdempotencyKey), query: parseQuery(r.URL.RawQuery)}
-	out := r.WithContext(context.WithValue(r.Context(), stateKey{}, s))
-	out.Header = make(http.Header)
-	withoutQuery := *r.URL
-	withoutQuery.RawQuery = ""
-	out.URL = &withoutQuery
-	out.Body = &body{
+// newRequest returns the request as grpc-gateway gets to see it, under the
+// context, and the state that it carries.
+func newRequest(ctx context.Context, w http.ResponseWriter, r *http.Request, maxBody int64) (*http.Request, *state) {
+	s := &state{idempotencyKey: r.Header.Values(headerIdempotencyKey), query: parseQuery(r.URL.RawQuery), url: *r.URL}
+	s.url.RawQuery = ""
+	s.received = body{
 		ReadCloser: http.MaxBytesReader(w, r.Body, maxBody),
 		length:     r.ContentLength, limit: maxBody, state: s,
 	}
-	return out
+	out := r.WithContext(context.WithValue(ctx, stateKey{}, s))
+	out.Header, out.URL, out.Body = make(http.Header), &s.url, &s.received
+	return out, s
 }
 
 // maxPresized is how much memory, in bytes, a body gets on the word of its

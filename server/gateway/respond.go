@@ -18,10 +18,7 @@ import (
 
 // responder writes the responses: Diga's own where Diga gave one, else ours in
 // its shapes.
-type responder struct {
-	routes *routes
-	failed func(ctx context.Context, method string, err error)
-}
+type responder struct{ routes *routes }
 
 func (a *responder) route(ctx context.Context) *route {
 	name, _ := runtime.RPCMethod(ctx)
@@ -78,7 +75,7 @@ func (a *responder) error(ctx context.Context, _ *runtime.ServeMux, _ runtime.Ma
 	if ex := exchange.FromContext(ctx); ex != nil && ex.Relay && ex.Status >= 400 {
 		resp.Status, resp.Body = ex.Status, ex.Body
 	}
-	a.write(ctx, w, e, resp)
+	write(ctx, w, e, resp)
 }
 
 func (a *responder) render(ctx context.Context, e *apierror.Error) apierror.RESTResponse {
@@ -98,11 +95,13 @@ func (a *responder) routingError(ctx context.Context, _ *runtime.ServeMux, _ run
 		e = apierror.MethodNotAllowed()
 		w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.EscapedPath()), ", "))
 	}
-	a.write(ctx, w, e, e.REST(nil))
+	write(ctx, w, e, e.REST(nil))
 }
 
-func (a *responder) write(ctx context.Context, w http.ResponseWriter, e *apierror.Error, resp apierror.RESTResponse) {
-	method, _ := runtime.RPCMethod(ctx)
-	a.failed(ctx, method, e)
+// write writes the response to a request that failed, and notes why it did.
+func write(ctx context.Context, w http.ResponseWriter, e *apierror.Error, resp apierror.RESTResponse) {
+	if s := stateFromContext(ctx); s != nil {
+		s.err = e
+	}
 	resp.Write(w)
 }

@@ -32,6 +32,17 @@ func newRoutes(c *contract.Contract) *routes {
 	return rs
 }
 
+// find returns the route of a request, by its HTTP method and its path as in a
+// URL, nil where there is none. Like grpc-gateway, it asks the last route first.
+func (rs *routes) find(verb, path string) *route {
+	for _, r := range slices.Backward(rs.all) {
+		if r.Binding.Verb == verb && r.Binding.Match(path) {
+			return r
+		}
+	}
+	return nil
+}
+
 // allowed returns the HTTP methods of a path, sorted.
 func (rs *routes) allowed(path string) []string {
 	var verbs []string

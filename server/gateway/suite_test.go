@@ -13,6 +13,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/inproc"
 	"github.com/digate/digate/test/await"
@@ -30,10 +31,12 @@ type service struct {
 
 func (s *service) BulkCopyTemplate(stream bulkStream) error { return s.bulk(stream) }
 
-// failures records what the gateway reports to Config.Failed.
+// failures is an observer that keeps the operations that ended, those that failed
+// apart.
 type failures struct {
 	mu   sync.Mutex
 	list []failure
+	ends []failure
 }
 
 type failure struct {
@@ -41,16 +44,27 @@ type failure struct {
 	err    error
 }
 
-func (f *failures) add(_ context.Context, method string, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.list = append(f.list, failure{method, err})
+func (f *failures) Start(ctx context.Context, op exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
+	return ctx, func(_ *exchange.Exchange, err error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.ends = append(f.ends, failure{op.Method, err})
+		if err != nil {
+			f.list = append(f.list, failure{op.Method, err})
+		}
+	}
 }
 
 func (f *failures) all() []failure {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.list
+}
+
+func (f *failures) ended() []failure {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ends
 }
 
 // newHandler returns a gateway in front of s.
@@ -60,13 +74,13 @@ func newHandler(t *testing.T, s *service, change ...func(*gateway.Config)) (http
 	if s != nil {
 		integrationv1.RegisterIntegrationServiceServer(channel, s)
 	}
-	methods, err := contract.Load(integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService"))
+	methods, err := contract.Load(contract.Integration())
 	if err != nil {
 		t.Fatal(err)
 	}
 	failed := new(failures)
 	cfg := gateway.Config{
-		Contract: methods, Channel: channel, MaxBody: 1 << 20, BulkMaxItems: 100, Stall: await.Patience, Failed: failed.add,
+		Contract: methods, Channel: channel, MaxBody: 1 << 20, BulkMaxItems: 100, Stall: await.Patience, Observer: failed,
 	}
 	for _, f := range change {
 		f(&cfg)

@@ -51,15 +51,6 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// Failed records a failure that the REST side came to by itself, before or
-// without an RPC; the method is empty where there is none.
-func (t *Telemetry) Failed(ctx context.Context, method string, err error) {
-	if c := callFromContext(ctx); c != nil {
-		c.method = t.label(method)
-		c.conclude(err)
-	}
-}
-
 // statusWriter remembers the status that was answered with.
 type statusWriter struct {
 	http.ResponseWriter

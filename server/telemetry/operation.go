@@ -13,12 +13,24 @@ import (
 // Start begins the observation of an operation. The caller runs the operation
 // under the context that Start returns, and calls end once, with the
 // operation's exchange and error.
+//
+// An operation has a line and a count of its own, except a REST request: the
+// call that [Telemetry.Middleware] made of the request has both, with the
+// method and the error of the operation.
 func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context.Context, end func(*exchange.Exchange, error)) {
+	if c := callFromContext(ctx); c != nil && op.Kind == exchange.RESTRequest {
+		c.method = t.label(op.Method)
+		t.start(c)
+		return ctx, c.ended
+	}
 	if op.Began.IsZero() {
 		op.Began = time.Now()
 	}
 	return ctx, func(ex *exchange.Exchange, err error) { t.operated(ctx, op, time.Since(op.Began), ex, err) }
 }
+
+// ended concludes a call by its operation's error.
+func (c *call) ended(_ *exchange.Exchange, err error) { c.conclude(err) }
 
 // operated counts an operation and writes its line.
 func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, took time.Duration, ex *exchange.Exchange, err error) {

@@ -155,6 +155,43 @@ func TestStart_OperationsLine_TellsTheTimeThatItTook(t *testing.T) {
 	}
 }
 
+// The failures that the REST side comes to by itself are in the call's line.
+func TestStart_RESTRequest_EndsInTheLineOfItsCall(t *testing.T) {
+	for name, c := range map[string]struct {
+		method string
+		err    error
+		want   string
+	}{
+		"refused":       {method, apierror.RequestTooLarge(1), `"method":"t.S/Do","code":"ResourceExhausted","outcome":"NOT_SENT"`},
+		"without route": {"", apierror.RouteNotFound(), `"method":"other","code":"NotFound","outcome":"NOT_SENT"`},
+		"made up":       {"/made/up", apierror.RouteNotFound(), `"method":"other","code":"NotFound","outcome":"NOT_SENT"`},
+		"success":       {method, nil, `"method":"t.S/Do","code":"OK","outcome":"DONE"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tel, log := observed()
+			tel.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				_, end := tel.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: c.method})
+				end(exchange.FromContext(r.Context()), c.err)
+			})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+			if got := log.String(); !strings.Contains(got, `"protocol":"rest",`+c.want) || strings.Count(got, "\n") != 1 {
+				t.Errorf("want %s in %s", c.want, got)
+			}
+		})
+	}
+}
+
+// A REST request within which a copy goes on is not the copy's call.
+func TestStart_OperationWithinARESTRequest_LeavesTheRequestsCallAlone(t *testing.T) {
+	tel, log := observed()
+	tel.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, end := tel.Start(r.Context(), exchange.Operation{Kind: exchange.BulkItem, Method: method})
+		end(nil, apierror.ResponseLost(errors.New("lost"), true))
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	if got := log.String(); !strings.Contains(got, `"msg":"operation","kind":"bulk_item"`) || !strings.Contains(got, `"msg":"call","protocol":"rest","method":"other","code":"OK"`) {
+		t.Errorf("log: %s", got)
+	}
+}
+
 func TestStart_DriftOfAnOperation_IsCounted(t *testing.T) {
 	tel, log := observed()
 	_, end := tel.Start(t.Context(), exchange.Operation{Kind: exchange.BulkItem, Method: method})
