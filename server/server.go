@@ -118,11 +118,11 @@ func (s *Server) openUpstream(version string) error {
 	if err != nil {
 		return err
 	}
-	cfg.BreakerChanged = s.telemetry.CircuitChanged
+	cfg.Observer = s.telemetry
 	if s.upstream, err = upstream.New(cfg, s.contract); err != nil {
 		return err
 	}
-	s.telemetry.ObserveLoad(func() telemetry.Load { return telemetry.Load(s.upstream.Load()) })
+	s.telemetry.Watch(s.upstream)
 	s.lifecycle.push(&part{
 		name: "upstream", cut: s.upstream.Cut,
 		close: func() error { s.upstream.Close(); return nil },

@@ -5,39 +5,61 @@ import (
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/digate/digate/server/upstream"
 )
 
-// Load is what holds calls back from the upstream, at one moment.
-type Load struct {
-	// InFlight counts the requests under way, Limit is their bound, and Queued
-	// counts the calls that wait.
-	InFlight, Limit, Queued int
-	// Circuit is closed, half-open or open.
-	Circuit string
+// Upstream is what keeps calls from Diga.
+type Upstream interface {
+	// Load returns what is under way and waits at this moment.
+	Load() upstream.Load
 }
 
-// ObserveLoad adds the load to the metrics, as load reports it at each scrape.
-func (t *Telemetry) ObserveLoad(load func() Load) {
-	for name, g := range map[string]struct {
-		help  string
-		value func(Load) int
-	}{
-		"digate_upstream_in_flight":       {"Requests to Diga under way.", func(l Load) int { return l.InFlight }},
-		"digate_upstream_in_flight_limit": {"Most requests to Diga that may be under way; falls while Diga is overloaded.", func(l Load) int { return l.Limit }},
-		"digate_upstream_queued":          {"Calls that wait for the limit of requests under way.", func(l Load) int { return l.Queued }},
-		"digate_upstream_circuit_open": {"1 while the circuit breaker holds calls back from Diga, else 0.", func(l Load) int {
-			if l.Circuit == "open" {
-				return 1
-			}
-			return 0
-		}},
-	} {
-		t.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: g.help},
-			func() float64 { return float64(g.value(load())) }))
+var _ Upstream = (*upstream.Client)(nil)
+
+// Watch adds the upstream's load to the metrics. It may be called once.
+func (t *Telemetry) Watch(u Upstream) { t.registry.MustRegister(loadCollector{u}) }
+
+// loadCollector reads the load once at each scrape, so that its metrics are of one
+// moment.
+type loadCollector struct{ upstream Upstream }
+
+// loadGauges are the metrics of a load.
+var loadGauges = []struct {
+	desc  *prometheus.Desc
+	value func(upstream.Load) int
+}{
+	{loadDesc("in_flight", "Requests to Diga under way."), func(l upstream.Load) int { return l.InFlight }},
+	{loadDesc("in_flight_limit", "Most requests to Diga that may be under way; falls while Diga is overloaded."), func(l upstream.Load) int { return l.Limit }},
+	{loadDesc("queued", "Calls that wait for the limit of requests under way."), func(l upstream.Load) int { return l.Queued }},
+	{loadDesc("circuit_open", "1 while the circuit breaker holds calls back from Diga, else 0."), func(l upstream.Load) int {
+		if l.Circuit == "open" {
+			return 1
+		}
+		return 0
+	}},
+}
+
+func loadDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("digate_upstream_"+name, help, nil, nil)
+}
+
+// Describe implements [prometheus.Collector].
+func (loadCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, g := range loadGauges {
+		to <- g.desc
 	}
 }
 
-// CircuitChanged counts and logs a change of the circuit breaker to the state.
+// Collect implements [prometheus.Collector].
+func (c loadCollector) Collect(to chan<- prometheus.Metric) {
+	l := c.upstream.Load()
+	for _, g := range loadGauges {
+		to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, float64(g.value(l)))
+	}
+}
+
+// CircuitChanged implements [upstream.Observer]: it counts and logs the change.
 func (t *Telemetry) CircuitChanged(state string) {
 	t.metrics.circuit.WithLabelValues(state).Inc()
 	level := slog.LevelWarn
@@ -46,3 +68,5 @@ func (t *Telemetry) CircuitChanged(state string) {
 	}
 	t.log.LogAttrs(context.Background(), level, "the circuit to Diga changed", slog.String("state", state))
 }
+
+var _ upstream.Observer = (*Telemetry)(nil)

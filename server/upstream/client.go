@@ -61,13 +61,19 @@ type Config struct {
 	MinInFlight, MaxInFlight, MaxQueue int
 	// Strict makes a read fail whose response departs from the contract.
 	Strict bool
-	// BreakerChanged, which may be nil, is told the circuit's new state: closed,
-	// half-open or open. It must not block.
-	BreakerChanged func(state string)
+	// Observer may be nil.
+	Observer Observer
 	// UserAgent is sent with every request.
 	UserAgent string
 	// Credential returns the bearer token to send on behalf of a call.
 	Credential func(context.Context) (secret.String, error)
+}
+
+// Observer is told what happens to the circuit to Diga, outside of any call. It may
+// be used by many goroutines, must not block and must not call the client.
+type Observer interface {
+	// CircuitChanged gets each new state: closed, half-open or open.
+	CircuitChanged(state string)
 }
 
 // Client sends calls to Diga. It may be used by many goroutines.
@@ -97,6 +103,11 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 		base.User != nil || base.RawQuery != "" || base.Fragment != "" {
 		return nil, errors.New("upstream URL: must be http or https, with a host and perhaps a path, and nothing else")
 	}
+	// The one event of one part: a function is all that admission needs.
+	var circuitChanged func(state string)
+	if cfg.Observer != nil {
+		circuitChanged = cfg.Observer.CircuitChanged
+	}
 	conns := new(wire.Connections)
 	c := &Client{
 		conns:    conns,
@@ -117,7 +128,7 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 		strict:      cfg.Strict,
 		retry:       retryPolicy{attempts: max(cfg.MaxAttempts, 1), budget: newRetryBudget(cfg.RetryBudget)},
 		admission: admission.New(admission.Config{
-			BreakerDelay: cfg.BreakerDelay, BreakerChanged: cfg.BreakerChanged, ProbeTimeout: cfg.Timeout,
+			BreakerDelay: cfg.BreakerDelay, BreakerChanged: circuitChanged, ProbeTimeout: cfg.Timeout,
 			MinInFlight: cfg.MinInFlight, MaxInFlight: cfg.MaxInFlight, MaxQueue: cfg.MaxQueue,
 		}),
 	}

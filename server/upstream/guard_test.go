@@ -68,7 +68,7 @@ type states struct {
 	seen []string
 }
 
-func (s *states) add(state string) {
+func (s *states) CircuitChanged(state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = append(s.seen, state)
@@ -106,7 +106,7 @@ func failed(t *testing.T) (*Client, *switchable, *states) {
 	changes := new(states)
 	v := &switchable{now: after(0, 500, envelope)}
 	c := newClientOf(t, v.RoundTrip, func(c *Config) {
-		c.Timeout, c.BreakerDelay, c.BreakerChanged = 30*time.Second, time.Second, changes.add
+		c.Timeout, c.BreakerDelay, c.Observer = 30*time.Second, time.Second, changes
 	})
 	for range breakerCalls {
 		copyOne(t.Context(), c)

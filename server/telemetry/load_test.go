@@ -1,0 +1,66 @@
+package telemetry
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/digate/digate/server/upstream"
+)
+
+// counted is an upstream that returns each of its loads once.
+type counted struct {
+	loads []upstream.Load
+	asked int
+}
+
+func (c *counted) Load() upstream.Load {
+	c.asked++
+	return c.loads[c.asked-1]
+}
+
+func TestWatch_EachScrape_ReadsTheLoadOnce(t *testing.T) {
+	tel, _ := observed()
+	u := &counted{loads: []upstream.Load{{InFlight: 1, Limit: 2, Queued: 3, Circuit: "open"}, {InFlight: 4, Limit: 5, Queued: 6, Circuit: "half-open"}}}
+	tel.Watch(u)
+	if u.asked != 0 {
+		t.Fatalf("asked %d times before a scrape", u.asked)
+	}
+	for i, want := range [][]string{
+		{"in_flight 1", "in_flight_limit 2", "queued 3", "circuit_open 1"},
+		{"in_flight 4", "in_flight_limit 5", "queued 6", "circuit_open 0"},
+	} {
+		w := httptest.NewRecorder()
+		tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		for _, line := range want {
+			if !strings.Contains(w.Body.String(), "\ndigate_upstream_"+line+"\n") {
+				t.Errorf("scrape %d: no %s", i, line)
+			}
+		}
+		if u.asked != i+1 {
+			t.Errorf("asked %d times in %d scrapes", u.asked, i+1)
+		}
+	}
+}
+
+func TestCircuitChanged_IsCountedAndLoggedByItsState(t *testing.T) {
+	tel, log := observed()
+	for _, state := range []string{"open", "half-open", "closed", "open"} {
+		tel.CircuitChanged(state)
+	}
+	levels := ""
+	for line := range strings.Lines(log.String()) {
+		level, _, _ := strings.Cut(line[strings.Index(line, `"level":"`)+len(`"level":"`):], `"`)
+		levels += level + " "
+	}
+	if levels != "WARN WARN INFO WARN " {
+		t.Errorf("levels %s", levels)
+	}
+	w := httptest.NewRecorder()
+	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	for _, line := range []string{`{state="open"} 2`, `{state="half-open"} 1`, `{state="closed"} 1`} {
+		if !strings.Contains(w.Body.String(), "digate_upstream_circuit_changes_total"+line) {
+			t.Errorf("no %s", line)
+		}
+	}
+}
