@@ -9,21 +9,31 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/gateway"
 )
 
 // readHeaderTimeout is how long a request's header may take to arrive.
 const readHeaderTimeout = 5 * time.Second
 
-// newREST returns the REST side. Nothing stands in front of the routes that
-// would clean or redirect a path, as http.ServeMux does.
-func (s *Server) newREST(routes http.Handler) *http.Server {
+// newRoutes returns the handler of every REST route: those of the contract, behind
+// authentication, and the public ones.
+func (s *Server) newRoutes(contracts http.Handler, public []gateway.PublicRoute) (http.Handler, error) {
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
 		_, end := s.telemetry.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest})
 		end(nil, err)
 		apierror.FromError(err).REST(nil).Write(w)
 	}
+	return gateway.NewPublic(gateway.PublicConfig{
+		Contract: s.contract, Routes: public, MaxBody: s.cfg.MaxRequestBytes, Observer: s.telemetry,
+		Next: authn.Middleware(s.authenticator, contracts, refuse),
+	})
+}
+
+// newREST returns the REST side. Nothing in front of the routes cleans or
+// redirects a path, as http.ServeMux would.
+func (s *Server) newREST(routes http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           s.telemetry.Middleware(authn.Middleware(s.authenticator, routes, refuse)),
+		Handler:           s.telemetry.Middleware(routes),
 		ReadHeaderTimeout: min(readHeaderTimeout, s.cfg.ReadTimeout),
 		ReadTimeout:       s.cfg.ReadTimeout,
 		WriteTimeout:      s.defaultDeadline(),

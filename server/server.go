@@ -46,6 +46,8 @@ type Options struct {
 	// Version goes into the User-Agent that the upstream sees.
 	Version string
 	Log     *slog.Logger
+	// Public are REST routes beside the contract's, and need no credential.
+	Public []gateway.PublicRoute
 }
 
 // New returns a server for a valid configuration, listening and not yet
@@ -90,9 +92,13 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	chain := s.interceptors()
 	channel := inproc.New(inproc.Options{Unary: chain.unary, Stream: chain.stream})
 	integrationv1.RegisterIntegrationServiceServer(channel, service)
-	routes, err := gateway.New(ctx, gateway.Config{
+	contracts, err := gateway.New(ctx, gateway.Config{
 		Contract: methods, Channel: channel, MaxBody: cfg.MaxRequestBytes, BulkMaxItems: cfg.BulkRESTMaxItems, Stall: cfg.BulkStallTimeout, Observer: s.telemetry,
 	})
+	if err != nil {
+		return nil, err
+	}
+	routes, err := s.newRoutes(contracts, opts.Public)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,85 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/exchange"
+)
+
+// PublicRoute is a REST route that needs no credential and is no method of the
+// contract, such as a page of documentation. It can be read (GET, HEAD) and
+// nothing else.
+type PublicRoute struct {
+	// Path is the whole path, as in a URL.
+	Path    string
+	Handler http.Handler
+}
+
+// PublicConfig is what public routes need.
+type PublicConfig struct {
+	// Contract holds the methods that no public route may hide.
+	Contract *contract.Contract
+	Routes   []PublicRoute
+	// MaxBody bounds a request's body, in bytes.
+	MaxBody  int64
+	Observer Observer
+	// Next serves every other request. Authentication belongs there.
+	Next http.Handler
+}
+
+// public serves the public routes, by their path.
+type public struct {
+	PublicConfig
+	handlers map[string]http.Handler
+}
+
+// NewPublic returns a handler that serves the public routes, and every other
+// request with cfg.Next. The error names each route that is no path or that is
+// there already.
+func NewPublic(cfg PublicConfig) (http.Handler, error) {
+	if len(cfg.Routes) == 0 {
+		return cfg.Next, nil
+	}
+	p := &public{PublicConfig: cfg, handlers: make(map[string]http.Handler)}
+	contracts := newRoutes(cfg.Contract)
+	var errs []error
+	for _, r := range cfg.Routes {
+		u, err := url.ParseRequestURI(r.Path)
+		switch {
+		case err != nil || u.EscapedPath() != r.Path:
+			errs = append(errs, fmt.Errorf("public route %q: is no path", r.Path))
+		case p.handlers[r.Path] != nil:
+			errs = append(errs, fmt.Errorf("public route %q: is there twice", r.Path))
+		case r.Path == BulkPath || len(contracts.allowed(r.Path)) > 0:
+			errs = append(errs, fmt.Errorf("public route %q: hides a route of the contract", r.Path))
+		default:
+			p.handlers[r.Path] = r.Handler
+		}
+	}
+	return p, errors.Join(errs...)
+}
+
+// ServeHTTP implements [http.Handler].
+func (p *public) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := p.handlers[r.URL.EscapedPath()]
+	if h == nil {
+		p.Next.ServeHTTP(w, r)
+		return
+	}
+	ctx, end := p.Observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest})
+	var err error
+	defer func() { end(exchange.FromContext(ctx), err) }()
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		err = refuse(w, apierror.MethodNotAllowed())
+		return
+	}
+	r = r.WithContext(ctx)
+	r.Body = http.MaxBytesReader(w, r.Body, p.MaxBody)
+	h.ServeHTTP(w, r)
+}
