@@ -15,8 +15,8 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// attempt carries one flight: it claims the key, sends the call or finds what
-// became of it before, and knows what is to be recorded.
+// attempt carries one flight: it claims the key, then sends the call or reads what
+// an earlier call created, and holds the verdict to record.
 type attempt struct {
 	coordinator *Coordinator
 	flight      *flight
@@ -31,7 +31,7 @@ type attempt struct {
 	// before the call is sent.
 	ledgerTime context.Context
 
-	// verdict is what is to be recorded.
+	// verdict is what the ledger has to record.
 	verdict verdict
 	// claimUnsure means that a claim may have been made although Claim failed.
 	claimUnsure bool
@@ -69,7 +69,7 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	}
 }
 
-// run claims the key and sends the call, or finds what became of it before. It
+// run claims the key and sends the call, or reads what an earlier call created. It
 // sets the flight's results and the verdict.
 func (a *attempt) run() {
 	f := a.flight

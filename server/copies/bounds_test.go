@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,67 +17,13 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// counting counts the calls to a ledger, and fails or hangs where it is told to.
-type counting struct {
-	copies.Ledger
-	claims, renewals, marks, releases atomic.Int64
-	// claimed, sending, done and released replace a method's error, if set, after
-	// the method has run.
-	claimed, sending, done, released, renewed func(ctx context.Context) error
-}
-
-func after(ctx context.Context, err error, f func(ctx context.Context) error) error {
-	if f == nil {
-		return err
-	}
-	return f(ctx)
-}
-
-func hang(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-
-func fail(context.Context) error { return errLost }
-
-func (c *counting) Claim(ctx context.Context, claim ledger.Claim) (ledger.Record, bool, error) {
-	c.claims.Add(1)
-	r, mine, err := c.Ledger.Claim(ctx, claim)
-	if err = after(ctx, err, c.claimed); err != nil {
-		return ledger.Record{}, false, err
-	}
-	return r, mine, nil
-}
-
-func (c *counting) Renew(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
-	c.renewals.Add(1)
-	return after(ctx, c.Ledger.Renew(ctx, k, t, l), c.renewed)
-}
-
-func (c *counting) MarkSending(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
-	return after(ctx, c.Ledger.MarkSending(ctx, k, t, l), c.sending)
-}
-
-func (c *counting) MarkDone(ctx context.Context, k ledger.Digest, t ledger.Token, id string) error {
-	c.marks.Add(1)
-	if c.done != nil {
-		return c.done(ctx)
-	}
-	return c.Ledger.MarkDone(ctx, k, t, id)
-}
-
-func (c *counting) Release(ctx context.Context, k ledger.Digest, t ledger.Token) error {
-	c.releases.Add(1)
-	if c.released != nil {
-		return c.released(ctx)
-	}
-	return c.Ledger.Release(ctx, k, t)
-}
-
-// The ledger made the claim and its response was lost. Without a release the
-// next call would wait for the lease.
+// The ledger made the claim, and its response was lost. Unless the claim is
+// released, the next call waits for the end of the lease.
 func TestCopyTemplate_ClaimFailedAfterItWasMade_NextCallCopiesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v, l := new(fakeUpstream), &counting{Ledger: newLedger(t), claimed: fail}
-		s := newReplica(t, v, l)
+		up, l := new(fakeUpstream), &counting{Ledger: newLedger(t), claimed: fail}
+		s := newReplica(t, up, l)
 		copyAs(t.Context(), s, "r", "n").want(t, "", apierror.ReasonLedgerUnavailable, exchange.NotSent)
 		s.Wait(t.Context())
 		l.claimed = nil
@@ -90,7 +35,7 @@ func TestCopyTemplate_ClaimFailedAfterItWasMade_NextCallCopiesAtOnce(t *testing.
 	})
 }
 
-// A refusal that quotes a record says that this call made no claim.
+// The ledger's record is that of another call, so this call made no claim.
 func TestCopyTemplate_RefusedForAnotherRequest_ReleasesNothing(t *testing.T) {
 	t.Parallel()
 	l := &counting{Ledger: newLedger(t)}
@@ -103,8 +48,7 @@ func TestCopyTemplate_RefusedForAnotherRequest_ReleasesNothing(t *testing.T) {
 	}
 }
 
-// A caller without a deadline waits for the ledger as long as one call to it may
-// take, and no longer.
+// A caller without a deadline waits no longer than one call to the ledger may take.
 func TestCopyTemplate_LedgerHangs_EveryWaitHasItsBound(t *testing.T) {
 	t.Parallel()
 	for at, want := range map[string]struct {
@@ -145,15 +89,15 @@ func TestCopyTemplate_LedgerHangs_EveryWaitHasItsBound(t *testing.T) {
 				}
 				s.Wait(t.Context())
 				if took := time.Since(began); took < want.process || took > want.process+100*time.Millisecond {
-					t.Errorf("the process was at it for %v, want %v", took, want.process)
+					t.Errorf("the process tried for %v, want %v", took, want.process)
 				}
 			})
 		})
 	}
 }
 
-// Recording gets half of the time that the caller has left, so that the caller
-// hears of its success.
+// Recording takes at most half of the time that the caller has left, so that the
+// caller gets its integration.
 func TestCopyTemplate_LedgerHangsAtTheEnd_TakesHalfOfTheCallersTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -169,24 +113,24 @@ func TestCopyTemplate_LedgerHangsAtTheEnd_TakesHalfOfTheCallersTime(t *testing.T
 	})
 }
 
-// While another replica has the claim, the ledger is asked seldom, and soon
-// enough after the copy is done.
+// While another replica has the claim, the ledger is asked rarely, and yet soon
+// after the copy is done.
 func TestCopyTemplate_AnotherReplicaSends_IsPolledWithinBounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const sending = 20 * time.Second
-		v := new(fakeUpstream)
-		v.answer = func(context.Context, int) error { time.Sleep(sending); return nil }
+		up := new(fakeUpstream)
+		up.after = func(context.Context, int) error { time.Sleep(sending); return nil }
 		shared := newLedger(t)
-		first := newReplica(t, v, shared)
+		first := newReplica(t, up, shared)
 		done := make(chan result, 1)
 		go func() { done <- copyAs(t.Context(), first, "r", "n") }()
 		synctest.Wait()
 		l := &counting{Ledger: shared}
 		began := time.Now()
-		copyAs(t.Context(), newReplica(t, v, l), "r", "n").want(t, "id-0", "", exchange.None)
+		copyAs(t.Context(), newReplica(t, up, l), "r", "n").want(t, "id-0", "", exchange.None)
 		if took := time.Since(began); took > sending+500*time.Millisecond {
-			t.Errorf("it took %v to notice, of %v", took, sending)
+			t.Errorf("the caller waited %v for a copy that took %v", took, sending)
 		}
 		// 10 ms doubled up to 500 ms: six looks in the first 630 ms, then two a second.
 		if n := l.claims.Load(); n < 44 || n > 48 {
@@ -200,22 +144,15 @@ func TestCopyTemplate_ClaimLostEachTime_IsGivenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := &counting{Ledger: newLedger(t), sending: func(context.Context) error { return ledger.ErrLost }}
-		// What is lost is free for the next claim.
+		// The key is free for the next claim.
 		inner := l.Ledger
 		l.Ledger = releasing{inner}
-		v := new(fakeUpstream)
-		copyAs(t.Context(), newReplica(t, v, l), "r", "n").want(t, "", apierror.ReasonLedgerUnavailable, exchange.NotSent)
-		if n := l.claims.Load(); n != 3 || len(v.list()) != 0 {
-			t.Errorf("%d claims, %d copies", n, len(v.list()))
+		up := new(fakeUpstream)
+		copyAs(t.Context(), newReplica(t, up, l), "r", "n").want(t, "", apierror.ReasonLedgerUnavailable, exchange.NotSent)
+		if n := l.claims.Load(); n != 3 || len(up.list()) != 0 {
+			t.Errorf("%d claims, %d copies", n, len(up.list()))
 		}
 	})
-}
-
-// releasing is a ledger that frees a key instead of marking it as being sent.
-type releasing struct{ copies.Ledger }
-
-func (r releasing) MarkSending(ctx context.Context, k ledger.Digest, t ledger.Token, _ time.Duration) error {
-	return r.Release(ctx, k, t)
 }
 
 func TestCopyTemplate_LongCall_RenewsItsLeaseUntilItEnds(t *testing.T) {
@@ -225,10 +162,10 @@ func TestCopyTemplate_LongCall_RenewsItsLeaseUntilItEnds(t *testing.T) {
 		close   time.Duration // after which the coordinator is closed, 0 for never
 		want    int64
 	}{
-		// Every 5 s of a minute, whose last moment is the call's end.
+		// At 5, 10, …, 55 s: the call ends just before the minute does.
 		"ledger responds": {nil, 0, 11},
 		"ledger is away":  {fail, 0, 11},
-		// The claim runs out then, and is made anew twice: each is renewed once.
+		// Each of the three claims is lost at its first renewal.
 		"claim is lost": {func(context.Context) error { return ledger.ErrLost }, 0, 3},
 		// At 5, 10 and 15 s, and once for each of the two claims that follow.
 		"closed": {nil, 12 * time.Second, 5},
@@ -236,10 +173,10 @@ func TestCopyTemplate_LongCall_RenewsItsLeaseUntilItEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				v := new(fakeUpstream)
-				v.before = func(context.Context, int) error { time.Sleep(time.Minute - time.Millisecond); return nil }
+				up := new(fakeUpstream)
+				up.before = func(context.Context, int) error { time.Sleep(time.Minute - time.Millisecond); return nil }
 				l := &counting{Ledger: newLedger(t), renewed: test.renewed}
-				s := newReplica(t, v, l)
+				s := newReplica(t, up, l)
 				if test.close > 0 {
 					time.AfterFunc(test.close, s.Close)
 				}
@@ -254,8 +191,8 @@ func TestCopyTemplate_LongCall_RenewsItsLeaseUntilItEnds(t *testing.T) {
 	}
 }
 
-// The outcome is tried to be recorded until the time for that is over. The log
-// then names the record, and not the request id.
+// Recording is tried again until its time is over. Then the log has the record's
+// name, and not the request id.
 func TestCopyTemplate_OutcomeCannotBeRecorded_IsLoggedByTheRecordsName(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -267,7 +204,7 @@ func TestCopyTemplate_OutcomeCannotBeRecorded_IsLoggedByTheRecordsName(t *testin
 		began := time.Now()
 		s.Wait(t.Context())
 		if took := time.Since(began); took != 30*time.Second {
-			t.Errorf("it was tried for %v", took)
+			t.Errorf("recording was tried for %v", took)
 		}
 		if n := l.marks.Load(); n < 60 || n > 70 { // twice a second, more often at first
 			t.Errorf("%d attempts to record", n)
@@ -281,13 +218,13 @@ func TestCopyTemplate_OutcomeCannotBeRecorded_IsLoggedByTheRecordsName(t *testin
 	})
 }
 
-// Attempts are counted where they were made, once.
+// Attempts are counted once, in the call that made them.
 func TestCopyTemplate_CallThatOnlyWaited_MadeNoAttempts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := new(fakeUpstream)
-		v.answer = func(context.Context, int) error { time.Sleep(time.Second); return nil }
-		s := newReplica(t, v, newLedger(t))
+		up := new(fakeUpstream)
+		up.after = func(context.Context, int) error { time.Sleep(time.Second); return nil }
+		s := newReplica(t, up, newLedger(t))
 		first, second := make(chan result, 1), make(chan result, 1)
 		go func() { first <- copyAs(t.Context(), s, "r", "n") }()
 		synctest.Wait()
@@ -298,20 +235,20 @@ func TestCopyTemplate_CallThatOnlyWaited_MadeNoAttempts(t *testing.T) {
 	})
 }
 
-// No ledger can keep such an id, so trying again would be in vain.
+// No ledger can keep such an id, so recording it is not tried again.
 func TestCopyTemplate_IDThatNoLedgerKeeps_IsInDoubtAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := new(fakeUpstream)
-		s := newReplica(t, longID{v}, newLedger(t))
+		up := new(fakeUpstream)
+		s := newReplica(t, longID{up}, newLedger(t))
 		began := time.Now()
 		if r := copyAs(t.Context(), s, "r", "n"); r.err != nil || len(r.id) <= ledger.MaxIDLen {
 			t.Errorf("the caller got %v", r)
 		}
 		s.Wait(t.Context())
 		copyAs(t.Context(), s, "r", "n").want(t, "", apierror.ReasonOutcomeUnknown, exchange.Unknown)
-		if took := time.Since(began); took != 0 || len(v.list()) != 1 {
-			t.Errorf("it took %v, and made %d copies", took, len(v.list()))
+		if took := time.Since(began); took != 0 || len(up.list()) != 1 {
+			t.Errorf("the calls took %v and made %d copies", took, len(up.list()))
 		}
 	})
 }
@@ -327,12 +264,12 @@ func (l longID) Call(ctx context.Context, call upstream.Call) error {
 	return err
 }
 
-// Whoever has a request id finds the record's name in the exchange, however the
-// call ended.
+// The exchange of a call with a request id has the record's name, however the call
+// ends.
 func TestCopyTemplate_EveryEnd_NamesTheRecord(t *testing.T) {
 	t.Parallel()
-	v := new(fakeUpstream)
-	s := newReplica(t, v, newLedger(t))
+	up := new(fakeUpstream)
+	s := newReplica(t, up, newLedger(t))
 	first := copyAs(t.Context(), s, "r", "n")
 	name := first.ex.LedgerRecord
 	if len(name) != 64 {

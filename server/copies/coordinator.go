@@ -48,7 +48,8 @@ type Ledger interface {
 	Named(ctx context.Context, integrationIDs []string) ([]string, error)
 }
 
-// Observer is told of each call to Diga that went on after its caller had left. It may be used by many goroutines.
+// Observer observes each call to Diga that continued after its caller had left. It
+// may be used by many goroutines.
 type Observer interface {
 	// Start begins the observation of an operation, which runs under the returned
 	// context. The caller ends the observation once, with the operation's exchange
@@ -77,7 +78,7 @@ type Config struct {
 type Coordinator struct {
 	cfg     Config
 	flights flights
-	// closed ends once nobody waits any more for what callers left behind.
+	// closed ends with Close: no attempt to record continues without a caller.
 	closed context.Context
 	close  context.CancelFunc
 }
@@ -103,8 +104,8 @@ func (c *Coordinator) Close() { c.close() }
 // ends. No call may begin meanwhile.
 func (c *Coordinator) Wait(ctx context.Context) { c.flights.wait(ctx) }
 
-// CopyTemplate returns the integration that the request's id stands for, and
-// reports whether another call created it.
+// CopyTemplate returns the integration of the request's id, and reports whether
+// another call created it.
 func (c *Coordinator) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (_ *integrationv1.Integration, replayed bool, _ error) {
 	created, replayed, err := c.create(ctx, copyTemplate{req})
 	if err != nil {
@@ -211,7 +212,7 @@ func share(to, from *exchange.Exchange, mine bool) {
 	}
 }
 
-// reused returns the error for a request id that stands for another request.
+// reused returns the error for a request id that was used for another request.
 func reused() error {
 	return apierror.InvalidRequest(apierror.Violation{
 		Field: "request_id", Description: "was used for another request", Reason: "REQUEST_ID_REUSED",

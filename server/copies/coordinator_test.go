@@ -2,7 +2,6 @@ package copies_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -14,36 +13,33 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
-	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/upstream"
 )
 
-var errLost = errors.New("lost")
-
 func TestCopyTemplate_SameIDAgain_IsReadAndNotCopied(t *testing.T) {
-	v := new(fakeUpstream)
-	s := newReplica(t, v, newLedger(t))
+	up := new(fakeUpstream)
+	s := newReplica(t, up, newLedger(t))
 	copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
 	for range 3 {
 		r := copyAs(t.Context(), s, "r", "n")
 		r.want(t, "id-0", "", exchange.None)
-		// The vendor's body is passed on, under the status of a copy.
+		// Diga's body is passed on, under the status of a copy.
 		if string(r.ex.Body) != "read" || !r.ex.Relay || r.ex.Status != 0 || len(r.ex.Attempts) != 1 {
 			t.Errorf("%+v", r.ex)
 		}
 	}
-	if len(v.list()) != 1 || v.reads != 3 {
-		t.Errorf("%d copies, %d reads", len(v.list()), v.reads)
+	if len(up.list()) != 1 || up.reads != 3 {
+		t.Errorf("%d copies, %d reads", len(up.list()), up.reads)
 	}
 	copyAs(t.Context(), s, "other", "n").want(t, "id-1", "", exchange.None)
 	copyAs(as(t.Context(), "somebody else"), s, "r", "n").want(t, "id-2", "", exchange.None)
 }
 
-func TestCopyTemplate_ReplayThatCannotBeRead_SaysWhatWasCreated(t *testing.T) {
-	v := new(fakeUpstream)
-	s := newReplica(t, v, newLedger(t))
+func TestCopyTemplate_ReplayThatCannotBeRead_NamesWhatWasCreated(t *testing.T) {
+	up := new(fakeUpstream)
+	s := newReplica(t, up, newLedger(t))
 	copyAs(t.Context(), s, "r", "n")
-	v.read = apierror.Unreachable(errLost)
+	up.read = apierror.Unreachable(errLost)
 	r := copyAs(t.Context(), s, "r", "n")
 	r.want(t, "", apierror.ReasonAlreadyCopied, exchange.Done)
 	if r.err.Code != codes.AlreadyExists || fmt.Sprint(r.err.IntegrationIDs) != "[id-0]" || r.ex.Relay {
@@ -52,16 +48,16 @@ func TestCopyTemplate_ReplayThatCannotBeRead_SaysWhatWasCreated(t *testing.T) {
 }
 
 func TestCopyTemplate_SameIDForAnotherRequest_IsRefusedAtEveryState(t *testing.T) {
-	v := new(fakeUpstream)
-	arrived, answer := make(chan struct{}), make(chan struct{})
-	v.answer = func(context.Context, int) error { close(arrived); <-answer; return errLost }
+	up := new(fakeUpstream)
+	arrived, release := make(chan struct{}), make(chan struct{})
+	up.after = func(context.Context, int) error { close(arrived); <-release; return errLost }
 	l := newLedger(t)
-	s, replica := newReplica(t, v, l), newReplica(t, v, l)
+	s, replica := newReplica(t, up, l), newReplica(t, up, l)
 	ended := make(chan result, 1)
 	go func() { ended <- copyAs(t.Context(), s, "r", "n") }()
 	<-arrived
 	for _, at := range []*copies.Coordinator{s, replica} {
-		inTime, cancel := context.WithTimeout(t.Context(), 5*time.Second) // so that a call that waits fails
+		inTime, cancel := context.WithTimeout(t.Context(), 5*time.Second) // a call that waits for the first one fails
 		r := copyAs(inTime, at, "r", "another")
 		cancel()
 		r.want(t, "", apierror.ReasonInvalidRequest, exchange.NotSent)
@@ -69,15 +65,15 @@ func TestCopyTemplate_SameIDForAnotherRequest_IsRefusedAtEveryState(t *testing.T
 			t.Errorf("%v %v", r.err, r.err.Violations)
 		}
 	}
-	close(answer)
+	close(release)
 	<-ended // in doubt now
 	copyAs(t.Context(), s, "r", "another").want(t, "", apierror.ReasonInvalidRequest, exchange.NotSent)
-	if len(v.list()) != 1 {
-		t.Errorf("%d copies", len(v.list()))
+	if len(up.list()) != 1 {
+		t.Errorf("%d copies", len(up.list()))
 	}
 }
 
-func TestCopyTemplate_SecretsDiffer_AreAnotherRequest(t *testing.T) {
+func TestCopyTemplate_AnotherSecret_IsAnotherRequest(t *testing.T) {
 	s := newReplica(t, new(fakeUpstream), newLedger(t))
 	for i, want := range []codes.Code{codes.OK, codes.InvalidArgument} {
 		key := fmt.Sprint("key-", i)
@@ -92,12 +88,12 @@ func TestCopyTemplate_ManyAtOnceWithOneID_ShareOneCopy(t *testing.T) {
 	for name, replicas := range map[string]int{"one process": 1, "three replicas": 3} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v := new(fakeUpstream)
-				v.answer = func(context.Context, int) error { time.Sleep(2 * time.Second); return nil }
+				up := new(fakeUpstream)
+				up.after = func(context.Context, int) error { time.Sleep(2 * time.Second); return nil }
 				l := newLedger(t)
 				var services []*copies.Coordinator
 				for range replicas {
-					services = append(services, newReplica(t, v, l))
+					services = append(services, newReplica(t, up, l))
 				}
 				results := make(chan result)
 				const calls = 60
@@ -110,8 +106,8 @@ func TestCopyTemplate_ManyAtOnceWithOneID_ShareOneCopy(t *testing.T) {
 					r.want(t, "id-0", "", exchange.None)
 					bodies[string(r.ex.Body)]++
 				}
-				if len(v.list()) != 1 || v.reads != replicas-1 {
-					t.Errorf("%d copies, %d reads", len(v.list()), v.reads)
+				if len(up.list()) != 1 || up.reads != replicas-1 {
+					t.Errorf("%d copies, %d reads", len(up.list()), up.reads)
 				}
 				if bodies["id-0"] != calls/replicas || bodies["read"] != calls-calls/replicas {
 					t.Errorf("%v", bodies)
@@ -121,15 +117,15 @@ func TestCopyTemplate_ManyAtOnceWithOneID_ShareOneCopy(t *testing.T) {
 	}
 }
 
-func TestCopyTemplate_NothingWasDone_FreesTheID(t *testing.T) {
+func TestCopyTemplate_NotSentOrRejected_FreesTheID(t *testing.T) {
 	for name, fail := range map[string]error{
 		"not sent": apierror.Unreachable(errLost),
 		"rejected": apierror.FromResponse(apierror.Response{Status: 404, Body: []byte(`{}`)}, true, nil),
 	} {
-		v := new(fakeUpstream)
+		up := new(fakeUpstream)
 		failing := fail
-		v.before = func(context.Context, int) error { return failing }
-		s := newReplica(t, v, newLedger(t))
+		up.before = func(context.Context, int) error { return failing }
+		s := newReplica(t, up, newLedger(t))
 		if r := copyAs(t.Context(), s, "r", "n"); r.err == nil {
 			t.Errorf("%s: %v", name, r)
 		}
@@ -139,16 +135,16 @@ func TestCopyTemplate_NothingWasDone_FreesTheID(t *testing.T) {
 }
 
 func TestCopyTemplate_OutcomeUnknown_IsNeverSentAgainAndNamesWhatItMayHaveMade(t *testing.T) {
-	v := new(fakeUpstream)
-	v.answer = func(_ context.Context, n int) error {
+	up := new(fakeUpstream)
+	up.after = func(_ context.Context, n int) error {
 		if n == 1 {
 			return apierror.ResponseLost(errLost, true)
 		}
 		return nil
 	}
-	s := newReplica(t, v, newLedger(t))
+	s := newReplica(t, up, newLedger(t))
 	copyAs(t.Context(), s, "r", "n").want(t, "", apierror.ReasonOutcomeUnknown, exchange.Unknown)
-	copyAs(t.Context(), s, "other", "n").want(t, "id-1", "", exchange.None) // named by its own record
+	copyAs(t.Context(), s, "other", "n").want(t, "id-1", "", exchange.None) // so the other record names it
 	for range 3 {
 		r := copyAs(t.Context(), s, "r", "n")
 		r.want(t, "", apierror.ReasonOutcomeUnknown, exchange.Unknown)
@@ -156,24 +152,17 @@ func TestCopyTemplate_OutcomeUnknown_IsNeverSentAgainAndNamesWhatItMayHaveMade(t
 			t.Errorf("%v %v", r.err, r.err.IntegrationIDs)
 		}
 	}
-	if len(v.list()) != 2 {
-		t.Errorf("%d copies", len(v.list()))
+	if len(up.list()) != 2 {
+		t.Errorf("%d copies", len(up.list()))
 	}
 }
 
-func TestCopyTemplate_CallerLeavesAfterSending_GoesOnAndIsRecorded(t *testing.T) {
+func TestCopyTemplate_CallerLeavesAfterSending_ContinuesAndIsRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(fakeUpstream)
-		v.answer = func(ctx context.Context, _ int) error {
-			select {
-			case <-time.After(10 * time.Second):
-				return nil
-			case <-ctx.Done():
-				return apierror.ResponseLost(ctx.Err(), true)
-			}
-		}
+		up := new(fakeUpstream)
+		up.after = respondIn(10 * time.Second)
 		left := 0
-		s := newReplica(t, v, newLedger(t), func(c *copies.Config) {
+		s := newReplica(t, up, newLedger(t), func(c *copies.Config) {
 			c.Observer = observer(func(op exchange.Operation, ex *exchange.Exchange, err error) {
 				if left++; err != nil || len(ex.Attempts) != 1 {
 					t.Errorf("%v %+v", err, ex)
@@ -195,17 +184,17 @@ func TestCopyTemplate_CallerLeavesAfterSending_GoesOnAndIsRecorded(t *testing.T)
 		// The retry waits for the same copy.
 		copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
 		s.Wait(t.Context())
-		if len(v.list()) != 1 || left != 1 || v.reads != 0 {
-			t.Errorf("%d copies, %d left, %d reads", len(v.list()), left, v.reads)
+		if len(up.list()) != 1 || left != 1 || up.reads != 0 {
+			t.Errorf("%d copies, %d left, %d reads", len(up.list()), left, up.reads)
 		}
 	})
 }
 
 func TestCopyTemplate_CallerLeavesBeforeSending_SendsNothingAndOthersGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(fakeUpstream)
+		up := new(fakeUpstream)
 		held := true
-		v.before = func(ctx context.Context, _ int) error { // in the queue, say
+		up.before = func(ctx context.Context, _ int) error { // as in the queue
 			if !held {
 				return nil
 			}
@@ -213,7 +202,7 @@ func TestCopyTemplate_CallerLeavesBeforeSending_SendsNothingAndOthersGoOn(t *tes
 			held = false
 			return apierror.NotBegun(ctx.Err())
 		}
-		s := newReplica(t, v, newLedger(t))
+		s := newReplica(t, up, newLedger(t))
 		ctx, cancel := context.WithCancel(t.Context())
 		first, second := make(chan result, 1), make(chan result, 1)
 		go func() { first <- copyAs(ctx, s, "r", "n") }()
@@ -223,33 +212,13 @@ func TestCopyTemplate_CallerLeavesBeforeSending_SendsNothingAndOthersGoOn(t *tes
 		cancel()
 		(<-first).want(t, "", apierror.ReasonDeadlineBeforeSend, exchange.NotSent)
 		(<-second).want(t, "id-0", "", exchange.None)
-		if len(v.list()) != 1 {
-			t.Errorf("%d copies", len(v.list()))
+		if len(up.list()) != 1 {
+			t.Errorf("%d copies", len(up.list()))
 		}
 	})
 }
 
-// dead is a ledger whose owner dies: from the given operation on nothing of it
-// gets through.
-type dead struct {
-	copies.Ledger
-	at string
-}
-
-func (d *dead) MarkSending(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
-	if d.at == "before sending" {
-		return errLost
-	}
-	return d.Ledger.MarkSending(ctx, k, t, l)
-}
-func (d *dead) Renew(context.Context, ledger.Digest, ledger.Token, time.Duration) error {
-	return errLost
-}
-func (d *dead) MarkDone(context.Context, ledger.Digest, ledger.Token, string) error { return errLost }
-func (d *dead) MarkUnknown(context.Context, ledger.Digest, ledger.Token) error      { return errLost }
-func (d *dead) Release(context.Context, ledger.Digest, ledger.Token) error          { return errLost }
-
-func TestCopyTemplate_OwnerDied_IsSentAgainOnlyWhereItHadNotBegun(t *testing.T) {
+func TestCopyTemplate_OwnerDied_IsSentAgainOnlyIfItWasNotSent(t *testing.T) {
 	for at, want := range map[string]struct {
 		reason string
 		copies int
@@ -259,11 +228,11 @@ func TestCopyTemplate_OwnerDied_IsSentAgainOnlyWhereItHadNotBegun(t *testing.T) 
 	} {
 		t.Run(at, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v := new(fakeUpstream)
+				up := new(fakeUpstream)
 				l := newLedger(t)
-				dying := newReplica(t, v, &dead{l, at})
+				dying := newReplica(t, up, died(l, at))
 				copyAs(t.Context(), dying, "r", "n")
-				other := newReplica(t, v, l)
+				other := newReplica(t, up, l)
 				began := time.Now()
 				r := copyAs(t.Context(), other, "r", "n")
 				if took := time.Since(began); took < lease-time.Second || took > lease+time.Second {
@@ -274,8 +243,8 @@ func TestCopyTemplate_OwnerDied_IsSentAgainOnlyWhereItHadNotBegun(t *testing.T) 
 					id = "id-0"
 				}
 				r.want(t, id, want.reason, exchange.Unknown)
-				if len(v.list()) != want.copies {
-					t.Errorf("%d copies", len(v.list()))
+				if len(up.list()) != want.copies {
+					t.Errorf("%d copies", len(up.list()))
 				}
 				dying.Wait(t.Context())
 			})
@@ -283,7 +252,7 @@ func TestCopyTemplate_OwnerDied_IsSentAgainOnlyWhereItHadNotBegun(t *testing.T) 
 	}
 }
 
-// retrying is an upstream whose first attempt is turned away.
+// retrying is an upstream that makes two attempts: the first is refused.
 type retrying struct{ *fakeUpstream }
 
 func (r retrying) Call(ctx context.Context, call upstream.Call) error {
@@ -293,88 +262,74 @@ func (r retrying) Call(ctx context.Context, call upstream.Call) error {
 	return r.fakeUpstream.Call(ctx, call)
 }
 
-// A process that stood still between two attempts may find that its claim ran
-// out, and that somebody settled it and asked anew.
+// The claim of a process that was suspended between two attempts may have run out.
+// The copy may have been settled and made again since.
 func TestCopyTemplate_ClaimLostBetweenAttempts_IsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, l := new(fakeUpstream), newLedger(t)
-		copyAs(t.Context(), newReplica(t, retrying{v}, &dead{l, "after sending"}), "r", "n").
+		up, l := new(fakeUpstream), newLedger(t)
+		copyAs(t.Context(), newReplica(t, retrying{up}, died(l, "after sending")), "r", "n").
 			want(t, "", apierror.ReasonLedgerUnavailable, exchange.NotSent)
-		if n := len(v.list()); n != 0 {
+		if n := len(up.list()); n != 0 {
 			t.Errorf("%d copies", n)
 		}
-		copyAs(t.Context(), newReplica(t, retrying{v}, l), "other", "n").want(t, "id-0", "", exchange.None)
-		time.Sleep(time.Minute) // what is still insisting on the outcome gives up
+		copyAs(t.Context(), newReplica(t, retrying{up}, l), "other", "n").want(t, "id-0", "", exchange.None)
+		time.Sleep(time.Minute) // until the first replica gives up recording
 	})
 }
 
 func TestCopyTemplate_SlowOwner_KeepsItsClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(fakeUpstream)
-		v.before = func(context.Context, int) error { time.Sleep(10 * lease); return nil }
+		up := new(fakeUpstream)
+		up.before = func(context.Context, int) error { time.Sleep(10 * lease); return nil }
 		l := newLedger(t)
-		s, other := newReplica(t, v, l), newReplica(t, v, l)
+		s, other := newReplica(t, up, l), newReplica(t, up, l)
 		results := make(chan result)
 		go func() { results <- copyAs(t.Context(), s, "r", "n") }()
 		synctest.Wait()
 		go func() { results <- copyAs(t.Context(), other, "r", "n") }()
 		(<-results).want(t, "id-0", "", exchange.None)
 		(<-results).want(t, "id-0", "", exchange.None)
-		if len(v.list()) != 1 {
-			t.Errorf("%d copies", len(v.list()))
+		if len(up.list()) != 1 {
+			t.Errorf("%d copies", len(up.list()))
 		}
 	})
-}
-
-// away is a ledger that cannot be reached.
-type away struct {
-	copies.Ledger
-	claims, finishes error
-}
-
-func (a *away) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool, error) {
-	if a.claims != nil {
-		return ledger.Record{}, false, a.claims
-	}
-	return a.Ledger.Claim(ctx, c)
-}
-
-func (a *away) MarkDone(ctx context.Context, k ledger.Digest, t ledger.Token, id string) error {
-	if err := a.finishes; err != nil {
-		a.finishes = nil // it comes back
-		return err
-	}
-	return a.Ledger.MarkDone(ctx, k, t, id)
 }
 
 func TestCopyTemplate_LedgerAway_FailsClosed(t *testing.T) {
-	v := new(fakeUpstream)
-	s := newReplica(t, v, &away{Ledger: newLedger(t), claims: errLost})
+	up := new(fakeUpstream)
+	s := newReplica(t, up, failing(newLedger(t), "Claim", fail))
 	r := copyAs(t.Context(), s, "r", "n")
 	r.want(t, "", apierror.ReasonLedgerUnavailable, exchange.NotSent)
-	if r.err.Code != codes.Unavailable || r.err.RetryAfter == nil || len(v.list()) != 0 {
-		t.Errorf("%v, %d copies", r.err, len(v.list()))
+	if r.err.Code != codes.Unavailable || r.err.RetryAfter == nil || len(up.list()) != 0 {
+		t.Errorf("%v, %d copies", r.err, len(up.list()))
 	}
 }
 
-func TestCopyTemplate_LedgerAwayAtTheEnd_CallerHearsTheSuccessAndItIsRecordedLater(t *testing.T) {
+func TestCopyTemplate_LedgerAwayAtTheEnd_CallerGetsTheIntegrationAndItIsRecordedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(fakeUpstream)
-		s := newReplica(t, v, &away{Ledger: newLedger(t), finishes: errLost})
+		up := new(fakeUpstream)
+		away := true
+		s := newReplica(t, up, failing(newLedger(t), "MarkDone", func(context.Context) error {
+			if away {
+				away = false // the ledger is there again for the second attempt
+				return errLost
+			}
+			return nil
+		}))
 		copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
 		s.Wait(t.Context())
 		copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
-		if len(v.list()) != 1 || v.reads != 1 {
-			t.Errorf("%d copies, %d reads", len(v.list()), v.reads)
+		if len(up.list()) != 1 || up.reads != 1 {
+			t.Errorf("%d copies, %d reads", len(up.list()), up.reads)
 		}
 	})
 }
 
-// Whoever is told to stop cannot wait for a ledger that does not answer.
-func TestClose_StopsRetryingToRecord(t *testing.T) {
+// A server that stops cannot wait for a ledger that does not respond.
+func TestClose_OutcomeNotRecorded_StopsTrying(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(fakeUpstream)
-		s := newReplica(t, v, &dead{newLedger(t), "after sending"})
+		up := new(fakeUpstream)
+		s := newReplica(t, up, died(newLedger(t), "after sending"))
 		copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
 		began := time.Now()
 		s.Close()
@@ -385,18 +340,11 @@ func TestClose_StopsRetryingToRecord(t *testing.T) {
 	})
 }
 
-func TestCopyTemplate_CallerHasLongerThanTheServersOwnTimeout_GetsIt(t *testing.T) {
+func TestCopyTemplate_CallersDeadlineIsLaterThanTheTimeout_CallMayLastUntilIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(fakeUpstream)
-		v.answer = func(ctx context.Context, _ int) error {
-			select {
-			case <-time.After(45 * time.Second):
-				return nil
-			case <-ctx.Done():
-				return apierror.ResponseLost(ctx.Err(), true)
-			}
-		}
-		s := newReplica(t, v, newLedger(t)) // 30 s of its own
+		up := new(fakeUpstream)
+		up.after = respondIn(45 * time.Second)
+		s := newReplica(t, up, newLedger(t)) // whose own timeout is 30 s
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		copyAs(ctx, s, "r", "n").want(t, "id-0", "", exchange.None)
@@ -404,29 +352,29 @@ func TestCopyTemplate_CallerHasLongerThanTheServersOwnTimeout_GetsIt(t *testing.
 	})
 }
 
-// The first caller's time is over while others wait for its copy, which was not
-// sent: they have theirs.
+// The time of the first caller ends before its copy is sent. The others, who wait
+// for the same copy, still have time.
 func TestCopyTemplate_FirstCallersTimeIsOver_OthersGoOn(t *testing.T) {
 	t.Run("waiting to send", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			v := new(fakeUpstream)
-			v.before = func(ctx context.Context, _ int) error {
+			up := new(fakeUpstream)
+			up.before = func(ctx context.Context, _ int) error {
 				if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < 10*time.Second {
-					// Given up with time left, which is kept back for the answer.
+					// The call gives up a little earlier, to leave time for the response.
 					time.Sleep(time.Until(deadline) - 100*time.Millisecond)
 					return apierror.NotBegun(context.DeadlineExceeded)
 				}
 				return nil
 			}
-			firstOf(t, newReplica(t, v, newLedger(t)), apierror.ReasonDeadlineBeforeSend, exchange.NotSent)
+			firstOf(t, newReplica(t, up, newLedger(t)), apierror.ReasonDeadlineBeforeSend, exchange.NotSent)
 		})
 	})
 	t.Run("reading what was made", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			v := new(fakeUpstream)
-			s := newReplica(t, v, newLedger(t))
+			up := new(fakeUpstream)
+			s := newReplica(t, up, newLedger(t))
 			copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
-			v.before = func(ctx context.Context, _ int) error {
+			up.before = func(ctx context.Context, _ int) error {
 				if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < 10*time.Second {
 					time.Sleep(time.Until(deadline) - 100*time.Millisecond)
 					return apierror.ResponseLost(context.DeadlineExceeded, false)
@@ -438,7 +386,8 @@ func TestCopyTemplate_FirstCallersTimeIsOver_OthersGoOn(t *testing.T) {
 	})
 }
 
-// firstOf has two callers ask for one copy, of whom the first has too little time.
+// firstOf lets two callers ask for one copy. The first has too little time, and must
+// get the reason and the outcome; the second must get the copy.
 func firstOf(t *testing.T, s *copies.Coordinator, reason string, outcome exchange.Outcome) {
 	t.Helper()
 	short, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -452,127 +401,67 @@ func firstOf(t *testing.T, s *copies.Coordinator, reason string, outcome exchang
 	(<-second).want(t, "id-0", "", exchange.None)
 }
 
-// hanging is a ledger that does not answer what is named.
-type hanging struct {
-	copies.Ledger
-	at string
-}
-
-func (h *hanging) hang(ctx context.Context, at string) error {
-	if h.at != at {
-		return nil
-	}
-	<-ctx.Done()
-	return ctx.Err()
-}
-
-func (h *hanging) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool, error) {
-	if err := h.hang(ctx, "claim"); err != nil {
-		return ledger.Record{}, false, err
-	}
-	return h.Ledger.Claim(ctx, c)
-}
-
-func (h *hanging) MarkSending(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
-	if err := h.hang(ctx, "send"); err != nil {
-		return err
-	}
-	return h.Ledger.MarkSending(ctx, k, t, l)
-}
-
-func (h *hanging) Release(ctx context.Context, k ledger.Digest, t ledger.Token) error {
-	if err := h.hang(ctx, "release"); err != nil {
-		return err
-	}
-	return h.Ledger.Release(ctx, k, t)
-}
-
-func (h *hanging) MarkDone(ctx context.Context, k ledger.Digest, t ledger.Token, id string) error {
-	if err := h.hang(ctx, "finish"); err != nil {
-		return err
-	}
-	return h.Ledger.MarkDone(ctx, k, t, id)
-}
-
-// Whatever the ledger does, a caller hears the verdict and not its own deadline.
-func TestCopyTemplate_LedgerHangs_IsAnsweredBeforeTheCallersDeadline(t *testing.T) {
+// Wherever the ledger hangs, the caller gets a verdict before its own deadline.
+func TestCopyTemplate_LedgerHangs_RespondsBeforeTheCallersDeadline(t *testing.T) {
 	for at, want := range map[string]struct {
 		id, reason string
 		outcome    exchange.Outcome
 	}{
-		"claim":              {"", apierror.ReasonDeadlineBeforeSend, exchange.NotSent},
-		"send":               {"", apierror.ReasonDeadlineBeforeSend, exchange.NotSent},
-		"release":            {"", apierror.ReasonOverloaded, exchange.NotSent},
-		"finish":             {"id-0", "", exchange.None},
+		"Claim":              {"", apierror.ReasonDeadlineBeforeSend, exchange.NotSent},
+		"MarkSending":        {"", apierror.ReasonDeadlineBeforeSend, exchange.NotSent},
+		"Release":            {"", apierror.ReasonOverloaded, exchange.NotSent},
+		"MarkDone":           {"id-0", "", exchange.None},
 		"another replica is": {"", apierror.ReasonOutcomeUnknown, exchange.Unknown},
 	} {
 		t.Run(at, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v, l := new(fakeUpstream), newLedger(t)
-				if at == "release" {
-					v.before = func(context.Context, int) error { return apierror.Overloaded() }
+				up, l := new(fakeUpstream), newLedger(t)
+				if at == "Release" {
+					up.before = func(context.Context, int) error { return apierror.Overloaded() }
 				}
 				if at == "another replica is" {
-					v.answer = func(context.Context, int) error { time.Sleep(10 * time.Second); return nil }
-					go copyAs(t.Context(), newReplica(t, v, l), "r", "n")
+					up.after = func(context.Context, int) error { time.Sleep(10 * time.Second); return nil }
+					go copyAs(t.Context(), newReplica(t, up, l), "r", "n")
 					synctest.Wait()
 				}
-				s := newReplica(t, v, &hanging{l, at})
+				s := newReplica(t, up, failing(l, at, hang))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				began := time.Now()
 				copyAs(ctx, s, "r", "n").want(t, want.id, want.reason, want.outcome)
 				if took := time.Since(began); took > 990*time.Millisecond {
-					t.Errorf("answered after %v of a second", took)
+					t.Errorf("responded after %v of 1 s", took)
 				}
-				time.Sleep(time.Minute) // what is still insisting gives up
+				time.Sleep(time.Minute) // until recording is given up
 			})
 		})
 	}
 }
 
-// overtaken is a ledger in which another replica makes the copy between a claim
-// and its sending.
-type overtaken struct {
-	copies.Ledger
-	by func()
-}
-
-func (o *overtaken) MarkSending(ctx context.Context, k ledger.Digest, t ledger.Token, l time.Duration) error {
-	if by := o.by; by != nil {
-		o.by = nil
-		if err := o.Ledger.Release(ctx, k, t); err != nil {
-			return err
-		}
-		by()
-	}
-	return o.Ledger.MarkSending(ctx, k, t, l)
-}
-
 func TestCopyTemplate_ClaimRanOutAndAnotherMadeTheCopy_IsReplayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, l := new(fakeUpstream), newLedger(t)
-		other := newReplica(t, v, l)
-		s := newReplica(t, v, &overtaken{l, func() { copyAs(t.Context(), other, "r", "n").want(t, "id-0", "", exchange.None) }})
+		up, l := new(fakeUpstream), newLedger(t)
+		other := newReplica(t, up, l)
+		s := newReplica(t, up, &overtaken{l, func() { copyAs(t.Context(), other, "r", "n").want(t, "id-0", "", exchange.None) }})
 		r := copyAs(t.Context(), s, "r", "n")
 		r.want(t, "id-0", "", exchange.None)
-		if n := len(v.list()); n != 1 {
+		if n := len(up.list()); n != 1 {
 			t.Errorf("%d copies", n)
 		}
 	})
 }
 
-func TestCopyTemplate_ReplayReadsAnotherIntegration_SaysWhatWasCreated(t *testing.T) {
-	v, l := new(fakeUpstream), newLedger(t)
-	copyAs(t.Context(), newReplica(t, v, l), "r", "n").want(t, "id-0", "", exchange.None)
-	r := copyAs(t.Context(), newReplica(t, mixedUp{v}, l), "r", "n")
+func TestCopyTemplate_ReplayReadsAnotherIntegration_NamesWhatWasCreated(t *testing.T) {
+	up, l := new(fakeUpstream), newLedger(t)
+	copyAs(t.Context(), newReplica(t, up, l), "r", "n").want(t, "id-0", "", exchange.None)
+	r := copyAs(t.Context(), newReplica(t, mixedUp{up}, l), "r", "n")
 	r.want(t, "", apierror.ReasonAlreadyCopied, exchange.Done)
 	if got := fmt.Sprint(r.err.IntegrationIDs); got != "[id-0]" {
 		t.Error(got)
 	}
 }
 
-// mixedUp is an upstream that answers with another integration.
+// mixedUp is an upstream that reads another integration than it was asked for.
 type mixedUp struct{ *fakeUpstream }
 
 func (m mixedUp) Call(ctx context.Context, call upstream.Call) error {
@@ -583,19 +472,19 @@ func (m mixedUp) Call(ctx context.Context, call upstream.Call) error {
 	return err
 }
 
-func TestCopyTemplate_PanicBelow_IsAFailureOfThatCallAlone(t *testing.T) {
+func TestCopyTemplate_UpstreamPanics_FailsThatCallAlone(t *testing.T) {
 	for at, want := range map[string]exchange.Outcome{"before": exchange.NotSent, "after": exchange.Unknown} {
 		t.Run(at, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v := new(fakeUpstream)
+				up := new(fakeUpstream)
 				if at == "before" {
-					v.before = func(context.Context, int) error { panic("secret") }
+					up.before = func(context.Context, int) error { panic("secret") }
 				} else {
-					v.answer = func(context.Context, int) error { panic("secret") }
+					up.after = func(context.Context, int) error { panic("secret") }
 				}
-				s := newReplica(t, v, newLedger(t))
+				s := newReplica(t, up, newLedger(t))
 				copyAs(t.Context(), s, "r", "n").want(t, "", apierror.ReasonInternalError, want)
-				v.before, v.answer = nil, nil
+				up.before, up.after = nil, nil
 				time.Sleep(2 * lease)
 				r := copyAs(t.Context(), s, "r", "n")
 				if want == exchange.NotSent {
@@ -608,13 +497,13 @@ func TestCopyTemplate_PanicBelow_IsAFailureOfThatCallAlone(t *testing.T) {
 	}
 }
 
-// A copy on another replica outlasts the caller: it may be done.
+// A copy that another replica sends may succeed after the caller has left.
 func TestCopyTemplate_TimeOverWhileAnotherReplicaSends_IsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := new(fakeUpstream)
-		v.answer = func(context.Context, int) error { time.Sleep(20 * time.Second); return nil }
+		up := new(fakeUpstream)
+		up.after = func(context.Context, int) error { time.Sleep(20 * time.Second); return nil }
 		l := newLedger(t)
-		s, other := newReplica(t, v, l), newReplica(t, v, l)
+		s, other := newReplica(t, up, l), newReplica(t, up, l)
 		ended := make(chan result, 1)
 		go func() { ended <- copyAs(t.Context(), s, "r", "n") }()
 		synctest.Wait()

@@ -15,7 +15,7 @@ type create interface {
 	// method returns the full gRPC name of the call.
 	method() string
 	requestID() string
-	// templateID returns what the record says the resource was made from.
+	// templateID returns the template that the record names.
 	templateID() string
 	// withoutRequestID returns the request as its fingerprint covers it.
 	withoutRequestID() proto.Message

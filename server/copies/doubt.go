@@ -81,7 +81,7 @@ func Candidates(ctx context.Context, up Upstream, named Named, r ledger.Record, 
 }
 
 // Confirm returns the id, as Diga spells it, of the integration that a copy in
-// doubt is said to have created. It returns an empty id if the copy cannot have
+// doubt has created according to the caller. It returns an empty id if the copy cannot have
 // created that integration, or if another record names it. An integration that
 // Diga shows by its id need not be among the candidates, whose list may be too
 // long to read.

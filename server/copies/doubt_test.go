@@ -29,7 +29,7 @@ var (
 	record  = ledger.Record{TemplateID: template, State: ledger.Unknown, ClaimedAt: claimed}
 )
 
-// made is an integration that was made that long after the claim.
+// made returns an integration that was created the given time after the claim.
 func made(id, source string, after time.Duration) *integrationv1.Integration {
 	in := &integrationv1.Integration{Id: id, CreatedAt: timestamppb.New(claimed.Add(after))}
 	if source != "" {
@@ -38,39 +38,39 @@ func made(id, source string, after time.Duration) *integrationv1.Integration {
 	return in
 }
 
-// lister is an upstream that lists its integrations in the order in which it has them, and shows one
-// by its id where shows says so.
+// lister is an upstream that lists its integrations in their order, and that reads
+// the one that shows returns for an id.
 type lister struct {
 	has      []*integrationv1.Integration
-	pageSize int // instead of what was asked for
+	pageSize int // instead of the page size that was asked for
 	lists    int
 	shows    func(id string) *integrationv1.Integration
 	err      error
 }
 
-func (v *lister) Call(_ context.Context, call upstream.Call) error {
-	if v.err != nil {
-		return v.err
+func (up *lister) Call(_ context.Context, call upstream.Call) error {
+	if up.err != nil {
+		return up.err
 	}
 	if get, ok := call.Request.(*integrationv1.GetIntegrationRequest); ok {
-		if v.shows == nil || v.shows(get.GetIntegrationId()) == nil {
+		if up.shows == nil || up.shows(get.GetIntegrationId()) == nil {
 			return errors.New("404")
 		}
-		proto.Merge(call.Response, &integrationv1.GetIntegrationResponse{Integration: v.shows(get.GetIntegrationId())})
+		proto.Merge(call.Response, &integrationv1.GetIntegrationResponse{Integration: up.shows(get.GetIntegrationId())})
 		return nil
 	}
-	v.lists++
+	up.lists++
 	list := call.Request.(*integrationv1.ListIntegrationsRequest)
 	from := 0
 	if list.After != nil {
-		from = 1 + slices.IndexFunc(v.has, func(in *integrationv1.Integration) bool { return in.GetId() == list.GetAfter() })
+		from = 1 + slices.IndexFunc(up.has, func(in *integrationv1.Integration) bool { return in.GetId() == list.GetAfter() })
 	}
-	size := v.pageSize
+	size := up.pageSize
 	if size == 0 {
 		size = int(list.GetLimit())
 	}
-	to := min(from+size, len(v.has))
-	proto.Merge(call.Response, &integrationv1.ListIntegrationsResponse{Data: v.has[from:to], HasMore: to < len(v.has)})
+	to := min(from+size, len(up.has))
+	proto.Merge(call.Response, &integrationv1.ListIntegrationsResponse{Data: up.has[from:to], HasMore: to < len(up.has)})
 	return nil
 }
 
@@ -86,10 +86,10 @@ func ids(all []*integrationv1.Integration) string {
 	return strings.Join(names, " ")
 }
 
-func TestCandidates_WhatDigaShows_IsThereIfTheCopyMayHaveMadeIt(t *testing.T) {
+func TestCandidates_DigasIntegrations_AreThoseThatTheCopyMayHaveCreated(t *testing.T) {
 	noTime := made("no-time", template, 0)
 	noTime.CreatedAt = nil
-	v := &lister{has: []*integrationv1.Integration{
+	up := &lister{has: []*integrationv1.Integration{
 		made("after", template, time.Second),
 		made("of-another", another, time.Second),
 		made("upper", strings.ToUpper(template), time.Second),
@@ -105,14 +105,14 @@ func TestCandidates_WhatDigaShows_IsThereIfTheCopyMayHaveMadeIt(t *testing.T) {
 	for what, template := range map[string]string{"lower case": template, "upper case": strings.ToUpper(template)} {
 		r := record
 		r.TemplateID = template
-		got, err := copies.Candidates(t.Context(), v, named, r, copies.Glance)
+		got, err := copies.Candidates(t.Context(), up, named, r, copies.Glance)
 		if want := "after upper no-template no-time clock-behind out-of-order"; err != nil || ids(got) != want {
 			t.Errorf("%s: got %q, error %v; want %q", what, ids(got), err, want)
 		}
 	}
 }
 
-// many are n integrations made before the copy.
+// many returns n integrations that were created before the copy.
 func many(n int, name string) (all []*integrationv1.Integration) {
 	for i := range n {
 		all = append(all, made(fmt.Sprint(name, i), template, -time.Hour-time.Duration(i)*time.Second))
@@ -120,7 +120,7 @@ func many(n int, name string) (all []*integrationv1.Integration) {
 	return all
 }
 
-func TestCandidates_LongList_IsReadAsFarAsItNeeds(t *testing.T) {
+func TestCandidates_LongList_IsReadOnlyAsFarAsNecessary(t *testing.T) {
 	target := made("target", template, 0)
 	ascending := many(350, "old")
 	slices.Reverse(ascending)
@@ -142,24 +142,24 @@ func TestCandidates_LongList_IsReadAsFarAsItNeeds(t *testing.T) {
 		{"too far back", append(slices.Clone(others), target), copies.Look, false, copies.Look},
 		{"a glance", append(slices.Clone(others[:100]), target), copies.Glance, false, 1},
 	} {
-		v := &lister{has: test.has}
+		up := &lister{has: test.has}
 		if strings.HasSuffix(test.name, "one a page") {
-			v.pageSize = 1
+			up.pageSize = 1
 		}
-		got, err := copies.Candidates(t.Context(), v, nothingNamed, record, test.pages)
-		if found := ids(got) == "target"; err != nil || found != test.found || v.lists != test.lists {
-			t.Errorf("%s: got %q after %d requests, error %v; want %v after %d", test.name, ids(got), v.lists, err, test.found, test.lists)
+		got, err := copies.Candidates(t.Context(), up, nothingNamed, record, test.pages)
+		if found := ids(got) == "target"; err != nil || found != test.found || up.lists != test.lists {
+			t.Errorf("%s: got %q after %d requests, error %v; want %v after %d", test.name, ids(got), up.lists, err, test.found, test.lists)
 		}
 	}
 }
 
-func TestCandidates_PagesLargerThanAskedFor_AreAllLookedUp(t *testing.T) {
-	v := &lister{pageSize: 3010}
+func TestCandidates_PageLargerThanAskedFor_IsLookedUpWhole(t *testing.T) {
+	up := &lister{pageSize: 3010}
 	for i := range 3010 {
-		v.has = append(v.has, made(fmt.Sprint(i), template, time.Second))
+		up.has = append(up.has, made(fmt.Sprint(i), template, time.Second))
 	}
 	asked := 0
-	got, err := copies.Candidates(t.Context(), v, func(_ context.Context, ids []string) ([]string, error) {
+	got, err := copies.Candidates(t.Context(), up, func(_ context.Context, ids []string) ([]string, error) {
 		asked += len(ids)
 		return ids[:1], ledger.CheckNamed(ids)
 	}, record, copies.Look)
@@ -168,22 +168,22 @@ func TestCandidates_PagesLargerThanAskedFor_AreAllLookedUp(t *testing.T) {
 	}
 }
 
-func TestCandidates_LedgerIsAway_SaysSoInItsOwnWords(t *testing.T) {
-	v := &lister{has: []*integrationv1.Integration{made("a", template, 0)}}
+func TestCandidates_LedgerIsAway_HasAReasonOfItsOwn(t *testing.T) {
+	up := &lister{has: []*integrationv1.Integration{made("a", template, 0)}}
 	away := func(context.Context, []string) ([]string, error) { return nil, errors.New("dial 10.1.2.3") }
-	_, err := copies.Candidates(t.Context(), v, away, record, copies.Look)
+	_, err := copies.Candidates(t.Context(), up, away, record, copies.Look)
 	if e, ok := errors.AsType[*apierror.Error](err); !ok || e.Reason != apierror.ReasonLedgerUnavailable {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = copies.Candidates(ctx, v, away, record, copies.Look)
+	_, err = copies.Candidates(ctx, up, away, record, copies.Look)
 	if e, ok := errors.AsType[*apierror.Error](err); !ok || !errors.Is(e, context.Canceled) {
-		t.Errorf("of a caller that left: got %v", err)
+		t.Errorf("the caller left: got %v", err)
 	}
 }
 
-func TestConfirm_OneIntegration_IsTakenWhereTheCopyMayHaveMadeIt(t *testing.T) {
+func TestConfirm_OneIntegration_IsConfirmedIfTheCopyMayHaveCreatedIt(t *testing.T) {
 	shown := map[string]*integrationv1.Integration{
 		"far-back": made("far-back", template, 0), "no-template": made("no-template", "", 0), "ABC": made("abc", template, 0),
 		"of-another": made("of-another", another, 0), "before": made("before", template, -time.Hour),
@@ -197,16 +197,16 @@ func TestConfirm_OneIntegration_IsTakenWhereTheCopyMayHaveMadeIt(t *testing.T) {
 		"far-back": "far-back", "no-template": "no-template", "ABC": "abc", "listed": "listed", "LISTED": "listed",
 		"of-another": "", "before": "", "named": "", "odd": "", "nowhere": "",
 	} {
-		v := &lister{has: listed, shows: func(id string) *integrationv1.Integration { return shown[id] }}
-		got, err := copies.Confirm(t.Context(), v, named, record, id)
+		up := &lister{has: listed, shows: func(id string) *integrationv1.Integration { return shown[id] }}
+		got, err := copies.Confirm(t.Context(), up, named, record, id)
 		if err != nil || got != want {
 			t.Errorf("%s: got %q, error %v; want %q", id, got, err, want)
 		}
-		if v.lists > 0 && shown[id] != nil && id != "odd" {
+		if up.lists > 0 && shown[id] != nil && id != "odd" {
 			t.Errorf("%s: the list was read as well", id)
 		}
 	}
 	if got, err := copies.Confirm(t.Context(), &lister{err: errors.New("down")}, named, record, "listed"); err == nil || got != "" {
-		t.Errorf("without Diga: got %q, error %v", got, err)
+		t.Errorf("Diga is away: got %q, error %v", got, err)
 	}
 }

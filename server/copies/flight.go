@@ -8,7 +8,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// flight is one call under way and everybody who waits for it in this process.
+// flight is one call under way, which callers in this process may share.
 // Its results may be read once done is closed.
 type flight struct {
 	fingerprint ledger.Digest
@@ -22,10 +22,10 @@ type flight struct {
 	err      error
 	ex       *exchange.Exchange
 	// abandoned means that the flight ended with its caller's time before anything
-	// was sent: its error says nothing to those who waited for it.
+	// was sent. The error is that caller's alone: others who waited may try again.
 	abandoned bool
-	// lost means that the claim ran out and that another process has it now: what
-	// became of the call needs another look.
+	// lost means that the claim ran out and that another process has it now, so the
+	// record has to be read again.
 	lost bool
 
 	// attempt is only for the goroutine that carries the flight.

@@ -9,7 +9,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// verdict is what is to be recorded of an attempt.
+// verdict is what the ledger has to record about an attempt.
 type verdict int8
 
 const (

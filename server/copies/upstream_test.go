@@ -16,24 +16,24 @@ import (
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
-	"github.com/digate/digate/server/ledger/memory"
 	"github.com/digate/digate/server/upstream"
 )
 
-// fakeUpstream is an upstream that makes integrations as it is told.
+// fakeUpstream is an upstream that creates an integration for every copy.
 type fakeUpstream struct {
 	mu    sync.Mutex
 	made  []*integrationv1.Integration
 	reads int
-	// before is asked before anything is sent, answer after something was made.
-	before, answer func(ctx context.Context, n int) error
-	read           error
+	// before runs before a request is sent, and after runs once the integration is
+	// there. The call fails with their error. They get the number of integrations.
+	before, after func(ctx context.Context, n int) error
+	read          error
 }
 
-func (v *fakeUpstream) Call(ctx context.Context, call upstream.Call) error {
+func (up *fakeUpstream) Call(ctx context.Context, call upstream.Call) error {
 	ex := exchange.FromContext(ctx)
-	if v.before != nil {
-		if err := v.before(ctx, len(v.list())); err != nil {
+	if up.before != nil {
+		if err := up.before(ctx, len(up.list())); err != nil {
 			return err
 		}
 	}
@@ -49,42 +49,55 @@ func (v *fakeUpstream) Call(ctx context.Context, call upstream.Call) error {
 	ex.Attempts = append(ex.Attempts, exchange.Attempt{Status: 201, Outcome: exchange.Done})
 	switch resp := call.Response.(type) {
 	case *integrationv1.CopyTemplateResponse:
-		v.mu.Lock()
+		up.mu.Lock()
 		in := &integrationv1.Integration{
-			Id: fmt.Sprintf("id-%d", len(v.made)), CreatedAt: timestamppb.Now(),
+			Id: fmt.Sprintf("id-%d", len(up.made)), CreatedAt: timestamppb.Now(),
 			SourceIntegrationTemplateId: new(call.Request.(*integrationv1.CopyTemplateRequest).GetTemplateId()),
 		}
-		v.made = append(v.made, in)
-		n := len(v.made)
-		v.mu.Unlock()
+		up.made = append(up.made, in)
+		n := len(up.made)
+		up.mu.Unlock()
 		ex.Body, ex.Relay, ex.Status = []byte(in.GetId()), true, 201
-		if v.answer != nil {
-			if err := v.answer(ctx, n); err != nil {
+		if up.after != nil {
+			if err := up.after(ctx, n); err != nil {
 				return err
 			}
 		}
 		resp.Integration = in
 	case *integrationv1.GetIntegrationResponse:
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		v.reads++
-		if v.read != nil {
-			return v.read
+		up.mu.Lock()
+		defer up.mu.Unlock()
+		up.reads++
+		if up.read != nil {
+			return up.read
 		}
 		resp.Integration = &integrationv1.Integration{Id: call.Request.(*integrationv1.GetIntegrationRequest).GetIntegrationId(), Name: "read"}
 		ex.Body, ex.Relay, ex.Status = []byte("read"), true, 200
 	case *integrationv1.ListIntegrationsResponse:
-		resp.Data = v.list()
+		resp.Data = up.list()
 	default:
 		return errors.New("unexpected " + call.Method)
 	}
 	return nil
 }
 
-func (v *fakeUpstream) list() []*integrationv1.Integration {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return append([]*integrationv1.Integration(nil), v.made...)
+func (up *fakeUpstream) list() []*integrationv1.Integration {
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	return append([]*integrationv1.Integration(nil), up.made...)
+}
+
+// respondIn returns a hook of [fakeUpstream] that takes so long. If the context ends
+// before that, the response is lost.
+func respondIn(d time.Duration) func(ctx context.Context, n int) error {
+	return func(ctx context.Context, _ int) error {
+		select {
+		case <-time.After(d):
+			return nil
+		case <-ctx.Done():
+			return apierror.ResponseLost(ctx.Err(), true)
+		}
+	}
 }
 
 const (
@@ -92,7 +105,8 @@ const (
 	lease = 15 * time.Second
 )
 
-// newReplica is a coordinator on the ledger; several on one are replicas.
+// newReplica returns a coordinator on the ledger. Several coordinators on one ledger
+// are replicas.
 func newReplica(t *testing.T, up copies.Upstream, l copies.Ledger, change ...func(*copies.Config)) *copies.Coordinator {
 	t.Helper()
 	keys, err := ledger.NewKeys(make([]byte, ledger.KeySize))
@@ -119,7 +133,7 @@ func newReplica(t *testing.T, up copies.Upstream, l copies.Ledger, change ...fun
 	return s
 }
 
-// observer is told of each operation at its end.
+// observer is called at the end of each operation.
 type observer func(op exchange.Operation, ex *exchange.Exchange, err error)
 
 func (o observer) Start(ctx context.Context, op exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
@@ -128,23 +142,19 @@ func (o observer) Start(ctx context.Context, op exchange.Operation) (context.Con
 
 type callerKey struct{}
 
+// as returns the context of another caller.
 func as(ctx context.Context, caller string) context.Context {
 	return context.WithValue(ctx, callerKey{}, caller)
 }
 
-func newLedger(t *testing.T) *memory.Store {
-	l := memory.New(memory.Options{})
-	t.Cleanup(func() { _ = l.Close() })
-	return l
-}
-
-// result is what a call came to.
+// result is what a call returned, with its exchange.
 type result struct {
 	id  string
 	err *apierror.Error
 	ex  *exchange.Exchange
 }
 
+// copyAs makes a copy with the request id and the name.
 func copyAs(ctx context.Context, s *copies.Coordinator, requestID, name string) result {
 	ctx, ex := exchange.NewContext(ctx)
 	in, _, err := s.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: uuid, Name: &name, RequestId: requestID})
@@ -154,6 +164,8 @@ func copyAs(ctx context.Context, s *copies.Coordinator, requestID, name string) 
 	return result{in.GetId(), nil, ex}
 }
 
+// want fails the test unless the call returned the id, or failed with the reason and
+// the outcome.
 func (r result) want(t *testing.T, id, reason string, outcome exchange.Outcome) {
 	t.Helper()
 	got := ""

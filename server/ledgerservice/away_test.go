@@ -11,8 +11,8 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// Whatever the ledger says of itself, such as its address, stays here.
-func TestService_LedgerIsAway_TellsNothingOfIt(t *testing.T) {
+// The ledger's own errors may have its address in them, which no caller may read.
+func TestService_LedgerIsAway_CallerReadsNothingOfItsErrors(t *testing.T) {
 	for _, method := range []string{"Get", "Named", "Resolve"} {
 		s := newScene(t)
 		s.doubt(t, "a")

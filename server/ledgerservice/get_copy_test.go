@@ -12,7 +12,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// Somebody who is about to settle a doubt sees further than one page.
+// A caller who is about to settle a doubt sees candidates beyond the first page.
 func TestGetCopy_CandidateOnALaterPage_IsListed(t *testing.T) {
 	t.Parallel()
 	for _, before := range []int{100, 999} {
@@ -28,7 +28,7 @@ func TestGetCopy_CandidateOnALaterPage_IsListed(t *testing.T) {
 	}
 }
 
-func TestGetCopy_EveryState_IsToldWithItsRecord(t *testing.T) {
+func TestGetCopy_EveryState_IsReturnedWithItsRecord(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	k, _ := key(t.Context(), "a")
@@ -61,13 +61,13 @@ func TestGetCopy_EveryState_IsToldWithItsRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := look(digatev1.Copy_STATE_DONE).GetIntegrationId(); got != created {
-		t.Errorf("it names %q", got)
+		t.Errorf("the integration is %q", got)
 	}
 	_, err := s.GetCopy(t.Context(), &digatev1.GetCopyRequest{RequestId: "never"})
 	wantReason(t, "no record", apierror.FromError(err), apierror.ReasonNoRecord)
 }
 
-func TestGetLedger_TellsTheFactsItWasGiven(t *testing.T) {
+func TestGetLedger_ReturnsTheFactsOfItsConfiguration(t *testing.T) {
 	t.Parallel()
 	for _, durable := range []bool{false, true} {
 		s := newScene(t)

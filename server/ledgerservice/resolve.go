@@ -29,8 +29,8 @@ func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 			time.Now().Add(wait+time.Second).UTC().Format(time.RFC3339) + " on")
 	}
 	if id != "" {
-		// An id that is mistyped, or another copy's, would be answered with from
-		// now on.
+		// Every later call with this request id will return the integration, so an
+		// id that is mistyped or another copy's must not be recorded.
 		if id, err = copies.Confirm(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r, id); err != nil {
 			return nil, err
 		}

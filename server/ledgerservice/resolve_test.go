@@ -11,9 +11,9 @@ import (
 	"github.com/digate/digate/server/ledgerservice"
 )
 
-// A server that was cut off from the ledger sends all the same; a second copy
-// under the id would be possible if it could be said that there is none.
-func TestResolveCopy_NotCreatedWhileTheOwnerMayBeAtIt_IsRefusedUntilItIsGone(t *testing.T) {
+// A server that was cut off from the ledger may still send its copy. If the copy
+// were settled as not created meanwhile, a second one could follow.
+func TestResolveCopy_NotCreatedWhileTheOwnerMayBeSending_IsRefused(t *testing.T) {
 	s := newScene(t)
 	s.sending(t, "a")
 	s.sending(t, "b")
@@ -22,14 +22,14 @@ func TestResolveCopy_NotCreatedWhileTheOwnerMayBeAtIt_IsRefusedUntilItIsGone(t *
 		_, err := s.resolve(t, "a", "")
 		wantReason(t, "not created", err, apierror.ReasonNotResolvable)
 		if err != nil && !strings.Contains(err.Message, " from "+time.Now().UTC().Format("2006-01-02T")) {
-			t.Errorf("it does not say from when on: %v", err)
+			t.Errorf("the message does not have the time from which it can be settled: %v", err)
 		}
 		s.pass(ownerGone/3 - time.Second)
 	}
 	if got, err := s.GetCopy(t.Context(), &digatev1.GetCopyRequest{RequestId: "a"}); err != nil || got.GetCopy().GetState() != digatev1.Copy_STATE_UNKNOWN {
 		t.Errorf("%v %v", got, err)
 	}
-	// That it created something can be said at once: nothing is sent for that.
+	// The copy can be settled with an integration at once: nothing is sent after that.
 	s.upstream.has = append(s.upstream.has, integration(created, template, s.now()))
 	_, err := s.resolve(t, "b", created)
 	wantReason(t, "created", err, "")
@@ -38,7 +38,7 @@ func TestResolveCopy_NotCreatedWhileTheOwnerMayBeAtIt_IsRefusedUntilItIsGone(t *
 	wantReason(t, "not created, once the owner is gone", err, "")
 }
 
-func TestResolveCopy_NotCreatedOnceTheOwnerSaidIt_IsTakenAtOnce(t *testing.T) {
+func TestResolveCopy_NotCreatedAfterTheOwnerMarkedTheDoubt_IsAcceptedAtOnce(t *testing.T) {
 	s := newScene(t)
 	s.doubt(t, "a")
 	_, err := s.resolve(t, "a", "")
@@ -50,14 +50,15 @@ func TestResolveCopy_NotCreatedOnceTheOwnerSaidIt_IsTakenAtOnce(t *testing.T) {
 	}
 }
 
-// Two who settle their doubts with one integration see both that it is free.
+// Two callers may both find an integration unnamed and settle their doubts with it.
+// The second is refused.
 func TestResolveCopy_IntegrationThatAnotherRecordGotMeanwhile_IsRefused(t *testing.T) {
 	s := newScene(t)
 	s.doubt(t, "a")
 	s.doubt(t, "b")
 	s.upstream.has = append(s.upstream.has, integration(created, template, s.now()))
 	s.store.away = func(method string) bool {
-		if method == "Named" { // and right after it:
+		if method == "Named" { // and the other caller right after it
 			k, _ := key(t.Context(), "b")
 			r, _, err := s.store.Store.Get(t.Context(), k)
 			if err := errors.Join(err, s.store.Store.Resolve(t.Context(), k, r.Token, created)); err != nil {
@@ -71,7 +72,7 @@ func TestResolveCopy_IntegrationThatAnotherRecordGotMeanwhile_IsRefused(t *testi
 	wantReason(t, "the second", err, apierror.ReasonNotResolvable)
 }
 
-func TestResolveCopy_IntegrationThatDigaShows_IsTakenAsItSpellsIt(t *testing.T) {
+func TestResolveCopy_IntegrationThatDigaShows_IsRecordedAsDigaSpellsIt(t *testing.T) {
 	s := newScene(t)
 	s.doubt(t, "a")
 	s.upstream.has = append(s.upstream.has,
@@ -85,7 +86,7 @@ func TestResolveCopy_IntegrationThatDigaShows_IsTakenAsItSpellsIt(t *testing.T) 
 	}
 	for _, id := range []string{strings.Repeat("x", 256), "a\x00b"} {
 		_, err := s.resolve(t, "a", id)
-		wantReason(t, "what is no id", err, apierror.ReasonInvalidRequest)
+		wantReason(t, "malformed id", err, apierror.ReasonInvalidRequest)
 	}
 	got, err := s.resolve(t, "a", "AAAAAAAA-0000-4000-8000-000000000000")
 	if err != nil || got.GetIntegrationId() != "aaaaaaaa-0000-4000-8000-000000000000" || got.GetState() != digatev1.Copy_STATE_DONE {
@@ -93,15 +94,15 @@ func TestResolveCopy_IntegrationThatDigaShows_IsTakenAsItSpellsIt(t *testing.T) 
 	}
 	s.doubt(t, "b")
 	if got := s.candidates(t, "b"); len(got) != 0 {
-		t.Errorf("candidates %q, which the first was settled with", got)
+		t.Errorf("candidates %q, which settled the first doubt", got)
 	}
 	_, err = s.resolve(t, "b", "aaaaaaaa-0000-4000-8000-000000000000")
-	wantReason(t, "what another record names", err, apierror.ReasonNotResolvable)
+	wantReason(t, "an integration that another record names", err, apierror.ReasonNotResolvable)
 }
 
-// OwnerGone is a bound in both directions: a moment before it nobody may say that
-// the copy created nothing, and from then on anybody may.
-func TestResolveCopy_NotCreated_IsTakenFromTheMomentTheOwnerIsGone(t *testing.T) {
+// OwnerGone is exact: until then the copy cannot be settled as not created, and from
+// that moment on it can.
+func TestResolveCopy_NotCreated_IsAcceptedFromTheMomentTheOwnerIsGone(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	s.sending(t, "a")
@@ -113,16 +114,16 @@ func TestResolveCopy_NotCreated_IsTakenFromTheMomentTheOwnerIsGone(t *testing.T)
 	wantReason(t, "when the owner is gone", err, "")
 }
 
-// A service that was not told how long an owner may go on would take a
-// resolution too early, and a second copy could follow.
-func TestNew_WithoutTheTimeOfAnOwner_IsRefused(t *testing.T) {
+// Without OwnerGone the service would accept a resolution too early, and a second
+// copy could follow.
+func TestNew_WithoutOwnerGone_IsRefused(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	for _, gone := range []time.Duration{0, -1} {
 		cfg := s.config()
 		cfg.OwnerGone = gone
 		if _, err := ledgerservice.New(cfg); err == nil {
-			t.Errorf("%v is taken", gone)
+			t.Errorf("OwnerGone of %v is accepted", gone)
 		}
 	}
 }

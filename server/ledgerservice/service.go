@@ -1,5 +1,5 @@
-// Package ledgerservice is the LedgerService: it shows what the ledger knows of
-// copies with a request id, and settles doubts about them.
+// Package ledgerservice implements the LedgerService, which shows the ledger's
+// records of copies with a request id, and settles those in doubt.
 package ledgerservice
 
 import (
@@ -41,8 +41,8 @@ type Config struct {
 	// Retention is how long settled records are kept.
 	Retention time.Duration
 	// OwnerGone is how long after the end of its lease the owner of a copy may still
-	// be sending it, as an owner does that was cut off from the ledger. Until then
-	// nobody may say that the copy created nothing. It is the longest time that a
+	// be sending it, as an owner that was cut off from the ledger does. Until then the
+	// copy cannot be settled as not created. OwnerGone is the longest time that a
 	// server takes for one copy, plus a margin for its clock. It must be positive.
 	OwnerGone time.Duration
 	Log       *slog.Logger

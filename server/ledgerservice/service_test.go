@@ -30,8 +30,7 @@ const (
 	ownerGone = time.Minute
 )
 
-// fakeUpstream has integrations, in the order in which it lists them, and puts as
-// many on a page as it is asked for.
+// fakeUpstream lists and reads its integrations, in their order.
 type fakeUpstream struct {
 	has []*integrationv1.Integration
 }
@@ -56,7 +55,8 @@ func (u *fakeUpstream) Call(_ context.Context, call upstream.Call) error {
 	return apierror.RouteNotFound()
 }
 
-// records is a ledger that can be away, which it says in words of its own.
+// records is a ledger whose methods fail where away reports it, with an error that
+// quotes its address.
 type records struct {
 	ledger.Store
 	away func(method string) bool
@@ -88,7 +88,7 @@ func (r records) Resolve(ctx context.Context, key ledger.Digest, token ledger.To
 	return r.Store.Resolve(ctx, key, token, id)
 }
 
-// scene is the service on a ledger whose clock stands still until it is moved.
+// scene is the service on a ledger whose clock moves only by pass.
 type scene struct {
 	*ledgerservice.Service
 	store    records
@@ -107,7 +107,7 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-// serve makes the service anew, once the store was changed.
+// serve makes a new service after a change of the store.
 func (s *scene) serve(t *testing.T) { s.Service = serve(t, s.config()) }
 
 func (s *scene) config() ledgerservice.Config {
@@ -144,7 +144,7 @@ func key(_ context.Context, requestID string) (d ledger.Digest, _ error) {
 	return d, nil
 }
 
-// sending makes a record in Sending.
+// sending makes a record of a copy that is being sent.
 func (s *scene) sending(t *testing.T, requestID string) ledger.Claim {
 	t.Helper()
 	k, _ := key(t.Context(), requestID)
@@ -159,7 +159,7 @@ func (s *scene) sending(t *testing.T, requestID string) ledger.Claim {
 	return c
 }
 
-// doubt makes a record that its owner says is in doubt.
+// doubt makes a record that its owner marked as in doubt.
 func (s *scene) doubt(t *testing.T, requestID string) {
 	t.Helper()
 	c := s.sending(t, requestID)
@@ -168,7 +168,7 @@ func (s *scene) doubt(t *testing.T, requestID string) {
 	}
 }
 
-// integration is one of Diga's.
+// integration returns an integration of the template, or of none.
 func integration(id, source string, made time.Time) *integrationv1.Integration {
 	in := &integrationv1.Integration{Id: id, CreatedAt: timestamppb.New(made)}
 	if source != "" {
