@@ -47,6 +47,7 @@ type hiddenDeadline struct{ context.Context }
 
 func (hiddenDeadline) Deadline() (time.Time, bool) { return time.Time{}, false }
 
+// stallListener accepts connections as stallConns.
 type stallListener struct {
 	net.Listener
 	timeout time.Duration
@@ -60,7 +61,7 @@ func (l *stallListener) Accept() (net.Conn, error) {
 	return &stallConn{Conn: c, timeout: l.timeout}, nil
 }
 
-// stallChunk is how much has to be taken within the timeout, in bytes.
+// stallChunk is how many bytes must be taken within the timeout.
 const stallChunk = 64 << 10
 
 // stallConn is a connection that fails when a write makes no progress for the

@@ -29,8 +29,8 @@ func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationSe
 		// connection meanwhile: it refuses before a message is read, and nothing in
 		// it may wait.
 		grpc.InTapHandle(s.boundDeadline(s.telemetry.TapHandle(authn.TapHandle(s.authenticator)))),
-		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.sayUnary}, chain.unary...)...),
-		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{s.endWatches, s.sayStream}, chain.stream...)...),
+		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.failUnary}, chain.unary...)...),
+		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{s.endWatches, s.failStream}, chain.stream...)...),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return apierror.UnknownMethod() }),
 		grpc.MaxRecvMsgSize(int(s.cfg.MaxRequestBytes)),
 		grpc.MaxHeaderListSize(uint32(s.cfg.MaxHeaderBytes)),

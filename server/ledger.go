@@ -16,7 +16,7 @@ import (
 const (
 	// ledgerStart is how long the ledger may take to be there at start.
 	ledgerStart = 30 * time.Second
-	// claimLease is how long a copy stays claimed whose server died.
+	// claimLease is how long a claim lasts after its server died.
 	claimLease = 15 * time.Second
 	// The ledger is swept this often, this many records at a time.
 	sweepEvery = time.Minute
@@ -86,7 +86,7 @@ func (s *Server) newLedgerService() (*ledgerservice.Service, error) {
 	})
 }
 
-// sweep removes what the ledger need not remember any more, until the context
+// sweep removes the records that are past their retention, until the context
 // ends.
 func (s *Server) sweep(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)

@@ -46,7 +46,7 @@ func (l *lifecycle) push(parts ...*part) {
 	l.stages = append(l.stages, &stage{parts: parts})
 }
 
-// lastWords is the time for answering the calls that are cut.
+// lastWords is how long the calls that were cut have to tell their callers.
 const lastWords = time.Second
 
 // run serves all parts until the context ends or a part fails, then drains

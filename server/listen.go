@@ -77,7 +77,7 @@ func (l *listener) serveGRPC(srv *grpc.Server) error {
 	return nil
 }
 
-// credentials are what a gRPC server of the listener takes connections with.
+// credentials returns the transport credentials of the listener's gRPC server.
 func (l *listener) credentials() credentials.TransportCredentials {
 	if l.tls == nil {
 		return insecure.NewCredentials()

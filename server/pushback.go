@@ -17,8 +17,8 @@ import (
 // headers were sent before an error, grpc-go retries nothing and reads none.
 const pushbackKey = "grpc-retry-pushback-ms"
 
-// pushback is the trailer for a call's error, nil where there is nothing to say:
-// the answer to another try would be the same.
+// pushback returns the trailer for a call's error, nil if another try would fail
+// in the same way.
 func pushback(err error) metadata.MD {
 	e := apierror.FromError(err)
 	switch {
@@ -32,9 +32,9 @@ func pushback(err error) metadata.MD {
 	}
 }
 
-// sayUnary ends a call that failed as its caller may have it: bounded, and with
-// what to do about another try.
-func (s *Server) sayUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+// failUnary gives the failure of a call the form in which its caller gets it:
+// bounded, and with the trailer about another try.
+func (s *Server) failUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	resp, err := handler(ctx, req)
 	if err == nil {
 		return resp, nil
@@ -43,8 +43,8 @@ func (s *Server) sayUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
 	return nil, s.bounded(err)
 }
 
-// sayStream is sayUnary for streams.
-func (s *Server) sayStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+// failStream is failUnary for streams.
+func (s *Server) failStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	err := handler(srv, ss)
 	if err == nil {
 		return nil
@@ -53,6 +53,7 @@ func (s *Server) sayStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerIn
 	return s.bounded(err)
 }
 
+// bounded returns the error within --max-error-bytes.
 func (s *Server) bounded(err error) error {
 	if e, ok := errors.AsType[*apierror.Error](err); ok {
 		return e.Within(s.cfg.MaxErrorBytes)

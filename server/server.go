@@ -1,5 +1,5 @@
 // Package server puts digate together: the contract's service behind gRPC and
-// REST listeners, the vendor behind an upstream client, and an admin listener
+// REST listeners, Diga behind an upstream client, and an admin listener
 // for those who run it.
 package server
 
@@ -143,7 +143,7 @@ func (s *Server) openAuthenticator() {
 	s.lifecycle.push(&part{name: "authenticator", close: func() error { return s.authenticator.Close() }})
 }
 
-// UpstreamConfig is how a server of this configuration talks to the vendor.
+// UpstreamConfig returns how a server of this configuration talks to Diga.
 func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) {
 	roots, err := cfg.Roots()
 	if err != nil {

@@ -42,8 +42,8 @@ func connectionState(ctx context.Context) *tls.ConnectionState {
 	}
 }
 
-// UnaryInterceptor asserts that a principal is there. It is what stands between
-// a service and a path into it that somebody forgot to guard.
+// UnaryInterceptor refuses a call without a principal. It guards the service
+// against a way in where somebody forgot to authenticate.
 func UnaryInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	if err := assert(ctx, info.FullMethod); err != nil {
 		return nil, err

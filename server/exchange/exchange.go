@@ -26,7 +26,7 @@ const (
 	Unknown
 )
 
-// String returns the outcome as it stands in ErrorInfo metadata, in the
+// String returns the outcome as it is in ErrorInfo metadata, in the
 // Digate-Outcome header and in logs; empty for None.
 func (o Outcome) String() string {
 	switch o {
@@ -67,7 +67,7 @@ type Exchange struct {
 	// Body is Diga's body as received, after content decoding, and
 	// possibly cut short. It must not be changed.
 	Body []byte
-	// Relay says that Body is whole and well-formed, a success with an id or an
+	// Relay reports whether Body is whole and well-formed, a success with an id or an
 	// error in one of Diga's two shapes, so that the REST side responds
 	// with it as it is.
 	Relay bool
@@ -92,7 +92,7 @@ type Attempt struct {
 	Duration time.Duration
 }
 
-// Duration is the time that all attempts took, without the waits between them.
+// Duration returns the time that all attempts took, without the waits between them.
 func (ex *Exchange) Duration() time.Duration {
 	var d time.Duration
 	for i := range ex.Attempts {

@@ -1,7 +1,6 @@
 // Package gateway is the REST side: grpc-gateway routes a request to its RPC,
 // and the response is Diga's own body where there is one. The gateway knows the
-// contract and a channel to call it through; what serves the channel is not its
-// business.
+// contract and a channel to call it through, and not what serves the channel.
 package gateway
 
 import (
@@ -42,7 +41,7 @@ type Config struct {
 	Observer     Observer
 }
 
-// Observer is told of each request. It may be used by many goroutines.
+// Observer observes every request. It may be used by many goroutines.
 type Observer interface {
 	// Start begins the observation of an operation, which runs under the returned
 	// context. The caller ends the observation once, with the operation's exchange

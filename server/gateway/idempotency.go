@@ -39,9 +39,9 @@ func setRequestID(keys []string, v any) error {
 	return nil
 }
 
-// unquoted is the key without the quotes of a structured field's string (RFC
-// 9651, 3.3.3), in which draft-ietf-httpapi-idempotency-key-header has it.
-// Anything else is the key as it stands.
+// unquoted returns the key without the quotes of a structured field's string (RFC
+// 9651, 3.3.3), which draft-ietf-httpapi-idempotency-key-header asks for. Any other
+// text is the key itself.
 func unquoted(key string) string {
 	inner, ok := strings.CutPrefix(key, `"`)
 	if !ok {

@@ -18,7 +18,7 @@ import (
 
 const contentType = "application/json"
 
-// codecs are the codecs of what the routes take, by message name.
+// codecs holds the codec of each message that is a request's body, by its name.
 type codecs map[protoreflect.FullName]*digajson.Codec
 
 // codecsOf returns the codec of every message that is a request's body.

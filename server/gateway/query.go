@@ -16,7 +16,7 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// channel sets a request's fields that stand in the query before it sends the
+// channel sets a request's fields that are in the query before it sends the
 // call on. grpc-gateway would read them in protobuf's dialect, and keep of an
 // error its text alone; so it is given no query, and what it would do is done
 // here.
@@ -37,7 +37,7 @@ func (c channel) Invoke(ctx context.Context, method string, args, reply any, opt
 
 // parseQuery reads a query as Diga does, and not as net/url, which drops
 // what it does not like: only & separates, of a name that is given twice the
-// last value counts, and an escape that is none stands for itself.
+// last value counts, and a percent sign that begins no escape is kept.
 func parseQuery(raw string) map[string]string {
 	values := make(map[string]string)
 	for pair := range strings.SplitSeq(raw, "&") {

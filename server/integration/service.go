@@ -25,7 +25,7 @@ type Copies interface {
 	CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (_ *integrationv1.Integration, replayed bool, _ error)
 }
 
-// Observer is told of each copy of a bulk stream. It may be used by many goroutines.
+// Observer observes each copy of a bulk stream. It may be used by many goroutines.
 type Observer interface {
 	// Start begins the observation of an operation, which runs under the returned
 	// context. The caller ends the observation once, with the operation's exchange

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// maxDrift bounds how many kinds of drift are told apart. They are bounded by
-	// the contract's fields, but for what the contract does not know.
+	// maxDrift bounds the kinds of drift that are counted apart: the name of a field
+	// that the contract does not know is Diga's.
 	maxDrift = 200
 	// driftEvery is how often one kind is logged.
 	driftEvery = time.Hour

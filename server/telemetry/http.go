@@ -39,7 +39,7 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 				c.conclude(e)
 				if sw.status != 0 || p == http.ErrAbortHandler {
 					t.finish(ctx, c)
-					panic(http.ErrAbortHandler) // the answer has begun; all that is left is to cut it
+					panic(http.ErrAbortHandler) // the response has begun: it can only be cut
 				}
 				e.REST(nil).Write(sw)
 			}
@@ -51,7 +51,7 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// statusWriter remembers the status that was answered with.
+// statusWriter remembers the status of the response.
 type statusWriter struct {
 	http.ResponseWriter
 	status int

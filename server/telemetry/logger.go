@@ -1,6 +1,6 @@
-// Package telemetry tells the people who run digate what happens: one access
-// line a call, metrics, and request ids that tie them to what callers saw.
-// Names are told, never values.
+// Package telemetry shows the people who run digate what happens: an access line
+// for each call, metrics, and the X-Request-Id that ties a line to what its caller
+// saw. It shows names, never values.
 package telemetry
 
 import (

@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// metrics has no label whose values come from outside: methods are those of the
-// contract, and kinds of drift are the paths of its fields.
+// metrics has no label whose values come from callers: methods are those of the
+// contract, and the kinds of drift are bounded.
 type metrics struct {
 	started        *prometheus.CounterVec
 	calls          *prometheus.CounterVec
@@ -23,7 +23,7 @@ type metrics struct {
 	circuit        *prometheus.CounterVec
 }
 
-// buckets are those of durations, in seconds.
+// buckets are the bounds of the histograms of durations, in seconds.
 var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 // newMetrics returns the metrics and their registry. docs/metrics.md lists them.

@@ -20,8 +20,8 @@ const logRequestID = "x_request_id"
 // maxRequestID bounds a caller's request id, in bytes.
 const maxRequestID = 64
 
-// requestID returns the caller's id where it is one plain value, or a new one:
-// it goes into logs, so it has no room for anything else.
+// requestID returns the caller's id if it is one plain value, else a new one,
+// because the id goes into logs.
 func requestID(values []string) string {
 	if len(values) == 1 && plainID(values[0]) {
 		return values[0]

@@ -47,8 +47,9 @@ const (
 	protocolREST = "rest"
 )
 
-// call is what the access line says of a call. A REST request makes one, and
-// the interceptor that sees its RPC fills it in.
+// call is the record of a call, for its access line and the metrics. The
+// middleware makes one for each REST request, and the interceptor of the request's
+// RPC completes it.
 type call struct {
 	began     time.Time
 	protocol  string
@@ -77,7 +78,7 @@ func (t *Telemetry) label(method string) string {
 	return "other"
 }
 
-// conclude takes over what a call's error says.
+// conclude sets the result of a call by its error.
 func (c *call) conclude(err error) {
 	if err == nil {
 		c.code, c.outcome = codes.OK, exchange.Done
@@ -145,8 +146,8 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	t.log.LogAttrs(ctx, level, "call", c.attrs(attrs)...)
 }
 
-// attrs appends what a line tells only of some calls: why one failed, and what
-// passed between digate and the upstream.
+// attrs appends the attributes that only some calls have: why a call failed, and
+// what passed between digate and the upstream.
 func (c *call) attrs(attrs []slog.Attr) []slog.Attr {
 	if c.reason != "" {
 		attrs = append(attrs, slog.String("reason", c.reason))
