@@ -99,6 +99,34 @@ func TestUnaryInterceptor_NoPrincipal_NeverReachesTheService(t *testing.T) {
 	}
 }
 
+func TestStreamInterceptor_OnlyAStreamWithAPrincipal_ReachesTheService(t *testing.T) {
+	p := authn.NewPrincipal(secret.New("t"), func(string) string { return "somebody" })
+	for name, c := range map[string]struct {
+		ctx     context.Context
+		method  string
+		reaches bool
+	}{
+		"no principal": {t.Context(), "/x.Y/Z", false},
+		"a principal":  {authn.NewContext(t.Context(), p), "/x.Y/Z", true},
+		"open":         {t.Context(), "/grpc.health.v1.Health/Watch", true},
+	} {
+		reached := false
+		err := authn.StreamInterceptor(nil, stream{ctx: c.ctx}, &grpc.StreamServerInfo{FullMethod: c.method},
+			func(any, grpc.ServerStream) error { reached = true; return nil })
+		if reached != c.reaches || (err == nil) != c.reaches {
+			t.Errorf("%s: err = %v, reached = %v", name, err, reached)
+		}
+	}
+}
+
+// stream is a server's stream with this context.
+type stream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s stream) Context() context.Context { return s.ctx }
+
 func TestMiddleware_NoCredential_BodyIsNotRead(t *testing.T) {
 	body := &readSpy{}
 	refused := false

@@ -1,8 +1,6 @@
 package authn
 
 import (
-	"fmt"
-	"io"
 	"sync"
 
 	"github.com/digate/digate/server/secret"
@@ -40,10 +38,3 @@ func (p *Principal) ID() string {
 	})
 	return p.id
 }
-
-// Format implements [fmt.Formatter]. Without it a verb that does not fit a
-// pointer, such as %s, shows the credential where a slice or a struct holds the
-// principal.
-func (*Principal) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, secret.Redacted) }
-
-var _ fmt.Formatter = (*Principal)(nil)

@@ -15,10 +15,10 @@ const Redacted = "[redacted]"
 // String is a secret. Every way to print it shows [Redacted], or nothing if it is
 // empty; only Reveal returns the secret. The zero value is an empty secret.
 //
-// Package fmt calls no method of a value in an unexported field: it prints what
-// the value is made of. So a String holds no string but where the bytes are and
-// how many, and fmt prints an address and a number. No two Strings are compared
-// with ==, which would compare addresses.
+// Package fmt calls no method of a value in an unexported field, nor behind a
+// pointer that the verb does not fit: it prints what the value is made of. So a
+// String is the address of the text and its length, and fmt shows these. Strings
+// cannot be compared with ==, which would compare addresses.
 type String struct {
 	_    [0]func() // no ==
 	data *byte

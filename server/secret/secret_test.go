@@ -50,8 +50,9 @@ func TestString_EveryPrintingPath_ShowsRedacted(t *testing.T) {
 	}
 }
 
-// Package fmt calls no method of what is in an unexported field.
-func TestString_InAnUnexportedField_NoVerbShowsIt(t *testing.T) {
+// Package fmt calls no method of what is in an unexported field, nor of what is
+// behind a pointer that the verb does not fit.
+func TestString_WhereNoMethodIsCalled_NoVerbShowsIt(t *testing.T) {
 	const value = "sk-very-secret"
 	s := secret.New(value)
 	type inner struct{ s secret.String }
@@ -64,6 +65,8 @@ func TestString_InAnUnexportedField_NoVerbShowsIt(t *testing.T) {
 		struct{ list []secret.String }{[]secret.String{s}},
 		struct{ byName map[string]secret.String }{map[string]secret.String{"k": s}},
 		struct{ v any }{s},
+		[]*struct{ S secret.String }{{s}},
+		[]*secret.String{&s},
 		struct{ e error }{fmt.Errorf("%w", failure{s})},
 	} {
 		for verb := range strings.SplitSeq("v +v #v s +s #s q +q #q x # x X d b o c U e g t p w", " ") {
