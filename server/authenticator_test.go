@@ -41,11 +41,8 @@ func TestAuthenticator_IsClosedOnceAfterTheCallsAndBeforeTheLedger(t *testing.T)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg, err := config.Defaults()
-			if err != nil {
-				t.Fatal(err)
-			}
-			cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr, cfg.UpstreamURL = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "http://127.0.0.1:1"
+			cfg := config.Defaults()
+			cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr, cfg.Upstream.URL = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "http://127.0.0.1:1"
 			s, err := New(t.Context(), cfg, Options{Version: "test", Log: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 // defaultDeadline returns how long a call without a deadline may take, from its
 // first byte to the last byte of its response.
 func (s *Server) defaultDeadline() time.Duration {
-	return s.cfg.ReadTimeout + s.cfg.UpstreamTimeout + s.cfg.WriteTimeout
+	return s.cfg.ReadTimeout + s.cfg.Upstream.Timeout + s.cfg.WriteTimeout
 }
 
 // boundDeadline returns a tap handle that bounds the time of a unary call. A call

@@ -86,7 +86,7 @@ func TestBounds_ErrorDetails_FitTheFlag(t *testing.T) {
 func TestBounds_ResponseHeaderBeyondTheFlag_IsNotAccepted(t *testing.T) {
 	up := newScripted(t)
 	up.will(respond(201, map[string]string{"X-Filler": strings.Repeat("x", 8<<10)}, full))
-	d := start(t, up.url(), func(c *config.Config) { c.MaxResponseHeaderBytes = 4 << 10 })
+	d := start(t, up.url(), func(c *config.Config) { c.Responses.MaxResponseHeader = 4 << 10 })
 	wantREST(t, d.copyREST(t, templateID, `{}`), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
 	wide := start(t, up.url())
 	wantREST(t, wide.copyREST(t, templateID, `{}`), 201, "", "")
@@ -152,7 +152,7 @@ func TestBounds_CallsOnOneConnectionBeyondTheFlag_AreRefused(t *testing.T) {
 func TestBounds_GRPCCallerThatNeverSendsItsMessage_IsCutOff(t *testing.T) {
 	up := newScripted(t)
 	d := start(t, up.url(), func(c *config.Config) {
-		c.ReadTimeout, c.WriteTimeout, c.UpstreamTimeout = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
+		c.ReadTimeout, c.WriteTimeout, c.Upstream.Timeout = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
 	})
 	f := frames(t, d.GRPCAddr())
 	open(t, f, 1)
@@ -173,7 +173,7 @@ func TestBounds_GRPCCallerWithoutADeadline_FailsAtTheUpstreamTimeout(t *testing.
 	stop := make(chan struct{})
 	defer close(stop)
 	up.will(func(net.Conn, sent) bool { <-stop; return false })
-	d := start(t, up.url(), func(c *config.Config) { c.UpstreamTimeout = 200 * time.Millisecond })
+	d := start(t, up.url(), func(c *config.Config) { c.Upstream.Timeout = 200 * time.Millisecond })
 	began := time.Now()
 	_, err := d.copyCtx(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 	if took := time.Since(began); err == nil || err.Code != codes.DeadlineExceeded || took > 10*time.Second {
@@ -189,7 +189,7 @@ func TestBounds_GRPCDeadlineFarAway_IsCappedByTheFlag(t *testing.T) {
 	defer close(stop)
 	up.will(func(net.Conn, sent) bool { <-stop; return false })
 	d := start(t, up.url(), func(c *config.Config) {
-		c.UpstreamTimeout, c.MaxDeadline = 200*time.Millisecond, 400*time.Millisecond
+		c.Upstream.Timeout, c.MaxDeadline = 200*time.Millisecond, 400*time.Millisecond
 	})
 	far, cancel := context.WithTimeout(withToken(t.Context(), token), 10*time.Hour)
 	defer cancel()

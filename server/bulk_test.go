@@ -156,7 +156,7 @@ func TestBulk_ClientThatDoesNotRead_StopsTheCopying(t *testing.T) {
 	up := newScripted(t)
 	var made atomic.Int64
 	up.will(counting(&made))
-	d := start(t, up.url(), func(c *config.Config) { c.BulkStallTimeout = 20 * time.Second })
+	d := start(t, up.url(), func(c *config.Config) { c.Integration.Bulk.StallTimeout = 20 * time.Second })
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	stream := d.bulk(ctx, t)
@@ -196,7 +196,7 @@ func TestBulk_NeitherSideMoves_IsEnded(t *testing.T) {
 	up := newScripted(t)
 	var made atomic.Int64
 	up.will(counting(&made))
-	d := start(t, up.url(), func(c *config.Config) { c.BulkStallTimeout = 300 * time.Millisecond })
+	d := start(t, up.url(), func(c *config.Config) { c.Integration.Bulk.StallTimeout = 300 * time.Millisecond })
 	stalled := 0
 	for name, sends := range map[string]int{"the client sends nothing": 0, "the client reads nothing": 5000} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -224,7 +224,7 @@ func TestBulk_NeitherSideMoves_IsEnded(t *testing.T) {
 func TestBulk_ClientLeaves_FinishesWhatWasSentAndBeginsNothingMore(t *testing.T) {
 	up := newScripted(t)
 	arrived, release := copiesWait(up)
-	d := start(t, up.url(), func(c *config.Config) { c.BulkConcurrency = 4 })
+	d := start(t, up.url(), func(c *config.Config) { c.Integration.Bulk.Concurrency = 4 })
 	ctx, cancel := context.WithCancel(t.Context())
 	stream := d.bulk(ctx, t)
 	for i := range 50 {
@@ -260,7 +260,7 @@ func TestBulk_ClientLeaves_FinishesWhatWasSentAndBeginsNothingMore(t *testing.T)
 func TestBulk_ServerStops_FinishesWhatWasBegunAndBeginsNothingMore(t *testing.T) {
 	up := newScripted(t)
 	arrived, release := copiesWait(up)
-	d := start(t, up.url(), func(c *config.Config) { c.BulkConcurrency = 4 })
+	d := start(t, up.url(), func(c *config.Config) { c.Integration.Bulk.Concurrency = 4 })
 	stream := d.bulk(t.Context(), t)
 	var body strings.Builder
 	for i := range 50 {
@@ -317,7 +317,7 @@ func TestBulk_MoreItemsThanTheFlag_EndsTheStream(t *testing.T) {
 	up := newScripted(t)
 	var made atomic.Int64
 	up.will(counting(&made))
-	d := start(t, up.url(), func(c *config.Config) { c.BulkMaxItems = 3 })
+	d := start(t, up.url(), func(c *config.Config) { c.Integration.Bulk.MaxItems = 3 })
 	stream := d.bulk(t.Context(), t)
 	for range 4 { // items with the same request id count as well
 		_ = stream.Send(item(templateID, "same"))
@@ -408,7 +408,7 @@ func TestBulkREST_LinesOfEveryKind_HaveAResultLineEach(t *testing.T) {
 
 func TestBulkREST_TooManyLinesOrBytes_IsRefusedBeforeAnyCopy(t *testing.T) {
 	up := newScripted(t)
-	d := start(t, up.url(), func(c *config.Config) { c.BulkRESTMaxItems, c.MaxRequestBytes = 3, 1<<10 })
+	d := start(t, up.url(), func(c *config.Config) { c.Gateway.BulkMaxItems, c.MaxRequestBytes = 3, 1<<10 })
 	one := `{"template_id":"` + templateID + `","request_id":"%d"}` + "\n"
 	four := ""
 	for i := range 4 {

@@ -90,7 +90,7 @@ var differences = map[string]difference{
 		}
 	},
 	"cut-list": func(t *testing.T, up *scripted, _ *digate) {
-		d := start(t, up.url(), func(c *config.Config) { c.MaxResponseBytes = 2000 })
+		d := start(t, up.url(), func(c *config.Config) { c.Responses.MaxResponse = 2000 })
 		page := `{"data":[` + full + `],"has_more":false`
 		for _, s := range []script{respond(200, nil, page), respond(200, nil, page+strings.Repeat(" ", 2000)+"}")} {
 			up.will(s)
@@ -167,7 +167,7 @@ var differences = map[string]difference{
 	},
 	"drift-fail": func(t *testing.T, _ *scripted, _ *digate) { TestDrift_SetToFail_FailsReadsAndNoCopies(t) },
 	"timeout": func(t *testing.T, up *scripted, _ *digate) {
-		d := start(t, up.url(), func(c *config.Config) { c.UpstreamTimeout = 100 * time.Millisecond })
+		d := start(t, up.url(), func(c *config.Config) { c.Upstream.Timeout = 100 * time.Millisecond })
 		up.will(hang)
 		wantREST(t, d.copyREST(t, templateID, `{}`), 504, "UNKNOWN", "OUTCOME_UNKNOWN")
 	},

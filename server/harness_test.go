@@ -136,16 +136,13 @@ type digate struct {
 // settings returns the defaults, on free ports of loopback.
 func settings(t *testing.T, url string) config.Config {
 	t.Helper()
-	cfg, err := config.Defaults()
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := config.Defaults()
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	cfg.UpstreamURL = url
+	cfg.Upstream.URL = url
 	cfg.ShutdownTimeout = 10 * time.Second
 	// Every call is one request, whatever happened before. The tests of retries and
 	// of the circuit breaker switch them on again (asShipped).
-	cfg.UpstreamMaxAttempts, cfg.UpstreamBreakerDelay = 1, 0
+	cfg.Upstream.MaxAttempts, cfg.Upstream.BreakerDelay = 1, 0
 	return cfg
 }
 

@@ -22,7 +22,7 @@ import (
 func TestHostileUpstream_ResponseWithoutEnd_IsBounded(t *testing.T) {
 	up := newScripted(t)
 	const bound = 1 << 20
-	d := start(t, up.url(), func(c *config.Config) { c.MaxResponseBytes = bound })
+	d := start(t, up.url(), func(c *config.Config) { c.Responses.MaxResponse = bound })
 	var bomb bytes.Buffer
 	zw := gzip.NewWriter(&bomb)
 	_, _ = io.WriteString(zw, `{"name":"`)

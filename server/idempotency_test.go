@@ -90,7 +90,7 @@ func TestRequestID_CallerTimesOut_RetryFindsTheCopy(t *testing.T) {
 // file replays it.
 func TestRequestID_CallerLeftBeforeARestart_CopyIsFinishedAndRemembered(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	onFile := func(c *config.Config) { c.Ledger = "sqlite:" + path }
+	onFile := func(c *config.Config) { c.Ledger.Spec = "sqlite:" + path }
 	up := newScripted(t)
 	arrived, release := copiesWait(up)
 	d := start(t, up.url(), onFile)
@@ -117,7 +117,7 @@ func TestRequestID_CallerLeftBeforeARestart_CopyIsFinishedAndRemembered(t *testi
 func TestRequestID_KeyFileThatIsNotTheLedgers_RefusesTheStart(t *testing.T) {
 	dir := t.TempDir()
 	cfg := settings(t, "http://127.0.0.1:1")
-	cfg.Ledger = "sqlite:" + filepath.Join(dir, "ledger.db")
+	cfg.Ledger.Spec = "sqlite:" + filepath.Join(dir, "ledger.db")
 	s, err := newServer(t, cfg, new(record))
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +127,7 @@ func TestRequestID_KeyFileThatIsNotTheLedgers_RefusesTheStart(t *testing.T) {
 	if err := os.WriteFile(other, []byte(strings.Repeat("ab", 32)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg.LedgerKeyFile = other
+	cfg.Ledger.KeyFile = other
 	if s, err := newServer(t, cfg, new(record)); err == nil || !strings.Contains(err.Error(), "--ledger: ") {
 		t.Errorf("%v %v", s, err)
 	}
@@ -236,7 +236,7 @@ func TestLedgerService_CopyInDoubt_IsShownToAndSettledByItsCallerAlone(t *testin
 func TestRequestID_RequiredAndMissing_IsRefusedOnBothProtocols(t *testing.T) {
 	up := newScripted(t)
 	up.will(respond(201, nil, full))
-	d := start(t, up.url(), func(c *config.Config) { c.RequireRequestID = true })
+	d := start(t, up.url(), func(c *config.Config) { c.Integration.RequireRequestID = true })
 	_, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 	if e == nil || e.Code != codes.InvalidArgument || e.Violations[0].Field != "request_id" {
 		t.Errorf("%v", e)

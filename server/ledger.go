@@ -27,9 +27,7 @@ const (
 func (s *Server) openLedger(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, ledgerStart)
 	defer cancel()
-	l, err := backend.Open(ctx, s.cfg.Ledger, backend.Options{
-		Retention: s.cfg.LedgerRetention, KeyFile: s.cfg.LedgerKeyFile, MemoryRecords: s.cfg.LedgerMemoryRecords,
-	})
+	l, err := backend.Open(ctx, s.cfg.Ledger)
 	if err != nil {
 		return fmt.Errorf("--ledger: %w", err)
 	}
@@ -56,10 +54,7 @@ func (s *Server) recordKey(ctx context.Context, requestID string) (ledger.Digest
 // newIntegration makes the contract's service, and puts the copies that continue
 // without a caller on the stack.
 func (s *Server) newIntegration() (*integration.Service, error) {
-	coordinator, err := copies.New(copies.Config{
-		Upstream: s.upstream, Ledger: s.ledger, Key: s.recordKey, Fingerprint: s.keys.Fingerprint,
-		Timeout: s.cfg.UpstreamTimeout, Lease: claimLease, Observer: s.telemetry, Log: s.log,
-	})
+	coordinator, err := copies.New(s.copiesConfig())
 	if err != nil {
 		return nil, err
 	}
@@ -68,22 +63,29 @@ func (s *Server) newIntegration() (*integration.Service, error) {
 		drain: func() { coordinator.Wait(context.Background()) },
 		close: func() error { coordinator.Close(); return nil },
 	})
-	return integration.New(integration.Config{
-		Upstream: s.upstream, Copies: coordinator, RequireRequestID: s.cfg.RequireRequestID,
-		Bulk: integration.BulkConfig{
-			Concurrency: s.cfg.BulkConcurrency, MaxItems: s.cfg.BulkMaxItems,
-			ItemTimeout: s.cfg.BulkItemTimeout, StallTimeout: s.cfg.BulkStallTimeout,
-		},
-		Observer: s.telemetry, Draining: s.draining,
-	})
+	return integration.New(s.integrationConfig(coordinator))
 }
 
-func (s *Server) newLedgerService() (*ledgerservice.Service, error) {
-	return ledgerservice.New(ledgerservice.Config{
+func (s *Server) copiesConfig() copies.Config {
+	return copies.Config{
+		Upstream: s.upstream, Ledger: s.ledger, Key: s.recordKey, Fingerprint: s.keys.Fingerprint,
+		Timeout: s.cfg.Upstream.Timeout, Lease: claimLease, Observer: s.telemetry, Log: s.log,
+	}
+}
+
+func (s *Server) integrationConfig(made integration.Copies) integration.Config {
+	return integration.Config{
+		Settings: s.cfg.Integration,
+		Upstream: s.upstream, Copies: made, Observer: s.telemetry, Draining: s.draining,
+	}
+}
+
+func (s *Server) ledgerServiceConfig() ledgerservice.Config {
+	return ledgerservice.Config{
 		Ledger: s.ledger, Upstream: s.upstream, Key: s.recordKey, Caller: authn.ID,
-		Store: s.store.Name, Durable: s.store.Durable, Retention: s.cfg.LedgerRetention,
+		Store: s.store.Name, Durable: s.store.Durable, Retention: s.cfg.Ledger.Retention,
 		OwnerGone: s.cfg.LongestCall() + claimLease, Log: s.log,
-	})
+	}
 }
 
 // sweep removes the records that are past their retention, until the context

@@ -45,7 +45,7 @@ func TestResolveCopy_OwnerDiedWhileSending_IsSettledAsNotCreatedOnlyAfterTheLong
 
 	var longest time.Duration
 	d := start(t, "http://127.0.0.1:1", func(c *config.Config) {
-		c.Ledger = "sqlite:" + path
+		c.Ledger.Spec = "sqlite:" + path
 		longest = c.LongestCall()
 	})
 	now := time.Now()

@@ -27,7 +27,7 @@ import (
 func TestLedger_AfterCopiesOfEveryOutcome_HasNothingOfTheirRequests(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "ledger.db")
-		never := fillLedger(t, func(c *config.Config) { c.Ledger = "sqlite:" + path })
+		never := fillLedger(t, func(c *config.Config) { c.Ledger.Spec = "sqlite:" + path })
 		files, err := filepath.Glob(path + "*")
 		if err != nil {
 			t.Fatal(err)
@@ -49,7 +49,7 @@ func TestLedger_AfterCopiesOfEveryOutcome_HasNothingOfTheirRequests(t *testing.T
 		if err := os.WriteFile(key, []byte(strings.Repeat("0f", 32)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		never := fillLedger(t, func(c *config.Config) { c.Ledger, c.LedgerKeyFile = url, key })
+		never := fillLedger(t, func(c *config.Config) { c.Ledger.Spec, c.Ledger.KeyFile = url, key })
 		never(dumpDatabase(t, url))
 	})
 }

@@ -21,7 +21,7 @@ import (
 // page.
 func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 	up := newScripted(t)
-	d := start(t, up.url(), asShipped, func(c *config.Config) { c.UpstreamBreakerDelay, c.UpstreamRetryBudget = time.Hour, 1 })
+	d := start(t, up.url(), asShipped, func(c *config.Config) { c.Upstream.BreakerDelay, c.Upstream.RetryBudget = time.Hour, 1 })
 	// A retry and drift, on both protocols.
 	later := respond(503, map[string]string{"Retry-After": "0"}, envelope)
 	up.will(inTurn(later, respond(201, nil, odd)))

@@ -24,7 +24,7 @@ const envelope = `{"status":"error","error_code":"SOME_CODE","message":"the word
 // Diga.
 func TestOutcomes_EachRowOfTheTable_IsReturnedOnBothProtocolsAndSentOnce(t *testing.T) {
 	up := newScripted(t)
-	d := start(t, up.url(), func(c *config.Config) { c.UpstreamTimeout = 300 * time.Millisecond })
+	d := start(t, up.url(), func(c *config.Config) { c.Upstream.Timeout = 300 * time.Millisecond })
 	html := map[string]string{"Content-Type": "text/html"}
 	type row struct {
 		name    string

@@ -17,6 +17,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/upstream"
 	"github.com/digate/digate/test/await"
 	"github.com/digate/digate/test/rig"
 )
@@ -24,11 +25,8 @@ import (
 // asShipped switches on again what settings switches off: retries and the circuit
 // breaker.
 func asShipped(c *config.Config) {
-	defaults, err := config.Defaults()
-	if err != nil {
-		panic(err)
-	}
-	c.UpstreamMaxAttempts, c.UpstreamBreakerDelay = defaults.UpstreamMaxAttempts, defaults.UpstreamBreakerDelay
+	defaults := config.Defaults()
+	c.Upstream.MaxAttempts, c.Upstream.BreakerDelay = defaults.Upstream.MaxAttempts, defaults.Upstream.BreakerDelay
 }
 
 // inTurn returns a script that runs the given ones, one for each request, and the
@@ -79,7 +77,7 @@ func TestRepeat_RetryAfter_IsWaitedForOnBothProtocolsAndLogged(t *testing.T) {
 // The trailer tells clients that retry by themselves whether and when to do so.
 func TestPushback_EveryFailure_TellsWhetherAndWhenToTryAgain(t *testing.T) {
 	up := newScripted(t)
-	d := start(t, up.url(), func(c *config.Config) { c.UpstreamRetryBudget = 0 })
+	d := start(t, up.url(), func(c *config.Config) { c.Upstream.RetryBudget = 0 })
 	away := start(t, "http://"+rig.FreeAddr(t))
 	for name, c := range map[string]struct {
 		script script
@@ -115,12 +113,12 @@ func TestPushback_EveryFailure_TellsWhetherAndWhenToTryAgain(t *testing.T) {
 
 func TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothProtocols(t *testing.T) {
 	up := newScripted(t)
-	open := start(t, up.url(), func(c *config.Config) { c.UpstreamBreakerDelay = time.Hour })
+	open := start(t, up.url(), func(c *config.Config) { c.Upstream.BreakerDelay = time.Hour })
 	up.will(respond(500, nil, envelope))
 	for range 20 {
 		open.copyREST(t, templateID, `{}`)
 	}
-	full := start(t, up.url(), func(c *config.Config) { c.UpstreamMinInFlight, c.UpstreamMaxInFlight, c.UpstreamMaxQueue = 1, 1, 1 })
+	full := start(t, up.url(), func(c *config.Config) { c.Upstream.MinInFlight, c.Upstream.MaxInFlight, c.Upstream.MaxQueue = 1, 1, 1 })
 	release := make(chan struct{})
 	up.will(func(c net.Conn, r sent) bool {
 		<-release
@@ -169,7 +167,7 @@ func TestDeadline_DigaHangs_CallerGetsDigatesVerdict(t *testing.T) {
 
 func TestDrift_SetToFail_FailsReadsAndNoCopies(t *testing.T) {
 	up := newScripted(t)
-	d := start(t, up.url(), func(c *config.Config) { c.Drift = config.DriftFail })
+	d := start(t, up.url(), func(c *config.Config) { c.Upstream.Drift = upstream.DriftFail })
 	odd := strings.Replace(full, "{", `{"future":"`+apiKey+`",`, 1)
 	up.will(respond(200, nil, odd))
 	_, err := d.rpc.GetIntegration(withToken(t.Context(), token), &integrationv1.GetIntegrationRequest{IntegrationId: id})

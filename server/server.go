@@ -19,6 +19,7 @@ import (
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/inproc"
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledgerservice"
 	"github.com/digate/digate/server/telemetry"
 	"github.com/digate/digate/server/upstream"
 )
@@ -66,10 +67,8 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		cfg: cfg, log: opts.Log, draining: make(chan struct{}),
 		contract:  methods,
 		telemetry: telemetry.New(opts.Log, methods.Names()),
-		grpc:      &listener{flag: "grpc-addr", addr: cfg.GRPCAddr, limits: &limits{cfg.MaxConnections, cfg.WriteTimeout}},
-		rest:      &listener{flag: "http-addr", addr: cfg.HTTPAddr, limits: &limits{cfg.MaxConnections, cfg.WriteTimeout}},
-		admin:     &listener{flag: "admin-addr", addr: cfg.AdminAddr},
 	}
+	s.makeListeners()
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -92,9 +91,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	chain := s.interceptors()
 	channel := inproc.New(inproc.Options{Unary: chain.unary, Stream: chain.stream})
 	integrationv1.RegisterIntegrationServiceServer(channel, service)
-	contracts, err := gateway.New(ctx, gateway.Config{
-		Contract: methods, Channel: channel, MaxBody: cfg.MaxRequestBytes, BulkMaxItems: cfg.BulkRESTMaxItems, Stall: cfg.BulkStallTimeout, Observer: s.telemetry,
-	})
+	contracts, err := gateway.New(ctx, s.gatewayConfig(channel))
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +99,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
-	records, err := s.newLedgerService()
+	records, err := ledgerservice.New(s.ledgerServiceConfig())
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +113,14 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		}
 	}
 	return s, nil
+}
+
+// makeListeners makes the listeners. They are not bound yet.
+func (s *Server) makeListeners() {
+	bounds := &limits{s.cfg.MaxConnections, s.cfg.WriteTimeout}
+	s.grpc = &listener{flag: "grpc-addr", addr: s.cfg.GRPCAddr, limits: bounds}
+	s.rest = &listener{flag: "http-addr", addr: s.cfg.HTTPAddr, limits: bounds}
+	s.admin = &listener{flag: "admin-addr", addr: s.cfg.AdminAddr}
 }
 
 // openUpstream makes the client of the upstream and puts it on the stack.
@@ -143,22 +148,24 @@ func (s *Server) openAuthenticator() {
 	s.lifecycle.push(&part{name: "authenticator", close: func() error { return s.authenticator.Close() }})
 }
 
-// UpstreamConfig returns how a server of this configuration talks to Diga.
+// UpstreamConfig returns how a server with these settings talks to Diga.
 func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) {
-	roots, err := cfg.Roots()
+	roots, err := cfg.Upstream.Roots()
 	if err != nil {
 		return upstream.Config{}, fmt.Errorf("--upstream-ca-file: %w", err)
 	}
 	return upstream.Config{
-		URL: cfg.UpstreamURL, Timeout: cfg.UpstreamTimeout, MaxTimeout: cfg.LongestCall(), IdleTimeout: cfg.UpstreamIdleTimeout,
-		HTTP2: cfg.UpstreamHTTP2, Roots: roots,
-		MaxRequest: cfg.MaxRequestBytes, MaxResponse: cfg.MaxResponseBytes, MaxResponseHeader: cfg.MaxResponseHeaderBytes,
-		MinTime: cfg.MinDeadline, MaxAttempts: cfg.UpstreamMaxAttempts, RetryBudget: cfg.UpstreamRetryBudget,
-		BreakerDelay: cfg.UpstreamBreakerDelay,
-		MinInFlight:  cfg.UpstreamMinInFlight, MaxInFlight: cfg.UpstreamMaxInFlight, MaxQueue: cfg.UpstreamMaxQueue,
-		Strict:    cfg.Drift == config.DriftFail,
+		Settings: cfg.Upstream, ResponseLimits: cfg.Responses, Roots: roots,
+		MaxTimeout: cfg.LongestCall(), MaxRequest: cfg.MaxRequestBytes,
 		UserAgent: "digate/" + version, Credential: authn.Credential,
 	}, nil
+}
+
+func (s *Server) gatewayConfig(channel gateway.Channel) gateway.Config {
+	return gateway.Config{
+		Settings: s.cfg.Gateway, MaxBody: s.cfg.MaxRequestBytes, Stall: s.cfg.Integration.Bulk.StallTimeout,
+		Contract: s.contract, Channel: channel, Observer: s.telemetry,
+	}
 }
 
 // GRPCAddr returns the gRPC listener's address.
@@ -178,7 +185,7 @@ func (s *Server) AdminAddr() net.Addr { return s.admin.ln.Addr() }
 func (s *Server) Run(ctx context.Context) error {
 	s.markServing()
 	s.log.Info("serving", "grpc", s.GRPCAddr().String(), "rest", s.HTTPAddr().String(), "admin", s.AdminAddr().String(),
-		"upstream", s.cfg.UpstreamURL)
+		"upstream", s.cfg.Upstream.URL)
 	if !s.store.Durable {
 		s.log.Info("request ids are kept in memory and are forgotten when this process ends; --ledger=sqlite:PATH keeps them")
 	}

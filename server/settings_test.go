@@ -1,81 +1,190 @@
 package server
 
 import (
+	"encoding/pem"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/copies"
+	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/server/integration"
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledgerservice"
 	"github.com/digate/digate/server/telemetry"
 	"github.com/digate/digate/server/upstream"
 )
 
-// Each setting about calls to Diga reaches the client that makes them.
-func TestUpstreamConfig_EverySetting_ReachesTheClient(t *testing.T) {
-	defaults, err := config.Defaults()
+// wired is what a server makes its parts of.
+type wired struct {
+	upstream          upstream.Config
+	integration       integration.Config
+	gateway           gateway.Config
+	copies            copies.Config
+	records           ledgerservice.Config
+	grpc, rest, admin *listener
+	calls             reflect.Value // the options in a grpc.Server
+	http, adminHTTP   *http.Server
+}
+
+// keepalive returns the gRPC server's parameters.
+func (w wired) keepalive(name string) time.Duration {
+	return time.Duration(w.calls.FieldByName("keepaliveParams").FieldByName(name).Int())
+}
+
+func wire(t *testing.T, cfg config.Config) wired {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	s := &Server{cfg: cfg, log: log, telemetry: telemetry.New(log, nil), store: ledger.Memory, keys: ledger.RandomKeys()}
+	s.makeListeners()
+	u, err := UpstreamConfig(cfg, "v")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]struct {
+	srv := s.newGRPC(interceptors{}, nil, nil)
+	t.Cleanup(srv.Stop)
+	return wired{
+		upstream: u, integration: s.integrationConfig(nil), gateway: s.gatewayConfig(nil), copies: s.copiesConfig(),
+		records: s.ledgerServiceConfig(), grpc: s.grpc, rest: s.rest, admin: s.admin,
+		calls: reflect.ValueOf(srv).Elem().FieldByName("opts"),
+		http:  s.newREST(http.NotFoundHandler()), adminHTTP: s.newAdmin(),
+	}
+}
+
+// authorityFile returns a PEM file with a certificate authority.
+func authorityFile(t *testing.T) string {
+	t.Helper()
+	srv := httptest.NewTLSServer(nil)
+	defer srv.Close()
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
+	if err := os.WriteFile(path, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// elsewhere are the settings that a test of what they do holds: those of the
+// ledger in its package, the others against a running server or command.
+var elsewhere = map[string]bool{
+	"ledger": true, "ledger-key-file": true, "ledger-memory-records": true,
+	"max-error-bytes": true, "shutdown-timeout": true, "log-level": true,
+}
+
+// Each setting reaches every part that it sets.
+func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
+	t.Parallel()
+	type test struct {
 		set func(*config.Config)
-		got func(upstream.Config) bool
-	}{
-		"upstream-url":              {func(c *config.Config) { c.UpstreamURL = "http://x" }, func(u upstream.Config) bool { return u.URL == "http://x" }},
-		"upstream-timeout":          {func(c *config.Config) { c.UpstreamTimeout = 7 }, func(u upstream.Config) bool { return u.Timeout == 7 }},
-		"max-deadline":              {func(c *config.Config) { c.MaxDeadline = time.Hour }, func(u upstream.Config) bool { return u.MaxTimeout == time.Hour }},
-		"bulk-item-timeout":         {func(c *config.Config) { c.BulkItemTimeout = time.Hour }, func(u upstream.Config) bool { return u.MaxTimeout == time.Hour }},
-		"upstream-idle-timeout":     {func(c *config.Config) { c.UpstreamIdleTimeout = 7 }, func(u upstream.Config) bool { return u.IdleTimeout == 7 }},
-		"upstream-http2":            {func(c *config.Config) { c.UpstreamHTTP2 = true }, func(u upstream.Config) bool { return u.HTTP2 }},
-		"max-request-bytes":         {func(c *config.Config) { c.MaxRequestBytes = 7 }, func(u upstream.Config) bool { return u.MaxRequest == 7 }},
-		"max-response-bytes":        {func(c *config.Config) { c.MaxResponseBytes = 7 }, func(u upstream.Config) bool { return u.MaxResponse == 7 }},
-		"max-response-header-bytes": {func(c *config.Config) { c.MaxResponseHeaderBytes = 7 }, func(u upstream.Config) bool { return u.MaxResponseHeader == 7 }},
-		"min-deadline":              {func(c *config.Config) { c.MinDeadline = 7 }, func(u upstream.Config) bool { return u.MinTime == 7 }},
-		"upstream-max-attempts":     {func(c *config.Config) { c.UpstreamMaxAttempts = 7 }, func(u upstream.Config) bool { return u.MaxAttempts == 7 }},
-		"upstream-retry-budget":     {func(c *config.Config) { c.UpstreamRetryBudget = 0.7 }, func(u upstream.Config) bool { return u.RetryBudget == 0.7 }},
-		"upstream-breaker-delay":    {func(c *config.Config) { c.UpstreamBreakerDelay = 7 }, func(u upstream.Config) bool { return u.BreakerDelay == 7 }},
-		"upstream-min-in-flight":    {func(c *config.Config) { c.UpstreamMinInFlight = 7 }, func(u upstream.Config) bool { return u.MinInFlight == 7 }},
-		"upstream-max-in-flight":    {func(c *config.Config) { c.UpstreamMaxInFlight = 7 }, func(u upstream.Config) bool { return u.MaxInFlight == 7 }},
-		"upstream-max-queue":        {func(c *config.Config) { c.UpstreamMaxQueue = 7 }, func(u upstream.Config) bool { return u.MaxQueue == 7 }},
-		"drift":                     {func(c *config.Config) { c.Drift = config.DriftFail }, func(u upstream.Config) bool { return u.Strict }},
-	} {
+		got func(wired) bool
+	}
+	ca := authorityFile(t)
+	tests := map[string]test{
+		"grpc-addr":  {func(c *config.Config) { c.GRPCAddr = "x:1" }, func(w wired) bool { return w.grpc.addr == "x:1" }},
+		"http-addr":  {func(c *config.Config) { c.HTTPAddr = "x:1" }, func(w wired) bool { return w.rest.addr == "x:1" }},
+		"admin-addr": {func(c *config.Config) { c.AdminAddr = "x:1" }, func(w wired) bool { return w.admin.addr == "x:1" }},
+
+		"upstream-url": {func(c *config.Config) { c.Upstream.URL = "http://x" }, func(w wired) bool { return w.upstream.URL == "http://x" }},
+		"upstream-timeout": {func(c *config.Config) { c.Upstream.Timeout = 7 * time.Second }, func(w wired) bool {
+			return w.upstream.Timeout == 7*time.Second && w.copies.Timeout == 7*time.Second && w.http.WriteTimeout == 52*time.Second
+		}},
+		"upstream-idle-timeout":  {func(c *config.Config) { c.Upstream.IdleTimeout = 7 }, func(w wired) bool { return w.upstream.IdleTimeout == 7 }},
+		"upstream-http2":         {func(c *config.Config) { c.Upstream.HTTP2 = true }, func(w wired) bool { return w.upstream.HTTP2 }},
+		"upstream-ca-file":       {func(c *config.Config) { c.Upstream.CAFile = ca }, func(w wired) bool { return w.upstream.Roots != nil }},
+		"upstream-max-attempts":  {func(c *config.Config) { c.Upstream.MaxAttempts = 7 }, func(w wired) bool { return w.upstream.MaxAttempts == 7 }},
+		"upstream-retry-budget":  {func(c *config.Config) { c.Upstream.RetryBudget = 0.7 }, func(w wired) bool { return w.upstream.RetryBudget == 0.7 }},
+		"upstream-breaker-delay": {func(c *config.Config) { c.Upstream.BreakerDelay = 7 }, func(w wired) bool { return w.upstream.BreakerDelay == 7 }},
+		"upstream-min-in-flight": {func(c *config.Config) { c.Upstream.MinInFlight = 7 }, func(w wired) bool { return w.upstream.MinInFlight == 7 }},
+		"upstream-max-in-flight": {func(c *config.Config) { c.Upstream.MaxInFlight = 7 }, func(w wired) bool { return w.upstream.MaxInFlight == 7 }},
+		"upstream-max-queue":     {func(c *config.Config) { c.Upstream.MaxQueue = 7 }, func(w wired) bool { return w.upstream.MaxQueue == 7 }},
+		"min-deadline":           {func(c *config.Config) { c.Upstream.MinDeadline = 7 }, func(w wired) bool { return w.upstream.MinDeadline == 7 }},
+		"drift":                  {func(c *config.Config) { c.Upstream.Drift = upstream.DriftFail }, func(w wired) bool { return w.upstream.Drift == upstream.DriftFail }},
+
+		"ledger-retention":   {func(c *config.Config) { c.Ledger.Retention = 7 * time.Hour }, func(w wired) bool { return w.records.Retention == 7*time.Hour }},
+		"require-request-id": {func(c *config.Config) { c.Integration.RequireRequestID = true }, func(w wired) bool { return w.integration.RequireRequestID }},
+
+		"bulk-concurrency": {func(c *config.Config) { c.Integration.Bulk.Concurrency = 7 }, func(w wired) bool { return w.integration.Bulk.Concurrency == 7 }},
+		"bulk-max-items": {func(c *config.Config) { c.Integration.Bulk.MaxItems = 7 }, func(w wired) bool {
+			return w.integration.Bulk.MaxItems == 7 && w.gateway.BulkMaxItems == 1000
+		}},
+		"bulk-rest-max-items": {func(c *config.Config) { c.Gateway.BulkMaxItems = 7 }, func(w wired) bool {
+			return w.gateway.BulkMaxItems == 7 && w.integration.Bulk.MaxItems == 1_000_000
+		}},
+		"bulk-item-timeout": {func(c *config.Config) { c.Integration.Bulk.ItemTimeout = time.Hour }, func(w wired) bool {
+			return w.integration.Bulk.ItemTimeout == time.Hour && w.upstream.MaxTimeout == time.Hour && w.records.OwnerGone == time.Hour+claimLease
+		}},
+		"bulk-stall-timeout": {func(c *config.Config) { c.Integration.Bulk.StallTimeout = 7 }, func(w wired) bool {
+			return w.integration.Bulk.StallTimeout == 7 && w.gateway.Stall == 7
+		}},
+
+		"max-request-bytes": {func(c *config.Config) { c.MaxRequestBytes = 7 }, func(w wired) bool {
+			return w.upstream.MaxRequest == 7 && w.gateway.MaxBody == 7 && w.calls.FieldByName("maxReceiveMessageSize").Int() == 7
+		}},
+		"max-response-bytes":        {func(c *config.Config) { c.Responses.MaxResponse = 7 }, func(w wired) bool { return w.upstream.MaxResponse == 7 }},
+		"max-response-header-bytes": {func(c *config.Config) { c.Responses.MaxResponseHeader = 7 }, func(w wired) bool { return w.upstream.MaxResponseHeader == 7 }},
+		"max-header-bytes": {func(c *config.Config) { c.MaxHeaderBytes = 7 }, func(w wired) bool {
+			return w.http.MaxHeaderBytes == 7 && w.adminHTTP.MaxHeaderBytes == 7 && w.calls.FieldByName("maxHeaderListSize").Elem().Uint() == 7
+		}},
+		"max-connections": {func(c *config.Config) { c.MaxConnections = 7 }, func(w wired) bool {
+			return w.grpc.limits.connections == 7 && w.rest.limits.connections == 7
+		}},
+		"max-streams": {func(c *config.Config) { c.MaxStreams = 7 }, func(w wired) bool { return w.calls.FieldByName("maxConcurrentStreams").Uint() == 7 }},
+		"max-deadline": {func(c *config.Config) { c.MaxDeadline = time.Hour }, func(w wired) bool {
+			return w.upstream.MaxTimeout == time.Hour && w.records.OwnerGone == time.Hour+claimLease
+		}},
+		"read-timeout": {func(c *config.Config) { c.ReadTimeout = 2 * time.Second }, func(w wired) bool {
+			return w.http.ReadTimeout == 2*time.Second && w.http.ReadHeaderTimeout == 2*time.Second && w.http.WriteTimeout == 47*time.Second
+		}},
+		"write-timeout": {func(c *config.Config) { c.WriteTimeout = 7 * time.Second }, func(w wired) bool {
+			return w.grpc.limits.writeStall == 7*time.Second && w.rest.limits.writeStall == 7*time.Second && w.http.WriteTimeout == 67*time.Second
+		}},
+		"idle-timeout": {func(c *config.Config) { c.IdleTimeout = 7 }, func(w wired) bool {
+			return w.http.IdleTimeout == 7 && w.adminHTTP.IdleTimeout == 7 && w.keepalive("MaxConnectionIdle") == 7
+		}},
+		"grpc-max-connection-age": {func(c *config.Config) { c.MaxConnectionAge = time.Hour }, func(w wired) bool { return w.keepalive("MaxConnectionAge") == time.Hour }},
+	}
+	defaults := config.Defaults()
+	for _, attr := range defaults.LogValue().Group() {
+		c, ok := tests[attr.Key]
+		if !ok {
+			if !elsewhere[attr.Key] {
+				t.Errorf("--%s has no test here", attr.Key)
+			}
+			continue
+		}
 		cfg := defaults
-		before, err := UpstreamConfig(cfg, "v")
-		if err != nil {
-			t.Fatal(err)
-		}
+		before := wire(t, cfg)
 		c.set(&cfg)
-		after, err := UpstreamConfig(cfg, "v")
-		if err != nil {
-			t.Fatal(err)
-		}
+		after := wire(t, cfg)
 		if c.got(before) || !c.got(after) {
-			t.Errorf("--%s does not reach the upstream: %+v", name, after)
-		}
-		if after.UserAgent != "digate/v" || after.Credential == nil {
-			t.Errorf("User-Agent %q", after.UserAgent)
+			t.Errorf("--%s does not reach what it sets", attr.Key)
 		}
 	}
 }
 
-// Each bound on connections reaches the HTTP server of its listener.
-func TestHTTPServers_EveryBound_IsSet(t *testing.T) {
-	log := slog.New(slog.DiscardHandler)
-	s := &Server{log: log, telemetry: telemetry.New(log, nil), cfg: config.Config{
-		ReadTimeout: 2 * time.Second, UpstreamTimeout: 3 * time.Second, WriteTimeout: 4 * time.Second,
-		IdleTimeout: 6 * time.Second, MaxHeaderBytes: 7,
-	}}
-	rest := s.newREST(http.NotFoundHandler())
-	if rest.ReadTimeout != 2*time.Second || rest.ReadHeaderTimeout != 2*time.Second || rest.WriteTimeout != 9*time.Second ||
-		rest.IdleTimeout != 6*time.Second || rest.MaxHeaderBytes != 7 || rest.ErrorLog == nil {
-		t.Errorf("REST: %+v", rest)
+// What no setting changes of the connections.
+func TestServer_ConnectionsOfEveryListener_AreBounded(t *testing.T) {
+	t.Parallel()
+	w := wire(t, config.Defaults())
+	if w.upstream.UserAgent != "digate/v" || w.upstream.Credential == nil {
+		t.Errorf("User-Agent %q", w.upstream.UserAgent)
 	}
-	s.cfg.ReadTimeout = time.Hour
-	if got := s.newREST(http.NotFoundHandler()).ReadHeaderTimeout; got != readHeaderTimeout {
-		t.Errorf("REST: a header may take %v", got)
+	if w.http.ReadHeaderTimeout != readHeaderTimeout || w.http.ErrorLog == nil {
+		t.Errorf("REST: %+v", w.http)
 	}
-	admin := s.newAdmin()
-	if admin.ReadHeaderTimeout != readHeaderTimeout || admin.IdleTimeout != 6*time.Second || admin.MaxHeaderBytes != 7 || admin.ErrorLog == nil {
-		t.Errorf("admin: %+v", admin)
+	if w.adminHTTP.ReadHeaderTimeout != readHeaderTimeout || w.adminHTTP.ErrorLog == nil || w.admin.limits != nil {
+		t.Errorf("admin: %+v", w.adminHTTP)
+	}
+	if got := time.Duration(w.calls.FieldByName("connectionTimeout").Int()); got != connectionTimeout {
+		t.Errorf("gRPC: a new connection may take %v", got)
+	}
+	if got := w.keepalive("Time"); got != 2*time.Minute {
+		t.Errorf("gRPC: a silent connection is pinged after %v", got)
 	}
 }

@@ -48,7 +48,7 @@ func TestNew_NameServerIsSilent_EndsWithItsContextAndNamesThePart(t *testing.T) 
 		want   string
 	}{
 		"ledger": {func(c *config.Config) {
-			c.Ledger, c.LedgerKeyFile = "postgres://u:hunter2@database.test/d", key
+			c.Ledger.Spec, c.Ledger.KeyFile = "postgres://u:hunter2@database.test/d", key
 		}, `--ledger: cannot open database "d" of PostgreSQL at database.test:5432: `},
 		"gRPC listener":  {func(c *config.Config) { c.GRPCAddr = "grpc.test:0" }, "--grpc-addr: listen tcp: lookup grpc.test: "},
 		"REST listener":  {func(c *config.Config) { c.HTTPAddr = "rest.test:0" }, "--http-addr: listen tcp: lookup rest.test: "},

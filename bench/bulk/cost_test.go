@@ -47,12 +47,9 @@ var ledgers = []struct {
 // and asks the vendor at the URL.
 func newClient(b *testing.B, url, ledger, keyFile string) integrationv1.IntegrationServiceClient {
 	b.Helper()
-	cfg, err := config.Defaults()
-	if err != nil {
-		b.Fatal(err)
-	}
+	cfg := config.Defaults()
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	cfg.UpstreamURL, cfg.Ledger, cfg.LedgerKeyFile = url, ledger, keyFile
+	cfg.Upstream.URL, cfg.Ledger.Spec, cfg.Ledger.KeyFile = url, ledger, keyFile
 	s, err := server.New(context.Background(), cfg, server.Options{Version: "bench", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)

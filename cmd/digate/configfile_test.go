@@ -37,12 +37,12 @@ latency: 5ms
 			{"in the file alone", c.Serve.GRPCAddr, "127.0.0.1:1"},
 			{"in environment and file", c.Serve.HTTPAddr, "127.0.0.1:2"},
 			{"in all three", c.Serve.AdminAddr, "127.0.0.1:3"},
-			{"in the environment alone", c.Serve.UpstreamIdleTimeout, 7 * time.Second},
-			{"a duration in the file", c.Serve.UpstreamTimeout, 11 * time.Second},
-			{"a bool in the file", c.Serve.UpstreamHTTP2, true},
+			{"in the environment alone", c.Serve.Upstream.IdleTimeout, 7 * time.Second},
+			{"a duration in the file", c.Serve.Upstream.Timeout, 11 * time.Second},
+			{"a bool in the file", c.Serve.Upstream.HTTP2, true},
 			{"a number in the file", c.Serve.MaxRequestBytes, int64(2048)},
 			{"a level in the file", c.Serve.LogLevel, slog.LevelWarn},
-			{"nowhere", c.Serve.UpstreamURL, "https://api.diga.io"},
+			{"nowhere", c.Serve.Upstream.URL, "https://api.diga.io"},
 		} {
 			if row.got != row.want {
 				t.Errorf("%s: %v, want %v", row.name, row.got, row.want)
@@ -67,8 +67,8 @@ func TestSettings_OfAnotherCommand_AreNotInTheWay(t *testing.T) {
 
 func TestSettings_UpstreamHTTP2InTheEnvironment_IsReadUnderItsOwnName(t *testing.T) {
 	t.Setenv("DIGATE_UPSTREAM_HTTP2", "true")
-	if c, err := parse(t, "serve"); err != nil || !c.Serve.UpstreamHTTP2 {
-		t.Errorf("%v, %v", c.Serve.UpstreamHTTP2, err)
+	if c, err := parse(t, "serve"); err != nil || !c.Serve.Upstream.HTTP2 {
+		t.Errorf("%v, %v", c.Serve.Upstream.HTTP2, err)
 	}
 }
 

@@ -26,12 +26,9 @@ import (
 // facade runs a digate in front of an upstream and returns its gRPC address.
 func facade(t *testing.T, upstreamURL string) string {
 	t.Helper()
-	cfg, err := config.Defaults()
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := config.Defaults()
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	cfg.UpstreamURL = upstreamURL
+	cfg.Upstream.URL = upstreamURL
 	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

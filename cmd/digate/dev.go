@@ -36,11 +36,8 @@ func (c *devCmd) Run(ctx context.Context, std term.IO) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := config.Defaults()
-	if err != nil {
-		return err
-	}
-	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr, cfg.UpstreamURL = c.GRPCAddr, c.HTTPAddr, c.AdminAddr, diga.url()
+	cfg := config.Defaults()
+	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr, cfg.Upstream.URL = c.GRPCAddr, c.HTTPAddr, c.AdminAddr, diga.url()
 	s, err := server.New(ctx, cfg, server.Options{Version: version(), Log: telemetry.NewLogger(std.Err, cfg.LogLevel)})
 	if err != nil {
 		_ = diga.ln.Close()

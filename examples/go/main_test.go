@@ -34,12 +34,9 @@ func run(m *testing.M) (int, error) {
 	defer standIn.Close()
 	defer diga.Close()
 
-	cfg, err := config.Defaults()
-	if err != nil {
-		return 1, err
-	}
+	cfg := config.Defaults()
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	cfg.UpstreamURL = standIn.URL
+	cfg.Upstream.URL = standIn.URL
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	s, err := server.New(ctx, cfg, server.Options{Version: "example", Log: slog.New(slog.DiscardHandler)})

@@ -7,78 +7,100 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/digate/digate/server/config"
 )
 
-func defaults(t *testing.T) config.Config {
-	t.Helper()
-	c, err := config.Defaults()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 func TestValidate_Defaults_AreValid(t *testing.T) {
-	c := defaults(t)
+	t.Parallel()
+	c := config.Defaults()
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
 }
 
+// cannotBeWrong are the settings of which every value is a valid one, or which
+// are read only when they are used.
+var cannotBeWrong = []string{"upstream-http2", "ledger-key-file", "require-request-id", "log-level"}
+
 func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
+	t.Parallel()
 	notPEM := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(notPEM, []byte("no certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for flag, changes := range map[string][]func(*config.Config){
+	tests := map[string][]func(*config.Config){
 		"grpc-addr":  {func(c *config.Config) { c.GRPCAddr = "9090" }},
 		"http-addr":  {func(c *config.Config) { c.HTTPAddr = "" }},
 		"admin-addr": {func(c *config.Config) { c.AdminAddr = "x" }},
 		"upstream-url": {
-			func(c *config.Config) { c.UpstreamURL = "ftp://x" },
-			func(c *config.Config) { c.UpstreamURL = "https://" },
-			func(c *config.Config) { c.UpstreamURL = "https://u:hunter2@x" },
-			func(c *config.Config) { c.UpstreamURL = "https://x?k=hunter2" },
-			func(c *config.Config) { c.UpstreamURL = "https://u:hunter2@x:port" },
+			func(c *config.Config) { c.Upstream.URL = "ftp://x" },
+			func(c *config.Config) { c.Upstream.URL = "https://" },
+			func(c *config.Config) { c.Upstream.URL = "https://u:hunter2@x" },
+			func(c *config.Config) { c.Upstream.URL = "https://x?k=hunter2" },
+			func(c *config.Config) { c.Upstream.URL = "https://x#hunter2" },
+			func(c *config.Config) { c.Upstream.URL = "https://u:hunter2@x:port" },
 		},
-		"upstream-timeout":          {func(c *config.Config) { c.UpstreamTimeout = 0 }},
-		"upstream-idle-timeout":     {func(c *config.Config) { c.UpstreamIdleTimeout = -1 }},
+		"upstream-timeout":          {func(c *config.Config) { c.Upstream.Timeout = 0 }},
+		"upstream-idle-timeout":     {func(c *config.Config) { c.Upstream.IdleTimeout = 0 }, func(c *config.Config) { c.Upstream.IdleTimeout = -1 }},
 		"shutdown-timeout":          {func(c *config.Config) { c.ShutdownTimeout = 0 }},
-		"max-request-bytes":         {func(c *config.Config) { c.MaxRequestBytes = 0 }},
-		"max-response-bytes":        {func(c *config.Config) { c.MaxResponseBytes = 1 << 40 }},
-		"max-header-bytes":          {func(c *config.Config) { c.MaxHeaderBytes = 100 }},
-		"max-response-header-bytes": {func(c *config.Config) { c.MaxResponseHeaderBytes = 1 << 30 }},
+		"max-request-bytes":         {func(c *config.Config) { c.MaxRequestBytes = 1<<10 - 1 }, func(c *config.Config) { c.MaxRequestBytes = 1<<30 + 1 }},
+		"max-response-bytes":        {func(c *config.Config) { c.Responses.MaxResponse = 1<<10 - 1 }, func(c *config.Config) { c.Responses.MaxResponse = 1<<30 + 1 }},
+		"max-header-bytes":          {func(c *config.Config) { c.MaxHeaderBytes = 4<<10 - 1 }, func(c *config.Config) { c.MaxHeaderBytes = 16<<20 + 1 }},
+		"max-response-header-bytes": {func(c *config.Config) { c.Responses.MaxResponseHeader = 4<<10 - 1 }, func(c *config.Config) { c.Responses.MaxResponseHeader = 16<<20 + 1 }},
 		"max-error-bytes":           {func(c *config.Config) { c.MaxErrorBytes = 100 }, func(c *config.Config) { c.MaxErrorBytes = 8192 }},
-		"max-connections":           {func(c *config.Config) { c.MaxConnections = 0 }},
-		"max-streams":               {func(c *config.Config) { c.MaxStreams = 0 }},
+		"max-connections":           {func(c *config.Config) { c.MaxConnections = 0 }, func(c *config.Config) { c.MaxConnections = 1_000_001 }},
+		"max-streams":               {func(c *config.Config) { c.MaxStreams = 0 }, func(c *config.Config) { c.MaxStreams = 100_001 }},
+		"max-deadline":              {func(c *config.Config) { c.MaxDeadline = c.Upstream.Timeout - 1 }},
 		"read-timeout":              {func(c *config.Config) { c.ReadTimeout = 0 }},
 		"write-timeout":             {func(c *config.Config) { c.WriteTimeout = -1 }},
 		"idle-timeout":              {func(c *config.Config) { c.IdleTimeout = 0 }},
 		"grpc-max-connection-age":   {func(c *config.Config) { c.MaxConnectionAge = -1 }},
-		"upstream-max-attempts":     {func(c *config.Config) { c.UpstreamMaxAttempts = 0 }, func(c *config.Config) { c.UpstreamMaxAttempts = 11 }},
+		"upstream-max-attempts":     {func(c *config.Config) { c.Upstream.MaxAttempts = 0 }, func(c *config.Config) { c.Upstream.MaxAttempts = 11 }},
 		"upstream-retry-budget": {
-			func(c *config.Config) { c.UpstreamRetryBudget = 1.1 },
-			func(c *config.Config) { c.UpstreamRetryBudget = math.NaN() },
+			func(c *config.Config) { c.Upstream.RetryBudget = 1.1 },
+			func(c *config.Config) { c.Upstream.RetryBudget = -0.1 },
+			func(c *config.Config) { c.Upstream.RetryBudget = math.NaN() },
 		},
-		"upstream-breaker-delay": {func(c *config.Config) { c.UpstreamBreakerDelay = -1 }},
-		"upstream-min-in-flight": {func(c *config.Config) { c.UpstreamMinInFlight = 0 }, func(c *config.Config) { c.UpstreamMinInFlight = 2000 }},
-		"upstream-max-in-flight": {func(c *config.Config) { c.UpstreamMaxInFlight = 2_000_000 }},
-		"upstream-max-queue":     {func(c *config.Config) { c.UpstreamMaxQueue = 0 }},
-		"min-deadline":           {func(c *config.Config) { c.MinDeadline = -1 }, func(c *config.Config) { c.MinDeadline = time.Hour }},
-		"drift":                  {func(c *config.Config) { c.Drift = "ignore" }},
+		"upstream-breaker-delay": {func(c *config.Config) { c.Upstream.BreakerDelay = -1 }},
+		"upstream-min-in-flight": {func(c *config.Config) { c.Upstream.MinInFlight = 0 }, func(c *config.Config) { c.Upstream.MinInFlight = 1001 }},
+		"upstream-max-in-flight": {func(c *config.Config) { c.Upstream.MaxInFlight = 1_000_001 }},
+		"upstream-max-queue":     {func(c *config.Config) { c.Upstream.MaxQueue = 0 }, func(c *config.Config) { c.Upstream.MaxQueue = 1_000_001 }},
+		"min-deadline":           {func(c *config.Config) { c.Upstream.MinDeadline = -1 }, func(c *config.Config) { c.Upstream.MinDeadline = c.Upstream.Timeout }},
+		"drift":                  {func(c *config.Config) { c.Upstream.Drift = "ignore" }},
 		"upstream-ca-file": {
-			func(c *config.Config) { c.UpstreamCAFile = "/nonexistent" },
-			func(c *config.Config) { c.UpstreamCAFile = notPEM },
+			func(c *config.Config) { c.Upstream.CAFile = "/nonexistent" },
+			func(c *config.Config) { c.Upstream.CAFile = notPEM },
 		},
-	} {
-		for i, change := range changes {
-			c := defaults(t)
+		"ledger": {
+			func(c *config.Config) { c.Ledger.Spec = "postgre://u:hunter2@x/y" },
+			func(c *config.Config) { c.Ledger.Spec = "postgres://u:hunter2@x/y" }, // without a key file
+		},
+		"ledger-retention": {
+			func(c *config.Config) { c.Ledger.Retention = 9*time.Minute - 1 },
+			func(c *config.Config) { c.Upstream.Timeout, c.MaxDeadline = 6*time.Hour, 6*time.Hour },
+			func(c *config.Config) { c.Integration.Bulk.ItemTimeout = 6 * time.Hour },
+		},
+		"ledger-memory-records": {func(c *config.Config) { c.Ledger.MemoryRecords = 0 }, func(c *config.Config) { c.Ledger.MemoryRecords = 100_000_001 }},
+		"bulk-concurrency":      {func(c *config.Config) { c.Integration.Bulk.Concurrency = 0 }, func(c *config.Config) { c.Integration.Bulk.Concurrency = 1_000_001 }},
+		"bulk-max-items":        {func(c *config.Config) { c.Integration.Bulk.MaxItems = 0 }, func(c *config.Config) { c.Integration.Bulk.MaxItems = 10_000_001 }},
+		"bulk-rest-max-items":   {func(c *config.Config) { c.Gateway.BulkMaxItems = 0 }, func(c *config.Config) { c.Gateway.BulkMaxItems = 1_000_001 }},
+		"bulk-item-timeout":     {func(c *config.Config) { c.Integration.Bulk.ItemTimeout = 0 }},
+		"bulk-stall-timeout":    {func(c *config.Config) { c.Integration.Bulk.StallTimeout = 0 }},
+	}
+	for _, attr := range config.Defaults().LogValue().Group() {
+		flag := attr.Key
+		if (tests[flag] == nil) != slices.Contains(cannotBeWrong, flag) {
+			t.Errorf("--%s: it is not known whether it can be wrong", flag)
+		}
+		for i, change := range tests[flag] {
+			c := config.Defaults()
 			change(&c)
 			err := c.Validate()
 			if err == nil || !strings.HasPrefix(err.Error(), "--"+flag+": ") || strings.Contains(err.Error(), "\n") {
@@ -91,9 +113,38 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 	}
 }
 
+func TestValidate_LeastAndMost_AreValid(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*config.Config){
+		"least": func(c *config.Config) {
+			c.MaxRequestBytes, c.Responses.MaxResponse, c.MaxHeaderBytes, c.Responses.MaxResponseHeader = 1<<10, 1<<10, 4<<10, 4<<10
+			c.MaxConnections, c.MaxStreams, c.MaxDeadline, c.MaxConnectionAge = 1, 1, c.Upstream.Timeout, 0
+			c.Upstream.MaxAttempts, c.Upstream.RetryBudget, c.Upstream.BreakerDelay, c.Upstream.MinDeadline = 1, 0, 0, 0
+			c.Upstream.MinInFlight, c.Upstream.MaxInFlight, c.Upstream.MaxQueue = 1, 1, 1
+			c.Ledger.Retention, c.Ledger.MemoryRecords = 5*time.Minute, 1 // four times a minute, and one
+			c.Integration.Bulk.Concurrency, c.Integration.Bulk.MaxItems, c.Gateway.BulkMaxItems = 1, 1, 1
+		},
+		"most": func(c *config.Config) {
+			c.MaxRequestBytes, c.Responses.MaxResponse, c.MaxHeaderBytes, c.Responses.MaxResponseHeader = 1<<30, 1<<30, 16<<20, 16<<20
+			c.MaxConnections, c.MaxStreams = 1_000_000, 100_000
+			c.Upstream.MaxAttempts, c.Upstream.RetryBudget, c.Upstream.MinDeadline = 10, 1, c.Upstream.Timeout-1
+			c.Upstream.MinInFlight, c.Upstream.MaxInFlight, c.Upstream.MaxQueue = 1_000_000, 1_000_000, 1_000_000
+			c.Ledger.MemoryRecords = 100_000_000
+			c.Integration.Bulk.Concurrency, c.Integration.Bulk.MaxItems, c.Gateway.BulkMaxItems = 1_000_000, 10_000_000, 1_000_000
+		},
+	} {
+		c := config.Defaults()
+		change(&c)
+		if err := c.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestValidate_SeveralWrong_NamesAllOfThem(t *testing.T) {
-	c := defaults(t)
-	c.GRPCAddr, c.UpstreamURL = "x", "x"
+	t.Parallel()
+	c := config.Defaults()
+	c.GRPCAddr, c.Upstream.URL = "x", "x"
 	err := c.Validate()
 	if err == nil || !strings.Contains(err.Error(), "--grpc-addr") || !strings.Contains(err.Error(), "--upstream-url") {
 		t.Errorf("got %v", err)
@@ -101,9 +152,10 @@ func TestValidate_SeveralWrong_NamesAllOfThem(t *testing.T) {
 }
 
 func TestConfig_EveryPrintingPath_HidesCredentials(t *testing.T) {
+	t.Parallel()
 	for _, url := range []string{"https://user:hunter2@api.example", "https://user:hunter2@api.example:port"} {
-		c := defaults(t)
-		c.UpstreamURL = url
+		c := config.Defaults()
+		c.Upstream.URL = url
 		var out bytes.Buffer
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 			fmt.Fprintf(&out, verb+"\n", c)
@@ -122,11 +174,31 @@ func TestConfig_EveryPrintingPath_HidesCredentials(t *testing.T) {
 	}
 }
 
-func TestConfig_EveryField_HasAFlagAndHelp(t *testing.T) {
-	typ := reflect.TypeFor[config.Config]()
-	for f := range typ.Fields() {
-		if f.Tag.Get("name") == "" || f.Tag.Get("help") == "" {
-			t.Errorf("%s has no flag or no help", f.Name)
-		}
+// What a part prints of its own settings is as safe as the whole.
+func TestConfig_SettingsOfOnePart_HideCredentials(t *testing.T) {
+	t.Parallel()
+	c := config.Defaults()
+	c.Upstream.URL, c.Ledger.Spec = "https://user:hunter2@api.example", "postgres://user:hunter2@db.example/digate"
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "%v %+v %#v %v %+v %#v", c.Upstream, c.Upstream, c.Upstream, c.Ledger, c.Ledger, c.Ledger)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "upstream", c.Upstream, "ledger", c.Ledger)
+	if text := out.String(); strings.Contains(text, "hunter2") || !strings.Contains(text, "db.example") || !strings.Contains(text, "api.example") {
+		t.Errorf("got %s", text)
+	}
+}
+
+// Defaults reads the tags, and so does the parser of the command line.
+func TestDefaults_AreThoseOfTheCommandLine(t *testing.T) {
+	t.Parallel()
+	var parsed config.Config
+	parser, err := kong.New(&parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(nil); err != nil {
+		t.Fatal(err)
+	}
+	if defaults := config.Defaults(); defaults != parsed {
+		t.Errorf("Defaults returns\n%v\nand the parser\n%v", defaults, parsed)
 	}
 }

@@ -28,17 +28,17 @@ type Channel interface {
 
 // Config is what the gateway needs.
 type Config struct {
+	Settings
 	// Contract says which routes there are.
 	Contract *contract.Contract
 	// Channel carries the calls to the service.
 	Channel Channel
 	// MaxBody bounds a request's body, in bytes.
 	MaxBody int64
-	// BulkMaxItems bounds the lines of a bulk request, and Stall the time for which
-	// its client may take nothing of the response.
-	BulkMaxItems int
-	Stall        time.Duration
-	Observer     Observer
+	// Stall is how long the client of a bulk request may take nothing of the
+	// response.
+	Stall    time.Duration
+	Observer Observer
 }
 
 // Observer observes every request. It may be used by many goroutines.

@@ -80,7 +80,7 @@ func newHandler(t *testing.T, s *service, change ...func(*gateway.Config)) (http
 	}
 	failed := new(failures)
 	cfg := gateway.Config{
-		Contract: methods, Channel: channel, MaxBody: 1 << 20, BulkMaxItems: 100, Stall: await.Patience, Observer: failed,
+		Contract: methods, Channel: channel, MaxBody: 1 << 20, Settings: gateway.Settings{BulkMaxItems: 100}, Stall: await.Patience, Observer: failed,
 	}
 	for _, f := range change {
 		f(&cfg)

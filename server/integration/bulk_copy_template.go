@@ -42,7 +42,7 @@ func (s *Service) BulkCopyTemplate(stream bulkStream) error {
 // bulkRun is one stream at work.
 type bulkRun struct {
 	service *Service
-	cfg     BulkConfig
+	cfg     BulkSettings
 	stream  bulkStream
 	slots   chan struct{}
 	// seen are the request ids of the stream, digested to bound their size.

@@ -64,7 +64,7 @@ func (s *bulkStream) ask(ids ...string) {
 }
 
 // bulkService is a service whose copies are made by the function.
-func bulkService(t *testing.T, bulk integration.BulkConfig, copies fakeCopies, change ...func(*integration.Config)) *integration.Service {
+func bulkService(t *testing.T, bulk integration.BulkSettings, copies fakeCopies, change ...func(*integration.Config)) *integration.Service {
 	t.Helper()
 	s, err := newService(new(recorder), append(change, func(c *integration.Config) { c.Copies, c.Bulk = copies, bulk })...)
 	if err != nil {
@@ -83,7 +83,7 @@ func TestBulkCopyTemplate_OneItemHangs_EndsAtItsTimeoutAndTheOthersAreDone(t *te
 		const itemTimeout = 7 * time.Second
 		var mu sync.Mutex
 		observed, times := make(map[string]time.Duration), 0
-		s := bulkService(t, integration.BulkConfig{Concurrency: 2, MaxItems: 100, ItemTimeout: itemTimeout, StallTimeout: time.Minute},
+		s := bulkService(t, integration.BulkSettings{Concurrency: 2, MaxItems: 100, ItemTimeout: itemTimeout, StallTimeout: time.Minute},
 			func(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, bool, error) {
 				if req.GetRequestId() == "hangs" {
 					select {
@@ -138,7 +138,7 @@ func TestBulkCopyTemplate_AsManyItemsAsAllowed_AreTakenAndOneMoreIsRefused(t *te
 	t.Parallel()
 	for items, want := range map[int]codes.Code{3: codes.OK, 4: codes.ResourceExhausted} {
 		synctest.Test(t, func(t *testing.T) {
-			s := bulkService(t, integration.BulkConfig{Concurrency: 2, MaxItems: 3, ItemTimeout: time.Second, StallTimeout: time.Minute}, made)
+			s := bulkService(t, integration.BulkSettings{Concurrency: 2, MaxItems: 3, ItemTimeout: time.Second, StallTimeout: time.Minute}, made)
 			stream := newBulkStream(t.Context())
 			for i := range items {
 				stream.ask(fmt.Sprint(i))
@@ -167,7 +167,7 @@ func TestBulkCopyTemplate_NothingMoves_IsCutAfterTheStallTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const stall, item = time.Minute, 330 * time.Second
-		s := bulkService(t, integration.BulkConfig{Concurrency: 2, MaxItems: 100, ItemTimeout: 2 * item, StallTimeout: stall},
+		s := bulkService(t, integration.BulkSettings{Concurrency: 2, MaxItems: 100, ItemTimeout: 2 * item, StallTimeout: stall},
 			func(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, bool, error) {
 				time.Sleep(item) // longer than the stall timeout
 				return made(ctx, req)
@@ -197,7 +197,7 @@ func TestBulkCopyTemplate_ResultIsNotTaken_IsCutAfterTheStallTimeout(t *testing.
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const stall = time.Minute
-		s := bulkService(t, integration.BulkConfig{Concurrency: 2, MaxItems: 100, ItemTimeout: time.Second, StallTimeout: stall}, made)
+		s := bulkService(t, integration.BulkSettings{Concurrency: 2, MaxItems: 100, ItemTimeout: time.Second, StallTimeout: stall}, made)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // so that a stream that is never cut fails
 		stream := newBulkStream(ctx)
 		stream.out = make(chan *integrationv1.BulkCopyTemplateResponse)

@@ -5,7 +5,6 @@ package integration
 import (
 	"context"
 	"errors"
-	"time"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/contract"
@@ -38,25 +37,11 @@ type Config struct {
 	Upstream Upstream
 	// Copies carries the copies with a request id.
 	Copies Copies
-	// RequireRequestID refuses copies without one.
-	RequireRequestID bool
-	Bulk             BulkConfig
+	Settings
 	// Draining is closed when the server stops. Streams then finish the copies under
 	// way and read no more.
 	Draining <-chan struct{}
 	Observer Observer
-}
-
-// BulkConfig bounds the bulk streams.
-type BulkConfig struct {
-	// Concurrency is how many copies of one stream are under way at once.
-	Concurrency int
-	// MaxItems is how many copies one stream may ask for.
-	MaxItems int
-	// ItemTimeout bounds one copy.
-	ItemTimeout time.Duration
-	// StallTimeout is how long a stream may go without movement.
-	StallTimeout time.Duration
 }
 
 // Service implements the contract's IntegrationService.
@@ -66,7 +51,7 @@ type Service struct {
 	rules    *validate.Validator
 	copies   Copies
 	required bool // a copy has to have a request id
-	bulk     BulkConfig
+	bulk     BulkSettings
 	draining <-chan struct{}
 	observer Observer
 }

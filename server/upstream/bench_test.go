@@ -84,8 +84,11 @@ func BenchmarkCall(b *testing.B) {
 		b.Fatal(err)
 	}
 	c, err := New(Config{
-		MaxInFlight: 1000, BreakerDelay: time.Second, RetryBudget: 0.1, MaxAttempts: 3,
-		URL: benchUpstream(b), Timeout: time.Minute, IdleTimeout: time.Minute, MaxRequest: 1 << 20, MaxResponse: 1 << 20,
+		Settings: Settings{
+			MaxInFlight: 1000, BreakerDelay: time.Second, RetryBudget: 0.1, MaxAttempts: 3,
+			URL: benchUpstream(b), Timeout: time.Minute, IdleTimeout: time.Minute,
+		},
+		ResponseLimits: ResponseLimits{MaxResponse: 1 << 20}, MaxRequest: 1 << 20,
 		UserAgent:  "digate/bench",
 		Credential: func(context.Context) (secret.String, error) { return secret.New("token-0123456789"), nil },
 	}, methods)

@@ -38,7 +38,7 @@ func TestBudget_EnoughTimeOnlyWithWhatIsKeptBack_IsNotBegun(t *testing.T) {
 func TestCall_TooLittleTimeAfterBeforeSend_NothingIsSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newClientOf(t, after(0, 201, wholeResponse), func(c *Config) { c.MinTime = time.Second })
+		c := newClientOf(t, after(0, 201, wholeResponse), func(c *Config) { c.MinDeadline = time.Second })
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		copyVia(t.Context(), c, func() (context.Context, error) { return ctx, nil }).

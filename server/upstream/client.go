@@ -8,8 +8,8 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -23,44 +23,16 @@ import (
 	"github.com/digate/digate/server/upstream/wire"
 )
 
-// Config says where Diga is and how to talk to it.
+// Config is what a client needs.
 type Config struct {
-	// URL is Diga's base URL, http or https; a path in it is kept before
-	// every route.
-	URL string
-	// Timeout bounds a call whose caller set no deadline. It is also how long the
-	// circuit breaker waits for the response to its probe.
-	Timeout time.Duration
+	Settings
+	ResponseLimits
 	// MaxTimeout bounds every call, whatever deadline it has; 0 is no bound.
 	MaxTimeout time.Duration
-	// IdleTimeout is how long a connection is kept with nothing on it. It must
-	// be shorter than Diga's, since a request that meets a closing
-	// connection may or may not have arrived.
-	IdleTimeout time.Duration
-	// HTTP2 offers HTTP/2 over TLS.
-	HTTP2 bool
 	// Roots verifies Diga's certificate, the system's roots when nil.
 	Roots *x509.CertPool
-	// MaxRequest and MaxResponse bound a request's body, and a response's body as
-	// received and as decoded, in bytes.
-	MaxRequest, MaxResponse int64
-	// MaxResponseHeader bounds a response's header section, in bytes.
-	MaxResponseHeader int64
-	// MinTime is the least time in which an exchange can be of use: a call with
-	// less left is not begun.
-	MinTime time.Duration
-	// MaxAttempts bounds the exchanges of a call. RetryBudget is the share of
-	// calls, from 0 to 1, that may be tried again.
-	MaxAttempts int
-	RetryBudget float64
-	// BreakerDelay is how long an upstream that fails is left alone; 0 is never.
-	BreakerDelay time.Duration
-	// MinInFlight and MaxInFlight bound the limit of the exchanges under way,
-	// which follows Diga's response times. MaxQueue bounds the calls that
-	// wait for it; one caller may have as many as there are slots left.
-	MinInFlight, MaxInFlight, MaxQueue int
-	// Strict makes a read fail whose response departs from the contract.
-	Strict bool
+	// MaxRequest bounds a request's body, in bytes.
+	MaxRequest int64
 	// Observer may be nil.
 	Observer Observer
 	// UserAgent is sent with every request.
@@ -95,13 +67,9 @@ type Client struct {
 
 // New returns a client for the contract's methods.
 func New(cfg Config, methods *contract.Contract) (*Client, error) {
-	base, err := url.Parse(cfg.URL)
+	base, err := cfg.base()
 	if err != nil {
-		return nil, errors.New("upstream URL: is not a URL") // the parser's error quotes it
-	}
-	if base.Scheme != "http" && base.Scheme != "https" || base.Host == "" ||
-		base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, errors.New("upstream URL: must be http or https, with a host and perhaps a path, and nothing else")
+		return nil, fmt.Errorf("the upstream's URL %w", err)
 	}
 	// The one event of one part: a function is all that admission needs.
 	var circuitChanged func(state string)
@@ -124,8 +92,8 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 		maxResponse: cfg.MaxResponse,
 		userAgent:   []string{cfg.UserAgent},
 		credential:  cfg.Credential,
-		minTime:     cfg.MinTime,
-		strict:      cfg.Strict,
+		minTime:     cfg.MinDeadline,
+		strict:      cfg.Drift == DriftFail,
 		retry:       retryPolicy{attempts: max(cfg.MaxAttempts, 1), budget: newRetryBudget(cfg.RetryBudget)},
 		admission: admission.New(admission.Config{
 			BreakerDelay: cfg.BreakerDelay, BreakerChanged: circuitChanged, ProbeTimeout: cfg.Timeout,

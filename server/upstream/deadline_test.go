@@ -42,7 +42,7 @@ func TestBudget_CallersDeadline_IsMetWithTimeToSpare(t *testing.T) {
 
 func TestCall_TooLittleTimeToBegin_SendsNothing(t *testing.T) {
 	v := newUpstream(t, nil, responding(created()))
-	client := newClient(t, v.url(), func(c *Config) { c.MinTime = time.Minute; c.Timeout = time.Hour })
+	client := newClient(t, v.url(), func(c *Config) { c.MinDeadline = time.Minute; c.Timeout = time.Hour })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	copyOne(ctx, client).want(t, "DEADLINE_BEFORE_SEND", exchange.NotSent, 0, 0, "deadline exceeded")

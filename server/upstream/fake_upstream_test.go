@@ -186,8 +186,9 @@ func serverTLS(t *testing.T, protos ...string) (*tls.Config, *x509.CertPool) {
 
 func testConfig(url string) Config {
 	return Config{
-		URL: url, Timeout: 30 * time.Second, IdleTimeout: time.Minute, MaxRequest: 8 << 20, MaxResponse: 1 << 20, UserAgent: "digate/test",
-		MaxInFlight: 1000, MaxResponseHeader: 64 << 10,
+		Settings:       Settings{URL: url, Timeout: 30 * time.Second, IdleTimeout: time.Minute, MaxInFlight: 1000},
+		ResponseLimits: ResponseLimits{MaxResponse: 1 << 20, MaxResponseHeader: 64 << 10},
+		MaxRequest:     8 << 20, UserAgent: "digate/test",
 		Credential: func(context.Context) (secret.String, error) { return secret.New(token), nil },
 	}
 }

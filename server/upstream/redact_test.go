@@ -89,7 +89,7 @@ func TestCall_DigaNamesFieldsAfterSecrets_TheNamesAreRedacted(t *testing.T) {
 
 func TestCall_StrictAndDigaNamesAFieldAfterTheCredential_TheErrorIsRedacted(t *testing.T) {
 	v := newUpstream(t, nil, responding(reply(200, "", `{"`+token+`":1,`+wholeResponse[1:])))
-	_, err := getIntegration(t.Context(), newClient(t, v.url(), func(c *Config) { c.Strict = true }))
+	_, err := getIntegration(t.Context(), newClient(t, v.url(), func(c *Config) { c.Drift = DriftFail }))
 	if said := apierror.FromError(err).Message; strings.Contains(said, token) || !strings.Contains(said, secret.Redacted) {
 		t.Error(said)
 	}

@@ -32,14 +32,14 @@ func TestValidate_WrongSpec_NamesWhatIsWrong(t *testing.T) {
 		{"postgres://u:S3cret@h/db?sslmode=x", "k", "sslmode"},
 		{"postgres://u:S3/cret@h/db", "k", "cannot be read"},
 	} {
-		err := backend.Validate(test.spec, test.keyFile)
+		err := backend.Validate(ledger.Settings{Spec: test.spec, KeyFile: test.keyFile})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: got %v, want %q", test.spec, err, test.want)
 		}
 		if err != nil && (strings.Contains(err.Error(), "S3cret") || strings.Contains(err.Error(), "cret@")) {
 			t.Errorf("%q: %v", test.spec, err)
 		}
-		if _, opened := backend.Open(t.Context(), test.spec, backend.Options{KeyFile: test.keyFile}); opened == nil || opened.Error() != err.Error() {
+		if _, opened := backend.Open(t.Context(), ledger.Settings{Spec: test.spec, KeyFile: test.keyFile}); opened == nil || opened.Error() != err.Error() {
 			t.Errorf("%q: Open says %v", test.spec, opened)
 		}
 	}
@@ -47,15 +47,15 @@ func TestValidate_WrongSpec_NamesWhatIsWrong(t *testing.T) {
 
 func TestValidate_RightSpec_IsTaken(t *testing.T) {
 	for _, spec := range []string{"memory", "sqlite:ledger.db", "sqlite:/var/lib/digate/ledger.db", "postgres://u:p@h/db", "postgresql://u@h"} {
-		if err := backend.Validate(spec, "key"); err != nil {
+		if err := backend.Validate(ledger.Settings{Spec: spec, KeyFile: "key"}); err != nil {
 			t.Errorf("%q: %v", spec, err)
 		}
 	}
 }
 
-func open(t *testing.T, spec string, o backend.Options) (ledger.Store, ledger.Keys) {
+func open(t *testing.T, s ledger.Settings) (ledger.Store, ledger.Keys) {
 	t.Helper()
-	store, err := backend.Open(t.Context(), spec, o)
+	store, err := backend.Open(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,9 +68,9 @@ func open(t *testing.T, spec string, o backend.Options) (ledger.Store, ledger.Ke
 }
 
 // refused is the error of an Open that must fail.
-func refused(t *testing.T, spec string, o backend.Options) error {
+func refused(t *testing.T, s ledger.Settings) error {
 	t.Helper()
-	store, err := backend.Open(t.Context(), spec, o)
+	store, err := backend.Open(t.Context(), s)
 	if err == nil {
 		_ = store.Close()
 		t.Fatal("it opened")
@@ -88,14 +88,14 @@ func writeKey(t *testing.T) string {
 }
 
 func TestOpen_Memory_HasItsOwnKeyOrTheFiles(t *testing.T) {
-	_, a := open(t, "memory", backend.Options{})
-	_, b := open(t, "memory", backend.Options{})
+	_, a := open(t, ledger.Settings{Spec: "memory"})
+	_, b := open(t, ledger.Settings{Spec: "memory"})
 	if a.Check() == b.Check() {
 		t.Error("two ledgers in memory have one key")
 	}
 	file := writeKey(t)
-	_, c := open(t, "memory", backend.Options{KeyFile: file})
-	_, d := open(t, "memory", backend.Options{KeyFile: file})
+	_, c := open(t, ledger.Settings{Spec: "memory", KeyFile: file})
+	_, d := open(t, ledger.Settings{Spec: "memory", KeyFile: file})
 	if c.Check() != d.Check() {
 		t.Error("the key file is not used")
 	}
@@ -104,7 +104,7 @@ func TestOpen_Memory_HasItsOwnKeyOrTheFiles(t *testing.T) {
 func TestOpen_SQLite_MakesAKeyOnceAndKeepsRecords(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	spec := "sqlite:" + path
-	store, keys := open(t, spec, backend.Options{})
+	store, keys := open(t, ledger.Settings{Spec: spec})
 	c := ledger.Claim{Key: keys.Key("caller", "id"), TemplateID: "t", Token: ledger.NewToken(), Lease: time.Hour}
 	if _, mine, err := store.Claim(t.Context(), c); err != nil || !mine {
 		t.Fatal(mine, err)
@@ -112,7 +112,7 @@ func TestOpen_SQLite_MakesAKeyOnceAndKeepsRecords(t *testing.T) {
 	if info, err := os.Stat(path + ".key"); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key file: %v, %v", info, err)
 	}
-	again, keysAgain := open(t, spec, backend.Options{})
+	again, keysAgain := open(t, ledger.Settings{Spec: spec})
 	if _, found, err := again.Get(t.Context(), keysAgain.Key("caller", "id")); err != nil || !found {
 		t.Errorf("opened again: found %v, error %v", found, err)
 	}
@@ -121,24 +121,24 @@ func TestOpen_SQLite_MakesAKeyOnceAndKeepsRecords(t *testing.T) {
 func TestOpen_SQLiteWhoseKeyIsLostOrAnother_IsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	spec := "sqlite:" + path
-	store, err := backend.Open(t.Context(), spec, backend.Options{})
+	store, err := backend.Open(t.Context(), ledger.Settings{Spec: spec})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := refused(t, spec, backend.Options{KeyFile: writeKey(t)}); !errors.Is(err, ledger.ErrKey) {
+	if err := refused(t, ledger.Settings{Spec: spec, KeyFile: writeKey(t)}); !errors.Is(err, ledger.ErrKey) {
 		t.Errorf("another key: got %v, want ErrKey", err)
 	}
-	if err := refused(t, spec, backend.Options{KeyFile: path + ".none"}); !errors.Is(err, os.ErrNotExist) {
+	if err := refused(t, ledger.Settings{Spec: spec, KeyFile: path + ".none"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a key file that is not there: %v", err)
 	}
 	if err := os.Remove(path + ".key"); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := refused(t, spec, backend.Options{}); !strings.Contains(err.Error(), ".key is missing") {
+		if err := refused(t, ledger.Settings{Spec: spec}); !strings.Contains(err.Error(), ".key is missing") {
 			t.Errorf("a lost key: %v", err)
 		}
 	}
@@ -147,7 +147,7 @@ func TestOpen_SQLiteWhoseKeyIsLostOrAnother_IsRefused(t *testing.T) {
 func TestOpen_SQLiteWhoseFileIsLost_IsRefusedUntilTheKeyIsGoneToo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	spec := "sqlite:" + path
-	store, err := backend.Open(t.Context(), spec, backend.Options{})
+	store, err := backend.Open(t.Context(), ledger.Settings{Spec: spec})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,14 +158,14 @@ func TestOpen_SQLiteWhoseFileIsLost_IsRefusedUntilTheKeyIsGoneToo(t *testing.T) 
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := refused(t, spec, backend.Options{}); !strings.Contains(err.Error(), "remove the key too") {
+		if err := refused(t, ledger.Settings{Spec: spec}); !strings.Contains(err.Error(), "remove the key too") {
 			t.Errorf("a lost file: %v", err)
 		}
 	}
 	if err := os.Remove(path + ".key"); err != nil {
 		t.Fatal(err)
 	}
-	if _, again := open(t, spec, backend.Options{}); again.Check() == store.Keys.Check() {
+	if _, again := open(t, ledger.Settings{Spec: spec}); again.Check() == store.Keys.Check() {
 		t.Error("the key is the old one")
 	}
 }
@@ -176,7 +176,7 @@ func TestOpen_SQLiteFirstStartCutOff_BeginsAnew(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	store, err := backend.Open(t.Context(), "sqlite:"+path, backend.Options{})
+	store, err := backend.Open(t.Context(), ledger.Settings{Spec: "sqlite:" + path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestOpen_SQLiteManyAtOnce_AllHaveOneKey(t *testing.T) {
 	var group errgroup.Group
 	for range 8 {
 		group.Go(func() error {
-			store, err := backend.Open(t.Context(), spec, backend.Options{})
+			store, err := backend.Open(t.Context(), ledger.Settings{Spec: spec})
 			if err != nil {
 				return err
 			}
@@ -205,16 +205,16 @@ func TestOpen_SQLiteManyAtOnce_AllHaveOneKey(t *testing.T) {
 func TestOpen_Postgres_ReplicasShareKeyAndRecords(t *testing.T) {
 	spec := pgtest.Start(t).URL()
 	key := writeKey(t)
-	store, keys := open(t, spec, backend.Options{KeyFile: key})
+	store, keys := open(t, ledger.Settings{Spec: spec, KeyFile: key})
 	c := ledger.Claim{Key: keys.Key("caller", "id"), TemplateID: "t", Token: ledger.NewToken(), Lease: time.Hour}
 	if _, mine, err := store.Claim(t.Context(), c); err != nil || !mine {
 		t.Fatal(mine, err)
 	}
-	other, otherKeys := open(t, spec, backend.Options{KeyFile: key})
+	other, otherKeys := open(t, ledger.Settings{Spec: spec, KeyFile: key})
 	if _, found, err := other.Get(t.Context(), otherKeys.Key("caller", "id")); err != nil || !found {
 		t.Errorf("a second replica: found %v, error %v", found, err)
 	}
-	if err := refused(t, spec, backend.Options{KeyFile: writeKey(t)}); !errors.Is(err, ledger.ErrKey) {
+	if err := refused(t, ledger.Settings{Spec: spec, KeyFile: writeKey(t)}); !errors.Is(err, ledger.ErrKey) {
 		t.Errorf("a replica with another key: got %v, want ErrKey", err)
 	}
 }
@@ -235,7 +235,7 @@ func TestOpen_EveryKind_TellsWhetherItIsDurable(t *testing.T) {
 		ledger.Memory: "memory", ledger.SQLite: "sqlite:" + filepath.Join(t.TempDir(), "ledger.db"), ledger.Postgres: pgtest.Start(t).URL(),
 	}
 	for _, kind := range ledger.Kinds {
-		l, err := backend.Open(t.Context(), specs[kind], backend.Options{KeyFile: writeKey(t)})
+		l, err := backend.Open(t.Context(), ledger.Settings{Spec: specs[kind], KeyFile: writeKey(t)})
 		if err != nil {
 			t.Errorf("%s: %v", kind.Name, err)
 			continue

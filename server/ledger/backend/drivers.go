@@ -17,7 +17,7 @@ type driver struct {
 	// key returns the key of a ledger without a key file; nil if the kind needs one.
 	key func(location string) (ledger.Keys, error)
 	// open opens the store, and creates it if there is none.
-	open func(ctx context.Context, location string, o Options) (ledger.Store, error)
+	open func(ctx context.Context, location string, s ledger.Settings) (ledger.Store, error)
 }
 
 // drivers are the drivers of all kinds. A new kind of store is an entry here and
@@ -25,20 +25,20 @@ type driver struct {
 var drivers = map[*ledger.Kind]driver{
 	ledger.Memory: {
 		key: func(string) (ledger.Keys, error) { return ledger.RandomKeys(), nil },
-		open: func(_ context.Context, _ string, o Options) (ledger.Store, error) {
-			return memory.New(memory.Options{Retention: o.Retention, MaxRecords: o.MemoryRecords}), nil
+		open: func(_ context.Context, _ string, s ledger.Settings) (ledger.Store, error) {
+			return memory.New(memory.Options{Retention: s.Retention, MaxRecords: s.MemoryRecords}), nil
 		},
 	},
 	ledger.SQLite: {
 		key: sqlite.Key,
-		open: func(ctx context.Context, path string, o Options) (ledger.Store, error) {
-			return sqlite.Open(ctx, path, sqlite.Options{Retention: o.Retention})
+		open: func(ctx context.Context, path string, s ledger.Settings) (ledger.Store, error) {
+			return sqlite.Open(ctx, path, sqlite.Options{Retention: s.Retention})
 		},
 	},
 	ledger.Postgres: {
 		validate: postgres.CheckURL,
-		open: func(ctx context.Context, url string, o Options) (ledger.Store, error) {
-			return postgres.Open(ctx, url, postgres.Options{Retention: o.Retention})
+		open: func(ctx context.Context, url string, s ledger.Settings) (ledger.Store, error) {
+			return postgres.Open(ctx, url, postgres.Options{Retention: s.Retention})
 		},
 	},
 }

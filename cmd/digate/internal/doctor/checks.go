@@ -32,13 +32,13 @@ func (e *examination) run(ctx context.Context) {
 	)
 	e.check("configuration", nil, func() finding {
 		err := e.cfg.Validate()
-		if wrong := backend.Validate(e.cfg.Ledger, e.cfg.LedgerKeyFile); err == nil && wrong != nil {
+		if wrong := backend.Validate(e.cfg.Ledger); err == nil && wrong != nil {
 			err = fmt.Errorf("--ledger: %w", wrong)
 		}
 		if err != nil {
 			return failed(strings.ReplaceAll(err.Error(), "\n", "; "), "correct these settings, in the flags, the environment or the --config file")
 		}
-		base, _ = url.Parse(e.cfg.UpstreamURL) // Validate parsed it
+		base, _ = url.Parse(e.cfg.Upstream.URL) // Validate parsed it
 		return ok("every setting is valid; Diga is expected at %s", base)
 	})
 	e.check("proxy", []string{"configuration"}, func() finding {
@@ -57,7 +57,7 @@ func (e *examination) run(ctx context.Context) {
 		return probe.dns()
 	})
 	e.check("tcp", []string{"dns"}, func() finding { return probe.tcp() })
-	e.check("tls", []string{"tcp"}, func() finding { return probe.tls(base, e.cfg.UpstreamCAFile) })
+	e.check("tls", []string{"tcp"}, func() finding { return probe.tls(base, e.cfg.Upstream.CAFile) })
 	e.check("credential", nil, func() finding {
 		var err error
 		if token, err = client.Token(e.tokenFile); err != nil {

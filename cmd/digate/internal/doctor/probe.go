@@ -40,21 +40,21 @@ const (
 
 // run requests the base URL. Of the response only its Date matters.
 func (p *networkProbe) run(ctx context.Context, c *config.Config, base *url.URL) {
-	roots, err := c.Roots()
+	roots, err := c.Upstream.Roots()
 	if err != nil {
 		p.err = err
 		return
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(c.UpstreamHTTP2)
+	protocols.SetHTTP2(c.Upstream.HTTP2)
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    dialTimeout,
 		ResponseHeaderTimeout:  responseTimeout,
-		MaxResponseHeaderBytes: c.MaxResponseHeaderBytes,
+		MaxResponseHeaderBytes: c.Responses.MaxResponseHeader,
 		Protocols:              &protocols,
 		DisableKeepAlives:      true,
 	}

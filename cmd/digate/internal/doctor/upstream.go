@@ -32,12 +32,12 @@ func (p *upstreamProbe) open(c *config.Config, token secret.String, version stri
 	if err != nil {
 		return err
 	}
-	cfg.MaxAttempts, cfg.BreakerDelay, cfg.Strict = 1, 0, false
+	cfg.MaxAttempts, cfg.BreakerDelay, cfg.Drift = 1, 0, upstream.DriftLog
 	methods, err := contract.Load(contract.Integration())
 	if err != nil {
 		return err
 	}
-	p.token, p.driftFails = token, c.Drift == config.DriftFail
+	p.token, p.driftFails = token, c.Upstream.Drift == upstream.DriftFail
 	p.client, err = upstream.New(cfg, methods)
 	return err
 }

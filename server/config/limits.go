@@ -1,0 +1,56 @@
+package config
+
+import (
+	"net"
+	"time"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/setting"
+)
+
+// Addresses are those of the listeners.
+type Addresses struct {
+	GRPCAddr  string `name:"grpc-addr" group:"Addresses:" default:":9090" help:"The gRPC listener."`
+	HTTPAddr  string `name:"http-addr" group:"Addresses:" default:":8080" help:"The REST listener."`
+	AdminAddr string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener: /metrics, /healthz, /readyz, /debug/pprof."`
+}
+
+func (a *Addresses) validate(p *setting.Problems) {
+	check := func(flag, addr string) {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			p.Addf(flag, "must be HOST:PORT or :PORT")
+		}
+	}
+	check("grpc-addr", a.GRPCAddr)
+	check("http-addr", a.HTTPAddr)
+	check("admin-addr", a.AdminAddr)
+}
+
+// Limits bound what callers may send and hold, on both protocols.
+type Limits struct {
+	MaxRequestBytes  int64         `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
+	MaxHeaderBytes   int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Largest metadata of a gRPC call, and header of a REST request, in bytes."`
+	MaxErrorBytes    int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
+	MaxConnections   int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on the gRPC and on the REST listener, each; further ones wait until another ends."`
+	MaxStreams       uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection."`
+	MaxDeadline      time.Duration `name:"max-deadline" group:"Limits:" default:"2m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`
+	ReadTimeout      time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
+	WriteTimeout     time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its answer."`
+	IdleTimeout      time.Duration `name:"idle-timeout" group:"Limits:" default:"5m" help:"How long a caller's connection is kept with nothing on it."`
+	MaxConnectionAge time.Duration `name:"grpc-max-connection-age" group:"Limits:" default:"0s" help:"After this time a gRPC connection takes no further calls, and ends when those that it has are done; 0 is never. It spreads callers over replicas behind a TCP balancer."`
+	ShutdownTimeout  time.Duration `name:"shutdown-timeout" group:"Limits:" default:"45s" help:"Time for calls under way to end after SIGTERM, before they are cut."`
+}
+
+func (l *Limits) validate(p *setting.Problems) {
+	p.Between("max-request-bytes", l.MaxRequestBytes, 1<<10, 1<<30)
+	p.Between("max-header-bytes", int64(l.MaxHeaderBytes), 4<<10, 16<<20)
+	p.Between("max-error-bytes", int64(l.MaxErrorBytes), apierror.MinStatusBytes, apierror.MaxStatusBytes)
+	p.Between("max-connections", int64(l.MaxConnections), 1, 1_000_000)
+	p.Between("max-streams", int64(l.MaxStreams), 1, 100_000)
+	p.Positive("max-deadline", l.MaxDeadline)
+	p.Positive("read-timeout", l.ReadTimeout)
+	p.Positive("write-timeout", l.WriteTimeout)
+	p.Positive("idle-timeout", l.IdleTimeout)
+	p.NotNegative("grpc-max-connection-age", l.MaxConnectionAge)
+	p.Positive("shutdown-timeout", l.ShutdownTimeout)
+}

@@ -1,0 +1,30 @@
+package integration
+
+import (
+	"time"
+
+	"github.com/digate/digate/server/setting"
+)
+
+// Settings are what can be set of the service.
+type Settings struct {
+	RequireRequestID bool `name:"require-request-id" group:"Request ids:" help:"Refuse copies without a request id."`
+
+	Bulk BulkSettings `embed:""`
+}
+
+// BulkSettings bound the bulk streams.
+type BulkSettings struct {
+	Concurrency  int           `name:"bulk-concurrency" group:"Bulk:" default:"16" help:"Copies of one stream under way at once."`
+	MaxItems     int           `name:"bulk-max-items" group:"Bulk:" default:"1000000" help:"Most copies of one gRPC stream."`
+	ItemTimeout  time.Duration `name:"bulk-item-timeout" group:"Bulk:" default:"60s" help:"Time for one copy of a stream."`
+	StallTimeout time.Duration `name:"bulk-stall-timeout" group:"Bulk:" default:"60s" help:"How long a stream may stand still: nothing asked for, nothing taken, nothing under way."`
+}
+
+// Validate adds what is wrong with the settings.
+func (s *Settings) Validate(p *setting.Problems) {
+	p.Between("bulk-concurrency", int64(s.Bulk.Concurrency), 1, 1_000_000)
+	p.Between("bulk-max-items", int64(s.Bulk.MaxItems), 1, 10_000_000)
+	p.Positive("bulk-item-timeout", s.Bulk.ItemTimeout)
+	p.Positive("bulk-stall-timeout", s.Bulk.StallTimeout)
+}

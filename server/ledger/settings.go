@@ -1,0 +1,43 @@
+package ledger
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/digate/digate/server/setting"
+)
+
+// Settings say how the ledger is kept.
+type Settings struct {
+	// Spec is what [ParseSpec] parses.
+	Spec string `name:"ledger" group:"Request ids:" default:"memory" placeholder:"STORE" help:"Where request ids are kept: memory (until the process ends), sqlite:PATH (one server), or postgres://USER@HOST/DATABASE (several)."`
+	// KeyFile is read as [LoadKey] reads it.
+	KeyFile string `name:"ledger-key-file" group:"Request ids:" type:"path" placeholder:"FILE" help:"File with the 32-byte key of the ledger's digests. For sqlite it is PATH.key unless given, and made where it is not there; for postgres all servers need the same one."`
+	// Retention is how long settled records are kept; zero means
+	// [DefaultRetention].
+	Retention time.Duration `name:"ledger-retention" group:"Request ids:" default:"24h" help:"How long a request id is remembered after its copy was done, or is in doubt."`
+	// MemoryRecords bounds the records of a ledger in memory; zero means the
+	// store's own bound.
+	MemoryRecords int `name:"ledger-memory-records" group:"Request ids:" default:"1000000" help:"Most copies with a request id that a ledger in memory remembers; further ones are refused until it forgets."`
+}
+
+// Validate adds what is wrong with the settings. A record must outlive whoever
+// may still be sending its copy, so the retention depends on the longest time
+// that a call can take.
+func (s *Settings) Validate(p *setting.Problems, longestCall time.Duration) {
+	if _, err := ParseSpec(s.Spec, s.KeyFile); err != nil {
+		p.Addf("ledger", "%v", err)
+	}
+	if least := 4*longestCall + time.Minute; s.Retention < least {
+		p.Addf("ledger-retention", "must be %v or more, with the longest call at %v (--upstream-timeout, --max-deadline, --bulk-item-timeout)", least, longestCall)
+	}
+	p.Between("ledger-memory-records", int64(s.MemoryRecords), 1, 100_000_000)
+}
+
+// Format implements [fmt.Formatter]. No verb shows a credential in a URL.
+func (s Settings) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, setting.String(s)) }
+
+// LogValue implements [slog.LogValuer].
+func (s Settings) LogValue() slog.Value { return setting.LogValue(s) }

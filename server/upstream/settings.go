@@ -1,0 +1,123 @@
+package upstream
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/digate/digate/server/setting"
+)
+
+// Settings are what can be set of the calls to Diga.
+type Settings struct {
+	URL         string        `name:"upstream-url" group:"Diga:" default:"https://api.diga.io" help:"Base URL of Diga's API; a path in it is kept."`
+	Timeout     time.Duration `name:"upstream-timeout" group:"Diga:" default:"30s" help:"Time for a call whose caller set no deadline."`
+	IdleTimeout time.Duration `name:"upstream-idle-timeout" group:"Diga:" default:"4s" help:"How long an idle connection is kept. Keep it below the other side's own: a request that meets a closing connection may or may not have arrived."`
+	HTTP2       bool          `name:"upstream-http2" group:"Diga:" help:"Offer HTTP/2."`
+	CAFile      string        `name:"upstream-ca-file" group:"Diga:" type:"path" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's."`
+
+	MaxAttempts  int           `name:"upstream-max-attempts" group:"Diga:" default:"3" help:"Most requests for one call: another follows only where the one before did nothing for certain, or reads. 1 is never."`
+	RetryBudget  float64       `name:"upstream-retry-budget" group:"Diga:" default:"0.1" help:"Share of calls, 0 to 1, that may be tried again."`
+	BreakerDelay time.Duration `name:"upstream-breaker-delay" group:"Diga:" default:"5s" help:"How long Diga is left alone after half of the requests within 10 s failed, by transport or 5xx. 0 is never."`
+	MinInFlight  int           `name:"upstream-min-in-flight" group:"Diga:" default:"20" help:"Lower bound of the limit of requests under way, which follows Diga's answer times."`
+	MaxInFlight  int           `name:"upstream-max-in-flight" group:"Diga:" default:"1000" help:"Upper bound of that limit."`
+	MaxQueue     int           `name:"upstream-max-queue" group:"Diga:" default:"1000" help:"Calls that may wait for that limit; one caller may have as many as there are places left, which is half of them where it is alone. Further ones are refused at once."`
+	MinDeadline  time.Duration `name:"min-deadline" group:"Diga:" default:"10ms" help:"A call with less time left is refused, and nothing is sent."`
+	Drift        string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens where an answer of Diga's departs from its contract: log, or fail, which makes reads fail and is for tests."`
+}
+
+// The values of Settings.Drift, for a response that departs from the contract.
+const (
+	// DriftLog logs it.
+	DriftLog = "log"
+	// DriftFail also makes the call fail if it is a read.
+	DriftFail = "fail"
+)
+
+// ResponseLimits bound the responses that are taken from Diga, in bytes.
+type ResponseLimits struct {
+	MaxResponse       int64 `name:"max-response-bytes" group:"Limits:" default:"8388608" help:"Largest answer taken from Diga, in bytes, as sent and as decoded."`
+	MaxResponseHeader int64 `name:"max-response-header-bytes" group:"Limits:" default:"65536" help:"Largest header of an answer of Diga's, in bytes."`
+}
+
+// Validate adds what is wrong with the settings.
+func (s *Settings) Validate(p *setting.Problems) {
+	if _, err := s.base(); err != nil {
+		p.Addf("upstream-url", "%v", err)
+	}
+	p.Positive("upstream-timeout", s.Timeout)
+	p.Positive("upstream-idle-timeout", s.IdleTimeout)
+	if _, err := s.Roots(); err != nil {
+		p.Addf("upstream-ca-file", "%v", err)
+	}
+	p.Between("upstream-max-attempts", int64(s.MaxAttempts), 1, 10)
+	if !(s.RetryBudget >= 0 && s.RetryBudget <= 1) {
+		p.Addf("upstream-retry-budget", "must be between 0 and 1")
+	}
+	p.NotNegative("upstream-breaker-delay", s.BreakerDelay)
+	p.Between("upstream-min-in-flight", int64(s.MinInFlight), 1, 1_000_000)
+	p.Between("upstream-max-in-flight", int64(s.MaxInFlight), 1, 1_000_000)
+	p.Between("upstream-max-queue", int64(s.MaxQueue), 1, 1_000_000)
+	if s.MinInFlight > s.MaxInFlight {
+		p.Addf("upstream-min-in-flight", "must not be more than --upstream-max-in-flight")
+	}
+	if s.MinDeadline < 0 || s.Timeout > 0 && s.MinDeadline >= s.Timeout {
+		p.Addf("min-deadline", "must be 0 or more, and less than --upstream-timeout")
+	}
+	if s.Drift != DriftLog && s.Drift != DriftFail {
+		p.Addf("drift", "must be log or fail")
+	}
+}
+
+// Validate adds what is wrong with the limits.
+func (l *ResponseLimits) Validate(p *setting.Problems) {
+	p.Between("max-response-bytes", l.MaxResponse, 1<<10, 1<<30)
+	p.Between("max-response-header-bytes", l.MaxResponseHeader, 4<<10, 16<<20)
+}
+
+// base parses the URL. The error does not quote it.
+func (s *Settings) base() (*url.URL, error) {
+	u, err := url.Parse(s.URL)
+	switch {
+	case err != nil:
+		return nil, errors.New("is not a URL") // the parser's error quotes it
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("must begin with https:// or http://")
+	case u.Host == "":
+		return nil, errors.New("has no host")
+	case u.User != nil:
+		return nil, errors.New("must not hold a credential; callers bring their own")
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("must not have a query or a fragment")
+	default:
+		return u, nil
+	}
+}
+
+// Roots returns the authorities that Diga's certificate is checked against, nil
+// for the system's.
+func (s *Settings) Roots() (*x509.CertPool, error) {
+	if s.CAFile == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(s.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("there is no certificate in the file")
+	}
+	return pool, nil
+}
+
+// Format implements [fmt.Formatter]. No verb shows a credential in the URL.
+func (s Settings) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, setting.String(s)) }
+
+// LogValue implements [slog.LogValuer].
+func (s Settings) LogValue() slog.Value { return setting.LogValue(s) }
