@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/digate/digate/server/apierror"
@@ -50,9 +51,28 @@ func TestCall_ManyAtOnce_EachSentOnceAndGetsItsOwnResponse(t *testing.T) {
 	})
 	c := newClient(t, v.url())
 	sentOnce(t, c, 16, 50)
-	if got, conns := v.seen(); len(got) != 16*50 || conns > 2*16 {
-		t.Errorf("%d requests on %d connections", len(got), conns)
+	if got, _ := v.seen(); len(got) != 16*50 {
+		t.Errorf("%d requests", len(got))
 	}
+}
+
+func TestCall_ManyAtOnceAgainAndAgain_UseTheSameConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const callers, rounds = 50, 4
+		v, c := newPiped(t, func(conn net.Conn, request string) bool {
+			time.Sleep(time.Millisecond) // so that all are under way at once
+			return responding(created())(conn, request)
+		}, func(c *Config) { c.MinInFlight = callers })
+		for range rounds {
+			for range callers {
+				go copyOne(t.Context(), c)
+			}
+			time.Sleep(time.Second)
+		}
+		if got, conns := v.seen(); len(got) != callers*rounds || conns != callers {
+			t.Errorf("%d requests on %d connections, want %d on %d", len(got), conns, callers*rounds, callers)
+		}
+	})
 }
 
 // sentOnce makes calls at once, each with a name that must be the response's id.
@@ -73,18 +93,33 @@ func sentOnce(t *testing.T, c *Client, callers, calls int) {
 }
 
 func TestCall_IdleConnection_IsClosedInTime(t *testing.T) {
-	t.Parallel()
-	c, closed := idleConnection(t, func(c *Config) { c.IdleTimeout = 10 * time.Millisecond })
-	copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
-	soon(t, closed)
+	synctest.Test(t, func(t *testing.T) {
+		const idle = 4 * time.Second
+		c, closed := idleConnection(t, func(c *Config) { c.IdleTimeout = idle })
+		copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
+		time.Sleep(idle - 1)
+		synctest.Wait()
+		if isClosed(closed) {
+			t.Error("closed before its time")
+		}
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		if !isClosed(closed) {
+			t.Error("still open after its time")
+		}
+	})
 }
 
 func TestClose_IdleConnection_IsClosed(t *testing.T) {
-	t.Parallel()
-	c, closed := idleConnection(t, func(c *Config) { c.IdleTimeout = time.Hour })
-	copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
-	c.Close()
-	soon(t, closed)
+	synctest.Test(t, func(t *testing.T) {
+		c, closed := idleConnection(t, func(c *Config) { c.IdleTimeout = time.Hour })
+		copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
+		c.Close()
+		synctest.Wait()
+		if !isClosed(closed) {
+			t.Error("still open")
+		}
+	})
 }
 
 // idleConnection returns a client, and a channel that is closed when the other
@@ -92,23 +127,21 @@ func TestClose_IdleConnection_IsClosed(t *testing.T) {
 func idleConnection(t *testing.T, change func(*Config)) (*Client, <-chan struct{}) {
 	t.Helper()
 	closed := make(chan struct{})
-	v := newUpstream(t, nil, func(c net.Conn, _ string) bool {
+	_, c := newPiped(t, func(c net.Conn, _ string) bool {
 		_, _ = io.WriteString(c, created())
 		untilClosed(c)
 		close(closed)
 		return false
-	})
-	return newClient(t, v.url(), change), closed
+	}, change)
+	return c, closed
 }
 
-// soon fails the test where the connection stays open for ten seconds, which is
-// an age beside every bound here.
-func soon(t *testing.T, closed <-chan struct{}) {
-	t.Helper()
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-closed:
-	case <-time.After(10 * time.Second):
-		t.Fatal("the connection is still open")
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -272,18 +305,23 @@ func TestCall_ContextEnded_BeforeDial_NothingIsDialled(t *testing.T) {
 	}
 }
 
-// ends are the two ways in which a caller leaves; leave is called when the
-// exchange is where the test wants it.
+// ends runs the test for the two ways in which a caller leaves. The test calls
+// leave when the exchange is where the test wants it; the deadline passes once
+// everything waits there.
 func ends(t *testing.T, test func(t *testing.T, ctx context.Context, leave func(), cause string)) {
 	t.Run("cancel", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		test(t, ctx, cancel, "cancelled")
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			test(t, ctx, func() { time.Sleep(time.Nanosecond); synctest.Wait(); cancel() }, "cancelled")
+		})
 	})
 	t.Run("deadline", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer cancel()
-		test(t, ctx, func() {}, "deadline exceeded")
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			test(t, ctx, func() {}, "deadline exceeded")
+		})
 	})
 }
 
@@ -291,7 +329,7 @@ func TestCall_ContextEnds_WhileDialling_IsNotSent(t *testing.T) {
 	ends(t, func(t *testing.T, ctx context.Context, leave func(), cause string) {
 		c := newClient(t, "http://127.0.0.1:1")
 		gone := make(chan struct{})
-		c.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		c.transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
 			leave()
 			<-gone
 			return nil, io.EOF
@@ -303,10 +341,7 @@ func TestCall_ContextEnds_WhileDialling_IsNotSent(t *testing.T) {
 
 func TestCall_ContextEnds_InTheHandshake_IsNotSent(t *testing.T) {
 	ends(t, func(t *testing.T, ctx context.Context, leave func(), cause string) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		ln := newPipes()
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			if conn, err := ln.Accept(); err == nil {
@@ -316,48 +351,50 @@ func TestCall_ContextEnds_InTheHandshake_IsNotSent(t *testing.T) {
 				_ = conn.Close()
 			}
 		})
-		copyOne(ctx, newClient(t, "https://"+ln.Addr().String())).want(t, apierror.ReasonDeadlineBeforeSend, notSent, 0, 1, cause)
-		_ = ln.Close()
+		copyOne(ctx, newClientOver(t, ln, "https://"+ln.Addr().String())).want(t, apierror.ReasonDeadlineBeforeSend, notSent, 0, 1, cause)
 		wg.Wait()
 	})
 }
 
 func TestCall_ContextEnds_AfterSending_IsUnknown(t *testing.T) {
 	ends(t, func(t *testing.T, ctx context.Context, leave func(), cause string) {
-		v := newUpstream(t, nil, func(c net.Conn, _ string) bool {
+		_, client := newPiped(t, func(c net.Conn, _ string) bool {
 			leave()
-			untilClosed(c) // the caller's end reaches the socket
+			untilClosed(c) // the caller's end reaches the connection
 			return false
 		})
-		copyOne(ctx, newClient(t, v.url())).want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, cause)
+		copyOne(ctx, client).want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, cause)
 	})
 }
 
 func TestCall_ContextEnds_InTheBody_IsUnknownWithoutAnID(t *testing.T) {
-	for _, part := range []string{`{"na`, wholeResponse[:60]} {
+	for part, hasID := range map[string]bool{`{"na`: false, wholeResponse[:60]: true} {
 		ends(t, func(t *testing.T, ctx context.Context, leave func(), cause string) {
-			v := newUpstream(t, nil, func(c net.Conn, _ string) bool {
+			_, client := newPiped(t, func(c net.Conn, _ string) bool {
 				_, _ = io.WriteString(c, ok201("", wholeResponse)[:len(created())-len(wholeResponse)]+part)
 				leave()
 				untilClosed(c)
 				return false
 			})
-			r := copyOne(ctx, newClient(t, v.url()))
-			if r.ex.Status == 0 { // it left before the header was read
-				r.want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, cause)
-			} else if len(r.ex.Body) < 50 {
-				r.want(t, apierror.ReasonOutcomeUnknown, unknown, 201, 1, cause)
-			} else {
+			r := copyOne(ctx, client)
+			if hasID {
 				r.want(t, "", done, 201, 1, "")
+			} else {
+				r.want(t, apierror.ReasonOutcomeUnknown, unknown, 201, 1, cause)
 			}
 		})
 	}
 }
 
 func TestCall_NoDeadline_GetsTheDefaultOne(t *testing.T) {
-	v := newUpstream(t, nil, func(c net.Conn, _ string) bool { untilClosed(c); return false })
-	c := newClient(t, v.url(), func(c *Config) { c.Timeout = 50 * time.Millisecond })
-	copyOne(context.Background(), c).want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, "deadline exceeded")
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newPiped(t, func(c net.Conn, _ string) bool { untilClosed(c); return false })
+		began := time.Now()
+		copyOne(context.Background(), c).want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, "deadline exceeded")
+		if took := time.Since(began); took != c.timeout {
+			t.Errorf("ended after %v, want %v", took, c.timeout)
+		}
+	})
 }
 
 func TestCall_DeadlineBeyondTheDefault_IsTheCallers(t *testing.T) {

@@ -50,6 +50,10 @@ func newUpstream(t *testing.T, tlsConf *tls.Config, respond func(net.Conn, strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newUpstreamOn(t, ln, tlsConf, respond)
+}
+
+func newUpstreamOn(t *testing.T, ln net.Listener, tlsConf *tls.Config, respond func(net.Conn, string) bool) *fakeUpstream {
 	v := &fakeUpstream{ln: ln, tls: tlsConf, respond: respond}
 	v.wg.Go(v.accept)
 	t.Cleanup(v.close)

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -48,20 +49,39 @@ func (s *stream) respond(body string, end bool) {
 // read, one at a time on a connection, and says whether to go on.
 type h2Upstream struct {
 	mu      sync.Mutex
-	conns   int
+	conns   []net.Conn
 	streams int // that were opened
 	script  func(s *stream) (keep bool)
-	pong    bool // pings are acknowledged
+	silent  bool // pings are not acknowledged
 }
 
-func newH2Upstream(t *testing.T, script func(s *stream) bool) (v *h2Upstream, c *Client) {
+func offerHTTP2(c *Config) { c.HTTP2 = true }
+
+func newH2Upstream(t *testing.T, script func(s *stream) bool) (*h2Upstream, *Client) {
 	t.Helper()
 	conf, roots := serverTLS(t, "h2")
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", conf)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	v = &h2Upstream{script: script, pong: true}
+	v := &h2Upstream{script: script}
+	v.run(t, tls.NewListener(ln, conf))
+	return v, newClient(t, "https://"+ln.Addr().String(), trusting(roots), offerHTTP2)
+}
+
+// newPipedH2 is newH2Upstream on pipes, for a test in a synctest bubble. The
+// configuration comes from outside of the bubble, as serverTLS returns it.
+func newPipedH2(t *testing.T, conf *tls.Config, roots *x509.CertPool, v *h2Upstream) *Client {
+	t.Helper()
+	ln := newPipes()
+	v.run(t, tls.NewListener(bufferedPipes{ln}, conf))
+	return newClientOver(t, ln, "https://"+ln.Addr().String(), trusting(roots), offerHTTP2)
+}
+
+// run serves the listener's connections until the test ends. It then closes them
+// itself: a client keeps a connection whose stream it has just cancelled until
+// its idle timeout.
+func (v *h2Upstream) run(t *testing.T, ln net.Listener) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -69,12 +89,21 @@ func newH2Upstream(t *testing.T, script func(s *stream) bool) (v *h2Upstream, c 
 			if err != nil {
 				return
 			}
+			v.mu.Lock()
+			v.conns = append(v.conns, conn)
+			v.mu.Unlock()
 			wg.Go(func() { v.serve(conn) })
 		}
 	})
-	t.Cleanup(func() { _ = ln.Close(); wg.Wait() })
-	// The client's cleanup runs first, so that the connections end.
-	return v, newClient(t, "https://"+ln.Addr().String(), trusting(roots), func(c *Config) { c.HTTP2 = true })
+	t.Cleanup(func() {
+		_ = ln.Close()
+		v.mu.Lock()
+		for _, conn := range v.conns {
+			_ = conn.(*tls.Conn).NetConn().Close()
+		}
+		v.mu.Unlock()
+		wg.Wait()
+	})
 }
 
 func (v *h2Upstream) serve(conn net.Conn) {
@@ -82,9 +111,6 @@ func (v *h2Upstream) serve(conn net.Conn) {
 	if _, err := io.ReadFull(conn, make([]byte, len(http2.ClientPreface))); err != nil {
 		return
 	}
-	v.mu.Lock()
-	v.conns++
-	v.mu.Unlock()
 	fr := http2.NewFramer(conn, conn)
 	fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	_ = fr.WriteSettings()
@@ -103,7 +129,7 @@ func (v *h2Upstream) serve(conn net.Conn) {
 			}
 			continue
 		case *http2.PingFrame:
-			if !f.IsAck() && v.pong {
+			if !f.IsAck() && !v.silent {
 				_ = fr.WritePing(true, f.Data)
 			}
 			continue
@@ -136,7 +162,7 @@ func (v *h2Upstream) serve(conn net.Conn) {
 func (v *h2Upstream) seen() (streams, conns int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.streams, v.conns
+	return v.streams, len(v.conns)
 }
 
 func TestHTTP2_Calls_ShareOneConnectionAndSayWhatHTTP1Says(t *testing.T) {
@@ -275,14 +301,17 @@ func TestHTTP2_ConnectionLostInTheResponse_IsDoneOnceThereIsAnID(t *testing.T) {
 // The stream's end is waited for even where all bytes are there: leaving before
 // it resets the stream.
 func TestHTTP2_ResponseWithoutItsEnd_IsNotWhole(t *testing.T) {
-	_, c := newH2Upstream(t, func(s *stream) bool { s.respond(wholeResponse, false); return true })
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	r := copyOne(ctx, c)
-	r.want(t, "", done, 201, 1, "")
-	if r.ex.Relay || len(r.ex.Drift) != 1 {
-		t.Errorf("relay %v, drift %q", r.ex.Relay, r.ex.Drift)
-	}
+	conf, roots := serverTLS(t, "h2")
+	synctest.Test(t, func(t *testing.T) {
+		c := newPipedH2(t, conf, roots, &h2Upstream{script: func(s *stream) bool { s.respond(wholeResponse, false); return true }})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		r := copyOne(ctx, c)
+		r.want(t, "", done, 201, 1, "")
+		if r.ex.Relay || len(r.ex.Drift) != 1 || r.ex.Duration() != time.Minute-maxKept {
+			t.Errorf("relay %v, drift %q, after %v", r.ex.Relay, r.ex.Drift, r.ex.Duration())
+		}
+	})
 }
 
 // A read has no body, which net/http takes for a licence to send again.
@@ -323,14 +352,15 @@ func TestHTTP2_CallerLeaves_TheConnectionStays(t *testing.T) {
 }
 
 func TestHTTP2_OtherEndGoneWithoutAWord_IsFoundOut(t *testing.T) {
-	v, c := newH2Upstream(t, func(*stream) bool { return true })
-	v.pong = false
-	if h := c.transport.HTTP2; h.SendPingTimeout <= 0 || h.PingTimeout <= 0 {
-		t.Errorf("pings after %v, for %v", h.SendPingTimeout, h.PingTimeout)
-	}
-	c.transport.HTTP2.SendPingTimeout, c.transport.HTTP2.PingTimeout = 20*time.Millisecond, 20*time.Millisecond
-	r := copyOne(t.Context(), c)
-	r.want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, "the HTTP/2 stream or connection failed")
+	conf, roots := serverTLS(t, "h2")
+	synctest.Test(t, func(t *testing.T) {
+		c := newPipedH2(t, conf, roots, &h2Upstream{script: func(*stream) bool { return true }, silent: true})
+		r := copyOne(t.Context(), c)
+		r.want(t, apierror.ReasonOutcomeUnknown, unknown, 0, 1, "the HTTP/2 stream or connection failed")
+		if took := r.ex.Duration(); took > 20*time.Second {
+			t.Errorf("found out after %v", took)
+		}
+	})
 }
 
 func TestHTTP2_ManyAtOnce_EachSentOnceAndGetsItsOwnResponse(t *testing.T) {
@@ -346,7 +376,7 @@ func TestHTTP2_ManyAtOnce_EachSentOnceAndGetsItsOwnResponse(t *testing.T) {
 	t.Cleanup(srv.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
-	sentOnce(t, newClient(t, srv.URL, trusting(roots), func(c *Config) { c.HTTP2 = true }), 16, 30)
+	sentOnce(t, newClient(t, srv.URL, trusting(roots), offerHTTP2), 16, 30)
 	if len(seen.n) != 16*30 {
 		t.Errorf("%d calls were read", len(seen.n))
 	}

@@ -24,14 +24,17 @@ func reply(status int, header, body string) string {
 	return fmt.Sprintf("HTTP/1.1 %d %s\r\n%sContent-Length: %d\r\n\r\n%s", status, http.StatusText(status), header, len(body), body)
 }
 
-// inTurn returns a script that gives one text after another; an empty one is a
-// reset. The last is given for ever.
+// inTurn returns a script that responds with one text after another; an empty one
+// ends the connection, by a reset where that is possible. The last is repeated for
+// ever.
 func inTurn(texts ...string) func(net.Conn, string) bool {
 	var n atomic.Int64
 	return func(c net.Conn, _ string) bool {
 		text := texts[min(int(n.Add(1)), len(texts))-1]
 		if text == "" {
-			_ = c.(*net.TCPConn).SetLinger(0)
+			if tcp, ok := c.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0)
+			}
 			return false
 		}
 		_, err := io.WriteString(c, text)
@@ -87,19 +90,20 @@ func TestCall_ResponseOfDiga_IsRepeatedOnlyWhereItDidNothingAndNamedATime(t *tes
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, kind := range []struct{ name, want string }{{"write", c.write}, {"read", c.read}} {
-				v := newUpstream(t, nil, inTurn(c.responses...))
-				client := newClient(t, v.url(), patient)
-				var ex *exchange.Exchange
-				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-				if kind.name == "write" {
-					ex = copyOne(ctx, client).ex
-				} else {
-					ex, _ = getIntegration(ctx, client)
-				}
-				cancel()
-				if got := statuses(ex); got != kind.want || len(v.received()) != len(ex.Attempts) {
-					t.Errorf("a %s: %s, want %s; the upstream received %d", kind.name, got, kind.want, len(v.received()))
-				}
+				synctest.Test(t, func(t *testing.T) {
+					v, client := newPiped(t, inTurn(c.responses...), patient)
+					var ex *exchange.Exchange
+					ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+					defer cancel()
+					if kind.name == "write" {
+						ex = copyOne(ctx, client).ex
+					} else {
+						ex, _ = getIntegration(ctx, client)
+					}
+					if got := statuses(ex); got != kind.want || len(v.received()) != len(ex.Attempts) {
+						t.Errorf("a %s: %s, want %s; the upstream received %d", kind.name, got, kind.want, len(v.received()))
+					}
+				})
 			}
 		})
 	}
@@ -131,35 +135,30 @@ func TestCall_NoConnection_IsTriedAgainUntilThereIsOne(t *testing.T) {
 }
 
 func TestCall_EarnedRetriesUsedUp_AreNotMade(t *testing.T) {
-	v := newUpstream(t, nil, responding(reply(429, "Retry-After: 0\r\n", "")))
-	client := newClient(t, v.url(), func(c *Config) { c.MaxAttempts, c.RetryBudget = 2, 0.1 })
-	const calls = 50
-	for range calls {
-		copyOne(t.Context(), client)
-	}
-	// The burst, and one for every ten calls; the first calls find it full.
-	if got := len(v.received()) - calls; got < budgetBurst || got > budgetBurst+calls/10 {
-		t.Errorf("%d retries of %d calls", got, calls)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		v, client := newPiped(t, responding(reply(429, "Retry-After: 0\r\n", "")), func(c *Config) { c.MaxAttempts, c.RetryBudget = 2, 0.1 })
+		const calls = 50
+		for range calls {
+			copyOne(t.Context(), client)
+		}
+		// The burst, and one for every ten calls; the first calls find it full.
+		if got := len(v.received()) - calls; got < budgetBurst || got > budgetBurst+calls/10 {
+			t.Errorf("%d retries of %d calls", got, calls)
+		}
+	})
 }
 
 func TestCall_CallerLeavesBetweenAttempts_HearsDigasVerdict(t *testing.T) {
-	v := newUpstream(t, nil, responding(reply(429, "Retry-After: 3600\r\n", "")))
-	client := newClient(t, v.url(), patient, func(c *Config) { c.Timeout, c.RetryBudget = 2*time.Hour, 0.1 })
-	ctx, leave := context.WithCancel(t.Context())
-	waits := func() bool { // for the time that the upstream named
-		b := client.retry.budget
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return b.saved < budgetBurst
-	}
-	go func() {
-		for !waits() {
-			time.Sleep(time.Millisecond)
+	synctest.Test(t, func(t *testing.T) {
+		_, client := newPiped(t, responding(reply(429, "Retry-After: 3600\r\n", "")), patient, func(c *Config) { c.Timeout = 2 * time.Hour })
+		ctx, leave := context.WithCancel(t.Context())
+		time.AfterFunc(time.Minute, leave) // while the call waits for the time that the upstream named
+		began := time.Now()
+		copyOne(ctx, client).want(t, "RATE_LIMITED", exchange.Rejected, 429, 1, "")
+		if took := time.Since(began); took != time.Minute {
+			t.Errorf("the caller left after %v", took)
 		}
-		leave()
-	}()
-	copyOne(ctx, client).want(t, "RATE_LIMITED", exchange.Rejected, 429, 1, "")
+	})
 }
 
 func TestBackoff_EveryAttempt_IsInTheUpperHalfOfItsBound(t *testing.T) {

@@ -33,20 +33,26 @@ type Config struct {
 	Roots *x509.CertPool
 	// MaxResponseHeader bounds the header section of a response, in bytes.
 	MaxResponseHeader int64
+	// Dial connects to the upstream, or to the proxy before it. Nil means a dialer
+	// that gives up after a few seconds.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // NewTransport returns a transport whose connections count their bytes and are
 // among open. Used through RoundTrip, it follows no redirects. It decodes nothing,
 // since every request names the content coding that it takes.
 func NewTransport(cfg Config, open *Connections) *http.Transport {
-	dialer := net.Dialer{Timeout: dialTimeout}
+	dial := cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(cfg.HTTP2)
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, addr)
+			c, err := dial(ctx, network, addr)
 			if err != nil {
 				return nil, err
 			}
