@@ -13,6 +13,7 @@ import (
 )
 
 func TestSetToolApprovals_BothProtocols_ChangeTheToolsAndReturnNoBody(t *testing.T) {
+	t.Parallel()
 	emu, url := emulated(t)
 	d := start(t, url)
 	copied, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID})

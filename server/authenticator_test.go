@@ -51,7 +51,7 @@ func TestAuthenticator_IsClosedOnceAfterTheCallsAndBeforeTheLedger(t *testing.T)
 			s.authenticator = &closingAuthenticator{s.authenticator, func() {
 				order = append(order, "authenticator")
 				for _, addr := range []net.Addr{s.GRPCAddr(), s.HTTPAddr()} {
-					if c, err := net.Dial("tcp", addr.String()); err == nil {
+					if c, err := new(net.Dialer).DialContext(context.WithoutCancel(t.Context()), "tcp", addr.String()); err == nil {
 						_ = c.Close()
 						t.Errorf("%s takes calls that need the authenticator", addr)
 					}

@@ -27,6 +27,7 @@ import (
 )
 
 func TestBounds_MetadataAndHeaderBeyondTheFlag_AreRefused(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	up.will(respond(201, nil, full))
 	d := start(t, up.url(), func(c *config.Config) { c.MaxHeaderBytes = 8 << 10 })
@@ -44,13 +45,13 @@ func TestBounds_MetadataAndHeaderBeyondTheFlag_AreRefused(t *testing.T) {
 	if rest := d.copyREST(t, templateID, `{}`, "X-Filler", strings.Repeat("x", 6<<10)); rest.status != 201 {
 		t.Errorf("REST: %d", rest.status)
 	}
-	r, err := http.NewRequestWithContext(t.Context(), "GET", d.rest+"/v1/integration", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.rest+"/v1/integration", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("X-Filler", strings.Repeat("x", 16<<10))
 	if resp, err := d.http.Do(r); err == nil { // the connection may also be closed before the response
-		if _ = resp.Body.Close(); resp.StatusCode != 431 {
+		if _ = resp.Body.Close(); resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 			t.Errorf("REST: %d, want 431", resp.StatusCode)
 		}
 	}
@@ -60,6 +61,7 @@ func TestBounds_MetadataAndHeaderBeyondTheFlag_AreRefused(t *testing.T) {
 }
 
 func TestBounds_ErrorDetails_FitTheFlag(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	var b strings.Builder
 	b.WriteString(`{"detail":[`)
@@ -84,6 +86,7 @@ func TestBounds_ErrorDetails_FitTheFlag(t *testing.T) {
 }
 
 func TestBounds_ResponseHeaderBeyondTheFlag_IsNotAccepted(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	up.will(respond(201, map[string]string{"X-Filler": strings.Repeat("x", 8<<10)}, full))
 	d := start(t, up.url(), func(c *config.Config) { c.Responses.MaxResponseHeader = 4 << 10 })
@@ -129,6 +132,7 @@ func open(t *testing.T, f *http2.Framer, stream uint32) {
 }
 
 func TestBounds_CallsOnOneConnectionBeyondTheFlag_AreRefused(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url(), func(c *config.Config) { c.MaxStreams = 2 })
 	f := frames(t, d.GRPCAddr())
@@ -220,9 +224,11 @@ func TestBounds_ConnectionsBeyondTheFlag_WaitUntilAnotherCloses(t *testing.T) {
 			return err
 		}
 		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err == nil {
-			_, err = io.Copy(io.Discard, resp.Body)
+		if err != nil {
+			return err
 		}
+		defer func() { _ = resp.Body.Close() }()
+		_, err = io.Copy(io.Discard, resp.Body)
 		return err
 	}
 	if err := exchange(first); err != nil {
@@ -235,9 +241,11 @@ func TestBounds_ConnectionsBeyondTheFlag_WaitUntilAnotherCloses(t *testing.T) {
 	}
 	_ = first.Close()
 	_ = second.SetDeadline(time.Now().Add(await.Patience))
-	if _, err := http.ReadResponse(bufio.NewReader(second), nil); err != nil {
-		t.Errorf("the second connection, after the first was closed: %v", err)
+	resp, err := http.ReadResponse(bufio.NewReader(second), nil)
+	if err != nil {
+		t.Fatalf("the second connection, after the first was closed: %v", err)
 	}
+	_ = resp.Body.Close()
 }
 
 func TestBounds_RESTCallerThatNeverEndsItsRequest_IsCutOff(t *testing.T) {
@@ -283,6 +291,7 @@ func TestBounds_CallerThatDoesNotRead_IsCutOff(t *testing.T) {
 }
 
 func TestBounds_MessageTooLarge_IsResourceExhausted(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url(), func(c *config.Config) { c.MaxRequestBytes = 2 << 10 })
 	name := strings.Repeat("n", 3<<10)

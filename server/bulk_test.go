@@ -56,6 +56,7 @@ func drain(stream bulkClient) (results []*integrationv1.BulkCopyTemplateResponse
 }
 
 func TestBulk_ItemsOfEveryKind_HaveAResultEachAndTheSummaryAddsUp(t *testing.T) {
+	t.Parallel()
 	e, url := emulated(t)
 	d := start(t, url)
 	if _, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID, RequestId: "before"}); err != nil {
@@ -222,6 +223,7 @@ func TestBulk_NeitherSideMoves_IsEnded(t *testing.T) {
 }
 
 func TestBulk_ClientLeaves_FinishesWhatWasSentAndBeginsNothingMore(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	arrived, release := copiesWait(up)
 	d := start(t, up.url(), func(c *config.Config) { c.Integration.Bulk.Concurrency = 4 })
@@ -258,6 +260,7 @@ func TestBulk_ClientLeaves_FinishesWhatWasSentAndBeginsNothingMore(t *testing.T)
 // A roll-out in the middle of a stream leaves no copy in doubt: every item that was
 // sent gets its result, and no other item is begun.
 func TestBulk_ServerStops_FinishesWhatWasBegunAndBeginsNothingMore(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	arrived, release := copiesWait(up)
 	d := start(t, up.url(), func(c *config.Config) { c.Integration.Bulk.Concurrency = 4 })
@@ -314,6 +317,7 @@ func TestBulk_ServerStops_FinishesWhatWasBegunAndBeginsNothingMore(t *testing.T)
 }
 
 func TestBulk_MoreItemsThanTheFlag_EndsTheStream(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	var made atomic.Int64
 	up.will(counting(&made))
@@ -341,6 +345,7 @@ type restLine struct {
 const bulkPath = "/v1/integration/template:bulkCopy"
 
 func TestBulkREST_LinesOfEveryKind_HaveAResultLineEach(t *testing.T) {
+	t.Parallel()
 	e, url := emulated(t)
 	d := start(t, url)
 	lines := []string{
@@ -407,6 +412,7 @@ func TestBulkREST_LinesOfEveryKind_HaveAResultLineEach(t *testing.T) {
 }
 
 func TestBulkREST_TooManyLinesOrBytes_IsRefusedBeforeAnyCopy(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url(), func(c *config.Config) { c.Gateway.BulkMaxItems, c.MaxRequestBytes = 3, 1<<10 })
 	one := `{"template_id":"` + templateID + `","request_id":"%d"}` + "\n"

@@ -45,6 +45,7 @@ func same(t *testing.T, got, want proto.Message) {
 }
 
 func TestCopyTemplate_DigasResponse_IsRelayedInRESTAndReadInGRPC(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	for name, c := range map[string]struct {
@@ -98,6 +99,7 @@ func TestCopyTemplate_DigasResponse_IsRelayedInRESTAndReadInGRPC(t *testing.T) {
 }
 
 func TestCopyTemplate_DigasError_IsRelayedInREST(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	for _, c := range []struct {
@@ -126,6 +128,7 @@ func TestCopyTemplate_DigasError_IsRelayedInREST(t *testing.T) {
 // Every field of a copy in every state, sent over gRPC and REST: both must become
 // the same request to Diga, byte for byte.
 func TestCopyTemplate_EachFieldInEachState_SendsExactBytes(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	object := func(text string) *structpb.Struct {
@@ -211,6 +214,7 @@ func TestCopyTemplate_EachFieldInEachState_SendsExactBytes(t *testing.T) {
 // A 2xx whose body is cut or malformed is a success if the id can be read, and
 // otherwise unknown.
 func TestCopyTemplate_MalformedSuccess_IsASuccessIfItHasAnID(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	head := func(n int) string {

@@ -24,6 +24,7 @@ import (
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/test/await"
 )
 
@@ -152,9 +153,8 @@ func logger(to *record) *slog.Logger {
 }
 
 // newServer returns a server that logs to the record.
-func newServer(t *testing.T, cfg config.Config, log *record) (*server.Server, error) {
-	t.Helper()
-	return server.New(t.Context(), cfg, server.Options{Version: "test", Log: logger(log)})
+func newServer(ctx context.Context, cfg config.Config, log *record, public ...gateway.PublicRoute) (*server.Server, error) {
+	return server.New(ctx, cfg, server.Options{Version: "test", Log: logger(log), Public: public})
 }
 
 // dial returns a connection to a gRPC server. It is closed at the end of the test.
@@ -211,11 +211,17 @@ func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 	for _, f := range change {
 		f(&cfg)
 	}
+	return serve(t, cfg)
+}
+
+// serve is start with settings and public routes.
+func serve(t *testing.T, cfg config.Config, public ...gateway.PublicRoute) *digate {
+	t.Helper()
 	d := &digate{log: new(record), ended: make(chan struct{})}
 	logger(d.log).Info("configuration", "config", cfg)
 	fmt.Fprintf(&output, "%v %+v %#v\n", cfg, cfg, cfg)
 	var err error
-	if d.Server, err = newServer(t, cfg, d.log); err != nil {
+	if d.Server, err = newServer(t.Context(), cfg, d.log, public...); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

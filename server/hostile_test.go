@@ -20,6 +20,7 @@ import (
 )
 
 func TestHostileUpstream_ResponseWithoutEnd_IsBounded(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	const bound = 1 << 20
 	d := start(t, up.url(), func(c *config.Config) { c.Responses.MaxResponse = bound })
@@ -73,6 +74,7 @@ func TestHostileUpstream_ResponseWithoutEnd_IsBounded(t *testing.T) {
 }
 
 func TestHostileUpstream_GzipThatWasNotAskedFor_IsRead(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	var packed bytes.Buffer
@@ -87,6 +89,7 @@ func TestHostileUpstream_GzipThatWasNotAskedFor_IsRead(t *testing.T) {
 }
 
 func TestHostileUpstream_ErrorThatEchoesSecrets_IsRedactedInTheStatus(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	body := `{"status":"error","error_code":"INVALID_API_KEY","message":"key ` + apiKey + ` of ` + token + ` with ` + varSec + ` is wrong"}`
@@ -105,6 +108,7 @@ func TestHostileUpstream_ErrorThatEchoesSecrets_IsRedactedInTheStatus(t *testing
 }
 
 func TestHostileClient_RequestTooLarge_IsRefusedAndNotSent(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	up.will(respond(201, nil, full))
@@ -116,7 +120,7 @@ func TestHostileClient_RequestTooLarge_IsRefusedAndNotSent(t *testing.T) {
 	wantEnvelope(t, rest.body, "REQUEST_TOO_LARGE")
 
 	// The same without a Content-Length.
-	r, err := http.NewRequestWithContext(t.Context(), "POST", d.rest+"/v1/integration/template/"+templateID+"/copy",
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.rest+"/v1/integration/template/"+templateID+"/copy",
 		io.MultiReader(strings.NewReader(huge)))
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +128,7 @@ func TestHostileClient_RequestTooLarge_IsRefusedAndNotSent(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer "+token)
 	if resp, err := d.http.Do(r); err == nil { // the connection may be cut while the client still sends
 		_ = resp.Body.Close()
-		if resp.StatusCode != 413 {
+		if resp.StatusCode != http.StatusRequestEntityTooLarge {
 			t.Errorf("REST, chunked: %d", resp.StatusCode)
 		}
 	}
@@ -140,6 +144,7 @@ func TestHostileClient_RequestTooLarge_IsRefusedAndNotSent(t *testing.T) {
 
 // No text in the place of an id makes digate send a request to another path.
 func TestHostileClient_PathTricks_NeverReachDiga(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	up.will(respond(201, nil, full))
@@ -178,6 +183,7 @@ func TestHostileClient_PathTricks_NeverReachDiga(t *testing.T) {
 }
 
 func TestHostileClient_WithoutAValidCredential_IsRefusedBeforeAnythingIsDecoded(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	up.will(respond(201, nil, full))
@@ -218,6 +224,7 @@ func TestHostileClient_WithoutAValidCredential_IsRefusedBeforeAnythingIsDecoded(
 }
 
 func TestREST_HeadersThatAreNotOnTheAllowList_DoNotPass(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	up.will(respond(201, map[string]string{"Set-Cookie": "a=b", "Server": "uvicorn", "X-Internal": "1"}, full))
@@ -243,6 +250,7 @@ func TestREST_HeadersThatAreNotOnTheAllowList_DoNotPass(t *testing.T) {
 }
 
 func TestREST_MethodThatTheRouteDoesNotHave_Is405WithAllow(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	for _, method := range []string{"GET", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"} {

@@ -36,6 +36,7 @@ func posts(up *scripted) (n int) {
 }
 
 func TestRequestID_SameOnBothProtocols_IsOneCopy(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	up.will(respond(201, nil, full))
 	d := start(t, up.url())
@@ -115,10 +116,11 @@ func TestRequestID_CallerLeftBeforeARestart_CopyIsFinishedAndRemembered(t *testi
 }
 
 func TestRequestID_KeyFileThatIsNotTheLedgers_RefusesTheStart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	cfg := settings(t, "http://127.0.0.1:1")
 	cfg.Ledger.Spec = "sqlite:" + filepath.Join(dir, "ledger.db")
-	s, err := newServer(t, cfg, new(record))
+	s, err := newServer(t.Context(), cfg, new(record))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,12 +130,13 @@ func TestRequestID_KeyFileThatIsNotTheLedgers_RefusesTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Ledger.KeyFile = other
-	if s, err := newServer(t, cfg, new(record)); err == nil || !strings.Contains(err.Error(), "--ledger: ") {
+	if s, err := newServer(t.Context(), cfg, new(record)); err == nil || !strings.Contains(err.Error(), "--ledger: ") {
 		t.Errorf("%v %v", s, err)
 	}
 }
 
 func TestLedgerService_CopyInDoubt_IsShownToAndSettledByItsCallerAlone(t *testing.T) {
+	t.Parallel()
 	e, url := emulate(t, emulator.Options{}) // on the same clock as the ledger
 	d := start(t, url)
 	records := digatev1.NewLedgerServiceClient(d.conn)
@@ -234,6 +237,7 @@ func TestLedgerService_CopyInDoubt_IsShownToAndSettledByItsCallerAlone(t *testin
 }
 
 func TestRequestID_RequiredAndMissing_IsRefusedOnBothProtocols(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	up.will(respond(201, nil, full))
 	d := start(t, up.url(), func(c *config.Config) { c.Integration.RequireRequestID = true })
@@ -249,6 +253,7 @@ func TestRequestID_RequiredAndMissing_IsRefusedOnBothProtocols(t *testing.T) {
 }
 
 func TestRequestID_ManyAtOnceOnBothProtocols_AreOneCopy(t *testing.T) {
+	t.Parallel()
 	e, url := emulated(t)
 	d := start(t, url)
 	var wg sync.WaitGroup

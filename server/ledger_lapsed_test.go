@@ -18,6 +18,7 @@ import (
 // long as a call may take. Until then the copy cannot be settled as not created,
 // since the next call with the id would copy again.
 func TestResolveCopy_OwnerDiedWhileSending_IsSettledAsNotCreatedOnlyAfterTheLongestCall(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	keys, err := sqlite.Key(path)
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 // After copies with every outcome, over every protocol, the ledger has no field of
 // their requests: neither as plain text nor as a digest that could be guessed.
 func TestLedger_AfterCopiesOfEveryOutcome_HasNothingOfTheirRequests(t *testing.T) {
+	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "ledger.db")
 		never := fillLedger(t, func(c *config.Config) { c.Ledger.Spec = "sqlite:" + path })

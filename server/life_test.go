@@ -40,6 +40,7 @@ func emulate(t *testing.T, o emulator.Options) (*emulator.Emulator, string) {
 // are sent to Diga and to digate in front of another Diga in the same state: the
 // responses are equal to the byte.
 func TestREST_WholeLifeOfAnIntegration_RespondsAsDigaDoes(t *testing.T) {
+	t.Parallel()
 	_, direct := emulated(t)
 	_, behind := emulated(t)
 	d := start(t, behind)
@@ -121,6 +122,7 @@ func TestREST_WholeLifeOfAnIntegration_RespondsAsDigaDoes(t *testing.T) {
 }
 
 func TestGRPC_WholeLifeOfAnIntegration_Succeeds(t *testing.T) {
+	t.Parallel()
 	emu, url := emulated(t)
 	d := start(t, url)
 	ctx := withToken(t.Context(), token)
@@ -229,6 +231,7 @@ func wantFailure(t *testing.T, err error, code codes.Code, outcome exchange.Outc
 // A read may be called again, so a read with an unknown outcome is UNAVAILABLE,
 // where a write is UNKNOWN.
 func TestReads_OutcomeUnknown_IsUnavailableAndMayBeRetried(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	for name, s := range map[string]script{"reset": raw("", true), "502": respond(502, nil, "<html>")} {
@@ -247,6 +250,7 @@ func TestReads_OutcomeUnknown_IsUnavailableAndMayBeRetried(t *testing.T) {
 }
 
 func TestLists_QueryParameters_AreSentInTheContractsOrder(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	page := respond(200, nil, `{"data":[],"has_more":false}`)
@@ -308,6 +312,7 @@ func TestLists_QueryParameters_AreSentInTheContractsOrder(t *testing.T) {
 // Every field of an update is absent, null or set, as AIP-134 has it; the request
 // to Diga is compared byte for byte.
 func TestUpdates_EachFieldAbsentNullOrSet_SendsExactlyWhatTheMaskNames(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	update := func(t *testing.T, path, body, want string, call func() error, response string) {
@@ -421,6 +426,7 @@ func TestUpdates_EachFieldAbsentNullOrSet_SendsExactlyWhatTheMaskNames(t *testin
 // Diga writes a tool as one flat object, and its enum values without our prefix.
 // A field or a value that the contract does not have is drift and no failure.
 func TestGetTool_HTTPAndMCP_AreReadFromOneFlatObject(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	get := func(body string) (*integrationv1.Tool, error) {

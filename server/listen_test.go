@@ -36,7 +36,17 @@ func bound(t *testing.T, config *tls.Config) *listener {
 	return l
 }
 
+func request(t *testing.T, url string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestListener_WithTLS_ServesHTTPOverTLSAlone(t *testing.T) {
+	t.Parallel()
 	serverTLS, clientTLS := identity(t)
 	l := bound(t, serverTLS)
 	var protocol string
@@ -51,7 +61,7 @@ func TestListener_WithTLS_ServesHTTPOverTLSAlone(t *testing.T) {
 	go func() { served <- l.serveHTTP(srv) }()
 	transport := &http.Transport{TLSClientConfig: clientTLS, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport}).Get("https://" + l.ln.Addr().String())
+	resp, err := transport.RoundTrip(request(t, "https://"+l.ln.Addr().String()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +72,7 @@ func TestListener_WithTLS_ServesHTTPOverTLSAlone(t *testing.T) {
 	}
 	plain := &http.Transport{}
 	defer plain.CloseIdleConnections()
-	if resp, err := (&http.Client{Transport: plain}).Get("http://" + l.ln.Addr().String()); err == nil {
+	if resp, err := plain.RoundTrip(request(t, "http://"+l.ln.Addr().String())); err == nil {
 		_ = resp.Body.Close()
 		if resp.StatusCode == http.StatusOK {
 			t.Error("served in plain text too")
@@ -75,6 +85,7 @@ func TestListener_WithTLS_ServesHTTPOverTLSAlone(t *testing.T) {
 }
 
 func TestListener_WithTLS_ServesGRPCOverTLSAlone(t *testing.T) {
+	t.Parallel()
 	serverTLS, clientTLS := identity(t)
 	l := bound(t, serverTLS)
 	srv := grpc.NewServer(grpc.Creds(l.credentials()))

@@ -29,6 +29,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/emulator"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/test/await"
 	"github.com/digate/digate/test/rig"
 )
 
@@ -110,7 +111,9 @@ func (p proxy) start(t *testing.T, block string, grpcTo, restTo []string) (grpcA
 	if err := os.WriteFile(file, []byte(p.file(dir, block)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, p.args(dir, file)...)
+	cmd := exec.CommandContext(t.Context(), path, p.args(dir, file)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second // before it is killed
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -119,19 +122,13 @@ func (p proxy) start(t *testing.T, block string, grpcTo, restTo []string) (grpcA
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = cmd.Wait() }()
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-ended:
-		case <-time.After(10 * time.Second):
-			_ = cmd.Process.Kill()
-			<-ended
-		}
+		<-ended
 		if b, _ := os.ReadFile(dir + "/log"); t.Failed() {
 			t.Logf("%s%s", &out, b)
 		}
 	})
 	for _, addr := range []string{grpcAddr, restAddr} {
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(await.Patience); ; time.Sleep(10 * time.Millisecond) {
 			c, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
 			if err == nil {
 				_ = c.Close()

@@ -20,6 +20,7 @@ import (
 // Operators build on these names, so none may come or go without a change of the
 // page.
 func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url(), asShipped, func(c *config.Config) { c.Upstream.BreakerDelay, c.Upstream.RetryBudget = time.Hour, 1 })
 	// A retry and drift, on both protocols.

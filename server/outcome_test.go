@@ -168,6 +168,7 @@ func TestOutcomes_DeadlineAndCancelOfTheCaller_EndTheConnectionToDiga(t *testing
 }
 
 func TestOutcomes_InvalidRequest_NamesTheFieldAndSendsNothing(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url())
 	up.will(respond(201, nil, full))

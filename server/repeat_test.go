@@ -39,6 +39,7 @@ func inTurn(scripts ...script) script {
 }
 
 func TestRepeat_RetryAfter_IsWaitedForOnBothProtocolsAndLogged(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url(), asShipped)
 	later := respond(503, map[string]string{"Retry-After": "0"}, envelope)
@@ -112,6 +113,7 @@ func TestPushback_EveryFailure_TellsWhetherAndWhenToTryAgain(t *testing.T) {
 }
 
 func TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothProtocols(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	open := start(t, up.url(), func(c *config.Config) { c.Upstream.BreakerDelay = time.Hour })
 	up.will(respond(500, nil, envelope))
@@ -166,6 +168,7 @@ func TestDeadline_DigaHangs_CallerGetsDigatesVerdict(t *testing.T) {
 }
 
 func TestDrift_SetToFail_FailsReadsAndNoCopies(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url(), func(c *config.Config) { c.Upstream.Drift = upstream.DriftFail })
 	odd := strings.Replace(full, "{", `{"future":"`+apiKey+`",`, 1)

@@ -168,7 +168,7 @@ func TestRun_ContextThatHasEnded_IsNoFailure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 { // whether a listener was serving yet is the scheduler's choice
-		s, err := newServer(t, settings(t, "http://127.0.0.1:1"), new(record))
+		s, err := newServer(t.Context(), settings(t, "http://127.0.0.1:1"), new(record))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,12 +183,13 @@ func TestNew_AddressInUse_NamesTheFlagAndLeavesNothingOpen(t *testing.T) {
 	defer func() { _ = ln.Close() }()
 	cfg := settings(t, "http://127.0.0.1:1")
 	cfg.AdminAddr = ln.Addr().String()
-	if _, err := newServer(t, cfg, new(record)); err == nil || !strings.HasPrefix(err.Error(), "--admin-addr: ") {
+	if _, err := newServer(t.Context(), cfg, new(record)); err == nil || !strings.HasPrefix(err.Error(), "--admin-addr: ") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestAdmin_HealthMetricsAndProfiles_AreServed(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	up.will(respond(201, nil, odd))
 	d := start(t, up.url())
@@ -229,6 +230,7 @@ func TestAdmin_HealthMetricsAndProfiles_AreServed(t *testing.T) {
 }
 
 func TestHealthAndReflection_NeedNoCredential(t *testing.T) {
+	t.Parallel()
 	d := start(t, "http://127.0.0.1:1")
 	got, err := healthv1.NewHealthClient(d.conn).Check(t.Context(), &healthv1.HealthCheckRequest{})
 	if err != nil || got.GetStatus() != healthv1.HealthCheckResponse_SERVING {
@@ -245,6 +247,7 @@ func TestHealthAndReflection_NeedNoCredential(t *testing.T) {
 }
 
 func TestAccessLog_EveryCall_HasOneLine(t *testing.T) {
+	t.Parallel()
 	up := newScripted(t)
 	up.will(respond(404, nil, envelope))
 	d := start(t, up.url())
@@ -283,6 +286,7 @@ func TestAccessLog_EveryCall_HasOneLine(t *testing.T) {
 }
 
 func TestGRPC_UnknownMethod_IsRefusedWithAnErrorInfo(t *testing.T) {
+	t.Parallel()
 	d := start(t, "http://127.0.0.1:1")
 	for _, method := range []string{"/diga.integration.v1.IntegrationService/Nothing", "/no.Service/Nothing"} {
 		err := d.conn.Invoke(withToken(t.Context(), token), method, &integrationv1.CopyTemplateRequest{}, &integrationv1.CopyTemplateResponse{})
@@ -293,6 +297,7 @@ func TestGRPC_UnknownMethod_IsRefusedWithAnErrorInfo(t *testing.T) {
 }
 
 func TestGRPC_OwnError_HasItsDetailsOnTheWire(t *testing.T) {
+	t.Parallel()
 	d := start(t, "http://127.0.0.1:1")
 	_, err := d.rpc.CopyTemplate(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: "x"})
 	st := status.Convert(err)

@@ -11,12 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/config"
 )
 
-// silentDNS makes every name server of the process silent until the test is over.
-// The channel is closed once a name was asked for.
+// silentDNS lets no name server of the process respond until the end of the test.
+// The channel is closed once a name has been looked up.
 func silentDNS(t *testing.T) (asked <-chan struct{}) {
 	t.Helper()
 	const silent = "name server of a test"
@@ -61,7 +60,7 @@ func TestNew_NameServerIsSilent_EndsWithItsContextAndNamesThePart(t *testing.T) 
 			ctx, cancel := context.WithCancelCause(t.Context())
 			ended := make(chan error, 1)
 			go func() {
-				_, err := server.New(ctx, cfg, server.Options{Version: "test", Log: logger(new(record))})
+				_, err := newServer(ctx, cfg, new(record))
 				ended <- err
 			}()
 			select {

@@ -17,6 +17,7 @@ import (
 )
 
 func TestCopyTemplate_SameIDAgain_IsReadAndNotCopied(t *testing.T) {
+	t.Parallel()
 	up := new(fakeUpstream)
 	s := newReplica(t, up, newLedger(t))
 	copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
@@ -36,6 +37,7 @@ func TestCopyTemplate_SameIDAgain_IsReadAndNotCopied(t *testing.T) {
 }
 
 func TestCopyTemplate_ReplayThatCannotBeRead_NamesWhatWasCreated(t *testing.T) {
+	t.Parallel()
 	up := new(fakeUpstream)
 	s := newReplica(t, up, newLedger(t))
 	copyAs(t.Context(), s, "r", "n")
@@ -48,6 +50,7 @@ func TestCopyTemplate_ReplayThatCannotBeRead_NamesWhatWasCreated(t *testing.T) {
 }
 
 func TestCopyTemplate_SameIDForAnotherRequest_IsRefusedAtEveryState(t *testing.T) {
+	t.Parallel()
 	up := new(fakeUpstream)
 	arrived, release := make(chan struct{}), make(chan struct{})
 	up.after = func(context.Context, int) error { close(arrived); <-release; return errLost }
@@ -74,6 +77,7 @@ func TestCopyTemplate_SameIDForAnotherRequest_IsRefusedAtEveryState(t *testing.T
 }
 
 func TestCopyTemplate_AnotherSecret_IsAnotherRequest(t *testing.T) {
+	t.Parallel()
 	s := newReplica(t, new(fakeUpstream), newLedger(t))
 	for i, want := range []codes.Code{codes.OK, codes.InvalidArgument} {
 		key := fmt.Sprint("key-", i)
@@ -85,6 +89,7 @@ func TestCopyTemplate_AnotherSecret_IsAnotherRequest(t *testing.T) {
 }
 
 func TestCopyTemplate_ManyAtOnceWithOneID_ShareOneCopy(t *testing.T) {
+	t.Parallel()
 	for name, replicas := range map[string]int{"one process": 1, "three replicas": 3} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -118,6 +123,7 @@ func TestCopyTemplate_ManyAtOnceWithOneID_ShareOneCopy(t *testing.T) {
 }
 
 func TestCopyTemplate_NotSentOrRejected_FreesTheID(t *testing.T) {
+	t.Parallel()
 	for name, fail := range map[string]error{
 		"not sent": apierror.Unreachable(errLost),
 		"rejected": apierror.FromResponse(apierror.Response{Status: 404, Body: []byte(`{}`)}, true, nil),
@@ -135,6 +141,7 @@ func TestCopyTemplate_NotSentOrRejected_FreesTheID(t *testing.T) {
 }
 
 func TestCopyTemplate_OutcomeUnknown_IsNeverSentAgainAndNamesWhatItMayHaveMade(t *testing.T) {
+	t.Parallel()
 	up := new(fakeUpstream)
 	up.after = func(_ context.Context, n int) error {
 		if n == 1 {
@@ -158,6 +165,7 @@ func TestCopyTemplate_OutcomeUnknown_IsNeverSentAgainAndNamesWhatItMayHaveMade(t
 }
 
 func TestCopyTemplate_CallerLeavesAfterSending_ContinuesAndIsRecorded(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
 		up.after = respondIn(10 * time.Second)
@@ -191,6 +199,7 @@ func TestCopyTemplate_CallerLeavesAfterSending_ContinuesAndIsRecorded(t *testing
 }
 
 func TestCopyTemplate_CallerLeavesBeforeSending_SendsNothingAndOthersGoOn(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
 		held := true
@@ -219,6 +228,7 @@ func TestCopyTemplate_CallerLeavesBeforeSending_SendsNothingAndOthersGoOn(t *tes
 }
 
 func TestCopyTemplate_OwnerDied_IsSentAgainOnlyIfItWasNotSent(t *testing.T) {
+	t.Parallel()
 	for at, want := range map[string]struct {
 		reason string
 		copies int
@@ -265,6 +275,7 @@ func (r retrying) Call(ctx context.Context, call upstream.Call) error {
 // The claim of a process that was suspended between two attempts may have run out.
 // The copy may have been settled and made again since.
 func TestCopyTemplate_ClaimLostBetweenAttempts_IsNotSentAgain(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up, l := new(fakeUpstream), newLedger(t)
 		copyAs(t.Context(), newReplica(t, retrying{up}, died(l, "after sending")), "r", "n").
@@ -278,6 +289,7 @@ func TestCopyTemplate_ClaimLostBetweenAttempts_IsNotSentAgain(t *testing.T) {
 }
 
 func TestCopyTemplate_SlowOwner_KeepsItsClaim(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
 		up.before = func(context.Context, int) error { time.Sleep(10 * lease); return nil }
@@ -296,6 +308,7 @@ func TestCopyTemplate_SlowOwner_KeepsItsClaim(t *testing.T) {
 }
 
 func TestCopyTemplate_LedgerAway_FailsClosed(t *testing.T) {
+	t.Parallel()
 	up := new(fakeUpstream)
 	s := newReplica(t, up, failing(newLedger(t), "Claim", fail))
 	r := copyAs(t.Context(), s, "r", "n")
@@ -306,6 +319,7 @@ func TestCopyTemplate_LedgerAway_FailsClosed(t *testing.T) {
 }
 
 func TestCopyTemplate_LedgerAwayAtTheEnd_CallerGetsTheIntegrationAndItIsRecordedLater(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
 		away := true
@@ -327,6 +341,7 @@ func TestCopyTemplate_LedgerAwayAtTheEnd_CallerGetsTheIntegrationAndItIsRecorded
 
 // A server that stops cannot wait for a ledger that does not respond.
 func TestClose_OutcomeNotRecorded_StopsTrying(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
 		s := newReplica(t, up, died(newLedger(t), "after sending"))
@@ -341,6 +356,7 @@ func TestClose_OutcomeNotRecorded_StopsTrying(t *testing.T) {
 }
 
 func TestCopyTemplate_CallersDeadlineIsLaterThanTheTimeout_CallMayLastUntilIt(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
 		up.after = respondIn(45 * time.Second)
@@ -355,6 +371,7 @@ func TestCopyTemplate_CallersDeadlineIsLaterThanTheTimeout_CallMayLastUntilIt(t 
 // The time of the first caller ends before its copy is sent. The others, who wait
 // for the same copy, still have time.
 func TestCopyTemplate_FirstCallersTimeIsOver_OthersGoOn(t *testing.T) {
+	t.Parallel()
 	t.Run("waiting to send", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			up := new(fakeUpstream)
@@ -403,6 +420,7 @@ func firstOf(t *testing.T, s *copies.Coordinator, reason string, outcome exchang
 
 // Wherever the ledger hangs, the caller gets a verdict before its own deadline.
 func TestCopyTemplate_LedgerHangs_RespondsBeforeTheCallersDeadline(t *testing.T) {
+	t.Parallel()
 	for at, want := range map[string]struct {
 		id, reason string
 		outcome    exchange.Outcome
@@ -439,6 +457,7 @@ func TestCopyTemplate_LedgerHangs_RespondsBeforeTheCallersDeadline(t *testing.T)
 }
 
 func TestCopyTemplate_ClaimRanOutAndAnotherMadeTheCopy_IsReplayed(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up, l := new(fakeUpstream), newLedger(t)
 		other := newReplica(t, up, l)
@@ -452,6 +471,7 @@ func TestCopyTemplate_ClaimRanOutAndAnotherMadeTheCopy_IsReplayed(t *testing.T) 
 }
 
 func TestCopyTemplate_ReplayReadsAnotherIntegration_NamesWhatWasCreated(t *testing.T) {
+	t.Parallel()
 	up, l := new(fakeUpstream), newLedger(t)
 	copyAs(t.Context(), newReplica(t, up, l), "r", "n").want(t, "id-0", "", exchange.None)
 	r := copyAs(t.Context(), newReplica(t, mixedUp{up}, l), "r", "n")
@@ -473,6 +493,7 @@ func (m mixedUp) Call(ctx context.Context, call upstream.Call) error {
 }
 
 func TestCopyTemplate_UpstreamPanics_FailsThatCallAlone(t *testing.T) {
+	t.Parallel()
 	for at, want := range map[string]exchange.Outcome{"before": exchange.NotSent, "after": exchange.Unknown} {
 		t.Run(at, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -499,6 +520,7 @@ func TestCopyTemplate_UpstreamPanics_FailsThatCallAlone(t *testing.T) {
 
 // A copy that another replica sends may succeed after the caller has left.
 func TestCopyTemplate_TimeOverWhileAnotherReplicaSends_IsUnknown(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
 		up.after = func(context.Context, int) error { time.Sleep(20 * time.Second); return nil }

@@ -87,6 +87,7 @@ func ids(all []*integrationv1.Integration) string {
 }
 
 func TestCandidates_DigasIntegrations_AreThoseThatTheCopyMayHaveCreated(t *testing.T) {
+	t.Parallel()
 	noTime := made("no-time", template, 0)
 	noTime.CreatedAt = nil
 	up := &lister{has: []*integrationv1.Integration{
@@ -121,6 +122,7 @@ func many(n int, name string) (all []*integrationv1.Integration) {
 }
 
 func TestCandidates_LongList_IsReadOnlyAsFarAsNecessary(t *testing.T) {
+	t.Parallel()
 	target := made("target", template, 0)
 	ascending := many(350, "old")
 	slices.Reverse(ascending)
@@ -154,6 +156,7 @@ func TestCandidates_LongList_IsReadOnlyAsFarAsNecessary(t *testing.T) {
 }
 
 func TestCandidates_PageLargerThanAskedFor_IsLookedUpWhole(t *testing.T) {
+	t.Parallel()
 	up := &lister{pageSize: 3010}
 	for i := range 3010 {
 		up.has = append(up.has, made(fmt.Sprint(i), template, time.Second))
@@ -169,6 +172,7 @@ func TestCandidates_PageLargerThanAskedFor_IsLookedUpWhole(t *testing.T) {
 }
 
 func TestCandidates_LedgerIsAway_HasAReasonOfItsOwn(t *testing.T) {
+	t.Parallel()
 	up := &lister{has: []*integrationv1.Integration{made("a", template, 0)}}
 	away := func(context.Context, []string) ([]string, error) { return nil, errors.New("dial 10.1.2.3") }
 	_, err := copies.Candidates(t.Context(), up, away, record, copies.Look)
@@ -184,6 +188,7 @@ func TestCandidates_LedgerIsAway_HasAReasonOfItsOwn(t *testing.T) {
 }
 
 func TestConfirm_OneIntegration_IsConfirmedIfTheCopyMayHaveCreatedIt(t *testing.T) {
+	t.Parallel()
 	shown := map[string]*integrationv1.Integration{
 		"far-back": made("far-back", template, 0), "no-template": made("no-template", "", 0), "ABC": made("abc", template, 0),
 		"of-another": made("of-another", another, 0), "before": made("before", template, -time.Hour),

@@ -13,6 +13,7 @@ import (
 
 // The ledger's own errors may have its address in them, which no caller may read.
 func TestService_LedgerIsAway_CallerReadsNothingOfItsErrors(t *testing.T) {
+	t.Parallel()
 	for _, method := range []string{"Get", "Named", "Resolve"} {
 		s := newScene(t)
 		s.doubt(t, "a")

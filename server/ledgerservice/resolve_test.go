@@ -14,6 +14,7 @@ import (
 // A server that was cut off from the ledger may still send its copy. If the copy
 // were settled as not created meanwhile, a second one could follow.
 func TestResolveCopy_NotCreatedWhileTheOwnerMayBeSending_IsRefused(t *testing.T) {
+	t.Parallel()
 	s := newScene(t)
 	s.sending(t, "a")
 	s.sending(t, "b")
@@ -39,6 +40,7 @@ func TestResolveCopy_NotCreatedWhileTheOwnerMayBeSending_IsRefused(t *testing.T)
 }
 
 func TestResolveCopy_NotCreatedAfterTheOwnerMarkedTheDoubt_IsAcceptedAtOnce(t *testing.T) {
+	t.Parallel()
 	s := newScene(t)
 	s.doubt(t, "a")
 	_, err := s.resolve(t, "a", "")
@@ -53,6 +55,7 @@ func TestResolveCopy_NotCreatedAfterTheOwnerMarkedTheDoubt_IsAcceptedAtOnce(t *t
 // Two callers may both find an integration unnamed and settle their doubts with it.
 // The second is refused.
 func TestResolveCopy_IntegrationThatAnotherRecordGotMeanwhile_IsRefused(t *testing.T) {
+	t.Parallel()
 	s := newScene(t)
 	s.doubt(t, "a")
 	s.doubt(t, "b")
@@ -73,6 +76,7 @@ func TestResolveCopy_IntegrationThatAnotherRecordGotMeanwhile_IsRefused(t *testi
 }
 
 func TestResolveCopy_IntegrationThatDigaShows_IsRecordedAsDigaSpellsIt(t *testing.T) {
+	t.Parallel()
 	s := newScene(t)
 	s.doubt(t, "a")
 	s.upstream.has = append(s.upstream.has,
