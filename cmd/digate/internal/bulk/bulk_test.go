@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -225,6 +226,12 @@ func TestBulk_NoSecret_IsWrittenAnywhere(t *testing.T) {
 		if strings.Count(got.Err, "the input holds an api_key") != 1 {
 			t.Errorf("%s", got.Err)
 		}
+		for _, want := range []string{"line 5: NOT_SENT: api_key_env: the environment has no NOT_THERE", "line 6: NOT_SENT: the api_key is set twice",
+			"line 7: NOT_SENT: api_key_env: a row may not name", "line 8: NOT_SENT: the variable x: open " + dir + "/nothing: no such file"} {
+			if !strings.Contains(got.Err, want) {
+				t.Errorf("no %q in %s", want, got.Err)
+			}
+		}
 		for _, name := range []string{"rows.csv.digate-job", "results"} {
 			path := filepath.Join(dir, name)
 			b, err := os.ReadFile(path)
@@ -234,12 +241,6 @@ func TestBulk_NoSecret_IsWrittenAnywhere(t *testing.T) {
 			if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
 				t.Errorf("%s: %v, %v", name, info.Mode(), err)
 			}
-		}
-	}
-	for _, want := range []string{"line 5: NOT_SENT: api_key_env: the environment has no NOT_THERE", "line 6: NOT_SENT: the api_key is set twice", "line 7: NOT_SENT: api_key_env: a row may not name", "noth: no such file"} {
-		got := digate(t, "bulk", file, "--addr", s.addr, "--template", clitest.TemplateID, "--keep-going")
-		if want = strings.ReplaceAll(want, "nothing: ", dir+"/nothing: "); !strings.Contains(got.Err, want) && want != "nothing" {
-			t.Logf("no %q in %s", want, got.Err)
 		}
 	}
 }
@@ -328,19 +329,28 @@ func TestBulk_MalformedRows_KeepAFileBackUnlessTheyMayBeLeftOut(t *testing.T) {
 }
 
 func TestBulk_InvitedToAskAgain_DoesAFewTimes(t *testing.T) {
-	s := serve(t)
-	tried := make(map[string]int)
-	s.item = func(_ int, req *integrationv1.CopyTemplateRequest) verdict {
-		tried[req.GetName()]++
-		if req.GetName() == "n-1" && tried["n-1"] < 3 || req.GetName() == "n-3" && tried["n-3"] < 2 {
-			return verdict{fail: apierror.Overloaded().GRPCStatus().Err()}
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeServer()
+		tried := make(map[string]int)
+		s.item = func(_ int, req *integrationv1.CopyTemplateRequest) verdict {
+			tried[req.GetName()]++
+			if name := req.GetName(); name == "n-1" && tried[name] < maxTries || name == "n-3" {
+				return verdict{fail: apierror.Overloaded().GRPCStatus().Err()}
+			}
+			return carryOut
 		}
-		return carryOut
-	}
-	got := digate(t, "bulk", clitest.WriteFile(t, "rows.csv", csvOf(5)), "--addr", s.addr, "--concurrency", "2")
-	if n := clitest.Outcomes(clitest.ResultsOf(t, got.Out)); got.Code != client.ExitDone || n[rowDone] != 5 || tried["n-1"] != 3 || tried["n-3"] != 2 {
-		t.Errorf("%v, %v, %+v", n, tried, got)
-	}
+		run := newTrial(t, s, 5)
+		run.window = 2
+		code, why := run.all(t.Context(), t, 0)
+		if code != client.ExitNotSent || why != nil || tried["n-1"] != maxTries || tried["n-3"] != maxTries {
+			t.Errorf("exit code %d, %v, %v", code, why, tried)
+		}
+		for name, r := range run.results {
+			if want := map[bool]string{true: rowNotSent, false: rowDone}[name == "n-3"]; r.Outcome != want {
+				t.Errorf("%s: got %s, want %s", name, r.Outcome, want)
+			}
+		}
+	})
 }
 
 func TestBulk_Outcomes_AreReportedAndTheWorstIsTheExitCode(t *testing.T) {

@@ -164,7 +164,7 @@ func (c *Command) run(ctx context.Context, std term.IO) error {
 		return err
 	}
 	run := &runner{
-		flags: c.Flags, job: j, contract: in.contract, conn: conn, pending: make(map[string]*item),
+		connect: func(ctx context.Context) (*connection, error) { return connect(ctx, c.Flags) }, job: j, contract: in.contract, conn: conn, pending: make(map[string]*item),
 		window: c.Concurrency, reconnects: c.Reconnects, grace: interruptGrace, stall: stallTimeout, now: time.Now,
 		report: &report{progress: p, write: write, look: c.look},
 	}

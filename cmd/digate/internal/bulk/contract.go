@@ -17,7 +17,7 @@ type contract struct {
 }
 
 var compileContract = sync.OnceValues(func() (*contract, error) {
-	codec, err := digajson.Compile((&integrationv1.CopyTemplateRequest{}).ProtoReflect().Descriptor())
+	codec, err := digajson.Compile(new(integrationv1.CopyTemplateRequest).ProtoReflect().Descriptor())
 	if err != nil {
 		return nil, err
 	}

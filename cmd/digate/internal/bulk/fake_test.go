@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
@@ -53,8 +52,9 @@ type verdict struct {
 	fail  error // respond with it
 	cut   error // the stream ends with it
 	after bool  // cut, once it was made
-	held  bool  // not answered, and the stream waits
-	mute  bool  // not answered, and the stream goes on
+	held  bool  // no response, and the stream waits
+	mute  bool  // no response, and the stream goes on
+	late  time.Duration
 }
 
 var carryOut verdict
@@ -65,11 +65,13 @@ var cutOff = status.Error(codes.Unavailable, "the connection is gone")
 func serve(t *testing.T) *fakeServer {
 	t.Helper()
 	t.Setenv("DIGATE_TOKEN", clitest.Token)
-	s := &fakeServer{made: make(map[string]*integrationv1.CopyTemplateRequest), ledger: &digatev1.GetLedgerResponse{
-		Store: "sqlite", Durable: true, Retention: durationpb.New(24 * time.Hour), Caller: "caller-1",
-	}}
+	s := newFakeServer()
 	s.start(t, "127.0.0.1:0")
 	return s
+}
+
+func newFakeServer() *fakeServer {
+	return &fakeServer{made: make(map[string]*integrationv1.CopyTemplateRequest), ledger: ledgerOf("caller-1", "sqlite", 24*time.Hour)}
 }
 
 func (s *fakeServer) start(t *testing.T, addr string) {
@@ -121,7 +123,7 @@ func (s *fakeServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integratio
 		err error
 	}
 	owed := 0
-	// It reads ahead, so as to see how much a client leaves unanswered.
+	// The server reads ahead, to see how many responses a client lets it owe.
 	ahead := make(chan received, maxConcurrency+1)
 	go func() {
 		for {
@@ -148,6 +150,7 @@ func (s *fakeServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integratio
 		}
 		seen[req.GetRequestId()] = true
 		resp, v := s.take(req)
+		sleep(stream.Context(), v.late)
 		switch {
 		case v.held:
 			<-stream.Context().Done()

@@ -26,7 +26,7 @@ const (
 // runner sends rows and reports the result of each. It uses as many streams and
 // connections as it takes. Only one goroutine uses a runner.
 type runner struct {
-	flags      client.Flags
+	connect    func(context.Context) (*connection, error)
 	job        *job
 	contract   *contract
 	window     int           // most items that are pending at a time
@@ -125,7 +125,7 @@ func (r *runner) reconnect(ctx context.Context) error {
 	if r.conn != nil {
 		return nil
 	}
-	conn, err := connect(ctx, r.flags)
+	conn, err := r.connect(ctx)
 	if err != nil {
 		return err
 	}

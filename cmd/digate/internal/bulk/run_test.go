@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -87,29 +87,36 @@ func TestBulk_InterruptedWhileARowWaits_ReportsTheLatestResponse(t *testing.T) {
 }
 
 func TestBulk_EveryConnectionFails_GivesUpAfterSoMany(t *testing.T) {
-	s := serve(t)
-	s.item = func(int, *integrationv1.CopyTemplateRequest) verdict { return verdict{cut: cutOff} }
-	got := digate(t, "bulk", clitest.WriteFile(t, "rows.csv", csvOf(3)), "--addr", s.addr, "--reconnects", "2", "--concurrency", "1")
-	if _, streams := s.seen(); streams != 3 || !strings.Contains(got.Err, "gave up after 2 connections without a response") {
-		t.Errorf("%d streams, %+v", streams, got)
-	}
-	if n := clitest.Outcomes(clitest.ResultsOf(t, got.Out)); got.Code != client.ExitUnknown || n[rowUnknown] != 1 || n[rowNotSent] != 2 {
-		t.Errorf("%v, %+v", n, got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeServer()
+		s.item = func(int, *integrationv1.CopyTemplateRequest) verdict { return verdict{cut: cutOff} }
+		run := newTrial(t, s, 3)
+		run.reconnects = 2
+		code, why := run.all(t.Context(), t, 0)
+		if _, streams := s.seen(); streams != 3 || why == nil || !strings.Contains(why.Error(), "gave up after 2 connections without a response") {
+			t.Errorf("%d streams, %v", streams, why)
+		}
+		if code != client.ExitUnknown || run.results["n-0"].Outcome != rowUnknown || run.results["n-1"].Outcome != rowNotSent || run.results["n-2"].Outcome != rowNotSent {
+			t.Errorf("exit code %d, %+v", code, run.results)
+		}
+	})
 }
 
 func TestBulk_ResponsesBetweenFailures_AreNoFailuresInARow(t *testing.T) {
-	s := serve(t)
-	s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
-		if n%2 == 0 {
-			return verdict{cut: cutOff}
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeServer()
+		s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
+			if n%2 == 0 {
+				return verdict{cut: cutOff}
+			}
+			return carryOut
 		}
-		return carryOut
-	}
-	got := digate(t, "bulk", clitest.WriteFile(t, "rows.csv", csvOf(5)), "--addr", s.addr, "--reconnects", "1", "--concurrency", "1")
-	if n := clitest.Outcomes(clitest.ResultsOf(t, got.Out)); got.Code != client.ExitDone || n[rowDone] != 5 {
-		t.Errorf("%v, %+v", n, got)
-	}
+		run := newTrial(t, s, 5)
+		run.reconnects = 1
+		if code, why := run.all(t.Context(), t, 0); code != client.ExitDone || why != nil || len(s.names()) != 5 {
+			t.Errorf("exit code %d, %v, %+v", code, why, run.results)
+		}
+	})
 }
 
 // A failure that another attempt cannot mend ends the run.
@@ -128,14 +135,24 @@ func TestBulk_StreamIsRefused_EndsAtOnce(t *testing.T) {
 }
 
 func TestBulk_TimeoutPasses_EndsAndTheExitCodeIsThatOfTheRows(t *testing.T) {
-	s := serve(t)
-	s.item = func(int, *integrationv1.CopyTemplateRequest) verdict {
-		return verdict{fail: overloadedFor(time.Minute).GRPCStatus().Err()}
-	}
-	got := digate(t, "bulk", clitest.WriteFile(t, "rows.csv", csvOf(2)), "--addr", s.addr, "--timeout", "300ms")
-	if n := clitest.Outcomes(clitest.ResultsOf(t, got.Out)); got.Code != client.ExitNotSent || n[rowNotSent] != 2 || !strings.Contains(got.Err, "digate: --timeout has passed\n") {
-		t.Errorf("%v, %+v", n, got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeServer()
+		s.item = func(int, *integrationv1.CopyTemplateRequest) verdict {
+			return verdict{fail: overloadedFor(time.Minute).GRPCStatus().Err()}
+		}
+		run, begun := newTrial(t, s, 2), time.Now()
+		_, why := run.all(t.Context(), t, 10*time.Second)
+		if took := time.Since(begun); took != 10*time.Second || why != errTimedOut {
+			t.Errorf("ended after %v: %v", took, why)
+		}
+		if run.results["n-0"].Outcome != rowNotSent || run.results["n-1"].Outcome != rowNotSent {
+			t.Errorf("%+v", run.results)
+		}
+		err := new(Command).conclude(&run.out, run.report, "job", why, nil)
+		if err != client.ExitError(client.ExitNotSent) || !strings.Contains(run.out.String(), "digate: --timeout has passed\n") {
+			t.Errorf("%v\n%s", err, run.out.String())
+		}
+	})
 }
 
 func TestBulk_ResultsCannotBeWritten_StopsAndExitsWith1(t *testing.T) {
@@ -226,96 +243,76 @@ func TestRunner_MayBeForgotten(t *testing.T) {
 
 // A row that the ledger may have forgotten is in doubt and is not sent.
 func TestBulk_RetentionPassesDuringARun_TheRowIsNotSentAgain(t *testing.T) {
-	s := serve(t)
-	in := &input{path: clitest.WriteFile(t, "rows.csv", csvOf(2)), format: "csv", varPrefix: "var."}
-	var err error
-	if in.contract, err = compileContract(); err != nil {
-		t.Fatal(err)
-	}
-	var late atomic.Bool
-	s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
-		late.Store(true) // the first row was sent, and a day passes
-		return verdict{cut: cutOff}
-	}
-	var results []rowResult
-	var out clitest.Transcript
-	r := &runner{
-		flags: client.Flags{Addr: s.addr}, job: newJob("rows.csv", s.addr, s.ledger, time.Now()), contract: in.contract,
-		pending: make(map[string]*item), window: 1, reconnects: 5, grace: time.Minute, stall: clitest.Patience,
-		now: func() time.Time {
-			if late.Load() {
-				return time.Now().Add(24 * time.Hour)
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeServer()
+		s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
+			if n == 1 {
+				return verdict{cut: cutOff, late: 24 * time.Hour}
 			}
-			return time.Now()
-		},
-		report: &report{progress: &progress{w: &out, silent: true, columns: func() int { return 0 }}, look: func(string) string { return "" },
-			write: func(res rowResult) error { results = append(results, res); late.Store(false); s.item = nil; return nil }},
-	}
-	if why, err := r.all(t.Context(), 0, in, true); why != nil || err != nil {
-		t.Fatal(why, err, out.String())
-	}
-	if len(results) != 2 || results[0].Outcome != rowUnknown || results[0].Reason != reasonRetentionPassed || results[1].Outcome != rowDone {
-		t.Errorf("%+v", results)
-	}
-	if names := fmt.Sprint(s.names()); names != "[n-1]" || r.report.worst != client.ExitUnknown {
-		t.Errorf("copied %s, exit code %d", names, r.report.worst)
-	}
+			return carryOut
+		}
+		run := newTrial(t, s, 2)
+		run.stall = 48 * time.Hour
+		code, why := run.all(t.Context(), t, 0)
+		if r := run.results["n-0"]; r.Outcome != rowUnknown || r.Reason != reasonRetentionPassed || run.results["n-1"].Outcome != rowDone {
+			t.Errorf("%+v", run.results)
+		}
+		if names := fmt.Sprint(s.names()); names != "[n-1]" || code != client.ExitUnknown || why != nil {
+			t.Errorf("copied %s, exit code %d, %v", names, code, why)
+		}
+	})
 }
 
 func TestBulk_ServerThatStopsResponding_IsLeftAndAskedAgain(t *testing.T) {
-	s := serve(t)
-	in := &input{path: clitest.WriteFile(t, "rows.csv", csvOf(1)), format: "csv", varPrefix: "var."}
-	var err error
-	if in.contract, err = compileContract(); err != nil {
-		t.Fatal(err)
-	}
-	s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict { return verdict{held: n == 1} }
-	var results []rowResult
-	var out clitest.Transcript
-	r := &runner{
-		flags: client.Flags{Addr: s.addr}, job: newJob("rows.csv", s.addr, s.ledger, time.Now()), contract: in.contract,
-		pending: make(map[string]*item), window: 1, reconnects: 5, grace: time.Minute, stall: 100 * time.Millisecond, now: time.Now,
-		report: &report{progress: &progress{w: &out, silent: true, columns: func() int { return 0 }}, look: func(string) string { return "" },
-			write: func(res rowResult) error { results = append(results, res); return nil }},
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
-	defer cancel()
-	if why, err := r.all(ctx, 0, in, true); why != nil || err != nil {
-		t.Fatal(why, err, out.String())
-	}
-	if len(results) != 1 || results[0].Outcome != rowDone || !strings.Contains(out.String(), "the server does not respond; connecting again") {
-		t.Errorf("%+v\n%s", results, out.String())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeServer()
+		s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict { return verdict{held: n == 1} }
+		run, begun := newTrial(t, s, 1), time.Now()
+		code, why := run.all(t.Context(), t, 0)
+		if code != client.ExitDone || why != nil || !strings.Contains(run.out.String(), "the server does not respond; connecting again") {
+			t.Errorf("exit code %d, %v, %+v\n%s", code, why, run.results, run.out.String())
+		}
+		if took := time.Since(begun); took < stallTimeout || took > stallTimeout+2*firstReconnect {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// Every response starts the time of silence anew: a stream may last longer.
+func TestBulk_SlowServerThatResponds_IsNotLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeServer()
+		s.item = func(int, *integrationv1.CopyTemplateRequest) verdict { return verdict{late: stallTimeout - 1} }
+		run, begun := newTrial(t, s, 3), time.Now()
+		code, why := run.all(t.Context(), t, 0)
+		if _, streams := s.seen(); code != client.ExitDone || why != nil || streams != 1 {
+			t.Errorf("exit code %d, %v, %d streams", code, why, streams)
+		}
+		if took := time.Since(begun); took != 3*(stallTimeout-1) {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 // Pending rows may end after an interrupt; with the grace over they are in doubt.
 func TestBulk_Interrupted_GivesPendingRowsTheGraceAndNoMore(t *testing.T) {
-	s := serve(t)
-	in := &input{path: clitest.WriteFile(t, "rows.csv", csvOf(3)), format: "csv", varPrefix: "var."}
-	var err error
-	if in.contract, err = compileContract(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, interrupt := context.WithCancel(t.Context())
-	s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
-		if n == 1 {
-			interrupt()
-		}
-		return verdict{held: true}
-	}
-	var results []rowResult
-	var out clitest.Transcript
-	r := &runner{
-		flags: client.Flags{Addr: s.addr}, job: newJob("rows.csv", s.addr, s.ledger, time.Now()), contract: in.contract,
-		pending: make(map[string]*item), window: 1, reconnects: 5, grace: 50 * time.Millisecond, stall: clitest.Patience, now: time.Now,
-		report: &report{progress: &progress{w: &out, silent: true, columns: func() int { return 0 }}, look: func(string) string { return "" },
-			write: func(res rowResult) error { results = append(results, res); return nil }},
-	}
-	if why, err := r.all(ctx, 0, in, true); why != errInterrupted || err != nil {
-		t.Fatal(why, err, out.String())
-	}
-	if len(results) != 3 || results[0].Outcome != rowUnknown || results[1].Outcome != rowNotSent || results[2].Outcome != rowNotSent {
-		t.Errorf("%+v\n%s", results, out.String())
+	for late, want := range map[time.Duration]string{interruptGrace - 1: rowDone, interruptGrace + 1: rowUnknown} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newFakeServer()
+			ctx, interrupt := context.WithCancel(t.Context())
+			s.item = func(int, *integrationv1.CopyTemplateRequest) verdict {
+				interrupt()
+				return verdict{late: late}
+			}
+			run, begun := newTrial(t, s, 3), time.Now()
+			_, why := run.all(ctx, t, 0)
+			if took := time.Since(begun); why != errInterrupted || took != min(late, interruptGrace) {
+				t.Errorf("ended after %v: %v", took, why)
+			}
+			if run.results["n-0"].Outcome != want || run.results["n-1"].Outcome != rowNotSent || run.results["n-2"].Outcome != rowNotSent {
+				t.Errorf("%+v\n%s", run.results, run.out.String())
+			}
+		})
 	}
 }
 
