@@ -75,7 +75,7 @@ func TestCopy_RequestID_FailuresSayWhatTheIDStandsFor(t *testing.T) {
 	addr, e := stand(t)
 	for i, want := range []string{"A second call with the same --request-id is safe", "see `digate ledger show`"} {
 		got := digate(t, "copy", resetAfter, "--request-id", "lost", "--addr", addr)
-		if got.Code != client.ExitUnknown || !strings.Contains(got.Err, want) {
+		if got.Code != client.ExitUnknown || !strings.Contains(got.Err, want) || !strings.Contains(got.Err, "see `digate ledger show`") {
 			t.Errorf("attempt %d: %+v", i, got)
 		}
 	}

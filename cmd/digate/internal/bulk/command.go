@@ -79,7 +79,7 @@ Exit codes, the highest that applies to a row:
   2  wrong usage, or malformed rows and nothing sent
   3  NOT_SENT: for some rows nothing was done
   4  REJECTED: for some rows Diga answered and did not do it
-  5  UNKNOWN: some rows may have been done; run again, or settle them
+  5  UNKNOWN: some rows may have been done; their results say what to do
 `
 }
 
@@ -195,7 +195,11 @@ func (c *Command) conclude(w io.Writer, rep *report, jobPath string, why, err er
 	if c.File == "-" {
 		same = " (with the same input)"
 	}
-	fmt.Fprintf(w, "To go on with the rows that are not done%s:\n  %s\n", same, term.Printable(c.again(jobPath)))
+	advice := "To go on with the rows that are not done"
+	if c := rep.current(); why == nil && err == nil && c.failed() == rep.unsettled {
+		advice = fmt.Sprintf("In doubt: %s. Another run does not send such a row again.\nFirst find out what became of it, as its result says. Then, to go on", rowCount(c.failed()))
+	}
+	fmt.Fprintf(w, "%s%s:\n  %s\n", advice, same, term.Printable(c.again(jobPath)))
 	switch {
 	case rep.broke != nil:
 		return rep.broke

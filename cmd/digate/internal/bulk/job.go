@@ -103,12 +103,12 @@ func (j *job) of(l *digatev1.GetLedgerResponse) error {
 	if j.Caller == l.GetCaller() {
 		return nil
 	}
-	why := "The token is another one, or the server has another ledger or another key for its ledger."
 	if !j.Durable || !l.GetDurable() {
-		why = "The token is another one, or the server keeps its ledger in memory and was restarted, and so forgot what was done."
+		return fmt.Errorf("the ledger does not know the job %s: it was begun by %s, and this is %s.\nThe server keeps its ledger in memory and was restarted, and so forgot what was done; or the token is another one.\n%s",
+			j.ID, term.Printable(j.Caller), term.Printable(l.GetCaller()), insteadOfResuming)
 	}
-	return fmt.Errorf("the job %s was begun by another caller (%s, now %s), and the ledger does not tell one caller about another's copies.\n%s\n%s",
-		j.ID, term.Printable(j.Caller), term.Printable(l.GetCaller()), why, insteadOfResuming)
+	return fmt.Errorf("the job %s was begun by another caller (%s, now %s), and the ledger does not tell one caller about another's copies.\nThe token is another one, or the server has another ledger or another key for its ledger.\n%s",
+		j.ID, term.Printable(j.Caller), term.Printable(l.GetCaller()), insteadOfResuming)
 }
 
 // resumable returns why a job cannot be resumed at a time, or nil if it can. To

@@ -27,11 +27,12 @@ type report struct {
 	shown int
 	broke error // why the results cannot be written
 	worst int   // exit code
+	// unsettled counts the rows in doubt that another run leaves as they are.
+	unsettled int
 }
 
 // result takes the only result of a row.
 func (r *report) result(res rowResult) {
-	inLedger := false
 	r.update(func(c *counts) {
 		switch res.Outcome {
 		case rowReplayed:
@@ -48,12 +49,14 @@ func (r *report) result(res rowResult) {
 		default:
 			c.inDoubt++
 			r.worst = max(r.worst, client.ExitUnknown)
-			inLedger = res.Reason != reasonNoResponse && res.Reason != reasonRetentionPassed
+			if !res.mayEnd() {
+				r.unsettled++
+			}
+			if res.Reason != reasonNoResponse && res.Reason != reasonRetentionPassed {
+				res.Message += "; to see and settle it: " + r.look(res.RequestID)
+			}
 		}
 	})
-	if inLedger {
-		res.Message += "; to see and settle it: " + r.look(res.RequestID)
-	}
 	if r.broke == nil {
 		if r.broke = r.write(res); r.broke != nil {
 			r.broke = fmt.Errorf("the results cannot be written: %w", r.broke)

@@ -62,6 +62,16 @@ func (r *rowResult) failed(e *apierror.Error) {
 	}
 }
 
+// mayEnd reports whether another run can learn what became of a row in doubt,
+// because its copy may still be under way.
+func (r *rowResult) mayEnd() bool {
+	switch r.Code {
+	case "UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED":
+		return true
+	}
+	return r.Reason == reasonNoResponse
+}
+
 // resultWriter writes one result and does not buffer it.
 type resultWriter func(rowResult) error
 

@@ -334,6 +334,38 @@ func TestBulk_ServerOwesAResponseAtTheEnd_IsAskedAgainAndGivenUp(t *testing.T) {
 	}
 }
 
+// A second run cannot decide a doubt, so it is not the advice where nothing else
+// is left to do.
+func TestBulk_OnlyDoubtsAreLeft_TheAdviceIsToSettleThem(t *testing.T) {
+	t.Parallel()
+	const goOn, settle = "To go on with the rows that are not done", "Another run does not send such a row again"
+	doubt := rowResult{Outcome: rowUnknown, Code: "ABORTED"}
+	for name, row := range map[string]struct {
+		results []rowResult
+		why     error
+		want    string
+	}{
+		"a doubt":                 {[]rowResult{doubt, {Outcome: rowDone}}, nil, settle},
+		"a forgotten row":         {[]rowResult{{Outcome: rowUnknown, Code: "UNKNOWN", Reason: reasonRetentionPassed}}, nil, settle},
+		"a doubt and a row":       {[]rowResult{doubt, {Outcome: rowNotSent, Code: "UNAVAILABLE"}}, nil, goOn},
+		"a doubt, interrupted":    {[]rowResult{doubt}, errInterrupted, goOn},
+		"a copy may be under way": {[]rowResult{{Outcome: rowUnknown, Code: "DEADLINE_EXCEEDED"}}, nil, goOn},
+		"no response":             {[]rowResult{{Outcome: rowUnknown, Code: "UNKNOWN", Reason: reasonNoResponse}}, nil, goOn},
+	} {
+		run := newTrial(t, newFakeServer(), 1)
+		for _, r := range row.results {
+			run.report.result(r)
+		}
+		if err := new(Command).conclude(&run.out, run.report, "job", row.why, nil); err != client.ExitError(client.ExitUnknown) {
+			t.Errorf("%s: %v", name, err)
+		}
+		got := run.out.String()
+		if strings.Contains(got, goOn) != (row.want == goOn) || strings.Contains(got, settle) != (row.want == settle) {
+			t.Errorf("%s:\n%s", name, got)
+		}
+	}
+}
+
 func TestBulk_InputWithTerminalSequences_IsShownHarmless(t *testing.T) {
 	s := serve(t)
 	name, err := json.Marshal("A" + clitest.Hostile)

@@ -120,7 +120,7 @@ func (r *runner) send(stream copyStream, it *item) bool {
 	if r.mayBeForgotten(it, now) {
 		r.settle(it, func(res *rowResult) {
 			res.Outcome, res.Code, res.Reason = rowUnknown, "UNKNOWN", reasonRetentionPassed
-			res.Message = "not sent again: it may have been done, and the ledger may have forgotten it"
+			res.Message = "not sent again: it may have been done, and the ledger may have forgotten it. `digate integrations list` shows whether it was done"
 		})
 		return true
 	}

@@ -127,7 +127,7 @@ func meaning(e *apierror.Error, does Effect) string {
 	case does == CreatesOnce && e.Code == codes.Aborted:
 		return "It is not sent again until somebody settles what happened: see `digate ledger show`, with the request id."
 	case does == CreatesOnce && o == exchange.Unknown:
-		return "It may have been done. A second call with the same --request-id is safe: it is not done twice."
+		return "It may have been done. A second call with the same --request-id is safe: it is not done twice. What became of it: see `digate ledger show`, with the request id."
 	case o == exchange.NotSent:
 		return "Nothing was sent to Diga, so nothing was done."
 	case o == exchange.Rejected:
