@@ -20,11 +20,11 @@ import (
 // and one empty directory, against a `digate dev` of their own:
 //
 //   - sh: every command must succeed.
-//   - console: what stands behind "$ " is typed, and the rest must be the
-//     output. Ids, records, times and durations may be others; "..." stands for the rest of a
-//     line, and a line "..." for any lines.
+//   - console: the text behind "$ " is typed, and the rest must be the output.
+//     Ids, records, times and durations may be others; "..." matches the rest of
+//     a line, and a line "..." any lines.
 //   - python: the program must succeed.
-//   - csv: a file, whose name stands above it as `NAME`: alone in a line.
+//   - csv: a file, named by a line above it that is only `NAME`:.
 //
 // A line <!-- not run: reason --> above a block excludes it.
 
@@ -269,8 +269,23 @@ func (s *shell) run(t *testing.T, text string) (string, bool) {
 	}
 }
 
-// dev is a running `digate dev`, by its addresses.
-type dev struct{ grpc, rest, diga string }
+// A reader can paste from either: the page and the program show the same.
+func TestReadme_TryIt_ShowsWhatDevPrints(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	_, printed, _ := strings.Cut(d.welcome, "Try, in another terminal:\n")
+	printed, _, _ = strings.Cut(printed, "Ctrl-C")
+	got := strings.NewReplacer(d.grpc, "127.0.0.1:9090", d.rest, "127.0.0.1:8080", digate(t), "go run ./cmd/digate").Replace(printed)
+	for _, b := range read(t, "README.md").blocks {
+		if strings.Join(strings.Fields(got), " ") == strings.Join(strings.Fields(b.text), " ") {
+			return
+		}
+	}
+	t.Errorf("the README has no block with what digate dev prints:\n%s", got)
+}
+
+// dev is a running `digate dev`: its addresses, and what it printed about them.
+type dev struct{ grpc, rest, diga, welcome string }
 
 var listening = regexp.MustCompile(`(?m)^ *(gRPC|REST|Diga) +(?:http://)?(127\.0\.0\.1:\d+)`)
 
@@ -289,10 +304,11 @@ func startDev(t *testing.T) dev {
 	}
 	(*shell)(nil).start(t, cmd)
 	var d dev
-	for lines := bufio.NewScanner(out); d.grpc == "" || d.rest == "" || d.diga == ""; {
+	for lines := bufio.NewScanner(out); !strings.HasPrefix(lines.Text(), "Ctrl-C"); {
 		if !lines.Scan() {
-			t.Fatalf("digate dev ended before it had said where it listens: %+v", d)
+			t.Fatalf("digate dev ended before it said what it listens on:\n%s", d.welcome)
 		}
+		d.welcome += lines.Text() + "\n"
 		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
 			*map[string]*string{"gRPC": &d.grpc, "REST": &d.rest, "Diga": &d.diga}[m[1]] = m[2]
 		}

@@ -153,3 +153,20 @@ func (p page) section(t *testing.T, heading string) string {
 	text, _, _ := strings.Cut(rest, "\n## ")
 	return text
 }
+
+// maxLine bounds a line of prose, in columns.
+const maxLine = 110
+
+func TestPages_ProseHasOneWidth(t *testing.T) {
+	t.Parallel()
+	for _, p := range pages(t) {
+		if p.foreign() || p.history() {
+			continue
+		}
+		for line := range strings.Lines(p.prose) {
+			if line = strings.TrimSuffix(line, "\n"); len([]rune(line)) > maxLine && !strings.HasPrefix(line, "|") {
+				t.Errorf("%s: longer than %d columns: %s", p.path, maxLine, line)
+			}
+		}
+	}
+}

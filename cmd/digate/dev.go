@@ -72,7 +72,7 @@ Try, in another terminal:
 
   curl -i %s \
     -H 'Authorization: Bearer dev' -H 'Content-Type: application/json' \
-    -d '{"name": "first", "api_key": "k-123", "variables": {}}'
+    -d '{"name": "first", "api_key": "k-123", "variables": {"shop": "acme"}}'
 
   grpcurl -plaintext -H 'authorization: Bearer dev' \
     -d '{"template_id": "%s", "name": "second"}' \
