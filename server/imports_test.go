@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
 	{"server/upstream", "server/ledger"},
 	{"server/upstream/admission", "server/contract", "server/validate"},
-	{"server/upstream/wire", "server/digajson", "server/apierror", "server/setting"},
+	{"server/upstream/wire", "server/digajson", "server/apierror", "server/setting", "server/exchange/exchangetest"},
 	{"server/digajson/internal/lex"},
 	{"server/exchange", "server/secret", "internal/durable", "internal/need"},
 	{"gen/diga/integration/v1", "gen/digate/annotations/v1", "gen/digate/v1"},

@@ -13,6 +13,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/exchange/exchangetest"
 	"github.com/digate/digate/server/upstream"
 )
 
@@ -171,7 +172,7 @@ func TestCopyTemplate_CallerLeavesAfterSending_ContinuesAndIsRecorded(t *testing
 		up.after = respondIn(10 * time.Second)
 		left := 0
 		s := newReplica(t, up, newLedger(t), func(c *copies.Config) {
-			c.Observer = observer(func(op exchange.Operation, ex *exchange.Exchange, err error) {
+			c.Observer = exchangetest.Observer(func(op exchange.Operation, ex *exchange.Exchange, err error) {
 				if left++; err != nil || len(ex.Attempts) != 1 {
 					t.Errorf("%v %+v", err, ex)
 				}

@@ -15,6 +15,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/exchange/exchangetest"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/upstream"
 )
@@ -120,7 +121,7 @@ func newReplica(t *testing.T, up copies.Upstream, l copies.Ledger, change ...fun
 			return keys.Key(caller, id), nil
 		},
 		Fingerprint: keys.Fingerprint, Timeout: 30 * time.Second, Lease: lease,
-		Observer: observer(func(exchange.Operation, *exchange.Exchange, error) {}),
+		Observer: exchangetest.Observer(exchangetest.Ignore),
 		Log:      slog.New(slog.DiscardHandler),
 	}
 	for _, f := range change {
@@ -131,13 +132,6 @@ func newReplica(t *testing.T, up copies.Upstream, l copies.Ledger, change ...fun
 		t.Fatal(err)
 	}
 	return s
-}
-
-// observer is called at the end of each operation.
-type observer func(op exchange.Operation, ex *exchange.Exchange, err error)
-
-func (o observer) Start(ctx context.Context, op exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
-	return ctx, func(ex *exchange.Exchange, err error) { o(op, ex, err) }
 }
 
 type callerKey struct{}

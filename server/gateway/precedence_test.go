@@ -11,15 +11,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/digate/digate/server/contract"
-	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/exchange/exchangetest"
 )
-
-// unobserved is an observer that notes nothing.
-type unobserved struct{}
-
-func (unobserved) Start(ctx context.Context, _ exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
-	return ctx, func(*exchange.Exchange, error) {}
-}
 
 // reached is a channel that notes which method was called.
 type reached struct{ method string }
@@ -47,7 +40,7 @@ func TestRoutes_PathThatTwoRoutesMatch_BelongsToTheMoreLiteral(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(t.Context(), Config{Contract: c, Channel: channel, MaxBody: 1 << 20, Observer: unobserved{}})
+	h, err := New(t.Context(), Config{Contract: c, Channel: channel, MaxBody: 1 << 20, Observer: exchangetest.Observer(exchangetest.Ignore)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +109,7 @@ func TestGateway_MethodThatAPathDoesNotHave_IsToldWhichItHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(t.Context(), Config{Contract: c, Channel: new(reached), MaxBody: 1 << 20, Observer: unobserved{}})
+	h, err := New(t.Context(), Config{Contract: c, Channel: new(reached), MaxBody: 1 << 20, Observer: exchangetest.Observer(exchangetest.Ignore)})
 	if err != nil {
 		t.Fatal(err)
 	}

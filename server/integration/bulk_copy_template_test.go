@@ -16,6 +16,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/exchange/exchangetest"
 	"github.com/digate/digate/server/integration"
 )
 
@@ -95,10 +96,10 @@ func TestBulkCopyTemplate_OneItemHangs_EndsAtItsTimeoutAndTheOthersAreDone(t *te
 				}
 				return made(ctx, req)
 			}, func(c *integration.Config) {
-				c.Observer = observer(func(op exchange.Operation, took time.Duration, _ *exchange.Exchange, err error) {
+				c.Observer = exchangetest.Observer(func(op exchange.Operation, _ *exchange.Exchange, err error) {
 					mu.Lock()
 					defer mu.Unlock()
-					observed[fmt.Sprintf("%v %s, failed %t", op.Kind, op.Method, err != nil)] += took
+					observed[fmt.Sprintf("%v %s, failed %t", op.Kind, op.Method, err != nil)] += time.Since(op.Began)
 					times++
 				})
 			})

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc/codes"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
-	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/exchange/exchangetest"
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/upstream"
 )
@@ -36,17 +35,9 @@ func (noCopies) CopyTemplate(context.Context, *integrationv1.CopyTemplateRequest
 	panic("a copy with a request id")
 }
 
-// observer is told of each operation at its end, and how long it took.
-type observer func(op exchange.Operation, took time.Duration, ex *exchange.Exchange, err error)
-
-func (o observer) Start(ctx context.Context, op exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
-	began := time.Now()
-	return ctx, func(ex *exchange.Exchange, err error) { o(op, time.Since(began), ex, err) }
-}
-
 func newService(u integration.Upstream, change ...func(*integration.Config)) (*integration.Service, error) {
 	cfg := integration.Config{
-		Upstream: u, Copies: noCopies{}, Observer: observer(func(exchange.Operation, time.Duration, *exchange.Exchange, error) {}),
+		Upstream: u, Copies: noCopies{}, Observer: exchangetest.Observer(exchangetest.Ignore),
 	}
 	for _, f := range change {
 		f(&cfg)
