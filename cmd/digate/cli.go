@@ -83,15 +83,21 @@ func newParser(ctx context.Context, commands *cli, std term.IO, exit func(int)) 
 }
 
 // finishFlags gives every flag --foo-bar its environment variable
-// DIGATE_FOO_BAR. kong's own naming would split http2 into HTTP_2.
+// DIGATE_FOO_BAR. kong's own naming would split http2 into HTTP_2. It also keeps
+// dev on loopback.
 func finishFlags(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
-		if f, ok := node.(*kong.Flag); ok {
-			if f.Name == "help" {
-				f.Help = "Show this help."
+		switch node := node.(type) {
+		case *kong.Command:
+			if node.Name == "dev" {
+				onLoopback(node)
+			}
+		case *kong.Flag:
+			if node.Name == "help" {
+				node.Help = "Show this help."
 			} else {
-				f.Envs = []string{"DIGATE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))}
-				f.Tag.Envs = f.Envs
+				node.Envs = []string{"DIGATE_" + strings.ToUpper(strings.ReplaceAll(node.Name, "-", "_"))}
+				node.Tag.Envs = node.Envs
 			}
 		}
 		return next(nil)

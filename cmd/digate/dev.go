@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/digate/digate/cmd/digate/internal/term"
@@ -13,15 +15,22 @@ import (
 	"github.com/digate/digate/server/telemetry"
 )
 
-// devCmd has the addresses of serve, all on loopback. Every other setting of
-// serve has its default.
+// devCmd has the addresses of serve, by default all on loopback: see
+// [onLoopback]. Every other setting of serve has its default.
 type devCmd struct {
-	GRPCAddr     string `name:"grpc-addr" group:"Addresses:" default:"127.0.0.1:9090" help:"The gRPC listener."`
-	HTTPAddr     string `name:"http-addr" group:"Addresses:" default:"127.0.0.1:8080" help:"The REST listener."`
-	AdminAddr    string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener."`
-	EmulatorAddr string `name:"emulator-addr" group:"Addresses:" default:"127.0.0.1:8090" help:"The stand-in for Diga."`
+	config.Addresses `embed:""`
+	EmulatorAddr     string `name:"emulator-addr" group:"Addresses:" default:"127.0.0.1:8090" help:"The stand-in for Diga."`
 
 	standInFlags `embed:""`
+}
+
+// onLoopback makes the default of every address of a command one on loopback.
+func onLoopback(command *kong.Node) {
+	for _, f := range command.Flags {
+		if strings.HasPrefix(f.Default, ":") {
+			f.Default = "127.0.0.1" + f.Default
+		}
+	}
 }
 
 // Help is shown by --help.
@@ -37,7 +46,7 @@ func (c *devCmd) Run(ctx context.Context, std term.IO) error {
 		return err
 	}
 	cfg := config.Defaults()
-	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr, cfg.Upstream.URL = c.GRPCAddr, c.HTTPAddr, c.AdminAddr, diga.url()
+	cfg.Addresses, cfg.Upstream.URL = c.Addresses, diga.url()
 	s, err := server.New(ctx, cfg, server.Options{Version: version(), Log: telemetry.NewLogger(std.Err, cfg.LogLevel)})
 	if err != nil {
 		_ = diga.ln.Close()
