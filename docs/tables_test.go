@@ -35,41 +35,6 @@ func TestTestingAgainstIt_ListsTheFaults(t *testing.T) {
 	}
 }
 
-func TestRunning_ListsTheListenersWithTheirDefaults(t *testing.T) {
-	t.Parallel()
-	text := read(t, "docs/running.md").prose
-	found := 0
-	for _, o := range options(t, "serve") {
-		if !strings.HasSuffix(o.name, "-addr") {
-			continue
-		}
-		if found++; !strings.Contains(text, "`--"+o.name+"` | `"+o.value+"`") {
-			t.Errorf("running.md does not list --%s with its default %s", o.name, o.value)
-		}
-	}
-	if found < 3 {
-		t.Errorf("serve has only %d flags of addresses", found)
-	}
-}
-
-// Whoever looks for a bound finds all of them in one place.
-func TestLimits_EveryFlagOfABound_IsInThePage(t *testing.T) {
-	t.Parallel()
-	text := read(t, "docs/limits.md").prose
-	found := 0
-	for _, o := range options(t, "serve") {
-		if o.group != "Limits" && o.group != "Bulk" {
-			continue
-		}
-		if found++; !strings.Contains(text, "`--"+o.name+"`") {
-			t.Errorf("--%s is not there", o.name)
-		}
-	}
-	if found < 10 {
-		t.Errorf("only %d flags were found", found)
-	}
-}
-
 func TestCLI_ListsTheChecksOfDoctorInOrder(t *testing.T) {
 	t.Parallel()
 	// Its exit code says that nothing listens there.

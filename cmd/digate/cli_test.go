@@ -7,14 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server/emulator"
 )
 
 func TestRun_WrongUsage_SaysWhatAndWhereToLook(t *testing.T) {
+	t.Parallel()
 	const id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 	for name, row := range map[string]struct {
 		args []string
@@ -92,6 +91,7 @@ func TestRun_SecretInTheEnvironment_IsNotQuotedByAnError(t *testing.T) {
 }
 
 func TestRun_NoArguments_ShowsTheHelp(t *testing.T) {
+	t.Parallel()
 	got := digate(t)
 	if got.Code != client.ExitUsage || !strings.HasPrefix(got.Out, "Usage: digate <command>") || got.Err != "" {
 		t.Errorf("%+v", got)
@@ -99,6 +99,7 @@ func TestRun_NoArguments_ShowsTheHelp(t *testing.T) {
 }
 
 func TestHelp_EveryCommand_IsWhole(t *testing.T) {
+	t.Parallel()
 	faultIDs := make([]string, 0, 16)
 	for _, f := range emulator.Faults() {
 		faultIDs = append(faultIDs, f.ID+"  "+f.Description)
@@ -144,31 +145,8 @@ func TestHelp_EveryCommand_IsWhole(t *testing.T) {
 	}
 }
 
-func TestFlags_Each_HasItsEnvironmentVariableAndHelp(t *testing.T) {
-	parser, err := newParser(t.Context(), &cli{}, term.IO{In: nil, Out: io.Discard, Err: io.Discard}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := 0
-	err = kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
-		if f, ok := node.(*kong.Flag); ok && f.Name != "help" {
-			seen++
-			want := "DIGATE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-			if len(f.Tag.Envs) != 1 || f.Tag.Envs[0] != want {
-				t.Errorf("--%s is %v, want %s", f.Name, f.Tag.Envs, want)
-			}
-			if f.Help == "" {
-				t.Errorf("--%s has no help", f.Name)
-			}
-		}
-		return next(nil)
-	})
-	if err != nil || seen < 20 {
-		t.Errorf("%d flags, %v", seen, err)
-	}
-}
-
 func TestRun_AddressInUse_NamesTheFlag(t *testing.T) {
+	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
