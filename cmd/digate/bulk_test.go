@@ -15,8 +15,8 @@ import (
 // connection.
 const resetAfter = "00000000-0000-4000-8000-000000000603"
 
-// A whole life with a real server and its ledger: a run with a doubt in it, the
-// doubt settled, rows moved and added, and the rest.
+// With a real server and its ledger: a run that ends with a copy in doubt, the
+// doubt settled, rows moved and added, and a last run that makes the rest.
 func TestBulk_WithTheServer_EndsWithEachRowOnceAndItsDoubtSettled(t *testing.T) {
 	addr, e := stand(t)
 	head, one, two, lost := "template_id,name\n", clitest.TemplateID+",one\n", clitest.TemplateID+",two\n", resetAfter+",lost\n"

@@ -21,7 +21,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// recorder is an IntegrationService that answers, or fails, and keeps the
+// recorder is an IntegrationService that responds, or fails, and keeps the
 // credentials that it saw.
 type recorder struct {
 	integrationv1.UnimplementedIntegrationServiceServer

@@ -15,7 +15,7 @@ import (
 	"github.com/digate/digate/internal/need"
 )
 
-// completions returns the values that a line may go on with, by what is printed.
+// completions returns the values that are offered for the last word of a line.
 func completions(t *testing.T, words ...string) []string {
 	t.Helper()
 	got := digate(t, append([]string{"__complete", "--"}, words...)...)
@@ -31,6 +31,7 @@ func completions(t *testing.T, words ...string) []string {
 }
 
 func TestComplete_CommandsFlagsAndValues(t *testing.T) {
+	t.Parallel()
 	for line, want := range map[string]string{
 		"te":                            "templates",
 		"templates ":                    "list get",
@@ -133,19 +134,19 @@ func TestComplete_ManyPages_AreFollowed(t *testing.T) {
 	}
 }
 
-func TestComplete_NoAnswer_IsSilentAndSoon(t *testing.T) {
+func TestComplete_NoResponse_IsSilentAndSoon(t *testing.T) {
 	t.Setenv("DIGATE_TOKEN", clitest.Token)
 	mute, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = mute.Close() }()
-	h := newHeld(t) // holds its answers back
+	h := newHeld(t) // holds its responses back
 	slow := facade(t, h.url)
 	for name, args := range map[string][]string{
 		"nobody":           {"--addr", "127.0.0.1:1"},
 		"mute":             {"--addr", mute.Addr().String()},
-		"no answer":        {"--addr", slow},
+		"no response":      {"--addr", slow},
 		"no address":       {"--addr", "::::"},
 		"no file":          {"--addr", "127.0.0.1:1", "--token-file", "/nonexistent"},
 		"no settings":      {"--addr", "127.0.0.1:1", "--config", "/nonexistent"},
@@ -166,8 +167,8 @@ func TestComplete_NoAnswer_IsSilentAndSoon(t *testing.T) {
 	}
 }
 
-// inShell runs a script after the completion of a built digate was loaded, with a
-// server and an integration to ask for, or skips where there is no such shell.
+// inShell runs a script in a shell that finds a built digate in its PATH. It skips
+// the test where there is no such shell.
 func inShell(t *testing.T, load []string, script string) string {
 	t.Helper()
 	need.Program(t, load[0])
@@ -265,6 +266,7 @@ t digate copy --token-file ''
 }
 
 func TestCompletion_Script_NamesTheProgram(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"bash", "zsh", "fish"} {
 		got := digate(t, "completion", name)
 		if got.Code != client.ExitDone || strings.Contains(got.Out, "@DIGATE@") || !strings.Contains(got.Out, "digate __complete -- ") {

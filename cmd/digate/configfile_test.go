@@ -58,6 +58,7 @@ latency: 5ms
 }
 
 func TestSettings_OfAnotherCommand_AreNotInTheWay(t *testing.T) {
+	t.Parallel()
 	file := clitest.WriteFile(t, "digate.yaml", "upstream-timeout: 11s\nseed: 7\n")
 	c, err := parse(t, "emulator", "--config", file)
 	if err != nil || c.Emulator.Seed != 7 {
@@ -73,6 +74,7 @@ func TestSettings_UpstreamHTTP2InTheEnvironment_IsReadUnderItsOwnName(t *testing
 }
 
 func TestConfigFile_Wrong_SaysWhere(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct{ content, want string }{
 		"unknown":          {"grcp-addr: x\nhttp-adr: y\nlog-level: WARN\n", "unknown setting: grcp-addr, http-adr"},
 		"a file in a file": {"config: other.yaml\n", "unknown setting: config"},
@@ -102,6 +104,7 @@ func TestConfigFile_Wrong_SaysWhere(t *testing.T) {
 }
 
 func TestConfigFile_Missing_IsNamed(t *testing.T) {
+	t.Parallel()
 	got := digate(t, "serve", "--config", "/nonexistent.yaml")
 	if got.Code != client.ExitUsage || !strings.Contains(got.Err, "--config: open /nonexistent.yaml") {
 		t.Errorf("%+v", got)

@@ -46,7 +46,7 @@ func facade(t *testing.T, upstreamURL string) string {
 	return s.GRPCAddr().String()
 }
 
-// awaitServing waits for a server's first answer.
+// awaitServing waits for a server's first response.
 func awaitServing(t *testing.T, addr string) {
 	t.Helper()
 	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -75,10 +75,10 @@ func stand(t *testing.T) (addr string, e *emulator.Emulator) {
 
 // scripted runs an upstream that gives one response to everything and records the
 // bodies it gets, and a digate in front of it.
-func scripted(t *testing.T, status int, answer string) (addr string, bodies chan string) {
+func scripted(t *testing.T, status int, body string) (addr string, bodies chan string) {
 	t.Helper()
 	bodies = make(chan string, 16)
-	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
@@ -86,11 +86,8 @@ func scripted(t *testing.T, status int, answer string) (addr string, bodies chan
 		bodies <- string(b)
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
-		_, _ = io.WriteString(w, answer)
-	}))
-	t.Cleanup(upstream.Close)
-	t.Setenv("DIGATE_TOKEN", clitest.Token)
-	return facade(t, upstream.URL), bodies
+		_, _ = io.WriteString(w, body)
+	}), bodies
 }
 
 func TestCopy_EveryField_ReachesTheUpstream(t *testing.T) {
@@ -191,7 +188,7 @@ func TestCopy_BadSecretFile_IsNamedAndNothingIsSent(t *testing.T) {
 	}
 }
 
-// secretive is an answer with every field, and secrets where they can be.
+// secretive is a response with every field, and secrets where they can be.
 const secretive = `{"id":"` + clitest.TemplateID + `","name":"n","base_url":"https://x","auth_type":"API_KEY","integration_type":"MCP",` +
 	`"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z","description":null,"auth_key":"` + clitest.APIKey + `",` +
 	`"headers":{"X-Key":"` + clitest.VarSecret + `","Accept":"*/*"},"requires_setup":true,"source_integration_template_id":null}`
@@ -220,7 +217,7 @@ func TestCopy_TextOutput_HidesSecretsAndJSONIsWhole(t *testing.T) {
 	}
 }
 
-func TestCopy_PoorAnswer_IsStillASuccess(t *testing.T) {
+func TestCopy_PoorResponse_IsStillASuccess(t *testing.T) {
 	addr, _ := scripted(t, 201, `{"id":"x"}`)
 	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
 	if got.Code != client.ExitDone || !strings.HasPrefix(got.Out, "id                x\nname              -\n") || strings.Contains(got.Out, "created_at") {
@@ -228,7 +225,7 @@ func TestCopy_PoorAnswer_IsStillASuccess(t *testing.T) {
 	}
 }
 
-func TestCopy_AnswerCannotBeShown_SaysThatItWasCreated(t *testing.T) {
+func TestCopy_ResponseCannotBeShown_SaysThatItWasCreated(t *testing.T) {
 	addr, _ := scripted(t, 201, `{"id":"id-1"}`)
 	for _, output := range []string{"text", "json"} {
 		var stderr strings.Builder

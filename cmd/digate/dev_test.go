@@ -40,7 +40,7 @@ type dev struct {
 
 func launchDev(t *testing.T, more ...string) dev {
 	t.Helper()
-	p := launch(t, append([]string{"dev", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--emulator-addr", "127.0.0.1:0"}, more...)...)
+	p := launchOnFreePorts(t, "dev", append([]string{"--emulator-addr", "127.0.0.1:0"}, more...)...)
 	d := dev{process: p, welcome: p.out.Await(t, "Its log:")}
 	d.standIn = d.match(t, `Diga +(http://\S+)`)
 	return d
@@ -55,14 +55,14 @@ func (d dev) match(t *testing.T, expr string) string {
 	return m[1]
 }
 
-// line is what the welcome shows to paste, from the line that begins so to the
-// next empty one.
+// line returns a command that the welcome shows to paste. It begins with begin, and
+// an empty line ends it.
 func (d dev) line(t *testing.T, begin string) string {
 	t.Helper()
 	return d.match(t, `(?s)\n  ((?:DIGATE_TOKEN=\S+ )?\S*`+begin+` .*?)\n\n`)
 }
 
-// shell pastes a line into a shell that finds digate where path says.
+// shell runs a line in a shell with that PATH, and returns its output.
 func shell(t *testing.T, path, line string) string {
 	t.Helper()
 	sh := need.Program(t, "sh")
@@ -80,7 +80,7 @@ func shell(t *testing.T, path, line string) string {
 	return string(out)
 }
 
-// names are of the integrations that the stand-in has of the welcome's account.
+// names returns the names of the integrations in the account that the welcome uses.
 func (d dev) names(t *testing.T) []string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.standIn+"/v1/integration", nil)
@@ -149,7 +149,7 @@ func TestDev_PastedLines_Work(t *testing.T) {
 
 // callAsGrpcurl does what grpcurl would do with a line's arguments: it learns
 // of the method by reflection, reads its request from JSON and returns the
-// answer as JSON.
+// response as JSON.
 func callAsGrpcurl(t *testing.T, line string) string {
 	t.Helper()
 	args := strings.Split(strings.TrimSuffix(shell(t, os.Getenv("PATH"), `grpcurl() { printf '%s\0' "$@"; }; `+line), "\x00"), "\x00")
@@ -249,6 +249,7 @@ func TestDev_OnAllInterfacesAndInThePath_PrintsWhatCanBePasted(t *testing.T) {
 }
 
 func TestDev_Welcome_FitsATerminal(t *testing.T) {
+	t.Parallel()
 	d := launchDev(t)
 	var tail []string
 	for line := range strings.Lines(d.welcome) {

@@ -15,7 +15,7 @@ import (
 	"github.com/digate/digate/test/rig"
 )
 
-// fault is the id of a template that goes wrong in the way of that name.
+// fault returns the id of the template that goes wrong in the way that the name says.
 func fault(t *testing.T, name string) string {
 	t.Helper()
 	for _, f := range emulator.Faults() {
@@ -132,8 +132,8 @@ func TestCopy_UpstreamNotThere_IsNotSent(t *testing.T) {
 	}
 }
 
-// silent listens, takes connections and never says a word. It sends on accepted
-// once for each.
+// silent listens, takes connections and never writes. It sends on accepted once
+// for each connection.
 func silent(t *testing.T) (addr string, accepted chan bool) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -182,7 +182,7 @@ func TestCopy_DigateThatSaysNothing_IsNotSent(t *testing.T) {
 	}
 }
 
-func TestCopy_NoAnswerInTime_IsUnknown(t *testing.T) {
+func TestCopy_NoResponseInTime_IsUnknown(t *testing.T) {
 	addr, _ := stand(t)
 	got := digate(t, "copy", fault(t, "hang"), "--addr", addr, "--timeout", "200ms")
 	if got.Code != client.ExitUnknown || !strings.Contains(got.Err, "DEADLINE_EXCEEDED") {

@@ -214,11 +214,11 @@ func TestTables_UpstreamSendsTerminalSequences_TheyAreHarmless(t *testing.T) {
 		`,"type":"HTTP","endpoint_path":` + h + `,"method":"GET","template":{"x":"<<` + h[1:len(h)-1] + `>>"}}`
 	page := `{"data":[` + item + `],"last_id":` + h + `,"has_more":true}`
 	addr := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
-		answer := page
+		body := page
 		if strings.HasSuffix(r.URL.Path, clitest.TemplateID) {
-			answer = item
+			body = item
 		}
-		_, _ = w.Write([]byte(answer))
+		_, _ = w.Write([]byte(body))
 	})
 	for _, args := range [][]string{{"templates", "list"}, {"templates", "get", clitest.TemplateID}, {"integrations", "list"}, {"tools", "list", clitest.TemplateID}} {
 		for _, output := range []string{"text", "json"} {

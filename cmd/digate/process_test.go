@@ -33,14 +33,14 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// process is a digate of its own.
+// process is a running digate and what it wrote.
 type process struct {
 	cmd      *exec.Cmd
 	out, err clitest.Transcript
 	ended    chan struct{}
 }
 
-// launch starts a digate, which is killed with the test.
+// launch starts a digate. It is killed when the test ends.
 func launch(t *testing.T, args ...string) *process {
 	t.Helper()
 	path, err := binary()
@@ -63,6 +63,13 @@ func launch(t *testing.T, args ...string) *process {
 	return p
 }
 
+// launchOnFreePorts starts a serve or dev whose listeners take any free port.
+func launchOnFreePorts(t *testing.T, command string, more ...string) *process {
+	t.Helper()
+	const free = "127.0.0.1:0"
+	return launch(t, append([]string{command, "--grpc-addr", free, "--http-addr", free, "--admin-addr", free}, more...)...)
+}
+
 func (p *process) signal(t *testing.T, s os.Signal) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {
@@ -83,16 +90,16 @@ func (p *process) wait(t *testing.T) int {
 
 var grpcListener = regexp.MustCompile(`"grpc":"([^"]+)"`)
 
-// launchServe starts a digate in front of a upstream and returns its gRPC address.
+// launchServe starts a digate in front of an upstream and returns its gRPC address.
 func launchServe(t *testing.T, upstreamURL string) (p *process, addr string) {
 	t.Helper()
-	p = launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--upstream-url", upstreamURL)
+	p = launchOnFreePorts(t, "serve", "--upstream-url", upstreamURL)
 	addr = grpcListener.FindStringSubmatch(p.err.Await(t, `"msg":"serving"`))[1]
 	awaitServing(t, addr)
 	return p, addr
 }
 
-// held is a upstream whose answers wait to be let go.
+// held is an upstream that holds its responses back until release.
 type held struct {
 	url     string
 	arrived chan bool // a value for every request
@@ -116,11 +123,11 @@ func newHeld(t *testing.T) *held {
 	return h
 }
 
-// release lets every answer go.
+// release lets every response go.
 func (h *held) release() { h.once.Do(func() { close(h.let) }) }
 
-// underWay begins a copy and returns when the upstream has it; what came of it
-// follows.
+// underWay begins a copy and returns when the request is at the upstream. The
+// channel gets what the command did.
 func (h *held) underWay(t *testing.T, addr string) chan clitest.Ran {
 	t.Helper()
 	t.Setenv("DIGATE_TOKEN", clitest.Token)
@@ -191,20 +198,21 @@ func TestServe_KilledInMidCall_TheCallIsUnknown(t *testing.T) {
 }
 
 func TestServe_PortInUse_ExitsWith1AndNamesTheFlag(t *testing.T) {
+	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = ln.Close() }()
-	p := launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--http-addr", ln.Addr().String())
+	p := launchOnFreePorts(t, "serve", "--http-addr", ln.Addr().String())
 	if code := p.wait(t); code != client.ExitFailed || !strings.HasPrefix(p.err.String(), "digate: --http-addr: ") {
 		t.Errorf("exit code %d\n%s", code, p.err.String())
 	}
 }
 
 func TestServe_Debug_PrintsItsConfigurationWithoutSecrets(t *testing.T) {
-	p := launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
-		"--log-level", "debug", "--upstream-url", "http://127.0.0.1:1/base", "--max-response-bytes", "4096")
+	t.Parallel()
+	p := launchOnFreePorts(t, "serve", "--log-level", "debug", "--upstream-url", "http://127.0.0.1:1/base", "--max-response-bytes", "4096")
 	log := p.err.Await(t, `"msg":"serving"`)
 	for _, want := range []string{`"msg":"configuration"`, `"upstream-url":"http://127.0.0.1:1/base"`, `"max-response-bytes":4096`, `"log-level":"DEBUG"`} {
 		if !strings.Contains(log, want) {
@@ -215,7 +223,7 @@ func TestServe_Debug_PrintsItsConfigurationWithoutSecrets(t *testing.T) {
 
 func TestServe_GOMEMLIMIT_IsTheCollectorsLimitAndShownInTheMetrics(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "123MiB")
-	p := launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--upstream-url", "http://127.0.0.1:1")
+	p := launchOnFreePorts(t, "serve", "--upstream-url", "http://127.0.0.1:1")
 	admin := regexp.MustCompile(`"admin":"([^"]+)"`).FindStringSubmatch(p.err.Await(t, `"msg":"serving"`))[1]
 	caller := &http.Client{Timeout: clitest.Patience}
 	defer caller.CloseIdleConnections()
@@ -230,7 +238,8 @@ func TestServe_GOMEMLIMIT_IsTheCollectorsLimitAndShownInTheMetrics(t *testing.T)
 	}
 }
 
-func TestEmulator_Alone_AnswersUntilSIGTERM(t *testing.T) {
+func TestEmulator_Alone_ServesUntilSIGTERM(t *testing.T) {
+	t.Parallel()
 	p := launch(t, "emulator", "--addr", "127.0.0.1:0", "--seed", "7")
 	out := p.out.Await(t, "Ctrl-C")
 	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(out)
@@ -270,7 +279,7 @@ func TestEmulator_Alone_AnswersUntilSIGTERM(t *testing.T) {
 	<-sent
 	p.signal(t, syscall.SIGTERM)
 	if err := <-failed; err == nil {
-		t.Error("the answer that hangs came")
+		t.Error("the response that hangs came")
 	}
 	if code := p.wait(t); code != client.ExitDone || p.err.String() != "" {
 		t.Errorf("exit code %d, %s", code, p.err.String())
@@ -278,6 +287,7 @@ func TestEmulator_Alone_AnswersUntilSIGTERM(t *testing.T) {
 }
 
 func TestVersion_OfTheBinary_IsThere(t *testing.T) {
+	t.Parallel()
 	p := launch(t, "version")
 	if code := p.wait(t); code != client.ExitDone || !strings.HasPrefix(p.out.String(), "digate ") {
 		t.Errorf("exit code %d, %s", code, p.out.String())

@@ -13,8 +13,8 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 )
 
-// A database that takes connections and never answers must not hold the end of
-// the process up.
+// A signal ends the start even while a database takes connections and never
+// responds.
 func TestServe_SignalWhileTheLedgerHangs_EndsAtOnceAndSaysWhy(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -36,8 +36,7 @@ func TestServe_SignalWhileTheLedgerHangs_EndsAtOnceAndSaysWhy(t *testing.T) {
 	if err := os.WriteFile(key, []byte(strings.Repeat("0a", 32)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := launch(t, "serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0",
-		"--ledger", "postgres://u@"+ln.Addr().String()+"/d?sslmode=disable", "--ledger-key-file", key)
+	p := launchOnFreePorts(t, "serve", "--ledger", "postgres://u@"+ln.Addr().String()+"/d?sslmode=disable", "--ledger-key-file", key)
 	select {
 	case c := <-connected:
 		defer func() { _ = c.Close() }()

@@ -16,7 +16,7 @@ func TestCopy_UpstreamSendsTerminalSequences_TheyAreHarmless(t *testing.T) {
 	h := string(quoted)
 	for name, row := range map[string]struct {
 		status int
-		answer string
+		body   string
 		code   int
 	}{
 		"integration": {201, `{"id":"x","name":` + h + `,"base_url":` + h + `,"description":` + h + `,"headers":{` + h + `:"v"}}`, client.ExitDone},
@@ -24,7 +24,7 @@ func TestCopy_UpstreamSendsTerminalSequences_TheyAreHarmless(t *testing.T) {
 		"violation":   {422, `{"detail":[{"loc":["body",` + h + `],"msg":` + h + `,"type":"x"},{"loc":["body","b"],"msg":` + h + `,"type":"x"}]}`, client.ExitRejected},
 	} {
 		t.Run(name, func(t *testing.T) {
-			addr, _ := scripted(t, row.status, row.answer)
+			addr, _ := scripted(t, row.status, row.body)
 			for _, output := range []string{"text", "json"} {
 				got := digate(t, "copy", clitest.TemplateID, "--addr", addr, "--output", output)
 				if got.Code != row.code {

@@ -14,6 +14,7 @@ import (
 )
 
 func TestVersion_IsOneLine(t *testing.T) {
+	t.Parallel()
 	got := digate(t, "version")
 	if got.Code != client.ExitDone || got.Err != "" || !strings.HasPrefix(got.Out, "digate ") || strings.Count(got.Out, "\n") != 1 {
 		t.Errorf("%+v", got)
@@ -21,6 +22,7 @@ func TestVersion_IsOneLine(t *testing.T) {
 }
 
 func TestVersion_WithoutAStamp_IsWhatTheToolchainRecorded(t *testing.T) {
+	t.Parallel()
 	const revision = "0123456789abcdef0123456789abcdef01234567"
 	for name, tc := range map[string]struct {
 		version, revision, modified string
@@ -52,6 +54,7 @@ func TestVersion_WithoutAStamp_IsWhatTheToolchainRecorded(t *testing.T) {
 }
 
 func TestVersion_IsATokenOfAUserAgent(t *testing.T) {
+	t.Parallel()
 	for _, tc := range [][2]string{
 		{"v1.2.3-4-g0123456-dirty", "v1.2.3-4-g0123456-dirty"},
 		{"v1.2.4-0.2026+dirty", "v1.2.4-0.2026+dirty"},
@@ -63,9 +66,10 @@ func TestVersion_IsATokenOfAUserAgent(t *testing.T) {
 	}
 }
 
-// What `make build` links is what the binary says of itself, and the binary
-// needs no library of the machine.
+// The binary prints the version that `make build` links in, and needs no library
+// of the machine.
 func TestMakeBuild_IsStampedAndStatic(t *testing.T) {
+	t.Parallel()
 	need.Program(t, "make")
 	path := filepath.Join(t.TempDir(), "digate")
 	if out, err := exec.Command("make", "-C", "../..", "build", "VERSION=v1.2.3-4-g0123456", "BINARY="+path).CombinedOutput(); err != nil {
