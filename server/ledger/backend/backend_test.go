@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -245,6 +246,40 @@ func TestOpen_EveryKind_TellsWhetherItIsDurable(t *testing.T) {
 		}
 		if err := l.Close(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+func TestOpen_EveryKind_ForgetsAfterTheRetention(t *testing.T) {
+	for _, spec := range []string{"memory", "sqlite:" + filepath.Join(t.TempDir(), "ledger.db"), pgtest.Start(t).URL()} {
+		kind, _, _ := strings.Cut(spec, ":")
+		store, keys := open(t, ledger.Settings{Spec: spec, KeyFile: writeKey(t), Retention: time.Millisecond})
+		c := ledger.Claim{Key: keys.Key("caller", "id"), TemplateID: "t", Token: ledger.NewToken(), Lease: time.Hour}
+		_, mine, err := store.Claim(t.Context(), c)
+		if err := errors.Join(err, store.MarkSending(t.Context(), c.Key, c.Token, time.Hour), store.MarkDone(t.Context(), c.Key, c.Token, "i")); err != nil || !mine {
+			t.Fatalf("%s: %v, mine %v", kind, err, mine)
+		}
+		for deadline := time.Now().Add(20 * time.Second); ; {
+			_, found, err := store.Get(t.Context(), c.Key)
+			if err != nil {
+				t.Fatalf("%s: %v", kind, err)
+			}
+			if !found {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: the record is still there", kind)
+			}
+		}
+	}
+}
+
+func TestOpen_Memory_HasTheBoundOfTheSettings(t *testing.T) {
+	store, keys := open(t, ledger.Settings{Spec: "memory", MemoryRecords: 1})
+	for id, want := range []error{nil, ledger.ErrFull} {
+		c := ledger.Claim{Key: keys.Key("caller", strconv.Itoa(id)), TemplateID: "t", Token: ledger.NewToken(), Lease: time.Hour}
+		if _, _, err := store.Claim(t.Context(), c); !errors.Is(err, want) {
+			t.Errorf("claim %d: %v, want %v", id, err, want)
 		}
 	}
 }
