@@ -47,6 +47,8 @@ type Options struct {
 	// Version goes into the User-Agent that the upstream sees.
 	Version string
 	Log     *slog.Logger
+	// LogLost, if set, returns how many lines of the log were lost.
+	LogLost func() uint64
 	// Public are REST routes beside the contract's, and need no credential.
 	Public []gateway.PublicRoute
 }
@@ -69,6 +71,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		telemetry: telemetry.New(opts.Log, methods.Names()),
 	}
 	s.makeListeners()
+	s.telemetry.WatchLog(opts.LogLost)
 	defer func() {
 		if err != nil {
 			s.Close()

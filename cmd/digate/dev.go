@@ -47,7 +47,10 @@ func (c *devCmd) Run(ctx context.Context, std term.IO) error {
 	}
 	cfg := config.Defaults()
 	cfg.Addresses, cfg.Upstream.URL = c.Addresses, diga.url()
-	s, err := server.New(ctx, cfg, server.Options{Version: version(), Log: telemetry.NewLogger(std.Err, cfg.LogLevel)})
+	ignoreBrokenPipe()
+	log := telemetry.OpenLog(std.Err, cfg.LogLevel)
+	defer log.Close()
+	s, err := server.New(ctx, cfg, server.Options{Version: version(), Log: log.Logger, LogLost: log.Lost})
 	if err != nil {
 		_ = diga.ln.Close()
 		return err

@@ -36,6 +36,7 @@ func (c *emulatorCmd) Run(ctx context.Context, std term.IO) error {
 	if err != nil {
 		return err
 	}
+	ignoreBrokenPipe()
 	fmt.Fprintf(std.Out, "%s\nThe stand-in for Diga is at %s\nAny bearer token is an account of its own. Ctrl-C ends it.\n",
 		catalogue(s.emulator), s.url())
 	return s.run(ctx)

@@ -14,9 +14,11 @@ type serveCmd struct {
 }
 
 func (c *serveCmd) Run(ctx context.Context, std term.IO) error {
-	log := telemetry.NewLogger(std.Err, c.LogLevel)
+	ignoreBrokenPipe()
+	log := telemetry.OpenLog(std.Err, c.LogLevel)
+	defer log.Close()
 	log.Debug("configuration", "config", c.Config)
-	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Log: log})
+	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Log: log.Logger, LogLost: log.Lost})
 	if err != nil {
 		return err
 	}

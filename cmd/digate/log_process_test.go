@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/digate/digate/cmd/digate/internal/clitest"
+)
+
+// pipeLines is how many log lines are surely more than a pipe holds.
+const pipeLines = 2000
+
+// serveInto starts a server whose standard error is a pipe, and returns its REST
+// and admin addresses, and the end of the pipe that nobody reads from then on.
+func serveInto(t *testing.T) (p *process, rest, admin string, stderr *os.File) {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	p = &process{
+		cmd: exec.Command(path, "serve", "--upstream-url", "http://127.0.0.1:1",
+			"--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"),
+		ended: make(chan struct{}),
+	}
+	p.cmd.Stderr = w
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	go func() {
+		defer close(p.ended)
+		_ = p.cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+	})
+	lines := bufio.NewReader(r)
+	for {
+		text, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		var line struct{ Msg, REST, Admin string }
+		if json.Unmarshal([]byte(text), &line) == nil && line.Msg == "serving" {
+			return p, line.REST, line.Admin, r
+		}
+	}
+}
+
+// ask makes calls that write a log line each, and fails where one gets no response.
+func ask(t *testing.T, addr string, calls int) {
+	t.Helper()
+	c := &http.Client{Timeout: clitest.Patience}
+	defer c.CloseIdleConnections()
+	for range calls {
+		resp, err := c.Get("http://" + addr + "/nothing")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusNotFound {
+			t.Fatal(resp.Status)
+		}
+	}
+}
+
+var linesLost = regexp.MustCompile(`(?m)^digate_log_lines_lost_total (\d+)$`)
+
+// lost returns the number of lost log lines that the metrics show.
+func lost(t *testing.T, admin string) int {
+	t.Helper()
+	c := &http.Client{Timeout: clitest.Patience}
+	defer c.CloseIdleConnections()
+	resp, err := c.Get("http://" + admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := linesLost.FindSubmatch(text)
+	if m == nil {
+		t.Fatal("no metric of lost lines")
+	}
+	n, err := strconv.Atoi(string(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestServe_LogReaderGone_GoesOnAndCounts(t *testing.T) {
+	p, rest, admin, stderr := serveInto(t)
+	_ = stderr.Close()
+	ask(t, rest, 100)
+	for end := time.Now().Add(clitest.Patience); lost(t, admin) == 0; {
+		if time.Now().After(end) {
+			t.Fatal("no line was counted as lost")
+		}
+		ask(t, rest, 1)
+	}
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestServe_LogIsNotRead_GoesOnAndEnds(t *testing.T) {
+	p, rest, _, _ := serveInto(t)
+	ask(t, rest, pipeLines)
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}

@@ -1,0 +1,89 @@
+// Package telemetry tells the people who run digate what happens: one access
+// line a call, metrics, and request ids that tie them to what callers saw.
+// Names are told, never values.
+package telemetry
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/term"
+
+	"github.com/digate/digate/server/telemetry/logqueue"
+)
+
+const (
+	// errorFlush is how long an error waits until it is written: the process may
+	// be about to end.
+	errorFlush = 100 * time.Millisecond
+	// lastFlush is how long the end of a log waits until it is written.
+	lastFlush = time.Second
+)
+
+// Log is a log that is written in the background. A reader that is gone or does
+// not read costs lines, which are counted, and nothing else.
+type Log struct {
+	*slog.Logger
+	queue *logqueue.Queue
+}
+
+// OpenLog returns a log that writes text to a terminal and JSON to anything
+// else. Close ends it.
+func OpenLog(w io.Writer, level slog.Level) *Log {
+	l := new(Log)
+	l.queue = logqueue.New(w, func(lines uint64) {
+		l.LogAttrs(context.Background(), slog.LevelWarn, "log lines were lost: the log was not read in time, or could not be written", slog.Uint64("lines", lines))
+	})
+	opts := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewJSONHandler(l.queue, opts)
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		h = slog.NewTextHandler(l.queue, opts)
+	}
+	l.Logger = slog.New(flushing{h, l.queue})
+	return l
+}
+
+// Lost returns how many lines were lost.
+func (l *Log) Lost() uint64 { return l.queue.Lost() }
+
+// Close writes what is pending, for a short time at most. Later lines are lost.
+func (l *Log) Close() { l.queue.Close(lastFlush) }
+
+// WatchLog adds the number of lost lines to the metrics: 0 where lost is nil. It
+// may be called once.
+func (t *Telemetry) WatchLog(lost func() uint64) {
+	t.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "digate_log_lines_lost_total", Help: "Lines of the log that were not read in time, or could not be written.",
+	}, func() float64 {
+		if lost == nil {
+			return 0
+		}
+		return float64(lost())
+	}))
+}
+
+// flushing is a handler that waits for a moment until an error is written.
+type flushing struct {
+	slog.Handler
+	queue *logqueue.Queue
+}
+
+func (h flushing) Handle(ctx context.Context, r slog.Record) error {
+	err := h.Handler.Handle(ctx, r)
+	if r.Level >= slog.LevelError {
+		h.queue.Flush(errorFlush)
+	}
+	return err
+}
+
+func (h flushing) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return flushing{h.Handler.WithAttrs(attrs), h.queue}
+}
+
+func (h flushing) WithGroup(name string) slog.Handler {
+	return flushing{h.Handler.WithGroup(name), h.queue}
+}
