@@ -223,7 +223,7 @@ func TestBulk_NoSecret_IsWrittenAnywhere(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 		clitest.CheckNoSecret(t, got)
-		if strings.Count(got.Err, "the input holds an api_key") != 1 {
+		if strings.Count(got.Err, "the input holds an api_key") != 1 || strings.Count(got.Err, "line 5: ") != 1 {
 			t.Errorf("%s", got.Err)
 		}
 		for _, want := range []string{"line 5: NOT_SENT: api_key_env: the environment has no NOT_THERE", "line 6: NOT_SENT: the api_key is set twice",
@@ -261,8 +261,9 @@ func TestBulk_DryRun_NamesEveryRowThatWouldFailAndSendsNothing(t *testing.T) {
 			[]string{"line 2: template_id: must be", "line 3: the variable n: must be one JSON value", "line 4: api_key_env: the environment has no NOT_THERE",
 				"line 5: has a different number of cells", "line 7: api_key_file: open /nonexistent", "line 8: the variable n is set twice", "line 9: the api_key is set twice",
 				"line 10: name is not UTF-8", "line 12: template_id: must be", "line 13: the variable n: ", "malformed: 10 of 11 rows"}},
-		"quote":          {"r.csv", "template_id,name\n" + clitest.TemplateID + ",\"a\n" + clitest.TemplateID + ",b\n", client.ExitUsage, []string{"line 2: a quote is missing", "1 of 1 row"}},
-		"quote, endless": {"r.csv", "template_id,name\n" + clitest.TemplateID + ",x\n" + clitest.TemplateID + ",\"" + strings.Repeat("hunter2\n", maxRow/4), client.ExitUsage, []string{"line 3: the row is larger", "1 of 2 rows"}},
+		"quote":            {"r.csv", "template_id,name\n" + clitest.TemplateID + ",\"a\n" + clitest.TemplateID + ",b\n", client.ExitUsage, []string{"line 2: a quote is missing", "1 of 1 row"}},
+		"quote, misplaced": {"r.csv", "template_id,name\n" + clitest.TemplateID + ",a\"b\n" + clitest.TemplateID + ",c\n", client.ExitUsage, []string{"line 2: a quote is missing or misplaced, and nothing after it can be read", "1 of 1 row"}},
+		"quote, endless":   {"r.csv", "template_id,name\n" + clitest.TemplateID + ",x\n" + clitest.TemplateID + ",\"" + strings.Repeat("hunter2\n", maxRow/4), client.ExitUsage, []string{"line 3: the row is larger", "1 of 2 rows"}},
 		"equal but for the key": {"r.csv", "template_id,name,api_key\n" + clitest.TemplateID + ",a,hunter2\n" + clitest.TemplateID + ",a,hunter3\n" + clitest.TemplateID + ",a,hunter2\n", client.ExitUsage,
 			[]string{"line 3: differs from an earlier row only in its api_key", "1 of 3 rows"}},
 		"unknown column": {"r.csv", "template_id,nmae\n", client.ExitUsage, []string{`unknown column "nmae"`}},

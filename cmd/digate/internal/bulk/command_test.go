@@ -33,3 +33,36 @@ func digateWith(t *testing.T, stdin string, args ...string) clitest.Ran {
 	code := runCommand(ctx, args, term.IO{In: strings.NewReader(stdin), Out: &out, Err: &err})
 	return clitest.Ran{Code: code, Out: out.String(), Err: err.String()}
 }
+
+func TestCommand_Validate_NamesTheFlag(t *testing.T) {
+	t.Parallel()
+	input := clitest.WriteFile(t, "rows.csv", csvOf(1))
+	good := Command{File: input, VarPrefix: "var.", Concurrency: maxConcurrency}
+	if err := good.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for flag, change := range map[string]func(*Command){
+		"--format: ":                         func(c *Command) { c.File = "-" },
+		"--var-prefix: ":                     func(c *Command) { c.VarPrefix = "" },
+		"--concurrency: must be between 1":   func(c *Command) { c.Concurrency = 0 },
+		"--concurrency: must be between 1 a": func(c *Command) { c.Concurrency = maxConcurrency + 1 },
+		"--reconnects: ":                     func(c *Command) { c.Reconnects = -1 },
+		"--timeout: ":                        func(c *Command) { c.Timeout = -1 },
+		"--results: ":                        func(c *Command) { c.Results = input },
+		"--job: ":                            func(c *Command) { c.Job = input },
+	} {
+		c := good
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.HasPrefix(err.Error(), flag) {
+			t.Errorf("%s: got %v", flag, err)
+		}
+	}
+}
+
+func TestCommand_Again_FileThatLooksLikeAFlag_CanBePasted(t *testing.T) {
+	t.Parallel()
+	c := Command{File: "-rows.csv"}
+	if got := c.again("job"); !strings.Contains(got, " bulk ./-rows.csv ") {
+		t.Error(got)
+	}
+}

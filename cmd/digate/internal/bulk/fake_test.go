@@ -42,8 +42,9 @@ type fakeServer struct {
 	order    []*integrationv1.CopyTemplateRequest
 	items    int
 	streams  int
-	over     int // streams that ended
-	mostOwed int // of one stream at once
+	over     int    // streams that ended
+	leave    func() // ends the newest connection in memory, in good order
+	mostOwed int    // of one stream at once
 	stop     func()
 }
 
@@ -54,6 +55,7 @@ type verdict struct {
 	after bool  // cut, once it was made
 	held  bool  // no response, and the stream waits
 	mute  bool  // no response, and the stream goes on
+	twice bool  // the response comes twice
 	late  time.Duration
 }
 
@@ -163,6 +165,11 @@ func (s *fakeServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integratio
 		s.owe(&owed, -1)
 		if err := stream.Send(resp); err != nil {
 			return err
+		}
+		if v.twice {
+			if err := stream.Send(resp); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

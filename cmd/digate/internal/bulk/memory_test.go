@@ -67,7 +67,9 @@ func (tr *trial) all(ctx context.Context, t *testing.T, timeout time.Duration) (
 func (s *fakeServer) inMemory(context.Context) (*connection, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return &connection{client: memoryClient{server: s}, ledger: s.ledger, leaving: make(chan struct{}), close: func() {}}, nil
+	leaving := make(chan struct{})
+	s.leave = sync.OnceFunc(func() { close(leaving) })
+	return &connection{client: memoryClient{server: s}, ledger: s.ledger, leaving: leaving, close: func() {}}, nil
 }
 
 type memoryClient struct {

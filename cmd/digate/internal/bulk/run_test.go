@@ -348,6 +348,7 @@ func TestBulk_OnlyDoubtsAreLeft_TheAdviceIsToSettleThem(t *testing.T) {
 		"a doubt":                 {[]rowResult{doubt, {Outcome: rowDone}}, nil, settle},
 		"a forgotten row":         {[]rowResult{{Outcome: rowUnknown, Code: "UNKNOWN", Reason: reasonRetentionPassed}}, nil, settle},
 		"a doubt and a row":       {[]rowResult{doubt, {Outcome: rowNotSent, Code: "UNAVAILABLE"}}, nil, goOn},
+		"a doubt and a refusal":   {[]rowResult{doubt, {Outcome: rowRejected, Code: "NOT_FOUND"}}, nil, goOn},
 		"a doubt, interrupted":    {[]rowResult{doubt}, errInterrupted, goOn},
 		"a copy may be under way": {[]rowResult{{Outcome: rowUnknown, Code: "DEADLINE_EXCEEDED"}}, nil, goOn},
 		"no response":             {[]rowResult{{Outcome: rowUnknown, Code: "UNKNOWN", Reason: reasonNoResponse}}, nil, goOn},
@@ -364,6 +365,94 @@ func TestBulk_OnlyDoubtsAreLeft_TheAdviceIsToSettleThem(t *testing.T) {
 			t.Errorf("%s:\n%s", name, got)
 		}
 	}
+}
+
+func TestReport_ManyFailures_ShowsTheFirstAndSaysSoOnce(t *testing.T) {
+	t.Parallel()
+	run := newTrial(t, newFakeServer(), 1)
+	for line := range maxShownRows + 3 {
+		run.report.result(rowResult{Line: line + 2, Outcome: rowRejected, Code: "NOT_FOUND"})
+	}
+	got := run.out.String()
+	if strings.Count(got, "REJECTED") != maxShownRows || strings.Count(got, "Further failures are only in the results.\n") != 1 {
+		t.Error(got)
+	}
+}
+
+// Rows that were never read have no result, and are not done.
+func TestBulk_StandardInputInterrupted_IsNotDone(t *testing.T) {
+	t.Parallel()
+	run := newTrial(t, newFakeServer(), 1)
+	run.report.result(rowResult{Outcome: rowDone})
+	if err := new(Command).conclude(&run.out, run.report, "job", errInterrupted, nil); err != client.ExitError(client.ExitNotSent) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestBulk_RetryAfter_IsWaitedForUpToABound(t *testing.T) {
+	for after, want := range map[time.Duration]time.Duration{20 * time.Second: 20 * time.Second, time.Hour: lastWait} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newFakeServer()
+			s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
+				if n == 1 {
+					return verdict{fail: overloadedFor(after).GRPCStatus().Err()}
+				}
+				return carryOut
+			}
+			run, begun := newTrial(t, s, 1), time.Now()
+			code, why := run.all(t.Context(), t, 0)
+			if took := time.Since(begun); code != client.ExitDone || why != nil || took < want || took > want*5/4 {
+				t.Errorf("Retry-After %v: exit code %d, %v after %v", after, code, why, took)
+			}
+		})
+	}
+}
+
+func TestBulk_MoreRowsThanAStreamTakes_UsesAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeServer()
+		run := newTrial(t, s, maxPerStream+1)
+		code, why := run.all(t.Context(), t, 0)
+		if items, streams := s.seen(); code != client.ExitDone || why != nil || items != maxPerStream+1 || streams != 2 {
+			t.Errorf("exit code %d, %v, %d items on %d streams", code, why, items, streams)
+		}
+	})
+}
+
+// A server that wants to end a connection gets no new rows on it.
+func TestBulk_ServerLeaves_TheNextRowGoesToAnotherConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeServer()
+		s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
+			if n == 1 {
+				s.leave()
+				return verdict{late: time.Second}
+			}
+			return carryOut
+		}
+		run := newTrial(t, s, 3)
+		code, why := run.all(t.Context(), t, 0)
+		if _, streams := s.seen(); code != client.ExitDone || why != nil || streams != 2 || run.failures != 0 {
+			t.Errorf("exit code %d, %v, %d streams", code, why, streams)
+		}
+	})
+}
+
+func TestBulk_ResponseTwice_CountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeServer()
+		s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
+			if n == 1 {
+				return verdict{fail: overloadedFor(time.Second).GRPCStatus().Err(), twice: true}
+			}
+			return carryOut
+		}
+		run := newTrial(t, s, 2)
+		code, why := run.all(t.Context(), t, 0)
+		if items, _ := s.seen(); code != client.ExitDone || why != nil || items != 3 {
+			t.Errorf("exit code %d, %v, %d items", code, why, items)
+		}
+	})
 }
 
 func TestBulk_InputWithTerminalSequences_IsShownHarmless(t *testing.T) {

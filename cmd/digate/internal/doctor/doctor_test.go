@@ -20,7 +20,7 @@ import (
 	"github.com/digate/digate/server/emulator"
 )
 
-// seen is what a upstream was asked for.
+// seen records the requests to an upstream.
 type seen struct {
 	mu       sync.Mutex
 	requests []string // method and path
@@ -48,7 +48,7 @@ func (s *seen) onlyGETs(t *testing.T) int {
 	return len(s.requests)
 }
 
-// watched runs a upstream and notes what it is asked for.
+// watched runs an upstream and records its requests.
 func watched(t *testing.T, h http.Handler, start ...func(*httptest.Server)) (*httptest.Server, *seen) {
 	t.Helper()
 	s := new(seen)
@@ -68,7 +68,7 @@ func watched(t *testing.T, h http.Handler, start ...func(*httptest.Server)) (*ht
 	return srv, s
 }
 
-// says is a upstream that gives one answer.
+// says returns an upstream that has one response.
 func says(status int, contentType, body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
@@ -260,7 +260,7 @@ func TestDoctor_OtherClock_IsAWarning(t *testing.T) {
 	}
 }
 
-func TestDoctor_NoAnswer_EndsWithTheTimeout(t *testing.T) {
+func TestDoctor_NoResponse_EndsWithTheTimeout(t *testing.T) {
 	let := make(chan bool)
 	upstream, _ := watched(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -320,12 +320,12 @@ func digate(t *testing.T, args ...string) clitest.Ran {
 	return clitest.Ran{Code: code, Out: out.String(), Err: err.String()}
 }
 
-// doctor shows every failure, so it asks once, and never in secret.
+// doctor shows every failure, so it does not repeat a read, as serve would.
 func TestDoctor_FailingUpstream_IsAskedOnceAndByTheVersion(t *testing.T) {
 	agents := make(chan string, 16)
 	upstream, seen := watched(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		agents <- r.Header.Get("User-Agent")
-		says(503, "application/json", `{"status":"error","error_code":"BUSY","message":"busy"}`).ServeHTTP(w, r)
+		says(502, "text/html", "<html>").ServeHTTP(w, r)
 	}))
 	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoFso")
 	if n := seen.onlyGETs(t); n != 2 {

@@ -1,0 +1,70 @@
+package client
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func writeFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestToken_IsOneWordAndNeverQuoted(t *testing.T) {
+	for value, fails := range map[string]string{
+		"hunter2": "", " hunter2~ ": "", "": "no bearer token", "  ": "no bearer token",
+		"hunter2 x": "DIGATE_TOKEN: a bearer token is one word", "hunter2\x7f": "one word of printable ASCII", "hunter2é": "one word",
+	} {
+		t.Setenv("DIGATE_TOKEN", value)
+		_, err := Token("")
+		if (err == nil) != (fails == "") || err != nil && (!strings.Contains(err.Error(), fails) || strings.Contains(err.Error(), "hunter2")) {
+			t.Errorf("%q: got %v", value, err)
+		}
+	}
+	t.Setenv("DIGATE_TOKEN", "hunter2")
+	if _, err := Token(writeFile(t, "hunter2 x")); err == nil || !strings.HasPrefix(err.Error(), "--token-file: ") {
+		t.Errorf("a file goes before the environment: got %v", err)
+	}
+}
+
+func TestCredentials_FileWithoutACertificate_IsRefused(t *testing.T) {
+	t.Parallel()
+	f := Flags{CAFile: writeFile(t, "nothing")}
+	if _, err := f.Credentials(); err == nil || !strings.HasPrefix(err.Error(), "--ca-file: there is no certificate in ") {
+		t.Errorf("got %v", err)
+	}
+	for protocol, f := range map[string]Flags{"insecure": {}, "tls": {TLS: true}} {
+		if creds, err := f.Credentials(); err != nil || creds.Info().SecurityProtocol != protocol {
+			t.Errorf("%s: got %v, %v", protocol, creds, err)
+		}
+	}
+}
+
+func TestCallFlags_Timeout_MustBeMoreThan0(t *testing.T) {
+	t.Parallel()
+	for timeout, ok := range map[time.Duration]bool{-1: false, 0: false, 1: true} {
+		f := CallFlags{Flags: Flags{Timeout: timeout}}
+		if err := f.Validate(); (err == nil) != ok {
+			t.Errorf("%v: got %v", timeout, err)
+		}
+	}
+}
+
+func TestJSONValue_IsOneValueAndNeverQuoted(t *testing.T) {
+	t.Parallel()
+	for text, ok := range map[string]bool{
+		`"hunter2"`: true, `{"a":[1,null]}`: true,
+		``: false, `hunter2`: false, `"hunter2"}},"name":"x","y":{"v":{"z":1`: false, `1 2`: false, `9007199254740993`: false,
+	} {
+		if _, err := JSONValue(text); (err == nil) != ok || err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
+}
