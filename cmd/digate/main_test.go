@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -12,15 +10,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "digate-test-")
-	if err != nil {
-		fmt.Println("FAIL:", err)
-		os.Exit(1)
-	}
-	binaryDir = dir
-	clitest.Main(m, func() error { return os.RemoveAll(dir) })
-}
+func TestMain(m *testing.M) { clitest.Main(m, &binaryDir) }
 
 // digate runs a command line in the process, with nothing on stdin.
 func digate(t *testing.T, args ...string) clitest.Ran {

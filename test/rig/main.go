@@ -11,7 +11,7 @@ import (
 )
 
 // Main runs a package's tests and ends the process. While they run, dir names a
-// directory for what they build. Parallel bounds the tests that run together; 0
+// directory for what they build; it may be nil. Parallel bounds the tests that run together; 0
 // leaves the bound to -test.parallel. A goroutine that the tests leave behind
 // fails them.
 func Main(m *testing.M, dir *string, parallel int) {
@@ -31,6 +31,9 @@ func run(m *testing.M, dir *string, parallel int) (code int, err error) {
 		if err := flag.Set("test.parallel", strconv.Itoa(parallel)); err != nil {
 			return 1, err
 		}
+	}
+	if dir == nil {
+		return m.Run(), nil
 	}
 	if *dir, err = os.MkdirTemp("", "digate-test-"); err != nil {
 		return 1, err

@@ -3,7 +3,6 @@ package clitest
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -11,10 +10,11 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"go.uber.org/goleak"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
+	"github.com/digate/digate/internal/need"
+	"github.com/digate/digate/test/rig"
 )
 
 // Patience is how long a test waits for what must happen.
@@ -31,27 +31,16 @@ const (
 	VarSecret = "hunter2-var"
 )
 
-// Main runs the tests of a package and exits. It hides the DIGATE_ settings of
-// the person who runs the tests, and fails if a goroutine is left. cleanUp may be
-// nil.
-func Main(m *testing.M, cleanUp func() error) {
+// Main runs the tests of a package as [rig.Main] does. It hides the DIGATE_
+// settings of the person who runs the tests, but not what [need.Variable] names.
+// dir may be nil.
+func Main(m *testing.M, dir *string) {
 	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "DIGATE_") {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "DIGATE_") && name != need.Variable {
 			_ = os.Unsetenv(name)
 		}
 	}
-	code := m.Run()
-	fail := func(err error) {
-		if code == 0 && err != nil {
-			fmt.Println("FAIL:", err)
-			code = 1
-		}
-	}
-	if cleanUp != nil {
-		fail(cleanUp())
-	}
-	fail(goleak.Find())
-	os.Exit(code)
+	rig.Main(m, dir, 0)
 }
 
 // Ran is what a command line did.
