@@ -78,7 +78,7 @@ Exit codes, the highest that applies to a row:
   1  failed on this side, or the job cannot be resumed
   2  wrong usage, or malformed rows and nothing sent
   3  NOT_SENT: for some rows nothing was done
-  4  REJECTED: for some rows Diga answered and did not do it
+  4  REJECTED: Diga refused some rows and did nothing for them
   5  UNKNOWN: some rows may have been done; their results say what to do
 `
 }

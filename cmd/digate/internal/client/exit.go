@@ -32,7 +32,7 @@ const (
   1  failed before or after the call itself
   2  wrong usage
   3  NOT_SENT: nothing was done, a second call is safe
-  4  REJECTED: Diga answered and did not do it
+  4  REJECTED: Diga refused it and did nothing
 `
 )
 

@@ -131,7 +131,7 @@ func meaning(e *apierror.Error, does Effect) string {
 	case o == exchange.NotSent:
 		return "Nothing was sent to Diga, so nothing was done."
 	case o == exchange.Rejected:
-		return "Diga answered and did not do it."
+		return "Diga refused, and did not do it."
 	case does == Reads:
 		return "No response came back. Reading changes nothing, so a second call is safe."
 	case does == Changes:

@@ -93,7 +93,7 @@ func (l *line) flag(word string) *kong.Flag {
 	return nil
 }
 
-// candidates returns words that could stand in this place. Some may not begin
+// candidates returns words that are possible in this place. Some may not begin
 // with the word that is being completed.
 func (l *line) candidates(ctx context.Context) []Candidate {
 	if l.pending != nil {
