@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/digate/digate/server/authn"
@@ -29,7 +28,7 @@ func (s *Server) openLedger(ctx context.Context) error {
 	defer cancel()
 	l, err := backend.Open(ctx, s.cfg.Ledger)
 	if err != nil {
-		return fmt.Errorf("--ledger: %w", err)
+		return err // which names the flag
 	}
 	s.ledger, s.keys, s.store = l, l.Keys, l.Kind
 	s.lifecycle.push(&part{name: "ledger", close: func() error {

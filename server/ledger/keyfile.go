@@ -30,16 +30,16 @@ func RandomKeys() Keys {
 func LoadKey(path string) (Keys, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Keys{}, fmt.Errorf("the key file: %w", err)
+		return Keys{}, fmt.Errorf("the key file cannot be read: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 	if err != nil {
-		return Keys{}, fmt.Errorf("the key file: %w", err)
+		return Keys{}, fmt.Errorf("the key file cannot be read: %w", err)
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(key) != KeySize {
-		return Keys{}, fmt.Errorf("the key file %s does not hold %d hexadecimal digits", path, 2*KeySize)
+		return Keys{}, fmt.Errorf("the key file %s does not hold %d hexadecimal digits, as `openssl rand -hex %d` prints them", path, 2*KeySize, KeySize)
 	}
 	return NewKeys(key)
 }
@@ -49,7 +49,7 @@ func LoadKey(path string) (Keys, error) {
 // holds, so that those who start at once end with the same key.
 func CreateKey(path string) (Keys, error) {
 	if err := createKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return Keys{}, fmt.Errorf("the key file: %w", err)
+		return Keys{}, fmt.Errorf("the key file cannot be created: %w", err)
 	}
 	return LoadKey(path)
 }

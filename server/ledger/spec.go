@@ -83,7 +83,7 @@ func checkSQLite(path, _ string) error {
 
 func checkPostgres(_, keyFile string) error {
 	if keyFile == "" {
-		return errors.New("a ledger in PostgreSQL needs a key file, the same for all replicas: 64 hexadecimal digits, as `openssl rand -hex 32` prints them")
+		return errors.New("a ledger in PostgreSQL needs a key file (--ledger-key-file), the same for all replicas: 64 hexadecimal digits, as `openssl rand -hex 32` prints them")
 	}
 	return nil
 }

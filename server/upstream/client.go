@@ -167,7 +167,7 @@ func (c *Client) Call(ctx context.Context, spec Call) error {
 	if cause := e.Unwrap(); cause != nil {
 		ex.Cause = wire.Describe(cause, errResponseTooLarge, errCoding, errStale)
 	} else if ex.Status/100 == 2 {
-		ex.Cause = "the answer does not hold what was asked for"
+		ex.Cause = "the response does not hold what was asked for"
 	}
 	return e
 }

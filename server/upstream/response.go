@@ -21,9 +21,9 @@ import (
 
 var (
 	// errResponseTooLarge is a response beyond the bound, as sent or as decoded.
-	errResponseTooLarge = errors.New("the answer is larger than the bound")
-	errCoding           = errors.New("the answer has an unknown content coding")
-	errStale            = errors.New("the connection held an answer before the request")
+	errResponseTooLarge = errors.New("the response is larger than the bound")
+	errCoding           = errors.New("the response has an unknown content coding")
+	errStale            = errors.New("the connection held a response before the request")
 )
 
 // notWhole is the drift of a response that broke off or is no JSON object.

@@ -47,7 +47,7 @@ func TestCall_Responses_AreJudged(t *testing.T) {
 	poor := `{"id":"` + integrationID + `"}`
 	short := wholeResponse[:len(wholeResponse)-20]
 	envelope := `{"status":"error","error_code":"INTEGRATION_TEMPLATE_NOT_FOUND","message":"no such template"}`
-	noResult := "the answer does not hold what was asked for"
+	noResult := "the response does not hold what was asked for"
 	tests := []struct {
 		name, response string
 		reason         string
@@ -83,8 +83,8 @@ func TestCall_Responses_AreJudged(t *testing.T) {
 		{"cut before the id", ok201("", wholeResponse)[:len(created())-len(wholeResponse)+10], apierror.ReasonOutcomeUnknown, unknown, 201, wholeResponse[:10], false, []string{notWholeText}, "connection closed"},
 		{"cut in the header", "HTTP/1.1 201 Cre", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "connection closed"},
 		{"no response", "", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "connection closed"},
-		{"not HTTP", "hunter2 is the password\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the answer is not HTTP"},
-		{"header not HTTP", "HTTP/1.1 201 Created\r\nhunter2\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the answer is not HTTP"},
+		{"not HTTP", "hunter2 is the password\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the response is not HTTP"},
+		{"header not HTTP", "HTTP/1.1 201 Created\r\nhunter2\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the response is not HTTP"},
 		{"header too large", "HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the exchange failed"},
 		{"interim responses without end", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 5000), apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "the exchange failed"},
 		{"switched protocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhunter2", apierror.ReasonInvalidResponse, unknown, 101, "", false, nil, ""},
@@ -92,7 +92,7 @@ func TestCall_Responses_AreJudged(t *testing.T) {
 		{"204", "HTTP/1.1 204 No Content\r\n\r\n", apierror.ReasonInvalidResponse, unknown, 204, "", false, []string{notWholeText}, noResult},
 		{"HTML 2xx", ok201("", "<html>"), apierror.ReasonInvalidResponse, unknown, 201, "<html>", false, []string{notWholeText}, noResult},
 		{"null id", ok201("", `{"id":null}`), apierror.ReasonInvalidResponse, unknown, 201, `{"id":null}`, false, []string{"id", "name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, noResult},
-		{"gzip, not", ok201("Content-Encoding: gzip\r\n", wholeResponse), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWholeText}, "the answer's gzip coding is broken"},
+		{"gzip, not", ok201("Content-Encoding: gzip\r\n", wholeResponse), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWholeText}, "the response's gzip coding is broken"},
 		{"a coding that is none", ok201("Content-Encoding: utf-8\r\n", wholeResponse), "", done, 201, wholeResponse, false, []string{notWholeText}, ""},
 		{"unknown coding", ok201("Content-Encoding: br\r\n", "\x8b\x03"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x8b\x03", false, []string{notWholeText}, errCoding.Error()},
 		{"coded twice", ok201("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", "\x1f\x8b"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x1f\x8b", false, []string{notWholeText}, errCoding.Error()},
@@ -199,7 +199,7 @@ func TestCall_ResponseWithoutEnd_IsBounded(t *testing.T) {
 			r := copyOne(t.Context(), newClient(t, v.url(), func(c *Config) { c.MaxResponse = limit }))
 			cause := errResponseTooLarge.Error()
 			if name == "gzip header that does not end" {
-				cause = "the answer's gzip coding is broken" // the name in it is too long
+				cause = "the response's gzip coding is broken" // the name in it is too long
 			}
 			r.want(t, apierror.ReasonOutcomeUnknown, unknown, 201, 1, cause)
 			if len(r.ex.Body) > limit {

@@ -24,11 +24,11 @@ type Settings struct {
 	MaxAttempts  int           `name:"upstream-max-attempts" group:"Diga:" default:"3" help:"Most requests for one call: another follows only where the one before did nothing for certain, or reads. 1 is never."`
 	RetryBudget  float64       `name:"upstream-retry-budget" group:"Diga:" default:"0.1" help:"Share of calls, 0 to 1, that may be tried again."`
 	BreakerDelay time.Duration `name:"upstream-breaker-delay" group:"Diga:" default:"5s" help:"How long Diga is left alone after half of the requests within 10 s failed, by transport or 5xx. 0 is never."`
-	MinInFlight  int           `name:"upstream-min-in-flight" group:"Diga:" default:"20" help:"Lower bound of the limit of requests under way, which follows Diga's answer times."`
+	MinInFlight  int           `name:"upstream-min-in-flight" group:"Diga:" default:"20" help:"Lower bound of the limit of requests under way, which follows Diga's response times."`
 	MaxInFlight  int           `name:"upstream-max-in-flight" group:"Diga:" default:"1000" help:"Upper bound of that limit."`
 	MaxQueue     int           `name:"upstream-max-queue" group:"Diga:" default:"1000" help:"Calls that may wait for that limit; one caller may have as many as there are places left, which is half of them where it is alone. Further ones are refused at once."`
 	MinDeadline  time.Duration `name:"min-deadline" group:"Diga:" default:"10ms" help:"A call with less time left is refused, and nothing is sent."`
-	Drift        string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens where an answer of Diga's departs from its contract: log, or fail, which makes reads fail and is for tests."`
+	Drift        string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens where a response of Diga's departs from its contract: log, or fail, which makes reads fail and is for tests."`
 }
 
 // The values of Settings.Drift, for a response that departs from the contract.
@@ -41,8 +41,8 @@ const (
 
 // ResponseLimits bound the responses that are taken from Diga, in bytes.
 type ResponseLimits struct {
-	MaxResponse       int64 `name:"max-response-bytes" group:"Limits:" default:"8388608" help:"Largest answer taken from Diga, in bytes, as sent and as decoded."`
-	MaxResponseHeader int64 `name:"max-response-header-bytes" group:"Limits:" default:"65536" help:"Largest header of an answer of Diga's, in bytes."`
+	MaxResponse       int64 `name:"max-response-bytes" group:"Limits:" default:"8388608" help:"Largest response taken from Diga, in bytes, as sent and as decoded."`
+	MaxResponseHeader int64 `name:"max-response-header-bytes" group:"Limits:" default:"65536" help:"Largest header of a response of Diga's, in bytes."`
 }
 
 // Validate adds what is wrong with the settings.

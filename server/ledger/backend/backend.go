@@ -5,6 +5,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/digate/digate/server/ledger"
 )
@@ -39,26 +40,38 @@ type Ledger struct {
 // [sqlite.Key] makes it, and a ledger in memory has a random key. Replicas that
 // share a PostgreSQL database need a key file and share it. Open returns
 // [ledger.ErrKey] if the records were written under another key than the one that
-// was given or found.
+// was given or found. An error begins with the flag that it is about.
 func Open(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 	spec, d, err := parse(s)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--ledger: %w", err)
 	}
 	l := &Ledger{Kind: spec.Kind}
 	if s.KeyFile != "" {
-		l.Keys, err = ledger.LoadKey(s.KeyFile)
-	} else {
-		l.Keys, err = d.key(spec.Location)
-	}
-	if err != nil {
-		return nil, err
+		if l.Keys, err = ledger.LoadKey(s.KeyFile); err != nil {
+			return nil, fmt.Errorf("--ledger-key-file: %w", err)
+		}
+	} else if l.Keys, err = d.key(spec.Location); err != nil {
+		return nil, fmt.Errorf("--ledger: %w", err)
 	}
 	if l.Store, err = d.open(ctx, spec.Location, s); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--ledger: %w", err)
 	}
 	if err := l.KeyCheck(ctx, l.Keys.Check()); err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, errors.Join(keyFailure(err, s.KeyFile), l.Close())
 	}
 	return l, nil
+}
+
+// keyFailure returns the failure to check the key, and says which key to give if
+// it is another one than the ledger's.
+func keyFailure(err error, keyFile string) error {
+	switch {
+	case !errors.Is(err, ledger.ErrKey):
+		return fmt.Errorf("--ledger: %w", err)
+	case keyFile == "":
+		return fmt.Errorf("--ledger: %w than the one in its key file: put back the key file that it was begun with", err)
+	default:
+		return fmt.Errorf("--ledger: %w than the one in %s: name with --ledger-key-file the key file that it was begun with", err, keyFile)
+	}
 }

@@ -40,7 +40,7 @@ func TestValidate_WrongSpec_NamesWhatIsWrong(t *testing.T) {
 		if err != nil && (strings.Contains(err.Error(), "S3cret") || strings.Contains(err.Error(), "cret@")) {
 			t.Errorf("%q: %v", test.spec, err)
 		}
-		if _, opened := backend.Open(t.Context(), ledger.Settings{Spec: test.spec, KeyFile: test.keyFile}); opened == nil || opened.Error() != err.Error() {
+		if _, opened := backend.Open(t.Context(), ledger.Settings{Spec: test.spec, KeyFile: test.keyFile}); opened == nil || opened.Error() != "--ledger: "+err.Error() {
 			t.Errorf("%q: Open says %v", test.spec, opened)
 		}
 	}
@@ -129,11 +129,33 @@ func TestOpen_SQLiteWhoseKeyIsLostOrAnother_IsRefused(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := refused(t, ledger.Settings{Spec: spec, KeyFile: writeKey(t)}); !errors.Is(err, ledger.ErrKey) {
+	if err := refused(t, ledger.Settings{Spec: spec, KeyFile: writeKey(t)}); !errors.Is(err, ledger.ErrKey) || !strings.Contains(err.Error(), "name with --ledger-key-file") {
 		t.Errorf("another key: got %v, want ErrKey", err)
 	}
-	if err := refused(t, ledger.Settings{Spec: spec, KeyFile: path + ".none"}); !errors.Is(err, os.ErrNotExist) {
+	if err := refused(t, ledger.Settings{Spec: spec, KeyFile: path + ".none"}); !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), "--ledger-key-file: ") {
 		t.Errorf("a key file that is not there: %v", err)
+	}
+	first, err := os.ReadFile(path + ".key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".key", []byte(strings.Repeat("0a", ledger.KeySize)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := refused(t, ledger.Settings{Spec: spec}); !errors.Is(err, ledger.ErrKey) || !strings.Contains(err.Error(), "--ledger: ") ||
+		!strings.Contains(err.Error(), "put back the key file") {
+		t.Errorf("another key beside it: %v", err)
+	}
+	// A refused key is not kept: the first one still opens the ledger.
+	if err := os.WriteFile(path+".key", first, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := backend.Open(t.Context(), ledger.Settings{Spec: spec})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.Remove(path + ".key"); err != nil {
 		t.Fatal(err)

@@ -157,7 +157,7 @@ func live(ctx context.Context, s ledger.Store, c ledger.Claim) ledger.State {
 }
 
 // survives says what is wrong where a record is behind what was acknowledged; it
-// may be one step ahead, since the answer to a step can be lost.
+// may be one step ahead, since the reply to a step can be lost.
 func survives(t testing.TB, s ledger.Store, a acknowledged) error {
 	got := stateOf(t, s, a.claim.Key)
 	if got != a.state && got != a.state+1 {

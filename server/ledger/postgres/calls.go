@@ -52,8 +52,8 @@ func (s *Store) Get(ctx context.Context, key ledger.Digest) (ledger.Record, bool
 	return s.read(ctx, sqlGet, key[:], s.retention)
 }
 
-// read returns the record that the statement answers with; found is false where
-// it answers with none.
+// read returns the record that the statement returns; found is false if it returns
+// none.
 func (s *Store) read(ctx context.Context, statement string, args ...any) (r ledger.Record, found bool, err error) {
 	var key, fingerprint, token []byte
 	var state string

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,8 +18,9 @@ import (
 // database, and never the user or the password, which the driver's own text may
 // quote.
 type openError struct {
-	hosts, database string
-	err             error
+	hosts    []string
+	database string
+	err      error
 }
 
 func openFailure(config *pgx.ConnConfig, err error) error {
@@ -28,7 +30,7 @@ func openFailure(config *pgx.ConnConfig, err error) error {
 			hosts = append(hosts, a)
 		}
 	}
-	return &openError{strings.Join(hosts, ", "), config.Database, err}
+	return &openError{hosts, config.Database, err}
 }
 
 func address(host string, port uint16) string { return net.JoinHostPort(host, strconv.Itoa(int(port))) }
@@ -42,7 +44,7 @@ func (e *openError) Error() string {
 	if check != "" {
 		check = "; " + check
 	}
-	return fmt.Sprintf("cannot open %s of PostgreSQL at %s: %s%s", database, e.hosts, cause, check)
+	return fmt.Sprintf("cannot open %s of PostgreSQL at %s: %s%s", database, strings.Join(e.hosts, ", "), cause, check)
 }
 
 func (e *openError) Unwrap() error { return e.err }
@@ -64,7 +66,13 @@ func (e *openError) cause() (cause, check string) {
 		}
 	}
 	if connect, ok := errors.AsType[*pgconn.ConnectError](e.err); ok { // whose text begins with the user
-		return strings.ReplaceAll(connect.Unwrap().Error(), "\n", "; "), network
+		if text := e.connection(); text != "" {
+			return text, network
+		}
+		// One line for each address and, where sslmode allows both, for each kind of
+		// connection.
+		lines := slices.Compact(strings.Split(connect.Unwrap().Error(), "\n"))
+		return strings.Join(lines, "; "), network
 	}
 	if timeout := net.Error(nil); errors.As(e.err, &timeout) || errors.Is(e.err, context.Canceled) {
 		return e.err.Error(), network
@@ -72,5 +80,30 @@ func (e *openError) cause() (cause, check string) {
 	return e.err.Error(), ""
 }
 
-// callFailure returns the failure of a call to an open ledger.
-func callFailure(err error) error { return fmt.Errorf("postgres: %w", err) }
+// connection returns in a few words why the only host could not be reached. It
+// returns nothing if there are several hosts, or if the reason is another one.
+func (e *openError) connection() string {
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case len(e.hosts) > 1:
+		return ""
+	case errors.As(e.err, &dns) && dns.IsNotFound:
+		return "the host name does not resolve"
+	case errors.Is(e.err, syscall.ECONNREFUSED):
+		return "the connection was refused"
+	case errors.As(e.err, &timeout) && timeout.Timeout():
+		return "no reply in time"
+	default:
+		return ""
+	}
+}
+
+// callFailure returns the failure of a call to an open ledger. It does not name
+// the user, as the driver's text for a failed connection does.
+func callFailure(err error) error {
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		err = connect.Unwrap()
+	}
+	return fmt.Errorf("postgres: %w", err)
+}

@@ -72,7 +72,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 // schemaVersion returns how many migrations the database has had. It asks the
-// table itself, in a transaction of its own: to_regclass would answer from what
+// table itself, in a transaction of its own: to_regclass would return what
 // the session knew before it waited for the lock.
 func schemaVersion(ctx context.Context, db interface {
 	Begin(ctx context.Context) (pgx.Tx, error)

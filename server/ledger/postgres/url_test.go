@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/postgres"
 	"github.com/digate/digate/server/ledger/postgres/pgtest"
 )
@@ -80,9 +81,9 @@ func TestOpen_Failure_NamesHostAndDatabaseAndNoSecret(t *testing.T) {
 	wants := map[string][]string{
 		"wrong password": {"login was refused", "127.0.0.1:", `"records"`, "pg_hba.conf"},
 		"no database":    {"no such database", "127.0.0.1:", `"missing"`, "create the database"},
-		"no server":      {"refused", "127.0.0.1:1", `"records"`, "firewall"},
-		"no host":        {"nowhere.invalid:5432", `"records"`, "check host"},
-		"no reply":       {"127.0.0.1:", `"records"`, "firewall", "sslmode"},
+		"no server":      {": the connection was refused; check host and port", "127.0.0.1:1", `"records"`, "firewall"},
+		"no host":        {"nowhere.invalid:5432: the host name does not resolve; check host", `"records"`},
+		"no reply":       {"127.0.0.1:", `"records"`, ": no reply in time; check host", "firewall", "sslmode"},
 	}
 	at := "127.0.0.1:" + port(t, server)
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never responds
@@ -116,6 +117,19 @@ func TestOpen_Failure_NamesHostAndDatabaseAndNoSecret(t *testing.T) {
 		}
 		if d := time.Since(begun); d > 20*time.Second {
 			t.Errorf("%s: it took %v", what, d)
+		}
+	}
+}
+
+func TestStore_ServerGone_ErrorNamesNoUser(t *testing.T) {
+	server := pgtest.Start(t)
+	server.Exec(server.URL(), `CREATE ROLE somebody LOGIN SUPERUSER PASSWORD 'secret'`)
+	s := open(t, "postgres://somebody:secret@127.0.0.1:"+port(t, server)+"/postgres?sslmode=disable")
+	server.Kill()
+	for range 2 { // on a connection that broke, and without one
+		_, _, err := s.Get(t.Context(), ledger.Digest{})
+		if err == nil || strings.Contains(err.Error(), "somebody") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("got %v", err)
 		}
 	}
 }

@@ -157,9 +157,9 @@ func TestOpen_WrongFile_SaysWhatIsWrong(t *testing.T) {
 	}
 	execute("newer", "PRAGMA user_version = 1000")
 	for _, test := range []struct{ name, path, want string }{
-		{"no folder", filepath.Join(dir, "missing", "x.db"), "no such file"},
-		{"a folder", dir, "unable to open"},
-		{"a text", text, "not a database"},
+		{"no directory", filepath.Join(dir, "missing", "x.db"), "the directory " + filepath.Join(dir, "missing") + " does not exist; create it"},
+		{"a directory", dir, "it is a directory; name a file in it"},
+		{"a text", text, "it is not a database; name another file"},
 		{"another database", execute("other", "CREATE TABLE t (x)"), "not a ledger"},
 		{"another application's", execute("app", "PRAGMA application_id = 7"), "not a ledger"},
 		{"a newer schema", newer, "newer digate"},
@@ -168,7 +168,7 @@ func TestOpen_WrongFile_SaysWhatIsWrong(t *testing.T) {
 		if err == nil {
 			_ = s.Close()
 		}
-		if err == nil || !strings.Contains(err.Error(), test.want) {
+		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "cannot open the SQLite file "+test.path) {
 			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
 		}
 	}
@@ -187,6 +187,8 @@ func TestOpen_LockedFile_FailsInTime(t *testing.T) {
 	if err == nil {
 		_ = s.Close()
 		t.Error("it opened")
+	} else if !strings.Contains(err.Error(), "end the program that has locked it") {
+		t.Error(err)
 	}
 	if d := time.Since(begun); d > 5*time.Second {
 		t.Errorf("it took %v", d)

@@ -19,16 +19,18 @@ func Key(path string) (ledger.Keys, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && keyErr == nil:
-		return ledger.Keys{}, fmt.Errorf("%s is missing, and its key %s is there: put the file back, or remove the key too to begin without records", path, keyFile)
+		return ledger.Keys{}, fmt.Errorf("%s is missing, but its key file %s is there: put the file back, or remove the key too to begin without records", path, keyFile)
+	case err == nil && info.IsDir():
+		return ledger.Keys{}, &openError{path, errors.New("it is a directory")}
 	case err == nil && info.Size() > 0:
 		keys, err := ledger.LoadKey(keyFile)
 		if errors.Is(err, os.ErrNotExist) {
-			err = fmt.Errorf("the key file %s is missing, under which %s was written: put it back, or remove both to begin without records", keyFile, path)
+			err = fmt.Errorf("the key file %s is missing, without which no record in %s can be found: put it back, or remove %[2]s to begin without records", keyFile, path)
 		}
 		return keys, err
 	}
 	if err := Create(path); err != nil {
-		return ledger.Keys{}, err
+		return ledger.Keys{}, &openError{path, err}
 	}
 	return ledger.CreateKey(keyFile)
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
@@ -50,8 +49,9 @@ type Store struct {
 
 var _ ledger.Store = (*Store)(nil)
 
-// Open opens the ledger at path, and makes it where there is none; the folder
-// must be there. A file that it makes is for its owner alone.
+// Open opens the ledger at path, and creates it if there is none; the directory
+// must exist. Only its owner can read a file that Open creates. An error says what
+// to do.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.Retention <= 0 {
 		o.Retention = ledger.DefaultRetention
@@ -61,7 +61,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	}
 	s := &Store{retention: o.Retention, now: o.Now}
 	if err := s.open(ctx, path); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), s.Close())
+		return nil, errors.Join(&openError{path, err}, s.Close())
 	}
 	return s, nil
 }

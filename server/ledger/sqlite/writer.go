@@ -121,8 +121,8 @@ func (w *writer) do(ctx context.Context, apply func(*writer) error) error {
 	}
 }
 
-// newDone has room for the answer, so that the writer need not wait for somebody
-// who left.
+// newDone returns a channel with room for the result, so that the writer does not wait
+// for a caller that left.
 func newDone() chan error { return make(chan error, 1) }
 
 func (w *writer) run() {

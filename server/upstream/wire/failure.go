@@ -74,7 +74,7 @@ func Describe(err error, known ...error) string {
 	text := err.Error()
 	switch {
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
-		return "the answer's gzip coding is broken"
+		return "the response's gzip coding is broken"
 	case errors.As(err, &dns):
 		return "the name of Diga's host did not resolve"
 	case errors.As(err, &invalid), errors.As(err, &hostname), errors.As(err, &authority):
@@ -94,7 +94,7 @@ func Describe(err error, known ...error) string {
 	case strings.HasPrefix(text, "http2: "), strings.HasPrefix(text, h2StreamFront), strings.HasPrefix(text, "connection error: "):
 		return "the HTTP/2 stream or connection failed"
 	case strings.Contains(text, "malformed HTTP "), strings.Contains(text, "malformed MIME "):
-		return "the answer is not HTTP"
+		return "the response is not HTTP"
 	default:
 		return "the exchange failed"
 	}

@@ -168,7 +168,7 @@ func (s *Server) initialise() error {
 	return nil
 }
 
-// start starts the server and returns once it answers.
+// start starts the server and returns once it takes connections.
 func (s *Server) start() error {
 	args := []string{"-D", s.path("data"), "-p", strconv.Itoa(s.port), "-h", "127.0.0.1", "-k", s.dir,
 		"-c", "ssl=on", "-c", "ssl_cert_file=" + s.path("server.crt"), "-c", "ssl_key_file=" + s.path("server.key")}
@@ -192,7 +192,7 @@ func (s *Server) start() error {
 
 	deadline := time.After(patience)
 	for {
-		err := s.answers()
+		err := s.ping()
 		if err == nil {
 			return nil
 		}
@@ -201,15 +201,15 @@ func (s *Server) start() error {
 			return fmt.Errorf("postgres ended:\n%s", log.Bytes())
 		case <-deadline:
 			s.Kill()
-			return fmt.Errorf("postgres does not answer: %w", err)
+			return fmt.Errorf("postgres does not take connections: %w", err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// answers reports whether it is this server that answers on the port: another one
-// has another password.
-func (s *Server) answers() error {
+// ping returns an error unless this server is on the port: another one has another
+// password.
+func (s *Server) ping() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.URL())

@@ -1,0 +1,62 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// openError is the failure to open a file. It says what to do where that is known.
+type openError struct {
+	path string
+	err  error
+}
+
+func (e *openError) Error() string {
+	cause, advice := e.cause()
+	if advice != "" {
+		advice = "; " + advice
+	}
+	return fmt.Sprintf("cannot open the SQLite file %s: %s%s", e.path, cause, advice)
+}
+
+func (e *openError) Unwrap() error { return e.err }
+
+// cause returns what went wrong, and what to do about it, which is empty if that
+// is not known.
+func (e *openError) cause() (cause, advice string) {
+	dir := filepath.Dir(e.path)
+	if info, err := os.Stat(e.path); err == nil && info.IsDir() {
+		return "it is a directory", "name a file in it"
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return "the directory " + dir + " does not exist", "create it, or name another file"
+	}
+	const permissions = "the user that runs digate must be able to read and write the file, and to create files beside it"
+	if errors.Is(e.err, fs.ErrPermission) {
+		return "permission denied", permissions
+	}
+	if errors.Is(e.err, context.DeadlineExceeded) {
+		return "it was not free in time", "end the program that has locked it"
+	}
+	code, ok := errors.AsType[*sqlite.Error](e.err)
+	if !ok {
+		return e.err.Error(), ""
+	}
+	switch code.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return "it is locked", "end the program that has locked it"
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return "SQLite cannot read or write it", permissions
+	case sqlite3.SQLITE_NOTADB:
+		return "it is not a database", "name another file"
+	default:
+		return code.Error(), ""
+	}
+}
