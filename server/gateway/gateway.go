@@ -70,14 +70,10 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 		runtime.WithRoutingErrorHandler(a.routingError),
 		runtime.WithForwardResponseOption(a.forward),
 		runtime.WithForwardResponseRewriter(a.rewrite),
-		runtime.WithIncomingHeaderMatcher(noHeader),
 		runtime.WithOutgoingHeaderMatcher(replayedHeader),
-		runtime.WithOutgoingTrailerMatcher(noHeader),
 		// A segment is split off before it is unescaped, so that %2F stays
 		// within its value.
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
-		runtime.WithDisablePathLengthFallback(),
-		runtime.WithDisableHTTPMethodOverride(),
 	)
 	client := integrationv1.NewIntegrationServiceClient(channel{cfg.Channel, routes})
 	if err := integrationv1.RegisterIntegrationServiceHandlerClient(ctx, mux, client); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/inproc"
 )
@@ -54,6 +55,8 @@ func TestObserver_EveryRequest_IsOneOperationWithItsMethodAndError(t *testing.T)
 			h, observed := newHandler(t, nil, func(c *gateway.Config) { c.Channel = channel })
 			r := httptest.NewRequest(c.verb, "/", strings.NewReader(c.body))
 			r.URL.Path = c.path
+			ctx, ex := exchange.NewContext(t.Context())
+			r = r.WithContext(ctx)
 			func() {
 				defer func() {
 					if p := recover(); (p != nil) != (name == "panic") {
@@ -63,6 +66,9 @@ func TestObserver_EveryRequest_IsOneOperationWithItsMethodAndError(t *testing.T)
 				h.ServeHTTP(httptest.NewRecorder(), r)
 			}()
 			ops := observed.ended()
+			if len(ops) == 1 && ops[0].ex != ex {
+				t.Error("observed without its exchange")
+			}
 			if len(ops) != 1 || ops[0].method != c.method || (ops[0].err != nil) != (c.reason != "") {
 				t.Fatalf("observed %v", ops)
 			}

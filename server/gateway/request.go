@@ -9,16 +9,15 @@ import (
 	"github.com/digate/digate/server/contract"
 )
 
-// What crosses the gateway. Everything else that a client sends (Grpc-Timeout,
-// Grpc-Metadata-*, X-HTTP-Method-Override, TE and the rest) is gone before
-// grpc-gateway looks; the credential was taken by authentication.
+// headerIdempotencyKey is the one header of a request that crosses the gateway. A
+// request reaches grpc-gateway without headers, so that it follows no Grpc-Timeout,
+// Grpc-Metadata-*, X-HTTP-Method-Override, TE or form; authentication took the
+// credential before.
 const headerIdempotencyKey = "Idempotency-Key"
 
 // replayedHeader lets one entry of the response's metadata through: that the
 // integration was created by an earlier request.
 func replayedHeader(key string) (string, bool) { return "Digate-Replayed", key == contract.ReplayedKey }
-
-func noHeader(string) (string, bool) { return "", false }
 
 // state is what the gateway knows of one request besides what grpc-gateway
 // hands around: its own errors keep their type here.

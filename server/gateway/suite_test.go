@@ -41,16 +41,17 @@ type failures struct {
 
 type failure struct {
 	method string
+	ex     *exchange.Exchange
 	err    error
 }
 
 func (f *failures) Start(ctx context.Context, op exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
-	return ctx, func(_ *exchange.Exchange, err error) {
+	return ctx, func(ex *exchange.Exchange, err error) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.ends = append(f.ends, failure{op.Method, err})
+		f.ends = append(f.ends, failure{op.Method, ex, err})
 		if err != nil {
-			f.list = append(f.list, failure{op.Method, err})
+			f.list = append(f.list, failure{op.Method, ex, err})
 		}
 	}
 }
