@@ -23,7 +23,7 @@ func TestRun_Command_CopiesAFileAndFindsItDone(t *testing.T) {
 	}
 	fmt.Println("| rows | run | rows/s | most RSS of the command |\n|--:|---|--:|--:|")
 	for _, n := range []int{*items / 10, *items} {
-		v := newVendor(t)
+		v := newUpstream(t)
 		s, _ := serve(t, v)
 		dir := t.TempDir()
 		var rows bytes.Buffer
@@ -59,7 +59,7 @@ func TestRun_Command_CopiesAFileAndFindsItDone(t *testing.T) {
 			fmt.Printf("| %d | %s | %.0f | %.0f MiB |\n", n, run, float64(n)/took.Seconds(), float64(usage.Maxrss)/1024)
 		}
 		if asked := v.Asked(); asked != n {
-			t.Errorf("the vendor was asked for %d copies of %d", asked, n)
+			t.Errorf("the upstream was asked for %d copies of %d", asked, n)
 		}
 	}
 }

@@ -44,7 +44,7 @@ var ledgers = []struct {
 }
 
 // newClient returns a client of a server in this process, which has the ledger
-// and asks the vendor at the URL.
+// and asks the upstream at the URL.
 func newClient(b *testing.B, url, ledger, keyFile string) integrationv1.IntegrationServiceClient {
 	b.Helper()
 	cfg := config.Defaults()
@@ -73,24 +73,24 @@ func newClient(b *testing.B, url, ledger, keyFile string) integrationv1.Integrat
 	return integrationv1.NewIntegrationServiceClient(conn)
 }
 
-// BenchmarkCopyTemplate is a copy over gRPC to a vendor that answers at once,
+// BenchmarkCopyTemplate is a copy over gRPC whose upstream responds at once,
 // without a request id, with a new one for each copy on every kind of ledger, and
-// with one that was used before, whose integration is read from the vendor. The
-// client, digate and the vendor share the process, so what a ledger costs is the
+// with one that was used before, whose integration is read from the upstream. The
+// client, digate and the upstream share the process, so what a ledger costs is the
 // difference.
 func BenchmarkCopyTemplate(b *testing.B) {
 	b.Run("none", func(b *testing.B) {
-		both(b, newClient(b, newVendor(b).URL(), "memory", ""), func() string { return "" })
+		both(b, newClient(b, newUpstream(b).URL(), "memory", ""), func() string { return "" })
 	})
 	for _, l := range ledgers {
 		b.Run(l.name, func(b *testing.B) {
-			v := newVendor(b)
+			v := newUpstream(b)
 			ledger, keyFile := l.args(b)
 			client := newClient(b, v.URL(), ledger, keyFile)
 			both(b, client, numbered("new"))
 			b.Run("replayed", func(b *testing.B) {
 				// More than are under way at once: callers who ask for the same id at
-				// the same time share one answer.
+				// the same time share one response.
 				const used = 1024
 				old := numbered("old")
 				for range used {

@@ -32,9 +32,9 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) { rig.Main(m, &binaryDir, 0) }
 
-func newVendor(tb testing.TB) *rig.Vendor {
+func newUpstream(tb testing.TB) *rig.Upstream {
 	tb.Helper()
-	v, err := rig.NewVendor(nil)
+	v, err := rig.NewUpstream(nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -46,9 +46,9 @@ func newVendor(tb testing.TB) *rig.Vendor {
 	return v
 }
 
-// serve runs a digate process in front of the vendor, and returns a stream of
+// serve runs a digate process in front of the upstream, and returns a stream of
 // copies to it.
-func serve(t *testing.T, v *rig.Vendor, args ...string) (*rig.Server, grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]) {
+func serve(t *testing.T, v *rig.Upstream, args ...string) (*rig.Server, grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]) {
 	t.Helper()
 	path, err := binary()
 	if err != nil {
@@ -97,8 +97,8 @@ func receive(t *testing.T, stream grpc.BidiStreamingClient[integrationv1.BulkCop
 	}
 }
 
-// finish ends the stream, which has answered all of n items.
-func finish(t *testing.T, v *rig.Vendor, stream grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse], n int) {
+// finish ends the stream, which has responded to all n items.
+func finish(t *testing.T, v *rig.Upstream, stream grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse], n int) {
 	t.Helper()
 	if err := stream.CloseSend(); err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func finish(t *testing.T, v *rig.Vendor, stream grpc.BidiStreamingClient[integra
 		t.Fatal(err)
 	}
 	if done := resp.GetSummary().GetDone(); done != int64(n) || v.Asked() != n {
-		t.Errorf("%d items: %v, the vendor was asked %d times", n, resp, v.Asked())
+		t.Errorf("%d items: %v, the upstream was asked %d times", n, resp, v.Asked())
 	}
 	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
 		t.Errorf("behind the summary: %v", err)
@@ -125,7 +125,7 @@ type held struct {
 // ledger; each row is a process of its own.
 func TestRun_ManyItemsInOneStream_AreAllAnswered(t *testing.T) {
 	const (
-		// perItem is what a stream may hold of an item that it has answered, in
+		// perItem is what a stream may hold of an item that it has a response for, in
 		// bytes: less than an item.
 		perItem = 200
 		// enough items, and what each of them adds is more than chance.
@@ -143,7 +143,7 @@ func TestRun_ManyItemsInOneStream_AreAllAnswered(t *testing.T) {
 			more := float64(many.n - few.n)
 			open := ((many.open - many.closed) - (few.open - few.closed)) / more
 			if open > perItem {
-				t.Errorf("a stream holds %.0f bytes of an item that it has answered, want at most %d", open, perItem)
+				t.Errorf("a stream holds %.0f bytes of an item that has a response, want at most %d", open, perItem)
 			}
 			growth = append(growth, fmt.Sprintf("| `%s` | %.0f B | %.0f B |", l.name, open, (many.closed-few.closed)/more))
 		})
@@ -160,7 +160,7 @@ func TestRun_ManyItemsInOneStream_AreAllAnswered(t *testing.T) {
 // row about it.
 func run(t *testing.T, name string, ledgerArgs func(testing.TB) (string, string), n int) held {
 	t.Helper()
-	v := newVendor(t)
+	v := newUpstream(t)
 	ledger, keyFile := ledgerArgs(t)
 	args := []string{"--ledger", ledger}
 	if keyFile != "" {
@@ -198,7 +198,7 @@ func run(t *testing.T, name string, ledgerArgs func(testing.TB) (string, string)
 // fills no memory. When it reads at last, the rest is copied.
 func TestRun_ClientThatDoesNotRead_StopsTheCopying(t *testing.T) {
 	const patience = time.Minute
-	v := newVendor(t)
+	v := newUpstream(t)
 	s, stream := serve(t, v)
 	atRest := memory(t, s.PID())
 	n := max(*items, 20_000) // what fits into the windows between is far less

@@ -62,7 +62,7 @@ func TestUnaryInterceptor_Panic_IsAnErrorThatQuotesNothing(t *testing.T) {
 	}
 }
 
-func TestMiddleware_Panic_IsAnsweredInTheVendorsShape(t *testing.T) {
+func TestMiddleware_Panic_HasDigasShape(t *testing.T) {
 	tel, log := observed()
 	w := httptest.NewRecorder()
 	tel.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("hunter2") })).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))

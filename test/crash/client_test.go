@@ -17,7 +17,7 @@ import (
 
 const (
 	token = "crash-token"
-	// window is how many items a client has under way, beside those that its last
+	// window is how many items a client has under way, besides those that its last
 	// stream left open.
 	window = 16
 	// pauseAfterStream is how long a client waits before its next stream.
@@ -32,8 +32,8 @@ func dial(addr string) (*grpc.ClientConn, error) {
 	return grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableServiceConfig())
 }
 
-// client copies in bulk, and goes on after every interruption with the same
-// request ids.
+// client copies in bulk. After every interruption it goes on with the same request
+// ids.
 type client struct {
 	items  []item
 	addr   func() string
@@ -41,7 +41,7 @@ type client struct {
 	order  *rand.Rand
 }
 
-// finish asks until every item has an answer that stays.
+// finish sends until every item has a response that is final.
 func (c *client) finish(ctx context.Context) error {
 	var last error
 	for {
@@ -57,13 +57,13 @@ func (c *client) finish(ctx context.Context) error {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("%d items have no answer: %w (%v)", len(rest), ctx.Err(), last)
+			return fmt.Errorf("%d items have no response: %w (%v)", len(rest), ctx.Err(), last)
 		}
 	}
 }
 
-// stream asks for the items on one stream, so many at once, until each is
-// answered or the stream breaks.
+// stream sends the items on one stream, at most atOnce at a time, until each has a
+// response or the stream breaks.
 func (c *client) stream(ctx context.Context, rest []item, atOnce int) (err error) {
 	ctx, cancel := context.WithCancel(withToken(ctx))
 	defer cancel()
@@ -91,7 +91,7 @@ func (c *client) stream(ctx context.Context, rest []item, atOnce int) (err error
 				TemplateId: it.template, Name: &it.name, RequestId: it.id,
 			}})
 			if err != nil {
-				return // receiving says why
+				return // Recv returns the reason
 			}
 		}
 		_ = stream.CloseSend()
@@ -105,7 +105,7 @@ func (c *client) stream(ctx context.Context, rest []item, atOnce int) (err error
 		case err != nil:
 			return err
 		case resp.GetSummary() == nil:
-			c.report.answered(resp.GetRequestId(), tellingOf(resp))
+			c.report.received(resp.GetRequestId(), tellingOf(resp))
 			<-places
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// record is what the ledger says of an item; its zero value is that it knows of
+// record is the ledger's record of an item. The zero value means that there is
 // none.
 type record struct {
 	state       digatev1.Copy_State
@@ -17,16 +17,16 @@ type record struct {
 	candidates  map[string]string // names by id
 }
 
-// outcome is everything there is to compare.
+// outcome holds what a scene left behind, to be compared.
 type outcome struct {
 	items   []item
-	made    map[string][]string    // the vendor's ids, by name
+	made    map[string][]string    // the upstream's ids, by name
 	records map[string]record      // by request id
-	told    []map[string][]telling // by request id, of each client
+	told    []map[string][]telling // each client's responses, by request id
 }
 
-// judge returns what breaks the promise. Where settled is set, no doubt may be
-// left.
+// judge returns the violations of the promise. With settled, a doubt that is left
+// is one too.
 func (o outcome) judge(settled bool) (violations []string) {
 	wrong := func(it item, format string, args ...any) {
 		violations = append(violations, it.name+": "+fmt.Sprintf(format, args...))
@@ -41,7 +41,7 @@ func (o outcome) judge(settled bool) (violations []string) {
 		switch {
 		case r.state == digatev1.Copy_STATE_DONE:
 			if !slices.Equal(made, []string{r.integration}) {
-				wrong(it, "the ledger says it became %s, the vendor made %v", r.integration, made)
+				wrong(it, "the ledger says it became %s, the upstream made %v", r.integration, made)
 			}
 		case r.state == digatev1.Copy_STATE_UNKNOWN && !settled:
 			candidates := 0
@@ -49,7 +49,7 @@ func (o outcome) judge(settled bool) (violations []string) {
 				if name == it.name {
 					candidates++
 					if !slices.Contains(made, id) {
-						wrong(it, "%s is named as a candidate, the vendor made %v", id, made)
+						wrong(it, "%s is named as a candidate, the upstream made %v", id, made)
 					}
 				}
 			}
@@ -65,23 +65,23 @@ func (o outcome) judge(settled bool) (violations []string) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.made)) {
 		if !names[name] {
-			violations = append(violations, name+": made, and nobody asked for it")
+			violations = append(violations, name+": made without a request")
 		}
 	}
 	return violations
 }
 
-// judgeReport compares what one client was told of an item.
+// judgeReport compares the responses of one client for an item.
 func (o outcome) judgeReport(it item, r record, told []telling, wrong func(item, string, ...any)) {
 	if len(told) == 0 {
-		wrong(it, "a client was told nothing")
+		wrong(it, "a client got no response")
 		return
 	}
 	made := o.made[it.name]
 	for _, t := range told {
 		switch {
 		case t.outcome == exchange.Done && !slices.Contains(made, t.integration):
-			wrong(it, "a client was told that it became %q, the vendor made %v", t.integration, made)
+			wrong(it, "a client was told that it became %q, the upstream made %v", t.integration, made)
 		case t.reason == "LEDGER_UNAVAILABLE" && t.outcome != exchange.NotSent:
 			wrong(it, "a client was told %s though the ledger was away", t.outcome)
 		}

@@ -12,12 +12,12 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// telling is one answer to an item.
+// telling is one response to an item.
 type telling struct {
 	outcome     exchange.Outcome
 	integration string // in Done
 	reason      string
-	// passing: the copy goes on, and will have another answer.
+	// passing means that the copy goes on and will have another response.
 	passing bool
 }
 
@@ -36,17 +36,18 @@ func tellingOf(resp *integrationv1.BulkCopyTemplateResponse) telling {
 	return t
 }
 
-// settled says that asking again has no other answer.
+// settled reports whether another try would get the same response.
 func (t telling) settled() bool {
 	return t.outcome == exchange.Done || t.outcome == exchange.Unknown && !t.passing
 }
 
-// report is what a client was told, in order. It may be used by many goroutines.
+// report holds the responses that a client got, in order. It may be used by many
+// goroutines.
 type report struct {
 	mu   sync.Mutex
 	told map[string][]telling // by request id
-	owed map[string]bool      // sent, and not answered
-	open map[string]bool      // to be asked for, or again
+	owed map[string]bool      // sent, without a response
+	open map[string]bool      // to be sent, for the first time or again
 }
 
 func newReport(items []item) *report {
@@ -55,7 +56,7 @@ func newReport(items []item) *report {
 	return r
 }
 
-// reopen has every item asked for again.
+// reopen marks every item as to be sent again.
 func (r *report) reopen(items []item) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,7 +71,7 @@ func (r *report) sent(id string) {
 	r.owed[id] = true
 }
 
-func (r *report) answered(id string, t telling) {
+func (r *report) received(id string, t telling) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.owed, id)
@@ -80,8 +81,8 @@ func (r *report) answered(id string, t telling) {
 	}
 }
 
-// rest is what is to be asked for: first what the last stream owes, then all
-// other in no order. owed is the number of the first.
+// rest returns the items to send: first those that the last stream left without a
+// response, whose number is owed, then all others in random order.
 func (r *report) rest(items []item, order *rand.Rand) (rest []item, owed int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,7 +99,7 @@ func (r *report) rest(items []item, order *rand.Rand) (rest []item, owed int) {
 	return append(rest, other...), len(rest)
 }
 
-// reasons counts the answers of an outcome by their reason.
+// reasons counts the responses with an outcome by their reason.
 func (r *report) reasons(o exchange.Outcome) map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -22,13 +22,13 @@ import (
 	"github.com/digate/digate/test/rig"
 )
 
-// scene is one vendor, one ledger, and the digates between.
+// scene is one upstream, one ledger, and the digates between.
 type scene struct {
-	name   string
-	dir    string
-	vendor *rig.Vendor
-	random *rand.Rand
-	kills  int
+	name     string
+	dir      string
+	upstream *rig.Upstream
+	random   *rand.Rand
+	kills    int
 	// violations is how many were found so far.
 	violations int
 
@@ -41,16 +41,16 @@ func newScene(t *testing.T, name string) *scene {
 	if _, err := binary(); err != nil {
 		t.Fatal(err)
 	}
-	vendor, err := rig.NewVendor(script(name))
+	upstream, err := rig.NewUpstream(script(name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := vendor.Close(); err != nil {
+		if err := upstream.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	s := &scene{name: name, dir: t.TempDir(), vendor: vendor, random: chance(name, "kills"), replicas: make(map[string]*rig.Server)}
+	s := &scene{name: name, dir: t.TempDir(), upstream: upstream, random: chance(name, "kills"), replicas: make(map[string]*rig.Server)}
 	t.Cleanup(func() {
 		for _, replica := range s.replicas {
 			replica.Kill()
@@ -92,7 +92,7 @@ func (s *scene) serve(t *testing.T, replica string, args ...string) {
 		t.Fatal(err)
 	}
 	server, err := rig.Serve(path, s.logFile(replica), append([]string{
-		"--upstream-url", s.vendor.URL(), "--upstream-breaker-delay", "0s", "--upstream-max-in-flight", "200", "--upstream-min-in-flight", "200",
+		"--upstream-url", s.upstream.URL(), "--upstream-breaker-delay", "0s", "--upstream-max-in-flight", "200", "--upstream-min-in-flight", "200",
 		"--bulk-concurrency", "2000", "--upstream-timeout", "4s", "--max-deadline", "4s", "--bulk-item-timeout", "8s",
 	}, args...)...)
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *scene) kill(replica string) {
 func (s *scene) sometime(worked <-chan struct{}) bool {
 	share := *items / (*rounds + 1)
 	select {
-	case <-s.vendor.Reached(s.vendor.Asked() + share/4 + s.random.IntN(max(share*3/4, 1))):
+	case <-s.upstream.Reached(s.upstream.Asked() + share/4 + s.random.IntN(max(share*3/4, 1))):
 	case <-worked:
 		return false
 	}
@@ -280,7 +280,7 @@ func (r *report) wasInDoubt(id string) bool {
 // compare holds what was made, recorded and told against each other.
 func (s *scene) compare(t *testing.T, replica string, all []item, told []map[string][]telling, settled bool) map[string]record {
 	t.Helper()
-	o := outcome{items: all, made: s.vendor.Made(), records: s.records(t, replica, all), told: told}
+	o := outcome{items: all, made: s.upstream.Made(), records: s.records(t, replica, all), told: told}
 	violations := o.judge(settled)
 	s.violations += len(violations)
 	for _, v := range violations[:min(len(violations), 20)] {
@@ -337,8 +337,8 @@ func (s *scene) end(t *testing.T) {
 // row prints the scene's line of the table.
 func (s *scene) row(all []item, made, notMade int) {
 	copies := 0
-	for _, ids := range s.vendor.Made() {
+	for _, ids := range s.upstream.Made() {
 		copies += len(ids)
 	}
-	fmt.Printf("| `%s` | %d | %d | %d | %d | %d | %d | %d |\n", s.name, len(all), s.kills, s.vendor.Asked(), copies, made, notMade, s.violations)
+	fmt.Printf("| `%s` | %d | %d | %d | %d | %d | %d | %d |\n", s.name, len(all), s.kills, s.upstream.Asked(), copies, made, notMade, s.violations)
 }

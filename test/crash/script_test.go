@@ -13,8 +13,8 @@ import (
 // item is one copy of the job.
 type item struct{ name, id, template string }
 
-// templates are what the items are copies of: few, so that the candidates of one
-// doubt are those of others as well.
+// templates is the number of templates. It is small, so that one integration can be
+// a candidate of several doubts.
 const templates = 3
 
 func job(n int, prefix string) []item {
@@ -28,7 +28,7 @@ func job(n int, prefix string) []item {
 	return all
 }
 
-// chance is the randomness of a part of a scene.
+// chance returns the random numbers of a part of a scene.
 func chance(scene, part string) *rand.Rand {
 	h := fnv.New64a()
 	_, _ = fmt.Fprint(h, scene, "/", part)
@@ -39,9 +39,9 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(r.Int64N(int64(most-least+1)))
 }
 
-// script is the vendor's for a scene. It takes its time, so that most kills find
-// copies under way, and makes them early, late, or late and only for those who
-// wait for them: a kill leaves some made and some not.
+// script returns the upstream's script for a scene. Responses take long, so that
+// most kills find copies under way. Copies are made early, or late, or late and only
+// if the caller still waits: a kill leaves some made and some not.
 func script(scene string) func(name string, attempt int) rig.Behaviour {
 	return func(name string, attempt int) rig.Behaviour {
 		r := chance(scene, fmt.Sprint(name, "#", attempt))

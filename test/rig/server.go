@@ -1,6 +1,6 @@
-// Package rig sets up what a test of digate as a process needs: the process
-// itself, which can be killed at any moment, and a stand-in for the vendor that
-// keeps the list of what it made.
+// Package rig starts what a test of digate as a process needs: the process, which
+// can be killed at any moment, and a stand-in for Diga that keeps the list of the
+// copies it made.
 package rig
 
 import (
@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// startTime is how long a digate may take until it serves.
+	// startTime is how long the start of a digate may take.
 	startTime = 30 * time.Second
-	// drainTime is digate's shutdown timeout, and grace what it may take longer.
+	// drainTime is digate's shutdown timeout. The end may take grace longer.
 	drainTime = 10 * time.Second
 	grace     = 10 * time.Second
 )
 
-// Build builds the digate of this tree at the path, with the race detector in
-// it where race says so.
+// Build builds the digate of this tree at the path. With race, the binary has the
+// race detector in it.
 func Build(path string, race bool) error {
 	args := []string{"build", "-o", path}
 	if race {
@@ -35,14 +35,14 @@ func Build(path string, race bool) error {
 	return nil
 }
 
-// Environment is what a digate gets of the environment: no proxy, no settings.
+// Environment returns the environment of a digate: it has no proxy and no settings.
 func Environment() []string {
 	return []string{"HOME=" + os.Getenv("HOME"), "GODEBUG=netdns=go", "GORACE=atexit_sleep_ms=50"}
 }
 
-// Server is a digate that serves, in a process of its own.
+// Server is a serving digate in a process of its own.
 type Server struct {
-	// GRPC, REST and Admin are where it listens.
+	// GRPC, REST and Admin are the addresses of its listeners.
 	GRPC, REST, Admin string
 
 	cmd   *exec.Cmd
@@ -50,9 +50,9 @@ type Server struct {
 	ended chan struct{}
 }
 
-// Serve starts the binary as a server and returns when it serves. The arguments
-// come behind those that put it on loopback ports of its own. The log is
-// appended to the file.
+// Serve starts the binary as a server and returns when it serves. It listens on
+// free loopback ports; the arguments follow those that say so. The log is appended
+// to the file.
 func Serve(binary, logFile string, args ...string) (*Server, error) {
 	out, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -96,27 +96,27 @@ func Serve(binary, logFile string, args ...string) (*Server, error) {
 	}
 }
 
-// readAddresses looks for the line that tells them, behind the offset.
+// readAddresses looks for the log line with the addresses, after the offset. It
+// reports whether it found one.
 func (s *Server) readAddresses(offset int64) bool {
 	log, err := os.ReadFile(s.log)
 	if err != nil {
 		return false
 	}
 	for line := range bytes.Lines(log[offset:]) {
-		var said struct{ Msg, GRPC, REST, Admin string }
-		if json.Unmarshal(line, &said) == nil && said.Msg == "serving" {
-			s.GRPC, s.REST, s.Admin = said.GRPC, said.REST, said.Admin
+		var logged struct{ Msg, GRPC, REST, Admin string }
+		if json.Unmarshal(line, &logged) == nil && logged.Msg == "serving" {
+			s.GRPC, s.REST, s.Admin = logged.GRPC, logged.REST, logged.Admin
 			return true
 		}
 	}
 	return false
 }
 
-// PID is the process's.
+// PID returns the id of the process.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 
-// Kill ends the process at once (SIGKILL), whatever it is at. It may be called
-// again.
+// Kill ends the process at once (SIGKILL). It may be called again.
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill()
 	<-s.ended
