@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// A checker validates one input as pydantic does in its lax mode and returns what it is read as.
-// It reports every problem it finds; ok is false when there was one.
+// A checker validates one input as pydantic does in its lax mode and returns the converted value. It
+// adds every problem it finds; ok is false if it found one.
 type checker func(p *problems, at location, in any) (out any, ok bool)
 
 func anyString(p *problems, at location, in any) (any, bool) {
@@ -65,8 +65,8 @@ func anyInteger(p *problems, at location, in any) (any, bool) {
 	return nil, false
 }
 
-// parseInteger reads an integer in text as pydantic does: spaces around it, a sign, single
-// underscores between digits, zeros in front and a fraction of zeros behind are all taken.
+// parseInteger reads an integer from text as pydantic does: it accepts spaces around the integer, a
+// sign, single underscores between digits, leading zeros and a fraction of zeros.
 func parseInteger(s string) (integer, bool) {
 	s = strings.TrimFunc(s, unicode.IsSpace)
 	sign := ""
@@ -95,7 +95,7 @@ func parseInteger(s string) (integer, bool) {
 	return integer(sign + digits), true
 }
 
-// within adds pydantic's inclusive bounds to a checker of integers; a nil bound is none.
+// within adds pydantic's inclusive bounds to a checker of integers; nil means no bound.
 func within(check checker, least, most *int) checker {
 	return func(p *problems, at location, in any) (any, bool) {
 		out, ok := check(p, at, in)
@@ -115,7 +115,7 @@ func within(check checker, least, most *int) checker {
 	}
 }
 
-// clamp returns the value as an int, the nearest one where it does not fit.
+// clamp returns the value as an int, or the nearest int if the value does not fit.
 func (i integer) clamp() int {
 	n, err := strconv.Atoi(string(i))
 	switch {
@@ -138,7 +138,7 @@ func anyBoolean(p *problems, at location, in any) (any, bool) {
 	case integer:
 		word = string(v)
 		if _, err := strconv.ParseInt(word, 10, 64); err != nil {
-			word = "" // too large to be looked at as a number
+			word = "" // too large to be read as a number
 		}
 	case float64:
 		if v == math.Trunc(v) && math.Abs(v) < math.MaxInt64 {
@@ -159,8 +159,8 @@ func anyBoolean(p *problems, at location, in any) (any, bool) {
 	return nil, false
 }
 
-// oneOf takes the listed strings only. The kind is "enum" or "literal_error", by how Diga's
-// schema declares the list.
+// oneOf returns a checker that accepts only the listed strings. The kind is "enum" or "literal_error", as Diga's schema declares
+// the list.
 func oneOf(kind string, words ...string) checker {
 	expected := "'" + words[0] + "'"
 	for i, w := range words[1:] {
@@ -181,7 +181,7 @@ func oneOf(kind string, words ...string) checker {
 	}
 }
 
-// nullable takes null besides what check takes.
+// nullable returns a checker that accepts null and whatever check accepts.
 func nullable(check checker) checker {
 	return func(p *problems, at location, in any) (any, bool) {
 		if in == nil {
@@ -191,8 +191,8 @@ func nullable(check checker) checker {
 	}
 }
 
-// scalar is the union of string, integer, number, boolean and null. Of a value that is none of
-// them, pydantic reports every member of the union.
+// scalar checks the union of string, integer, number, boolean and null. For any other value, pydantic
+// reports every member of the union.
 func scalar(p *problems, at location, in any) (any, bool) {
 	switch in.(type) {
 	case nil, string, integer, float64, bool:
@@ -205,7 +205,7 @@ func scalar(p *problems, at location, in any) (any, bool) {
 	return nil, false
 }
 
-// dictOf takes an object whose values all pass the check; a nil check takes any value.
+// dictOf returns a checker for an object whose values all pass check; a nil check accepts any value.
 func dictOf(check checker) checker {
 	return func(p *problems, at location, in any) (any, bool) {
 		o, ok := in.(object)
@@ -225,7 +225,7 @@ func dictOf(check checker) checker {
 	}
 }
 
-// listOf takes an array of at least that many items that all pass the check.
+// listOf returns a checker for an array of at least so many items that all pass check.
 func listOf(check checker, least int) checker {
 	return func(p *problems, at location, in any) (any, bool) {
 		list, ok := in.([]any)

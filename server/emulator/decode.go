@@ -8,18 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth and maxDigits are where Python itself gives up: its default recursion limit and its
-// limit on the digits of an integer.
+// maxDepth and maxDigits are Python's own limits: its default recursion limit and its limit on the
+// digits of an integer.
 const (
 	maxDepth  = 1000
 	maxDigits = 4300
 )
 
-// errUnreadable is a body that Python fails to read for another reason than its syntax: bad UTF-8,
-// too deep, an integer of too many digits. FastAPI answers 400 to it, not 422.
+// errUnreadable marks a body that Python fails to read for a reason other than its syntax: bad UTF-8,
+// too deep, an integer of too many digits. FastAPI responds to it with 400, not 422.
 var errUnreadable = errors.New("body cannot be parsed")
 
-// syntaxError is a json.JSONDecodeError: Python's message and the position in characters.
+// syntaxError has what Python's json.JSONDecodeError has: the message and the position in characters.
 type syntaxError struct {
 	message  string
 	position int
@@ -58,7 +58,7 @@ func (d *decoder) space(at int) int {
 	return at
 }
 
-// is reports whether the byte at the index is c; past the end nothing is.
+// is reports whether the byte at the index is c; it returns false past the end.
 func (d *decoder) is(at int, c byte) bool { return at < len(d.s) && d.s[at] == c }
 
 func (d *decoder) digit(at int) bool { return at < len(d.s) && d.s[at] >= '0' && d.s[at] <= '9' }
@@ -245,7 +245,7 @@ func (d *decoder) text(start int) (string, int, error) {
 	}
 }
 
-// unicode reads \uXXXX, and a second one where the two are a surrogate pair.
+// unicode reads \uXXXX, and a second escape if the two are a surrogate pair.
 func (d *decoder) unicode(at int) (rune, int, error) {
 	r, ok := d.hex4(at + 2)
 	if !ok {
@@ -264,7 +264,7 @@ func (d *decoder) unicode(at int) (rune, int, error) {
 	return r, at, nil
 }
 
-// hex4 reads four hexadecimal digits, which something must follow.
+// hex4 reads four hexadecimal digits. The text must not end with them.
 func (d *decoder) hex4(at int) (rune, bool) {
 	if at+4 >= len(d.s) {
 		return 0, false

@@ -126,8 +126,8 @@ func TestProblems_OfAHostileBody_StayBounded(t *testing.T) {
 	if _, ok := updateToolBody(&p, location{"body"}, v); ok || len(p.entries) > maxDetail+maxBody {
 		t.Errorf("%d bytes, accepted %v", len(p.entries), ok)
 	}
-	if a := p.answer(); !json.Valid(a.raw) {
-		t.Error("the answer is no JSON")
+	if a := p.response(); !json.Valid(a.raw) {
+		t.Error("the response is not JSON")
 	}
 }
 

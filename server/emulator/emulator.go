@@ -1,13 +1,13 @@
 // Package emulator is Diga's integration API in one http.Handler: it keeps integrations and their
-// tools in memory, apart for each bearer token, answers as Diga does down to the wording of its
-// validation errors, and fails in a chosen way when it is asked for one of the templates of Faults.
+// tools in memory, separately for each bearer token. It responds as Diga does, down to the wording of
+// validation errors. The templates of Faults make it fail, each in its own way.
 //
 // It replaces Diga in tests of digate, so it shares no code with digate. Its wording is that of
 // FastAPI 0.121 with pydantic 2.12, the generation whose error schema Diga publishes.
 //
 // Where the published contract is silent, it decides as follows.
-//   - A malformed JSON body is refused before a missing token, and a missing token before everything
-//     else that may be wrong, which is the order in which FastAPI looks at them.
+//   - A malformed JSON body is refused first, then a missing token, then anything else. FastAPI checks in
+//     this order.
 //   - current_page and total_pages are null unless page was asked for. Naming two of after, before and
 //     page, or a cursor that is not in the list, is INVALID_PAGINATION_PARAMETERS.
 //   - A null among the variables counts as no value. A placeholder without value stays as it is.
@@ -15,11 +15,11 @@
 //     the base URL, the headers or the tools.
 //   - An integration that was created with integration_type MCP has no tools: no server is contacted.
 //   - A tool that does not exist is 404 INTEGRATION_TOOL_NOT_FOUND. tool-approval changes all or nothing.
-//   - Options.MaxTokens and its neighbours bound what is kept; a write past them is refused with
+//   - MaxTokens, MaxIntegrations and MaxBytes of Options bound what is kept; a write beyond them is refused with
 //     429 EMULATOR_LIMIT_REACHED and no Retry-After.
 //
-// It works behind any http.Server. Connection resets need HTTP/1.1 (over HTTP/2 the stream is reset
-// instead), and a server with a write timeout cuts off slow answers and hanging ones.
+// The emulator works behind any http.Server. Connection resets need HTTP/1.1; over HTTP/2 the stream is
+// reset instead. A server with a write timeout cuts off slow and hanging responses.
 package emulator
 
 import (
@@ -30,24 +30,24 @@ import (
 	"time"
 )
 
-// Options say how an emulator behaves. The zero value is usable.
+// Options set how an emulator behaves. The zero value is usable.
 type Options struct {
-	// Latency is added to every answer, after the work is done: a caller who gives up meanwhile may
-	// have changed something all the same.
+	// Latency delays every response after the work is done. A caller that gives up during the delay
+	// may still have changed something.
 	Latency time.Duration
 	// Seed determines every id. Each token has its own sequence, so the ids that a token gets do not
 	// depend on what other tokens do.
 	Seed int64
-	// Drip is how long the slow-drip fault takes over one answer; 3 s when zero.
+	// Drip is how long the slow-drip fault takes over one response; 3 s when zero.
 	Drip time.Duration
-	// Now tells the time of created_at and updated_at; time.Now when nil.
+	// Now returns the time for created_at and updated_at; time.Now when nil.
 	Now func() time.Time
 
 	// MaxTokens is how many tokens may have state; 10,000 when zero.
 	MaxTokens int
 	// MaxIntegrations is how many integrations one token may have; 10,000 when zero.
 	MaxIntegrations int
-	// MaxBytes is about how much may be kept in all, as JSON; 256 MiB when zero.
+	// MaxBytes is the approximate total size of what is kept, as JSON; 256 MiB when zero.
 	MaxBytes int
 }
 
@@ -80,21 +80,21 @@ func New(o Options) *Emulator {
 	return &Emulator{options: o, store: newStore(o), closed: make(chan struct{})}
 }
 
-// Close ends the answers that are hanging, dripping or delayed, by cutting their connections, and
-// makes later ones end at once. The state stays readable. It may be called more than once.
+// Close cuts the connections of responses that are hanging, dripping or delayed; later such responses
+// end at once. The state stays readable. Close may be called more than once.
 func (e *Emulator) Close() { e.close.Do(func() { close(e.closed) }) }
 
-// ServeHTTP answers one request.
+// ServeHTTP responds to one request.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.requests.Add(1)
-	a, present := e.answer(w, r)
+	a, present := e.respond(w, r)
 	if !present || !e.wait(r.Context(), e.options.Latency) {
 		panic(http.ErrAbortHandler)
 	}
 	e.deliver(w, r, a)
 }
 
-// Requests is how many requests have come in, of any kind.
+// Requests returns the number of requests received, of any kind.
 func (e *Emulator) Requests() int { return int(e.requests.Load()) }
 
 // Template names an entry of the catalogue.
@@ -111,7 +111,7 @@ func (e *Emulator) Templates() []Template {
 	return list
 }
 
-// Integration is what the emulator holds of one integration, secrets included.
+// Integration is the state of one integration, secrets included.
 type Integration struct {
 	ID, Name         string
 	Description      *string
@@ -119,7 +119,7 @@ type Integration struct {
 	AuthType         string
 	IntegrationType  string
 	AuthKey          *string
-	Headers          map[string]string // nil where the answer says null
+	Headers          map[string]string // nil where the response says null
 	RequiresSetup    bool
 	SourceTemplateID *string
 	CreatedAt        time.Time
@@ -133,8 +133,8 @@ type Tool struct {
 	ApprovalRequired                     bool
 }
 
-// Integrations returns what the token has, oldest first: the truth that a test compares a client's
-// conclusions with. It does not count as a request.
+// Integrations returns the integrations of a token, oldest first. A test compares a client's
+// conclusions with them. The call does not count as a request.
 func (e *Emulator) Integrations(token string) []Integration {
 	var list []Integration
 	for _, it := range e.store.integrations(sha256.Sum256([]byte(token))) {

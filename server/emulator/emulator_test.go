@@ -30,15 +30,15 @@ const (
 
 func clock() time.Time { return time.Date(2026, 11, 23, 20, 2, 11, 123456789, time.UTC) }
 
-// vendor is an emulator behind a real socket.
-type vendor struct {
+// upstream is an emulator behind a real socket.
+type upstream struct {
 	*emulator.Emulator
 	t      *testing.T
 	url    string
 	client *http.Client
 }
 
-func start(t *testing.T, o emulator.Options) *vendor {
+func start(t *testing.T, o emulator.Options) *upstream {
 	t.Helper()
 	if o.Now == nil {
 		o.Now = clock
@@ -47,7 +47,7 @@ func start(t *testing.T, o emulator.Options) *vendor {
 	return serve(t, e, e)
 }
 
-func serve(t *testing.T, e *emulator.Emulator, h http.Handler) *vendor {
+func serve(t *testing.T, e *emulator.Emulator, h http.Handler) *upstream {
 	t.Helper()
 	s := httptest.NewServer(h)
 	client := &http.Client{
@@ -59,7 +59,7 @@ func serve(t *testing.T, e *emulator.Emulator, h http.Handler) *vendor {
 		e.Close()
 		s.Close()
 	})
-	return &vendor{e, t, s.URL, client}
+	return &upstream{e, t, s.URL, client}
 }
 
 type reply struct {
@@ -68,21 +68,21 @@ type reply struct {
 	body   string
 }
 
-// field returns a field of a JSON answer.
+// field returns a field of a JSON response.
 func (r reply) field(t *testing.T, name string) any {
 	t.Helper()
 	var o map[string]any
 	if err := json.Unmarshal([]byte(r.body), &o); err != nil {
-		t.Fatalf("answer %q: %v", r.body, err)
+		t.Fatalf("response %q: %v", r.body, err)
 	}
 	return o[name]
 }
 
-func (v *vendor) request(token, method, path, body string) *http.Request {
-	v.t.Helper()
-	r, err := http.NewRequestWithContext(v.t.Context(), method, v.url+path, strings.NewReader(body))
+func (u *upstream) request(token, method, path, body string) *http.Request {
+	u.t.Helper()
+	r, err := http.NewRequestWithContext(u.t.Context(), method, u.url+path, strings.NewReader(body))
 	if err != nil {
-		v.t.Fatal(err)
+		u.t.Fatal(err)
 	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -93,8 +93,8 @@ func (v *vendor) request(token, method, path, body string) *http.Request {
 	return r
 }
 
-func (v *vendor) try(r *http.Request) (reply, error) {
-	res, err := v.client.Do(r)
+func (u *upstream) try(r *http.Request) (reply, error) {
+	res, err := u.client.Do(r)
 	if err != nil {
 		return reply{}, err
 	}
@@ -102,33 +102,33 @@ func (v *vendor) try(r *http.Request) (reply, error) {
 	return reply{res.StatusCode, res.Header, string(body)}, errors.Join(err, res.Body.Close())
 }
 
-func (v *vendor) send(r *http.Request) reply {
-	v.t.Helper()
-	got, err := v.try(r)
+func (u *upstream) send(r *http.Request) reply {
+	u.t.Helper()
+	got, err := u.try(r)
 	if err != nil {
-		v.t.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
+		u.t.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
 	}
 	return got
 }
 
-func (v *vendor) call(token, method, path, body string) reply {
-	v.t.Helper()
-	return v.send(v.request(token, method, path, body))
+func (u *upstream) call(token, method, path, body string) reply {
+	u.t.Helper()
+	return u.send(u.request(token, method, path, body))
 }
 
-func (v *vendor) copy(token, template, body string) reply {
-	v.t.Helper()
-	return v.call(token, "POST", "/v1/integration/template/"+template+"/copy", body)
+func (u *upstream) copy(token, template, body string) reply {
+	u.t.Helper()
+	return u.call(token, "POST", "/v1/integration/template/"+template+"/copy", body)
 }
 
 // copied copies a template and returns the id of the integration.
-func (v *vendor) copied(token, template, body string) string {
-	v.t.Helper()
-	got := v.copy(token, template, body)
+func (u *upstream) copied(token, template, body string) string {
+	u.t.Helper()
+	got := u.copy(token, template, body)
 	if got.status != 201 {
-		v.t.Fatalf("copy of %s: %d %s", template, got.status, got.body)
+		u.t.Fatalf("copy of %s: %d %s", template, got.status, got.body)
 	}
-	return got.field(v.t, "id").(string)
+	return got.field(u.t, "id").(string)
 }
 
 func wantReply(t *testing.T, got reply, status int, body string) {
@@ -139,66 +139,66 @@ func wantReply(t *testing.T, got reply, status int, body string) {
 }
 
 func TestAuthorization_MissingOrOtherScheme_Is401(t *testing.T) {
-	v := start(t, emulator.Options{})
+	u := start(t, emulator.Options{})
 	const want = `{"status":"error","error_code":"UNAUTHORIZED","message":"A bearer token is required"}`
 	for _, header := range []string{"", "Bearer", "Bearer ", "Bearer    ", "Basic dTpw", "token"} {
-		r := v.request("", "GET", "/v1/integration", "")
+		r := u.request("", "GET", "/v1/integration", "")
 		if header != "" {
 			r.Header.Set("Authorization", header)
 		}
-		wantReply(t, v.send(r), 401, want)
+		wantReply(t, u.send(r), 401, want)
 	}
-	r := v.request("", "GET", "/v1/integration", "")
+	r := u.request("", "GET", "/v1/integration", "")
 	r.Header.Set("Authorization", "bearer t")
-	if got := v.send(r); got.status != 200 {
+	if got := u.send(r); got.status != 200 {
 		t.Errorf("the scheme is case-insensitive: got %d", got.status)
 	}
 }
 
 func TestAuthorization_ComesAfterSyntaxAndBeforeValidation(t *testing.T) {
-	v := start(t, emulator.Options{})
-	if got := v.copy("", "not-a-uuid", `{"name":1}`); got.status != 401 {
+	u := start(t, emulator.Options{})
+	if got := u.copy("", "not-a-uuid", `{"name":1}`); got.status != 401 {
 		t.Errorf("invalid request without token: got %d %s", got.status, got.body)
 	}
-	if got := v.copy("", shopify, `{`); got.status != 422 {
+	if got := u.copy("", shopify, `{`); got.status != 422 {
 		t.Errorf("malformed body without token: got %d %s", got.status, got.body)
 	}
 }
 
 func TestTokens_SeeOnlyTheirOwn(t *testing.T) {
-	v := start(t, emulator.Options{})
-	id := v.copied("alice", deepwiki, `{}`)
+	u := start(t, emulator.Options{})
+	id := u.copied("alice", deepwiki, `{}`)
 	for _, r := range []reply{
-		v.call("bob", "GET", "/v1/integration/"+id, ""),
-		v.call("bob", "PATCH", "/v1/integration/"+id, `{"name":"mine"}`),
-		v.call("bob", "DELETE", "/v1/integration/"+id, ""),
-		v.call("bob", "GET", "/v1/integration/"+id+"/tool", ""),
+		u.call("bob", "GET", "/v1/integration/"+id, ""),
+		u.call("bob", "PATCH", "/v1/integration/"+id, `{"name":"mine"}`),
+		u.call("bob", "DELETE", "/v1/integration/"+id, ""),
+		u.call("bob", "GET", "/v1/integration/"+id+"/tool", ""),
 	} {
 		if r.status != 404 || r.field(t, "error_code") != "INTEGRATION_NOT_FOUND" {
 			t.Errorf("got %d %s", r.status, r.body)
 		}
 	}
-	wantReply(t, v.call("bob", "GET", "/v1/integration", ""), 200,
+	wantReply(t, u.call("bob", "GET", "/v1/integration", ""), 200,
 		`{"data":[],"first_id":null,"last_id":null,"has_more":false,"current_page":null,"total_pages":null}`)
-	if got := v.Integrations("alice"); len(got) != 1 || got[0].ID != id || got[0].Name != "DeepWiki (MCP)" {
+	if got := u.Integrations("alice"); len(got) != 1 || got[0].ID != id || got[0].Name != "DeepWiki (MCP)" {
 		t.Errorf("alice has %+v", got)
 	}
-	if got := v.Integrations("bob"); got != nil {
+	if got := u.Integrations("bob"); got != nil {
 		t.Errorf("bob has %+v", got)
 	}
 }
 
 func TestSeed_DeterminesIDsForEachToken(t *testing.T) {
 	ids := func(seed int64, others bool) string {
-		v := start(t, emulator.Options{Seed: seed})
+		u := start(t, emulator.Options{Seed: seed})
 		if others {
-			v.copied("somebody else", holidays, `{}`)
+			u.copied("somebody else", holidays, `{}`)
 		}
-		first := v.copied("t", holidays, `{}`)
+		first := u.copied("t", holidays, `{}`)
 		if others {
-			v.copied("somebody else", holidays, `{}`)
+			u.copied("somebody else", holidays, `{}`)
 		}
-		return first + v.copied("t", holidays, `{}`) + v.Integrations("t")[1].Tools[0].ID
+		return first + u.copied("t", holidays, `{}`) + u.Integrations("t")[1].Tools[0].ID
 	}
 	one := ids(7, false)
 	if again := ids(7, true); again != one {
@@ -210,25 +210,25 @@ func TestSeed_DeterminesIDsForEachToken(t *testing.T) {
 }
 
 func TestRequests_CountsEveryRequest(t *testing.T) {
-	v := start(t, emulator.Options{})
-	v.call("t", "GET", "/nowhere", "")
-	v.call("", "GET", "/v1/integration", "")
-	v.copied("t", deepwiki, `{}`)
-	if got := v.Requests(); got != 3 {
+	u := start(t, emulator.Options{})
+	u.call("t", "GET", "/nowhere", "")
+	u.call("", "GET", "/v1/integration", "")
+	u.copied("t", deepwiki, `{}`)
+	if got := u.Requests(); got != 3 {
 		t.Errorf("got %d, want 3", got)
 	}
 }
 
 func TestTimes_WithoutMicroseconds_HaveNoFraction(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
-	v := start(t, emulator.Options{Now: func() time.Time { return at }})
-	got := v.copy("t", deepwiki, `{}`)
+	u := start(t, emulator.Options{Now: func() time.Time { return at }})
+	got := u.copy("t", deepwiki, `{}`)
 	if created := got.field(t, "created_at"); created != "2026-01-02T02:04:05Z" {
 		t.Errorf("got %v", created)
 	}
 }
 
-func TestLatency_DelaysTheAnswerButNotTheWork(t *testing.T) {
+func TestLatency_DelaysTheResponseButNotTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := emulator.New(emulator.Options{Latency: 5 * time.Second})
 		began := time.Now()
@@ -242,7 +242,7 @@ func TestLatency_DelaysTheAnswerButNotTheWork(t *testing.T) {
 		}()
 		synctest.Wait()
 		if n := len(e.Integrations("t")); n != 1 {
-			t.Errorf("%d integrations while the answer is on its way, want 1", n)
+			t.Errorf("%d integrations while the response is on its way, want 1", n)
 		}
 		if w := <-done; w.Code != 201 {
 			t.Errorf("got %d", w.Code)
@@ -253,22 +253,22 @@ func TestLatency_DelaysTheAnswerButNotTheWork(t *testing.T) {
 	})
 }
 
-func TestClose_CutsOffDelayedAnswers(t *testing.T) {
+func TestClose_CutsOffDelayedResponses(t *testing.T) {
 	arrived := make(chan struct{}, 1)
 	e := emulator.New(emulator.Options{Latency: time.Hour, Now: clock})
-	v := serve(t, e, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	u := serve(t, e, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		arrived <- struct{}{}
 		e.ServeHTTP(w, r)
 	}))
 	failed := make(chan error)
 	go func() {
-		_, err := v.try(v.request("t", "POST", "/v1/integration", `{}`))
+		_, err := u.try(u.request("t", "POST", "/v1/integration", `{}`))
 		failed <- err
 	}()
 	<-arrived
 	e.Close()
 	e.Close()
 	if err := <-failed; err == nil {
-		t.Error("the answer was completed")
+		t.Error("the response was completed")
 	}
 }

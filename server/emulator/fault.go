@@ -5,20 +5,20 @@ import (
 	"strconv"
 )
 
-// Fault is a template whose every use, by reading or copying it, goes wrong in a way of its own.
-// The request is checked first, as for any template.
+// Fault is a template that fails whenever it is read or copied, in its own way. An invalid request is
+// refused first, as for any template.
 type Fault struct {
 	ID          string
 	Name        string
 	Description string
-	// Commits is true where a copy comes into being all the same.
+	// Commits reports whether the copy is made in spite of the failure.
 	Commits bool
 }
 
 // FaultLanguage is the language under which the faults are listed as templates.
 const FaultLanguage = "x-fault"
 
-// Faults lists what can be made to go wrong.
+// Faults returns every fault.
 func Faults() []Fault {
 	list := make([]Fault, len(faults))
 	for i := range faults {
@@ -29,8 +29,8 @@ func Faults() []Fault {
 
 type fault struct {
 	Fault
-	// play answers in place of the operation, which it may do or not.
-	play func(e *Emulator, c *call, do func() answer) answer
+	// play returns the response. It may call do, which carries out the operation.
+	play func(e *Emulator, c *call, do func() response) response
 }
 
 func faultID(n int) string {
@@ -38,31 +38,31 @@ func faultID(n int) string {
 	return "00000000-0000-4000-8000-" + "000000000000"[len(digits):] + digits
 }
 
-// faults are numbered by the status that they answer, and from 601 on where it is not about a status.
+// The id of a fault ends in the status it responds with; faults that are not about a status start at 601.
 var faults = []fault{
 	{Fault{faultID(429), "rate-limited", "429 with Retry-After: 2", false},
 		instead(refusal(429, "RATE_LIMIT_EXCEEDED", "Too many requests").with("Retry-After", "2"))},
 	{Fault{faultID(500), "internal-error", "500 in Diga's envelope", false},
 		instead(refusal(500, "INTERNAL_SERVER_ERROR", "Something went wrong"))},
 	{Fault{faultID(502), "bad-gateway", "502 with a proxy's HTML page", false},
-		instead(answer{status: http.StatusBadGateway, contentType: "text/html", raw: []byte(gatewayPage)})},
+		instead(response{status: http.StatusBadGateway, contentType: "text/html", raw: []byte(gatewayPage)})},
 	{Fault{faultID(503), "unavailable", "503 in Diga's envelope, with Retry-After: 1", false},
 		instead(unavailable())},
-	{Fault{faultID(601), "hang", "no answer, for as long as the caller waits", false},
-		instead(answer{delivery: hanging})},
+	{Fault{faultID(601), "hang", "no response, for as long as the caller waits", false},
+		instead(response{delivery: hanging})},
 	{Fault{faultID(602), "reset-before-commit", "a connection reset, and nothing was done", false},
-		instead(answer{delivery: reset})},
+		instead(response{delivery: reset})},
 	{Fault{faultID(603), "reset-after-commit", "a connection reset, after the work was done", true},
 		delivered(reset)},
-	{Fault{faultID(604), "slow-drip", "a good answer that arrives a few bytes at a time", true},
+	{Fault{faultID(604), "slow-drip", "a good response that arrives a few bytes at a time", true},
 		delivered(dripping)},
-	{Fault{faultID(605), "truncated", "a good answer of which half arrives", true},
+	{Fault{faultID(605), "truncated", "a good response of which half arrives", true},
 		delivered(truncated)},
-	{Fault{faultID(606), "drift", "an answer with unknown fields and enum values and odd times", true},
+	{Fault{faultID(606), "drift", "a response with unknown fields and enum values and odd times", true},
 		changed(drift)},
-	{Fault{faultID(607), "poor", "an answer that lacks fields which its schema requires", true},
+	{Fault{faultID(607), "poor", "a response that lacks fields which its schema requires", true},
 		changed(poor)},
-	{Fault{faultID(608), "unavailable-once", "503 with Retry-After: 1 at a token's first use, a good answer at the second, and so on", true},
+	{Fault{faultID(608), "unavailable-once", "503 with Retry-After: 1 at a token's first use, a good response at the second, and so on", true},
 		everyOther},
 }
 
@@ -75,7 +75,7 @@ func findFault(id string) *fault {
 	return nil
 }
 
-// template is the fault as a template, which wants neither key nor values.
+// template returns the fault as a template that needs no key and no variables.
 func (f *fault) template() object {
 	return object{
 		{"id", f.ID},
@@ -101,18 +101,18 @@ func (f *fault) template() object {
 const gatewayPage = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n" +
 	"<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
 
-func unavailable() answer {
+func unavailable() response {
 	return refusal(503, "WORKFLOW_SERVICE_UNAVAILABLE", "The service is not available").with("Retry-After", "1")
 }
 
-// instead does nothing and answers.
-func instead(a answer) func(*Emulator, *call, func() answer) answer {
-	return func(*Emulator, *call, func() answer) answer { return a }
+// instead responds with a and does not carry out the operation.
+func instead(a response) func(*Emulator, *call, func() response) response {
+	return func(*Emulator, *call, func() response) response { return a }
 }
 
-// delivered does the work and spoils the delivery of its answer.
-func delivered(d delivery) func(*Emulator, *call, func() answer) answer {
-	return func(_ *Emulator, _ *call, do func() answer) answer {
+// delivered carries out the operation and spoils the delivery of its response.
+func delivered(d delivery) func(*Emulator, *call, func() response) response {
+	return func(_ *Emulator, _ *call, do func() response) response {
 		a := do()
 		if !a.failed() {
 			a.delivery = d
@@ -121,9 +121,9 @@ func delivered(d delivery) func(*Emulator, *call, func() answer) answer {
 	}
 }
 
-// changed does the work and changes the body of its answer.
-func changed(change func(object) object) func(*Emulator, *call, func() answer) answer {
-	return func(_ *Emulator, _ *call, do func() answer) answer {
+// changed carries out the operation and changes the body of its response.
+func changed(change func(object) object) func(*Emulator, *call, func() response) response {
+	return func(_ *Emulator, _ *call, do func() response) response {
 		a := do()
 		if !a.failed() {
 			a.value = change(a.value)
@@ -132,7 +132,8 @@ func changed(change func(object) object) func(*Emulator, *call, func() answer) a
 	}
 }
 
-func everyOther(e *Emulator, c *call, do func() answer) answer {
+// everyOther refuses every other call of a token, the first one included.
+func everyOther(e *Emulator, c *call, do func() response) response {
 	refuse, refused := e.store.alternate(c.token)
 	switch {
 	case refused != nil:
@@ -143,7 +144,7 @@ func everyOther(e *Emulator, c *call, do func() answer) answer {
 	return do()
 }
 
-// drift is what a newer Diga might say: more fields, other enum values, other shapes of time.
+// drift changes a body as a newer Diga might: more fields, other enum values, other forms of time.
 func drift(o object) object {
 	o = append(object{{"schema_version", integer("7")}}, o...)
 	for _, m := range o {
@@ -161,7 +162,7 @@ func drift(o object) object {
 	return o.with("owner", object{{"id", integer("42")}, {"tags", []any{"a", nil, 1.5}}})
 }
 
-// poor leaves out what Diga's own sample of an answer leaves out, and every null.
+// poor leaves out the fields that Diga's own sample response lacks, and every null.
 func poor(o object) object {
 	out := object{}
 	for _, m := range o.without("auth_type", "integration_type", "language") {

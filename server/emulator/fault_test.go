@@ -36,12 +36,12 @@ func TestFaults_SayTruthfullyWhetherTheyCommit(t *testing.T) {
 			continue // has a test of its own
 		}
 		t.Run(f.Name, func(t *testing.T) {
-			v := start(t, emulator.Options{Drip: time.Millisecond})
-			_, _ = v.try(v.request("t", "POST", "/v1/integration/template/"+f.ID+"/copy", `{"name":"n"}`))
+			u := start(t, emulator.Options{Drip: time.Millisecond})
+			_, _ = u.try(u.request("t", "POST", "/v1/integration/template/"+f.ID+"/copy", `{"name":"n"}`))
 			if f.Name == "unavailable-once" {
-				_, _ = v.try(v.request("t", "POST", "/v1/integration/template/"+f.ID+"/copy", `{"name":"n"}`))
+				_, _ = u.try(u.request("t", "POST", "/v1/integration/template/"+f.ID+"/copy", `{"name":"n"}`))
 			}
-			have := v.Integrations("t")
+			have := u.Integrations("t")
 			if (len(have) == 1) != f.Commits {
 				t.Fatalf("%d integrations, Commits %v", len(have), f.Commits)
 			}
@@ -53,7 +53,7 @@ func TestFaults_SayTruthfullyWhetherTheyCommit(t *testing.T) {
 }
 
 func TestFaults_Statuses(t *testing.T) {
-	v := start(t, emulator.Options{})
+	u := start(t, emulator.Options{})
 	for _, row := range []struct {
 		name                    string
 		status                  int
@@ -65,7 +65,7 @@ func TestFaults_Statuses(t *testing.T) {
 		{"unavailable", 503, "1", "application/json", `{"status":"error","error_code":"WORKFLOW_SERVICE_UNAVAILABLE","message":"`},
 	} {
 		id := faultNamed(t, row.name)
-		for _, got := range []reply{v.copy("t", id, `{}`), v.call("t", "GET", "/v1/integration/template/"+id, "")} {
+		for _, got := range []reply{u.copy("t", id, `{}`), u.call("t", "GET", "/v1/integration/template/"+id, "")} {
 			if got.status != row.status || got.header.Get("Retry-After") != row.retryAfter ||
 				got.header.Get("Content-Type") != row.kind || !strings.HasPrefix(got.body, row.start) {
 				t.Errorf("%s: %d %v %s", row.name, got.status, got.header, got.body)
@@ -75,26 +75,26 @@ func TestFaults_Statuses(t *testing.T) {
 }
 
 func TestFaults_InvalidRequest_IsRefusedFirst(t *testing.T) {
-	v := start(t, emulator.Options{})
+	u := start(t, emulator.Options{})
 	for _, f := range emulator.Faults() {
-		if got := v.copy("t", f.ID, `{"name":1}`); got.status != 422 {
+		if got := u.copy("t", f.ID, `{"name":1}`); got.status != 422 {
 			t.Errorf("%s: %d %s", f.Name, got.status, got.body)
 		}
-		if got := v.copy("", f.ID, `{}`); got.status != 401 {
+		if got := u.copy("", f.ID, `{}`); got.status != 401 {
 			t.Errorf("%s without token: %d %s", f.Name, got.status, got.body)
 		}
 	}
 }
 
-func TestFaultReset_ConnectionIsResetBeforeAnyAnswer(t *testing.T) {
-	v := start(t, emulator.Options{})
+func TestFaultReset_ConnectionIsResetBeforeAnyResponse(t *testing.T) {
+	u := start(t, emulator.Options{})
 	for _, name := range []string{"reset-before-commit", "reset-after-commit"} {
-		_, err := v.try(v.request("t", "POST", "/v1/integration/template/"+faultNamed(t, name)+"/copy", `{}`))
+		_, err := u.try(u.request("t", "POST", "/v1/integration/template/"+faultNamed(t, name)+"/copy", `{}`))
 		if !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	if p := v.list("t", "/v1/integration"); len(p.Data) != 1 {
+	if p := u.list("t", "/v1/integration"); len(p.Data) != 1 {
 		t.Errorf("listed afterwards: %+v", p)
 	}
 }
@@ -105,19 +105,19 @@ func TestFaultReset_OverTLS(t *testing.T) {
 		s := httptest.NewUnstartedServer(e)
 		s.EnableHTTP2 = http2
 		s.StartTLS()
-		v := &vendor{e, t, s.URL, s.Client()}
-		_, err := v.try(v.request("t", "POST", "/v1/integration/template/"+faultNamed(t, "reset-after-commit")+"/copy", `{}`))
+		u := &upstream{e, t, s.URL, s.Client()}
+		_, err := u.try(u.request("t", "POST", "/v1/integration/template/"+faultNamed(t, "reset-after-commit")+"/copy", `{}`))
 		if err == nil || !http2 && !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("HTTP/2 %v: got %v", http2, err)
 		}
-		if n := len(v.Integrations("t")); n != 1 {
+		if n := len(u.Integrations("t")); n != 1 {
 			t.Errorf("HTTP/2 %v: %d integrations", http2, n)
 		}
 		s.Close()
 	}
 }
 
-func TestFaultReset_WithoutHijacking_AbortsTheAnswer(t *testing.T) {
+func TestFaultReset_WithoutHijacking_AbortsTheResponse(t *testing.T) {
 	e := emulator.New(emulator.Options{})
 	r := httptest.NewRequest("GET", "/v1/integration/template/"+faultNamed(t, "reset-before-commit"), nil)
 	r.Header.Set("Authorization", "Bearer t")
@@ -129,25 +129,25 @@ func TestFaultReset_WithoutHijacking_AbortsTheAnswer(t *testing.T) {
 	e.ServeHTTP(httptest.NewRecorder(), r)
 }
 
-// hanging starts a request that hangs; arrived is signalled when it is being answered, left when
-// that has ended.
-func hanging(t *testing.T) (v *vendor, e *emulator.Emulator, arrived, left chan struct{}) {
+// hanging starts an upstream. arrived receives when the handler begins a request, left when the handler
+// returns.
+func hanging(t *testing.T) (u *upstream, e *emulator.Emulator, arrived, left chan struct{}) {
 	arrived, left = make(chan struct{}, 1), make(chan struct{}, 1)
 	e = emulator.New(emulator.Options{})
-	v = serve(t, e, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	u = serve(t, e, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		arrived <- struct{}{}
 		defer func() { left <- struct{}{} }()
 		e.ServeHTTP(w, r)
 	}))
-	return v, e, arrived, left
+	return u, e, arrived, left
 }
 
 func TestFaultHang_CallerLeaves_HandlerEnds(t *testing.T) {
-	v, _, arrived, left := hanging(t)
+	u, _, arrived, left := hanging(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
 	go func() {
-		_, err := v.try(v.request("t", "POST", "/v1/integration/template/"+faultNamed(t, "hang")+"/copy", `{}`).WithContext(ctx))
+		_, err := u.try(u.request("t", "POST", "/v1/integration/template/"+faultNamed(t, "hang")+"/copy", `{}`).WithContext(ctx))
 		failed <- err
 	}()
 	<-arrived
@@ -156,35 +156,35 @@ func TestFaultHang_CallerLeaves_HandlerEnds(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	<-left
-	if n := len(v.Integrations("t")); n != 0 {
+	if n := len(u.Integrations("t")); n != 0 {
 		t.Errorf("%d integrations", n)
 	}
 }
 
 func TestFaultHang_EmulatorCloses_HandlerEnds(t *testing.T) {
-	v, e, arrived, left := hanging(t)
+	u, e, arrived, left := hanging(t)
 	failed := make(chan error)
 	go func() {
-		_, err := v.try(v.request("t", "GET", "/v1/integration/template/"+faultNamed(t, "hang"), ""))
+		_, err := u.try(u.request("t", "GET", "/v1/integration/template/"+faultNamed(t, "hang"), ""))
 		failed <- err
 	}()
 	<-arrived
 	e.Close()
 	if err := <-failed; err == nil {
-		t.Error("there was an answer")
+		t.Error("there was a response")
 	}
 	<-left
 }
 
-func TestFaultSlowDrip_AnswerArrivesWhole(t *testing.T) {
-	v := start(t, emulator.Options{Drip: 20 * time.Millisecond})
-	got := v.copy("t", faultNamed(t, "slow-drip"), `{"name":"n"}`)
-	if got.status != 201 || got.field(t, "id") != v.Integrations("t")[0].ID {
+func TestFaultSlowDrip_ResponseArrivesWhole(t *testing.T) {
+	u := start(t, emulator.Options{Drip: 20 * time.Millisecond})
+	got := u.copy("t", faultNamed(t, "slow-drip"), `{"name":"n"}`)
+	if got.status != 201 || got.field(t, "id") != u.Integrations("t")[0].ID {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
 }
 
-// flushes counts the pieces in which an answer is sent.
+// flushes counts the pieces in which a response is sent.
 type flushes struct {
 	*httptest.ResponseRecorder
 	n int
@@ -209,24 +209,24 @@ func TestFaultSlowDrip_TakesAsLongAsConfigured(t *testing.T) {
 	})
 }
 
-func TestFaultSlowDrip_EmulatorCloses_AnswerIsCutOff(t *testing.T) {
-	v := start(t, emulator.Options{Drip: 24 * time.Hour})
-	r := v.request("t", "POST", "/v1/integration/template/"+faultNamed(t, "slow-drip")+"/copy", `{}`)
+func TestFaultSlowDrip_EmulatorCloses_ResponseIsCutOff(t *testing.T) {
+	u := start(t, emulator.Options{Drip: 24 * time.Hour})
+	r := u.request("t", "POST", "/v1/integration/template/"+faultNamed(t, "slow-drip")+"/copy", `{}`)
 	res := make(chan error)
 	arrived := make(chan struct{})
-	inner := v.client.Transport
-	v.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+	inner := u.client.Transport
+	u.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 		close(arrived)
 		return inner.RoundTrip(r)
 	})
 	go func() {
-		_, err := v.try(r)
+		_, err := u.try(r)
 		res <- err
 	}()
 	<-arrived
-	v.Close()
+	u.Close()
 	if err := <-res; err == nil {
-		t.Error("the answer was completed")
+		t.Error("the response was completed")
 	}
 	inner.(*http.Transport).CloseIdleConnections()
 }
@@ -236,8 +236,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestFaultTruncated_LessArrivesThanWasAnnounced(t *testing.T) {
-	v := start(t, emulator.Options{})
-	res, err := v.client.Do(v.request("t", "POST", "/v1/integration/template/"+faultNamed(t, "truncated")+"/copy", `{}`))
+	u := start(t, emulator.Options{})
+	res, err := u.client.Do(u.request("t", "POST", "/v1/integration/template/"+faultNamed(t, "truncated")+"/copy", `{}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,37 +249,37 @@ func TestFaultTruncated_LessArrivesThanWasAnnounced(t *testing.T) {
 }
 
 func TestFaultDrift_AddsWhatTheContractDoesNotKnow(t *testing.T) {
-	v := start(t, emulator.Options{})
-	got := v.copy("t", faultNamed(t, "drift"), `{}`)
-	id := v.Integrations("t")[0].ID
+	u := start(t, emulator.Options{})
+	got := u.copy("t", faultNamed(t, "drift"), `{}`)
+	id := u.Integrations("t")[0].ID
 	wantReply(t, got, 201, `{"schema_version":7,"id":"`+id+`","name":"Fault: drift",`+
-		`"description":"an answer with unknown fields and enum values and odd times","base_url":"https://faults.example.com",`+
+		`"description":"a response with unknown fields and enum values and odd times","base_url":"https://faults.example.com",`+
 		`"auth_type":"OAUTH2","integration_type":"GRPC","auth_key":null,"headers":{},"requires_setup":false,`+
 		`"source_integration_template_id":"`+faultNamed(t, "drift")+`","created_at":"2026-11-23T20:02:11",`+
 		`"updated_at":"2026-11-23T20:02:11+00:00","owner":{"id":42,"tags":["a",null,1.5]}}`)
-	if got := v.call("t", "GET", "/v1/integration/"+id, ""); got.field(t, "auth_type") != "NONE" {
+	if got := u.call("t", "GET", "/v1/integration/"+id, ""); got.field(t, "auth_type") != "NONE" {
 		t.Errorf("the drift was kept: %s", got.body)
 	}
 }
 
 func TestFaultPoor_LacksRequiredFields(t *testing.T) {
-	v := start(t, emulator.Options{})
-	got := v.copy("t", faultNamed(t, "poor"), `{"name":"n"}`)
-	wantReply(t, got, 201, `{"id":"`+v.Integrations("t")[0].ID+`","name":"n",`+
-		`"description":"an answer that lacks fields which its schema requires","base_url":"https://faults.example.com",`+
+	u := start(t, emulator.Options{})
+	got := u.copy("t", faultNamed(t, "poor"), `{"name":"n"}`)
+	wantReply(t, got, 201, `{"id":"`+u.Integrations("t")[0].ID+`","name":"n",`+
+		`"description":"a response that lacks fields which its schema requires","base_url":"https://faults.example.com",`+
 		`"headers":{},"requires_setup":false,"source_integration_template_id":"`+faultNamed(t, "poor")+`",`+
 		`"created_at":"2026-11-23T20:02:11.123456Z","updated_at":"2026-11-23T20:02:11.123456Z"}`)
 }
 
 func TestFaultUnavailableOnce_AlternatesForEachToken(t *testing.T) {
-	v := start(t, emulator.Options{})
+	u := start(t, emulator.Options{})
 	id := faultNamed(t, "unavailable-once")
 	for i, want := range []int{503, 201, 503, 201} {
-		if got := v.copy("t", id, `{}`); got.status != want {
+		if got := u.copy("t", id, `{}`); got.status != want {
 			t.Errorf("use %d: %d, want %d", i, got.status, want)
 		}
 		if i == 0 {
-			if got := v.copy("u", id, `{}`); got.status != 503 {
+			if got := u.copy("u", id, `{}`); got.status != 503 {
 				t.Errorf("another token: %d, want 503", got.status)
 			}
 		}
@@ -287,13 +287,13 @@ func TestFaultUnavailableOnce_AlternatesForEachToken(t *testing.T) {
 }
 
 func TestFaults_PastALimit_AreRefusedLikeAnyTemplate(t *testing.T) {
-	v := start(t, emulator.Options{MaxIntegrations: 1})
-	v.copied("t", deepwiki, `{}`)
+	u := start(t, emulator.Options{MaxIntegrations: 1})
+	u.copied("t", deepwiki, `{}`)
 	for _, f := range emulator.Faults() {
 		if !f.Commits || f.Name == "unavailable-once" {
 			continue
 		}
-		wantReply(t, v.copy("t", f.ID, `{}`), 429,
+		wantReply(t, u.copy("t", f.ID, `{}`), 429,
 			`{"status":"error","error_code":"EMULATOR_LIMIT_REACHED","message":"The emulator keeps no more integrations of one token"}`)
 	}
 }

@@ -27,7 +27,7 @@ func (it integration) authType() string {
 	return "NONE"
 }
 
-// requiresSetup is true while something is missing that calls would need.
+// requiresSetup reports whether a key or a variable is missing.
 func (it integration) requiresSetup() bool {
 	if it.needsKey && !it.hasKey() || unfilled(it.baseURL) || unfilled(it.headers) {
 		return true
@@ -40,7 +40,7 @@ func (it integration) requiresSetup() bool {
 	return false
 }
 
-// view is the integration as an answer shows it.
+// view returns the integration as a response shows it.
 func (it integration) view() object {
 	return object{
 		{"id", it.id},
@@ -58,7 +58,7 @@ func (it integration) view() object {
 	}
 }
 
-// timestamp prints a UTC time as pydantic does: microseconds in six digits, or none at all.
+// timestamp formats a UTC time as pydantic does: with six digits of microseconds, or without a fraction.
 func timestamp(t time.Time) string {
 	if t.Nanosecond() == 0 {
 		return t.Format("2006-01-02T15:04:05Z")
@@ -66,8 +66,9 @@ func timestamp(t time.Time) string {
 	return t.Format("2006-01-02T15:04:05.000000Z")
 }
 
-// size is about what the integration takes, as JSON. It is a crash where that has no JSON form.
-func (it integration) size() (int, *answer) {
+// size returns the approximate size of the integration as JSON. It returns a crash if the integration
+// has no JSON form.
+func (it integration) size() (int, *response) {
 	b, err := appendJSON(nil, it.view())
 	for _, t := range it.tools {
 		if err == nil {
@@ -104,7 +105,7 @@ func (it integration) export() Integration {
 	return out
 }
 
-func (e *Emulator) listIntegrations(c *call) answer {
+func (e *Emulator) listIntegrations(c *call) response {
 	list := e.store.integrations(c.token)
 	if kind := c.query.text("integration_type"); kind != nil {
 		list = keep(list, func(it integration) bool { return it.kind == *kind })
@@ -112,7 +113,7 @@ func (e *Emulator) listIntegrations(c *call) answer {
 	return paginate(c.query, list, func(it integration) string { return it.id }, integration.view)
 }
 
-func (e *Emulator) createIntegration(c *call) answer {
+func (e *Emulator) createIntegration(c *call) response {
 	it, refused := e.store.create(c.token, integration{
 		name:        c.body.str("name"),
 		description: c.body.text("description"),
@@ -124,20 +125,20 @@ func (e *Emulator) createIntegration(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	return jsonAnswer(201, it.view())
+	return jsonResponse(201, it.view())
 }
 
-func (e *Emulator) getIntegration(c *call) answer {
+func (e *Emulator) getIntegration(c *call) response {
 	it, refused := e.store.get(c.token, c.path["integration_id"])
 	if refused != nil {
 		return *refused
 	}
-	return jsonAnswer(200, it.view())
+	return jsonResponse(200, it.view())
 }
 
-// updateIntegration changes what the body names: an absent field stays, a null one is cleared.
-func (e *Emulator) updateIntegration(c *call) answer {
-	it, refused := e.store.update(c.token, c.path["integration_id"], func(it integration, _ func() string) (integration, *answer) {
+// updateIntegration changes the fields in the body: an absent field stays, a null one is cleared.
+func (e *Emulator) updateIntegration(c *call) response {
+	it, refused := e.store.update(c.token, c.path["integration_id"], func(it integration, _ func() string) (integration, *response) {
 		for _, m := range c.body {
 			switch m.key {
 			case "name":
@@ -158,12 +159,12 @@ func (e *Emulator) updateIntegration(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	return jsonAnswer(200, it.view())
+	return jsonResponse(200, it.view())
 }
 
-func (e *Emulator) deleteIntegration(c *call) answer {
+func (e *Emulator) deleteIntegration(c *call) response {
 	if refused := e.store.remove(c.token, c.path["integration_id"]); refused != nil {
 		return *refused
 	}
-	return answer{status: 204}
+	return response{status: 204}
 }

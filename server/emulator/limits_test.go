@@ -17,53 +17,53 @@ func TestLimits_Exceeded_RefuseWritesOnly(t *testing.T) {
 		}
 	}
 	t.Run("integrations of a token", func(t *testing.T) {
-		v := start(t, emulator.Options{MaxIntegrations: 2})
-		first := v.copied("t", deepwiki, `{}`)
-		v.copied("t", deepwiki, `{}`)
-		refused(t, v.copy("t", deepwiki, `{}`))
-		v.copied("u", deepwiki, `{}`)
-		v.call("t", "DELETE", "/v1/integration/"+first, "")
-		v.copied("t", deepwiki, `{}`)
+		u := start(t, emulator.Options{MaxIntegrations: 2})
+		first := u.copied("t", deepwiki, `{}`)
+		u.copied("t", deepwiki, `{}`)
+		refused(t, u.copy("t", deepwiki, `{}`))
+		u.copied("u", deepwiki, `{}`)
+		u.call("t", "DELETE", "/v1/integration/"+first, "")
+		u.copied("t", deepwiki, `{}`)
 	})
 	t.Run("tokens", func(t *testing.T) {
-		v := start(t, emulator.Options{MaxTokens: 1})
-		v.call("reader", "GET", "/v1/integration", "")
-		v.copied("t", deepwiki, `{}`)
-		refused(t, v.copy("u", deepwiki, `{}`))
-		if got := v.call("u", "GET", "/v1/integration", ""); got.status != 200 {
+		u := start(t, emulator.Options{MaxTokens: 1})
+		u.call("reader", "GET", "/v1/integration", "")
+		u.copied("t", deepwiki, `{}`)
+		refused(t, u.copy("u", deepwiki, `{}`))
+		if got := u.call("u", "GET", "/v1/integration", ""); got.status != 200 {
 			t.Errorf("reading: got %d", got.status)
 		}
 	})
 	t.Run("bytes", func(t *testing.T) {
-		v := start(t, emulator.Options{MaxBytes: 8000})
+		u := start(t, emulator.Options{MaxBytes: 8000})
 		large := `{"name":"` + strings.Repeat("x", 5000) + `"}`
-		id := v.copied("t", deepwiki, large)
-		refused(t, v.copy("u", deepwiki, large))
-		small := v.copied("u", deepwiki, `{}`)
-		refused(t, v.call("u", "PATCH", "/v1/integration/"+small, large))
-		v.call("t", "DELETE", "/v1/integration/"+id, "")
-		if got := v.call("u", "PATCH", "/v1/integration/"+small, large); got.status != 200 {
+		id := u.copied("t", deepwiki, large)
+		refused(t, u.copy("u", deepwiki, large))
+		small := u.copied("u", deepwiki, `{}`)
+		refused(t, u.call("u", "PATCH", "/v1/integration/"+small, large))
+		u.call("t", "DELETE", "/v1/integration/"+id, "")
+		if got := u.call("u", "PATCH", "/v1/integration/"+small, large); got.status != 200 {
 			t.Errorf("after room was made: got %d %s", got.status, got.body)
 		}
-		refused(t, v.copy("t", deepwiki, large))
+		refused(t, u.copy("t", deepwiki, large))
 	})
 	t.Run("tools of an integration", func(t *testing.T) {
-		v := start(t, emulator.Options{})
-		id := v.copied("t", holidays, `{}`)
+		u := start(t, emulator.Options{})
+		id := u.copied("t", holidays, `{}`)
 		path := "/v1/integration/" + id + "/tool"
-		for i := len(v.Integrations("t")[0].Tools); i < 200; i++ {
+		for i := len(u.Integrations("t")[0].Tools); i < 200; i++ {
 			body := `{"name":"tool ` + strconv.Itoa(i) + `","description":"d","endpoint_path":"/","method":"GET"}`
-			if got := v.call("t", "POST", path, body); got.status != 201 {
+			if got := u.call("t", "POST", path, body); got.status != 201 {
 				t.Fatalf("tool %d: %d %s", i, got.status, got.body)
 			}
 		}
-		refused(t, v.call("t", "POST", path, `{"name":"n","description":"d","endpoint_path":"/","method":"GET"}`))
+		refused(t, u.call("t", "POST", path, `{"name":"n","description":"d","endpoint_path":"/","method":"GET"}`))
 	})
 }
 
 // toolOf is the id of the first tool of an integration.
-func toolOf(v *vendor, token, id string) string {
-	for _, it := range v.Integrations(token) {
+func toolOf(u *upstream, token, id string) string {
+	for _, it := range u.Integrations(token) {
 		if it.ID == id {
 			return it.Tools[0].ID
 		}
@@ -72,13 +72,13 @@ func toolOf(v *vendor, token, id string) string {
 }
 
 func TestConcurrentCallers_LoseNothing(t *testing.T) {
-	v := start(t, emulator.Options{})
+	u := start(t, emulator.Options{})
 	var wait sync.WaitGroup
 	for _, token := range []string{"a", "b", "c", "d"} {
 		for range 8 {
 			wait.Go(func() {
 				body := `{"variables":{"country_code":"ES"}}`
-				r, err := v.try(v.request(token, "POST", "/v1/integration/template/"+holidays+"/copy", body))
+				r, err := u.try(u.request(token, "POST", "/v1/integration/template/"+holidays+"/copy", body))
 				if err != nil || r.status != 201 {
 					t.Errorf("copy: %d %v", r.status, err)
 					return
@@ -89,10 +89,10 @@ func TestConcurrentCallers_LoseNothing(t *testing.T) {
 					{"PATCH", "/v1/integration/" + id, `{"description":null}`},
 					{"POST", "/v1/integration/" + id + "/tool", `{"name":"n","description":"d","endpoint_path":"/","method":"GET"}`},
 					{"GET", "/v1/integration/" + id + "/tool", ""},
-					{"DELETE", "/v1/integration/" + id + "/tool/" + toolOf(v, token, id), ""},
-					{"DELETE", "/v1/integration/" + v.copied(token, deepwiki, `{}`), ""},
+					{"DELETE", "/v1/integration/" + id + "/tool/" + toolOf(u, token, id), ""},
+					{"DELETE", "/v1/integration/" + u.copied(token, deepwiki, `{}`), ""},
 				} {
-					if r, err := v.try(v.request(token, step[0], step[1], step[2])); err != nil || r.status >= 300 {
+					if r, err := u.try(u.request(token, step[0], step[1], step[2])); err != nil || r.status >= 300 {
 						t.Errorf("%s %s: %d %v", step[0], step[1], r.status, err)
 					}
 				}
@@ -102,7 +102,7 @@ func TestConcurrentCallers_LoseNothing(t *testing.T) {
 	wait.Wait()
 	seen := map[string]bool{}
 	for _, token := range []string{"a", "b", "c", "d"} {
-		for _, it := range v.Integrations(token) {
+		for _, it := range u.Integrations(token) {
 			if len(it.Tools) != 2 || it.Description != nil {
 				t.Errorf("%s: %+v", token, it)
 			}

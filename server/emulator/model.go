@@ -5,7 +5,7 @@ type field struct {
 	name     string
 	check    checker
 	required bool
-	fallback any // what an absent one is read as
+	fallback any // the value of an absent field
 }
 
 func required(name string, check checker) field { return field{name, check, true, nil} }
@@ -14,11 +14,11 @@ func optional(name string, check checker, fallback any) field {
 	return field{name, check, false, fallback}
 }
 
-// model takes an object with these fields, ignores others, and returns an object of all of them in
-// this order, the absent ones at their fallback.
+// model returns a checker for an object with these fields; other fields are ignored. The checker's
+// result has all fields in this order, absent ones with their fallback.
 func model(fields ...field) checker { return modelOf(fields, true) }
 
-// patch is a model that returns only the fields which are present.
+// patch returns a checker like model's, whose result has only the fields that are present.
 func patch(fields ...field) checker { return modelOf(fields, false) }
 
 func modelOf(fields []field, complete bool) checker {
@@ -134,7 +134,7 @@ var (
 
 var bodyDataType = oneOf("enum", "string", "integer", "number", "boolean", "object")
 
-// bodyParam nests: an object parameter has properties, which are body parameters again.
+// bodyParam checks a body parameter. An object has properties, which are body parameters themselves.
 func bodyParam(p *problems, at location, in any) (any, bool) {
 	return model(
 		required("name", anyString),

@@ -10,7 +10,7 @@ var (
 	hundred = 100
 )
 
-// paging is the query parameters that every list takes.
+// paging returns the query parameters that every list takes.
 func paging(limit int) []field {
 	return []field{
 		optional("after", anyUUID, nil),
@@ -21,8 +21,8 @@ func paging(limit int) []field {
 	}
 }
 
-// paginate answers with the part of a list, oldest first, that the query asks for.
-func paginate[T any](query object, list []T, id func(T) string, view func(T) object) answer {
+// paginate returns the page of list that the query asks for. The list is ordered oldest first.
+func paginate[T any](query object, list []T, id func(T) string, view func(T) object) response {
 	after, before := query.text("after"), query.text("before")
 	pageParam, _ := query.get("page")
 	limitParam, _ := query.get("limit")
@@ -65,7 +65,7 @@ func paginate[T any](query object, list []T, id func(T) string, view func(T) obj
 	case byPage:
 		pages := (len(list) + limit - 1) / limit
 		current, total = page, pages
-		n := min(page.clamp()-1, pages) // past the end is the empty page after the last one
+		n := min(page.clamp()-1, pages) // a page past the end is read as the empty one after the last
 		from, to = min(n*limit, len(list)), min((n+1)*limit, len(list))
 		more = to < len(list)
 	}
@@ -79,7 +79,7 @@ func paginate[T any](query object, list []T, id func(T) string, view func(T) obj
 	if len(part) > 0 {
 		first, last = id(part[0]), id(part[len(part)-1])
 	}
-	return jsonAnswer(200, object{
+	return jsonResponse(200, object{
 		{"data", data},
 		{"first_id", first},
 		{"last_id", last},
@@ -89,7 +89,7 @@ func paginate[T any](query object, list []T, id func(T) string, view func(T) obj
 	})
 }
 
-// keep returns the items for which wanted is true.
+// keep returns the items for which wanted returns true.
 func keep[T any](list []T, wanted func(T) bool) []T {
 	var out []T
 	for _, item := range list {

@@ -29,24 +29,24 @@ func (p page) ids() []string {
 	return ids
 }
 
-func (v *vendor) list(token, path string) page {
-	v.t.Helper()
-	got := v.call(token, "GET", path, "")
+func (u *upstream) list(token, path string) page {
+	u.t.Helper()
+	got := u.call(token, "GET", path, "")
 	if got.status != 200 {
-		v.t.Fatalf("%s: %d %s", path, got.status, got.body)
+		u.t.Fatalf("%s: %d %s", path, got.status, got.body)
 	}
 	var p page
 	if err := json.Unmarshal([]byte(got.body), &p); err != nil {
-		v.t.Fatal(err)
+		u.t.Fatal(err)
 	}
 	return p
 }
 
 func TestPages_EveryWayOfPaging_SeesEverythingOnce(t *testing.T) {
-	v := start(t, emulator.Options{})
+	u := start(t, emulator.Options{})
 	var ids []string
 	for range 8 {
-		ids = append(ids, v.copied("t", deepwiki, `{}`))
+		ids = append(ids, u.copied("t", deepwiki, `{}`))
 	}
 	for _, order := range []string{"asc", "desc"} {
 		want := slices.Clone(ids)
@@ -56,7 +56,7 @@ func TestPages_EveryWayOfPaging_SeesEverythingOnce(t *testing.T) {
 		base := "/v1/integration?limit=3&order=" + order
 
 		var forward []string
-		p := v.list("t", base)
+		p := u.list("t", base)
 		for {
 			forward = append(forward, p.ids()...)
 			if !p.HasMore {
@@ -65,7 +65,7 @@ func TestPages_EveryWayOfPaging_SeesEverythingOnce(t *testing.T) {
 			if p.CurrentPage != nil || p.TotalPages != nil {
 				t.Errorf("page numbers with a cursor: %+v", p)
 			}
-			p = v.list("t", base+"&after="+*p.LastID)
+			p = u.list("t", base+"&after="+*p.LastID)
 		}
 		if !slices.Equal(forward, want) {
 			t.Errorf("%s, after: got %v, want %v", order, forward, want)
@@ -73,7 +73,7 @@ func TestPages_EveryWayOfPaging_SeesEverythingOnce(t *testing.T) {
 
 		backward := []string{want[7]}
 		for p.HasMore = true; p.HasMore; {
-			p = v.list("t", base+"&before="+backward[0])
+			p = u.list("t", base+"&before="+backward[0])
 			if len(p.Data) > 3 {
 				t.Fatalf("%d on a page of 3", len(p.Data))
 			}
@@ -85,7 +85,7 @@ func TestPages_EveryWayOfPaging_SeesEverythingOnce(t *testing.T) {
 
 		var numbered []string
 		for n := 1; n <= 3; n++ {
-			p = v.list("t", fmt.Sprintf("%s&page=%d", base, n))
+			p = u.list("t", fmt.Sprintf("%s&page=%d", base, n))
 			numbered = append(numbered, p.ids()...)
 			if *p.CurrentPage != n || *p.TotalPages != 3 || p.HasMore != (n < 3) {
 				t.Errorf("page %d: %+v", n, p)
@@ -98,21 +98,21 @@ func TestPages_EveryWayOfPaging_SeesEverythingOnce(t *testing.T) {
 }
 
 func TestPages_PastTheEnd_AreEmpty(t *testing.T) {
-	v := start(t, emulator.Options{})
-	id := v.copied("t", deepwiki, `{}`)
-	wantReply(t, v.call("t", "GET", "/v1/integration?page=99999999999999999999", ""), 200,
+	u := start(t, emulator.Options{})
+	id := u.copied("t", deepwiki, `{}`)
+	wantReply(t, u.call("t", "GET", "/v1/integration?page=99999999999999999999", ""), 200,
 		`{"data":[],"first_id":null,"last_id":null,"has_more":false,"current_page":99999999999999999999,"total_pages":1}`)
-	wantReply(t, v.call("t", "GET", "/v1/integration?after="+id, ""), 200,
+	wantReply(t, u.call("t", "GET", "/v1/integration?after="+id, ""), 200,
 		`{"data":[],"first_id":null,"last_id":null,"has_more":false,"current_page":null,"total_pages":null}`)
-	wantReply(t, v.call("u", "GET", "/v1/integration?page=1", ""), 200,
+	wantReply(t, u.call("u", "GET", "/v1/integration?page=1", ""), 200,
 		`{"data":[],"first_id":null,"last_id":null,"has_more":false,"current_page":1,"total_pages":0}`)
 }
 
 func TestPages_ContradictoryParameters_AreRefused(t *testing.T) {
-	v := start(t, emulator.Options{})
-	id := v.copied("t", deepwiki, `{}`)
+	u := start(t, emulator.Options{})
+	id := u.copied("t", deepwiki, `{}`)
 	for _, query := range []string{"after=" + id + "&before=" + id, "after=" + id + "&page=1", "before=" + id + "&page=1", "after=" + nobody, "before=" + nobody} {
-		got := v.call("t", "GET", "/v1/integration?"+query, "")
+		got := u.call("t", "GET", "/v1/integration?"+query, "")
 		if got.status != 422 || got.field(t, "error_code") != "INVALID_PAGINATION_PARAMETERS" {
 			t.Errorf("%s: %d %s", query, got.status, got.body)
 		}

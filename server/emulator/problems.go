@@ -2,8 +2,8 @@ package emulator
 
 import "slices"
 
-// maxDetail bounds the bytes of one 422: each entry repeats the offending input, so that a crafted
-// body could otherwise be answered with a thousand times its own size.
+// maxDetail bounds the bytes of one 422: each entry repeats the offending input, so the response to a
+// crafted body could otherwise be a thousand times as large as the body.
 const maxDetail = 4 << 20
 
 // location is where an input was found: "path", "query" or "body", then names and indices.
@@ -12,11 +12,11 @@ type location []any
 // at returns the location one step further in.
 func (l location) at(step any) location { return append(slices.Clip(l), step) }
 
-// problems collects what is wrong with one request, as the entries of FastAPI's detail list.
-// It keeps only values to render, in the order in which pydantic reports them.
+// problems collects the validation errors of one request, as the entries of FastAPI's detail list, in
+// the order in which pydantic reports them.
 type problems struct {
 	entries []byte // rendered, separated by commas
-	broken  bool   // an entry could not be rendered, which fails the whole answer
+	broken  bool   // an entry could not be rendered, which fails the whole response
 }
 
 // add reports one problem. A nil context is left out.
@@ -39,8 +39,9 @@ func (p *problems) add(kind string, at location, message string, input any, cont
 
 func (p *problems) any() bool { return len(p.entries) > 0 }
 
-// answer is the 422 with all that was collected. What cannot be rendered is FastAPI's bare 500.
-func (p *problems) answer() answer {
+// response returns a 422 with all entries. If one of them could not be rendered, it returns FastAPI's
+// plain 500.
+func (p *problems) response() response {
 	if p.broken {
 		return crash()
 	}
@@ -48,5 +49,5 @@ func (p *problems) answer() answer {
 	body = append(body, `{"detail":[`...)
 	body = append(body, p.entries...)
 	body = append(body, `]}`...)
-	return answer{status: 422, raw: body}
+	return response{status: 422, raw: body}
 }

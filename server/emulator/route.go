@@ -23,12 +23,12 @@ type call struct {
 
 type sha256sum = [sha256.Size]byte
 
-// route is one operation.
+// route serves one operation.
 type route struct {
 	method, pattern string
 	query           []field
 	body            checker // nil where there is none
-	serve           func(*Emulator, *call) answer
+	serve           func(*Emulator, *call) response
 }
 
 // routes are tried in order, like FastAPI's.
@@ -74,16 +74,16 @@ func (t *route) match(path string) ([]parameter, bool) {
 	}
 }
 
-// find returns the route of a request. Without one, the answer says why: 405 with the first route
-// of another method, a redirect where only a slash at the end is too much, or 404.
-func find(r *http.Request) (*route, []parameter, answer) {
+// find returns the route of a request and its path parameters. If no route matches, the response is a
+// 405 that allows the first route's method, a redirect to the path without its last slash, or a 404.
+func find(r *http.Request) (*route, []parameter, response) {
 	path := r.URL.Path
 	var other *route
 	for i := range routes {
 		found, ok := routes[i].match(path)
 		switch {
 		case ok && routes[i].method == r.Method:
-			return &routes[i], found, answer{}
+			return &routes[i], found, response{}
 		case ok && other == nil:
 			other = &routes[i]
 		}
@@ -101,17 +101,17 @@ func find(r *http.Request) (*route, []parameter, answer) {
 	return nil, nil, detail(404, "Not Found")
 }
 
-func redirect(r *http.Request, path string) answer {
+func redirect(r *http.Request, path string) response {
 	to := url.URL{Scheme: "http", Host: r.Host, Path: path, RawQuery: r.URL.RawQuery}
 	if r.TLS != nil {
 		to.Scheme = "https"
 	}
-	return answer{status: 307}.with("Location", to.String())
+	return response{status: 307}.with("Location", to.String())
 }
 
-// answer does all that a request asks for, but for sending the answer. It is false where the caller
-// went away before the request was complete.
-func (e *Emulator) answer(w http.ResponseWriter, r *http.Request) (answer, bool) {
+// respond carries out a request and returns the response, which is not sent yet. It returns false if
+// the caller left before the request was complete.
+func (e *Emulator) respond(w http.ResponseWriter, r *http.Request) (response, bool) {
 	t, path, none := find(r)
 	if t == nil {
 		return none, true
@@ -120,11 +120,11 @@ func (e *Emulator) answer(w http.ResponseWriter, r *http.Request) (answer, bool)
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return detail(413, "Request Entity Too Large"), true
 	} else if err != nil {
-		return answer{}, false
+		return response{}, false
 	}
 	var body any
 	if t.body != nil {
-		var refused *answer
+		var refused *response
 		if body, refused = readBody(raw, r.Header.Get("Content-Type")); refused != nil {
 			return *refused, true
 		}
@@ -149,13 +149,13 @@ func (e *Emulator) answer(w http.ResponseWriter, r *http.Request) (answer, bool)
 		}
 	}
 	if p.any() {
-		return p.answer(), true
+		return p.response(), true
 	}
 	return t.serve(e, c), true
 }
 
-// bearer returns the digest of the caller's token, which is all that is kept of it.
-func bearer(h http.Header) (sha256sum, *answer) {
+// bearer returns the digest of the caller's token, the only form in which the token is kept.
+func bearer(h http.Header) (sha256sum, *response) {
 	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
@@ -165,9 +165,9 @@ func bearer(h http.Header) (sha256sum, *answer) {
 	return sha256.Sum256([]byte(token)), nil
 }
 
-// readBody follows FastAPI: JSON when the content type says so or is missing, plain text otherwise,
-// nil when there is nothing.
-func readBody(raw []byte, contentType string) (any, *answer) {
+// readBody reads a body as FastAPI does: as JSON if the content type says so or is missing, as plain
+// text otherwise. An empty body is nil.
+func readBody(raw []byte, contentType string) (any, *response) {
 	if len(raw) == 0 {
 		return nil, nil
 	}
@@ -182,7 +182,7 @@ func readBody(raw []byte, contentType string) (any, *answer) {
 	if syntax := (*syntaxError)(nil); errors.As(err, &syntax) {
 		var p problems
 		p.add("json_invalid", location{"body", syntax.position}, "JSON decode error", object{}, object{{"error", syntax.message}})
-		a = p.answer()
+		a = p.response()
 	}
 	return nil, &a
 }
@@ -220,7 +220,7 @@ func readQuery(p *problems, raw string, fields []field) object {
 	return out
 }
 
-// unescape decodes a query component; what is no valid escape stays as it is.
+// unescape decodes a query component; an invalid escape stays as it is.
 func unescape(s string) string {
 	var b strings.Builder
 	for s != "" {
@@ -242,5 +242,5 @@ func unescape(s string) string {
 	return readable(b.String())
 }
 
-// readable replaces what is not UTF-8.
+// readable replaces invalid UTF-8.
 func readable(s string) string { return strings.ToValidUTF8(s, "\ufffd") }

@@ -13,7 +13,7 @@ import (
 	"github.com/digate/digate/server/emulator"
 )
 
-// published is the vendor's OpenAPI document, or as much of JSON Schema as it uses.
+// published is Diga's OpenAPI document, or as much of JSON Schema as it uses.
 type published map[string]any
 
 // load reads the document, which is not part of this repository.
@@ -22,7 +22,7 @@ func load(t *testing.T) published {
 	const file = "../../../shared/contract/diga-integration-openapi.json"
 	data, err := os.ReadFile(file)
 	if os.IsNotExist(err) {
-		t.Skipf("the vendor's OpenAPI document is not at hand (%s): answers are not checked against it", file)
+		t.Skipf("Diga's OpenAPI document is not at hand (%s): responses cannot be checked against it", file)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -140,15 +140,15 @@ func kindOf(v any) string {
 	return "object"
 }
 
-// TestAnswers_FitThePublishedSchema calls every operation, well and badly.
-func TestAnswers_FitThePublishedSchema(t *testing.T) {
+// TestResponses_FitThePublishedSchema calls every operation, well and badly.
+func TestResponses_FitThePublishedSchema(t *testing.T) {
 	d := load(t)
-	v := start(t, emulator.Options{})
+	u := start(t, emulator.Options{})
 	seen := map[string]bool{}
 	expect := func(status int, operation, path, body string) reply {
 		t.Helper()
 		method, pattern, _ := strings.Cut(operation, " ")
-		got := v.call("t", method, path, body)
+		got := u.call("t", method, path, body)
 		if got.status != status {
 			t.Fatalf("%s %s: %d %s", method, path, got.status, got.body)
 		}
@@ -186,7 +186,7 @@ func TestAnswers_FitThePublishedSchema(t *testing.T) {
 	}
 	expect(422, "GET "+templates, templates+"?limit=0", "")
 	var ids []string
-	for _, template := range v.Templates() {
+	for _, template := range u.Templates() {
 		expect(200, "GET "+templates+"/{template_id}", templates+"/"+template.ID, "")
 		got := expect(201, "POST "+templates+"/{template_id}/copy", templates+"/"+template.ID+"/copy", `{"variables":{"shop":"a"}}`)
 		ids = append(ids, got.field(t, "id").(string))
@@ -204,7 +204,7 @@ func TestAnswers_FitThePublishedSchema(t *testing.T) {
 	}
 	expect(422, "GET "+integrations, integrations+"?page=0", "")
 
-	for i, it := range v.Integrations("t") {
+	for i, it := range u.Integrations("t") {
 		path := integrations + "/" + it.ID
 		expect(200, "GET "+one, path, "")
 		expect(200, "PATCH "+one, path, `{"auth_key":"k","headers":{"x":"y"}}`)

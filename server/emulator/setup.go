@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// placeholder is where a template wants a value: <<name>>.
+// placeholder matches the place of a variable in a template: <<name>>.
 var placeholder = regexp.MustCompile(`<<([A-Za-z_][A-Za-z0-9_]*)>>`)
 
-// fill returns v with the placeholders in its strings replaced, in all depths but not in keys. A
-// string value is taken as it is, another one in its JSON form; a placeholder without a value stays.
+// fill returns v with the placeholders in its strings replaced, at every depth but not in keys. A
+// string is inserted as it is, any other value as JSON. A placeholder without a value stays.
 func fill(v any, values object) any {
 	switch v := v.(type) {
 	case string:
@@ -46,7 +46,7 @@ func fill(v any, values object) any {
 	return v
 }
 
-// unfilled is true where a placeholder is left in one of v's strings.
+// unfilled reports whether a placeholder is left in one of v's strings.
 func unfilled(v any) bool {
 	switch v := v.(type) {
 	case string:

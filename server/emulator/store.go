@@ -17,7 +17,7 @@ type store struct {
 	bytes    int // the sum of every integration's size
 }
 
-// account is what one token has.
+// account is the state of one token.
 type account struct {
 	random       *rand.ChaCha8
 	integrations []integration // oldest first
@@ -28,7 +28,7 @@ func newStore(o Options) *store {
 	return &store{options: o, accounts: map[sha256sum]*account{}}
 }
 
-// newID makes the account's next id.
+// newID returns the account's next id.
 func (a *account) newID() string {
 	var b [16]byte
 	_, _ = a.random.Read(b[:]) // never fails
@@ -39,16 +39,16 @@ func (a *account) index(id string) int {
 	return slices.IndexFunc(a.integrations, func(it integration) bool { return it.id == id })
 }
 
-// now is the time as Diga stores it.
+// now returns the time with the precision that Diga stores.
 func (s *store) now() time.Time { return s.options.Now().UTC().Truncate(time.Microsecond) }
 
-func (s *store) full(what string) *answer {
+func (s *store) full(what string) *response {
 	a := refusal(429, "EMULATOR_LIMIT_REACHED", "The emulator keeps no more "+what)
 	return &a
 }
 
-// account returns the state of a token, which begins with its first write. The caller holds mu.
-func (s *store) account(token sha256sum) (*account, *answer) {
+// account returns the state of a token and creates it at the first write. The caller holds mu.
+func (s *store) account(token sha256sum) (*account, *response) {
 	if a := s.accounts[token]; a != nil {
 		return a, nil
 	}
@@ -62,8 +62,8 @@ func (s *store) account(token sha256sum) (*account, *answer) {
 	return a, nil
 }
 
-// create keeps a new integration, to which it gives its ids and times.
-func (s *store) create(token sha256sum, it integration) (integration, *answer) {
+// create stores a new integration with new ids and the current time.
+func (s *store) create(token sha256sum, it integration) (integration, *response) {
 	size, refused := it.size()
 	if refused != nil {
 		return it, refused
@@ -90,7 +90,7 @@ func (s *store) create(token sha256sum, it integration) (integration, *answer) {
 	return it, nil
 }
 
-// integrations returns all of a token, oldest first.
+// integrations returns all integrations of a token, oldest first.
 func (s *store) integrations(token sha256sum) []integration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,13 +100,13 @@ func (s *store) integrations(token sha256sum) []integration {
 	return nil
 }
 
-func notFound(id string) *answer {
+func notFound(id string) *response {
 	a := refusal(404, "INTEGRATION_NOT_FOUND", "There is no integration "+id)
 	return &a
 }
 
 // get returns one integration.
-func (s *store) get(token sha256sum, id string) (integration, *answer) {
+func (s *store) get(token sha256sum, id string) (integration, *response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a := s.accounts[token]; a != nil {
@@ -117,8 +117,8 @@ func (s *store) get(token sha256sum, id string) (integration, *answer) {
 	return integration{}, notFound(id)
 }
 
-// update replaces one integration with what change makes of it. Nothing changes where it refuses.
-func (s *store) update(token sha256sum, id string, change func(it integration, newID func() string) (integration, *answer)) (integration, *answer) {
+// update replaces one integration with the result of change. If change refuses, nothing changes.
+func (s *store) update(token sha256sum, id string, change func(it integration, newID func() string) (integration, *response)) (integration, *response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.accounts[token]
@@ -150,7 +150,7 @@ func (s *store) update(token sha256sum, id string, change func(it integration, n
 }
 
 // remove deletes one integration and its tools.
-func (s *store) remove(token sha256sum, id string) *answer {
+func (s *store) remove(token sha256sum, id string) *response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.accounts[token]
@@ -170,8 +170,8 @@ func (s *store) remove(token sha256sum, id string) *answer {
 	return nil
 }
 
-// alternate is true at the first, third, fifth … call for a token.
-func (s *store) alternate(token sha256sum) (bool, *answer) {
+// alternate reports true at the first, third, fifth … call for a token.
+func (s *store) alternate(token sha256sum) (bool, *response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, refused := s.account(token)

@@ -10,7 +10,7 @@ import (
 //go:embed catalogue.json
 var catalogueJSON []byte
 
-// catalogue is the embedded templates, in the order of a default list: newest first.
+// catalogue returns the embedded templates, newest first, which is the order of a default list.
 var catalogue = sync.OnceValue(func() []object {
 	v, err := decodeJSON(catalogueJSON)
 	if err != nil {
@@ -23,7 +23,7 @@ var catalogue = sync.OnceValue(func() []object {
 	return list
 })
 
-// findTemplate looks among the catalogue and the faults.
+// findTemplate returns the template with this id, from the catalogue or the faults; nil if there is none.
 func findTemplate(id string) object {
 	for _, t := range catalogue() {
 		if t.str("id") == id {
@@ -36,8 +36,8 @@ func findTemplate(id string) object {
 	return nil
 }
 
-// listTemplates lists one language of the catalogue; the faults are a language of their own.
-func (e *Emulator) listTemplates(c *call) answer {
+// listTemplates lists the templates of one language. The faults have a language of their own.
+func (e *Emulator) listTemplates(c *call) response {
 	list := slices.Clone(catalogue())
 	for i := range faults {
 		list = append(list, faults[i].template())
@@ -47,34 +47,35 @@ func (e *Emulator) listTemplates(c *call) answer {
 	return paginate(c.query, list, func(t object) string { return t.str("id") }, func(t object) object { return t })
 }
 
-func (e *Emulator) getTemplate(c *call) answer {
-	return e.withTemplate(c, func(t object) answer { return jsonAnswer(200, t) })
+func (e *Emulator) getTemplate(c *call) response {
+	return e.withTemplate(c, func(t object) response { return jsonResponse(200, t) })
 }
 
-func (e *Emulator) copyTemplate(c *call) answer {
-	return e.withTemplate(c, func(t object) answer {
+func (e *Emulator) copyTemplate(c *call) response {
+	return e.withTemplate(c, func(t object) response {
 		it, refused := e.store.create(c.token, instantiate(t, c.body))
 		if refused != nil {
 			return *refused
 		}
-		return jsonAnswer(201, it.view())
+		return jsonResponse(201, it.view())
 	})
 }
 
-// withTemplate calls use with the template that the call names, by way of its fault if it is one.
-func (e *Emulator) withTemplate(c *call, use func(object) answer) answer {
+// withTemplate calls use with the template that the call names. If the template is a fault, the fault
+// decides whether use is called.
+func (e *Emulator) withTemplate(c *call, use func(object) response) response {
 	id := c.path["template_id"]
 	t := findTemplate(id)
 	if t == nil {
 		return refusal(404, "INTEGRATION_TEMPLATE_NOT_FOUND", "There is no integration template "+id)
 	}
 	if f := findFault(id); f != nil {
-		return f.play(e, c, func() answer { return use(t) })
+		return f.play(e, c, func() response { return use(t) })
 	}
 	return use(t)
 }
 
-// instantiate makes an integration of a template and the body of a copy.
+// instantiate returns the integration that a copy of the template with this body creates.
 func instantiate(t, body object) integration {
 	plan, values, source := t.sub("template"), body.sub("variables"), t.str("id")
 	it := integration{
@@ -100,7 +101,7 @@ func instantiate(t, body object) integration {
 	return it
 }
 
-// newTool completes a template's tool, which leaves out what is at its default. Its id is to follow.
+// newTool returns a template's tool with the defaults that the template leaves out. The id is not set yet.
 func newTool(kind string, plan object) object {
 	head := object{{"id", nil}, {"type", kind}}
 	if kind == "MCP" {

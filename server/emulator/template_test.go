@@ -8,10 +8,10 @@ import (
 	"github.com/digate/digate/server/emulator"
 )
 
-func TestCopy_FullBody_GivesTheVendorsBytes(t *testing.T) {
-	v := start(t, emulator.Options{})
-	got := v.copy("t", shopify, `{"name": "x", "api_key": "k", "base_url": "https://x", "variables": {}}`)
-	id := v.Integrations("t")[0].ID
+func TestCopy_FullBody_GivesDigasBytes(t *testing.T) {
+	u := start(t, emulator.Options{})
+	got := u.copy("t", shopify, `{"name": "x", "api_key": "k", "base_url": "https://x", "variables": {}}`)
+	id := u.Integrations("t")[0].ID
 	wantReply(t, got, 201, `{"id":"`+id+`","name":"x",`+
 		`"description":"Consulta pedidos, productos y existencias de una tienda Shopify.",`+
 		`"base_url":"https://x","auth_type":"API_KEY","integration_type":"HTTP","auth_key":"k",`+
@@ -24,9 +24,9 @@ func TestCopy_FullBody_GivesTheVendorsBytes(t *testing.T) {
 }
 
 func TestCopy_NullOrAbsentFields_TakeTheTemplates(t *testing.T) {
-	v := start(t, emulator.Options{})
+	u := start(t, emulator.Options{})
 	for _, body := range []string{`{}`, `{"name":null,"api_key":null,"base_url":null,"variables":null}`, `{"unknown":[1]}`} {
-		got := v.copy("t", deepwiki, body)
+		got := u.copy("t", deepwiki, body)
 		if got.status != 201 || got.field(t, "name") != "DeepWiki (MCP)" || got.field(t, "base_url") != "https://mcp.deepwiki.com/mcp" ||
 			got.field(t, "auth_key") != nil || got.field(t, "headers") != nil || got.field(t, "auth_type") != "NONE" {
 			t.Errorf("%s: %d %s", body, got.status, got.body)
@@ -35,15 +35,15 @@ func TestCopy_NullOrAbsentFields_TakeTheTemplates(t *testing.T) {
 }
 
 func TestCopy_EmptyStrings_AreValues(t *testing.T) {
-	v := start(t, emulator.Options{})
-	got := v.copy("t", deepwiki, `{"name":"","base_url":"","api_key":""}`)
+	u := start(t, emulator.Options{})
+	got := u.copy("t", deepwiki, `{"name":"","base_url":"","api_key":""}`)
 	if got.field(t, "name") != "" || got.field(t, "base_url") != "" || got.field(t, "auth_key") != "" || got.field(t, "auth_type") != "NONE" {
 		t.Errorf("got %s", got.body)
 	}
 }
 
 func TestCopy_RequiresSetup_WhileSomethingIsMissing(t *testing.T) {
-	v := start(t, emulator.Options{})
+	u := start(t, emulator.Options{})
 	for _, row := range []struct {
 		template, body string
 		want           bool
@@ -65,7 +65,7 @@ func TestCopy_RequiresSetup_WhileSomethingIsMissing(t *testing.T) {
 		{github, `{"api_key":"k","variables":{"toolsets":"all"}}`, false},
 		{deepwiki, `{}`, false},
 	} {
-		got := v.copy("t", row.template, row.body)
+		got := u.copy("t", row.template, row.body)
 		if got.field(t, "requires_setup") != row.want {
 			t.Errorf("%s %s: got %s", row.template, row.body, got.body)
 		}
@@ -73,12 +73,12 @@ func TestCopy_RequiresSetup_WhileSomethingIsMissing(t *testing.T) {
 }
 
 func TestCopy_Variables_FillBaseURLHeadersAndTools(t *testing.T) {
-	v := start(t, emulator.Options{})
-	v.copied("t", shopify, `{"variables":{"shop":"acme","other":1}}`)
-	v.copied("t", notion, `{"variables":{"notion_version":"2022-06-28"}}`)
-	v.copied("t", holidays, `{"variables":{"country_code":"ES"}}`)
-	v.copied("t", shopify, `{"base_url":"https://<<shop>>.example.com","variables":{"shop":"<<shop>>s"}}`)
-	have := v.Integrations("t")
+	u := start(t, emulator.Options{})
+	u.copied("t", shopify, `{"variables":{"shop":"acme","other":1}}`)
+	u.copied("t", notion, `{"variables":{"notion_version":"2022-06-28"}}`)
+	u.copied("t", holidays, `{"variables":{"country_code":"ES"}}`)
+	u.copied("t", shopify, `{"base_url":"https://<<shop>>.example.com","variables":{"shop":"<<shop>>s"}}`)
+	have := u.Integrations("t")
 	for i, pair := range [][2]string{
 		{have[0].BaseURL, "https://acme.myshopify.com/admin/api/2026-07"},
 		{have[1].Headers["Notion-Version"], "2022-06-28"},
@@ -93,14 +93,14 @@ func TestCopy_Variables_FillBaseURLHeadersAndTools(t *testing.T) {
 }
 
 func TestCopy_VariablesThatAreNoStrings_TakeTheirJSONForm(t *testing.T) {
-	v := start(t, emulator.Options{})
+	u := start(t, emulator.Options{})
 	for value, want := range map[string]string{
 		`5`: "5", `5.0`: "5.0", `1e30`: "1e+30", `-0.00001`: "-1e-05", `true`: "true", `"a b"`: "a b",
 		`123456789012345678901234567890`: "123456789012345678901234567890",
 		`[1, "ñ"]`:                       `[1,"ñ"]`, `{"a": null}`: `{"a":null}`,
 		`NaN`: "<<shop>>",
 	} {
-		got := v.copy("t", shopify, `{"base_url":"<<shop>>","variables":{"shop":`+value+`}}`)
+		got := u.copy("t", shopify, `{"base_url":"<<shop>>","variables":{"shop":`+value+`}}`)
 		if base := got.field(t, "base_url"); base != want {
 			t.Errorf("%s: got %q, want %q", value, base, want)
 		}
@@ -108,24 +108,24 @@ func TestCopy_VariablesThatAreNoStrings_TakeTheirJSONForm(t *testing.T) {
 }
 
 func TestCopy_TextWithoutJSONForm_CrashesAndCreatesNothing(t *testing.T) {
-	v := start(t, emulator.Options{})
-	wantReply(t, v.copy("t", deepwiki, `{"name":"\ud800"}`), 500, "Internal Server Error")
-	wantReply(t, v.copy("t", deepwiki, `{"name":NaN}`), 500, "Internal Server Error")
-	if n := len(v.Integrations("t")); n != 0 {
+	u := start(t, emulator.Options{})
+	wantReply(t, u.copy("t", deepwiki, `{"name":"\ud800"}`), 500, "Internal Server Error")
+	wantReply(t, u.copy("t", deepwiki, `{"name":NaN}`), 500, "Internal Server Error")
+	if n := len(u.Integrations("t")); n != 0 {
 		t.Errorf("%d integrations", n)
 	}
 }
 
 func TestCopy_EveryTemplate_MakesItsTools(t *testing.T) {
-	v := start(t, emulator.Options{})
-	for _, template := range v.Templates() {
-		id := v.copied("t", template.ID, `{}`)
-		it := v.Integrations("t")[len(v.Integrations("t"))-1]
+	u := start(t, emulator.Options{})
+	for _, template := range u.Templates() {
+		id := u.copied("t", template.ID, `{}`)
+		it := u.Integrations("t")[len(u.Integrations("t"))-1]
 		if it.ID != id || it.Name != template.Name || *it.SourceTemplateID != template.ID || len(it.Tools) == 0 {
 			t.Errorf("%s: %+v", template.ID, it)
 		}
 		for _, tool := range it.Tools {
-			got := v.call("t", "GET", "/v1/integration/"+id+"/tool/"+tool.ID, "")
+			got := u.call("t", "GET", "/v1/integration/"+id+"/tool/"+tool.ID, "")
 			if got.status != 200 || got.field(t, "name") != tool.Name || got.field(t, "type") != it.IntegrationType {
 				t.Errorf("%s: %d %s", tool.ID, got.status, got.body)
 			}
@@ -134,26 +134,26 @@ func TestCopy_EveryTemplate_MakesItsTools(t *testing.T) {
 }
 
 func TestTemplateID_EveryFormOfAUUID_IsTaken(t *testing.T) {
-	v := start(t, emulator.Options{})
+	u := start(t, emulator.Options{})
 	for _, form := range []string{
 		strings.ToUpper(shopify), strings.ReplaceAll(shopify, "-", ""), "%7B" + shopify + "%7D", "urn:uuid:" + shopify,
 	} {
-		if got := v.call("t", "GET", "/v1/integration/template/"+form, ""); got.status != 200 || got.field(t, "id") != shopify {
+		if got := u.call("t", "GET", "/v1/integration/template/"+form, ""); got.status != 200 || got.field(t, "id") != shopify {
 			t.Errorf("%s: %d %s", form, got.status, got.body)
 		}
 	}
 }
 
 func TestTemplate_Unknown_Is404(t *testing.T) {
-	v := start(t, emulator.Options{})
+	u := start(t, emulator.Options{})
 	want := `{"status":"error","error_code":"INTEGRATION_TEMPLATE_NOT_FOUND","message":"There is no integration template ` + nobody + `"}`
-	wantReply(t, v.call("t", "GET", "/v1/integration/template/"+nobody, ""), 404, want)
-	wantReply(t, v.copy("t", nobody, `{}`), 404, want)
+	wantReply(t, u.call("t", "GET", "/v1/integration/template/"+nobody, ""), 404, want)
+	wantReply(t, u.copy("t", nobody, `{}`), 404, want)
 }
 
-func TestGetTemplate_GivesTheVendorsBytes(t *testing.T) {
-	v := start(t, emulator.Options{})
-	got := v.call("t", "GET", "/v1/integration/template/"+deepwiki, "")
+func TestGetTemplate_GivesDigasBytes(t *testing.T) {
+	u := start(t, emulator.Options{})
+	got := u.call("t", "GET", "/v1/integration/template/"+deepwiki, "")
 	wantReply(t, got, 200, `{"id":"`+deepwiki+`","name":"DeepWiki (MCP)","language":"es",`+
 		`"description":"Documentación de repositorios públicos mediante un servidor MCP abierto.",`+
 		`"setup_guide_url":"https://docs.devin.ai/work-with-devin/deepwiki-mcp",`+
@@ -163,8 +163,8 @@ func TestGetTemplate_GivesTheVendorsBytes(t *testing.T) {
 }
 
 func TestListTemplates_ByDefault_IsSpanishAndBeginsWithTheFirst(t *testing.T) {
-	v := start(t, emulator.Options{})
-	p := v.list("t", "/v1/integration/template")
+	u := start(t, emulator.Options{})
+	p := u.list("t", "/v1/integration/template")
 	if len(p.Data) < 6 || p.Data[0].ID != shopify || p.HasMore {
 		t.Errorf("got %+v", p)
 	}
@@ -173,22 +173,22 @@ func TestListTemplates_ByDefault_IsSpanishAndBeginsWithTheFirst(t *testing.T) {
 			t.Errorf("%s is %s", d.ID, d.Language)
 		}
 	}
-	asc := v.list("t", "/v1/integration/template?order=asc").ids()
+	asc := u.list("t", "/v1/integration/template?order=asc").ids()
 	slices.Reverse(asc)
 	if !slices.Equal(asc, p.ids()) {
 		t.Errorf("ascending is not the reverse: %v", asc)
 	}
-	if en := v.list("t", "/v1/integration/template?language=en"); len(en.Data) < 2 || en.Data[0].Language != "en" {
+	if en := u.list("t", "/v1/integration/template?language=en"); len(en.Data) < 2 || en.Data[0].Language != "en" {
 		t.Errorf("English: %+v", en)
 	}
-	if none := v.list("t", "/v1/integration/template?language="); len(none.Data) != 0 {
+	if none := u.list("t", "/v1/integration/template?language="); len(none.Data) != 0 {
 		t.Errorf("no language: %+v", none)
 	}
 }
 
 func TestListTemplates_FaultLanguage_ListsEveryFault(t *testing.T) {
-	v := start(t, emulator.Options{})
-	p := v.list("t", "/v1/integration/template?limit=100&language="+emulator.FaultLanguage)
+	u := start(t, emulator.Options{})
+	p := u.list("t", "/v1/integration/template?limit=100&language="+emulator.FaultLanguage)
 	var want []string
 	for _, f := range emulator.Faults() {
 		want = append(want, f.ID)

@@ -2,7 +2,7 @@ package emulator
 
 import "slices"
 
-func noTool(id string) *answer {
+func noTool(id string) *response {
 	a := refusal(404, "INTEGRATION_TOOL_NOT_FOUND", "There is no tool "+id+" in this integration")
 	return &a
 }
@@ -14,7 +14,7 @@ func findTool(it integration, id string) int {
 // maxTools bounds the tools of one integration.
 const maxTools = 200
 
-func (e *Emulator) listTools(c *call) answer {
+func (e *Emulator) listTools(c *call) response {
 	it, refused := e.store.get(c.token, c.path["integration_id"])
 	if refused != nil {
 		return *refused
@@ -22,7 +22,7 @@ func (e *Emulator) listTools(c *call) answer {
 	return paginate(c.query, it.tools, func(t object) string { return t.str("id") }, func(t object) object { return t })
 }
 
-func (e *Emulator) getTool(c *call) answer {
+func (e *Emulator) getTool(c *call) response {
 	it, refused := e.store.get(c.token, c.path["integration_id"])
 	if refused != nil {
 		return *refused
@@ -31,12 +31,12 @@ func (e *Emulator) getTool(c *call) answer {
 	if i < 0 {
 		return *noTool(c.path["tool_id"])
 	}
-	return jsonAnswer(200, it.tools[i])
+	return jsonResponse(200, it.tools[i])
 }
 
-func (e *Emulator) createTool(c *call) answer {
+func (e *Emulator) createTool(c *call) response {
 	tool := append(object{{"id", nil}, {"type", "HTTP"}}, c.body...)
-	_, refused := e.store.update(c.token, c.path["integration_id"], func(it integration, newID func() string) (integration, *answer) {
+	_, refused := e.store.update(c.token, c.path["integration_id"], func(it integration, newID func() string) (integration, *response) {
 		if refused := editable(it); refused != nil {
 			return it, refused
 		}
@@ -53,14 +53,14 @@ func (e *Emulator) createTool(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	return jsonAnswer(201, tool)
+	return jsonResponse(201, tool)
 }
 
-// updateTool changes what the body names. A cleared pre_speech is the default one again, because
-// answers have no null there.
-func (e *Emulator) updateTool(c *call) answer {
+// updateTool changes what the body names. A null pre_speech is stored as the default,
+// because pre_speech is never null in a response.
+func (e *Emulator) updateTool(c *call) response {
 	var tool object
-	refused := e.changeTool(c, func(it integration, i int) (integration, *answer) {
+	refused := e.changeTool(c, func(it integration, i int) (integration, *response) {
 		tool = it.tools[i]
 		for _, m := range c.body {
 			if m.key == "pre_speech" && m.value == nil {
@@ -75,23 +75,23 @@ func (e *Emulator) updateTool(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	return jsonAnswer(200, tool)
+	return jsonResponse(200, tool)
 }
 
-func (e *Emulator) deleteTool(c *call) answer {
-	refused := e.changeTool(c, func(it integration, i int) (integration, *answer) {
+func (e *Emulator) deleteTool(c *call) response {
+	refused := e.changeTool(c, func(it integration, i int) (integration, *response) {
 		it.tools = slices.Delete(slices.Clone(it.tools), i, i+1)
 		return it, nil
 	})
 	if refused != nil {
 		return *refused
 	}
-	return answer{status: 204}
+	return response{status: 204}
 }
 
-// changeTool updates the integration at the place of the tool that the call names.
-func (e *Emulator) changeTool(c *call, change func(it integration, i int) (integration, *answer)) *answer {
-	_, refused := e.store.update(c.token, c.path["integration_id"], func(it integration, _ func() string) (integration, *answer) {
+// changeTool calls change with the index of the tool that the call names, and stores the result.
+func (e *Emulator) changeTool(c *call, change func(it integration, i int) (integration, *response)) *response {
+	_, refused := e.store.update(c.token, c.path["integration_id"], func(it integration, _ func() string) (integration, *response) {
 		if refused := editable(it); refused != nil {
 			return it, refused
 		}
@@ -104,9 +104,9 @@ func (e *Emulator) changeTool(c *call, change func(it integration, i int) (integ
 	return refused
 }
 
-// approveTools sets the approval of several tools, or of none where one of them does not exist.
-func (e *Emulator) approveTools(c *call) answer {
-	_, refused := e.store.update(c.token, c.path["integration_id"], func(it integration, _ func() string) (integration, *answer) {
+// approveTools sets the approval of several tools, or of none if one of them does not exist.
+func (e *Emulator) approveTools(c *call) response {
+	_, refused := e.store.update(c.token, c.path["integration_id"], func(it integration, _ func() string) (integration, *response) {
 		it.tools = slices.Clone(it.tools)
 		for _, v := range c.body.list("tools") {
 			change := v.(object)
@@ -122,11 +122,11 @@ func (e *Emulator) approveTools(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	return answer{status: 204}
+	return response{status: 204}
 }
 
-// editable refuses to touch the tools of an MCP integration, which its server defines.
-func editable(it integration) *answer {
+// editable returns a refusal for an MCP integration, whose tools are defined by its server.
+func editable(it integration) *response {
 	if it.kind == "HTTP" {
 		return nil
 	}
@@ -134,9 +134,9 @@ func editable(it integration) *answer {
 	return &a
 }
 
-// duplicate refuses a tool whose name another tool of the integration has, or two of whose
-// parameters of the same kind share a name.
-func duplicate(it integration, tool object) *answer {
+// duplicate returns a refusal if another tool of the integration has the same name, or if two
+// parameters of one kind have the same name.
+func duplicate(it integration, tool object) *response {
 	for _, t := range it.tools {
 		if t.str("name") == tool.str("name") && t.str("id") != tool.str("id") {
 			a := refusal(409, "DUPLICATE_FIELD", "The integration already has a tool named '"+tool.str("name")+"'")

@@ -9,11 +9,11 @@ import (
 
 const urn = "urn:uuid:"
 
-// parseUUID reads the forms that pydantic takes (hyphenated, 32 digits, in braces, as a URN; either
-// case of the digits) and returns the canonical one. Where it cannot, why says so in pydantic's words.
+// parseUUID reads the forms that pydantic accepts (hyphenated, 32 digits, in braces, as a URN; digits
+// of either case) and returns the canonical form. If s is no UUID, why is pydantic's message.
 func parseUUID(s string) (id, why string) {
-	// With the right length, what is wrapped is looked at by itself; else positions and lengths
-	// count the wrapping.
+	// If the length is right, braces or the prefix are removed first. Otherwise positions and lengths
+	// in messages include them.
 	switch {
 	case len(s) == 38 && s[0] == '{' && s[37] == '}':
 		s = s[1:37]
@@ -53,7 +53,7 @@ func parseUUID(s string) (id, why string) {
 		}
 	}
 	if groups[4] != 12 {
-		// What is found there reaches to the end of s, wrapping included.
+		// The length found reaches to the end of s, including a brace.
 		return "", fmt.Sprintf("invalid group length in group 4: expected 12, found %d", len(s)-24)
 	}
 	return formatUUID(strings.ReplaceAll(inner, "-", "")), ""
@@ -64,7 +64,7 @@ func formatUUID(digits string) string {
 	return d[:8] + "-" + d[8:12] + "-" + d[12:16] + "-" + d[16:20] + "-" + d[20:]
 }
 
-// uuid4 makes a random (version 4) UUID of sixteen random bytes.
+// uuid4 returns a version 4 UUID made of sixteen random bytes.
 func uuid4(b [16]byte) string {
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80

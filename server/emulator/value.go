@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// A JSON value is what Python's json module makes of it, since that is what Diga sees:
-// nil, bool, string, integer, float64 (NaN and infinities included), []any or object.
+// A JSON value has the type that Python's json module would give it, because Diga sees that: nil, bool,
+// string, integer, float64 (NaN and infinities included), []any or object.
 
 // integer is a JSON number without fraction or exponent, of any size, as its decimal digits.
 type integer string
@@ -33,7 +33,7 @@ func (o object) get(key string) (any, bool) {
 	return nil, false
 }
 
-// text returns the string under key, or nil where there is none.
+// text returns the string under key, or nil if there is none.
 func (o object) text(key string) *string {
 	v, _ := o.get(key)
 	if s, ok := v.(string); ok {
@@ -80,7 +80,7 @@ func (o object) without(keys ...string) object {
 	return slices.DeleteFunc(slices.Clone(o), func(m member) bool { return slices.Contains(keys, m.key) })
 }
 
-// orNull makes a JSON value of an optional string.
+// orNull returns an optional string as a JSON value.
 func orNull(s *string) any {
 	if s == nil {
 		return nil
@@ -88,8 +88,8 @@ func orNull(s *string) any {
 	return *s
 }
 
-// errUnencodable says that a value has no JSON form: a lone surrogate, a NaN or an infinity, all of
-// which Python reads and then fails to write.
+// errUnencodable means that a value has no JSON form: a lone surrogate, a NaN or an infinity. Python
+// reads these values but fails to write them.
 var errUnencodable = errors.New("value has no JSON form")
 
 // appendJSON renders v as FastAPI does: no spaces, nothing escaped that need not be, floats as

@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// delivery is how an answer reaches its caller.
+// delivery is how a response reaches its caller.
 type delivery int
 
 const (
 	whole     delivery = iota
 	dripping           // in small pieces, over Options.Drip
 	truncated          // half of the body that Content-Length announces, then the end
-	reset              // no answer: the connection is reset
-	hanging            // no answer: the connection stays open until either side gives up
+	reset              // no response: the connection is reset
+	hanging            // no response: the connection stays open until either side gives up
 )
 
-// answer is what Diga says. The body is value rendered as JSON, or else raw.
-type answer struct {
+// response is one HTTP response. Its body is value as JSON if value is set, and raw otherwise.
+type response struct {
 	status      int
 	value       object
 	raw         []byte
@@ -30,32 +30,32 @@ type answer struct {
 	delivery    delivery
 }
 
-// jsonAnswer is an answer with a JSON object.
-func jsonAnswer(status int, value object) answer { return answer{status: status, value: value} }
+// jsonResponse returns a response with a JSON object.
+func jsonResponse(status int, value object) response { return response{status: status, value: value} }
 
-// refusal is an error in Diga's envelope.
-func refusal(status int, code, message string) answer {
-	return jsonAnswer(status, object{{"status", "error"}, {"error_code", code}, {"message", message}})
+// refusal returns an error in Diga's envelope.
+func refusal(status int, code, message string) response {
+	return jsonResponse(status, object{{"status", "error"}, {"error_code", code}, {"message", message}})
 }
 
-// detail is an error as FastAPI itself words it.
-func detail(status int, text string) answer { return jsonAnswer(status, object{{"detail", text}}) }
+// detail returns an error in the form of FastAPI itself.
+func detail(status int, text string) response { return jsonResponse(status, object{{"detail", text}}) }
 
-// crash is what an unhandled exception becomes.
-func crash() answer {
-	return answer{status: 500, raw: []byte("Internal Server Error"), contentType: "text/plain; charset=utf-8"}
+// crash returns the response to an unhandled exception.
+func crash() response {
+	return response{status: 500, raw: []byte("Internal Server Error"), contentType: "text/plain; charset=utf-8"}
 }
 
-func (a answer) failed() bool { return a.status < 200 || a.status > 299 }
+func (a response) failed() bool { return a.status < 200 || a.status > 299 }
 
-func (a answer) with(name, value string) answer {
+func (a response) with(name, value string) response {
 	a.header = append(slices.Clip(a.header), [2]string{name, value})
 	return a
 }
 
-// deliver sends the answer. It panics with http.ErrAbortHandler, which net/http takes for a closed
-// connection, where the answer must not be completed.
-func (e *Emulator) deliver(w http.ResponseWriter, r *http.Request, a answer) {
+// deliver sends the response. Where the response must not be completed, deliver panics with
+// http.ErrAbortHandler, and net/http closes the connection.
+func (e *Emulator) deliver(w http.ResponseWriter, r *http.Request, a response) {
 	switch a.delivery {
 	case reset:
 		resetConnection(w)
@@ -97,7 +97,7 @@ func (e *Emulator) deliver(w http.ResponseWriter, r *http.Request, a answer) {
 	}
 }
 
-// dripPiece is the number of bytes of a slow answer that arrive at a time.
+// dripPiece is the number of bytes of a slow response that arrive at a time.
 const dripPiece = 16
 
 func (e *Emulator) drip(w http.ResponseWriter, r *http.Request, body []byte) {
@@ -117,7 +117,7 @@ func (e *Emulator) drip(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 }
 
-// wait lets the time pass; false means that the caller left or the emulator was closed meanwhile.
+// wait waits for d. It reports whether the caller is still there and the emulator not closed.
 func (e *Emulator) wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
