@@ -24,6 +24,7 @@ func recorded(t *testing.T, name string, into any) {
 }
 
 func TestDecodeJSON_Malformed_FailsLikePython(t *testing.T) {
+	t.Parallel()
 	var rows []struct {
 		Text, Message string
 		Position      int
@@ -39,6 +40,7 @@ func TestDecodeJSON_Malformed_FailsLikePython(t *testing.T) {
 }
 
 func TestDecodeJSON_WhatPythonCannotRead_IsUnreadable(t *testing.T) {
+	t.Parallel()
 	for name, text := range map[string]string{
 		"invalid UTF-8": "\"\xff\"",
 		"deep array":    strings.Repeat("[", 50_000),
@@ -52,6 +54,7 @@ func TestDecodeJSON_WhatPythonCannotRead_IsUnreadable(t *testing.T) {
 }
 
 func TestJSON_ReadAndRendered_IsPythons(t *testing.T) {
+	t.Parallel()
 	for in, want := range map[string]string{
 		` { "b" : 1 , "a" : [ ] , "b" : 2 } `:                    `{"b":2,"a":[]}`,
 		`[1,1.0,1e2,-0,-0.0,0.1,1e16,1e15,0.0001,0.00001,1e300]`: `[1,1.0,100.0,0,-0.0,0.1,1e+16,1000000000000000.0,0.0001,1e-05,1e+300]`,
@@ -72,6 +75,7 @@ func TestJSON_ReadAndRendered_IsPythons(t *testing.T) {
 }
 
 func TestJSON_WithoutStandardForm_IsReadButNotRendered(t *testing.T) {
+	t.Parallel()
 	for _, text := range []string{`NaN`, `[Infinity]`, `{"a":-Infinity}`, `1e400`, `"\ud800"`, `{"\udc00":1}`, `"\ud800\ud800"`} {
 		v, err := decodeJSON([]byte(text))
 		if err != nil {
@@ -85,6 +89,7 @@ func TestJSON_WithoutStandardForm_IsReadButNotRendered(t *testing.T) {
 }
 
 func TestScalars_AreReadAsPydanticReadsThem(t *testing.T) {
+	t.Parallel()
 	var rows []struct {
 		Kind         string
 		Input, Reads json.RawMessage
@@ -116,6 +121,7 @@ func TestScalars_AreReadAsPydanticReadsThem(t *testing.T) {
 }
 
 func TestProblems_OfAHostileBody_StayBounded(t *testing.T) {
+	t.Parallel()
 	// Every level lacks a name, and its problem repeats all levels below.
 	level := strings.Repeat(`{"data_type":"object","properties":[`, 400) + `"` + strings.Repeat("x", maxBody/2) + `"` + strings.Repeat(`]}`, 400)
 	v, err := decodeJSON([]byte(`{"body":[` + level + `]}`))

@@ -139,6 +139,7 @@ func wantReply(t *testing.T, got reply, status int, body string) {
 }
 
 func TestAuthorization_MissingOrOtherScheme_Is401(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	const want = `{"status":"error","error_code":"UNAUTHORIZED","message":"A bearer token is required"}`
 	for _, header := range []string{"", "Bearer", "Bearer ", "Bearer    ", "Basic dTpw", "token"} {
@@ -156,6 +157,7 @@ func TestAuthorization_MissingOrOtherScheme_Is401(t *testing.T) {
 }
 
 func TestAuthorization_ComesAfterSyntaxAndBeforeValidation(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	if got := u.copy("", "not-a-uuid", `{"name":1}`); got.status != 401 {
 		t.Errorf("invalid request without token: got %d %s", got.status, got.body)
@@ -166,6 +168,7 @@ func TestAuthorization_ComesAfterSyntaxAndBeforeValidation(t *testing.T) {
 }
 
 func TestTokens_SeeOnlyTheirOwn(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := u.copied("alice", deepwiki, `{}`)
 	for _, r := range []reply{
@@ -189,6 +192,7 @@ func TestTokens_SeeOnlyTheirOwn(t *testing.T) {
 }
 
 func TestSeed_DeterminesIDsForEachToken(t *testing.T) {
+	t.Parallel()
 	ids := func(seed int64, others bool) string {
 		u := start(t, emulator.Options{Seed: seed})
 		if others {
@@ -210,6 +214,7 @@ func TestSeed_DeterminesIDsForEachToken(t *testing.T) {
 }
 
 func TestRequests_CountsEveryRequest(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	u.call("t", "GET", "/nowhere", "")
 	u.call("", "GET", "/v1/integration", "")
@@ -220,6 +225,7 @@ func TestRequests_CountsEveryRequest(t *testing.T) {
 }
 
 func TestTimes_WithoutMicroseconds_HaveNoFraction(t *testing.T) {
+	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
 	u := start(t, emulator.Options{Now: func() time.Time { return at }})
 	got := u.copy("t", deepwiki, `{}`)
@@ -229,6 +235,7 @@ func TestTimes_WithoutMicroseconds_HaveNoFraction(t *testing.T) {
 }
 
 func TestLatency_DelaysTheResponseButNotTheWork(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := emulator.New(emulator.Options{Latency: 5 * time.Second})
 		began := time.Now()
@@ -254,6 +261,7 @@ func TestLatency_DelaysTheResponseButNotTheWork(t *testing.T) {
 }
 
 func TestClose_CutsOffDelayedResponses(t *testing.T) {
+	t.Parallel()
 	arrived := make(chan struct{}, 1)
 	e := emulator.New(emulator.Options{Latency: time.Hour, Now: clock})
 	u := serve(t, e, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

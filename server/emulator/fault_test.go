@@ -28,6 +28,7 @@ func faultNamed(t *testing.T, name string) string {
 }
 
 func TestFaults_SayTruthfullyWhetherTheyCommit(t *testing.T) {
+	t.Parallel()
 	for _, f := range emulator.Faults() {
 		if f.ID == "" || f.Description == "" {
 			t.Errorf("incomplete: %+v", f)
@@ -53,6 +54,7 @@ func TestFaults_SayTruthfullyWhetherTheyCommit(t *testing.T) {
 }
 
 func TestFaults_Statuses(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for _, row := range []struct {
 		name                    string
@@ -75,6 +77,7 @@ func TestFaults_Statuses(t *testing.T) {
 }
 
 func TestFaults_InvalidRequest_IsRefusedFirst(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for _, f := range emulator.Faults() {
 		if got := u.copy("t", f.ID, `{"name":1}`); got.status != 422 {
@@ -87,6 +90,7 @@ func TestFaults_InvalidRequest_IsRefusedFirst(t *testing.T) {
 }
 
 func TestFaultReset_ConnectionIsResetBeforeAnyResponse(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for _, name := range []string{"reset-before-commit", "reset-after-commit"} {
 		_, err := u.try(u.request("t", "POST", "/v1/integration/template/"+faultNamed(t, name)+"/copy", `{}`))
@@ -100,6 +104,7 @@ func TestFaultReset_ConnectionIsResetBeforeAnyResponse(t *testing.T) {
 }
 
 func TestFaultReset_OverTLS(t *testing.T) {
+	t.Parallel()
 	for _, http2 := range []bool{false, true} {
 		e := emulator.New(emulator.Options{})
 		s := httptest.NewUnstartedServer(e)
@@ -118,6 +123,7 @@ func TestFaultReset_OverTLS(t *testing.T) {
 }
 
 func TestFaultReset_WithoutHijacking_AbortsTheResponse(t *testing.T) {
+	t.Parallel()
 	e := emulator.New(emulator.Options{})
 	r := httptest.NewRequest("GET", "/v1/integration/template/"+faultNamed(t, "reset-before-commit"), nil)
 	r.Header.Set("Authorization", "Bearer t")
@@ -143,6 +149,7 @@ func hanging(t *testing.T) (u *upstream, e *emulator.Emulator, arrived, left cha
 }
 
 func TestFaultHang_CallerLeaves_HandlerEnds(t *testing.T) {
+	t.Parallel()
 	u, _, arrived, left := hanging(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
@@ -162,6 +169,7 @@ func TestFaultHang_CallerLeaves_HandlerEnds(t *testing.T) {
 }
 
 func TestFaultHang_EmulatorCloses_HandlerEnds(t *testing.T) {
+	t.Parallel()
 	u, e, arrived, left := hanging(t)
 	failed := make(chan error)
 	go func() {
@@ -177,6 +185,7 @@ func TestFaultHang_EmulatorCloses_HandlerEnds(t *testing.T) {
 }
 
 func TestFaultSlowDrip_ResponseArrivesWhole(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{Drip: 20 * time.Millisecond})
 	got := u.copy("t", faultNamed(t, "slow-drip"), `{"name":"n"}`)
 	if got.status != 201 || got.field(t, "id") != u.Integrations("t")[0].ID {
@@ -193,6 +202,7 @@ type flushes struct {
 func (f *flushes) Flush() { f.n++ }
 
 func TestFaultSlowDrip_TakesAsLongAsConfigured(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := emulator.New(emulator.Options{Drip: 6 * time.Second})
 		r := httptest.NewRequest("GET", "/v1/integration/template/"+faultNamed(t, "slow-drip"), nil)
@@ -210,6 +220,7 @@ func TestFaultSlowDrip_TakesAsLongAsConfigured(t *testing.T) {
 }
 
 func TestFaultSlowDrip_EmulatorCloses_ResponseIsCutOff(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{Drip: 24 * time.Hour})
 	r := u.request("t", "POST", "/v1/integration/template/"+faultNamed(t, "slow-drip")+"/copy", `{}`)
 	res := make(chan error)
@@ -236,6 +247,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestFaultTruncated_LessArrivesThanWasAnnounced(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	res, err := u.client.Do(u.request("t", "POST", "/v1/integration/template/"+faultNamed(t, "truncated")+"/copy", `{}`))
 	if err != nil {
@@ -249,6 +261,7 @@ func TestFaultTruncated_LessArrivesThanWasAnnounced(t *testing.T) {
 }
 
 func TestFaultDrift_AddsWhatTheContractDoesNotKnow(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	got := u.copy("t", faultNamed(t, "drift"), `{}`)
 	id := u.Integrations("t")[0].ID
@@ -263,6 +276,7 @@ func TestFaultDrift_AddsWhatTheContractDoesNotKnow(t *testing.T) {
 }
 
 func TestFaultPoor_LacksRequiredFields(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	got := u.copy("t", faultNamed(t, "poor"), `{"name":"n"}`)
 	wantReply(t, got, 201, `{"id":"`+u.Integrations("t")[0].ID+`","name":"n",`+
@@ -272,6 +286,7 @@ func TestFaultPoor_LacksRequiredFields(t *testing.T) {
 }
 
 func TestFaultUnavailableOnce_AlternatesForEachToken(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := faultNamed(t, "unavailable-once")
 	for i, want := range []int{503, 201, 503, 201} {
@@ -287,6 +302,7 @@ func TestFaultUnavailableOnce_AlternatesForEachToken(t *testing.T) {
 }
 
 func TestFaults_PastALimit_AreRefusedLikeAnyTemplate(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{MaxIntegrations: 1})
 	u.copied("t", deepwiki, `{}`)
 	for _, f := range emulator.Faults() {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestCreateIntegration_GivesDigasBytes(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for _, row := range []struct{ body, want string }{
 		{`{"name":"n","base_url":"https://b","integration_type":"HTTP"}`,
@@ -27,6 +28,7 @@ func TestCreateIntegration_GivesDigasBytes(t *testing.T) {
 }
 
 func TestListIntegrations_ByType(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	http := u.copied("t", shopify, `{}`)
 	mcp := u.copied("t", deepwiki, `{}`)
@@ -40,6 +42,7 @@ func TestListIntegrations_ByType(t *testing.T) {
 }
 
 func TestUpdateIntegration_AbsentStaysAndNullClears(t *testing.T) {
+	t.Parallel()
 	now := clock()
 	u := start(t, emulator.Options{Now: func() time.Time { now = now.Add(time.Second); return now }})
 	created := u.call("t", "POST", "/v1/integration",
@@ -74,6 +77,7 @@ func TestUpdateIntegration_AbsentStaysAndNullClears(t *testing.T) {
 }
 
 func TestUpdateIntegration_SuppliesWhatSetupLacks(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := u.copied("t", shopify, `{}`)
 	path := "/v1/integration/" + id
@@ -89,6 +93,7 @@ func TestUpdateIntegration_SuppliesWhatSetupLacks(t *testing.T) {
 }
 
 func TestUpdateIntegration_TextWithoutJSONForm_ChangesNothing(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := u.copied("t", deepwiki, `{}`)
 	wantReply(t, u.call("t", "PATCH", "/v1/integration/"+id, `{"name":"\udfff"}`), 500, "Internal Server Error")
@@ -98,6 +103,7 @@ func TestUpdateIntegration_TextWithoutJSONForm_ChangesNothing(t *testing.T) {
 }
 
 func TestDeleteIntegration_IsGoneForGood(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := u.copied("t", deepwiki, `{}`)
 	kept := u.copied("t", deepwiki, `{}`)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestLimits_Exceeded_RefuseWritesOnly(t *testing.T) {
+	t.Parallel()
 	refused := func(t *testing.T, got reply) {
 		t.Helper()
 		if got.status != 429 || got.field(t, "error_code") != "EMULATOR_LIMIT_REACHED" || got.header.Get("Retry-After") != "" {
@@ -72,6 +73,7 @@ func toolOf(u *upstream, token, id string) string {
 }
 
 func TestConcurrentCallers_LoseNothing(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	var wait sync.WaitGroup
 	for _, token := range []string{"a", "b", "c", "d"} {

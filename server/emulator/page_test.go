@@ -43,6 +43,7 @@ func (u *upstream) list(token, path string) page {
 }
 
 func TestPages_EveryWayOfPaging_SeesEverythingOnce(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	var ids []string
 	for range 8 {
@@ -98,6 +99,7 @@ func TestPages_EveryWayOfPaging_SeesEverythingOnce(t *testing.T) {
 }
 
 func TestPages_PastTheEnd_AreEmpty(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := u.copied("t", deepwiki, `{}`)
 	wantReply(t, u.call("t", "GET", "/v1/integration?page=99999999999999999999", ""), 200,
@@ -109,6 +111,7 @@ func TestPages_PastTheEnd_AreEmpty(t *testing.T) {
 }
 
 func TestPages_ContradictoryParameters_AreRefused(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := u.copied("t", deepwiki, `{}`)
 	for _, query := range []string{"after=" + id + "&before=" + id, "after=" + id + "&page=1", "before=" + id + "&page=1", "after=" + nobody, "before=" + nobody} {

@@ -8,6 +8,7 @@ import (
 )
 
 func TestRoutes_Unknown_Are404(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for _, path := range []string{
 		"/", "/v1", "/v2/integration", "/v1/integration/" + nobody + "/tools", "/v1/integration/template/" + shopify + "/copy/x",
@@ -18,6 +19,7 @@ func TestRoutes_Unknown_Are404(t *testing.T) {
 }
 
 func TestRoutes_OtherMethod_Is405WithTheFirstRoutesMethod(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for _, row := range [][3]string{
 		{"PUT", "/v1/integration/template", "GET"},
@@ -42,6 +44,7 @@ func TestRoutes_OtherMethod_Is405WithTheFirstRoutesMethod(t *testing.T) {
 }
 
 func TestRoutes_SlashAtTheEnd_IsRedirected(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for path, want := range map[string]string{
 		"/v1/integration/":               "/v1/integration",
@@ -61,6 +64,7 @@ func TestRoutes_SlashAtTheEnd_IsRedirected(t *testing.T) {
 }
 
 func TestRoutes_SlashAtTheEndOverTLS_IsRedirectedToHTTPS(t *testing.T) {
+	t.Parallel()
 	r := httptest.NewRequest("GET", "https://emulator.example/v1/integration/", nil)
 	w := httptest.NewRecorder()
 	emulator.New(emulator.Options{}).ServeHTTP(w, r)
@@ -70,6 +74,7 @@ func TestRoutes_SlashAtTheEndOverTLS_IsRedirectedToHTTPS(t *testing.T) {
 }
 
 func TestRoutes_EncodedSlash_SeparatesSegments(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	if got := u.call("t", "GET", "/v1/integration%2Ftemplate", ""); got.status != 200 {
 		t.Errorf("got %d %s", got.status, got.body)

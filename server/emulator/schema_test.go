@@ -142,6 +142,7 @@ func kindOf(v any) string {
 
 // TestResponses_FitThePublishedSchema calls every operation, well and badly.
 func TestResponses_FitThePublishedSchema(t *testing.T) {
+	t.Parallel()
 	d := load(t)
 	u := start(t, emulator.Options{})
 	seen := map[string]bool{}

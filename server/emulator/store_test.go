@@ -8,6 +8,7 @@ import (
 )
 
 func TestStore_WhatWasRead_DoesNotChangeLater(t *testing.T) {
+	t.Parallel()
 	e := New(Options{})
 	send := func(method, path, body string) {
 		t.Helper()

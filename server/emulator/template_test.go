@@ -9,6 +9,7 @@ import (
 )
 
 func TestCopy_FullBody_GivesDigasBytes(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	got := u.copy("t", shopify, `{"name": "x", "api_key": "k", "base_url": "https://x", "variables": {}}`)
 	id := u.Integrations("t")[0].ID
@@ -24,6 +25,7 @@ func TestCopy_FullBody_GivesDigasBytes(t *testing.T) {
 }
 
 func TestCopy_NullOrAbsentFields_TakeTheTemplates(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for _, body := range []string{`{}`, `{"name":null,"api_key":null,"base_url":null,"variables":null}`, `{"unknown":[1]}`} {
 		got := u.copy("t", deepwiki, body)
@@ -35,6 +37,7 @@ func TestCopy_NullOrAbsentFields_TakeTheTemplates(t *testing.T) {
 }
 
 func TestCopy_EmptyStrings_AreValues(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	got := u.copy("t", deepwiki, `{"name":"","base_url":"","api_key":""}`)
 	if got.field(t, "name") != "" || got.field(t, "base_url") != "" || got.field(t, "auth_key") != "" || got.field(t, "auth_type") != "NONE" {
@@ -43,6 +46,7 @@ func TestCopy_EmptyStrings_AreValues(t *testing.T) {
 }
 
 func TestCopy_RequiresSetup_WhileSomethingIsMissing(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for _, row := range []struct {
 		template, body string
@@ -73,6 +77,7 @@ func TestCopy_RequiresSetup_WhileSomethingIsMissing(t *testing.T) {
 }
 
 func TestCopy_Variables_FillBaseURLHeadersAndTools(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	u.copied("t", shopify, `{"variables":{"shop":"acme","other":1}}`)
 	u.copied("t", notion, `{"variables":{"notion_version":"2022-06-28"}}`)
@@ -93,6 +98,7 @@ func TestCopy_Variables_FillBaseURLHeadersAndTools(t *testing.T) {
 }
 
 func TestCopy_VariablesThatAreNoStrings_TakeTheirJSONForm(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for value, want := range map[string]string{
 		`5`: "5", `5.0`: "5.0", `1e30`: "1e+30", `-0.00001`: "-1e-05", `true`: "true", `"a b"`: "a b",
@@ -108,6 +114,7 @@ func TestCopy_VariablesThatAreNoStrings_TakeTheirJSONForm(t *testing.T) {
 }
 
 func TestCopy_TextWithoutJSONForm_CrashesAndCreatesNothing(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	wantReply(t, u.copy("t", deepwiki, `{"name":"\ud800"}`), 500, "Internal Server Error")
 	wantReply(t, u.copy("t", deepwiki, `{"name":NaN}`), 500, "Internal Server Error")
@@ -117,6 +124,7 @@ func TestCopy_TextWithoutJSONForm_CrashesAndCreatesNothing(t *testing.T) {
 }
 
 func TestCopy_EveryTemplate_MakesItsTools(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for _, template := range u.Templates() {
 		id := u.copied("t", template.ID, `{}`)
@@ -134,6 +142,7 @@ func TestCopy_EveryTemplate_MakesItsTools(t *testing.T) {
 }
 
 func TestTemplateID_EveryFormOfAUUID_IsTaken(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for _, form := range []string{
 		strings.ToUpper(shopify), strings.ReplaceAll(shopify, "-", ""), "%7B" + shopify + "%7D", "urn:uuid:" + shopify,
@@ -145,6 +154,7 @@ func TestTemplateID_EveryFormOfAUUID_IsTaken(t *testing.T) {
 }
 
 func TestTemplate_Unknown_Is404(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	want := `{"status":"error","error_code":"INTEGRATION_TEMPLATE_NOT_FOUND","message":"There is no integration template ` + nobody + `"}`
 	wantReply(t, u.call("t", "GET", "/v1/integration/template/"+nobody, ""), 404, want)
@@ -152,6 +162,7 @@ func TestTemplate_Unknown_Is404(t *testing.T) {
 }
 
 func TestGetTemplate_GivesDigasBytes(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	got := u.call("t", "GET", "/v1/integration/template/"+deepwiki, "")
 	wantReply(t, got, 200, `{"id":"`+deepwiki+`","name":"DeepWiki (MCP)","language":"es",`+
@@ -163,6 +174,7 @@ func TestGetTemplate_GivesDigasBytes(t *testing.T) {
 }
 
 func TestListTemplates_ByDefault_IsSpanishAndBeginsWithTheFirst(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	p := u.list("t", "/v1/integration/template")
 	if len(p.Data) < 6 || p.Data[0].ID != shopify || p.HasMore {
@@ -187,6 +199,7 @@ func TestListTemplates_ByDefault_IsSpanishAndBeginsWithTheFirst(t *testing.T) {
 }
 
 func TestListTemplates_FaultLanguage_ListsEveryFault(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	p := u.list("t", "/v1/integration/template?limit=100&language="+emulator.FaultLanguage)
 	var want []string

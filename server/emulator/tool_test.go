@@ -8,6 +8,7 @@ import (
 )
 
 func TestCreateTool_FillsInDefaults(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	path := "/v1/integration/" + u.copied("t", holidays, `{}`) + "/tool"
 	got := u.call("t", "POST", path, `{"name":"n","description":"d","endpoint_path":"/x/{y}","method":"POST",`+
@@ -30,6 +31,7 @@ func TestCreateTool_FillsInDefaults(t *testing.T) {
 }
 
 func TestListTools_NewestFirst(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := u.copied("t", holidays, `{}`)
 	tools := u.Integrations("t")[0].Tools
@@ -44,6 +46,7 @@ func TestListTools_NewestFirst(t *testing.T) {
 }
 
 func TestUpdateTool_AbsentStaysAndNullClears(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := u.copied("t", holidays, `{}`)
 	tool := u.Integrations("t")[0].Tools[0].ID
@@ -62,6 +65,7 @@ func TestUpdateTool_AbsentStaysAndNullClears(t *testing.T) {
 }
 
 func TestUpdateTool_FillsThePlaceholder_EndsSetup(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := u.copied("t", holidays, `{}`)
 	for _, tool := range u.Integrations("t")[0].Tools {
@@ -76,6 +80,7 @@ func TestUpdateTool_FillsThePlaceholder_EndsSetup(t *testing.T) {
 }
 
 func TestTools_DuplicateNames_Are409(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := u.copied("t", holidays, `{}`)
 	path := "/v1/integration/" + id + "/tool"
@@ -100,6 +105,7 @@ func TestTools_DuplicateNames_Are409(t *testing.T) {
 }
 
 func TestTools_OfMCPIntegration_CannotBeEdited(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := u.copied("t", deepwiki, `{}`)
 	path := "/v1/integration/" + id + "/tool"
@@ -114,6 +120,7 @@ func TestTools_OfMCPIntegration_CannotBeEdited(t *testing.T) {
 }
 
 func TestDeleteTool_LeavesTheOthers(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	id := u.copied("t", holidays, `{}`)
 	path := "/v1/integration/" + id + "/tool/"
@@ -129,6 +136,7 @@ func TestDeleteTool_LeavesTheOthers(t *testing.T) {
 }
 
 func TestToolApproval_ChangesAllOrNothing(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for _, template := range []string{holidays, github} {
 		token := template
@@ -154,6 +162,7 @@ func TestToolApproval_ChangesAllOrNothing(t *testing.T) {
 }
 
 func TestTools_OfUnknownIntegration_Are404(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	path := "/v1/integration/" + nobody
 	for _, row := range [][3]string{

@@ -13,6 +13,7 @@ import (
 // FastAPI 0.121.3, pydantic 2.12.4 and Python 3.11: the generation of FastAPI whose ValidationError
 // schema Diga publishes.
 func TestInvalidRequests_GetFastAPIsResponse(t *testing.T) {
+	t.Parallel()
 	var rows []struct {
 		Method, Path, Body, Response string
 		Status                       int
@@ -37,6 +38,7 @@ func TestInvalidRequests_GetFastAPIsResponse(t *testing.T) {
 }
 
 func TestBody_ContentType_DecidesWhetherItIsJSON(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	for kind, json := range map[string]bool{
 		"application/json": true, "application/json; charset=utf-8": true, "APPLICATION/JSON": true, "application/problem+json": true, "": true,
@@ -59,6 +61,7 @@ func TestBody_ContentType_DecidesWhetherItIsJSON(t *testing.T) {
 }
 
 func TestBody_TooLarge_Is413(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	fits := `{"name":"` + strings.Repeat("x", 1<<20-len(`{"name":""}`)) + `"}`
 	if got := u.copy("t", deepwiki, fits); got.status != 201 {
@@ -68,6 +71,7 @@ func TestBody_TooLarge_Is413(t *testing.T) {
 }
 
 func TestQuery_LastValueCounts_AndUnknownOnesAreIgnored(t *testing.T) {
+	t.Parallel()
 	u := start(t, emulator.Options{})
 	p := u.list("t", "/v1/integration/template?limit=x&foo=%zz&&limit=%20+1_0+&language=en&language=e%73&page=%2B1&&=")
 	if len(p.Data) == 0 || p.Data[0].Language != "es" || *p.CurrentPage != 1 {
