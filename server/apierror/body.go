@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// bodyShape is which of its error shapes Diga's body is in.
+// bodyShape names the error shape of a body.
 type bodyShape int8
 
 const (
-	// shapeNone is neither: HTML, empty, cut short, other JSON.
+	// shapeNone is a body in neither shape: HTML, empty, cut short, other JSON.
 	shapeNone bodyShape = iota
 	// shapeEnvelope is {"status": "error", "error_code": "…", "message": "…"}.
 	shapeEnvelope
@@ -19,26 +19,26 @@ const (
 	shapeDetail
 )
 
-// said is what was taken from Diga's body, redacted and cleaned.
+// said holds what was read from Diga's body, redacted and cleaned.
 type said struct {
 	shape      bodyShape
-	code       string // the error_code, where it fits a reason
+	code       string // the error_code, if it fits a reason
 	message    string
 	violations []Violation
-	more       int // entries beyond violations
+	more       int // how many entries were left out of violations
 }
 
 const (
-	// maxEntries is how many entries of a detail are read; more never fit into
-	// a status. The others are counted.
+	// maxEntries bounds the entries of a detail that are read, because more never
+	// fit into a status. The others are counted.
 	maxEntries = 64
-	// maxLoc is the size of a loc that is read, in bytes of JSON. No field of
-	// the contract is as deep.
+	// maxLoc bounds the size of a loc that is read, in bytes of JSON. The loc of
+	// any field of the contract is shorter.
 	maxLoc = 4 << 10
 )
 
-// readBody reads an error of Diga's. The body is one JSON object as a
-// whole, or it is in none of the shapes.
+// readBody reads an error of Diga's. A body that is not exactly one JSON object
+// is in none of the shapes.
 func readBody(body []byte, redact redactor) said {
 	var top map[string]json.RawMessage
 	if json.Unmarshal(body, &top) != nil {
@@ -59,8 +59,8 @@ func readBody(body []byte, redact redactor) said {
 	return readDetail(top["detail"], redact)
 }
 
-// readDetail reads a list of entries, each an object with a msg. It holds few
-// of them at a time: the list may be as long as a body can be.
+// readDetail reads a list of entries, each an object with a msg. It reads them one
+// by one, because the list may be as long as the largest body.
 func readDetail(raw json.RawMessage, redact redactor) said {
 	if !bytes.HasPrefix(raw, []byte("[")) {
 		return said{}
@@ -97,8 +97,8 @@ func readDetail(raw json.RawMessage, redact redactor) said {
 }
 
 // readLoc renders a loc as a field path: names joined by dots, integers as
-// indexes. The location in front is left out, unless nothing but a position in
-// it follows.
+// indexes. The location in front is left out, unless only a position in it
+// follows.
 func readLoc(raw json.RawMessage) string {
 	var loc []json.RawMessage
 	if len(raw) > maxLoc || json.Unmarshal(raw, &loc) != nil {

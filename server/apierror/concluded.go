@@ -21,7 +21,7 @@ func concluded(code codes.Code, reason string, outcome exchange.Outcome, message
 }
 
 // InvalidRequest returns the error of a request that digate refuses. The descriptions must say
-// what a field has to be, not what it was.
+// what a field has to be and must not quote its value.
 func InvalidRequest(violations ...Violation) *Error {
 	e := concluded(codes.InvalidArgument, ReasonInvalidRequest, exchange.NotSent,
 		summary(violations, len(violations)), nil)
@@ -48,9 +48,9 @@ func RouteNotFound() *Error {
 	return concluded(codes.NotFound, ReasonRouteNotFound, exchange.NotSent, "there is nothing at this path", nil)
 }
 
-// MethodNotAllowed returns the error of a REST request whose path exists, for other methods.
+// MethodNotAllowed returns the error of a REST request whose path exists only for other methods.
 func MethodNotAllowed() *Error {
-	return concluded(codes.Unimplemented, ReasonMethodNotAllowed, exchange.NotSent, "this path does not answer to this method", nil)
+	return concluded(codes.Unimplemented, ReasonMethodNotAllowed, exchange.NotSent, "this path does not support this method", nil)
 }
 
 // UnknownMethod returns the error of a gRPC call of a method that the server does not have.
@@ -58,15 +58,16 @@ func UnknownMethod() *Error {
 	return concluded(codes.Unimplemented, ReasonUnknownMethod, exchange.NotSent, "there is no such method", nil)
 }
 
-// Unreachable returns the error of a request of which no byte left: refused, DNS, TLS.
+// Unreachable returns the error of a request of which no byte was sent: the connection was refused,
+// or DNS or TLS failed.
 func Unreachable(cause error) *Error {
 	e := concluded(codes.Unavailable, ReasonUnreachable, exchange.NotSent, "Diga could not be reached; nothing was sent", cause)
 	e.RetryAfter = new(defaultRetryAfter)
 	return e
 }
 
-// CircuitOpen returns the error of a call that is not sent because Diga failed too often;
-// it is tried again after the wait.
+// CircuitOpen returns the error of a call that is not sent because Diga failed too often. After the
+// wait, Diga is tried again.
 func CircuitOpen(wait time.Duration) *Error {
 	e := concluded(codes.Unavailable, ReasonCircuitOpen, exchange.NotSent,
 		"Diga failed too often and is left alone for a while; nothing was sent", nil)
@@ -74,8 +75,8 @@ func CircuitOpen(wait time.Duration) *Error {
 	return e
 }
 
-// Overloaded returns the error of a call that is not sent because too many others are under way
-// and waiting: of all callers, or of this one.
+// Overloaded returns the error of a call that is not sent because too many calls are under way and
+// waiting, either of all callers or of this caller.
 func Overloaded() *Error {
 	e := concluded(codes.Unavailable, ReasonOverloaded, exchange.NotSent,
 		"too many calls are under way and waiting; nothing was sent", nil)
@@ -84,7 +85,7 @@ func Overloaded() *Error {
 }
 
 // LedgerUnavailable returns the error of a call with a request id that is not sent, because the
-// ledger cannot say whether it was before.
+// ledger cannot say whether it was sent before.
 func LedgerUnavailable(cause error) *Error {
 	e := concluded(codes.Unavailable, ReasonLedgerUnavailable, exchange.NotSent,
 		"the ledger of request ids cannot be used; nothing was sent", cause)
@@ -92,21 +93,21 @@ func LedgerUnavailable(cause error) *Error {
 	return e
 }
 
-// NoRecord returns the error of a question about a copy that the ledger knows nothing of.
+// NoRecord returns the error of a question about a copy that the ledger does not know.
 func NoRecord() *Error {
 	return concluded(codes.NotFound, ReasonNoRecord, exchange.NotSent, "the ledger knows of no such copy of this caller", nil)
 }
 
-// NotResolvable returns the error of a settlement that cannot be; the message says why.
+// NotResolvable returns the error of a settlement that is not possible; the message says why.
 func NotResolvable(message string) *Error {
 	return concluded(codes.FailedPrecondition, ReasonNotResolvable, exchange.NotSent, message, nil)
 }
 
-// MaxIntegrationIDs bounds what a status names.
+// MaxIntegrationIDs bounds the integrations that a status names.
 const MaxIntegrationIDs = 10
 
-// InDoubt returns the error of a call whose request id stands for one that was sent and whose
-// outcome is not known. The candidates are integrations that it may have made.
+// InDoubt returns the error of a call with the request id of an earlier call that was sent and whose
+// outcome is unknown. The candidates are the integrations that the earlier call may have created.
 func InDoubt(candidates []string) *Error {
 	message := "an earlier call with this request id was sent and its outcome is not known; it is not sent again until that is settled"
 	if len(candidates) > 0 {
@@ -117,8 +118,8 @@ func InDoubt(candidates []string) *Error {
 	return e
 }
 
-// AlreadyCopied returns the error of a call whose request id stands for one that was done; the
-// cause is why its integration cannot be returned.
+// AlreadyCopied returns the error of a call with the request id of an earlier call that was done. The
+// cause says why the integration cannot be returned.
 func AlreadyCopied(integrationID string, cause error) *Error {
 	e := concluded(codes.AlreadyExists, ReasonAlreadyCopied, exchange.Done,
 		"an earlier call with this request id created "+integrationID+", which could not be read now", cause)
@@ -126,48 +127,48 @@ func AlreadyCopied(integrationID string, cause error) *Error {
 	return e
 }
 
-// StillUnderWay returns the error of a call with a request id whose caller's time is over and which
-// goes on: it was sent, or another call with the same id is at it.
+// StillUnderWay returns the error of a call with a request id that continues after its caller's
+// deadline: it was sent, or another call with the same id is under way.
 func StillUnderWay(cause error) *Error {
 	return ResponseLost(cause, true).
 		WithMessage("the call is still under way; with the same request id it can be asked for again and is not sent twice")
 }
 
-// TooManyItems returns the error of a stream of more than limit items. The items
-// before get their results.
+// TooManyItems returns the error of a stream of more than limit items. The first limit items get
+// their results.
 func TooManyItems(limit int) *Error {
 	return concluded(codes.ResourceExhausted, ReasonRequestTooLarge, exchange.Unknown,
 		fmt.Sprintf("the stream has more than %d items; the rest was not begun", limit), nil)
 }
 
-// Draining returns the error of a stream on a server that stops: what was begun has its response,
-// and nothing was done of the rest.
+// Draining returns the error of a stream on a server that stops. Items that were begun have their
+// responses; nothing was done for the others.
 func Draining() *Error {
 	e := concluded(codes.Unavailable, ReasonDraining, exchange.NotSent,
-		"the server is stopping; what has no answer was not begun", nil)
+		"the server is stopping; what has no response was not begun", nil)
 	e.RetryAfter = new(defaultRetryAfter)
 	return e
 }
 
-// Stalled returns the error of a stream of which neither side moved for too long.
+// Stalled returns the error of a stream on which neither side moved for too long.
 func Stalled(timeout time.Duration) *Error {
 	return concluded(codes.DeadlineExceeded, ReasonStalled, exchange.Unknown,
 		fmt.Sprintf("nothing moved on the stream for %v; what was sent goes on and is recorded", timeout), nil)
 }
 
-// Drifted returns the error of a read whose response departs from the contract,
-// where such responses are not taken.
+// Drifted returns the error of a read whose response departs from the contract, for callers that do
+// not accept such responses.
 func Drifted(drift []exchange.Drift) *Error {
 	departures := make([]string, len(drift))
 	for i, d := range drift {
 		departures[i] = d.String()
 	}
 	return concluded(codes.Unknown, ReasonInvalidResponse, exchange.Unknown,
-		"Diga's answer departs from its contract: "+strings.Join(departures, ", "), nil)
+		"Diga's response departs from its contract: "+strings.Join(departures, ", "), nil)
 }
 
-// NotBegun returns the error of a call whose deadline was too close, or whose caller cancelled
-// (cause is [context.Canceled]), before a byte of the request left.
+// NotBegun returns the error of a call that ended before a byte of the request was sent, because the
+// deadline was too close or the caller cancelled (cause is [context.Canceled]).
 func NotBegun(cause error) *Error {
 	if errors.Is(cause, context.Canceled) {
 		return concluded(codes.Canceled, ReasonDeadlineBeforeSend, exchange.NotSent,
@@ -177,17 +178,17 @@ func NotBegun(cause error) *Error {
 		"the deadline left no time to begin; nothing was sent", cause)
 }
 
-// ResponseLost returns the error of a request that left and got no verdict: the connection was
-// reset or closed, or the deadline passed or the caller cancelled meanwhile
+// ResponseLost returns the error of a request that was sent and got no verdict: the connection was
+// reset or closed, or meanwhile the deadline passed or the caller cancelled
 // (cause is [context.DeadlineExceeded] or [context.Canceled]).
 func ResponseLost(cause error, write bool) *Error {
-	code, message := codes.Unknown, "Diga's answer was lost"
+	code, message := codes.Unknown, "Diga's response was lost"
 	var retryAfter *time.Duration
 	switch {
 	case errors.Is(cause, context.Canceled):
-		code, message = codes.Canceled, "the call was cancelled before Diga's answer came"
+		code, message = codes.Canceled, "the call was cancelled before Diga's response came"
 	case errors.Is(cause, context.DeadlineExceeded):
-		code, message = codes.DeadlineExceeded, "the deadline passed before Diga's answer came"
+		code, message = codes.DeadlineExceeded, "the deadline passed before Diga's response came"
 	case !write:
 		code, retryAfter = codes.Unavailable, new(defaultRetryAfter)
 	}
@@ -196,13 +197,13 @@ func ResponseLost(cause error, write bool) *Error {
 	return e
 }
 
-// Internal returns the error of a bug or a panic of digate's own, at a point where outcome may be
-// concluded.
+// Internal returns the error of a bug or a panic in digate. outcome is what may be concluded at that
+// point.
 func Internal(cause error, outcome exchange.Outcome) *Error {
 	return concluded(codes.Internal, ReasonInternalError, outcome, "digate failed internally", cause)
 }
 
-// doubt returns what a message adds where a write's outcome is unknown.
+// doubt returns the end of a message about an unknown outcome.
 func doubt(write bool) string {
 	if write {
 		return "; the request may have been carried out"

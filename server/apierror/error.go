@@ -4,7 +4,7 @@
 // ([Error.REST]), and a status becomes an Error again ([FromStatus]).
 //
 // Every failure says what the caller may conclude about Diga's side: its
-// outcome. It decides the gRPC code as well, because generic clients repeat
+// outcome. The outcome decides the gRPC code as well, because generic clients repeat
 // UNAVAILABLE by themselves: a write that may have been carried out never has
 // that code, and never carries a RetryInfo.
 package apierror
@@ -22,17 +22,17 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// The domains of a reason: who said it.
+// The domains of a reason tell who stated it.
 const (
-	// DomainDiga is the domain where Diga spoke: its response's body was in
+	// DomainDiga is the domain of a reason from Diga's response, whose body was in
 	// one of its two error shapes.
 	DomainDiga = "diga.io"
-	// DomainDigate is the domain of what digate concluded.
+	// DomainDigate is the domain of a reason that digate concluded.
 	DomainDigate = "digate"
 )
 
-// The reasons that digate gives by itself. A reason of Diga's is the
-// error_code of its response.
+// The reasons that digate gives by itself. Diga's own reason is the error_code of
+// its response.
 const (
 	ReasonInvalidRequest    = "INVALID_REQUEST"
 	ReasonMissingCredential = "MISSING_CREDENTIAL"
@@ -41,39 +41,40 @@ const (
 	ReasonMethodNotAllowed  = "METHOD_NOT_ALLOWED"
 	ReasonUnknownMethod     = "UNKNOWN_METHOD"
 	ReasonInternalError     = "INTERNAL_ERROR"
-	// ReasonUnreachable: no connection came about.
+	// ReasonUnreachable: no connection was made.
 	ReasonUnreachable = "UPSTREAM_UNREACHABLE"
 	// ReasonCircuitOpen: Diga failed so often that it is left alone for a
 	// while.
 	ReasonCircuitOpen = "UPSTREAM_CIRCUIT_OPEN"
-	// ReasonOverloaded: as many calls as may be were under way and waiting.
+	// ReasonOverloaded: as many calls as allowed are under way and waiting.
 	ReasonOverloaded = "OVERLOADED"
-	// ReasonLedgerUnavailable: whether the call was made before cannot be known.
+	// ReasonLedgerUnavailable: the ledger cannot say whether the call was made before.
 	ReasonLedgerUnavailable = "LEDGER_UNAVAILABLE"
-	// ReasonAlreadyCopied: an earlier call with the request id did it, and what it
-	// made cannot be read.
+	// ReasonAlreadyCopied: an earlier call with the request id created an
+	// integration, which cannot be read.
 	ReasonAlreadyCopied = "ALREADY_COPIED"
 	// ReasonNoRecord: the ledger knows nothing of a copy.
 	ReasonNoRecord = "COPY_NOT_FOUND"
-	// ReasonNotResolvable: a copy is not in doubt, or did not do what was said.
+	// ReasonNotResolvable: the copy is not in doubt, or cannot have had the stated
+	// outcome.
 	ReasonNotResolvable = "COPY_NOT_RESOLVABLE"
 	// ReasonStalled: neither side of a stream moved.
 	ReasonStalled = "STALLED"
-	// ReasonDraining is a stream that ends because the server stops.
+	// ReasonDraining: the stream ends because the server stops.
 	ReasonDraining = "DRAINING"
 	// ReasonDeadlineBeforeSend: too little time was left to begin, or the
 	// caller cancelled before anything was sent.
 	ReasonDeadlineBeforeSend = "DEADLINE_BEFORE_SEND"
-	// ReasonOutcomeUnknown: the request left and no verdict came back.
+	// ReasonOutcomeUnknown: the request was sent and no verdict came back.
 	ReasonOutcomeUnknown = "OUTCOME_UNKNOWN"
-	// ReasonInvalidResponse: a response came that is no verdict.
+	// ReasonInvalidResponse: the response is not a verdict.
 	ReasonInvalidResponse = "UPSTREAM_INVALID_RESPONSE"
 	// ReasonRateLimited: 429 with no error_code.
 	ReasonRateLimited = "RATE_LIMITED"
 	// ReasonUpstreamError: 500 with no error_code.
 	ReasonUpstreamError = "UPSTREAM_ERROR"
-	// ReasonGateway: any other 5xx with no error_code; a proxy in between is
-	// the likely author.
+	// ReasonGateway: any other 5xx with no error_code; a proxy probably
+	// sent it.
 	ReasonGateway = "UPSTREAM_GATEWAY"
 	// ReasonUnexpected: a refusal with no error_code, outside Diga's
 	// contract.
@@ -94,15 +95,14 @@ type Error struct {
 	Outcome exchange.Outcome
 	// Message is for people.
 	Message string
-	// HTTPStatus is Diga's status, 0 where it did not respond.
+	// HTTPStatus is Diga's status, 0 if Diga did not respond.
 	HTTPStatus int
 	// Violations says which fields of the request were refused, and why.
 	Violations []Violation
-	// IntegrationIDs are what was made, or may have been: of a copy that cannot be
-	// returned with it. At most [MaxIntegrationIDs].
+	// IntegrationIDs are the integrations that the call created or may have created,
+	// at most [MaxIntegrationIDs].
 	IntegrationIDs []string
-	// RetryAfter is how long to wait before a retry; nil where nothing invites
-	// one.
+	// RetryAfter is how long to wait before a retry; nil if no retry is invited.
 	RetryAfter *time.Duration
 
 	cause     error
@@ -114,8 +114,8 @@ type Error struct {
 // Violation is one refused field.
 type Violation struct {
 	// Field is the path of the field, such as `template_id` or
-	// `variables.a[2]`; `body` is the request's body as a whole, and empty is
-	// the request. A dot within a key is not told from one between two keys.
+	// `variables.a[2]`; `body` is the whole body, and empty is the whole request. A
+	// dot within a key looks like a dot between two keys.
 	Field string
 	// Description is for people.
 	Description string
@@ -136,7 +136,7 @@ func (e *Error) with(message string, violations []Violation) *Error {
 	return c
 }
 
-// copy returns a copy of the error without the status that was built of it.
+// copy returns a copy of the error without its cached status.
 func (e *Error) copy() *Error {
 	return &Error{
 		Code: e.Code, Reason: e.Reason, Domain: e.Domain, Outcome: e.Outcome, Message: e.Message, HTTPStatus: e.HTTPStatus,
@@ -145,8 +145,8 @@ func (e *Error) copy() *Error {
 	}
 }
 
-// Error says what failed in words that are safe to log: no message, no field,
-// no text of the cause.
+// Error returns a text that is safe to log: no message, no field, no text of the
+// cause.
 func (e *Error) Error() string {
 	s := fmt.Sprintf("%s %s (%s, %s", e.Code, e.Reason, e.Domain, e.outcome())
 	if e.HTTPStatus > 0 {
@@ -158,22 +158,22 @@ func (e *Error) Error() string {
 // GoString keeps %#v from printing the private half.
 func (e *Error) GoString() string { return e.Error() }
 
-// Unwrap returns the cause, nil where there is none. Its text may hold
-// addresses and values: it is for errors.Is and errors.As, not for callers.
+// Unwrap returns the cause, nil if there is none. Its text may hold addresses and
+// values, so it is for errors.Is and errors.As only.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Relayable reports whether Diga's body is whole, well-formed and in one of
-// its two error shapes, under an error status, so that a REST response may be that
-// body byte for byte. It does not travel in a status.
+// its two error shapes, and came with an error status. A REST response may then be
+// that body byte for byte. This fact does not travel in a status.
 func (e *Error) Relayable() bool { return e.relayable }
 
 // Invited reports whether Diga itself named the delay in RetryAfter, and
-// said that nothing was done. It does not travel in a status.
+// said that nothing was done. This fact does not travel in a status.
 func (e *Error) Invited() bool { return e.invited }
 
-// RetryUnsafe reports whether a retry could do the same thing twice. It rests on
-// what travels in a status alone, so that both ends of a call conclude the same;
-// a read that timed out is therefore called unsafe too.
+// RetryUnsafe reports whether a retry could do the same thing twice. It uses only
+// what travels in a status, so that both ends of a call conclude the same. A read
+// that timed out is therefore reported as unsafe too.
 func (e *Error) RetryUnsafe() bool {
 	switch e.outcome() {
 	case exchange.NotSent, exchange.Rejected:
@@ -183,8 +183,8 @@ func (e *Error) RetryUnsafe() bool {
 	}
 }
 
-// outcome returns Outcome, or Unknown where no conclusion was reached: there is no
-// failure of which the caller may conclude nothing.
+// outcome returns Outcome, or Unknown if it is not set: every failure has an
+// outcome.
 func (e *Error) outcome() exchange.Outcome {
 	if e.Outcome == exchange.None {
 		return exchange.Unknown
@@ -192,14 +192,15 @@ func (e *Error) outcome() exchange.Outcome {
 	return e.Outcome
 }
 
-// maxReason and reasonPattern are the rule of google.rpc.ErrorInfo.reason.
+// maxReason and reasonPattern are the rules of google.rpc.ErrorInfo.reason.
 const maxReason = 63
 
 var reasonPattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]+[A-Z0-9]$`)
 
 func fitsReason(s string) bool { return len(s) <= maxReason && reasonPattern.MatchString(s) }
 
-// summary returns the message for refused fields, of which the request had total.
+// summary returns the message for total refused fields: the first one, and how many
+// more there are.
 func summary(violations []Violation, total int) string {
 	if len(violations) == 0 {
 		return "the request is invalid"

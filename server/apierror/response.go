@@ -20,19 +20,19 @@ type Response struct {
 	Header http.Header
 	// Body is the body after content decoding, as far as it was received.
 	Body []byte
-	// ReadErr says why Body is not whole; nil where it is.
+	// ReadErr says why Body is not complete; nil if it is.
 	ReadErr error
 }
 
-// FromResponse returns the error that Diga's response means. The status counts
-// first, since Diga's error_code may contradict it. A 2xx is passed in only where
-// the response yielded no readable result.
+// FromResponse returns the error that Diga's response means. The status decides
+// first, because Diga's error_code may contradict it. A 2xx is passed in only if
+// the response has no readable result.
 //
-// write tells whether the request could change something at Diga. redact
-// replaces every secret of the call that occurs in a text; it is applied to all
-// that is taken from the body, and nil replaces nothing. Of the body, messages,
-// field paths and error codes are taken; an echoed input and whatever is in
-// neither of Diga's shapes never are.
+// write reports whether the request could change something at Diga. redact replaces
+// every secret of the call in a text; nil replaces nothing. It is applied to all
+// texts from the body. Only messages, field paths and error codes are taken from
+// the body: never an echoed input, and nothing from a body in neither of Diga's
+// shapes.
 func FromResponse(r Response, write bool, redact func(string) string) *Error {
 	if success(r.Status) && r.ReadErr != nil {
 		e := ResponseLost(r.ReadErr, write)
@@ -55,7 +55,7 @@ func FromResponse(r Response, write bool, redact func(string) string) *Error {
 	}
 	switch {
 	case !v.verdict:
-		e.Message = fmt.Sprintf("Diga answered %s without a readable result%s", statusName(r.Status), doubt(write))
+		e.Message = fmt.Sprintf("Diga responded %s without a readable result%s", statusName(r.Status), doubt(write))
 		if said.message != "" {
 			e.Message += ": " + said.message
 		}
@@ -69,7 +69,7 @@ func FromResponse(r Response, write bool, redact func(string) string) *Error {
 		e.relayable = r.Status >= 400 && r.ReadErr == nil && utf8.Valid(r.Body)
 	}
 	if e.Message == "" {
-		e.Message = fmt.Sprintf("Diga answered %s with %s", statusName(r.Status), describe(r, said.shape))
+		e.Message = fmt.Sprintf("Diga responded %s with %s", statusName(r.Status), describe(r, said.shape))
 		if v.outcome == exchange.Unknown {
 			e.Message += doubt(write)
 		}
@@ -84,14 +84,14 @@ const maxHTTPStatus = 999
 // verdict is what a status means.
 type verdict struct {
 	code    codes.Code
-	reason  string // where Diga gives none that fits
+	reason  string // used if Diga gives none that fits
 	outcome exchange.Outcome
 	retry   bool // a retry is invited
-	verdict bool // Diga decided: what its body says about it counts
+	verdict bool // Diga decided, so its body counts
 }
 
-// judge is the table of statuses. envelope says that the body is in Diga's
-// envelope: only its own 503 says that nothing was done, a proxy's does not.
+// judge returns the meaning of a status. envelope reports whether the body is in
+// Diga's envelope: Diga's own 503 means that nothing was done, a proxy's does not.
 func judge(status int, envelope, write bool) verdict {
 	rejected := func(code codes.Code, reason string) verdict {
 		return verdict{code: code, reason: reason, outcome: exchange.Rejected, verdict: true}
@@ -132,7 +132,7 @@ func judge(status int, envelope, write bool) verdict {
 
 func success(status int) bool { return status >= 200 && status <= 299 }
 
-// statusName is a status as people know it, such as "502 Bad Gateway".
+// statusName returns a status with its name, such as "502 Bad Gateway".
 func statusName(status int) string {
 	if text := http.StatusText(status); text != "" {
 		return fmt.Sprintf("%d %s", status, text)
@@ -140,7 +140,7 @@ func statusName(status int) string {
 	return strconv.Itoa(status)
 }
 
-// describe says what the body is, where its own words cannot be used.
+// describe returns words for a body whose own message cannot be used.
 func describe(r Response, shape bodyShape) string {
 	body := bytes.TrimSpace(r.Body)
 	switch {

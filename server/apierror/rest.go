@@ -16,22 +16,22 @@ import (
 // OutcomeHeader names the outcome in a REST response.
 const OutcomeHeader = "Digate-Outcome"
 
-// statusClientClosed is the status of a response that nobody waits for any more.
+// statusClientClosed is the status of a response whose caller has left.
 const statusClientClosed = 499
 
 // RESTResponse is a failure as a REST response.
 type RESTResponse struct {
 	// Status is the HTTP status.
 	Status int
-	// Header is for the response, whoever its body is from.
+	// Header is the response's header. It fits Diga's own body too.
 	Header http.Header
 	// Body is JSON in one of Diga's shapes.
 	Body []byte
 }
 
-// REST renders the error as Diga would have: refused fields as a `detail`
-// list, all else in its envelope. locate says where in a request a field stands
-// (path, query or body), which only the routes know; nil means body.
+// REST renders the error as Diga would: refused fields as a `detail` list, anything
+// else in the envelope. locate returns where a field is in a REST request (path,
+// query or body), which only the routes know; nil means body.
 func (e *Error) REST(locate func(field string) string) RESTResponse {
 	r := RESTResponse{Status: e.restStatus(), Header: make(http.Header)}
 	r.Header.Set("Content-Type", "application/json")
@@ -67,8 +67,8 @@ type detailEntry struct {
 	Msg  string `json:"msg"`
 }
 
-// restStatus returns Diga's own status where Diga responded with an error, else
-// the HTTP status of digate's conclusion.
+// restStatus returns Diga's own status if Diga responded with an error, and the
+// HTTP status of digate's conclusion otherwise.
 func (e *Error) restStatus() int {
 	if e.HTTPStatus >= 400 && e.HTTPStatus <= 599 {
 		return e.HTTPStatus
@@ -110,7 +110,7 @@ func (e *Error) restStatus() int {
 	case codes.Unknown:
 		return http.StatusBadGateway
 	}
-	if e.HTTPStatus != 0 { // Diga responded with what is neither result nor error
+	if e.HTTPStatus != 0 { // Diga's response was neither result nor error
 		return http.StatusBadGateway
 	}
 	return http.StatusInternalServerError
@@ -128,7 +128,8 @@ func (e *Error) detail(locate func(string) string) []detailEntry {
 	return entries
 }
 
-// locOf is the inverse of readLoc, with the location in front again.
+// locOf returns the loc of a field path, with the location in front. It is the
+// inverse of readLoc.
 func locOf(field string, locate func(string) string) []any {
 	loc := splitPath(field)
 	if len(loc) > 0 && loc[0] == "body" {

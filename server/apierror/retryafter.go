@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// defaultRetryAfter is where Diga gave no delay that can be used.
+	// defaultRetryAfter is used if Diga gave no usable delay.
 	defaultRetryAfter = time.Second
-	// maxRetryAfter bounds what Diga may ask for.
+	// maxRetryAfter bounds the delay that Diga may ask for.
 	maxRetryAfter = 24 * time.Hour
 )
 
 // retryAfter reads Retry-After (RFC 9110, 10.2.3), in seconds or as a date, and
-// reports whether there was one that can be used. A date counts from the response's
-// own Date, so that the clocks need not agree.
+// reports whether it was usable. A date is compared with the response's own Date,
+// so that the clocks need not agree.
 func retryAfter(h http.Header) (wait time.Duration, said bool) {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	seconds, err := strconv.ParseUint(value, 10, 64)

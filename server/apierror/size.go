@@ -11,14 +11,14 @@ import (
 // 500 bytes for ErrorInfo, RetryInfo and the type names. Costs are counted in
 // thirds of an encoded byte, so that they add up without rounding.
 const (
-	// MaxStatusBytes is what a status takes at most, and MinStatusBytes the
-	// smallest bound that [Error.Within] takes.
+	// MaxStatusBytes bounds the size of every status. MinStatusBytes is the smallest
+	// bound that [Error.Within] accepts.
 	MaxStatusBytes = 6144
 	MinStatusBytes = 1536
 
 	messageBudget    = 3 * 2304
 	violationsBudget = 3 * 3072
-	// fixedBytes is for all but message and violations.
+	// fixedBytes is reserved for everything but message and violations.
 	fixedBytes = MaxStatusBytes - 2304 - 3072
 	// fieldLimit and descriptionLimit, in bytes, let several violations fit.
 	fieldLimit       = 256
@@ -28,19 +28,20 @@ const (
 	cutMark = "… [cut]"
 )
 
-// fit cleans and cuts what would not fit into a status, and marks what it cut.
-// Fitting twice changes nothing more.
+// fit cleans the message and violations, cuts what would not fit into a status, and
+// marks what it cut. Fitting twice changes nothing more.
 func (e *Error) fit() { e.fitMore(0) }
 
-// fitMore is fit where more violations than there are were left out already.
+// fitMore does what fit does for an error of which more violations were left out
+// already.
 func (e *Error) fitMore(more int) {
 	e.Message = cut(clean(e.Message), messageBudget, messageCost)
 	e.Violations = fitViolations(e.Violations, more)
 }
 
-// Within returns the error with its message and violations cut so that its
-// status takes no more than that many bytes as encoded on the wire; e itself
-// where it does already. The bound is at least [MinStatusBytes].
+// Within returns the error with its message and violations cut so that its status
+// takes no more than bytes as encoded on the wire, or e itself if it fits. The
+// smallest bound is [MinStatusBytes].
 func (e *Error) Within(bytes int) *Error {
 	bytes = max(bytes, MinStatusBytes) - fixedBytes
 	message := bytes * 3 * 3 / 7
@@ -69,7 +70,7 @@ func fitWithin(violations []Violation, more, budget int) []Violation {
 	var (
 		fitted []Violation
 		spent  int
-		kept   int // how many may stay if a note has to follow
+		kept   int // how many fit together with a note about the rest
 	)
 	for _, v := range violations {
 		v.Field = cut(clean(v.Field), fieldLimit, byteCost)
@@ -92,13 +93,13 @@ func fitWithin(violations []Violation, more, budget int) []Violation {
 	return append(fitted[:kept], leftOut(len(violations)+more-kept))
 }
 
-// leftOut is the last violation where n others were cut.
+// leftOut returns a violation that says that n others were cut.
 func leftOut(n int) Violation {
 	return Violation{Description: fmt.Sprintf("%d more %s", n, cutMark)}
 }
 
-// cut shortens s, between two characters, until its cost is within limit,
-// together with the mark that it then ends with.
+// cut shortens s between two characters, and ends it with cutMark, so that its cost
+// is within limit.
 func cut(s string, limit int, cost func(string) int) string {
 	if cost(s) <= limit {
 		return s
@@ -114,11 +115,11 @@ func cut(s string, limit int, cost func(string) int) string {
 
 func byteCost(s string) int { return len(s) }
 
-// messageCost is what a message takes on the wire, in thirds of a byte.
+// messageCost returns the size of a message on the wire, in thirds of a byte.
 func messageCost(s string) int { return 3*percentLen(s) + 4*len(s) }
 
-// percentLen is the length of s as a grpc-message: all but printable ASCII
-// takes three characters a byte, and so does the percent sign.
+// percentLen returns the length of s as a grpc-message: a percent sign, and each byte
+// that is not printable ASCII, takes three characters.
 func percentLen(s string) int {
 	n := len(s)
 	for i := range len(s) {
@@ -129,7 +130,7 @@ func percentLen(s string) int {
 	return n
 }
 
-// violationCost is what a violation takes on the wire, in thirds of a byte, its
+// violationCost returns the size of a violation on the wire, in thirds of a byte,
 // tags and lengths included.
 func violationCost(v Violation) int {
 	return 4 * (len(v.Field) + len(v.Description) + len(v.Reason) + 12)

@@ -19,13 +19,12 @@ import (
 const (
 	metadataOutcome    = "outcome"
 	metadataHTTPStatus = "http_status"
-	// metadataIntegrationIDs is ids with commas between them.
+	// metadataIntegrationIDs has ids separated by commas.
 	metadataIntegrationIDs = "integration_ids"
 )
 
-// GRPCStatus returns the error as a gRPC status: always with an ErrorInfo, with
-// a BadRequest where there are violations and a RetryInfo where a retry is
-// invited. Message and details take less than 6 KiB as encoded on the wire. The
+// GRPCStatus returns the error as a gRPC status, always with an ErrorInfo. It has a
+// BadRequest if there are violations, and a RetryInfo if a retry is invited. Message and details take less than 6 KiB as encoded on the wire. The
 // status is built once.
 func (e *Error) GRPCStatus() *status.Status {
 	if st := e.status.Load(); st != nil {
@@ -37,7 +36,7 @@ func (e *Error) GRPCStatus() *status.Status {
 }
 
 func (e *Error) newStatus() *status.Status {
-	// What a constructor made fits already; a literal may not.
+	// An error of a constructor fits already; a literal may not.
 	fitted := Error{Message: e.Message, Violations: e.Violations}
 	fitted.fit()
 
@@ -62,16 +61,16 @@ func (e *Error) newStatus() *status.Status {
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(*e.RetryAfter)})
 	}
 	st := status.New(e.Code, fitted.Message)
-	// It fails only on a code of OK or on invalid UTF-8, which is not there.
+	// WithDetails fails only for the code OK or for invalid UTF-8, and neither occurs.
 	if detailed, err := st.WithDetails(details...); err == nil {
 		return detailed
 	}
 	return st
 }
 
-// FromError returns the failure that err is: the [Error] in its chain, else its
-// gRPC status, else an internal error that does not show err's text. It returns
-// nil for nil.
+// FromError returns err as an [Error]: the Error in its chain, or else one made from
+// its gRPC status, or else an internal error that does not show err's text. It
+// returns nil for nil.
 func FromError(err error) *Error {
 	if err == nil {
 		return nil
@@ -79,7 +78,7 @@ func FromError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	// status.FromError would put the text of what wraps a status into it.
+	// status.FromError would add the text of the errors that wrap the status.
 	if s, ok := errors.AsType[interface {
 		error
 		GRPCStatus() *status.Status
@@ -95,9 +94,9 @@ func FromError(err error) *Error {
 	return Internal(err, exchange.Unknown)
 }
 
-// FromStatus reads a status back; nil for an OK one. A status without an
-// ErrorInfo of Diga's or digate's domain did not come from digate's
-// service: of it only code and message are taken, and its outcome is unknown.
+// FromStatus returns the error of a status, nil for OK. A status without an ErrorInfo
+// of Diga's or digate's domain did not come from digate's service: only its code and
+// message are taken, and the outcome is unknown.
 func FromStatus(st *status.Status) *Error {
 	if st.Code() == codes.OK {
 		return nil

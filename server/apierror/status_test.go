@@ -138,9 +138,9 @@ func TestFromError(t *testing.T) {
 		{"plain error", errors.New("private"), codes.Internal, "INTERNAL_ERROR", "UNKNOWN", "digate failed internally"},
 		{"status of no failure", okError{}, codes.Internal, "INTERNAL_ERROR", "UNKNOWN", "digate failed internally"},
 		{"deadline", fmt.Errorf("private: %w", context.DeadlineExceeded), codes.DeadlineExceeded, "OUTCOME_UNKNOWN", "UNKNOWN",
-			"the deadline passed before Diga's answer came; the request may have been carried out"},
+			"the deadline passed before Diga's response came; the request may have been carried out"},
 		{"cancelled", context.Canceled, codes.Canceled, "OUTCOME_UNKNOWN", "UNKNOWN",
-			"the call was cancelled before Diga's answer came; the request may have been carried out"},
+			"the call was cancelled before Diga's response came; the request may have been carried out"},
 	}
 	for _, test := range tests {
 		e := apierror.FromError(test.err)

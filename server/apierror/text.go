@@ -5,12 +5,12 @@ import (
 	"unicode"
 )
 
-// redactor replaces the secrets of a call in a text; nil replaces nothing.
+// redactor replaces the secrets of a call in a text. A nil redactor replaces nothing.
 type redactor func(string) string
 
-// text makes a text of Diga's fit to show. A secret may hold control
-// characters, and cleaning may bring one about that held none: so it is redacted
-// before and after. It is never cut before, which could leave half a secret.
+// text returns a text of Diga's that is safe to show. A secret may hold control
+// characters, and cleaning may form a secret that held none, so text redacts before
+// and after cleaning. The text must not be cut before: half a secret could remain.
 func (r redactor) text(s string) string {
 	if r == nil {
 		return clean(s)
@@ -21,9 +21,9 @@ func (r redactor) text(s string) string {
 // untouched reports whether there is nothing to redact in s.
 func (r redactor) untouched(s string) bool { return r == nil || r(s) == s }
 
-// clean repairs invalid UTF-8 and puts a space in the place of whatever could
-// forge a line of a log or steer a terminal: control characters, line and
-// paragraph separators, and those that reorder text.
+// clean repairs invalid UTF-8 and replaces with a space each character that could
+// forge a log line or control a terminal: control characters, line and paragraph
+// separators, and characters that reorder text.
 func clean(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {

@@ -11,5 +11,5 @@ func (a RESTResponse) Write(w http.ResponseWriter) {
 	maps.Copy(w.Header(), a.Header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
 	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Body) // whoever asked may be gone
+	_, _ = w.Write(a.Body) // the caller may have left
 }

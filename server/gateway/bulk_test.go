@@ -327,7 +327,7 @@ func afterOne(err error) *service {
 
 func TestBulk_StreamFails_ALineSaysWhyAndWhatWasNotBegunHasALineEach(t *testing.T) {
 	t.Parallel()
-	const draining = `"outcome":"NOT_SENT","http_status":503,"error":{"status":"error","error_code":"DRAINING","message":"the server is stopping; what has no answer was not begun"}}`
+	const draining = `"outcome":"NOT_SENT","http_status":503,"error":{"status":"error","error_code":"DRAINING","message":"the server is stopping; what has no response was not begun"}}`
 	first := `{"line":1,"request_id":"r1","integration":` + integrationJSON("r1", "") + `,"outcome":"DONE"}`
 	for name, c := range map[string]struct {
 		err  error
