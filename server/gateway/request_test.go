@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -11,5 +13,14 @@ func TestBody_LengthThatIsOnlyClaimed_ReservesNoMemory(t *testing.T) {
 	p, err := b.readAll()
 	if err != nil || string(p) != "{" || cap(p) > maxPresized {
 		t.Errorf("%q with room for %d bytes, %v", p, cap(p), err)
+	}
+}
+
+func TestBody_LengthBeyondTheLimit_IsRefusedUnread(t *testing.T) {
+	r := strings.NewReader("eleven byte")
+	b := &body{ReadCloser: io.NopCloser(r), length: 11, limit: 10}
+	var tooLarge *http.MaxBytesError
+	if _, err := b.readAll(); !errors.As(err, &tooLarge) || tooLarge.Limit != 10 || r.Len() != 11 {
+		t.Errorf("%v, %d bytes left", err, r.Len())
 	}
 }
