@@ -1,11 +1,13 @@
 package bulk
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/cmd/digate/internal/file"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
@@ -29,6 +31,25 @@ func TestRow_SettingsOfDigate_AreNoSecretsOfARow(t *testing.T) {
 	for _, ref := range []secretRef{{"", refEnv, "DIGATE_TOKEN"}, {"x", refEnv, "DIGATE_TOKEN"}} {
 		if value, err := ref.resolve(); value != "" || err == nil || !strings.Contains(err.Error(), "begins with DIGATE_") {
 			t.Errorf("%s: %v", ref.field(), err)
+		}
+	}
+}
+
+// Values that the row only names count in the bound of a request.
+func TestRow_ResolvesToMoreThanARequestMayHave_IsRefused(t *testing.T) {
+	t.Parallel()
+	c, err := compileContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := clitest.WriteFile(t, "value", strings.Repeat("v", file.MaxSecret))
+	for refs, want := range map[int]error{maxRow/file.MaxSecret - 1: nil, maxRow / file.MaxSecret: errRowTooLarge} {
+		r := &row{copy: &integrationv1.CopyTemplateRequest{TemplateId: clitest.TemplateID}}
+		for i := range refs {
+			r.refs = append(r.refs, secretRef{fmt.Sprint("v", i), refFile, path})
+		}
+		if err := r.resolve(c); err != want {
+			t.Errorf("%d values: got %v", refs, err)
 		}
 	}
 }
