@@ -16,12 +16,12 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// address is where digate listens; `digate dev` uses 127.0.0.1:9090.
+// address is the gRPC address of digate; `digate dev` uses 127.0.0.1:9090.
 var address string
 
 // outcome returns what happened on Diga's side when a call failed: NOT_SENT,
-// REJECTED, DONE or UNKNOWN. An error without an outcome is not digate's: the
-// connection was lost, or a proxy answered, and nothing is known.
+// REJECTED, DONE or UNKNOWN. An error without an outcome does not come from
+// digate: the connection was lost, or a proxy failed the call. It counts as UNKNOWN.
 func outcome(err error) string {
 	for _, detail := range status.Convert(err).Details() {
 		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetMetadata()["outcome"] != "" {
