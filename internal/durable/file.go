@@ -21,6 +21,24 @@ func Create(path string, b []byte) error {
 	return errors.Join(Write(f, b), SyncDir(filepath.Dir(path)))
 }
 
+// CreateWhole is [Create] for a file that others may read as soon as it is there:
+// nobody sees the file with a part of b in it, not even after a crash.
+func CreateWhole(path string, b []byte) error {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*") // O_EXCL and 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	if err := Write(f, b); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err != nil {
+		return err
+	}
+	return SyncDir(dir)
+}
+
 // Write writes b to a new file, makes it durable and closes the file. The name of
 // the file is durable only after [SyncDir].
 func Write(f *os.File, b []byte) error {

@@ -50,26 +50,33 @@ func TestWrite_IsSyncedAfterTheContentAndClosed(t *testing.T) {
 }
 
 func TestCreate_ContentAndNameAreDurable(t *testing.T) {
-	synced := record(t, "content", nil)
-	dir := filepath.Join(t.TempDir(), "dir")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "file")
-	if err := Create(path, []byte("content")); err != nil {
-		t.Fatal(err)
-	}
-	if want := []string{"file", "dir"}; !slices.Equal(*synced, want) {
-		t.Errorf("got %v, want %v", *synced, want)
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
-		t.Errorf("got %v, %v", info.Mode(), err)
-	}
-	if err := Create(path, []byte("another")); !errors.Is(err, os.ErrExist) {
-		t.Errorf("a file that is there: got %v", err)
-	}
-	if b, err := os.ReadFile(path); string(b) != "content" {
-		t.Errorf("got %q, %v", b, err)
+	for name, create := range map[string]func(string, []byte) error{"Create": Create, "CreateWhole": CreateWhole} {
+		t.Run(name, func(t *testing.T) {
+			synced := record(t, "content", nil)
+			dir := filepath.Join(t.TempDir(), "dir")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, "file")
+			if err := create(path, []byte("content")); err != nil {
+				t.Fatal(err)
+			}
+			if got := *synced; len(got) != 2 || got[0] == "dir" || got[1] != "dir" {
+				t.Errorf("got %v, want the file and then the directory", got)
+			}
+			if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+				t.Errorf("got %v, %v", info.Mode(), err)
+			}
+			if err := create(path, []byte("another")); !errors.Is(err, os.ErrExist) {
+				t.Errorf("a file that is there: got %v", err)
+			}
+			if b, err := os.ReadFile(path); string(b) != "content" {
+				t.Errorf("got %q, %v", b, err)
+			}
+			if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+				t.Errorf("left behind: %v, %v", files, err)
+			}
+		})
 	}
 }
 

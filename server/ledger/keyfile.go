@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/digate/digate/internal/durable"
@@ -54,25 +53,11 @@ func CreateKey(path string) (Keys, error) {
 	return LoadKey(path)
 }
 
-// createKey writes the key to a file of its own first and links that to the path,
-// so that nobody ever sees half a key there, nor one that a crash takes back.
 func createKey(path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return fs.ErrExist
 	}
 	key := make([]byte, KeySize)
 	_, _ = rand.Read(key) // never fails
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".digate-key-*") // O_EXCL and 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	if err := durable.Write(f, []byte(hex.EncodeToString(key)+"\n")); err != nil {
-		return err
-	}
-	if err := os.Link(f.Name(), path); err != nil {
-		return err
-	}
-	return durable.SyncDir(dir)
+	return durable.CreateWhole(path, []byte(hex.EncodeToString(key)+"\n"))
 }

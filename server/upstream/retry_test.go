@@ -267,3 +267,22 @@ func TestCall_RetryAfterTheHook_GoesByTheHooksTime(t *testing.T) {
 		})
 	}
 }
+
+func TestRetryBudget_EmptyBudget_NeedsAWholeRetryEarned(t *testing.T) {
+	t.Parallel()
+	b := newRetryBudget(0.25)
+	for n := range budgetBurst {
+		if !b.spend() {
+			t.Fatalf("retry %d of the burst was refused", n+1)
+		}
+	}
+	for n := range 4 {
+		if b.spend() {
+			t.Errorf("a retry after %d calls, want it after 4", n)
+		}
+		b.earn()
+	}
+	if !b.spend() || b.spend() {
+		t.Error("want one retry after 4 calls")
+	}
+}
