@@ -32,7 +32,7 @@ func TestJudge_EachBreachOfThePromise_IsNamed(t *testing.T) {
 		"done and not made":         {nil, done, []telling{toldDone}, false, "the ledger says it became 1"},
 		"done as another":           {is("2"), done, []telling{{outcome: exchange.Done, integration: "2"}}, false, "the ledger says it became 1"},
 		"told of another":           {is("1"), done, []telling{{outcome: exchange.Done, integration: "2"}, toldDone}, false, `told that it became "2"`},
-		"told nothing":              {is("1"), done, nil, false, "told nothing"},
+		"told nothing":              {is("1"), done, nil, false, "no response"},
 		"told of no end":            {nil, doubt(nil), []telling{{outcome: exchange.NotSent, reason: "OVERLOADED"}}, false, "lost"},
 		"forgotten":                 {is("1"), record{}, []telling{toldUnknown}, false, "the ledger has it in"},
 		"left in sending":           {nil, record{state: digatev1.Copy_STATE_SENDING}, []telling{toldUnknown}, false, "the ledger has it in"},
@@ -54,7 +54,7 @@ func TestJudge_EachBreachOfThePromise_IsNamed(t *testing.T) {
 		})
 	}
 	got := outcome{made: map[string][]string{"b": {"1"}}}.judge(false)
-	if len(got) != 1 || !strings.Contains(got[0], "nobody asked") {
-		t.Errorf("of what nobody asked for: %q", got)
+	if len(got) != 1 || !strings.Contains(got[0], "without a request") {
+		t.Errorf("a copy without a request: %q", got)
 	}
 }
