@@ -27,8 +27,7 @@ const (
 type AuthType int32
 
 const (
-	// The answer did not say, or said something that this contract does not
-	// know.
+	// The response has no value, or one that this contract does not know.
 	AuthType_AUTH_TYPE_UNSPECIFIED AuthType = 0
 	// Without a credential.
 	AuthType_AUTH_TYPE_NONE AuthType = 1
@@ -81,8 +80,7 @@ func (AuthType) EnumDescriptor() ([]byte, []int) {
 type IntegrationType int32
 
 const (
-	// The answer did not say, or said something that this contract does not
-	// know.
+	// The response has no value, or one that this contract does not know.
 	IntegrationType_INTEGRATION_TYPE_UNSPECIFIED IntegrationType = 0
 	// Plain HTTP endpoints, each described by a tool.
 	IntegrationType_INTEGRATION_TYPE_HTTP IntegrationType = 1
@@ -134,8 +132,8 @@ func (IntegrationType) EnumDescriptor() ([]byte, []int) {
 // Integration connects agents to one third-party system: where it is, how to
 // authenticate to it, and (as tools) what may be called there.
 //
-// Fields marked REQUIRED are those that Diga promises in every answer. An
-// answer may still be poorer than that promise; then the field is unset.
+// Diga promises the fields marked REQUIRED in every response. If a response
+// lacks one of them nevertheless, the field is unset.
 type Integration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The integration's id, a UUID.
@@ -163,8 +161,8 @@ type Integration struct {
 	// Whether something is still missing before agents can use the integration:
 	// a credential, or the value of a placeholder.
 	RequiresSetup bool `protobuf:"varint,11,opt,name=requires_setup,json=requiresSetup,proto3" json:"requires_setup,omitempty"`
-	// The template that the integration was copied from, a UUID; unset where it
-	// was not made from one.
+	// The template that the integration was copied from, a UUID. Unset if it was
+	// not made from a template.
 	SourceIntegrationTemplateId *string `protobuf:"bytes,12,opt,name=source_integration_template_id,json=sourceIntegrationTemplateId,proto3,oneof" json:"source_integration_template_id,omitempty"`
 	unknownFields               protoimpl.UnknownFields
 	sizeCache                   protoimpl.SizeCache

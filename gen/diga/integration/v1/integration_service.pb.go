@@ -1859,8 +1859,8 @@ type UpdateToolRequest struct {
 	ExecutionAudio ExecutionAudio `protobuf:"varint,13,opt,name=execution_audio,json=executionAudio,proto3,enum=diga.integration.v1.ExecutionAudio" json:"execution_audio,omitempty"`
 	// Whether the agent speaks before it calls the tool.
 	PreSpeech PreSpeech `protobuf:"varint,14,opt,name=pre_speech,json=preSpeech,proto3,enum=diga.integration.v1.PreSpeech" json:"pre_speech,omitempty"`
-	// The fields to change, by name. A field that is named and unset is cleared,
-	// an empty list or map too. Every field that is set when the mask is empty.
+	// The names of the fields to change. A named field that is unset, or an empty
+	// list or map, is cleared. An empty mask changes every field that is set.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,15,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -28,7 +28,7 @@ const (
 type Order int32
 
 const (
-	// The order was not said.
+	// No order was given.
 	Order_ORDER_UNSPECIFIED Order = 0
 	// The oldest first.
 	Order_ORDER_ASC Order = 1
@@ -82,13 +82,13 @@ type IntegrationTemplate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The template's id, a UUID.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The name that people see, and the name of a copy that was given none.
+	// The name that people see. A copy without a name of its own gets it.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// The language it is written in, such as `en`.
+	// The template's language, such as `en`.
 	Language string `protobuf:"bytes,3,opt,name=language,proto3" json:"language,omitempty"`
-	// What an integration made from it is for.
+	// What an integration made from the template is for.
 	Description *string `protobuf:"bytes,4,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	// A page that explains how to set up what it connects to.
+	// A page that explains how to set up the third-party system.
 	SetupGuideUrl *string `protobuf:"bytes,5,opt,name=setup_guide_url,json=setupGuideUrl,proto3,oneof" json:"setup_guide_url,omitempty"`
 	// The integration as Diga keeps it, with `<<name>>` placeholders. Its shape
 	// is not part of any contract.

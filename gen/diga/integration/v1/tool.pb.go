@@ -28,7 +28,7 @@ const (
 type DataType int32
 
 const (
-	// The type was not said, or is one that this contract does not know.
+	// No type was given, or one that this contract does not know.
 	DataType_DATA_TYPE_UNSPECIFIED DataType = 0
 	// A string.
 	DataType_DATA_TYPE_STRING DataType = 1
@@ -93,13 +93,13 @@ func (DataType) EnumDescriptor() ([]byte, []int) {
 type ParamValueSource int32
 
 const (
-	// The source was not said, or is one that this contract does not know.
+	// No source was given, or one that this contract does not know.
 	ParamValueSource_PARAM_VALUE_SOURCE_UNSPECIFIED ParamValueSource = 0
-	// The agent chooses it.
+	// The agent chooses the value.
 	ParamValueSource_PARAM_VALUE_SOURCE_LLM ParamValueSource = 1
-	// It is always the same.
+	// The value is fixed.
 	ParamValueSource_PARAM_VALUE_SOURCE_FIXED ParamValueSource = 2
-	// It is made from a template when the tool is called.
+	// The value is made from a template when the tool is called.
 	ParamValueSource_PARAM_VALUE_SOURCE_DYNAMIC ParamValueSource = 3
 )
 
@@ -150,7 +150,7 @@ func (ParamValueSource) EnumDescriptor() ([]byte, []int) {
 type HttpMethod int32
 
 const (
-	// The method was not said, or is one that this contract does not know.
+	// No method was given, or one that this contract does not know.
 	HttpMethod_HTTP_METHOD_UNSPECIFIED HttpMethod = 0
 	// GET.
 	HttpMethod_HTTP_METHOD_GET HttpMethod = 1
@@ -268,7 +268,7 @@ func (ExecutionAudio) EnumDescriptor() ([]byte, []int) {
 type PreSpeech int32
 
 const (
-	// It was not said.
+	// No choice was given.
 	PreSpeech_PRE_SPEECH_UNSPECIFIED PreSpeech = 0
 	// As the agent sees fit.
 	PreSpeech_PRE_SPEECH_AUTO PreSpeech = 1
@@ -421,7 +421,7 @@ type HttpTool struct {
 	Body []*BodyParam `protobuf:"bytes,6,rep,name=body,proto3" json:"body,omitempty"`
 	// The parameters of the path.
 	Path []*PathParam `protobuf:"bytes,7,rep,name=path,proto3" json:"path,omitempty"`
-	// Headers that are sent. They may hold secrets.
+	// Headers to send. They may hold secrets.
 	Headers map[string]string `protobuf:"bytes,8,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The HTTP method of the endpoint.
 	Method HttpMethod `protobuf:"varint,9,opt,name=method,proto3,enum=diga.integration.v1.HttpMethod" json:"method,omitempty"`
@@ -561,13 +561,13 @@ func (x *HttpTool) GetPreSpeech() PreSpeech {
 // McpTool is a tool of an MCP server, as the server describes it.
 type McpTool struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tool's id, a UUID; unset where Diga has not stored the tool.
+	// The tool's id, a UUID. Unset if Diga has not stored the tool.
 	Id *string `protobuf:"bytes,1,opt,name=id,proto3,oneof" json:"id,omitempty"`
 	// The tool's name on the server.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// What the tool does, for the agent to read.
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	// The JSON schema of its parameters.
+	// The JSON schema of the tool's parameters.
 	Parameters *structpb.Struct `protobuf:"bytes,4,opt,name=parameters,proto3" json:"parameters,omitempty"`
 	// Whether the agent asks before it calls the tool.
 	ApprovalRequired bool `protobuf:"varint,5,opt,name=approval_required,json=approvalRequired,proto3" json:"approval_required,omitempty"`
@@ -645,15 +645,15 @@ type QueryParam struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The parameter's name, without spaces.
 	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// The parameter's type; an object has no place in a query.
+	// The parameter's type. It cannot be an object.
 	DataType DataType `protobuf:"varint,2,opt,name=data_type,json=dataType,proto3,enum=diga.integration.v1.DataType" json:"data_type,omitempty"`
 	// What the parameter is for.
 	Description *string `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	// Whether it must be given; it must when unset.
+	// Whether the parameter is required; true when unset.
 	Required *bool `protobuf:"varint,4,opt,name=required,proto3,oneof" json:"required,omitempty"`
-	// Where its value comes from; the agent when unset.
+	// Where the value comes from; from the agent when unset.
 	ValueSource ParamValueSource `protobuf:"varint,5,opt,name=value_source,json=valueSource,proto3,enum=diga.integration.v1.ParamValueSource" json:"value_source,omitempty"`
-	// Its value where that is fixed: a string, number or bool.
+	// The value if it is fixed: a string, number or bool.
 	FixedValue    *structpb.Value `protobuf:"bytes,6,opt,name=fixed_value,json=fixedValue,proto3" json:"fixed_value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -740,11 +740,11 @@ type BodyParam struct {
 	DataType DataType `protobuf:"varint,2,opt,name=data_type,json=dataType,proto3,enum=diga.integration.v1.DataType" json:"data_type,omitempty"`
 	// What the parameter is for.
 	Description *string `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	// Whether it must be given; it must when unset.
+	// Whether the parameter is required; true when unset.
 	Required *bool `protobuf:"varint,4,opt,name=required,proto3,oneof" json:"required,omitempty"`
-	// Where its value comes from; the agent when unset.
+	// Where the value comes from; from the agent when unset.
 	ValueSource ParamValueSource `protobuf:"varint,5,opt,name=value_source,json=valueSource,proto3,enum=diga.integration.v1.ParamValueSource" json:"value_source,omitempty"`
-	// Its value where that is fixed: a string, number or bool.
+	// The value if it is fixed: a string, number or bool.
 	FixedValue *structpb.Value `protobuf:"bytes,6,opt,name=fixed_value,json=fixedValue,proto3" json:"fixed_value,omitempty"`
 	// The parameters within the parameter, if it is an object.
 	Properties    []*BodyParam `protobuf:"bytes,7,rep,name=properties,proto3" json:"properties,omitempty"`
@@ -838,11 +838,11 @@ type PathParam struct {
 	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	// What the parameter is for.
 	Description *string `protobuf:"bytes,2,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	// Whether it must be given; it must when unset.
+	// Whether the parameter is required; true when unset.
 	Required *bool `protobuf:"varint,3,opt,name=required,proto3,oneof" json:"required,omitempty"`
-	// Where its value comes from; the agent when unset.
+	// Where the value comes from; from the agent when unset.
 	ValueSource ParamValueSource `protobuf:"varint,4,opt,name=value_source,json=valueSource,proto3,enum=diga.integration.v1.ParamValueSource" json:"value_source,omitempty"`
-	// Its value where that is fixed, or a template of it.
+	// The value if it is fixed, or a template for the value.
 	FixedValue    *string `protobuf:"bytes,5,opt,name=fixed_value,json=fixedValue,proto3,oneof" json:"fixed_value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
