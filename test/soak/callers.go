@@ -25,15 +25,15 @@ import (
 const (
 	// upstreamTimeout is digate's limit for calls without a deadline.
 	upstreamTimeout = 1500 * time.Millisecond
-	// patience is how long a caller waits that set no deadline: so much longer
-	// than any response may take that its end is digate's failure.
+	// patience is how long a caller without a deadline waits. No response may take
+	// that long, so a call that does is digate's failure.
 	patience = upstreamTimeout + 2*grace
 	// grpcConns is how many connections the callers over gRPC share.
 	grpcConns = 4
-	// restIdleTimeout is shorter than digate's own: a caller must not use a
-	// connection for a write that the other end may be closing just then.
+	// restIdleTimeout is shorter than digate's own: a caller must not write to a
+	// connection that the other end may be closing at that moment.
 	restIdleTimeout = 2 * time.Second
-	// tenants is how many credentials the callers have between them.
+	// tenants is the number of credentials that the callers share.
 	tenants = 16
 )
 
@@ -72,7 +72,7 @@ func (c *crowd) close() {
 // errPatience ends a call that had no deadline and no response.
 var errPatience = errors.New("the caller's patience is over")
 
-// call makes the call as the script has it and returns what came of it.
+// call makes the call as the script says and returns its end.
 func (c *crowd) call(ctx context.Context, call int) told {
 	how := c.script.caller(call)
 	a := told{call: call, limit: upstreamTimeout}
@@ -82,7 +82,7 @@ func (c *crowd) call(ctx context.Context, call int) told {
 		ctx, cancel = context.WithTimeout(ctx, how.deadline)
 		defer cancel()
 	}
-	// Not by a deadline, which digate would hear of.
+	// No deadline ends it: digate would see that.
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	defer time.AfterFunc(patience, func() { giveUp(errPatience) }).Stop()
@@ -103,8 +103,7 @@ func (c *crowd) call(ctx context.Context, call int) told {
 	return a
 }
 
-// gaveUp is the verdict of a call that ended without digate's, if the caller
-// ended it.
+// gaveUp returns the verdict of a call that its caller ended before digate did.
 func gaveUp(ctx context.Context) verdict {
 	// grpc-go may notice before the context does.
 	if d, ok := ctx.Deadline(); ok && !time.Now().Before(d) {
@@ -153,7 +152,7 @@ func (c *crowd) overGRPC(ctx context.Context, a *told, how caller) {
 
 func padding(how caller) string { return strings.Repeat("x", how.padding) }
 
-// restBody is the request of a call over REST.
+// restBody returns the body of a call over REST.
 func restBody(call int, how caller) []byte {
 	body := map[string]any{"name": callName(call)}
 	if how.padding > 0 {

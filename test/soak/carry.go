@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// request is the head of a request as it came.
+// request is the head of a request, as received.
 type request struct {
 	head   []byte
 	length int64
@@ -84,7 +84,7 @@ func (l *line) exchange(c net.Conn, from *bufio.Reader, up net.Conn) bool {
 	return l.respond(c, from, response, f)
 }
 
-// respond brings back the upstream's response, or what becomes of it.
+// respond sends the upstream's response back, or what the fault makes of it.
 func (l *line) respond(c net.Conn, from io.Reader, response []byte, f fault) bool {
 	switch f.kind {
 	case resetAfter:
@@ -106,9 +106,9 @@ func (l *line) respond(c net.Conn, from io.Reader, response []byte, f fault) boo
 		l.send(c, []byte("\x00\x01 what was asked for is done \xff\r\n\r\n"), f)
 		end(c, f.fin)
 		return false
-	case saidTwice:
-		// In one piece: a second response that comes after the next request is one
-		// that nobody could tell from that request's own.
+	case sentTwice:
+		// In one piece: after the next request, digate could not tell the second
+		// response from that request's own.
 		if len(response) <= atOneTime {
 			response = append(response, response...)
 		}
@@ -126,7 +126,7 @@ func (l *line) respond(c net.Conn, from io.Reader, response []byte, f fault) boo
 	return l.send(c, response, f)
 }
 
-// send writes, at the fault's rate where it has to do with one.
+// send writes at the fault's rate, if it has one.
 func (l *line) send(to net.Conn, p []byte, f fault) bool {
 	if f.kind != bandwidth {
 		_, err := to.Write(p)
@@ -172,7 +172,7 @@ func withoutLength(response []byte) []byte {
 	return append(append(out, "Connection: close\r\n\r\n"...), body...)
 }
 
-// page is what a proxy says for itself.
+// page is the response of a proxy itself.
 func page(status int) []byte {
 	body := fmt.Sprintf("<html><head><title>%d</title></head><body><h1>%d</h1><hr>proxy</body></html>\r\n", status, status)
 	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nServer: proxy\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s",

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// certificates are what the upstream shows over TLS.
+// certificates are the upstream's for TLS.
 type certificates struct {
-	// authority is in PEM, for digate to trust.
+	// authority is the certificate that digate trusts, in PEM.
 	authority []byte
 	right     *tls.Config
 	wrong     []*tls.Config
@@ -80,7 +80,7 @@ func newAuthority(now time.Time) (authority, error) {
 	return authority{cert, key}, err
 }
 
-// config is that of a server with a certificate by the authority.
+// config returns the configuration of a server whose certificate is the authority's.
 func (a authority) config(ip net.IP, until time.Time) (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -96,7 +96,7 @@ func (a authority) config(ip net.IP, until time.Time) (*tls.Config, error) {
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, nil
 }
 
-// handshake begins TLS as the fault has it, and says whether that went well.
+// handshake begins TLS as the fault says. It reports whether that succeeded.
 func (l *line) handshake(c net.Conn, f fault) (net.Conn, bool) {
 	config := l.certs.right
 	switch f.kind {

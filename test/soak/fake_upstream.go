@@ -49,8 +49,8 @@ func newFakeUpstream(s *script) (*fakeUpstream, error) {
 	return u, nil
 }
 
-// close ends the upstream and returns all that it made. Requests under way are
-// done first: what a caller was told has to stay true.
+// close ends the upstream and returns all copies that it made. Requests under way
+// are done first, so that no response becomes untrue.
 func (u *fakeUpstream) close() ([]made, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -61,7 +61,7 @@ func (u *fakeUpstream) close() ([]made, error) {
 	return u.copies, err
 }
 
-// create makes a copy for the call and returns the response that says so.
+// create makes a copy for the call and returns its response.
 func (u *fakeUpstream) create(call int) []byte {
 	u.mu.Lock()
 	id := fmt.Sprintf("%08x-0000-4000-9000-%012x", len(u.copies), call)

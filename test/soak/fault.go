@@ -13,11 +13,11 @@ const (
 	resetBefore  // reset before the upstream saw the request
 	resetAfter   // reset after the upstream did it
 	silentBefore // nothing more, and the upstream never saw it
-	silentAfter  // the upstream did it and was not heard of again
+	silentAfter  // the upstream did it, and no response came
 	truncated    // the response breaks off
 	pageBefore   // a proxy's HTML instead of the upstream
 	pageAfter    // a proxy's HTML instead of the upstream's response
-	saidTwice    // the response comes twice
+	sentTwice    // the response comes twice
 	closesIdle   // the connection is closed soon after the response
 	garbage      // the response is not HTTP
 	// What the upstream does.
@@ -27,7 +27,7 @@ const (
 	refusal     // 4xx
 	storm       // 429 with Retry-After
 	busy        // 503 in the envelope
-	noID        // it did it and does not say what
+	noID        // it did it, and the response has no id
 	// What a connection meets.
 	resetAccept  // reset as soon as it is there
 	silentAccept // accepted, and nothing is ever read
@@ -37,23 +37,23 @@ const (
 	plainHello   // the TLS handshake gets a reply in plain HTTP
 )
 
-// fault is what happens to one attempt, or to one connection.
+// fault is what goes wrong with one attempt or one connection.
 type fault struct {
 	kind kind
 	// wait is the time of a latency, of a slow upstream, or until a close.
 	wait time.Duration
 	// rate is bytes per second.
 	rate int
-	// cut is where to stop, in thousandths of what there is.
+	// cut is where to stop, in thousandths of the whole.
 	cut int
-	// fin closes in order instead of resetting.
+	// fin means an orderly close instead of a reset.
 	fin bool
-	// bare leaves the length out of a response that is cut.
+	// bare means that a response that is cut has no length.
 	bare bool
-	// status is that of a response.
+	// status is the response's.
 	status int
-	// retryAfter is in seconds from now; date says it as a date, and a negative
-	// one is not said.
+	// retryAfter is in seconds from now. With date it is sent as a date. A negative
+	// one is not sent.
 	retryAfter int
 	date       bool
 }

@@ -16,11 +16,11 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// holdFor is how long a caller stays that holds up digate.
+// holdFor is how long a caller holds digate up.
 const holdFor = 2 * time.Second
 
-// holdUp makes a call on a connection of its own and reads nothing, or stops in
-// the middle of its request; then it hangs up without a word.
+// holdUp makes a call on a connection of its own. It reads nothing, or stops in the
+// middle of its request. Then it closes the connection.
 func (c *crowd) holdUp(ctx context.Context, a *told, how caller) {
 	addr := c.at.rest
 	if how.habit == deafGRPC {
@@ -62,8 +62,8 @@ func (c *crowd) holdUp(ctx context.Context, a *told, how caller) {
 	a.limit = holdFor
 }
 
-// askOverHTTP2 writes a whole gRPC call whose response has no window to come
-// through.
+// askOverHTTP2 writes a whole gRPC call with no flow-control window for its
+// response.
 func askOverHTTP2(w io.Writer, call int) error {
 	name := callName(call)
 	message, err := proto.Marshal(&integrationv1.CopyTemplateRequest{TemplateId: templateID(call), Name: &name})

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// verdict is what a caller was told.
+// verdict is what a caller can conclude from its response.
 type verdict int
 
 const (
-	// silence: nothing at all, or nothing that says what to conclude.
+	// silence: no response, or one without a verdict.
 	silence verdict = iota
 	done
 	notSent
 	rejected
 	unknown
-	// ownTimeout and cancelled: the caller gave up before it was told.
+	// ownTimeout and cancelled: the caller gave up before the response.
 	ownTimeout
 	cancelled
 	// unread: the caller did not read its response.
@@ -30,21 +30,21 @@ var verdictNames = [verdicts]string{"silence", "done", "not sent", "rejected", "
 
 func (v verdict) String() string { return verdictNames[v] }
 
-// outcomes are the words that digate says them with.
+// outcomes are digate's words for the verdicts.
 var outcomes = map[string]verdict{"NOT_SENT": notSent, "REJECTED": rejected, "UNKNOWN": unknown}
 
-// told is the end of one call as its caller saw it.
+// told is the end of one call as seen by its caller.
 type told struct {
 	call    int
 	verdict verdict
-	// id and name are those of the integration, after done. A response that broke
-	// off after its id has no name.
+	// id and name are the integration's, after done. A response that broke off after
+	// its id has no name.
 	id, name string
-	// invited: the failure came with an invitation to try again.
+	// invited: the failure asked for another try.
 	invited bool
-	// took is how long it took, and limit how long it might have.
+	// took is the time of the call, and limit the longest allowed.
 	took, limit time.Duration
-	// text is for the report of a violation.
+	// text goes into the report of a violation.
 	text string
 }
 
@@ -54,11 +54,11 @@ type made struct {
 	id   string
 }
 
-// grace is how much later than its limit a response may be: the callers, the
-// upstream and digate share the machine.
+// grace is how far a response may exceed its limit: the callers, the upstream and
+// digate share the machine.
 const grace = 5 * time.Second
 
-// tally is the outcome of the comparison.
+// tally is the result of the comparison.
 type tally struct {
 	calls, copies int
 	told          [verdicts]int
@@ -67,8 +67,8 @@ type tally struct {
 	violations  []string
 }
 
-// judge compares what callers were told with what the upstream made. There are
-// calls numbered from 0.
+// judge compares the responses of the callers with the copies of the upstream. Calls
+// are numbered from 0.
 func judge(calls int, ends []told, copies []made) tally {
 	t := tally{calls: calls, copies: len(copies)}
 	violation := func(format string, args ...any) {
@@ -126,5 +126,5 @@ func judge(calls int, ends []told, copies []made) tally {
 	return t
 }
 
-// callName returns the name that the copy of a call is given.
+// callName returns the name of a call's copy.
 func callName(call int) string { return fmt.Sprintf("call-%d", call) }

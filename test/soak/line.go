@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// line connects digate to the upstream: a proxy of bare sockets that reads just
-// enough of what it carries to know whose call it is, and then does what the
-// script says.
+// line connects digate to the upstream. It is a proxy of bare sockets. It reads just
+// enough to know the call, and then does what the script says.
 type line struct {
 	script   *script
 	addr     string
@@ -31,9 +30,9 @@ type line struct {
 	restarting sync.Mutex
 }
 
-// newLine returns a line to the upstream, listening. Its port lies outside the
-// range that the kernel takes for outgoing connections, so that nobody else has
-// it while a restart lasts.
+// newLine returns a listening line to the upstream. Its port lies outside the range
+// of the kernel's outgoing connections, so that no other process takes it during a
+// restart.
 func newLine(s *script, upstream string, certs *certificates) (*line, error) {
 	l := &line{
 		script: s, upstream: upstream, certs: certs,
@@ -65,7 +64,7 @@ func (l *line) listen() error {
 	return nil
 }
 
-// begin lets connections meet their faults from now on.
+// begin switches the faults of connections on.
 func (l *line) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -95,7 +94,7 @@ func (l *line) accept(ln net.Listener) {
 	}
 }
 
-// add takes a connection among those that a restart resets.
+// add adds a connection to those that a restart resets.
 func (l *line) add(c net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -127,8 +126,8 @@ func (l *line) cut() {
 	}
 }
 
-// restart takes the upstream away for a while, and lets it be there for as long
-// before the next restart begins.
+// restart takes the upstream away for a while. The next restart begins no sooner
+// than the same time after it is back.
 func (l *line) restart(away time.Duration) error {
 	l.restarting.Lock()
 	defer l.restarting.Unlock()
@@ -155,7 +154,7 @@ func (l *line) close() {
 	l.wg.Wait()
 }
 
-// pause waits, and says whether the line is still there.
+// pause waits. It reports whether the line is still up.
 func (l *line) pause(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -167,7 +166,7 @@ func (l *line) pause(d time.Duration) bool {
 	}
 }
 
-// attempt is what happens to the next attempt of the call.
+// attempt returns the fault of the call's next attempt.
 func (l *line) attempt(call int) (fault, int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -176,7 +175,7 @@ func (l *line) attempt(call int) (fault, int) {
 	return l.script.attempt(call, n), n
 }
 
-// requests is how many requests came.
+// requests returns how many requests came.
 func (l *line) requests() (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -186,14 +185,14 @@ func (l *line) requests() (n int) {
 	return n
 }
 
-// idle says whether no connection is open.
+// idle reports whether no connection is open.
 func (l *line) idle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.open) == 0
 }
 
-// reset ends a connection in the hard way.
+// reset ends a connection with a TCP reset.
 func reset(c net.Conn) {
 	if tc, ok := c.(*tls.Conn); ok {
 		c = tc.NetConn()
@@ -204,7 +203,7 @@ func reset(c net.Conn) {
 	_ = c.Close()
 }
 
-// end closes in order, or resets.
+// end closes a connection in order, or resets it.
 func end(c net.Conn, fin bool) {
 	if !fin {
 		reset(c)
@@ -213,7 +212,7 @@ func end(c net.Conn, fin bool) {
 	_ = c.Close()
 }
 
-// serve carries one connection of digate's.
+// serve carries one connection from digate.
 func (l *line) serve(c net.Conn, f fault) {
 	switch f.kind {
 	case resetAccept:
@@ -240,5 +239,5 @@ func (l *line) serve(c net.Conn, f fault) {
 	from := bufio.NewReaderSize(c, 4<<10)
 	for l.exchange(c, from, up) {
 	}
-	_ = c.Close() // with TLS's goodbye, which remove does not know of
+	_ = c.Close() // with TLS's close_notify, which remove does not send
 }

@@ -10,21 +10,21 @@ import (
 )
 
 const (
-	// settleTime is how long digate may take to let go of everything: the
-	// longest wait that it may still be in is for a handshake, 5 s.
+	// settleTime is how long digate may take to release everything. Its longest wait
+	// is that for a handshake, 5 s.
 	settleTime = 20 * time.Second
-	// goroutineAllowance is for those of a connection that is just closing, and
-	// what a first failure may start once and for all.
+	// goroutineAllowance covers connections that are closing, and what a first
+	// failure starts for good.
 	goroutineAllowance = 4
-	// heapAllowance is for what is kept on purpose: series of metrics, kinds of
+	// heapAllowance covers what digate keeps on purpose: series of metrics, kinds of
 	// drift, TLS sessions, and buffers that grew.
 	heapAllowance = 6 << 20
-	// warmUps is how many calls are made, and meet no fault, before digate's
-	// footprint is taken.
+	// warmUps is the number of calls without a fault before digate's footprint is
+	// taken.
 	warmUps = 8
 )
 
-// load makes the calls, and takes digate's footprint before and after.
+// load makes the calls. It takes digate's footprint before and after.
 func (r *runner) load() error {
 	if err := r.call(0, warmUps); err != nil {
 		return err
@@ -49,8 +49,8 @@ func (r *runner) load() error {
 	return err
 }
 
-// call makes the calls with the numbers from first to before last, some at once,
-// and hangs up.
+// call makes the calls from first up to last, some at once, and closes its
+// connections.
 func (r *runner) call(first, last int) error {
 	crowd, err := newCrowd(r.script, r.process.at)
 	if err != nil {
@@ -93,9 +93,9 @@ func (r *runner) call(first, last int) error {
 	return failed
 }
 
-// inspect waits until digate is at rest, ends it, and notes what it holds, did
-// not count or did not log. The line stays as it is meanwhile, with every
-// connection on it that hangs.
+// inspect waits until digate is idle and ends it. It notes what digate still holds,
+// and what it did not count or log. The line stays up meanwhile, with every hanging
+// connection.
 func (r *runner) inspect() error {
 	p := r.process
 	note := func(format string, args ...any) { r.wrong = append(r.wrong, fmt.Sprintf(format, args...)) }
@@ -136,7 +136,7 @@ func (r *runner) inspect() error {
 	return nil
 }
 
-// leftBehind says what a process holds that it did not hold before.
+// leftBehind returns what a process holds that it did not hold before.
 func leftBehind(before, after footprint) error {
 	var errs []error
 	if after.goroutines > before.goroutines+goroutineAllowance {

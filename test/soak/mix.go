@@ -1,36 +1,35 @@
 package soak
 
-// share is how many attempts, or connections, of a thousand meet a kind of
-// fault.
+// share is how many of a thousand attempts, or connections, meet a kind of fault.
 type share struct {
 	kind     kind
 	perMille int
 }
 
-// mix is what goes wrong in a run.
+// mix is the set of faults of a run.
 type mix struct {
 	name, what  string
 	attempts    []share
 	connections []share
-	tls         bool // the upstream is reached by TLS
+	tls         bool // the upstream speaks TLS
 	restarts    int
-	outages     int  // the faults come in so many stretches, with as long ones between
+	outages     int  // the number of outages: faults happen only in them
 	holdUps     int  // callers, of a thousand, that do not read or do not finish
 	absent      bool // nothing listens where the upstream should be
 	nameless    bool // the upstream's name does not resolve
 	guarded     bool // digate's own circuit breaker and limits are on
-	// shows are verdicts that the mix exists for: a run without them proves
+	// shows are the verdicts that the mix is about. A run without them proves
 	// nothing.
 	shows []verdict
 }
 
 var everything = []share{
 	{latency, 60}, {bandwidth, 30}, {resetBefore, 40}, {resetAfter, 40}, {silentBefore, 15}, {silentAfter, 15},
-	{truncated, 50}, {pageBefore, 30}, {pageAfter, 30}, {saidTwice, 30}, {closesIdle, 40}, {garbage, 20},
+	{truncated, 50}, {pageBefore, 30}, {pageAfter, 30}, {sentTwice, 30}, {closesIdle, 40}, {garbage, 20},
 	{slow, 30}, {errorBefore, 30}, {errorAfter, 30}, {refusal, 40}, {storm, 60}, {busy, 40}, {noID, 20},
 }
 
-// mixes are all that the suite runs.
+// mixes are all mixes of the suite.
 var mixes = []mix{
 	{
 		name: "calm", what: "nothing but callers with short deadlines and callers that cancel",
@@ -83,7 +82,7 @@ var mixes = []mix{
 	},
 	{
 		name: "stale", what: "responses that come twice, connections that are closed just as the next request may come",
-		attempts: []share{{saidTwice, 250}, {closesIdle, 350}},
+		attempts: []share{{sentTwice, 250}, {closesIdle, 350}},
 		shows:    []verdict{done},
 	},
 	{

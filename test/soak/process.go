@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// addresses are where a digate listens.
+// addresses are those of a digate's listeners.
 type addresses struct{ grpc, rest, admin string }
 
 // process is a digate of its own.
@@ -33,8 +33,8 @@ type process struct {
 // drainTime is digate's shutdown timeout.
 const drainTime = 10 * time.Second
 
-// launch starts the binary as a server and returns when it serves. It gets no
-// more of the environment than it needs: no proxy, no settings.
+// launch starts the binary as a server and returns when it serves. Its environment
+// has no proxy and no settings.
 func launch(binary, logFile string, args ...string) (*process, error) {
 	out, err := os.Create(logFile)
 	if err != nil {
@@ -47,7 +47,7 @@ func launch(binary, logFile string, args ...string) (*process, error) {
 			"--shutdown-timeout", drainTime.String(),
 		}, args...)...),
 		log: logFile, ended: make(chan struct{}),
-		// One connection a request, so that reading does not change what is read.
+		// One connection for each request, so that reading does not change the figures.
 		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second},
 	}
 	p.cmd.Env = []string{"HOME=" + os.Getenv("HOME"), "GODEBUG=netdns=go", "GORACE=atexit_sleep_ms=50"}
@@ -93,13 +93,13 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// tail is the end of the log.
+// tail returns the end of the log.
 func (p *process) tail() []byte {
 	log, _ := os.ReadFile(p.log)
 	return log[max(0, len(log)-4000):]
 }
 
-// get reads a page of the admin listener.
+// get returns a page of the admin listener.
 func (p *process) get(path string) (string, error) {
 	resp, err := p.http.Get("http://" + p.at.admin + path)
 	if err != nil {
@@ -112,7 +112,7 @@ func (p *process) get(path string) (string, error) {
 	return string(body), errors.Join(err, resp.Body.Close())
 }
 
-// footprint is what a process holds.
+// footprint is what a process holds at one moment.
 type footprint struct {
 	goroutines, sockets int
 	heap                int64 // live bytes after a collection
@@ -144,8 +144,8 @@ func (p *process) footprint() (footprint, error) {
 	return f, nil
 }
 
-// sockets counts the sockets that the process has, 0 where the system does not
-// say.
+// sockets returns the number of sockets that the process has, 0 where the system
+// does not tell.
 func (p *process) sockets() (int, error) {
 	dir := filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "fd")
 	fds, err := os.ReadDir(dir)
@@ -170,7 +170,7 @@ func numberAfter(text, mark string) (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(number), 10, 64)
 }
 
-// sum adds up the series of a metric.
+// sum returns the sum of a metric's series.
 func (p *process) sum(metric string) (total int, err error) {
 	text, err := p.get("/metrics")
 	if err != nil {
@@ -206,8 +206,7 @@ func (p *process) terminate() error {
 	return nil
 }
 
-// readLog counts the access lines and returns what stands in the log that must
-// not.
+// readLog counts the access lines. It returns the lines that must not be in the log.
 func (p *process) readLog() (accessLines int, bad []string, err error) {
 	f, err := os.Open(p.log)
 	if err != nil {
@@ -231,8 +230,7 @@ func (p *process) readLog() (accessLines int, bad []string, err error) {
 	return accessLines, bad, lines.Err()
 }
 
-// poll tries until it succeeds, and returns the last error at the end of the
-// time.
+// poll tries until it succeeds. At the end of the time it returns the last error.
 func poll(within time.Duration, try func() error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()

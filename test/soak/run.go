@@ -17,7 +17,7 @@ const (
 	away = 60 * time.Millisecond
 )
 
-// settings of a run.
+// settings are those of a run.
 type settings struct {
 	binary string // of digate
 	calls  int
@@ -27,7 +27,7 @@ type settings struct {
 	dir    string // for logs and certificates
 }
 
-// result is what came of a run.
+// result is the result of a run.
 type result struct {
 	mix mix
 	tally
@@ -36,8 +36,8 @@ type result struct {
 	took          time.Duration
 }
 
-// run runs a mix. What digate did wrong stands among the violations of the
-// result; an error is a failure of the suite itself.
+// run runs a mix. The violations of the result are digate's faults. An error is a
+// failure of the suite itself.
 func run(s settings, m mix) (res result, err error) {
 	r := &runner{settings: s, script: &script{mix: m, seed: s.seed, calls: s.calls}}
 	defer func() { err = errors.Join(err, r.close()) }()
@@ -76,7 +76,7 @@ type runner struct {
 
 	ends          []told
 	copies        []made
-	wrong         []string // what digate was found to do wrong besides
+	wrong         []string // other faults of digate
 	before, after footprint
 	took          time.Duration
 }
@@ -106,7 +106,7 @@ func (r *runner) open() (err error) {
 	return err
 }
 
-// close ends what is still there, and takes the upstream's list.
+// close ends all that still runs and takes the upstream's list.
 func (r *runner) close() (err error) {
 	if r.process != nil {
 		r.process.kill()
@@ -127,8 +127,8 @@ func (r *runner) arguments() ([]string, error) {
 	url := "http://" + r.line.addr
 	args := []string{"--upstream-timeout", upstreamTimeout.String(), "--upstream-idle-timeout", idleTimeout.String()}
 	if m.nameless {
-		// A name of this kind is never asked of a server (RFC 7686), so that it
-		// fails to resolve with and without a network.
+		// No resolver asks a server for such a name (RFC 7686), so it does not
+		// resolve, with or without a network.
 		url = "http://upstream.onion:8443"
 	}
 	if m.tls {
@@ -140,8 +140,8 @@ func (r *runner) arguments() ([]string, error) {
 		args = append(args, "--upstream-ca-file", file)
 	}
 	args = append(args, "--upstream-url", url)
-	// What leaves a failing upstream alone would keep most of the faults from
-	// happening, and what bounds retries most of those.
+	// The breaker would keep most faults from happening, and the bounds on retries
+	// most of the rest.
 	wanted := []string{
 		"--upstream-breaker-delay=0s", "--upstream-retry-budget=1", "--upstream-min-in-flight=1000", "--upstream-max-in-flight=10000",
 	}

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// script says what happens in a run of a mix. It is a function of the seed: it
-// holds no state, and may be asked in any order.
+// script decides what happens in a run of a mix. It is a function of the seed. It
+// has no state, so the order of the questions does not matter.
 type script struct {
 	mix   mix
 	seed  uint64
 	calls int
 }
 
-// The streams of chance of a script.
+// The independent random sequences of a script.
 const (
 	ofCaller uint64 = iota
 	ofAttempt
@@ -32,7 +32,7 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(r.Int64N(int64(most-least+1)))
 }
 
-// attempt is what happens to an attempt, numbered from 0, of a call.
+// attempt returns the fault of an attempt of a call. Attempts are numbered from 0.
 func (s *script) attempt(call, attempt int) fault {
 	r := s.rand(ofAttempt, call, attempt)
 	f := fault{
@@ -69,13 +69,13 @@ func (s *script) attempt(call, attempt int) fault {
 	return f
 }
 
-// quiet says whether the call falls into a time between two outages.
+// quiet reports whether the call falls between two outages.
 func (s *script) quiet(call int) bool {
 	n := s.mix.outages
 	return n > 0 && call/(s.calls/(2*n))%2 == 1
 }
 
-// connection is what the connection meets that was opened as the ordinal-th.
+// connection returns the fault of a connection, by the order in which they open.
 func (s *script) connection(ordinal int) fault {
 	r := s.rand(ofConnection, ordinal, 0)
 	f := fault{fin: r.IntN(2) == 0, cut: r.IntN(1000)}
@@ -89,14 +89,14 @@ func (s *script) connection(ordinal int) fault {
 	return f
 }
 
-// habit is how a caller makes its call.
+// habit is the way in which a caller makes its call.
 type habit int
 
 const (
 	overGRPC habit = iota
 	overREST
-	// Those that hold up digate: they do not read their response, or do
-	// not finish what they ask.
+	// These hold digate up: they do not read the response, or do not finish the
+	// request.
 	deafGRPC
 	deafREST
 	haltingREST
@@ -105,12 +105,12 @@ const (
 // caller is how a call is made.
 type caller struct {
 	habit habit
-	// deadline is told to digate over gRPC, and kept to oneself over REST; 0 is
-	// none.
+	// deadline is sent to digate over gRPC, and known to the caller alone over REST; 0
+	// is none.
 	deadline time.Duration
 	// cancel is when the caller gives up; 0 is never.
 	cancel time.Duration
-	// padding makes the request larger, by so many bytes.
+	// padding is added to the request, in bytes.
 	padding int
 }
 
@@ -141,8 +141,8 @@ func (s *script) caller(call int) caller {
 	return c
 }
 
-// pause is how long a caller waits before its next call, when nothing was sent
-// of this one: else all calls of a run would be over before the upstream is back.
+// pause returns how long a caller waits after a call of which nothing was sent.
+// Without it all calls would be over before the upstream is back.
 func (s *script) pause(call int) time.Duration {
 	return between(s.rand(ofPause, call, 0), 50*time.Millisecond, 200*time.Millisecond)
 }

@@ -21,13 +21,13 @@ var (
 	binaryDir string
 )
 
-// long is from how many calls per mix on a run is of the long form.
+// long is the least number of calls per mix in the long form.
 const long = 2000
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// A short run mostly waits; long ones are busy, and would only make each
-	// other's callers run out of time.
+	// Short runs mostly wait. Long ones are busy, and would make each other's callers
+	// run out of time.
 	together := 4
 	if *calls >= long {
 		together = 2
@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 	rig.Main(m, &binaryDir, together)
 }
 
-// facade is the binary of a digate of this tree, with the race detector on where the test's
-// is.
+// facade returns the binary of this tree's digate. It has the race detector if the
+// test has it.
 var facade = sync.OnceValues(func() (string, error) {
 	if *ready != "" {
 		return filepath.Abs(*ready)
