@@ -2,10 +2,11 @@ package digajson
 
 import (
 	"reflect"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/digate/digate/server/gostruct"
 )
 
 // slot is where the Go struct of a generated message holds a field. Setting it
@@ -35,20 +36,10 @@ func (c *Codec) bindSlots() {
 		return
 	}
 	t := reflect.TypeOf(mt.Zero().Interface())
-	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
-		return
-	}
-	c.goType = t
-	for i := range t.Elem().NumField() {
-		sf := t.Elem().Field(i)
-		if !sf.IsExported() {
-			continue
-		}
-		for part := range strings.SplitSeq(sf.Tag.Get("protobuf"), ",") {
-			name, ok := strings.CutPrefix(part, "name=")
-			if f := c.byName[name]; ok && f != nil {
-				f.slot = slot{kind: f.slotKind(sf.Type), index: i}
-			}
+	for _, gf := range gostruct.Fields(t, c.md) {
+		c.goType = t
+		if f := c.byName[gf.Name]; f != nil {
+			f.slot = slot{kind: f.slotKind(gf.Type), index: gf.Index}
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/digate/digate/server/gostruct"
 )
 
 // handOver makes dst a message equal to src, replacing what dst held. They share
@@ -37,10 +39,10 @@ func handOver(dst, src any) error {
 
 	a, b := reflect.ValueOf(dst), reflect.ValueOf(src)
 	if a.Type() == b.Type() {
-		if fields := shallow(a.Type(), d.Descriptor()); fields != nil {
+		if fields := goFields(a.Type(), d.Descriptor()); fields != nil {
 			a, b = a.Elem(), b.Elem()
-			for _, i := range fields {
-				a.Field(i).Set(b.Field(i))
+			for _, f := range fields {
+				a.Field(f.Index).Set(b.Field(f.Index))
 			}
 			d.SetUnknown(s.GetUnknown())
 			return nil
@@ -51,50 +53,16 @@ func handOver(dst, src any) error {
 	return nil
 }
 
-// plans holds, by message type, the []int that shallow returns.
+// plans holds, by message type, what [gostruct.Fields] returns.
 var plans sync.Map
 
-// shallow returns the struct fields that hold a generated message's fields; nil if
-// it cannot account for each of them (opaque and dynamic messages, extensions).
-//
-// Assigning these fields is what a program may do itself. Assigning whole structs
-// is not: they hold bookkeeping that protobuf writes atomically even while the
-// message is only read, so that would race on a reply that several calls share.
-// Going through protoreflect would be proper too, but costs more than a deep copy.
-func shallow(t reflect.Type, md protoreflect.MessageDescriptor) []int {
+// goFields returns the Go fields that hold all of a generated message; nil where
+// only protoreflect reaches them.
+func goFields(t reflect.Type, md protoreflect.MessageDescriptor) []gostruct.Field {
 	if plan, ok := plans.Load(t); ok {
-		return plan.([]int)
+		return plan.([]gostruct.Field)
 	}
-	plan := shallowPlan(t, md)
+	plan := gostruct.Fields(t, md)
 	plans.Store(t, plan)
-	return plan
-}
-
-func shallowPlan(t reflect.Type, md protoreflect.MessageDescriptor) []int {
-	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct || md.ExtensionRanges().Len() > 0 {
-		return nil
-	}
-	want := md.Fields().Len()
-	for i := range md.Oneofs().Len() {
-		if o := md.Oneofs().Get(i); !o.IsSynthetic() {
-			want -= o.Fields().Len() - 1 // its members share one struct field
-		}
-	}
-	plan := make([]int, 0, want)
-	for i := range t.Elem().NumField() {
-		f := t.Elem().Field(i)
-		if !f.IsExported() {
-			continue
-		}
-		_, field := f.Tag.Lookup("protobuf")
-		_, oneof := f.Tag.Lookup("protobuf_oneof")
-		if !field && !oneof {
-			return nil
-		}
-		plan = append(plan, i)
-	}
-	if len(plan) != want {
-		return nil
-	}
 	return plan
 }
