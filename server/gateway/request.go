@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/httpbody"
 )
 
 // headerIdempotencyKey is the one header of a request that crosses the gateway. A
@@ -64,21 +65,10 @@ func newRequest(ctx context.Context, w http.ResponseWriter, r *http.Request, max
 	return out, s
 }
 
-// maxPresized is how much memory, in bytes, a body gets on the word of its
-// Content-Length alone.
-const maxPresized = 64 << 10
-
 // readAll returns the whole body.
 func (b *body) readAll() ([]byte, error) {
 	if b.length > b.limit {
 		return nil, &http.MaxBytesError{Limit: b.limit}
 	}
-	if b.length < 0 || b.length > maxPresized {
-		return io.ReadAll(b)
-	}
-	p := make([]byte, b.length)
-	if _, err := io.ReadFull(b, p); err != nil && err != io.EOF {
-		return nil, err
-	}
-	return p, nil
+	return httpbody.Read(b, b.length)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/httpbody"
 	"github.com/digate/digate/server/upstream/wire"
 )
 
@@ -29,21 +30,14 @@ var (
 // notWhole is the drift of a response that broke off or is no JSON object.
 var notWhole = exchange.Drift{Path: []string{"(response)"}, Kind: "not whole"}
 
-// maxPresized is how much memory, in bytes, a response gets on the word of its
-// Content-Length alone.
-const maxPresized = 64 << 10
-
 // readBody reads a response of at most limit bytes, as sent and as decoded, and
 // closes it. What came before an error is returned with it.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	defer func() { _ = resp.Body.Close() }()
 	// HTTP/1.1 sees the end of such a body with its last byte; HTTP/2 has to be
 	// read to its end, or it resets the stream.
-	if n := resp.ContentLength; n >= 0 && n <= min(limit, maxPresized) && resp.ProtoMajor == 1 &&
-		resp.Header["Content-Encoding"] == nil {
-		body := make([]byte, n)
-		got, err := io.ReadFull(resp.Body, body)
-		return body[:got], err
+	if n := resp.ContentLength; n >= 0 && n <= limit && resp.ProtoMajor == 1 && resp.Header["Content-Encoding"] == nil {
+		return httpbody.Read(resp.Body, n)
 	}
 	sent := &boundedReader{r: resp.Body, left: limit}
 	var decoded io.Reader = sent

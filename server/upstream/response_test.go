@@ -15,6 +15,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/httpbody"
 )
 
 func gzipped(parts ...string) string {
@@ -157,8 +158,8 @@ func wantDrift(t *testing.T, drift []exchange.Drift, want []string) {
 // not.
 func TestCall_ResponseAtTheBound_IsTaken(t *testing.T) {
 	pad := func(n int) string { return wholeResponse + strings.Repeat(" ", n-len(wholeResponse)) }
-	const limit = maxPresized + 1000
-	for _, size := range []int{maxPresized - 1, maxPresized, maxPresized + 1, limit, limit + 1} {
+	const limit = httpbody.MaxPresized + 1000
+	for _, size := range []int{httpbody.MaxPresized - 1, httpbody.MaxPresized, httpbody.MaxPresized + 1, limit, limit + 1} {
 		body := pad(size)
 		for name, response := range map[string]string{
 			"Content-Length": ok201("", body), "chunked": chunked(body) + "0\r\n\r\n", "gzip": ok201("Content-Encoding: gzip\r\n", gzipped(body)),

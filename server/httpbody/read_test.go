@@ -1,0 +1,56 @@
+package httpbody_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/digate/digate/server/httpbody"
+)
+
+func TestRead_BodyOfAnyLength_IsWhole(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 1, httpbody.MaxPresized, httpbody.MaxPresized + 1, 1 << 20} {
+		text := strings.Repeat("x", size)
+		for _, length := range []int64{int64(size), -1} {
+			got, err := httpbody.Read(iotest.HalfReader(strings.NewReader(text)), length)
+			if string(got) != text || err != nil {
+				t.Errorf("%d bytes, length %d: got %d bytes, %v", size, length, len(got), err)
+			}
+		}
+	}
+}
+
+// HTTP/1.1 has its connection free with the last byte, and a reader that fails
+// beyond it has nothing to say about the body.
+func TestRead_SmallBodyOfKnownLength_IsNotReadBeyondIt(t *testing.T) {
+	t.Parallel()
+	beyond := io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(errors.New("read beyond the body")))
+	if got, err := httpbody.Read(beyond, 3); string(got) != "abc" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestRead_BodyThatBreaksOff_IsReturnedWithTheError(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for _, length := range []int64{8, -1, 1 << 20} {
+		got, err := httpbody.Read(io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(broken)), length)
+		if string(got) != "abc" || !errors.Is(err, broken) {
+			t.Errorf("length %d: got %q, %v", length, got, err)
+		}
+	}
+}
+
+// A sender that only claims to send much gets no memory for it.
+func TestRead_LargeLength_TakesNoMemoryByItself(t *testing.T) {
+	t.Parallel()
+	for _, length := range []int64{httpbody.MaxPresized + 1, 1 << 62} {
+		got, err := httpbody.Read(strings.NewReader("abc"), length)
+		if string(got) != "abc" || err != nil || cap(got) > httpbody.MaxPresized {
+			t.Errorf("length %d: got %q with room for %d bytes, %v", length, got, cap(got), err)
+		}
+	}
+}
