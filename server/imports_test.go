@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"server/copies"},
 	{"server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
 	{"server/upstream", "server/ledger"},
-	{"server/upstream/admission", "server/contract", "server/validate"},
+	{"server/upstream/admission", "server/contract", "server/validate", "server/contract/contracttest"},
 	{"server/upstream/wire", "server/digajson", "server/apierror", "server/setting", "server/exchange/exchangetest"},
 	{"server/digajson/internal/lex", "server/gostruct", "server/httpbody"},
 	{"server/exchange", "server/secret", "server/telemetry/logqueue", "internal/durable", "internal/need"},

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/contract/contracttest"
 	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/gateway"
@@ -136,7 +137,7 @@ func TestLoad_RuleThatIsAccepted_IsFollowedAlikeInBothDirections(t *testing.T) {
 		{"Full", `patch: "/a/{id}" body: "*"`},
 		{"Lists", `put: "/{id}" body: "*"`},
 	} {
-		sd := serviceOf(t, do(tt.in, "Empty", tt.rule))
+		sd := contracttest.Service(t, contracttest.Method(tt.in, "Empty", tt.rule))
 		c, err := contract.Load(sd)
 		if err != nil {
 			t.Errorf("%s: %v", tt.rule, err)

@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/contract/contracttest"
 )
 
 func TestIdempotencyKey_IsTheFieldThatIsMarked(t *testing.T) {
 	t.Parallel()
-	c, err := contract.Load(contract.Integration(), serviceOf(t, do("Keyed", "Empty", `post: "/keyed/{id}" body: "*"`)))
+	c, err := contract.Load(contract.Integration(), contracttest.Service(t, contracttest.Method("Keyed", "Empty", `post: "/keyed/{id}" body: "*"`)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,81 +7,82 @@ import (
 	_ "google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/contract/contracttest"
 )
 
 func TestLoad_RuleThatOneDirectionCannotFollow_IsAnErrorThatNamesMethodAndRule(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ method, want string }{
 		{`input_type: ".t.Plain" output_type: ".t.Empty"`, "no google.api.http rule"},
-		{do("Plain", "Empty", ``), `verb ""`},
-		{do("Plain", "Empty", `custom { kind: "*" path: "/a" }`), `verb "*"`},
-		{do("Plain", "Empty", `custom { kind: "A B" path: "/a" }`), `verb "A B"`},
-		{do("Plain", "Empty", `custom { kind: "get" path: "/a" }`), `verb "get"`},
-		{do("Plain", "Empty", `custom { kind: "CONNECT" path: "/a" }`), `verb "CONNECT"`},
-		{do("Plain", "Inner", `custom { kind: "HEAD" path: "/a" }`), "a HEAD is answered without a body"},
-		{do("Plain", "Empty", `custom { kind: "HEAD" path: "/a" } body: "*"`), "a HEAD has no body"},
-		{do("Plain", "Empty", `get: "/a" additional_bindings { get: "/b" }`), "additional bindings"},
-		{do("Plain", "Empty", `get: "/a"`) + ` client_streaming: true`, "stream"},
-		{do("Plain", "Empty", `get: "/a"`) + ` server_streaming: true`, "stream"},
-		{doWith("Plain", "Empty", `get: "/a"`, `facade_only: true`) + ` server_streaming: true`, "stream"},
-		{do("Plain", "Empty", `get: "a"`), `"a" does not begin with a slash`},
-		{do("Plain", "Empty", `get: "/"`), `segment ""`},
-		{do("Plain", "Empty", `get: "/a//b"`), `segment ""`},
-		{do("Plain", "Empty", `get: "/a/"`), `segment ""`},
-		{do("Plain", "Empty", `get: "/a/../b"`), `segment ".."`},
-		{do("Plain", "Empty", `get: "/a/./b"`), `segment "."`},
-		{do("Plain", "Empty", `get: "/a/*"`), `segment "*"`},
-		{do("Plain", "Empty", `get: "/a/**"`), `segment "**"`},
-		{do("Plain", "Empty", `get: "/a b"`), `segment "a b"`},
-		{do("Plain", "Empty", `get: "/a%2Fb"`), `segment "a%2Fb"`},
-		{do("Plain", "Empty", `get: "/x{id}"`), `segment "x{id}"`},
-		{do("Plain", "Empty", `get: "/{id"`), `segment "{id"`},
-		{do("Plain", "Empty", `get: "/{id=a/*}"`), `segment "{id=a"`},
-		{do("Plain", "Empty", `get: "/{id=a}"`), `segment "{id=a}"`},
-		{do("Plain", "Empty", `get: "/{id=**}"`), `segment "{id=**}"`},
-		{do("Plain", "Empty", `get: "/{id}{parent}"`), `segment "{id}{parent}"`},
-		{do("Plain", "Empty", `get: "/{id}."`), `segment "{id}."`},
-		{do("Plain", "Empty", `get: "/{id}:"`), `segment "{id}:"`},
-		{do("Plain", "Empty", `get: "/{id}:a:b"`), `segment "{id}:a:b"`},
-		{do("Plain", "Empty", `get: "/{id}:a b"`), `segment "{id}:a b"`},
-		{do("Plain", "Empty", `get: "/{id}:a/b"`), `segment "{id}:a"`},
-		{do("Plain", "Empty", `get: "/a:b/{id}"`), `segment "a:b"`},
-		{do("Plain", "Empty", `get: "/a:"`), `segment "a:"`},
-		{do("Plain", "Empty", `get: "/:a"`), `segment ":a"`},
-		{do("Plain", "Empty", `get: "/a:b:c"`), `segment "a:b:c"`},
-		{do("Plain", "Empty", `get: "/{id}/{id}"`), `"id" is in it twice`},
-		{do("Plain", "Empty", `get: "/{nothing}"`), `no field "nothing"`},
-		{do("Full", "Empty", `get: "/{inner.id}"`), `segment "{inner.id}"`},
-		{do("Plain", "Empty", `get: "/{limit}"`), `"limit" is not a plain string`},
-		{do("Plain", "Empty", `get: "/{after}"`), `"after" is not a plain string`},
-		{do("Lists", "Empty", `get: "/{tags}"`), `"tags" is not a plain string`},
-		{do("Plain", "Empty", `get: "/{request_id}"`), `"request_id" is facade_only`},
-		{do("Plain", "Empty", `get: "/a" body: "*"`), "a GET has no body"},
-		{do("Plain", "Empty", `delete: "/a" body: "*"`), "a DELETE has no body"},
+		{contracttest.Method("Plain", "Empty", ``), `verb ""`},
+		{contracttest.Method("Plain", "Empty", `custom { kind: "*" path: "/a" }`), `verb "*"`},
+		{contracttest.Method("Plain", "Empty", `custom { kind: "A B" path: "/a" }`), `verb "A B"`},
+		{contracttest.Method("Plain", "Empty", `custom { kind: "get" path: "/a" }`), `verb "get"`},
+		{contracttest.Method("Plain", "Empty", `custom { kind: "CONNECT" path: "/a" }`), `verb "CONNECT"`},
+		{contracttest.Method("Plain", "Inner", `custom { kind: "HEAD" path: "/a" }`), "a HEAD is answered without a body"},
+		{contracttest.Method("Plain", "Empty", `custom { kind: "HEAD" path: "/a" } body: "*"`), "a HEAD has no body"},
+		{contracttest.Method("Plain", "Empty", `get: "/a" additional_bindings { get: "/b" }`), "additional bindings"},
+		{contracttest.Method("Plain", "Empty", `get: "/a"`) + ` client_streaming: true`, "stream"},
+		{contracttest.Method("Plain", "Empty", `get: "/a"`) + ` server_streaming: true`, "stream"},
+		{contracttest.MethodWith("Plain", "Empty", `get: "/a"`, `facade_only: true`) + ` server_streaming: true`, "stream"},
+		{contracttest.Method("Plain", "Empty", `get: "a"`), `"a" does not begin with a slash`},
+		{contracttest.Method("Plain", "Empty", `get: "/"`), `segment ""`},
+		{contracttest.Method("Plain", "Empty", `get: "/a//b"`), `segment ""`},
+		{contracttest.Method("Plain", "Empty", `get: "/a/"`), `segment ""`},
+		{contracttest.Method("Plain", "Empty", `get: "/a/../b"`), `segment ".."`},
+		{contracttest.Method("Plain", "Empty", `get: "/a/./b"`), `segment "."`},
+		{contracttest.Method("Plain", "Empty", `get: "/a/*"`), `segment "*"`},
+		{contracttest.Method("Plain", "Empty", `get: "/a/**"`), `segment "**"`},
+		{contracttest.Method("Plain", "Empty", `get: "/a b"`), `segment "a b"`},
+		{contracttest.Method("Plain", "Empty", `get: "/a%2Fb"`), `segment "a%2Fb"`},
+		{contracttest.Method("Plain", "Empty", `get: "/x{id}"`), `segment "x{id}"`},
+		{contracttest.Method("Plain", "Empty", `get: "/{id"`), `segment "{id"`},
+		{contracttest.Method("Plain", "Empty", `get: "/{id=a/*}"`), `segment "{id=a"`},
+		{contracttest.Method("Plain", "Empty", `get: "/{id=a}"`), `segment "{id=a}"`},
+		{contracttest.Method("Plain", "Empty", `get: "/{id=**}"`), `segment "{id=**}"`},
+		{contracttest.Method("Plain", "Empty", `get: "/{id}{parent}"`), `segment "{id}{parent}"`},
+		{contracttest.Method("Plain", "Empty", `get: "/{id}."`), `segment "{id}."`},
+		{contracttest.Method("Plain", "Empty", `get: "/{id}:"`), `segment "{id}:"`},
+		{contracttest.Method("Plain", "Empty", `get: "/{id}:a:b"`), `segment "{id}:a:b"`},
+		{contracttest.Method("Plain", "Empty", `get: "/{id}:a b"`), `segment "{id}:a b"`},
+		{contracttest.Method("Plain", "Empty", `get: "/{id}:a/b"`), `segment "{id}:a"`},
+		{contracttest.Method("Plain", "Empty", `get: "/a:b/{id}"`), `segment "a:b"`},
+		{contracttest.Method("Plain", "Empty", `get: "/a:"`), `segment "a:"`},
+		{contracttest.Method("Plain", "Empty", `get: "/:a"`), `segment ":a"`},
+		{contracttest.Method("Plain", "Empty", `get: "/a:b:c"`), `segment "a:b:c"`},
+		{contracttest.Method("Plain", "Empty", `get: "/{id}/{id}"`), `"id" is in it twice`},
+		{contracttest.Method("Plain", "Empty", `get: "/{nothing}"`), `no field "nothing"`},
+		{contracttest.Method("Full", "Empty", `get: "/{inner.id}"`), `segment "{inner.id}"`},
+		{contracttest.Method("Plain", "Empty", `get: "/{limit}"`), `"limit" is not a plain string`},
+		{contracttest.Method("Plain", "Empty", `get: "/{after}"`), `"after" is not a plain string`},
+		{contracttest.Method("Lists", "Empty", `get: "/{tags}"`), `"tags" is not a plain string`},
+		{contracttest.Method("Plain", "Empty", `get: "/{request_id}"`), `"request_id" is facade_only`},
+		{contracttest.Method("Plain", "Empty", `get: "/a" body: "*"`), "a GET has no body"},
+		{contracttest.Method("Plain", "Empty", `delete: "/a" body: "*"`), "a DELETE has no body"},
 		// Either body is one that upstream could write and the gateway not read.
-		{do("Full", "Empty", `post: "/a" body: "inner"`), `body "inner"`},
-		{do("Full", "Empty", `post: "/{id}" body: "inner"`), `body "inner"`},
-		{do("Full", "Empty", `post: "/a" body: "nothing"`), `body "nothing"`},
-		{do("Full", "Empty", `post: "/a" body: "id"`), `body "id"`},
-		{do("Lists", "Empty", `post: "/a" body: "inners"`), `body "inners"`},
-		{do("Full", "Empty", `post: "/a" body: "hidden"`), `body "hidden"`},
-		{do("Full", "Empty", `get: "/{id}"`), "t.Full.inner has no form in a query"},
-		{do("Lists", "Empty", `get: "/{id}"`), "t.Lists.tags has no form in a query"},
-		{do("Odd", "Empty", `post: "/a" body: "*"`), "google.protobuf.Any has no form"},
-		{do("Plain", "Odd", `get: "/a"`), "google.protobuf.Any has no form"},
-		{do("Plain", "Full", `get: "/a" response_body: "id"`), `response_body "id"`},
-		{do("Plain", "Lists", `get: "/a" response_body: "inners"`), `response_body "inners"`},
-		{do("Plain", "Empty", `get: "/a" response_body: "nothing"`), `response_body "nothing"`},
-		{do("SentKey", "Empty", `post: "/a" body: "*"`), `idempotency_key "key" is not facade_only`},
-		{do("NumberKey", "Empty", `post: "/a" body: "*"`), `idempotency_key "key" is not a plain string`},
-		{do("TwoKeys", "Empty", `post: "/a" body: "*"`), "more than one field is the idempotency_key"},
-		{do("Keyed", "Empty", `post: "/{key}" body: "*"`), `"key" is facade_only`},
-		{doWith("Plain", "Empty", `get: "/a"`, `success_status: 404`), "success_status 404"},
-		{doWith("Plain", "Empty", `get: "/a"`, `success_status: 199`), "success_status 199"},
-		{doWith("Plain", "Inner", `get: "/a"`, `success_status: 204`), "success_status 204 has no body"},
+		{contracttest.Method("Full", "Empty", `post: "/a" body: "inner"`), `body "inner"`},
+		{contracttest.Method("Full", "Empty", `post: "/{id}" body: "inner"`), `body "inner"`},
+		{contracttest.Method("Full", "Empty", `post: "/a" body: "nothing"`), `body "nothing"`},
+		{contracttest.Method("Full", "Empty", `post: "/a" body: "id"`), `body "id"`},
+		{contracttest.Method("Lists", "Empty", `post: "/a" body: "inners"`), `body "inners"`},
+		{contracttest.Method("Full", "Empty", `post: "/a" body: "hidden"`), `body "hidden"`},
+		{contracttest.Method("Full", "Empty", `get: "/{id}"`), "t.Full.inner has no form in a query"},
+		{contracttest.Method("Lists", "Empty", `get: "/{id}"`), "t.Lists.tags has no form in a query"},
+		{contracttest.Method("Odd", "Empty", `post: "/a" body: "*"`), "google.protobuf.Any has no form"},
+		{contracttest.Method("Plain", "Odd", `get: "/a"`), "google.protobuf.Any has no form"},
+		{contracttest.Method("Plain", "Full", `get: "/a" response_body: "id"`), `response_body "id"`},
+		{contracttest.Method("Plain", "Lists", `get: "/a" response_body: "inners"`), `response_body "inners"`},
+		{contracttest.Method("Plain", "Empty", `get: "/a" response_body: "nothing"`), `response_body "nothing"`},
+		{contracttest.Method("SentKey", "Empty", `post: "/a" body: "*"`), `idempotency_key "key" is not facade_only`},
+		{contracttest.Method("NumberKey", "Empty", `post: "/a" body: "*"`), `idempotency_key "key" is not a plain string`},
+		{contracttest.Method("TwoKeys", "Empty", `post: "/a" body: "*"`), "more than one field is the idempotency_key"},
+		{contracttest.Method("Keyed", "Empty", `post: "/{key}" body: "*"`), `"key" is facade_only`},
+		{contracttest.MethodWith("Plain", "Empty", `get: "/a"`, `success_status: 404`), "success_status 404"},
+		{contracttest.MethodWith("Plain", "Empty", `get: "/a"`, `success_status: 199`), "success_status 199"},
+		{contracttest.MethodWith("Plain", "Inner", `get: "/a"`, `success_status: 204`), "success_status 204 has no body"},
 	}
 	for _, tt := range tests {
-		c, err := contract.Load(serviceOf(t, tt.method))
+		c, err := contract.Load(contracttest.Service(t, tt.method))
 		if err == nil || c != nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), "t.S.Do: ") {
 			t.Errorf("%s:\n got %v\nwant t.S.Do: …%s…", tt.method, err, tt.want)
 		}
@@ -90,10 +91,10 @@ func TestLoad_RuleThatOneDirectionCannotFollow_IsAnErrorThatNamesMethodAndRule(t
 
 func TestLoad_SeveralRulesThatCannotBeFollowed_AreAllNamed(t *testing.T) {
 	t.Parallel()
-	_, err := contract.Load(serviceOf(t,
-		do("Plain", "Empty", `custom { kind: "*" path: "/{nothing}" } response_body: "none" additional_bindings { get: "/b" }`),
-		do("Plain", "Empty", `get: "/a"`),
-		do("Lists", "Empty", `get: "/b"`),
+	_, err := contract.Load(contracttest.Service(t,
+		contracttest.Method("Plain", "Empty", `custom { kind: "*" path: "/{nothing}" } response_body: "none" additional_bindings { get: "/b" }`),
+		contracttest.Method("Plain", "Empty", `get: "/a"`),
+		contracttest.Method("Lists", "Empty", `get: "/b"`),
 	))
 	if err == nil {
 		t.Fatal("it is taken")
@@ -133,7 +134,7 @@ func TestLoad_RoutesThatHideEachOther_AreAnError(t *testing.T) {
 		{`get: "/{id}/b"`, `get: "/a/{id}"`, ""},
 		{`get: "/a/{id}"`, `get: "/{id}/b"`, "t.S.Do2"},
 	} {
-		_, err := contract.Load(serviceOf(t, do("Plain", "Empty", tt.first), do("Plain", "Empty", tt.second)))
+		_, err := contract.Load(contracttest.Service(t, contracttest.Method("Plain", "Empty", tt.first), contracttest.Method("Plain", "Empty", tt.second)))
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.HasPrefix(err.Error(), tt.want) || !strings.Contains(err.Error(), "t.S.Do's")) {
 			t.Errorf("%s, then %s: got %v, want %q", tt.first, tt.second, err, tt.want)
 		}
@@ -143,12 +144,12 @@ func TestLoad_RoutesThatHideEachOther_AreAnError(t *testing.T) {
 func TestLoad_MessageThatIsTwoBodies_IsAnError(t *testing.T) {
 	t.Parallel()
 	const first, other = `put: "/a/{id}" body: "*"`, `put: "/b/{parent}" body: "*"`
-	_, err := contract.Load(serviceOf(t, do("Plain", "Empty", first), do("Plain", "Empty", other)))
+	_, err := contract.Load(contracttest.Service(t, contracttest.Method("Plain", "Empty", first), contracttest.Method("Plain", "Empty", other)))
 	if err == nil || !strings.HasPrefix(err.Error(), "t.S.Do2: t.Plain is the body of t.S.Do too") {
 		t.Errorf("got %v", err)
 	}
 	for _, same := range []string{`post: "/b/{id}" body: "*"`, `get: "/b/{parent}"`} {
-		if _, err := contract.Load(serviceOf(t, do("Plain", "Empty", first), do("Plain", "Empty", same))); err != nil {
+		if _, err := contract.Load(contracttest.Service(t, contracttest.Method("Plain", "Empty", first), contracttest.Method("Plain", "Empty", same))); err != nil {
 			t.Errorf("%s: %v", same, err)
 		}
 	}
@@ -160,7 +161,7 @@ func TestLoad_Verbs_SayWhetherTheyWrite(t *testing.T) {
 		`get: "/a"`: false, `custom { kind: "HEAD" path: "/a" }`: false,
 		`put: "/a"`: true, `post: "/a"`: true, `patch: "/a"`: true, `delete: "/a"`: true, `custom { kind: "PURGE" path: "/a" }`: true,
 	} {
-		c, err := contract.Load(serviceOf(t, do("Plain", "Empty", rule)))
+		c, err := contract.Load(contracttest.Service(t, contracttest.Method("Plain", "Empty", rule)))
 		if err != nil {
 			t.Errorf("%s: %v", rule, err)
 			continue
@@ -174,7 +175,7 @@ func TestLoad_Verbs_SayWhetherTheyWrite(t *testing.T) {
 // What digate serves by itself may still be a route.
 func TestLoad_FacadeOnlyMethod_MayHaveAnHTTPForm(t *testing.T) {
 	t.Parallel()
-	c, err := contract.Load(serviceOf(t, doWith("Plain", "Empty", `get: "/a"`, `facade_only: true`)))
+	c, err := contract.Load(contracttest.Service(t, contracttest.MethodWith("Plain", "Empty", `get: "/a"`, `facade_only: true`)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +187,7 @@ func TestLoad_FacadeOnlyMethod_MayHaveAnHTTPForm(t *testing.T) {
 func TestLoad_Response_HasAnIDWhereEveryVariantHasOne(t *testing.T) {
 	t.Parallel()
 	for out, want := range map[string]bool{"Inner": true, "Flat": true, "HalfFlat": false, "NoID": false, "Empty": false} {
-		c, err := contract.Load(serviceOf(t, do("Plain", out, `get: "/a"`)))
+		c, err := contract.Load(contracttest.Service(t, contracttest.Method("Plain", out, `get: "/a"`)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/contract/contracttest"
 )
 
 func TestMatch_Path_IsOfTheFormOrNot(t *testing.T) {
@@ -28,7 +29,7 @@ func TestMatch_Path_IsOfTheFormOrNot(t *testing.T) {
 		{"/a:list", "/a:list", true},
 		{"/a:list", "/a", false},
 	} {
-		c, err := contract.Load(serviceOf(t, do("Plain", "Empty", `get: "`+tt.template+`"`)))
+		c, err := contract.Load(contracttest.Service(t, contracttest.Method("Plain", "Empty", `get: "`+tt.template+`"`)))
 		if err != nil {
 			t.Fatal(err)
 		}

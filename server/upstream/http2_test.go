@@ -23,6 +23,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract/contracttest"
 )
 
 // stream is one request that a scripted HTTP/2 upstream has read to its end.
@@ -318,7 +319,7 @@ func TestHTTP2_ResponseWithoutItsEnd_IsNotWhole(t *testing.T) {
 func TestHTTP2_ReadThatIsRefused_IsSentOnce(t *testing.T) {
 	for _, code := range []http2.ErrCode{http2.ErrCodeRefusedStream, http2.ErrCodeProtocol} {
 		v, template := newH2Upstream(t, func(s *stream) bool { _ = s.WriteRSTStream(s.id, code); return true })
-		sd := serviceOf(t, do("Plain", "Empty", `delete: "/a"`))
+		sd := contracttest.Service(t, contracttest.Method("Plain", "Empty", `delete: "/a"`))
 		template.rules = compile(loaded(t, sd))
 		m := sd.Methods().Get(0)
 		err := template.Call(t.Context(), Call{Method: "/t.S/Do", Request: dynamicpb.NewMessage(m.Input()), Response: dynamicpb.NewMessage(m.Output())})

@@ -14,6 +14,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract/contracttest"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
 )
@@ -96,7 +97,7 @@ func TestCall_StrictAndDigaNamesAFieldAfterTheCredential_TheErrorIsRedacted(t *t
 }
 
 func TestRedactor_SecretsBelowUnmarkedFields_AreFound(t *testing.T) {
-	sd := serviceOf(t, do("Full", "Empty", `put: "/a" body: "*"`))
+	sd := contracttest.Service(t, contracttest.Method("Full", "Empty", `put: "/a" body: "*"`))
 	req := dynamicpb.NewMessage(sd.Methods().Get(0).Input())
 	if err := prototext.Unmarshal([]byte(`id: "not-secret" inner { id: "not-secret-either" key: "very-secret" }`), req); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract/contracttest"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
 )
@@ -52,7 +53,7 @@ func TestCall_CopyTemplate_SendsExactlyTheseBytes(t *testing.T) {
 func send(t *testing.T, method, request, base string) (string, error) {
 	t.Helper()
 	v := newUpstream(t, nil, responding(ok201("", `{"id":"x"}`)))
-	sd := serviceOf(t, method)
+	sd := contracttest.Service(t, method)
 	c, err := New(testConfig(v.url()+base), loaded(t, sd))
 	if err != nil {
 		t.Fatal(err)
@@ -72,17 +73,17 @@ func send(t *testing.T, method, request, base string) (string, error) {
 
 func TestCall_RulesAndRequests_MakeRequestLineAndBody(t *testing.T) {
 	tests := []struct{ method, request, line, body string }{
-		{do("Plain", "Empty", `get: "/a/{id}"`), `id: "7" request_id: "r"`, "GET /a/7", ""},
-		{do("Plain", "Empty", `get: "/a/{id=*}"`), `id: "7"`, "GET /a/7", ""},
-		{do("Plain", "Empty", `get: "/a/{parent}/b/{id}"`), `id: "7" parent: "p"`, "GET /a/p/b/7", ""},
-		{do("Plain", "Empty", `post: "/a/{id}:cancel" body: "*"`), `id: "7" limit: 3`, "POST /a/7:cancel", `{"limit":3}`},
-		{do("Plain", "Empty", `get: "/a:list"`), `after: "a b&c=é/+%" limit: 20 order: ORDER_DESC`, "GET /a:list?after=a+b%26c%3D%C3%A9%2F%2B%25&limit=20&order=DESC", ""},
-		{do("Plain", "Empty", `get: "/a"`), `id: "" after: "" limit: 0 order: ORDER_UNSPECIFIED`, "GET /a?after=", ""},
-		{do("Plain", "Empty", `delete: "/a/{id}"`), `id: "7"`, "DELETE /a/7", ""},
-		{do("Plain", "Empty", `post: "/a/{id}"`), `id: "7" limit: 1`, "POST /a/7?limit=1", "0\r\n\r\n"},
-		{do("Plain", "Empty", `custom { kind: "PURGE" path: "/a" } body: "*"`), `limit: 1`, "PURGE /a", `{"limit":1}`},
-		{do("Full", "Empty", `patch: "/a/{id}" body: "*"`), `id: "7" inner { id: "i" key: "k" } hidden { id: "h" }`, "PATCH /a/7", `{"inner":{"id":"i","key":"k"}}`},
-		{do("Full", "Empty", `put: "/a/{id}" body: "*"`), `id: "7" inner { id: "i" } hidden { id: "h" }`, "PUT /a/7", `{"inner":{"id":"i"}}`},
+		{contracttest.Method("Plain", "Empty", `get: "/a/{id}"`), `id: "7" request_id: "r"`, "GET /a/7", ""},
+		{contracttest.Method("Plain", "Empty", `get: "/a/{id=*}"`), `id: "7"`, "GET /a/7", ""},
+		{contracttest.Method("Plain", "Empty", `get: "/a/{parent}/b/{id}"`), `id: "7" parent: "p"`, "GET /a/p/b/7", ""},
+		{contracttest.Method("Plain", "Empty", `post: "/a/{id}:cancel" body: "*"`), `id: "7" limit: 3`, "POST /a/7:cancel", `{"limit":3}`},
+		{contracttest.Method("Plain", "Empty", `get: "/a:list"`), `after: "a b&c=é/+%" limit: 20 order: ORDER_DESC`, "GET /a:list?after=a+b%26c%3D%C3%A9%2F%2B%25&limit=20&order=DESC", ""},
+		{contracttest.Method("Plain", "Empty", `get: "/a"`), `id: "" after: "" limit: 0 order: ORDER_UNSPECIFIED`, "GET /a?after=", ""},
+		{contracttest.Method("Plain", "Empty", `delete: "/a/{id}"`), `id: "7"`, "DELETE /a/7", ""},
+		{contracttest.Method("Plain", "Empty", `post: "/a/{id}"`), `id: "7" limit: 1`, "POST /a/7?limit=1", "0\r\n\r\n"},
+		{contracttest.Method("Plain", "Empty", `custom { kind: "PURGE" path: "/a" } body: "*"`), `limit: 1`, "PURGE /a", `{"limit":1}`},
+		{contracttest.Method("Full", "Empty", `patch: "/a/{id}" body: "*"`), `id: "7" inner { id: "i" key: "k" } hidden { id: "h" }`, "PATCH /a/7", `{"inner":{"id":"i","key":"k"}}`},
+		{contracttest.Method("Full", "Empty", `put: "/a/{id}" body: "*"`), `id: "7" inner { id: "i" } hidden { id: "h" }`, "PUT /a/7", `{"inner":{"id":"i"}}`},
 	}
 	for _, tt := range tests {
 		got, err := send(t, tt.method, tt.request, "")
@@ -111,7 +112,7 @@ func TestCall_BaseURL_KeepsItsPath(t *testing.T) {
 		"": "/a/7", "/": "/a/7", "/api": "/api/a/7", "/api/": "/api/a/7", "/api//": "/api/a/7", "/x/y": "/x/y/a/7",
 		"/t%2Fu/": "/t%2Fu/a/7", "/t%2F": "/t%2F/a/7", "/(x)": "/(x)/a/7", "/é": "/%C3%A9/a/7",
 	} {
-		got, err := send(t, do("Plain", "Empty", `get: "/a/{id}"`), `id: "7"`, base)
+		got, err := send(t, contracttest.Method("Plain", "Empty", `get: "/a/{id}"`), `id: "7"`, base)
 		if line, _, _ := strings.Cut(got, "\r\n"); err != nil || line != "GET "+want+" HTTP/1.1" {
 			t.Errorf("base %q: %q, %v", base, line, err)
 		}
@@ -124,7 +125,7 @@ func TestCall_PathValues_StayOneSegment(t *testing.T) {
 		"é": "%C3%A9", "a\r\nX: y": "a%0D%0AX:%20y", "a\x00b": "a%00b", `a\b`: "a%5Cb", "../x": "..%2Fx", "*": "%2A", "a;b": "a%3Bb", "(x)!": "%28x%29%21",
 	} {
 		request := prototext.Format(wrapperspb.String(value)) // quotes as text does
-		got, err := send(t, do("Plain", "Empty", `get: "/a/{id}/c"`), strings.Replace(request, "value:", "id:", 1), "/t%2Fu")
+		got, err := send(t, contracttest.Method("Plain", "Empty", `get: "/a/{id}/c"`), strings.Replace(request, "value:", "id:", 1), "/t%2Fu")
 		if line, _, _ := strings.Cut(got, "\r\n"); err != nil || line != "GET /t%2Fu/a/"+want+"/c HTTP/1.1" {
 			t.Errorf("%q: %q, %v", value, line, err)
 		}
@@ -133,7 +134,7 @@ func TestCall_PathValues_StayOneSegment(t *testing.T) {
 
 func TestCall_PathValuesThatAreNoSegment_AreRefusedByName(t *testing.T) {
 	for _, value := range []string{"", ".", ".."} {
-		_, err := send(t, do("Plain", "Empty", `get: "/a/{parent}"`), fmt.Sprintf("parent: %q", value), "")
+		_, err := send(t, contracttest.Method("Plain", "Empty", `get: "/a/{parent}"`), fmt.Sprintf("parent: %q", value), "")
 		e, ok := err.(*apierror.Error)
 		if !ok || e.Reason != apierror.ReasonInvalidRequest || len(e.Violations) != 1 || e.Violations[0].Field != "parent" {
 			t.Errorf("%q: %v", value, err)
@@ -169,7 +170,7 @@ func TestCall_WhatCannotBeSaid_IsRefusedAndNotSent(t *testing.T) {
 
 func TestCall_EnumNumberUnknownToTheContract_InAQuery_IsRefusedByName(t *testing.T) {
 	v := newUpstream(t, nil, responding(created()))
-	sd := serviceOf(t, do("Plain", "Empty", `get: "/a"`))
+	sd := contracttest.Service(t, contracttest.Method("Plain", "Empty", `get: "/a"`))
 	c, err := New(testConfig(v.url()), loaded(t, sd))
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract/contracttest"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/httpbody"
 )
@@ -233,25 +234,25 @@ func TestCall_ContractWithoutAnID_NeedsAWholeResponse(t *testing.T) {
 		method, response string
 		done, relay      bool
 	}{
-		{do("Plain", "Empty", `delete: "/a"`), "HTTP/1.1 204 No Content\r\n\r\n", true, true},
-		{do("Plain", "Empty", `delete: "/a"`), ok201("", `{"ok":true}`), true, true},
-		{do("Plain", "Empty", `delete: "/a"`), ok201("", "<html>"), false, false},
-		{do("Plain", "Empty", `delete: "/a"`), ok201("", "<html>")[:44], true, false},
-		{do("Plain", "Full", `get: "/a" response_body: "inner"`), ok201("", `{"id":"7"}`), true, true},
-		{do("Plain", "Full", `get: "/a" response_body: "inner"`), ok201("", `{"key":"7"}`), false, false},
-		{do("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"B","id":"7"}`), true, true},
-		{do("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"B","id":"7"`), true, false},
-		{do("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"B","key":"7"}`), false, false},
-		{do("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"C","id":"7"}`), true, true},
-		{do("Plain", "Flat", `get: "/a"`), ok201("", `{"id":"7"}`), true, true},
-		{do("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"C","id":7}`), false, false},
-		{do("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]}`), true, true},
-		{do("Plain", "NoID", `get: "/a"`), ok201("", `{}`), true, true},
-		{do("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]`), false, false},
-		{do("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]}`)[:50], false, false},
+		{contracttest.Method("Plain", "Empty", `delete: "/a"`), "HTTP/1.1 204 No Content\r\n\r\n", true, true},
+		{contracttest.Method("Plain", "Empty", `delete: "/a"`), ok201("", `{"ok":true}`), true, true},
+		{contracttest.Method("Plain", "Empty", `delete: "/a"`), ok201("", "<html>"), false, false},
+		{contracttest.Method("Plain", "Empty", `delete: "/a"`), ok201("", "<html>")[:44], true, false},
+		{contracttest.Method("Plain", "Full", `get: "/a" response_body: "inner"`), ok201("", `{"id":"7"}`), true, true},
+		{contracttest.Method("Plain", "Full", `get: "/a" response_body: "inner"`), ok201("", `{"key":"7"}`), false, false},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"B","id":"7"}`), true, true},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"B","id":"7"`), true, false},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"B","key":"7"}`), false, false},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"C","id":"7"}`), true, true},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"id":"7"}`), true, true},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"C","id":7}`), false, false},
+		{contracttest.Method("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]}`), true, true},
+		{contracttest.Method("Plain", "NoID", `get: "/a"`), ok201("", `{}`), true, true},
+		{contracttest.Method("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]`), false, false},
+		{contracttest.Method("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]}`)[:50], false, false},
 	} {
 		v := newUpstream(t, nil, func(c net.Conn, _ string) bool { _, _ = io.WriteString(c, tt.response); return false })
-		sd := serviceOf(t, tt.method)
+		sd := contracttest.Service(t, tt.method)
 		c, err := New(testConfig(v.url()), loaded(t, sd))
 		if err != nil {
 			t.Fatal(err)
@@ -288,7 +289,7 @@ func TestCall_ReadOnABrokenConnection_IsSentOnce(t *testing.T) {
 		_, err := io.WriteString(c, ok201("", `{"tags":[]}`))
 		return err == nil
 	})
-	sd := serviceOf(t, do("Plain", "NoID", `get: "/a"`))
+	sd := contracttest.Service(t, contracttest.Method("Plain", "NoID", `get: "/a"`))
 	c, err := New(testConfig(v.url()), loaded(t, sd))
 	if err != nil {
 		t.Fatal(err)

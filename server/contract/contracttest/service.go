@@ -1,18 +1,24 @@
-package contract_test
+// Package contracttest builds small contracts for tests: services over messages
+// that have every shape of field.
+package contracttest
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 
+	_ "google.golang.org/genproto/googleapis/api/annotations" // google.api.http
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+	_ "google.golang.org/protobuf/types/known/anypb" // what the shapes import
+
+	_ "github.com/digate/digate/gen/digate/annotations/v1" // digate's own options
 )
 
-// shapes are the messages of the contracts that the tests build.
+// shapes are the messages, all of package t, and the service.
 const shapes = `
 name: "shapes.proto" package: "t" syntax: "proto3" dependency: "google/protobuf/any.proto"
 enum_type { name: "Order"
@@ -20,7 +26,7 @@ enum_type { name: "Order"
 message_type { name: "Empty" }
 message_type { name: "Inner"
   field { name: "id" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
-  field { name: "key" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL } }
+  field { name: "key" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL options { debug_redact: true } } }
 message_type { name: "Plain"
   field { name: "id" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
   field { name: "parent" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL }
@@ -65,9 +71,9 @@ message_type { name: "TwoKeys"
   field { name: "other" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL options { [digate.annotations.v1.field] { facade_only: true idempotency_key: true } } } }
 service { name: "S" %s }`
 
-// serviceOf builds a service of methods, each the text of its descriptor: input,
-// output and options. They are named Do, Do2, Do3 and so on.
-func serviceOf(t testing.TB, methods ...string) protoreflect.ServiceDescriptor {
+// Service builds a service of methods, each of which [Method] describes. They are
+// named Do, Do2, Do3 and so on.
+func Service(t testing.TB, methods ...string) protoreflect.ServiceDescriptor {
 	t.Helper()
 	var text strings.Builder
 	for i, m := range methods {
@@ -88,10 +94,14 @@ func serviceOf(t testing.TB, methods ...string) protoreflect.ServiceDescriptor {
 	return fd.Services().Get(0)
 }
 
-// do is a method of serviceOf.
-func do(in, out, rule string) string { return doWith(in, out, rule, "") }
+// Method returns a method's descriptor as text: its request and response, which
+// are names of messages, and its google.api.http rule.
+func Method(request, response, rule string) string {
+	return MethodWith(request, response, rule, "")
+}
 
-// doWith is do with rules of digate's own.
-func doWith(in, out, rule, own string) string {
-	return fmt.Sprintf(`input_type: ".t.%s" output_type: ".t.%s" options { [google.api.http] { %s } [digate.annotations.v1.method] { %s } }`, in, out, rule, own)
+// MethodWith returns what Method does, for a method with options of digate's own.
+func MethodWith(request, response, rule, options string) string {
+	return fmt.Sprintf(`input_type: ".t.%s" output_type: ".t.%s" options { [google.api.http] { %s } [digate.annotations.v1.method] { %s } }`,
+		request, response, rule, options)
 }
