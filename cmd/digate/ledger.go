@@ -40,7 +40,7 @@ func (f *ledgerFlags) call(ctx context.Context, std term.IO, does client.Effect,
 }
 
 func (f *ledgerFlags) get(ctx context.Context, std term.IO) (resp *digatev1.GetCopyResponse, err error) {
-	err = f.call(ctx, std, client.Reads, func(ctx context.Context, service digatev1.LedgerServiceClient) (err error) {
+	err = f.call(ctx, std, client.Asks, func(ctx context.Context, service digatev1.LedgerServiceClient) (err error) {
 		resp, err = service.GetCopy(ctx, &digatev1.GetCopyRequest{RequestId: f.RequestID})
 		return err
 	})
@@ -52,7 +52,7 @@ type ledgerShowCmd struct {
 }
 
 // Help is shown by --help.
-func (ledgerShowCmd) Help() string { return client.ExitHelpOfReads }
+func (ledgerShowCmd) Help() string { return client.ExitHelpOfLedger }
 
 func (c *ledgerShowCmd) Run(ctx context.Context, std term.IO) error {
 	resp, err := c.get(ctx, std)

@@ -20,7 +20,7 @@ type ledgerResolveCmd struct {
 
 // Help is shown by --help.
 func (ledgerResolveCmd) Help() string {
-	return "On a terminal, it shows the copy and asks before it settles it; elsewhere it needs --yes. Nothing is sent to Diga. Take care with --not-created: if the copy was created after all, the next call with its request id creates a second one.\n\n" + client.ExitHelp
+	return "On a terminal, it shows the copy and asks before it settles it; elsewhere it needs --yes. Nothing is sent to Diga. Take care with --not-created: if the copy was created after all, the next call with its request id creates a second one.\n\n" + client.ExitHelpOfLedger
 }
 
 func (c *ledgerResolveCmd) Run(ctx context.Context, std term.IO) error {
@@ -39,7 +39,7 @@ func (c *ledgerResolveCmd) Run(ctx context.Context, std term.IO) error {
 		req.Resolution = &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: c.Integration}
 	}
 	var resp *digatev1.ResolveCopyResponse
-	err := c.call(ctx, std, client.Changes, func(ctx context.Context, service digatev1.LedgerServiceClient) (err error) {
+	err := c.call(ctx, std, client.Settles, func(ctx context.Context, service digatev1.LedgerServiceClient) (err error) {
 		resp, err = service.ResolveCopy(ctx, req)
 		return err
 	})

@@ -93,14 +93,17 @@ func LedgerUnavailable(cause error) *Error {
 	return e
 }
 
-// NoRecord returns the error of a question about a copy that the ledger does not know.
+// NoRecord returns the error of a question about a copy that the ledger does not know. It has no
+// outcome: the copy may have been made.
 func NoRecord() *Error {
-	return concluded(codes.NotFound, ReasonNoRecord, exchange.NotSent, "the ledger knows of no such copy of this caller", nil)
+	return concluded(codes.NotFound, ReasonNoRecord, exchange.NotApplicable,
+		"the ledger has no record with this request id of this caller; that does not mean that no copy was made", nil)
 }
 
-// NotResolvable returns the error of a settlement that is not possible; the message says why.
+// NotResolvable returns the error of a settlement that is not possible; the message says why. It
+// has no outcome: the copy may have been made.
 func NotResolvable(message string) *Error {
-	return concluded(codes.FailedPrecondition, ReasonNotResolvable, exchange.NotSent, message, nil)
+	return concluded(codes.FailedPrecondition, ReasonNotResolvable, exchange.NotApplicable, message, nil)
 }
 
 // MaxIntegrationIDs bounds the integrations that a status names.

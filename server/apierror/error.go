@@ -136,6 +136,15 @@ func (e *Error) with(message string, violations []Violation) *Error {
 	return c
 }
 
+// WithoutOutcome returns a copy of the error that concludes nothing about Diga's
+// side. It is for a call about the copy of another call, whose fate its caller must
+// not read from this one.
+func (e *Error) WithoutOutcome() *Error {
+	c := e.copy()
+	c.Outcome = exchange.NotApplicable
+	return c
+}
+
 // copy returns a copy of the error without its cached status.
 func (e *Error) copy() *Error {
 	return &Error{
@@ -176,15 +185,15 @@ func (e *Error) Invited() bool { return e.invited }
 // that timed out is therefore reported as unsafe too.
 func (e *Error) RetryUnsafe() bool {
 	switch e.outcome() {
-	case exchange.NotSent, exchange.Rejected:
+	case exchange.NotSent, exchange.Rejected, exchange.NotApplicable:
 		return false
 	default:
 		return e.RetryAfter == nil
 	}
 }
 
-// outcome returns Outcome, or Unknown if it is not set: every failure has an
-// outcome.
+// outcome returns Outcome, or Unknown if it is not set: a failure without an outcome
+// is stated to have none.
 func (e *Error) outcome() exchange.Outcome {
 	if e.Outcome == exchange.None {
 		return exchange.Unknown

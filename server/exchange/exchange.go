@@ -24,6 +24,9 @@ const (
 	// Unknown means that the request left and no verdict came back: it may have
 	// been done.
 	Unknown
+	// NotApplicable means that the call was not about something that Diga does: an
+	// outcome of it would be taken for that of another call.
+	NotApplicable
 )
 
 // String returns the outcome as it is in ErrorInfo metadata, in the
@@ -38,6 +41,8 @@ func (o Outcome) String() string {
 		return "REJECTED"
 	case Unknown:
 		return "UNKNOWN"
+	case NotApplicable:
+		return "NOT_APPLICABLE"
 	default:
 		return ""
 	}
@@ -46,7 +51,7 @@ func (o Outcome) String() string {
 // ParseOutcome is the inverse of [Outcome.String]. Text that names no outcome
 // is None.
 func ParseOutcome(s string) Outcome {
-	for o := Done; o <= Unknown; o++ {
+	for o := Done; o <= NotApplicable; o++ {
 		if s == o.String() {
 			return o
 		}

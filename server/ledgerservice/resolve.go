@@ -13,6 +13,11 @@ import (
 
 // ResolveCopy implements [digatev1.LedgerServiceServer].
 func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequest) (*digatev1.ResolveCopyResponse, error) {
+	resp, err := s.resolveCopy(ctx, req)
+	return resp, concludeNothing(err)
+}
+
+func (s *Service) resolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequest) (*digatev1.ResolveCopyResponse, error) {
 	if err := s.rules.Validate(req); err != nil {
 		return nil, err
 	}
@@ -25,7 +30,7 @@ func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 		return nil, apierror.NotResolvable("the copy is " + r.State.String() + ", not in doubt")
 	}
 	if wait := s.cfg.OwnerGone - r.LapsedFor; id == "" && r.LapsedFor > 0 && wait > 0 {
-		return nil, apierror.NotResolvable("a server that does not answer may still be creating the copy; that it created nothing can be said from " +
+		return nil, apierror.NotResolvable("the server of the copy is gone from the ledger and may still be creating the copy; that it created nothing can be said from " +
 			time.Now().Add(wait+time.Second).UTC().Format(time.RFC3339) + " on")
 	}
 	if id != "" {
@@ -44,7 +49,7 @@ func (s *Service) ResolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 	case errors.Is(err, ledger.ErrNamed):
 		return nil, apierror.NotResolvable("the integration is that of another copy")
 	case err != nil:
-		return nil, apierror.LedgerUnavailable(err)
+		return nil, unavailable(ctx, err)
 	}
 	if id == "" {
 		s.audit(ctx, r, "not_created")

@@ -70,11 +70,29 @@ func New(cfg Config) (*Service, error) {
 	return &Service{cfg: cfg, rules: rules}, nil
 }
 
+// concludeNothing returns the error of a call without an outcome. The call is about
+// a copy that another call sent, so a NOT_SENT of this call would be read as one of
+// that copy.
+func concludeNothing(err error) error {
+	if err == nil {
+		return nil
+	}
+	return apierror.FromError(err).WithoutOutcome()
+}
+
+// unavailable returns the error of a ledger that failed, or of a caller who left.
+func unavailable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return apierror.NotBegun(ctx.Err()).WithMessage("the call ended before the ledger responded")
+	}
+	return apierror.LedgerUnavailable(err).WithMessage("the ledger of request ids cannot be used")
+}
+
 // GetLedger implements [digatev1.LedgerServiceServer].
 func (s *Service) GetLedger(ctx context.Context, _ *digatev1.GetLedgerRequest) (*digatev1.GetLedgerResponse, error) {
 	caller, err := s.cfg.Caller(ctx)
 	if err != nil {
-		return nil, err
+		return nil, concludeNothing(err)
 	}
 	return &digatev1.GetLedgerResponse{
 		Store: s.cfg.Store, Durable: s.cfg.Durable, Retention: durationpb.New(s.cfg.Retention), Caller: caller,
@@ -83,6 +101,11 @@ func (s *Service) GetLedger(ctx context.Context, _ *digatev1.GetLedgerRequest) (
 
 // GetCopy implements [digatev1.LedgerServiceServer].
 func (s *Service) GetCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*digatev1.GetCopyResponse, error) {
+	resp, err := s.getCopy(ctx, req)
+	return resp, concludeNothing(err)
+}
+
+func (s *Service) getCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*digatev1.GetCopyResponse, error) {
 	if err := s.rules.Validate(req); err != nil {
 		return nil, err
 	}
@@ -113,10 +136,8 @@ func (s *Service) record(ctx context.Context, requestID string) (ledger.Digest, 
 	}
 	r, found, err := s.cfg.Ledger.Get(ctx, key)
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return key, r, apierror.NotBegun(ctx.Err())
 	case err != nil:
-		return key, r, apierror.LedgerUnavailable(err)
+		return key, r, unavailable(ctx, err)
 	case !found:
 		return key, r, apierror.NoRecord()
 	}

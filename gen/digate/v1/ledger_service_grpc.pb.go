@@ -38,13 +38,16 @@ const (
 //
 // Every method returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if the
 // request is malformed, `UNAUTHENTICATED` if the credential is missing or
-// malformed, and `UNAVAILABLE` if the ledger cannot be reached.
+// malformed, and `UNAVAILABLE` if the ledger cannot be reached. The outcome in
+// the errors of these methods is `NOT_APPLICABLE`: they say nothing about whether
+// the copy was made.
 type LedgerServiceClient interface {
 	// Returns what the ledger promises to this caller.
 	GetLedger(ctx context.Context, in *GetLedgerRequest, opts ...grpc.CallOption) (*GetLedgerResponse, error)
 	// Returns what the ledger knows of a copy. Returns `NOT_FOUND` if the ledger
-	// knows nothing of it: the copy was never asked for, it failed and created
-	// nothing, or its retention has passed.
+	// has no record of it for this caller: the copy was never requested, it failed
+	// and created nothing, its retention has passed, or another caller requested
+	// it. So `NOT_FOUND` does not mean that no copy was made.
 	//
 	// For a copy in `STATE_UNKNOWN` the response lists the candidates that Diga
 	// shows. If Diga cannot be asked, the method fails as ListIntegrations does.
@@ -108,13 +111,16 @@ func (c *ledgerServiceClient) ResolveCopy(ctx context.Context, in *ResolveCopyRe
 //
 // Every method returns `INVALID_ARGUMENT` with a `google.rpc.BadRequest` if the
 // request is malformed, `UNAUTHENTICATED` if the credential is missing or
-// malformed, and `UNAVAILABLE` if the ledger cannot be reached.
+// malformed, and `UNAVAILABLE` if the ledger cannot be reached. The outcome in
+// the errors of these methods is `NOT_APPLICABLE`: they say nothing about whether
+// the copy was made.
 type LedgerServiceServer interface {
 	// Returns what the ledger promises to this caller.
 	GetLedger(context.Context, *GetLedgerRequest) (*GetLedgerResponse, error)
 	// Returns what the ledger knows of a copy. Returns `NOT_FOUND` if the ledger
-	// knows nothing of it: the copy was never asked for, it failed and created
-	// nothing, or its retention has passed.
+	// has no record of it for this caller: the copy was never requested, it failed
+	// and created nothing, its retention has passed, or another caller requested
+	// it. So `NOT_FOUND` does not mean that no copy was made.
 	//
 	// For a copy in `STATE_UNKNOWN` the response lists the candidates that Diga
 	// shows. If Diga cannot be asked, the method fails as ListIntegrations does.

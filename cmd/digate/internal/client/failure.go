@@ -28,10 +28,18 @@ const (
 	CreatesOnce               // creates something new, once for each request id
 	Changes                   // sets something to what a second call sets it to as well
 	Reads                     // changes nothing
+	Asks                      // asks about the copy of another call
+	Settles                   // settles the copy of another call
 )
 
+// ofAnotherCall reports whether the call is about the copy of another call. Its own
+// end then shows nothing of that copy.
+func (does Effect) ofAnotherCall() bool { return does == Asks || does == Settles }
+
 // Fail reports why a call failed. It returns the error that ends the process
-// with the exit code of the call's outcome.
+// with the exit code of the call's outcome. A call about the copy of another call
+// has no outcome, whatever became of it: a script must not read the fate of the
+// copy from it.
 func Fail(w io.Writer, output string, does Effect, err error) error {
 	var e *apierror.Error
 	if unreachable := (*UnreachableError)(nil); errors.As(err, &unreachable) {
@@ -39,12 +47,17 @@ func Fail(w io.Writer, output string, does Effect, err error) error {
 	} else {
 		e = apierror.FromError(err)
 	}
+	if does.ofAnotherCall() {
+		e = e.WithoutOutcome()
+	}
 	if output == OutputJSON {
 		reportJSON(w, e)
 	} else {
 		reportText(w, does, e)
 	}
 	switch e.Outcome {
+	case exchange.NotApplicable:
+		return ExitError(ExitFailed)
 	case exchange.Done: // but what was created cannot be shown
 		return ExitError(ExitFailed)
 	case exchange.NotSent:
@@ -85,7 +98,11 @@ func reportJSON(w io.Writer, e *apierror.Error) {
 }
 
 func reportText(w io.Writer, does Effect, e *apierror.Error) {
-	fmt.Fprintf(w, "%s: %s\n", e.Outcome, term.Printable(e.Message))
+	heading := e.Outcome.String()
+	if e.Outcome == exchange.NotApplicable {
+		heading = "failed"
+	}
+	fmt.Fprintf(w, "%s: %s\n", heading, term.Printable(e.Message))
 	for _, v := range e.Violations {
 		if line := v.Field + ": " + v.Description; line != e.Message { // the message quotes the first
 			fmt.Fprintf(w, "  %s\n", term.Printable(line))
@@ -122,12 +139,24 @@ func retryAfter(e *apierror.Error) string {
 func meaning(e *apierror.Error, does Effect) string {
 	o := e.Outcome
 	switch {
+	case e.Reason == apierror.ReasonNoRecord:
+		return "The copy may have been requested with another token or through a digate with another ledger, or its record may be gone. Look at Diga's integrations before you copy again."
+	case does == Asks:
+		return "The question has no response, so this says nothing about the copy. It may have been made."
+	case e.Reason == apierror.ReasonNotResolvable:
+		return "Nothing was settled. See `digate ledger show`, with the request id."
+	case does == Settles && e.Code == codes.InvalidArgument:
+		return "Nothing was settled."
+	case does == Settles:
+		return "This says nothing about the copy, and it may have been settled all the same. See `digate ledger show`, with the request id."
 	case o == exchange.Done:
 		return "An earlier call did it. This call only looked it up at Diga, and that failed."
 	case does == CreatesOnce && e.Code == codes.Aborted:
 		return "It is not sent again until somebody settles what happened: see `digate ledger show`, with the request id."
 	case does == CreatesOnce && o == exchange.Unknown:
 		return "It may have been done. A second call with the same --request-id is safe: it is not done twice. What became of it: see `digate ledger show`, with the request id."
+	case does == CreatesOnce && o == exchange.NotSent:
+		return "This call sent nothing to Diga. An earlier call with the same --request-id may have done it. A second call with the same --request-id is safe: it is not done twice."
 	case o == exchange.NotSent:
 		return "Nothing was sent to Diga, so nothing was done."
 	case o == exchange.Rejected:

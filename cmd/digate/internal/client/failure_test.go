@@ -30,8 +30,17 @@ func TestFail_EveryOutcome_HasItsExitCodeAndMeaning(t *testing.T) {
 		"creates once, settled": {exchange.Unknown, codes.Aborted, CreatesOnce, ExitUnknown, "until somebody settles"},
 		"aborted, without id":   {exchange.Unknown, codes.Aborted, Creates, ExitUnknown, "could do it twice"},
 		"changes":               {exchange.Unknown, codes.Unknown, Changes, ExitUnknown, "somebody may have changed it since"},
+		"asks, no record":       {exchange.NotSent, codes.NotFound, Asks, ExitFailed, "It may have been made"},
+		"asks, not connected":   {exchange.NotSent, codes.Unavailable, Asks, ExitFailed, "says nothing about the copy"},
+		"settles":               {exchange.Unknown, codes.DeadlineExceeded, Settles, ExitFailed, "may have been settled all the same"},
+		"settles, refused":      {exchange.NotSent, codes.InvalidArgument, Settles, ExitFailed, "Nothing was settled"},
+		"creates once, not yet": {exchange.NotSent, codes.Unavailable, CreatesOnce, ExitNotSent, "An earlier call with the same --request-id may have done it"},
 		"reads":                 {exchange.Unknown, codes.Unavailable, Reads, ExitUnknown, "so a second call is safe"},
 	} {
+		want := row.outcome.String()
+		if row.does.ofAnotherCall() {
+			want = "NOT_APPLICABLE"
+		}
 		e := &apierror.Error{Code: row.code, Reason: "X", Outcome: row.outcome, Message: "why <\x1b[2J>"}
 		var text, asJSON strings.Builder
 		if err := Fail(&text, "text", row.does, e); err != ExitError(row.exit) || !strings.Contains(text.String(), row.meaning) {
@@ -43,7 +52,7 @@ func TestFail_EveryOutcome_HasItsExitCodeAndMeaning(t *testing.T) {
 		var got struct {
 			Error struct{ Outcome, Message string }
 		}
-		if err := json.Unmarshal([]byte(asJSON.String()), &got); err != nil || got.Error.Outcome != row.outcome.String() || got.Error.Message != e.Message {
+		if err := json.Unmarshal([]byte(asJSON.String()), &got); err != nil || got.Error.Outcome != want || got.Error.Message != e.Message {
 			t.Errorf("%s: %v in %s", name, err, &asJSON)
 		}
 		if !strings.Contains(asJSON.String(), "<") || strings.Contains(text.String()+asJSON.String(), "\x1b") {

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
+)
+
+// What a failed question about a copy shows must not be read as the fate of the copy:
+// `digate ledger show X || digate copy …` would make a second one.
+func TestLedger_QuestionFails_ConcludesNothingAboutTheCopy(t *testing.T) {
+	addr, e := stand(t)
+	if got := digate(t, "copy", clitest.TemplateID, "--request-id", "order-1", "--addr", addr); got.Code != client.ExitDone {
+		t.Fatalf("%+v", got)
+	}
+	const done = "failed: the copy is done, not in doubt\n" +
+		"  code FAILED_PRECONDITION, reason COPY_NOT_RESOLVABLE\n" +
+		"  Nothing was settled. See `digate ledger show`, with the request id.\n"
+	for name, c := range map[string]struct {
+		token string
+		args  []string
+		want  string
+	}{
+		"not in doubt": {clitest.Token, []string{"resolve", "order-1", "--not-created", "--yes", "--addr", addr}, done},
+		"another token": {"another", []string{"show", "order-1", "--addr", addr}, "" +
+			"failed: the ledger has no record with this request id of this caller; that does not mean that no copy was made\n" +
+			"  code NOT_FOUND, reason COPY_NOT_FOUND\n" +
+			"  The copy may have been requested with another token or through a digate with another ledger, or its record may be gone. Look at Diga's integrations before you copy again.\n"},
+		"another token, settling": {"another", []string{"resolve", "order-1", "--not-created", "--yes", "--addr", addr}, "" +
+			"failed: the ledger has no record with this request id of this caller; that does not mean that no copy was made\n" +
+			"  code NOT_FOUND, reason COPY_NOT_FOUND\n" +
+			"  The copy may have been requested with another token or through a digate with another ledger, or its record may be gone. Look at Diga's integrations before you copy again.\n"},
+		"malformed": {clitest.Token, []string{"resolve", "\x01", "--not-created", "--yes", "--addr", addr}, "Nothing was settled.\n"},
+		"no digate": {clitest.Token, []string{"show", "order-1", "--addr", "127.0.0.1:1"}, "" +
+			"  The question has no response, so this says nothing about the copy. It may have been made.\n"},
+		"no digate, settling": {clitest.Token, []string{"resolve", "order-1", "--not-created", "--yes", "--addr", "127.0.0.1:1"}, "" +
+			"  This says nothing about the copy, and it may have been settled all the same. See `digate ledger show`, with the request id.\n"},
+	} {
+		t.Setenv("DIGATE_TOKEN", c.token)
+		got := digate(t, append([]string{"ledger"}, c.args...)...)
+		if got.Code != client.ExitFailed || !strings.HasSuffix(got.Err, c.want) {
+			t.Errorf("%s: exit code %d\n%s", name, got.Code, got.Err)
+		}
+		for _, word := range []string{"NOT_SENT", "REJECTED", "UNKNOWN:", "othing was sent", "nothing was done"} {
+			if strings.Contains(got.Err, word) {
+				t.Errorf("%s: %q concludes something about the copy:\n%s", name, word, got.Err)
+			}
+		}
+	}
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	if got := digate(t, "ledger", "show", "order-2", "--addr", addr, "-o", "json"); got.Code != client.ExitFailed || !strings.Contains(got.Err, `"outcome":"NOT_APPLICABLE"`) {
+		t.Errorf("%+v", got)
+	}
+	if n := len(e.Integrations(clitest.Token)); n != 1 {
+		t.Errorf("%d integrations", n)
+	}
+}
