@@ -132,7 +132,7 @@ func (c *Codec) decodeFields(d *decoder, m protoreflect.Message, discriminator s
 		next = f.index + 1
 		again := seen.has(f)
 		if again && d.strict {
-			return &Error{Path: []any{f.name}, Kind: kindDuplicate, Message: twice, Offset: d.Pos}
+			return d.duplicate(f.name)
 		}
 		if again {
 			d.noteAt(f.name, kindDuplicate)
@@ -237,6 +237,30 @@ func (d *decoder) elements(f func(i int) error) error {
 	}
 }
 
+// entry returns the key of an entry of a map or Struct. A key that is no Unicode
+// has no entry: its value is skipped. A key that has one already is refused in a
+// request.
+func (d *decoder) entry(key lex.Text, has func(string) bool) (k string, ok bool, err error) {
+	if !key.Valid {
+		d.note(kindUnicode)
+		_, err := d.Skip()
+		return "", false, err
+	}
+	k = key.String()
+	if has(k) {
+		if d.strict {
+			return "", false, d.duplicate(k)
+		}
+		d.note(kindDuplicate)
+	}
+	return k, true, nil
+}
+
+// duplicate returns the error for a key that a request has twice.
+func (d *decoder) duplicate(key string) error {
+	return &Error{Path: []any{key}, Kind: kindDuplicate, Message: twice, Offset: d.Pos}
+}
+
 func (d *decoder) unknown(key lex.Text, discriminator string) error {
 	valid, err := d.Skip()
 	if err != nil {
@@ -332,17 +356,9 @@ func (f *field) decodeMap(d *decoder, t target) (set bool, err error) {
 	d.path = append(d.path, "*") // keys are data, not names
 	to := t.entries(f)
 	err = d.members(func(key lex.Text) error {
-		if !key.Valid {
-			d.note(kindUnicode)
-			_, err := d.Skip()
+		k, ok, err := d.entry(key, to.has)
+		if !ok {
 			return err
-		}
-		k := key.String()
-		if to.has(k) {
-			if d.strict {
-				return &Error{Path: []any{k}, Kind: kindDuplicate, Message: twice, Offset: d.Pos}
-			}
-			d.note(kindDuplicate)
 		}
 		if f.mapValue.shape == shapeMessage {
 			ok, err := d.opens('{', kindDict)

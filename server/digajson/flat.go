@@ -86,7 +86,7 @@ func (c *Codec) decodeFlat(d *decoder, m protoreflect.Message) error {
 			return err
 		}
 		if seen && d.strict {
-			return &Error{Path: []any{name}, Kind: kindDuplicate, Message: twice, Offset: d.Pos}
+			return d.duplicate(name)
 		}
 		if seen {
 			d.noteAt(name, kindDuplicate)

@@ -109,19 +109,12 @@ func numberValue(n float64) *structpb.Value {
 func (d *decoder) structure() (s *structpb.Struct, ok bool, err error) {
 	s = &structpb.Struct{Fields: make(map[string]*structpb.Value)}
 	ok = true
+	has := func(k string) bool { _, has := s.Fields[k]; return has }
 	err = d.members(func(key lex.Text) error {
-		if !key.Valid {
+		k, valid, err := d.entry(key, has)
+		if !valid {
 			ok = false
-			d.note(kindUnicode)
-			_, err := d.Skip()
 			return err
-		}
-		k := key.String()
-		if _, again := s.Fields[k]; again {
-			if d.strict {
-				return &Error{Path: []any{k}, Kind: kindDuplicate, Message: twice, Offset: d.Pos}
-			}
-			d.note(kindDuplicate)
 		}
 		v, kept, err := d.anyValue()
 		if err != nil {
