@@ -23,8 +23,9 @@ build: ## build bin/digate, static, with its version
 	CGO_ENABLED=0 go build -ldflags "-X main.linked=$(VERSION)" -o $(BINARY) ./cmd/digate
 
 .PHONY: test
-test: ## run every test with the race detector
+test: ## run every test with the race detector, and those that count allocations without it
 	go test -race ./...
+	go test -run Allocations ./server/digajson ./server/inproc ./server/upstream
 
 .PHONY: generate
 generate: ## regenerate gen/ from proto/

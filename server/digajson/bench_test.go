@@ -14,7 +14,7 @@ import (
 
 // Each is measured beside protojson doing the same work in its own dialect.
 
-func copyRequest(b *testing.B, variables bool) *integrationv1.CopyTemplateRequest {
+func copyRequest(b testing.TB, variables bool) *integrationv1.CopyTemplateRequest {
 	m := &integrationv1.CopyTemplateRequest{
 		Name: proto.String("Customer desk"), ApiKey: proto.String("sk-1234567890abcdef"), BaseUrl: proto.String("https://api.example.com/v2/shop"),
 	}
@@ -30,11 +30,11 @@ func copyRequest(b *testing.B, variables bool) *integrationv1.CopyTemplateReques
 	return m
 }
 
-func copyCodec(b *testing.B) *digajson.Codec {
+func copyCodec(b testing.TB) *digajson.Codec {
 	return compile(b, (&integrationv1.CopyTemplateRequest{}).ProtoReflect().Descriptor(), digajson.Exclude("template_id"))
 }
 
-func fullIntegration(b *testing.B) *integrationv1.Integration {
+func fullIntegration(b testing.TB) *integrationv1.Integration {
 	m := new(integrationv1.Integration)
 	if _, err := integrationCodec(b).UnmarshalResponse([]byte(full), m); err != nil {
 		b.Fatal(err)

@@ -64,7 +64,7 @@ func benchUpstream(b *testing.B) string {
 	return "http://" + ln.Addr().String()
 }
 
-func benchRequest(b *testing.B) *integrationv1.CopyTemplateRequest {
+func benchRequest(b testing.TB) *integrationv1.CopyTemplateRequest {
 	b.Helper()
 	variables, err := structpb.NewStruct(map[string]any{"region": "eu", "retries": 3})
 	if err != nil {
