@@ -120,7 +120,7 @@ func TestOverload_OpenCircuitAndFullQueue_AreNotSentOnBothProtocols(t *testing.T
 	for range 20 {
 		open.copyREST(t, templateID, `{}`)
 	}
-	full := start(t, up.url(), func(c *config.Config) { c.Upstream.MinInFlight, c.Upstream.MaxInFlight, c.Upstream.MaxQueue = 1, 1, 1 })
+	full := start(t, up.url(), func(c *config.Config) { c.Upstream.MaxInFlight, c.Upstream.MaxQueue = 1, 1 })
 	release := make(chan struct{})
 	up.will(func(c net.Conn, r sent) bool {
 		<-release

@@ -75,12 +75,16 @@ func CircuitOpen(wait time.Duration) *Error {
 	return e
 }
 
-// Overloaded returns the error of a call that is not sent because too many calls are under way and
-// waiting, either of all callers or of this caller.
-func Overloaded() *Error {
+// Overloaded returns the error of a call that is not sent because it would wait too long for
+// those under way and before it, or because too many wait. The wait is how long that is
+// expected to last, 0 if it is not known.
+func Overloaded(wait time.Duration) *Error {
 	e := concluded(codes.Unavailable, ReasonOverloaded, exchange.NotSent,
 		"too many calls are under way and waiting; nothing was sent", nil)
-	e.RetryAfter = new(defaultRetryAfter)
+	if wait <= 0 {
+		wait = defaultRetryAfter
+	}
+	e.RetryAfter = new(min(wait, maxRetryAfter))
 	return e
 }
 

@@ -69,11 +69,14 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 			func(c *config.Config) { c.Upstream.RetryBudget = math.NaN() },
 		},
 		"upstream-breaker-delay": {func(c *config.Config) { c.Upstream.BreakerDelay = -1 }},
-		"upstream-min-in-flight": {func(c *config.Config) { c.Upstream.MinInFlight = 0 }, func(c *config.Config) { c.Upstream.MinInFlight = 1001 }},
 		"upstream-max-in-flight": {func(c *config.Config) { c.Upstream.MaxInFlight = 1_000_001 }},
 		"upstream-max-queue":     {func(c *config.Config) { c.Upstream.MaxQueue = 0 }, func(c *config.Config) { c.Upstream.MaxQueue = 1_000_001 }},
-		"min-deadline":           {func(c *config.Config) { c.Upstream.MinDeadline = -1 }, func(c *config.Config) { c.Upstream.MinDeadline = c.Upstream.Timeout }},
-		"drift":                  {func(c *config.Config) { c.Upstream.Drift = "ignore" }},
+		"upstream-max-queue-bytes": {
+			func(c *config.Config) { c.Upstream.MaxQueueBytes = 1<<10 - 1 },
+			func(c *config.Config) { c.Upstream.MaxQueueBytes = 1<<40 + 1 },
+		},
+		"min-deadline": {func(c *config.Config) { c.Upstream.MinDeadline = -1 }, func(c *config.Config) { c.Upstream.MinDeadline = c.Upstream.Timeout }},
+		"drift":        {func(c *config.Config) { c.Upstream.Drift = "ignore" }},
 		"upstream-ca-file": {
 			func(c *config.Config) { c.Upstream.CAFile = "/nonexistent" },
 			func(c *config.Config) { c.Upstream.CAFile = notPEM },
@@ -120,7 +123,7 @@ func TestValidate_LeastAndMost_AreValid(t *testing.T) {
 			c.MaxRequestBytes, c.Responses.MaxResponse, c.MaxHeaderBytes, c.Responses.MaxResponseHeader = 1<<10, 1<<10, 4<<10, 4<<10
 			c.MaxConnections, c.MaxStreams, c.MaxDeadline, c.MaxConnectionAge = 1, 1, c.Upstream.Timeout, 0
 			c.Upstream.MaxAttempts, c.Upstream.RetryBudget, c.Upstream.BreakerDelay, c.Upstream.MinDeadline = 1, 0, 0, 0
-			c.Upstream.MinInFlight, c.Upstream.MaxInFlight, c.Upstream.MaxQueue = 1, 1, 1
+			c.Upstream.MaxInFlight, c.Upstream.MaxQueue, c.Upstream.MaxQueueBytes = 1, 1, 1<<10
 			c.Ledger.Retention, c.Ledger.MemoryRecords = 5*time.Minute, 1 // four times a minute, and one
 			c.Integration.Bulk.Concurrency, c.Integration.Bulk.MaxItems, c.Gateway.BulkMaxItems = 1, 1, 1
 		},
@@ -128,7 +131,7 @@ func TestValidate_LeastAndMost_AreValid(t *testing.T) {
 			c.MaxRequestBytes, c.Responses.MaxResponse, c.MaxHeaderBytes, c.Responses.MaxResponseHeader = 1<<30, 1<<30, 16<<20, 16<<20
 			c.MaxConnections, c.MaxStreams = 1_000_000, 100_000
 			c.Upstream.MaxAttempts, c.Upstream.RetryBudget, c.Upstream.MinDeadline = 10, 1, c.Upstream.Timeout-1
-			c.Upstream.MinInFlight, c.Upstream.MaxInFlight, c.Upstream.MaxQueue = 1_000_000, 1_000_000, 1_000_000
+			c.Upstream.MaxInFlight, c.Upstream.MaxQueue, c.Upstream.MaxQueueBytes = 1_000_000, 1_000_000, 1<<40
 			c.Ledger.MemoryRecords = 100_000_000
 			c.Integration.Bulk.Concurrency, c.Integration.Bulk.MaxItems, c.Gateway.BulkMaxItems = 1_000_000, 10_000_000, 1_000_000
 		},

@@ -60,7 +60,7 @@ func (a *arrival) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.C
 func encoder(t *testing.T, c *contract.Contract, url string) *upstream.Client {
 	t.Helper()
 	client, err := upstream.New(upstream.Config{
-		Settings:       upstream.Settings{URL: url, Timeout: time.Minute, IdleTimeout: time.Minute, MaxAttempts: 1, MaxInFlight: 1000},
+		Settings:       upstream.Settings{URL: url, Timeout: time.Minute, IdleTimeout: time.Minute, MaxAttempts: 1, MaxInFlight: 1000, MaxQueue: 1000, MaxQueueBytes: 64 << 20},
 		ResponseLimits: upstream.ResponseLimits{MaxResponse: 1 << 20, MaxResponseHeader: 1 << 16},
 		MaxRequest:     1 << 20, UserAgent: "test",
 		Credential: func(context.Context) (secret.String, error) { return secret.New("token"), nil },

@@ -436,7 +436,7 @@ func TestCopyTemplate_LedgerHangs_RespondsBeforeTheCallersDeadline(t *testing.T)
 			synctest.Test(t, func(t *testing.T) {
 				up, l := new(fakeUpstream), newLedger(t)
 				if at == "Release" {
-					up.before = func(context.Context, int) error { return apierror.Overloaded() }
+					up.before = func(context.Context, int) error { return apierror.Overloaded(0) }
 				}
 				if at == "another replica is" {
 					up.after = func(context.Context, int) error { time.Sleep(10 * time.Second); return nil }

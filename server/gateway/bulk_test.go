@@ -148,7 +148,7 @@ func TestBulk_Line_CarriesAllOfItsResult(t *testing.T) {
 	}
 	results := map[string]*integrationv1.BulkCopyTemplateResponse{
 		"r1": done("r1", "one"), "r2": replayed, "r3": failedItem("r3", refused), "r4": failedItem("r4", rejected),
-		"r5": failedItem("r5", apierror.Overloaded()),
+		"r5": failedItem("r5", apierror.Overloaded(0)),
 	}
 	s := each(func(id string) *integrationv1.BulkCopyTemplateResponse { return results[id] })
 	inner := s.bulk

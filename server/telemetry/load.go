@@ -30,8 +30,11 @@ var loadGauges = []struct {
 	value func(upstream.Load) int
 }{
 	{loadDesc("in_flight", "Requests to Diga under way."), func(l upstream.Load) int { return l.InFlight }},
-	{loadDesc("in_flight_limit", "Most requests to Diga that may be under way; falls while Diga is overloaded."), func(l upstream.Load) int { return l.Limit }},
-	{loadDesc("queued", "Calls that wait for the limit of requests under way."), func(l upstream.Load) int { return l.Queued }},
+	{loadDesc("in_flight_limit", "Most requests to Diga that may be under way; lower while Diga shows overload."), func(l upstream.Load) int { return l.Limit }},
+	{loadDesc("queued", "Calls that wait for a limit of requests under way."), func(l upstream.Load) int { return l.Queued }},
+	{loadDesc("queued_bytes", "Bytes of the requests of these calls."), func(l upstream.Load) int { return int(l.QueuedBytes) }},
+	{loadDesc("accounts_limited", "Accounts whose own limit is lower since Diga responded 429."), func(l upstream.Load) int { return l.Limited }},
+	{loadDesc("accounts_paused", "Accounts that send nothing until the time that Diga named."), func(l upstream.Load) int { return l.Paused }},
 	{loadDesc("circuit_open", "1 while the circuit breaker holds calls back from Diga, else 0."), func(l upstream.Load) int {
 		if l.Circuit == "open" {
 			return 1
@@ -40,14 +43,28 @@ var loadGauges = []struct {
 	}},
 }
 
-func loadDesc(name, help string) *prometheus.Desc {
-	return prometheus.NewDesc("digate_upstream_"+name, help, nil, nil)
+// loadCounters are the metrics of what a load has counted by its kind.
+var loadCounters = []struct {
+	desc   *prometheus.Desc
+	values func(upstream.Load) map[string]uint64
+}{
+	{loadDesc("overload_total", "Requests to Diga that showed overload: rate_limited of an account, overloaded and transport of Diga.", "evidence"),
+		func(l upstream.Load) map[string]uint64 { return l.Evidence }},
+	{loadDesc("refused_total", "Calls that were refused before they were sent.", "reason"),
+		func(l upstream.Load) map[string]uint64 { return l.Refused }},
+}
+
+func loadDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("digate_upstream_"+name, help, labels, nil)
 }
 
 // Describe implements [prometheus.Collector].
 func (loadCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, g := range loadGauges {
 		to <- g.desc
+	}
+	for _, c := range loadCounters {
+		to <- c.desc
 	}
 }
 
@@ -56,6 +73,11 @@ func (c loadCollector) Collect(to chan<- prometheus.Metric) {
 	l := c.upstream.Load()
 	for _, g := range loadGauges {
 		to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, float64(g.value(l)))
+	}
+	for _, c := range loadCounters {
+		for label, n := range c.values(l) {
+			to <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, float64(n), label)
+		}
 	}
 }
 

@@ -21,14 +21,21 @@ func (c *counted) Load() upstream.Load {
 
 func TestWatch_EachScrape_ReadsTheLoadOnce(t *testing.T) {
 	tel, _ := observed()
-	u := &counted{loads: []upstream.Load{{InFlight: 1, Limit: 2, Queued: 3, Circuit: "open"}, {InFlight: 4, Limit: 5, Queued: 6, Circuit: "half-open"}}}
+	u := &counted{loads: []upstream.Load{
+		{
+			InFlight: 1, Limit: 2, Queued: 3, QueuedBytes: 7, Limited: 8, Paused: 9, Circuit: "open",
+			Evidence: map[string]uint64{"transport": 10}, Refused: map[string]uint64{"queue_full": 11},
+		},
+		{InFlight: 4, Limit: 5, Queued: 6, Circuit: "half-open", Evidence: map[string]uint64{"transport": 12}},
+	}}
 	tel.Watch(u)
 	if u.asked != 0 {
 		t.Fatalf("asked %d times before a scrape", u.asked)
 	}
 	for i, want := range [][]string{
-		{"in_flight 1", "in_flight_limit 2", "queued 3", "circuit_open 1"},
-		{"in_flight 4", "in_flight_limit 5", "queued 6", "circuit_open 0"},
+		{"in_flight 1", "in_flight_limit 2", "queued 3", "queued_bytes 7", "accounts_limited 8", "accounts_paused 9", "circuit_open 1",
+			`overload_total{evidence="transport"} 10`, `refused_total{reason="queue_full"} 11`},
+		{"in_flight 4", "in_flight_limit 5", "queued 6", "circuit_open 0", `overload_total{evidence="transport"} 12`},
 	} {
 		w := httptest.NewRecorder()
 		tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))

@@ -85,7 +85,7 @@ func BenchmarkCall(b *testing.B) {
 	}
 	c, err := New(Config{
 		Settings: Settings{
-			MaxInFlight: 1000, BreakerDelay: time.Second, RetryBudget: 0.1, MaxAttempts: 3,
+			MaxInFlight: 1000, MaxQueue: 10000, MaxQueueBytes: 64 << 20, BreakerDelay: time.Second, RetryBudget: 0.1, MaxAttempts: 3,
 			URL: benchUpstream(b), Timeout: time.Minute, IdleTimeout: time.Minute,
 		},
 		ResponseLimits: ResponseLimits{MaxResponse: 1 << 20}, MaxRequest: 1 << 20,

@@ -75,11 +75,13 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 	if err != nil {
 		return ctx, err
 	}
-	ticket, err := c.client.admission.Enter(ctx, c.token.Reveal(), c.BeforeSend != nil)
+	ticket, err := c.client.admission.Enter(ctx, admission.Request{
+		Account: c.token.Reveal(), Size: httpReq.ContentLength, Recorded: c.BeforeSend != nil,
+	})
 	if err != nil {
 		return ctx, err
 	}
-	result := admission.Ignored
+	var result admission.Result
 	defer func() { ticket.Leave(result) }()
 	if err := c.client.hasTime(ctx); err != nil {
 		return ctx, err
@@ -105,7 +107,7 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 
 // exchange makes the HTTP exchange. It returns what the exchange showed of the
 // upstream, and the verdict on it.
-func (c *call) exchange(ctx context.Context, httpReq *http.Request) (result admission.Result, _ error) {
+func (c *call) exchange(ctx context.Context, httpReq *http.Request) (admission.Result, error) {
 	track := wire.NewTracker()
 	httpReq = httpReq.WithContext(track.Context(ctx))
 	c.ex.Attempts = append(c.ex.Attempts, exchange.Attempt{Outcome: exchange.Unknown})
@@ -119,19 +121,16 @@ func (c *call) exchange(ctx context.Context, httpReq *http.Request) (result admi
 	if track.Stale() {
 		attempt.Duration = time.Since(began)
 		_ = httpResp.Body.Close()
-		return admission.Failure, c.verdict(attempt, apierror.ResponseLost(errStale, c.rule.write))
+		return admission.Result{Kind: admission.NoResponse, Took: attempt.Duration},
+			c.verdict(attempt, apierror.ResponseLost(errStale, c.rule.write))
 	}
 	body, readErr := readBody(httpResp, c.client.maxResponse)
 	attempt.Duration = time.Since(began)
 	attempt.Status = httpResp.StatusCode
 	c.ex.Status, c.ex.Body = httpResp.StatusCode, body
-	switch {
-	case readErr != nil && !errors.Is(readErr, errResponseTooLarge):
+	result := admission.Result{Kind: shown(httpResp.StatusCode), Took: attempt.Duration}
+	if readErr != nil && !errors.Is(readErr, errResponseTooLarge) {
 		result = c.client.silence(ctx, attempt.Duration)
-	case httpResp.StatusCode >= 500:
-		result = admission.Failure
-	default:
-		result = admission.Success
 	}
 	done := httpResp.StatusCode/100 == 2 && c.rule.decode(c.ex, body, readErr, c.Response)
 	c.ex.Drift = redactNames(c.ex.Drift, c.token.Reveal(), c.Request)
@@ -142,9 +141,33 @@ func (c *call) exchange(ctx context.Context, httpReq *http.Request) (result admi
 		attempt.Outcome = exchange.Done
 		return result, nil
 	}
-	return result, c.verdict(attempt, apierror.FromResponse(apierror.Response{
+	e := apierror.FromResponse(apierror.Response{
 		Status: httpResp.StatusCode, Header: httpResp.Header, Body: body, ReadErr: cutShort(ctx, readErr),
-	}, c.rule.write, redactor(c.token.Reveal(), c.Request)))
+	}, c.rule.write, redactor(c.token.Reveal(), c.Request))
+	if result.Kind == admission.NoResponse && httpResp.StatusCode == http.StatusServiceUnavailable && e.Outcome == exchange.Rejected {
+		result.Kind = admission.Overloaded // Diga's own 503, in its envelope
+	}
+	if e.Invited() {
+		result.RetryAfter = *e.RetryAfter
+	}
+	return result, c.verdict(attempt, e)
+}
+
+// shown returns what a status shows of the upstream. A 503 is taken for a
+// gateway's.
+func shown(status int) admission.Kind {
+	switch status {
+	case http.StatusUnauthorized:
+		return admission.Denied
+	case http.StatusTooManyRequests:
+		return admission.RateLimited
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return admission.NoResponse
+	}
+	if status >= 500 {
+		return admission.Failed
+	}
+	return admission.Served
 }
 
 // verdict notes what an attempt lets conclude.
@@ -158,9 +181,9 @@ func (c *call) verdict(a *exchange.Attempt, e *apierror.Error) error {
 // that digate itself gives.
 func (c *Client) silence(ctx context.Context, took time.Duration) admission.Result {
 	if ctx.Err() != nil && took < c.timeout-c.timeout/keptShare {
-		return admission.Ignored
+		return admission.Result{}
 	}
-	return admission.Failure
+	return admission.Result{Kind: admission.NoResponse, Took: took}
 }
 
 func (c *Client) newCall(ctx context.Context, ex *exchange.Exchange, spec Call) (*call, error) {

@@ -97,7 +97,7 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 		retry:       retryPolicy{attempts: max(cfg.MaxAttempts, 1), budget: newRetryBudget(cfg.RetryBudget)},
 		admission: admission.New(admission.Config{
 			BreakerDelay: cfg.BreakerDelay, BreakerChanged: circuitChanged, ProbeTimeout: cfg.Timeout,
-			MinInFlight: cfg.MinInFlight, MaxInFlight: cfg.MaxInFlight, MaxQueue: cfg.MaxQueue,
+			MaxInFlight: cfg.MaxInFlight, MaxQueue: cfg.MaxQueue, MaxQueueBytes: cfg.MaxQueueBytes,
 		}),
 	}
 	return c, nil
@@ -107,19 +107,10 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 // Load is what keeps calls from the upstream, at this moment.
-type Load struct {
-	// InFlight is the exchanges under way, Limit their bound, Queued the calls
-	// that wait.
-	InFlight, Limit, Queued int
-	// Circuit is closed, half-open or open.
-	Circuit string
-}
+type Load = admission.Load
 
 // Load returns the load.
-func (c *Client) Load() Load {
-	l := c.admission.Load()
-	return Load{InFlight: l.InFlight, Limit: l.Limit, Queued: l.Queued, Circuit: l.Circuit}
-}
+func (c *Client) Load() Load { return c.admission.Load() }
 
 // Cut ends every connection. Calls under way fail at once, each with its
 // verdict.
@@ -136,9 +127,9 @@ type Call struct {
 	// byte is written. The call continues under the context it returns, retries
 	// included, so a call can outlive its caller. If BeforeSend fails, nothing is
 	// sent: the call ends with the verdict on the attempt before, or with that
-	// error where there was none. At most as many calls are in BeforeSend as there
-	// are exchanges under way. The time that it takes is not held against the
-	// upstream and delays no call without a BeforeSend.
+	// error where there was none. At most as many calls are in BeforeSend as
+	// exchanges may be under way. The time that it takes delays no call without a
+	// BeforeSend.
 	BeforeSend func() (context.Context, error)
 }
 

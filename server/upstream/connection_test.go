@@ -62,7 +62,7 @@ func TestCall_ManyAtOnceAgainAndAgain_UseTheSameConnections(t *testing.T) {
 		v, c := newPiped(t, func(conn net.Conn, request string) bool {
 			time.Sleep(time.Millisecond) // so that all are under way at once
 			return responding(created())(conn, request)
-		}, func(c *Config) { c.MinInFlight = callers })
+		})
 		for range rounds {
 			for range callers {
 				go copyOne(t.Context(), c)

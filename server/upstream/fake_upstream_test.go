@@ -190,7 +190,7 @@ func serverTLS(t *testing.T, protos ...string) (*tls.Config, *x509.CertPool) {
 
 func testConfig(url string) Config {
 	return Config{
-		Settings:       Settings{URL: url, Timeout: 30 * time.Second, IdleTimeout: time.Minute, MaxInFlight: 1000},
+		Settings:       Settings{URL: url, Timeout: 30 * time.Second, IdleTimeout: time.Minute, MaxInFlight: 1000, MaxQueue: 10000, MaxQueueBytes: 64 << 20},
 		ResponseLimits: ResponseLimits{MaxResponse: 1 << 20, MaxResponseHeader: 64 << 10},
 		MaxRequest:     8 << 20, UserAgent: "digate/test",
 		Credential: func(context.Context) (secret.String, error) { return secret.New(token), nil },

@@ -190,7 +190,7 @@ func TestCall_ImpatientCallersAtAHalfOpenCircuit_PatientOnesCloseIt(t *testing.T
 func TestCall_RecordsTakeTheirTime_OthersAreSentMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClientOf(t, after(10*time.Millisecond, 201, wholeResponse), func(c *Config) {
-			c.MinInFlight, c.MaxInFlight, c.MaxQueue = 2, 2, 4
+			c.MaxInFlight, c.MaxQueue = 2, 2
 		})
 		recorded := make(chan struct{})
 		var inHook, most int
@@ -224,8 +224,8 @@ func TestCall_RecordsTakeTheirTime_OthersAreSentMeanwhile(t *testing.T) {
 		}
 		close(recorded)
 		ended.Wait()
-		if got := c.Load(); most != 2 || got.InFlight != 0 || got.Queued != 0 || c.admission.Load().Slots != 0 {
-			t.Errorf("%d were recorded at once, %+v, %d slots", most, got, c.admission.Load().Slots)
+		if got := c.Load(); most != 2 || got.InFlight != 0 || got.Queued != 0 || c.Load().Slots != 0 {
+			t.Errorf("%d were recorded at once, %+v, %d slots", most, got, c.Load().Slots)
 		}
 	})
 }
@@ -233,7 +233,7 @@ func TestCall_RecordsTakeTheirTime_OthersAreSentMeanwhile(t *testing.T) {
 func TestCall_RecordsBecomeSlow_TheLimitStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClientOf(t, after(20*time.Millisecond, 201, wholeResponse), func(c *Config) {
-			c.MinInFlight, c.MaxInFlight, c.MaxQueue = 5, 100, 100
+			c.MaxInFlight = 100
 		})
 		const change, end = 5 * time.Second, 15 * time.Second
 		began := time.Now()
@@ -263,7 +263,7 @@ func TestCall_RecordsBecomeSlow_TheLimitStays(t *testing.T) {
 // A call that was recorded has its turn; one that is not any more gives way.
 func TestCall_TimeIsOverAfterTheRecord_NothingIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClientOf(t, after(time.Minute, 201, wholeResponse), func(c *Config) { c.MinInFlight, c.MaxInFlight, c.Timeout = 1, 1, time.Hour })
+		c := newClientOf(t, after(time.Minute, 201, wholeResponse), func(c *Config) { c.MaxInFlight, c.Timeout = 1, time.Hour })
 		var first sync.WaitGroup
 		first.Go(func() { copyOne(t.Context(), c).want(t, "", exchange.Done, 201, 1, "") })
 		synctest.Wait()
@@ -273,8 +273,8 @@ func TestCall_TimeIsOverAfterTheRecord_NothingIsSent(t *testing.T) {
 			want(t, apierror.ReasonDeadlineBeforeSend, exchange.NotSent, 0, 0, "deadline exceeded")
 		copyVia(t.Context(), c, func() (context.Context, error) { return t.Context(), nil }).want(t, "", exchange.Done, 201, 1, "")
 		first.Wait()
-		if got := c.Load(); got.InFlight != 0 || c.admission.Load().Slots != 0 {
-			t.Errorf("%+v, %d slots", got, c.admission.Load().Slots)
+		if got := c.Load(); got.InFlight != 0 || c.Load().Slots != 0 {
+			t.Errorf("%+v, %d slots", got, c.Load().Slots)
 		}
 	})
 }

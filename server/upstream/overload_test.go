@@ -67,7 +67,7 @@ func busy(t *testing.T) (client *Client, v *fakeUpstream, ended chan *result, re
 	v, client = newPiped(t, func(c net.Conn, r string) bool {
 		<-respond
 		return responding(created())(c, r)
-	}, func(c *Config) { c.MinInFlight, c.MaxInFlight, c.MaxQueue = 1, 1, 1 })
+	}, func(c *Config) { c.MaxInFlight, c.MaxQueue = 1, 1 })
 	ended = make(chan *result, 2)
 	go func() { ended <- copyOne(t.Context(), client) }()
 	synctest.Wait()

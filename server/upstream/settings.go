@@ -21,14 +21,14 @@ type Settings struct {
 	HTTP2       bool          `name:"upstream-http2" group:"Diga:" help:"Offer HTTP/2."`
 	CAFile      string        `name:"upstream-ca-file" group:"Diga:" type:"path" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's."`
 
-	MaxAttempts  int           `name:"upstream-max-attempts" group:"Diga:" default:"3" help:"Most requests for one call: another follows only where the one before did nothing for certain, or reads. 1 is never."`
-	RetryBudget  float64       `name:"upstream-retry-budget" group:"Diga:" default:"0.1" help:"Share of calls, 0 to 1, that may be tried again."`
-	BreakerDelay time.Duration `name:"upstream-breaker-delay" group:"Diga:" default:"5s" help:"How long Diga is left alone after half of the requests within 10 s failed, by transport or 5xx. 0 is never."`
-	MinInFlight  int           `name:"upstream-min-in-flight" group:"Diga:" default:"20" help:"Lower bound of the limit of requests under way, which follows Diga's response times."`
-	MaxInFlight  int           `name:"upstream-max-in-flight" group:"Diga:" default:"1000" help:"Upper bound of that limit."`
-	MaxQueue     int           `name:"upstream-max-queue" group:"Diga:" default:"1000" help:"Calls that may wait for that limit; one caller may have as many as there are places left, which is half of them where it is alone. Further ones are refused at once."`
-	MinDeadline  time.Duration `name:"min-deadline" group:"Diga:" default:"10ms" help:"A call with less time left is refused, and nothing is sent."`
-	Drift        string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens where a response of Diga's departs from its contract: log, or fail, which makes reads fail and is for tests."`
+	MaxAttempts   int           `name:"upstream-max-attempts" group:"Diga:" default:"3" help:"Most requests for one call: another follows only where the one before did nothing for certain, or reads. 1 is never."`
+	RetryBudget   float64       `name:"upstream-retry-budget" group:"Diga:" default:"0.1" help:"Share of calls, 0 to 1, that may be tried again."`
+	BreakerDelay  time.Duration `name:"upstream-breaker-delay" group:"Diga:" default:"5s" help:"How long Diga is left alone after half of the requests within 10 s failed, by transport or 5xx. 0 is never."`
+	MaxInFlight   int           `name:"upstream-max-in-flight" group:"Diga:" default:"1000" help:"Most requests to Diga under way. While Diga shows that it is overloaded, the limit is lower."`
+	MaxQueue      int           `name:"upstream-max-queue" group:"Diga:" default:"10000" help:"Most calls that wait for that limit. Beyond it a call of the caller with the most waiting calls is refused."`
+	MaxQueueBytes int64         `name:"upstream-max-queue-bytes" group:"Diga:" default:"67108864" help:"Most bytes of the requests that wait for that limit."`
+	MinDeadline   time.Duration `name:"min-deadline" group:"Diga:" default:"10ms" help:"A call with less time left is refused, and nothing is sent."`
+	Drift         string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens where a response of Diga's departs from its contract: log, or fail, which makes reads fail and is for tests."`
 }
 
 // The values of Settings.Drift, for a response that departs from the contract.
@@ -60,12 +60,9 @@ func (s *Settings) Validate(p *setting.Problems) {
 		p.Addf("upstream-retry-budget", "must be between 0 and 1")
 	}
 	p.NotNegative("upstream-breaker-delay", s.BreakerDelay)
-	p.Between("upstream-min-in-flight", int64(s.MinInFlight), 1, 1_000_000)
 	p.Between("upstream-max-in-flight", int64(s.MaxInFlight), 1, 1_000_000)
 	p.Between("upstream-max-queue", int64(s.MaxQueue), 1, 1_000_000)
-	if s.MinInFlight > s.MaxInFlight {
-		p.Addf("upstream-min-in-flight", "must not be more than --upstream-max-in-flight")
-	}
+	p.Between("upstream-max-queue-bytes", s.MaxQueueBytes, 1<<10, 1<<40)
 	if s.MinDeadline < 0 || s.Timeout > 0 && s.MinDeadline >= s.Timeout {
 		p.Addf("min-deadline", "must be 0 or more, and less than --upstream-timeout")
 	}

@@ -92,7 +92,7 @@ func (s *scene) serve(t *testing.T, replica string, args ...string) {
 		t.Fatal(err)
 	}
 	server, err := rig.Serve(path, s.logFile(replica), append([]string{
-		"--upstream-url", s.upstream.URL(), "--upstream-breaker-delay", "0s", "--upstream-max-in-flight", "200", "--upstream-min-in-flight", "200",
+		"--upstream-url", s.upstream.URL(), "--upstream-breaker-delay", "0s", "--upstream-max-in-flight", "200",
 		"--bulk-concurrency", "2000", "--upstream-timeout", "4s", "--max-deadline", "4s", "--bulk-item-timeout", "8s",
 	}, args...)...)
 	if err != nil {

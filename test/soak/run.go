@@ -143,7 +143,7 @@ func (r *runner) arguments() ([]string, error) {
 	// The breaker would keep most faults from happening, and the bounds on retries
 	// most of the rest.
 	wanted := []string{
-		"--upstream-breaker-delay=0s", "--upstream-retry-budget=1", "--upstream-min-in-flight=1000", "--upstream-max-in-flight=10000",
+		"--upstream-breaker-delay=0s", "--upstream-retry-budget=1", "--upstream-max-in-flight=10000",
 	}
 	if m.guarded {
 		wanted = []string{"--upstream-breaker-delay=200ms"}

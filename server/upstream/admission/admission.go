@@ -1,15 +1,50 @@
-// Package admission decides which calls may go to the upstream, and when: a
-// circuit breaker keeps calls from an upstream that fails, and a limiter bounds
-// the exchanges under way and the calls that wait for them.
+// Package admission decides which exchanges with the upstream may begin, and
+// when. An upstream that serves what it gets is never held back: nothing but
+// evidence of overload lowers a limit, and a lowered limit recovers by itself.
+// Response times are no evidence, since they also rise because of digate, the
+// network or larger requests.
+//
+// # Evidence
+//
+// A 429 concerns the account that got it (RFC 6585: the user sent too many
+// requests), and lowers that account's [limit] alone. A 503 in Diga's envelope, a
+// gateway's 502, 503 or 504, a timeout and a connection that fails concern the
+// service (RFC 9110, 15.6), and lower the limit of all. A timeout is one of
+// digate's own, after all the time that it gives: a caller's shorter deadline
+// tells what the caller wants and not what the upstream can do. The circuit
+// breaker counts failures of the service, never a 429.
+//
+// # Limits
+//
+// A limit follows the window of TCP CUBIC (RFC 9438), as the adaptive retry mode
+// of the AWS SDKs does for throttling: it falls once for all evidence of one
+// round trip, to a share of what the upstream did serve, returns to that and stays
+// about there, and then grows ever faster. Time alone makes it grow, so that it
+// recovers in seconds whatever the response time is. Without evidence it is the
+// configured bound.
+//
+// # Queue
+//
+// Exchanges beyond a limit wait, in order within an account and in turn over the
+// accounts (round robin: a request counts as one whatever its size, since it is
+// requests that the upstream limits). An account whose queue moves too slowly for a
+// call's deadline refuses the call at once. When the queue is full, the account
+// that has most in it gives way (as in FQ-CoDel, RFC 8290), so that a greedy one
+// delays and refuses itself.
+//
+// # Accounts
+//
+// An account is a token today. Only one that the upstream accepted has state of its
+// own; the tokens that it did not accept yet share a few accounts by their hash
+// (stochastic fairness queueing, McKenney 1990). So invented tokens take neither
+// memory nor turns from those that the upstream knows.
 package admission
 
 import (
 	"context"
-	"errors"
 	"math"
+	"sync"
 	"time"
-
-	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
 
 	"github.com/digate/digate/server/apierror"
 )
@@ -20,101 +55,162 @@ type Config struct {
 	// the breaker off.
 	BreakerDelay time.Duration
 	// BreakerChanged, if set, gets each new state of the circuit: closed, half-open
-	// or open. It must not block.
+	// or open. It must not block and must not call the admission.
 	BreakerChanged func(state string)
 	// ProbeTimeout is how long the breaker waits for a probe, whose caller may have
 	// more time.
 	ProbeTimeout time.Duration
-	// MinInFlight and MaxInFlight bound the limit of the exchanges under way.
-	// MaxQueue bounds the calls that wait for it.
-	MinInFlight, MaxInFlight, MaxQueue int
+	// MaxInFlight bounds the exchanges under way, of one account and of all.
+	MaxInFlight int
+	// MaxQueue bounds the exchanges that wait, MaxQueueBytes their requests' size.
+	MaxQueue      int
+	MaxQueueBytes int64
 }
 
 // Admission admits exchanges. It may be used by many goroutines.
+//
+// An exchange that is recorded before it is sent takes two turns: for a slot, in
+// which it is recorded, and then to be sent. So no more exchanges are marked as
+// sending at a crash than may be under way, and a slow record delays none that has
+// no record.
 type Admission struct {
-	breaker      *breaker
-	limiter      *limiter
-	probeTimeout time.Duration
+	maxQueue      int
+	maxQueueBytes int64
+	probeTimeout  time.Duration
+
+	mu       sync.Mutex
+	breaker  *breaker
+	limit    limit // of all accounts
+	accounts accounts
+	lines    [2]line // slots, sends
+	queued   int
+	bytes    int64
+	evidence [evidenceKinds]uint64
+	refused  [refusalKinds]uint64
+	tick     *time.Timer
+	ticking  bool
 }
+
+// The two lines that an exchange may wait in.
+const (
+	slots = iota // to be recorded
+	sends        // to be sent
+)
 
 // New returns an admission.
 func New(cfg Config) *Admission {
-	least := max(cfg.MinInFlight, 1)
+	most := max(cfg.MaxInFlight, 1)
 	return &Admission{
-		breaker:      newBreaker(cfg.BreakerDelay, cfg.BreakerChanged),
-		limiter:      newLimiter(least, max(cfg.MaxInFlight, least), cfg.MaxQueue),
-		probeTimeout: cfg.ProbeTimeout,
+		maxQueue: cfg.MaxQueue, maxQueueBytes: cfg.MaxQueueBytes, probeTimeout: cfg.ProbeTimeout,
+		breaker: newBreaker(cfg.BreakerDelay, cfg.BreakerChanged), limit: newLimit(most, tolerance), accounts: newAccounts(most),
 	}
 }
 
-// Result is what an exchange showed of the upstream.
-type Result int8
-
-const (
-	// Ignored is an exchange that the caller ended, or that did not take place: it
-	// shows nothing.
-	Ignored Result = iota
-	// Success is a response other than a 5xx, a refusal included.
-	Success
-	// Failure is a 5xx or no response.
-	Failure
-)
+// Request is what asks to be admitted.
+type Request struct {
+	// Account names whose credential is used.
+	Account string
+	// Size is the size of the request in bytes, for the bound of the queue.
+	Size int64
+	// Recorded is an exchange that is recorded between [Admission.Enter] and
+	// [Ticket.Send].
+	Recorded bool
+}
 
 // Ticket admits one exchange, from [Admission.Enter] to [Ticket.Leave]. It belongs
 // to one goroutine.
 type Ticket struct {
 	admission *Admission
+	account   *account
+	key       uint64
 	pass      pass
-	recorded  bool
-	permit    adaptivelimiter.Permit
+	slot      bool // holds a slot
+	sent      sending
 	late      *time.Timer // ends a probe that takes too long
 }
 
-// Enter waits until an exchange may begin and returns its ticket. The caller names
-// who is calling, for a fair share of the queue. An exchange that is recorded
-// before it is sent gets its permit from [Ticket.Send] only, so that the time for
-// the record is not counted as the upstream's. A failure is an [apierror.Error]
-// and needs no Leave.
-func (a *Admission) Enter(ctx context.Context, caller string, recorded bool) (Ticket, error) {
-	if wait, refused := a.breaker.refuses(left(ctx)); refused {
+// sending is the state in which an exchange was sent.
+type sending struct {
+	held bool
+	// flight counts the exchanges under way with it, of its account and of all;
+	// window is that of the two limits.
+	flight, flightAll int
+	window, windowAll uint32
+}
+
+// hold notes what the ticket took.
+func (t *Ticket) hold(which int, s sending) {
+	if which == slots {
+		t.slot = true
+		return
+	}
+	t.sent = s
+}
+
+// Enter waits until an exchange may begin and returns its ticket. A failure is an
+// [apierror.Error], needs no Leave, and means that nothing was sent.
+func (a *Admission) Enter(ctx context.Context, r Request) (Ticket, error) {
+	remaining := left(ctx)
+	a.mu.Lock()
+	if wait, refused := a.breaker.refusal(remaining); refused {
+		a.refused[byCircuit]++
+		a.mu.Unlock()
 		return Ticket{}, apierror.CircuitOpen(wait)
 	}
-	t := Ticket{admission: a, recorded: recorded}
-	var err error
-	if recorded {
-		err = a.limiter.slot(ctx, caller)
+	t := Ticket{admission: a}
+	t.account, t.key = a.accounts.find(r.Account)
+	which := sends
+	if r.Recorded {
+		which = slots
+	}
+	if a.free(which, t.account) {
+		t.hold(which, a.take(which, t.account))
 	} else {
-		t.permit, err = a.limiter.acquire(ctx, caller)
+		s, err := a.wait(ctx, t.account, which, r.Size, false) // unlocks while it waits
+		if err != nil {
+			a.accounts.settle(t.account)
+			a.mu.Unlock()
+			return Ticket{}, err
+		}
+		t.hold(which, s)
 	}
-	switch {
-	case errors.Is(err, errFull):
-		return Ticket{}, apierror.Overloaded()
-	case err != nil:
-		return Ticket{}, apierror.NotBegun(err)
-	}
-	pass, wait, ok := a.breaker.begin(left(ctx))
-	if !ok {
-		t.giveBack(false)
+	defer a.mu.Unlock()
+	var wait time.Duration
+	var ok bool
+	if t.pass, wait, ok = a.breaker.begin(remaining); !ok {
+		a.refused[byCircuit]++
+		a.giveBack(&t)
 		return Ticket{}, apierror.CircuitOpen(wait)
 	}
-	t.pass = pass
 	return t, nil
 }
 
 // Send lets the exchange be sent. A recorded one may have to wait for that, until
 // the context ends; its failure is an [apierror.Error].
 func (t *Ticket) Send(ctx context.Context) error {
-	if t.recorded {
-		permit, err := t.admission.limiter.follow(ctx)
-		if err != nil {
-			return apierror.NotBegun(err)
+	a := t.admission
+	if t.slot {
+		a.mu.Lock()
+		if a.free(sends, t.account) {
+			t.hold(sends, a.take(sends, t.account))
+		} else {
+			s, err := a.wait(ctx, t.account, sends, 0, true) // unlocks while it waits
+			if err != nil {
+				a.mu.Unlock()
+				return err
+			}
+			t.hold(sends, s)
 		}
-		t.permit = permit
+		a.mu.Unlock()
 	}
 	if t.pass.probe {
 		// Other calls wait for the probe's result.
-		b, pass := t.admission.breaker, t.pass
-		t.late = time.AfterFunc(t.admission.probeTimeout, func() { b.end(pass, Failure) })
+		pass := t.pass
+		t.late = time.AfterFunc(a.probeTimeout, func() {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.judge(pass, failure)
+		})
 	}
 	return nil
 }
@@ -124,36 +220,72 @@ func (t *Ticket) Leave(r Result) {
 	if t.late != nil {
 		t.late.Stop()
 	}
-	t.admission.breaker.end(t.pass, r)
-	t.giveBack(r == Success) // the time until a failure is not the upstream's speed
+	a := t.admission
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.learn(t, r)
+	a.giveBack(t)
 }
 
-// giveBack returns the permit, whose duration may count, and then the slot.
-func (t *Ticket) giveBack(counts bool) {
-	if t.permit != nil {
-		t.admission.limiter.finish(t.permit, counts)
+// learn takes what a result shows.
+func (a *Admission) learn(t *Ticket, r Result) {
+	failed := r.Kind == Failed || r.Kind == NoResponse
+	switch {
+	case !t.sent.held:
+	case r.Kind == Served:
+		a.limit.serve()
+		a.accounts.known(t, true).limit.serve()
+	case r.Kind == RateLimited:
+		a.evidence[ofRate]++
+		a.accounts.known(t, false).limited(r, t.sent)
+	case r.Kind == Overloaded:
+		a.evidence[ofOverload]++
+		// A 503 that fewer exchanges cannot cure is of a service that is down.
+		failed = a.limit.floored() && t.sent.windowAll == a.limit.window
+		a.overloaded(t, r)
+		if r.RetryAfter > 0 {
+			a.accounts.known(t, false).limited(r, t.sent)
+		}
+	case r.Kind == NoResponse:
+		a.evidence[ofTransport]++
+		a.overloaded(t, r)
 	}
-	if t.recorded {
-		t.admission.limiter.release()
+	switch {
+	case r.Kind == Ignored:
+		a.judge(t.pass, ignored)
+	case failed:
+		a.judge(t.pass, failure)
+	default:
+		a.judge(t.pass, success)
 	}
 }
 
-// Load is what is under way and waits at this moment.
-type Load struct {
-	// InFlight counts the exchanges under way, Limit bounds them. Queued counts the
-	// calls that wait, Slots the exchanges that are recorded, sent or about to be.
-	InFlight, Limit, Queued, Slots int
-	// Circuit is closed, half-open or open.
-	Circuit string
+// overloaded takes evidence that concerns the service.
+func (a *Admission) overloaded(t *Ticket, r Result) {
+	a.limit.overloaded(t.sent.windowAll, max(t.sent.flightAll, a.lines[sends].used), r.Took, 0)
 }
 
-// Load returns the load.
-func (a *Admission) Load() Load {
-	return Load{
-		InFlight: a.limiter.permits.Inflight(), Limit: a.limiter.permits.Limit(),
-		Queued: a.limiter.queued(), Slots: a.limiter.slots.taken(),
-		Circuit: a.breaker.state(),
+// judge tells the breaker of a result. While the circuit is not closed, a lowered
+// limit does not grow: nothing is sent that could show it to be too high.
+func (a *Admission) judge(p pass, h health) {
+	before := a.breaker.state()
+	a.breaker.end(p, h)
+	if after := a.breaker.state(); after != before {
+		a.limit.hold(after != closed)
 	}
+}
+
+// giveBack returns what the ticket holds, and lets those follow who waited for it.
+func (a *Admission) giveBack(t *Ticket) {
+	if t.sent.held {
+		t.sent.held = false
+		a.release(sends, t.account)
+	}
+	if t.slot {
+		t.slot = false
+		a.release(slots, t.account)
+	}
+	a.accounts.settle(t.account)
 }
 
 // left returns the time until the context's deadline.

@@ -2,7 +2,6 @@ package admission
 
 import (
 	"math/rand/v2"
-	"sync"
 	"time"
 )
 
@@ -30,14 +29,23 @@ const (
 	halfOpen circuit = "half-open"
 )
 
+// health is what an exchange shows of the service as a whole.
+type health int8
+
+const (
+	ignored health = iota
+	success
+	failure
+)
+
 // breaker keeps calls from an upstream that fails. failsafe-go's breaker does not
 // serve: it has no result to ignore, so a probe whose caller left would stay taken
-// or count as a success or a failure. A nil breaker is never open.
+// or count as a success or a failure. A nil breaker is never open. Its
+// methods are called with the lock of the admission.
 type breaker struct {
 	delay   time.Duration
 	changed func(state string)
 
-	mu      sync.Mutex
 	circuit circuit
 	// generation counts the changes of state; since is the time of the last one. A
 	// result counts only in the generation that admitted its exchange.
@@ -73,18 +81,12 @@ func newBreaker(delay time.Duration, changed func(state string)) *breaker {
 	return &breaker{delay: delay, changed: changed, circuit: closed, since: time.Now()}
 }
 
-// refuses reports whether an exchange whose caller has so much time left could not
+// refusal reports whether an exchange whose caller has so much time left could not
 // begin now, and when to ask again.
-func (b *breaker) refuses(left time.Duration) (wait time.Duration, refused bool) {
+func (b *breaker) refusal(left time.Duration) (wait time.Duration, refused bool) {
 	if b == nil {
 		return 0, false
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.refusal(left)
-}
-
-func (b *breaker) refusal(left time.Duration) (wait time.Duration, refused bool) {
 	switch b.circuit {
 	case open:
 		wait = time.Until(b.until)
@@ -106,8 +108,6 @@ func (b *breaker) begin(left time.Duration) (p pass, wait time.Duration, ok bool
 	if b == nil {
 		return pass{}, 0, true
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if wait, refused := b.refusal(left); refused {
 		return pass{}, wait, false
 	}
@@ -122,26 +122,24 @@ func (b *breaker) begin(left time.Duration) (p pass, wait time.Duration, ok bool
 
 // end ends an exchange with its result. Ending it again has no effect once the
 // state has changed.
-func (b *breaker) end(p pass, r Result) {
+func (b *breaker) end(p pass, r health) {
 	if b == nil {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if p.generation != b.generation {
 		return
 	}
 	if !p.probe {
-		if r != Ignored && b.tooMany(r) {
+		if r != ignored && b.tooMany(r) {
 			b.become(open)
 		}
 		return
 	}
 	b.probes--
 	switch r {
-	case Ignored:
+	case ignored:
 		b.abandoned = max(b.abandoned, time.Since(p.began))
-	case Failure:
+	case failure:
 		b.become(open)
 	default:
 		if b.succeeded++; b.succeeded == breakerProbes {
@@ -151,14 +149,14 @@ func (b *breaker) end(p pass, r Result) {
 }
 
 // tooMany counts a result and reports whether the circuit has to open.
-func (b *breaker) tooMany(r Result) bool {
+func (b *breaker) tooMany(r health) bool {
 	now := int(time.Since(b.since) / time.Second)
 	second := &b.recent[now%len(b.recent)]
 	if second.second != now {
 		second.second, second.total, second.failed = now, 0, 0
 	}
 	second.total++
-	if r == Failure {
+	if r == failure {
 		second.failed++
 	}
 	var total, failed int
@@ -187,12 +185,10 @@ func (b *breaker) become(next circuit) {
 	}
 }
 
-// state returns "closed", "half-open" or "open".
-func (b *breaker) state() string {
+// state returns the state of the circuit.
+func (b *breaker) state() circuit {
 	if b == nil {
-		return string(closed)
+		return closed
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return string(b.circuit)
+	return b.circuit
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func record(b *breaker, r Result) bool {
+func record(b *breaker, r health) bool {
 	p, _, ok := b.begin(time.Minute)
 	if ok {
 		b.end(p, r)
@@ -18,9 +18,9 @@ func opened(t *testing.T) *breaker {
 	t.Helper()
 	b := newBreaker(5*time.Second, nil)
 	for range breakerCalls {
-		record(b, Failure)
+		record(b, failure)
 	}
-	if b.state() != "open" {
+	if b.state() != open {
 		t.Fatal("not open")
 	}
 	return b
@@ -42,10 +42,10 @@ func TestBreaker_HalfOfEnoughExchangesFailing_OpensIt(t *testing.T) {
 		b := newBreaker(time.Second, nil)
 		for h, n := range c.results {
 			for range n {
-				record(b, Result(h))
+				record(b, health(h))
 			}
 		}
-		if wait, open := b.refuses(time.Minute); open != c.open || open && wait <= 0 {
+		if wait, open := b.refusal(time.Minute); open != c.open || open && wait <= 0 {
 			t.Errorf("%s: open %v for %v, want %v", name, open, wait, c.open)
 		}
 	}
@@ -56,21 +56,21 @@ func TestBreaker_HalfOfEnoughExchangesFailing_OpensIt(t *testing.T) {
 func TestBreaker_Probes_DecideItsState(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		results []Result
+		results []health
 		times   int
 		want    string
 	}{
-		"all succeed":           {[]Result{Success}, breakerProbes, "closed"},
-		"too few succeed":       {[]Result{Success}, breakerProbes - 1, "half-open"},
-		"one fails":             {[]Result{Success, Failure}, 1, "open"},
-		"callers leave":         {[]Result{Ignored}, 10 * breakerProbes, "half-open"},
-		"callers leave between": {[]Result{Ignored, Success}, breakerProbes, "closed"},
+		"all succeed":           {[]health{success}, breakerProbes, "closed"},
+		"too few succeed":       {[]health{success}, breakerProbes - 1, "half-open"},
+		"one fails":             {[]health{success, failure}, 1, "open"},
+		"callers leave":         {[]health{ignored}, 10 * breakerProbes, "half-open"},
+		"callers leave between": {[]health{ignored, success}, breakerProbes, "closed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				b := opened(t)
-				if record(b, Success) {
+				if record(b, success) {
 					t.Error("open, and let one through")
 				}
 				time.Sleep(7 * time.Second)
@@ -81,7 +81,7 @@ func TestBreaker_Probes_DecideItsState(t *testing.T) {
 						}
 					}
 				}
-				if got := b.state(); got != c.want {
+				if got := b.state(); string(got) != c.want {
 					t.Errorf("got %s, want %s", got, c.want)
 				}
 			})
@@ -101,12 +101,12 @@ func TestBreaker_CallersLeave_APlaceIsKeptFromTheLikeOfThem(t *testing.T) {
 		for i := range probes {
 			probes[i], _ = begin(time.Second)
 		}
-		if wait, refused := b.refuses(time.Minute); !refused || wait <= 0 {
+		if wait, refused := b.refusal(time.Minute); !refused || wait <= 0 {
 			t.Errorf("all probes are taken, and another may begin: %v", wait)
 		}
 		time.Sleep(time.Second)
 		for _, probe := range probes {
-			b.end(probe, Ignored)
+			b.end(probe, ignored)
 		}
 		for range breakerProbes - 1 {
 			if _, ok := begin(time.Second); !ok {
@@ -133,10 +133,10 @@ func TestBreaker_ResultsOlderThanThePeriod_DoNotCount(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBreaker(time.Hour, nil)
 			for range 3 * breakerCalls {
-				record(b, Failure)
+				record(b, failure)
 				time.Sleep(c.pause)
 			}
-			if _, open := b.refuses(time.Minute); open != c.open {
+			if _, open := b.refusal(time.Minute); open != c.open {
 				t.Errorf("%s: %s", name, b.state())
 			}
 		})
@@ -148,21 +148,21 @@ func TestBreaker_ResultOfAnEarlierGeneration_DoesNotCount(t *testing.T) {
 		b := newBreaker(5*time.Second, nil)
 		late, _, _ := b.begin(time.Minute)
 		for range breakerCalls {
-			record(b, Failure)
+			record(b, failure)
 		}
 		time.Sleep(7 * time.Second)
 		probe, _, ok := b.begin(time.Minute)
-		if !ok || b.state() != "half-open" {
+		if !ok || b.state() != halfOpen {
 			t.Fatal(b.state())
 		}
 		for range breakerProbes {
-			b.end(late, Success)
+			b.end(late, success)
 		}
-		if b.state() != "half-open" {
+		if b.state() != halfOpen {
 			t.Errorf("late results made it %s", b.state())
 		}
-		b.end(probe, Failure)
-		if b.state() != "open" {
+		b.end(probe, failure)
+		if b.state() != open {
 			t.Error(b.state())
 		}
 	})

@@ -1,0 +1,328 @@
+package admission
+
+import (
+	"context"
+	"time"
+
+	"github.com/digate/digate/server/apierror"
+)
+
+// tickEvery is how often the lines are looked at while some wait for time to pass.
+const tickEvery = 20 * time.Millisecond
+
+// line is a resource, counted in exchanges, and those who wait for it.
+type line struct {
+	used int
+	// turn holds the lanes that wait, in the order of their turns. parked holds those
+	// whose account may not have more, until it may.
+	turn, parked laneList
+	drain        drain
+}
+
+// lane is an account's part of a line. Those in first were recorded already and go
+// before those in rest.
+type lane struct {
+	account     *account
+	used        int
+	first, rest waiters
+	bytes       int64 // of rest
+	drain       drain
+	list        *laneList
+	prev, next  *lane
+}
+
+// busy reports whether the account has or wants something of the line.
+func (l *lane) busy() bool { return l.used > 0 || l.waiting() }
+
+func (l *lane) waiting() bool { return l.first.n > 0 || l.rest.n > 0 }
+
+// waiter is one exchange that waits.
+type waiter struct {
+	ready chan struct{} // closed when it was served or refused
+	done  bool
+	sent  sending
+	err   error
+
+	recorded   bool
+	size       int64
+	list       *waiters
+	prev, next *waiter
+}
+
+// free reports whether an exchange of the account may go at once, past no other.
+func (a *Admission) free(which int, of *account) bool {
+	l := &a.lines[which]
+	return l.turn.head == nil && !of.lanes[which].waiting() && l.used < a.limit.current() && of.mayTake(which)
+}
+
+// take gives the account one of a line.
+func (a *Admission) take(which int, of *account) sending {
+	l, lane := &a.lines[which], &of.lanes[which]
+	l.used++
+	lane.used++
+	return sending{held: true, flight: lane.used, flightAll: l.used, window: of.limit.window, windowAll: a.limit.window}
+}
+
+// release takes it back, and serves those who waited for it.
+func (a *Admission) release(which int, of *account) {
+	l, lane := &a.lines[which], &of.lanes[which]
+	l.used--
+	lane.used--
+	if lane.list == &l.parked {
+		l.parked.remove(lane)
+		l.turn.push(lane)
+	}
+	a.serve(which)
+}
+
+// wait puts an exchange of the account in a line until it is served, refused or
+// left by its caller. A recorded one is refused by nothing but its context. The lock
+// is held before and after, and not while it waits.
+func (a *Admission) wait(ctx context.Context, of *account, which int, size int64, recorded bool) (sending, error) {
+	l, lane := &a.lines[which], &of.lanes[which]
+	w := &waiter{ready: make(chan struct{}), recorded: recorded, size: size}
+	if recorded {
+		lane.first.push(w)
+	} else {
+		if err := a.refusal(ctx, which, lane, size); err != nil {
+			return sending{}, err
+		}
+		if lane.rest.n == 0 {
+			lane.drain = drain{since: time.Now()}
+		}
+		if a.queued == 0 {
+			l.drain = drain{since: time.Now()}
+		}
+		lane.rest.push(w)
+		lane.bytes += size
+		a.queued++
+		a.bytes += size
+	}
+	if lane.list == nil {
+		l.turn.push(lane)
+	}
+	a.serve(which)
+	a.mu.Unlock()
+	select {
+	case <-w.ready:
+	case <-ctx.Done():
+	}
+	a.mu.Lock()
+	switch {
+	case w.err != nil:
+		return sending{}, w.err
+	case ctx.Err() == nil:
+		return w.sent, nil
+	case w.done:
+		a.release(which, of)
+	default:
+		a.leave(lane, w)
+	}
+	return sending{}, apierror.NotBegun(ctx.Err())
+}
+
+// leave takes a waiter out of its lane.
+func (a *Admission) leave(lane *lane, w *waiter) {
+	w.list.remove(w)
+	if !w.recorded {
+		lane.bytes -= w.size
+		a.queued--
+		a.bytes -= w.size
+	}
+	if !lane.waiting() {
+		lane.list.remove(lane)
+	}
+}
+
+// serve serves those who wait, in turn, while the limits permit.
+func (a *Admission) serve(which int) {
+	l := &a.lines[which]
+	if l.turn.head == nil {
+		a.arm()
+		return
+	}
+	now := time.Now()
+	for lane := l.turn.head; lane != nil && l.used < a.limit.current(); lane = l.turn.head {
+		l.turn.remove(lane)
+		if !lane.account.mayTake(which) {
+			l.parked.push(lane)
+			continue
+		}
+		l.turn.push(lane) // at the end
+		w := lane.first.head
+		if w == nil {
+			w = lane.rest.head
+			lane.drain.served(now)
+			l.drain.served(now)
+		}
+		a.leave(lane, w)
+		w.sent, w.done = a.take(which, lane.account), true
+		close(w.ready)
+	}
+	a.arm()
+}
+
+// arm sees to it that the lines are looked at again where nothing but the time lets
+// somebody follow: a limit that grows, or a pause that ends.
+func (a *Admission) arm() {
+	if a.ticking {
+		return
+	}
+	lowered := a.limit.lowered()
+	for i := range a.lines {
+		if l := &a.lines[i]; l.parked.head != nil || l.turn.head != nil && lowered {
+			a.ticking = true
+			break
+		}
+	}
+	if !a.ticking {
+		return
+	}
+	if a.tick == nil {
+		a.tick = time.AfterFunc(tickEvery, a.look)
+	} else {
+		a.tick.Reset(tickEvery)
+	}
+}
+
+// look lets those follow whose time has come.
+func (a *Admission) look() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ticking = false
+	for which := range a.lines {
+		l := &a.lines[which]
+		for lane := l.parked.head; lane != nil; {
+			next := lane.next
+			if lane.account.mayTake(which) {
+				l.parked.remove(lane)
+				l.turn.push(lane)
+			}
+			lane = next
+		}
+		a.serve(which)
+	}
+}
+
+// refusal returns the error for an exchange that must not wait: it cannot begin
+// before its deadline, or there is no room.
+func (a *Admission) refusal(ctx context.Context, which int, lane *lane, size int64) error {
+	now := time.Now()
+	paused := lane.account.paused()
+	ahead := lane.drain.wait(lane.rest.n+1, now)
+	if paused+ahead/sure > left(ctx) {
+		a.refused[byDeadline]++
+		return apierror.Overloaded(paused + ahead)
+	}
+	if !a.makeRoom(lane, size) {
+		a.refused[byQueue]++
+		return apierror.Overloaded(max(paused+ahead, a.lines[which].drain.wait(a.queued, now)))
+	}
+	return nil
+}
+
+// makeRoom reports whether there is room in the queue for one more of the lane. The
+// lane that has most in it gives way to one that has less.
+func (a *Admission) makeRoom(lane *lane, size int64) bool {
+	if a.maxQueue < 1 || size > a.maxQueueBytes {
+		return false
+	}
+	for a.queued >= a.maxQueue || a.bytes+size > a.maxQueueBytes {
+		byCount := a.queued >= a.maxQueue
+		own := size
+		if byCount {
+			own = 1
+		}
+		most := a.heaviest(byCount)
+		if most == nil || most == lane || most.weight(byCount) <= lane.weight(byCount)+own {
+			return false
+		}
+		w := most.rest.tail
+		w.err = apierror.Overloaded(most.drain.wait(most.rest.n, time.Now()))
+		a.refused[byQueue]++
+		a.leave(most, w)
+		close(w.ready)
+	}
+	return true
+}
+
+// heaviest returns the lane that has most in the queue.
+func (a *Admission) heaviest(byCount bool) (most *lane) {
+	for i := range a.lines {
+		for _, list := range []*laneList{&a.lines[i].turn, &a.lines[i].parked} {
+			for lane := list.head; lane != nil; lane = lane.next {
+				if lane.rest.n > 0 && (most == nil || lane.weight(byCount) > most.weight(byCount)) {
+					most = lane
+				}
+			}
+		}
+	}
+	return most
+}
+
+// weight returns how much of the queue the lane has.
+func (l *lane) weight(byCount bool) int64 {
+	if byCount {
+		return int64(l.rest.n)
+	}
+	return l.bytes
+}
+
+// waiters is a list of waiters, in order.
+type waiters struct {
+	head, tail *waiter
+	n          int
+}
+
+func (l *waiters) push(w *waiter) {
+	w.list, w.prev = l, l.tail
+	if l.tail != nil {
+		l.tail.next = w
+	} else {
+		l.head = w
+	}
+	l.tail = w
+	l.n++
+}
+
+func (l *waiters) remove(w *waiter) {
+	if w.prev != nil {
+		w.prev.next = w.next
+	} else {
+		l.head = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	} else {
+		l.tail = w.prev
+	}
+	w.list, w.prev, w.next = nil, nil, nil
+	l.n--
+}
+
+// laneList is a list of lanes, in order.
+type laneList struct{ head, tail *lane }
+
+func (l *laneList) push(lane *lane) {
+	lane.list, lane.prev = l, l.tail
+	if l.tail != nil {
+		l.tail.next = lane
+	} else {
+		l.head = lane
+	}
+	l.tail = lane
+}
+
+func (l *laneList) remove(lane *lane) {
+	if lane.prev != nil {
+		lane.prev.next = lane.next
+	} else {
+		l.head = lane.next
+	}
+	if lane.next != nil {
+		lane.next.prev = lane.prev
+	} else {
+		l.tail = lane.prev
+	}
+	lane.list, lane.prev, lane.next = nil, nil, nil
+}
