@@ -73,6 +73,10 @@ crash: ## kill -9 of digate, a replica and PostgreSQL under bulk load, and the t
 bulk: ## a hundred thousand copies in one stream per kind of ledger, and the tables of docs/bulk.md
 	go test -count=1 -timeout 20m -v -run TestRun ./bench/bulk -bulk.items 100000
 
+.PHONY: bench-admission
+bench-admission: ## what digate lets through to a Diga that is well, overloaded or recovering, and the tables of docs/admission.md
+	go test -count=1 -timeout 10m -v -run TestRun ./bench/admission -admission.whole
+
 .PHONY: mutants
 mutants: ## change a package's code in small ways, one at a time, and list the changes that its tests miss (PKG)
 	@test -n "$(PKG)" || { echo "mutants: name a package, such as PKG=./server/secret" >&2; exit 2; }

@@ -1,0 +1,274 @@
+package admission
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/digate/digate/test/rig"
+)
+
+var whole = flag.Bool("admission.whole", false, "run the scenes for as long as the tables of docs/admission.md take")
+
+var binaryDir string
+
+// binary builds a digate when it is first called, without the race detector: what
+// is measured is digate.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(binaryDir, "digate")
+	return path, rig.Build(path, false)
+})
+
+func TestMain(m *testing.M) { rig.Main(m, &binaryDir, 0) }
+
+// serve runs a digate process in front of the upstream.
+func serve(t *testing.T, u *upstream, args ...string) *rig.Server {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := rig.Serve(path, filepath.Join(t.TempDir(), "digate.log"),
+		append([]string{"--upstream-url", u.url}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// row prints a row of a table.
+func row(cells ...any) {
+	texts := make([]string, len(cells))
+	for i, cell := range cells {
+		texts[i] = fmt.Sprint(cell)
+	}
+	fmt.Println("| " + strings.Join(texts, " | ") + " |")
+}
+
+// bound is the default of --upstream-max-in-flight.
+const bound = 1000
+
+func TestRun_HealthyUpstream_RefusesNone(t *testing.T) {
+	callers, takes, lasting := []int{100}, []time.Duration{20 * time.Millisecond}, 300*time.Millisecond
+	if *whole {
+		callers = []int{100, 300, 1000, 4000}
+		takes = []time.Duration{0, 20 * time.Millisecond, 200 * time.Millisecond}
+		lasting = 1500 * time.Millisecond
+	}
+	u := newUpstream(t)
+	s := serve(t, u)
+	token := "token-0123456789"
+	row("in flight", "response time", "way", "calls/s", "of direct", "refused", "most under way", "reached after", "machine")
+	row("--:", "--:", "---", "--:", "--:", "--:", "--:", "--:", "--:")
+	for _, n := range callers {
+		for _, takes := range takes {
+			var direct float64
+			for _, way := range []string{"direct", "gRPC", "REST"} {
+				t.Run(fmt.Sprintf("%d, %v, %s", n, takes, way), func(t *testing.T) {
+					reach := n
+					var call caller
+					switch way {
+					case "direct":
+						call = overHTTP(t, u.url, token, "{}")
+					case "gRPC":
+						reach = min(n, bound)
+						call = overGRPC(t, s.GRPC, token, n)
+					default:
+						reach = min(n, bound)
+						call = overHTTP(t, "http://"+s.REST, token, "{}")
+					}
+					u.set(1<<20, takes, refusal{}, reach)
+					c := gather(t, call, n)
+					settle(lasting)
+					before, began := int(c.made.Load()), time.Now()
+					busy := machine()
+					settle(lasting)
+					rate := float64(int(c.made.Load())-before) / time.Since(began).Seconds()
+					used := busy()
+					_, failed := c.disperse()
+					if way == "direct" {
+						direct = rate
+					}
+					counted := u.counted()
+					after := "not"
+					if counted.reachedAfter > 0 {
+						after = counted.reachedAfter.Round(time.Millisecond).String()
+					}
+					row(n, takes, way, int(rate), fmt.Sprintf("%.0f %%", 100*rate/direct), failed, counted.most, after, fmt.Sprintf("%.0f %%", 100*used))
+					if failed > 0 {
+						t.Errorf("%d calls failed", failed)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestRun_UpstreamThatServes100_GetsHardlyMoreAndRecovers(t *testing.T) {
+	const takes = 200 * time.Millisecond
+	callers, capacity, greater, before, settled, after := 50, 10, 50, 2, 1, 1
+	if *whole {
+		callers, capacity, greater, before, settled, after = 1000, 100, 1000, 15, 7, 10
+	}
+	u := newUpstream(t)
+	row("beyond 100 at once", "served in 100", "refused by Diga", "recovered to 1,000 after")
+	row("---", "--:", "--:", "--:")
+	for _, c := range []struct {
+		name   string
+		beyond refusal
+	}{
+		{"429", refusal{status: 429}},
+		{"429, `Retry-After: 1`", refusal{status: 429, retryAfter: "1"}},
+		{"503", refusal{status: 503}},
+		{"no response", refusal{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := serve(t, u, "--upstream-timeout", "1s")
+			u.set(capacity, takes, c.beyond, greater)
+			crowd := gather(t, overGRPC(t, s.GRPC, "token-0123456789", callers), callers)
+			settle(time.Duration(before) * time.Second)
+			u.grow(greater)
+			settle(time.Duration(after) * time.Second)
+			counted := u.counted()
+			crowd.disperse()
+			s.Kill()
+			var good, bad int
+			for second := settled; second < before; second++ {
+				good += counted.servedBy[second]
+				bad += counted.refusedBy[second]
+			}
+			possible := capacity * int(time.Second/takes) * (before - settled)
+			recovered := "not"
+			if counted.reachedAfter > 0 {
+				recovered = (counted.reachedAfter - time.Duration(before)*time.Second).Round(100 * time.Millisecond).String()
+			}
+			row(c.name, fmt.Sprintf("%.1f", 100*float64(good)/float64(possible)),
+				fmt.Sprintf("%.1f %%", 100*float64(bad)/float64(good+bad)), recovered)
+			if *whole && (good*10 < possible*9 || bad*20 > good+bad || counted.reachedAfter == 0) {
+				t.Errorf("served %d of %d, refused %d, recovered: %s; by the second: %v, %v", good, possible, bad, recovered,
+					counted.servedBy[:before+after], counted.refusedBy[:before+after])
+			}
+		})
+	}
+}
+
+func TestRun_GreedyCaller_DelaysItself(t *testing.T) {
+	const takes = 200 * time.Millisecond
+	greedy, calls, every := 50, 2, 100*time.Millisecond
+	if *whole {
+		greedy, calls, every = 1000, 20, 500*time.Millisecond
+	}
+	u := newUpstream(t)
+	s := serve(t, u)
+	u.set(1<<20, takes, refusal{}, greedy)
+	other := overGRPC(t, s.GRPC, "token-of-another", 1)
+	measure := func() (p99 time.Duration) {
+		var took []time.Duration
+		for range calls {
+			began := time.Now()
+			if !other(t.Context(), 0) {
+				t.Error("a call of the other failed")
+			}
+			took = append(took, time.Since(began))
+			settle(every)
+		}
+		return slices.Max(took)
+	}
+	alone := measure()
+	crowd := gather(t, overGRPC(t, s.GRPC, "token-0123456789", greedy), greedy)
+	settle(2 * every)
+	beside := measure()
+	_, failed := crowd.disperse()
+	row("caller", "slowest call alone", "beside 1,000 in flight of another")
+	row("---", "--:", "--:")
+	row("one call at a time", alone.Round(time.Millisecond), beside.Round(time.Millisecond))
+	if failed > 0 || *whole && beside > 2*alone {
+		t.Errorf("alone %v, beside the greedy one %v, of which %d calls failed", alone, beside, failed)
+	}
+}
+
+func TestRun_QueueFullOfLargeRequests_StaysBounded(t *testing.T) {
+	const size = 1 << 20
+	callers, queue, lasting := 20, 4<<20, time.Second
+	if *whole {
+		callers, queue, lasting = 500, 64<<20, 10*time.Second
+	}
+	u := newUpstream(t)
+	s := serve(t, u, "--upstream-max-in-flight", "4", "--upstream-max-queue-bytes", strconv.Itoa(queue))
+	atStart := memory(t, s.PID(), "VmRSS:")
+	u.set(1<<20, 50*time.Millisecond, refusal{}, 4)
+	body := `{"variables":{"a":"` + strings.Repeat("x", size) + `"}}`
+	crowd := gather(t, overHTTP(t, "http://"+s.REST, "token-0123456789", body), callers)
+	settle(lasting)
+	made, failed := crowd.disperse()
+	most := memory(t, s.PID(), "VmHWM:")
+	row("callers with 1 MiB", "queue", "made", "refused", "RSS at start", "most RSS")
+	row("--:", "--:", "--:", "--:", "--:", "--:")
+	row(callers, fmt.Sprintf("%d MiB", queue>>20), made, failed, fmt.Sprintf("%.0f MiB", atStart), fmt.Sprintf("%.0f MiB", most))
+	if made == 0 || failed == 0 {
+		t.Errorf("%d made, %d refused", made, failed)
+	}
+}
+
+// settle lets time pass while others are at work.
+func settle(d time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	<-ctx.Done()
+}
+
+// machine returns a function that returns the share of all processors that was in
+// use since.
+func machine() func() float64 {
+	idle, total := processors()
+	return func() float64 {
+		idle2, total2 := processors()
+		return 1 - float64(idle2-idle)/float64(max(total2-total, 1))
+	}
+}
+
+func processors() (idle, total int) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, runtime.NumCPU()
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	for i, field := range strings.Fields(line)[1:] {
+		n, _ := strconv.Atoi(field)
+		if total += n; i == 3 || i == 4 {
+			idle += n
+		}
+	}
+	return idle, total
+}
+
+// memory returns what a process has in memory, in MiB.
+func memory(t *testing.T, pid int, key string) float64 {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Skipf("what a process needs is read from /proc: %v", err)
+	}
+	for line := range bytes.Lines(b) {
+		if rest, ok := bytes.CutPrefix(line, []byte(key)); ok {
+			kib, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(string(rest)), " kB"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return float64(kib) / 1024
+		}
+	}
+	t.Fatalf("/proc has no %s", key)
+	return 0
+}
