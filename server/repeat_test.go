@@ -102,7 +102,8 @@ func TestPushback_EveryFailure_TellsWhetherAndWhenToTryAgain(t *testing.T) {
 			req.TemplateId = "x"
 		}
 		var header, trailer metadata.MD
-		_, err := c.on.rpc.CopyTemplate(withToken(t.Context(), token), req, grpc.Header(&header), grpc.Trailer(&trailer))
+		account := token + strings.NewReplacer("'", "", ",", "", " ", "-").Replace(name) // the one that is told to wait does
+		_, err := c.on.rpc.CopyTemplate(withToken(t.Context(), account), req, grpc.Header(&header), grpc.Trailer(&trailer))
 		if got := strings.Join(trailer.Get("grpc-retry-pushback-ms"), ","); got != c.want {
 			t.Errorf("%s: %q, want %q (%v)", name, got, c.want, err)
 		}
