@@ -336,7 +336,7 @@ func TestBulk_InvitedToAskAgain_DoesAFewTimes(t *testing.T) {
 		s.item = func(_ int, req *integrationv1.CopyTemplateRequest) verdict {
 			tried[req.GetName()]++
 			if name := req.GetName(); name == "n-1" && tried[name] < maxTries || name == "n-3" {
-				return verdict{fail: apierror.Overloaded().GRPCStatus().Err()}
+				return verdict{fail: apierror.Overloaded(0).GRPCStatus().Err()}
 			}
 			return carryOut
 		}

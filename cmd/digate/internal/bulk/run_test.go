@@ -48,7 +48,7 @@ func TestBulk_AnotherCallerAfterAReconnect_EndsAndSendsNothingAgain(t *testing.T
 
 // overloadedFor is a response that nothing was done, and may be in so long.
 func overloadedFor(d time.Duration) *apierror.Error {
-	e := apierror.Overloaded()
+	e := apierror.Overloaded(0)
 	e.RetryAfter = &d
 	return e
 }
