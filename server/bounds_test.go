@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -95,49 +94,13 @@ func TestBounds_ResponseHeaderBeyondTheFlag_IsNotAccepted(t *testing.T) {
 	wantREST(t, wide.copyREST(t, templateID, `{}`), 201, "", "")
 }
 
-// frames opens an HTTP/2 connection and returns its framer, so that a test can send
-// single frames.
-func frames(t *testing.T, addr net.Addr) *http2.Framer {
-	t.Helper()
-	c := connect(t, addr)
-	if err := c.SetDeadline(time.Now().Add(await.Patience)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
-		t.Fatal(err)
-	}
-	f := http2.NewFramer(c, c)
-	if err := f.WriteSettings(); err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
-// open sends the header of a CopyTemplate call without its message.
-func open(t *testing.T, f *http2.Framer, stream uint32) {
-	t.Helper()
-	var block strings.Builder
-	enc := hpack.NewEncoder(&block)
-	for _, h := range [][2]string{
-		{":method", "POST"}, {":scheme", "http"}, {":path", integrationv1.IntegrationService_CopyTemplate_FullMethodName}, {":authority", "x"},
-		{"content-type", "application/grpc"}, {"te", "trailers"}, {"authorization", "Bearer " + token},
-	} {
-		if err := enc.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: []byte(block.String()), EndHeaders: true}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestBounds_CallsOnOneConnectionBeyondTheFlag_AreRefused(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url(), func(c *config.Config) { c.MaxStreams = 2 })
-	f := frames(t, d.GRPCAddr())
+	f := dialRaw(t, d.GRPCAddr())
 	for i := range uint32(3) {
-		open(t, f, 2*i+1)
+		f.open(2*i+1, copyTemplate, false)
 	}
 	for {
 		frame, err := f.ReadFrame()
@@ -158,8 +121,8 @@ func TestBounds_GRPCCallerThatNeverSendsItsMessage_IsCutOff(t *testing.T) {
 	d := start(t, up.url(), func(c *config.Config) {
 		c.ReadTimeout, c.WriteTimeout, c.Upstream.Timeout = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
 	})
-	f := frames(t, d.GRPCAddr())
-	open(t, f, 1)
+	f := dialRaw(t, d.GRPCAddr())
+	f.open(1, copyTemplate, false)
 	for {
 		frame, err := f.ReadFrame()
 		if err != nil {

@@ -16,24 +16,21 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
-	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/intake"
 )
 
 // connectionTimeout is how long a new connection may take to become one.
 const connectionTimeout = 20 * time.Second
 
 func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
-	srv := grpc.NewServer(
+	in := intake.New(int(s.cfg.MaxRequestBytes))
+	srv := grpc.NewServer(append(in.ServerOptions(),
 		grpc.Creds(s.grpc.credentials()),
-		// The tap handle runs on the connection's I/O goroutine, which holds the
-		// connection meanwhile: it refuses before a message is read, and nothing in
-		// it may wait.
-		grpc.InTapHandle(s.boundDeadline(s.telemetry.TapHandle(authn.TapHandle(s.authenticator)))),
+		grpc.InTapHandle(s.tapHandle()),
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.failUnary}, chain.unary...)...),
-		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{s.endWatches, s.failStream}, chain.stream...)...),
+		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{in.StreamInterceptor, s.endWatches, s.failStream}, chain.stream...)...),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return apierror.UnknownMethod() }),
-		grpc.MaxRecvMsgSize(int(s.cfg.MaxRequestBytes)),
-		grpc.MaxHeaderListSize(uint32(s.cfg.MaxHeaderBytes)),
+		grpc.MaxHeaderListSize(uint32(s.connectionHeader())),
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
 		grpc.ConnectionTimeout(connectionTimeout),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
@@ -41,12 +38,12 @@ func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationSe
 			Time: 2 * time.Minute, Timeout: 20 * time.Second,
 			MaxConnectionIdle: s.cfg.IdleTimeout, MaxConnectionAge: s.cfg.MaxConnectionAge,
 		}),
-	)
-	integrationv1.RegisterIntegrationServiceServer(srv, service)
-	digatev1.RegisterLedgerServiceServer(srv, records)
+	)...)
+	srv.RegisterService(in.Service(&integrationv1.IntegrationService_ServiceDesc), service)
+	srv.RegisterService(in.Service(&digatev1.LedgerService_ServiceDesc), records)
 	s.health = health.NewServer()
 	s.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
-	healthv1.RegisterHealthServer(srv, s.health)
+	srv.RegisterService(in.Service(&healthv1.Health_ServiceDesc), s.health)
 	reflection.Register(srv)
 	return srv
 }

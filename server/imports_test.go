@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"cmd/digate/internal/file"},
 	{"server"},
 	{"server/config"},
-	{"server/integration", "server/gateway", "server/authn/passthrough", "server/telemetry", "server/emulator", "server/inproc"},
+	{"server/integration", "server/gateway", "server/authn/passthrough", "server/telemetry", "server/emulator", "server/inproc", "server/intake"},
 	{"server/ledger/backend", "server/ledgerservice", "server/authn"},
 	{"server/copies"},
 	{"server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},

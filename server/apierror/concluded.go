@@ -43,6 +43,12 @@ func RequestTooLarge(limit int64) *Error {
 		fmt.Sprintf("the request is larger than %d bytes", limit), nil)
 }
 
+// MetadataTooLarge returns the error of a call whose metadata has more than limit bytes.
+func MetadataTooLarge(limit int) *Error {
+	return concluded(codes.ResourceExhausted, ReasonRequestTooLarge, exchange.NotSent,
+		fmt.Sprintf("the metadata is larger than %d bytes", limit), nil)
+}
+
 // RouteNotFound returns the error of a REST request for a path that nothing serves.
 func RouteNotFound() *Error {
 	return concluded(codes.NotFound, ReasonRouteNotFound, exchange.NotSent, "there is nothing at this path", nil)

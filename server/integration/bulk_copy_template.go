@@ -74,6 +74,9 @@ func (b *bulkRun) run(ctx context.Context) error {
 			break
 		}
 		if err != nil {
+			if _, refused := errors.AsType[*apierror.Error](err); refused {
+				wg.Wait() // every copy that was begun gets its result
+			}
 			return err
 		}
 		if total > int64(b.cfg.MaxItems) {

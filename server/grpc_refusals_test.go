@@ -1,0 +1,183 @@
+package server_test
+
+import (
+	"bytes"
+	"net"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/exchange"
+)
+
+// bytesCodec sends and receives messages as they are.
+type bytesCodec struct{}
+
+func (bytesCodec) Marshal(v any) ([]byte, error)      { return v.([]byte), nil }
+func (bytesCodec) Unmarshal(data []byte, v any) error { *v.(*[]byte) = data; return nil }
+func (bytesCodec) Name() string                       { return "proto" }
+
+// invoke calls a unary method with these bytes as the message and returns the
+// error's verdict, nil where it has none.
+func (d *digate) invoke(t *testing.T, method string, message []byte, o ...grpc.CallOption) *apierror.Error {
+	t.Helper()
+	var response []byte
+	err := d.conn.Invoke(withToken(t.Context(), token), method, message, &response, append(o, grpc.ForceCodec(bytesCodec{}))...)
+	return verdict(t, err)
+}
+
+// verdict returns the error of a call, which must have an ErrorInfo.
+func verdict(t *testing.T, err error) *apierror.Error {
+	t.Helper()
+	if len(status.Convert(err).Details()) == 0 {
+		t.Errorf("no verdict: %v", err)
+		return apierror.FromError(err)
+	}
+	return apierror.FromError(err)
+}
+
+const copyTemplate = integrationv1.IntegrationService_CopyTemplate_FullMethodName
+
+// What gRPC would refuse by itself has a verdict, a log line and a metric.
+func TestGRPC_MessageThatCannotBeReceived_HasAVerdictALineAndAMetric(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.MaxRequestBytes = 64 << 10 })
+	named := func(name string) []byte {
+		b, err := proto.Marshal(&integrationv1.CopyTemplateRequest{TemplateId: templateID, Name: new(name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for name, c := range map[string]struct {
+		message []byte
+		code    codes.Code
+		reason  string
+	}{
+		"a byte too large": {named(strings.Repeat("a", 64<<10)), codes.ResourceExhausted, apierror.ReasonRequestTooLarge},
+		"three times":      {named(strings.Repeat("a", 192<<10)), codes.ResourceExhausted, apierror.ReasonRequestTooLarge},
+		"no protobuf":      {[]byte("{\"name\":\"x\"}"), codes.InvalidArgument, apierror.ReasonInvalidRequest},
+		"cut off":          {named("abc")[:5], codes.InvalidArgument, apierror.ReasonInvalidRequest},
+		"no UTF-8":         {bytes.Replace(named("abc"), []byte("abc"), []byte("a\xff\xfe"), 1), codes.InvalidArgument, apierror.ReasonInvalidRequest},
+	} {
+		before := len(strings.Split(d.log.String(), `"msg":"call"`))
+		e := d.invoke(t, copyTemplate, c.message)
+		if e.Code != c.code || e.Reason != c.reason || e.Outcome != exchange.NotSent {
+			t.Errorf("%s: %v", name, e)
+		}
+		d.log.await(t, before, `"msg":"call"`)
+	}
+	metrics := d.scrape(t)
+	for _, want := range []string{
+		`digate_calls_total{code="ResourceExhausted",method="` + copyTemplate + `",outcome="NOT_SENT",protocol="grpc"} 2`,
+		`digate_calls_total{code="InvalidArgument",method="` + copyTemplate + `",outcome="NOT_SENT",protocol="grpc"} 3`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	if got := up.received(); len(got) != 0 {
+		t.Errorf("Diga received %v", got)
+	}
+}
+
+// gRPC has told the caller by itself; the line and the metric are there.
+func TestGRPC_MessageFarTooLarge_HasALineAndAMetric(t *testing.T) {
+	t.Parallel()
+	d := start(t, newScripted(t).url(), func(c *config.Config) { c.MaxRequestBytes = 64 << 10 })
+	var response []byte
+	err := d.conn.Invoke(withToken(t.Context(), token), copyTemplate, make([]byte, 1<<20), &response, grpc.ForceCodec(bytesCodec{}))
+	if status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("got %v", err)
+	}
+	d.log.await(t, 1, `"reason":"REQUEST_TOO_LARGE"`)
+	if want := `digate_calls_total{code="ResourceExhausted",method="` + copyTemplate + `",outcome="NOT_SENT",protocol="grpc"} 1`; !strings.Contains(d.scrape(t), want) {
+		t.Errorf("the metrics lack %s", want)
+	}
+}
+
+func TestGRPC_MessageOfAStreamThatCannotBeReceived_HasAVerdict(t *testing.T) {
+	t.Parallel()
+	d := start(t, newScripted(t).url(), func(c *config.Config) { c.MaxRequestBytes = 64 << 10 })
+	for name, c := range map[string]struct {
+		message []byte
+		reason  string
+	}{
+		"too large":   {make([]byte, 100<<10), apierror.ReasonRequestTooLarge},
+		"no protobuf": {[]byte("{}"), apierror.ReasonInvalidRequest},
+	} {
+		stream, err := d.conn.NewStream(withToken(t.Context(), token), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true},
+			integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName, grpc.ForceCodec(bytesCodec{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = stream.SendMsg(c.message)
+		var response []byte
+		if e := verdict(t, stream.RecvMsg(&response)); e.Reason != c.reason || e.Outcome != exchange.NotSent {
+			t.Errorf("%s: %v", name, e)
+		}
+	}
+}
+
+func TestGRPC_UnknownMethodOrService_HasAVerdictAndALine(t *testing.T) {
+	t.Parallel()
+	d := start(t, newScripted(t).url())
+	for i, method := range []string{"/diga.integration.v1.IntegrationService/Nothing", "/no.Such/Service", "noslash", "/noslash"} {
+		if e := d.invoke(t, method, nil); e.Code != codes.Unimplemented || e.Reason != apierror.ReasonUnknownMethod || e.Outcome != exchange.NotSent {
+			t.Errorf("%s: %v", method, e)
+		}
+		d.log.await(t, i+1, `"reason":"UNKNOWN_METHOD"`)
+	}
+}
+
+func TestGRPC_DeadlineThatIsOver_HasAVerdictAndALine(t *testing.T) {
+	t.Parallel()
+	d := start(t, newScripted(t).url())
+	f := dialRaw(t, d.GRPCAddr())
+	f.request(1, copyTemplate, nil, hpack.HeaderField{Name: "grpc-timeout", Value: "0n"})
+	if e := f.verdict(1); e.Code != codes.DeadlineExceeded || e.Reason != apierror.ReasonDeadlineBeforeSend || e.Outcome != exchange.NotSent {
+		t.Errorf("got %v", e)
+	}
+	d.log.await(t, 1, `"reason":"DEADLINE_BEFORE_SEND"`)
+}
+
+// Metadata that is too large ends its call and no other call of the connection.
+func TestGRPC_MetadataTooLarge_EndsTheCallAlone(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	up := newScripted(t)
+	d := start(t, up.url())
+	up.will(func(c net.Conn, s sent) bool { <-release; return respond(201, nil, full)(c, s) })
+	neighbour := make(chan error, 1)
+	go func() {
+		_, err := d.rpc.CopyTemplate(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+		neighbour <- err
+	}()
+	for i, size := range []int{33 << 10, 40 << 10, 64 << 10, 100 << 10, 512 << 10} {
+		for name, values := range map[string]int{"one value": 1, "many values": size / 100} {
+			ctx := withToken(t.Context(), token)
+			for range values {
+				ctx = metadata.AppendToOutgoingContext(ctx, "x-large", strings.Repeat("~", size/values))
+			}
+			_, err := d.rpc.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+			if e := verdict(t, err); e.Code != codes.ResourceExhausted || e.Reason != apierror.ReasonRequestTooLarge || e.Outcome != exchange.NotSent {
+				t.Errorf("%d bytes, %s: %v", size, name, e)
+			}
+		}
+		d.log.await(t, 2*i+2, `"reason":"REQUEST_TOO_LARGE"`)
+	}
+	close(release)
+	if err := <-neighbour; err != nil {
+		t.Errorf("the neighbour: %v", err)
+	}
+}

@@ -1,0 +1,160 @@
+// Package intake takes in the messages of gRPC calls. What gRPC itself would
+// refuse without a verdict (a message that is too large or that is no protobuf)
+// is refused here with one, in the words of the REST side, and passes the
+// interceptors like any other failure.
+//
+// gRPC ends a call by itself as soon as a message cannot be received. The codec
+// therefore never fails: it keeps the error beside the message, and what
+// receives the message (the wrapped handler of a unary method, or the stream
+// interceptor) returns the error.
+package intake
+
+import (
+	"context"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/digate/digate/server/apierror"
+)
+
+// Intake receives the messages of a server's calls. It may be used by many
+// goroutines.
+type Intake struct {
+	maxMessage int
+	receptions sync.Pool
+}
+
+// New returns an intake that takes messages of at most maxMessage bytes.
+func New(maxMessage int) *Intake {
+	i := &Intake{maxMessage: maxMessage}
+	i.receptions.New = func() any {
+		r := &reception{intake: i}
+		r.decode = r.into
+		return r
+	}
+	return i
+}
+
+// ServerOptions returns the options of a gRPC server that receives through the
+// intake. Its services must be registered as [Intake.Service] returns them, and
+// [Intake.StreamInterceptor] must be its first.
+func (i *Intake) ServerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec(i)),
+		grpc.MaxRecvMsgSize(i.readable()),
+	}
+}
+
+// Of a message that is too large, gRPC reads up to oversize times the bound, so
+// that its caller hears a verdict: gRPC itself refuses what is larger still, and
+// says so in its own words.
+const (
+	oversize    = 4
+	maxOversize = 64 << 20
+)
+
+func (i *Intake) readable() int {
+	return max(i.maxMessage, min(oversize*i.maxMessage, i.maxMessage+maxOversize))
+}
+
+// message is what the codec decodes into: a message, and why it was refused.
+type message struct {
+	proto   proto.Message
+	refused error
+}
+
+// reception is the arrival of a unary call's request.
+type reception struct {
+	message
+	intake  *Intake
+	receive func(any) error
+	decode  func(any) error // into, bound once
+}
+
+func (r *reception) into(v any) error {
+	m, ok := v.(proto.Message)
+	if !ok {
+		return r.receive(v)
+	}
+	r.proto = m
+	if err := r.receive(&r.message); err != nil {
+		r.refused = r.intake.lost(err)
+	}
+	return r.refused
+}
+
+// Service returns the description of a service whose unary methods receive
+// through the intake. A request that is refused passes the interceptors as a call
+// that failed.
+func (i *Intake) Service(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
+	wrapped := *desc
+	wrapped.Methods = make([]grpc.MethodDesc, len(desc.Methods))
+	for n, m := range desc.Methods {
+		info := &grpc.UnaryServerInfo{FullMethod: "/" + desc.ServiceName + "/" + m.MethodName}
+		wrapped.Methods[n] = grpc.MethodDesc{MethodName: m.MethodName, Handler: i.unary(m, info)}
+	}
+	return &wrapped
+}
+
+func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.MethodHandler {
+	return func(srv any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		r := i.receptions.Get().(*reception)
+		r.receive = receive
+		resp, err := m.Handler(srv, ctx, r.decode, interceptor)
+		refused := r.refused
+		r.message, r.receive = message{}, nil
+		i.receptions.Put(r)
+		if refused == nil || interceptor == nil {
+			return resp, err
+		}
+		// The generated handler returned before it called the interceptor.
+		return interceptor(ctx, nil, info, func(context.Context, any) (any, error) { return nil, refused })
+	}
+}
+
+// StreamInterceptor makes a stream receive through the intake.
+func (i *Intake) StreamInterceptor(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	return handler(srv, &stream{ServerStream: ss})
+}
+
+type stream struct {
+	grpc.ServerStream
+	message message
+}
+
+func (s *stream) RecvMsg(v any) error {
+	m, ok := v.(proto.Message)
+	if !ok {
+		return s.ServerStream.RecvMsg(v)
+	}
+	s.message = message{proto: m}
+	if err := s.ServerStream.RecvMsg(&s.message); err != nil {
+		return err
+	}
+	return s.message.refused
+}
+
+// lost returns the error of a request that gRPC could not receive. gRPC has ended
+// the call by then, in its own words; what is returned is for the log and the
+// metrics.
+func (i *Intake) lost(err error) error {
+	switch status.Code(err) {
+	case codes.ResourceExhausted:
+		return apierror.RequestTooLarge(int64(i.maxMessage))
+	case codes.Canceled:
+		return apierror.NotBegun(context.Canceled)
+	case codes.DeadlineExceeded:
+		return apierror.NotBegun(context.DeadlineExceeded)
+	default:
+		return invalid("could not be received as one message")
+	}
+}
+
+// invalid returns the error of a message that cannot be read.
+func invalid(description string) error {
+	return apierror.InvalidRequest(apierror.Violation{Description: "the message " + description, Reason: "PROTOBUF_INVALID"})
+}

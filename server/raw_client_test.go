@@ -1,0 +1,137 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	statusv1 "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/test/await"
+)
+
+// rawClient is an HTTP/2 client that sends what no client library would.
+type rawClient struct {
+	*http2.Framer
+	t       *testing.T
+	conn    net.Conn
+	header  bytes.Buffer
+	encoder *hpack.Encoder
+}
+
+// dialRaw opens a connection and completes its preface.
+func dialRaw(t *testing.T, addr net.Addr) *rawClient {
+	t.Helper()
+	f := &rawClient{t: t, conn: connect(t, addr)}
+	f.encoder = hpack.NewEncoder(&f.header)
+	if _, err := f.conn.Write([]byte(http2.ClientPreface)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.conn.SetDeadline(time.Now().Add(await.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	f.Framer = http2.NewFramer(f.conn, f.conn)
+	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	if err := f.WriteSettings(); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// open sends the header of a call. Extra fields take the place of those of the
+// same name.
+func (f *rawClient) open(stream uint32, method string, end bool, extra ...hpack.HeaderField) {
+	f.t.Helper()
+	fields := []hpack.HeaderField{
+		{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":path", Value: method}, {Name: ":authority", Value: "digate"},
+		{Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"}, {Name: "authorization", Value: "Bearer " + token},
+	}
+	f.header.Reset()
+	for _, field := range fields {
+		for _, e := range extra {
+			if e.Name == field.Name {
+				field.Value = ""
+			}
+		}
+		if field.Value != "" {
+			_ = f.encoder.WriteField(field)
+		}
+	}
+	for _, e := range extra {
+		_ = f.encoder.WriteField(e)
+	}
+	if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: f.header.Bytes(), EndHeaders: true, EndStream: end}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// request sends a unary call.
+func (f *rawClient) request(stream uint32, method string, message []byte, extra ...hpack.HeaderField) {
+	f.t.Helper()
+	f.open(stream, method, false, extra...)
+	data := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
+	if err := f.WriteData(stream, true, data); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// trailer reads until the end of the stream and returns its last header.
+func (f *rawClient) trailer(stream uint32) map[string]string {
+	f.t.Helper()
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		switch frame := frame.(type) {
+		case *http2.MetaHeadersFrame:
+			if frame.StreamID == stream && frame.StreamEnded() {
+				fields := make(map[string]string)
+				for _, field := range frame.Fields {
+					fields[field.Name] = field.Value
+				}
+				return fields
+			}
+		case *http2.RSTStreamFrame:
+			if frame.StreamID == stream {
+				f.t.Fatalf("stream %d was reset: %v", stream, frame.ErrCode)
+			}
+		}
+	}
+}
+
+// verdict reads until the end of the stream and returns its error, which must have
+// an ErrorInfo.
+func (f *rawClient) verdict(stream uint32) *apierror.Error {
+	f.t.Helper()
+	fields := f.trailer(stream)
+	code, err := strconv.Atoi(fields["grpc-status"])
+	if err != nil {
+		f.t.Fatalf("no status: %v", fields)
+	}
+	s := &statusv1.Status{Code: int32(code), Message: fields["grpc-message"]}
+	if details := fields["grpc-status-details-bin"]; details != "" {
+		b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(details, "="))
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if err := proto.Unmarshal(b, s); err != nil {
+			f.t.Fatal(err)
+		}
+		if s.GetCode() != int32(code) {
+			f.t.Errorf("the details are of %v, the status is %v", codes.Code(s.GetCode()), codes.Code(code))
+		}
+	}
+	return verdict(f.t, status.FromProto(s).Err())
+}

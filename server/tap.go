@@ -1,0 +1,60 @@
+package server
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc/tap"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/authn"
+)
+
+// tapHandle sees a call when its metadata has arrived and nothing of its message
+// was read. It runs on the connection's I/O goroutine, which holds the connection
+// meanwhile: nothing in it may wait.
+func (s *Server) tapHandle() tap.ServerInHandle {
+	return s.telemetry.TapHandle(s.refuseEarly(s.boundDeadline(authn.TapHandle(s.authenticator))))
+}
+
+// refuseEarly refuses calls that gRPC would end without a verdict: one whose
+// metadata is too large, whose deadline is over, or whose method has no name of
+// gRPC's form.
+func (s *Server) refuseEarly(next tap.ServerInHandle) tap.ServerInHandle {
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		if headerSize(info) > s.cfg.MaxHeaderBytes {
+			return nil, apierror.MetadataTooLarge(s.cfg.MaxHeaderBytes)
+		}
+		if name, ok := strings.CutPrefix(info.FullMethodName, "/"); !ok || !strings.Contains(name, "/") {
+			return nil, apierror.UnknownMethod()
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, apierror.NotBegun(err)
+		}
+		return next(ctx, info)
+	}
+}
+
+// fieldOverhead is what a field of metadata counts besides its name and value, in
+// bytes (RFC 9113, 6.5.2).
+const fieldOverhead = 32
+
+// headerSize returns the size of a call's metadata in bytes, as HTTP/2 counts it.
+func headerSize(info *tap.Info) int {
+	n := len(info.FullMethodName)
+	for name, values := range info.Header {
+		for _, v := range values {
+			n += len(name) + len(v) + fieldOverhead
+		}
+	}
+	return n
+}
+
+// Beyond this size of metadata, gRPC ends the connection and every call on it,
+// because it can no longer follow the compression of later headers. It is far
+// above --max-header-bytes, beyond which the call alone is refused: behind a
+// proxy the other calls of a connection are strangers'.
+const minConnectionHeader = 1 << 20
+
+// connectionHeader returns the size of metadata in bytes that ends a connection.
+func (s *Server) connectionHeader() int { return max(minConnectionHeader, 4*s.cfg.MaxHeaderBytes) }
