@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +63,31 @@ func conclusions() []conclusion {
 		{"bug after", apierror.Internal(errReset, exchange.Unknown), codes.Internal, "INTERNAL_ERROR", "UNKNOWN", 0, true, 500},
 		{"bug in doubt", apierror.Internal(errReset, exchange.None), codes.Internal, "INTERNAL_ERROR", "UNKNOWN", 0, true, 500},
 		{"bug after success", apierror.Internal(errReset, exchange.Done), codes.Internal, "INTERNAL_ERROR", "DONE", 0, true, 500},
+	}
+}
+
+func TestCircuitOpen_Wait_IsBounded(t *testing.T) {
+	for wait, want := range map[time.Duration]time.Duration{-time.Second: 0, time.Hour: time.Hour, 48 * time.Hour: 24 * time.Hour} {
+		if got := *apierror.CircuitOpen(wait).RetryAfter; got != want {
+			t.Errorf("%v: got %v, want %v", wait, got, want)
+		}
+	}
+}
+
+func TestConclusions_Integrations_AreNamedUpToTheBound(t *testing.T) {
+	many := strings.Split(strings.Repeat("x,", apierror.MaxIntegrationIDs)+"x", ",")
+	for name, tt := range map[string]struct {
+		err  *apierror.Error
+		want []string
+	}{
+		"copied before":       {apierror.AlreadyCopied("a", errReset), []string{"a"}},
+		"in doubt":            {apierror.InDoubt([]string{"a", "b"}), []string{"a", "b"}},
+		"in doubt, unseen":    {apierror.InDoubt(nil), nil},
+		"in doubt, with many": {apierror.InDoubt(many), many[1:]},
+	} {
+		if !slices.Equal(tt.err.IntegrationIDs, tt.want) {
+			t.Errorf("%s: got %q, want %q", name, tt.err.IntegrationIDs, tt.want)
+		}
 	}
 }
 

@@ -72,6 +72,26 @@ func TestError_Copies_DifferInWhatTheyNameAlone(t *testing.T) {
 	}
 }
 
+func TestWithMessage_TextThatDoesNotFit_IsCleanedAndCut(t *testing.T) {
+	t.Parallel()
+	got := whole("m").WithMessage("a\nb" + strings.Repeat("x", 8<<10)).Message
+	if !strings.HasPrefix(got, "a bx") || !strings.HasSuffix(got, cutMark) {
+		t.Errorf("got %q … %q, of %d bytes", got[:4], got[len(got)-8:], len(got))
+	}
+}
+
+func TestWithin_LessThanTheSmallestBound_IsTheSmallestBound(t *testing.T) {
+	t.Parallel()
+	e := whole(strings.Repeat("x", 8<<10), slices.Repeat([]Violation{{Field: "f", Description: "must be"}}, 100)...)
+	want := e.Within(MinStatusBytes)
+	for _, bytes := range []int{0, -1, MinStatusBytes - 1} {
+		if got := e.Within(bytes); got.Message != want.Message || !slices.Equal(got.Violations, want.Violations) {
+			t.Errorf("%d: %d bytes of message and %d violations, want %d and %d",
+				bytes, len(got.Message), len(got.Violations), len(want.Message), len(want.Violations))
+		}
+	}
+}
+
 // readable returns the value of a field, unexported ones included.
 func readable(v reflect.Value) any {
 	return reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Elem().Interface()

@@ -151,6 +151,32 @@ func TestFromResponse_RetryAfter(t *testing.T) {
 	})
 }
 
+// Only a refusal is followed by a retry of Diga's own bidding.
+func TestFromResponse_RetryAfter_IsAnInvitationOnlyOfARefusal(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		header http.Header
+		want   bool
+	}{
+		{429, http.Header{"Retry-After": {"1"}}, true},
+		{429, http.Header{"Retry-After": {"soon"}}, false},
+		{429, nil, false},
+		{502, http.Header{"Retry-After": {"1"}}, false},
+	} {
+		e := apierror.FromResponse(apierror.Response{Status: tt.status, Header: tt.header}, false, nil)
+		if e.Invited() != tt.want || e.RetryAfter == nil {
+			t.Errorf("%d %v: invited %t, want %t; delay %v", tt.status, tt.header, e.Invited(), tt.want, e.RetryAfter)
+		}
+	}
+}
+
+func TestFromResponse_ManySmallEntries_AreReadToABoundAndCounted(t *testing.T) {
+	e := apierror.FromResponse(response(422, `{"detail":[`+strings.Repeat(`{"msg":"x"},`, 199)+`{"msg":"x"}]}`), true, nil)
+	if n := len(e.Violations); n != 65 || !strings.HasPrefix(e.Violations[n-1].Description, "136 more ") {
+		t.Errorf("%d violations, the last is %+v", n, e.Violations[n-1])
+	}
+}
+
 func TestFromResponse_NoHeader_InvitesARetryByDefault(t *testing.T) {
 	e := apierror.FromResponse(response(429, ""), true, nil)
 	if e.RetryAfter == nil || *e.RetryAfter != time.Second {

@@ -1,6 +1,8 @@
 package apierror_test
 
 import (
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +65,17 @@ func TestREST_DetailOfDiga_RendersAsItWas(t *testing.T) {
 	const body = `{"detail":[{"type":"int_type","loc":["body","variables","a",2],"msg":"m"},{"type":"json_invalid","loc":["body",57],"msg":"n"},{"type":"missing","loc":["body"],"msg":"o"}]}`
 	if got := string(apierror.FromResponse(response(422, body), true, nil).REST(nil).Body); got != body {
 		t.Errorf("\n got %s\nwant %s", got, body)
+	}
+}
+
+func TestWrite_Response_HasItsLength(t *testing.T) {
+	r := apierror.RouteNotFound().REST(nil)
+	w := httptest.NewRecorder()
+	r.Write(w)
+	got := w.Result()
+	if got.StatusCode != 404 || got.Header.Get("Content-Length") != strconv.Itoa(len(r.Body)) || w.Body.String() != string(r.Body) ||
+		got.Header.Get("Digate-Outcome") != "NOT_SENT" {
+		t.Errorf("got %d %v %s", got.StatusCode, got.Header, w.Body)
 	}
 }
 

@@ -111,6 +111,18 @@ func TestFromStatus_HostileRetryInfo_IsBounded(t *testing.T) {
 	}
 }
 
+func TestFromStatus_ManyIntegrations_AreReadUpToTheBound(t *testing.T) {
+	st, err := status.New(codes.Aborted, "m").WithDetails(&errdetails.ErrorInfo{
+		Domain: "digate", Reason: "A", Metadata: map[string]string{"integration_ids": strings.Repeat("a,", 100) + "a"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := apierror.FromStatus(st).IntegrationIDs; len(got) != apierror.MaxIntegrationIDs {
+		t.Errorf("%d integrations", len(got))
+	}
+}
+
 func TestFromStatus_OK_IsNil(t *testing.T) {
 	if e := apierror.FromStatus(status.New(codes.OK, "")); e != nil {
 		t.Errorf("got %v", e)

@@ -148,9 +148,13 @@ func TestLoad_MessageThatIsTwoBodies_IsAnError(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "t.S.Do2: t.Plain is the body of t.S.Do too") {
 		t.Errorf("got %v", err)
 	}
-	for _, same := range []string{`post: "/b/{id}" body: "*"`, `get: "/b/{parent}"`} {
-		if _, err := contract.Load(contracttest.Service(t, contracttest.Method("Plain", "Empty", first), contracttest.Method("Plain", "Empty", same))); err != nil {
-			t.Errorf("%s: %v", same, err)
+	for _, tt := range []struct{ first, same string }{
+		{first, `post: "/b/{id}" body: "*"`},
+		{first, `get: "/b/{parent}"`},
+		{`put: "/a/{id}/{parent}" body: "*"`, `put: "/b/{parent}/c/{id}" body: "*"`},
+	} {
+		if _, err := contract.Load(contracttest.Service(t, contracttest.Method("Plain", "Empty", tt.first), contracttest.Method("Plain", "Empty", tt.same))); err != nil {
+			t.Errorf("%s: %v", tt.same, err)
 		}
 	}
 }

@@ -93,6 +93,19 @@ func TestCompile_Twice_IsTheSameCodecUnlessFieldsAreExcluded(t *testing.T) {
 	wantWritten(t, "whole", got, err, `{"template_id":"t"}`)
 }
 
+// What is excluded is elsewhere in the HTTP request; a message of the same type
+// within the body is whole.
+func TestCompile_ExcludedField_IsKeptInAMessageOfTheSameTypeBelow(t *testing.T) {
+	c := compile(t, descriptor("Leaf"), digajson.Exclude("note"))
+	m := newMessage("Leaf")
+	const text = `{"id":"a","below":{"id":"b","note":"kept"}}`
+	if err := c.UnmarshalRequest([]byte(text), m); err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.AppendRequest(nil, m)
+	wantWritten(t, "below", got, err, text)
+}
+
 func TestCompile_AliasedEnum_IsWrittenByItsFirstName(t *testing.T) {
 	e := enum("Mood", "MOOD_UNSPECIFIED", "MOOD_A", "MOOD_B")
 	e.Value[2].Number = proto.Int32(1)

@@ -100,6 +100,15 @@ func TestStructNumber_IntegerThatADoubleCannotHold_IsRefused(t *testing.T) {
 	}
 }
 
+// The fewest digits that bring a float of 32 bits back are not those of the integer.
+func TestWrittenFloat_IntegerUpTo2To53_IsWrittenInFull(t *testing.T) {
+	c := compile(t, descriptor("Every"))
+	m := newMessage("Every")
+	m.Set(m.Descriptor().Fields().ByName("fl"), protoreflect.ValueOfFloat32(1<<53))
+	got, err := c.AppendRequest(nil, m)
+	wantWritten(t, "2^53", got, err, `{"fl":9007199254740992}`)
+}
+
 func TestWrittenNumber_ComesBackAndIsAnIntegerOnlyUpTo2To53(t *testing.T) {
 	c := compile(t, descriptor("Every"))
 	for _, n := range []float64{0, 1, -1, 0.1, 1e15, 1<<53 - 1, 1 << 53, 1<<53 + 2, -1 << 53, 1e21, 1e22, 1e-6, 9.99e-7, math.Pi, math.MaxFloat64, math.SmallestNonzeroFloat64, math.MaxInt64} {

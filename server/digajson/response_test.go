@@ -105,6 +105,7 @@ func TestResponse_OddValues_LeaveJustTheirPlaceOut(t *testing.T) {
 		// A Struct with something missing would be another Struct.
 		{`{"st":{"a":1,"b":9007199254740993},"s":"x"}`, `{"s":"x"}`, []string{"st: int_not_exact"}},
 		{`{"st":{"a":[{"b":1e999}]},"s":"x"}`, `{"s":"x"}`, []string{"st: finite_number"}},
+		{`{"st":{"a":[1e999,1]},"lv":[1e999,1]}`, `{}`, []string{"st: finite_number", "lv: finite_number"}},
 		{`{"st":{"\udc00":1}}`, `{}`, []string{"st: string_unicode"}},
 		{`{"va":["\ud800"]}`, `{}`, []string{"va: string_unicode"}},
 		{`{"lva":[1,["\ud800"],2]}`, `{"lva":[1,2]}`, []string{"lva: string_unicode"}},
@@ -121,6 +122,7 @@ func TestResponse_OddValues_LeaveJustTheirPlaceOut(t *testing.T) {
 			[]string{"mm.*.below.below.id: missing", "mm.*.below.below.below: missing", "mm.*: duplicate_key", "mm.*.below: dict_type"}},
 		{`{"sub":{"s":"a"},"sub":{"b":true}}`, `{"sub":{"b":true}}`, []string{"sub: duplicate_key"}},
 		{`{"st":{"a":1,"a":2}}`, `{"st":{"a":2}}`, []string{"st: duplicate_key"}},
+		{`{"pick_a":"x","pick_a":"y"}`, `{"pick_a":"y"}`, []string{"pick_a: duplicate_key"}},
 		{`{"pick_a":"x","pick_b":{"id":"y","below":{"id":"z","below":1}}}`, `{"pick_b":{"id":"y","below":{"id":"z"}}}`,
 			[]string{"pick_b: oneof_set_twice", "pick_b.below.below: dict_type"}},
 	} {

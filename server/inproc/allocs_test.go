@@ -30,7 +30,7 @@ func TestAllocations_UnaryCall_AreBounded(t *testing.T) {
 		run   func() error
 	}{
 		"bare": {9, func() error { return bare.Invoke(t.Context(), unaryMethod, in, out) }},
-		"interceptors, metadata, header and trailer": {19, func() error {
+		"interceptors, metadata, header and trailer": {18, func() error {
 			return dressed.Invoke(withMetadata, unaryMethod, in, out, both...)
 		}},
 	} {

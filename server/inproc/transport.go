@@ -94,23 +94,24 @@ func (t *transport) end() {
 	t.ended = true
 }
 
-// sentHeader returns a copy of the header as far as the client may see it: nil
-// before it is sent and if there is none.
+// sentHeader returns the header as far as the client may see it: nil before it is
+// sent and if there is none. A header that is sent does not change any more.
 func (t *transport) sentHeader() metadata.MD {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.sent {
 		return nil
 	}
-	return t.header.Copy()
+	return t.header
 }
 
-// finalTrailer returns a copy of the trailer; nil while the handler runs.
+// finalTrailer returns the trailer, which does not change any more; nil while the
+// handler runs.
 func (t *transport) finalTrailer() metadata.MD {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.ended {
 		return nil
 	}
-	return t.trailer.Copy()
+	return t.trailer
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
@@ -109,14 +110,101 @@ func TestCompile_RuleThatNothingEnforces_IsAnErrorThatNamesIt(t *testing.T) {
 	}
 }
 
+func TestCompile_RuleOfAMessage_IsAnErrorThatNamesTheMessage(t *testing.T) {
+	t.Parallel()
+	file := protodesc.ToFileDescriptorProto(service(t, nil).ParentFile())
+	file.MessageType[0].Options = new(descriptorpb.MessageOptions)
+	proto.SetExtension(file.MessageType[0].Options, rules.E_Message, &rules.MessageRules{Cel: []*rules.Rule{{Id: proto.String("x")}}})
+	fd, err := protodesc.NewFile(file, protoregistry.GlobalFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := validate.Compile(fd.Services().Get(0)); err == nil || !strings.HasPrefix(err.Error(), "t.In: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// violations returns what a request of one field breaks.
+func violations(t *testing.T, kind descriptorpb.FieldDescriptorProto_Type, own *rules.FieldRules, value protoreflect.Value) []apierror.Violation {
+	t.Helper()
+	opts := new(descriptorpb.FieldOptions)
+	proto.SetExtension(opts, rules.E_Field, own)
+	sd := serviceOf(t, kind, opts)
+	v, err := validate.Compile(sd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	md := sd.Methods().Get(0).Input()
+	m := dynamicpb.NewMessage(md)
+	m.Set(md.Fields().Get(0), value)
+	e := new(apierror.Error)
+	if err := v.Validate(m); err != nil && !errors.As(err, &e) {
+		t.Fatal(err)
+	}
+	return e.Violations
+}
+
+// A caller mends one thing at a time: a field that is missing is not also
+// malformed, and of several rules the first one is named.
+func TestValidate_FieldThatBreaksSeveralRules_IsNamedOnce(t *testing.T) {
+	t.Parallel()
+	aUUIDOfXs := &rules.FieldRules_String_{String_: &rules.StringRules{
+		Pattern: proto.String("^x+$"), WellKnown: &rules.StringRules_Uuid{Uuid: true},
+	}}
+	for _, tt := range []struct {
+		own   *rules.FieldRules
+		value string
+		want  apierror.Violation
+	}{
+		{&rules.FieldRules{Required: proto.Bool(true), Type: aUUIDOfXs}, "", apierror.Violation{Field: "f", Description: "is required", Reason: "MISSING"}},
+		{&rules.FieldRules{Type: aUUIDOfXs}, "y", apierror.Violation{Field: "f", Description: "must match the pattern ^x+$", Reason: "STRING_PATTERN_MISMATCH"}},
+	} {
+		got := violations(t, descriptorpb.FieldDescriptorProto_TYPE_STRING, tt.own, protoreflect.ValueOfString(tt.value))
+		if len(got) != 1 || got[0] != tt.want {
+			t.Errorf("%q: got %+v, want %+v alone", tt.value, got, tt.want)
+		}
+	}
+}
+
+func TestValidate_UUID_IsTheHyphenatedFormInEitherCase(t *testing.T) {
+	t.Parallel()
+	own := &rules.FieldRules{Type: &rules.FieldRules_String_{String_: &rules.StringRules{WellKnown: &rules.StringRules_Uuid{Uuid: true}}}}
+	for text, want := range map[string]bool{
+		uuid: true, strings.ToUpper(uuid): true, "00000000-0000-0000-0000-000000000000": true,
+		"": false, uuid[1:]: false, uuid + "0": false, "{" + uuid + "}": false, "urn:uuid:" + uuid: false,
+		strings.ReplaceAll(uuid, "-", ""): false, strings.Replace(uuid, "-", "0", 1): false,
+		"g" + uuid[1:]: false, "G" + uuid[1:]: false, "/" + uuid[1:]: false, ":" + uuid[1:]: false, "`" + uuid[1:]: false, "@" + uuid[1:]: false,
+	} {
+		got := violations(t, descriptorpb.FieldDescriptorProto_TYPE_STRING, own, protoreflect.ValueOfString(text))
+		if (got == nil) != want {
+			t.Errorf("%q: got %+v, want it to be taken: %t", text, got, want)
+		}
+	}
+}
+
+func TestValidate_ConstOfAFieldWithoutPresence_IsNamedWithoutACondition(t *testing.T) {
+	t.Parallel()
+	own := &rules.FieldRules{Type: &rules.FieldRules_Bool{Bool: &rules.BoolRules{Const: proto.Bool(true)}}}
+	got := violations(t, descriptorpb.FieldDescriptorProto_TYPE_BOOL, own, protoreflect.ValueOfBool(false))
+	if len(got) != 1 || got[0].Description != "must be true" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // service has one method, whose request has one string field.
 func service(t *testing.T, opts *descriptorpb.FieldOptions) protoreflect.ServiceDescriptor {
+	t.Helper()
+	return serviceOf(t, descriptorpb.FieldDescriptorProto_TYPE_STRING, opts)
+}
+
+// serviceOf has one method, whose request has one field.
+func serviceOf(t *testing.T, kind descriptorpb.FieldDescriptorProto_Type, opts *descriptorpb.FieldOptions) protoreflect.ServiceDescriptor {
 	t.Helper()
 	fd, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
 		Name: proto.String("t.proto"), Package: proto.String("t"), Syntax: proto.String("proto3"),
 		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("In"), Field: []*descriptorpb.FieldDescriptorProto{{
 			Name: proto.String("f"), Number: proto.Int32(1), Options: opts,
-			Type:  descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(),
+			Type:  kind.Enum(),
 			Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
 		}}}},
 		Service: []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("S"), Method: []*descriptorpb.MethodDescriptorProto{{

@@ -42,9 +42,9 @@ func (s *Scanner) Peek() byte {
 	return 0
 }
 
-// Take moves over the next byte after white space if it is c.
+// Take moves over the next byte after white space if it is c, which is not 0.
 func (s *Scanner) Take(c byte) bool {
-	if s.Peek() == c && s.Pos < len(s.Data) {
+	if s.Peek() == c {
 		s.Pos++
 		return true
 	}

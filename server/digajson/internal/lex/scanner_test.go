@@ -33,7 +33,7 @@ func TestSkip_Values_AreTakenAsEncodingJSONTakesThem(t *testing.T) {
 
 func TestSkip_StringThatIsNoUnicode_IsReportedWhereverItIs(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{`"\ud800"`, `["\udc00"]`, `{"\ud83d\ue000":1}`, `{"a":{"b":["` + "\xff" + `"]}}`} {
+	for _, text := range []string{`"\ud800"`, `["\udc00"]`, `{"\ud83d\ue000":1}`, `{"a":{"b":["` + "\xff" + `"]}}`, `["\ud800","x"]`, `{"\ud800":1,"x":"y"}`} {
 		if valid, err := (&lex.Scanner{Data: text}).Skip(); valid || err != nil {
 			t.Errorf("%q: valid %v, %v", text, valid, err)
 		}
