@@ -290,6 +290,11 @@ var differences = map[string]difference{
 				t.Errorf("%s: redirected", path)
 			}
 		}
+		// An id is never empty.
+		for _, verb := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+			wantREST(t, d.do(t, verb, "/v1/integration/", `{}`), 404, "NOT_SENT", "ROUTE_NOT_FOUND")
+			wantREST(t, d.do(t, verb, "/v1/integration/template//copy", `{}`), 404, "NOT_SENT", "ROUTE_NOT_FOUND")
+		}
 	},
 	"unknown-method": func(t *testing.T, up *scripted, d *digate) {
 		rest := d.do(t, "PUT", "/v1/integration/template/"+templateID+"/copy", `{}`)

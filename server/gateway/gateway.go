@@ -51,11 +51,12 @@ type Observer interface {
 
 // gateway is the handler of every REST route of the contract.
 type gateway struct {
-	observer Observer
-	routes   *routes
-	mux      *runtime.ServeMux
-	bulk     *bulk
-	maxBody  int64
+	observer  Observer
+	routes    *routes
+	responder *responder
+	mux       *runtime.ServeMux
+	bulk      *bulk
+	maxBody   int64
 }
 
 // New returns the handler of every REST route of the contract. A request that
@@ -83,12 +84,13 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gateway{observer: cfg.Observer, routes: routes, mux: mux, bulk: many, maxBody: cfg.MaxBody}, nil
+	return &gateway{observer: cfg.Observer, routes: routes, responder: a, mux: mux, bulk: many, maxBody: cfg.MaxBody}, nil
 }
 
 // ServeHTTP implements [http.Handler].
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, end := g.observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: g.method(r)})
+	method := g.method(r)
+	ctx, end := g.observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: method})
 	var err error
 	defer func() { end(exchange.FromContext(ctx), err) }() // a panic ends it too
 	if r.URL.Path == BulkPath {
@@ -96,7 +98,12 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	request, s := newRequest(ctx, w, r, g.maxBody)
-	g.mux.ServeHTTP(w, request)
+	if method == "" && len(g.routes.allowed(r.URL.EscapedPath())) == 0 {
+		// grpc-gateway would take an empty segment for a field's value.
+		g.responder.notFound(request.Context(), w)
+	} else {
+		g.mux.ServeHTTP(w, request)
+	}
 	err = s.err
 }
 

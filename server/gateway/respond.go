@@ -90,11 +90,18 @@ func (a *responder) render(ctx context.Context, e *apierror.Error) apierror.REST
 
 // routingError responds to a request that matches no route (404) or no method (405).
 func (a *responder) routingError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
-	e := apierror.RouteNotFound()
-	if status == http.StatusMethodNotAllowed {
-		e = apierror.MethodNotAllowed()
-		w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.EscapedPath()), ", "))
+	if status != http.StatusMethodNotAllowed {
+		a.notFound(ctx, w)
+		return
 	}
+	e := apierror.MethodNotAllowed()
+	w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.EscapedPath()), ", "))
+	write(ctx, w, e, e.REST(nil))
+}
+
+// notFound responds to a request that matches no route.
+func (a *responder) notFound(ctx context.Context, w http.ResponseWriter) {
+	e := apierror.RouteNotFound()
 	write(ctx, w, e, e.REST(nil))
 }
 
