@@ -53,7 +53,7 @@ func (c *devCmd) Run(ctx context.Context, std term.IO) error {
 	s, err := server.New(ctx, cfg, server.Options{Version: version(), Log: log.Logger, LogLost: log.Lost})
 	if err != nil {
 		_ = diga.ln.Close()
-		return err
+		return complainInto(log, err)
 	}
 	fmt.Fprint(std.Out, welcome(s, diga))
 	// The stand-in ends last, so that calls under way can end.
@@ -65,7 +65,7 @@ func (c *devCmd) Run(ctx context.Context, std term.IO) error {
 		defer stopStandIn()
 		return s.Run(ctx)
 	})
-	return g.Wait()
+	return complainInto(log, g.Wait())
 }
 
 // welcome returns the addresses and commands to paste. They come last, where a

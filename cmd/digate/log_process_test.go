@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -131,4 +133,56 @@ func TestServe_LogIsNotRead_GoesOnAndEnds(t *testing.T) {
 	if code := p.wait(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+func TestServe_NobodyReadsTheErrorThatEndsIt_Ends(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	for _, args := range [][]string{
+		{"serve", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"},
+		{"dev", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--emulator-addr", "127.0.0.1:0"},
+	} {
+		p := &process{cmd: exec.Command(path, append(args, "--grpc-addr", taken.Addr().String())...), ended: make(chan struct{})}
+		p.cmd.Stderr = fullPipe(t)
+		if err := p.cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			defer close(p.ended)
+			_ = p.cmd.Wait()
+		}()
+		t.Cleanup(func() {
+			_ = p.cmd.Process.Kill()
+			<-p.ended
+		})
+		if code := p.wait(t); code != 1 {
+			t.Errorf("%s: exit code %d", args[0], code)
+		}
+	}
+}
+
+// fullPipe returns the end of a pipe that takes nothing more.
+func fullPipe(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = r.Close(), w.Close() })
+	for err == nil {
+		if err = w.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)); err == nil {
+			_, err = w.Write(make([]byte, 4096))
+		}
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	return w
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/config"
@@ -17,10 +18,23 @@ func (c *serveCmd) Run(ctx context.Context, std term.IO) error {
 	ignoreBrokenPipe()
 	log := telemetry.OpenLog(std.Err, c.LogLevel)
 	defer log.Close()
+	return complainInto(log, c.serve(ctx, log))
+}
+
+func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log) error {
 	log.Debug("configuration", "config", c.Config)
 	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Log: log.Logger, LogLost: log.Lost})
 	if err != nil {
 		return err
 	}
 	return s.Run(ctx)
+}
+
+// complainInto writes the error of a server into its log, so that a log which
+// nobody reads cannot hold up the end of the process.
+func complainInto(log *telemetry.Log, err error) error {
+	if err == nil {
+		return nil
+	}
+	return client.ExitError(client.ExitCode(log, err))
 }

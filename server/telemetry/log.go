@@ -47,6 +47,10 @@ func OpenLog(w io.Writer, level slog.Level) *Log {
 	return l
 }
 
+// Write writes a text between the lines, in the background as they are. It
+// implements [io.Writer].
+func (l *Log) Write(text []byte) (int, error) { return l.queue.Write(text) }
+
 // Lost returns how many lines were lost.
 func (l *Log) Lost() uint64 { return l.queue.Lost() }
 
