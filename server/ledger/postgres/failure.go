@@ -20,18 +20,22 @@ import (
 type openError struct {
 	hosts    []string
 	database string
+	pooler   bool // a pooler is in between
 	err      error
 }
 
-func openFailure(config *pgx.ConnConfig, err error) error {
+func openFailure(config *pgx.ConnConfig, pooler bool, err error) error {
 	hosts := []string{address(config.Host, config.Port)}
 	for _, f := range config.Fallbacks {
 		if a := address(f.Host, f.Port); !slices.Contains(hosts, a) {
 			hosts = append(hosts, a)
 		}
 	}
-	return &openError{hosts, config.Database, err}
+	return &openError{hosts, config.Database, pooler, err}
 }
+
+// protocolViolation is the SQLSTATE of what a pooler refuses by itself.
+const protocolViolation = "08P01"
 
 func address(host string, port uint16) string { return net.JoinHostPort(host, strconv.Itoa(int(port))) }
 
@@ -54,6 +58,9 @@ func (e *openError) Unwrap() error { return e.err }
 func (e *openError) cause() (cause, check string) {
 	const network = "check host and port, that the database runs and accepts connections from this machine (firewall, pg_hba.conf), and sslmode"
 	if refused, ok := errors.AsType[*pgconn.PgError](e.err); ok {
+		if e.pooler && refused.Code == protocolViolation {
+			return "the connection pooler refuses a transaction", "set its pool_mode to transaction or session"
+		}
 		switch refused.Code[:min(2, len(refused.Code))] {
 		case "28": // the server's text names the user
 			return "the login was refused (SQLSTATE " + refused.Code + ")", "check user, password and pg_hba.conf"

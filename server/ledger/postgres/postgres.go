@@ -6,6 +6,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -15,9 +16,16 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// tries is how often a statement is run at most if it fails in a way that allows
-// repeating it.
-const tries = 4
+const (
+	// tries is how often a statement is run at most if its connection breaks in a way
+	// that allows repeating it.
+	tries = 4
+	// undoneTries is how often a statement is run at most if the database undoes it in
+	// favour of another, as it does under the isolation level serializable.
+	undoneTries = 20
+	// longestPause is the longest time between two of these.
+	longestPause = 64 * time.Millisecond
+)
 
 // Options say how the ledger is kept.
 type Options struct {
@@ -36,7 +44,8 @@ type Store struct {
 var _ ledger.Store = (*Store)(nil)
 
 // Open connects to the database that the URL names, and brings its schema up to
-// date. Replicas that start at once do so one after the other. The URL also sets
+// date. Replicas that start at once do so one after the other. A pooler may be in
+// between, if it gives a whole transaction to one session. The URL also sets
 // how to connect, with libpq's options (sslmode, sslrootcert,
 // target_session_attrs, search_path …), and how the pool is kept, with pgxpool's
 // (pool_max_conns, pool_max_conn_lifetime …). An error names host and database,
@@ -49,13 +58,20 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	pooler, err := behindPooler(ctx, config.ConnConfig)
+	if err != nil {
+		return nil, openFailure(config.ConnConfig, pooler, err)
+	}
+	if pooler {
+		useAnySession(config.ConnConfig)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, openFailure(config.ConnConfig, err)
+		return nil, openFailure(config.ConnConfig, pooler, err)
 	}
 	if err := migrate(ctx, pool); err != nil {
 		pool.Close()
-		return nil, openFailure(config.ConnConfig, err)
+		return nil, openFailure(config.ConnConfig, pooler, err)
 	}
 	return &Store{pool: pool, retention: o.Retention.Microseconds()}, nil
 }
@@ -83,15 +99,30 @@ func (s *Store) try(ctx context.Context, repeatable bool, ask func() error) erro
 			// Nothing was written. Another server may be behind the address by now, or
 			// this one may have become writable, which its sessions need not notice.
 			s.pool.Reset()
-		case n == tries || ctx.Err() != nil || readOnly(err):
+		case ctx.Err() != nil || readOnly(err):
 			return callFailure(err)
-		case undone(err):
+		case undone(err) && n < undoneTries:
+			pause(ctx, n)
+		case n >= tries:
+			return callFailure(err)
 		case connectionLost(err) && (repeatable || pgconn.SafeToRetry(err)):
 			// The others were lost with it, as when the server was restarted.
 			s.pool.Reset()
 		default:
 			return callFailure(err)
 		}
+	}
+}
+
+// pause waits for a random time, longer after each failure, so that statements that
+// undo each other do not meet again. The end of ctx ends it.
+func pause(ctx context.Context, failures int) {
+	longest := min(time.Millisecond<<min(failures, 10), longestPause)
+	timer := time.NewTimer(rand.N(longest))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

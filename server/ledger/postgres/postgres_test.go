@@ -35,22 +35,27 @@ func open(t testing.TB, url string) *postgres.Store {
 }
 
 func TestStore_Contract(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t)
 	ledgertest.Run(t, func(t *testing.T) ledgertest.Harness {
 		url := server.NewDatabase()
 		return ledgertest.Harness{
 			Open:      func(t testing.TB) ledger.Store { return open(t, url) },
 			Retention: time.Hour,
-			// The database's clock cannot be moved; its records can.
-			Advance: func(_ testing.TB, d time.Duration) {
-				server.Exec(url, fmt.Sprintf(`UPDATE digate_ledger_record SET
-					claimed_at = claimed_at - %[1]d * interval '1 microsecond', until = until - %[1]d * interval '1 microsecond',
-					lapsed_at = lapsed_at - %[1]d * interval '1 microsecond'`, d.Microseconds()))
-			},
-			Break: func(testing.TB) { server.Kill() },
-			Mend:  func(testing.TB) { server.Restart() },
+			Advance:   advance(server, url),
+			Break:     func(testing.TB) { server.Kill() },
+			Mend:      func(testing.TB) { server.Restart() },
 		}
 	})
+}
+
+// advance moves the records of a database instead of its clock, which cannot be moved.
+func advance(server *pgtest.Server, url string) func(testing.TB, time.Duration) {
+	return func(_ testing.TB, d time.Duration) {
+		server.Exec(url, fmt.Sprintf(`UPDATE digate_ledger_record SET
+			claimed_at = claimed_at - %[1]d * interval '1 microsecond', until = until - %[1]d * interval '1 microsecond',
+			lapsed_at = lapsed_at - %[1]d * interval '1 microsecond'`, d.Microseconds()))
+	}
 }
 
 func TestOpen_ManyReplicasAtOnce_AllSucceed(t *testing.T) {
