@@ -123,7 +123,7 @@ type held struct {
 
 // One stream copies a tenth of the items and then all of them, on every kind of
 // ledger; each row is a process of its own.
-func TestRun_ManyItemsInOneStream_AreAllAnswered(t *testing.T) {
+func TestRun_ManyItemsInOneStream_AllHaveResults(t *testing.T) {
 	const (
 		// perItem is what a stream may hold of an item that it has a response for, in
 		// bytes: less than an item.

@@ -16,7 +16,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// conclusion is a failure that digate came to, and both its faces.
+// conclusion is a failure that digate concluded, as a status and as a REST response.
 type conclusion struct {
 	name       string
 	err        *apierror.Error

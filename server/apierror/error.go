@@ -22,7 +22,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// The domains of a reason tell who stated it.
+// The domain of a reason names the side that stated it.
 const (
 	// DomainDiga is the domain of a reason from Diga's response, whose body was in
 	// one of its two error shapes.

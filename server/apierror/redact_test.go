@@ -13,7 +13,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// faces is everything that an error shows to anyone.
+// faces returns everything that an error shows to anyone.
 func faces(e *apierror.Error) string {
 	a := e.REST(nil)
 	b, err := json.Marshal(e)

@@ -151,7 +151,7 @@ func TestFromResponse_RetryAfter(t *testing.T) {
 	})
 }
 
-// Only a refusal is followed by a retry of Diga's own bidding.
+// Only with a refusal does Diga itself invite a retry.
 func TestFromResponse_RetryAfter_IsAnInvitationOnlyOfARefusal(t *testing.T) {
 	for _, tt := range []struct {
 		status int

@@ -24,8 +24,8 @@ const (
 )
 
 // GRPCStatus returns the error as a gRPC status, always with an ErrorInfo. It has a
-// BadRequest if there are violations, and a RetryInfo if a retry is invited. Message and details take less than 6 KiB as encoded on the wire. The
-// status is built once.
+// BadRequest if there are violations, and a RetryInfo if a retry is invited. Message
+// and details take less than 6 KiB as encoded on the wire. The status is built once.
 func (e *Error) GRPCStatus() *status.Status {
 	if st := e.status.Load(); st != nil {
 		return st

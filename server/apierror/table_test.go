@@ -176,7 +176,7 @@ func checkRow(t *testing.T, status int, a bodyCase, write bool, want row) bool {
 		}
 	}
 
-	// The gRPC face.
+	// The gRPC status.
 	st := e.GRPCStatus()
 	var info *errdetails.ErrorInfo
 	var bad *errdetails.BadRequest
@@ -218,7 +218,7 @@ func checkRow(t *testing.T, status int, a bodyCase, write bool, want row) bool {
 		expect("HTML in the message", strings.Contains(st.Message(), "hunter2"), false)
 	}
 
-	// The REST face.
+	// The REST response.
 	response := e.REST(func(string) string { return "path" })
 	rest := want.rest
 	if rest == 0 {

@@ -158,7 +158,7 @@ func TestInvalidRequest_WhatJustFits_IsNotCut(t *testing.T) {
 	}
 }
 
-// rawClient calls gRPC methods with net/http, to see what stands on the wire.
+// rawClient calls gRPC methods with net/http, to see what is on the wire.
 type rawClient struct{ http.Client }
 
 func newRawClient(t *testing.T) *rawClient {

@@ -35,7 +35,7 @@ type Limits struct {
 	MaxStreams       uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection."`
 	MaxDeadline      time.Duration `name:"max-deadline" group:"Limits:" default:"2m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`
 	ReadTimeout      time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
-	WriteTimeout     time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its answer."`
+	WriteTimeout     time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its response."`
 	IdleTimeout      time.Duration `name:"idle-timeout" group:"Limits:" default:"5m" help:"How long a caller's connection is kept with nothing on it."`
 	MaxConnectionAge time.Duration `name:"grpc-max-connection-age" group:"Limits:" default:"0s" help:"After this time a gRPC connection takes no further calls, and ends when those that it has are done; 0 is never. It spreads callers over replicas behind a TCP balancer."`
 	ShutdownTimeout  time.Duration `name:"shutdown-timeout" group:"Limits:" default:"45s" help:"Time for calls under way to end after SIGTERM, before they are cut."`

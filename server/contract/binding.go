@@ -13,8 +13,8 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// Binding is a method's google.api.http rule: what of the request message is in
-// the path, in the query and in the body. Every field that is not facade_only
+// Binding is a method's google.api.http rule: which fields of the request message
+// are in the path, in the query and in the body. Every field that is not facade_only
 // is in exactly one of them.
 type Binding struct {
 	Verb string
@@ -33,8 +33,8 @@ type Binding struct {
 	HasID bool
 }
 
-// bind reads a rule. What it does not know is an error: better at start than a
-// request that is not what the contract says.
+// bind reads a rule. A part that it does not know is an error: a start that fails is
+// better than a request that departs from the contract.
 func bind(rule *annotations.HttpRule, md protoreflect.MethodDescriptor) (b *Binding, broken []error) {
 	b = new(Binding)
 	var template string
@@ -55,7 +55,7 @@ func bind(rule *annotations.HttpRule, md protoreflect.MethodDescriptor) (b *Bind
 		broken = append(broken, err)
 	}
 	if b.Verb == http.MethodHead && b.Response != nil {
-		broken = append(broken, errors.New("a HEAD is answered without a body, and the response has fields"))
+		broken = append(broken, errors.New("the response to a HEAD has no body, and the response message has fields"))
 	}
 	return b, broken
 }

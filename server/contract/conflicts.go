@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// conflicts returns what no method's rule shows by itself: routes that hide each
+// conflicts returns the errors that no rule shows by itself: routes that hide each
 // other, and request messages that are read in two ways.
 func (c *Contract) conflicts() []error {
 	var errs []error

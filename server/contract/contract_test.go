@@ -34,6 +34,6 @@ func TestLoad_OurServices_HaveEveryMethodAndItsHTTPForm(t *testing.T) {
 		t.Errorf("GetCopy: %+v", record)
 	}
 	if c.Method("/diga.integration.v1.IntegrationService/Nothing") != nil {
-		t.Error("a method that is none")
+		t.Error("an unknown name has a method")
 	}
 }

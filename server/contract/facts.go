@@ -21,8 +21,8 @@ const ReplayedKey = "digate-replayed"
 var open = []string{"/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"}
 
 // Open reports whether a method, by its full gRPC name, needs no credential.
-// The health and reflection services tell nothing of Diga's. A load balancer has
-// no credential, and neither has a person who asks what there is to call.
+// The health and reflection services show nothing of Diga's. A load balancer has no
+// credential, and neither has a person who lists the methods.
 func Open(fullName string) bool {
 	for _, service := range open {
 		if strings.HasPrefix(fullName, service) {

@@ -19,7 +19,7 @@ func TestLoad_RuleThatOneDirectionCannotFollow_IsAnErrorThatNamesMethodAndRule(t
 		{contracttest.Method("Plain", "Empty", `custom { kind: "A B" path: "/a" }`), `verb "A B"`},
 		{contracttest.Method("Plain", "Empty", `custom { kind: "get" path: "/a" }`), `verb "get"`},
 		{contracttest.Method("Plain", "Empty", `custom { kind: "CONNECT" path: "/a" }`), `verb "CONNECT"`},
-		{contracttest.Method("Plain", "Inner", `custom { kind: "HEAD" path: "/a" }`), "a HEAD is answered without a body"},
+		{contracttest.Method("Plain", "Inner", `custom { kind: "HEAD" path: "/a" }`), "the response to a HEAD has no body, and the response message has fields"},
 		{contracttest.Method("Plain", "Empty", `custom { kind: "HEAD" path: "/a" } body: "*"`), "a HEAD has no body"},
 		{contracttest.Method("Plain", "Empty", `get: "/a" additional_bindings { get: "/b" }`), "additional bindings"},
 		{contracttest.Method("Plain", "Empty", `get: "/a"`) + ` client_streaming: true`, "stream"},
@@ -97,17 +97,17 @@ func TestLoad_SeveralRulesThatCannotBeFollowed_AreAllNamed(t *testing.T) {
 		contracttest.Method("Lists", "Empty", `get: "/b"`),
 	))
 	if err == nil {
-		t.Fatal("it is taken")
+		t.Fatal("the rules were accepted")
 	}
 	for _, want := range []string{
 		`t.S.Do: verb "*"`, "t.S.Do: additional bindings", `t.S.Do: path "/{nothing}"`, `t.S.Do: response_body "none"`, "t.S.Do3: t.Lists.tags",
 	} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%v\ndoes not say %q", err, want)
+			t.Errorf("%v\nlacks %q", err, want)
 		}
 	}
 	if strings.Contains(err.Error(), "Do2") {
-		t.Errorf("%v\nnames a method that is right", err)
+		t.Errorf("%v\nnames a method whose rule is right", err)
 	}
 }
 
@@ -159,7 +159,7 @@ func TestLoad_MessageThatIsTwoBodies_IsAnError(t *testing.T) {
 	}
 }
 
-func TestLoad_Verbs_SayWhetherTheyWrite(t *testing.T) {
+func TestLoad_Verb_DecidesWhetherTheMethodWrites(t *testing.T) {
 	t.Parallel()
 	for rule, want := range map[string]bool{
 		`get: "/a"`: false, `custom { kind: "HEAD" path: "/a" }`: false,

@@ -11,7 +11,7 @@
 // base64. A field that is facade_only or excluded is not written, and a key of
 // its name is unknown.
 //
-// # What is not there
+// # Null and unset
 //
 // Null and unset are one thing: null on input leaves a field unset; an unset
 // field is null in a response and absent in a request. An unspecified enum is
@@ -21,15 +21,15 @@
 //
 // # Strict and lenient
 //
-// Requests of clients are read strictly ([Codec.UnmarshalRequest]): what does
-// not fit is refused. Diga's responses are read leniently
-// ([Codec.UnmarshalResponse]): what does not fit stays unset, a list or map goes
-// without it, a Struct that holds it is unset as a whole, and the place is
-// reported as drift. Both take only what RFC 8259 allows.
+// Requests of clients are read strictly ([Codec.UnmarshalRequest]): a value that
+// does not fit is refused. Diga's responses are read leniently
+// ([Codec.UnmarshalResponse]): a field whose value does not fit stays unset, a list
+// or map goes without such a value, a Struct that holds one is unset as a whole,
+// and the place is reported as drift. Both take only JSON as RFC 8259 has it.
 //
 // # Flattened oneofs
 //
-// A message whose only content is a oneof marked flatten stands as its
+// A message whose only content is a oneof marked flatten is written as its
 // variant's own object, with the discriminator in front. The discriminator's
 // value is the variant's field name in upper case. Without a variant, a response
 // is the discriminator alone, null; a request is refused.
@@ -57,8 +57,8 @@ import (
 	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
 )
 
-// MaxDepth bounds how deep objects and arrays may nest in what is kept. What is
-// skipped may nest deeper.
+// MaxDepth bounds how deep objects and arrays may nest in a message. A value that
+// is skipped may nest deeper.
 const MaxDepth = 100
 
 // MaxValues bounds how many values the Structs of one message may hold: a value
@@ -79,7 +79,7 @@ type Codec struct {
 	flat   *flatOneof                   // nil where the message is a plain object
 }
 
-// shape is how a value stands in JSON.
+// shape is the form of a value in JSON.
 type shape uint8
 
 const (
@@ -117,17 +117,16 @@ type field struct {
 // Option changes what a codec takes as the message's fields.
 type Option func(*[]string)
 
-// Exclude leaves out fields by name: those that stand elsewhere in an HTTP
-// request than in its body. They are not written, and in JSON a key of their
-// name is unknown.
+// Exclude leaves out fields by name: those that an HTTP request has outside its
+// body. They are not written, and in JSON a key of their name is unknown.
 func Exclude(names ...string) Option {
 	return func(excluded *[]string) { *excluded = append(*excluded, names...) }
 }
 
 var cache sync.Map // protoreflect.MessageDescriptor → *Codec
 
-// Compile returns the codec of a message type. What the dialect has no form for
-// is an error, and so is excluding a field that is not there.
+// Compile returns the codec of a message type. It fails for a type that the dialect
+// has no form for, and for an excluded field that the message does not have.
 func Compile(md protoreflect.MessageDescriptor, opts ...Option) (*Codec, error) {
 	var excluded []string
 	for _, o := range opts {

@@ -30,7 +30,7 @@ func TestContract_EveryMessageOfTheService_HasAForm(t *testing.T) {
 	}
 }
 
-func TestContract_PageOfTools_IsReadAndSaysWhichIsWhich(t *testing.T) {
+func TestContract_PageOfTools_IsReadWithTheVariantOfEachTool(t *testing.T) {
 	c := compile(t, (&integrationv1.ListToolsResponse{}).ProtoReflect().Descriptor())
 	m := new(integrationv1.ListToolsResponse)
 	if drift, err := c.UnmarshalResponse([]byte(toolPage), m); err != nil || len(drift) != 0 {

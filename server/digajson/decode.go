@@ -9,7 +9,7 @@ import (
 )
 
 // UnmarshalRequest reads a client's JSON, which must be exactly one object, into
-// an empty message. What is wrong is an [Error] that names the place: invalid
+// an empty message. Its error is an [Error] that names the place: invalid
 // JSON or UTF-8, a duplicate key, a wrong type, a value out of range, an integer
 // that a double cannot hold. A key that the message does not know, or that is
 // facade-only or excluded, is ignored with whatever valid JSON it holds.
@@ -61,10 +61,10 @@ type decoder struct {
 
 const (
 	tooDeep = "is nested too deeply"
-	twice   = "the key stands here twice"
+	twice   = "the key is there twice"
 )
 
-// mustBe is what a place has to hold, by the kind of its being otherwise.
+// mustBe says, by the kind of an error, what value its place has to hold.
 var mustBe = map[string]string{
 	kindDict:   "must be a JSON object",
 	kindList:   "must be a JSON array",
@@ -76,8 +76,8 @@ var mustBe = map[string]string{
 	kindFloat:  "must be a number",
 }
 
-// refuse is for a value that is not what its place asks for, once the scanner
-// has moved over it: an error in a request, drift in a response.
+// refuse handles a value that does not fit its place, once the scanner has moved
+// over it: it returns an error in a request, and notes drift in a response.
 func (d *decoder) refuse(kind, message string) error {
 	if d.strict {
 		return &Error{Kind: kind, Message: message, Offset: d.Pos}
@@ -98,8 +98,8 @@ func (d *decoder) mismatch(kind, message string) error {
 	return d.refuse(kind, message)
 }
 
-// opens says whether an object or array begins here and may be entered. If not,
-// what stands here is a mismatch.
+// opens reports whether an object or array begins here and may be entered. If not,
+// the value here is a mismatch.
 func (d *decoder) opens(bracket byte, kind string) (bool, error) {
 	if d.Peek() != bracket {
 		return false, d.mismatch(kind, mustBe[kind])
@@ -118,8 +118,8 @@ func (c *Codec) decodeObject(d *decoder, m protoreflect.Message) error {
 	return c.decodeFields(d, m, "")
 }
 
-// decodeFields reads an object's members. The discriminator is a key that is
-// known to be there and has been read.
+// decodeFields reads an object's members. The discriminator is a key that was read
+// before and is skipped.
 func (c *Codec) decodeFields(d *decoder, m protoreflect.Message, discriminator string) error {
 	var seen, filled fieldSet
 	t := c.target(m)
@@ -275,7 +275,7 @@ func (d *decoder) unknown(key lex.Text, discriminator string) error {
 	return nil
 }
 
-// decode reads a field's value, and says whether it was set.
+// decode reads a field's value and reports whether the field was set.
 func (f *field) decode(d *decoder, t target) (set bool, err error) {
 	if null, err := d.Null(); null || err != nil {
 		return false, err

@@ -10,7 +10,7 @@ import (
 const (
 	// maxDrift bounds the notes on one response.
 	maxDrift = 32
-	// MaxName bounds a name that is not the contract's, in bytes: what is longer is
+	// MaxName bounds a name that is not the contract's, in bytes: a longer one is
 	// cut.
 	MaxName = 64
 )
@@ -54,7 +54,7 @@ func driftName(key lex.Text) string {
 }
 
 // AsName returns the text as drift shows it where the upstream makes it the name
-// of a field: each byte that is no letter, digit, "_" or "-" is "?".
+// of a field: each byte other than a letter, a digit, "_" and "-" is "?".
 func AsName(text string) string {
 	out := []byte(text)
 	for i, c := range out {

@@ -13,7 +13,7 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// AppendRequest appends the message as Diga is to get it: what is unset is
+// AppendRequest appends the message as Diga is to get it: an unset field is
 // absent. Where the message has an update_mask that names fields, exactly those
 // are there, null where they are unset. A value that JSON or the contract has no
 // form for is an [Error] that names its place, and leaves dst as it was.
@@ -21,8 +21,8 @@ func (c *Codec) AppendRequest(dst []byte, m proto.Message) ([]byte, error) {
 	return c.appendWith(&encoder{}, dst, m)
 }
 
-// AppendResponse appends the message as a client is to get it: what is unset is
-// null, a list [] and a map {}. Its errors are those of AppendRequest.
+// AppendResponse appends the message as a client is to get it: an unset field is
+// null, an empty list [] and an empty map {}. Its errors are those of AppendRequest.
 func (c *Codec) AppendResponse(dst []byte, m proto.Message) ([]byte, error) {
 	return c.appendWith(&encoder{response: true}, dst, m)
 }
@@ -68,7 +68,7 @@ func (e *encoder) object(dst []byte, c *Codec, m protoreflect.Message) ([]byte, 
 	return append(dst, '}'), err
 }
 
-// fields appends an object's members; more says that one stands before them.
+// fields appends an object's members; more reports whether there is one before them.
 func (e *encoder) fields(dst []byte, c *Codec, m protoreflect.Message, more bool) ([]byte, error) {
 	named, some, err := c.masked(m)
 	if err != nil {
@@ -82,7 +82,7 @@ func (e *encoder) fields(dst []byte, c *Codec, m protoreflect.Message, more bool
 		has := m.Has(f.fd)
 		if has {
 			v = m.Get(f.fd)
-			// An unspecified enum that was set is unset all the same.
+			// An unspecified enum is unset, even if it was set.
 			has = f.shape != shapeEnum || f.list || f.mapped || v.Enum() != 0
 		}
 		if !has && !e.response && !some {

@@ -37,7 +37,7 @@ func TestWrite_EachKind_RequestHoldsWhatIsSet(t *testing.T) {
 		`{"e":"MOOD_VERY_BAD"}`:             `{"e":"VERY_BAD"}`,
 		`{"e":"MOOD_OWN"}`:                  `{"e":"own spelling"}`,
 		`{"e":0}`:                           `{}`,
-		`{"oe":0}`:                          `{}`, // set, to what stands for unset
+		`{"oe":0}`:                          `{}`, // set, to the value that means unset
 		`{"oe":1}`:                          `{"oe":"GOOD"}`,
 		`{"at":"2024-05-06T07:08:09.500Z"}`: `{"at":"2024-05-06T07:08:09.5Z"}`,
 		`{"sub":{}}`:                        `{"sub":{}}`,
@@ -90,7 +90,7 @@ func TestWrite_JSONInStructs_IsCompactWithSortedKeys(t *testing.T) {
 	wantRead(t, c, newEvery, `{"va":null}`, `{}`)
 }
 
-func TestWrite_UnsetFields_ResponseSaysWhatTheirKindHasForNothing(t *testing.T) {
+func TestWrite_UnsetFields_ResponseHasTheEmptyValueOfTheirKind(t *testing.T) {
 	c := compile(t, descriptor("Every"))
 	got, err := c.AppendResponse(nil, newMessage("Every"))
 	wantWritten(t, "empty", got, err, `{"s":null,"os":null,"b":false,"ob":null,`+

@@ -10,15 +10,15 @@ import (
 	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
 )
 
-// enumNames are the spellings of an enum's values. The zero value has none: it
-// is what an unset field holds.
+// enumNames are the spellings of an enum's values. The zero value has none: an
+// unset field holds it.
 type enumNames struct {
 	text    map[protoreflect.EnumNumber]string
 	number  map[string]protoreflect.EnumNumber
 	allowed string
 }
 
-// namesOf fails where a spelling would stand for two values, or for none.
+// namesOf returns the spellings of an enum. It fails where one would mean two values.
 func namesOf(ed protoreflect.EnumDescriptor) (*enumNames, error) {
 	n := &enumNames{text: make(map[protoreflect.EnumNumber]string), number: make(map[string]protoreflect.EnumNumber)}
 	values := ed.Values()
@@ -27,7 +27,7 @@ func namesOf(ed protoreflect.EnumDescriptor) (*enumNames, error) {
 		text := enumText(vd)
 		if vd.Number() == 0 {
 			if ownSpelling(vd) != "" {
-				return nil, fmt.Errorf("%s: the zero value is what an unset field holds and has no spelling", vd.FullName())
+				return nil, fmt.Errorf("%s: the zero value means an unset field and has no spelling", vd.FullName())
 			}
 			continue
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// KindJSON is the kind of an [Error] for what is no JSON, or more than one
-// value.
+// KindJSON is the kind of an [Error] for a text that is not JSON, or that is more
+// than one value.
 const KindJSON = "json_invalid"
 
 // The other kinds, in pydantic's terms where it has one.
@@ -40,21 +40,20 @@ const (
 	kindNoValue       = "none_required"
 )
 
-// Error is what is wrong with one place of a message or of its JSON. It quotes
-// no value.
+// Error is a fault in one place of a message or of its JSON. It quotes no value.
 type Error struct {
 	// Path leads to the place: field names and keys are strings, indexes ints.
 	// Keys are as the client wrote them.
 	Path []any
-	// Kind says in one word what is wrong: "string_type", "duplicate_key".
+	// Kind names the fault in one word: "string_type", "duplicate_key".
 	Kind string
-	// Message says what the place has to hold.
+	// Message says what value the place has to hold.
 	Message string
-	// Offset is the byte at which the JSON is wrong; of use for KindJSON.
+	// Offset is the byte at which the JSON is wrong, for KindJSON.
 	Offset int
 }
 
-// Error returns the path and what is wrong there.
+// Error returns the path and the message.
 func (e *Error) Error() string {
 	if f := e.Field(); f != "" {
 		return f + ": " + e.Message
@@ -63,8 +62,8 @@ func (e *Error) Error() string {
 }
 
 // Field returns the path as text, such as `variables.a[2]`; empty for the
-// message as a whole. In it, a key is cut to a bounded length, and what cannot
-// be printed is "?".
+// message as a whole. A key in it is cut to a bounded length, and a character that
+// cannot be printed is "?".
 func (e *Error) Field() string {
 	var b strings.Builder
 	for _, step := range e.Path {
@@ -83,7 +82,7 @@ func (e *Error) Field() string {
 	return b.String()
 }
 
-// printable returns a key as it may stand in a line of text.
+// printable returns a key in a form that fits into a line of text.
 func printable(key string) string {
 	cut := len(key) > MaxName
 	if cut {

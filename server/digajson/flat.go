@@ -73,8 +73,8 @@ func Flattened(md protoreflect.MessageDescriptor) (oneof protoreflect.OneofDescr
 	return nil, ""
 }
 
-// decodeFlat reads an object twice: for the discriminator, which may stand
-// anywhere in it, and then for its variant.
+// decodeFlat reads an object twice: for the discriminator, which may be anywhere in
+// it, and then for its variant.
 func (c *Codec) decodeFlat(d *decoder, m protoreflect.Message) error {
 	start := d.Pos
 	name := c.flat.discriminator

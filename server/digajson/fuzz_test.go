@@ -63,8 +63,8 @@ func addSeeds(f *testing.F) {
 	}
 }
 
-// FuzzRequest holds strict reading to what a client and Diga rely on: only
-// valid JSON is taken, and what was taken can be sent on and says the same.
+// FuzzRequest holds strict reading to what a client and Diga rely on: only valid
+// JSON is taken, and a message that was read is written with the same content.
 func FuzzRequest(f *testing.F) {
 	addSeeds(f)
 	all := types(f)

@@ -13,7 +13,7 @@ import (
 
 func protoString(s string) protoreflect.Value { return protoreflect.ValueOfString(s) }
 
-// patch returns a Patch as protojson says, whose mask has these paths.
+// patch returns the Patch of a protojson text, whose mask has these paths.
 func patch(t *testing.T, text string, paths ...string) proto.Message {
 	m := fromPlain(t, descriptor("Patch"), text)
 	fd := descriptor("Patch").Fields().ByName("update_mask")

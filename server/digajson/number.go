@@ -43,8 +43,8 @@ func integer(raw string) (negative bool, magnitude uint64, kind string) {
 // maxDigits is how many digits the largest uint64 has.
 const maxDigits = 20
 
-// exponent returns what stands after the e. One that is beyond every text's
-// length is cut to something that still is.
+// exponent returns the number after the e. One that is larger than any text is long
+// is cut to a bound that is larger still.
 func exponent(s string) int {
 	n, err := strconv.Atoi(s)
 	const limit = math.MaxInt / 4
@@ -58,7 +58,7 @@ func exponent(s string) int {
 	}
 }
 
-// exact says whether the double n is the integer that raw is.
+// exact reports whether the double n is the integer that raw is.
 func exact(raw string, n float64) bool {
 	if math.Abs(n) < maxExact {
 		return true

@@ -8,9 +8,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// ParseText reads a field's value from text as it stands in a URL, once it is
-// unescaped: the inverse of [AppendText]. What does not fit is an [Error] that
-// names the field.
+// ParseText reads a field's value from the text that a URL holds, once it is
+// unescaped: the inverse of [AppendText]. Its error is an [Error] that names the
+// field.
 func ParseText(fd protoreflect.FieldDescriptor, s string) (v protoreflect.Value, err error) {
 	refuse := func(kind, message string) (protoreflect.Value, error) {
 		return protoreflect.Value{}, &Error{Path: []any{string(fd.Name())}, Kind: kind, Message: message}

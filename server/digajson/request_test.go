@@ -18,12 +18,12 @@ func nested(open, core, end string, depth int) string {
 	return strings.Repeat(open, depth) + core + strings.Repeat(end, depth)
 }
 
-func TestRead_EachKind_IsWhatItSays(t *testing.T) {
+func TestRead_EachKind_IsRead(t *testing.T) {
 	c := compile(t, descriptor("Every"))
 	for text, want := range map[string]string{
 		`{}`:          `{}`,
 		" \t\r\n{\n}": `{}`,
-		// absent, null, empty, value of a string with and without presence
+		// absent, null, empty and set strings, with and without presence
 		`{"s":null}`:                    `{}`,
 		`{"s":""}`:                      `{}`,
 		`{"s":"x"}`:                     `{"s":"x"}`,

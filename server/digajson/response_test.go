@@ -136,10 +136,10 @@ func TestResponse_DuplicateHeaders_TheLastCounts(t *testing.T) {
 		append([]string{"headers: duplicate_key", "headers.*: duplicate_key", "id: duplicate_key"}, rest...)...)
 }
 
-func TestDrift_IsNamesOnly_BoundedAndSaidOnce(t *testing.T) {
+func TestDrift_IsNamesOnly_BoundedAndNotedOnce(t *testing.T) {
 	c := compile(t, descriptor("Every"))
 	for _, tt := range []struct{ text, want string }{
-		{`{"se cret\n":1}`, "se?cret?"}, // a backslash and an n stand in the JSON
+		{`{"se cret\n":1}`, "se?cret?"}, // the JSON holds a backslash and an n
 		{"{\"caf\xc3\xa9\":1}", "caf??"},
 		{`{"\ud800":1}`, "???"},
 		{`{"\ud800abcde\\":1}`, "???abcde?"},

@@ -11,7 +11,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-func TestString_EscapesAndUnicode_AreWhatTheySay(t *testing.T) {
+func TestString_EscapesAndUnicode_AreRead(t *testing.T) {
 	c := integrationCodec(t)
 	for text, want := range map[string]string{
 		``: "", `a`: "a", `\"\\\/\b\f\n\r\t`: "\"\\/\b\f\n\r\t", `\u0041\u00e9\u4E2D`: "Aé中", `\u0000`: "\x00", `é中😀`: "é中😀",

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// HasText says whether a field has a form outside JSON, for a URL's path or
+// HasText reports whether a field has a form outside JSON, for a URL's path or
 // query: a single string, bool, number or enum.
 func HasText(fd protoreflect.FieldDescriptor) bool {
 	if fd.IsList() || fd.IsMap() {
@@ -20,7 +20,7 @@ func HasText(fd protoreflect.FieldDescriptor) bool {
 	}
 }
 
-// AppendText appends a field's value as it stands in a URL before it is escaped
+// AppendText appends a field's value as a URL holds it, before it is escaped
 // there. The field must have such a form ([HasText]).
 func AppendText(dst []byte, fd protoreflect.FieldDescriptor, v protoreflect.Value) ([]byte, error) {
 	switch fd.Kind() {

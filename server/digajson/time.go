@@ -121,7 +121,7 @@ func (p *timeParser) fraction() (nanos int) {
 	return nanos
 }
 
-// offset reads what stands between UTC and the clock that was read.
+// offset reads how far the clock that was read is ahead of UTC.
 func (p *timeParser) offset() time.Duration {
 	if p.s == "" {
 		return 0
@@ -148,7 +148,7 @@ func (p *timeParser) offset() time.Duration {
 }
 
 // appendTime writes a time in UTC, with only the digits of fraction that it
-// needs. It says false for one that RFC 3339 has no form for.
+// needs. It returns false for one that RFC 3339 has no form for.
 func appendTime(dst []byte, seconds int64, nanos int32) ([]byte, bool) {
 	t := time.Unix(seconds, int64(nanos)).UTC()
 	if nanos < 0 || nanos > 999_999_999 || t.Year() < minYear || t.Year() > maxYear {

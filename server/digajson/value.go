@@ -9,7 +9,7 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// value reads one value that is no message of the contract's. It says false
+// value reads one value other than a message of the contract's. It returns false
 // where there is none to set.
 func (f *field) value(d *decoder) (v protoreflect.Value, set bool, err error) {
 	c := d.Peek()
@@ -52,7 +52,7 @@ func (f *field) value(d *decoder) (v protoreflect.Value, set bool, err error) {
 	}
 }
 
-// textKind returns what is wrong with a value that is no string.
+// textKind returns the kind and message of the error for a value that is not a string.
 func (f *field) textKind() (kind, message string) {
 	switch f.shape {
 	case shapeTime:

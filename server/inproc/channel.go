@@ -16,7 +16,7 @@ var (
 	_ grpc.ServiceRegistrar    = (*Channel)(nil)
 )
 
-// Options say what every call passes before it reaches its handler. The first
+// Options name the interceptors that every call passes before its handler. The first
 // interceptor of a list is the outermost, as in grpc.ChainUnaryInterceptor.
 type Options struct {
 	Unary  []grpc.UnaryServerInterceptor
@@ -25,7 +25,7 @@ type Options struct {
 
 // Channel calls the services that are registered with it. All of them are
 // registered before the first call; from then on a Channel may be used by any
-// number of goroutines. It holds nothing that would have to be closed.
+// number of goroutines. It needs no closing.
 type Channel struct {
 	unary    grpc.UnaryServerInterceptor
 	stream   grpc.StreamServerInterceptor
@@ -52,7 +52,7 @@ func New(o Options) *Channel {
 
 // RegisterService registers impl as the implementation of desc. It panics if the
 // service is registered already or if impl does not implement its interface: both
-// are mistakes of the program, and the signature leaves no other way to say so.
+// are mistakes of the program, and the signature has no error to return.
 func (c *Channel) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	if impl != nil && desc.HandlerType != nil {
 		want := reflect.TypeOf(desc.HandlerType).Elem()
@@ -74,7 +74,7 @@ func (c *Channel) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	}
 }
 
-// lookup finds the method that a full name means. Its errors are those of a
+// lookup returns the method with a full name. Its errors are those of a
 // grpc-go server.
 func (c *Channel) lookup(fullName string) (method, error) {
 	if m, ok := c.methods[fullName]; ok {

@@ -45,7 +45,7 @@ func TestRegisterService_Mistake_PanicsWithNames(t *testing.T) {
 			message, _ := panicOf(c.register).(string)
 			for _, want := range c.want {
 				if !strings.Contains(message, want) {
-					t.Errorf("panic = %q, want it to say %q", message, want)
+					t.Errorf("panic = %q, want %q in it", message, want)
 				}
 			}
 		})
@@ -121,7 +121,7 @@ func TestCall_CallersValuesAndPeer_ReachHandler(t *testing.T) {
 	}
 }
 
-func TestInvoke_HandlerAnswersAfterDeadline_AnswerCounts(t *testing.T) {
+func TestInvoke_HandlerRespondsAfterDeadline_ResponseCounts(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &service{unary: func(ctx context.Context, _ *text) (any, error) {
 		cancel()

@@ -16,7 +16,7 @@ func (address) Network() string { return "inproc" }
 func (address) String() string  { return "inproc" }
 
 // self is the peer on either side of a call, unless the caller's context names
-// the one on whose behalf it calls. It says nothing about who that is.
+// the one on whose behalf it calls.
 var self = &peer.Peer{Addr: address{}, LocalAddr: net.Addr(address{})}
 
 // serverContext turns the context of a call into that of its handler: outgoing

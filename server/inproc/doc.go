@@ -30,7 +30,7 @@
 //
 // A call runs on the caller's goroutine and returns when the handler does. The
 // handler is expected to heed its context; what it returns counts, even if the
-// deadline has passed by then, because a late response says more than a timeout.
+// deadline has passed by then, because a late response tells more than a timeout.
 //
 // Panics are not recovered; that is an interceptor's job. A panic unwinds to the
 // caller.

@@ -20,7 +20,7 @@ import (
 const echoMethod = "/inproc.test.Echo/Echo"
 
 // echo registers a unary method that decodes into what newRequest returns and
-// answers with what handle makes of it.
+// responds with what handle makes of it.
 func echo(newRequest func() any, handle func(in any) (any, error)) func(grpc.ServiceRegistrar) {
 	return func(r grpc.ServiceRegistrar) {
 		r.RegisterService(&grpc.ServiceDesc{
@@ -125,7 +125,7 @@ func TestInvoke_WrongType_IsInternal(t *testing.T) {
 		"reply no message":   {echo(newText, same), say("x"), new(string)},
 		"reply nil":          {echo(newText, same), say("x"), nil},
 		"reply nil pointer":  {echo(newText, same), say("x"), (*text)(nil)},
-		"answer no message":  {echo(newText, func(any) (any, error) { return 5, nil }), say("x"), new(text)},
+		"respond no message": {echo(newText, func(any) (any, error) { return 5, nil }), say("x"), new(text)},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestInvoke_Content_IsHandedOverNotCopied(t *testing.T) {
 	}
 }
 
-// A service may answer every call with one message; callers and other servers
+// A service may respond to every call with one message; callers and other servers
 // read it at the same time, which the race detector watches.
 func TestInvoke_SharedReply_IsOnlyEverRead(t *testing.T) {
 	shared := &structpb.ListValue{Values: []*structpb.Value{structpb.NewStructValue(newStruct(t, map[string]any{"a": "b"}))}}

@@ -13,7 +13,7 @@ import (
 // Serve calls a streaming method on the caller's goroutine, with the caller's end
 // of the stream: the handler receives what ss.RecvMsg returns and sends to
 // ss.SendMsg. Serve returns when the handler has returned. Its error is the
-// handler's status, or says why the handler was not called.
+// handler's status, or the reason why the handler was not called.
 //
 // ss.SendHeader is called at most once, before the first message, and
 // ss.SetTrailer at most once, at the end. No method of ss but RecvMsg is called
@@ -134,7 +134,7 @@ func (s *serverStream) end() {
 	s.sending.Lock()
 	defer s.sending.Unlock()
 	s.transport.end()
-	_ = s.sendHeader() // what the call ended with says more
+	_ = s.sendHeader() // the status of the call matters more
 	if trailer := s.transport.finalTrailer(); len(trailer) > 0 {
 		s.ServerStream.SetTrailer(trailer)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/digate/digate/server/inproc"
 )
 
-func TestHealth_CheckAndList_Answer(t *testing.T) {
+func TestHealth_CheckAndList_Respond(t *testing.T) {
 	onBoth(t, func(t *testing.T, start start) {
 		server := health.NewServer()
 		server.SetServingStatus("digate", healthpb.HealthCheckResponse_NOT_SERVING)

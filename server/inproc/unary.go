@@ -11,7 +11,7 @@ import (
 // Invoke calls a unary method on the caller's goroutine and returns when its
 // handler has returned. Every error is a status; a call whose context has ended
 // already does not reach the handler. It takes args over, and the reply shares
-// its content with what the handler answered (see the package's ownership rule).
+// its content with the handler's response (see the package's ownership rule).
 //
 // Header and trailer are filled in after the handler, whether it failed or not.
 func (c *Channel) Invoke(ctx context.Context, fullName string, args, reply any, opts ...grpc.CallOption) error {

@@ -74,7 +74,7 @@ func TestMiddleware_Panic_HasDigasShape(t *testing.T) {
 	}
 }
 
-func TestMiddleware_PanicAfterTheAnswerBegan_CutsTheConnection(t *testing.T) {
+func TestMiddleware_PanicAfterTheResponseBegan_CutsTheConnection(t *testing.T) {
 	tel, _ := observed()
 	defer func() {
 		if p := recover(); p != http.ErrAbortHandler {

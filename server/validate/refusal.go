@@ -9,9 +9,9 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// Refusal returns the error of a request that a codec does not take: an invalid
-// request, whose place the function names. Any other error is digate's own.
-// Nothing was sent.
+// Refusal returns the error of a request that a codec refuses: an invalid request,
+// whose field is the place that the function returns. Any other error is digate's
+// own. Nothing was sent in either case.
 func Refusal(err error, place func(*digajson.Error) string) *apierror.Error {
 	var e *digajson.Error
 	if !errors.As(err, &e) {

@@ -152,7 +152,7 @@ func namesOf(od protoreflect.OneofDescriptor) string {
 
 var printable = regexp.MustCompile(`^\^\[ -~\]\{(\d+),(\d+)\}\$$`)
 
-// describe says in words what a pattern asks for, where it knows the pattern.
+// describe returns words for a pattern that it knows, and the pattern otherwise.
 func describe(pattern string) string {
 	if m := printable.FindStringSubmatch(pattern); m != nil {
 		return fmt.Sprintf("be %s to %s printable ASCII characters", m[1], m[2])
@@ -160,7 +160,7 @@ func describe(pattern string) string {
 	return "match the pattern " + pattern
 }
 
-// isUUID takes the hyphenated form alone, in either case.
+// isUUID reports whether s is a UUID with hyphens, in either case.
 func isUUID(s string) bool {
 	if len(s) != 36 {
 		return false

@@ -40,17 +40,16 @@ type check struct {
 	nested   *messageRules // of a message, or of each message in a list
 }
 
-// test is one rule of a field: what takes a value, and the words for one that it
-// refuses.
+// test is one rule of a field: whether a value keeps it, and the words for one that
+// does not.
 type test struct {
 	ok          func(protoreflect.Value) bool
 	description string
 	reason      string
 }
 
-// Compile reads the rules of every request of the services. A rule that it does
-// not know is an error, since a constraint that the contract states and nobody
-// checks would be a lie.
+// Compile reads the rules of every request of the services. A rule that it does not
+// know is an error: the contract must state no constraint that nothing enforces.
 func Compile(services ...protoreflect.ServiceDescriptor) (*Validator, error) {
 	v := &Validator{byMessage: make(map[protoreflect.FullName]*messageRules)}
 	for _, sd := range services {

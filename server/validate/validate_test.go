@@ -89,8 +89,8 @@ func TestValidate_Request_NamesEveryRuleThatItBreaks(t *testing.T) {
 	}
 }
 
-// A rule that the contract states and nobody checks would be a lie, so it keeps
-// the server from starting.
+// The contract must state no constraint that nothing enforces, so an unknown rule
+// keeps the server from starting.
 func TestCompile_RuleThatNothingEnforces_IsAnErrorThatNamesIt(t *testing.T) {
 	for want, field := range map[string]*rules.FieldRules{
 		"string.email": {Type: &rules.FieldRules_String_{String_: &rules.StringRules{WellKnown: &rules.StringRules_Email{Email: true}}}},

@@ -30,7 +30,7 @@ const (
 	Overloaded
 	// Failed is any other 5xx of the service itself.
 	Failed
-	// NoResponse is an exchange that the service did not answer: no connection, a
+	// NoResponse is an exchange without a response of the service: no connection, a
 	// lost response, a timeout, or a gateway's 502, 503 or 504.
 	NoResponse
 )

@@ -6,16 +6,16 @@ import "strings"
 
 // Error is a text that is not JSON.
 type Error struct {
-	// Message says what is wrong.
+	// Message names the fault.
 	Message string
-	// Offset is the byte at which it is wrong.
+	// Offset is the byte at which the fault is.
 	Offset int
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// Scanner moves over JSON text. It takes what RFC 8259 allows and nothing else;
-// every failure is an [Error]. What it returns shares the text's memory.
+// Scanner moves over JSON text. It takes only JSON as RFC 8259 has it; every failure
+// is an [Error]. The texts that it returns share memory with Data.
 type Scanner struct {
 	Data string
 	Pos  int
