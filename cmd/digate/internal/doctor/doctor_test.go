@@ -200,7 +200,7 @@ func TestDoctor_WhatIsWrong_IsSaidAndWhatBuildsOnItIsSkipped(t *testing.T) {
 			says(200, "application/json", `{"data":[],"has_more":false}`).ServeHTTP(w, r)
 		}), nil, "oososooFo", "contract", []string{"refuses the credential: HTTP 403"}},
 		"hangs up": {http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), nil,
-			"oososoFss", "upstream", []string{"answer was lost (connection closed)"}},
+			"oososoFss", "upstream", []string{"response was lost (connection closed)"}},
 		"token file": {page, []string{"--token-file", "/nonexistent"}, "oososFsso", "credential", []string{"--token-file: ", "no such file"}},
 		"odd token": {page, []string{"--token-file", clitest.WriteFile(t, "token", "hunter2 hunter2")}, "oososFsso", "credential",
 			[]string{"one word of printable ASCII"}},
