@@ -1,11 +1,10 @@
 package server_test
 
 import (
-	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -82,83 +81,81 @@ func TestServiceConfig_NamesEveryMethodAndRepeatsReadsAlone(t *testing.T) {
 	}
 }
 
-// flaky is a service whose methods fail with UNAVAILABLE and a trailer the first
-// times.
-type flaky struct {
-	integrationv1.UnimplementedIntegrationServiceServer
-	fails   int
-	trailer metadata.MD
-
-	mu   sync.Mutex
-	seen map[string]int
-}
-
-func (f *flaky) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	f.mu.Lock()
-	f.seen[info.FullMethod]++
-	n := f.seen[info.FullMethod]
-	f.mu.Unlock()
-	if n > f.fails {
-		return handler(ctx, req)
+// A client repeats a call only if the failure came without a header, and waits as the
+// trailer says. Both are the server's to keep, so the server itself is asked.
+func TestServiceConfig_GRPCGo_RepeatsReadsOfTheServerAndNoWrites(t *testing.T) {
+	const template = `{"id":"` + templateID + `","name":"n","description":"d"}`
+	busy := func(retryAfter string) script {
+		return respond(503, map[string]string{"Retry-After": retryAfter}, envelope)
 	}
-	_ = grpc.SetTrailer(ctx, f.trailer)
-	return nil, status.Error(codes.Unavailable, "not now")
-}
-
-func (f *flaky) GetTemplate(context.Context, *integrationv1.GetTemplateRequest) (*integrationv1.GetTemplateResponse, error) {
-	return new(integrationv1.GetTemplateResponse), nil
-}
-
-func (f *flaky) CopyTemplate(context.Context, *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
-	return new(integrationv1.CopyTemplateResponse), nil
-}
-
-// count returns how often a method was called.
-func (f *flaky) count(method string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.seen[method]
-}
-
-// configured runs the service and returns a client that has the published
-// configuration.
-func (f *flaky) configured(t *testing.T) integrationv1.IntegrationServiceClient {
-	t.Helper()
-	f.seen = make(map[string]int)
-	addr := serveGRPC(t, f, grpc.UnaryInterceptor(f.intercept))
-	return integrationv1.NewIntegrationServiceClient(dial(t, addr, grpc.WithDefaultServiceConfig(serviceConfig(t))))
-}
-
-func TestServiceConfig_GRPCGo_RepeatsReadsAndNoWrites(t *testing.T) {
 	for name, row := range map[string]struct {
-		fails        int
-		trailer      metadata.MD
+		script       func() script
 		read         codes.Code
 		reads, write int
+		waits        time.Duration
 	}{
-		"once":                {1, nil, codes.OK, 2, 1},
-		"always":              {99, nil, codes.Unavailable, 3, 1},
-		"a wait in between":   {1, metadata.Pairs("grpc-retry-pushback-ms", "5"), codes.OK, 2, 1},
-		"asked not to repeat": {1, metadata.Pairs("grpc-retry-pushback-ms", "-1"), codes.Unavailable, 1, 1},
+		"busy twice":        {func() script { return inTurn(busy("0"), busy("0"), respond(200, nil, template)) }, codes.OK, 3, 1, 0},
+		"busy always":       {func() script { return busy("0") }, codes.Unavailable, 3, 1, 0},
+		"a wait in between": {func() script { return inTurn(busy("1"), respond(200, nil, template)) }, codes.OK, 2, 1, time.Second},
+		"a refusal":         {func() script { return respond(404, nil, envelope) }, codes.NotFound, 1, 1, 0},
+		"a response that is cut": {func() script {
+			return inTurn(raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", false), respond(200, nil, template))
+		}, codes.OK, 2, 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := &flaky{fails: row.fails, trailer: row.trailer}
-			client := f.configured(t)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
-			if _, err := client.GetTemplate(ctx, new(integrationv1.GetTemplateRequest)); status.Code(err) != row.read {
+			up := newScripted(t)
+			d := start(t, up.url())
+			client := integrationv1.NewIntegrationServiceClient(dial(t, d.GRPCAddr().String(), grpc.WithDefaultServiceConfig(serviceConfig(t))))
+			ctx := withToken(t.Context(), token)
+			up.will(row.script())
+			began := time.Now()
+			if _, err := client.GetTemplate(ctx, &integrationv1.GetTemplateRequest{TemplateId: templateID}); status.Code(err) != row.read {
 				t.Errorf("the read: %v", err)
 			}
-			if n := f.count(integrationv1.IntegrationService_GetTemplate_FullMethodName); n != row.reads {
+			if took := time.Since(began); took < row.waits {
+				t.Errorf("the client waited %v, the server asked for %v", took, row.waits)
+			}
+			if n := len(up.received()); n != row.reads {
 				t.Errorf("the read was sent %d times, want %d", n, row.reads)
 			}
-			if _, err := client.CopyTemplate(ctx, new(integrationv1.CopyTemplateRequest)); status.Code(err) != codes.Unavailable {
-				t.Errorf("the write: %v", err)
+			up.will(row.script())
+			if _, err := client.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); err == nil {
+				t.Error("the write succeeded")
 			}
-			if n := f.count(integrationv1.IntegrationService_CopyTemplate_FullMethodName); n != row.write {
+			if n := len(up.received()); n != row.write {
 				t.Errorf("the write was sent %d times", n)
 			}
 		})
+	}
+}
+
+// A failure before the first message has no header, on a stream too.
+func TestFailure_ComesWithoutHeader_WithItsIDInTheTrailer(t *testing.T) {
+	up := newScripted(t)
+	up.will(respond(404, nil, envelope))
+	d := start(t, up.url())
+	ctx := metadata.AppendToOutgoingContext(withToken(t.Context(), token), "x-request-id", "mine")
+	var header, trailer metadata.MD
+	_, err := d.rpc.GetTemplate(ctx, &integrationv1.GetTemplateRequest{TemplateId: templateID}, grpc.Header(&header), grpc.Trailer(&trailer))
+	if err == nil || len(header) != 0 || fmt.Sprint(trailer.Get("x-request-id")) != "[mine]" {
+		t.Errorf("%v: header %v, trailer %v", err, header, trailer)
+	}
+	up.will(respond(200, nil, `{"id":"`+templateID+`","name":"n","description":"d"}`))
+	header, trailer = nil, nil
+	_, err = d.rpc.GetTemplate(ctx, &integrationv1.GetTemplateRequest{TemplateId: templateID}, grpc.Header(&header), grpc.Trailer(&trailer))
+	if err != nil || len(trailer.Get("x-request-id")) != 0 || fmt.Sprint(header.Get("x-request-id")) != "[mine]" {
+		t.Errorf("%v: header %v, trailer %v", err, header, trailer)
+	}
+	stream, err := d.rpc.BulkCopyTemplate(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(new(integrationv1.BulkCopyTemplateRequest)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = stream.Recv()
+	if header, _ := stream.Header(); err == nil && fmt.Sprint(header.Get("x-request-id")) != "[mine]" || err != nil && len(header) != 0 {
+		t.Errorf("%v: header %v, trailer %v", err, header, stream.Trailer())
 	}
 }

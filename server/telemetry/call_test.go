@@ -125,32 +125,65 @@ func TestMiddleware_CallWithinTheRequest_IsCountedOnce(t *testing.T) {
 		`digate_calls_total{code="OK",method="/t.S/Do",outcome="DONE",protocol="rest"} 1`)
 }
 
-// headers is a stream that keeps its header.
+// headers is a stream that keeps its header and trailer.
 type headers struct {
 	grpc.ServerStream
-	ctx context.Context
-	got metadata.MD
+	ctx          context.Context
+	got, trailer metadata.MD
 }
 
 func (h *headers) SetHeader(md metadata.MD) error { h.got = metadata.Join(h.got, md); return nil }
 
+func (h *headers) SetTrailer(md metadata.MD) { h.trailer = metadata.Join(h.trailer, md) }
+
+func (h *headers) SendMsg(any) error { return nil }
+
 func (h *headers) Context() context.Context { return h.ctx }
 
-func TestInterceptors_CallersID_IsReturned(t *testing.T) {
+// A client repeats a call by itself only if its failure comes without a header.
+func TestInterceptors_CallersID_IsInTheHeaderOfASuccessAndInTheTrailerOfAFailure(t *testing.T) {
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs(requestIDKey, "mine"))
 	tel, log := observed()
-	call, stream := new(headers), &headers{ctx: ctx}
-	_ = unary(grpc.NewContextWithServerTransportStream(ctx, serverTransport{call}), tel, nil, nil)
-	if err := tel.StreamInterceptor(nil, stream, &grpc.StreamServerInfo{FullMethod: method}, func(any, grpc.ServerStream) error { return nil }); err != nil {
-		t.Error(err)
-	}
-	for name, h := range map[string]*headers{"unary": call, "stream": stream} {
-		if got := h.got.Get(requestIDKey); len(got) != 1 || got[0] != "mine" {
-			t.Errorf("%s: %v", name, h.got)
+	failure := apierror.UnknownMethod()
+	calls := 0
+	for name, c := range map[string]struct {
+		messages int
+		err      error
+		inHeader bool
+	}{
+		"success":                 {1, nil, true},
+		"failure":                 {0, failure, false},
+		"success without message": {0, nil, false},
+		"failure after a message": {2, failure, true},
+	} {
+		stream := &headers{ctx: ctx}
+		_ = tel.StreamInterceptor(nil, stream, &grpc.StreamServerInfo{FullMethod: method}, func(_ any, ss grpc.ServerStream) error {
+			if len(stream.got) > 0 {
+				t.Errorf("%s: the header is set before the first message", name)
+			}
+			for range c.messages {
+				_ = ss.SendMsg(nil)
+			}
+			return c.err
+		})
+		seen := map[string]*headers{"stream": stream}
+		if name == "success" || name == "failure" {
+			seen["unary"] = new(headers)
+			_ = unary(grpc.NewContextWithServerTransportStream(ctx, serverTransport{seen["unary"]}), tel, nil, c.err)
+		}
+		for kind, h := range seen {
+			calls++
+			with, without := h.trailer, h.got
+			if c.inHeader {
+				with, without = without, with
+			}
+			if got := with.Get(requestIDKey); len(got) != 1 || got[0] != "mine" || len(without) != 0 {
+				t.Errorf("%s, %s: header %v, trailer %v", name, kind, h.got, h.trailer)
+			}
 		}
 	}
-	if got := strings.Count(log.String(), `"x_request_id":"mine"`); got != 2 {
-		t.Errorf("%d lines: %s", got, log)
+	if got := strings.Count(log.String(), `"x_request_id":"mine"`); got != calls {
+		t.Errorf("%d lines of %d calls: %s", got, calls, log)
 	}
 }
 
@@ -159,7 +192,7 @@ type serverTransport struct{ *headers }
 
 func (s serverTransport) Method() string                  { return method }
 func (s serverTransport) SendHeader(md metadata.MD) error { return s.SetHeader(md) }
-func (s serverTransport) SetTrailer(metadata.MD) error    { return nil }
+func (s serverTransport) SetTrailer(md metadata.MD) error { s.headers.SetTrailer(md); return nil }
 
 func TestStreamInterceptor_Panic_IsAnErrorThatQuotesNothing(t *testing.T) {
 	tel, log := observed()

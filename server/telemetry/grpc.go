@@ -34,47 +34,71 @@ func (t *Telemetry) begin(ctx context.Context, method string) (context.Context, 
 
 // UnaryInterceptor observes a unary RPC. It must be the outermost: it gives the
 // call its exchange, and turns a panic below it into an error.
+//
+// The id of the call goes out in the header of a success and in the trailer of a
+// failure. A client repeats a call by itself only if its failure came without a
+// header (gRFC A6), so nothing may send one before the end is known.
 func (t *Telemetry) UnaryInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	ctx, c, own := t.begin(ctx, info.FullMethod)
-	if own {
-		_ = grpc.SetHeader(ctx, metadata.Pairs(requestIDKey, c.requestID))
-	}
 	defer func() {
 		if p := recover(); p != nil {
 			resp, err = nil, t.panicked(ctx, c, p)
 		}
 		c.conclude(err)
-		if own {
-			t.finish(ctx, c)
+		if !own {
+			return
 		}
+		id := metadata.Pairs(requestIDKey, c.requestID)
+		if err == nil {
+			_ = grpc.SetHeader(ctx, id)
+		} else {
+			_ = grpc.SetTrailer(ctx, id)
+		}
+		t.finish(ctx, c)
 	}()
 	return handler(ctx, req)
 }
 
-// StreamInterceptor is [Telemetry.UnaryInterceptor] for streams.
+// StreamInterceptor is [Telemetry.UnaryInterceptor] for streams. The header of a
+// stream goes out with its first message.
 func (t *Telemetry) StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	ctx, c, own := t.begin(ss.Context(), info.FullMethod)
+	s := &stream{ServerStream: ss, ctx: ctx}
 	if own {
-		_ = ss.SetHeader(metadata.Pairs(requestIDKey, c.requestID))
+		s.id = metadata.Pairs(requestIDKey, c.requestID)
 	}
 	defer func() {
 		if p := recover(); p != nil {
 			err = t.panicked(ctx, c, p)
 		}
 		c.conclude(err)
+		if s.id != nil {
+			ss.SetTrailer(s.id)
+		}
 		if own {
 			t.finish(ctx, c)
 		}
 	}()
-	return handler(srv, &stream{ss, ctx})
+	return handler(srv, s)
 }
 
+// stream is a stream with the context of its observation.
 type stream struct {
 	grpc.ServerStream
 	ctx context.Context
+	id  metadata.MD // of the call, nil once it is in the header
 }
 
 func (s *stream) Context() context.Context { return s.ctx }
+
+// SendMsg sends the header before the first message.
+func (s *stream) SendMsg(m any) error {
+	if s.id != nil {
+		_ = s.SetHeader(s.id)
+		s.id = nil
+	}
+	return s.ServerStream.SendMsg(m)
+}
 
 // panicked logs a panic, by its type alone since its value may quote anything,
 // and concludes from the exchange whether the request had left.

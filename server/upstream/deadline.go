@@ -8,13 +8,16 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// Of the caller's time a tenth is kept back, up to a bound: for classifying the
-// end of the call and for the response's way, so that the caller hears the verdict
-// and not its own timeout.
-const (
-	keptShare = 10
-	maxKept   = 100 * time.Millisecond
-)
+// keptShare is the part of a short time that is kept back.
+const keptShare = 10
+
+// kept returns how much of a caller's time is kept back, so that the caller hears
+// the verdict and not its own timeout. It covers the classification of the call's
+// end, the way of the response, and what the caller's gRPC library added to its
+// deadline on the wire: grpc-core rounds up by as much as a hundredth.
+func kept(left time.Duration) time.Duration {
+	return min(left/keptShare, 100*time.Millisecond+left/100)
+}
 
 // budget returns the context that the call has for Diga. A call with too
 // little time to begin is an error.
@@ -25,11 +28,10 @@ func (c *call) budget(ctx context.Context) (context.Context, error) {
 	ends := time.Now().Add(c.client.timeout)
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
-		kept := min(left/keptShare, maxKept)
-		if left-kept < c.client.minTime {
+		if left-kept(left) < c.client.minTime {
 			return nil, apierror.NotBegun(context.DeadlineExceeded)
 		}
-		ends = deadline.Add(-kept)
+		ends = deadline.Add(-kept(left))
 	}
 	if !c.latest.IsZero() && c.latest.Before(ends) {
 		ends = c.latest

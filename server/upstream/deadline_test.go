@@ -52,6 +52,31 @@ func TestCall_TooLittleTimeToBegin_SendsNothing(t *testing.T) {
 	}
 }
 
+// grpc-core rounds a timeout up on the wire, by as much as 100 ms from 10 s on and by
+// 1 s from 100 s on. A verdict within that time finds a caller who has left.
+func TestKept_CoversTheRoundingOfTheClients(t *testing.T) {
+	for _, c := range []struct{ left, want time.Duration }{
+		{50 * time.Millisecond, 5 * time.Millisecond},
+		{time.Second, 100 * time.Millisecond},
+		{9 * time.Second, 190 * time.Millisecond},
+		{11 * time.Second, 210 * time.Millisecond},
+		{102 * time.Second, 1120 * time.Millisecond},
+	} {
+		if got := kept(c.left); got != c.want {
+			t.Errorf("of %v: %v, want %v", c.left, got, c.want)
+		}
+	}
+	for left := 10 * time.Second; left < 10*time.Minute; left += time.Second {
+		rounded := 100 * time.Millisecond
+		if left >= 100*time.Second {
+			rounded = time.Second
+		}
+		if kept(left) < rounded+50*time.Millisecond {
+			t.Errorf("of %v: %v, which leaves too little for the way of the response", left, kept(left))
+		}
+	}
+}
+
 func TestCall_DeadlineFarAway_IsBoundedAllTheSame(t *testing.T) {
 	const bound = 10 * time.Minute
 	for name, c := range map[string]struct {
@@ -61,7 +86,7 @@ func TestCall_DeadlineFarAway_IsBoundedAllTheSame(t *testing.T) {
 		want    time.Duration
 	}{
 		"a caller with hours":         {caller: 10 * time.Hour, want: bound},
-		"a caller with minutes":       {caller: 2 * time.Minute, want: 2*time.Minute - maxKept},
+		"a caller with minutes":       {caller: 2 * time.Minute, want: 2*time.Minute - 1300*time.Millisecond},
 		"none":                        {want: 30 * time.Second},
 		"none, and a timeout of days": {timeout: 48 * time.Hour, want: bound},
 		"a hook that has hours": {hook: func(ctx context.Context) (context.Context, error) {
