@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/test/rig"
 )
@@ -90,6 +92,28 @@ var differences = map[string]difference{
 		if rest.status != 201 || !strings.HasPrefix(rest.body, `{"id":"`+id+`","name":null,`) {
 			t.Errorf("%d %s", rest.status, rest.body)
 		}
+	},
+	"nearly-json": func(t *testing.T, up *scripted, d *digate) {
+		for _, odd := range []string{
+			"\ufeff" + full, strings.Replace(full, "{", `{"x":NaN,`, 1), strings.TrimSuffix(full, "}") + ",\"x\":\"\x01\"}",
+		} {
+			up.will(respond(201, nil, odd))
+			rest := d.copyREST(t, templateID, `{}`)
+			if rest.status != 201 || !strings.HasPrefix(rest.body, `{"id":"`+id+`","name":"`) || !json.Valid([]byte(rest.body)) || strings.Contains(rest.body, `"x"`) {
+				t.Errorf("%d %s", rest.status, rest.body)
+			}
+			up.will(respond(201, nil, odd))
+			if got, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); err != nil || got.GetId() != id || got.GetUpdatedAt() == nil {
+				t.Errorf("%v, %v", got, err)
+			}
+		}
+		up.will(respond(201, map[string]string{"Content-Encoding": "gzip"}, full))
+		if rest := d.copyREST(t, templateID, `{}`); rest.status != 201 || rest.body != full {
+			t.Errorf("%d %s", rest.status, rest.body)
+		}
+		up.will(respond(404, nil, "\ufeff"+`{"status":"error","error_code":"GONE","message":"no"}`))
+		rest := d.copyREST(t, templateID, `{}`)
+		wantREST(t, rest, 404, "REJECTED", "GONE")
 	},
 	"cut-list": func(t *testing.T, up *scripted, _ *digate) {
 		d := start(t, up.url(), func(c *config.Config) { c.Responses.MaxResponse = 2000 })

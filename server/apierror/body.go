@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/digate/digate/server/nearjson"
 )
 
 // bodyShape names the error shape of a body.
@@ -25,7 +27,8 @@ type said struct {
 	code       string // the error_code, if it fits a reason
 	message    string
 	violations []Violation
-	more       int // how many entries were left out of violations
+	more       int  // how many entries were left out of violations
+	mended     bool // the body is only nearly JSON
 }
 
 const (
@@ -37,13 +40,23 @@ const (
 	maxLoc = 4 << 10
 )
 
-// readBody reads an error of Diga's. A body that is not exactly one JSON object
-// is in none of the shapes.
+// readBody reads an error of Diga's, also from a body that is only nearly JSON. A
+// body that is not exactly one object is in none of the shapes.
 func readBody(body []byte, redact redactor) said {
 	var top map[string]json.RawMessage
-	if json.Unmarshal(body, &top) != nil {
+	if json.Unmarshal(body, &top) == nil {
+		return readTop(top, redact)
+	}
+	mended, changed := nearjson.Mend(body)
+	if !changed || json.Unmarshal(mended, &top) != nil {
 		return said{}
 	}
+	s := readTop(top, redact)
+	s.mended = true
+	return s
+}
+
+func readTop(top map[string]json.RawMessage, redact redactor) said {
 	code, hasCode := readString(top["error_code"])
 	message, hasMessage := readString(top["message"])
 	if hasCode && hasMessage {

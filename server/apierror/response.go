@@ -66,7 +66,7 @@ func FromResponse(r Response, write bool, redact func(string) string) *Error {
 		if said.code != "" {
 			e.Reason = said.code
 		}
-		e.relayable = r.Status >= 400 && r.ReadErr == nil && utf8.Valid(r.Body)
+		e.relayable = r.Status >= 400 && r.ReadErr == nil && !said.mended && utf8.Valid(r.Body)
 	}
 	if e.Message == "" {
 		e.Message = fmt.Sprintf("Diga responded %s with %s", statusName(r.Status), describe(r, said.shape))

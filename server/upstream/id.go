@@ -1,8 +1,6 @@
 package upstream
 
 import (
-	"encoding/json"
-
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/digate/digate/server/contract"
@@ -24,10 +22,7 @@ func yieldsID(m protoreflect.Message, whole bool) bool {
 }
 
 // bareID reports whether a response of no variant that the contract knows has an
-// id all the same.
+// id all the same. What comes behind the id may be missing.
 func bareID(body []byte) bool {
-	var response struct {
-		ID string `json:"id"`
-	}
-	return json.Unmarshal(body, &response) == nil && response.ID != ""
+	return digajson.StringMember(string(body), "id") != ""
 }

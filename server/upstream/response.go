@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"cmp"
 	"compress/gzip"
 	"context"
@@ -17,6 +18,7 @@ import (
 	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/httpbody"
+	"github.com/digate/digate/server/nearjson"
 	"github.com/digate/digate/server/upstream/wire"
 )
 
@@ -27,8 +29,12 @@ var (
 	errStale            = errors.New("the connection held a response before the request")
 )
 
-// notWhole is the drift of a response that broke off or is no JSON object.
-var notWhole = exchange.Drift{Path: []string{"(response)"}, Kind: "not whole"}
+var (
+	// notWhole is the drift of a response that broke off or is no JSON object.
+	notWhole = exchange.Drift{Path: []string{"(response)"}, Kind: "not whole"}
+	// notJSON is the drift of a response that was mended to be JSON.
+	notJSON = exchange.Drift{Path: []string{"(response)"}, Kind: "not JSON"}
+)
 
 // readBody reads a response of at most limit bytes, as sent and as decoded, and
 // closes it. What came before an error is returned with it.
@@ -37,26 +43,52 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	// HTTP/1.1 sees the end of such a body with its last byte; HTTP/2 has to be
 	// read to its end, or it resets the stream.
 	if n := resp.ContentLength; n >= 0 && n <= limit && resp.ProtoMajor == 1 && resp.Header["Content-Encoding"] == nil {
-		return httpbody.Read(resp.Body, n)
+		body, err := httpbody.Read(resp.Body, n)
+		return unlabelled(body, err, limit)
 	}
 	sent := &boundedReader{r: resp.Body, left: limit}
-	var decoded io.Reader = sent
 	switch coding := strings.ToLower(strings.Join(resp.Header["Content-Encoding"], ",")); coding {
 	case "", "identity":
+		body, err := io.ReadAll(sent)
+		return unlabelled(body, err, limit)
 	case "gzip", "x-gzip":
-		// Not asked for, but some proxies send it all the same.
-		zr, err := gzip.NewReader(sent)
-		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
+		// Not asked for, but some proxies send it all the same, and some send this
+		// header with a body that they have decoded.
+		var start [len(gzipMagic)]byte
+		n, err := io.ReadFull(sent, start[:])
+		body := io.MultiReader(bytes.NewReader(start[:n]), sent)
+		if err != nil || string(start[:]) != gzipMagic {
+			return io.ReadAll(body)
 		}
-		decoded = &boundedReader{r: zr, left: limit}
+		return gunzip(body, limit)
 	default:
 		// Some say here what is no coding, such as a character set: what came is
 		// read as it is, and passed on to nobody.
 		body, err := io.ReadAll(sent)
 		return body, cmp.Or(err, errCoding)
 	}
-	return io.ReadAll(decoded)
+}
+
+// gzipMagic is how gzip begins (RFC 1952), and no JSON does.
+const gzipMagic = "\x1f\x8b"
+
+// unlabelled returns a body that has no content coding by its header. One that
+// is gzip all the same is decoded.
+func unlabelled(body []byte, readErr error, limit int64) ([]byte, error) {
+	if !bytes.HasPrefix(body, []byte(gzipMagic)) {
+		return body, readErr
+	}
+	decoded, err := gunzip(bytes.NewReader(body), limit)
+	return decoded, cmp.Or(readErr, err)
+}
+
+// gunzip decodes a body to at most limit bytes.
+func gunzip(body io.Reader, limit int64) ([]byte, error) {
+	zr, err := gzip.NewReader(body)
+	if err != nil {
+		return nil, fmt.Errorf("gzip: %w", err)
+	}
+	return io.ReadAll(&boundedReader{r: zr, left: limit})
 }
 
 // boundedReader fails where its source has more than left bytes.
@@ -85,18 +117,32 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 // decode fills the response from a 2xx and reports whether the call is done. A 2xx
 // that yields an id is never turned into a failure, however odd or short the
 // rest is: the integration exists. A response that has no id by contract must be
-// whole.
+// whole. A text that is only nearly JSON is read, and passed on to nobody.
 func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp proto.Message) (done bool) {
 	if r.Response == nil {
 		// A page of HTML is somebody else's response: that of a sign-in page, say.
-		ex.Relay = readErr == nil && (len(body) == 0 || json.Valid(body))
-		return ex.Relay || readErr != nil
+		text := bytes.TrimSpace(nearjson.TrimBOM(body))
+		ex.Relay = readErr == nil && (len(text) == 0 || json.Valid(body))
+		if !ex.Relay && readErr == nil {
+			mended, _ := nearjson.Mend(body)
+			return json.Valid(mended)
+		}
+		return true
 	}
 	target := resp.ProtoReflect()
 	if r.ResponseField != nil {
 		target = target.Mutable(r.ResponseField).Message()
 	}
 	drift, err := r.Response.UnmarshalResponse(body, target.Interface())
+	asSent := err == nil
+	if !asSent {
+		if mended, changed := nearjson.Mend(body); changed {
+			body = mended
+			proto.Reset(target.Interface())
+			drift, err = r.Response.UnmarshalResponse(body, target.Interface())
+			drift = append(drift, notJSON)
+		}
+	}
 	ex.Drift = drift
 	whole := readErr == nil && err == nil
 	if !whole {
@@ -107,7 +153,7 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 		flattened, _ := digajson.Flattened(target.Descriptor())
 		done = yieldsID(target, whole) || flattened != nil && bareID(body)
 	}
-	ex.Relay = done && whole
+	ex.Relay = done && whole && asSent
 	return done
 }
 

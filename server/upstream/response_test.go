@@ -69,6 +69,10 @@ func TestCall_Responses_AreJudged(t *testing.T) {
 		{"two interim responses", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" + created(), "", done, 201, wholeResponse, true, nil, ""},
 		{"gzip unasked", ok201("Content-Encoding: gzip\r\n", gzipped(wholeResponse)), "", done, 201, wholeResponse, true, nil, ""},
 		{"gzip in two members", ok201("Content-Encoding: X-GZIP\r\n", gzipped(wholeResponse[:20], wholeResponse[20:])), "", done, 201, wholeResponse, true, nil, ""},
+		{"gzip by name alone", ok201("Content-Encoding: gzip\r\n", wholeResponse), "", done, 201, wholeResponse, true, nil, ""},
+		{"gzip without its name", ok201("", gzipped(wholeResponse)), "", done, 201, wholeResponse, true, nil, ""},
+		{"gzip without its name, chunked", chunked(gzipped(wholeResponse)) + "0\r\n\r\n", "", done, 201, wholeResponse, true, nil, ""},
+		{"gzip as identity", ok201("Content-Encoding: identity\r\n", gzipped(wholeResponse)), "", done, 201, wholeResponse, true, nil, ""},
 		{"identity", ok201("Content-Encoding: identity\r\n", wholeResponse), "", done, 201, wholeResponse, true, nil, ""},
 		{"wrong content type", ok201("Content-Type: text/html\r\n", wholeResponse), "", done, 201, wholeResponse, true, nil, ""},
 		{"poor", ok201("", poor), "", done, 201, poor, true, []string{"name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, ""},
@@ -82,6 +86,10 @@ func TestCall_Responses_AreJudged(t *testing.T) {
 		{"gzip with garbage behind", ok201("Content-Encoding: gzip\r\n", gzipped(wholeResponse)+"garbage-garbage"), "", done, 201, wholeResponse, false, []string{notWholeText}, ""},
 		{"trailing garbage", ok201("", wholeResponse+"<hr>"), "", done, 201, wholeResponse + "<hr>", false, []string{notWholeText}, ""},
 
+		{"gzip that breaks off after the id", ok201("Content-Encoding: gzip\r\n", gzipped(wholeResponse)[:len(gzipped(wholeResponse))-2]), "", done, 201, wholeResponse, false, []string{"", notWholeText}, ""},
+		{"an id twice", ok201("", `{"id":"other","id":"`+integrationID+`","id":null,"id":7}`), "", done, 201, `{"id":"other","id":"` + integrationID + `","id":null,"id":7}`, true, []string{"id: duplicate_key", "id: string_type", "name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, ""},
+		{"404, byte-order mark", strings.Replace(ok201("", "\ufeff"+envelope), "201 Created", "404 Not Found", 1), "INTEGRATION_TEMPLATE_NOT_FOUND", rejected, 404, "\ufeff" + envelope, false, nil, ""},
+
 		{"cut before the id", ok201("", wholeResponse)[:len(created())-len(wholeResponse)+10], apierror.ReasonOutcomeUnknown, unknown, 201, wholeResponse[:10], false, []string{notWholeText}, "connection closed"},
 		{"cut in the header", "HTTP/1.1 201 Cre", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "connection closed"},
 		{"no response", "", apierror.ReasonOutcomeUnknown, unknown, 0, "", false, nil, "connection closed"},
@@ -94,7 +102,7 @@ func TestCall_Responses_AreJudged(t *testing.T) {
 		{"204", "HTTP/1.1 204 No Content\r\n\r\n", apierror.ReasonInvalidResponse, unknown, 204, "", false, []string{notWholeText}, noResult},
 		{"HTML 2xx", ok201("", "<html>"), apierror.ReasonInvalidResponse, unknown, 201, "<html>", false, []string{notWholeText}, noResult},
 		{"null id", ok201("", `{"id":null}`), apierror.ReasonInvalidResponse, unknown, 201, `{"id":null}`, false, []string{"id", "name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, noResult},
-		{"gzip, not", ok201("Content-Encoding: gzip\r\n", wholeResponse), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWholeText}, "the response's gzip coding is broken"},
+		{"gzip with a broken header", ok201("Content-Encoding: gzip\r\n", "\x1f\x8b"+wholeResponse), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWholeText}, "the response's gzip coding is broken"},
 		{"a coding that is none", ok201("Content-Encoding: utf-8\r\n", wholeResponse), "", done, 201, wholeResponse, false, []string{notWholeText}, ""},
 		{"unknown coding", ok201("Content-Encoding: br\r\n", "\x8b\x03"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x8b\x03", false, []string{notWholeText}, errCoding.Error()},
 		{"coded twice", ok201("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", "\x1f\x8b"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x1f\x8b", false, []string{notWholeText}, errCoding.Error()},
@@ -127,6 +135,63 @@ func TestCall_Responses_AreJudged(t *testing.T) {
 				t.Errorf("%d requests on %d connections", len(got), conns)
 			}
 		})
+	}
+}
+
+// A text that is only nearly JSON is read for all that it says, and its id makes it
+// a success. It is not passed on as it is.
+func TestCall_CreatedInOddJSON_IsDone(t *testing.T) {
+	rest := strings.TrimPrefix(wholeResponse, `{"id":"`+integrationID+`",`)
+	before := func(odd string) string { return `{` + odd + `,"id":"` + integrationID + `",` + rest }
+	after := func(odd string) string { return `{"id":"` + integrationID + `",` + odd + `,` + rest }
+	units := []byte{0xff, 0xfe}
+	for _, c := range wholeResponse {
+		units = append(units, byte(c), 0)
+	}
+	for _, tt := range []struct{ name, body string }{
+		{"byte-order mark", "\ufeff" + wholeResponse},
+		{"byte-order mark and lines", "\ufeff\r\n" + wholeResponse + "\r\n\x00"},
+		{"UTF-16", string(units)},
+		{"UTF-16 without a mark", string(units[2:])},
+		{"NaN before", before(`"x":NaN`)}, {"NaN after", after(`"x":[NaN,-Infinity]`)},
+		{"NaN in a field", after(`"description":NaN`)},
+		{"control character before", before("\"x\":\"a\x01\n\"")}, {"control character after", after("\"x\":\"a\x01\n\"")},
+		{"control character in a key", before("\"x\t\":1")}, {"zero in a text", after("\"x\":\"a\x00\"")},
+		{"Latin-1", after("\"x\":\"caf\xe9\t\"")},
+		{"an escape that is none", before(`"x":"C:\dir"`)}, {"half an escape", after(`"x":"\u12"`)},
+		{"odd numbers", before(`"x":[01,+1,.5,1.]`)},
+		{"single quotes", strings.ReplaceAll(after(`"x":None`), `"`, `'`)},
+		{"Python's words", after(`"x":[True,False,None]`)},
+		{"keys without quotes", strings.Replace(wholeResponse, `"name"`, `name`, 1)},
+		{"a comma before the end", strings.TrimSuffix(wholeResponse, "}") + ",}"},
+		{"odd and cut", after(`"x":NaN`) + "\x01trailing"},
+	} {
+		for _, coding := range []string{"", "Content-Encoding: gzip\r\n"} {
+			v := newUpstream(t, nil, responding(ok201(coding, tt.body)))
+			r := copyOne(t.Context(), newClient(t, v.url()))
+			r.want(t, "", done, 201, 1, "")
+			if got := r.resp.GetIntegration(); got.GetId() != integrationID || got.GetBaseUrl() != "https://crm" || got.GetUpdatedAt() == nil {
+				t.Errorf("%s: %v", tt.name, got)
+			}
+			if r.ex.Relay || !slices.Contains(texts(r.ex.Drift), "(response): not JSON") {
+				t.Errorf("%s: relay %v, drift %q", tt.name, r.ex.Relay, texts(r.ex.Drift))
+			}
+		}
+	}
+}
+
+// An id that is not whole, or not at its place, is none.
+func TestCall_CreatedWithoutAnID_IsUnknown(t *testing.T) {
+	for _, body := range []string{
+		"\ufeff", "\ufeff{}", `{'id':'` + integrationID[:8], `{"x":NaN,"id":"` + integrationID, `[{"id":"` + integrationID + `"}]`,
+		`{"data":{"id":"` + integrationID + `"}}`, `{"x":NaN,"data":{"id":"` + integrationID + `"}}`, `{id:null,}`, `{"id":NaN}`,
+		`<script>{"id":"` + integrationID + `"}</script>`, `<p>{'id':'` + integrationID + `'}`, "<\x00{\x00", `{"id":"\ud800"}`,
+	} {
+		v := newUpstream(t, nil, responding(ok201("", body)))
+		r := copyOne(t.Context(), newClient(t, v.url()))
+		if r.ex.Outcome != unknown || r.reason() != apierror.ReasonInvalidResponse {
+			t.Errorf("%q: %v %s", body, r.ex.Outcome, r.reason())
+		}
 	}
 }
 
@@ -237,6 +302,8 @@ func TestCall_ContractWithoutAnID_NeedsAWholeResponse(t *testing.T) {
 		{contracttest.Method("Plain", "Empty", `delete: "/a"`), "HTTP/1.1 204 No Content\r\n\r\n", true, true},
 		{contracttest.Method("Plain", "Empty", `delete: "/a"`), ok201("", `{"ok":true}`), true, true},
 		{contracttest.Method("Plain", "Empty", `delete: "/a"`), ok201("", "<html>"), false, false},
+		{contracttest.Method("Plain", "Empty", `delete: "/a"`), ok201("", "\ufeff\r\n"), true, true},
+		{contracttest.Method("Plain", "Empty", `delete: "/a"`), ok201("", "\ufeff"+`{"ok":NaN}`), true, false},
 		{contracttest.Method("Plain", "Empty", `delete: "/a"`), ok201("", "<html>")[:44], true, false},
 		{contracttest.Method("Plain", "Full", `get: "/a" response_body: "inner"`), ok201("", `{"id":"7"}`), true, true},
 		{contracttest.Method("Plain", "Full", `get: "/a" response_body: "inner"`), ok201("", `{"key":"7"}`), false, false},
@@ -246,9 +313,16 @@ func TestCall_ContractWithoutAnID_NeedsAWholeResponse(t *testing.T) {
 		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"C","id":"7"}`), true, true},
 		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"id":"7"}`), true, true},
 		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"C","id":7}`), false, false},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"C","id":"7","x":[1`), true, false},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"id":"7","x":[1,`), true, false},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"id":"7`), false, false},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"x":{"id":"7"}}`), false, false},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"x":NaN,"id":"7"}`), true, false},
 		{contracttest.Method("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]}`), true, true},
 		{contracttest.Method("Plain", "NoID", `get: "/a"`), ok201("", `{}`), true, true},
 		{contracttest.Method("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]`), false, false},
+		{contracttest.Method("Plain", "NoID", `get: "/a"`), ok201("", "\ufeff"+`{"tags":["a"]}`), true, false},
+		{contracttest.Method("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"],"x":NaN`), false, false},
 		{contracttest.Method("Plain", "NoID", `get: "/a"`), ok201("", `{"tags":["a"]}`)[:50], false, false},
 	} {
 		v := newUpstream(t, nil, func(c net.Conn, _ string) bool { _, _ = io.WriteString(c, tt.response); return false })
