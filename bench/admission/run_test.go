@@ -117,24 +117,32 @@ func TestRun_HealthyUpstream_RefusesNone(t *testing.T) {
 
 func TestRun_UpstreamThatServes100_GetsHardlyMoreAndRecovers(t *testing.T) {
 	const takes = 200 * time.Millisecond
-	callers, capacity, greater, before, settled, after := 50, 10, 50, 2, 1, 1
+	callers, capacity, greater := 50, 10, 50
 	if *whole {
-		callers, capacity, greater, before, settled, after = 1000, 100, 1000, 15, 7, 10
+		callers, capacity, greater = 1000, 100, 1000
 	}
 	u := newUpstream(t)
 	row("beyond 100 at once", "served in 100", "refused by Diga", "recovered to 1,000 after")
 	row("---", "--:", "--:", "--:")
 	for _, c := range []struct {
-		name   string
-		beyond refusal
+		name    string
+		beyond  refusal
+		timeout string
+		// The seconds until the figures count, until the upstream serves all, and from
+		// then to the end.
+		settled, before, after int
 	}{
-		{"429", refusal{status: 429}},
-		{"429, `Retry-After: 1`", refusal{status: 429, retryAfter: "1"}},
-		{"503", refusal{status: 503}},
-		{"no response", refusal{}},
+		{"429", refusal{status: 429}, "30s", 5, 12, 9},
+		{"429, `Retry-After: 1`", refusal{status: 429, retryAfter: "1"}, "30s", 5, 12, 9},
+		{"503", refusal{status: 503}, "30s", 5, 12, 9},
+		{"no response within 4 s", refusal{}, "4s", 10, 18, 16},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := serve(t, u, "--upstream-timeout", "1s")
+			settled, before, after := c.settled, c.before, c.after
+			if !*whole {
+				settled, before, after = 1, 2, 1
+			}
+			s := serve(t, u, "--upstream-timeout", c.timeout)
 			u.set(capacity, takes, c.beyond, greater)
 			crowd := gather(t, overGRPC(t, s.GRPC, "token-0123456789", callers), callers)
 			settle(time.Duration(before) * time.Second)
@@ -164,10 +172,9 @@ func TestRun_UpstreamThatServes100_GetsHardlyMoreAndRecovers(t *testing.T) {
 }
 
 func TestRun_GreedyCaller_DelaysItself(t *testing.T) {
-	const takes = 200 * time.Millisecond
-	greedy, calls, every := 50, 2, 100*time.Millisecond
+	greedy, calls, every, takes := 50, 2, 100*time.Millisecond, 200*time.Millisecond
 	if *whole {
-		greedy, calls, every = 1000, 20, 500*time.Millisecond
+		greedy, calls, every, takes = 1000, 12, 300*time.Millisecond, 800*time.Millisecond
 	}
 	u := newUpstream(t)
 	s := serve(t, u)
@@ -202,7 +209,7 @@ func TestRun_QueueFullOfLargeRequests_StaysBounded(t *testing.T) {
 	const size = 1 << 20
 	callers, queue, lasting := 20, 4<<20, time.Second
 	if *whole {
-		callers, queue, lasting = 500, 64<<20, 10*time.Second
+		callers, queue, lasting = 100, 64<<20, 10*time.Second
 	}
 	u := newUpstream(t)
 	s := serve(t, u, "--upstream-max-in-flight", "4", "--upstream-max-queue-bytes", strconv.Itoa(queue))

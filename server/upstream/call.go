@@ -178,12 +178,17 @@ func (c *call) verdict(a *exchange.Attempt, e *apierror.Error) error {
 
 // silence returns the result of an exchange that ended without a response. If the
 // caller ended it, the exchange is ignored, unless the upstream had all the time
-// that digate itself gives.
+// that digate itself gives, or a deadline ended it after half of that: a call
+// without a deadline has less than all where it waited before it was sent.
 func (c *Client) silence(ctx context.Context, took time.Duration) admission.Result {
-	if ctx.Err() != nil && took < c.timeout-c.timeout/keptShare {
+	switch cause := ctx.Err(); {
+	case cause == nil, took >= c.timeout-c.timeout/keptShare:
+		return admission.Result{Kind: admission.NoResponse, Took: took}
+	case errors.Is(cause, context.DeadlineExceeded) && took >= c.timeout/2:
+		return admission.Result{Kind: admission.Late, Took: took}
+	default:
 		return admission.Result{}
 	}
-	return admission.Result{Kind: admission.NoResponse, Took: took}
 }
 
 func (c *Client) newCall(ctx context.Context, ex *exchange.Exchange, spec Call) (*call, error) {

@@ -3,6 +3,9 @@ package upstream
 import (
 	"context"
 	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/secret"
 )
 
 func TestCall_MoreThanMayBeUnderWay_IsShedOrWaits(t *testing.T) {
@@ -72,4 +76,95 @@ func busy(t *testing.T) (client *Client, v *fakeUpstream, ended chan *result, re
 	go func() { ended <- copyOne(t.Context(), client) }()
 	synctest.Wait()
 	return client, v, ended, respond
+}
+
+// The evidence of overload is what Diga or something before it said, or a silence
+// for which no caller is the reason.
+func TestCall_Response_IsEvidenceOfOverloadOrNone(t *testing.T) {
+	page := "<html>"
+	for name, c := range map[string]struct {
+		upstream roundTrip
+		within   time.Duration // the caller's deadline, of 30 s that digate gives
+		want     string
+	}{
+		"201":                     {after(0, 201, wholeResponse), time.Minute, ""},
+		"404":                     {after(0, 404, envelope), time.Minute, ""},
+		"401":                     {after(0, 401, envelope), time.Minute, ""},
+		"429":                     {after(0, 429, envelope), time.Minute, "rate_limited"},
+		"429 of a proxy":          {after(0, 429, page), time.Minute, "rate_limited"},
+		"500":                     {after(0, 500, envelope), time.Minute, ""},
+		"502":                     {after(0, 502, page), time.Minute, "transport"},
+		"503 in the envelope":     {after(0, 503, envelope), time.Minute, "overloaded"},
+		"503 of a proxy":          {after(0, 503, page), time.Minute, "transport"},
+		"504":                     {after(0, 504, page), time.Minute, "transport"},
+		"no connection":           {func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED }, time.Minute, "transport"},
+		"silence":                 {never(), time.Minute, "transport"},
+		"half of the time":        {never(), 16 * time.Second, "transport"},
+		"less than half of it":    {never(), 14 * time.Second, ""},
+		"response after 29 s":     {after(29*time.Second, 201, wholeResponse), time.Minute, ""},
+		"a caller that cancels":   {never(), -20 * time.Second, ""},
+		"a response that is slow": {after(20*time.Second, 404, envelope), time.Minute, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client := newClientOf(t, c.upstream)
+			ctx, cancel := context.WithTimeout(t.Context(), max(c.within, 0))
+			if c.within < 0 {
+				ctx, cancel = context.WithCancel(t.Context())
+				time.AfterFunc(-c.within, cancel)
+			}
+			defer cancel()
+			copyOne(ctx, client)
+			got := ""
+			for kind, n := range client.Load().Evidence {
+				if n > 0 {
+					got += kind
+				}
+			}
+			if got != c.want {
+				t.Errorf("%s: evidence %q, want %q", name, got, c.want)
+			}
+		})
+	}
+}
+
+// An account waits for the time that Diga named, and another does not.
+func TestCall_AccountThatIsToldToWait_WaitsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var other atomic.Bool
+		asked := 0
+		client := newClientOf(t, func(r *http.Request) (*http.Response, error) {
+			if r.Header.Get("Authorization") == "Bearer other" {
+				return after(time.Millisecond, 201, wholeResponse)(r)
+			}
+			if asked++; asked > 1 {
+				return after(time.Millisecond, 201, wholeResponse)(r)
+			}
+			resp, err := after(time.Millisecond, 429, envelope)(r)
+			resp.Header.Set("Retry-After", "10")
+			return resp, err
+		}, func(c *Config) {
+			c.Credential = func(context.Context) (secret.String, error) {
+				if other.Load() {
+					return secret.New("other"), nil
+				}
+				return secret.New(token), nil
+			}
+		})
+		copyOne(t.Context(), client).want(t, "WORKFLOW_SERVICE_UNAVAILABLE", exchange.Rejected, 429, 1, "")
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		r := copyOne(ctx, client)
+		r.want(t, apierror.ReasonOverloaded, exchange.NotSent, 0, 0, "")
+		if r.err.RetryAfter == nil || *r.err.RetryAfter != 10*time.Second {
+			t.Errorf("retry after %v", r.err.RetryAfter)
+		}
+		other.Store(true)
+		copyOne(ctx, client).want(t, "", exchange.Done, 201, 1, "")
+		other.Store(false)
+		began := time.Now()
+		copyOne(t.Context(), client).want(t, "", exchange.Done, 201, 1, "")
+		if took := time.Since(began); took < 10*time.Second || took > 10*time.Second+50*time.Millisecond {
+			t.Errorf("the account that was told to wait 10 s waited %v", took)
+		}
+	})
 }

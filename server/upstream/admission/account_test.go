@@ -74,6 +74,7 @@ func TestAccounts_EvidenceOfOne_ConcernsThoseWhomItTellsOf(t *testing.T) {
 		"429":      {Result{Kind: RateLimited}, false, "closed"},
 		"503":      {Result{Kind: Overloaded}, true, "open"},
 		"silence":  {Result{Kind: NoResponse}, true, "open"},
+		"late":     {Result{Kind: Late}, true, "closed"},
 		"500":      {Result{Kind: Failed}, false, "open"},
 		"401":      {Result{Kind: Denied}, false, "closed"},
 		"served":   {Result{Kind: Served}, false, "closed"},

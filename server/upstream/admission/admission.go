@@ -9,10 +9,10 @@
 // A 429 concerns the account that got it (RFC 6585: the user sent too many
 // requests), and lowers that account's [limit] alone. A 503 in Diga's envelope, a
 // gateway's 502, 503 or 504, a timeout and a connection that fails concern the
-// service (RFC 9110, 15.6), and lower the limit of all. A timeout is one of
-// digate's own, after all the time that it gives: a caller's shorter deadline
-// tells what the caller wants and not what the upstream can do. The circuit
-// breaker counts failures of the service, never a 429.
+// service (RFC 9110, 15.6), and lower the limit of all. A timeout is one after half
+// of the time that digate itself gives, at least: a shorter deadline of a caller
+// tells what the caller wants and not what the upstream can do. The circuit breaker
+// counts failures of the service, timeouts after all of that time, and never a 429.
 //
 // # Limits
 //
@@ -246,12 +246,12 @@ func (a *Admission) learn(t *Ticket, r Result) {
 		if r.RetryAfter > 0 {
 			a.accounts.known(t, false).limited(r, t.sent)
 		}
-	case r.Kind == NoResponse:
+	case r.Kind == NoResponse || r.Kind == Late:
 		a.evidence[ofTransport]++
 		a.overloaded(t, r)
 	}
 	switch {
-	case r.Kind == Ignored:
+	case r.Kind == Ignored || r.Kind == Late:
 		a.judge(t.pass, ignored)
 	case failed:
 		a.judge(t.pass, failure)

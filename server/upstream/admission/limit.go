@@ -6,11 +6,11 @@ import (
 )
 
 const (
-	// keptShare is the part of what the upstream served that a limit falls to
-	// (Netflix' AIMDLimit falls by a tenth as well).
-	keptShare = 0.9
-	// fallShare bounds the fall within one round trip.
-	fallShare = 0.1
+	// backoffRatio is the part of what the upstream served that a limit falls to. That
+	// part is great because it is known what was served, as DCTCP (RFC 8257) knows it.
+	backoffRatio = 0.95
+	// deepestRatio bounds the fall within one round trip.
+	deepestRatio = 0.1
 	// plateau is the time in which a limit returns to what the upstream served, and
 	// growth the time in which it comes from there to the bound, whatever it was.
 	// Both are stretched by the time after which the evidence came, as its square
@@ -58,7 +58,7 @@ func (l *limit) at(now time.Time) int {
 	}
 	value := l.served
 	if x < 0 {
-		value += l.served * (1 - keptShare) * x * x * x
+		value += l.served * (1 - backoffRatio) * x * x * x
 	} else {
 		part := x * float64(plateau) / float64(growth)
 		value += float64(l.most) * part * part * part
@@ -99,7 +99,7 @@ func (l *limit) overloaded(window uint32, flight int, took, wait time.Duration) 
 	if window != l.window {
 		if l.served != 0 {
 			l.refused++
-			l.served = max(l.flight-l.refused, l.flight*fallShare, 1)
+			l.served = max(l.flight-l.refused, l.flight*deepestRatio, 1)
 		}
 		return false
 	}
@@ -111,7 +111,7 @@ func (l *limit) overloaded(window uint32, flight int, took, wait time.Duration) 
 	l.window++
 	l.credit, l.since = 0, false
 	l.flight, l.refused = float64(flight), 1
-	l.served = max(l.flight-l.refused, l.flight*fallShare, 1)
+	l.served = max(l.flight-l.refused, l.flight*deepestRatio, 1)
 	l.grows = time.Now().Add(wait)
 	l.stretch = math.Sqrt(1 + float64(took)/float64(plateau))
 	return useless

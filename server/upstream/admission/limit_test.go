@@ -12,11 +12,11 @@ func TestLimit_EvidenceOfOneRoundTrip_LowersItOnce(t *testing.T) {
 		for range 50 {
 			l.overloaded(0, 200, 0, 0)
 		}
-		if got := l.current(); got != 135 || l.window != 1 { // 0.9 of the 150 that were served
+		if got := l.current(); got != 142 || l.window != 1 { // 0.95 of the 150 that were served
 			t.Errorf("50 of 200 were refused: %d, in window %d", got, l.window)
 		}
-		l.overloaded(1, 135, 0, 0)
-		if got := l.current(); got != 120 || l.window != 2 {
+		l.overloaded(1, 142, 0, 0)
+		if got := l.current(); got != 133 || l.window != 2 {
 			t.Errorf("one more after the fall: %d, in window %d", got, l.window)
 		}
 	})
@@ -28,7 +28,7 @@ func TestLimit_AllRefused_FallsToATenthAndNeverBelowOne(t *testing.T) {
 		for range 1000 {
 			l.overloaded(0, 1000, 0, 0)
 		}
-		if got := l.current(); got != 90 {
+		if got := l.current(); got != 95 {
 			t.Errorf("got %d", got)
 		}
 		for i := range 20 {
@@ -73,7 +73,7 @@ func TestLimit_WithoutEvidence_ReturnsStaysAndGrowsToTheBound(t *testing.T) {
 			for _, at := range []struct {
 				seconds     float64
 				least, most int
-			}{{0, 90, 90}, {0.5, 98, 99}, {1, 100, 100}, {1.5, 101, 101}, {2, 108, 108}, {6, 1000, 1000}} {
+			}{{0, 95, 95}, {0.5, 99, 99}, {1, 100, 100}, {1.5, 101, 101}, {2, 108, 108}, {6, 1000, 1000}} {
 				time.Sleep(time.Duration(at.seconds*c.scale*float64(time.Second)) - time.Since(began))
 				if got := l.current(); got < at.least || got > at.most {
 					t.Errorf("%s: %d after %v s, want %d to %d", name, got, at.seconds, at.least, at.most)
@@ -92,7 +92,7 @@ func TestLimit_Held_GrowsOnlyAfterwards(t *testing.T) {
 		l.overloaded(0, 101, 0, 0)
 		l.hold(true)
 		time.Sleep(time.Hour)
-		if got := l.current(); got != 90 {
+		if got := l.current(); got != 95 {
 			t.Errorf("held: %d", got)
 		}
 		l.hold(false)

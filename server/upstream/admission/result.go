@@ -30,6 +30,9 @@ const (
 	Overloaded
 	// Failed is any other 5xx of the service itself.
 	Failed
+	// Late is an exchange that its caller's deadline ended, when the upstream had had
+	// much of the time that digate itself gives, but not all of it.
+	Late
 	// NoResponse is an exchange without a response of the service: no connection, a
 	// lost response, a timeout, or a gateway's 502, 503 or 504.
 	NoResponse
