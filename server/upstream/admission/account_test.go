@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -116,4 +117,154 @@ func TestEnter_NobodyWaits_AllocatesNothing(t *testing.T) {
 			t.Errorf("recorded %v: %v allocations", recorded, n)
 		}
 	}
+}
+
+// enter returns a ticket of an account that may send at once.
+func enter(t *testing.T, a *Admission, account string) Ticket {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	ticket, err := a.Enter(ctx, Request{Account: account})
+	if err != nil {
+		t.Fatalf("%s may not enter: %v", account, err)
+	}
+	return ticket
+}
+
+func TestAccounts_ServedUpToItsLimit_GoesOnWithinIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for kind, paused := range map[Kind]int{RateLimited: 1, Overloaded: 1} {
+			a := New(standard())
+			refused := Result{Kind: kind, RetryAfter: time.Hour}
+			once(t, a, "a", Result{Kind: Served})
+			once(t, a, "a", refused)
+			if got := a.Load().Paused; got != 0 {
+				t.Errorf("%v: paused though it was served", kind)
+			}
+			ticket := enter(t, a, "a")
+			ticket.Leave(refused) // and nothing was served since
+			if got := a.Load().Paused; got != paused {
+				t.Errorf("%v: not paused", kind)
+			}
+		}
+	})
+}
+
+// The last of many to leave may be the one that is refused.
+func TestLimit_ManyWereUnderWay_FallsToWhatWasServedOfThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for kind, limit := range map[Kind]func(*Admission) int{
+			RateLimited: func(a *Admission) int { own, _ := a.accounts.find("a"); return own.limit.current() },
+			NoResponse:  func(a *Admission) int { return a.limit.current() },
+		} {
+			a := New(standard())
+			a.limit.credit = 0
+			once(t, a, "a", Result{Kind: Served})
+			var tickets []Ticket
+			for range 100 {
+				tickets = append(tickets, enter(t, a, "a"))
+			}
+			for _, ticket := range tickets[:99] {
+				ticket.Leave(Result{})
+			}
+			tickets[99].Leave(Result{Kind: kind})
+			if got := limit(a); got != 94 {
+				t.Errorf("%v: the limit is %d, want 94 of 99", kind, got)
+			}
+		}
+	})
+}
+
+func TestAccounts_UnderWay_IsNeverForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := New(standard())
+		once(t, a, "a", Result{Kind: Served})
+		ticket := enter(t, a, "a")
+		for i := range maxAccepted + 10 {
+			once(t, a, fmt.Sprint(i), Result{Kind: Served})
+		}
+		if own, _ := a.accounts.find("a"); own != ticket.account {
+			t.Error("an account with an exchange under way was forgotten")
+		}
+		ticket.Leave(Result{Kind: Served})
+	})
+}
+
+func TestAccounts_LimitedAndThenAccepted_IsNotPushedOutByInventedOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := New(standard())
+		first, second := enter(t, a, "a"), enter(t, a, "a")
+		first.Leave(Result{Kind: RateLimited})
+		second.Leave(Result{Kind: Served})
+		for i := range maxUnproven + 10 {
+			once(t, a, fmt.Sprint("invented", i), Result{Kind: RateLimited})
+		}
+		if own, _ := a.accounts.find("a"); own.shared {
+			t.Error("it was pushed out")
+		}
+	})
+}
+
+func TestAccounts_FewRefusalsAmongMany_LowerNoLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := New(standard())
+		for i := range 3000 {
+			switch {
+			case i%120 == 60:
+				once(t, a, "a", Result{Kind: RateLimited})
+			case i%120 == 119:
+				once(t, a, "a", Result{Kind: NoResponse})
+			default:
+				once(t, a, "a", Result{Kind: Served})
+			}
+		}
+		if got := a.Load(); got.Limit != 1000 || got.Limited != 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// Fewer exchanges at once cure an overload; the circuit is for a service that is
+// down.
+func TestBreaker_503ThatFewerExchangesCure_IsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := New(standard())
+		var tickets []Ticket
+		for range 100 {
+			tickets = append(tickets, enter(t, a, "a"))
+		}
+		for _, ticket := range tickets[:90] {
+			ticket.Leave(Result{Kind: Overloaded})
+		}
+		for _, ticket := range tickets[90:] {
+			ticket.Leave(Result{Kind: Served})
+		}
+		if got := a.Load(); got.Circuit != "closed" || got.Limit > 12 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestLimit_WhileTheCircuitIsOpen_DoesNotGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := New(standard())
+		var tickets []Ticket
+		for range 200 {
+			tickets = append(tickets, enter(t, a, "a"))
+		}
+		for _, ticket := range tickets {
+			ticket.Leave(Result{Kind: NoResponse})
+		}
+		lowered := a.Load()
+		if lowered.Circuit != "open" || lowered.Limit > 20 {
+			t.Fatalf("%+v", lowered)
+		}
+		time.Sleep(7 * time.Second)
+		for range breakerProbes {
+			once(t, a, "a", Result{Kind: Served})
+		}
+		if got := a.Load(); got.Circuit != "closed" || got.Limit != lowered.Limit {
+			t.Errorf("%+v, and the limit was %d", got, lowered.Limit)
+		}
+	})
 }

@@ -22,11 +22,11 @@ type drain struct {
 
 // served notes that one was served.
 func (d *drain) served(now time.Time) {
+	d.n++
 	if period := now.Sub(d.since); period >= drainPeriod {
 		d.before = float64(d.n) / period.Seconds()
 		d.since, d.n = now, 0
 	}
-	d.n++
 }
 
 // wait returns how long the n-th in the queue waits, 0 if that is not known.

@@ -68,11 +68,16 @@ func (a *Admission) release(which int, of *account) {
 	l, lane := &a.lines[which], &of.lanes[which]
 	l.used--
 	lane.used--
-	if lane.list == &l.parked {
+	l.unpark(lane, which)
+	a.serve(which)
+}
+
+// unpark lets a lane take turns again if its account may have more.
+func (l *line) unpark(lane *lane, which int) {
+	if lane.list == &l.parked && lane.account.mayTake(which) {
 		l.parked.remove(lane)
 		l.turn.push(lane)
 	}
-	a.serve(which)
 }
 
 // wait puts an exchange of the account in a line until it is served, refused or
@@ -101,6 +106,7 @@ func (a *Admission) wait(ctx context.Context, of *account, which int, size int64
 	if lane.list == nil {
 		l.turn.push(lane)
 	}
+	l.unpark(lane, which)
 	a.serve(which)
 	a.mu.Unlock()
 	select {
@@ -194,10 +200,7 @@ func (a *Admission) look() {
 		l := &a.lines[which]
 		for lane := l.parked.head; lane != nil; {
 			next := lane.next
-			if lane.account.mayTake(which) {
-				l.parked.remove(lane)
-				l.turn.push(lane)
-			}
+			l.unpark(lane, which)
 			lane = next
 		}
 		a.serve(which)

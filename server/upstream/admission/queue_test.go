@@ -374,3 +374,114 @@ func TestQueue_ManyThatWaitAndLeave_CostTheOthersNothing(t *testing.T) {
 		c.empty()
 	})
 }
+
+func TestQueue_CallerThatLeavesAsItIsServed_PassesItsTurnOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 50 {
+			c := newCrossing(t, one())
+			c.known("a", "b", "c")
+			c.asks(t.Context(), "a", 0)
+			ctx, cancel := context.WithCancel(t.Context())
+			c.asks(ctx, "b", 0)
+			c.asks(t.Context(), "c", 0)
+			ticket := c.tickets[0]
+			c.tickets = nil
+			ticket.Leave(Result{Kind: Served}) // b is served, and leaves before it knows
+			cancel()
+			synctest.Wait()
+			c.empty()
+			if got := c.entered[len(c.entered)-1]; got != "c" {
+				t.Fatalf("the last that entered is %s", got)
+			}
+		}
+	})
+}
+
+func TestQueue_AccountAtItsLimit_FollowsItselfAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrossing(t, standard())
+		c.known("a")
+		c.asks(t.Context(), "a", 0)
+		c.leaves(Result{Kind: RateLimited})
+		for range 3 {
+			c.asks(t.Context(), "a", 0)
+		}
+		c.want("a a", "") // the limit is 1
+		c.leaves(Result{})
+		c.want("a a a", "") // and no time has passed
+		c.leaves(Result{})
+		c.want("a a a a", "")
+		c.empty()
+	})
+}
+
+func TestQueue_LimitThatGrew_LetsNobodyPastThoseWhoWait(t *testing.T) {
+	for name, grow := range map[string]func(*Admission){
+		"of all":     func(a *Admission) { a.limit.served = 0 },
+		"of account": func(a *Admission) { own, _ := a.accounts.find("a"); own.until = time.Time{} },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCrossing(t, standard())
+			c.known("a")
+			second := "a"
+			if name == "of all" {
+				second = "b"
+				c.known("b")
+				c.asks(t.Context(), "a", 0)
+				c.a.limit = newLimit(1000, 0)
+				c.a.limit.overloaded(0, 1, 0, 0)
+			} else {
+				own, _ := c.a.accounts.find("a")
+				own.until = time.Now().Add(time.Hour)
+			}
+			first, err := make(chan struct{}), make(chan error, 2)
+			enter := func(account string) {
+				_, e := c.a.Enter(t.Context(), Request{Account: account})
+				err <- e
+			}
+			go func() { enter("a"); close(first) }()
+			synctest.Wait()
+			grow(c.a)
+			go enter(second)
+			synctest.Wait()
+			select {
+			case <-first:
+			default:
+				t.Errorf("%s: one went past", name)
+			}
+			time.Sleep(time.Second)
+			if len(err) != 2 || <-err != nil || <-err != nil {
+				t.Errorf("%s: not both entered", name)
+			}
+		})
+	}
+}
+
+func TestQueue_ThatBecameFaster_IsBelievedSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrossing(t, one())
+		c.known("a")
+		for range 120 {
+			c.asks(t.Context(), "a", 0)
+		}
+		move := func(n int, every time.Duration) {
+			for range n {
+				time.Sleep(every)
+				c.leaves(Result{Kind: Served})
+			}
+		}
+		move(21, 100*time.Millisecond) // a period has just begun
+		hasty, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		c.asks(hasty, "a", 0)
+		if len(c.refused) != 1 {
+			t.Fatalf("refused: %v", c.refused)
+		}
+		move(30, 10*time.Millisecond)
+		c.asks(hasty, "a", 0)
+		if len(c.refused) != 1 {
+			t.Errorf("refused though the queue moves: %v", c.refused)
+		}
+		c.empty()
+	})
+}
