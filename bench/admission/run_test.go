@@ -5,6 +5,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -116,26 +118,26 @@ func TestRun_HealthyUpstream_RefusesNone(t *testing.T) {
 }
 
 func TestRun_UpstreamThatServes100_GetsHardlyMoreAndRecovers(t *testing.T) {
-	const takes = 200 * time.Millisecond
 	callers, capacity, greater := 50, 10, 50
 	if *whole {
 		callers, capacity, greater = 1000, 100, 1000
 	}
 	u := newUpstream(t)
-	row("beyond 100 at once", "served in 100", "refused by Diga", "recovered to 1,000 after")
-	row("---", "--:", "--:", "--:")
+	row("beyond 100 at once", "response time", "served in 100", "refused by Diga", "recovered to 1,000 after")
+	row("---", "--:", "--:", "--:", "--:")
 	for _, c := range []struct {
 		name    string
 		beyond  refusal
+		takes   time.Duration
 		timeout string
 		// The seconds until the figures count, until the upstream serves all, and from
 		// then to the end.
 		settled, before, after int
 	}{
-		{"429", refusal{status: 429}, "30s", 5, 12, 9},
-		{"429, `Retry-After: 1`", refusal{status: 429, retryAfter: "1"}, "30s", 5, 12, 9},
-		{"503", refusal{status: 503}, "30s", 5, 12, 9},
-		{"no response within 4 s", refusal{}, "4s", 10, 18, 16},
+		{"429", refusal{status: 429}, 500 * time.Millisecond, "30s", 5, 12, 9},
+		{"429, `Retry-After: 1`", refusal{status: 429, retryAfter: "1"}, 500 * time.Millisecond, "30s", 5, 12, 9},
+		{"503", refusal{status: 503}, 500 * time.Millisecond, "30s", 5, 12, 9},
+		{"no response within 4 s", refusal{}, 200 * time.Millisecond, "4s", 10, 18, 16},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			settled, before, after := c.settled, c.before, c.after
@@ -143,29 +145,30 @@ func TestRun_UpstreamThatServes100_GetsHardlyMoreAndRecovers(t *testing.T) {
 				settled, before, after = 1, 2, 1
 			}
 			s := serve(t, u, "--upstream-timeout", c.timeout)
-			u.set(capacity, takes, c.beyond, greater)
+			u.set(capacity, c.takes, c.beyond, greater)
 			crowd := gather(t, overGRPC(t, s.GRPC, "token-0123456789", callers), callers)
 			settle(time.Duration(before) * time.Second)
 			u.grow(greater)
 			settle(time.Duration(after) * time.Second)
 			counted := u.counted()
 			crowd.disperse()
+			load := metrics(t, s)
 			s.Kill()
 			var good, bad int
 			for second := settled; second < before; second++ {
 				good += counted.servedBy[second]
 				bad += counted.refusedBy[second]
 			}
-			possible := capacity * int(time.Second/takes) * (before - settled)
+			possible := capacity * int(time.Second/c.takes) * (before - settled)
 			recovered := "not"
 			if counted.reachedAfter > 0 {
 				recovered = (counted.reachedAfter - time.Duration(before)*time.Second).Round(100 * time.Millisecond).String()
 			}
-			row(c.name, fmt.Sprintf("%.1f", 100*float64(good)/float64(possible)),
+			row(c.name, c.takes, fmt.Sprintf("%.1f", 100*float64(good)/float64(possible)),
 				fmt.Sprintf("%.1f %%", 100*float64(bad)/float64(good+bad)), recovered)
 			if *whole && (good*10 < possible*9 || bad*20 > good+bad || counted.reachedAfter == 0) {
-				t.Errorf("served %d of %d, refused %d, recovered: %s; by the second: %v, %v", good, possible, bad, recovered,
-					counted.servedBy[:before+after], counted.refusedBy[:before+after])
+				t.Errorf("served %d of %d, refused %d, recovered: %s; by the second: %v, %v\n%s", good, possible, bad, recovered,
+					counted.servedBy[:before+after], counted.refusedBy[:before+after], load)
 			}
 		})
 	}
@@ -258,6 +261,32 @@ func processors() (idle, total int) {
 		}
 	}
 	return idle, total
+}
+
+// metrics returns what the admin listener says of the upstream.
+func metrics(t *testing.T, s *rig.Server) string {
+	t.Helper()
+	transport := &http.Transport{DisableKeepAlives: true}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Admin+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	for line := range strings.Lines(string(body)) {
+		if strings.HasPrefix(line, "digate_upstream_") && !strings.Contains(line, "_bucket") {
+			said.WriteString(line)
+		}
+	}
+	return said.String()
 }
 
 // memory returns what a process has in memory, in MiB.
