@@ -43,7 +43,7 @@ func bind(rule *annotations.HttpRule, md protoreflect.MethodDescriptor) (b *Bind
 		broken = append(broken, fmt.Errorf("verb %q is not supported", b.Verb))
 	}
 	if len(rule.GetAdditionalBindings()) > 0 {
-		broken = append(broken, errors.New("additional bindings: which one would be sent?"))
+		broken = append(broken, errors.New("additional bindings are not supported: a method is one HTTP request"))
 	}
 	var err error
 	if b.Path, err = parsePath(template, md.Input()); err != nil {

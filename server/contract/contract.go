@@ -1,8 +1,7 @@
-// Package contract reads the services' descriptors once: which methods there
-// are, how each of them is an HTTP request, and what digate's own options say
-// of it. One direction encodes a request by it (upstream), the other matches
-// one (gateway), so a rule that one of them could not follow, or that the two
-// would follow differently, is an error at start.
+// Package contract reads the services' descriptors once: the methods, the HTTP
+// request of each, and digate's own options. Package upstream encodes requests with
+// it and package gateway matches them, so a rule that one of the two could not
+// follow, or that they would follow differently, is an error at start.
 package contract
 
 import (

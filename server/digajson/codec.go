@@ -36,11 +36,11 @@
 //
 // # Update masks
 //
-// A facade_only google.protobuf.FieldMask named update_mask (AIP-134) is what a
-// request's keys say: reading fills it with the fields whose keys are there,
-// null or not, and writing with it writes those that it names: null where one
-// is unset or empty, but for a bool or number without presence. The path "*"
-// names every field. Without paths, what is set is written.
+// A facade_only google.protobuf.FieldMask named update_mask (AIP-134) holds the keys
+// of a request. Reading fills it with the fields whose keys are there, null or not.
+// Writing writes the fields that it names: null where one is unset or empty, but
+// for a bool or number without presence. The path "*" names every field. Without
+// paths, every field that is set is written.
 package digajson
 
 import (

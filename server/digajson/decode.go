@@ -22,10 +22,10 @@ func (c *Codec) UnmarshalRequest(data []byte, m proto.Message) error {
 }
 
 // UnmarshalResponse reads the upstream's JSON into an empty message and returns
-// the places where the JSON departs from the contract. A field that does stays
-// unset; of a duplicate key the last value that fits counts.
-// The error is for text that is no JSON object, or not a whole one; the message
-// then holds what was complete before.
+// the places where the JSON departs from the contract. Such a field stays unset; of
+// a duplicate key the last value that fits counts. It fails for a text that is not
+// one whole JSON object; the message then holds every field that was complete
+// before.
 func (c *Codec) UnmarshalResponse(data []byte, m proto.Message) (drift []exchange.Drift, err error) {
 	d := decoder{Scanner: lex.Scanner{Data: string(data)}, path: make([]string, 0, 8)}
 	err = c.decode(&d, m)

@@ -61,8 +61,8 @@ func (k compiler) compileFlat(c *Codec) error {
 	return nil
 }
 
-// Flattened returns a message's oneof that is, on the wire, the message itself,
-// and the key that tells its variants apart; nil where the message has none.
+// Flattened returns the oneof of a message that is flattened, and the key that tells
+// its variants apart; nil where the message has none.
 func Flattened(md protoreflect.MessageDescriptor) (oneof protoreflect.OneofDescriptor, discriminator string) {
 	for i := range md.Oneofs().Len() {
 		od := md.Oneofs().Get(i)

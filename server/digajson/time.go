@@ -78,7 +78,7 @@ func (p *timeParser) oneOf(set string) {
 	p.bad = true
 }
 
-// clock reads hours, and what follows of minutes, seconds and fraction. Without
+// clock reads hours and, where they follow, minutes, seconds and a fraction. Without
 // extended, minutes may follow without a colon.
 func (p *timeParser) clock(extended bool) (hour, minute, second, nanos int) {
 	hour = p.digits(2)

@@ -134,8 +134,8 @@ func (f *field) fromNumber(d *decoder, raw string) (v protoreflect.Value, set bo
 	}
 }
 
-// wholeNumber reads a number that cannot go on: where the text ends with it, it
-// may have been longer.
+// wholeNumber reads a number that something follows. A number at the end of the text
+// is an error: its last digits may be lost.
 func (d *decoder) wholeNumber() (raw string, integer bool, err error) {
 	raw, integer, err = d.Number()
 	if err == nil && d.Pos == len(d.Data) {

@@ -34,8 +34,9 @@ func (f *field) wellKnown(d *decoder) (v protoreflect.Value, set bool, err error
 	return protoreflect.ValueOfMessage(out.ProtoReflect()), true, nil
 }
 
-// anyValue reads any JSON. It returns false where a response holds what cannot be
-// kept; what holds it is then not kept either, since half a value is another.
+// anyValue reads any JSON. It returns false for a value of a response that cannot be
+// kept. The Struct or list around it is then not kept either: with a part missing it
+// would be another value.
 func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 	if d.values++; d.values > MaxValues {
 		return nil, false, d.mismatch(kindTooMany, "is one value too many")

@@ -20,8 +20,8 @@ func (address) String() string  { return "inproc" }
 var self = &peer.Peer{Addr: address{}, LocalAddr: net.Addr(address{})}
 
 // serverContext turns the context of a call into that of its handler: outgoing
-// metadata becomes incoming metadata, and what the caller itself received, if it
-// is a handler too, stays with the caller.
+// metadata becomes incoming metadata. The caller's own incoming metadata, if it is a
+// handler too, stays with the caller.
 func serverContext(ctx context.Context, t *transport) (context.Context, error) {
 	md, outgoing := metadata.FromOutgoingContext(ctx)
 	if err := validate(md); err != nil {

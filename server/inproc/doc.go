@@ -10,9 +10,9 @@
 // Status codes, messages and details, header and trailer, metadata (validated,
 // without the keys that HTTP/2 reserves), deadline and cancellation are those of
 // grpc-go; a suite in this package runs the same assertions against both for unary
-// calls. The handler's context descends from the
-// caller's: it carries the caller's values too, and it ends when the caller's
-// ends or when the handler has returned, whichever comes first.
+// calls. The handler's context descends from the caller's: it carries the caller's
+// values too, and it ends when the caller's ends or when the handler has returned,
+// whichever comes first.
 //
 // # Who owns a message
 //

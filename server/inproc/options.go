@@ -25,7 +25,7 @@ func checkOptions(opts []grpc.CallOption) error {
 	return nil
 }
 
-// deliver fills in what the caller asked for with grpc.Header, grpc.Trailer and
+// deliver fills in the targets of the options grpc.Header, grpc.Trailer and
 // grpc.Peer.
 func deliver(t *transport, opts []grpc.CallOption) {
 	for _, o := range opts {

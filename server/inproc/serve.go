@@ -119,7 +119,7 @@ func (s *serverStream) sendHeader() error {
 }
 
 // RecvMsg receives the next message into m. It fails with the status of the context
-// if that has ended, whatever is still to be received: nobody waits for its result.
+// if that has ended, even if there are more messages: nobody waits for their results.
 func (s *serverStream) RecvMsg(m any) error {
 	if err := s.ctx.Err(); err != nil {
 		return status.FromContextError(err).Err()
