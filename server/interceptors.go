@@ -17,7 +17,7 @@ type interceptors struct {
 // take it. What must hold for all callers belongs here.
 func (s *Server) interceptors() interceptors {
 	return interceptors{
-		unary:  []grpc.UnaryServerInterceptor{s.telemetry.UnaryInterceptor, authn.UnaryInterceptor},
-		stream: []grpc.StreamServerInterceptor{s.telemetry.StreamInterceptor, authn.StreamInterceptor},
+		unary:  []grpc.UnaryServerInterceptor{s.telemetry.UnaryInterceptor, authn.UnaryInterceptor, implementedUnary},
+		stream: []grpc.StreamServerInterceptor{s.telemetry.StreamInterceptor, authn.StreamInterceptor, implementedStream},
 	}
 }

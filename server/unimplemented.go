@@ -1,0 +1,33 @@
+package server
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/digate/digate/server/apierror"
+)
+
+// A method of the contract that the service lacks is the generated code's, whose
+// error has no verdict. The interceptors give it one: nothing was done.
+
+func implementedUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	resp, err := handler(ctx, req)
+	return resp, implemented(err)
+}
+
+func implementedStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	return implemented(handler(srv, ss))
+}
+
+func implemented(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ours := err.(*apierror.Error); !ours && status.Code(err) == codes.Unimplemented {
+		return apierror.UnknownMethod()
+	}
+	return err
+}
