@@ -23,7 +23,9 @@ import (
 const connectionTimeout = 20 * time.Second
 
 func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
-	in := intake.New(int(s.cfg.MaxRequestBytes))
+	in := intake.New(intake.Bounds{
+		MaxMessage: int(s.cfg.MaxRequestBytes), MaxMemory: s.cfg.MaxDecodedBytes, StreamWindow: s.cfg.Integration.Bulk.Concurrency,
+	})
 	srv := grpc.NewServer(append(in.ServerOptions(),
 		grpc.Creds(s.grpc.credentials()),
 		grpc.InTapHandle(s.tapHandle()),

@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -11,12 +12,14 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/test/await"
 )
 
 // bytesCodec sends and receives messages as they are.
@@ -179,5 +182,76 @@ func TestGRPC_MetadataTooLarge_EndsTheCallAlone(t *testing.T) {
 	close(release)
 	if err := <-neighbour; err != nil {
 		t.Errorf("the neighbour: %v", err)
+	}
+}
+
+// emptyValues returns a CopyTemplateRequest whose variables hold a list of n values
+// of 2 bytes each.
+func emptyValues(t *testing.T, n int) []byte {
+	t.Helper()
+	field := func(number protowire.Number, b []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), b)
+	}
+	list := field(2, field(6, bytes.Repeat(field(1, nil), n))) // the value of an entry
+	b, err := proto.Marshal(&integrationv1.CopyTemplateRequest{TemplateId: templateID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, field(5, field(1, append(field(1, []byte("a")), list...)))...)
+}
+
+// A message of many small values would take fifty times its memory when decoded.
+func TestGRPC_MoreValuesThanJSONMayHold_AreRefusedInItsWordsBeforeTheyAreDecoded(t *testing.T) {
+	up := newScripted(t)
+	d := start(t, up.url())
+	bomb := emptyValues(t, 2<<20-100)
+	allocated := func() uint64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.TotalAlloc
+	}
+	d.invoke(t, copyTemplate, bomb)
+	before := allocated()
+	e := d.invoke(t, copyTemplate, bomb)
+	if grown := allocated() - before; grown > 64<<20 {
+		t.Errorf("%d bytes were allocated for a message of %d", grown, len(bomb))
+	}
+	rest := d.copyREST(t, templateID, `{"variables":{"a":[`+strings.Repeat("0,", 100_000)+`0]}}`)
+	if e.Code != codes.InvalidArgument || len(e.Violations) != 1 || e.Violations[0].Field != "variables.a[99999]" || e.Outcome != exchange.NotSent {
+		t.Errorf("got %v %+v", e, e.Violations)
+	}
+	if rest.status != 422 || len(e.Violations) == 1 && !strings.Contains(rest.body, e.Violations[0].Description) {
+		t.Errorf("REST: %d %s, gRPC: %+v", rest.status, rest.body, e.Violations)
+	}
+	if got := up.received(); len(got) != 0 {
+		t.Errorf("Diga received %d requests", len(got))
+	}
+}
+
+func TestGRPC_RequestsBeyondTheMemory_AreRefusedUntilOthersEnd(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.MaxDecodedBytes = 1 << 20 })
+	began, release := make(chan struct{}), make(chan struct{})
+	up.will(func(c net.Conn, s sent) bool { close(began); <-release; return respond(201, nil, full)(c, s) })
+	large := &integrationv1.CopyTemplateRequest{TemplateId: templateID, Name: new(strings.Repeat("a", 300<<10))}
+	first := make(chan *apierror.Error, 1)
+	go func() { _, e := d.copyCtx(withToken(t.Context(), token), large); first <- e }()
+	await.Value(t, began, "the first call")
+	_, e := d.copyRPC(t, large)
+	if e == nil || e.Reason != apierror.ReasonOverloaded || e.Outcome != exchange.NotSent || e.RetryAfter == nil {
+		t.Errorf("beyond the memory: %v", e)
+	}
+	up.will(respond(201, nil, full))
+	if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
+		t.Errorf("a small call: %v", e)
+	}
+	close(release)
+	if e := await.Value(t, first, "the end of the first call"); e != nil {
+		t.Errorf("the first call: %v", e)
+	}
+	d.log.await(t, 3, `"msg":"call"`)
+	if _, e := d.copyRPC(t, large); e != nil {
+		t.Errorf("after the first call: %v", e)
 	}
 }

@@ -51,6 +51,7 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 		"upstream-idle-timeout":     {func(c *config.Config) { c.Upstream.IdleTimeout = 0 }, func(c *config.Config) { c.Upstream.IdleTimeout = -1 }},
 		"shutdown-timeout":          {func(c *config.Config) { c.ShutdownTimeout = 0 }},
 		"max-request-bytes":         {func(c *config.Config) { c.MaxRequestBytes = 1<<10 - 1 }, func(c *config.Config) { c.MaxRequestBytes = 1<<30 + 1 }},
+		"max-decoded-bytes":         {func(c *config.Config) { c.MaxDecodedBytes = 1<<20 - 1 }, func(c *config.Config) { c.MaxDecodedBytes = 1<<40 + 1 }},
 		"max-response-bytes":        {func(c *config.Config) { c.Responses.MaxResponse = 1<<10 - 1 }, func(c *config.Config) { c.Responses.MaxResponse = 1<<30 + 1 }},
 		"max-header-bytes":          {func(c *config.Config) { c.MaxHeaderBytes = 4<<10 - 1 }, func(c *config.Config) { c.MaxHeaderBytes = 16<<20 + 1 }},
 		"max-response-header-bytes": {func(c *config.Config) { c.Responses.MaxResponseHeader = 4<<10 - 1 }, func(c *config.Config) { c.Responses.MaxResponseHeader = 16<<20 + 1 }},

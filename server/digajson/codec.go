@@ -61,8 +61,9 @@ import (
 // is skipped may nest deeper.
 const MaxDepth = 100
 
-// MaxValues bounds how many values the Structs of one message may hold: a value
-// takes many times the memory that its text does.
+// MaxValues bounds how many values the Structs, lists and maps of one request may
+// hold, and the Structs of one response: a value takes many times the memory that
+// its text does.
 const MaxValues = 100_000
 
 // maxFields is how many fields a message may have, for the sets of them.

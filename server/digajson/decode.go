@@ -62,6 +62,8 @@ type decoder struct {
 const (
 	tooDeep = "is nested too deeply"
 	twice   = "the key is there twice"
+
+	oneTooMany = "is one value too many"
 )
 
 // mustBe says, by the kind of an error, what value its place has to hold.
@@ -321,12 +323,27 @@ func oneofNames(od protoreflect.OneofDescriptor) string {
 	return s
 }
 
+// another counts an element of a list or map of a request's message. It fails where
+// that is one too many: an element takes many times the memory that its text does.
+func (d *decoder) another() error {
+	if !d.strict {
+		return nil
+	}
+	if d.values++; d.values > MaxValues {
+		return d.mismatch(kindTooMany, oneTooMany)
+	}
+	return nil
+}
+
 func (f *field) decodeList(d *decoder, t target) (set bool, err error) {
 	if ok, err := d.opens('[', kindList); !ok {
 		return false, err
 	}
 	list := t.Mutable(f.fd).List()
 	err = d.elements(func(i int) error {
+		if err := d.another(); err != nil {
+			return within(err, i)
+		}
 		if f.shape == shapeMessage {
 			ok, err := d.opens('{', kindDict)
 			if ok {
@@ -359,6 +376,9 @@ func (f *field) decodeMap(d *decoder, t target) (set bool, err error) {
 		k, ok, err := d.entry(key, to.has)
 		if !ok {
 			return err
+		}
+		if err := d.another(); err != nil {
+			return within(err, k)
 		}
 		if f.mapValue.shape == shapeMessage {
 			ok, err := d.opens('{', kindDict)

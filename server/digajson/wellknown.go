@@ -39,7 +39,7 @@ func (f *field) wellKnown(d *decoder) (v protoreflect.Value, set bool, err error
 // would be another value.
 func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 	if d.values++; d.values > MaxValues {
-		return nil, false, d.mismatch(kindTooMany, "is one value too many")
+		return nil, false, d.mismatch(kindTooMany, oneTooMany)
 	}
 	switch c := d.Peek(); c {
 	case '{':

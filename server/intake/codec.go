@@ -1,12 +1,16 @@
 package intake
 
 import (
+	"time"
+
 	"google.golang.org/grpc/encoding"
 	grpcproto "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/validate"
 )
 
 // codec is gRPC's codec for protobuf, but for the messages that the intake
@@ -25,17 +29,31 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
 	}
-	m.refused = c.intake.decode(data, m.proto)
+	m.refused = c.intake.decode(data, m)
 	return nil
 }
 
-func (i *Intake) decode(data mem.BufferSlice, m proto.Message) error {
-	if data.Len() > i.maxMessage {
-		return apierror.RequestTooLarge(int64(i.maxMessage))
+// decode decodes a message within the bounds. What it holds is counted first, as
+// bytes: decoded, it may take fifty times their memory.
+func (i *Intake) decode(data mem.BufferSlice, m *message) (err error) {
+	if data.Len() > i.MaxMessage {
+		return apierror.RequestTooLarge(int64(i.MaxMessage))
 	}
 	buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buf.Free()
-	if err := proto.Unmarshal(buf.ReadOnlyData(), m); err != nil {
+	b := buf.ReadOnlyData()
+	values := 0
+	if len(b) > smallMessage {
+		if values, err = digajson.CheckWire(m.proto.ProtoReflect().Descriptor(), b); err != nil {
+			return validate.Refusal(err, (*digajson.Error).Field)
+		}
+	}
+	amount, ok := i.memory.take(len(b), values)
+	if !ok {
+		return apierror.Overloaded(time.Second)
+	}
+	m.memory = amount
+	if err := proto.Unmarshal(b, m.proto); err != nil {
 		return invalid("is no protobuf of the request's type")
 	}
 	return nil

@@ -24,13 +24,25 @@ import (
 // Intake receives the messages of a server's calls. It may be used by many
 // goroutines.
 type Intake struct {
-	maxMessage int
+	Bounds
+	memory     budget
 	receptions sync.Pool
 }
 
-// New returns an intake that takes messages of at most maxMessage bytes.
-func New(maxMessage int) *Intake {
-	i := &Intake{maxMessage: maxMessage}
+// Bounds are those of an intake.
+type Bounds struct {
+	// MaxMessage is the size of the largest message, in bytes.
+	MaxMessage int
+	// MaxMemory is how much memory the messages of the calls under way may take
+	// once they are decoded, in bytes. It is an estimate from above.
+	MaxMemory int64
+	// StreamWindow is how many messages of a stream may be in use at once.
+	StreamWindow int
+}
+
+// New returns an intake with these bounds.
+func New(bounds Bounds) *Intake {
+	i := &Intake{Bounds: bounds, memory: budget{limit: bounds.MaxMemory}}
 	i.receptions.New = func() any {
 		r := &reception{intake: i}
 		r.decode = r.into
@@ -58,13 +70,15 @@ const (
 )
 
 func (i *Intake) readable() int {
-	return max(i.maxMessage, min(oversize*i.maxMessage, i.maxMessage+maxOversize))
+	return max(i.MaxMessage, min(oversize*i.MaxMessage, i.MaxMessage+maxOversize))
 }
 
-// message is what the codec decodes into: a message, and why it was refused.
+// message is what the codec decodes into: a message, why it was refused, and what
+// it takes of the memory.
 type message struct {
 	proto   proto.Message
 	refused error
+	memory  int64
 }
 
 // reception is the arrival of a unary call's request.
@@ -106,6 +120,7 @@ func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.Metho
 		r.receive = receive
 		resp, err := m.Handler(srv, ctx, r.decode, interceptor)
 		refused := r.refused
+		i.memory.giveBack(r.memory)
 		r.message, r.receive = message{}, nil
 		i.receptions.Put(r)
 		if refused == nil || interceptor == nil {
@@ -118,12 +133,19 @@ func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.Metho
 
 // StreamInterceptor makes a stream receive through the intake.
 func (i *Intake) StreamInterceptor(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	return handler(srv, &stream{ServerStream: ss})
+	s := &stream{ServerStream: ss, intake: i}
+	defer s.end()
+	return handler(srv, s)
 }
 
 type stream struct {
 	grpc.ServerStream
+	intake  *Intake
 	message message
+
+	mu    sync.Mutex // the handler may return while a message is received
+	held  []int64    // what the last messages take of the memory, the oldest first
+	ended bool
 }
 
 func (s *stream) RecvMsg(v any) error {
@@ -132,10 +154,41 @@ func (s *stream) RecvMsg(v any) error {
 		return s.ServerStream.RecvMsg(v)
 	}
 	s.message = message{proto: m}
-	if err := s.ServerStream.RecvMsg(&s.message); err != nil {
+	err := s.ServerStream.RecvMsg(&s.message)
+	s.hold(s.message.memory)
+	if err != nil {
 		return err
 	}
 	return s.message.refused
+}
+
+// hold gives back what the oldest message takes, where another would be more than
+// can be in use.
+func (s *stream) hold(amount int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		s.intake.memory.giveBack(amount)
+		return
+	}
+	if len(s.held) == 0 && amount == 0 {
+		return
+	}
+	if len(s.held) >= s.intake.StreamWindow {
+		s.intake.memory.giveBack(s.held[0])
+		s.held = append(s.held[:0], s.held[1:]...)
+	}
+	s.held = append(s.held, amount)
+}
+
+func (s *stream) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	for _, amount := range s.held {
+		s.intake.memory.giveBack(amount)
+	}
+	s.held = nil
 }
 
 // lost returns the error of a request that gRPC could not receive. gRPC has ended
@@ -144,7 +197,7 @@ func (s *stream) RecvMsg(v any) error {
 func (i *Intake) lost(err error) error {
 	switch status.Code(err) {
 	case codes.ResourceExhausted:
-		return apierror.RequestTooLarge(int64(i.maxMessage))
+		return apierror.RequestTooLarge(int64(i.MaxMessage))
 	case codes.Canceled:
 		return apierror.NotBegun(context.Canceled)
 	case codes.DeadlineExceeded:

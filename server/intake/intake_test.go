@@ -1,0 +1,94 @@
+package intake
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/digate/digate/server/apierror"
+)
+
+// source is a stream from which a message arrives again and again.
+type source struct {
+	grpc.ServerStream
+	codec codec
+	text  string
+}
+
+func (s *source) RecvMsg(v any) error {
+	b, err := proto.Marshal(wrapperspb.String(s.text))
+	if err != nil {
+		return err
+	}
+	return s.codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(b)}, v)
+}
+
+func TestStream_MemoryOfItsWindow_IsHeldUntilItEnds(t *testing.T) {
+	i := New(Bounds{MaxMessage: 1 << 20, MaxMemory: 1 << 20, StreamWindow: 3})
+	src := &source{codec: newCodec(i), text: strings.Repeat("a", 10_000)}
+	err := i.StreamInterceptor(nil, src, nil, func(_ any, ss grpc.ServerStream) error {
+		for n := range 10 {
+			if err := ss.RecvMsg(new(wrapperspb.StringValue)); err != nil {
+				return err
+			}
+			if want := int64(min(n+1, 3)) * 2 * 10_003; i.memory.taken.Load() != want {
+				t.Errorf("after %d messages: %d bytes are taken, want %d", n+1, i.memory.taken.Load(), want)
+			}
+		}
+		return nil
+	})
+	if err != nil || i.memory.taken.Load() != 0 {
+		t.Errorf("after the stream: %d bytes are taken, %v", i.memory.taken.Load(), err)
+	}
+}
+
+// A message larger than the memory is taken where nothing else is.
+func TestBudget_LoneMessageLargerThanIt_IsTaken(t *testing.T) {
+	b := budget{limit: 1 << 20}
+	amount, ok := b.take(1<<20, 1000)
+	if !ok || amount != 1<<20 {
+		t.Errorf("got %d, %v", amount, ok)
+	}
+	if _, ok := b.take(2000, 0); ok {
+		t.Error("another message was taken too")
+	}
+	b.giveBack(amount)
+	if _, ok := b.take(2000, 0); !ok {
+		t.Error("nothing was given back")
+	}
+}
+
+func TestService_RefusedRequest_PassesTheInterceptorsAndTakesNothing(t *testing.T) {
+	i := New(Bounds{MaxMessage: 100, MaxMemory: 1 << 20})
+	src := &source{codec: newCodec(i), text: strings.Repeat("a", 200)}
+	desc := i.Service(&grpc.ServiceDesc{ServiceName: "x.Y", Methods: []grpc.MethodDesc{{
+		MethodName: "Z",
+		Handler: func(_ any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+			in := new(wrapperspb.StringValue)
+			if err := receive(in); err != nil {
+				return nil, err
+			}
+			return interceptor(ctx, in, &grpc.UnaryServerInfo{}, func(context.Context, any) (any, error) { return in, nil })
+		},
+	}}})
+	seen := 0
+	interceptor := func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		if seen++; info.FullMethod != "/x.Y/Z" && req == nil {
+			t.Errorf("method %q", info.FullMethod)
+		}
+		return handler(ctx, req)
+	}
+	_, err := desc.Methods[0].Handler(nil, t.Context(), src.RecvMsg, interceptor)
+	if apierror.FromError(err).Reason != apierror.ReasonRequestTooLarge || seen != 1 || i.memory.taken.Load() != 0 {
+		t.Errorf("got %v, passed %d times, %d bytes are taken", err, seen, i.memory.taken.Load())
+	}
+	src.text = "a"
+	if _, err := desc.Methods[0].Handler(nil, t.Context(), src.RecvMsg, interceptor); err != nil || seen != 2 {
+		t.Errorf("after it: %v, passed %d times", err, seen)
+	}
+}
