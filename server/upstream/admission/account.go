@@ -14,6 +14,9 @@ const (
 	// invented tokens too. Each kind pushes out its own.
 	maxAccepted = 4096
 	maxUnproven = 512
+	// maxPause bounds the time that the upstream may name. After it the upstream is
+	// asked again: a time that is far off may be a mistake, or a proxy's.
+	maxPause = 30 * time.Second
 )
 
 // account is whose calls the upstream limits together.
@@ -57,8 +60,9 @@ func (a *account) mayTake(which int) bool {
 // named if it was served nothing since the last fall of its limit: one that is
 // served up to its limit goes on within it.
 func (a *account) limited(r Result, s sending) {
-	if a.limit.overloaded(s.window, max(s.flight, a.lanes[sends].used), r.Took, r.RetryAfter) && r.RetryAfter > 0 {
-		if until := time.Now().Add(r.RetryAfter); until.After(a.until) {
+	wait := min(r.RetryAfter, maxPause)
+	if a.limit.overloaded(s.window, max(s.flight, a.lanes[sends].used), r.Took, wait) && wait > 0 {
+		if until := time.Now().Add(wait); until.After(a.until) {
 			a.until = until
 		}
 	}

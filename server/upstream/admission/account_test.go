@@ -150,6 +150,25 @@ func TestAccounts_ServedUpToItsLimit_GoesOnWithinIt(t *testing.T) {
 	})
 }
 
+// A time that is far off may be a mistake: an account is asked for again before.
+func TestAccounts_RetryAfterIsFarOff_OneCallAsksAgainInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, kind := range []Kind{RateLimited, Overloaded} {
+			a := New(standard())
+			once(t, a, "a", Result{Kind: kind, RetryAfter: 24 * time.Hour})
+			if got := a.Load().Paused; got != 1 {
+				t.Fatalf("%v: not paused", kind)
+			}
+			time.Sleep(maxPause)
+			once(t, a, "a", Result{Kind: Served})
+			time.Sleep(10 * time.Second)
+			if got := a.Load(); got.Paused != 0 || got.Limited != 0 {
+				t.Errorf("%v: %+v", kind, got)
+			}
+		}
+	})
+}
+
 // The last of many to leave may be the one that is refused.
 func TestLimit_ManyWereUnderWay_FallsToWhatWasServedOfThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
