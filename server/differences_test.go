@@ -244,7 +244,15 @@ var differences = map[string]difference{
 	},
 	"exact-integers": func(t *testing.T, up *scripted, d *digate) {
 		refused(`{"variables":{"n":9007199254740993}}`, `{"type":"int_not_exact","loc":["body","variables","n"]`)(t, up, d)
+		refused(`{"variables":{"n":1000000000000000000000}}`, `{"type":"int_not_exact","loc":["body","variables","n"]`)(t, up, d)
 		refused(`{"variables":{"n":1e400}}`, `{"type":"finite_number","loc":["body","variables","n"]`)(t, up, d)
+	},
+	"same-integers": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(201, nil, full))
+		wantREST(t, d.copyREST(t, templateID, `{"variables":{"a":9007199254740994,"b":9007199254740994.0,"c":1e21,"d":-0}}`), 201, "", "")
+		if got := up.one(t).body; got != `{"variables":{"a":9007199254740994,"b":9007199254740994,"c":1e+21,"d":-0}}` {
+			t.Errorf("Diga got %s", got)
+		}
 	},
 	"broken-unicode": func(t *testing.T, up *scripted, d *digate) {
 		refused("{\"name\":\"\xc3\"}", `{"type":"string_unicode","loc":["body","name"]`)(t, up, d)

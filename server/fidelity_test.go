@@ -168,6 +168,12 @@ func TestCopyTemplate_EachFieldInEachState_SendsExactBytes(t *testing.T) {
 			`{"variables":{"z":"` + varSec + `","a":[1,-0.5,true,null,{"k":{}}],"n":9007199254740992,"e":1e300,"f":1.0}}`,
 			`{"variables":{"a":[1,-0.5,true,null,{"k":{}}],"e":1e+300,"f":1,"n":9007199254740992,"z":"` + varSec + `"}}`},
 
+		{"variables of large integers", func(r *request) {
+			r.Variables = object(`{"a":[9007199254740994,-9223372036854775808,18446744073709551616],"b":999999999999999868928,"c":1e20,"d":1e21}`)
+		},
+			`{"variables":{"d":1e21,"c":1e20,"b":999999999999999868928,"a":[9007199254740994,-9223372036854775808,18446744073709551616]}}`,
+			`{"variables":{"a":[9007199254740994,-9223372036854775808,18446744073709551616],"b":999999999999999868928,"c":100000000000000000000,"d":1e+21}}`},
+
 		{"request_id", func(r *request) { r.RequestId = "r-1" }, `{"request_id":"ignored: facade-only","template_id":7,"unknown":{"a":[]}}`, `{}`},
 		{"all", func(r *request) {
 			r.Name, r.ApiKey, r.BaseUrl, r.Variables = proto.String("n"), proto.String(apiKey), proto.String("b"), object(`{"v":"1"}`)

@@ -104,7 +104,7 @@ func TestREST_WholeLifeOfAnIntegration_RespondsAsDigaDoes(t *testing.T) {
 	step(200, "GET", "/v1/integration/"+first+"/tool/"+tool, "")
 	step(404, "GET", "/v1/integration/"+first+"/tool/"+none, "")
 	step(201, "POST", "/v1/integration/"+own+"/tool", `{"name":"t1","description":"d","endpoint_path":"/a/{id}","method":"POST",
-		"path":[{"name":"id"}],"query":[{"name":"q","data_type":"integer","value_source":"fixed","fixed_value":5}],
+		"path":[{"name":"id"}],"query":[{"name":"q","data_type":"integer","value_source":"fixed","fixed_value":9007199254740994}],
 		"body":[{"name":"o","data_type":"object","properties":[{"name":"p","data_type":"string","required":false}]}],
 		"headers":{"H":"1"},"timeout":7,"approval_required":true,"execution_audio":"waiting_music","pre_speech":"force"}`)
 	mine := grab("id")

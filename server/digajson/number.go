@@ -7,8 +7,14 @@ import (
 	"strings"
 )
 
-// maxExact is the largest integer below which a double holds every integer.
-const maxExact = 1 << 53
+const (
+	// maxExact is the largest integer below which a double holds every integer.
+	maxExact = 1 << 53
+	// endOfIntegers is where doubles are no longer written as integers. Below it,
+	// ECMAScript's Number::toString and RFC 8785 write digits as well; a float of
+	// 1e300 does not become an integer of 301 digits.
+	endOfIntegers = 1e21
+)
 
 // integer returns the integer that a number is, however it is written: 1.0 and 1e2
 // are integers too. For any other number it returns the kind of the error.
@@ -58,10 +64,15 @@ func exponent(s string) int {
 	}
 }
 
-// exact reports whether the double n is the integer that raw is.
+// exact reports whether the double n is the integer that raw is, and is written as
+// that integer again.
 func exact(raw string, n float64) bool {
-	if math.Abs(n) < maxExact {
+	abs := math.Abs(n)
+	if abs < maxExact {
 		return true
+	}
+	if abs >= endOfIntegers {
+		return false
 	}
 	want, ok := new(big.Int).SetString(raw, 10)
 	if !ok {
@@ -71,8 +82,16 @@ func exact(raw string, n float64) bool {
 	return want.Cmp(got) == 0
 }
 
-// appendFloat writes integers up to 2^53 as integers, and anything else so that
-// no reader takes it for one, in as few digits as bring it back.
+// inexact says what is wrong with an integer that was read as n, and is not exact.
+func inexact(n float64) string {
+	if math.Abs(n) >= endOfIntegers {
+		return "is an integer of more than 21 digits; write it as a string"
+	}
+	return "is an integer that a double cannot hold exactly; write it as a string"
+}
+
+// appendFloat writes integers below 1e21 as integers, digit for digit, and anything
+// else so that no reader takes it for one, in as few digits as bring it back.
 func appendFloat(dst []byte, f float64, bits int) ([]byte, error) {
 	abs := math.Abs(f)
 	switch {
@@ -83,7 +102,9 @@ func appendFloat(dst []byte, f float64, bits int) ([]byte, error) {
 			return append(dst, "-0"...), nil
 		}
 		return strconv.AppendInt(dst, int64(f), 10), nil
-	case abs > maxExact || abs < 1e-6:
+	case f == math.Trunc(f) && abs < endOfIntegers:
+		return strconv.AppendFloat(dst, f, 'f', 0, 64), nil // all digits, not the fewest
+	case abs >= endOfIntegers || abs < 1e-6:
 		start := len(dst)
 		dst = strconv.AppendFloat(dst, f, 'e', -1, bits)
 		// e-09 is e-9, as JavaScript writes it.

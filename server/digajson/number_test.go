@@ -74,8 +74,11 @@ func TestStructNumber_IntegerThatADoubleCannotHold_IsRefused(t *testing.T) {
 		"0": "0", "-0": "-0", "1": "1", "-1": "-1", "1.0": "1", "1.5": "1.5", "1e3": "1000", "0.1": "0.1", "-2.5E-3": "-0.0025",
 		"9007199254740991": "9007199254740991", "9007199254740992": "9007199254740992", "9007199254740993": "",
 		"-9007199254740992": "-9007199254740992", "-9007199254740993": "",
-		"9007199254740994": "9.007199254740994e+15", "9007199254740995": "",
-		"18446744073709551616": "1.8446744073709552e+19", "18446744073709551617": "", "100000000000000000000000": "", "10000000000000000000000": "1e+22",
+		"9007199254740994": "9007199254740994", "9007199254740995": "", "-9007199254740994": "-9007199254740994", "9007199254740994.0": "9007199254740994",
+		"18446744073709551616": "18446744073709551616", "18446744073709551617": "", "-9223372036854775808": "-9223372036854775808",
+		"590295810358705651712": "590295810358705651712", "999999999999999868928": "999999999999999868928", "590295810358705700000": "",
+		"1e20": "100000000000000000000", "1e21": "1e+21", "-1e21": "-1e+21", "1.5e20": "150000000000000000000",
+		"1000000000000000000000": "", "-1000000000000000000000": "", "10000000000000000000000": "", "100000000000000000000000": "",
 		"1e23":                         "1e+23", // no integer as it is written
 		"1" + strings.Repeat("0", 400): "", "123456789012345678901234567890": "",
 		"1e400": "", "-1e400": "", "1e-400": "0", "1e-7": "1e-7", "1.5e-10": "1.5e-10", "1e-6": "0.000001", "1e300": "1e+300", "1e-300": "1e-300",
@@ -109,9 +112,9 @@ func TestWrittenFloat_IntegerUpTo2To53_IsWrittenInFull(t *testing.T) {
 	wantWritten(t, "2^53", got, err, `{"fl":9007199254740992}`)
 }
 
-func TestWrittenNumber_ComesBackAndIsAnIntegerOnlyUpTo2To53(t *testing.T) {
+func TestWrittenNumber_ComesBackAndIsAnIntegerBelow1e21(t *testing.T) {
 	c := compile(t, descriptor("Every"))
-	for _, n := range []float64{0, 1, -1, 0.1, 1e15, 1<<53 - 1, 1 << 53, 1<<53 + 2, -1 << 53, 1e21, 1e22, 1e-6, 9.99e-7, math.Pi, math.MaxFloat64, math.SmallestNonzeroFloat64, math.MaxInt64} {
+	for _, n := range []float64{0, 1, -1, 0.1, 1e15, 1<<53 - 1, 1 << 53, 1<<53 + 2, -1 << 53, 1 << 69, math.Nextafter(1e21, 0), 1e21, 1e22, 1e-6, 9.99e-7, math.Pi, math.MaxFloat64, math.SmallestNonzeroFloat64, math.MaxInt64} {
 		b, err := c.AppendRequest(nil, with("va", structpb.NewNumberValue(n).ProtoReflect()))
 		if err != nil {
 			t.Fatal(err)
@@ -125,7 +128,7 @@ func TestWrittenNumber_ComesBackAndIsAnIntegerOnlyUpTo2To53(t *testing.T) {
 		if back != n {
 			t.Errorf("%v comes back from %s as %v", n, b, back)
 		}
-		if isInteger := !strings.ContainsAny(string(b[len(`{"va":`):]), ".eE"); isInteger != (n == math.Trunc(n) && math.Abs(n) <= 1<<53) {
+		if isInteger := !strings.ContainsAny(string(b[len(`{"va":`):]), ".eE"); isInteger != (n == math.Trunc(n) && math.Abs(n) < 1e21) {
 			t.Errorf("%v is written as %s", n, b)
 		}
 	}

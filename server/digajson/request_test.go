@@ -155,13 +155,14 @@ func TestRequest_WrongValue_NamesThePlace(t *testing.T) {
 func TestRequest_MessageOfAnError_NamesTheFieldAndNoValue(t *testing.T) {
 	c := compile(t, descriptor("Every"))
 	for text, want := range map[string]string{
-		`{"s":12345}`:                   "s: must be a string",
-		`{"e":"sesame"}`:                "e: must be one of GOOD, VERY_BAD, own spelling",
-		`{"st":{"a":9007199254740993}}`: "st.a: is an integer that a double cannot hold exactly; write it as a string",
-		`["sesame"]`:                    "must be a JSON object",
-		`{`:                             "the JSON ends too early",
-		`{"s":"x"}x`:                    "there must be exactly one JSON value",
-		`{"s":sesame}`:                  "s: the JSON is not valid here",
+		`{"s":12345}`:                         "s: must be a string",
+		`{"e":"sesame"}`:                      "e: must be one of GOOD, VERY_BAD, own spelling",
+		`{"st":{"a":1000000000000000000000}}`: "st.a: is an integer of more than 21 digits; write it as a string",
+		`{"st":{"a":9007199254740993}}`:       "st.a: is an integer that a double cannot hold exactly; write it as a string",
+		`["sesame"]`:                          "must be a JSON object",
+		`{`:                                   "the JSON ends too early",
+		`{"s":"x"}x`:                          "there must be exactly one JSON value",
+		`{"s":sesame}`:                        "s: the JSON is not valid here",
 	} {
 		err := c.UnmarshalRequest([]byte(text), newEvery())
 		if err == nil {

@@ -79,7 +79,7 @@ func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 			return nil, false, d.refuse(kindFinite, outOfRange)
 		}
 		if integer && !exact(raw, n) {
-			return nil, false, d.refuse(kindInexact, "is an integer that a double cannot hold exactly; write it as a string")
+			return nil, false, d.refuse(kindInexact, inexact(n))
 		}
 		return numberValue(n), true, nil
 	}
