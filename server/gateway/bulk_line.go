@@ -66,7 +66,7 @@ func (o *lines) write(l line) {
 	}
 	// The server's own deadline is for responses that are short.
 	_ = o.control.SetWriteDeadline(time.Now().Add(o.stall))
-	if _, o.err = o.w.Write(b.Bytes()); o.err == nil {
+	if _, o.err = o.w.Write(unsplit(b.Bytes())); o.err == nil {
 		o.err = o.control.Flush()
 	}
 }
