@@ -427,7 +427,7 @@ func TestBulkREST_TooManyLinesOrBytes_IsRefusedBeforeAnyCopy(t *testing.T) {
 			t.Errorf("%s: %s", name, got.body)
 		}
 	}
-	if got := d.do(t, "GET", bulkPath, ""); got.status != 405 || got.header.Get("Allow") != "POST" {
+	if got := d.do(t, "GET", bulkPath, ""); got.status != 405 || got.header.Get("Allow") != "OPTIONS, POST" {
 		t.Errorf("%d %v", got.status, got.header)
 	}
 	if got := d.do(t, "POST", bulkPath, four, "Authorization", ""); got.status != 401 {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -315,7 +316,7 @@ var differences = map[string]difference{
 	},
 	"bulk-route": func(t *testing.T, _ *scripted, _ *digate) { TestBulkREST_LinesOfEveryKind_HaveAResultLineEach(t) },
 	"unknown-route": func(t *testing.T, up *scripted, d *digate) {
-		for _, path := range []string{"/", "/v1", "/v1/integration/template/" + templateID + "/copy/", "//v1/integration/template/" + templateID + "/copy", "/v1/./integration"} {
+		for _, path := range []string{"/", "/v1", "/v1/integration/", "/v1/integration/template/" + templateID + "/copy/", "//v1/integration/template/" + templateID + "/copy", "/v1/./integration"} {
 			rest := d.do(t, "POST", path, `{}`)
 			wantREST(t, rest, 404, "NOT_SENT", "ROUTE_NOT_FOUND")
 			if rest.header.Get("Location") != "" {
@@ -331,8 +332,53 @@ var differences = map[string]difference{
 	"unknown-method": func(t *testing.T, up *scripted, d *digate) {
 		rest := d.do(t, "PUT", "/v1/integration/template/"+templateID+"/copy", `{}`)
 		wantREST(t, rest, 405, "NOT_SENT", "METHOD_NOT_ALLOWED")
-		if rest.header.Get("Allow") != "POST" {
+		if rest.header.Get("Allow") != "OPTIONS, POST" {
 			t.Errorf("Allow %q", rest.header.Get("Allow"))
+		}
+	},
+	"decoded-path": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(200, nil, `{"data":[],"has_more":false}`))
+		wantREST(t, d.do(t, "GET", "/v1/integr%61tion/"+id+"%2Ftool", ""), 200, "", "")
+		if got := up.one(t).line; got != "GET /v1/integration/"+id+"/tool HTTP/1.1" {
+			t.Errorf("Diga received %s", got)
+		}
+	},
+	"head": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(200, nil, full))
+		rest := d.do(t, "HEAD", "/v1/integration/"+id, "")
+		if rest.status != 200 || rest.body != "" || rest.header.Get("Content-Length") != strconv.Itoa(len(full)) {
+			t.Errorf("%d %v %q", rest.status, rest.header, rest.body)
+		}
+		if got := up.one(t).line; got != "GET /v1/integration/"+id+" HTTP/1.1" {
+			t.Errorf("Diga received %s", got)
+		}
+		wantREST(t, d.do(t, "HEAD", "/v1/integration/x", ""), 422, "NOT_SENT", "")
+	},
+	"options": func(t *testing.T, up *scripted, d *digate) {
+		for path, allow := range map[string]string{
+			"/v1/integration/" + id: "DELETE, GET, HEAD, OPTIONS, PATCH",
+			"*":                     "DELETE, GET, HEAD, OPTIONS, PATCH, POST",
+		} {
+			rest := d.options(t, path, "Bearer "+token)
+			if wantREST(t, rest, 204, "", ""); rest.header.Get("Allow") != allow || rest.body != "" {
+				t.Errorf("%s: %v %q", path, rest.header, rest.body)
+			}
+			wantREST(t, d.options(t, path, ""), 401, "NOT_SENT", "MISSING_CREDENTIAL")
+		}
+		wantREST(t, d.do(t, "OPTIONS", "/v1/nothing", ""), 404, "NOT_SENT", "ROUTE_NOT_FOUND")
+	},
+	"no-cors": func(t *testing.T, _ *scripted, d *digate) {
+		preflight := []string{"Authorization", "", "Origin", "https://app.example", "Access-Control-Request-Method", "POST"}
+		rest := d.do(t, "OPTIONS", "/v1/integration", "", preflight...)
+		if wantREST(t, rest, 401, "NOT_SENT", "MISSING_CREDENTIAL"); rest.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%v", rest.header)
+		}
+	},
+	"prior-knowledge": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(201, nil, full))
+		rest := send(t, priorKnowledge(t), "POST", d.rest, "/v1/integration/template/"+templateID+"/copy", `{}`)
+		if wantREST(t, rest, 201, "", ""); rest.body != full {
+			t.Errorf("%s", rest.body)
 		}
 	},
 	"any-content-type": func(t *testing.T, up *scripted, d *digate) {

@@ -340,6 +340,12 @@ func send(t *testing.T, client *http.Client, method, url, path, body string, hea
 	if err != nil {
 		t.Fatal(err)
 	}
+	return read(t, resp)
+}
+
+// read reads a response to its end, and adds its header to output.
+func read(t *testing.T, resp *http.Response) response {
+	t.Helper()
 	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {

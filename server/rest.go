@@ -24,16 +24,26 @@ func (s *Server) newRoutes(contracts http.Handler, public []gateway.PublicRoute)
 		apierror.FromError(err).REST(nil).Write(w)
 	}
 	return gateway.NewPublic(gateway.PublicConfig{
-		Contract: s.contract, Routes: public, MaxBody: s.cfg.MaxRequestBytes, Observer: s.telemetry,
+		Contract: s.contract, Origins: s.cfg.Gateway.Origins(), Routes: public, MaxBody: s.cfg.MaxRequestBytes, Observer: s.telemetry,
 		Next: authn.Middleware(s.authenticator, contracts, refuse),
 	})
 }
 
-// newREST returns the REST side. Nothing in front of the routes cleans or
-// redirects a path, as http.ServeMux would.
+// newREST returns the REST side: HTTP/1.1, and HTTP/2 for clients that know that it is
+// spoken here. Nothing in front of the routes cleans or redirects a path, as
+// http.ServeMux would.
 func (s *Server) newREST(routes http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler:           s.telemetry.Middleware(routes),
+		Handler:   s.telemetry.Middleware(s.readOn(routes)),
+		Protocols: protocols,
+		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: int(s.cfg.MaxStreams)},
+		// The routes respond to OPTIONS * as to any other request.
+		DisableGeneralOptionsHandler: true,
+
 		ReadHeaderTimeout: min(readHeaderTimeout, s.cfg.ReadTimeout),
 		ReadTimeout:       s.cfg.ReadTimeout,
 		WriteTimeout:      s.defaultDeadline(),

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -113,6 +114,9 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 		"bulk-max-items": {func(c *config.Config) { c.Integration.Bulk.MaxItems = 7 }, func(w wired) bool {
 			return w.integration.Bulk.MaxItems == 7 && w.gateway.BulkMaxItems == 1000
 		}},
+		"cors-origins": {func(c *config.Config) { c.Gateway.CORSOrigins = "https://a.example, https://b.example" }, func(w wired) bool {
+			return slices.Equal(w.gateway.Origins(), []string{"https://a.example", "https://b.example"})
+		}},
 		"bulk-rest-max-items": {func(c *config.Config) { c.Gateway.BulkMaxItems = 7 }, func(w wired) bool {
 			return w.gateway.BulkMaxItems == 7 && w.integration.Bulk.MaxItems == 1_000_000
 		}},
@@ -134,7 +138,9 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 		"max-connections": {func(c *config.Config) { c.MaxConnections = 7 }, func(w wired) bool {
 			return w.grpc.limits.connections == 7 && w.rest.limits.connections == 7
 		}},
-		"max-streams": {func(c *config.Config) { c.MaxStreams = 7 }, func(w wired) bool { return w.calls.FieldByName("maxConcurrentStreams").Uint() == 7 }},
+		"max-streams": {func(c *config.Config) { c.MaxStreams = 7 }, func(w wired) bool {
+			return w.calls.FieldByName("maxConcurrentStreams").Uint() == 7 && w.http.HTTP2.MaxConcurrentStreams == 7
+		}},
 		"max-deadline": {func(c *config.Config) { c.MaxDeadline = time.Hour }, func(w wired) bool {
 			return w.upstream.MaxTimeout == time.Hour && w.records.OwnerGone == time.Hour+claimLease
 		}},

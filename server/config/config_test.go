@@ -94,9 +94,21 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 		"ledger-memory-records": {func(c *config.Config) { c.Ledger.MemoryRecords = 0 }, func(c *config.Config) { c.Ledger.MemoryRecords = 100_000_001 }},
 		"bulk-concurrency":      {func(c *config.Config) { c.Integration.Bulk.Concurrency = 0 }, func(c *config.Config) { c.Integration.Bulk.Concurrency = 1_000_001 }},
 		"bulk-max-items":        {func(c *config.Config) { c.Integration.Bulk.MaxItems = 0 }, func(c *config.Config) { c.Integration.Bulk.MaxItems = 10_000_001 }},
-		"bulk-rest-max-items":   {func(c *config.Config) { c.Gateway.BulkMaxItems = 0 }, func(c *config.Config) { c.Gateway.BulkMaxItems = 1_000_001 }},
-		"bulk-item-timeout":     {func(c *config.Config) { c.Integration.Bulk.ItemTimeout = 0 }},
-		"bulk-stall-timeout":    {func(c *config.Config) { c.Integration.Bulk.StallTimeout = 0 }},
+		"cors-origins": {
+			func(c *config.Config) { c.Gateway.CORSOrigins = "*" },
+			func(c *config.Config) { c.Gateway.CORSOrigins = "https://*.example" },
+			func(c *config.Config) { c.Gateway.CORSOrigins = "null" },
+			func(c *config.Config) { c.Gateway.CORSOrigins = "app.example" },
+			func(c *config.Config) { c.Gateway.CORSOrigins = "https://app.example/" },
+			func(c *config.Config) { c.Gateway.CORSOrigins = "https://App.example" },
+			func(c *config.Config) { c.Gateway.CORSOrigins = "https://app.example:443" },
+			func(c *config.Config) { c.Gateway.CORSOrigins = "https://app.example:" },
+			func(c *config.Config) { c.Gateway.CORSOrigins = "https://u:hunter2@app.example" },
+			func(c *config.Config) { c.Gateway.CORSOrigins = "https://app.example,," },
+		},
+		"bulk-rest-max-items": {func(c *config.Config) { c.Gateway.BulkMaxItems = 0 }, func(c *config.Config) { c.Gateway.BulkMaxItems = 1_000_001 }},
+		"bulk-item-timeout":   {func(c *config.Config) { c.Integration.Bulk.ItemTimeout = 0 }},
+		"bulk-stall-timeout":  {func(c *config.Config) { c.Integration.Bulk.StallTimeout = 0 }},
 	}
 	for _, attr := range config.Defaults().LogValue().Group() {
 		flag := attr.Key
@@ -135,6 +147,7 @@ func TestValidate_LeastAndMost_AreValid(t *testing.T) {
 			c.Upstream.MaxInFlight, c.Upstream.MaxQueue, c.Upstream.MaxQueueBytes = 1_000_000, 1_000_000, 1<<40
 			c.Ledger.MemoryRecords = 100_000_000
 			c.Integration.Bulk.Concurrency, c.Integration.Bulk.MaxItems, c.Gateway.BulkMaxItems = 1_000_000, 10_000_000, 1_000_000
+			c.Gateway.CORSOrigins = "https://app.example:8443, http://localhost, http://[::1]:3000"
 		},
 	} {
 		c := config.Defaults()

@@ -33,7 +33,7 @@ type Limits struct {
 	MaxHeaderBytes   int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Largest metadata of a gRPC call, and header of a REST request, in bytes."`
 	MaxErrorBytes    int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
 	MaxConnections   int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on the gRPC and on the REST listener, each; further ones wait until another ends."`
-	MaxStreams       uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection."`
+	MaxStreams       uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection, or HTTP/2 connection of the REST side."`
 	MaxDeadline      time.Duration `name:"max-deadline" group:"Limits:" default:"2m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`
 	ReadTimeout      time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
 	WriteTimeout     time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its response."`

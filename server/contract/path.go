@@ -31,7 +31,8 @@ func (s *Segment) match(text string) bool {
 	return ok && value != ""
 }
 
-// Match reports whether a path, escaped as in a URL, is of this binding's form.
+// Match reports whether a decoded path is of this binding's form. A slash separates
+// segments however it was written, as it does for Diga.
 func (b *Binding) Match(path string) bool {
 	for i := range b.Path {
 		rest, ok := strings.CutPrefix(path, "/")

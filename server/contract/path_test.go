@@ -16,7 +16,7 @@ func TestMatch_Path_IsOfTheFormOrNot(t *testing.T) {
 		{"/a/{id}/b", "/a/x/b", true},
 		{"/a/{id}/b", "/a//b", false},
 		{"/a/{id}/b", "/a/x/c", false},
-		{"/a/{id}/b", "/a/x%2Fy/b", true},
+		{"/a/{id}/b", "/a/x%2Fy/b", true}, // the path is decoded: a percent sign is one
 		{"/a/{id}/b", "/a/x/y/b", false},
 		{"/a/{id}/b", "/a/x/b/", false},
 		{"/a/{id}/b", "a/x/b", false},

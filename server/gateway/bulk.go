@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -56,11 +55,8 @@ func newBulk(cfg Config) (*bulk, error) {
 // serve writes the response to a bulk request. The error is that of the whole
 // request, and was written too: a copy that fails is no failure of the request.
 func (b *bulk) serve(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return refuse(w, apierror.MethodNotAllowed())
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, b.maxBody))
+	received := body{ReadCloser: http.MaxBytesReader(w, r.Body, b.maxBody), length: r.ContentLength, limit: b.maxBody}
+	text, err := received.readAll()
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -68,7 +64,7 @@ func (b *bulk) serve(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return refuse(w, apierror.InvalidRequest(apierror.Violation{Field: "body", Description: "could not be read", Reason: "VALUE_ERROR"}))
 	}
-	items, ok := b.read(body)
+	items, ok := b.read(text)
 	if !ok {
 		return refuse(w, b.tooMuch(fmt.Sprintf("%d lines", b.maxItems)))
 	}

@@ -7,12 +7,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 )
@@ -51,12 +53,11 @@ type Observer interface {
 
 // gateway is the handler of every REST route of the contract.
 type gateway struct {
-	observer  Observer
-	routes    *routes
-	responder *responder
-	mux       *runtime.ServeMux
-	bulk      *bulk
-	maxBody   int64
+	observer Observer
+	routes   *routes
+	mux      *runtime.ServeMux
+	bulk     *bulk
+	maxBody  int64
 }
 
 // New returns the handler of every REST route of the contract. A request that
@@ -68,13 +69,9 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &marshaler{codecsOf(routes)}),
 		runtime.WithErrorHandler(a.error),
-		runtime.WithRoutingErrorHandler(a.routingError),
 		runtime.WithForwardResponseOption(a.forward),
 		runtime.WithForwardResponseRewriter(a.rewrite),
 		runtime.WithOutgoingHeaderMatcher(replayedHeader),
-		// A segment is split off before it is unescaped, so that %2F stays
-		// within its value.
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
 	)
 	client := integrationv1.NewIntegrationServiceClient(channel{cfg.Channel, routes})
 	if err := integrationv1.RegisterIntegrationServiceHandlerClient(ctx, mux, client); err != nil {
@@ -84,37 +81,60 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gateway{observer: cfg.Observer, routes: routes, responder: a, mux: mux, bulk: many, maxBody: cfg.MaxBody}, nil
+	return &gateway{observer: cfg.Observer, routes: routes, mux: mux, bulk: many, maxBody: cfg.MaxBody}, nil
 }
 
 // ServeHTTP implements [http.Handler].
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	method := g.method(r)
+	route, method := g.find(r)
 	ctx, end := g.observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: method})
 	var err error
 	defer func() { end(exchange.FromContext(ctx), err) }() // a panic ends it too
-	if r.URL.Path == BulkPath {
-		err = g.bulk.serve(w, r.WithContext(ctx))
-		return
-	}
-	request, s := newRequest(ctx, w, r, g.maxBody)
-	if method == "" && len(g.routes.allowed(r.URL.EscapedPath())) == 0 {
-		// grpc-gateway would take an empty segment for a field's value.
-		g.responder.notFound(request.Context(), w)
-	} else {
+	switch {
+	case r.Method == http.MethodOptions:
+		err = g.options(w, r)
+	case route != nil:
+		request, s := newRequest(ctx, w, r, g.maxBody)
+		request.Method = route.Binding.Verb
 		g.mux.ServeHTTP(w, request)
+		err = s.err
+	case r.URL.Path == BulkPath && r.Method == http.MethodPost:
+		err = g.bulk.serve(w, r.WithContext(ctx))
+	default:
+		err = g.noRoute(w, r)
 	}
-	err = s.err
 }
 
-// method returns the full gRPC name of what a request asks for, empty if it has
-// no route.
-func (g *gateway) method(r *http.Request) string {
+// find returns the route of a request, nil if it has none, and the full gRPC name of
+// what the request asks for.
+func (g *gateway) find(r *http.Request) (_ *route, method string) {
 	if r.URL.Path == BulkPath {
-		return bulkMethod
+		return nil, bulkMethod
 	}
-	if route := g.routes.find(r.Method, r.URL.EscapedPath()); route != nil {
-		return route.FullName
+	if route := g.routes.find(r.Method, r.URL.Path); route != nil {
+		return route, route.FullName
 	}
-	return ""
+	return nil, ""
+}
+
+// options responds with the methods of the path.
+func (g *gateway) options(w http.ResponseWriter, r *http.Request) error {
+	verbs := g.routes.allowed(r.URL.Path)
+	if len(verbs) == 0 {
+		return refuse(w, apierror.RouteNotFound())
+	}
+	w.Header().Set("Allow", strings.Join(verbs, ", "))
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// noRoute responds to a request whose path is unknown (404) or does not have its
+// method (405).
+func (g *gateway) noRoute(w http.ResponseWriter, r *http.Request) error {
+	verbs := g.routes.allowed(r.URL.Path)
+	if len(verbs) == 0 || r.URL.Path == everywhere {
+		return refuse(w, apierror.RouteNotFound())
+	}
+	w.Header().Set("Allow", strings.Join(verbs, ", "))
+	return refuse(w, apierror.MethodNotAllowed())
 }

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,22 +104,81 @@ func literalFirst(a, b *route) bool {
 	return false
 }
 
-// A slash within a value separates nothing.
+// The routes see the decoded path, as Diga's do: an escape hides no slash, and no letter
+// of a fixed segment.
 func TestGateway_MethodThatAPathDoesNotHave_IsToldWhichItHas(t *testing.T) {
 	t.Parallel()
+	for path, allow := range map[string]string{
+		"/v1/integration/x":                        "DELETE, GET, HEAD, OPTIONS, PATCH",
+		"/v1/integration/a%20b":                    "DELETE, GET, HEAD, OPTIONS, PATCH",
+		"/v1/integr%61tion/x":                      "DELETE, GET, HEAD, OPTIONS, PATCH",
+		"/v1/integration/a%2Ftool":                 "GET, HEAD, OPTIONS, POST",
+		"/v1/integration%2fa/tool":                 "GET, HEAD, OPTIONS, POST",
+		"/v1/integration/template/a%2Fcopy":        "OPTIONS, POST",
+		"/v1/integration/template%3AbulkCopy":      "OPTIONS, POST",
+		"/v1/integration/a%2Fb":                    "",
+		"/v1/integration/":                         "",
+		"/v1/integration/x/":                       "",
+		"/v1/integration/x%2F":                     "",
+		"/v1/integration//tool":                    "",
+		"/v1/integration/x/.":                      "",
+		"/v1/integr%2561tion":                      "",
+		"/V1/integration":                          "",
+		"/v1/integration/template/x/../y/copy":     "",
+		"/v1/integration/template:bulkcopy/":       "",
+		"/v1/integration;a=b/template/x/copy":      "",
+		"/v1/integration/template/x/copy%3Flimit=": "",
+	} {
+		for _, verb := range []string{"PUT", "PURGE", "OPTIONS"} {
+			want := 405
+			switch {
+			case allow == "":
+				want = 404
+			case verb == "OPTIONS":
+				want = 204
+			}
+			channel := new(reached)
+			h := routed(t, channel)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(verb, path, strings.NewReader(`{}`)))
+			if w.Code != want || w.Header().Get("Allow") != allow || channel.method != "" {
+				t.Errorf("%s %s: status %d, Allow %q, want %d, %q", verb, path, w.Code, w.Header().Get("Allow"), want, allow)
+			}
+		}
+	}
+}
+
+// What Allow names is what the path does, and nothing else.
+func TestGateway_MethodsThatAreAllowed_ReachTheService(t *testing.T) {
+	t.Parallel()
+	const uuid = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+	for _, path := range []string{
+		"/v1/integration", "/v1/integration/template", "/v1/integr%61tion/" + uuid, "/v1/integration/" + uuid + "%2Ftool",
+		"/v1/integration/" + uuid + "/tool/" + uuid, "/v1/integration/template/" + uuid + "%2fcopy", "/v1/integration/" + uuid + "/tool-approval",
+	} {
+		w := httptest.NewRecorder()
+		routed(t, new(reached)).ServeHTTP(w, httptest.NewRequest("OPTIONS", path, nil))
+		allowed := strings.Split(w.Header().Get("Allow"), ", ")
+		for _, verb := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+			channel := new(reached)
+			routed(t, channel).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(verb, path, strings.NewReader(`{}`)))
+			if (channel.method != "") != slices.Contains(allowed, verb) {
+				t.Errorf("%s %s reached %q, Allow %v", verb, path, channel.method, allowed)
+			}
+		}
+	}
+}
+
+// routed returns the gateway of the contract in front of a channel.
+func routed(t *testing.T, channel Channel) http.Handler {
+	t.Helper()
 	c, err := contract.Load(contract.Integration())
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(t.Context(), Config{Contract: c, Channel: new(reached), MaxBody: 1 << 20, Observer: exchangetest.Observer(exchangetest.Ignore)})
+	h, err := New(t.Context(), Config{Contract: c, Channel: channel, MaxBody: 1 << 20, Observer: exchangetest.Observer(exchangetest.Ignore)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/v1/integration/x", "/v1/integration/a%2Fb", "/v1/integration/a%20b"} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("PUT", path, strings.NewReader(`{}`)))
-		if w.Code != 405 || w.Header().Get("Allow") != "DELETE, GET, PATCH" {
-			t.Errorf("%s: status %d, Allow %q", path, w.Code, w.Header().Get("Allow"))
-		}
-	}
+	return h
 }

@@ -15,7 +15,8 @@ import (
 // contract, such as a page of documentation. It can be read (GET, HEAD) and
 // nothing else.
 type PublicRoute struct {
-	// Path is the whole path, as in a URL.
+	// Path is the whole path, as in a URL. However a request escapes it, it is the
+	// same path.
 	Path    string
 	Handler http.Handler
 }
@@ -24,7 +25,9 @@ type PublicRoute struct {
 type PublicConfig struct {
 	// Contract holds the methods that no public route may hide.
 	Contract *contract.Contract
-	Routes   []PublicRoute
+	// Origins are those of the web pages that may call every route from a browser.
+	Origins []string
+	Routes  []PublicRoute
 	// MaxBody bounds a request's body, in bytes.
 	MaxBody  int64
 	Observer Observer
@@ -38,27 +41,30 @@ type public struct {
 	handlers map[string]http.Handler
 }
 
-// NewPublic returns a handler that serves the public routes, and every other
-// request with cfg.Next. The error names each route that is no path or that is
-// there already.
+// NewPublic returns a handler that serves the public routes and what browsers ask
+// before a page's request, and every other request with cfg.Next. The error names
+// each route that is no path or that is there already.
 func NewPublic(cfg PublicConfig) (http.Handler, error) {
+	contracts := newRoutes(cfg.Contract)
+	if len(cfg.Origins) > 0 {
+		cfg.Next = &cors{origins: cfg.Origins, routes: contracts, next: cfg.Next}
+	}
 	if len(cfg.Routes) == 0 {
 		return cfg.Next, nil
 	}
 	p := &public{PublicConfig: cfg, handlers: make(map[string]http.Handler)}
-	contracts := newRoutes(cfg.Contract)
 	var errs []error
 	for _, r := range cfg.Routes {
 		u, err := url.ParseRequestURI(r.Path)
 		switch {
 		case err != nil || u.EscapedPath() != r.Path:
 			errs = append(errs, fmt.Errorf("public route %q: is no path", r.Path))
-		case p.handlers[r.Path] != nil:
+		case p.handlers[u.Path] != nil:
 			errs = append(errs, fmt.Errorf("public route %q: is there twice", r.Path))
-		case r.Path == BulkPath || len(contracts.allowed(r.Path)) > 0:
+		case len(contracts.allowed(u.Path)) > 0:
 			errs = append(errs, fmt.Errorf("public route %q: hides a route of the contract", r.Path))
 		default:
-			p.handlers[r.Path] = r.Handler
+			p.handlers[u.Path] = r.Handler
 		}
 	}
 	return p, errors.Join(errs...)
@@ -66,7 +72,7 @@ func NewPublic(cfg PublicConfig) (http.Handler, error) {
 
 // ServeHTTP implements [http.Handler].
 func (p *public) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := p.handlers[r.URL.EscapedPath()]
+	h := p.handlers[r.URL.Path]
 	if h == nil {
 		p.Next.ServeHTTP(w, r)
 		return

@@ -55,7 +55,7 @@ type body struct {
 // context, and the state that it carries.
 func newRequest(ctx context.Context, w http.ResponseWriter, r *http.Request, maxBody int64) (*http.Request, *state) {
 	s := &state{idempotencyKey: r.Header.Values(headerIdempotencyKey), query: parseQuery(r.URL.RawQuery), url: *r.URL}
-	s.url.RawQuery = ""
+	s.url.RawQuery, s.url.RawPath = "", "" // grpc-gateway matches the decoded path
 	s.received = body{
 		ReadCloser: http.MaxBytesReader(w, r.Body, maxBody),
 		length:     r.ContentLength, limit: maxBody, state: s,

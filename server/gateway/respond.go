@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/proto"
@@ -86,23 +85,6 @@ func (a *responder) render(ctx context.Context, e *apierror.Error) apierror.REST
 		e = apierror.InvalidRequest(violations...)
 	}
 	return e.REST(a.route(ctx).locate)
-}
-
-// routingError responds to a request that matches no route (404) or no method (405).
-func (a *responder) routingError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
-	if status != http.StatusMethodNotAllowed {
-		a.notFound(ctx, w)
-		return
-	}
-	e := apierror.MethodNotAllowed()
-	w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.EscapedPath()), ", "))
-	write(ctx, w, e, e.REST(nil))
-}
-
-// notFound responds to a request that matches no route.
-func (a *responder) notFound(ctx context.Context, w http.ResponseWriter) {
-	e := apierror.RouteNotFound()
-	write(ctx, w, e, e.REST(nil))
 }
 
 // write writes the response to a request that failed, and notes why it did.

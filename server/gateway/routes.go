@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -32,25 +33,43 @@ func newRoutes(c *contract.Contract) *routes {
 	return rs
 }
 
-// find returns the route of a request, by its HTTP method and its path as in a
-// URL, nil where there is none. Like grpc-gateway, it asks the last route first.
+// find returns the route of a request, by its HTTP method and its decoded path, nil
+// where there is none. Like grpc-gateway, it asks the last route first. What can be
+// read with GET can be asked for with HEAD.
 func (rs *routes) find(verb, path string) *route {
 	for _, r := range slices.Backward(rs.all) {
 		if r.Binding.Verb == verb && r.Binding.Match(path) {
 			return r
 		}
 	}
+	if verb == http.MethodHead {
+		return rs.find(http.MethodGet, path)
+	}
 	return nil
 }
 
-// allowed returns the HTTP methods of a path, sorted.
+// everywhere is the path of a request about the whole server: OPTIONS *.
+const everywhere = "*"
+
+// allowed returns the HTTP methods of a decoded path, sorted, none where nothing is
+// at the path.
 func (rs *routes) allowed(path string) []string {
 	var verbs []string
+	if path == BulkPath || path == everywhere {
+		verbs = append(verbs, http.MethodPost)
+	}
 	for _, r := range rs.all {
-		if r.Binding.Match(path) {
+		if path == everywhere || path != BulkPath && r.Binding.Match(path) {
 			verbs = append(verbs, r.Binding.Verb)
 		}
 	}
+	if len(verbs) == 0 {
+		return nil
+	}
+	if slices.Contains(verbs, http.MethodGet) {
+		verbs = append(verbs, http.MethodHead)
+	}
+	verbs = append(verbs, http.MethodOptions)
 	slices.Sort(verbs)
 	return slices.Compact(verbs)
 }

@@ -1,13 +1,49 @@
 package gateway
 
-import "github.com/digate/digate/server/setting"
+import (
+	"net/url"
+	"strings"
+
+	"github.com/digate/digate/server/setting"
+)
 
 // Settings are what can be set of the REST side alone.
 type Settings struct {
 	BulkMaxItems int `name:"bulk-rest-max-items" group:"Bulk:" default:"1000" help:"Most copies of one REST request."`
+	// CORSOrigins is a list, separated by commas.
+	CORSOrigins string `name:"cors-origins" group:"Addresses:" placeholder:"ORIGIN,…" help:"Origins of the web pages that may call the REST side from a browser, separated by commas: https://app.example. None unless given."`
+}
+
+// Origins returns the origins of the web pages that may call from a browser.
+func (s *Settings) Origins() []string {
+	if s.CORSOrigins == "" {
+		return nil
+	}
+	origins := strings.Split(s.CORSOrigins, ",")
+	for i := range origins {
+		origins[i] = strings.TrimSpace(origins[i])
+	}
+	return origins
 }
 
 // Validate adds what is wrong with the settings.
 func (s *Settings) Validate(p *setting.Problems) {
 	p.Between("bulk-rest-max-items", int64(s.BulkMaxItems), 1, 1_000_000)
+	for _, origin := range s.Origins() {
+		if !isOrigin(origin) {
+			p.Addf("cors-origins", "must be origins as browsers send them, such as https://app.example or http://localhost:3000, separated by commas: no path, no wildcard, lower case")
+			break
+		}
+	}
+}
+
+// isOrigin reports whether a text is an origin as a browser sends it: a scheme, a host
+// in lower case, and a port where it is not the scheme's own.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Contains(u.Host, "*") {
+		return false
+	}
+	ownPort := u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443"
+	return !ownPort && !strings.HasSuffix(u.Host, ":") && text == u.Scheme+"://"+strings.ToLower(u.Host)
 }

@@ -81,12 +81,13 @@ func (r *rule) encodePath(base string, msg protoreflect.Message) (string, error)
 			continue
 		}
 		v := msg.Get(s.Field).String()
-		// A dot segment would be another resource's path, escaped or not
-		// (RFC 3986, 5.2.4 and 6.2.2.2).
-		if v == "" || v == "." || v == ".." {
+		// A dot segment would be another resource's path, escaped or not (RFC 3986,
+		// 5.2.4 and 6.2.2.2), and so would a slash: Diga decodes a path before it
+		// splits it.
+		if v == "" || v == "." || v == ".." || strings.Contains(v, "/") {
 			return "", apierror.InvalidRequest(apierror.Violation{
 				Field:       string(s.Field.Name()),
-				Description: "must be an id, not empty and not a dot segment",
+				Description: "must be an id, not empty, not a dot segment and without a slash",
 				Reason:      "VALUE_ERROR",
 			})
 		}

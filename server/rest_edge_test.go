@@ -1,0 +1,100 @@
+package server_test
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/digate/digate/server/config"
+)
+
+// options sends an OPTIONS request for a target that a client of net/http cannot ask
+// for, which is *, and returns the response.
+func (d *digate) options(t *testing.T, target, authorization string) response {
+	t.Helper()
+	c := connect(t, d.HTTPAddr())
+	header := "Host: x\r\nConnection: close\r\n"
+	if authorization != "" {
+		header += "Authorization: " + authorization + "\r\n"
+	}
+	_, _ = fmt.Fprintf(c, "OPTIONS %s HTTP/1.1\r\n%s\r\n", target, header)
+	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: http.MethodOptions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read(t, resp)
+}
+
+// priorKnowledge returns a client that speaks HTTP/2 without TLS.
+func priorKnowledge(t *testing.T) *http.Client {
+	t.Helper()
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: protocols, DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// A request about the whole server is a call like any other.
+func TestREST_OptionsOfEverything_HasALine(t *testing.T) {
+	t.Parallel()
+	d := start(t, "http://127.0.0.1:1")
+	_ = d.options(t, "*", "Bearer "+token)
+	_ = d.options(t, "*", "")
+	d.log.await(t, 2, `"msg":"call","protocol":"rest","method":"other"`)
+}
+
+// The bounds of a connection are those of its calls, however it is spoken on.
+func TestREST_HTTP2_HasTheBoundsOfHTTP1(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.MaxRequestBytes = 2000 })
+	client := priorKnowledge(t)
+	up.will(respond(201, nil, full))
+	path := "/v1/integration/template/" + templateID + "/copy"
+	large := `{"name":"` + strings.Repeat("a", 4<<20) + `"}`
+	for range 3 {
+		wantREST(t, send(t, client, "POST", d.rest, path, large), 413, "NOT_SENT", "REQUEST_TOO_LARGE")
+		wantREST(t, send(t, client, "POST", d.rest, path, large, "Authorization", ""), 401, "NOT_SENT", "MISSING_CREDENTIAL")
+		wantREST(t, send(t, client, "POST", d.rest, path, `{}`), 201, "", "")
+	}
+}
+
+func TestREST_CORS_IsForTheListedOriginsAlone(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.Gateway.CORSOrigins = "https://app.example, http://localhost:3000" })
+	up.will(respond(201, nil, full))
+	path := "/v1/integration/template/" + templateID + "/copy"
+	for origin, listed := range map[string]bool{
+		"https://app.example": true, "http://localhost:3000": true,
+		"http://app.example": false, "https://app.example.evil": false, "https://app.example:444": false, "null": false, "*": false, "": false,
+	} {
+		preflight := d.do(t, "OPTIONS", path, "", "Authorization", "", "Origin", origin,
+			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,content-type,idempotency-key")
+		actual := d.do(t, "POST", path, `{}`, "Origin", origin)
+		failed := d.do(t, "POST", path, `{}`, "Origin", origin, "Authorization", "")
+		want := ""
+		if listed {
+			want = origin
+			if preflight.status != 204 || preflight.body != "" || preflight.header.Get("Access-Control-Allow-Methods") != "OPTIONS, POST" ||
+				!strings.Contains(preflight.header.Get("Access-Control-Allow-Headers"), "Authorization, Content-Type, Idempotency-Key") {
+				t.Errorf("%s, preflight: %d %v", origin, preflight.status, preflight.header)
+			}
+		} else {
+			wantREST(t, preflight, 401, "NOT_SENT", "MISSING_CREDENTIAL")
+		}
+		wantREST(t, actual, 201, "", "")
+		wantREST(t, failed, 401, "NOT_SENT", "MISSING_CREDENTIAL")
+		for _, got := range []response{preflight, actual, failed} {
+			if got.header.Get("Access-Control-Allow-Origin") != want || got.header.Get("Vary") != "Origin" || got.header.Get("Access-Control-Allow-Credentials") != "" {
+				t.Errorf("%s: %v", origin, got.header)
+			}
+		}
+		if listed != strings.Contains(actual.header.Get("Access-Control-Expose-Headers"), "Digate-Outcome") {
+			t.Errorf("%s: %v", origin, actual.header)
+		}
+	}
+}
