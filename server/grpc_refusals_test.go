@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/exchange"
@@ -254,4 +255,15 @@ func TestGRPC_RequestsBeyondTheMemory_AreRefusedUntilOthersEnd(t *testing.T) {
 	if _, e := d.copyRPC(t, large); e != nil {
 		t.Errorf("after the first call: %v", e)
 	}
+}
+
+// A question without a credential is not sent either, but NOT_SENT would be read as
+// the fate of the copy that it is about.
+func TestLedgerService_NoCredential_ConcludesNothing(t *testing.T) {
+	d := start(t, newScripted(t).url())
+	_, err := digatev1.NewLedgerServiceClient(d.conn).GetCopy(t.Context(), &digatev1.GetCopyRequest{RequestId: "a"})
+	if e := apierror.FromError(err); e == nil || e.Code != codes.Unauthenticated || e.Outcome != exchange.NotApplicable {
+		t.Errorf("%v", err)
+	}
+	d.log.await(t, 1, `"code":"Unauthenticated","outcome":"NOT_APPLICABLE"`)
 }

@@ -8,13 +8,22 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/contract"
 )
 
 // tapHandle sees a call when its metadata has arrived and nothing of its message
 // was read. It runs on the connection's I/O goroutine, which holds the connection
 // meanwhile: nothing in it may wait.
 func (s *Server) tapHandle() tap.ServerInHandle {
-	return s.telemetry.TapHandle(s.refuseEarly(s.boundDeadline(authn.TapHandle(s.authenticator))))
+	next := s.telemetry.TapHandle(s.refuseEarly(s.boundDeadline(authn.TapHandle(s.authenticator))))
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		ctx, err := next(ctx, info)
+		if err != nil && contract.Own(info.FullMethodName) {
+			// NOT_SENT would be read as the fate of the copy that the call is about.
+			err = apierror.FromError(err).WithoutOutcome()
+		}
+		return ctx, err
+	}
 }
 
 // refuseEarly refuses calls that gRPC would end without a verdict: one whose

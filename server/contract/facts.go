@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/digajson"
 )
 
@@ -30,6 +31,12 @@ func Open(fullName string) bool {
 		}
 	}
 	return false
+}
+
+// Own reports whether a method, by its full gRPC name, is one of LedgerService. Its
+// calls are about the copies of other calls, so they have no outcome of their own.
+func Own(fullName string) bool {
+	return strings.HasPrefix(fullName, "/"+digatev1.LedgerService_ServiceDesc.ServiceName+"/")
 }
 
 // IdempotencyKey returns the field that identifies a call among those of its

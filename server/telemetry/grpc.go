@@ -23,7 +23,7 @@ func (t *Telemetry) begin(ctx context.Context, method string) (context.Context, 
 	if own {
 		c = &call{began: time.Now(), protocol: protocolGRPC, requestID: incomingRequestID(ctx)}
 	}
-	c.method = t.label(method)
+	c.method, c.subject = t.label(method), subjectOf(method)
 	c.exchange = exchange.FromContext(ctx)
 	if c.exchange == nil {
 		ctx, c.exchange = exchange.NewContext(ctx)
@@ -116,7 +116,7 @@ func (t *Telemetry) TapHandle(next tap.ServerInHandle) tap.ServerInHandle {
 		inner, err := next(ctx, info)
 		if err != nil {
 			c := &call{
-				began: time.Now(), protocol: protocolGRPC, method: t.label(info.FullMethodName),
+				began: time.Now(), protocol: protocolGRPC, method: t.label(info.FullMethodName), subject: subjectOf(info.FullMethodName),
 				requestID: requestID(info.Header.Get(requestIDKey)),
 			}
 			c.conclude(err)

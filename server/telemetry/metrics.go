@@ -21,6 +21,7 @@ type metrics struct {
 	retries        *prometheus.CounterVec
 	drift          *prometheus.CounterVec
 	circuit        *prometheus.CounterVec
+	omitted        prometheus.Counter
 }
 
 // buckets are the bounds of the histograms of durations, in seconds.
@@ -51,6 +52,10 @@ func newMetrics() (*metrics, *prometheus.Registry) {
 		drift:          counter("digate_upstream_drift_total", "Departures of Diga's responses from the contract.", "kind"),
 		circuit:        counter("digate_upstream_circuit_changes_total", "Changes of the circuit breaker, by its new state.", "state"),
 	}
+	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "digate_log_lines_omitted_total", Help: "Lines about calls without a credential that were left out of the log.",
+	})
+	r.MustRegister(m.omitted)
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m, r
 }

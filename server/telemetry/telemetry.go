@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 )
 
@@ -23,6 +24,7 @@ type Telemetry struct {
 	registry *prometheus.Registry
 	methods  map[string]bool
 	drift    driftLog
+	omitted  omission
 }
 
 // New returns a Telemetry that writes to the logger. The methods are the full
@@ -62,6 +64,32 @@ type call struct {
 	exchange  *exchange.Exchange // nil for a call that was refused before it had one
 	cause     string             // what failed, where the exchange does not know it
 	started   bool               // counted as begun
+	subject   subject
+}
+
+// subject is what a call is about.
+type subject int8
+
+const (
+	// ofDiga is a call with an outcome: something was to happen at Diga.
+	ofDiga subject = iota
+	// ofDigate is a call about digate itself.
+	ofDigate
+	// ofStranger is a call about digate that needs no credential.
+	ofStranger
+)
+
+// subjectOf returns the subject of a call by its full gRPC name. An unknown method is
+// taken for one of Diga's.
+func subjectOf(method string) subject {
+	switch {
+	case contract.Open(method):
+		return ofStranger
+	case contract.Own(method):
+		return ofDigate
+	default:
+		return ofDiga
+	}
 }
 
 type callKey struct{}
@@ -88,6 +116,9 @@ func (c *call) conclude(err error) {
 	c.code, c.outcome, c.reason = e.Code, e.Outcome, e.Reason
 	if cause := e.Unwrap(); e.Reason == apierror.ReasonLedgerUnavailable && cause != nil {
 		c.cause = brief(cause.Error())
+	}
+	if c.subject != ofDiga && c.reason == apierror.ReasonOutcomeUnknown {
+		c.reason = "" // a status of gRPC's own services
 	}
 }
 
@@ -121,17 +152,23 @@ func unfinished(ex *exchange.Exchange) exchange.Outcome {
 // finish counts the call and writes its access line.
 func (t *Telemetry) finish(ctx context.Context, c *call) {
 	took := time.Since(c.began)
+	if c.subject != ofDiga {
+		c.outcome = exchange.NotApplicable
+	}
 	t.start(c)
 	t.metrics.ended(c, took)
 	level := slog.LevelInfo
 	switch {
 	case c.code == codes.Internal && c.reason == apierror.ReasonInternalError:
 		level = slog.LevelError
-	case c.outcome == exchange.Unknown, c.code == codes.Unavailable:
+	case c.outcome == exchange.Unknown, c.code == codes.Unavailable && c.subject != ofStranger:
 		level = slog.LevelWarn
 	}
 	t.noteDrift(ctx, c)
 	if !t.log.Enabled(ctx, level) {
+		return
+	}
+	if (c.subject == ofStranger || c.reason == apierror.ReasonMissingCredential) && !t.mayLogStranger(level) {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 16)

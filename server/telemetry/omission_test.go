@@ -1,0 +1,92 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+
+	"github.com/digate/digate/server/apierror"
+)
+
+// Anybody can make calls without a credential. They must not fill the log, and an
+// operator must see that there were many.
+func TestLog_ManyCallsWithoutCredential_AreSampledAndCounted(t *testing.T) {
+	const calls = 1000
+	for name, call := range map[string]func(*Telemetry){
+		"gRPC": func(tel *Telemetry) {
+			refuse := func(ctx context.Context, _ *tap.Info) (context.Context, error) {
+				return ctx, apierror.MissingCredential("no credential")
+			}
+			_, _ = tel.TapHandle(refuse)(t.Context(), &tap.Info{FullMethodName: method})
+		},
+		"health": func(tel *Telemetry) {
+			_, _ = tel.UnaryInterceptor(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: healthv1.Health_Check_FullMethodName},
+				func(context.Context, any) (any, error) { return nil, nil })
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			log := new(logReader) // is locked: a line comes from a timer
+			tel := New(slog.New(slog.NewJSONHandler(log, nil)), []string{method})
+			for range calls {
+				call(tel)
+			}
+			if n := strings.Count(log.text(), `"msg":"call"`); n != strangerLines {
+				t.Errorf("%s: %d lines of %d calls", name, n, calls)
+			}
+			time.Sleep(omissionPeriod)
+			synctest.Wait()
+			if got := log.text(); strings.Count(got, `"msg":"calls without a credential were left out of the log","calls":980`) != 1 {
+				t.Errorf("%s: the log does not tell how many calls are left out: %s", name, got[len(got)-300:])
+			}
+			wants(t, scrape(tel), "digate_log_lines_omitted_total 980")
+			call(tel)
+			if n := strings.Count(log.text(), `"msg":"call"`); n != strangerLines+1 {
+				t.Errorf("%s: a call of the next period has no line", name)
+			}
+		})
+	}
+}
+
+func TestLog_CallsOfKnownCallersAndErrors_AllHaveALine(t *testing.T) {
+	tel, log := observed()
+	for range 10 * strangerLines {
+		_ = unary(t.Context(), tel, nil, nil)
+	}
+	if n := strings.Count(log.String(), `"msg":"call"`); n != 10*strangerLines {
+		t.Errorf("%d lines", n)
+	}
+	for range 10 * strangerLines {
+		if !tel.mayLogStranger(slog.LevelError) {
+			t.Fatal("an error is left out")
+		}
+	}
+}
+
+// A stranger must not raise the alert that watches for unknown outcomes.
+func TestLog_CallThatAsksDigaNothing_HasNoOutcomeAndRaisesNoAlert(t *testing.T) {
+	for name, err := range map[string]error{
+		"an unknown service":   status.Error(codes.NotFound, "unknown service"),
+		"a watcher that left":  context.Canceled,
+		"a watch in the drain": status.Error(codes.Unavailable, "the server is shutting down"),
+	} {
+		tel, log := observed()
+		_ = tel.StreamInterceptor(nil, &headers{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: healthv1.Health_Watch_FullMethodName},
+			func(any, grpc.ServerStream) error { return err })
+		got := log.String()
+		if !strings.Contains(got, `"level":"INFO"`) || !strings.Contains(got, `"outcome":"NOT_APPLICABLE"`) || strings.Contains(got, "reason") {
+			t.Errorf("%s: %s", name, got)
+		}
+		if strings.Contains(scrape(tel), `outcome="UNKNOWN"`) {
+			t.Errorf("%s: counted as unknown", name)
+		}
+	}
+}
