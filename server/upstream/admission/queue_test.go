@@ -485,3 +485,20 @@ func TestQueue_ThatBecameFaster_IsBelievedSoon(t *testing.T) {
 		c.empty()
 	})
 }
+
+func TestQueue_LimitOfAllThatGrows_LetsThoseWhoWaitFollowByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrossing(t, standard())
+		c.known("a", "b")
+		c.a.limit.credit = 0
+		c.asks(t.Context(), "a", 0)
+		c.leaves(Result{Kind: NoResponse})
+		for _, account := range []string{"a", "b", "a"} {
+			c.asks(t.Context(), account, 0)
+		}
+		c.want("a a", "") // the limit is 1
+		time.Sleep(2 * time.Second)
+		c.want("a a b a", "") // though none has left
+		c.empty()
+	})
+}
