@@ -95,7 +95,7 @@ func (a *Admission) wait(ctx context.Context, of *account, which int, size int64
 		if lane.rest.n == 0 {
 			lane.drain = drain{since: time.Now()}
 		}
-		if a.queued == 0 {
+		if l.turn.head == nil && l.parked.head == nil {
 			l.drain = drain{since: time.Now()}
 		}
 		lane.rest.push(w)
@@ -212,14 +212,21 @@ func (a *Admission) look() {
 func (a *Admission) refusal(ctx context.Context, which int, lane *lane, size int64) error {
 	now := time.Now()
 	paused := lane.account.paused()
-	ahead := lane.drain.wait(lane.rest.n+1, now)
+	var ahead time.Duration
+	if lane.rest.n > 0 {
+		ahead = lane.drain.wait(lane.rest.n+1, now)
+	}
 	if paused+ahead/sure > left(ctx) {
 		a.refused[byDeadline]++
 		return apierror.Overloaded(paused + ahead)
 	}
 	if !a.makeRoom(lane, size) {
 		a.refused[byQueue]++
-		return apierror.Overloaded(max(paused+ahead, a.lines[which].drain.wait(a.queued, now)))
+		var all time.Duration
+		if l := &a.lines[which]; l.turn.head != nil || l.parked.head != nil {
+			all = l.drain.wait(a.queued, now)
+		}
+		return apierror.Overloaded(max(paused+ahead, all))
 	}
 	return nil
 }

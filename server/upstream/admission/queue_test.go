@@ -502,3 +502,26 @@ func TestQueue_LimitOfAllThatGrows_LetsThoseWhoWaitFollowByItself(t *testing.T) 
 		c.empty()
 	})
 }
+
+// How fast a queue moved that is empty by now says nothing of the next.
+func TestQueue_ThatMovedSlowlyOnce_RefusesNobodyLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrossing(t, one())
+		c.known("a")
+		for range 4 {
+			c.asks(t.Context(), "a", 0)
+		}
+		for range 4 {
+			time.Sleep(5 * time.Second)
+			c.leaves(Result{Kind: Served})
+		}
+		c.entered = nil
+		c.asks(t.Context(), "a", 0)
+		hasty, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		c.asks(hasty, "a", 0)
+		c.leaves(Result{Kind: Served})
+		c.want("a a", "")
+		c.empty()
+	})
+}
