@@ -12,7 +12,10 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/upstream"
 )
 
 const templateID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
@@ -277,5 +280,41 @@ func TestCopyTemplate_MalformedSuccess_IsASuccessIfItHasAnID(t *testing.T) {
 			}
 			up.one(t)
 		})
+	}
+}
+
+// An integer that no double holds is left out of the Struct alone, and the JSON
+// beside it has it. The contract is kept, so that --drift=fail does not refuse it.
+func TestGetTemplate_IntegerOf19Digits_LosesNothingElse(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.Upstream.Drift = upstream.DriftFail })
+	const inner = `{"account":1234567890123456789,"steps":[1234567890123456789,{"id":9007199254740994}],"url":"https://x"}`
+	body := `{"id":"` + templateID + `","name":"n","language":"en","description":null,"setup_guide_url":null,"template":` + inner + `}`
+	up.will(respond(200, nil, body))
+	resp, err := d.rpc.GetTemplate(withToken(t.Context(), token), &integrationv1.GetTemplateRequest{TemplateId: templateID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := resp.GetTemplate()
+	want, _ := structpb.NewStruct(map[string]any{"steps": []any{nil, map[string]any{"id": 9007199254740994.0}}, "url": "https://x"})
+	same(t, got.GetTemplate(), want)
+	if got.GetTemplateJson() != inner {
+		t.Errorf("the JSON is %s", got.GetTemplateJson())
+	}
+	if rest := d.do(t, "GET", "/v1/integration/template/"+templateID, ""); rest.status != 200 || rest.body != body {
+		t.Errorf("%d %s", rest.status, rest.body)
+	}
+	for _, kind := range []string{"template.*: int_not_exact", "template.*.*: int_not_exact"} {
+		if !strings.Contains(d.scrape(t), `digate_upstream_drift_total{kind="`+kind+`"} 2`) {
+			t.Errorf("%s is not counted", kind)
+		}
+	}
+	// Nothing holds a fixed value of that size: the read is incomplete.
+	up.will(respond(200, nil, `{"type":"HTTP","id":"`+id+`","name":"t","description":"d","endpoint_path":"/","method":"GET",`+
+		`"query":[{"name":"q","data_type":"integer","value_source":"fixed","fixed_value":1234567890123456789}]}`))
+	_, err = d.rpc.GetTool(withToken(t.Context(), token), &integrationv1.GetToolRequest{IntegrationId: id, ToolId: templateID})
+	if e := apierror.FromError(err); e == nil || !strings.Contains(e.Message, "query.fixed_value: int_not_exact") {
+		t.Errorf("%v", err)
 	}
 }

@@ -23,9 +23,11 @@
 //
 // Requests of clients are read strictly ([Codec.UnmarshalRequest]): a value that
 // does not fit is refused. Diga's responses are read leniently
-// ([Codec.UnmarshalResponse]): a field whose value does not fit stays unset, a list
-// or map goes without such a value, a Struct that holds one is unset as a whole,
-// and the place is reported as drift. Both take only JSON as RFC 8259 has it.
+// ([Codec.UnmarshalResponse]): a field whose value does not fit stays unset, a list,
+// map or Struct goes without such a value, a ListValue has null at its place, and
+// the place is reported as drift. A Struct with too many values is unset as a whole.
+// Where a Struct goes without something, the field with the option json_of has its
+// JSON. Both take only JSON as RFC 8259 has it.
 //
 // # Flattened oneofs
 //
@@ -113,6 +115,9 @@ type field struct {
 	enum     *enumNames
 	msg      *Codec
 	mapValue *field
+	// json is the string that holds the field's JSON where the field cannot hold
+	// all of it; nil where there is none.
+	json protoreflect.FieldDescriptor
 }
 
 // Option changes what a codec takes as the message's fields.
@@ -194,8 +199,31 @@ func (k compiler) compile(md protoreflect.MessageDescriptor, excluded []string) 
 	if len(c.fields) > maxFields {
 		return nil, fmt.Errorf("%s: more than %d fields", md.FullName(), maxFields)
 	}
+	if err := c.bindJSON(); err != nil {
+		return nil, err
+	}
 	c.bindSlots()
 	return c, nil
+}
+
+// bindJSON finds the fields that hold the JSON of others.
+func (c *Codec) bindJSON() error {
+	for i := range c.md.Fields().Len() {
+		fd := c.md.Fields().Get(i)
+		own, _ := proto.GetExtension(fd.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules)
+		if own.GetJsonOf() == "" {
+			continue
+		}
+		f := c.byName[own.GetJsonOf()]
+		if f == nil || f.list || f.shape != shapeStruct && f.shape != shapeValue && f.shape != shapeList {
+			return fmt.Errorf("%s: there is no Struct, ListValue or Value %q", fd.FullName(), own.GetJsonOf())
+		}
+		if !own.GetFacadeOnly() || fd.Kind() != protoreflect.StringKind || fd.IsList() {
+			return fmt.Errorf("%s: must be a facade_only string", fd.FullName())
+		}
+		f.json = fd
+	}
+	return nil
 }
 
 func (k compiler) field(fd protoreflect.FieldDescriptor) (f *field, err error) {

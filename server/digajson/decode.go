@@ -1,6 +1,8 @@
 package digajson
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -55,6 +57,7 @@ type decoder struct {
 	strict bool
 	depth  int
 	values int      // within Structs, so far
+	lost   bool     // a Struct that is being read goes without something
 	path   []string // of the schema, for drift
 	drift  []exchange.Drift
 }
@@ -300,14 +303,38 @@ func (f *field) decode(d *decoder, t target) (set bool, err error) {
 			err = f.msg.decodeObject(d, t.Mutable(f.fd).Message())
 		}
 	default:
-		var v protoreflect.Value
-		if v, set, err = f.value(d); set && err == nil {
-			t.set(f, v)
-		}
+		set, err = f.decodeValue(d, t)
 	}
 	d.path = d.path[:len(d.path)-1]
 	if err != nil {
 		return false, within(err, f.name)
+	}
+	return set, nil
+}
+
+// decodeValue reads a value that is no list, map or message of the contract's.
+func (f *field) decodeValue(d *decoder, t target) (set bool, err error) {
+	d.Peek()
+	start := d.Pos
+	before := len(d.drift)
+	d.lost = false
+	v, set, err := f.value(d)
+	if err != nil {
+		return set, err
+	}
+	if set {
+		t.set(f, v)
+	}
+	if f.json == nil || d.strict {
+		return set, nil
+	}
+	if set && !d.lost {
+		t.Clear(f.json) // of a key that is there twice, the last value counts
+		return set, nil
+	}
+	t.Set(f.json, protoreflect.ValueOfString(strings.ToValidUTF8(d.Data[start:d.Pos], "\ufffd")))
+	for i := before; i < len(d.drift); i++ {
+		d.drift[i].Kept = d.drift[i].Kind == kindInexact
 	}
 	return set, nil
 }

@@ -102,13 +102,15 @@ func TestResponse_OddValues_LeaveJustTheirPlaceOut(t *testing.T) {
 		{`{"mi":{"a":1.5,"b":2}}`, `{"mi":{"b":"2"}}`, []string{"mi.*: int_type"}},
 		{`{"i32":2147483648,"u32":-1,"fl":1e39,"by":"%"}`, `{}`, []string{"i32: int_parsing_size", "u32: int_parsing_size", "fl: finite_number", "by: bytes_invalid_encoding"}},
 		{`{"hidden":"x","s":"y"}`, `{"s":"y"}`, []string{"hidden: unknown_field"}},
-		// A Struct with something missing would be another Struct.
-		{`{"st":{"a":1,"b":9007199254740993},"s":"x"}`, `{"s":"x"}`, []string{"st: int_not_exact"}},
-		{`{"st":{"a":[{"b":1e999}]},"s":"x"}`, `{"s":"x"}`, []string{"st: finite_number"}},
-		{`{"st":{"a":[1e999,1]},"lv":[1e999,1]}`, `{}`, []string{"st: finite_number", "lv: finite_number"}},
-		{`{"st":{"\udc00":1}}`, `{}`, []string{"st: string_unicode"}},
-		{`{"va":["\ud800"]}`, `{}`, []string{"va: string_unicode"}},
-		{`{"lva":[1,["\ud800"],2]}`, `{"lva":[1,2]}`, []string{"lva: string_unicode"}},
+		// A Struct goes without the value; a list keeps its place.
+		{`{"st":{"a":1,"b":9007199254740993},"s":"x"}`, `{"s":"x","st":{"a":1}}`, []string{"st.*: int_not_exact"}},
+		{`{"st":{"a":[{"b":1e999,"c":2}]},"s":"x"}`, `{"s":"x","st":{"a":[{"c":2}]}}`, []string{"st.*.*.*: finite_number"}},
+		{`{"st":{"a":[1e999,1]},"lv":[1e999,1]}`, `{"st":{"a":[null,1]},"lv":[null,1]}`, []string{"st.*.*: finite_number", "lv.*: finite_number"}},
+		{`{"st":{"\udc00":1,"a":1}}`, `{"st":{"a":1}}`, []string{"st: string_unicode"}},
+		{`{"st":{"a":1,"a":1e999}}`, `{"st":{"a":1}}`, []string{"st: duplicate_key", "st.*: finite_number"}},
+		{`{"va":["\ud800"]}`, `{"va":[null]}`, []string{"va.*: string_unicode"}},
+		{`{"va":9007199254740993}`, `{}`, []string{"va: int_not_exact"}},
+		{`{"lva":[1,["\ud800"],2]}`, `{"lva":[1,[null],2]}`, []string{"lva.*: string_unicode"}},
 		{`{"lv":{},"st":[]}`, `{}`, []string{"lv: list_type", "st: dict_type"}},
 		// Of two values of one key, the last that fits.
 		{`{"s":"a","s":"b"}`, `{"s":"b"}`, []string{"s: duplicate_key"}},

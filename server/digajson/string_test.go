@@ -46,7 +46,7 @@ func TestString_HalfASurrogatePairOrInvalidUTF8_IsRefused(t *testing.T) {
 		} {
 			wantRefused(t, c, newEvery(), tt.text, tt.field, "string_unicode")
 			m := newEvery()
-			if drift, err := c.UnmarshalResponse([]byte(tt.text), m); err != nil || (plain(t, m) != `{}` && plain(t, m) != `{"sub":{}}`) || len(drift) == 0 && !strings.Contains(tt.text, "zzz") {
+			if drift, err := c.UnmarshalResponse([]byte(tt.text), m); err != nil || (plain(t, m) != `{}` && plain(t, m) != `{"sub":{}}` && plain(t, m) != `{"st":{}}`) || len(drift) == 0 && !strings.Contains(tt.text, "zzz") {
 				t.Errorf("response %q: got %s, %q, %v", tt.text, plain(t, m), drift, err)
 			}
 		}

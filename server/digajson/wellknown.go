@@ -28,6 +28,9 @@ func (f *field) wellKnown(d *decoder) (v protoreflect.Value, set bool, err error
 	default:
 		out, set, err = d.anyValue()
 	}
+	if d.values > MaxValues {
+		d.note(kindTooMany)
+	}
 	if !set || err != nil {
 		return v, false, err
 	}
@@ -107,39 +110,54 @@ func numberValue(n float64) *structpb.Value {
 	return &v.value
 }
 
+// structure reads a Struct. It returns false for one that holds too many values.
 func (d *decoder) structure() (s *structpb.Struct, ok bool, err error) {
 	s = &structpb.Struct{Fields: make(map[string]*structpb.Value)}
-	ok = true
 	has := func(k string) bool { _, has := s.Fields[k]; return has }
 	err = d.members(func(key lex.Text) error {
 		k, valid, err := d.entry(key, has)
 		if !valid {
-			ok = false
+			d.lost = true
 			return err
 		}
+		d.path = append(d.path, "*") // keys are data, not names
 		v, kept, err := d.anyValue()
-		if err != nil {
+		d.path = d.path[:len(d.path)-1]
+		switch {
+		case err != nil:
 			return within(err, k)
+		case kept:
+			s.Fields[k] = v
+		default:
+			d.lost = true
 		}
-		ok = ok && kept
-		s.Fields[k] = v
 		return nil
 	})
-	return s, ok, err
+	return s, d.values <= MaxValues, err
 }
 
+// list reads a ListValue. What it cannot hold is null, so that what comes behind
+// keeps its index. It returns false for a list that holds too many values.
 func (d *decoder) list() (l *structpb.ListValue, ok bool, err error) {
-	l, ok = new(structpb.ListValue), true
+	l = new(structpb.ListValue)
+	d.path = append(d.path, "*")
 	err = d.elements(func(i int) error {
 		v, kept, err := d.anyValue()
-		if err != nil {
+		switch {
+		case err != nil:
 			return within(err, i)
+		case kept:
+			l.Values = append(l.Values, v)
+		default:
+			d.lost = true
+			if d.values <= MaxValues {
+				l.Values = append(l.Values, structpb.NewNullValue())
+			}
 		}
-		ok = ok && kept
-		l.Values = append(l.Values, v)
 		return nil
 	})
-	return l, ok, err
+	d.path = d.path[:len(d.path)-1]
+	return l, d.values <= MaxValues, err
 }
 
 func (e *encoder) wellKnown(dst []byte, m proto.Message) ([]byte, error) {

@@ -10,6 +10,9 @@ type Drift struct {
 	Path []string
 	// Kind says in a word or two what is wrong there: "unknown_field", "missing".
 	Kind string
+	// Kept reports whether the contract allows what is there, and the message holds
+	// it in another form.
+	Kept bool
 }
 
 // String returns the drift as logs and metrics show it: "path.to.field: kind".

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -135,7 +136,7 @@ func (c *call) exchange(ctx context.Context, httpReq *http.Request) (admission.R
 	done := httpResp.StatusCode/100 == 2 && c.rule.decode(c.ex, body, readErr, c.Response)
 	c.ex.Drift = redactNames(c.ex.Drift, c.token.Reveal(), c.Request)
 	if done {
-		if c.client.strict && !c.rule.write && len(c.ex.Drift) > 0 {
+		if c.client.strict && !c.rule.write && departs(c.ex.Drift) {
 			return result, c.verdict(attempt, apierror.Drifted(c.ex.Drift))
 		}
 		attempt.Outcome = exchange.Done
@@ -151,6 +152,11 @@ func (c *call) exchange(ctx context.Context, httpReq *http.Request) (admission.R
 		result.RetryAfter = *e.RetryAfter
 	}
 	return result, c.verdict(attempt, e)
+}
+
+// departs reports whether a response departs from the contract.
+func departs(drift []exchange.Drift) bool {
+	return slices.ContainsFunc(drift, func(d exchange.Drift) bool { return !d.Kept })
 }
 
 // shown returns what a status shows of the upstream. A 503 is taken for a

@@ -30,7 +30,7 @@ func redactNames(drift []exchange.Drift, credential string, req proto.Message) [
 				path[j] = s.withoutBeginning(path[j])
 			}
 		}
-		redacted[i] = exchange.Drift{Path: path, Kind: d.Kind}
+		redacted[i] = exchange.Drift{Path: path, Kind: d.Kind, Kept: d.Kept}
 	}
 	return redacted
 }

@@ -91,8 +91,13 @@ type IntegrationTemplate struct {
 	// A page that explains how to set up the third-party system.
 	SetupGuideUrl *string `protobuf:"bytes,5,opt,name=setup_guide_url,json=setupGuideUrl,proto3,oneof" json:"setup_guide_url,omitempty"`
 	// The integration as Diga keeps it, with `<<name>>` placeholders. Its shape
-	// is not part of any contract.
-	Template      *structpb.Struct `protobuf:"bytes,6,opt,name=template,proto3" json:"template,omitempty"`
+	// is not part of any contract. What a Struct cannot hold is left out, or null in
+	// a list; `template_json` is set then.
+	Template *structpb.Struct `protobuf:"bytes,6,opt,name=template,proto3" json:"template,omitempty"`
+	// The JSON of `template` as Diga wrote it. It is set only if `template` does not
+	// hold all of it, because of an integer that a double cannot hold exactly, for
+	// example.
+	TemplateJson  *string `protobuf:"bytes,7,opt,name=template_json,json=templateJson,proto3,oneof" json:"template_json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -169,20 +174,29 @@ func (x *IntegrationTemplate) GetTemplate() *structpb.Struct {
 	return nil
 }
 
+func (x *IntegrationTemplate) GetTemplateJson() string {
+	if x != nil && x.TemplateJson != nil {
+		return *x.TemplateJson
+	}
+	return ""
+}
+
 var File_diga_integration_v1_template_proto protoreflect.FileDescriptor
 
 const file_diga_integration_v1_template_proto_rawDesc = "" +
 	"\n" +
-	"\"diga/integration/v1/template.proto\x12\x13diga.integration.v1\x1a'digate/annotations/v1/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x9a\x02\n" +
+	"\"diga/integration/v1/template.proto\x12\x13diga.integration.v1\x1a'digate/annotations/v1/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xe8\x02\n" +
 	"\x13IntegrationTemplate\x12\x14\n" +
 	"\x02id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x02id\x12\x18\n" +
 	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12 \n" +
 	"\blanguage\x18\x03 \x01(\tB\x04\xe2A\x01\x02R\blanguage\x12%\n" +
 	"\vdescription\x18\x04 \x01(\tH\x00R\vdescription\x88\x01\x01\x12+\n" +
 	"\x0fsetup_guide_url\x18\x05 \x01(\tH\x01R\rsetupGuideUrl\x88\x01\x01\x129\n" +
-	"\btemplate\x18\x06 \x01(\v2\x17.google.protobuf.StructB\x04\xe2A\x01\x02R\btemplateB\x0e\n" +
+	"\btemplate\x18\x06 \x01(\v2\x17.google.protobuf.StructB\x04\xe2A\x01\x02R\btemplate\x12:\n" +
+	"\rtemplate_json\x18\a \x01(\tB\x10\xba\xde\x19\f\b\x01\x1a\btemplateH\x02R\ftemplateJson\x88\x01\x01B\x0e\n" +
 	"\f_descriptionB\x12\n" +
-	"\x10_setup_guide_url*T\n" +
+	"\x10_setup_guide_urlB\x10\n" +
+	"\x0e_template_json*T\n" +
 	"\x05Order\x12\x15\n" +
 	"\x11ORDER_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\tORDER_ASC\x10\x01\x1a\t\xba\xde\x19\x05\n" +

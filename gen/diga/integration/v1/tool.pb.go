@@ -567,12 +567,17 @@ type McpTool struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// What the tool does, for the agent to read.
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	// The JSON schema of the tool's parameters.
+	// The JSON schema of the tool's parameters. What a Struct cannot hold is left
+	// out, or null in a list; `parameters_json` is set then.
 	Parameters *structpb.Struct `protobuf:"bytes,4,opt,name=parameters,proto3" json:"parameters,omitempty"`
 	// Whether the agent asks before it calls the tool.
 	ApprovalRequired bool `protobuf:"varint,5,opt,name=approval_required,json=approvalRequired,proto3" json:"approval_required,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// The JSON of `parameters` as Diga wrote it. It is set only if `parameters` does
+	// not hold all of it, because of an integer that a double cannot hold exactly,
+	// for example.
+	ParametersJson *string `protobuf:"bytes,6,opt,name=parameters_json,json=parametersJson,proto3,oneof" json:"parameters_json,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *McpTool) Reset() {
@@ -638,6 +643,13 @@ func (x *McpTool) GetApprovalRequired() bool {
 		return x.ApprovalRequired
 	}
 	return false
+}
+
+func (x *McpTool) GetParametersJson() string {
+	if x != nil && x.ParametersJson != nil {
+		return *x.ParametersJson
+	}
+	return ""
 }
 
 // QueryParam is a parameter in an endpoint's query.
@@ -946,7 +958,7 @@ const file_diga_integration_v1_tool_proto_rawDesc = "" +
 	"\f_descriptionB\x10\n" +
 	"\x0e_endpoint_pathB\n" +
 	"\n" +
-	"\b_timeout\"\xcd\x01\n" +
+	"\b_timeout\"\xa3\x02\n" +
 	"\aMcpTool\x12\x13\n" +
 	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x88\x01\x01\x12\x18\n" +
 	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12&\n" +
@@ -954,8 +966,11 @@ const file_diga_integration_v1_tool_proto_rawDesc = "" +
 	"\n" +
 	"parameters\x18\x04 \x01(\v2\x17.google.protobuf.StructR\n" +
 	"parameters\x12+\n" +
-	"\x11approval_required\x18\x05 \x01(\bR\x10approvalRequiredB\x05\n" +
-	"\x03_id\"\xde\x02\n" +
+	"\x11approval_required\x18\x05 \x01(\bR\x10approvalRequired\x12@\n" +
+	"\x0fparameters_json\x18\x06 \x01(\tB\x12\xba\xde\x19\x0e\b\x01\x1a\n" +
+	"parametersH\x01R\x0eparametersJson\x88\x01\x01B\x05\n" +
+	"\x03_idB\x12\n" +
+	"\x10_parameters_json\"\xde\x02\n" +
 	"\n" +
 	"QueryParam\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02H\x00R\x04name\x88\x01\x01\x12@\n" +

@@ -91,8 +91,12 @@ type FieldRules struct {
 	// is the header `Idempotency-Key`. The field must be a facade_only string, and a
 	// message may have only one.
 	IdempotencyKey bool `protobuf:"varint,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The field holds the JSON of the field of this name, of type Struct, ListValue
+	// or Value, as Diga wrote it. It is set only if that field cannot hold all of
+	// it. It must be a facade_only string.
+	JsonOf        string `protobuf:"bytes,3,opt,name=json_of,json=jsonOf,proto3" json:"json_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FieldRules) Reset() {
@@ -137,6 +141,13 @@ func (x *FieldRules) GetIdempotencyKey() bool {
 		return x.IdempotencyKey
 	}
 	return false
+}
+
+func (x *FieldRules) GetJsonOf() string {
+	if x != nil {
+		return x.JsonOf
+	}
+	return ""
 }
 
 // EnumValueRules describes one enum value's JSON form.
@@ -309,12 +320,13 @@ const file_digate_annotations_v1_annotations_proto_rawDesc = "" +
 	"\vMethodRules\x12%\n" +
 	"\x0esuccess_status\x18\x01 \x01(\x05R\rsuccessStatus\x12\x1f\n" +
 	"\vfacade_only\x18\x02 \x01(\bR\n" +
-	"facadeOnly\"V\n" +
+	"facadeOnly\"o\n" +
 	"\n" +
 	"FieldRules\x12\x1f\n" +
 	"\vfacade_only\x18\x01 \x01(\bR\n" +
 	"facadeOnly\x12'\n" +
-	"\x0fidempotency_key\x18\x02 \x01(\bR\x0eidempotencyKey\"/\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\bR\x0eidempotencyKey\x12\x17\n" +
+	"\ajson_of\x18\x03 \x01(\tR\x06jsonOf\"/\n" +
 	"\x0eEnumValueRules\x12\x1d\n" +
 	"\n" +
 	"json_value\x18\x01 \x01(\tR\tjsonValue\"&\n" +
