@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc/tap"
+
+	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/intake"
 )
 
 // defaultDeadline returns how long a call without a deadline may take, from its
@@ -18,13 +21,21 @@ func (s *Server) defaultDeadline() time.Duration {
 // boundDeadline returns a tap handle that bounds the time of a unary call. A call
 // without a deadline gets a hidden one, and a deadline beyond --max-deadline is
 // moved up to it: a caller may open a call and then send nothing. The contract's
-// streams have bounds of their own.
+// streams have bounds of their own. A call that needs no credential has a bound that
+// is as tight as its method allows, and can be ended before that.
 func (s *Server) boundDeadline(next tap.ServerInHandle) tap.ServerInHandle {
 	byDefault := s.defaultDeadline()
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		ctx, err := next(ctx, info)
 		if err != nil {
 			return ctx, err
+		}
+		if contract.Open(info.FullMethodName) {
+			limited, cancel := context.WithTimeout(ctx, openTime(info.FullMethodName))
+			if _, ok := ctx.Deadline(); !ok {
+				limited = hiddenDeadline{limited}
+			}
+			return intake.WithCancel(limited, cancel), nil
 		}
 		if m := s.contract.Method(info.FullMethodName); m == nil || !m.Unary {
 			return ctx, nil

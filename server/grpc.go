@@ -5,13 +5,10 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
-	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
-	"google.golang.org/grpc/status"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
@@ -25,12 +22,14 @@ const connectionTimeout = 20 * time.Second
 func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
 	in := intake.New(intake.Bounds{
 		MaxMessage: int(s.cfg.MaxRequestBytes), MaxMemory: s.cfg.MaxDecodedBytes, StreamWindow: s.cfg.Integration.Bulk.Concurrency,
+		Gate: s.streams,
 	})
+	streamChain := append([]grpc.StreamServerInterceptor{in.StreamInterceptor, s.failStream}, chain.stream...)
 	srv := grpc.NewServer(append(in.ServerOptions(),
 		grpc.Creds(s.grpc.credentials()),
 		grpc.InTapHandle(s.tapHandle()),
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.failUnary}, chain.unary...)...),
-		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{in.StreamInterceptor, s.endWatches, s.failStream}, chain.stream...)...),
+		grpc.ChainStreamInterceptor(append(streamChain, in.BoundStreams, s.endWatches)...),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return apierror.UnknownMethod() }),
 		grpc.MaxHeaderListSize(uint32(s.connectionHeader())),
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
@@ -63,30 +62,5 @@ func (s *Server) grpcPart(srv *grpc.Server) *part {
 func (s *Server) markServing() {
 	for _, name := range []string{"", integrationv1.IntegrationService_ServiceDesc.ServiceName, digatev1.LedgerService_ServiceDesc.ServiceName} {
 		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
-	}
-}
-
-// endless are the methods whose streams may go on for ever: those of the health
-// and reflection services.
-var endless = map[string]bool{
-	healthv1.Health_Watch_FullMethodName:                              true,
-	reflectionv1.ServerReflection_ServerReflectionInfo_FullMethodName: true,
-	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo":  true, // its package is deprecated
-}
-
-// endWatches ends endless streams when the drain begins, because a graceful stop
-// waits for every stream. A watcher of the health service sees its stream fail,
-// which means the same as NOT_SERVING.
-func (s *Server) endWatches(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if !endless[info.FullMethod] {
-		return handler(srv, ss)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- handler(srv, ss) }() // it ends with its stream
-	select {
-	case err := <-ended:
-		return err
-	case <-s.draining:
-		return status.Error(codes.Unavailable, "the server is shutting down")
 	}
 }

@@ -33,8 +33,8 @@ func TestEndless_EveryStreamThatIsNotTheContracts(t *testing.T) {
 				continue
 			}
 			streams++
-			if own := methods.Method(full) != nil; endless[full] == own {
-				t.Errorf("%s: endless is %v, in the contract is %v", full, endless[full], own)
+			if own := methods.Method(full) != nil; (endless[full] > 0) == own {
+				t.Errorf("%s: may be open for %v, in the contract is %v", full, endless[full], own)
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+
 	"google.golang.org/grpc"
 
 	"github.com/digate/digate/server/authn"
@@ -17,7 +19,21 @@ type interceptors struct {
 // take it. What must hold for all callers belongs here.
 func (s *Server) interceptors() interceptors {
 	return interceptors{
-		unary:  []grpc.UnaryServerInterceptor{s.telemetry.UnaryInterceptor, authn.UnaryInterceptor, implementedUnary},
+		unary:  []grpc.UnaryServerInterceptor{s.telemetry.UnaryInterceptor, authn.UnaryInterceptor, s.knowCaller, implementedUnary},
 		stream: []grpc.StreamServerInterceptor{s.telemetry.StreamInterceptor, authn.StreamInterceptor, implementedStream},
 	}
+}
+
+// knowCaller remembers a caller whose token Diga accepted: there is room for its
+// streams that strangers do not get.
+func (s *Server) knowCaller(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	resp, err := handler(ctx, req)
+	if err == nil && s.streams != nil {
+		if m := s.contract.Method(info.FullMethod); m != nil && !m.FacadeOnly {
+			if p := authn.FromContext(ctx); p != nil {
+				s.streams.Know(p.Credential.Reveal())
+			}
+		}
+	}
+	return resp, err
 }

@@ -86,8 +86,9 @@ func (f *rawClient) request(stream uint32, method string, message []byte, extra 
 	}
 }
 
-// trailer reads until the end of the stream and returns its last header.
-func (f *rawClient) trailer(stream uint32) map[string]string {
+// verdict reads until the end of the stream and returns its error, which must have
+// an ErrorInfo.
+func (f *rawClient) verdict(stream uint32) *apierror.Error {
 	f.t.Helper()
 	for {
 		frame, err := f.ReadFrame()
@@ -97,11 +98,7 @@ func (f *rawClient) trailer(stream uint32) map[string]string {
 		switch frame := frame.(type) {
 		case *http2.MetaHeadersFrame:
 			if frame.StreamID == stream && frame.StreamEnded() {
-				fields := make(map[string]string)
-				for _, field := range frame.Fields {
-					fields[field.Name] = field.Value
-				}
-				return fields
+				return f.verdictOf(frame)
 			}
 		case *http2.RSTStreamFrame:
 			if frame.StreamID == stream {
@@ -111,11 +108,14 @@ func (f *rawClient) trailer(stream uint32) map[string]string {
 	}
 }
 
-// verdict reads until the end of the stream and returns its error, which must have
-// an ErrorInfo.
-func (f *rawClient) verdict(stream uint32) *apierror.Error {
+// verdictOf returns the error in a stream's last header, which must have an
+// ErrorInfo.
+func (f *rawClient) verdictOf(frame *http2.MetaHeadersFrame) *apierror.Error {
 	f.t.Helper()
-	fields := f.trailer(stream)
+	fields := make(map[string]string)
+	for _, field := range frame.Fields {
+		fields[field.Name] = field.Value
+	}
 	code, err := strconv.Atoi(fields["grpc-status"])
 	if err != nil {
 		f.t.Fatalf("no status: %v", fields)

@@ -20,22 +20,26 @@ import (
 	"github.com/digate/digate/server/inproc"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledgerservice"
+	"github.com/digate/digate/server/streams"
 	"github.com/digate/digate/server/telemetry"
 	"github.com/digate/digate/server/upstream"
 )
 
 // Server is a complete digate server. Its listeners are bound.
 type Server struct {
-	cfg       config.Config
-	log       *slog.Logger
-	lifecycle lifecycle
-	telemetry *telemetry.Telemetry
-	upstream  *upstream.Client
-	ledger    ledger.Store
-	store     *ledger.Kind
-	keys      ledger.Keys
-	contract  *contract.Contract
-	draining  chan struct{} // closed when the drain begins
+	cfg        config.Config
+	log        *slog.Logger
+	lifecycle  lifecycle
+	telemetry  *telemetry.Telemetry
+	upstream   *upstream.Client
+	ledger     ledger.Store
+	store      *ledger.Kind
+	keys       ledger.Keys
+	contract   *contract.Contract
+	draining   <-chan struct{} // closed when the drain begins
+	untilDrain context.Context // ends then
+	beginDrain context.CancelFunc
+	streams    *streams.Gate
 
 	grpc, rest, admin *listener
 	health            *health.Server
@@ -66,10 +70,13 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, log: opts.Log, draining: make(chan struct{}),
+		cfg: cfg, log: opts.Log,
 		contract:  methods,
 		telemetry: telemetry.New(opts.Log, methods.Names()),
 	}
+	s.streams = streams.New(cfg.MaxWaitingStreams)
+	s.untilDrain, s.beginDrain = context.WithCancel(context.Background())
+	s.draining = s.untilDrain.Done()
 	s.makeListeners()
 	s.telemetry.WatchLog(opts.LogLost)
 	defer func() {
@@ -209,7 +216,7 @@ func (s *Server) announcement() *part {
 		drain: func() {
 			s.log.Info("draining", "timeout", s.cfg.ShutdownTimeout.String())
 			s.health.Shutdown()
-			close(s.draining)
+			s.beginDrain()
 		},
 	}
 }

@@ -75,7 +75,7 @@ func authorityFile(t *testing.T) string {
 // ledger in its package, the others against a running server or command.
 var elsewhere = map[string]bool{
 	"ledger": true, "ledger-key-file": true, "ledger-memory-records": true,
-	"max-error-bytes": true, "max-decoded-bytes": true, "shutdown-timeout": true, "log-level": true,
+	"max-error-bytes": true, "max-decoded-bytes": true, "max-waiting-streams": true, "shutdown-timeout": true, "log-level": true,
 }
 
 // Each setting reaches every part that it sets.

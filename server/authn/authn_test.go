@@ -41,6 +41,8 @@ func TestTapHandle_HealthAndReflection_NeedNoCredential(t *testing.T) {
 		"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": true,
 		"/diga.integration.v1.IntegrationService/CopyTemplate":           false,
 		"/grpc.healthy.v1.Health/Check":                                  false,
+		"/grpc.health.v1.Health/Checks":                                  false,
+		"/grpc.health.v1.Health/":                                        false,
 		"":                                                               false,
 	} {
 		ctx, err := tapped(t.Context(), &tap.Info{FullMethodName: method, Header: metadata.MD{}})

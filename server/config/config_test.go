@@ -52,6 +52,7 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 		"shutdown-timeout":          {func(c *config.Config) { c.ShutdownTimeout = 0 }},
 		"max-request-bytes":         {func(c *config.Config) { c.MaxRequestBytes = 1<<10 - 1 }, func(c *config.Config) { c.MaxRequestBytes = 1<<30 + 1 }},
 		"max-decoded-bytes":         {func(c *config.Config) { c.MaxDecodedBytes = 1<<20 - 1 }, func(c *config.Config) { c.MaxDecodedBytes = 1<<40 + 1 }},
+		"max-waiting-streams":       {func(c *config.Config) { c.MaxWaitingStreams = 255 }, func(c *config.Config) { c.MaxWaitingStreams = 1_000_001 }},
 		"max-response-bytes":        {func(c *config.Config) { c.Responses.MaxResponse = 1<<10 - 1 }, func(c *config.Config) { c.Responses.MaxResponse = 1<<30 + 1 }},
 		"max-header-bytes":          {func(c *config.Config) { c.MaxHeaderBytes = 4<<10 - 1 }, func(c *config.Config) { c.MaxHeaderBytes = 16<<20 + 1 }},
 		"max-response-header-bytes": {func(c *config.Config) { c.Responses.MaxResponseHeader = 4<<10 - 1 }, func(c *config.Config) { c.Responses.MaxResponseHeader = 16<<20 + 1 }},

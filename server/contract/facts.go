@@ -18,20 +18,19 @@ import (
 // a header.
 const ReplayedKey = "digate-replayed"
 
-// open are the services of the methods that need no credential.
-var open = []string{"/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"}
+// open are the methods that need no credential.
+var open = map[string]bool{
+	"/grpc.health.v1.Health/Check":                                   true,
+	"/grpc.health.v1.Health/List":                                    true,
+	"/grpc.health.v1.Health/Watch":                                   true,
+	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      true,
+	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": true,
+}
 
 // Open reports whether a method, by its full gRPC name, needs no credential.
 // The health and reflection services show nothing of Diga's. A load balancer has no
 // credential, and neither has a person who lists the methods.
-func Open(fullName string) bool {
-	for _, service := range open {
-		if strings.HasPrefix(fullName, service) {
-			return true
-		}
-	}
-	return false
-}
+func Open(fullName string) bool { return open[fullName] }
 
 // Own reports whether a method, by its full gRPC name, is one of LedgerService. Its
 // calls are about the copies of other calls, so they have no outcome of their own.

@@ -11,14 +11,21 @@ package intake
 
 import (
 	"context"
+	"net"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/streams"
 )
 
 // Intake receives the messages of a server's calls. It may be used by many
@@ -38,6 +45,8 @@ type Bounds struct {
 	MaxMemory int64
 	// StreamWindow is how many messages of a stream may be in use at once.
 	StreamWindow int
+	// Gate bounds the streams that wait for their callers; nil for no bound.
+	Gate *streams.Gate
 }
 
 // New returns an intake with these bounds.
@@ -53,7 +62,7 @@ func New(bounds Bounds) *Intake {
 
 // ServerOptions returns the options of a gRPC server that receives through the
 // intake. Its services must be registered as [Intake.Service] returns them, and
-// [Intake.StreamInterceptor] must be its first.
+// [Intake.StreamInterceptor] must be its first interceptor of streams.
 func (i *Intake) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec(i)),
@@ -85,6 +94,7 @@ type message struct {
 type reception struct {
 	message
 	intake  *Intake
+	place   streams.Place // while it waits
 	receive func(any) error
 	decode  func(any) error // into, bound once
 }
@@ -95,7 +105,10 @@ func (r *reception) into(v any) error {
 		return r.receive(v)
 	}
 	r.proto = m
-	if err := r.receive(&r.message); err != nil {
+	err := r.receive(&r.message)
+	r.place.Leave()
+	r.place = streams.Place{}
+	if err != nil {
 		r.refused = r.intake.lost(err)
 	}
 	return r.refused
@@ -115,20 +128,64 @@ func (i *Intake) Service(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 }
 
 func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.MethodHandler {
+	kind := streams.Call
+	if contract.Open(info.FullMethod) {
+		kind = streams.Open
+	}
 	return func(srv any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		place, ok := i.enter(ctx, kind)
+		if !ok {
+			return refuse(ctx, info, interceptor, apierror.Overloaded(time.Second))
+		}
 		r := i.receptions.Get().(*reception)
-		r.receive = receive
+		r.receive, r.place = receive, place
 		resp, err := m.Handler(srv, ctx, r.decode, interceptor)
 		refused := r.refused
 		i.memory.giveBack(r.memory)
 		r.message, r.receive = message{}, nil
 		i.receptions.Put(r)
-		if refused == nil || interceptor == nil {
+		if refused == nil {
 			return resp, err
 		}
 		// The generated handler returned before it called the interceptor.
-		return interceptor(ctx, nil, info, func(context.Context, any) (any, error) { return nil, refused })
+		return refuse(ctx, info, interceptor, refused)
 	}
+}
+
+// refuse passes a call that is refused through the interceptors.
+func refuse(ctx context.Context, info *grpc.UnaryServerInfo, interceptor grpc.UnaryServerInterceptor, refused error) (any, error) {
+	if interceptor == nil {
+		return nil, refused
+	}
+	return interceptor(ctx, nil, info, func(context.Context, any) (any, error) { return nil, refused })
+}
+
+// enter takes a place for a stream that waits for its caller.
+func (i *Intake) enter(ctx context.Context, kind streams.Kind) (streams.Place, bool) {
+	if i.Gate == nil {
+		return streams.Place{}, true
+	}
+	var addr net.Addr
+	if p, ok := peer.FromContext(ctx); ok {
+		addr = p.Addr
+	}
+	token := ""
+	if p := authn.FromContext(ctx); p != nil {
+		token = p.Credential.Reveal()
+	}
+	var cancel context.CancelFunc
+	if kind == streams.Open || kind == streams.Watch {
+		cancel, _ = ctx.Value(cancelKey{}).(context.CancelFunc)
+	}
+	return i.Gate.Enter(kind, addr, token, cancel)
+}
+
+type cancelKey struct{}
+
+// WithCancel returns a context with what ends it. The gate may end a call of this
+// context to make room for another.
+func WithCancel(ctx context.Context, cancel context.CancelFunc) context.Context {
+	return context.WithValue(ctx, cancelKey{}, cancel)
 }
 
 // StreamInterceptor makes a stream receive through the intake.
@@ -136,6 +193,23 @@ func (i *Intake) StreamInterceptor(srv any, ss grpc.ServerStream, _ *grpc.Stream
 	s := &stream{ServerStream: ss, intake: i}
 	defer s.end()
 	return handler(srv, s)
+}
+
+// BoundStreams refuses a stream for which the gate has no place.
+func (i *Intake) BoundStreams(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	kind := streams.Stream
+	switch {
+	case info.FullMethod == healthv1.Health_Watch_FullMethodName:
+		kind = streams.Watch
+	case contract.Open(info.FullMethod):
+		kind = streams.Open
+	}
+	place, ok := i.enter(ss.Context(), kind)
+	if !ok {
+		return apierror.Overloaded(time.Second)
+	}
+	defer place.Leave()
+	return handler(srv, ss)
 }
 
 type stream struct {

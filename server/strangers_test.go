@@ -1,0 +1,96 @@
+package server_test
+
+import (
+	"strings"
+	"testing"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/exchange"
+)
+
+// openAndLeave opens streams on a connection and sends nothing on them. One of them
+// must end: as an overload, unless its method needs no credential.
+func openAndLeave(t *testing.T, d *digate, streams int, method string, extra ...hpack.HeaderField) {
+	t.Helper()
+	f := dialRaw(t, d.GRPCAddr())
+	for i := range streams {
+		f.open(uint32(2*i+1), method, false, extra...)
+	}
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h, ok := frame.(*http2.MetaHeadersFrame); ok && h.StreamEnded() {
+			if contract.Open(method) {
+				return // the oldest ended
+			}
+			if e := f.verdictOf(h); e.Reason != apierror.ReasonOverloaded || e.Outcome != exchange.NotSent {
+				t.Errorf("%s: refused with %v", method, e)
+			}
+			return
+		}
+	}
+}
+
+func TestStrangers_StreamsThatAreOpenedAndLeft_LeaveRoomForOthers(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	d := start(t, up.url(), func(c *config.Config) { c.MaxWaitingStreams = 512 })
+	if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
+		t.Fatal(e)
+	}
+	madeUp := hpack.HeaderField{Name: "authorization", Value: "Bearer made-up"}
+	calls, refused := 1, 0
+	for _, c := range []struct {
+		method string
+		places int
+	}{
+		{reflectionv1.ServerReflection_ServerReflectionInfo_FullMethodName, 4},
+		{healthv1.Health_Check_FullMethodName, 4}, // those of reflection
+		{healthv1.Health_Watch_FullMethodName, 16},
+		{copyTemplate, 64},
+		{integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName, 0},
+	} {
+		for range 3 {
+			openAndLeave(t, d, 100, c.method, madeUp)
+		}
+		calls += 300 - c.places
+		if contract.Open(c.method) {
+			if c.method == healthv1.Health_Check_FullMethodName {
+				calls += 4
+			}
+		} else {
+			refused += 300 - c.places
+		}
+		d.log.await(t, calls, `"msg":"call"`)
+	}
+	if n := strings.Count(d.log.String(), `"reason":"OVERLOADED"`); n != refused {
+		t.Errorf("%d streams were refused, want %d", n, refused)
+	}
+	// Whoever asks for the server's health, and whoever lists its methods, is served.
+	if _, err := healthv1.NewHealthClient(d.conn).Check(t.Context(), new(healthv1.HealthCheckRequest)); err != nil {
+		t.Errorf("a health check: %v", err)
+	}
+	list, err := reflectionv1.NewServerReflectionClient(d.conn).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = list.Send(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}})
+	if _, err := list.Recv(); err != nil {
+		t.Errorf("reflection: %v", err)
+	}
+	// A call of somebody whom Diga knows, from the same address.
+	if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
+		t.Errorf("a known caller: %v", e)
+	}
+}

@@ -1,0 +1,143 @@
+package streams
+
+import (
+	"net"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+func host(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 7} }
+
+// fill enters until there is no place and returns the places.
+func fill(g *Gate, kind Kind, peer net.Addr, token string) (places []Place) {
+	for {
+		p, ok := g.Enter(kind, peer, token, nil)
+		if !ok {
+			return places
+		}
+		places = append(places, p)
+	}
+}
+
+func TestGate_EachKindAndOpener_HasItsShare(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind  Kind
+		token string
+		known bool
+		each  int // of one address or known caller
+		all   int // of 100 of them
+	}{
+		"strangers' calls":   {Call, "a", false, 128, 512},
+		"strangers' streams": {Stream, "a", false, 32, 128},
+		"calls without one":  {Open, "", false, 8, 32},
+		"watchers":           {Watch, "", false, 32, 256},
+		"known calls":        {Call, "a", true, 512, 1024},
+		"known streams":      {Stream, "a", true, 128, 256},
+	} {
+		g := New(1024)
+		all := 0
+		for i := range 100 {
+			token := c.token
+			if token != "" {
+				token += strconv.Itoa(i)
+			}
+			if c.known {
+				g.Know(token)
+			}
+			n := len(fill(g, c.kind, host("10.0.0."+strconv.Itoa(i)), token))
+			if i == 0 && n != c.each {
+				t.Errorf("%s: one has %d, want %d", name, n, c.each)
+			}
+			all += n
+		}
+		if all != c.all {
+			t.Errorf("%s: all have %d, want %d", name, all, c.all)
+		}
+	}
+}
+
+// Strangers of any number leave room for those whom Diga knows.
+func TestGate_StrangersEverywhere_LeaveRoomForKnownCallers(t *testing.T) {
+	g := New(1024)
+	g.Know("known")
+	var places []Place
+	for i := range 300 {
+		peer := host("10.0." + strconv.Itoa(i) + ".1")
+		if i > 255 {
+			peer = host("10.1." + strconv.Itoa(i-256) + ".1")
+		}
+		for _, kind := range []Kind{Call, Stream, Open, Watch} {
+			places = append(places, fill(g, kind, peer, "made up "+strconv.Itoa(i))...)
+		}
+	}
+	if n := len(fill(g, Call, host("10.0.0.1"), "known")); n < 128 {
+		t.Errorf("a known caller has %d places", n)
+	}
+	for _, p := range places {
+		p.Leave()
+	}
+	if g.classes[ofStrangers].open != 0 || len(g.classes[ofStrangers].by) != 0 || len(g.classes[ofWatch].by) != 0 {
+		t.Errorf("places were left: %+v", g.classes)
+	}
+}
+
+func TestGate_AddressesOfOneIPv6Network_CountAsOne(t *testing.T) {
+	g := New(1024)
+	fill(g, Call, host("2001:db8::1"), "a")
+	if _, ok := g.Enter(Call, host("2001:db8::ffff:1"), "b", nil); ok {
+		t.Error("another address of the same network got a place")
+	}
+	if _, ok := g.Enter(Call, host("2001:db8:0:1::1"), "b", nil); !ok {
+		t.Error("another network got no place")
+	}
+}
+
+func TestGate_KnownCallers_AreBounded(t *testing.T) {
+	g := New(1024)
+	for i := range maxKnown + 100 {
+		g.Know(strconv.Itoa(i))
+	}
+	if len(g.known) != maxKnown {
+		t.Errorf("%d callers are known", len(g.known))
+	}
+}
+
+func TestGate_EnterAndLeave_AllocateNothing(t *testing.T) {
+	g, peer := New(1024), host("10.0.0.1")
+	if n := testing.AllocsPerRun(100, func() { p, _ := g.Enter(Call, peer, "a", nil); p.Leave() }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// A health check finds a place, whatever was opened and left before it.
+func TestGate_OpenServices_OldestStreamEndsForANewOne(t *testing.T) {
+	g := New(1024) // 32 of the open services, 8 of one address
+	ended := make(map[string][]int)
+	enter := func(peer string, i int) Place {
+		p, ok := g.Enter(Open, host(peer), "", func() { ended[peer] = append(ended[peer], i) })
+		if !ok {
+			t.Errorf("%s was refused", peer)
+		}
+		return p
+	}
+	var places []Place
+	for i := range 10 {
+		places = append(places, enter("10.0.0.1", i))
+	}
+	if want := []int{0, 1}; !slices.Equal(ended["10.0.0.1"], want) {
+		t.Errorf("ended %v, want %v", ended, want)
+	}
+	for i := range 32 {
+		places = append(places, enter("10.0.1."+strconv.Itoa(i), i))
+	}
+	if len(ended["10.0.0.1"]) != 10 || len(ended) != 1 {
+		t.Errorf("ended %v, want all of the first address", ended)
+	}
+	for _, p := range places {
+		p.Leave()
+	}
+	if c := g.classes[ofOpen]; g.all != 0 || c.open != 0 || len(c.by) != 0 || c.oldest.Len() != 0 {
+		t.Errorf("left behind: %d, %+v", g.all, c)
+	}
+}
