@@ -28,9 +28,13 @@ func (s *Server) tapHandle() tap.ServerInHandle {
 
 // refuseEarly refuses calls that gRPC would end without a verdict: one whose
 // metadata is too large, whose deadline is over, or whose method has no name of
-// gRPC's form.
+// gRPC's form. The credential comes first.
 func (s *Server) refuseEarly(next tap.ServerInHandle) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		ctx, err := next(ctx, info)
+		if err != nil {
+			return ctx, err
+		}
 		if headerSize(info) > s.cfg.MaxHeaderBytes {
 			return nil, apierror.MetadataTooLarge(s.cfg.MaxHeaderBytes)
 		}
@@ -40,7 +44,7 @@ func (s *Server) refuseEarly(next tap.ServerInHandle) tap.ServerInHandle {
 		if err := ctx.Err(); err != nil {
 			return nil, apierror.NotBegun(err)
 		}
-		return next(ctx, info)
+		return ctx, nil
 	}
 }
 

@@ -94,6 +94,15 @@ func Overloaded(wait time.Duration) *Error {
 	return e
 }
 
+// TooManyStreams returns the error of a stream that is not opened because too many wait for their
+// callers, those of this caller or those of all.
+func TooManyStreams() *Error {
+	e := concluded(codes.Unavailable, ReasonTooManyStreams, exchange.NotSent,
+		"too many streams wait for their callers; nothing was sent", nil)
+	e.RetryAfter = new(defaultRetryAfter)
+	return e
+}
+
 // LedgerUnavailable returns the error of a call with a request id that is not sent, because the
 // ledger cannot say whether it was sent before.
 func LedgerUnavailable(cause error) *Error {

@@ -48,6 +48,8 @@ const (
 	ReasonCircuitOpen = "UPSTREAM_CIRCUIT_OPEN"
 	// ReasonOverloaded: as many calls as allowed are under way and waiting.
 	ReasonOverloaded = "OVERLOADED"
+	// ReasonTooManyStreams: as many streams as allowed wait for their callers.
+	ReasonTooManyStreams = "TOO_MANY_STREAMS"
 	// ReasonLedgerUnavailable: the ledger cannot say whether the call was made before.
 	ReasonLedgerUnavailable = "LEDGER_UNAVAILABLE"
 	// ReasonAlreadyCopied: an earlier call with the request id created an

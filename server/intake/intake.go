@@ -13,7 +13,6 @@ import (
 	"context"
 	"net"
 	"sync"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -135,7 +134,7 @@ func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.Metho
 	return func(srv any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		place, ok := i.enter(ctx, kind)
 		if !ok {
-			return refuse(ctx, info, interceptor, apierror.Overloaded(time.Second))
+			return refuse(ctx, info, interceptor, apierror.TooManyStreams())
 		}
 		r := i.receptions.Get().(*reception)
 		r.receive, r.place = receive, place
@@ -206,7 +205,7 @@ func (i *Intake) BoundStreams(srv any, ss grpc.ServerStream, info *grpc.StreamSe
 	}
 	place, ok := i.enter(ss.Context(), kind)
 	if !ok {
-		return apierror.Overloaded(time.Second)
+		return apierror.TooManyStreams()
 	}
 	defer place.Leave()
 	return handler(srv, ss)

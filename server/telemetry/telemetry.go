@@ -168,7 +168,7 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	if !t.log.Enabled(ctx, level) {
 		return
 	}
-	if (c.subject == ofStranger || c.reason == apierror.ReasonMissingCredential) && !t.mayLogStranger(level) {
+	if (c.subject == ofStranger || c.reason == apierror.ReasonMissingCredential || c.reason == apierror.ReasonTooManyStreams) && !t.mayLogStranger(level) {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 16)
