@@ -198,6 +198,10 @@ var differences = map[string]difference{
 		up.will(hang)
 		wantREST(t, d.copyREST(t, templateID, `{}`), 504, "UNKNOWN", "OUTCOME_UNKNOWN")
 	},
+	"caller-timeout": func(t *testing.T, _ *scripted, _ *digate) { TestTimeout_OfARESTCaller_EndsItsRequest(t) },
+	"prefer-wait": func(t *testing.T, _ *scripted, _ *digate) {
+		TestWaiting_CallerThatPrefersNotTo_HearsTheFirstVerdict(t)
+	},
 	"credential-first": func(t *testing.T, up *scripted, d *digate) {
 		wantREST(t, d.copyREST(t, "x", `{`, "Authorization", ""), 401, "NOT_SENT", "MISSING_CREDENTIAL")
 		wantREST(t, d.do(t, "GET", "/nothing", "", "Authorization", ""), 401, "NOT_SENT", "MISSING_CREDENTIAL")

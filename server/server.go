@@ -174,7 +174,7 @@ func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) 
 func (s *Server) gatewayConfig(channel gateway.Channel) gateway.Config {
 	return gateway.Config{
 		Settings: s.cfg.Gateway, MaxBody: s.cfg.MaxRequestBytes, Stall: s.cfg.Integration.Bulk.StallTimeout,
-		Contract: s.contract, Channel: channel, Observer: s.telemetry,
+		Contract: s.contract, Channel: channel, Observer: s.telemetry, MaxDeadline: s.cfg.MaxDeadline,
 	}
 }
 

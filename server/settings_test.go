@@ -142,7 +142,7 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 			return w.calls.FieldByName("maxConcurrentStreams").Uint() == 7 && w.http.HTTP2.MaxConcurrentStreams == 7
 		}},
 		"max-deadline": {func(c *config.Config) { c.MaxDeadline = time.Hour }, func(w wired) bool {
-			return w.upstream.MaxTimeout == time.Hour && w.records.OwnerGone == time.Hour+claimLease
+			return w.upstream.MaxTimeout == time.Hour && w.gateway.MaxDeadline == time.Hour && w.records.OwnerGone == time.Hour+claimLease
 		}},
 		"read-timeout": {func(c *config.Config) { c.ReadTimeout = 2 * time.Second }, func(w wired) bool {
 			return w.http.ReadTimeout == 2*time.Second && w.http.ReadHeaderTimeout == 2*time.Second && w.http.WriteTimeout == 47*time.Second

@@ -74,7 +74,7 @@ func (b *bulk) serve(w http.ResponseWriter, r *http.Request) error {
 // refuse writes the response to a request of which nothing is begun, and returns
 // its error.
 func refuse(w http.ResponseWriter, e *apierror.Error) error {
-	e.REST(nil).Write(w)
+	e.REST((*route)(nil).locate).Write(w)
 	return e
 }
 
@@ -91,7 +91,7 @@ func (b *bulk) run(ctx context.Context, w http.ResponseWriter, items []item) err
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	out := &lines{w: w, control: http.NewResponseController(w), stall: b.stall}
 	stream := newBulkStream(ctx, items, b.response, out)
-	err := b.channel.Serve(ctx, bulkMethod, stream)
+	err := begun(ctx, b.channel.Serve(ctx, bulkMethod, stream))
 	if err == nil {
 		return nil
 	}

@@ -10,9 +10,9 @@ import (
 
 const (
 	// corsRequest is what a page may send beside what every page may.
-	corsRequest = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
+	corsRequest = "Authorization, Content-Type, Digate-Timeout, Idempotency-Key, Prefer, X-Request-Id"
 	// corsResponse is what a page may read beside what every page may.
-	corsResponse = "Allow, Digate-Outcome, Digate-Replayed, Retry-After, WWW-Authenticate, X-Request-Id"
+	corsResponse = "Allow, Digate-Outcome, Digate-Replayed, Preference-Applied, Retry-After, WWW-Authenticate, X-Request-Id"
 	// corsMaxAge is how long, in seconds, a browser need not ask again.
 	corsMaxAge = "600"
 )

@@ -37,6 +37,8 @@ type Config struct {
 	Channel Channel
 	// MaxBody bounds a request's body, in bytes.
 	MaxBody int64
+	// MaxDeadline bounds the time that a caller gives a request.
+	MaxDeadline time.Duration
 	// Stall is how long the client of a bulk request may take nothing of the
 	// response.
 	Stall    time.Duration
@@ -58,6 +60,7 @@ type gateway struct {
 	mux      *runtime.ServeMux
 	bulk     *bulk
 	maxBody  int64
+	timing   timing
 }
 
 // New returns the handler of every REST route of the contract. A request that
@@ -81,7 +84,7 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gateway{observer: cfg.Observer, routes: routes, mux: mux, bulk: many, maxBody: cfg.MaxBody}, nil
+	return &gateway{observer: cfg.Observer, routes: routes, mux: mux, bulk: many, maxBody: cfg.MaxBody, timing: timing{cfg.MaxDeadline, cfg.Stall}}, nil
 }
 
 // ServeHTTP implements [http.Handler].
@@ -90,7 +93,11 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, end := g.observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: method})
 	var err error
 	defer func() { end(exchange.FromContext(ctx), err) }() // a panic ends it too
+	ctx, cancel, wrong := g.timing.of(ctx, w, r)
+	defer cancel()
 	switch {
+	case wrong != nil:
+		err = refuse(w, wrong)
 	case r.Method == http.MethodOptions:
 		err = g.options(w, r)
 	case route != nil:

@@ -10,9 +10,11 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/digajson"
 )
 
@@ -32,7 +34,16 @@ func (c channel) Invoke(ctx context.Context, method string, args, reply any, opt
 			return err
 		}
 	}
-	return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+	return begun(ctx, c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...))
+}
+
+// begun returns the error of a call to the service. A call whose context ended before
+// the service was reached has an error without the details that the service's have.
+func begun(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && len(status.Convert(err).Proto().GetDetails()) == 0 {
+		return apierror.NotBegun(ctx.Err())
+	}
+	return err
 }
 
 // parseQuery reads a query as Diga does, and not as net/url, which drops

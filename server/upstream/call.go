@@ -12,6 +12,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/prefer"
 	"github.com/digate/digate/server/secret"
 	"github.com/digate/digate/server/upstream/admission"
 	"github.com/digate/digate/server/upstream/wire"
@@ -26,6 +27,10 @@ type call struct {
 	token  secret.String
 	// latest is when the call ends whatever its contexts say, zero for never.
 	latest time.Time
+	// begun is when a call began whose caller does not want to wait for longer than
+	// patience; it is zero where the caller did not say so.
+	begun    time.Time
+	patience time.Duration
 	// cancels release the contexts that were made for the call.
 	cancels []context.CancelFunc
 }
@@ -40,6 +45,9 @@ func (c *call) run(ctx context.Context) error {
 			cancel()
 		}
 	}()
+	if wait, ok := prefer.FromContext(ctx); ok {
+		c.begun, c.patience = time.Now(), wait
+	}
 	ctx, err := c.budget(ctx)
 	if err != nil {
 		return err
@@ -59,7 +67,7 @@ func (c *call) run(ctx context.Context) error {
 		if len(c.ex.Attempts) == begun && last != nil {
 			return last // what was refused here adds nothing to what Diga said
 		}
-		if !c.client.retry.next(ctx, e, c.rule.write, len(c.ex.Attempts), c.client.minTime) {
+		if !c.client.retry.next(ctx, e, c.rule.write, len(c.ex.Attempts), c.client.minTime, c.maxWait()) {
 			return e
 		}
 		last = e
@@ -77,7 +85,7 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 		return ctx, err
 	}
 	ticket, err := c.client.admission.Enter(ctx, admission.Request{
-		Account: c.token.Reveal(), Size: httpReq.ContentLength, Recorded: c.BeforeSend != nil,
+		Account: c.token.Reveal(), Size: httpReq.ContentLength, Recorded: c.BeforeSend != nil, MaxWait: c.maxWait(),
 	})
 	if err != nil {
 		return ctx, err
@@ -104,6 +112,15 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 	}
 	result, err = c.exchange(ctx, httpReq)
 	return ctx, err
+}
+
+// maxWait returns how long the caller is still ready to wait before an exchange, and 0
+// where it did not say so.
+func (c *call) maxWait() time.Duration {
+	if c.begun.IsZero() {
+		return 0
+	}
+	return max(c.patience-time.Since(c.begun), 1)
 }
 
 // exchange makes the HTTP exchange. It returns what the exchange showed of the

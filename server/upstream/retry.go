@@ -46,8 +46,9 @@ func retryable(e *apierror.Error, write bool) bool {
 
 // next reports whether to try again after the attempt that failed, and waits for
 // the moment to do so. It does not where the deadline would not leave the least
-// time for another attempt.
-func (p *retryPolicy) next(ctx context.Context, e *apierror.Error, write bool, attempt int, least time.Duration) bool {
+// time for another attempt, nor where the wait is longer
+// than most, unless that is 0.
+func (p *retryPolicy) next(ctx context.Context, e *apierror.Error, write bool, attempt int, least, most time.Duration) bool {
 	if attempt >= p.attempts || !retryable(e, write) {
 		return false
 	}
@@ -55,7 +56,7 @@ func (p *retryPolicy) next(ctx context.Context, e *apierror.Error, write bool, a
 	if e.Invited() {
 		wait += *e.RetryAfter // not all at the same moment
 	}
-	if left(ctx)-wait < least {
+	if left(ctx)-wait < least || most > 0 && wait > most {
 		return false
 	}
 	if !p.budget.spend() {

@@ -112,6 +112,9 @@ type Request struct {
 	Account string
 	// Size is the size of the request in bytes, for the bound of the queue.
 	Size int64
+	// MaxWait is how long the exchange may wait at most, whatever time its context
+	// leaves; 0 is no bound.
+	MaxWait time.Duration
 	// Recorded is an exchange that is recorded between [Admission.Enter] and
 	// [Ticket.Send].
 	Recorded bool
@@ -151,6 +154,10 @@ func (t *Ticket) hold(which int, s sending) {
 // [apierror.Error], needs no Leave, and means that nothing was sent.
 func (a *Admission) Enter(ctx context.Context, r Request) (Ticket, error) {
 	remaining := left(ctx)
+	most := r.MaxWait
+	if most == 0 {
+		most = math.MaxInt64
+	}
 	a.mu.Lock()
 	if wait, refused := a.breaker.refusal(remaining); refused {
 		a.refused[byCircuit]++
@@ -166,7 +173,7 @@ func (a *Admission) Enter(ctx context.Context, r Request) (Ticket, error) {
 	if a.free(which, t.account) {
 		t.hold(which, a.take(which, t.account))
 	} else {
-		s, err := a.wait(ctx, t.account, which, r.Size, false) // unlocks while it waits
+		s, err := a.wait(ctx, t.account, which, r.Size, most, false) // unlocks while it waits
 		if err != nil {
 			a.accounts.settle(t.account)
 			a.mu.Unlock()
@@ -194,7 +201,7 @@ func (t *Ticket) Send(ctx context.Context) error {
 		if a.free(sends, t.account) {
 			t.hold(sends, a.take(sends, t.account))
 		} else {
-			s, err := a.wait(ctx, t.account, sends, 0, true) // unlocks while it waits
+			s, err := a.wait(ctx, t.account, sends, 0, math.MaxInt64, true) // unlocks while it waits
 			if err != nil {
 				a.mu.Unlock()
 				return err

@@ -81,15 +81,16 @@ func (l *line) unpark(lane *lane, which int) {
 }
 
 // wait puts an exchange of the account in a line until it is served, refused or
-// left by its caller. A recorded one is refused by nothing but its context. The lock
-// is held before and after, and not while it waits.
-func (a *Admission) wait(ctx context.Context, of *account, which int, size int64, recorded bool) (sending, error) {
+// left by its caller, which may also want to wait for no longer than a time. A
+// recorded one is refused by nothing but its context. The lock is held before and
+// after, and not while it waits.
+func (a *Admission) wait(ctx context.Context, of *account, which int, size int64, most time.Duration, recorded bool) (sending, error) {
 	l, lane := &a.lines[which], &of.lanes[which]
 	w := &waiter{ready: make(chan struct{}), recorded: recorded, size: size}
 	if recorded {
 		lane.first.push(w)
 	} else {
-		if err := a.refusal(ctx, which, lane, size); err != nil {
+		if err := a.refusal(min(left(ctx), most), which, lane, size); err != nil {
 			return sending{}, err
 		}
 		if lane.rest.n == 0 {
@@ -108,21 +109,32 @@ func (a *Admission) wait(ctx context.Context, of *account, which int, size int64
 	}
 	l.unpark(lane, which)
 	a.serve(which)
+	var late <-chan time.Time
+	if most < left(ctx) {
+		timer := time.NewTimer(most)
+		defer timer.Stop()
+		late = timer.C
+	}
 	a.mu.Unlock()
 	select {
 	case <-w.ready:
 	case <-ctx.Done():
+	case <-late:
 	}
 	a.mu.Lock()
 	switch {
 	case w.err != nil:
 		return sending{}, w.err
-	case ctx.Err() == nil:
+	case w.done && ctx.Err() == nil:
 		return w.sent, nil
 	case w.done:
 		a.release(which, of)
 	default:
 		a.leave(lane, w)
+	}
+	if ctx.Err() == nil {
+		a.refused[byDeadline]++
+		return sending{}, apierror.Overloaded(of.paused() + lane.drain.wait(lane.rest.n+1, time.Now()))
 	}
 	return sending{}, apierror.NotBegun(ctx.Err())
 }
@@ -208,15 +220,15 @@ func (a *Admission) look() {
 }
 
 // refusal returns the error for an exchange that must not wait: it cannot begin
-// before its deadline, or there is no room.
-func (a *Admission) refusal(ctx context.Context, which int, lane *lane, size int64) error {
+// within the time that it has, or there is no room.
+func (a *Admission) refusal(within time.Duration, which int, lane *lane, size int64) error {
 	now := time.Now()
 	paused := lane.account.paused()
 	var ahead time.Duration
 	if lane.rest.n > 0 {
 		ahead = lane.drain.wait(lane.rest.n+1, now)
 	}
-	if paused+ahead/sure > left(ctx) {
+	if paused+ahead/sure > within {
 		a.refused[byDeadline]++
 		return apierror.Overloaded(paused + ahead)
 	}

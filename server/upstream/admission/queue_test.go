@@ -525,3 +525,29 @@ func TestQueue_ThatMovedSlowlyOnce_RefusesNobodyLater(t *testing.T) {
 		c.empty()
 	})
 }
+
+// What an exchange is ready to wait bounds its wait, and its context does not.
+func TestEnter_MaxWait_IsRefusedWhenItIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := New(Config{MaxInFlight: 1, MaxQueue: 10, MaxQueueBytes: 1000})
+		under, err := a.Enter(t.Context(), Request{Account: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, err = a.Enter(t.Context(), Request{Account: "a", MaxWait: 3 * time.Second})
+		var e *apierror.Error
+		if !errors.As(err, &e) || e.Reason != apierror.ReasonOverloaded || time.Since(began) != 3*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		time.AfterFunc(time.Second, func() { under.Leave(Result{Kind: Served}) })
+		ticket, err := a.Enter(t.Context(), Request{Account: "a", MaxWait: 3 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket.Leave(Result{Kind: Served})
+		if load := a.Load(); load.Queued != 0 || load.InFlight != 0 {
+			t.Errorf("%+v", load)
+		}
+	})
+}
