@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
+	"google.golang.org/protobuf/types/known/structpb"
+
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
@@ -63,6 +65,40 @@ func TestRequestID_SameOnBothProtocols_IsOneCopy(t *testing.T) {
 	// Another token is another caller.
 	if _, err := d.rpc.CopyTemplate(withToken(t.Context(), "other"), withID("one")); err != nil || posts(up) != 2 {
 		t.Errorf("%v, %d copies", err, posts(up))
+	}
+}
+
+// Two spellings of one value are one value, over either protocol.
+func TestRequestID_OtherSpellingsOfTheRequest_AreTheSameRequest(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	d := start(t, up.url())
+	for key, bodies := range map[string][]string{
+		"none":    {`{}`, `{"variables":{}}`, `{"variables":null,"name":null}`},
+		"numbers": {`{"variables":{"a":[-0],"b":1}}`, `{"variables":{"b":1.0,"a":[0]}}`, `{"variables":{"a":[0.0],"b":1e0}}`},
+	} {
+		before := posts(up)
+		for i, body := range bodies {
+			for _, template := range []string{templateID, strings.ToUpper(templateID)} {
+				rest := d.copyREST(t, template, body, "Idempotency-Key", key)
+				if rest.status != 201 || rest.body != full {
+					t.Errorf("%s, %s to %s: %d %s", key, body, template, rest.status, rest.body)
+				}
+			}
+			if posts(up) != before+1 {
+				t.Errorf("%s, %d: %d copies", key, i, posts(up)-before)
+			}
+		}
+	}
+	for _, variables := range []*structpb.Struct{nil, {}, {Fields: map[string]*structpb.Value{}}} {
+		req := &integrationv1.CopyTemplateRequest{TemplateId: strings.ToUpper(templateID), Variables: variables, RequestId: "none"}
+		if _, err := d.copyRPC(t, req); err != nil {
+			t.Errorf("gRPC, %v: %v", variables, err)
+		}
+	}
+	for _, body := range []string{`{"name":""}`, `{"base_url":""}`, `{"variables":{"a":null}}`} {
+		wantREST(t, d.copyREST(t, templateID, body, "Idempotency-Key", "none"), 422, "NOT_SENT", "")
 	}
 }
 

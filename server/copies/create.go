@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/canonical"
 	"github.com/digate/digate/server/upstream"
 )
 
@@ -17,8 +18,8 @@ type create interface {
 	requestID() string
 	// templateID returns the template that the record names.
 	templateID() string
-	// withoutRequestID returns the request as its fingerprint covers it.
-	withoutRequestID() proto.Message
+	// canonical returns the request as its fingerprint covers it, without its id.
+	canonical() proto.Message
 	// send creates the resource; beforeSend is [upstream.Call]'s.
 	send(ctx context.Context, up Upstream, beforeSend func() (context.Context, error)) (resource, error)
 	// read returns a resource that was created before.
@@ -44,11 +45,7 @@ func (copyTemplate) method() string {
 func (c copyTemplate) requestID() string  { return c.req.GetRequestId() }
 func (c copyTemplate) templateID() string { return c.req.GetTemplateId() }
 
-func (c copyTemplate) withoutRequestID() proto.Message {
-	return &integrationv1.CopyTemplateRequest{
-		TemplateId: c.req.TemplateId, Name: c.req.Name, ApiKey: c.req.ApiKey, BaseUrl: c.req.BaseUrl, Variables: c.req.Variables,
-	}
-}
+func (c copyTemplate) canonical() proto.Message { return canonical.Copy(c.req) }
 
 func (c copyTemplate) send(ctx context.Context, up Upstream, beforeSend func() (context.Context, error)) (resource, error) {
 	var resp integrationv1.CopyTemplateResponse

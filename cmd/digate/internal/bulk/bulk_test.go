@@ -67,6 +67,7 @@ func TestBulk_SameRowInBothForms_HasTheSameID(t *testing.T) {
 	for name, content := range map[string]string{
 		"a.csv":    "name,template_id,var.b:json,var.a,api_key_env\nn," + clitest.TemplateID + ",1,x,K\n",
 		"b.csv":    "api_key_env,var.a,template_id,var.b:json,var.unused,name\nK,x," + clitest.TemplateID + ",1.0,,n\n",
+		"d.csv":    "name,template_id,var.b:json,var.a,api_key_env\nn," + strings.ToUpper(clitest.TemplateID) + ",1e0,x,K\n",
 		"c.ndjson": `{"variables":{"a":"x","b":1},"api_key_env":"K","name":"n","base_url":null,"template_id":"` + clitest.TemplateID + `"}`,
 	} {
 		in := &input{path: clitest.WriteFile(t, name, content), format: formatOf(name), varPrefix: "var.", contract: c}

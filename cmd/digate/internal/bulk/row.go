@@ -15,6 +15,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/file"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/canonical"
 )
 
 // maxRow bounds a row in bytes, both in the input and as a request.
@@ -106,12 +107,12 @@ func (r *row) sets(variable string) bool {
 }
 
 // identity returns the row without its secrets. It is the same in CSV and NDJSON,
-// whatever the order of the fields. A reference is part of the identity, its
+// whatever the order of the fields and the spelling of values. A reference is part of the identity, its
 // value is not.
 func (r *row) identity(c *contract) ([]byte, error) {
-	b, err := c.codec.AppendRequest(nil, &integrationv1.CopyTemplateRequest{
-		TemplateId: r.copy.TemplateId, Name: r.copy.Name, BaseUrl: r.copy.BaseUrl, Variables: r.copy.Variables,
-	})
+	public := canonical.Copy(r.copy)
+	public.ApiKey = nil
+	b, err := c.codec.AppendRequest(nil, public)
 	if err != nil {
 		return nil, err
 	}

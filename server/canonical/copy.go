@@ -1,0 +1,70 @@
+// Package canonical gives requests the one form that all spellings of the same
+// values have. Requests are compared and remembered in it, and sent as they came.
+package canonical
+
+import (
+	"math"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+)
+
+// Copy returns the request of a copy in its canonical form, without its request
+// id. The template's id is in lower case; no variables are unset variables; -0 is
+// 0. A text is itself: no other two texts are the same name, key or URL. What is
+// canonical is shared with req.
+func Copy(req *integrationv1.CopyTemplateRequest) *integrationv1.CopyTemplateRequest {
+	c := &integrationv1.CopyTemplateRequest{
+		TemplateId: strings.ToLower(req.GetTemplateId()), Name: req.Name, ApiKey: req.ApiKey, BaseUrl: req.BaseUrl,
+	}
+	switch {
+	case len(req.GetVariables().GetFields()) == 0:
+	case hasNegativeZero(req.Variables):
+		c.Variables = proto.CloneOf(req.Variables)
+		clearNegativeZeros(c.Variables)
+	default:
+		c.Variables = req.Variables
+	}
+	return c
+}
+
+func hasNegativeZero(s *structpb.Struct) bool {
+	found := false
+	eachNumber(s, func(n *structpb.Value_NumberValue) { found = found || isNegativeZero(n) })
+	return found
+}
+
+func clearNegativeZeros(s *structpb.Struct) {
+	eachNumber(s, func(n *structpb.Value_NumberValue) {
+		if isNegativeZero(n) {
+			n.NumberValue = 0
+		}
+	})
+}
+
+func isNegativeZero(n *structpb.Value_NumberValue) bool {
+	return n.NumberValue == 0 && math.Signbit(n.NumberValue)
+}
+
+// eachNumber calls f with every number within a Struct.
+func eachNumber(s *structpb.Struct, f func(*structpb.Value_NumberValue)) {
+	for _, v := range s.GetFields() {
+		eachNumberIn(v, f)
+	}
+}
+
+func eachNumberIn(v *structpb.Value, f func(*structpb.Value_NumberValue)) {
+	switch k := v.GetKind().(type) {
+	case *structpb.Value_NumberValue:
+		f(k)
+	case *structpb.Value_StructValue:
+		eachNumber(k.StructValue, f)
+	case *structpb.Value_ListValue:
+		for _, v := range k.ListValue.GetValues() {
+			eachNumberIn(v, f)
+		}
+	}
+}
