@@ -2,6 +2,7 @@ package admission
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -26,27 +27,30 @@ const (
 	backOff = 100 * time.Millisecond
 )
 
-// caller makes one copy without a deadline, and reports whether it was made.
-type caller func(ctx context.Context, n int) bool
+// caller makes one copy without a deadline, and returns why it was not made.
+type caller func(ctx context.Context, n int) error
 
 // overHTTP returns callers of Diga's route at a base URL.
 func overHTTP(t *testing.T, base, token, body string) caller {
 	transport := &http.Transport{MaxIdleConnsPerHost: 10000}
 	t.Cleanup(transport.CloseIdleConnections)
-	return func(ctx context.Context, _ int) bool {
+	return func(ctx context.Context, _ int) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+route, strings.NewReader(body))
 		if err != nil {
-			return false
+			return err
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
 		req.Header.Set("Content-Type", "application/json")
 		resp, err := transport.RoundTrip(req)
 		if err != nil {
-			return false
+			return err
 		}
 		defer func() { _ = resp.Body.Close() }()
-		_, err = io.Copy(io.Discard, resp.Body)
-		return err == nil && resp.StatusCode == http.StatusCreated
+		said, err := io.ReadAll(resp.Body)
+		if err == nil && resp.StatusCode != http.StatusCreated {
+			err = fmt.Errorf("%s: %s", resp.Status, said)
+		}
+		return err
 	}
 }
 
@@ -62,10 +66,10 @@ func overGRPC(t *testing.T, addr, token string, callers int) caller {
 		t.Cleanup(func() { _ = conn.Close() })
 		clients[i] = integrationv1.NewIntegrationServiceClient(conn)
 	}
-	return func(ctx context.Context, n int) bool {
+	return func(ctx context.Context, n int) error {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 		_, err := clients[n%len(clients)].CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
-		return err == nil
+		return err
 	}
 }
 
@@ -74,6 +78,7 @@ type crowd struct {
 	made, failed atomic.Int64
 	stop         context.CancelFunc
 	stopped      atomic.Bool
+	first        atomic.Value // string: why, of the first that failed
 	ended        sync.WaitGroup
 }
 
@@ -84,12 +89,13 @@ func gather(t *testing.T, call caller, callers int) *crowd {
 	for n := range callers {
 		c.ended.Go(func() {
 			for ctx.Err() == nil {
-				made := call(ctx, n)
+				err := call(ctx, n)
 				switch {
 				case c.stopped.Load():
-				case made:
+				case err == nil:
 					c.made.Add(1)
 				default:
+					c.first.CompareAndSwap(nil, err.Error())
 					c.failed.Add(1)
 					time.Sleep(backOff)
 				}

@@ -112,7 +112,7 @@ func TestRun_HealthyUpstream_RefusesNone(t *testing.T) {
 					}
 					row(n, takes, way, int(rate), fmt.Sprintf("%.0f %%", 100*rate/direct), failed, counted.most, after, fmt.Sprintf("%.0f %%", 100*used))
 					if failed > 0 {
-						t.Errorf("%d calls failed", failed)
+						t.Errorf("%d calls failed: %v", failed, c.first.Load())
 					}
 				})
 			}
@@ -190,8 +190,8 @@ func TestRun_GreedyCaller_DelaysItself(t *testing.T) {
 		var took []time.Duration
 		for range calls {
 			began := time.Now()
-			if !other(t.Context(), 0) {
-				t.Error("a call of the other failed")
+			if err := other(t.Context(), 0); err != nil {
+				t.Errorf("a call of the other failed: %v", err)
 			}
 			took = append(took, time.Since(began))
 			settle(every)

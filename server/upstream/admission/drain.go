@@ -24,7 +24,8 @@ type drain struct {
 func (d *drain) served(now time.Time) {
 	d.n++
 	if period := now.Sub(d.since); period >= drainPeriod {
-		d.before = float64(d.n) / period.Seconds()
+		// A moment in which nothing moved, on a busy machine, is not how fast it moves.
+		d.before = max(float64(d.n)/period.Seconds(), d.before/2)
 		d.since, d.n = now, 0
 	}
 }

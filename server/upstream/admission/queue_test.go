@@ -551,3 +551,25 @@ func TestEnter_MaxWait_IsRefusedWhenItIsOver(t *testing.T) {
 		}
 	})
 }
+
+func TestQueue_ThatStoodStillForAMoment_RefusesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrossing(t, one())
+		c.known("a")
+		for range 120 {
+			c.asks(t.Context(), "a", 0)
+		}
+		for range 40 { // twenty a second
+			time.Sleep(50 * time.Millisecond)
+			c.leaves(Result{Kind: Served})
+		}
+		time.Sleep(1500 * time.Millisecond)
+		c.leaves(Result{Kind: Served})
+		c.entered = nil
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		c.asks(ctx, "a", 0) // 79 before it
+		c.want("", "")
+		c.empty()
+	})
+}
