@@ -133,7 +133,7 @@ func TestScene_UpstreamThatServes100_GetsHardlyMoreAndRecovers(t *testing.T) {
 				const before, after = 100 * 5, 1000 * 5 // a second
 				recovered := end + 7
 				if beyond.Took >= time.Second {
-					recovered = end + 12
+					recovered = end + 22 // what was silent before ends later, and is evidence then
 				}
 				a, s := New(standard()), &service{capacity: 100, takes: 200 * time.Millisecond, beyond: beyond, begun: time.Now()}
 				callers := s.crowd(t, a, "a", 1000, time.Duration(recovered+1)*time.Second)
