@@ -26,7 +26,7 @@ func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationSe
 	})
 	streamChain := append([]grpc.StreamServerInterceptor{in.StreamInterceptor, s.failStream}, chain.stream...)
 	srv := grpc.NewServer(append(in.ServerOptions(),
-		grpc.Creds(s.grpc.credentials()),
+		grpc.Creds(guardedCredentials{s.grpc.credentials(), newResetGuard(s.log)}),
 		grpc.InTapHandle(s.tapHandle()),
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.failUnary}, chain.unary...)...),
 		grpc.ChainStreamInterceptor(append(streamChain, in.BoundStreams, s.endWatches)...),

@@ -53,6 +53,13 @@ func dialRaw(t *testing.T, addr net.Addr) *rawClient {
 // same name.
 func (f *rawClient) open(stream uint32, method string, end bool, extra ...hpack.HeaderField) {
 	f.t.Helper()
+	if err := f.tryOpen(stream, method, end, extra...); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// tryOpen is open, and returns the error of the connection.
+func (f *rawClient) tryOpen(stream uint32, method string, end bool, extra ...hpack.HeaderField) error {
 	fields := []hpack.HeaderField{
 		{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":path", Value: method}, {Name: ":authority", Value: "digate"},
 		{Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"}, {Name: "authorization", Value: "Bearer " + token},
@@ -71,9 +78,7 @@ func (f *rawClient) open(stream uint32, method string, end bool, extra ...hpack.
 	for _, e := range extra {
 		_ = f.encoder.WriteField(e)
 	}
-	if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: f.header.Bytes(), EndHeaders: true, EndStream: end}); err != nil {
-		f.t.Fatal(err)
-	}
+	return f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: f.header.Bytes(), EndHeaders: true, EndStream: end})
 }
 
 // request sends a unary call.

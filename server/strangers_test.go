@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"io"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -75,5 +76,59 @@ func TestStrangers_StreamsThatAreOpenedAndLeft_LeaveRoomForOthers(t *testing.T) 
 	// A call of somebody whom Diga knows, from the same address.
 	if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
 		t.Errorf("a known caller: %v", e)
+	}
+}
+
+// resetCalls opens calls and resets each at once, and returns how many it could.
+func resetCalls(t *testing.T, d *digate, n int) (reset int) {
+	t.Helper()
+	f := dialRaw(t, d.GRPCAddr())
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		_, _ = io.Copy(io.Discard, f.conn)
+	}()
+	defer func() { _ = f.conn.Close(); <-drained }()
+	for i := range n {
+		select {
+		case <-drained: // the server closed the connection
+			return i
+		default:
+		}
+		if f.tryOpen(uint32(2*i+1), copyTemplate, false) != nil || f.WriteRSTStream(uint32(2*i+1), http2.ErrCodeCancel) != nil {
+			return i
+		}
+	}
+	return n
+}
+
+func TestStrangers_ConnectionThatResetsItsCalls_IsClosed(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	d := start(t, up.url())
+	if n := resetCalls(t, d, 1_000_000); n == 1_000_000 {
+		t.Errorf("%d calls could be reset", n)
+	}
+	d.log.await(t, 1, `it reset far more calls than it let finish`)
+	if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
+		t.Errorf("another caller: %v", e)
+	}
+}
+
+// Calls that their caller cancels, once for each that finishes, are no attack.
+func TestStrangers_ConnectionThatFinishesAsManyAsItResets_IsKept(t *testing.T) {
+	t.Parallel()
+	d := start(t, newScripted(t).url())
+	f := dialRaw(t, d.GRPCAddr())
+	for i := range uint32(1500) {
+		f.open(4*i+1, healthv1.Health_Watch_FullMethodName, false)
+		if err := f.WriteRSTStream(4*i+1, http2.ErrCodeCancel); err != nil {
+			t.Fatal(err)
+		}
+		f.request(4*i+3, "/no.Such/Method", nil)
+		if e := f.verdict(4*i + 3); e.Reason != apierror.ReasonUnknownMethod {
+			t.Fatal(e)
+		}
 	}
 }

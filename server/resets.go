@@ -1,0 +1,172 @@
+package server
+
+import (
+	"encoding/binary"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc/credentials"
+)
+
+// A connection that opens calls and resets them at once costs the server a call each
+// and its client next to nothing (CVE-2023-44487). It may reset resetBurst calls more
+// than it lets finish, and resetRate more each second, as in Node's HTTP/2 server;
+// then it is closed. After that, the connections of its address may reset
+// resetBurstAfter for a while.
+const (
+	resetBurst      = 1000
+	resetRate       = 33
+	resetBurstAfter = 50
+	resetPenalty    = time.Minute
+)
+
+// resetGuard closes connections that reset far more calls than they let finish.
+type resetGuard struct {
+	log *slog.Logger
+
+	mu     sync.Mutex
+	closed map[netip.Addr]time.Time // when a connection of the address was closed
+}
+
+func newResetGuard(log *slog.Logger) *resetGuard {
+	return &resetGuard{log: log, closed: make(map[netip.Addr]time.Time)}
+}
+
+// guardedCredentials watch the connections that they have secured.
+type guardedCredentials struct {
+	credentials.TransportCredentials
+	guard *resetGuard
+}
+
+func (c guardedCredentials) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	conn, info, err := c.TransportCredentials.ServerHandshake(conn)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.guard.watch(conn), info, nil
+}
+
+func (c guardedCredentials) Clone() credentials.TransportCredentials {
+	return guardedCredentials{c.TransportCredentials.Clone(), c.guard}
+}
+
+// watch returns the connection, watched.
+func (g *resetGuard) watch(conn net.Conn) net.Conn {
+	w := &watchedConn{Conn: conn, guard: g, credit: resetBurst, most: resetBurst, since: time.Now()}
+	w.in.skip = len(http2.ClientPreface)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if at, ok := g.closed[hostOf(conn)]; ok && time.Since(at) < resetPenalty {
+		w.credit, w.most = resetBurstAfter, resetBurstAfter
+	}
+	return w
+}
+
+// maxPenalties bounds the addresses that are remembered.
+const maxPenalties = 10_000
+
+func (g *resetGuard) penalize(conn net.Conn) {
+	host := hostOf(conn)
+	g.log.Warn("a gRPC connection was closed: it reset far more calls than it let finish", "peer", host.String())
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.closed) >= maxPenalties {
+		clear(g.closed)
+	}
+	g.closed[host] = time.Now()
+}
+
+func hostOf(conn net.Conn) netip.Addr {
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+// watchedConn counts the calls that its client resets, and those that the server
+// ends, by the frames that pass.
+type watchedConn struct {
+	net.Conn
+	guard   *resetGuard
+	in, out frameScanner
+
+	mu     sync.Mutex
+	credit float64 // resets that the client may still make
+	most   float64
+	since  time.Time // when credit was computed
+}
+
+func (c *watchedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if resets := c.in.scan(p[:n], isReset); resets > 0 && !c.spend(resets) {
+		c.guard.penalize(c.Conn)
+		_ = c.Conn.Close()
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+func (c *watchedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if ends := c.out.scan(p[:n], isEnd); ends > 0 {
+		c.mu.Lock()
+		c.credit = min(c.credit+float64(ends), c.most)
+		c.mu.Unlock()
+	}
+	return n, err
+}
+
+// spend takes resets from the credit and reports whether it was enough.
+func (c *watchedConn) spend(resets int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	c.credit = min(c.credit+resetRate*now.Sub(c.since).Seconds(), c.most) - float64(resets)
+	c.since = now
+	return c.credit >= 0
+}
+
+func isReset(t http2.FrameType, _ http2.Flags) bool { return t == http2.FrameRSTStream }
+
+// isEnd reports whether the frame ends a call with a status.
+func isEnd(t http2.FrameType, f http2.Flags) bool {
+	return t == http2.FrameHeaders && f.Has(http2.FlagHeadersEndStream)
+}
+
+// frameHeader is the size of a frame's header in bytes.
+const frameHeader = 9
+
+// frameScanner follows the frames in a stream of bytes.
+type frameScanner struct {
+	skip   int // bytes to the next header
+	header [frameHeader]byte
+	have   int // bytes of the header so far
+}
+
+// scan returns how many of the frames whose header ends in these bytes match.
+func (s *frameScanner) scan(p []byte, match func(http2.FrameType, http2.Flags) bool) (count int) {
+	for len(p) > 0 {
+		if s.skip > 0 {
+			n := min(s.skip, len(p))
+			s.skip -= n
+			p = p[n:]
+			continue
+		}
+		n := copy(s.header[s.have:], p)
+		s.have += n
+		p = p[n:]
+		if s.have < frameHeader {
+			break
+		}
+		s.have = 0
+		s.skip = int(binary.BigEndian.Uint32(s.header[:4]) >> 8)
+		if match(http2.FrameType(s.header[3]), http2.Flags(s.header[4])) {
+			count++
+		}
+	}
+	return count
+}
