@@ -140,3 +140,22 @@ func (f *rawClient) verdictOf(frame *http2.MetaHeadersFrame) *apierror.Error {
 	}
 	return verdict(f.t, status.FromProto(s).Err())
 }
+
+// headerOf reads until the first header of the stream and returns it. The rest of
+// the stream is read later.
+func (f *rawClient) headerOf(stream uint32) map[string]string {
+	f.t.Helper()
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if frame, ok := frame.(*http2.MetaHeadersFrame); ok && frame.StreamID == stream {
+			fields := make(map[string]string)
+			for _, field := range frame.Fields {
+				fields[field.Name] = field.Value
+			}
+			return fields
+		}
+	}
+}

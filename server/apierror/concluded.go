@@ -64,6 +64,13 @@ func UnknownMethod() *Error {
 	return concluded(codes.Unimplemented, ReasonUnknownMethod, exchange.NotSent, "there is no such method", nil)
 }
 
+// UnsupportedEncoding returns the error of a gRPC call whose messages are compressed in a way that the
+// server does not support.
+func UnsupportedEncoding(name string) *Error {
+	return concluded(codes.Unimplemented, ReasonUnsupportedEncoding, exchange.NotSent,
+		"the grpc-encoding "+name+" is not supported; gzip and identity are", nil)
+}
+
 // Unreachable returns the error of a request of which no byte was sent: the connection was refused,
 // or DNS or TLS failed.
 func Unreachable(cause error) *Error {

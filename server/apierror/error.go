@@ -40,7 +40,9 @@ const (
 	ReasonRouteNotFound     = "ROUTE_NOT_FOUND"
 	ReasonMethodNotAllowed  = "METHOD_NOT_ALLOWED"
 	ReasonUnknownMethod     = "UNKNOWN_METHOD"
-	ReasonInternalError     = "INTERNAL_ERROR"
+	// ReasonUnsupportedEncoding: a gRPC message is compressed otherwise than by gzip.
+	ReasonUnsupportedEncoding = "UNSUPPORTED_ENCODING"
+	ReasonInternalError       = "INTERNAL_ERROR"
 	// ReasonUnreachable: no connection was made.
 	ReasonUnreachable = "UPSTREAM_UNREACHABLE"
 	// ReasonCircuitOpen: Diga failed so often that it is left alone for a

@@ -49,7 +49,11 @@ type Bounds struct {
 }
 
 // New returns an intake with these bounds.
+//
+// New registers encodings with gRPC. The first call of New must come before the
+// process has a gRPC server or client.
 func New(bounds Bounds) *Intake {
+	registerEncodings()
 	i := &Intake{Bounds: bounds, memory: budget{limit: bounds.MaxMemory}}
 	i.receptions.New = func() any {
 		r := &reception{intake: i}
