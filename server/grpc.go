@@ -20,13 +20,14 @@ import (
 const connectionTimeout = 20 * time.Second
 
 func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
+	s.guard = newResetGuard(s.log)
 	in := intake.New(intake.Bounds{
 		MaxMessage: int(s.cfg.MaxRequestBytes), MaxMemory: s.cfg.MaxDecodedBytes, StreamWindow: s.cfg.Integration.Bulk.Concurrency,
 		Gate: s.streams,
 	})
 	streamChain := append([]grpc.StreamServerInterceptor{in.StreamInterceptor, s.failStream}, chain.stream...)
 	srv := grpc.NewServer(append(in.ServerOptions(),
-		grpc.Creds(guardedCredentials{s.grpc.credentials(), newResetGuard(s.log)}),
+		grpc.Creds(guardedCredentials{s.grpc.credentials(), s.guard}),
 		grpc.InTapHandle(s.tapHandle()),
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.failUnary}, chain.unary...)...),
 		grpc.ChainStreamInterceptor(append(streamChain, in.BoundStreams, s.endWatches)...),
@@ -54,7 +55,11 @@ func (s *Server) grpcPart(srv *grpc.Server) *part {
 	return &part{
 		name:  "gRPC listener",
 		serve: func(context.Context) error { return s.grpc.serveGRPC(srv) },
-		drain: srv.GracefulStop,
+		drain: func() {
+			s.grpc.leave() // a client that comes back finds another server
+			s.guard.farewell()
+			srv.GracefulStop()
+		},
 		close: func() error { srv.Stop(); s.grpc.close(); return nil },
 	}
 }

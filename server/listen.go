@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -22,6 +23,7 @@ type listener struct {
 	limits     *limits     // nil for none
 	tls        *tls.Config // nil for plain text
 	ln         net.Listener
+	left       atomic.Bool
 }
 
 // limits bound the connections of a listener.
@@ -53,6 +55,12 @@ func (l *listener) close() {
 	}
 }
 
+// leave closes the address before the server that serves it is stopped.
+func (l *listener) leave() {
+	l.left.Store(true)
+	l.close()
+}
+
 // serveHTTP serves HTTP until the server is closed or drained, which is no
 // failure.
 func (l *listener) serveHTTP(srv *http.Server) error {
@@ -71,7 +79,7 @@ func (l *listener) serveHTTP(srv *http.Server) error {
 
 // serveGRPC is serveHTTP for gRPC.
 func (l *listener) serveGRPC(srv *grpc.Server) error {
-	if err := srv.Serve(l.ln); !errors.Is(err, grpc.ErrServerStopped) {
+	if err := srv.Serve(l.ln); !errors.Is(err, grpc.ErrServerStopped) && !l.left.Load() {
 		return err
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -30,10 +31,11 @@ type resetGuard struct {
 
 	mu     sync.Mutex
 	closed map[netip.Addr]time.Time // when a connection of the address was closed
+	open   map[*watchedConn]struct{}
 }
 
 func newResetGuard(log *slog.Logger) *resetGuard {
-	return &resetGuard{log: log, closed: make(map[netip.Addr]time.Time)}
+	return &resetGuard{log: log, closed: make(map[netip.Addr]time.Time), open: make(map[*watchedConn]struct{})}
 }
 
 // guardedCredentials watch the connections that they have secured.
@@ -56,10 +58,11 @@ func (c guardedCredentials) Clone() credentials.TransportCredentials {
 
 // watch returns the connection, watched.
 func (g *resetGuard) watch(conn net.Conn) net.Conn {
-	w := &watchedConn{Conn: conn, guard: g, credit: resetBurst, most: resetBurst, since: time.Now()}
+	w := &watchedConn{Conn: conn, guard: g, writing: make(chan struct{}, 1), credit: resetBurst, most: resetBurst, since: time.Now()}
 	w.in.skip = len(http2.ClientPreface)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.open[w] = struct{}{}
 	if at, ok := g.closed[hostOf(conn)]; ok && time.Since(at) < resetPenalty {
 		w.credit, w.most = resetBurstAfter, resetBurstAfter
 	}
@@ -93,6 +96,9 @@ type watchedConn struct {
 	net.Conn
 	guard   *resetGuard
 	in, out frameScanner
+	writing chan struct{} // holds a value while somebody writes
+
+	lastRead atomic.Int64 // in nanoseconds of Unix time
 
 	mu     sync.Mutex
 	credit float64 // resets that the client may still make
@@ -102,6 +108,7 @@ type watchedConn struct {
 
 func (c *watchedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	c.lastRead.Store(time.Now().UnixNano())
 	if resets := c.in.scan(p[:n], isReset); resets > 0 && !c.spend(resets) {
 		c.guard.penalize(c.Conn)
 		_ = c.Conn.Close()
@@ -111,6 +118,8 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 }
 
 func (c *watchedConn) Write(p []byte) (int, error) {
+	c.writing <- struct{}{}
+	defer func() { <-c.writing }()
 	n, err := c.Conn.Write(p)
 	if ends := c.out.scan(p[:n], isEnd); ends > 0 {
 		c.mu.Lock()
@@ -118,6 +127,14 @@ func (c *watchedConn) Write(p []byte) (int, error) {
 		c.mu.Unlock()
 	}
 	return n, err
+}
+
+// Close closes the connection, which is no longer one of the guard's.
+func (c *watchedConn) Close() error {
+	c.guard.mu.Lock()
+	delete(c.guard.open, c)
+	c.guard.mu.Unlock()
+	return c.Conn.Close()
 }
 
 // spend takes resets from the credit and reports whether it was enough.
@@ -146,6 +163,9 @@ type frameScanner struct {
 	header [frameHeader]byte
 	have   int // bytes of the header so far
 }
+
+// between reports whether the last byte was the end of a frame.
+func (s *frameScanner) between() bool { return s.skip == 0 && s.have == 0 }
 
 // scan returns how many of the frames whose header ends in these bytes match.
 func (s *frameScanner) scan(p []byte, match func(http2.FrameType, http2.Flags) bool) (count int) {

@@ -40,6 +40,7 @@ type Server struct {
 	untilDrain context.Context // ends then
 	beginDrain context.CancelFunc
 	streams    *streams.Gate
+	guard      *resetGuard
 
 	grpc, rest, admin *listener
 	health            *health.Server
