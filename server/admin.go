@@ -4,8 +4,12 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
+	"slices"
+	"strings"
 )
 
 // newAdmin returns the listener for those who run digate. It authenticates
@@ -24,18 +28,48 @@ func (s *Server) newAdmin() *http.Server {
 			_, _ = io.WriteString(w, "ok\n")
 		}
 	})
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       s.cfg.IdleTimeout,
-		MaxHeaderBytes:    s.cfg.MaxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	if s.cfg.Admin.Pprof {
+		// Without the command line: it may hold a password.
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
+	return &http.Server{
+		Handler:                      closeChunked(s.knownHost(mux)),
+		DisableGeneralOptionsHandler: true, // a foreign host gets nothing
+		ReadHeaderTimeout:            min(readHeaderTimeout, s.cfg.ReadTimeout),
+		ReadTimeout:                  s.cfg.ReadTimeout,
+		IdleTimeout:                  s.cfg.IdleTimeout,
+		MaxHeaderBytes:               s.cfg.MaxHeaderBytes,
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// knownHost returns a handler that refuses requests for a host which is neither an
+// address, nor localhost, nor a name from the settings. A page in a browser on this
+// machine could otherwise read the responses: under a name of its own that resolves
+// to this machine (DNS rebinding).
+func (s *Server) knownHost(next http.Handler) http.Handler {
+	names := append(s.cfg.Admin.Hosts(), "localhost", hostName(s.cfg.AdminAddr))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := hostName(r.Host)
+		_, err := netip.ParseAddr(name)
+		// No browser leaves the host out, as HTTP/1.0 may.
+		if err != nil && r.Host != "" && !slices.ContainsFunc(names, func(known string) bool { return strings.EqualFold(known, name) }) {
+			http.Error(w, "this host is not served here: name it with --admin-hosts", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hostName returns the name or address of a host, which may have a port.
+func hostName(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return strings.Trim(host, "[]")
 }
 
 // adminPart returns the admin side as a part of the server. It has nothing to

@@ -385,6 +385,18 @@ var differences = map[string]difference{
 			t.Errorf("%s", rest.body)
 		}
 	},
+	"chunked-closes": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(201, nil, full))
+		for _, both := range []string{"", "Content-Length: 2\r\n"} {
+			c := connect(t, d.HTTPAddr())
+			request := "POST " + copyPath + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\nTransfer-Encoding: chunked\r\n" + both + "\r\n2\r\n{}\r\n0\r\n\r\n"
+			_, _ = io.WriteString(c, request+request)
+			b, err := io.ReadAll(c) // to the end of the connection
+			if text := string(b); err != nil || strings.Count(text, "HTTP/1.1 201 ") != 1 || strings.Count(text, "\r\nConnection: close\r\n") != 1 {
+				t.Errorf("%v: %s", err, text)
+			}
+		}
+	},
 	"any-content-type": func(t *testing.T, up *scripted, d *digate) {
 		up.will(respond(201, nil, full))
 		for _, ct := range []string{"", "text/plain", "application/x-www-form-urlencoded", "nonsense"} {

@@ -38,7 +38,7 @@ func (s *Server) newREST(routes http.Handler) *http.Server {
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler:   s.telemetry.Middleware(s.readOn(routes)),
+		Handler:   s.telemetry.Middleware(s.readOn(closeChunked(routes))),
 		Protocols: protocols,
 		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: int(s.cfg.MaxStreams)},
 		// The routes respond to OPTIONS * as to any other request.

@@ -222,7 +222,7 @@ func TestAdmin_HealthMetricsAndProfiles_AreServed(t *testing.T) {
 	if n := strings.Count(d.log.String(), `"drift":"auth_type: enum"`); n != 1 {
 		t.Errorf("the drift was logged %d times, want once", n)
 	}
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/debug/pprof/": 200, "/debug/pprof/heap": 200, "/nothing": 404} {
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/debug/pprof/": 404, "/debug/pprof/heap": 404, "/nothing": 404} {
 		if got := d.admin(t, path).status; got != want {
 			t.Errorf("%s: %d, want %d", path, got, want)
 		}

@@ -131,7 +131,7 @@ func (s *Server) makeListeners() {
 	bounds := &limits{s.cfg.MaxConnections, s.cfg.WriteTimeout}
 	s.grpc = &listener{flag: "grpc-addr", addr: s.cfg.GRPCAddr, limits: bounds}
 	s.rest = &listener{flag: "http-addr", addr: s.cfg.HTTPAddr, limits: bounds}
-	s.admin = &listener{flag: "admin-addr", addr: s.cfg.AdminAddr}
+	s.admin = &listener{flag: "admin-addr", addr: s.cfg.AdminAddr, limits: bounds}
 }
 
 // openUpstream makes the client of the upstream and puts it on the stack.

@@ -114,6 +114,16 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 		"bulk-max-items": {func(c *config.Config) { c.Integration.Bulk.MaxItems = 7 }, func(w wired) bool {
 			return w.integration.Bulk.MaxItems == 7 && w.gateway.BulkMaxItems == 1000
 		}},
+		"admin-pprof": {func(c *config.Config) { c.Admin.Pprof = true }, func(w wired) bool {
+			rec := httptest.NewRecorder()
+			w.adminHTTP.Handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "http://localhost/debug/pprof/", nil))
+			return rec.Code == http.StatusOK
+		}},
+		"admin-hosts": {func(c *config.Config) { c.Admin.HostNames = "a.test, b.test" }, func(w wired) bool {
+			rec := httptest.NewRecorder()
+			w.adminHTTP.Handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "http://b.test/healthz", nil))
+			return rec.Code == http.StatusOK
+		}},
 		"cors-origins": {func(c *config.Config) { c.Gateway.CORSOrigins = "https://a.example, https://b.example" }, func(w wired) bool {
 			return slices.Equal(w.gateway.Origins(), []string{"https://a.example", "https://b.example"})
 		}},
@@ -184,7 +194,7 @@ func TestServer_ConnectionsOfEveryListener_AreBounded(t *testing.T) {
 	if w.http.ReadHeaderTimeout != readHeaderTimeout || w.http.ErrorLog == nil {
 		t.Errorf("REST: %+v", w.http)
 	}
-	if w.adminHTTP.ReadHeaderTimeout != readHeaderTimeout || w.adminHTTP.ErrorLog == nil || w.admin.limits != nil {
+	if w.adminHTTP.ReadHeaderTimeout != readHeaderTimeout || w.adminHTTP.ErrorLog == nil || w.admin.limits == nil || *w.admin.limits != *w.rest.limits {
 		t.Errorf("admin: %+v", w.adminHTTP)
 	}
 	if got := time.Duration(w.calls.FieldByName("connectionTimeout").Int()); got != connectionTimeout {

@@ -46,7 +46,7 @@ func (c *devCmd) Run(ctx context.Context, std term.IO) error {
 		return err
 	}
 	cfg := config.Defaults()
-	cfg.Addresses, cfg.Upstream.URL = c.Addresses, diga.url()
+	cfg.Addresses, cfg.Admin.Pprof, cfg.Upstream.URL = c.Addresses, true, diga.url()
 	ignoreBrokenPipe()
 	log := telemetry.OpenLog(std.Err, cfg.LogLevel)
 	defer log.Close()

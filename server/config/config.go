@@ -20,6 +20,7 @@ import (
 // them. A setting --foo-bar is also the environment variable DIGATE_FOO_BAR.
 type Config struct {
 	Addresses   `embed:""`
+	Admin       Admin                   `embed:""`
 	Upstream    upstream.Settings       `embed:""`
 	Ledger      ledger.Settings         `embed:""`
 	Integration integration.Settings    `embed:""`
@@ -47,6 +48,7 @@ func (c *Config) LongestCall() time.Duration {
 func (c *Config) Validate() error {
 	var p setting.Problems
 	c.Addresses.validate(&p)
+	c.Admin.validate(&p)
 	c.Upstream.Validate(&p)
 	c.Ledger.Validate(&p, c.LongestCall())
 	c.Integration.Validate(&p)

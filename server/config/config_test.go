@@ -27,7 +27,7 @@ func TestValidate_Defaults_AreValid(t *testing.T) {
 
 // cannotBeWrong are the settings of which every value is a valid one, or which
 // are read only when they are used.
-var cannotBeWrong = []string{"upstream-http2", "ledger-key-file", "require-request-id", "log-level"}
+var cannotBeWrong = []string{"admin-pprof", "upstream-http2", "ledger-key-file", "require-request-id", "log-level"}
 
 func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 	t.Parallel()
@@ -95,6 +95,12 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 		"ledger-memory-records": {func(c *config.Config) { c.Ledger.MemoryRecords = 0 }, func(c *config.Config) { c.Ledger.MemoryRecords = 100_000_001 }},
 		"bulk-concurrency":      {func(c *config.Config) { c.Integration.Bulk.Concurrency = 0 }, func(c *config.Config) { c.Integration.Bulk.Concurrency = 1_000_001 }},
 		"bulk-max-items":        {func(c *config.Config) { c.Integration.Bulk.MaxItems = 0 }, func(c *config.Config) { c.Integration.Bulk.MaxItems = 10_000_001 }},
+		"admin-hosts": {
+			func(c *config.Config) { c.Admin.HostNames = "digate:9091" },
+			func(c *config.Config) { c.Admin.HostNames = "http://digate" },
+			func(c *config.Config) { c.Admin.HostNames = "*" },
+			func(c *config.Config) { c.Admin.HostNames = "digate,," },
+		},
 		"cors-origins": {
 			func(c *config.Config) { c.Gateway.CORSOrigins = "*" },
 			func(c *config.Config) { c.Gateway.CORSOrigins = "https://*.example" },

@@ -12,7 +12,7 @@ import (
 type Addresses struct {
 	GRPCAddr  string `name:"grpc-addr" group:"Addresses:" default:":9090" help:"The gRPC listener."`
 	HTTPAddr  string `name:"http-addr" group:"Addresses:" default:":8080" help:"The REST listener."`
-	AdminAddr string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener: /metrics, /healthz, /readyz, /debug/pprof."`
+	AdminAddr string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener: /metrics, /healthz, /readyz."`
 }
 
 func (a *Addresses) validate(p *setting.Problems) {
@@ -32,7 +32,7 @@ type Limits struct {
 	MaxDecodedBytes   int64         `name:"max-decoded-bytes" group:"Limits:" default:"268435456" help:"Memory that the requests of gRPC calls under way may take once they are decoded, in bytes; further calls are refused."`
 	MaxHeaderBytes    int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Largest metadata of a gRPC call, and header of a REST request, in bytes."`
 	MaxErrorBytes     int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
-	MaxConnections    int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on the gRPC and on the REST listener, each; further ones wait until another ends."`
+	MaxConnections    int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on each of the three listeners; further ones wait until another ends."`
 	MaxStreams        uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection, or HTTP/2 connection of the REST side."`
 	MaxWaitingStreams int           `name:"max-waiting-streams" group:"Limits:" default:"8192" help:"gRPC streams that wait for their callers: calls without their message, and streams, of which one of the contract counts as four. Strangers get half of them, those of one address an eighth; the health and reflection services get less."`
 	MaxDeadline       time.Duration `name:"max-deadline" group:"Limits:" default:"2m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`

@@ -65,7 +65,7 @@ func Serve(binary, logFile string, args ...string) (*Server, error) {
 	}
 	s := &Server{
 		cmd: exec.Command(binary, append([]string{
-			"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0",
+			"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--admin-pprof",
 			"--shutdown-timeout", drainTime.String(),
 		}, args...)...),
 		log: logFile, ended: make(chan struct{}),

@@ -43,7 +43,7 @@ func launch(binary, logFile string, args ...string) (*process, error) {
 	defer func() { _ = out.Close() }()
 	p := &process{
 		cmd: exec.Command(binary, append([]string{
-			"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0",
+			"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--admin-pprof",
 			"--shutdown-timeout", drainTime.String(),
 		}, args...)...),
 		log: logFile, ended: make(chan struct{}),

@@ -2,6 +2,8 @@ package postgres_test
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -132,4 +134,29 @@ func TestStore_ServerGone_ErrorNamesNoUser(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
+}
+
+// The password need not be in the URL, which a command line would show to everybody.
+func TestOpen_PasswordOutsideTheURL_IsFound(t *testing.T) {
+	server := pgtest.Start(t)
+	server.Exec(server.URL(), `CREATE ROLE apart LOGIN SUPERUSER PASSWORD 'else where'`)
+	file := filepath.Join(t.TempDir(), "passfile")
+	if err := os.WriteFile(file, []byte("127.0.0.1:"+port(t, server)+":postgres:apart:else where\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url := "postgres://apart@127.0.0.1:" + port(t, server) + "/postgres?sslmode=disable"
+	t.Setenv("PGPASSFILE", filepath.Join(t.TempDir(), "none"))
+	if s, err := postgres.Open(t.Context(), url, postgres.Options{}); err == nil {
+		_ = s.Close()
+		t.Fatal("it opened without a password")
+	}
+	t.Run("passfile in the URL", func(t *testing.T) { open(t, url+"&passfile="+file) })
+	t.Run("PGPASSFILE", func(t *testing.T) {
+		t.Setenv("PGPASSFILE", file)
+		open(t, url)
+	})
+	t.Run("PGPASSWORD", func(t *testing.T) {
+		t.Setenv("PGPASSWORD", "else where")
+		open(t, url)
+	})
 }

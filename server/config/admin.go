@@ -1,0 +1,35 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/digate/digate/server/setting"
+)
+
+// Admin is what can be set of the admin listener besides its address.
+type Admin struct {
+	Pprof bool `name:"admin-pprof" group:"Addresses:" help:"Serve Go's profiles under /debug/pprof/ of the admin listener."`
+	// HostNames is a list, separated by commas.
+	HostNames string `name:"admin-hosts" group:"Addresses:" placeholder:"NAME,…" help:"Names by which the admin listener may be reached, separated by commas, beside localhost, IP addresses and the name in --admin-addr."`
+}
+
+// Hosts returns the names by which the admin listener may be reached.
+func (a *Admin) Hosts() []string {
+	if a.HostNames == "" {
+		return nil
+	}
+	names := strings.Split(a.HostNames, ",")
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+	}
+	return names
+}
+
+func (a *Admin) validate(p *setting.Problems) {
+	for _, name := range a.Hosts() {
+		if name == "" || strings.ContainsAny(name, ":/*@ ") {
+			p.Addf("admin-hosts", "must be host names without a port, such as digate.internal, separated by commas")
+			break
+		}
+	}
+}
