@@ -69,6 +69,10 @@ soak: ## ten thousand calls per mix through every fault, and the table of docs/r
 crash: ## kill -9 of digate, a replica and PostgreSQL under bulk load, and the table of docs/crash.md
 	go test -count=1 -timeout 20m -v -run TestCrash ./test/crash -crash.items 800 -crash.rounds 20
 
+.PHONY: abuse
+abuse: ## what strangers can do to digate and to a bare grpc-go server, and the table of docs/abuse.md
+	go test -count=1 -timeout 15m -v -run TestAbuse ./test/abuse -abuse.whole
+
 .PHONY: bulk
 bulk: ## a hundred thousand copies in one stream per kind of ledger, and the tables of docs/bulk.md
 	go test -count=1 -timeout 20m -v -run TestRun ./bench/bulk -bulk.items 100000

@@ -54,6 +54,11 @@ type Server struct {
 // free loopback ports; the arguments follow those that say so. The log is appended
 // to the file.
 func Serve(binary, logFile string, args ...string) (*Server, error) {
+	return ServeIn(nil, binary, logFile, args...)
+}
+
+// ServeIn does what [Serve] does, with more variables in the environment.
+func ServeIn(environment []string, binary, logFile string, args ...string) (*Server, error) {
 	out, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
@@ -70,7 +75,7 @@ func Serve(binary, logFile string, args ...string) (*Server, error) {
 		}, args...)...),
 		log: logFile, ended: make(chan struct{}),
 	}
-	s.cmd.Env = Environment()
+	s.cmd.Env = append(Environment(), environment...)
 	s.cmd.Stdout, s.cmd.Stderr = out, out
 	if err := s.cmd.Start(); err != nil {
 		return nil, err

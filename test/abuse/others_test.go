@@ -1,0 +1,121 @@
+package abuse
+
+import (
+	"context"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+)
+
+const (
+	templateID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+	// othersAddress is where the others call from.
+	othersAddress = "127.0.0.3"
+	// pace is the time between two calls of the others, and patience the deadline of
+	// each.
+	pace     = 10 * time.Millisecond
+	patience = 5 * time.Second
+)
+
+// others are callers with a token that Diga knows. They make copies at a steady
+// pace, whatever becomes of those before. Most calls share a few connections that
+// were there before the attack; every tenth has one of its own.
+type others struct {
+	addr  string
+	conns []*grpc.ClientConn
+	calls sync.WaitGroup
+
+	mu    sync.Mutex
+	took  []time.Duration
+	first error
+	lost  int
+}
+
+// dialClient returns a client connection from a loopback address.
+func dialClient(from, to string) (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///"+to, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) { return dialFrom(ctx, from, addr) }))
+}
+
+func newOthers(t *testing.T, addr string) *others {
+	t.Helper()
+	o := &others{addr: addr}
+	for range 4 {
+		conn, err := dialClient(othersAddress, addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		o.conns = append(o.conns, conn)
+	}
+	return o
+}
+
+// figures are what the others met for a while.
+type figures struct {
+	calls, failed int
+	p99           time.Duration
+	first         error // of the failures
+}
+
+// during makes calls until the context ends, and returns what became of them. A
+// call that failed counts with the time that it took to fail.
+func (o *others) during(ctx context.Context) figures {
+	o.took, o.lost, o.first = nil, 0, nil
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-tick.C:
+			o.calls.Go(func() { o.call(n) })
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	o.calls.Wait()
+	f := figures{calls: len(o.took), failed: o.lost, first: o.first}
+	if slices.Sort(o.took); f.calls > 0 {
+		f.p99 = o.took[f.calls*99/100]
+	}
+	return f
+}
+
+func (o *others) call(n int) {
+	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer known-0123456789"), patience)
+	defer cancel()
+	began := time.Now()
+	err := o.copy(ctx, n)
+	took := time.Since(began)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.took = append(o.took, took)
+	if err != nil {
+		o.lost++
+		if o.first == nil {
+			o.first = err
+		}
+	}
+}
+
+func (o *others) copy(ctx context.Context, n int) error {
+	conn := o.conns[n%len(o.conns)]
+	if n%10 == 0 {
+		own, err := dialClient(othersAddress, o.addr)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = own.Close() }()
+		conn = own
+	}
+	_, err := integrationv1.NewIntegrationServiceClient(conn).CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+	return err
+}
