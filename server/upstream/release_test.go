@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/digate/digate/server/exchange"
 )
 
 // closing is a body that notes that it was closed.
@@ -50,30 +48,5 @@ func TestCall_AtItsEnd_ReleasesItsContextAndBody(t *testing.T) {
 		if sent.Err() == nil {
 			t.Errorf("%s: the context is in use", name)
 		}
-	}
-}
-
-// Drift is of the response that counts, not of one that was followed by another.
-func TestCall_SecondAttempt_HasNoDriftOfTheFirst(t *testing.T) {
-	t.Parallel()
-	responses := []struct {
-		status int
-		body   string
-	}{{200, `{"name":"cut`}, {200, wholeResponse}}
-	n := 0
-	client := newClientOf(t, func(*http.Request) (*http.Response, error) {
-		c := responses[n]
-		n++
-		return &http.Response{
-			StatusCode: c.status, Header: http.Header{"Retry-After": {"0"}}, Body: io.NopCloser(strings.NewReader(c.body)),
-			ContentLength: int64(len(c.body)), ProtoMajor: 1, ProtoMinor: 1,
-		}, nil
-	}, patient)
-	ex, err := getIntegration(t.Context(), client)
-	if err != nil || n != 2 || ex.Outcome != exchange.Done {
-		t.Fatalf("%v after %d requests: %v", err, n, ex)
-	}
-	if len(ex.Drift) != 0 {
-		t.Errorf("drift %v", ex.Drift)
 	}
 }
