@@ -3,11 +3,13 @@ package server_test
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/test/await"
 )
 
 // options sends an OPTIONS request for a target that a client of net/http cannot ask
@@ -97,4 +99,33 @@ func TestREST_CORS_IsForTheListedOriginsAlone(t *testing.T) {
 			t.Errorf("%s: %v", origin, actual.header)
 		}
 	}
+}
+
+// A drain ends no call of a connection that carries many.
+func TestREST_HTTP2Draining_CallsUnderWayGetTheirResponse(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url())
+	client := priorKnowledge(t)
+	const calls = 5
+	arrived, release := make(chan struct{}, calls), make(chan struct{})
+	up.will(func(c net.Conn, r sent) bool {
+		arrived <- struct{}{}
+		<-release
+		return respond(201, nil, full)(c, r)
+	})
+	responses := make(chan response, calls)
+	for range calls {
+		go func() { responses <- send(t, client, "POST", d.rest, copyPath, `{}`) }()
+	}
+	for range calls {
+		await.Value(t, arrived, "a request at Diga")
+	}
+	d.stop()
+	d.log.await(t, 1, `"msg":"draining"`)
+	close(release)
+	for range calls {
+		wantREST(t, await.Value(t, responses, "a response"), 201, "", "")
+	}
+	await.Value(t, d.ended, "the end of the server")
 }

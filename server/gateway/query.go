@@ -10,6 +10,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -37,13 +38,23 @@ func (c channel) Invoke(ctx context.Context, method string, args, reply any, opt
 	return begun(ctx, c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...))
 }
 
-// begun returns the error of a call to the service. A call whose context ended before
-// the service was reached has an error without the details that the service's have.
+// begun returns the error of a call to the service. A call that did not reach the
+// service, because its context ended before or there is no such method, has an error
+// without the details that the service's have.
 func begun(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil && len(status.Convert(err).Proto().GetDetails()) == 0 {
-		return apierror.NotBegun(ctx.Err())
+	if err == nil {
+		return nil
 	}
-	return err
+	switch s := status.Convert(err); {
+	case len(s.Proto().GetDetails()) > 0:
+		return err
+	case s.Code() == codes.Unimplemented:
+		return apierror.UnknownMethod()
+	case ctx.Err() != nil:
+		return apierror.NotBegun(ctx.Err())
+	default:
+		return err
+	}
 }
 
 // parseQuery reads a query as Diga does, and not as net/url, which drops
