@@ -15,6 +15,10 @@ import (
 // readHeaderTimeout is how long a request's header may take to arrive.
 const readHeaderTimeout = 5 * time.Second
 
+// maxRESTStreams bounds the requests under way on one HTTP/2 connection. A request that
+// never arrives holds a goroutine, and strangers may send it.
+const maxRESTStreams = 100
+
 // newRoutes returns the handler of every REST route: those of the contract, behind
 // authentication, and the public ones.
 func (s *Server) newRoutes(contracts http.Handler, public []gateway.PublicRoute) (http.Handler, error) {
@@ -40,7 +44,7 @@ func (s *Server) newREST(routes http.Handler) *http.Server {
 	return &http.Server{
 		Handler:   s.telemetry.Middleware(s.readOn(closeChunked(routes))),
 		Protocols: protocols,
-		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: int(s.cfg.MaxStreams)},
+		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: int(min(s.cfg.MaxStreams, maxRESTStreams))},
 		// The routes respond to OPTIONS * as to any other request.
 		DisableGeneralOptionsHandler: true,
 

@@ -194,6 +194,9 @@ func TestServer_ConnectionsOfEveryListener_AreBounded(t *testing.T) {
 	if w.http.ReadHeaderTimeout != readHeaderTimeout || w.http.ErrorLog == nil {
 		t.Errorf("REST: %+v", w.http)
 	}
+	if got := w.http.HTTP2.MaxConcurrentStreams; got != maxRESTStreams {
+		t.Errorf("REST: %d requests on one connection", got)
+	}
 	if w.adminHTTP.ReadHeaderTimeout != readHeaderTimeout || w.adminHTTP.ErrorLog == nil || w.admin.limits == nil || *w.admin.limits != *w.rest.limits {
 		t.Errorf("admin: %+v", w.adminHTTP)
 	}
