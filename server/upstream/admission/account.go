@@ -30,9 +30,8 @@ type account struct {
 
 	shared   bool // by strangers: has no evidence and is never forgotten
 	accepted bool
-	// list is where an idle account is, between older and newer ones.
-	list         *idlers
-	older, newer *account
+	// idle is its link among the idle accounts.
+	idle link[account]
 }
 
 func newAccount(key uint64, most int) *account {
@@ -74,15 +73,13 @@ type accounts struct {
 	seed   maphash.Seed
 	own    map[uint64]*account
 	shared [strangers]*account
-	// accepted and unproven are the idle accounts of either kind.
-	accepted, unproven idlers
+	// accepted and unproven are the idle accounts of either kind, those that have been
+	// idle for longest first.
+	accepted, unproven list[account]
 }
 
 func newAccounts(most int) accounts {
-	s := accounts{
-		most: most, seed: maphash.MakeSeed(), own: make(map[uint64]*account),
-		accepted: idlers{most: maxAccepted}, unproven: idlers{most: maxUnproven},
-	}
+	s := accounts{most: most, seed: maphash.MakeSeed(), own: make(map[uint64]*account)}
 	for i := range s.shared {
 		s.shared[i] = newAccount(uint64(i), most)
 		s.shared[i].shared = true
@@ -123,55 +120,24 @@ func (s *accounts) known(t *Ticket, accepted bool) *account {
 // settle remembers an account that has become idle, and forgets the one that has
 // been so for longest if there are too many.
 func (s *accounts) settle(a *account) {
-	if a.shared || a.list != nil || a.lanes[slots].busy() || a.lanes[sends].busy() {
+	if a.shared || a.idle.in() || a.lanes[slots].busy() || a.lanes[sends].busy() {
 		return
 	}
-	list := &s.unproven
+	idle, most := &s.unproven, maxUnproven
 	if a.accepted {
-		list = &s.accepted
+		idle, most = &s.accepted, maxAccepted
 	}
-	list.push(a)
-	if list.n > list.most {
-		delete(s.own, list.oldest.key)
-		list.remove(list.oldest)
+	idle.push(a, &a.idle)
+	if idle.n > most {
+		oldest := idle.head()
+		delete(s.own, oldest.key)
+		oldest.idle.remove()
 	}
 }
 
 // wake takes an account that is idle from its list.
 func (s *accounts) wake(a *account) {
-	if a.list != nil {
-		a.list.remove(a)
+	if a.idle.in() {
+		a.idle.remove()
 	}
-}
-
-// idlers are idle accounts in the order in which they became so.
-type idlers struct {
-	most, n        int
-	newest, oldest *account
-}
-
-func (l *idlers) push(a *account) {
-	a.list, a.older = l, l.newest
-	if l.newest != nil {
-		l.newest.newer = a
-	} else {
-		l.oldest = a
-	}
-	l.newest = a
-	l.n++
-}
-
-func (l *idlers) remove(a *account) {
-	if a.newer != nil {
-		a.newer.older = a.older
-	} else {
-		l.newest = a.older
-	}
-	if a.older != nil {
-		a.older.newer = a.newer
-	} else {
-		l.oldest = a.newer
-	}
-	a.list, a.older, a.newer = nil, nil, nil
-	l.n--
 }

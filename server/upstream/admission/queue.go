@@ -15,7 +15,7 @@ type line struct {
 	used int
 	// turn holds the lanes that wait, in the order of their turns. parked holds those
 	// whose account may not have more, until it may.
-	turn, parked laneList
+	turn, parked list[lane]
 	drain        drain
 }
 
@@ -24,11 +24,10 @@ type line struct {
 type lane struct {
 	account     *account
 	used        int
-	first, rest waiters
+	first, rest list[waiter]
 	bytes       int64 // of rest
 	drain       drain
-	list        *laneList
-	prev, next  *lane
+	link        link[lane] // in turn or parked
 }
 
 // busy reports whether the account has or wants something of the line.
@@ -43,16 +42,15 @@ type waiter struct {
 	sent  sending
 	err   error
 
-	recorded   bool
-	size       int64
-	list       *waiters
-	prev, next *waiter
+	recorded bool
+	size     int64
+	link     link[waiter] // in first or rest
 }
 
 // free reports whether an exchange of the account may go at once, past no other.
 func (a *Admission) free(which int, of *account) bool {
 	l := &a.lines[which]
-	return l.turn.head == nil && !of.lanes[which].waiting() && l.used < a.limit.current() && of.mayTake(which)
+	return l.turn.n == 0 && !of.lanes[which].waiting() && l.used < a.limit.current() && of.mayTake(which)
 }
 
 // take gives the account one of a line.
@@ -74,9 +72,9 @@ func (a *Admission) release(which int, of *account) {
 
 // unpark lets a lane take turns again if its account may have more.
 func (l *line) unpark(lane *lane, which int) {
-	if lane.list == &l.parked && lane.account.mayTake(which) {
-		l.parked.remove(lane)
-		l.turn.push(lane)
+	if lane.link.list == &l.parked && lane.account.mayTake(which) {
+		lane.link.remove()
+		l.turn.push(lane, &lane.link)
 	}
 }
 
@@ -88,7 +86,7 @@ func (a *Admission) wait(ctx context.Context, of *account, which int, size int64
 	l, lane := &a.lines[which], &of.lanes[which]
 	w := &waiter{ready: make(chan struct{}), recorded: recorded, size: size}
 	if recorded {
-		lane.first.push(w)
+		lane.first.push(w, &w.link)
 	} else {
 		if err := a.refusal(min(left(ctx), most), which, lane, size); err != nil {
 			return sending{}, err
@@ -96,16 +94,16 @@ func (a *Admission) wait(ctx context.Context, of *account, which int, size int64
 		if lane.rest.n == 0 {
 			lane.drain = drain{since: time.Now()}
 		}
-		if l.turn.head == nil && l.parked.head == nil {
+		if l.turn.n == 0 && l.parked.n == 0 {
 			l.drain = drain{since: time.Now()}
 		}
-		lane.rest.push(w)
+		lane.rest.push(w, &w.link)
 		lane.bytes += size
 		a.queued++
 		a.bytes += size
 	}
-	if lane.list == nil {
-		l.turn.push(lane)
+	if !lane.link.in() {
+		l.turn.push(lane, &lane.link)
 	}
 	l.unpark(lane, which)
 	a.serve(which)
@@ -141,35 +139,35 @@ func (a *Admission) wait(ctx context.Context, of *account, which int, size int64
 
 // leave takes a waiter out of its lane.
 func (a *Admission) leave(lane *lane, w *waiter) {
-	w.list.remove(w)
+	w.link.remove()
 	if !w.recorded {
 		lane.bytes -= w.size
 		a.queued--
 		a.bytes -= w.size
 	}
 	if !lane.waiting() {
-		lane.list.remove(lane)
+		lane.link.remove()
 	}
 }
 
 // serve serves those who wait, in turn, while the limits permit.
 func (a *Admission) serve(which int) {
 	l := &a.lines[which]
-	if l.turn.head == nil {
+	if l.turn.n == 0 {
 		a.arm()
 		return
 	}
 	now := time.Now()
-	for lane := l.turn.head; lane != nil && l.used < a.limit.current(); lane = l.turn.head {
-		l.turn.remove(lane)
+	for lane := l.turn.head(); lane != nil && l.used < a.limit.current(); lane = l.turn.head() {
+		lane.link.remove()
 		if !lane.account.mayTake(which) {
-			l.parked.push(lane)
+			l.parked.push(lane, &lane.link)
 			continue
 		}
-		l.turn.push(lane) // at the end
-		w := lane.first.head
+		l.turn.push(lane, &lane.link) // at the end
+		w := lane.first.head()
 		if w == nil {
-			w = lane.rest.head
+			w = lane.rest.head()
 			lane.drain.served(now)
 			l.drain.served(now)
 		}
@@ -188,7 +186,7 @@ func (a *Admission) arm() {
 	}
 	lowered := a.limit.lowered()
 	for i := range a.lines {
-		if l := &a.lines[i]; l.parked.head != nil || l.turn.head != nil && lowered {
+		if l := &a.lines[i]; l.parked.n > 0 || l.turn.n > 0 && lowered {
 			a.ticking = true
 			break
 		}
@@ -210,10 +208,8 @@ func (a *Admission) look() {
 	a.ticking = false
 	for which := range a.lines {
 		l := &a.lines[which]
-		for lane := l.parked.head; lane != nil; {
-			next := lane.next
+		for lane := range l.parked.all() {
 			l.unpark(lane, which)
-			lane = next
 		}
 		a.serve(which)
 	}
@@ -235,7 +231,7 @@ func (a *Admission) refusal(within time.Duration, which int, lane *lane, size in
 	if !a.makeRoom(lane, size) {
 		a.refused[byQueue]++
 		var all time.Duration
-		if l := &a.lines[which]; l.turn.head != nil || l.parked.head != nil {
+		if l := &a.lines[which]; l.turn.n > 0 || l.parked.n > 0 {
 			all = l.drain.wait(a.queued, now)
 		}
 		return apierror.Overloaded(max(paused+ahead, all))
@@ -259,7 +255,7 @@ func (a *Admission) makeRoom(lane *lane, size int64) bool {
 		if most == nil || most == lane || most.weight(byCount) <= lane.weight(byCount)+own {
 			return false
 		}
-		w := most.rest.tail
+		w := most.rest.last.value
 		w.err = apierror.Overloaded(most.drain.wait(most.rest.n, time.Now()))
 		a.refused[byQueue]++
 		a.leave(most, w)
@@ -271,8 +267,8 @@ func (a *Admission) makeRoom(lane *lane, size int64) bool {
 // heaviest returns the lane that has most in the queue.
 func (a *Admission) heaviest(byCount bool) (most *lane) {
 	for i := range a.lines {
-		for _, list := range []*laneList{&a.lines[i].turn, &a.lines[i].parked} {
-			for lane := list.head; lane != nil; lane = lane.next {
+		for _, lanes := range []*list[lane]{&a.lines[i].turn, &a.lines[i].parked} {
+			for lane := range lanes.all() {
 				if lane.rest.n > 0 && (most == nil || lane.weight(byCount) > most.weight(byCount)) {
 					most = lane
 				}
@@ -288,63 +284,4 @@ func (l *lane) weight(byCount bool) int64 {
 		return int64(l.rest.n)
 	}
 	return l.bytes
-}
-
-// waiters is a list of waiters, in order.
-type waiters struct {
-	head, tail *waiter
-	n          int
-}
-
-func (l *waiters) push(w *waiter) {
-	w.list, w.prev = l, l.tail
-	if l.tail != nil {
-		l.tail.next = w
-	} else {
-		l.head = w
-	}
-	l.tail = w
-	l.n++
-}
-
-func (l *waiters) remove(w *waiter) {
-	if w.prev != nil {
-		w.prev.next = w.next
-	} else {
-		l.head = w.next
-	}
-	if w.next != nil {
-		w.next.prev = w.prev
-	} else {
-		l.tail = w.prev
-	}
-	w.list, w.prev, w.next = nil, nil, nil
-	l.n--
-}
-
-// laneList is a list of lanes, in order.
-type laneList struct{ head, tail *lane }
-
-func (l *laneList) push(lane *lane) {
-	lane.list, lane.prev = l, l.tail
-	if l.tail != nil {
-		l.tail.next = lane
-	} else {
-		l.head = lane
-	}
-	l.tail = lane
-}
-
-func (l *laneList) remove(lane *lane) {
-	if lane.prev != nil {
-		lane.prev.next = lane.next
-	} else {
-		l.head = lane.next
-	}
-	if lane.next != nil {
-		lane.next.prev = lane.prev
-	} else {
-		l.tail = lane.prev
-	}
-	lane.list, lane.prev, lane.next = nil, nil, nil
 }

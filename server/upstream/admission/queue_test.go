@@ -102,7 +102,7 @@ func (c *crossing) empty() {
 		c.t.Errorf("%+v", got)
 	}
 	for i := range c.a.lines {
-		if l := &c.a.lines[i]; l.turn.head != nil || l.parked.head != nil {
+		if l := &c.a.lines[i]; l.turn.n > 0 || l.parked.n > 0 {
 			c.t.Errorf("line %d has lanes", i)
 		}
 	}

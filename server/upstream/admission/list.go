@@ -1,0 +1,70 @@
+package admission
+
+import "iter"
+
+// list is a list of values, in order. A value has a link of its own for each list
+// that it may be in, so that nothing is searched or allocated to move it.
+type list[T any] struct {
+	first, last *link[T]
+	n           int
+}
+
+// link is the place of a value in a list.
+type link[T any] struct {
+	value      *T       // set by push
+	list       *list[T] // nil while the value is in none
+	prev, next *link[T]
+}
+
+// push appends a value, whose link must be in no list.
+func (l *list[T]) push(value *T, k *link[T]) {
+	k.value, k.list, k.prev = value, l, l.last
+	if l.last != nil {
+		l.last.next = k
+	} else {
+		l.first = k
+	}
+	l.last = k
+	l.n++
+}
+
+// head returns the first value, nil if there is none.
+func (l *list[T]) head() *T {
+	if l.first == nil {
+		return nil
+	}
+	return l.first.value
+}
+
+// all returns the values in order. The value at hand may be taken out.
+func (l *list[T]) all() iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for k := l.first; k != nil; {
+			next := k.next
+			if !yield(k.value) {
+				return
+			}
+			k = next
+		}
+	}
+}
+
+// in reports whether the value is in a list.
+func (k *link[T]) in() bool { return k.list != nil }
+
+// remove takes the value out of its list.
+func (k *link[T]) remove() {
+	l := k.list
+	if k.prev != nil {
+		k.prev.next = k.next
+	} else {
+		l.first = k.next
+	}
+	if k.next != nil {
+		k.next.prev = k.prev
+	} else {
+		l.last = k.prev
+	}
+	k.list, k.prev, k.next = nil, nil, nil
+	l.n--
+}
