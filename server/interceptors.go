@@ -28,7 +28,7 @@ func (s *Server) interceptors() interceptors {
 // streams that strangers do not get.
 func (s *Server) knowCaller(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	resp, err := handler(ctx, req)
-	if err == nil && s.streams != nil {
+	if err == nil {
 		if m := s.contract.Method(info.FullMethod); m != nil && !m.FacadeOnly {
 			if p := authn.FromContext(ctx); p != nil {
 				s.streams.Know(p.Credential.Reveal())
