@@ -45,7 +45,9 @@ func TestREST_OptionsOfEverything_HasALine(t *testing.T) {
 	d := start(t, "http://127.0.0.1:1")
 	_ = d.options(t, "*", "Bearer "+token)
 	_ = d.options(t, "*", "")
-	d.log.await(t, 2, `"msg":"call","protocol":"rest","method":"other"`)
+	_ = d.options(t, bulkPath, "Bearer "+token)
+	d.log.await(t, 2, `"msg":"call","protocol":"rest","method":"other","code":"OK","outcome":"NOT_APPLICABLE"`)
+	d.log.await(t, 1, `"msg":"call","protocol":"rest","method":"other","code":"Unauthenticated","outcome":"NOT_SENT"`)
 }
 
 // The bounds of a connection are those of its calls, however it is spoken on.

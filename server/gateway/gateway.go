@@ -115,6 +115,9 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // find returns the route of a request, nil if it has none, and the full gRPC name of
 // what the request asks for.
 func (g *gateway) find(r *http.Request) (_ *route, method string) {
+	if r.Method == http.MethodOptions {
+		return nil, ""
+	}
 	if r.URL.Path == BulkPath {
 		return nil, bulkMethod
 	}

@@ -44,6 +44,9 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 				e.REST(nil).Write(sw)
 			}
 			c.httpStat = sw.status
+			if c.method == "other" && c.code == codes.OK {
+				c.outcome = exchange.NotApplicable // a page, or a request about the routes
+			}
 			t.metrics.http.WithLabelValues(strconv.Itoa(sw.status)).Inc()
 			t.finish(ctx, c)
 		}()
