@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/credentials"
+
+	"github.com/digate/digate/server/streams"
 )
 
 // A connection that opens calls and resets them at once costs the server a call each
@@ -63,7 +65,7 @@ func (g *resetGuard) watch(conn net.Conn) net.Conn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.open[w] = struct{}{}
-	if at, ok := g.closed[hostOf(conn)]; ok && time.Since(at) < resetPenalty {
+	if g.penalized(streams.Address(conn.RemoteAddr())) {
 		w.credit, w.most = resetBurstAfter, resetBurstAfter
 	}
 	return w
@@ -72,22 +74,27 @@ func (g *resetGuard) watch(conn net.Conn) net.Conn {
 // maxPenalties bounds the addresses that are remembered.
 const maxPenalties = 10_000
 
+// penalize remembers that a connection was closed. The log has a line for the first
+// of an address: a client that connects again and again could fill the log otherwise.
 func (g *resetGuard) penalize(conn net.Conn) {
-	host := hostOf(conn)
-	g.log.Warn("a gRPC connection was closed: it reset far more calls than it let finish", "peer", host.String())
+	peer := streams.Address(conn.RemoteAddr())
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	first := !g.penalized(peer)
 	if len(g.closed) >= maxPenalties {
 		clear(g.closed)
 	}
-	g.closed[host] = time.Now()
+	g.closed[peer] = time.Now()
+	g.mu.Unlock()
+	if first {
+		g.log.Warn("a gRPC connection was closed: it reset far more calls than it let finish", "peer", peer.String())
+	}
 }
 
-func hostOf(conn net.Conn) netip.Addr {
-	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap()
-	}
-	return netip.Addr{}
+// penalized reports whether a connection of the address was closed within the time
+// of a penalty.
+func (g *resetGuard) penalized(peer netip.Addr) bool {
+	at, ok := g.closed[peer]
+	return ok && time.Since(at) < resetPenalty
 }
 
 // watchedConn counts the calls that its client resets, and those that the server

@@ -2,6 +2,10 @@ package server
 
 import (
 	"bytes"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +45,45 @@ func TestWatchedConn_ResetsBeyondThoseThatFinish_AreTooMany(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if !c.spend(2*resetRate) || c.spend(1) {
 			t.Error("the rate does not hold")
+		}
+	})
+}
+
+// peerConn is a connection of a peer.
+type peerConn struct {
+	net.Conn
+	peer string
+}
+
+func (c peerConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(c.peer), Port: 7} }
+
+// A host may have all addresses of an IPv6 network, and may connect again and again.
+func TestResetGuard_ConnectionsOfOneNetwork_ShareAPenaltyAndALogLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		g := &resetGuard{
+			log: slog.New(slog.NewTextHandler(&log, nil)), closed: make(map[netip.Addr]time.Time), open: make(map[*watchedConn]struct{}),
+		}
+		credit := func(peer string) float64 { return g.watch(peerConn{peer: peer}).(*watchedConn).credit }
+		for range 3 {
+			g.penalize(peerConn{peer: "2001:db8::1"})
+		}
+		if got := strings.Count(log.String(), "\n"); got != 1 {
+			t.Errorf("%d log lines, want 1: %s", got, &log)
+		}
+		if got := credit("2001:db8::ffff:1"); got != resetBurstAfter {
+			t.Errorf("the credit in the same network is %v", got)
+		}
+		if got := credit("2001:db8:0:1::1"); got != resetBurst {
+			t.Errorf("the credit in another network is %v", got)
+		}
+		time.Sleep(resetPenalty)
+		if got := credit("2001:db8::1"); got != resetBurst {
+			t.Errorf("the credit after the penalty is %v", got)
+		}
+		g.penalize(peerConn{peer: "2001:db8::1"})
+		if got := strings.Count(log.String(), "\n"); got != 2 {
+			t.Errorf("%d log lines after the penalty, want 2: %s", got, &log)
 		}
 	})
 }

@@ -133,13 +133,13 @@ func (g *Gate) Enter(kind Kind, peer net.Addr, token string, cancel context.Canc
 	defer g.mu.Unlock()
 	switch _, known := g.known[caller]; {
 	case kind == Open:
-		p.class, p.opener.addr = ofOpen, address(peer)
+		p.class, p.opener.addr = ofOpen, Address(peer)
 	case kind == Watch:
-		p.class, p.opener.addr = ofWatch, address(peer)
+		p.class, p.opener.addr = ofWatch, Address(peer)
 	case known:
 		p.class, p.opener.caller = ofKnown, caller
 	default:
-		p.class, p.opener.addr = ofStrangers, address(peer)
+		p.class, p.opener.addr = ofStrangers, Address(peer)
 	}
 	c, n := &g.classes[p.class], int(p.weight)
 	if c.oldest != nil && cancel != nil {
@@ -220,9 +220,10 @@ func (g *Gate) Know(token string) {
 	g.known[caller] = struct{}{}
 }
 
-// address returns the address that a peer is counted by: of IPv6 the network of
-// 64 bits, all of which one host may have.
-func address(peer net.Addr) netip.Addr {
+// Address returns the address that a peer is counted by: of IPv6 the network of
+// 64 bits, all of which one host may have. It is the zero address for a peer that has
+// none.
+func Address(peer net.Addr) netip.Addr {
 	tcp, ok := peer.(*net.TCPAddr)
 	if !ok {
 		return netip.Addr{}
