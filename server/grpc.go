@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -19,6 +20,11 @@ import (
 // connectionTimeout is how long a new connection may take to become one.
 const connectionTimeout = 20 * time.Second
 
+// minPing is how often a client may ping. One that pings more often loses its
+// connection, and with it the verdicts of the calls on it, so there is room for
+// clients that are set to ping every few seconds.
+const minPing = time.Second
+
 func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
 	s.guard = newResetGuard(s.log)
 	in := intake.New(intake.Bounds{
@@ -29,13 +35,13 @@ func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationSe
 	srv := grpc.NewServer(append(in.ServerOptions(),
 		grpc.Creds(guardedCredentials{s.grpc.credentials(), s.guard}),
 		grpc.InTapHandle(s.tapHandle()),
-		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.failUnary}, chain.unary...)...),
-		grpc.ChainStreamInterceptor(append(streamChain, in.BoundStreams, s.endWatches)...),
+		grpc.ChainUnaryInterceptor(slices.Concat([]grpc.UnaryServerInterceptor{s.failUnary}, chain.unary, []grpc.UnaryServerInterceptor{s.fitUnary})...),
+		grpc.ChainStreamInterceptor(append(streamChain, in.BoundStreams, s.endWatches, s.fitStream)...),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return apierror.UnknownMethod() }),
 		grpc.MaxHeaderListSize(uint32(s.connectionHeader())),
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
 		grpc.ConnectionTimeout(connectionTimeout),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: 2 * time.Minute, Timeout: 20 * time.Second,
 			MaxConnectionIdle: s.cfg.IdleTimeout, MaxConnectionAge: s.cfg.MaxConnectionAge,

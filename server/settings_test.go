@@ -75,7 +75,7 @@ func authorityFile(t *testing.T) string {
 // ledger in its package, the others against a running server or command.
 var elsewhere = map[string]bool{
 	"ledger": true, "ledger-key-file": true, "ledger-memory-records": true,
-	"max-error-bytes": true, "max-decoded-bytes": true, "max-waiting-streams": true, "shutdown-timeout": true, "log-level": true,
+	"max-error-bytes": true, "grpc-max-response-bytes": true, "max-decoded-bytes": true, "max-waiting-streams": true, "shutdown-timeout": true, "log-level": true,
 }
 
 // Each setting reaches every part that it sets.
@@ -205,5 +205,8 @@ func TestServer_ConnectionsOfEveryListener_AreBounded(t *testing.T) {
 	}
 	if got := w.keepalive("Time"); got != 2*time.Minute {
 		t.Errorf("gRPC: a silent connection is pinged after %v", got)
+	}
+	if got := time.Duration(w.calls.FieldByName("keepalivePolicy").FieldByName("MinTime").Int()); got != time.Second {
+		t.Errorf("gRPC: a client may ping every %v", got)
 	}
 }

@@ -49,6 +49,13 @@ func MetadataTooLarge(limit int) *Error {
 		fmt.Sprintf("the metadata is larger than %d bytes", limit), nil)
 }
 
+// ResponseTooLarge returns the error of a call that was done and whose response, of size bytes, is
+// larger than gRPC callers take. It invites no retry, which would meet the same response.
+func ResponseTooLarge(size, limit int64) *Error {
+	return concluded(codes.ResourceExhausted, ReasonResponseTooLarge, exchange.Done,
+		fmt.Sprintf("Diga's response has %d bytes, and a gRPC caller gets %d at most; ask for a smaller page, or over REST", size, limit), nil)
+}
+
 // RouteNotFound returns the error of a REST request for a path that nothing serves.
 func RouteNotFound() *Error {
 	return concluded(codes.NotFound, ReasonRouteNotFound, exchange.NotSent, "there is nothing at this path", nil)

@@ -37,6 +37,7 @@ func conclusions() []conclusion {
 		{"invalid request, no field", apierror.InvalidRequest(), codes.InvalidArgument, "INVALID_REQUEST", "NOT_SENT", 0, false, 422},
 		{"no credential", apierror.MissingCredential("a bearer token is required"), codes.Unauthenticated, "MISSING_CREDENTIAL", "NOT_SENT", 0, false, 401},
 		{"too large", apierror.RequestTooLarge(4 << 20), codes.ResourceExhausted, "REQUEST_TOO_LARGE", "NOT_SENT", 0, false, 413},
+		{"response too large", apierror.ResponseTooLarge(5<<20, 4<<20), codes.ResourceExhausted, "RESPONSE_TOO_LARGE", "DONE", 0, true, 429},
 		{"no route", apierror.RouteNotFound(), codes.NotFound, "ROUTE_NOT_FOUND", "NOT_SENT", 0, false, 404},
 		{"other method", apierror.MethodNotAllowed(), codes.Unimplemented, "METHOD_NOT_ALLOWED", "NOT_SENT", 0, false, 405},
 		{"circuit open", apierror.CircuitOpen(3 * time.Second), codes.Unavailable, "UPSTREAM_CIRCUIT_OPEN", "NOT_SENT", 3 * time.Second, false, 503},

@@ -50,6 +50,8 @@ const (
 	ReasonCircuitOpen = "UPSTREAM_CIRCUIT_OPEN"
 	// ReasonOverloaded: as many calls as allowed are under way and waiting.
 	ReasonOverloaded = "OVERLOADED"
+	// ReasonResponseTooLarge: Diga's response is larger than a gRPC caller takes.
+	ReasonResponseTooLarge = "RESPONSE_TOO_LARGE"
 	// ReasonTooManyStreams: as many streams as allowed wait for their callers.
 	ReasonTooManyStreams = "TOO_MANY_STREAMS"
 	// ReasonLedgerUnavailable: the ledger cannot say whether the call was made before.

@@ -56,6 +56,7 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 		"max-response-bytes":        {func(c *config.Config) { c.Responses.MaxResponse = 1<<10 - 1 }, func(c *config.Config) { c.Responses.MaxResponse = 1<<30 + 1 }},
 		"max-header-bytes":          {func(c *config.Config) { c.MaxHeaderBytes = 4<<10 - 1 }, func(c *config.Config) { c.MaxHeaderBytes = 16<<20 + 1 }},
 		"max-response-header-bytes": {func(c *config.Config) { c.Responses.MaxResponseHeader = 4<<10 - 1 }, func(c *config.Config) { c.Responses.MaxResponseHeader = 16<<20 + 1 }},
+		"grpc-max-response-bytes":   {func(c *config.Config) { c.MaxResponseBytes = 64<<10 - 1 }, func(c *config.Config) { c.MaxResponseBytes = 1<<30 + 1 }},
 		"max-error-bytes":           {func(c *config.Config) { c.MaxErrorBytes = 100 }, func(c *config.Config) { c.MaxErrorBytes = 8192 }},
 		"max-connections":           {func(c *config.Config) { c.MaxConnections = 0 }, func(c *config.Config) { c.MaxConnections = 1_000_001 }},
 		"max-streams":               {func(c *config.Config) { c.MaxStreams = 0 }, func(c *config.Config) { c.MaxStreams = 100_001 }},

@@ -30,6 +30,7 @@ func (a *Addresses) validate(p *setting.Problems) {
 type Limits struct {
 	MaxRequestBytes   int64         `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
 	MaxDecodedBytes   int64         `name:"max-decoded-bytes" group:"Limits:" default:"268435456" help:"Memory that the requests of gRPC calls under way may take once they are decoded, in bytes; further calls are refused."`
+	MaxResponseBytes  int64         `name:"grpc-max-response-bytes" group:"Limits:" default:"4194304" help:"Largest message sent to a gRPC caller, in bytes; client libraries refuse more than 4 MiB unless told otherwise. The response of a write leaves its largest fields out, a read fails."`
 	MaxHeaderBytes    int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Largest metadata of a gRPC call, and header of a REST request, in bytes."`
 	MaxErrorBytes     int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
 	MaxConnections    int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on each of the three listeners; further ones wait until another ends."`
@@ -46,6 +47,7 @@ type Limits struct {
 func (l *Limits) validate(p *setting.Problems) {
 	p.Between("max-request-bytes", l.MaxRequestBytes, 1<<10, 1<<30)
 	p.Between("max-decoded-bytes", l.MaxDecodedBytes, 1<<20, 1<<40)
+	p.Between("grpc-max-response-bytes", l.MaxResponseBytes, 64<<10, 1<<30)
 	p.Between("max-header-bytes", int64(l.MaxHeaderBytes), 4<<10, 16<<20)
 	p.Between("max-error-bytes", int64(l.MaxErrorBytes), apierror.MinStatusBytes, apierror.MaxStatusBytes)
 	p.Between("max-connections", int64(l.MaxConnections), 1, 1_000_000)

@@ -18,6 +18,10 @@ import (
 // a header.
 const ReplayedKey = "digate-replayed"
 
+// OmittedKey is the metadata at the end of a gRPC call whose response was too large:
+// the paths of the fields that were omitted, separated by commas.
+const OmittedKey = "digate-omitted"
+
 // open are the methods that need no credential.
 var open = map[string]bool{
 	"/grpc.health.v1.Health/Check":                                   true,

@@ -82,6 +82,9 @@ type Exchange struct {
 	// Cause says in a few words what failed, for logs: no value of a field, no
 	// text of Diga's. Empty where nothing failed.
 	Cause string
+	// Omitted names the fields that were left out of a response that was too large
+	// for its caller, separated by commas; empty where all was sent.
+	Omitted string
 	// LedgerRecord is the name of the call's record in the ledger, empty for a
 	// call without a request id. The request id cannot be read from it.
 	LedgerRecord string

@@ -208,6 +208,9 @@ func (c *call) attrs(attrs []slog.Attr) []slog.Attr {
 		if ex.Status != 0 {
 			attrs = append(attrs, slog.Int("upstream_status", ex.Status))
 		}
+		if ex.Omitted != "" {
+			attrs = append(attrs, slog.String("omitted", ex.Omitted))
+		}
 		if ex.Cause != "" {
 			cause = ex.Cause
 		}
