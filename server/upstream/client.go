@@ -71,6 +71,10 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the upstream's URL %w", err)
 	}
+	proxy, err := wire.Proxy(base)
+	if err != nil {
+		return nil, err
+	}
 	// The one event of one part: a function is all that admission needs.
 	var circuitChanged func(state string)
 	if cfg.Observer != nil {
@@ -84,7 +88,7 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 		basePath: strings.TrimRight(base.EscapedPath(), "/"),
 		rules:    compile(methods),
 		transport: wire.NewTransport(wire.Config{
-			IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Roots: cfg.Roots, MaxResponseHeader: cfg.MaxResponseHeader,
+			IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Roots: cfg.Roots, Proxy: proxy, MaxResponseHeader: cfg.MaxResponseHeader,
 		}, conns),
 		timeout:     cfg.Timeout,
 		maxTimeout:  cfg.MaxTimeout,

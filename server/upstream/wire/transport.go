@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -31,6 +32,8 @@ type Config struct {
 	HTTP2 bool
 	// Roots verifies the upstream's certificate, the system's roots if nil.
 	Roots *x509.CertPool
+	// Proxy is what connections to the upstream go through, nil for none.
+	Proxy *url.URL
 	// MaxResponseHeader bounds the header section of a response, in bytes.
 	MaxResponseHeader int64
 	// Dial connects to the upstream, or to the proxy before it. Nil means a dialer
@@ -50,7 +53,7 @@ func NewTransport(cfg Config, open *Connections) *http.Transport {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(cfg.HTTP2)
 	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
+		Proxy: http.ProxyURL(cfg.Proxy),
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := dial(ctx, network, addr)
 			if err != nil {

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/ledger/backend"
 	"github.com/digate/digate/server/secret"
+	"github.com/digate/digate/server/upstream/wire"
 )
 
 // examination makes the checks.
@@ -42,15 +42,20 @@ func (e *examination) run(ctx context.Context) {
 		return ok("every setting is valid; Diga is expected at %s", base)
 	})
 	e.check("proxy", []string{"configuration"}, func() finding {
-		proxy, err := http.ProxyFromEnvironment(&http.Request{URL: base})
+		proxy, err := wire.Proxy(base)
 		if err != nil {
-			return failed("the proxy in the environment is not a URL", "correct HTTP_PROXY or HTTPS_PROXY")
+			return failed(err.Error(), "correct the variable, or unset it to go directly; serve does not start with it")
 		}
-		if probe.host = base.Hostname(); proxy == nil {
-			return ok("none; requests go directly to %s", base.Host)
+		probe.proxy, probe.host = proxy, base.Hostname()
+		found := "none; requests go directly to " + base.Host
+		if proxy != nil {
+			probe.host = proxy.Hostname()
+			found = fmt.Sprintf("requests go through %s://%s, because of HTTP_PROXY or HTTPS_PROXY; the checks dns and tcp are about this proxy", proxy.Scheme, proxy.Host)
 		}
-		probe.proxied, probe.host = true, proxy.Hostname()
-		return ok("requests go through %s://%s, because of HTTP_PROXY or HTTPS_PROXY; the checks dns and tcp are about this proxy", proxy.Scheme, proxy.Host)
+		if unused := wire.UnusedProxies(base); unused != nil {
+			return warn(found, strings.Join(unused, "; "))
+		}
+		return ok("%s", found)
 	})
 	e.check("dns", []string{"proxy"}, func() finding {
 		probe.run(ctx, &e.cfg, base)

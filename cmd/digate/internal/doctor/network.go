@@ -29,7 +29,7 @@ func (p *networkProbe) dns() finding {
 		return skipped(p.host + " is an IP address and needs no look-up")
 	case p.dnsErr != nil:
 		advice := "check the host name in --upstream-url, and whether this machine can resolve other names"
-		if p.proxied {
+		if p.proxy != nil {
 			advice = "check the host name of the proxy, and whether this machine can resolve other names"
 		}
 		return failed(p.host+" does not resolve: "+netReason(p.dnsErr), advice)
@@ -64,7 +64,7 @@ func (p *networkProbe) tls(base *url.URL, caFile string) finding {
 	}
 	if p.state == nil {
 		err := p.tlsErr
-		if err == nil && p.proxied {
+		if err == nil && p.proxy != nil {
 			return failed("the proxy did not connect: "+netReason(p.err), "check whether the proxy lets this machine reach "+base.Host)
 		} else if err == nil {
 			err = p.err

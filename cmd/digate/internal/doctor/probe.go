@@ -18,8 +18,8 @@ import (
 // requests, through a proxy if there is one.
 type networkProbe struct {
 	version string
-	proxied bool
-	host    string // host to resolve and dial: Diga's, or the proxy's
+	proxy   *url.URL // nil without one
+	host    string   // host to resolve and dial: Diga's, or the proxy's
 
 	addrs       []string
 	dnsErr      error
@@ -49,7 +49,7 @@ func (p *networkProbe) run(ctx context.Context, c *config.Config, base *url.URL)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(c.Upstream.HTTP2)
 	transport := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  http.ProxyURL(p.proxy),
 		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    dialTimeout,

@@ -1,0 +1,85 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/http/httpproxy"
+)
+
+// Proxy returns the proxy that the environment names for requests to the base URL,
+// nil where they go directly: HTTPS_PROXY or HTTP_PROXY, by the URL's scheme, and
+// NO_PROXY. A variable that does not name a proxy is an error, which does not quote
+// it: net/http would go directly, past what the variable was set for.
+func Proxy(base *url.URL) (*url.URL, error) {
+	env := httpproxy.FromEnvironment()
+	name, value := "HTTP_PROXY", env.HTTPProxy
+	if base.Scheme == "https" {
+		name, value = "HTTPS_PROXY", env.HTTPSProxy
+	}
+	if value == "" {
+		return nil, nil
+	}
+	// Whether the host is to be reached through a proxy does not depend on which.
+	env.HTTPProxy, env.HTTPSProxy = "http://proxy.invalid", "http://proxy.invalid"
+	used, err := env.ProxyFunc()(base)
+	switch {
+	case err != nil:
+		return nil, errors.New("HTTP_PROXY is not used where REQUEST_METHOD is set, since a CGI request can set it: unset one of them")
+	case used == nil:
+		return nil, nil
+	}
+	proxy, err := parseProxy(value)
+	if err != nil {
+		if os.Getenv(strings.ToLower(name)) != "" {
+			name = strings.ToLower(name)
+		}
+		return nil, fmt.Errorf("%s in the environment %w", name, err)
+	}
+	return proxy, nil
+}
+
+// parseProxy parses a proxy's URL, whose scheme is http if it has none. The error
+// does not quote it, because it may hold a password.
+func parseProxy(value string) (*url.URL, error) {
+	if !strings.Contains(value, "://") {
+		value = "http://" + value
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Hostname() == "" || strings.ContainsAny(u.Host, " \t\"'<>,;") {
+		return nil, errors.New("is not the URL of a proxy, such as http://proxy.example:3128")
+	}
+	switch u.Scheme {
+	case "http", "https", "socks5", "socks5h":
+	default:
+		return nil, errors.New("must begin with http://, https://, socks5:// or socks5h://")
+	}
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
+		return nil, errors.New("has a port that does not exist")
+	}
+	return u, nil
+}
+
+// UnusedProxies returns what the environment says about proxies and has no effect
+// on requests to the base URL, a sentence for each.
+func UnusedProxies(base *url.URL) (unused []string) {
+	env := httpproxy.FromEnvironment()
+	value, name := env.HTTPProxy, "HTTP_PROXY"
+	if base.Scheme == "https" {
+		value, name = env.HTTPSProxy, "HTTPS_PROXY"
+	}
+	if value == "" && (os.Getenv("ALL_PROXY") != "" || os.Getenv("all_proxy") != "") {
+		unused = append(unused, "ALL_PROXY is set and digate does not read it: set "+name)
+	}
+	for entry := range strings.SplitSeq(env.NoProxy, ",") {
+		if entry = strings.TrimSpace(entry); value != "" && (strings.Contains(entry, "://") || strings.ContainsAny(entry, " \t;")) {
+			unused = append(unused, "NO_PROXY has an entry that matches no host: it takes hosts, domains and addresses, with commas between them")
+			break
+		}
+	}
+	return unused
+}
