@@ -14,16 +14,7 @@ type Admin struct {
 }
 
 // Hosts returns the names by which the admin listener may be reached.
-func (a *Admin) Hosts() []string {
-	if a.HostNames == "" {
-		return nil
-	}
-	names := strings.Split(a.HostNames, ",")
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
-	}
-	return names
-}
+func (a *Admin) Hosts() []string { return setting.List(a.HostNames) }
 
 func (a *Admin) validate(p *setting.Problems) {
 	for _, name := range a.Hosts() {

@@ -15,16 +15,7 @@ type Settings struct {
 }
 
 // Origins returns the origins of the web pages that may call from a browser.
-func (s *Settings) Origins() []string {
-	if s.CORSOrigins == "" {
-		return nil
-	}
-	origins := strings.Split(s.CORSOrigins, ",")
-	for i := range origins {
-		origins[i] = strings.TrimSpace(origins[i])
-	}
-	return origins
-}
+func (s *Settings) Origins() []string { return setting.List(s.CORSOrigins) }
 
 // Validate adds what is wrong with the settings.
 func (s *Settings) Validate(p *setting.Problems) {

@@ -1,6 +1,7 @@
 package setting_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,5 +47,16 @@ func TestSetDefaults_DefaultOfAnotherType_PanicsWithTheFlag(t *testing.T) {
 			}()
 			setting.SetDefaults(settings)
 		}()
+	}
+}
+
+func TestList_EntriesSeparatedByCommas_AreTrimmed(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"": nil, "a": {"a"}, "a,b": {"a", "b"}, " a , b\t": {"a", "b"}, "a,": {"a", ""}, " ": {""},
+	} {
+		if got := setting.List(text); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
 	}
 }
