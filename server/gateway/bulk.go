@@ -71,13 +71,6 @@ func (b *bulk) serve(w http.ResponseWriter, r *http.Request) error {
 	return b.run(r.Context(), w, items)
 }
 
-// refuse writes the response to a request of which nothing is begun, and returns
-// its error.
-func refuse(w http.ResponseWriter, e *apierror.Error) error {
-	e.REST((*route)(nil).locate).Write(w)
-	return e
-}
-
 func (b *bulk) tooMuch(limit string) *apierror.Error {
 	return apierror.RequestTooLarge(b.maxBody).WithMessage("the request has more than " + limit + "; split it, or use " +
 		strings.TrimPrefix(bulkMethod, "/") + " over gRPC, which has no such bound")

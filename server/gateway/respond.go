@@ -94,3 +94,10 @@ func write(ctx context.Context, w http.ResponseWriter, e *apierror.Error, resp a
 	}
 	resp.Write(w)
 }
+
+// refuse writes the response to a request of which nothing is begun, and returns
+// its error.
+func refuse(w http.ResponseWriter, e *apierror.Error) error {
+	e.REST((*route)(nil).locate).Write(w)
+	return e
+}
