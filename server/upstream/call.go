@@ -27,9 +27,9 @@ type call struct {
 	token  secret.String
 	// latest is when the call ends whatever its contexts say, zero for never.
 	latest time.Time
-	// begun is when a call began whose caller does not want to wait for longer than
-	// patience; it is zero where the caller did not say so.
-	begun    time.Time
+	// began is when the call began, and patience how long after that its caller is ready
+	// to wait before an exchange. Both are zero where the caller did not say so.
+	began    time.Time
 	patience time.Duration
 	// cancels release the contexts that were made for the call.
 	cancels []context.CancelFunc
@@ -46,7 +46,7 @@ func (c *call) run(ctx context.Context) error {
 		}
 	}()
 	if wait, ok := prefer.FromContext(ctx); ok {
-		c.begun, c.patience = time.Now(), wait
+		c.began, c.patience = time.Now(), wait
 	}
 	ctx, err := c.budget(ctx)
 	if err != nil {
@@ -55,7 +55,7 @@ func (c *call) run(ctx context.Context) error {
 	c.client.retry.budget.earn()
 	var last *apierror.Error // the verdict on the attempt before
 	for {
-		begun := len(c.ex.Attempts)
+		attempts := len(c.ex.Attempts)
 		ctx, err = c.attempt(ctx)
 		if err == nil {
 			return nil
@@ -64,7 +64,7 @@ func (c *call) run(ctx context.Context) error {
 		if !ok {
 			e = apierror.Internal(err, exchange.NotSent)
 		}
-		if len(c.ex.Attempts) == begun && last != nil {
+		if len(c.ex.Attempts) == attempts && last != nil {
 			return last // what was refused here adds nothing to what Diga said
 		}
 		if !c.client.retry.next(ctx, e, c.rule.write, len(c.ex.Attempts), c.client.minTime, c.maxWait()) {
@@ -117,10 +117,10 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 // maxWait returns how long the caller is still ready to wait before an exchange, and 0
 // where it did not say so.
 func (c *call) maxWait() time.Duration {
-	if c.begun.IsZero() {
+	if c.began.IsZero() {
 		return 0
 	}
-	return max(c.patience-time.Since(c.begun), 1)
+	return max(c.patience-time.Since(c.began), 1)
 }
 
 // exchange makes the HTTP exchange. It returns what the exchange showed of the

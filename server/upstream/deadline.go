@@ -36,7 +36,7 @@ func (c *call) budget(ctx context.Context) (context.Context, error) {
 	if !c.latest.IsZero() && c.latest.Before(ends) {
 		ends = c.latest
 	}
-	return c.until(ctx, ends), nil
+	return c.withDeadline(ctx, ends), nil
 }
 
 // bounded returns ctx with an end no later than the call's.
@@ -44,11 +44,12 @@ func (c *call) bounded(ctx context.Context) context.Context {
 	if deadline, ok := ctx.Deadline(); c.latest.IsZero() || ok && !deadline.After(c.latest) {
 		return ctx
 	}
-	return c.until(ctx, c.latest)
+	return c.withDeadline(ctx, c.latest)
 }
 
-// until returns the context with a deadline. It is released with the call.
-func (c *call) until(ctx context.Context, deadline time.Time) context.Context {
+// withDeadline returns ctx with a deadline. The returned context is released with the
+// call.
+func (c *call) withDeadline(ctx context.Context, deadline time.Time) context.Context {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	c.cancels = append(c.cancels, cancel)
 	return ctx

@@ -45,9 +45,8 @@ func retryable(e *apierror.Error, write bool) bool {
 }
 
 // next reports whether to try again after the attempt that failed, and waits for
-// the moment to do so. It does not where the deadline would not leave the least
-// time for another attempt, nor where the wait is longer
-// than most, unless that is 0.
+// the moment to do so. It reports false where the deadline would not leave the least
+// time for another attempt, and where the wait is longer than most, if that is not 0.
 func (p *retryPolicy) next(ctx context.Context, e *apierror.Error, write bool, attempt int, least, most time.Duration) bool {
 	if attempt >= p.attempts || !retryable(e, write) {
 		return false

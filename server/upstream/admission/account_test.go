@@ -228,10 +228,10 @@ func TestAccounts_FewRefusalsAmongMany_LowerNoLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := New(standard())
 		for i := range 3000 {
-			switch {
-			case i%120 == 60:
+			switch i % 120 {
+			case 60:
 				once(t, a, "a", Result{Kind: RateLimited})
-			case i%120 == 119:
+			case 119:
 				once(t, a, "a", Result{Kind: NoResponse})
 			default:
 				once(t, a, "a", Result{Kind: Served})
