@@ -42,9 +42,6 @@ func (i *Intake) decode(data mem.BufferSlice, m *message) (err error) {
 	buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buf.Free()
 	b := buf.ReadOnlyData()
-	if err := checkEncoding(b); err != nil {
-		return err
-	}
 	values := 0
 	if len(b) > smallMessage {
 		if values, err = digajson.CheckWire(m.proto.ProtoReflect().Descriptor(), b); err != nil {

@@ -1,13 +1,12 @@
 package intake
 
 import (
-	"bytes"
-	"crypto/rand"
-	"errors"
+	"context"
 	"io"
-	"strings"
+	"slices"
 	"sync"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/gzip" // the encoding that is supported
 
@@ -27,26 +26,30 @@ var registerEncodings = sync.OnceFunc(func() {
 	}
 })
 
-// refusedEncoding is an encoding whose messages arrive as a note that names it.
+// refusedEncoding is an encoding in which nothing is read or written: [checkCall]
+// refuses the calls that name it.
 type refusedEncoding string
-
-// note begins every note. Nobody can send it who does not know it.
-var note = rand.Text()
 
 func (e refusedEncoding) Name() string { return string(e) }
 
 func (e refusedEncoding) Compress(io.Writer) (io.WriteCloser, error) {
-	return nil, errors.New("intake: " + string(e) + " is not supported")
+	return nil, apierror.UnsupportedEncoding(string(e))
 }
 
 func (e refusedEncoding) Decompress(io.Reader) (io.Reader, error) {
-	return strings.NewReader(note + string(e)), nil
+	return nil, apierror.UnsupportedEncoding(string(e))
 }
 
-// checkEncoding returns an error for a message that is a note of a refused encoding.
-func checkEncoding(message []byte) error {
-	if name, found := bytes.CutPrefix(message, []byte(note)); found {
-		return apierror.UnsupportedEncoding(string(name))
+// checkCall returns an error for a call that names a refused encoding. Its messages
+// need not be compressed, but gRPC would compress the responses, fail, and tell the
+// caller so after the copy was made.
+func checkCall(ctx context.Context) error {
+	call, ok := grpc.ServerTransportStreamFromContext(ctx).(interface{ RecvCompress() string })
+	if !ok {
+		return nil
+	}
+	if name := call.RecvCompress(); slices.Contains(refusedEncodings, name) {
+		return apierror.UnsupportedEncoding(name)
 	}
 	return nil
 }

@@ -136,6 +136,9 @@ func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.Metho
 		kind = streams.Open
 	}
 	return func(srv any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		if err := checkCall(ctx); err != nil {
+			return refuse(ctx, info, interceptor, err)
+		}
 		place, ok := i.enter(ctx, kind)
 		if !ok {
 			return refuse(ctx, info, interceptor, apierror.TooManyStreams())
@@ -198,8 +201,12 @@ func (i *Intake) StreamInterceptor(srv any, ss grpc.ServerStream, _ *grpc.Stream
 	return handler(srv, s)
 }
 
-// BoundStreams refuses a stream for which the gate has no place.
+// BoundStreams refuses a stream for which the gate has no place, or whose encoding is
+// not supported.
 func (i *Intake) BoundStreams(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if err := checkCall(ss.Context()); err != nil {
+		return err
+	}
 	kind := streams.Stream
 	switch {
 	case info.FullMethod == healthv1.Health_Watch_FullMethodName:
