@@ -212,6 +212,24 @@ var differences = map[string]difference{
 			t.Errorf("%d %s", rest.status, rest.body)
 		}
 	},
+	"one-element": func(t *testing.T, up *scripted, d *digate) {
+		for body, loc := range map[string]string{
+			`{"variables":{"a.b":9007199254740993}}`: `["body","variables","a.b"]`,
+			`{"variables":{"a[0]":{"":[0,1e400]}}}`:  `["body","variables","a[0]","",1]`,
+			`{"variables":{"a":{".":{"]":1e400}}}}`:  `["body","variables","a",".","]"]`,
+			`{"variables":{"a.b":1,"a.b":2}}`:        `["body","variables","a.b"]`,
+			`{"variables":{"body":[1e400]}}`:         `["body","variables","body",0]`,
+		} {
+			rest := d.copyREST(t, templateID, body)
+			if rest.status != 422 || !strings.Contains(rest.body, `"loc":`+loc+`,`) {
+				t.Errorf("%s: %d %s", body, rest.status, rest.body)
+			}
+		}
+		rest := d.do(t, "POST", "/v1/integration/"+id+"/tool", `{"name":"n","description":"d","endpoint_path":"/","method":"GET","body":[7]}`)
+		if rest.status != 422 || !strings.Contains(rest.body, `"loc":["body","body",0]`) {
+			t.Errorf("%d %s", rest.status, rest.body)
+		}
+	},
 	"hyphenated-ids": func(t *testing.T, up *scripted, d *digate) {
 		for _, other := range []string{strings.ReplaceAll(templateID, "-", ""), "%7B" + templateID + "%7D", "urn:uuid:" + templateID} {
 			rest := d.copyREST(t, other, `{}`)

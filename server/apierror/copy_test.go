@@ -85,7 +85,7 @@ func TestWithin_LessThanTheSmallestBound_IsTheSmallestBound(t *testing.T) {
 	e := whole(strings.Repeat("x", 8<<10), slices.Repeat([]Violation{{Field: "f", Description: "must be"}}, 100)...)
 	want := e.Within(MinStatusBytes)
 	for _, bytes := range []int{0, -1, MinStatusBytes - 1} {
-		if got := e.Within(bytes); got.Message != want.Message || !slices.Equal(got.Violations, want.Violations) {
+		if got := e.Within(bytes); got.Message != want.Message || !reflect.DeepEqual(got.Violations, want.Violations) {
 			t.Errorf("%d: %d bytes of message and %d violations, want %d and %d",
 				bytes, len(got.Message), len(got.Violations), len(want.Message), len(want.Violations))
 		}

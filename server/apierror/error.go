@@ -123,6 +123,10 @@ type Violation struct {
 	// `variables.a[2]`; `body` is the whole body, and empty is the whole request. A
 	// dot within a key looks like a dot between two keys.
 	Field string
+	// Path is the same path in its elements, names as strings and indexes as ints,
+	// where that is known: a key is one element, whatever it holds. It does not
+	// travel in a gRPC status.
+	Path []any
 	// Description is for people.
 	Description string
 	// Reason is a constant name, such as UUID_PARSING; may be empty.

@@ -123,28 +123,39 @@ func (e *Error) detail(locate func(string) string) []detailEntry {
 		if kind == "" {
 			kind = "value_error"
 		}
-		entries = append(entries, detailEntry{Type: kind, Loc: locOf(v.Field, locate), Msg: v.Description})
+		entries = append(entries, detailEntry{Type: kind, Loc: locOf(v, locate), Msg: v.Description})
 	}
 	return entries
 }
 
-// locOf returns the loc of a field path, with the location in front. It is the
+// locOf returns the loc of a violation, with the location in front. It is the
 // inverse of readLoc.
-func locOf(field string, locate func(string) string) []any {
-	loc := splitPath(field)
-	if len(loc) > 0 && loc[0] == "body" {
-		if len(loc) == 1 {
-			return loc
-		}
-		if _, position := loc[1].(int); position {
+func locOf(v Violation, locate func(string) string) []any {
+	loc := v.Path
+	if loc == nil {
+		loc = splitPath(v.Field)
+		if isWholeBody(loc) {
 			return loc
 		}
 	}
 	location := "body"
-	if locate != nil && field != "" {
-		location = locate(field)
+	if locate != nil && v.Field != "" {
+		location = locate(v.Field)
 	}
 	return append([]any{location}, loc...)
+}
+
+// isWholeBody reports whether a path is that of the body, or of a byte in it, and
+// not of a field of that name.
+func isWholeBody(path []any) bool {
+	if len(path) == 0 || len(path) > 2 || path[0] != "body" {
+		return false
+	}
+	if len(path) == 1 {
+		return true
+	}
+	_, position := path[1].(int)
+	return position
 }
 
 // splitPath splits `variables.a[2]` into "variables", "a" and 2.

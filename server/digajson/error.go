@@ -82,6 +82,18 @@ func (e *Error) Field() string {
 	return b.String()
 }
 
+// Elements returns the path with its keys as Field shows them, nil for the message
+// as a whole.
+func (e *Error) Elements() []any {
+	elements := slices.Clone(e.Path)
+	for i, step := range elements {
+		if key, ok := step.(string); ok {
+			elements[i] = printable(key)
+		}
+	}
+	return elements
+}
+
 // printable returns a key in a form that fits into a line of text.
 func printable(key string) string {
 	cut := len(key) > MaxName

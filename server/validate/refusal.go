@@ -18,6 +18,6 @@ func Refusal(err error, place func(*digajson.Error) string) *apierror.Error {
 		return apierror.Internal(err, exchange.NotSent)
 	}
 	return apierror.InvalidRequest(apierror.Violation{
-		Field: place(e), Description: e.Message, Reason: strings.ToUpper(e.Kind),
+		Field: place(e), Path: e.Elements(), Description: e.Message, Reason: strings.ToUpper(e.Kind),
 	})
 }

@@ -2,6 +2,7 @@ package validate_test
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -16,8 +17,8 @@ func TestRefusal_OfACodec_NamesThePlaceAsItIsTold(t *testing.T) {
 	t.Parallel()
 	wrong := &digajson.Error{Path: []any{"a", 2}, Kind: "string_type", Message: "must be a string", Offset: 7}
 	got := validate.Refusal(wrong, func(e *digajson.Error) string { return "at " + e.Field() })
-	want := apierror.Violation{Field: "at a[2]", Description: "must be a string", Reason: "STRING_TYPE"}
-	if got.Code != codes.InvalidArgument || got.Outcome != exchange.NotSent || len(got.Violations) != 1 || got.Violations[0] != want {
+	want := apierror.Violation{Field: "at a[2]", Path: []any{"a", 2}, Description: "must be a string", Reason: "STRING_TYPE"}
+	if got.Code != codes.InvalidArgument || got.Outcome != exchange.NotSent || len(got.Violations) != 1 || !reflect.DeepEqual(got.Violations[0], want) {
 		t.Errorf("got %+v", got)
 	}
 }

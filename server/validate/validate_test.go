@@ -2,6 +2,7 @@ package validate_test
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -160,7 +161,7 @@ func TestValidate_FieldThatBreaksSeveralRules_IsNamedOnce(t *testing.T) {
 		{&rules.FieldRules{Type: aUUIDOfXs}, "y", apierror.Violation{Field: "f", Description: "must match the pattern ^x+$", Reason: "STRING_PATTERN_MISMATCH"}},
 	} {
 		got := violations(t, descriptorpb.FieldDescriptorProto_TYPE_STRING, tt.own, protoreflect.ValueOfString(tt.value))
-		if len(got) != 1 || got[0] != tt.want {
+		if len(got) != 1 || !reflect.DeepEqual(got[0], tt.want) {
 			t.Errorf("%q: got %+v, want %+v alone", tt.value, got, tt.want)
 		}
 	}
