@@ -132,12 +132,12 @@ func hasIdentity(fd protoreflect.FieldDescriptor) bool {
 		return false
 	}
 	fields := fd.Message().Fields()
-	if fields.ByName("id") != nil {
+	if contract.ID(fd.Message()) != nil {
 		return true
 	}
 	for i := range fields.Len() {
 		alternative := fields.Get(i)
-		if alternative.ContainingOneof() != nil && alternative.Message() != nil && alternative.Message().Fields().ByName("id") != nil {
+		if alternative.ContainingOneof() != nil && alternative.Message() != nil && contract.ID(alternative.Message()) != nil {
 			return true
 		}
 	}
