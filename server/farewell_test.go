@@ -17,7 +17,7 @@ func TestFarewell_ClientLearnsOfIt_InASilence(t *testing.T) {
 	for name, sends := range map[string]time.Duration{"a client that waits": 0, "a client that sends for a while": 100 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
 			client, server := net.Pipe()
-			g := newResetGuard(slog.New(slog.DiscardHandler))
+			g := newResetGuard(slog.New(slog.DiscardHandler), nil)
 			c := g.watch(server)
 			began := time.Now()
 			go func() { // the calls
@@ -80,7 +80,7 @@ func TestFarewell_ClientThatIsNeverReady_DoesNotHoldItUp(t *testing.T) {
 	for name, takes := range map[string]bool{"never stops": true, "takes no response": false} {
 		synctest.Test(t, func(t *testing.T) {
 			client, server := net.Pipe()
-			g := newResetGuard(slog.New(slog.DiscardHandler))
+			g := newResetGuard(slog.New(slog.DiscardHandler), nil)
 			c := g.watch(server)
 			var wg sync.WaitGroup
 			wg.Go(func() {

@@ -26,7 +26,7 @@ const connectionTimeout = 20 * time.Second
 const minPing = time.Second
 
 func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
-	s.guard = newResetGuard(s.log)
+	s.guard = newResetGuard(s.log, s.telemetry.MalformedCall)
 	in := intake.New(intake.Bounds{
 		MaxMessage: int(s.cfg.MaxRequestBytes), MaxMemory: s.cfg.MaxDecodedBytes, StreamWindow: s.cfg.Integration.Bulk.Concurrency,
 		Gate: s.streams,

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -266,4 +267,31 @@ func TestLedgerService_NoCredential_ConcludesNothing(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	d.log.await(t, 1, `"code":"Unauthenticated","outcome":"NOT_APPLICABLE"`)
+}
+
+// gRPC refuses these calls in its own words; the line and the metric are there.
+func TestGRPC_MalformedHeader_HasALineAndAMetric(t *testing.T) {
+	t.Parallel()
+	d := start(t, newScripted(t).url())
+	for i, field := range []hpack.HeaderField{
+		{Name: "grpc-timeout", Value: "1.5 seconds"}, {Name: "x-bin", Value: "!"}, {Name: "content-type", Value: "application/json"},
+	} {
+		f := dialRaw(t, d.GRPCAddr())
+		f.open(1, copyTemplate, true, field)
+		d.log.await(t, i+1, `"cause":"the header of the call is malformed"`)
+	}
+	if want := `digate_calls_total{code="Internal",method="other",outcome="NOT_APPLICABLE",protocol="grpc"} 3`; !strings.Contains(d.scrape(t), want) {
+		t.Errorf("the metrics lack %s", want)
+	}
+	// Calls that fail and calls that succeed are none of these.
+	f := dialRaw(t, d.GRPCAddr())
+	for i := range uint32(5) {
+		f.request(4*i+1, "/no.Such/Method", nil)
+		f.verdict(4*i + 1)
+		f.request(4*i+3, healthv1.Health_Check_FullMethodName, nil)
+		f.end(4*i + 3)
+	}
+	if n := strings.Count(d.log.String(), "the header of the call is malformed"); n != 3 {
+		t.Errorf("%d lines", n)
+	}
 }

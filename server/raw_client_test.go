@@ -95,6 +95,12 @@ func (f *rawClient) request(stream uint32, method string, message []byte, extra 
 // an ErrorInfo.
 func (f *rawClient) verdict(stream uint32) *apierror.Error {
 	f.t.Helper()
+	return f.verdictOf(f.end(stream))
+}
+
+// end reads until the end of the stream and returns its last header.
+func (f *rawClient) end(stream uint32) *http2.MetaHeadersFrame {
+	f.t.Helper()
 	for {
 		frame, err := f.ReadFrame()
 		if err != nil {
@@ -103,7 +109,7 @@ func (f *rawClient) verdict(stream uint32) *apierror.Error {
 		switch frame := frame.(type) {
 		case *http2.MetaHeadersFrame:
 			if frame.StreamID == stream && frame.StreamEnded() {
-				return f.verdictOf(frame)
+				return frame
 			}
 		case *http2.RSTStreamFrame:
 			if frame.StreamID == stream {

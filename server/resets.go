@@ -29,15 +29,16 @@ const (
 
 // resetGuard closes connections that reset far more calls than they let finish.
 type resetGuard struct {
-	log *slog.Logger
+	log       *slog.Logger
+	malformed func() // is called for a call that gRPC refused for its header
 
 	mu     sync.Mutex
 	closed map[netip.Addr]time.Time // when a connection of the address was closed
 	open   map[*watchedConn]struct{}
 }
 
-func newResetGuard(log *slog.Logger) *resetGuard {
-	return &resetGuard{log: log, closed: make(map[netip.Addr]time.Time), open: make(map[*watchedConn]struct{})}
+func newResetGuard(log *slog.Logger, malformed func()) *resetGuard {
+	return &resetGuard{log: log, malformed: malformed, closed: make(map[netip.Addr]time.Time), open: make(map[*watchedConn]struct{})}
 }
 
 // guardedCredentials watch the connections that they have secured.
@@ -128,7 +129,12 @@ func (c *watchedConn) Write(p []byte) (int, error) {
 	c.writing <- struct{}{}
 	defer func() { <-c.writing }()
 	n, err := c.Conn.Write(p)
-	if ends := c.out.scan(p[:n], isEnd); ends > 0 {
+	before := c.out.malformed
+	ends := c.out.scan(p[:n], isEnd)
+	for range c.out.malformed - before {
+		c.guard.malformed()
+	}
+	if ends > 0 {
 		c.mu.Lock()
 		c.credit = min(c.credit+float64(ends), c.most)
 		c.mu.Unlock()
@@ -161,6 +167,16 @@ func isEnd(t http2.FrameType, f http2.Flags) bool {
 	return t == http2.FrameHeaders && f.Has(http2.FlagHeadersEndStream)
 }
 
+// The first byte of a response's header by which gRPC refuses the header of a call
+// before the call is one: with the HTTP status 400, or with one that is not in the
+// static table (RFC 7541, appendix A), such as 415. Every other response begins with
+// 200, and every trailer with another name.
+const (
+	status400         = 0x8c
+	statusLiteral     = 0x48 // with the name of any status of the table
+	statusLiteralLast = 0x4e
+)
+
 // frameHeader is the size of a frame's header in bytes.
 const frameHeader = 9
 
@@ -169,6 +185,9 @@ type frameScanner struct {
 	skip   int // bytes to the next header
 	header [frameHeader]byte
 	have   int // bytes of the header so far
+
+	whole     bool // the frame is a whole response
+	malformed int  // responses so far that say that the header of a call is malformed
 }
 
 // between reports whether the last byte was the end of a frame.
@@ -178,6 +197,12 @@ func (s *frameScanner) between() bool { return s.skip == 0 && s.have == 0 }
 func (s *frameScanner) scan(p []byte, match func(http2.FrameType, http2.Flags) bool) (count int) {
 	for len(p) > 0 {
 		if s.skip > 0 {
+			if s.whole {
+				s.whole = false
+				if p[0] == status400 || p[0] >= statusLiteral && p[0] <= statusLiteralLast {
+					s.malformed++
+				}
+			}
 			n := min(s.skip, len(p))
 			s.skip -= n
 			p = p[n:]
@@ -191,6 +216,7 @@ func (s *frameScanner) scan(p []byte, match func(http2.FrameType, http2.Flags) b
 		}
 		s.have = 0
 		s.skip = int(binary.BigEndian.Uint32(s.header[:4]) >> 8)
+		s.whole = http2.FrameType(s.header[3]) == http2.FrameHeaders && s.header[4] == byte(http2.FlagHeadersEndHeaders|http2.FlagHeadersEndStream)
 		if match(http2.FrameType(s.header[3]), http2.Flags(s.header[4])) {
 			count++
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/tap"
 
@@ -124,4 +125,15 @@ func (t *Telemetry) TapHandle(next tap.ServerInHandle) tap.ServerInHandle {
 		}
 		return inner, err
 	}
+}
+
+// MalformedCall observes a call that gRPC refused for its header, such as a timeout
+// or a content type that is none, before anything else sees it.
+func (t *Telemetry) MalformedCall() {
+	c := &call{
+		began: time.Now(), protocol: protocolGRPC, method: t.label(""), subject: ofStranger,
+		requestID: requestID(nil), code: codes.Internal, reason: apierror.ReasonInvalidRequest,
+		outcome: exchange.NotApplicable, cause: "the header of the call is malformed",
+	}
+	t.finish(context.Background(), c)
 }
