@@ -212,6 +212,17 @@ var differences = map[string]difference{
 			t.Errorf("%d %s", rest.status, rest.body)
 		}
 	},
+	"byte-order-mark": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(201, nil, full))
+		wantREST(t, d.copyREST(t, templateID, "\ufeff{\r\n\"name\":\"n\"}\r\n"), 201, "", "")
+		if got := up.one(t).body; got != `{"name":"n"}` {
+			t.Errorf("Diga got %s", got)
+		}
+		rest := d.do(t, "POST", "/v1/integration/template:bulkCopy", "\ufeff"+`{"request_id":"b-1","template_id":"`+templateID+`"}`+"\r\n\r\n")
+		if rest.status != 200 || !strings.Contains(rest.body, `"done":1`) {
+			t.Errorf("%d %s", rest.status, rest.body)
+		}
+	},
 	"one-element": func(t *testing.T, up *scripted, d *digate) {
 		for body, loc := range map[string]string{
 			`{"variables":{"a.b":9007199254740993}}`: `["body","variables","a.b"]`,

@@ -8,6 +8,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/nearjson"
 	"github.com/digate/digate/server/validate"
 )
 
@@ -23,7 +24,7 @@ type item struct {
 func (b *bulk) read(body []byte) (items []item, ok bool) {
 	seen := make(map[string]int)
 	n := 0
-	for text := range bytes.Lines(body) {
+	for text := range bytes.Lines(nearjson.TrimBOM(body)) {
 		n++
 		text = bytes.TrimSpace(text)
 		if len(text) == 0 {

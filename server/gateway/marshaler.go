@@ -13,6 +13,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/nearjson"
 	"github.com/digate/digate/server/validate"
 )
 
@@ -97,6 +98,7 @@ func (m *marshaler) NewDecoder(r io.Reader) runtime.Decoder {
 // decode reads exactly one JSON object into a request message.
 func (m *marshaler) decode(b *body, v any) error {
 	data, err := b.readAll()
+	data = nearjson.TrimBOM(data)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

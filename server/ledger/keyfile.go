@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/digate/digate/internal/durable"
+	"github.com/digate/digate/server/nearjson"
 )
 
 // maxKeyFile bounds what is read of a key file, in bytes.
@@ -36,7 +37,7 @@ func LoadKey(path string) (Keys, error) {
 	if err != nil {
 		return Keys{}, fmt.Errorf("the key file cannot be read: %w", err)
 	}
-	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	key, err := hex.DecodeString(strings.TrimSpace(string(nearjson.TrimBOM(text))))
 	if err != nil || len(key) != KeySize {
 		return Keys{}, fmt.Errorf("the key file %s does not hold %d hexadecimal digits, as `openssl rand -hex %d` prints them", path, 2*KeySize, KeySize)
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/digate/digate/server/nearjson"
 	"github.com/digate/digate/server/setting"
 )
 
@@ -107,7 +108,7 @@ func (s *Settings) Roots() (*x509.CertPool, error) {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
+	if !pool.AppendCertsFromPEM(nearjson.TrimBOM(pem)) {
 		return nil, errors.New("there is no certificate in the file")
 	}
 	return pool, nil

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/digate/digate/cmd/digate/internal/file"
+	"github.com/digate/digate/server/nearjson"
 	"github.com/digate/digate/server/secret"
 )
 
@@ -80,7 +81,7 @@ func (f *Flags) Credentials() (credentials.TransportCredentials, error) {
 			return nil, fmt.Errorf("--ca-file: %w", err)
 		}
 		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+		if !conf.RootCAs.AppendCertsFromPEM(nearjson.TrimBOM(pem)) {
 			return nil, fmt.Errorf("--ca-file: there is no certificate in %s", f.CAFile)
 		}
 	}

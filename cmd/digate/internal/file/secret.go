@@ -13,8 +13,8 @@ import (
 // MaxSecret is the largest size of a file with a secret, in bytes.
 const MaxSecret = 64 << 10
 
-// ReadSecret reads a file that holds one secret, and removes the line breaks at
-// its end. The path - means stdin, unless stdin is nil. No error quotes the
+// ReadSecret reads a file that holds one secret, and removes a byte-order mark at
+// its beginning and the line breaks at its end. The path - means stdin, unless stdin is nil. No error quotes the
 // content.
 func ReadSecret(path string, stdin io.Reader) (string, error) {
 	r := stdin
@@ -36,7 +36,7 @@ func ReadSecret(path string, stdin io.Reader) (string, error) {
 	if !utf8.Valid(b) {
 		return "", errors.New("is not UTF-8")
 	}
-	s := strings.TrimRight(string(b), "\r\n")
+	s := strings.TrimRight(strings.TrimPrefix(string(b), "\ufeff"), "\r\n")
 	if s == "" {
 		return "", errors.New("is empty")
 	}
