@@ -47,7 +47,8 @@ func TestAbuse(t *testing.T) {
 	}
 }
 
-// judge does the attack to a server and prints its row. Nothing may fail at digate.
+// judge does the attack to a server and prints its row. At digate no call of others
+// may fail, and its container must hold it.
 func (a attack) judge(t *testing.T, name string, s *target) {
 	alone, attacked, after := 100*time.Millisecond, 200*time.Millisecond, 100*time.Millisecond
 	if *whole {
@@ -82,6 +83,9 @@ func (a attack) judge(t *testing.T, name string, s *target) {
 	}
 	if met.failed > 0 {
 		t.Errorf("%d of %d calls failed during the attack: %v", met.failed, met.calls, met.first)
+	}
+	if peak > container {
+		t.Errorf("it took %d MiB, and its container has %d", peak, container)
 	}
 	if recovered.failed > 0 || recovered.calls == 0 {
 		t.Errorf("%d of %d calls failed after the attack: %v", recovered.failed, recovered.calls, recovered.first)

@@ -18,6 +18,10 @@ import (
 // memoryLimit is that of the example in docs/limits.md.
 const memoryLimit = "GOMEMLIMIT=400MiB"
 
+// container is the memory of the container, in MiB, of which that limit is nine
+// tenths, as docs/limits.md says.
+const container = 444
+
 // target is a server under attack, in a process of its own.
 type target struct {
 	addr string
