@@ -22,7 +22,7 @@ func (s *Server) newAdmin() *http.Server {
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		select {
-		case <-s.draining:
+		case <-s.untilDrain.Done():
 			http.Error(w, "draining", http.StatusServiceUnavailable)
 		default:
 			_, _ = io.WriteString(w, "ok\n")

@@ -50,7 +50,8 @@ func (s *Server) endWatches(srv any, ss grpc.ServerStream, info *grpc.StreamServ
 	}
 }
 
-// endOf returns the error of an endless stream that ended with this one.
+// endOf returns what the client of an endless stream is told at its end: the
+// handler's error, or that the server drains.
 func (s *Server) endOf(err error) error {
 	if s.untilDrain.Err() != nil {
 		return status.Error(codes.Unavailable, "the server is shutting down")

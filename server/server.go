@@ -36,8 +36,7 @@ type Server struct {
 	store      *ledger.Kind
 	keys       ledger.Keys
 	contract   *contract.Contract
-	draining   <-chan struct{} // closed when the drain begins
-	untilDrain context.Context // ends then
+	untilDrain context.Context // ends when the drain begins
 	beginDrain context.CancelFunc
 	streams    *streams.Gate
 	guard      *resetGuard
@@ -77,7 +76,6 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	}
 	s.streams = streams.New(cfg.MaxWaitingStreams)
 	s.untilDrain, s.beginDrain = context.WithCancel(context.Background())
-	s.draining = s.untilDrain.Done()
 	s.makeListeners()
 	s.telemetry.WatchLog(opts.LogLost)
 	defer func() {

@@ -34,7 +34,7 @@ type Limits struct {
 	MaxHeaderBytes    int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Largest metadata of a gRPC call, and header of a REST request, in bytes."`
 	MaxErrorBytes     int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
 	MaxConnections    int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on each of the three listeners; further ones wait until another ends."`
-	MaxStreams        uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection, or HTTP/2 connection of the REST side."`
+	MaxStreams        uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection, or HTTP/2 connection of the REST side (there 100 at most)."`
 	MaxWaitingStreams int           `name:"max-waiting-streams" group:"Limits:" default:"8192" help:"gRPC streams that wait for their callers: calls without their message, and streams, of which one of the contract counts as four. Strangers get half of them, those of one address an eighth; the health and reflection services get less."`
 	MaxDeadline       time.Duration `name:"max-deadline" group:"Limits:" default:"2m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`
 	ReadTimeout       time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
