@@ -124,6 +124,15 @@ type Place struct {
 // ends the stream; it is called, for a stream that needs no credential, when another
 // needs the place.
 func (g *Gate) Enter(kind Kind, peer net.Addr, token string, cancel context.CancelFunc) (Place, bool) {
+	p, end, ok := g.enter(kind, peer, token, cancel)
+	if end != nil {
+		end() // not under the lock, for which every call waits
+	}
+	return p, ok
+}
+
+// enter is Enter, but for the end of the stream that made room: end does that.
+func (g *Gate) enter(kind Kind, peer net.Addr, token string, cancel context.CancelFunc) (_ Place, end context.CancelFunc, ok bool) {
 	p := Place{gate: g, weight: int8(weight[kind])}
 	var caller uint64
 	if token != "" {
@@ -143,10 +152,10 @@ func (g *Gate) Enter(kind Kind, peer net.Addr, token string, cancel context.Canc
 	}
 	c, n := &g.classes[p.class], int(p.weight)
 	if c.oldest != nil && cancel != nil {
-		g.makeRoom(c, p.opener, n)
+		end = g.makeRoom(c, p.opener, n)
 	}
 	if g.all+n > g.limit || c.open+n > c.limit || c.by[p.opener]+n > c.each {
-		return Place{}, false
+		return Place{}, end, false
 	}
 	g.all += n
 	c.open += n
@@ -154,14 +163,15 @@ func (g *Gate) Enter(kind Kind, peer net.Addr, token string, cancel context.Canc
 	if c.oldest != nil && cancel != nil {
 		p.ending = c.oldest.PushBack(&ending{p.opener, n, cancel})
 	}
-	return p, true
+	return p, end, true
 }
 
-// makeRoom ends the oldest stream of the opener, or of all, if n more are too many.
-func (g *Gate) makeRoom(c *class, o opener, n int) {
+// makeRoom takes the place of the oldest stream of the opener, or of all, if n more
+// are too many. It returns the function that ends that stream, nil if none has to.
+func (g *Gate) makeRoom(c *class, o opener, n int) context.CancelFunc {
 	mine := c.by[o]+n > c.each
 	if !mine && c.open+n <= c.limit {
-		return
+		return nil
 	}
 	for e := c.oldest.Front(); e != nil; e = e.Next() {
 		old := e.Value.(*ending)
@@ -171,9 +181,9 @@ func (g *Gate) makeRoom(c *class, o opener, n int) {
 		c.oldest.Remove(e)
 		e.Value = nil
 		g.free(c, old.opener, old.weight)
-		old.cancel()
-		return
+		return old.cancel
 	}
+	return nil
 }
 
 // free takes n streams of the opener from the counts.
