@@ -22,7 +22,7 @@ import (
 func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t)
-	d := start(t, up.url(), asShipped, func(c *config.Config) { c.Upstream.BreakerDelay, c.Upstream.RetryBudget = time.Hour, 1 })
+	d := start(t, up.url(), asShipped, func(c *config.Config) { c.Upstream.BreakerDelay, c.Upstream.RetryBudget, c.MaxResponseBytes = time.Hour, 1, 64<<10 })
 	// A retry and drift, on both protocols.
 	later := respond(503, map[string]string{"Retry-After": "0"}, envelope)
 	up.will(inTurn(later, respond(201, nil, odd)))
@@ -32,6 +32,11 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 	up.will(inTurn(later, respond(201, nil, odd)))
 	if rest := d.copyREST(t, templateID, `{}`); rest.status != 201 {
 		t.Fatal(rest)
+	}
+	// A response of which a gRPC caller does not get all.
+	up.will(respond(201, nil, strings.Replace(full, `"description":"d"`, `"description":"`+strings.Repeat("d", 65<<10)+`"`, 1)))
+	if _, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); err != nil {
+		t.Fatal(err)
 	}
 	// A failure with a cause.
 	up.will(raw("", true))
