@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -62,7 +63,25 @@ func (s *Server) restPart(srv *http.Server) *part {
 	return &part{
 		name:  "REST listener",
 		serve: func(context.Context) error { return s.rest.serveHTTP(srv) },
-		drain: func() { _ = srv.Shutdown(context.Background()) },
+		drain: func() { shutDown(srv) },
 		close: func() error { _ = srv.Close(); s.rest.close(); return nil },
+	}
+}
+
+// shutdownRound is how long a shutdown may take before it looks for connections that
+// it missed.
+const shutdownRound = 500 * time.Millisecond
+
+// shutDown drains a server. net/http says goodbye to the HTTP/2 connections that are
+// there when a shutdown begins, and waits for all: one that was accepted and did not
+// yet speak HTTP/2 would be waited for until its client leaves.
+func shutDown(srv *http.Server) {
+	for {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownRound)
+		err := srv.Shutdown(ctx)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return
+		}
 	}
 }
