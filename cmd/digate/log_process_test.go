@@ -40,18 +40,8 @@ func serveInto(t *testing.T) (p *process, rest, admin string, stderr *os.File) {
 		ended: make(chan struct{}),
 	}
 	p.cmd.Stderr = w
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	p.start(t)
 	_ = w.Close()
-	go func() {
-		defer close(p.ended)
-		_ = p.cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.ended
-	})
 	lines := bufio.NewReader(r)
 	for {
 		text, err := lines.ReadString('\n')
@@ -151,17 +141,7 @@ func TestServe_NobodyReadsTheErrorThatEndsIt_Ends(t *testing.T) {
 	} {
 		p := &process{cmd: exec.Command(path, append(args, "--grpc-addr", taken.Addr().String())...), ended: make(chan struct{})}
 		p.cmd.Stderr = fullPipe(t)
-		if err := p.cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		go func() {
-			defer close(p.ended)
-			_ = p.cmd.Wait()
-		}()
-		t.Cleanup(func() {
-			_ = p.cmd.Process.Kill()
-			<-p.ended
-		})
+		p.start(t)
 		if code := p.wait(t); code != 1 {
 			t.Errorf("%s: exit code %d", args[0], code)
 		}

@@ -49,6 +49,13 @@ func launch(t *testing.T, args ...string) *process {
 	}
 	p := &process{cmd: exec.Command(path, args...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
+	p.start(t)
+	return p
+}
+
+// start starts the process. It is killed when the test ends.
+func (p *process) start(t *testing.T) {
+	t.Helper()
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +67,6 @@ func launch(t *testing.T, args ...string) *process {
 		_ = p.cmd.Process.Kill()
 		<-p.ended
 	})
-	return p
 }
 
 // launchOnFreePorts starts a serve or dev whose listeners take any free port.
