@@ -84,8 +84,8 @@ func (q *Queue) Lost() uint64 {
 	return q.lost
 }
 
-// Flush returns when the lines taken so far are written or lost, or after the
-// timeout. It reports which. It does not wait for a write that has taken longer
+// Flush waits until the lines taken so far are written or lost, for at most the
+// timeout. It reports whether they are. It does not wait for a write that has taken longer
 // than the timeout already, so that only the first flush pays for a reader that
 // does not read.
 func (q *Queue) Flush(timeout time.Duration) bool {
