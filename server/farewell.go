@@ -23,13 +23,13 @@ const (
 
 // farewell tells the clients of all connections that the server is going, each while
 // it waits for responses. gRPC's own drain comes after that.
-func (g *resetGuard) farewell() {
+func (c *connections) farewell() {
 	var wg sync.WaitGroup
-	g.mu.Lock()
-	for c := range g.open {
-		wg.Go(c.farewell)
+	c.mu.Lock()
+	for conn := range c.open {
+		wg.Go(conn.farewell)
 	}
-	g.mu.Unlock()
+	c.mu.Unlock()
 	wg.Wait()
 }
 

@@ -17,8 +17,8 @@ func TestFarewell_ClientLearnsOfIt_InASilence(t *testing.T) {
 	for name, sends := range map[string]time.Duration{"a client that waits": 0, "a client that sends for a while": 100 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
 			client, server := net.Pipe()
-			g := newResetGuard(slog.New(slog.DiscardHandler), nil)
-			c := g.watch(server)
+			all := newConnections(newPenalties(slog.New(slog.DiscardHandler)), nil)
+			c := all.watch(server)
 			began := time.Now()
 			go func() { // the calls
 				buf := make([]byte, 100)
@@ -44,7 +44,7 @@ func TestFarewell_ClientLearnsOfIt_InASilence(t *testing.T) {
 			}()
 			go func() {
 				time.Sleep(7 * time.Millisecond)
-				g.farewell()
+				all.farewell()
 			}()
 			f := http2.NewFramer(nil, client)
 			var last, goAway time.Time
@@ -80,8 +80,8 @@ func TestFarewell_ClientThatIsNeverReady_DoesNotHoldItUp(t *testing.T) {
 	for name, takes := range map[string]bool{"never stops": true, "takes no response": false} {
 		synctest.Test(t, func(t *testing.T) {
 			client, server := net.Pipe()
-			g := newResetGuard(slog.New(slog.DiscardHandler), nil)
-			c := g.watch(server)
+			all := newConnections(newPenalties(slog.New(slog.DiscardHandler)), nil)
+			c := all.watch(server)
 			var wg sync.WaitGroup
 			wg.Go(func() {
 				buf := make([]byte, 100)
@@ -106,7 +106,7 @@ func TestFarewell_ClientThatIsNeverReady_DoesNotHoldItUp(t *testing.T) {
 				synctest.Wait()
 			}
 			began := time.Now()
-			g.farewell()
+			all.farewell()
 			if took := time.Since(began); took > longestQuiet+quietBefore+quietAfter {
 				t.Errorf("%s: took %v", name, took)
 			}

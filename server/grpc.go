@@ -26,14 +26,14 @@ const connectionTimeout = 20 * time.Second
 const minPing = time.Second
 
 func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
-	s.guard = newResetGuard(s.log, s.telemetry.MalformedCall)
+	s.connections = newConnections(newPenalties(s.log), s.telemetry.MalformedCall)
 	in := intake.New(intake.Bounds{
 		MaxMessage: int(s.cfg.MaxRequestBytes), MaxMemory: s.cfg.MaxDecodedBytes, StreamWindow: s.cfg.Integration.Bulk.Concurrency,
 		Gate: s.streams,
 	})
 	streamChain := append([]grpc.StreamServerInterceptor{in.StreamInterceptor, s.failStream}, chain.stream...)
 	srv := grpc.NewServer(append(in.ServerOptions(),
-		grpc.Creds(guardedCredentials{s.grpc.credentials(), s.guard}),
+		grpc.Creds(watchedCredentials{s.grpc.credentials(), s.connections}),
 		grpc.InTapHandle(s.tapHandle()),
 		grpc.ChainUnaryInterceptor(slices.Concat([]grpc.UnaryServerInterceptor{s.failUnary}, chain.unary, []grpc.UnaryServerInterceptor{s.fitUnary})...),
 		grpc.ChainStreamInterceptor(append(streamChain, in.BoundStreams, s.endWatches, s.fitStream)...),
@@ -63,7 +63,7 @@ func (s *Server) grpcPart(srv *grpc.Server) *part {
 		serve: func(context.Context) error { return s.grpc.serveGRPC(srv) },
 		drain: func() {
 			s.grpc.leave() // a client that comes back finds another server
-			s.guard.farewell()
+			s.connections.farewell()
 			srv.GracefulStop()
 		},
 		close: func() error { srv.Stop(); s.grpc.close(); return nil },

@@ -1,50 +1,34 @@
 package server
 
 import (
-	"bytes"
 	"log/slog"
 	"net"
-	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/net/http2"
+	"github.com/digate/digate/server/streams"
 )
 
-func TestFrameScanner_BytesInAnyPieces_CountsTheSameFrames(t *testing.T) {
-	var b bytes.Buffer
-	b.WriteString(http2.ClientPreface)
-	f := http2.NewFramer(&b, nil)
-	for i := range uint32(10) {
-		_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*i + 1, BlockFragment: []byte{1, 3, 3, 7}, EndHeaders: true})
-		_ = f.WriteData(2*i+1, false, bytes.Repeat([]byte{3}, 100*int(i)))
-		_ = f.WriteRSTStream(2*i+1, http2.ErrCodeCancel)
-	}
-	for _, size := range []int{1, 2, 7, 9, 10, 100, b.Len()} {
-		s, count := frameScanner{skip: len(http2.ClientPreface)}, 0
-		for p := b.Bytes(); len(p) > 0; {
-			n := min(size, len(p))
-			count += s.scan(p[:n], isReset)
-			p = p[n:]
-		}
-		if count != 10 {
-			t.Errorf("in pieces of %d bytes: %d resets, want 10", size, count)
-		}
-	}
-}
-
-func TestWatchedConn_ResetsBeyondThoseThatFinish_AreTooMany(t *testing.T) {
+func TestResetCredit_ResetsBeyondThoseThatFinish_AreTooMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &watchedConn{credit: resetBurst, most: resetBurst, since: time.Now()}
+		c := newResetCredit(resetBurst)
 		if !c.spend(resetBurst) || c.spend(1) {
 			t.Error("the burst does not hold")
 		}
-		c.credit = 0
+		c.left = 0
 		time.Sleep(2 * time.Second)
 		if !c.spend(2*resetRate) || c.spend(1) {
 			t.Error("the rate does not hold")
+		}
+		c.left = 0
+		c.earn(3)
+		if !c.spend(3) || c.spend(1) {
+			t.Error("calls that finish do not count")
+		}
+		if c.earn(2 * resetBurst); !c.spend(resetBurst) || c.spend(1) {
+			t.Error("the credit grows beyond the burst")
 		}
 	})
 }
@@ -58,15 +42,15 @@ type peerConn struct {
 func (c peerConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(c.peer), Port: 7} }
 
 // A host may have all addresses of an IPv6 network, and may connect again and again.
-func TestResetGuard_ConnectionsOfOneNetwork_ShareAPenaltyAndALogLine(t *testing.T) {
+func TestPenalties_ConnectionsOfOneNetwork_ShareAPenaltyAndALogLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		g := &resetGuard{
-			log: slog.New(slog.NewTextHandler(&log, nil)), closed: make(map[netip.Addr]time.Time), open: make(map[*watchedConn]struct{}),
-		}
-		credit := func(peer string) float64 { return g.watch(peerConn{peer: peer}).(*watchedConn).credit }
+		p := newPenalties(slog.New(slog.NewTextHandler(&log, nil)))
+		all := newConnections(p, nil)
+		credit := func(peer string) float64 { return all.watch(peerConn{peer: peer}).(*watchedConn).credit.left }
+		penalize := func() { p.add(streams.Address(peerConn{peer: "2001:db8::1"}.RemoteAddr())) }
 		for range 3 {
-			g.penalize(peerConn{peer: "2001:db8::1"})
+			penalize()
 		}
 		if got := strings.Count(log.String(), "\n"); got != 1 {
 			t.Errorf("%d log lines, want 1: %s", got, &log)
@@ -81,7 +65,7 @@ func TestResetGuard_ConnectionsOfOneNetwork_ShareAPenaltyAndALogLine(t *testing.
 		if got := credit("2001:db8::1"); got != resetBurst {
 			t.Errorf("the credit after the penalty is %v", got)
 		}
-		g.penalize(peerConn{peer: "2001:db8::1"})
+		penalize()
 		if got := strings.Count(log.String(), "\n"); got != 2 {
 			t.Errorf("%d log lines after the penalty, want 2: %s", got, &log)
 		}

@@ -39,9 +39,9 @@ type Server struct {
 	untilDrain context.Context // ends when the drain begins
 	beginDrain context.CancelFunc
 	streams    *streams.Gate
-	guard      *resetGuard
 
 	grpc, rest, admin *listener
+	connections       *connections // of the gRPC side
 	health            *health.Server
 	authenticator     authn.Authenticator
 }
