@@ -206,7 +206,7 @@ func newShell(t *testing.T) *shell {
 	}
 	s.cmd = exec.Command("bash", "--noprofile", "--norc")
 	s.cmd.Dir = s.dir
-	s.cmd.Env = []string{"PATH=" + bin + ":" + binDir + ":" + os.Getenv("PATH"), "HOME=" + s.dir, "DIGATE_ADDR=" + d.grpc}
+	s.cmd.Env = []string{"PATH=" + bin + ":" + filepath.Dir(digate(t)) + ":" + os.Getenv("PATH"), "HOME=" + s.dir, "DIGATE_ADDR=" + d.grpc}
 	in, err := s.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

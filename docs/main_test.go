@@ -3,50 +3,27 @@
 package docs
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
-)
 
-// binDir holds the digate that is tested, the first in the examples' PATH.
-var binDir string
+	"github.com/digate/digate/test/rig"
+)
 
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "grpcurl" {
 		os.Exit(grpcurl(os.Args[1:]))
 	}
-	os.Exit(run(m))
+	rig.Main(m, 0)
 }
-
-func run(m *testing.M) int {
-	var err error
-	if binDir, err = os.MkdirTemp("", "docs"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(binDir)
-	return m.Run()
-}
-
-var build = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(binDir, "digate")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/digate")
-	cmd.Dir = ".."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
-})
 
 // digate returns the path of a digate built from this tree.
 func digate(t *testing.T) string {
 	t.Helper()
-	path, err := build()
+	path, err := rig.Build("cmd/digate", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,19 +1,15 @@
 package admission
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,40 +18,22 @@ import (
 
 var whole = flag.Bool("admission.whole", false, "run the scenes for as long as the tables of docs/admission.md take")
 
-var binaryDir string
-
-// binary builds a digate when it is first called, without the race detector: what
-// is measured is digate.
-var binary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(binaryDir, "digate")
-	return path, rig.Build(path, false)
-})
-
-func TestMain(m *testing.M) { rig.Main(m, &binaryDir, 0) }
+func TestMain(m *testing.M) { rig.Main(m, 0) }
 
 // serve runs a digate process in front of the upstream.
 func serve(t *testing.T, u *upstream, args ...string) *rig.Server {
 	t.Helper()
-	path, err := binary()
+	path, err := rig.Build("cmd/digate", false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s, err := rig.Serve(path, filepath.Join(t.TempDir(), "digate.log"),
-		append([]string{"--upstream-url", u.url}, args...)...)
+		append([]string{"--upstream-url", u.URL()}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Kill)
 	return s
-}
-
-// row prints a row of a table.
-func row(cells ...any) {
-	texts := make([]string, len(cells))
-	for i, cell := range cells {
-		texts[i] = fmt.Sprint(cell)
-	}
-	fmt.Println("| " + strings.Join(texts, " | ") + " |")
 }
 
 // bound is the default of --upstream-max-in-flight.
@@ -71,8 +49,8 @@ func TestRun_HealthyUpstream_RefusesNone(t *testing.T) {
 	u := newUpstream(t)
 	s := serve(t, u)
 	token := "token-0123456789"
-	row("in flight", "response time", "way", "calls/s", "of direct", "refused", "most under way", "reached after", "machine")
-	row("--:", "--:", "---", "--:", "--:", "--:", "--:", "--:", "--:")
+	rig.Row("in flight", "response time", "way", "calls/s", "of direct", "refused", "most under way", "reached after", "machine")
+	rig.Row("--:", "--:", "---", "--:", "--:", "--:", "--:", "--:", "--:")
 	for _, n := range callers {
 		for _, takes := range takes {
 			var direct float64
@@ -82,7 +60,7 @@ func TestRun_HealthyUpstream_RefusesNone(t *testing.T) {
 					var call caller
 					switch way {
 					case "direct":
-						call = overHTTP(t, u.url, token, "{}")
+						call = overHTTP(t, u.URL(), token, "{}")
 					case "gRPC":
 						reach = min(n, bound)
 						call = overGRPC(t, s.GRPC, token, n)
@@ -110,7 +88,7 @@ func TestRun_HealthyUpstream_RefusesNone(t *testing.T) {
 					case counted.reachedAfter > 0:
 						after = counted.reachedAfter.Round(time.Millisecond).String()
 					}
-					row(n, takes, way, int(rate), fmt.Sprintf("%.0f %%", 100*rate/direct), failed, counted.most, after, fmt.Sprintf("%.0f %%", 100*used))
+					rig.Row(n, takes, way, int(rate), fmt.Sprintf("%.0f %%", 100*rate/direct), failed, counted.most, after, fmt.Sprintf("%.0f %%", 100*used))
 					if failed > 0 {
 						t.Errorf("%d calls failed: %v", failed, c.first.Load())
 					}
@@ -126,8 +104,8 @@ func TestRun_UpstreamThatServes100_GetsHardlyMoreAndRecovers(t *testing.T) {
 		callers, capacity, greater = 1000, 100, 1000
 	}
 	u := newUpstream(t)
-	row("beyond 100 at once", "response time", "served in 100", "refused by Diga", "recovered to 1,000 after")
-	row("---", "--:", "--:", "--:", "--:")
+	rig.Row("beyond 100 at once", "response time", "served in 100", "refused by Diga", "recovered to 1,000 after")
+	rig.Row("---", "--:", "--:", "--:", "--:")
 	for _, c := range []struct {
 		name    string
 		beyond  refusal
@@ -167,7 +145,7 @@ func TestRun_UpstreamThatServes100_GetsHardlyMoreAndRecovers(t *testing.T) {
 			if counted.reachedAfter > 0 {
 				recovered = (counted.reachedAfter - time.Duration(before)*time.Second).Round(100 * time.Millisecond).String()
 			}
-			row(c.name, c.takes, fmt.Sprintf("%.1f", 100*float64(good)/float64(possible)),
+			rig.Row(c.name, c.takes, fmt.Sprintf("%.1f", 100*float64(good)/float64(possible)),
 				fmt.Sprintf("%.1f %%", 100*float64(bad)/float64(good+bad)), recovered)
 			if *whole && (good*10 < possible*9 || bad*20 > good+bad || counted.reachedAfter == 0) {
 				t.Errorf("served %d of %d, refused %d, recovered: %s; by the second: %v, %v\n%s", good, possible, bad, recovered,
@@ -203,9 +181,9 @@ func TestRun_GreedyCaller_DelaysItself(t *testing.T) {
 	settle(2 * every)
 	beside := measure()
 	_, failed := crowd.disperse()
-	row("caller", "slowest call alone", "beside 1,000 in flight of another")
-	row("---", "--:", "--:")
-	row("one call at a time", alone.Round(time.Millisecond), beside.Round(time.Millisecond))
+	rig.Row("caller", "slowest call alone", "beside 1,000 in flight of another")
+	rig.Row("---", "--:", "--:")
+	rig.Row("one call at a time", alone.Round(time.Millisecond), beside.Round(time.Millisecond))
 	if failed > 0 || *whole && beside > 2*alone {
 		t.Errorf("alone %v, beside the greedy one %v, of which %d calls failed", alone, beside, failed)
 	}
@@ -219,16 +197,16 @@ func TestRun_QueueFullOfLargeRequests_StaysBounded(t *testing.T) {
 	}
 	u := newUpstream(t)
 	s := serve(t, u, "--upstream-max-in-flight", "4", "--upstream-max-queue-bytes", strconv.Itoa(queue))
-	atStart := memory(t, s.PID(), "VmRSS:")
+	atStart := memory(t, s, "VmRSS")
 	u.set(1<<20, 50*time.Millisecond, refusal{}, 4)
 	body := `{"variables":{"a":"` + strings.Repeat("x", size) + `"}}`
 	crowd := gather(t, overHTTP(t, "http://"+s.REST, "token-0123456789", body), callers)
 	settle(lasting)
 	made, failed := crowd.disperse()
-	most := memory(t, s.PID(), "VmHWM:")
-	row("callers with 1 MiB", "queue", "made", "refused", "RSS at start", "most RSS")
-	row("--:", "--:", "--:", "--:", "--:", "--:")
-	row(callers, fmt.Sprintf("%d MiB", queue>>20), made, failed, fmt.Sprintf("%.0f MiB", atStart), fmt.Sprintf("%.0f MiB", most))
+	most := memory(t, s, "VmHWM")
+	rig.Row("callers with 1 MiB", "queue", "made", "refused", "RSS at start", "most RSS")
+	rig.Row("--:", "--:", "--:", "--:", "--:", "--:")
+	rig.Row(callers, fmt.Sprintf("%d MiB", queue>>20), made, failed, fmt.Sprintf("%.0f MiB", atStart), fmt.Sprintf("%.0f MiB", most))
 	if made == 0 || failed == 0 {
 		t.Errorf("%d made, %d refused", made, failed)
 	}
@@ -269,45 +247,25 @@ func processors() (idle, total int) {
 // metrics returns what the admin listener says of the upstream.
 func metrics(t *testing.T, s *rig.Server) string {
 	t.Helper()
-	transport := &http.Transport{DisableKeepAlives: true}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Admin+"/metrics", nil)
+	text, err := s.Get("/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var said strings.Builder
-	for line := range strings.Lines(string(body)) {
+	var upstream strings.Builder
+	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "digate_upstream_") && !strings.Contains(line, "_bucket") {
-			said.WriteString(line)
+			upstream.WriteString(line)
 		}
 	}
-	return said.String()
+	return upstream.String()
 }
 
-// memory returns what a process has in memory, in MiB.
-func memory(t *testing.T, pid int, key string) float64 {
+// memory returns what the server has in memory, in MiB.
+func memory(t *testing.T, s *rig.Server, key string) float64 {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	n, err := s.Memory(key)
 	if err != nil {
-		t.Skipf("what a process needs is read from /proc: %v", err)
+		t.Skip(err) // a system that does not tell
 	}
-	for line := range bytes.Lines(b) {
-		if rest, ok := bytes.CutPrefix(line, []byte(key)); ok {
-			kib, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(string(rest)), " kB"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return float64(kib) / 1024
-		}
-	}
-	t.Fatalf("/proc has no %s", key)
-	return 0
+	return n
 }

@@ -2,12 +2,12 @@ package admission
 
 import (
 	"io"
-	"log"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/digate/digate/test/rig"
 )
 
 const (
@@ -24,7 +24,7 @@ type refusal struct {
 
 // upstream serves so many requests at once, each for a while.
 type upstream struct {
-	url string
+	*rig.HTTPServer
 
 	mu       sync.Mutex
 	capacity int
@@ -45,17 +45,15 @@ type tally struct {
 
 func newUpstream(t *testing.T) *upstream {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	u := &upstream{capacity: 1 << 20}
+	var err error
+	if u.HTTPServer, err = rig.NewHTTPServer(u); err != nil {
 		t.Fatal(err)
 	}
-	u := &upstream{url: "http://" + ln.Addr().String(), capacity: 1 << 20}
-	server := &http.Server{Handler: u, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
-	var ended sync.WaitGroup
-	ended.Go(func() { _ = server.Serve(ln) })
 	t.Cleanup(func() {
-		_ = server.Close()
-		ended.Wait()
+		if err := u.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 	return u
 }

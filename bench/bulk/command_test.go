@@ -17,7 +17,7 @@ import (
 // `digate bulk` copies a tenth of the items of a file, and then a file with all of
 // them; then it runs again, and finds that nothing is left to do.
 func TestRun_Command_CopiesAFileAndFindsItDone(t *testing.T) {
-	path, err := binary()
+	path, err := rig.Build("cmd/digate", false)
 	if err != nil {
 		t.Fatal(err)
 	}

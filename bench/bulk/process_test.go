@@ -1,12 +1,6 @@
 package bulk
 
 import (
-	"bytes"
-	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -15,83 +9,38 @@ import (
 
 const mib = 1 << 20
 
-// memory is the most that a process had in memory at once, in MiB.
-func memory(t *testing.T, pid int) float64 {
+// memory returns the most that the server had in memory at once, in MiB.
+func memory(t *testing.T, s *rig.Server) float64 {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	n, err := s.Memory("VmHWM")
 	if err != nil {
-		t.Skipf("what a process needs is read from /proc: %v", err)
+		t.Skip(err) // a system that does not tell
 	}
-	for line := range bytes.Lines(b) {
-		if rest, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
-			kib, err := strconv.Atoi(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte("kB")))))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return float64(kib) / 1024
-		}
-	}
-	t.Fatal("/proc has no VmHWM")
-	return 0
+	return n
 }
 
-// admin is what the server says on its admin listener.
-func admin(s *rig.Server, path string) ([]byte, error) {
-	transport := &http.Transport{DisableKeepAlives: true} // nothing stays open behind a test
-	client := &http.Client{Transport: transport, Timeout: time.Minute}
-	resp, err := client.Get("http://" + s.Admin + path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", path, resp.Status)
-	}
-	return io.ReadAll(resp.Body)
-}
-
-// metric is the value of a metric without labels.
-func metric(s *rig.Server, name string) (float64, error) {
-	b, err := admin(s, "/metrics")
-	if err != nil {
-		return 0, err
-	}
-	for line := range bytes.Lines(b) {
-		if value, ok := bytes.CutPrefix(line, []byte(name+" ")); ok {
-			return strconv.ParseFloat(string(bytes.TrimSpace(value)), 64)
-		}
-	}
-	return 0, fmt.Errorf("there is no metric %s", name)
-}
-
-// processor is the time of a processor that the server has used.
+// processor returns the time of a processor that the server has used.
 func processor(t *testing.T, s *rig.Server) time.Duration {
 	t.Helper()
-	seconds, err := metric(s, "process_cpu_seconds_total")
+	seconds, err := s.Metric("process_cpu_seconds_total")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// live is what the server's heap holds once all is collected that can be, in
-// bytes. Pools give up what they hold at the second collection.
+// live returns what the server's heap holds, in bytes.
 func live(t *testing.T, s *rig.Server) float64 {
 	t.Helper()
-	for range 2 {
-		if _, err := admin(s, "/debug/pprof/heap?gc=1"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b, err := metric(s, "go_memstats_heap_alloc_bytes")
+	b, err := s.Heap()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
 }
 
-// watchHeap looks at the server's heap all the time. What it returns ends that,
-// and says the most that was in use, in MiB.
+// watchHeap looks at the server's heap all the time. The function that it returns
+// ends that, and returns the most that was in use, in MiB.
 func watchHeap(t *testing.T, s *rig.Server) (most func() float64) {
 	t.Helper()
 	stop, ended := make(chan struct{}), make(chan struct{})
@@ -103,7 +52,7 @@ func watchHeap(t *testing.T, s *rig.Server) (most func() float64) {
 		defer again.Stop()
 		for {
 			var b float64
-			if b, failed = metric(s, "go_memstats_heap_inuse_bytes"); failed != nil {
+			if b, failed = s.Metric("go_memstats_heap_inuse_bytes"); failed != nil {
 				return
 			}
 			highest = max(highest, b/mib)

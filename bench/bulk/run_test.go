@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,16 +20,7 @@ import (
 
 var items = flag.Int("bulk.items", 500, "items of a bulk run")
 
-var binaryDir string
-
-// binary builds a digate when it is first called: benchmarks need none. The race
-// detector has a memory of its own, so the digate is built without it.
-var binary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(binaryDir, "digate")
-	return path, rig.Build(path, false)
-})
-
-func TestMain(m *testing.M) { rig.Main(m, &binaryDir, 0) }
+func TestMain(m *testing.M) { rig.Main(m, 0) }
 
 func newUpstream(tb testing.TB) *rig.Upstream {
 	tb.Helper()
@@ -50,7 +40,7 @@ func newUpstream(tb testing.TB) *rig.Upstream {
 // copies to it.
 func serve(t *testing.T, v *rig.Upstream, args ...string) (*rig.Server, grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]) {
 	t.Helper()
-	path, err := binary()
+	path, err := rig.Build("cmd/digate", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +157,7 @@ func run(t *testing.T, name string, ledgerArgs func(testing.TB) (string, string)
 		args = append(args, "--ledger-key-file", keyFile)
 	}
 	s, stream := serve(t, v, args...)
-	atRest, used, heap := memory(t, s.PID()), processor(t, s), watchHeap(t, s)
+	atRest, used, heap := memory(t, s), processor(t, s), watchHeap(t, s)
 	began := time.Now()
 	sent := make(chan error, 1)
 	go func() {
@@ -184,7 +174,7 @@ func run(t *testing.T, name string, ledgerArgs func(testing.TB) (string, string)
 	if err := <-sent; err != nil {
 		t.Fatal(err)
 	}
-	mostHeap, mostRSS := heap(), memory(t, s.PID())
+	mostHeap, mostRSS := heap(), memory(t, s)
 	used = processor(t, s) - used
 	h := held{n: n, open: live(t, s)}
 	finish(t, v, stream, n)
@@ -200,7 +190,7 @@ func TestRun_ClientThatDoesNotRead_StopsTheCopying(t *testing.T) {
 	const patience = time.Minute
 	v := newUpstream(t)
 	s, stream := serve(t, v)
-	atRest := memory(t, s.PID())
+	atRest := memory(t, s)
 	n := max(*items, 20_000) // what fits into the windows between is far less
 	sent := make(chan error, 1)
 	given := make(chan struct{}, n)
@@ -227,7 +217,7 @@ func TestRun_ClientThatDoesNotRead_StopsTheCopying(t *testing.T) {
 		asked = v.Asked()
 		time.Sleep(time.Second) // nothing tells that nothing happens
 	}
-	taken, stopped := len(given), memory(t, s.PID())
+	taken, stopped := len(given), memory(t, s)
 	if asked > n/4 || taken > n/2 {
 		t.Errorf("%d copies and %d requests taken of %d while nothing was read", asked, taken, n)
 	}

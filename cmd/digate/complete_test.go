@@ -172,12 +172,8 @@ func TestComplete_NoResponse_IsSilentAndSoon(t *testing.T) {
 func inShell(t *testing.T, load []string, script string) string {
 	t.Helper()
 	need.Program(t, load[0])
-	exe, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	cmd := exec.CommandContext(t.Context(), load[0], append(load[1:], script)...)
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(exe)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary(t))+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.Dir = filepath.Dir(clitest.WriteFile(t, "some file", ""))
 	out, err := cmd.CombinedOutput()
 	if err != nil {

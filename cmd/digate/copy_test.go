@@ -21,6 +21,7 @@ import (
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/emulator"
+	"github.com/digate/digate/test/await"
 )
 
 // facade runs a digate in front of an upstream and returns its gRPC address.
@@ -54,7 +55,7 @@ func awaitServing(t *testing.T, addr string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), await.Patience)
 	defer cancel()
 	if _, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{}, grpc.WaitForReady(true)); err != nil {
 		t.Fatal(err)

@@ -29,6 +29,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/internal/need"
+	"github.com/digate/digate/test/await"
 )
 
 // dev is a running `digate dev` and what it said.
@@ -66,7 +67,7 @@ func (d dev) line(t *testing.T, begin string) string {
 func shell(t *testing.T, path, line string) string {
 	t.Helper()
 	sh := need.Program(t, "sh")
-	ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), await.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, sh, "-c", line)
 	cmd.Env = append(os.Environ(), "PATH="+path)
@@ -166,7 +167,7 @@ func callAsGrpcurl(t *testing.T, line string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), header, value), clitest.Patience)
+	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), header, value), await.Patience)
 	defer cancel()
 	md := reflected(t, conn, protoreflect.FullName(service)).Methods().ByName(protoreflect.Name(method))
 	req, resp := dynamicpb.NewMessage(md.Input()), dynamicpb.NewMessage(md.Output())
@@ -182,7 +183,7 @@ func callAsGrpcurl(t *testing.T, line string) string {
 // reflected asks a server for a service's description.
 func reflected(t *testing.T, conn *grpc.ClientConn, service protoreflect.FullName) protoreflect.ServiceDescriptor {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), await.Patience)
 	defer cancel()
 	stream, err := reflectionv1.NewServerReflectionClient(conn).ServerReflectionInfo(ctx)
 	if err != nil {
@@ -233,10 +234,7 @@ func reflected(t *testing.T, conn *grpc.ClientConn, service protoreflect.FullNam
 }
 
 func TestDev_OnAllInterfacesAndInThePath_PrintsWhatCanBePasted(t *testing.T) {
-	if _, err := binary(); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", binaryDir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	t.Setenv("PATH", filepath.Dir(binary(t))+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	d := launchDev(t, "--grpc-addr", ":0", "--http-addr", ":0")
 	if strings.Contains(d.welcome, "[::]") {
 		t.Errorf("the welcome has an address that is no one's:\n%s", d.welcome)
@@ -273,7 +271,7 @@ func TestDev_InterruptedWithACallThatHangs_EndsSoonWith0(t *testing.T) {
 	awaitCall(t, d)
 	begun := time.Now()
 	d.signal(t, syscall.SIGINT)
-	if code := d.wait(t); code != client.ExitDone || time.Since(begun) > clitest.Patience/2 {
+	if code := d.wait(t); code != client.ExitDone || time.Since(begun) > await.Patience/2 {
 		t.Errorf("exit code %d after %v\n%s", code, time.Since(begun), d.err.String())
 	}
 	if got := <-result; got.Code != client.ExitUnknown {
@@ -286,7 +284,7 @@ func awaitCall(t *testing.T, d dev) {
 	t.Helper()
 	admin := d.match(t, `admin +(http://\S+)`)
 	defer http.DefaultClient.CloseIdleConnections()
-	for deadline := time.Now().Add(clitest.Patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(await.Patience); ; time.Sleep(5 * time.Millisecond) {
 		resp, err := http.Get(admin + "/metrics")
 		if err != nil {
 			t.Fatal(err)

@@ -14,10 +14,6 @@ import (
 )
 
 func TestDoctor_Proxy_IsUsedAndItsCredentialNotShown(t *testing.T) {
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	e := emulator.New(emulator.Options{})
 	t.Cleanup(e.Close)
 	requests := make(chan string, 16)
@@ -28,7 +24,7 @@ func TestDoctor_Proxy_IsUsedAndItsCredentialNotShown(t *testing.T) {
 	t.Cleanup(proxy.Close)
 	t.Setenv("DIGATE_TOKEN", clitest.Token)
 	doctor := func(url string) string {
-		cmd := exec.Command(path, "doctor", "--upstream-url", url, "--timeout", "10s")
+		cmd := exec.Command(binary(t), "doctor", "--upstream-url", url, "--timeout", "10s")
 		proxyURL := strings.Replace(proxy.URL, "http://", "http://user:hunter2-proxy@", 1)
 		cmd.Env = append(os.Environ(), "HTTP_PROXY="+proxyURL, "HTTPS_PROXY="+proxyURL, "NO_PROXY=")
 		var out, stderr strings.Builder

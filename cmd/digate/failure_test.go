@@ -12,6 +12,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server/emulator"
+	"github.com/digate/digate/test/await"
 	"github.com/digate/digate/test/rig"
 )
 
@@ -200,7 +201,7 @@ func TestCopy_Interrupted_IsUnknown(t *testing.T) {
 		}
 	}()
 	var stderr strings.Builder
-	code := run(ctx, []string{"copy", fault(t, "hang"), "--addr", addr, "--timeout", clitest.Patience.String()}, term.IO{In: nil, Out: &stderr, Err: &stderr})
+	code := run(ctx, []string{"copy", fault(t, "hang"), "--addr", addr, "--timeout", await.Patience.String()}, term.IO{In: nil, Out: &stderr, Err: &stderr})
 	if code != client.ExitUnknown || !strings.Contains(stderr.String(), "CANCELLED") {
 		t.Errorf("exit code %d, %s", code, stderr.String())
 	}

@@ -15,7 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/test/await"
+	"github.com/digate/digate/test/rig"
 )
 
 // pipeLines is how many log lines are surely more than a pipe holds.
@@ -25,22 +26,15 @@ const pipeLines = 2000
 // and admin addresses, and the end of the pipe that nobody reads from then on.
 func serveInto(t *testing.T) (p *process, rest, admin string, stderr *os.File) {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
-	p = &process{
-		cmd: exec.Command(path, "serve", "--upstream-url", "http://127.0.0.1:1",
-			"--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"),
-		ended: make(chan struct{}),
-	}
-	p.cmd.Stderr = w
-	p.start(t)
+	cmd := rig.ServeCommand(binary(t), "--upstream-url", "http://127.0.0.1:1")
+	cmd.Stderr = w
+	p = new(process)
+	p.start(t, cmd)
 	_ = w.Close()
 	lines := bufio.NewReader(r)
 	for {
@@ -58,7 +52,7 @@ func serveInto(t *testing.T) (p *process, rest, admin string, stderr *os.File) {
 // ask makes calls that write a log line each, and fails where one gets no response.
 func ask(t *testing.T, addr string, calls int) {
 	t.Helper()
-	c := &http.Client{Timeout: clitest.Patience}
+	c := &http.Client{Timeout: await.Patience}
 	defer c.CloseIdleConnections()
 	for range calls {
 		resp, err := c.Get("http://" + addr + "/nothing")
@@ -78,7 +72,7 @@ var linesLost = regexp.MustCompile(`(?m)^digate_log_lines_lost_total (\d+)$`)
 // lost returns the number of lost log lines that the metrics show.
 func lost(t *testing.T, admin string) int {
 	t.Helper()
-	c := &http.Client{Timeout: clitest.Patience}
+	c := &http.Client{Timeout: await.Patience}
 	defer c.CloseIdleConnections()
 	resp, err := c.Get("http://" + admin + "/metrics")
 	if err != nil {
@@ -104,7 +98,7 @@ func TestServe_LogReaderGone_GoesOnAndCounts(t *testing.T) {
 	p, rest, admin, stderr := serveInto(t)
 	_ = stderr.Close()
 	ask(t, rest, 100)
-	for end := time.Now().Add(clitest.Patience); lost(t, admin) == 0; {
+	for end := time.Now().Add(await.Patience); lost(t, admin) == 0; {
 		if time.Now().After(end) {
 			t.Fatal("no line was counted as lost")
 		}
@@ -126,10 +120,6 @@ func TestServe_LogIsNotRead_GoesOnAndEnds(t *testing.T) {
 }
 
 func TestServe_NobodyReadsTheErrorThatEndsIt_Ends(t *testing.T) {
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -139,9 +129,10 @@ func TestServe_NobodyReadsTheErrorThatEndsIt_Ends(t *testing.T) {
 		{"serve", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"},
 		{"dev", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--emulator-addr", "127.0.0.1:0"},
 	} {
-		p := &process{cmd: exec.Command(path, append(args, "--grpc-addr", taken.Addr().String())...), ended: make(chan struct{})}
-		p.cmd.Stderr = fullPipe(t)
-		p.start(t)
+		cmd := exec.Command(binary(t), append(args, "--grpc-addr", taken.Addr().String())...)
+		cmd.Stderr = fullPipe(t)
+		p := new(process)
+		p.start(t, cmd)
 		if code := p.wait(t); code != 1 {
 			t.Errorf("%s: exit code %d", args[0], code)
 		}

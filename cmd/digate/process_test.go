@@ -9,7 +9,6 @@ import (
 	"net/http/httptrace"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -19,54 +18,45 @@ import (
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/test/await"
+	"github.com/digate/digate/test/rig"
 )
 
-// binaryDir is where the binary is built; TestMain makes and removes it.
-var binaryDir string
-
-// binary builds the command, once.
-var binary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(binaryDir, "digate")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
+// binary returns the path of the built command.
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := rig.Build("cmd/digate", false)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return path, nil
-})
+	return path
+}
 
 // process is a running digate and what it wrote.
 type process struct {
-	cmd      *exec.Cmd
-	out, err clitest.Transcript
-	ended    chan struct{}
+	*rig.Process
+
+	out, err await.Transcript
 }
 
 // launch starts a digate. It is killed when the test ends.
 func launch(t *testing.T, args ...string) *process {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{cmd: exec.Command(path, args...), ended: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
-	p.start(t)
+	p := new(process)
+	cmd := exec.Command(binary(t), args...)
+	cmd.Stdout, cmd.Stderr = &p.out, &p.err
+	p.start(t, cmd)
 	return p
 }
 
 // start starts the process. It is killed when the test ends.
-func (p *process) start(t *testing.T) {
+func (p *process) start(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
-	if err := p.cmd.Start(); err != nil {
+	var err error
+	if p.Process, err = rig.Start(cmd); err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		defer close(p.ended)
-		_ = p.cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.ended
-	})
+	t.Cleanup(p.Kill)
 }
 
 // launchOnFreePorts starts a serve or dev whose listeners take any free port.
@@ -78,7 +68,7 @@ func launchOnFreePorts(t *testing.T, command string, more ...string) *process {
 
 func (p *process) signal(t *testing.T, s os.Signal) {
 	t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
+	if err := p.Signal(s); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -87,11 +77,11 @@ func (p *process) signal(t *testing.T, s os.Signal) {
 func (p *process) wait(t *testing.T) int {
 	t.Helper()
 	select {
-	case <-p.ended:
-	case <-time.After(clitest.Patience):
+	case <-p.Ended():
+	case <-time.After(await.Patience):
 		t.Fatalf("the process goes on:\n%s%s", p.out.String(), p.err.String())
 	}
-	return p.cmd.ProcessState.ExitCode()
+	return p.State().ExitCode()
 }
 
 var grpcListener = regexp.MustCompile(`"grpc":"([^"]+)"`)
@@ -141,7 +131,7 @@ func (h *held) underWay(t *testing.T, addr string) chan clitest.Ran {
 	go func() { result <- digate(t, "copy", clitest.TemplateID, "--addr", addr) }()
 	select {
 	case <-h.arrived:
-	case <-time.After(clitest.Patience):
+	case <-time.After(await.Patience):
 		t.Fatal("the upstream was not asked")
 	}
 	return result
@@ -174,19 +164,19 @@ func TestServe_SecondSIGTERM_EndsAtOnceAndTheCallIsUnknown(t *testing.T) {
 	// The process takes a moment to stop minding signals, so there may be a third.
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	timeout := time.After(clitest.Patience)
+	timeout := time.After(await.Patience)
 	for ended := false; !ended; {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		_ = p.Signal(syscall.SIGTERM)
 		select {
-		case <-p.ended:
+		case <-p.Ended():
 			ended = true
 		case <-again.C:
 		case <-timeout:
 			t.Fatal("the process goes on")
 		}
 	}
-	if state := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !state.Signaled() || state.Signal() != syscall.SIGTERM {
-		t.Errorf("ended with %v", p.cmd.ProcessState)
+	if state := p.State().Sys().(syscall.WaitStatus); !state.Signaled() || state.Signal() != syscall.SIGTERM {
+		t.Errorf("ended with %v", p.State())
 	}
 	if got := <-result; got.Code != client.ExitUnknown {
 		t.Errorf("the call under way: %+v", got)
@@ -231,7 +221,7 @@ func TestServe_GOMEMLIMIT_IsTheCollectorsLimitAndShownInTheMetrics(t *testing.T)
 	t.Setenv("GOMEMLIMIT", "123MiB")
 	p := launchOnFreePorts(t, "serve", "--upstream-url", "http://127.0.0.1:1")
 	admin := regexp.MustCompile(`"admin":"([^"]+)"`).FindStringSubmatch(p.err.Await(t, `"msg":"serving"`))[1]
-	caller := &http.Client{Timeout: clitest.Patience}
+	caller := &http.Client{Timeout: await.Patience}
 	defer caller.CloseIdleConnections()
 	resp, err := caller.Get("http://" + admin + "/metrics")
 	if err != nil {
@@ -254,7 +244,7 @@ func TestEmulator_Alone_ServesUntilSIGTERM(t *testing.T) {
 			t.Errorf("no %s in:\n%s", want, out)
 		}
 	}
-	caller := &http.Client{Timeout: clitest.Patience}
+	caller := &http.Client{Timeout: await.Patience}
 	defer caller.CloseIdleConnections()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/v1/integration/template", nil)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
+	"github.com/digate/digate/test/await"
 )
 
 // atTerminal runs a command line in front of a person who types.
@@ -17,7 +18,7 @@ func atTerminal(t *testing.T, typed string, args ...string) clitest.Ran {
 	if _, err := person.WriteString(typed); err != nil {
 		t.Fatal(err)
 	}
-	var out, err clitest.Transcript
+	var out, err await.Transcript
 	code := run(t.Context(), args, term.IO{In: command, Out: &out, Err: &err})
 	return clitest.Ran{Code: code, Out: out.String(), Err: err.String()}
 }
@@ -50,7 +51,7 @@ func TestDelete_InterruptedWhileAsking_DeletesNothing(t *testing.T) {
 	id := copied(t, addr, clitest.TemplateID)
 	command, person := clitest.Terminal(t, 60)
 	ctx, interrupt := context.WithCancel(t.Context())
-	var out, err clitest.Transcript
+	var out, err await.Transcript
 	code := make(chan int, 1)
 	go func() {
 		code <- run(ctx, []string{"integrations", "delete", id, "--addr", addr}, term.IO{In: command, Out: &out, Err: &err})
@@ -66,7 +67,7 @@ func TestDelete_InterruptedWhileAsking_DeletesNothing(t *testing.T) {
 func TestList_OnATerminal_IsCutToItsWidth(t *testing.T) {
 	addr, _ := stand(t)
 	command, person := clitest.Terminal(t, 60)
-	var stderr clitest.Transcript
+	var stderr await.Transcript
 	read := make(chan string, 1)
 	go func() {
 		var text strings.Builder

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
-	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/test/await"
 )
 
 // A signal ends the start even while a database takes connections and never
@@ -40,9 +40,9 @@ func TestServe_SignalWhileTheLedgerHangs_EndsAtOnceAndSaysWhy(t *testing.T) {
 	select {
 	case c := <-connected:
 		defer func() { _ = c.Close() }()
-	case <-p.ended:
+	case <-p.Ended():
 		t.Fatalf("the process ended by itself: %s", p.err.String())
-	case <-time.After(clitest.Patience):
+	case <-time.After(await.Patience):
 		t.Fatal("the process never asked the database")
 	}
 	begun := time.Now()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 
 var whole = flag.Bool("abuse.whole", false, "run the attacks with as many connections and for as long as the table of docs/abuse.md takes")
 
-func TestMain(m *testing.M) { rig.Main(m, &binaryDir, 0) }
+func TestMain(m *testing.M) { rig.Main(m, 0) }
 
 // resultHead is the head of the table in docs/abuse.md.
 const resultHead = "| attack | server | done | RSS before | peak | after | p99 alone | p99 attacked | failed | log lines |\n" +
@@ -28,10 +27,6 @@ func TestAbuse(t *testing.T) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		t.Skipf("what a process needs is read from /proc: %v", err)
 	}
-	dir, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
 	allBombs() // takes a while
 	fmt.Print(resultHead)
 	for i, a := range attacks {
@@ -39,9 +34,9 @@ func TestAbuse(t *testing.T) {
 			if !*whole {
 				t.Parallel()
 			}
-			t.Run("digate", func(t *testing.T) { a.judge(t, "digate", startDigate(t, dir)) })
+			t.Run("digate", func(t *testing.T) { a.judge(t, "digate", startDigate(t)) })
 			if *whole || i == 0 {
-				t.Run("grpc-go", func(t *testing.T) { a.judge(t, "grpc-go", startBare(t, dir)) })
+				t.Run("grpc-go", func(t *testing.T) { a.judge(t, "grpc-go", startBare(t)) })
 			}
 		})
 	}
@@ -54,7 +49,7 @@ func (a attack) judge(t *testing.T, name string, s *target) {
 	if *whole {
 		alone, attacked, after = time.Second, 4*time.Second, 2*time.Second
 	}
-	others := newOthers(t, s.addr)
+	others := newOthers(t, s.GRPC)
 	during := func(d time.Duration) figures {
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
@@ -62,17 +57,17 @@ func (a attack) judge(t *testing.T, name string, s *target) {
 	}
 	during(alone / 2) // so that they are known
 	calm := during(alone)
-	before, lines := s.memory("VmRSS"), s.logged(t)
+	before, lines := s.memory(t, "VmRSS"), s.logged(t)
 
 	ctx, cancel := context.WithTimeout(t.Context(), attacked)
 	defer cancel()
-	wait := a.start(ctx, s.addr, *whole)
+	wait := a.start(ctx, s.GRPC, *whole)
 	met := others.during(ctx)
 	done := wait()
 	lines = max(0, s.logged(t)-lines-met.calls)
-	peak := s.memory("VmHWM")
+	peak := s.memory(t, "VmHWM")
 	recovered := during(after)
-	row(a.name, name, done, mib(before), mib(peak), mib(s.memory("VmRSS")), ms(calm.p99), ms(met.p99),
+	rig.Row(a.name, name, done, mib(before), mib(peak), mib(s.memory(t, "VmRSS")), ms(calm.p99), ms(met.p99),
 		fmt.Sprintf("%d of %d", met.failed, met.calls), lines)
 
 	if done == 0 || calm.calls == 0 || calm.failed > 0 {
@@ -90,15 +85,6 @@ func (a attack) judge(t *testing.T, name string, s *target) {
 	if recovered.failed > 0 || recovered.calls == 0 {
 		t.Errorf("%d of %d calls failed after the attack: %v", recovered.failed, recovered.calls, recovered.first)
 	}
-}
-
-// row prints a row of the table.
-func row(cells ...any) {
-	texts := make([]string, len(cells))
-	for i, cell := range cells {
-		texts[i] = fmt.Sprint(cell)
-	}
-	fmt.Println("| " + strings.Join(texts, " | ") + " |")
 }
 
 func mib(n int) string { return strconv.Itoa(n) + " MiB" }

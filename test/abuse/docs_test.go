@@ -1,36 +1,27 @@
 package abuse
 
 import (
-	"os"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/digate/digate/test/rig"
 )
 
 func TestDocs_Results_AreOfEachAttackAndNameWhatIsNotHeld(t *testing.T) {
-	b, err := os.ReadFile("../../docs/abuse.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	described, results, ok := strings.Cut(string(b), resultHead)
-	if !ok {
-		t.Fatalf("docs/abuse.md has no table of results with this head:\n%s", resultHead)
-	}
-	results, after, _ := strings.Cut(results, "\n\n")
-	rows := strings.Split(results, "\n")
+	rows, described, after := rig.Table(t, "abuse.md", resultHead)
 	if len(rows) != 2*len(attacks) {
 		t.Fatalf("the results have %d rows, want %d", len(rows), 2*len(attacks))
 	}
-	for i, row := range rows {
+	for i, cells := range rows {
 		name := attacks[i/2].name
 		server := []string{"digate", "grpc-go"}[i%2]
-		if !strings.HasPrefix(row, "| "+name+" | "+server+" | ") {
-			t.Errorf("row %d is %q, want one of %q and %s", i, row, name, server)
+		if cells[0] != name || cells[1] != server {
+			t.Errorf("row %d is %q, want one of %q and %s", i, cells, name, server)
 		}
 		if !strings.Contains(described, "\n| "+name+" | ") {
 			t.Errorf("the page does not describe %q", name)
 		}
-		cells := strings.Split(row, " | ")
 		peak, err := strconv.Atoi(strings.TrimSuffix(cells[4], " MiB"))
 		if err != nil {
 			t.Fatal(err)

@@ -1,15 +1,10 @@
 package abuse
 
 import (
-	"bufio"
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/digate/digate/test/rig"
@@ -24,79 +19,57 @@ const container = 444
 
 // target is a server under attack, in a process of its own.
 type target struct {
-	addr string
-	pid  int
-	log  string // its file; empty for none
+	*rig.Server
+
+	log string // its file
 }
-
-var binaryDir string
-
-// binaries builds a digate and a bare server when it is first called, without the
-// race detector: what is measured are the servers.
-var binaries = sync.OnceValues(func() (dir string, err error) {
-	if err := rig.Build(filepath.Join(binaryDir, "digate"), false); err != nil {
-		return "", err
-	}
-	out, err := exec.Command("go", "build", "-o", filepath.Join(binaryDir, "bare"), "github.com/digate/digate/test/abuse/bare").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return binaryDir, nil
-})
 
 // startDigate starts a digate with its default settings, before an upstream that
 // makes each copy at once.
-func startDigate(t *testing.T, dir string) *target {
+func startDigate(t *testing.T) *target {
 	t.Helper()
 	up, err := rig.NewUpstream(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = up.Close() })
-	log := filepath.Join(t.TempDir(), "digate.log")
-	s, err := rig.ServeIn([]string{memoryLimit}, filepath.Join(dir, "digate"), log, "--upstream-url", up.URL())
+	return startTarget(t, rig.ServeCommand(build(t, "cmd/digate"), "--upstream-url", up.URL()))
+}
+
+// startBare starts a bare server.
+func startBare(t *testing.T) *target {
+	t.Helper()
+	cmd := exec.Command(build(t, "test/abuse/bare"))
+	cmd.Env = rig.Environment()
+	return startTarget(t, cmd)
+}
+
+// build builds a command without the race detector: what is measured are the
+// servers.
+func build(t *testing.T, command string) string {
+	t.Helper()
+	path, err := rig.Build(command, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func startTarget(t *testing.T, cmd *exec.Cmd) *target {
+	t.Helper()
+	cmd.Env = append(cmd.Env, memoryLimit)
+	log := filepath.Join(t.TempDir(), "log")
+	s, err := rig.StartServer(cmd, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Kill)
-	return &target{addr: s.GRPC, pid: s.PID(), log: log}
-}
-
-// startBare starts a bare server. It ends with its standard input at the latest.
-func startBare(t *testing.T, dir string) *target {
-	t.Helper()
-	cmd := exec.Command(filepath.Join(dir, "bare"))
-	cmd.Env = append(rig.Environment(), memoryLimit)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	addr, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &target{addr: strings.TrimSpace(addr), pid: cmd.Process.Pid}
+	return &target{s, log}
 }
 
 // logged returns the number of lines in the log.
 func (s *target) logged(t *testing.T) int {
 	t.Helper()
-	if s.log == "" {
-		return 0
-	}
 	b, err := os.ReadFile(s.log)
 	if err != nil {
 		t.Fatal(err)
@@ -105,17 +78,12 @@ func (s *target) logged(t *testing.T) int {
 }
 
 // memory returns what the process has in memory, in MiB: now (VmRSS) or at most so
-// far (VmHWM). It is 0 where the process is gone.
-func (s *target) memory(key string) int {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.pid))
+// far (VmHWM).
+func (s *target) memory(t *testing.T, key string) int {
+	t.Helper()
+	n, err := s.Memory(key)
 	if err != nil {
-		return 0
+		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, key+":"); ok {
-			kib, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(rest), " kB"))
-			return kib >> 10
-		}
-	}
-	return 0
+	return int(n)
 }

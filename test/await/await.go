@@ -1,5 +1,5 @@
-// Package await lets a test wait for another goroutine without hanging where that
-// goroutine never gets there.
+// Package await lets a test wait for another goroutine or another process without
+// hanging where that never gets there.
 package await
 
 import (

@@ -58,21 +58,10 @@ func newCommand(t *testing.T, s *scene, addr string, all []item) *command {
 	return c
 }
 
-// run is the command at work.
-type run struct {
-	process *os.Process
-	ended   chan struct{}
-	code    int // once it has ended; -1 where it was killed
-}
-
-func (r *run) kill() {
-	_ = r.process.Kill() // it may have ended by itself
-	<-r.ended
-}
-
-func (c *command) start(t *testing.T) *run {
+// start runs the command. It is killed when the test ends.
+func (c *command) start(t *testing.T) *rig.Process {
 	t.Helper()
-	path, err := binary()
+	path, err := digate()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,22 +69,16 @@ func (c *command) start(t *testing.T) *run {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = log.Close() }() // the command has its own
 	cmd := exec.Command(path, "bulk", c.input, "--results", c.results, "--addr", c.addr, "--progress", "plain")
 	cmd.Env = append(rig.Environment(), "DIGATE_TOKEN="+token)
 	cmd.Stdout, cmd.Stderr = log, log
-	err = cmd.Start()
-	_ = log.Close() // the command has its own
+	p, err := rig.Start(cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &run{process: cmd.Process, ended: make(chan struct{})}
-	go func() {
-		defer close(r.ended)
-		_ = cmd.Wait()
-		r.code = cmd.ProcessState.ExitCode()
-	}()
-	t.Cleanup(r.kill)
-	return r
+	t.Cleanup(p.Kill)
+	return p
 }
 
 // finish runs the command until it has nothing left to do but what is in doubt.
@@ -103,8 +86,8 @@ func (c *command) finish(t *testing.T) []row {
 	t.Helper()
 	for range rerun {
 		r := c.start(t)
-		<-r.ended
-		switch r.code {
+		<-r.Ended()
+		switch code := r.State().ExitCode(); code {
 		case exitDone, exitUnknown:
 			rows := c.rows(t)
 			if !slices.ContainsFunc(rows, func(r row) bool { return r.Outcome == "NOT_SENT" || r.Outcome == "REJECTED" }) {
@@ -113,7 +96,7 @@ func (c *command) finish(t *testing.T) []row {
 		case exitNotSent, exitRejected:
 		default:
 			log, _ := os.ReadFile(c.log)
-			t.Fatalf("digate bulk: exit code %d\n%s", r.code, log[max(0, len(log)-4000):])
+			t.Fatalf("digate bulk: exit code %d\n%s", code, log[max(0, len(log)-4000):])
 		}
 	}
 	log, _ := os.ReadFile(c.log)
@@ -174,19 +157,19 @@ func TestCrash_CommandOrServerKilled_RunAgainFinishesTheRest(t *testing.T) {
 	c := newCommand(t, s, addr, all)
 	r := c.start(t)
 	for round := range *rounds {
-		if !s.sometime(r.ended) {
+		if !s.sometime(r.Ended()) {
 			break
 		}
 		if round%2 == 0 {
 			s.kills++
-			r.kill()
+			r.Kill()
 			r = c.start(t)
 		} else {
 			s.kill("a")
 			s.serve(t, "a", args...)
 		}
 	}
-	<-r.ended
+	<-r.Ended()
 	if s.kills == 0 {
 		t.Fatal("nothing was killed")
 	}

@@ -3,7 +3,6 @@ package crash
 import (
 	"flag"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -11,12 +10,11 @@ import (
 )
 
 var (
-	items     = flag.Int("crash.items", 120, "items of each scene's bulk run")
-	rounds    = flag.Int("crash.rounds", 2, "kills per scene")
-	seed      = flag.Uint64("crash.seed", 0, "seed of what happens when; 0 takes one from the clock")
-	ready     = flag.String("crash.digate", "", "digate `binary` to put to the test, instead of building it")
-	logs      = flag.String("crash.logs", "", "`directory` that keeps the logs of digate")
-	binaryDir string
+	items  = flag.Int("crash.items", 120, "items of each scene's bulk run")
+	rounds = flag.Int("crash.rounds", 2, "kills per scene")
+	seed   = flag.Uint64("crash.seed", 0, "seed of what happens when; 0 takes one from the clock")
+	ready  = flag.String("crash.digate", "", "digate `binary` to put to the test, instead of building it")
+	logs   = flag.String("crash.logs", "", "`directory` that keeps the logs of digate")
 )
 
 func TestMain(m *testing.M) {
@@ -24,15 +22,13 @@ func TestMain(m *testing.M) {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
-	rig.Main(m, &binaryDir, 8) // the scenes mostly wait for leases to run out
+	rig.Main(m, 8) // the scenes mostly wait for leases to run out
 }
 
-// binary is a digate of this tree, with the race detector on where the test's
-// is.
-var binary = sync.OnceValues(func() (string, error) {
+// digate returns the path of the binary that is put to the test.
+func digate() (string, error) {
 	if *ready != "" {
 		return filepath.Abs(*ready)
 	}
-	path := filepath.Join(binaryDir, "digate")
-	return path, rig.Build(path, rig.Race)
-})
+	return rig.Digate()
+}

@@ -38,7 +38,7 @@ type scene struct {
 
 func newScene(t *testing.T, name string) *scene {
 	t.Helper()
-	if _, err := binary(); err != nil {
+	if _, err := digate(); err != nil {
 		t.Fatal(err)
 	}
 	upstream, err := rig.NewUpstream(script(name))
@@ -87,7 +87,7 @@ func (s *scene) key(t *testing.T) string {
 // serve starts a replica, or starts it again.
 func (s *scene) serve(t *testing.T, replica string, args ...string) {
 	t.Helper()
-	path, err := binary()
+	path, err := digate()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,17 +42,17 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 // script returns the upstream's script for a scene. Responses take long, so that
 // most kills find copies under way. Copies are made early, or late, or late and only
 // if the caller still waits: a kill leaves some made and some not.
-func script(scene string) func(name string, attempt int) rig.Behaviour {
-	return func(name string, attempt int) rig.Behaviour {
-		r := chance(scene, fmt.Sprint(name, "#", attempt))
+func script(scene string) func(rig.Request) rig.Behaviour {
+	return func(req rig.Request) rig.Behaviour {
+		r := chance(scene, fmt.Sprint(req.Name, "#", req.Earlier))
 		took := between(r, 20*time.Millisecond, 400*time.Millisecond)
 		switch at := r.IntN(100); {
 		case at < 2:
-			return rig.Behaviour{Fail: http.StatusInternalServerError}
+			return rig.Behaviour{Fail: rig.Failure(http.StatusInternalServerError, "INTERNAL_SERVER_ERROR")}
 		case at < 4:
-			return rig.Behaviour{Refuse: http.StatusInternalServerError}
+			return rig.Behaviour{Refuse: rig.Failure(http.StatusInternalServerError, "INTERNAL_SERVER_ERROR")}
 		case at < 8:
-			return rig.Behaviour{Refuse: http.StatusTooManyRequests}
+			return rig.Behaviour{Refuse: rig.Failure(http.StatusTooManyRequests, "RATE_LIMITED")}
 		case at < 40:
 			return rig.Behaviour{After: took}
 		case at < 60:

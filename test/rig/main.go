@@ -10,12 +10,14 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Main runs a package's tests and ends the process. While they run, dir names a
-// directory for what they build; it may be nil. Parallel bounds the tests that run together; 0
-// leaves the bound to -test.parallel. A goroutine that the tests leave behind
-// fails them.
-func Main(m *testing.M, dir *string, parallel int) {
-	code, err := run(m, dir, parallel)
+// binaries is the directory for what [Build] builds. Main makes and removes it.
+var binaries string
+
+// Main runs a package's tests and ends the process. Parallel bounds the tests that
+// run together; 0 leaves the bound to -test.parallel. A goroutine that the tests
+// leave behind fails them.
+func Main(m *testing.M, parallel int) {
+	code, err := run(m, parallel)
 	if code == 0 && err == nil {
 		err = goleak.Find()
 	}
@@ -26,18 +28,15 @@ func Main(m *testing.M, dir *string, parallel int) {
 	os.Exit(code)
 }
 
-func run(m *testing.M, dir *string, parallel int) (code int, err error) {
+func run(m *testing.M, parallel int) (code int, err error) {
 	if parallel > 0 {
 		if err := flag.Set("test.parallel", strconv.Itoa(parallel)); err != nil {
 			return 1, err
 		}
 	}
-	if dir == nil {
-		return m.Run(), nil
-	}
-	if *dir, err = os.MkdirTemp("", "digate-test-"); err != nil {
+	if binaries, err = os.MkdirTemp("", "digate-test-"); err != nil {
 		return 1, err
 	}
 	code = m.Run()
-	return code, os.RemoveAll(*dir)
+	return code, os.RemoveAll(binaries)
 }

@@ -1,6 +1,6 @@
-// Package rig starts what a test of digate as a process needs: the process, which
-// can be killed at any moment, and a stand-in for Diga that keeps the list of the
-// copies it made.
+// Package rig has what tests of digate as a process need: the process, which can be
+// killed at any moment, and a stand-in for Diga that keeps the list of the copies it
+// made.
 package rig
 
 import (
@@ -8,145 +8,173 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
-	"syscall"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 )
 
-const (
-	// startTime is how long the start of a digate may take.
-	startTime = 30 * time.Second
-	// drainTime is digate's shutdown timeout. The end may take grace longer.
-	drainTime = 10 * time.Second
-	grace     = 10 * time.Second
-)
-
-// Build builds the digate of this tree at the path. With race, the binary has the
-// race detector in it.
-func Build(path string, race bool) error {
-	args := []string{"build", "-o", path}
-	if race {
-		args = append(args, "-race")
-	}
-	if out, err := exec.Command("go", append(args, "github.com/digate/digate/cmd/digate")...).CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
-}
-
-// Environment returns the environment of a digate: it has no proxy and no settings.
-func Environment() []string {
-	return []string{"HOME=" + os.Getenv("HOME"), "GODEBUG=netdns=go", "GORACE=atexit_sleep_ms=50"}
-}
+// startTime is how long the start of a server may take.
+const startTime = 30 * time.Second
 
 // Server is a serving digate in a process of its own.
 type Server struct {
+	*Process
+
 	// GRPC, REST and Admin are the addresses of its listeners.
 	GRPC, REST, Admin string
 
-	cmd   *exec.Cmd
-	log   string
-	ended chan struct{}
+	log string
 }
 
-// Serve starts the binary as a server and returns when it serves. It listens on
-// free loopback ports; the arguments follow those that say so. The log is appended
-// to the file.
+// Serve starts the binary as a server, as [ServeCommand] says, and returns when it
+// serves. The log is appended to the file.
 func Serve(binary, logFile string, args ...string) (*Server, error) {
-	return ServeIn(nil, binary, logFile, args...)
+	return StartServer(ServeCommand(binary, args...), logFile)
 }
 
-// ServeIn does what [Serve] does, with more variables in the environment.
-func ServeIn(environment []string, binary, logFile string, args ...string) (*Server, error) {
-	out, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+// ServeCommand returns the command that runs the binary as a server on free
+// loopback ports. The arguments follow those that say so.
+func ServeCommand(binary string, args ...string) *exec.Cmd {
+	cmd := exec.Command(binary, append([]string{
+		"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--admin-pprof",
+		"--shutdown-timeout", drainTime.String(),
+	}, args...)...)
+	cmd.Env = Environment()
+	return cmd
+}
+
+// StartServer starts a command that is a server, and returns when it serves. Its
+// log, which is its output, is appended to the file. Like digate's, it has a line
+// with the message "serving" and the addresses.
+func StartServer(cmd *exec.Cmd, logFile string) (*Server, error) {
+	file, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = out.Close() }()
-	info, err := out.Stat()
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{
-		cmd: exec.Command(binary, append([]string{
-			"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--admin-pprof",
-			"--shutdown-timeout", drainTime.String(),
-		}, args...)...),
-		log: logFile, ended: make(chan struct{}),
-	}
-	s.cmd.Env = append(Environment(), environment...)
-	s.cmd.Stdout, s.cmd.Stderr = out, out
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
+	log := &serverLog{file: file, serving: make(chan addresses, 1)}
+	cmd.Stdout, cmd.Stderr = log, log
+	s := &Server{log: logFile}
+	if s.Process, err = Start(cmd); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	go func() {
-		defer close(s.ended)
-		_ = s.cmd.Wait()
+		<-s.Ended()
+		_ = file.Close()
 	}()
-	deadline, again := time.After(startTime), time.NewTicker(20*time.Millisecond)
-	defer again.Stop()
-	for {
-		if s.readAddresses(info.Size()) {
-			return s, nil
-		}
-		select {
-		case <-again.C:
-		case <-s.ended:
-			return nil, fmt.Errorf("digate ended before it served\n%s", s.tail())
-		case <-deadline:
-			s.Kill()
-			return nil, fmt.Errorf("digate does not serve\n%s", s.tail())
-		}
-	}
-}
-
-// readAddresses looks for the log line with the addresses, after the offset. It
-// reports whether it found one.
-func (s *Server) readAddresses(offset int64) bool {
-	log, err := os.ReadFile(s.log)
-	if err != nil {
-		return false
-	}
-	for line := range bytes.Lines(log[offset:]) {
-		var logged struct{ Msg, GRPC, REST, Admin string }
-		if json.Unmarshal(line, &logged) == nil && logged.Msg == "serving" {
-			s.GRPC, s.REST, s.Admin = logged.GRPC, logged.REST, logged.Admin
-			return true
-		}
-	}
-	return false
-}
-
-// PID returns the id of the process.
-func (s *Server) PID() int { return s.cmd.Process.Pid }
-
-// Kill ends the process at once (SIGKILL). It may be called again.
-func (s *Server) Kill() {
-	_ = s.cmd.Process.Kill()
-	<-s.ended
-}
-
-// Stop ends the process as its operator does (SIGTERM), and is an error unless
-// it then ends in time and with exit code 0.
-func (s *Server) Stop() error {
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
 	select {
-	case <-s.ended:
-	case <-time.After(drainTime + grace):
+	case at := <-log.serving:
+		s.GRPC, s.REST, s.Admin = at.GRPC, at.REST, at.Admin
+		return s, nil
+	case <-s.Ended():
+		return nil, fmt.Errorf("the server ended before it served\n%s", s.tail())
+	case <-time.After(startTime):
 		s.Kill()
-		return errors.New("SIGTERM did not end it")
+		return nil, fmt.Errorf("the server does not serve\n%s", s.tail())
 	}
-	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
-		return fmt.Errorf("exit code %d after SIGTERM\n%s", code, s.tail())
+}
+
+// serverLog writes the log of a server, and finds the addresses in it.
+type serverLog struct {
+	serving chan addresses // gets one value
+
+	mu    sync.Mutex
+	file  *os.File
+	line  []byte // begun and not ended
+	found bool
+}
+
+// addresses are those of a server's listeners.
+type addresses struct{ GRPC, REST, Admin string }
+
+// Write implements [io.Writer].
+func (l *serverLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, err := l.file.Write(p)
+	for rest := p; !l.found; {
+		line, after, ended := bytes.Cut(rest, []byte("\n"))
+		l.line = append(l.line, line...)
+		if !ended {
+			break
+		}
+		var logged struct {
+			Msg string
+			addresses
+		}
+		if json.Unmarshal(l.line, &logged) == nil && logged.Msg == "serving" {
+			l.found = true
+			l.serving <- logged.addresses
+		}
+		l.line, rest = l.line[:0], after
+	}
+	return n, err
+}
+
+// Stop does what [Process.Stop] does. Its error has the end of the log.
+func (s *Server) Stop() error {
+	if err := s.Process.Stop(); err != nil {
+		return fmt.Errorf("%w\n%s", err, s.tail())
 	}
 	return nil
 }
 
-// tail is the end of the log.
+// tail returns the end of the log.
 func (s *Server) tail() []byte {
 	log, _ := os.ReadFile(s.log)
 	return log[max(0, len(log)-4000):]
+}
+
+// Get returns a page of the admin listener. Every request has a connection of its
+// own, so that reading leaves nothing behind at the server.
+func (s *Server) Get(path string) (string, error) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+	resp, err := client.Get("http://" + s.Admin + path)
+	if err != nil {
+		return "", err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		err = errors.Join(err, fmt.Errorf("%s: %s", path, resp.Status))
+	}
+	return string(body), errors.Join(err, resp.Body.Close())
+}
+
+// Metric returns the sum of a metric's series. It is an error if there are none.
+func (s *Server) Metric(name string) (total float64, err error) {
+	text, err := s.Get("/metrics")
+	if err != nil {
+		return 0, err
+	}
+	found := false
+	for line := range strings.Lines(text) {
+		rest, ok := strings.CutPrefix(line, name)
+		if !ok || rest[0] != ' ' && rest[0] != '{' {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(rest[strings.LastIndexByte(rest, ' ')+1:]), 64)
+		if err != nil {
+			return 0, err
+		}
+		total, found = total+n, true
+	}
+	if !found {
+		return 0, fmt.Errorf("there is no metric %s", name)
+	}
+	return total, nil
+}
+
+// Heap returns what the heap of the server holds once all is collected that can be,
+// in bytes. Pools give up what they hold at the second collection.
+func (s *Server) Heap() (float64, error) {
+	for range 2 {
+		if _, err := s.Get("/debug/pprof/heap?gc=1"); err != nil {
+			return 0, err
+		}
+	}
+	return s.Metric("go_memstats_heap_alloc_bytes")
 }

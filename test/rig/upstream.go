@@ -1,13 +1,9 @@
 package rig
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"log"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -16,6 +12,15 @@ import (
 	"time"
 )
 
+// Request is a request for a copy, as the upstream sees it.
+type Request struct {
+	// Name and Template are those of the copy.
+	Name, Template string
+	// Earlier is the number of earlier requests with that name.
+	Earlier int
+	Header  http.Header
+}
+
 // Behaviour is how the upstream handles one request for a copy.
 type Behaviour struct {
 	// Before is the time until the copy is made, and After the time from then until
@@ -23,19 +28,32 @@ type Behaviour struct {
 	Before, After time.Duration
 	// Attentive means that a caller who leaves before the copy is made gets none.
 	Attentive bool
-	// Refuse is the status of the response that stands in for the copy, 0 for none.
-	Refuse int
-	// Fail is the status of a response that hides a copy that was made, 0 for none.
-	Fail int
+	// Refuse, if set, is the response of an upstream that makes no copy.
+	Refuse *Response
+	// Fail, if set, is the response that hides a copy that was made.
+	Fail *Response
+	// Description is that of the copy.
+	Description string
+}
+
+// Response is a response of the upstream other than a copy.
+type Response struct {
+	Status     int
+	RetryAfter string // empty for none
+	Body       string
+}
+
+// Failure returns a response in Diga's envelope.
+func Failure(status int, code string) *Response {
+	return &Response{Status: status, Body: fmt.Sprintf(`{"status":"error","error_code":%q,"message":"not now"}`, code)}
 }
 
 // Upstream stands in for Diga. It makes a copy for every request unless its script
 // says otherwise, and keeps the list of them.
 type Upstream struct {
-	script func(name string, attempt int) Behaviour
-	server *http.Server
-	url    string
-	ended  chan struct{}
+	*HTTPServer
+
+	script func(Request) Behaviour
 
 	mu       sync.Mutex
 	attempts map[string]int
@@ -46,8 +64,8 @@ type Upstream struct {
 }
 
 type made struct {
-	id, name, template string
-	at                 time.Time
+	id, name, template, description string
+	at                              time.Time
 }
 
 type mark struct {
@@ -55,43 +73,17 @@ type mark struct {
 	reached chan struct{}
 }
 
-// NewUpstream starts an upstream on a loopback port. The script decides on each
-// request for a copy, by the name in it and the number of earlier requests with
-// that name. A nil script makes every copy at once.
-func NewUpstream(script func(name string, attempt int) Behaviour) (*Upstream, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	u := &Upstream{
-		script: script, url: "http://" + ln.Addr().String(), ended: make(chan struct{}),
-		attempts: make(map[string]int), place: make(map[string]int),
-	}
+// NewUpstream starts an upstream. The script decides on each request for a copy. A
+// nil script makes every copy at once.
+func NewUpstream(script func(Request) Behaviour) (*Upstream, error) {
+	u := &Upstream{script: script, attempts: make(map[string]int), place: make(map[string]int)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/integration/template/{template}/copy", u.copy)
 	mux.HandleFunc("GET /v1/integration/{id}", u.get)
 	mux.HandleFunc("GET /v1/integration", u.page)
-	u.server = &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
-	go func() {
-		defer close(u.ended)
-		_ = u.server.Serve(ln)
-	}()
-	return u, nil
-}
-
-// URL returns the base URL.
-func (u *Upstream) URL() string { return u.url }
-
-// Close ends the upstream when the requests under way are done.
-func (u *Upstream) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	err := u.server.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, u.server.Close())
-	}
-	<-u.ended
-	return err
+	var err error
+	u.HTTPServer, err = NewHTTPServer(mux)
+	return u, err
 }
 
 // Made returns the ids of the copies made, by name.
@@ -126,7 +118,7 @@ func (u *Upstream) Reached(n int) <-chan struct{} {
 }
 
 // begin counts a request and returns how to handle it.
-func (u *Upstream) begin(name string) Behaviour {
+func (u *Upstream) begin(req Request) Behaviour {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.asked++
@@ -140,9 +132,9 @@ func (u *Upstream) begin(name string) Behaviour {
 	if u.script == nil {
 		return Behaviour{}
 	}
-	n := u.attempts[name]
-	u.attempts[name] = n + 1
-	return u.script(name, n)
+	req.Earlier = u.attempts[req.Name]
+	u.attempts[req.Name]++
+	return u.script(req)
 }
 
 func (u *Upstream) copy(w http.ResponseWriter, r *http.Request) {
@@ -156,19 +148,20 @@ func (u *Upstream) copy(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the request was cut
 	}
-	b := u.begin(req.Name)
-	if b.Refuse != 0 {
-		fail(w, b.Refuse)
+	template := r.PathValue("template")
+	b := u.begin(Request{Name: req.Name, Template: template, Header: r.Header})
+	if b.Refuse != nil {
+		b.Refuse.write(w)
 		return
 	}
 	pause(b.Before)
 	if b.Attentive && r.Context().Err() != nil {
 		return
 	}
-	m := u.make(req.Name, r.PathValue("template"))
+	m := u.make(made{name: req.Name, template: template, description: b.Description})
 	pause(b.After)
-	if b.Fail != 0 {
-		fail(w, b.Fail)
+	if b.Fail != nil {
+		b.Fail.write(w)
 		return
 	}
 	respond(w, http.StatusCreated, m.json())
@@ -181,22 +174,28 @@ func pause(d time.Duration) {
 	}
 }
 
-func (u *Upstream) make(name, template string) made {
+// make adds a copy to the list.
+func (u *Upstream) make(m made) made {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	n := len(u.list)
-	m := made{fmt.Sprintf("%08x-0000-4000-9000-%012x", n, n), name, template, time.Now()}
+	m.id, m.at = fmt.Sprintf("%08x-0000-4000-9000-%012x", n, n), time.Now().UTC()
 	u.list = append(u.list, m)
 	u.place[m.id] = n
 	return m
 }
 
 func (m made) json() []byte {
-	at := m.at.UTC().Format(time.RFC3339Nano)
-	b, _ := json.Marshal(map[string]any{ // strings and a bool
+	integration := map[string]any{
 		"id": m.id, "name": m.name, "base_url": "https://crm.example", "auth_type": "NONE", "integration_type": "HTTP",
-		"created_at": at, "updated_at": at, "requires_setup": false, "source_integration_template_id": m.template,
-	})
+		// Diga writes times in several forms.
+		"created_at": m.at.Format("2006-01-02T15:04:05.999999-07:00"), "updated_at": m.at.Format("2006-01-02T15:04:05.999999"),
+		"requires_setup": false, "source_integration_template_id": m.template,
+	}
+	if m.description != "" {
+		integration["description"] = m.description
+	}
+	b, _ := json.Marshal(integration) // strings and a bool
 	return b
 }
 
@@ -209,7 +208,7 @@ func (u *Upstream) get(w http.ResponseWriter, r *http.Request) {
 	}
 	u.mu.Unlock()
 	if !ok {
-		fail(w, http.StatusNotFound)
+		Failure(http.StatusNotFound, "NOT_FOUND").write(w)
 		return
 	}
 	respond(w, http.StatusOK, m.json())
@@ -219,7 +218,7 @@ func (u *Upstream) get(w http.ResponseWriter, r *http.Request) {
 func (u *Upstream) page(w http.ResponseWriter, r *http.Request) {
 	limit, err := strconv.Atoi(r.FormValue("limit"))
 	if err != nil || r.FormValue("order") != "desc" {
-		fail(w, http.StatusUnprocessableEntity)
+		Failure(http.StatusUnprocessableEntity, "INVALID_PAGE").write(w)
 		return
 	}
 	u.mu.Lock()
@@ -237,8 +236,11 @@ func (u *Upstream) page(w http.ResponseWriter, r *http.Request) {
 	respond(w, http.StatusOK, fmt.Appendf(nil, `{"data":[%s],"has_more":%t}`, strings.Join(items, ","), from > limit))
 }
 
-func fail(w http.ResponseWriter, status int) {
-	respond(w, status, []byte(`{"status":"error","error_code":"NOT_NOW","message":"not now"}`))
+func (r *Response) write(w http.ResponseWriter) {
+	if r.RetryAfter != "" {
+		w.Header().Set("Retry-After", r.RetryAfter)
+	}
+	respond(w, r.Status, []byte(r.Body))
 }
 
 func respond(w http.ResponseWriter, status int, body []byte) {

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/test/rig"
 )
 
 const (
@@ -42,17 +43,17 @@ func bearer(call int) string { return fmt.Sprintf("Bearer soak-%d", call%tenants
 // crowd makes the calls.
 type crowd struct {
 	script *script
-	at     addresses
+	digate *rig.Server
 	conns  []*grpc.ClientConn
 	rest   *http.Client
 }
 
-func newCrowd(s *script, at addresses) (*crowd, error) {
-	c := &crowd{script: s, at: at, rest: &http.Client{Transport: &http.Transport{
+func newCrowd(s *script, digate *rig.Server) (*crowd, error) {
+	c := &crowd{script: s, digate: digate, rest: &http.Client{Transport: &http.Transport{
 		MaxIdleConnsPerHost: 4096, IdleConnTimeout: restIdleTimeout, DisableCompression: true,
 	}}}
 	for range grpcConns {
-		conn, err := grpc.NewClient(at.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+		conn, err := grpc.NewClient(digate.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
 		if err != nil {
 			c.close()
 			return nil, err
@@ -193,7 +194,7 @@ type restResponse struct {
 }
 
 func (c *crowd) post(ctx context.Context, call int, how caller) (restResponse, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.at.rest+restPath(call), bytes.NewReader(restBody(call, how)))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.digate.REST+restPath(call), bytes.NewReader(restBody(call, how)))
 	if err != nil {
 		return restResponse{}, err
 	}

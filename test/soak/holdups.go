@@ -22,9 +22,9 @@ const holdFor = 2 * time.Second
 // holdUp makes a call on a connection of its own. It reads nothing, or stops in the
 // middle of its request. Then it closes the connection.
 func (c *crowd) holdUp(ctx context.Context, a *told, how caller) {
-	addr := c.at.rest
+	addr := c.digate.REST
 	if how.habit == deafGRPC {
-		addr = c.at.grpc
+		addr = c.digate.GRPC
 	}
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)

@@ -48,12 +48,6 @@ type told struct {
 	text string
 }
 
-// made is an integration that the upstream created.
-type made struct {
-	call int
-	id   string
-}
-
 // grace is how far a response may exceed its limit: the callers, the upstream and
 // digate share the machine.
 const grace = 5 * time.Second
@@ -67,18 +61,17 @@ type tally struct {
 	violations  []string
 }
 
-// judge compares the responses of the callers with the copies of the upstream. Calls
-// are numbered from 0.
-func judge(calls int, ends []told, copies []made) tally {
-	t := tally{calls: calls, copies: len(copies)}
+// judge compares the responses of the callers with the ids of the copies that the
+// upstream made, by name. Calls are numbered from 0.
+func judge(calls int, ends []told, made map[string][]string) tally {
+	t := tally{calls: calls}
 	violation := func(format string, args ...any) {
 		t.violations = append(t.violations, fmt.Sprintf(format, args...))
 	}
-	madeBy := make(map[int][]string)
-	for _, c := range copies {
-		madeBy[c.call] = append(madeBy[c.call], c.id)
-		if c.call < 0 || c.call >= calls {
-			violation("a copy for call %d, which nobody made", c.call)
+	for name, ids := range made {
+		t.copies += len(ids)
+		if call, ok := callNamed(name); !ok || call < 0 || call >= calls {
+			violation("a copy named %q, which no call asked for", name)
 		}
 	}
 	seen := make(map[int]bool)
@@ -89,7 +82,7 @@ func judge(calls int, ends []told, copies []made) tally {
 		}
 		seen[a.call] = true
 		t.told[a.verdict]++
-		ids := madeBy[a.call]
+		ids := made[callName(a.call)]
 		if len(ids) > 1 {
 			violation("call %d made %d copies; its caller was told %s: %s", a.call, len(ids), a.verdict, a.text)
 		}
@@ -125,6 +118,3 @@ func judge(calls int, ends []told, copies []made) tally {
 	}
 	return t
 }
-
-// callName returns the name of a call's copy.
-func callName(call int) string { return fmt.Sprintf("call-%d", call) }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/digate/digate/test/await"
 )
 
 const (
@@ -29,12 +31,12 @@ func (r *runner) load() error {
 	if err := r.call(0, warmUps); err != nil {
 		return err
 	}
-	if err := poll(settleTime, func() (err error) {
+	if err := await.Poll(settleTime, func() (err error) {
 		if !r.line.idle() {
 			return errors.New("the connections of the first calls stay open")
 		}
 		last := r.before
-		r.before, err = r.process.footprint()
+		r.before, err = footprintOf(r.digate)
 		if err == nil && (last.goroutines != r.before.goroutines || last.sockets != r.before.sockets) {
 			err = errors.New("digate does not come to rest after its first calls")
 		}
@@ -52,7 +54,7 @@ func (r *runner) load() error {
 // call makes the calls from first up to last, some at once, and closes its
 // connections.
 func (r *runner) call(first, last int) error {
-	crowd, err := newCrowd(r.script, r.process.at)
+	crowd, err := newCrowd(r.script, r.digate)
 	if err != nil {
 		return err
 	}
@@ -97,56 +99,41 @@ func (r *runner) call(first, last int) error {
 // and what it did not count or log. The line stays up meanwhile, with every hanging
 // connection.
 func (r *runner) inspect() error {
-	p := r.process
+	d := r.digate
 	note := func(format string, args ...any) { r.wrong = append(r.wrong, fmt.Sprintf(format, args...)) }
-	if err := poll(settleTime, func() (err error) {
-		if r.after, err = p.footprint(); err != nil {
+	if err := await.Poll(settleTime, func() (err error) {
+		if r.after, err = footprintOf(d); err != nil {
 			return err
 		}
 		return leftBehind(r.before, r.after)
 	}); err != nil {
-		stacks, _ := p.get("/debug/pprof/goroutine?debug=1")
+		stacks, _ := d.Get("/debug/pprof/goroutine?debug=1")
 		note("%v\n%.8000s", err, stacks)
 	}
-	var started, ended int
-	if err := poll(settleTime, func() (err error) {
-		if started, err = p.sum("digate_calls_started_total"); err != nil {
+	var started, ended float64
+	if err := await.Poll(settleTime, func() (err error) {
+		if started, err = d.Metric("digate_calls_started_total"); err != nil {
 			return err
 		}
-		if ended, err = p.sum("digate_calls_total"); err == nil && (started != ended || ended == 0) {
-			err = fmt.Errorf("%d calls began and %d ended", started, ended)
+		if ended, err = d.Metric("digate_calls_total"); err == nil && (started != ended || ended == 0) {
+			err = fmt.Errorf("%.0f calls began and %.0f ended", started, ended)
 		}
 		return err
 	}); err != nil {
 		note("%v", err)
 	}
-	if err := p.terminate(); err != nil {
+	if err := d.Stop(); err != nil {
 		note("%v", err)
 	}
-	lines, bad, err := p.readLog()
+	lines, bad, err := readLog(r.log())
 	if err != nil {
 		return err
 	}
-	if lines != ended {
-		note("%d calls ended and %d have an access line", ended, lines)
+	if lines != int(ended) {
+		note("%.0f calls ended and %d have an access line", ended, lines)
 	}
 	for _, text := range bad[:min(len(bad), 50)] {
 		note("in the log: %s", text)
 	}
 	return nil
-}
-
-// leftBehind returns what a process holds that it did not hold before.
-func leftBehind(before, after footprint) error {
-	var errs []error
-	if after.goroutines > before.goroutines+goroutineAllowance {
-		errs = append(errs, fmt.Errorf("%d goroutines, %d before", after.goroutines, before.goroutines))
-	}
-	if after.sockets > before.sockets {
-		errs = append(errs, fmt.Errorf("%d sockets, %d before", after.sockets, before.sockets))
-	}
-	if after.heap > before.heap+heapAllowance {
-		errs = append(errs, fmt.Errorf("%d bytes of heap, %d before", after.heap, before.heap))
-	}
-	return errors.Join(errs...)
 }

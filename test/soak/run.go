@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/digate/digate/test/rig"
 )
 
 const (
@@ -54,7 +56,7 @@ func run(s settings, m mix) (res result, err error) {
 		return res, err
 	}
 	res = result{
-		mix: m, tally: judge(s.calls, r.ends, r.copies), requests: r.line.requests(),
+		mix: m, tally: judge(s.calls, r.ends, r.made), requests: r.line.requests(),
 		before: r.before, after: r.after, took: r.took,
 	}
 	res.violations = append(res.violations, r.wrong...)
@@ -70,12 +72,12 @@ func run(s settings, m mix) (res result, err error) {
 type runner struct {
 	settings
 	script   *script
-	upstream *fakeUpstream
+	upstream *rig.Upstream
 	line     *line
-	process  *process
+	digate   *rig.Server
 
 	ends          []told
-	copies        []made
+	made          map[string][]string
 	wrong         []string // other faults of digate
 	before, after footprint
 	took          time.Duration
@@ -83,7 +85,7 @@ type runner struct {
 
 // open starts the upstream, the line and digate.
 func (r *runner) open() (err error) {
-	if r.upstream, err = newFakeUpstream(r.script); err != nil {
+	if r.upstream, err = rig.NewUpstream(r.script.upstream); err != nil {
 		return err
 	}
 	var certs *certificates
@@ -92,7 +94,7 @@ func (r *runner) open() (err error) {
 			return err
 		}
 	}
-	if r.line, err = newLine(r.script, r.upstream.addr, certs); err != nil {
+	if r.line, err = newLine(r.script, r.upstream.Addr(), certs); err != nil {
 		return err
 	}
 	if r.script.mix.absent {
@@ -102,21 +104,28 @@ func (r *runner) open() (err error) {
 	if err != nil {
 		return err
 	}
-	r.process, err = launch(r.binary, filepath.Join(r.dir, r.script.mix.name+".log"), args...)
+	if err := os.Remove(r.log()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	r.digate, err = rig.Serve(r.binary, r.log(), args...)
 	return err
 }
 
+// log returns the file with digate's log.
+func (r *runner) log() string { return filepath.Join(r.dir, r.script.mix.name+".log") }
+
 // close ends all that still runs and takes the upstream's list.
 func (r *runner) close() (err error) {
-	if r.process != nil {
-		r.process.kill()
-		r.process = nil
+	if r.digate != nil {
+		r.digate.Kill()
+		r.digate = nil
 	}
 	if r.line != nil {
 		r.line.close()
 	}
 	if r.upstream != nil {
-		r.copies, err = r.upstream.close()
+		err = r.upstream.Close()
+		r.made = r.upstream.Made()
 	}
 	return err
 }

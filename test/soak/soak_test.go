@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,12 +12,11 @@ import (
 )
 
 var (
-	calls     = flag.Int("soak.calls", 200, "calls per mix")
-	seed      = flag.Uint64("soak.seed", 0, "seed of the script; 0 takes one from the clock")
-	atOnce    = flag.Int("soak.at-once", 0, "calls under way at the same time; 0 is 48, or 256 in the long form")
-	ready     = flag.String("soak.digate", "", "digate `binary` to put to the test, instead of building it")
-	logs      = flag.String("soak.logs", "", "`directory` that keeps the logs of digate")
-	binaryDir string
+	calls  = flag.Int("soak.calls", 200, "calls per mix")
+	seed   = flag.Uint64("soak.seed", 0, "seed of the script; 0 takes one from the clock")
+	atOnce = flag.Int("soak.at-once", 0, "calls under way at the same time; 0 is 48, or 256 in the long form")
+	ready  = flag.String("soak.digate", "", "digate `binary` to put to the test, instead of building it")
+	logs   = flag.String("soak.logs", "", "`directory` that keeps the logs of digate")
 )
 
 // long is the least number of calls per mix in the long form.
@@ -32,22 +30,20 @@ func TestMain(m *testing.M) {
 	if *calls >= long {
 		together = 2
 	}
-	rig.Main(m, &binaryDir, together)
+	rig.Main(m, together)
 }
 
-// facade returns the binary of this tree's digate. It has the race detector if the
-// test has it.
-var facade = sync.OnceValues(func() (string, error) {
+// digate returns the path of the binary that is put to the test.
+func digate() (string, error) {
 	if *ready != "" {
 		return filepath.Abs(*ready)
 	}
-	path := filepath.Join(binaryDir, "digate")
-	return path, rig.Build(path, rig.Race)
-})
+	return rig.Digate()
+}
 
 // TestSoak_EveryMix_KeepsThePromise runs each mix and fails on each violation.
 func TestSoak_EveryMix_KeepsThePromise(t *testing.T) {
-	path, err := facade()
+	path, err := digate()
 	if err != nil {
 		t.Fatal(err)
 	}

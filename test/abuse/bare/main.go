@@ -1,12 +1,11 @@
 // Bare is a grpc-go server of digate's contract with default settings: what digate
-// is compared with under attack. It makes no call to another server. It prints its
-// address, and ends when its standard input does.
+// is compared with under attack. It makes no call to another server. Its log is
+// the line with its address.
 package main
 
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"os"
 
@@ -37,11 +36,7 @@ func run() error {
 	integrationv1.RegisterIntegrationServiceServer(server, service{})
 	healthv1.RegisterHealthServer(server, health.NewServer())
 	reflection.Register(server)
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		server.Stop()
-	}()
-	fmt.Println(ln.Addr())
+	fmt.Printf(`{"msg":"serving","grpc":%q}`+"\n", ln.Addr())
 	return server.Serve(ln)
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/test/await"
 )
 
 func TestBulk_EveryField_ReachesTheServer(t *testing.T) {
@@ -162,7 +163,7 @@ func writeAgain(t *testing.T, path, content string) {
 // awaitItems returns when the server has seen so many.
 func awaitItems(t *testing.T, s *fakeServer, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(clitest.Patience); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(await.Patience); ; time.Sleep(time.Millisecond) {
 		if items, _ := s.seen(); items >= n {
 			return
 		}

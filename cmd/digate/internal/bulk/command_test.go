@@ -8,9 +8,10 @@ import (
 
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
+	"github.com/digate/digate/test/await"
 )
 
-func TestMain(m *testing.M) { clitest.Main(m, nil) }
+func TestMain(m *testing.M) { clitest.Main(m) }
 
 // runCommand runs a command line that begins with bulk.
 func runCommand(ctx context.Context, args []string, std term.IO) int {
@@ -27,7 +28,7 @@ func digate(t *testing.T, args ...string) clitest.Ran {
 
 func digateWith(t *testing.T, stdin string, args ...string) clitest.Ran {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), await.Patience)
 	defer cancel()
 	var out, err bytes.Buffer
 	code := runCommand(ctx, args, term.IO{In: strings.NewReader(stdin), Out: &out, Err: &err})

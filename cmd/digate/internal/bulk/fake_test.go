@@ -24,6 +24,7 @@ import (
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/test/await"
 )
 
 // fakeServer copies in its own memory, each request id once.
@@ -214,7 +215,7 @@ func (s *fakeServer) take(req *integrationv1.CopyTemplateRequest) (*integrationv
 // awaitStreamEnd returns when a stream has ended.
 func awaitStreamEnd(t *testing.T, s *fakeServer) {
 	t.Helper()
-	for deadline := time.Now().Add(clitest.Patience); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(await.Patience); ; time.Sleep(time.Millisecond) {
 		s.mu.Lock()
 		over := s.over
 		s.mu.Unlock()
@@ -262,7 +263,7 @@ func csvOf(n int) string {
 
 // interruptible runs a command line that the test can interrupt.
 type interruptible struct {
-	out, err  clitest.Transcript
+	out, err  await.Transcript
 	interrupt func()
 	code      chan int
 }
@@ -281,7 +282,7 @@ func (i *interruptible) wait(t *testing.T) clitest.Ran {
 	select {
 	case code := <-i.code:
 		return clitest.Ran{Code: code, Out: i.out.String(), Err: i.err.String()}
-	case <-time.After(clitest.Patience):
+	case <-time.After(await.Patience):
 		t.Fatalf("it goes on:\n%s%s", i.out.String(), i.err.String())
 		return clitest.Ran{}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/file"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/test/await"
 )
 
 func TestRunner_FailedAgainAndAgain_IsSettledAfterTheLastTry(t *testing.T) {
@@ -16,7 +17,7 @@ func TestRunner_FailedAgainAndAgain_IsSettledAfterTheLastTry(t *testing.T) {
 	var results []rowResult
 	it := &item{row: &row{line: 2, copy: &integrationv1.CopyTemplateRequest{RequestId: "id"}}}
 	r := &runner{pending: map[string]*item{"id": it}, now: time.Now, report: &report{
-		progress: &progress{w: new(clitest.Transcript), silent: true}, write: func(res rowResult) error { results = append(results, res); return nil },
+		progress: &progress{w: new(await.Transcript), silent: true}, write: func(res rowResult) error { results = append(results, res); return nil },
 	}}
 	for try := 1; try <= maxTries; try++ {
 		r.failed(it, overloadedFor(time.Second))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/test/await"
 )
 
 // trial is a run against a fake server in memory. Without sockets it can run on
@@ -22,7 +23,7 @@ type trial struct {
 
 	in      *input
 	results map[string]rowResult // by the row's name
-	out     clitest.Transcript
+	out     await.Transcript
 }
 
 func newTrial(t *testing.T, s *fakeServer, rows int) *trial {

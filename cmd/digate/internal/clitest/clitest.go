@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -16,9 +15,6 @@ import (
 	"github.com/digate/digate/internal/need"
 	"github.com/digate/digate/test/rig"
 )
-
-// Patience is how long a test waits for what must happen.
-const Patience = 20 * time.Second
 
 // The templates and secrets of tests. No output for people may hold a secret: see
 // [CheckNoSecret].
@@ -33,14 +29,13 @@ const (
 
 // Main runs the tests of a package as [rig.Main] does. It hides the DIGATE_
 // settings of the person who runs the tests, but not what [need.Variable] names.
-// dir may be nil.
-func Main(m *testing.M, dir *string) {
+func Main(m *testing.M) {
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "DIGATE_") && name != need.Variable {
 			_ = os.Unsetenv(name)
 		}
 	}
-	rig.Main(m, dir, 0)
+	rig.Main(m, 0)
 }
 
 // Ran is what a command line did.

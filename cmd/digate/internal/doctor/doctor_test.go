@@ -18,6 +18,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server/emulator"
+	"github.com/digate/digate/test/await"
 )
 
 // seen records the requests to an upstream.
@@ -271,7 +272,7 @@ func TestDoctor_NoResponse_EndsWithTheTimeout(t *testing.T) {
 	defer close(let)
 	begun := time.Now()
 	got := examine(t, "--upstream-url", upstream.URL, "--timeout", "300ms")
-	if took := time.Since(begun); took > clitest.Patience/2 {
+	if took := time.Since(begun); took > await.Patience/2 {
 		t.Errorf("it took %s", took)
 	}
 	got.expect(t, "oososoFss")
@@ -297,7 +298,7 @@ func create(t *testing.T, upstreamURL string) {
 	}
 }
 
-func TestMain(m *testing.M) { clitest.Main(m, nil) }
+func TestMain(m *testing.M) { clitest.Main(m) }
 
 // command is doctor as the program runs it.
 type command struct {
@@ -310,7 +311,7 @@ func (c *command) Run(ctx context.Context, std term.IO) error {
 
 func digate(t *testing.T, args ...string) clitest.Ran {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), clitest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), await.Patience)
 	defer cancel()
 	var commands struct {
 		Doctor command `cmd:""`

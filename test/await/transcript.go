@@ -1,4 +1,4 @@
-package clitest
+package await
 
 import (
 	"strings"
@@ -15,34 +15,34 @@ type Transcript struct {
 }
 
 // Write implements [io.Writer].
-func (r *Transcript) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.news != nil {
-		close(r.news)
-		r.news = nil
+func (o *Transcript) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.news != nil {
+		close(o.news)
+		o.news = nil
 	}
-	return r.text.Write(p)
+	return o.text.Write(p)
 }
 
-func (r *Transcript) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
+func (o *Transcript) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // Await waits until the output contains a text, and returns all output.
-func (r *Transcript) Await(t *testing.T, text string) string {
+func (o *Transcript) Await(t testing.TB, text string) string {
 	t.Helper()
 	timeout := time.After(Patience)
 	for {
-		r.mu.Lock()
-		written := r.text.String()
-		if r.news == nil {
-			r.news = make(chan struct{})
+		o.mu.Lock()
+		written := o.text.String()
+		if o.news == nil {
+			o.news = make(chan struct{})
 		}
-		news := r.news
-		r.mu.Unlock()
+		news := o.news
+		o.mu.Unlock()
 		if strings.Contains(written, text) {
 			return written
 		}

@@ -1,0 +1,89 @@
+package soak
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/digate/digate/test/rig"
+)
+
+// attemptHeader tells the upstream which attempt of the call it sees; the line
+// puts it there.
+const attemptHeader = "X-Soak-Attempt"
+
+// largeResponse is the length of a description, in bytes, in the response to a
+// caller that does not read it.
+const largeResponse = 1 << 20
+
+// upstream decides what the upstream does with a request.
+func (s *script) upstream(req rig.Request) rig.Behaviour {
+	call, isCall := callNamed(req.Name)
+	attempt, err := strconv.Atoi(req.Header.Get(attemptHeader))
+	if !isCall || err != nil {
+		return rig.Behaviour{Refuse: rig.Failure(http.StatusBadRequest, "NOT_OF_THE_SOAK")}
+	}
+	f := s.attempt(call, attempt)
+	switch f.kind {
+	case slow:
+		return rig.Behaviour{Before: f.wait}
+	case errorAfter:
+		return rig.Behaviour{Fail: rig.Failure(http.StatusInternalServerError, "INTERNAL_SERVER_ERROR")}
+	case errorBefore:
+		return rig.Behaviour{Refuse: rig.Failure(http.StatusInternalServerError, "INTERNAL_SERVER_ERROR")}
+	case refusal:
+		if f.status == http.StatusUnprocessableEntity {
+			return rig.Behaviour{Refuse: &rig.Response{Status: f.status, Body: `{"detail":[{"loc":["body","name"],"msg":"no","type":"value_error"}]}`}}
+		}
+		return rig.Behaviour{Refuse: rig.Failure(f.status, "BAD_PARAMETER")}
+	case storm:
+		return rig.Behaviour{Refuse: f.delay(rig.Failure(http.StatusTooManyRequests, "RATE_LIMITED"))}
+	case busy:
+		return rig.Behaviour{Refuse: f.delay(rig.Failure(http.StatusServiceUnavailable, "WORKFLOW_SERVICE_UNAVAILABLE"))}
+	case noID:
+		return rig.Behaviour{Fail: &rig.Response{Status: f.status, Body: []string{"", "{}", `{"id":null}`, "[]", "<html>done</html>"}[f.cut%5]}}
+	}
+	if h := s.caller(call).habit; h == deafGRPC || h == deafREST {
+		return rig.Behaviour{Description: strings.Repeat("long ", largeResponse/5)}
+	}
+	return rig.Behaviour{}
+}
+
+// delay adds the fault's Retry-After, if it has one, to the response.
+func (f fault) delay(resp *rig.Response) *rig.Response {
+	switch {
+	case f.retryAfter < 0:
+	case f.date:
+		resp.RetryAfter = time.Now().Add(time.Duration(f.retryAfter) * time.Second).UTC().Format(http.TimeFormat)
+	default:
+		resp.RetryAfter = strconv.Itoa(f.retryAfter)
+	}
+	return resp
+}
+
+// callName returns the name of a call's copy.
+func callName(call int) string { return fmt.Sprintf("call-%d", call) }
+
+// callNamed is the inverse of callName.
+func callNamed(name string) (call int, ok bool) {
+	number, ok := strings.CutPrefix(name, "call-")
+	call, err := strconv.Atoi(number)
+	return call, ok && err == nil
+}
+
+// templateID holds the number of a call, so that the line knows it from the
+// first line of a request.
+func templateID(call int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012x", call) }
+
+// callOf is the inverse of templateID, given the path of a copy.
+func callOf(path string) (int, error) {
+	_, rest, _ := strings.Cut(path, "/v1/integration/template/00000000-0000-4000-8000-")
+	hex, _, ok := strings.Cut(rest, "/copy")
+	if !ok {
+		return 0, fmt.Errorf("%q is not the path of a copy", path)
+	}
+	call, err := strconv.ParseInt(hex, 16, 64)
+	return int(call), err
+}
