@@ -25,18 +25,19 @@ const connectionTimeout = 20 * time.Second
 // clients that are set to ping every few seconds.
 const minPing = time.Second
 
-func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
-	s.connections = newConnections(newPenalties(s.log), s.telemetry.MalformedCall)
-	in := intake.New(intake.Bounds{
+// newIntake returns the intake of the gRPC side.
+func (s *Server) newIntake() *intake.Intake {
+	return intake.New(intake.Bounds{
 		MaxMessage: int(s.cfg.MaxRequestBytes), MaxMemory: s.cfg.MaxDecodedBytes, StreamWindow: s.cfg.Integration.Bulk.Concurrency,
 		Gate: s.streams,
 	})
-	streamChain := append([]grpc.StreamServerInterceptor{in.StreamInterceptor, s.failStream}, chain.stream...)
-	srv := grpc.NewServer(append(in.ServerOptions(),
+}
+
+func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
+	s.connections = newConnections(newPenalties(s.log), s.telemetry.MalformedCall)
+	srv := grpc.NewServer(slices.Concat(s.intake.ServerOptions(), serverOptions(s.interceptors()), []grpc.ServerOption{
 		grpc.Creds(watchedCredentials{s.grpc.credentials(), s.connections}),
 		grpc.InTapHandle(s.tapHandle()),
-		grpc.ChainUnaryInterceptor(slices.Concat([]grpc.UnaryServerInterceptor{s.failUnary}, chain.unary, []grpc.UnaryServerInterceptor{s.fitUnary})...),
-		grpc.ChainStreamInterceptor(append(streamChain, in.BoundStreams, s.endWatches, s.fitStream)...),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return apierror.UnknownMethod() }),
 		grpc.MaxHeaderListSize(uint32(s.connectionHeader())),
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
@@ -46,12 +47,12 @@ func (s *Server) newGRPC(chain interceptors, service integrationv1.IntegrationSe
 			Time: 2 * time.Minute, Timeout: 20 * time.Second,
 			MaxConnectionIdle: s.cfg.IdleTimeout, MaxConnectionAge: s.cfg.MaxConnectionAge,
 		}),
-	)...)
-	srv.RegisterService(in.Service(&integrationv1.IntegrationService_ServiceDesc), service)
-	srv.RegisterService(in.Service(&digatev1.LedgerService_ServiceDesc), records)
+	})...)
+	srv.RegisterService(s.intake.Service(&integrationv1.IntegrationService_ServiceDesc), service)
+	srv.RegisterService(s.intake.Service(&digatev1.LedgerService_ServiceDesc), records)
 	s.health = health.NewServer()
 	s.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
-	srv.RegisterService(in.Service(&healthv1.Health_ServiceDesc), s.health)
+	srv.RegisterService(s.intake.Service(&healthv1.Health_ServiceDesc), s.health)
 	reflection.Register(srv)
 	return srv
 }

@@ -23,7 +23,8 @@ func TestEndless_EveryStreamThatIsNotTheContracts(t *testing.T) {
 		log: log, telemetry: telemetry.New(log, nil), contract: methods, grpc: new(listener),
 		authenticator: passthrough.New(func(string) string { return "somebody" }),
 	}
-	srv := s.newGRPC(s.interceptors(), integrationv1.UnimplementedIntegrationServiceServer{}, digatev1.UnimplementedLedgerServiceServer{})
+	s.intake = s.newIntake()
+	srv := s.newGRPC(integrationv1.UnimplementedIntegrationServiceServer{}, digatev1.UnimplementedLedgerServiceServer{})
 	defer srv.Stop()
 	streams := 0
 	for name, info := range srv.GetServiceInfo() {

@@ -2,26 +2,77 @@ package server
 
 import (
 	"context"
+	"slices"
 
 	"google.golang.org/grpc"
 
 	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/inproc"
 )
 
-// interceptors is what a call passes on its way to a service, outermost first.
-type interceptors struct {
-	unary  []grpc.UnaryServerInterceptor
-	stream []grpc.StreamServerInterceptor
+// interceptor is one step of a call on its way to a service. A function that is nil
+// lets the calls of its kind pass.
+type interceptor struct {
+	unary    grpc.UnaryServerInterceptor
+	stream   grpc.StreamServerInterceptor
+	grpcOnly bool // REST has a way of its own for it, or no need
 }
 
-// interceptors returns the chain that every call passes, whichever its
-// protocol: the gRPC server and the in-process channel of the REST side both
-// take it. What must hold for all callers belongs here.
-func (s *Server) interceptors() interceptors {
-	return interceptors{
-		unary:  []grpc.UnaryServerInterceptor{s.telemetry.UnaryInterceptor, authn.UnaryInterceptor, s.knowCaller, implementedUnary},
-		stream: []grpc.StreamServerInterceptor{s.telemetry.StreamInterceptor, authn.StreamInterceptor, implementedStream},
+// interceptors lists the steps of every call from the outermost to the innermost: each
+// holds for all that comes below it. The gRPC server takes the whole list, and the
+// in-process channel of the REST side all but the steps of gRPC alone. What must hold
+// for all callers belongs here.
+//
+// Two things come before it. The caller is authenticated when the header of a call is
+// there ([Server.tapHandle], and on the REST side authn's middleware), so nothing of a
+// stranger's message is read. Then the intake receives and decodes the message of a
+// unary call; a message that it refuses passes the list as a call that failed.
+func (s *Server) interceptors() []interceptor {
+	return []interceptor{
+		// The messages of a stream are received within the bounds until its end.
+		{stream: s.intake.StreamInterceptor, grpcOnly: true},
+		// Every failure is bounded and tells whether to try again.
+		{unary: s.failUnary, stream: s.failStream, grpcOnly: true},
+		// Every call has an exchange, a line and a metric, and a panic is a failure.
+		{unary: s.telemetry.UnaryInterceptor, stream: s.telemetry.StreamInterceptor},
+		// Every call has a principal, or needs none.
+		{unary: authn.UnaryInterceptor, stream: authn.StreamInterceptor},
+		// A caller that Diga accepted is known.
+		{unary: s.knowCaller},
+		// A method that the service lacks has a verdict.
+		{unary: implementedUnary, stream: implementedStream},
+		// A stream has room, which the caller's being known decides. A unary call has
+		// it already, since it waits for its message before this list.
+		{stream: s.intake.BoundStreams, grpcOnly: true},
+		// An endless stream ends when the server does.
+		{stream: s.endWatches, grpcOnly: true},
+		// A response is no larger than its caller can take.
+		{unary: s.fitUnary, stream: s.fitStream, grpcOnly: true},
 	}
+}
+
+// serverOptions returns the list as the options of a gRPC server.
+func serverOptions(list []interceptor) []grpc.ServerOption {
+	o := channelOptions(list)
+	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(o.Unary...), grpc.ChainStreamInterceptor(o.Stream...)}
+}
+
+// channelOptions returns the list as the options of an in-process channel.
+func channelOptions(list []interceptor) (o inproc.Options) {
+	for _, i := range list {
+		if i.unary != nil {
+			o.Unary = append(o.Unary, i.unary)
+		}
+		if i.stream != nil {
+			o.Stream = append(o.Stream, i.stream)
+		}
+	}
+	return o
+}
+
+// forREST returns the steps of the list that calls of the REST side pass.
+func forREST(list []interceptor) []interceptor {
+	return slices.DeleteFunc(slices.Clone(list), func(i interceptor) bool { return i.grpcOnly })
 }
 
 // knowCaller remembers a caller whose token Diga accepted: there is room for its

@@ -18,6 +18,7 @@ import (
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/inproc"
+	"github.com/digate/digate/server/intake"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledgerservice"
 	"github.com/digate/digate/server/streams"
@@ -39,6 +40,7 @@ type Server struct {
 	untilDrain context.Context // ends when the drain begins
 	beginDrain context.CancelFunc
 	streams    *streams.Gate
+	intake     *intake.Intake
 
 	grpc, rest, admin *listener
 	connections       *connections // of the gRPC side
@@ -75,6 +77,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		telemetry: telemetry.New(opts.Log, methods.Names()),
 	}
 	s.streams = streams.New(cfg.MaxWaitingStreams)
+	s.intake = s.newIntake()
 	s.untilDrain, s.beginDrain = context.WithCancel(context.Background())
 	s.makeListeners()
 	s.telemetry.WatchLog(opts.LogLost)
@@ -97,10 +100,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
-	chain := s.interceptors()
-	channel := inproc.New(inproc.Options{Unary: chain.unary, Stream: chain.stream})
-	integrationv1.RegisterIntegrationServiceServer(channel, service)
-	contracts, err := gateway.New(ctx, s.gatewayConfig(channel))
+	contracts, err := gateway.New(ctx, s.gatewayConfig(s.newChannel(service)))
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
-	s.lifecycle.push(s.grpcPart(s.newGRPC(chain, service, records)), s.restPart(s.newREST(routes)))
+	s.lifecycle.push(s.grpcPart(s.newGRPC(service, records)), s.restPart(s.newREST(routes)))
 	s.lifecycle.push(s.adminPart(s.newAdmin()))
 	s.lifecycle.push(s.announcement())
 	// Last, so that no connection waits for a start that may fail.
@@ -168,6 +168,13 @@ func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) 
 		MaxTimeout: cfg.LongestCall(), MaxRequest: cfg.MaxRequestBytes,
 		UserAgent: "digate/" + version, Credential: authn.Credential,
 	}, nil
+}
+
+// newChannel returns the channel by which the REST side calls the service.
+func (s *Server) newChannel(service integrationv1.IntegrationServiceServer) *inproc.Channel {
+	channel := inproc.New(channelOptions(forREST(s.interceptors())))
+	integrationv1.RegisterIntegrationServiceServer(channel, service)
+	return channel
 }
 
 func (s *Server) gatewayConfig(channel gateway.Channel) gateway.Config {

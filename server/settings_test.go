@@ -48,7 +48,8 @@ func wire(t *testing.T, cfg config.Config) wired {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := s.newGRPC(interceptors{}, nil, nil)
+	s.intake = s.newIntake()
+	srv := s.newGRPC(nil, nil)
 	t.Cleanup(srv.Stop)
 	return wired{
 		upstream: u, integration: s.integrationConfig(nil), gateway: s.gatewayConfig(nil), copies: s.copiesConfig(),

@@ -8,51 +8,20 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
-	"github.com/digate/digate/server/authn/passthrough"
-	"github.com/digate/digate/server/config"
-	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/gateway"
-	"github.com/digate/digate/server/inproc"
-	"github.com/digate/digate/server/telemetry"
 )
 
 // A method of the contract that the server lacks was not sent, on either protocol.
 func TestMethodOfTheContractThatTheServerLacks_IsNotSent(t *testing.T) {
-	methods, err := contract.Load(contract.Integration(), contract.Ledger())
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := slog.New(slog.DiscardHandler)
-	s := &Server{
-		cfg: config.Defaults(), log: log, telemetry: telemetry.New(log, nil), contract: methods,
-		authenticator: passthrough.New(func(string) string { return "somebody" }),
-	}
-	s.cfg.GRPCAddr = "127.0.0.1:0"
-	s.makeListeners()
-	if err := s.grpc.bind(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	chain := s.interceptors()
-	srv := s.newGRPC(chain, integrationv1.UnimplementedIntegrationServiceServer{}, digatev1.UnimplementedLedgerServiceServer{})
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(s.grpc.ln) }()
-	defer func() { srv.Stop(); <-ended }()
-	conn, err := grpc.NewClient(s.GRPCAddr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-
+	s, conn := withServices(t, slog.New(slog.DiscardHandler), integrationv1.UnimplementedIntegrationServiceServer{})
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer t")
 	_, unary := integrationv1.NewIntegrationServiceClient(conn).GetIntegration(ctx, new(integrationv1.GetIntegrationRequest))
 	_, ledger := digatev1.NewLedgerServiceClient(conn).GetCopy(ctx, new(digatev1.GetCopyRequest))
@@ -68,9 +37,7 @@ func TestMethodOfTheContractThatTheServerLacks_IsNotSent(t *testing.T) {
 		}
 	}
 
-	channel := inproc.New(inproc.Options{Unary: chain.unary, Stream: chain.stream})
-	integrationv1.RegisterIntegrationServiceServer(channel, integrationv1.UnimplementedIntegrationServiceServer{})
-	h, err := gateway.New(t.Context(), s.gatewayConfig(channel))
+	h, err := gateway.New(t.Context(), s.gatewayConfig(s.newChannel(integrationv1.UnimplementedIntegrationServiceServer{})))
 	if err != nil {
 		t.Fatal(err)
 	}
