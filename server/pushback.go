@@ -25,7 +25,9 @@ func pushback(err error) metadata.MD {
 	case e.RetryUnsafe():
 		return metadata.Pairs(pushbackKey, "-1")
 	case e.RetryAfter != nil:
-		wait := (*e.RetryAfter + time.Millisecond - 1) / time.Millisecond
+		// Clients on grpc-core (seen in grpcio 1.76 and 1.85) never try again after a
+		// wait of 0: the call hangs until its deadline.
+		wait := max((*e.RetryAfter+time.Millisecond-1)/time.Millisecond, 1)
 		return metadata.Pairs(pushbackKey, strconv.FormatInt(int64(wait), 10))
 	default:
 		return nil

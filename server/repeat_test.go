@@ -88,6 +88,7 @@ func TestPushback_EveryFailure_TellsWhetherAndWhenToTryAgain(t *testing.T) {
 	}{
 		"429":          {respond(429, map[string]string{"Retry-After": "7"}, envelope), d, "7000"},
 		"503":          {respond(503, nil, envelope), d, "1000"},
+		"503, at once": {respond(503, map[string]string{"Retry-After": "0"}, envelope), d, "1"},
 		"unreachable":  {nil, away, "1000"},
 		"500":          {respond(500, nil, envelope), d, "-1"},
 		"proxy's 503":  {respond(503, nil, "<html>"), d, "-1"},
