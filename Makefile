@@ -73,6 +73,11 @@ crash: ## kill -9 of digate, a replica and PostgreSQL under bulk load, and the t
 abuse: ## what strangers can do to digate and to a bare grpc-go server, and the table of docs/abuse.md
 	go test -count=1 -timeout 15m -v -run TestAbuse ./test/abuse -abuse.whole
 
+.PHONY: clients
+clients: ## call digate with the gRPC libraries of other languages (installs them below bin)
+	test/clients/install $(CLIENTS)
+	go test -count=1 -timeout 15m -v ./test/clients -clients
+
 .PHONY: bulk
 bulk: ## a hundred thousand copies in one stream per kind of ledger, and the tables of docs/bulk.md
 	go test -count=1 -timeout 20m -v -run TestRun ./bench/bulk -bulk.items 100000

@@ -1,0 +1,90 @@
+package clients
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/digate/digate/internal/need"
+	"github.com/digate/digate/test/rig"
+)
+
+// run is the flag of `make clients`.
+var run = flag.Bool("clients", false, "run the drivers that `make clients` installed")
+
+// The drivers compete for the machine with the servers under test.
+const parallel = 3
+
+func TestMain(m *testing.M) { rig.Main(m, parallel) }
+
+// client is a gRPC library, and what it can do.
+type client struct {
+	name    string
+	command func(t *testing.T) *exec.Cmd
+	// config reports whether the library follows a service config.
+	config bool
+}
+
+var all = []client{
+	{name: "grpcio", command: python, config: true},
+}
+
+// installed returns the path of a file below bin/clients, or ends the test.
+func installed(t *testing.T, name string, path ...string) string {
+	t.Helper()
+	file, err := filepath.Abs(filepath.Join(append([]string{"..", "..", "bin", "clients"}, path...)...))
+	if err == nil {
+		_, err = os.Stat(file)
+	}
+	if err != nil {
+		need.Missing(t, name, "the driver is not installed: make clients")
+	}
+	return file
+}
+
+func python(t *testing.T) *exec.Cmd {
+	packages := installed(t, "grpcio", "python")
+	cmd := exec.Command(need.Program(t, "python3"), filepath.Join("python", "driver.py"))
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+packages)
+	return cmd
+}
+
+// each runs a test for every client for which the filter returns true, beside each
+// other.
+func each(t *testing.T, filter func(client) bool, test func(t *testing.T, c client)) {
+	t.Helper()
+	if !*run {
+		t.Skip("make clients runs it")
+	}
+	t.Parallel()
+	for _, c := range all {
+		if filter == nil || filter(c) {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				test(t, c)
+			})
+		}
+	}
+}
+
+// serve starts a digate in front of an upstream. At the end of the test it must
+// drain and exit with code 0.
+func serve(t *testing.T, upstreamURL string, args ...string) *rig.Server {
+	t.Helper()
+	path, err := rig.Build("cmd/digate", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := rig.Serve(path, filepath.Join(t.TempDir(), "log"), append([]string{"--upstream-url", upstreamURL}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
