@@ -340,7 +340,7 @@ var differences = map[string]difference{
 			t.Error(other.body)
 		}
 		up.will(respond(404, nil, envelope))
-		wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "replayed"), 409, "DONE", "ALREADY_COPIED")
+		wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "replayed"), 409, "DONE", "ALREADY_CREATED")
 	},
 	"in-doubt": func(t *testing.T, up *scripted, d *digate) {
 		up.will(inTurn(raw("", true), respond(200, nil, `{"data":[],"has_more":false}`)))

@@ -177,8 +177,7 @@ func TestLedgerService_CopyInDoubt_IsShownToAndSettledByItsCallerAlone(t *testin
 	d := start(t, url)
 	records := digatev1.NewLedgerServiceClient(d.conn)
 	mine := withToken(t.Context(), token)
-	// The emulator makes this copy and resets the connection.
-	const resetAfter = "00000000-0000-4000-8000-000000000603"
+
 	doubt := func(id string) {
 		t.Helper()
 		_, err := d.copyCtx(mine, &integrationv1.CopyTemplateRequest{TemplateId: resetAfter, RequestId: id})
@@ -259,7 +258,7 @@ func TestLedgerService_CopyInDoubt_IsShownToAndSettledByItsCallerAlone(t *testin
 	if _, err := records.GetCopy(mine, &digatev1.GetCopyRequest{RequestId: "b"}); apierror.FromError(err) == nil || apierror.FromError(err).Code != codes.NotFound {
 		t.Errorf("after it was settled as not created: %v", err)
 	}
-	if n := strings.Count(d.log.String(), `"msg":"a copy in doubt was settled"`); n != 2 {
+	if n := strings.Count(d.log.String(), `"msg":"a call in doubt was settled"`); n != 2 {
 		t.Errorf("%d audit lines", n)
 	}
 

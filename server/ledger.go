@@ -41,16 +41,17 @@ func (s *Server) openLedger(ctx context.Context) error {
 	return nil
 }
 
-// recordKey returns the key of the record that a caller's request id has.
-func (s *Server) recordKey(ctx context.Context, requestID string) (ledger.Digest, error) {
+// recordKey returns the key of the record that a caller's request id of a method
+// has.
+func (s *Server) recordKey(ctx context.Context, m copies.Method, requestID string) (ledger.Digest, error) {
 	caller, err := authn.ID(ctx)
 	if err != nil {
 		return ledger.Digest{}, err
 	}
-	return s.keys.Key(caller, requestID), nil
+	return s.keys.Key(caller, m.LedgerName(), requestID), nil
 }
 
-// newIntegration makes the contract's service, and puts the copies that continue
+// newIntegration makes the contract's service, and puts the calls that continue
 // without a caller on the stack.
 func (s *Server) newIntegration() (*integration.Service, error) {
 	coordinator, err := copies.New(s.copiesConfig())

@@ -32,8 +32,8 @@ func TestResolveCopy_OwnerDiedWhileSending_IsSettledAsNotCreatedOnlyAfterTheLong
 	if err := store.KeyCheck(t.Context(), keys.Check()); err != nil {
 		t.Fatal(err)
 	}
-	key := keys.Key(keys.Caller(token), "left")
-	claim := ledger.Claim{Key: key, TemplateID: templateID, Token: ledger.Token{1}, Lease: time.Second}
+	key := keys.Key(keys.Caller(token), "", "left")
+	claim := ledger.Claim{Key: key, ParentID: templateID, Token: ledger.Token{1}, Lease: time.Second}
 	if _, mine, err := store.Claim(t.Context(), claim); err != nil || !mine {
 		t.Fatal(mine, err)
 	}

@@ -85,7 +85,7 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 	for err == nil {
 		_, err = stream.Recv()
 	}
-	d.log.await(t, 1, `"kind":"detached_copy"`) // it is counted before it is logged
+	d.log.await(t, 1, `"kind":"detached_call"`) // it is counted before it is logged
 	metrics := d.scrape(t)
 	d.stop() // a line may come after its response
 	<-d.ended

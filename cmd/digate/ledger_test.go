@@ -16,7 +16,7 @@ func TestLedger_QuestionFails_ConcludesNothingAboutTheCopy(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	const done = "failed: the copy is done, not in doubt\n" +
-		"  code FAILED_PRECONDITION, reason COPY_NOT_RESOLVABLE\n" +
+		"  code FAILED_PRECONDITION, reason RECORD_NOT_RESOLVABLE\n" +
 		"  Nothing was settled. See `digate ledger show`, with the request id.\n"
 	for name, c := range map[string]struct {
 		token string
@@ -25,12 +25,12 @@ func TestLedger_QuestionFails_ConcludesNothingAboutTheCopy(t *testing.T) {
 	}{
 		"not in doubt": {clitest.Token, []string{"resolve", "order-1", "--not-created", "--yes", "--addr", addr}, done},
 		"another token": {"another", []string{"show", "order-1", "--addr", addr}, "" +
-			"failed: the ledger has no record with this request id of this caller; that does not mean that no copy was made\n" +
-			"  code NOT_FOUND, reason COPY_NOT_FOUND\n" +
+			"failed: the ledger has no record with this request id of this caller; that does not mean that nothing was created\n" +
+			"  code NOT_FOUND, reason RECORD_NOT_FOUND\n" +
 			"  The copy may have been requested with another token or through a digate with another ledger, or its record may be gone. Look at Diga's integrations before you copy again.\n"},
 		"another token, settling": {"another", []string{"resolve", "order-1", "--not-created", "--yes", "--addr", addr}, "" +
-			"failed: the ledger has no record with this request id of this caller; that does not mean that no copy was made\n" +
-			"  code NOT_FOUND, reason COPY_NOT_FOUND\n" +
+			"failed: the ledger has no record with this request id of this caller; that does not mean that nothing was created\n" +
+			"  code NOT_FOUND, reason RECORD_NOT_FOUND\n" +
 			"  The copy may have been requested with another token or through a digate with another ledger, or its record may be gone. Look at Diga's integrations before you copy again.\n"},
 		"malformed": {clitest.Token, []string{"resolve", "\x01", "--not-created", "--yes", "--addr", addr}, "Nothing was settled.\n"},
 		"no digate": {clitest.Token, []string{"show", "order-1", "--addr", "127.0.0.1:1"}, "" +

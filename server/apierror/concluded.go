@@ -126,11 +126,11 @@ func LedgerUnavailable(cause error) *Error {
 	return e
 }
 
-// NoRecord returns the error of a question about a copy that the ledger does not know. It has no
-// outcome: the copy may have been made.
+// NoRecord returns the error of a question about a call that the ledger does not know. It has no
+// outcome: the call may have been made.
 func NoRecord() *Error {
 	return concluded(codes.NotFound, ReasonNoRecord, exchange.NotApplicable,
-		"the ledger has no record with this request id of this caller; that does not mean that no copy was made", nil)
+		"the ledger has no record with this request id of this caller; that does not mean that nothing was created", nil)
 }
 
 // NotResolvable returns the error of a settlement that is not possible; the message says why. It
@@ -139,28 +139,44 @@ func NotResolvable(message string) *Error {
 	return concluded(codes.FailedPrecondition, ReasonNotResolvable, exchange.NotApplicable, message, nil)
 }
 
-// MaxIntegrationIDs bounds the integrations that a status names.
-const MaxIntegrationIDs = 10
+// Resource is what a call creates.
+type Resource int8
 
-// InDoubt returns the error of a call with the request id of an earlier call that was sent and whose
-// outcome is unknown. The candidates are the integrations that the earlier call may have created.
-func InDoubt(candidates []string) *Error {
-	message := "an earlier call with this request id was sent and its outcome is not known; it is not sent again until that is settled"
-	if len(candidates) > 0 {
-		message += "; it may have created " + strings.Join(candidates[:min(len(candidates), MaxIntegrationIDs)], ", ")
+// The resources that calls create.
+const (
+	Integration Resource = iota
+	Tool
+)
+
+// MaxIDs bounds the resources that a status names.
+const MaxIDs = 10
+
+// name puts the ids of what the call created, or may have created, into the error.
+func (e *Error) name(what Resource, ids ...string) *Error {
+	ids = ids[:min(len(ids), MaxIDs)]
+	if what == Tool {
+		e.ToolIDs = ids
+	} else {
+		e.IntegrationIDs = ids
 	}
-	e := concluded(codes.Aborted, ReasonOutcomeUnknown, exchange.Unknown, message, nil)
-	e.IntegrationIDs = candidates[:min(len(candidates), MaxIntegrationIDs)]
 	return e
 }
 
-// AlreadyCopied returns the error of a call with the request id of an earlier call that was done. The
-// cause says why the integration cannot be returned.
-func AlreadyCopied(integrationID string, cause error) *Error {
-	e := concluded(codes.AlreadyExists, ReasonAlreadyCopied, exchange.Done,
-		"an earlier call with this request id created "+integrationID+", which could not be read now", cause)
-	e.IntegrationIDs = []string{integrationID}
-	return e
+// InDoubt returns the error of a call with the request id of an earlier call that was sent and whose
+// outcome is unknown. The candidates are the resources that the earlier call may have created.
+func InDoubt(what Resource, candidates []string) *Error {
+	message := "an earlier call with this request id was sent and its outcome is not known; it is not sent again until that is settled"
+	if len(candidates) > 0 {
+		message += "; it may have created " + strings.Join(candidates[:min(len(candidates), MaxIDs)], ", ")
+	}
+	return concluded(codes.Aborted, ReasonOutcomeUnknown, exchange.Unknown, message, nil).name(what, candidates...)
+}
+
+// AlreadyCreated returns the error of a call with the request id of an earlier call that was done. The
+// cause says why the resource cannot be returned.
+func AlreadyCreated(what Resource, id string, cause error) *Error {
+	return concluded(codes.AlreadyExists, ReasonAlreadyCreated, exchange.Done,
+		"an earlier call with this request id created "+id+", which could not be read now", cause).name(what, id)
 }
 
 // StillUnderWay returns the error of a call with a request id that continues after its caller's

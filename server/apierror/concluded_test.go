@@ -44,11 +44,11 @@ func conclusions() []conclusion {
 		{"overloaded", apierror.Overloaded(0), codes.Unavailable, "OVERLOADED", "NOT_SENT", time.Second, false, 503},
 		{"too many streams", apierror.TooManyStreams(), codes.Unavailable, "TOO_MANY_STREAMS", "NOT_SENT", time.Second, false, 503},
 		{"ledger away", apierror.LedgerUnavailable(errReset), codes.Unavailable, "LEDGER_UNAVAILABLE", "NOT_SENT", time.Second, false, 503},
-		{"no record", apierror.NoRecord(), codes.NotFound, "COPY_NOT_FOUND", "NOT_APPLICABLE", 0, false, 404},
-		{"not in doubt", apierror.NotResolvable("x"), codes.FailedPrecondition, "COPY_NOT_RESOLVABLE", "NOT_APPLICABLE", 0, false, 412},
+		{"no record", apierror.NoRecord(), codes.NotFound, "RECORD_NOT_FOUND", "NOT_APPLICABLE", 0, false, 404},
+		{"not in doubt", apierror.NotResolvable("x"), codes.FailedPrecondition, "RECORD_NOT_RESOLVABLE", "NOT_APPLICABLE", 0, false, 412},
 		{"too many items", apierror.TooManyItems(7), codes.ResourceExhausted, "REQUEST_TOO_LARGE", "UNKNOWN", 0, true, 413},
-		{"in doubt, still", apierror.InDoubt([]string{"a", "b"}), codes.Aborted, "OUTCOME_UNKNOWN", "UNKNOWN", 0, true, 409},
-		{"copied before", apierror.AlreadyCopied("a", errReset), codes.AlreadyExists, "ALREADY_COPIED", "DONE", 0, true, 409},
+		{"in doubt, still", apierror.InDoubt(apierror.Integration, []string{"a", "b"}), codes.Aborted, "OUTCOME_UNKNOWN", "UNKNOWN", 0, true, 409},
+		{"copied before", apierror.AlreadyCreated(apierror.Integration, "a", errReset), codes.AlreadyExists, "ALREADY_CREATED", "DONE", 0, true, 409},
 		{"under way", apierror.StillUnderWay(context.DeadlineExceeded), codes.DeadlineExceeded, "OUTCOME_UNKNOWN", "UNKNOWN", 0, true, 504},
 		{"stalled", apierror.Stalled(time.Minute), codes.DeadlineExceeded, "STALLED", "UNKNOWN", 0, true, 504},
 		{"drifted", apierror.Drifted([]exchange.Drift{{Path: []string{"a"}, Kind: "enum"}}), codes.Unknown, "UPSTREAM_INVALID_RESPONSE", "UNKNOWN", 0, true, 502},
@@ -76,16 +76,26 @@ func TestCircuitOpen_Wait_IsBounded(t *testing.T) {
 	}
 }
 
+func TestConclusions_Tools_AreNamedAsTools(t *testing.T) {
+	for _, e := range []*apierror.Error{
+		apierror.AlreadyCreated(apierror.Tool, "a", errReset), apierror.InDoubt(apierror.Tool, []string{"a"}),
+	} {
+		if got := apierror.FromStatus(e.GRPCStatus()); !slices.Equal(got.ToolIDs, []string{"a"}) || got.IntegrationIDs != nil {
+			t.Errorf("tools %q, integrations %q", got.ToolIDs, got.IntegrationIDs)
+		}
+	}
+}
+
 func TestConclusions_Integrations_AreNamedUpToTheBound(t *testing.T) {
-	many := strings.Split(strings.Repeat("x,", apierror.MaxIntegrationIDs)+"x", ",")
+	many := strings.Split(strings.Repeat("x,", apierror.MaxIDs)+"x", ",")
 	for name, tt := range map[string]struct {
 		err  *apierror.Error
 		want []string
 	}{
-		"copied before":       {apierror.AlreadyCopied("a", errReset), []string{"a"}},
-		"in doubt":            {apierror.InDoubt([]string{"a", "b"}), []string{"a", "b"}},
-		"in doubt, unseen":    {apierror.InDoubt(nil), nil},
-		"in doubt, with many": {apierror.InDoubt(many), many[1:]},
+		"copied before":       {apierror.AlreadyCreated(apierror.Integration, "a", errReset), []string{"a"}},
+		"in doubt":            {apierror.InDoubt(apierror.Integration, []string{"a", "b"}), []string{"a", "b"}},
+		"in doubt, unseen":    {apierror.InDoubt(apierror.Integration, nil), nil},
+		"in doubt, with many": {apierror.InDoubt(apierror.Integration, many), many[1:]},
 	} {
 		if !slices.Equal(tt.err.IntegrationIDs, tt.want) {
 			t.Errorf("%s: got %q, want %q", name, tt.err.IntegrationIDs, tt.want)

@@ -17,7 +17,7 @@ import (
 func whole(message string, violations ...Violation) *Error {
 	return &Error{
 		Code: codes.Aborted, Reason: "A_REASON", Domain: DomainDigate, Outcome: exchange.Done, Message: message, HTTPStatus: 409,
-		Violations: violations, IntegrationIDs: []string{"a", "b"}, RetryAfter: new(time.Minute),
+		Violations: violations, IntegrationIDs: []string{"a", "b"}, ToolIDs: []string{"c"}, RetryAfter: new(time.Minute),
 		cause: errors.New("cause"), relayable: true, invited: true,
 	}
 }

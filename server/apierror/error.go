@@ -56,14 +56,14 @@ const (
 	ReasonTooManyStreams = "TOO_MANY_STREAMS"
 	// ReasonLedgerUnavailable: the ledger cannot say whether the call was made before.
 	ReasonLedgerUnavailable = "LEDGER_UNAVAILABLE"
-	// ReasonAlreadyCopied: an earlier call with the request id created an
-	// integration, which cannot be read.
-	ReasonAlreadyCopied = "ALREADY_COPIED"
-	// ReasonNoRecord: the ledger knows nothing of a copy.
-	ReasonNoRecord = "COPY_NOT_FOUND"
-	// ReasonNotResolvable: the copy is not in doubt, or cannot have had the stated
+	// ReasonAlreadyCreated: an earlier call with the request id created a resource,
+	// which cannot be read.
+	ReasonAlreadyCreated = "ALREADY_CREATED"
+	// ReasonNoRecord: the ledger has no record of a call.
+	ReasonNoRecord = "RECORD_NOT_FOUND"
+	// ReasonNotResolvable: the call is not in doubt, or cannot have had the stated
 	// outcome.
-	ReasonNotResolvable = "COPY_NOT_RESOLVABLE"
+	ReasonNotResolvable = "RECORD_NOT_RESOLVABLE"
 	// ReasonStalled: neither side of a stream moved.
 	ReasonStalled = "STALLED"
 	// ReasonDraining: the stream ends because the server stops.
@@ -105,9 +105,9 @@ type Error struct {
 	HTTPStatus int
 	// Violations says which fields of the request were refused, and why.
 	Violations []Violation
-	// IntegrationIDs are the integrations that the call created or may have created,
-	// at most [MaxIntegrationIDs].
-	IntegrationIDs []string
+	// IntegrationIDs and ToolIDs are what the call created or may have created, at
+	// most [MaxIDs].
+	IntegrationIDs, ToolIDs []string
 	// RetryAfter is how long to wait before a retry; nil if no retry is invited.
 	RetryAfter *time.Duration
 
@@ -159,7 +159,7 @@ func (e *Error) WithoutOutcome() *Error {
 func (e *Error) copy() *Error {
 	return &Error{
 		Code: e.Code, Reason: e.Reason, Domain: e.Domain, Outcome: e.Outcome, Message: e.Message, HTTPStatus: e.HTTPStatus,
-		Violations: e.Violations, IntegrationIDs: e.IntegrationIDs, RetryAfter: e.RetryAfter,
+		Violations: e.Violations, IntegrationIDs: e.IntegrationIDs, ToolIDs: e.ToolIDs, RetryAfter: e.RetryAfter,
 		cause: e.cause, relayable: e.relayable, invited: e.invited,
 	}
 }

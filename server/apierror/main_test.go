@@ -19,13 +19,13 @@ type public struct {
 	Violations                       []apierror.Violation
 	RetryAfter                       string
 	RetryUnsafe                      bool
-	IntegrationIDs                   []string
+	IntegrationIDs, ToolIDs          []string
 }
 
 func publicHalf(e *apierror.Error) public {
 	p := public{
 		Code: e.Code, Reason: e.Reason, Domain: e.Domain, Outcome: e.Outcome.String(), Message: e.Message,
-		HTTPStatus: e.HTTPStatus, Violations: e.Violations, RetryUnsafe: e.RetryUnsafe(), IntegrationIDs: e.IntegrationIDs,
+		HTTPStatus: e.HTTPStatus, Violations: e.Violations, RetryUnsafe: e.RetryUnsafe(), IntegrationIDs: e.IntegrationIDs, ToolIDs: e.ToolIDs,
 	}
 	if e.RetryAfter != nil {
 		p.RetryAfter = e.RetryAfter.String()

@@ -19,8 +19,9 @@ import (
 const (
 	metadataOutcome    = "outcome"
 	metadataHTTPStatus = "http_status"
-	// metadataIntegrationIDs has ids separated by commas.
+	// metadataIntegrationIDs and metadataToolIDs have ids separated by commas.
 	metadataIntegrationIDs = "integration_ids"
+	metadataToolIDs        = "tool_ids"
 )
 
 // GRPCStatus returns the error as a gRPC status, always with an ErrorInfo. It has a
@@ -46,6 +47,9 @@ func (e *Error) newStatus() *status.Status {
 	}
 	if len(e.IntegrationIDs) > 0 {
 		metadata[metadataIntegrationIDs] = strings.Join(e.IntegrationIDs, ",")
+	}
+	if len(e.ToolIDs) > 0 {
+		metadata[metadataToolIDs] = strings.Join(e.ToolIDs, ",")
 	}
 	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: e.Reason, Domain: e.Domain, Metadata: metadata}}
 	if len(fitted.Violations) > 0 {
@@ -117,10 +121,8 @@ func FromStatus(st *status.Status) *Error {
 	if code, err := strconv.Atoi(info.Metadata[metadataHTTPStatus]); err == nil && code > 0 && code <= maxHTTPStatus {
 		e.HTTPStatus = code
 	}
-	if ids := info.Metadata[metadataIntegrationIDs]; ids != "" {
-		all := strings.Split(ids, ",")
-		e.IntegrationIDs = all[:min(len(all), MaxIntegrationIDs)]
-	}
+	e.IntegrationIDs = splitIDs(info.Metadata[metadataIntegrationIDs])
+	e.ToolIDs = splitIDs(info.Metadata[metadataToolIDs])
 	for _, detail := range details {
 		switch d := detail.(type) {
 		case *errdetails.BadRequest:
@@ -133,6 +135,15 @@ func FromStatus(st *status.Status) *Error {
 	}
 	e.fit()
 	return e
+}
+
+// splitIDs returns the first ids of a list that is separated by commas.
+func splitIDs(list string) []string {
+	if list == "" {
+		return nil
+	}
+	all := strings.Split(list, ",")
+	return all[:min(len(all), MaxIDs)]
 }
 
 func findErrorInfo(details []any) *errdetails.ErrorInfo {

@@ -118,7 +118,7 @@ func TestFromStatus_ManyIntegrations_AreReadUpToTheBound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := apierror.FromStatus(st).IntegrationIDs; len(got) != apierror.MaxIntegrationIDs {
+	if got := apierror.FromStatus(st).IntegrationIDs; len(got) != apierror.MaxIDs {
 		t.Errorf("%d integrations", len(got))
 	}
 }

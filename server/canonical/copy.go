@@ -31,18 +31,48 @@ func Copy(req *integrationv1.CopyTemplateRequest) *integrationv1.CopyTemplateReq
 	return c
 }
 
+// Integration returns the request for a new integration in its canonical form,
+// without its request id.
+func Integration(req *integrationv1.CreateIntegrationRequest) *integrationv1.CreateIntegrationRequest {
+	c := proto.CloneOf(req)
+	c.RequestId = ""
+	return c
+}
+
+// Tool returns the request for a new tool in its canonical form, without its
+// request id. The integration's id is in lower case; -0 is 0.
+func Tool(req *integrationv1.CreateToolRequest) *integrationv1.CreateToolRequest {
+	c := proto.CloneOf(req)
+	c.RequestId = ""
+	c.IntegrationId = strings.ToLower(c.GetIntegrationId())
+	for _, param := range c.GetQuery() {
+		clearNegativeZerosIn(param.GetFixedValue())
+	}
+	clearNegativeZerosOf(c.GetBody())
+	return c
+}
+
+func clearNegativeZerosOf(params []*integrationv1.BodyParam) {
+	for _, param := range params {
+		clearNegativeZerosIn(param.GetFixedValue())
+		clearNegativeZerosOf(param.GetProperties())
+	}
+}
+
 func hasNegativeZero(s *structpb.Struct) bool {
 	found := false
 	eachNumber(s, func(n *structpb.Value_NumberValue) { found = found || isNegativeZero(n) })
 	return found
 }
 
-func clearNegativeZeros(s *structpb.Struct) {
-	eachNumber(s, func(n *structpb.Value_NumberValue) {
-		if isNegativeZero(n) {
-			n.NumberValue = 0
-		}
-	})
+func clearNegativeZeros(s *structpb.Struct) { eachNumber(s, clearNegativeZero) }
+
+func clearNegativeZerosIn(v *structpb.Value) { eachNumberIn(v, clearNegativeZero) }
+
+func clearNegativeZero(n *structpb.Value_NumberValue) {
+	if isNegativeZero(n) {
+		n.NumberValue = 0
+	}
 }
 
 func isNegativeZero(n *structpb.Value_NumberValue) bool {

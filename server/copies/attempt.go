@@ -57,7 +57,7 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	c.flights.finish(a.key, f)
 	if left {
 		_, end := c.cfg.Observer.Start(a.caller, exchange.Operation{
-			Kind: exchange.DetachedCopy, Method: a.create.method(), Began: began,
+			Kind: exchange.DetachedCall, Method: a.create.method().FullName(), Began: began,
 		})
 		end(f.ex, f.err)
 	}
@@ -87,9 +87,9 @@ func (a *attempt) run() {
 	case mine:
 		a.send()
 	case r.State == ledger.Done:
-		a.replay(r.IntegrationID)
+		a.replay(r.CreatedID)
 	default:
-		f.err = apierror.InDoubt(a.coordinator.candidates(a.caller, r))
+		f.err = apierror.InDoubt(a.create.method().resource(), a.coordinator.candidates(a.caller, a.create.method(), r))
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 func (a *attempt) claim() (ledger.Record, bool, error) {
 	ctx, cfg := a.ledgerTime, &a.coordinator.cfg
 	claim := ledger.Claim{
-		Key: a.key, Fingerprint: a.flight.fingerprint, TemplateID: a.create.templateID(), Token: a.token, Lease: cfg.Lease,
+		Key: a.key, Fingerprint: a.flight.fingerprint, ParentID: a.create.parentID(), Token: a.token, Lease: cfg.Lease,
 	}
 	for wait := firstPoll; ; wait = min(2*wait, lastPoll) {
 		bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)

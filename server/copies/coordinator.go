@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
@@ -45,7 +47,7 @@ type Ledger interface {
 	MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error
 	MarkUnknown(ctx context.Context, key ledger.Digest, token ledger.Token) error
 	Release(ctx context.Context, key ledger.Digest, token ledger.Token) error
-	Named(ctx context.Context, integrationIDs []string) ([]string, error)
+	Named(ctx context.Context, createdIDs []string) ([]string, error)
 }
 
 // Observer observes each call to Diga that continued after its caller had left. It
@@ -61,8 +63,9 @@ type Observer interface {
 type Config struct {
 	Upstream Upstream
 	Ledger   Ledger
-	// Key returns the ledger's key for a request id of the context's caller.
-	Key func(ctx context.Context, requestID string) (ledger.Digest, error)
+	// Key returns the ledger's key for a method and a request id of the context's
+	// caller.
+	Key func(ctx context.Context, m Method, requestID string) (ledger.Digest, error)
 	// Fingerprint returns the keyed digest of a request.
 	Fingerprint func(parts ...[]byte) ledger.Digest
 	// Timeout bounds a call that was sent and whose caller may be gone.
@@ -107,23 +110,40 @@ func (c *Coordinator) Wait(ctx context.Context) { c.flights.wait(ctx) }
 // CopyTemplate returns the integration of the request's id, and reports whether
 // another call created it.
 func (c *Coordinator) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (_ *integrationv1.Integration, replayed bool, _ error) {
-	created, replayed, err := c.create(ctx, copyTemplate{req})
+	return once[*integrationv1.Integration](ctx, c, copyTemplate{req})
+}
+
+// CreateIntegration returns the integration of the request's id, and reports
+// whether another call created it.
+func (c *Coordinator) CreateIntegration(ctx context.Context, req *integrationv1.CreateIntegrationRequest) (_ *integrationv1.Integration, replayed bool, _ error) {
+	return once[*integrationv1.Integration](ctx, c, createIntegration{req})
+}
+
+// CreateTool returns the tool of the request's id, and reports whether another call
+// created it.
+func (c *Coordinator) CreateTool(ctx context.Context, req *integrationv1.CreateToolRequest) (_ *integrationv1.Tool, replayed bool, _ error) {
+	return once[*integrationv1.Tool](ctx, c, createTool{req})
+}
+
+// once returns what the call created as the message that it is.
+func once[M proto.Message](ctx context.Context, c *Coordinator, call create) (_ M, replayed bool, _ error) {
+	created, replayed, err := c.create(ctx, call)
 	if err != nil {
-		return nil, false, err
+		return *new(M), false, err
 	}
-	return created.(*integrationv1.Integration), replayed, nil
+	return created.message.(M), replayed, nil
 }
 
 // create returns what the call created, and reports whether another call
 // created it.
 func (c *Coordinator) create(ctx context.Context, call create) (_ resource, replayed bool, _ error) {
-	key, err := c.cfg.Key(ctx, call.requestID())
+	key, err := c.cfg.Key(ctx, call.method(), call.request().GetRequestId())
 	if err != nil {
-		return nil, false, err
+		return resource{}, false, err
 	}
 	fingerprint, err := c.fingerprint(call)
 	if err != nil {
-		return nil, false, apierror.Internal(err, exchange.NotSent)
+		return resource{}, false, apierror.Internal(err, exchange.NotSent)
 	}
 	ex := exchange.FromContext(ctx)
 	record := key.RecordName()
@@ -134,17 +154,17 @@ func (c *Coordinator) create(ctx context.Context, call create) (_ resource, repl
 	defer cancel()
 	for claims := 1; ; claims++ {
 		if err := ctx.Err(); err != nil {
-			return nil, false, apierror.NotBegun(err)
+			return resource{}, false, apierror.NotBegun(err)
 		}
 		f, mine := c.flights.join(key, fingerprint)
 		if mine {
 			f.attempt = attempt{coordinator: c, flight: f, create: call, key: key}
 			go c.do(ctx, &f.attempt, record)
 		} else if f.fingerprint != fingerprint {
-			return nil, false, reused()
+			return resource{}, false, reused()
 		}
 		if err := await(wait, f, mine); err != nil {
-			return nil, false, err
+			return resource{}, false, err
 		}
 		if f.abandoned && !mine || f.lost && claims < maxClaims {
 			continue
@@ -154,7 +174,7 @@ func (c *Coordinator) create(ctx context.Context, call create) (_ resource, repl
 			share(ex, f.ex, mine)
 		}
 		if f.err != nil {
-			return nil, false, f.err
+			return resource{}, false, f.err
 		}
 		return f.created, replayed, nil
 	}

@@ -44,7 +44,7 @@ func TestCopyTemplate_ReplayThatCannotBeRead_NamesWhatWasCreated(t *testing.T) {
 	copyAs(t.Context(), s, "r", "n")
 	up.read = apierror.Unreachable(errLost)
 	r := copyAs(t.Context(), s, "r", "n")
-	r.want(t, "", apierror.ReasonAlreadyCopied, exchange.Done)
+	r.want(t, "", apierror.ReasonAlreadyCreated, exchange.Done)
 	if r.err.Code != codes.AlreadyExists || fmt.Sprint(r.err.IntegrationIDs) != "[id-0]" || r.ex.Relay {
 		t.Errorf("%v %v %+v", r.err, r.err.IntegrationIDs, r.ex)
 	}
@@ -176,7 +176,7 @@ func TestCopyTemplate_CallerLeavesAfterSending_ContinuesAndIsRecorded(t *testing
 				if left++; err != nil || len(ex.Attempts) != 1 {
 					t.Errorf("%v %+v", err, ex)
 				}
-				if op.Kind != exchange.DetachedCopy || op.Method != integrationv1.IntegrationService_CopyTemplate_FullMethodName ||
+				if op.Kind != exchange.DetachedCall || op.Method != integrationv1.IntegrationService_CopyTemplate_FullMethodName ||
 					time.Since(op.Began) != 10*time.Second {
 					t.Errorf("%+v, which began %v ago", op, time.Since(op.Began))
 				}
@@ -399,7 +399,7 @@ func TestCopyTemplate_FirstCallersTimeIsOver_OthersGoOn(t *testing.T) {
 				}
 				return nil
 			}
-			firstOf(t, s, apierror.ReasonAlreadyCopied, exchange.Done)
+			firstOf(t, s, apierror.ReasonAlreadyCreated, exchange.Done)
 		})
 	})
 }
@@ -476,7 +476,7 @@ func TestCopyTemplate_ReplayReadsAnotherIntegration_NamesWhatWasCreated(t *testi
 	up, l := new(fakeUpstream), newLedger(t)
 	copyAs(t.Context(), newReplica(t, up, l), "r", "n").want(t, "id-0", "", exchange.None)
 	r := copyAs(t.Context(), newReplica(t, mixedUp{up}, l), "r", "n")
-	r.want(t, "", apierror.ReasonAlreadyCopied, exchange.Done)
+	r.want(t, "", apierror.ReasonAlreadyCreated, exchange.Done)
 	if got := fmt.Sprint(r.err.IntegrationIDs); got != "[id-0]" {
 		t.Error(got)
 	}

@@ -10,26 +10,31 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// create is a call that creates a resource: all that differs between one kind of
-// create and the next.
+// create is a call that creates a resource: all that differs between one method
+// and the next.
 type create interface {
-	// method returns the full gRPC name of the call.
-	method() string
-	requestID() string
-	// templateID returns the template that the record names.
-	templateID() string
+	method() Method
+	request() request
+	// parentID returns the resource that the record names as its parent.
+	parentID() string
 	// canonical returns the request as its fingerprint covers it, without its id.
 	canonical() proto.Message
-	// send creates the resource; beforeSend is [upstream.Call]'s.
-	send(ctx context.Context, up Upstream, beforeSend func() (context.Context, error)) (resource, error)
+	// response returns an empty response, and a function that returns the resource in
+	// it.
+	response() (proto.Message, func() resource)
 	// read returns a resource that was created before.
 	read(ctx context.Context, up Upstream, id string) (resource, error)
 }
 
-// resource is what a create makes.
-type resource interface {
+type request interface {
 	proto.Message
-	GetId() string
+	GetRequestId() string
+}
+
+// resource is what a create makes: an integration or a tool.
+type resource struct {
+	id      string
+	message proto.Message
 }
 
 // copyTemplate creates an integration from a template.
@@ -37,23 +42,77 @@ type copyTemplate struct {
 	req *integrationv1.CopyTemplateRequest
 }
 
-var _ create = copyTemplate{}
-
-func (copyTemplate) method() string {
-	return integrationv1.IntegrationService_CopyTemplate_FullMethodName
-}
-func (c copyTemplate) requestID() string  { return c.req.GetRequestId() }
-func (c copyTemplate) templateID() string { return c.req.GetTemplateId() }
-
+func (copyTemplate) method() Method             { return CopyTemplate }
+func (c copyTemplate) request() request         { return c.req }
+func (c copyTemplate) parentID() string         { return c.req.GetTemplateId() }
 func (c copyTemplate) canonical() proto.Message { return canonical.Copy(c.req) }
 
-func (c copyTemplate) send(ctx context.Context, up Upstream, beforeSend func() (context.Context, error)) (resource, error) {
-	var resp integrationv1.CopyTemplateResponse
-	err := up.Call(ctx, upstream.Call{Method: c.method(), Request: c.req, Response: &resp, BeforeSend: beforeSend})
-	return resp.GetIntegration(), err
+func (copyTemplate) response() (proto.Message, func() resource) {
+	resp := new(integrationv1.CopyTemplateResponse)
+	return resp, func() resource { return integrationResource(resp.GetIntegration()) }
 }
 
-func (c copyTemplate) read(ctx context.Context, up Upstream, id string) (resource, error) {
+func (copyTemplate) read(ctx context.Context, up Upstream, id string) (resource, error) {
+	in, err := getIntegration(ctx, up, id)
+	return integrationResource(in), err
+}
+
+// createIntegration creates an integration without a template.
+type createIntegration struct {
+	req *integrationv1.CreateIntegrationRequest
+}
+
+func (createIntegration) method() Method             { return CreateIntegration }
+func (c createIntegration) request() request         { return c.req }
+func (createIntegration) parentID() string           { return "" }
+func (c createIntegration) canonical() proto.Message { return canonical.Integration(c.req) }
+
+func (createIntegration) response() (proto.Message, func() resource) {
+	resp := new(integrationv1.CreateIntegrationResponse)
+	return resp, func() resource { return integrationResource(resp.GetIntegration()) }
+}
+
+func (createIntegration) read(ctx context.Context, up Upstream, id string) (resource, error) {
+	in, err := getIntegration(ctx, up, id)
+	return integrationResource(in), err
+}
+
+// createTool creates a tool in an integration.
+type createTool struct {
+	req *integrationv1.CreateToolRequest
+}
+
+func (createTool) method() Method             { return CreateTool }
+func (c createTool) request() request         { return c.req }
+func (c createTool) parentID() string         { return c.req.GetIntegrationId() }
+func (c createTool) canonical() proto.Message { return canonical.Tool(c.req) }
+
+func (createTool) response() (proto.Message, func() resource) {
+	resp := new(integrationv1.CreateToolResponse)
+	return resp, func() resource { return toolResource(resp.GetTool()) }
+}
+
+func (c createTool) read(ctx context.Context, up Upstream, id string) (resource, error) {
+	tool, err := getTool(ctx, up, c.req.GetIntegrationId(), id)
+	return toolResource(tool), err
+}
+
+func integrationResource(in *integrationv1.Integration) resource { return resource{in.GetId(), in} }
+
+func toolResource(t *integrationv1.Tool) resource {
+	id, _ := idAndName(t)
+	return resource{id, t}
+}
+
+// idAndName returns the id and the name of a tool of either protocol.
+func idAndName(t *integrationv1.Tool) (id, name string) {
+	if mcp := t.GetMcp(); mcp != nil {
+		return mcp.GetId(), mcp.GetName()
+	}
+	return t.GetHttp().GetId(), t.GetHttp().GetName()
+}
+
+func getIntegration(ctx context.Context, up Upstream, id string) (*integrationv1.Integration, error) {
 	var resp integrationv1.GetIntegrationResponse
 	err := up.Call(ctx, upstream.Call{
 		Method:   integrationv1.IntegrationService_GetIntegration_FullMethodName,
@@ -61,4 +120,14 @@ func (c copyTemplate) read(ctx context.Context, up Upstream, id string) (resourc
 		Response: &resp,
 	})
 	return resp.GetIntegration(), err
+}
+
+func getTool(ctx context.Context, up Upstream, integrationID, id string) (*integrationv1.Tool, error) {
+	var resp integrationv1.GetToolResponse
+	err := up.Call(ctx, upstream.Call{
+		Method:   integrationv1.IntegrationService_GetTool_FullMethodName,
+		Request:  &integrationv1.GetToolRequest{IntegrationId: integrationID, ToolId: id},
+		Response: &resp,
+	})
+	return resp.GetTool(), err
 }

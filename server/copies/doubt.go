@@ -6,18 +6,18 @@ import (
 	"strings"
 	"time"
 
-	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
-	"github.com/digate/digate/server/upstream"
 )
 
 // Named returns those of the ids, at most [ledger.MaxNamed], that a record names.
-type Named func(ctx context.Context, integrationIDs []string) ([]string, error)
+type Named func(ctx context.Context, createdIDs []string) ([]string, error)
 
 // Glance and Look are how far back Diga's list is read, in pages of a hundred
-// integrations, each page a request. A glance is for an error that many callers
+// resources, each page a request. A glance is for an error that many callers
 // may get; a look is for somebody who is about to settle a doubt.
 const (
 	Glance = 1
@@ -28,118 +28,111 @@ const (
 	pageSize = 100
 	// clockSkew is how far Diga's clock may be behind the ledger's. If it is further
 	// behind, candidates are missed. A generous value shows some integrations that
-	// are older than the copy, which a person can tell by their time.
+	// are older than the call, which a person can tell by their time.
 	clockSkew = 10 * time.Minute
 )
 
-// candidates returns the ids of integrations that a copy in doubt may have
-// created, as far as Diga shows them now. If Diga or the ledger cannot be asked,
-// there are none: the doubt is reported all the same.
-func (c *Coordinator) candidates(ctx context.Context, r ledger.Record) []string {
-	found, err := Candidates(ctx, c.cfg.Upstream, c.cfg.Ledger.Named, r, Glance)
+// Candidate is an integration or a tool that a call in doubt may have created.
+type Candidate struct {
+	ID, Name string
+	// Created is nil if Diga does not say when that was, as of a tool.
+	Created *timestamppb.Timestamp
+	// template is the template that Diga names as an integration's source.
+	template string
+}
+
+// candidates returns the ids of what a call in doubt may have created, as far as
+// Diga shows it now. If Diga or the ledger cannot be asked, there are none: the
+// doubt is reported all the same.
+func (c *Coordinator) candidates(ctx context.Context, m Method, r ledger.Record) []string {
+	found, err := Candidates(ctx, c.cfg.Upstream, c.cfg.Ledger.Named, m, r, Glance)
 	if err != nil {
 		return nil
 	}
 	var ids []string
-	for _, in := range found {
-		ids = append(ids, in.GetId())
+	for _, candidate := range found {
+		ids = append(ids, candidate.ID)
 	}
 	return ids
 }
 
-// Candidates returns the integrations that a copy in doubt may have created: those
-// created since the claim, from its template or without a template, that no other
-// record names. It reads at most that many pages of Diga's list. An error is an
-// [apierror.Error].
-func Candidates(ctx context.Context, up Upstream, named Named, r ledger.Record, pages int) ([]*integrationv1.Integration, error) {
-	var found []*integrationv1.Integration
+// Candidates returns what a call in doubt may have created and no other record
+// names: integrations created since the claim, from the template of a copy or from
+// none that Diga names, or tools of the integration. It reads at most that many
+// pages of Diga's list. An error is an [apierror.Error].
+func Candidates(ctx context.Context, up Upstream, named Named, m Method, r ledger.Record, pages int) ([]Candidate, error) {
+	var found []Candidate
 	var after *string
 	for range pages {
 		inner, _ := exchange.NewContext(ctx)
-		var page integrationv1.ListIntegrationsResponse
-		limit := int32(pageSize)
-		err := up.Call(inner, upstream.Call{
-			Method:   integrationv1.IntegrationService_ListIntegrations_FullMethodName,
-			Request:  &integrationv1.ListIntegrationsRequest{Limit: &limit, Order: integrationv1.Order_ORDER_DESC, After: after},
-			Response: &page,
-		})
+		page, more, err := m.creates().list(inner, up, r, after)
 		if err != nil {
 			return nil, err
 		}
-		for _, in := range page.GetData() {
-			if mayBeOf(r, in) {
-				found = append(found, in)
+		for _, candidate := range page {
+			if mayBeOf(m, r, candidate) {
+				found = append(found, candidate)
 			}
 		}
-		if !page.GetHasMore() || len(page.GetData()) == 0 || past(r, page.GetData()) {
+		if !more || len(page) == 0 || past(r, page) {
 			break
 		}
-		last := page.GetData()[len(page.GetData())-1].GetId()
-		after = &last
+		after = &page[len(page)-1].ID
 	}
 	return unnamed(ctx, found, named)
 }
 
-// Confirm returns the id, as Diga spells it, of the integration that a copy in
-// doubt has created according to the caller. It returns an empty id if the copy cannot have
-// created that integration, or if another record names it. An integration that
-// Diga shows by its id need not be among the candidates, whose list may be too
-// long to read.
-func Confirm(ctx context.Context, up Upstream, named Named, r ledger.Record, integrationID string) (string, error) {
+// Confirm returns the id, as Diga spells it, of what a call in doubt has created
+// according to the caller. It returns an empty id if the call cannot have created
+// that, or if another record names it. What Diga shows by its id need not be among
+// the candidates, whose list may be too long to read.
+func Confirm(ctx context.Context, up Upstream, named Named, m Method, r ledger.Record, createdID string) (string, error) {
 	inner, _ := exchange.NewContext(ctx)
-	var got integrationv1.GetIntegrationResponse
-	err := up.Call(inner, upstream.Call{
-		Method:   integrationv1.IntegrationService_GetIntegration_FullMethodName,
-		Request:  &integrationv1.GetIntegrationRequest{IntegrationId: integrationID},
-		Response: &got,
-	})
-	found := []*integrationv1.Integration{got.GetIntegration()}
-	if err == nil && strings.EqualFold(got.GetIntegration().GetId(), integrationID) {
-		if !mayBeOf(r, found[0]) {
+	shown, err := m.creates().show(inner, up, r, createdID)
+	found := []Candidate{shown}
+	if err == nil && strings.EqualFold(shown.ID, createdID) {
+		if !mayBeOf(m, r, shown) {
 			return "", nil
 		}
 		found, err = unnamed(ctx, found, named)
 	} else {
-		found, err = Candidates(ctx, up, named, r, Look)
+		found, err = Candidates(ctx, up, named, m, r, Look)
 	}
-	for _, in := range found {
-		if strings.EqualFold(in.GetId(), integrationID) {
-			return in.GetId(), err
+	for _, candidate := range found {
+		if strings.EqualFold(candidate.ID, createdID) {
+			return candidate.ID, err
 		}
 	}
 	return "", err
 }
 
-// mayBeOf reports whether the copy may have created the integration. Diga may
-// spell the template's id differently from the caller, and need not name it.
-func mayBeOf(r ledger.Record, in *integrationv1.Integration) bool {
-	source := in.GetSourceIntegrationTemplateId()
-	return !before(r, in) && (source == "" || strings.EqualFold(source, r.TemplateID))
+// mayBeOf reports whether the call may have created the candidate. Diga may spell
+// the template's id differently from the caller, and need not name it.
+func mayBeOf(m Method, r ledger.Record, c Candidate) bool {
+	return !before(r, c) && (c.template == "" || m == CopyTemplate && strings.EqualFold(c.template, r.ParentID))
 }
 
-// before reports whether the integration was created before the copy was claimed.
-func before(r ledger.Record, in *integrationv1.Integration) bool {
-	made := in.GetCreatedAt()
-	return made != nil && made.AsTime().Before(r.ClaimedAt.Add(-clockSkew))
+// before reports whether the candidate was created before the call was claimed.
+func before(r ledger.Record, c Candidate) bool {
+	return c.Created != nil && c.Created.AsTime().Before(r.ClaimedAt.Add(-clockSkew))
 }
 
-// past reports whether everything behind a page was created before the copy was
+// past reports whether everything behind a page was created before the call was
 // claimed. That is so if all of the page was, and if the page shows the newest
 // first, which Diga was asked for and need not do.
-func past(r ledger.Record, page []*integrationv1.Integration) bool {
-	first, last := page[0].GetCreatedAt().AsTime(), page[len(page)-1].GetCreatedAt().AsTime()
-	return last.Before(first) &&
-		!slices.ContainsFunc(page, func(in *integrationv1.Integration) bool { return !before(r, in) })
+func past(r ledger.Record, page []Candidate) bool {
+	first, last := page[0].Created.AsTime(), page[len(page)-1].Created.AsTime()
+	return last.Before(first) && !slices.ContainsFunc(page, func(c Candidate) bool { return !before(r, c) })
 }
 
-// unnamed returns those of the integrations that no record names.
-func unnamed(ctx context.Context, found []*integrationv1.Integration, named Named) ([]*integrationv1.Integration, error) {
+// unnamed returns those of the candidates that no record names.
+func unnamed(ctx context.Context, found []Candidate, named Named) ([]Candidate, error) {
 	taken := make(map[string]bool)
 	// Diga may put more on a page than it was asked for.
 	for some := range slices.Chunk(found, ledger.MaxNamed) {
 		ids := make([]string, len(some))
-		for i, in := range some {
-			ids[i] = in.GetId()
+		for i, candidate := range some {
+			ids[i] = candidate.ID
 		}
 		of, err := named(ctx, ids)
 		switch {
@@ -152,5 +145,5 @@ func unnamed(ctx context.Context, found []*integrationv1.Integration, named Name
 			taken[id] = true
 		}
 	}
-	return slices.DeleteFunc(found, func(in *integrationv1.Integration) bool { return taken[in.GetId()] }), nil
+	return slices.DeleteFunc(found, func(c Candidate) bool { return taken[c.ID] }), nil
 }

@@ -26,7 +26,7 @@ const (
 
 var (
 	claimed = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	record  = ledger.Record{TemplateID: template, State: ledger.Unknown, ClaimedAt: claimed}
+	record  = ledger.Record{ParentID: template, State: ledger.Unknown, ClaimedAt: claimed}
 )
 
 // made returns an integration that was created the given time after the claim.
@@ -78,10 +78,10 @@ func nothingNamed(_ context.Context, ids []string) ([]string, error) {
 	return nil, ledger.CheckNamed(ids)
 }
 
-func ids(all []*integrationv1.Integration) string {
+func ids(all []copies.Candidate) string {
 	var names []string
-	for _, in := range all {
-		names = append(names, in.GetId())
+	for _, c := range all {
+		names = append(names, c.ID)
 	}
 	return strings.Join(names, " ")
 }
@@ -105,11 +105,22 @@ func TestCandidates_DigasIntegrations_AreThoseThatTheCopyMayHaveCreated(t *testi
 	named := func(context.Context, []string) ([]string, error) { return []string{"named"}, nil }
 	for what, template := range map[string]string{"lower case": template, "upper case": strings.ToUpper(template)} {
 		r := record
-		r.TemplateID = template
-		got, err := copies.Candidates(t.Context(), up, named, r, copies.Glance)
+		r.ParentID = template
+		got, err := copies.Candidates(t.Context(), up, named, copies.CopyTemplate, r, copies.Glance)
 		if want := "after upper no-template no-time clock-behind out-of-order"; err != nil || ids(got) != want {
 			t.Errorf("%s: got %q, error %v; want %q", what, ids(got), err, want)
 		}
+	}
+}
+
+func TestCandidates_OfACreatedIntegration_HaveNoTemplate(t *testing.T) {
+	t.Parallel()
+	up := &lister{has: []*integrationv1.Integration{
+		made("of-a-template", template, time.Second), made("no-template", "", time.Second), made("before", "", -time.Hour),
+	}}
+	got, err := copies.Candidates(t.Context(), up, nothingNamed, copies.CreateIntegration, ledger.Record{ClaimedAt: claimed}, copies.Glance)
+	if err != nil || ids(got) != "no-template" {
+		t.Errorf("got %q, error %v", ids(got), err)
 	}
 }
 
@@ -148,7 +159,7 @@ func TestCandidates_LongList_IsReadOnlyAsFarAsNecessary(t *testing.T) {
 		if strings.HasSuffix(test.name, "one a page") {
 			up.pageSize = 1
 		}
-		got, err := copies.Candidates(t.Context(), up, nothingNamed, record, test.pages)
+		got, err := copies.Candidates(t.Context(), up, nothingNamed, copies.CopyTemplate, record, test.pages)
 		if found := ids(got) == "target"; err != nil || found != test.found || up.lists != test.lists {
 			t.Errorf("%s: got %q after %d requests, error %v; want %v after %d", test.name, ids(got), up.lists, err, test.found, test.lists)
 		}
@@ -165,7 +176,7 @@ func TestCandidates_PageLargerThanAskedFor_IsLookedUpWhole(t *testing.T) {
 	got, err := copies.Candidates(t.Context(), up, func(_ context.Context, ids []string) ([]string, error) {
 		asked += len(ids)
 		return ids[:1], ledger.CheckNamed(ids)
-	}, record, copies.Look)
+	}, copies.CopyTemplate, record, copies.Look)
 	if err != nil || asked != 3010 || len(got) != 3010-4 {
 		t.Errorf("%d candidates of %d that were looked up, error %v", len(got), asked, err)
 	}
@@ -175,13 +186,13 @@ func TestCandidates_LedgerIsAway_HasAReasonOfItsOwn(t *testing.T) {
 	t.Parallel()
 	up := &lister{has: []*integrationv1.Integration{made("a", template, 0)}}
 	away := func(context.Context, []string) ([]string, error) { return nil, errors.New("dial 10.1.2.3") }
-	_, err := copies.Candidates(t.Context(), up, away, record, copies.Look)
+	_, err := copies.Candidates(t.Context(), up, away, copies.CopyTemplate, record, copies.Look)
 	if e, ok := errors.AsType[*apierror.Error](err); !ok || e.Reason != apierror.ReasonLedgerUnavailable {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = copies.Candidates(ctx, up, away, record, copies.Look)
+	_, err = copies.Candidates(ctx, up, away, copies.CopyTemplate, record, copies.Look)
 	if e, ok := errors.AsType[*apierror.Error](err); !ok || !errors.Is(e, context.Canceled) {
 		t.Errorf("the caller left: got %v", err)
 	}
@@ -203,7 +214,7 @@ func TestConfirm_OneIntegration_IsConfirmedIfTheCopyMayHaveCreatedIt(t *testing.
 		"of-another": "", "before": "", "named": "", "odd": "", "nowhere": "",
 	} {
 		up := &lister{has: listed, shows: func(id string) *integrationv1.Integration { return shown[id] }}
-		got, err := copies.Confirm(t.Context(), up, named, record, id)
+		got, err := copies.Confirm(t.Context(), up, named, copies.CopyTemplate, record, id)
 		if err != nil || got != want {
 			t.Errorf("%s: got %q, error %v; want %q", id, got, err, want)
 		}
@@ -211,7 +222,7 @@ func TestConfirm_OneIntegration_IsConfirmedIfTheCopyMayHaveCreatedIt(t *testing.
 			t.Errorf("%s: the list was read as well", id)
 		}
 	}
-	if got, err := copies.Confirm(t.Context(), &lister{err: errors.New("down")}, named, record, "listed"); err == nil || got != "" {
+	if got, err := copies.Confirm(t.Context(), &lister{err: errors.New("down")}, named, copies.CopyTemplate, record, "listed"); err == nil || got != "" {
 		t.Errorf("Diga is away: got %q, error %v", got, err)
 	}
 }

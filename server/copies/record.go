@@ -24,7 +24,7 @@ func (a *attempt) record(ctx context.Context) error {
 	l := a.coordinator.cfg.Ledger
 	switch a.verdict {
 	case recordDone:
-		err := l.MarkDone(ctx, a.key, a.token, a.flight.created.GetId())
+		err := l.MarkDone(ctx, a.key, a.token, a.flight.created.id)
 		if errors.Is(err, ledger.ErrInvalid) { // no ledger can keep such an id
 			return l.MarkUnknown(ctx, a.key, a.token)
 		}
@@ -64,11 +64,11 @@ func (a *attempt) retryRecord(err error) {
 			err = a.record(ctx)
 		case <-ctx.Done():
 			timer.Stop()
-			log.LogAttrs(ctx, slog.LevelError, "the outcome of a copy could not be recorded; the copy will be in doubt", name, slog.String("error", err.Error()))
+			log.LogAttrs(ctx, slog.LevelError, "the outcome of a call could not be recorded; the call will be in doubt", name, slog.String("error", err.Error()))
 			return
 		}
 	}
 	if err != nil {
-		log.LogAttrs(ctx, slog.LevelWarn, "the outcome of a copy was not recorded: its record was settled or forgotten meanwhile", name)
+		log.LogAttrs(ctx, slog.LevelWarn, "the outcome of a call was not recorded: its record was settled or forgotten meanwhile", name)
 	}
 }

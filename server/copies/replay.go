@@ -14,15 +14,15 @@ func (a *attempt) replay(id string) {
 	ctx, read := exchange.NewContext(a.caller)
 	created, err := a.create.read(ctx, a.coordinator.cfg.Upstream, id)
 	f.ex.Attempts = read.Attempts
-	if err == nil && created.GetId() != id {
-		err = errors.New("another integration was read")
+	if err == nil && created.id != id {
+		err = errors.New("another resource was read")
 	}
 	if err != nil {
-		f.err = apierror.AlreadyCopied(id, err)
+		f.err = apierror.AlreadyCreated(a.create.method().resource(), id, err)
 		return
 	}
 	// The body is Diga's. The status is not taken over: it is that of a read, not
-	// of a copy.
+	// of a create.
 	f.ex.Outcome, f.ex.Body, f.ex.Relay, f.ex.Drift = exchange.Done, read.Body, read.Relay, read.Drift
 	f.created = created
 }

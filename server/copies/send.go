@@ -8,6 +8,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/upstream"
 )
 
 // send sends the call, for which the attempt holds the claim, and sets the
@@ -17,9 +18,12 @@ func (a *attempt) send() {
 	defer stop()
 	s := sending{attempt: a}
 	defer s.end()
-	created, err := a.create.send(a.caller, a.coordinator.cfg.Upstream, s.before)
+	resp, created := a.create.response()
+	err := a.coordinator.cfg.Upstream.Call(a.caller, upstream.Call{
+		Method: a.create.method().FullName(), Request: a.create.request(), Response: resp, BeforeSend: s.before,
+	})
 	if err == nil {
-		a.flight.created, a.verdict = created, recordDone
+		a.flight.created, a.verdict = created(), recordDone
 		return
 	}
 	a.flight.err = err

@@ -116,9 +116,9 @@ func newReplica(t *testing.T, up copies.Upstream, l copies.Ledger, change ...fun
 	}
 	cfg := copies.Config{
 		Upstream: up, Ledger: l,
-		Key: func(ctx context.Context, id string) (ledger.Digest, error) {
+		Key: func(ctx context.Context, m copies.Method, id string) (ledger.Digest, error) {
 			caller, _ := ctx.Value(callerKey{}).(string)
-			return keys.Key(caller, id), nil
+			return keys.Key(caller, m.LedgerName(), id), nil
 		},
 		Fingerprint: keys.Fingerprint, Timeout: 30 * time.Second, Lease: lease,
 		Observer: exchangetest.Observer(exchangetest.Ignore),

@@ -6,12 +6,13 @@ import (
 )
 
 // Fault is a template that fails whenever it is read or copied, in its own way. An invalid request is
-// refused first, as for any template.
+// refused first, as for any template. Creating an integration or a tool whose name is the fault's id
+// fails in the same way.
 type Fault struct {
 	ID          string
 	Name        string
 	Description string
-	// Commits reports whether the copy is made in spite of the failure.
+	// Commits reports whether the work is done in spite of the failure.
 	Commits bool
 }
 
@@ -64,6 +65,17 @@ var faults = []fault{
 		changed(poor)},
 	{Fault{faultID(608), "unavailable-once", "503 with Retry-After: 1 at a token's first use, a good response at the second, and so on", true},
 		everyOther},
+}
+
+// withFault returns serve for calls that create what their body names. If the name is the id of a
+// fault, the fault decides whether serve is called.
+func withFault(serve func(*Emulator, *call) response) func(*Emulator, *call) response {
+	return func(e *Emulator, c *call) response {
+		if f := findFault(c.body.str("name")); f != nil {
+			return f.play(e, c, func() response { return serve(e, c) })
+		}
+		return serve(e, c)
+	}
 }
 
 func findFault(id string) *fault {

@@ -8,8 +8,8 @@ type Kind int8
 const (
 	// BulkItem is one copy of a bulk stream.
 	BulkItem Kind = iota + 1
-	// DetachedCopy is a copy that goes on after its caller left.
-	DetachedCopy
+	// DetachedCall is a call with a request id that goes on after its caller left.
+	DetachedCall
 	// RESTRequest is a request of the REST side, from its route to the end of its
 	// response. Its gRPC call, if it gets that far, is within it.
 	RESTRequest
@@ -20,8 +20,8 @@ func (k Kind) String() string {
 	switch k {
 	case BulkItem:
 		return "bulk_item"
-	case DetachedCopy:
-		return "detached_copy"
+	case DetachedCall:
+		return "detached_call"
 	case RESTRequest:
 		return "rest_request"
 	default:

@@ -13,6 +13,14 @@ import (
 // fakeCopies makes copies with a request id as it is told.
 type fakeCopies func(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, bool, error)
 
+func (fakeCopies) CreateIntegration(_ context.Context, req *integrationv1.CreateIntegrationRequest) (*integrationv1.Integration, bool, error) {
+	return &integrationv1.Integration{Id: req.GetRequestId()}, false, nil
+}
+
+func (fakeCopies) CreateTool(_ context.Context, req *integrationv1.CreateToolRequest) (*integrationv1.Tool, bool, error) {
+	return &integrationv1.Tool{Tool: &integrationv1.Tool_Http{Http: &integrationv1.HttpTool{Id: req.GetRequestId()}}}, false, nil
+}
+
 func (f fakeCopies) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, bool, error) {
 	return f(ctx, req)
 }

@@ -29,11 +29,6 @@ func (s *Service) ListIntegrations(ctx context.Context, req *integrationv1.ListI
 	return forward[integrationv1.ListIntegrationsResponse](ctx, s, integrationv1.IntegrationService_ListIntegrations_FullMethodName, req)
 }
 
-// CreateIntegration implements [integrationv1.IntegrationServiceServer].
-func (s *Service) CreateIntegration(ctx context.Context, req *integrationv1.CreateIntegrationRequest) (*integrationv1.CreateIntegrationResponse, error) {
-	return forward[integrationv1.CreateIntegrationResponse](ctx, s, integrationv1.IntegrationService_CreateIntegration_FullMethodName, req)
-}
-
 // UpdateIntegration implements [integrationv1.IntegrationServiceServer].
 func (s *Service) UpdateIntegration(ctx context.Context, req *integrationv1.UpdateIntegrationRequest) (*integrationv1.UpdateIntegrationResponse, error) {
 	return forward[integrationv1.UpdateIntegrationResponse](ctx, s, integrationv1.IntegrationService_UpdateIntegration_FullMethodName, req)
@@ -52,11 +47,6 @@ func (s *Service) GetTool(ctx context.Context, req *integrationv1.GetToolRequest
 // ListTools implements [integrationv1.IntegrationServiceServer].
 func (s *Service) ListTools(ctx context.Context, req *integrationv1.ListToolsRequest) (*integrationv1.ListToolsResponse, error) {
 	return forward[integrationv1.ListToolsResponse](ctx, s, integrationv1.IntegrationService_ListTools_FullMethodName, req)
-}
-
-// CreateTool implements [integrationv1.IntegrationServiceServer].
-func (s *Service) CreateTool(ctx context.Context, req *integrationv1.CreateToolRequest) (*integrationv1.CreateToolResponse, error) {
-	return forward[integrationv1.CreateToolResponse](ctx, s, integrationv1.IntegrationService_CreateTool_FullMethodName, req)
 }
 
 // UpdateTool implements [integrationv1.IntegrationServiceServer].

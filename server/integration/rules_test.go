@@ -35,6 +35,14 @@ func (noCopies) CopyTemplate(context.Context, *integrationv1.CopyTemplateRequest
 	panic("a copy with a request id")
 }
 
+func (noCopies) CreateIntegration(context.Context, *integrationv1.CreateIntegrationRequest) (*integrationv1.Integration, bool, error) {
+	panic("an integration with a request id")
+}
+
+func (noCopies) CreateTool(context.Context, *integrationv1.CreateToolRequest) (*integrationv1.Tool, bool, error) {
+	panic("a tool with a request id")
+}
+
 func newService(u integration.Upstream, change ...func(*integration.Config)) (*integration.Service, error) {
 	cfg := integration.Config{
 		Upstream: u, Copies: noCopies{}, Observer: exchangetest.Observer(exchangetest.Ignore),

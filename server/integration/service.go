@@ -19,9 +19,12 @@ type Upstream interface {
 	Call(ctx context.Context, call upstream.Call) error
 }
 
-// Copies makes copies at most once: see [copies.Coordinator].
+// Copies carries the calls that create something at most once: see
+// [copies.Coordinator].
 type Copies interface {
 	CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (_ *integrationv1.Integration, replayed bool, _ error)
+	CreateIntegration(ctx context.Context, req *integrationv1.CreateIntegrationRequest) (_ *integrationv1.Integration, replayed bool, _ error)
+	CreateTool(ctx context.Context, req *integrationv1.CreateToolRequest) (_ *integrationv1.Tool, replayed bool, _ error)
 }
 
 // Observer observes each copy of a bulk stream. It may be used by many goroutines.
@@ -35,7 +38,7 @@ type Observer interface {
 // Config is what the service needs.
 type Config struct {
 	Upstream Upstream
-	// Copies carries the copies with a request id.
+	// Copies carries the calls with a request id.
 	Copies Copies
 	Settings
 	// Draining is closed when the server stops. Streams then finish the copies under
@@ -50,7 +53,7 @@ type Service struct {
 	upstream Upstream
 	rules    *validate.Validator
 	copies   Copies
-	required bool // a copy has to have a request id
+	required bool // a call that creates something has to have a request id
 	bulk     BulkSettings
 	draining <-chan struct{}
 	observer Observer

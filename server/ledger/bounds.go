@@ -11,7 +11,7 @@ import (
 const (
 	// MaxNamed is how many ids Named takes at a time.
 	MaxNamed = 1000
-	// MaxIDLen is how many bytes the id of a template or an integration may have.
+	// MaxIDLen is how many bytes the id of a resource may have.
 	MaxIDLen = 255
 	// MinLease and MaxLease are the shortest lease and the longest.
 	MinLease = time.Millisecond
@@ -53,8 +53,10 @@ func (c Claim) Check() error {
 	if c.Token == (Token{}) {
 		return fmt.Errorf("%w: a claim without a token", ErrInvalid)
 	}
-	if err := CheckID(c.TemplateID); err != nil {
-		return err
+	if c.ParentID != "" {
+		if err := CheckID(c.ParentID); err != nil {
+			return err
+		}
 	}
 	return CheckLease(c.Lease)
 }

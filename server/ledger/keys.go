@@ -44,9 +44,13 @@ func NewKeys(key []byte) (Keys, error) {
 	return Keys{&sync.Pool{New: func() any { return hmac.New(sha256.New, []byte(own)) }}}, nil
 }
 
-// Key is the digest of a caller and its request id.
-func (k Keys) Key(caller, requestID string) Digest {
-	return k.digest(domainKey, []byte(caller), []byte(requestID))
+// Key is the digest of a caller, a method and a request id. The method is empty
+// for CopyTemplate, whose records came before those of other methods.
+func (k Keys) Key(caller, method, requestID string) Digest {
+	if method == "" {
+		return k.digest(domainKey, []byte(caller), []byte(requestID))
+	}
+	return k.digest(domainKey, []byte(caller), []byte(requestID), []byte(method))
 }
 
 // Fingerprint is the digest of what a request consists of.

@@ -33,18 +33,21 @@ func TestKeys_DifferentInputs_HaveDifferentDigests(t *testing.T) {
 	}
 	seen := make(map[ledger.Digest]string)
 	for what, d := range map[string]ledger.Digest{
-		"key ab,c":            keys.Key("ab", "c"),
-		"key a,bc":            keys.Key("a", "bc"),
-		"key abc,":            keys.Key("abc", ""),
-		"key ,abc":            keys.Key("", "abc"),
-		"fingerprint ab,c":    keys.Fingerprint(b("ab", "c")...),
-		"fingerprint a,bc":    keys.Fingerprint(b("a", "bc")...),
-		"fingerprint abc":     keys.Fingerprint(b("abc")...),
-		"fingerprint abc,":    keys.Fingerprint(b("abc", "")...),
-		"fingerprint ,abc":    keys.Fingerprint(b("", "abc")...),
-		"fingerprint":         keys.Fingerprint(),
-		"fingerprint of none": keys.Fingerprint(b("")...),
-		"check":               keys.Check(),
+		"key ab,c":             keys.Key("ab", "", "c"),
+		"key a,bc":             keys.Key("a", "", "bc"),
+		"key abc,":             keys.Key("abc", "", ""),
+		"key ,abc":             keys.Key("", "", "abc"),
+		"key ab,c of a method": keys.Key("ab", "m", "c"),
+		"key ab,cm":            keys.Key("ab", "", "cm"),
+		"key ab,c of another":  keys.Key("ab", "n", "c"),
+		"fingerprint ab,c":     keys.Fingerprint(b("ab", "c")...),
+		"fingerprint a,bc":     keys.Fingerprint(b("a", "bc")...),
+		"fingerprint abc":      keys.Fingerprint(b("abc")...),
+		"fingerprint abc,":     keys.Fingerprint(b("abc", "")...),
+		"fingerprint ,abc":     keys.Fingerprint(b("", "abc")...),
+		"fingerprint":          keys.Fingerprint(),
+		"fingerprint of none":  keys.Fingerprint(b("")...),
+		"check":                keys.Check(),
 	} {
 		if other, ok := seen[d]; ok {
 			t.Errorf("%q and %q have one digest", what, other)
@@ -56,12 +59,12 @@ func TestKeys_DifferentInputs_HaveDifferentDigests(t *testing.T) {
 func TestKeys_SameKey_SameDigests(t *testing.T) {
 	a, b := newKeys(t), newKeys(t)
 	for range 3 { // and again, on a hash that was used
-		if a.Key("c", "r") != b.Key("c", "r") || a.Fingerprint([]byte("x")) != b.Fingerprint([]byte("x")) || a.Check() != b.Check() || a.Caller("t") != b.Caller("t") {
+		if a.Key("c", "", "r") != b.Key("c", "", "r") || a.Fingerprint([]byte("x")) != b.Fingerprint([]byte("x")) || a.Check() != b.Check() || a.Caller("t") != b.Caller("t") {
 			t.Fatal("one key makes two digests")
 		}
 	}
 	c := ledger.RandomKeys()
-	if a.Key("c", "r") == c.Key("c", "r") || a.Check() == c.Check() || a.Caller("t") == c.Caller("t") {
+	if a.Key("c", "", "r") == c.Key("c", "", "r") || a.Check() == c.Check() || a.Caller("t") == c.Caller("t") {
 		t.Error("two keys make one digest")
 	}
 }
@@ -69,9 +72,11 @@ func TestKeys_SameKey_SameDigests(t *testing.T) {
 // What is in a ledger must be found by later versions too.
 func TestKeys_Digests_StayAsTheyAre(t *testing.T) {
 	keys := newKeys(t)
-	key, fingerprint, check := keys.Key("caller", "request"), keys.Fingerprint([]byte("a"), []byte("b")), keys.Check()
+	key, other := keys.Key("caller", "", "request"), keys.Key("caller", "method", "request")
+	fingerprint, check := keys.Fingerprint([]byte("a"), []byte("b")), keys.Check()
 	for _, test := range []struct{ what, got, want string }{
 		{"key", hex.EncodeToString(key[:]), "a8e65a1712b298fd35ba254cc05359946b8f8c7103bbb8b6d02d7ce1f522fcba"},
+		{"key of another method", hex.EncodeToString(other[:]), "b73d34c7befa4223cc8f49c625a014d5be2d6602ef85c51eb7fcc9ec48379da7"},
 		{"fingerprint", hex.EncodeToString(fingerprint[:]), "7be45b24285f8f95905d2c8fc70ae607d5c6f33fee808b518d570fc8bcbefef7"},
 		{"check", hex.EncodeToString(check[:]), "ca29db7cdd3309c7d78f32b5d0d3e5f62e4922c9b549ccd2d5b42cfe8c8de1e3"},
 		{"caller", keys.Caller("token"), "4a32050466e7bc84b082e4d099926d6c"},
@@ -132,6 +137,6 @@ func BenchmarkKeys_Key(b *testing.B) {
 	keys := ledger.RandomKeys()
 	b.ReportAllocs()
 	for b.Loop() {
-		keys.Key("a caller of some length", "0190a8e5-7d9a-7c2e-9d0e-2b1f6a3c4d5e")
+		keys.Key("a caller of some length", "", "0190a8e5-7d9a-7c2e-9d0e-2b1f6a3c4d5e")
 	}
 }

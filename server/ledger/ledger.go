@@ -27,7 +27,7 @@ const (
 	Claimed State = iota + 1
 	// Sending means that the request may have left for Diga.
 	Sending
-	// Done means that Diga did it. The record names the integration.
+	// Done means that Diga did it. The record names what was created.
 	Done
 	// Unknown means that Diga may have done it, and that only a person or the
 	// caller can find out. The call is never sent again.
@@ -84,18 +84,19 @@ func NewToken() (t Token) {
 
 // Record is what the ledger knows of one call.
 type Record struct {
-	// Key is the digest of the caller and its request id.
+	// Key is the digest of the caller, the method and the request id.
 	Key Digest
 	// Fingerprint is the digest of the request.
 	Fingerprint Digest
-	// TemplateID is the template that is copied.
-	TemplateID string
+	// ParentID is the resource that the call names: the template that is copied, or
+	// the integration that gets a tool. It is empty where a call names none.
+	ParentID string
 	// State is how far the call came.
 	State State
 	// Token is the token of the claim that made the record.
 	Token Token
-	// IntegrationID is the integration that was created; empty unless Done.
-	IntegrationID string
+	// CreatedID is what was created; empty unless Done.
+	CreatedID string
 	// ClaimedAt is when the claim was made, by the store's clock.
 	ClaimedAt time.Time
 	// LapsedFor is the time since the lease ran out, for a record that is in
@@ -108,8 +109,9 @@ type Record struct {
 // Claim asks for a key.
 type Claim struct {
 	Key, Fingerprint Digest
-	TemplateID       string
-	Token            Token
+	// ParentID may be empty.
+	ParentID string
+	Token    Token
 	// Lease is how long the claim holds unless it is renewed.
 	Lease time.Duration
 }
@@ -124,8 +126,8 @@ var (
 	// ErrInvalid means that an argument is out of bounds. Nothing was changed, and
 	// asking again would change nothing.
 	ErrInvalid = errors.New("ledger: invalid argument")
-	// ErrNamed means that another record names the integration.
-	ErrNamed = errors.New("ledger: another record names the integration")
+	// ErrNamed means that another record names what was created.
+	ErrNamed = errors.New("ledger: another record names what was created")
 	// ErrFull means that the store takes no further claims until records are gone.
 	ErrFull = errors.New("the ledger holds as many records as it may")
 )
@@ -166,8 +168,8 @@ type Store interface {
 	// MarkDone moves a claim from Sending to Done. It also moves a record from
 	// Unknown to Done while the record still has this token: an owner that was slow
 	// knows better than the lease that it let run out. Repeating it with the same
-	// integration is no error.
-	MarkDone(ctx context.Context, key Digest, token Token, integrationID string) error
+	// id is no error.
+	MarkDone(ctx context.Context, key Digest, token Token, createdID string) error
 	// MarkUnknown moves a claim from Sending to Unknown: its owner sends nothing
 	// any more. Repeating it is no error.
 	MarkUnknown(ctx context.Context, key Digest, token Token) error
@@ -175,15 +177,15 @@ type Store interface {
 	// still has this token: nothing was done, and the key is free.
 	Release(ctx context.Context, key Digest, token Token) error
 	// Resolve settles a record in Unknown: the record becomes Done with the
-	// integration, or is removed if the id is empty. It returns [ErrLost] unless the
+	// id, or is removed if the id is empty. It returns [ErrLost] unless the
 	// record is in Unknown and has this token, and [ErrNamed] if another record in
-	// Done names the integration: of several that resolve to one integration at
+	// Done names the id: of several that resolve to one id at
 	// once, one succeeds. MarkDone makes no such check, since an owner knows what it
-	// made: if its integration was given to another record before, both name it.
-	Resolve(ctx context.Context, key Digest, token Token, integrationID string) error
-	// Named returns those of the integration ids, at most [MaxNamed], that a record
+	// made: if its id was given to another record before, both name it.
+	Resolve(ctx context.Context, key Digest, token Token, createdID string) error
+	// Named returns those of the ids, at most [MaxNamed], that a record
 	// in Done names.
-	Named(ctx context.Context, integrationIDs []string) ([]string, error)
+	Named(ctx context.Context, createdIDs []string) ([]string, error)
 	// Sweep removes up to limit gone records, settles up to limit leases that ran
 	// out, and returns how many records it removed. Sweeping changes no record's
 	// retention: it counts from the end of the lease.

@@ -9,6 +9,7 @@ import (
 
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/ledger"
 )
 
@@ -31,7 +32,7 @@ func TestGetCopy_CandidateOnALaterPage_IsListed(t *testing.T) {
 func TestGetCopy_EveryState_IsReturnedWithItsRecord(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	k, _ := key(t.Context(), "a")
+	k, _ := key(t.Context(), copies.CopyTemplate, "a")
 	look := func(want digatev1.Copy_State) *digatev1.Copy {
 		t.Helper()
 		got, err := s.GetCopy(t.Context(), &digatev1.GetCopyRequest{RequestId: "a"})
@@ -44,7 +45,7 @@ func TestGetCopy_EveryState_IsReturnedWithItsRecord(t *testing.T) {
 		}
 		return c
 	}
-	claim := ledger.Claim{Key: k, TemplateID: template, Token: ledger.NewToken(), Lease: lease}
+	claim := ledger.Claim{Key: k, ParentID: template, Token: ledger.NewToken(), Lease: lease}
 	if _, _, err := s.store.Claim(t.Context(), claim); err != nil {
 		t.Fatal(err)
 	}

@@ -21,41 +21,68 @@ func (s *Service) resolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 	if err := s.rules.Validate(req); err != nil {
 		return nil, err
 	}
-	id := req.GetIntegrationId() // empty where none was created
-	key, r, err := s.record(ctx, req.GetRequestId())
+	m := methodOf(req.GetMethod())
+	id, err := resolved(m, req) // empty where nothing was created
+	if err != nil {
+		return nil, err
+	}
+	key, r, err := s.record(ctx, m, req.GetRequestId())
 	if err != nil {
 		return nil, err
 	}
 	if r.State != ledger.Unknown {
-		return nil, apierror.NotResolvable("the copy is " + r.State.String() + ", not in doubt")
+		return nil, apierror.NotResolvable("the call is " + r.State.String() + ", not in doubt")
 	}
 	if wait := s.cfg.OwnerGone - r.LapsedFor; id == "" && r.LapsedFor > 0 && wait > 0 {
-		return nil, apierror.NotResolvable("the server of the copy is gone from the ledger and may still be creating the copy; that it created nothing can be said from " +
+		return nil, apierror.NotResolvable("the server of the call is gone from the ledger and may still be sending it; that it created nothing can be said from " +
 			time.Now().Add(wait+time.Second).UTC().Format(time.RFC3339) + " on")
 	}
 	if id != "" {
-		// Every later call with this request id will return the integration, so an
-		// id that is mistyped or another copy's must not be recorded.
-		if id, err = copies.Confirm(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r, id); err != nil {
+		// Every later call with this request id will return the resource, so an id that
+		// is mistyped or another call's must not be recorded.
+		if id, err = copies.Confirm(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, m, r, id); err != nil {
 			return nil, err
 		}
 		if id == "" {
-			return nil, apierror.NotResolvable("the integration is not one that this copy can have created; GetCopy lists them")
+			return nil, apierror.NotResolvable("the " + noun(m) + " is not one that this call can have created; GetCopy lists them")
 		}
 	}
 	switch err := s.cfg.Ledger.Resolve(ctx, key, r.Token, id); {
 	case errors.Is(err, ledger.ErrLost):
-		return nil, apierror.NotResolvable("the copy was settled meanwhile")
+		return nil, apierror.NotResolvable("the call was settled meanwhile")
 	case errors.Is(err, ledger.ErrNamed):
-		return nil, apierror.NotResolvable("the integration is that of another copy")
+		return nil, apierror.NotResolvable("the " + noun(m) + " is that of another call")
 	case err != nil:
 		return nil, unavailable(ctx, err)
 	}
 	if id == "" {
-		s.audit(ctx, r, "not_created")
+		s.audit(ctx, m, r, "not_created")
 		return &digatev1.ResolveCopyResponse{}, nil
 	}
-	s.audit(ctx, r, id)
-	r.State, r.IntegrationID = ledger.Done, id
-	return &digatev1.ResolveCopyResponse{Copy: message(req.GetRequestId(), r)}, nil
+	s.audit(ctx, m, r, id)
+	r.State, r.CreatedID = ledger.Done, id
+	return &digatev1.ResolveCopyResponse{Copy: message(m, req.GetRequestId(), r)}, nil
+}
+
+// resolved returns the id of what the call created according to the caller, which
+// is empty if nothing was.
+func resolved(m copies.Method, req *digatev1.ResolveCopyRequest) (string, error) {
+	field, id, other := "integration_id", req.GetIntegrationId(), req.GetToolId()
+	if m == copies.CreateTool {
+		field, id, other = "tool_id", other, id
+	}
+	if other != "" {
+		return "", apierror.InvalidRequest(apierror.Violation{
+			Field: field, Description: "is what the method creates", Reason: "VALUE_ERROR",
+		})
+	}
+	return id, nil
+}
+
+// noun returns what the method creates, for people.
+func noun(m copies.Method) string {
+	if m == copies.CreateTool {
+		return "tool"
+	}
+	return "integration"
 }

@@ -8,6 +8,7 @@ import (
 
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/ledgerservice"
 )
 
@@ -62,7 +63,7 @@ func TestResolveCopy_IntegrationThatAnotherRecordGotMeanwhile_IsRefused(t *testi
 	s.upstream.has = append(s.upstream.has, integration(created, template, s.now()))
 	s.store.away = func(method string) bool {
 		if method == "Named" { // and the other caller right after it
-			k, _ := key(t.Context(), "b")
+			k, _ := key(t.Context(), copies.CopyTemplate, "b")
 			r, _, err := s.store.Store.Get(t.Context(), k)
 			if err := errors.Join(err, s.store.Store.Resolve(t.Context(), k, r.Token, created)); err != nil {
 				t.Error(err)

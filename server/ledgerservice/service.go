@@ -1,5 +1,5 @@
 // Package ledgerservice implements the LedgerService, which shows the ledger's
-// records of copies with a request id, and settles those in doubt.
+// records of calls with a request id, and settles those in doubt.
 package ledgerservice
 
 import (
@@ -23,16 +23,16 @@ import (
 type Ledger interface {
 	Get(ctx context.Context, key ledger.Digest) (r ledger.Record, found bool, err error)
 	Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error
-	Named(ctx context.Context, integrationIDs []string) ([]string, error)
+	Named(ctx context.Context, createdIDs []string) ([]string, error)
 }
 
 // Config is what the service needs.
 type Config struct {
 	Ledger   Ledger
 	Upstream copies.Upstream
-	// Key returns the ledger's key for a request id of the context's caller, and
-	// Caller the caller's name.
-	Key    func(ctx context.Context, requestID string) (ledger.Digest, error)
+	// Key returns the ledger's key for a method and a request id of the context's
+	// caller, and Caller the caller's name.
+	Key    func(ctx context.Context, m copies.Method, requestID string) (ledger.Digest, error)
 	Caller func(ctx context.Context) (string, error)
 	// Store is the kind of the store: memory, sqlite or postgres.
 	Store string
@@ -40,10 +40,10 @@ type Config struct {
 	Durable bool
 	// Retention is how long settled records are kept.
 	Retention time.Duration
-	// OwnerGone is how long after the end of its lease the owner of a copy may still
+	// OwnerGone is how long after the end of its lease the owner of a call may still
 	// be sending it, as an owner that was cut off from the ledger does. Until then the
-	// copy cannot be settled as not created. OwnerGone is the longest time that a
-	// server takes for one copy, plus a margin for its clock. It must be positive.
+	// call cannot be settled as not created. OwnerGone is the longest time that a
+	// server takes for one call, plus a margin for its clock. It must be positive.
 	OwnerGone time.Duration
 	Log       *slog.Logger
 }
@@ -71,8 +71,8 @@ func New(cfg Config) (*Service, error) {
 }
 
 // concludeNothing returns the error of a call without an outcome. The call is about
-// a copy that another call sent, so a NOT_SENT of this call would be read as one of
-// that copy.
+// what another call sent, so a NOT_SENT of this call would be read as one of that
+// call.
 func concludeNothing(err error) error {
 	if err == nil {
 		return nil
@@ -109,28 +109,33 @@ func (s *Service) getCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*d
 	if err := s.rules.Validate(req); err != nil {
 		return nil, err
 	}
-	_, r, err := s.record(ctx, req.GetRequestId())
+	m := methodOf(req.GetMethod())
+	_, r, err := s.record(ctx, m, req.GetRequestId())
 	if err != nil {
 		return nil, err
 	}
-	out := message(req.GetRequestId(), r)
+	out := message(m, req.GetRequestId(), r)
 	if r.State == ledger.Unknown {
-		found, err := copies.Candidates(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, r, copies.Look)
+		found, err := copies.Candidates(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, m, r, copies.Look)
 		if err != nil {
 			return nil, err
 		}
-		for _, in := range found {
-			out.Candidates = append(out.Candidates, &digatev1.Candidate{
-				IntegrationId: in.GetId(), Name: in.GetName(), CreateTime: in.GetCreatedAt(),
-			})
+		for _, c := range found {
+			candidate := &digatev1.Candidate{Name: c.Name, CreateTime: c.Created}
+			if m == copies.CreateTool {
+				candidate.ToolId = c.ID
+			} else {
+				candidate.IntegrationId = c.ID
+			}
+			out.Candidates = append(out.Candidates, candidate)
 		}
 	}
 	return &digatev1.GetCopyResponse{Copy: out}, nil
 }
 
-// record returns the ledger's key and record for a request id.
-func (s *Service) record(ctx context.Context, requestID string) (ledger.Digest, ledger.Record, error) {
-	key, err := s.cfg.Key(ctx, requestID)
+// record returns the ledger's key and record for a request id of a method.
+func (s *Service) record(ctx context.Context, m copies.Method, requestID string) (ledger.Digest, ledger.Record, error) {
+	key, err := s.cfg.Key(ctx, m, requestID)
 	if err != nil {
 		return key, ledger.Record{}, err
 	}
@@ -144,22 +149,43 @@ func (s *Service) record(ctx context.Context, requestID string) (ledger.Digest, 
 	return key, r, nil
 }
 
-func message(requestID string, r ledger.Record) *digatev1.Copy {
+// methodOf returns the method that a request names.
+func methodOf(m digatev1.Method) copies.Method {
+	switch m {
+	case digatev1.Method_METHOD_CREATE_INTEGRATION:
+		return copies.CreateIntegration
+	case digatev1.Method_METHOD_CREATE_TOOL:
+		return copies.CreateTool
+	default:
+		return copies.CopyTemplate
+	}
+}
+
+// message returns the record as the service shows it.
+func message(m copies.Method, requestID string, r ledger.Record) *digatev1.Copy {
 	states := map[ledger.State]digatev1.Copy_State{
 		ledger.Claimed: digatev1.Copy_STATE_CLAIMED, ledger.Sending: digatev1.Copy_STATE_SENDING,
 		ledger.Done: digatev1.Copy_STATE_DONE, ledger.Unknown: digatev1.Copy_STATE_UNKNOWN,
 	}
-	return &digatev1.Copy{
-		RequestId: requestID, TemplateId: r.TemplateID, State: states[r.State],
-		ClaimTime: timestamppb.New(r.ClaimedAt), IntegrationId: r.IntegrationID, Record: r.Key.RecordName(),
+	c := &digatev1.Copy{
+		RequestId: requestID, State: states[r.State], ClaimTime: timestamppb.New(r.ClaimedAt), Record: r.Key.RecordName(),
 	}
+	switch m {
+	case copies.CreateIntegration:
+		c.Method, c.IntegrationId = digatev1.Method_METHOD_CREATE_INTEGRATION, r.CreatedID
+	case copies.CreateTool:
+		c.Method, c.ParentIntegrationId, c.ToolId = digatev1.Method_METHOD_CREATE_TOOL, r.ParentID, r.CreatedID
+	default:
+		c.Method, c.TemplateId, c.IntegrationId = digatev1.Method_METHOD_COPY_TEMPLATE, r.ParentID, r.CreatedID
+	}
+	return c
 }
 
 // audit logs who settled which doubt. The caller's name and the record's name
 // give nothing away; the request id is the caller's own and is never logged.
-func (s *Service) audit(ctx context.Context, r ledger.Record, resolution string) {
+func (s *Service) audit(ctx context.Context, m copies.Method, r ledger.Record, resolution string) {
 	caller, _ := s.cfg.Caller(ctx)
-	s.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "a copy in doubt was settled",
-		slog.String("caller", caller), slog.String("ledger_record", r.Key.RecordName()), slog.String("template_id", r.TemplateID), slog.Time("claimed_at", r.ClaimedAt),
+	s.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "a call in doubt was settled",
+		slog.String("caller", caller), slog.String("ledger_record", r.Key.RecordName()), slog.String("method", m.FullName()), slog.String("parent_id", r.ParentID), slog.Time("claimed_at", r.ClaimedAt),
 		slog.String("resolution", resolution))
 }

@@ -16,6 +16,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/memory"
 	"github.com/digate/digate/server/ledgerservice"
@@ -139,16 +140,16 @@ func (s *scene) pass(d time.Duration) {
 	s.time = s.time.Add(d)
 }
 
-func key(_ context.Context, requestID string) (d ledger.Digest, _ error) {
-	copy(d[:], requestID)
+func key(_ context.Context, m copies.Method, requestID string) (d ledger.Digest, _ error) {
+	copy(d[:], requestID+m.LedgerName())
 	return d, nil
 }
 
 // sending makes a record of a copy that is being sent.
 func (s *scene) sending(t *testing.T, requestID string) ledger.Claim {
 	t.Helper()
-	k, _ := key(t.Context(), requestID)
-	c := ledger.Claim{Key: k, TemplateID: template, Token: ledger.NewToken(), Lease: lease}
+	k, _ := key(t.Context(), copies.CopyTemplate, requestID)
+	c := ledger.Claim{Key: k, ParentID: template, Token: ledger.NewToken(), Lease: lease}
 	_, mine, err := s.store.Claim(t.Context(), c)
 	if err != nil || !mine {
 		t.Fatal(mine, err)

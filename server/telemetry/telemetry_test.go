@@ -140,7 +140,7 @@ func TestStart_OperationsLine_TellsTheTimeThatItTook(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tel, log := observed()
-				op := exchange.Operation{Kind: exchange.DetachedCopy, Method: method}
+				op := exchange.Operation{Kind: exchange.DetachedCall, Method: method}
 				if began > 0 {
 					op.Began = time.Now().Add(-began)
 				}

@@ -26,6 +26,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Method is a method that takes a `request_id`.
+type Method int32
+
+const (
+	// As METHOD_COPY_TEMPLATE.
+	Method_METHOD_UNSPECIFIED Method = 0
+	// IntegrationService.CopyTemplate, and a copy of BulkCopyTemplate.
+	Method_METHOD_COPY_TEMPLATE Method = 1
+	// IntegrationService.CreateIntegration.
+	Method_METHOD_CREATE_INTEGRATION Method = 2
+	// IntegrationService.CreateTool.
+	Method_METHOD_CREATE_TOOL Method = 3
+)
+
+// Enum value maps for Method.
+var (
+	Method_name = map[int32]string{
+		0: "METHOD_UNSPECIFIED",
+		1: "METHOD_COPY_TEMPLATE",
+		2: "METHOD_CREATE_INTEGRATION",
+		3: "METHOD_CREATE_TOOL",
+	}
+	Method_value = map[string]int32{
+		"METHOD_UNSPECIFIED":        0,
+		"METHOD_COPY_TEMPLATE":      1,
+		"METHOD_CREATE_INTEGRATION": 2,
+		"METHOD_CREATE_TOOL":        3,
+	}
+)
+
+func (x Method) Enum() *Method {
+	p := new(Method)
+	*p = x
+	return p
+}
+
+func (x Method) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Method) Descriptor() protoreflect.EnumDescriptor {
+	return file_digate_v1_ledger_service_proto_enumTypes[0].Descriptor()
+}
+
+func (Method) Type() protoreflect.EnumType {
+	return &file_digate_v1_ledger_service_proto_enumTypes[0]
+}
+
+func (x Method) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Method.Descriptor instead.
+func (Method) EnumDescriptor() ([]byte, []int) {
+	return file_digate_v1_ledger_service_proto_rawDescGZIP(), []int{0}
+}
+
 // State is how far a copy came.
 type Copy_State int32
 
@@ -36,9 +93,9 @@ const (
 	Copy_STATE_CLAIMED Copy_State = 1
 	// A server is sending the copy. The request may have left for Diga.
 	Copy_STATE_SENDING Copy_State = 2
-	// Diga made the copy.
+	// Diga did it.
 	Copy_STATE_DONE Copy_State = 3
-	// Diga may have made the copy. It is never sent again until it is settled.
+	// Diga may have done it. It is never sent again until it is settled.
 	Copy_STATE_UNKNOWN Copy_State = 4
 )
 
@@ -71,11 +128,11 @@ func (x Copy_State) String() string {
 }
 
 func (Copy_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_digate_v1_ledger_service_proto_enumTypes[0].Descriptor()
+	return file_digate_v1_ledger_service_proto_enumTypes[1].Descriptor()
 }
 
 func (Copy_State) Type() protoreflect.EnumType {
-	return &file_digate_v1_ledger_service_proto_enumTypes[0]
+	return &file_digate_v1_ledger_service_proto_enumTypes[1]
 }
 
 func (x Copy_State) Number() protoreflect.EnumNumber {
@@ -87,28 +144,37 @@ func (Copy_State) EnumDescriptor() ([]byte, []int) {
 	return file_digate_v1_ledger_service_proto_rawDescGZIP(), []int{0, 0}
 }
 
-// Copy is what the ledger knows of one copy.
+// Copy is what the ledger knows of one call that creates something.
 type Copy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The `request_id` that the copy was asked for with.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The template that is copied.
+	// The template that is copied. Empty for other methods.
 	TemplateId string `protobuf:"bytes,2,opt,name=template_id,json=templateId,proto3" json:"template_id,omitempty"`
 	// How far the copy came.
 	State Copy_State `protobuf:"varint,3,opt,name=state,proto3,enum=digate.v1.Copy_State" json:"state,omitempty"`
 	// When the copy was asked for, by the ledger's clock.
 	ClaimTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=claim_time,json=claimTime,proto3" json:"claim_time,omitempty"`
-	// The integration that the copy created. Set only in `STATE_DONE`.
+	// The integration that was created. Set only in `STATE_DONE`, and empty for
+	// METHOD_CREATE_TOOL.
 	IntegrationId string `protobuf:"bytes,5,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
-	// The integrations that the copy may have created. Set only in
-	// `STATE_UNKNOWN`. They were created from the template since the copy was
-	// asked for, as Diga lists them, and no other copy names them. An empty list
-	// does not prove that nothing was created: Diga may still be creating it.
+	// What may have been created. Set only in `STATE_UNKNOWN`. Diga lists the
+	// candidates, and no other record names them. Integrations were created since
+	// the call was made: those of a copy from its template or from none that Diga
+	// names, those of METHOD_CREATE_INTEGRATION from no template. Tools are all those
+	// of the integration, since Diga does not say when a tool was created. An empty
+	// list does not prove that nothing was created: Diga may still be creating it.
 	Candidates []*Candidate `protobuf:"bytes,6,rep,name=candidates,proto3" json:"candidates,omitempty"`
-	// The name of the copy's record, in 64 hexadecimal digits. The server's log
+	// The name of the record, in 64 hexadecimal digits. The server's log
 	// names the record by it, as `ledger_record`. Neither the caller nor the
 	// `request_id` can be read from it.
-	Record        string `protobuf:"bytes,7,opt,name=record,proto3" json:"record,omitempty"`
+	Record string `protobuf:"bytes,7,opt,name=record,proto3" json:"record,omitempty"`
+	// The method that was called.
+	Method Method `protobuf:"varint,8,opt,name=method,proto3,enum=digate.v1.Method" json:"method,omitempty"`
+	// The integration that the tool was to be created in. Empty for other methods.
+	ParentIntegrationId string `protobuf:"bytes,9,opt,name=parent_integration_id,json=parentIntegrationId,proto3" json:"parent_integration_id,omitempty"`
+	// The tool that was created. Set only in `STATE_DONE`, for METHOD_CREATE_TOOL.
+	ToolId        string `protobuf:"bytes,10,opt,name=tool_id,json=toolId,proto3" json:"tool_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -192,15 +258,38 @@ func (x *Copy) GetRecord() string {
 	return ""
 }
 
-// Candidate is an integration that a copy may have created.
+func (x *Copy) GetMethod() Method {
+	if x != nil {
+		return x.Method
+	}
+	return Method_METHOD_UNSPECIFIED
+}
+
+func (x *Copy) GetParentIntegrationId() string {
+	if x != nil {
+		return x.ParentIntegrationId
+	}
+	return ""
+}
+
+func (x *Copy) GetToolId() string {
+	if x != nil {
+		return x.ToolId
+	}
+	return ""
+}
+
+// Candidate is what a call may have created: an integration or a tool.
 type Candidate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The integration's id.
+	// The integration's id. Empty for a tool.
 	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
-	// The integration's name.
+	// The name of the integration or the tool.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// When the integration was created, by Diga's clock.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When the integration was created, by Diga's clock. Unset for a tool.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// The tool's id. Empty for an integration.
+	ToolId        string `protobuf:"bytes,4,opt,name=tool_id,json=toolId,proto3" json:"tool_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -254,6 +343,13 @@ func (x *Candidate) GetCreateTime() *timestamppb.Timestamp {
 		return x.CreateTime
 	}
 	return nil
+}
+
+func (x *Candidate) GetToolId() string {
+	if x != nil {
+		return x.ToolId
+	}
+	return ""
 }
 
 // GetLedgerRequest asks for the ledger.
@@ -371,7 +467,9 @@ func (x *GetLedgerResponse) GetCaller() string {
 type GetCopyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The copy's `request_id`.
-	RequestId     string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The method that was called.
+	Method        Method `protobuf:"varint,2,opt,name=method,proto3,enum=digate.v1.Method" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -411,6 +509,13 @@ func (x *GetCopyRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *GetCopyRequest) GetMethod() Method {
+	if x != nil {
+		return x.Method
+	}
+	return Method_METHOD_UNSPECIFIED
 }
 
 // GetCopyResponse holds the copy.
@@ -470,7 +575,10 @@ type ResolveCopyRequest struct {
 	//
 	//	*ResolveCopyRequest_IntegrationId
 	//	*ResolveCopyRequest_NotCreated
-	Resolution    isResolveCopyRequest_Resolution `protobuf_oneof:"resolution"`
+	//	*ResolveCopyRequest_ToolId
+	Resolution isResolveCopyRequest_Resolution `protobuf_oneof:"resolution"`
+	// The method that was called.
+	Method        Method `protobuf:"varint,4,opt,name=method,proto3,enum=digate.v1.Method" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -537,24 +645,47 @@ func (x *ResolveCopyRequest) GetNotCreated() bool {
 	return false
 }
 
+func (x *ResolveCopyRequest) GetToolId() string {
+	if x != nil {
+		if x, ok := x.Resolution.(*ResolveCopyRequest_ToolId); ok {
+			return x.ToolId
+		}
+	}
+	return ""
+}
+
+func (x *ResolveCopyRequest) GetMethod() Method {
+	if x != nil {
+		return x.Method
+	}
+	return Method_METHOD_UNSPECIFIED
+}
+
 type isResolveCopyRequest_Resolution interface {
 	isResolveCopyRequest_Resolution()
 }
 
 type ResolveCopyRequest_IntegrationId struct {
-	// The copy created this integration, a UUID.
+	// The call created this integration, a UUID. Not for METHOD_CREATE_TOOL.
 	IntegrationId string `protobuf:"bytes,2,opt,name=integration_id,json=integrationId,proto3,oneof"`
 }
 
 type ResolveCopyRequest_NotCreated struct {
-	// The copy created nothing. The ledger forgets it, and it may be asked for
-	// again. Must be true.
+	// The call created nothing. The ledger forgets it, and it may be made again.
+	// Must be true.
 	NotCreated bool `protobuf:"varint,3,opt,name=not_created,json=notCreated,proto3,oneof"`
+}
+
+type ResolveCopyRequest_ToolId struct {
+	// The call created this tool, a UUID. Only for METHOD_CREATE_TOOL.
+	ToolId string `protobuf:"bytes,5,opt,name=tool_id,json=toolId,proto3,oneof"`
 }
 
 func (*ResolveCopyRequest_IntegrationId) isResolveCopyRequest_Resolution() {}
 
 func (*ResolveCopyRequest_NotCreated) isResolveCopyRequest_Resolution() {}
+
+func (*ResolveCopyRequest_ToolId) isResolveCopyRequest_Resolution() {}
 
 // ResolveCopyResponse holds the copy as it is now.
 type ResolveCopyResponse struct {
@@ -606,7 +737,7 @@ var File_digate_v1_ledger_service_proto protoreflect.FileDescriptor
 
 const file_digate_v1_ledger_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1edigate/v1/ledger_service.proto\x12\tdigate.v1\x1a\x1bbuf/validate/validate.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x03\n" +
+	"\x1edigate/v1/ledger_service.proto\x12\tdigate.v1\x1a\x1bbuf/validate/validate.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x04\n" +
 	"\x04Copy\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1f\n" +
@@ -619,40 +750,53 @@ const file_digate_v1_ledger_service_proto_rawDesc = "" +
 	"\n" +
 	"candidates\x18\x06 \x03(\v2\x14.digate.v1.CandidateR\n" +
 	"candidates\x12\x16\n" +
-	"\x06record\x18\a \x01(\tR\x06record\"g\n" +
+	"\x06record\x18\a \x01(\tR\x06record\x12)\n" +
+	"\x06method\x18\b \x01(\x0e2\x11.digate.v1.MethodR\x06method\x122\n" +
+	"\x15parent_integration_id\x18\t \x01(\tR\x13parentIntegrationId\x12\x17\n" +
+	"\atool_id\x18\n" +
+	" \x01(\tR\x06toolId\"g\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTATE_CLAIMED\x10\x01\x12\x11\n" +
 	"\rSTATE_SENDING\x10\x02\x12\x0e\n" +
 	"\n" +
 	"STATE_DONE\x10\x03\x12\x11\n" +
-	"\rSTATE_UNKNOWN\x10\x04\"\x83\x01\n" +
+	"\rSTATE_UNKNOWN\x10\x04\"\x9c\x01\n" +
 	"\tCandidate\x12%\n" +
 	"\x0eintegration_id\x18\x01 \x01(\tR\rintegrationId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12;\n" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"\x12\n" +
+	"createTime\x12\x17\n" +
+	"\atool_id\x18\x04 \x01(\tR\x06toolId\"\x12\n" +
 	"\x10GetLedgerRequest\"\x94\x01\n" +
 	"\x11GetLedgerResponse\x12\x14\n" +
 	"\x05store\x18\x01 \x01(\tR\x05store\x12\x18\n" +
 	"\adurable\x18\x02 \x01(\bR\adurable\x127\n" +
 	"\tretention\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\tretention\x12\x16\n" +
-	"\x06caller\x18\x04 \x01(\tR\x06caller\"J\n" +
+	"\x06caller\x18\x04 \x01(\tR\x06caller\"\x7f\n" +
 	"\x0eGetCopyRequest\x128\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\x19\xe2A\x01\x02\xbaH\x12r\x102\x0e^[ -~]{1,255}$R\trequestId\"6\n" +
+	"request_id\x18\x01 \x01(\tB\x19\xe2A\x01\x02\xbaH\x12r\x102\x0e^[ -~]{1,255}$R\trequestId\x123\n" +
+	"\x06method\x18\x02 \x01(\x0e2\x11.digate.v1.MethodB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06method\"6\n" +
 	"\x0fGetCopyResponse\x12#\n" +
-	"\x04copy\x18\x01 \x01(\v2\x0f.digate.v1.CopyR\x04copy\"\xc2\x01\n" +
+	"\x04copy\x18\x01 \x01(\v2\x0f.digate.v1.CopyR\x04copy\"\x9c\x02\n" +
 	"\x12ResolveCopyRequest\x128\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x19\xe2A\x01\x02\xbaH\x12r\x102\x0e^[ -~]{1,255}$R\trequestId\x121\n" +
 	"\x0eintegration_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\rintegrationId\x12*\n" +
 	"\vnot_created\x18\x03 \x01(\bB\a\xbaH\x04j\x02\b\x01H\x00R\n" +
-	"notCreatedB\x13\n" +
+	"notCreated\x12#\n" +
+	"\atool_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01H\x00R\x06toolId\x123\n" +
+	"\x06method\x18\x04 \x01(\x0e2\x11.digate.v1.MethodB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06methodB\x13\n" +
 	"\n" +
 	"resolution\x12\x05\xbaH\x02\b\x01\":\n" +
 	"\x13ResolveCopyResponse\x12#\n" +
-	"\x04copy\x18\x01 \x01(\v2\x0f.digate.v1.CopyR\x04copy2\xff\x01\n" +
+	"\x04copy\x18\x01 \x01(\v2\x0f.digate.v1.CopyR\x04copy*q\n" +
+	"\x06Method\x12\x16\n" +
+	"\x12METHOD_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14METHOD_COPY_TEMPLATE\x10\x01\x12\x1d\n" +
+	"\x19METHOD_CREATE_INTEGRATION\x10\x02\x12\x16\n" +
+	"\x12METHOD_CREATE_TOOL\x10\x032\xff\x01\n" +
 	"\rLedgerService\x12N\n" +
 	"\tGetLedger\x12\x1b.digate.v1.GetLedgerRequest\x1a\x1c.digate.v1.GetLedgerResponse\"\x06\xba\xde\x19\x02\x10\x01\x12H\n" +
 	"\aGetCopy\x12\x19.digate.v1.GetCopyRequest\x1a\x1a.digate.v1.GetCopyResponse\"\x06\xba\xde\x19\x02\x10\x01\x12T\n" +
@@ -670,40 +814,44 @@ func file_digate_v1_ledger_service_proto_rawDescGZIP() []byte {
 	return file_digate_v1_ledger_service_proto_rawDescData
 }
 
-var file_digate_v1_ledger_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_digate_v1_ledger_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_digate_v1_ledger_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_digate_v1_ledger_service_proto_goTypes = []any{
-	(Copy_State)(0),               // 0: digate.v1.Copy.State
-	(*Copy)(nil),                  // 1: digate.v1.Copy
-	(*Candidate)(nil),             // 2: digate.v1.Candidate
-	(*GetLedgerRequest)(nil),      // 3: digate.v1.GetLedgerRequest
-	(*GetLedgerResponse)(nil),     // 4: digate.v1.GetLedgerResponse
-	(*GetCopyRequest)(nil),        // 5: digate.v1.GetCopyRequest
-	(*GetCopyResponse)(nil),       // 6: digate.v1.GetCopyResponse
-	(*ResolveCopyRequest)(nil),    // 7: digate.v1.ResolveCopyRequest
-	(*ResolveCopyResponse)(nil),   // 8: digate.v1.ResolveCopyResponse
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
+	(Method)(0),                   // 0: digate.v1.Method
+	(Copy_State)(0),               // 1: digate.v1.Copy.State
+	(*Copy)(nil),                  // 2: digate.v1.Copy
+	(*Candidate)(nil),             // 3: digate.v1.Candidate
+	(*GetLedgerRequest)(nil),      // 4: digate.v1.GetLedgerRequest
+	(*GetLedgerResponse)(nil),     // 5: digate.v1.GetLedgerResponse
+	(*GetCopyRequest)(nil),        // 6: digate.v1.GetCopyRequest
+	(*GetCopyResponse)(nil),       // 7: digate.v1.GetCopyResponse
+	(*ResolveCopyRequest)(nil),    // 8: digate.v1.ResolveCopyRequest
+	(*ResolveCopyResponse)(nil),   // 9: digate.v1.ResolveCopyResponse
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 11: google.protobuf.Duration
 }
 var file_digate_v1_ledger_service_proto_depIdxs = []int32{
-	0,  // 0: digate.v1.Copy.state:type_name -> digate.v1.Copy.State
-	9,  // 1: digate.v1.Copy.claim_time:type_name -> google.protobuf.Timestamp
-	2,  // 2: digate.v1.Copy.candidates:type_name -> digate.v1.Candidate
-	9,  // 3: digate.v1.Candidate.create_time:type_name -> google.protobuf.Timestamp
-	10, // 4: digate.v1.GetLedgerResponse.retention:type_name -> google.protobuf.Duration
-	1,  // 5: digate.v1.GetCopyResponse.copy:type_name -> digate.v1.Copy
-	1,  // 6: digate.v1.ResolveCopyResponse.copy:type_name -> digate.v1.Copy
-	3,  // 7: digate.v1.LedgerService.GetLedger:input_type -> digate.v1.GetLedgerRequest
-	5,  // 8: digate.v1.LedgerService.GetCopy:input_type -> digate.v1.GetCopyRequest
-	7,  // 9: digate.v1.LedgerService.ResolveCopy:input_type -> digate.v1.ResolveCopyRequest
-	4,  // 10: digate.v1.LedgerService.GetLedger:output_type -> digate.v1.GetLedgerResponse
-	6,  // 11: digate.v1.LedgerService.GetCopy:output_type -> digate.v1.GetCopyResponse
-	8,  // 12: digate.v1.LedgerService.ResolveCopy:output_type -> digate.v1.ResolveCopyResponse
-	10, // [10:13] is the sub-list for method output_type
-	7,  // [7:10] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	1,  // 0: digate.v1.Copy.state:type_name -> digate.v1.Copy.State
+	10, // 1: digate.v1.Copy.claim_time:type_name -> google.protobuf.Timestamp
+	3,  // 2: digate.v1.Copy.candidates:type_name -> digate.v1.Candidate
+	0,  // 3: digate.v1.Copy.method:type_name -> digate.v1.Method
+	10, // 4: digate.v1.Candidate.create_time:type_name -> google.protobuf.Timestamp
+	11, // 5: digate.v1.GetLedgerResponse.retention:type_name -> google.protobuf.Duration
+	0,  // 6: digate.v1.GetCopyRequest.method:type_name -> digate.v1.Method
+	2,  // 7: digate.v1.GetCopyResponse.copy:type_name -> digate.v1.Copy
+	0,  // 8: digate.v1.ResolveCopyRequest.method:type_name -> digate.v1.Method
+	2,  // 9: digate.v1.ResolveCopyResponse.copy:type_name -> digate.v1.Copy
+	4,  // 10: digate.v1.LedgerService.GetLedger:input_type -> digate.v1.GetLedgerRequest
+	6,  // 11: digate.v1.LedgerService.GetCopy:input_type -> digate.v1.GetCopyRequest
+	8,  // 12: digate.v1.LedgerService.ResolveCopy:input_type -> digate.v1.ResolveCopyRequest
+	5,  // 13: digate.v1.LedgerService.GetLedger:output_type -> digate.v1.GetLedgerResponse
+	7,  // 14: digate.v1.LedgerService.GetCopy:output_type -> digate.v1.GetCopyResponse
+	9,  // 15: digate.v1.LedgerService.ResolveCopy:output_type -> digate.v1.ResolveCopyResponse
+	13, // [13:16] is the sub-list for method output_type
+	10, // [10:13] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_digate_v1_ledger_service_proto_init() }
@@ -714,13 +862,14 @@ func file_digate_v1_ledger_service_proto_init() {
 	file_digate_v1_ledger_service_proto_msgTypes[6].OneofWrappers = []any{
 		(*ResolveCopyRequest_IntegrationId)(nil),
 		(*ResolveCopyRequest_NotCreated)(nil),
+		(*ResolveCopyRequest_ToolId)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_digate_v1_ledger_service_proto_rawDesc), len(file_digate_v1_ledger_service_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -28,9 +28,14 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// LedgerService shows what the ledger knows of copies with a `request_id`, and
-// settles copies whose outcome is unknown. Diga is only asked for the list of
+// LedgerService shows what the ledger knows of calls with a `request_id`, and
+// settles calls whose outcome is unknown. Diga is only asked for the list of
 // candidates.
+//
+// The ledger has a record for each call with a `request_id` that creates
+// something: CopyTemplate, CreateIntegration and CreateTool. Each method has
+// request ids of its own. The names of this service are those of copies, which
+// came first; what is said of a copy holds for the other methods as well.
 //
 // Every call carries the credential that the copy was asked for with, in the
 // `authorization` metadata as `Bearer TOKEN`. A caller sees only its own copies.
@@ -101,9 +106,14 @@ func (c *ledgerServiceClient) ResolveCopy(ctx context.Context, in *ResolveCopyRe
 // All implementations must embed UnimplementedLedgerServiceServer
 // for forward compatibility.
 //
-// LedgerService shows what the ledger knows of copies with a `request_id`, and
-// settles copies whose outcome is unknown. Diga is only asked for the list of
+// LedgerService shows what the ledger knows of calls with a `request_id`, and
+// settles calls whose outcome is unknown. Diga is only asked for the list of
 // candidates.
+//
+// The ledger has a record for each call with a `request_id` that creates
+// something: CopyTemplate, CreateIntegration and CreateTool. Each method has
+// request ids of its own. The names of this service are those of copies, which
+// came first; what is said of a copy holds for the other methods as well.
 //
 // Every call carries the credential that the copy was asked for with, in the
 // `authorization` metadata as `Bearer TOKEN`. A caller sees only its own copies.

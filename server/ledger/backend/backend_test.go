@@ -106,7 +106,7 @@ func TestOpen_SQLite_MakesAKeyOnceAndKeepsRecords(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	spec := "sqlite:" + path
 	store, keys := open(t, ledger.Settings{Spec: spec})
-	c := ledger.Claim{Key: keys.Key("caller", "id"), TemplateID: "t", Token: ledger.NewToken(), Lease: time.Hour}
+	c := ledger.Claim{Key: keys.Key("caller", "", "id"), ParentID: "t", Token: ledger.NewToken(), Lease: time.Hour}
 	if _, mine, err := store.Claim(t.Context(), c); err != nil || !mine {
 		t.Fatal(mine, err)
 	}
@@ -114,7 +114,7 @@ func TestOpen_SQLite_MakesAKeyOnceAndKeepsRecords(t *testing.T) {
 		t.Errorf("the key file: %v, %v", info, err)
 	}
 	again, keysAgain := open(t, ledger.Settings{Spec: spec})
-	if _, found, err := again.Get(t.Context(), keysAgain.Key("caller", "id")); err != nil || !found {
+	if _, found, err := again.Get(t.Context(), keysAgain.Key("caller", "", "id")); err != nil || !found {
 		t.Errorf("opened again: found %v, error %v", found, err)
 	}
 }
@@ -229,12 +229,12 @@ func TestOpen_Postgres_ReplicasShareKeyAndRecords(t *testing.T) {
 	spec := pgtest.Start(t).URL()
 	key := writeKey(t)
 	store, keys := open(t, ledger.Settings{Spec: spec, KeyFile: key})
-	c := ledger.Claim{Key: keys.Key("caller", "id"), TemplateID: "t", Token: ledger.NewToken(), Lease: time.Hour}
+	c := ledger.Claim{Key: keys.Key("caller", "", "id"), ParentID: "t", Token: ledger.NewToken(), Lease: time.Hour}
 	if _, mine, err := store.Claim(t.Context(), c); err != nil || !mine {
 		t.Fatal(mine, err)
 	}
 	other, otherKeys := open(t, ledger.Settings{Spec: spec, KeyFile: key})
-	if _, found, err := other.Get(t.Context(), otherKeys.Key("caller", "id")); err != nil || !found {
+	if _, found, err := other.Get(t.Context(), otherKeys.Key("caller", "", "id")); err != nil || !found {
 		t.Errorf("a second replica: found %v, error %v", found, err)
 	}
 	if err := refused(t, ledger.Settings{Spec: spec, KeyFile: writeKey(t)}); !errors.Is(err, ledger.ErrKey) {
@@ -276,7 +276,7 @@ func TestOpen_EveryKind_ForgetsAfterTheRetention(t *testing.T) {
 	for _, spec := range []string{"memory", "sqlite:" + filepath.Join(t.TempDir(), "ledger.db"), pgtest.Start(t).URL()} {
 		kind, _, _ := strings.Cut(spec, ":")
 		store, keys := open(t, ledger.Settings{Spec: spec, KeyFile: writeKey(t), Retention: time.Millisecond})
-		c := ledger.Claim{Key: keys.Key("caller", "id"), TemplateID: "t", Token: ledger.NewToken(), Lease: time.Hour}
+		c := ledger.Claim{Key: keys.Key("caller", "", "id"), ParentID: "t", Token: ledger.NewToken(), Lease: time.Hour}
 		_, mine, err := store.Claim(t.Context(), c)
 		if err := errors.Join(err, store.MarkSending(t.Context(), c.Key, c.Token, time.Hour), store.MarkDone(t.Context(), c.Key, c.Token, "i")); err != nil || !mine {
 			t.Fatalf("%s: %v, mine %v", kind, err, mine)
@@ -299,7 +299,7 @@ func TestOpen_EveryKind_ForgetsAfterTheRetention(t *testing.T) {
 func TestOpen_Memory_HasTheBoundOfTheSettings(t *testing.T) {
 	store, keys := open(t, ledger.Settings{Spec: "memory", MemoryRecords: 1})
 	for id, want := range []error{nil, ledger.ErrFull} {
-		c := ledger.Claim{Key: keys.Key("caller", strconv.Itoa(id)), TemplateID: "t", Token: ledger.NewToken(), Lease: time.Hour}
+		c := ledger.Claim{Key: keys.Key("caller", "", strconv.Itoa(id)), ParentID: "t", Token: ledger.NewToken(), Lease: time.Hour}
 		if _, _, err := store.Claim(t.Context(), c); !errors.Is(err, want) {
 			t.Errorf("claim %d: %v, want %v", id, err, want)
 		}

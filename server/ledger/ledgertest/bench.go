@@ -14,7 +14,7 @@ func numbered(n int64) (c ledger.Claim) {
 	// Spread as digests are.
 	binary.BigEndian.PutUint64(c.Key[:], uint64(n)*0x9e3779b97f4a7c15)
 	binary.BigEndian.PutUint64(c.Token[:], uint64(n))
-	c.TemplateID, c.Lease = "00000000-0000-4000-8000-000000000000", Lease
+	c.ParentID, c.Lease = "00000000-0000-4000-8000-000000000000", Lease
 	return c
 }
 

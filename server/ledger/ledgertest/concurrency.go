@@ -134,7 +134,7 @@ func testManyLives(t *testing.T, h Harness) {
 }
 
 // life claims, sends and finishes.
-func life(t testing.TB, s ledger.Store, c ledger.Claim, integrationID string) error {
+func life(t testing.TB, s ledger.Store, c ledger.Claim, createdID string) error {
 	ctx := t.Context()
 	if _, mine, err := s.Claim(ctx, c); err != nil || !mine {
 		return fmt.Errorf("claim: mine %v, error %w", mine, err)
@@ -142,7 +142,7 @@ func life(t testing.TB, s ledger.Store, c ledger.Claim, integrationID string) er
 	if err := s.MarkSending(ctx, c.Key, c.Token, Lease); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
-	if err := s.MarkDone(ctx, c.Key, c.Token, integrationID); err != nil {
+	if err := s.MarkDone(ctx, c.Key, c.Token, createdID); err != nil {
 		return fmt.Errorf("finish: %w", err)
 	}
 	return nil

@@ -72,7 +72,7 @@ func digest() (d ledger.Digest) {
 
 // newClaim returns a claim of a new key.
 func newClaim() ledger.Claim {
-	return ledger.Claim{Key: digest(), Fingerprint: digest(), TemplateID: "template-1", Token: ledger.NewToken(), Lease: Lease}
+	return ledger.Claim{Key: digest(), Fingerprint: digest(), ParentID: "template-1", Token: ledger.NewToken(), Lease: Lease}
 }
 
 // again returns a claim of the same key by somebody else.

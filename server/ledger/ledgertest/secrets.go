@@ -39,9 +39,9 @@ func UseSecrets(t testing.TB, s ledger.Store) (find func(dump []byte) []string) 
 	for _, to := range []func(context.Context, ledger.Store, ledger.Claim) error{toClaimed, toSending, toDone, toUnknown, toReleased} {
 		for i, p := range plain {
 			c := newClaim()
-			c.Key, c.Fingerprint = keys.Key(plain[0], fmt.Sprint(p, i)), keys.Fingerprint(parts...)
+			c.Key, c.Fingerprint = keys.Key(plain[0], "", fmt.Sprint(p, i)), keys.Fingerprint(parts...)
 			if i == 0 {
-				c.Key, c.Fingerprint = keys.Key(plain[0], plain[1]), keys.Fingerprint([]byte(p))
+				c.Key, c.Fingerprint = keys.Key(plain[0], "", plain[1]), keys.Fingerprint([]byte(p))
 			}
 			if _, _, err := s.Claim(t.Context(), c); err != nil {
 				t.Fatal(err)

@@ -177,11 +177,11 @@ func checkRecord(t *testing.T, s ledger.Store, c ledger.Claim, want ledger.State
 		}
 		return
 	}
-	if r.State != want || r.Token != c.Token || r.Key != c.Key || r.Fingerprint != c.Fingerprint || r.TemplateID != c.TemplateID {
+	if r.State != want || r.Token != c.Token || r.Key != c.Key || r.Fingerprint != c.Fingerprint || r.ParentID != c.ParentID {
 		t.Errorf("%s: got %+v, want it in %v", what, r, want)
 	}
-	if (r.IntegrationID != "") != (want == ledger.Done) {
-		t.Errorf("%s: the record in %v names %q", what, r.State, r.IntegrationID)
+	if (r.CreatedID != "") != (want == ledger.Done) {
+		t.Errorf("%s: the record in %v names %q", what, r.State, r.CreatedID)
 	}
 }
 
@@ -202,7 +202,7 @@ func testClaimReturnsRecord(t *testing.T, h Harness) {
 	s := h.Open(t)
 	c := newClaim()
 	r := claim(t, s, c)
-	want := ledger.Record{Key: c.Key, Fingerprint: c.Fingerprint, TemplateID: c.TemplateID, State: ledger.Claimed, Token: c.Token, ClaimedAt: r.ClaimedAt}
+	want := ledger.Record{Key: c.Key, Fingerprint: c.Fingerprint, ParentID: c.ParentID, State: ledger.Claimed, Token: c.Token, ClaimedAt: r.ClaimedAt}
 	if r != want {
 		t.Errorf("got %+v, want %+v", r, want)
 	}

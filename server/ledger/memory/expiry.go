@@ -47,23 +47,23 @@ func (s *Store) settle(r *record, state ledger.State, at time.Time) {
 }
 
 // done brings a record to Done, as the one that names the integration.
-func (s *Store) done(r *record, integrationID string, now time.Time) {
+func (s *Store) done(r *record, createdID string, now time.Time) {
 	s.settle(r, ledger.Done, now)
-	r.IntegrationID = strings.Clone(integrationID)
-	s.named[r.IntegrationID] = r
+	r.CreatedID = strings.Clone(createdID)
+	s.named[r.CreatedID] = r
 }
 
 // names reports whether a record names the integration.
-func (s *Store) names(integrationID string, now time.Time) bool {
-	r := s.named[integrationID]
+func (s *Store) names(createdID string, now time.Time) bool {
+	r := s.named[createdID]
 	return r != nil && r.expiresAt.After(now)
 }
 
 func (s *Store) remove(r *record) {
 	s.unlink(r)
 	delete(s.records, r.Key)
-	if s.named[r.IntegrationID] == r {
-		delete(s.named, r.IntegrationID)
+	if s.named[r.CreatedID] == r {
+		delete(s.named, r.CreatedID)
 	}
 }
 

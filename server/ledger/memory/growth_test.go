@@ -16,7 +16,7 @@ func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	s := New(Options{Retention: retention, Now: func() time.Time { return now }})
 	for i := range uint32(20 * perSecond * 60) {
-		c := ledger.Claim{TemplateID: "t", Token: ledger.NewToken(), Lease: time.Second}
+		c := ledger.Claim{ParentID: "t", Token: ledger.NewToken(), Lease: time.Second}
 		binary.BigEndian.PutUint32(c.Key[:], i)
 		if _, mine, err := s.Claim(t.Context(), c); err != nil || !mine {
 			t.Fatal(mine, err)
@@ -62,7 +62,7 @@ func TestStore_Full_RefusesFurtherKeysAndKeepsWhatItHas(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	s := New(Options{Retention: time.Hour, MaxRecords: most, Now: func() time.Time { return now }})
 	claim := func(key byte) (ledger.Claim, bool, error) {
-		c := ledger.Claim{Key: ledger.Digest{key}, TemplateID: "t", Token: ledger.NewToken(), Lease: time.Minute}
+		c := ledger.Claim{Key: ledger.Digest{key}, ParentID: "t", Token: ledger.NewToken(), Lease: time.Minute}
 		_, mine, err := s.Claim(t.Context(), c)
 		return c, mine, err
 	}

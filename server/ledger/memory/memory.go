@@ -122,8 +122,8 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 	r := &record{Record: ledger.Record{
 		Key: c.Key, Fingerprint: c.Fingerprint,
 		// A copy, which does not keep the request alive that the id was cut from.
-		TemplateID: strings.Clone(c.TemplateID),
-		State:      ledger.Claimed, Token: c.Token, ClaimedAt: now,
+		ParentID: strings.Clone(c.ParentID),
+		State:    ledger.Claimed, Token: c.Token, ClaimedAt: now,
 	}, expiresAt: now.Add(c.Lease)}
 	r.place = s.leased.PushBack(r)
 	s.records[c.Key] = r
@@ -174,17 +174,17 @@ func (s *Store) MarkSending(ctx context.Context, key ledger.Digest, token ledger
 }
 
 // MarkDone implements [ledger.Store].
-func (s *Store) MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
-	if err := ledger.CheckID(integrationID); err != nil {
+func (s *Store) MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, createdID string) error {
+	if err := ledger.CheckID(createdID); err != nil {
 		return err
 	}
 	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
 		switch r.State {
 		case ledger.Sending, ledger.Unknown:
-			s.done(r, integrationID, now)
+			s.done(r, createdID, now)
 			return true
 		case ledger.Done:
-			return r.IntegrationID == integrationID
+			return r.CreatedID == createdID
 		default:
 			return false
 		}
@@ -214,9 +214,9 @@ func (s *Store) Release(ctx context.Context, key ledger.Digest, token ledger.Tok
 }
 
 // Resolve implements [ledger.Store].
-func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
-	if integrationID != "" {
-		if err := ledger.CheckID(integrationID); err != nil {
+func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, createdID string) error {
+	if createdID != "" {
+		if err := ledger.CheckID(createdID); err != nil {
 			return err
 		}
 	}
@@ -225,12 +225,12 @@ func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Tok
 		switch {
 		case r.State != ledger.Unknown:
 			return false
-		case integrationID == "":
+		case createdID == "":
 			s.remove(r)
-		case s.names(integrationID, now):
+		case s.names(createdID, now):
 			named = true
 		default:
-			s.done(r, integrationID, now)
+			s.done(r, createdID, now)
 		}
 		return true
 	})
@@ -241,8 +241,8 @@ func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Tok
 }
 
 // Named implements [ledger.Store].
-func (s *Store) Named(ctx context.Context, integrationIDs []string) ([]string, error) {
-	if err := ledger.CheckNamed(integrationIDs); err != nil {
+func (s *Store) Named(ctx context.Context, createdIDs []string) ([]string, error) {
+	if err := ledger.CheckNamed(createdIDs); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -252,7 +252,7 @@ func (s *Store) Named(ctx context.Context, integrationIDs []string) ([]string, e
 	defer s.mu.Unlock()
 	now := s.now()
 	var named []string
-	for _, id := range integrationIDs {
+	for _, id := range createdIDs {
 		if s.names(id, now) {
 			named = append(named, id)
 		}

@@ -36,7 +36,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 		return ledger.Record{}, false, err
 	}
 	for range 10 {
-		r, found, err := s.read(ctx, sqlClaim, c.Key[:], s.retention, c.Fingerprint[:], c.TemplateID, c.Token[:], c.Lease.Microseconds())
+		r, found, err := s.read(ctx, sqlClaim, c.Key[:], s.retention, c.Fingerprint[:], c.ParentID, c.Token[:], c.Lease.Microseconds())
 		if err != nil {
 			return ledger.Record{}, false, err
 		}
@@ -60,7 +60,7 @@ func (s *Store) read(ctx context.Context, statement string, args ...any) (r ledg
 	var lapsed *int64 // microseconds
 	err = s.try(ctx, true, func() error {
 		err := s.pool.QueryRow(ctx, statement, args...).
-			Scan(&key, &fingerprint, &r.TemplateID, &state, &token, &r.IntegrationID, &r.ClaimedAt, &lapsed)
+			Scan(&key, &fingerprint, &r.ParentID, &state, &token, &r.CreatedID, &r.ClaimedAt, &lapsed)
 		found = !errors.Is(err, pgx.ErrNoRows)
 		if !found {
 			return nil
@@ -99,11 +99,11 @@ func (s *Store) MarkSending(ctx context.Context, key ledger.Digest, token ledger
 }
 
 // MarkDone implements [ledger.Store].
-func (s *Store) MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
-	if err := ledger.CheckID(integrationID); err != nil {
+func (s *Store) MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, createdID string) error {
+	if err := ledger.CheckID(createdID); err != nil {
 		return err
 	}
-	return s.change(ctx, true, sqlMarkDone, key[:], token[:], s.retention, integrationID)
+	return s.change(ctx, true, sqlMarkDone, key[:], token[:], s.retention, createdID)
 }
 
 // MarkUnknown implements [ledger.Store].
@@ -117,17 +117,17 @@ func (s *Store) Release(ctx context.Context, key ledger.Digest, token ledger.Tok
 }
 
 // Resolve implements [ledger.Store].
-func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
-	if integrationID == "" {
+func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, createdID string) error {
+	if createdID == "" {
 		return s.change(ctx, false, sqlForget, key[:], token[:], s.retention)
 	}
-	if err := ledger.CheckID(integrationID); err != nil {
+	if err := ledger.CheckID(createdID); err != nil {
 		return err
 	}
 	var verdict error
 	err := s.try(ctx, false, func() error {
 		err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-			return s.name(ctx, tx, key, token, integrationID)
+			return s.name(ctx, tx, key, token, createdID)
 		})
 		if verdict = nil; errors.Is(err, ledger.ErrLost) || errors.Is(err, ledger.ErrNamed) {
 			verdict, err = err, nil
@@ -140,11 +140,11 @@ func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Tok
 // name moves a record from Unknown to Done, unless another one names the
 // integration. Those who would name the same one do so in turn: a statement sees
 // what was committed before it began, and these begin once the lock is held.
-func (s *Store) name(ctx context.Context, tx pgx.Tx, key ledger.Digest, token ledger.Token, integrationID string) error {
-	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockOf(integrationID)); err != nil {
+func (s *Store) name(ctx context.Context, tx pgx.Tx, key ledger.Digest, token ledger.Token, createdID string) error {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockOf(createdID)); err != nil {
 		return err
 	}
-	tag, err := tx.Exec(ctx, sqlResolve, key[:], token[:], s.retention, integrationID)
+	tag, err := tx.Exec(ctx, sqlResolve, key[:], token[:], s.retention, createdID)
 	if err == nil && tag.RowsAffected() != 1 {
 		err = ledger.ErrLost
 	}
@@ -152,7 +152,7 @@ func (s *Store) name(ctx context.Context, tx pgx.Tx, key ledger.Digest, token le
 		return err
 	}
 	var named bool
-	if err := tx.QueryRow(ctx, sqlNamedByOther, integrationID, key[:]).Scan(&named); err != nil {
+	if err := tx.QueryRow(ctx, sqlNamedByOther, createdID, key[:]).Scan(&named); err != nil {
 		return err
 	}
 	if named {
@@ -163,8 +163,8 @@ func (s *Store) name(ctx context.Context, tx pgx.Tx, key ledger.Digest, token le
 
 // lockOf is the advisory lock of those who name the integration. That two
 // integrations may have one does no harm.
-func lockOf(integrationID string) int64 {
-	sum := sha256.Sum256([]byte("digate integration " + integrationID))
+func lockOf(createdID string) int64 {
+	sum := sha256.Sum256([]byte("digate integration " + createdID))
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
@@ -183,12 +183,12 @@ func (s *Store) change(ctx context.Context, repeatable bool, statement string, a
 }
 
 // Named implements [ledger.Store].
-func (s *Store) Named(ctx context.Context, integrationIDs []string) (named []string, err error) {
-	if err := ledger.CheckNamed(integrationIDs); err != nil {
+func (s *Store) Named(ctx context.Context, createdIDs []string) (named []string, err error) {
+	if err := ledger.CheckNamed(createdIDs); err != nil {
 		return nil, err
 	}
 	// No record names what cannot be kept.
-	ids := slices.DeleteFunc(slices.Clone(integrationIDs), func(id string) bool { return ledger.CheckID(id) != nil })
+	ids := slices.DeleteFunc(slices.Clone(createdIDs), func(id string) bool { return ledger.CheckID(id) != nil })
 	err = s.try(ctx, true, func() error {
 		// The error of a failed query comes out with its rows.
 		rows, _ := s.pool.Query(ctx, sqlNamed, ids)

@@ -71,7 +71,7 @@ func manyLives(t *testing.T, s *postgres.Store, n int) error {
 	group.SetLimit(32)
 	for i := range n {
 		group.Go(func() error {
-			c := ledger.Claim{Key: ledger.Digest{byte(i), byte(i >> 8), 1}, TemplateID: "t", Token: ledger.NewToken(), Lease: time.Minute}
+			c := ledger.Claim{Key: ledger.Digest{byte(i), byte(i >> 8), 1}, ParentID: "t", Token: ledger.NewToken(), Lease: time.Minute}
 			_, mine, err := s.Claim(t.Context(), c)
 			if err == nil && !mine {
 				err = errors.New("a free key is another's")

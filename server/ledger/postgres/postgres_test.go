@@ -86,7 +86,7 @@ func TestOpen_RoleThatMayNotCreate_IsEnoughOnceMigrated(t *testing.T) {
 	if err := s.KeyCheck(t.Context(), ledger.Digest{1}); err != nil {
 		t.Error(err)
 	}
-	c := ledger.Claim{Key: ledger.Digest{1}, TemplateID: "t", Token: ledger.NewToken(), Lease: time.Minute}
+	c := ledger.Claim{Key: ledger.Digest{1}, ParentID: "t", Token: ledger.NewToken(), Lease: time.Minute}
 	if _, mine, err := s.Claim(t.Context(), c); err != nil || !mine {
 		t.Errorf("mine %v, error %v", mine, err)
 	}
@@ -160,7 +160,7 @@ func TestOpen_TLSAndPoolThroughURL_AreUsed(t *testing.T) {
 func TestStore_ReplicaInAnotherTimeZone_SeesTheSame(t *testing.T) {
 	server := pgtest.Start(t)
 	a, b := open(t, server.URL()), open(t, server.URL()+"&timezone=Pacific/Kiritimati")
-	c := ledger.Claim{Key: ledger.Digest{1}, TemplateID: "t", Token: ledger.NewToken(), Lease: time.Minute}
+	c := ledger.Claim{Key: ledger.Digest{1}, ParentID: "t", Token: ledger.NewToken(), Lease: time.Minute}
 	first, mine, err := a.Claim(t.Context(), c)
 	if err != nil || !mine {
 		t.Fatal(mine, err)

@@ -15,7 +15,7 @@ import (
 
 // claimOf is a claim of the key of that number.
 func claimOf(n byte) ledger.Claim {
-	return ledger.Claim{Key: ledger.Digest{n}, TemplateID: "t", Token: ledger.NewToken(), Lease: time.Minute}
+	return ledger.Claim{Key: ledger.Digest{n}, ParentID: "t", Token: ledger.NewToken(), Lease: time.Minute}
 }
 
 // The rival's record is not there when the claim begins to look, and is in its

@@ -36,7 +36,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 	err := s.writer.do(ctx, func(w *writer) error {
 		now := s.now().UnixMicro()
 		_, err := w.exec(sqlClaim, sql.Named("key", c.Key[:]), sql.Named("fingerprint", c.Fingerprint[:]),
-			sql.Named("template", c.TemplateID), sql.Named("token", c.Token[:]),
+			sql.Named("template", c.ParentID), sql.Named("token", c.Token[:]),
 			sql.Named("lease", now+c.Lease.Microseconds()), sql.Named("now", now), s.retentionArg())
 		if err != nil {
 			return err
@@ -87,11 +87,11 @@ func (s *Store) lease(ctx context.Context, statement string, key ledger.Digest, 
 }
 
 // MarkDone implements [ledger.Store].
-func (s *Store) MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
-	if err := ledger.CheckID(integrationID); err != nil {
+func (s *Store) MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, createdID string) error {
+	if err := ledger.CheckID(createdID); err != nil {
 		return err
 	}
-	return s.settle(ctx, sqlMarkDone, key, token, sql.Named("integration", integrationID))
+	return s.settle(ctx, sqlMarkDone, key, token, sql.Named("integration", createdID))
 }
 
 // MarkUnknown implements [ledger.Store].
@@ -105,15 +105,15 @@ func (s *Store) Release(ctx context.Context, key ledger.Digest, token ledger.Tok
 }
 
 // Resolve implements [ledger.Store].
-func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error {
-	if integrationID == "" {
+func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, createdID string) error {
+	if createdID == "" {
 		return s.settle(ctx, sqlForget, key, token)
 	}
-	if err := ledger.CheckID(integrationID); err != nil {
+	if err := ledger.CheckID(createdID); err != nil {
 		return err
 	}
 	return s.writer.do(ctx, func(w *writer) error {
-		args := s.ofClaim(key, token, sql.Named("integration", integrationID))
+		args := s.ofClaim(key, token, sql.Named("integration", createdID))
 		var unknown, named bool
 		// Nobody else writes between the two: the transaction has the file's lock.
 		if err := w.statements[sqlMayResolve].QueryRow(args...).Scan(&unknown, &named); err != nil {
@@ -138,15 +138,15 @@ func (s *Store) ofClaim(key ledger.Digest, token ledger.Token, more ...any) []an
 }
 
 // Named implements [ledger.Store].
-func (s *Store) Named(ctx context.Context, integrationIDs []string) (named []string, err error) {
-	if err := ledger.CheckNamed(integrationIDs); err != nil {
+func (s *Store) Named(ctx context.Context, createdIDs []string) (named []string, err error) {
+	if err := ledger.CheckNamed(createdIDs); err != nil {
 		return nil, err
 	}
 	if err := s.writer.place.check(); err != nil {
 		return nil, err
 	}
 	// No record names what cannot be kept.
-	ids := slices.DeleteFunc(slices.Clone(integrationIDs), func(id string) bool { return ledger.CheckID(id) != nil })
+	ids := slices.DeleteFunc(slices.Clone(createdIDs), func(id string) bool { return ledger.CheckID(id) != nil })
 	list, err := json.Marshal(ids)
 	if err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func (s *Store) read(row *sql.Row, now int64) (r ledger.Record, found bool, err 
 	var state string
 	var claimedAt, expiresAt int64
 	var lapsedAt sql.NullInt64
-	err = row.Scan(&key, &fingerprint, &r.TemplateID, &state, &token, &r.IntegrationID, &claimedAt, &expiresAt, &lapsedAt)
+	err = row.Scan(&key, &fingerprint, &r.ParentID, &state, &token, &r.CreatedID, &claimedAt, &expiresAt, &lapsedAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ledger.Record{}, false, nil
 	}

@@ -39,7 +39,7 @@ func claimOf(owner uint32, n uint64) (c ledger.Claim) {
 	binary.BigEndian.PutUint32(c.Key[:], owner)
 	binary.BigEndian.PutUint64(c.Key[8:], n)
 	copy(c.Token[:], c.Key[:])
-	c.TemplateID, c.Lease = "template", time.Hour
+	c.ParentID, c.Lease = "template", time.Hour
 	return c
 }
 

@@ -42,9 +42,9 @@ type CopyTemplateRequest struct {
 	// The values of the template's `<<name>>` placeholders, by name. They may
 	// hold secrets. A number must be one that a double holds exactly.
 	Variables *structpb.Struct `protobuf:"bytes,5,opt,name=variables,proto3" json:"variables,omitempty"`
-	// Identifies the call among its caller's calls (AIP-155): 1 to 255 printable
-	// ASCII characters, preferably random. It is never sent to Diga. In REST it is
-	// the header `Idempotency-Key`.
+	// Identifies the call among its caller's calls of this method (AIP-155): 1 to
+	// 255 printable ASCII characters, preferably random. It is never sent to Diga. In
+	// REST it is the header `Idempotency-Key`.
 	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -900,7 +900,11 @@ type CreateIntegrationRequest struct {
 	AuthKey *string `protobuf:"bytes,5,opt,name=auth_key,json=authKey,proto3,oneof" json:"auth_key,omitempty"`
 	// Headers to send with every call to the third-party system. They may hold
 	// secrets.
-	Headers       map[string]string `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Headers map[string]string `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Identifies the call among its caller's calls of this method (AIP-155): 1 to
+	// 255 printable ASCII characters, preferably random. It is never sent to Diga. In
+	// REST it is the header `Idempotency-Key`.
+	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -975,6 +979,13 @@ func (x *CreateIntegrationRequest) GetHeaders() map[string]string {
 		return x.Headers
 	}
 	return nil
+}
+
+func (x *CreateIntegrationRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // CreateIntegrationResponse holds what was created.
@@ -1555,7 +1566,11 @@ type CreateToolRequest struct {
 	// What is heard while the tool runs.
 	ExecutionAudio ExecutionAudio `protobuf:"varint,12,opt,name=execution_audio,json=executionAudio,proto3,enum=diga.integration.v1.ExecutionAudio" json:"execution_audio,omitempty"`
 	// Whether the agent speaks before it calls the tool; `auto` when unset.
-	PreSpeech     PreSpeech `protobuf:"varint,13,opt,name=pre_speech,json=preSpeech,proto3,enum=diga.integration.v1.PreSpeech" json:"pre_speech,omitempty"`
+	PreSpeech PreSpeech `protobuf:"varint,13,opt,name=pre_speech,json=preSpeech,proto3,enum=diga.integration.v1.PreSpeech" json:"pre_speech,omitempty"`
+	// Identifies the call among its caller's calls of this method (AIP-155): 1 to
+	// 255 printable ASCII characters, preferably random. It is never sent to Diga. In
+	// REST it is the header `Idempotency-Key`.
+	RequestId     string `protobuf:"bytes,14,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1679,6 +1694,13 @@ func (x *CreateToolRequest) GetPreSpeech() PreSpeech {
 		return x.PreSpeech
 	}
 	return PreSpeech_PRE_SPEECH_UNSPECIFIED
+}
+
+func (x *CreateToolRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // CreateToolResponse holds what was created.
@@ -2377,7 +2399,7 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\n" +
 	"\b_last_idB\x0f\n" +
 	"\r_current_pageB\x0e\n" +
-	"\f_total_pages\"\xe3\x03\n" +
+	"\f_total_pages\"\xa8\x04\n" +
 	"\x18CreateIntegrationRequest\x12#\n" +
 	"\x04name\x18\x01 \x01(\tB\n" +
 	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01H\x00R\x04name\x88\x01\x01\x12*\n" +
@@ -2386,7 +2408,9 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\x10integration_type\x18\x03 \x01(\x0e2$.diga.integration.v1.IntegrationTypeB\x0f\xe2A\x01\x02\xbaH\b\xc8\x01\x01\x82\x01\x02\x10\x01R\x0fintegrationType\x12%\n" +
 	"\vdescription\x18\x04 \x01(\tH\x02R\vdescription\x88\x01\x01\x12#\n" +
 	"\bauth_key\x18\x05 \x01(\tB\x03\x80\x01\x01H\x03R\aauthKey\x88\x01\x01\x12Y\n" +
-	"\aheaders\x18\x06 \x03(\v2:.diga.integration.v1.CreateIntegrationRequest.HeadersEntryB\x03\x80\x01\x01R\aheaders\x1a:\n" +
+	"\aheaders\x18\x06 \x03(\v2:.diga.integration.v1.CreateIntegrationRequest.HeadersEntryB\x03\x80\x01\x01R\aheaders\x12C\n" +
+	"\n" +
+	"request_id\x18\a \x01(\tB$\xe2A\x01\x01\xbaH\x15\xd8\x01\x01r\x102\x0e^[ -~]{1,255}$\xba\xde\x19\x04\b\x01\x10\x01R\trequestId\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
@@ -2444,7 +2468,7 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\n" +
 	"\b_last_idB\x0f\n" +
 	"\r_current_pageB\x0e\n" +
-	"\f_total_pages\"\x8e\a\n" +
+	"\f_total_pages\"\xd3\a\n" +
 	"\x11CreateToolRequest\x123\n" +
 	"\x0eintegration_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\rintegrationId\x12#\n" +
 	"\x04name\x18\x02 \x01(\tB\n" +
@@ -2463,7 +2487,9 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\x11approval_required\x18\v \x01(\bH\x04R\x10approvalRequired\x88\x01\x01\x12V\n" +
 	"\x0fexecution_audio\x18\f \x01(\x0e2#.diga.integration.v1.ExecutionAudioB\b\xbaH\x05\x82\x01\x02\x10\x01R\x0eexecutionAudio\x12G\n" +
 	"\n" +
-	"pre_speech\x18\r \x01(\x0e2\x1e.diga.integration.v1.PreSpeechB\b\xbaH\x05\x82\x01\x02\x10\x01R\tpreSpeech\x1a:\n" +
+	"pre_speech\x18\r \x01(\x0e2\x1e.diga.integration.v1.PreSpeechB\b\xbaH\x05\x82\x01\x02\x10\x01R\tpreSpeech\x12C\n" +
+	"\n" +
+	"request_id\x18\x0e \x01(\tB$\xe2A\x01\x01\xbaH\x15\xd8\x01\x01r\x102\x0e^[ -~]{1,255}$\xba\xde\x19\x04\b\x01\x10\x01R\trequestId\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +

@@ -65,6 +65,27 @@ const (
 // `CANCELLED` with the outcome `UNKNOWN`. A method that only reads returns
 // `UNAVAILABLE` in that case, and may be called again.
 //
+// CopyTemplate, CreateIntegration and CreateTool create something, and Diga cannot
+// deduplicate them: a second call creates a second one. After a failure with the
+// outcome `UNKNOWN`, a call without a `request_id` must not be repeated unless two
+// are acceptable.
+//
+// A call with a `request_id` is sent at most once, however often it is repeated,
+// and every repetition returns what the first one created. A response whose
+// resource another call created carries `digate-replayed: true` in its metadata.
+// Once sent, the call continues when its caller leaves. It returns
+// `INVALID_ARGUMENT` if the id was used for another request of this method. It
+// returns `ABORTED` if an earlier call was sent and its outcome is unknown, until
+// `digate.v1.LedgerService.ResolveCopy` settles it. It returns `ALREADY_EXISTS`,
+// with the resource's id, if the resource was created and cannot be read.
+//
+// UpdateIntegration, UpdateTool, SetToolApprovals and the Delete methods may be
+// repeated after any failure, and need no `request_id`. A repeated update has the
+// same effect, but undoes what another caller changed in between. A repeated
+// delete returns `NOT_FOUND` if the first one was carried out. This service does
+// not repeat them itself after an `UNKNOWN`: it cannot tell either case from
+// another.
+//
 // A list is read in pages. A page is chosen by its number (`page`), or by the id
 // that it begins after (`after`) or ends before (`before`).
 type IntegrationServiceClient interface {
@@ -73,7 +94,8 @@ type IntegrationServiceClient interface {
 	// Creates an integration that no template describes.
 	//
 	// Diga checks the credential of an MCP server while it creates the
-	// integration, and reads the server's tools.
+	// integration, and reads the server's tools. With a `request_id` the integration
+	// is created at most once: see the service.
 	CreateIntegration(ctx context.Context, in *CreateIntegrationRequest, opts ...grpc.CallOption) (*CreateIntegrationResponse, error)
 	// Returns one integration. Returns `NOT_FOUND` if there is none.
 	GetIntegration(ctx context.Context, in *GetIntegrationRequest, opts ...grpc.CallOption) (*GetIntegrationResponse, error)
@@ -88,7 +110,8 @@ type IntegrationServiceClient interface {
 	ListTools(ctx context.Context, in *ListToolsRequest, opts ...grpc.CallOption) (*ListToolsResponse, error)
 	// Adds a tool to an HTTP integration. The tools of an MCP integration are
 	// described by its server and cannot be added.
-	// Returns `ALREADY_EXISTS` if the integration has a tool of that name.
+	// Returns `ALREADY_EXISTS` if the integration has a tool of that name. With a
+	// `request_id` the tool is created at most once: see the service.
 	CreateTool(ctx context.Context, in *CreateToolRequest, opts ...grpc.CallOption) (*CreateToolResponse, error)
 	// Returns one tool. Returns `NOT_FOUND` if there is none.
 	GetTool(ctx context.Context, in *GetToolRequest, opts ...grpc.CallOption) (*GetToolResponse, error)
@@ -108,19 +131,8 @@ type IntegrationServiceClient interface {
 	// Creates an integration, with its tools, from an integration template.
 	// Returns `NOT_FOUND` if there is no such template.
 	//
-	// Diga cannot deduplicate this call: a second call creates a second
-	// integration. After a failure with the outcome `UNKNOWN`, a call without a
-	// `request_id` must not be repeated unless two integrations are acceptable.
-	//
-	// A call with a `request_id` is sent at most once, however often it is
-	// repeated, and every repetition returns the same integration. A response whose
-	// integration another call created carries `digate-replayed: true` in its
-	// metadata. Once sent, the call continues when its caller leaves. It returns
-	// `INVALID_ARGUMENT` if the id was used for another request. It returns
-	// `ABORTED` if an earlier call was sent and its outcome is unknown, until
-	// `digate.v1.LedgerService.ResolveCopy` settles it. It returns
-	// `ALREADY_EXISTS`, with the integration's id, if the integration was created
-	// and cannot be read.
+	// Without a `request_id` a second call creates a second integration. With one
+	// the integration is created at most once: see the service.
 	CopyTemplate(ctx context.Context, in *CopyTemplateRequest, opts ...grpc.CallOption) (*CopyTemplateResponse, error)
 	// Copies any number of templates over one stream, several at a time. Each copy
 	// has its own result, which is sent as soon as it is known, in no particular
@@ -329,6 +341,27 @@ type IntegrationService_BulkCopyTemplateClient = grpc.BidiStreamingClient[BulkCo
 // `CANCELLED` with the outcome `UNKNOWN`. A method that only reads returns
 // `UNAVAILABLE` in that case, and may be called again.
 //
+// CopyTemplate, CreateIntegration and CreateTool create something, and Diga cannot
+// deduplicate them: a second call creates a second one. After a failure with the
+// outcome `UNKNOWN`, a call without a `request_id` must not be repeated unless two
+// are acceptable.
+//
+// A call with a `request_id` is sent at most once, however often it is repeated,
+// and every repetition returns what the first one created. A response whose
+// resource another call created carries `digate-replayed: true` in its metadata.
+// Once sent, the call continues when its caller leaves. It returns
+// `INVALID_ARGUMENT` if the id was used for another request of this method. It
+// returns `ABORTED` if an earlier call was sent and its outcome is unknown, until
+// `digate.v1.LedgerService.ResolveCopy` settles it. It returns `ALREADY_EXISTS`,
+// with the resource's id, if the resource was created and cannot be read.
+//
+// UpdateIntegration, UpdateTool, SetToolApprovals and the Delete methods may be
+// repeated after any failure, and need no `request_id`. A repeated update has the
+// same effect, but undoes what another caller changed in between. A repeated
+// delete returns `NOT_FOUND` if the first one was carried out. This service does
+// not repeat them itself after an `UNKNOWN`: it cannot tell either case from
+// another.
+//
 // A list is read in pages. A page is chosen by its number (`page`), or by the id
 // that it begins after (`after`) or ends before (`before`).
 type IntegrationServiceServer interface {
@@ -337,7 +370,8 @@ type IntegrationServiceServer interface {
 	// Creates an integration that no template describes.
 	//
 	// Diga checks the credential of an MCP server while it creates the
-	// integration, and reads the server's tools.
+	// integration, and reads the server's tools. With a `request_id` the integration
+	// is created at most once: see the service.
 	CreateIntegration(context.Context, *CreateIntegrationRequest) (*CreateIntegrationResponse, error)
 	// Returns one integration. Returns `NOT_FOUND` if there is none.
 	GetIntegration(context.Context, *GetIntegrationRequest) (*GetIntegrationResponse, error)
@@ -352,7 +386,8 @@ type IntegrationServiceServer interface {
 	ListTools(context.Context, *ListToolsRequest) (*ListToolsResponse, error)
 	// Adds a tool to an HTTP integration. The tools of an MCP integration are
 	// described by its server and cannot be added.
-	// Returns `ALREADY_EXISTS` if the integration has a tool of that name.
+	// Returns `ALREADY_EXISTS` if the integration has a tool of that name. With a
+	// `request_id` the tool is created at most once: see the service.
 	CreateTool(context.Context, *CreateToolRequest) (*CreateToolResponse, error)
 	// Returns one tool. Returns `NOT_FOUND` if there is none.
 	GetTool(context.Context, *GetToolRequest) (*GetToolResponse, error)
@@ -372,19 +407,8 @@ type IntegrationServiceServer interface {
 	// Creates an integration, with its tools, from an integration template.
 	// Returns `NOT_FOUND` if there is no such template.
 	//
-	// Diga cannot deduplicate this call: a second call creates a second
-	// integration. After a failure with the outcome `UNKNOWN`, a call without a
-	// `request_id` must not be repeated unless two integrations are acceptable.
-	//
-	// A call with a `request_id` is sent at most once, however often it is
-	// repeated, and every repetition returns the same integration. A response whose
-	// integration another call created carries `digate-replayed: true` in its
-	// metadata. Once sent, the call continues when its caller leaves. It returns
-	// `INVALID_ARGUMENT` if the id was used for another request. It returns
-	// `ABORTED` if an earlier call was sent and its outcome is unknown, until
-	// `digate.v1.LedgerService.ResolveCopy` settles it. It returns
-	// `ALREADY_EXISTS`, with the integration's id, if the integration was created
-	// and cannot be read.
+	// Without a `request_id` a second call creates a second integration. With one
+	// the integration is created at most once: see the service.
 	CopyTemplate(context.Context, *CopyTemplateRequest) (*CopyTemplateResponse, error)
 	// Copies any number of templates over one stream, several at a time. Each copy
 	// has its own result, which is sent as soon as it is known, in no particular

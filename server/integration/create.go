@@ -1,0 +1,82 @@
+package integration
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/contract"
+)
+
+// CopyTemplate implements [integrationv1.IntegrationServiceServer].
+func (s *Service) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
+	if !s.atMostOnce(req) {
+		return forward[integrationv1.CopyTemplateResponse](ctx, s, integrationv1.IntegrationService_CopyTemplate_FullMethodName, req)
+	}
+	in, err := once(ctx, s, req, s.copies.CopyTemplate)
+	if err != nil {
+		return nil, err
+	}
+	return &integrationv1.CopyTemplateResponse{Integration: in}, nil
+}
+
+// CreateIntegration implements [integrationv1.IntegrationServiceServer].
+func (s *Service) CreateIntegration(ctx context.Context, req *integrationv1.CreateIntegrationRequest) (*integrationv1.CreateIntegrationResponse, error) {
+	if !s.atMostOnce(req) {
+		return forward[integrationv1.CreateIntegrationResponse](ctx, s, integrationv1.IntegrationService_CreateIntegration_FullMethodName, req)
+	}
+	in, err := once(ctx, s, req, s.copies.CreateIntegration)
+	if err != nil {
+		return nil, err
+	}
+	return &integrationv1.CreateIntegrationResponse{Integration: in}, nil
+}
+
+// CreateTool implements [integrationv1.IntegrationServiceServer].
+func (s *Service) CreateTool(ctx context.Context, req *integrationv1.CreateToolRequest) (*integrationv1.CreateToolResponse, error) {
+	if !s.atMostOnce(req) {
+		return forward[integrationv1.CreateToolResponse](ctx, s, integrationv1.IntegrationService_CreateTool_FullMethodName, req)
+	}
+	tool, err := once(ctx, s, req, s.copies.CreateTool)
+	if err != nil {
+		return nil, err
+	}
+	return &integrationv1.CreateToolResponse{Tool: tool}, nil
+}
+
+// createRequest is the request of a method that creates something.
+type createRequest interface {
+	proto.Message
+	GetRequestId() string
+}
+
+// atMostOnce reports whether a request has a request id, or has to have one.
+func (s *Service) atMostOnce(req createRequest) bool { return req.GetRequestId() != "" || s.required }
+
+// once validates a request, which has to have a request id, and has it carried at
+// most once. It marks the response if another call created the resource.
+func once[Request createRequest, Resource any](ctx context.Context, s *Service, req Request,
+	create func(context.Context, Request) (_ Resource, replayed bool, _ error),
+) (Resource, error) {
+	var none Resource
+	if err := s.rules.Validate(req); err != nil {
+		return none, err
+	}
+	if req.GetRequestId() == "" {
+		return none, apierror.InvalidRequest(apierror.Violation{
+			Field: "request_id", Description: "is required by this server", Reason: "MISSING",
+		})
+	}
+	created, replayed, err := create(ctx, req)
+	if err != nil {
+		return none, err
+	}
+	if replayed {
+		_ = grpc.SetHeader(ctx, metadata.Pairs(contract.ReplayedKey, "true"))
+	}
+	return created, nil
+}
