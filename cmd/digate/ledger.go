@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
@@ -15,15 +18,36 @@ import (
 )
 
 type ledgerCmd struct {
-	Show    ledgerShowCmd    `cmd:"" help:"Show what is recorded of a copy."`
-	Resolve ledgerResolveCmd `cmd:"" help:"Settle for good what happened to a copy in doubt."`
+	Show    ledgerShowCmd    `cmd:"" help:"Show what is recorded of a call with a request id."`
+	Resolve ledgerResolveCmd `cmd:"" help:"Settle for good what happened to a call in doubt."`
 }
 
-// ledgerFlags are the flags of a command about one copy in the ledger.
+// ledgerFlags are the flags of a command about one call in the ledger.
 type ledgerFlags struct {
-	RequestID string `arg:"" name:"request_id" help:"The request id of the copy."`
+	RequestID string `arg:"" name:"request_id" help:"The request id of the call."`
+	Method    string `name:"method" enum:"CopyTemplate,CreateIntegration,CreateTool," default:"" placeholder:"METHOD" help:"The method that was called, CopyTemplate, CreateIntegration or CreateTool. Each has request ids of its own. Default: the one that has a record."`
 
 	client.CallFlags `embed:""`
+}
+
+// ledgerMethods are the methods that --method names, in the order in which they are
+// looked up.
+var ledgerMethods = []struct {
+	name   string
+	method digatev1.Method
+}{
+	{"CopyTemplate", digatev1.Method_METHOD_COPY_TEMPLATE},
+	{"CreateIntegration", digatev1.Method_METHOD_CREATE_INTEGRATION},
+	{"CreateTool", digatev1.Method_METHOD_CREATE_TOOL},
+}
+
+func methodName(m digatev1.Method) string {
+	for _, known := range ledgerMethods {
+		if known.method == m {
+			return known.name
+		}
+	}
+	return ""
 }
 
 // call calls the LedgerService, on a connection of its own.
@@ -39,12 +63,31 @@ func (f *ledgerFlags) call(ctx context.Context, std term.IO, does client.Effect,
 	return nil
 }
 
-func (f *ledgerFlags) get(ctx context.Context, std term.IO) (resp *digatev1.GetCopyResponse, err error) {
-	err = f.call(ctx, std, client.Asks, func(ctx context.Context, service digatev1.LedgerServiceClient) (err error) {
-		resp, err = service.GetCopy(ctx, &digatev1.GetCopyRequest{RequestId: f.RequestID})
-		return err
+// get returns the records of the request id, of every method unless --method names
+// one. There is at least one.
+func (f *ledgerFlags) get(ctx context.Context, std term.IO) (found []*digatev1.GetCopyResponse, _ error) {
+	err := f.call(ctx, std, client.Asks, func(ctx context.Context, service digatev1.LedgerServiceClient) error {
+		var none error
+		for _, m := range ledgerMethods {
+			if f.Method != "" && f.Method != m.name {
+				continue
+			}
+			resp, err := service.GetCopy(ctx, &digatev1.GetCopyRequest{RequestId: f.RequestID, Method: m.method})
+			switch {
+			case status.Code(err) == codes.NotFound:
+				none = err
+			case err != nil:
+				return err
+			case resp.GetCopy().GetMethod() == m.method:
+				found = append(found, resp)
+			}
+		}
+		if len(found) == 0 {
+			return none
+		}
+		return nil
 	})
-	return resp, err
+	return found, err
 }
 
 type ledgerShowCmd struct {
@@ -55,56 +98,81 @@ type ledgerShowCmd struct {
 func (ledgerShowCmd) Help() string { return client.ExitHelpOfLedger }
 
 func (c *ledgerShowCmd) Run(ctx context.Context, std term.IO) error {
-	resp, err := c.get(ctx, std)
+	found, err := c.get(ctx, std)
 	if err != nil {
 		return err
 	}
-	if c.Output == client.OutputJSON {
-		return client.PrintJSON(std.Out, resp)
-	}
-	found := resp.GetCopy()
-	if err := showCopy(std.Out, found); err != nil {
-		return err
-	}
-	if found.GetState() == digatev1.Copy_STATE_UNKNOWN {
-		c.tellHowToResolve(std.Err, found)
+	for i, resp := range found {
+		if c.Output == client.OutputJSON {
+			if err := client.PrintJSON(std.Out, resp); err != nil {
+				return err
+			}
+			continue
+		}
+		if i > 0 {
+			fmt.Fprintln(std.Out)
+		}
+		record := resp.GetCopy()
+		if err := showRecord(std.Out, record); err != nil {
+			return err
+		}
+		if record.GetState() == digatev1.Copy_STATE_UNKNOWN {
+			c.tellHowToResolve(std.Err, record, len(found) > 1)
+		}
 	}
 	return nil
 }
 
 // tellHowToResolve writes what may be concluded, and the commands that settle the
-// copy.
-func (c *ledgerShowCmd) tellHowToResolve(w io.Writer, found *digatev1.Copy) {
-	if len(found.GetCandidates()) == 0 {
-		fmt.Fprintln(w, "Diga lists no integration that the copy may have created. That does not prove that there is none: Diga may still be creating it.")
+// call. They name the method if the request id has records of several.
+func (c *ledgerShowCmd) tellHowToResolve(w io.Writer, record *digatev1.Copy, several bool) {
+	if len(record.GetCandidates()) == 0 {
+		fmt.Fprintln(w, "Diga lists nothing that the call may have created. That does not prove that there is nothing: Diga may still be creating it.")
 	}
-	fmt.Fprintln(w, "The copy is not sent again until somebody settles what happened. One of these commands does:")
+	fmt.Fprintln(w, "The call is not sent again until somebody settles what happened. One of these commands does:")
 	suggest := func(resolution ...string) {
+		if several {
+			resolution = append(resolution, "--method", methodName(record.GetMethod()))
+		}
 		words := slices.Concat([]string{"ledger", "resolve", c.RequestID}, resolution, c.Words())
 		fmt.Fprintf(w, "  %s\n", term.Printable(term.ShellLine(words...)))
 	}
-	for _, candidate := range found.GetCandidates() {
-		suggest("--integration", candidate.GetIntegrationId())
+	for _, candidate := range record.GetCandidates() {
+		if id := candidate.GetToolId(); id != "" {
+			suggest("--tool", id)
+		} else {
+			suggest("--integration", candidate.GetIntegrationId())
+		}
 	}
 	suggest("--not-created")
 }
 
-// showCopy writes a copy as text, and its candidates below it.
-func showCopy(w io.Writer, found *digatev1.Copy) error {
-	err := term.WriteFields(w, [][2]string{
-		{"request_id", found.GetRequestId()},
-		{"state", digajson.EnumText(found.GetState())},
-		{"template", found.GetTemplateId()},
-		{"claim_time", timeText(found.GetClaimTime())},
-		{"integration", found.GetIntegrationId()},
-		{"record", found.GetRecord()},
-	})
-	if err != nil || len(found.GetCandidates()) == 0 {
+// showRecord writes a record as text, and its candidates below it.
+func showRecord(w io.Writer, record *digatev1.Copy) error {
+	fields := [][2]string{
+		{"request_id", record.GetRequestId()},
+		{"method", methodName(record.GetMethod())},
+		{"state", digajson.EnumText(record.GetState())},
+	}
+	switch record.GetMethod() {
+	case digatev1.Method_METHOD_CREATE_INTEGRATION:
+	case digatev1.Method_METHOD_CREATE_TOOL:
+		fields = append(fields, [2]string{"parent", record.GetParentIntegrationId()})
+	default:
+		fields = append(fields, [2]string{"template", record.GetTemplateId()})
+	}
+	fields = append(fields, [2]string{"claim_time", timeText(record.GetClaimTime())})
+	if record.GetMethod() == digatev1.Method_METHOD_CREATE_TOOL {
+		fields = append(fields, [2]string{"tool", record.GetToolId()})
+	} else {
+		fields = append(fields, [2]string{"integration", record.GetIntegrationId()})
+	}
+	if err := term.WriteFields(w, append(fields, [2]string{"record", record.GetRecord()})); err != nil || len(record.GetCandidates()) == 0 {
 		return err
 	}
 	candidates := term.Table{{"CANDIDATE", "NAME", "CREATED"}}
-	for _, candidate := range found.GetCandidates() {
-		candidates = append(candidates, []string{candidate.GetIntegrationId(), candidate.GetName(), timeText(candidate.GetCreateTime())})
+	for _, c := range record.GetCandidates() {
+		candidates = append(candidates, []string{c.GetIntegrationId() + c.GetToolId(), c.GetName(), timeText(c.GetCreateTime())})
 	}
 	fmt.Fprintln(w)
 	return candidates.Write(w, term.Columns(w))
@@ -115,4 +183,17 @@ func timeText(t *timestamppb.Timestamp) string {
 		return ""
 	}
 	return t.AsTime().Format("2006-01-02T15:04:05Z07:00")
+}
+
+// one returns the one record that a resolution can mean.
+func one(found []*digatev1.GetCopyResponse) (*digatev1.Copy, error) {
+	if len(found) > 1 {
+		found = slices.DeleteFunc(slices.Clone(found), func(resp *digatev1.GetCopyResponse) bool {
+			return resp.GetCopy().GetState() != digatev1.Copy_STATE_UNKNOWN
+		})
+	}
+	if len(found) != 1 {
+		return nil, errors.New("several methods have a record with this request id; --method names the one that is meant")
+	}
+	return found[0].GetCopy(), nil
 }

@@ -13,13 +13,13 @@ func TestResolve_AtATerminal_ShowsTheCopyAsksAndObeys(t *testing.T) {
 	if got := digate(t, "copy", resetAfter, "--request-id", "lost", "--addr", addr); got.Code != client.ExitUnknown {
 		t.Fatalf("%+v", got)
 	}
-	if got := digate(t, "ledger", "resolve", "lost", "--not-created", "--addr", addr); got.Code != client.ExitUsage || !strings.Contains(got.Err, "--yes settles the copy without asking") {
+	if got := digate(t, "ledger", "resolve", "lost", "--not-created", "--addr", addr); got.Code != client.ExitUsage || !strings.Contains(got.Err, "--yes settles the call without asking") {
 		t.Errorf("nobody to ask: %+v", got)
 	}
 	for _, reply := range []string{"n\n", "\n", "yup\n", "\x04"} {
 		got := atTerminal(t, reply, "ledger", "resolve", "lost", "--not-created", "--addr", addr)
 		if got.Code != client.ExitFailed || got.Out != "" || !strings.Contains(got.Err, "state        UNKNOWN") ||
-			!strings.Contains(got.Err, "Settle for good that the copy created nothing, and may be sent again? [y/N] ") || !strings.Contains(got.Err, "digate: nothing was settled") {
+			!strings.Contains(got.Err, "Settle for good that the call created nothing, and may be sent again? [y/N] ") || !strings.Contains(got.Err, "digate: nothing was settled") {
 			t.Errorf("%q: %+v", reply, got)
 		}
 	}

@@ -15,7 +15,7 @@ func TestLedger_QuestionFails_ConcludesNothingAboutTheCopy(t *testing.T) {
 	if got := digate(t, "copy", clitest.TemplateID, "--request-id", "order-1", "--addr", addr); got.Code != client.ExitDone {
 		t.Fatalf("%+v", got)
 	}
-	const done = "failed: the copy is done, not in doubt\n" +
+	const done = "failed: the call is done, not in doubt\n" +
 		"  code FAILED_PRECONDITION, reason RECORD_NOT_RESOLVABLE\n" +
 		"  Nothing was settled. See `digate ledger show`, with the request id.\n"
 	for name, c := range map[string]struct {
@@ -27,16 +27,16 @@ func TestLedger_QuestionFails_ConcludesNothingAboutTheCopy(t *testing.T) {
 		"another token": {"another", []string{"show", "order-1", "--addr", addr}, "" +
 			"failed: the ledger has no record with this request id of this caller; that does not mean that nothing was created\n" +
 			"  code NOT_FOUND, reason RECORD_NOT_FOUND\n" +
-			"  The copy may have been requested with another token or through a digate with another ledger, or its record may be gone. Look at Diga's integrations before you copy again.\n"},
+			"  The call may have been made with another token or through a digate with another ledger, or its record may be gone. Look at what Diga has before you call again.\n"},
 		"another token, settling": {"another", []string{"resolve", "order-1", "--not-created", "--yes", "--addr", addr}, "" +
 			"failed: the ledger has no record with this request id of this caller; that does not mean that nothing was created\n" +
 			"  code NOT_FOUND, reason RECORD_NOT_FOUND\n" +
-			"  The copy may have been requested with another token or through a digate with another ledger, or its record may be gone. Look at Diga's integrations before you copy again.\n"},
-		"malformed": {clitest.Token, []string{"resolve", "\x01", "--not-created", "--yes", "--addr", addr}, "Nothing was settled.\n"},
+			"  The call may have been made with another token or through a digate with another ledger, or its record may be gone. Look at what Diga has before you call again.\n"},
+		"malformed": {clitest.Token, []string{"resolve", "\x01", "--not-created", "--yes", "--addr", addr}, "so this says nothing about the call. It may have been carried out.\n"},
 		"no digate": {clitest.Token, []string{"show", "order-1", "--addr", "127.0.0.1:1"}, "" +
-			"  The question has no response, so this says nothing about the copy. It may have been made.\n"},
+			"  The question has no response, so this says nothing about the call. It may have been carried out.\n"},
 		"no digate, settling": {clitest.Token, []string{"resolve", "order-1", "--not-created", "--yes", "--addr", "127.0.0.1:1"}, "" +
-			"  This says nothing about the copy, and it may have been settled all the same. See `digate ledger show`, with the request id.\n"},
+			"  The question has no response, so this says nothing about the call. It may have been carried out.\n"},
 	} {
 		t.Setenv("DIGATE_TOKEN", c.token)
 		got := digate(t, append([]string{"ledger"}, c.args...)...)

@@ -8,7 +8,7 @@ import (
 
 // Settings are what can be set of the service.
 type Settings struct {
-	RequireRequestID bool `name:"require-request-id" group:"Request ids:" help:"Refuse copies without a request id."`
+	RequireRequestID bool `name:"require-request-id" group:"Request ids:" help:"Refuse calls of CopyTemplate, CreateIntegration and CreateTool without a request id."`
 
 	Bulk BulkSettings `embed:""`
 }

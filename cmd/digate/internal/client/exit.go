@@ -26,12 +26,11 @@ const (
 	// ExitHelpOfReads explains the exit codes of commands that only read.
 	ExitHelpOfReads = exitCodes + "  5  UNKNOWN: no response came back; a second call is safe\n"
 
-	// ExitHelpOfLedger explains the exit codes of commands about the copy of another
-	// call.
+	// ExitHelpOfLedger explains the exit codes of commands about another call.
 	ExitHelpOfLedger = `Exit codes:
 
   0  done
-  1  failed, or there is no record: nothing follows about the copy, which may have been made
+  1  failed, or there is no record: nothing follows about the call, which may have been carried out
   2  wrong usage
 `
 

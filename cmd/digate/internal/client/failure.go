@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
@@ -28,18 +29,18 @@ const (
 	CreatesOnce               // creates something new, once for each request id
 	Changes                   // sets something to what a second call sets it to as well
 	Reads                     // changes nothing
-	Asks                      // asks about the copy of another call
-	Settles                   // settles the copy of another call
+	Asks                      // asks about another call
+	Settles                   // settles another call
 )
 
-// ofAnotherCall reports whether the call is about the copy of another call. Its own
-// end then shows nothing of that copy.
+// ofAnotherCall reports whether the call is about another call. Its own end then
+// shows nothing of that call.
 func (does Effect) ofAnotherCall() bool { return does == Asks || does == Settles }
 
 // Fail reports why a call failed. It returns the error that ends the process
-// with the exit code of the call's outcome. A call about the copy of another call
-// has no outcome, whatever became of it: a script must not read the fate of the
-// copy from it.
+// with the exit code of the call's outcome. A call about another call has no
+// outcome, whatever became of it: a script must not read the fate of the other
+// call from it.
 func Fail(w io.Writer, output string, does Effect, err error) error {
 	var e *apierror.Error
 	if unreachable := (*UnreachableError)(nil); errors.As(err, &unreachable) {
@@ -82,11 +83,12 @@ func reportJSON(w io.Writer, e *apierror.Error) {
 		HTTPStatus int         `json:"http_status,omitempty"`
 		RetryAfter string      `json:"retry_after,omitempty"`
 		Violations []violation `json:"violations,omitempty"`
-		// IntegrationIDs name what was created, or may have been.
+		// IntegrationIDs and ToolIDs name what was created, or may have been.
 		IntegrationIDs []string `json:"integration_ids,omitempty"`
+		ToolIDs        []string `json:"tool_ids,omitempty"`
 	}
 	out := failure{Code: code.Code(e.Code).String(), Reason: e.Reason, Outcome: e.Outcome.String(), Message: e.Message,
-		HTTPStatus: e.HTTPStatus, RetryAfter: retryAfter(e), IntegrationIDs: e.IntegrationIDs}
+		HTTPStatus: e.HTTPStatus, RetryAfter: retryAfter(e), IntegrationIDs: e.IntegrationIDs, ToolIDs: e.ToolIDs}
 	for _, v := range e.Violations {
 		out.Violations = append(out.Violations, violation{v.Field, v.Description})
 	}
@@ -116,7 +118,7 @@ func reportText(w io.Writer, does Effect, e *apierror.Error) {
 		fmt.Fprintf(w, ", retry after %s", after)
 	}
 	fmt.Fprintln(w)
-	for _, id := range e.IntegrationIDs {
+	for _, id := range slices.Concat(e.IntegrationIDs, e.ToolIDs) {
 		what := "may have created"
 		if e.Outcome == exchange.Done {
 			what = "created"
@@ -140,15 +142,15 @@ func meaning(e *apierror.Error, does Effect) string {
 	o := e.Outcome
 	switch {
 	case e.Reason == apierror.ReasonNoRecord:
-		return "The copy may have been requested with another token or through a digate with another ledger, or its record may be gone. Look at Diga's integrations before you copy again."
+		return "The call may have been made with another token or through a digate with another ledger, or its record may be gone. Look at what Diga has before you call again."
 	case does == Asks:
-		return "The question has no response, so this says nothing about the copy. It may have been made."
+		return "The question has no response, so this says nothing about the call. It may have been carried out."
 	case e.Reason == apierror.ReasonNotResolvable:
 		return "Nothing was settled. See `digate ledger show`, with the request id."
 	case does == Settles && e.Code == codes.InvalidArgument:
 		return "Nothing was settled."
 	case does == Settles:
-		return "This says nothing about the copy, and it may have been settled all the same. See `digate ledger show`, with the request id."
+		return "This says nothing about the call, and it may have been settled all the same. See `digate ledger show`, with the request id."
 	case o == exchange.Done:
 		return "An earlier call did it. This call only looked it up at Diga, and that failed."
 	case does == CreatesOnce && e.Code == codes.Aborted:
