@@ -30,7 +30,7 @@ func (s *Server) openLedger(ctx context.Context) error {
 	if err != nil {
 		return err // which names the flag
 	}
-	s.ledger, s.keys, s.store = l, l.Keys, l.Kind
+	s.ledger, s.keys, s.engine = l, l.Keys, l.Engine
 	s.lifecycle.push(&part{name: "ledger", close: func() error {
 		if err := s.ledger.Close(); err != nil {
 			s.log.Warn("closing the ledger failed", "error", err.Error())
@@ -83,7 +83,7 @@ func (s *Server) integrationConfig(made integration.Copies) integration.Config {
 func (s *Server) ledgerServiceConfig() ledgerservice.Config {
 	return ledgerservice.Config{
 		Ledger: s.ledger, Upstream: s.upstream, Key: s.recordKey, Caller: authn.ID,
-		Store: s.store.Name, Durable: s.store.Durable, Retention: s.cfg.Ledger.Retention,
+		Store: s.engine.Name, Durable: s.engine.Durable, Retention: s.cfg.Ledger.Retention,
 		OwnerGone: s.cfg.LongestCall() + claimLease, Log: s.log,
 	}
 }

@@ -34,7 +34,7 @@ type Server struct {
 	telemetry  *telemetry.Telemetry
 	upstream   *upstream.Client
 	ledger     ledger.Store
-	store      *ledger.Kind
+	engine     *ledger.Engine
 	keys       ledger.Keys
 	contract   *contract.Contract
 	untilDrain context.Context // ends when the drain begins
@@ -202,7 +202,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.markServing()
 	s.log.Info("serving", "grpc", s.GRPCAddr().String(), "rest", s.HTTPAddr().String(), "admin", s.AdminAddr().String(),
 		"upstream", s.cfg.Upstream.URL)
-	if !s.store.Durable {
+	if !s.engine.Durable {
 		s.log.Info("request ids are kept in memory and are forgotten when this process ends; --ledger=sqlite:PATH keeps them")
 	}
 	err := s.lifecycle.run(ctx, s.cfg.ShutdownTimeout)

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// Kind is a kind of store, as far as it is known without opening one.
-type Kind struct {
-	// Name is the kind's name: memory, sqlite or postgres.
+// Engine is what keeps the records of a store, as far as it is known without opening
+// one.
+type Engine struct {
+	// Name is the engine's name: memory, sqlite or postgres.
 	Name string
 	// Durable means that the records survive the end of the process.
 	Durable bool
@@ -17,19 +18,19 @@ type Kind struct {
 	check    func(location, keyFile string) error
 }
 
-// The kinds of stores.
+// The engines.
 var (
-	Memory   = &Kind{Name: "memory", check: checkMemory}
-	SQLite   = &Kind{Name: "sqlite", Durable: true, prefixes: []string{"sqlite:"}, check: checkSQLite}
-	Postgres = &Kind{Name: "postgres", Durable: true, prefixes: []string{"postgres://", "postgresql://"}, whole: true, check: checkPostgres}
+	Memory   = &Engine{Name: "memory", check: checkMemory}
+	SQLite   = &Engine{Name: "sqlite", Durable: true, prefixes: []string{"sqlite:"}, check: checkSQLite}
+	Postgres = &Engine{Name: "postgres", Durable: true, prefixes: []string{"postgres://", "postgresql://"}, whole: true, check: checkPostgres}
 )
 
-// Kinds are all kinds of stores.
-var Kinds = []*Kind{Memory, SQLite, Postgres}
+// Engines are all engines.
+var Engines = []*Engine{Memory, SQLite, Postgres}
 
 // Spec is a parsed --ledger value.
 type Spec struct {
-	Kind *Kind
+	Engine *Engine
 	// Location is the path of an SQLite file or the URL of a PostgreSQL database,
 	// which may hold a password.
 	Location string
@@ -40,10 +41,10 @@ type Spec struct {
 // what can be checked without a database driver, and its errors quote no
 // password.
 func ParseSpec(spec, keyFile string) (Spec, error) {
-	for _, kind := range Kinds {
-		location, ok := kind.location(spec)
+	for _, e := range Engines {
+		location, ok := e.location(spec)
 		if ok {
-			return Spec{Kind: kind, Location: location}, kind.check(location, keyFile)
+			return Spec{Engine: e, Location: location}, e.check(location, keyFile)
 		}
 	}
 	// The value is not quoted: it may be a URL with a password whose scheme is
@@ -52,14 +53,14 @@ func ParseSpec(spec, keyFile string) (Spec, error) {
 }
 
 // location returns the part of a spec that says where the store is, and reports
-// whether the spec is of this kind.
-func (k *Kind) location(spec string) (string, bool) {
-	if k.prefixes == nil {
-		return "", spec == k.Name
+// whether the spec is of this engine.
+func (e *Engine) location(spec string) (string, bool) {
+	if e.prefixes == nil {
+		return "", spec == e.Name
 	}
-	for _, prefix := range k.prefixes {
+	for _, prefix := range e.prefixes {
 		if location, ok := strings.CutPrefix(spec, prefix); ok {
-			if k.whole {
+			if e.whole {
 				location = spec
 			}
 			return location, true

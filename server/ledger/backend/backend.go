@@ -22,7 +22,7 @@ func parse(s ledger.Settings) (ledger.Spec, driver, error) {
 	if err != nil {
 		return spec, driver{}, err
 	}
-	d := drivers[spec.Kind]
+	d := drivers[spec.Engine]
 	if d.validate != nil {
 		err = d.validate(spec.Location)
 	}
@@ -32,8 +32,8 @@ func parse(s ledger.Settings) (ledger.Spec, driver, error) {
 // Ledger is an open ledger.
 type Ledger struct {
 	ledger.Store
-	Kind *ledger.Kind
-	Keys ledger.Keys
+	Engine *ledger.Engine
+	Keys   ledger.Keys
 }
 
 // Open opens the ledger. Without a key file, an SQLite file has its own, as
@@ -46,7 +46,7 @@ func Open(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--ledger: %w", err)
 	}
-	l := &Ledger{Kind: spec.Kind}
+	l := &Ledger{Engine: spec.Engine}
 	if s.KeyFile != "" {
 		if l.Keys, err = ledger.LoadKey(s.KeyFile); err != nil {
 			return nil, fmt.Errorf("--ledger-key-file: %w", err)

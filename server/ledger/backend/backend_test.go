@@ -242,29 +242,29 @@ func TestOpen_Postgres_ReplicasShareKeyAndRecords(t *testing.T) {
 	}
 }
 
-// What a ledger promises is a fact of its kind, and every kind can be opened.
-func TestOpen_EveryKind_TellsWhetherItIsDurable(t *testing.T) {
+// What a ledger promises is a fact of its engine, and every engine can be opened.
+func TestOpen_EveryEngine_TellsWhetherItIsDurable(t *testing.T) {
 	durable := map[string]bool{"memory": false, "sqlite": true, "postgres": true}
-	for _, kind := range ledger.Kinds {
-		if want, known := durable[kind.Name]; !known || kind.Durable != want {
-			t.Errorf("%s: durable %v, want %v", kind.Name, kind.Durable, want)
+	for _, engine := range ledger.Engines {
+		if want, known := durable[engine.Name]; !known || engine.Durable != want {
+			t.Errorf("%s: durable %v, want %v", engine.Name, engine.Durable, want)
 		}
-		delete(durable, kind.Name)
+		delete(durable, engine.Name)
 	}
 	if len(durable) != 0 {
-		t.Errorf("no kind for %v", durable)
+		t.Errorf("no engine for %v", durable)
 	}
-	specs := map[*ledger.Kind]string{
+	specs := map[*ledger.Engine]string{
 		ledger.Memory: "memory", ledger.SQLite: "sqlite:" + filepath.Join(t.TempDir(), "ledger.db"), ledger.Postgres: pgtest.Start(t).URL(),
 	}
-	for _, kind := range ledger.Kinds {
-		l, err := backend.Open(t.Context(), ledger.Settings{Spec: specs[kind], KeyFile: writeKey(t)})
+	for _, engine := range ledger.Engines {
+		l, err := backend.Open(t.Context(), ledger.Settings{Spec: specs[engine], KeyFile: writeKey(t)})
 		if err != nil {
-			t.Errorf("%s: %v", kind.Name, err)
+			t.Errorf("%s: %v", engine.Name, err)
 			continue
 		}
-		if l.Kind != kind {
-			t.Errorf("%s is opened as %s", kind.Name, l.Kind.Name)
+		if l.Engine != engine {
+			t.Errorf("%s is opened as %s", engine.Name, l.Engine.Name)
 		}
 		if err := l.Close(); err != nil {
 			t.Error(err)
@@ -272,25 +272,25 @@ func TestOpen_EveryKind_TellsWhetherItIsDurable(t *testing.T) {
 	}
 }
 
-func TestOpen_EveryKind_ForgetsAfterTheRetention(t *testing.T) {
+func TestOpen_EveryEngine_ForgetsAfterTheRetention(t *testing.T) {
 	for _, spec := range []string{"memory", "sqlite:" + filepath.Join(t.TempDir(), "ledger.db"), pgtest.Start(t).URL()} {
-		kind, _, _ := strings.Cut(spec, ":")
+		engine, _, _ := strings.Cut(spec, ":")
 		store, keys := open(t, ledger.Settings{Spec: spec, KeyFile: writeKey(t), Retention: time.Millisecond})
 		c := ledger.Claim{Key: keys.Key("caller", "", "id"), ParentID: "t", Token: ledger.NewToken(), Lease: time.Hour}
 		_, mine, err := store.Claim(t.Context(), c)
 		if err := errors.Join(err, store.MarkSending(t.Context(), c.Key, c.Token, time.Hour), store.MarkDone(t.Context(), c.Key, c.Token, "i")); err != nil || !mine {
-			t.Fatalf("%s: %v, mine %v", kind, err, mine)
+			t.Fatalf("%s: %v, mine %v", engine, err, mine)
 		}
 		for deadline := time.Now().Add(20 * time.Second); ; {
 			_, found, err := store.Get(t.Context(), c.Key)
 			if err != nil {
-				t.Fatalf("%s: %v", kind, err)
+				t.Fatalf("%s: %v", engine, err)
 			}
 			if !found {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("%s: the record is still there", kind)
+				t.Fatalf("%s: the record is still there", engine)
 			}
 		}
 	}

@@ -9,20 +9,20 @@ import (
 	"github.com/digate/digate/server/ledger/sqlite"
 )
 
-// driver opens the stores of one kind.
+// driver opens the stores of one engine.
 type driver struct {
 	// validate returns what is wrong with a location, beyond what
 	// [ledger.ParseSpec] checks; nil if there is nothing more to check.
 	validate func(location string) error
-	// key returns the key of a ledger without a key file; nil if the kind needs one.
+	// key returns the key of a ledger without a key file; nil if the engine needs one.
 	key func(location string) (ledger.Keys, error)
 	// open opens the store, and creates it if there is none.
 	open func(ctx context.Context, location string, s ledger.Settings) (ledger.Store, error)
 }
 
-// drivers are the drivers of all kinds. A new kind of store is an entry here and
-// one in [ledger.Kinds].
-var drivers = map[*ledger.Kind]driver{
+// drivers are the drivers of all engines. A new engine is an entry here and
+// one in [ledger.Engines].
+var drivers = map[*ledger.Engine]driver{
 	ledger.Memory: {
 		key: func(string) (ledger.Keys, error) { return ledger.RandomKeys(), nil },
 		open: func(_ context.Context, _ string, s ledger.Settings) (ledger.Store, error) {
