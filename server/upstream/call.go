@@ -139,14 +139,14 @@ func (c *call) exchange(ctx context.Context, httpReq *http.Request) (admission.R
 	if track.Stale() {
 		attempt.Duration = time.Since(began)
 		_ = httpResp.Body.Close()
-		return admission.Result{Kind: admission.NoResponse, Took: attempt.Duration},
+		return admission.Result{Evidence: admission.NoResponse, Took: attempt.Duration},
 			c.verdict(attempt, apierror.ResponseLost(errStale, c.rule.write))
 	}
 	body, readErr := readBody(httpResp, c.client.maxResponse)
 	attempt.Duration = time.Since(began)
 	attempt.Status = httpResp.StatusCode
 	c.ex.Status, c.ex.Body = httpResp.StatusCode, body
-	result := admission.Result{Kind: shown(httpResp.StatusCode), Took: attempt.Duration}
+	result := admission.Result{Evidence: shown(httpResp.StatusCode), Took: attempt.Duration}
 	if readErr != nil && !errors.Is(readErr, errResponseTooLarge) {
 		result = c.client.silence(ctx, attempt.Duration)
 	}
@@ -162,8 +162,8 @@ func (c *call) exchange(ctx context.Context, httpReq *http.Request) (admission.R
 	e := apierror.FromResponse(apierror.Response{
 		Status: httpResp.StatusCode, Header: httpResp.Header, Body: body, ReadErr: cutShort(ctx, readErr),
 	}, c.rule.write, redactor(c.token.Reveal(), c.Request))
-	if result.Kind == admission.NoResponse && httpResp.StatusCode == http.StatusServiceUnavailable && e.Outcome == exchange.Rejected {
-		result.Kind = admission.Overloaded // Diga's own 503, in its envelope
+	if result.Evidence == admission.NoResponse && httpResp.StatusCode == http.StatusServiceUnavailable && e.Outcome == exchange.Rejected {
+		result.Evidence = admission.Overloaded // Diga's own 503, in its envelope
 	}
 	if e.Invited() {
 		result.RetryAfter = *e.RetryAfter
@@ -178,7 +178,7 @@ func departs(drift []exchange.Drift) bool {
 
 // shown returns what a status shows of the upstream. A 503 is taken for a
 // gateway's.
-func shown(status int) admission.Kind {
+func shown(status int) admission.Evidence {
 	switch status {
 	case http.StatusUnauthorized:
 		return admission.Denied
@@ -206,9 +206,9 @@ func (c *call) verdict(a *exchange.Attempt, e *apierror.Error) error {
 func (c *Client) silence(ctx context.Context, took time.Duration) admission.Result {
 	switch cause := ctx.Err(); {
 	case cause == nil, took >= c.timeout-c.timeout/keptShare:
-		return admission.Result{Kind: admission.NoResponse, Took: took}
+		return admission.Result{Evidence: admission.NoResponse, Took: took}
 	case errors.Is(cause, context.DeadlineExceeded) && took >= c.timeout/2:
-		return admission.Result{Kind: admission.Late, Took: took}
+		return admission.Result{Evidence: admission.Late, Took: took}
 	default:
 		return admission.Result{}
 	}

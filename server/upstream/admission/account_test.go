@@ -21,18 +21,18 @@ func once(t *testing.T, a *Admission, account string, r Result) {
 func TestAccounts_InventedTokens_TakeNoMemoryAndPushOutNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := New(standard())
-		once(t, a, "good", Result{Kind: Served})
-		once(t, a, "limited", Result{Kind: Served})
-		once(t, a, "limited", Result{Kind: RateLimited, RetryAfter: time.Hour})
-		once(t, a, "limited", Result{Kind: RateLimited, RetryAfter: time.Hour})
+		once(t, a, "good", Result{Evidence: Served})
+		once(t, a, "limited", Result{Evidence: Served})
+		once(t, a, "limited", Result{Evidence: RateLimited, RetryAfter: time.Hour})
+		once(t, a, "limited", Result{Evidence: RateLimited, RetryAfter: time.Hour})
 		for i := range 2 * maxAccepted {
-			once(t, a, fmt.Sprint("denied", i), Result{Kind: Denied})
+			once(t, a, fmt.Sprint("denied", i), Result{Evidence: Denied})
 		}
 		if got := a.Load(); got.Accounts != 2 {
 			t.Errorf("%d accounts after tokens that were denied", got.Accounts)
 		}
 		for i := range 2 * maxAccepted {
-			once(t, a, fmt.Sprint("invented", i), Result{Kind: RateLimited, RetryAfter: time.Hour})
+			once(t, a, fmt.Sprint("invented", i), Result{Evidence: RateLimited, RetryAfter: time.Hour})
 		}
 		if got := a.Load(); got.Accounts > 2+maxUnproven || got.Limit != 1000 {
 			t.Errorf("%+v after tokens that were limited", got)
@@ -50,8 +50,8 @@ func TestAccounts_MoreThanAreRemembered_ForgetTheOneIdleForLongest(t *testing.T)
 	synctest.Test(t, func(t *testing.T) {
 		a := New(standard())
 		for i := range maxAccepted + 10 {
-			once(t, a, fmt.Sprint(i), Result{Kind: Served})
-			once(t, a, "0", Result{Kind: Served})
+			once(t, a, fmt.Sprint(i), Result{Evidence: Served})
+			once(t, a, "0", Result{Evidence: Served})
 		}
 		if got := a.Load().Accounts; got != maxAccepted {
 			t.Errorf("%d accounts", got)
@@ -72,18 +72,18 @@ func TestAccounts_EvidenceOfOne_ConcernsThoseWhomItTellsOf(t *testing.T) {
 		all     bool
 		circuit string
 	}{
-		"429":      {Result{Kind: RateLimited}, false, "closed"},
-		"503":      {Result{Kind: Overloaded}, true, "open"},
-		"silence":  {Result{Kind: NoResponse}, true, "open"},
-		"late":     {Result{Kind: Late}, true, "closed"},
-		"500":      {Result{Kind: Failed}, false, "open"},
-		"401":      {Result{Kind: Denied}, false, "closed"},
-		"served":   {Result{Kind: Served}, false, "closed"},
+		"429":      {Result{Evidence: RateLimited}, false, "closed"},
+		"503":      {Result{Evidence: Overloaded}, true, "open"},
+		"silence":  {Result{Evidence: NoResponse}, true, "open"},
+		"late":     {Result{Evidence: Late}, true, "closed"},
+		"500":      {Result{Evidence: Failed}, false, "open"},
+		"401":      {Result{Evidence: Denied}, false, "closed"},
+		"served":   {Result{Evidence: Served}, false, "closed"},
 		"the call": {Result{}, false, "closed"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			a := New(standard())
-			once(t, a, "other", Result{Kind: Served})
+			once(t, a, "other", Result{Evidence: Served})
 			for range 60 {
 				if a.Load().Circuit == "closed" {
 					once(t, a, "a", c.result)
@@ -102,7 +102,7 @@ func TestAccounts_EvidenceOfOne_ConcernsThoseWhomItTellsOf(t *testing.T) {
 
 func TestEnter_NobodyWaits_AllocatesNothing(t *testing.T) {
 	a := New(standard())
-	once(t, a, "a", Result{Kind: Served})
+	once(t, a, "a", Result{Evidence: Served})
 	for _, recorded := range []bool{false, true} {
 		if n := testing.AllocsPerRun(100, func() {
 			ticket, err := a.Enter(t.Context(), Request{Account: "a", Recorded: recorded})
@@ -112,7 +112,7 @@ func TestEnter_NobodyWaits_AllocatesNothing(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			ticket.Leave(Result{Kind: Served})
+			ticket.Leave(Result{Evidence: Served})
 		}); n > 0 {
 			t.Errorf("recorded %v: %v allocations", recorded, n)
 		}
@@ -133,10 +133,10 @@ func enter(t *testing.T, a *Admission, account string) Ticket {
 
 func TestAccounts_ServedUpToItsLimit_GoesOnWithinIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for kind, paused := range map[Kind]int{RateLimited: 1, Overloaded: 1} {
+		for kind, paused := range map[Evidence]int{RateLimited: 1, Overloaded: 1} {
 			a := New(standard())
-			refused := Result{Kind: kind, RetryAfter: time.Hour}
-			once(t, a, "a", Result{Kind: Served})
+			refused := Result{Evidence: kind, RetryAfter: time.Hour}
+			once(t, a, "a", Result{Evidence: Served})
 			once(t, a, "a", refused)
 			if got := a.Load().Paused; got != 0 {
 				t.Errorf("%v: paused though it was served", kind)
@@ -153,14 +153,14 @@ func TestAccounts_ServedUpToItsLimit_GoesOnWithinIt(t *testing.T) {
 // A time that is far off may be a mistake: an account is asked for again before.
 func TestAccounts_RetryAfterIsFarOff_OneCallAsksAgainInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, kind := range []Kind{RateLimited, Overloaded} {
+		for _, kind := range []Evidence{RateLimited, Overloaded} {
 			a := New(standard())
-			once(t, a, "a", Result{Kind: kind, RetryAfter: 24 * time.Hour})
+			once(t, a, "a", Result{Evidence: kind, RetryAfter: 24 * time.Hour})
 			if got := a.Load().Paused; got != 1 {
 				t.Fatalf("%v: not paused", kind)
 			}
 			time.Sleep(maxPause)
-			once(t, a, "a", Result{Kind: Served})
+			once(t, a, "a", Result{Evidence: Served})
 			time.Sleep(10 * time.Second)
 			if got := a.Load(); got.Paused != 0 || got.Limited != 0 {
 				t.Errorf("%v: %+v", kind, got)
@@ -172,13 +172,13 @@ func TestAccounts_RetryAfterIsFarOff_OneCallAsksAgainInTime(t *testing.T) {
 // The last of many to leave may be the one that is refused.
 func TestLimit_ManyWereUnderWay_FallsToWhatWasServedOfThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for kind, limit := range map[Kind]func(*Admission) int{
+		for kind, limit := range map[Evidence]func(*Admission) int{
 			RateLimited: func(a *Admission) int { own, _ := a.accounts.find("a"); return own.limit.current() },
 			NoResponse:  func(a *Admission) int { return a.limit.current() },
 		} {
 			a := New(standard())
 			a.limit.credit = 0
-			once(t, a, "a", Result{Kind: Served})
+			once(t, a, "a", Result{Evidence: Served})
 			var tickets []Ticket
 			for range 100 {
 				tickets = append(tickets, enter(t, a, "a"))
@@ -186,7 +186,7 @@ func TestLimit_ManyWereUnderWay_FallsToWhatWasServedOfThem(t *testing.T) {
 			for _, ticket := range tickets[:99] {
 				ticket.Leave(Result{})
 			}
-			tickets[99].Leave(Result{Kind: kind})
+			tickets[99].Leave(Result{Evidence: kind})
 			if got := limit(a); got != 94 {
 				t.Errorf("%v: the limit is %d, want 94 of 99", kind, got)
 			}
@@ -197,15 +197,15 @@ func TestLimit_ManyWereUnderWay_FallsToWhatWasServedOfThem(t *testing.T) {
 func TestAccounts_UnderWay_IsNeverForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := New(standard())
-		once(t, a, "a", Result{Kind: Served})
+		once(t, a, "a", Result{Evidence: Served})
 		ticket := enter(t, a, "a")
 		for i := range maxAccepted + 10 {
-			once(t, a, fmt.Sprint(i), Result{Kind: Served})
+			once(t, a, fmt.Sprint(i), Result{Evidence: Served})
 		}
 		if own, _ := a.accounts.find("a"); own != ticket.account {
 			t.Error("an account with an exchange under way was forgotten")
 		}
-		ticket.Leave(Result{Kind: Served})
+		ticket.Leave(Result{Evidence: Served})
 	})
 }
 
@@ -213,10 +213,10 @@ func TestAccounts_LimitedAndThenAccepted_IsNotPushedOutByInventedOnes(t *testing
 	synctest.Test(t, func(t *testing.T) {
 		a := New(standard())
 		first, second := enter(t, a, "a"), enter(t, a, "a")
-		first.Leave(Result{Kind: RateLimited})
-		second.Leave(Result{Kind: Served})
+		first.Leave(Result{Evidence: RateLimited})
+		second.Leave(Result{Evidence: Served})
 		for i := range maxUnproven + 10 {
-			once(t, a, fmt.Sprint("invented", i), Result{Kind: RateLimited})
+			once(t, a, fmt.Sprint("invented", i), Result{Evidence: RateLimited})
 		}
 		if own, _ := a.accounts.find("a"); own.shared {
 			t.Error("it was pushed out")
@@ -230,11 +230,11 @@ func TestAccounts_FewRefusalsAmongMany_LowerNoLimit(t *testing.T) {
 		for i := range 3000 {
 			switch i % 120 {
 			case 60:
-				once(t, a, "a", Result{Kind: RateLimited})
+				once(t, a, "a", Result{Evidence: RateLimited})
 			case 119:
-				once(t, a, "a", Result{Kind: NoResponse})
+				once(t, a, "a", Result{Evidence: NoResponse})
 			default:
-				once(t, a, "a", Result{Kind: Served})
+				once(t, a, "a", Result{Evidence: Served})
 			}
 		}
 		if got := a.Load(); got.Limit != 1000 || got.Limited != 0 {
@@ -253,10 +253,10 @@ func TestBreaker_503ThatFewerExchangesCure_IsNoFailure(t *testing.T) {
 			tickets = append(tickets, enter(t, a, "a"))
 		}
 		for _, ticket := range tickets[:90] {
-			ticket.Leave(Result{Kind: Overloaded})
+			ticket.Leave(Result{Evidence: Overloaded})
 		}
 		for _, ticket := range tickets[90:] {
-			ticket.Leave(Result{Kind: Served})
+			ticket.Leave(Result{Evidence: Served})
 		}
 		if got := a.Load(); got.Circuit != "closed" || got.Limit > 12 {
 			t.Errorf("%+v", got)
@@ -272,7 +272,7 @@ func TestLimit_WhileTheCircuitIsOpen_DoesNotGrow(t *testing.T) {
 			tickets = append(tickets, enter(t, a, "a"))
 		}
 		for _, ticket := range tickets {
-			ticket.Leave(Result{Kind: NoResponse})
+			ticket.Leave(Result{Evidence: NoResponse})
 		}
 		lowered := a.Load()
 		if lowered.Circuit != "open" || lowered.Limit > 20 {
@@ -280,7 +280,7 @@ func TestLimit_WhileTheCircuitIsOpen_DoesNotGrow(t *testing.T) {
 		}
 		time.Sleep(7 * time.Second)
 		for range breakerProbes {
-			once(t, a, "a", Result{Kind: Served})
+			once(t, a, "a", Result{Evidence: Served})
 		}
 		if got := a.Load(); got.Circuit != "closed" || got.Limit != lowered.Limit {
 			t.Errorf("%+v, and the limit was %d", got, lowered.Limit)

@@ -236,16 +236,16 @@ func (t *Ticket) Leave(r Result) {
 
 // learn takes what a result shows.
 func (a *Admission) learn(t *Ticket, r Result) {
-	failed := r.Kind == Failed || r.Kind == NoResponse
+	failed := r.Evidence == Failed || r.Evidence == NoResponse
 	switch {
 	case !t.sent.held:
-	case r.Kind == Served:
+	case r.Evidence == Served:
 		a.limit.serve()
 		a.accounts.known(t, true).limit.serve()
-	case r.Kind == RateLimited:
+	case r.Evidence == RateLimited:
 		a.evidence[ofRate]++
 		a.accounts.known(t, false).limited(r, t.sent)
-	case r.Kind == Overloaded:
+	case r.Evidence == Overloaded:
 		a.evidence[ofOverload]++
 		// A 503 that fewer exchanges cannot cure is of a service that is down.
 		failed = a.limit.floored() && t.sent.windowAll == a.limit.window
@@ -253,12 +253,12 @@ func (a *Admission) learn(t *Ticket, r Result) {
 		if r.RetryAfter > 0 {
 			a.accounts.known(t, false).limited(r, t.sent)
 		}
-	case r.Kind == NoResponse || r.Kind == Late:
+	case r.Evidence == NoResponse || r.Evidence == Late:
 		a.evidence[ofTransport]++
 		a.overloaded(t, r)
 	}
 	switch {
-	case r.Kind == Ignored || r.Kind == Late:
+	case r.Evidence == Ignored || r.Evidence == Late:
 		a.judge(t.pass, ignored)
 	case failed:
 		a.judge(t.pass, failure)

@@ -54,7 +54,7 @@ func TestLeave_Probe_IsNotEndedAgainByItsTimeout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		probe.Leave(Result{Kind: Served})
+		probe.Leave(Result{Evidence: Served})
 		time.Sleep(2 * time.Minute)
 		if got := a.Load().Circuit; got != "half-open" {
 			t.Errorf("%s after a probe that succeeded", got)

@@ -87,7 +87,7 @@ func (c *crossing) want(entered, refused string) {
 func (c *crossing) known(accounts ...string) {
 	for _, account := range accounts {
 		c.asks(c.t.Context(), account, 0)
-		c.leaves(Result{Kind: Served})
+		c.leaves(Result{Evidence: Served})
 	}
 	c.entered = nil
 }
@@ -96,7 +96,7 @@ func (c *crossing) known(accounts ...string) {
 func (c *crossing) empty() {
 	c.t.Helper()
 	for len(c.tickets) > 0 {
-		c.leaves(Result{Kind: Served})
+		c.leaves(Result{Evidence: Served})
 	}
 	if got := c.a.Load(); got.InFlight != 0 || got.Slots != 0 || got.Queued != 0 || got.QueuedBytes != 0 {
 		c.t.Errorf("%+v", got)
@@ -122,7 +122,7 @@ func TestQueue_Accounts_AreServedInTurnAndEachInOrder(t *testing.T) {
 			c.asks(t.Context(), account, 0)
 		}
 		for range 6 {
-			c.leaves(Result{Kind: Served})
+			c.leaves(Result{Evidence: Served})
 		}
 		c.want("a a b c a b a", "")
 		c.empty()
@@ -149,7 +149,7 @@ func TestQueue_CallerThatLeaves_LeavesNothing(t *testing.T) {
 		if got := c.a.Load(); got.Queued != 1 || got.QueuedBytes != 5 {
 			t.Errorf("%+v", got)
 		}
-		c.leaves(Result{Kind: Served})
+		c.leaves(Result{Evidence: Served})
 		c.want("a c", "b DEADLINE_BEFORE_SEND, d DEADLINE_BEFORE_SEND")
 		c.empty()
 	})
@@ -214,7 +214,7 @@ func TestQueue_TooSlowForADeadline_RefusesAtOnceAndSaysWhenItMayBe(t *testing.T)
 		c.want("a", "")
 		for range 20 { // ten a second
 			time.Sleep(100 * time.Millisecond)
-			c.leaves(Result{Kind: Served})
+			c.leaves(Result{Evidence: Served})
 		}
 		c.entered = nil
 		patient, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -229,13 +229,13 @@ func TestQueue_TooSlowForADeadline_RefusesAtOnceAndSaysWhenItMayBe(t *testing.T)
 			t.Errorf("retry after %v", c.retryAfter)
 		}
 		c.asks(hasty, "other", 0) // its turn comes next
-		c.leaves(Result{Kind: Served})
-		c.leaves(Result{Kind: Served})
+		c.leaves(Result{Evidence: Served})
+		c.leaves(Result{Evidence: Served})
 		if got := strings.Join(c.entered, " "); got != "a other" {
 			t.Error(got)
 		}
 		for len(c.tickets) > 0 {
-			c.leaves(Result{Kind: Served})
+			c.leaves(Result{Evidence: Served})
 		}
 	})
 }
@@ -244,7 +244,7 @@ func TestQueue_AccountWithNothingServed_WaitsForTheTimeThatWasNamed(t *testing.T
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrossing(t, standard())
 		c.asks(t.Context(), "a", 0)
-		c.leaves(Result{Kind: RateLimited, RetryAfter: 10 * time.Second})
+		c.leaves(Result{Evidence: RateLimited, RetryAfter: 10 * time.Second})
 		hasty, cancel := context.WithTimeout(t.Context(), 9*time.Second)
 		defer cancel()
 		c.asks(hasty, "a", 0)
@@ -274,7 +274,7 @@ func TestQueue_AccountAtItsLimit_DoesNotHoldOthersUp(t *testing.T) {
 			c.asks(t.Context(), "a", 0)
 		}
 		for range 9 {
-			c.leaves(Result{Kind: RateLimited})
+			c.leaves(Result{Evidence: RateLimited})
 		}
 		c.entered = nil
 		for range 3 {
@@ -311,12 +311,12 @@ func TestQueue_RecordedExchange_GoesBeforeOthersOfItsAccount(t *testing.T) {
 		if got := c.a.Load(); sent || got.Slots != 1 || got.InFlight != 1 || got.Queued != 1 {
 			t.Errorf("sent %v: %+v", sent, got)
 		}
-		c.leaves(Result{Kind: Served})
+		c.leaves(Result{Evidence: Served})
 		c.want("a", "")
 		if !sent {
 			t.Error("the recorded one waits behind another")
 		}
-		recorded.Leave(Result{Kind: Served})
+		recorded.Leave(Result{Evidence: Served})
 		synctest.Wait()
 		c.want("a a", "")
 		c.empty()
@@ -369,7 +369,7 @@ func TestQueue_ManyThatWaitAndLeave_CostTheOthersNothing(t *testing.T) {
 		if got := c.a.Load().Queued; got != 1 {
 			t.Errorf("%d wait", got)
 		}
-		c.leaves(Result{Kind: Served})
+		c.leaves(Result{Evidence: Served})
 		c.want("a b", "")
 		c.empty()
 	})
@@ -386,7 +386,7 @@ func TestQueue_CallerThatLeavesAsItIsServed_PassesItsTurnOn(t *testing.T) {
 			c.asks(t.Context(), "c", 0)
 			ticket := c.tickets[0]
 			c.tickets = nil
-			ticket.Leave(Result{Kind: Served}) // b is served, and leaves before it knows
+			ticket.Leave(Result{Evidence: Served}) // b is served, and leaves before it knows
 			cancel()
 			synctest.Wait()
 			c.empty()
@@ -402,7 +402,7 @@ func TestQueue_AccountAtItsLimit_FollowsItselfAtOnce(t *testing.T) {
 		c := newCrossing(t, standard())
 		c.known("a")
 		c.asks(t.Context(), "a", 0)
-		c.leaves(Result{Kind: RateLimited})
+		c.leaves(Result{Evidence: RateLimited})
 		for range 3 {
 			c.asks(t.Context(), "a", 0)
 		}
@@ -467,7 +467,7 @@ func TestQueue_ThatBecameFaster_IsBelievedSoon(t *testing.T) {
 		move := func(n int, every time.Duration) {
 			for range n {
 				time.Sleep(every)
-				c.leaves(Result{Kind: Served})
+				c.leaves(Result{Evidence: Served})
 			}
 		}
 		move(21, 100*time.Millisecond) // a period has just begun
@@ -492,7 +492,7 @@ func TestQueue_LimitOfAllThatGrows_LetsThoseWhoWaitFollowByItself(t *testing.T) 
 		c.known("a", "b")
 		c.a.limit.credit = 0
 		c.asks(t.Context(), "a", 0)
-		c.leaves(Result{Kind: NoResponse})
+		c.leaves(Result{Evidence: NoResponse})
 		for _, account := range []string{"a", "b", "a"} {
 			c.asks(t.Context(), account, 0)
 		}
@@ -513,14 +513,14 @@ func TestQueue_ThatMovedSlowlyOnce_RefusesNobodyLater(t *testing.T) {
 		}
 		for range 4 {
 			time.Sleep(5 * time.Second)
-			c.leaves(Result{Kind: Served})
+			c.leaves(Result{Evidence: Served})
 		}
 		c.entered = nil
 		c.asks(t.Context(), "a", 0)
 		hasty, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		c.asks(hasty, "a", 0)
-		c.leaves(Result{Kind: Served})
+		c.leaves(Result{Evidence: Served})
 		c.want("a a", "")
 		c.empty()
 	})
@@ -540,12 +540,12 @@ func TestEnter_MaxWait_IsRefusedWhenItIsOver(t *testing.T) {
 		if !errors.As(err, &e) || e.Reason != apierror.ReasonOverloaded || time.Since(began) != 3*time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
-		time.AfterFunc(time.Second, func() { under.Leave(Result{Kind: Served}) })
+		time.AfterFunc(time.Second, func() { under.Leave(Result{Evidence: Served}) })
 		ticket, err := a.Enter(t.Context(), Request{Account: "a", MaxWait: 3 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticket.Leave(Result{Kind: Served})
+		ticket.Leave(Result{Evidence: Served})
 		if load := a.Load(); load.Queued != 0 || load.InFlight != 0 {
 			t.Errorf("%+v", load)
 		}
@@ -561,10 +561,10 @@ func TestQueue_ThatStoodStillForAMoment_RefusesNobody(t *testing.T) {
 		}
 		for range 40 { // twenty a second
 			time.Sleep(50 * time.Millisecond)
-			c.leaves(Result{Kind: Served})
+			c.leaves(Result{Evidence: Served})
 		}
 		time.Sleep(1500 * time.Millisecond)
-		c.leaves(Result{Kind: Served})
+		c.leaves(Result{Evidence: Served})
 		c.entered = nil
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()

@@ -4,20 +4,20 @@ import "time"
 
 // Result is what an exchange showed of the upstream.
 type Result struct {
-	Kind Kind
+	Evidence Evidence
 	// Took is how long the exchange was under way.
 	Took time.Duration
 	// RetryAfter is the time that the upstream named with a refusal, 0 if none.
 	RetryAfter time.Duration
 }
 
-// Kind is a kind of result.
-type Kind int8
+// Evidence is what an exchange lets conclude about the upstream and the account.
+type Evidence int8
 
 const (
 	// Ignored is an exchange that the caller ended, or that did not take place: it
 	// shows nothing.
-	Ignored Kind = iota
+	Ignored Evidence = iota
 	// Served is a response to a credential that the upstream accepts, a refusal
 	// included.
 	Served
@@ -38,7 +38,7 @@ const (
 	NoResponse
 )
 
-// The kinds of evidence, by their names in metrics.
+// The kinds of evidence of overload, by their names in metrics.
 const (
 	ofRate = iota
 	ofOverload

@@ -51,7 +51,7 @@ func (s *service) exchange() Result {
 	s.mu.Lock()
 	s.now--
 	s.mu.Unlock()
-	return Result{Kind: Served, Took: takes}
+	return Result{Evidence: Served, Took: takes}
 }
 
 // grow changes how many exchanges are served at once.
@@ -117,14 +117,14 @@ func TestScene_HealthyUpstream_GetsEverythingAtOnce(t *testing.T) {
 func TestScene_UpstreamThatServes100_GetsHardlyMoreAndRecovers(t *testing.T) {
 	t.Parallel()
 	for name, beyond := range map[string]Result{
-		"429":                  {Kind: RateLimited, Took: time.Millisecond},
-		"429 with Retry-After": {Kind: RateLimited, Took: time.Millisecond, RetryAfter: time.Second},
-		"503":                  {Kind: Overloaded, Took: time.Millisecond},
-		"503 with Retry-After": {Kind: Overloaded, Took: time.Millisecond, RetryAfter: time.Second},
-		"a gateway's 503":      {Kind: NoResponse, Took: time.Millisecond},
-		"no connection":        {Kind: NoResponse, Took: 100 * time.Microsecond},
-		"a timeout of 1s":      {Kind: NoResponse, Took: time.Second},
-		"a timeout of 3s":      {Kind: NoResponse, Took: 3 * time.Second},
+		"429":                  {Evidence: RateLimited, Took: time.Millisecond},
+		"429 with Retry-After": {Evidence: RateLimited, Took: time.Millisecond, RetryAfter: time.Second},
+		"503":                  {Evidence: Overloaded, Took: time.Millisecond},
+		"503 with Retry-After": {Evidence: Overloaded, Took: time.Millisecond, RetryAfter: time.Second},
+		"a gateway's 503":      {Evidence: NoResponse, Took: time.Millisecond},
+		"no connection":        {Evidence: NoResponse, Took: 100 * time.Microsecond},
+		"a timeout of 1s":      {Evidence: NoResponse, Took: time.Second},
+		"a timeout of 3s":      {Evidence: NoResponse, Took: 3 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -157,7 +157,7 @@ func TestScene_GreedyCaller_DelaysItselfAndNotAnother(t *testing.T) {
 	t.Parallel()
 	for name, beyond := range map[string]Result{
 		"the bound":     {},
-		"a lower limit": {Kind: Overloaded, Took: time.Millisecond},
+		"a lower limit": {Evidence: Overloaded, Took: time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -165,7 +165,7 @@ func TestScene_GreedyCaller_DelaysItselfAndNotAnother(t *testing.T) {
 				const takes = 20 * time.Millisecond
 				cfg := standard()
 				s := &service{capacity: 100, takes: takes, beyond: beyond, begun: time.Now(), uneven: true}
-				if beyond.Kind == Ignored {
+				if beyond.Evidence == Ignored {
 					cfg.MaxInFlight, s.capacity = 100, 1000
 				}
 				a := New(cfg)
