@@ -21,7 +21,7 @@ func (s *Server) readOn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
 		// HTTP/2 ends the stream alone, without a reset of the connection.
-		if r.ContentLength == 0 || r.ProtoMajor != 1 || w.(statusWriter).Status() < http.StatusBadRequest {
+		if r.ContentLength == 0 || r.ProtoMajor != 1 || w.(statusReader).Status() < http.StatusBadRequest {
 			return
 		}
 		control := http.NewResponseController(w)
@@ -32,5 +32,5 @@ func (s *Server) readOn(next http.Handler) http.Handler {
 	})
 }
 
-// statusWriter knows the status of its response, as telemetry's does.
-type statusWriter interface{ Status() int }
+// statusReader knows the status of its response, as telemetry's statusWriter does.
+type statusReader interface{ Status() int }

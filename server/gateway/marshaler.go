@@ -120,11 +120,11 @@ func (m *marshaler) decode(b *body, v any) error {
 
 // refusal returns the error of a request whose body or query the codec does not
 // take.
-func refusal(err error) error { return validate.Refusal(err, place) }
+func refusal(err error) error { return validate.Refusal(err, faultIn) }
 
-// place names where a request is wrong: a field, or the byte of a body that is
-// no JSON.
-func place(e *digajson.Error) string {
+// faultIn returns where a request is wrong: a field, or the byte of a body that is no
+// JSON.
+func faultIn(e *digajson.Error) string {
 	if e.Kind == digajson.KindJSON {
 		return fmt.Sprintf("body[%d]", e.Offset)
 	}

@@ -47,7 +47,7 @@ type bulkRun struct {
 	slots   chan struct{}
 	// seen are the request ids of the stream, digested to bound their size.
 	seen  map[[16]byte]struct{}
-	items gate          // the copies whose results the stream has not taken yet
+	items pending
 	moved chan struct{} // a request was read, or a result was ready or taken
 
 	mu      sync.Mutex // held while sending
@@ -83,7 +83,7 @@ func (b *bulkRun) run(ctx context.Context) error {
 			wg.Wait() // every copy that was begun gets its result
 			return apierror.TooManyItems(b.cfg.MaxItems)
 		}
-		if !b.items.enter() {
+		if !b.items.add() {
 			wg.Wait()
 			return apierror.Draining()
 		}
@@ -92,7 +92,7 @@ func (b *bulkRun) run(ctx context.Context) error {
 		b.mu.Unlock()
 		wrong := b.check(req)
 		wg.Go(func() {
-			defer func() { b.items.leave(); <-b.slots }()
+			defer func() { b.items.done(); <-b.slots }()
 			b.send(b.copy(ctx, req.GetCopy(), wrong))
 		})
 	}

@@ -29,7 +29,7 @@ func (b *bulkRun) watch(ended <-chan error) error {
 		case <-b.moved:
 			timer.Reset(b.cfg.StallTimeout)
 		case <-timer.C:
-			if b.items.busy() && !b.blocked() {
+			if b.items.some() && !b.blocked() {
 				timer.Reset(b.cfg.StallTimeout) // a copy is under way, which has its own timeout
 				continue
 			}

@@ -10,14 +10,14 @@ import (
 )
 
 // Refusal returns the error of a request that a codec refuses: an invalid request,
-// whose field is the place that the function returns. Any other error is digate's
+// whose field is what the function returns. Any other error is digate's
 // own. Nothing was sent in either case.
-func Refusal(err error, place func(*digajson.Error) string) *apierror.Error {
+func Refusal(err error, field func(*digajson.Error) string) *apierror.Error {
 	var e *digajson.Error
 	if !errors.As(err, &e) {
 		return apierror.Internal(err, exchange.NotSent)
 	}
 	return apierror.InvalidRequest(apierror.Violation{
-		Field: place(e), Path: e.Elements(), Description: e.Message, Reason: strings.ToUpper(e.Kind),
+		Field: field(e), Path: e.Elements(), Description: e.Message, Reason: strings.ToUpper(e.Kind),
 	})
 }

@@ -43,7 +43,7 @@ func (s *Store) expire(r *record, now time.Time) bool {
 func (s *Store) settle(r *record, state ledger.State, at time.Time) {
 	s.unlink(r)
 	r.State, r.expiresAt = state, at.Add(s.retention)
-	r.place = s.settled.PushBack(r)
+	r.element = s.settled.PushBack(r)
 }
 
 // done brings a record to Done, as the one that names the integration.
@@ -69,9 +69,9 @@ func (s *Store) remove(r *record) {
 
 func (s *Store) unlink(r *record) {
 	if r.State == ledger.Claimed || r.State == ledger.Sending {
-		s.leased.Remove(r.place)
+		s.leased.Remove(r.element)
 	} else {
-		s.settled.Remove(r.place)
+		s.settled.Remove(r.element)
 	}
 }
 
@@ -87,7 +87,7 @@ func (s *Store) sweep(now time.Time, limit int) (removed int) {
 		r := s.leased.Front().Value.(*record)
 		switch {
 		case r.expiresAt.After(now):
-			s.leased.MoveToBack(r.place)
+			s.leased.MoveToBack(r.element)
 		case s.expire(r, now):
 			removed++
 		}

@@ -42,7 +42,7 @@ func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
 		t.Errorf("%d ids are kept, want at most %d", n, atMost)
 	}
 	if n := s.leased.Len() + s.settled.Len(); n != len(s.records) {
-		t.Errorf("%d places for %d records", n, len(s.records))
+		t.Errorf("%d elements for %d records", n, len(s.records))
 	}
 	now = now.Add(2 * retention)
 	for len(s.records) > 0 {

@@ -59,8 +59,8 @@ type record struct {
 	expiresAt time.Time
 	// lapsedAt is when the lease ran out of one in Unknown, whose owner said nothing.
 	lapsedAt time.Time
-	// place is where it stands in leased or settled.
-	place *list.Element
+	// element is its own in leased or settled.
+	element *list.Element
 }
 
 // New returns an empty ledger.
@@ -125,7 +125,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 		ParentID: strings.Clone(c.ParentID),
 		State:    ledger.Claimed, Token: c.Token, ClaimedAt: now,
 	}, expiresAt: now.Add(c.Lease)}
-	r.place = s.leased.PushBack(r)
+	r.element = s.leased.PushBack(r)
 	s.records[c.Key] = r
 	return r.Record, true, nil
 }

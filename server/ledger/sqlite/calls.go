@@ -59,7 +59,7 @@ func (s *Store) Get(ctx context.Context, key ledger.Digest) (ledger.Record, bool
 	if err := ctx.Err(); err != nil {
 		return ledger.Record{}, false, err
 	}
-	if err := s.writer.place.check(); err != nil {
+	if err := s.writer.identity.check(); err != nil {
 		return ledger.Record{}, false, err
 	}
 	return s.read(s.get.QueryRowContext(ctx, sql.Named("key", key[:])), s.now().UnixMicro())
@@ -142,7 +142,7 @@ func (s *Store) Named(ctx context.Context, createdIDs []string) (named []string,
 	if err := ledger.CheckNamed(createdIDs); err != nil {
 		return nil, err
 	}
-	if err := s.writer.place.check(); err != nil {
+	if err := s.writer.identity.check(); err != nil {
 		return nil, err
 	}
 	// No record names what cannot be kept.

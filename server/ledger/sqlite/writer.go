@@ -26,7 +26,7 @@ type writer struct {
 	db         *sql.DB
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
-	place      *place
+	identity   *identity
 
 	changes chan *change
 	quit    chan struct{}
@@ -54,7 +54,7 @@ func openWriter(ctx context.Context, path, dsn string) (*writer, error) {
 	if err := w.connect(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	if w.place, err = openPlace(path); err != nil {
+	if w.identity, err = openIdentity(path); err != nil {
 		return nil, errors.Join(err, w.disconnect())
 	}
 	go w.run()
@@ -164,7 +164,7 @@ func (w *writer) gather(first *change) []*change {
 // Nobody's context rules what is for all. Without one a statement ends by
 // itself: only taking the lock can wait, and that for lockWait.
 func (w *writer) commit(batch []*change) (err error) {
-	if err := w.place.check(); err != nil {
+	if err := w.identity.check(); err != nil {
 		return err
 	}
 	ctx := context.Background()

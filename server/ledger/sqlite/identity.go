@@ -13,45 +13,45 @@ import (
 // open, or none: what is written to that one, nobody else will see.
 var errMoved = errors.New("ledger: the file was removed, or another was put in its place, while it was open; nothing with a request id is sent until the server is started again")
 
-// place tells whether the files that were opened are still those that a process
+// identity tells whether the files that were opened are still those that a process
 // would open now. What is in the log and the lock file belongs to the ledger as
 // much as what is in the file: whoever opens it without them sees less, or writes
 // at the same time.
-type place struct {
+type identity struct {
 	names  [3]string
 	opened [3]fs.FileInfo
 	moved  atomic.Bool
 }
 
-// openPlace takes note of the files, while they are open.
-func openPlace(path string) (*place, error) {
+// openIdentity takes note of the files, while they are open.
+func openIdentity(path string) (*identity, error) {
 	// SQLite puts the others beside what a link leads to.
 	file, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, err
 	}
-	p := &place{names: [...]string{path, file + "-wal", file + "-shm"}}
-	for i, name := range p.names {
-		if p.opened[i], err = os.Stat(name); err != nil {
+	i := &identity{names: [...]string{path, file + "-wal", file + "-shm"}}
+	for n, name := range i.names {
+		if i.opened[n], err = os.Stat(name); err != nil {
 			return nil, fmt.Errorf("the file is not where it was opened: %w", err)
 		}
 	}
-	return p, nil
+	return i, nil
 }
 
-// check returns an error unless all of them are in their place. Once one was not
+// check returns an error unless all of them are where they were. Once one was not
 // it does so for ever: somebody else may have begun another ledger there.
-func (p *place) check() error {
-	if p.moved.Load() {
+func (i *identity) check() error {
+	if i.moved.Load() {
 		return errMoved
 	}
-	for i, name := range p.names {
+	for n, name := range i.names {
 		info, err := os.Stat(name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err != nil || !os.SameFile(info, p.opened[i]) {
-			p.moved.Store(true)
+		if err != nil || !os.SameFile(info, i.opened[n]) {
+			i.moved.Store(true)
 			return errMoved
 		}
 	}
