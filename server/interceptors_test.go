@@ -102,7 +102,7 @@ func (odd) BulkCopyTemplate(stream grpc.BidiStreamingServer[integrationv1.BulkCo
 func TestInterceptors_WhateverEndsACall_HasAVerdictATrailerALineAndAMetric(t *testing.T) {
 	var log lockedBuffer
 	s, conn := withServices(t, slog.New(slog.NewJSONHandler(&log, nil)), odd{}, func(c *config.Config) {
-		c.MaxResponseBytes, c.MaxWaitingStreams = 64<<10, 8 // of which a stranger has 1, and a stream takes 4
+		c.MaxGRPCResponseBytes, c.MaxWaitingStreams = 64<<10, 8 // of which a stranger has 1, and a stream takes 4
 	})
 	withToken := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer t")
 	var trailer metadata.MD

@@ -23,7 +23,7 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t)
 	d := start(t, up.url(), asShipped, func(c *config.Config) {
-		c.Upstream.BreakerDelay, c.Upstream.RetryBudget, c.MaxResponseBytes = time.Hour, 1, 64<<10
+		c.Upstream.BreakerDelay, c.Upstream.RetryBudget, c.MaxGRPCResponseBytes = time.Hour, 1, 64<<10
 	})
 	// A retry and drift, on both protocols.
 	later := respond(503, map[string]string{"Retry-After": "0"}, envelope)

@@ -70,12 +70,14 @@ func (f *fittingStream) SendMsg(v any) error {
 }
 
 // fits reports whether a response is within --grpc-max-response-bytes.
-func (s *Server) fits(m proto.Message) bool { return int64(proto.Size(m)) <= s.cfg.MaxResponseBytes }
+func (s *Server) fits(m proto.Message) bool {
+	return int64(proto.Size(m)) <= s.cfg.MaxGRPCResponseBytes
+}
 
 // fitResponse returns a copy of a response that is too large, with as few fields
 // omitted as make it fit. The response itself may be another caller's too.
 func (s *Server) fitResponse(method string, m proto.Message, omitted *omissions) (proto.Message, error) {
-	tooLarge := apierror.ResponseTooLarge(int64(proto.Size(m)), s.cfg.MaxResponseBytes)
+	tooLarge := apierror.ResponseTooLarge(int64(proto.Size(m)), s.cfg.MaxGRPCResponseBytes)
 	if described := s.contract.Method(method); described == nil || !described.Write {
 		return nil, tooLarge
 	}

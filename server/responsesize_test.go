@@ -70,7 +70,7 @@ func TestResponseSize_ToolThatWasCreated_KeepsItsID(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t)
 	up.will(respond(201, nil, `{"type":"HTTP","id":"`+templateID+`","name":"n","method":"GET","description":"`+strings.Repeat("d", 100<<10)+`"}`))
-	d := start(t, up.url(), func(c *config.Config) { c.MaxResponseBytes = 64 << 10 })
+	d := start(t, up.url(), func(c *config.Config) { c.MaxGRPCResponseBytes = 64 << 10 })
 	var trailer metadata.MD
 	resp, err := d.rpc.CreateTool(withToken(t.Context(), token), &integrationv1.CreateToolRequest{
 		IntegrationId: templateID, Name: new("n"), Description: new("d"), EndpointPath: new("/x"), Method: integrationv1.HttpMethod_HTTP_METHOD_GET,
@@ -89,7 +89,7 @@ func TestResponseSize_Read_FailsWithAVerdictAndInvitesNoRetry(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t)
 	template := `{"id":"` + templateID + `","name":"n","description":"` + strings.Repeat("d", 100<<10) + `"}`
-	d := start(t, up.url(), func(c *config.Config) { c.MaxResponseBytes = 64 << 10 })
+	d := start(t, up.url(), func(c *config.Config) { c.MaxGRPCResponseBytes = 64 << 10 })
 	ctx := withToken(t.Context(), token)
 	var trailer metadata.MD
 	for name, read := range map[string]func() error{

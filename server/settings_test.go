@@ -141,8 +141,8 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 		"max-request-bytes": {func(c *config.Config) { c.MaxRequestBytes = 7 }, func(w wired) bool {
 			return w.upstream.MaxRequest == 7 && w.gateway.MaxBody == 7 && w.calls.FieldByName("maxReceiveMessageSize").Int() == 4*7
 		}},
-		"max-response-bytes":        {func(c *config.Config) { c.Responses.MaxResponse = 7 }, func(w wired) bool { return w.upstream.MaxResponse == 7 }},
-		"max-response-header-bytes": {func(c *config.Config) { c.Responses.MaxResponseHeader = 7 }, func(w wired) bool { return w.upstream.MaxResponseHeader == 7 }},
+		"upstream-max-response-bytes":        {func(c *config.Config) { c.Responses.MaxResponse = 7 }, func(w wired) bool { return w.upstream.MaxResponse == 7 }},
+		"upstream-max-response-header-bytes": {func(c *config.Config) { c.Responses.MaxResponseHeader = 7 }, func(w wired) bool { return w.upstream.MaxResponseHeader == 7 }},
 		"max-header-bytes": {func(c *config.Config) { c.MaxHeaderBytes = 1 << 20 }, func(w wired) bool {
 			return w.http.MaxHeaderBytes == 1<<20 && w.adminHTTP.MaxHeaderBytes == 1<<20 && w.calls.FieldByName("maxHeaderListSize").Elem().Uint() == 4<<20
 		}},

@@ -33,7 +33,7 @@ func TestRun_WrongUsage_SaysWhatAndWhereToLook(t *testing.T) {
 		"log level":            {[]string{"serve", "--log-level", "loud"}, []string{"--log-level", "loud"}},
 		"several settings":     {[]string{"serve", "--grpc-addr", "x", "--upstream-url", "y"}, []string{"--grpc-addr: must be", "\n  --upstream-url: must begin"}},
 		"upstream URL":         {[]string{"serve", "--upstream-url", "https://u:hunter2@x"}, []string{"--upstream-url"}},
-		"limit":                {[]string{"serve", "--max-response-bytes", "1"}, []string{"--max-response-bytes"}},
+		"limit":                {[]string{"serve", "--upstream-max-response-bytes", "1"}, []string{"--upstream-max-response-bytes"}},
 		"upstream CA":          {[]string{"serve", "--upstream-ca-file", "/nonexistent"}, []string{"--upstream-ca-file"}},
 		"var without value":    {[]string{"copy", id, "--var", "hunter2"}, []string{"--var: must be NAME=VALUE"}},
 		"var without name":     {[]string{"copy", id, "--var", "=hunter2"}, []string{"--var: must be NAME=VALUE"}},

@@ -208,9 +208,9 @@ func TestServe_PortInUse_ExitsWith1AndNamesTheFlag(t *testing.T) {
 
 func TestServe_Debug_PrintsItsConfigurationWithoutSecrets(t *testing.T) {
 	t.Parallel()
-	p := launchOnFreePorts(t, "serve", "--log-level", "debug", "--upstream-url", "http://127.0.0.1:1/base", "--max-response-bytes", "4096")
+	p := launchOnFreePorts(t, "serve", "--log-level", "debug", "--upstream-url", "http://127.0.0.1:1/base", "--upstream-max-response-bytes", "4096")
 	log := p.err.Await(t, `"msg":"serving"`)
-	for _, want := range []string{`"msg":"configuration"`, `"upstream-url":"http://127.0.0.1:1/base"`, `"max-response-bytes":4096`, `"log-level":"DEBUG"`} {
+	for _, want := range []string{`"msg":"configuration"`, `"upstream-url":"http://127.0.0.1:1/base"`, `"upstream-max-response-bytes":4096`, `"log-level":"DEBUG"`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("no %s in %s", want, log)
 		}

@@ -28,26 +28,26 @@ func (a *Addresses) validate(p *setting.Problems) {
 
 // Limits bound what callers may send and hold, on both protocols.
 type Limits struct {
-	MaxRequestBytes   int64         `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
-	MaxDecodedBytes   int64         `name:"max-decoded-bytes" group:"Limits:" default:"268435456" help:"Memory that the requests of gRPC calls under way may take once they are decoded, in bytes; further calls are refused."`
-	MaxResponseBytes  int64         `name:"grpc-max-response-bytes" group:"Limits:" default:"4194304" help:"Largest message sent to a gRPC caller, in bytes; client libraries refuse more than 4 MiB unless told otherwise. The response of a write leaves its largest fields out, a read fails."`
-	MaxHeaderBytes    int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Largest metadata of a gRPC call, and header of a REST request, in bytes."`
-	MaxErrorBytes     int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
-	MaxConnections    int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on each of the three listeners; further ones wait until another ends."`
-	MaxStreams        uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection, or HTTP/2 connection of the REST side (there 100 at most)."`
-	MaxWaitingStreams int           `name:"max-waiting-streams" group:"Limits:" default:"8192" help:"gRPC streams that wait for their callers: calls without their message, and streams, of which one of the contract counts as four. Strangers get half of them, those of one address an eighth; the health and reflection services get less."`
-	MaxDeadline       time.Duration `name:"max-deadline" group:"Limits:" default:"2m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`
-	ReadTimeout       time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
-	WriteTimeout      time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its response."`
-	IdleTimeout       time.Duration `name:"idle-timeout" group:"Limits:" default:"5m" help:"How long a caller's connection is kept with nothing on it."`
-	MaxConnectionAge  time.Duration `name:"grpc-max-connection-age" group:"Limits:" default:"0s" help:"After this time a gRPC connection takes no further calls, and ends when those that it has are done; 0 is never. It spreads callers over replicas behind a TCP balancer."`
-	ShutdownTimeout   time.Duration `name:"shutdown-timeout" group:"Limits:" default:"45s" help:"Time for calls under way to end after SIGTERM, before they are cut."`
+	MaxRequestBytes      int64         `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
+	MaxDecodedBytes      int64         `name:"max-decoded-bytes" group:"Limits:" default:"268435456" help:"Memory that the requests of gRPC calls under way may take once they are decoded, in bytes; further calls are refused."`
+	MaxGRPCResponseBytes int64         `name:"grpc-max-response-bytes" group:"Limits:" default:"4194304" help:"Largest message sent to a gRPC caller, in bytes; client libraries refuse more than 4 MiB unless told otherwise. The response of a write leaves its largest fields out, a read fails."`
+	MaxHeaderBytes       int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Largest metadata of a gRPC call, and header of a REST request, in bytes."`
+	MaxErrorBytes        int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
+	MaxConnections       int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on each of the three listeners; further ones wait until another ends."`
+	MaxStreams           uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection, or HTTP/2 connection of the REST side (there 100 at most)."`
+	MaxWaitingStreams    int           `name:"max-waiting-streams" group:"Limits:" default:"8192" help:"gRPC streams that wait for their callers: calls without their message, and streams, of which one of the contract counts as four. Strangers get half of them, those of one address an eighth; the health and reflection services get less."`
+	MaxDeadline          time.Duration `name:"max-deadline" group:"Limits:" default:"2m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`
+	ReadTimeout          time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
+	WriteTimeout         time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its response."`
+	IdleTimeout          time.Duration `name:"idle-timeout" group:"Limits:" default:"5m" help:"How long a caller's connection is kept with nothing on it."`
+	MaxConnectionAge     time.Duration `name:"grpc-max-connection-age" group:"Limits:" default:"0s" help:"After this time a gRPC connection takes no further calls, and ends when those that it has are done; 0 is never. It spreads callers over replicas behind a TCP balancer."`
+	ShutdownTimeout      time.Duration `name:"shutdown-timeout" group:"Limits:" default:"45s" help:"Time for calls under way to end after SIGTERM, before they are cut."`
 }
 
 func (l *Limits) validate(p *setting.Problems) {
 	p.Between("max-request-bytes", l.MaxRequestBytes, 1<<10, 1<<30)
 	p.Between("max-decoded-bytes", l.MaxDecodedBytes, 1<<20, 1<<40)
-	p.Between("grpc-max-response-bytes", l.MaxResponseBytes, 64<<10, 1<<30)
+	p.Between("grpc-max-response-bytes", l.MaxGRPCResponseBytes, 64<<10, 1<<30)
 	p.Between("max-header-bytes", int64(l.MaxHeaderBytes), 4<<10, 16<<20)
 	p.Between("max-error-bytes", int64(l.MaxErrorBytes), apierror.MinStatusBytes, apierror.MaxStatusBytes)
 	p.Between("max-connections", int64(l.MaxConnections), 1, 1_000_000)

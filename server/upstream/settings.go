@@ -42,8 +42,8 @@ const (
 
 // ResponseLimits bound the responses that are taken from Diga, in bytes.
 type ResponseLimits struct {
-	MaxResponse       int64 `name:"max-response-bytes" group:"Limits:" default:"8388608" help:"Largest response taken from Diga, in bytes, as sent and as decoded."`
-	MaxResponseHeader int64 `name:"max-response-header-bytes" group:"Limits:" default:"65536" help:"Largest header of a response of Diga's, in bytes."`
+	MaxResponse       int64 `name:"upstream-max-response-bytes" group:"Diga:" default:"8388608" help:"Largest response taken from Diga, in bytes, as sent and as decoded."`
+	MaxResponseHeader int64 `name:"upstream-max-response-header-bytes" group:"Diga:" default:"65536" help:"Largest header of a response of Diga's, in bytes."`
 }
 
 // Validate adds what is wrong with the settings.
@@ -74,8 +74,8 @@ func (s *Settings) Validate(p *setting.Problems) {
 
 // Validate adds what is wrong with the limits.
 func (l *ResponseLimits) Validate(p *setting.Problems) {
-	p.Between("max-response-bytes", l.MaxResponse, 1<<10, 1<<30)
-	p.Between("max-response-header-bytes", l.MaxResponseHeader, 4<<10, 16<<20)
+	p.Between("upstream-max-response-bytes", l.MaxResponse, 1<<10, 1<<30)
+	p.Between("upstream-max-response-header-bytes", l.MaxResponseHeader, 4<<10, 16<<20)
 }
 
 // base parses the URL. The error does not quote it.
