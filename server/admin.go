@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -35,15 +34,7 @@ func (s *Server) newAdmin() *http.Server {
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
-	return &http.Server{
-		Handler:                      closeChunked(s.knownHost(mux)),
-		DisableGeneralOptionsHandler: true, // a foreign host gets nothing
-		ReadHeaderTimeout:            min(readHeaderTimeout, s.cfg.ReadTimeout),
-		ReadTimeout:                  s.cfg.ReadTimeout,
-		IdleTimeout:                  s.cfg.IdleTimeout,
-		MaxHeaderBytes:               s.cfg.MaxHeaderBytes,
-		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
+	return s.newHTTP(s.knownHost(mux))
 }
 
 // knownHost returns a handler that refuses requests for a host which is neither an

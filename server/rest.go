@@ -2,19 +2,13 @@ package server
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/gateway"
 )
-
-// readHeaderTimeout is how long a request's header may take to arrive.
-const readHeaderTimeout = 5 * time.Second
 
 // maxRESTStreams bounds the requests under way on one HTTP/2 connection. A request that
 // never arrives holds a goroutine, and strangers may send it.
@@ -42,20 +36,12 @@ func (s *Server) newREST(routes http.Handler) *http.Server {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	return &http.Server{
-		Handler:   s.telemetry.Middleware(s.readOn(closeChunked(routes))),
-		Protocols: protocols,
-		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: int(min(s.cfg.MaxStreams, maxRESTStreams))},
-		// The routes respond to OPTIONS * as to any other request.
-		DisableGeneralOptionsHandler: true,
-
-		ReadHeaderTimeout: min(readHeaderTimeout, s.cfg.ReadTimeout),
-		ReadTimeout:       s.cfg.ReadTimeout,
-		WriteTimeout:      s.defaultDeadline(),
-		IdleTimeout:       s.cfg.IdleTimeout,
-		MaxHeaderBytes:    s.cfg.MaxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
+	srv := s.newHTTP(routes)
+	srv.Handler = s.telemetry.Middleware(s.readOn(srv.Handler))
+	srv.Protocols = protocols
+	srv.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: int(min(s.cfg.MaxStreams, maxRESTStreams))}
+	srv.WriteTimeout = s.defaultDeadline()
+	return srv
 }
 
 // restPart returns the REST side as a part of the server.
@@ -65,23 +51,5 @@ func (s *Server) restPart(srv *http.Server) *part {
 		serve: func(context.Context) error { return s.rest.serveHTTP(srv) },
 		drain: func() { shutDown(srv) },
 		close: func() error { _ = srv.Close(); s.rest.close(); return nil },
-	}
-}
-
-// shutdownRound is how long a shutdown may take before it looks for connections that
-// it missed.
-const shutdownRound = 500 * time.Millisecond
-
-// shutDown drains a server. net/http says goodbye to the HTTP/2 connections that are
-// there when a shutdown begins, and waits for all: one that was accepted and did not
-// yet speak HTTP/2 would be waited for until its client leaves.
-func shutDown(srv *http.Server) {
-	for {
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownRound)
-		err := srv.Shutdown(ctx)
-		cancel()
-		if !errors.Is(err, context.DeadlineExceeded) {
-			return
-		}
 	}
 }
