@@ -37,52 +37,37 @@ func (completable) IDs(ctx context.Context, args []string) []complete.Candidate 
 	}
 	switch parsed.Selected().FullPath() {
 	case "digate templates list":
-		list := &c.Templates.List
-		return idsOf(ctx, &list.listFlags, list.page, func(p *integrationv1.ListTemplatesResponse) (found []complete.Candidate) {
-			for _, x := range p.GetData() {
-				found = append(found, complete.Candidate{Value: x.GetId(), About: x.GetName()})
-			}
-			return found
-		})
+		return c.Templates.List.list().candidates(ctx)
 	case "digate integrations list":
-		list := &c.Integrations.List
-		return idsOf(ctx, &list.listFlags, list.page, func(p *integrationv1.ListIntegrationsResponse) (found []complete.Candidate) {
-			for _, x := range p.GetData() {
-				found = append(found, complete.Candidate{Value: x.GetId(), About: x.GetName()})
-			}
-			return found
-		})
+		return c.Integrations.List.list().candidates(ctx)
 	case "digate tools list":
-		list := &c.Tools.List
-		return idsOf(ctx, &list.listFlags, list.page, func(p *integrationv1.ListToolsResponse) (found []complete.Candidate) {
-			for _, x := range p.GetData() {
-				if row := toolRow(x); row[0] != "" {
-					found = append(found, complete.Candidate{Value: row[0], About: row[1]})
-				}
-			}
-			return found
-		})
+		return c.Tools.List.list().candidates(ctx)
 	}
 	return nil
 }
 
-// idsOf reads pages until the list ends or has maxCandidates ids. It uses only
-// the flags of the connection: settings about paging are for lists that people
+// candidates reads pages until the list ends or has maxCandidates items. It uses
+// only the flags of the connection: settings about paging are for lists that people
 // ask for.
-func idsOf[P page](ctx context.Context, f *listFlags, get getPage[P], ids func(P) []complete.Candidate) []complete.Candidate {
-	*f = listFlags{All: true, CallFlags: f.CallFlags}
-	ctx, client, done, err := f.DialIntegrations(ctx, discard, client.Reads)
+func (l list[P]) candidates(ctx context.Context) (found []complete.Candidate) {
+	*l.flags = listFlags{All: true, CallFlags: l.flags.CallFlags}
+	ctx, service, done, err := l.flags.DialIntegrations(ctx, discard, client.Reads)
 	if err != nil {
 		return nil
 	}
 	defer done()
-	n := 0
-	all, _ := everyPage(ctx, client, nil, func(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string) (P, error) {
+	get, n := l.get, 0
+	l.get = func(ctx context.Context, service integrationv1.IntegrationServiceClient, after *string) (none P, err error) {
 		if n += maxPage; n > maxCandidates {
-			var none P
 			return none, errors.New("enough")
 		}
-		return get(ctx, client, after)
-	})
-	return ids(all)
+		return get(ctx, service, after)
+	}
+	all, _ := l.everyPage(ctx, service, nil)
+	for _, row := range l.table(all)[1:] {
+		if row[0] != "" {
+			found = append(found, complete.Candidate{Value: row[0], About: row[1]})
+		}
+	}
+	return found
 }

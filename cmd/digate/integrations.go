@@ -23,14 +23,18 @@ type integrationsListCmd struct {
 }
 
 func (c *integrationsListCmd) Run(ctx context.Context, std term.IO) error {
-	return list(ctx, std, &c.listFlags, c.page, func(p *integrationv1.ListIntegrationsResponse) term.Table {
+	return c.list().show(ctx, std)
+}
+
+func (c *integrationsListCmd) list() list[*integrationv1.ListIntegrationsResponse] {
+	return list[*integrationv1.ListIntegrationsResponse]{&c.listFlags, c.page, func(p *integrationv1.ListIntegrationsResponse) term.Table {
 		t := term.Table{{"ID", "NAME", "TYPE", "AUTH", "SETUP", "BASE_URL"}}
 		for _, x := range p.GetData() {
 			t = append(t, []string{x.GetId(), x.GetName(), digajson.EnumText(x.GetIntegrationType()), digajson.EnumText(x.GetAuthType()),
 				map[bool]string{true: "missing", false: "done"}[x.GetRequiresSetup()], x.GetBaseUrl()})
 		}
 		return t
-	})
+	}}
 }
 
 func (c *integrationsListCmd) page(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string) (*integrationv1.ListIntegrationsResponse, error) {

@@ -58,11 +58,19 @@ type page interface {
 	GetHasMore() bool
 }
 
-// getPage gets the page that begins after an id.
-type getPage[P page] func(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string) (P, error)
+// list is a command that lists.
+type list[P page] struct {
+	flags *listFlags
+	// get gets the page that begins after an id.
+	get func(ctx context.Context, service integrationv1.IntegrationServiceClient, after *string) (P, error)
+	// table returns the items of a page below a head. Its first two columns are an
+	// item's id and name.
+	table func(P) term.Table
+}
 
-// list shows one page, or with --all every page as if they were one.
-func list[P page](ctx context.Context, std term.IO, f *listFlags, get getPage[P], rows func(P) term.Table) error {
+// show shows one page, or with --all every page as if they were one.
+func (l list[P]) show(ctx context.Context, std term.IO) error {
+	f := l.flags
 	ctx, service, done, err := f.DialIntegrations(ctx, std, client.Reads)
 	if err != nil {
 		return err
@@ -70,9 +78,9 @@ func list[P page](ctx context.Context, std term.IO, f *listFlags, get getPage[P]
 	defer done()
 	var shown P
 	if f.All {
-		shown, err = everyPage(ctx, service, f.After, get)
+		shown, err = l.everyPage(ctx, service, f.After)
 	} else {
-		shown, err = get(ctx, service, f.After)
+		shown, err = l.get(ctx, service, f.After)
 	}
 	if errors.Is(err, errEndless) {
 		return err
@@ -83,7 +91,7 @@ func list[P page](ctx context.Context, std term.IO, f *listFlags, get getPage[P]
 	if f.Output == client.OutputJSON {
 		return client.PrintJSON(std.Out, shown)
 	}
-	if err := rows(shown).Write(std.Out, term.Columns(std.Out)); err != nil {
+	if err := l.table(shown).Write(std.Out, term.Columns(std.Out)); err != nil {
 		return err
 	}
 	f.tellOfMore(std.Err, shown)
@@ -107,8 +115,8 @@ var errEndless = errors.New("Diga says that there are more items, but not after 
 
 // everyPage reads a list to its end and returns it as one page. On an error it
 // also returns what it has read so far.
-func everyPage[P page](ctx context.Context, client integrationv1.IntegrationServiceClient, after *string, get getPage[P]) (P, error) {
-	whole, err := get(ctx, client, after)
+func (l list[P]) everyPage(ctx context.Context, service integrationv1.IntegrationServiceClient, after *string) (P, error) {
+	whole, err := l.get(ctx, service, after)
 	if err != nil {
 		return whole, err
 	}
@@ -119,7 +127,7 @@ func everyPage[P page](ctx context.Context, client integrationv1.IntegrationServ
 			return whole, errEndless
 		}
 		seen[last] = true
-		next, err := get(ctx, client, &last)
+		next, err := l.get(ctx, service, &last)
 		if err != nil {
 			return whole, err
 		}

@@ -80,7 +80,7 @@ func (s *setup) findInHeaders(unfilled map[string]bool) {
 func (s *setup) findInTools(unfilled map[string]bool) {
 	id := s.integration.GetId()
 	tools := toolsListCmd{IntegrationID: id, listFlags: listFlags{All: true}}
-	all, err := everyPage(s.ctx, s.client, nil, tools.page)
+	all, err := tools.list().everyPage(s.ctx, s.client, nil)
 	if err != nil {
 		s.trouble("the tools, which may also have placeholders,", err)
 	}

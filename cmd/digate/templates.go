@@ -25,13 +25,17 @@ type templatesListCmd struct {
 }
 
 func (c *templatesListCmd) Run(ctx context.Context, std term.IO) error {
-	return list(ctx, std, &c.listFlags, c.page, func(p *integrationv1.ListTemplatesResponse) term.Table {
+	return c.list().show(ctx, std)
+}
+
+func (c *templatesListCmd) list() list[*integrationv1.ListTemplatesResponse] {
+	return list[*integrationv1.ListTemplatesResponse]{&c.listFlags, c.page, func(p *integrationv1.ListTemplatesResponse) term.Table {
 		t := term.Table{{"ID", "NAME", "LANGUAGE", "DESCRIPTION"}}
 		for _, x := range p.GetData() {
 			t = append(t, []string{x.GetId(), x.GetName(), x.GetLanguage(), x.GetDescription()})
 		}
 		return t
-	})
+	}}
 }
 
 func (c *templatesListCmd) page(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string) (*integrationv1.ListTemplatesResponse, error) {

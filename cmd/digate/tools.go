@@ -21,14 +21,16 @@ type toolsListCmd struct {
 	listFlags `embed:""`
 }
 
-func (c *toolsListCmd) Run(ctx context.Context, std term.IO) error {
-	return list(ctx, std, &c.listFlags, c.page, func(p *integrationv1.ListToolsResponse) term.Table {
+func (c *toolsListCmd) Run(ctx context.Context, std term.IO) error { return c.list().show(ctx, std) }
+
+func (c *toolsListCmd) list() list[*integrationv1.ListToolsResponse] {
+	return list[*integrationv1.ListToolsResponse]{&c.listFlags, c.page, func(p *integrationv1.ListToolsResponse) term.Table {
 		t := term.Table{{"ID", "NAME", "TYPE", "APPROVAL", "METHOD", "PATH", "DESCRIPTION"}}
 		for _, x := range p.GetData() {
 			t = append(t, toolRow(x))
 		}
 		return t
-	})
+	}}
 }
 
 func (c *toolsListCmd) page(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string) (*integrationv1.ListToolsResponse, error) {
