@@ -5,8 +5,11 @@ package ledgertest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/digate/digate/server/ledger"
 )
@@ -61,6 +64,40 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"Outage_UnderLoad_LosesNothingAcknowledged", testOutageUnderLoad},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, newHarness(t)) })
+	}
+}
+
+// Opened returns a store that was opened, and closes it when the test ends.
+func Opened[S ledger.Store](t testing.TB, s S, err error) S {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+// OpenAtOnce opens many handles on new data at the same time, as replicas that start
+// together do.
+func OpenAtOnce[S ledger.Store](t *testing.T, open func() (S, error)) {
+	t.Helper()
+	check := digest()
+	var group errgroup.Group
+	for range 10 {
+		group.Go(func() error {
+			s, err := open()
+			if err != nil {
+				return err
+			}
+			return errors.Join(s.KeyCheck(t.Context(), check), s.Close())
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -23,15 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func open(t testing.TB, url string) *postgres.Store {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), url, postgres.Options{Retention: time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
-	return s
+	return ledgertest.Opened(t, s, err)
 }
 
 func TestStore_Contract(t *testing.T) {
@@ -60,20 +52,7 @@ func advance(server *pgtest.Server, url string) func(testing.TB, time.Duration) 
 
 func TestOpen_ManyReplicasAtOnce_AllSucceed(t *testing.T) {
 	url := pgtest.Start(t).URL()
-	check := ledger.RandomKeys().Check()
-	var group errgroup.Group
-	for range 10 {
-		group.Go(func() error {
-			s, err := postgres.Open(t.Context(), url, postgres.Options{})
-			if err != nil {
-				return err
-			}
-			return errors.Join(s.KeyCheck(t.Context(), check), s.Close())
-		})
-	}
-	if err := group.Wait(); err != nil {
-		t.Error(err)
-	}
+	ledgertest.OpenAtOnce(t, func() (*postgres.Store, error) { return postgres.Open(t.Context(), url, postgres.Options{}) })
 }
 
 func TestOpen_RoleThatMayNotCreate_IsEnoughOnceMigrated(t *testing.T) {

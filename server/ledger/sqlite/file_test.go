@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/digate/digate/server/ledger/ledgertest"
 	"github.com/digate/digate/server/ledger/sqlite"
 )
@@ -110,19 +108,7 @@ func TestOpen_LinkToAFile_IsThatFile(t *testing.T) {
 
 func TestOpen_ManyAtOnce_AllSucceed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	var group errgroup.Group
-	for range 8 {
-		group.Go(func() error {
-			s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
-			if err != nil {
-				return err
-			}
-			return s.Close()
-		})
-	}
-	if err := group.Wait(); err != nil {
-		t.Error(err)
-	}
+	ledgertest.OpenAtOnce(t, func() (*sqlite.Store, error) { return sqlite.Open(t.Context(), path, sqlite.Options{}) })
 }
 
 func TestOpen_WrongFile_SaysWhatIsWrong(t *testing.T) {

@@ -20,15 +20,7 @@ func (c *clock) now() time.Time { return time.Unix(1_700_000_000, c.nanos.Load()
 func open(t testing.TB, path string, o sqlite.Options) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), path, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
-	return s
+	return ledgertest.Opened(t, s, err)
 }
 
 func TestStore_Contract(t *testing.T) {
