@@ -433,7 +433,5 @@ func TestBulkREST_TooManyLinesOrBytes_IsRefusedBeforeAnyCopy(t *testing.T) {
 	if got := d.do(t, "POST", bulkPath, four, "Authorization", ""); got.status != 401 {
 		t.Errorf("%d", got.status)
 	}
-	if len(up.received()) != 0 {
-		t.Errorf("Diga received %v", up.received())
-	}
+	up.none(t)
 }

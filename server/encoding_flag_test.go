@@ -34,7 +34,5 @@ func TestEncoding_RefusedAndMessageNotCompressed_NothingIsSent(t *testing.T) {
 	if e := raw.verdict(3); e.Reason != apierror.ReasonUnsupportedEncoding || e.Outcome.String() != "NOT_SENT" {
 		t.Errorf("stream: %v", e)
 	}
-	if got := up.received(); len(got) != 0 {
-		t.Errorf("Diga received %v", got)
-	}
+	up.none(t)
 }

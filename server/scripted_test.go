@@ -112,6 +112,14 @@ func (up *scripted) received() []sent {
 	return append([]sent(nil), up.got...)
 }
 
+// none fails the test if the upstream received a request.
+func (up *scripted) none(t *testing.T) {
+	t.Helper()
+	if got := up.received(); len(got) != 0 {
+		t.Errorf("Diga received %v", got)
+	}
+}
+
 // one returns the only request that the upstream received. It fails the test
 // unless there was exactly one.
 func (up *scripted) one(t *testing.T) sent {

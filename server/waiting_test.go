@@ -96,7 +96,5 @@ func TestTimeout_OfARESTCaller_EndsItsRequest(t *testing.T) {
 			t.Errorf("%s: %s", wrong, rest.body)
 		}
 	}
-	if got := up.received(); len(got) != 0 {
-		t.Errorf("Diga received %v", got)
-	}
+	up.none(t)
 }

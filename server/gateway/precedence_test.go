@@ -38,11 +38,8 @@ func (r *reached) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.C
 // literal where they first differ.
 func TestRoutes_PathThatTwoRoutesMatch_BelongsToTheMoreLiteral(t *testing.T) {
 	channel := new(reached)
+	h := routed(t, channel)
 	c, err := contract.Load(contract.Integration())
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := New(t.Context(), Config{Contract: c, Channel: channel, MaxBody: 1 << 20, Observer: exchangetest.Observer(exchangetest.Ignore)})
 	if err != nil {
 		t.Fatal(err)
 	}

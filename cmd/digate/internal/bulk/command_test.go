@@ -1,14 +1,12 @@
 package bulk
 
 import (
-	"bytes"
 	"context"
 	"strings"
 	"testing"
 
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
-	"github.com/digate/digate/test/await"
 )
 
 func TestMain(m *testing.M) { clitest.Main(m) }
@@ -28,11 +26,7 @@ func digate(t *testing.T, args ...string) clitest.Ran {
 
 func digateWith(t *testing.T, stdin string, args ...string) clitest.Ran {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), await.Patience)
-	defer cancel()
-	var out, err bytes.Buffer
-	code := runCommand(ctx, args, term.IO{In: strings.NewReader(stdin), Out: &out, Err: &err})
-	return clitest.Ran{Code: code, Out: out.String(), Err: err.String()}
+	return clitest.RunWith(t, runCommand, stdin, args...)
 }
 
 func TestCommand_Validate_NamesTheFlag(t *testing.T) {

@@ -2,6 +2,7 @@
 package clitest
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/internal/need"
+	"github.com/digate/digate/test/await"
 	"github.com/digate/digate/test/rig"
 )
 
@@ -56,6 +58,16 @@ func Run(ctx context.Context, commands any, args []string, std term.IO) int {
 		return client.ExitCode(std.Err, client.WrongUsage(std.Err, err))
 	}
 	return client.ExitCode(std.Err, parsed.Run())
+}
+
+// RunWith runs a command line on some standard input, as run does.
+func RunWith(t *testing.T, run func(context.Context, []string, term.IO) int, stdin string, args ...string) Ran {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), await.Patience)
+	defer cancel()
+	var out, err bytes.Buffer
+	code := run(ctx, args, term.IO{In: strings.NewReader(stdin), Out: &out, Err: &err})
+	return Ran{Code: code, Out: out.String(), Err: err.String()}
 }
 
 // CheckNoSecret fails if a secret of the tests was shown.

@@ -311,14 +311,12 @@ func (c *command) Run(ctx context.Context, std term.IO) error {
 
 func digate(t *testing.T, args ...string) clitest.Ran {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), await.Patience)
-	defer cancel()
-	var commands struct {
-		Doctor command `cmd:""`
-	}
-	var out, err strings.Builder
-	code := clitest.Run(ctx, &commands, args, term.IO{In: strings.NewReader(""), Out: &out, Err: &err})
-	return clitest.Ran{Code: code, Out: out.String(), Err: err.String()}
+	return clitest.RunWith(t, func(ctx context.Context, args []string, std term.IO) int {
+		var commands struct {
+			Doctor command `cmd:""`
+		}
+		return clitest.Run(ctx, &commands, args, std)
+	}, "", args...)
 }
 
 // doctor shows every failure, so it does not repeat a read, as serve would.
