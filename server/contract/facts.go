@@ -22,10 +22,11 @@ const ReplayedKey = "digate-replayed"
 // the paths of the fields that were omitted, separated by commas.
 const OmittedKey = "digate-omitted"
 
-// open are the methods that need no credential.
+// open are the methods that need no credential, and whether each is a stream that its
+// caller need not end.
 var open = map[string]bool{
-	"/grpc.health.v1.Health/Check":                                   true,
-	"/grpc.health.v1.Health/List":                                    true,
+	"/grpc.health.v1.Health/Check":                                   false,
+	"/grpc.health.v1.Health/List":                                    false,
 	"/grpc.health.v1.Health/Watch":                                   true,
 	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      true,
 	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": true,
@@ -34,7 +35,14 @@ var open = map[string]bool{
 // Open reports whether a method, by its full gRPC name, needs no credential.
 // The health and reflection services show nothing of Diga's. A load balancer has no
 // credential, and neither has a person who lists the methods.
-func Open(fullName string) bool { return open[fullName] }
+func Open(fullName string) bool {
+	_, ok := open[fullName]
+	return ok
+}
+
+// Endless reports whether a method, by its full gRPC name, needs no credential and is a
+// stream that its caller need not end.
+func Endless(fullName string) bool { return open[fullName] }
 
 // Own reports whether a method, by its full gRPC name, is one of LedgerService. Its
 // calls are about the copies of other calls, so they have no outcome of their own.

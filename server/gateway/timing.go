@@ -61,6 +61,5 @@ func parseTimeout(values []string) (time.Duration, bool) {
 	if err != nil || seconds <= 0 {
 		return 0, false
 	}
-	const longest = 1 << 20 // so that it fits
-	return time.Duration(min(seconds, longest) * float64(time.Second)), true
+	return time.Duration(min(seconds, prefer.MaxSeconds) * float64(time.Second)), true
 }

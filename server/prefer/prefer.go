@@ -16,8 +16,9 @@ const Header = "Prefer"
 
 const metadataKey = "prefer"
 
-// maxWait is the longest wait, in seconds, that is told from a longer one.
-const maxWait = 1 << 20
+// MaxSeconds is the longest time that is told from a longer one, in seconds: a number of
+// seconds that a caller gives need not fit into a [time.Duration].
+const MaxSeconds = 1 << 20
 
 // Wait returns the time of the preference wait (RFC 7240, 4.3) in the values of a
 // header, and reports whether there is one. Of several the first counts. One that
@@ -34,7 +35,7 @@ func Wait(values []string) (time.Duration, bool) {
 			if err != nil {
 				return 0, false
 			}
-			return time.Duration(min(seconds, maxWait)) * time.Second, true
+			return time.Duration(min(seconds, MaxSeconds)) * time.Second, true
 		}
 	}
 	return 0, false

@@ -2,10 +2,10 @@ package upstream
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/upstream/admission"
 )
 
 // keptShare is the part of a short time that is kept back.
@@ -55,20 +55,12 @@ func (c *call) withDeadline(ctx context.Context, deadline time.Time) context.Con
 	return ctx
 }
 
-// left returns the time until the context's deadline.
-func left(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return time.Until(deadline)
-	}
-	return math.MaxInt64
-}
-
 // hasTime returns an error where too little time is left to begin an attempt.
 func (c *Client) hasTime(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return apierror.NotBegun(err)
 	}
-	if left(ctx) < c.minTime {
+	if admission.TimeLeft(ctx) < c.minTime {
 		return apierror.NotBegun(context.DeadlineExceeded)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/upstream/admission"
 )
 
 const (
@@ -55,7 +56,7 @@ func (p *retryPolicy) next(ctx context.Context, e *apierror.Error, write bool, a
 	if e.Invited() {
 		wait += *e.RetryAfter // not all at the same moment
 	}
-	if left(ctx)-wait < least || most > 0 && wait > most {
+	if admission.TimeLeft(ctx)-wait < least || most > 0 && wait > most {
 		return false
 	}
 	if !p.budget.spend() {

@@ -153,7 +153,7 @@ func (t *Ticket) hold(which int, s sending) {
 // Enter waits until an exchange may begin and returns its ticket. A failure is an
 // [apierror.Error], needs no Leave, and means that nothing was sent.
 func (a *Admission) Enter(ctx context.Context, r Request) (Ticket, error) {
-	remaining := left(ctx)
+	remaining := TimeLeft(ctx)
 	most := r.MaxWait
 	if most == 0 {
 		most = math.MaxInt64
@@ -295,8 +295,9 @@ func (a *Admission) giveBack(t *Ticket) {
 	a.accounts.settle(t.account)
 }
 
-// left returns the time until the context's deadline.
-func left(ctx context.Context) time.Duration {
+// TimeLeft returns the time until the context's deadline, the longest of all where it has
+// none.
+func TimeLeft(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
 		return time.Until(deadline)
 	}

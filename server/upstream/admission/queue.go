@@ -88,7 +88,7 @@ func (a *Admission) wait(ctx context.Context, of *account, which int, size int64
 	if recorded {
 		lane.first.push(w, &w.link)
 	} else {
-		if err := a.refusal(min(left(ctx), most), which, lane, size); err != nil {
+		if err := a.refusal(min(TimeLeft(ctx), most), which, lane, size); err != nil {
 			return sending{}, err
 		}
 		if lane.rest.n == 0 {
@@ -108,7 +108,7 @@ func (a *Admission) wait(ctx context.Context, of *account, which int, size int64
 	l.unpark(lane, which)
 	a.serve(which)
 	var late <-chan time.Time
-	if most < left(ctx) {
+	if most < TimeLeft(ctx) {
 		timer := time.NewTimer(most)
 		defer timer.Stop()
 		late = timer.C
