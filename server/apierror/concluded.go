@@ -30,6 +30,11 @@ func InvalidRequest(violations ...Violation) *Error {
 	return e
 }
 
+// BodyIncomplete returns the error of a request whose body or message broke off.
+func BodyIncomplete() *Error {
+	return InvalidRequest(Violation{Field: "body", Description: "could not be read to its end", Reason: "BODY_INCOMPLETE"})
+}
+
 // MissingCredential returns the error of a call with no credential, or with none that is
 // well-formed. The message must not quote it.
 func MissingCredential(message string) *Error {

@@ -62,7 +62,7 @@ func (b *bulk) serve(w http.ResponseWriter, r *http.Request) error {
 	case errors.As(err, &tooLarge):
 		return refuse(w, b.tooMuch(fmt.Sprintf("%d bytes", b.maxBody)))
 	case err != nil:
-		return refuse(w, apierror.InvalidRequest(apierror.Violation{Field: "body", Description: "could not be read", Reason: "VALUE_ERROR"}))
+		return refuse(w, apierror.BodyIncomplete())
 	}
 	items, ok := b.read(text)
 	if !ok {

@@ -104,9 +104,7 @@ func (m *marshaler) decode(b *body, v any) error {
 	case errors.As(err, &tooLarge):
 		return apierror.RequestTooLarge(tooLarge.Limit)
 	case err != nil:
-		return apierror.InvalidRequest(apierror.Violation{
-			Field: "body", Description: "could not be read to its end", Reason: "BODY_INCOMPLETE",
-		})
+		return apierror.BodyIncomplete()
 	case len(data) == 0:
 		return apierror.InvalidRequest(apierror.Violation{
 			Field: "body", Description: "a JSON object is required", Reason: "MISSING",

@@ -11,6 +11,7 @@ package intake
 
 import (
 	"context"
+	"io"
 	"net"
 	"sync"
 
@@ -240,6 +241,9 @@ func (s *stream) RecvMsg(v any) error {
 	s.message = message{proto: m}
 	err := s.ServerStream.RecvMsg(&s.message)
 	s.hold(s.message.memory)
+	if code := status.Code(err); code == codes.Internal || code == codes.ResourceExhausted {
+		return s.intake.lost(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -275,7 +279,7 @@ func (s *stream) end() {
 	s.held = nil
 }
 
-// lost returns the error of a request that gRPC could not receive. gRPC has ended
+// lost returns the error of a message that gRPC could not receive. gRPC has ended
 // the call by then, in its own words; what is returned is for the log and the
 // metrics.
 func (i *Intake) lost(err error) error {
@@ -286,6 +290,10 @@ func (i *Intake) lost(err error) error {
 		return apierror.NotBegun(context.Canceled)
 	case codes.DeadlineExceeded:
 		return apierror.NotBegun(context.DeadlineExceeded)
+	}
+	switch status.Convert(err).Message() {
+	case io.ErrUnexpectedEOF.Error():
+		return apierror.BodyIncomplete()
 	default:
 		return invalid("could not be received as one message")
 	}

@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -90,5 +92,13 @@ func TestService_RefusedRequest_PassesTheInterceptorsAndTakesNothing(t *testing.
 	src.text = "a"
 	if _, err := desc.Methods[0].Handler(nil, t.Context(), src.RecvMsg, interceptor); err != nil || seen != 2 {
 		t.Errorf("after it: %v, passed %d times", err, seen)
+	}
+}
+
+// The reason is that of a body that breaks off over REST.
+func TestLost_MessageThatBreaksOff_IsAnIncompleteBody(t *testing.T) {
+	e := apierror.FromError(New(Bounds{}).lost(status.Error(codes.Internal, "unexpected EOF")))
+	if len(e.Violations) != 1 || e.Violations[0].Reason != "BODY_INCOMPLETE" {
+		t.Errorf("got %+v", e.Violations)
 	}
 }
