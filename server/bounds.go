@@ -6,10 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc/tap"
-
 	"github.com/digate/digate/server/contract"
-	"github.com/digate/digate/server/intake"
 )
 
 // defaultDeadline returns how long a call without a deadline may take, from its
@@ -18,38 +15,30 @@ func (s *Server) defaultDeadline() time.Duration {
 	return s.cfg.ReadTimeout + s.cfg.Upstream.Timeout + s.cfg.WriteTimeout
 }
 
-// boundDeadline returns a tap handle that bounds the time of a unary call. A call
-// without a deadline gets a hidden one, and a deadline beyond --max-deadline is
+// boundDeadline returns the context of a call with the bound of its time. A unary
+// call without a deadline gets a hidden one, and a deadline beyond --max-deadline is
 // moved up to it: a caller may open a call and then send nothing. The contract's
 // streams have bounds of their own. A call that needs no credential has a bound that
-// is as tight as its method allows, and can be ended before that.
-func (s *Server) boundDeadline(next tap.ServerInHandle) tap.ServerInHandle {
-	byDefault := s.defaultDeadline()
-	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		ctx, err := next(ctx, info)
-		if err != nil {
-			return ctx, err
-		}
-		if contract.Open(info.FullMethodName) {
-			limited, cancel := context.WithTimeout(ctx, openTime(info.FullMethodName))
-			if _, ok := ctx.Deadline(); !ok {
-				limited = hiddenDeadline{limited}
-			}
-			return intake.WithCancel(limited, cancel), nil
-		}
-		if m := s.contract.Method(info.FullMethodName); m == nil || !m.Unary {
-			return ctx, nil
-		}
-		var cancel context.CancelFunc // not called: the stream's context, its parent, ends it
-		if deadline, ok := ctx.Deadline(); !ok {
-			ctx, cancel = context.WithTimeout(ctx, byDefault)
-			ctx = hiddenDeadline{ctx}
-		} else if time.Until(deadline) > s.cfg.MaxDeadline {
-			ctx, cancel = context.WithTimeout(ctx, s.cfg.MaxDeadline)
-		}
-		_ = cancel
-		return ctx, nil
+// is as tight as its method allows.
+func (s *Server) boundDeadline(ctx context.Context, method string) context.Context {
+	bound := s.cfg.MaxDeadline
+	deadline, ok := ctx.Deadline()
+	switch m := s.contract.Method(method); {
+	case contract.Open(method):
+		bound = openTime(method)
+	case m == nil || !m.Unary:
+		return ctx
+	case !ok:
+		bound = s.defaultDeadline()
+	case time.Until(deadline) <= bound:
+		return ctx
 	}
+	limited, cancel := context.WithTimeout(ctx, bound)
+	_ = cancel // not called: the stream's context, its parent, ends it
+	if !ok {
+		return hiddenDeadline{limited}
+	}
+	return limited
 }
 
 // hiddenDeadline expires but reports no deadline: the limit is the server's and

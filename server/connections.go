@@ -28,8 +28,9 @@ func newConnections(penalties *penalties, malformed func()) *connections {
 
 // watch returns the connection, watched. It is open until it is closed.
 func (c *connections) watch(conn net.Conn) net.Conn {
-	credit := newResetCredit(c.penalties.burst(streams.Address(conn.RemoteAddr())))
-	w := &watchedConn{Conn: conn, all: c, credit: credit, writing: make(chan struct{}, 1)}
+	peer := streams.NewPeer(conn.RemoteAddr())
+	credit := newResetCredit(c.penalties.burst(streams.Address(peer)))
+	w := &watchedConn{Conn: conn, peer: peer, all: c, credit: credit, writing: make(chan struct{}, 1)}
 	w.in.skip = len(http2.ClientPreface)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,6 +61,7 @@ func (c watchedCredentials) Clone() credentials.TransportCredentials {
 // header.
 type watchedConn struct {
 	net.Conn
+	peer    *streams.Peer
 	all     *connections
 	credit  *resetCredit
 	in, out frameScanner
@@ -68,11 +70,14 @@ type watchedConn struct {
 	lastRead atomic.Int64 // in nanoseconds of Unix time
 }
 
+// RemoteAddr returns a [*streams.Peer]: by it a call knows its connection.
+func (c *watchedConn) RemoteAddr() net.Addr { return c.peer }
+
 func (c *watchedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.lastRead.Store(time.Now().UnixNano())
 	if resets := c.in.scan(p[:n], isReset); resets > 0 && !c.credit.spend(resets) {
-		c.all.penalties.add(streams.Address(c.RemoteAddr()))
+		c.all.penalties.add(streams.Address(c.peer))
 		_ = c.Conn.Close()
 		return 0, net.ErrClosed
 	}

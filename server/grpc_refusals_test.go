@@ -132,6 +132,23 @@ func TestGRPC_MessageOfAStreamThatCannotBeReceived_HasAVerdict(t *testing.T) {
 	}
 }
 
+// Such a call is refused by its handler and not before it.
+func TestGRPC_RefusedCallWithALaterDeadline_HasTheSameVerdictAndALine(t *testing.T) {
+	t.Parallel()
+	d := start(t, newScripted(t).url())
+	for i, method := range []string{copyTemplate, integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName, "/no.Such/Service"} {
+		f := dialRaw(t, d.GRPCAddr())
+		for n, timeout := range []string{"100m", "1H"} {
+			stream := uint32(2*n + 1)
+			f.open(stream, method, true, hpack.HeaderField{Name: "authorization", Value: "no token"}, hpack.HeaderField{Name: "grpc-timeout", Value: timeout})
+			if e := f.verdict(stream); e.Reason != apierror.ReasonMissingCredential || e.Outcome != exchange.NotSent {
+				t.Errorf("%s: %v", method, e)
+			}
+		}
+		d.log.await(t, 2*(i+1), `"reason":"MISSING_CREDENTIAL"`)
+	}
+}
+
 func TestGRPC_UnknownMethodOrService_HasAVerdictAndALine(t *testing.T) {
 	t.Parallel()
 	d := start(t, newScripted(t).url())

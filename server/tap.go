@@ -3,26 +3,55 @@ package server
 import (
 	"context"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/tap"
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/intake"
 )
 
 // tapHandle sees a call when its metadata has arrived and nothing of its message
 // was read. It runs on the connection's I/O goroutine, which holds the connection
-// meanwhile: nothing in it may wait.
+// meanwhile: nothing in it may wait. A call that is refused here costs the server
+// neither a goroutine nor a stream.
 func (s *Server) tapHandle() tap.ServerInHandle {
-	next := s.telemetry.TapHandle(s.refuseEarly(s.boundDeadline(authn.TapHandle(s.authenticator))))
+	next := s.telemetry.TapHandle(s.admit(s.refuseEarly(authn.TapHandle(s.authenticator))))
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		ctx, err := next(ctx, info)
-		if err != nil && contract.Own(info.FullMethodName) {
+		admitted, err := next(ctx, info)
+		if err == nil {
+			return admitted, nil
+		}
+		if contract.Own(info.FullMethodName) {
 			// NOT_SENT would be read as the fate of the copy that the call is about.
 			err = apierror.FromError(err).WithoutOutcome()
 		}
-		return ctx, err
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > refusalLifetime {
+			return intake.Refuse(ctx, err), nil
+		}
+		return nil, err
+	}
+}
+
+// refusalLifetime is how long what gRPC keeps of a call that the tap handle refused
+// may live: it never stops the timer of the call's deadline, which callers may set to
+// years. A call with a later deadline is refused by its handler.
+const refusalLifetime = time.Second
+
+// admit takes a place for a call, and then bounds its time: a timer holds the call
+// and its metadata in memory, so a call that is refused must not have one.
+func (s *Server) admit(next tap.ServerInHandle) tap.ServerInHandle {
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		ctx, err := next(ctx, info)
+		if err != nil {
+			return ctx, err
+		}
+		if ctx, err = s.intake.Admit(ctx, info.FullMethodName); err != nil {
+			return nil, err
+		}
+		return s.boundDeadline(ctx, info.FullMethodName), nil
 	}
 }
 

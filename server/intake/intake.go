@@ -12,19 +12,14 @@ package intake
 import (
 	"context"
 	"io"
-	"net"
 	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/server/apierror"
-	"github.com/digate/digate/server/authn"
-	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/streams"
 )
 
@@ -32,8 +27,9 @@ import (
 // goroutines.
 type Intake struct {
 	Bounds
-	memory     budget
-	receptions sync.Pool
+	memory       budget
+	receptions   sync.Pool
+	unaryMethods map[string]bool // by full name, as registered
 }
 
 // Bounds are those of an intake.
@@ -55,7 +51,7 @@ type Bounds struct {
 // process has a gRPC server or client.
 func New(bounds Bounds) *Intake {
 	registerEncodings()
-	i := &Intake{Bounds: bounds, memory: budget{limit: bounds.MaxMemory}}
+	i := &Intake{Bounds: bounds, memory: budget{limit: bounds.MaxMemory}, unaryMethods: make(map[string]bool)}
 	i.receptions.New = func() any {
 		r := &reception{intake: i}
 		r.decode = r.into
@@ -98,7 +94,7 @@ type message struct {
 type reception struct {
 	message
 	intake  *Intake
-	place   streams.Place // while it waits
+	place   place // while it waits
 	receive func(any) error
 	decode  func(any) error // into, bound once
 }
@@ -110,8 +106,8 @@ func (r *reception) into(v any) error {
 	}
 	r.proto = m
 	err := r.receive(&r.message)
-	r.place.Leave()
-	r.place = streams.Place{}
+	r.place.leave()
+	r.place = place{}
 	if err != nil {
 		r.refused = r.intake.lost(err)
 	}
@@ -132,15 +128,15 @@ func (i *Intake) Service(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 }
 
 func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.MethodHandler {
-	kind := streams.Call
-	if contract.Open(info.FullMethod) {
-		kind = streams.Open
-	}
+	i.unaryMethods[info.FullMethod] = true
 	return func(srv any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		if err := refusalOf(ctx); err != nil {
+			return nil, err
+		}
 		if err := checkCall(ctx); err != nil {
 			return refuse(ctx, info, interceptor, err)
 		}
-		place, ok := i.enter(ctx, kind)
+		place, ok := i.enter(ctx, info.FullMethod)
 		if !ok {
 			return refuse(ctx, info, interceptor, apierror.TooManyStreams())
 		}
@@ -167,36 +163,11 @@ func refuse(ctx context.Context, info *grpc.UnaryServerInfo, interceptor grpc.Un
 	return interceptor(ctx, nil, info, func(context.Context, any) (any, error) { return nil, refused })
 }
 
-// enter takes a place for a stream that waits for its caller.
-func (i *Intake) enter(ctx context.Context, kind streams.Kind) (streams.Place, bool) {
-	if i.Gate == nil {
-		return streams.Place{}, true
-	}
-	var addr net.Addr
-	if p, ok := peer.FromContext(ctx); ok {
-		addr = p.Addr
-	}
-	token := ""
-	if p := authn.FromContext(ctx); p != nil {
-		token = p.Credential.Reveal()
-	}
-	var cancel context.CancelFunc
-	if kind == streams.Open || kind == streams.Watch {
-		cancel, _ = ctx.Value(cancelKey{}).(context.CancelFunc)
-	}
-	return i.Gate.Enter(kind, addr, token, cancel)
-}
-
-type cancelKey struct{}
-
-// WithCancel returns a context with what ends it. The gate may end a call of this
-// context to make room for another.
-func WithCancel(ctx context.Context, cancel context.CancelFunc) context.Context {
-	return context.WithValue(ctx, cancelKey{}, cancel)
-}
-
 // StreamInterceptor makes a stream receive through the intake.
 func (i *Intake) StreamInterceptor(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if err := refusalOf(ss.Context()); err != nil {
+		return err
+	}
 	s := &stream{ServerStream: ss, intake: i}
 	defer s.end()
 	return handler(srv, s)
@@ -208,18 +179,11 @@ func (i *Intake) BoundStreams(srv any, ss grpc.ServerStream, info *grpc.StreamSe
 	if err := checkCall(ss.Context()); err != nil {
 		return err
 	}
-	kind := streams.Stream
-	switch {
-	case info.FullMethod == healthv1.Health_Watch_FullMethodName:
-		kind = streams.Watch
-	case contract.Open(info.FullMethod):
-		kind = streams.Open
-	}
-	place, ok := i.enter(ss.Context(), kind)
+	place, ok := i.enter(ss.Context(), info.FullMethod)
 	if !ok {
 		return apierror.TooManyStreams()
 	}
-	defer place.Leave()
+	defer place.leave()
 	return handler(srv, ss)
 }
 

@@ -22,6 +22,8 @@ type source struct {
 	text  string
 }
 
+func (s *source) Context() context.Context { return context.Background() }
+
 func (s *source) RecvMsg(v any) error {
 	b, err := proto.Marshal(wrapperspb.String(s.text))
 	if err != nil {

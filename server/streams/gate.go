@@ -5,8 +5,9 @@
 // A stream beyond a bound is refused at once. The bounds leave a share of the
 // streams to callers whose token Diga has accepted, so that strangers do not take
 // the room of those who are known. Nobody is known to the services that need no
-// credential: there, the stream that is open for the longest time ends instead.
-// Those that are of use end soon, and a load balancer must always be able to ask.
+// credential: there, a stream that is open for long ends for a new one, because a
+// load balancer must always be able to ask. A connection can make others end only
+// now and then.
 package streams
 
 import (
@@ -16,6 +17,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // Kind is what a stream waits for.
@@ -54,29 +56,16 @@ const maxKnown = 10_000
 type Gate struct {
 	limit int
 	seed  maphash.Seed
+	all   atomic.Int64
 
-	mu      sync.Mutex
-	all     int
 	classes [classes]class
-	known   map[uint64]struct{}
+
+	mu    sync.RWMutex
+	known map[uint64]struct{}
 }
 
-// class is a class of streams with a bound of its own, for all together and for
-// each of those who open them.
-type class struct {
-	limit, each int
-	open        int
-	by          map[opener]int
-	oldest      *list.List // of *ending, where streams end for others
-}
-
-// ending is an open stream that may end for another.
-type ending struct {
-	opener opener
-	weight int
-	cancel context.CancelFunc
-}
-
+// The classes of streams. Each has bounds of its own, and a lock of its own: nobody
+// who is known waits for strangers.
 const (
 	ofKnown = iota
 	ofStrangers
@@ -95,28 +84,29 @@ type opener struct {
 func New(limit int) *Gate {
 	g := &Gate{limit: limit, seed: maphash.MakeSeed(), known: make(map[uint64]struct{})}
 	share := func(of, part int) int { return max(of/part, 1) }
-	for i, c := range [classes]class{
-		ofKnown:     {limit: limit, each: share(limit, callersShare)},
-		ofStrangers: {limit: share(limit, strangersShare), each: share(limit, strangerShare)},
-		ofOpen:      {limit: share(limit, openShare), each: share(limit, openShare*openPeerShare)},
-		ofWatch:     {limit: share(limit, watchShare), each: share(limit, watchShare*watchPeerShare)},
+	for i, c := range [classes]struct {
+		limit, each int
+		ends        bool
+	}{
+		ofKnown:     {limit, share(limit, callersShare), false},
+		ofStrangers: {share(limit, strangersShare), share(limit, strangerShare), false},
+		ofOpen:      {share(limit, openShare), share(limit, openShare*openPeerShare), true},
+		ofWatch:     {share(limit, watchShare), share(limit, watchShare*watchPeerShare), true},
 	} {
-		c.by = make(map[opener]int)
-		if i == ofOpen || i == ofWatch {
-			c.oldest = list.New()
+		g.classes[i] = class{gate: g, limit: c.limit, each: c.each, by: make(map[opener]int)}
+		if c.ends {
+			g.classes[i].ending = make(map[opener]*list.List)
 		}
-		g.classes[i] = c
 	}
 	return g
 }
 
 // Place is the place of an open stream. The zero Place is none.
 type Place struct {
-	gate   *Gate
-	ending *list.Element // of its class's list
+	class  *class
+	ending *ending // nil for a stream that does not end for others
 	opener opener
-	class  int8
-	weight int8
+	weight int
 }
 
 // Enter takes a place for a stream that this peer opened with this token, which is
@@ -124,103 +114,67 @@ type Place struct {
 // ends the stream; it is called, for a stream that needs no credential, when another
 // needs the place.
 func (g *Gate) Enter(kind Kind, peer net.Addr, token string, cancel context.CancelFunc) (Place, bool) {
-	p, end, ok := g.enter(kind, peer, token, cancel)
+	c, o := &g.classes[ofStrangers], opener{}
+	switch caller := g.caller(token); {
+	case kind == Open:
+		c = &g.classes[ofOpen]
+	case kind == Watch:
+		c = &g.classes[ofWatch]
+	case g.knows(caller):
+		c, o.caller = &g.classes[ofKnown], caller
+	}
+	if c != &g.classes[ofKnown] {
+		o.addr = Address(peer)
+	}
+	p, end, ok := c.enter(o, weight[kind], peer, cancel)
 	if end != nil {
-		end() // not under the lock, for which every call waits
+		end() // not under the lock, for which others wait
 	}
 	return p, ok
 }
 
-// enter is Enter, but for the end of the stream that made room: end does that.
-func (g *Gate) enter(kind Kind, peer net.Addr, token string, cancel context.CancelFunc) (_ Place, end context.CancelFunc, ok bool) {
-	p := Place{gate: g, weight: int8(weight[kind])}
-	var caller uint64
-	if token != "" {
-		caller = maphash.String(g.seed, token)
+// take adds n to the number of all streams, if there is room.
+func (g *Gate) take(n int) bool {
+	if g.all.Add(int64(n)) > int64(g.limit) {
+		g.all.Add(int64(-n))
+		return false
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	switch _, known := g.known[caller]; {
-	case kind == Open:
-		p.class, p.opener.addr = ofOpen, Address(peer)
-	case kind == Watch:
-		p.class, p.opener.addr = ofWatch, Address(peer)
-	case known:
-		p.class, p.opener.caller = ofKnown, caller
-	default:
-		p.class, p.opener.addr = ofStrangers, Address(peer)
-	}
-	c, n := &g.classes[p.class], int(p.weight)
-	if c.oldest != nil && cancel != nil {
-		end = g.makeRoom(c, p.opener, n)
-	}
-	if g.all+n > g.limit || c.open+n > c.limit || c.by[p.opener]+n > c.each {
-		return Place{}, end, false
-	}
-	g.all += n
-	c.open += n
-	c.by[p.opener] += n
-	if c.oldest != nil && cancel != nil {
-		p.ending = c.oldest.PushBack(&ending{p.opener, n, cancel})
-	}
-	return p, end, true
+	return true
 }
 
-// makeRoom takes the place of the oldest stream of the opener, or of all, if n more
-// are too many. It returns the function that ends that stream, nil if none has to.
-func (g *Gate) makeRoom(c *class, o opener, n int) context.CancelFunc {
-	mine := c.by[o]+n > c.each
-	if !mine && c.open+n <= c.limit {
-		return nil
-	}
-	for e := c.oldest.Front(); e != nil; e = e.Next() {
-		old := e.Value.(*ending)
-		if mine && old.opener != o {
-			continue
-		}
-		c.oldest.Remove(e)
-		e.Value = nil
-		g.free(c, old.opener, old.weight)
-		return old.cancel
-	}
-	return nil
-}
-
-// free takes n streams of the opener from the counts.
-func (g *Gate) free(c *class, o opener, n int) {
-	g.all -= n
-	c.open -= n
-	if c.by[o] -= n; c.by[o] == 0 {
-		delete(c.by, o)
-	}
-}
-
-// Leave gives the place back.
+// Leave gives the place back. It may be called once.
 func (p Place) Leave() {
-	g := p.gate
-	if g == nil {
-		return
+	if p.class != nil {
+		p.class.leave(p)
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	c := &g.classes[p.class]
-	if p.ending != nil {
-		if p.ending.Value == nil {
-			return // it made room, and gave its place to another
-		}
-		c.oldest.Remove(p.ending)
-	}
-	g.free(c, p.opener, int(p.weight))
 }
+
+// caller returns the caller with a token, 0 for none.
+func (g *Gate) caller(token string) uint64 {
+	if token == "" {
+		return 0
+	}
+	return maphash.String(g.seed, token)
+}
+
+func (g *Gate) knows(caller uint64) bool {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	_, known := g.known[caller]
+	return known
+}
+
+// Knows reports whether Diga accepted the token.
+func (g *Gate) Knows(token string) bool { return token != "" && g.knows(g.caller(token)) }
 
 // Know remembers that Diga accepted the token.
 func (g *Gate) Know(token string) {
-	caller := maphash.String(g.seed, token)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if _, known := g.known[caller]; known {
+	caller := g.caller(token)
+	if g.knows(caller) {
 		return
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if len(g.known) >= maxKnown {
 		for old := range g.known { // any: it is known again with its next call
 			delete(g.known, old)
@@ -228,21 +182,4 @@ func (g *Gate) Know(token string) {
 		}
 	}
 	g.known[caller] = struct{}{}
-}
-
-// Address returns the address that a peer is counted by: of IPv6 the network of
-// 64 bits, all of which one host may have. It is the zero address for a peer that has
-// none.
-func Address(peer net.Addr) netip.Addr {
-	tcp, ok := peer.(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	a := tcp.AddrPort().Addr().Unmap().WithZone("")
-	if a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return a
 }

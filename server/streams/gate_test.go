@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func host(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 7} }
@@ -78,7 +80,7 @@ func TestGate_StrangersEverywhere_LeaveRoomForKnownCallers(t *testing.T) {
 		p.Leave()
 	}
 	if g.classes[ofStrangers].open != 0 || len(g.classes[ofStrangers].by) != 0 || len(g.classes[ofWatch].by) != 0 {
-		t.Errorf("places were left: %+v", g.classes)
+		t.Errorf("places were left: %v", g.classes[ofStrangers].by)
 	}
 }
 
@@ -137,7 +139,59 @@ func TestGate_OpenServices_OldestStreamEndsForANewOne(t *testing.T) {
 	for _, p := range places {
 		p.Leave()
 	}
-	if c := g.classes[ofOpen]; g.all != 0 || c.open != 0 || len(c.by) != 0 || c.oldest.Len() != 0 {
-		t.Errorf("left behind: %d, %+v", g.all, c)
+	if c := &g.classes[ofOpen]; g.all.Load() != 0 || c.open != 0 || len(c.by) != 0 {
+		t.Errorf("left behind: %d, %+v", g.all.Load(), c.by)
+	}
+}
+
+// A stream is not worth ending for another, again and again: that is what keeps the
+// server busy.
+func TestGate_OneConnection_EndsFewStreamsOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := New(1024) // 8 of one address
+		for _, kind := range []Kind{Open, Watch} {
+			ended := 0
+			enter := func(peer net.Addr) bool {
+				_, ok := g.Enter(kind, peer, "", func() { ended++ })
+				return ok
+			}
+			greedy := NewPeer(host("10.0.0.1"))
+			for range 1000 {
+				enter(greedy)
+			}
+			if ended != endBurst {
+				t.Errorf("kind %d: %d streams ended", kind, ended)
+			}
+			if !enter(NewPeer(host("10.0.0.1"))) || ended != endBurst+1 {
+				t.Errorf("kind %d: another connection got no place", kind)
+			}
+			time.Sleep(endInterval)
+			if !enter(greedy) || enter(greedy) {
+				t.Errorf("kind %d: a while later, the connection must end one more", kind)
+			}
+			time.Sleep(time.Hour)
+			ended = 0
+			for range 1000 {
+				enter(greedy)
+			}
+			if ended != endBurst {
+				t.Errorf("kind %d: after an hour, %d streams ended", kind, ended)
+			}
+		}
+	})
+}
+
+// Who has one watcher keeps it for as long as others have more.
+func TestGate_RoomForANewStream_IsMadeByTheAddressWithTheMost(t *testing.T) {
+	g := New(1024) // 256 watchers, 32 of one address
+	lone := false
+	g.Enter(Watch, host("10.0.0.1"), "", func() { lone = true })
+	for i := range 9 {
+		for range 32 {
+			g.Enter(Watch, host("10.0.1."+strconv.Itoa(i)), "", func() {})
+		}
+	}
+	if lone {
+		t.Error("the only watcher of an address ended for others")
 	}
 }

@@ -1,0 +1,122 @@
+package intake
+
+import (
+	"context"
+	"net"
+	"sync"
+
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/peer"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/streams"
+)
+
+// place is the place of a stream: one that was taken when its header arrived, or
+// else when its handler began.
+type place struct {
+	early *earlyPlace
+	late  streams.Place
+}
+
+func (p place) leave() {
+	if p.early != nil {
+		p.early.stop()
+		p.early.leave()
+		return
+	}
+	p.late.Leave()
+}
+
+// earlyPlace is a place that was taken when the header of a call arrived.
+type earlyPlace struct {
+	place streams.Place
+	once  sync.Once
+	stop  func() bool
+}
+
+func (p *earlyPlace) leave() { p.once.Do(p.place.Leave) }
+
+type placeKey struct{}
+
+// Admit takes a place for a call whose header has arrived, or refuses it. A caller who
+// is known gets no place here but as soon as the handler begins, which costs less. A
+// call of an open service may be ended for another.
+func (i *Intake) Admit(ctx context.Context, method string) (context.Context, error) {
+	open := contract.Open(method)
+	if i.Gate == nil || !open && i.Gate.Knows(token(ctx)) {
+		return ctx, nil
+	}
+	var cancel context.CancelFunc
+	if open {
+		ctx, cancel = context.WithCancel(ctx)
+	}
+	taken, ok := i.Gate.Enter(i.kind(method), address(ctx), token(ctx), cancel)
+	if !ok {
+		if cancel != nil {
+			cancel()
+		}
+		return nil, apierror.TooManyStreams()
+	}
+	p := &earlyPlace{place: taken}
+	ctx = context.WithValue(ctx, placeKey{}, p)
+	p.stop = context.AfterFunc(ctx, p.leave) // gRPC may end the call before its handler begins
+	return ctx, nil
+}
+
+// enter returns the place of a call whose handler begins.
+func (i *Intake) enter(ctx context.Context, method string) (place, bool) {
+	if p, ok := ctx.Value(placeKey{}).(*earlyPlace); ok {
+		return place{early: p}, true
+	}
+	if i.Gate == nil {
+		return place{}, true
+	}
+	taken, ok := i.Gate.Enter(i.kind(method), address(ctx), token(ctx), nil)
+	return place{late: taken}, ok
+}
+
+// kind returns what a stream of the method waits for.
+func (i *Intake) kind(method string) streams.Kind {
+	switch {
+	case method == healthv1.Health_Watch_FullMethodName:
+		return streams.Watch
+	case contract.Open(method):
+		return streams.Open
+	case i.unaryMethods[method]:
+		return streams.Call
+	default:
+		return streams.Stream
+	}
+}
+
+func address(ctx context.Context) net.Addr {
+	if p, ok := peer.FromContext(ctx); ok {
+		return p.Addr
+	}
+	return nil
+}
+
+// token returns what names the caller of a call, empty where nothing does.
+func token(ctx context.Context) string {
+	if p := authn.FromContext(ctx); p != nil {
+		return p.Credential.Reveal()
+	}
+	return ""
+}
+
+type refusalKey struct{}
+
+// Refuse returns the context of a call that ends with the error as soon as its
+// handler begins, and that no interceptor sees but those of the intake.
+func Refuse(ctx context.Context, err error) context.Context {
+	return context.WithValue(ctx, refusalKey{}, err)
+}
+
+// refusalOf returns the error with which a call is to end, nil for none.
+func refusalOf(ctx context.Context) error {
+	err, _ := ctx.Value(refusalKey{}).(error)
+	return err
+}
