@@ -22,6 +22,32 @@ type codec struct {
 
 func newCodec(i *Intake) codec { return codec{encoding.GetCodecV2(grpcproto.Name), i} }
 
+// gRPC's pool of buffers has none between largestPooled and 1 MiB, in bytes.
+const largestPooled = 32 << 10
+
+// Marshal encodes a response as gRPC's codec does, but for a response that is larger
+// than largestPooled: that takes as much memory as it has bytes, since its caller may
+// leave it unread.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	m, ok := v.(proto.Message)
+	if !ok {
+		return c.CodecV2.Marshal(v)
+	}
+	size := proto.Size(m)
+	sized := proto.MarshalOptions{UseCachedSize: true}
+	if mem.IsBelowBufferPoolingThreshold(size) || size > largestPooled {
+		b, err := sized.Marshal(m)
+		return mem.BufferSlice{mem.SliceBuffer(b)}, err
+	}
+	pool := mem.DefaultBufferPool()
+	buf := pool.Get(size)
+	if _, err := sized.MarshalAppend((*buf)[:0], m); err != nil {
+		pool.Put(buf)
+		return nil, err
+	}
+	return mem.BufferSlice{mem.NewBuffer(buf, pool)}, nil
+}
+
 // Unmarshal decodes into a message of the intake, and keeps there why that was
 // refused.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {

@@ -104,3 +104,26 @@ func TestLost_MessageThatBreaksOff_IsAnIncompleteBody(t *testing.T) {
 		t.Errorf("got %+v", e.Violations)
 	}
 }
+
+// A caller may leave many responses unread.
+func TestCodec_LargeResponse_TakesNoMoreMemoryThanItHasBytes(t *testing.T) {
+	c := newCodec(New(Bounds{}))
+	for _, size := range []int{10, 5000, largestPooled, largestPooled + 1, 200 << 10} {
+		data, err := c.Marshal(wrapperspb.String(strings.Repeat("a", size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken := 0
+		for _, b := range data {
+			taken += cap(b.ReadOnlyData())
+		}
+		if data.Len() < size || size > largestPooled && taken > data.Len()*5/4 {
+			t.Errorf("a response of %d bytes takes %d", data.Len(), taken)
+		}
+		back := new(wrapperspb.StringValue)
+		if err := c.Unmarshal(data, back); err != nil || len(back.GetValue()) != size {
+			t.Errorf("%d bytes came back, %v", len(back.GetValue()), err)
+		}
+		data.Free()
+	}
+}
