@@ -3,16 +3,19 @@ package server
 import (
 	"context"
 	"log/slog"
+	"net"
 	"runtime"
 	"testing"
 	"time"
 	"weak"
 
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/tap"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/streams"
 )
 
 // tapped returns the tap handle of a server.
@@ -36,8 +39,12 @@ type aKey struct{}
 func TestTapHandle_RefusedCall_LeavesNothingBehind(t *testing.T) {
 	handle := tapped(t)
 	stranger := metadata.Pairs("authorization", "Bearer a-token-of-some-length")
+	from := &peer.Peer{Addr: streams.NewPeer(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)})}
 	for range 32 {
-		_, _ = handle(t.Context(), &tap.Info{FullMethodName: integrationv1.IntegrationService_CopyTemplate_FullMethodName, Header: stranger})
+		_, _ = handle(peer.NewContext(t.Context(), from), &tap.Info{FullMethodName: integrationv1.IntegrationService_CopyTemplate_FullMethodName, Header: stranger})
+	}
+	for streams.Courtesy(from.Addr) { // it is shown none any more
+		continue
 	}
 	large := metadata.Pairs("authorization", "Bearer a-token-of-some-length", "x-much", string(make([]byte, 64<<10)))
 	for name, c := range map[string]struct {
@@ -52,7 +59,7 @@ func TestTapHandle_RefusedCall_LeavesNothingBehind(t *testing.T) {
 	} {
 		held := func() weak.Pointer[[1 << 10]byte] {
 			value := new([1 << 10]byte)
-			ctx := context.Background()
+			ctx := peer.NewContext(context.Background(), from)
 			if c.timeout != 0 {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeout(ctx, c.timeout)

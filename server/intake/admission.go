@@ -53,10 +53,14 @@ func (i *Intake) Admit(ctx context.Context, method string) (context.Context, err
 	if open {
 		ctx, cancel = context.WithCancel(ctx)
 	}
-	taken, ok := i.Gate.Enter(i.kind(method), address(ctx), token(ctx), cancel)
+	peer := address(ctx)
+	taken, ok := i.Gate.Enter(i.kind(method), peer, token(ctx), cancel)
 	if !ok {
 		if cancel != nil {
 			cancel()
+		}
+		if !open && streams.Courtesy(peer) {
+			return ctx, nil // refused by the handler, with a trailer
 		}
 		return nil, apierror.TooManyStreams()
 	}

@@ -76,7 +76,7 @@ func (c *class) remove(o opener, e *ending) {
 // makeRoom takes the place of an older stream if n more are too many: of the oldest
 // of this opener, if it has its share, or else of the oldest of the one that has the
 // most. It returns the function that ends that stream, nil if none has to, or if the
-// connection made too many others end before.
+// connection is shown no more courtesies.
 func (c *class) makeRoom(o opener, n int, peer net.Addr) context.CancelFunc {
 	from := o
 	if c.by[o]+n <= c.each {
@@ -86,7 +86,7 @@ func (c *class) makeRoom(o opener, n int, peer net.Addr) context.CancelFunc {
 		from = c.greediest()
 	}
 	its := c.ending[from]
-	if its == nil || !mayEndAnother(peer) {
+	if its == nil || !Courtesy(peer) {
 		return nil
 	}
 	old := oldest(its)

@@ -159,13 +159,13 @@ func TestGate_OneConnection_EndsFewStreamsOfOthers(t *testing.T) {
 			for range 1000 {
 				enter(greedy)
 			}
-			if ended != endBurst {
+			if ended != courtesies {
 				t.Errorf("kind %d: %d streams ended", kind, ended)
 			}
-			if !enter(NewPeer(host("10.0.0.1"))) || ended != endBurst+1 {
+			if !enter(NewPeer(host("10.0.0.1"))) || ended != courtesies+1 {
 				t.Errorf("kind %d: another connection got no place", kind)
 			}
-			time.Sleep(endInterval)
+			time.Sleep(courtesyInterval)
 			if !enter(greedy) || enter(greedy) {
 				t.Errorf("kind %d: a while later, the connection must end one more", kind)
 			}
@@ -174,7 +174,7 @@ func TestGate_OneConnection_EndsFewStreamsOfOthers(t *testing.T) {
 			for range 1000 {
 				enter(greedy)
 			}
-			if ended != endBurst {
+			if ended != courtesies {
 				t.Errorf("kind %d: after an hour, %d streams ended", kind, ended)
 			}
 		}

@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// A connection may make endBurst streams end for its own, and then one each
-// endInterval: as many as a load balancer that asks for the server's health needs,
-// and too few to keep the server busy with opening and ending.
+// A connection that is beyond its bounds is still shown so many courtesies at once,
+// and then one each courtesyInterval: a stream of others ends for its own, or it hears
+// all about a refusal. These are as many as a load balancer that asks for the server's
+// health needs, and too few to keep the server busy.
 const (
-	endBurst    = 4
-	endInterval = time.Second
+	courtesies       = 4
+	courtesyInterval = time.Second
 )
 
 // Peer is the address of a connection's other side, and what the connection did to
@@ -28,9 +29,9 @@ type Peer struct {
 // NewPeer returns the peer of a connection from this address.
 func NewPeer(addr net.Addr) *Peer { return &Peer{Addr: addr, counted: Address(addr)} }
 
-// mayEndAnother reports whether one more stream may end for one of this peer, and
-// counts it. What is no [Peer] may always.
-func mayEndAnother(addr net.Addr) bool {
+// Courtesy reports whether a connection is shown one more courtesy, and counts it. It
+// is always for an address that is no [Peer].
+func Courtesy(addr net.Addr) bool {
 	p, ok := addr.(*Peer)
 	if !ok {
 		return true
@@ -41,10 +42,10 @@ func mayEndAnother(addr net.Addr) bool {
 	if p.until.Before(now) {
 		p.until = now
 	}
-	if p.until.Sub(now) > (endBurst-1)*endInterval {
+	if p.until.Sub(now) > (courtesies-1)*courtesyInterval {
 		return false
 	}
-	p.until = p.until.Add(endInterval)
+	p.until = p.until.Add(courtesyInterval)
 	return true
 }
 
