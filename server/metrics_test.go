@@ -117,6 +117,12 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 		}
 	}
 
+	for _, label := range regexp.MustCompile(`(?m)^(digate_\S+)\{.*?\b(protocol|outcome|after|state|evidence|reason|kind)="([^"]*)"`).FindAllStringSubmatch(metrics, -1) {
+		if label[1] != "digate_upstream_drift_total" && !strings.Contains(string(text), "`"+label[3]+"`") { // whose kinds are those of any field
+			t.Errorf("%s: the page lacks the %s %q", label[1], label[2], label[3])
+		}
+	}
+
 	logged := make(map[string]map[string]bool) // message: keys
 	for line := range strings.Lines(d.log.String()) {
 		var keys map[string]any
