@@ -34,7 +34,7 @@ func (s *Server) newAdmin() *http.Server {
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
-	return s.newHTTP(s.knownHost(mux))
+	return s.newHTTP(s.telemetry.AdminMiddleware(s.knownHost(mux)))
 }
 
 // knownHost returns a handler that refuses requests for a host which is neither an

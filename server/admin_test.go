@@ -42,6 +42,23 @@ func TestAdmin_HostOfSomebodyElse_IsRefused(t *testing.T) {
 	}
 }
 
+// An operator sees that somebody asks.
+func TestAdmin_RequestsThatAreRefused_HaveALine(t *testing.T) {
+	t.Parallel()
+	d := start(t, "http://127.0.0.1:1")
+	for host, path := range map[string]string{"evil.example": "/metrics", "localhost": "/nothing"} {
+		d.adminAs(t, host, path)
+	}
+	d.log.await(t, 1, `"a request of the admin listener was refused","http_status":421`)
+	d.log.await(t, 1, `"a request of the admin listener was refused","http_status":404`)
+	if got := d.adminAs(t, "localhost", "/healthz"); got.status != 200 || strings.Contains(d.log.String(), `"http_status":200`) {
+		t.Errorf("a request that is served: %d", got.status)
+	}
+	if strings.Contains(d.log.String(), "evil.example") {
+		t.Error("the log names a stranger's host")
+	}
+}
+
 // The profiles are there on demand, and the command line, which may hold a password,
 // never.
 func TestAdmin_Profiles_AreThereOnDemandWithoutTheCommandLine(t *testing.T) {
