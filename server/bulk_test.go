@@ -20,6 +20,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/test/await"
 )
 
 type bulkClient = grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]
@@ -175,10 +176,8 @@ func TestBulk_ClientThatDoesNotRead_StopsTheCopying(t *testing.T) {
 		_ = stream.CloseSend()
 	}()
 	// The copying stops once both flow-control windows are full.
-	last := int64(-1)
-	for now := made.Load(); now == 0 || now != last; now = made.Load() {
-		last = now
-		time.Sleep(300 * time.Millisecond)
+	if !await.Rest(func() int { return int(made.Load()) }) {
+		t.Error("the copying goes on")
 	}
 	if made.Load() > items/2 || given.Load() > items/2 {
 		t.Errorf("%d copies made and %d requests accepted while the client read nothing", made.Load(), given.Load())

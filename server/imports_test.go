@@ -15,7 +15,7 @@ const module = "github.com/digate/digate/"
 var layers = [][]string{
 	{"docs", "cmd/digate", "test/soak", "test/crash", "test/abuse", "test/abuse/bare", "test/clients", "bench/bulk", "bench/admission", "examples/go"},
 	{"cmd/digate/internal/bulk", "cmd/digate/internal/doctor", "cmd/digate/internal/complete", "cmd/digate/internal/clitest"},
-	{"cmd/digate/internal/client", "test/rig", "test/await"},
+	{"cmd/digate/internal/client", "test/rig"},
 	{"cmd/digate/internal/term"},
 	{"cmd/digate/internal/file"},
 	{"server"},
@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"server/upstream/admission", "server/contract", "server/validate", "server/contract/contracttest"},
 	{"server/upstream/wire", "server/digajson", "server/apierror", "server/setting", "server/exchange/exchangetest"},
 	{"server/digajson/internal/lex", "server/gostruct", "server/httpbody", "server/nearjson", "server/canonical"},
-	{"server/exchange", "server/prefer", "server/secret", "server/streams", "server/telemetry/logqueue", "internal/durable", "internal/need"},
+	{"server/exchange", "server/prefer", "server/secret", "server/streams", "server/telemetry/logqueue", "internal/durable", "internal/need", "test/await"},
 	{"gen/diga/integration/v1", "gen/digate/annotations/v1", "gen/digate/v1"},
 }
 

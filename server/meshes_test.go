@@ -114,7 +114,7 @@ func (p proxy) start(t *testing.T, block string, grpcTo, restTo []string) (grpcA
 	cmd := exec.CommandContext(t.Context(), path, p.args(dir, file)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second // before it is killed
-	var out strings.Builder
+	var out await.Transcript
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -124,25 +124,19 @@ func (p proxy) start(t *testing.T, block string, grpcTo, restTo []string) (grpcA
 	t.Cleanup(func() {
 		<-ended
 		if b, _ := os.ReadFile(dir + "/log"); t.Failed() {
-			t.Logf("%s%s", &out, b)
+			t.Logf("%s%s", out.String(), b)
 		}
 	})
 	for _, addr := range []string{grpcAddr, restAddr} {
-		for deadline := time.Now().Add(await.Patience); ; time.Sleep(10 * time.Millisecond) {
+		if err := await.Poll(await.Patience, ended, func() error {
 			c, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
 			if err == nil {
-				_ = c.Close()
-				break
+				err = c.Close()
 			}
-			select {
-			case <-ended:
-				b, _ := os.ReadFile(dir + "/log")
-				t.Fatalf("%s ended: %s%s", p.name, &out, b)
-			default:
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%s does not listen: %v", p.name, err)
-			}
+			return err
+		}); err != nil {
+			b, _ := os.ReadFile(dir + "/log")
+			t.Fatalf("%s does not listen: %v\n%s%s", p.name, err, out.String(), b)
 		}
 	}
 	return grpcAddr, restAddr

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -284,21 +285,20 @@ func awaitCall(t *testing.T, d dev) {
 	t.Helper()
 	admin := d.match(t, `admin +(http://\S+)`)
 	defer http.DefaultClient.CloseIdleConnections()
-	for deadline := time.Now().Add(await.Patience); ; time.Sleep(5 * time.Millisecond) {
+	begun := regexp.MustCompile(`(?m)^digate_calls_started_total\{method=".*CopyTemplate",protocol="grpc"\} 1$`)
+	if err := await.Poll(await.Patience, nil, func() error {
 		resp, err := http.Get(admin + "/metrics")
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		b, err := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		switch {
-		case err != nil:
-			t.Fatal(err)
-		case regexp.MustCompile(`(?m)^digate_calls_started_total\{method=".*CopyTemplate",protocol="grpc"\} 1$`).Match(b):
-			return
-		case time.Now().After(deadline):
-			t.Fatalf("no call was begun:\n%s", b)
+		if err == nil && !begun.Match(b) {
+			err = fmt.Errorf("no call was begun:\n%s", b)
 		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
 

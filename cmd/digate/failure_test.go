@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
@@ -192,14 +192,15 @@ func TestCopy_NoResponseInTime_IsUnknown(t *testing.T) {
 }
 
 func TestCopy_Interrupted_IsUnknown(t *testing.T) {
-	addr, e := stand(t)
+	e := emulator.New(emulator.Options{})
+	arrived := make(chan struct{}, 1)
+	addr := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		e.ServeHTTP(w, r)
+	})
+	t.Cleanup(e.Close)
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		defer cancel()
-		for e.Requests() == 0 && ctx.Err() == nil {
-			time.Sleep(time.Millisecond)
-		}
-	}()
+	go func() { <-arrived; cancel() }()
 	var stderr strings.Builder
 	code := run(ctx, []string{"copy", fault(t, "hang"), "--addr", addr, "--timeout", await.Patience.String()}, term.IO{In: nil, Out: &stderr, Err: &stderr})
 	if code != client.ExitUnknown || !strings.Contains(stderr.String(), "CANCELLED") {

@@ -98,11 +98,14 @@ func TestServe_LogReaderGone_GoesOnAndCounts(t *testing.T) {
 	p, rest, admin, stderr := serveInto(t)
 	_ = stderr.Close()
 	ask(t, rest, 100)
-	for end := time.Now().Add(await.Patience); lost(t, admin) == 0; {
-		if time.Now().After(end) {
-			t.Fatal("no line was counted as lost")
+	if err := await.Poll(await.Patience, p.Ended(), func() error {
+		if lost(t, admin) > 0 {
+			return nil
 		}
 		ask(t, rest, 1)
+		return errors.New("no line was counted as lost")
+	}); err != nil {
+		t.Fatal(err)
 	}
 	p.signal(t, syscall.SIGTERM)
 	if code := p.wait(t); code != 0 {

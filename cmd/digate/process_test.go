@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -162,18 +163,8 @@ func TestServe_SecondSIGTERM_EndsAtOnceAndTheCallIsUnknown(t *testing.T) {
 	p.signal(t, syscall.SIGTERM)
 	p.err.Await(t, `"msg":"draining"`)
 	// The process takes a moment to stop minding signals, so there may be a third.
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	timeout := time.After(await.Patience)
-	for ended := false; !ended; {
-		_ = p.Signal(syscall.SIGTERM)
-		select {
-		case <-p.Ended():
-			ended = true
-		case <-again.C:
-		case <-timeout:
-			t.Fatal("the process goes on")
-		}
+	if err := await.Poll(await.Patience, p.Ended(), func() error { _ = p.Signal(syscall.SIGTERM); return errors.New("the process goes on") }); p.State() == nil {
+		t.Fatal(err)
 	}
 	if state := p.State().Sys().(syscall.WaitStatus); !state.Signaled() || state.Signal() != syscall.SIGTERM {
 		t.Errorf("ended with %v", p.State())

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -93,18 +95,51 @@ func wantLines(t *testing.T, got []string, want ...string) {
 // The server's write deadline is for responses that are short: it must not cut a
 // bulk request whose items take longer together.
 func TestBulk_ItemsSlowerThanTheServersTimeoutsTogether_EveryLineArrives(t *testing.T) {
-	t.Parallel()
-	const timeout = 500 * time.Millisecond
-	h, _ := newHandler(t, each(func(id string) *integrationv1.BulkCopyTemplateResponse {
-		time.Sleep(timeout / 2) // what a copy takes
-		return done(id, "")
-	}))
-	server := serve(t, h, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = timeout, timeout })
-	resp := post(t, t.Context(), server.URL, bodyOf(4))
-	if got := linesOf(t, resp.Body); len(got) != 5 || !strings.Contains(got[4], `"done":4`) {
-		t.Errorf("%d lines, want 4 and the summary: %q", len(got), got)
-	}
+	const timeout = time.Second
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := newHandler(t, each(func(id string) *integrationv1.BulkCopyTemplateResponse {
+			time.Sleep(timeout - 1) // what a copy takes
+			return done(id, "")
+		}))
+		near, far := net.Pipe()
+		ln := &oneConn{conn: far, closed: make(chan struct{})}
+		server := &http.Server{Handler: h, ReadTimeout: timeout, WriteTimeout: timeout}
+		go func() { _ = server.Serve(ln) }()
+		defer func() { _ = server.Close() }()
+		body := bodyOf(4)
+		go func() {
+			_, _ = fmt.Fprintf(near, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", gateway.BulkPath, len(body), body)
+		}()
+		resp, err := http.ReadResponse(bufio.NewReader(near), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := linesOf(t, resp.Body); len(got) != 5 || !strings.Contains(got[4], `"done":4`) {
+			t.Errorf("%d lines, want 4 and the summary: %q", len(got), got)
+		}
+		_ = near.Close()
+	})
 }
+
+// oneConn is a listener with one connection, which is a pipe in the process.
+type oneConn struct {
+	conn     net.Conn
+	accepted bool
+	closed   chan struct{}
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if !l.accepted {
+		l.accepted = true
+		return l.conn, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneConn) Close() error { close(l.closed); return nil }
+
+func (l *oneConn) Addr() net.Addr { return l.conn.LocalAddr() }
 
 func TestBulk_ItemDone_ItsLineArrivesBeforeTheNextIsDone(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/test/await"
 	"github.com/digate/digate/test/rig"
 )
 
@@ -255,19 +256,15 @@ func (s *scene) settle(t *testing.T, replica string, all []item, records map[str
 // resolve settles a doubt. That nothing was created is taken only when a server
 // that was killed could not be sending any more, if it were not.
 func resolve(ctx context.Context, ledger digatev1.LedgerServiceClient, req *digatev1.ResolveCopyRequest) error {
-	again := time.NewTicker(time.Second)
-	defer again.Stop()
-	for {
-		_, err := ledger.ResolveCopy(ctx, req)
+	var err error
+	_ = await.Poll(patience(), ctx.Done(), func() error {
+		_, err = ledger.ResolveCopy(ctx, req)
 		if status.Code(err) != codes.FailedPrecondition || !req.GetNotCreated() {
-			return err
+			return nil
 		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return err
-		}
-	}
+		return err
+	})
+	return err
 }
 
 // wasInDoubt says that the client was told so of the item.

@@ -31,7 +31,7 @@ func (r *runner) load() error {
 	if err := r.call(0, warmUps); err != nil {
 		return err
 	}
-	if err := await.Poll(settleTime, func() (err error) {
+	if err := await.Poll(settleTime, nil, func() (err error) {
 		if !r.line.idle() {
 			return errors.New("the connections of the first calls stay open")
 		}
@@ -101,7 +101,7 @@ func (r *runner) call(first, last int) error {
 func (r *runner) inspect() error {
 	d := r.digate
 	note := func(format string, args ...any) { r.wrong = append(r.wrong, fmt.Sprintf(format, args...)) }
-	if err := await.Poll(settleTime, func() (err error) {
+	if err := await.Poll(settleTime, nil, func() (err error) {
 		if r.after, err = footprintOf(d); err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func (r *runner) inspect() error {
 		note("%v\n%.8000s", err, stacks)
 	}
 	var started, ended float64
-	if err := await.Poll(settleTime, func() (err error) {
+	if err := await.Poll(settleTime, nil, func() (err error) {
 		if started, err = d.Metric("digate_calls_started_total"); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/backend"
 	"github.com/digate/digate/server/ledger/postgres/pgtest"
+	"github.com/digate/digate/test/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -281,17 +282,14 @@ func TestOpen_EveryEngine_ForgetsAfterTheRetention(t *testing.T) {
 		if err := errors.Join(err, store.MarkSending(t.Context(), c.Key, c.Token, time.Hour), store.MarkDone(t.Context(), c.Key, c.Token, "i")); err != nil || !mine {
 			t.Fatalf("%s: %v, mine %v", engine, err, mine)
 		}
-		for deadline := time.Now().Add(20 * time.Second); ; {
+		if err := await.Poll(await.Patience, nil, func() error {
 			_, found, err := store.Get(t.Context(), c.Key)
-			if err != nil {
-				t.Fatalf("%s: %v", engine, err)
+			if err == nil && found {
+				err = errors.New("the record is still there")
 			}
-			if !found {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%s: the record is still there", engine)
-			}
+			return err
+		}); err != nil {
+			t.Fatalf("%s: %v", engine, err)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/postgres/pgtest"
+	"github.com/digate/digate/test/await"
 )
 
 // claimOf is a claim of the key of that number.
@@ -41,18 +42,15 @@ func TestClaim_RivalCommitsMeanwhile_SeesTheRival(t *testing.T) {
 		}
 	})
 	watch := connect(t, server.URL())
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	if err := await.Poll(await.Patience, nil, func() error {
 		var waiting int
-		if err := watch.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`).Scan(&waiting); err != nil {
-			t.Fatal(err)
+		err := watch.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`).Scan(&waiting)
+		if err == nil && waiting == 0 {
+			err = errors.New("the claim does not wait for the rival")
 		}
-		if waiting > 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Error("the claim does not wait for the rival")
-			break
-		}
+		return err
+	}); err != nil {
+		t.Error(err)
 	}
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Error(err)

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
@@ -20,7 +19,6 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
-	"github.com/digate/digate/test/await"
 )
 
 func TestBulk_EveryField_ReachesTheServer(t *testing.T) {
@@ -157,19 +155,6 @@ func writeAgain(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// awaitItems returns when the server has seen so many.
-func awaitItems(t *testing.T, s *fakeServer, n int) {
-	t.Helper()
-	for deadline := time.Now().Add(await.Patience); ; time.Sleep(time.Millisecond) {
-		if items, _ := s.seen(); items >= n {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d items did not come", n)
-		}
 	}
 }
 

@@ -43,9 +43,10 @@ type fakeServer struct {
 	order    []*integrationv1.CopyTemplateRequest
 	items    int
 	streams  int
-	over     int    // streams that ended
-	leave    func() // ends the newest connection in memory, in good order
-	mostOwed int    // of one stream at once
+	over     int           // streams that ended
+	news     chan struct{} // closed when items or over grows
+	leave    func()        // ends the newest connection in memory, in good order
+	mostOwed int           // of one stream at once
 	stop     func()
 }
 
@@ -120,6 +121,7 @@ func (s *fakeServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integratio
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.over++
+		s.tell()
 	}()
 	type received struct {
 		req *integrationv1.BulkCopyTemplateRequest
@@ -187,6 +189,7 @@ func (s *fakeServer) take(req *integrationv1.CopyTemplateRequest) (*integrationv
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.items++
+	s.tell()
 	var v verdict
 	if s.item != nil {
 		v = s.item(s.items, req)
@@ -212,20 +215,42 @@ func (s *fakeServer) take(req *integrationv1.CopyTemplateRequest) (*integrationv
 	return resp, v
 }
 
+// tell wakes those who await the server. The caller holds mu.
+func (s *fakeServer) tell() {
+	if s.news != nil {
+		close(s.news)
+		s.news = nil
+	}
+}
+
+// await returns when the server is as holds reports, which may read its state.
+func (s *fakeServer) await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for {
+		s.mu.Lock()
+		if holds() {
+			s.mu.Unlock()
+			return
+		}
+		if s.news == nil {
+			s.news = make(chan struct{})
+		}
+		news := s.news
+		s.mu.Unlock()
+		await.Value(t, news, what)
+	}
+}
+
 // awaitStreamEnd returns when a stream has ended.
 func awaitStreamEnd(t *testing.T, s *fakeServer) {
 	t.Helper()
-	for deadline := time.Now().Add(await.Patience); ; time.Sleep(time.Millisecond) {
-		s.mu.Lock()
-		over := s.over
-		s.mu.Unlock()
-		if over > 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("no stream ended")
-		}
-	}
+	s.await(t, "the end of a stream", func() bool { return s.over > 0 })
+}
+
+// awaitItems returns when the server has seen so many.
+func awaitItems(t *testing.T, s *fakeServer, n int) {
+	t.Helper()
+	s.await(t, fmt.Sprint(n, " items"), func() bool { return s.items >= n })
 }
 
 // names are of what was copied, sorted.

@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/digate/digate/internal/need"
+	"github.com/digate/digate/test/await"
 )
 
 // Pool starts a PgBouncer in front of the server, in the pool mode: session,
@@ -78,19 +78,14 @@ default_pool_size = %d
 		<-gone
 	})
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	for deadline := time.After(patience); ; {
+	if err := await.Poll(patience, gone, func() error {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
-			_ = c.Close()
-			break
+			err = c.Close()
 		}
-		select {
-		case <-gone:
-			s.t.Fatalf("%s ended:\n%s", filepath.Base(path), log.Bytes())
-		case <-deadline:
-			s.t.Fatalf("%s takes no connections", filepath.Base(path))
-		case <-time.After(20 * time.Millisecond):
-		}
+		return err
+	}); err != nil {
+		s.t.Fatalf("%s takes no connections: %v\n%s", filepath.Base(path), err, log.String())
 	}
 	return func(databaseURL string) string {
 		u, err := url.Parse(databaseURL)

@@ -24,6 +24,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/digate/digate/internal/need"
+	"github.com/digate/digate/test/await"
 )
 
 const (
@@ -190,21 +191,11 @@ func (s *Server) start() error {
 	s.cmd, s.gone = cmd, gone
 	s.mu.Unlock()
 
-	deadline := time.After(patience)
-	for {
-		err := s.ping()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-gone:
-			return fmt.Errorf("postgres ended:\n%s", log.Bytes())
-		case <-deadline:
-			s.Kill()
-			return fmt.Errorf("postgres does not take connections: %w", err)
-		case <-time.After(20 * time.Millisecond):
-		}
+	if err := await.Poll(patience, gone, s.ping); err != nil {
+		s.Kill()
+		return fmt.Errorf("postgres does not take connections: %w\n%s", err, log.Bytes())
 	}
+	return nil
 }
 
 // ping returns an error unless this server is on the port: another one has another
