@@ -32,9 +32,9 @@ func gzipped(t *testing.T, message []byte) []byte {
 }
 
 // compressed sends a unary call whose message is compressed.
-func (f *rawClient) compressed(stream uint32, encoding string, message []byte) {
+func (f *rawClient) compressed(stream uint32, encoding string, message []byte, extra ...hpack.HeaderField) {
 	f.t.Helper()
-	f.open(stream, integrationv1.IntegrationService_CopyTemplate_FullMethodName, false, hpack.HeaderField{Name: "grpc-encoding", Value: encoding})
+	f.open(stream, integrationv1.IntegrationService_CopyTemplate_FullMethodName, false, append(extra, hpack.HeaderField{Name: "grpc-encoding", Value: encoding})...)
 	data := append(binary.BigEndian.AppendUint32([]byte{1}, uint32(len(message))), message...)
 	const frame = 16 << 10 // the largest of a peer that did not ask for larger ones
 	for len(data) > frame {
@@ -81,8 +81,9 @@ func TestGzip_UnaryAndStream_AreTakenAndReturned(t *testing.T) {
 	}
 }
 
-// The response is compressed only where the request was.
-func TestGzip_Response_IsCompressedWhereTheRequestWas(t *testing.T) {
+// The response is compressed only where the request was, and its caller says that it
+// takes the encoding: Connect can send what it does not take.
+func TestGzip_Response_IsCompressedWhereTheRequestWasAndItIsAccepted(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t)
 	up.will(respond(201, nil, full))
@@ -92,13 +93,23 @@ func TestGzip_Response_IsCompressedWhereTheRequestWas(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw := dialRaw(t, d.GRPCAddr())
-	raw.request(1, integrationv1.IntegrationService_CopyTemplate_FullMethodName, message, hpack.HeaderField{Name: "grpc-accept-encoding", Value: "gzip"})
+	accept := func(encodings string) hpack.HeaderField {
+		return hpack.HeaderField{Name: "grpc-accept-encoding", Value: encodings}
+	}
+	raw.request(1, integrationv1.IntegrationService_CopyTemplate_FullMethodName, message, accept("gzip"))
 	if got := raw.headerOf(1)["grpc-encoding"]; got != "" && got != "identity" {
 		t.Errorf("a plain request got a response in %s", got)
 	}
-	raw.compressed(3, "gzip", gzipped(t, message))
+	raw.compressed(3, "gzip", gzipped(t, message), accept("identity,deflate, gzip"))
 	if got := raw.headerOf(3)["grpc-encoding"]; got != "gzip" {
 		t.Errorf("a gzipped request got a response in %q", got)
+	}
+	for stream, extra := range map[uint32][]hpack.HeaderField{5: nil, 7: {accept("identity")}} {
+		raw = dialRaw(t, d.GRPCAddr())
+		raw.compressed(stream, "gzip", gzipped(t, message), extra...)
+		if got := raw.headerOf(stream)["grpc-encoding"]; got != "" && got != "identity" {
+			t.Errorf("a client that takes %v got a response in %s", extra, got)
+		}
 	}
 }
 

@@ -43,13 +43,24 @@ func (e refusedEncoding) Decompress(io.Reader) (io.Reader, error) {
 // checkCall returns an error for a call that names a refused encoding. Its messages
 // need not be compressed, but gRPC would compress the responses, fail, and tell the
 // caller so after the copy was made.
+//
+// gRPC compresses the responses to a call that is compressed. A caller may send an
+// encoding that it does not take, so checkCall switches that off unless the caller
+// says that it takes it.
 func checkCall(ctx context.Context) error {
-	call, ok := grpc.ServerTransportStreamFromContext(ctx).(interface{ RecvCompress() string })
+	call, ok := grpc.ServerTransportStreamFromContext(ctx).(interface {
+		RecvCompress() string
+		ClientAdvertisedCompressors() []string
+	})
 	if !ok {
 		return nil
 	}
-	if name := call.RecvCompress(); slices.Contains(refusedEncodings, name) {
+	name := call.RecvCompress()
+	if slices.Contains(refusedEncodings, name) {
 		return apierror.UnsupportedEncoding(name)
+	}
+	if name != "" && name != encoding.Identity && !slices.Contains(call.ClientAdvertisedCompressors(), name) {
+		return grpc.SetSendCompressor(ctx, encoding.Identity)
 	}
 	return nil
 }
