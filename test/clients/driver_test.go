@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -24,12 +25,18 @@ import (
 type plan struct {
 	Address string `json:"address"`
 	// Descriptors is the path of the contract's FileDescriptorSet.
-	Descriptors   string `json:"descriptors"`
-	ServiceConfig string `json:"service_config,omitempty"`
+	Descriptors string `json:"descriptors"`
+	// Protos are the directories of the files that it was made from.
+	Protos        []string `json:"protos"`
+	ServiceConfig string   `json:"service_config,omitempty"`
 	// Compression is the encoding of the messages sent.
 	Compression string `json:"compression,omitempty"`
+	// Accept is "identity" for a client that takes no compressed response.
+	Accept      string `json:"accept,omitempty"`
 	KeepaliveMS int    `json:"keepalive_ms,omitempty"`
-	Calls       []call `json:"calls"`
+	// Warm, if set, is a call to make before the others, so that there is a connection.
+	Warm  *call  `json:"warm,omitempty"`
+	Calls []call `json:"calls"`
 	// Load, if set, is how to repeat the first call.
 	Load *load `json:"load,omitempty"`
 }
@@ -75,6 +82,13 @@ type driver struct {
 func (c client) drive(t *testing.T, p plan) *driver {
 	t.Helper()
 	p.Descriptors = descriptors(t)
+	for _, dir := range []string{"../../proto", "../../third_party/proto"} {
+		path, err := filepath.Abs(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Protos = append(p.Protos, path)
+	}
 	text, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
@@ -148,6 +162,9 @@ func (d *driver) next(t *testing.T) ended {
 	return e
 }
 
+// cancel cancels the calls under way.
+func (d *driver) cancel() { _ = d.stdin.Close() }
+
 // calls makes the calls of a plan and returns how each ended, in their order.
 func (c client) calls(t *testing.T, p plan) []ended {
 	t.Helper()
@@ -177,7 +194,13 @@ func newCall(t *testing.T, method string, messages ...proto.Message) call {
 	return c
 }
 
-// descriptors writes the contract as a FileDescriptorSet.
+// within returns the call with a deadline.
+func (c call) within(d time.Duration) call {
+	c.TimeoutMS = int(d.Milliseconds())
+	return c
+}
+
+// descriptors writes the contract, and the details of errors, as a FileDescriptorSet.
 func descriptors(t *testing.T) string {
 	t.Helper()
 	set := new(descriptorpb.FileDescriptorSet)
@@ -195,6 +218,7 @@ func descriptors(t *testing.T) string {
 		set.File = append(set.File, protodesc.ToFileDescriptorProto(f))
 	}
 	add(integrationv1.File_diga_integration_v1_integration_service_proto)
+	add(errdetails.File_google_rpc_error_details_proto)
 	b, err := proto.Marshal(set)
 	if err != nil {
 		t.Fatal(err)

@@ -11,8 +11,10 @@ import (
 	"github.com/digate/digate/test/rig"
 )
 
-// run is the flag of `make clients`.
-var run = flag.Bool("clients", false, "run the drivers that `make clients` installed")
+var (
+	run  = flag.Bool("clients", false, "run the drivers that `make clients` installed")
+	long = flag.Bool("clients.long", false, "also make calls with a deadline of 102 seconds")
+)
 
 // The drivers compete for the machine with the servers under test.
 const parallel = 3
@@ -25,10 +27,16 @@ type client struct {
 	command func(t *testing.T) *exec.Cmd
 	// config reports whether the library follows a service config.
 	config bool
+	// deflate reports whether it can be made to use the encoding deflate.
+	deflate bool
+	// accept reports whether it can refuse compressed responses.
+	accept bool
 }
 
 var all = []client{
-	{name: "grpcio", command: python, config: true},
+	{name: "grpcio", command: python, config: true, deflate: true},
+	{name: "grpc-js", command: node("grpcjs.mjs"), config: true, deflate: true},
+	{name: "connect-node", command: node("connect.mjs"), deflate: true, accept: true},
 }
 
 // installed returns the path of a file below bin/clients, or ends the test.
@@ -49,6 +57,28 @@ func python(t *testing.T) *exec.Cmd {
 	cmd := exec.Command(need.Program(t, "python3"), filepath.Join("python", "driver.py"))
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+packages)
 	return cmd
+}
+
+// node returns a function that starts a driver for Node. It finds its packages beside
+// itself, so it is copied there.
+func node(driver string) func(t *testing.T) *exec.Cmd {
+	return func(t *testing.T) *exec.Cmd {
+		packages := installed(t, "grpc-js", "node", "node_modules")
+		dir := t.TempDir()
+		for _, name := range []string{driver, "driver.mjs", "package.json"} {
+			b, err := os.ReadFile(filepath.Join("node", name))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, name), b, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink(packages, filepath.Join(dir, "node_modules")); err != nil {
+			t.Fatal(err)
+		}
+		return exec.Command(need.Program(t, "node"), filepath.Join(dir, driver))
+	}
 }
 
 // each runs a test for every client for which the filter returns true, beside each

@@ -49,7 +49,14 @@ func busy(w http.ResponseWriter, seconds string) {
 	respond(w, http.StatusServiceUnavailable, map[string]any{"status": "error", "error_code": "BUSY", "message": "busy"})
 }
 
-// template writes a template.
+// template writes a template, and integration an integration.
 func template(w http.ResponseWriter) {
 	respond(w, http.StatusOK, map[string]any{"id": templateID, "name": "n", "description": "d"})
+}
+
+func integration(w http.ResponseWriter, description string) {
+	respond(w, http.StatusCreated, map[string]any{
+		"id": integrationID, "name": "n", "base_url": "https://crm.example", "auth_type": "NONE", "integration_type": "HTTP",
+		"created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z", "requires_setup": false, "description": description,
+	})
 }

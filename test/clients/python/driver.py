@@ -144,6 +144,8 @@ def main():
     if plan.get("load"):
         calls.load(plan["calls"][0], plan["load"]["workers"], plan["load"]["ms"])
         return
+    if plan.get("warm"):
+        calls.start(plan["warm"])[1]()
     threading.Thread(target=calls.cancel, daemon=True).start()
     threads = [threading.Thread(target=calls.run, args=(i, c)) for i, c in enumerate(plan["calls"])]
     for t in threads:
