@@ -84,7 +84,7 @@ func TestCall_Response_IsEvidenceOfOverloadOrNone(t *testing.T) {
 	page := "<html>"
 	for name, c := range map[string]struct {
 		upstream roundTrip
-		within   time.Duration // the caller's deadline, of 30 s that digate gives
+		within   time.Duration // the caller's deadline, of 30 s that digate gives; negated, when it cancels
 		want     string
 	}{
 		"201":                     {after(0, 201, wholeResponse), time.Minute, ""},
@@ -102,7 +102,8 @@ func TestCall_Response_IsEvidenceOfOverloadOrNone(t *testing.T) {
 		"half of the time":        {never(), 16 * time.Second, "transport"},
 		"less than half of it":    {never(), 14 * time.Second, ""},
 		"response after 29 s":     {after(29*time.Second, 201, wholeResponse), time.Minute, ""},
-		"a caller that cancels":   {never(), -20 * time.Second, ""},
+		"a caller that cancels":   {never(), -26 * time.Second, ""},
+		"one that cancels late":   {never(), -28 * time.Second, "transport"},
 		"a response that is slow": {after(20*time.Second, 404, envelope), time.Minute, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {

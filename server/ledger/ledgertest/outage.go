@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/test/await"
 )
 
 // slack is how much longer than its context a call may take on a busy machine.
@@ -21,16 +22,8 @@ const slack = 5 * time.Second
 func eventually(t testing.TB, what string, do func(context.Context) error) {
 	t.Helper()
 	ctx := within(t, 30*time.Second)
-	for {
-		err := do(ctx)
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s still fails: %v", what, err)
-		case <-time.After(20 * time.Millisecond):
-		}
+	if err := await.Poll(30*time.Second, ctx.Done(), func() error { return do(ctx) }); err != nil {
+		t.Fatalf("%s still fails: %v", what, err)
 	}
 }
 

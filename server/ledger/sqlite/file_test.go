@@ -9,11 +9,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/digate/digate/server/ledger/ledgertest"
 	"github.com/digate/digate/server/ledger/sqlite"
+	"github.com/digate/digate/test/await"
 )
 
 func TestOpen_NewFile_IsForItsOwnerAlone(t *testing.T) {
@@ -109,6 +111,32 @@ func TestOpen_LinkToAFile_IsThatFile(t *testing.T) {
 func TestOpen_ManyAtOnce_AllSucceed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	ledgertest.OpenAtOnce(t, func() (*sqlite.Store, error) { return sqlite.Open(t.Context(), path, sqlite.Options{}) })
+}
+
+// Another process that keeps the lock holds nothing up for longer than the lock is
+// waited for, not even what has no deadline.
+func TestStore_LockKeptByAnother_ChangesAndOpensFailAfterTheWait(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	s := open(t, path, sqlite.Options{})
+	unlock := lockFile(t, path)
+	defer unlock()
+	var group sync.WaitGroup
+	for what, do := range map[string]func(context.Context) error{
+		"Claim": func(ctx context.Context) error { _, _, err := s.Claim(ctx, claimOf(1, 1)); return err },
+		"Open":  func(ctx context.Context) error { _, err := sqlite.Open(ctx, path, sqlite.Options{}); return err },
+	} {
+		group.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), await.Patience)
+			defer cancel()
+			begun := time.Now()
+			err := do(ctx)
+			if took := time.Since(begun); err == nil || took < 4*time.Second || took > 15*time.Second {
+				t.Errorf("%s: got %v after %v, want an error after 5 s", what, err, took)
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestOpen_WrongFile_SaysWhatIsWrong(t *testing.T) {

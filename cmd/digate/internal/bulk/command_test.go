@@ -2,6 +2,10 @@ package bulk
 
 import (
 	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,6 +31,22 @@ func digate(t *testing.T, args ...string) clitest.Ran {
 func digateWith(t *testing.T, stdin string, args ...string) clitest.Ran {
 	t.Helper()
 	return clitest.RunWith(t, runCommand, stdin, args...)
+}
+
+// A file system may say only at the end that it lost what was written.
+func TestCommand_ResultsFileThatCannotBeClosed_IsAnError(t *testing.T) {
+	t.Parallel()
+	c := Command{Results: filepath.Join(t.TempDir(), "results.ndjson")}
+	_, done, err := c.openResults(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := done(); err != nil {
+		t.Fatal(err)
+	}
+	if err := done(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("got %v, want the error of Close", err)
+	}
 }
 
 func TestCommand_Validate_NamesTheFlag(t *testing.T) {

@@ -3,6 +3,8 @@ package doctor
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -247,6 +249,60 @@ func TestDoctor_Drift_IsNamedWithoutValues(t *testing.T) {
 	examine(t, "--upstream-url", upstream.URL, "--drift", "fail").expect(t, "oososooFo")
 }
 
+func TestDoctor_ManyFieldsThatDrift_AreNamedUpToABound(t *testing.T) {
+	fields := func(n int) http.Handler {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `"surprise-%d":1,`, i+1)
+		}
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			more := b.String()
+			if r.URL.Path == "/v1/integration" {
+				more = ""
+			}
+			says(200, "application/json", `{`+more+`"data":[],"has_more":false}`).ServeHTTP(w, r)
+		})
+	}
+	for n, want := range map[int]string{8: "", 9: " and 1 more", 12: " and 4 more"} {
+		upstream, _ := watched(t, fields(n))
+		found := examine(t, "--upstream-url", upstream.URL).checks["contract"].Found
+		if shown := strings.Count(found, "surprise-"); shown != 8 || !strings.HasSuffix(found, want) || want == "" && strings.Contains(found, " more") {
+			t.Errorf("%d fields: %s", n, found)
+		}
+	}
+}
+
+// What was found holds names that others chose, such as those of a certificate.
+func TestReport_HostileText_IsShownOnOneLineAndPrintable(t *testing.T) {
+	t.Parallel()
+	r := report{findings: []finding{{Check: "tls", Result: resultOK, Found: clitest.Hostile, Advice: "one\ttwo\r\nthree"}}}
+	var text, inJSON strings.Builder
+	if err := errors.Join(r.findings[0].writeText(&text), r.writeJSON(&inJSON)); err != nil {
+		t.Fatal(err)
+	}
+	for format, out := range map[string]string{"text": text.String(), "json": inJSON.String()} {
+		if r, harmful := clitest.Harmful(out); harmful || !clitest.Unharmed(out) || strings.Count(out, "\n") != 1 {
+			t.Errorf("%s: %U in %q", format, r, out)
+		}
+	}
+	if !strings.HasSuffix(text.String(), " -> one two three\n") {
+		t.Errorf("%q", text.String())
+	}
+	var got struct{ Checks []finding }
+	if err := json.Unmarshal([]byte(inJSON.String()), &got); err != nil || len(got.Checks) != 1 || got.Checks[0] != r.findings[0] {
+		t.Errorf("the JSON has %+v, %v", got.Checks, err)
+	}
+}
+
+func TestDoctor_TimeoutOf0_IsWrongUsage(t *testing.T) {
+	t.Parallel()
+	for _, timeout := range []string{"0s", "-1s"} {
+		if got := digate(t, "doctor", "--timeout="+timeout); got.Code != client.ExitUsage || !strings.Contains(got.Err, "--timeout: must be more than 0") || got.Out != "" {
+			t.Errorf("%s: %+v", timeout, got)
+		}
+	}
+}
+
 func TestDoctor_OtherClock_IsAWarning(t *testing.T) {
 	for offset, want := range map[time.Duration]string{-time.Hour: "ahead of", time.Hour: "behind"} {
 		upstream, _ := watched(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -279,6 +335,23 @@ func TestDoctor_NoResponse_EndsWithTheTimeout(t *testing.T) {
 }
 
 // create makes an integration in the stand-in.
+// The check of the network has a time of its own, so that the others have theirs.
+func TestDoctor_NoResponseWithoutACredential_LeavesTheOtherChecksTheirTime(t *testing.T) {
+	t.Parallel()
+	let := make(chan struct{})
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			<-let
+			return
+		}
+		says(200, "application/json", `{"data":[],"has_more":false}`).ServeHTTP(w, r)
+	}))
+	t.Cleanup(upstream.Close)
+	t.Cleanup(func() { close(let) })
+	got := examine(t, "--upstream-url", upstream.URL, "--token-file", clitest.WriteFile(t, "token", clitest.Token))
+	got.expect(t, "oososooos")
+}
+
 func create(t *testing.T, upstreamURL string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, upstreamURL+"/v1/integration/template/"+clitest.TemplateID+"/copy", strings.NewReader("{}"))

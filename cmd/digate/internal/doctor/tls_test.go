@@ -3,6 +3,7 @@ package doctor
 import (
 	"crypto/tls"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -41,8 +42,12 @@ func TestDoctor_Certificate(t *testing.T) {
 			}
 			got := examine(t, args...)
 			got.expect(t, row.want)
-			if f := got.checks["tls"]; !strings.Contains(f.Found, row.found) {
-				t.Errorf("%+v", f)
+			trusted := "the system's certificate authorities"
+			if row.ca != "" {
+				trusted = "the certificate authorities in " + row.ca
+			}
+			if f := got.checks["tls"]; !strings.Contains(f.Found, row.found) || !strings.Contains(f.Found+f.Advice, trusted) {
+				t.Errorf("%+v, want that it names %s", f, trusted)
 			}
 			if n := seen.onlyGETs(t); n > 0 && got.checks["tls"].Result == resultFail {
 				t.Errorf("%d requests", n)
@@ -57,5 +62,22 @@ func TestDoctor_NoTLSThere_IsSaid(t *testing.T) {
 	got.expect(t, "oosoFosss")
 	if f := got.checks["tls"].Found; !strings.Contains(f, "does not speak TLS") {
 		t.Error(f)
+	}
+}
+
+// A token that crosses a network unencrypted is worth a warning.
+func TestTLS_PlainHTTP_IsAWarningUnlessItStaysOnThisMachine(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{
+		"localhost": resultSkipped, "127.0.0.1": resultSkipped, "127.1.2.3": resultSkipped, "[::1]": resultSkipped,
+		"localhost.example": resultWarn, "diga.example": resultWarn, "10.0.0.1": resultWarn, "[fd00::1]": resultWarn,
+	} {
+		base, err := url.Parse("http://" + host + ":8090/path")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := new(networkProbe).tls(base, ""); got.Result != want {
+			t.Errorf("%s: %+v, want %s", host, got, want)
+		}
 	}
 }
