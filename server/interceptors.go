@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -73,18 +72,4 @@ func channelOptions(list []interceptor) (o inproc.Options) {
 // forREST returns the steps of the list that calls of the REST side pass.
 func forREST(list []interceptor) []interceptor {
 	return slices.DeleteFunc(slices.Clone(list), func(i interceptor) bool { return i.grpcOnly })
-}
-
-// knowCaller remembers a caller whose token Diga accepted: there is room for its
-// streams that strangers do not get.
-func (s *Server) knowCaller(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	resp, err := handler(ctx, req)
-	if err == nil {
-		if m := s.contract.Method(info.FullMethod); m != nil && !m.FacadeOnly {
-			if p := authn.FromContext(ctx); p != nil {
-				s.streams.Know(p.Credential.Reveal())
-			}
-		}
-	}
-	return resp, err
 }

@@ -76,7 +76,7 @@ func (s *Server) copiesConfig() copies.Config {
 func (s *Server) integrationConfig(made integration.Copies) integration.Config {
 	return integration.Config{
 		Settings: s.cfg.Integration,
-		Upstream: s.upstream, Copies: made, Observer: s.telemetry, Draining: s.untilDrain.Done(),
+		Upstream: s.upstream, Copies: made, Observer: knowing{s.telemetry, s}, Draining: s.untilDrain.Done(),
 	}
 }
 

@@ -77,6 +77,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		telemetry: telemetry.New(opts.Log, methods.Names()),
 	}
 	s.streams = streams.New(cfg.MaxWaitingStreams)
+	s.telemetry.KnowCallers(s.knows)
 	s.intake = s.newIntake()
 	s.untilDrain, s.beginDrain = context.WithCancel(context.Background())
 	s.makeListeners()

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"io"
+	"strings"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -131,4 +132,42 @@ func TestStrangers_ConnectionThatFinishesAsManyAsItResets_IsKept(t *testing.T) {
 			t.Fatal(e)
 		}
 	}
+}
+
+// Every call has a line as long as there are few, or once Diga accepted its caller:
+// here, in a copy of a bulk stream.
+func TestStrangers_MadeUpTokens_DoNotFillTheLog(t *testing.T) {
+	t.Parallel()
+	const unauthorized = `{"error_code":"UNAUTHORIZED","detail":"no such token"}`
+	refuse := func(times int) func(*testing.T, *digate) {
+		return func(t *testing.T, d *digate) {
+			for range times / 2 {
+				if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e == nil || e.Outcome != exchange.Rejected {
+					t.Fatalf("over gRPC: %v", e)
+				}
+				if got := d.copyREST(t, templateID, "{}"); got.status != 401 {
+					t.Fatalf("over REST: %v", got)
+				}
+			}
+		}
+	}
+	up := newScripted(t)
+	d := start(t, up.url())
+	up.will(respond(401, nil, unauthorized))
+	for !strings.Contains(d.log.String(), "calls by strangers were left out of the log") {
+		refuse(100)(t, d)
+	}
+	up.will(respond(201, nil, full))
+	many := d.bulk(t.Context(), t)
+	if err := many.Send(item(templateID, "a-copy")); err != nil {
+		t.Fatal(err)
+	}
+	_ = many.CloseSend()
+	if results, _, err := drain(many); err != nil || len(results) != 1 || results[0].GetError() != nil {
+		t.Fatal(results, err)
+	}
+	up.will(respond(401, nil, unauthorized))
+	before := strings.Count(d.log.String(), `"outcome":"REJECTED"`)
+	refuse(100)(t, d)
+	d.log.await(t, before+100, `"outcome":"REJECTED"`)
 }

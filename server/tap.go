@@ -48,10 +48,11 @@ func (s *Server) admit(next tap.ServerInHandle) tap.ServerInHandle {
 		if err != nil {
 			return ctx, err
 		}
-		if ctx, err = s.intake.Admit(ctx, info.FullMethodName); err != nil {
-			return nil, err
+		admitted, err := s.intake.Admit(ctx, info.FullMethodName)
+		if err != nil {
+			return ctx, err
 		}
-		return s.boundDeadline(ctx, info.FullMethodName), nil
+		return s.boundDeadline(admitted, info.FullMethodName), nil
 	}
 }
 
@@ -65,13 +66,13 @@ func (s *Server) refuseEarly(next tap.ServerInHandle) tap.ServerInHandle {
 			return ctx, err
 		}
 		if headerSize(info) > s.cfg.MaxHeaderBytes {
-			return nil, apierror.MetadataTooLarge(s.cfg.MaxHeaderBytes)
+			return ctx, apierror.MetadataTooLarge(s.cfg.MaxHeaderBytes)
 		}
 		if name, ok := strings.CutPrefix(info.FullMethodName, "/"); !ok || !strings.Contains(name, "/") {
-			return nil, apierror.UnknownMethod()
+			return ctx, apierror.UnknownMethod()
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, apierror.NotBegun(err)
+			return ctx, apierror.NotBegun(err)
 		}
 		return ctx, nil
 	}

@@ -12,7 +12,7 @@ func (t *Telemetry) AdminMiddleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sw := &statusWriter{ResponseWriter: w}
 		next.ServeHTTP(sw, r)
-		if sw.status >= 400 && sw.status < 500 && t.mayLogStranger(slog.LevelWarn) {
+		if sw.status >= 400 && sw.status < 500 && t.mayLogStranger() {
 			t.log.LogAttrs(r.Context(), slog.LevelWarn, "a request of the admin listener was refused", slog.Int("http_status", sw.status))
 		}
 	})

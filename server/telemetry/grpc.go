@@ -45,6 +45,7 @@ func (t *Telemetry) UnaryInterceptor(ctx context.Context, req any, info *grpc.Un
 		if p := recover(); p != nil {
 			resp, err = nil, t.panicked(ctx, c, p)
 		}
+		c.known = t.isKnown(ctx)
 		c.conclude(err)
 		if !own {
 			return
@@ -72,6 +73,7 @@ func (t *Telemetry) StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.
 		if p := recover(); p != nil {
 			err = t.panicked(ctx, c, p)
 		}
+		c.known = t.isKnown(ctx)
 		c.conclude(err)
 		if s.id != nil {
 			ss.SetTrailer(s.id)
@@ -111,7 +113,8 @@ func (t *Telemetry) panicked(ctx context.Context, c *call, p any) error {
 }
 
 // TapHandle observes the calls that next refuses: they end before any
-// interceptor sees them.
+// interceptor sees them. Beside its error, next returns the context as far as it
+// came, or nil.
 func (t *Telemetry) TapHandle(next tap.ServerInHandle) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		inner, err := next(ctx, info)
@@ -120,6 +123,7 @@ func (t *Telemetry) TapHandle(next tap.ServerInHandle) tap.ServerInHandle {
 				began: time.Now(), protocol: protocolGRPC, method: t.label(info.FullMethodName), subject: subjectOf(info.FullMethodName),
 				requestID: requestID(info.Header.Get(requestIDKey)),
 			}
+			c.known = inner != nil && t.isKnown(inner)
 			c.conclude(err)
 			t.finish(ctx, c)
 		}
@@ -131,7 +135,7 @@ func (t *Telemetry) TapHandle(next tap.ServerInHandle) tap.ServerInHandle {
 // or a content type that is none, before anything else sees it.
 func (t *Telemetry) MalformedCall() {
 	c := &call{
-		began: time.Now(), protocol: protocolGRPC, method: t.label(""), subject: ofStranger,
+		began: time.Now(), protocol: protocolGRPC, method: t.label(""), subject: ofAnybody,
 		requestID: requestID(nil), code: codes.Internal, reason: apierror.ReasonInvalidRequest,
 		outcome: exchange.NotApplicable, cause: "the header of the call is malformed",
 	}

@@ -53,7 +53,7 @@ func newMetrics() (*metrics, *prometheus.Registry) {
 		circuit:        counter("digate_upstream_circuit_changes_total", "Changes of the circuit breaker, by its new state.", "state"),
 	}
 	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "digate_log_lines_omitted_total", Help: "Lines about calls without a credential that were left out of the log.",
+		Name: "digate_log_lines_omitted_total", Help: "Lines about calls by strangers that were left out of the log.",
 	})
 	r.MustRegister(m.omitted)
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

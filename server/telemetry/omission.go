@@ -5,11 +5,13 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/digate/digate/server/exchange"
 )
 
 const (
-	// strangerLines is how many lines within omissionPeriod may tell of calls without
-	// a credential: anybody can make these.
+	// strangerLines is how many lines within omissionPeriod may tell of calls by
+	// strangers: anybody can make these.
 	strangerLines  = 20
 	omissionPeriod = time.Second
 )
@@ -22,13 +24,23 @@ type omission struct {
 	omitted int       // since the last report
 }
 
-// mayLogStranger reports whether a call without a credential gets a line. The lines
-// that are left out are counted, and their number gets a line of its own at the end
-// of the period. A server error always gets a line.
-func (t *Telemetry) mayLogStranger(level slog.Level) bool {
-	if level >= slog.LevelError {
-		return true
-	}
+// KnowCallers sets what reports whether Diga ever accepted the caller of the call with
+// a context. It must be called before there are calls; without it nobody is known.
+func (t *Telemetry) KnowCallers(known func(context.Context) bool) { t.known = known }
+
+// isKnown reports whether Diga ever accepted the caller of the call with this context.
+func (t *Telemetry) isKnown(ctx context.Context) bool { return t.known != nil && t.known(ctx) }
+
+// ofStranger reports whether a call is one of a stranger's, a caller that Diga never
+// accepted, after which nothing was done at Diga. A server error is nobody's.
+func (c *call) ofStranger(level slog.Level) bool {
+	return !c.known && level < slog.LevelError && c.outcome != exchange.Done && c.outcome != exchange.Unknown
+}
+
+// mayLogStranger reports whether a stranger's call gets a line: it does until there
+// were many in the period. The lines that are left out are counted, and their number
+// gets a line of its own at the end of the period.
+func (t *Telemetry) mayLogStranger() bool {
 	o := &t.omitted
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -53,5 +65,5 @@ func (t *Telemetry) reportOmitted() {
 	n := o.omitted
 	o.omitted = 0
 	o.mu.Unlock()
-	t.log.LogAttrs(context.Background(), slog.LevelWarn, "calls without a credential were left out of the log", slog.Int("calls", n))
+	t.log.LogAttrs(context.Background(), slog.LevelWarn, "calls by strangers were left out of the log", slog.Int("calls", n))
 }

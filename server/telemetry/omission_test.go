@@ -3,6 +3,8 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,11 +17,12 @@ import (
 	"google.golang.org/grpc/tap"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
 )
 
-// Anybody can make calls without a credential. They must not fill the log, and an
-// operator must see that there were many.
-func TestLog_ManyCallsWithoutCredential_AreSampledAndCounted(t *testing.T) {
+// Anybody can make calls without a credential, or with a made-up one. They must not
+// fill the log, and an operator must see that there were many.
+func TestLog_ManyCallsByStrangers_AreSampledAndCounted(t *testing.T) {
 	const calls = 1000
 	for name, call := range map[string]func(*Telemetry){
 		"gRPC": func(tel *Telemetry) {
@@ -27,6 +30,12 @@ func TestLog_ManyCallsWithoutCredential_AreSampledAndCounted(t *testing.T) {
 				return ctx, apierror.MissingCredential("no credential")
 			}
 			_, _ = tel.TapHandle(refuse)(t.Context(), &tap.Info{FullMethodName: method})
+		},
+		"a made-up token": func(tel *Telemetry) {
+			_ = unary(t.Context(), tel, nil, &apierror.Error{Code: codes.Unauthenticated, Outcome: exchange.Rejected})
+		},
+		"REST": func(tel *Telemetry) {
+			tel.Middleware(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 		},
 		"health": func(tel *Telemetry) {
 			_, _ = tel.UnaryInterceptor(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: healthv1.Health_Check_FullMethodName},
@@ -44,7 +53,7 @@ func TestLog_ManyCallsWithoutCredential_AreSampledAndCounted(t *testing.T) {
 			}
 			time.Sleep(omissionPeriod)
 			synctest.Wait()
-			if got := log.text(); strings.Count(got, `"msg":"calls without a credential were left out of the log","calls":980`) != 1 {
+			if got := log.text(); strings.Count(got, `"msg":"calls by strangers were left out of the log","calls":980`) != 1 {
 				t.Errorf("%s: the log does not tell how many calls are left out: %s", name, got[len(got)-300:])
 			}
 			wants(t, scrape(tel), "digate_log_lines_omitted_total 980")
@@ -56,17 +65,32 @@ func TestLog_ManyCallsWithoutCredential_AreSampledAndCounted(t *testing.T) {
 	}
 }
 
-func TestLog_CallsOfKnownCallersAndErrors_AllHaveALine(t *testing.T) {
-	tel, log := observed()
-	for range 10 * strangerLines {
-		_ = unary(t.Context(), tel, nil, nil)
-	}
-	if n := strings.Count(log.String(), `"msg":"call"`); n != 10*strangerLines {
-		t.Errorf("%d lines", n)
-	}
-	for range 10 * strangerLines {
-		if !tel.mayLogStranger(slog.LevelError) {
-			t.Fatal("an error is left out")
+// What a call may have done at Diga is always told, and so is what digate did wrong.
+func TestLog_CallsOfKnownCallersAndThoseThatMayHaveDoneSomething_AllHaveALine(t *testing.T) {
+	const calls = 10 * strangerLines
+	rejected := &apierror.Error{Code: codes.Unauthenticated, Outcome: exchange.Rejected}
+	for name, c := range map[string]struct {
+		known bool
+		err   error
+	}{
+		"a success":                  {false, nil},
+		"an unknown outcome":         {false, &apierror.Error{Code: codes.Unknown, Outcome: exchange.Unknown}},
+		"an error of digate's":       {false, apierror.Internal(nil, exchange.NotSent)},
+		"a known caller":             {true, rejected},
+		"a known caller's early end": {true, apierror.TooManyStreams()},
+	} {
+		tel, log := observed()
+		tel.KnowCallers(func(context.Context) bool { return c.known })
+		for range calls {
+			_ = unary(t.Context(), tel, nil, c.err)
+			_, _ = tel.TapHandle(func(ctx context.Context, _ *tap.Info) (context.Context, error) { return ctx, c.err })(t.Context(), &tap.Info{FullMethodName: method})
+		}
+		want := calls
+		if c.err != nil {
+			want += calls
+		}
+		if n := strings.Count(log.String(), `"msg":"call"`); n != want {
+			t.Errorf("%s: %d lines of %d calls", name, n, want)
 		}
 	}
 }

@@ -21,16 +21,16 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 	if c := callFromContext(ctx); c != nil && op.Kind == exchange.RESTRequest {
 		c.method = t.label(op.Method)
 		t.start(c)
-		return ctx, c.ended
+		return ctx, func(_ *exchange.Exchange, err error) {
+			c.known = t.isKnown(ctx)
+			c.conclude(err)
+		}
 	}
 	if op.Began.IsZero() {
 		op.Began = time.Now()
 	}
 	return ctx, func(ex *exchange.Exchange, err error) { t.operated(ctx, op, time.Since(op.Began), ex, err) }
 }
-
-// ended concludes a call by its operation's error.
-func (c *call) ended(_ *exchange.Exchange, err error) { c.conclude(err) }
 
 // operated counts an operation and writes its line.
 func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, took time.Duration, ex *exchange.Exchange, err error) {

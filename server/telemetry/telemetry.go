@@ -25,6 +25,7 @@ type Telemetry struct {
 	methods  map[string]bool
 	drift    driftLog
 	omitted  omission
+	known    func(context.Context) bool // nil for nobody
 }
 
 // New returns a Telemetry that writes to the logger. The methods are the full
@@ -64,6 +65,7 @@ type call struct {
 	exchange  *exchange.Exchange // nil for a call that was refused before it had one
 	cause     string             // what failed, where the exchange does not know it
 	started   bool               // counted as begun
+	known     bool               // Diga accepted the caller once
 	subject   subject
 }
 
@@ -75,8 +77,8 @@ const (
 	ofDiga subject = iota
 	// ofDigate is a call about digate itself.
 	ofDigate
-	// ofStranger is a call about digate that needs no credential.
-	ofStranger
+	// ofAnybody is a call about digate that needs no credential.
+	ofAnybody
 )
 
 // subjectOf returns the subject of a call by its full gRPC name. An unknown method is
@@ -84,7 +86,7 @@ const (
 func subjectOf(method string) subject {
 	switch {
 	case contract.Open(method):
-		return ofStranger
+		return ofAnybody
 	case contract.Own(method):
 		return ofDigate
 	default:
@@ -161,14 +163,14 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	switch {
 	case c.code == codes.Internal && c.reason == apierror.ReasonInternalError:
 		level = slog.LevelError
-	case c.outcome == exchange.Unknown, c.code == codes.Unavailable && c.subject != ofStranger:
+	case c.outcome == exchange.Unknown, c.code == codes.Unavailable && c.subject != ofAnybody:
 		level = slog.LevelWarn
 	}
 	t.noteDrift(ctx, c)
 	if !t.log.Enabled(ctx, level) {
 		return
 	}
-	if (c.subject == ofStranger || c.reason == apierror.ReasonMissingCredential || c.reason == apierror.ReasonTooManyStreams) && !t.mayLogStranger(level) {
+	if c.ofStranger(level) && !t.mayLogStranger() {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 16)

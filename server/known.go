@@ -1,0 +1,53 @@
+package server
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+
+	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/telemetry"
+)
+
+// knowCaller remembers a caller whose token Diga accepted in a call: there is room for
+// its streams that strangers do not get, and its calls are all in the log.
+func (s *Server) knowCaller(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	resp, err := handler(ctx, req)
+	if err == nil {
+		if m := s.contract.Method(info.FullMethod); m != nil && !m.FacadeOnly {
+			s.know(ctx)
+		}
+	}
+	return resp, err
+}
+
+// knowing is an observer that remembers a caller whose token Diga accepted in a copy
+// of a bulk stream.
+type knowing struct {
+	*telemetry.Telemetry
+	server *Server
+}
+
+func (k knowing) Start(ctx context.Context, op exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
+	ctx, end := k.Telemetry.Start(ctx, op)
+	return ctx, func(ex *exchange.Exchange, err error) {
+		if err == nil {
+			k.server.know(ctx)
+		}
+		end(ex, err)
+	}
+}
+
+// know remembers the caller of the call with a context.
+func (s *Server) know(ctx context.Context) {
+	if p := authn.FromContext(ctx); p != nil {
+		s.streams.Know(p.Credential.Reveal())
+	}
+}
+
+// knows reports whether Diga ever accepted the caller of the call with a context.
+func (s *Server) knows(ctx context.Context) bool {
+	p := authn.FromContext(ctx)
+	return p != nil && s.streams.Knows(p.Credential.Reveal())
+}
