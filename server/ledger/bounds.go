@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds on what a store takes.
+// Bounds of the arguments of a store.
 const (
 	// MaxNamed is how many ids Named takes at a time.
 	MaxNamed = 1000

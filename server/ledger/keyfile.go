@@ -14,10 +14,10 @@ import (
 	"github.com/digate/digate/server/nearjson"
 )
 
-// maxKeyFile bounds what is read of a key file, in bytes.
+// maxKeyFile bounds how much of a key file is read, in bytes.
 const maxKeyFile = 1 << 10
 
-// RandomKeys returns keys that nobody else has, and that end with the process.
+// RandomKeys returns the keys of a new random key, which ends with the process.
 func RandomKeys() Keys {
 	key := make([]byte, KeySize)
 	_, _ = rand.Read(key) // never fails
@@ -26,7 +26,7 @@ func RandomKeys() Keys {
 }
 
 // LoadKey reads a key file: 64 hexadecimal digits, as `openssl rand -hex 32`
-// prints them, with or without space around. Errors never quote what is in it.
+// prints them, with or without space around. No error quotes the content.
 func LoadKey(path string) (Keys, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -45,8 +45,8 @@ func LoadKey(path string) (Keys, error) {
 }
 
 // CreateKey makes a key file with a random key that only its owner may read, and
-// returns what it holds. Where there is a file already it returns what that one
-// holds, so that those who start at once end with the same key.
+// returns its keys. If the file exists, CreateKey returns the keys in that file:
+// processes that start at the same time all get the same key.
 func CreateKey(path string) (Keys, error) {
 	if err := createKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return Keys{}, fmt.Errorf("the key file cannot be created: %w", err)

@@ -17,8 +17,8 @@ import (
 // KeySize is the size of the HMAC key in bytes.
 const KeySize = 32
 
-// What a digest is of comes first in what is digested, so that none can be taken
-// for one of another kind.
+// The domains of digests. Each digest begins with its domain, so that digests of
+// different kinds never match.
 const (
 	domainKey         = "digate ledger 1 key"
 	domainFingerprint = "digate ledger 1 fingerprint"
@@ -26,9 +26,9 @@ const (
 	domainCaller      = "digate ledger 1 caller"
 )
 
-// Keys makes the digests that stand in the records: HMAC-SHA-256 under a key
-// that is not in the ledger. It may be used by many goroutines, and prints as
-// [secret.Redacted]. The zero value makes none: its methods panic.
+// Keys makes the digests in the records: HMAC-SHA-256 under a key that is not in
+// the ledger. It may be used by many goroutines, and prints as [secret.Redacted].
+// The methods of the zero value panic.
 type Keys struct {
 	// A pointer, because fmt prints the fields of structs that hold a Keys in an
 	// unexported field without asking Format, but does not follow pointers there.
@@ -53,21 +53,22 @@ func (k Keys) Key(caller, method, requestID string) Digest {
 	return k.digest(domainKey, []byte(caller), []byte(requestID), []byte(method))
 }
 
-// Fingerprint is the digest of what a request consists of.
+// Fingerprint is the digest of a request's content.
 func (k Keys) Fingerprint(parts ...[]byte) Digest { return k.digest(domainFingerprint, parts...) }
 
-// Check is the digest of nothing: it tells keys apart and says nothing of them.
+// Check is the digest of nothing: two keys have different ones, and neither can be
+// read from it.
 func (k Keys) Check() Digest { return k.digest(domainCheck) }
 
-// Caller is a short name for whoever holds the token, in 32 hexadecimal digits,
-// that does not give the token away.
+// Caller is a short name of the caller with the token: 32 hexadecimal digits from
+// which the token cannot be read.
 func (k Keys) Caller(token string) string {
 	d := k.digest(domainCaller, []byte(token))
 	return hex.EncodeToString(d[:16])
 }
 
-// digest is the HMAC of the domain and the parts, each behind its length, so
-// that different parts never make the same input.
+// digest is the HMAC of the domain and the parts. The length of each part precedes
+// it, so that different parts never make the same input.
 func (k Keys) digest(domain string, parts ...[]byte) (d Digest) {
 	mac := k.macs.Get().(hash.Hash)
 	defer k.macs.Put(mac)

@@ -58,7 +58,7 @@ func TestKeys_DifferentInputs_HaveDifferentDigests(t *testing.T) {
 
 func TestKeys_SameKey_SameDigests(t *testing.T) {
 	a, b := newKeys(t), newKeys(t)
-	for range 3 { // and again, on a hash that was used
+	for range 3 { // the hash is used again
 		if a.Key("c", "", "r") != b.Key("c", "", "r") || a.Fingerprint([]byte("x")) != b.Fingerprint([]byte("x")) || a.Check() != b.Check() || a.Caller("t") != b.Caller("t") {
 			t.Fatal("one key makes two digests")
 		}
@@ -69,7 +69,7 @@ func TestKeys_SameKey_SameDigests(t *testing.T) {
 	}
 }
 
-// What is in a ledger must be found by later versions too.
+// Later versions must find the records of this one.
 func TestKeys_Digests_StayAsTheyAre(t *testing.T) {
 	keys := newKeys(t)
 	key, other := keys.Key("caller", "", "request"), keys.Key("caller", "method", "request")

@@ -1,10 +1,10 @@
 // Package ledger records which calls with a request id were begun and how they
-// ended, so that a call is sent to Diga at most once, however often it is asked
-// for. A record holds no response and no secret: only ids, times, a state, and
-// keyed digests of everything else.
+// ended, so that a call is sent to Diga at most once, however often its caller
+// repeats it. A record holds no response and no secret: only ids, times, a state,
+// and keyed digests of everything else.
 //
-// The stores have packages of their own behind [Store]. Package ledgertest is the
-// contract that every store meets.
+// The stores have packages of their own behind [Store]. Package ledgertest tests
+// the contract of every store.
 package ledger
 
 import (
@@ -27,10 +27,10 @@ const (
 	Claimed State = iota + 1
 	// Sending means that the request may have left for Diga.
 	Sending
-	// Done means that Diga did it. The record names what was created.
+	// Done means that Diga made the resource that the record names.
 	Done
-	// Unknown means that Diga may have done it, and that only a person or the
-	// caller can find out. The call is never sent again.
+	// Unknown means that Diga may have made the resource, and that only a person or
+	// the caller can find out. The call is never sent again.
 	Unknown
 )
 
@@ -82,7 +82,7 @@ func NewToken() (t Token) {
 	return t
 }
 
-// Record is what the ledger knows of one call.
+// Record describes one call.
 type Record struct {
 	// Key is the digest of the caller, the method and the request id.
 	Key Digest
@@ -95,14 +95,13 @@ type Record struct {
 	State State
 	// Token is the token of the claim that made the record.
 	Token Token
-	// CreatedID is what was created; empty unless Done.
+	// CreatedID is the id of the resource that was created; empty unless Done.
 	CreatedID string
 	// ClaimedAt is when the claim was made, by the store's clock.
 	ClaimedAt time.Time
 	// LapsedFor is the time since the lease ran out, for a record that is in
-	// Unknown because its owner fell silent: the owner may still be sending. It is
-	// zero for every other record, above all for those whose owner itself reported
-	// the doubt.
+	// Unknown because its lease ran out: the owner may still be sending. It is zero
+	// for every other record, also for one in Unknown that its owner reported.
 	LapsedFor time.Duration
 }
 
@@ -121,12 +120,12 @@ var (
 	// state does not allow the change.
 	ErrLost = errors.New("ledger: the claim is lost")
 	// ErrKey means that the records were written under another HMAC key than the
-	// caller's, which would find none of them.
+	// caller's. Under the caller's key none of them would be found.
 	ErrKey = errors.New("the ledger was written under another key")
 	// ErrInvalid means that an argument is out of bounds. Nothing was changed, and
-	// asking again would change nothing.
+	// the same arguments will be refused again.
 	ErrInvalid = errors.New("ledger: invalid argument")
-	// ErrNamed means that another record names what was created.
+	// ErrNamed means that another record names the same resource.
 	ErrNamed = errors.New("ledger: another record names what was created")
 	// ErrFull means that the store takes no further claims until records are gone.
 	ErrFull = errors.New("the ledger holds as many records as it may")
@@ -136,18 +135,17 @@ var (
 // processes where the store can be shared. Times are the store's own: the clocks
 // of the processes that share it need not agree.
 //
-// A lease that ran out settles its record before anything else sees it: a record
-// in Claimed is gone, a record in Sending becomes Unknown. A record in Done or
-// Unknown is gone once the retention has passed since it came into that state.
-// Gone records are as if they had never existed, whether swept or not.
+// When a lease runs out, a record in Claimed is gone, and a record in Sending
+// becomes Unknown. A record in Done or Unknown is gone once the retention has
+// passed since it came into that state. No method returns a gone record, whether it
+// was swept or not.
 //
-// A method returns once its change will survive what the store promises to
-// survive. An error other than [ErrLost], [ErrKey], [ErrInvalid], [ErrNamed] and
-// [ErrFull] means that the store could not be asked or did not reply: the change
-// may or may not have been made. Claim, Renew, MarkDone and MarkUnknown can then
-// be repeated and return what they would have returned the first time. After a
-// failed MarkSending, Release frees the key whether the record had come to
-// Sending or not.
+// A method returns once its change is as durable as the store promises. An error
+// other than [ErrLost], [ErrKey], [ErrInvalid], [ErrNamed] and [ErrFull] means that
+// the store could not be asked or did not reply: the change may or may not have
+// been made. Claim, Renew, MarkDone and MarkUnknown can then be repeated and return
+// what they would have returned the first time. After a failed MarkSending, Release
+// frees the key in either case.
 //
 // A context that has ended before a method is called changes nothing.
 type Store interface {
@@ -155,9 +153,8 @@ type Store interface {
 	// stores it if there is none. It returns [ErrKey] if they differ.
 	KeyCheck(ctx context.Context, check Digest) error
 	// Claim makes a record in Claimed and returns it with mine true, if the key has
-	// no record. Otherwise it returns the existing record with mine false. If that
-	// record is in Claimed and has this very token, mine is true and nothing is
-	// changed.
+	// no record. Otherwise it returns the existing record, unchanged; mine is true
+	// only if that record is in Claimed and has this token.
 	Claim(ctx context.Context, c Claim) (r Record, mine bool, err error)
 	// Get returns the key's record; found is false if there is none.
 	Get(ctx context.Context, key Digest) (r Record, found bool, err error)
@@ -166,29 +163,27 @@ type Store interface {
 	// MarkSending moves a claim from Claimed to Sending and renews its lease.
 	MarkSending(ctx context.Context, key Digest, token Token, lease time.Duration) error
 	// MarkDone moves a claim from Sending to Done. It also moves a record from
-	// Unknown to Done while the record still has this token: an owner that was slow
-	// knows better than the lease that it let run out. Repeating it with the same
-	// id is no error.
+	// Unknown to Done while the record still has this token: the owner was slow, and
+	// knows what became of its call. Repeating it with the same id is no error.
 	MarkDone(ctx context.Context, key Digest, token Token, createdID string) error
-	// MarkUnknown moves a claim from Sending to Unknown: its owner sends nothing
-	// any more. Repeating it is no error.
+	// MarkUnknown moves a claim from Sending to Unknown: its owner no longer sends.
+	// Repeating it is no error.
 	MarkUnknown(ctx context.Context, key Digest, token Token) error
 	// Release removes a claim in Claimed or Sending, or a record in Unknown that
-	// still has this token: nothing was done, and the key is free.
+	// still has this token: Diga made nothing, and the key is free.
 	Release(ctx context.Context, key Digest, token Token) error
 	// Resolve settles a record in Unknown: the record becomes Done with the
 	// id, or is removed if the id is empty. It returns [ErrLost] unless the
 	// record is in Unknown and has this token, and [ErrNamed] if another record in
-	// Done names the id: of several that resolve to one id at
-	// once, one succeeds. MarkDone makes no such check, since an owner knows what it
-	// made: if its id was given to another record before, both name it.
+	// Done names the id: of several calls that resolve to one id at once, one
+	// succeeds. MarkDone does not check that, since an owner knows what it made: if
+	// another record was resolved to its id before, both name it.
 	Resolve(ctx context.Context, key Digest, token Token, createdID string) error
-	// Named returns those of the ids, at most [MaxNamed], that a record
-	// in Done names.
+	// Named returns which of the ids, at most [MaxNamed], records in Done name.
 	Named(ctx context.Context, createdIDs []string) ([]string, error)
 	// Sweep removes up to limit gone records, settles up to limit leases that ran
-	// out, and returns how many records it removed. Sweeping changes no record's
-	// retention: it counts from the end of the lease.
+	// out, and returns how many records it removed. The retention of a record that
+	// it settles counts from the end of the lease.
 	Sweep(ctx context.Context, limit int) (int, error)
 	// Close releases what the store holds. No other method may be in use.
 	Close() error

@@ -23,8 +23,8 @@ type Settings struct {
 	MemoryRecords int `name:"ledger-memory-records" group:"Request ids:" default:"1000000" help:"Most copies with a request id that a ledger in memory remembers; further ones are refused until it forgets."`
 }
 
-// Validate adds what is wrong with the settings. A record must outlive whoever
-// may still be sending its copy, so the retention depends on the longest time
+// Validate adds what is wrong with the settings. A record must be kept for as long
+// as its call may still be under way, so the retention depends on the longest time
 // that a call can take.
 func (s *Settings) Validate(p *setting.Problems, longestCall time.Duration) {
 	if _, err := ParseSpec(s.Spec, s.KeyFile); err != nil {

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// Engine is what keeps the records of a store, as far as it is known without opening
-// one.
+// Engine is a kind of store. Its facts are known without opening one.
 type Engine struct {
 	// Name is the engine's name: memory, sqlite or postgres.
 	Name string

@@ -10,7 +10,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// Validate returns what is wrong with where the ledger is. It opens nothing, and
+// Validate returns an error unless the settings name a ledger. It opens nothing and
 // quotes no password.
 func Validate(s ledger.Settings) error {
 	_, _, err := parse(s)
@@ -63,8 +63,8 @@ func Open(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 	return l, nil
 }
 
-// keyFailure returns the failure to check the key, and says which key to give if
-// it is another one than the ledger's.
+// keyFailure returns the error of a failed check of the key. If the ledger has
+// another key, the error says which one to give.
 func keyFailure(err error, keyFile string) error {
 	switch {
 	case !errors.Is(err, ledger.ErrKey):

@@ -69,7 +69,7 @@ func open(t *testing.T, s ledger.Settings) (ledger.Store, ledger.Keys) {
 	return store, store.Keys
 }
 
-// refused is the error of an Open that must fail.
+// refused returns the error of an Open, which must fail.
 func refused(t *testing.T, s ledger.Settings) error {
 	t.Helper()
 	store, err := backend.Open(t.Context(), s)
@@ -194,7 +194,7 @@ func TestOpen_SQLiteWhoseFileIsLost_IsRefusedUntilTheKeyIsGoneToo(t *testing.T) 
 	}
 }
 
-// A start that was cut off between the two leaves an empty file behind.
+// A start that ends before the key is made leaves an empty file behind.
 func TestOpen_SQLiteFirstStartCutOff_BeginsAnew(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
@@ -243,7 +243,7 @@ func TestOpen_Postgres_ReplicasShareKeyAndRecords(t *testing.T) {
 	}
 }
 
-// What a ledger promises is a fact of its engine, and every engine can be opened.
+// The promises of a ledger are facts of its engine, and every engine can be opened.
 func TestOpen_EveryEngine_TellsWhetherItIsDurable(t *testing.T) {
 	durable := map[string]bool{"memory": false, "sqlite": true, "postgres": true}
 	for _, engine := range ledger.Engines {

@@ -18,8 +18,8 @@ func numbered(n int64) (c ledger.Claim) {
 	return c
 }
 
-// Benchmark measures what a call costs from its claim to its finish, one after
-// the other and many at a time. The store is empty.
+// Benchmark measures the cost of a call from its claim to its end, one after the
+// other and many at a time. The store is empty.
 func Benchmark(b *testing.B, s ledger.Store) {
 	var last atomic.Int64
 	one := func(b *testing.B) {

@@ -12,8 +12,8 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// rush lets many goroutines on two handles claim one key at once, and returns
-// the claim that won.
+// rush claims one key from many goroutines on two handles at once, and returns the
+// claim that won.
 func rush(t *testing.T, h Harness, base ledger.Claim) ledger.Claim {
 	t.Helper()
 	const goroutines = 32
@@ -64,8 +64,8 @@ func testOneTakesOver(t *testing.T, h Harness) {
 	checkRecord(t, h.Open(t), second, ledger.Claimed, "the second claim")
 }
 
-// Of many doubts that are settled to one integration at once, one is; the others
-// stay in doubt.
+// Of many doubts that are resolved to one integration at once, one becomes done, and
+// the others stay in doubt.
 func testOneNames(t *testing.T, h Harness) {
 	const rounds, doubts = 10, 8
 	handles := []ledger.Store{h.Open(t), h.Open(t)}
@@ -133,7 +133,7 @@ func testManyLives(t *testing.T, h Harness) {
 	}
 }
 
-// life claims, sends and finishes.
+// life takes a call from its claim to done.
 func life(t testing.TB, s ledger.Store, c ledger.Claim, createdID string) error {
 	ctx := t.Context()
 	if _, mine, err := s.Claim(ctx, c); err != nil || !mine {

@@ -9,8 +9,8 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// An owner that is gone leaves its claim behind at one of these points; what
-// becomes of it once the lease has run out is known for each.
+// The points at which an owner can die, and the state of its record once the lease
+// has run out.
 func testCrash(t *testing.T, h Harness) {
 	for _, point := range []struct {
 		name          string
@@ -86,8 +86,8 @@ func testSlowOwner(t *testing.T, h Harness) {
 	must(t, "MarkDone", s.MarkDone(t.Context(), slow.Key, slow.Token, integration))
 	checkRecord(t, s, slow, ledger.Done, "finished late")
 
-	// Settled as not made, the key is free; once somebody else has it, the owner
-	// that was slow cannot write to it any more.
+	// Resolved as not created, the key is free. Once another has it, the slow owner
+	// can no longer write to it.
 	taken := newClaim()
 	claim(t, s, taken)
 	must(t, "MarkSending", toSending(t.Context(), s, taken))

@@ -25,13 +25,13 @@ func testRetention(t *testing.T, h Harness) {
 	checkRecord(t, s, done, none, "after the retention")
 	checkRecord(t, s, unknown, none, "after the retention")
 
-	// One that was settled by its lease counts from the lease's end.
+	// The retention of a record that its lease settled counts from the lease's end.
 	checkRecord(t, s, lapsed, ledger.Unknown, "before its retention is over")
 	must(t, "MarkUnknown", s.MarkUnknown(t.Context(), lapsed.Key, lapsed.Token))
 	h.Advance(t, Lease)
 	checkRecord(t, s, lapsed, none, "after its retention")
 
-	// Finishing once more does not keep a record longer.
+	// A repeated MarkDone does not keep a record longer.
 	twice := newClaim()
 	claim(t, s, twice)
 	must(t, "done", toDone(t.Context(), s, twice))
@@ -170,8 +170,8 @@ func testLeaseBoundary(t *testing.T, h Harness) {
 	checkRecord(t, s, sending, ledger.Unknown, "when its renewed lease ends")
 	checkRecord(t, s, renewed, none, "when its renewed lease ends")
 
-	// The slow owner reports the doubt late: the retention counts from the lease's
-	// end all the same. Resolving or finishing begins a retention of its own.
+	// The slow owner reports the doubt late, and the retention still counts from the
+	// lease's end. Resolve and MarkDone begin a new retention.
 	h.Advance(t, 10*time.Minute)
 	must(t, "MarkUnknown", s.MarkUnknown(t.Context(), slow.Key, slow.Token))
 	must(t, "Resolve", s.Resolve(t.Context(), sending.Key, sending.Token, other))
@@ -185,8 +185,8 @@ func testLeaseBoundary(t *testing.T, h Harness) {
 	checkRecord(t, s, sending, none, "when the retention ends that began when it was resolved")
 }
 
-// A doubt that the lease made is told from one of the owner's own, and how old it
-// is, whether the record was swept or not.
+// A doubt since a lease's end differs from a doubt that the owner reported, and its
+// age is known, whether the record was swept or not.
 func testLapsedFor(t *testing.T, h Harness) {
 	s := h.Open(t)
 	told, silent, back := newClaim(), newClaim(), newClaim()
@@ -219,12 +219,12 @@ func testLapsedFor(t *testing.T, h Harness) {
 			t.Fatal(err)
 		}
 	}
-	// The owner was slow, and then says it after all.
+	// The slow owner reports the doubt after all.
 	must(t, "MarkUnknown", s.MarkUnknown(t.Context(), back.Key, back.Token))
 	lapsedFor(back, 0, 0)
 	must(t, "Resolve", s.Resolve(t.Context(), silent.Key, silent.Token, ""))
 
-	// Whoever has the key next has nothing of it.
+	// The next claim of the key has nothing of it.
 	must(t, "a life after", life(t, s, again(silent), integration))
 	lapsedFor(silent, 0, 0)
 	h.Advance(t, h.Retention)
@@ -263,7 +263,7 @@ func testNamed(t *testing.T, h Harness) {
 	made("elsewhere")
 	named("a", "it's \"quoted\"\\", "resolved")
 
-	// Of two records that name one integration, one is enough.
+	// One of two records that name an integration is enough.
 	h.Advance(t, h.Retention-time.Minute)
 	made("a")
 	h.Advance(t, time.Minute)

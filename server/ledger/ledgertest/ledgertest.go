@@ -1,5 +1,4 @@
-// Package ledgertest is the contract of [ledger.Store], as tests that every
-// store runs.
+// Package ledgertest tests the contract of [ledger.Store] for every store.
 package ledgertest
 
 import (
@@ -18,17 +17,17 @@ import (
 // takes, so that only Harness.Advance lets one run out.
 const Lease = 10 * time.Minute
 
-// Harness is how the suite handles a store. It begins with no records.
+// Harness lets the suite handle a store, which has no records at first.
 type Harness struct {
-	// Open returns a handle on the data, another one each time where the store can
-	// be shared, as a second replica has it. The harness closes it.
+	// Open returns a handle on the data. If the store can be shared, each is a new
+	// one, as that of another replica. The harness closes it.
 	Open func(t testing.TB) ledger.Store
 	// Retention is how long the handles keep settled records.
 	Retention time.Duration
 	// Advance lets that much time pass for the data, once no call is under way.
 	Advance func(t testing.TB, d time.Duration)
-	// Break makes the data unreachable for writers, and Mend ends that. Both are
-	// nil where the store cannot be parted from its data.
+	// Break makes the data unreachable for writers, and Mend ends that. Both are nil
+	// for a store that is never without its data.
 	Break, Mend func(t testing.TB)
 }
 
@@ -112,7 +111,7 @@ func newClaim() ledger.Claim {
 	return ledger.Claim{Key: digest(), Fingerprint: digest(), ParentID: "template-1", Token: ledger.NewToken(), Lease: Lease}
 }
 
-// again returns a claim of the same key by somebody else.
+// again returns another claim of the same key.
 func again(c ledger.Claim) ledger.Claim {
 	c.Token = ledger.NewToken()
 	return c
@@ -136,7 +135,7 @@ func must(t testing.TB, what string, err error) {
 	}
 }
 
-// none is the state of a key that has no record.
+// none is the state of a key without a record.
 const none = ledger.State(0)
 
 // stateOf returns the state of the key's record.
@@ -150,7 +149,7 @@ func stateOf(t testing.TB, s ledger.Store, key ledger.Digest) ledger.State {
 	return r.State
 }
 
-// within returns a context that ends in time for the test to say what hung.
+// within returns a context that ends before the test's own timeout.
 func within(t testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)

@@ -17,8 +17,8 @@ import (
 // slack is how much longer than its context a call may take on a busy machine.
 const slack = 5 * time.Second
 
-// eventually asks until there is no error, for as long as a database may need
-// to come back.
+// eventually repeats do until it succeeds, for as long as a database may need to
+// come back.
 func eventually(t testing.TB, what string, do func(context.Context) error) {
 	t.Helper()
 	ctx := within(t, 30*time.Second)
@@ -69,7 +69,7 @@ func testOutage(t *testing.T, h Harness) {
 	must(t, "a life after", life(t, s, newClaim(), other))
 }
 
-// acknowledged is how far the calls on one key came by what the store said.
+// acknowledged is the last state of a claim that the store acknowledged.
 type acknowledged struct {
 	claim ledger.Claim
 	state ledger.State
@@ -133,7 +133,7 @@ func testOutageUnderLoad(t *testing.T, h Harness) {
 	}
 }
 
-// live takes a claim as far as the store says that it came.
+// live takes a claim from state to state until the store fails.
 func live(ctx context.Context, s ledger.Store, c ledger.Claim) ledger.State {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -149,8 +149,8 @@ func live(ctx context.Context, s ledger.Store, c ledger.Claim) ledger.State {
 	return ledger.Done
 }
 
-// survives says what is wrong where a record is behind what was acknowledged; it
-// may be one step ahead, since the reply to a step can be lost.
+// survives returns an error if a record is behind its acknowledged state. It may be
+// one step ahead, since the reply to a step can be lost.
 func survives(t testing.TB, s ledger.Store, a acknowledged) error {
 	got := stateOf(t, s, a.claim.Key)
 	if got != a.state && got != a.state+1 {

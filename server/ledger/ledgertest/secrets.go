@@ -13,7 +13,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// plain is what calls are made of and a store must not have.
+// plain has the parts of calls that a store must not have.
 var plain = []string{
 	"tok-5ecret-bearer-0f-the-caller",
 	"request-id-in-the-clear-4711",
@@ -23,9 +23,9 @@ var plain = []string{
 	"value-of-a-variable",
 }
 
-// UseSecrets leaves records in every state that are of calls full of secrets.
-// What it returns names those that it finds in a dump of the store, as they are
-// or as a plain digest.
+// UseSecrets leaves records of calls full of secrets, in every state. The function
+// that it returns finds those secrets in a dump of the store, plain or as a digest
+// without a key.
 func UseSecrets(t testing.TB, s ledger.Store) (find func(dump []byte) []string) {
 	t.Helper()
 	secretKey := bytes.Repeat([]byte("key-0f-hmac-"), 3)[:ledger.KeySize]
@@ -47,7 +47,7 @@ func UseSecrets(t testing.TB, s ledger.Store) (find func(dump []byte) []string) 
 				t.Fatal(err)
 			}
 			if i > 0 {
-				c.Key = digest() // one key is used by several
+				c.Key = digest() // several calls may have one key
 				claim(t, s, c)
 			}
 			_ = to(t.Context(), s, c)

@@ -15,8 +15,8 @@ const (
 	other       = "integration-2"
 )
 
-// situation is a way for a record to have come where it is. With lapse, the
-// lease then runs out; with expire, so does the retention.
+// situation is a history of a record. With lapse, its lease then runs out; with
+// expire, also its retention.
 type situation struct {
 	name          string
 	state         ledger.State
@@ -55,8 +55,8 @@ var situations = []situation{
 	{name: "unknown, retention over", state: none, before: toUnknown, expire: true},
 }
 
-// operations are what can be done to a record, with the state that each leads
-// to from each state where it is allowed.
+// operations are the changes of a record. Each has the states in which it is allowed,
+// and the state that follows.
 var operations = []struct {
 	name  string
 	do    func(ctx context.Context, s ledger.Store, key ledger.Digest, token ledger.Token) error
@@ -121,7 +121,7 @@ func testTransitions(t *testing.T, h Harness) {
 			}
 			checkRecord(t, s, c, to, op.name+" of "+from.name)
 		}
-		// And a claim by somebody else, which is refused where there is a record.
+		// And another claim, which is refused if there is a record.
 		c := arrange(t, h, s, from)
 		r, mine, err := s.Claim(t.Context(), again(c))
 		if err != nil || mine != (from.state == none) {
@@ -133,8 +133,8 @@ func testTransitions(t *testing.T, h Harness) {
 	}
 }
 
-// testNamedByAnother takes an integration that a record in Done names for another
-// one, which an owner may and a settlement may not.
+// testNamedByAnother names an integration that a record in Done names already: an
+// owner may, a resolution may not.
 func testNamedByAnother(t *testing.T, h Harness) {
 	s := h.Open(t)
 	reach := func(to func(context.Context, ledger.Store, ledger.Claim) error) ledger.Claim {
@@ -149,7 +149,7 @@ func testNamedByAnother(t *testing.T, h Harness) {
 		t.Errorf("Resolve: got %v, want ErrNamed", err)
 	}
 	checkRecord(t, s, second, ledger.Unknown, "refused")
-	// What is not in doubt is told first.
+	// A record that is not in doubt fails with ErrLost first.
 	sending := reach(toSending)
 	if err := s.Resolve(t.Context(), sending.Key, sending.Token, integration); !errors.Is(err, ledger.ErrLost) {
 		t.Errorf("Resolve of one that is not in doubt: got %v, want ErrLost", err)
@@ -158,15 +158,14 @@ func testNamedByAnother(t *testing.T, h Harness) {
 	checkRecord(t, s, first, ledger.Done, "the first")
 	checkRecord(t, s, sending, ledger.Done, "the owner's")
 
-	// Once those are gone, it is free again, whether they were swept or not.
+	// Once those records are gone, swept or not, the integration is free again.
 	h.Advance(t, h.Retention)
 	third := reach(toUnknown)
 	must(t, "Resolve", s.Resolve(t.Context(), third.Key, third.Token, integration))
 	checkRecord(t, s, third, ledger.Done, "the third")
 }
 
-// checkRecord compares the key's record with the claim that it is of and with
-// the state that it should be in.
+// checkRecord compares the key's record with its claim and its expected state.
 func checkRecord(t *testing.T, s ledger.Store, c ledger.Claim, want ledger.State, what string) {
 	t.Helper()
 	r, found, err := s.Get(t.Context(), c.Key)

@@ -7,7 +7,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// live returns the key's record as it is now, nil where there is none.
+// live returns the key's record as it is now, nil if there is none.
 func (s *Store) live(key ledger.Digest, now time.Time) *record {
 	r := s.records[key]
 	if r == nil || s.expire(r, now) {
@@ -16,7 +16,7 @@ func (s *Store) live(key ledger.Digest, now time.Time) *record {
 	return r
 }
 
-// at is the record as it is at that time.
+// at returns the record as it is at that time.
 func (r *record) at(now time.Time) ledger.Record {
 	as := r.Record
 	if r.State == ledger.Unknown && !r.lapsedAt.IsZero() {
@@ -78,10 +78,10 @@ func (s *Store) unlink(r *record) {
 // sweep looks at up to limit records of either kind, and returns how many it
 // removed, which is at most limit.
 //
-// Of the settled ones the first to be gone come first, so that it stops where
-// one is not. (One whose lease ran out long before anybody looked stands behind
-// others that go later; it is removed a little late.) Of the leased ones, few
-// since they are what is under way, it takes the next in turn.
+// The settled records are in the order in which they go, so it stops at the first
+// that is not gone. (A record whose lease ran out long before a sweep saw it is
+// behind records that go later, and is removed a little late.) Of the leased
+// records it takes the next in turn.
 func (s *Store) sweep(now time.Time, limit int) (removed int) {
 	for range min(limit, s.leased.Len()) {
 		r := s.leased.Front().Value.(*record)

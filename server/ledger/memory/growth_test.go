@@ -10,7 +10,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// Nobody sweeps, and the records are all gone in time all the same.
+// Without a sweep all records are gone in time.
 func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
 	const retention, perSecond = time.Minute, 10
 	now := time.Unix(1_700_000_000, 0)
@@ -55,8 +55,7 @@ func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
 	}
 }
 
-// A ledger that is full forgets nothing, and takes claims again when records are
-// gone by themselves.
+// A full ledger forgets nothing, and takes claims again when records expire.
 func TestStore_Full_RefusesFurtherKeysAndKeepsWhatItHas(t *testing.T) {
 	const most = 3
 	now := time.Unix(1_700_000_000, 0)

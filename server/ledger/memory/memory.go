@@ -1,5 +1,5 @@
-// Package memory keeps a ledger in the memory of the process: it ends with it,
-// and nobody else sees it.
+// Package memory keeps a ledger in the memory of a process. The ledger ends with the
+// process, and no other process sees it.
 package memory
 
 import (
@@ -12,9 +12,9 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// claimSweep is how many records each new claim looks at to remove what is gone:
-// more than the one it adds, so that the ledger does not grow without end even
-// where nobody calls Sweep.
+// claimSweep is how many records a new claim looks at to remove those that are
+// gone. It is more than 1, so that the ledger stays bounded even if Sweep is never
+// called.
 const claimSweep = 2
 
 // DefaultMaxRecords is how many records are kept at most.
@@ -26,7 +26,7 @@ type Options struct {
 	// [ledger.DefaultRetention].
 	Retention time.Duration
 	// MaxRecords bounds the records that are kept; zero means [DefaultMaxRecords].
-	// Beyond it a claim of another key is [ledger.ErrFull]: nothing is forgotten
+	// Beyond it a claim of another key is [ledger.ErrFull]: no record is forgotten
 	// before its time.
 	MaxRecords int
 	// Now is the clock; nil means [time.Now].
@@ -42,12 +42,12 @@ type Store struct {
 	mu      sync.Mutex
 	check   *ledger.Digest
 	records map[ledger.Digest]*record
-	// named has the record in Done that names an integration, the latest where
-	// there are several.
+	// named has the record in Done that names an integration, the latest if there
+	// are several.
 	named map[string]*record
-	// leased are the records in Claimed and Sending, in the order in which they
-	// were last looked at by a sweep; settled those in Done and Unknown, in the
-	// order in which they came there.
+	// leased are the records in Claimed and Sending, in the order in which a sweep
+	// last looked at them. settled are those in Done and Unknown, in the order in
+	// which they came there.
 	leased, settled *list.List
 }
 
@@ -57,9 +57,9 @@ type record struct {
 	ledger.Record
 	// expiresAt is when the lease runs out, or when a settled record is gone.
 	expiresAt time.Time
-	// lapsedAt is when the lease ran out of one in Unknown, whose owner said nothing.
+	// lapsedAt is when the lease ran out, for a record in Unknown because of that.
 	lapsedAt time.Time
-	// element is its own in leased or settled.
+	// element is the record's place in leased or settled.
 	element *list.Element
 }
 
@@ -121,7 +121,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 	}
 	r := &record{Record: ledger.Record{
 		Key: c.Key, Fingerprint: c.Fingerprint,
-		// A copy, which does not keep the request alive that the id was cut from.
+		// A copy: the id is a part of the request's text, which would be kept with it.
 		ParentID: strings.Clone(c.ParentID),
 		State:    ledger.Claimed, Token: c.Token, ClaimedAt: now,
 	}, expiresAt: now.Add(c.Lease)}
@@ -273,8 +273,8 @@ func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
 // Close implements [ledger.Store].
 func (s *Store) Close() error { return nil }
 
-// change applies do to the key's record, where it is of the token. That do says
-// false means that it left it as it was.
+// change applies do to the key's record if it has the token. do reports whether it
+// changed the record.
 func (s *Store) change(ctx context.Context, key ledger.Digest, token ledger.Token, do func(*record, time.Time) bool) error {
 	if err := ctx.Err(); err != nil {
 		return err

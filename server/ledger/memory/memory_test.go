@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// clock is a clock that stands still until it is moved.
+// clock is a clock that only moves when a test moves it.
 type clock struct{ nanos atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.Unix(1_700_000_000, c.nanos.Load()) }
@@ -32,7 +32,7 @@ func TestStore_Contract(t *testing.T) {
 }
 
 func BenchmarkStore(b *testing.B) {
-	// So short that the ledger holds as many records as one does that is used less
-	// and keeps them longer.
+	// A short retention at this rate makes as many records as a long one at the rate
+	// of a real ledger.
 	ledgertest.Benchmark(b, memory.New(memory.Options{Retention: 100 * time.Millisecond}))
 }

@@ -14,8 +14,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// errTurmoil means that claims of one key came and went each time that it was
-// looked at.
+// errTurmoil means that at each look at one key, claims of it came and went.
 var errTurmoil = errors.New("ledger: the key's record changes all the time")
 
 // KeyCheck implements [ledger.Store].
@@ -137,9 +136,10 @@ func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Tok
 	return errors.Join(err, verdict)
 }
 
-// name moves a record from Unknown to Done, unless another one names the
-// integration. Those who would name the same one do so in turn: a statement sees
-// what was committed before it began, and these begin once the lock is held.
+// name moves a record from Unknown to Done, unless another record names the
+// integration. Calls that name the same integration take turns by a lock: a
+// statement sees what was committed before it began, and theirs begin with the lock
+// held.
 func (s *Store) name(ctx context.Context, tx pgx.Tx, key ledger.Digest, token ledger.Token, createdID string) error {
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockOf(createdID)); err != nil {
 		return err
@@ -161,14 +161,15 @@ func (s *Store) name(ctx context.Context, tx pgx.Tx, key ledger.Digest, token le
 	return nil
 }
 
-// lockOf is the advisory lock of those who name the integration. That two
-// integrations may have one does no harm.
+// lockOf returns the advisory lock of the integration's name. Two integrations may
+// share one, which does no harm.
 func lockOf(createdID string) int64 {
 	sum := sha256.Sum256([]byte("digate integration " + createdID))
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
-// change runs a statement that changes the one record, or finds the claim lost.
+// change runs a statement that changes one record. If it changes none, the claim is
+// lost.
 func (s *Store) change(ctx context.Context, repeatable bool, statement string, args ...any) error {
 	var changed int64
 	err := s.try(ctx, repeatable, func() error {
@@ -187,10 +188,10 @@ func (s *Store) Named(ctx context.Context, createdIDs []string) (named []string,
 	if err := ledger.CheckNamed(createdIDs); err != nil {
 		return nil, err
 	}
-	// No record names what cannot be kept.
+	// No record names an id that cannot be kept.
 	ids := slices.DeleteFunc(slices.Clone(createdIDs), func(id string) bool { return ledger.CheckID(id) != nil })
 	err = s.try(ctx, true, func() error {
-		// The error of a failed query comes out with its rows.
+		// A failed query returns its error with its rows.
 		rows, _ := s.pool.Query(ctx, sqlNamed, ids)
 		named, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err

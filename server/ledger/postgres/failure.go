@@ -14,13 +14,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// openError is the failure to open a database. It names the host and the
-// database, and never the user or the password, which the driver's own text may
-// quote.
+// openError is the failure to open a database. It names the host and the database.
+// It does not name user and password, which the driver's own text may quote.
 type openError struct {
 	hosts    []string
 	database string
-	pooler   bool // a pooler is in between
+	pooler   bool // a pooler is between digate and the database
 	err      error
 }
 
@@ -34,7 +33,7 @@ func openFailure(config *pgx.ConnConfig, pooler bool, err error) error {
 	return &openError{hosts, config.Database, pooler, err}
 }
 
-// protocolViolation is the SQLSTATE of what a pooler refuses by itself.
+// protocolViolation is the SQLSTATE of a pooler's own refusal.
 const protocolViolation = "08P01"
 
 func address(host string, port uint16) string { return net.JoinHostPort(host, strconv.Itoa(int(port))) }
@@ -53,8 +52,8 @@ func (e *openError) Error() string {
 
 func (e *openError) Unwrap() error { return e.err }
 
-// cause returns what went wrong, without user and password, and what to check,
-// which is empty if nothing is known to.
+// cause returns what went wrong, without user and password, and what to check. The
+// latter may be empty.
 func (e *openError) cause() (cause, check string) {
 	const network = "check host and port, that the database runs and accepts connections from this machine (firewall, pg_hba.conf), and sslmode"
 	if refused, ok := errors.AsType[*pgconn.PgError](e.err); ok {
@@ -72,7 +71,7 @@ func (e *openError) cause() (cause, check string) {
 			return "the server reported SQLSTATE " + refused.Code, "see the database's log"
 		}
 	}
-	if connect, ok := errors.AsType[*pgconn.ConnectError](e.err); ok { // whose text begins with the user
+	if connect, ok := errors.AsType[*pgconn.ConnectError](e.err); ok { // its text begins with the user
 		if text := e.connection(); text != "" {
 			return text, network
 		}
@@ -87,8 +86,8 @@ func (e *openError) cause() (cause, check string) {
 	return e.err.Error(), ""
 }
 
-// connection returns in a few words why the only host could not be reached. It
-// returns nothing if there are several hosts, or if the reason is another one.
+// connection returns in a few words why the host could not be reached. It returns
+// nothing if there are several hosts, or if the reason is another one.
 func (e *openError) connection() string {
 	var dns *net.DNSError
 	var timeout net.Error
@@ -106,8 +105,8 @@ func (e *openError) connection() string {
 	}
 }
 
-// callFailure returns the failure of a call to an open ledger. It does not name
-// the user, as the driver's text for a failed connection does.
+// callFailure returns the failure of a call to an open ledger. Unlike the driver's
+// text for a failed connection, it does not name the user.
 func callFailure(err error) error {
 	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		err = connect.Unwrap()

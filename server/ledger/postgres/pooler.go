@@ -7,8 +7,8 @@ import (
 )
 
 // behindPooler reports whether a connection pooler such as PgBouncer is between
-// digate and the database. A pooler tells its clients an id of its own where the
-// database tells that of the session's process.
+// digate and the database. A pooler tells its clients a process id of its own, the
+// database that of the session's process.
 func behindPooler(ctx context.Context, config *pgx.ConnConfig) (bool, error) {
 	config = config.Copy()
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol

@@ -15,7 +15,7 @@ import (
 	"github.com/digate/digate/server/ledger/postgres/pgtest"
 )
 
-// A pooler in transaction mode gives each transaction whichever connection is free.
+// A pooler in transaction mode gives each transaction any connection that is free.
 func TestStore_ContractThroughPgBouncer(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t)

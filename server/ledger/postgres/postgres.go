@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// tries is how often a statement is run at most if its connection breaks in a way
-	// that allows repeating it.
+	// tries bounds how often a statement is run whose connection breaks in a way that
+	// allows repeating it.
 	tries = 4
-	// undoneTries is how often a statement is run at most if the database undoes it in
+	// undoneTries bounds how often a statement is run that the database undoes in
 	// favour of another, as it does under the isolation level serializable.
 	undoneTries = 20
-	// longestPause is the longest time between two of these.
+	// longestPause is the longest time between two tries.
 	longestPause = 64 * time.Millisecond
 )
 
@@ -44,12 +44,11 @@ type Store struct {
 var _ ledger.Store = (*Store)(nil)
 
 // Open connects to the database that the URL names, and brings its schema up to
-// date. Replicas that start at once do so one after the other. A pooler may be in
-// between, if it gives a whole transaction to one session. The URL also sets
-// how to connect, with libpq's options (sslmode, sslrootcert,
-// target_session_attrs, search_path …), and how the pool is kept, with pgxpool's
-// (pool_max_conns, pool_max_conn_lifetime …). An error names host and database,
-// and never user or password.
+// date. Replicas that start at once migrate one after the other. A pooler may be in
+// between, if it gives a whole transaction to one session. The URL may have libpq's
+// options (sslmode, sslrootcert, target_session_attrs, search_path …) and pgxpool's
+// (pool_max_conns, pool_max_conn_lifetime …). An error names host and database, and
+// never user or password.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.Retention <= 0 {
 		o.Retention = ledger.DefaultRetention
@@ -84,8 +83,8 @@ func (s *Store) Close() error {
 
 // try runs ask until it succeeds, as far as repeating it is safe: if the database
 // itself undid the statement, or if nothing of it was sent. After a lost response
-// it repeats only if repeatable is set, which means that running the statement
-// twice has the effect of running it once.
+// it repeats only if repeatable is set: running the statement twice has the effect
+// of running it once.
 func (s *Store) try(ctx context.Context, repeatable bool, ask func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -96,8 +95,8 @@ func (s *Store) try(ctx context.Context, repeatable bool, ask func() error) erro
 		case err == nil:
 			return nil
 		case readOnly(err) && n == 1 && ctx.Err() == nil:
-			// Nothing was written. Another server may be behind the address by now, or
-			// this one may have become writable, which its sessions need not notice.
+			// Nothing was written. Another server may have the address by now, or this
+			// one may have become writable, which its sessions need not notice.
 			s.pool.Reset()
 		case ctx.Err() != nil || readOnly(err):
 			return callFailure(err)
@@ -115,7 +114,7 @@ func (s *Store) try(ctx context.Context, repeatable bool, ask func() error) erro
 }
 
 // pause waits for a random time, longer after each failure, so that statements that
-// undo each other do not meet again. The end of ctx ends it.
+// undo each other do not meet again. It returns early if ctx ends.
 func pause(ctx context.Context, failures int) {
 	longest := min(time.Millisecond<<min(failures, 10), longestPause)
 	timer := time.NewTimer(rand.N(longest))

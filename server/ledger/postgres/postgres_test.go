@@ -74,7 +74,7 @@ func TestOpen_RoleThatMayNotCreate_IsEnoughOnceMigrated(t *testing.T) {
 	}
 }
 
-// What an older digate left in doubt is taken as if its lease had run out now.
+// A doubt that an older digate left is taken as if its lease had run out now.
 func TestOpen_OlderSchema_IsBroughtUpToDate(t *testing.T) {
 	server := pgtest.Start(t)
 	older := open(t, server.URL())
@@ -126,7 +126,7 @@ func TestOpen_TLSAndPoolThroughURL_AreUsed(t *testing.T) {
 	if all < 1 || all > 3 || encrypted != all {
 		t.Errorf("%d connections, %d with TLS; want 1 to 3, all with TLS", all, encrypted)
 	}
-	// A server that proves to be another one is not trusted.
+	// A server with the certificate of another one is not trusted.
 	other := pgtest.Start(t)
 	if s, err := postgres.Open(t.Context(), strings.Replace(server.TLSURL(), port(t, server), port(t, other), 1), postgres.Options{}); err == nil {
 		_ = s.Close()
@@ -134,8 +134,7 @@ func TestOpen_TLSAndPoolThroughURL_AreUsed(t *testing.T) {
 	}
 }
 
-// The replicas' clocks play no part: one that is hours off in either direction,
-// as the session's time zone or whatever the process believes, sees the same.
+// The clocks and time zones of the replicas do not matter.
 func TestStore_ReplicaInAnotherTimeZone_SeesTheSame(t *testing.T) {
 	server := pgtest.Start(t)
 	a, b := open(t, server.URL()), open(t, server.URL()+"&timezone=Pacific/Kiritimati")
@@ -179,12 +178,12 @@ func connect(t testing.TB, url string) *pgx.Conn {
 	return conn
 }
 
-// dumpTables returns all that is in the tables outside the catalogue: bytes as
-// they are, everything else as text.
+// dumpTables returns the content of all tables but the catalogue's: bytes as they
+// are, everything else as text.
 func dumpTables(t *testing.T, url string) []byte {
 	t.Helper()
 	conn := connect(t, url)
-	// The error of a failed query comes out with its rows.
+	// A failed query returns its error with its rows.
 	tables, _ := conn.Query(t.Context(), `SELECT quote_ident(table_schema) || '.' || quote_ident(table_name)
 		FROM information_schema.tables WHERE table_schema NOT IN ('pg_catalog', 'information_schema')`)
 	names, err := pgx.CollectRows(tables, pgx.RowTo[string])
@@ -218,7 +217,7 @@ func dumpTables(t *testing.T, url string) []byte {
 	return []byte(dump.String())
 }
 
-// port is the server's.
+// port returns the server's port.
 func port(t testing.TB, s *pgtest.Server) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(s.URL())

@@ -14,13 +14,12 @@ import (
 	"github.com/digate/digate/test/await"
 )
 
-// claimOf is a claim of the key of that number.
+// claimOf returns a claim of the key of that number.
 func claimOf(n byte) ledger.Claim {
 	return ledger.Claim{Key: ledger.Digest{n}, ParentID: "t", Token: ledger.NewToken(), Lease: time.Minute}
 }
 
-// The rival's record is not there when the claim begins to look, and is in its
-// way when it comes to write.
+// The rival's record does not exist when the claim looks, and does when it writes.
 func TestClaim_RivalCommitsMeanwhile_SeesTheRival(t *testing.T) {
 	server := pgtest.Start(t)
 	s := open(t, server.URL())
@@ -58,8 +57,8 @@ func TestClaim_RivalCommitsMeanwhile_SeesTheRival(t *testing.T) {
 	group.Wait()
 }
 
-// All the connections of a pool are dead after a restart; no call pays for it
-// that may be asked again.
+// All connections of a pool are dead after a restart. No call fails that may be
+// repeated.
 func TestStore_DatabaseWasRestarted_NextCallsWork(t *testing.T) {
 	server := pgtest.Start(t)
 	s := open(t, server.URL()+"&pool_max_conns=16")
@@ -131,7 +130,7 @@ func TestStore_DatabaseWasDemoted_NextCallsUseNewSessions(t *testing.T) {
 	}
 }
 
-// fill makes the pool open all the connections that it may.
+// fill makes the pool open as many connections as it may.
 func fill(t *testing.T, s ledger.Store) {
 	t.Helper()
 	var group errgroup.Group

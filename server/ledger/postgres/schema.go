@@ -11,19 +11,19 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// migrationLock is the advisory lock of those who migrate ("digate" in ASCII).
+// migrationLock is the advisory lock of a migration ("digate" in ASCII).
 const migrationLock = 0x646967617465
 
-// undefinedTable is the SQLSTATE of a table that is not there.
+// undefinedTable is the SQLSTATE of a table that does not exist.
 const undefinedTable = "42P01"
 
-// migrations bring the schema from one version to the next; the version of a
-// database is how many of them it has had. Those that were released stay as they
-// are.
+// migrations bring the schema from one version to the next. The version of a
+// database is the number of migrations that it has had. A migration that was
+// released never changes.
 //
-// A record's until is when its lease runs out while it is claimed or sending,
-// and when it is gone afterwards. Its lapsed_at is when the lease ran out of one in
-// unknown whose owner said nothing, or might not have.
+// A record expires at until: in claimed and sending its lease runs out then, in done
+// and unknown it is gone. Its lapsed_at is set if it is in unknown because its lease
+// ran out, or may have: it is when that was.
 var migrations = []string{`
 	CREATE TABLE digate_ledger_meta (
 		name  text PRIMARY KEY,
@@ -45,8 +45,8 @@ var migrations = []string{`
 	UPDATE digate_ledger_record SET lapsed_at = clock_timestamp() WHERE state = 'unknown';`,
 }
 
-// migrate brings the database to the newest schema. Where it is there already
-// nothing is written, so that a role that may not create tables can do.
+// migrate brings the database to the newest schema. If it has that schema, nothing
+// is written, so that a role that may not create tables suffices.
 func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	if version, err := schemaVersion(ctx, pool); err != nil || version == len(migrations) {
 		return err
@@ -55,7 +55,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrationLock)); err != nil {
 			return err
 		}
-		// Somebody else may have done it while the lock was waited for.
+		// Another replica may have migrated while this one waited for the lock.
 		version, err := schemaVersion(ctx, tx)
 		if err != nil || version == len(migrations) {
 			return err

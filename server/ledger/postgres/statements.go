@@ -1,8 +1,7 @@
 package postgres
 
-// Every statement but those of a resolution is one round trip and a transaction
-// of its own. The moment
-// that it takes for now is asked for once, before it reads, and so comes before
+// Every statement but those of a resolution is one round trip and a transaction of
+// its own. It asks once for the time that is its now, before it reads and so before
 // any change that it waits for.
 //
 // Parameters of all that change a claim: $1 the key, $2 the token, $3 the
@@ -12,15 +11,14 @@ const (
 	sqlMicros   = ` * interval '1 microsecond'`
 	sqlDuration = `$3::bigint` + sqlMicros
 
-	// Where a record is, whatever its row still says: its lease may have run out
-	// since.
+	// A record's state, even if its row is older: the lease may have run out since.
 	isClaimed = `(state = 'claimed' AND until > ` + sqlNow + `)`
 	isSending = `(state = 'sending' AND until > ` + sqlNow + `)`
 	isDone    = `(state = 'done' AND until > ` + sqlNow + `)`
 	isUnknown = `(state = 'unknown' AND until > ` + sqlNow + ` OR ` + isLapsed + `)`
 	isLapsed  = `(state = 'sending' AND until <= ` + sqlNow + ` AND until > ` + sqlNow + ` - ` + sqlDuration + `)`
 
-	// A live record as it is; $1 is the key, $2 the retention.
+	// A record as it is, unless it is gone. $1 is the key, $2 the retention.
 	sqlLive = `SELECT key, fingerprint, template_id,
 			CASE WHEN until <= t.now THEN 'unknown' ELSE state END, token, integration_id, claimed_at,
 			(extract(epoch FROM t.now - CASE WHEN until <= t.now THEN until WHEN state = 'unknown' THEN lapsed_at END) * 1000000)::bigint
@@ -35,8 +33,8 @@ const (
 const (
 	sqlGet = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now) ` + sqlLive
 
-	// The row that was made, or else the one that is there. There is neither where
-	// the one that is in the way came after the statement had begun.
+	// The new row, or else the existing one. There is neither if the existing one
+	// came after the statement had begun.
 	sqlClaim = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now),
 		made AS (
 			INSERT INTO digate_ledger_record AS r (key, fingerprint, template_id, state, token, claimed_at, until)
@@ -69,9 +67,8 @@ const (
 	sqlNamed = `SELECT DISTINCT integration_id FROM digate_ledger_record
 		WHERE state = 'done' AND until > ` + sqlNow + ` AND integration_id = ANY ($1::text[])`
 
-	// Replicas that sweep at once take different records. What is to be settled is
-	// not gone, and so in the one part or in the other. $1 is the limit, $2 the
-	// retention.
+	// Replicas that sweep at once take different records. A record is either gone or
+	// settled, so it is in one of the two parts. $1 is the limit, $2 the retention.
 	sqlSweep = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now),
 		gone AS (
 			DELETE FROM digate_ledger_record WHERE key IN (

@@ -8,25 +8,25 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// errURL is for a URL of which it cannot be told what is its password, so that
-// nothing of it can be quoted.
+// errURL is the error of a URL that cannot be parsed. It quotes nothing, since any
+// part of the URL may be the password.
 var errURL = errors.New("the PostgreSQL URL cannot be read: its form is postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE, with special characters percent-encoded")
 
-// defaultConns is how many connections a server keeps at most whose URL does not
-// say: a change takes one for a write to the disk, and pgxpool's own default of
-// as many as there are processors, or four, has the callers wait for each other.
+// defaultConns bounds the connections of a server whose URL does not say. A change
+// keeps a connection for the time of a write to the disk. With pgxpool's own
+// default, the number of processors or four, callers would wait for each other.
 const defaultConns = 16
 
-// CheckURL says what is wrong with the URL of a database, without connecting to
-// it and without quoting its password.
+// CheckURL returns an error unless the URL of a database can be used. It does not
+// connect, and quotes no password.
 func CheckURL(url string) error {
 	_, err := parse(url)
 	return err
 }
 
-// parse reads the URL. What the parser says of a wrong one may quote any part of
-// it, and a password with a special character in it makes a part look like
-// another; so its words are used only where no secret can be among them.
+// parse parses the URL. The parser's own errors may quote any part of the URL, and a
+// password with a special character may look like another part. They are used only
+// if no secret can be in them.
 func parse(text string) (*pgxpool.Config, error) {
 	scheme, rest, _ := strings.Cut(text, "://")
 	if scheme != "postgres" && scheme != "postgresql" {

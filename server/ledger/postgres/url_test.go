@@ -128,7 +128,7 @@ func TestStore_ServerGone_ErrorNamesNoUser(t *testing.T) {
 	server.Exec(server.URL(), `CREATE ROLE somebody LOGIN SUPERUSER PASSWORD 'secret'`)
 	s := open(t, "postgres://somebody:secret@127.0.0.1:"+port(t, server)+"/postgres?sslmode=disable")
 	server.Kill()
-	for range 2 { // on a connection that broke, and without one
+	for range 2 { // first on a connection that broke, then without one
 		_, _, err := s.Get(t.Context(), ledger.Digest{})
 		if err == nil || strings.Contains(err.Error(), "somebody") || strings.Contains(err.Error(), "secret") {
 			t.Errorf("got %v", err)
@@ -136,7 +136,8 @@ func TestStore_ServerGone_ErrorNamesNoUser(t *testing.T) {
 	}
 }
 
-// The password need not be in the URL, which a command line would show to everybody.
+// The password need not be in the URL: every user of a machine can read its command
+// lines.
 func TestOpen_PasswordOutsideTheURL_IsFound(t *testing.T) {
 	server := pgtest.Start(t)
 	server.Exec(server.URL(), `CREATE ROLE apart LOGIN SUPERUSER PASSWORD 'else where'`)

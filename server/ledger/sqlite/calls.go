@@ -31,7 +31,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 	if err := c.Check(); err != nil {
 		return ledger.Record{}, false, err
 	}
-	// Not a result of this method: where ctx ends, the writer may still write it.
+	// Not a result of this method: the writer may still write to it after ctx ended.
 	var r ledger.Record
 	err := s.writer.do(ctx, func(w *writer) error {
 		now := s.now().UnixMicro()
@@ -115,7 +115,7 @@ func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Tok
 	return s.writer.do(ctx, func(w *writer) error {
 		args := s.ofClaim(key, token, sql.Named("integration", createdID))
 		var unknown, named bool
-		// Nobody else writes between the two: the transaction has the file's lock.
+		// No other process writes between the two: the transaction has the file's lock.
 		if err := w.statements[sqlMayResolve].QueryRow(args...).Scan(&unknown, &named); err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (s *Store) settle(ctx context.Context, statement string, key ledger.Digest,
 	})
 }
 
-// ofClaim are the arguments of a statement that settles a claim, as of now.
+// ofClaim returns the arguments of a statement that settles a claim now.
 func (s *Store) ofClaim(key ledger.Digest, token ledger.Token, more ...any) []any {
 	return append([]any{sql.Named("key", key[:]), sql.Named("token", token[:]), sql.Named("now", s.now().UnixMicro()), s.retentionArg()}, more...)
 }
@@ -145,7 +145,7 @@ func (s *Store) Named(ctx context.Context, createdIDs []string) (named []string,
 	if err := s.writer.identity.check(); err != nil {
 		return nil, err
 	}
-	// No record names what cannot be kept.
+	// No record names an id that cannot be kept.
 	ids := slices.DeleteFunc(slices.Clone(createdIDs), func(id string) bool { return ledger.CheckID(id) != nil })
 	list, err := json.Marshal(ids)
 	if err != nil {
@@ -190,7 +190,7 @@ func (s *Store) retentionArg() sql.NamedArg {
 	return sql.Named("retention", s.retention.Microseconds())
 }
 
-// one is [ledger.ErrLost] unless a statement changed its record.
+// one returns [ledger.ErrLost] unless a statement changed its record.
 func one(n int64, err error) error {
 	if err == nil && n != 1 {
 		return ledger.ErrLost
@@ -198,7 +198,7 @@ func one(n int64, err error) error {
 	return err
 }
 
-// read returns the row's record as it is now; found is false where there is none.
+// read returns the row's record as it is now; found is false if there is none.
 func (s *Store) read(row *sql.Row, now int64) (r ledger.Record, found bool, err error) {
 	var key, fingerprint, token []byte
 	var state string

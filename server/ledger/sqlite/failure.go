@@ -12,7 +12,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// openError is the failure to open a file. It says what to do where that is known.
+// openError is the failure to open a file. If possible, it says what to do.
 type openError struct {
 	path string
 	err  error
@@ -28,8 +28,7 @@ func (e *openError) Error() string {
 
 func (e *openError) Unwrap() error { return e.err }
 
-// cause returns what went wrong, and what to do about it, which is empty if that
-// is not known.
+// cause returns what went wrong, and what to do about it. The latter may be empty.
 func (e *openError) cause() (cause, advice string) {
 	dir := filepath.Dir(e.path)
 	if info, err := os.Stat(e.path); err == nil && info.IsDir() {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A test that runs as root cannot be denied a file, hence not through Open.
+// Not through Open: a test that runs as root can open every file.
 func TestOpenError_PermissionDenied_SaysWhoNeedsWhat(t *testing.T) {
 	t.Parallel()
 	err := &openError{filepath.Join(t.TempDir(), "ledger.db"), &fs.PathError{Op: "open", Path: "ledger.db", Err: fs.ErrPermission}}

@@ -44,7 +44,7 @@ func TestStore_AtRest_HasNoSecret(t *testing.T) {
 		if err != nil || len(files) == 0 {
 			t.Fatal(files, err)
 		}
-		// By another process: to close the file in this one would end its locks.
+		// By another process: to close the file in this one would release its locks.
 		all, err := exec.CommandContext(t.Context(), "cat", files...).Output()
 		if err != nil {
 			t.Fatal(err)
@@ -188,7 +188,7 @@ func TestOpen_WrongFile_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A file that somebody else holds is no reason to wait longer than one may.
+// Open waits for a locked file no longer than its deadline.
 func TestOpen_LockedFile_FailsInTime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	open(t, path, sqlite.Options{})
@@ -209,8 +209,8 @@ func TestOpen_LockedFile_FailsInTime(t *testing.T) {
 	}
 }
 
-// A call that gave up while the file was locked is not made once the lock is
-// gone, when nobody would know of it.
+// A change whose caller gave up while the file was locked is not made once the lock
+// is gone.
 func TestStore_CallThatGaveUpOnLock_IsNotMadeLater(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	s := open(t, path, sqlite.Options{})
@@ -222,7 +222,7 @@ func TestStore_CallThatGaveUpOnLock_IsNotMadeLater(t *testing.T) {
 		t.Errorf("got %v, want that the deadline is exceeded", err)
 	}
 	unlock()
-	// Changes are made in turn: once the next is, the first will not be any more.
+	// Changes are made in turn: after the next one the first can no longer be made.
 	if _, mine, err := s.Claim(t.Context(), next); err != nil || !mine {
 		t.Fatal(mine, err)
 	}
@@ -231,7 +231,7 @@ func TestStore_CallThatGaveUpOnLock_IsNotMadeLater(t *testing.T) {
 	}
 }
 
-// What an older digate left in doubt is taken as if its lease had run out now.
+// A doubt that an older digate left is taken as if its lease had run out now.
 func TestOpen_OlderSchema_IsBroughtUpToDate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	s, err := sqlite.Open(t.Context(), path, sqlite.Options{})

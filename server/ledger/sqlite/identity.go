@@ -9,23 +9,22 @@ import (
 	"sync/atomic"
 )
 
-// errMoved means that another file is at the ledger's path than the one that is
-// open, or none: what is written to that one, nobody else will see.
+// errMoved means that the open file is no longer at the ledger's path. No other
+// process would see what is written to it.
 var errMoved = errors.New("ledger: the file was removed, or another was put in its place, while it was open; nothing with a request id is sent until the server is started again")
 
 // identity tells whether the files that were opened are still those that a process
-// would open now. What is in the log and the lock file belongs to the ledger as
-// much as what is in the file: whoever opens it without them sees less, or writes
-// at the same time.
+// would open now. The log and the lock file are parts of the ledger: a process that
+// opens the file without them sees less, or writes at the same time.
 type identity struct {
 	names  [3]string
 	opened [3]fs.FileInfo
 	moved  atomic.Bool
 }
 
-// openIdentity takes note of the files, while they are open.
+// openIdentity returns the identity of the files, which are open.
 func openIdentity(path string) (*identity, error) {
-	// SQLite puts the others beside what a link leads to.
+	// SQLite puts the others beside the file that a link leads to.
 	file, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, err
@@ -39,8 +38,8 @@ func openIdentity(path string) (*identity, error) {
 	return i, nil
 }
 
-// check returns an error unless all of them are where they were. Once one was not
-// it does so for ever: somebody else may have begun another ledger there.
+// check returns an error unless all files are where they were. Once it failed, it
+// always fails: another process may have begun a ledger there.
 func (i *identity) check() error {
 	if i.moved.Load() {
 		return errMoved

@@ -11,8 +11,8 @@ import (
 	"github.com/digate/digate/server/ledger/sqlite"
 )
 
-// What is written to a file that was removed is known to nobody who starts
-// afterwards, and would be sent again.
+// A server that starts afterwards does not see what is written to a removed file, and
+// would send those calls again.
 func TestStore_FileRemovedOrReplacedWhileOpen_FailsUntilItIsOpenedAgain(t *testing.T) {
 	for name, take := range map[string]func(path string) error{
 		"all removed":          func(path string) error { return removeAll(path, "", "-wal", "-shm") },
@@ -64,8 +64,8 @@ func replace(path string) error {
 	return os.Rename(path+".other", path)
 }
 
-// The one that lost its file goes last, and takes nothing from the one that has
-// begun in its place, whose log has the same name.
+// The store that lost its file closes last, and leaves the files of the store that
+// has begun in its place: their logs have the same name.
 func TestClose_AnotherLedgerIsInItsPlace_LeavesItAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	lost, err := sqlite.Open(t.Context(), path, sqlite.Options{})

@@ -10,9 +10,9 @@ import (
 
 // Key returns the key beside the ledger's file, in a file with .key behind its
 // name. At the first start it creates both files, first the empty ledger and then
-// the key. From then on, one without the other means that something was lost:
-// creating the missing one would hide that, and calls that the records know of
-// would be sent again.
+// the key. From then on, one file without the other means that a file was lost. To
+// create it anew would hide that, and calls that the records know of would be sent
+// again.
 func Key(path string) (ledger.Keys, error) {
 	keyFile := path + ".key"
 	_, keyErr := os.Stat(keyFile) // first: another process may be creating both

@@ -19,8 +19,8 @@ import (
 	"github.com/digate/digate/server/ledger/sqlite"
 )
 
-// ownerFile is set in a process of the test binary that is to be an owner of
-// claims in that file, until it is killed.
+// ownerFile names the variable that makes the test binary a process that owns claims
+// in that file until it is killed.
 const ownerFile = "DIGATE_TEST_OWNER_FILE"
 
 func TestMain(m *testing.M) {
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// claimOf is a claim that both processes can name.
+// claimOf returns a claim that both processes can name.
 func claimOf(owner uint32, n uint64) (c ledger.Claim) {
 	binary.BigEndian.PutUint32(c.Key[:], owner)
 	binary.BigEndian.PutUint64(c.Key[8:], n)
@@ -43,8 +43,8 @@ func claimOf(owner uint32, n uint64) (c ledger.Claim) {
 	return c
 }
 
-// own leads call after call through its life, and says so on stdout after each
-// step that the store has acknowledged.
+// own takes one call after another through its life, and writes a line to stdout
+// after each step that the store has acknowledged.
 func own(path string) error {
 	ctx := context.Background()
 	s, err := sqlite.Open(ctx, path, sqlite.Options{})
@@ -75,7 +75,7 @@ func own(path string) error {
 	return group.Wait()
 }
 
-// owner is a process that owns claims, and what the store acknowledged to it.
+// owner is a process that owns claims, and the steps that the store acknowledged.
 type owner struct {
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
@@ -97,7 +97,7 @@ func startOwner(t *testing.T, path string) *owner {
 	return &owner{cmd, bufio.NewScanner(out), make(map[uint64]ledger.State)}
 }
 
-// killAfter kills the process after so many lines, and reads what it had said.
+// killAfter kills the process after so many lines, and reads its last lines.
 func (o *owner) killAfter(t *testing.T, lines int) {
 	t.Helper()
 	for n := 0; o.lines.Scan(); n++ {
@@ -108,7 +108,7 @@ func (o *owner) killAfter(t *testing.T, lines int) {
 		}
 		var key uint64
 		var name string
-		// The last line may be half a one.
+		// The last line may be cut.
 		if _, err := fmt.Sscanf(o.lines.Text(), "%d %s", &key, &name); err != nil {
 			continue
 		}
@@ -129,7 +129,7 @@ func (o *owner) check(t *testing.T, s ledger.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// One step more may be there, which nobody was told of any more.
+		// One more step may have been made without an acknowledgement.
 		if !found || r.State != want && r.State != want+1 || r.Token != c.Token {
 			t.Errorf("%d was acknowledged as %v, and is found %v in %v", n, want, found, r.State)
 		}

@@ -10,13 +10,14 @@ import (
 // applicationID marks the file as a ledger of digate ("diga" in ASCII).
 const applicationID = 0x64696761
 
-// migrations bring the schema from one version to the next; the version of a
-// file is how many of them it has had. Those that were released stay as they are.
+// migrations bring the schema from one version to the next. The version of a file is
+// the number of migrations that it has had. A migration that was released never
+// changes.
 //
-// Times are microseconds since 1970. A record's until is when its lease runs out
-// while it is claimed or sending, and when it is gone afterwards. Its lapsed_at is
-// when the lease ran out of one in unknown whose owner said nothing, or might not
-// have.
+// Times are microseconds since 1970. A record expires at until: in claimed and
+// sending its lease runs out then, in done and unknown it is gone. Its lapsed_at is
+// set if it is in unknown because its lease ran out, or may have: it is when that
+// was.
 var migrations = []string{`
 	CREATE TABLE record (
 		key            BLOB NOT NULL PRIMARY KEY,
@@ -38,8 +39,8 @@ var migrations = []string{`
 	UPDATE record SET lapsed_at = unixepoch() * 1000000 WHERE state = 'unknown';`,
 }
 
-// migrate brings the file to the newest schema. Of those who try at once, one
-// does it and the others wait.
+// migrate brings the file to the newest schema. Of several processes that try at
+// once, one does it and the others wait.
 func migrate(ctx context.Context, conn *sql.Conn) (err error) {
 	var mode string
 	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {

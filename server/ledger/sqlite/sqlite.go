@@ -1,6 +1,6 @@
-// Package sqlite keeps a ledger in an SQLite file. What it acknowledged survives
-// the process and, as far as the disk keeps what it was told to, the machine.
-// Several processes on one machine can share the file.
+// Package sqlite keeps a ledger in an SQLite file. A change that it acknowledged
+// survives the process and, if the disk does as it is told, a power cut. Several
+// processes on one machine can share the file.
 package sqlite
 
 import (
@@ -31,8 +31,8 @@ type Options struct {
 	// Retention is how long settled records are kept; zero means
 	// [ledger.DefaultRetention].
 	Retention time.Duration
-	// Now is the clock; nil means [time.Now]. All who share a file share a
-	// machine, and so a clock.
+	// Now is the clock; nil means [time.Now]. Processes that share a file are on one
+	// machine, and so share a clock.
 	Now func() time.Time
 }
 
@@ -89,10 +89,9 @@ func (s *Store) open(ctx context.Context, path string) error {
 	return err
 }
 
-// Create makes an empty file where there is none: SQLite would make it with the mode
-// of every other file, and gives those beside it (-wal, -shm) the mode that this
-// one has. A file that is there is not opened here, since to close it would take
-// SQLite's own locks from it, as POSIX has it.
+// Create makes an empty file if there is none. SQLite would make it with the default
+// mode, and gives the files beside it (-wal, -shm) its mode. An existing file is not
+// opened: under POSIX, to close it would release SQLite's own locks.
 func Create(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -122,8 +121,8 @@ func (s *Store) Close() error {
 	if s.readers != nil {
 		errs = append(errs, s.readers.Close())
 	}
-	// The writer goes last: the last connection to go folds the log into the file,
-	// which one that only reads may not.
+	// The writer ends last: the last connection folds the log into the file, and one
+	// that only reads may not.
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
 	}

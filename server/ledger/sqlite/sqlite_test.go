@@ -12,7 +12,7 @@ import (
 	"github.com/digate/digate/server/ledger/sqlite"
 )
 
-// clock is a clock that stands still until it is moved.
+// clock is a clock that only moves when a test moves it.
 type clock struct{ nanos atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.Unix(1_700_000_000, c.nanos.Load()) }
@@ -40,7 +40,7 @@ func TestStore_Contract(t *testing.T) {
 	})
 }
 
-// lockFile takes the file's lock for itself, and returns how to let it go.
+// lockFile takes the file's lock, and returns the function that releases it.
 func lockFile(t testing.TB, path string) (unlock func()) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path+"?_busy_timeout=10000")

@@ -1,7 +1,7 @@
 package sqlite
 
-// Where a record is, whatever its row still says: its lease may have run out
-// since. @now and @retention are in microseconds.
+// A record's state, even if its row is older: the lease may have run out since. @now
+// and @retention are in microseconds.
 const (
 	isClaimed = `(state = 'claimed' AND until > @now)`
 	isSending = `(state = 'sending' AND until > @now)`
@@ -41,7 +41,8 @@ const (
 
 	sqlSweep = `DELETE FROM record WHERE key IN
 		(SELECT key FROM record WHERE ` + isGone + ` ORDER BY until LIMIT @limit)`
-	// What is gone is left to the sweep, so that its retention does not begin anew.
+	// A record that is gone is left to the sweep, so that its retention does not begin
+	// anew.
 	sqlSettle = `UPDATE record SET state = 'unknown', lapsed_at = until, until = until + @retention WHERE key IN
 		(SELECT key FROM record WHERE state = 'sending' AND until <= @now AND until > @now - @retention ORDER BY until LIMIT @limit)`
 

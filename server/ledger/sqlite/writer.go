@@ -16,12 +16,12 @@ import (
 // maxBatch is how many changes one transaction makes at most.
 const maxBatch = 256
 
-// errClosed is what a call gets that comes after Close.
+// errClosed is the error of a call after Close.
 var errClosed = errors.New("ledger: closed")
 
-// writer makes all changes on one connection. Those that come while it is
-// writing go together into the next transaction, and so share the wait for the
-// disk, which is nearly all that a change costs.
+// writer makes all changes on one connection. The changes that come while it writes
+// go together into the next transaction, and so share the wait for the disk, which
+// is nearly all that a change costs.
 type writer struct {
 	db         *sql.DB
 	conn       *sql.Conn
@@ -34,7 +34,7 @@ type writer struct {
 	gone    chan struct{}
 }
 
-// change is what somebody waits for.
+// change is a change and the call that waits for it.
 type change struct {
 	ctx   context.Context
 	apply func(*writer) error
@@ -61,9 +61,8 @@ func openWriter(ctx context.Context, path, dsn string) (*writer, error) {
 	return w, nil
 }
 
-// connect takes the connection, migrates and prepares. Where others open the
-// same file for the first time too, SQLite may say at once that it is busy,
-// whatever the timeout.
+// connect opens the connection, migrates and prepares. If several processes open a
+// new file at once, SQLite may say that it is busy without waiting for its timeout.
 func (w *writer) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
@@ -99,8 +98,8 @@ func (w *writer) tryConnect(ctx context.Context) error {
 	return nil
 }
 
-// do makes a change, and returns once it is on the disk. It returns earlier
-// where ctx ends; the change is then made or not.
+// do makes a change, and returns once it is on the disk. If ctx ends earlier, do
+// returns its error, and the change is made or not.
 func (w *writer) do(ctx context.Context, apply func(*writer) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -144,7 +143,7 @@ func (w *writer) run() {
 	}
 }
 
-// gather takes those who wait already.
+// gather adds the changes that wait already.
 func (w *writer) gather(first *change) []*change {
 	batch := []*change{first}
 	for len(batch) < maxBatch {
@@ -158,11 +157,11 @@ func (w *writer) gather(first *change) []*change {
 	return batch
 }
 
-// commit makes the changes in one transaction. Each has its own error where the
-// records say no; any other error is everybody's, and undoes all.
+// commit makes the changes in one transaction. A change that the records refuse gets
+// an error of its own; any other error undoes all changes.
 //
-// Nobody's context rules what is for all. Without one a statement ends by
-// itself: only taking the lock can wait, and that for lockWait.
+// The statements run under no caller's context, since they are for all. They end by
+// themselves: only taking the lock can wait, and that for lockWait.
 func (w *writer) commit(batch []*change) (err error) {
 	if err := w.identity.check(); err != nil {
 		return err
@@ -177,7 +176,7 @@ func (w *writer) commit(batch []*change) (err error) {
 		}
 	}()
 	for _, c := range batch {
-		// Those who left while the lock was waited for need nothing any more.
+		// A caller who left while this waited for the lock needs nothing any more.
 		if c.err = c.ctx.Err(); c.err != nil {
 			continue
 		}
@@ -189,8 +188,8 @@ func (w *writer) commit(batch []*change) (err error) {
 	return err
 }
 
-// verdict reports whether an error is what the records say, and not that they could
-// not be asked.
+// verdict reports whether an error is a refusal by the records, and not a failure to
+// ask them.
 func verdict(err error) bool {
 	return errors.Is(err, ledger.ErrLost) || errors.Is(err, ledger.ErrKey) || errors.Is(err, ledger.ErrNamed)
 }
@@ -211,8 +210,8 @@ func (w *writer) close() error {
 	return w.disconnect()
 }
 
-// disconnect closes the statements one by one, since SQLite keeps a connection
-// half open that has one left, and the log with it.
+// disconnect closes the statements one by one: SQLite keeps a connection half open
+// as long as it has a statement, and the log with it.
 func (w *writer) disconnect() error {
 	var errs []error
 	for _, s := range w.statements {

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// account is who the server runs as: PostgreSQL refuses to run as root. It is
-// nil where that is whoever runs the test.
+// account returns the account that the server runs as, since PostgreSQL refuses to
+// run as root. It is nil for the account that runs the test.
 func account() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -29,8 +29,8 @@ func account() (*syscall.Credential, error) {
 	return nil, errors.New("no user postgres or nobody to run PostgreSQL as")
 }
 
-// attributes make a process run as the account, and end with the one that
-// started it, however that ends.
+// attributes make a process run as the account and end with the process that
+// started it.
 func attributes(account *syscall.Credential) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: account, Pdeathsig: syscall.SIGQUIT}
 }

@@ -4,7 +4,7 @@ package pgtest
 
 import "syscall"
 
-// account is nil: the server runs as whoever runs the test.
+// account returns nil: the server runs as the account that runs the test.
 func account() (*syscall.Credential, error) { return nil, nil }
 
 func attributes(*syscall.Credential) *syscall.SysProcAttr { return nil }

@@ -16,11 +16,11 @@ import (
 	"github.com/digate/digate/test/await"
 )
 
-// Pool starts a PgBouncer in front of the server, in the pool mode: session,
-// transaction or statement. It has few connections to the server, so
-// that the clients of a mode that lets them do so share them. It ends with the test. Pool returns a function that leads
-// the URL of a database through it. Where the machine has no PgBouncer, the test
-// ends as [need.Missing] says for "pgbouncer".
+// Pool starts a PgBouncer in front of the server, in a pool mode: session,
+// transaction or statement. It has few connections to the server, so that clients
+// share them where the mode allows that. It ends with the test. Pool returns a
+// function that makes a database's URL lead through PgBouncer. If the machine has
+// no PgBouncer, the test ends as [need.Missing] says for "pgbouncer".
 func (s *Server) Pool(mode string) (through func(databaseURL string) string) {
 	s.t.Helper()
 	path, err := exec.LookPath("pgbouncer")

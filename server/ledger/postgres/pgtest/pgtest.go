@@ -33,8 +33,8 @@ const (
 	patience = 60 * time.Second
 )
 
-// Server is a server on a loopback port, with TLS and passwords, which ends with
-// its test. Its methods fail the test that it was started for.
+// Server is a server on a loopback port, with TLS and passwords. It ends with its
+// test. Its methods fail that test.
 type Server struct {
 	t        testing.TB
 	bin, dir string
@@ -49,10 +49,9 @@ type Server struct {
 	databases int
 }
 
-// Start starts a server. Settings are those of postgresql.conf, such as
-// "fsync=on"; without, the server keeps nothing safe from a power cut, and is
-// quick. Where the machine has no PostgreSQL,
-// the test ends as [need.Missing] says for "postgres".
+// Start starts a server. Settings are those of postgresql.conf, such as "fsync=on".
+// By default the server is quick, and a power cut would lose data. If the machine
+// has no PostgreSQL, the test ends as [need.Missing] says for "postgres".
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	bin, err := binaries()
@@ -65,7 +64,7 @@ func Start(t testing.TB, settings ...string) *Server {
 	if s.account, err = account(); err != nil {
 		t.Fatal(err)
 	}
-	// Not the test's own folder, which other users may not go through.
+	// The server's account may not enter the test's own folder.
 	if s.dir, err = os.MkdirTemp("", "digate-pg-"); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +76,7 @@ func Start(t testing.TB, settings ...string) *Server {
 		if s.port, err = freePort(); err != nil {
 			t.Fatal(err)
 		}
-		// Somebody else may take the port before the server does.
+		// Another process may take the port before the server does.
 		if err = s.start(); err == nil {
 			return s
 		}
@@ -87,10 +86,10 @@ func Start(t testing.TB, settings ...string) *Server {
 	}
 }
 
-// URL is that of a database of the server.
+// URL returns the URL of a database of the server.
 func (s *Server) URL() string { return s.url("postgres", url.Values{"sslmode": {"disable"}}) }
 
-// TLSURL is the same over TLS, where the server must prove itself.
+// TLSURL returns the same URL over TLS, with verification of the server.
 func (s *Server) TLSURL() string {
 	return s.url("postgres", url.Values{"sslmode": {"verify-full"}, "sslrootcert": {s.path("server.crt")}})
 }
@@ -210,7 +209,7 @@ func (s *Server) ping() error {
 	return conn.Close(ctx)
 }
 
-// signal sends the server the signal that is to end it, and waits until it has.
+// signal ends the server with a signal.
 func (s *Server) signal(sig syscall.Signal) {
 	s.t.Helper()
 	s.mu.Lock()
@@ -239,7 +238,7 @@ func (s *Server) end() {
 func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)
 	cmd.Dir = s.dir
-	// Nothing of the caller's PG* variables.
+	// Without the PG* variables of the person who runs the test.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 	cmd.SysProcAttr = attributes(s.account)
 	return cmd
