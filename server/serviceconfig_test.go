@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/contract"
@@ -71,7 +72,9 @@ func TestServiceConfig_NamesEveryMethodAndRepeatsReadsAlone(t *testing.T) {
 		m := methods.Get(i)
 		rule, _ := proto.GetExtension(m.Options(), annotations.E_Http).(*annotations.HttpRule)
 		got, named := retried[string(m.Name())]
-		if want := rule.GetGet() != ""; !named || got != want {
+		options, _ := m.Options().(*descriptorpb.MethodOptions)
+		reads := rule.GetGet() != "" || options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS
+		if want := reads; !named || got != want {
 			t.Errorf("%s: named %v, repeated %v, want %v", m.Name(), named, got, want)
 		}
 		delete(retried, string(m.Name()))

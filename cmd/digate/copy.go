@@ -19,6 +19,8 @@ type copyCmd struct {
 	Var        []string `name:"var" sep:"none" placeholder:"NAME=TEXT" help:"Value of a placeholder, as text. Can be repeated."`
 	VarJSON    []string `name:"var-json" sep:"none" placeholder:"NAME=JSON" help:"Value of a placeholder, as JSON. Can be repeated."`
 	RequestID  string   `name:"request-id" placeholder:"ID" help:"1 to 255 printable ASCII characters, such as a UUID. However often the copy is requested with the same id, it is made at most once."`
+	Unresolved string   `name:"unresolved" enum:"allow,refuse," default:"" placeholder:"HOW" help:"What happens if placeholders get no value: allow makes the copy, refuse does not. Default: as the server is set."`
+	DryRun     bool     `name:"dry-run" help:"Create nothing. Show what the copy would be."`
 
 	client.CallFlags `embed:""`
 }
@@ -40,6 +42,9 @@ func (c *copyCmd) Run(ctx context.Context, std term.IO) error {
 	if err != nil {
 		return err
 	}
+	if c.DryRun {
+		return c.preview(ctx, std, req)
+	}
 	does := client.Creates
 	if c.RequestID != "" {
 		does = client.CreatesOnce
@@ -59,6 +64,22 @@ func (c *copyCmd) Run(ctx context.Context, std term.IO) error {
 	return nil
 }
 
+// preview shows what the copy would be.
+func (c *copyCmd) preview(ctx context.Context, std term.IO, req *integrationv1.CopyTemplateRequest) error {
+	ctx, service, done, err := c.DialIntegrations(ctx, std, client.Reads)
+	if err != nil {
+		return err
+	}
+	defer done()
+	resp, err := service.PreviewCopyTemplate(ctx, &integrationv1.PreviewCopyTemplateRequest{
+		TemplateId: req.GetTemplateId(), Name: req.Name, ApiKey: req.ApiKey, BaseUrl: req.BaseUrl, Variables: req.GetVariables(),
+	})
+	if err != nil {
+		return client.Fail(std.Err, c.Output, client.Reads, err)
+	}
+	return showPreview(std.Out, c.Output, resp)
+}
+
 func (c *copyCmd) request(stdin io.Reader) (*integrationv1.CopyTemplateRequest, error) {
 	vars, err := variables(c.Var, c.VarJSON)
 	if err != nil {
@@ -66,6 +87,7 @@ func (c *copyCmd) request(stdin io.Reader) (*integrationv1.CopyTemplateRequest, 
 	}
 	req := &integrationv1.CopyTemplateRequest{
 		TemplateId: c.TemplateID, Name: c.Name, BaseUrl: c.BaseURL, Variables: vars, RequestId: c.RequestID,
+		Unresolved: client.Unresolved(c.Unresolved),
 	}
 	if c.APIKeyFile != "" {
 		key, err := file.ReadSecret(c.APIKeyFile, stdin)

@@ -50,7 +50,7 @@ func integrationFields(in *integrationv1.Integration) [][2]string {
 		{"auth_type", digajson.EnumText(in.GetAuthType())},
 		{"auth_key", map[bool]string{true: "set"}[in.GetAuthKey() != ""]},
 		{"headers", strings.Join(slices.Sorted(maps.Keys(in.GetHeaders())), ", ")},
-		{"requires_setup", map[bool]string{true: "yes: a key or a placeholder's value is missing", false: "no"}[in.GetRequiresSetup()]},
+		{"requires_setup", setupText(in.GetRequiresSetup())},
 		{"template", in.GetSourceIntegrationTemplateId()},
 	}
 	if t := in.GetCreatedAt(); t != nil {

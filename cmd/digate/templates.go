@@ -2,15 +2,14 @@ package main
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"encoding/csv"
+	"io"
 	"strings"
-
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/preview"
 )
 
 type templatesCmd struct {
@@ -46,6 +45,7 @@ func (c *templatesListCmd) page(ctx context.Context, client integrationv1.Integr
 
 type templatesGetCmd struct {
 	TemplateID string `arg:"" name:"template_id" help:"The template's id, a UUID."`
+	CSV        bool   `name:"csv" help:"Print the header row of a CSV file for digate bulk, with a column for each placeholder."`
 
 	client.CallFlags `embed:""`
 }
@@ -67,14 +67,28 @@ func (c *templatesGetCmd) Run(ctx context.Context, std term.IO) error {
 	if c.Output == client.OutputJSON {
 		return client.PrintJSON(std.Out, t)
 	}
-	names := make(map[string]bool)
-	placeholdersIn(structpb.NewStructValue(t.GetTemplate()), names)
+	names := preview.Names(t)
+	if c.CSV {
+		return writeCSVHeader(std.Out, names)
+	}
 	return term.WriteFields(std.Out, [][2]string{
 		{"id", t.GetId()},
 		{"name", t.GetName()},
 		{"language", t.GetLanguage()},
 		{"description", t.GetDescription()},
 		{"setup_guide_url", t.GetSetupGuideUrl()},
-		{"placeholders", strings.Join(slices.Sorted(maps.Keys(names)), ", ")},
+		{"placeholders", strings.Join(names, ", ")},
 	})
+}
+
+// writeCSVHeader writes the header row of a file for digate bulk.
+func writeCSVHeader(w io.Writer, placeholders []string) error {
+	columns := []string{"template_id", "name", "base_url", "api_key_env"}
+	for _, name := range placeholders {
+		columns = append(columns, "var."+name)
+	}
+	out := csv.NewWriter(w)
+	_ = out.Write(columns) // reported by Error
+	out.Flush()
+	return out.Error()
 }

@@ -61,6 +61,27 @@ func ResponseTooLarge(size, limit int64) *Error {
 		fmt.Sprintf("Diga's response has %d bytes, and a gRPC caller gets %d at most; ask for a smaller page, or over REST", size, limit), nil)
 }
 
+// PreviewTooLarge returns the error of a preview that would be larger than digate makes one.
+func PreviewTooLarge() *Error {
+	return concluded(codes.ResourceExhausted, ReasonRequestTooLarge, exchange.NotSent,
+		"the template with its variables is too large to be previewed", nil)
+}
+
+// NotChecked returns the error of a copy that is not sent because its template could not be read, for
+// the reason in cause. Diga's refusal to show the template is Diga's refusal of the copy.
+func NotChecked(cause *Error) *Error {
+	if cause.Outcome != exchange.Unknown {
+		return cause
+	}
+	code := cause.Code
+	if code == codes.Unavailable || code == codes.Unknown || code == codes.Internal {
+		e := concluded(codes.Unavailable, ReasonGateway, exchange.NotSent, "the template could not be read; the copy was not sent", cause)
+		e.RetryAfter = new(defaultRetryAfter)
+		return e
+	}
+	return concluded(code, ReasonDeadlineBeforeSend, exchange.NotSent, "the template could not be read in time; the copy was not sent", cause)
+}
+
 // RouteNotFound returns the error of a REST request for a path that nothing serves.
 func RouteNotFound() *Error {
 	return concluded(codes.NotFound, ReasonRouteNotFound, exchange.NotSent, "there is nothing at this path", nil)

@@ -79,6 +79,7 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 			func(c *config.Config) { c.Upstream.MaxQueueBytes = 1<<40 + 1 },
 		},
 		"min-deadline": {func(c *config.Config) { c.Upstream.MinDeadline = -1 }, func(c *config.Config) { c.Upstream.MinDeadline = c.Upstream.Timeout }},
+		"unresolved":   {func(c *config.Config) { c.Integration.Unresolved = "ignore" }},
 		"drift":        {func(c *config.Config) { c.Upstream.Drift = "ignore" }},
 		"upstream-ca-file": {
 			func(c *config.Config) { c.Upstream.CAFile = "/nonexistent" },

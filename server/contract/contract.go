@@ -13,6 +13,7 @@ import (
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
@@ -36,8 +37,8 @@ type Method struct {
 	// FacadeOnly reports whether the upstream has no such operation, so that
 	// nothing is ever sent for it.
 	FacadeOnly bool
-	// Write reports whether the call may change something: all but a GET and a
-	// HEAD may.
+	// Write reports whether the call may change something: all but a GET, a HEAD and
+	// a method with the option idempotency_level NO_SIDE_EFFECTS may.
 	Write bool
 	// SuccessStatus is the HTTP status of a success, 200 unless the contract
 	// says otherwise.
@@ -128,6 +129,12 @@ func load(md protoreflect.MethodDescriptor) (_ *Method, broken []error) {
 	if m.SuccessStatus == http.StatusNoContent && b.Response != nil {
 		broken = append(broken, errors.New("success_status 204 has no body, and the response has fields"))
 	}
-	m.Binding, m.Write = b, !isRead(b.Verb)
+	m.Binding, m.Write = b, !isRead(b.Verb) && !noSideEffects(md)
 	return m, append(broken, errs...)
+}
+
+// noSideEffects reports whether the contract says that a method changes nothing.
+func noSideEffects(md protoreflect.MethodDescriptor) bool {
+	options, _ := md.Options().(*descriptorpb.MethodOptions)
+	return options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS
 }

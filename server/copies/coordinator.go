@@ -108,9 +108,11 @@ func (c *Coordinator) Close() { c.close() }
 func (c *Coordinator) Wait(ctx context.Context) { c.flights.wait(ctx) }
 
 // CopyTemplate returns the integration of the request's id, and reports whether
-// another call created it.
-func (c *Coordinator) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (_ *integrationv1.Integration, replayed bool, _ error) {
-	return once[*integrationv1.Integration](ctx, c, copyTemplate{req})
+// another call created it. If check is not nil, it is called before the copy is
+// sent, and its error, which must be one of a call that was not sent, refuses the
+// copy. It is not called for a copy that was sent before.
+func (c *Coordinator) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest, check func(context.Context) error) (_ *integrationv1.Integration, replayed bool, _ error) {
+	return once[*integrationv1.Integration](ctx, c, copyTemplate{req, check})
 }
 
 // CreateIntegration returns the integration of the request's id, and reports

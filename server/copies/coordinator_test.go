@@ -82,7 +82,7 @@ func TestCopyTemplate_AnotherSecret_IsAnotherRequest(t *testing.T) {
 	s := newReplica(t, new(fakeUpstream), newLedger(t))
 	for i, want := range []codes.Code{codes.OK, codes.InvalidArgument} {
 		key := fmt.Sprint("key-", i)
-		_, _, err := s.CopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, ApiKey: &key, RequestId: "r"})
+		_, _, err := s.CopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, ApiKey: &key, RequestId: "r"}, nil)
 		if err == nil && want != codes.OK || err != nil && apierror.FromError(err).Code != want {
 			t.Errorf("%d: %v", i, err)
 		}

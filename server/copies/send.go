@@ -18,6 +18,10 @@ func (a *attempt) send() {
 	defer stop()
 	s := sending{attempt: a}
 	defer s.end()
+	if err := a.create.check(a.ledgerTime); err != nil {
+		a.flight.err, a.verdict, a.flight.abandoned = err, recordRelease, true
+		return
+	}
 	resp, created := a.create.response()
 	err := a.coordinator.cfg.Upstream.Call(a.caller, upstream.Call{
 		Method: a.create.method().FullName(), Request: a.create.request(), Response: resp, BeforeSend: s.before,

@@ -55,40 +55,59 @@ func (b *bulk) readItem(text []byte) (*integrationv1.CopyTemplateRequest, error)
 	if err := b.request.UnmarshalRequest(text, req); err != nil {
 		return nil, validate.Refusal(err, (*digajson.Error).Field)
 	}
-	var err error
-	req.RequestId, err = readRequestID(text)
-	return req, err
+	if err := readOwn(text, req); err != nil {
+		return nil, err
+	}
+	if req.RequestId == "" {
+		return nil, wrong(string(requestIDField), "is required in each line: 1 to 255 printable ASCII characters, another one in each", "MISSING")
+	}
+	return req, nil
 }
 
-// readRequestID returns the request id of a line, which must be a well-formed
-// object. The contract's JSON has no request id: other routes take it from a header.
-func readRequestID(text []byte) (string, error) {
-	field := string(requestIDField)
+// readOwn reads what the contract's JSON has not, since other routes take it from
+// headers: a line's request id, and what happens to unresolved placeholders. The line
+// must be a well-formed object.
+func readOwn(text []byte, req *integrationv1.CopyTemplateRequest) error {
+	var id, unresolved *string
 	dec := json.NewDecoder(bytes.NewReader(text))
 	_, err := dec.Token() // the brace
-	id, found := "", false
 	for err == nil && dec.More() {
 		var key json.Token
 		var value json.RawMessage
 		if key, err = dec.Token(); err == nil {
 			err = dec.Decode(&value)
 		}
-		switch {
-		case err != nil || key != field:
-		case found:
-			return "", wrong(field, "stands there twice", "DUPLICATE_KEY")
+		if err != nil {
+			break
+		}
+		var field **string
+		switch key {
+		case string(requestIDField):
+			field = &id
+		case "unresolved":
+			field = &unresolved
 		default:
-			found = true
-			if json.Unmarshal(value, &id) != nil {
-				return "", wrong(field, "must be a string", "STRING_TYPE")
-			}
+			continue
+		}
+		if *field != nil {
+			return wrong(key.(string), "stands there twice", "DUPLICATE_KEY")
+		}
+		if *field = new(string); json.Unmarshal(value, *field) != nil {
+			return wrong(key.(string), "must be a string", "STRING_TYPE")
 		}
 	}
 	if err != nil {
-		return "", wrong("body", "is not an object", "VALUE_ERROR")
+		return wrong("body", "is not an object", "VALUE_ERROR")
 	}
-	if id == "" {
-		return "", wrong(field, "is required in each line: 1 to 255 printable ASCII characters, another one in each", "MISSING")
+	if id != nil {
+		req.RequestId = *id
 	}
-	return id, nil
+	if unresolved == nil || *unresolved == "" {
+		return nil
+	}
+	var ok bool
+	if req.Unresolved, ok = parseUnresolved(*unresolved); !ok {
+		return wrong("unresolved", "must be ALLOW or REFUSE", "ENUM")
+	}
+	return nil
 }

@@ -113,7 +113,10 @@ func (m *marshaler) decode(b *body, v any) error {
 	if err := m.Unmarshal(data, v); err != nil {
 		return refusal(err)
 	}
-	return setRequestID(b.state.idempotencyKey, v)
+	if err := setRequestID(b.state.idempotencyKey, v); err != nil {
+		return err
+	}
+	return setUnresolved(b.state.unresolved, v)
 }
 
 // refusal returns the error of a request whose body or query the codec does not

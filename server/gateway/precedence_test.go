@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -77,25 +78,39 @@ func common(a, b *route) (string, bool) {
 	}
 	var path strings.Builder
 	for i := range a.Binding.Path {
-		s, o := a.Binding.Path[i].Literal, b.Binding.Path[i].Literal
+		s, o := a.Binding.Path[i], b.Binding.Path[i]
+		text := "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 		switch {
-		case s == "" && o == "":
-			s = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
-		case s == "":
-			s = o
-		case o != "" && o != s:
+		case s.Literal != "" && o.Literal != "":
+			text = s.Literal
+			if o.Literal != text {
+				return "", false
+			}
+		case s.Literal != "" || o.Literal != "":
+			text = s.Literal + o.Literal
+			if !strings.HasSuffix(text, s.Suffix) || !strings.HasSuffix(text, o.Suffix) {
+				return "", false
+			}
+		case s.Suffix != "" && o.Suffix != "" && s.Suffix != o.Suffix:
 			return "", false
+		default:
+			text += cmp.Or(s.Suffix, o.Suffix)
 		}
-		path.WriteString("/" + s)
+		path.WriteString("/" + text)
 	}
 	return path.String(), true
 }
 
-// literalFirst says whether a is literal where the two first differ.
+// literalFirst reports whether a is more literal than b where the two first differ:
+// a literal, or a variable with a suffix in front of one without.
 func literalFirst(a, b *route) bool {
 	for i := range a.Binding.Path {
-		if a, b := a.Binding.Path[i].Literal, b.Binding.Path[i].Literal; a != b {
-			return a != ""
+		a, b := a.Binding.Path[i], b.Binding.Path[i]
+		if a.Literal != b.Literal {
+			return a.Literal != ""
+		}
+		if a.Suffix != b.Suffix {
+			return a.Suffix != ""
 		}
 	}
 	return false

@@ -10,8 +10,8 @@ import (
 	"github.com/digate/digate/server/httpbody"
 )
 
-// headerIdempotencyKey is the one header of a request that crosses the gateway. A
-// request reaches grpc-gateway without headers, so that it follows no Grpc-Timeout,
+// headerIdempotencyKey and headerUnresolved are the headers of a request that cross
+// the gateway. A request reaches grpc-gateway without headers, so that it follows no Grpc-Timeout,
 // Grpc-Metadata-*, X-HTTP-Method-Override, TE or form; authentication took the
 // credential before.
 const headerIdempotencyKey = "Idempotency-Key"
@@ -24,6 +24,7 @@ func replayedHeader(key string) (string, bool) { return "Digate-Replayed", key =
 // hands around: its own errors keep their type here.
 type state struct {
 	idempotencyKey []string
+	unresolved     []string
 	query          map[string]string
 	// refused is why the request's body was not taken, err why the request failed,
 	// whatever the reason.
@@ -54,7 +55,7 @@ type body struct {
 // newRequest returns the request as grpc-gateway gets to see it, under the
 // context, and the state that it carries.
 func newRequest(ctx context.Context, w http.ResponseWriter, r *http.Request, maxBody int64) (*http.Request, *state) {
-	s := &state{idempotencyKey: r.Header.Values(headerIdempotencyKey), query: parseQuery(r.URL.RawQuery), url: *r.URL}
+	s := &state{idempotencyKey: r.Header.Values(headerIdempotencyKey), unresolved: r.Header.Values(headerUnresolved), query: parseQuery(r.URL.RawQuery), url: *r.URL}
 	s.url.RawQuery, s.url.RawPath = "", "" // grpc-gateway matches the decoded path
 	s.received = body{
 		ReadCloser: http.MaxBytesReader(w, r.Body, maxBody),

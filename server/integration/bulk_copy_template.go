@@ -26,9 +26,10 @@ func (s *Service) BulkCopyTemplate(stream bulkStream) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	b := &bulkRun{
 		service: s, cfg: s.bulk, stream: stream,
-		slots: make(chan struct{}, s.bulk.Concurrency),
-		seen:  make(map[[16]byte]struct{}),
-		moved: make(chan struct{}, 1),
+		slots:     make(chan struct{}, s.bulk.Concurrency),
+		seen:      make(map[[16]byte]struct{}),
+		moved:     make(chan struct{}, 1),
+		templates: templates{read: s.template},
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- b.run(ctx) }()
@@ -46,9 +47,10 @@ type bulkRun struct {
 	stream  bulkStream
 	slots   chan struct{}
 	// seen are the request ids of the stream, digested to bound their size.
-	seen  map[[16]byte]struct{}
-	items pending
-	moved chan struct{} // a request was read, or a result was ready or taken
+	seen      map[[16]byte]struct{}
+	templates templates // for the copies that are checked
+	items     pending
+	moved     chan struct{} // a request was read, or a result was ready or taken
 
 	mu      sync.Mutex // held while sending
 	closed  bool       // nothing may be sent any more, or the summary was sent
@@ -145,7 +147,7 @@ func (b *bulkRun) copy(ctx context.Context, req *integrationv1.CopyTemplateReque
 	var in *integrationv1.Integration
 	err := wrong
 	if err == nil {
-		in, resp.Replayed, err = b.service.copies.CopyTemplate(ctx, req)
+		in, resp.Replayed, err = b.service.copies.CopyTemplate(ctx, req, b.service.check(req, b.templates.get))
 	}
 	end(ex, err)
 	if err != nil {

@@ -21,7 +21,12 @@ func (fakeCopies) CreateTool(_ context.Context, req *integrationv1.CreateToolReq
 	return &integrationv1.Tool{Tool: &integrationv1.Tool_Http{Http: &integrationv1.HttpTool{Id: req.GetRequestId()}}}, false, nil
 }
 
-func (f fakeCopies) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, bool, error) {
+func (f fakeCopies) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest, check func(context.Context) error) (*integrationv1.Integration, bool, error) {
+	if check != nil {
+		if err := check(ctx); err != nil {
+			return nil, false, err
+		}
+	}
 	return f(ctx, req)
 }
 

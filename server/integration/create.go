@@ -14,10 +14,21 @@ import (
 
 // CopyTemplate implements [integrationv1.IntegrationServiceServer].
 func (s *Service) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
+	check := s.check(req, s.template)
 	if !s.atMostOnce(req) {
+		if check != nil {
+			if err := s.rules.Validate(req); err != nil {
+				return nil, err
+			}
+			if err := check(ctx); err != nil {
+				return nil, err
+			}
+		}
 		return forward[integrationv1.CopyTemplateResponse](ctx, s, integrationv1.IntegrationService_CopyTemplate_FullMethodName, req)
 	}
-	in, err := once(ctx, s, req, s.copies.CopyTemplate)
+	in, err := once(ctx, s, req, func(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, bool, error) {
+		return s.copies.CopyTemplate(ctx, req, check)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func (u *recorder) Call(_ context.Context, call upstream.Call) error {
 // noCopies is for tests that make no copy with a request id.
 type noCopies struct{}
 
-func (noCopies) CopyTemplate(context.Context, *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, bool, error) {
+func (noCopies) CopyTemplate(context.Context, *integrationv1.CopyTemplateRequest, func(context.Context) error) (*integrationv1.Integration, bool, error) {
 	panic("a copy with a request id")
 }
 

@@ -22,7 +22,7 @@ type Upstream interface {
 // Copies carries the calls that create something at most once: see
 // [copies.Coordinator].
 type Copies interface {
-	CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (_ *integrationv1.Integration, replayed bool, _ error)
+	CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest, check func(context.Context) error) (_ *integrationv1.Integration, replayed bool, _ error)
 	CreateIntegration(ctx context.Context, req *integrationv1.CreateIntegrationRequest) (_ *integrationv1.Integration, replayed bool, _ error)
 	CreateTool(ctx context.Context, req *integrationv1.CreateToolRequest) (_ *integrationv1.Tool, replayed bool, _ error)
 }
@@ -53,10 +53,13 @@ type Service struct {
 	upstream Upstream
 	rules    *validate.Validator
 	copies   Copies
-	required bool // a call that creates something has to have a request id
-	bulk     BulkSettings
-	draining <-chan struct{}
-	observer Observer
+	// refuseUnresolved means that a copy with unresolved placeholders is refused
+	// unless its request says otherwise.
+	refuseUnresolved bool
+	required         bool // a call that creates something has to have a request id
+	bulk             BulkSettings
+	draining         <-chan struct{}
+	observer         Observer
 }
 
 var _ integrationv1.IntegrationServiceServer = (*Service)(nil)
@@ -72,7 +75,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		upstream: cfg.Upstream, rules: rules, copies: cfg.Copies, required: cfg.RequireRequestID, bulk: cfg.Bulk,
+		upstream: cfg.Upstream, rules: rules, copies: cfg.Copies, required: cfg.RequireRequestID, refuseUnresolved: cfg.Unresolved == unresolvedRefuse, bulk: cfg.Bulk,
 		draining: cfg.Draining, observer: cfg.Observer,
 	}, nil
 }

@@ -10,6 +10,8 @@ import (
 type Settings struct {
 	RequireRequestID bool `name:"require-request-id" group:"Request ids:" help:"Refuse calls of CopyTemplate, CreateIntegration and CreateTool without a request id."`
 
+	Unresolved string `name:"unresolved" group:"Request ids:" enum:"allow,refuse" default:"allow" help:"What happens to a copy with placeholders that get no value, unless the call says: allow or refuse."`
+
 	Bulk BulkSettings `embed:""`
 }
 
@@ -23,6 +25,9 @@ type BulkSettings struct {
 
 // Validate adds what is wrong with the settings.
 func (s *Settings) Validate(p *setting.Problems) {
+	if s.Unresolved != unresolvedAllow && s.Unresolved != unresolvedRefuse {
+		p.Addf("unresolved", "must be allow or refuse")
+	}
 	p.Between("bulk-concurrency", int64(s.Bulk.Concurrency), 1, 1_000_000)
 	p.Between("bulk-max-items", int64(s.Bulk.MaxItems), 1, 10_000_000)
 	p.Positive("bulk-item-timeout", s.Bulk.ItemTimeout)

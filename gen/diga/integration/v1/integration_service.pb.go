@@ -45,7 +45,14 @@ type CopyTemplateRequest struct {
 	// Identifies the call among its caller's calls of this method (AIP-155): 1 to
 	// 255 printable ASCII characters, preferably random. It is never sent to Diga. In
 	// REST it is the header `Idempotency-Key`.
-	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// What happens if placeholders of the template get no value. With
+	// UNRESOLVED_REFUSE the template is read first, and the copy fails with
+	// `INVALID_ARGUMENT`, `NOT_SENT` and a violation for each variable that is
+	// missing or does not fit. A repetition of a copy that was made is not checked.
+	// In REST it is the header `Digate-Unresolved`, `allow` or `refuse`; in a line of
+	// a bulk request, the key `unresolved`.
+	Unresolved    Unresolved `protobuf:"varint,7,opt,name=unresolved,proto3,enum=diga.integration.v1.Unresolved" json:"unresolved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -120,6 +127,13 @@ func (x *CopyTemplateRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *CopyTemplateRequest) GetUnresolved() Unresolved {
+	if x != nil {
+		return x.Unresolved
+	}
+	return Unresolved_UNRESOLVED_UNSPECIFIED
 }
 
 // CopyTemplateResponse holds what a copy created.
@@ -2312,7 +2326,7 @@ var File_diga_integration_v1_integration_service_proto protoreflect.FileDescript
 
 const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\n" +
-	"-diga/integration/v1/integration_service.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a\"diga/integration/v1/template.proto\x1a\x1ediga/integration/v1/tool.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\"\xc3\x02\n" +
+	"-diga/integration/v1/integration_service.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a!diga/integration/v1/preview.proto\x1a\"diga/integration/v1/template.proto\x1a\x1ediga/integration/v1/tool.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\"\x98\x03\n" +
 	"\x13CopyTemplateRequest\x12-\n" +
 	"\vtemplate_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\n" +
 	"templateId\x12\x17\n" +
@@ -2321,7 +2335,10 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\bbase_url\x18\x04 \x01(\tH\x02R\abaseUrl\x88\x01\x01\x12:\n" +
 	"\tvariables\x18\x05 \x01(\v2\x17.google.protobuf.StructB\x03\x80\x01\x01R\tvariables\x12C\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tB$\xe2A\x01\x01\xbaH\x15\xd8\x01\x01r\x102\x0e^[ -~]{1,255}$\xba\xde\x19\x04\b\x01\x10\x01R\trequestIdB\a\n" +
+	"request_id\x18\x06 \x01(\tB$\xe2A\x01\x01\xbaH\x15\xd8\x01\x01r\x102\x0e^[ -~]{1,255}$\xba\xde\x19\x04\b\x01\x10\x01R\trequestId\x12S\n" +
+	"\n" +
+	"unresolved\x18\a \x01(\x0e2\x1f.diga.integration.v1.UnresolvedB\x12\xe2A\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\xba\xde\x19\x02\b\x01R\n" +
+	"unresolvedB\a\n" +
 	"\x05_nameB\n" +
 	"\n" +
 	"\b_api_keyB\v\n" +
@@ -2548,7 +2565,7 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\x11approval_required\x18\x02 \x01(\bB\n" +
 	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01H\x00R\x10approvalRequired\x88\x01\x01B\x14\n" +
 	"\x12_approval_required\"\x1a\n" +
-	"\x18SetToolApprovalsResponse2\xca\x12\n" +
+	"\x18SetToolApprovalsResponse2\x8d\x14\n" +
 	"\x12IntegrationService\x12\x88\x01\n" +
 	"\x10ListIntegrations\x12,.diga.integration.v1.ListIntegrationsRequest\x1a-.diga.integration.v1.ListIntegrationsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/integration\x12\xa2\x01\n" +
 	"\x11CreateIntegration\x12-.diga.integration.v1.CreateIntegrationRequest\x1a..diga.integration.v1.CreateIntegrationResponse\".\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02!:\x01*b\vintegration\"\x0f/v1/integration\x12\xa0\x01\n" +
@@ -2566,7 +2583,8 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\x10SetToolApprovals\x12,.diga.integration.v1.SetToolApprovalsRequest\x1a-.diga.integration.v1.SetToolApprovalsResponse\"@\xba\xde\x19\x03\b\xcc\x01\x82\xd3\xe4\x93\x023:\x01*2./v1/integration/{integration_id}/tool-approval\x12\x88\x01\n" +
 	"\rListTemplates\x12).diga.integration.v1.ListTemplatesRequest\x1a*.diga.integration.v1.ListTemplatesResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/integration/template\x12\x9a\x01\n" +
 	"\vGetTemplate\x12'.diga.integration.v1.GetTemplateRequest\x1a(.diga.integration.v1.GetTemplateResponse\"8\x82\xd3\xe4\x93\x022b\btemplate\x12&/v1/integration/template/{template_id}\x12\xaf\x01\n" +
-	"\fCopyTemplate\x12(.diga.integration.v1.CopyTemplateRequest\x1a).diga.integration.v1.CopyTemplateResponse\"J\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02=:\x01*b\vintegration\"+/v1/integration/template/{template_id}/copy\x12{\n" +
+	"\fCopyTemplate\x12(.diga.integration.v1.CopyTemplateRequest\x1a).diga.integration.v1.CopyTemplateResponse\"J\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02=:\x01*b\vintegration\"+/v1/integration/template/{template_id}/copy\x12\xc0\x01\n" +
+	"\x13PreviewCopyTemplate\x12/.diga.integration.v1.PreviewCopyTemplateRequest\x1a0.diga.integration.v1.PreviewCopyTemplateResponse\"F\xba\xde\x19\x02\x10\x01\x82\xd3\xe4\x93\x027:\x01*\"2/v1/integration/template/{template_id}:previewCopy\x90\x02\x01\x12{\n" +
 	"\x10BulkCopyTemplate\x12,.diga.integration.v1.BulkCopyTemplateRequest\x1a-.diga.integration.v1.BulkCopyTemplateResponse\"\x06\xba\xde\x19\x02\x10\x01(\x010\x01B@Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1b\x06proto3"
 
 var (
@@ -2583,133 +2601,139 @@ func file_diga_integration_v1_integration_service_proto_rawDescGZIP() []byte {
 
 var file_diga_integration_v1_integration_service_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_diga_integration_v1_integration_service_proto_goTypes = []any{
-	(*CopyTemplateRequest)(nil),       // 0: diga.integration.v1.CopyTemplateRequest
-	(*CopyTemplateResponse)(nil),      // 1: diga.integration.v1.CopyTemplateResponse
-	(*BulkCopyTemplateRequest)(nil),   // 2: diga.integration.v1.BulkCopyTemplateRequest
-	(*BulkCopyTemplateResponse)(nil),  // 3: diga.integration.v1.BulkCopyTemplateResponse
-	(*BulkCopySummary)(nil),           // 4: diga.integration.v1.BulkCopySummary
-	(*ListTemplatesRequest)(nil),      // 5: diga.integration.v1.ListTemplatesRequest
-	(*ListTemplatesResponse)(nil),     // 6: diga.integration.v1.ListTemplatesResponse
-	(*GetTemplateRequest)(nil),        // 7: diga.integration.v1.GetTemplateRequest
-	(*GetTemplateResponse)(nil),       // 8: diga.integration.v1.GetTemplateResponse
-	(*ListIntegrationsRequest)(nil),   // 9: diga.integration.v1.ListIntegrationsRequest
-	(*ListIntegrationsResponse)(nil),  // 10: diga.integration.v1.ListIntegrationsResponse
-	(*CreateIntegrationRequest)(nil),  // 11: diga.integration.v1.CreateIntegrationRequest
-	(*CreateIntegrationResponse)(nil), // 12: diga.integration.v1.CreateIntegrationResponse
-	(*GetIntegrationRequest)(nil),     // 13: diga.integration.v1.GetIntegrationRequest
-	(*GetIntegrationResponse)(nil),    // 14: diga.integration.v1.GetIntegrationResponse
-	(*UpdateIntegrationRequest)(nil),  // 15: diga.integration.v1.UpdateIntegrationRequest
-	(*UpdateIntegrationResponse)(nil), // 16: diga.integration.v1.UpdateIntegrationResponse
-	(*DeleteIntegrationRequest)(nil),  // 17: diga.integration.v1.DeleteIntegrationRequest
-	(*DeleteIntegrationResponse)(nil), // 18: diga.integration.v1.DeleteIntegrationResponse
-	(*ListToolsRequest)(nil),          // 19: diga.integration.v1.ListToolsRequest
-	(*ListToolsResponse)(nil),         // 20: diga.integration.v1.ListToolsResponse
-	(*CreateToolRequest)(nil),         // 21: diga.integration.v1.CreateToolRequest
-	(*CreateToolResponse)(nil),        // 22: diga.integration.v1.CreateToolResponse
-	(*GetToolRequest)(nil),            // 23: diga.integration.v1.GetToolRequest
-	(*GetToolResponse)(nil),           // 24: diga.integration.v1.GetToolResponse
-	(*UpdateToolRequest)(nil),         // 25: diga.integration.v1.UpdateToolRequest
-	(*UpdateToolResponse)(nil),        // 26: diga.integration.v1.UpdateToolResponse
-	(*DeleteToolRequest)(nil),         // 27: diga.integration.v1.DeleteToolRequest
-	(*DeleteToolResponse)(nil),        // 28: diga.integration.v1.DeleteToolResponse
-	(*SetToolApprovalsRequest)(nil),   // 29: diga.integration.v1.SetToolApprovalsRequest
-	(*ToolApproval)(nil),              // 30: diga.integration.v1.ToolApproval
-	(*SetToolApprovalsResponse)(nil),  // 31: diga.integration.v1.SetToolApprovalsResponse
-	nil,                               // 32: diga.integration.v1.CreateIntegrationRequest.HeadersEntry
-	nil,                               // 33: diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
-	nil,                               // 34: diga.integration.v1.CreateToolRequest.HeadersEntry
-	nil,                               // 35: diga.integration.v1.UpdateToolRequest.HeadersEntry
-	(*structpb.Struct)(nil),           // 36: google.protobuf.Struct
-	(*Integration)(nil),               // 37: diga.integration.v1.Integration
-	(*status.Status)(nil),             // 38: google.rpc.Status
-	(Order)(0),                        // 39: diga.integration.v1.Order
-	(*IntegrationTemplate)(nil),       // 40: diga.integration.v1.IntegrationTemplate
-	(IntegrationType)(0),              // 41: diga.integration.v1.IntegrationType
-	(*fieldmaskpb.FieldMask)(nil),     // 42: google.protobuf.FieldMask
-	(*Tool)(nil),                      // 43: diga.integration.v1.Tool
-	(*QueryParam)(nil),                // 44: diga.integration.v1.QueryParam
-	(*BodyParam)(nil),                 // 45: diga.integration.v1.BodyParam
-	(*PathParam)(nil),                 // 46: diga.integration.v1.PathParam
-	(HttpMethod)(0),                   // 47: diga.integration.v1.HttpMethod
-	(ExecutionAudio)(0),               // 48: diga.integration.v1.ExecutionAudio
-	(PreSpeech)(0),                    // 49: diga.integration.v1.PreSpeech
+	(*CopyTemplateRequest)(nil),         // 0: diga.integration.v1.CopyTemplateRequest
+	(*CopyTemplateResponse)(nil),        // 1: diga.integration.v1.CopyTemplateResponse
+	(*BulkCopyTemplateRequest)(nil),     // 2: diga.integration.v1.BulkCopyTemplateRequest
+	(*BulkCopyTemplateResponse)(nil),    // 3: diga.integration.v1.BulkCopyTemplateResponse
+	(*BulkCopySummary)(nil),             // 4: diga.integration.v1.BulkCopySummary
+	(*ListTemplatesRequest)(nil),        // 5: diga.integration.v1.ListTemplatesRequest
+	(*ListTemplatesResponse)(nil),       // 6: diga.integration.v1.ListTemplatesResponse
+	(*GetTemplateRequest)(nil),          // 7: diga.integration.v1.GetTemplateRequest
+	(*GetTemplateResponse)(nil),         // 8: diga.integration.v1.GetTemplateResponse
+	(*ListIntegrationsRequest)(nil),     // 9: diga.integration.v1.ListIntegrationsRequest
+	(*ListIntegrationsResponse)(nil),    // 10: diga.integration.v1.ListIntegrationsResponse
+	(*CreateIntegrationRequest)(nil),    // 11: diga.integration.v1.CreateIntegrationRequest
+	(*CreateIntegrationResponse)(nil),   // 12: diga.integration.v1.CreateIntegrationResponse
+	(*GetIntegrationRequest)(nil),       // 13: diga.integration.v1.GetIntegrationRequest
+	(*GetIntegrationResponse)(nil),      // 14: diga.integration.v1.GetIntegrationResponse
+	(*UpdateIntegrationRequest)(nil),    // 15: diga.integration.v1.UpdateIntegrationRequest
+	(*UpdateIntegrationResponse)(nil),   // 16: diga.integration.v1.UpdateIntegrationResponse
+	(*DeleteIntegrationRequest)(nil),    // 17: diga.integration.v1.DeleteIntegrationRequest
+	(*DeleteIntegrationResponse)(nil),   // 18: diga.integration.v1.DeleteIntegrationResponse
+	(*ListToolsRequest)(nil),            // 19: diga.integration.v1.ListToolsRequest
+	(*ListToolsResponse)(nil),           // 20: diga.integration.v1.ListToolsResponse
+	(*CreateToolRequest)(nil),           // 21: diga.integration.v1.CreateToolRequest
+	(*CreateToolResponse)(nil),          // 22: diga.integration.v1.CreateToolResponse
+	(*GetToolRequest)(nil),              // 23: diga.integration.v1.GetToolRequest
+	(*GetToolResponse)(nil),             // 24: diga.integration.v1.GetToolResponse
+	(*UpdateToolRequest)(nil),           // 25: diga.integration.v1.UpdateToolRequest
+	(*UpdateToolResponse)(nil),          // 26: diga.integration.v1.UpdateToolResponse
+	(*DeleteToolRequest)(nil),           // 27: diga.integration.v1.DeleteToolRequest
+	(*DeleteToolResponse)(nil),          // 28: diga.integration.v1.DeleteToolResponse
+	(*SetToolApprovalsRequest)(nil),     // 29: diga.integration.v1.SetToolApprovalsRequest
+	(*ToolApproval)(nil),                // 30: diga.integration.v1.ToolApproval
+	(*SetToolApprovalsResponse)(nil),    // 31: diga.integration.v1.SetToolApprovalsResponse
+	nil,                                 // 32: diga.integration.v1.CreateIntegrationRequest.HeadersEntry
+	nil,                                 // 33: diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
+	nil,                                 // 34: diga.integration.v1.CreateToolRequest.HeadersEntry
+	nil,                                 // 35: diga.integration.v1.UpdateToolRequest.HeadersEntry
+	(*structpb.Struct)(nil),             // 36: google.protobuf.Struct
+	(Unresolved)(0),                     // 37: diga.integration.v1.Unresolved
+	(*Integration)(nil),                 // 38: diga.integration.v1.Integration
+	(*status.Status)(nil),               // 39: google.rpc.Status
+	(Order)(0),                          // 40: diga.integration.v1.Order
+	(*IntegrationTemplate)(nil),         // 41: diga.integration.v1.IntegrationTemplate
+	(IntegrationType)(0),                // 42: diga.integration.v1.IntegrationType
+	(*fieldmaskpb.FieldMask)(nil),       // 43: google.protobuf.FieldMask
+	(*Tool)(nil),                        // 44: diga.integration.v1.Tool
+	(*QueryParam)(nil),                  // 45: diga.integration.v1.QueryParam
+	(*BodyParam)(nil),                   // 46: diga.integration.v1.BodyParam
+	(*PathParam)(nil),                   // 47: diga.integration.v1.PathParam
+	(HttpMethod)(0),                     // 48: diga.integration.v1.HttpMethod
+	(ExecutionAudio)(0),                 // 49: diga.integration.v1.ExecutionAudio
+	(PreSpeech)(0),                      // 50: diga.integration.v1.PreSpeech
+	(*PreviewCopyTemplateRequest)(nil),  // 51: diga.integration.v1.PreviewCopyTemplateRequest
+	(*PreviewCopyTemplateResponse)(nil), // 52: diga.integration.v1.PreviewCopyTemplateResponse
 }
 var file_diga_integration_v1_integration_service_proto_depIdxs = []int32{
 	36, // 0: diga.integration.v1.CopyTemplateRequest.variables:type_name -> google.protobuf.Struct
-	37, // 1: diga.integration.v1.CopyTemplateResponse.integration:type_name -> diga.integration.v1.Integration
-	0,  // 2: diga.integration.v1.BulkCopyTemplateRequest.copy:type_name -> diga.integration.v1.CopyTemplateRequest
-	37, // 3: diga.integration.v1.BulkCopyTemplateResponse.integration:type_name -> diga.integration.v1.Integration
-	38, // 4: diga.integration.v1.BulkCopyTemplateResponse.error:type_name -> google.rpc.Status
-	4,  // 5: diga.integration.v1.BulkCopyTemplateResponse.summary:type_name -> diga.integration.v1.BulkCopySummary
-	39, // 6: diga.integration.v1.ListTemplatesRequest.order:type_name -> diga.integration.v1.Order
-	40, // 7: diga.integration.v1.ListTemplatesResponse.data:type_name -> diga.integration.v1.IntegrationTemplate
-	40, // 8: diga.integration.v1.GetTemplateResponse.template:type_name -> diga.integration.v1.IntegrationTemplate
-	39, // 9: diga.integration.v1.ListIntegrationsRequest.order:type_name -> diga.integration.v1.Order
-	41, // 10: diga.integration.v1.ListIntegrationsRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
-	37, // 11: diga.integration.v1.ListIntegrationsResponse.data:type_name -> diga.integration.v1.Integration
-	41, // 12: diga.integration.v1.CreateIntegrationRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
-	32, // 13: diga.integration.v1.CreateIntegrationRequest.headers:type_name -> diga.integration.v1.CreateIntegrationRequest.HeadersEntry
-	37, // 14: diga.integration.v1.CreateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
-	37, // 15: diga.integration.v1.GetIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
-	33, // 16: diga.integration.v1.UpdateIntegrationRequest.headers:type_name -> diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
-	42, // 17: diga.integration.v1.UpdateIntegrationRequest.update_mask:type_name -> google.protobuf.FieldMask
-	37, // 18: diga.integration.v1.UpdateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
-	39, // 19: diga.integration.v1.ListToolsRequest.order:type_name -> diga.integration.v1.Order
-	43, // 20: diga.integration.v1.ListToolsResponse.data:type_name -> diga.integration.v1.Tool
-	44, // 21: diga.integration.v1.CreateToolRequest.query:type_name -> diga.integration.v1.QueryParam
-	45, // 22: diga.integration.v1.CreateToolRequest.body:type_name -> diga.integration.v1.BodyParam
-	46, // 23: diga.integration.v1.CreateToolRequest.path:type_name -> diga.integration.v1.PathParam
-	34, // 24: diga.integration.v1.CreateToolRequest.headers:type_name -> diga.integration.v1.CreateToolRequest.HeadersEntry
-	47, // 25: diga.integration.v1.CreateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
-	48, // 26: diga.integration.v1.CreateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
-	49, // 27: diga.integration.v1.CreateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
-	43, // 28: diga.integration.v1.CreateToolResponse.tool:type_name -> diga.integration.v1.Tool
-	43, // 29: diga.integration.v1.GetToolResponse.tool:type_name -> diga.integration.v1.Tool
-	44, // 30: diga.integration.v1.UpdateToolRequest.query:type_name -> diga.integration.v1.QueryParam
-	45, // 31: diga.integration.v1.UpdateToolRequest.body:type_name -> diga.integration.v1.BodyParam
-	46, // 32: diga.integration.v1.UpdateToolRequest.path:type_name -> diga.integration.v1.PathParam
-	35, // 33: diga.integration.v1.UpdateToolRequest.headers:type_name -> diga.integration.v1.UpdateToolRequest.HeadersEntry
-	47, // 34: diga.integration.v1.UpdateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
-	48, // 35: diga.integration.v1.UpdateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
-	49, // 36: diga.integration.v1.UpdateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
-	42, // 37: diga.integration.v1.UpdateToolRequest.update_mask:type_name -> google.protobuf.FieldMask
-	43, // 38: diga.integration.v1.UpdateToolResponse.tool:type_name -> diga.integration.v1.Tool
-	30, // 39: diga.integration.v1.SetToolApprovalsRequest.tools:type_name -> diga.integration.v1.ToolApproval
-	9,  // 40: diga.integration.v1.IntegrationService.ListIntegrations:input_type -> diga.integration.v1.ListIntegrationsRequest
-	11, // 41: diga.integration.v1.IntegrationService.CreateIntegration:input_type -> diga.integration.v1.CreateIntegrationRequest
-	13, // 42: diga.integration.v1.IntegrationService.GetIntegration:input_type -> diga.integration.v1.GetIntegrationRequest
-	15, // 43: diga.integration.v1.IntegrationService.UpdateIntegration:input_type -> diga.integration.v1.UpdateIntegrationRequest
-	17, // 44: diga.integration.v1.IntegrationService.DeleteIntegration:input_type -> diga.integration.v1.DeleteIntegrationRequest
-	19, // 45: diga.integration.v1.IntegrationService.ListTools:input_type -> diga.integration.v1.ListToolsRequest
-	21, // 46: diga.integration.v1.IntegrationService.CreateTool:input_type -> diga.integration.v1.CreateToolRequest
-	23, // 47: diga.integration.v1.IntegrationService.GetTool:input_type -> diga.integration.v1.GetToolRequest
-	25, // 48: diga.integration.v1.IntegrationService.UpdateTool:input_type -> diga.integration.v1.UpdateToolRequest
-	27, // 49: diga.integration.v1.IntegrationService.DeleteTool:input_type -> diga.integration.v1.DeleteToolRequest
-	29, // 50: diga.integration.v1.IntegrationService.SetToolApprovals:input_type -> diga.integration.v1.SetToolApprovalsRequest
-	5,  // 51: diga.integration.v1.IntegrationService.ListTemplates:input_type -> diga.integration.v1.ListTemplatesRequest
-	7,  // 52: diga.integration.v1.IntegrationService.GetTemplate:input_type -> diga.integration.v1.GetTemplateRequest
-	0,  // 53: diga.integration.v1.IntegrationService.CopyTemplate:input_type -> diga.integration.v1.CopyTemplateRequest
-	2,  // 54: diga.integration.v1.IntegrationService.BulkCopyTemplate:input_type -> diga.integration.v1.BulkCopyTemplateRequest
-	10, // 55: diga.integration.v1.IntegrationService.ListIntegrations:output_type -> diga.integration.v1.ListIntegrationsResponse
-	12, // 56: diga.integration.v1.IntegrationService.CreateIntegration:output_type -> diga.integration.v1.CreateIntegrationResponse
-	14, // 57: diga.integration.v1.IntegrationService.GetIntegration:output_type -> diga.integration.v1.GetIntegrationResponse
-	16, // 58: diga.integration.v1.IntegrationService.UpdateIntegration:output_type -> diga.integration.v1.UpdateIntegrationResponse
-	18, // 59: diga.integration.v1.IntegrationService.DeleteIntegration:output_type -> diga.integration.v1.DeleteIntegrationResponse
-	20, // 60: diga.integration.v1.IntegrationService.ListTools:output_type -> diga.integration.v1.ListToolsResponse
-	22, // 61: diga.integration.v1.IntegrationService.CreateTool:output_type -> diga.integration.v1.CreateToolResponse
-	24, // 62: diga.integration.v1.IntegrationService.GetTool:output_type -> diga.integration.v1.GetToolResponse
-	26, // 63: diga.integration.v1.IntegrationService.UpdateTool:output_type -> diga.integration.v1.UpdateToolResponse
-	28, // 64: diga.integration.v1.IntegrationService.DeleteTool:output_type -> diga.integration.v1.DeleteToolResponse
-	31, // 65: diga.integration.v1.IntegrationService.SetToolApprovals:output_type -> diga.integration.v1.SetToolApprovalsResponse
-	6,  // 66: diga.integration.v1.IntegrationService.ListTemplates:output_type -> diga.integration.v1.ListTemplatesResponse
-	8,  // 67: diga.integration.v1.IntegrationService.GetTemplate:output_type -> diga.integration.v1.GetTemplateResponse
-	1,  // 68: diga.integration.v1.IntegrationService.CopyTemplate:output_type -> diga.integration.v1.CopyTemplateResponse
-	3,  // 69: diga.integration.v1.IntegrationService.BulkCopyTemplate:output_type -> diga.integration.v1.BulkCopyTemplateResponse
-	55, // [55:70] is the sub-list for method output_type
-	40, // [40:55] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	37, // 1: diga.integration.v1.CopyTemplateRequest.unresolved:type_name -> diga.integration.v1.Unresolved
+	38, // 2: diga.integration.v1.CopyTemplateResponse.integration:type_name -> diga.integration.v1.Integration
+	0,  // 3: diga.integration.v1.BulkCopyTemplateRequest.copy:type_name -> diga.integration.v1.CopyTemplateRequest
+	38, // 4: diga.integration.v1.BulkCopyTemplateResponse.integration:type_name -> diga.integration.v1.Integration
+	39, // 5: diga.integration.v1.BulkCopyTemplateResponse.error:type_name -> google.rpc.Status
+	4,  // 6: diga.integration.v1.BulkCopyTemplateResponse.summary:type_name -> diga.integration.v1.BulkCopySummary
+	40, // 7: diga.integration.v1.ListTemplatesRequest.order:type_name -> diga.integration.v1.Order
+	41, // 8: diga.integration.v1.ListTemplatesResponse.data:type_name -> diga.integration.v1.IntegrationTemplate
+	41, // 9: diga.integration.v1.GetTemplateResponse.template:type_name -> diga.integration.v1.IntegrationTemplate
+	40, // 10: diga.integration.v1.ListIntegrationsRequest.order:type_name -> diga.integration.v1.Order
+	42, // 11: diga.integration.v1.ListIntegrationsRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
+	38, // 12: diga.integration.v1.ListIntegrationsResponse.data:type_name -> diga.integration.v1.Integration
+	42, // 13: diga.integration.v1.CreateIntegrationRequest.integration_type:type_name -> diga.integration.v1.IntegrationType
+	32, // 14: diga.integration.v1.CreateIntegrationRequest.headers:type_name -> diga.integration.v1.CreateIntegrationRequest.HeadersEntry
+	38, // 15: diga.integration.v1.CreateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
+	38, // 16: diga.integration.v1.GetIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
+	33, // 17: diga.integration.v1.UpdateIntegrationRequest.headers:type_name -> diga.integration.v1.UpdateIntegrationRequest.HeadersEntry
+	43, // 18: diga.integration.v1.UpdateIntegrationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	38, // 19: diga.integration.v1.UpdateIntegrationResponse.integration:type_name -> diga.integration.v1.Integration
+	40, // 20: diga.integration.v1.ListToolsRequest.order:type_name -> diga.integration.v1.Order
+	44, // 21: diga.integration.v1.ListToolsResponse.data:type_name -> diga.integration.v1.Tool
+	45, // 22: diga.integration.v1.CreateToolRequest.query:type_name -> diga.integration.v1.QueryParam
+	46, // 23: diga.integration.v1.CreateToolRequest.body:type_name -> diga.integration.v1.BodyParam
+	47, // 24: diga.integration.v1.CreateToolRequest.path:type_name -> diga.integration.v1.PathParam
+	34, // 25: diga.integration.v1.CreateToolRequest.headers:type_name -> diga.integration.v1.CreateToolRequest.HeadersEntry
+	48, // 26: diga.integration.v1.CreateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
+	49, // 27: diga.integration.v1.CreateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
+	50, // 28: diga.integration.v1.CreateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
+	44, // 29: diga.integration.v1.CreateToolResponse.tool:type_name -> diga.integration.v1.Tool
+	44, // 30: diga.integration.v1.GetToolResponse.tool:type_name -> diga.integration.v1.Tool
+	45, // 31: diga.integration.v1.UpdateToolRequest.query:type_name -> diga.integration.v1.QueryParam
+	46, // 32: diga.integration.v1.UpdateToolRequest.body:type_name -> diga.integration.v1.BodyParam
+	47, // 33: diga.integration.v1.UpdateToolRequest.path:type_name -> diga.integration.v1.PathParam
+	35, // 34: diga.integration.v1.UpdateToolRequest.headers:type_name -> diga.integration.v1.UpdateToolRequest.HeadersEntry
+	48, // 35: diga.integration.v1.UpdateToolRequest.method:type_name -> diga.integration.v1.HttpMethod
+	49, // 36: diga.integration.v1.UpdateToolRequest.execution_audio:type_name -> diga.integration.v1.ExecutionAudio
+	50, // 37: diga.integration.v1.UpdateToolRequest.pre_speech:type_name -> diga.integration.v1.PreSpeech
+	43, // 38: diga.integration.v1.UpdateToolRequest.update_mask:type_name -> google.protobuf.FieldMask
+	44, // 39: diga.integration.v1.UpdateToolResponse.tool:type_name -> diga.integration.v1.Tool
+	30, // 40: diga.integration.v1.SetToolApprovalsRequest.tools:type_name -> diga.integration.v1.ToolApproval
+	9,  // 41: diga.integration.v1.IntegrationService.ListIntegrations:input_type -> diga.integration.v1.ListIntegrationsRequest
+	11, // 42: diga.integration.v1.IntegrationService.CreateIntegration:input_type -> diga.integration.v1.CreateIntegrationRequest
+	13, // 43: diga.integration.v1.IntegrationService.GetIntegration:input_type -> diga.integration.v1.GetIntegrationRequest
+	15, // 44: diga.integration.v1.IntegrationService.UpdateIntegration:input_type -> diga.integration.v1.UpdateIntegrationRequest
+	17, // 45: diga.integration.v1.IntegrationService.DeleteIntegration:input_type -> diga.integration.v1.DeleteIntegrationRequest
+	19, // 46: diga.integration.v1.IntegrationService.ListTools:input_type -> diga.integration.v1.ListToolsRequest
+	21, // 47: diga.integration.v1.IntegrationService.CreateTool:input_type -> diga.integration.v1.CreateToolRequest
+	23, // 48: diga.integration.v1.IntegrationService.GetTool:input_type -> diga.integration.v1.GetToolRequest
+	25, // 49: diga.integration.v1.IntegrationService.UpdateTool:input_type -> diga.integration.v1.UpdateToolRequest
+	27, // 50: diga.integration.v1.IntegrationService.DeleteTool:input_type -> diga.integration.v1.DeleteToolRequest
+	29, // 51: diga.integration.v1.IntegrationService.SetToolApprovals:input_type -> diga.integration.v1.SetToolApprovalsRequest
+	5,  // 52: diga.integration.v1.IntegrationService.ListTemplates:input_type -> diga.integration.v1.ListTemplatesRequest
+	7,  // 53: diga.integration.v1.IntegrationService.GetTemplate:input_type -> diga.integration.v1.GetTemplateRequest
+	0,  // 54: diga.integration.v1.IntegrationService.CopyTemplate:input_type -> diga.integration.v1.CopyTemplateRequest
+	51, // 55: diga.integration.v1.IntegrationService.PreviewCopyTemplate:input_type -> diga.integration.v1.PreviewCopyTemplateRequest
+	2,  // 56: diga.integration.v1.IntegrationService.BulkCopyTemplate:input_type -> diga.integration.v1.BulkCopyTemplateRequest
+	10, // 57: diga.integration.v1.IntegrationService.ListIntegrations:output_type -> diga.integration.v1.ListIntegrationsResponse
+	12, // 58: diga.integration.v1.IntegrationService.CreateIntegration:output_type -> diga.integration.v1.CreateIntegrationResponse
+	14, // 59: diga.integration.v1.IntegrationService.GetIntegration:output_type -> diga.integration.v1.GetIntegrationResponse
+	16, // 60: diga.integration.v1.IntegrationService.UpdateIntegration:output_type -> diga.integration.v1.UpdateIntegrationResponse
+	18, // 61: diga.integration.v1.IntegrationService.DeleteIntegration:output_type -> diga.integration.v1.DeleteIntegrationResponse
+	20, // 62: diga.integration.v1.IntegrationService.ListTools:output_type -> diga.integration.v1.ListToolsResponse
+	22, // 63: diga.integration.v1.IntegrationService.CreateTool:output_type -> diga.integration.v1.CreateToolResponse
+	24, // 64: diga.integration.v1.IntegrationService.GetTool:output_type -> diga.integration.v1.GetToolResponse
+	26, // 65: diga.integration.v1.IntegrationService.UpdateTool:output_type -> diga.integration.v1.UpdateToolResponse
+	28, // 66: diga.integration.v1.IntegrationService.DeleteTool:output_type -> diga.integration.v1.DeleteToolResponse
+	31, // 67: diga.integration.v1.IntegrationService.SetToolApprovals:output_type -> diga.integration.v1.SetToolApprovalsResponse
+	6,  // 68: diga.integration.v1.IntegrationService.ListTemplates:output_type -> diga.integration.v1.ListTemplatesResponse
+	8,  // 69: diga.integration.v1.IntegrationService.GetTemplate:output_type -> diga.integration.v1.GetTemplateResponse
+	1,  // 70: diga.integration.v1.IntegrationService.CopyTemplate:output_type -> diga.integration.v1.CopyTemplateResponse
+	52, // 71: diga.integration.v1.IntegrationService.PreviewCopyTemplate:output_type -> diga.integration.v1.PreviewCopyTemplateResponse
+	3,  // 72: diga.integration.v1.IntegrationService.BulkCopyTemplate:output_type -> diga.integration.v1.BulkCopyTemplateResponse
+	57, // [57:73] is the sub-list for method output_type
+	41, // [41:57] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_diga_integration_v1_integration_service_proto_init() }
@@ -2718,6 +2742,7 @@ func file_diga_integration_v1_integration_service_proto_init() {
 		return
 	}
 	file_diga_integration_v1_integration_proto_init()
+	file_diga_integration_v1_preview_proto_init()
 	file_diga_integration_v1_template_proto_init()
 	file_diga_integration_v1_tool_proto_init()
 	file_diga_integration_v1_integration_service_proto_msgTypes[0].OneofWrappers = []any{}

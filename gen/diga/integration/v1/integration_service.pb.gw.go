@@ -653,6 +653,51 @@ func local_request_IntegrationService_CopyTemplate_0(ctx context.Context, marsha
 	return msg, metadata, err
 }
 
+func request_IntegrationService_PreviewCopyTemplate_0(ctx context.Context, marshaler runtime.Marshaler, client IntegrationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq PreviewCopyTemplateRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["template_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "template_id")
+	}
+	protoReq.TemplateId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "template_id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.PreviewCopyTemplate(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_IntegrationService_PreviewCopyTemplate_0(ctx context.Context, marshaler runtime.Marshaler, server IntegrationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq PreviewCopyTemplateRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["template_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "template_id")
+	}
+	protoReq.TemplateId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "template_id", err)
+	}
+	msg, err := server.PreviewCopyTemplate(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 // RegisterIntegrationServiceHandlerServer registers the http handlers for service IntegrationService to "mux".
 // UnaryRPC     :call IntegrationServiceServer directly.
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
@@ -939,6 +984,26 @@ func RegisterIntegrationServiceHandlerServer(ctx context.Context, mux *runtime.S
 		}
 		forward_IntegrationService_CopyTemplate_0(annotatedContext, mux, outboundMarshaler, w, req, response_IntegrationService_CopyTemplate_0{resp.(*CopyTemplateResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_IntegrationService_PreviewCopyTemplate_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/diga.integration.v1.IntegrationService/PreviewCopyTemplate", runtime.WithHTTPPathPattern("/v1/integration/template/{template_id}:previewCopy"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_IntegrationService_PreviewCopyTemplate_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_IntegrationService_PreviewCopyTemplate_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 
 	return nil
 }
@@ -1217,6 +1282,23 @@ func RegisterIntegrationServiceHandlerClient(ctx context.Context, mux *runtime.S
 		}
 		forward_IntegrationService_CopyTemplate_0(annotatedContext, mux, outboundMarshaler, w, req, response_IntegrationService_CopyTemplate_0{resp.(*CopyTemplateResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_IntegrationService_PreviewCopyTemplate_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/diga.integration.v1.IntegrationService/PreviewCopyTemplate", runtime.WithHTTPPathPattern("/v1/integration/template/{template_id}:previewCopy"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_IntegrationService_PreviewCopyTemplate_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_IntegrationService_PreviewCopyTemplate_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	return nil
 }
 
@@ -1293,35 +1375,37 @@ func (m response_IntegrationService_CopyTemplate_0) XXX_ResponseBody() interface
 }
 
 var (
-	pattern_IntegrationService_ListIntegrations_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "integration"}, ""))
-	pattern_IntegrationService_CreateIntegration_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "integration"}, ""))
-	pattern_IntegrationService_GetIntegration_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "integration", "integration_id"}, ""))
-	pattern_IntegrationService_UpdateIntegration_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "integration", "integration_id"}, ""))
-	pattern_IntegrationService_DeleteIntegration_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "integration", "integration_id"}, ""))
-	pattern_IntegrationService_ListTools_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "integration", "integration_id", "tool"}, ""))
-	pattern_IntegrationService_CreateTool_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "integration", "integration_id", "tool"}, ""))
-	pattern_IntegrationService_GetTool_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"v1", "integration", "integration_id", "tool", "tool_id"}, ""))
-	pattern_IntegrationService_UpdateTool_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"v1", "integration", "integration_id", "tool", "tool_id"}, ""))
-	pattern_IntegrationService_DeleteTool_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"v1", "integration", "integration_id", "tool", "tool_id"}, ""))
-	pattern_IntegrationService_SetToolApprovals_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "integration", "integration_id", "tool-approval"}, ""))
-	pattern_IntegrationService_ListTemplates_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"v1", "integration", "template"}, ""))
-	pattern_IntegrationService_GetTemplate_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "integration", "template", "template_id"}, ""))
-	pattern_IntegrationService_CopyTemplate_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"v1", "integration", "template", "template_id", "copy"}, ""))
+	pattern_IntegrationService_ListIntegrations_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "integration"}, ""))
+	pattern_IntegrationService_CreateIntegration_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "integration"}, ""))
+	pattern_IntegrationService_GetIntegration_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "integration", "integration_id"}, ""))
+	pattern_IntegrationService_UpdateIntegration_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "integration", "integration_id"}, ""))
+	pattern_IntegrationService_DeleteIntegration_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "integration", "integration_id"}, ""))
+	pattern_IntegrationService_ListTools_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "integration", "integration_id", "tool"}, ""))
+	pattern_IntegrationService_CreateTool_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "integration", "integration_id", "tool"}, ""))
+	pattern_IntegrationService_GetTool_0             = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"v1", "integration", "integration_id", "tool", "tool_id"}, ""))
+	pattern_IntegrationService_UpdateTool_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"v1", "integration", "integration_id", "tool", "tool_id"}, ""))
+	pattern_IntegrationService_DeleteTool_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"v1", "integration", "integration_id", "tool", "tool_id"}, ""))
+	pattern_IntegrationService_SetToolApprovals_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "integration", "integration_id", "tool-approval"}, ""))
+	pattern_IntegrationService_ListTemplates_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"v1", "integration", "template"}, ""))
+	pattern_IntegrationService_GetTemplate_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "integration", "template", "template_id"}, ""))
+	pattern_IntegrationService_CopyTemplate_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"v1", "integration", "template", "template_id", "copy"}, ""))
+	pattern_IntegrationService_PreviewCopyTemplate_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "integration", "template", "template_id"}, "previewCopy"))
 )
 
 var (
-	forward_IntegrationService_ListIntegrations_0  = runtime.ForwardResponseMessage
-	forward_IntegrationService_CreateIntegration_0 = runtime.ForwardResponseMessage
-	forward_IntegrationService_GetIntegration_0    = runtime.ForwardResponseMessage
-	forward_IntegrationService_UpdateIntegration_0 = runtime.ForwardResponseMessage
-	forward_IntegrationService_DeleteIntegration_0 = runtime.ForwardResponseMessage
-	forward_IntegrationService_ListTools_0         = runtime.ForwardResponseMessage
-	forward_IntegrationService_CreateTool_0        = runtime.ForwardResponseMessage
-	forward_IntegrationService_GetTool_0           = runtime.ForwardResponseMessage
-	forward_IntegrationService_UpdateTool_0        = runtime.ForwardResponseMessage
-	forward_IntegrationService_DeleteTool_0        = runtime.ForwardResponseMessage
-	forward_IntegrationService_SetToolApprovals_0  = runtime.ForwardResponseMessage
-	forward_IntegrationService_ListTemplates_0     = runtime.ForwardResponseMessage
-	forward_IntegrationService_GetTemplate_0       = runtime.ForwardResponseMessage
-	forward_IntegrationService_CopyTemplate_0      = runtime.ForwardResponseMessage
+	forward_IntegrationService_ListIntegrations_0    = runtime.ForwardResponseMessage
+	forward_IntegrationService_CreateIntegration_0   = runtime.ForwardResponseMessage
+	forward_IntegrationService_GetIntegration_0      = runtime.ForwardResponseMessage
+	forward_IntegrationService_UpdateIntegration_0   = runtime.ForwardResponseMessage
+	forward_IntegrationService_DeleteIntegration_0   = runtime.ForwardResponseMessage
+	forward_IntegrationService_ListTools_0           = runtime.ForwardResponseMessage
+	forward_IntegrationService_CreateTool_0          = runtime.ForwardResponseMessage
+	forward_IntegrationService_GetTool_0             = runtime.ForwardResponseMessage
+	forward_IntegrationService_UpdateTool_0          = runtime.ForwardResponseMessage
+	forward_IntegrationService_DeleteTool_0          = runtime.ForwardResponseMessage
+	forward_IntegrationService_SetToolApprovals_0    = runtime.ForwardResponseMessage
+	forward_IntegrationService_ListTemplates_0       = runtime.ForwardResponseMessage
+	forward_IntegrationService_GetTemplate_0         = runtime.ForwardResponseMessage
+	forward_IntegrationService_CopyTemplate_0        = runtime.ForwardResponseMessage
+	forward_IntegrationService_PreviewCopyTemplate_0 = runtime.ForwardResponseMessage
 )

@@ -19,21 +19,22 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	IntegrationService_ListIntegrations_FullMethodName  = "/diga.integration.v1.IntegrationService/ListIntegrations"
-	IntegrationService_CreateIntegration_FullMethodName = "/diga.integration.v1.IntegrationService/CreateIntegration"
-	IntegrationService_GetIntegration_FullMethodName    = "/diga.integration.v1.IntegrationService/GetIntegration"
-	IntegrationService_UpdateIntegration_FullMethodName = "/diga.integration.v1.IntegrationService/UpdateIntegration"
-	IntegrationService_DeleteIntegration_FullMethodName = "/diga.integration.v1.IntegrationService/DeleteIntegration"
-	IntegrationService_ListTools_FullMethodName         = "/diga.integration.v1.IntegrationService/ListTools"
-	IntegrationService_CreateTool_FullMethodName        = "/diga.integration.v1.IntegrationService/CreateTool"
-	IntegrationService_GetTool_FullMethodName           = "/diga.integration.v1.IntegrationService/GetTool"
-	IntegrationService_UpdateTool_FullMethodName        = "/diga.integration.v1.IntegrationService/UpdateTool"
-	IntegrationService_DeleteTool_FullMethodName        = "/diga.integration.v1.IntegrationService/DeleteTool"
-	IntegrationService_SetToolApprovals_FullMethodName  = "/diga.integration.v1.IntegrationService/SetToolApprovals"
-	IntegrationService_ListTemplates_FullMethodName     = "/diga.integration.v1.IntegrationService/ListTemplates"
-	IntegrationService_GetTemplate_FullMethodName       = "/diga.integration.v1.IntegrationService/GetTemplate"
-	IntegrationService_CopyTemplate_FullMethodName      = "/diga.integration.v1.IntegrationService/CopyTemplate"
-	IntegrationService_BulkCopyTemplate_FullMethodName  = "/diga.integration.v1.IntegrationService/BulkCopyTemplate"
+	IntegrationService_ListIntegrations_FullMethodName    = "/diga.integration.v1.IntegrationService/ListIntegrations"
+	IntegrationService_CreateIntegration_FullMethodName   = "/diga.integration.v1.IntegrationService/CreateIntegration"
+	IntegrationService_GetIntegration_FullMethodName      = "/diga.integration.v1.IntegrationService/GetIntegration"
+	IntegrationService_UpdateIntegration_FullMethodName   = "/diga.integration.v1.IntegrationService/UpdateIntegration"
+	IntegrationService_DeleteIntegration_FullMethodName   = "/diga.integration.v1.IntegrationService/DeleteIntegration"
+	IntegrationService_ListTools_FullMethodName           = "/diga.integration.v1.IntegrationService/ListTools"
+	IntegrationService_CreateTool_FullMethodName          = "/diga.integration.v1.IntegrationService/CreateTool"
+	IntegrationService_GetTool_FullMethodName             = "/diga.integration.v1.IntegrationService/GetTool"
+	IntegrationService_UpdateTool_FullMethodName          = "/diga.integration.v1.IntegrationService/UpdateTool"
+	IntegrationService_DeleteTool_FullMethodName          = "/diga.integration.v1.IntegrationService/DeleteTool"
+	IntegrationService_SetToolApprovals_FullMethodName    = "/diga.integration.v1.IntegrationService/SetToolApprovals"
+	IntegrationService_ListTemplates_FullMethodName       = "/diga.integration.v1.IntegrationService/ListTemplates"
+	IntegrationService_GetTemplate_FullMethodName         = "/diga.integration.v1.IntegrationService/GetTemplate"
+	IntegrationService_CopyTemplate_FullMethodName        = "/diga.integration.v1.IntegrationService/CopyTemplate"
+	IntegrationService_PreviewCopyTemplate_FullMethodName = "/diga.integration.v1.IntegrationService/PreviewCopyTemplate"
+	IntegrationService_BulkCopyTemplate_FullMethodName    = "/diga.integration.v1.IntegrationService/BulkCopyTemplate"
 )
 
 // IntegrationServiceClient is the client API for IntegrationService service.
@@ -134,6 +135,9 @@ type IntegrationServiceClient interface {
 	// Without a `request_id` a second call creates a second integration. With one
 	// the integration is created at most once: see the service.
 	CopyTemplate(ctx context.Context, in *CopyTemplateRequest, opts ...grpc.CallOption) (*CopyTemplateResponse, error)
+	// Returns what a copy would give, and creates nothing. Reads the template once.
+	// Returns `NOT_FOUND` if there is no such template.
+	PreviewCopyTemplate(ctx context.Context, in *PreviewCopyTemplateRequest, opts ...grpc.CallOption) (*PreviewCopyTemplateResponse, error)
 	// Copies any number of templates over one stream, several at a time. Each copy
 	// has its own result, which is sent as soon as it is known, in no particular
 	// order. The failure of one copy does not end the stream. The last message is a
@@ -299,6 +303,16 @@ func (c *integrationServiceClient) CopyTemplate(ctx context.Context, in *CopyTem
 	return out, nil
 }
 
+func (c *integrationServiceClient) PreviewCopyTemplate(ctx context.Context, in *PreviewCopyTemplateRequest, opts ...grpc.CallOption) (*PreviewCopyTemplateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewCopyTemplateResponse)
+	err := c.cc.Invoke(ctx, IntegrationService_PreviewCopyTemplate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *integrationServiceClient) BulkCopyTemplate(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[BulkCopyTemplateRequest, BulkCopyTemplateResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &IntegrationService_ServiceDesc.Streams[0], IntegrationService_BulkCopyTemplate_FullMethodName, cOpts...)
@@ -410,6 +424,9 @@ type IntegrationServiceServer interface {
 	// Without a `request_id` a second call creates a second integration. With one
 	// the integration is created at most once: see the service.
 	CopyTemplate(context.Context, *CopyTemplateRequest) (*CopyTemplateResponse, error)
+	// Returns what a copy would give, and creates nothing. Reads the template once.
+	// Returns `NOT_FOUND` if there is no such template.
+	PreviewCopyTemplate(context.Context, *PreviewCopyTemplateRequest) (*PreviewCopyTemplateResponse, error)
 	// Copies any number of templates over one stream, several at a time. Each copy
 	// has its own result, which is sent as soon as it is known, in no particular
 	// order. The failure of one copy does not end the stream. The last message is a
@@ -476,6 +493,9 @@ func (UnimplementedIntegrationServiceServer) GetTemplate(context.Context, *GetTe
 }
 func (UnimplementedIntegrationServiceServer) CopyTemplate(context.Context, *CopyTemplateRequest) (*CopyTemplateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CopyTemplate not implemented")
+}
+func (UnimplementedIntegrationServiceServer) PreviewCopyTemplate(context.Context, *PreviewCopyTemplateRequest) (*PreviewCopyTemplateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PreviewCopyTemplate not implemented")
 }
 func (UnimplementedIntegrationServiceServer) BulkCopyTemplate(grpc.BidiStreamingServer[BulkCopyTemplateRequest, BulkCopyTemplateResponse]) error {
 	return status.Error(codes.Unimplemented, "method BulkCopyTemplate not implemented")
@@ -753,6 +773,24 @@ func _IntegrationService_CopyTemplate_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _IntegrationService_PreviewCopyTemplate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewCopyTemplateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntegrationServiceServer).PreviewCopyTemplate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntegrationService_PreviewCopyTemplate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntegrationServiceServer).PreviewCopyTemplate(ctx, req.(*PreviewCopyTemplateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _IntegrationService_BulkCopyTemplate_Handler(srv interface{}, stream grpc.ServerStream) error {
 	return srv.(IntegrationServiceServer).BulkCopyTemplate(&grpc.GenericServerStream[BulkCopyTemplateRequest, BulkCopyTemplateResponse]{ServerStream: stream})
 }
@@ -822,6 +860,10 @@ var IntegrationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CopyTemplate",
 			Handler:    _IntegrationService_CopyTemplate_Handler,
+		},
+		{
+			MethodName: "PreviewCopyTemplate",
+			Handler:    _IntegrationService_PreviewCopyTemplate_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,41 @@
+package gateway
+
+import (
+	"strings"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+)
+
+// headerUnresolved is the header in which a caller says what happens to a copy with
+// placeholders that get no value.
+const headerUnresolved = "Digate-Unresolved"
+
+// unresolvedField is how an error names the header.
+const unresolvedField = "digate-unresolved"
+
+// setUnresolved hands a request's Digate-Unresolved over to its message, where that
+// has a field for it.
+func setUnresolved(values []string, v any) error {
+	req, ok := v.(*integrationv1.CopyTemplateRequest)
+	if !ok || len(values) == 0 {
+		return nil
+	}
+	unresolved, ok := parseUnresolved(values[0])
+	if !ok || len(values) > 1 {
+		return wrong(unresolvedField, "must be allow or refuse", "ENUM")
+	}
+	req.Unresolved = unresolved
+	return nil
+}
+
+// parseUnresolved reads allow or refuse, in capitals or not.
+func parseUnresolved(text string) (integrationv1.Unresolved, bool) {
+	switch strings.ToLower(text) {
+	case "allow":
+		return integrationv1.Unresolved_UNRESOLVED_ALLOW, true
+	case "refuse":
+		return integrationv1.Unresolved_UNRESOLVED_REFUSE, true
+	default:
+		return integrationv1.Unresolved_UNRESOLVED_UNSPECIFIED, false
+	}
+}

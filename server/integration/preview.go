@@ -1,0 +1,42 @@
+package integration
+
+import (
+	"context"
+	"errors"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/preview"
+	"github.com/digate/digate/server/upstream"
+)
+
+// PreviewCopyTemplate implements [integrationv1.IntegrationServiceServer].
+func (s *Service) PreviewCopyTemplate(ctx context.Context, req *integrationv1.PreviewCopyTemplateRequest) (*integrationv1.PreviewCopyTemplateResponse, error) {
+	if err := s.rules.Validate(req); err != nil {
+		return nil, err
+	}
+	t, err := s.template(ctx, req.GetTemplateId())
+	if err != nil {
+		return nil, err
+	}
+	if ex := exchange.FromContext(ctx); ex != nil {
+		ex.Body, ex.Relay = nil, false // they are the template's
+	}
+	resp, err := preview.Of(t, req)
+	if errors.Is(err, preview.ErrTooLarge) {
+		return nil, apierror.PreviewTooLarge()
+	}
+	return resp, err
+}
+
+// template reads a template.
+func (s *Service) template(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error) {
+	var resp integrationv1.GetTemplateResponse
+	err := s.upstream.Call(ctx, upstream.Call{
+		Method:   integrationv1.IntegrationService_GetTemplate_FullMethodName,
+		Request:  &integrationv1.GetTemplateRequest{TemplateId: id},
+		Response: &resp,
+	})
+	return resp.GetTemplate(), err
+}

@@ -1,0 +1,163 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/preview"
+)
+
+// The values of the setting unresolved.
+const (
+	unresolvedAllow  = "allow"
+	unresolvedRefuse = "refuse"
+)
+
+// reader reads a template.
+type reader func(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error)
+
+// check returns what refuses a copy before it is sent, nil if nothing does: for a
+// copy with UNRESOLVED_REFUSE, a look at what it would leave unresolved.
+func (s *Service) check(req *integrationv1.CopyTemplateRequest, read reader) func(context.Context) error {
+	refuses := s.refuseUnresolved
+	switch req.GetUnresolved() {
+	case integrationv1.Unresolved_UNRESOLVED_ALLOW:
+		refuses = false
+	case integrationv1.Unresolved_UNRESOLVED_REFUSE:
+		refuses = true
+	}
+	if !refuses {
+		return nil
+	}
+	return func(ctx context.Context) error {
+		inner, _ := exchange.NewContext(ctx)
+		t, err := read(inner, req.GetTemplateId())
+		if err != nil {
+			return apierror.NotChecked(apierror.FromError(err))
+		}
+		return resolved(t, req)
+	}
+}
+
+// resolved returns an error that names each variable of the template that is
+// missing in the request or does not fit.
+func resolved(t *integrationv1.IntegrationTemplate, req *integrationv1.CopyTemplateRequest) error {
+	p, err := preview.Of(t, &integrationv1.PreviewCopyTemplateRequest{BaseUrl: req.BaseUrl, Variables: req.GetVariables()})
+	if errors.Is(err, preview.ErrTooLarge) {
+		return apierror.PreviewTooLarge()
+	}
+	if err != nil {
+		return err
+	}
+	places := make(map[string][]string)
+	states := make(map[string]integrationv1.Placeholder_State)
+	var names []string
+	for _, h := range p.GetPlaceholders() {
+		if h.GetState() == integrationv1.Placeholder_STATE_GIVEN {
+			continue
+		}
+		if places[h.GetName()] == nil {
+			names = append(names, h.GetName())
+		}
+		places[h.GetName()] = append(places[h.GetName()], h.GetPath())
+		states[h.GetName()] = h.GetState()
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	violations := make([]apierror.Violation, len(names))
+	for i, name := range names {
+		v := apierror.Violation{
+			Field: "variables." + name, Path: []any{"variables", name}, Reason: "PLACEHOLDER_MISSING",
+			Description: "has no value, and is needed in " + shortList(places[name]),
+		}
+		if states[name] == integrationv1.Placeholder_STATE_TYPE_MISMATCH {
+			v.Reason, v.Description = "PLACEHOLDER_TYPE", "has a value of a type that does not fit in "+shortList(places[name])
+		}
+		violations[i] = v
+	}
+	return apierror.InvalidRequest(violations...)
+}
+
+// shortList returns the first places for people.
+func shortList(places []string) string {
+	const most = 3
+	if len(places) <= most {
+		return strings.Join(places, ", ")
+	}
+	return strings.Join(places[:most], ", ") + " and elsewhere"
+}
+
+const (
+	// maxTemplates bounds the templates that a stream remembers.
+	maxTemplates = 100
+	// templateAge is how long a stream takes a template for unchanged.
+	templateAge = time.Minute
+)
+
+// templates reads each template once for many copies of one caller.
+type templates struct {
+	read reader
+
+	mu   sync.Mutex
+	byID map[string]*templateRead
+}
+
+// templateRead is a template that is being read, or was. Its results may be read
+// once done is closed.
+type templateRead struct {
+	began    time.Time
+	done     chan struct{}
+	template *integrationv1.IntegrationTemplate
+	err      error
+}
+
+// get returns a template, read now or less than templateAge ago. A read that failed
+// is not remembered.
+func (ts *templates) get(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error) {
+	id = strings.ToLower(id)
+	ts.mu.Lock()
+	t := ts.byID[id]
+	mine := t == nil || time.Since(t.began) > templateAge
+	if mine {
+		t = &templateRead{began: time.Now(), done: make(chan struct{})}
+		if ts.byID == nil || len(ts.byID) >= maxTemplates {
+			ts.byID = make(map[string]*templateRead)
+		}
+		ts.byID[id] = t
+	}
+	ts.mu.Unlock()
+	if mine {
+		t.template, t.err = ts.read(ctx, id)
+		if t.err != nil {
+			ts.forget(id, t)
+		}
+		close(t.done)
+		return t.template, t.err
+	}
+	select {
+	case <-t.done:
+	case <-ctx.Done():
+		return nil, apierror.NotBegun(ctx.Err())
+	}
+	if t.err != nil && ctx.Err() == nil { // that was another copy's time or luck
+		return ts.read(ctx, id)
+	}
+	return t.template, t.err
+}
+
+func (ts *templates) forget(id string, t *templateRead) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.byID[id] == t {
+		delete(ts.byID, id)
+	}
+}
