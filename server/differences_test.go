@@ -347,6 +347,21 @@ var differences = map[string]difference{
 		wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "in-doubt"), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
 		wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "in-doubt"), 409, "UNKNOWN", "OUTCOME_UNKNOWN")
 	},
+	"preview-route": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(200, nil, `{"id":"`+templateID+`","name":"t","language":"es","template":{"base_url":"https://<<shop>>"}}`))
+		rest := d.do(t, "POST", "/v1/integration/template/"+templateID+":previewCopy", `{"variables":{"shop":"x"}}`)
+		if rest.status != 200 || !strings.Contains(rest.body, `"base_url":"https://x"`) || posts(up) != 0 {
+			t.Errorf("%d %s, %d copies", rest.status, rest.body, posts(up))
+		}
+	},
+	"unresolved": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(200, nil, `{"id":"`+templateID+`","name":"t","language":"es","template":{"base_url":"https://<<shop>>"}}`))
+		wantREST(t, d.copyREST(t, templateID, `{}`, "Digate-Unresolved", "refuse"), 422, "NOT_SENT", "")
+		wantREST(t, d.copyREST(t, templateID, `{}`, "Digate-Unresolved", "never"), 422, "NOT_SENT", "")
+		if posts(up) != 0 {
+			t.Errorf("%d copies", posts(up))
+		}
+	},
 	"bulk-route": func(t *testing.T, _ *scripted, _ *digate) { TestBulkREST_LinesOfEveryKind_HaveAResultLineEach(t) },
 	"unknown-route": func(t *testing.T, up *scripted, d *digate) {
 		for _, path := range []string{"/", "/v1", "/v1/integration/", "/v1/integration/template/" + templateID + "/copy/", "//v1/integration/template/" + templateID + "/copy", "/v1/./integration"} {

@@ -110,6 +110,7 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 
 		"ledger-retention":   {func(c *config.Config) { c.Ledger.Retention = 7 * time.Hour }, func(w wired) bool { return w.records.Retention == 7*time.Hour }},
 		"require-request-id": {func(c *config.Config) { c.Integration.RequireRequestID = true }, func(w wired) bool { return w.integration.RequireRequestID }},
+		"unresolved":         {func(c *config.Config) { c.Integration.Unresolved = "refuse" }, func(w wired) bool { return w.integration.Unresolved == "refuse" }},
 
 		"bulk-concurrency": {func(c *config.Config) { c.Integration.Bulk.Concurrency = 7 }, func(w wired) bool { return w.integration.Bulk.Concurrency == 7 }},
 		"bulk-max-items": {func(c *config.Config) { c.Integration.Bulk.MaxItems = 7 }, func(w wired) bool {

@@ -2,14 +2,12 @@ package main
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 
 	"google.golang.org/protobuf/types/known/structpb"
-)
 
-// placeholder matches <<name>>, the place of a value in a template.
-var placeholder = regexp.MustCompile(`<<([^<>]+)>>`)
+	"github.com/digate/digate/server/preview"
+)
 
 // placeholders returns the names of the placeholders in texts, sorted.
 func placeholders(texts ...string) []string {
@@ -21,8 +19,8 @@ func placeholders(texts ...string) []string {
 }
 
 func addPlaceholders(names map[string]bool, text string) {
-	for _, found := range placeholder.FindAllStringSubmatch(text, -1) {
-		names[found[1]] = true
+	for _, name := range preview.NamesIn(text) {
+		names[name] = true
 	}
 }
 

@@ -26,6 +26,9 @@ func TestLoad_OurServices_HaveEveryMethodAndItsHTTPForm(t *testing.T) {
 		t.Errorf("ListTools: %+v", list)
 	}
 	bulk := c.Method("/diga.integration.v1.IntegrationService/BulkCopyTemplate")
+	if p := c.Method("/diga.integration.v1.IntegrationService/PreviewCopyTemplate"); p == nil || !p.Unary || !p.FacadeOnly || p.Write || p.Binding.Verb != "POST" {
+		t.Errorf("the preview is %+v", p)
+	}
 	if bulk == nil || bulk.Unary || !bulk.FacadeOnly || !bulk.Write || bulk.Binding != nil {
 		t.Errorf("BulkCopyTemplate: %+v", bulk)
 	}

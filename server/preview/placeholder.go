@@ -18,6 +18,14 @@ import (
 // placeholder matches <<name>>, the place of a value in a template.
 var placeholder = regexp.MustCompile(`<<([^<>]+)>>`)
 
+// NamesIn returns the names of the placeholders in a text, in their order.
+func NamesIn(text string) (names []string) {
+	for _, found := range placeholder.FindAllStringSubmatch(text, -1) {
+		names = append(names, found[1])
+	}
+	return names
+}
+
 // plainName matches the names that Diga's examples have.
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
@@ -59,8 +67,8 @@ func (p *preview) value(v *structpb.Value, at path) *structpb.Value {
 		fields := k.StructValue.GetFields()
 		out := make(map[string]*structpb.Value, len(fields))
 		for _, key := range slices.Sorted(maps.Keys(fields)) {
-			for _, found := range placeholder.FindAllStringSubmatch(key, -1) {
-				p.used[found[1]] = true
+			for _, name := range NamesIn(key) {
+				p.used[name] = true
 				p.caveats[integrationv1.Caveat_CAVEAT_PLACEHOLDER_IN_KEY] = true
 			}
 			inner := at.key(key)

@@ -240,19 +240,19 @@ func TestBulk_DryRun_NamesEveryRowThatWouldFailAndSendsNothing(t *testing.T) {
 		code          int
 		want          []string
 	}{
-		"good": {"r.csv", csvOf(3), client.ExitDone, []string{"3 rows, none malformed; nothing was sent"}},
+		"good": {"r.csv", csvOf(3), client.ExitDone, []string{"<<n>> in base_url has no value", "3 rows, none malformed, 3 would need setup; nothing was sent"}},
 		"bad": {"r.csv", "template_id,name,var.n:json,api_key_env,api_key_file,var_env.n\n" +
 			"x,,,,,\n" + clitest.TemplateID + ",a,hunter2,,,\n" + clitest.TemplateID + ",b,1,NOT_THERE,,\n" + clitest.TemplateID + ",c\n" +
 			clitest.TemplateID + ",d,,SHOP_KEY,,\n" + clitest.TemplateID + ",e,,,/nonexistent,\n" + clitest.TemplateID + ",f,1,,,SHOP_KEY\n" + clitest.TemplateID + ",g,,SHOP_KEY,/x,\n" +
 			clitest.TemplateID + ",h\xff,,,,\n\n,i,,,,\n" + clitest.TemplateID + ",j,18446744073709551615,,,\n", client.ExitUsage,
 			[]string{"line 2: template_id: must be", "line 3: the variable n: must be one JSON value", "line 4: api_key_env: the environment has no NOT_THERE",
 				"line 5: has a different number of cells", "line 7: api_key_file: open /nonexistent", "line 8: the variable n is set twice", "line 9: the api_key is set twice",
-				"line 10: name is not UTF-8", "line 12: template_id: must be", "line 13: the variable n: ", "malformed: 10 of 11 rows"}},
-		"quote":            {"r.csv", "template_id,name\n" + clitest.TemplateID + ",\"a\n" + clitest.TemplateID + ",b\n", client.ExitUsage, []string{"line 2: a quote is missing", "1 of 1 row"}},
-		"quote, misplaced": {"r.csv", "template_id,name\n" + clitest.TemplateID + ",a\"b\n" + clitest.TemplateID + ",c\n", client.ExitUsage, []string{"line 2: a quote is missing or misplaced, and nothing after it can be read", "1 of 1 row"}},
-		"quote, endless":   {"r.csv", "template_id,name\n" + clitest.TemplateID + ",x\n" + clitest.TemplateID + ",\"" + strings.Repeat("hunter2\n", maxRow/4), client.ExitUsage, []string{"line 3: the row is larger", "1 of 2 rows"}},
+				"line 10: name is not UTF-8", "line 12: template_id: must be", "line 13: the variable n: ", "11 rows, 10 malformed, 1 would need setup; nothing was sent"}},
+		"quote":            {"r.csv", "template_id,name\n" + clitest.TemplateID + ",\"a\n" + clitest.TemplateID + ",b\n", client.ExitUsage, []string{"line 2: a quote is missing", "1 row, 1 malformed;"}},
+		"quote, misplaced": {"r.csv", "template_id,name\n" + clitest.TemplateID + ",a\"b\n" + clitest.TemplateID + ",c\n", client.ExitUsage, []string{"line 2: a quote is missing or misplaced, and nothing after it can be read", "1 row, 1 malformed;"}},
+		"quote, endless":   {"r.csv", "template_id,name\n" + clitest.TemplateID + ",x\n" + clitest.TemplateID + ",\"" + strings.Repeat("hunter2\n", maxRow/4), client.ExitUsage, []string{"line 3: the row is larger", "2 rows, 1 malformed,"}},
 		"equal but for the key": {"r.csv", "template_id,name,api_key\n" + clitest.TemplateID + ",a,hunter2\n" + clitest.TemplateID + ",a,hunter3\n" + clitest.TemplateID + ",a,hunter2\n", client.ExitUsage,
-			[]string{"line 3: differs from an earlier row only in its api_key", "1 of 3 rows"}},
+			[]string{"line 3: differs from an earlier row only in its api_key", "3 rows, 1 malformed,"}},
 		"unknown column": {"r.csv", "template_id,nmae\n", client.ExitUsage, []string{`unknown column "nmae"`}},
 		"column twice":   {"r.csv", "template_id,name,name\n", client.ExitUsage, []string{`the column "name" is there twice`}},
 		"no template":    {"r.csv", "name\n", client.ExitUsage, []string{"no column template_id, and no --template"}},
@@ -262,7 +262,7 @@ func TestBulk_DryRun_NamesEveryRowThatWouldFailAndSendsNothing(t *testing.T) {
 			`{"template_id":"` + clitest.TemplateID + `","variables":{"a":1},"variables_env":{"a":"SHOP_KEY"}}` + "\n" + `{"variables_env":{"a":1}}` + "\n" + `{"request_id":"x"}` + "\n" +
 			`{"name":"` + strings.Repeat("hunter2", maxRow/7+1) + `"}` + "\n" + `{"template_id":"` + clitest.TemplateID + `"}`, client.ExitUsage,
 			[]string{"line 3: template_id: must be", `line 4: unknown field "nmae"`, "line 5: name: ", "line 6: name: ", "line 7: ", "line 8: ", "line 9: the api_key is set twice",
-				"line 10: the variable a is set twice", "line 11: variables_env: must hold names", `line 12: unknown field "request_id"`, "line 13: the row is larger", "11 of 13 rows"}},
+				"line 10: the variable a is set twice", "line 11: variables_env: must hold names", `line 12: unknown field "request_id"`, "line 13: the row is larger", "13 rows, 11 malformed,"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := digate(t, "bulk", clitest.WriteFile(t, row.file, row.content), "--addr", s.addr, "--dry-run")
@@ -282,6 +282,23 @@ func TestBulk_DryRun_NamesEveryRowThatWouldFailAndSendsNothing(t *testing.T) {
 	}
 	if _, streams := s.seen(); streams != 0 {
 		t.Error("something was sent")
+	}
+}
+
+func TestBulk_DryRun_ReadsATemplateOnce(t *testing.T) {
+	s := serve(t)
+	got := digate(t, "bulk", clitest.WriteFile(t, "r.csv", "template_id,var.n\n"+strings.Repeat(clitest.TemplateID+",x\n"+strings.ToUpper(clitest.TemplateID)+",x\n", 50)), "--addr", s.addr, "--dry-run")
+	if s.mu.Lock(); got.Code != client.ExitDone || s.templates != 1 || got.Out != "100 rows, none malformed; nothing was sent\n" {
+		t.Errorf("%d reads, %+v", s.templates, got)
+	}
+	s.mu.Unlock()
+}
+
+func TestBulk_DryRunWithoutAServer_SaysSo(t *testing.T) {
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	got := digate(t, "bulk", clitest.WriteFile(t, "r.csv", csvOf(1)), "--addr", "127.0.0.1:1", "--dry-run")
+	if got.Code != client.ExitNotSent || !strings.Contains(got.Err, "no digate answers at 127.0.0.1:1") {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -23,8 +23,9 @@ type Command struct {
 	Template  string `name:"template" placeholder:"ID" help:"Template for rows without a template_id."`
 	VarPrefix string `name:"var-prefix" default:"var." help:"Prefix of CSV columns with the values of placeholders."`
 
-	DryRun    bool `name:"dry-run" help:"Send nothing. Check every row, and the files and variables it names."`
-	KeepGoing bool `name:"keep-going" help:"Send the good rows even if others are malformed."`
+	DryRun     bool   `name:"dry-run" help:"Send no copy. Check every row, the files and variables it names, and what its copy would lack. Reads each template once."`
+	Unresolved string `name:"unresolved" enum:"allow,refuse," default:"" placeholder:"HOW" help:"What happens to a row if placeholders get no value: allow makes the copy, refuse does not. Default: as the server is set."`
+	KeepGoing  bool   `name:"keep-going" help:"Send the good rows even if others are malformed."`
 
 	Job    string `name:"job" placeholder:"FILE" help:"File that keeps the job. Default: the input's name and .digate-job."`
 	NewJob bool   `name:"new-job" help:"Begin a new job even if there is one. Copies that the old job made are made again."`
@@ -117,7 +118,7 @@ func (c *Command) input(stdin io.Reader) (*input, error) {
 	if format == "" {
 		format = formatOf(c.File)
 	}
-	return &input{path: c.File, stdin: stdin, format: format, template: c.Template, varPrefix: c.VarPrefix, contract: contract}, nil
+	return &input{path: c.File, stdin: stdin, format: format, template: c.Template, varPrefix: c.VarPrefix, contract: contract, unresolved: client.Unresolved(c.Unresolved)}, nil
 }
 
 // Run sends the input. With --dry-run it only checks it.
@@ -135,7 +136,7 @@ func (c *Command) run(ctx context.Context, std term.IO) error {
 		return err
 	}
 	if c.DryRun {
-		return dryRun(ctx, in, std)
+		return c.dryRun(ctx, in, std)
 	}
 	path, err := c.jobPath(in.regular())
 	if err == nil && c.Results != "" && c.Results != "-" && file.SamePath(c.Results, path) {

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
@@ -37,17 +38,18 @@ type fakeServer struct {
 	// carryOut copy it.
 	item func(n int, req *integrationv1.CopyTemplateRequest) verdict
 
-	mu       sync.Mutex
-	ledger   *digatev1.GetLedgerResponse
-	made     map[string]*integrationv1.CopyTemplateRequest
-	order    []*integrationv1.CopyTemplateRequest
-	items    int
-	streams  int
-	over     int           // streams that ended
-	news     chan struct{} // closed when items or over grows
-	leave    func()        // ends the newest connection in memory, in good order
-	mostOwed int           // of one stream at once
-	stop     func()
+	mu        sync.Mutex
+	ledger    *digatev1.GetLedgerResponse
+	made      map[string]*integrationv1.CopyTemplateRequest
+	order     []*integrationv1.CopyTemplateRequest
+	items     int
+	streams   int
+	templates int           // reads of templates
+	over      int           // streams that ended
+	news      chan struct{} // closed when items or over grows
+	leave     func()        // ends the newest connection in memory, in good order
+	mostOwed  int           // of one stream at once
+	stop      func()
 }
 
 // verdict is what a server does with an item.
@@ -110,6 +112,15 @@ func (s *fakeServer) GetLedger(ctx context.Context, _ *digatev1.GetLedgerRequest
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return proto.CloneOf(s.ledger), nil
+}
+
+// GetTemplate returns a template that needs nothing.
+func (s *fakeServer) GetTemplate(_ context.Context, req *integrationv1.GetTemplateRequest) (*integrationv1.GetTemplateResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.templates++
+	plan, err := structpb.NewStruct(map[string]any{"base_url": "https://<<n>>", "auth_type": "NONE", "integration_type": "HTTP"})
+	return &integrationv1.GetTemplateResponse{Template: &integrationv1.IntegrationTemplate{Id: req.GetTemplateId(), Template: plan}}, err
 }
 
 func (s *fakeServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/digate/digate/cmd/digate/internal/file"
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
 // rowReader reads the rows of an input. It returns io.EOF after the last one. Any
@@ -27,6 +28,8 @@ type input struct {
 	template  string
 	varPrefix string
 	contract  *contract
+	// unresolved is what happens to a row if placeholders get no value.
+	unresolved integrationv1.Unresolved
 }
 
 // formatOf returns the format that belongs to the end of a file's name. It is
@@ -47,8 +50,9 @@ func (in *input) regular() bool { return in.path != "-" && file.IsRegular(in.pat
 // rows reads the rows of an input and gives them their request ids.
 type rows struct {
 	rowReader
-	contract *contract
-	ids      *rowIDs
+	contract   *contract
+	unresolved integrationv1.Unresolved
+	ids        *rowIDs
 	// warn is called once if the input holds a secret.
 	warn   func(string)
 	warned bool
@@ -69,7 +73,7 @@ func (in *input) open(jobID uuid.UUID, warn func(string)) (*rows, error) {
 	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
 		_, _ = buffered.Discard(3)
 	}
-	r := &rows{contract: in.contract, ids: newRowIDs(jobID), warn: warn, close: closeInput}
+	r := &rows{contract: in.contract, unresolved: in.unresolved, ids: newRowIDs(jobID), warn: warn, close: closeInput}
 	if in.format == "csv" {
 		reader, err := newCSVRows(buffered, in.template, in.varPrefix)
 		if err != nil {
@@ -89,6 +93,7 @@ func (r *rows) next() (*row, error) {
 	if err != nil {
 		return nil, err
 	}
+	next.copy.Unresolved = r.unresolved
 	if next.copy.ApiKey != nil && !r.warned {
 		r.warned = true
 		r.warn(fmt.Sprintf("line %d: the input holds an api_key; api_key_env and api_key_file keep secrets out of it", next.line))
