@@ -9,16 +9,17 @@ import (
 )
 
 func TestCopy_DryRun_ShowsTheCopyAndCreatesNothing(t *testing.T) {
+	const english = "b05c7a92-3e1f-4d68-a7c9-6d84f12e50b3"
 	addr, e := stand(t)
-	got := digate(t, "copy", clitest.TemplateID, "--dry-run", "--addr", addr, "--name", "mine", "--var", "shopp=x")
-	const want = `template          3c90c3cc-0d44-4b50-8888-8dd25736052a
+	got := digate(t, "copy", english, "--dry-run", "--addr", addr, "--name", "mine", "--var", "shopp=x")
+	const want = `template          b05c7a92-3e1f-4d68-a7c9-6d84f12e50b3
 name              mine
 base_url          https://<<shop>>.myshopify.com/admin/api/2026-07
 integration_type  HTTP
 auth_type         API_KEY
 api_key           missing
 headers           Accept
-tools             buscar_pedido, consultar_producto, cancelar_pedido
+tools             find_order
 requires_setup    yes: a key or a placeholder's value is missing
 setup_guide_url   https://shopify.dev/docs/api/admin-rest
 
@@ -32,14 +33,14 @@ nothing was created
 	if got.Code != client.ExitDone || got.Out != want || got.Err != "" {
 		t.Errorf("%+v", got)
 	}
-	got = digateWith(t, "hunter2", "copy", clitest.TemplateID, "--dry-run", "--addr", addr, "--var", "shop=north", "--api-key-file", "-")
+	got = digateWith(t, "hunter2", "copy", english, "--dry-run", "--addr", addr, "--var", "shop=north", "--api-key-file", "-")
 	for _, line := range []string{"base_url          https://north.myshopify.com/admin/api/2026-07\n", "api_key           given\n", "requires_setup    no\n", "shop         given  base_url\n\nnothing was created\n"} {
 		if !strings.Contains(got.Out, line) {
 			t.Errorf("no %q in\n%s", line, got.Out)
 		}
 	}
 	clitest.CheckNoSecret(t, got)
-	got = digate(t, "copy", clitest.TemplateID, "--dry-run", "--addr", addr, "-o", "json")
+	got = digate(t, "copy", english, "--dry-run", "--addr", addr, "-o", "json")
 	if !strings.Contains(got.Out, `"placeholders":[{"name":"shop","path":"base_url","state":"MISSING"}]`) {
 		t.Errorf("%+v", got)
 	}
