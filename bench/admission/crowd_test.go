@@ -54,7 +54,7 @@ func overHTTP(t *testing.T, base, token, body string) caller {
 	}
 }
 
-// overGRPC returns so many callers of a digate.
+// overGRPC returns a number of callers of a digate.
 func overGRPC(t *testing.T, addr, token string, callers int) caller {
 	t.Helper()
 	clients := make([]integrationv1.IntegrationServiceClient, (callers+streams-1)/streams)
@@ -73,7 +73,7 @@ func overGRPC(t *testing.T, addr, token string, callers int) caller {
 	}
 }
 
-// crowd is so many callers who call again and again.
+// crowd is a number of callers who call again and again.
 type crowd struct {
 	made, failed atomic.Int64
 	stop         context.CancelFunc

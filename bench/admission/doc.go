@@ -1,5 +1,5 @@
-// Package admission measures what digate lets through to Diga: to one that serves
-// everything, to one that serves a hundred requests at once, beside a greedy
+// Package admission measures how digate lets calls through to Diga: to a Diga that
+// serves everything, to one that serves a hundred requests at once, beside a greedy
 // caller, and with a queue full of large requests. A direct net/http client makes
 // the same calls in the same run, for comparison.
 //

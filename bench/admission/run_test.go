@@ -244,7 +244,7 @@ func processors() (idle, total int) {
 	return idle, total
 }
 
-// metrics returns what the admin listener says of the upstream.
+// metrics returns the metrics about the upstream.
 func metrics(t *testing.T, s *rig.Server) string {
 	t.Helper()
 	text, err := s.Get("/metrics")

@@ -16,13 +16,13 @@ const (
 	envelope = `{"error_code":"OVERLOADED","message":"too much to do"}`
 )
 
-// refusal is what an upstream does about a request beyond its capacity.
+// refusal is the response to a request beyond the capacity.
 type refusal struct {
 	status     int // 0 is silence, until the client leaves
 	retryAfter string
 }
 
-// upstream serves so many requests at once, each for a while.
+// upstream serves a number of requests at once, each for a while.
 type upstream struct {
 	*rig.HTTPServer
 
@@ -39,7 +39,7 @@ type tally struct {
 	now, most           int
 	served, refused     int
 	reached             int           // in flight
-	reachedAfter        time.Duration // when so many first were under way
+	reachedAfter        time.Duration // when that many first were under way
 	servedBy, refusedBy [60]int       // by the second
 }
 

@@ -25,7 +25,7 @@ const (
 	template = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 )
 
-// ledgers are the stores by name. What one returns is put into the settings.
+// ledgers are the stores by name, each with a function that returns its settings.
 var ledgers = []struct {
 	name string
 	args func(tb testing.TB) (ledger, keyFile string)
@@ -33,7 +33,7 @@ var ledgers = []struct {
 	{"memory", func(testing.TB) (string, string) { return "memory", "" }},
 	{"sqlite", func(tb testing.TB) (string, string) { return "sqlite:" + filepath.Join(tb.TempDir(), "ledger.db"), "" }},
 	{"postgres", func(tb testing.TB) (string, string) {
-		// As a database runs that somebody relies on.
+		// The settings of a database in production.
 		database := pgtest.Start(tb, "fsync=on", "full_page_writes=on", "synchronous_commit=on")
 		key := filepath.Join(tb.TempDir(), "ledger.key")
 		if err := os.WriteFile(key, []byte(hex.EncodeToString(make([]byte, 32))), 0o600); err != nil {
@@ -43,8 +43,8 @@ var ledgers = []struct {
 	}},
 }
 
-// newClient returns a client of a server in this process, which has the ledger
-// and asks the upstream at the URL.
+// newClient returns a client of a server in this process, with the ledger and in
+// front of the upstream at the URL.
 func newClient(b *testing.B, url, ledger, keyFile string) integrationv1.IntegrationServiceClient {
 	b.Helper()
 	cfg := config.Defaults()
@@ -73,11 +73,10 @@ func newClient(b *testing.B, url, ledger, keyFile string) integrationv1.Integrat
 	return integrationv1.NewIntegrationServiceClient(conn)
 }
 
-// BenchmarkCopyTemplate is a copy over gRPC whose upstream responds at once,
-// without a request id, with a new one for each copy on every kind of ledger, and
-// with one that was used before, whose integration is read from the upstream. The
-// client, digate and the upstream share the process, so what a ledger costs is the
-// difference.
+// BenchmarkCopyTemplate measures a copy over gRPC whose upstream responds at once:
+// without a request id, with a new one on every kind of ledger, and with a used one,
+// whose integration is read from the upstream. Client, digate and upstream share the
+// process, so the cost of a ledger is the difference.
 func BenchmarkCopyTemplate(b *testing.B) {
 	b.Run("none", func(b *testing.B) {
 		both(b, newClient(b, newUpstream(b).URL(), "memory", ""), func() string { return "" })
@@ -89,8 +88,8 @@ func BenchmarkCopyTemplate(b *testing.B) {
 			client := newClient(b, v.URL(), ledger, keyFile)
 			both(b, client, numbered("new"))
 			b.Run("replayed", func(b *testing.B) {
-				// More than are under way at once: callers who ask for the same id at
-				// the same time share one response.
+				// More than are under way at once: calls with the same id at the same time
+				// would share one response.
 				const used = 1024
 				old := numbered("old")
 				for range used {
@@ -106,7 +105,7 @@ func BenchmarkCopyTemplate(b *testing.B) {
 	}
 }
 
-// numbered returns request ids that begin with the name, each another one.
+// numbered returns a function that returns a new request id at each call.
 func numbered(name string) func() string {
 	var last atomic.Int64
 	return func() string { return fmt.Sprint(name, "-", last.Add(1)) }

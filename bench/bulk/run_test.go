@@ -74,7 +74,7 @@ func item(i int) *integrationv1.BulkCopyTemplateRequest {
 	}}
 }
 
-// receive takes the results of n items, which must all be done.
+// receive receives the results of n items, which must all be done.
 func receive(t *testing.T, stream grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse], n int) {
 	t.Helper()
 	for i := range n {
@@ -88,7 +88,7 @@ func receive(t *testing.T, stream grpc.BidiStreamingClient[integrationv1.BulkCop
 	}
 }
 
-// finish ends the stream, which has responded to all n items.
+// finish ends the stream after all n results.
 func finish(t *testing.T, v *rig.Upstream, stream grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse], n int) {
 	t.Helper()
 	if err := stream.CloseSend(); err != nil {
@@ -106,20 +106,20 @@ func finish(t *testing.T, v *rig.Upstream, stream grpc.BidiStreamingClient[integ
 	}
 }
 
-// held is what the heap of a server holds after n items, in bytes.
+// held is the size of a server's heap after n items, in bytes.
 type held struct {
 	n            int
 	open, closed float64 // while their stream is open, and afterwards
 }
 
-// One stream copies a tenth of the items and then all of them, on every kind of
-// ledger; each row is a process of its own.
+// One stream copies a tenth of the items, another all of them, on every kind of
+// ledger. Each row is about a process of its own.
 func TestRun_ManyItemsInOneStream_AllHaveResults(t *testing.T) {
 	const (
-		// perItem is what a stream may hold of an item that it has a response for, in
-		// bytes: less than an item.
+		// perItem is how many bytes a stream may hold of an item with a response: less
+		// than an item.
 		perItem = 200
-		// enough items, and what each of them adds is more than chance.
+		// With enough items, the growth per item is more than chance.
 		enough = 10_000
 	)
 	fmt.Println("| ledger | items | items/s | CPU of an item | RSS at start | most RSS | most heap |\n|---|--:|--:|--:|--:|--:|--:|")
@@ -185,13 +185,13 @@ func run(t *testing.T, name string, ledgerArgs func(testing.TB) (string, string)
 	return h
 }
 
-// A client that asks for everything and reads nothing stops the copying, and
-// fills no memory. When it reads at last, the rest is copied.
+// A client that asks for everything and reads nothing stops the copying, and fills
+// no memory. Once it reads, the rest is copied.
 func TestRun_ClientThatDoesNotRead_StopsTheCopying(t *testing.T) {
 	v := newUpstream(t)
 	s, stream := serve(t, v)
 	atRest := memory(t, s)
-	n := max(*items, 20_000) // what fits into the windows between is far less
+	n := max(*items, 20_000) // far more than fits into the flow-control windows
 	sent := make(chan error, 1)
 	given := make(chan struct{}, n)
 	go func() {

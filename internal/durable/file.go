@@ -1,4 +1,4 @@
-// Package durable writes files that a crash does not take back.
+// Package durable writes files that survive a crash.
 package durable
 
 import (
@@ -7,12 +7,12 @@ import (
 	"path/filepath"
 )
 
-// sync is what a test can replace, to see what was made durable and when.
+// sync makes a file durable. A test can replace it to see what was made durable, and
+// when.
 var sync = (*os.File).Sync
 
 // Create makes a file that only its owner may read, with b in it, and makes both
-// the content and the name durable. It fails with [os.ErrExist] if the file is
-// there already.
+// the content and the name durable. It fails with [os.ErrExist] if the file exists.
 func Create(path string, b []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -21,8 +21,8 @@ func Create(path string, b []byte) error {
 	return errors.Join(Write(f, b), SyncDir(filepath.Dir(path)))
 }
 
-// CreateWhole is [Create] for a file that others may read as soon as it is there:
-// nobody sees the file with a part of b in it, not even after a crash.
+// CreateWhole is [Create] for a file that other processes may read at once: they
+// never find a part of b in it, not even after a crash.
 func CreateWhole(path string, b []byte) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*") // O_EXCL and 0600

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// record replaces sync by one that notes what it was called with. The file must
-// have its whole content then.
+// record replaces sync by a function that notes its argument. A file must be
+// complete by then.
 func record(t *testing.T, content string, err error) *[]string {
 	t.Helper()
 	var synced []string

@@ -1,6 +1,5 @@
-// Package need is for tests that want something of the machine: a program, a
-// database, a terminal. Where the machine lacks it, such a test is skipped, or
-// fails if the machine must have it.
+// Package need is for tests that need a program, a database or a terminal. If the
+// machine lacks it, the test is skipped, or fails if the machine must have it.
 package need
 
 import (
@@ -11,8 +10,8 @@ import (
 	"testing"
 )
 
-// Variable is the environment variable that names what the machine must have,
-// separated by commas: "postgres,nginx".
+// Variable is the environment variable that lists the needs that the machine must
+// meet, separated by commas: "postgres,nginx".
 const Variable = "DIGATE_TEST_REQUIRE"
 
 // Missing ends a test that lacks what it needs. It fails the test if [Variable]

@@ -181,7 +181,7 @@ func oneOf(kind string, words ...string) checker {
 	}
 }
 
-// nullable returns a checker that accepts null and whatever check accepts.
+// nullable returns a checker that accepts null and all values that check accepts.
 func nullable(check checker) checker {
 	return func(p *problems, at location, in any) (any, bool) {
 		if in == nil {

@@ -15,8 +15,8 @@
 //     the base URL, the headers or the tools.
 //   - An integration that was created with integration_type MCP has no tools: no server is contacted.
 //   - A tool that does not exist is 404 INTEGRATION_TOOL_NOT_FOUND. tool-approval changes all or nothing.
-//   - MaxTokens, MaxIntegrations and MaxBytes of Options bound what is kept; a write beyond them is refused with
-//     429 EMULATOR_LIMIT_REACHED and no Retry-After.
+//   - MaxTokens, MaxIntegrations and MaxBytes of Options bound the state; a write beyond them is refused
+//     with 429 EMULATOR_LIMIT_REACHED and no Retry-After.
 //
 // The emulator works behind any http.Server. Connection resets need HTTP/1.1; over HTTP/2 the stream is
 // reset instead. A server with a write timeout cuts off slow and hanging responses.
@@ -47,7 +47,7 @@ type Options struct {
 	MaxTokens int
 	// MaxIntegrations is how many integrations one token may have; 10,000 when zero.
 	MaxIntegrations int
-	// MaxBytes is the approximate total size of what is kept, as JSON; 256 MiB when zero.
+	// MaxBytes is the approximate size of all state, as JSON; 256 MiB when zero.
 	MaxBytes int
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/digate/digate/server/emulator"
 )
 
-// A test starts the emulator behind a server of its own, points its client at
-// it, and then compares what the client concluded with what is there.
+// A test starts the emulator behind a server of its own, and points its client at it.
+// Then it compares the client's conclusions with the emulator's state.
 func Example() {
 	diga := emulator.New(emulator.Options{Seed: 1})
 	srv := httptest.NewServer(diga)

@@ -62,7 +62,7 @@ func TestLimits_Exceeded_RefuseWritesOnly(t *testing.T) {
 	})
 }
 
-// toolOf is the id of the first tool of an integration.
+// toolOf returns the id of the first tool of an integration.
 func toolOf(u *upstream, token, id string) string {
 	for _, it := range u.Integrations(token) {
 		if it.ID == id {

@@ -9,7 +9,7 @@ import (
 	"github.com/digate/digate/server/emulator"
 )
 
-// page is a page of anything that has an id.
+// page is a page of things with an id.
 type page struct {
 	Data []struct {
 		ID, Language string

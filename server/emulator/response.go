@@ -53,7 +53,7 @@ func (a response) with(name, value string) response {
 	return a
 }
 
-// deliver sends the response. Where the response must not be completed, deliver panics with
+// deliver sends the response. If the response must not be completed, deliver panics with
 // http.ErrAbortHandler, and net/http closes the connection.
 func (e *Emulator) deliver(w http.ResponseWriter, r *http.Request, a response) {
 	switch a.delivery {
@@ -140,8 +140,8 @@ func (e *Emulator) hang(ctx context.Context) {
 	}
 }
 
-// resetConnection makes the caller see a TCP reset. Where the connection cannot be taken over
-// (HTTP/2), the stream is reset instead.
+// resetConnection makes the caller see a TCP reset. If the connection cannot be taken over (HTTP/2), it
+// resets the stream.
 func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -27,7 +27,7 @@ type sha256sum = [sha256.Size]byte
 type route struct {
 	method, pattern string
 	query           []field
-	body            checker // nil where there is none
+	body            checker // nil for none
 	serve           func(*Emulator, *call) response
 }
 

@@ -48,8 +48,8 @@ var (
 	timeFormat = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
 )
 
-// check returns what in the value contradicts the schema. It is stricter than JSON Schema in that it
-// wants every property to be declared, and every declared one to be there.
+// check returns the contradictions between a value and the schema. It is stricter than JSON Schema:
+// every property must be declared, and every declared property must be there.
 func (d published) check(schema map[string]any, v any, where string) []string {
 	if ref, ok := schema["$ref"].(string); ok {
 		return d.check(d.at(strings.Split(strings.TrimPrefix(ref, "#/"), "/")...), v, where)

@@ -170,7 +170,7 @@ func (s *store) remove(token sha256sum, id string) *response {
 	return nil
 }
 
-// alternate reports true at the first, third, fifth … call for a token.
+// alternate reports whether this is the first, third, fifth … call for a token.
 func (s *store) alternate(token sha256sum) (bool, *response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

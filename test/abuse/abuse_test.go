@@ -20,9 +20,9 @@ func TestMain(m *testing.M) { rig.Main(m, 0) }
 const resultHead = "| attack | server | done | RSS before | peak | after | p99 alone | p99 attacked | failed | log lines |\n" +
 	"|---|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
-// TestAbuse does each attack to a digate and to a bare server, each in a process
-// that was just started. In the short form attacks run beside each other, and one
-// is enough for the bare server.
+// TestAbuse runs each attack on a digate and on a bare server, each in a new process.
+// In the short form attacks run beside each other, and the bare server meets only
+// one.
 func TestAbuse(t *testing.T) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		t.Skipf("what a process needs is read from /proc: %v", err)
@@ -42,8 +42,8 @@ func TestAbuse(t *testing.T) {
 	}
 }
 
-// judge does the attack to a server and prints its row. At digate no call of others
-// may fail, and its container must hold it.
+// judge runs the attack on a server and prints its row. At digate no call of others
+// may fail, and the memory of its container must suffice.
 func (a attack) judge(t *testing.T, name string, s *target) {
 	alone, attacked, after := 100*time.Millisecond, 200*time.Millisecond, 100*time.Millisecond
 	if *whole {
@@ -55,7 +55,7 @@ func (a attack) judge(t *testing.T, name string, s *target) {
 		defer cancel()
 		return others.during(ctx)
 	}
-	during(alone / 2) // so that they are known
+	during(alone / 2) // so that the server knows the callers
 	calm := during(alone)
 	before, lines := s.memory(t, "VmRSS"), s.logged(t)
 

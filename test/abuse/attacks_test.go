@@ -29,7 +29,7 @@ const (
 	reflectionMethod = reflectionv1.ServerReflection_ServerReflectionInfo_FullMethodName
 )
 
-// attack is what strangers do to a server.
+// attack is an attack on a server by strangers.
 type attack struct {
 	name string
 	// many and few are the connections of the long and of the short form; streams and
@@ -37,11 +37,11 @@ type attack struct {
 	many, few, streams, fewStreams int
 	// spread means that each connection comes from an address of its own.
 	spread bool
-	// run does it on one connection until the context ends.
+	// run attacks on one connection until the context ends.
 	run func(*front, int)
 }
 
-// front is one connection's part of an attack that is under way.
+// front is the part of an attack on one connection.
 type front struct {
 	ctx      context.Context
 	from, to string
@@ -66,8 +66,8 @@ var attacks = []attack{
 	{name: "reflection, responses left unread", many: 60, few: 4, streams: 100, fewStreams: 25, spread: true, run: slowReader},
 }
 
-// start begins the attack and returns a function that waits for its end, which is
-// that of the context, and returns how much was done.
+// start begins the attack, which ends with the context. The function that it returns
+// waits for the end, and returns how much was done.
 func (a attack) start(ctx context.Context, to string, long bool) (wait func() int64) {
 	connections, streams := a.few, a.fewStreams
 	if long {
@@ -94,7 +94,7 @@ func (a attack) start(ctx context.Context, to string, long bool) (wait func() in
 }
 
 // meeting opens connections, one after the other, and calls do with each until it
-// is closed. A server that refuses connections is left alone for a while.
+// is closed. After a refused connection it pauses.
 func (f *front) meeting(window uint32, do func(*stranger) error) {
 	for f.ctx.Err() == nil {
 		s, err := meet(f.ctx, f.from, f.to, window)
@@ -112,7 +112,7 @@ func (f *front) meeting(window uint32, do func(*stranger) error) {
 	}
 }
 
-// pause lets time pass, or the context end.
+// pause waits until the time has passed or the context ends.
 func (f *front) pause(d time.Duration) {
 	select {
 	case <-time.After(d):
@@ -121,7 +121,7 @@ func (f *front) pause(d time.Duration) {
 }
 
 // left opens streams and leaves them. A message that is not nil is sent on each.
-// With tokens, each stream has one of its own, which is made up.
+// With tokens, each stream has an invented token of its own.
 func left(method string, tokens bool, message []byte) func(*front, int) {
 	return func(f *front, n int) {
 		f.meeting(65535, func(s *stranger) error {
@@ -331,7 +331,7 @@ func explode(f *front, n int) {
 
 var allBombs = sync.OnceValue(bombs)
 
-// asIs is a codec of messages that are encoded already.
+// asIs is a codec for messages that are encoded already.
 type asIs struct{}
 
 func (asIs) Name() string { return "proto" }

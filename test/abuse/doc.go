@@ -1,8 +1,8 @@
-// Package abuse does to digate what a stranger can: it opens streams and leaves
-// them, sends messages that grow when they are decoded, resets calls as fast as it
-// can, floods without a credential, sends endless metadata, reads and writes slowly.
+// Package abuse attacks digate as a stranger can: it opens streams and leaves them,
+// sends messages that grow when they are decoded, resets calls as fast as it can,
+// floods without a credential, sends endless metadata, reads and writes slowly.
 // Meanwhile callers whom Diga knows make copies. A bare grpc-go server of the same
-// contract suffers the same in the same run, for comparison.
+// contract meets the same attacks in the same run, for comparison.
 //
 // The attacks are bounded in time and number, and go to loopback addresses only.
 //

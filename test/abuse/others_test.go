@@ -17,7 +17,7 @@ import (
 
 const (
 	templateID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
-	// othersAddress is where the others call from.
+	// othersAddress is the address that the others call from.
 	othersAddress = "127.0.0.3"
 	// pace is the time between two calls of the others, and patience the deadline of
 	// each.
@@ -26,7 +26,7 @@ const (
 )
 
 // others are callers with a token that Diga knows. They make copies at a steady
-// pace, whatever becomes of those before. Most calls share a few connections that
+// pace, and do not wait for earlier ones. Most calls share a few connections that
 // were there before the attack; every tenth has one of its own.
 type others struct {
 	addr  string
@@ -59,15 +59,15 @@ func newOthers(t *testing.T, addr string) *others {
 	return o
 }
 
-// figures are what the others met for a while.
+// figures are the results of the others' calls.
 type figures struct {
 	calls, failed int
 	p99           time.Duration
 	first         error // of the failures
 }
 
-// during makes calls until the context ends, and returns what became of them. A
-// call that failed counts with the time that it took to fail.
+// during makes calls until the context ends, and returns their figures. A call that
+// failed counts with the time that it took to fail.
 func (o *others) during(ctx context.Context) figures {
 	o.took, o.lost, o.first = nil, 0, nil
 	tick := time.NewTicker(pace)

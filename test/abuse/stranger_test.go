@@ -30,7 +30,7 @@ func dialFrom(ctx context.Context, from, to string) (net.Conn, error) {
 }
 
 // stranger is an HTTP/2 connection that does what no client library would. One
-// goroutine writes; what comes back is counted.
+// goroutine writes, another counts what comes back.
 type stranger struct {
 	conn   net.Conn
 	framer *http2.Framer
@@ -75,7 +75,7 @@ func meet(ctx context.Context, from, to string, window uint32) (*stranger, error
 	return s, nil
 }
 
-// read does what keeps a connection alive, until it ends.
+// read reads frames, and responds to those that keep the connection alive.
 func (s *stranger) read() {
 	for {
 		frame, err := s.framer.ReadFrame()
@@ -126,7 +126,7 @@ func (s *stranger) write(frames func() error) error {
 	return s.out.Flush()
 }
 
-// send does so with a bound in time, for what a server may leave unread.
+// send sends frames within a time limit, since the server may not read.
 func (s *stranger) send(frames func() error) error {
 	_ = s.conn.SetWriteDeadline(time.Now().Add(patience))
 	return s.write(frames)

@@ -10,11 +10,11 @@ import (
 	"github.com/digate/digate/test/rig"
 )
 
-// memoryLimit is that of the example in docs/limits.md.
+// memoryLimit is the one in the example of docs/limits.md.
 const memoryLimit = "GOMEMLIMIT=400MiB"
 
-// container is the memory of the container, in MiB, of which that limit is nine
-// tenths, as docs/limits.md says.
+// container is the memory of the container, in MiB. The limit is nine tenths of it, as
+// docs/limits.md says.
 const container = 444
 
 // target is a server under attack, in a process of its own.

@@ -1,5 +1,5 @@
-// Package await lets a test wait for another goroutine or another process without
-// hanging where that never gets there.
+// Package await lets a test wait for another goroutine or another process, and fail
+// instead of hang.
 package await
 
 import (
@@ -11,7 +11,7 @@ import (
 const Patience = 20 * time.Second
 
 // Value returns the next value of the channel, or the zero value once the channel
-// is closed. It fails the test after [Patience]; what says what was waited for.
+// is closed. It fails the test after [Patience], with the name of what it waited for.
 func Value[T any](t testing.TB, c <-chan T, what string) T {
 	t.Helper()
 	select {

@@ -5,12 +5,11 @@ import (
 	"time"
 )
 
-// Poll tries until it succeeds, the time is over, or ended is closed; nil never is.
-// Unless it succeeds, it returns the error of the last try.
+// Poll calls try until it succeeds, the time is over, or ended is closed. Then it
+// returns the last error. A nil ended is never closed.
 //
-// A test polls only what does not tell that it changes: the state of another process,
-// such as its port, its metrics or its locks. For all else there are channels, and
-// the output in a [Transcript].
+// A test polls only for a change that no channel and no line of a [Transcript] tells:
+// in the state of another process, such as its port, its metrics or its locks.
 func Poll(within time.Duration, ended <-chan struct{}, try func() error) error {
 	again := time.NewTicker(25 * time.Millisecond)
 	defer again.Stop()
@@ -32,8 +31,8 @@ func Poll(within time.Duration, ended <-chan struct{}, try func() error) error {
 
 var errMoves = errors.New("it still moves")
 
-// Rest returns once a count is above 0 and stays the same for a while: nothing tells
-// that nothing happens any more. It reports false after [Patience].
+// Rest waits until a count is above 0 and stays the same for a while, and reports
+// whether it does within [Patience].
 func Rest(count func() int) bool {
 	const while = 500 * time.Millisecond
 	last, since := 0, time.Now()

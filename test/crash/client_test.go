@@ -41,7 +41,7 @@ type client struct {
 	order  *rand.Rand
 }
 
-// finish sends until every item has a response that is final.
+// finish sends until every item has a final response.
 func (c *client) finish(ctx context.Context) error {
 	var last error
 	for {

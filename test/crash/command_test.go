@@ -81,7 +81,7 @@ func (c *command) start(t *testing.T) *rig.Process {
 	return p
 }
 
-// finish runs the command until it has nothing left to do but what is in doubt.
+// finish runs the command until only rows in doubt are left.
 func (c *command) finish(t *testing.T) []row {
 	t.Helper()
 	for range rerun {
@@ -120,7 +120,7 @@ func (c *command) rows(t *testing.T) (rows []row) {
 	return rows
 }
 
-// told is what the rows say, by request id; the items get their ids from them.
+// told returns the results by request id. It sets the ids of the items.
 func told(t *testing.T, all []item, rows []row) map[string][]telling {
 	t.Helper()
 	by := make(map[string][]telling)
@@ -142,8 +142,7 @@ func told(t *testing.T, all []item, rows []row) map[string][]telling {
 	return by
 }
 
-// `digate bulk` is killed, or its server is, and both go on: the server by
-// itself, the command where it is run again.
+// Now `digate bulk` is killed, now its server. Both are started again.
 func TestCrash_CommandOrServerKilled_RunAgainFinishesTheRest(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "command")

@@ -8,8 +8,7 @@ import (
 	"github.com/digate/digate/server/ledger/postgres/pgtest"
 )
 
-// A server with an SQLite ledger is killed, and started again with the same
-// file.
+// A server with an SQLite ledger is killed, and started again with the same file.
 func TestCrash_ServerKilledUnderBulkLoad_NothingTwiceNothingLost(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "server")
@@ -95,14 +94,14 @@ func TestCrash_PostgreSQLKilledUnderBulkLoad_FailsClosedAndGoesOn(t *testing.T) 
 	if refused == 0 {
 		t.Error("nobody was told that the ledger was away")
 	}
-	// Each asks for all that the other asked for as well.
+	// Each client now asks for the other's items too.
 	for _, c := range clients {
 		c.items = all
 	}
 	s.conclude(t, "b", all, clients)
 }
 
-// wantDoubt fails where no kill met a copy under way: such a run shows nothing.
+// wantDoubt fails if no kill met a copy under way: such a run proves nothing.
 func (s *scene) wantDoubt(t *testing.T, all []item, clients []*client) {
 	t.Helper()
 	for _, it := range all {

@@ -9,15 +9,14 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// record is the ledger's record of an item. The zero value means that there is
-// none.
+// record is the ledger's record of an item. The zero value means no record.
 type record struct {
 	state       digatev1.Copy_State
 	integration string
 	candidates  map[string]string // names by id
 }
 
-// outcome holds what a scene left behind, to be compared.
+// outcome is the end of a scene as the upstream, the ledger and the clients saw it.
 type outcome struct {
 	items   []item
 	made    map[string][]string    // the upstream's ids, by name
@@ -25,8 +24,8 @@ type outcome struct {
 	told    []map[string][]telling // each client's responses, by request id
 }
 
-// judge returns the violations of the promise. With settled, a doubt that is left
-// is one too.
+// judge returns the violations of the promise. With settled, every doubt is a
+// violation.
 func (o outcome) judge(settled bool) (violations []string) {
 	wrong := func(it item, format string, args ...any) {
 		violations = append(violations, it.name+": "+fmt.Sprintf(format, args...))

@@ -8,7 +8,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// Whatever breaks the promise is seen, and what keeps it is let pass.
+// The judge sees what breaks the promise, and only that.
 func TestJudge_EachBreachOfThePromise_IsNamed(t *testing.T) {
 	it := item{name: "a", id: "id-a"}
 	done := record{state: digatev1.Copy_STATE_DONE, integration: "1"}

@@ -17,7 +17,7 @@ type telling struct {
 	outcome     exchange.Outcome
 	integration string // in Done
 	reason      string
-	// passing means that the copy goes on and will have another response.
+	// passing means that the copy is still under way and will get another response.
 	passing bool
 }
 

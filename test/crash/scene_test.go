@@ -110,7 +110,7 @@ func (s *scene) replica(name string) *rig.Server {
 	return s.replicas[name]
 }
 
-// addr is where the replica listens now.
+// addr returns a function that returns the replica's present address.
 func (s *scene) addr(replica string) func() string {
 	return func() string { return s.replica(replica).GRPC }
 }
@@ -121,8 +121,8 @@ func (s *scene) kill(replica string) {
 	s.replica(replica).Kill()
 }
 
-// sometime waits until a random part of a round's share of the copies has been
-// asked for, and then a little. It is false if the work is done before.
+// sometime waits until a random part of a round's share of the copies has been asked
+// for, and then a little. It returns false if the work is done before.
 func (s *scene) sometime(worked <-chan struct{}) bool {
 	share := *items / (*rounds + 1)
 	select {
@@ -140,18 +140,18 @@ func (s *scene) sometime(worked <-chan struct{}) bool {
 	}
 }
 
-// client is one that copies the items through the replica.
+// client returns a client that copies the items through the replica.
 func (s *scene) client(all []item, replica, name string) *client {
 	return &client{items: all, addr: s.addr(replica), report: newReport(all), order: chance(s.name, name)}
 }
 
-// patience is how long the scene may take for one part of its work.
+// patience returns how long one part of a scene may take.
 func patience() time.Duration {
 	return time.Minute + time.Duration(*rounds)*20*time.Second + time.Duration(*items)*100*time.Millisecond
 }
 
-// start sets the clients to work. The channel is closed when all of them are
-// done, and wait says how that ended.
+// start starts the clients. The channel is closed when all of them are done. wait
+// waits for that, and fails the test if one of them failed.
 func start(t *testing.T, clients []*client) (worked <-chan struct{}, wait func()) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience())
@@ -178,7 +178,7 @@ func start(t *testing.T, clients []*client) (worked <-chan struct{}, wait func()
 	}
 }
 
-// again has every client ask for every item once more, through the end.
+// again makes every client ask for every item once more, until all are done.
 func again(t *testing.T, clients []*client) {
 	t.Helper()
 	for _, c := range clients {
@@ -188,7 +188,7 @@ func again(t *testing.T, clients []*client) {
 	wait()
 }
 
-// ask calls the ledger's service of a replica.
+// ask calls the LedgerService of a replica.
 func (s *scene) ask(t *testing.T, replica string, call func(context.Context, digatev1.LedgerServiceClient)) {
 	t.Helper()
 	conn, err := dial(s.addr(replica)())
@@ -224,8 +224,8 @@ func (s *scene) records(t *testing.T, replica string, all []item) map[string]rec
 	return records
 }
 
-// settle says of every doubt what became of it: the candidate that has the
-// item's name, or nothing.
+// settle resolves every doubt to the candidate that has the item's name, or else to
+// nothing.
 func (s *scene) settle(t *testing.T, replica string, all []item, records map[string]record) (made, notMade int) {
 	t.Helper()
 	s.ask(t, replica, func(ctx context.Context, ledger digatev1.LedgerServiceClient) {
@@ -253,8 +253,8 @@ func (s *scene) settle(t *testing.T, replica string, all []item, records map[str
 	return made, notMade
 }
 
-// resolve settles a doubt. That nothing was created is taken only when a server
-// that was killed could not be sending any more, if it were not.
+// resolve resolves a doubt. digate takes "not created" only once a killed server could
+// no longer be sending.
 func resolve(ctx context.Context, ledger digatev1.LedgerServiceClient, req *digatev1.ResolveCopyRequest) error {
 	var err error
 	_ = await.Poll(patience(), ctx.Done(), func() error {
@@ -267,14 +267,14 @@ func resolve(ctx context.Context, ledger digatev1.LedgerServiceClient, req *diga
 	return err
 }
 
-// wasInDoubt says that the client was told so of the item.
+// wasInDoubt reports whether the client was told of a doubt about the item.
 func (r *report) wasInDoubt(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.ContainsFunc(r.told[id], func(t telling) bool { return t.settled() && t.integration == "" })
 }
 
-// compare holds what was made, recorded and told against each other.
+// compare judges the scene so far, and returns the ledger's records.
 func (s *scene) compare(t *testing.T, replica string, all []item, told []map[string][]telling, settled bool) map[string]record {
 	t.Helper()
 	o := outcome{items: all, made: s.upstream.Made(), records: s.records(t, replica, all), told: told}
@@ -286,17 +286,17 @@ func (s *scene) compare(t *testing.T, replica string, all []item, told []map[str
 	return o.records
 }
 
-// conclude compares, settles every doubt and has the clients finish, until no
-// doubt is left.
+// conclude compares, settles every doubt and lets the clients finish, until no doubt
+// is left.
 func (s *scene) conclude(t *testing.T, replica string, all []item, clients []*client) {
 	t.Helper()
 	told := make([]map[string][]telling, len(clients))
 	for i, c := range clients {
 		told[i] = c.report.told
 	}
-	again(t, clients) // what is told at last must be what stays
+	again(t, clients) // the last response must be the final one
 	made, notMade := 0, 0
-	// What is sent again, because it was not made, can come to be in doubt again.
+	// A copy that is sent again, because it was not made, can be in doubt again.
 	for s.violations == 0 {
 		records := s.compare(t, replica, all, told, false)
 		m, n := s.settle(t, replica, all, records)
@@ -311,7 +311,7 @@ func (s *scene) conclude(t *testing.T, replica string, all []item, clients []*cl
 	s.row(all, made, notMade)
 }
 
-// end stops the replicas and looks for what does not belong into their logs.
+// end stops the replicas, and fails on a panic or a data race in their logs.
 func (s *scene) end(t *testing.T) {
 	t.Helper()
 	for name, replica := range s.replicas {
@@ -323,7 +323,7 @@ func (s *scene) end(t *testing.T) {
 			t.Fatal(err)
 		}
 		for line := range bytes.Lines(log) {
-			// A kill can cut a line short, and what is written next comes behind it.
+			// A kill can cut a line short. The next line is then appended to it.
 			if !json.Valid(line) && (bytes.Contains(line, []byte("panic")) || bytes.Contains(line, []byte("DATA RACE"))) {
 				t.Errorf("%s: %s", name, line)
 			}

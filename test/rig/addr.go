@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FreeAddr returns a loopback address that nobody listens on.
+// FreeAddr returns a loopback address on which nothing listens.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
 	var config net.ListenConfig

@@ -44,11 +44,11 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 // PID returns the id of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Ended returns a channel that is closed when the process has ended and all that it
-// wrote was taken.
+// Ended returns a channel that is closed when the process has ended and all of its
+// output was read.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// State tells how the process ended. It is nil before.
+// State returns how the process ended, nil while it runs.
 func (p *Process) State() *os.ProcessState {
 	select {
 	case <-p.ended:
@@ -86,8 +86,7 @@ func (p *Process) Stop() error {
 }
 
 // Memory returns what the process has in memory, in MiB: now (VmRSS), or at most so
-// far (VmHWM). It is an error where the system does not tell, or where the process
-// has ended.
+// far (VmHWM). It fails on a system without /proc, and once the process has ended.
 func (p *Process) Memory(key string) (float64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package rig has what tests of digate as a process need: the process, which can be
-// killed at any moment, and a stand-in for Diga that keeps the list of the copies it
-// made.
+// Package rig starts the processes that tests of digate need, and stands in for Diga.
+// A process can be killed at any moment, and the stand-in keeps a list of the copies
+// that it made.
 package rig
 
 import (

@@ -83,7 +83,7 @@ func (c *crowd) call(ctx context.Context, call int) told {
 		ctx, cancel = context.WithTimeout(ctx, how.deadline)
 		defer cancel()
 	}
-	// No deadline ends it: digate would see that.
+	// Not by a deadline, which digate would see.
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	defer time.AfterFunc(patience, func() { giveUp(errPatience) }).Stop()

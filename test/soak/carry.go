@@ -84,7 +84,7 @@ func (l *line) exchange(c net.Conn, from *bufio.Reader, up net.Conn) bool {
 	return l.respond(c, from, response, f)
 }
 
-// respond sends the upstream's response back, or what the fault makes of it.
+// respond sends the upstream's response back, spoilt by the fault.
 func (l *line) respond(c net.Conn, from io.Reader, response []byte, f fault) bool {
 	switch f.kind {
 	case resetAfter:
@@ -172,7 +172,7 @@ func withoutLength(response []byte) []byte {
 	return append(append(out, "Connection: close\r\n\r\n"...), body...)
 }
 
-// page is the response of a proxy itself.
+// page returns a response of a proxy's own.
 func page(status int) []byte {
 	body := fmt.Sprintf("<html><head><title>%d</title></head><body><h1>%d</h1><hr>proxy</body></html>\r\n", status, status)
 	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nServer: proxy\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s",

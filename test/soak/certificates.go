@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// certificates are the upstream's for TLS.
+// certificates are the upstream's certificates for TLS.
 type certificates struct {
 	// authority is the certificate that digate trusts, in PEM.
 	authority []byte

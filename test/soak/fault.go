@@ -31,13 +31,13 @@ const (
 	// What a connection meets.
 	resetAccept  // reset as soon as it is there
 	silentAccept // accepted, and nothing is ever read
-	wrongCert    // the certificate of somebody else
+	wrongCert    // another server's certificate
 	cutHello     // the TLS handshake is cut
 	silentHello  // the TLS handshake gets no reply
 	plainHello   // the TLS handshake gets a reply in plain HTTP
 )
 
-// fault is what goes wrong with one attempt or one connection.
+// fault is the fault of one attempt or one connection.
 type fault struct {
 	kind kind
 	// wait is the time of a latency, of a slow upstream, or until a close.
@@ -50,7 +50,7 @@ type fault struct {
 	fin bool
 	// bare means that a response that is cut has no length.
 	bare bool
-	// status is the response's.
+	// status is that of the response.
 	status int
 	// retryAfter is in seconds from now. With date it is sent as a date. A negative
 	// one is not sent.

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// settleTime is how long digate may take to release everything. Its longest wait
-	// is that for a handshake, 5 s.
+	// settleTime is how long digate may take to release everything. Its longest wait,
+	// for a handshake, is 5 s.
 	settleTime = 20 * time.Second
-	// goroutineAllowance covers connections that are closing, and what a first
-	// failure starts for good.
+	// goroutineAllowance covers connections that are closing, and goroutines that a
+	// first failure starts for good.
 	goroutineAllowance = 4
 	// heapAllowance covers what digate keeps on purpose: series of metrics, kinds of
 	// drift, TLS sessions, and buffers that grew.
@@ -96,8 +96,8 @@ func (r *runner) call(first, last int) error {
 }
 
 // inspect waits until digate is idle and ends it. It notes what digate still holds,
-// and what it did not count or log. The line stays up meanwhile, with every hanging
-// connection.
+// and the calls that it did not count or log. The line stays up meanwhile, with every
+// hanging connection.
 func (r *runner) inspect() error {
 	d := r.digate
 	note := func(format string, args ...any) { r.wrong = append(r.wrong, fmt.Sprintf(format, args...)) }

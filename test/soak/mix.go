@@ -18,8 +18,7 @@ type mix struct {
 	absent      bool // nothing listens where the upstream should be
 	nameless    bool // the upstream's name does not resolve
 	guarded     bool // digate's own circuit breaker and limits are on
-	// shows are the verdicts that the mix is about. A run without them proves
-	// nothing.
+	// shows are the verdicts that must occur: a run without them proves nothing.
 	shows []verdict
 }
 

@@ -149,8 +149,7 @@ func (r *runner) arguments() ([]string, error) {
 		args = append(args, "--upstream-ca-file", file)
 	}
 	args = append(args, "--upstream-url", url)
-	// The breaker would keep most faults from happening, and the bounds on retries
-	// most of the rest.
+	// Breaker and bounds on retries would keep most faults from happening.
 	wanted := []string{
 		"--upstream-breaker-delay=0s", "--upstream-retry-budget=1", "--upstream-max-in-flight=10000",
 	}

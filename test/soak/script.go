@@ -102,10 +102,10 @@ const (
 	haltingREST
 )
 
-// caller is how a call is made.
+// caller describes the caller of a call.
 type caller struct {
 	habit habit
-	// deadline is sent to digate over gRPC, and known to the caller alone over REST; 0
+	// deadline is sent to digate over gRPC, and known only to the caller over REST; 0
 	// is none.
 	deadline time.Duration
 	// cancel is when the caller gives up; 0 is never.
@@ -114,7 +114,7 @@ type caller struct {
 	padding int
 }
 
-// caller is how a call is made.
+// caller returns the caller of a call.
 func (s *script) caller(call int) caller {
 	r := s.rand(ofCaller, call, 0)
 	c := caller{habit: habit(r.IntN(2))}
@@ -141,8 +141,8 @@ func (s *script) caller(call int) caller {
 	return c
 }
 
-// pause returns how long a caller waits after a call of which nothing was sent.
-// Without it all calls would be over before the upstream is back.
+// pause returns how long a caller waits after a call that was not sent. Without it
+// all calls would be over before the upstream is back.
 func (s *script) pause(call int) time.Duration {
 	return between(s.rand(ofPause, call, 0), 50*time.Millisecond, 200*time.Millisecond)
 }

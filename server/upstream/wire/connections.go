@@ -13,7 +13,7 @@ type Connections struct {
 	over bool // cut
 }
 
-// add takes in a connection. It returns false, and does not, after a cut.
+// add adds a connection and reports whether it did: after a cut it does not.
 func (s *Connections) add(c net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

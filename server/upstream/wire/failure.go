@@ -45,8 +45,8 @@ func unprocessed(err error) bool {
 	return ok && strings.Trim(id, "0123456789") == ""
 }
 
-// Describe returns a few fixed words for what failed, for logs. Of err it quotes
-// nothing, because net/http's error for a malformed response holds a part of that
+// Describe returns a few fixed words about a failure, for logs. It does not quote
+// err, because net/http's error for a malformed response holds a part of that
 // response. An error in known is shown by its own text, unless the caller's end
 // explains the failure.
 func Describe(err error, known ...error) string {

@@ -11,10 +11,10 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// Proxy returns the proxy that the environment names for requests to the base URL,
-// nil where they go directly: HTTPS_PROXY or HTTP_PROXY, by the URL's scheme, and
-// NO_PROXY. A variable that does not name a proxy is an error, which does not quote
-// it: net/http would go directly, past what the variable was set for.
+// Proxy returns the proxy for requests to the base URL, nil if they go directly. The
+// environment names it: HTTPS_PROXY or HTTP_PROXY, by the URL's scheme, and NO_PROXY.
+// A variable that does not name a proxy is an error, since net/http would go
+// directly. The error does not quote the variable.
 func Proxy(base *url.URL) (*url.URL, error) {
 	env := httpproxy.FromEnvironment()
 	name, value := "HTTP_PROXY", env.HTTPProxy
@@ -24,7 +24,7 @@ func Proxy(base *url.URL) (*url.URL, error) {
 	if value == "" {
 		return nil, nil
 	}
-	// Whether the host is to be reached through a proxy does not depend on which.
+	// Whether requests to the host use a proxy does not depend on the proxy.
 	env.HTTPProxy, env.HTTPSProxy = "http://proxy.invalid", "http://proxy.invalid"
 	used, err := env.ProxyFunc()(base)
 	switch {
@@ -64,8 +64,8 @@ func parseProxy(value string) (*url.URL, error) {
 	return u, nil
 }
 
-// UnusedProxies returns what the environment says about proxies and has no effect
-// on requests to the base URL, a sentence for each.
+// UnusedProxies returns a sentence for each setting of a proxy in the environment
+// that has no effect on requests to the base URL.
 func UnusedProxies(base *url.URL) (unused []string) {
 	env := httpproxy.FromEnvironment()
 	value, name := env.HTTPProxy, "HTTP_PROXY"

@@ -8,7 +8,7 @@ import (
 	"github.com/digate/digate/server/upstream/wire"
 )
 
-// proxyEnvironment sets the variables, and unsets all others about proxies.
+// proxyEnvironment sets the variables, and unsets all other proxy variables.
 func proxyEnvironment(t *testing.T, set map[string]string) {
 	t.Helper()
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"} {
@@ -68,7 +68,7 @@ func TestProxy_Environment_NamesAProxyOrIsRefused(t *testing.T) {
 	}
 }
 
-// A variable that is not used for the host does no harm.
+// An invalid variable that is not used for the host does no harm.
 func TestProxy_HostWithoutProxy_GoesDirectly(t *testing.T) {
 	base := &url.URL{Scheme: "https", Host: "api.diga.io"}
 	for _, no := range []string{"*", "diga.io", ".diga.io", "other, api.diga.io:443"} {

@@ -16,7 +16,7 @@ type Tracker struct {
 	mark   int64 // the connection's count when it was given
 	inMark int64 // the bytes received on it by then
 	left   bool  // a byte left on a connection before this one
-	opaque bool  // the connection does not count; anything may have left
+	opaque bool  // the connection does not count its bytes; any may have left
 }
 
 // NewTracker returns a tracker for one attempt.
@@ -75,9 +75,9 @@ func (t *Tracker) wrote(ctx context.Context) bool {
 }
 
 // Stale reports whether the response was on the connection before the request,
-// and ends such a connection. An upstream that responded twice to an earlier request,
-// or sent more than its response's length, left it there, and net/http gives it
-// to the next request.
+// and ends such a connection. An upstream that responded twice to an earlier
+// request, or sent more than its response's length, left those bytes there, and
+// net/http takes them for the response to the next request.
 func (t *Tracker) Stale() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// attempt sends one POST through the transport as a call does and says whether
-// it failed and whether anything of it may have left.
+// attempt sends one POST through the transport as a call does. It reports whether it
+// failed, and whether a byte of it may have left.
 func attempt(ctx context.Context, tr http.RoundTripper, target string, body []byte) (sent bool, err error) {
 	u, err := url.Parse(target)
 	if err != nil {
@@ -52,7 +52,7 @@ func script(t *testing.T, tlsConf *tls.Config, steps ...func(net.Conn)) string {
 				return
 			}
 			if i == len(steps)-1 {
-				_ = ln.Close() // whoever dials again is refused
+				_ = ln.Close() // the next dial is refused
 			}
 			raw := c
 			if tlsConf != nil {
@@ -144,10 +144,10 @@ func TestSent_HangAfterTheRequestWasRead_IsSentWhenTheCallerLeaves(t *testing.T)
 	}
 }
 
-// A request meets a connection that the server closes while it is idle. Whether
-// net/http sees the close first (and dials again, refused here) or writes into
-// it is the scheduler's choice; the verdict may follow either, but a request
-// that was not sent must be told apart often enough to be of use.
+// A request meets a connection that the server closes while it is idle. The
+// scheduler decides whether net/http sees the close first, and dials again, or
+// writes into the connection. The verdict may follow either, but most requests that
+// were not sent must be recognised.
 func TestSent_ServerClosedTheIdleConnection_IsNotAlwaysCalledSent(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		var conf *tls.Config
@@ -186,17 +186,16 @@ func TestSent_ServerClosedTheIdleConnection_IsNotAlwaysCalledSent(t *testing.T) 
 			}
 			tr.CloseIdleConnections()
 		}
-		// The close is usually seen first; a count that is always above its mark
-		// would make every idle close an UNKNOWN.
+		// The close is usually seen first. A count that is always above its mark would
+		// make every idle close an UNKNOWN.
 		if notSent == 0 {
 			t.Errorf("secure=%v: all 60 idle closes were called sent", secure)
 		}
 	}
 }
 
-// The connection is closed under a pooled TLS connection, so net/http closes it
-// with a close_notify before the request is written: bytes leave, none of them
-// the request's.
+// The TCP connection below a pooled TLS connection is closed, so net/http sends a
+// close_notify before it writes the request. Bytes leave, but not the request's.
 func TestSent_CloseNotify_IsNotCounted(t *testing.T) {
 	srv := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(srv.Close)
@@ -219,9 +218,8 @@ func TestSent_CloseNotify_IsNotCounted(t *testing.T) {
 	}
 }
 
-// settle is called while net/http's goroutine is blocked in Write on a peer
-// that does not read: it must not wait for that peer, and must count what the
-// kernel took.
+// settle is called while net/http's goroutine is blocked in Write, because the peer
+// does not read. It must not wait for the peer, and must count what the kernel took.
 func TestSettle_WriteInFlight_EndsItAndCountsIt(t *testing.T) {
 	cc, peer := pair(t)
 	done := make(chan error, 1)
@@ -305,8 +303,8 @@ func TestSent_SecondConnection_DoesNotForgetTheFirst(t *testing.T) {
 	}
 }
 
-// On a connection that is shared net/http may still write once the context has
-// ended, so that its end alone says nothing for certain.
+// On a shared connection net/http may still write after the context has ended, so
+// the end alone proves nothing.
 func TestSent_SharedConnection_IsKeptAndDoubted(t *testing.T) {
 	cc, _ := pair(t)
 	cc.classify.Do(func() { cc.shared = true })

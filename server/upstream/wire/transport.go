@@ -16,10 +16,10 @@ const (
 	dialTimeout      = 5 * time.Second
 	handshakeTimeout = 5 * time.Second
 	// idlePool is far above any sensible concurrency: a call without an idle
-	// connection pays for a dial, and a full pool closes what is returned to it.
+	// connection pays for a dial, and a full pool closes connections.
 	idlePool = 4096
-	// Pings find a shared HTTP/2 connection whose other end vanished, which would
-	// swallow call after call otherwise.
+	// Pings detect that the other end of a shared HTTP/2 connection is gone. Without
+	// them the connection would swallow call after call.
 	pingAfter   = 10 * time.Second
 	pingTimeout = 5 * time.Second
 )
@@ -41,9 +41,9 @@ type Config struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// NewTransport returns a transport whose connections count their bytes and are
-// among open. Used through RoundTrip, it follows no redirects. It decodes nothing,
-// since every request names the content coding that it takes.
+// NewTransport returns a transport. Its connections count their bytes and are added
+// to open. RoundTrip follows no redirects, and decodes nothing, since every request
+// names the content coding that it takes.
 func NewTransport(cfg Config, open *Connections) *http.Transport {
 	dial := cfg.Dial
 	if dial == nil {

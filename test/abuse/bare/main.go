@@ -1,6 +1,6 @@
-// Bare is a grpc-go server of digate's contract with default settings: what digate
-// is compared with under attack. It makes no call to another server. Its log is
-// the line with its address.
+// Bare is a grpc-go server of digate's contract with default settings, for comparison
+// with digate under attack. It makes no call to another server. Its log is the line
+// with its address.
 package main
 
 import (
@@ -40,7 +40,7 @@ func run() error {
 	return server.Serve(ln)
 }
 
-// service makes no copies, and says that it did.
+// service responds as if it had made a copy.
 type service struct {
 	integrationv1.UnimplementedIntegrationServiceServer
 }
