@@ -179,7 +179,7 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 		slog.String("method", strings.TrimPrefix(c.method, "/")),
 		slog.String("code", c.code.String()),
 		slog.String("outcome", c.outcome.String()),
-		slog.Float64("duration_ms", milliseconds(took)),
+		slog.Int64("duration_ms", milliseconds(took)),
 		slog.String(logRequestID, c.requestID),
 	)
 	t.log.LogAttrs(ctx, level, "call", c.attrs(attrs)...)
@@ -202,7 +202,7 @@ func (c *call) attrs(attrs []slog.Attr) []slog.Attr {
 		if len(ex.Attempts) > 0 {
 			attrs = append(attrs,
 				slog.Int("attempts", len(ex.Attempts)),
-				slog.Float64("upstream_duration_ms", milliseconds(ex.Duration())))
+				slog.Int64("upstream_duration_ms", milliseconds(ex.Duration())))
 		}
 		if len(ex.Attempts) > 1 {
 			attrs = append(attrs, slog.String("each", describeAttempts(ex.Attempts)))
@@ -231,9 +231,11 @@ func describeAttempts(attempts []exchange.Attempt) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%s %s %.1f", upstreamStatus(a.Status), a.Outcome, milliseconds(a.Duration))
+		fmt.Fprintf(&b, "%s %s %.1f", upstreamStatus(a.Status), a.Outcome, float64(a.Duration)/float64(time.Millisecond))
 	}
 	return b.String()
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+// milliseconds returns a duration for a log line. It is whole, because slog's JSON handler
+// writes a float by reflection, which takes more time and stack than the rest of the line.
+func milliseconds(d time.Duration) int64 { return d.Round(time.Millisecond).Milliseconds() }
