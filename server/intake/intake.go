@@ -130,6 +130,7 @@ func (i *Intake) Service(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.MethodHandler {
 	i.unaryMethods[info.FullMethod] = true
 	return func(srv any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		growStack()
 		if err := refusalOf(ctx); err != nil {
 			return nil, err
 		}

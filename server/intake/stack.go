@@ -1,0 +1,13 @@
+package intake
+
+import "runtime"
+
+// growStack makes room on the stack of the calling goroutine. A goroutine begins with less
+// than a call needs, and each time that it needs more, the runtime copies all frames: early
+// there are few of them.
+//
+//go:noinline
+func growStack() {
+	var room [4 << 10]byte
+	runtime.KeepAlive(&room)
+}
