@@ -51,9 +51,7 @@ func TestGateway_HeadersOfARequest_DoNotReachTheCall(t *testing.T) {
 		t.Errorf("called %v, with a deadline %v: %d %s", l.called, l.deadline, w.Code, w.Body)
 	}
 	for name, values := range l.got {
-		if name != "x-forwarded-host" && name != "x-forwarded-for" || strings.Contains(strings.Join(values, " "), "made.up") { // grpc-gateway makes these of the connection
-			t.Errorf("the call has the metadata %q: %q", name, values)
-		}
+		t.Errorf("the call has the metadata %q: %q", name, values)
 	}
 	want := []string{"Content-Length", "Content-Type"}
 	if got := slices.Sorted(maps.Keys(w.Result().Header)); !slices.Equal(got, want) {

@@ -46,14 +46,11 @@ type marshaler struct{ codecs codecs }
 
 var _ runtime.Marshaler = (*marshaler)(nil)
 
-// rendered is a response's body that is written as it is.
-type rendered []byte
-
 // Marshal implements [runtime.Marshaler].
 func (m *marshaler) Marshal(v any) ([]byte, error) {
 	switch v := v.(type) {
-	case rendered:
-		return v, nil
+	case *state:
+		return v.body, nil // as it is
 	case proto.Message:
 		c, err := m.codecs.of(v)
 		if err != nil {
@@ -99,9 +96,8 @@ func (m *marshaler) NewDecoder(r io.Reader) runtime.Decoder {
 func (m *marshaler) decode(b *body, v any) error {
 	data, err := b.readAll()
 	data = nearjson.TrimBOM(data)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
+	switch tooLarge, ok := errors.AsType[*http.MaxBytesError](err); {
+	case ok:
 		return apierror.RequestTooLarge(tooLarge.Limit)
 	case err != nil:
 		return apierror.BodyIncomplete()

@@ -61,6 +61,9 @@ func begun(ctx context.Context, err error) error {
 // what it does not like: only & separates, of a name that is given twice the
 // last value counts, and a percent sign that begins no escape is kept.
 func parseQuery(raw string) map[string]string {
+	if raw == "" {
+		return nil
+	}
 	values := make(map[string]string)
 	for pair := range strings.SplitSeq(raw, "&") {
 		if pair == "" {

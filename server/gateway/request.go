@@ -13,7 +13,8 @@ import (
 // headerIdempotencyKey and headerUnresolved are the headers of a request that cross
 // the gateway. A request reaches grpc-gateway without headers, so that it follows no Grpc-Timeout,
 // Grpc-Metadata-*, X-HTTP-Method-Override, TE or form; authentication took the
-// credential before.
+// credential before. It also has no host and no address, of which grpc-gateway would
+// make metadata that nobody reads.
 const headerIdempotencyKey = "Idempotency-Key"
 
 // replayedHeader lets one entry of the response's metadata through: that the
@@ -62,7 +63,8 @@ func newRequest(ctx context.Context, w http.ResponseWriter, r *http.Request, max
 		length:     r.ContentLength, limit: maxBody, state: s,
 	}
 	out := r.WithContext(context.WithValue(ctx, stateKey{}, s))
-	out.Header, out.URL, out.Body = make(http.Header), &s.url, &s.received
+	out.Header, out.Host, out.RemoteAddr = make(http.Header), "", ""
+	out.URL, out.Body = &s.url, &s.received
 	return out, s
 }
 

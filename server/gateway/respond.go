@@ -58,7 +58,7 @@ func (a *responder) forward(ctx context.Context, w http.ResponseWriter, resp pro
 
 // rewrite makes grpc-gateway write the body that forward settled on.
 func (a *responder) rewrite(ctx context.Context, _ proto.Message) (any, error) {
-	return rendered(stateFromContext(ctx).body), nil
+	return stateFromContext(ctx), nil
 }
 
 // error writes the response to a call that failed.
