@@ -69,24 +69,32 @@ const stallChunk = 64 << 10
 type stallConn struct {
 	net.Conn
 	timeout  time.Duration
-	deadline atomic.Pointer[time.Time]
+	deadline atomic.Int64 // in nanoseconds of Unix time, 0 for none
 }
 
 func (c *stallConn) SetWriteDeadline(t time.Time) error {
-	c.deadline.Store(&t)
+	c.keep(t)
 	return c.Conn.SetWriteDeadline(t)
 }
 
 func (c *stallConn) SetDeadline(t time.Time) error {
-	c.deadline.Store(&t)
+	c.keep(t)
 	return c.Conn.SetDeadline(t)
+}
+
+func (c *stallConn) keep(deadline time.Time) {
+	if deadline.IsZero() {
+		c.deadline.Store(0)
+		return
+	}
+	c.deadline.Store(deadline.UnixNano())
 }
 
 func (c *stallConn) Write(p []byte) (written int, err error) {
 	for first := true; first || len(p) > 0; first = false {
 		until := time.Now().Add(c.timeout)
-		if set := c.deadline.Load(); set != nil && !set.IsZero() && set.Before(until) {
-			until = *set
+		if set := c.deadline.Load(); set != 0 && set < until.UnixNano() {
+			until = time.Unix(0, set)
 		}
 		if err := c.Conn.SetWriteDeadline(until); err != nil {
 			return written, err
