@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"testing"
 	"time"
 
@@ -18,51 +16,8 @@ import (
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
 	"github.com/digate/digate/server/upstream/wire"
+	"github.com/digate/digate/test/rig"
 )
-
-const benchResponse = `{"id":"0d1c8b9e-54e6-4c3a-8f0a-2f7f1f3d9c11","name":"CRM","description":null,` +
-	`"base_url":"https://crm.example.com/api","auth_type":"API_KEY","auth_key":"k-123456","headers":{"X-Team":"blue"},` +
-	`"integration_type":"HTTP","requires_setup":false,"source_integration_template_id":"3c90c3cc-0d44-4b50-8888-8dd25736052a",` +
-	`"created_at":"2026-02-03T04:05:06.123456Z","updated_at":"2026-02-03T04:05:06.123456Z"}`
-
-// benchUpstream responds to every request at once and allocates nothing doing so, so
-// that what a benchmark counts is the client's.
-func benchUpstream(b *testing.B) string {
-	b.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = ln.Close() })
-	response := []byte("HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: " +
-		strconv.Itoa(len(benchResponse)) + "\r\n\r\n" + benchResponse)
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = c.Close() }()
-				buf := make([]byte, 64<<10)
-				for n := 0; ; {
-					m, err := c.Read(buf[n:])
-					if err != nil {
-						return
-					}
-					// A request ends with its body's last brace; no header does.
-					if n += m; buf[n-1] == '}' {
-						if _, err := c.Write(response); err != nil {
-							return
-						}
-						n = 0
-					}
-				}
-			}()
-		}
-	}()
-	return "http://" + ln.Addr().String()
-}
 
 func benchRequest(b testing.TB) *integrationv1.CopyTemplateRequest {
 	b.Helper()
@@ -86,7 +41,7 @@ func BenchmarkCall(b *testing.B) {
 	c, err := New(Config{
 		Settings: Settings{
 			MaxInFlight: 1000, MaxQueue: 10000, MaxQueueBytes: 64 << 20, BreakerDelay: time.Second, RetryBudget: 0.1, MaxAttempts: 3,
-			URL: benchUpstream(b), Timeout: time.Minute, IdleTimeout: time.Minute,
+			URL: rig.ServeQuick(b), Timeout: time.Minute, IdleTimeout: time.Minute,
 		},
 		ResponseLimits: ResponseLimits{MaxResponse: 1 << 20}, MaxRequest: 1 << 20,
 		UserAgent:  "digate/bench",
@@ -112,7 +67,7 @@ func BenchmarkCall(b *testing.B) {
 func BenchmarkRoundTrip(b *testing.B) {
 	tr := wire.NewTransport(wire.Config{IdleTimeout: time.Minute}, new(wire.Connections))
 	b.Cleanup(tr.CloseIdleConnections)
-	u, err := url.Parse(benchUpstream(b) + "/v1/integration/template/3c90c3cc-0d44-4b50-8888-8dd25736052a/copy")
+	u, err := url.Parse(rig.ServeQuick(b) + "/v1/integration/template/3c90c3cc-0d44-4b50-8888-8dd25736052a/copy")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -31,8 +31,10 @@ type call struct {
 	// to wait before an exchange. Both are zero where the caller did not say so.
 	began    time.Time
 	patience time.Duration
-	// cancels release the contexts that were made for the call.
+	// cancels release the contexts that were made for the call. Most calls have no more
+	// than the first.
 	cancels []context.CancelFunc
+	first   [1]context.CancelFunc
 }
 
 // run makes attempts until one succeeds or no other may follow.
@@ -110,7 +112,7 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 			return ctx, err
 		}
 	}
-	result, err = c.exchange(ctx, httpReq)
+	result, err = c.exchange(ctx, &httpReq)
 	return ctx, err
 }
 
@@ -127,11 +129,10 @@ func (c *call) maxWait() time.Duration {
 // upstream, and the verdict on it.
 func (c *call) exchange(ctx context.Context, httpReq *http.Request) (admission.Result, error) {
 	track := wire.NewTracker()
-	httpReq = httpReq.WithContext(track.Context(ctx))
 	c.ex.Attempts = append(c.ex.Attempts, exchange.Attempt{Outcome: exchange.Unknown})
 	attempt := &c.ex.Attempts[len(c.ex.Attempts)-1]
 	began := time.Now()
-	httpResp, err := c.client.transport.RoundTrip(httpReq)
+	httpResp, err := c.client.transport.RoundTrip(httpReq.WithContext(track.Context(ctx)))
 	if err != nil {
 		attempt.Duration = time.Since(began)
 		return c.client.silence(ctx, attempt.Duration), c.verdict(attempt, noResponse(ctx, c.rule, err, track))
@@ -223,5 +224,7 @@ func (c *Client) newCall(ctx context.Context, ex *exchange.Exchange, spec Call) 
 	if err != nil {
 		return nil, err
 	}
-	return &call{Call: spec, client: c, rule: r, ex: ex, token: token}, nil
+	call := &call{Call: spec, client: c, rule: r, ex: ex, token: token}
+	call.cancels = call.first[:0]
+	return call, nil
 }

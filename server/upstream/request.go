@@ -21,22 +21,23 @@ var (
 	headerIdentity = []string{"identity"}
 )
 
-// newRequest turns a message into Diga's HTTP request, without a context. What cannot be
-// said is the caller's mistake: an [apierror.Error] that names the field.
-func (c *Client) newRequest(r *rule, credential string, m proto.Message) (*http.Request, error) {
+// newRequest turns a message into Diga's HTTP request, without a context: it is sent as
+// the copy that WithContext makes. What cannot be said is the caller's mistake: an
+// [apierror.Error] that names the field.
+func (c *Client) newRequest(r *rule, credential string, m proto.Message) (http.Request, error) {
 	msg := m.ProtoReflect()
 	u := &url.URL{Scheme: c.scheme, Host: c.host}
 	var err error
 	if u.RawPath, err = r.encodePath(c.basePath, msg); err != nil {
-		return nil, err
+		return http.Request{}, err
 	}
 	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
-		return nil, err
+		return http.Request{}, err
 	}
 	if u.RawQuery, err = r.encodeQuery(msg); err != nil {
-		return nil, err
+		return http.Request{}, err
 	}
-	req := &http.Request{
+	req := http.Request{
 		Method: r.Verb, URL: u, Host: u.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
@@ -54,10 +55,10 @@ func (c *Client) newRequest(r *rule, credential string, m proto.Message) (*http.
 	}
 	body, err := r.Body.AppendRequest(make([]byte, 0, 512), m)
 	if err != nil {
-		return nil, validate.Refusal(err, (*digajson.Error).Field)
+		return http.Request{}, validate.Refusal(err, (*digajson.Error).Field)
 	}
 	if int64(len(body)) > c.maxRequest {
-		return nil, apierror.RequestTooLarge(c.maxRequest)
+		return http.Request{}, apierror.RequestTooLarge(c.maxRequest)
 	}
 	req.Header["Content-Type"] = headerJSON
 	// A body that net/http knows to be in memory goes out in one write with the
