@@ -25,7 +25,7 @@ build: ## build bin/digate, static, with its version
 .PHONY: test
 test: ## run every test with the race detector, and those that count allocations without it
 	go test -race ./...
-	go test -run Allocations ./server/digajson ./server/inproc ./server/upstream
+	go test -run Allocations ./server ./server/digajson ./server/inproc ./server/upstream
 
 .PHONY: generate
 generate: ## regenerate gen/ from proto/

@@ -41,7 +41,7 @@ func (d *digate) invoke(t *testing.T, method string, message []byte, o ...grpc.C
 }
 
 // verdict returns the error of a call, which must have an ErrorInfo.
-func verdict(t *testing.T, err error) *apierror.Error {
+func verdict(t testing.TB, err error) *apierror.Error {
 	t.Helper()
 	if len(status.Convert(err).Details()) == 0 {
 		t.Errorf("no verdict: %v", err)

@@ -135,7 +135,7 @@ type digate struct {
 }
 
 // settings returns the defaults, on free ports of loopback.
-func settings(t *testing.T, url string) config.Config {
+func settings(t testing.TB, url string) config.Config {
 	t.Helper()
 	cfg := config.Defaults()
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
@@ -181,7 +181,7 @@ func serveGRPC(t *testing.T, service integrationv1.IntegrationServiceServer, o .
 }
 
 // listen opens a listener on loopback.
-func listen(t *testing.T) net.Listener {
+func listen(t testing.TB) net.Listener {
 	t.Helper()
 	var config net.ListenConfig
 	ln, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -192,7 +192,7 @@ func listen(t *testing.T) net.Listener {
 }
 
 // connect opens a TCP connection. It is closed at the end of the test.
-func connect(t *testing.T, addr net.Addr) *net.TCPConn {
+func connect(t testing.TB, addr net.Addr) *net.TCPConn {
 	t.Helper()
 	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr.String())
 	if err != nil {

@@ -24,14 +24,14 @@ import (
 // rawClient is an HTTP/2 client that sends what no client library would.
 type rawClient struct {
 	*http2.Framer
-	t       *testing.T
+	t       testing.TB
 	conn    net.Conn
 	header  bytes.Buffer
 	encoder *hpack.Encoder
 }
 
 // dialRaw opens a connection and completes its preface.
-func dialRaw(t *testing.T, addr net.Addr) *rawClient {
+func dialRaw(t testing.TB, addr net.Addr) *rawClient {
 	t.Helper()
 	f := &rawClient{t: t, conn: connect(t, addr)}
 	f.encoder = hpack.NewEncoder(&f.header)
