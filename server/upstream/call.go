@@ -82,12 +82,12 @@ func (c *call) run(ctx context.Context) error {
 // the context under which the call goes on, which is the hook's once that was
 // asked.
 func (c *call) attempt(ctx context.Context) (context.Context, error) {
-	httpReq, err := c.client.newRequest(c.rule, c.token.Reveal(), c.Request)
+	req, err := c.client.newRequest(c.rule, c.token.Reveal(), c.Request)
 	if err != nil {
 		return ctx, err
 	}
 	ticket, err := c.client.admission.Enter(ctx, admission.Request{
-		Account: c.token.Reveal(), Size: httpReq.ContentLength, Recorded: c.BeforeSend != nil, MaxWait: c.maxWait(),
+		Account: c.token.Reveal(), Size: int64(len(req.body)), Recorded: c.BeforeSend != nil, MaxWait: c.maxWait(),
 	})
 	if err != nil {
 		return ctx, err
@@ -112,7 +112,7 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 			return ctx, err
 		}
 	}
-	result, err = c.exchange(ctx, &httpReq)
+	result, err = c.exchange(ctx, &req)
 	return ctx, err
 }
 
@@ -127,12 +127,12 @@ func (c *call) maxWait() time.Duration {
 
 // exchange makes the HTTP exchange. It returns what the exchange showed of the
 // upstream, and the verdict on it.
-func (c *call) exchange(ctx context.Context, httpReq *http.Request) (admission.Result, error) {
+func (c *call) exchange(ctx context.Context, req *request) (admission.Result, error) {
 	track := wire.NewTracker()
 	c.ex.Attempts = append(c.ex.Attempts, exchange.Attempt{Outcome: exchange.Unknown})
 	attempt := &c.ex.Attempts[len(c.ex.Attempts)-1]
 	began := time.Now()
-	httpResp, err := c.client.transport.RoundTrip(httpReq.WithContext(track.Context(ctx)))
+	httpResp, err := c.client.transport.RoundTrip(req.withContext(track.Context(ctx)))
 	if err != nil {
 		attempt.Duration = time.Since(began)
 		return c.client.silence(ctx, attempt.Duration), c.verdict(attempt, noResponse(ctx, c.rule, err, track))

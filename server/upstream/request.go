@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -21,51 +22,59 @@ var (
 	headerIdentity = []string{"identity"}
 )
 
-// newRequest turns a message into Diga's HTTP request, without a context: it is sent as
-// the copy that WithContext makes. What cannot be said is the caller's mistake: an
-// [apierror.Error] that names the field.
-func (c *Client) newRequest(r *rule, credential string, m proto.Message) (http.Request, error) {
+// request is Diga's HTTP request, without a context.
+type request struct {
+	verb   string
+	url    *url.URL
+	header http.Header
+	body   []byte
+}
+
+// newRequest turns a message into Diga's HTTP request. What cannot be said is the
+// caller's mistake: an [apierror.Error] that names the field.
+func (c *Client) newRequest(r *rule, credential string, m proto.Message) (request, error) {
 	msg := m.ProtoReflect()
 	u := &url.URL{Scheme: c.scheme, Host: c.host}
 	var err error
 	if u.RawPath, err = r.encodePath(c.basePath, msg); err != nil {
-		return http.Request{}, err
+		return request{}, err
 	}
 	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
-		return http.Request{}, err
+		return request{}, err
 	}
 	if u.RawQuery, err = r.encodeQuery(msg); err != nil {
-		return http.Request{}, err
+		return request{}, err
 	}
-	req := http.Request{
-		Method: r.Verb, URL: u, Host: u.Host,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{
-			"Accept":          headerJSON,
-			"Accept-Encoding": headerIdentity,
-			"User-Agent":      c.userAgent,
-			"Authorization":   {"Bearer " + credential},
-		},
-	}
-	// GetBody stays nil and Body never is, however empty: net/http sends a
-	// request that has neither again by itself, over HTTP/1.1 and HTTP/2.
+	req := request{verb: r.Verb, url: u, header: http.Header{
+		"Accept":          headerJSON,
+		"Accept-Encoding": headerIdentity,
+		"User-Agent":      c.userAgent,
+		"Authorization":   {"Bearer " + credential},
+	}}
 	if r.Body == nil {
-		req.Body = io.NopCloser(bytes.NewReader(nil))
 		return req, nil
 	}
-	body, err := r.Body.AppendRequest(make([]byte, 0, 512), m)
-	if err != nil {
-		return http.Request{}, validate.Refusal(err, (*digajson.Error).Field)
+	if req.body, err = r.Body.AppendRequest(make([]byte, 0, 512), m); err != nil {
+		return request{}, validate.Refusal(err, (*digajson.Error).Field)
 	}
-	if int64(len(body)) > c.maxRequest {
-		return http.Request{}, apierror.RequestTooLarge(c.maxRequest)
+	if int64(len(req.body)) > c.maxRequest {
+		return request{}, apierror.RequestTooLarge(c.maxRequest)
 	}
-	req.Header["Content-Type"] = headerJSON
-	// A body that net/http knows to be in memory goes out in one write with the
-	// header.
-	req.Body = io.NopCloser(bytes.NewReader(body))
-	req.ContentLength = int64(len(body))
+	req.header["Content-Type"] = headerJSON
 	return req, nil
+}
+
+// withContext returns the request for net/http.
+func (r *request) withContext(ctx context.Context) *http.Request {
+	// GetBody stays nil and Body never is, however empty: net/http sends a
+	// request that has neither again by itself, over HTTP/1.1 and HTTP/2. A body
+	// that net/http knows to be in memory goes out in one write with the header.
+	req := http.Request{
+		Method: r.verb, URL: r.url, Host: r.url.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: r.header, Body: io.NopCloser(bytes.NewReader(r.body)), ContentLength: int64(len(r.body)),
+	}
+	return req.WithContext(ctx)
 }
 
 // encodePath returns the URL's path as it goes out: the base, which is escaped

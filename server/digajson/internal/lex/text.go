@@ -126,6 +126,10 @@ func (t Text) String() string {
 	if !t.Escaped {
 		return t.Raw
 	}
+	return t.unescape()
+}
+
+func (t Text) unescape() string {
 	out := make([]byte, 0, len(t.Raw))
 	for i := 0; i < len(t.Raw); {
 		c := t.Raw[i]
