@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -12,7 +13,11 @@ import (
 // interceptor is one step of a call on its way to a service. A function that is nil
 // lets the calls of its kind pass.
 type interceptor struct {
-	unary    grpc.UnaryServerInterceptor
+	unary grpc.UnaryServerInterceptor
+	// result is a step of unary calls that sees nothing but their result. Unlike a unary
+	// step, it allocates no closure, and takes little of the stack, which is copied as
+	// soon as a call outgrows it.
+	result   func(ctx context.Context, method string, resp any, err error) (any, error)
 	stream   grpc.StreamServerInterceptor
 	grpcOnly bool // REST has a way of its own for it, or no need
 }
@@ -31,22 +36,22 @@ func (s *Server) interceptors() []interceptor {
 		// The messages of a stream are received within the bounds until its end.
 		{stream: s.intake.StreamInterceptor, grpcOnly: true},
 		// Every failure is bounded and tells whether to try again.
-		{unary: s.failUnary, stream: s.failStream, grpcOnly: true},
+		{result: s.failUnary, stream: s.failStream, grpcOnly: true},
 		// Every call has an exchange, a line and a metric, and a panic is a failure.
 		{unary: s.telemetry.UnaryInterceptor, stream: s.telemetry.StreamInterceptor},
 		// Every call has a principal, or needs none.
 		{unary: authn.UnaryInterceptor, stream: authn.StreamInterceptor},
 		// A caller that Diga accepted is known.
-		{unary: s.knowCaller},
+		{result: s.knowCaller},
 		// A method that the service lacks has a verdict.
-		{unary: implementedUnary, stream: implementedStream},
+		{result: implementedUnary, stream: implementedStream},
 		// A stream has room, which the caller's being known decides. A unary call has
 		// it already, since it waits for its message before this list.
 		{stream: s.intake.BoundStreams, grpcOnly: true},
 		// An endless stream ends when the server does.
 		{stream: s.endWatches, grpcOnly: true},
 		// A response is no larger than its caller can take.
-		{unary: s.fitUnary, stream: s.fitStream, grpcOnly: true},
+		{result: s.fitUnary, stream: s.fitStream, grpcOnly: true},
 	}
 }
 
@@ -58,15 +63,38 @@ func serverOptions(list []interceptor) []grpc.ServerOption {
 
 // channelOptions returns the list as the options of an in-process channel.
 func channelOptions(list []interceptor) (o inproc.Options) {
+	o.Unary = []grpc.UnaryServerInterceptor{unaryChain(list)}
 	for _, i := range list {
-		if i.unary != nil {
-			o.Unary = append(o.Unary, i.unary)
-		}
 		if i.stream != nil {
 			o.Stream = append(o.Stream, i.stream)
 		}
 	}
 	return o
+}
+
+// unaryChain returns the steps of unary calls as one interceptor.
+func unaryChain(list []interceptor) grpc.UnaryServerInterceptor {
+	if len(list) == 0 {
+		return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			return handler(ctx, req)
+		}
+	}
+	step, inner := list[0], unaryChain(list[1:])
+	switch {
+	case step.unary != nil:
+		return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			return step.unary(ctx, req, info, func(ctx context.Context, req any) (any, error) {
+				return inner(ctx, req, info, handler)
+			})
+		}
+	case step.result != nil:
+		return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			resp, err := inner(ctx, req, info, handler)
+			return step.result(ctx, info.FullMethod, resp, err)
+		}
+	default:
+		return inner
+	}
 }
 
 // forREST returns the steps of the list that calls of the REST side pass.

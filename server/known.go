@@ -3,8 +3,6 @@ package server
 import (
 	"context"
 
-	"google.golang.org/grpc"
-
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/telemetry"
@@ -12,10 +10,9 @@ import (
 
 // knowCaller remembers a caller whose token Diga accepted in a call: there is room for
 // its streams that strangers do not get, and its calls are all in the log.
-func (s *Server) knowCaller(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	resp, err := handler(ctx, req)
+func (s *Server) knowCaller(ctx context.Context, method string, resp any, err error) (any, error) {
 	if err == nil {
-		if m := s.contract.Method(info.FullMethod); m != nil && !m.FacadeOnly {
+		if m := s.contract.Method(method); m != nil && !m.FacadeOnly {
 			s.know(ctx)
 		}
 	}

@@ -36,8 +36,7 @@ func pushback(err error) metadata.MD {
 
 // failUnary gives the failure of a call the form in which its caller gets it:
 // bounded, and with the trailer about another try.
-func (s *Server) failUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	resp, err := handler(ctx, req)
+func (s *Server) failUnary(ctx context.Context, _ string, resp any, err error) (any, error) {
 	if err == nil {
 		return resp, nil
 	}

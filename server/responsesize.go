@@ -23,14 +23,13 @@ import (
 // caller asks for the fields.
 
 // fitUnary is the innermost interceptor of gRPC calls. REST has no such bound.
-func (s *Server) fitUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	resp, err := handler(ctx, req)
+func (s *Server) fitUnary(ctx context.Context, method string, resp any, err error) (any, error) {
 	m, ok := resp.(proto.Message)
 	if err != nil || !ok || s.fits(m) {
 		return resp, err
 	}
 	omitted := new(omissions)
-	fitting, err := s.fitResponse(info.FullMethod, m, omitted)
+	fitting, err := s.fitResponse(method, m, omitted)
 	if err != nil {
 		return nil, err
 	}
