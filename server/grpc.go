@@ -28,7 +28,7 @@ const minPing = time.Second
 // newIntake returns the intake of the gRPC side.
 func (s *Server) newIntake() *intake.Intake {
 	return intake.New(intake.Bounds{
-		MaxMessage: int(s.cfg.MaxRequestBytes), MaxMemory: s.cfg.MaxDecodedBytes, StreamWindow: s.cfg.Integration.Bulk.Concurrency,
+		MaxMessage: int(s.cfg.MaxRequestBytes), Memory: s.memory, StreamWindow: s.cfg.Integration.Bulk.Concurrency,
 		Gate: s.streams,
 	})
 }

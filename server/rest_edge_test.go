@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/test/await"
 )
@@ -130,4 +131,40 @@ func TestREST_HTTP2Draining_CallsUnderWayGetTheirResponse(t *testing.T) {
 		wantREST(t, await.Value(t, responses, "a response"), 201, "", "")
 	}
 	await.Value(t, d.ended, "the end of the server")
+}
+
+// Large requests are refused while others take the memory, before they are decoded. A
+// request that is done with takes none.
+func TestREST_RequestsBeyondTheMemory_AreRefusedUntilOthersEnd(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.MaxDecodedBytes = 1 << 20 })
+	large := `{"name":"` + strings.Repeat("a", 300<<10) + `"}`
+	bulk := func() response {
+		return d.do(t, "POST", "/v1/integration/template:bulkCopy", `{"template_id":"`+templateID+`","request_id":"a",`+large[1:]+"\n")
+	}
+	for range 2 { // once by a stranger, once by a caller whom Diga knows
+		began, release := make(chan struct{}), make(chan struct{})
+		up.will(func(c net.Conn, s sent) bool { close(began); <-release; return respond(201, nil, full)(c, s) })
+		first := make(chan response, 1)
+		go func() { first <- d.copyREST(t, templateID, large) }()
+		await.Value(t, began, "the first request")
+		up.will(respond(201, nil, full))
+		if got := d.copyREST(t, templateID, large); got.header.Get("Retry-After") == "" {
+			t.Errorf("beyond the memory: %v", got)
+		} else {
+			wantREST(t, got, 503, "NOT_SENT", "OVERLOADED")
+		}
+		wantREST(t, bulk(), 503, "NOT_SENT", "OVERLOADED")
+		if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID, Name: new(large)}); e == nil || e.Reason != "OVERLOADED" {
+			t.Errorf("over gRPC: %v", e)
+		}
+		wantREST(t, d.copyREST(t, templateID, `{}`), 201, "", "")
+		close(release)
+		wantREST(t, await.Value(t, first, "the end of the first request"), 201, "", "")
+		wantREST(t, d.copyREST(t, templateID, large), 201, "", "")
+		if got := bulk(); got.status != 200 {
+			t.Errorf("a bulk request: %v", got)
+		}
+	}
 }

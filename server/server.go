@@ -14,6 +14,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/authn/passthrough"
+	"github.com/digate/digate/server/budget"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/gateway"
@@ -40,6 +41,7 @@ type Server struct {
 	untilDrain context.Context // ends when the drain begins
 	beginDrain context.CancelFunc
 	streams    *streams.Gate
+	memory     *budget.Memory
 	intake     *intake.Intake
 
 	grpc, rest, admin *listener
@@ -77,6 +79,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		telemetry: telemetry.New(opts.Log, methods.Names()),
 	}
 	s.streams = streams.New(cfg.MaxWaitingStreams)
+	s.memory = budget.NewMemory(cfg.MaxDecodedBytes)
 	s.telemetry.KnowCallers(s.knows)
 	s.intake = s.newIntake()
 	s.untilDrain, s.beginDrain = context.WithCancel(context.Background())
@@ -182,6 +185,7 @@ func (s *Server) gatewayConfig(channel gateway.Channel) gateway.Config {
 	return gateway.Config{
 		Settings: s.cfg.Gateway, MaxBody: s.cfg.MaxRequestBytes, Stall: s.cfg.Integration.Bulk.StallTimeout,
 		Contract: s.contract, Channel: channel, Observer: s.telemetry, MaxDeadline: s.cfg.MaxDeadline,
+		Memory: func(ctx context.Context) budget.Share { return s.memory.Share(s.knows(ctx)) },
 	}
 }
 

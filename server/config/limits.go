@@ -29,7 +29,7 @@ func (a *Addresses) validate(p *setting.Problems) {
 // Limits bound what callers may send and hold, on both protocols.
 type Limits struct {
 	MaxRequestBytes      int64         `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
-	MaxDecodedBytes      int64         `name:"max-decoded-bytes" group:"Limits:" default:"268435456" help:"Memory that the requests of gRPC calls under way may take once they are decoded, in bytes; further calls are refused."`
+	MaxDecodedBytes      int64         `name:"max-decoded-bytes" group:"Limits:" default:"268435456" help:"Memory that the requests under way may take once they are decoded, in bytes; further ones are refused."`
 	MaxGRPCResponseBytes int64         `name:"grpc-max-response-bytes" group:"Limits:" default:"4194304" help:"Largest message sent to a gRPC caller, in bytes; client libraries refuse more than 4 MiB unless told otherwise. The response of a write leaves its largest fields out, a read fails."`
 	MaxHeaderBytes       int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Largest metadata of a gRPC call, and header of a REST request, in bytes."`
 	MaxErrorBytes        int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`

@@ -10,6 +10,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/budget"
 	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/exchange"
 )
@@ -54,15 +55,19 @@ func newBulk(cfg Config) (*bulk, error) {
 
 // serve writes the response to a bulk request. The error is that of the whole
 // request, and was written too: a copy that fails is no failure of the request.
-func (b *bulk) serve(w http.ResponseWriter, r *http.Request) error {
-	received := body{ReadCloser: http.MaxBytesReader(w, r.Body, b.maxBody), length: r.ContentLength, limit: b.maxBody}
+func (b *bulk) serve(w http.ResponseWriter, r *http.Request, memory *budget.Share) error {
+	received := body{ReadCloser: http.MaxBytesReader(w, r.Body, b.maxBody), length: r.ContentLength, limit: b.maxBody, memory: memory}
 	text, err := received.readAll()
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return refuse(w, b.tooMuch(fmt.Sprintf("%d bytes", b.maxBody)))
+	case errors.Is(err, errNoMemory):
+		return refuse(w, apierror.Overloaded(time.Second))
 	case err != nil:
 		return refuse(w, apierror.BodyIncomplete())
+	case !mayDecode(text, memory, len(text)):
+		return refuse(w, apierror.Overloaded(time.Second))
 	}
 	items, ok := b.read(text)
 	if !ok {

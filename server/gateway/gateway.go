@@ -15,6 +15,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/budget"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 )
@@ -37,6 +38,9 @@ type Config struct {
 	Channel Channel
 	// MaxBody bounds a request's body, in bytes.
 	MaxBody int64
+	// Memory returns the share of the server's memory that a request has; nil for no
+	// bound.
+	Memory func(context.Context) budget.Share
 	// MaxDeadline bounds the time that a caller gives a request.
 	MaxDeadline time.Duration
 	// Stall is how long the client of a bulk request may take nothing of the
@@ -60,6 +64,7 @@ type gateway struct {
 	mux      *runtime.ServeMux
 	bulk     *bulk
 	maxBody  int64
+	memory   func(context.Context) budget.Share
 	timing   timing
 }
 
@@ -84,7 +89,7 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gateway{observer: cfg.Observer, routes: routes, mux: mux, bulk: many, maxBody: cfg.MaxBody, timing: timing{cfg.MaxDeadline, cfg.Stall}}, nil
+	return &gateway{observer: cfg.Observer, routes: routes, mux: mux, bulk: many, maxBody: cfg.MaxBody, memory: cfg.Memory, timing: timing{cfg.MaxDeadline, cfg.Stall}}, nil
 }
 
 // ServeHTTP implements [http.Handler].
@@ -101,15 +106,26 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodOptions:
 		err = g.options(w, r)
 	case route != nil:
-		request, s := newRequest(ctx, w, r, g.maxBody)
+		request, s := newRequest(ctx, w, r, g.maxBody, g.share(ctx))
+		defer s.memory.GiveBack()
 		request.Method = route.Binding.Verb
 		g.mux.ServeHTTP(w, request)
 		err = s.err
 	case r.URL.Path == BulkPath && r.Method == http.MethodPost:
-		err = g.bulk.serve(w, r.WithContext(ctx))
+		memory := g.share(ctx)
+		defer memory.GiveBack()
+		err = g.bulk.serve(w, r.WithContext(ctx), &memory)
 	default:
 		err = g.noRoute(w, r)
 	}
+}
+
+// share returns what a request takes of the server's memory: nothing yet.
+func (g *gateway) share(ctx context.Context) budget.Share {
+	if g.memory == nil {
+		return budget.Share{}
+	}
+	return g.memory(ctx)
 }
 
 // find returns the route of a request, nil if it has none, and the full gRPC name of

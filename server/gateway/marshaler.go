@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/proto"
@@ -99,12 +100,17 @@ func (m *marshaler) decode(b *body, v any) error {
 	switch tooLarge, ok := errors.AsType[*http.MaxBytesError](err); {
 	case ok:
 		return apierror.RequestTooLarge(tooLarge.Limit)
+	case errors.Is(err, errNoMemory):
+		return apierror.Overloaded(time.Second)
 	case err != nil:
 		return apierror.BodyIncomplete()
 	case len(data) == 0:
 		return apierror.InvalidRequest(apierror.Violation{
 			Field: "body", Description: "a JSON object is required", Reason: "MISSING",
 		})
+	}
+	if !mayDecode(data, b.memory, digajson.MaxValues) {
+		return apierror.Overloaded(time.Second)
 	}
 	if err := m.Unmarshal(data, v); err != nil {
 		return refusal(err)

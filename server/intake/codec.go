@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"context"
 	"time"
 
 	"google.golang.org/grpc/encoding"
@@ -9,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/budget"
 	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/validate"
 )
@@ -62,25 +64,37 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 // decode decodes a message within the bounds. What it holds is counted first, as
 // bytes: decoded, it may take fifty times their memory.
 func (i *Intake) decode(data mem.BufferSlice, m *message) (err error) {
-	if data.Len() > i.MaxMessage {
+	compressed := leftAsGzip(data)
+	if !compressed && data.Len() > i.MaxMessage {
 		return apierror.RequestTooLarge(int64(i.MaxMessage))
 	}
 	buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buf.Free()
 	b := buf.ReadOnlyData()
-	values := 0
-	if len(b) > smallMessage {
-		if values, err = digajson.CheckWire(m.proto.ProtoReflect().Descriptor(), b); err != nil {
-			return validate.Refusal(err, (*digajson.Error).Field)
+	if compressed {
+		text := i.share(m.ctx) // until it is decoded
+		defer text.GiveBack()
+		if b, err = i.decompress(b[1:], &text); err != nil {
+			return err
 		}
 	}
-	amount, ok := i.memory.take(len(b), values)
-	if !ok {
-		return apierror.Overloaded(time.Second)
+	if len(b) > budget.Small {
+		values, err := digajson.CheckWire(m.proto.ProtoReflect().Descriptor(), b)
+		if err != nil {
+			return validate.Refusal(err, (*digajson.Error).Field)
+		}
+		m.memory = i.share(m.ctx)
+		if !m.memory.Take(int64(len(b))*budget.PerByte + int64(values)*budget.PerValue) {
+			return apierror.Overloaded(time.Second)
+		}
 	}
-	m.memory = amount
 	if err := proto.Unmarshal(b, m.proto); err != nil {
-		return invalid("is no protobuf of the request's type")
+		return invalid("is no protobuf of the request's type", "PROTOBUF_INVALID")
 	}
 	return nil
+}
+
+// share returns the share of the memory of a call.
+func (i *Intake) share(ctx context.Context) budget.Share {
+	return i.Memory.Share(i.Gate == nil || i.Gate.Knows(token(ctx)))
 }

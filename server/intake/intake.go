@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/budget"
 	"github.com/digate/digate/server/streams"
 )
 
@@ -27,7 +28,6 @@ import (
 // goroutines.
 type Intake struct {
 	Bounds
-	memory       budget
 	receptions   sync.Pool
 	unaryMethods map[string]bool // by full name, as registered
 }
@@ -36,9 +36,9 @@ type Intake struct {
 type Bounds struct {
 	// MaxMessage is the size of the largest message, in bytes.
 	MaxMessage int
-	// MaxMemory is how much memory the messages of the calls under way may take
-	// once they are decoded, in bytes. It is an estimate from above.
-	MaxMemory int64
+	// Memory is the budget of the messages of the calls under way. What they take is
+	// estimated from above.
+	Memory *budget.Memory
 	// StreamWindow is how many messages of a stream may be in use at once.
 	StreamWindow int
 	// Gate bounds the streams that wait for their callers; nil for no bound.
@@ -51,7 +51,7 @@ type Bounds struct {
 // process has a gRPC server or client.
 func New(bounds Bounds) *Intake {
 	registerEncodings()
-	i := &Intake{Bounds: bounds, memory: budget{limit: bounds.MaxMemory}, unaryMethods: make(map[string]bool)}
+	i := &Intake{Bounds: bounds, unaryMethods: make(map[string]bool)}
 	i.receptions.New = func() any {
 		r := &reception{intake: i}
 		r.decode = r.into
@@ -67,6 +67,7 @@ func (i *Intake) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec(i)),
 		grpc.MaxRecvMsgSize(i.readable()),
+		grpc.RPCDecompressor(leftCompressed{}), //nolint:staticcheck // what replaces it serves the process and knows no call
 	}
 }
 
@@ -85,9 +86,10 @@ func (i *Intake) readable() int {
 // message is what the codec decodes into: a message, why it was refused, and what
 // it takes of the memory.
 type message struct {
+	ctx     context.Context // of the call
 	proto   proto.Message
 	refused error
-	memory  int64
+	memory  budget.Share
 }
 
 // reception is the arrival of a unary call's request.
@@ -142,10 +144,10 @@ func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.Metho
 			return refuse(ctx, info, interceptor, apierror.TooManyStreams())
 		}
 		r := i.receptions.Get().(*reception)
-		r.receive, r.place = receive, place
+		r.ctx, r.receive, r.place = ctx, receive, place
 		resp, err := m.Handler(srv, ctx, r.decode, interceptor)
 		refused := r.refused
-		i.memory.giveBack(r.memory)
+		r.memory.GiveBack()
 		r.message, r.receive = message{}, nil
 		i.receptions.Put(r)
 		if refused == nil {
@@ -193,8 +195,8 @@ type stream struct {
 	intake  *Intake
 	message message
 
-	mu    sync.Mutex // the handler may return while a message is received
-	held  []int64    // what the last messages take of the memory, the oldest first
+	mu    sync.Mutex     // the handler may return while a message is received
+	held  []budget.Share // what the last messages take of the memory, the oldest first
 	ended bool
 }
 
@@ -203,7 +205,7 @@ func (s *stream) RecvMsg(v any) error {
 	if !ok {
 		return s.ServerStream.RecvMsg(v)
 	}
-	s.message = message{proto: m}
+	s.message = message{ctx: s.Context(), proto: m}
 	err := s.ServerStream.RecvMsg(&s.message)
 	s.hold(s.message.memory)
 	if code := status.Code(err); code == codes.Internal || code == codes.ResourceExhausted {
@@ -217,29 +219,29 @@ func (s *stream) RecvMsg(v any) error {
 
 // hold gives back what the oldest message takes, where another would be more than
 // can be in use.
-func (s *stream) hold(amount int64) {
+func (s *stream) hold(share budget.Share) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
-		s.intake.memory.giveBack(amount)
+		share.GiveBack()
 		return
 	}
-	if len(s.held) == 0 && amount == 0 {
+	if len(s.held) == 0 && !share.Taken() {
 		return
 	}
 	if len(s.held) >= s.intake.StreamWindow {
-		s.intake.memory.giveBack(s.held[0])
+		s.held[0].GiveBack()
 		s.held = append(s.held[:0], s.held[1:]...)
 	}
-	s.held = append(s.held, amount)
+	s.held = append(s.held, share)
 }
 
 func (s *stream) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
-	for _, amount := range s.held {
-		s.intake.memory.giveBack(amount)
+	for n := range s.held {
+		s.held[n].GiveBack()
 	}
 	s.held = nil
 }
@@ -260,11 +262,11 @@ func (i *Intake) lost(err error) error {
 	case io.ErrUnexpectedEOF.Error():
 		return apierror.BodyIncomplete()
 	default:
-		return invalid("could not be received as one message")
+		return invalid("could not be received as one message", "PROTOBUF_INVALID")
 	}
 }
 
 // invalid returns the error of a message that cannot be read.
-func invalid(description string) error {
-	return apierror.InvalidRequest(apierror.Violation{Description: "the message " + description, Reason: "PROTOBUF_INVALID"})
+func invalid(description, reason string) error {
+	return apierror.InvalidRequest(apierror.Violation{Description: "the message " + description, Reason: reason})
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/budget"
 )
 
 // source is a stream from which a message arrives again and again.
@@ -33,42 +34,26 @@ func (s *source) RecvMsg(v any) error {
 }
 
 func TestStream_MemoryOfItsWindow_IsHeldUntilItEnds(t *testing.T) {
-	i := New(Bounds{MaxMessage: 1 << 20, MaxMemory: 1 << 20, StreamWindow: 3})
+	i := New(Bounds{MaxMessage: 1 << 20, Memory: budget.NewMemory(1 << 20), StreamWindow: 3})
 	src := &source{codec: newCodec(i), text: strings.Repeat("a", 10_000)}
 	err := i.StreamInterceptor(nil, src, nil, func(_ any, ss grpc.ServerStream) error {
 		for n := range 10 {
 			if err := ss.RecvMsg(new(wrapperspb.StringValue)); err != nil {
 				return err
 			}
-			if want := int64(min(n+1, 3)) * 2 * 10_003; i.memory.taken.Load() != want {
-				t.Errorf("after %d messages: %d bytes are taken, want %d", n+1, i.memory.taken.Load(), want)
+			if want := int64(min(n+1, 3)) * 2 * 10_003; i.Memory.Taken() != want {
+				t.Errorf("after %d messages: %d bytes are taken, want %d", n+1, i.Memory.Taken(), want)
 			}
 		}
 		return nil
 	})
-	if err != nil || i.memory.taken.Load() != 0 {
-		t.Errorf("after the stream: %d bytes are taken, %v", i.memory.taken.Load(), err)
-	}
-}
-
-// A message larger than the memory is taken where nothing else is.
-func TestBudget_LoneMessageLargerThanIt_IsTaken(t *testing.T) {
-	b := budget{limit: 1 << 20}
-	amount, ok := b.take(1<<20, 1000)
-	if !ok || amount != 1<<20 {
-		t.Errorf("got %d, %v", amount, ok)
-	}
-	if _, ok := b.take(2000, 0); ok {
-		t.Error("another message was taken too")
-	}
-	b.giveBack(amount)
-	if _, ok := b.take(2000, 0); !ok {
-		t.Error("nothing was given back")
+	if err != nil || i.Memory.Taken() != 0 {
+		t.Errorf("after the stream: %d bytes are taken, %v", i.Memory.Taken(), err)
 	}
 }
 
 func TestService_RefusedRequest_PassesTheInterceptorsAndTakesNothing(t *testing.T) {
-	i := New(Bounds{MaxMessage: 100, MaxMemory: 1 << 20})
+	i := New(Bounds{MaxMessage: 100, Memory: budget.NewMemory(1 << 20)})
 	src := &source{codec: newCodec(i), text: strings.Repeat("a", 200)}
 	desc := i.Service(&grpc.ServiceDesc{ServiceName: "x.Y", Methods: []grpc.MethodDesc{{
 		MethodName: "Z",
@@ -88,8 +73,8 @@ func TestService_RefusedRequest_PassesTheInterceptorsAndTakesNothing(t *testing.
 		return handler(ctx, req)
 	}
 	_, err := desc.Methods[0].Handler(nil, t.Context(), src.RecvMsg, interceptor)
-	if apierror.FromError(err).Reason != apierror.ReasonRequestTooLarge || seen != 1 || i.memory.taken.Load() != 0 {
-		t.Errorf("got %v, passed %d times, %d bytes are taken", err, seen, i.memory.taken.Load())
+	if apierror.FromError(err).Reason != apierror.ReasonRequestTooLarge || seen != 1 || i.Memory.Taken() != 0 {
+		t.Errorf("got %v, passed %d times, %d bytes are taken", err, seen, i.Memory.Taken())
 	}
 	src.text = "a"
 	if _, err := desc.Methods[0].Handler(nil, t.Context(), src.RecvMsg, interceptor); err != nil || seen != 2 {

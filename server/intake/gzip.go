@@ -1,0 +1,106 @@
+package intake
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	grpcgzip "google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/mem"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/budget"
+)
+
+// gzipMark is the first byte of a message that is still compressed when the codec gets
+// it. No message in protobuf begins with it: it would be the tag of a field 0.
+const gzipMark = 0x07
+
+// leftCompressed is the decompressor of a gRPC server that leaves gzip to the codec,
+// which knows the call. gRPC's own would decompress all that arrives, up to the largest
+// message, before anything here sees it, and refuse in words of its own.
+type leftCompressed struct{}
+
+func (leftCompressed) Type() string { return grpcgzip.Name }
+
+func (leftCompressed) Do(r io.Reader) ([]byte, error) {
+	size := 0
+	if sized, ok := r.(interface{ Remaining() int }); ok {
+		size = sized.Remaining()
+	}
+	b := bytes.NewBuffer(make([]byte, 0, 1+size+bytes.MinRead))
+	b.WriteByte(gzipMark)
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
+}
+
+// leftAsGzip reports whether a message is still compressed.
+func leftAsGzip(data mem.BufferSlice) bool {
+	return len(data) > 0 && data[0].Len() > 0 && data[0].ReadOnlyData()[0] == gzipMark
+}
+
+// gzipReaders are readers of gzip that nobody uses, of *gzip.Reader.
+var gzipReaders sync.Pool
+
+// maxExpansion is how many times longer than its compressed form a text is at most
+// (zlib's technical details: 1032:1).
+const maxExpansion = 1032
+
+// gzipTrailer is the length of what ends a gzip file, in bytes: a checksum, and the
+// length of the text.
+const gzipTrailer = 8
+
+// decompress returns the text of a gzipped message, and takes the memory for it. The
+// text is no longer than the largest message.
+func (i *Intake) decompress(compressed []byte, share *budget.Share) ([]byte, error) {
+	z, _ := gzipReaders.Get().(*gzip.Reader)
+	if z == nil {
+		z = new(gzip.Reader)
+	}
+	defer gzipReaders.Put(z)
+	if err := z.Reset(bytes.NewReader(compressed)); err != nil {
+		return nil, notDecompressed(err)
+	}
+	// The length that the message claims is a good guess and no more.
+	claimed := min(int64(len(compressed))*maxExpansion, int64(i.MaxMessage))
+	if n := len(compressed); n >= gzipTrailer {
+		claimed = min(claimed, int64(binary.LittleEndian.Uint32(compressed[n-4:])))
+	}
+	var text []byte
+	for room := claimed + 1; ; room = min(int64(len(text)), int64(i.MaxMessage+1-len(text))) {
+		if room > budget.Small && !share.Take(room) {
+			return nil, apierror.Overloaded(time.Second)
+		}
+		text = append(make([]byte, 0, int64(len(text))+room), text...)
+		for len(text) < cap(text) {
+			n, err := z.Read(text[len(text):cap(text)])
+			text = text[:len(text)+n]
+			switch {
+			case len(text) > i.MaxMessage:
+				return nil, apierror.RequestTooLarge(int64(i.MaxMessage))
+			case errors.Is(err, io.EOF):
+				return text, nil
+			case err != nil:
+				return nil, notDecompressed(err)
+			}
+		}
+	}
+}
+
+// notDecompressed returns the error of a message that is no gzip, though it says so.
+func notDecompressed(err error) error {
+	switch {
+	case errors.Is(err, gzip.ErrHeader):
+		return invalid("is compressed, but no gzip", "GZIP_INVALID")
+	case errors.Is(err, gzip.ErrChecksum):
+		return invalid("is gzip with a wrong checksum or length", "GZIP_INVALID")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return invalid("is gzip that is cut off", "GZIP_INVALID")
+	default:
+		return invalid("is gzip that cannot be decompressed", "GZIP_INVALID")
+	}
+}

@@ -1,0 +1,82 @@
+package intake
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"strings"
+	"testing"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/budget"
+)
+
+func gzipped(t *testing.T, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// claiming returns a gzip file that claims another length.
+func claiming(gz []byte, length uint32) []byte {
+	return append(bytes.Clone(gz[:len(gz)-4]), binary.LittleEndian.AppendUint32(nil, length)...)
+}
+
+func TestDecompress_TextOfAnyLengthUpToTheBound_IsWhole(t *testing.T) {
+	const most = 100_000
+	i := New(Bounds{MaxMessage: most, Memory: budget.NewMemory(1 << 20)})
+	for _, n := range []int{0, 1, 511, 512, 513, 70_000, most} {
+		text := strings.Repeat("x", n)
+		for name, gz := range map[string][]byte{
+			"one file":  gzipped(t, text),
+			"two files": append(gzipped(t, text[:n/2]), gzipped(t, text[n/2:])...), // RFC 1952, 2.2
+		} {
+			share := i.Memory.Share(true)
+			got, err := i.decompress(gz, &share)
+			if err != nil || string(got) != text {
+				t.Errorf("%d bytes, %s: got %d, %v", n, name, len(got), err)
+			}
+			share.GiveBack()
+		}
+	}
+}
+
+// A text that is too large, and one that claims to be, takes no more memory than the
+// largest message.
+func TestDecompress_TextBeyondTheBound_IsNotDecompressed(t *testing.T) {
+	const most = 100_000
+	i := New(Bounds{MaxMessage: most, Memory: budget.NewMemory(1 << 20)})
+	large := gzipped(t, strings.Repeat("x", 10*most))
+	for name, gz := range map[string][]byte{
+		"large": large, "large, and claims less": claiming(large, 10), "small, and claims more": claiming(gzipped(t, "x"), 1<<31),
+	} {
+		share := i.Memory.Share(true)
+		_, err := i.decompress(gz, &share)
+		if err == nil || i.Memory.Taken() > most+1 {
+			t.Errorf("%s: %v, %d bytes are taken", name, err, i.Memory.Taken())
+		}
+		share.GiveBack()
+	}
+}
+
+// How much is decompressed at once is bounded over all calls.
+func TestDecompress_MemoryIsTaken_IsOverloaded(t *testing.T) {
+	i := New(Bounds{MaxMessage: 1 << 20, Memory: budget.NewMemory(1 << 20)})
+	other := i.Memory.Share(true)
+	other.Take(1<<20 - 50_000)
+	share := i.Memory.Share(true)
+	_, err := i.decompress(gzipped(t, strings.Repeat("x", 60_000)), &share)
+	if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonOverloaded {
+		t.Errorf("got %v", err)
+	}
+	if _, err := i.decompress(gzipped(t, strings.Repeat("x", 40_000)), &share); err != nil {
+		t.Errorf("a smaller one: %v", err)
+	}
+}
