@@ -52,6 +52,45 @@ func TestStream_MemoryOfItsWindow_IsHeldUntilItEnds(t *testing.T) {
 	}
 }
 
+// A handler may return while a message is received.
+func TestStream_MessageAfterTheEnd_TakesNoMemory(t *testing.T) {
+	i := New(Bounds{MaxMessage: 1 << 20, Memory: budget.NewMemory(1 << 20), StreamWindow: 3})
+	src := &source{codec: newCodec(i), text: strings.Repeat("a", 10_000)}
+	var left grpc.ServerStream
+	if err := i.StreamInterceptor(nil, src, nil, func(_ any, ss grpc.ServerStream) error { left = ss; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := left.RecvMsg(new(wrapperspb.StringValue)); err != nil || i.Memory.Taken() != 0 {
+		t.Errorf("%d bytes are taken, %v", i.Memory.Taken(), err)
+	}
+}
+
+func TestDecode_MessageAsLargeAsTheBound_IsTakenAndOneByteMoreIsNot(t *testing.T) {
+	message := wrapperspb.String(strings.Repeat("a", 2000))
+	i := New(Bounds{MaxMessage: proto.Size(message), Memory: budget.NewMemory(1 << 20), StreamWindow: 1})
+	src := &source{codec: newCodec(i), text: message.GetValue()}
+	receive := func() (err error) {
+		return i.StreamInterceptor(nil, src, nil, func(_ any, ss grpc.ServerStream) error { return ss.RecvMsg(new(wrapperspb.StringValue)) })
+	}
+	if err := receive(); err != nil {
+		t.Errorf("as large: %v", err)
+	}
+	src.text += "a"
+	if err := receive(); apierror.FromError(err).Reason != apierror.ReasonRequestTooLarge {
+		t.Errorf("a byte more: %v", err)
+	}
+}
+
+// The verdict on a message that is too large costs its reading.
+func TestReadable_IsBounded(t *testing.T) {
+	const mib = 1 << 20
+	for bound, want := range map[int]int{100: 400, 4 * mib: 16 * mib, 64 * mib: 128 * mib, 1024 * mib: 1088 * mib} {
+		if got := New(Bounds{MaxMessage: bound}).readable(); got != want {
+			t.Errorf("of a bound of %d: %d bytes, want %d", bound, got, want)
+		}
+	}
+}
+
 func TestService_RefusedRequest_PassesTheInterceptorsAndTakesNothing(t *testing.T) {
 	i := New(Bounds{MaxMessage: 100, Memory: budget.NewMemory(1 << 20)})
 	src := &source{codec: newCodec(i), text: strings.Repeat("a", 200)}

@@ -56,7 +56,7 @@ func TestMend_OtherText_IsLeft(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		``, ` `, `{}`, `{"id":"x","a":[1,-2.5e3,true,null,"\u00e9\"\\\/"]}`, " {\r\n\t\"a\" : 1 } ",
-		`{"id":"x`, `{"id":"x","a":nul`, `{"id":"x","a":12`, `{"id":"x\`, `{"id":"x\u00`, `{"id":"x"} {}`,
+		`{"id":"x`, `{"id":"x","a":nul`, `{"id":"x","a":12`, `{"id":"x\`, `{"id":"x\u00`, `{"id":"x\u00e`, `{"id":"x"} {}`,
 		`<html>{"id":"x"}</html>`, `OK {"id":"x"}`, `"{\"id\":1}"`, `NaN`, "\x8b\x03",
 	} {
 		if got, changed := nearjson.Mend([]byte(text)); string(got) != text || changed {

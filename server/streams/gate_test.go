@@ -84,6 +84,28 @@ func TestGate_StrangersEverywhere_LeaveRoomForKnownCallers(t *testing.T) {
 	}
 }
 
+func TestGate_RefusedForTheSumOfAll_TakesNothing(t *testing.T) {
+	g := New(1024)
+	var places []Place
+	for i := range 4 { // of 128 places each
+		places = append(places, fill(g, Call, host("10.0.0."+strconv.Itoa(i)), "")...)
+	}
+	g.Know("one")
+	places = append(places, fill(g, Call, host("10.0.1.1"), "one")...)
+	g.Know("another")
+	for range 10 {
+		if _, ok := g.Enter(Call, host("10.0.1.1"), "another", nil); ok {
+			t.Fatal("there was room for another")
+		}
+	}
+	for _, p := range places {
+		p.Leave()
+	}
+	if n := g.all.Load(); n != 0 {
+		t.Errorf("%d places are taken by nobody", n)
+	}
+}
+
 func TestGate_AddressesOfOneIPv6Network_CountAsOne(t *testing.T) {
 	g := New(1024)
 	fill(g, Call, host("2001:db8::1"), "a")
@@ -92,6 +114,10 @@ func TestGate_AddressesOfOneIPv6Network_CountAsOne(t *testing.T) {
 	}
 	if _, ok := g.Enter(Call, host("2001:db8:0:1::1"), "b", nil); !ok {
 		t.Error("another network got no place")
+	}
+	zoned := &net.TCPAddr{IP: net.ParseIP("2001:db8::2"), Zone: "eth0"}
+	if _, ok := g.Enter(Call, zoned, "b", nil); ok {
+		t.Error("an address with a zone got a place of its own")
 	}
 }
 
@@ -139,8 +165,8 @@ func TestGate_OpenServices_OldestStreamEndsForANewOne(t *testing.T) {
 	for _, p := range places {
 		p.Leave()
 	}
-	if c := &g.classes[ofOpen]; g.all.Load() != 0 || c.open != 0 || len(c.by) != 0 {
-		t.Errorf("left behind: %d, %+v", g.all.Load(), c.by)
+	if c := &g.classes[ofOpen]; g.all.Load() != 0 || c.open != 0 || len(c.by) != 0 || len(c.ending) != 0 {
+		t.Errorf("left behind: %d, %+v, %+v", g.all.Load(), c.by, c.ending)
 	}
 }
 

@@ -60,7 +60,7 @@ func Address(peer net.Addr) netip.Addr {
 	if !ok {
 		return netip.Addr{}
 	}
-	a := tcp.AddrPort().Addr().Unmap().WithZone("")
+	a := tcp.AddrPort().Addr().Unmap()
 	if a.Is6() {
 		if p, err := a.Prefix(64); err == nil {
 			return p.Addr()

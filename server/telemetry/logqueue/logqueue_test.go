@@ -175,6 +175,67 @@ func TestReport_LossesGoOn_AreToldOnceAPeriod(t *testing.T) {
 	})
 }
 
+// Only the first flush pays for a reader that does not read.
+func TestFlush_WriteIsStuckForLonger_DoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &reader{gate: make(chan struct{})}
+		q := New(r, nil)
+		_, _ = q.Write([]byte("stuck\n"))
+		q.Flush(time.Second)
+		time.Sleep(time.Millisecond)
+		began := time.Now()
+		if q.Flush(time.Second) || time.Since(began) != 0 {
+			t.Errorf("the second flush ended after %v", time.Since(began))
+		}
+		close(r.gate)
+		q.Close(time.Second)
+	})
+}
+
+func TestClose_LastLinesWereLost_TellsOfThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told uint64
+		q := New(&reader{err: errors.New("full")}, func(lines uint64) { told += lines })
+		_, _ = q.Write([]byte("one\ntwo\n"))
+		q.Close(time.Second)
+		if told != 2 {
+			t.Errorf("told of %d lost lines, want 2", told)
+		}
+	})
+}
+
+// A reader may take a part of what is written.
+func TestWrite_PartIsTaken_OnlyTheRestIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New(partReader(6), nil)
+		_, _ = q.Write([]byte("one\ntwo\nthree\n"))
+		q.Close(time.Second)
+		if q.Lost() != 2 {
+			t.Errorf("%d lines lost, want the one that was cut and the last", q.Lost())
+		}
+	})
+}
+
+// partReader takes so many bytes of each write, and fails.
+type partReader int
+
+func (r partReader) Write([]byte) (int, error) { return int(r), errors.New("full") }
+
+// A burst does not keep its memory for good.
+func TestWrite_Burst_LeavesASmallBuffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New(new(reader), nil)
+		_, _ = q.Write(append(bytes.Repeat([]byte("x"), 2*maxKept), '\n'))
+		q.Flush(time.Second)
+		q.mu.Lock()
+		if n := cap(q.spare) + cap(q.pending); n > maxKept {
+			t.Errorf("%d bytes are kept", n)
+		}
+		q.mu.Unlock()
+		q.Close(time.Second)
+	})
+}
+
 func BenchmarkWrite(b *testing.B) {
 	q := New(discard{}, nil)
 	line := append(bytes.Repeat([]byte("x"), 399), '\n')
