@@ -88,6 +88,15 @@ func TestREST_CORS_IsForTheListedOriginsAlone(t *testing.T) {
 				!strings.Contains(preflight.header.Get("Access-Control-Allow-Headers"), "Authorization, Content-Type, Digate-Timeout, Digate-Unresolved, Idempotency-Key, Prefer") {
 				t.Errorf("%s, preflight: %d %v", origin, preflight.status, preflight.header)
 			}
+			if age := preflight.header.Get("Access-Control-Max-Age"); age != "600" {
+				t.Errorf("%s, preflight: Access-Control-Max-Age %q", origin, age)
+			}
+			nowhere := d.do(t, "OPTIONS", "/v1/nowhere", "", "Authorization", "", "Origin", origin, "Access-Control-Request-Method", "POST")
+			wantREST(t, nowhere, 404, "NOT_SENT", "ROUTE_NOT_FOUND")
+			options := d.do(t, "OPTIONS", path, "", "Authorization", "", "Origin", origin)
+			if options.header.Get("Access-Control-Allow-Methods") != "" || options.header.Get("Access-Control-Expose-Headers") == "" {
+				t.Errorf("%s, OPTIONS that asks for no other request: %v", origin, options.header)
+			}
 		} else {
 			wantREST(t, preflight, 401, "NOT_SENT", "MISSING_CREDENTIAL")
 		}
