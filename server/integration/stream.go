@@ -30,7 +30,7 @@ func (s *Service) StreamTemplates(req *integrationv1.StreamTemplatesRequest, out
 	if err := s.rules.Validate(req); err != nil {
 		return err
 	}
-	return stream(s, out.Context(), listing[*integrationv1.IntegrationTemplate]{
+	return stream(out.Context(), s, listing[*integrationv1.IntegrationTemplate]{
 		after: req.After, most: req.MaxItems,
 		page: func(ctx context.Context, after *string, limit int32) (page[*integrationv1.IntegrationTemplate], error) {
 			resp := new(integrationv1.ListTemplatesResponse)
@@ -49,7 +49,7 @@ func (s *Service) StreamIntegrations(req *integrationv1.StreamIntegrationsReques
 	if err := s.rules.Validate(req); err != nil {
 		return err
 	}
-	return stream(s, out.Context(), listing[*integrationv1.Integration]{
+	return stream(out.Context(), s, listing[*integrationv1.Integration]{
 		after: req.After, most: req.MaxItems,
 		page: func(ctx context.Context, after *string, limit int32) (page[*integrationv1.Integration], error) {
 			resp := new(integrationv1.ListIntegrationsResponse)
@@ -68,7 +68,7 @@ func (s *Service) StreamTools(req *integrationv1.StreamToolsRequest, out grpc.Se
 	if err := s.rules.Validate(req); err != nil {
 		return err
 	}
-	return stream(s, out.Context(), listing[*integrationv1.Tool]{
+	return stream(out.Context(), s, listing[*integrationv1.Tool]{
 		after: req.After, most: req.MaxItems,
 		page: func(ctx context.Context, after *string, limit int32) (page[*integrationv1.Tool], error) {
 			resp := new(integrationv1.ListToolsResponse)
@@ -115,7 +115,7 @@ type listing[Item any] struct {
 // stream sends the items of a list, page by page. A page is read once the stream
 // has taken the items of the page before. The stream ends when nothing moves for
 // the stall timeout, and when the server stops.
-func stream[Item any](s *Service, ctx context.Context, l listing[Item]) error {
+func stream[Item any](ctx context.Context, s *Service, l listing[Item]) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	moved := make(chan struct{}, 1)
