@@ -1,10 +1,9 @@
 package server
 
 import (
+	"math"
 	"net"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/credentials"
@@ -12,29 +11,22 @@ import (
 	"github.com/digate/digate/server/streams"
 )
 
-// connections are the open connections of the gRPC side. The frames that pass on
-// them are watched for what gRPC tells nobody.
+// connections watches the connections of the gRPC side, for what gRPC tells nobody.
 type connections struct {
 	penalties *penalties
 	malformed func() // is called for a call that gRPC refused for its header
-
-	mu   sync.Mutex
-	open map[*watchedConn]struct{}
 }
 
 func newConnections(penalties *penalties, malformed func()) *connections {
-	return &connections{penalties: penalties, malformed: malformed, open: make(map[*watchedConn]struct{})}
+	return &connections{penalties: penalties, malformed: malformed}
 }
 
-// watch returns the connection, watched. It is open until it is closed.
+// watch returns the connection, watched.
 func (c *connections) watch(conn net.Conn) net.Conn {
 	peer := streams.NewPeer(conn.RemoteAddr())
 	credit := newResetCredit(c.penalties.burst(streams.Address(peer)))
-	w := &watchedConn{Conn: conn, peer: peer, all: c, credit: credit, writing: make(chan struct{}, 1)}
+	w := &watchedConn{Conn: conn, peer: peer, all: c, credit: credit, acked: make(chan struct{}, 1)}
 	w.in.skip = len(http2.ClientPreface)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.open[w] = struct{}{}
 	return w
 }
 
@@ -57,17 +49,19 @@ func (c watchedCredentials) Clone() credentials.TransportCredentials {
 }
 
 // watchedConn follows the frames that pass: it closes a connection whose client resets
-// far more calls than it lets finish, and counts the calls that are refused for their
-// header.
+// far more calls than it lets finish, counts the calls that are refused for their
+// header, and sees to it that the client learns of the connection's end at a good
+// moment (farewell.go).
 type watchedConn struct {
 	net.Conn
 	peer    *streams.Peer
 	all     *connections
 	credit  *resetCredit
-	in, out frameScanner
-	writing chan struct{} // holds a value while somebody writes
+	in, out frameScanner // of Read and Write alone
 
-	lastRead atomic.Int64 // in nanoseconds of Unix time
+	farewell    farewell
+	calls, acks atomic.Int64  // frames of the client
+	acked       chan struct{} // has a value when acks has changed
 }
 
 // RemoteAddr returns a [*streams.Peer]: by it a call knows its connection.
@@ -75,32 +69,29 @@ func (c *watchedConn) RemoteAddr() net.Addr { return c.peer }
 
 func (c *watchedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.lastRead.Store(time.Now().UnixNano())
-	if resets := c.in.scan(p[:n], isReset); resets > 0 && !c.credit.spend(resets) {
+	before := c.in.resets
+	c.in.scan(p[:n])
+	if resets := c.in.resets - before; resets > 0 && !c.credit.spend(resets) {
 		c.all.penalties.add(streams.Address(c.peer))
 		_ = c.Conn.Close()
-		return 0, net.ErrClosed
+		err, n = net.ErrClosed, 0
 	}
-	return n, err
+	if err != nil {
+		c.heard(c.in.calls, math.MaxInt) // nothing more will come
+		return n, err
+	}
+	c.heard(c.in.calls, c.in.acks)
+	return n, nil
 }
 
-func (c *watchedConn) Write(p []byte) (int, error) {
-	c.writing <- struct{}{}
-	defer func() { <-c.writing }()
+// send writes to the connection, and counts.
+func (c *watchedConn) send(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	before := c.out.malformed
-	ends := c.out.scan(p[:n], isEnd)
-	for range c.out.malformed - before {
+	before := c.out.frameCounts
+	c.out.scan(p[:n])
+	for range c.out.malformed - before.malformed {
 		c.all.malformed()
 	}
-	c.credit.earn(ends)
+	c.credit.earn(c.out.ends - before.ends)
 	return n, err
-}
-
-// Close closes the connection, which is no longer one of the open ones.
-func (c *watchedConn) Close() error {
-	c.all.mu.Lock()
-	delete(c.all.open, c)
-	c.all.mu.Unlock()
-	return c.Conn.Close()
 }

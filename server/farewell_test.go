@@ -2,7 +2,9 @@ package server
 
 import (
 	"log/slog"
+	"math"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,108 +13,150 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// A client that learns that the server is going while it sends calls may fail them by
-// itself, so it learns that while it waits for responses.
-func TestFarewell_ClientLearnsOfIt_InASilence(t *testing.T) {
-	for name, sends := range map[string]time.Duration{"a client that waits": 0, "a client that sends for a while": 100 * time.Millisecond} {
-		synctest.Test(t, func(t *testing.T) {
-			client, server := net.Pipe()
-			all := newConnections(newPenalties(slog.New(slog.DiscardHandler)), nil)
-			c := all.watch(server)
-			began := time.Now()
-			go func() { // the calls
-				buf := make([]byte, 100)
-				for {
-					if _, err := c.Read(buf); err != nil {
-						return
-					}
-				}
-			}()
-			go func() {
-				for time.Since(began) < sends {
-					_, _ = client.Write([]byte(http2.ClientPreface))
-					time.Sleep(10 * time.Millisecond)
-				}
-			}()
-			stopped := make(chan struct{})
-			go func() { // the responses
-				defer close(stopped)
-				f := http2.NewFramer(c, nil)
-				for f.WriteData(1, false, nil) == nil {
-					time.Sleep(5 * time.Millisecond)
-				}
-			}()
-			go func() {
-				time.Sleep(7 * time.Millisecond)
-				all.farewell()
-			}()
-			f := http2.NewFramer(nil, client)
-			var last, goAway time.Time
-			for n := 0; goAway.IsZero() || n == 0; {
-				frame, err := f.ReadFrame()
-				if err != nil {
-					t.Fatal(err)
-				}
-				now := time.Now()
-				if frame, ok := frame.(*http2.GoAwayFrame); ok {
-					goAway = now
-					if quiet := now.Sub(last); quiet < quietBefore || now.Sub(began) < sends || frame.ErrCode != http2.ErrCodeNo || frame.LastStreamID != 1<<31-1 {
-						t.Errorf("%s: told after %v, %v after the last response: %v", name, now.Sub(began), quiet, frame)
-					}
-				} else if !goAway.IsZero() {
-					n++
-					if quiet := now.Sub(goAway); quiet < quietAfter {
-						t.Errorf("%s: a response %v after it", name, quiet)
-					}
-				}
-				last = now
+// leaver is a client of a connection whose server says that it ends.
+type leaver struct {
+	acksAfter time.Duration // how long it takes to acknowledge a ping, 0 for never
+	callsFor  time.Duration // how long it begins calls, one every 10 ms
+}
+
+// seen is a frame that the client got, and when.
+type seen struct {
+	kind http2.FrameType
+	at   time.Duration
+}
+
+// leave lets the server say that the connection ends, and then respond to three
+// calls. It returns what the client saw of that, but for the pings, and when it began
+// its last call.
+func (l leaver) leave(t *testing.T) (got []seen, lastCall time.Duration) {
+	t.Helper()
+	client, server := net.Pipe()
+	c := newConnections(newPenalties(slog.New(slog.DiscardHandler)), nil).watch(server)
+	began := time.Now()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		buf := make([]byte, 100)
+		for {
+			if _, err := c.Read(buf); err != nil {
+				return
 			}
-			_ = client.Close()
-			_ = c.Close()
-			<-stopped
+		}
+	})
+	acks := make(chan [8]byte, 100)
+	wg.Go(func() { // the calls, and the acks
+		f := http2.NewFramer(client, nil)
+		_, _ = client.Write([]byte(http2.ClientPreface))
+		for id := uint32(1); time.Since(began) < l.callsFor; id += 2 {
+			lastCall = time.Since(began)
+			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, EndHeaders: true})
+			time.Sleep(10 * time.Millisecond)
+		}
+		for data := range acks {
+			_ = f.WritePing(true, data)
+		}
+	})
+	wg.Go(func() {
+		defer func() { _ = c.Close() }()
+		f := http2.NewFramer(c, nil)
+		_ = f.WriteData(1, false, []byte("part"))
+		batch := &collect{}
+		gathered := http2.NewFramer(batch, nil)
+		_ = gathered.WriteWindowUpdate(0, 1)
+		_ = gathered.WriteGoAway(math.MaxInt32, http2.ErrCodeNo, []byte("graceful_stop"))
+		_ = gathered.WritePing(false, [8]byte{})
+		if n, err := c.Write(*batch); n != len(*batch) || err != nil {
+			t.Errorf("wrote %d of %d bytes: %v", n, len(*batch), err)
+		}
+		*batch = nil
+		for id := uint32(1); id < 7; id += 2 {
+			_ = gathered.WriteHeaders(http2.HeadersFrameParam{StreamID: id, EndHeaders: true, EndStream: true})
+		}
+		_, _ = c.Write(*batch)
+	})
+	f := http2.NewFramer(nil, client)
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			break
+		}
+		if ping, ok := frame.(*http2.PingFrame); !ok {
+			got = append(got, seen{frame.Header().Type, time.Since(began)})
+		} else if l.acksAfter > 0 {
+			wg.Go(func() {
+				time.Sleep(l.acksAfter)
+				acks <- ping.Data
+			})
+		}
+	}
+	_ = client.Close()
+	time.Sleep(time.Second) // all acks
+	close(acks)
+	wg.Wait()
+	return got, lastCall
+}
+
+// collect gathers what is written.
+type collect []byte
+
+func (c *collect) Write(p []byte) (int, error) {
+	*c = append(*c, p...)
+	return len(p), nil
+}
+
+// A client learns that a connection ends while it waits for responses, then gets one,
+// and the others later.
+func TestFarewell_ClientLearnsOfIt_WhileItBeginsNoCall(t *testing.T) {
+	for name, l := range map[string]leaver{
+		"waits":           {acksAfter: time.Millisecond},
+		"sends for a bit": {acksAfter: time.Millisecond, callsFor: 105 * time.Millisecond},
+		"is slow":         {acksAfter: 70 * time.Millisecond, callsFor: 35 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			got, lastCall := l.leave(t)
+			var kinds []http2.FrameType
+			for _, s := range got {
+				kinds = append(kinds, s.kind)
+			}
+			if want := []http2.FrameType{http2.FrameData, http2.FrameWindowUpdate, http2.FrameGoAway, http2.FrameHeaders, http2.FrameHeaders, http2.FrameHeaders}; !slices.Equal(kinds, want) {
+				t.Fatalf("%s: the client got %v, want %v", name, kinds, want)
+			}
+			hush := hushRounds * max(hushRound, l.acksAfter)
+			if told, first, second, third := got[2].at, got[3].at, got[4].at, got[5].at; told < lastCall+hush || first < told+hush || second < first+hush || third != second || third > longestHush {
+				t.Errorf("%s: told after %v, its last call after %v; responses after %v, %v, %v", name, told, lastCall, first, second, third)
+			}
 		})
 	}
 }
 
-// A client that never stops sending, or that takes no response, does not hold the
-// drain up.
+// A client that never stops sending, or that acknowledges nothing, does not hold the
+// end of its connection up.
 func TestFarewell_ClientThatIsNeverReady_DoesNotHoldItUp(t *testing.T) {
-	for name, takes := range map[string]bool{"never stops": true, "takes no response": false} {
+	for name, l := range map[string]leaver{"never stops": {callsFor: 10 * time.Second}, "acknowledges nothing": {}} {
 		synctest.Test(t, func(t *testing.T) {
-			client, server := net.Pipe()
-			all := newConnections(newPenalties(slog.New(slog.DiscardHandler)), nil)
-			c := all.watch(server)
-			var wg sync.WaitGroup
-			wg.Go(func() {
-				buf := make([]byte, 100)
-				for {
-					if _, err := c.Read(buf); err != nil {
-						return
-					}
-				}
-			})
-			wg.Go(func() {
-				for {
-					if _, err := client.Write([]byte(http2.ClientPreface)); err != nil {
-						return
-					}
-					time.Sleep(time.Millisecond)
-				}
-			})
-			if takes {
-				wg.Go(func() { _, _ = http2.NewFramer(nil, client).ReadFrame() })
-			} else {
-				wg.Go(func() { _ = http2.NewFramer(c, nil).WriteData(1, false, nil) })
-				synctest.Wait()
+			got, _ := l.leave(t)
+			if last := got[len(got)-1]; last.kind != http2.FrameHeaders || last.at > 3*(longestHush+2*hushRound) {
+				t.Errorf("%s: the last response came after %v: %v", name, last.at, got)
 			}
-			began := time.Now()
-			all.farewell()
-			if took := time.Since(began); took > longestQuiet+quietBefore+quietAfter {
-				t.Errorf("%s: took %v", name, took)
-			}
-			_ = client.Close()
-			_ = c.Close()
-			wg.Wait()
 		})
 	}
+}
+
+// A connection that breaks meanwhile ends at once.
+func TestFarewell_ConnectionThatBreaks_EndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		c := newConnections(newPenalties(slog.New(slog.DiscardHandler)), nil).watch(server)
+		go func() {
+			_, _ = c.Read(make([]byte, 100))
+		}()
+		go func() {
+			_, _ = client.Read(make([]byte, 100))
+			_ = client.Close()
+		}()
+		began := time.Now()
+		if err := http2.NewFramer(c, nil).WriteGoAway(math.MaxInt32, http2.ErrCodeNo, nil); err == nil || time.Since(began) > 2*hushRound {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		_ = c.Close()
+	})
 }

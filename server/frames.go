@@ -9,21 +9,29 @@ import (
 // frameHeader is the size of a frame's header in bytes.
 const frameHeader = 9
 
+// frameCounts are how many frames have passed, by what they do. A frame counts when
+// its header has passed.
+type frameCounts struct {
+	calls     int // begin a call, or end one
+	ends      int // end a call with a status
+	resets    int // reset a call
+	pings     int // ask the other side for an ack
+	acks      int // acknowledge a ping
+	malformed int // say that the header of a call is malformed
+}
+
 // frameScanner follows the frames in a stream of bytes.
 type frameScanner struct {
+	frameCounts
 	skip   int // bytes to the next header
 	header [frameHeader]byte
 	have   int // bytes of the header so far
 
-	whole     bool // the frame is a whole response, whose first byte comes next
-	malformed int  // responses so far that say that the header of a call is malformed
+	whole bool // the frame is a whole response, whose first byte comes next
 }
 
-// between reports whether the last byte was the end of a frame.
-func (s *frameScanner) between() bool { return s.skip == 0 && s.have == 0 }
-
-// scan returns how many of the frames whose header ends in these bytes match.
-func (s *frameScanner) scan(p []byte, match func(http2.FrameType, http2.Flags) bool) (count int) {
+// scan counts the frames whose header ends in these bytes.
+func (s *frameScanner) scan(p []byte) {
 	for len(p) > 0 {
 		if s.skip > 0 {
 			if s.whole {
@@ -44,20 +52,51 @@ func (s *frameScanner) scan(p []byte, match func(http2.FrameType, http2.Flags) b
 			break
 		}
 		s.have = 0
-		s.skip = int(binary.BigEndian.Uint32(s.header[:4]) >> 8)
-		kind, flags := http2.FrameType(s.header[3]), http2.Flags(s.header[4])
-		s.whole = isWholeResponse(kind, flags)
-		if match(kind, flags) {
-			count++
+		s.skip = payload(s.header[:])
+		s.count(http2.FrameType(s.header[3]), http2.Flags(s.header[4]))
+	}
+}
+
+func (s *frameScanner) count(kind http2.FrameType, flags http2.Flags) {
+	s.whole = isWholeResponse(kind, flags)
+	switch kind {
+	case http2.FrameHeaders:
+		s.calls++
+		if flags.Has(http2.FlagHeadersEndStream) {
+			s.ends++
+		}
+	case http2.FrameRSTStream:
+		s.resets++
+	case http2.FramePing:
+		if flags.Has(http2.FlagPingAck) {
+			s.acks++
+		} else {
+			s.pings++
 		}
 	}
-	return count
 }
 
-// isReset reports whether the frame resets a call.
-func isReset(t http2.FrameType, _ http2.Flags) bool { return t == http2.FrameRSTStream }
-
-// isEnd reports whether the frame ends a call with a status.
-func isEnd(t http2.FrameType, f http2.Flags) bool {
-	return t == http2.FrameHeaders && f.Has(http2.FlagHeadersEndStream)
+// find returns the first frame that is whole in the bytes that follow those scanned,
+// and matches. Its bytes are p[from:to].
+func (s *frameScanner) find(p []byte, match func(frame []byte) bool) (from, to int, ok bool) {
+	from = s.skip
+	if s.have > 0 {
+		header := s.header
+		n := copy(header[s.have:], p)
+		if s.have+n < frameHeader {
+			return 0, 0, false
+		}
+		from = n + payload(header[:])
+	}
+	for from+frameHeader <= len(p) {
+		to = from + frameHeader + payload(p[from:])
+		if to <= len(p) && match(p[from:to]) {
+			return from, to, true
+		}
+		from = to
+	}
+	return 0, 0, false
 }
+
+// payload returns how many bytes follow a frame's header.
+func payload(header []byte) int { return int(binary.BigEndian.Uint32(header[:4]) >> 8) }

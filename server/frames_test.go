@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"math"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -17,14 +18,37 @@ func TestFrameScanner_BytesInAnyPieces_CountsTheSameFrames(t *testing.T) {
 		_ = f.WriteRSTStream(2*i+1, http2.ErrCodeCancel)
 	}
 	for _, size := range []int{1, 2, 7, 9, 10, 100, b.Len()} {
-		s, count := frameScanner{skip: len(http2.ClientPreface)}, 0
+		s := frameScanner{skip: len(http2.ClientPreface)}
 		for p := b.Bytes(); len(p) > 0; {
 			n := min(size, len(p))
-			count += s.scan(p[:n], isReset)
+			s.scan(p[:n])
 			p = p[n:]
 		}
-		if count != 10 {
-			t.Errorf("in pieces of %d bytes: %d resets, want 10", size, count)
+		if s.resets != 10 {
+			t.Errorf("in pieces of %d bytes: %d resets, want 10", size, s.resets)
 		}
+	}
+}
+
+func TestFrameScanner_WhateverWasScannedBefore_FindsTheFrame(t *testing.T) {
+	var b bytes.Buffer
+	f := http2.NewFramer(&b, nil)
+	_ = f.WriteData(1, false, bytes.Repeat([]byte{7}, 100))
+	_ = f.WriteGoAway(5, http2.ErrCodeNo, nil)
+	_ = f.WriteGoAway(math.MaxInt32, http2.ErrCodeEnhanceYourCalm, nil)
+	from := b.Len()
+	_ = f.WriteGoAway(math.MaxInt32, http2.ErrCodeNo, []byte("bye"))
+	to := b.Len()
+	_ = f.WriteData(1, true, nil)
+	for scanned := range b.Len() {
+		var s frameScanner
+		s.scan(b.Bytes()[:scanned])
+		gotFrom, gotTo, ok := s.find(b.Bytes()[scanned:], saysGoodbye)
+		if want := scanned <= from; ok != want || ok && (scanned+gotFrom != from || scanned+gotTo != to) {
+			t.Errorf("after %d bytes: found %v at %d to %d, want %v at %d to %d", scanned, ok, scanned+gotFrom, scanned+gotTo, want, from, to)
+		}
+	}
+	if _, _, ok := new(frameScanner).find(b.Bytes()[:to-1], saysGoodbye); ok {
+		t.Error("found a frame that is not whole")
 	}
 }

@@ -64,7 +64,6 @@ func (s *Server) grpcPart(srv *grpc.Server) *part {
 		serve: func(context.Context) error { return s.grpc.serveGRPC(srv) },
 		drain: func() {
 			s.grpc.leave() // a client that comes back finds another server
-			s.connections.farewell()
 			srv.GracefulStop()
 		},
 		close: func() error { srv.Stop(); s.grpc.close(); return nil },
