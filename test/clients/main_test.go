@@ -29,6 +29,9 @@ type client struct {
 	config bool
 	// deflate reports whether it can be made to use the encoding deflate.
 	deflate bool
+	// cancels reports whether it learns that a connection ends by a call that it fails,
+	// as CANCELLED, before the call leaves it.
+	cancels bool
 	// accept reports whether it can refuse compressed responses.
 	accept bool
 }
@@ -37,6 +40,7 @@ var all = []client{
 	{name: "grpcio", command: python, config: true, deflate: true},
 	{name: "grpc-js", command: node("grpcjs.mjs"), config: true, deflate: true},
 	{name: "connect-node", command: node("connect.mjs"), deflate: true, accept: true},
+	{name: "tonic", command: built("tonic", "rust"), deflate: true, accept: true, cancels: true},
 }
 
 // installed returns the path of a file below bin/clients, or ends the test.
@@ -79,6 +83,11 @@ func node(driver string) func(t *testing.T) *exec.Cmd {
 		}
 		return exec.Command(need.Program(t, "node"), filepath.Join(dir, driver))
 	}
+}
+
+// built returns a function that starts a driver that was built when it was installed.
+func built(name, dir string) func(t *testing.T) *exec.Cmd {
+	return func(t *testing.T) *exec.Cmd { return exec.Command(installed(t, name, dir, "driver")) }
 }
 
 // each runs a test for every client for which the filter returns true, beside each
