@@ -270,7 +270,7 @@ func TestAccessLog_EveryCall_HasOneLine(t *testing.T) {
 		if !strings.Contains(line, `"msg":"call"`) {
 			continue
 		}
-		for _, name := range []string{"protocol", "method", "code", "outcome", "duration_ms", "x_request_id"} {
+		for _, name := range []string{"protocol", "method", "code", "outcome", "duration_us", "x_request_id"} {
 			if !strings.Contains(line, `"`+name+`":`) {
 				t.Errorf("no %s in %s", name, line)
 			}

@@ -55,7 +55,7 @@ func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, took ti
 		slog.String("method", strings.TrimPrefix(c.method, "/")),
 		slog.String("code", c.code.String()),
 		slog.String("outcome", c.outcome.String()),
-		slog.Int64("duration_ms", milliseconds(took)),
+		slog.Int64("duration_us", took.Microseconds()),
 	)
 	t.log.LogAttrs(ctx, level, "operation", c.attrs(attrs)...)
 }

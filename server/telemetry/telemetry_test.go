@@ -147,7 +147,7 @@ func TestStart_OperationsLine_TellsTheTimeThatItTook(t *testing.T) {
 				_, end := tel.Start(t.Context(), op)
 				time.Sleep(time.Second)
 				end(&exchange.Exchange{}, apierror.ResponseLost(errors.New("lost"), true))
-				if want := fmt.Sprintf(`"duration_ms":%d,`, (time.Second + began).Milliseconds()); !strings.Contains(log.String(), want) {
+				if want := fmt.Sprintf(`"duration_us":%d,`, (time.Second + began).Microseconds()); !strings.Contains(log.String(), want) {
 					t.Errorf("want %s in %s", want, log)
 				}
 			})
