@@ -6,8 +6,10 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
 
+	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/streams"
 )
 
@@ -17,7 +19,7 @@ func from(ctx context.Context, addr net.Addr) context.Context {
 }
 
 // admitted reports whether a stream of the stranger got a place.
-func admitted(t *testing.T, i *Intake, ctx context.Context) bool {
+func admitted(ctx context.Context, t *testing.T, i *Intake) bool {
 	t.Helper()
 	ctx, err := i.Admit(ctx, "/x.Y/Z")
 	if err != nil {
@@ -33,12 +35,12 @@ func TestAdmit_CallEndsBeforeItsHandler_GivesItsPlaceBack(t *testing.T) {
 		i := New(Bounds{Gate: streams.New(32)}) // one stream of an address
 		addr := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}
 		ctx, cancel := context.WithCancel(from(t.Context(), addr))
-		if !admitted(t, i, ctx) || admitted(t, i, from(t.Context(), addr)) {
+		if !admitted(ctx, t, i) || admitted(from(t.Context(), addr), t, i) {
 			t.Fatal("not one stream of the address has a place")
 		}
 		cancel()
 		synctest.Wait()
-		if !admitted(t, i, from(t.Context(), addr)) {
+		if !admitted(from(t.Context(), addr), t, i) {
 			t.Error("the place was not given back")
 		}
 	})
@@ -49,7 +51,7 @@ func TestAdmit_StrangerBeyondItsBound_IsToldAFewTimesAndThenOnlyRefused(t *testi
 	synctest.Test(t, func(t *testing.T) {
 		i := New(Bounds{Gate: streams.New(32)})
 		stranger := from(t.Context(), streams.NewPeer(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}))
-		if !admitted(t, i, stranger) {
+		if !admitted(stranger, t, i) {
 			t.Fatal("the first stream got no place")
 		}
 		told := 0
@@ -62,4 +64,32 @@ func TestAdmit_StrangerBeyondItsBound_IsToldAFewTimesAndThenOnlyRefused(t *testi
 			t.Errorf("%d of 10 streams are refused by their handlers, want 4", told)
 		}
 	})
+}
+
+// streamOf is a stream with a context.
+type streamOf struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s streamOf) Context() context.Context { return s.ctx }
+
+func TestBoundStreams_HandlerReturns_GivesThePlaceBack(t *testing.T) {
+	i := New(Bounds{Gate: streams.New(32)}) // one stream of an address
+	ss := streamOf{ctx: from(t.Context(), &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)})}
+	bound := func(handler grpc.StreamHandler) error {
+		return i.BoundStreams(nil, ss, &grpc.StreamServerInfo{FullMethod: "/x.Y/Z"}, handler)
+	}
+	nothing := func(any, grpc.ServerStream) error { return nil }
+	for range 2 {
+		err := bound(func(any, grpc.ServerStream) error {
+			if err := bound(nothing); apierror.FromError(err).Reason != apierror.ReasonTooManyStreams {
+				t.Errorf("a second stream at once: %v", err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("one after the other: %v", err)
+		}
+	}
 }
