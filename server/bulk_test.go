@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -229,7 +230,7 @@ func TestBulk_ClientLeaves_FinishesWhatWasSentAndBeginsNothingMore(t *testing.T)
 	ctx, cancel := context.WithCancel(t.Context())
 	stream := d.bulk(ctx, t)
 	for i := range 50 {
-		if err := stream.Send(item(templateID, fmt.Sprint(i))); err != nil {
+		if err := stream.Send(item(templateID, strconv.Itoa(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -245,7 +246,7 @@ func TestBulk_ClientLeaves_FinishesWhatWasSentAndBeginsNothingMore(t *testing.T)
 	// The same items again: four are replayed, and the others are copied now.
 	again := d.bulk(t.Context(), t)
 	for i := range 50 {
-		if err := again.Send(item(templateID, fmt.Sprint(i))); err != nil {
+		if err := again.Send(item(templateID, strconv.Itoa(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -266,7 +267,7 @@ func TestBulk_ServerStops_FinishesWhatWasBegunAndBeginsNothingMore(t *testing.T)
 	stream := d.bulk(t.Context(), t)
 	var body strings.Builder
 	for i := range 50 {
-		if err := stream.Send(item(templateID, fmt.Sprint(i))); err != nil {
+		if err := stream.Send(item(templateID, strconv.Itoa(i))); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&body, `{"template_id":%q,"request_id":"rest-%d"}`+"\n", templateID, i)
@@ -389,7 +390,7 @@ func TestBulkREST_LinesOfEveryKind_HaveAResultLineEach(t *testing.T) {
 		l := got[n]
 		text := l.Outcome + " "
 		if l.HTTPStatus != 0 {
-			text += fmt.Sprint(l.HTTPStatus)
+			text += strconv.Itoa(l.HTTPStatus)
 		}
 		if text != want || (l.Error == nil) != (l.HTTPStatus == 0) || (l.Integration != nil) != (l.Outcome == "DONE") {
 			t.Errorf("line %d: %q, want %q: %+v", n, text, want, l)

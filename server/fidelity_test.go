@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -194,7 +195,7 @@ func TestCopyTemplate_EachFieldInEachState_SendsExactBytes(t *testing.T) {
 		header := fmt.Sprint(got.header)
 		wantHeader := fmt.Sprint(map[string][]string{
 			"Accept": {"application/json"}, "Accept-Encoding": {"identity"}, "Authorization": {"Bearer " + token},
-			"Content-Length": {fmt.Sprint(len(want))}, "Content-Type": {"application/json"}, "User-Agent": {"digate/test"},
+			"Content-Length": {strconv.Itoa(len(want))}, "Content-Type": {"application/json"}, "User-Agent": {"digate/test"},
 		})
 		if header != wantHeader {
 			t.Errorf("header %s\nwant   %s", header, wantHeader)

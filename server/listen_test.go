@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/digate/digate/test/await"
 )
 
 // identity returns the settings of a TLS server and of a client that trusts it.
@@ -50,7 +52,7 @@ func TestListener_WithTLS_ServesHTTPOverTLSAlone(t *testing.T) {
 	serverTLS, clientTLS := identity(t)
 	l := bound(t, serverTLS)
 	var protocol string
-	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := &http.Server{ReadHeaderTimeout: await.Patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.TLS == nil {
 			t.Error("the request has no TLS state")
 		}

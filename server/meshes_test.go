@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -419,7 +420,7 @@ func streamThrough(t *testing.T, p proxy, block string) {
 	defer func() { _ = resp.Body.Close() }()
 	lines := bufio.NewScanner(resp.Body)
 	for i := range 3 {
-		if !lines.Scan() || lines.Text() != fmt.Sprint(i+1) {
+		if !lines.Scan() || lines.Text() != strconv.Itoa(i+1) {
 			t.Fatalf("line %d: %q, %v", i+1, lines.Text(), lines.Err())
 		}
 		if i < 2 {

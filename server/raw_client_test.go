@@ -127,7 +127,7 @@ func (f *rawClient) verdictOf(frame *http2.MetaHeadersFrame) *apierror.Error {
 	for _, field := range frame.Fields {
 		fields[field.Name] = field.Value
 	}
-	code, err := strconv.Atoi(fields["grpc-status"])
+	code, err := strconv.ParseInt(fields["grpc-status"], 10, 32)
 	if err != nil {
 		f.t.Fatalf("no status: %v", fields)
 	}

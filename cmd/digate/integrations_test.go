@@ -182,11 +182,11 @@ func newest(t *testing.T, e *emulator.Emulator) emulator.Integration {
 func TestCopy_SetupCannotBeLookedUp_IsStillASuccess(t *testing.T) {
 	addr := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
-			w.WriteHeader(404)
+			w.WriteHeader(http.StatusNotFound)
 			_, _ = w.Write([]byte(`{"status":"error","error_code":"GONE","message":"no \u001b[2J such thing"}`))
 			return
 		}
-		w.WriteHeader(201)
+		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write([]byte(`{"id":"` + clitest.NoTemplate + `","auth_type":"API_KEY","requires_setup":true,"source_integration_template_id":"` + clitest.TemplateID + `",` +
 			`"headers":{"X-A":"` + clitest.VarSecret + `","it's":"` + clitest.VarSecret + ` <<a b>>"}}`))
 	})
@@ -212,7 +212,7 @@ func TestCopy_SetupCannotBeLookedUp_IsStillASuccess(t *testing.T) {
 func TestCopy_SetupMissingAndNothingFound_SaysSo(t *testing.T) {
 	addr := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			w.WriteHeader(201)
+			w.WriteHeader(http.StatusCreated)
 		}
 		_, _ = w.Write([]byte(`{"id":"` + clitest.NoTemplate + `","requires_setup":true,"data":[],"has_more":false}`))
 	})

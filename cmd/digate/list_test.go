@@ -146,7 +146,7 @@ func TestList_AllOfAListThatDoesNotEnd_IsAnError(t *testing.T) {
 func TestList_SecondPageFails_ShowsNoHalf(t *testing.T) {
 	addr := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("after") != "" {
-			w.WriteHeader(403)
+			w.WriteHeader(http.StatusForbidden)
 			return
 		}
 		_, _ = w.Write([]byte(`{"data":[{"id":"x"}],"last_id":"` + clitest.TemplateID + `","has_more":true}`))
@@ -157,7 +157,7 @@ func TestList_SecondPageFails_ShowsNoHalf(t *testing.T) {
 }
 
 func TestRead_Unknown_SaysThatASecondCallIsSafe(t *testing.T) {
-	addr := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(502) })
+	addr := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	for _, args := range [][]string{{"templates", "list"}, {"templates", "get", clitest.TemplateID}, {"integrations", "get", clitest.TemplateID}, {"tools", "list", clitest.TemplateID}} {
 		got := digate(t, append(args, "--addr", addr)...)
 		if got.Code != client.ExitUnknown || !strings.Contains(got.Err, "a second call is safe") || strings.Contains(got.Err, "twice") {

@@ -109,7 +109,7 @@ func newHeld(t *testing.T) *held {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.arrived <- true
 		<-h.let
-		w.WriteHeader(201)
+		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, `{"id":"id-1"}`)
 	}))
 	h.url = srv.URL
@@ -260,7 +260,10 @@ func TestEmulator_Alone_ServesUntilSIGTERM(t *testing.T) {
 	sent, failed := make(chan bool), make(chan error, 1)
 	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { close(sent) }}
 	go func() {
-		_, err := caller.Do(hang.WithContext(httptrace.WithClientTrace(hang.Context(), trace)))
+		resp, err := caller.Do(hang.WithContext(httptrace.WithClientTrace(hang.Context(), trace)))
+		if err == nil {
+			_ = resp.Body.Close()
+		}
 		failed <- err
 	}()
 	<-sent

@@ -1,6 +1,7 @@
 package apierror_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
@@ -73,7 +74,7 @@ func TestWrite_Response_HasItsLength(t *testing.T) {
 	w := httptest.NewRecorder()
 	r.Write(w)
 	got := w.Result()
-	if got.StatusCode != 404 || got.Header.Get("Content-Length") != strconv.Itoa(len(r.Body)) || w.Body.String() != string(r.Body) ||
+	if got.StatusCode != http.StatusNotFound || got.Header.Get("Content-Length") != strconv.Itoa(len(r.Body)) || w.Body.String() != string(r.Body) ||
 		got.Header.Get("Digate-Outcome") != "NOT_SENT" {
 		t.Errorf("got %d %v %s", got.StatusCode, got.Header, w.Body)
 	}

@@ -83,7 +83,7 @@ func TestMiddleware_StateOfTheConnection_ReachesTheAuthenticator(t *testing.T) {
 	var a fake
 	h := authn.Middleware(&a, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil)
 	for _, url := range []string{"https://digate.example/", "http://digate.example/"} {
-		r := httptest.NewRequest("GET", url, nil)
+		r := httptest.NewRequest(http.MethodGet, url, nil)
 		r.Header.Set("Authorization", "Bearer t")
 		h.ServeHTTP(httptest.NewRecorder(), r)
 		if a.last.TLS != r.TLS {
@@ -134,8 +134,11 @@ func TestMiddleware_NoCredential_BodyIsNotRead(t *testing.T) {
 	refused := false
 	h := authn.Middleware(&fake{},
 		http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("reached the handler") }),
-		func(w http.ResponseWriter, _ *http.Request, err error) { refused = true; w.WriteHeader(401) })
-	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", body))
+		func(w http.ResponseWriter, _ *http.Request, err error) {
+			refused = true
+			w.WriteHeader(http.StatusUnauthorized)
+		})
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", body))
 	if !refused || body.read {
 		t.Errorf("refused = %v, body read = %v", refused, body.read)
 	}

@@ -208,9 +208,9 @@ func generated(t *testing.T, m *contract.Method, path string, took func(*dynamic
 
 // template returns the path of a rule's text.
 func template(rule string) string {
-	_, path, _ := strings.Cut(rule[strings.Index(rule, `"/`):], `"`)
+	_, path, _ := strings.Cut(rule, `"/`)
 	path, _, _ = strings.Cut(path, `"`)
-	return path
+	return "/" + path
 }
 
 // facade returns a message without the fields that never leave digate.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -170,7 +171,7 @@ func TestCandidates_PageLargerThanAskedFor_IsLookedUpWhole(t *testing.T) {
 	t.Parallel()
 	up := &lister{pageSize: 3010}
 	for i := range 3010 {
-		up.has = append(up.has, made(fmt.Sprint(i), template, time.Second))
+		up.has = append(up.has, made(strconv.Itoa(i), template, time.Second))
 	}
 	asked := 0
 	got, err := copies.Candidates(t.Context(), up, func(_ context.Context, ids []string) ([]string, error) {

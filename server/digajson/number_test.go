@@ -1,6 +1,7 @@
 package digajson_test
 
 import (
+	"bytes"
 	"math"
 	"strings"
 	"testing"
@@ -128,7 +129,7 @@ func TestWrittenNumber_ComesBackAndIsAnIntegerBelow1e21(t *testing.T) {
 		if back != n {
 			t.Errorf("%v comes back from %s as %v", n, b, back)
 		}
-		if isInteger := !strings.ContainsAny(string(b[len(`{"va":`):]), ".eE"); isInteger != (n == math.Trunc(n) && math.Abs(n) < 1e21) {
+		if isInteger := !bytes.ContainsAny(b[len(`{"va":`):], ".eE"); isInteger != (n == math.Trunc(n) && math.Abs(n) < 1e21) {
 			t.Errorf("%v is written as %s", n, b)
 		}
 	}

@@ -239,7 +239,7 @@ func TestLatency_DelaysTheResponseButNotTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := emulator.New(emulator.Options{Latency: 5 * time.Second})
 		began := time.Now()
-		r := httptest.NewRequest("POST", "/v1/integration/template/"+deepwiki+"/copy", strings.NewReader(`{}`))
+		r := httptest.NewRequest(http.MethodPost, "/v1/integration/template/"+deepwiki+"/copy", strings.NewReader(`{}`))
 		r.Header.Set("Authorization", "Bearer t")
 		done := make(chan *httptest.ResponseRecorder)
 		go func() {

@@ -125,7 +125,7 @@ func TestFaultReset_OverTLS(t *testing.T) {
 func TestFaultReset_WithoutHijacking_AbortsTheResponse(t *testing.T) {
 	t.Parallel()
 	e := emulator.New(emulator.Options{})
-	r := httptest.NewRequest("GET", "/v1/integration/template/"+faultNamed(t, "reset-before-commit"), nil)
+	r := httptest.NewRequest(http.MethodGet, "/v1/integration/template/"+faultNamed(t, "reset-before-commit"), nil)
 	r.Header.Set("Authorization", "Bearer t")
 	defer func() {
 		if got := recover(); got != http.ErrAbortHandler {
@@ -205,7 +205,7 @@ func TestFaultSlowDrip_TakesAsLongAsConfigured(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := emulator.New(emulator.Options{Drip: 6 * time.Second})
-		r := httptest.NewRequest("GET", "/v1/integration/template/"+faultNamed(t, "slow-drip"), nil)
+		r := httptest.NewRequest(http.MethodGet, "/v1/integration/template/"+faultNamed(t, "slow-drip"), nil)
 		r.Header.Set("Authorization", "Bearer t")
 		w := &flushes{ResponseRecorder: httptest.NewRecorder()}
 		began := time.Now()
@@ -255,7 +255,7 @@ func TestFaultTruncated_LessArrivesThanWasAnnounced(t *testing.T) {
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if !errors.Is(err, io.ErrUnexpectedEOF) || res.StatusCode != 201 || int64(len(body)) != res.ContentLength/2 || !strings.HasPrefix(string(body), `{"id":"`) {
+	if !errors.Is(err, io.ErrUnexpectedEOF) || res.StatusCode != http.StatusCreated || int64(len(body)) != res.ContentLength/2 || !strings.HasPrefix(string(body), `{"id":"`) {
 		t.Errorf("got %d, %d of %d bytes: %s %v", res.StatusCode, len(body), res.ContentLength, body, err)
 	}
 }

@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -65,7 +66,7 @@ func TestRoutes_SlashAtTheEnd_IsRedirected(t *testing.T) {
 
 func TestRoutes_SlashAtTheEndOverTLS_IsRedirectedToHTTPS(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequest("GET", "https://emulator.example/v1/integration/", nil)
+	r := httptest.NewRequest(http.MethodGet, "https://emulator.example/v1/integration/", nil)
 	w := httptest.NewRecorder()
 	emulator.New(emulator.Options{}).ServeHTTP(w, r)
 	if to := w.Header().Get("Location"); to != "https://emulator.example/v1/integration" {

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ func TestGateway_HeadersOfARequest_DoNotReachTheCall(t *testing.T) {
 	channel := inproc.New(inproc.Options{})
 	integrationv1.RegisterIntegrationServiceServer(channel, l)
 	h, _ := newHandler(t, nil, func(c *gateway.Config) { c.Channel = channel })
-	r := httptest.NewRequest("POST", "/v1/integration", strings.NewReader(`{}`))
+	r := httptest.NewRequest(http.MethodPost, "/v1/integration", strings.NewReader(`{}`))
 	for name, value := range map[string]string{
 		"Authorization": "Bearer t", "Grpc-Timeout": "1H", "Grpc-Metadata-X": "1", "Grpc-Metadata-Y-Bin": "AA==", "Cookie": "c=1",
 		"X-HTTP-Method-Override": "GET", "Content-Type": "application/x-www-form-urlencoded", "TE": "trailers", "X-Forwarded-For": "made.up", "X-Forwarded-Host": "made.up",

@@ -169,7 +169,7 @@ func TestGateway_MethodsThatAreAllowed_ReachTheService(t *testing.T) {
 		"/v1/integration/" + uuid + "/tool/" + uuid, "/v1/integration/template/" + uuid + "%2fcopy", "/v1/integration/" + uuid + "/tool-approval",
 	} {
 		w := httptest.NewRecorder()
-		routed(t, new(reached)).ServeHTTP(w, httptest.NewRequest("OPTIONS", path, nil))
+		routed(t, new(reached)).ServeHTTP(w, httptest.NewRequest(http.MethodOptions, path, nil))
 		allowed := strings.Split(w.Header().Get("Allow"), ", ")
 		for _, verb := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
 			channel := new(reached)

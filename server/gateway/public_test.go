@@ -79,7 +79,7 @@ func TestPublic_Body_IsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/docs", strings.NewReader("eleven byte")))
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/docs", strings.NewReader("eleven byte")))
 }
 
 func TestPublic_RoutesThatCannotBe_AreNamedTogether(t *testing.T) {

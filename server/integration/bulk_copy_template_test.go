@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -142,7 +143,7 @@ func TestBulkCopyTemplate_AsManyItemsAsAllowed_AreTakenAndOneMoreIsRefused(t *te
 			s := bulkService(t, integration.BulkSettings{Concurrency: 2, MaxItems: 3, ItemTimeout: time.Second, StallTimeout: time.Minute}, made)
 			stream := newBulkStream(t.Context())
 			for i := range items {
-				stream.ask(fmt.Sprint(i))
+				stream.ask(strconv.Itoa(i))
 			}
 			close(stream.in)
 			err := s.BulkCopyTemplate(stream)

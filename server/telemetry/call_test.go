@@ -22,7 +22,7 @@ import (
 // scrape returns the metrics.
 func scrape(tel *Telemetry) string {
 	w := httptest.NewRecorder()
-	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	return w.Body.String()
 }
 
@@ -52,14 +52,17 @@ func TestMiddleware_Status_IsTheFirstThatWasWritten(t *testing.T) {
 		write func(http.ResponseWriter)
 		want  string
 	}{
-		"implied":     {func(w http.ResponseWriter) { _, _ = io.WriteString(w, "body") }, "200"},
-		"given":       {func(w http.ResponseWriter) { w.WriteHeader(201); _, _ = io.WriteString(w, "body") }, "201"},
-		"given twice": {func(w http.ResponseWriter) { w.WriteHeader(404); w.WriteHeader(500) }, "404"},
+		"implied": {func(w http.ResponseWriter) { _, _ = io.WriteString(w, "body") }, "200"},
+		"given":   {func(w http.ResponseWriter) { w.WriteHeader(http.StatusCreated); _, _ = io.WriteString(w, "body") }, "201"},
+		"given twice": {func(w http.ResponseWriter) {
+			w.WriteHeader(http.StatusNotFound)
+			w.WriteHeader(http.StatusInternalServerError)
+		}, "404"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tel, log := observed()
 			tel.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { c.write(w) })).
-				ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+				ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 			wants(t, log.String(), `"http_status":`+c.want)
 			wants(t, scrape(tel), `digate_http_responses_total{status="`+c.want+`"} 1`)
 		})
@@ -81,7 +84,7 @@ func TestMiddleware_ResponseController_ReachesTheConnection(t *testing.T) {
 		if err := http.NewResponseController(w).SetWriteDeadline(time.Now()); err != nil {
 			t.Error(err)
 		}
-	})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	})).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if !w.set {
 		t.Error("the deadline was not set")
 	}
@@ -98,14 +101,14 @@ func TestMiddleware_AbortedResponse_IsNoPanicInTheLog(t *testing.T) {
 		}
 	}()
 	tel.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })).
-		ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 }
 
 // The gateway's call is the request's: one line, and one count of each kind.
 func TestMiddleware_CallWithinTheRequest_IsCountedOnce(t *testing.T) {
 	tel, log := observed()
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest("GET", "/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set(RequestIDHeader, "mine")
 	tel.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		ctx, end := tel.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: method})

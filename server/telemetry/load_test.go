@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func TestWatch_EachScrape_ReadsTheLoadOnce(t *testing.T) {
 		{"in_flight 4", "in_flight_limit 5", "queued 6", "circuit_open 0", `overload_total{evidence="transport"} 12`},
 	} {
 		w := httptest.NewRecorder()
-		tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 		for _, line := range want {
 			if !strings.Contains(w.Body.String(), "\ndigate_upstream_"+line+"\n") {
 				t.Errorf("scrape %d: no %s", i, line)
@@ -64,7 +65,7 @@ func TestCircuitChanged_IsCountedAndLoggedByItsState(t *testing.T) {
 		t.Errorf("levels %s", levels)
 	}
 	w := httptest.NewRecorder()
-	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	for _, line := range []string{`{state="open"} 2`, `{state="half-open"} 1`, `{state="closed"} 1`} {
 		if !strings.Contains(w.Body.String(), "digate_upstream_circuit_changes_total"+line) {
 			t.Errorf("no %s", line)

@@ -65,7 +65,7 @@ func TestUnaryInterceptor_Panic_IsAnErrorThatQuotesNothing(t *testing.T) {
 func TestMiddleware_Panic_HasDigasShape(t *testing.T) {
 	tel, log := observed()
 	w := httptest.NewRecorder()
-	tel.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("hunter2") })).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	tel.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("hunter2") })).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if w.Code != 500 || !strings.Contains(w.Body.String(), `"error_code":"INTERNAL_ERROR"`) || w.Header().Get("Digate-Outcome") != "NOT_SENT" {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
@@ -82,9 +82,9 @@ func TestMiddleware_PanicAfterTheResponseBegan_CutsTheConnection(t *testing.T) {
 		}
 	}()
 	tel.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(200)
+		w.WriteHeader(http.StatusOK)
 		panic("hunter2")
-	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 }
 
 func TestTapHandle_RefusedCall_HasItsLineAndAMetricOfAKnownName(t *testing.T) {
@@ -101,7 +101,7 @@ func TestTapHandle_RefusedCall_HasItsLineAndAMetricOfAKnownName(t *testing.T) {
 		t.Errorf("%d lines: %s", got, log)
 	}
 	w := httptest.NewRecorder()
-	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if !strings.Contains(w.Body.String(), `method="other"`) || strings.Contains(w.Body.String(), "made") {
 		t.Error("a method's name of a client's making is a label")
 	}
@@ -116,7 +116,7 @@ func TestDrift_KindsWithoutEnd_AreBounded(t *testing.T) {
 		t.Errorf("%d lines, want %d", got, maxDrift)
 	}
 	w := httptest.NewRecorder()
-	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	tel.MetricsHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if got := strings.Count(w.Body.String(), "digate_upstream_drift_total{"); got != maxDrift+1 {
 		t.Errorf("%d series, want %d and one for the rest", got, maxDrift)
 	}
@@ -172,7 +172,7 @@ func TestStart_RESTRequest_EndsInTheLineOfItsCall(t *testing.T) {
 			tel.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				_, end := tel.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: c.method})
 				end(exchange.FromContext(r.Context()), c.err)
-			})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+			})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 			if got := log.String(); !strings.Contains(got, `"protocol":"rest",`+c.want) || strings.Count(got, "\n") != 1 {
 				t.Errorf("want %s in %s", c.want, got)
 			}
@@ -186,7 +186,7 @@ func TestStart_OperationWithinARESTRequest_LeavesTheRequestsCallAlone(t *testing
 	tel.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, end := tel.Start(r.Context(), exchange.Operation{Kind: exchange.BulkItem, Method: method})
 		end(nil, apierror.ResponseLost(errors.New("lost"), true))
-	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 	if got := log.String(); !strings.Contains(got, `"msg":"operation","kind":"bulk_item"`) || !strings.Contains(got, `"msg":"call","protocol":"rest","method":"other","code":"OK"`) {
 		t.Errorf("log: %s", got)
 	}

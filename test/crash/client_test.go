@@ -57,7 +57,7 @@ func (c *client) finish(ctx context.Context) error {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("%d items have no response: %w (%v)", len(rest), ctx.Err(), last)
+			return fmt.Errorf("%d items have no response: %w", len(rest), errors.Join(ctx.Err(), last))
 		}
 	}
 }

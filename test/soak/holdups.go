@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -43,10 +44,10 @@ func (c *crowd) holdUp(ctx context.Context, a *told, how caller) {
 		err = askOverHTTP2(conn, a.call)
 	case deafREST:
 		a.verdict = unread
-		_, err = conn.Write(append(head, body...))
+		_, err = conn.Write(slices.Concat(head, body))
 	case haltingREST:
 		a.verdict = unasked
-		whole := append(head, body...)
+		whole := slices.Concat(head, body)
 		_, err = conn.Write(whole[:1+a.call%(len(whole)-1)])
 	}
 	if err != nil {

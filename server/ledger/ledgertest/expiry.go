@@ -236,12 +236,11 @@ func testLapsedFor(t *testing.T, h Harness) {
 
 func testNamed(t *testing.T, h Harness) {
 	s := h.Open(t)
-	made := func(id string) ledger.Claim {
+	made := func(id string) {
 		c := newClaim()
 		claim(t, s, c)
 		must(t, "MarkSending", toSending(t.Context(), s, c))
 		must(t, "MarkDone", s.MarkDone(t.Context(), c.Key, c.Token, id))
-		return c
 	}
 	named := func(want ...string) {
 		t.Helper()

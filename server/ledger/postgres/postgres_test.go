@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -224,7 +225,7 @@ func port(t testing.TB, s *pgtest.Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprint(config.Port)
+	return strconv.FormatUint(uint64(config.Port), 10)
 }
 
 func BenchmarkStore(b *testing.B) {

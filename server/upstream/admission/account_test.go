@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,13 +51,13 @@ func TestAccounts_MoreThanAreRemembered_ForgetTheOneIdleForLongest(t *testing.T)
 	synctest.Test(t, func(t *testing.T) {
 		a := New(standard())
 		for i := range maxAccepted + 10 {
-			once(t, a, fmt.Sprint(i), Result{Evidence: Served})
+			once(t, a, strconv.Itoa(i), Result{Evidence: Served})
 			once(t, a, "0", Result{Evidence: Served})
 		}
 		if got := a.Load().Accounts; got != maxAccepted {
 			t.Errorf("%d accounts", got)
 		}
-		for name, known := range map[string]bool{"0": true, "1": false, fmt.Sprint(maxAccepted): true} {
+		for name, known := range map[string]bool{"0": true, "1": false, strconv.Itoa(maxAccepted): true} {
 			if own, _ := a.accounts.find(name); own.shared == known {
 				t.Errorf("account %s: known %v, want %v", name, !own.shared, known)
 			}
@@ -200,7 +201,7 @@ func TestAccounts_UnderWay_IsNeverForgotten(t *testing.T) {
 		once(t, a, "a", Result{Evidence: Served})
 		ticket := enter(t, a, "a")
 		for i := range maxAccepted + 10 {
-			once(t, a, fmt.Sprint(i), Result{Evidence: Served})
+			once(t, a, strconv.Itoa(i), Result{Evidence: Served})
 		}
 		if own, _ := a.accounts.find("a"); own != ticket.account {
 			t.Error("an account with an exchange under way was forgotten")

@@ -3,7 +3,7 @@ package admission
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -360,7 +360,7 @@ func TestQueue_ManyThatWaitAndLeave_CostTheOthersNothing(t *testing.T) {
 		c.asks(t.Context(), "a", 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		for i := range 5000 {
-			go func() { _, _ = c.a.Enter(ctx, Request{Account: fmt.Sprint(i % 100)}) }()
+			go func() { _, _ = c.a.Enter(ctx, Request{Account: strconv.Itoa(i % 100)}) }()
 		}
 		synctest.Wait()
 		c.asks(t.Context(), "b", 0)

@@ -94,9 +94,9 @@ func TestBulk_BrokenStreams_EveryRowIsCopiedOnceAndReportedOnce(t *testing.T) {
 	s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
 		switch n {
 		case 1, 40:
-			return verdict{cut: cutOff}
+			return verdict{cut: errCutOff}
 		case 9, 23, 60:
-			return verdict{cut: cutOff, after: true}
+			return verdict{cut: errCutOff, after: true}
 		}
 		return carryOut
 	}

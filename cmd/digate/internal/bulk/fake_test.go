@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -65,8 +66,8 @@ type verdict struct {
 
 var carryOut verdict
 
-// cutOff is how a stream ends that a connection took with it.
-var cutOff = status.Error(codes.Unavailable, "the connection is gone")
+// errCutOff is how a stream ends that a connection took with it.
+var errCutOff = status.Error(codes.Unavailable, "the connection is gone")
 
 func serve(t *testing.T) *fakeServer {
 	t.Helper()
@@ -107,7 +108,7 @@ func (s *fakeServer) start(t *testing.T, addr string) {
 func (s *fakeServer) GetLedger(ctx context.Context, _ *digatev1.GetLedgerRequest) (*digatev1.GetLedgerResponse, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	if got := strings.Join(md.Get("authorization"), "|"); got != "Bearer "+clitest.Token {
-		return nil, apierror.MissingCredential("the credential is " + fmt.Sprint(len(got)) + " long").GRPCStatus().Err()
+		return nil, apierror.MissingCredential("the credential is " + strconv.Itoa(len(got)) + " long").GRPCStatus().Err()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

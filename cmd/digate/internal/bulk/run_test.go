@@ -29,7 +29,7 @@ func TestBulk_AnotherCallerAfterAReconnect_EndsAndSendsNothingAgain(t *testing.T
 	s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
 		if n == 2 { // runs with s.mu held
 			s.ledger.Caller = "caller-2"
-			return verdict{cut: cutOff}
+			return verdict{cut: errCutOff}
 		}
 		return carryOut
 	}
@@ -89,7 +89,7 @@ func TestBulk_InterruptedWhileARowWaits_ReportsTheLatestResponse(t *testing.T) {
 func TestBulk_EveryConnectionFails_GivesUpAfterSoMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeServer()
-		s.item = func(int, *integrationv1.CopyTemplateRequest) verdict { return verdict{cut: cutOff} }
+		s.item = func(int, *integrationv1.CopyTemplateRequest) verdict { return verdict{cut: errCutOff} }
 		run := newTrial(t, s, 3)
 		run.reconnects = 2
 		code, why := run.all(t.Context(), t, 0)
@@ -107,7 +107,7 @@ func TestBulk_ResponsesBetweenFailures_AreNoFailuresInARow(t *testing.T) {
 		s := newFakeServer()
 		s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
 			if n%2 == 0 {
-				return verdict{cut: cutOff}
+				return verdict{cut: errCutOff}
 			}
 			return carryOut
 		}
@@ -247,7 +247,7 @@ func TestBulk_RetentionPassesDuringARun_TheRowIsNotSentAgain(t *testing.T) {
 		s := newFakeServer()
 		s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict {
 			if n == 1 {
-				return verdict{cut: cutOff, late: 24 * time.Hour}
+				return verdict{cut: errCutOff, late: 24 * time.Hour}
 			}
 			return carryOut
 		}

@@ -65,7 +65,7 @@ func Start(t testing.TB, settings ...string) *Server {
 		t.Fatal(err)
 	}
 	// The server's account may not enter the test's own folder.
-	if s.dir, err = os.MkdirTemp("", "digate-pg-"); err != nil {
+	if s.dir, err = os.MkdirTemp("", "digate-pg-"); err != nil { //nolint:usetesting // see above
 		t.Fatal(err)
 	}
 	t.Cleanup(s.end)
