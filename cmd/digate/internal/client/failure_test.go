@@ -30,8 +30,8 @@ func TestFail_EveryOutcome_HasItsExitCodeAndMeaning(t *testing.T) {
 		"creates once, settled": {exchange.Unknown, codes.Aborted, CreatesOnce, ExitUnknown, "until somebody settles"},
 		"aborted, without id":   {exchange.Unknown, codes.Aborted, Creates, ExitUnknown, "could do it twice"},
 		"changes":               {exchange.Unknown, codes.Unknown, Changes, ExitUnknown, "somebody may have changed it since"},
-		"asks, no record":       {exchange.NotSent, codes.NotFound, Asks, ExitFailed, "It may have been made"},
-		"asks, not connected":   {exchange.NotSent, codes.Unavailable, Asks, ExitFailed, "says nothing about the copy"},
+		"asks, no record":       {exchange.NotSent, codes.NotFound, Asks, ExitFailed, "The call may have been made with another token"},
+		"asks, not connected":   {exchange.NotSent, codes.Unavailable, Asks, ExitFailed, "says nothing about the call"},
 		"settles":               {exchange.Unknown, codes.DeadlineExceeded, Settles, ExitFailed, "may have been settled all the same"},
 		"settles, refused":      {exchange.NotSent, codes.InvalidArgument, Settles, ExitFailed, "Nothing was settled"},
 		"creates once, not yet": {exchange.NotSent, codes.Unavailable, CreatesOnce, ExitNotSent, "An earlier call with the same --request-id may have done it"},
@@ -42,6 +42,9 @@ func TestFail_EveryOutcome_HasItsExitCodeAndMeaning(t *testing.T) {
 			want = "NOT_APPLICABLE"
 		}
 		e := &apierror.Error{Code: row.code, Reason: "X", Outcome: row.outcome, Message: "why <\x1b[2J>"}
+		if row.code == codes.NotFound && row.does == Asks {
+			e.Reason = apierror.ReasonNoRecord
+		}
 		var text, asJSON strings.Builder
 		if err := Fail(&text, "text", row.does, e); err != ExitError(row.exit) || !strings.Contains(text.String(), row.meaning) {
 			t.Errorf("%s: %v\n%s", name, err, &text)
