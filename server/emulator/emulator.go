@@ -119,7 +119,7 @@ type Integration struct {
 	AuthType         string
 	IntegrationType  string
 	AuthKey          *string
-	Headers          map[string]string // nil where the response says null
+	Headers          map[string]string // nil if the response says null
 	RequiresSetup    bool
 	SourceTemplateID *string
 	CreatedAt        time.Time

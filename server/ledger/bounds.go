@@ -40,7 +40,7 @@ func CheckLease(lease time.Duration) error {
 	return nil
 }
 
-// CheckNamed returns [ErrInvalid] where there are more ids than Named takes.
+// CheckNamed returns [ErrInvalid] if there are more ids than Named takes.
 func CheckNamed(ids []string) error {
 	if len(ids) > MaxNamed {
 		return fmt.Errorf("%w: %d ids at a time", ErrInvalid, len(ids))

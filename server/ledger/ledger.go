@@ -89,7 +89,7 @@ type Record struct {
 	// Fingerprint is the digest of the request.
 	Fingerprint Digest
 	// ParentID is the resource that the call names: the template that is copied, or
-	// the integration that gets a tool. It is empty where a call names none.
+	// the integration that gets a tool. It is empty if the call names none.
 	ParentID string
 	// State is how far the call came.
 	State State

@@ -38,7 +38,7 @@ func Serve(binary, logFile string, args ...string) (*Server, error) {
 }
 
 // ServeCommand returns the command that runs the binary as a server on free
-// loopback ports. The arguments follow those that say so.
+// loopback ports, with more arguments.
 func ServeCommand(binary string, args ...string) *exec.Cmd {
 	cmd := exec.Command(binary, append([]string{
 		"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--admin-pprof",

@@ -34,8 +34,8 @@ func footprintOf(s *rig.Server) (footprint, error) {
 	return f, err
 }
 
-// sockets returns the number of sockets that the process has, 0 where the system
-// does not tell.
+// sockets returns the number of sockets that the process has, 0 on a system without
+// /proc.
 func sockets(pid int) (int, error) {
 	dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
 	fds, err := os.ReadDir(dir)

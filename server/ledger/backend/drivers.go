@@ -11,8 +11,8 @@ import (
 
 // driver opens the stores of one engine.
 type driver struct {
-	// validate returns what is wrong with a location, beyond what
-	// [ledger.ParseSpec] checks; nil if there is nothing more to check.
+	// validate checks a location further than [ledger.ParseSpec] does; nil if there is
+	// nothing more to check.
 	validate func(location string) error
 	// key returns the key of a ledger without a key file; nil if the engine needs one.
 	key func(location string) (ledger.Keys, error)

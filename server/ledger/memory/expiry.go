@@ -39,7 +39,7 @@ func (s *Store) expire(r *record, now time.Time) bool {
 	return true
 }
 
-// settle brings a record to Done or Unknown, where it came at the given time.
+// settle brings a record to Done or Unknown as of the given time.
 func (s *Store) settle(r *record, state ledger.State, at time.Time) {
 	s.unlink(r)
 	r.State, r.expiresAt = state, at.Add(s.retention)

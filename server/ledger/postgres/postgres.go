@@ -30,7 +30,7 @@ const (
 // Options say how the ledger is kept.
 type Options struct {
 	// Retention is how long settled records are kept; zero means
-	// [ledger.DefaultRetention]. Those who share a ledger should agree on it.
+	// [ledger.DefaultRetention]. Replicas that share a ledger should agree on it.
 	Retention time.Duration
 }
 

@@ -271,7 +271,7 @@ func binaries() (string, error) {
 	slices.SortFunc(debian, func(a, b string) int { return version(b) - version(a) })
 	dirs = append(dirs, debian...)
 	for _, dir := range dirs {
-		// initdb looks for postgres beside itself, where a link leads to.
+		// initdb looks for postgres in its own folder, not in that of a link to it.
 		initdb, err := filepath.EvalSymlinks(filepath.Join(dir, "initdb"))
 		if err != nil || dir == "" {
 			continue
