@@ -55,7 +55,7 @@ func (c *devCmd) Run(ctx context.Context, std term.IO) error {
 		_ = diga.ln.Close()
 		return complainInto(log, err)
 	}
-	fmt.Fprint(std.Out, welcome(s, diga))
+	defer greet(std.Out, welcome(s, diga))()
 	// The stand-in ends last, so that calls under way can end.
 	standInCtx, stopStandIn := context.WithCancel(context.WithoutCancel(ctx))
 	g, ctx := errgroup.WithContext(ctx)

@@ -37,8 +37,8 @@ func (c *emulatorCmd) Run(ctx context.Context, std term.IO) error {
 		return err
 	}
 	ignoreBrokenPipe()
-	fmt.Fprintf(std.Out, "%s\nThe stand-in for Diga is at %s\nAny bearer token is an account of its own. Ctrl-C ends it.\n",
-		catalogue(s.emulator), s.url())
+	defer greet(std.Out, fmt.Sprintf("%s\nThe stand-in for Diga is at %s\nAny bearer token is an account of its own. Ctrl-C ends it.\n",
+		catalogue(s.emulator), s.url()))()
 	return s.run(ctx)
 }
 

@@ -142,6 +142,38 @@ func TestServe_NobodyReadsTheErrorThatEndsIt_Ends(t *testing.T) {
 	}
 }
 
+// Whoever starts a stand-in for its tests need not read what it says.
+func TestStandIn_NobodyReadsItsFirstWords_Serves(t *testing.T) {
+	addr := rig.FreeAddr(t)
+	c := &http.Client{Timeout: await.Patience}
+	defer c.CloseIdleConnections()
+	for _, args := range [][]string{
+		{"emulator", "--addr", addr},
+		{"dev", "--emulator-addr", addr, "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"},
+	} {
+		cmd := exec.Command(binary(t), args...)
+		p := new(process)
+		cmd.Stdout, cmd.Stderr = fullPipe(t), &p.err
+		p.start(t, cmd)
+		if args[0] == "dev" {
+			p.err.Await(t, `"msg":"serving"`)
+		}
+		if err := await.Poll(await.Patience, p.Ended(), func() error {
+			resp, err := c.Get("http://" + addr + "/nothing")
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			return err
+		}); err != nil {
+			t.Errorf("%s: %v", args[0], err)
+		}
+		p.signal(t, syscall.SIGTERM)
+		if code := p.wait(t); code != 0 {
+			t.Errorf("%s: exit code %d", args[0], code)
+		}
+	}
+}
+
 // fullPipe returns the end of a pipe that takes nothing more.
 func fullPipe(t *testing.T) *os.File {
 	t.Helper()
