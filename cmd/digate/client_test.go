@@ -26,12 +26,16 @@ import (
 type recorder struct {
 	integrationv1.UnimplementedIntegrationServiceServer
 	authorization chan string
+	prefer        chan string // nil for a test that does not look
 	fail          error
 }
 
 func (r *recorder) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	r.authorization <- strings.Join(md.Get("authorization"), "|")
+	if r.prefer != nil {
+		r.prefer <- strings.Join(md.Get("prefer"), "|")
+	}
 	if r.fail != nil {
 		return nil, r.fail
 	}
@@ -57,6 +61,22 @@ func serveRecorder(t *testing.T, r *recorder, opts ...grpc.ServerOption) string 
 	})
 	awaitPort(t, ln.Addr().String())
 	return ln.Addr().String()
+}
+
+// How long the caller is ready to wait is the server's to know.
+func TestCopy_Wait_ReachesTheServer(t *testing.T) {
+	r := &recorder{authorization: make(chan string, 1), prefer: make(chan string, 1)}
+	addr := serveRecorder(t, r)
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	for want, wait := range map[string][]string{"": nil, "wait=0": {"--wait", "0s"}, "wait=90": {"--wait=1m30s"}} {
+		if got := digate(t, append([]string{"copy", clitest.TemplateID, "--addr", addr}, wait...)...); got.Code != client.ExitDone {
+			t.Fatalf("%+v", got)
+		}
+		<-r.authorization
+		if sent := <-r.prefer; sent != want {
+			t.Errorf("sent %q, want %q", sent, want)
+		}
+	}
 }
 
 // awaitPort returns when a server has taken a connection.

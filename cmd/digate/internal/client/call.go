@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/prefer"
 )
 
 // OutputJSON is the value of --output for JSON.
@@ -20,7 +23,8 @@ const OutputJSON = "json"
 
 // CallFlags are the flags of a command that makes calls.
 type CallFlags struct {
-	Output string `name:"output" short:"o" enum:"text,json" default:"text" help:"text, which leaves secrets out, or json, which is complete."`
+	Output string         `name:"output" short:"o" enum:"text,json" default:"text" help:"text, which leaves secrets out, or json, which is complete."`
+	Wait   *time.Duration `name:"wait" group:"Connection:" placeholder:"DURATION" help:"Time that the server may wait before it sends a request to Diga, or sends it again, in whole seconds; 0s for not at all. Default: as long as --timeout permits."`
 
 	Flags `embed:""`
 }
@@ -29,6 +33,9 @@ type CallFlags struct {
 func (f *CallFlags) Validate() error {
 	if f.Timeout <= 0 {
 		return errors.New("--timeout: must be more than 0")
+	}
+	if f.Wait != nil && (*f.Wait < 0 || *f.Wait%time.Second != 0) {
+		return errors.New("--wait: must be a number of whole seconds, such as 0s or 3s")
 	}
 	return nil
 }
@@ -39,6 +46,9 @@ func (f *CallFlags) Dial(ctx context.Context, std term.IO, does Effect) (_ conte
 	ctx, conn, done, err := f.Connect(ctx)
 	if errors.As(err, new(*UnreachableError)) {
 		err = Fail(std.Err, f.Output, does, err)
+	}
+	if err == nil && f.Wait != nil {
+		ctx = metadata.AppendToOutgoingContext(ctx, prefer.Header, fmt.Sprintf("wait=%d", *f.Wait/time.Second))
 	}
 	return ctx, conn, done, err
 }
