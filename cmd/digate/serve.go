@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server"
@@ -14,10 +16,13 @@ type serveCmd struct {
 	config.Config `embed:""`
 }
 
-func (c *serveCmd) Run(ctx context.Context, std term.IO) error {
+func (c *serveCmd) Run(ctx context.Context, std term.IO, line *kong.Context) error {
 	ignoreBrokenPipe()
 	log := telemetry.OpenLog(std.Err, c.LogLevel)
 	defer log.Close()
+	if exposesPassword(line.Args, c.Ledger.Spec) {
+		log.Warn("the command line shows the password of --ledger to everybody on this machine; give it in the environment (DIGATE_LEDGER) or in the file that --config names")
+	}
 	return complainInto(log, c.serve(ctx, log))
 }
 
