@@ -13,7 +13,7 @@ import (
 // fitter returns a server with the bound on responses, which serves nothing.
 func fitter(t *testing.T, bound int) *Server {
 	t.Helper()
-	c, err := contract.Load(contract.Integration())
+	c, err := contract.Load(contract.Integration(), contract.Ledger())
 	if err != nil {
 		t.Fatal(err)
 	}
