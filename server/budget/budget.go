@@ -34,6 +34,9 @@ func (m *Memory) Taken() int64 { return m.all.Load() }
 // them together.
 func (m *Memory) Share(known bool) Share { return Share{of: m, stranger: !known} }
 
+// Stranger reports whether the share is a stranger's.
+func (s *Share) Stranger() bool { return s.stranger }
+
 // Taken reports whether anything of the share is taken.
 func (s *Share) Taken() bool { return s.amount != 0 }
 

@@ -74,7 +74,7 @@ func (i *Intake) decode(data mem.BufferSlice, m *message) (err error) {
 	if compressed {
 		text := i.share(m.ctx) // until it is decoded
 		defer text.GiveBack()
-		if b, err = i.decompress(b[1:], &text); err != nil {
+		if b, err = i.decompress(m.ctx, b[1:], &text); err != nil {
 			return err
 		}
 	}

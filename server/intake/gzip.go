@@ -3,6 +3,7 @@ package intake
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -55,8 +56,28 @@ const maxExpansion = 1032
 const gzipTrailer = 8
 
 // decompress returns the text of a gzipped message, and takes the memory for it. The
-// text is no longer than the largest message.
-func (i *Intake) decompress(compressed []byte, share *budget.Share) ([]byte, error) {
+// text is no longer than the largest message. Strangers' messages are decompressed a
+// few at a time, because a short one may take long.
+func (i *Intake) decompress(ctx context.Context, compressed []byte, share *budget.Share) ([]byte, error) {
+	// The length that the message claims is that of its last part, or a lie.
+	claimed := int64(0)
+	if n := len(compressed); n >= gzipTrailer {
+		claimed = int64(binary.LittleEndian.Uint32(compressed[n-4:]))
+	}
+	switch possible := int64(len(compressed)) * maxExpansion; {
+	case claimed > possible:
+		claimed = min(possible, int64(i.MaxMessage))
+	case claimed > int64(i.MaxMessage):
+		return nil, apierror.RequestTooLarge(int64(i.MaxMessage))
+	}
+	if share.Stranger() {
+		select {
+		case i.decompressing <- struct{}{}:
+			defer func() { <-i.decompressing }()
+		case <-ctx.Done():
+			return nil, apierror.NotBegun(ctx.Err())
+		}
+	}
 	z, _ := gzipReaders.Get().(*gzip.Reader)
 	if z == nil {
 		z = new(gzip.Reader)
@@ -64,11 +85,6 @@ func (i *Intake) decompress(compressed []byte, share *budget.Share) ([]byte, err
 	defer gzipReaders.Put(z)
 	if err := z.Reset(bytes.NewReader(compressed)); err != nil {
 		return nil, notDecompressed(err)
-	}
-	// The length that the message claims is a good guess and no more.
-	claimed := min(int64(len(compressed))*maxExpansion, int64(i.MaxMessage))
-	if n := len(compressed); n >= gzipTrailer {
-		claimed = min(claimed, int64(binary.LittleEndian.Uint32(compressed[n-4:])))
 	}
 	var text []byte
 	for room := claimed + 1; ; room = min(int64(len(text)), int64(i.MaxMessage+1-len(text))) {

@@ -3,6 +3,7 @@ package intake
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ func TestDecompress_TextOfAnyLengthUpToTheBound_IsWhole(t *testing.T) {
 			"two files": append(gzipped(t, text[:n/2]), gzipped(t, text[n/2:])...), // RFC 1952, 2.2
 		} {
 			share := i.Memory.Share(true)
-			got, err := i.decompress(gz, &share)
+			got, err := i.decompress(t.Context(), gz, &share)
 			if err != nil || string(got) != text {
 				t.Errorf("%d bytes, %s: got %d, %v", n, name, len(got), err)
 			}
@@ -58,7 +59,7 @@ func TestDecompress_TextBeyondTheBound_IsNotDecompressed(t *testing.T) {
 		"large": large, "large, and claims less": claiming(large, 10), "small, and claims more": claiming(gzipped(t, "x"), 1<<31),
 	} {
 		share := i.Memory.Share(true)
-		_, err := i.decompress(gz, &share)
+		_, err := i.decompress(t.Context(), gz, &share)
 		if err == nil || i.Memory.Taken() > most+1 {
 			t.Errorf("%s: %v, %d bytes are taken", name, err, i.Memory.Taken())
 		}
@@ -72,11 +73,34 @@ func TestDecompress_MemoryIsTaken_IsOverloaded(t *testing.T) {
 	other := i.Memory.Share(true)
 	other.Take(1<<20 - 50_000)
 	share := i.Memory.Share(true)
-	_, err := i.decompress(gzipped(t, strings.Repeat("x", 60_000)), &share)
+	_, err := i.decompress(t.Context(), gzipped(t, strings.Repeat("x", 60_000)), &share)
 	if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonOverloaded {
 		t.Errorf("got %v", err)
 	}
-	if _, err := i.decompress(gzipped(t, strings.Repeat("x", 40_000)), &share); err != nil {
+	if _, err := i.decompress(t.Context(), gzipped(t, strings.Repeat("x", 40_000)), &share); err != nil {
 		t.Errorf("a smaller one: %v", err)
+	}
+}
+
+// A short message may take long to decompress, and strangers must not keep all
+// processors busy with theirs.
+func TestDecompress_ManyOfStrangers_WaitForEachOther(t *testing.T) {
+	i := New(Bounds{MaxMessage: 1 << 20, Memory: budget.NewMemory(1 << 20)})
+	for range cap(i.decompressing) {
+		i.decompressing <- struct{}{}
+	}
+	gz := gzipped(t, "x")
+	known, stranger := i.Memory.Share(true), i.Memory.Share(false)
+	if _, err := i.decompress(t.Context(), gz, &known); err != nil {
+		t.Errorf("a known caller: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := i.decompress(ctx, gz, &stranger); err == nil {
+		t.Error("a stranger did not wait")
+	}
+	<-i.decompressing
+	if _, err := i.decompress(t.Context(), gz, &stranger); err != nil || len(i.decompressing) != cap(i.decompressing)-1 {
+		t.Errorf("a stranger, after another: %v, %d are under way", err, len(i.decompressing))
 	}
 }

@@ -12,6 +12,7 @@ package intake
 import (
 	"context"
 	"io"
+	"runtime"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -30,6 +31,9 @@ type Intake struct {
 	Bounds
 	receptions   sync.Pool
 	unaryMethods map[string]bool // by full name, as registered
+	// decompressing has a value for each message of a stranger's that is being
+	// decompressed.
+	decompressing chan struct{}
 }
 
 // Bounds are those of an intake.
@@ -51,7 +55,9 @@ type Bounds struct {
 // process has a gRPC server or client.
 func New(bounds Bounds) *Intake {
 	registerEncodings()
-	i := &Intake{Bounds: bounds, unaryMethods: make(map[string]bool)}
+	i := &Intake{Bounds: bounds, unaryMethods: make(map[string]bool),
+		decompressing: make(chan struct{}, max(runtime.GOMAXPROCS(0)/2, 1)),
+	}
 	i.receptions.New = func() any {
 		r := &reception{intake: i}
 		r.decode = r.into
