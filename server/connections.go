@@ -14,11 +14,12 @@ import (
 // connections watches the connections of the gRPC side, for what gRPC tells nobody.
 type connections struct {
 	penalties *penalties
+	arrivals  *arrivals
 	malformed func() // is called for a call that gRPC refused for its header
 }
 
-func newConnections(penalties *penalties, malformed func()) *connections {
-	return &connections{penalties: penalties, malformed: malformed}
+func newConnections(penalties *penalties, arrivals *arrivals, malformed func()) *connections {
+	return &connections{penalties: penalties, arrivals: arrivals, malformed: malformed}
 }
 
 // watch returns the connection, watched.
@@ -26,7 +27,12 @@ func (c *connections) watch(conn net.Conn) net.Conn {
 	peer := streams.NewPeer(conn.RemoteAddr())
 	credit := newResetCredit(c.penalties.burst(streams.Address(peer)))
 	w := &watchedConn{Conn: conn, peer: peer, all: c, credit: credit, acked: make(chan struct{}, 1)}
+	w.arriving = arriving{all: c.arrivals, peer: peer, close: func() { w.expel("it sent much of messages without their end") }}
 	w.in.skip = len(http2.ClientPreface)
+	w.in.see = w.arriving.receive
+	w.out.see = func(kind http2.FrameType, flags http2.Flags, stream uint32, _ int) {
+		w.arriving.send(kind, flags, stream)
+	}
 	return w
 }
 
@@ -49,15 +55,16 @@ func (c watchedCredentials) Clone() credentials.TransportCredentials {
 }
 
 // watchedConn follows the frames that pass: it closes a connection whose client resets
-// far more calls than it lets finish, counts the calls that are refused for their
-// header, and sees to it that the client learns of the connection's end at a good
+// far more calls than it lets finish, or that holds too much memory with messages that
+// are not whole (arrivals.go), counts the calls that are refused for their header, and sees to it that the client learns of the connection's end at a good
 // moment (farewell.go).
 type watchedConn struct {
 	net.Conn
-	peer    *streams.Peer
-	all     *connections
-	credit  *resetCredit
-	in, out frameScanner // of Read and Write alone
+	peer     *streams.Peer
+	all      *connections
+	credit   *resetCredit
+	in, out  frameScanner // of Read and Write alone
+	arriving arriving
 
 	farewell    farewell
 	calls, acks atomic.Int64  // frames of the client
@@ -72,16 +79,28 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 	before := c.in.resets
 	c.in.scan(p[:n])
 	if resets := c.in.resets - before; resets > 0 && !c.credit.spend(resets) {
-		c.all.penalties.add(streams.Address(c.peer))
-		_ = c.Conn.Close()
+		c.expel("it reset far more calls than it let finish")
 		err, n = net.ErrClosed, 0
 	}
+	c.all.arrivals.relieve()
 	if err != nil {
 		c.heard(c.in.calls, math.MaxInt) // nothing more will come
 		return n, err
 	}
 	c.heard(c.in.calls, c.in.acks)
 	return n, nil
+}
+
+// expel closes the connection and remembers its address.
+func (c *watchedConn) expel(reason string) {
+	c.all.penalties.add(streams.Address(c.peer), reason)
+	_ = c.Conn.Close()
+}
+
+// Close closes the connection.
+func (c *watchedConn) Close() error {
+	c.arriving.end()
+	return c.Conn.Close()
 }
 
 // send writes to the connection, and counts.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/binary"
+	"math"
 
 	"golang.org/x/net/http2"
 )
@@ -23,6 +24,8 @@ type frameCounts struct {
 // frameScanner follows the frames in a stream of bytes.
 type frameScanner struct {
 	frameCounts
+	// see, if set, sees the header of each frame.
+	see    func(kind http2.FrameType, flags http2.Flags, stream uint32, length int)
 	skip   int // bytes to the next header
 	header [frameHeader]byte
 	have   int // bytes of the header so far
@@ -53,7 +56,11 @@ func (s *frameScanner) scan(p []byte) {
 		}
 		s.have = 0
 		s.skip = payload(s.header[:])
-		s.count(http2.FrameType(s.header[3]), http2.Flags(s.header[4]))
+		kind, flags := http2.FrameType(s.header[3]), http2.Flags(s.header[4])
+		s.count(kind, flags)
+		if s.see != nil {
+			s.see(kind, flags, binary.BigEndian.Uint32(s.header[5:])&math.MaxInt32, s.skip)
+		}
 	}
 }
 

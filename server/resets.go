@@ -55,7 +55,7 @@ func (c *resetCredit) earn(finished int) {
 // maxPenalties bounds the addresses that are remembered.
 const maxPenalties = 10_000
 
-// penalties remember the addresses whose connections were closed for their resets.
+// penalties remember the addresses whose connections were closed for what they did.
 type penalties struct {
 	log *slog.Logger
 
@@ -77,9 +77,9 @@ func (p *penalties) burst(peer netip.Addr) float64 {
 	return resetBurst
 }
 
-// add remembers that a connection was closed. The log has a line for the first of an
+// add remembers that a connection was closed, and why. The log has a line for the first of an
 // address: a client that connects again and again could fill the log otherwise.
-func (p *penalties) add(peer netip.Addr) {
+func (p *penalties) add(peer netip.Addr, reason string) {
 	p.mu.Lock()
 	first := !p.holds(peer)
 	if len(p.closed) >= maxPenalties {
@@ -88,7 +88,7 @@ func (p *penalties) add(peer netip.Addr) {
 	p.closed[peer] = time.Now()
 	p.mu.Unlock()
 	if first {
-		p.log.Warn("a gRPC connection was closed: it reset far more calls than it let finish", "peer", peer.String())
+		p.log.Warn("a gRPC connection was closed: "+reason, "peer", peer.String())
 	}
 }
 

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"encoding/binary"
 	"io"
 	"strings"
 	"testing"
@@ -170,4 +171,55 @@ func TestStrangers_MadeUpTokens_DoNotFillTheLog(t *testing.T) {
 	before := strings.Count(d.log.String(), `"outcome":"REJECTED"`)
 	refuse(100)(t, d)
 	d.log.await(t, before+100, `"outcome":"REJECTED"`)
+}
+
+// What has arrived of large messages is bounded, for as long as nobody is known on the
+// connection.
+func TestStrangers_ConnectionThatHoldsBackTheEndOfMuch_IsClosed(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	d := start(t, up.url(), func(c *config.Config) {
+		c.MaxDecodedBytes, c.MaxRequestBytes = 1<<20, 64<<10 // a quarter of it may arrive, or four messages
+	})
+	if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
+		t.Fatal(e)
+	}
+	stranger := hpack.HeaderField{Name: "authorization", Value: "Bearer made-up"}
+	const part, size = 50 << 10, 60 << 10
+	begin := func(f *rawClient, stream uint32, extra ...hpack.HeaderField) {
+		if f.tryOpen(stream, copyTemplate, false, extra...) != nil {
+			return // it is closed
+		}
+		message := append(binary.BigEndian.AppendUint32([]byte{0}, size), make([]byte, part)...)
+		for len(message) > 0 {
+			n := min(len(message), 16<<10)
+			if f.WriteData(stream, false, message[:n]) != nil {
+				return
+			}
+			message = message[n:]
+		}
+	}
+	end := func(f *rawClient, stream uint32) {
+		if err := f.WriteData(stream, true, make([]byte, size-part)); err != nil {
+			t.Fatal(err)
+		}
+		if e := f.verdict(stream); e.Reason != apierror.ReasonInvalidRequest { // its message is no protobuf
+			t.Error(e)
+		}
+	}
+	known, modest, hoarder := dialRaw(t, d.GRPCAddr()), dialRaw(t, d.GRPCAddr()), dialRaw(t, d.GRPCAddr())
+	begin(modest, 1, stranger)
+	for n := range uint32(8) {
+		begin(known, 2*n+1)
+		begin(hoarder, 2*n+1, stranger)
+	}
+	d.log.await(t, 1, "it sent much of messages without their end")
+	for {
+		if _, err := hoarder.ReadFrame(); err != nil {
+			break
+		}
+	}
+	end(modest, 1)
+	end(known, 1)
 }

@@ -46,7 +46,11 @@ type placeKey struct{}
 // call of an open service may be ended for another.
 func (i *Intake) Admit(ctx context.Context, method string) (context.Context, error) {
 	open := contract.Open(method)
-	if i.Gate == nil || !open && i.Gate.Knows(token(ctx)) {
+	if i.Gate == nil {
+		return ctx, nil
+	}
+	if !open && i.Gate.Knows(token(ctx)) {
+		streams.MarkKnown(address(ctx))
 		return ctx, nil
 	}
 	var cancel context.CancelFunc

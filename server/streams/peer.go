@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,7 @@ const (
 type Peer struct {
 	net.Addr
 	counted netip.Addr
+	known   atomic.Bool
 
 	mu    sync.Mutex
 	until time.Time // when the credit is whole again
@@ -28,6 +30,17 @@ type Peer struct {
 
 // NewPeer returns the peer of a connection from this address.
 func NewPeer(addr net.Addr) *Peer { return &Peer{Addr: addr, counted: Address(addr)} }
+
+// Known reports whether a caller whose token Diga accepted called on the connection.
+func (p *Peer) Known() bool { return p.known.Load() }
+
+// MarkKnown remembers that a caller whose token Diga accepted called on the connection.
+// It does nothing for an address that is no [Peer].
+func MarkKnown(addr net.Addr) {
+	if p, ok := addr.(*Peer); ok && !p.Known() {
+		p.known.Store(true)
+	}
+}
 
 // Courtesy reports whether a connection is shown one more courtesy, and counts it. It
 // is always for an address that is no [Peer].
