@@ -354,6 +354,18 @@ var differences = map[string]difference{
 			t.Errorf("%d %s, %d copies", rest.status, rest.body, posts(up))
 		}
 	},
+	"stream-routes": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(200, nil, `{"data":[`+full+`],"has_more":false}`))
+		for path, want := range map[string]string{
+			"/v1/integration:stream": `{"integration":{"id":"`, "/v1/integration/template:stream": `{"template":{"id":"`,
+			"/v1/integration/" + id + "/tool:stream": `{"tool":`,
+		} {
+			rest := d.do(t, "GET", path, "")
+			if rest.status != 200 || !strings.HasPrefix(rest.body, want) || !strings.HasSuffix(rest.body, "\n"+`{"summary":{"items":1}}`+"\n") {
+				t.Errorf("%s: %d %s", path, rest.status, rest.body)
+			}
+		}
+	},
 	"unresolved": func(t *testing.T, up *scripted, d *digate) {
 		up.will(respond(200, nil, `{"id":"`+templateID+`","name":"t","language":"es","template":{"base_url":"https://<<shop>>"}}`))
 		wantREST(t, d.copyREST(t, templateID, `{}`, "Digate-Unresolved", "refuse"), 422, "NOT_SENT", "")

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/complete"
-	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
 // maxCandidates bounds the ids that are offered.
@@ -46,7 +44,7 @@ func (completable) IDs(ctx context.Context, args []string) []complete.Candidate 
 	return nil
 }
 
-// candidates reads pages until the list ends or has maxCandidates items. It uses
+// candidates reads the list to its end, or its first maxCandidates items. It uses
 // only the flags of the connection: settings about paging are for lists that people
 // ask for.
 func (l list[P]) candidates(ctx context.Context) (found []complete.Candidate) {
@@ -56,14 +54,7 @@ func (l list[P]) candidates(ctx context.Context) (found []complete.Candidate) {
 		return nil
 	}
 	defer done()
-	get, n := l.get, 0
-	l.get = func(ctx context.Context, service integrationv1.IntegrationServiceClient, after *string) (none P, err error) {
-		if n += maxPage; n > maxCandidates {
-			return none, errors.New("enough")
-		}
-		return get(ctx, service, after)
-	}
-	all, _ := l.everyPage(ctx, service, nil)
+	all, _ := l.every(ctx, service, nil, new(int32(maxCandidates)))
 	for _, row := range l.table(all)[1:] {
 		if row[0] != "" {
 			found = append(found, complete.Candidate{Value: row[0], About: row[1]})

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 
+	"google.golang.org/grpc"
+
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -27,7 +29,7 @@ func (c *integrationsListCmd) Run(ctx context.Context, std term.IO) error {
 }
 
 func (c *integrationsListCmd) list() list[*integrationv1.ListIntegrationsResponse] {
-	return list[*integrationv1.ListIntegrationsResponse]{&c.listFlags, c.page, func(p *integrationv1.ListIntegrationsResponse) term.Table {
+	return list[*integrationv1.ListIntegrationsResponse]{&c.listFlags, c.page, c.every, func(p *integrationv1.ListIntegrationsResponse) term.Table {
 		t := term.Table{{"ID", "NAME", "TYPE", "AUTH", "SETUP", "BASE_URL"}}
 		for _, x := range p.GetData() {
 			t = append(t, []string{x.GetId(), x.GetName(), digajson.EnumText(x.GetIntegrationType()), digajson.EnumText(x.GetAuthType()),
@@ -39,11 +41,25 @@ func (c *integrationsListCmd) list() list[*integrationv1.ListIntegrationsRespons
 
 func (c *integrationsListCmd) page(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string) (*integrationv1.ListIntegrationsResponse, error) {
 	return client.ListIntegrations(ctx, &integrationv1.ListIntegrationsRequest{
-		After: after, Before: c.Before, Page: c.Page, Limit: c.limit(), Order: c.order(),
-		IntegrationType: map[string]integrationv1.IntegrationType{
-			"HTTP": integrationv1.IntegrationType_INTEGRATION_TYPE_HTTP, "MCP": integrationv1.IntegrationType_INTEGRATION_TYPE_MCP,
-		}[c.Type],
+		After: after, Before: c.Before, Page: c.Page, Limit: c.Limit, Order: c.order(),
+		IntegrationType: c.integrationType(),
 	})
+}
+
+func (c *integrationsListCmd) every(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string, most *int32) (*integrationv1.ListIntegrationsResponse, error) {
+	whole := new(integrationv1.ListIntegrationsResponse)
+	return gather(whole, after, func(after *string) (grpc.ServerStreamingClient[integrationv1.StreamIntegrationsResponse], error) {
+		return client.StreamIntegrations(ctx, &integrationv1.StreamIntegrationsRequest{After: after, MaxItems: most, Order: c.order(), IntegrationType: c.integrationType()})
+	}, func(m *integrationv1.StreamIntegrationsResponse) string {
+		whole.Data = append(whole.Data, m.GetIntegration())
+		return m.GetIntegration().GetId()
+	})
+}
+
+func (c *integrationsListCmd) integrationType() integrationv1.IntegrationType {
+	return map[string]integrationv1.IntegrationType{
+		"HTTP": integrationv1.IntegrationType_INTEGRATION_TYPE_HTTP, "MCP": integrationv1.IntegrationType_INTEGRATION_TYPE_MCP,
+	}[c.Type]
 }
 
 type integrationsGetCmd struct {

@@ -6,19 +6,20 @@ import (
 	"fmt"
 	"io"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// maxPage is the largest number of items on a page.
-const maxPage = 100
-
 // listFlags are the flags of a command that lists.
 type listFlags struct {
-	Limit  *int32  `name:"limit" placeholder:"N" help:"Number of items on a page, 1 to 100."`
+	Limit  *int32  `name:"limit" placeholder:"N" help:"Number of items on a page, 1 to 100. Means nothing with --all."`
 	Page   *int32  `name:"page" placeholder:"N" help:"Number of the page, from 1."`
 	After  *string `name:"after" placeholder:"ID" help:"Begin after this id."`
 	Before *string `name:"before" placeholder:"ID" help:"End before this id."`
@@ -39,14 +40,6 @@ func (f *listFlags) Validate() error {
 // Help is shown by --help.
 func (listFlags) Help() string { return client.ExitHelpOfReads }
 
-// limit returns the size of pages. With --all, pages are large by default.
-func (f *listFlags) limit() *int32 {
-	if f.All && f.Limit == nil {
-		return proto.Int32(maxPage)
-	}
-	return f.Limit
-}
-
 func (f *listFlags) order() integrationv1.Order {
 	return map[string]integrationv1.Order{"asc": integrationv1.Order_ORDER_ASC, "desc": integrationv1.Order_ORDER_DESC}[f.Order]
 }
@@ -63,6 +56,8 @@ type list[P page] struct {
 	flags *listFlags
 	// get gets the page that begins after an id.
 	get func(ctx context.Context, service integrationv1.IntegrationServiceClient, after *string) (P, error)
+	// every gets all that comes after an id, or at most as many items, as one page.
+	every func(ctx context.Context, service integrationv1.IntegrationServiceClient, after *string, most *int32) (P, error)
 	// table returns the items of a page below a head. Its first two columns are an
 	// item's id and name.
 	table func(P) term.Table
@@ -78,12 +73,9 @@ func (l list[P]) show(ctx context.Context, std term.IO) error {
 	defer done()
 	var shown P
 	if f.All {
-		shown, err = l.everyPage(ctx, service, f.After)
+		shown, err = l.every(ctx, service, f.After, nil)
 	} else {
 		shown, err = l.get(ctx, service, f.After)
-	}
-	if errors.Is(err, errEndless) {
-		return err
 	}
 	if err != nil {
 		return client.Fail(std.Err, f.Output, client.Reads, err)
@@ -111,38 +103,41 @@ func (f *listFlags) tellOfMore(w io.Writer, p page) {
 	}
 }
 
-var errEndless = errors.New("Diga says that there are more items, but not after which id")
-
-// everyPage reads a list to its end and returns it as one page. On an error it
-// also returns what it has read so far.
-func (l list[P]) everyPage(ctx context.Context, service integrationv1.IntegrationServiceClient, after *string) (P, error) {
-	whole, err := l.get(ctx, service, after)
-	if err != nil {
-		return whole, err
-	}
-	seen := make(map[string]bool)
-	for whole.GetHasMore() {
-		last := whole.GetLastId()
-		if last == "" || seen[last] {
-			return whole, errEndless
+// gather reads a stream to its end and returns its items as one page. On an error it
+// also returns what it has read so far. A stream that broke is continued after the
+// last item.
+func gather[M any, P page](whole P, after *string, open func(after *string) (grpc.ServerStreamingClient[M], error), add func(*M) (id string)) (P, error) {
+	first := ""
+	for {
+		began := after
+		stream, err := open(after)
+		for err == nil {
+			var m *M
+			if m, err = stream.Recv(); err != nil {
+				break
+			}
+			id := add(m)
+			if first == "" {
+				first = id
+			}
+			after = &id
 		}
-		seen[last] = true
-		next, err := l.get(ctx, service, &last)
-		if err != nil {
+		if errors.Is(err, io.EOF) {
+			setText(whole, "first_id", first)
+			if after != nil {
+				setText(whole, "last_id", *after)
+			}
+			return whole, nil
+		}
+		if status.Code(err) != codes.Unavailable || after == began || *after == "" {
 			return whole, err
 		}
-		appendPage(whole, next)
 	}
-	return whole, nil
 }
 
-// appendPage appends next to whole, which then ends as next does.
-func appendPage(whole, next proto.Message) {
-	w, n := whole.ProtoReflect(), next.ProtoReflect()
-	fields := w.Descriptor().Fields()
-	for _, name := range []string{"last_id", "has_more"} { // next may not have them
-		w.Clear(fields.ByTextName(name))
+// setText sets a field of a page, unless there is no text.
+func setText(m proto.Message, field protoreflect.Name, text string) {
+	if text != "" {
+		m.ProtoReflect().Set(m.ProtoReflect().Descriptor().Fields().ByName(field), protoreflect.ValueOfString(text))
 	}
-	n.Clear(fields.ByTextName("first_id"))
-	proto.Merge(whole, next)
 }

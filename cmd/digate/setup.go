@@ -80,7 +80,7 @@ func (s *setup) findInHeaders(unfilled map[string]bool) {
 func (s *setup) findInTools(unfilled map[string]bool) {
 	id := s.integration.GetId()
 	tools := toolsListCmd{IntegrationID: id, listFlags: listFlags{All: true}}
-	all, err := tools.list().everyPage(s.ctx, s.client, nil)
+	all, err := tools.every(s.ctx, s.client, nil, nil)
 	if err != nil {
 		s.trouble("the tools, which may also have placeholders,", err)
 	}
@@ -124,11 +124,7 @@ func (s *setup) findGuide() {
 }
 
 func (s *setup) trouble(what string, err error) {
-	message := err.Error()
-	if err != errEndless {
-		message = apierror.FromError(err).Message
-	}
-	s.troubles = append(s.troubles, what+" could not be looked up: "+message)
+	s.troubles = append(s.troubles, what+" could not be looked up: "+apierror.FromError(err).Message)
 }
 
 // toolPlaceholders returns the names of the placeholders in every part of a tool

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"google.golang.org/grpc"
+
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -28,7 +30,7 @@ func (c *templatesListCmd) Run(ctx context.Context, std term.IO) error {
 }
 
 func (c *templatesListCmd) list() list[*integrationv1.ListTemplatesResponse] {
-	return list[*integrationv1.ListTemplatesResponse]{&c.listFlags, c.page, func(p *integrationv1.ListTemplatesResponse) term.Table {
+	return list[*integrationv1.ListTemplatesResponse]{&c.listFlags, c.page, c.every, func(p *integrationv1.ListTemplatesResponse) term.Table {
 		t := term.Table{{"ID", "NAME", "LANGUAGE", "DESCRIPTION"}}
 		for _, x := range p.GetData() {
 			t = append(t, []string{x.GetId(), x.GetName(), x.GetLanguage(), x.GetDescription()})
@@ -39,7 +41,17 @@ func (c *templatesListCmd) list() list[*integrationv1.ListTemplatesResponse] {
 
 func (c *templatesListCmd) page(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string) (*integrationv1.ListTemplatesResponse, error) {
 	return client.ListTemplates(ctx, &integrationv1.ListTemplatesRequest{
-		After: after, Before: c.Before, Page: c.Page, Limit: c.limit(), Order: c.order(), Language: c.Language,
+		After: after, Before: c.Before, Page: c.Page, Limit: c.Limit, Order: c.order(), Language: c.Language,
+	})
+}
+
+func (c *templatesListCmd) every(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string, most *int32) (*integrationv1.ListTemplatesResponse, error) {
+	whole := new(integrationv1.ListTemplatesResponse)
+	return gather(whole, after, func(after *string) (grpc.ServerStreamingClient[integrationv1.StreamTemplatesResponse], error) {
+		return client.StreamTemplates(ctx, &integrationv1.StreamTemplatesRequest{After: after, MaxItems: most, Order: c.order(), Language: c.Language})
+	}, func(m *integrationv1.StreamTemplatesResponse) string {
+		whole.Data = append(whole.Data, m.GetTemplate())
+		return m.GetTemplate().GetId()
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"google.golang.org/grpc"
+
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -24,7 +26,7 @@ type toolsListCmd struct {
 func (c *toolsListCmd) Run(ctx context.Context, std term.IO) error { return c.list().show(ctx, std) }
 
 func (c *toolsListCmd) list() list[*integrationv1.ListToolsResponse] {
-	return list[*integrationv1.ListToolsResponse]{&c.listFlags, c.page, func(p *integrationv1.ListToolsResponse) term.Table {
+	return list[*integrationv1.ListToolsResponse]{&c.listFlags, c.page, c.every, func(p *integrationv1.ListToolsResponse) term.Table {
 		t := term.Table{{"ID", "NAME", "TYPE", "APPROVAL", "METHOD", "PATH", "DESCRIPTION"}}
 		for _, x := range p.GetData() {
 			t = append(t, toolRow(x))
@@ -35,7 +37,17 @@ func (c *toolsListCmd) list() list[*integrationv1.ListToolsResponse] {
 
 func (c *toolsListCmd) page(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string) (*integrationv1.ListToolsResponse, error) {
 	return client.ListTools(ctx, &integrationv1.ListToolsRequest{
-		IntegrationId: c.IntegrationID, After: after, Before: c.Before, Page: c.Page, Limit: c.limit(), Order: c.order(),
+		IntegrationId: c.IntegrationID, After: after, Before: c.Before, Page: c.Page, Limit: c.Limit, Order: c.order(),
+	})
+}
+
+func (c *toolsListCmd) every(ctx context.Context, client integrationv1.IntegrationServiceClient, after *string, most *int32) (*integrationv1.ListToolsResponse, error) {
+	whole := new(integrationv1.ListToolsResponse)
+	return gather(whole, after, func(after *string) (grpc.ServerStreamingClient[integrationv1.StreamToolsResponse], error) {
+		return client.StreamTools(ctx, &integrationv1.StreamToolsRequest{IntegrationId: c.IntegrationID, After: after, MaxItems: most, Order: c.order()})
+	}, func(m *integrationv1.StreamToolsResponse) string {
+		whole.Data = append(whole.Data, m.GetTool())
+		return toolRow(m.GetTool())[0]
 	})
 }
 

@@ -234,6 +234,13 @@ func Stalled(timeout time.Duration) *Error {
 		fmt.Sprintf("nothing moved on the stream for %v; what was sent goes on and is recorded", timeout), nil)
 }
 
+// EndlessList returns the error of a list that goes on and brings nothing new, or that does not say
+// after which id it goes on.
+func EndlessList() *Error {
+	return concluded(codes.Unknown, ReasonInvalidResponse, exchange.Unknown,
+		"Diga says that there are more items, but does not list them", nil)
+}
+
 // Drifted returns the error of a read whose response departs from the contract, for callers that do
 // not accept such responses.
 func Drifted(drift []exchange.Drift) *Error {

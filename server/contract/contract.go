@@ -119,8 +119,8 @@ func load(md protoreflect.MethodDescriptor) (_ *Method, broken []error) {
 		}
 		return m, broken
 	}
-	if !m.Unary {
-		broken = append(broken, errors.New("a stream is not one HTTP exchange"))
+	if !m.Unary && !(m.FacadeOnly && !md.IsStreamingClient() && rule.GetGet() != "") {
+		broken = append(broken, errors.New("a stream is not one HTTP exchange, unless it is a facade_only GET"))
 	}
 	if m.SuccessStatus/100 != 2 {
 		broken = append(broken, fmt.Errorf("success_status %d is no success", m.SuccessStatus))

@@ -51,6 +51,16 @@ func (b *Binding) Match(path string) bool {
 	return path == ""
 }
 
+// SetPath sets the fields of a request that are in a decoded path, which must be of
+// this binding's form.
+func (b *Binding) SetPath(m protoreflect.Message, path string) {
+	for i, text := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+		if fd := b.Path[i].Field; fd != nil {
+			m.Set(fd, protoreflect.ValueOfString(strings.TrimSuffix(text, b.Path[i].Suffix)))
+		}
+	}
+}
+
 // parsePath reads a path template of literals, `{field}` and `{field=*}`. The
 // last segment may have a custom verb, such as `{field}:cancel`. Wildcards,
 // nested field paths and literals that a URL would escape are refused.

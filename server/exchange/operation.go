@@ -10,6 +10,9 @@ const (
 	BulkItem Kind = iota + 1
 	// DetachedCall is a call with a request id that goes on after its caller left.
 	DetachedCall
+	// InnerRead is a request that a call makes beside its own: a page of a stream, or
+	// a template before its copy.
+	InnerRead
 	// RESTRequest is a request of the REST side, from its route to the end of its
 	// response. Its gRPC call, if it gets that far, is within it.
 	RESTRequest
@@ -22,6 +25,8 @@ func (k Kind) String() string {
 		return "bulk_item"
 	case DetachedCall:
 		return "detached_call"
+	case InnerRead:
+		return "inner_read"
 	case RESTRequest:
 		return "rest_request"
 	default:

@@ -46,7 +46,7 @@ func failure(n int, requestID string, err error) line {
 	return line{Line: n, RequestID: requestID, Outcome: e.Outcome.String(), HTTPStatus: a.Status, Error: a.Body}
 }
 
-// lines writes lines, each at once. After an error it writes nothing more.
+// lines writes values as lines of JSON, each at once. After an error it writes nothing more.
 type lines struct {
 	w       io.Writer
 	control *http.ResponseController
@@ -54,19 +54,26 @@ type lines struct {
 	err     error
 }
 
-func (o *lines) write(l line) {
+func (o *lines) write(l any) {
 	if o.err != nil {
 		return
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if o.err = enc.Encode(l); o.err != nil {
+	if o.err = enc.Encode(l); o.err == nil {
+		o.put(b.Bytes())
+	}
+}
+
+// put writes a line of JSON, which ends in a newline.
+func (o *lines) put(text []byte) {
+	if o.err != nil {
 		return
 	}
 	// The server's own deadline is for responses that are short.
 	_ = o.control.SetWriteDeadline(time.Now().Add(o.stall))
-	if _, o.err = o.w.Write(unsplit(b.Bytes())); o.err == nil {
+	if _, o.err = o.w.Write(unsplit(text)); o.err == nil {
 		o.err = o.control.Flush()
 	}
 }

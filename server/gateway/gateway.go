@@ -63,6 +63,7 @@ type gateway struct {
 	routes   *routes
 	mux      *runtime.ServeMux
 	bulk     *bulk
+	stream   *stream
 	maxBody  int64
 	memory   func(context.Context) budget.Share
 	timing   timing
@@ -89,7 +90,10 @@ func New(ctx context.Context, cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gateway{observer: cfg.Observer, routes: routes, mux: mux, bulk: many, maxBody: cfg.MaxBody, memory: cfg.Memory, timing: timing{cfg.MaxDeadline, cfg.Stall}}, nil
+	return &gateway{
+		observer: cfg.Observer, routes: routes, mux: mux, bulk: many, stream: &stream{channel: cfg.Channel, stall: cfg.Stall},
+		maxBody: cfg.MaxBody, memory: cfg.Memory, timing: timing{cfg.MaxDeadline, cfg.Stall},
+	}, nil
 }
 
 // ServeHTTP implements [http.Handler].
@@ -105,6 +109,8 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = refuse(w, wrong)
 	case r.Method == http.MethodOptions:
 		err = g.options(w, r)
+	case route != nil && !route.Unary:
+		err = g.stream.serve(w, r.WithContext(ctx), route)
 	case route != nil:
 		request, s := newRequest(ctx, w, r, g.maxBody, g.share(ctx))
 		defer s.memory.GiveBack()

@@ -29,7 +29,7 @@ func (s *Service) BulkCopyTemplate(stream bulkStream) error {
 		slots:     make(chan struct{}, s.bulk.Concurrency),
 		seen:      make(map[[16]byte]struct{}),
 		moved:     make(chan struct{}, 1),
-		templates: templates{read: s.template},
+		templates: templates{read: s.readTemplate},
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- b.run(ctx) }()

@@ -14,7 +14,7 @@ import (
 
 // CopyTemplate implements [integrationv1.IntegrationServiceServer].
 func (s *Service) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
-	check := s.check(req, s.template)
+	check := s.check(req, s.readTemplate)
 	if !s.atMostOnce(req) {
 		if check != nil {
 			if err := s.rules.Validate(req); err != nil {

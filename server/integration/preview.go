@@ -30,7 +30,14 @@ func (s *Service) PreviewCopyTemplate(ctx context.Context, req *integrationv1.Pr
 	return resp, err
 }
 
-// template reads a template.
+// readTemplate reads a template beside a call's own request.
+func (s *Service) readTemplate(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error) {
+	var resp integrationv1.GetTemplateResponse
+	err := s.read(ctx, integrationv1.IntegrationService_GetTemplate_FullMethodName, &integrationv1.GetTemplateRequest{TemplateId: id}, &resp)
+	return resp.GetTemplate(), err
+}
+
+// template reads a template as the request of a call.
 func (s *Service) template(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error) {
 	var resp integrationv1.GetTemplateResponse
 	err := s.upstream.Call(ctx, upstream.Call{

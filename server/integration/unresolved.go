@@ -10,7 +10,6 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
-	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/preview"
 )
 
@@ -37,8 +36,7 @@ func (s *Service) check(req *integrationv1.CopyTemplateRequest, read reader) fun
 		return nil
 	}
 	return func(ctx context.Context) error {
-		inner, _ := exchange.NewContext(ctx)
-		t, err := read(inner, req.GetTemplateId())
+		t, err := read(ctx, req.GetTemplateId())
 		if err != nil {
 			return apierror.NotChecked(apierror.FromError(err))
 		}

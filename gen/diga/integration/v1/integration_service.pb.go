@@ -2326,7 +2326,7 @@ var File_diga_integration_v1_integration_service_proto protoreflect.FileDescript
 
 const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\n" +
-	"-diga/integration/v1/integration_service.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a!diga/integration/v1/preview.proto\x1a\"diga/integration/v1/template.proto\x1a\x1ediga/integration/v1/tool.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\"\x98\x03\n" +
+	"-diga/integration/v1/integration_service.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a!diga/integration/v1/preview.proto\x1a diga/integration/v1/stream.proto\x1a\"diga/integration/v1/template.proto\x1a\x1ediga/integration/v1/tool.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\"\x98\x03\n" +
 	"\x13CopyTemplateRequest\x12-\n" +
 	"\vtemplate_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\n" +
 	"templateId\x12\x17\n" +
@@ -2565,14 +2565,16 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\x11approval_required\x18\x02 \x01(\bB\n" +
 	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01H\x00R\x10approvalRequired\x88\x01\x01B\x14\n" +
 	"\x12_approval_required\"\x1a\n" +
-	"\x18SetToolApprovalsResponse2\x8d\x14\n" +
+	"\x18SetToolApprovalsResponse2\xf7\x17\n" +
 	"\x12IntegrationService\x12\x88\x01\n" +
-	"\x10ListIntegrations\x12,.diga.integration.v1.ListIntegrationsRequest\x1a-.diga.integration.v1.ListIntegrationsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/integration\x12\xa2\x01\n" +
+	"\x10ListIntegrations\x12,.diga.integration.v1.ListIntegrationsRequest\x1a-.diga.integration.v1.ListIntegrationsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/integration\x12\xa0\x01\n" +
+	"\x12StreamIntegrations\x12..diga.integration.v1.StreamIntegrationsRequest\x1a/.diga.integration.v1.StreamIntegrationsResponse\"'\xba\xde\x19\x02\x10\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/integration:stream\x90\x02\x010\x01\x12\xa2\x01\n" +
 	"\x11CreateIntegration\x12-.diga.integration.v1.CreateIntegrationRequest\x1a..diga.integration.v1.CreateIntegrationResponse\".\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02!:\x01*b\vintegration\"\x0f/v1/integration\x12\xa0\x01\n" +
 	"\x0eGetIntegration\x12*.diga.integration.v1.GetIntegrationRequest\x1a+.diga.integration.v1.GetIntegrationResponse\"5\x82\xd3\xe4\x93\x02/b\vintegration\x12 /v1/integration/{integration_id}\x12\xac\x01\n" +
 	"\x11UpdateIntegration\x12-.diga.integration.v1.UpdateIntegrationRequest\x1a..diga.integration.v1.UpdateIntegrationResponse\"8\x82\xd3\xe4\x93\x022:\x01*b\vintegration2 /v1/integration/{integration_id}\x12\xa3\x01\n" +
 	"\x11DeleteIntegration\x12-.diga.integration.v1.DeleteIntegrationRequest\x1a..diga.integration.v1.DeleteIntegrationResponse\"/\xba\xde\x19\x03\b\xcc\x01\x82\xd3\xe4\x93\x02\"* /v1/integration/{integration_id}\x12\x89\x01\n" +
-	"\tListTools\x12%.diga.integration.v1.ListToolsRequest\x1a&.diga.integration.v1.ListToolsResponse\"-\x82\xd3\xe4\x93\x02'\x12%/v1/integration/{integration_id}/tool\x12\x9c\x01\n" +
+	"\tListTools\x12%.diga.integration.v1.ListToolsRequest\x1a&.diga.integration.v1.ListToolsResponse\"-\x82\xd3\xe4\x93\x02'\x12%/v1/integration/{integration_id}/tool\x12\xa1\x01\n" +
+	"\vStreamTools\x12'.diga.integration.v1.StreamToolsRequest\x1a(.diga.integration.v1.StreamToolsResponse\"=\xba\xde\x19\x02\x10\x01\x82\xd3\xe4\x93\x02.\x12,/v1/integration/{integration_id}/tool:stream\x90\x02\x010\x01\x12\x9c\x01\n" +
 	"\n" +
 	"CreateTool\x12&.diga.integration.v1.CreateToolRequest\x1a'.diga.integration.v1.CreateToolResponse\"=\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x020:\x01*b\x04tool\"%/v1/integration/{integration_id}/tool\x12\x93\x01\n" +
 	"\aGetTool\x12#.diga.integration.v1.GetToolRequest\x1a$.diga.integration.v1.GetToolResponse\"=\x82\xd3\xe4\x93\x027b\x04tool\x12//v1/integration/{integration_id}/tool/{tool_id}\x12\x9f\x01\n" +
@@ -2581,7 +2583,8 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\n" +
 	"DeleteTool\x12&.diga.integration.v1.DeleteToolRequest\x1a'.diga.integration.v1.DeleteToolResponse\">\xba\xde\x19\x03\b\xcc\x01\x82\xd3\xe4\x93\x021*//v1/integration/{integration_id}/tool/{tool_id}\x12\xb1\x01\n" +
 	"\x10SetToolApprovals\x12,.diga.integration.v1.SetToolApprovalsRequest\x1a-.diga.integration.v1.SetToolApprovalsResponse\"@\xba\xde\x19\x03\b\xcc\x01\x82\xd3\xe4\x93\x023:\x01*2./v1/integration/{integration_id}/tool-approval\x12\x88\x01\n" +
-	"\rListTemplates\x12).diga.integration.v1.ListTemplatesRequest\x1a*.diga.integration.v1.ListTemplatesResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/integration/template\x12\x9a\x01\n" +
+	"\rListTemplates\x12).diga.integration.v1.ListTemplatesRequest\x1a*.diga.integration.v1.ListTemplatesResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/integration/template\x12\xa0\x01\n" +
+	"\x0fStreamTemplates\x12+.diga.integration.v1.StreamTemplatesRequest\x1a,.diga.integration.v1.StreamTemplatesResponse\"0\xba\xde\x19\x02\x10\x01\x82\xd3\xe4\x93\x02!\x12\x1f/v1/integration/template:stream\x90\x02\x010\x01\x12\x9a\x01\n" +
 	"\vGetTemplate\x12'.diga.integration.v1.GetTemplateRequest\x1a(.diga.integration.v1.GetTemplateResponse\"8\x82\xd3\xe4\x93\x022b\btemplate\x12&/v1/integration/template/{template_id}\x12\xaf\x01\n" +
 	"\fCopyTemplate\x12(.diga.integration.v1.CopyTemplateRequest\x1a).diga.integration.v1.CopyTemplateResponse\"J\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02=:\x01*b\vintegration\"+/v1/integration/template/{template_id}/copy\x12\xc0\x01\n" +
 	"\x13PreviewCopyTemplate\x12/.diga.integration.v1.PreviewCopyTemplateRequest\x1a0.diga.integration.v1.PreviewCopyTemplateResponse\"F\xba\xde\x19\x02\x10\x01\x82\xd3\xe4\x93\x027:\x01*\"2/v1/integration/template/{template_id}:previewCopy\x90\x02\x01\x12{\n" +
@@ -2652,8 +2655,14 @@ var file_diga_integration_v1_integration_service_proto_goTypes = []any{
 	(HttpMethod)(0),                     // 48: diga.integration.v1.HttpMethod
 	(ExecutionAudio)(0),                 // 49: diga.integration.v1.ExecutionAudio
 	(PreSpeech)(0),                      // 50: diga.integration.v1.PreSpeech
-	(*PreviewCopyTemplateRequest)(nil),  // 51: diga.integration.v1.PreviewCopyTemplateRequest
-	(*PreviewCopyTemplateResponse)(nil), // 52: diga.integration.v1.PreviewCopyTemplateResponse
+	(*StreamIntegrationsRequest)(nil),   // 51: diga.integration.v1.StreamIntegrationsRequest
+	(*StreamToolsRequest)(nil),          // 52: diga.integration.v1.StreamToolsRequest
+	(*StreamTemplatesRequest)(nil),      // 53: diga.integration.v1.StreamTemplatesRequest
+	(*PreviewCopyTemplateRequest)(nil),  // 54: diga.integration.v1.PreviewCopyTemplateRequest
+	(*StreamIntegrationsResponse)(nil),  // 55: diga.integration.v1.StreamIntegrationsResponse
+	(*StreamToolsResponse)(nil),         // 56: diga.integration.v1.StreamToolsResponse
+	(*StreamTemplatesResponse)(nil),     // 57: diga.integration.v1.StreamTemplatesResponse
+	(*PreviewCopyTemplateResponse)(nil), // 58: diga.integration.v1.PreviewCopyTemplateResponse
 }
 var file_diga_integration_v1_integration_service_proto_depIdxs = []int32{
 	36, // 0: diga.integration.v1.CopyTemplateRequest.variables:type_name -> google.protobuf.Struct
@@ -2698,39 +2707,45 @@ var file_diga_integration_v1_integration_service_proto_depIdxs = []int32{
 	44, // 39: diga.integration.v1.UpdateToolResponse.tool:type_name -> diga.integration.v1.Tool
 	30, // 40: diga.integration.v1.SetToolApprovalsRequest.tools:type_name -> diga.integration.v1.ToolApproval
 	9,  // 41: diga.integration.v1.IntegrationService.ListIntegrations:input_type -> diga.integration.v1.ListIntegrationsRequest
-	11, // 42: diga.integration.v1.IntegrationService.CreateIntegration:input_type -> diga.integration.v1.CreateIntegrationRequest
-	13, // 43: diga.integration.v1.IntegrationService.GetIntegration:input_type -> diga.integration.v1.GetIntegrationRequest
-	15, // 44: diga.integration.v1.IntegrationService.UpdateIntegration:input_type -> diga.integration.v1.UpdateIntegrationRequest
-	17, // 45: diga.integration.v1.IntegrationService.DeleteIntegration:input_type -> diga.integration.v1.DeleteIntegrationRequest
-	19, // 46: diga.integration.v1.IntegrationService.ListTools:input_type -> diga.integration.v1.ListToolsRequest
-	21, // 47: diga.integration.v1.IntegrationService.CreateTool:input_type -> diga.integration.v1.CreateToolRequest
-	23, // 48: diga.integration.v1.IntegrationService.GetTool:input_type -> diga.integration.v1.GetToolRequest
-	25, // 49: diga.integration.v1.IntegrationService.UpdateTool:input_type -> diga.integration.v1.UpdateToolRequest
-	27, // 50: diga.integration.v1.IntegrationService.DeleteTool:input_type -> diga.integration.v1.DeleteToolRequest
-	29, // 51: diga.integration.v1.IntegrationService.SetToolApprovals:input_type -> diga.integration.v1.SetToolApprovalsRequest
-	5,  // 52: diga.integration.v1.IntegrationService.ListTemplates:input_type -> diga.integration.v1.ListTemplatesRequest
-	7,  // 53: diga.integration.v1.IntegrationService.GetTemplate:input_type -> diga.integration.v1.GetTemplateRequest
-	0,  // 54: diga.integration.v1.IntegrationService.CopyTemplate:input_type -> diga.integration.v1.CopyTemplateRequest
-	51, // 55: diga.integration.v1.IntegrationService.PreviewCopyTemplate:input_type -> diga.integration.v1.PreviewCopyTemplateRequest
-	2,  // 56: diga.integration.v1.IntegrationService.BulkCopyTemplate:input_type -> diga.integration.v1.BulkCopyTemplateRequest
-	10, // 57: diga.integration.v1.IntegrationService.ListIntegrations:output_type -> diga.integration.v1.ListIntegrationsResponse
-	12, // 58: diga.integration.v1.IntegrationService.CreateIntegration:output_type -> diga.integration.v1.CreateIntegrationResponse
-	14, // 59: diga.integration.v1.IntegrationService.GetIntegration:output_type -> diga.integration.v1.GetIntegrationResponse
-	16, // 60: diga.integration.v1.IntegrationService.UpdateIntegration:output_type -> diga.integration.v1.UpdateIntegrationResponse
-	18, // 61: diga.integration.v1.IntegrationService.DeleteIntegration:output_type -> diga.integration.v1.DeleteIntegrationResponse
-	20, // 62: diga.integration.v1.IntegrationService.ListTools:output_type -> diga.integration.v1.ListToolsResponse
-	22, // 63: diga.integration.v1.IntegrationService.CreateTool:output_type -> diga.integration.v1.CreateToolResponse
-	24, // 64: diga.integration.v1.IntegrationService.GetTool:output_type -> diga.integration.v1.GetToolResponse
-	26, // 65: diga.integration.v1.IntegrationService.UpdateTool:output_type -> diga.integration.v1.UpdateToolResponse
-	28, // 66: diga.integration.v1.IntegrationService.DeleteTool:output_type -> diga.integration.v1.DeleteToolResponse
-	31, // 67: diga.integration.v1.IntegrationService.SetToolApprovals:output_type -> diga.integration.v1.SetToolApprovalsResponse
-	6,  // 68: diga.integration.v1.IntegrationService.ListTemplates:output_type -> diga.integration.v1.ListTemplatesResponse
-	8,  // 69: diga.integration.v1.IntegrationService.GetTemplate:output_type -> diga.integration.v1.GetTemplateResponse
-	1,  // 70: diga.integration.v1.IntegrationService.CopyTemplate:output_type -> diga.integration.v1.CopyTemplateResponse
-	52, // 71: diga.integration.v1.IntegrationService.PreviewCopyTemplate:output_type -> diga.integration.v1.PreviewCopyTemplateResponse
-	3,  // 72: diga.integration.v1.IntegrationService.BulkCopyTemplate:output_type -> diga.integration.v1.BulkCopyTemplateResponse
-	57, // [57:73] is the sub-list for method output_type
-	41, // [41:57] is the sub-list for method input_type
+	51, // 42: diga.integration.v1.IntegrationService.StreamIntegrations:input_type -> diga.integration.v1.StreamIntegrationsRequest
+	11, // 43: diga.integration.v1.IntegrationService.CreateIntegration:input_type -> diga.integration.v1.CreateIntegrationRequest
+	13, // 44: diga.integration.v1.IntegrationService.GetIntegration:input_type -> diga.integration.v1.GetIntegrationRequest
+	15, // 45: diga.integration.v1.IntegrationService.UpdateIntegration:input_type -> diga.integration.v1.UpdateIntegrationRequest
+	17, // 46: diga.integration.v1.IntegrationService.DeleteIntegration:input_type -> diga.integration.v1.DeleteIntegrationRequest
+	19, // 47: diga.integration.v1.IntegrationService.ListTools:input_type -> diga.integration.v1.ListToolsRequest
+	52, // 48: diga.integration.v1.IntegrationService.StreamTools:input_type -> diga.integration.v1.StreamToolsRequest
+	21, // 49: diga.integration.v1.IntegrationService.CreateTool:input_type -> diga.integration.v1.CreateToolRequest
+	23, // 50: diga.integration.v1.IntegrationService.GetTool:input_type -> diga.integration.v1.GetToolRequest
+	25, // 51: diga.integration.v1.IntegrationService.UpdateTool:input_type -> diga.integration.v1.UpdateToolRequest
+	27, // 52: diga.integration.v1.IntegrationService.DeleteTool:input_type -> diga.integration.v1.DeleteToolRequest
+	29, // 53: diga.integration.v1.IntegrationService.SetToolApprovals:input_type -> diga.integration.v1.SetToolApprovalsRequest
+	5,  // 54: diga.integration.v1.IntegrationService.ListTemplates:input_type -> diga.integration.v1.ListTemplatesRequest
+	53, // 55: diga.integration.v1.IntegrationService.StreamTemplates:input_type -> diga.integration.v1.StreamTemplatesRequest
+	7,  // 56: diga.integration.v1.IntegrationService.GetTemplate:input_type -> diga.integration.v1.GetTemplateRequest
+	0,  // 57: diga.integration.v1.IntegrationService.CopyTemplate:input_type -> diga.integration.v1.CopyTemplateRequest
+	54, // 58: diga.integration.v1.IntegrationService.PreviewCopyTemplate:input_type -> diga.integration.v1.PreviewCopyTemplateRequest
+	2,  // 59: diga.integration.v1.IntegrationService.BulkCopyTemplate:input_type -> diga.integration.v1.BulkCopyTemplateRequest
+	10, // 60: diga.integration.v1.IntegrationService.ListIntegrations:output_type -> diga.integration.v1.ListIntegrationsResponse
+	55, // 61: diga.integration.v1.IntegrationService.StreamIntegrations:output_type -> diga.integration.v1.StreamIntegrationsResponse
+	12, // 62: diga.integration.v1.IntegrationService.CreateIntegration:output_type -> diga.integration.v1.CreateIntegrationResponse
+	14, // 63: diga.integration.v1.IntegrationService.GetIntegration:output_type -> diga.integration.v1.GetIntegrationResponse
+	16, // 64: diga.integration.v1.IntegrationService.UpdateIntegration:output_type -> diga.integration.v1.UpdateIntegrationResponse
+	18, // 65: diga.integration.v1.IntegrationService.DeleteIntegration:output_type -> diga.integration.v1.DeleteIntegrationResponse
+	20, // 66: diga.integration.v1.IntegrationService.ListTools:output_type -> diga.integration.v1.ListToolsResponse
+	56, // 67: diga.integration.v1.IntegrationService.StreamTools:output_type -> diga.integration.v1.StreamToolsResponse
+	22, // 68: diga.integration.v1.IntegrationService.CreateTool:output_type -> diga.integration.v1.CreateToolResponse
+	24, // 69: diga.integration.v1.IntegrationService.GetTool:output_type -> diga.integration.v1.GetToolResponse
+	26, // 70: diga.integration.v1.IntegrationService.UpdateTool:output_type -> diga.integration.v1.UpdateToolResponse
+	28, // 71: diga.integration.v1.IntegrationService.DeleteTool:output_type -> diga.integration.v1.DeleteToolResponse
+	31, // 72: diga.integration.v1.IntegrationService.SetToolApprovals:output_type -> diga.integration.v1.SetToolApprovalsResponse
+	6,  // 73: diga.integration.v1.IntegrationService.ListTemplates:output_type -> diga.integration.v1.ListTemplatesResponse
+	57, // 74: diga.integration.v1.IntegrationService.StreamTemplates:output_type -> diga.integration.v1.StreamTemplatesResponse
+	8,  // 75: diga.integration.v1.IntegrationService.GetTemplate:output_type -> diga.integration.v1.GetTemplateResponse
+	1,  // 76: diga.integration.v1.IntegrationService.CopyTemplate:output_type -> diga.integration.v1.CopyTemplateResponse
+	58, // 77: diga.integration.v1.IntegrationService.PreviewCopyTemplate:output_type -> diga.integration.v1.PreviewCopyTemplateResponse
+	3,  // 78: diga.integration.v1.IntegrationService.BulkCopyTemplate:output_type -> diga.integration.v1.BulkCopyTemplateResponse
+	60, // [60:79] is the sub-list for method output_type
+	41, // [41:60] is the sub-list for method input_type
 	41, // [41:41] is the sub-list for extension type_name
 	41, // [41:41] is the sub-list for extension extendee
 	0,  // [0:41] is the sub-list for field type_name
@@ -2743,6 +2758,7 @@ func file_diga_integration_v1_integration_service_proto_init() {
 	}
 	file_diga_integration_v1_integration_proto_init()
 	file_diga_integration_v1_preview_proto_init()
+	file_diga_integration_v1_stream_proto_init()
 	file_diga_integration_v1_template_proto_init()
 	file_diga_integration_v1_tool_proto_init()
 	file_diga_integration_v1_integration_service_proto_msgTypes[0].OneofWrappers = []any{}

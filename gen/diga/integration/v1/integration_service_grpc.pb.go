@@ -20,17 +20,20 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	IntegrationService_ListIntegrations_FullMethodName    = "/diga.integration.v1.IntegrationService/ListIntegrations"
+	IntegrationService_StreamIntegrations_FullMethodName  = "/diga.integration.v1.IntegrationService/StreamIntegrations"
 	IntegrationService_CreateIntegration_FullMethodName   = "/diga.integration.v1.IntegrationService/CreateIntegration"
 	IntegrationService_GetIntegration_FullMethodName      = "/diga.integration.v1.IntegrationService/GetIntegration"
 	IntegrationService_UpdateIntegration_FullMethodName   = "/diga.integration.v1.IntegrationService/UpdateIntegration"
 	IntegrationService_DeleteIntegration_FullMethodName   = "/diga.integration.v1.IntegrationService/DeleteIntegration"
 	IntegrationService_ListTools_FullMethodName           = "/diga.integration.v1.IntegrationService/ListTools"
+	IntegrationService_StreamTools_FullMethodName         = "/diga.integration.v1.IntegrationService/StreamTools"
 	IntegrationService_CreateTool_FullMethodName          = "/diga.integration.v1.IntegrationService/CreateTool"
 	IntegrationService_GetTool_FullMethodName             = "/diga.integration.v1.IntegrationService/GetTool"
 	IntegrationService_UpdateTool_FullMethodName          = "/diga.integration.v1.IntegrationService/UpdateTool"
 	IntegrationService_DeleteTool_FullMethodName          = "/diga.integration.v1.IntegrationService/DeleteTool"
 	IntegrationService_SetToolApprovals_FullMethodName    = "/diga.integration.v1.IntegrationService/SetToolApprovals"
 	IntegrationService_ListTemplates_FullMethodName       = "/diga.integration.v1.IntegrationService/ListTemplates"
+	IntegrationService_StreamTemplates_FullMethodName     = "/diga.integration.v1.IntegrationService/StreamTemplates"
 	IntegrationService_GetTemplate_FullMethodName         = "/diga.integration.v1.IntegrationService/GetTemplate"
 	IntegrationService_CopyTemplate_FullMethodName        = "/diga.integration.v1.IntegrationService/CopyTemplate"
 	IntegrationService_PreviewCopyTemplate_FullMethodName = "/diga.integration.v1.IntegrationService/PreviewCopyTemplate"
@@ -88,10 +91,16 @@ const (
 // another.
 //
 // A list is read in pages. A page is chosen by its number (`page`), or by the id
-// that it begins after (`after`) or ends before (`before`).
+// that it begins after (`after`) or ends before (`before`). The Stream methods read
+// the pages of a list for their caller. A page is read once the caller has taken the
+// page before, so a caller who reads slowly slows down the requests to Diga. Each
+// item comes once, also if items are created or deleted meanwhile. A stream that
+// broke is continued after the last item received.
 type IntegrationServiceClient interface {
 	// Lists the account's integrations, a page at a time.
 	ListIntegrations(ctx context.Context, in *ListIntegrationsRequest, opts ...grpc.CallOption) (*ListIntegrationsResponse, error)
+	// Streams the account's integrations, all pages of the list as one.
+	StreamIntegrations(ctx context.Context, in *StreamIntegrationsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamIntegrationsResponse], error)
 	// Creates an integration that no template describes.
 	//
 	// Diga checks the credential of an MCP server while it creates the
@@ -109,6 +118,9 @@ type IntegrationServiceClient interface {
 	// Lists an integration's tools, a page at a time. Returns `NOT_FOUND` if
 	// there is no such integration.
 	ListTools(ctx context.Context, in *ListToolsRequest, opts ...grpc.CallOption) (*ListToolsResponse, error)
+	// Streams an integration's tools, all pages of the list as one. Returns
+	// `NOT_FOUND` if there is no such integration.
+	StreamTools(ctx context.Context, in *StreamToolsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamToolsResponse], error)
 	// Adds a tool to an HTTP integration. The tools of an MCP integration are
 	// described by its server and cannot be added.
 	// Returns `ALREADY_EXISTS` if the integration has a tool of that name. With a
@@ -127,6 +139,9 @@ type IntegrationServiceClient interface {
 	SetToolApprovals(ctx context.Context, in *SetToolApprovalsRequest, opts ...grpc.CallOption) (*SetToolApprovalsResponse, error)
 	// Lists the integration templates of one language, a page at a time.
 	ListTemplates(ctx context.Context, in *ListTemplatesRequest, opts ...grpc.CallOption) (*ListTemplatesResponse, error)
+	// Streams the integration templates of one language, all pages of the list as
+	// one.
+	StreamTemplates(ctx context.Context, in *StreamTemplatesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamTemplatesResponse], error)
 	// Returns one integration template. Returns `NOT_FOUND` if there is none.
 	GetTemplate(ctx context.Context, in *GetTemplateRequest, opts ...grpc.CallOption) (*GetTemplateResponse, error)
 	// Creates an integration, with its tools, from an integration template.
@@ -172,6 +187,25 @@ func (c *integrationServiceClient) ListIntegrations(ctx context.Context, in *Lis
 	}
 	return out, nil
 }
+
+func (c *integrationServiceClient) StreamIntegrations(ctx context.Context, in *StreamIntegrationsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamIntegrationsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &IntegrationService_ServiceDesc.Streams[0], IntegrationService_StreamIntegrations_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamIntegrationsRequest, StreamIntegrationsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type IntegrationService_StreamIntegrationsClient = grpc.ServerStreamingClient[StreamIntegrationsResponse]
 
 func (c *integrationServiceClient) CreateIntegration(ctx context.Context, in *CreateIntegrationRequest, opts ...grpc.CallOption) (*CreateIntegrationResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -222,6 +256,25 @@ func (c *integrationServiceClient) ListTools(ctx context.Context, in *ListToolsR
 	}
 	return out, nil
 }
+
+func (c *integrationServiceClient) StreamTools(ctx context.Context, in *StreamToolsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamToolsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &IntegrationService_ServiceDesc.Streams[1], IntegrationService_StreamTools_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamToolsRequest, StreamToolsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type IntegrationService_StreamToolsClient = grpc.ServerStreamingClient[StreamToolsResponse]
 
 func (c *integrationServiceClient) CreateTool(ctx context.Context, in *CreateToolRequest, opts ...grpc.CallOption) (*CreateToolResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -283,6 +336,25 @@ func (c *integrationServiceClient) ListTemplates(ctx context.Context, in *ListTe
 	return out, nil
 }
 
+func (c *integrationServiceClient) StreamTemplates(ctx context.Context, in *StreamTemplatesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamTemplatesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &IntegrationService_ServiceDesc.Streams[2], IntegrationService_StreamTemplates_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamTemplatesRequest, StreamTemplatesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type IntegrationService_StreamTemplatesClient = grpc.ServerStreamingClient[StreamTemplatesResponse]
+
 func (c *integrationServiceClient) GetTemplate(ctx context.Context, in *GetTemplateRequest, opts ...grpc.CallOption) (*GetTemplateResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetTemplateResponse)
@@ -315,7 +387,7 @@ func (c *integrationServiceClient) PreviewCopyTemplate(ctx context.Context, in *
 
 func (c *integrationServiceClient) BulkCopyTemplate(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[BulkCopyTemplateRequest, BulkCopyTemplateResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &IntegrationService_ServiceDesc.Streams[0], IntegrationService_BulkCopyTemplate_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &IntegrationService_ServiceDesc.Streams[3], IntegrationService_BulkCopyTemplate_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -377,10 +449,16 @@ type IntegrationService_BulkCopyTemplateClient = grpc.BidiStreamingClient[BulkCo
 // another.
 //
 // A list is read in pages. A page is chosen by its number (`page`), or by the id
-// that it begins after (`after`) or ends before (`before`).
+// that it begins after (`after`) or ends before (`before`). The Stream methods read
+// the pages of a list for their caller. A page is read once the caller has taken the
+// page before, so a caller who reads slowly slows down the requests to Diga. Each
+// item comes once, also if items are created or deleted meanwhile. A stream that
+// broke is continued after the last item received.
 type IntegrationServiceServer interface {
 	// Lists the account's integrations, a page at a time.
 	ListIntegrations(context.Context, *ListIntegrationsRequest) (*ListIntegrationsResponse, error)
+	// Streams the account's integrations, all pages of the list as one.
+	StreamIntegrations(*StreamIntegrationsRequest, grpc.ServerStreamingServer[StreamIntegrationsResponse]) error
 	// Creates an integration that no template describes.
 	//
 	// Diga checks the credential of an MCP server while it creates the
@@ -398,6 +476,9 @@ type IntegrationServiceServer interface {
 	// Lists an integration's tools, a page at a time. Returns `NOT_FOUND` if
 	// there is no such integration.
 	ListTools(context.Context, *ListToolsRequest) (*ListToolsResponse, error)
+	// Streams an integration's tools, all pages of the list as one. Returns
+	// `NOT_FOUND` if there is no such integration.
+	StreamTools(*StreamToolsRequest, grpc.ServerStreamingServer[StreamToolsResponse]) error
 	// Adds a tool to an HTTP integration. The tools of an MCP integration are
 	// described by its server and cannot be added.
 	// Returns `ALREADY_EXISTS` if the integration has a tool of that name. With a
@@ -416,6 +497,9 @@ type IntegrationServiceServer interface {
 	SetToolApprovals(context.Context, *SetToolApprovalsRequest) (*SetToolApprovalsResponse, error)
 	// Lists the integration templates of one language, a page at a time.
 	ListTemplates(context.Context, *ListTemplatesRequest) (*ListTemplatesResponse, error)
+	// Streams the integration templates of one language, all pages of the list as
+	// one.
+	StreamTemplates(*StreamTemplatesRequest, grpc.ServerStreamingServer[StreamTemplatesResponse]) error
 	// Returns one integration template. Returns `NOT_FOUND` if there is none.
 	GetTemplate(context.Context, *GetTemplateRequest) (*GetTemplateResponse, error)
 	// Creates an integration, with its tools, from an integration template.
@@ -455,6 +539,9 @@ type UnimplementedIntegrationServiceServer struct{}
 func (UnimplementedIntegrationServiceServer) ListIntegrations(context.Context, *ListIntegrationsRequest) (*ListIntegrationsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListIntegrations not implemented")
 }
+func (UnimplementedIntegrationServiceServer) StreamIntegrations(*StreamIntegrationsRequest, grpc.ServerStreamingServer[StreamIntegrationsResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamIntegrations not implemented")
+}
 func (UnimplementedIntegrationServiceServer) CreateIntegration(context.Context, *CreateIntegrationRequest) (*CreateIntegrationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateIntegration not implemented")
 }
@@ -469,6 +556,9 @@ func (UnimplementedIntegrationServiceServer) DeleteIntegration(context.Context, 
 }
 func (UnimplementedIntegrationServiceServer) ListTools(context.Context, *ListToolsRequest) (*ListToolsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListTools not implemented")
+}
+func (UnimplementedIntegrationServiceServer) StreamTools(*StreamToolsRequest, grpc.ServerStreamingServer[StreamToolsResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamTools not implemented")
 }
 func (UnimplementedIntegrationServiceServer) CreateTool(context.Context, *CreateToolRequest) (*CreateToolResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateTool not implemented")
@@ -487,6 +577,9 @@ func (UnimplementedIntegrationServiceServer) SetToolApprovals(context.Context, *
 }
 func (UnimplementedIntegrationServiceServer) ListTemplates(context.Context, *ListTemplatesRequest) (*ListTemplatesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListTemplates not implemented")
+}
+func (UnimplementedIntegrationServiceServer) StreamTemplates(*StreamTemplatesRequest, grpc.ServerStreamingServer[StreamTemplatesResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamTemplates not implemented")
 }
 func (UnimplementedIntegrationServiceServer) GetTemplate(context.Context, *GetTemplateRequest) (*GetTemplateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTemplate not implemented")
@@ -538,6 +631,17 @@ func _IntegrationService_ListIntegrations_Handler(srv interface{}, ctx context.C
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _IntegrationService_StreamIntegrations_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(StreamIntegrationsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(IntegrationServiceServer).StreamIntegrations(m, &grpc.GenericServerStream[StreamIntegrationsRequest, StreamIntegrationsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type IntegrationService_StreamIntegrationsServer = grpc.ServerStreamingServer[StreamIntegrationsResponse]
 
 func _IntegrationService_CreateIntegration_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CreateIntegrationRequest)
@@ -628,6 +732,17 @@ func _IntegrationService_ListTools_Handler(srv interface{}, ctx context.Context,
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _IntegrationService_StreamTools_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(StreamToolsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(IntegrationServiceServer).StreamTools(m, &grpc.GenericServerStream[StreamToolsRequest, StreamToolsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type IntegrationService_StreamToolsServer = grpc.ServerStreamingServer[StreamToolsResponse]
 
 func _IntegrationService_CreateTool_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CreateToolRequest)
@@ -736,6 +851,17 @@ func _IntegrationService_ListTemplates_Handler(srv interface{}, ctx context.Cont
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _IntegrationService_StreamTemplates_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(StreamTemplatesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(IntegrationServiceServer).StreamTemplates(m, &grpc.GenericServerStream[StreamTemplatesRequest, StreamTemplatesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type IntegrationService_StreamTemplatesServer = grpc.ServerStreamingServer[StreamTemplatesResponse]
 
 func _IntegrationService_GetTemplate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetTemplateRequest)
@@ -867,6 +993,21 @@ var IntegrationService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "StreamIntegrations",
+			Handler:       _IntegrationService_StreamIntegrations_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "StreamTools",
+			Handler:       _IntegrationService_StreamTools_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "StreamTemplates",
+			Handler:       _IntegrationService_StreamTemplates_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "BulkCopyTemplate",
 			Handler:       _IntegrationService_BulkCopyTemplate_Handler,
