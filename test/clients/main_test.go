@@ -41,6 +41,7 @@ var all = []client{
 	{name: "grpc-js", command: node("grpcjs.mjs"), config: true, deflate: true},
 	{name: "connect-node", command: node("connect.mjs"), deflate: true, accept: true},
 	{name: "tonic", command: built("tonic", "rust"), deflate: true, accept: true, cancels: true},
+	{name: "grpc-java", command: java, config: true, deflate: true},
 }
 
 // installed returns the path of a file below bin/clients, or ends the test.
@@ -83,6 +84,11 @@ func node(driver string) func(t *testing.T) *exec.Cmd {
 		}
 		return exec.Command(need.Program(t, "node"), filepath.Join(dir, driver))
 	}
+}
+
+func java(t *testing.T) *exec.Cmd {
+	classes := filepath.Dir(installed(t, "grpc-java", "java", "Driver.class"))
+	return exec.Command(need.Program(t, "java"), "-XX:TieredStopAtLevel=1", "-cp", classes+string(filepath.ListSeparator)+filepath.Join(classes, "*"), "Driver")
 }
 
 // built returns a function that starts a driver that was built when it was installed.
