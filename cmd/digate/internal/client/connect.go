@@ -37,6 +37,10 @@ func (f *Flags) Connect(ctx context.Context, more ...grpc.DialOption) (_ context
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	through, err := proxy(f.Addr)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	conn, err := grpc.NewClient(f.Addr, append([]grpc.DialOption{
 		grpc.WithTransportCredentials(creds), grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponse)),
@@ -49,7 +53,11 @@ func (f *Flags) Connect(ctx context.Context, more ...grpc.DialOption) (_ context
 	conn.Connect()
 	for state := conn.GetState(); state != connectivity.Ready; state = conn.GetState() {
 		if state == connectivity.TransientFailure || !conn.WaitForStateChange(ctx, state) {
-			err := &UnreachableError{fmt.Sprintf("no digate answers at %s: %s", f.Addr, whyNotReady(ctx, conn))}
+			at := f.Addr
+			if through != nil {
+				at += " through the proxy " + through.Host + " (HTTPS_PROXY)"
+			}
+			err := &UnreachableError{fmt.Sprintf("no digate answers at %s: %s", at, whyNotReady(ctx, conn))}
 			done()
 			return nil, nil, nil, err
 		}
