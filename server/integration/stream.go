@@ -22,7 +22,7 @@ const (
 	// longer than that has no end.
 	maxStale = 20
 	// maxSeen bounds the ids that a stream remembers, to send each item once.
-	maxSeen = 1_000_000
+	maxSeen = 100_000
 )
 
 // StreamTemplates implements [integrationv1.IntegrationServiceServer].

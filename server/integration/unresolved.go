@@ -95,8 +95,9 @@ func shortList(places []string) string {
 }
 
 const (
-	// maxTemplates bounds the templates that a stream remembers.
-	maxTemplates = 100
+	// maxTemplates bounds the templates that a stream remembers, each of which may be
+	// as large as a response of Diga.
+	maxTemplates = 16
 	// templateAge is how long a stream takes a template for unchanged.
 	templateAge = time.Minute
 )

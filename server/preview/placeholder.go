@@ -86,6 +86,9 @@ func (p *preview) value(v *structpb.Value, at path) *structpb.Value {
 // text returns a text with its placeholders replaced, and adds them to the preview.
 func (p *preview) text(s string, at path) string {
 	return placeholder.ReplaceAllStringFunc(s, func(found string) string {
+		if p.full() {
+			return ""
+		}
 		name := found[2 : len(found)-2]
 		p.used[name] = true
 		if !plainName.MatchString(name) {
@@ -103,9 +106,7 @@ func (p *preview) text(s string, at path) string {
 			return found
 		}
 		with := p.inserted(v)
-		if p.size += len(with); p.size > MaxSize {
-			return ""
-		}
+		p.size += len(with)
 		return with
 	})
 }

@@ -13,11 +13,15 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// MaxSize bounds the text of a preview, in bytes: a short template can ask for a
-// long value at many places.
-const MaxSize = 4 << 20
+// Bounds on a preview: a short template can ask for a long value at many places.
+const (
+	// MaxSize bounds the text that placeholders are replaced by, in bytes.
+	MaxSize = 4 << 20
+	// MaxPlaces bounds the places of placeholders.
+	MaxPlaces = 10_000
+)
 
-// ErrTooLarge means that a preview would be larger than [MaxSize].
+// ErrTooLarge means that a preview would be larger than the bounds.
 var ErrTooLarge = errors.New("the template with its variables is too large to be previewed")
 
 // Of returns what a copy of the template would give. Nothing in the template or
@@ -38,7 +42,7 @@ func Of(t *integrationv1.IntegrationTemplate, req *integrationv1.PreviewCopyTemp
 		p.caveats[integrationv1.Caveat_CAVEAT_NUMBER_LEFT_OUT] = true
 	}
 	p.fill(t.GetTemplate().GetFields(), req)
-	if p.size > MaxSize {
+	if p.full() {
 		return nil, ErrTooLarge
 	}
 	p.addNeeds(t.GetTemplate().GetFields(), req)
@@ -97,6 +101,9 @@ func (p *preview) fill(template map[string]*structpb.Value, req *integrationv1.P
 		p.caveats[integrationv1.Caveat_CAVEAT_TEMPLATE_SHAPE] = true
 	}
 }
+
+// full reports whether the preview is larger than it may be.
+func (p *preview) full() bool { return p.size > MaxSize || len(p.out.Placeholders) > MaxPlaces }
 
 // has reports whether there is a value other than null.
 func has(v *structpb.Value) bool {

@@ -196,6 +196,11 @@ func TestOf_ManyLongValues_IsRefused(t *testing.T) {
 	if _, err := preview.Of(tmpl, req); err != nil {
 		t.Errorf("%v", err)
 	}
+	for n, want := range map[int]error{preview.MaxPlaces: nil, preview.MaxPlaces + 1: preview.ErrTooLarge} {
+		if _, err := preview.Of(template(t, `{"base_url":"`+strings.Repeat("<<b>>", n)+`"}`), req); !errors.Is(err, want) {
+			t.Errorf("%d places: %v", n, err)
+		}
+	}
 }
 
 func TestNames_AreThoseOfEveryPlaceholder(t *testing.T) {
