@@ -28,6 +28,7 @@ func TestAbuse(t *testing.T) {
 		t.Skipf("what a process needs is read from /proc: %v", err)
 	}
 	allBombs() // takes a while
+	gzipBomb()
 	fmt.Print(resultHead)
 	for i, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {

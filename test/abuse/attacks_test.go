@@ -2,7 +2,9 @@ package abuse
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"sync"
@@ -60,6 +62,9 @@ var attacks = []attack{
 	{name: "`Struct` bombs of 4 MiB", many: 8, few: 1, streams: 2, fewStreams: 1, run: explode},
 	{name: "rapid reset", many: 10, few: 2, streams: 100, fewStreams: 100, run: rapidReset},
 	{name: "calls without a credential", many: 10, few: 2, streams: 100, fewStreams: 50, run: flood},
+	{name: "the same with a deadline of a day", many: 10, few: 2, streams: 100, fewStreams: 50, run: floodForADay},
+	{name: "gzip bombs", many: 10, few: 2, streams: 100, fewStreams: 10, run: gzipBombs},
+	{name: "messages of 4 MiB without their end", many: 60, few: 4, streams: 10, fewStreams: 10, spread: true, run: heldBack},
 	{name: "metadata of 64 KiB", many: 10, few: 2, streams: 100, fewStreams: 20, run: largeMetadata(64 << 10)},
 	{name: "metadata without an end", many: 10, few: 2, streams: 1, fewStreams: 1, run: endlessMetadata},
 	{name: "a byte of a message at a time", many: 60, few: 4, streams: 100, fewStreams: 25, spread: true, run: slowWriter},
@@ -172,7 +177,71 @@ func rapidReset(f *front, n int) {
 }
 
 // flood makes calls without a credential, so many at a time.
-func flood(f *front, _ int) { f.calls(func(s *stranger) []byte { return s.header(copyMethod, "") }) }
+func flood(f *front, _ int) {
+	f.calls(func(s *stranger) []byte { return s.header(copyMethod, "") }, framed(nil))
+}
+
+// floodForADay is flood with calls that give the server much time.
+func floodForADay(f *front, _ int) {
+	f.calls(func(s *stranger) []byte {
+		return s.header(copyMethod, "", hpack.HeaderField{Name: "grpc-timeout", Value: "24H"})
+	}, framed(nil))
+}
+
+// gzipBombs makes calls whose messages are a thousand times larger once decompressed.
+func gzipBombs(f *front, n int) {
+	token := fmt.Sprintf("made-up-%d", n)
+	f.calls(func(s *stranger) []byte {
+		return s.header(copyMethod, token, hpack.HeaderField{Name: "grpc-encoding", Value: "gzip"})
+	}, gzipBomb())
+}
+
+// gzipBomb is a compressed message, no longer than a frame, of 15 MiB.
+var gzipBomb = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write(make([]byte, 15<<20))
+	_ = w.Close()
+	return append(binary.BigEndian.AppendUint32([]byte{1}, uint32(b.Len())), b.Bytes()...)
+})
+
+// framed returns a message as a stream has it.
+func framed(message []byte) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
+}
+
+// heldBack sends large messages but for their last bytes, as fast as the server takes
+// them.
+func heldBack(f *front, n int) {
+	const size = 4<<20 - 1<<10
+	part := make([]byte, frameBytes)
+	f.meeting(65535, func(s *stranger) error {
+		for range f.streams {
+			var id uint32
+			if err := s.send(func() (err error) {
+				s.windows.begin(s.next)
+				id, err = s.open(s.header(copyMethod, fmt.Sprintf("made-up-%d-%d", n, s.next)), false)
+				if err == nil {
+					s.windows.take(f.ctx, s.gone, 5)
+					err = s.framer.WriteData(id, false, binary.BigEndian.AppendUint32([]byte{0}, size))
+				}
+				return err
+			}); err != nil {
+				return err
+			}
+			for sent := 5; sent+len(part) < size; sent += len(part) {
+				if !s.windows.take(f.ctx, s.gone, len(part)) {
+					return nil // the server takes no more of it
+				}
+				if err := s.send(func() error { return s.framer.WriteData(id, false, part) }); err != nil {
+					return err
+				}
+			}
+			f.done.Add(1)
+		}
+		return nil
+	})
+}
 
 // largeMetadata makes calls with so many bytes of metadata.
 func largeMetadata(size int) func(*front, int) {
@@ -181,12 +250,12 @@ func largeMetadata(size int) func(*front, int) {
 		token := fmt.Sprintf("made-up-%d", n)
 		f.calls(func(s *stranger) []byte {
 			return s.header(copyMethod, token, hpack.HeaderField{Name: "x-much", Value: value, Sensitive: true})
-		})
+		}, framed(nil))
 	}
 }
 
-// calls makes complete calls with a header, f.streams at a time.
-func (f *front) calls(header func(*stranger) []byte) {
+// calls makes complete calls with a header and a message, f.streams at a time.
+func (f *front) calls(header func(*stranger) []byte, message []byte) {
 	f.meeting(65535, func(s *stranger) error {
 		s.places = make(chan struct{}, f.streams)
 		for {
@@ -200,7 +269,7 @@ func (f *front) calls(header func(*stranger) []byte) {
 				if err != nil {
 					return err
 				}
-				return s.message(id, true, nil)
+				return s.framer.WriteData(id, true, message)
 			}); err != nil {
 				return err
 			}

@@ -39,6 +39,8 @@ type stranger struct {
 	block  bytes.Buffer
 	fields *hpack.Encoder
 	next   uint32
+	// windows are those of the stream on which much is sent.
+	windows windows
 
 	// ended counts the streams that the server ended.
 	ended atomic.Int64
@@ -55,7 +57,7 @@ func meet(ctx context.Context, from, to string, window uint32) (*stranger, error
 	if err != nil {
 		return nil, err
 	}
-	s := &stranger{conn: conn, out: bufio.NewWriterSize(conn, 64<<10), next: 1, gone: make(chan struct{})}
+	s := &stranger{conn: conn, out: bufio.NewWriterSize(conn, 64<<10), next: 1, gone: make(chan struct{}), windows: newWindows()}
 	s.fields = hpack.NewEncoder(&s.block)
 	s.framer = http2.NewFramer(s.out, bufio.NewReaderSize(conn, 64<<10))
 	s.framer.SetReuseFrames()
@@ -85,8 +87,13 @@ func (s *stranger) read() {
 		switch f := frame.(type) {
 		case *http2.SettingsFrame:
 			if !f.IsAck() {
+				if initial, ok := f.Value(http2.SettingInitialWindowSize); ok {
+					s.windows.set(int(initial))
+				}
 				err = s.write(s.framer.WriteSettingsAck)
 			}
+		case *http2.WindowUpdateFrame:
+			s.windows.add(f.StreamID, int(f.Increment))
 		case *http2.PingFrame:
 			if !f.IsAck() {
 				err = s.write(func() error { return s.framer.WritePing(true, f.Data) })
