@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
 	"github.com/digate/digate/server/digajson"
 )
 
@@ -36,6 +37,12 @@ func TestCompile_WhatHasNoForm_IsAnError(t *testing.T) {
 	}
 	inner := message("Inner", "oneof .t.V a")
 	flatten(inner, "kind")
+	jsonOf := func(of string, fields ...string) protoreflect.MessageDescriptor {
+		m := message("M", fields...)
+		m.Field[0].Options = &descriptorpb.FieldOptions{}
+		proto.SetExtension(m.Field[0].Options, annotationsv1.E_Field, &annotationsv1.FieldRules{JsonOf: of})
+		return one(m)
+	}
 	for name, tt := range map[string]struct {
 		md   protoreflect.MessageDescriptor
 		opts []digajson.Option
@@ -55,6 +62,9 @@ func TestCompile_WhatHasNoForm_IsAnError(t *testing.T) {
 		"flat in flat":                   {one(flat("oneof .t.Inner a"), inner, message("V")), nil, "t.M.a"},
 		"flat over a field of that name": {one(flat("oneof .t.V a"), message("V", "string type")), nil, "t.V"},
 		"flat with what has no form":     {one(flat("oneof .t.V a"), message("V", "google.protobuf.Duration d")), nil, "t.V.d"},
+		"the JSON of nothing":            {jsonOf("b", "string a"), nil, "t.M.a"},
+		"the JSON of a text":             {jsonOf("b", "string a", "string b"), nil, "t.M.a"},
+		"JSON that Diga would get":       {jsonOf("b", "string a", "google.protobuf.Struct b"), nil, "facade_only"},
 		"excluding nothing":              {one(message("M", "string a")), []digajson.Option{digajson.Exclude("a", "b")}, `"b"`},
 		"a Struct as the whole":          {(&structpb.Struct{}).ProtoReflect().Descriptor(), nil, "google.protobuf.Struct"},
 	} {
