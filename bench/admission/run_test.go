@@ -39,10 +39,13 @@ func serve(t *testing.T, u *upstream, args ...string) *rig.Server {
 // bound is the default of --upstream-max-in-flight.
 const bound = 1000
 
+// room is the share of the machine in use below which the machine slows down nobody.
+const room = 0.9
+
 func TestRun_HealthyUpstream_RefusesNone(t *testing.T) {
 	callers, takes, lasting := []int{100}, []time.Duration{20 * time.Millisecond}, 300*time.Millisecond
 	if *whole {
-		callers = []int{100, 300, 1000, 4000}
+		callers = []int{20, 100, 300, 1000, 4000}
 		takes = []time.Duration{0, 20 * time.Millisecond, 200 * time.Millisecond}
 		lasting = 1500 * time.Millisecond
 	}
@@ -53,7 +56,7 @@ func TestRun_HealthyUpstream_RefusesNone(t *testing.T) {
 	rig.Row("--:", "--:", "---", "--:", "--:", "--:", "--:", "--:", "--:")
 	for _, n := range callers {
 		for _, takes := range takes {
-			var direct float64
+			var direct, directUsed float64
 			for _, way := range []string{"direct", "gRPC", "REST"} {
 				t.Run(fmt.Sprintf("%d, %v, %s", n, takes, way), func(t *testing.T) {
 					reach := n
@@ -78,7 +81,7 @@ func TestRun_HealthyUpstream_RefusesNone(t *testing.T) {
 					used := busy()
 					_, failed := c.disperse()
 					if way == "direct" {
-						direct = rate
+						direct, directUsed = rate, used
 					}
 					counted := u.counted()
 					after := "not"
@@ -91,6 +94,9 @@ func TestRun_HealthyUpstream_RefusesNone(t *testing.T) {
 					rig.Row(n, takes, way, int(rate), fmt.Sprintf("%.0f %%", 100*rate/direct), failed, counted.most, after, fmt.Sprintf("%.0f %%", 100*used))
 					if failed > 0 {
 						t.Errorf("%d calls failed: %v", failed, c.first.Load())
+					}
+					if *whole && max(used, directUsed) < room && rate < 0.9*direct {
+						t.Errorf("%.0f calls/s, %.0f directly, though the machine had room", rate, direct)
 					}
 				})
 			}
@@ -179,11 +185,14 @@ func TestRun_GreedyCaller_DelaysItself(t *testing.T) {
 	alone := measure()
 	crowd := gather(t, overGRPC(t, s.GRPC, "token-0123456789", greedy), greedy)
 	settle(2 * every)
+	before, began, busy := int(crowd.made.Load()), time.Now(), machine()
 	beside := measure()
+	used, rate := busy(), float64(int(crowd.made.Load())-before)/time.Since(began).Seconds()
 	_, failed := crowd.disperse()
-	rig.Row("caller", "slowest call alone", "beside 1,000 in flight of another")
-	rig.Row("---", "--:", "--:")
-	rig.Row("one call at a time", alone.Round(time.Millisecond), beside.Round(time.Millisecond))
+	rig.Row("caller", "slowest call alone", fmt.Sprintf("beside %d in flight of another", greedy), "calls/s of the other", "machine")
+	rig.Row("---", "--:", "--:", "--:", "--:")
+	rig.Row(fmt.Sprintf("one call at a time, response time %v", takes), alone.Round(time.Millisecond), beside.Round(time.Millisecond),
+		int(rate), fmt.Sprintf("%.0f %%", 100*used))
 	if failed > 0 || *whole && beside > 2*alone {
 		t.Errorf("alone %v, beside the greedy one %v, of which %d calls failed", alone, beside, failed)
 	}
