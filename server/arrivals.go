@@ -9,8 +9,8 @@ import (
 	"github.com/digate/digate/server/streams"
 )
 
-// gRPC holds what has arrived of a message until it is whole, and a client may send all
-// of many large ones but their last bytes. That is bounded over all connections on
+// gRPC holds what has arrived of a message, or of a call's header, until it is whole, and
+// a client may send all of many large ones but their last bytes. That is bounded over all connections on
 // which nobody is known: beyond it, the one with the most is closed.
 //
 // A part of a message counts as its bytes, and partOverhead for the buffer that it has.
@@ -20,7 +20,7 @@ const (
 	leastArrivals = 4 // times --max-request-bytes
 )
 
-// arrivals counts what has arrived, on all connections, of messages that are not whole.
+// arrivals counts what has arrived, on all connections, of messages and headers that are not whole.
 type arrivals struct {
 	limit int64
 	total atomic.Int64
@@ -47,14 +47,16 @@ type arriving struct {
 
 // receive sees the header of a frame of the client's.
 func (a *arriving) receive(kind http2.FrameType, flags http2.Flags, stream uint32, length int) {
+	header := kind == http2.FrameHeaders || kind == http2.FrameContinuation
 	switch {
-	case kind == http2.FrameData && !flags.Has(http2.FlagDataEndStream):
+	case header && !flags.Has(http2.FlagHeadersEndHeaders), kind == http2.FrameData && !flags.Has(http2.FlagDataEndStream):
 		if a.peer.Known() {
 			a.end()
 			return
 		}
 		a.add(stream, int64(length)+partOverhead)
-	case kind == http2.FrameData, kind == http2.FrameRSTStream, kind == http2.FrameHeaders && flags.Has(http2.FlagHeadersEndStream):
+	case kind == http2.FrameData, kind == http2.FrameRSTStream, kind == http2.FrameContinuation,
+		kind == http2.FrameHeaders && flags.Has(http2.FlagHeadersEndStream):
 		a.done(stream)
 	}
 }

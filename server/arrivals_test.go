@@ -19,13 +19,15 @@ func TestArrivals_MessageThatEndsInAnyWay_CountsNoLonger(t *testing.T) {
 	all := newArrivals(1 << 20)
 	a, _ := arrivingOf(all)
 	for name, end := range map[string]func(uint32){
-		"its last part":  func(s uint32) { a.receive(http2.FrameData, http2.FlagDataEndStream, s, 10) },
-		"a trailer":      func(s uint32) { a.receive(http2.FrameHeaders, http2.FlagHeadersEndStream, s, 10) },
+		"its last part": func(s uint32) { a.receive(http2.FrameData, http2.FlagDataEndStream, s, 10) },
+		"a trailer": func(s uint32) {
+			a.receive(http2.FrameHeaders, http2.FlagHeadersEndStream|http2.FlagHeadersEndHeaders, s, 10)
+		},
 		"a reset":        func(s uint32) { a.receive(http2.FrameRSTStream, 0, s, 4) },
 		"a status":       func(s uint32) { a.send(http2.FrameHeaders, http2.FlagHeadersEndStream, s) },
 		"a server reset": func(s uint32) { a.send(http2.FrameRSTStream, 0, s) },
 	} {
-		a.receive(http2.FrameHeaders, 0, 5, 100)
+		a.receive(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 5, 100)
 		a.receive(http2.FrameData, 0, 5, 1000)
 		a.receive(http2.FrameData, 0, 7, 500)
 		if got, want := all.total.Load(), int64(1500+2*partOverhead); got != want {
@@ -38,6 +40,15 @@ func TestArrivals_MessageThatEndsInAnyWay_CountsNoLonger(t *testing.T) {
 		}
 		end(7)
 		end(9)
+	}
+	a.receive(http2.FrameHeaders, 0, 9, 100)
+	a.receive(http2.FrameContinuation, 0, 9, 100)
+	if got, want := all.total.Load(), int64(200+2*partOverhead); got != want {
+		t.Errorf("of a header, %d bytes count, want %d", got, want)
+	}
+	a.receive(http2.FrameContinuation, http2.FlagContinuationEndHeaders, 9, 100)
+	if all.total.Load() != 0 {
+		t.Errorf("of a whole header, %d bytes count", all.total.Load())
 	}
 	a.receive(http2.FrameData, 0, 11, 1000)
 	a.end()

@@ -27,7 +27,7 @@ func (c *connections) watch(conn net.Conn) net.Conn {
 	peer := streams.NewPeer(conn.RemoteAddr())
 	credit := newResetCredit(c.penalties.burst(streams.Address(peer)))
 	w := &watchedConn{Conn: conn, peer: peer, all: c, credit: credit, acked: make(chan struct{}, 1)}
-	w.arriving = arriving{all: c.arrivals, peer: peer, close: func() { w.expel("it sent much of messages without their end") }}
+	w.arriving = arriving{all: c.arrivals, peer: peer, close: func() { w.expel("it sent much of messages or headers without their end") }}
 	w.in.skip = len(http2.ClientPreface)
 	w.in.see = w.arriving.receive
 	w.out.see = func(kind http2.FrameType, flags http2.Flags, stream uint32, _ int) {

@@ -214,7 +214,7 @@ func TestStrangers_ConnectionThatHoldsBackTheEndOfMuch_IsClosed(t *testing.T) {
 		begin(known, 2*n+1)
 		begin(hoarder, 2*n+1, stranger)
 	}
-	d.log.await(t, 1, "it sent much of messages without their end")
+	d.log.await(t, 1, "it sent much of messages or headers without their end")
 	for {
 		if _, err := hoarder.ReadFrame(); err != nil {
 			break
