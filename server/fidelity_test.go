@@ -311,11 +311,19 @@ func TestGetTemplate_IntegerOf19Digits_LosesNothingElse(t *testing.T) {
 			t.Errorf("%s is not counted", kind)
 		}
 	}
-	// Nothing holds a fixed value of that size: the read is incomplete.
+	// Nothing of gRPC's holds a fixed value of that size: the read is incomplete. REST is not.
 	up.will(respond(200, nil, `{"type":"HTTP","id":"`+id+`","name":"t","description":"d","endpoint_path":"/","method":"GET",`+
 		`"query":[{"name":"q","data_type":"integer","value_source":"fixed","fixed_value":1234567890123456789}]}`))
 	_, err = d.rpc.GetTool(withToken(t.Context(), token), &integrationv1.GetToolRequest{IntegrationId: id, ToolId: templateID})
 	if e := apierror.FromError(err); e == nil || !strings.Contains(e.Message, "query.fixed_value: int_not_exact") {
 		t.Errorf("%v", err)
+	}
+	plain := start(t, up.url())
+	tool, err := plain.rpc.GetTool(withToken(t.Context(), token), &integrationv1.GetToolRequest{IntegrationId: id, ToolId: templateID})
+	if q := tool.GetTool().GetHttp().GetQuery(); err != nil || len(q) != 1 || q[0].GetName() != "q" || q[0].GetFixedValue() != nil {
+		t.Errorf("got %v, %v", tool, err)
+	}
+	if rest := plain.do(t, "GET", "/v1/integration/"+id+"/tool/"+templateID, ""); !strings.Contains(rest.body, `"fixed_value":1234567890123456789`) {
+		t.Errorf("REST: %d %s", rest.status, rest.body)
 	}
 }

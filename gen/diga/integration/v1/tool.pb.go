@@ -665,7 +665,8 @@ type QueryParam struct {
 	Required *bool `protobuf:"varint,4,opt,name=required,proto3,oneof" json:"required,omitempty"`
 	// Where the value comes from; from the agent when unset.
 	ValueSource ParamValueSource `protobuf:"varint,5,opt,name=value_source,json=valueSource,proto3,enum=diga.integration.v1.ParamValueSource" json:"value_source,omitempty"`
-	// The value if it is fixed: a string, number or bool.
+	// The value if it is fixed: a string, number or bool. An integer of Diga's that a
+	// double cannot hold exactly leaves it unset; the REST response has that integer.
 	FixedValue    *structpb.Value `protobuf:"bytes,6,opt,name=fixed_value,json=fixedValue,proto3" json:"fixed_value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -756,7 +757,8 @@ type BodyParam struct {
 	Required *bool `protobuf:"varint,4,opt,name=required,proto3,oneof" json:"required,omitempty"`
 	// Where the value comes from; from the agent when unset.
 	ValueSource ParamValueSource `protobuf:"varint,5,opt,name=value_source,json=valueSource,proto3,enum=diga.integration.v1.ParamValueSource" json:"value_source,omitempty"`
-	// The value if it is fixed: a string, number or bool.
+	// The value if it is fixed: a string, number or bool. An integer of Diga's that a
+	// double cannot hold exactly leaves it unset; the REST response has that integer.
 	FixedValue *structpb.Value `protobuf:"bytes,6,opt,name=fixed_value,json=fixedValue,proto3" json:"fixed_value,omitempty"`
 	// The parameters within the parameter, if it is an object.
 	Properties    []*BodyParam `protobuf:"bytes,7,rep,name=properties,proto3" json:"properties,omitempty"`
