@@ -62,7 +62,7 @@ func TestValidate_Request_NamesEveryRuleThatItBreaks(t *testing.T) {
 		{&digatev1.ResolveCopyRequest{RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_NotCreated{NotCreated: true}}, nil},
 		{&digatev1.ResolveCopyRequest{RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: uuid}}, nil},
 		{&digatev1.ResolveCopyRequest{RequestId: "é"}, []string{
-			"resolution: integration_id or not_created is required, MISSING", "request_id: " + noRequestID,
+			"resolution: integration_id or not_created or tool_id is required, MISSING", "request_id: " + noRequestID,
 		}},
 		{&digatev1.ResolveCopyRequest{RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_NotCreated{}}, []string{"not_created: must be true where it is set, VALUE_ERROR"}},
 		{&digatev1.ResolveCopyRequest{RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_IntegrationId{}}, []string{"integration_id: " + noUUID}},
