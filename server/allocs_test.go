@@ -31,8 +31,8 @@ var protocols = []struct {
 	// more than half.
 	bound float64
 }{
-	{"grpc", newGRPCCaller, 185},
-	{"rest", newRESTCaller, 176},
+	{"grpc", newGRPCCaller, 184},
+	{"rest", newRESTCaller, 175},
 }
 
 // A copy without a request id, from the caller's first byte to the last byte of the

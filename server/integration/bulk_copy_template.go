@@ -147,7 +147,7 @@ func (b *bulkRun) copy(ctx context.Context, req *integrationv1.CopyTemplateReque
 	var in *integrationv1.Integration
 	err := wrong
 	if err == nil {
-		in, resp.Replayed, err = b.service.copies.CopyTemplate(ctx, req, b.service.check(req, b.templates.get))
+		in, resp.Replayed, err = b.service.copies.CopyTemplate(ctx, req, b.service.check(req, &b.templates))
 	}
 	end(ex, err)
 	if err != nil {

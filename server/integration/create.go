@@ -14,7 +14,7 @@ import (
 
 // CopyTemplate implements [integrationv1.IntegrationServiceServer].
 func (s *Service) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
-	check := s.check(req, s.readTemplate)
+	check := s.check(req, nil)
 	if !s.atMostOnce(req) {
 		if check != nil {
 			if err := s.rules.Validate(req); err != nil {

@@ -19,12 +19,10 @@ const (
 	unresolvedRefuse = "refuse"
 )
 
-// reader reads a template.
-type reader func(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error)
-
 // check returns what refuses a copy before it is sent, nil if nothing does: for a
-// copy with UNRESOLVED_REFUSE, a look at what it would leave unresolved.
-func (s *Service) check(req *integrationv1.CopyTemplateRequest, read reader) func(context.Context) error {
+// copy with UNRESOLVED_REFUSE, a look at what it would leave unresolved. The copies
+// of a stream share what they read of templates; a copy alone has no templates.
+func (s *Service) check(req *integrationv1.CopyTemplateRequest, shared *templates) func(context.Context) error {
 	refuses := s.refuseUnresolved
 	switch req.GetUnresolved() {
 	case integrationv1.Unresolved_UNRESOLVED_ALLOW:
@@ -34,6 +32,10 @@ func (s *Service) check(req *integrationv1.CopyTemplateRequest, read reader) fun
 	}
 	if !refuses {
 		return nil
+	}
+	read := s.readTemplate
+	if shared != nil {
+		read = shared.get
 	}
 	return func(ctx context.Context) error {
 		t, err := read(ctx, req.GetTemplateId())
@@ -104,7 +106,7 @@ const (
 
 // templates reads each template once for many copies of one caller.
 type templates struct {
-	read reader
+	read func(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error)
 
 	mu   sync.Mutex
 	byID map[string]*templateRead
