@@ -100,10 +100,16 @@ func built(name, dir string) func(t *testing.T) *exec.Cmd {
 // other.
 func each(t *testing.T, filter func(client) bool, test func(t *testing.T, c client)) {
 	t.Helper()
+	t.Parallel()
+	eachAlone(t, filter, test)
+}
+
+// eachAlone is each for a test that must not compete for the machine with others.
+func eachAlone(t *testing.T, filter func(client) bool, test func(t *testing.T, c client)) {
+	t.Helper()
 	if !*run {
 		t.Skip("make clients runs it")
 	}
-	t.Parallel()
 	for _, c := range all {
 		if filter == nil || filter(c) {
 			t.Run(c.name, func(t *testing.T) {
