@@ -30,6 +30,7 @@ type cli struct {
 	Ledger       ledgerCmd        `cmd:"" help:"Show what is recorded of a copy, and settle one in doubt, through a running digate."`
 	Integrations integrationsCmd  `cmd:"" help:"List, show, change and delete integrations, through a running digate."`
 	Tools        toolsCmd         `cmd:"" help:"List an integration's tools and set their approval, through a running digate."`
+	Contract     contractCmd      `cmd:"" help:"Compare Diga's published contract with the one of this digate."`
 	Completion   complete.Command `cmd:"" help:"Print a script that completes commands, flags and ids in a shell."`
 	Version      versionCmd       `cmd:"" help:"Print the version."`
 }

@@ -17,6 +17,8 @@ const (
 	ExitNotSent  = 3
 	ExitRejected = 4
 	ExitUnknown  = 5
+	// ExitFindings is that of a comparison that found what it was asked to fail on.
+	ExitFindings = 6
 )
 
 const (

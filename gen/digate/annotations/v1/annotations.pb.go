@@ -94,7 +94,10 @@ type FieldRules struct {
 	// The field holds the JSON of the field of this name, of type Struct, ListValue
 	// or Value, as Diga wrote it. It is set only if that field cannot hold all of
 	// it. It must be a facade_only string.
-	JsonOf        string `protobuf:"bytes,3,opt,name=json_of,json=jsonOf,proto3" json:"json_of,omitempty"`
+	JsonOf string `protobuf:"bytes,3,opt,name=json_of,json=jsonOf,proto3" json:"json_of,omitempty"`
+	// Values of the field's enum, as they are spelled in JSON, that Diga does not know
+	// in this field. They are passed on, and Diga refuses them.
+	WithoutValues []string `protobuf:"bytes,4,rep,name=without_values,json=withoutValues,proto3" json:"without_values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -148,6 +151,13 @@ func (x *FieldRules) GetJsonOf() string {
 		return x.JsonOf
 	}
 	return ""
+}
+
+func (x *FieldRules) GetWithoutValues() []string {
+	if x != nil {
+		return x.WithoutValues
+	}
+	return nil
 }
 
 // EnumValueRules describes one enum value's JSON form.
@@ -320,13 +330,14 @@ const file_digate_annotations_v1_annotations_proto_rawDesc = "" +
 	"\vMethodRules\x12%\n" +
 	"\x0esuccess_status\x18\x01 \x01(\x05R\rsuccessStatus\x12\x1f\n" +
 	"\vfacade_only\x18\x02 \x01(\bR\n" +
-	"facadeOnly\"o\n" +
+	"facadeOnly\"\x96\x01\n" +
 	"\n" +
 	"FieldRules\x12\x1f\n" +
 	"\vfacade_only\x18\x01 \x01(\bR\n" +
 	"facadeOnly\x12'\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\bR\x0eidempotencyKey\x12\x17\n" +
-	"\ajson_of\x18\x03 \x01(\tR\x06jsonOf\"/\n" +
+	"\ajson_of\x18\x03 \x01(\tR\x06jsonOf\x12%\n" +
+	"\x0ewithout_values\x18\x04 \x03(\tR\rwithoutValues\"/\n" +
 	"\x0eEnumValueRules\x12\x1d\n" +
 	"\n" +
 	"json_value\x18\x01 \x01(\tR\tjsonValue\"&\n" +

@@ -1,0 +1,117 @@
+// Package contractwatch reads Diga's published OpenAPI document and compares it with
+// the contract, once or at intervals.
+package contractwatch
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/contract/surface"
+	"github.com/digate/digate/server/upstream/wire"
+)
+
+// DefaultURL is where Diga publishes its OpenAPI document, for everybody.
+const DefaultURL = "https://api.diga.io/openapi.json"
+
+// readTimeout bounds one reading of the document, connecting included.
+const readTimeout = 30 * time.Second
+
+const maxRedirects = 3
+
+// Source is where an OpenAPI document is. It is read without a credential.
+type Source struct {
+	URL       string
+	UserAgent string
+	// Roots are the certificate authorities to trust, nil for those of the system.
+	Roots *x509.CertPool
+}
+
+// Read fetches the document. It bounds how long that takes and how large the document
+// is. The error says what is wrong and does not quote the document.
+func (s Source) Read(ctx context.Context) ([]byte, error) {
+	u, err := ParseURL(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	transport := &http.Transport{
+		TLSClientConfig:        &tls.Config{RootCAs: s.Roots, MinVersion: tls.VersionTLS12},
+		Proxy:                  func(r *http.Request) (*url.URL, error) { return wire.Proxy(r.URL) },
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if len(via) > maxRedirects || via[0].URL.Scheme == "https" && r.URL.Scheme != "https" {
+			return errors.New("it is redirected too often, or away from https")
+		}
+		return nil
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", s.UserAgent)
+	resp, err := client.Do(req)
+	if err != nil {
+		if at, ok := errors.AsType[*url.Error](err); ok {
+			err = at.Err // without the URL, which is named already
+		}
+		return nil, fmt.Errorf("%s: %w", u.Redacted(), err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: the response is HTTP %d", u.Redacted(), resp.StatusCode)
+	}
+	text, err := ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", u.Redacted(), err)
+	}
+	return text, nil
+}
+
+// ReadAll reads a document whole, up to the largest size that is compared.
+func ReadAll(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, surface.MaxDocument+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > surface.MaxDocument {
+		return nil, fmt.Errorf("the document has more than %d bytes", surface.MaxDocument)
+	}
+	return text, nil
+}
+
+// ParseURL returns the URL of a document, or an error that says what it must be.
+func ParseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+		return nil, errors.New("must be the http or https URL of an OpenAPI document, without a user")
+	}
+	return u, nil
+}
+
+// Compare returns the differences from the contract to an OpenAPI document, the
+// gravest first. The error says what is wrong with the document.
+func Compare(text []byte) ([]surface.Finding, error) {
+	methods, err := contract.Load(contract.Integration())
+	if err != nil {
+		return nil, err
+	}
+	ours := surface.OfContract(methods)
+	document, err := surface.OfOpenAPI(text)
+	if err != nil {
+		return nil, err
+	}
+	return surface.Diff(ours, document), nil
+}
