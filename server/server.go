@@ -118,6 +118,9 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	}
 	s.lifecycle.push(s.grpcPart(s.newGRPC(service, records)), s.restPart(s.newREST(routes)))
 	s.lifecycle.push(s.adminPart(s.newAdmin()))
+	if err := s.watchContract(opts.Version); err != nil {
+		return nil, err
+	}
 	s.lifecycle.push(s.announcement())
 	// Last, so that no connection waits for a start that may fail.
 	for _, l := range []*listener{s.grpc, s.rest, s.admin} {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/contractwatch"
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/integration"
@@ -29,6 +30,7 @@ type wired struct {
 	gateway           gateway.Config
 	copies            copies.Config
 	records           ledgerservice.Config
+	watch             *contractwatch.Watch
 	grpc, rest, admin *listener
 	calls             reflect.Value // the options in a grpc.Server
 	http, adminHTTP   *http.Server
@@ -49,11 +51,15 @@ func wire(t *testing.T, cfg config.Config) wired {
 		t.Fatal(err)
 	}
 	s.intake = s.newIntake()
+	watch, err := s.newContractWatch("v")
+	if err != nil {
+		t.Fatal(err)
+	}
 	srv := s.newGRPC(nil, nil)
 	t.Cleanup(srv.Stop)
 	return wired{
 		upstream: u, integration: s.integrationConfig(nil), gateway: s.gatewayConfig(nil), copies: s.copiesConfig(),
-		records: s.ledgerServiceConfig(), grpc: s.grpc, rest: s.rest, admin: s.admin,
+		records: s.ledgerServiceConfig(), watch: watch, grpc: s.grpc, rest: s.rest, admin: s.admin,
 		calls: reflect.ValueOf(srv).Elem().FieldByName("opts"),
 		http:  s.newREST(http.NotFoundHandler()), adminHTTP: s.newAdmin(),
 	}
@@ -107,6 +113,9 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 		"upstream-max-queue":       {func(c *config.Config) { c.Upstream.MaxQueue = 7 }, func(w wired) bool { return w.upstream.MaxQueue == 7 }},
 		"min-deadline":             {func(c *config.Config) { c.Upstream.MinDeadline = 7 }, func(w wired) bool { return w.upstream.MinDeadline == 7 }},
 		"drift":                    {func(c *config.Config) { c.Upstream.Drift = upstream.DriftFail }, func(w wired) bool { return w.upstream.Drift == upstream.DriftFail }},
+
+		"contract-watch": {func(c *config.Config) { c.ContractWatch.Interval = 7 }, func(w wired) bool { return w.watch.Interval == 7 }},
+		"contract-url":   {func(c *config.Config) { c.ContractWatch.URL = "http://x" }, func(w wired) bool { return w.watch.Source.URL == "http://x" }},
 
 		"ledger-retention":   {func(c *config.Config) { c.Ledger.Retention = 7 * time.Hour }, func(w wired) bool { return w.records.Retention == 7*time.Hour }},
 		"require-request-id": {func(c *config.Config) { c.Integration.RequireRequestID = true }, func(w wired) bool { return w.integration.RequireRequestID }},

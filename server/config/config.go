@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/digate/digate/server/contractwatch"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
@@ -19,14 +20,15 @@ import (
 // Config is the settings of a digate server, as package [setting] describes
 // them. A setting --foo-bar is also the environment variable DIGATE_FOO_BAR.
 type Config struct {
-	Addresses   `embed:""`
-	Admin       Admin                   `embed:""`
-	Upstream    upstream.Settings       `embed:""`
-	Ledger      ledger.Settings         `embed:""`
-	Integration integration.Settings    `embed:""`
-	Gateway     gateway.Settings        `embed:""`
-	Responses   upstream.ResponseLimits `embed:""`
-	Limits      `embed:""`
+	Addresses     `embed:""`
+	Admin         Admin                   `embed:""`
+	Upstream      upstream.Settings       `embed:""`
+	Ledger        ledger.Settings         `embed:""`
+	Integration   integration.Settings    `embed:""`
+	Gateway       gateway.Settings        `embed:""`
+	Responses     upstream.ResponseLimits `embed:""`
+	ContractWatch contractwatch.Settings  `embed:""`
+	Limits        `embed:""`
 
 	LogLevel slog.Level `name:"log-level" default:"INFO" help:"DEBUG, INFO, WARN or ERROR."`
 }
@@ -54,6 +56,7 @@ func (c *Config) Validate() error {
 	c.Integration.Validate(&p)
 	c.Gateway.Validate(&p)
 	c.Responses.Validate(&p)
+	c.ContractWatch.Validate(&p)
 	c.Limits.validate(&p)
 	if c.MaxDeadline < c.Upstream.Timeout {
 		p.Addf("max-deadline", "must not be less than --upstream-timeout")

@@ -22,6 +22,7 @@ type metrics struct {
 	drift          *prometheus.CounterVec
 	circuit        *prometheus.CounterVec
 	omitted        prometheus.Counter
+	contract       *prometheus.GaugeVec
 }
 
 // buckets are the bounds of the histograms of durations, in seconds.
@@ -55,7 +56,10 @@ func newMetrics() (*metrics, *prometheus.Registry) {
 	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "digate_log_lines_omitted_total", Help: "Lines about calls by strangers that were left out of the log.",
 	})
-	r.MustRegister(m.omitted)
+	m.contract = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "digate_upstream_contract_changes", Help: "Differences of Diga's published contract from digate's, when it was last read.",
+	}, []string{"class"})
+	r.MustRegister(m.omitted, m.contract)
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m, r
 }

@@ -23,6 +23,7 @@ func (o *object) UnmarshalJSON(b []byte) error {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return errors.New("must be an object")
 	}
+	*o = object{}
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {

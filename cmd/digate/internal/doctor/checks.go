@@ -78,5 +78,6 @@ func (e *examination) run(ctx context.Context) {
 	})
 	defer diga.close()
 	e.check("contract", []string{"upstream"}, func() finding { return diga.contract(ctx) })
+	e.check("document", []string{"configuration"}, func() finding { return document(ctx, &e.cfg, e.version) })
 	e.check("clock", []string{"tls"}, func() finding { return probe.clock() })
 }

@@ -80,7 +80,7 @@ func says(status int, contentType, body string) http.Handler {
 	})
 }
 
-var checkNames = []string{"configuration", "proxy", "dns", "tcp", "tls", "credential", "upstream", "contract", "clock"}
+var checkNames = []string{"configuration", "proxy", "dns", "tcp", "tls", "credential", "upstream", "contract", "document", "clock"}
 
 // examined is a report by check.
 type examined struct {
@@ -139,7 +139,7 @@ func TestDoctor_AllIsWell(t *testing.T) {
 	create(t, upstream.URL)
 	seen.requests, seen.tokens = nil, nil
 
-	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoooo")
+	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoooso")
 	if n := seen.onlyGETs(t); n != 4 {
 		t.Errorf("%d requests: %v", n, seen.requests)
 	}
@@ -183,29 +183,29 @@ func TestDoctor_WhatIsWrong_IsSaidAndWhatBuildsOnItIsSkipped(t *testing.T) {
 		check    string
 		found    []string
 	}{
-		"two settings": {nil, []string{"--grpc-addr", "x", "--upstream-url", "ftp://u:hunter2@y"}, "Fssssosss", "configuration",
+		"two settings": {nil, []string{"--grpc-addr", "x", "--upstream-url", "ftp://u:hunter2@y"}, "Fssssossss", "configuration",
 			[]string{"--grpc-addr: must be", "--upstream-url: must begin"}},
-		"no such name": {nil, []string{"--upstream-url", "http://diga.invalid"}, "ooFssosss", "dns", []string{"diga.invalid does not resolve"}},
-		"refused": {nil, []string{"--upstream-url", "http://" + closed.Addr().String()}, "oosFsosss", "tcp",
+		"no such name": {nil, []string{"--upstream-url", "http://diga.invalid"}, "ooFssossss", "dns", []string{"diga.invalid does not resolve"}},
+		"refused": {nil, []string{"--upstream-url", "http://" + closed.Addr().String()}, "oosFsossss", "tcp",
 			[]string{closed.Addr().String(), "connection refused"}},
-		"HTML": {page, nil, "oososoFso", "upstream", []string{"HTTP 200, but not as Diga does"}},
-		"gateway": {says(502, "text/html", "<html>hunter2</html>"), nil, "oososoFso", "upstream",
+		"HTML": {page, nil, "oososoFsso", "upstream", []string{"HTTP 200, but not as Diga does"}},
+		"gateway": {says(502, "text/html", "<html>hunter2</html>"), nil, "oososoFsso", "upstream",
 			[]string{"HTTP 502, but not as Diga does"}},
-		"redirect": {http.RedirectHandler("https://elsewhere.invalid/", http.StatusFound), nil, "oososoFso", "upstream", []string{"HTTP 302, but not as Diga does"}},
-		"401":      {envelope(401), nil, "oososoFso", "upstream", []string{"reachable and refuses the credential: HTTP 401, SOME_CODE"}},
-		"403":      {envelope(403), nil, "oososoFso", "upstream", []string{"reachable and refuses the credential: HTTP 403, SOME_CODE"}},
-		"500":      {envelope(500), nil, "oososoFso", "upstream", []string{"reachable and responds with HTTP 500, SOME_CODE"}},
+		"redirect": {http.RedirectHandler("https://elsewhere.invalid/", http.StatusFound), nil, "oososoFsso", "upstream", []string{"HTTP 302, but not as Diga does"}},
+		"401":      {envelope(401), nil, "oososoFsso", "upstream", []string{"reachable and refuses the credential: HTTP 401, SOME_CODE"}},
+		"403":      {envelope(403), nil, "oososoFsso", "upstream", []string{"reachable and refuses the credential: HTTP 403, SOME_CODE"}},
+		"500":      {envelope(500), nil, "oososoFsso", "upstream", []string{"reachable and responds with HTTP 500, SOME_CODE"}},
 		"no integrations": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/v1/integration" {
 				envelope(403).ServeHTTP(w, r)
 				return
 			}
 			says(200, "application/json", `{"data":[],"has_more":false}`).ServeHTTP(w, r)
-		}), nil, "oososooFo", "contract", []string{"refuses the credential: HTTP 403"}},
+		}), nil, "oososooFso", "contract", []string{"refuses the credential: HTTP 403"}},
 		"hangs up": {http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), nil,
-			"oososoFss", "upstream", []string{"response was lost (connection closed)"}},
-		"token file": {page, []string{"--token-file", "/nonexistent"}, "oososFsso", "credential", []string{"--token-file: ", "no such file"}},
-		"odd token": {page, []string{"--token-file", clitest.WriteFile(t, "token", "hunter2 hunter2")}, "oososFsso", "credential",
+			"oososoFsss", "upstream", []string{"response was lost (connection closed)"}},
+		"token file": {page, []string{"--token-file", "/nonexistent"}, "oososFssso", "credential", []string{"--token-file: ", "no such file"}},
+		"odd token": {page, []string{"--token-file", clitest.WriteFile(t, "token", "hunter2 hunter2")}, "oososFssso", "credential",
 			[]string{"one word of printable ASCII"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestDoctor_NoToken_IsSaidAndTheWayIsStillLookedAt(t *testing.T) {
 	upstream, seen := watched(t, says(200, "application/json", "{}"))
 	t.Setenv("DIGATE_TOKEN", "")
 	got := examine(t, "--upstream-url", upstream.URL)
-	got.expect(t, "oososFsso")
+	got.expect(t, "oososFssso")
 	if n := seen.onlyGETs(t); n != 1 {
 		t.Errorf("%d requests", n)
 	}
@@ -240,13 +240,13 @@ func TestDoctor_Drift_IsNamedWithoutValues(t *testing.T) {
 	upstream, _ := watched(t, says(200, "application/json",
 		`{"data":[{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","surprise":"hunter2"}],"has_more":"hunter2"}`))
 	got := examine(t, "--upstream-url", upstream.URL)
-	got.expect(t, "oososoowo")
+	got.expect(t, "oososoowso")
 	for _, want := range []string{"templates data.surprise: ", "integrations data.surprise: ", "has_more: "} {
 		if !strings.Contains(got.checks["contract"].Found, want) {
 			t.Errorf("no %q in %+v", want, got.checks["contract"])
 		}
 	}
-	examine(t, "--upstream-url", upstream.URL, "--drift", "fail").expect(t, "oososooFo")
+	examine(t, "--upstream-url", upstream.URL, "--drift", "fail").expect(t, "oososooFso")
 }
 
 func TestDoctor_ManyFieldsThatDrift_AreNamedUpToABound(t *testing.T) {
@@ -310,7 +310,7 @@ func TestDoctor_OtherClock_IsAWarning(t *testing.T) {
 			says(200, "application/json", `{"data":[],"has_more":false}`).ServeHTTP(w, r)
 		}))
 		got := examine(t, "--upstream-url", upstream.URL)
-		got.expect(t, "oososooow")
+		got.expect(t, "oososooosw")
 		if f := got.checks["clock"].Found; !strings.Contains(f, want) || !strings.Contains(f, "1h0m") && !strings.Contains(f, "59m") {
 			t.Errorf("offset %s: %s", offset, f)
 		}
@@ -331,7 +331,7 @@ func TestDoctor_NoResponse_EndsWithTheTimeout(t *testing.T) {
 	if took := time.Since(begun); took > await.Patience/2 {
 		t.Errorf("it took %s", took)
 	}
-	got.expect(t, "oososoFss")
+	got.expect(t, "oososoFsss")
 }
 
 // create makes an integration in the stand-in.
@@ -349,7 +349,7 @@ func TestDoctor_NoResponseWithoutACredential_LeavesTheOtherChecksTheirTime(t *te
 	t.Cleanup(upstream.Close)
 	t.Cleanup(func() { close(let) })
 	got := examine(t, "--upstream-url", upstream.URL, "--token-file", clitest.WriteFile(t, "token", clitest.Token))
-	got.expect(t, "oososooos")
+	got.expect(t, "oososoooss")
 }
 
 func create(t *testing.T, upstreamURL string) {
@@ -399,7 +399,7 @@ func TestDoctor_FailingUpstream_IsAskedOnceAndByTheVersion(t *testing.T) {
 		agents <- r.Header.Get("User-Agent")
 		says(502, "text/html", "<html>").ServeHTTP(w, r)
 	}))
-	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoFso")
+	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoFsso")
 	if n := seen.onlyGETs(t); n != 2 {
 		t.Errorf("%d requests: the probe and one call were expected", n)
 	}

@@ -1,0 +1,95 @@
+package contractwatch
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/digate/digate/server/contract/surface"
+)
+
+// Watch compares Diga's document with the contract at intervals.
+type Watch struct {
+	Source   Source
+	Interval time.Duration
+	Log      *slog.Logger
+	// Changes is called after each comparison, with the number of differences of each
+	// class.
+	Changes func(map[surface.Class]int)
+
+	last string // what the log was told
+}
+
+// Run compares until the context ends, for the first time at once. The end of the
+// context ends a reading under way. Run writes a log line when the result is another
+// than before; no failure ends it.
+func (w *Watch) Run(ctx context.Context) {
+	timer := time.NewTimer(w.Interval)
+	defer timer.Stop()
+	for {
+		w.compare(ctx)
+		timer.Reset(w.Interval)
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+func (w *Watch) compare(ctx context.Context) {
+	text, err := w.Source.Read(ctx)
+	var findings []surface.Finding
+	if err == nil {
+		findings, err = Compare(text)
+	}
+	if err != nil {
+		if ctx.Err() == nil && w.isNews("failed") {
+			w.Log.Warn("Diga's published contract cannot be read", "cause", err.Error())
+		}
+		return
+	}
+	count := surface.Count(findings)
+	w.Changes(count)
+	places, news := Places(findings), ""
+	for _, f := range findings {
+		news += string(f.Class) + f.Subject + f.Text + "\n"
+	}
+	if !w.isNews("read " + news) {
+		return
+	}
+	attrs := []any{
+		"breaking", count[surface.Breaking], "additive", count[surface.Additive], "cosmetic", count[surface.Cosmetic],
+	}
+	if places != nil {
+		attrs = append(attrs, "places", places)
+	}
+	level := slog.LevelInfo
+	if count[surface.Breaking] > 0 {
+		level = slog.LevelWarn
+	}
+	w.Log.Log(ctx, level, "Diga's published contract was compared", attrs...)
+}
+
+// isNews reports whether a result differs from the one before.
+func (w *Watch) isNews(result string) bool {
+	news := result != w.last
+	w.last = result
+	return news
+}
+
+const maxPlaces = 50
+
+// Places returns what the findings are about, the gravest first, and no more than a
+// log line can hold.
+func Places(findings []surface.Finding) []string {
+	var places []string
+	for _, f := range findings {
+		if len(places) == maxPlaces {
+			return append(places, "and more")
+		}
+		subject := []rune(f.Subject)
+		places = append(places, string(f.Class)+" "+string(subject[:min(len(subject), 200)]))
+	}
+	return places
+}
