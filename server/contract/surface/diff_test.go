@@ -182,6 +182,11 @@ func TestDiff_EachKindOfChange_IsOneFinding(t *testing.T) {
 			"", "",
 		},
 		{
+			"required beside the fields", `"Page": {"type": "object", "required": ["data"], "properties": {"data": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}}}}`,
+			`"Page": {"allOf": [{"required": ["data"]}, {"type": "object", "properties": {"data": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}}}}]}`,
+			"", "",
+		},
+		{
 			"a schema split in two", `"Color": {"type": "string", "enum": ["RED", "BLUE"]}`, `"Color": {"allOf": [{"type": "string"}, {"enum": ["RED", "BLUE"]}]}`,
 			"", "",
 		},

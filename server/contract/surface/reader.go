@@ -128,7 +128,16 @@ func (r *reader) use(raw json.RawMessage, depth int) (Use, error) {
 	for _, p := range parts {
 		whole.Null = whole.Null && p.Null
 	}
-	r.combine = append(r.combine, func() { r.intersect(whole.Shape, parts) })
+	required := s.Required
+	for _, raw := range s.AllOf {
+		var part schema
+		_ = json.Unmarshal(raw, &part) // decoded before
+		required = append(required, part.Required...)
+	}
+	r.combine = append(r.combine, func() {
+		r.intersect(whole.Shape, parts)
+		whole.require(required)
+	})
 	return whole, nil
 }
 
@@ -414,4 +423,15 @@ func narrower(name string, before, now float64) bool {
 		return now > before
 	}
 	return now < before
+}
+
+// require marks fields as required, wherever in an allOf they are declared.
+func (s *Shape) require(names []string) {
+	for i, f := range s.Fields {
+		if !f.Required && slices.Contains(names, f.Name) {
+			required := *f
+			required.Required = true
+			s.Fields[i] = &required
+		}
+	}
 }
