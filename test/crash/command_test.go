@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,14 +40,14 @@ type row struct {
 	Reason        string
 }
 
-// newCommand writes the items to the command's input.
-func newCommand(t *testing.T, s *scene, addr string, all []item) *command {
+// newCommand writes the copies to the command's input.
+func newCommand(t *testing.T, s *scene, addr string, copies []item) *command {
 	t.Helper()
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	lines := [][]string{{"template_id", "name"}}
-	for _, it := range all {
-		lines = append(lines, []string{it.template, it.name})
+	for _, it := range copies {
+		lines = append(lines, []string{it.parent, it.name})
 	}
 	if err := w.WriteAll(lines); err != nil {
 		t.Fatal(err)
@@ -120,41 +121,45 @@ func (c *command) rows(t *testing.T) (rows []row) {
 	return rows
 }
 
-// told returns the results by request id. It sets the ids of the items.
-func told(t *testing.T, all []item, rows []row) map[string][]telling {
+// told returns what the results say of the copies. It sets the ids of the copies.
+func told(t *testing.T, copies []item, rows []row) map[key][]telling {
 	t.Helper()
-	by := make(map[string][]telling)
+	by := make(map[key][]telling)
 	for _, r := range rows {
 		i := r.Line - 2 // behind the header
-		if i < 0 || i >= len(all) {
-			t.Fatalf("a result of line %d, of %d items", r.Line, len(all))
+		if i < 0 || i >= len(copies) {
+			t.Fatalf("a result of line %d, of %d copies", r.Line, len(copies))
 		}
-		if all[i].id != "" && all[i].id != r.RequestID {
-			t.Errorf("line %d has the id %s, and had %s", r.Line, r.RequestID, all[i].id)
+		if copies[i].id != "" && copies[i].id != r.RequestID {
+			t.Errorf("line %d has the id %s, and had %s", r.Line, r.RequestID, copies[i].id)
 		}
-		all[i].id = r.RequestID
+		copies[i].id = r.RequestID
 		says := telling{outcome: exchange.Unknown, reason: r.Reason}
 		if r.Outcome == "DONE" || r.Outcome == "REPLAYED" {
-			says = telling{outcome: exchange.Done, integration: r.IntegrationID}
+			says = telling{outcome: exchange.Done, created: r.IntegrationID}
 		}
-		by[r.RequestID] = append(by[r.RequestID], says)
+		of := copies[i].key()
+		by[of] = append(by[of], says)
 	}
 	return by
 }
 
-// Now `digate bulk` is killed, now its server. Both are started again.
+// Now `digate bulk` is killed, now its server, which others have create something
+// meanwhile. Both are started again.
 func TestCrash_CommandOrServerKilled_RunAgainFinishesTheRest(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "command")
 	addr := rig.FreeAddr(t)
 	args := []string{"--ledger", "sqlite:" + s.dir + "/ledger.db", "--grpc-addr", addr}
 	s.serve(t, "a", args...)
-	all := job(*items, "command")
-	for i := range all {
-		all[i].id = "" // the command makes them
+	copies, creates := byKind(job(*items, "command"))
+	for i := range copies {
+		copies[i].id = "" // the command makes them
 	}
-	c := newCommand(t, s, addr, all)
+	c := newCommand(t, s, addr, copies)
+	others := []*client{s.client(creates, "a", "others")}
 	r := c.start(t)
+	_, wait := start(t, others)
 	for round := range *rounds {
 		if !s.sometime(r.Ended()) {
 			break
@@ -169,20 +174,28 @@ func TestCrash_CommandOrServerKilled_RunAgainFinishesTheRest(t *testing.T) {
 		}
 	}
 	<-r.Ended()
+	wait()
 	if s.kills == 0 {
 		t.Fatal("nothing was killed")
 	}
+	all := slices.Concat(copies, creates)
+	compare := func(rows []row, settled bool) map[key]record {
+		said := told(t, copies, rows)
+		copy(all, copies) // with their ids
+		maps.Copy(said, others[0].report.told)
+		return s.compare(t, "a", all, []map[key][]telling{said}, settled)
+	}
 	made, notMade := 0, 0
 	for s.violations == 0 {
-		said := told(t, all, c.finish(t))
-		records := s.compare(t, "a", all, []map[string][]telling{said}, false)
+		again(t, others)
+		records := compare(c.finish(t), false)
 		m, n := s.settle(t, "a", all, records)
 		if m+n == 0 {
 			break
 		}
 		made, notMade = made+m, notMade+n
 	}
-	s.compare(t, "a", all, []map[string][]telling{told(t, all, c.rows(t))}, true)
+	compare(c.rows(t), true)
 	s.end(t)
 	s.row(all, made, notMade)
 }

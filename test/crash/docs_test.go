@@ -1,13 +1,14 @@
 package crash
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/digate/digate/test/rig"
 )
 
-const resultHead = "| scene | items | kills | requests | copies | doubts, copy made | doubts, no copy | violations |\n" +
-	"|---|--:|--:|--:|--:|--:|--:|--:|\n"
+const resultHead = "| scene | items | kills | requests | copies | integrations | tools | doubts, made | doubts, not made | violations |\n" +
+	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
 func TestDocs_Results_AreOfEachSceneAndShowNoViolation(t *testing.T) {
 	rows, _, _ := rig.Table(t, "crash.md", resultHead)
@@ -16,8 +17,21 @@ func TestDocs_Results_AreOfEachSceneAndShowNoViolation(t *testing.T) {
 		t.Fatalf("the results have %d rows, want %d", len(rows), len(scenes))
 	}
 	for i, name := range scenes {
-		if cells := rows[i]; len(cells) != 8 || cells[0] != "`"+name+"`" || cells[1] != cells[4] || cells[7] != "0" {
-			t.Errorf("row %d is %q; want %s's, with as many copies as items and no violation", i, cells, name)
+		cells := rows[i]
+		if len(cells) != 10 || cells[0] != "`"+name+"`" || cells[9] != "0" {
+			t.Errorf("row %d is %q; want %s's, with no violation", i, cells, name)
+			continue
+		}
+		made := 0
+		for _, cell := range cells[4:7] {
+			n, err := strconv.Atoi(cell)
+			if err != nil || n == 0 {
+				t.Errorf("%s made %q of a kind", name, cell)
+			}
+			made += n
+		}
+		if strconv.Itoa(made) != cells[1] {
+			t.Errorf("%s made %d of %s items", name, made, cells[1])
 		}
 	}
 }

@@ -11,17 +11,17 @@ import (
 
 // record is the ledger's record of an item. The zero value means no record.
 type record struct {
-	state       digatev1.Copy_State
-	integration string
-	candidates  map[string]string // names by id
+	state      digatev1.Copy_State
+	created    string            // the id of what was created
+	candidates map[string]string // names by id
 }
 
 // outcome is the end of a scene as the upstream, the ledger and the clients saw it.
 type outcome struct {
 	items   []item
-	made    map[string][]string    // the upstream's ids, by name
-	records map[string]record      // by request id
-	told    []map[string][]telling // each client's responses, by request id
+	made    map[string][]string // the upstream's ids, by name
+	records map[key]record
+	told    []map[key][]telling // each client's responses
 }
 
 // judge returns the violations of the promise. With settled, every doubt is a
@@ -33,14 +33,14 @@ func (o outcome) judge(settled bool) (violations []string) {
 	names := make(map[string]bool)
 	for _, it := range o.items {
 		names[it.name] = true
-		made, r := o.made[it.name], o.records[it.id]
+		made, r := o.made[it.name], o.records[it.key()]
 		if len(made) > 1 {
 			wrong(it, "made %d times: %v", len(made), made)
 		}
 		switch {
 		case r.state == digatev1.Copy_STATE_DONE:
-			if !slices.Equal(made, []string{r.integration}) {
-				wrong(it, "the ledger says it became %s, the upstream made %v", r.integration, made)
+			if !slices.Equal(made, []string{r.created}) {
+				wrong(it, "the ledger says it became %s, the upstream made %v", r.created, made)
 			}
 		case r.state == digatev1.Copy_STATE_UNKNOWN && !settled:
 			candidates := 0
@@ -59,7 +59,7 @@ func (o outcome) judge(settled bool) (violations []string) {
 			wrong(it, "the ledger has it in %v", r.state)
 		}
 		for _, told := range o.told {
-			o.judgeReport(it, r, told[it.id], wrong)
+			o.judgeReport(it, r, told[it.key()], wrong)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.made)) {
@@ -79,8 +79,8 @@ func (o outcome) judgeReport(it item, r record, told []telling, wrong func(item,
 	made := o.made[it.name]
 	for _, t := range told {
 		switch {
-		case t.outcome == exchange.Done && !slices.Contains(made, t.integration):
-			wrong(it, "a client was told that it became %q, the upstream made %v", t.integration, made)
+		case t.outcome == exchange.Done && !slices.Contains(made, t.created):
+			wrong(it, "a client was told that it became %q, the upstream made %v", t.created, made)
 		case t.reason == "LEDGER_UNAVAILABLE" && t.outcome != exchange.NotSent:
 			wrong(it, "a client was told %s though the ledger was away", t.outcome)
 		}

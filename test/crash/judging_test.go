@@ -10,13 +10,13 @@ import (
 
 // The judge sees what breaks the promise, and only that.
 func TestJudge_EachBreachOfThePromise_IsNamed(t *testing.T) {
-	it := item{name: "a", id: "id-a"}
-	done := record{state: digatev1.Copy_STATE_DONE, integration: "1"}
+	it := item{method: digatev1.Method_METHOD_CREATE_TOOL, name: "a", id: "id-a"}
+	done := record{state: digatev1.Copy_STATE_DONE, created: "1"}
 	doubt := func(candidates map[string]string) record {
 		return record{state: digatev1.Copy_STATE_UNKNOWN, candidates: candidates}
 	}
 	is := func(ids ...string) []string { return ids }
-	toldDone := telling{outcome: exchange.Done, integration: "1"}
+	toldDone := telling{outcome: exchange.Done, created: "1"}
 	toldUnknown := telling{outcome: exchange.Unknown, reason: "OUTCOME_UNKNOWN"}
 	for name, c := range map[string]struct {
 		made    []string
@@ -30,8 +30,8 @@ func TestJudge_EachBreachOfThePromise_IsNamed(t *testing.T) {
 		"in doubt and not made":     {nil, doubt(map[string]string{"9": "b"}), []telling{toldUnknown}, false, ""},
 		"made twice":                {is("1", "2"), done, []telling{toldDone}, false, "made 2 times"},
 		"done and not made":         {nil, done, []telling{toldDone}, false, "the ledger says it became 1"},
-		"done as another":           {is("2"), done, []telling{{outcome: exchange.Done, integration: "2"}}, false, "the ledger says it became 1"},
-		"told of another":           {is("1"), done, []telling{{outcome: exchange.Done, integration: "2"}, toldDone}, false, `told that it became "2"`},
+		"done as another":           {is("2"), done, []telling{{outcome: exchange.Done, created: "2"}}, false, "the ledger says it became 1"},
+		"told of another":           {is("1"), done, []telling{{outcome: exchange.Done, created: "2"}, toldDone}, false, `told that it became "2"`},
 		"told nothing":              {is("1"), done, nil, false, "no response"},
 		"told of no end":            {nil, doubt(nil), []telling{{outcome: exchange.NotSent, reason: "OVERLOADED"}}, false, "lost"},
 		"forgotten":                 {is("1"), record{}, []telling{toldUnknown}, false, "the ledger has it in"},
@@ -45,8 +45,8 @@ func TestJudge_EachBreachOfThePromise_IsNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := outcome{
-				items: []item{it}, made: map[string][]string{"a": c.made}, records: map[string]record{"id-a": c.record},
-				told: []map[string][]telling{{"id-a": c.told}},
+				items: []item{it}, made: map[string][]string{"a": c.made}, records: map[key]record{it.key(): c.record},
+				told: []map[key][]telling{{it.key(): c.told}},
 			}.judge(c.settled)
 			if c.want == "" && len(got) > 0 || c.want != "" && !strings.Contains(strings.Join(got, "\n"), c.want) {
 				t.Errorf("%q, want %q", got, c.want)

@@ -14,24 +14,41 @@ import (
 
 // telling is one response to an item.
 type telling struct {
-	outcome     exchange.Outcome
-	integration string // in Done
-	reason      string
-	// passing means that the copy is still under way and will get another response.
+	outcome exchange.Outcome
+	created string // the id of what was created, in Done
+	reason  string
+	// passing means that the item is still under way and will get another response.
 	passing bool
 }
 
-func tellingOf(resp *integrationv1.BulkCopyTemplateResponse) telling {
+func tellingOfCopy(resp *integrationv1.BulkCopyTemplateResponse) telling {
 	if in := resp.GetIntegration(); in != nil {
-		return telling{outcome: exchange.Done, integration: in.GetId()}
+		return telling{outcome: exchange.Done, created: in.GetId()}
 	}
 	e := apierror.FromStatus(status.FromProto(resp.GetError()))
 	if e == nil {
 		return telling{outcome: exchange.Unknown, reason: "NO_VERDICT"}
 	}
+	return tellingOfError(e)
+}
+
+// tellingOfCreate returns what a create responded. It reports false if nothing came
+// back: the error is then grpc-go's own, of a connection that is not there.
+func tellingOfCreate(created string, err error) (_ telling, responded bool) {
+	if err == nil {
+		return telling{outcome: exchange.Done, created: created}, true
+	}
+	st := status.Convert(err)
+	if len(st.Details()) == 0 {
+		return telling{}, false
+	}
+	return tellingOfError(apierror.FromStatus(st)), true
+}
+
+func tellingOfError(e *apierror.Error) telling {
 	t := telling{outcome: e.Outcome, reason: e.Reason, passing: e.Code == codes.DeadlineExceeded || e.Code == codes.Canceled}
-	if e.Outcome == exchange.Done && len(e.IntegrationIDs) > 0 {
-		t.integration = e.IntegrationIDs[0]
+	if ids := append(e.IntegrationIDs, e.ToolIDs...); e.Outcome == exchange.Done && len(ids) > 0 {
+		t.created = ids[0]
 	}
 	return t
 }
@@ -45,13 +62,13 @@ func (t telling) settled() bool {
 // goroutines.
 type report struct {
 	mu   sync.Mutex
-	told map[string][]telling // by request id
-	owed map[string]bool      // sent, without a response
-	open map[string]bool      // to be sent, for the first time or again
+	told map[key][]telling
+	owed map[key]bool // sent, without a response
+	open map[key]bool // to be sent, for the first time or again
 }
 
 func newReport(items []item) *report {
-	r := &report{told: make(map[string][]telling), owed: make(map[string]bool), open: make(map[string]bool)}
+	r := &report{told: make(map[key][]telling), owed: make(map[key]bool), open: make(map[key]bool)}
 	r.reopen(items)
 	return r
 }
@@ -61,27 +78,27 @@ func (r *report) reopen(items []item) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, it := range items {
-		r.open[it.id] = true
+		r.open[it.key()] = true
 	}
 }
 
-func (r *report) sent(id string) {
+func (r *report) sent(it item) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.owed[id] = true
+	r.owed[it.key()] = true
 }
 
-func (r *report) received(id string, t telling) {
+func (r *report) received(of key, t telling) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.owed, id)
-	r.told[id] = append(r.told[id], t)
+	delete(r.owed, of)
+	r.told[of] = append(r.told[of], t)
 	if t.settled() {
-		delete(r.open, id)
+		delete(r.open, of)
 	}
 }
 
-// rest returns the items to send: first those that the last stream left without a
+// rest returns the items to send: first those that were left without a
 // response, whose number is owed, then all others in random order.
 func (r *report) rest(items []item, order *rand.Rand) (rest []item, owed int) {
 	r.mu.Lock()
@@ -89,9 +106,9 @@ func (r *report) rest(items []item, order *rand.Rand) (rest []item, owed int) {
 	var other []item
 	for _, it := range items {
 		switch {
-		case r.owed[it.id] && r.open[it.id]:
+		case r.owed[it.key()] && r.open[it.key()]:
 			rest = append(rest, it)
-		case r.open[it.id]:
+		case r.open[it.key()]:
 			other = append(other, it)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -121,7 +120,7 @@ func (s *scene) kill(replica string) {
 	s.replica(replica).Kill()
 }
 
-// sometime waits until a random part of a round's share of the copies has been asked
+// sometime waits until a random part of a round's share of the items has been asked
 // for, and then a little. It returns false if the work is done before.
 func (s *scene) sometime(worked <-chan struct{}) bool {
 	share := *items / (*rounds + 1)
@@ -140,7 +139,7 @@ func (s *scene) sometime(worked <-chan struct{}) bool {
 	}
 }
 
-// client returns a client that copies the items through the replica.
+// client returns a client that has the items created through the replica.
 func (s *scene) client(all []item, replica, name string) *client {
 	return &client{items: all, addr: s.addr(replica), report: newReport(all), order: chance(s.name, name)}
 }
@@ -202,23 +201,25 @@ func (s *scene) ask(t *testing.T, replica string, call func(context.Context, dig
 }
 
 // records reads the record of every item.
-func (s *scene) records(t *testing.T, replica string, all []item) map[string]record {
+func (s *scene) records(t *testing.T, replica string, all []item) map[key]record {
 	t.Helper()
-	records := make(map[string]record, len(all))
+	records := make(map[key]record, len(all))
 	s.ask(t, replica, func(ctx context.Context, ledger digatev1.LedgerServiceClient) {
 		for _, it := range all {
-			resp, err := ledger.GetCopy(ctx, &digatev1.GetCopyRequest{RequestId: it.id})
+			resp, err := ledger.GetCopy(ctx, &digatev1.GetCopyRequest{RequestId: it.id, Method: it.method})
 			if status.Code(err) == codes.NotFound {
 				continue
 			}
 			if err != nil {
-				t.Fatalf("GetCopy(%s): %v", it.id, err)
+				t.Fatalf("GetCopy(%s, %v): %v", it.id, it.method, err)
 			}
-			r := record{state: resp.GetCopy().GetState(), integration: resp.GetCopy().GetIntegrationId(), candidates: make(map[string]string)}
-			for _, c := range resp.GetCopy().GetCandidates() {
-				r.candidates[c.GetIntegrationId()] = c.GetName()
+			got := resp.GetCopy()
+			// One of the two ids is empty, here and in a candidate.
+			r := record{state: got.GetState(), created: got.GetIntegrationId() + got.GetToolId(), candidates: make(map[string]string)}
+			for _, c := range got.GetCandidates() {
+				r.candidates[c.GetIntegrationId()+c.GetToolId()] = c.GetName()
 			}
-			records[it.id] = r
+			records[it.key()] = r
 		}
 	})
 	return records
@@ -226,27 +227,33 @@ func (s *scene) records(t *testing.T, replica string, all []item) map[string]rec
 
 // settle resolves every doubt to the candidate that has the item's name, or else to
 // nothing.
-func (s *scene) settle(t *testing.T, replica string, all []item, records map[string]record) (made, notMade int) {
+func (s *scene) settle(t *testing.T, replica string, all []item, records map[key]record) (made, notMade int) {
 	t.Helper()
 	s.ask(t, replica, func(ctx context.Context, ledger digatev1.LedgerServiceClient) {
 		for _, it := range all {
-			r := records[it.id]
+			r := records[it.key()]
 			if r.state != digatev1.Copy_STATE_UNKNOWN {
 				continue
 			}
-			req := &digatev1.ResolveCopyRequest{RequestId: it.id, Resolution: &digatev1.ResolveCopyRequest_NotCreated{NotCreated: true}}
+			req := &digatev1.ResolveCopyRequest{
+				RequestId: it.id, Method: it.method, Resolution: &digatev1.ResolveCopyRequest_NotCreated{NotCreated: true},
+			}
 			for id, name := range r.candidates {
-				if name == it.name {
+				switch {
+				case name != it.name:
+				case it.method == digatev1.Method_METHOD_CREATE_TOOL:
+					req.Resolution = &digatev1.ResolveCopyRequest_ToolId{ToolId: id}
+				default:
 					req.Resolution = &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: id}
 				}
 			}
 			if err := resolve(ctx, ledger, req); err != nil {
-				t.Errorf("ResolveCopy(%s): %v", it.id, err)
+				t.Errorf("ResolveCopy(%s, %v): %v", it.id, it.method, err)
 			}
-			if req.GetIntegrationId() != "" {
-				made++
-			} else {
+			if req.GetNotCreated() {
 				notMade++
+			} else {
+				made++
 			}
 		}
 	})
@@ -268,14 +275,14 @@ func resolve(ctx context.Context, ledger digatev1.LedgerServiceClient, req *diga
 }
 
 // wasInDoubt reports whether the client was told of a doubt about the item.
-func (r *report) wasInDoubt(id string) bool {
+func (r *report) wasInDoubt(it item) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(r.told[id], func(t telling) bool { return t.settled() && t.integration == "" })
+	return slices.ContainsFunc(r.told[it.key()], func(t telling) bool { return t.settled() && t.created == "" })
 }
 
 // compare judges the scene so far, and returns the ledger's records.
-func (s *scene) compare(t *testing.T, replica string, all []item, told []map[string][]telling, settled bool) map[string]record {
+func (s *scene) compare(t *testing.T, replica string, all []item, told []map[key][]telling, settled bool) map[key]record {
 	t.Helper()
 	o := outcome{items: all, made: s.upstream.Made(), records: s.records(t, replica, all), told: told}
 	violations := o.judge(settled)
@@ -290,13 +297,13 @@ func (s *scene) compare(t *testing.T, replica string, all []item, told []map[str
 // is left.
 func (s *scene) conclude(t *testing.T, replica string, all []item, clients []*client) {
 	t.Helper()
-	told := make([]map[string][]telling, len(clients))
+	told := make([]map[key][]telling, len(clients))
 	for i, c := range clients {
 		told[i] = c.report.told
 	}
 	again(t, clients) // the last response must be the final one
 	made, notMade := 0, 0
-	// A copy that is sent again, because it was not made, can be in doubt again.
+	// What is sent again, because it was not made, can be in doubt again.
 	for s.violations == 0 {
 		records := s.compare(t, replica, all, told, false)
 		m, n := s.settle(t, replica, all, records)
@@ -333,9 +340,6 @@ func (s *scene) end(t *testing.T) {
 
 // row prints the scene's line of the table.
 func (s *scene) row(all []item, made, notMade int) {
-	copies := 0
-	for _, ids := range s.upstream.Made() {
-		copies += len(ids)
-	}
-	fmt.Printf("| `%s` | %d | %d | %d | %d | %d | %d | %d |\n", s.name, len(all), s.kills, s.upstream.Asked(), copies, made, notMade, s.violations)
+	n := s.upstream.Count()
+	rig.Row("`"+s.name+"`", len(all), s.kills, s.upstream.Asked(), n[rig.Copy], n[rig.Integration], n[rig.Tool], made, notMade, s.violations)
 }

@@ -7,25 +7,65 @@ import (
 	"net/http"
 	"time"
 
+	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/test/rig"
 )
 
-// item is one copy of the job.
-type item struct{ name, id, template string }
+// item is one call of the job that creates something.
+type item struct {
+	method   digatev1.Method
+	name, id string
+	// parent is the id of a copy's template or of a tool's integration.
+	parent string
+}
 
-// templates is the number of templates. It is small, so that one integration can be
-// a candidate of several doubts.
-const templates = 3
+// key names an item: each method has request ids of its own.
+type key struct {
+	method digatev1.Method
+	id     string
+}
 
+func (it item) key() key { return key{it.method, it.id} }
+
+// isCopy reports whether the item is a copy, which can be made in bulk.
+func (it item) isCopy() bool { return it.method == digatev1.Method_METHOD_COPY_TEMPLATE }
+
+// methods are those of the items, in turns: a third of them are creates.
+var methods = []digatev1.Method{
+	digatev1.Method_METHOD_COPY_TEMPLATE, digatev1.Method_METHOD_COPY_TEMPLATE, digatev1.Method_METHOD_CREATE_INTEGRATION,
+	digatev1.Method_METHOD_COPY_TEMPLATE, digatev1.Method_METHOD_COPY_TEMPLATE, digatev1.Method_METHOD_CREATE_TOOL,
+}
+
+// parents is the number of templates, and of integrations with tools. It is small,
+// so that one integration or tool can be a candidate of several doubts.
+const parents = 3
+
+// job returns the items of a scene. A create has the request id of a copy.
 func job(n int, prefix string) []item {
 	all := make([]item, n)
 	for i := range all {
-		all[i] = item{
-			name: fmt.Sprintf("item-%06d", i), id: fmt.Sprintf("%s-%06d", prefix, i),
-			template: fmt.Sprintf("00000000-0000-4000-8000-%012x", i%templates),
+		it := item{
+			method: methods[i%len(methods)], name: fmt.Sprintf("item-%06d", i), id: fmt.Sprintf("%s-%06d", prefix, i),
+			parent: fmt.Sprintf("00000000-0000-4000-8000-%012x", i/len(methods)%parents),
 		}
+		if !it.isCopy() {
+			it.id = fmt.Sprintf("%s-%06d", prefix, i-i%len(methods))
+		}
+		all[i] = it
 	}
 	return all
+}
+
+// byKind returns the copies and the creates among the items.
+func byKind(all []item) (copies, creates []item) {
+	for _, it := range all {
+		if it.isCopy() {
+			copies = append(copies, it)
+		} else {
+			creates = append(creates, it)
+		}
+	}
+	return copies, creates
 }
 
 // chance returns the random numbers of a part of a scene.
@@ -40,8 +80,8 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 }
 
 // script returns the upstream's script for a scene. Responses take long, so that
-// most kills find copies under way. Copies are made early, or late, or late and only
-// if the caller still waits: a kill leaves some made and some not.
+// most kills find calls under way. What is asked for is created early, or late, or
+// late and only if the caller still waits: a kill leaves some made and some not.
 func script(scene string) func(rig.Request) rig.Behaviour {
 	return func(req rig.Request) rig.Behaviour {
 		r := chance(scene, fmt.Sprint(req.Name, "#", req.Earlier))

@@ -1,6 +1,6 @@
 // Package rig starts the processes that tests of digate need, and stands in for Diga.
-// A process can be killed at any moment, and the stand-in keeps a list of the copies
-// that it made.
+// A process can be killed at any moment, and the stand-in keeps lists of what it
+// created.
 package rig
 
 import (

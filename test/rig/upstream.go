@@ -12,31 +12,44 @@ import (
 	"time"
 )
 
-// Request is a request for a copy, as the upstream sees it.
+// Kind is what a request creates.
+type Kind int
+
+// The kinds of what can be created.
+const (
+	Copy        Kind = iota // an integration from a template
+	Integration             // an integration without one
+	Tool
+)
+
+// Request is a request that creates something, as the upstream sees it.
 type Request struct {
-	// Name and Template are those of the copy.
-	Name, Template string
+	Kind Kind
+	// Name is that of what is created.
+	Name string
+	// Parent is the id of a copy's template or of a tool's integration.
+	Parent string
 	// Earlier is the number of earlier requests with that name.
 	Earlier int
 	Header  http.Header
 }
 
-// Behaviour is how the upstream handles one request for a copy.
+// Behaviour is how the upstream handles one request that creates something.
 type Behaviour struct {
-	// Before is the time until the copy is made, and After the time from then until
-	// the response.
+	// Before is the time until it is created, and After the time from then until the
+	// response.
 	Before, After time.Duration
-	// Attentive means that a caller who leaves before the copy is made gets none.
+	// Attentive means that nothing is created for a caller who leaves before.
 	Attentive bool
-	// Refuse, if set, is the response of an upstream that makes no copy.
+	// Refuse, if set, is the response of an upstream that creates nothing.
 	Refuse *Response
-	// Fail, if set, is the response that hides a copy that was made.
+	// Fail, if set, is the response that hides what was created.
 	Fail *Response
-	// Description is that of the copy.
+	// Description is that of what is created.
 	Description string
 }
 
-// Response is a response of the upstream other than a copy.
+// Response is a response of the upstream that shows nothing that it created.
 type Response struct {
 	Status     int
 	RetryAfter string // empty for none
@@ -48,8 +61,10 @@ func Failure(status int, code string) *Response {
 	return &Response{Status: status, Body: fmt.Sprintf(`{"status":"error","error_code":%q,"message":"not now"}`, code)}
 }
 
-// Upstream stands in for Diga. It makes a copy for every request unless its script
-// says otherwise, and keeps the list of them.
+// Upstream stands in for Diga. It creates something for every request to do so,
+// unless its script says otherwise, and keeps the list of it. It takes a name any
+// number of times, also for tools, so that nothing hides what is created twice. It
+// has every template, and adds tools to every integration.
 type Upstream struct {
 	*HTTPServer
 
@@ -57,15 +72,25 @@ type Upstream struct {
 
 	mu       sync.Mutex
 	attempts map[string]int
-	list     []made
-	place    map[string]int // in the list, by id
+	lists    map[string][]made // the tools of an integration by its id, and all integrations by ""
+	place    map[string]int    // in its list, by id
 	asked    int
 	marks    []mark
 }
 
+// made is what the upstream created.
 type made struct {
-	id, name, template, description string
-	at                              time.Time
+	kind                          Kind
+	id, name, parent, description string
+	at                            time.Time
+}
+
+// list returns the name of the list that holds it.
+func (m made) list() string {
+	if m.kind == Tool {
+		return m.parent
+	}
+	return ""
 }
 
 type mark struct {
@@ -73,38 +98,60 @@ type mark struct {
 	reached chan struct{}
 }
 
-// NewUpstream starts an upstream. The script decides on each request for a copy. A
-// nil script makes every copy at once.
+// NewUpstream starts an upstream. The script decides on each request that creates
+// something. With a nil script all is created at once.
 func NewUpstream(script func(Request) Behaviour) (*Upstream, error) {
-	u := &Upstream{script: script, attempts: make(map[string]int), place: make(map[string]int)}
+	u := &Upstream{
+		script: script, attempts: make(map[string]int), lists: make(map[string][]made), place: make(map[string]int),
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/integration/template/{template}/copy", u.copy)
+	mux.HandleFunc("POST /v1/integration/template/{parent}/copy", u.create(Copy))
+	mux.HandleFunc("POST /v1/integration", u.create(Integration))
+	mux.HandleFunc("POST /v1/integration/{parent}/tool", u.create(Tool))
 	mux.HandleFunc("GET /v1/integration/{id}", u.get)
+	mux.HandleFunc("GET /v1/integration/{parent}/tool/{id}", u.get)
 	mux.HandleFunc("GET /v1/integration", u.page)
+	mux.HandleFunc("GET /v1/integration/{parent}/tool", u.page)
 	var err error
 	u.HTTPServer, err = NewHTTPServer(mux)
 	return u, err
 }
 
-// Made returns the ids of the copies made, by name.
+// Made returns the ids of what was created, by name.
 func (u *Upstream) Made() map[string][]string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	by := make(map[string][]string)
-	for _, m := range u.list {
-		by[m.name] = append(by[m.name], m.id)
+	for _, list := range u.lists {
+		for _, m := range list {
+			by[m.name] = append(by[m.name], m.id)
+		}
 	}
 	return by
 }
 
-// Asked returns how many requests for a copy have come.
+// Count returns how much of each kind was created.
+func (u *Upstream) Count() map[Kind]int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	n := make(map[Kind]int)
+	for _, list := range u.lists {
+		for _, m := range list {
+			n[m.kind]++
+		}
+	}
+	return n
+}
+
+// Asked returns how many requests to create something have come.
 func (u *Upstream) Asked() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.asked
 }
 
-// Reached returns a channel that is closed when n requests for a copy have come.
+// Reached returns a channel that is closed when n requests to create something have
+// come.
 func (u *Upstream) Reached(n int) <-chan struct{} {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -137,34 +184,37 @@ func (u *Upstream) begin(req Request) Behaviour {
 	return u.script(req)
 }
 
-func (u *Upstream) copy(w http.ResponseWriter, r *http.Request) {
-	var req struct {
-		Name string `json:"name"`
+// create returns the handler of the requests that create something.
+func (u *Upstream) create(kind Kind) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var req struct {
+			Name string `json:"name"`
+		}
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = json.Unmarshal(body, &req)
+		}
+		if err != nil {
+			return // the request was cut
+		}
+		parent := r.PathValue("parent")
+		b := u.begin(Request{Kind: kind, Name: req.Name, Parent: parent, Header: r.Header})
+		if b.Refuse != nil {
+			b.Refuse.write(w)
+			return
+		}
+		pause(b.Before)
+		if b.Attentive && r.Context().Err() != nil {
+			return
+		}
+		m := u.add(made{kind: kind, name: req.Name, parent: parent, description: b.Description})
+		pause(b.After)
+		if b.Fail != nil {
+			b.Fail.write(w)
+			return
+		}
+		respond(w, http.StatusCreated, m.json())
 	}
-	body, err := io.ReadAll(r.Body)
-	if err == nil {
-		err = json.Unmarshal(body, &req)
-	}
-	if err != nil {
-		return // the request was cut
-	}
-	template := r.PathValue("template")
-	b := u.begin(Request{Name: req.Name, Template: template, Header: r.Header})
-	if b.Refuse != nil {
-		b.Refuse.write(w)
-		return
-	}
-	pause(b.Before)
-	if b.Attentive && r.Context().Err() != nil {
-		return
-	}
-	m := u.make(made{name: req.Name, template: template, description: b.Description})
-	pause(b.After)
-	if b.Fail != nil {
-		b.Fail.write(w)
-		return
-	}
-	respond(w, http.StatusCreated, m.json())
 }
 
 // pause lets the time pass, whether or not the caller leaves.
@@ -174,37 +224,51 @@ func pause(d time.Duration) {
 	}
 }
 
-// make adds a copy to the list.
-func (u *Upstream) make(m made) made {
+// add adds what is created to its list.
+func (u *Upstream) add(m made) made {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	n := len(u.list)
+	n := len(u.place)
 	m.id, m.at = fmt.Sprintf("%08x-0000-4000-9000-%012x", n, n), time.Now().UTC()
-	u.list = append(u.list, m)
-	u.place[m.id] = n
+	u.place[m.id] = len(u.lists[m.list()])
+	u.lists[m.list()] = append(u.lists[m.list()], m)
 	return m
 }
 
 func (m made) json() []byte {
-	integration := map[string]any{
-		"id": m.id, "name": m.name, "base_url": "https://crm.example", "auth_type": "NONE", "integration_type": "HTTP",
-		// Diga writes times in several forms.
-		"created_at": m.at.Format("2006-01-02T15:04:05.999999-07:00"), "updated_at": m.at.Format("2006-01-02T15:04:05.999999"),
-		"requires_setup": false, "source_integration_template_id": m.template,
+	var shown map[string]any
+	if m.kind == Tool {
+		shown = map[string]any{
+			"type": "HTTP", "id": m.id, "name": m.name, "endpoint_path": "/things", "method": "GET", "query": []any{}, "body": []any{},
+			"path": []any{}, "headers": map[string]any{}, "timeout": 5, "approval_required": false, "pre_speech": "auto",
+		}
+	} else {
+		shown = map[string]any{
+			"id": m.id, "name": m.name, "base_url": "https://crm.example", "auth_type": "NONE", "integration_type": "HTTP",
+			// Diga writes times in several forms.
+			"created_at": m.at.Format("2006-01-02T15:04:05.999999-07:00"), "updated_at": m.at.Format("2006-01-02T15:04:05.999999"),
+			"requires_setup": false,
+		}
+	}
+	if m.kind == Copy {
+		shown["source_integration_template_id"] = m.parent
 	}
 	if m.description != "" {
-		integration["description"] = m.description
+		shown["description"] = m.description
 	}
-	b, _ := json.Marshal(integration) // strings and a bool
+	b, _ := json.Marshal(shown) // nothing that JSON does not have
 	return b
 }
 
 func (u *Upstream) get(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
 	u.mu.Lock()
-	n, ok := u.place[r.PathValue("id")]
+	list := u.lists[r.PathValue("parent")]
+	n, ok := u.place[id]
+	ok = ok && n < len(list) && list[n].id == id
 	var m made
 	if ok {
-		m = u.list[n]
+		m = list[n]
 	}
 	u.mu.Unlock()
 	if !ok {
@@ -214,7 +278,7 @@ func (u *Upstream) get(w http.ResponseWriter, r *http.Request) {
 	respond(w, http.StatusOK, m.json())
 }
 
-// page returns a page of the list, the newest first.
+// page returns a page of a list, the newest first.
 func (u *Upstream) page(w http.ResponseWriter, r *http.Request) {
 	limit, err := strconv.Atoi(r.FormValue("limit"))
 	if err != nil || r.FormValue("order") != "desc" {
@@ -222,11 +286,12 @@ func (u *Upstream) page(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	u.mu.Lock()
-	from := len(u.list) // the first that is left out
+	list := u.lists[r.PathValue("parent")]
+	from := len(list) // the first that is left out
 	if after := r.FormValue("after"); after != "" {
 		from = u.place[after]
 	}
-	page := slices.Clone(u.list[max(0, from-limit):from])
+	page := slices.Clone(list[max(0, from-limit):from])
 	u.mu.Unlock()
 	slices.Reverse(page)
 	items := make([]string, len(page))
