@@ -21,8 +21,8 @@ const (
 	token = "crash-token"
 	// window is how many copies a client has under way, and calls how many creates,
 	// besides those that were left open by an interruption.
-	window = 16
-	calls  = 8
+	window = 11
+	calls  = 5
 	// pauseAfterRound is how long a client waits before it goes on.
 	pauseAfterRound = 100 * time.Millisecond
 )
