@@ -2,6 +2,7 @@ package crash
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"google.golang.org/grpc/codes"
@@ -47,7 +48,7 @@ func tellingOfCreate(created string, err error) (_ telling, responded bool) {
 
 func tellingOfError(e *apierror.Error) telling {
 	t := telling{outcome: e.Outcome, reason: e.Reason, passing: e.Code == codes.DeadlineExceeded || e.Code == codes.Canceled}
-	if ids := append(e.IntegrationIDs, e.ToolIDs...); e.Outcome == exchange.Done && len(ids) > 0 {
+	if ids := slices.Concat(e.IntegrationIDs, e.ToolIDs); e.Outcome == exchange.Done && len(ids) > 0 {
 		t.created = ids[0]
 	}
 	return t
