@@ -155,6 +155,14 @@ func (e *Error) WithoutOutcome() *Error {
 	return c
 }
 
+// NothingSent returns a copy of the error for a call that ended before anything was
+// sent for it.
+func (e *Error) NothingSent() *Error {
+	c := e.copy()
+	c.Outcome = exchange.NotSent
+	return c
+}
+
 // copy returns a copy of the error without its cached status.
 func (e *Error) copy() *Error {
 	return &Error{

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -37,7 +39,28 @@ func (s *Service) BulkCopyTemplate(stream bulkStream) error {
 	// Copies that were not sent end here. Copies that were sent continue without the
 	// stream.
 	cancel()
+	if err != nil && !b.begun.Load() {
+		return nothingBegun(err)
+	}
 	return err
+}
+
+// nothingBegun returns the error of a stream that ended before any of its items was
+// begun: an end by a deadline, or by its caller, leaves nothing unknown then.
+func nothingBegun(err error) error {
+	e := apierror.FromError(err)
+	switch {
+	case e.Outcome != exchange.Unknown:
+		return err
+	case e.Reason == apierror.ReasonStalled:
+		return e.NothingSent()
+	case e.Code == codes.Canceled:
+		return apierror.NotBegun(context.Canceled)
+	case e.Code == codes.DeadlineExceeded:
+		return apierror.NotBegun(context.DeadlineExceeded)
+	default:
+		return err
+	}
 }
 
 // bulkRun is one stream at work.
@@ -46,6 +69,7 @@ type bulkRun struct {
 	cfg     BulkSettings
 	stream  bulkStream
 	slots   chan struct{}
+	begun   atomic.Bool // an item was
 	// seen are the request ids of the stream, digested to bound their size.
 	seen      map[[16]byte]struct{}
 	templates templates // for the copies that are checked
@@ -89,6 +113,7 @@ func (b *bulkRun) run(ctx context.Context) error {
 			wg.Wait()
 			return apierror.Draining()
 		}
+		b.begun.Store(true)
 		b.mu.Lock()
 		b.summary.Total = total
 		b.mu.Unlock()

@@ -193,6 +193,37 @@ func TestBulkCopyTemplate_NothingMoves_IsCutAfterTheStallTimeout(t *testing.T) {
 	})
 }
 
+// A stream that ends before its first item leaves nothing unknown, whoever ends it:
+// otherwise strangers could raise the alert that watches for unknown outcomes.
+func TestBulkCopyTemplate_EndsBeforeTheFirstItem_NothingWasSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := bulkService(t, integration.BulkSettings{Concurrency: 2, MaxItems: 100, ItemTimeout: time.Minute, StallTimeout: time.Minute}, made)
+		for name, c := range map[string]struct {
+			ctx    func() (context.Context, context.CancelFunc)
+			code   codes.Code
+			reason string
+		}{
+			"the caller leaves": {func() (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Second, cancel)
+				return ctx, cancel
+			}, codes.Canceled, apierror.ReasonDeadlineBeforeSend},
+			"its deadline passes": {func() (context.Context, context.CancelFunc) {
+				return context.WithTimeout(t.Context(), time.Second)
+			}, codes.DeadlineExceeded, apierror.ReasonDeadlineBeforeSend},
+			"it sends nothing": {func() (context.Context, context.CancelFunc) { return context.WithCancel(t.Context()) }, codes.DeadlineExceeded, apierror.ReasonStalled},
+		} {
+			ctx, cancel := c.ctx()
+			err := s.BulkCopyTemplate(newBulkStream(ctx))
+			if e := apierror.FromError(err); e == nil || e.Outcome != exchange.NotSent || e.Code != c.code || e.Reason != c.reason {
+				t.Errorf("%s: %v", name, err)
+			}
+			cancel()
+		}
+	})
+}
+
 // A result that nobody takes is a stall, although its copy still counts as under
 // way.
 func TestBulkCopyTemplate_ResultIsNotTaken_IsCutAfterTheStallTimeout(t *testing.T) {

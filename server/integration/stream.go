@@ -176,6 +176,9 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 				}
 			}
 			if err := l.send(item); err != nil {
+				if ctx.Err() != nil {
+					return apierror.NotBegun(ctx.Err()).WithMessage("the caller left before the end of the list")
+				}
 				return err
 			}
 			move()

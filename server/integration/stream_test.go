@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -272,4 +273,21 @@ func TestStream_ServerStops_EndsAtOnce(t *testing.T) {
 		}
 		cancel()
 	})
+}
+
+// A caller who has seen enough leaves, which is no failure of unknown outcome.
+func TestStream_ReaderWhoLeaves_LeavesNothingUnknown(t *testing.T) {
+	t.Parallel()
+	s, err := newService(&lists{has: numbered(3)}, func(c *integration.Config) { c.Bulk.StallTimeout = time.Minute })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	err = s.StreamIntegrations(new(integrationv1.StreamIntegrationsRequest), &taken{ctx: ctx, take: func(int) error {
+		cancel()
+		return status.FromContextError(ctx.Err()).Err()
+	}})
+	if e := apierror.FromError(err); e == nil || e.Code != codes.Canceled || e.Outcome != exchange.NotSent {
+		t.Errorf("%v", err)
+	}
 }
