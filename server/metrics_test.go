@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
@@ -22,7 +24,12 @@ import (
 func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t)
+	published := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{}}`))
+	}))
+	t.Cleanup(published.Close)
 	d := start(t, up.url(), asShipped, func(c *config.Config) {
+		c.ContractWatch.Interval, c.ContractWatch.URL = time.Hour, published.URL
 		c.Upstream.BreakerDelay, c.Upstream.RetryBudget, c.MaxGRPCResponseBytes = time.Hour, 1, 64<<10
 	})
 	// A retry and drift, on both protocols.
@@ -85,6 +92,7 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 	for err == nil {
 		_, err = stream.Recv()
 	}
+	d.log.await(t, 1, `"msg":"Diga's published contract was compared"`)
 	d.log.await(t, 1, `"kind":"detached_call"`) // it is counted before it is logged
 	metrics := d.scrape(t)
 	d.stop() // a line may come after its response

@@ -134,6 +134,12 @@ func TestStreams_Failures_AreResponsesBeforeAndLinesAfterTheFirstItem(t *testing
 		t.Errorf("%q %v", got, err)
 	}
 
+	// A page that does not say what is on it, or whether more follow, is no end.
+	for _, odd := range []string{`{}`, `{"data":[]}`, `{"has_more":false}`, `{"data":null,"has_more":false}`, `{"data":[],"has_more":"no"}`} {
+		up.will(respond(200, nil, odd))
+		wantREST(t, d.do(t, "GET", "/v1/integration:stream", ""), 502, "UNKNOWN", "UPSTREAM_INVALID_RESPONSE")
+	}
+
 	for path, loc := range map[string]string{
 		"/v1/integration/x/tool:stream":         `"loc":["path","integration_id"]`,
 		"/v1/integration:stream?max_items=0":    `"loc":["query","max_items"]`,

@@ -34,7 +34,7 @@ func (s *Service) StreamTemplates(req *integrationv1.StreamTemplatesRequest, out
 		after: req.After, most: req.MaxItems,
 		page: func(ctx context.Context, after *string, limit int32) (page[*integrationv1.IntegrationTemplate], error) {
 			resp := new(integrationv1.ListTemplatesResponse)
-			return resp, s.read(ctx, integrationv1.IntegrationService_ListTemplates_FullMethodName,
+			return resp, s.readPage(ctx, integrationv1.IntegrationService_ListTemplates_FullMethodName,
 				&integrationv1.ListTemplatesRequest{After: after, Limit: &limit, Order: req.GetOrder(), Language: req.Language}, resp)
 		},
 		id: (*integrationv1.IntegrationTemplate).GetId,
@@ -53,7 +53,7 @@ func (s *Service) StreamIntegrations(req *integrationv1.StreamIntegrationsReques
 		after: req.After, most: req.MaxItems,
 		page: func(ctx context.Context, after *string, limit int32) (page[*integrationv1.Integration], error) {
 			resp := new(integrationv1.ListIntegrationsResponse)
-			return resp, s.read(ctx, integrationv1.IntegrationService_ListIntegrations_FullMethodName,
+			return resp, s.readPage(ctx, integrationv1.IntegrationService_ListIntegrations_FullMethodName,
 				&integrationv1.ListIntegrationsRequest{After: after, Limit: &limit, Order: req.GetOrder(), IntegrationType: req.GetIntegrationType()}, resp)
 		},
 		id: (*integrationv1.Integration).GetId,
@@ -72,7 +72,7 @@ func (s *Service) StreamTools(req *integrationv1.StreamToolsRequest, out grpc.Se
 		after: req.After, most: req.MaxItems,
 		page: func(ctx context.Context, after *string, limit int32) (page[*integrationv1.Tool], error) {
 			resp := new(integrationv1.ListToolsResponse)
-			return resp, s.read(ctx, integrationv1.IntegrationService_ListTools_FullMethodName,
+			return resp, s.readPage(ctx, integrationv1.IntegrationService_ListTools_FullMethodName,
 				&integrationv1.ListToolsRequest{IntegrationId: req.GetIntegrationId(), After: after, Limit: &limit, Order: req.GetOrder()}, resp)
 		},
 		id: func(t *integrationv1.Tool) string {
@@ -88,11 +88,31 @@ func (s *Service) StreamTools(req *integrationv1.StreamToolsRequest, out grpc.Se
 // read makes a request to Diga that a call needs beside its own: a page of a
 // stream, or a template before its copy. It is observed as an operation.
 func (s *Service) read(ctx context.Context, method string, req, resp proto.Message) error {
+	_, err := s.observedRead(ctx, method, req, resp)
+	return err
+}
+
+func (s *Service) observedRead(ctx context.Context, method string, req, resp proto.Message) (*exchange.Exchange, error) {
 	ctx, end := s.observer.Start(ctx, exchange.Operation{Kind: exchange.InnerRead, Method: method})
 	ctx, ex := exchange.NewContext(ctx)
 	err := s.upstream.Call(ctx, upstream.Call{Method: method, Request: req, Response: resp})
 	end(ex, err)
-	return err
+	return ex, err
+}
+
+// readPage reads a page of a list. A page that does not say what is on it, or whether
+// more pages follow, would end a stream early as if it were whole.
+func (s *Service) readPage(ctx context.Context, method string, req, resp proto.Message) error {
+	ex, err := s.observedRead(ctx, method, req, resp)
+	if err != nil {
+		return err
+	}
+	for _, d := range ex.Drift {
+		if len(d.Path) == 1 && (d.Path[0] == "data" || d.Path[0] == "has_more") {
+			return apierror.Drifted(ex.Drift)
+		}
+	}
+	return nil
 }
 
 // page is one page of a list.
