@@ -262,6 +262,31 @@ var differences = map[string]difference{
 		}
 	},
 	"duplicate-keys": refused(`{"name":"a","name":"b"}`, `{"type":"duplicate_key","loc":["body","name"]`),
+	"tool-timeout": func(t *testing.T, up *scripted, d *digate) {
+		const tool = `{"name":"n","description":"d","endpoint_path":"/","method":"GET","timeout":%s}`
+		up.will(respond(201, nil, `{"id":"`+id+`","type":"HTTP"}`))
+		if rest := d.do(t, "POST", "/v1/integration/"+id+"/tool", fmt.Sprintf(tool, "2147483647")); rest.status != 201 {
+			t.Errorf("%d %s", rest.status, rest.body)
+		}
+		if rest := d.do(t, "POST", "/v1/integration/"+id+"/tool", fmt.Sprintf(tool, "2147483648")); rest.status != 422 || !strings.Contains(rest.body, `"loc":["body","timeout"]`) {
+			t.Errorf("%d %s", rest.status, rest.body)
+		}
+	},
+	"null-is-unset": func(t *testing.T, up *scripted, d *digate) {
+		up.will(respond(201, nil, `{"id":"`+id+`","type":"HTTP"}`))
+		rest := d.do(t, "POST", "/v1/integration/"+id+"/tool", `{"name":"n","description":"d","endpoint_path":"/","method":"GET","approval_required":null}`)
+		if sent := up.received(); rest.status != 201 || strings.Contains(sent[len(sent)-1].body, "approval_required") {
+			t.Errorf("%d %s", rest.status, rest.body)
+		}
+		rest = d.do(t, "POST", "/v1/integration/"+id+"/tool", `{"name":null,"description":"d","endpoint_path":"/","method":"GET"}`)
+		if wantREST(t, rest, 422, "NOT_SENT", ""); !strings.Contains(rest.body, `"type":"missing"`) {
+			t.Error(rest.body)
+		}
+		up.will(respond(200, nil, full))
+		if rest := d.do(t, "PATCH", "/v1/integration/"+id, `{"name":null}`); rest.status != 200 || !strings.Contains(up.received()[len(up.received())-1].body, `"name":null`) {
+			t.Errorf("%d %s", rest.status, rest.body)
+		}
+	},
 	"strict-types": func(t *testing.T, up *scripted, d *digate) {
 		up.will(respond(201, nil, full))
 		for request, loc := range map[string]string{

@@ -37,7 +37,7 @@ func (b *bulk) read(body []byte) (items []item, ok bool) {
 		it.copy, it.err = b.readItem(text)
 		if it.err == nil {
 			if before, twice := seen[it.copy.RequestId]; twice {
-				it.err = wrong("request_id", fmt.Sprintf("stands in line %d too", before), "DUPLICATE")
+				it.err = wrong("request_id", fmt.Sprintf("is used in line %d too", before), "DUPLICATE")
 			}
 			seen[it.copy.RequestId] = n
 		}
@@ -90,7 +90,7 @@ func readOwn(text []byte, req *integrationv1.CopyTemplateRequest) error {
 			continue
 		}
 		if *field != nil {
-			return wrong(key.(string), "stands there twice", "DUPLICATE_KEY")
+			return wrong(key.(string), "is there twice", "DUPLICATE_KEY")
 		}
 		if *field = new(string); json.Unmarshal(value, *field) != nil {
 			return wrong(key.(string), "must be a string", "STRING_TYPE")

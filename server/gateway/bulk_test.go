@@ -197,7 +197,7 @@ func TestBulk_Line_CarriesAllOfItsResult(t *testing.T) {
 	}
 	wantLines(t, linesOf(t, w.Body),
 		`{"line":7,"outcome":"NOT_SENT","http_status":422,"error":{"detail":[{"type":"missing","loc":["body","request_id"],"msg":"is required in each line: 1 to 255 printable ASCII characters, another one in each"}]}}`,
-		`{"line":8,"request_id":"r1","outcome":"NOT_SENT","http_status":422,"error":{"detail":[{"type":"duplicate","loc":["body","request_id"],"msg":"stands in line 2 too"}]}}`,
+		`{"line":8,"request_id":"r1","outcome":"NOT_SENT","http_status":422,"error":{"detail":[{"type":"duplicate","loc":["body","request_id"],"msg":"is used in line 2 too"}]}}`,
 		`{"line":2,"request_id":"r1","integration":`+integrationJSON("r1", "one")+`,"outcome":"DONE"}`,
 		`{"line":3,"request_id":"r2","replayed":true,"integration":`+integrationJSON("r2", "<b>")+`,"outcome":"DONE"}`,
 		`{"line":4,"request_id":"r3","outcome":"NOT_SENT","http_status":422,"error":{"detail":[{"type":"too_long","loc":["body","variables","a",2],"msg":"must be less"}]}}`,

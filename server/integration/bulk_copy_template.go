@@ -153,7 +153,7 @@ func (b *bulkRun) check(req *integrationv1.BulkCopyTemplateRequest) error {
 	case id == "":
 		violation.Description, violation.Reason = "is required in a stream", "MISSING"
 	case twice:
-		violation.Description, violation.Reason = "stands for another copy of this stream", "DUPLICATE"
+		violation.Description, violation.Reason = "is that of another copy of this stream", "DUPLICATE"
 	default:
 		return nil
 	}
