@@ -21,8 +21,8 @@ const (
 	shapeDetail
 )
 
-// said holds what was read from Diga's body, redacted and cleaned.
-type said struct {
+// content holds what was read from Diga's body, redacted and cleaned.
+type content struct {
 	shape      bodyShape
 	code       string // the error_code, if it fits a reason
 	message    string
@@ -42,55 +42,55 @@ const (
 
 // readBody reads an error of Diga's, also from a body that is only nearly JSON. A
 // body that is not exactly one object is in none of the shapes.
-func readBody(body []byte, redact redactor) said {
+func readBody(body []byte, redact redactor) content {
 	var top map[string]json.RawMessage
 	if json.Unmarshal(body, &top) == nil {
 		return readTop(top, redact)
 	}
 	mended, changed := nearjson.Mend(body)
 	if !changed || json.Unmarshal(mended, &top) != nil {
-		return said{}
+		return content{}
 	}
 	s := readTop(top, redact)
 	s.mended = true
 	return s
 }
 
-func readTop(top map[string]json.RawMessage, redact redactor) said {
+func readTop(top map[string]json.RawMessage, redact redactor) content {
 	code, hasCode := readString(top["error_code"])
 	message, hasMessage := readString(top["message"])
 	if hasCode && hasMessage {
-		s := said{shape: shapeEnvelope, message: redact.text(message)}
+		s := content{shape: shapeEnvelope, message: redact.text(message)}
 		if fitsReason(code) && redact.untouched(code) {
 			s.code = code
 		}
 		return s
 	}
 	if detail, ok := readString(top["detail"]); ok {
-		return said{shape: shapeDetail, message: redact.text(detail)}
+		return content{shape: shapeDetail, message: redact.text(detail)}
 	}
 	return readDetail(top["detail"], redact)
 }
 
 // readDetail reads a list of entries, each an object with a msg. It reads them one
 // by one, because the list may be as long as the largest body.
-func readDetail(raw json.RawMessage, redact redactor) said {
+func readDetail(raw json.RawMessage, redact redactor) content {
 	if !bytes.HasPrefix(raw, []byte("[")) {
-		return said{}
+		return content{}
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if _, err := dec.Token(); err != nil {
-		return said{}
+		return content{}
 	}
-	s := said{shape: shapeDetail}
+	s := content{shape: shapeDetail}
 	for dec.More() {
 		var entry struct{ Loc, Msg, Type json.RawMessage }
 		if dec.Decode(&entry) != nil {
-			return said{}
+			return content{}
 		}
 		msg, ok := readString(entry.Msg)
 		if !ok {
-			return said{}
+			return content{}
 		}
 		if len(s.violations) == maxEntries {
 			s.more++
@@ -103,7 +103,7 @@ func readDetail(raw json.RawMessage, redact redactor) said {
 		s.violations = append(s.violations, v)
 	}
 	if len(s.violations) == 0 {
-		return said{}
+		return content{}
 	}
 	s.message = summary(s.violations, len(s.violations)+s.more)
 	return s

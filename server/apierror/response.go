@@ -39,8 +39,8 @@ func FromResponse(r Response, write bool, redact func(string) string) *Error {
 		e.HTTPStatus = r.Status
 		return e
 	}
-	said := readBody(r.Body, redactor(redact))
-	v := judge(r.Status, said.shape == shapeEnvelope, write)
+	content := readBody(r.Body, redactor(redact))
+	v := judge(r.Status, content.shape == shapeEnvelope, write)
 	e := &Error{
 		Code: v.code, Reason: v.reason, Domain: DomainDigate, Outcome: v.outcome,
 		HTTPStatus: r.Status, cause: r.ReadErr,
@@ -49,32 +49,32 @@ func FromResponse(r Response, write bool, redact func(string) string) *Error {
 		e.HTTPStatus = 0
 	}
 	if v.retry {
-		wait, said := retryAfter(r.Header)
+		wait, content := retryAfter(r.Header)
 		e.RetryAfter = new(wait)
-		e.invited = said && v.outcome == exchange.Rejected
+		e.invited = content && v.outcome == exchange.Rejected
 	}
 	switch {
 	case !v.verdict:
 		e.Message = fmt.Sprintf("Diga responded %s without a readable result%s", statusName(r.Status), doubt(write))
-		if said.message != "" {
-			e.Message += ": " + said.message
+		if content.message != "" {
+			e.Message += ": " + content.message
 		}
-	case said.shape != shapeNone:
+	case content.shape != shapeNone:
 		e.Domain = DomainDiga
-		e.Message = said.message
-		e.Violations = said.violations
-		if said.code != "" {
-			e.Reason = said.code
+		e.Message = content.message
+		e.Violations = content.violations
+		if content.code != "" {
+			e.Reason = content.code
 		}
-		e.relayable = r.Status >= 400 && r.ReadErr == nil && !said.mended && utf8.Valid(r.Body)
+		e.relayable = r.Status >= 400 && r.ReadErr == nil && !content.mended && utf8.Valid(r.Body)
 	}
 	if e.Message == "" {
-		e.Message = fmt.Sprintf("Diga responded %s with %s", statusName(r.Status), describe(r, said.shape))
+		e.Message = fmt.Sprintf("Diga responded %s with %s", statusName(r.Status), describe(r, content.shape))
 		if v.outcome == exchange.Unknown {
 			e.Message += doubt(write)
 		}
 	}
-	e.fitMore(said.more)
+	e.fitMore(content.more)
 	return e
 }
 

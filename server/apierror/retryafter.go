@@ -18,7 +18,7 @@ const (
 // retryAfter reads Retry-After (RFC 9110, 10.2.3), in seconds or as a date, and
 // reports whether it was usable. A date is compared with the response's own Date,
 // so that the clocks need not agree.
-func retryAfter(h http.Header) (wait time.Duration, said bool) {
+func retryAfter(h http.Header) (wait time.Duration, content bool) {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	seconds, err := strconv.ParseUint(value, 10, 64)
 	if err == nil && seconds <= uint64(maxRetryAfter/time.Second) {

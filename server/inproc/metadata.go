@@ -23,7 +23,7 @@ func validate(md metadata.MD) error {
 			continue
 		}
 		for _, value := range values {
-			if !printable(value) {
+			if !isPrintable(value) {
 				return status.Errorf(codes.Internal, "inproc: metadata value of %q is not printable ASCII", key)
 			}
 		}
@@ -36,7 +36,7 @@ func illegalInKey(r rune) bool {
 	return !lower && !digit && r != '-' && r != '_' && r != '.'
 }
 
-func printable(s string) bool {
+func isPrintable(s string) bool {
 	for i := range len(s) {
 		if s[i] < 0x20 || s[i] > 0x7e {
 			return false

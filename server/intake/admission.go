@@ -18,7 +18,7 @@ import (
 // else when its handler began.
 type place struct {
 	early *earlyPlace
-	late  streams.Place
+	late  streams.Slot
 }
 
 func (p place) leave() {
@@ -32,7 +32,7 @@ func (p place) leave() {
 
 // earlyPlace is a place that was taken when the header of a call arrived.
 type earlyPlace struct {
-	place streams.Place
+	place streams.Slot
 	once  sync.Once
 	stop  func() bool
 }
@@ -87,7 +87,7 @@ func (i *Intake) enter(ctx context.Context, method string) (place, bool) {
 }
 
 // kind returns what a stream of the method waits for.
-func (i *Intake) kind(method string) streams.Kind {
+func (i *Intake) kind(method string) streams.Class {
 	switch {
 	case method == healthv1.Health_Watch_FullMethodName:
 		return streams.Watch

@@ -32,7 +32,7 @@ type ending struct {
 
 // enter is [Gate.Enter] for a class. The end that it returns ends the stream that
 // made room; it is nil for none.
-func (c *class) enter(o opener, n int, peer net.Addr, cancel context.CancelFunc) (_ Place, end context.CancelFunc, ok bool) {
+func (c *class) enter(o opener, n int, peer net.Addr, cancel context.CancelFunc) (_ Slot, end context.CancelFunc, ok bool) {
 	mayEnd := c.ending != nil && cancel != nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,11 +40,11 @@ func (c *class) enter(o opener, n int, peer net.Addr, cancel context.CancelFunc)
 		end = c.makeRoom(o, n, peer)
 	}
 	if c.open+n > c.limit || c.by[o]+n > c.each || !c.gate.take(n) {
-		return Place{}, end, false
+		return Slot{}, end, false
 	}
 	c.open += n
 	c.by[o] += n
-	p := Place{class: c, opener: o, weight: n}
+	p := Slot{class: c, opener: o, weight: n}
 	if mayEnd {
 		p.ending = c.append(o, &ending{number: c.next, weight: n, cancel: cancel})
 		c.next++
@@ -110,7 +110,7 @@ func (c *class) greediest() (greediest opener) {
 // oldest returns the first of a list of streams, which is not empty.
 func oldest(its *list.List) *ending { return its.Front().Value.(*ending) }
 
-func (c *class) leave(p Place) {
+func (c *class) leave(p Slot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := p.ending; e != nil {

@@ -20,12 +20,12 @@ import (
 	"sync/atomic"
 )
 
-// Kind is what a stream waits for.
-type Kind uint8
+// Class is what a stream waits for.
+type Class uint8
 
 const (
 	// Call waits for the message of a unary call.
-	Call Kind = iota
+	Call Class = iota
 	// Stream is a stream of the contract.
 	Stream
 	// Open is a call of the services that need no credential.
@@ -101,8 +101,8 @@ func New(limit int) *Gate {
 	return g
 }
 
-// Place is the place of an open stream. The zero Place is none.
-type Place struct {
+// Slot is the slot of an open stream. The zero Slot is none.
+type Slot struct {
 	class  *class
 	ending *ending // nil for a stream that does not end for others
 	opener opener
@@ -113,7 +113,7 @@ type Place struct {
 // empty where it has none. It reports false where there is none left for it. Cancel
 // ends the stream; it is called, for a stream that needs no credential, when another
 // needs the place.
-func (g *Gate) Enter(kind Kind, peer net.Addr, token string, cancel context.CancelFunc) (Place, bool) {
+func (g *Gate) Enter(kind Class, peer net.Addr, token string, cancel context.CancelFunc) (Slot, bool) {
 	c, o := &g.classes[ofStrangers], opener{}
 	switch caller := g.caller(token); {
 	case kind == Open:
@@ -143,7 +143,7 @@ func (g *Gate) take(n int) bool {
 }
 
 // Leave gives the place back. It may be called once.
-func (p Place) Leave() {
+func (p Slot) Leave() {
 	if p.class != nil {
 		p.class.leave(p)
 	}

@@ -12,7 +12,7 @@ import (
 func host(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 7} }
 
 // fill enters until there is no place and returns the places.
-func fill(g *Gate, kind Kind, peer net.Addr, token string) (places []Place) {
+func fill(g *Gate, kind Class, peer net.Addr, token string) (places []Slot) {
 	for {
 		p, ok := g.Enter(kind, peer, token, nil)
 		if !ok {
@@ -24,7 +24,7 @@ func fill(g *Gate, kind Kind, peer net.Addr, token string) (places []Place) {
 
 func TestGate_EachKindAndOpener_HasItsShare(t *testing.T) {
 	for name, c := range map[string]struct {
-		kind  Kind
+		kind  Class
 		token string
 		known bool
 		each  int // of one address or known caller
@@ -63,13 +63,13 @@ func TestGate_EachKindAndOpener_HasItsShare(t *testing.T) {
 func TestGate_StrangersEverywhere_LeaveRoomForKnownCallers(t *testing.T) {
 	g := New(1024)
 	g.Know("known")
-	var places []Place
+	var places []Slot
 	for i := range 300 {
 		peer := host("10.0." + strconv.Itoa(i) + ".1")
 		if i > 255 {
 			peer = host("10.1." + strconv.Itoa(i-256) + ".1")
 		}
-		for _, kind := range []Kind{Call, Stream, Open, Watch} {
+		for _, kind := range []Class{Call, Stream, Open, Watch} {
 			places = append(places, fill(g, kind, peer, "made up "+strconv.Itoa(i))...)
 		}
 	}
@@ -86,7 +86,7 @@ func TestGate_StrangersEverywhere_LeaveRoomForKnownCallers(t *testing.T) {
 
 func TestGate_RefusedForTheSumOfAll_TakesNothing(t *testing.T) {
 	g := New(1024)
-	var places []Place
+	var places []Slot
 	for i := range 4 { // of 128 places each
 		places = append(places, fill(g, Call, host("10.0.0."+strconv.Itoa(i)), "")...)
 	}
@@ -142,14 +142,14 @@ func TestGate_EnterAndLeave_AllocateNothing(t *testing.T) {
 func TestGate_OpenServices_OldestStreamEndsForANewOne(t *testing.T) {
 	g := New(1024) // 32 of the open services, 8 of one address
 	ended := make(map[string][]int)
-	enter := func(peer string, i int) Place {
+	enter := func(peer string, i int) Slot {
 		p, ok := g.Enter(Open, host(peer), "", func() { ended[peer] = append(ended[peer], i) })
 		if !ok {
 			t.Errorf("%s was refused", peer)
 		}
 		return p
 	}
-	var places []Place
+	var places []Slot
 	for i := range 10 {
 		places = append(places, enter("10.0.0.1", i))
 	}
@@ -175,7 +175,7 @@ func TestGate_OpenServices_OldestStreamEndsForANewOne(t *testing.T) {
 func TestGate_OneConnection_EndsFewStreamsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := New(1024) // 8 of one address
-		for _, kind := range []Kind{Open, Watch} {
+		for _, kind := range []Class{Open, Watch} {
 			ended := 0
 			enter := func(peer net.Addr) bool {
 				_, ok := g.Enter(kind, peer, "", func() { ended++ })

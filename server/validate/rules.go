@@ -81,7 +81,7 @@ func compileRule(fd protoreflect.FieldDescriptor, rule string, v protoreflect.Va
 		}
 		return test{
 			ok:          func(v protoreflect.Value) bool { return pattern.MatchString(v.String()) },
-			description: "must " + describe(pattern.String()),
+			description: "must " + describePattern(pattern.String()),
 			reason:      "STRING_PATTERN_MISMATCH",
 		}, nil
 	case "bool.const":
@@ -152,8 +152,8 @@ func namesOf(od protoreflect.OneofDescriptor) string {
 
 var printable = regexp.MustCompile(`^\^\[ -~\]\{(\d+),(\d+)\}\$$`)
 
-// describe returns words for a pattern that it knows, and the pattern otherwise.
-func describe(pattern string) string {
+// describePattern returns words for a pattern that it knows, and the pattern otherwise.
+func describePattern(pattern string) string {
 	if m := printable.FindStringSubmatch(pattern); m != nil {
 		return fmt.Sprintf("be %s to %s printable ASCII characters", m[1], m[2])
 	}

@@ -344,7 +344,7 @@ func TestBulk_InvitedToAskAgain_DoesAFewTimes(t *testing.T) {
 			}
 			return carryOut
 		}
-		run := newTrial(t, s, 5)
+		run := newMemoryRun(t, s, 5)
 		run.window = 2
 		code, why := run.all(t.Context(), t, 0)
 		if code != client.ExitNotSent || why != nil || tried["n-1"] != maxTries || tried["n-3"] != maxTries {

@@ -15,7 +15,7 @@ import (
 // csvRows reads rows from CSV (RFC 4180) with a header row.
 type csvRows struct {
 	csv      *csv.Reader
-	bound    *boundedReader
+	bound    *rowBound
 	columns  []csvColumn
 	template string // for rows without one
 	line     int    // last line of the row before
@@ -29,7 +29,7 @@ type csvColumn struct {
 }
 
 func newCSVRows(r io.Reader, template, varPrefix string) (*csvRows, error) {
-	bound := &boundedReader{r: r}
+	bound := &rowBound{r: r}
 	c := &csvRows{csv: csv.NewReader(bound), bound: bound, template: template}
 	c.csv.ReuseRecord = true
 	header, err := c.csv.Read()
@@ -163,15 +163,15 @@ func csvError(err error) error {
 	}
 }
 
-// boundedReader fails after it read more than one row may have. Without it, an
+// rowBound fails after it read more than one row may have. Without it, an
 // unclosed quote would turn the rest of the input into one row. Its user resets
 // read before each row.
-type boundedReader struct {
+type rowBound struct {
 	r    io.Reader
 	read int
 }
 
-func (b *boundedReader) Read(p []byte) (int, error) {
+func (b *rowBound) Read(p []byte) (int, error) {
 	if b.read > maxRow {
 		return 0, errRowTooLarge
 	}

@@ -112,7 +112,7 @@ func (r *runner) nextDue() <-chan time.Time {
 // mayBeForgotten reports whether the ledger may have forgotten an item that may
 // have been done. To send it could create a second copy.
 func (r *runner) mayBeForgotten(it *item, now time.Time) bool {
-	return r.job.resumed && !now.Before(r.job.until()) ||
+	return r.job.resumed && !now.Before(r.job.expiry()) ||
 		!it.sent.IsZero() && now.Sub(it.sent) >= r.job.retention()-r.job.margin()
 }
 

@@ -25,7 +25,7 @@ const jobSuffix = ".digate-job"
 const maxJobFile = 64 << 10
 
 // maxJobMargin bounds the margin of a job. A copy that is sent may take that long
-// until the server looks into the ledger.
+// expiry the server looks into the ledger.
 const maxJobMargin = 10 * time.Minute
 
 // job lets the ledger recognize the rows of an earlier run. It holds no secret
@@ -125,7 +125,7 @@ func (j *job) resumable(l *digatev1.GetLedgerResponse, now time.Time) error {
 	if now.Before(j.Created) {
 		return fmt.Errorf("the job %s was begun at %s, which is in the future: set the clock", j.ID, stamp(j.Created))
 	}
-	if !now.Before(j.until()) {
+	if !now.Before(j.expiry()) {
 		return fmt.Errorf("the job %s was begun at %s, and the ledger forgets what was done after %v: to go on could create copies a second time.\n%s",
 			j.ID, stamp(j.Created), j.retention(), insteadOfResuming)
 	}
@@ -138,8 +138,8 @@ func (j *job) retention() time.Duration { return j.Deadline.Sub(j.Created) }
 // margin returns how long before the end of the retention the job ends.
 func (j *job) margin() time.Duration { return min(j.retention()/10, maxJobMargin) }
 
-// until returns when the job ends: it cannot be resumed from then on.
-func (j *job) until() time.Time { return j.Deadline.Add(-j.margin()) }
+// expiry returns when the job ends: it cannot be resumed from then on.
+func (j *job) expiry() time.Time { return j.Deadline.Add(-j.margin()) }
 
 // stamp formats a time for people.
 func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
@@ -173,7 +173,7 @@ func (c *Command) openJob(path string, conn *connection, p *progress) (*job, err
 		if err := j.write(path); err != nil {
 			return nil, err
 		}
-		p.say(fmt.Sprintf("job %s begins, and is kept in %s; it can be resumed until %s", j.ID, term.Printable(path), stamp(j.until())))
+		p.say(fmt.Sprintf("job %s begins, and is kept in %s; it can be resumed until %s", j.ID, term.Printable(path), stamp(j.expiry())))
 		if !conn.ledger.GetDurable() {
 			p.say("The server keeps its ledger in memory: after a restart of the server, the job cannot be resumed.")
 		}
@@ -182,6 +182,6 @@ func (c *Command) openJob(path string, conn *connection, p *progress) (*job, err
 	if err := j.resumable(conn.ledger, time.Now()); err != nil {
 		return nil, err
 	}
-	p.say(fmt.Sprintf("job %s, begun at %s, is resumed; it can be resumed until %s", j.ID, stamp(j.Created), stamp(j.until())))
+	p.say(fmt.Sprintf("job %s, begun at %s, is resumed; it can be resumed until %s", j.ID, stamp(j.Created), stamp(j.expiry())))
 	return j, nil
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/digate/digate/test/await"
 )
 
-// trial is a run against a fake server in memory. Without sockets it can run on
+// memoryRun is a run against a fake server in memory. Without sockets it can run on
 // the clock of [testing/synctest].
-type trial struct {
+type memoryRun struct {
 	*runner
 
 	in      *input
@@ -26,13 +26,13 @@ type trial struct {
 	out     await.Transcript
 }
 
-func newTrial(t *testing.T, s *fakeServer, rows int) *trial {
+func newMemoryRun(t *testing.T, s *fakeServer, rows int) *memoryRun {
 	t.Helper()
 	c, err := compileContract()
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := &trial{
+	tr := &memoryRun{
 		in:      &input{path: clitest.WriteFile(t, "rows.csv", csvOf(rows)), format: "csv", varPrefix: "var.", contract: c},
 		results: make(map[string]rowResult),
 	}
@@ -55,7 +55,7 @@ func newTrial(t *testing.T, s *fakeServer, rows int) *trial {
 func rowName(line int) string { return "n-" + string(rune('0'+line-2)) }
 
 // all runs to the end and returns the exit code, and what ended the run early.
-func (tr *trial) all(ctx context.Context, t *testing.T, timeout time.Duration) (code int, why error) {
+func (tr *memoryRun) all(ctx context.Context, t *testing.T, timeout time.Duration) (code int, why error) {
 	t.Helper()
 	why, err := tr.runner.all(ctx, timeout, tr.in, true)
 	if err != nil {

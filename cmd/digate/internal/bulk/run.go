@@ -106,14 +106,14 @@ func (r *runner) run(ctx context.Context, stop context.CancelCauseFunc) {
 		case ctx.Err() != nil:
 			return
 		case !isTransient(err):
-			stop(describe(err))
+			stop(describeFailure(err))
 		case r.failures >= r.reconnects:
-			stop(fmt.Errorf("gave up after %d connections without a response: %w", r.failures, describe(err)))
+			stop(fmt.Errorf("gave up after %d connections without a response: %w", r.failures, describeFailure(err)))
 		default:
 			r.disconnect()
 			wait := min(firstReconnect<<min(r.failures, 10), lastReconnect)
 			r.failures++
-			r.report.say(fmt.Sprintf("%v; connecting again", describe(err)))
+			r.report.say(fmt.Sprintf("%v; connecting again", describeFailure(err)))
 			sleep(ctx, wait+rand.N(wait))
 		}
 	}
@@ -203,8 +203,8 @@ func isTransient(err error) bool {
 	return false
 }
 
-// describe returns an error for people, without gRPC's decoration.
-func describe(err error) error {
+// describeFailure returns an error for people, without gRPC's decoration.
+func describeFailure(err error) error {
 	if st, ok := status.FromError(err); ok {
 		return fmt.Errorf("%s: %s", st.Code(), term.Printable(st.Message()))
 	}

@@ -90,7 +90,7 @@ func TestBulk_EveryConnectionFails_GivesUpAfterSoMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeServer()
 		s.item = func(int, *integrationv1.CopyTemplateRequest) verdict { return verdict{cut: errCutOff} }
-		run := newTrial(t, s, 3)
+		run := newMemoryRun(t, s, 3)
 		run.reconnects = 2
 		code, why := run.all(t.Context(), t, 0)
 		if _, streams := s.seen(); streams != 3 || why == nil || !strings.Contains(why.Error(), "gave up after 2 connections without a response") {
@@ -111,7 +111,7 @@ func TestBulk_ResponsesBetweenFailures_AreNoFailuresInARow(t *testing.T) {
 			}
 			return carryOut
 		}
-		run := newTrial(t, s, 5)
+		run := newMemoryRun(t, s, 5)
 		run.reconnects = 1
 		if code, why := run.all(t.Context(), t, 0); code != client.ExitDone || why != nil || len(s.names()) != 5 {
 			t.Errorf("exit code %d, %v, %+v", code, why, run.results)
@@ -140,7 +140,7 @@ func TestBulk_TimeoutPasses_EndsAndTheExitCodeIsThatOfTheRows(t *testing.T) {
 		s.item = func(int, *integrationv1.CopyTemplateRequest) verdict {
 			return verdict{fail: overloadedFor(time.Minute).GRPCStatus().Err()}
 		}
-		run, begun := newTrial(t, s, 2), time.Now()
+		run, begun := newMemoryRun(t, s, 2), time.Now()
 		_, why := run.all(t.Context(), t, 10*time.Second)
 		if took := time.Since(begun); took != 10*time.Second || why != errTimedOut {
 			t.Errorf("ended after %v: %v", took, why)
@@ -251,7 +251,7 @@ func TestBulk_RetentionPassesDuringARun_TheRowIsNotSentAgain(t *testing.T) {
 			}
 			return carryOut
 		}
-		run := newTrial(t, s, 2)
+		run := newMemoryRun(t, s, 2)
 		run.stall = 48 * time.Hour
 		code, why := run.all(t.Context(), t, 0)
 		if r := run.results["n-0"]; r.Outcome != rowUnknown || r.Reason != reasonRetentionPassed || run.results["n-1"].Outcome != rowDone {
@@ -267,7 +267,7 @@ func TestBulk_ServerThatStopsResponding_IsLeftAndAskedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeServer()
 		s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict { return verdict{held: n == 1} }
-		run, begun := newTrial(t, s, 1), time.Now()
+		run, begun := newMemoryRun(t, s, 1), time.Now()
 		code, why := run.all(t.Context(), t, 0)
 		if code != client.ExitDone || why != nil || !strings.Contains(run.out.String(), "the server does not respond; connecting again") {
 			t.Errorf("exit code %d, %v, %+v\n%s", code, why, run.results, run.out.String())
@@ -283,7 +283,7 @@ func TestBulk_SlowServerThatResponds_IsNotLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeServer()
 		s.item = func(int, *integrationv1.CopyTemplateRequest) verdict { return verdict{late: stallTimeout - 1} }
-		run, begun := newTrial(t, s, 3), time.Now()
+		run, begun := newMemoryRun(t, s, 3), time.Now()
 		code, why := run.all(t.Context(), t, 0)
 		if _, streams := s.seen(); code != client.ExitDone || why != nil || streams != 1 {
 			t.Errorf("exit code %d, %v, %d streams", code, why, streams)
@@ -304,7 +304,7 @@ func TestBulk_Interrupted_GivesPendingRowsTheGraceAndNoMore(t *testing.T) {
 				interrupt()
 				return verdict{late: late}
 			}
-			run, begun := newTrial(t, s, 3), time.Now()
+			run, begun := newMemoryRun(t, s, 3), time.Now()
 			_, why := run.all(ctx, t, 0)
 			if took := time.Since(begun); why != errInterrupted || took != min(late, interruptGrace) {
 				t.Errorf("ended after %v: %v", took, why)
@@ -353,7 +353,7 @@ func TestBulk_OnlyDoubtsAreLeft_TheAdviceIsToSettleThem(t *testing.T) {
 		"a copy may be under way": {[]rowResult{{Outcome: rowUnknown, Code: "DEADLINE_EXCEEDED"}}, nil, goOn},
 		"no response":             {[]rowResult{{Outcome: rowUnknown, Code: "UNKNOWN", Reason: reasonNoResponse}}, nil, goOn},
 	} {
-		run := newTrial(t, newFakeServer(), 1)
+		run := newMemoryRun(t, newFakeServer(), 1)
 		for _, r := range row.results {
 			run.report.result(r)
 		}
@@ -369,7 +369,7 @@ func TestBulk_OnlyDoubtsAreLeft_TheAdviceIsToSettleThem(t *testing.T) {
 
 func TestReport_ManyFailures_ShowsTheFirstAndSaysSoOnce(t *testing.T) {
 	t.Parallel()
-	run := newTrial(t, newFakeServer(), 1)
+	run := newMemoryRun(t, newFakeServer(), 1)
 	for line := range maxShownRows + 3 {
 		run.report.result(rowResult{Line: line + 2, Outcome: rowRejected, Code: "NOT_FOUND"})
 	}
@@ -382,7 +382,7 @@ func TestReport_ManyFailures_ShowsTheFirstAndSaysSoOnce(t *testing.T) {
 // Rows that were never read have no result, and are not done.
 func TestBulk_StandardInputInterrupted_IsNotDone(t *testing.T) {
 	t.Parallel()
-	run := newTrial(t, newFakeServer(), 1)
+	run := newMemoryRun(t, newFakeServer(), 1)
 	run.report.result(rowResult{Outcome: rowDone})
 	if err := new(Command).conclude(&run.out, run.report, "job", errInterrupted, nil); err != client.ExitError(client.ExitNotSent) {
 		t.Errorf("got %v", err)
@@ -399,7 +399,7 @@ func TestBulk_RetryAfter_IsWaitedForUpToABound(t *testing.T) {
 				}
 				return carryOut
 			}
-			run, begun := newTrial(t, s, 1), time.Now()
+			run, begun := newMemoryRun(t, s, 1), time.Now()
 			code, why := run.all(t.Context(), t, 0)
 			if took := time.Since(begun); code != client.ExitDone || why != nil || took < want || took > want*5/4 {
 				t.Errorf("Retry-After %v: exit code %d, %v after %v", after, code, why, took)
@@ -411,7 +411,7 @@ func TestBulk_RetryAfter_IsWaitedForUpToABound(t *testing.T) {
 func TestBulk_MoreRowsThanAStreamTakes_UsesAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeServer()
-		run := newTrial(t, s, maxPerStream+1)
+		run := newMemoryRun(t, s, maxPerStream+1)
 		code, why := run.all(t.Context(), t, 0)
 		if items, streams := s.seen(); code != client.ExitDone || why != nil || items != maxPerStream+1 || streams != 2 {
 			t.Errorf("exit code %d, %v, %d items on %d streams", code, why, items, streams)
@@ -430,7 +430,7 @@ func TestBulk_ServerLeaves_TheNextRowGoesToAnotherConnection(t *testing.T) {
 			}
 			return carryOut
 		}
-		run := newTrial(t, s, 3)
+		run := newMemoryRun(t, s, 3)
 		code, why := run.all(t.Context(), t, 0)
 		if _, streams := s.seen(); code != client.ExitDone || why != nil || streams != 2 || run.failures != 0 {
 			t.Errorf("exit code %d, %v, %d streams", code, why, streams)
@@ -447,7 +447,7 @@ func TestBulk_ResponseTwice_CountsOnce(t *testing.T) {
 			}
 			return carryOut
 		}
-		run := newTrial(t, s, 2)
+		run := newMemoryRun(t, s, 2)
 		code, why := run.all(t.Context(), t, 0)
 		if items, _ := s.seen(); code != client.ExitDone || why != nil || items != 3 {
 			t.Errorf("exit code %d, %v, %d items", code, why, items)
