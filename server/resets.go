@@ -1,6 +1,7 @@
 package server
 
 import (
+	"container/list"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -60,11 +61,18 @@ type penalties struct {
 	log *slog.Logger
 
 	mu     sync.Mutex
-	closed map[netip.Addr]time.Time // when a connection of the address was closed
+	closed map[netip.Addr]*list.Element // in order
+	order  list.List                    // of penalty, the oldest first
+}
+
+// penalty is the last time when a connection of an address was closed.
+type penalty struct {
+	peer netip.Addr
+	at   time.Time
 }
 
 func newPenalties(log *slog.Logger) *penalties {
-	return &penalties{log: log, closed: make(map[netip.Addr]time.Time)}
+	return &penalties{log: log, closed: make(map[netip.Addr]*list.Element)}
 }
 
 // burst returns how many calls a new connection of the address may reset at once.
@@ -82,10 +90,14 @@ func (p *penalties) burst(peer netip.Addr) float64 {
 func (p *penalties) add(peer netip.Addr, reason string) {
 	p.mu.Lock()
 	first := !p.holds(peer)
-	if len(p.closed) >= maxPenalties {
-		clear(p.closed)
+	if e, ok := p.closed[peer]; ok {
+		p.order.Remove(e)
+	} else if p.order.Len() >= maxPenalties {
+		// The oldest alone: whoever has many addresses must not wipe the penalties of all.
+		oldest := p.order.Remove(p.order.Front()).(penalty)
+		delete(p.closed, oldest.peer)
 	}
-	p.closed[peer] = time.Now()
+	p.closed[peer] = p.order.PushBack(penalty{peer, time.Now()})
 	p.mu.Unlock()
 	if first {
 		p.log.Warn("a gRPC connection was closed: "+reason, "peer", peer.String())
@@ -95,6 +107,6 @@ func (p *penalties) add(peer netip.Addr, reason string) {
 // holds reports whether a connection of the address was closed within the time of a
 // penalty. The caller has the lock.
 func (p *penalties) holds(peer netip.Addr) bool {
-	at, ok := p.closed[peer]
-	return ok && time.Since(at) < resetPenalty
+	e, ok := p.closed[peer]
+	return ok && time.Since(e.Value.(penalty).at) < resetPenalty
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -68,6 +69,33 @@ func TestPenalties_ConnectionsOfOneNetwork_ShareAPenaltyAndALogLine(t *testing.T
 		penalize()
 		if got := strings.Count(log.String(), "\n"); got != 2 {
 			t.Errorf("%d log lines after the penalty, want 2: %s", got, &log)
+		}
+	})
+}
+
+// Whoever has many addresses makes the server forget no more than the oldest penalties.
+func TestPenalties_MoreThan10000Addresses_TheOldestAloneIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPenalties(slog.New(slog.DiscardHandler))
+		address := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}) }
+		penalized := func(n int) bool { return p.burst(address(n)) == resetBurstAfter }
+		for n := range 10_000 {
+			p.add(address(n), "it did")
+		}
+		p.add(address(0), "it did again") // so that address 1 is the oldest
+		for n := range 10_000 {
+			if !penalized(n) {
+				t.Fatalf("address %d is forgotten before there are too many", n)
+			}
+		}
+		p.add(address(10_000), "it did")
+		for n := range 10_001 {
+			if got, want := penalized(n), n != 1; got != want {
+				t.Errorf("address %d has a penalty: %v, want %v", n, got, want)
+			}
+		}
+		if got := len(p.closed); got != 10_000 {
+			t.Errorf("%d addresses are remembered", got)
 		}
 	})
 }
