@@ -47,6 +47,21 @@ func TestAccounts_InventedTokens_TakeNoMemoryAndPushOutNone(t *testing.T) {
 	})
 }
 
+func TestAccounts_InventedTokens_Share16Accounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := New(standard())
+		shared := make(map[*account]bool)
+		for i := range 1000 {
+			ticket := enter(t, a, fmt.Sprint("invented", i))
+			shared[ticket.account] = true
+			ticket.Leave(Result{Evidence: Denied})
+		}
+		if got := len(shared); got != 16 {
+			t.Errorf("1000 tokens have %d accounts, want 16", got)
+		}
+	})
+}
+
 func TestAccounts_MoreThanAreRemembered_ForgetTheOneIdleForLongest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := New(standard())
