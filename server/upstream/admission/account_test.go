@@ -185,6 +185,20 @@ func TestAccounts_RetryAfterIsFarOff_OneCallAsksAgainInTime(t *testing.T) {
 	})
 }
 
+func TestAccounts_RetryAfterIsFarOff_WaitFor30sAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, kind := range []Evidence{RateLimited, Overloaded} {
+			a := New(standard())
+			once(t, a, "a", Result{Evidence: kind, RetryAfter: 24 * time.Hour})
+			began := time.Now()
+			once(t, a, "a", Result{Evidence: Served})
+			if got := time.Since(began).Round(time.Second); got != 30*time.Second {
+				t.Errorf("%v: the next exchange waited %v, want 30s", kind, got)
+			}
+		}
+	})
+}
+
 // The last of many to leave may be the one that is refused.
 func TestLimit_ManyWereUnderWay_FallsToWhatWasServedOfThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
