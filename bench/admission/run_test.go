@@ -198,6 +198,14 @@ func TestRun_GreedyCaller_DelaysItself(t *testing.T) {
 	}
 }
 
+const (
+	// timesHeld is how often a request may be in memory at once: as it arrives, decoded,
+	// as sent to Diga, and once more while a buffer grows.
+	timesHeld = 4
+	// collected is what the process takes of what it holds, for the garbage collector.
+	collected = 2
+)
+
 func TestRun_QueueFullOfLargeRequests_StaysBounded(t *testing.T) {
 	const size = 1 << 20
 	callers, queue, lasting := 20, 4<<20, time.Second
@@ -213,9 +221,13 @@ func TestRun_QueueFullOfLargeRequests_StaysBounded(t *testing.T) {
 	settle(lasting)
 	made, failed := crowd.disperse()
 	most := memory(t, s, "VmHWM")
+	allowed := atStart + float64(collected*timesHeld*callers*size>>20)
 	rig.Row("callers with 1 MiB", "queue", "made", "refused", "RSS at start", "most RSS")
 	rig.Row("--:", "--:", "--:", "--:", "--:", "--:")
 	rig.Row(callers, fmt.Sprintf("%d MiB", queue>>20), made, failed, fmt.Sprintf("%.0f MiB", atStart), fmt.Sprintf("%.0f MiB", most))
+	if most > allowed {
+		t.Errorf("the server had %.0f MiB in memory, want %.0f at most", most, allowed)
+	}
 	if made == 0 || failed == 0 {
 		t.Errorf("%d made, %d refused", made, failed)
 	}
