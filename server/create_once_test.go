@@ -216,3 +216,25 @@ func TestRequestIDOfACreate_Rejected_IsFree(t *testing.T) {
 		t.Errorf("%q %v", id, err)
 	}
 }
+
+// A tool that was created is known by its id, whatever Diga says of its type.
+func TestRequestIDOfACreate_ToolOfAnUnknownType_KeepsItsID(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url())
+	for _, odd := range []string{`"type":"GRAPHQL"`, `"type":null`, `"type":1`, `"name":"n"`} {
+		up.will(respond(201, nil, `{"id":"`+id+`",`+odd+`}`))
+		req := &integrationv1.CreateToolRequest{
+			IntegrationId: templateID, Name: new("n"), Description: new("d"), EndpointPath: new("/"), Method: integrationv1.HttpMethod_HTTP_METHOD_GET, RequestId: odd,
+		}
+		for call := range 2 {
+			resp, err := d.rpc.CreateTool(withToken(t.Context(), token), req)
+			if got := resp.GetTool().GetHttp().GetId(); err != nil && (call == 0 || apierror.FromError(err).Reason != apierror.ReasonAlreadyCreated) || err == nil && got != id {
+				t.Errorf("%s, call %d: %q %v", odd, call, got, err)
+			}
+		}
+		if posts(up) != 1 {
+			t.Errorf("%s: %d tools", odd, posts(up))
+		}
+	}
+}

@@ -154,7 +154,9 @@ func TestUnresolvedRefuse_MissingVariable_IsRefusedOnEveryWay(t *testing.T) {
 			t.Error(rest.body)
 		}
 	}
-	wantREST(t, d.copyREST(t, templateID, `{}`, "Digate-Unresolved", "perhaps"), 422, "NOT_SENT", "")
+	if rest := d.copyREST(t, templateID, `{}`, "Digate-Unresolved", "perhaps"); rest.status != 422 || !strings.Contains(rest.body, `"loc":["header","digate-unresolved"]`) {
+		t.Errorf("%d %s", rest.status, rest.body)
+	}
 	bulk := d.do(t, "POST", "/v1/integration/template:bulkCopy", `{"request_id":"b1","template_id":"`+templateID+`","unresolved":"REFUSE"}`+"\n"+
 		`{"request_id":"b2","template_id":"`+templateID+`","unresolved":"maybe"}`+"\n"+
 		`{"request_id":"b3","template_id":"`+templateID+`","unresolved":"REFUSE","variables":{"shop":"x"}}`)

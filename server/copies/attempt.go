@@ -51,7 +51,7 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	if f.err != nil {
 		f.ex.Outcome = apierror.FromError(f.err).Outcome
 	}
-	f.abandoned = f.abandoned || f.err != nil && !f.isSent() && (ctx.Err() != nil || outOfTime(f.err))
+	f.abandoned = f.err != nil && !f.isSent() && (ctx.Err() != nil || outOfTime(f.err))
 	left := ctx.Err() != nil && f.isSent()
 	err := a.recordFirst(ctx)
 	c.flights.finish(a.key, f)

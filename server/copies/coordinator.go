@@ -168,7 +168,7 @@ func (c *Coordinator) create(ctx context.Context, call create) (_ resource, repl
 		if err := await(wait, f, mine); err != nil {
 			return resource{}, false, err
 		}
-		if f.abandoned && !mine || f.lost && claims < maxClaims {
+		if !mine && (f.abandoned || f.refused && call.check() == nil) || f.lost && claims < maxClaims {
 			continue
 		}
 		replayed = f.replayed || !mine

@@ -540,3 +540,38 @@ func TestCopyTemplate_TimeOverWhileAnotherReplicaSends_IsUnknown(t *testing.T) {
 		(<-ended).want(t, "id-0", "", exchange.None)
 	})
 }
+
+// Those who wait for a copy that is refused before it is sent share the refusal,
+// but those who want no check make the copy.
+func TestCopyTemplate_RefusedByItsCheck_IsSharedByThoseWhoCheck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		up := new(fakeUpstream)
+		s := newReplica(t, up, newLedger(t))
+		checks := 0
+		check := func(context.Context) error {
+			checks++
+			time.Sleep(time.Second)
+			return apierror.InvalidRequest(apierror.Violation{Field: "variables.shop"})
+		}
+		ask := func(check func(context.Context) error) <-chan error {
+			ended := make(chan error, 1)
+			go func() {
+				_, _, err := s.CopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: "r"}, check)
+				ended <- err
+			}()
+			synctest.Wait()
+			return ended
+		}
+		began := time.Now()
+		first, second, unchecked := ask(check), ask(check), ask(nil)
+		for _, ended := range []<-chan error{first, second} {
+			if e := apierror.FromError(<-ended); e == nil || e.Code != codes.InvalidArgument {
+				t.Errorf("%v", e)
+			}
+		}
+		if err := <-unchecked; err != nil || checks != 1 || len(up.list()) != 1 || time.Since(began) != time.Second {
+			t.Errorf("%v, %d checks, %d copies after %v", err, checks, len(up.list()), time.Since(began))
+		}
+	})
+}

@@ -24,8 +24,8 @@ type create interface {
 	response() (proto.Message, func() resource)
 	// read returns a resource that was created before.
 	read(ctx context.Context, up Upstream, id string) (resource, error)
-	// check returns what refuses the call before it is sent.
-	check(ctx context.Context) error
+	// check returns what refuses the call before it is sent, nil where nothing can.
+	check() func(context.Context) error
 }
 
 type request interface {
@@ -45,12 +45,7 @@ type copyTemplate struct {
 	checked func(context.Context) error
 }
 
-func (c copyTemplate) check(ctx context.Context) error {
-	if c.checked == nil {
-		return nil
-	}
-	return c.checked(ctx)
-}
+func (c copyTemplate) check() func(context.Context) error { return c.checked }
 
 func (copyTemplate) method() Method             { return CopyTemplate }
 func (c copyTemplate) request() request         { return c.req }
@@ -72,11 +67,11 @@ type createIntegration struct {
 	req *integrationv1.CreateIntegrationRequest
 }
 
-func (createIntegration) check(context.Context) error { return nil }
-func (createIntegration) method() Method              { return CreateIntegration }
-func (c createIntegration) request() request          { return c.req }
-func (createIntegration) parentID() string            { return "" }
-func (c createIntegration) canonical() proto.Message  { return canonical.Integration(c.req) }
+func (createIntegration) check() func(context.Context) error { return nil }
+func (createIntegration) method() Method                     { return CreateIntegration }
+func (c createIntegration) request() request                 { return c.req }
+func (createIntegration) parentID() string                   { return "" }
+func (c createIntegration) canonical() proto.Message         { return canonical.Integration(c.req) }
 
 func (createIntegration) response() (proto.Message, func() resource) {
 	resp := new(integrationv1.CreateIntegrationResponse)
@@ -93,11 +88,11 @@ type createTool struct {
 	req *integrationv1.CreateToolRequest
 }
 
-func (createTool) check(context.Context) error { return nil }
-func (createTool) method() Method              { return CreateTool }
-func (c createTool) request() request          { return c.req }
-func (c createTool) parentID() string          { return c.req.GetIntegrationId() }
-func (c createTool) canonical() proto.Message  { return canonical.Tool(c.req) }
+func (createTool) check() func(context.Context) error { return nil }
+func (createTool) method() Method                     { return CreateTool }
+func (c createTool) request() request                 { return c.req }
+func (c createTool) parentID() string                 { return c.req.GetIntegrationId() }
+func (c createTool) canonical() proto.Message         { return canonical.Tool(c.req) }
 
 func (createTool) response() (proto.Message, func() resource) {
 	resp := new(integrationv1.CreateToolResponse)

@@ -21,10 +21,12 @@ type flight struct {
 	replayed bool
 	err      error
 	ex       *exchange.Exchange
-	// abandoned means that the flight ended before anything was sent, with its
-	// caller's time or because its caller's check refused it. The error is that
-	// caller's alone: others who waited may try again.
+	// abandoned means that the flight ended with its caller's time before anything
+	// was sent. The error is that caller's alone: others who waited may try again.
 	abandoned bool
+	// refused means that the check of the flight's caller refused the call. Others who
+	// waited and want no check may try again.
+	refused bool
 	// lost means that the claim ran out and that another process has it now, so the
 	// record has to be read again.
 	lost bool

@@ -18,9 +18,11 @@ func (a *attempt) send() {
 	defer stop()
 	s := sending{attempt: a}
 	defer s.end()
-	if err := a.create.check(a.ledgerTime); err != nil {
-		a.flight.err, a.verdict, a.flight.abandoned = err, recordRelease, true
-		return
+	if check := a.create.check(); check != nil {
+		if err := check(a.ledgerTime); err != nil {
+			a.flight.err, a.verdict, a.flight.refused = err, recordRelease, true
+			return
+		}
 	}
 	resp, created := a.create.response()
 	err := a.coordinator.cfg.Upstream.Call(a.caller, upstream.Call{

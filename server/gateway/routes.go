@@ -76,7 +76,7 @@ func (rs *routes) allowed(path string) []string {
 
 // locate returns the part of a request that a field is in, in FastAPI's terms.
 func (r *route) locate(field string) string {
-	if field == idempotencyField || field == timeoutField {
+	if field == idempotencyField || field == timeoutField || field == unresolvedField {
 		return "header"
 	}
 	name, _, _ := strings.Cut(field, ".")

@@ -171,6 +171,7 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 		left = *l.most
 	}
 	var cursors cursors
+	back := 0 // how far back the last cursor was
 	for after, stale := l.after, 0; ; {
 		limit := int32(streamPage)
 		if left >= 0 {
@@ -179,14 +180,14 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 		p, err := l.page(ctx, after, limit)
 		move()
 		if err != nil {
-			if before := cursors.before(err); before != nil {
-				after = before
-				continue
+			back = 2*back + 1 // a few requests find the item that is left
+			if after = cursors.before(err, back); after == nil {
+				return err
 			}
-			return err
+			continue
 		}
 		stale++
-		cursors = cursors[:0]
+		cursors = nil // after points into the old ones
 		for _, item := range p.GetData() {
 			id := l.id(item)
 			if id != "" {
@@ -213,25 +214,24 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 		if last := p.GetLastId(); last != "" && (len(cursors) == 0 || cursors[len(cursors)-1] != last) {
 			cursors = append(cursors, last)
 		}
-		if len(cursors) == 0 || stale >= maxStale {
+		if len(cursors) == 0 || stale >= maxStale || after != nil && *after == cursors[len(cursors)-1] {
 			return apierror.EndlessList()
 		}
-		after = &cursors[len(cursors)-1]
+		after, back = &cursors[len(cursors)-1], 0
 	}
 }
 
 // cursors are the ids on a page, after which the next page can begin.
 type cursors []string
 
-// before returns the id before the last one, if the list does not know the last one
-// any more: its item was deleted meanwhile. It returns nil for every other error,
-// and when there is no such id.
-func (c *cursors) before(err error) *string {
-	if code := apierror.FromError(err).Code; code != codes.InvalidArgument && code != codes.NotFound || len(*c) < 2 {
+// before returns the id that comes so far before the last one, if the list does not
+// know the last one any more: its item was deleted meanwhile. It returns nil for every
+// other error, and when there is no such id.
+func (c cursors) before(err error, back int) *string {
+	if code := apierror.FromError(err).Code; code != codes.InvalidArgument && code != codes.NotFound || back >= len(c) {
 		return nil
 	}
-	*c = (*c)[:len(*c)-1]
-	return &(*c)[len(*c)-1]
+	return &c[len(c)-1-back]
 }
 
 // seen are ids that were seen, digested to bound their size.

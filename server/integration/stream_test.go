@@ -31,6 +31,7 @@ type lists struct {
 	before func(n int, l *lists)
 	asked  []string // the page size and the cursor of each page
 	more   bool     // there is always more
+	lastID string   // what pages say instead of their last item's id
 }
 
 func (l *lists) Call(ctx context.Context, call upstream.Call) error {
@@ -47,7 +48,9 @@ func (l *lists) Call(ctx context.Context, call upstream.Call) error {
 	from := 0
 	if req.After != nil {
 		at := slices.Index(l.has, req.GetAfter())
-		if at < 0 {
+		if l.lastID != "" {
+			at = -1
+		} else if at < 0 {
 			return apierror.InvalidRequest(apierror.Violation{Field: "after", Description: "is not in this list"})
 		}
 		from = at + 1
@@ -57,6 +60,9 @@ func (l *lists) Call(ctx context.Context, call upstream.Call) error {
 	for _, id := range l.has[from:to] {
 		resp.Data = append(resp.Data, &integrationv1.Integration{Id: id})
 		resp.LastId = &id
+	}
+	if l.lastID != "" {
+		resp.LastId = &l.lastID
 	}
 	proto.Merge(call.Response, resp)
 	return nil
@@ -198,12 +204,27 @@ func TestStream_ListWithoutAnEnd_EndsWithAnError(t *testing.T) {
 		"the same page again": {has: numbered(1), more: true, before: func(n int, l *lists) {
 			l.has = slices.Repeat(numbered(1), 1+n)
 		}},
-		"empty": {more: true},
+		"empty":               {more: true},
+		"items without an id": {has: []string{""}, more: true, before: func(n int, l *lists) { l.lastID = "x" }},
 	} {
 		out, err := streamed(t, up, new(integrationv1.StreamIntegrationsRequest))
-		if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonInvalidResponse || len(out.ids) > 1 {
+		if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonInvalidResponse || len(out.ids) > 2 {
 			t.Errorf("%s: %v after %d items", name, err, len(out.ids))
 		}
+	}
+}
+
+// A list that knows none of its cursors is asked a few times, and not once for each.
+func TestStream_ListThatIsGone_IsAskedAFewTimes(t *testing.T) {
+	t.Parallel()
+	up := &lists{has: numbered(300), before: func(n int, l *lists) {
+		if n > 1 {
+			l.has = nil
+		}
+	}}
+	out, err := streamed(t, up, new(integrationv1.StreamIntegrationsRequest))
+	if apierror.FromError(err).Code != codes.InvalidArgument || len(out.ids) != 100 || len(up.asked) > 9 {
+		t.Errorf("%d items, %d pages, error %v", len(out.ids), len(up.asked), err)
 	}
 }
 

@@ -67,10 +67,7 @@ func (p *preview) value(v *structpb.Value, at path) *structpb.Value {
 		fields := k.StructValue.GetFields()
 		out := make(map[string]*structpb.Value, len(fields))
 		for _, key := range slices.Sorted(maps.Keys(fields)) {
-			for _, name := range NamesIn(key) {
-				p.used[name] = true
-				p.caveats[integrationv1.Caveat_CAVEAT_PLACEHOLDER_IN_KEY] = true
-			}
+			p.noteKey(key)
 			inner := at.key(key)
 			if key == "fixed_value" {
 				inner.dataType = fields["data_type"].GetStringValue()
@@ -80,6 +77,14 @@ func (p *preview) value(v *structpb.Value, at path) *structpb.Value {
 		return structpb.NewStructValue(&structpb.Struct{Fields: out})
 	default:
 		return v
+	}
+}
+
+// noteKey notes the placeholders in the name of a value.
+func (p *preview) noteKey(key string) {
+	for _, name := range NamesIn(key) {
+		p.used[name] = true
+		p.caveats[integrationv1.Caveat_CAVEAT_PLACEHOLDER_IN_KEY] = true
 	}
 }
 

@@ -67,6 +67,7 @@ type preview struct {
 func (p *preview) fill(template map[string]*structpb.Value, req *integrationv1.PreviewCopyTemplateRequest) {
 	for _, key := range slices.Sorted(maps.Keys(template)) {
 		v := template[key]
+		p.noteKey(key)
 		if key == "base_url" && req.BaseUrl != nil {
 			continue // the request's counts
 		}

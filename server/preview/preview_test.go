@@ -159,6 +159,10 @@ func TestOf_TemplateOfAnotherShape_IsShownAsFarAsItIsKnown(t *testing.T) {
 	if caveats(p) != "PLACEHOLDER_NAME PLACEHOLDER_IN_KEY" || p.GetHeaders()["X-<<h>>"] != "v" || p.GetUnusedVariables() != nil {
 		t.Errorf("%v", p)
 	}
+	p = of(t, `{"integration_type":"MCP","auth_type":"NONE","base_url":"u","<<top>>":1}`, `{"top":"1"}`)
+	if caveats(p) != "PLACEHOLDER_IN_KEY" || p.GetUnusedVariables() != nil {
+		t.Errorf("%v", p)
+	}
 	p = of(t, `{"integration_type":"MCP","auth_type":"NONE","base_url":"u"}`, `{}`, func(r *integrationv1.PreviewCopyTemplateRequest) { r.ApiKey = new("k") })
 	if caveats(p) != "API_KEY_NOT_NEEDED" || p.GetApiKey() != integrationv1.ApiKeyNeed_API_KEY_NEED_NONE {
 		t.Errorf("%v", p)

@@ -22,7 +22,16 @@ func yieldsID(m protoreflect.Message, whole bool) bool {
 }
 
 // bareID reports whether a response of no variant that the contract knows has an
-// id all the same. What comes behind the id may be missing.
-func bareID(body []byte) bool {
-	return digajson.StringMember(string(body), "id") != ""
+// id all the same. What comes behind the id may be missing. The caller of a write
+// gets the id in the first variant, the one that writes make.
+func bareID(m protoreflect.Message, flattened protoreflect.OneofDescriptor, body []byte, write bool) bool {
+	id := digajson.StringMember(string(body), "id")
+	if id == "" {
+		return false
+	}
+	if write && m.WhichOneof(flattened) == nil {
+		variant := m.Mutable(flattened.Fields().Get(0)).Message()
+		variant.Set(contract.ID(variant.Descriptor()), protoreflect.ValueOfString(id))
+	}
+	return true
 }

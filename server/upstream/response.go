@@ -151,7 +151,10 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 	done = whole
 	if r.HasID {
 		flattened, _ := digajson.Flattened(target.Descriptor())
-		done = yieldsID(target, whole) || flattened != nil && bareID(body)
+		done = yieldsID(target, whole)
+		if !done && flattened != nil {
+			done = bareID(target, flattened, body, r.write)
+		}
 	}
 	ex.Relay = done && whole && asSent
 	return done
