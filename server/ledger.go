@@ -75,7 +75,7 @@ func (s *Server) copiesConfig() copies.Config {
 
 func (s *Server) integrationConfig(made integration.Copies) integration.Config {
 	return integration.Config{
-		Settings: s.cfg.Integration,
+		Settings: s.cfg.Integration, Timeout: s.cfg.Upstream.Timeout,
 		Upstream: s.upstream, Copies: made, Observer: knowing{s.telemetry, s}, Draining: s.untilDrain.Done(),
 	}
 }

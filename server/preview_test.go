@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -194,8 +195,41 @@ func TestUnresolvedRefuse_TemplateCannotBeRead_CopyIsNotSent(t *testing.T) {
 	if _, err := d.copyRPC(t, req); err == nil || err.Code != codes.NotFound || err.Outcome.String() != "REJECTED" {
 		t.Errorf("no such template: %v", err)
 	}
-	if posts(up) != 0 {
-		t.Errorf("%d copies", posts(up))
+	// What cannot be checked is not copied.
+	whole := `{"id":"` + templateID + `","name":"t","language":"es","template":%s}`
+	for _, odd := range []string{
+		strings.Repeat(`{"a":`, 120) + `"<<a>>"` + strings.Repeat("}", 120), fmt.Sprintf(whole, `{"base_url":"https://x"}`)[:80], fmt.Sprintf(whole, `["<<a>>"]`), fmt.Sprintf(whole, `"<<a>>"`), fmt.Sprintf(whole, `null`),
+		`{"id":"` + templateID + `","name":"t","language":"es"}`, strings.Replace(fmt.Sprintf(whole, `{"base_url":"https://x"}`), templateID, id, 1),
+	} {
+		up.will(respond(200, nil, odd))
+		for _, requestID := range []string{"", "odd"} {
+			req.RequestId = requestID
+			if _, err := d.copyRPC(t, req); err == nil || err.Outcome.String() != "NOT_SENT" || posts(up) != 0 {
+				t.Errorf("%s: %v, %d copies", odd, err, posts(up))
+			}
+		}
+	}
+	up.will(respond(200, nil, fmt.Sprintf(whole, `{"n":12345678901234567890123,"b":"<<a>>"}`)))
+	_, err := d.rpc.CopyTemplate(withToken(t.Context(), token), req)
+	refusedFor(t, "a number that a Struct cannot hold", err, "variables.a PLACEHOLDER_MISSING")
+}
+
+// The look at a template and the copy share the time that a copy alone has.
+func TestUnresolvedRefuse_SlowDiga_HasTheTimeOfOneCall(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	up.will(func(c net.Conn, r sent) bool {
+		time.Sleep(700 * time.Millisecond)
+		if strings.HasPrefix(r.line, "POST ") {
+			return respond(201, nil, full)(c, r)
+		}
+		return respond(200, nil, `{"id":"`+templateID+`","name":"t","language":"es","template":{"base_url":"https://x"}}`)(c, r)
+	})
+	d := start(t, up.url(), func(c *config.Config) { c.Upstream.Timeout = time.Second })
+	began := time.Now()
+	rest := d.copyREST(t, templateID, `{}`, "Digate-Unresolved", "refuse")
+	if took := time.Since(began); rest.status != 504 || took >= 1300*time.Millisecond {
+		t.Errorf("%d after %v: %s", rest.status, took, rest.body)
 	}
 }
 

@@ -102,7 +102,7 @@ func caveatText(c integrationv1.Caveat) string {
 	case integrationv1.Caveat_CAVEAT_PLACEHOLDER_IN_KEY:
 		return "that a placeholder in the name of a header or another key is not replaced"
 	case integrationv1.Caveat_CAVEAT_NUMBER_LEFT_OUT:
-		return "a number that digate cannot show, and leaves out"
+		return "a part that digate cannot show, such as a number, and leaves out"
 	case integrationv1.Caveat_CAVEAT_API_KEY_NOT_NEEDED:
 		return "what an API key does for a template that needs none"
 	default:

@@ -15,6 +15,12 @@ import (
 // CopyTemplate implements [integrationv1.IntegrationServiceServer].
 func (s *Service) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
 	check := s.check(req, nil)
+	if _, limited := ctx.Deadline(); check != nil && !limited && s.timeout > 0 {
+		// The check and the copy together take no longer than a copy alone may.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+	}
 	if !s.atMostOnce(req) {
 		if check != nil {
 			if err := s.rules.Validate(req); err != nil {

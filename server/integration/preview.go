@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"errors"
+	"strings"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
@@ -30,11 +31,24 @@ func (s *Service) PreviewCopyTemplate(ctx context.Context, req *integrationv1.Pr
 	return resp, err
 }
 
-// readTemplate reads a template beside a call's own request.
+// readTemplate reads a template beside a call's own request. One that is not whole,
+// or not the one that was asked for, tells nothing of a copy.
 func (s *Service) readTemplate(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error) {
 	var resp integrationv1.GetTemplateResponse
-	err := s.read(ctx, integrationv1.IntegrationService_GetTemplate_FullMethodName, &integrationv1.GetTemplateRequest{TemplateId: id}, &resp)
-	return resp.GetTemplate(), err
+	ex, err := s.observedRead(ctx, integrationv1.IntegrationService_GetTemplate_FullMethodName, &integrationv1.GetTemplateRequest{TemplateId: id}, &resp)
+	if err != nil {
+		return nil, err
+	}
+	t := resp.GetTemplate()
+	for _, d := range ex.Drift {
+		if !d.Kept && (d.Path[0] == "template" || strings.HasPrefix(d.Path[0], "(")) {
+			return nil, apierror.Drifted(ex.Drift)
+		}
+	}
+	if !strings.EqualFold(t.GetId(), id) {
+		return nil, apierror.Drifted([]exchange.Drift{{Path: []string{"id"}, Kind: "another template's"}})
+	}
+	return t, nil
 }
 
 // template reads a template as the request of a call.

@@ -5,6 +5,7 @@ package integration
 import (
 	"context"
 	"errors"
+	"time"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/contract"
@@ -41,6 +42,8 @@ type Config struct {
 	// Copies carries the calls with a request id.
 	Copies Copies
 	Settings
+	// Timeout bounds a call that makes two requests to Diga and has no deadline.
+	Timeout time.Duration
 	// Draining is closed when the server stops. Streams then finish the copies under
 	// way and read no more.
 	Draining <-chan struct{}
@@ -56,6 +59,7 @@ type Service struct {
 	// refuseUnresolved means that a copy with unresolved placeholders is refused
 	// unless its request says otherwise.
 	refuseUnresolved bool
+	timeout          time.Duration
 	required         bool // a call that creates something has to have a request id
 	bulk             BulkSettings
 	draining         <-chan struct{}
@@ -75,7 +79,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		upstream: cfg.Upstream, rules: rules, copies: cfg.Copies, required: cfg.RequireRequestID, refuseUnresolved: cfg.Unresolved == unresolvedRefuse, bulk: cfg.Bulk,
+		upstream: cfg.Upstream, rules: rules, copies: cfg.Copies, required: cfg.RequireRequestID, refuseUnresolved: cfg.Unresolved == unresolvedRefuse, timeout: cfg.Timeout, bulk: cfg.Bulk,
 		draining: cfg.Draining, observer: cfg.Observer,
 	}, nil
 }

@@ -85,13 +85,8 @@ func (s *Service) StreamTools(req *integrationv1.StreamToolsRequest, out grpc.Se
 	})
 }
 
-// read makes a request to Diga that a call needs beside its own: a page of a
+// observedRead makes a request to Diga that a call needs beside its own: a page of a
 // stream, or a template before its copy. It is observed as an operation.
-func (s *Service) read(ctx context.Context, method string, req, resp proto.Message) error {
-	_, err := s.observedRead(ctx, method, req, resp)
-	return err
-}
-
 func (s *Service) observedRead(ctx context.Context, method string, req, resp proto.Message) (*exchange.Exchange, error) {
 	ctx, end := s.observer.Start(ctx, exchange.Operation{Kind: exchange.InnerRead, Method: method})
 	ctx, ex := exchange.NewContext(ctx)

@@ -10,6 +10,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/preview"
 )
 
@@ -49,6 +50,10 @@ func (s *Service) check(req *integrationv1.CopyTemplateRequest, shared *template
 // resolved returns an error that names each variable of the template that is
 // missing in the request or does not fit.
 func resolved(t *integrationv1.IntegrationTemplate, req *integrationv1.CopyTemplateRequest) error {
+	hidden, err := preview.Hidden(t)
+	if err != nil {
+		return apierror.NotChecked(apierror.Drifted([]exchange.Drift{{Path: []string{"template"}, Kind: "cannot be read"}}))
+	}
 	p, err := preview.Of(t, &integrationv1.PreviewCopyTemplateRequest{BaseUrl: req.BaseUrl, Variables: req.GetVariables()})
 	if errors.Is(err, preview.ErrTooLarge) {
 		return apierror.PreviewTooLarge()
@@ -68,6 +73,12 @@ func resolved(t *integrationv1.IntegrationTemplate, req *integrationv1.CopyTempl
 		}
 		places[h.GetName()] = append(places[h.GetName()], h.GetPath())
 		states[h.GetName()] = h.GetState()
+	}
+	for _, name := range hidden {
+		if places[name] == nil && req.GetVariables().GetFields()[name] == nil {
+			names = append(names, name)
+			places[name] = []string{"a part of the template that cannot be shown"}
+		}
 	}
 	if len(names) == 0 {
 		return nil

@@ -103,7 +103,7 @@ const (
 	// There is a placeholder in the name of a header or of another key, where it is
 	// not replaced.
 	Caveat_CAVEAT_PLACEHOLDER_IN_KEY Caveat = 6
-	// A number of the template that a Struct cannot hold is left out.
+	// A part of the template that a Struct cannot hold, such as a number, is left out.
 	Caveat_CAVEAT_NUMBER_LEFT_OUT Caveat = 7
 	// The API key is kept although the template needs none, and the integration's
 	// authentication stays that of the template.
