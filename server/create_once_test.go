@@ -238,3 +238,20 @@ func TestRequestIDOfACreate_ToolOfAnUnknownType_KeepsItsID(t *testing.T) {
 		}
 	}
 }
+
+// A redirect may say where that is which was created, so its request id is not free.
+func TestRequestID_RedirectAfterTheWork_IsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url())
+	up.will(inTurn(respond(303, map[string]string{"Location": "/v1/integration/" + id}, ""), respond(200, nil, `{"data":[],"has_more":false}`)))
+	for range 2 {
+		_, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID, RequestId: "r"})
+		if err == nil || err.Outcome.String() != "UNKNOWN" {
+			t.Errorf("%v", err)
+		}
+	}
+	if posts(up) != 1 {
+		t.Errorf("%d copies", posts(up))
+	}
+}

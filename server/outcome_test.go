@@ -62,7 +62,9 @@ func TestOutcomes_EachRowOfTheTable_IsReturnedOnBothProtocolsAndSentOnce(t *test
 		{
 			{"503 envelope", respond(503, nil, envelope), codes.Unavailable, "SOME_CODE", "diga.io", exchange.Rejected, true, 503, envelope},
 			{"503 of a proxy", respond(503, html, "<html>"), codes.Unknown, "UPSTREAM_GATEWAY", "digate", exchange.Unknown, false, 503, ""},
-			{"302, not followed", respond(302, map[string]string{"Location": up.url() + "/elsewhere"}, ""), codes.Internal, "UPSTREAM_UNEXPECTED", "digate", exchange.Rejected, false, 502, ""},
+			{"302, not followed", respond(302, map[string]string{"Location": up.url() + "/elsewhere"}, ""), codes.Unknown, "UPSTREAM_UNEXPECTED", "digate", exchange.Unknown, false, 502, ""},
+			{"303, which says where it is", respond(303, map[string]string{"Location": "/v1/integration/" + id}, ""), codes.Unknown, "UPSTREAM_UNEXPECTED", "digate", exchange.Unknown, false, 502, ""},
+			{"408 of a proxy", respond(408, nil, "<html>"), codes.Unknown, "UPSTREAM_UNEXPECTED", "digate", exchange.Unknown, false, 408, ""},
 			{"307, not followed", respond(307, map[string]string{"Location": "/v1/integration"}, ""), codes.Internal, "UPSTREAM_UNEXPECTED", "digate", exchange.Rejected, false, 502, ""},
 			{"101", respond(101, map[string]string{"Upgrade": "x", "Connection": "Upgrade"}, ""), codes.Unknown, "UPSTREAM_INVALID_RESPONSE", "digate", exchange.Unknown, false, 502, ""},
 			{"reset after sending", raw("", true), codes.Unknown, "OUTCOME_UNKNOWN", "digate", exchange.Unknown, false, 502, ""},

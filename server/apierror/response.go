@@ -49,9 +49,9 @@ func FromResponse(r Response, write bool, redact func(string) string) *Error {
 		e.HTTPStatus = 0
 	}
 	if v.retry {
-		wait, content := retryAfter(r.Header)
+		wait, named := retryAfter(r.Header)
 		e.RetryAfter = new(wait)
-		e.invited = content && v.outcome == exchange.Rejected
+		e.invited = named && v.outcome == exchange.Rejected
 	}
 	switch {
 	case !v.verdict:
@@ -90,8 +90,14 @@ type verdict struct {
 	verdict bool // Diga decided, so its body counts
 }
 
+// clientClosedRequest is the status of nginx for a request whose client left.
+const clientClosedRequest = 499
+
 // judge returns the meaning of a status. envelope reports whether the body is in
-// Diga's envelope: Diga's own 503 means that nothing was done, a proxy's does not.
+// Diga's envelope: Diga's own 503 means that nothing was done, a proxy's does not. A
+// redirect of a write may say where that is which was created (RFC 9110, 15.4.4);
+// only 307 and 308 say that it was not carried out. A proxy's 408 and 499 may come
+// after the request was passed on.
 func judge(status int, envelope, write bool) verdict {
 	rejected := func(code codes.Code, reason string) verdict {
 		return verdict{code: code, reason: reason, outcome: exchange.Rejected, verdict: true}
@@ -99,6 +105,9 @@ func judge(status int, envelope, write bool) verdict {
 	switch {
 	case status < 300 || status > 599:
 		return verdict{code: codes.Unknown, reason: ReasonInvalidResponse, outcome: exchange.Unknown}
+	case write && status < 400 && status != http.StatusTemporaryRedirect && status != http.StatusPermanentRedirect,
+		write && !envelope && (status == http.StatusRequestTimeout || status == clientClosedRequest):
+		return verdict{code: codes.Unknown, reason: ReasonUnexpected, outcome: exchange.Unknown, verdict: true}
 	case status < 400:
 		return rejected(codes.Internal, ReasonUnexpected)
 	case status == 400 || status == 422:
