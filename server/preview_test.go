@@ -202,6 +202,10 @@ func TestUnresolvedRefuse_TemplateCannotBeRead_CopyIsNotSent(t *testing.T) {
 		`{"id":"` + templateID + `","name":"t","language":"es"}`, strings.Replace(fmt.Sprintf(whole, `{"base_url":"https://x"}`), templateID, id, 1),
 	} {
 		up.will(respond(200, nil, odd))
+		_, err := d.rpc.PreviewCopyTemplate(withToken(t.Context(), token), &integrationv1.PreviewCopyTemplateRequest{TemplateId: templateID})
+		if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonInvalidResponse {
+			t.Errorf("the preview of %s: %v", odd, err)
+		}
 		for _, requestID := range []string{"", "odd"} {
 			req.RequestId = requestID
 			if _, err := d.copyRPC(t, req); err == nil || err.Outcome.String() != "NOT_SENT" || posts(up) != 0 {

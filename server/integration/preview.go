@@ -23,6 +23,9 @@ func (s *Service) PreviewCopyTemplate(ctx context.Context, req *integrationv1.Pr
 	}
 	if ex := exchange.FromContext(ctx); ex != nil {
 		ex.Body, ex.Relay = nil, false // they are the template's
+		if err := checkWhole(t, req.GetTemplateId(), ex.Drift); err != nil {
+			return nil, err
+		}
 	}
 	resp, err := preview.Of(t, req)
 	if errors.Is(err, preview.ErrTooLarge) {
@@ -31,24 +34,28 @@ func (s *Service) PreviewCopyTemplate(ctx context.Context, req *integrationv1.Pr
 	return resp, err
 }
 
-// readTemplate reads a template beside a call's own request. One that is not whole,
-// or not the one that was asked for, tells nothing of a copy.
+// readTemplate reads a template beside a call's own request.
 func (s *Service) readTemplate(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error) {
 	var resp integrationv1.GetTemplateResponse
 	ex, err := s.observedRead(ctx, integrationv1.IntegrationService_GetTemplate_FullMethodName, &integrationv1.GetTemplateRequest{TemplateId: id}, &resp)
 	if err != nil {
 		return nil, err
 	}
-	t := resp.GetTemplate()
-	for _, d := range ex.Drift {
+	return resp.GetTemplate(), checkWhole(resp.GetTemplate(), id, ex.Drift)
+}
+
+// checkWhole returns an error for a template that is not whole, or not the one that
+// was asked for: it tells nothing of a copy.
+func checkWhole(t *integrationv1.IntegrationTemplate, id string, drift []exchange.Drift) error {
+	for _, d := range drift {
 		if !d.Kept && (d.Path[0] == "template" || strings.HasPrefix(d.Path[0], "(")) {
-			return nil, apierror.Drifted(ex.Drift)
+			return apierror.Drifted(drift)
 		}
 	}
 	if !strings.EqualFold(t.GetId(), id) {
-		return nil, apierror.Drifted([]exchange.Drift{{Path: []string{"id"}, Kind: "another template's"}})
+		return apierror.Drifted([]exchange.Drift{{Path: []string{"id"}, Kind: "another template's"}})
 	}
-	return t, nil
+	return nil
 }
 
 // template reads a template as the request of a call.
