@@ -18,7 +18,7 @@ type Named func(ctx context.Context, createdIDs []string) ([]string, error)
 
 // Glance and Look are how far back Diga's list is read, in pages of a hundred
 // resources, each page a request. A glance is for an error that many callers
-// may get; a look is for somebody who is about to settle a doubt.
+// may get; a look is for a person who is about to settle a doubt.
 const (
 	Glance = 1
 	Look   = 10

@@ -161,7 +161,7 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 		}
 	}
 	sent := make(seen)
-	left := int32(-1)
+	left := int32(-1) // without a bound
 	if l.most != nil {
 		left = *l.most
 	}
