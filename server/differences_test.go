@@ -1,6 +1,9 @@
 package server_test
 
 import (
+	"bytes"
+	"compress/zlib"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/config"
@@ -97,10 +101,13 @@ var differences = map[string]difference{
 	"nearly-json": func(t *testing.T, up *scripted, d *digate) {
 		for _, odd := range []string{
 			"\ufeff" + full, strings.Replace(full, "{", `{"x":NaN,`, 1), strings.TrimSuffix(full, "}") + ",\"x\":\"\x01\"}",
+			")]}',\n" + full, "/*" + full + "*/", strings.Replace(full, "{", "{\x00\x00\x00", 1), utf32Of(full), utf32Of("\ufeff" + full),
+			strings.TrimSuffix(full, "}") + `,"id":null}`, strings.Replace(full, `"description":"d"`, "\"description\":\"caf\xe9\"", 1),
 		} {
 			up.will(respond(201, nil, odd))
 			rest := d.copyREST(t, templateID, `{}`)
-			if rest.status != 201 || !strings.HasPrefix(rest.body, `{"id":"`+id+`","name":"`) || !json.Valid([]byte(rest.body)) || strings.Contains(rest.body, `"x"`) {
+			if rest.status != 201 || !strings.HasPrefix(rest.body, `{"id":"`+id+`","name":"`) || !json.Valid([]byte(rest.body)) || !utf8.ValidString(rest.body) ||
+				strings.Contains(rest.body, `"x"`) || strings.Contains(rest.body, `"id":null`) || rest.header.Get("Content-Type") != "application/json" {
 				t.Errorf("%d %s", rest.status, rest.body)
 			}
 			up.will(respond(201, nil, odd))
@@ -108,13 +115,31 @@ var differences = map[string]difference{
 				t.Errorf("%v, %v", got, err)
 			}
 		}
-		up.will(respond(201, map[string]string{"Content-Encoding": "gzip"}, full))
-		if rest := d.copyREST(t, templateID, `{}`); rest.status != 201 || rest.body != full {
-			t.Errorf("%d %s", rest.status, rest.body)
-		}
 		up.will(respond(404, nil, "\ufeff"+`{"status":"error","error_code":"GONE","message":"no"}`))
 		rest := d.copyREST(t, templateID, `{}`)
 		wantREST(t, rest, 404, "REJECTED", "GONE")
+	},
+	"coded-response": func(t *testing.T, up *scripted, d *digate) {
+		for _, s := range []script{
+			respond(201, map[string]string{"Content-Encoding": "gzip"}, full),
+			respond(201, map[string]string{"Content-Encoding": "deflate"}, deflated(full)),
+			respond(201, map[string]string{"Content-Encoding": "deflate, deflate"}, deflated(deflated(full))),
+			respond(201, map[string]string{"Content-Encoding": "none"}, full),
+		} {
+			up.will(s)
+			rest := d.copyREST(t, templateID, `{}`)
+			if rest.status != 201 || rest.body != full || rest.header.Get("Content-Encoding") != "" || rest.header.Get("Content-Type") != "application/json" {
+				t.Errorf("%d %v %s", rest.status, rest.header, rest.body)
+			}
+			up.will(s)
+			if got, err := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); err != nil || got.GetId() != id {
+				t.Errorf("%v, %v", got, err)
+			}
+		}
+		up.will(respond(404, map[string]string{"Content-Encoding": "deflate"}, deflated("/*"+`{"status":"error","error_code":"GONE","message":"no"}`+"*/")))
+		wantREST(t, d.copyREST(t, templateID, `{}`), 404, "REJECTED", "GONE")
+		up.will(respond(201, map[string]string{"Content-Encoding": "br"}, "\x8b\x03"))
+		wantREST(t, d.copyREST(t, templateID, `{}`), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
 	},
 	"cut-list": func(t *testing.T, up *scripted, _ *digate) {
 		d := start(t, up.url(), func(c *config.Config) { c.Responses.MaxResponse = 2000 })
@@ -565,4 +590,22 @@ func TestDifferences_EveryLineOfTheDocument_Holds(t *testing.T) {
 		})
 		t.Run(name, func(t *testing.T) { show(t, up, d) })
 	}
+}
+
+// deflated returns the text in HTTP's deflate.
+func deflated(text string) string {
+	var b bytes.Buffer
+	zw := zlib.NewWriter(&b)
+	_, _ = io.WriteString(zw, text)
+	_ = zw.Close()
+	return b.String()
+}
+
+// utf32Of returns the text in UTF-32.
+func utf32Of(text string) string {
+	var out []byte
+	for _, r := range text {
+		out = binary.BigEndian.AppendUint32(out, uint32(r))
+	}
+	return string(out)
 }

@@ -140,7 +140,7 @@ func (c *Codec) decodeFields(d *decoder, m protoreflect.Message, discriminator s
 			return d.duplicate(f.name)
 		}
 		if again {
-			d.noteAt(f.name, kindDuplicate)
+			d.noteAt(f.name, KindDuplicate)
 			if f.opening != 0 && d.Peek() == f.opening {
 				m.Clear(f.fd)
 			}
@@ -256,14 +256,14 @@ func (d *decoder) entry(key lex.Text, has func(string) bool) (k string, ok bool,
 		if d.strict {
 			return "", false, d.duplicate(k)
 		}
-		d.note(kindDuplicate)
+		d.note(KindDuplicate)
 	}
 	return k, true, nil
 }
 
 // duplicate returns the error for a key that a request has twice.
 func (d *decoder) duplicate(key string) error {
-	return &Error{Path: []any{key}, Kind: kindDuplicate, Message: twice, Offset: d.Pos}
+	return &Error{Path: []any{key}, Kind: KindDuplicate, Message: twice, Offset: d.Pos}
 }
 
 func (d *decoder) unknown(key lex.Text, discriminator string) error {

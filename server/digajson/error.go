@@ -14,6 +14,10 @@ import (
 // than one value.
 const KindJSON = "json_invalid"
 
+// KindDuplicate is the kind of an [Error], and of drift, for a key that is there
+// twice.
+const KindDuplicate = "duplicate_key"
+
 // The other kinds, in pydantic's terms where it has one.
 const (
 	kindObject        = "model_attributes_type"
@@ -30,7 +34,6 @@ const (
 	kindBytes         = "bytes_invalid_encoding"
 	kindEnum          = "enum"
 	kindTime          = "datetime_parsing"
-	kindDuplicate     = "duplicate_key"
 	kindDepth         = "recursion_loop"
 	kindTooMany       = "too_long"
 	kindOneof         = "oneof_set_twice"

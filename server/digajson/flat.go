@@ -89,7 +89,7 @@ func (c *Codec) decodeFlat(d *decoder, m protoreflect.Message) error {
 			return d.duplicate(name)
 		}
 		if seen {
-			d.noteAt(name, kindDuplicate)
+			d.noteAt(name, KindDuplicate)
 		}
 		seen = true
 		if null, err := d.Null(); null || err != nil {

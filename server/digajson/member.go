@@ -3,14 +3,18 @@ package digajson
 import "github.com/digate/digate/server/digajson/internal/lex"
 
 // StringMember returns the last string that is the object's member of this name,
-// empty if there is none. Of a text that is not JSON to its end, what comes before
-// counts.
-func StringMember(text, name string) (value string) {
+// empty if there is none, and reports whether the object has more than one member
+// of this name. Of a text that is not JSON to its end, what comes before counts.
+func StringMember(text, name string) (value string, twice bool) {
 	d := decoder{Scanner: lex.Scanner{Data: text}}
 	if d.Peek() != '{' {
-		return ""
+		return "", false
 	}
+	seen := false
 	_ = d.members(func(key lex.Text) error {
+		if key.Is(name) {
+			twice, seen = seen, true
+		}
 		if !key.Is(name) || d.Peek() != '"' {
 			_, err := d.Skip()
 			return err
@@ -21,5 +25,5 @@ func StringMember(text, name string) (value string) {
 		}
 		return err
 	})
-	return value
+	return value, twice
 }

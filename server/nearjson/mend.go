@@ -7,28 +7,27 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // Mend returns the text of an object or array with what JSON (RFC 8259) has no
 // place for taken out, and reports whether that changed anything:
 //
-//   - a byte-order mark, or UTF-16 instead of UTF-8;
+//   - a byte-order mark, or UTF-16 or UTF-32 instead of UTF-8;
+//   - what keeps a script from reading it, such as ")]}'" before it, and comments;
 //   - raw control characters in strings, unknown escapes, single quotes;
 //   - NaN, Infinity, None and other words, which become null; True and False;
-//   - keys without quotes, a comma after the last member, odd white space.
+//   - keys without quotes, keys without values, a comma too many, odd white space.
 //
 // JSON is returned as it is. What breaks off still breaks off, and what comes
-// behind the end still does. Text that does not begin as an object or array, such
-// as a page of HTML, is not touched.
+// behind the end still does. Bytes in strings that are no UTF-8 stay. Text that does
+// not begin as an object or array, such as a page of HTML, is not touched.
 func Mend(text []byte) (mended []byte, changed bool) {
 	if json.Valid(text) {
 		return text, false
 	}
-	m := mender{text: utf8Of(text)}
-	m.text = bytes.TrimLeftFunc(m.text, blank)
-	if len(m.text) == 0 || m.text[0] != '{' && m.text[0] != '[' {
+	m := mender{text: unguarded(utf8Of(text))}
+	if !begins(m.text) {
 		return text, false
 	}
 	m.out = make([]byte, 0, len(m.text))
@@ -41,40 +40,18 @@ func Mend(text []byte) (mended []byte, changed bool) {
 // TrimBOM returns the text without the byte-order mark at its beginning.
 func TrimBOM(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) }
 
-// utf8Of returns UTF-16 text as UTF-8, and any other as it is. UTF-16 has a
-// byte-order mark, or a zero in its first character, which is ASCII.
-func utf8Of(text []byte) []byte {
-	if len(text) < 2 {
-		return text
-	}
-	var low, high int // where the two bytes of a unit are
-	switch first := [2]byte(text); {
-	case first == [2]byte{0xff, 0xfe} || first[0] != 0 && first[1] == 0:
-		high = 1
-	case first == [2]byte{0xfe, 0xff} || first[0] == 0 && first[1] != 0:
-		low = 1
-	default:
-		return text
-	}
-	units := make([]uint16, len(text)/2)
-	for i := range units {
-		units[i] = uint16(text[2*i+high])<<8 | uint16(text[2*i+low])
-	}
-	out := make([]byte, 0, len(units))
-	for _, r := range utf16.Decode(units) {
-		out = utf8.AppendRune(out, r)
-	}
-	return out
+// blank reports whether a character between two tokens says nothing. A byte that is
+// no UTF-8 is one such, as a space of Latin-1 is.
+func blank(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' || r == utf8.RuneError
 }
-
-// blank reports whether a character between two tokens says nothing.
-func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' }
 
 // mender is the state of mending one text.
 type mender struct {
 	text []byte
 	pos  int
 	out  []byte
+	last byte // the last of out that is no white space; 0 before there is one
 }
 
 // token mends the next token, or the white space before it.
@@ -82,19 +59,45 @@ func (m *mender) token() {
 	switch c := m.text[m.pos]; c {
 	case '"', '\'':
 		m.quoted(c)
+		m.last = '"'
 	case '}', ']':
-		if rest := bytes.TrimRight(m.out, " \t\r\n"); bytes.HasSuffix(rest, []byte(",")) {
-			m.out = rest[:len(rest)-1]
+		if m.last == ',' {
+			m.out = m.out[:bytes.LastIndexByte(m.out, ',')]
 		}
+		m.valued()
 		m.copy(1)
-	case '{', '[', ':', ',', ' ', '\t', '\r', '\n':
+		m.last = c
+	case ',':
+		if m.last == ',' || m.last == '{' || m.last == '[' {
+			m.pos++
+			return
+		}
+		m.valued()
+		m.copy(1)
+		m.last = c
+	case '{', '[', ':':
+		m.copy(1)
+		m.last = c
+	case ' ', '\t', '\r', '\n':
 		m.copy(1)
 	default:
+		if n := comment(m.text[m.pos:]); n > 0 {
+			m.pos += n
+			return
+		}
 		if r, size := utf8.DecodeRune(m.text[m.pos:]); blank(r) {
 			m.pos += size
 			return
 		}
 		m.word()
+		m.last = 'w'
+	}
+}
+
+// valued gives a key that has no value null.
+func (m *mender) valued() {
+	if m.last == ':' {
+		m.out = append(m.out, "null"...)
 	}
 }
 
@@ -159,7 +162,7 @@ func (m *mender) word() {
 	end := m.pos
 	for end < len(m.text) {
 		r, size := utf8.DecodeRune(m.text[end:])
-		if blank(r) || strings.ContainsRune(`{}[]:,"'`, r) {
+		if blank(r) || strings.ContainsRune(`{}[]:,"'`, r) || commented(m.text[end:]) {
 			break
 		}
 		end += size

@@ -5,6 +5,7 @@ import (
 
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/exchange"
 )
 
 // yieldsID reports whether a response's id was read. An id that may be missing by
@@ -21,17 +22,23 @@ func yieldsID(m protoreflect.Message, whole bool) bool {
 	return false
 }
 
+// isSecondID reports whether the drift is that a response has its id twice.
+func isSecondID(d exchange.Drift) bool {
+	return d.Kind == digajson.KindDuplicate && len(d.Path) == 1 && d.Path[0] == "id"
+}
+
 // bareID reports whether a response of no variant that the contract knows has an
-// id all the same. What comes behind the id may be missing. The caller of a write
-// gets the id in the first variant, the one that writes make.
-func bareID(m protoreflect.Message, flattened protoreflect.OneofDescriptor, body []byte, write bool) bool {
-	id := digajson.StringMember(string(body), "id")
+// id all the same, and whether it has more than one. What comes behind the id may be
+// missing. The caller of a write gets the id in the first variant, the one that
+// writes make.
+func bareID(m protoreflect.Message, flattened protoreflect.OneofDescriptor, body []byte, write bool) (has, twice bool) {
+	id, twice := digajson.StringMember(string(body), "id")
 	if id == "" {
-		return false
+		return false, twice
 	}
 	if write && m.WhichOneof(flattened) == nil {
 		variant := m.Mutable(flattened.Fields().Get(0)).Message()
 		variant.Set(contract.ID(variant.Descriptor()), protoreflect.ValueOfString(id))
 	}
-	return true
+	return true, twice
 }

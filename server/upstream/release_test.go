@@ -31,7 +31,7 @@ func TestCall_AtItsEnd_ReleasesItsContextAndBody(t *testing.T) {
 		"too large":            {201, nil, strings.Repeat("x", 1<<20)},
 		"no gzip":              {201, http.Header{"Content-Encoding": {"gzip"}}, wholeResponse},
 		"an unknown encoding":  {201, http.Header{"Content-Encoding": {"br"}}, wholeResponse},
-		"gzip by its own word": {201, http.Header{"Content-Encoding": {"gzip"}}, gzipMagic + "cut"},
+		"gzip by its own word": {201, http.Header{"Content-Encoding": {"gzip"}}, string(gzipStart) + "cut"},
 	} {
 		body := &closing{Reader: strings.NewReader(c.body)}
 		var sent context.Context

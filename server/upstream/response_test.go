@@ -3,6 +3,7 @@ package upstream
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -87,7 +88,7 @@ func TestCall_Responses_AreJudged(t *testing.T) {
 		{"trailing garbage", ok201("", wholeResponse+"<hr>"), "", done, 201, wholeResponse + "<hr>", false, []string{notWholeText}, ""},
 
 		{"gzip that breaks off after the id", ok201("Content-Encoding: gzip\r\n", gzipped(wholeResponse)[:len(gzipped(wholeResponse))-2]), "", done, 201, wholeResponse, false, []string{"", notWholeText}, ""},
-		{"an id twice", ok201("", `{"id":"other","id":"`+integrationID+`","id":null,"id":7}`), "", done, 201, `{"id":"other","id":"` + integrationID + `","id":null,"id":7}`, true, []string{"id: duplicate_key", "id: string_type", "name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, ""},
+		{"an id twice", ok201("", `{"id":"other","id":"`+integrationID+`","id":null,"id":7}`), "", done, 201, `{"id":"other","id":"` + integrationID + `","id":null,"id":7}`, false, []string{"id: duplicate_key", "id: string_type", "name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, ""},
 		{"404, byte-order mark", strings.Replace(ok201("", "\ufeff"+envelope), "201 Created", "404 Not Found", 1), "INTEGRATION_TEMPLATE_NOT_FOUND", rejected, 404, "\ufeff" + envelope, false, nil, ""},
 
 		{"cut before the id", ok201("", wholeResponse)[:len(created())-len(wholeResponse)+10], apierror.ReasonOutcomeUnknown, unknown, 201, wholeResponse[:10], false, []string{notWholeText}, "connection closed"},
@@ -102,10 +103,11 @@ func TestCall_Responses_AreJudged(t *testing.T) {
 		{"204", "HTTP/1.1 204 No Content\r\n\r\n", apierror.ReasonInvalidResponse, unknown, 204, "", false, []string{notWholeText}, noResult},
 		{"HTML 2xx", ok201("", "<html>"), apierror.ReasonInvalidResponse, unknown, 201, "<html>", false, []string{notWholeText}, noResult},
 		{"null id", ok201("", `{"id":null}`), apierror.ReasonInvalidResponse, unknown, 201, `{"id":null}`, false, []string{"id", "name", "base_url", "auth_type", "integration_type", "created_at", "updated_at"}, noResult},
-		{"gzip with a broken header", ok201("Content-Encoding: gzip\r\n", "\x1f\x8b"+wholeResponse), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWholeText}, "the response's gzip coding is broken"},
-		{"a coding that is none", ok201("Content-Encoding: utf-8\r\n", wholeResponse), "", done, 201, wholeResponse, false, []string{notWholeText}, ""},
-		{"unknown coding", ok201("Content-Encoding: br\r\n", "\x8b\x03"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x8b\x03", false, []string{notWholeText}, errCoding.Error()},
-		{"coded twice", ok201("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", "\x1f\x8b"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x1f\x8b", false, []string{notWholeText}, errCoding.Error()},
+		{"gzip with a broken header", ok201("Content-Encoding: gzip\r\n", "\x1f\x8b"+wholeResponse), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWholeText}, errBrokenCoding.Error()},
+		{"a coding that is none", ok201("Content-Encoding: utf-8\r\n", wholeResponse), "", done, 201, wholeResponse, true, nil, ""},
+		{"a coding that is none, of nearly JSON", ok201("Content-Encoding: utf-8\r\n", "\ufeff"+wholeResponse), "", done, 201, "\ufeff" + wholeResponse, false, []string{"(response): not JSON", notWholeText}, ""},
+		{"unknown coding", ok201("Content-Encoding: br\r\n", "\x8b\x03"), apierror.ReasonOutcomeUnknown, unknown, 201, "\x8b\x03", false, []string{notWholeText}, errUnknownCoding.Error()},
+		{"coded twice, cut", ok201("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", "\x1f\x8b"), apierror.ReasonOutcomeUnknown, unknown, 201, "", false, []string{notWholeText}, errBrokenCoding.Error()},
 
 		{"404", strings.Replace(ok201("", envelope), "201 Created", "404 Not Found", 1), "INTEGRATION_TEMPLATE_NOT_FOUND", rejected, 404, envelope, true, nil, ""},
 		{"404, gzip", strings.Replace(ok201("Content-Encoding: gzip\r\n", gzipped(envelope)), "201 Created", "404 Not Found", 1), "INTEGRATION_TEMPLATE_NOT_FOUND", rejected, 404, envelope, true, nil, ""},
@@ -165,6 +167,12 @@ func TestCall_CreatedInOddJSON_IsDone(t *testing.T) {
 		{"keys without quotes", strings.Replace(wholeResponse, `"name"`, `name`, 1)},
 		{"a comma before the end", strings.TrimSuffix(wholeResponse, "}") + ",}"},
 		{"odd and cut", after(`"x":NaN`) + "\x01trailing"},
+		{"a space of Latin-1", "{\xa0" + wholeResponse[1:]},
+		{"UTF-32", utf32Of("\ufeff" + wholeResponse)}, {"UTF-32 without a mark", utf32Of(wholeResponse)},
+		{"a guard", ")]}',\n" + wholeResponse}, {"a loop as a guard", "while(1);" + wholeResponse},
+		{"a comment around it", "/*" + wholeResponse + "*/"}, {"a comment before it", "/* from the cache */" + wholeResponse},
+		{"a comment behind it", wholeResponse + "\n// 12 ms"}, {"a comment in it", after("\"x\":1/* one */")},
+		{"two commas", after(`"x":1,`)}, {"a key without a value", before(`"x":`)},
 	} {
 		for _, coding := range []string{"", "Content-Encoding: gzip\r\n"} {
 			v := newUpstream(t, nil, responding(ok201(coding, tt.body)))
@@ -193,6 +201,37 @@ func TestCall_CreatedWithoutAnID_IsUnknown(t *testing.T) {
 			t.Errorf("%q: %v %s", body, r.ex.Outcome, r.reason())
 		}
 	}
+}
+
+// What is whole and JSON, but no text in UTF-8, or has another id for others who read
+// it, is written anew for REST callers.
+func TestCall_CreatedInJSONThatOthersReadOtherwise_IsDoneAndNotRelayed(t *testing.T) {
+	for _, tt := range []struct {
+		body  string
+		drift []string
+	}{
+		{strings.Replace(wholeResponse, "CRM", "caf\xe9", 1), []string{"name: string_unicode"}},
+		{strings.TrimSuffix(wholeResponse, "}") + ",\"caf\xe9\":1}", []string{"caf?: unknown_field"}},
+		{`{"id":null,` + wholeResponse[1:], []string{"id: duplicate_key"}},
+		{strings.TrimSuffix(wholeResponse, "}") + `,"id":null}`, []string{"id: duplicate_key"}},
+	} {
+		v := newUpstream(t, nil, responding(ok201("", tt.body)))
+		r := copyOne(t.Context(), newClient(t, v.url()))
+		r.want(t, "", done, 201, 1, "")
+		if r.resp.GetIntegration().GetId() != integrationID || r.ex.Relay {
+			t.Errorf("%q: relay %v, %v", tt.body, r.ex.Relay, &r.resp)
+		}
+		wantDrift(t, r.ex.Drift, tt.drift)
+	}
+}
+
+// utf32Of returns the text in UTF-32.
+func utf32Of(text string) string {
+	var out []byte
+	for _, r := range text {
+		out = binary.LittleEndian.AppendUint32(out, uint32(r))
+	}
+	return string(out)
 }
 
 // texts returns the drift as logs show it.
@@ -264,11 +303,7 @@ func TestCall_ResponseWithoutEnd_IsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := newUpstream(t, nil, script)
 			r := copyOne(t.Context(), newClient(t, v.url(), func(c *Config) { c.MaxResponse = limit }))
-			cause := errResponseTooLarge.Error()
-			if name == "gzip header that does not end" {
-				cause = "the response's gzip coding is broken" // the name in it is too long
-			}
-			r.want(t, apierror.ReasonOutcomeUnknown, unknown, 201, 1, cause)
+			r.want(t, apierror.ReasonOutcomeUnknown, unknown, 201, 1, errResponseTooLarge.Error())
 			if len(r.ex.Body) > limit {
 				t.Errorf("%d bytes were kept", len(r.ex.Body))
 			}
@@ -312,6 +347,9 @@ func TestCall_ContractWithoutAnID_NeedsAWholeResponse(t *testing.T) {
 		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"B","key":"7"}`), false, false},
 		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"C","id":"7"}`), true, true},
 		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"id":"7"}`), true, true},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"B","id":"7","id":null}`), true, false},
+		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"C","id":null,"id":"7","id":null}`), true, false},
+		{contracttest.Method("Plain", "Empty", `delete: "/a"`), ok201("", "{\"ok\":\"\xe9\"}"), true, false},
 		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"C","id":7}`), false, false},
 		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"type":"C","id":"7","x":[1`), true, false},
 		{contracttest.Method("Plain", "Flat", `get: "/a"`), ok201("", `{"id":"7","x":[1,`), true, false},

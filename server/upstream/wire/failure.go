@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"compress/flate"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -56,7 +54,6 @@ func Describe(err error, known ...error) string {
 		hostname  x509.HostnameError
 		authority x509.UnknownAuthorityError
 		record    tls.RecordHeaderError
-		corrupt   flate.CorruptInputError
 		op        *net.OpError
 		timeout   net.Error
 	)
@@ -73,8 +70,6 @@ func Describe(err error, known ...error) string {
 	}
 	text := err.Error()
 	switch {
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
-		return "the response's gzip coding is broken"
 	case errors.As(err, &dns):
 		return "the name of Diga's host did not resolve"
 	case errors.As(err, &invalid), errors.As(err, &hostname), errors.As(err, &authority):

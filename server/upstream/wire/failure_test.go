@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"compress/flate"
-	"compress/gzip"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -28,7 +26,6 @@ func TestDescribe_FixedWords_QuoteNothing(t *testing.T) {
 		"connection closed":                      {io.EOF, io.ErrUnexpectedEOF, fmt.Errorf("hunter2: %w", net.ErrClosed)},
 		"timed out":                              {&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}},
 		"dial failed":                            {&net.OpError{Op: "dial", Err: errors.New("hunter2")}},
-		"the response's gzip coding is broken":   {fmt.Errorf("hunter2: %w", gzip.ErrHeader), gzip.ErrChecksum, flate.CorruptInputError(7)},
 		errKnown.Error():                         {fmt.Errorf("hunter2: %w", errKnown), fmt.Errorf("%w: %w", errKnown, io.EOF)},
 		"the HTTP/2 stream or connection failed": {errors.New(`http2: server sent GOAWAY; debug="hunter2"`), errors.New("stream error: stream ID 1; hunter2"), errors.New("connection error: hunter2")},
 		"the response is not HTTP":               {errors.New(`net/http: HTTP/1.x transport connection broken: malformed HTTP response "hunter2"`)},
