@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"server/upstream/admission", "server/contract", "server/validate", "server/contract/contracttest"},
 	{"server/upstream/wire", "server/digajson", "server/apierror", "server/setting", "server/exchange/exchangetest"},
 	{"server/digajson/internal/lex", "server/gostruct", "server/httpbody", "server/nearjson", "server/canonical", "server/preview"},
-	{"server/exchange", "server/prefer", "server/secret", "server/streams", "server/budget", "server/telemetry/logqueue", "internal/durable", "internal/need", "test/await"},
+	{"server/exchange", "server/prefer", "server/secret", "server/streams", "server/budget", "server/telemetry/logqueue", "internal/durable", "internal/need", "internal/spelling", "test/await"},
 	{"gen/diga/integration/v1", "gen/digate/annotations/v1", "gen/digate/v1"},
 }
 
