@@ -273,9 +273,9 @@ func (s *shell) run(t *testing.T, text string) (string, bool) {
 func TestReadme_TryIt_ShowsWhatDevPrints(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
-	_, printed, _ := strings.Cut(d.welcome, "Try, in another terminal:\n")
-	printed, _, _ = strings.Cut(printed, "Ctrl-C")
-	got := strings.NewReplacer(d.grpc, "127.0.0.1:9090", d.rest, "127.0.0.1:8080", digate(t), "go run ./cmd/digate").Replace(printed)
+	_, printed, _ := strings.Cut(d.welcome, "Try, in another terminal; any token is an account of its own:\n")
+	printed, _, _ = strings.Cut(printed, "More templates:")
+	got := strings.NewReplacer(" --addr "+d.grpc, "", d.grpc, "127.0.0.1:9090", d.rest, "127.0.0.1:8080", digate(t), "go run ./cmd/digate").Replace(printed)
 	for _, b := range read(t, "README.md").blocks {
 		if strings.Join(strings.Fields(got), " ") == strings.Join(strings.Fields(b.text), " ") {
 			return
@@ -287,7 +287,7 @@ func TestReadme_TryIt_ShowsWhatDevPrints(t *testing.T) {
 // dev is a running `digate dev`: its addresses, and what it printed about them.
 type dev struct{ grpc, rest, diga, welcome string }
 
-var listening = regexp.MustCompile(`(?m)^ *(gRPC|REST|Diga) +(?:http://)?(127\.0\.0\.1:\d+)`)
+var listening = regexp.MustCompile(`(gRPC|REST|Diga) +(?:http://)?(127\.0\.0\.1:\d+)`)
 
 func startDev(t *testing.T) dev {
 	t.Helper()
@@ -304,12 +304,12 @@ func startDev(t *testing.T) dev {
 	}
 	(*shell)(nil).start(t, cmd)
 	var d dev
-	for lines := bufio.NewScanner(out); !strings.HasPrefix(lines.Text(), "Ctrl-C"); {
+	for lines := bufio.NewScanner(out); !strings.HasSuffix(lines.Text(), "Its log:"); {
 		if !lines.Scan() {
 			t.Fatalf("digate dev ended before it said what it listens on:\n%s", d.welcome)
 		}
 		d.welcome += lines.Text() + "\n"
-		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+		for _, m := range listening.FindAllStringSubmatch(lines.Text(), -1) {
 			*map[string]*string{"gRPC": &d.grpc, "REST": &d.rest, "Diga": &d.diga}[m[1]] = m[2]
 		}
 	}

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -30,9 +30,12 @@ type cli struct {
 	Ledger       ledgerCmd        `cmd:"" help:"Show what is recorded of a copy, and settle one in doubt, through a running digate."`
 	Integrations integrationsCmd  `cmd:"" help:"List, show, change and delete integrations, through a running digate."`
 	Tools        toolsCmd         `cmd:"" help:"List an integration's tools and set their approval, through a running digate."`
+	Config       configCmd        `cmd:"" help:"Show the settings of serve that are in force."`
 	Contract     contractCmd      `cmd:"" help:"Compare Diga's published contract with the one of this digate."`
 	Completion   complete.Command `cmd:"" help:"Print a script that completes commands, flags and ids in a shell."`
 	Version      versionCmd       `cmd:"" help:"Print the version."`
+
+	origins origins
 }
 
 // run executes a command line and returns its exit code.
@@ -42,7 +45,8 @@ func run(ctx context.Context, args []string, std term.IO) int {
 		return client.ExitDone
 	}
 	helped := false
-	parser, err := newParser(ctx, &cli{}, std, func(int) { helped = true })
+	commands := new(cli)
+	parser, err := newParser(ctx, commands, std, func(int) { helped = true })
 	if err != nil {
 		return client.ExitCode(std.Err, err)
 	}
@@ -56,16 +60,23 @@ func run(ctx context.Context, args []string, std term.IO) int {
 			return client.ExitUsage
 		}
 	}
+	o := &commands.origins
+	o.stray = strayVariables(os.Environ(), knownVariables(parser.Model))
 	parsed, err := parser.Parse(args)
 	switch {
 	case helped: // the parser goes on after --help
 		return client.ExitDone
 	case err != nil:
-		term.Complain(std.Err, err)
-		fmt.Fprintf(std.Err, "Try: %s --help\n", commandOf(err))
+		line := lineOf(err)
+		o.warn(std.Err)
+		term.Complain(std.Err, o.explain(line, err))
+		fmt.Fprintf(std.Err, "Try: %s --help\n", commandOf(line))
 		return client.ExitUsage
 	}
-	return client.ExitCode(std.Err, parsed.Run())
+	if !warnsItself(parsed) {
+		o.warn(std.Err)
+	}
+	return client.ExitCode(std.Err, o.explain(parsed, parsed.Run()))
 }
 
 func newParser(ctx context.Context, commands *cli, std term.IO, exit func(int)) (*kong.Kong, error) {
@@ -79,25 +90,25 @@ func newParser(ctx context.Context, commands *cli, std term.IO, exit func(int)) 
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }),
 		kong.PostBuild(finishFlags),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(std),
+		kong.Bind(std, &commands.origins),
 	)
 }
 
 // finishFlags gives every flag --foo-bar its environment variable
-// DIGATE_FOO_BAR. kong's own naming would split http2 into HTTP_2. It also keeps
-// dev on loopback.
+// DIGATE_FOO_BAR. kong's own naming would split http2 into HTTP_2. It also makes
+// dev of serve.
 func finishFlags(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
 		switch node := node.(type) {
 		case *kong.Command:
 			if node.Name == "dev" {
-				onLoopback(node)
+				asDev(node)
 			}
 		case *kong.Flag:
 			if node.Name == "help" {
 				node.Help = "Show this help."
 			} else {
-				node.Envs = []string{"DIGATE_" + strings.ToUpper(strings.ReplaceAll(node.Name, "-", "_"))}
+				node.Envs = []string{variablePrefix + strings.ToUpper(strings.ReplaceAll(node.Name, "-", "_"))}
 				node.Tag.Envs = node.Envs
 			}
 		}
@@ -105,11 +116,10 @@ func finishFlags(k *kong.Kong) error {
 	})
 }
 
-// commandOf returns the command, as it is typed, that a parser's error is about.
-func commandOf(err error) string {
-	var parse *kong.ParseError
-	if errors.As(err, &parse) && parse.Context != nil {
-		if cmd := parse.Context.Selected(); cmd != nil {
+// commandOf returns the command of a line, as it is typed. The line may be nil.
+func commandOf(line *kong.Context) string {
+	if line != nil {
+		if cmd := line.Selected(); cmd != nil {
 			return cmd.FullPath()
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/digate/digate/internal/spelling"
 )
 
 // maxConfigFile bounds a settings file, in bytes.
@@ -24,7 +27,7 @@ type configFile string
 // BeforeResolve implements kong's hook. It makes the settings of the file
 // available to flags that were not given. At this point DIGATE_CONFIG has been
 // read.
-func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
+func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, o *origins) error {
 	path := string(ctx.FlagValue(trace.Flag).(configFile))
 	if path == "" {
 		return nil
@@ -36,84 +39,123 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	defer func() { _ = f.Close() }()
 	s, err := loadSettings(f)
 	if err == nil {
-		err = s.known(ctx.Model)
+		s.path = path
+		err = s.known(settingNames(ctx.Model))
 	}
 	if err != nil {
 		return fmt.Errorf("--config %s: %w", path, err)
 	}
+	o.file = s
 	ctx.AddResolver(s)
 	return nil
 }
 
-// settings maps the flag names in a file to their values.
-type settings map[string]any
+// settingsFile is what a file of settings says.
+type settingsFile struct {
+	path   string
+	values map[string]any // by the flag's name
+	lines  map[string]int
+}
+
+// has reports whether the file has a setting.
+func (s settingsFile) has(name string) bool {
+	_, ok := s.values[name]
+	return ok
+}
+
+// where returns the file and the line of a setting.
+func (s settingsFile) where(name string) string {
+	return fmt.Sprintf("%s:%d", s.path, s.lines[name])
+}
 
 var yamlLine = regexp.MustCompile(`line \d+`)
 
-func loadSettings(r io.Reader) (settings, error) {
+// errNotSettings returns the error of a file that is no list of settings. The
+// parser's own error quotes values, which may be secrets.
+func errNotSettings(err error) error {
+	where := ""
+	if err != nil {
+		where = yamlLine.FindString(err.Error())
+	}
+	return errors.New(strings.TrimSuffix("not a YAML mapping of flag names to values, once each: "+where, ": "))
+}
+
+func loadSettings(r io.Reader) (settingsFile, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxConfigFile+1))
 	if err != nil {
-		return nil, err
+		return settingsFile{}, err
 	}
 	if len(b) > maxConfigFile {
-		return nil, fmt.Errorf("is larger than %d bytes", maxConfigFile)
+		return settingsFile{}, fmt.Errorf("is larger than %d bytes", maxConfigFile)
 	}
-	s := make(settings)
+	s := settingsFile{values: make(map[string]any), lines: make(map[string]int)}
 	documents := yaml.NewDecoder(bytes.NewReader(b))
-	if err := documents.Decode(&s); err != nil && err != io.EOF {
-		// The parser's own error quotes values, which may be secrets.
-		where := yamlLine.FindString(err.Error())
-		return nil, errors.New(strings.TrimSuffix("not a YAML mapping of flag names to values, once each: "+where, ": "))
+	var document yaml.Node
+	switch err := documents.Decode(&document); {
+	case err == io.EOF:
+		return s, nil
+	case err != nil:
+		return settingsFile{}, errNotSettings(err)
+	}
+	if err := document.Decode(&s.values); err != nil {
+		return settingsFile{}, errNotSettings(err)
 	}
 	if err := documents.Decode(new(any)); err != io.EOF {
-		return nil, errors.New("has more than one YAML document")
+		return settingsFile{}, errors.New("has more than one YAML document")
 	}
-	for _, name := range slices.Sorted(maps.Keys(s)) {
-		switch s[name].(type) {
+	for _, mapping := range document.Content {
+		for i := 0; i+1 < len(mapping.Content); i += 2 {
+			s.lines[mapping.Content[i].Value] = mapping.Content[i].Line
+		}
+	}
+	for _, name := range s.names() {
+		switch s.values[name].(type) {
 		case string, bool, int, float64:
 		default:
-			return nil, fmt.Errorf("%s: must be a single value", name)
+			return settingsFile{}, fmt.Errorf("%s: must be a single value (line %d)", name, s.lines[name])
 		}
 	}
 	return s, nil
 }
 
+// names returns the names of the settings, in the order of the file.
+func (s settingsFile) names() []string {
+	return slices.SortedFunc(maps.Keys(s.values), func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.lines[a], s.lines[b]), strings.Compare(a, b))
+	})
+}
+
 // known returns an error for a setting that no command has. Otherwise a mistyped
 // name would silently leave the default in place.
-func (s settings) known(app *kong.Application) error {
+func (s settingsFile) known(names []string) error {
 	var unknown []string
-	for _, name := range slices.Sorted(maps.Keys(s)) {
-		if !hasFlag(app.Node, name) {
-			unknown = append(unknown, name)
+	var where strings.Builder
+	for _, name := range s.names() {
+		if slices.Contains(names, name) {
+			continue
+		}
+		unknown = append(unknown, name)
+		fmt.Fprintf(&where, "\nline %d: %s", s.lines[name], name)
+		if near, ok := spelling.Nearest(name, names); ok {
+			fmt.Fprintf(&where, "; did you mean %s?", near)
 		}
 	}
 	if unknown == nil {
 		return nil
 	}
-	return fmt.Errorf("unknown setting: %s", strings.Join(unknown, ", "))
-}
-
-func hasFlag(n *kong.Node, name string) bool {
-	for _, f := range n.Flags {
-		if f.Name == name && name != "config" && name != "help" {
-			return true
-		}
-	}
-	return slices.ContainsFunc(n.Children, func(c *kong.Node) bool { return hasFlag(c, name) })
+	return fmt.Errorf("unknown setting: %s%s", strings.Join(unknown, ", "), where.String())
 }
 
 // Validate implements [kong.Resolver].
-func (s settings) Validate(app *kong.Application) error { return nil }
+func (s settingsFile) Validate(app *kong.Application) error { return nil }
 
 // Resolve implements [kong.Resolver]. It leaves flags alone that are set in the
 // environment.
-func (s settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	for _, name := range flag.Envs {
-		if _, ok := os.LookupEnv(name); ok {
-			return nil, nil
-		}
+func (s settingsFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if setInEnvironment(flag) != "" {
+		return nil, nil
 	}
-	if v, ok := s[flag.Name]; ok {
+	if v, ok := s.values[flag.Name]; ok {
 		return fmt.Sprint(v), nil
 	}
 	return nil, nil

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -15,47 +18,66 @@ import (
 	"github.com/digate/digate/server/telemetry"
 )
 
-// devCmd has the addresses of serve, by default all on loopback: see
-// [onLoopback]. Every other setting of serve has its default.
+// devCmd has the settings of serve, except those of the connection to Diga: see
+// [asDev].
 type devCmd struct {
-	config.Addresses `embed:""`
-	EmulatorAddr     string `name:"emulator-addr" group:"Addresses:" default:"127.0.0.1:8090" help:"The stand-in for Diga."`
+	config.Config `embed:""`
+	EmulatorAddr  string `name:"emulator-addr" group:"Addresses:" default:"127.0.0.1:8090" help:"The stand-in for Diga."`
 
 	standInFlags `embed:""`
 }
 
-// onLoopback makes the default of every address of a command one on loopback.
-func onLoopback(command *kong.Node) {
+// notOfDev are the settings of serve that say how Diga is reached. The stand-in is
+// in the process.
+var notOfDev = []string{"upstream-url", "upstream-ca-file", "upstream-http2"}
+
+// asDev takes the settings from the command that mean nothing to it, and gives others
+// the defaults of a machine where one develops: every address is on loopback.
+func asDev(command *kong.Node) {
+	command.Flags = slices.DeleteFunc(command.Flags, func(f *kong.Flag) bool {
+		gone := slices.Contains(notOfDev, f.Name)
+		if gone && f.HasDefault {
+			f.Target.SetString(f.Default) // no parser sets it
+		}
+		return gone
+	})
 	for _, f := range command.Flags {
-		if strings.HasPrefix(f.Default, ":") {
+		switch {
+		case strings.HasPrefix(f.Default, ":"):
 			f.Default = "127.0.0.1" + f.Default
+		case f.Name == "admin-pprof":
+			f.Default, f.HasDefault = "true", true
 		}
 	}
 }
 
 // Help is shown by --help.
-func (devCmd) Help() string { return "Port 0 takes any free port." }
+func (devCmd) Help() string {
+	return "Port 0 takes any free port. To copy one of these templates of the stand-in goes wrong on purpose:\n\n" + faults()
+}
 
 // devGrace is how long calls may go on after the first signal. It is short,
 // because the stand-in hangs on purpose for some templates.
 const devGrace = 2 * time.Second
 
-func (c *devCmd) Run(ctx context.Context, std term.IO) error {
+func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *origins) error {
 	diga, err := listenStandIn("emulator-addr", c.EmulatorAddr, c.standInFlags)
 	if err != nil {
-		return err
+		return adviseOnPort(err)
 	}
-	cfg := config.Defaults()
-	cfg.Addresses, cfg.Admin.Pprof, cfg.Upstream.URL = c.Addresses, true, diga.url()
+	c.Upstream.URL = diga.url()
 	ignoreBrokenPipe()
-	log := telemetry.OpenLog(std.Err, cfg.LogLevel)
+	log := telemetry.OpenLog(std.Err, c.LogLevel)
 	defer log.Close()
-	s, err := server.New(ctx, cfg, server.Options{Version: version(), Log: log.Logger, LogLost: log.Lost})
+	o.logStray(log)
+	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Log: log.Logger, LogLost: log.Lost})
 	if err != nil {
 		_ = diga.ln.Close()
-		return complainInto(log, err)
+		return complainInto(log, o.explain(line, adviseOnPort(err)))
 	}
-	defer greet(std.Out, welcome(s, diga))()
+	defer greet(std.Out, welcome(devAddresses{
+		grpc: dialable(s.GRPCAddr()), rest: httpURL(s.HTTPAddr()), admin: httpURL(s.AdminAddr()), diga: diga.url(),
+	}, version(), term.Self()))()
 	// The stand-in ends last, so that calls under way can end.
 	standInCtx, stopStandIn := context.WithCancel(context.WithoutCancel(ctx))
 	g, ctx := errgroup.WithContext(ctx)
@@ -68,36 +90,10 @@ func (c *devCmd) Run(ctx context.Context, std term.IO) error {
 	return complainInto(log, g.Wait())
 }
 
-// welcome returns the addresses and commands to paste. They come last, where a
-// terminal shows them.
-func welcome(s *server.Server, diga *standIn) string {
-	template := diga.emulator.Templates()[0].ID
-	grpcAddr := dialable(s.GRPCAddr())
-	return fmt.Sprintf(`%s
-digate %s
-  gRPC   %s
-  REST   %s
-  admin  %s (/metrics, /healthz, /readyz, /debug/pprof/)
-  Diga   %s (a stand-in; any bearer token is an account of its own)
-
-Try, in another terminal:
-
-  curl -i %s \
-    -H 'Authorization: Bearer dev' -H 'Content-Type: application/json' \
-    -d '{"name": "first", "api_key": "k-123", "variables": {"shop": "acme"}}'
-
-  grpcurl -plaintext -H 'authorization: Bearer dev' \
-    -d '{"template_id": "%s", "name": "second"}' \
-    %s diga.integration.v1.IntegrationService/CopyTemplate
-
-  DIGATE_TOKEN=dev %s copy \
-    %s --name third --addr %s
-
-Ctrl-C ends it. Its log:
-
-`, catalogue(diga.emulator),
-		version(), grpcAddr, httpURL(s.HTTPAddr()), httpURL(s.AdminAddr()), diga.url(),
-		term.ShellWord(httpURL(s.HTTPAddr())+"/v1/integration/template/"+template+"/copy"),
-		template, term.ShellWord(grpcAddr),
-		term.Self(), template, term.ShellWord(grpcAddr))
+// adviseOnPort adds to an error of a port that is taken who may have it.
+func adviseOnPort(err error) error {
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	return fmt.Errorf("%w: another digate dev? Port 0 takes any free port", err)
 }

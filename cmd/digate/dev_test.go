@@ -57,11 +57,18 @@ func (d dev) match(t *testing.T, expr string) string {
 	return m[1]
 }
 
-// line returns a command that the welcome shows to paste. It begins with begin, and
-// an empty line ends it.
+// line returns a command that the welcome shows to paste. It begins with begin, behind
+// what goes into its input, and an empty line ends it.
 func (d dev) line(t *testing.T, begin string) string {
 	t.Helper()
-	return d.match(t, `(?s)\n  ((?:DIGATE_TOKEN=\S+ )?\S*`+begin+` .*?)\n\n`)
+	return d.match(t, `(?s)\n  ((?:echo \S+ \| )?\S*`+begin+` .*?)\n\n`)
+}
+
+// pasted runs a line in a shell with that PATH, after the first line that the welcome
+// shows to paste.
+func (d dev) pasted(t *testing.T, path, line string) string {
+	t.Helper()
+	return shell(t, path, d.match(t, `\n  (export .*)\n`)+"\n"+line)
 }
 
 // shell runs a line in a shell with that PATH, and returns its output.
@@ -112,23 +119,23 @@ func TestDev_PastedLines_Work(t *testing.T) {
 	d := launchDev(t)
 	t.Run("curl", func(t *testing.T) {
 		need.Program(t, "curl")
-		out := shell(t, os.Getenv("PATH"), d.line(t, "curl"))
-		if !strings.HasPrefix(out, "HTTP/1.1 201 ") || !strings.Contains(out, `"name":"first"`) {
+		out := d.pasted(t, os.Getenv("PATH"), d.line(t, "curl"))
+		if !strings.HasPrefix(out, "HTTP/1.1 201 ") || !strings.Contains(out, `"name":"second"`) || !strings.Contains(out, `"requires_setup":false`) {
 			t.Errorf("%s", out)
 		}
-		if !slices.Contains(d.names(t), "first") {
+		if !slices.Contains(d.names(t), "second") {
 			t.Errorf("integrations %v", d.names(t))
 		}
 	})
 	t.Run("grpcurl", func(t *testing.T) {
-		out := callAsGrpcurl(t, d.line(t, "grpcurl"))
-		if !strings.Contains(out, "second") || !slices.Contains(d.names(t), "second") {
+		out := d.callAsGrpcurl(t, d.line(t, "grpcurl"))
+		if !strings.Contains(out, "third") || !slices.Contains(d.names(t), "third") || strings.Contains(out, "requiresSetup") {
 			t.Errorf("%s, integrations %v", out, d.names(t))
 		}
 	})
 	t.Run("digate", func(t *testing.T) {
-		out := shell(t, os.Getenv("PATH"), d.line(t, "digate copy"))
-		if !strings.Contains(out, "name              third\n") || !slices.Contains(d.names(t), "third") {
+		out := d.pasted(t, os.Getenv("PATH"), d.line(t, "digate copy"))
+		if !strings.Contains(out, "name              first\n") || !strings.Contains(out, "requires_setup    no\n") || !slices.Contains(d.names(t), "first") {
 			t.Errorf("%s, integrations %v", out, d.names(t))
 		}
 	})
@@ -152,9 +159,9 @@ func TestDev_PastedLines_Work(t *testing.T) {
 // callAsGrpcurl does what grpcurl would do with a line's arguments: it learns
 // of the method by reflection, reads its request from JSON and returns the
 // response as JSON.
-func callAsGrpcurl(t *testing.T, line string) string {
+func (d dev) callAsGrpcurl(t *testing.T, line string) string {
 	t.Helper()
-	args := strings.Split(strings.TrimSuffix(shell(t, os.Getenv("PATH"), `grpcurl() { printf '%s\0' "$@"; }; `+line), "\x00"), "\x00")
+	args := strings.Split(strings.TrimSuffix(d.pasted(t, os.Getenv("PATH"), `grpcurl() { printf '%s\0' "$@"; }; `+line), "\x00"), "\x00")
 	if len(args) != 7 || args[0] != "-plaintext" || args[1] != "-H" || args[3] != "-d" {
 		t.Fatalf("the arguments are %q", args)
 	}
@@ -241,25 +248,68 @@ func TestDev_OnAllInterfacesAndInThePath_PrintsWhatCanBePasted(t *testing.T) {
 		t.Errorf("the welcome has an address that is no one's:\n%s", d.welcome)
 	}
 	line := d.line(t, "digate copy")
-	if !strings.HasPrefix(line, "DIGATE_TOKEN=dev digate copy ") {
+	if !strings.HasPrefix(line, "echo k-123 | digate copy ") {
 		t.Errorf("%s", line)
 	}
-	shell(t, os.Getenv("PATH"), line)
+	d.pasted(t, os.Getenv("PATH"), line)
 }
 
-func TestDev_Welcome_FitsATerminal(t *testing.T) {
+func TestDev_Welcome_FitsATerminalWithTheLogBelow(t *testing.T) {
+	t.Parallel()
+	at := devAddresses{"127.0.0.1:9090", "http://127.0.0.1:8080", "http://127.0.0.1:9091", "http://127.0.0.1:8090"}
+	const log = "\n\n\n\n" // two lines of 80 to 160 columns
+	clitest.Screen(t, "welcome", welcome(at, "devel", "go run ./cmd/digate")+log)
+	at.grpc = "127.0.0.1:9999"
+	if text := welcome(at, "devel", "digate"); !strings.Contains(text, " --api-key-file - --addr 127.0.0.1:9999\n") {
+		t.Errorf("the command does not reach the server:\n%s", text)
+	}
+}
+
+// Who runs several at once hears whose port it is.
+func TestDev_PortTaken_NamesTheFlagAndWhoMayHaveIt(t *testing.T) {
 	t.Parallel()
 	d := launchDev(t)
-	var tail []string
-	for line := range strings.Lines(d.welcome) {
-		if len([]rune(line)) > 101 && !strings.HasPrefix(line, "  00000000-") {
-			t.Errorf("a line of %d columns: %s", len(line), line)
+	taken := map[string]string{"--grpc-addr": `gRPC +(\S+)`, "--emulator-addr": `Diga +http://(\S+)`}
+	for flag, at := range taken {
+		args := []string{"dev", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--emulator-addr", "127.0.0.1:0"}
+		got := digate(t, append(args, flag, d.match(t, at))...)
+		if got.Code != client.ExitFailed || !strings.HasPrefix(got.Err, "digate: "+flag+": ") || !strings.Contains(got.Err, "another digate dev?") {
+			t.Errorf("%+v", got)
 		}
-		tail = append(tail, line)
 	}
-	tail = tail[max(0, len(tail)-24):]
-	if screen := strings.Join(tail, ""); !strings.Contains(screen, "  gRPC   ") || !strings.Contains(screen, "copy") {
-		t.Errorf("a screen of 24 lines does not show what to try:\n%s", screen)
+}
+
+// Its own log recommends --ledger.
+func TestDev_TakesEverySettingOfServe_ExceptWhereDigaIs(t *testing.T) {
+	t.Parallel()
+	flags := flagsOf(t)
+	dev := make(map[string]bool)
+	for _, f := range flags["dev"] {
+		dev[f.Name] = true
+	}
+	for _, f := range flags["serve"] {
+		if dev[f.Name] == slices.Contains(notOfDev, f.Name) {
+			t.Errorf("--%s: dev has it: %t", f.Name, dev[f.Name])
+		}
+	}
+	d := launchDev(t, "--ledger", "sqlite:"+filepath.Join(t.TempDir(), "ledger.db"), "--admin-pprof=false")
+	resp, err := http.Get(d.match(t, `admin +(http://\S+)`) + "/debug/pprof/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("--admin-pprof=false: %s", resp.Status)
+	}
+}
+
+func TestDev_SettingsFile_IsThatOfServe(t *testing.T) {
+	t.Setenv("DIGATE_UPSTREAM_URL", "ftp://x") // of no meaning here
+	file := clitest.WriteFile(t, "digate.yaml", "max-streams: 7\nupstream-url: https://nowhere.example\n")
+	c, err := parse(t, "dev", "--config", file)
+	if err != nil || c.Dev.MaxStreams != 7 || c.Dev.GRPCAddr != "127.0.0.1:9090" || !c.Dev.Admin.Pprof {
+		t.Errorf("%v, %v", c.Dev.Config, err)
 	}
 }
 

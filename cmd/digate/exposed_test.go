@@ -44,7 +44,7 @@ func TestServe_PasswordOnTheCommandLine_IsWarnedOf(t *testing.T) {
 		if code := p.wait(t); code != 1 { // nothing listens there
 			t.Errorf("%s: exit code %d", name, code)
 		}
-		if log := p.err.String(); strings.Contains(log, "DIGATE_LEDGER") != onCommandLine || strings.Contains(log, "hunter2") {
+		if log := p.err.String(); strings.Contains(log, "shows the password") != onCommandLine || strings.Contains(log, "hunter2") {
 			t.Errorf("%s: the log is %s", name, log)
 		}
 	}

@@ -16,14 +16,15 @@ type serveCmd struct {
 	config.Config `embed:""`
 }
 
-func (c *serveCmd) Run(ctx context.Context, std term.IO, line *kong.Context) error {
+func (c *serveCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *origins) error {
 	ignoreBrokenPipe()
 	log := telemetry.OpenLog(std.Err, c.LogLevel)
 	defer log.Close()
+	o.logStray(log)
 	if exposesPassword(line.Args, c.Ledger.Spec) {
 		log.Warn("the command line shows the password of --ledger to everybody on this machine; give it in the environment (DIGATE_LEDGER) or in the file that --config names")
 	}
-	return complainInto(log, c.serve(ctx, log))
+	return complainInto(log, o.explain(line, c.serve(ctx, log)))
 }
 
 func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log) error {

@@ -70,5 +70,11 @@ func (c Config) String() string { return setting.String(c) }
 // Format implements [fmt.Formatter], so that every verb prints what String does.
 func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
+// Effective lists the settings as they are in force, with where each was set. No
+// value shows a credential.
+func (c Config) Effective(origins setting.Origins) []setting.Effective {
+	return setting.EffectiveOf(c, origins)
+}
+
 // LogValue implements [slog.LogValuer].
 func (c Config) LogValue() slog.Value { return setting.LogValue(c) }

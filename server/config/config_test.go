@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/setting"
 )
 
 func TestValidate_Defaults_AreValid(t *testing.T) {
@@ -216,6 +217,29 @@ func TestConfig_SettingsOfOnePart_HideCredentials(t *testing.T) {
 }
 
 // Defaults reads the tags, and so does the parser of the command line.
+// A connection string may have the password in its query as well.
+func TestConfig_PasswordInAQuery_IsHiddenAndTheRestIsShown(t *testing.T) {
+	t.Parallel()
+	c := config.Defaults()
+	for spec, want := range map[string]string{
+		"postgres://u@h/d?sslmode=disable&password=hunter2&sslpassword=hunter2": "postgres://redacted@h/d?password=redacted&sslmode=disable&sslpassword=redacted",
+		"postgres://h/d?PASSWORD=hunter2":                                       "postgres://h/d?PASSWORD=redacted",
+		"postgres://h/d?password=hunter2;x":                                     "[redacted]",
+		"postgres://h/d?sslmode=disable":                                        "postgres://h/d?sslmode=disable",
+		"sqlite:/var/passwords.db":                                              "sqlite:/var/passwords.db",
+	} {
+		c.Ledger.Spec = spec
+		for _, s := range c.Effective(setting.Origins{"ledger": "digate.yaml:1"}) {
+			if s.Name == "ledger" && (s.Value != want || s.From != "digate.yaml:1") {
+				t.Errorf("%s: got %+v, want %s", spec, s, want)
+			}
+		}
+		if strings.Contains(c.String()+fmt.Sprint(c.LogValue()), "hunter2") {
+			t.Errorf("%s: got %s", spec, c)
+		}
+	}
+}
+
 func TestDefaults_AreThoseOfTheCommandLine(t *testing.T) {
 	t.Parallel()
 	var parsed config.Config

@@ -35,7 +35,7 @@ func LogValue(settings any) slog.Value {
 func shown(value reflect.Value) any {
 	switch v := value.Interface().(type) {
 	case string:
-		return withoutUserinfo(v)
+		return withoutCredentials(v)
 	case time.Duration:
 		return v.String()
 	default:
@@ -43,19 +43,34 @@ func shown(value reflect.Value) any {
 	}
 }
 
-// withoutUserinfo hides what is before the @ of a URL. Where a URL may not have
-// any, it must not be printed all the same.
-func withoutUserinfo(s string) string {
-	if !strings.Contains(s, "@") {
+// withoutCredentials hides what is before the @ of a URL, and the passwords in its
+// query. Where a URL may not have any, they must not be printed all the same.
+func withoutCredentials(s string) string {
+	if !strings.Contains(s, "@") && !strings.Contains(strings.ToLower(s), "password") {
 		return s
 	}
 	u, err := url.Parse(s)
 	if err != nil {
 		return secret.Redacted
 	}
-	if u.User == nil {
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return secret.Redacted
+	}
+	if u.User != nil {
+		u.User = url.User("redacted")
+	}
+	hidden := false
+	for name := range query {
+		if strings.Contains(strings.ToLower(name), "password") {
+			query[name], hidden = []string{"redacted"}, true
+		}
+	}
+	if hidden {
+		u.RawQuery = query.Encode()
+	}
+	if u.User == nil && !hidden {
 		return s
 	}
-	u.User = url.User("redacted")
 	return u.String()
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/digate/digate/server/secret"
 )
 
-// defaultAddr is the default of --addr.
-const defaultAddr = "127.0.0.1:9090"
+// DefaultAddr is the default of --addr.
+const DefaultAddr = "127.0.0.1:9090"
 
 // Flags say how to reach a running digate. A command that embeds them can set
 // the variables timeout and timeout_help.
@@ -33,7 +33,7 @@ type Flags struct {
 // Words returns the flags with which another command reaches the same server.
 func (f *Flags) Words() []string {
 	var words []string
-	if f.Addr != defaultAddr {
+	if f.Addr != DefaultAddr {
 		words = append(words, "--addr", f.Addr)
 	}
 	if f.TLS {

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/term"
+)
+
+// devAddresses are where dev listens, as a client on this machine dials it.
+type devAddresses struct{ grpc, rest, admin, diga string }
+
+// welcomeTemplate is the template that dev says to copy. With the values that the
+// commands of the welcome have, its copy is finished.
+const welcomeTemplate = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+
+// welcome returns the addresses, and commands to paste. It leaves a terminal of
+// 80 × 24 some rows for the log. self is how a shell calls this program.
+func welcome(at devAddresses, version, self string) string {
+	addr := ""
+	if at.grpc != client.DefaultAddr {
+		addr = " --addr " + term.ShellWord(at.grpc)
+	}
+	return fmt.Sprintf(`digate %[1]s on loopback, in front of a stand-in for Diga. Ctrl-C ends it.
+  gRPC   %-22[2]s  REST  %[3]s
+  admin  %-22[4]s  Diga  %[5]s (the stand-in)
+
+Try, in another terminal; any token is an account of its own:
+
+  export DIGATE_TOKEN=dev ID=%[6]s
+  echo k-123 | %[7]s copy $ID --name first \
+    --var shop=acme --api-key-file -%[8]s
+
+  curl -i %[3]s/v1/integration/template/$ID/copy \
+    -H 'Authorization: Bearer dev' -H 'Content-Type: application/json' \
+    -d '{"name": "second", "api_key": "k-123", "variables": {"shop": "acme"}}'
+
+  grpcurl -plaintext -H 'authorization: Bearer dev' -d '{"template_id": "'$ID'",
+    "name": "third", "api_key": "k-123", "variables": {"shop": "acme"}}' \
+    %[9]s diga.integration.v1.IntegrationService/CopyTemplate
+
+More templates: %[7]s templates list. Those that go wrong on
+purpose: %[7]s emulator --help. Its log:
+`, version, at.grpc, at.rest, at.admin, at.diga, welcomeTemplate, self, addr, term.ShellWord(at.grpc))
+}
