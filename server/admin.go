@@ -20,12 +20,11 @@ func (s *Server) newAdmin() *http.Server {
 		_, _ = io.WriteString(w, "ok\n")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		select {
-		case <-s.untilDrain.Done():
-			http.Error(w, "draining", http.StatusServiceUnavailable)
-		default:
-			_, _ = io.WriteString(w, "ok\n")
+		if why := s.notReady(); why != "" {
+			http.Error(w, why, http.StatusServiceUnavailable)
+			return
 		}
+		_, _ = io.WriteString(w, "ok\n")
 	})
 	if s.cfg.Admin.Pprof {
 		// Without the command line: it may hold a password.
@@ -35,6 +34,17 @@ func (s *Server) newAdmin() *http.Server {
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
 	return s.newHTTP(s.telemetry.AdminMiddleware(s.knownHost(mux)))
+}
+
+// notReady returns why no calls should be sent to this server, empty if they should.
+func (s *Server) notReady() string {
+	if s.untilDrain.Err() != nil {
+		return "draining"
+	}
+	if lost := s.watch.Health().Lost; lost != "" && s.cfg.Admin.ReadyNeedsLedger {
+		return "the ledger is lost: " + string(lost)
+	}
+	return ""
 }
 
 // knownHost returns a handler that refuses requests for a host which is neither an

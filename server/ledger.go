@@ -9,6 +9,7 @@ import (
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/backend"
+	"github.com/digate/digate/server/ledger/watch"
 	"github.com/digate/digate/server/ledgerservice"
 )
 
@@ -30,14 +31,20 @@ func (s *Server) openLedger(ctx context.Context) error {
 	if err != nil {
 		return err // which names the flag
 	}
-	s.ledger, s.keys, s.engine = l, l.Keys, l.Engine
+	s.watch = watch.New(watch.Config{Store: l, Cause: l.Cause, Observer: s.telemetry})
+	s.ledger, s.keys, s.engine = s.watch, l.Keys, l.Engine
 	s.lifecycle.push(&part{name: "ledger", close: func() error {
 		if err := s.ledger.Close(); err != nil {
 			s.log.Warn("closing the ledger failed", "error", err.Error())
 		}
 		return nil
 	}})
-	s.lifecycle.push(&part{name: "sweeping the ledger", serve: func(ctx context.Context) error { s.sweep(ctx); return nil }})
+	s.lifecycle.push(
+		&part{name: "sweeping the ledger", serve: func(ctx context.Context) error { s.sweep(ctx); return nil }},
+		&part{name: "watching the ledger", serve: func(ctx context.Context) error { s.watch.Run(ctx); return nil }},
+	)
+	_ = s.watch.Look(ctx) // what it holds is known from the start; Run tells of a loss
+	s.telemetry.WatchLedger(s.watch)
 	return nil
 }
 
@@ -93,12 +100,14 @@ func (s *Server) ledgerServiceConfig() ledgerservice.Config {
 func (s *Server) sweep(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
+	failing := false // the log says so once
 	for {
 		for n := sweepBatch; n == sweepBatch && ctx.Err() == nil; {
 			var err error
-			if n, err = s.ledger.Sweep(ctx, sweepBatch); err != nil && ctx.Err() == nil {
+			if n, err = s.ledger.Sweep(ctx, sweepBatch); err != nil && ctx.Err() == nil && !failing {
 				s.log.Warn("sweeping the ledger failed", "error", err.Error())
 			}
+			failing = err != nil
 		}
 		select {
 		case <-ticker.C:

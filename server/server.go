@@ -21,6 +21,7 @@ import (
 	"github.com/digate/digate/server/inproc"
 	"github.com/digate/digate/server/intake"
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/watch"
 	"github.com/digate/digate/server/ledgerservice"
 	"github.com/digate/digate/server/streams"
 	"github.com/digate/digate/server/telemetry"
@@ -34,7 +35,9 @@ type Server struct {
 	lifecycle  lifecycle
 	telemetry  *telemetry.Telemetry
 	upstream   *upstream.Client
+	version    string
 	ledger     ledger.Store
+	watch      *watch.Store // the same
 	engine     *ledger.Engine
 	keys       ledger.Keys
 	contract   *contract.Contract
@@ -74,7 +77,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, log: opts.Log,
+		cfg: cfg, log: opts.Log, version: opts.Version,
 		contract:  methods,
 		telemetry: telemetry.New(opts.Log, methods.Names()),
 	}
@@ -208,7 +211,7 @@ func (s *Server) AdminAddr() net.Addr { return s.admin.ln.Addr() }
 // nothing. Everything is released when Run returns.
 func (s *Server) Run(ctx context.Context) error {
 	s.markServing()
-	s.log.Info("serving", "grpc", s.GRPCAddr().String(), "rest", s.HTTPAddr().String(), "admin", s.AdminAddr().String(),
+	s.log.Info("serving", "version", s.version, "ledger", s.engine.Name, "grpc", s.GRPCAddr().String(), "rest", s.HTTPAddr().String(), "admin", s.AdminAddr().String(),
 		"upstream", s.cfg.Upstream.URL)
 	if !s.engine.Durable {
 		s.log.Info("request ids are kept in memory and are forgotten when this process ends; --ledger=sqlite:PATH keeps them")

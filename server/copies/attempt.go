@@ -43,6 +43,9 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	defer c.flights.wg.Done()
 	began := time.Now()
 	a.caller, f.ex = exchange.NewContext(ctx)
+	if of := exchange.FromContext(ctx); of != nil {
+		f.ex.XRequestID = of.XRequestID
+	}
 	f.ex.LedgerRecord = record
 	var cancel context.CancelFunc
 	a.ledgerTime, cancel = beforeDeadline(a.caller)
@@ -96,7 +99,7 @@ func (a *attempt) run() {
 // panicked returns the error of a flight that ended in a panic. The panic is
 // logged by its type alone, since its value may quote anything.
 func (a *attempt) panicked(p any) error {
-	a.coordinator.cfg.Log.LogAttrs(a.caller, slog.LevelError, "panic",
+	a.coordinator.cfg.Log.LogAttrs(a.caller, slog.LevelError, "panic", slog.String("ledger_record", a.key.RecordName()),
 		slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
 	outcome := exchange.NotSent
 	if a.flight.isSent() {

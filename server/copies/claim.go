@@ -15,7 +15,7 @@ import (
 func (a *attempt) claim() (ledger.Record, bool, error) {
 	ctx, cfg := a.ledgerTime, &a.coordinator.cfg
 	claim := ledger.Claim{
-		Key: a.key, Fingerprint: a.flight.fingerprint, ParentID: a.create.parentID(), Token: a.token, Lease: cfg.Lease,
+		Key: a.key, Fingerprint: a.flight.fingerprint, ParentID: a.create.parentID(), Method: a.create.method().String(), Token: a.token, Lease: cfg.Lease,
 	}
 	for wait := firstPoll; ; wait = min(2*wait, lastPoll) {
 		bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
@@ -50,6 +50,6 @@ func (a *attempt) releaseClaim() {
 	defer cancel()
 	cfg := &a.coordinator.cfg
 	if err := cfg.Ledger.Release(ctx, a.key, a.token); err != nil && !errors.Is(err, ledger.ErrLost) {
-		cfg.Log.LogAttrs(ctx, slog.LevelDebug, "a claim could not be released; it ends with its lease", slog.String("error", err.Error()))
+		cfg.Log.LogAttrs(ctx, slog.LevelDebug, "a claim could not be released; it ends with its lease", slog.String("ledger_record", a.key.RecordName()), slog.String("error", err.Error()))
 	}
 }

@@ -227,8 +227,9 @@ func await(ctx context.Context, f *flight, mine bool) error {
 // share copies a flight's exchange into a call's own. A call that only waited
 // made no attempts.
 func share(to, from *exchange.Exchange, mine bool) {
-	attempts := to.Attempts
+	attempts, id := to.Attempts, to.XRequestID
 	*to = *from
+	to.XRequestID = id
 	if !mine {
 		to.Attempts = attempts
 	}

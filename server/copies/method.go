@@ -16,6 +16,23 @@ const (
 	CreateTool
 )
 
+// methodNames are the names of the methods as records and people have them.
+var methodNames = [...]string{CopyTemplate: "CopyTemplate", CreateIntegration: "CreateIntegration", CreateTool: "CreateTool"}
+
+// String returns the method's name without that of its service.
+func (m Method) String() string { return methodNames[m] }
+
+// ParseMethod returns the method with the name. ok is false for every other name,
+// such as the empty one in a record of a digate that did not write it.
+func ParseMethod(name string) (m Method, ok bool) {
+	for m := range methodNames {
+		if methodNames[m] == name {
+			return Method(m), true
+		}
+	}
+	return CopyTemplate, false
+}
+
 // FullName returns the full gRPC name of the method.
 func (m Method) FullName() string {
 	switch m {

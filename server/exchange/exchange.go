@@ -88,6 +88,16 @@ type Exchange struct {
 	// LedgerRecord is the name of the call's record in the ledger, empty for a
 	// call without a request id. The request id cannot be read from it.
 	LedgerRecord string
+	// XRequestID is the X-Request-Id of the call. A part of a call has that of the
+	// whole.
+	XRequestID string
+	// Items counts the copies of a bulk stream, nil for any other call.
+	Items *Items
+}
+
+// Items counts the copies of a bulk stream by their outcome.
+type Items struct {
+	Total, Done, Replayed, NotSent, Rejected, Unknown int64
 }
 
 // Attempt is one HTTP exchange with Diga.

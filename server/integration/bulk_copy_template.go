@@ -36,6 +36,7 @@ func (s *Service) BulkCopyTemplate(stream bulkStream) error {
 	ended := make(chan error, 1)
 	go func() { ended <- b.run(ctx) }()
 	err := b.watch(ended)
+	b.report(stream.Context())
 	// Copies that were not sent end here. Copies that were sent continue without the
 	// stream.
 	cancel()
@@ -43,6 +44,22 @@ func (s *Service) BulkCopyTemplate(stream bulkStream) error {
 		return nothingBegun(err)
 	}
 	return err
+}
+
+// report leaves the counts to whoever logs the stream. Copies that are still under way
+// are in none of them but the total.
+func (b *bulkRun) report(ctx context.Context) {
+	ex := exchange.FromContext(ctx)
+	if ex == nil {
+		return
+	}
+	b.counting.Lock()
+	defer b.counting.Unlock()
+	n := &b.summary
+	ex.Items = &exchange.Items{
+		Total: n.GetTotal(), Done: n.GetDone(), Replayed: n.GetReplayed(),
+		NotSent: n.GetNotSent(), Rejected: n.GetRejected(), Unknown: n.GetUnknown(),
+	}
 }
 
 // nothingBegun returns the error of a stream that ended before any of its items was
@@ -76,9 +93,11 @@ type bulkRun struct {
 	items     pending
 	moved     chan struct{} // a request was read, or a result was ready or taken
 
-	mu      sync.Mutex // held while sending
-	closed  bool       // nothing may be sent any more, or the summary was sent
-	summary integrationv1.BulkCopySummary
+	mu     sync.Mutex // held while sending
+	closed bool       // nothing may be sent any more, or the summary was sent
+
+	counting sync.Mutex
+	summary  integrationv1.BulkCopySummary
 }
 
 // run reads a request whenever there is a free slot, and sends the summary when
@@ -114,9 +133,9 @@ func (b *bulkRun) run(ctx context.Context) error {
 			return apierror.Draining()
 		}
 		b.begun.Store(true)
-		b.mu.Lock()
+		b.counting.Lock()
 		b.summary.Total = total
-		b.mu.Unlock()
+		b.counting.Unlock()
 		wrong := b.check(req)
 		wg.Go(func() {
 			defer func() { b.items.done(); <-b.slots }()
@@ -188,8 +207,8 @@ func (b *bulkRun) copy(ctx context.Context, req *integrationv1.CopyTemplateReque
 
 // count adds a result to the summary.
 func (b *bulkRun) count(o exchange.Outcome, replayed bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.counting.Lock()
+	defer b.counting.Unlock()
 	switch o {
 	case exchange.Done:
 		b.summary.Done++

@@ -53,6 +53,9 @@ func (c Claim) Check() error {
 	if c.Token == (Token{}) {
 		return fmt.Errorf("%w: a claim without a token", ErrInvalid)
 	}
+	if len(c.Method) > MaxMethodLen {
+		return fmt.Errorf("%w: a method's name of %d bytes", ErrInvalid, len(c.Method))
+	}
 	if c.ParentID != "" {
 		if err := CheckID(c.ParentID); err != nil {
 			return err

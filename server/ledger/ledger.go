@@ -91,6 +91,9 @@ type Record struct {
 	// ParentID is the resource that the call names: the template that is copied, or
 	// the integration that gets a tool. It is empty if the call names none.
 	ParentID string
+	// Method is the name of the method that was called, empty in a record of a digate
+	// that did not write it.
+	Method string
 	// State is how far the call came.
 	State State
 	// Token is the token of the claim that made the record.
@@ -108,9 +111,9 @@ type Record struct {
 // Claim asks for a key.
 type Claim struct {
 	Key, Fingerprint Digest
-	// ParentID may be empty.
-	ParentID string
-	Token    Token
+	// ParentID and Method may be empty.
+	ParentID, Method string
+	Token            Token
 	// Lease is how long the claim holds unless it is renewed.
 	Lease time.Duration
 }
@@ -131,6 +134,23 @@ var (
 	ErrFull = errors.New("the ledger holds as many records as it may")
 )
 
+// Reader is the part of a [Store] that changes nothing.
+type Reader interface {
+	// HasKey returns [ErrKey] unless the stored check is this one.
+	HasKey(ctx context.Context, check Digest) error
+	// Get returns the key's record; found is false if there is none.
+	Get(ctx context.Context, key Digest) (r Record, found bool, err error)
+	// Named returns which of the ids, at most [MaxNamed], records in Done name.
+	Named(ctx context.Context, createdIDs []string) ([]string, error)
+	// List returns the records that the query asks for, the latest claim first.
+	List(ctx context.Context, q Query) ([]Record, error)
+	// Stats counts the records.
+	Stats(ctx context.Context) (Stats, error)
+	// Pool returns how many connections to the store's data are in use. It asks
+	// nobody.
+	Pool() Pool
+}
+
 // Store keeps records. All methods may be used by many goroutines, and by many
 // processes where the store can be shared. Times are the store's own: the clocks
 // of the processes that share it need not agree.
@@ -149,6 +169,7 @@ var (
 //
 // A context that has ended before a method is called changes nothing.
 type Store interface {
+	Reader
 	// KeyCheck compares the check of the caller's HMAC key with the stored one, and
 	// stores it if there is none. It returns [ErrKey] if they differ.
 	KeyCheck(ctx context.Context, check Digest) error
@@ -156,8 +177,6 @@ type Store interface {
 	// no record. Otherwise it returns the existing record, unchanged; mine is true
 	// only if that record is in Claimed and has this token.
 	Claim(ctx context.Context, c Claim) (r Record, mine bool, err error)
-	// Get returns the key's record; found is false if there is none.
-	Get(ctx context.Context, key Digest) (r Record, found bool, err error)
 	// Renew makes the lease of a claim in Claimed or Sending end that long from now.
 	Renew(ctx context.Context, key Digest, token Token, lease time.Duration) error
 	// MarkSending moves a claim from Claimed to Sending and renews its lease.
@@ -179,8 +198,6 @@ type Store interface {
 	// succeeds. MarkDone does not check that, since an owner knows what it made: if
 	// another record was resolved to its id before, both name it.
 	Resolve(ctx context.Context, key Digest, token Token, createdID string) error
-	// Named returns which of the ids, at most [MaxNamed], records in Done name.
-	Named(ctx context.Context, createdIDs []string) ([]string, error)
 	// Sweep removes up to limit gone records, settles up to limit leases that ran
 	// out, and returns how many records it removed. The retention of a record that
 	// it settles counts from the end of the lease.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/digate/digate/server/ledger/watch"
 	"github.com/digate/digate/server/upstream"
 )
 
@@ -18,11 +19,16 @@ type idle struct{}
 
 func (idle) Load() upstream.Load { return upstream.Load{} }
 
+type unasked struct{}
+
+func (unasked) Health() watch.Health { return watch.Health{} }
+
 // The metrics of what has not happened yet are in no scrape, but they are described.
 func TestMetrics_AllThatAreDescribed_AreThoseOfTheDocs(t *testing.T) {
 	tel := New(slog.New(slog.DiscardHandler), nil)
 	tel.Watch(idle{})
 	tel.WatchLog(nil)
+	tel.WatchLedger(unasked{})
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descs)

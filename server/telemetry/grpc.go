@@ -29,6 +29,7 @@ func (t *Telemetry) begin(ctx context.Context, method string) (context.Context, 
 	if c.exchange == nil {
 		ctx, c.exchange = exchange.NewContext(ctx)
 	}
+	c.exchange.XRequestID = c.requestID
 	t.start(c)
 	return ctx, c, own
 }

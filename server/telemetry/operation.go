@@ -29,11 +29,15 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 	if op.Began.IsZero() {
 		op.Began = time.Now()
 	}
-	return ctx, func(ex *exchange.Exchange, err error) { t.operated(ctx, op, time.Since(op.Began), ex, err) }
+	var id string // of the call that the operation is a part of, or was left by
+	if of := exchange.FromContext(ctx); of != nil {
+		id = of.XRequestID
+	}
+	return ctx, func(ex *exchange.Exchange, err error) { t.operated(ctx, op, id, time.Since(op.Began), ex, err) }
 }
 
 // operated counts an operation and writes its line.
-func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, took time.Duration, ex *exchange.Exchange, err error) {
+func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id string, took time.Duration, ex *exchange.Exchange, err error) {
 	c := &call{method: t.label(op.Method), exchange: ex}
 	c.conclude(err)
 	t.metrics.operations.WithLabelValues(op.Kind.String(), c.code.String(), c.outcome.String()).Inc()
@@ -56,6 +60,7 @@ func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, took ti
 		slog.String("code", c.code.String()),
 		slog.String("outcome", c.outcome.String()),
 		slog.Int64("duration_us", took.Microseconds()),
+		slog.String(logRequestID, id),
 	)
 	t.log.LogAttrs(ctx, level, "operation", c.attrs(attrs)...)
 }

@@ -21,6 +21,7 @@ import (
 type Telemetry struct {
 	log      *slog.Logger
 	metrics  *metrics
+	ledger   ledgerMetrics
 	registry *prometheus.Registry
 	methods  map[string]bool
 	drift    driftLog
@@ -33,6 +34,7 @@ type Telemetry struct {
 func New(log *slog.Logger, methods []string) *Telemetry {
 	t := &Telemetry{log: log, methods: make(map[string]bool)}
 	t.metrics, t.registry = newMetrics()
+	t.ledger = newLedgerMetrics(t.registry)
 	for _, m := range methods {
 		t.methods[m] = true
 	}
@@ -154,8 +156,11 @@ func unfinished(ex *exchange.Exchange) exchange.Outcome {
 // finish counts the call and writes its access line.
 func (t *Telemetry) finish(ctx context.Context, c *call) {
 	took := time.Since(c.began)
-	if c.subject != ofDiga {
+	switch {
+	case c.subject != ofDiga:
 		c.outcome = exchange.NotApplicable
+	case c.outcome == exchange.Done && c.hasDoubts():
+		c.outcome = exchange.Unknown
 	}
 	t.start(c)
 	t.metrics.ended(c, took)
@@ -187,6 +192,11 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	t.log.LogAttrs(ctx, level, "call", c.attrs(attrs)...)
 }
 
+// hasDoubts reports whether the call is a bulk stream one of whose copies is in doubt.
+func (c *call) hasDoubts() bool {
+	return c.exchange != nil && c.exchange.Items != nil && c.exchange.Items.Unknown > 0
+}
+
 // attrs appends the attributes that only some calls have: why a call failed, and
 // what passed between digate and the upstream.
 func (c *call) attrs(attrs []slog.Attr) []slog.Attr {
@@ -200,6 +210,11 @@ func (c *call) attrs(attrs []slog.Attr) []slog.Attr {
 	if ex := c.exchange; ex != nil {
 		if ex.LedgerRecord != "" {
 			attrs = append(attrs, slog.String("ledger_record", ex.LedgerRecord))
+		}
+		if n := ex.Items; n != nil {
+			attrs = append(attrs,
+				slog.Int64("items", n.Total), slog.Int64("items_done", n.Done), slog.Int64("items_replayed", n.Replayed),
+				slog.Int64("items_not_sent", n.NotSent), slog.Int64("items_rejected", n.Rejected), slog.Int64("items_unknown", n.Unknown))
 		}
 		if len(ex.Attempts) > 0 {
 			attrs = append(attrs,

@@ -34,6 +34,8 @@ type Ledger struct {
 	ledger.Store
 	Engine *ledger.Engine
 	Keys   ledger.Keys
+	// Cause returns why the store could not be used, from its error.
+	Cause func(error) ledger.Cause
 }
 
 // Open opens the ledger. Without a key file, an SQLite file has its own, as
@@ -46,7 +48,7 @@ func Open(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--ledger: %w", err)
 	}
-	l := &Ledger{Engine: spec.Engine}
+	l := &Ledger{Engine: spec.Engine, Cause: d.cause}
 	if s.KeyFile != "" {
 		if l.Keys, err = ledger.LoadKey(s.KeyFile); err != nil {
 			return nil, fmt.Errorf("--ledger-key-file: %w", err)

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"container/list"
 	"strings"
 	"time"
 
@@ -43,11 +44,11 @@ func (s *Store) expire(r *record, now time.Time) bool {
 func (s *Store) settle(r *record, state ledger.State, at time.Time) {
 	s.unlink(r)
 	r.State, r.expiresAt = state, at.Add(s.retention)
-	r.element = s.settled.PushBack(r)
+	s.link(r)
 }
 
-// done brings a record to Done, as the one that names the integration.
-func (s *Store) done(r *record, createdID string, now time.Time) {
+// finish brings a record to Done, as the one that names the integration.
+func (s *Store) finish(r *record, createdID string, now time.Time) {
 	s.settle(r, ledger.Done, now)
 	r.CreatedID = strings.Clone(createdID)
 	s.named[r.CreatedID] = r
@@ -67,11 +68,29 @@ func (s *Store) remove(r *record) {
 	}
 }
 
+// link puts a record into the list of its state, and unlink takes it out.
+func (s *Store) link(r *record) {
+	r.element = s.listOf(r.State).PushBack(r)
+	if r.State == ledger.Claimed {
+		s.claimed++
+	}
+}
+
 func (s *Store) unlink(r *record) {
-	if r.State == ledger.Claimed || r.State == ledger.Sending {
-		s.leased.Remove(r.element)
-	} else {
-		s.settled.Remove(r.element)
+	s.listOf(r.State).Remove(r.element)
+	if r.State == ledger.Claimed {
+		s.claimed--
+	}
+}
+
+func (s *Store) listOf(state ledger.State) *list.List {
+	switch state {
+	case ledger.Done:
+		return s.done
+	case ledger.Unknown:
+		return s.unknown
+	default:
+		return s.leased
 	}
 }
 
@@ -92,11 +111,13 @@ func (s *Store) sweep(now time.Time, limit int) (removed int) {
 			removed++
 		}
 	}
-	for removed < limit && s.settled.Len() > 0 {
-		if r := s.settled.Front().Value.(*record); !s.expire(r, now) {
-			break
+	for _, settled := range []*list.List{s.done, s.unknown} {
+		for removed < limit && settled.Len() > 0 {
+			if r := settled.Front().Value.(*record); !s.expire(r, now) {
+				break
+			}
+			removed++
 		}
-		removed++
 	}
 	return removed
 }

@@ -41,7 +41,7 @@ func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
 	if n := len(s.named); n > atMost {
 		t.Errorf("%d ids are kept, want at most %d", n, atMost)
 	}
-	if n := s.leased.Len() + s.settled.Len(); n != len(s.records) {
+	if n := s.leased.Len() + s.done.Len() + s.unknown.Len(); n != len(s.records) {
 		t.Errorf("%d elements for %d records", n, len(s.records))
 	}
 	now = now.Add(2 * retention)
@@ -50,7 +50,7 @@ func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
 			t.Fatalf("a sweep removed %d, error %v, with %d left", n, err, len(s.records))
 		}
 	}
-	if n := len(s.named) + s.leased.Len() + s.settled.Len(); n != 0 {
+	if n := len(s.named) + s.leased.Len() + s.done.Len() + s.unknown.Len(); n != 0 {
 		t.Errorf("%d things are left of no record", n)
 	}
 }

@@ -46,9 +46,10 @@ type Store struct {
 	// are several.
 	named map[string]*record
 	// leased are the records in Claimed and Sending, in the order in which a sweep
-	// last looked at them. settled are those in Done and Unknown, in the order in
-	// which they came there.
-	leased, settled *list.List
+	// last looked at them. done and unknown are those in the states of these names,
+	// in the order in which they came there.
+	leased, done, unknown *list.List
+	claimed               int // how many of leased are in Claimed
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -59,7 +60,7 @@ type record struct {
 	expiresAt time.Time
 	// lapsedAt is when the lease ran out, for a record in Unknown because of that.
 	lapsedAt time.Time
-	// element is the record's place in leased or settled.
+	// element is the record's place in the list of its state.
 	element *list.Element
 }
 
@@ -81,7 +82,8 @@ func New(o Options) *Store {
 		records:   make(map[ledger.Digest]*record),
 		named:     make(map[string]*record),
 		leased:    list.New(),
-		settled:   list.New(),
+		done:      list.New(),
+		unknown:   list.New(),
 	}
 }
 
@@ -122,10 +124,10 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 	r := &record{Record: ledger.Record{
 		Key: c.Key, Fingerprint: c.Fingerprint,
 		// A copy: the id is a part of the request's text, which would be kept with it.
-		ParentID: strings.Clone(c.ParentID),
-		State:    ledger.Claimed, Token: c.Token, ClaimedAt: now,
+		ParentID: strings.Clone(c.ParentID), Method: c.Method,
+		State: ledger.Claimed, Token: c.Token, ClaimedAt: now,
 	}, expiresAt: now.Add(c.Lease)}
-	r.element = s.leased.PushBack(r)
+	s.link(r)
 	s.records[c.Key] = r
 	return r.Record, true, nil
 }
@@ -168,7 +170,9 @@ func (s *Store) MarkSending(ctx context.Context, key ledger.Digest, token ledger
 		if r.State != ledger.Claimed {
 			return false
 		}
+		s.unlink(r)
 		r.State, r.expiresAt = ledger.Sending, now.Add(lease)
+		s.link(r)
 		return true
 	})
 }
@@ -181,7 +185,7 @@ func (s *Store) MarkDone(ctx context.Context, key ledger.Digest, token ledger.To
 	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
 		switch r.State {
 		case ledger.Sending, ledger.Unknown:
-			s.done(r, createdID, now)
+			s.finish(r, createdID, now)
 			return true
 		case ledger.Done:
 			return r.CreatedID == createdID
@@ -230,7 +234,7 @@ func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Tok
 		case s.names(createdID, now):
 			named = true
 		default:
-			s.done(r, createdID, now)
+			s.finish(r, createdID, now)
 		}
 		return true
 	})

@@ -35,7 +35,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 		return ledger.Record{}, false, err
 	}
 	for range 10 {
-		r, found, err := s.read(ctx, sqlClaim, c.Key[:], s.retention, c.Fingerprint[:], c.ParentID, c.Token[:], c.Lease.Microseconds())
+		r, found, err := s.read(ctx, sqlClaim, c.Key[:], s.retention, c.Fingerprint[:], c.ParentID, c.Token[:], c.Lease.Microseconds(), c.Method)
 		if err != nil {
 			return ledger.Record{}, false, err
 		}
@@ -54,12 +54,8 @@ func (s *Store) Get(ctx context.Context, key ledger.Digest) (ledger.Record, bool
 // read returns the record that the statement returns; found is false if it returns
 // none.
 func (s *Store) read(ctx context.Context, statement string, args ...any) (r ledger.Record, found bool, err error) {
-	var key, fingerprint, token []byte
-	var state string
-	var lapsed *int64 // microseconds
-	err = s.try(ctx, true, func() error {
-		err := s.pool.QueryRow(ctx, statement, args...).
-			Scan(&key, &fingerprint, &r.ParentID, &state, &token, &r.CreatedID, &r.ClaimedAt, &lapsed)
+	err = s.try(ctx, true, func() (err error) {
+		r, err = record(s.pool.QueryRow(ctx, statement, args...))
 		found = !errors.Is(err, pgx.ErrNoRows)
 		if !found {
 			return nil
@@ -69,8 +65,20 @@ func (s *Store) read(ctx context.Context, statement string, args ...any) (r ledg
 	if err != nil || !found {
 		return ledger.Record{}, false, err
 	}
+	return r, true, nil
+}
+
+// record returns the record of a row of [sqlLives].
+func record(row pgx.Row) (r ledger.Record, err error) {
+	var key, fingerprint, token []byte
+	var state string
+	var lapsed *int64 // microseconds
+	err = row.Scan(&key, &fingerprint, &r.ParentID, &state, &token, &r.CreatedID, &r.ClaimedAt, &lapsed, &r.Method)
+	if err != nil {
+		return ledger.Record{}, err
+	}
 	if r.State, err = ledger.ParseState(state); err != nil {
-		return ledger.Record{}, false, err
+		return ledger.Record{}, err
 	}
 	if lapsed != nil {
 		r.LapsedFor = max(1, time.Duration(*lapsed)*time.Microsecond)
@@ -78,7 +86,7 @@ func (s *Store) read(ctx context.Context, statement string, args ...any) (r ledg
 	copy(r.Key[:], key)
 	copy(r.Fingerprint[:], fingerprint)
 	copy(r.Token[:], token)
-	return r, true, nil
+	return r, nil
 }
 
 // Renew implements [ledger.Store].

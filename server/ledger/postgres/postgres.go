@@ -135,8 +135,11 @@ func undone(err error) bool {
 // demoted one.
 func readOnly(err error) bool {
 	var e *pgconn.PgError
-	return errors.As(err, &e) && e.Code == "25006"
+	return errors.As(err, &e) && e.Code == readOnlyTransaction
 }
+
+// readOnlyTransaction is the SQLSTATE of a change in a session that only reads.
+const readOnlyTransaction = "25006"
 
 // connectionLost reports whether an existing connection broke.
 func connectionLost(err error) bool {
@@ -144,7 +147,7 @@ func connectionLost(err error) bool {
 		return false
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return strings.HasPrefix(e.Code, "57P") // the server, or an operator, ended the session
+		return strings.HasPrefix(e.Code, classOfIntervening)
 	}
 	return true
 }

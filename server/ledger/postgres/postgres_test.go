@@ -84,7 +84,8 @@ func TestOpen_OlderSchema_IsBroughtUpToDate(t *testing.T) {
 	if err := errors.Join(err, older.MarkSending(t.Context(), c.Key, c.Token, time.Hour), older.MarkUnknown(t.Context(), c.Key, c.Token)); err != nil {
 		t.Fatal(err)
 	}
-	server.Exec(server.URL(), `ALTER TABLE digate_ledger_record DROP COLUMN lapsed_at;
+	server.Exec(server.URL(), `ALTER TABLE digate_ledger_record DROP COLUMN lapsed_at; DROP INDEX digate_ledger_record_open;
+		ALTER TABLE digate_ledger_record DROP COLUMN method;
 		UPDATE digate_ledger_meta SET value = '1' WHERE name = 'schema'`)
 	r, found, err := open(t, server.URL()).Get(t.Context(), c.Key)
 	if err != nil || !found || r.LapsedFor <= 0 || r.LapsedFor > time.Minute {

@@ -42,7 +42,9 @@ var migrations = []string{`
 	CREATE INDEX digate_ledger_record_until ON digate_ledger_record (until);
 	CREATE INDEX digate_ledger_record_integration ON digate_ledger_record (integration_id) WHERE state = 'done';`, `
 	ALTER TABLE digate_ledger_record ADD COLUMN lapsed_at timestamptz;
-	UPDATE digate_ledger_record SET lapsed_at = clock_timestamp() WHERE state = 'unknown';`,
+	UPDATE digate_ledger_record SET lapsed_at = clock_timestamp() WHERE state = 'unknown';`, `
+	ALTER TABLE digate_ledger_record ADD COLUMN method text NOT NULL DEFAULT '';
+	CREATE INDEX digate_ledger_record_open ON digate_ledger_record (claimed_at) WHERE state <> 'done';`,
 }
 
 // migrate brings the database to the newest schema. If it has that schema, nothing

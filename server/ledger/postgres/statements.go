@@ -18,12 +18,14 @@ const (
 	isUnknown = `(state = 'unknown' AND until > ` + sqlNow + ` OR ` + isLapsed + `)`
 	isLapsed  = `(state = 'sending' AND until <= ` + sqlNow + ` AND until > ` + sqlNow + ` - ` + sqlDuration + `)`
 
-	// A record as it is, unless it is gone. $1 is the key, $2 the retention.
-	sqlLive = `SELECT key, fingerprint, template_id,
+	// Records as they are, and not those that are gone. $2 is the retention.
+	sqlLives = `SELECT key, fingerprint, template_id,
 			CASE WHEN until <= t.now THEN 'unknown' ELSE state END, token, integration_id, claimed_at,
-			(extract(epoch FROM t.now - CASE WHEN until <= t.now THEN until WHEN state = 'unknown' THEN lapsed_at END) * 1000000)::bigint
+			(extract(epoch FROM t.now - CASE WHEN until <= t.now THEN until WHEN state = 'unknown' THEN lapsed_at END) * 1000000)::bigint, method
 		FROM digate_ledger_record, t
-		WHERE key = $1 AND (until > t.now OR state = 'sending' AND until > t.now - $2::bigint` + sqlMicros + `)`
+		WHERE (until > t.now OR state = 'sending' AND until > t.now - $2::bigint` + sqlMicros + `)`
+	// One of them. $1 is the key.
+	sqlLive = sqlLives + ` AND key = $1`
 
 	ofClaim   = ` WHERE key = $1 AND token = $2 AND `
 	sqlUpdate = `UPDATE digate_ledger_record SET `
@@ -37,14 +39,14 @@ const (
 	// came after the statement had begun.
 	sqlClaim = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now),
 		made AS (
-			INSERT INTO digate_ledger_record AS r (key, fingerprint, template_id, state, token, claimed_at, until)
-			SELECT $1, $3, $4, 'claimed', $5, now, now + $6::bigint` + sqlMicros + ` FROM t
+			INSERT INTO digate_ledger_record AS r (key, fingerprint, template_id, method, state, token, claimed_at, until)
+			SELECT $1, $3, $4, $7, 'claimed', $5, now, now + $6::bigint` + sqlMicros + ` FROM t
 			ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, template_id = excluded.template_id,
-				state = excluded.state, token = excluded.token, integration_id = '',
+				method = excluded.method, state = excluded.state, token = excluded.token, integration_id = '',
 				claimed_at = excluded.claimed_at, until = excluded.until
 			WHERE r.until <= (SELECT now FROM t)
 				AND (r.state <> 'sending' OR r.until <= (SELECT now FROM t) - $2::bigint` + sqlMicros + `)
-			RETURNING key, fingerprint, template_id, state, token, integration_id, claimed_at, NULL::bigint
+			RETURNING key, fingerprint, template_id, state, token, integration_id, claimed_at, NULL::bigint, method
 		)
 		SELECT * FROM made UNION ALL (` + sqlLive + ` AND NOT EXISTS (SELECT FROM made))`
 
@@ -88,4 +90,25 @@ const (
 
 	sqlKeyCheck = `INSERT INTO digate_ledger_meta (name, value) VALUES ('key', $1)
 		ON CONFLICT (name) DO UPDATE SET value = digate_ledger_meta.value RETURNING value`
+	sqlKeyIs = `SELECT value FROM digate_ledger_meta WHERE name = 'key'`
+
+	// The state $1 as a record has it, any if it is empty; $3 the parent, $4 the
+	// earliest time in microseconds since 1970, $5 the limit.
+	sqlList = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now) ` + sqlLives + `
+			AND ($1 = '' OR CASE WHEN until <= t.now THEN 'unknown' ELSE state END = $1)
+			AND ($3 = '' OR lower(template_id) = lower($3))
+			AND claimed_at >= to_timestamp($4::float8 / 1000000)`
+	// Records that are not done have an index, which needs to hear of it.
+	sqlListOpen = ` AND state <> 'done'`
+	sqlListEnd  = ` ORDER BY claimed_at DESC, key LIMIT $5`
+
+	// $1 is how far to count, $2 the retention. The records in done are counted in the
+	// index of their integrations, and the others found by the index of those.
+	sqlStats = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now),
+		open AS MATERIALIZED (SELECT claimed_at, CASE WHEN until > t.now THEN state WHEN state = 'sending' AND until > t.now - $2::bigint` + sqlMicros + ` THEN 'unknown' END AS state
+			FROM digate_ledger_record, t WHERE state <> 'done' ORDER BY claimed_at LIMIT $1)
+		SELECT (SELECT count(*) FROM (SELECT FROM digate_ledger_record WHERE state = 'done' LIMIT $1) AS done),
+			count(*) FILTER (WHERE state = 'claimed'), count(*) FILTER (WHERE state = 'sending'), count(*) FILTER (WHERE state = 'unknown'),
+			(extract(epoch FROM (SELECT now FROM t) - min(claimed_at) FILTER (WHERE state = 'unknown')) * 1000000)::bigint
+		FROM open`
 )

@@ -36,7 +36,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 	err := s.writer.do(ctx, func(w *writer) error {
 		now := s.now().UnixMicro()
 		_, err := w.exec(sqlClaim, sql.Named("key", c.Key[:]), sql.Named("fingerprint", c.Fingerprint[:]),
-			sql.Named("template", c.ParentID), sql.Named("token", c.Token[:]),
+			sql.Named("template", c.ParentID), sql.Named("method", c.Method), sql.Named("token", c.Token[:]),
 			sql.Named("lease", now+c.Lease.Microseconds()), sql.Named("now", now), s.retentionArg())
 		if err != nil {
 			return err
@@ -199,12 +199,12 @@ func one(n int64, err error) error {
 }
 
 // read returns the row's record as it is now; found is false if there is none.
-func (s *Store) read(row *sql.Row, now int64) (r ledger.Record, found bool, err error) {
+func (s *Store) read(row interface{ Scan(into ...any) error }, now int64) (r ledger.Record, found bool, err error) {
 	var key, fingerprint, token []byte
 	var state string
 	var claimedAt, expiresAt int64
 	var lapsedAt sql.NullInt64
-	err = row.Scan(&key, &fingerprint, &r.ParentID, &state, &token, &r.CreatedID, &claimedAt, &expiresAt, &lapsedAt)
+	err = row.Scan(&key, &fingerprint, &r.ParentID, &state, &token, &r.CreatedID, &claimedAt, &expiresAt, &lapsedAt, &r.Method)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ledger.Record{}, false, nil
 	}

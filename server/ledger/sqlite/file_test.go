@@ -247,7 +247,7 @@ func TestOpen_OlderSchema_IsBroughtUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = db.Exec(`ALTER TABLE record DROP COLUMN lapsed_at; PRAGMA user_version = 1`)
+	_, err = db.Exec(`DROP INDEX record_open; ALTER TABLE record DROP COLUMN method; ALTER TABLE record DROP COLUMN lapsed_at; PRAGMA user_version = 1`)
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,9 @@ var migrations = []string{`
 		digest BLOB NOT NULL
 	) STRICT;`, `
 	ALTER TABLE record ADD COLUMN lapsed_at INTEGER;
-	UPDATE record SET lapsed_at = unixepoch() * 1000000 WHERE state = 'unknown';`,
+	UPDATE record SET lapsed_at = unixepoch() * 1000000 WHERE state = 'unknown';`, `
+	ALTER TABLE record ADD COLUMN method TEXT NOT NULL DEFAULT '';
+	CREATE INDEX record_open ON record (claimed_at) WHERE state <> 'done';`,
 }
 
 // migrate brings the file to the newest schema. Of several processes that try at

@@ -44,6 +44,7 @@ type Store struct {
 	readers *sql.DB
 	get     *sql.Stmt
 	named   *sql.Stmt
+	stats   *sql.Stmt
 	writer  *writer
 }
 
@@ -85,7 +86,10 @@ func (s *Store) open(ctx context.Context, path string) error {
 	if s.get, err = s.readers.PrepareContext(ctx, sqlGet); err != nil {
 		return err
 	}
-	s.named, err = s.readers.PrepareContext(ctx, sqlNamed)
+	if s.named, err = s.readers.PrepareContext(ctx, sqlNamed); err != nil {
+		return err
+	}
+	s.stats, err = s.readers.PrepareContext(ctx, sqlStats)
 	return err
 }
 
@@ -113,7 +117,7 @@ func dsn(path string, options url.Values) string {
 // Close implements [ledger.Store].
 func (s *Store) Close() error {
 	var errs []error
-	for _, statement := range []*sql.Stmt{s.get, s.named} {
+	for _, statement := range []*sql.Stmt{s.get, s.named, s.stats} {
 		if statement != nil {
 			errs = append(errs, statement.Close())
 		}

@@ -39,7 +39,7 @@ func batchOf(t *testing.T, s *Store, key ledger.Digest, failure error) []*change
 
 func claimArgs(s *Store, key ledger.Digest) []any {
 	now := s.now().UnixMicro()
-	return append(s.ofClaim(key, ledger.Token{1}), sql.Named("fingerprint", key[:]), sql.Named("template", "t"), sql.Named("lease", now+time.Hour.Microseconds()))
+	return append(s.ofClaim(key, ledger.Token{1}), sql.Named("fingerprint", key[:]), sql.Named("template", "t"), sql.Named("method", ""), sql.Named("lease", now+time.Hour.Microseconds()))
 }
 
 func TestCommit_RecordsRefuseOneChange_TheOthersAreMade(t *testing.T) {

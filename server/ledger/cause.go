@@ -1,0 +1,68 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+)
+
+// Cause is why a ledger could not be used, in a word.
+type Cause string
+
+// The causes.
+const (
+	// Unreachable means that no connection could be made, or that it broke.
+	Unreachable Cause = "unreachable"
+	// Auth means that the login was refused, or that a right is missing.
+	Auth Cause = "auth"
+	// ReadOnly means that the data can be read and not written.
+	ReadOnly Cause = "read_only"
+	// Full means that there is no room for another record.
+	Full Cause = "full"
+	// FileGone means that the open file is no longer where it was opened.
+	FileGone Cause = "file_gone"
+	// Timeout means that there was no reply in time.
+	Timeout Cause = "timeout"
+	// Other is every other cause.
+	Other Cause = "other"
+)
+
+// Causes are all causes.
+var Causes = []Cause{Unreachable, Auth, ReadOnly, Full, FileGone, Timeout, Other}
+
+// CauseOf returns the cause of an error that every store has alike. Those of one
+// store alone are known to its package.
+func CauseOf(err error) Cause {
+	switch {
+	case errors.Is(err, ErrFull):
+		return Full
+	case errors.Is(err, context.DeadlineExceeded):
+		return Timeout
+	default:
+		return Other
+	}
+}
+
+// IsVerdict reports whether an error of a store is a reply by its records. Any other
+// error means that they could not be asked.
+func IsVerdict(err error) bool {
+	return errors.Is(err, ErrLost) || errors.Is(err, ErrKey) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrNamed)
+}
+
+// probeLease is how long the claim of a probe lasts that could not be released.
+const probeLease = 10 * time.Second
+
+// Probe returns an error unless the store takes a claim and lets go of it again. The
+// claim is of a key that no call has.
+func Probe(ctx context.Context, s Store) error {
+	c := Claim{Token: NewToken(), Lease: probeLease}
+	_, _ = rand.Read(c.Key[:]) // never fails
+	if _, _, err := s.Claim(ctx, c); err != nil {
+		return err
+	}
+	if err := s.Release(ctx, c.Key, c.Token); !errors.Is(err, ErrLost) { // slower than its lease
+		return err
+	}
+	return nil
+}

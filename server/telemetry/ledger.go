@@ -1,0 +1,122 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/watch"
+)
+
+var _ watch.Observer = (*Telemetry)(nil)
+
+// ledgerMetrics are those of the calls to the ledger.
+type ledgerMetrics struct {
+	seconds map[string]prometheus.Observer // by operation
+	errors  *prometheus.CounterVec
+	lost    prometheus.Counter
+}
+
+// newLedgerMetrics returns the metrics, registered. Every operation and cause is there
+// from the start, so that a first error is a rise.
+func newLedgerMetrics(r prometheus.Registerer) ledgerMetrics {
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "digate_ledger_call_duration_seconds", Help: "Time of a call to the ledger.",
+		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"operation"})
+	m := ledgerMetrics{
+		seconds: make(map[string]prometheus.Observer),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "digate_ledger_errors_total", Help: "Calls to the ledger that it failed, by the cause.",
+		}, []string{"operation", "cause"}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "digate_ledger_lost_total", Help: "How often the ledger was lost.",
+		}),
+	}
+	for _, operation := range watch.Operations {
+		m.seconds[operation] = seconds.WithLabelValues(operation)
+		m.errors.WithLabelValues(operation, string(ledger.Other))
+	}
+	r.MustRegister(seconds, m.errors, m.lost)
+	return m
+}
+
+// LedgerCalled implements [watch.Observer].
+func (t *Telemetry) LedgerCalled(operation string, took time.Duration, cause ledger.Cause) {
+	t.ledger.seconds[operation].Observe(took.Seconds())
+	if cause != "" {
+		t.ledger.errors.WithLabelValues(operation, string(cause)).Inc()
+	}
+}
+
+// LedgerLost implements [watch.Observer]: it counts and logs the loss.
+func (t *Telemetry) LedgerLost(cause ledger.Cause, err error) {
+	t.ledger.lost.Inc()
+	t.log.LogAttrs(context.Background(), slog.LevelError, "the ledger is lost: no call with a request id is sent until it is back",
+		slog.String("cause", string(cause)), slog.String("error", brief(err.Error())))
+}
+
+// LedgerBack implements [watch.Observer]: it logs the return.
+func (t *Telemetry) LedgerBack(cause ledger.Cause, lost time.Duration) {
+	t.log.LogAttrs(context.Background(), slog.LevelInfo, "the ledger is back",
+		slog.String("cause", string(cause)), slog.String("lost_for", lost.Round(time.Millisecond).String()))
+}
+
+// LedgerHealth is the ledger as it was last seen.
+type LedgerHealth interface {
+	Health() watch.Health
+}
+
+// WatchLedger adds what the ledger holds to the metrics. It may be called once.
+func (t *Telemetry) WatchLedger(l LedgerHealth) { t.registry.MustRegister(ledgerCollector{l}) }
+
+// ledgerCollector reads the state of the ledger once at each scrape. It does not wait
+// for the ledger.
+type ledgerCollector struct{ ledger LedgerHealth }
+
+func ledgerDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("digate_ledger_"+name, help, labels, nil)
+}
+
+var (
+	ledgerUp      = ledgerDesc("up", "0 while the ledger is lost, else 1.")
+	ledgerRecords = ledgerDesc("records", "Records of the whole ledger, which replicas share, by their state.", "state")
+	ledgerDoubt   = ledgerDesc("oldest_doubt_seconds", "Time since the oldest call that is in doubt was made, 0 without one.")
+	ledgerInUse   = ledgerDesc("connections_in_use", "Connections to the ledger's data at work.")
+	ledgerLimit   = ledgerDesc("connections_limit", "Most connections to the ledger's data.")
+	ledgerWaits   = ledgerDesc("connection_waits_total", "Calls to the ledger that waited for a connection.")
+)
+
+// Describe implements [prometheus.Collector].
+func (ledgerCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{ledgerUp, ledgerRecords, ledgerDoubt, ledgerInUse, ledgerLimit, ledgerWaits} {
+		to <- d
+	}
+}
+
+// Collect implements [prometheus.Collector]. What a ledger holds that cannot be asked
+// is not exported.
+func (c ledgerCollector) Collect(to chan<- prometheus.Metric) {
+	h := c.ledger.Health()
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	up := 1.0
+	if h.Lost != "" {
+		up = 0
+	}
+	gauge(ledgerUp, up)
+	gauge(ledgerInUse, float64(h.Pool.InUse))
+	gauge(ledgerLimit, float64(h.Pool.Limit))
+	to <- prometheus.MustNewConstMetric(ledgerWaits, prometheus.CounterValue, float64(h.Pool.Waits))
+	if h.LookedAt.IsZero() {
+		return
+	}
+	for state := ledger.Claimed; state <= ledger.Unknown; state++ {
+		gauge(ledgerRecords, float64(h.Stats.Records[state]), state.String())
+	}
+	gauge(ledgerDoubt, h.Stats.OldestDoubt.Seconds())
+}
