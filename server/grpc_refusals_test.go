@@ -71,6 +71,7 @@ func TestGRPC_MessageThatCannotBeReceived_HasAVerdictALineAndAMetric(t *testing.
 	}{
 		"a byte too large": {named(strings.Repeat("a", 64<<10)), codes.ResourceExhausted, apierror.ReasonRequestTooLarge},
 		"three times":      {named(strings.Repeat("a", 192<<10)), codes.ResourceExhausted, apierror.ReasonRequestTooLarge},
+		"sixteen times":    {named(strings.Repeat("a", 1<<20)), codes.ResourceExhausted, apierror.ReasonRequestTooLarge},
 		"no protobuf":      {[]byte("{\"name\":\"x\"}"), codes.InvalidArgument, apierror.ReasonInvalidRequest},
 		"cut off":          {named("abc")[:5], codes.InvalidArgument, apierror.ReasonInvalidRequest},
 		"no UTF-8":         {bytes.Replace(named("abc"), []byte("abc"), []byte("a\xff\xfe"), 1), codes.InvalidArgument, apierror.ReasonInvalidRequest},
@@ -84,7 +85,7 @@ func TestGRPC_MessageThatCannotBeReceived_HasAVerdictALineAndAMetric(t *testing.
 	}
 	metrics := d.scrape(t)
 	for _, want := range []string{
-		`digate_calls_total{code="ResourceExhausted",method="` + copyTemplate + `",outcome="NOT_SENT",protocol="grpc"} 2`,
+		`digate_calls_total{code="ResourceExhausted",method="` + copyTemplate + `",outcome="NOT_SENT",protocol="grpc"} 3`,
 		`digate_calls_total{code="InvalidArgument",method="` + copyTemplate + `",outcome="NOT_SENT",protocol="grpc"} 3`,
 	} {
 		if !strings.Contains(metrics, want) {
@@ -94,21 +95,6 @@ func TestGRPC_MessageThatCannotBeReceived_HasAVerdictALineAndAMetric(t *testing.
 	up.none(t)
 }
 
-// gRPC has told the caller by itself; the line and the metric are there.
-func TestGRPC_MessageFarTooLarge_HasALineAndAMetric(t *testing.T) {
-	t.Parallel()
-	d := start(t, newScripted(t).url(), func(c *config.Config) { c.MaxRequestBytes = 64 << 10 })
-	var response []byte
-	err := d.conn.Invoke(withToken(t.Context(), token), copyTemplate, make([]byte, 1<<20), &response, grpc.ForceCodec(bytesCodec{}))
-	if status.Code(err) != codes.ResourceExhausted {
-		t.Errorf("got %v", err)
-	}
-	d.log.await(t, 1, `"reason":"REQUEST_TOO_LARGE"`)
-	if want := `digate_calls_total{code="ResourceExhausted",method="` + copyTemplate + `",outcome="NOT_SENT",protocol="grpc"} 1`; !strings.Contains(d.scrape(t), want) {
-		t.Errorf("the metrics lack %s", want)
-	}
-}
-
 func TestGRPC_MessageOfAStreamThatCannotBeReceived_HasAVerdict(t *testing.T) {
 	t.Parallel()
 	d := start(t, newScripted(t).url(), func(c *config.Config) { c.MaxRequestBytes = 64 << 10 })
@@ -116,8 +102,9 @@ func TestGRPC_MessageOfAStreamThatCannotBeReceived_HasAVerdict(t *testing.T) {
 		message []byte
 		reason  string
 	}{
-		"too large":   {make([]byte, 100<<10), apierror.ReasonRequestTooLarge},
-		"no protobuf": {[]byte("{}"), apierror.ReasonInvalidRequest},
+		"too large":     {make([]byte, 100<<10), apierror.ReasonRequestTooLarge},
+		"far too large": {make([]byte, 10<<20), apierror.ReasonRequestTooLarge},
+		"no protobuf":   {[]byte("{}"), apierror.ReasonInvalidRequest},
 	} {
 		stream, err := d.conn.NewStream(withToken(t.Context(), token), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true},
 			integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName, grpc.ForceCodec(bytesCodec{}))

@@ -10,39 +10,9 @@ import (
 	"sync"
 	"time"
 
-	grpcgzip "google.golang.org/grpc/encoding/gzip"
-	"google.golang.org/grpc/mem"
-
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/budget"
 )
-
-// gzipMark is the first byte of a message that is still compressed when the codec gets
-// it. No message in protobuf begins with it: it would be the tag of a field 0.
-const gzipMark = 0x07
-
-// leftCompressed is the decompressor of a gRPC server that leaves gzip to the codec,
-// which knows the call. gRPC's own would decompress all that arrives, up to the largest
-// message, before anything here sees it, and refuse in words of its own.
-type leftCompressed struct{}
-
-func (leftCompressed) Type() string { return grpcgzip.Name }
-
-func (leftCompressed) Do(r io.Reader) ([]byte, error) {
-	size := 0
-	if sized, ok := r.(interface{ Remaining() int }); ok {
-		size = sized.Remaining()
-	}
-	b := bytes.NewBuffer(make([]byte, 0, 1+size+bytes.MinRead))
-	b.WriteByte(gzipMark)
-	_, err := b.ReadFrom(r)
-	return b.Bytes(), err
-}
-
-// leftAsGzip reports whether a message is still compressed.
-func leftAsGzip(data mem.BufferSlice) bool {
-	return len(data) > 0 && data[0].Len() > 0 && data[0].ReadOnlyData()[0] == gzipMark
-}
 
 // gzipReaders are readers of gzip that nobody uses, of *gzip.Reader.
 var gzipReaders sync.Pool

@@ -1,17 +1,14 @@
 // Package intake takes in the messages of gRPC calls. What gRPC itself would
-// refuse without a verdict (a message that is too large or that is no protobuf)
+// refuse without a verdict (a message that is too large, breaks off or is no protobuf)
 // is refused here with one, in the words of the REST side, and passes the
 // interceptors like any other failure.
 //
-// gRPC ends a call by itself as soon as a message cannot be received. The codec
-// therefore never fails: it keeps the error beside the message, and what
-// receives the message (the wrapped handler of a unary method, or the stream
-// interceptor) returns the error.
+// gRPC's RecvMsg ends a call by itself as soon as a message cannot be received. The
+// intake therefore reads the messages itself, from the stream that RecvMsg reads.
 package intake
 
 import (
 	"context"
-	"io"
 	"runtime"
 	"sync"
 
@@ -71,55 +68,32 @@ func New(bounds Bounds) *Intake {
 // [Intake.StreamInterceptor] must be its first interceptor of streams.
 func (i *Intake) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.ForceServerCodecV2(newCodec(i)),
-		grpc.MaxRecvMsgSize(i.readable()),
-		grpc.RPCDecompressor(leftCompressed{}), //nolint:staticcheck // what replaces it serves the process and knows no call
+		grpc.ForceServerCodecV2(newCodec()),
 	}
-}
-
-// Of a message that is too large, gRPC reads up to oversize times the bound, so
-// that its caller hears a verdict: gRPC itself refuses what is larger still, and
-// says so in its own words.
-const (
-	oversize    = 4
-	maxOversize = 64 << 20
-)
-
-func (i *Intake) readable() int {
-	return max(i.MaxMessage, min(oversize*i.MaxMessage, i.MaxMessage+maxOversize))
-}
-
-// message is what the codec decodes into: a message, why it was refused, and what
-// it takes of the memory.
-type message struct {
-	ctx     context.Context // of the call
-	proto   proto.Message
-	refused error
-	memory  budget.Share
 }
 
 // reception is the arrival of a unary call's request.
 type reception struct {
 	message
 	intake  *Intake
-	place   place // while it waits
-	receive func(any) error
+	place   place           // while it waits
 	decode  func(any) error // into, bound once
+	refused error
 }
 
 func (r *reception) into(v any) error {
-	m, ok := v.(proto.Message)
-	if !ok {
-		return r.receive(v)
-	}
-	r.proto = m
-	err := r.receive(&r.message)
+	r.proto = v.(proto.Message)
+	err := r.intake.receiveOnly(&r.message)
 	r.place.leave()
 	r.place = place{}
-	if err != nil {
-		r.refused = r.intake.lost(err)
+	switch status.Code(err) {
+	case codes.Canceled:
+		err = apierror.NotBegun(context.Canceled)
+	case codes.DeadlineExceeded:
+		err = apierror.NotBegun(context.DeadlineExceeded)
 	}
-	return r.refused
+	r.refused = err
+	return err
 }
 
 // Service returns the description of a service whose unary methods receive
@@ -137,7 +111,7 @@ func (i *Intake) Service(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 
 func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.MethodHandler {
 	i.unaryMethods[info.FullMethod] = true
-	return func(srv any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+	return func(srv any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		growStack()
 		if err := refusalOf(ctx); err != nil {
 			return nil, err
@@ -150,11 +124,11 @@ func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.Metho
 			return refuse(ctx, info, interceptor, apierror.TooManyStreams())
 		}
 		r := i.receptions.Get().(*reception)
-		r.ctx, r.receive, r.place = ctx, receive, place
+		r.ctx, r.place = ctx, place
 		resp, err := m.Handler(srv, ctx, r.decode, interceptor)
 		refused := r.refused
 		r.memory.GiveBack()
-		r.message, r.receive = message{}, nil
+		r.message, r.refused = message{}, nil
 		i.receptions.Put(r)
 		if refused == nil {
 			return resp, err
@@ -173,11 +147,11 @@ func refuse(ctx context.Context, info *grpc.UnaryServerInfo, interceptor grpc.Un
 }
 
 // StreamInterceptor makes a stream receive through the intake.
-func (i *Intake) StreamInterceptor(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (i *Intake) StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if err := refusalOf(ss.Context()); err != nil {
 		return err
 	}
-	s := &stream{ServerStream: ss, intake: i}
+	s := &stream{ServerStream: ss, intake: i, many: info.IsClientStream}
 	defer s.end()
 	return handler(srv, s)
 }
@@ -199,6 +173,7 @@ func (i *Intake) BoundStreams(srv any, ss grpc.ServerStream, info *grpc.StreamSe
 type stream struct {
 	grpc.ServerStream
 	intake  *Intake
+	many    bool // messages of the client
 	message message
 
 	mu    sync.Mutex     // the handler may return while a message is received
@@ -207,20 +182,15 @@ type stream struct {
 }
 
 func (s *stream) RecvMsg(v any) error {
-	m, ok := v.(proto.Message)
-	if !ok {
-		return s.ServerStream.RecvMsg(v)
+	s.message = message{ctx: s.Context(), proto: v.(proto.Message)}
+	var err error
+	if s.many {
+		_, err = s.intake.receive(&s.message)
+	} else {
+		err = s.intake.receiveOnly(&s.message)
 	}
-	s.message = message{ctx: s.Context(), proto: m}
-	err := s.ServerStream.RecvMsg(&s.message)
 	s.hold(s.message.memory)
-	if code := status.Code(err); code == codes.Internal || code == codes.ResourceExhausted {
-		return s.intake.lost(err)
-	}
-	if err != nil {
-		return err
-	}
-	return s.message.refused
+	return err
 }
 
 // hold gives back what the oldest message takes, where another would be more than
@@ -250,29 +220,4 @@ func (s *stream) end() {
 		s.held[n].GiveBack()
 	}
 	s.held = nil
-}
-
-// lost returns the error of a message that gRPC could not receive. gRPC has ended
-// the call by then, in its own words; what is returned is for the log and the
-// metrics.
-func (i *Intake) lost(err error) error {
-	switch status.Code(err) {
-	case codes.ResourceExhausted:
-		return apierror.RequestTooLarge(int64(i.MaxMessage))
-	case codes.Canceled:
-		return apierror.NotBegun(context.Canceled)
-	case codes.DeadlineExceeded:
-		return apierror.NotBegun(context.DeadlineExceeded)
-	}
-	switch status.Convert(err).Message() {
-	case io.ErrUnexpectedEOF.Error():
-		return apierror.BodyIncomplete()
-	default:
-		return invalid("could not be received as one message", "PROTOBUF_INVALID")
-	}
-}
-
-// invalid returns the error of a message that cannot be read.
-func invalid(description, reason string) error {
-	return apierror.InvalidRequest(apierror.Violation{Description: "the message " + description, Reason: reason})
 }

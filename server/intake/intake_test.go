@@ -2,13 +2,13 @@ package intake
 
 import (
 	"context"
+	"encoding/binary"
+	"io"
 	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -16,27 +16,56 @@ import (
 	"github.com/digate/digate/server/budget"
 )
 
-// source is a stream from which a message arrives again and again.
+// source is a transport's stream from which a message arrives as often as it says.
 type source struct {
-	grpc.ServerStream
-	codec codec
+	grpc.ServerTransportStream
 	text  string
+	times int
+	rest  []byte // of the message under way
 }
 
-func (s *source) Context() context.Context { return context.Background() }
+func (s *source) Context() context.Context {
+	return grpc.NewContextWithServerTransportStream(context.Background(), s)
+}
 
-func (s *source) RecvMsg(v any) error {
+// sourceStream is the stream that a handler has of a source.
+type sourceStream struct {
+	grpc.ServerStream
+	source *source
+}
+
+func (s sourceStream) Context() context.Context { return s.source.Context() }
+
+func (s *source) RecvCompress() string { return "" }
+
+func (s *source) ReadMessageHeader(header []byte) error {
+	if s.times == 0 {
+		return io.EOF
+	}
+	s.times--
 	b, err := proto.Marshal(wrapperspb.String(s.text))
 	if err != nil {
 		return err
 	}
-	return s.codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(b)}, v)
+	header[0] = 0
+	binary.BigEndian.PutUint32(header[1:], uint32(len(b)))
+	s.rest = b
+	return nil
 }
+
+func (s *source) Read(n int) (mem.BufferSlice, error) {
+	b := s.rest[:n]
+	s.rest = s.rest[n:]
+	return mem.BufferSlice{mem.SliceBuffer(b)}, nil
+}
+
+// streaming is a stream of any number of the client's messages.
+var streaming = &grpc.StreamServerInfo{IsClientStream: true}
 
 func TestStream_MemoryOfItsWindow_IsHeldUntilItEnds(t *testing.T) {
 	i := New(Bounds{MaxMessage: 1 << 20, Memory: budget.NewMemory(1 << 20), StreamWindow: 3})
-	src := &source{codec: newCodec(i), text: strings.Repeat("a", 10_000)}
-	err := i.StreamInterceptor(nil, src, nil, func(_ any, ss grpc.ServerStream) error {
+	src := &source{text: strings.Repeat("a", 10_000), times: 10}
+	err := i.StreamInterceptor(nil, sourceStream{source: src}, streaming, func(_ any, ss grpc.ServerStream) error {
 		for n := range 10 {
 			if err := ss.RecvMsg(new(wrapperspb.StringValue)); err != nil {
 				return err
@@ -55,9 +84,9 @@ func TestStream_MemoryOfItsWindow_IsHeldUntilItEnds(t *testing.T) {
 // A handler may return while a message is received.
 func TestStream_MessageAfterTheEnd_TakesNoMemory(t *testing.T) {
 	i := New(Bounds{MaxMessage: 1 << 20, Memory: budget.NewMemory(1 << 20), StreamWindow: 3})
-	src := &source{codec: newCodec(i), text: strings.Repeat("a", 10_000)}
+	src := &source{text: strings.Repeat("a", 10_000), times: 10}
 	var left grpc.ServerStream
-	if err := i.StreamInterceptor(nil, src, nil, func(_ any, ss grpc.ServerStream) error { left = ss; return nil }); err != nil {
+	if err := i.StreamInterceptor(nil, sourceStream{source: src}, streaming, func(_ any, ss grpc.ServerStream) error { left = ss; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := left.RecvMsg(new(wrapperspb.StringValue)); err != nil || i.Memory.Taken() != 0 {
@@ -68,9 +97,9 @@ func TestStream_MessageAfterTheEnd_TakesNoMemory(t *testing.T) {
 func TestDecode_MessageAsLargeAsTheBound_IsTakenAndOneByteMoreIsNot(t *testing.T) {
 	message := wrapperspb.String(strings.Repeat("a", 2000))
 	i := New(Bounds{MaxMessage: proto.Size(message), Memory: budget.NewMemory(1 << 20), StreamWindow: 1})
-	src := &source{codec: newCodec(i), text: message.GetValue()}
+	src := &source{text: message.GetValue(), times: 2}
 	receive := func() (err error) {
-		return i.StreamInterceptor(nil, src, nil, func(_ any, ss grpc.ServerStream) error { return ss.RecvMsg(new(wrapperspb.StringValue)) })
+		return i.StreamInterceptor(nil, sourceStream{source: src}, streaming, func(_ any, ss grpc.ServerStream) error { return ss.RecvMsg(new(wrapperspb.StringValue)) })
 	}
 	if err := receive(); err != nil {
 		t.Errorf("as large: %v", err)
@@ -93,7 +122,7 @@ func TestReadable_IsBounded(t *testing.T) {
 
 func TestService_RefusedRequest_PassesTheInterceptorsAndTakesNothing(t *testing.T) {
 	i := New(Bounds{MaxMessage: 100, Memory: budget.NewMemory(1 << 20)})
-	src := &source{codec: newCodec(i), text: strings.Repeat("a", 200)}
+	src := &source{text: strings.Repeat("a", 200), times: 1}
 	desc := i.Service(&grpc.ServiceDesc{ServiceName: "x.Y", Methods: []grpc.MethodDesc{{
 		MethodName: "Z",
 		Handler: func(_ any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
@@ -111,19 +140,19 @@ func TestService_RefusedRequest_PassesTheInterceptorsAndTakesNothing(t *testing.
 		}
 		return handler(ctx, req)
 	}
-	_, err := desc.Methods[0].Handler(nil, t.Context(), src.RecvMsg, interceptor)
+	_, err := desc.Methods[0].Handler(nil, src.Context(), nil, interceptor)
 	if apierror.FromError(err).Reason != apierror.ReasonRequestTooLarge || seen != 1 || i.Memory.Taken() != 0 {
 		t.Errorf("got %v, passed %d times, %d bytes are taken", err, seen, i.Memory.Taken())
 	}
-	src.text = "a"
-	if _, err := desc.Methods[0].Handler(nil, t.Context(), src.RecvMsg, interceptor); err != nil || seen != 2 {
+	src.text, src.times = "a", 1
+	if _, err := desc.Methods[0].Handler(nil, src.Context(), nil, interceptor); err != nil || seen != 2 {
 		t.Errorf("after it: %v, passed %d times", err, seen)
 	}
 }
 
 // The reason is that of a body that breaks off over REST.
 func TestLost_MessageThatBreaksOff_IsAnIncompleteBody(t *testing.T) {
-	e := apierror.FromError(New(Bounds{}).lost(status.Error(codes.Internal, "unexpected EOF")))
+	e := apierror.FromError(lost(io.ErrUnexpectedEOF))
 	if len(e.Violations) != 1 || e.Violations[0].Reason != "BODY_INCOMPLETE" {
 		t.Errorf("got %+v", e.Violations)
 	}
@@ -131,7 +160,7 @@ func TestLost_MessageThatBreaksOff_IsAnIncompleteBody(t *testing.T) {
 
 // A caller may leave many responses unread.
 func TestCodec_LargeResponse_TakesNoMoreMemoryThanItHasBytes(t *testing.T) {
-	c := newCodec(New(Bounds{}))
+	c := newCodec()
 	for _, size := range []int{10, 5000, largestPooled, largestPooled + 1, 200 << 10} {
 		data, err := c.Marshal(wrapperspb.String(strings.Repeat("a", size)))
 		if err != nil {

@@ -1,0 +1,184 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/budget"
+	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/validate"
+)
+
+// arrival is what arrives of a call. gRPC's own stream has these methods, and its
+// RecvMsg reads messages by them.
+type arrival interface {
+	// ReadMessageHeader reads what precedes a message: a flag, and the length in four
+	// bytes. It returns [io.EOF] where no message follows.
+	ReadMessageHeader(header []byte) error
+	// Read reads the next n bytes.
+	Read(n int) (mem.BufferSlice, error)
+	// RecvCompress returns the encoding that the call names.
+	RecvCompress() string
+}
+
+const headerSize = 5
+
+// The flags of a message.
+const (
+	plain      = 0
+	compressed = 1
+)
+
+// message is one message on its way in.
+type message struct {
+	ctx    context.Context // of the call
+	proto  proto.Message   // what it is decoded into
+	memory budget.Share    // what it takes of the memory
+	header [headerSize]byte
+}
+
+// Of a message that is too large, up to oversize times the bound is read and dropped
+// before the call is refused, for clients that hear nothing while they send. A larger
+// one is refused at once.
+const (
+	oversize    = 4
+	maxOversize = 64 << 20
+	dropped     = 64 << 10 // at a time
+)
+
+func (i *Intake) readable() int {
+	return max(i.MaxMessage, min(oversize*i.MaxMessage, i.MaxMessage+maxOversize))
+}
+
+// receive receives the next message of a call. It returns [io.EOF] where there is none,
+// gRPC's own error where the call has ended, and else an [apierror.Error]. It reports
+// whether the message was read to its end.
+func (i *Intake) receive(m *message) (whole bool, err error) {
+	from, ok := grpc.ServerTransportStreamFromContext(m.ctx).(arrival)
+	if !ok {
+		return false, apierror.Internal(errors.New("gRPC's stream has no methods to read it by"), exchange.NotSent)
+	}
+	if err := from.ReadMessageHeader(m.header[:]); err != nil {
+		return false, lost(err)
+	}
+	size := int64(m.header[1])<<24 | int64(m.header[2])<<16 | int64(m.header[3])<<8 | int64(m.header[4])
+	if size > int64(i.readable()) {
+		return false, apierror.RequestTooLarge(int64(i.MaxMessage))
+	}
+	flag := m.header[0]
+	if flag == plain && size > int64(i.MaxMessage) {
+		return drop(from, int(size)), apierror.RequestTooLarge(int64(i.MaxMessage))
+	}
+	data, err := from.Read(int(size))
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return false, lost(err)
+	}
+	defer data.Free()
+	if flag > compressed {
+		return true, invalid("begins with a flag that gRPC does not know", "PROTOBUF_INVALID")
+	}
+	if name := from.RecvCompress(); flag == compressed && (name == "" || name == encoding.Identity) {
+		return true, invalid("is said to be compressed, but the call names no grpc-encoding", "PROTOBUF_INVALID")
+	}
+	return true, i.decode(data, flag == compressed, m)
+}
+
+// receiveOnly receives the one message of a call that has no other, and the end of what
+// its caller sends.
+func (i *Intake) receiveOnly(m *message) error {
+	whole, refused := i.receive(m)
+	switch {
+	case errors.Is(refused, io.EOF):
+		return invalid("is missing", "MISSING")
+	case !whole:
+		return refused
+	}
+	from := grpc.ServerTransportStreamFromContext(m.ctx).(arrival)
+	switch err := from.ReadMessageHeader(m.header[:]); {
+	case errors.Is(err, io.EOF):
+		return refused
+	case err == nil:
+		return invalid("is not the only one of its call", "PROTOBUF_INVALID")
+	default:
+		return lost(err)
+	}
+}
+
+// drop reads a message, and reports whether it came to its end.
+func drop(from arrival, size int) bool {
+	for size > 0 {
+		n := min(size, dropped)
+		data, err := from.Read(n)
+		if err != nil {
+			return false
+		}
+		data.Free()
+		size -= n
+	}
+	return true
+}
+
+// lost returns the error of a message that could not be read.
+func lost(err error) error {
+	switch code := status.Code(err); {
+	case errors.Is(err, io.EOF), code == codes.Canceled, code == codes.DeadlineExceeded:
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return apierror.BodyIncomplete()
+	default:
+		return invalid("could not be received as one message", "PROTOBUF_INVALID")
+	}
+}
+
+// decode decodes a message within the bounds. What it holds is counted first, as
+// bytes: decoded, it may take fifty times their memory.
+func (i *Intake) decode(data mem.BufferSlice, compressed bool, m *message) (err error) {
+	buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
+	defer buf.Free()
+	b := buf.ReadOnlyData()
+	if compressed {
+		text := i.share(m.ctx) // until it is decoded
+		defer text.GiveBack()
+		if b, err = i.decompress(m.ctx, b, &text); err != nil {
+			return err
+		}
+	}
+	if len(b) > budget.Small {
+		values, err := digajson.CheckWire(m.proto.ProtoReflect().Descriptor(), b)
+		if err != nil {
+			return validate.Refusal(err, (*digajson.Error).Field)
+		}
+		m.memory = i.share(m.ctx)
+		if !m.memory.Take(int64(len(b))*budget.PerByte + int64(values)*budget.PerValue) {
+			return apierror.Overloaded(time.Second)
+		}
+	}
+	if err := proto.Unmarshal(b, m.proto); err != nil {
+		return invalid("is no protobuf of the request's type", "PROTOBUF_INVALID")
+	}
+	return nil
+}
+
+// share returns the share of the memory of a call.
+func (i *Intake) share(ctx context.Context) budget.Share {
+	return i.Memory.Share(i.Gate == nil || i.Gate.Knows(token(ctx)))
+}
+
+// invalid returns the error of a message that cannot be read.
+func invalid(description, reason string) error {
+	return apierror.InvalidRequest(apierror.Violation{Description: "the message " + description, Reason: reason})
+}
