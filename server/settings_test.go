@@ -16,6 +16,7 @@ import (
 	"github.com/digate/digate/server/contractwatch"
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/server/intake"
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledgerservice"
@@ -30,6 +31,7 @@ type wired struct {
 	gateway           gateway.Config
 	copies            copies.Config
 	records           ledgerservice.Config
+	intake            *intake.Intake
 	watch             *contractwatch.Watch
 	grpc, rest, admin *listener
 	calls             reflect.Value // the options in a grpc.Server
@@ -59,7 +61,7 @@ func wire(t *testing.T, cfg config.Config) wired {
 	t.Cleanup(srv.Stop)
 	return wired{
 		upstream: u, integration: s.integrationConfig(nil), gateway: s.gatewayConfig(nil), copies: s.copiesConfig(),
-		records: s.ledgerServiceConfig(), watch: watch, grpc: s.grpc, rest: s.rest, admin: s.admin,
+		records: s.ledgerServiceConfig(), intake: s.intake, watch: watch, grpc: s.grpc, rest: s.rest, admin: s.admin,
 		calls: reflect.ValueOf(srv).Elem().FieldByName("opts"),
 		http:  s.newREST(http.NotFoundHandler()), adminHTTP: s.newAdmin(),
 	}
@@ -149,7 +151,7 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 		}},
 
 		"max-request-bytes": {func(c *config.Config) { c.MaxRequestBytes = 7 }, func(w wired) bool {
-			return w.upstream.MaxRequest == 7 && w.gateway.MaxBody == 7 && w.calls.FieldByName("maxReceiveMessageSize").Int() == 4*7
+			return w.upstream.MaxRequest == 7 && w.gateway.MaxBody == 7 && w.intake.MaxMessage == 7
 		}},
 		"upstream-max-response-bytes":        {func(c *config.Config) { c.Responses.MaxResponse = 7 }, func(w wired) bool { return w.upstream.MaxResponse == 7 }},
 		"upstream-max-response-header-bytes": {func(c *config.Config) { c.Responses.MaxResponseHeader = 7 }, func(w wired) bool { return w.upstream.MaxResponseHeader == 7 }},

@@ -24,17 +24,15 @@ type source struct {
 	rest  []byte // of the message under way
 }
 
-func (s *source) Context() context.Context {
-	return grpc.NewContextWithServerTransportStream(context.Background(), s)
-}
-
 // sourceStream is the stream that a handler has of a source.
 type sourceStream struct {
 	grpc.ServerStream
-	source *source
+	source grpc.ServerTransportStream
 }
 
-func (s sourceStream) Context() context.Context { return s.source.Context() }
+func (s sourceStream) Context() context.Context {
+	return grpc.NewContextWithServerTransportStream(context.Background(), s.source)
+}
 
 func (s *source) RecvCompress() string { return "" }
 
@@ -110,14 +108,51 @@ func TestDecode_MessageAsLargeAsTheBound_IsTakenAndOneByteMoreIsNot(t *testing.T
 	}
 }
 
-// The verdict on a message that is too large costs its reading.
-func TestReadable_IsBounded(t *testing.T) {
-	const mib = 1 << 20
-	for bound, want := range map[int]int{100: 400, 4 * mib: 16 * mib, 64 * mib: 128 * mib, 1024 * mib: 1088 * mib} {
-		if got := New(Bounds{MaxMessage: bound}).readable(); got != want {
-			t.Errorf("of a bound of %d: %d bytes, want %d", bound, got, want)
+// Some clients hear nothing before they have sent all, and what they send must take no
+// memory.
+func TestReceive_MessageThatIsTooLarge_IsReadInPartsUpToABound(t *testing.T) {
+	const most = 100_000
+	i := New(Bounds{MaxMessage: most, Memory: budget.NewMemory(1 << 20)})
+	for _, c := range []struct {
+		flag       byte
+		size, read int
+	}{
+		{0, most + 1, most + 1}, {0, 4 * most, 4 * most}, {0, 4*most + 1, 0}, {0, 1 << 31, 0},
+		{compressed, 2*most + 1, 2*most + 1}, {compressed, 4*most + 1, 0},
+	} {
+		src := &largeMessage{flag: c.flag, size: c.size}
+		err := i.StreamInterceptor(nil, sourceStream{source: src}, new(grpc.StreamServerInfo), func(_ any, ss grpc.ServerStream) error { return ss.RecvMsg(new(wrapperspb.StringValue)) })
+		if apierror.FromError(err).Reason != apierror.ReasonRequestTooLarge || src.read != c.read || src.longest > 64<<10 {
+			t.Errorf("of %d bytes, %d were read, %d at once: %v", c.size, src.read, src.longest, err)
 		}
 	}
+}
+
+// largeMessage is a transport's stream with one large message.
+type largeMessage struct {
+	grpc.ServerTransportStream
+	flag          byte
+	size          int
+	begun         bool
+	read, longest int
+}
+
+func (m *largeMessage) RecvCompress() string { return "gzip" }
+
+func (m *largeMessage) ReadMessageHeader(header []byte) error {
+	if m.begun {
+		return io.EOF
+	}
+	m.begun = true
+	header[0] = m.flag
+	binary.BigEndian.PutUint32(header[1:], uint32(m.size))
+	return nil
+}
+
+func (m *largeMessage) Read(n int) (mem.BufferSlice, error) {
+	m.read += n
+	m.longest = max(m.longest, n)
+	return nil, nil
 }
 
 func TestService_RefusedRequest_PassesTheInterceptorsAndTakesNothing(t *testing.T) {
@@ -140,12 +175,12 @@ func TestService_RefusedRequest_PassesTheInterceptorsAndTakesNothing(t *testing.
 		}
 		return handler(ctx, req)
 	}
-	_, err := desc.Methods[0].Handler(nil, src.Context(), nil, interceptor)
+	_, err := desc.Methods[0].Handler(nil, sourceStream{source: src}.Context(), nil, interceptor)
 	if apierror.FromError(err).Reason != apierror.ReasonRequestTooLarge || seen != 1 || i.Memory.Taken() != 0 {
 		t.Errorf("got %v, passed %d times, %d bytes are taken", err, seen, i.Memory.Taken())
 	}
 	src.text, src.times = "a", 1
-	if _, err := desc.Methods[0].Handler(nil, src.Context(), nil, interceptor); err != nil || seen != 2 {
+	if _, err := desc.Methods[0].Handler(nil, sourceStream{source: src}.Context(), nil, interceptor); err != nil || seen != 2 {
 		t.Errorf("after it: %v, passed %d times", err, seen)
 	}
 }

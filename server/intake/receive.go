@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"time"
@@ -34,11 +35,8 @@ type arrival interface {
 
 const headerSize = 5
 
-// The flags of a message.
-const (
-	plain      = 0
-	compressed = 1
-)
+// compressed is the flag of a message that is compressed; that of any other is 0.
+const compressed = 1
 
 // message is one message on its way in.
 type message struct {
@@ -48,18 +46,16 @@ type message struct {
 	header [headerSize]byte
 }
 
-// Of a message that is too large, up to oversize times the bound is read and dropped
-// before the call is refused, for clients that hear nothing while they send. A larger
-// one is refused at once.
 const (
-	oversize    = 4
-	maxOversize = 64 << 20
-	dropped     = 64 << 10 // at a time
+	// compressedTimes is how many times the largest message may be as long before it is
+	// decompressed: what does not compress grows a little.
+	compressedTimes = 2
+	// dropTimes is how many times the largest message is read and dropped of one that is
+	// too large: some clients hear nothing before they have sent all.
+	dropTimes = 4
+	// dropPart is how much is dropped at a time.
+	dropPart = 64 << 10
 )
-
-func (i *Intake) readable() int {
-	return max(i.MaxMessage, min(oversize*i.MaxMessage, i.MaxMessage+maxOversize))
-}
 
 // receive receives the next message of a call. It returns [io.EOF] where there is none,
 // gRPC's own error where the call has ended, and else an [apierror.Error]. It reports
@@ -72,13 +68,14 @@ func (i *Intake) receive(m *message) (whole bool, err error) {
 	if err := from.ReadMessageHeader(m.header[:]); err != nil {
 		return false, lost(err)
 	}
-	size := int64(m.header[1])<<24 | int64(m.header[2])<<16 | int64(m.header[3])<<8 | int64(m.header[4])
-	if size > int64(i.readable()) {
-		return false, apierror.RequestTooLarge(int64(i.MaxMessage))
+	flag, size := m.header[0], int64(binary.BigEndian.Uint32(m.header[1:]))
+	most := int64(i.MaxMessage)
+	if flag == compressed {
+		most *= compressedTimes
 	}
-	flag := m.header[0]
-	if flag == plain && size > int64(i.MaxMessage) {
-		return drop(from, int(size)), apierror.RequestTooLarge(int64(i.MaxMessage))
+	if size > most {
+		whole = size <= dropTimes*int64(i.MaxMessage) && drop(from, int(size))
+		return whole, apierror.RequestTooLarge(int64(i.MaxMessage))
 	}
 	data, err := from.Read(int(size))
 	if err != nil {
@@ -121,7 +118,7 @@ func (i *Intake) receiveOnly(m *message) error {
 // drop reads a message, and reports whether it came to its end.
 func drop(from arrival, size int) bool {
 	for size > 0 {
-		n := min(size, dropped)
+		n := min(size, dropPart)
 		data, err := from.Read(n)
 		if err != nil {
 			return false

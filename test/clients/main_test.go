@@ -34,12 +34,14 @@ type client struct {
 	cancels bool
 	// accept reports whether it can refuse compressed responses.
 	accept bool
+	// deaf reports whether it hears nothing before it has sent all of a message.
+	deaf bool
 }
 
 var all = []client{
 	{name: "grpcio", command: python, config: true, deflate: true},
 	{name: "grpc-js", command: node("grpcjs.mjs"), config: true, deflate: true},
-	{name: "connect-node", command: node("connect.mjs"), deflate: true, accept: true},
+	{name: "connect-node", command: node("connect.mjs"), deflate: true, accept: true, deaf: true},
 	{name: "tonic", command: built("tonic", "rust"), deflate: true, accept: true, cancels: true},
 	{name: "grpc-java", command: java, config: true, deflate: true},
 }

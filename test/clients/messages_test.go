@@ -101,6 +101,34 @@ func TestDeflate_IsRefused_NotSent(t *testing.T) {
 	})
 }
 
+// A message of any size that is too large is refused with a verdict, though its client
+// is still sending it.
+func TestLargeRequest_IsRefused_NotSent(t *testing.T) {
+	each(t, nil, func(t *testing.T, c client) {
+		up := newUpstream(t, func(w http.ResponseWriter, _ *http.Request, _ int) { integration(w, "d") })
+		d := serve(t, up.URL)
+		var calls []call
+		for _, mib := range []int{5, 20} {
+			if c.deaf && mib > 16 {
+				continue // it waits until its deadline
+			}
+			large := copyOf()
+			large.Name = new(strings.Repeat("n", mib<<20))
+			item := proto.CloneOf(large)
+			item.RequestId = "order"
+			calls = append(calls, newCall(t, "CopyTemplate", large), newCall(t, "BulkCopyTemplate", &integrationv1.BulkCopyTemplateRequest{Copy: item}))
+		}
+		for i, e := range c.calls(t, plan{Address: d.GRPC, Calls: calls}) {
+			if e.Code != "RESOURCE_EXHAUSTED" || e.Reason != "REQUEST_TOO_LARGE" || e.Info["outcome"] != "NOT_SENT" {
+				t.Errorf("call %d ended with %+v", i, e)
+			}
+		}
+		if n := up.requests.Load(); n != 0 {
+			t.Errorf("%d requests reached Diga", n)
+		}
+	})
+}
+
 // What is larger than the client takes does not fail a copy that was made.
 func TestLargeResponse_Copy_IsDoneWithoutItsLargestField(t *testing.T) {
 	each(t, nil, func(t *testing.T, c client) {
