@@ -162,11 +162,14 @@ func showRecord(w io.Writer, record *digatev1.Copy) error {
 		fields = append(fields, [2]string{"template", record.GetTemplateId()})
 	}
 	fields = append(fields, [2]string{"claim_time", timeText(record.GetClaimTime())})
+	created := [2]string{"integration", record.GetIntegrationId()}
 	if record.GetMethod() == digatev1.Method_METHOD_CREATE_TOOL {
-		fields = append(fields, [2]string{"tool", record.GetToolId()})
-	} else {
-		fields = append(fields, [2]string{"integration", record.GetIntegrationId()})
+		created = [2]string{"tool", record.GetToolId()}
 	}
+	if created[1] == "" && record.GetState() == digatev1.Copy_STATE_DONE {
+		created[1] = "(its id is too long to be recorded)"
+	}
+	fields = append(fields, created)
 	if err := term.WriteFields(w, append(fields, [2]string{"record", record.GetRecord()})); err != nil || len(record.GetCandidates()) == 0 {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 )
@@ -55,5 +57,20 @@ func TestLedger_QuestionFails_ConcludesNothingAboutTheCopy(t *testing.T) {
 	}
 	if n := len(e.Integrations(clitest.Token)); n != 1 {
 		t.Errorf("%d integrations", n)
+	}
+}
+
+func TestLedgerShow_OddID_IsPrintedOnOneLine(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{"": "(its id is too long to be recorded)", "a\nb": "a\ufffdb"} {
+		for _, record := range []*digatev1.Copy{
+			{State: digatev1.Copy_STATE_DONE, IntegrationId: id},
+			{State: digatev1.Copy_STATE_DONE, Method: digatev1.Method_METHOD_CREATE_TOOL, ToolId: id},
+		} {
+			var out strings.Builder
+			if err := showRecord(&out, record); err != nil || !strings.Contains(out.String(), "  "+want+"\n") {
+				t.Errorf("%q: %s, %v", id, &out, err)
+			}
+		}
 	}
 }

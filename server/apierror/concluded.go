@@ -179,7 +179,7 @@ const MaxIDs = 10
 
 // name puts the ids of what the call created, or may have created, into the error.
 func (e *Error) name(what Resource, ids ...string) *Error {
-	ids = ids[:min(len(ids), MaxIDs)]
+	ids = fitIDs(ids)
 	if what == Tool {
 		e.ToolIDs = ids
 	} else {
@@ -192,17 +192,21 @@ func (e *Error) name(what Resource, ids ...string) *Error {
 // outcome is unknown. The candidates are the resources that the earlier call may have created.
 func InDoubt(what Resource, candidates []string) *Error {
 	message := "an earlier call with this request id was sent and its outcome is not known; it is not sent again until that is settled"
-	if len(candidates) > 0 {
-		message += "; it may have created " + strings.Join(candidates[:min(len(candidates), MaxIDs)], ", ")
+	if named := fitIDs(candidates); len(named) > 0 {
+		message += "; it may have created " + strings.Join(named, ", ")
 	}
 	return concluded(codes.Aborted, ReasonOutcomeUnknown, exchange.Unknown, message, nil).name(what, candidates...)
 }
 
 // AlreadyCreated returns the error of a call with the request id of an earlier call that was done. The
 // cause says why the resource cannot be returned.
+// The id is empty where it was too long to be recorded.
 func AlreadyCreated(what Resource, id string, cause error) *Error {
-	return concluded(codes.AlreadyExists, ReasonAlreadyCreated, exchange.Done,
-		"an earlier call with this request id created "+id+", which could not be read now", cause).name(what, id)
+	message := "an earlier call with this request id was a success; the id of what it created was too long to be recorded"
+	if id != "" {
+		message = "an earlier call with this request id created " + id + ", which could not be read now"
+	}
+	return concluded(codes.AlreadyExists, ReasonAlreadyCreated, exchange.Done, message, cause).name(what, id)
 }
 
 // StillUnderWay returns the error of a call with a request id that continues after its caller's

@@ -2,6 +2,7 @@ package apierror
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -23,6 +24,10 @@ const (
 	// fieldLimit and descriptionLimit, in bytes, let several violations fit.
 	fieldLimit       = 256
 	descriptionLimit = 512
+
+	// idsLimit bounds the ids that a status names, in bytes: ten UUIDs, or one of the
+	// longest ids that a ledger keeps.
+	idsLimit = 400
 
 	// cutMark ends a text that was cut.
 	cutMark = "… [cut]"
@@ -57,6 +62,22 @@ func (e *Error) Within(bytes int) *Error {
 	c.Message = cut(e.Message, message, messageCost)
 	c.Violations = fitWithin(e.Violations, 0, violations)
 	return c
+}
+
+// fitIDs returns the first of the ids, at most [MaxIDs], for which a status has room.
+// An id with a comma has none in a list that commas separate.
+func fitIDs(ids []string) (fitted []string) {
+	room := idsLimit
+	for _, id := range ids {
+		if id == "" || strings.Contains(id, ",") {
+			continue
+		}
+		if room -= len(id) + 1; room < 0 || len(fitted) == MaxIDs {
+			break
+		}
+		fitted = append(fitted, id)
+	}
+	return fitted
 }
 
 func fitViolations(violations []Violation, more int) []Violation {

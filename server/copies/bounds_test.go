@@ -253,6 +253,23 @@ func TestCopyTemplate_IDThatNoLedgerKeeps_IsInDoubtAtOnce(t *testing.T) {
 	})
 }
 
+// A ledger that keeps any id has recorded the call, without the id if it is too long.
+func TestCopyTemplate_IDThatIsTooLongToBeKept_IsDone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		up := new(fakeUpstream)
+		s := newReplica(t, longID{up}, ledger.KeepAnyID(newLedger(t)))
+		if r := copyAs(t.Context(), s, "r", "n"); r.err != nil {
+			t.Errorf("the caller got %v", r)
+		}
+		s.Wait(t.Context())
+		copyAs(t.Context(), s, "r", "n").want(t, "", apierror.ReasonAlreadyCreated, exchange.Done)
+		if len(up.list()) != 1 {
+			t.Errorf("the calls made %d copies", len(up.list()))
+		}
+	})
+}
+
 // longID is an upstream whose ids are longer than a ledger keeps.
 type longID struct{ *fakeUpstream }
 

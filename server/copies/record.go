@@ -25,7 +25,7 @@ func (a *attempt) record(ctx context.Context) error {
 	switch a.verdict {
 	case recordDone:
 		err := l.MarkDone(ctx, a.key, a.token, a.flight.created.id)
-		if errors.Is(err, ledger.ErrInvalid) { // no ledger can keep such an id
+		if errors.Is(err, ledger.ErrInvalid) { // nothing that was created has an id
 			return l.MarkUnknown(ctx, a.key, a.token)
 		}
 		return err

@@ -7,10 +7,15 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// replay reads what an earlier call created and sets the flight's results.
+// replay reads what an earlier call created and sets the flight's results. The id is
+// empty if it was too long for the ledger.
 func (a *attempt) replay(id string) {
 	f := a.flight
 	f.replayed = true
+	if id == "" {
+		f.err = apierror.AlreadyCreated(a.create.method().resource(), "", errors.New("the id is not in the ledger"))
+		return
+	}
 	ctx, read := exchange.NewContext(a.caller)
 	created, err := a.create.read(ctx, a.coordinator.cfg.Upstream, id)
 	f.ex.Attempts = read.Attempts

@@ -98,7 +98,8 @@ type Record struct {
 	State State
 	// Token is the token of the claim that made the record.
 	Token Token
-	// CreatedID is the id of the resource that was created; empty unless Done.
+	// CreatedID is the id of the resource that was created; empty unless Done, and for
+	// an id that is too long to be kept.
 	CreatedID string
 	// ClaimedAt is when the claim was made, by the store's clock.
 	ClaimedAt time.Time

@@ -156,7 +156,8 @@ type Copy struct {
 	// When the copy was asked for, by the ledger's clock.
 	ClaimTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=claim_time,json=claimTime,proto3" json:"claim_time,omitempty"`
 	// The integration that was created. Set only in `STATE_DONE`, and empty for
-	// METHOD_CREATE_TOOL.
+	// METHOD_CREATE_TOOL. Empty too for an id of more than 255 bytes, escapes of
+	// control characters included: the ledger keeps no longer one.
 	IntegrationId string `protobuf:"bytes,5,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
 	// What may have been created. Set only in `STATE_UNKNOWN`. Diga lists the
 	// candidates, and no other record names them. Integrations were created since
@@ -174,6 +175,7 @@ type Copy struct {
 	// The integration that the tool was to be created in. Empty for other methods.
 	ParentIntegrationId string `protobuf:"bytes,9,opt,name=parent_integration_id,json=parentIntegrationId,proto3" json:"parent_integration_id,omitempty"`
 	// The tool that was created. Set only in `STATE_DONE`, for METHOD_CREATE_TOOL.
+	// Empty for an id that is too long, as in integration_id.
 	ToolId        string `protobuf:"bytes,10,opt,name=tool_id,json=toolId,proto3" json:"tool_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

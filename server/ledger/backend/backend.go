@@ -56,9 +56,11 @@ func Open(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 	} else if l.Keys, err = d.key(spec.Location); err != nil {
 		return nil, fmt.Errorf("--ledger: %w", err)
 	}
-	if l.Store, err = d.open(ctx, spec.Location, s); err != nil {
+	store, err := d.open(ctx, spec.Location, s)
+	if err != nil {
 		return nil, fmt.Errorf("--ledger: %w", err)
 	}
+	l.Store = ledger.KeepAnyID(store)
 	if err := l.KeyCheck(ctx, l.Keys.Check()); err != nil {
 		return nil, errors.Join(keyFailure(err, s.KeyFile), l.Close())
 	}

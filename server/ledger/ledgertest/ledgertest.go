@@ -58,6 +58,7 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"Named_OnlyDoneAndLiveRecordsCount", testNamed},
 		{"List_Query_ReturnsLatestFirst", testList},
 		{"Stats_CountByState_AndAgeOfOldestDoubt", testStats},
+		{"KeepAnyID_OddAndLongIDs_AreKeptOrRecognized", testAnyID},
 		{"KeyCheck_OtherKey_IsErrKey", testKeyCheck},
 		{"HasKey_OtherKeyOrNone_IsErrKey", testHasKey},
 		{"Arguments_OutOfBounds_AreRefused", testBounds},
