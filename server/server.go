@@ -43,6 +43,7 @@ type Server struct {
 	contract   *contract.Contract
 	untilDrain context.Context // ends when the drain begins
 	beginDrain context.CancelFunc
+	whyDrain   func() error // the cause of the drain; nil where no context ended
 	streams    *streams.Gate
 	memory     *budget.Memory
 	intake     *intake.Intake
@@ -216,6 +217,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if !s.engine.Durable {
 		s.log.Info("request ids are kept in memory and are forgotten when this process ends; --ledger=sqlite:PATH keeps them")
 	}
+	s.whyDrain = func() error { return context.Cause(ctx) }
 	err := s.lifecycle.run(ctx, s.cfg.ShutdownTimeout)
 	s.log.Info("stopped")
 	return err
@@ -231,7 +233,11 @@ func (s *Server) announcement() *part {
 	return &part{
 		name: "health",
 		drain: func() {
-			s.log.Info("draining", "timeout", s.cfg.ShutdownTimeout.String())
+			attrs := []any{"timeout", s.cfg.ShutdownTimeout.String()}
+			if cause := s.whyDrain(); cause != nil {
+				attrs = append(attrs, "cause", cause.Error())
+			}
+			s.log.Info("draining", attrs...)
 			s.health.Shutdown()
 			s.beginDrain()
 		},

@@ -20,6 +20,8 @@ import (
 type cli struct {
 	ConfigFile configFile `name:"config" placeholder:"FILE" help:"YAML file of settings, by flag name. A flag comes first, then the environment (--log-level is DIGATE_LOG_LEVEL), then the file."`
 
+	VersionFlag versionFlag `name:"version" help:"Print the version."`
+
 	Dev          devCmd           `cmd:"" help:"Run everything on loopback, with a built-in stand-in for Diga. Needs nothing else."`
 	Serve        serveCmd         `cmd:"" help:"Run the facade in front of Diga."`
 	Emulator     emulatorCmd      `cmd:"" help:"Run only the stand-in for Diga."`
@@ -44,9 +46,9 @@ func run(ctx context.Context, args []string, std term.IO) int {
 		complete.Write(ctx, completable{}, args[1:], std.Out)
 		return client.ExitDone
 	}
-	helped := false
+	done := false
 	commands := new(cli)
-	parser, err := newParser(ctx, commands, std, func(int) { helped = true })
+	parser, err := newParser(ctx, commands, std, func(int) { done = true })
 	if err != nil {
 		return client.ExitCode(std.Err, err)
 	}
@@ -64,7 +66,7 @@ func run(ctx context.Context, args []string, std term.IO) int {
 	o.stray = strayVariables(os.Environ(), knownVariables(parser.Model))
 	parsed, err := parser.Parse(args)
 	switch {
-	case helped: // the parser goes on after --help
+	case done: // the parser goes on after --help and --version
 		return client.ExitDone
 	case err != nil:
 		line := lineOf(err)
@@ -105,9 +107,11 @@ func finishFlags(k *kong.Kong) error {
 				asDev(node)
 			}
 		case *kong.Flag:
-			if node.Name == "help" {
+			switch node.Name {
+			case "help":
 				node.Help = "Show this help."
-			} else {
+			case "version": // images often have a variable DIGATE_VERSION
+			default:
 				node.Envs = []string{variablePrefix + strings.ToUpper(strings.ReplaceAll(node.Name, "-", "_"))}
 				node.Tag.Envs = node.Envs
 			}

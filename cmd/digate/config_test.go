@@ -63,15 +63,13 @@ func TestConfigShow_EverySetting_HasItsValueAndOriginAndNoSecret(t *testing.T) {
 func TestSettings_Wrong_NamesTheFileAndTheLineOrTheVariable(t *testing.T) {
 	file := clitest.WriteFile(t, "digate.yaml", "# first\nmax-streams: many\n")
 	refused := clitest.WriteFile(t, "digate.yaml", "\nmax-streams: 0\nidle-timeout: 0s\n")
-	misspelt := clitest.WriteFile(t, "digate.yaml", "log-level: WARN\nmax-steams: 3\nhunter2: 1\n")
+	misspelt := clitest.WriteFile(t, "digate.yaml", "log-level: WARN\nmax-steams: 3\nfavourite: 1\n")
 	t.Setenv("DIGATE_GRPC_ADDR", "9090")
 	t.Setenv("DIGATE_HTTP_ADDR", "192.0.2.1:1")
-	seen := session(t, "serve --config "+file, "serve --config "+refused, "serve --config "+misspelt,
-		"serve --grpc-addr 127.0.0.1:0", "doctor --max-streams x")
-	for _, path := range []string{file, refused, misspelt} {
-		seen = strings.ReplaceAll(seen, path, "digate.yaml")
-	}
-	clitest.Screen(t, "settings-wrong", seen)
+	clitest.Screen(t, "settings-wrong", session(t, []string{
+		"serve --config a.yaml", "serve --config b.yaml", "serve --config c.yaml",
+		"serve --grpc-addr 127.0.0.1:0", "doctor --max-streams x",
+	}, place{"a.yaml", file}, place{"b.yaml", refused}, place{"c.yaml", misspelt}))
 }
 
 func TestEnvironment_VariableThatIsNoSetting_IsNamedWithTheOneThatWasMeant(t *testing.T) {

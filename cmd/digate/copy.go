@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/file"
 	"github.com/digate/digate/cmd/digate/internal/term"
@@ -54,14 +57,24 @@ func (c *copyCmd) Run(ctx context.Context, std term.IO) error {
 		return err
 	}
 	defer done()
-	resp, err := service.CopyTemplate(ctx, req)
+	var trailer metadata.MD
+	resp, err := service.CopyTemplate(ctx, req, grpc.Trailer(&trailer))
 	if err != nil {
-		return client.Fail(std.Err, c.Output, does, err)
+		return client.Fail(std.Err, c.Output, does, err, c.look()...)
 	}
-	if err := showIntegration(ctx, std, &c.CallFlags, service, resp.GetIntegration()); err != nil {
+	if err := showIntegration(ctx, std, &c.CallFlags, service, resp.GetIntegration(), trailer); err != nil {
 		return fmt.Errorf("integration %s was created, but cannot be shown: %w", term.Printable(resp.GetIntegration().GetId()), err)
 	}
 	return nil
+}
+
+// look returns the words of the command that shows what became of a copy in doubt.
+func (c *copyCmd) look() []string {
+	words := []string{"integrations", "list"}
+	if c.RequestID != "" {
+		words = []string{"ledger", "show", c.RequestID}
+	}
+	return append(words, c.Words()...)
 }
 
 // preview shows what the copy would be.

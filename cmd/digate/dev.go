@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -63,7 +60,7 @@ const devGrace = 2 * time.Second
 func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *origins) error {
 	diga, err := listenStandIn("emulator-addr", c.EmulatorAddr, c.standInFlags)
 	if err != nil {
-		return adviseOnPort(err)
+		return takenBy("digate dev", err)
 	}
 	c.Upstream.URL = diga.url()
 	ignoreBrokenPipe()
@@ -73,7 +70,7 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Log: log.Logger, LogLost: log.Lost})
 	if err != nil {
 		_ = diga.ln.Close()
-		return complainInto(log, o.explain(line, adviseOnPort(err)))
+		return complainInto(log, o.explain(line, takenBy("digate dev", err)))
 	}
 	defer greet(std.Out, welcome(devAddresses{
 		grpc: dialable(s.GRPCAddr()), rest: httpURL(s.HTTPAddr()), admin: httpURL(s.AdminAddr()), diga: diga.url(),
@@ -88,12 +85,4 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 		return s.Run(ctx)
 	})
 	return complainInto(log, g.Wait())
-}
-
-// adviseOnPort adds to an error of a port that is taken who may have it.
-func adviseOnPort(err error) error {
-	if !errors.Is(err, syscall.EADDRINUSE) {
-		return err
-	}
-	return fmt.Errorf("%w: another digate dev? Port 0 takes any free port", err)
 }

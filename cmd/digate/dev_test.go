@@ -273,7 +273,7 @@ func TestDev_PortTaken_NamesTheFlagAndWhoMayHaveIt(t *testing.T) {
 	for flag, at := range taken {
 		args := []string{"dev", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--emulator-addr", "127.0.0.1:0"}
 		got := digate(t, append(args, flag, d.match(t, at))...)
-		if got.Code != client.ExitFailed || !strings.HasPrefix(got.Err, "digate: "+flag+": ") || !strings.Contains(got.Err, "another digate dev?") {
+		if got.Code != client.ExitFailed || !strings.HasPrefix(got.Err, "digate: "+flag+": ") || !strings.Contains(got.Err, " (another digate dev?)") {
 			t.Errorf("%+v", got)
 		}
 	}

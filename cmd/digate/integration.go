@@ -8,21 +8,28 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc/metadata"
+
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/digajson"
 )
 
 // showIntegration writes an integration. Text is for people: it leaves secrets
 // out and says what the setup still needs. JSON is the complete integration and
-// nothing else.
-func showIntegration(ctx context.Context, std term.IO, c *client.CallFlags, service integrationv1.IntegrationServiceClient, in *integrationv1.Integration) error {
+// nothing else. The trailer is that of the response.
+func showIntegration(ctx context.Context, std term.IO, c *client.CallFlags, service integrationv1.IntegrationServiceClient, in *integrationv1.Integration, trailer metadata.MD) error {
 	if c.Output == client.OutputJSON {
 		return client.PrintJSON(std.Out, in)
 	}
 	if err := term.WriteFields(std.Out, integrationFields(in)); err != nil {
 		return err
+	}
+	if lost := lostFields(in, trailer); lost != nil {
+		fmt.Fprintf(std.Err, "digate: the response lacks %s: it was too large, or did not come whole\n", term.Printable(strings.Join(lost, ", ")))
+		fmt.Fprintf(std.Err, "  -> %s\n", term.Printable(term.ShellLine(append([]string{"integrations", "get", in.GetId()}, c.Words()...)...)))
 	}
 	if !in.GetRequiresSetup() {
 		return nil
@@ -40,7 +47,42 @@ func showIntegration(ctx context.Context, std term.IO, c *client.CallFlags, serv
 	return nil
 }
 
+// lostFields returns the fields that a response lacks: those that digate left out, and
+// those that every integration has.
+func lostFields(in *integrationv1.Integration, trailer metadata.MD) []string {
+	lost := required(in)
+	for _, names := range trailer.Get(contract.OmittedKey) {
+		for path := range strings.SplitSeq(names, ",") {
+			lost = append(lost, strings.TrimPrefix(path, "integration."))
+		}
+	}
+	return lost
+}
+
+// required returns the fields that every integration has and this one lacks.
+func required(in *integrationv1.Integration) (lacks []string) {
+	for _, f := range []struct {
+		name string
+		has  bool
+	}{
+		{"name", in.GetName() != ""},
+		{"base_url", in.GetBaseUrl() != ""},
+		{"integration_type", in.GetIntegrationType() != 0},
+		{"auth_type", in.GetAuthType() != 0},
+		{"created_at", in.GetCreatedAt() != nil},
+	} {
+		if !f.has {
+			lacks = append(lacks, f.name)
+		}
+	}
+	return lacks
+}
+
 func integrationFields(in *integrationv1.Integration) [][2]string {
+	needsSetup := setupText(in.GetRequiresSetup())
+	if !in.GetRequiresSetup() && in.GetCreatedAt() == nil { // the response did not come whole
+		needsSetup = "not known"
+	}
 	fields := [][2]string{
 		{"id", in.GetId()},
 		{"name", in.GetName()},
@@ -50,7 +92,7 @@ func integrationFields(in *integrationv1.Integration) [][2]string {
 		{"auth_type", digajson.EnumText(in.GetAuthType())},
 		{"auth_key", map[bool]string{true: "set"}[in.GetAuthKey() != ""]},
 		{"headers", strings.Join(slices.Sorted(maps.Keys(in.GetHeaders())), ", ")},
-		{"requires_setup", setupText(in.GetRequiresSetup())},
+		{"requires_setup", needsSetup},
 		{"template", in.GetSourceIntegrationTemplateId()},
 	}
 	if t := in.GetCreatedAt(); t != nil {

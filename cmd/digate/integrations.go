@@ -81,5 +81,5 @@ func (c *integrationsGetCmd) Run(ctx context.Context, std term.IO) error {
 	if err != nil {
 		return client.Fail(std.Err, c.Output, client.Reads, err)
 	}
-	return showIntegration(ctx, std, &c.CallFlags, service, resp.GetIntegration())
+	return showIntegration(ctx, std, &c.CallFlags, service, resp.GetIntegration(), nil)
 }

@@ -38,7 +38,7 @@ func (c *integrationsDeleteCmd) Run(ctx context.Context, std term.IO) error {
 	defer done()
 	resp, err := service.DeleteIntegration(ctx, &integrationv1.DeleteIntegrationRequest{IntegrationId: c.IntegrationID})
 	if err != nil {
-		return client.Fail(std.Err, c.Output, client.Changes, err)
+		return client.Fail(std.Err, c.Output, client.Changes, err, append([]string{"integrations", "get", c.IntegrationID}, c.Words()...)...)
 	}
 	if c.Output == client.OutputJSON {
 		return client.PrintJSON(std.Out, resp)

@@ -179,6 +179,9 @@ func newest(t *testing.T, e *emulator.Emulator) emulator.Integration {
 	return list[len(list)-1]
 }
 
+// alwaysThere are fields that every integration has.
+const alwaysThere = `"name":"n","base_url":"https://n.example","integration_type":"HTTP","created_at":"2026-01-02T03:04:05Z"`
+
 func TestCopy_SetupCannotBeLookedUp_IsStillASuccess(t *testing.T) {
 	addr := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
@@ -187,7 +190,7 @@ func TestCopy_SetupCannotBeLookedUp_IsStillASuccess(t *testing.T) {
 			return
 		}
 		w.WriteHeader(http.StatusCreated)
-		_, _ = w.Write([]byte(`{"id":"` + clitest.NoTemplate + `","auth_type":"API_KEY","requires_setup":true,"source_integration_template_id":"` + clitest.TemplateID + `",` +
+		_, _ = w.Write([]byte(`{"id":"` + clitest.NoTemplate + `",` + alwaysThere + `,"auth_type":"API_KEY","requires_setup":true,"source_integration_template_id":"` + clitest.TemplateID + `",` +
 			`"headers":{"X-A":"` + clitest.VarSecret + `","it's":"` + clitest.VarSecret + ` <<a b>>"}}`))
 	})
 	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
@@ -214,7 +217,7 @@ func TestCopy_SetupMissingAndNothingFound_SaysSo(t *testing.T) {
 		if r.Method == http.MethodPost {
 			w.WriteHeader(http.StatusCreated)
 		}
-		_, _ = w.Write([]byte(`{"id":"` + clitest.NoTemplate + `","requires_setup":true,"data":[],"has_more":false}`))
+		_, _ = w.Write([]byte(`{"id":"` + clitest.NoTemplate + `",` + alwaysThere + `,"auth_type":"NONE","requires_setup":true,"data":[],"has_more":false}`))
 	})
 	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
 	if got.Code != client.ExitDone || got.Err != "" || !strings.HasSuffix(got.Out, "\nmissing: something that Diga does not name\n") {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
@@ -121,11 +123,12 @@ func (c *integrationsUpdateCmd) Run(ctx context.Context, std term.IO) error {
 		return err
 	}
 	defer done()
-	resp, err := service.UpdateIntegration(ctx, req)
+	var trailer metadata.MD
+	resp, err := service.UpdateIntegration(ctx, req, grpc.Trailer(&trailer))
 	if err != nil {
-		return client.Fail(std.Err, c.Output, client.Changes, err)
+		return client.Fail(std.Err, c.Output, client.Changes, err, append([]string{"integrations", "get", c.IntegrationID}, c.Words()...)...)
 	}
-	if err := showIntegration(ctx, std, &c.CallFlags, service, resp.GetIntegration()); err != nil {
+	if err := showIntegration(ctx, std, &c.CallFlags, service, resp.GetIntegration(), trailer); err != nil {
 		return fmt.Errorf("integration %s was changed, but cannot be shown: %w", term.Printable(c.IntegrationID), err)
 	}
 	return nil

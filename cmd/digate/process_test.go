@@ -19,6 +19,7 @@ import (
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/internal/need"
 	"github.com/digate/digate/test/await"
 	"github.com/digate/digate/test/rig"
 )
@@ -136,6 +137,44 @@ func (h *held) underWay(t *testing.T, addr string) chan clitest.Ran {
 		t.Fatal("the upstream was not asked")
 	}
 	return result
+}
+
+// A terminal sends SIGHUP when it is closed, and a supervisor that means a restart.
+func TestServe_SIGHUP_DrainsAndSaysSo(t *testing.T) {
+	h := newHeld(t)
+	p, addr := launchServe(t, h.url)
+	result := h.underWay(t, addr)
+	p.signal(t, syscall.SIGHUP)
+	if line := p.err.Await(t, `"msg":"draining"`); !strings.Contains(line, `"cause":"hangup signal received"`) {
+		t.Errorf("the log is %s", line)
+	}
+	p.signal(t, syscall.SIGHUP) // the kernel and the shell send one each
+	h.release()
+	if got := <-result; got.Code != client.ExitDone {
+		t.Errorf("the call under way: %+v", got)
+	}
+	if code := p.wait(t); code != client.ExitDone {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestServe_SIGHUPUnderNohup_IsIgnored(t *testing.T) {
+	sh := need.Program(t, "sh")
+	h := newHeld(t)
+	p := new(process)
+	cmd := exec.Command(sh, "-c", `trap '' HUP; exec "$@"`, "sh", binary(t), "serve", "--upstream-url", h.url,
+		"--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0")
+	cmd.Stderr = &p.err
+	p.start(t, cmd)
+	p.err.Await(t, `"msg":"serving"`)
+	p.signal(t, syscall.SIGHUP)
+	p.signal(t, syscall.SIGTERM)
+	if line := p.err.Await(t, `"msg":"draining"`); !strings.Contains(line, `"cause":"terminated signal received"`) {
+		t.Errorf("the log is %s", line)
+	}
+	if code := p.wait(t); code != client.ExitDone {
+		t.Errorf("exit code %d", code)
+	}
 }
 
 func TestServe_SIGTERM_FinishesTheCallUnderWayAndExitsWith0(t *testing.T) {

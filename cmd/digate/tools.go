@@ -89,7 +89,7 @@ func (c *toolsApproveCmd) Run(ctx context.Context, std term.IO) error {
 	defer done()
 	resp, err := service.SetToolApprovals(ctx, req)
 	if err != nil {
-		return client.Fail(std.Err, c.Output, client.Changes, err)
+		return client.Fail(std.Err, c.Output, client.Changes, err, append([]string{"tools", "list", c.IntegrationID}, c.Words()...)...)
 	}
 	if c.Output == client.OutputJSON {
 		return client.PrintJSON(std.Out, resp)

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
@@ -18,7 +20,18 @@ const devel = "devel"
 
 type versionCmd struct{}
 
-func (versionCmd) Run(std term.IO) error {
+func (versionCmd) Run(std term.IO) error { return printVersion(std) }
+
+// versionFlag is --version, which does what the command version does.
+type versionFlag bool
+
+// BeforeReset implements kong's hook.
+func (versionFlag) BeforeReset(k *kong.Kong, std term.IO) error {
+	k.Exit(0)
+	return printVersion(std)
+}
+
+func printVersion(std term.IO) error {
 	_, err := fmt.Fprintf(std.Out, "digate %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

@@ -16,6 +16,9 @@ import (
 func TestVersion_IsOneLine(t *testing.T) {
 	t.Parallel()
 	got := digate(t, "version")
+	if flag := digate(t, "--version"); flag != got {
+		t.Errorf("--version: %+v", flag)
+	}
 	if got.Code != client.ExitDone || got.Err != "" || !strings.HasPrefix(got.Out, "digate ") || strings.Count(got.Out, "\n") != 1 {
 		t.Errorf("%+v", got)
 	}

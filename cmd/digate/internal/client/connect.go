@@ -20,7 +20,10 @@ const maxResponse = 64 << 20
 
 // UnreachableError says that no connection could be made, and so no call was
 // begun.
-type UnreachableError struct{ text string }
+type UnreachableError struct {
+	text   string
+	advice string // what to do, "" for nothing in particular
+}
 
 func (e *UnreachableError) Error() string { return e.text }
 
@@ -31,6 +34,9 @@ func (e *UnreachableError) Error() string { return e.text }
 func (f *Flags) Connect(ctx context.Context, more ...grpc.DialOption) (_ context.Context, _ *grpc.ClientConn, done func(), err error) {
 	token, err := Token(f.TokenFile)
 	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := f.checkAddr(); err != nil {
 		return nil, nil, nil, err
 	}
 	creds, err := f.Credentials()
@@ -57,7 +63,7 @@ func (f *Flags) Connect(ctx context.Context, more ...grpc.DialOption) (_ context
 			if through != nil {
 				at += " through the proxy " + through.Host + " (HTTPS_PROXY)"
 			}
-			err := &UnreachableError{fmt.Sprintf("no digate answers at %s: %s", at, whyNotReady(ctx, conn))}
+			err := unreachable(at, whyNotReady(ctx, conn))
 			done()
 			return nil, nil, nil, err
 		}

@@ -3,7 +3,6 @@ package client
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -40,13 +39,19 @@ func (does Effect) ofAnotherCall() bool { return does == Asks || does == Settles
 // Fail reports why a call failed. It returns the error that ends the process
 // with the exit code of the call's outcome. A call about another call has no
 // outcome, whatever became of it: a script must not read the fate of the other
-// call from it.
-func Fail(w io.Writer, output string, does Effect, err error) error {
+// call from it. look are the words of the command that shows what happened, if there
+// is one.
+func Fail(w io.Writer, output string, does Effect, err error, look ...string) error {
 	var e *apierror.Error
-	if unreachable := (*UnreachableError)(nil); errors.As(err, &unreachable) {
+	advice := ""
+	if unreachable := asUnreachable(err); unreachable != nil {
 		e = &apierror.Error{Code: codes.Unavailable, Reason: ReasonUnreachable, Outcome: exchange.NotSent, Message: unreachable.text}
+		advice = unreachable.advice
 	} else {
 		e = apierror.FromError(err)
+		if text, ok := Words(err); ok {
+			e = e.WithMessage(text)
+		}
 	}
 	if does.ofAnotherCall() {
 		e = e.WithoutOutcome()
@@ -54,7 +59,7 @@ func Fail(w io.Writer, output string, does Effect, err error) error {
 	if output == OutputJSON {
 		reportJSON(w, e)
 	} else {
-		reportText(w, does, e)
+		reportText(w, does, e, advice, look)
 	}
 	switch e.Outcome {
 	case exchange.NotApplicable:
@@ -99,7 +104,7 @@ func reportJSON(w io.Writer, e *apierror.Error) {
 	_, _ = io.WriteString(w, term.PrintableJSON(b.Bytes()))
 }
 
-func reportText(w io.Writer, does Effect, e *apierror.Error) {
+func reportText(w io.Writer, does Effect, e *apierror.Error, advice string, look []string) {
 	heading := e.Outcome.String()
 	if e.Outcome == exchange.NotApplicable {
 		heading = "failed"
@@ -109,6 +114,9 @@ func reportText(w io.Writer, does Effect, e *apierror.Error) {
 		if line := v.Field + ": " + v.Description; line != e.Message { // the message quotes the first
 			fmt.Fprintf(w, "  %s\n", term.Printable(line))
 		}
+	}
+	if advice != "" {
+		fmt.Fprintf(w, "  %s\n", advice)
 	}
 	fmt.Fprintf(w, "  code %s, reason %s", code.Code(e.Code), term.Printable(e.Reason))
 	if e.HTTPStatus != 0 {
@@ -125,7 +133,11 @@ func reportText(w io.Writer, does Effect, e *apierror.Error) {
 		}
 		fmt.Fprintf(w, "  %s %s\n", what, term.Printable(id))
 	}
-	fmt.Fprintf(w, "  %s\n", meaning(e, does))
+	text, toLook := meaning(e, does)
+	fmt.Fprintf(w, "  %s\n", text)
+	if toLook && look != nil {
+		fmt.Fprintf(w, "  -> %s\n", term.Printable(term.ShellLine(look...)))
+	}
 }
 
 // retryAfter returns how long to wait before a second call. It is empty where
@@ -137,37 +149,38 @@ func retryAfter(e *apierror.Error) string {
 	return e.RetryAfter.Round(time.Millisecond).String()
 }
 
-// meaning returns what a person may conclude from a failure.
-func meaning(e *apierror.Error, does Effect) string {
+// meaning returns what a person may conclude from a failure, and reports whether it
+// sends the person to look at what happened.
+func meaning(e *apierror.Error, does Effect) (text string, toLook bool) {
 	o := e.Outcome
 	switch {
 	case e.Reason == apierror.ReasonNoRecord:
-		return "The call may have been made with another token or through a digate with another ledger, or its record may be gone. Look at what Diga has before you call again."
+		return "The call may have been made with another token or through a digate with another ledger, or its record may be gone. Look at what Diga has before you call again.", true
 	case does == Asks:
-		return "The question has no response, so this says nothing about the call. It may have been carried out."
+		return "The question has no response, so this says nothing about the call. It may have been carried out.", false
 	case e.Reason == apierror.ReasonNotResolvable:
-		return "Nothing was settled. See `digate ledger show`, with the request id."
+		return "Nothing was settled. See `digate ledger show`, with the request id.", true
 	case does == Settles && e.Code == codes.InvalidArgument:
-		return "Nothing was settled."
+		return "Nothing was settled.", false
 	case does == Settles:
-		return "This says nothing about the call, and it may have been settled all the same. See `digate ledger show`, with the request id."
+		return "This says nothing about the call, and it may have been settled all the same. See `digate ledger show`, with the request id.", true
 	case o == exchange.Done:
-		return "An earlier call did it. This call only looked it up at Diga, and that failed."
+		return "An earlier call did it. This call only looked it up at Diga, and that failed.", false
 	case does == CreatesOnce && e.Code == codes.Aborted:
-		return "It is not sent again until somebody settles what happened: see `digate ledger show`, with the request id."
+		return "It is not sent again until somebody settles what happened: see `digate ledger show`, with the request id.", true
 	case does == CreatesOnce && o == exchange.Unknown:
-		return "It may have been done. A second call with the same --request-id is safe: it is not done twice. What became of it: see `digate ledger show`, with the request id."
+		return "It may have been done. A second call with the same --request-id is safe: it is not done twice. What became of it: see `digate ledger show`, with the request id.", true
 	case does == CreatesOnce && o == exchange.NotSent:
-		return "This call sent nothing to Diga. An earlier call with the same --request-id may have done it. A second call with the same --request-id is safe: it is not done twice."
+		return "This call sent nothing to Diga. An earlier call with the same --request-id may have done it. A second call with the same --request-id is safe: it is not done twice.", false
 	case o == exchange.NotSent:
-		return "Nothing was sent to Diga, so nothing was done."
+		return "Nothing was sent to Diga, so nothing was done.", false
 	case o == exchange.Rejected:
-		return "Diga refused, and did not do it."
+		return "Diga refused, and did not do it.", false
 	case does == Reads:
-		return "No response came back. Reading changes nothing, so a second call is safe."
+		return "No response came back. Reading changes nothing, so a second call is safe.", false
 	case does == Changes:
-		return "It may have been done. Look before you try again: somebody may have changed it since."
+		return "It may have been done. Look before you try again: somebody may have changed it since.", true
 	default:
-		return "It may have been done. Look before you try again: a second call could do it twice."
+		return "It may have been done. Look before you try again: a second call could do it twice.", true
 	}
 }
