@@ -169,3 +169,29 @@ func TestCall_AccountThatIsToldToWait_WaitsAlone(t *testing.T) {
 		}
 	})
 }
+
+// Each caller learns when to try again, and does not wait for its deadline in vain.
+func TestCall_AccountThatIsToldToWaitAgainAndAgain_EveryCallHasARetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := newClientOf(t, func(r *http.Request) (*http.Response, error) {
+			resp, err := after(time.Millisecond, 429, envelope)(r)
+			resp.Header.Set("Retry-After", "2")
+			return resp, err
+		})
+		copyOne(t.Context(), client)
+		const calls = 90
+		ended := make(chan *result, calls)
+		for range calls {
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+				defer cancel()
+				ended <- copyOne(ctx, client)
+			}()
+		}
+		for range calls {
+			if r := <-ended; r.err.RetryAfter == nil || r.err.Outcome == exchange.Unknown {
+				t.Errorf("got %v, retry after %v", r.err, r.err.RetryAfter)
+			}
+		}
+	})
+}

@@ -57,14 +57,19 @@ func (a *account) mayTake(which int) bool {
 
 // limited takes a refusal. The account is paused for the time that the upstream
 // named if it was served nothing since the last fall of its limit: one that is
-// served up to its limit goes on within it.
-func (a *account) limited(r Result, s sending) {
+// served up to its limit goes on within it. limited reports whether the account is
+// paused for longer than it was.
+func (a *account) limited(r Result, s sending) bool {
 	wait := min(r.RetryAfter, maxPause)
-	if a.limit.overloaded(s.window, max(s.flight, a.lanes[sends].used), r.Took, wait) && wait > 0 {
-		if until := time.Now().Add(wait); until.After(a.until) {
-			a.until = until
-		}
+	if !a.limit.overloaded(s.window, max(s.flight, a.lanes[sends].used), r.Took, wait) || wait <= 0 {
+		return false
 	}
+	until := time.Now().Add(wait)
+	if !until.After(a.until) {
+		return false
+	}
+	a.until = until
+	return true
 }
 
 // accounts are the accounts by the hash of their names.

@@ -28,7 +28,8 @@
 // Exchanges beyond a limit wait, in order within an account and in turn over the
 // accounts (round robin: a request counts as one whatever its size, since it is
 // requests that the upstream limits). An account whose queue moves too slowly for a
-// call's deadline refuses the call at once. When the queue is full, the account
+// call's deadline refuses the call at once, and so it is when the upstream names a time
+// after the deadline while the call waits. When the queue is full, the account
 // that has most in it gives way (as in FQ-CoDel, RFC 8290), so that a greedy one
 // delays and refuses itself.
 //
@@ -244,14 +245,14 @@ func (a *Admission) learn(t *Ticket, r Result) {
 		a.accounts.known(t, true).limit.serve()
 	case r.Evidence == RateLimited:
 		a.evidence[ofRate]++
-		a.accounts.known(t, false).limited(r, t.sent)
+		a.limited(t, r)
 	case r.Evidence == Overloaded:
 		a.evidence[ofOverload]++
 		// A 503 that fewer exchanges cannot cure is of a service that is down.
 		failed = a.limit.floored() && t.sent.windowAll == a.limit.window
 		a.overloaded(t, r)
 		if r.RetryAfter > 0 {
-			a.accounts.known(t, false).limited(r, t.sent)
+			a.limited(t, r)
 		}
 	case r.Evidence == NoResponse || r.Evidence == Late:
 		a.evidence[ofTransport]++
@@ -267,6 +268,14 @@ func (a *Admission) learn(t *Ticket, r Result) {
 	}
 }
 
+// limited takes evidence that concerns the account.
+func (a *Admission) limited(t *Ticket, r Result) {
+	own := a.accounts.known(t, false)
+	if own.limited(r, t.sent) {
+		a.refusePaused(own)
+	}
+}
+
 // overloaded takes evidence that concerns the service.
 func (a *Admission) overloaded(t *Ticket, r Result) {
 	a.limit.overloaded(t.sent.windowAll, max(t.sent.flightAll, a.lines[sends].used), r.Took, 0)
@@ -279,6 +288,9 @@ func (a *Admission) judge(p pass, h health) {
 	a.breaker.end(p, h)
 	if after := a.breaker.state(); after != before {
 		a.limit.hold(after != closed)
+		if after == open {
+			a.refuseUnrecorded(a.breaker.until)
+		}
 	}
 }
 

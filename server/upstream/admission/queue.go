@@ -2,6 +2,7 @@ package admission
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/digate/digate/server/apierror"
@@ -44,8 +45,12 @@ type waiter struct {
 
 	recorded bool
 	size     int64
+	deadline time.Time    // by which it has to be served; zero for none
 	link     link[waiter] // in first or rest
 }
+
+// tooLate reports whether the waiter cannot be served if nobody is before then.
+func (w *waiter) tooLate(then time.Time) bool { return !w.deadline.IsZero() && w.deadline.Before(then) }
 
 // free reports whether an exchange of the account may go at once, past no other.
 func (a *Admission) free(which int, of *account) bool {
@@ -80,15 +85,19 @@ func (l *line) unpark(lane *lane, which int) {
 
 // wait puts an exchange of the account in a line until it is served, refused or
 // left by its caller, which may also want to wait for no longer than a time. A
-// recorded one is refused by nothing but its context. The lock is held before and
-// after, and not while it waits.
+// recorded one is refused by nothing but its context and a pause of its account. The
+// lock is held before and after, and not while it waits.
 func (a *Admission) wait(ctx context.Context, of *account, which int, size int64, most time.Duration, recorded bool) (sending, error) {
 	l, lane := &a.lines[which], &of.lanes[which]
 	w := &waiter{ready: make(chan struct{}), recorded: recorded, size: size}
+	within := min(TimeLeft(ctx), most)
+	if within < math.MaxInt64 {
+		w.deadline = time.Now().Add(within)
+	}
 	if recorded {
 		lane.first.push(w, &w.link)
 	} else {
-		if err := a.refusal(min(TimeLeft(ctx), most), which, lane, size); err != nil {
+		if err := a.refusal(within, which, lane, size); err != nil {
 			return sending{}, err
 		}
 		if lane.rest.n == 0 {
@@ -239,6 +248,55 @@ func (a *Admission) refusal(within time.Duration, which int, lane *lane, size in
 	return nil
 }
 
+// refusePaused refuses those of an account who wait and cannot begin within the time
+// that they have, now that the account is paused.
+func (a *Admission) refusePaused(of *account) {
+	now, paused := time.Now(), of.paused()
+	for i := range of.lanes {
+		lane := &of.lanes[i]
+		for w := range lane.first.all() {
+			if w.tooLate(now.Add(paused)) {
+				a.refused[byDeadline]++
+				a.refuse(lane, w, apierror.Overloaded(paused))
+			}
+		}
+		place := 1
+		for w := range lane.rest.all() {
+			ahead := lane.drain.wait(place, now)
+			if w.tooLate(now.Add(paused + ahead/sure)) {
+				a.refused[byDeadline]++
+				a.refuse(lane, w, apierror.Overloaded(paused+ahead))
+				continue
+			}
+			place++
+		}
+	}
+}
+
+// refuseUnrecorded refuses those of all accounts who wait, were not recorded, and whose
+// time is over before the circuit may be probed.
+func (a *Admission) refuseUnrecorded(until time.Time) {
+	for i := range a.lines {
+		for _, lanes := range []*list[lane]{&a.lines[i].turn, &a.lines[i].parked} {
+			for lane := range lanes.all() {
+				for w := range lane.rest.all() {
+					if w.tooLate(until) {
+						a.refused[byCircuit]++
+						a.refuse(lane, w, apierror.CircuitOpen(time.Until(until)))
+					}
+				}
+			}
+		}
+	}
+}
+
+// refuse ends the wait of one who waits.
+func (a *Admission) refuse(lane *lane, w *waiter, err error) {
+	w.err = err
+	a.leave(lane, w)
+	close(w.ready)
+}
+
 // makeRoom reports whether there is room in the queue for one more of the lane. The
 // lane that has most in it gives way to one that has less.
 func (a *Admission) makeRoom(lane *lane, size int64) bool {
@@ -256,10 +314,8 @@ func (a *Admission) makeRoom(lane *lane, size int64) bool {
 			return false
 		}
 		w := most.rest.last.value
-		w.err = apierror.Overloaded(most.drain.wait(most.rest.n, time.Now()))
 		a.refused[byQueue]++
-		a.leave(most, w)
-		close(w.ready)
+		a.refuse(most, w, apierror.Overloaded(most.drain.wait(most.rest.n, time.Now())))
 	}
 	return true
 }

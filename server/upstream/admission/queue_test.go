@@ -51,6 +51,14 @@ func (c *crossing) asks(ctx context.Context, account string, size int64) {
 	synctest.Wait()
 }
 
+// underWay returns how many exchanges are under way, once nothing moves.
+func (c *crossing) underWay() int {
+	synctest.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.tickets)
+}
+
 // leaves ends the exchange that entered first.
 func (c *crossing) leaves(r Result) {
 	c.t.Helper()
@@ -262,6 +270,101 @@ func TestQueue_AccountWithNothingServed_WaitsForTheTimeThatWasNamed(t *testing.T
 		c.want("a b", "a OVERLOADED")
 		time.Sleep(150 * time.Millisecond)
 		c.want("a b a", "a OVERLOADED")
+		c.empty()
+	})
+}
+
+// A pause that begins while calls wait ends the wait of those that it outlasts.
+func TestQueue_AccountIsPausedWhileCallsWait_ThoseWithoutTheTimeAreRefusedAtOnce(t *testing.T) {
+	for _, kind := range []Evidence{RateLimited, Overloaded} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCrossing(t, standard())
+			c.asks(t.Context(), "a", 0)
+			c.leaves(Result{Evidence: kind, RetryAfter: time.Second})
+			c.asks(t.Context(), "b", 0) // of another account, whatever happens
+			hasty, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+			defer cancel()
+			patient, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+			defer cancel()
+			c.asks(hasty, "a", 0)
+			c.asks(hasty, "a", 7)
+			c.asks(patient, "a", 0)
+			time.Sleep(1100 * time.Millisecond)
+			c.want("a b a", "")
+			c.tickets = c.tickets[1:] // b goes on
+			c.leaves(Result{Evidence: kind, RetryAfter: 20 * time.Second})
+			c.want("a b a", "a OVERLOADED")
+			if c.retryAfter < 20*time.Second || c.retryAfter > 22*time.Second { // one was before it
+				t.Errorf("%v: retry after %v", kind, c.retryAfter)
+			}
+			if got := c.a.Load(); got.Queued != 1 || got.QueuedBytes != 0 || got.Refused["deadline"] != 1 {
+				t.Errorf("%v: %+v", kind, got)
+			}
+			time.Sleep(20 * time.Second)
+			c.want("a b a a", "a OVERLOADED")
+		})
+	}
+}
+
+// An account that is paused again and again moves slowly. Nobody waits for a deadline
+// before which there is no turn.
+func TestQueue_AccountIsPausedAgainAndAgain_ThoseTooFarBackAreRefusedBeforeTheirDeadlines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrossing(t, standard())
+		const pause = 2 * time.Second
+		c.asks(t.Context(), "a", 0)
+		c.leaves(Result{Evidence: RateLimited, RetryAfter: pause})
+		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+		defer cancel()
+		for range 90 {
+			c.asks(ctx, "a", 0)
+		}
+		for range 4 {
+			time.Sleep(pause + tickEvery)
+			for c.underWay() > 0 {
+				c.leaves(Result{Evidence: RateLimited, RetryAfter: pause})
+			}
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if len(c.refused) < 80 {
+			t.Errorf("%d were refused", len(c.refused))
+		}
+		for _, reason := range c.refused {
+			if reason != "a OVERLOADED" {
+				t.Errorf("refused: %s", reason)
+			}
+		}
+	})
+}
+
+// A recorded exchange is not kept for longer than it has either.
+func TestQueue_AccountIsPausedWhileARecordedExchangeWaits_ItIsRefusedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrossing(t, standard())
+		c.known("a")
+		recorded, err := c.a.Enter(t.Context(), Request{Account: "a", Recorded: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.asks(t.Context(), "a", 0)
+		c.asks(t.Context(), "a", 0)
+		c.leaves(Result{Evidence: RateLimited}) // the limit is 1, and one is under way
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		began := time.Now()
+		refused := make(chan error, 1)
+		go func() { refused <- recorded.Send(ctx) }()
+		synctest.Wait()
+		own, _ := c.a.accounts.find("a")
+		own.until = time.Now().Add(10 * time.Second)
+		c.a.mu.Lock()
+		c.a.refusePaused(own)
+		c.a.mu.Unlock()
+		if e := apierror.FromError(<-refused); e.Reason != apierror.ReasonOverloaded || *e.RetryAfter != 10*time.Second || time.Since(began) > 0 {
+			t.Errorf("got %v after %v", e, time.Since(began))
+		}
+		recorded.Leave(Result{})
 		c.empty()
 	})
 }
