@@ -80,12 +80,12 @@ line 5: the api_key is missing
 	if n := len(e.Integrations(clitest.Token)); n != 0 {
 		t.Fatalf("%d integrations", n)
 	}
-	got = digate(t, "bulk", rows, "--addr", addr, "--unresolved", "refuse", "--results-format", "csv")
+	got = digate(t, "bulk", rows, "--addr", addr, "--unresolved", "refuse", "--unfinished", "allow", "--keep-going", "--results", "-", "--results-format", "csv")
 	if got.Code != client.ExitRejected || !strings.Contains(got.Err, "4 rows in") || len(e.Integrations(clitest.Token)) != 2 || !strings.Contains(got.Out, "variables.shop has no value") && !strings.Contains(got.Out, "needed in base_url") {
 		t.Errorf("%+v, %d integrations", got, len(e.Integrations(clitest.Token)))
 	}
 	// The same rows with allow go on where they were refused.
-	if got := digate(t, "bulk", rows, "--addr", addr, "--unresolved", "allow"); got.Code != client.ExitRejected || len(e.Integrations(clitest.Token)) != 3 {
+	if got := digate(t, "bulk", rows, "--addr", addr, "--unresolved", "allow", "--unfinished", "allow", "--keep-going", "--results", "-"); got.Code != client.ExitRejected || len(e.Integrations(clitest.Token)) != 3 {
 		t.Errorf("%+v, %d integrations", got, len(e.Integrations(clitest.Token)))
 	}
 }
@@ -97,7 +97,7 @@ func TestTemplatesGet_CSV_IsTheHeaderOfABulkFile(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	rows := clitest.WriteFile(t, "rows.csv", got.Out+clitest.TemplateID+",a,,,north\n")
-	if got := digate(t, "bulk", rows, "--addr", addr); got.Code != client.ExitDone {
+	if got := digate(t, "bulk", rows, "--addr", addr, "--unfinished", "allow"); got.Code != client.ExitDone {
 		t.Errorf("%+v", got)
 	}
 }

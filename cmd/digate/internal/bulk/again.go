@@ -22,12 +22,14 @@ func (c *Command) again(jobPath string) string {
 	flag("format", c.Format, "")
 	flag("template", c.Template, "")
 	flag("var-prefix", c.VarPrefix, "var.")
+	flag("unresolved", c.Unresolved, "")
+	flag("unfinished", c.Unfinished, "refuse")
 	if c.KeepGoing {
 		words = append(words, "--keep-going")
 	}
 	flag("job", jobPath, c.File+jobSuffix)
 	flag("results", c.Results, "")
-	flag("results-format", c.ResultsFormat, "ndjson")
+	flag("results-format", c.ResultsFormat, "")
 	flag("progress", c.Progress, "auto")
 	flag("concurrency", strconv.Itoa(c.Concurrency), "16")
 	flag("reconnects", strconv.Itoa(c.Reconnects), "10")

@@ -61,7 +61,7 @@ func TestBulk_SameRowInBothForms_HasTheSameID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	job := uuid.UUID{15: 1}
+	j := &job{ID: uuid.UUID{15: 1}}
 	ids := make(map[string]bool)
 	for name, content := range map[string]string{
 		"a.csv":    "name,template_id,var.b:json,var.a,api_key_env\nn," + clitest.TemplateID + ",1,x,K\n",
@@ -70,7 +70,7 @@ func TestBulk_SameRowInBothForms_HasTheSameID(t *testing.T) {
 		"c.ndjson": `{"variables":{"a":"x","b":1},"api_key_env":"K","name":"n","base_url":null,"template_id":"` + clitest.TemplateID + `"}`,
 	} {
 		in := &input{path: clitest.WriteFile(t, name, content), format: formatOf(name), varPrefix: "var.", contract: c}
-		rows, err := in.open(job, discardWarning)
+		rows, err := in.open(j, discardWarning)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +177,7 @@ func TestBulk_Interrupted_ShowsTheCommandThatGoesOn(t *testing.T) {
 			t.Errorf("no %s in %s", want, command)
 		}
 	}
-	if got.Out != "" || got.Code != client.ExitUnknown || !strings.Contains(got.Err, "3 rows in ") || !strings.Contains(got.Err, "1 done, 1 not sent, 1 in doubt") {
+	if got.Out != "" || got.Code != client.ExitUnknown || !strings.Contains(got.Err, "3 rows in ") || !strings.Contains(got.Err, "1 done, 1 not made, 1 in doubt") {
 		t.Errorf("%+v", got)
 	}
 	s.item = nil
@@ -210,11 +210,11 @@ func TestBulk_NoSecret_IsWrittenAnywhere(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 		clitest.CheckNoSecret(t, got)
-		if strings.Count(got.Err, "the input holds an api_key") != 1 || strings.Count(got.Err, "line 5: ") != 1 {
+		if strings.Count(got.Err, "the input holds an api_key") != 1 || strings.Count(got.Err, "line 5, d: ") != 1 {
 			t.Errorf("%s", got.Err)
 		}
-		for _, want := range []string{"line 5: NOT_SENT: api_key_env: the environment has no NOT_THERE", "line 6: NOT_SENT: the api_key is set twice",
-			"line 7: NOT_SENT: api_key_env: a row may not name", "line 8: NOT_SENT: the variable x: open " + dir + "/nothing: no such file"} {
+		for _, want := range []string{"line 5, d: not made: api_key_env: the environment has no NOT_THERE", "line 6, e: not made: the api_key is set twice",
+			"line 7, f: not made: api_key_env: a row may not name", "line 8, g: not made: the variable x: open " + dir + "/nothing: no such file"} {
 			if !strings.Contains(got.Err, want) {
 				t.Errorf("no %q in %s", want, got.Err)
 			}
@@ -234,13 +234,14 @@ func TestBulk_NoSecret_IsWrittenAnywhere(t *testing.T) {
 
 func TestBulk_DryRun_NamesEveryRowThatWouldFailAndSendsNothing(t *testing.T) {
 	s := serve(t)
+	s.base = "https://<<n>>"
 	t.Setenv("SHOP_KEY", "hunter2")
 	for name, row := range map[string]struct {
 		file, content string
 		code          int
 		want          []string
 	}{
-		"good": {"r.csv", csvOf(3), client.ExitDone, []string{"<<n>> in base_url has no value", "3 rows, none malformed, 3 would need setup; nothing was sent"}},
+		"good": {"r.csv", csvOf(3), client.ExitNotSent, []string{"<<n>> in base_url has no value", "3 rows, none malformed, 3 would need setup; nothing was sent"}},
 		"bad": {"r.csv", "template_id,name,var.n:json,api_key_env,api_key_file,var_env.n\n" +
 			"x,,,,,\n" + clitest.TemplateID + ",a,hunter2,,,\n" + clitest.TemplateID + ",b,1,NOT_THERE,,\n" + clitest.TemplateID + ",c\n" +
 			clitest.TemplateID + ",d,,SHOP_KEY,,\n" + clitest.TemplateID + ",e,,,/nonexistent,\n" + clitest.TemplateID + ",f,1,,,SHOP_KEY\n" + clitest.TemplateID + ",g,,SHOP_KEY,/x,\n" +
@@ -287,6 +288,7 @@ func TestBulk_DryRun_NamesEveryRowThatWouldFailAndSendsNothing(t *testing.T) {
 
 func TestBulk_DryRun_ReadsATemplateOnce(t *testing.T) {
 	s := serve(t)
+	s.base = "https://<<n>>"
 	got := digate(t, "bulk", clitest.WriteFile(t, "r.csv", "template_id,var.n\n"+strings.Repeat(clitest.TemplateID+",x\n"+strings.ToUpper(clitest.TemplateID)+",x\n", 50)), "--addr", s.addr, "--dry-run")
 	if s.mu.Lock(); got.Code != client.ExitDone || s.templates != 1 || got.Out != "100 rows, none malformed; nothing was sent\n" {
 		t.Errorf("%d reads, %+v", s.templates, got)
@@ -382,13 +384,13 @@ func TestBulk_Outcomes_AreReportedAndTheWorstIsTheExitCode(t *testing.T) {
 		if rows < 4 {
 			continue
 		}
-		if r := records[3]; r[2] != rowRejected || r[4] != "NOT_FOUND" || r[5] != "INTEGRATION_TEMPLATE_NOT_FOUND" || r[6] != "no such template" {
+		if r := records[3]; r[1] != "n-2" || r[8] != rowRejected || r[9] != "NOT_FOUND" || r[10] != "INTEGRATION_TEMPLATE_NOT_FOUND" || r[6] != "no such template" {
 			t.Errorf("%q", r)
 		}
-		if r := records[4]; r[2] != rowUnknown || r[4] != "ABORTED" || !strings.Contains(r[6], "ledger show "+r[1]+" --addr "+s.addr) {
+		if r := records[4]; r[3] != "in doubt" || r[8] != rowUnknown || r[9] != "ABORTED" || !strings.Contains(r[6], "ledger show "+r[7]+" --addr "+s.addr) {
 			t.Errorf("%q", r)
 		}
-		for _, want := range []string{"line 3: NOT_SENT: name: is bad", "line 4: REJECTED: no such template", "line 5: UNKNOWN: in doubt", "1 done, 1 not sent, 1 rejected, 1 in doubt"} {
+		for _, want := range []string{"line 3, n-1: not made: name: is bad", "line 4, n-2: refused by Diga: no such template", "line 5, n-3: in doubt: it was sent, and nobody knows yet", "1 done, 1 not made, 1 refused by Diga, 1 in doubt"} {
 			if !strings.Contains(got.Err, want) {
 				t.Errorf("no %q in %s", want, got.Err)
 			}

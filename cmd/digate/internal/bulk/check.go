@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -16,15 +17,17 @@ import (
 // malformedError says that nothing of an input can be sent.
 type malformedError struct{ error }
 
-// firstPass checks a file before anything is sent, and returns its number of
-// rows. A malformed row is an error, except with --keep-going.
-func (c *Command) firstPass(ctx context.Context, in *input, stderr io.Writer) (int, error) {
-	shown := maxShownRows
-	if c.KeepGoing {
-		shown = 0
+// firstPass checks the whole input before anything is sent, and lets the job see
+// its rows. It returns the number of rows. A malformed row is an error, except with
+// --keep-going.
+func (c *Command) firstPass(ctx context.Context, in *input, j *job, p *progress) (int, error) {
+	var found findings
+	total, bad, err := checkRows(ctx, in, j, &found, p.say, func(r *row) { j.see(r) }, nil)
+	if err != nil || c.KeepGoing || in.path == "-" {
+		return total, err
 	}
-	total, bad, err := checkRows(ctx, in, stderr, discardWarning, shown, nil)
-	if err == nil && bad > 0 && !c.KeepGoing {
+	p.showFindings(&found, maxShownRows)
+	if bad > 0 {
 		err = &malformedError{fmt.Errorf("malformed: %d of %s, so nothing was sent; --keep-going sends the others", bad, rowCount(total))}
 	}
 	return total, err
@@ -34,42 +37,57 @@ func (c *Command) firstPass(ctx context.Context, in *input, stderr io.Writer) (i
 // once and sends no copy.
 func (c *Command) dryRun(ctx context.Context, in *input, std term.IO) error {
 	warn := func(text string) { fmt.Fprintln(std.Err, text) }
-	ts, done := c.templates()
+	var found findings
+	lacking := 0
+	ts, done := c.templates(nil, warn)
 	defer func() { done() }()
-	total, bad, err := checkRows(ctx, in, std.Out, warn, math.MaxInt, func(r *row) error { return ts.check(ctx, std.Out, r) })
+	total, bad, err := checkRows(ctx, in, new(job), &found, warn, nil, func(r *row) error {
+		lacks, err := ts.check(ctx, &found, r)
+		if len(lacks) > 0 {
+			lacking++
+		}
+		return err
+	})
+	found.write(std.Out, math.MaxInt)
 	if err != nil {
 		return notConnected(std.Err, err)
 	}
-	end, found := client.ExitDone, "none malformed"
-	if ts.unresolved > 0 && c.Unresolved == "refuse" {
+	end, text := client.ExitDone, "none malformed"
+	if ts.unresolved > 0 && c.Unresolved == "refuse" || lacking > 0 {
 		end = client.ExitNotSent
 	}
 	if ts.missing > 0 {
 		end = client.ExitRejected
 	}
 	if bad > 0 {
-		end, found = client.ExitUsage, fmt.Sprintf("%d malformed", bad)
+		end, text = client.ExitUsage, fmt.Sprintf("%d malformed", bad)
 	}
-	for _, count := range []struct {
-		n    int
-		what string
-	}{{ts.missing, "without a template"}, {ts.unfinished, "would need setup"}} {
-		if count.n > 0 {
-			found += fmt.Sprintf(", %d %s", count.n, count.what)
-		}
-	}
-	if _, err := fmt.Fprintf(std.Out, "%s, %s; nothing was sent\n", rowCount(total), found); err != nil || end == client.ExitDone {
+	if _, err := fmt.Fprintf(std.Out, "%s, %s%s; nothing was sent\n", rowCount(total), text, ts.counts()); err != nil || end == client.ExitDone {
 		return err
 	}
 	return client.ExitError(end)
 }
 
+// counts says of how many rows something was found.
+func (ts *templates) counts() (text string) {
+	for _, count := range []struct {
+		n    int
+		what string
+	}{{ts.missing, "without a template"}, {ts.unfinished, "would need setup"}, {ts.unchecked, "not checked"}} {
+		if count.n > 0 {
+			text += fmt.Sprintf(", %d %s", count.n, count.what)
+		}
+	}
+	return text
+}
+
 func discardWarning(string) {}
 
-// checkRows checks every row. It writes what is wrong with the first malformed
-// rows, as many as shown, and calls good, if it is not nil, with every other row.
-func checkRows(ctx context.Context, in *input, w io.Writer, warn func(string), shown int, good func(*row) error) (total, bad int, err error) {
-	rows, err := in.open(uuid.Nil, warn)
+// checkRows checks every row and notes what is wrong with the malformed ones. If
+// they are not nil, it calls see with every row that has a request id, before its
+// secrets are read, and good with every row that is not malformed.
+func checkRows(ctx context.Context, in *input, j *job, found *findings, warn func(string), see func(*row), good func(*row) error) (total, bad int, err error) {
+	rows, err := in.open(j, warn)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -77,16 +95,19 @@ func checkRows(ctx context.Context, in *input, w io.Writer, warn func(string), s
 	for ctx.Err() == nil {
 		r, err := rows.next()
 		if errors.Is(err, io.EOF) {
+			rows.end(found)
 			return total, bad, nil
 		}
 		if err != nil {
 			return total, bad, err
 		}
 		total++
+		if r.err == nil && see != nil {
+			see(r)
+		}
 		if err := r.resolve(in.contract); err != nil {
-			if bad++; bad <= shown {
-				fmt.Fprintf(w, "line %d: %s\n", r.line, term.Printable(err.Error()))
-			}
+			bad++
+			found.add(r.line, err.Error())
 			continue
 		}
 		if good != nil {
@@ -96,4 +117,56 @@ func checkRows(ctx context.Context, in *input, w io.Writer, warn func(string), s
 		}
 	}
 	return total, bad, errInterrupted
+}
+
+// preview looks at what the copies of the input's rows would lack, before any is
+// sent. It returns what is lacking in rows that are not to be sent, by their
+// entries. Copies that would surely stay unfinished are an error, unless the flags
+// say what happens to them.
+func (c *Command) preview(ctx context.Context, in *input, j *job, conn *connection, p *progress) (map[*entry]string, error) {
+	var found findings
+	ts, done := c.templates(conn, p.say)
+	defer done()
+	lacking := make(map[*entry]string)
+	_, _, err := checkRows(ctx, in, j, new(findings), discardWarning, nil, func(r *row) error {
+		e := j.find(r.copy.GetRequestId())
+		if e != nil && (e.state == rowMade || e.as != uuid.Nil) {
+			return nil
+		}
+		lacks, err := ts.check(ctx, &found, r)
+		if len(lacks) > 0 {
+			lacking[e] = strings.Join(lacks, ", ")
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(found.texts) > 0 {
+		p.showFindings(&found, maxShownRows)
+	}
+	if ts.missing == 0 && len(lacking) == 0 {
+		return nil, nil
+	}
+	if c.KeepGoing {
+		return lacking, nil
+	}
+	advice := "--keep-going sends only the other rows"
+	if len(lacking) > 0 && ts.missing == 0 {
+		advice = "--unfinished=allow makes them all the same; --keep-going leaves them out"
+	}
+	return nil, fmt.Errorf("%w: of %s%s\n%s", errUnfinished, rowCount(ts.rows), ts.counts(), advice)
+}
+
+// errUnfinished says that copies would surely stay unfinished.
+var errUnfinished = errors.New("nothing was sent")
+
+// showFindings writes the first findings, which stay.
+func (p *progress) showFindings(found *findings, most int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	if left := found.write(p.w, most); left > 0 {
+		fmt.Fprintf(p.w, "and %d more; --dry-run shows all of them\n", left)
+	}
 }

@@ -25,19 +25,24 @@ type Command struct {
 
 	DryRun     bool   `name:"dry-run" help:"Send no copy. Check every row, the files and variables it names, and what its copy would lack. Reads each template once."`
 	Unresolved string `name:"unresolved" enum:"allow,refuse," default:"" placeholder:"HOW" help:"What happens to a row if placeholders get no value: allow makes the copy, refuse does not. Default: as the server is set."`
-	KeepGoing  bool   `name:"keep-going" help:"Send the good rows even if others are malformed."`
+	Unfinished string `name:"unfinished" enum:"allow,refuse" default:"refuse" help:"Copies that would still need setup, because a key or the value of a placeholder is missing: refuse sends nothing if there are any, allow makes them."`
+	KeepGoing  bool   `name:"keep-going" help:"Send the good rows even if others are malformed or their copies would be unfinished."`
 
-	Job    string `name:"job" placeholder:"FILE" help:"File that keeps the job. Default: the input's name and .digate-job."`
-	NewJob bool   `name:"new-job" help:"Begin a new job even if there is one. Copies that the old job made are made again."`
+	Job     string `name:"job" placeholder:"FILE" help:"File that keeps the job. Default: the input's name and .digate-job."`
+	NewJob  bool   `name:"new-job" help:"Begin a new job even if there is one. Everything that the old job made is made a second time. Its file and results are kept under other names."`
+	Changed string `name:"changed" enum:"copy,skip," default:"" placeholder:"HOW" help:"What happens to rows that were made and then changed: skip leaves what was made as it is, copy makes each of them again. Without it, nothing is sent if there are any."`
 
-	Results       string `name:"results" placeholder:"FILE" help:"File for the results, overwritten; - is standard output. Default: standard output, unless it is a terminal."`
-	ResultsFormat string `name:"results-format" enum:"ndjson,csv" default:"ndjson" help:"ndjson or csv."`
+	Results       string `name:"results" placeholder:"FILE" help:"File for the results, replaced when the run ends; - is standard output. Default: beside the input, such as shops.results.csv for shops.csv; standard output if the input is standard input."`
+	ResultsFormat string `name:"results-format" enum:"ndjson,csv," default:"" placeholder:"FORMAT" help:"ndjson or csv. Default: as the name of the results ends, else ndjson."`
 	Progress      string `name:"progress" enum:"auto,plain,never" default:"auto" help:"auto: on a terminal, one line that is redrawn; plain: a new line now and then; never: nothing."`
 	Concurrency   int    `name:"concurrency" default:"16" help:"How many copies may be sent and wait for a response."`
 	Reconnects    int    `name:"reconnects" default:"10" help:"How many connections in a row may fail without a response."`
 
 	client.Flags `kong:"embed,set='timeout=0s',set='timeout_help=Time limit for everything; 0 is none.'"`
 }
+
+// unfinishedAllow is a value of --unfinished.
+const unfinishedAllow = "allow"
 
 // maxConcurrency bounds --concurrency.
 const maxConcurrency = 1000
@@ -60,18 +65,19 @@ func (Command) Help() string {
 	return `Each row is a copy. CSV has a header row. An empty cell sets nothing:
 
   template_id, name, base_url   the template, and what to change in the copy
+  key                           tells the row from others, whatever else changes
   var.NAME, var.NAME:json       value of a placeholder, as text or as JSON
   api_key_env, api_key_file     where the credential is: the name of an
                                 environment variable, or of a file
   var_env.NAME, var_file.NAME   where a placeholder's value is
 
-NDJSON has one object on each line: template_id, name, base_url, variables, api_key_env, api_key_file, and variables_env and variables_file with names by placeholder. The input may also hold an api_key itself, but secrets are better kept out of it.
+NDJSON has one object on each line: template_id, key, name, base_url, variables, api_key_env, api_key_file, and variables_env and variables_file with names by placeholder. The input may also hold an api_key itself, but secrets are better kept out of it.
 
 A secret is read when its row is sent, and written nowhere. The input decides which files and variables are read: use only input from people you trust.
 
-After any interruption, run the same command again. It finishes the rest and copies nothing twice, even if rows were added or moved. For this it needs the job's file, the same token, and a server that kept its ledger; and it must run before the ledger forgets its records.
+After any interruption, run the same command again. It finishes the rest and copies nothing twice, even if rows were added, moved or changed: it asks what to do with rows that were made and then changed (--changed). For this it needs the job's file, the same token, and a server that kept its ledger; and it must run before the ledger forgets its records.
 
-A file is checked before anything is sent. The results have for each row: line, request_id, outcome (DONE, REPLAYED, NOT_SENT, REJECTED, UNKNOWN), integration_id, code, reason, message.
+A file is checked before anything is sent, and so is what its copies would lack: a run sends nothing if copies would need setup, or if there is no such template. The results have for each row: key, name, line, outcome (DONE, REPLAYED for what an earlier run made, NOT_SENT, REJECTED, UNKNOWN), integration_id, missing (what has to be set up), message, request_id, code, reason. CSV says the outcome in words, too.
 
 Exit codes, the highest that applies to a row:
 
@@ -87,6 +93,8 @@ Exit codes, the highest that applies to a row:
 // Validate implements kong's hook.
 func (c *Command) Validate() error {
 	switch {
+	case c.Format == "" && workbookName(c.File) != "":
+		return errors.New(saveAsCSV(c.File, workbookName(c.File)))
 	case c.Format == "" && formatOf(c.File) == "":
 		return errors.New("--format: say csv or ndjson, because the file's name does not")
 	case c.VarPrefix == "":
@@ -124,13 +132,19 @@ func (c *Command) input(stdin io.Reader) (*input, error) {
 // Run sends the input. With --dry-run it only checks it.
 func (c *Command) Run(ctx context.Context, std term.IO) error {
 	err := c.run(ctx, std)
-	if errors.As(err, new(*malformedError)) {
+	switch {
+	case errors.As(err, new(*malformedError)):
 		return client.WrongUsage(std.Err, err)
+	case errors.Is(err, errChanged):
+		return client.ExitError(client.ExitNotSent)
+	case errors.Is(err, errUnfinished):
+		term.Complain(std.Err, err)
+		return client.ExitError(client.ExitNotSent)
 	}
 	return err
 }
 
-func (c *Command) run(ctx context.Context, std term.IO) error {
+func (c *Command) run(ctx context.Context, std term.IO) (err error) {
 	in, err := c.input(std.In)
 	if err != nil {
 		return err
@@ -146,33 +160,94 @@ func (c *Command) run(ctx context.Context, std term.IO) error {
 		return client.WrongUsage(std.Err, err)
 	}
 	p := c.newProgress(std.Err)
-	if in.regular() {
-		if p.counts.total, err = c.firstPass(ctx, in, std.Err); err != nil {
+	j, err := c.openJob(path, in, p.say)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = j.close() }() // the ledger knows what could not be written
+	if j.file != nil && !in.regular() {
+		if err := in.spool(); err != nil {
 			return err
 		}
 	}
-	conn, err := connect(ctx, c.Flags)
-	if err != nil {
-		return notConnected(std.Err, err)
+	if in.again() {
+		if p.counts.total, err = c.firstPass(ctx, in, j, p); err != nil {
+			return err
+		}
 	}
-	defer conn.close()
-	j, err := c.openJob(path, conn, p)
-	if err != nil {
-		return err
-	}
-	write, closeResults, err := c.openResults(std.Out)
-	if err != nil {
-		return err
-	}
+	return c.send(ctx, in, j, p, std)
+}
+
+// send sends the rows that are not made, and reports what became of all.
+func (c *Command) send(ctx context.Context, in *input, j *job, p *progress, std term.IO) (err error) {
 	run := &runner{
-		connect: func(ctx context.Context) (*connection, error) { return connect(ctx, c.Flags) }, job: j, contract: in.contract, conn: conn, pending: make(map[string]*item),
-		window: c.Concurrency, reconnects: c.Reconnects, grace: interruptGrace, stall: stallTimeout, now: time.Now,
-		report: &report{progress: p, write: write, look: c.look},
+		connect: func(ctx context.Context) (*connection, error) { return connect(ctx, c.Flags) }, job: j, contract: in.contract, pending: make(map[string]*item),
+		planned: true, window: c.Concurrency, reconnects: c.Reconnects, grace: interruptGrace, stall: stallTimeout, now: time.Now,
 	}
+	defer run.disconnect()
+	if !in.again() || !j.allMade(p.counts.total) {
+		if err := c.prepare(ctx, in, j, p, run); err != nil {
+			return notConnected(std.Err, err)
+		}
+	} else {
+		if err := j.plan(j.promise, nil, nil); err != nil { // keys that rows got since
+			return err
+		}
+		p.say("every row is made already; nothing is sent")
+	}
+	results, err := c.openResults(std.Out, in, j)
+	if err != nil {
+		return err
+	}
+	run.report = &report{progress: p, results: results, look: c.look}
 	begun := time.Now()
-	why, err := run.all(ctx, c.Timeout, in, in.regular())
+	why, err := run.all(ctx, c.Timeout, in, in.again())
+	err = errors.Join(err, results.end())
 	fmt.Fprintln(std.Err, run.report.summary(time.Since(begun)))
-	return errors.Join(c.conclude(std.Err, run.report, path, why, err), closeResults())
+	if path := results.where(); path != "" && err == nil {
+		fmt.Fprintf(std.Err, "results: %s\n", term.Printable(path))
+	}
+	return c.conclude(std.Err, run.report, j.path, why, err)
+}
+
+// prepare does what must be done before the first row is sent: it connects, keeps
+// the job, finds changed rows and what copies would lack, and puts into the job's
+// file what is about to be sent.
+func (c *Command) prepare(ctx context.Context, in *input, j *job, p *progress, run *runner) (err error) {
+	if run.conn, err = connect(ctx, c.Flags); err != nil {
+		return err
+	}
+	var further []jobLine
+	if run.promise, err = c.promised(j, run.conn); err != nil {
+		return err
+	}
+	if in.again() {
+		if further, err = c.compare(ctx, j, run.conn, run.promise, p); err != nil {
+			return err
+		}
+		if run.lacking, err = c.preview(ctx, in, j, run.conn, p); err != nil {
+			return err
+		}
+	}
+	if err := c.keep(j, run.conn, run.promise, p); err != nil {
+		return err
+	}
+	if in.again() {
+		return j.plan(run.promise, j.toSend(run.lacking), further)
+	}
+	run.plan = func(batch []*row) error {
+		var fresh []*entry
+		for _, r := range batch {
+			if r.err != nil {
+				continue
+			}
+			if e := j.see(r); e.state == rowNew {
+				fresh = append(fresh, e)
+			}
+		}
+		return j.plan(run.promise, fresh, nil)
+	}
+	return nil
 }
 
 // notConnected reports why there is no server to send to.

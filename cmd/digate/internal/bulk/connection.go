@@ -26,7 +26,9 @@ const connectTimeout = 20 * time.Second
 type connection struct {
 	client integrationv1.IntegrationServiceClient
 	ledger *digatev1.GetLedgerResponse
-	md     metadata.MD
+	// records are those of the ledger.
+	records digatev1.LedgerServiceClient
+	md      metadata.MD
 	// leaving is closed when the server takes no more calls on the connection.
 	leaving chan struct{}
 	close   func()
@@ -42,12 +44,13 @@ func connect(ctx context.Context, flags client.Flags) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	ledger, err := digatev1.NewLedgerServiceClient(conn).GetLedger(ctx, &digatev1.GetLedgerRequest{})
+	records := digatev1.NewLedgerServiceClient(conn)
+	ledger, err := records.GetLedger(ctx, &digatev1.GetLedgerRequest{})
 	if err != nil {
 		done()
 		return nil, err
 	}
-	c := &connection{client: integrationv1.NewIntegrationServiceClient(conn), ledger: ledger, leaving: make(chan struct{})}
+	c := &connection{client: integrationv1.NewIntegrationServiceClient(conn), ledger: ledger, records: records, leaving: make(chan struct{})}
 	c.md, _ = metadata.FromOutgoingContext(ctx)
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})

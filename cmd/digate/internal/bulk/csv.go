@@ -46,7 +46,7 @@ func newCSVRows(r io.Reader, template, varPrefix string) (*csvRows, error) {
 		case !utf8.ValidString(name):
 			return nil, errors.New("the header row is not UTF-8")
 		case !ok:
-			return nil, fmt.Errorf("unknown column %q; the columns are template_id, name, base_url, api_key_env, api_key_file, api_key, %sNAME, %sNAME:json, var_env.NAME and var_file.NAME", name, varPrefix, varPrefix)
+			return nil, fmt.Errorf("unknown column %q; the columns are template_id, key, name, base_url, api_key_env, api_key_file, api_key, %sNAME, %sNAME:json, var_env.NAME and var_file.NAME", name, varPrefix, varPrefix)
 		case seen[name]:
 			return nil, fmt.Errorf("the column %q is there twice", name)
 		}
@@ -64,6 +64,8 @@ func newCSVColumn(name, varPrefix string) (csvColumn, bool) {
 	switch name {
 	case "template_id":
 		column.take = func(r *row, cell string) error { r.copy.TemplateId = cell; return nil }
+	case "key":
+		column.take = func(r *row, cell string) error { return r.setKey(cell) }
 	case "name":
 		column.take = func(r *row, cell string) error { r.copy.Name = &cell; return nil }
 	case "base_url":

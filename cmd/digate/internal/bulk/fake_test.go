@@ -1,6 +1,7 @@
 package bulk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,8 @@ type fakeServer struct {
 	// item decides what becomes of the nth item that came in, from 1; nil and
 	// carryOut copy it.
 	item func(n int, req *integrationv1.CopyTemplateRequest) verdict
+	// base is the base URL of every template; empty is one that needs nothing.
+	base string
 
 	mu        sync.Mutex
 	ledger    *digatev1.GetLedgerResponse
@@ -115,12 +118,22 @@ func (s *fakeServer) GetLedger(ctx context.Context, _ *digatev1.GetLedgerRequest
 	return proto.CloneOf(s.ledger), nil
 }
 
+// GetCopy implements [digatev1.LedgerServiceServer].
+func (s *fakeServer) GetCopy(_ context.Context, req *digatev1.GetCopyRequest) (*digatev1.GetCopyResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.made[req.GetRequestId()]; !ok {
+		return nil, status.Error(codes.NotFound, "no record")
+	}
+	return &digatev1.GetCopyResponse{Copy: &digatev1.Copy{RequestId: req.GetRequestId(), State: digatev1.Copy_STATE_DONE, IntegrationId: "of-" + req.GetRequestId()}}, nil
+}
+
 // GetTemplate returns a template that needs nothing.
 func (s *fakeServer) GetTemplate(_ context.Context, req *integrationv1.GetTemplateRequest) (*integrationv1.GetTemplateResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.templates++
-	plan, err := structpb.NewStruct(map[string]any{"base_url": "https://<<n>>", "auth_type": "NONE", "integration_type": "HTTP"})
+	plan, err := structpb.NewStruct(map[string]any{"base_url": cmp.Or(s.base, "https://x"), "auth_type": "NONE", "integration_type": "HTTP"})
 	return &integrationv1.GetTemplateResponse{Template: &integrationv1.IntegrationTemplate{Id: req.GetTemplateId(), Template: plan}}, err
 }
 
@@ -309,6 +322,9 @@ func begin(t *testing.T, stdin io.Reader, args ...string) *interruptible {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	i := &interruptible{interrupt: cancel, code: make(chan int, 1)}
+	if !slices.Contains(args, "--results") {
+		args = append(args, "--results", "-")
+	}
 	go func() { i.code <- runCommand(ctx, args, term.IO{In: stdin, Out: &i.out, Err: &i.err}) }()
 	t.Cleanup(cancel)
 	return i

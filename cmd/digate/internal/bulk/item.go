@@ -24,6 +24,11 @@ const (
 // item is a row without a result yet.
 type item struct {
 	row *row
+	// earlier is the promise under which an earlier run may have sent the row, or
+	// nil.
+	earlier *promise
+	// sends is how often this run sent the row.
+	sends int
 	// onStream says that the present stream owes a response.
 	onStream bool
 	// sent is when the copy was first sent. A response that nothing was done
@@ -78,13 +83,17 @@ func (r *runner) take(next *row, ok bool) *item {
 		r.rows = nil
 		return nil
 	}
-	if err := next.resolve(r.contract); err != nil {
-		r.report.result(invalidRow(next, err))
+	if res := r.known(next); res != nil {
+		r.report.result(*res)
 		return nil
 	}
-	it := &item{row: next}
+	if err := next.resolve(r.contract); err != nil {
+		r.refuse(next, invalidRow(next, err))
+		return nil
+	}
+	it := &item{row: next, earlier: r.earlier(next)}
 	r.pending[next.copy.GetRequestId()] = it
-	r.report.inFlight(len(r.pending))
+	r.report.underWay(len(r.pending))
 	return it
 }
 
@@ -112,13 +121,17 @@ func (r *runner) nextDue() <-chan time.Time {
 // mayBeForgotten reports whether the ledger may have forgotten an item that may
 // have been done. To send it could create a second copy.
 func (r *runner) mayBeForgotten(it *item, now time.Time) bool {
-	return r.job.resumed && !now.Before(r.job.expiry()) ||
-		!it.sent.IsZero() && now.Sub(it.sent) >= r.job.retention()-r.job.margin()
+	return it.earlier != nil && it.earlier.expired(now) ||
+		!it.sent.IsZero() && now.Sub(it.sent) >= r.promise.retention()-r.promise.margin()
 }
 
 // failed takes an error response: the item is sent again later, or the error is
 // its result.
-func (r *runner) failed(it *item, e *apierror.Error) {
+func (r *runner) failed(ctx context.Context, it *item, e *apierror.Error) {
+	if isReused(e) {
+		r.foundReused(ctx, it)
+		return
+	}
 	it.last = e
 	if e.Outcome != exchange.Unknown {
 		it.sent = time.Time{}
@@ -148,10 +161,10 @@ func invitesRetry(e *apierror.Error) bool {
 
 // settle reports an item and forgets it.
 func (r *runner) settle(it *item, fill func(*rowResult)) {
-	id := it.row.copy.GetRequestId()
-	res := rowResult{Line: it.row.line, RequestID: id}
+	res := resultOf(it.row)
 	fill(&res)
-	delete(r.pending, id)
-	r.report.inFlight(len(r.pending))
+	delete(r.pending, res.RequestID)
+	r.report.underWay(len(r.pending))
+	r.record(res, sends(it.sends, it.earlier))
 	r.report.result(res)
 }

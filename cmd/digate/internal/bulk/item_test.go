@@ -16,11 +16,11 @@ func TestRunner_FailedAgainAndAgain_IsSettledAfterTheLastTry(t *testing.T) {
 	t.Parallel()
 	var results []rowResult
 	it := &item{row: &row{line: 2, copy: &integrationv1.CopyTemplateRequest{RequestId: "id"}}}
-	r := &runner{pending: map[string]*item{"id": it}, now: time.Now, report: &report{
-		progress: &progress{w: new(await.Transcript), silent: true}, write: func(res rowResult) error { results = append(results, res); return nil },
+	r := &runner{pending: map[string]*item{"id": it}, job: newJob("", ""), now: time.Now, report: &report{
+		progress: &progress{w: new(await.Transcript), silent: true}, results: &streamed{write: func(res rowResult) error { results = append(results, res); return nil }},
 	}}
 	for try := 1; try <= maxTries; try++ {
-		r.failed(it, overloadedFor(time.Second))
+		r.failed(t.Context(), it, overloadedFor(time.Second))
 		if want := try == maxTries; (len(results) == 1) != want || (len(r.later) == try) == want {
 			t.Fatalf("try %d: %d results, %d to send later", try, len(results), len(r.later))
 		}

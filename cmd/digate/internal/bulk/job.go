@@ -1,6 +1,8 @@
 package bulk
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,59 +24,150 @@ import (
 // jobSuffix follows the name of the input in the name of its job's file.
 const jobSuffix = ".digate-job"
 
-// maxJobFile bounds a job's file, in bytes.
-const maxJobFile = 64 << 10
+const (
+	// jobVersion is that of a job whose file has its rows. Version 0 has none.
+	jobVersion = 1
+	// maxJobHeader bounds the first value of a job's file, in bytes.
+	maxJobHeader = 64 << 10
+)
 
-// maxJobMargin bounds the margin of a job. A copy that is sent may take that long
-// expiry the server looks into the ledger.
-const maxJobMargin = 10 * time.Minute
-
-// job lets the ledger recognize the rows of an earlier run. It holds no secret
-// and no row.
+// job knows the rows that its runs sent, and what became of each. It holds no
+// secret.
+//
+// Its file begins with the job itself. Then come lines, and each run only adds
+// some: the promise of a run, the rows that it is about to send, and what became
+// of a row. A row is in the file, durably, before it is sent. A line that says
+// what became of a row may get lost, because the ledger knows it too. So a file
+// that was cut off anywhere behind its first value can be gone on with.
 type job struct {
 	ID      uuid.UUID `json:"job"`
-	Created time.Time `json:"created"`
-	// Deadline is when the ledger may begin to forget what the job did.
-	Deadline time.Time `json:"deadline"`
-	// Caller is the ledger's name for the caller who ran the job.
-	Caller string `json:"caller"`
-	Ledger string `json:"ledger"`
-	// Durable means that the ledger survives the end of its server.
-	Durable bool   `json:"durable"`
-	Server  string `json:"server"`
-	Input   string `json:"input"`
+	Version int       `json:"version,omitempty"`
+	Input   string    `json:"input"`
+	promise
 
-	// resumed says that an earlier run may have copied any of the rows.
-	resumed bool
+	path     string
+	file     *os.File // nil before the job is kept
+	promises []promise
+	// known is how many promises earlier runs left in the file.
+	known int
+
+	mu      sync.Mutex
+	entries []*entry
+	index   map[uuid.UUID]*entry
+	rekeyed []jobLine // keys that rows got since
+	broke   error     // why no more lines can be added
 }
 
-// newJob returns the job of a first run. Its times come from the wall clock,
-// because other runs compare them with theirs.
-func newJob(input, server string, l *digatev1.GetLedgerResponse, now time.Time) *job {
-	now = now.UTC().Truncate(time.Second)
-	return &job{
-		ID: uuid.New(), Created: now, Deadline: now.Add(l.GetRetention().AsDuration()),
-		Caller: l.GetCaller(), Ledger: l.GetStore(), Durable: l.GetDurable(), Server: server, Input: filepath.Base(input),
-	}
+// entry is what a job knows of one row.
+type entry struct {
+	id   uuid.UUID
+	line int32 // in the present input, or in the last one that had it
+	// promise is the index of the promise under which the row was first sent.
+	promise int32
+	state   rowState
+	seen    bool // in the present input
+	now     bool // made by this run
+	dropped bool // gone from the input, and nobody needs to be asked about it
+	name    string
+	key     string
+	made    string    // id of the integration
+	missing string    // what the integration lacked when it was made
+	as      uuid.UUID // the earlier form of the row, whose integration is this row's
 }
 
-// write creates the job's file, durably: no copy may be sent under a request id
-// that a crash could lose. A file that exists already is an error.
-func (j *job) write(path string) error {
-	b, err := json.MarshalIndent(j, "", "  ")
+// rowState is how far a row came.
+type rowState uint8
+
+const (
+	rowNew   rowState = iota // of this input, and not in the file
+	rowOpen                  // may have been sent
+	rowMade                  // has its integration
+	rowNone                  // surely has none
+	rowDoubt                 // may have one; the ledger does not know
+)
+
+// mayBeMade reports whether the row may have an integration.
+func (e *entry) mayBeMade() bool {
+	return e.state == rowMade || e.state == rowOpen || e.state == rowDoubt
+}
+
+// jobLine is a line of a job's file.
+type jobLine struct {
+	Promise *promise  `json:"promise,omitempty"`
+	Row     uuid.UUID `json:"row,omitzero"`
+	Line    int32     `json:"line,omitempty"`
+	Name    string    `json:"name,omitempty"`
+	Key     string    `json:"key,omitempty"`
+	As      uuid.UUID `json:"as,omitzero"`
+	State   string    `json:"state,omitempty"`
+	Made    string    `json:"integration_id,omitempty"`
+	Missing string    `json:"missing,omitempty"`
+}
+
+// The states of a line.
+const (
+	lineSent    = "sent" // from now on the row may have been sent
+	lineMade    = "made"
+	lineNone    = "none"
+	lineDoubt   = "doubt"
+	lineDropped = "dropped"
+)
+
+// newJob returns the job of a first run. It is not kept before begin.
+func newJob(input, path string) *job {
+	return &job{ID: uuid.New(), Version: jobVersion, Input: filepath.Base(input), path: path, index: make(map[uuid.UUID]*entry)}
+}
+
+// begin keeps a new job, durably: no copy may be sent under a request id that a
+// crash could lose. A file that exists already is an error.
+func (j *job) begin(p promise) error {
+	j.promise, j.promises = p, []promise{p}
+	b, err := json.Marshal(j)
 	if err != nil {
 		return err
 	}
-	switch err := durable.Create(path, append(b, '\n')); {
+	switch err := durable.Create(j.path, append(b, '\n')); {
 	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%s appeared just now: somebody else runs the same input", path)
+		return fmt.Errorf("%s appeared just now: somebody else runs the same input", j.path)
 	case err != nil:
-		return fmt.Errorf("the job cannot be kept: %w", err)
+		_ = os.Remove(j.path) // nothing was sent
+		return j.notKept(err)
+	}
+	return j.append()
+}
+
+// append opens the file to add lines, and keeps other runs off it.
+func (j *job) append() error {
+	f, err := os.OpenFile(j.path, os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		return j.notKept(err)
+	}
+	j.file = f
+	if err := lock(f); err != nil {
+		return fmt.Errorf("%s: %w", j.path, err)
 	}
 	return nil
 }
 
-// readJob reads a job's file. It returns nil if there is none.
+func (j *job) notKept(err error) error {
+	return fmt.Errorf("the job cannot be kept: %w.\nNothing was sent. --job FILE keeps the job in another place", err)
+}
+
+// close closes the file. What was recorded of rows is durable then, as far as
+// that is possible.
+func (j *job) close() error {
+	if j.file == nil {
+		return nil
+	}
+	err := j.broke
+	if err == nil {
+		err = j.file.Sync()
+	}
+	return errors.Join(err, j.file.Close())
+}
+
+// readJob reads a job's file. It returns nil if there is none, and if it is empty:
+// then the first run ended before it sent anything.
 func readJob(path string) (*job, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -83,66 +177,250 @@ func readJob(path string) (*job, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	b, err := io.ReadAll(io.LimitReader(f, maxJobFile))
-	if err != nil {
-		return nil, err
+	r := bufio.NewReaderSize(f, maxJobHeader)
+	if _, err := r.Peek(1); errors.Is(err, io.EOF) {
+		return nil, os.Remove(path)
 	}
-	j := new(job)
-	if json.Unmarshal(b, j) != nil || j.ID == uuid.Nil || j.Created.IsZero() || j.Deadline.IsZero() || j.Caller == "" {
-		return nil, fmt.Errorf("%s is not the file of a job, or was cut short. If the first run ended before it sent anything, begin anew with --new-job", path)
+	j := &job{path: path, index: make(map[uuid.UUID]*entry)}
+	header, err := firstValue(r)
+	if err != nil || json.Unmarshal(header, j) != nil || j.ID == uuid.Nil || j.check() != nil {
+		return nil, fmt.Errorf("%s is not the file of a job, or was cut short.\nIf neither the results nor `digate integrations list` show a copy that its run made, remove the file and run again. %s", path, insteadOfResuming)
 	}
-	j.resumed = true
-	return j, nil
+	if j.Version > jobVersion {
+		return nil, fmt.Errorf("%s is of a later version of digate: go on with that version", path)
+	}
+	j.promises = []promise{j.promise}
+	err = j.readLines(r)
+	j.known = len(j.promises)
+	return j, err
 }
 
-// insteadOfResuming says what to do if a job cannot be resumed.
-const insteadOfResuming = "Find out what was created (the results of that run, `digate integrations list`), remove those rows from the input, and begin anew with --new-job."
+// firstValue reads a JSON object. It may span lines, as that of version 0 does.
+func firstValue(r *bufio.Reader) ([]byte, error) {
+	var b []byte
+	for len(b) <= maxJobHeader {
+		line, err := r.ReadSlice('\n')
+		b = append(b, line...)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			break
+		}
+		if json.Valid(b) || err != nil {
+			return b, nil
+		}
+	}
+	return nil, errors.New("too large")
+}
 
-// of returns why a job does not belong to the ledger's caller, or nil if it does.
-func (j *job) of(l *digatev1.GetLedgerResponse) error {
-	if j.Caller == l.GetCaller() {
+// readLines reads what the runs added. A line that is no line was cut off before
+// anything followed from it.
+func (j *job) readLines(r *bufio.Reader) error {
+	for {
+		b, err := r.ReadSlice('\n')
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue // of a damaged file
+		case err != nil:
+			return err
+		}
+		var line jobLine
+		if json.Unmarshal(bytes.TrimSpace(b), &line) == nil {
+			j.take(line)
+		}
+	}
+}
+
+// take follows a line of the file.
+func (j *job) take(line jobLine) {
+	if line.Promise != nil && line.Promise.check() == nil {
+		j.promises = append(j.promises, *line.Promise)
+	}
+	if line.Row == uuid.Nil {
+		return
+	}
+	e := j.entry(line.Row)
+	if line.Line > 0 {
+		e.line, e.name = line.Line, line.Name
+	}
+	if line.Key != "" {
+		e.key = line.Key
+	}
+	if line.As != uuid.Nil {
+		e.as = line.As
+	}
+	switch line.State {
+	case lineSent:
+		// What an earlier run sent keeps its promise.
+		if e.state == rowNew || e.state == rowNone {
+			e.state, e.promise = rowOpen, int32(len(j.promises)-1)
+		}
+		e.dropped = false
+	case lineMade:
+		e.state, e.made, e.missing = rowMade, line.Made, line.Missing
+	case lineNone:
+		e.state = rowNone
+	case lineDoubt:
+		e.state = rowDoubt
+	case lineDropped:
+		e.dropped = true
+	}
+}
+
+// entry returns what the job knows of a row. A row that it does not know is new.
+func (j *job) entry(id uuid.UUID) *entry {
+	e := j.index[id]
+	if e == nil {
+		e = &entry{id: id}
+		j.entries = append(j.entries, e)
+		j.index[id] = e
+	}
+	return e
+}
+
+// find returns what the job knows of a row with a request id, or nil.
+func (j *job) find(requestID string) *entry {
+	id, err := uuid.Parse(requestID)
+	if err != nil {
 		return nil
 	}
-	if !j.Durable || !l.GetDurable() {
-		return fmt.Errorf("the ledger does not know the job %s: it was begun by %s, and this is %s.\nThe server keeps its ledger in memory and was restarted, and so forgot what was done; or the token is another one.\n%s",
-			j.ID, term.Printable(j.Caller), term.Printable(l.GetCaller()), insteadOfResuming)
-	}
-	return fmt.Errorf("the job %s was begun by another caller (%s, now %s), and the ledger does not tell one caller about another's copies.\nThe token is another one, or the server has another ledger or another key for its ledger.\n%s",
-		j.ID, term.Printable(j.Caller), term.Printable(l.GetCaller()), insteadOfResuming)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.index[id]
 }
 
-// resumable returns why a job cannot be resumed at a time, or nil if it can. To
-// resume regardless could create copies a second time. A ledger whose retention
-// became shorter brings the deadline forward.
-func (j *job) resumable(l *digatev1.GetLedgerResponse, now time.Time) error {
-	if err := j.of(l); err != nil {
-		return err
+// see notes that a row is in the present input.
+func (j *job) see(r *row) *entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e := j.entry(uuid.MustParse(r.copy.GetRequestId()))
+	e.seen, e.line, e.name = true, int32(r.line), shortName(r.copy.GetName())
+	if e.key != r.key {
+		e.key = r.key
+		if e.state != rowNew {
+			j.rekeyed = append(j.rekeyed, jobLine{Row: e.id, Key: e.key})
+		}
 	}
-	if d := j.Created.Add(l.GetRetention().AsDuration()); d.Before(j.Deadline) {
-		j.Deadline = d
+	return e
+}
+
+// maxName bounds the name of a row that a job keeps, in bytes.
+const maxName = 200
+
+func shortName(name string) string {
+	if len(name) <= maxName {
+		return name
 	}
-	now = now.Round(0) // compare wall clocks
-	if now.Before(j.Created) {
-		return fmt.Errorf("the job %s was begun at %s, which is in the future: set the clock", j.ID, stamp(j.Created))
+	return string(bytes.ToValidUTF8([]byte(name[:maxName]), nil))
+}
+
+// knows reports whether the job can tell a row that was changed: the file of an
+// earlier version does not say which rows its runs sent.
+func (j *job) knows() bool { return j.Version > 0 }
+
+// plan adds the rows of the entries to the file, durably, before they are sent.
+// Further lines come with them.
+func (j *job) plan(p promise, entries []*entry, further []jobLine) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	further, j.rekeyed = append(j.rekeyed, further...), nil
+	if !j.knows() {
+		p = j.promise // the earlier version may have sent any of the rows
 	}
-	if !now.Before(j.expiry()) {
-		return fmt.Errorf("the job %s was begun at %s, and the ledger forgets what was done after %v: to go on could create copies a second time.\n%s",
-			j.ID, stamp(j.Created), j.retention(), insteadOfResuming)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if last := j.promises[len(j.promises)-1]; len(entries) > 0 && p != last {
+		j.promises = append(j.promises, p)
+		_ = enc.Encode(jobLine{Promise: &p})
+	}
+	for _, e := range entries {
+		_ = enc.Encode(jobLine{Row: e.id, Line: e.line, Name: e.name, Key: e.key, State: lineSent})
+	}
+	for _, line := range further {
+		_ = enc.Encode(line)
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	if err := j.add(b.Bytes()); err != nil {
+		return j.notKept(err)
+	}
+	if err := j.file.Sync(); err != nil {
+		return j.notKept(err)
+	}
+	for _, e := range entries {
+		e.state, e.promise, e.dropped = rowOpen, int32(len(j.promises)-1), false
+	}
+	for _, line := range further {
+		j.take(line)
 	}
 	return nil
 }
 
-// retention returns how long the ledger keeps what the job did.
-func (j *job) retention() time.Duration { return j.Deadline.Sub(j.Created) }
+// add writes whole lines. The file may end within a line that was cut off, and
+// so the lines begin on a line of their own.
+func (j *job) add(lines []byte) error {
+	if j.broke != nil {
+		return j.broke
+	}
+	if end, err := j.file.Seek(0, io.SeekEnd); err == nil && end > 0 {
+		last := make([]byte, 1)
+		if _, err := j.file.ReadAt(last, end-1); err == nil && last[0] != '\n' {
+			lines = append([]byte("\n"), lines...)
+		}
+	}
+	_, j.broke = j.file.Write(lines)
+	return j.broke
+}
 
-// margin returns how long before the end of the retention the job ends.
-func (j *job) margin() time.Duration { return min(j.retention()/10, maxJobMargin) }
+// record adds what became of a row. That it cannot be written is no failure: the
+// ledger knows it too.
+func (j *job) record(line jobLine) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.take(line)
+	if j.file == nil || j.broke != nil {
+		return
+	}
+	b, err := json.Marshal(line)
+	if err == nil {
+		_, err = j.file.Write(append(b, '\n'))
+	}
+	j.broke = err
+}
 
-// expiry returns when the job ends: it cannot be resumed from then on.
-func (j *job) expiry() time.Time { return j.Deadline.Add(-j.margin()) }
+// sentBefore returns the promise under which an earlier run may have sent a row,
+// or nil if no run did.
+func (j *job) sentBefore(e *entry) *promise {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if (e.state == rowOpen || e.state == rowDoubt) && int(e.promise) < j.known {
+		return &j.promises[e.promise]
+	}
+	return nil
+}
 
-// stamp formats a time for people.
-func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
+// resumable returns why a job cannot be gone on with, or nil if it can. A job
+// that does not know its rows ends with its promise: to go on could create copies
+// a second time.
+func (j *job) resumable(l *digatev1.GetLedgerResponse, now time.Time) error {
+	if err := j.of(l); err != nil {
+		return err
+	}
+	j.shorten(l)
+	for i := range j.promises {
+		j.promises[i].shorten(l)
+	}
+	if err := j.inTheFuture(now); err != nil {
+		return err
+	}
+	if !j.knows() && j.expired(now) {
+		return fmt.Errorf("the job was begun at %s, and the ledger forgets what was done after %v: to go on could create copies a second time.\n%s",
+			stamp(j.Created), j.retention(), insteadOfResuming)
+	}
+	return nil
+}
 
 // jobPath returns the path of the job's file.
 func (c *Command) jobPath(regular bool) (string, error) {
@@ -157,11 +435,34 @@ func (c *Command) jobPath(regular bool) (string, error) {
 	return c.File + jobSuffix, nil
 }
 
-// openJob returns the job to resume, or a new one that is already kept.
-func (c *Command) openJob(path string, conn *connection, p *progress) (*job, error) {
+// setAside renames the file of a job, so that --new-job loses nothing.
+func setAside(path string) (aside string, err error) {
+	for n := 1; ; n++ {
+		aside = fmt.Sprintf("%s.old-%d", path, n)
+		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if err := os.Rename(path, aside); errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	return aside, nil
+}
+
+// openJob reads the job to go on with, or returns a new one that is not kept yet.
+func (c *Command) openJob(path string, in *input, say func(string)) (*job, error) {
 	if c.NewJob {
-		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		if err := c.setResultsAside(in, say); err != nil {
 			return nil, err
+		}
+		aside, err := setAside(path)
+		if err != nil {
+			return nil, err
+		}
+		if aside != "" {
+			say("the earlier job is kept in " + term.Printable(aside))
 		}
 	}
 	j, err := readJob(path)
@@ -169,19 +470,60 @@ func (c *Command) openJob(path string, conn *connection, p *progress) (*job, err
 		return nil, err
 	}
 	if j == nil {
-		j = newJob(c.File, c.Addr, conn.ledger, time.Now())
-		if err := j.write(path); err != nil {
-			return nil, err
-		}
-		p.say(fmt.Sprintf("job %s begins, and is kept in %s; it can be resumed until %s", j.ID, term.Printable(path), stamp(j.expiry())))
-		if !conn.ledger.GetDurable() {
-			p.say("The server keeps its ledger in memory: after a restart of the server, the job cannot be resumed.")
-		}
-		return j, nil
+		return newJob(c.File, path), nil
 	}
-	if err := j.resumable(conn.ledger, time.Now()); err != nil {
-		return nil, err
+	return j, j.append()
+}
+
+// promised returns what the ledger promises to this run. A job that is not the
+// ledger's cannot be gone on with.
+func (c *Command) promised(j *job, conn *connection) (promise, error) {
+	now := time.Now()
+	if j.file != nil {
+		if err := j.resumable(conn.ledger, now); err != nil {
+			return promise{}, err
+		}
 	}
-	p.say(fmt.Sprintf("job %s, begun at %s, is resumed; it can be resumed until %s", j.ID, stamp(j.Created), stamp(j.expiry())))
-	return j, nil
+	return newPromise(c.Addr, conn.ledger, now), nil
+}
+
+// keep makes sure that the job has a file.
+func (c *Command) keep(j *job, conn *connection, now promise, p *progress) error {
+	if j.file != nil {
+		p.say(fmt.Sprintf("the job of %s goes on, kept in %s", stamp(j.Created), term.Printable(j.path)))
+		if !j.knows() {
+			p.say("It is of an earlier version and does not know its rows:\na row that was changed since is copied anew.")
+		}
+		return nil
+	}
+	if err := j.begin(now); err != nil {
+		return err
+	}
+	p.say(fmt.Sprintf("the job is kept in %s\nit can be gone on with until %s", term.Printable(j.path), stamp(now.expiry())))
+	if !conn.ledger.GetDurable() {
+		p.say("The server keeps its ledger in memory:\nafter a restart of the server, the job cannot be resumed.")
+	}
+	return nil
+}
+
+// allMade reports whether so many rows of the input are all made.
+func (j *job) allMade(rows int) bool {
+	made := 0
+	for _, e := range j.entries {
+		if e.seen && (e.state == rowMade || e.as != uuid.Nil && j.index[e.as].state == rowMade) {
+			made++
+		}
+	}
+	return made == rows
+}
+
+// toSend returns the rows of the input that no run sent yet, without those whose
+// copies would lack something.
+func (j *job) toSend(lacking map[*entry]string) (rows []*entry) {
+	for _, e := range j.entries {
+		if _, lacks := lacking[e]; e.seen && !lacks && e.as == uuid.Nil && (e.state == rowNew || e.state == rowNone) {
+			rows = append(rows, e)
+		}
+	}
+	return rows
 }

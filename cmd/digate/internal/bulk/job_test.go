@@ -2,14 +2,17 @@ package bulk
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/digate/digate/cmd/digate/internal/clitest"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 )
 
@@ -31,7 +34,7 @@ func TestJob_Resumable_OnlyWhileTheLedgerSurelyRemembers(t *testing.T) {
 		"a second before it began":        {day, ledgerOf("me", "sqlite", day), created.Add(-time.Second), "is in the future: set the clock"},
 		"just before the margin":          {day, ledgerOf("me", "sqlite", day), created.Add(day - margin - time.Nanosecond), ""},
 		"at the margin":                   {day, ledgerOf("me", "sqlite", day), created.Add(day - margin), "forgets what was done after 24h0m0s"},
-		"within the margin":               {day, ledgerOf("me", "sqlite", day), created.Add(day - time.Second), "begin anew with --new-job"},
+		"within the margin":               {day, ledgerOf("me", "sqlite", day), created.Add(day - time.Second), "could create copies a second time"},
 		"past the retention":              {day, ledgerOf("me", "sqlite", day), created.Add(day), "could create copies a second time"},
 		"a short retention, before":       {10 * time.Minute, ledgerOf("me", "sqlite", 10*time.Minute), created.Add(9*time.Minute - 1), ""},
 		"a short retention, at its tenth": {10 * time.Minute, ledgerOf("me", "sqlite", 10*time.Minute), created.Add(9 * time.Minute), "after 10m0s"},
@@ -43,24 +46,41 @@ func TestJob_Resumable_OnlyWhileTheLedgerSurelyRemembers(t *testing.T) {
 		"another ledger":                  {day, ledgerOf("you", "postgres", day), created, "another ledger or another key"},
 		"a ledger in memory now":          {day, ledgerOf("you", "memory", day), created, "in memory and was restarted"},
 	} {
-		j := newJob("rows.csv", "addr", ledgerOf("me", "sqlite", row.kept), created)
+		j := &job{promise: newPromise("addr", ledgerOf("me", "sqlite", row.kept), created)} // of an earlier version
 		err := j.resumable(row.l, row.now)
 		if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)) {
 			t.Errorf("%s: got %v, want %q", name, err, row.want)
 		}
 	}
-	j := newJob("rows.csv", "addr", ledgerOf("me", "memory", day), created)
+	j := &job{promise: newPromise("addr", ledgerOf("me", "memory", day), created)}
 	if err := j.resumable(ledgerOf("you", "sqlite", day), created); err == nil || !strings.Contains(err.Error(), "in memory and was restarted") || strings.Contains(err.Error(), "another caller") {
 		t.Errorf("a ledger that was in memory: got %v", err)
+	}
+}
+
+// A job that knows its rows does not end with its promise: only the rows that were
+// sent under the promise do.
+func TestJob_Resumable_KnowsItsRows_OutlivesItsPromise(t *testing.T) {
+	t.Parallel()
+	created := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	j := &job{Version: jobVersion, promise: newPromise("addr", ledgerOf("me", "sqlite", time.Hour), created)}
+	if err := j.resumable(ledgerOf("me", "sqlite", time.Hour), created.Add(48*time.Hour)); err != nil {
+		t.Error(err)
+	}
+	if err := j.resumable(ledgerOf("you", "sqlite", time.Hour), created); err == nil {
+		t.Error("another caller goes on with the job")
 	}
 }
 
 func TestJob_KeepsWhatResumingNeeds(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 678, time.FixedZone("", 3600))
-	j := newJob("/dir/rows.csv", "host:1", ledgerOf("me", "sqlite", time.Hour), now)
 	path := filepath.Join(t.TempDir(), "job")
-	if err := j.write(path); err != nil {
+	j := newJob("/dir/rows.csv", path)
+	if err := j.begin(newPromise("host:1", ledgerOf("me", "sqlite", time.Hour), now)); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.close(); err != nil {
 		t.Fatal(err)
 	}
 	got, err := readJob(path)
@@ -68,28 +88,75 @@ func TestJob_KeepsWhatResumingNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.ID != j.ID || !got.Created.Equal(now.Truncate(time.Second)) || !got.Deadline.Equal(got.Created.Add(time.Hour)) ||
-		got.Caller != "me" || got.Ledger != "sqlite" || got.Server != "host:1" || got.Input != "rows.csv" || !got.resumed || j.resumed {
+		got.Caller != "me" || got.Ledger != "sqlite" || got.Server != "host:1" || got.Input != "rows.csv" || !got.knows() {
 		t.Errorf("got %+v, kept %+v", got, j)
 	}
-	if err := j.write(path); err == nil || !strings.Contains(err.Error(), "somebody else runs the same input") {
+	again := newJob("rows.csv", path)
+	if err := again.begin(j.promise); err == nil || !strings.Contains(err.Error(), "somebody else runs the same input") {
 		t.Errorf("a second file: got %v", err)
 	}
-	if err := j.write(filepath.Join(path, "x")); err == nil || !strings.Contains(err.Error(), "the job cannot be kept") {
+	again.path = filepath.Join(path, "x")
+	if err := again.begin(j.promise); err == nil || !strings.Contains(err.Error(), "the job cannot be kept") || !strings.Contains(err.Error(), "--job FILE") {
 		t.Errorf("no place for the file: got %v", err)
 	}
-	if other := newJob("rows.csv", "host:1", ledgerOf("me", "sqlite", time.Hour), now); other.ID == j.ID {
+	if again.ID == j.ID {
 		t.Error("two jobs have one id")
 	}
 }
 
-func TestReadJob_CutShortAnywhereOrLackingAField_IsRefused(t *testing.T) {
+// The file that an earlier version wrote: an object over several lines, and no rows.
+const earlierJob = `{
+  "job": "1a6642b4-283d-46b3-b391-32d6d3b2b3fd",
+  "created": "2026-11-29T20:36:53Z",
+  "deadline": "2026-11-30T20:36:53Z",
+  "caller": "58295660d0df205bfc302bce7cbdcfd9",
+  "ledger": "memory",
+  "durable": false,
+  "server": "127.0.0.1:9090",
+  "input": "shops.csv"
+}
+`
+
+func TestReadJob_OfAnEarlierVersion_IsGoneOnWith(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "job")
+	path := clitest.WriteFile(t, "job", earlierJob)
+	j, err := readJob(path)
+	if err != nil || j.knows() || j.ID.String() != "1a6642b4-283d-46b3-b391-32d6d3b2b3fd" || j.Caller != "58295660d0df205bfc302bce7cbdcfd9" || j.Deadline.Day() != 30 {
+		t.Fatalf("%v, %+v", err, j)
+	}
+	if err := j.append(); err != nil {
+		t.Fatal(err)
+	}
+	id := uuid.New()
+	j.entry(id).seen = true
+	// Whatever such a job sends, an earlier run may have sent.
+	if err := j.plan(newPromise("a", ledgerOf("me", "sqlite", time.Hour), time.Now()), j.toSend(nil), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.close(); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = readJob(path); err != nil || j.knows() || j.index[id] == nil || j.sentBefore(j.index[id]) == nil || !j.sentBefore(j.index[id]).Created.Equal(j.Created) {
+		t.Errorf("%v, %+v", err, j)
+	}
+}
+
+func TestReadJob_NothingInIt_IsNoJob(t *testing.T) {
+	t.Parallel()
+	path := clitest.WriteFile(t, "job", "")
+	if got, err := readJob(path); got != nil || err != nil {
+		t.Errorf("empty, as a full disk leaves it: got %v, %v", got, err)
+	}
 	if got, err := readJob(path); got != nil || err != nil {
 		t.Errorf("no file: got %v, %v", got, err)
 	}
-	j := newJob("rows.csv", "host:1", ledgerOf("me", "sqlite", time.Hour), time.Now())
-	if err := j.write(path); err != nil {
+}
+
+func TestReadJob_BeginningCutShortOrLackingAField_IsRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "job")
+	j := newJob("rows.csv", path)
+	if err := errors.Join(j.begin(newPromise("host:1", ledgerOf("me", "sqlite", time.Hour), time.Now())), j.close()); err != nil {
 		t.Fatal(err)
 	}
 	whole, err := os.ReadFile(path)
@@ -101,14 +168,15 @@ func TestReadJob_CutShortAnywhereOrLackingAField_IsRefused(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := readJob(path); err == nil || !strings.Contains(err.Error(), "was cut short") {
+		if got, err := readJob(path); err == nil || !strings.Contains(err.Error(), "was cut short") || strings.Contains(err.Error(), "--new-job") {
 			t.Errorf("%s: got %v, %v", name, got, err)
 		}
 	}
 	for n := range len(whole) - 2 { // without its last brace
-		refused(string(whole[:n]), whole[:n])
+		if n > 0 {
+			refused(string(whole[:n]), whole[:n])
+		}
 	}
-	refused("followed by something else", append(whole, '{'))
 	for _, field := range []string{"job", "created", "deadline", "caller"} {
 		var fields map[string]any
 		if err := json.Unmarshal(whole, &fields); err != nil {
@@ -121,5 +189,91 @@ func TestReadJob_CutShortAnywhereOrLackingAField_IsRefused(t *testing.T) {
 		}
 		refused("without "+field, b)
 	}
-	refused("larger than a job", append([]byte(`{"x":"`+strings.Repeat("x", maxJobFile)+`",`), whole[1:]...))
+	refused("larger than a job", append([]byte(`{"x":"`+strings.Repeat("x", maxJobHeader)+`",`), whole[1:]...))
+}
+
+// However the file ends, the rows that were sent are known: they are in the file
+// before they are sent.
+func TestReadJob_CutOffBehindTheBeginning_KnowsWhatEarlierLinesSay(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "job")
+	j := newJob("rows.csv", path)
+	p := newPromise("host:1", ledgerOf("me", "sqlite", time.Hour), time.Now())
+	if err := j.begin(p); err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := j.entry(uuid.New()), j.entry(uuid.New())
+	one.line, two.line, two.name = 2, 3, "ñandú"
+	if err := j.plan(p, []*entry{one, two}, nil); err != nil {
+		t.Fatal(err)
+	}
+	planned, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.record(jobLine{Row: two.id, State: lineMade, Made: "id-2", Missing: "api key"})
+	if err := j.close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := len(first); n <= len(whole); n++ {
+		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j, err := readJob(path)
+		if err != nil {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+		if n >= len(planned) && (j.index[one.id].state != rowOpen || j.index[two.id] == nil || n < len(whole) && j.index[two.id].state != rowOpen) {
+			t.Errorf("%d bytes: %+v", n, j.entries)
+		}
+		// Another run adds lines, which the cut-off one does not spoil.
+		if err := j.append(); err != nil {
+			t.Fatal(err)
+		}
+		three := j.entry(uuid.New())
+		if err := errors.Join(j.plan(p, []*entry{three}, nil), j.close()); err != nil {
+			t.Fatal(err)
+		}
+		if j, err = readJob(path); err != nil || j.index[three.id] == nil || j.index[three.id].state != rowOpen {
+			t.Errorf("%d bytes, and a line more: %v", n, err)
+		}
+	}
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = readJob(path); err != nil || j.index[two.id].made != "id-2" || j.index[two.id].name != "ñandú" || j.index[two.id].missing != "api key" {
+		t.Errorf("%v, %+v", err, j)
+	}
+}
+
+func TestJob_RunTwiceAtOnce_IsRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "job")
+	j := newJob("rows.csv", path)
+	if err := j.begin(newPromise("a", ledgerOf("me", "sqlite", time.Hour), time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	other, err := readJob(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.append(); err == nil || !strings.Contains(err.Error(), "another digate bulk runs this job") {
+		t.Errorf("got %v", err)
+	}
+	_ = other.close()
+	if err := j.close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.append(); err != nil {
+		t.Error(err)
+	}
+	_ = other.close()
 }

@@ -37,15 +37,15 @@ func newMemoryRun(t *testing.T, s *fakeServer, rows int) *memoryRun {
 		results: make(map[string]rowResult),
 	}
 	tr.runner = &runner{
-		connect: s.inMemory, job: newJob("rows.csv", "memory", s.ledger, time.Now()), contract: c,
+		connect: s.inMemory, job: newJob("rows.csv", ""), promise: newPromise("memory", s.ledger, time.Now()), contract: c,
 		pending: make(map[string]*item), window: 1, reconnects: 5, grace: interruptGrace, stall: stallTimeout, now: time.Now,
 		report: &report{
 			progress: &progress{w: &tr.out, silent: true, columns: func() int { return 0 }},
 			look:     func(string) string { return "" },
-			write: func(r rowResult) error {
+			results: &streamed{write: func(r rowResult) error {
 				tr.results[rowName(r.Line)] = r
 				return nil
-			},
+			}},
 		},
 	}
 	return tr

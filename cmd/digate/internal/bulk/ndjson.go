@@ -66,13 +66,14 @@ func (n *ndjsonRows) readLine() ([]byte, error) {
 
 // references holds the fields of a line that a request does not have.
 type references struct {
+	Key           string            `json:"key"`
 	APIKeyEnv     string            `json:"api_key_env"`
 	APIKeyFile    string            `json:"api_key_file"`
 	VariablesEnv  map[string]string `json:"variables_env"`
 	VariablesFile map[string]string `json:"variables_file"`
 }
 
-var ndjsonFields = []string{"template_id", "name", "base_url", "api_key", "api_key_env", "api_key_file", "variables", "variables_env", "variables_file"}
+var ndjsonFields = []string{"template_id", "key", "name", "base_url", "api_key", "api_key_env", "api_key_file", "variables", "variables_env", "variables_file"}
 
 func (n *ndjsonRows) parse(text []byte) *row {
 	next := &row{line: n.line, copy: new(integrationv1.CopyTemplateRequest)}
@@ -98,7 +99,7 @@ func (n *ndjsonRows) fill(next *row, text []byte) error {
 	}
 	var refs references
 	for name, into := range map[string]any{
-		"api_key_env": &refs.APIKeyEnv, "api_key_file": &refs.APIKeyFile,
+		"key": &refs.Key, "api_key_env": &refs.APIKeyEnv, "api_key_file": &refs.APIKeyFile,
 		"variables_env": &refs.VariablesEnv, "variables_file": &refs.VariablesFile,
 	} {
 		if raw, ok := fields[name]; ok && json.Unmarshal(raw, into) != nil {
@@ -113,6 +114,9 @@ func (n *ndjsonRows) fill(next *row, text []byte) error {
 }
 
 func (r *references) into(next *row) error {
+	if err := next.setKey(r.Key); err != nil {
+		return err
+	}
 	for source, name := range map[string]string{refEnv: r.APIKeyEnv, refFile: r.APIKeyFile} {
 		if name != "" {
 			if err := next.refer(secretRef{"", source, name}); err != nil {

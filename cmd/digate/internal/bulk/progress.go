@@ -26,7 +26,8 @@ type counts struct {
 	total                      int // 0 if unknown
 	done, replayed             int // done includes replayed
 	notSent, rejected, inDoubt int
-	inFlight                   int
+	underWay                   int
+	unfinished                 int // of the done
 }
 
 func (c *counts) failed() int   { return c.notSent + c.rejected + c.inDoubt }
@@ -104,6 +105,14 @@ func (p *progress) say(text string) {
 	fmt.Fprintf(p.w, "%s\n", text)
 }
 
+// sayLine writes one line that stays. On a terminal it is cut to its width.
+func (p *progress) sayLine(text string) {
+	if columns := term.Columns(p.w); columns > 0 {
+		text = term.Cut(text, columns-1)
+	}
+	p.say(text)
+}
+
 // clear removes the drawn line. The caller holds the mutex.
 func (p *progress) clear() {
 	if p.drawn {
@@ -139,7 +148,7 @@ func (p *progress) line(now time.Time) string {
 	} else {
 		parts = append(parts, fmt.Sprintf("%d done", c.done))
 	}
-	parts = append(parts, fmt.Sprintf("%d failed", c.failed()), fmt.Sprintf("%d in flight", c.inFlight))
+	parts = append(parts, fmt.Sprintf("%d failed", c.failed()), fmt.Sprintf("%d under way", c.underWay))
 	first := p.samples[0]
 	if took := now.Sub(first.at); took > 0 {
 		rate := float64(c.finished()-first.finished) / took.Seconds()

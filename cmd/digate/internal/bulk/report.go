@@ -14,11 +14,11 @@ import (
 // all of them.
 const maxShownRows = 10
 
-// report takes the result of each row. It writes it to the results, counts it,
-// and shows the first failures on stderr.
+// report takes the result of each row. It adds it to the results, counts it, and
+// shows the first failures on stderr.
 type report struct {
 	*progress
-	write resultWriter
+	results results
 	// stop ends the run if the results cannot be written.
 	stop context.CancelCauseFunc
 	// look returns the command line that shows a copy in doubt.
@@ -33,7 +33,11 @@ type report struct {
 
 // result takes the only result of a row.
 func (r *report) result(res rowResult) {
+	short := res.Message
 	r.update(func(c *counts) {
+		if res.Missing != "" && res.IntegrationID != "" {
+			c.unfinished++
+		}
 		switch res.Outcome {
 		case rowReplayed:
 			c.replayed++
@@ -58,23 +62,40 @@ func (r *report) result(res rowResult) {
 		}
 	})
 	if r.broke == nil {
-		if r.broke = r.write(res); r.broke != nil {
+		if r.broke = r.results.add(res); r.broke != nil {
 			r.broke = fmt.Errorf("the results cannot be written: %w", r.broke)
 			r.stop(r.broke)
 		}
 	}
-	if res.Code == "" || res.Outcome == rowReplayed || res.Reason == reasonNotBegun {
+	if res.Code == "" || res.Outcome == rowReplayed || res.Reason == reasonNotBegun || res.Reason == reasonUnfinished {
 		return
 	}
 	if r.shown++; r.shown <= maxShownRows {
-		r.say(fmt.Sprintf("line %d: %s: %s (%s)", res.Line, res.Outcome, term.Printable(res.Message), term.Printable(res.Reason)))
+		r.sayLine(failureLine(res, short))
 	} else if r.shown == maxShownRows+1 {
 		r.say("Further failures are only in the results.")
 	}
 }
 
-func (r *report) inFlight(n int) {
-	r.update(func(c *counts) { c.inFlight = n })
+// failureLine says in one line what became of a row.
+func failureLine(res rowResult, message string) string {
+	of := fmt.Sprintf("line %d", res.Line)
+	for _, name := range []string{res.Key, res.Name} {
+		if name != "" {
+			of += ", " + term.Cut(name, maxShownName)
+		}
+	}
+	if res.Outcome == rowUnknown && res.Code == "ABORTED" && res.Reason == "OUTCOME_UNKNOWN" {
+		message = "it was sent, and nobody knows yet whether it was made"
+	}
+	return term.Printable(fmt.Sprintf("%s: %s: %s", of, words[res.Outcome], message))
+}
+
+// maxShownName bounds the name of a row in a line, in columns.
+const maxShownName = 24
+
+func (r *report) underWay(n int) {
+	r.update(func(c *counts) { c.underWay = n })
 }
 
 // interrupted says that no more rows are begun.
@@ -96,10 +117,13 @@ func (r *report) summary(took time.Duration) string {
 	for _, part := range []struct {
 		n    int
 		what string
-	}{{c.notSent, "not sent"}, {c.rejected, "rejected"}, {c.inDoubt, "in doubt"}} {
+	}{{c.notSent, "not made"}, {c.rejected, "refused by Diga"}, {c.inDoubt, "in doubt"}} {
 		if part.n > 0 {
 			text += fmt.Sprintf(", %d %s", part.n, part.what)
 		}
+	}
+	if c.unfinished > 0 {
+		text += fmt.Sprintf("\n%d of the done still need setup: the results say which, and what is missing", c.unfinished)
 	}
 	return text
 }

@@ -1,19 +1,16 @@
 package bulk
 
 import (
-	"bytes"
-	"encoding/csv"
-	"encoding/json"
-	"fmt"
-	"io"
-	"os"
-	"strconv"
+	"maps"
+	"slices"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
 
-	"github.com/digate/digate/cmd/digate/internal/term"
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/preview"
 )
 
 // The outcomes of a row.
@@ -25,23 +22,41 @@ const (
 	rowUnknown  = "UNKNOWN"
 )
 
+// words are the outcomes as people say them.
+var words = map[string]string{
+	rowDone: "made", rowReplayed: "made by an earlier run", rowNotSent: "not made", rowRejected: "refused by Diga", rowUnknown: "in doubt",
+}
+
 // The reasons that the command itself gives.
 const (
 	reasonInvalidRow      = "INVALID_ROW"
 	reasonNotBegun        = "NOT_BEGUN"
 	reasonNoResponse      = "NO_RESPONSE"
 	reasonRetentionPassed = "RETENTION_PASSED"
+	reasonUnfinished      = "UNFINISHED"
+	reasonChanged         = "ROW_CHANGED"
+	reasonOtherSecret     = "OTHER_SECRET"
+	reasonGone            = "ROW_GONE"
 )
 
 // rowResult is what happened to a row. It holds no secret.
 type rowResult struct {
 	Line          int    `json:"line"`
+	Key           string `json:"key"`
+	Name          string `json:"name"`
 	RequestID     string `json:"request_id"`
 	Outcome       string `json:"outcome"`
 	IntegrationID string `json:"integration_id"`
-	Code          string `json:"code"`
-	Reason        string `json:"reason"`
-	Message       string `json:"message"`
+	// Missing names what the integration lacked when it was made.
+	Missing string `json:"missing"`
+	Code    string `json:"code"`
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+}
+
+// resultOf returns the result of a row without its outcome.
+func resultOf(r *row) rowResult {
+	return rowResult{Line: r.line, Key: r.key, Name: shortName(r.copy.GetName()), RequestID: r.copy.GetRequestId()}
 }
 
 // failed sets the result of a row to which the server responded with an error.
@@ -72,54 +87,25 @@ func (r *rowResult) mayEnd() bool {
 	return r.Reason == reasonNoResponse
 }
 
-// resultWriter writes one result and does not buffer it.
-type resultWriter func(rowResult) error
-
-func discardResults(rowResult) error { return nil }
-
-// openResults opens the place that results are written to.
-func (c *Command) openResults(stdout io.Writer) (write resultWriter, done func() error, err error) {
-	w, done := stdout, func() error { return nil }
-	switch {
-	case c.Results == "" && term.Columns(stdout) > 0:
-		return discardResults, done, nil
-	case c.Results != "" && c.Results != "-":
-		f, err := os.OpenFile(c.Results, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return nil, nil, fmt.Errorf("--results: %w", err)
+// missingIn names what an integration still lacks: only names, no values. It is
+// empty if the integration needs no setup.
+func missingIn(in *integrationv1.Integration) string {
+	if !in.GetRequiresSetup() {
+		return ""
+	}
+	var missing []string
+	if in.GetAuthType() == integrationv1.AuthType_AUTH_TYPE_API_KEY && in.GetAuthKey() == "" {
+		missing = append(missing, "api key")
+	}
+	names := make(map[string]bool)
+	for _, text := range append(slices.Collect(maps.Values(in.GetHeaders())), in.GetBaseUrl()) {
+		for _, name := range preview.NamesIn(text) {
+			names["<<"+name+">>"] = true
 		}
-		w, done = f, f.Close
 	}
-	if c.ResultsFormat == "csv" {
-		return csvResults(w), done, nil
+	missing = append(missing, slices.Sorted(maps.Keys(names))...)
+	if len(missing) == 0 {
+		return "values in its tools"
 	}
-	return ndjsonResults(w), done, nil
-}
-
-func ndjsonResults(w io.Writer) resultWriter {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	return func(r rowResult) error {
-		b.Reset()
-		if err := enc.Encode(r); err != nil {
-			return err
-		}
-		_, err := io.WriteString(w, term.PrintableJSON(b.Bytes()))
-		return err
-	}
-}
-
-func csvResults(w io.Writer) resultWriter {
-	c := csv.NewWriter(w)
-	begun := false
-	return func(r rowResult) error {
-		if !begun {
-			begun = true
-			_ = c.Write([]string{"line", "request_id", "outcome", "integration_id", "code", "reason", "message"})
-		}
-		_ = c.Write([]string{strconv.Itoa(r.Line), r.RequestID, r.Outcome, term.Printable(r.IntegrationID), r.Code, term.Printable(r.Reason), term.Printable(r.Message)})
-		c.Flush()
-		return c.Error()
-	}
+	return strings.Join(missing, ", ")
 }

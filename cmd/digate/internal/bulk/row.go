@@ -26,6 +26,8 @@ var errRowTooLarge = fmt.Errorf("the row is larger than %d bytes", maxRow)
 // row is a row of the input: a copy to make.
 type row struct {
 	line int
+	// key tells the row from others, whatever else changes in it; may be empty.
+	key string
 	// copy is the request. The values of refs are not in it before resolve.
 	copy *integrationv1.CopyTemplateRequest
 	refs []secretRef
@@ -69,6 +71,19 @@ func (r secretRef) resolve() (string, error) {
 		return "", fmt.Errorf("%s in the environment is not UTF-8", r.name)
 	}
 	return value, nil
+}
+
+// maxKey bounds the key of a row, in bytes.
+const maxKey = 200
+
+// setKey gives the row its key.
+func (r *row) setKey(key string) error {
+	key = strings.TrimSpace(key)
+	if len(key) > maxKey {
+		return fmt.Errorf("the key is longer than %d bytes", maxKey)
+	}
+	r.key = key
+	return nil
 }
 
 // set gives a placeholder its value.

@@ -26,16 +26,23 @@ const (
 // runner sends rows and reports the result of each. It uses as many streams and
 // connections as it takes. Only one goroutine uses a runner.
 type runner struct {
-	connect    func(context.Context) (*connection, error)
-	job        *job
-	contract   *contract
+	connect func(context.Context) (*connection, error)
+	job     *job
+	promise promise // of the ledger, for what this run sends
+	// lacking names what the copies of rows would lack that are not to be sent.
+	lacking  map[*entry]string
+	contract *contract
+	// planned says that every row that may be sent is in the job's file.
+	planned    bool
 	window     int           // most items that are pending at a time
 	reconnects int           // most failures in a row
 	grace      time.Duration // time for pending items after the context ended
 	stall      time.Duration // longest silence of the server
 	now        func() time.Time
 	report     *report
-	rows       <-chan *row // nil after the last row
+	// plan, if set, puts rows into the job's file before they are sent.
+	plan func([]*row) error
+	rows <-chan *row // nil after the last row
 
 	conn      *connection      // nil between connections
 	pending   map[string]*item // by request id
@@ -57,13 +64,18 @@ func (r *runner) all(ctx context.Context, timeout time.Duration, in *input, rest
 		defer time.AfterFunc(timeout, func() { stop(errTimedOut) }).Stop()
 	}
 	r.report.stop = stop
-	rows, err := in.open(r.job.ID, r.report.say)
+	warn := r.report.say
+	if in.again() {
+		warn = discardWarning // the first pass has warned
+	}
+	rows, err := in.open(r.job, warn)
 	if err != nil {
 		return nil, err
 	}
 	reading, quit := context.WithCancel(context.WithoutCancel(ctx))
 	defer quit()
 	read, end := make(chan *row), make(chan error, 1)
+	rows.plan = r.plan
 	go func() { end <- rows.send(reading, read) }()
 	r.rows = read
 
@@ -129,7 +141,7 @@ func (r *runner) reconnect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.job.of(conn.ledger); err != nil {
+	if err := r.promise.of(conn.ledger); err != nil {
 		conn.close()
 		return err
 	}
@@ -165,22 +177,27 @@ func (r *runner) abandon(why error, rest bool) {
 	}
 	defer func() { r.rows = nil }()
 	for next := range r.rows {
-		if next.err != nil {
-			r.report.result(invalidRow(next, next.err))
-			continue
+		switch res := r.known(next); {
+		case next.err != nil:
+			r.refuse(next, invalidRow(next, next.err))
+		case res != nil:
+			r.report.result(*res)
+		default:
+			r.refuse(next, notBegun(next, why))
 		}
-		r.report.result(notBegun(next, why))
 	}
 }
 
 func invalidRow(next *row, err error) rowResult {
-	return rowResult{Line: next.line, RequestID: next.copy.GetRequestId(), Outcome: rowNotSent,
-		Code: "INVALID_ARGUMENT", Reason: reasonInvalidRow, Message: err.Error()}
+	res := resultOf(next)
+	res.Outcome, res.Code, res.Reason, res.Message = rowNotSent, "INVALID_ARGUMENT", reasonInvalidRow, err.Error()
+	return res
 }
 
 func notBegun(next *row, why error) rowResult {
-	return rowResult{Line: next.line, RequestID: next.copy.GetRequestId(), Outcome: rowNotSent,
-		Code: "CANCELLED", Reason: reasonNotBegun, Message: fmt.Sprintf("not begun: %v", why)}
+	res := resultOf(next)
+	res.Outcome, res.Code, res.Reason, res.Message = rowNotSent, "CANCELLED", reasonNotBegun, fmt.Sprintf("not begun: %v", why)
+	return res
 }
 
 func byLine(items func(func(*item) bool)) []*item {

@@ -186,8 +186,8 @@ func TestBulk_JobCannotBeKept_NothingIsSent(t *testing.T) {
 		t.Errorf("%d items, %+v", items, got)
 	}
 	s.ledger.Caller = "caller-2"
-	j := newJob(file, s.addr, ledgerOf("caller-1", "sqlite", time.Hour), time.Now())
-	if err := errors.Join(os.Remove(file+jobSuffix), j.write(file+jobSuffix)); err != nil {
+	j := newJob(file, file+jobSuffix)
+	if err := errors.Join(os.Remove(file+jobSuffix), j.begin(newPromise(s.addr, ledgerOf("caller-1", "sqlite", time.Hour), time.Now())), j.close()); err != nil {
 		t.Fatal(err)
 	}
 	got = digate(t, "bulk", file, "--addr", s.addr)
@@ -229,13 +229,15 @@ func TestRunner_MayBeForgotten(t *testing.T) {
 		"resumed job, at the margin":         {true, -1, last, true},
 		"resumed job, sent just now, margin": {true, last, last, true},
 	} {
-		j := newJob("rows.csv", "addr", ledgerOf("me", "sqlite", 24*time.Hour), created)
-		j.resumed = row.resumed
+		p := newPromise("addr", ledgerOf("me", "sqlite", 24*time.Hour), created)
 		it := new(item)
+		if row.resumed {
+			it.earlier = &p
+		}
 		if row.sent >= 0 {
 			it.sent = created.Add(row.sent)
 		}
-		if got := (&runner{job: j}).mayBeForgotten(it, created.Add(row.now)); got != row.want {
+		if got := (&runner{promise: p}).mayBeForgotten(it, created.Add(row.now)); got != row.want {
 			t.Errorf("%s: got %v, want %v", name, got, row.want)
 		}
 	}
@@ -374,7 +376,7 @@ func TestReport_ManyFailures_ShowsTheFirstAndSaysSoOnce(t *testing.T) {
 		run.report.result(rowResult{Line: line + 2, Outcome: rowRejected, Code: "NOT_FOUND"})
 	}
 	got := run.out.String()
-	if strings.Count(got, "REJECTED") != maxShownRows || strings.Count(got, "Further failures are only in the results.\n") != 1 {
+	if strings.Count(got, "refused by Diga") != maxShownRows || strings.Count(got, "Further failures are only in the results.\n") != 1 {
 		t.Error(got)
 	}
 }

@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/google/uuid"
 
 	"github.com/digate/digate/cmd/digate/internal/file"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -30,6 +29,10 @@ type input struct {
 	contract  *contract
 	// unresolved is what happens to a row if placeholders get no value.
 	unresolved integrationv1.Unresolved
+	// dialect is that of the input, once it was opened. The results share it.
+	dialect dialect
+	// spooled is what stdin held, if that was read as a whole.
+	spooled []byte
 }
 
 // formatOf returns the format that belongs to the end of a file's name. It is
@@ -47,6 +50,25 @@ func formatOf(path string) string {
 // regular reports whether the input can be read more than once.
 func (in *input) regular() bool { return in.path != "-" && file.IsRegular(in.path) }
 
+// maxSpooled bounds an input that is kept in memory.
+const maxSpooled = 256 << 20
+
+// spool reads stdin to its end, so that it can be read more than once.
+func (in *input) spool() error {
+	b, err := io.ReadAll(io.LimitReader(in.stdin, maxSpooled+1))
+	if err != nil {
+		return err
+	}
+	if len(b) > maxSpooled {
+		return errors.New("standard input is too large to go on with a job: put it into a file")
+	}
+	in.spooled = b
+	return nil
+}
+
+// again reports whether the input can be read again.
+func (in *input) again() bool { return in.regular() || in.spooled != nil }
+
 // rows reads the rows of an input and gives them their request ids.
 type rows struct {
 	rowReader
@@ -57,12 +79,19 @@ type rows struct {
 	warn   func(string)
 	warned bool
 	close  func()
+	// more reports whether another row can be read at once.
+	more func() bool
+	// plan, if set, is called with rows before they are sent.
+	plan func([]*row) error
 }
 
 // open begins at the first row.
-func (in *input) open(jobID uuid.UUID, warn func(string)) (*rows, error) {
+func (in *input) open(j *job, warn func(string)) (*rows, error) {
 	source, closeInput := in.stdin, func() {}
-	if in.path != "-" {
+	switch {
+	case in.spooled != nil:
+		source = bytes.NewReader(in.spooled)
+	case in.path != "-":
 		f, err := os.Open(in.path)
 		if err != nil {
 			return nil, err
@@ -70,10 +99,14 @@ func (in *input) open(jobID uuid.UUID, warn func(string)) (*rows, error) {
 		source, closeInput = f, func() { _ = f.Close() }
 	}
 	buffered := bufio.NewReaderSize(source, 64<<10)
+	if first, _ := buffered.Peek(4); workbookContent(first) != "" {
+		closeInput()
+		return nil, &malformedError{errors.New(saveAsCSV(in.path, workbookContent(first)))}
+	}
 	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
 		_, _ = buffered.Discard(3)
 	}
-	r := &rows{contract: in.contract, unresolved: in.unresolved, ids: newRowIDs(jobID), warn: warn, close: closeInput}
+	r := &rows{contract: in.contract, unresolved: in.unresolved, ids: newRowIDs(j), warn: warn, close: closeInput, more: func() bool { return buffered.Buffered() > 0 }}
 	if in.format == "csv" {
 		reader, err := newCSVRows(buffered, in.template, in.varPrefix)
 		if err != nil {
@@ -104,23 +137,50 @@ func (r *rows) next() (*row, error) {
 	return next, nil
 }
 
+// end notes what was found of the input as a whole.
+func (r *rows) end(*findings) {}
+
+// maxPlanned bounds the rows that are planned together.
+const maxPlanned = 256
+
 // send sends the rows to a channel and closes it after the last one, or when ctx
 // ends. It returns why the rows could not be read to the end.
 func (r *rows) send(ctx context.Context, to chan<- *row) error {
 	defer close(to)
 	defer r.close()
 	for {
-		next, err := r.next()
+		batch, err := r.batch()
+		if r.plan != nil && len(batch) > 0 {
+			if err := r.plan(batch); err != nil {
+				return err
+			}
+		}
+		for _, next := range batch {
+			select {
+			case to <- next:
+			case <-ctx.Done():
+				return nil
+			}
+		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		select {
-		case to <- next:
-		case <-ctx.Done():
-			return nil
+	}
+}
+
+// batch returns the next rows: all those that are to be planned together, or one.
+func (r *rows) batch() (batch []*row, err error) {
+	for {
+		next, err := r.next()
+		if err != nil {
+			return batch, err
+		}
+		batch = append(batch, next)
+		if r.plan == nil || len(batch) == maxPlanned || !r.more() {
+			return batch, nil
 		}
 	}
 }

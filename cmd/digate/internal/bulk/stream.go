@@ -92,7 +92,7 @@ func (r *runner) stream(ctx, work context.Context, it *item) (err error) {
 				return r.ended(work, <-over)
 			}
 			silence.Reset(r.stall)
-			r.received(resp)
+			r.received(work, resp)
 		}
 	}
 }
@@ -128,11 +128,12 @@ func (r *runner) send(stream copyStream, it *item) bool {
 		it.sent = now
 	}
 	it.onStream = true
+	it.sends++
 	return stream.Send(&integrationv1.BulkCopyTemplateRequest{Copy: it.row.copy}) == nil
 }
 
 // received takes a response. It ignores a response to an item that was not sent.
-func (r *runner) received(resp *integrationv1.BulkCopyTemplateResponse) {
+func (r *runner) received(ctx context.Context, resp *integrationv1.BulkCopyTemplateResponse) {
 	it := r.pending[resp.GetRequestId()]
 	if it == nil || !it.onStream {
 		return
@@ -142,7 +143,7 @@ func (r *runner) received(resp *integrationv1.BulkCopyTemplateResponse) {
 	switch outcome := resp.GetOutcome().(type) {
 	case *integrationv1.BulkCopyTemplateResponse_Integration:
 		r.settle(it, func(res *rowResult) {
-			res.Outcome, res.IntegrationID = rowDone, outcome.Integration.GetId()
+			res.Outcome, res.IntegrationID, res.Missing = rowDone, outcome.Integration.GetId(), missingIn(outcome.Integration)
 			if resp.GetReplayed() {
 				res.Outcome = rowReplayed
 			}
@@ -152,9 +153,9 @@ func (r *runner) received(resp *integrationv1.BulkCopyTemplateResponse) {
 		if e == nil { // the status was OK
 			e = noOutcome()
 		}
-		r.failed(it, e)
+		r.failed(ctx, it, e)
 	default:
-		r.failed(it, noOutcome())
+		r.failed(ctx, it, noOutcome())
 	}
 }
 

@@ -3,12 +3,14 @@ package bulk
 import (
 	"context"
 	"fmt"
-	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -16,73 +18,100 @@ import (
 	"github.com/digate/digate/server/preview"
 )
 
-// maxTemplates bounds the templates that are remembered.
+// maxTemplates bounds the templates that are read. The copies of further ones are
+// not checked.
 const maxTemplates = 1000
 
 // templates reads each template once, and tells what copies of it would leave
 // unfinished.
 type templates struct {
 	read func(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error)
+	warn func(string)
+	// mayLack says what copies may lack without being unfinished.
+	mayLack struct{ values, keys bool }
 
 	// known are the templates that were read, nil for one that does not exist.
 	known map[string]*integrationv1.IntegrationTemplate
+	// unread are templates that could not be read.
+	unread map[string]bool
+	full   bool
+	rows   int
 	// missing counts the rows without a template, unfinished the rows whose copy
-	// would need setup, unresolved those with a placeholder that gets no value.
-	missing, unfinished, unresolved int
+	// would need setup, unresolved those with a placeholder that gets no value,
+	// unchecked those whose template could not be read.
+	missing, unfinished, unresolved, unchecked int
 }
 
-// get returns a template, nil if there is none.
-func (ts *templates) get(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error) {
+// get returns a template, nil if there is none. It is not ok if nobody knows.
+func (ts *templates) get(ctx context.Context, id string) (t *integrationv1.IntegrationTemplate, ok bool, err error) {
 	id = strings.ToLower(id)
 	if t, ok := ts.known[id]; ok {
-		return t, nil
+		return t, true, nil
 	}
-	t, err := ts.read(ctx, id)
-	if err != nil && apierror.FromError(err).Code != codes.NotFound {
-		return nil, err
+	if ts.unread[id] {
+		return nil, false, nil
 	}
-	if ts.known == nil || len(ts.known) >= maxTemplates {
-		ts.known = make(map[string]*integrationv1.IntegrationTemplate)
+	if len(ts.known)+len(ts.unread) >= maxTemplates {
+		if !ts.full {
+			ts.full = true
+			ts.warn(fmt.Sprintf("more than %d templates: the copies of the others are not checked beforehand", maxTemplates))
+		}
+		return nil, false, nil
+	}
+	t, err = ts.read(ctx, id)
+	_, isStatus := status.FromError(err)
+	switch e := apierror.FromError(err); {
+	case err == nil:
+	case !isStatus || e.Code == codes.Unauthenticated:
+		return nil, false, err
+	case e.Code == codes.NotFound && e.Domain == apierror.DomainDiga:
+		t = nil
+	default:
+		ts.unread[id] = true
+		ts.warn(fmt.Sprintf("the template %s cannot be read, so its copies are not checked beforehand: %s", id, term.Printable(e.Message)))
+		return nil, false, nil
 	}
 	ts.known[id] = t
-	return t, nil
+	return t, true, nil
 }
 
-// check writes what the copy of a row would lack.
-func (ts *templates) check(ctx context.Context, w io.Writer, r *row) error {
-	t, err := ts.get(ctx, r.copy.GetTemplateId())
+// check notes what the copy of a row would lack, and returns what makes it
+// unfinished.
+func (ts *templates) check(ctx context.Context, found *findings, r *row) (lacks []string, err error) {
+	ts.rows++
+	t, ok, err := ts.get(ctx, r.copy.GetTemplateId())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	say := func(format string, args ...any) {
-		fmt.Fprintf(w, "line %d: %s\n", r.line, term.Printable(fmt.Sprintf(format, args...)))
+	if !ok {
+		ts.unchecked++
+		return nil, nil
 	}
+	say := func(format string, args ...any) { found.add(r.line, fmt.Sprintf(format, args...)) }
 	if t == nil {
 		ts.missing++
 		say("there is no template %s", r.copy.GetTemplateId())
-		return nil
+		return nil, nil
 	}
 	p, err := preview.Of(t, &integrationv1.PreviewCopyTemplateRequest{
 		ApiKey: r.copy.ApiKey, BaseUrl: r.copy.BaseUrl, Variables: r.copy.GetVariables(),
 	})
 	if err != nil {
 		say("%v", err)
-		return nil
+		return nil, nil
 	}
-	open := false
+	open := make(map[string]bool)
 	told := make(map[string]bool)
 	for _, h := range p.GetPlaceholders() {
-		if h.GetState() == integrationv1.Placeholder_STATE_GIVEN {
-			continue
-		}
-		open = true
-		if told[h.GetName()] {
+		if h.GetState() == integrationv1.Placeholder_STATE_GIVEN || told[h.GetName()] {
 			continue
 		}
 		told[h.GetName()] = true
 		what := "has no value"
 		if h.GetState() == integrationv1.Placeholder_STATE_TYPE_MISMATCH {
 			what = "has a value of a type that does not fit"
+		} else {
+			open["<<"+h.GetName()+">>"] = true
 		}
 		say("<<%s>> in %s %s", h.GetName(), h.GetPath(), what)
 	}
@@ -93,24 +122,32 @@ func (ts *templates) check(ctx context.Context, w io.Writer, r *row) error {
 			say("the variable %s is not used", unused.GetName())
 		}
 	}
-	if p.GetApiKey() == integrationv1.ApiKeyNeed_API_KEY_NEED_MISSING {
+	noKey := p.GetApiKey() == integrationv1.ApiKeyNeed_API_KEY_NEED_MISSING
+	if noKey {
 		say("the api_key is missing")
 	}
-	if open {
+	if len(told) > 0 {
 		ts.unresolved++
 	}
 	if p.GetRequiresSetup() {
 		ts.unfinished++
 	}
-	return nil
+	if noKey && !ts.mayLack.keys {
+		lacks = append(lacks, "api key")
+	}
+	if !ts.mayLack.values {
+		lacks = append(lacks, slices.Sorted(maps.Keys(open))...)
+	}
+	return lacks, nil
 }
 
 // templateTimeout bounds the reading of one template.
 const templateTimeout = 30 * time.Second
 
-// templates returns a reader of templates that connects when it reads the first.
-func (c *Command) templates() (_ *templates, done func()) {
-	var conn *connection
+// templates returns a reader of templates over a connection. Without one it
+// connects when it reads the first.
+func (c *Command) templates(conn *connection, warn func(string)) (_ *templates, done func()) {
+	own := conn == nil
 	read := func(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error) {
 		if conn == nil {
 			var err error
@@ -123,8 +160,12 @@ func (c *Command) templates() (_ *templates, done func()) {
 		resp, err := conn.client.GetTemplate(ctx, &integrationv1.GetTemplateRequest{TemplateId: id})
 		return resp.GetTemplate(), err
 	}
-	return &templates{read: read}, func() {
-		if conn != nil {
+	ts := &templates{read: read, warn: warn, known: make(map[string]*integrationv1.IntegrationTemplate), unread: make(map[string]bool)}
+	ts.mayLack.keys = c.Unfinished == unfinishedAllow
+	// The server refuses the rows one by one with --unresolved=refuse.
+	ts.mayLack.values = c.Unfinished == unfinishedAllow || c.Unresolved != ""
+	return ts, func() {
+		if own && conn != nil {
 			conn.close()
 		}
 	}

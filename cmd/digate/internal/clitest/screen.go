@@ -17,6 +17,9 @@ const (
 	ScreenRows    = 24
 )
 
+// screens is where a package's files are, even if a test goes to another directory.
+var screens, _ = filepath.Abs(filepath.Join("testdata", "screens"))
+
 var update = flag.Bool("update-screens", false, "write the screens of testdata/screens anew")
 
 // Screen fails unless the text, on a terminal of 80 × 24, is what the file
@@ -33,7 +36,7 @@ func Screen(t *testing.T, name, text string) {
 // Scroll is Screen for text that may be longer than a terminal.
 func Scroll(t *testing.T, name, text string) {
 	t.Helper()
-	path := filepath.Join("testdata", "screens", name+".txt")
+	path := filepath.Join(screens, name+".txt")
 	got := []byte(strings.Join(wrapped(text), "\n") + "\n")
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/cmd/digate/internal/term"
+	"github.com/digate/digate/server/emulator"
+)
+
+// person is somebody at a terminal, in a folder with a file of shops.
+type person struct {
+	t    *testing.T
+	addr string
+	e    *emulator.Emulator
+}
+
+func newPerson(t *testing.T) *person {
+	t.Helper()
+	addr, e := stand(t)
+	t.Chdir(t.TempDir())
+	t.Setenv("SHOP_KEY", clitest.APIKey)
+	return &person{t, addr, e}
+}
+
+// write writes a file of shops.
+func (p *person) write(name, content string) {
+	p.t.Helper()
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// sees runs a command line, and compares what is on the screen with a golden file.
+func (p *person) sees(screen string, code int, args ...string) {
+	p.t.Helper()
+	p.typing("", screen, code, args...)
+}
+
+func (p *person) typing(typed, screen string, code int, args ...string) {
+	p.t.Helper()
+	shown, got := clitest.Watch(p.t, typed, func(std term.IO) int {
+		return run(context.WithoutCancel(p.t.Context()), append(args, "--addr", p.addr), std)
+	})
+	if got != code {
+		p.t.Errorf("%s: exit code %d\n%s", screen, got, shown)
+	}
+	if strings.Contains(shown, "hunter2") {
+		p.t.Errorf("%s shows a secret", screen)
+	}
+	clitest.Screen(p.t, screen, clitest.Steady(shown, clitest.TemplateID, clitest.NoTemplate))
+}
+
+// made returns how many integrations have each name.
+func (p *person) made() map[string]int {
+	names := make(map[string]int)
+	for _, in := range p.e.Integrations(clitest.Token) {
+		names[in.Name]++
+	}
+	return names
+}
+
+// shops returns a file of shops with a header.
+func shops(header string, rows ...string) string {
+	return header + "\n" + strings.Join(rows, "\n") + "\n"
+}
+
+func shop(name, handle string) string {
+	return fmt.Sprintf("%s,%s,%s,SHOP_KEY", clitest.TemplateID, name, handle)
+}
+
+const shopHeader = "template_id,name,var.shop,api_key_env"
+
+// Somebody mends one shop's name and runs the file again.
+func TestBulkScreen_RowWasCorrected_NothingIsMadeTwiceUntilThePersonSaysSo(t *testing.T) {
+	p := newPerson(t)
+	p.write("shops.csv", shops(shopHeader, shop("North", "north"), shop("Suoth", "south"), shop("East", "east")))
+	p.sees("bulk-first", client.ExitDone, "bulk", "shops.csv")
+	p.sees("bulk-again", client.ExitDone, "bulk", "shops.csv")
+	p.write("shops.csv", shops(shopHeader, shop("North", "north"), shop("South", "south"), shop("East", "east"), shop("West", "west")))
+	p.sees("bulk-changed", client.ExitNotSent, "bulk", "shops.csv")
+	if got := fmt.Sprint(p.made()); got != "map[East:1 North:1 Suoth:1]" {
+		t.Fatal(got)
+	}
+	p.sees("bulk-changed-skip", client.ExitDone, "bulk", "shops.csv", "--changed=skip")
+	if got := fmt.Sprint(p.made()); got != "map[East:1 North:1 Suoth:1 West:1]" {
+		t.Fatal(got)
+	}
+	// It was said once, and is not asked again.
+	p.sees("bulk-again-after-skip", client.ExitDone, "bulk", "shops.csv")
+	p.write("shops.csv", shops(shopHeader, shop("North", "north"), shop("South", "south"), shop("Far East", "east"), shop("West", "west")))
+	p.sees("bulk-changed-copy", client.ExitDone, "bulk", "shops.csv", "--changed=copy")
+	if got := fmt.Sprint(p.made()); got != "map[East:1 Far East:1 North:1 Suoth:1 West:1]" {
+		t.Fatal(got)
+	}
+}
+
+// misspelt is a file of 300 shops with a misspelt column.
+func misspelt() string {
+	rows := make([]string, 300)
+	for i := range rows {
+		rows[i] = shop(fmt.Sprintf("Shop %d", i), fmt.Sprint("s", i))
+	}
+	return shops("template_id,name,var.shopp,api_key_env", rows...)
+}
+
+func TestBulkScreen_ColumnIsMisspelt_NothingIsMade(t *testing.T) {
+	p := newPerson(t)
+	p.write("shops.csv", misspelt())
+	p.sees("bulk-misspelt-dry-run", client.ExitNotSent, "bulk", "shops.csv", "--dry-run")
+	p.sees("bulk-misspelt", client.ExitNotSent, "bulk", "shops.csv")
+	p.write("few.csv", shops(shopHeader, shop("North", "north"), clitest.TemplateID+",South,,SHOP_KEY", clitest.TemplateID+",East,east,", clitest.NoTemplate+",West,west,SHOP_KEY"))
+	p.sees("bulk-unfinished", client.ExitNotSent, "bulk", "few.csv")
+	if n := len(p.made()); n != 0 {
+		t.Fatalf("%d were made", n)
+	}
+	p.sees("bulk-unfinished-keep-going", client.ExitRejected, "bulk", "few.csv", "--keep-going")
+	if got := fmt.Sprint(p.made()); got != "map[North:1]" {
+		t.Fatal(got)
+	}
+	p.write("few.csv", shops(shopHeader, shop("North", "north"), clitest.TemplateID+",South,,SHOP_KEY", clitest.TemplateID+",East,east,"))
+	p.sees("bulk-unfinished-allow", client.ExitDone, "bulk", "few.csv", "--unfinished=allow")
+	b, err := os.ReadFile("few.results.csv")
+	if err != nil || !strings.Contains(string(b), ",South,3,made,") || !strings.Contains(string(b), ",<<shop>>,") || !strings.Contains(string(b), ",api key,") {
+		t.Errorf("%v\n%s", err, b)
+	}
+}

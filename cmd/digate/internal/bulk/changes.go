@@ -1,0 +1,280 @@
+package bulk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/digate/digate/cmd/digate/internal/term"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+)
+
+// changes are the differences between an input and the rows that a job sent.
+type changes struct {
+	changed []changedRow
+	// gone are rows that the input does not have any more, and that have or may
+	// have an integration.
+	gone []*entry
+	// unsure are new rows, each of which may be a row that is gone in another form.
+	unsure []*entry
+}
+
+// changedRow is a row in its earlier and its present form.
+type changedRow struct{ was, is *entry }
+
+// findChanges compares the input, all of which was read, with what the job sent.
+// Rows are taken for the same row if they have one key, else one name that no
+// other has, else one line.
+func (j *job) findChanges() changes {
+	var ch changes
+	if !j.knows() {
+		return ch
+	}
+	var gone, fresh []*entry
+	taken := make(map[*entry]bool) // earlier forms that rows were found to be
+	for _, e := range j.entries {
+		if e.as != uuid.Nil {
+			taken[j.index[e.as]] = true
+		}
+	}
+	for _, e := range j.entries {
+		switch {
+		case e.seen && e.state == rowNew:
+			fresh = append(fresh, e)
+		case !e.seen && e.mayBeMade() && !e.dropped && !taken[e]:
+			gone = append(gone, e)
+		}
+	}
+	if len(gone) == 0 || len(fresh) == 0 {
+		ch.gone = gone
+		return ch
+	}
+	for _, same := range []func(*entry) string{
+		func(e *entry) string { return e.key },
+		func(e *entry) string { return e.name },
+		func(e *entry) string { return strconv.Itoa(int(e.line)) },
+	} {
+		var pairs []changedRow
+		pairs, gone, fresh = pair(gone, fresh, same)
+		ch.changed = append(ch.changed, pairs...)
+	}
+	ch.gone = gone
+	for _, e := range fresh {
+		// A key that no earlier row had is another row's.
+		if len(gone) > 0 && e.key == "" {
+			ch.unsure = append(ch.unsure, e)
+		}
+	}
+	return ch
+}
+
+// pair finds the rows of which only one on each side has a text. Rows with
+// different keys are never the same. It returns the rest of both sides too.
+func pair(gone, fresh []*entry, text func(*entry) string) (pairs []changedRow, goneLeft, freshLeft []*entry) {
+	unique := func(entries []*entry) map[string]*entry {
+		by := make(map[string]*entry)
+		for _, e := range entries {
+			if _, again := by[text(e)]; again {
+				by[text(e)] = nil
+			} else {
+				by[text(e)] = e
+			}
+		}
+		delete(by, "")
+		return by
+	}
+	was, paired := unique(gone), make(map[*entry]bool)
+	is := unique(fresh)
+	for _, e := range fresh {
+		t := text(e)
+		if g := was[t]; g != nil && is[t] == e && (g.key == e.key || g.key == "" || e.key == "") {
+			pairs = append(pairs, changedRow{g, e})
+			paired[g], paired[e] = true, true
+		}
+	}
+	left := func(entries []*entry) (rest []*entry) {
+		for _, e := range entries {
+			if !paired[e] {
+				rest = append(rest, e)
+			}
+		}
+		return rest
+	}
+	return pairs, left(gone), left(fresh)
+}
+
+// fresh reports whether the input has rows that the job does not know.
+func (j *job) fresh() bool {
+	for _, e := range j.entries {
+		if e.seen && e.state == rowNew {
+			return true
+		}
+	}
+	return false
+}
+
+// askAboutGone asks the ledger what became of rows that are gone from the input
+// and may have been sent. A row that the ledger does not know was not made, as
+// long as the ledger keeps its promise.
+func (j *job) askAboutGone(ctx context.Context, conn *connection, now promise) error {
+	if !j.knows() {
+		return nil
+	}
+	g, ctx := errgroup.WithContext(metadata.NewOutgoingContext(ctx, conn.md))
+	g.SetLimit(maxQuestions)
+	for _, e := range j.entries {
+		if e.seen || e.dropped || e.state != rowOpen && e.state != rowDoubt || j.promises[e.promise].expired(now.Created) {
+			continue
+		}
+		g.Go(func() error {
+			line, err := ask(ctx, conn, e)
+			if err == nil && line.Row != uuid.Nil {
+				j.record(line)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return fmt.Errorf("what became of rows that are gone from the file cannot be asked, so nothing was sent: %w", describeFailure(err))
+	}
+	return nil
+}
+
+// maxQuestions bounds the questions to the ledger at a time.
+const maxQuestions = 16
+
+// ask asks the ledger what became of a row.
+func ask(ctx context.Context, conn *connection, e *entry) (jobLine, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	resp, err := conn.records.GetCopy(ctx, &digatev1.GetCopyRequest{RequestId: e.id.String()})
+	switch {
+	case status.Code(err) == codes.NotFound:
+		return jobLine{Row: e.id, State: lineNone}, nil
+	case err != nil:
+		return jobLine{}, err
+	case resp.GetCopy().GetState() == digatev1.Copy_STATE_DONE:
+		return jobLine{Row: e.id, State: lineMade, Made: resp.GetCopy().GetIntegrationId()}, nil
+	case resp.GetCopy().GetState() == digatev1.Copy_STATE_UNKNOWN:
+		return jobLine{Row: e.id, State: lineDoubt}, nil
+	}
+	return jobLine{}, nil // it is under way
+}
+
+// The values of --changed.
+const (
+	changedCopy = "copy"
+	changedSkip = "skip"
+)
+
+var errChanged = errors.New("rows were changed")
+
+// decide returns the lines of the file that say what happens to changed rows. It
+// returns errChanged, and shows them, if nobody said so.
+func (c *Command) decide(w io.Writer, ch changes) ([]jobLine, error) {
+	if len(ch.changed)+len(ch.unsure) == 0 {
+		return nil, nil
+	}
+	if c.Changed == "" {
+		ch.show(w)
+		return nil, errChanged
+	}
+	var lines []jobLine
+	for _, pair := range ch.changed {
+		if c.Changed == changedSkip {
+			lines = append(lines, jobLine{Row: pair.is.id, Line: pair.is.line, Name: pair.is.name, Key: pair.is.key, As: pair.was.id})
+		} else {
+			lines = append(lines, jobLine{Row: pair.was.id, State: lineDropped})
+		}
+	}
+	for _, e := range ch.gone {
+		lines = append(lines, jobLine{Row: e.id, State: lineDropped})
+	}
+	return lines, nil
+}
+
+// maxChangesShown bounds the rows of the table of changes.
+const maxChangesShown = 12
+
+// show writes the changes for people.
+func (ch *changes) show(w io.Writer) {
+	table := term.Table{{"MADE BEFORE", "LINE", "WAS", "IS NOW"}}
+	add := func(was, is *entry) {
+		row := []string{"-", "", "(new to the job)", "(gone)"}
+		if was != nil {
+			row[0], row[1], row[2] = was.made, strconv.Itoa(int(was.line)), nameOf(was)
+			if row[0] == "" {
+				row[0] = "in doubt"
+			}
+		}
+		if is != nil {
+			row[1], row[3] = strconv.Itoa(int(is.line)), nameOf(is)
+			if was != nil && row[3] == row[2] {
+				row[3] = "(other values)"
+			}
+		}
+		if len(table) <= maxChangesShown {
+			table = append(table, row)
+		}
+	}
+	for _, p := range ch.changed {
+		add(p.was, p.is)
+	}
+	for _, e := range ch.gone {
+		add(e, nil)
+	}
+	for _, e := range ch.unsure {
+		add(nil, e)
+	}
+	total := len(ch.changed) + len(ch.gone) + len(ch.unsure)
+	fmt.Fprintf(w, "The file has changed since the job sent it (%s):\n\n", rowCount(total))
+	columns := term.Columns(w)
+	if columns == 0 {
+		columns = 79
+	}
+	_ = table.Write(w, columns)
+	if more := total - (len(table) - 1); more > 0 {
+		fmt.Fprintf(w, "and %s more\n", rowCount(more))
+	}
+	fmt.Fprint(w, `
+Nothing was sent: to copy a changed row makes a second integration. Say which:
+  --changed=skip  leaves what was made as it is, and copies only the other rows
+  --changed=copy  copies each changed row again; what was made stays at Diga too
+A column "key" tells a row by its key, whatever else changes in it.
+`)
+}
+
+func nameOf(e *entry) string {
+	switch {
+	case e.key != "" && e.name != "":
+		return e.key + " " + e.name
+	case e.key+e.name != "":
+		return e.key + e.name
+	default:
+		return "(no name)"
+	}
+}
+
+// compare finds rows that were changed since the job sent them. It returns the lines
+// of the file that say what happens to them.
+func (c *Command) compare(ctx context.Context, j *job, conn *connection, now promise, p *progress) ([]jobLine, error) {
+	if !j.fresh() {
+		return nil, nil
+	}
+	if err := j.askAboutGone(ctx, conn, now); err != nil {
+		return nil, err
+	}
+	lines, err := c.decide(p.w, j.findChanges())
+	for _, line := range lines {
+		j.take(line) // nothing is sent before the file has it too
+	}
+	return lines, err
+}

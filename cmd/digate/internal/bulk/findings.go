@@ -1,0 +1,87 @@
+package bulk
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/digate/digate/cmd/digate/internal/term"
+)
+
+// maxApart is how many rows with one finding get a line each. More share a line.
+const maxApart = 3
+
+// findings are what was found of rows, each text once with the lines of its rows.
+type findings struct {
+	texts []*finding
+	by    map[string]*finding
+}
+
+type finding struct {
+	text   string
+	rows   int
+	ranges []lineRange
+}
+
+// lineRange is a range of lines that follow each other.
+type lineRange struct{ first, last int }
+
+// maxRanges bounds the ranges of a finding that are remembered.
+const maxRanges = 8
+
+// add notes a finding of the row in a line.
+func (f *findings) add(line int, text string) {
+	found := f.by[text]
+	if found == nil {
+		if f.by == nil {
+			f.by = make(map[string]*finding)
+		}
+		found = &finding{text: text}
+		f.by[text] = found
+		f.texts = append(f.texts, found)
+	}
+	found.rows++
+	if n := len(found.ranges); n > 0 && found.ranges[n-1].last >= line-1 {
+		found.ranges[n-1].last = max(line, found.ranges[n-1].last)
+	} else if n <= maxRanges { // one more than is shown tells that there are more
+		found.ranges = append(found.ranges, lineRange{line, line})
+	}
+}
+
+// write writes the findings in the order of their first lines, at most so many of
+// them. It returns how many it left out.
+func (f *findings) write(w io.Writer, most int) (left int) {
+	for i, found := range f.texts {
+		if i >= most {
+			return len(f.texts) - most
+		}
+		text := term.Printable(found.text)
+		if found.rows <= maxApart {
+			for _, r := range found.ranges {
+				for line := r.first; line <= r.last; line++ {
+					fmt.Fprintf(w, "line %d: %s\n", line, text)
+				}
+			}
+			continue
+		}
+		fmt.Fprintf(w, "%s (%s): %s\n", found.where(), rowCount(found.rows), text)
+	}
+	return 0
+}
+
+// where names the lines.
+func (f *finding) where() string {
+	var parts []string
+	for _, r := range f.ranges[:min(len(f.ranges), maxRanges)] {
+		if r.first == r.last {
+			parts = append(parts, strconv.Itoa(r.first))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d-%d", r.first, r.last))
+		}
+	}
+	if len(f.ranges) > maxRanges {
+		parts = append(parts, "…")
+	}
+	return "lines " + strings.Join(parts, ", ")
+}
