@@ -76,20 +76,28 @@ func (s *Server) newIntegration() (*integration.Service, error) {
 func (s *Server) copiesConfig() copies.Config {
 	return copies.Config{
 		Upstream: s.upstream, Ledger: s.ledger, Key: s.recordKey, Fingerprint: s.keys.Fingerprint,
-		Timeout: s.cfg.Upstream.Timeout, Lease: claimLease, Observer: s.telemetry, Log: s.log,
+		Timeout: s.cfg.Upstream.Timeout, Lease: claimLease, Marks: s.marks(), Observer: s.telemetry, Log: s.log,
 	}
+}
+
+// marks returns what settles doubts, nil if the settings do not ask for it.
+func (s *Server) marks() *copies.Marks {
+	if !s.cfg.Copies.Mark() {
+		return nil
+	}
+	return &copies.Marks{Mark: s.keys.Mark, Upstream: s.upstream, Ledger: s.ledger, Observer: s.telemetry, Log: s.log}
 }
 
 func (s *Server) integrationConfig(made integration.Copies) integration.Config {
 	return integration.Config{
-		Settings: s.cfg.Integration, Timeout: s.cfg.Upstream.Timeout,
+		Settings: s.cfg.Integration, Marked: s.cfg.Copies.Mark(), Timeout: s.cfg.Upstream.Timeout,
 		Upstream: s.upstream, Copies: made, Observer: knowing{s.telemetry, s}, Draining: s.untilDrain.Done(),
 	}
 }
 
 func (s *Server) ledgerServiceConfig() ledgerservice.Config {
 	return ledgerservice.Config{
-		Ledger: s.ledger, Upstream: s.upstream, Key: s.recordKey, Caller: authn.ID,
+		Ledger: s.ledger, Upstream: s.upstream, Marks: s.marks(), Key: s.recordKey, Caller: authn.ID,
 		Store: s.engine.Name, Durable: s.engine.Durable, Retention: s.cfg.Ledger.Retention,
 		OwnerGone: s.cfg.LongestCall() + claimLease, Log: s.log,
 	}

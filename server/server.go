@@ -216,6 +216,9 @@ func (s *Server) Run(ctx context.Context) error {
 		"upstream", s.cfg.Upstream.URL)
 	if !s.engine.Durable {
 		s.log.Info("request ids are kept in memory and are forgotten when this process ends; --ledger=sqlite:PATH keeps them")
+		if s.cfg.Copies.Mark() {
+			s.log.Warn("with a ledger in memory, --settle-doubts=mark settles no doubt of a server that was killed, and its integrations keep their marks")
+		}
 	}
 	s.whyDrain = func() error { return context.Cause(ctx) }
 	err := s.lifecycle.run(ctx, s.cfg.ShutdownTimeout)

@@ -121,7 +121,10 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 
 		"ledger-retention":   {func(c *config.Config) { c.Ledger.Retention = 7 * time.Hour }, func(w wired) bool { return w.records.Retention == 7*time.Hour }},
 		"require-request-id": {func(c *config.Config) { c.Integration.RequireRequestID = true }, func(w wired) bool { return w.integration.RequireRequestID }},
-		"unresolved":         {func(c *config.Config) { c.Integration.Unresolved = "refuse" }, func(w wired) bool { return w.integration.Unresolved == "refuse" }},
+		"settle-doubts": {func(c *config.Config) { c.Copies.SettleDoubts = "mark" }, func(w wired) bool {
+			return w.copies.Marks != nil && w.records.Marks != nil && w.integration.Marked
+		}},
+		"unresolved": {func(c *config.Config) { c.Integration.Unresolved = "refuse" }, func(w wired) bool { return w.integration.Unresolved == "refuse" }},
 
 		"bulk-concurrency": {func(c *config.Config) { c.Integration.Bulk.Concurrency = 7 }, func(w wired) bool { return w.integration.Bulk.Concurrency == 7 }},
 		"bulk-max-items": {func(c *config.Config) { c.Integration.Bulk.MaxItems = 7 }, func(w wired) bool {

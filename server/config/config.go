@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/digate/digate/server/contractwatch"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
@@ -24,6 +25,7 @@ type Config struct {
 	Admin         Admin                   `embed:""`
 	Upstream      upstream.Settings       `embed:""`
 	Ledger        ledger.Settings         `embed:""`
+	Copies        copies.Settings         `embed:""`
 	Integration   integration.Settings    `embed:""`
 	Gateway       gateway.Settings        `embed:""`
 	Responses     upstream.ResponseLimits `embed:""`
@@ -53,6 +55,7 @@ func (c *Config) Validate() error {
 	c.Admin.validate(&p)
 	c.Upstream.Validate(&p)
 	c.Ledger.Validate(&p, c.LongestCall())
+	c.Copies.Validate(&p)
 	c.Integration.Validate(&p)
 	c.Gateway.Validate(&p)
 	c.Responses.Validate(&p)

@@ -80,6 +80,7 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 			func(c *config.Config) { c.Upstream.MaxQueueBytes = 1<<40 + 1 },
 		},
 		"min-deadline":   {func(c *config.Config) { c.Upstream.MinDeadline = -1 }, func(c *config.Config) { c.Upstream.MinDeadline = c.Upstream.Timeout }},
+		"settle-doubts":  {func(c *config.Config) { c.Copies.SettleDoubts = "guess" }},
 		"unresolved":     {func(c *config.Config) { c.Integration.Unresolved = "ignore" }},
 		"contract-watch": {func(c *config.Config) { c.ContractWatch.Interval = -1 }, func(c *config.Config) { c.ContractWatch.Interval = time.Second }},
 		"contract-url":   {func(c *config.Config) { c.ContractWatch.URL = "ftp://x" }, func(c *config.Config) { c.ContractWatch.URL = "https://u:hunter2@x" }},

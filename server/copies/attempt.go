@@ -33,6 +33,9 @@ type attempt struct {
 
 	// verdict is what the ledger has to record.
 	verdict verdict
+	// asked is the name that was asked for, and suffix what the request that was sent
+	// has behind it: empty unless the call is marked.
+	asked, suffix string
 	// claimUnsure means that a claim may have been made although Claim failed.
 	claimUnsure bool
 }
@@ -55,8 +58,11 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 		f.ex.Outcome = apierror.FromError(f.err).Outcome
 	}
 	f.abandoned = f.err != nil && !f.isSent() && (ctx.Err() != nil || outOfTime(f.err))
-	left := ctx.Err() != nil && f.isSent()
 	err := a.recordFirst(ctx)
+	// The record comes first: without it, the mark is what shows that the call created
+	// the integration.
+	named := a.suffix == "" || a.verdict != recordDone || err == nil && a.rename(began)
+	left := ctx.Err() != nil && f.isSent()
 	c.flights.finish(a.key, f)
 	if left {
 		_, end := c.cfg.Observer.Start(a.caller, exchange.Operation{
@@ -64,8 +70,9 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 		})
 		end(f.ex, f.err)
 	}
-	if err != nil {
-		a.retryRecord(err)
+	recorded := err == nil || a.retryRecord(err)
+	if recorded && !named {
+		a.renameLater()
 	}
 	if a.claimUnsure {
 		a.releaseClaim()
@@ -90,9 +97,9 @@ func (a *attempt) run() {
 	case mine:
 		a.send()
 	case r.State == ledger.Done:
-		a.replay(r.CreatedID)
+		a.replay(r.CreatedID, r.Token)
 	default:
-		f.err = apierror.InDoubt(a.create.method().resource(), a.coordinator.candidates(a.caller, a.create.method(), r))
+		a.inDoubt(r)
 	}
 }
 

@@ -71,7 +71,9 @@ type Config struct {
 	// Timeout bounds a call that was sent and whose caller may be gone.
 	Timeout time.Duration
 	// Lease is how long a claim lasts after its owner died.
-	Lease    time.Duration
+	Lease time.Duration
+	// Marks settles doubts; nil if nothing does.
+	Marks    *Marks
 	Observer Observer
 	Log      *slog.Logger
 }
@@ -107,12 +109,20 @@ func (c *Coordinator) Close() { c.close() }
 // ends. No call may begin meanwhile.
 func (c *Coordinator) Wait(ctx context.Context) { c.flights.wait(ctx) }
 
+// Before is what is done before a copy is sent, and not for a copy that was sent
+// before. An error, which must be one of a call that was not sent, refuses the copy.
+type Before struct {
+	// Check refuses a copy that should not be sent. It may be nil.
+	Check func(context.Context) error
+	// TemplateName returns the name of the template. It is called with [Marks] alone,
+	// for a copy without a name, and may be nil without them.
+	TemplateName func(context.Context) (string, error)
+}
+
 // CopyTemplate returns the integration of the request's id, and reports whether
-// another call created it. If check is not nil, it is called before the copy is
-// sent, and its error, which must be one of a call that was not sent, refuses the
-// copy. It is not called for a copy that was sent before.
-func (c *Coordinator) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest, check func(context.Context) error) (_ *integrationv1.Integration, replayed bool, _ error) {
-	return once[*integrationv1.Integration](ctx, c, copyTemplate{req, check})
+// another call created it.
+func (c *Coordinator) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest, before Before) (_ *integrationv1.Integration, replayed bool, _ error) {
+	return once[*integrationv1.Integration](ctx, c, copyTemplate{req, before})
 }
 
 // CreateIntegration returns the integration of the request's id, and reports

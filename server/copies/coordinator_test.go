@@ -82,7 +82,7 @@ func TestCopyTemplate_AnotherSecret_IsAnotherRequest(t *testing.T) {
 	s := newReplica(t, new(fakeUpstream), newLedger(t))
 	for i, want := range []codes.Code{codes.OK, codes.InvalidArgument} {
 		key := fmt.Sprint("key-", i)
-		_, _, err := s.CopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, ApiKey: &key, RequestId: "r"}, nil)
+		_, _, err := s.CopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, ApiKey: &key, RequestId: "r"}, copies.Before{})
 		if err == nil && want != codes.OK || err != nil && apierror.FromError(err).Code != want {
 			t.Errorf("%d: %v", i, err)
 		}
@@ -557,7 +557,7 @@ func TestCopyTemplate_RefusedByItsCheck_IsSharedByThoseWhoCheck(t *testing.T) {
 		ask := func(check func(context.Context) error) <-chan error {
 			ended := make(chan error, 1)
 			go func() {
-				_, _, err := s.CopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: "r"}, check)
+				_, _, err := s.CopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: "r"}, copies.Before{Check: check})
 				ended <- err
 			}()
 			synctest.Wait()

@@ -26,6 +26,9 @@ type create interface {
 	read(ctx context.Context, up Upstream, id string) (resource, error)
 	// check returns what refuses the call before it is sent, nil where nothing can.
 	check() func(context.Context) error
+	// name returns what finds the name that the resource is to have, which is empty if
+	// nobody knows it. It returns nil for a call that [Marks] do not mark.
+	name() func(context.Context) (string, error)
 }
 
 type request interface {
@@ -41,11 +44,18 @@ type resource struct {
 
 // copyTemplate creates an integration from a template.
 type copyTemplate struct {
-	req     *integrationv1.CopyTemplateRequest
-	checked func(context.Context) error
+	req    *integrationv1.CopyTemplateRequest
+	before Before
 }
 
-func (c copyTemplate) check() func(context.Context) error { return c.checked }
+func (c copyTemplate) check() func(context.Context) error { return c.before.Check }
+
+func (c copyTemplate) name() func(context.Context) (string, error) {
+	if c.req.Name != nil || c.before.TemplateName == nil {
+		return known(c.req.GetName())
+	}
+	return c.before.TemplateName
+}
 
 func (copyTemplate) method() Method             { return CopyTemplate }
 func (c copyTemplate) request() request         { return c.req }
@@ -65,6 +75,10 @@ func (copyTemplate) read(ctx context.Context, up Upstream, id string) (resource,
 // createIntegration creates an integration without a template.
 type createIntegration struct {
 	req *integrationv1.CreateIntegrationRequest
+}
+
+func (c createIntegration) name() func(context.Context) (string, error) {
+	return known(c.req.GetName())
 }
 
 func (createIntegration) check() func(context.Context) error { return nil }
@@ -88,6 +102,8 @@ type createTool struct {
 	req *integrationv1.CreateToolRequest
 }
 
+func (createTool) name() func(context.Context) (string, error) { return nil }
+
 func (createTool) check() func(context.Context) error { return nil }
 func (createTool) method() Method                     { return CreateTool }
 func (c createTool) request() request                 { return c.req }
@@ -102,6 +118,11 @@ func (createTool) response() (proto.Message, func() resource) {
 func (c createTool) read(ctx context.Context, up Upstream, id string) (resource, error) {
 	tool, err := getTool(ctx, up, c.req.GetIntegrationId(), id)
 	return toolResource(tool), err
+}
+
+// known returns what finds a name that the request has.
+func known(name string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return name, nil }
 }
 
 func integrationResource(in *integrationv1.Integration) resource { return resource{in.GetId(), in} }

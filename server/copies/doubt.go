@@ -16,12 +16,14 @@ import (
 // Named returns those of the ids, at most [ledger.MaxNamed], that a record names.
 type Named func(ctx context.Context, createdIDs []string) ([]string, error)
 
-// Glance and Look are how far back Diga's list is read, in pages of a hundred
-// resources, each page a request. A glance is for an error that many callers
-// may get; a look is for a person who is about to settle a doubt.
+// Glance, Look and Search are how far back Diga's list is read, in pages of a
+// hundred resources, each page a request. A glance is for an error that many callers
+// may get; a look is for a person who is about to settle a doubt; a search is for the
+// mark of a call, which settles it.
 const (
 	Glance = 1
 	Look   = 10
+	Search = 100
 )
 
 const (
@@ -49,8 +51,12 @@ func (c *Coordinator) candidates(ctx context.Context, m Method, r ledger.Record)
 	if err != nil {
 		return nil
 	}
+	return ids(found)
+}
+
+func ids(of []Candidate) []string {
 	var ids []string
-	for _, candidate := range found {
+	for _, candidate := range of {
 		ids = append(ids, candidate.ID)
 	}
 	return ids
@@ -61,6 +67,16 @@ func (c *Coordinator) candidates(ctx context.Context, m Method, r ledger.Record)
 // none that Diga names, or tools of the integration. It reads at most that many
 // pages of Diga's list. An error is an [apierror.Error].
 func Candidates(ctx context.Context, up Upstream, named Named, m Method, r ledger.Record, pages int) ([]Candidate, error) {
+	found, err := listed(ctx, up, m, r, pages)
+	if err != nil {
+		return nil, err
+	}
+	return unnamed(ctx, found, named)
+}
+
+// listed returns what a call in doubt may have created, whether or not other records
+// name it.
+func listed(ctx context.Context, up Upstream, m Method, r ledger.Record, pages int) ([]Candidate, error) {
 	var found []Candidate
 	var after *string
 	for range pages {
@@ -79,7 +95,7 @@ func Candidates(ctx context.Context, up Upstream, named Named, m Method, r ledge
 		}
 		after = &page[len(page)-1].ID
 	}
-	return unnamed(ctx, found, named)
+	return found, nil
 }
 
 // Confirm returns the id, as Diga spells it, of what a call in doubt has created

@@ -54,6 +54,11 @@ func (m Method) LedgerName() string {
 	return m.FullName()
 }
 
+// Marked reports whether [Marks] mark the calls of the method. A tool is not marked:
+// no two tools of an integration have one name, so that Diga could take a marked name
+// and then refuse the one that was asked for.
+func (m Method) Marked() bool { return m != CreateTool }
+
 // creates returns the resources that the method creates one of.
 func (m Method) creates() shown {
 	if m == CreateTool {

@@ -51,8 +51,9 @@ func (a *attempt) recordFirst(caller context.Context) error {
 	return a.record(ctx)
 }
 
-// retryRecord records the verdict after recordFirst failed with err.
-func (a *attempt) retryRecord(err error) {
+// retryRecord records the verdict after recordFirst failed with err, and reports
+// whether it could.
+func (a *attempt) retryRecord(err error) bool {
 	log := a.coordinator.cfg.Log
 	ctx, cancel := a.coordinator.detach(a.caller, recordTimeout)
 	defer cancel()
@@ -65,10 +66,11 @@ func (a *attempt) retryRecord(err error) {
 		case <-ctx.Done():
 			timer.Stop()
 			log.LogAttrs(ctx, slog.LevelError, "the outcome of a call could not be recorded; the call will be in doubt", name, slog.String("error", err.Error()))
-			return
+			return false
 		}
 	}
 	if err != nil {
 		log.LogAttrs(ctx, slog.LevelWarn, "the outcome of a call was not recorded: its record was settled or forgotten meanwhile", name)
 	}
+	return err == nil
 }

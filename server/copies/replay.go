@@ -5,11 +5,13 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/ledger"
 )
 
-// replay reads what an earlier call created and sets the flight's results. The id is
-// empty if it was too long for the ledger.
-func (a *attempt) replay(id string) {
+// replay reads what an earlier call created, takes the mark of that call's claim off
+// its name, and sets the flight's results. The id is empty if it was too long for the
+// ledger.
+func (a *attempt) replay(id string, token ledger.Token) {
 	f := a.flight
 	f.replayed = true
 	if id == "" {
@@ -30,4 +32,5 @@ func (a *attempt) replay(id string) {
 	// of a create.
 	f.ex.Outcome, f.ex.Body, f.ex.Relay, f.ex.Drift = exchange.Done, read.Body, read.Relay, read.Drift
 	f.created = created
+	a.unmark(token)
 }

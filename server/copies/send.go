@@ -24,9 +24,14 @@ func (a *attempt) send() {
 			return
 		}
 	}
+	req, err := a.mark()
+	if err != nil {
+		a.flight.err, a.verdict = err, recordRelease
+		return
+	}
 	resp, created := a.create.response()
-	err := a.coordinator.cfg.Upstream.Call(a.caller, upstream.Call{
-		Method: a.create.method().FullName(), Request: a.create.request(), Response: resp, BeforeSend: s.before,
+	err = a.coordinator.cfg.Upstream.Call(a.caller, upstream.Call{
+		Method: a.create.method().FullName(), Request: req, Response: resp, BeforeSend: s.before,
 	})
 	if err == nil {
 		a.flight.created, a.verdict = created(), recordDone

@@ -151,7 +151,7 @@ type result struct {
 // copyAs makes a copy with the request id and the name.
 func copyAs(ctx context.Context, s *copies.Coordinator, requestID, name string) result {
 	ctx, ex := exchange.NewContext(ctx)
-	in, _, err := s.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: uuid, Name: &name, RequestId: requestID}, nil)
+	in, _, err := s.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: uuid, Name: &name, RequestId: requestID}, copies.Before{})
 	if err != nil {
 		return result{"", apierror.FromError(err), ex}
 	}

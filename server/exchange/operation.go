@@ -16,6 +16,9 @@ const (
 	// RESTRequest is a request of the REST side, from its route to the end of its
 	// response. Its gRPC call, if it gets that far, is within it.
 	RESTRequest
+	// Rename is a request that takes the mark of a call off the name of what it
+	// created.
+	Rename
 )
 
 // String returns the kind as it is named in metrics and logs.
@@ -29,6 +32,8 @@ func (k Kind) String() string {
 		return "inner_read"
 	case RESTRequest:
 		return "rest_request"
+	case Rename:
+		return "rename"
 	default:
 		return "other"
 	}

@@ -89,7 +89,7 @@ type bulkRun struct {
 	begun   atomic.Bool // an item was
 	// seen are the request ids of the stream, digested to bound their size.
 	seen      map[[16]byte]struct{}
-	templates templates // for the copies that are checked
+	templates templates // for the copies that need them
 	items     pending
 	moved     chan struct{} // a request was read, or a result was ready or taken
 
@@ -191,7 +191,7 @@ func (b *bulkRun) copy(ctx context.Context, req *integrationv1.CopyTemplateReque
 	var in *integrationv1.Integration
 	err := wrong
 	if err == nil {
-		in, resp.Replayed, err = b.service.copies.CopyTemplate(ctx, req, b.service.check(req, &b.templates))
+		in, resp.Replayed, err = b.service.copies.CopyTemplate(ctx, req, b.service.before(req, &b.templates))
 	}
 	end(ex, err)
 	if err != nil {

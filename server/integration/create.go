@@ -14,26 +14,27 @@ import (
 
 // CopyTemplate implements [integrationv1.IntegrationServiceServer].
 func (s *Service) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
-	check := s.check(req, nil)
-	if _, limited := ctx.Deadline(); check != nil && !limited && s.timeout > 0 {
-		// The check and the copy together take no longer than a copy alone may.
+	before := s.before(req, nil)
+	if _, limited := ctx.Deadline(); (before.Check != nil || before.TemplateName != nil) && !limited && s.timeout > 0 {
+		// A look at the template and the copy together take no longer than a copy alone
+		// may.
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.timeout)
 		defer cancel()
 	}
 	if !s.atMostOnce(req) {
-		if check != nil {
+		if before.Check != nil {
 			if err := s.rules.Validate(req); err != nil {
 				return nil, err
 			}
-			if err := check(ctx); err != nil {
+			if err := before.Check(ctx); err != nil {
 				return nil, err
 			}
 		}
 		return forward[integrationv1.CopyTemplateResponse](ctx, s, integrationv1.IntegrationService_CopyTemplate_FullMethodName, req)
 	}
 	in, err := once(ctx, s, req, func(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.Integration, bool, error) {
-		return s.copies.CopyTemplate(ctx, req, check)
+		return s.copies.CopyTemplate(ctx, req, before)
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/integration"
 )
@@ -21,9 +22,9 @@ func (fakeCopies) CreateTool(_ context.Context, req *integrationv1.CreateToolReq
 	return &integrationv1.Tool{Tool: &integrationv1.Tool_Http{Http: &integrationv1.HttpTool{Id: req.GetRequestId()}}}, false, nil
 }
 
-func (f fakeCopies) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest, check func(context.Context) error) (*integrationv1.Integration, bool, error) {
-	if check != nil {
-		if err := check(ctx); err != nil {
+func (f fakeCopies) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest, before copies.Before) (*integrationv1.Integration, bool, error) {
+	if before.Check != nil {
+		if err := before.Check(ctx); err != nil {
 			return nil, false, err
 		}
 	}

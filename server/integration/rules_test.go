@@ -9,6 +9,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange/exchangetest"
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/upstream"
@@ -31,7 +32,7 @@ func (u *recorder) Call(_ context.Context, call upstream.Call) error {
 // noCopies is for tests that make no copy with a request id.
 type noCopies struct{}
 
-func (noCopies) CopyTemplate(context.Context, *integrationv1.CopyTemplateRequest, func(context.Context) error) (*integrationv1.Integration, bool, error) {
+func (noCopies) CopyTemplate(context.Context, *integrationv1.CopyTemplateRequest, copies.Before) (*integrationv1.Integration, bool, error) {
 	panic("a copy with a request id")
 }
 

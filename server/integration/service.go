@@ -9,6 +9,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/upstream"
 	"github.com/digate/digate/server/validate"
@@ -23,7 +24,7 @@ type Upstream interface {
 // Copies carries the calls that create something at most once: see
 // [copies.Coordinator].
 type Copies interface {
-	CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest, check func(context.Context) error) (_ *integrationv1.Integration, replayed bool, _ error)
+	CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest, before copies.Before) (_ *integrationv1.Integration, replayed bool, _ error)
 	CreateIntegration(ctx context.Context, req *integrationv1.CreateIntegrationRequest) (_ *integrationv1.Integration, replayed bool, _ error)
 	CreateTool(ctx context.Context, req *integrationv1.CreateToolRequest) (_ *integrationv1.Tool, replayed bool, _ error)
 }
@@ -42,6 +43,9 @@ type Config struct {
 	// Copies carries the calls with a request id.
 	Copies Copies
 	Settings
+	// Marked means that a copy with a request id and without a name needs that of its
+	// template.
+	Marked bool
 	// Timeout bounds a call that makes two requests to Diga and has no deadline.
 	Timeout time.Duration
 	// Draining is closed when the server stops. Streams then finish the copies under
@@ -59,6 +63,7 @@ type Service struct {
 	// refuseUnresolved means that a copy with unresolved placeholders is refused
 	// unless its request says otherwise.
 	refuseUnresolved bool
+	marked           bool
 	timeout          time.Duration
 	required         bool // a call that creates something has to have a request id
 	bulk             BulkSettings
@@ -79,7 +84,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		upstream: cfg.Upstream, rules: rules, copies: cfg.Copies, required: cfg.RequireRequestID, refuseUnresolved: cfg.Unresolved == unresolvedRefuse, timeout: cfg.Timeout, bulk: cfg.Bulk,
+		upstream: cfg.Upstream, rules: rules, copies: cfg.Copies, required: cfg.RequireRequestID, refuseUnresolved: cfg.Unresolved == unresolvedRefuse, marked: cfg.Marked, timeout: cfg.Timeout, bulk: cfg.Bulk,
 		draining: cfg.Draining, observer: cfg.Observer,
 	}, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/preview"
 )
@@ -20,10 +21,11 @@ const (
 	unresolvedRefuse = "refuse"
 )
 
-// check returns what refuses a copy before it is sent, nil if nothing does: for a
-// copy with UNRESOLVED_REFUSE, a look at what it would leave unresolved. The copies
-// of a stream share what they read of templates; a copy alone has no templates.
-func (s *Service) check(req *integrationv1.CopyTemplateRequest, shared *templates) func(context.Context) error {
+// before returns what a copy needs of its template before it is sent: for a copy with
+// UNRESOLVED_REFUSE, a look at what it would leave unresolved, and for a marked copy
+// without a name, that of the template. The copies of a stream share what they read of
+// templates; a copy alone has no templates, and reads its own once.
+func (s *Service) before(req *integrationv1.CopyTemplateRequest, shared *templates) copies.Before {
 	refuses := s.refuseUnresolved
 	switch req.GetUnresolved() {
 	case integrationv1.Unresolved_UNRESOLVED_ALLOW:
@@ -31,20 +33,37 @@ func (s *Service) check(req *integrationv1.CopyTemplateRequest, shared *template
 	case integrationv1.Unresolved_UNRESOLVED_REFUSE:
 		refuses = true
 	}
-	if !refuses {
-		return nil
+	nameless := s.marked && req.Name == nil && s.atMostOnce(req)
+	var before copies.Before
+	if !refuses && !nameless {
+		return before
 	}
-	read := s.readTemplate
-	if shared != nil {
-		read = shared.get
+	if shared == nil {
+		shared = &templates{read: s.readTemplate}
 	}
-	return func(ctx context.Context) error {
-		t, err := read(ctx, req.GetTemplateId())
+	read := func(ctx context.Context) (*integrationv1.IntegrationTemplate, error) {
+		t, err := shared.get(ctx, req.GetTemplateId())
 		if err != nil {
-			return apierror.NotChecked(apierror.FromError(err))
+			return nil, apierror.NotChecked(apierror.FromError(err))
 		}
-		return resolved(t, req)
+		return t, nil
 	}
+	if refuses {
+		before.Check = func(ctx context.Context) error {
+			t, err := read(ctx)
+			if err != nil {
+				return err
+			}
+			return resolved(t, req)
+		}
+	}
+	if nameless {
+		before.TemplateName = func(ctx context.Context) (string, error) {
+			t, err := read(ctx)
+			return t.GetName(), err
+		}
+	}
+	return before
 }
 
 // resolved returns an error that names each variable of the template that is

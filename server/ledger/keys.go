@@ -3,6 +3,7 @@ package ledger
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -24,6 +25,7 @@ const (
 	domainFingerprint = "digate ledger 1 fingerprint"
 	domainCheck       = "digate ledger 1 check"
 	domainCaller      = "digate ledger 1 caller"
+	domainMark        = "digate ledger 1 mark"
 )
 
 // Keys makes the digests in the records: HMAC-SHA-256 under a key that is not in
@@ -65,6 +67,19 @@ func (k Keys) Check() Digest { return k.digest(domainCheck) }
 func (k Keys) Caller(token string) string {
 	d := k.digest(domainCaller, []byte(token))
 	return hex.EncodeToString(d[:16])
+}
+
+// MarkLen is how many characters a mark has.
+const MarkLen = 10
+
+// markEncoding has no letters that look like digits.
+var markEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// Mark is a short name of a claim: [MarkLen] digits and small letters, which nobody
+// can guess who does not have the key. Each claim of a key has a mark of its own.
+func (k Keys) Mark(key Digest, token Token) string {
+	d := k.digest(domainMark, key[:], token[:])
+	return markEncoding.EncodeToString(d[:])[:MarkLen]
 }
 
 // digest is the HMAC of the domain and the parts. The length of each part precedes

@@ -56,6 +56,29 @@ func TestKeys_DifferentInputs_HaveDifferentDigests(t *testing.T) {
 	}
 }
 
+// A mark tells apart the claims of one key, and is of characters that a name keeps.
+func TestKeys_Mark_IsThatOfOneClaim(t *testing.T) {
+	keys := newKeys(t)
+	other, err := ledger.NewKeys(bytes.Repeat([]byte{1}, ledger.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]bool)
+	for i := range byte(100) {
+		for _, mark := range []string{
+			keys.Mark(ledger.Digest{i}, ledger.Token{1}), keys.Mark(ledger.Digest{200}, ledger.Token{2, i}), other.Mark(ledger.Digest{i}, ledger.Token{1}),
+		} {
+			if len(mark) != ledger.MarkLen || strings.Trim(mark, "0123456789abcdefghjkmnpqrstvwxyz") != "" || seen[mark] {
+				t.Errorf("%q, known %v", mark, seen[mark])
+			}
+			seen[mark] = true
+		}
+	}
+	if a, b := keys.Mark(ledger.Digest{1}, ledger.Token{2}), newKeys(t).Mark(ledger.Digest{1}, ledger.Token{2}); a != b {
+		t.Errorf("one claim has the marks %q and %q", a, b)
+	}
+}
+
 func TestKeys_SameKey_SameDigests(t *testing.T) {
 	a, b := newKeys(t), newKeys(t)
 	for range 3 { // the hash is used again

@@ -3,6 +3,8 @@ package ledgerservice
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	digatev1 "github.com/digate/digate/gen/digate/v1"
@@ -36,6 +38,20 @@ func (s *Service) resolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 	if wait := s.cfg.OwnerGone - r.LapsedFor; id == "" && r.LapsedFor > 0 && wait > 0 {
 		return nil, apierror.NotResolvable("the server of the call is gone from the ledger and may still be sending it; that it created nothing can be said from " +
 			time.Now().Add(wait+time.Second).UTC().Format(time.RFC3339) + " on")
+	}
+	if s.cfg.Marks != nil && m.Marked() {
+		// What has the mark of the call is known to be its own.
+		found, marked, err := s.candidates(ctx, m, &r)
+		switch {
+		case err != nil:
+			return nil, err
+		case r.State == ledger.Done && strings.EqualFold(r.CreatedID, id):
+			return &digatev1.ResolveCopyResponse{Copy: message(m, req.GetRequestId(), r)}, nil
+		case r.State == ledger.Done:
+			return nil, apierror.NotResolvable("the call is done, not in doubt: it created " + r.CreatedID + ", which has its mark")
+		case marked && !slices.ContainsFunc(found, func(c copies.Candidate) bool { return strings.EqualFold(c.ID, id) }):
+			return nil, apierror.NotResolvable("Diga has several " + noun(m) + "s with the mark of this call, and the call is to be settled to one of them; GetCopy lists them")
+		}
 	}
 	if id != "" {
 		// Every later call with this request id will return the resource, so an id that

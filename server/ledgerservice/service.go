@@ -30,6 +30,8 @@ type Ledger interface {
 type Config struct {
 	Ledger   Ledger
 	Upstream copies.Upstream
+	// Marks settles doubts; nil if only callers do.
+	Marks *copies.Marks
 	// Key returns the ledger's key for a method and a request id of the context's
 	// caller, and Caller the caller's name.
 	Key    func(ctx context.Context, m copies.Method, requestID string) (ledger.Digest, error)
@@ -114,12 +116,12 @@ func (s *Service) getCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*d
 	if err != nil {
 		return nil, err
 	}
+	found, _, err := s.candidates(ctx, m, &r)
+	if err != nil {
+		return nil, err
+	}
 	out := message(m, req.GetRequestId(), r)
 	if r.State == ledger.Unknown {
-		found, err := copies.Candidates(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, m, r, copies.Look)
-		if err != nil {
-			return nil, err
-		}
 		for _, c := range found {
 			candidate := &digatev1.Candidate{Name: c.Name, CreateTime: c.Created}
 			if m == copies.CreateTool {
@@ -133,20 +135,48 @@ func (s *Service) getCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*d
 	return &digatev1.GetCopyResponse{Copy: out}, nil
 }
 
+// candidates returns what a call in doubt may have created, and reports whether all of
+// that has the call's mark. If the call has a mark that settles the doubt, the record
+// becomes done instead.
+func (s *Service) candidates(ctx context.Context, m copies.Method, r *ledger.Record) (_ []copies.Candidate, marked bool, _ error) {
+	switch {
+	case r.State != ledger.Unknown:
+		return nil, false, nil
+	case s.cfg.Marks == nil || !m.Marked():
+		found, err := copies.Candidates(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, m, *r, copies.Look)
+		return found, false, err
+	}
+	settled, err := s.cfg.Marks.Settle(ctx, m, *r)
+	if errors.Is(err, ledger.ErrLost) { // it was settled meanwhile
+		*r, err = s.get(ctx, r.Key)
+		return nil, false, err
+	}
+	if settled.CreatedID != "" {
+		s.cfg.Marks.Unmark(ctx, *r, settled.CreatedID)
+		r.State, r.CreatedID = ledger.Done, settled.CreatedID
+	}
+	return settled.Candidates, settled.Marked, err
+}
+
 // record returns the ledger's key and record for a request id of a method.
 func (s *Service) record(ctx context.Context, m copies.Method, requestID string) (ledger.Digest, ledger.Record, error) {
 	key, err := s.cfg.Key(ctx, m, requestID)
 	if err != nil {
 		return key, ledger.Record{}, err
 	}
+	r, err := s.get(ctx, key)
+	return key, r, err
+}
+
+func (s *Service) get(ctx context.Context, key ledger.Digest) (ledger.Record, error) {
 	r, found, err := s.cfg.Ledger.Get(ctx, key)
 	switch {
 	case err != nil:
-		return key, r, unavailable(ctx, err)
+		return r, unavailable(ctx, err)
 	case !found:
-		return key, r, apierror.NoRecord()
+		return r, apierror.NoRecord()
 	}
-	return key, r, nil
+	return r, nil
 }
 
 // methodOf returns the method that a request names.

@@ -1,0 +1,138 @@
+package copies
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/upstream"
+)
+
+// renameTimeout bounds the time in which an integration gets its name. Its call has
+// created it by then, and a repeated call gives it the name too.
+const renameTimeout = 10 * time.Second
+
+var errOther = errors.New("another resource was returned")
+
+// rename gives an integration its name, and returns Diga's response.
+func (m *Marks) rename(ctx context.Context, id, name string) (*integrationv1.Integration, *exchange.Exchange, error) {
+	const method = integrationv1.IntegrationService_UpdateIntegration_FullMethodName
+	ctx, cancel := context.WithTimeout(ctx, renameTimeout)
+	defer cancel()
+	ctx, end := m.Observer.Start(ctx, exchange.Operation{Kind: exchange.Rename, Method: method})
+	ctx, ex := exchange.NewContext(ctx)
+	var resp integrationv1.UpdateIntegrationResponse
+	err := m.Upstream.Call(ctx, upstream.Call{
+		Method: method, Request: &integrationv1.UpdateIntegrationRequest{IntegrationId: id, Name: &name}, Response: &resp,
+	})
+	end(ex, err)
+	if err == nil && resp.GetIntegration().GetId() != id {
+		err = errOther
+	}
+	return resp.GetIntegration(), ex, err
+}
+
+// unmark reads an integration, and takes the mark off its name if it is still there.
+// It returns Diga's last response.
+func (m *Marks) unmark(ctx context.Context, id, suffix string) (*integrationv1.Integration, *exchange.Exchange, error) {
+	ctx, ex := exchange.NewContext(ctx)
+	in, err := getIntegration(ctx, m.Upstream, id)
+	if err != nil {
+		return nil, ex, err
+	}
+	if in.GetId() != id {
+		return nil, ex, errOther
+	}
+	if name, ok := strings.CutSuffix(in.GetName(), suffix); ok {
+		return m.rename(ctx, id, name)
+	}
+	return in, ex, nil
+}
+
+// stays logs that an integration could not get its name.
+func (m *Marks) stays(ctx context.Context, key ledger.Digest, err error) {
+	m.Log.LogAttrs(ctx, slog.LevelWarn, "an integration keeps the mark of its call until the call is repeated",
+		slog.String("ledger_record", key.RecordName()), slog.String("reason", apierror.FromError(err).Reason))
+}
+
+// rename gives what the flight created, since it began, the name that was asked for.
+// It may take half of the time that the caller has left. If it fails, the result is
+// what was created, with its mark.
+func (a *attempt) rename(began time.Time) (ok bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			_ = a.panicked(p)
+		}
+	}()
+	timeout := renameTimeout
+	if deadline, ok := a.ledgerTime.Deadline(); ok && a.caller.Err() == nil {
+		timeout = min(timeout, time.Until(deadline)/2)
+	}
+	ctx, cancel := a.coordinator.detach(a.caller, timeout)
+	defer cancel()
+	marks, created := a.coordinator.cfg.Marks, a.flight.created
+	if integrationOf(created).GetName() == a.asked {
+		return true
+	}
+	if time.Since(began) >= a.coordinator.cfg.Lease {
+		// The lease may have run out meanwhile. Then another replica may have settled the
+		// doubt and taken the mark off, and somebody may have changed the name since.
+		return a.shown(marks.unmark(ctx, created.id, a.suffix)) == nil
+	}
+	return a.shown(marks.rename(ctx, created.id, a.asked)) == nil
+}
+
+// shown makes Diga's response, unless it is a failure, the result of the flight. The
+// status stays that of a create.
+func (a *attempt) shown(in *integrationv1.Integration, ex *exchange.Exchange, err error) error {
+	if err == nil {
+		a.flight.created = integrationResource(in)
+		a.flight.ex.Body, a.flight.ex.Relay = ex.Body, ex.Relay
+	}
+	return err
+}
+
+// renameLater takes the mark off the name when the flight is over. It must not change
+// the flight's results.
+func (a *attempt) renameLater() {
+	defer func() {
+		if p := recover(); p != nil {
+			_ = a.panicked(p)
+		}
+	}()
+	ctx, cancel := a.coordinator.detach(a.caller, renameTimeout)
+	defer cancel()
+	marks := a.coordinator.cfg.Marks
+	if _, _, err := marks.unmark(ctx, a.flight.created.id, a.suffix); err != nil {
+		marks.stays(ctx, a.key, err)
+	}
+}
+
+// unmark takes the mark of a claim off the name of what was replayed. An integration
+// whose name has no mark, because it was taken off or because somebody gave it another
+// name, stays as it is.
+func (a *attempt) unmark(token ledger.Token) {
+	marks := a.coordinator.cfg.Marks
+	if marks == nil || !a.create.method().Marked() {
+		return
+	}
+	created := a.flight.created
+	name, ok := strings.CutSuffix(integrationOf(created).GetName(), marks.suffix(a.key, token))
+	if !ok {
+		return
+	}
+	if err := a.shown(marks.rename(a.ledgerTime, created.id, name)); err != nil {
+		marks.stays(a.caller, a.key, err)
+	}
+}
+
+func integrationOf(r resource) *integrationv1.Integration {
+	in, _ := r.message.(*integrationv1.Integration)
+	return in
+}

@@ -1,0 +1,24 @@
+package copies
+
+import "github.com/digate/digate/server/setting"
+
+// Settings are what can be set of the calls with a request id.
+type Settings struct {
+	SettleDoubts string `name:"settle-doubts" group:"Request ids:" enum:"off,mark" default:"off" help:"How doubts are settled without a person: off, or mark, which sends names with a mark and looks for it. A copy then takes a request more."`
+}
+
+// The values of the setting settle-doubts.
+const (
+	settleOff  = "off"
+	settleMark = "mark"
+)
+
+// Validate adds what is wrong with the settings.
+func (s *Settings) Validate(p *setting.Problems) {
+	if s.SettleDoubts != settleOff && s.SettleDoubts != settleMark {
+		p.Addf("settle-doubts", "must be off or mark")
+	}
+}
+
+// Mark reports whether calls are marked.
+func (s *Settings) Mark() bool { return s.SettleDoubts == settleMark }

@@ -1,0 +1,94 @@
+package copies
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/ledger"
+)
+
+// Settlement is what the search for the mark of a call in doubt came to.
+type Settlement struct {
+	// CreatedID is what the call created. It is empty if the call stays in doubt.
+	CreatedID string
+	// Candidates are what the call may have created.
+	Candidates []Candidate
+	// Marked reports whether the candidates have the mark of the call: Diga created
+	// something more than once.
+	Marked bool
+}
+
+// Settle looks for an integration with the mark of a call in doubt. If there is one,
+// it is recorded as what the call created. That there is none proves nothing, since
+// Diga may not list it yet. Settle returns [ledger.ErrLost] if the call was settled
+// meanwhile; any other error is an [apierror.Error].
+func (m *Marks) Settle(ctx context.Context, method Method, r ledger.Record) (Settlement, error) {
+	// What another record names is not left out: another replica may just have settled
+	// this one.
+	found, err := listed(ctx, m.Upstream, method, r, Search)
+	if err != nil {
+		return Settlement{}, err
+	}
+	suffix := m.suffix(r.Key, r.Token)
+	var marked []Candidate
+	for _, candidate := range found {
+		if strings.HasSuffix(candidate.Name, suffix) {
+			marked = append(marked, candidate)
+		}
+	}
+	switch len(marked) {
+	case 0:
+		found, err = unnamed(ctx, found, m.Ledger.Named)
+		return Settlement{Candidates: found}, err
+	case 1:
+	default:
+		m.Log.LogAttrs(ctx, slog.LevelWarn, "several integrations have the mark of one call, which stays in doubt",
+			slog.String("ledger_record", r.Key.RecordName()), slog.Any("integration_ids", ids(marked)))
+		return Settlement{Candidates: marked, Marked: true}, nil
+	}
+	id := marked[0].ID
+	bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	switch err := m.Ledger.Resolve(bounded, r.Key, r.Token, id); {
+	case errors.Is(err, ledger.ErrLost):
+		return Settlement{}, err
+	case errors.Is(err, ledger.ErrNamed):
+		return Settlement{}, nil
+	case err != nil:
+		return Settlement{Candidates: marked, Marked: true}, apierror.LedgerUnavailable(err)
+	}
+	m.Log.LogAttrs(ctx, slog.LevelInfo, "a call in doubt was settled by its mark",
+		slog.String("ledger_record", r.Key.RecordName()), slog.String("method", method.FullName()), slog.String("parent_id", r.ParentID),
+		slog.Time("claimed_at", r.ClaimedAt), slog.String("resolution", id))
+	return Settlement{CreatedID: id}, nil
+}
+
+// Unmark takes the mark off the name of what a call created that was in doubt. A
+// failure is logged: the call has created it all the same.
+func (m *Marks) Unmark(ctx context.Context, r ledger.Record, createdID string) {
+	if _, _, err := m.unmark(ctx, createdID, m.suffix(r.Key, r.Token)); err != nil {
+		m.stays(ctx, r.Key, err)
+	}
+}
+
+// inDoubt settles a call in doubt by its mark, if it has one, and sets the flight's
+// results. A call that stays in doubt fails.
+func (a *attempt) inDoubt(r ledger.Record) {
+	c, f, method := a.coordinator, a.flight, a.create.method()
+	if c.cfg.Marks == nil || !method.Marked() {
+		f.err = apierror.InDoubt(method.resource(), c.candidates(a.caller, method, r))
+		return
+	}
+	ctx, cancel := context.WithTimeout(a.ledgerTime, c.cfg.Timeout)
+	defer cancel()
+	s, err := c.cfg.Marks.Settle(ctx, method, r)
+	if s.CreatedID != "" {
+		a.replay(s.CreatedID, r.Token)
+		return
+	}
+	f.lost = errors.Is(err, ledger.ErrLost)
+	f.err = apierror.InDoubt(method.resource(), ids(s.Candidates))
+}
