@@ -102,6 +102,36 @@ func TestCrash_PostgreSQLKilledUnderBulkLoad_FailsClosedAndGoesOn(t *testing.T) 
 	s.conclude(t, "b", all, clients)
 }
 
+// Two servers share an SQLite ledger and settle doubts by marks. They are killed in
+// turns, before and after they renamed what was made.
+func TestCrash_MarkingReplicaKilled_EveryDoubtAboutWhatWasMadeIsSettled(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "marks")
+	s.marked = true
+	args := []string{"--ledger", "sqlite:" + s.dir + "/ledger.db", "--settle-doubts", "mark"}
+	s.serve(t, "a", args...)
+	s.serve(t, "b", args...)
+	all := job(*items, "marks")
+	clients := []*client{s.client(all, "a", "one"), s.client(all, "b", "other")}
+	worked, wait := start(t, clients)
+	for round := range *rounds {
+		if !s.sometime(worked) {
+			break
+		}
+		replica := []string{"a", "b"}[round%2]
+		s.kill(replica)
+		s.serve(t, replica, args...)
+	}
+	wait()
+	if s.kills == 0 {
+		t.Fatal("nothing was killed")
+	}
+	s.conclude(t, "b", all, clients)
+	if s.proven == 0 {
+		t.Error("no doubt was settled by its mark")
+	}
+}
+
 // wantDoubt fails if no kill met a copy under way, or no create: such a run proves
 // nothing.
 func (s *scene) wantDoubt(t *testing.T, all []item, clients []*client) {

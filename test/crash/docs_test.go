@@ -7,18 +7,18 @@ import (
 	"github.com/digate/digate/test/rig"
 )
 
-const resultHead = "| scene | items | kills | requests | copies | integrations | tools | doubts, made | doubts, not made | violations |\n" +
-	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+const resultHead = "| scene | items | kills | requests | copies | integrations | tools | doubts, proven | doubts, made | doubts, not made | violations |\n" +
+	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
 func TestDocs_Results_AreOfEachSceneAndShowNoViolation(t *testing.T) {
 	rows, _, _ := rig.Table(t, "crash.md", resultHead)
-	scenes := []string{"server", "replicas", "database", "command"}
+	scenes := []string{"server", "replicas", "database", "command", "marks"}
 	if len(rows) != len(scenes) {
 		t.Fatalf("the results have %d rows, want %d", len(rows), len(scenes))
 	}
 	for i, name := range scenes {
 		cells := rows[i]
-		if len(cells) != 10 || cells[0] != "`"+name+"`" || cells[9] != "0" {
+		if len(cells) != 11 || cells[0] != "`"+name+"`" || cells[10] != "0" {
 			t.Errorf("row %d is %q; want %s's, with no violation", i, cells, name)
 			continue
 		}

@@ -22,6 +22,9 @@ type outcome struct {
 	made    map[string][]string // the upstream's ids, by name
 	records map[key]record
 	told    []map[key][]telling // each client's responses
+	// marked means that integrations were sent with marks, and that every item was asked
+	// for once more since.
+	marked bool
 }
 
 // judge returns the violations of the promise. With settled, every doubt is a
@@ -42,6 +45,8 @@ func (o outcome) judge(settled bool) (violations []string) {
 			if !slices.Equal(made, []string{r.created}) {
 				wrong(it, "the ledger says it became %s, the upstream made %v", r.created, made)
 			}
+		case r.state == digatev1.Copy_STATE_UNKNOWN && o.marked && it.isMarked() && len(made) > 0:
+			wrong(it, "in doubt though %v was made with its mark", made)
 		case r.state == digatev1.Copy_STATE_UNKNOWN && !settled:
 			candidates := 0
 			for id, name := range r.candidates {

@@ -58,3 +58,24 @@ func TestJudge_EachBreachOfThePromise_IsNamed(t *testing.T) {
 		t.Errorf("a copy without a request: %q", got)
 	}
 }
+
+// With marks, only what was not made stays in doubt, and tools.
+func TestJudge_Marked_MadeAndInDoubtIsAViolation(t *testing.T) {
+	doubt := record{state: digatev1.Copy_STATE_UNKNOWN, candidates: map[string]string{"1": "a"}}
+	for method, want := range map[digatev1.Method]int{
+		digatev1.Method_METHOD_COPY_TEMPLATE: 1, digatev1.Method_METHOD_CREATE_INTEGRATION: 1, digatev1.Method_METHOD_CREATE_TOOL: 0,
+	} {
+		it := item{method: method, name: "a", id: "id-a"}
+		o := outcome{
+			items: []item{it}, made: map[string][]string{"a": {"1"}}, records: map[key]record{it.key(): doubt}, marked: true,
+			told: []map[key][]telling{{it.key(): {{outcome: exchange.Unknown, reason: "OUTCOME_UNKNOWN"}}}},
+		}
+		if got := o.judge(false); len(got) != want {
+			t.Errorf("%v: %q", method, got)
+		}
+		o.made, o.records[it.key()] = nil, record{state: digatev1.Copy_STATE_UNKNOWN}
+		if got := o.judge(false); len(got) != 0 {
+			t.Errorf("%v, not made: %q", method, got)
+		}
+	}
+}

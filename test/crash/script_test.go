@@ -30,6 +30,9 @@ func (it item) key() key { return key{it.method, it.id} }
 // isCopy reports whether the item is a copy, which can be made in bulk.
 func (it item) isCopy() bool { return it.method == digatev1.Method_METHOD_COPY_TEMPLATE }
 
+// isMarked reports whether --settle-doubts=mark marks the item.
+func (it item) isMarked() bool { return it.method != digatev1.Method_METHOD_CREATE_TOOL }
+
 // methods are those of the items, in turns: a third of them are creates.
 var methods = []digatev1.Method{
 	digatev1.Method_METHOD_COPY_TEMPLATE, digatev1.Method_METHOD_COPY_TEMPLATE, digatev1.Method_METHOD_CREATE_INTEGRATION,
@@ -84,6 +87,9 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 // late and only if the caller still waits: a kill leaves some made and some not.
 func script(scene string) func(rig.Request) rig.Behaviour {
 	return func(req rig.Request) rig.Behaviour {
+		if req.Kind == rig.Rename {
+			return rename(chance(scene, fmt.Sprint(req.Name, "#rename", req.Earlier)), req.Earlier == 0)
+		}
 		r := chance(scene, fmt.Sprint(req.Name, "#", req.Earlier))
 		took := between(r, 20*time.Millisecond, 400*time.Millisecond)
 		switch at := r.IntN(100); {
@@ -100,5 +106,22 @@ func script(scene string) func(rig.Request) rig.Behaviour {
 		default:
 			return rig.Behaviour{Before: took, Attentive: true}
 		}
+	}
+}
+
+// rename returns how a request that renames an integration is handled. The first one
+// for a name may fail.
+func rename(r *rand.Rand, first bool) rig.Behaviour {
+	took := between(r, 2*time.Millisecond, 100*time.Millisecond)
+	failed := rig.Failure(http.StatusInternalServerError, "INTERNAL_SERVER_ERROR")
+	switch at := r.IntN(100); {
+	case at < 10 && first:
+		return rig.Behaviour{Fail: failed}
+	case at < 20 && first:
+		return rig.Behaviour{Refuse: failed}
+	case at < 60:
+		return rig.Behaviour{After: took}
+	default:
+		return rig.Behaviour{Before: took, Attentive: true}
 	}
 }

@@ -12,29 +12,33 @@ import (
 	"time"
 )
 
-// Kind is what a request creates.
+// Kind is what a request creates or changes.
 type Kind int
 
-// The kinds of what can be created.
+// The kinds of what can be created, and of the request that renames an integration.
 const (
 	Copy        Kind = iota // an integration from a template
 	Integration             // an integration without one
 	Tool
+	Rename
 )
 
-// Request is a request that creates something, as the upstream sees it.
+// Request is a request that creates something or renames it, as the upstream sees it.
 type Request struct {
 	Kind Kind
-	// Name is that of what is created.
+	// Name is that of what is created, and the new one of what is renamed, without
+	// the mark of --settle-doubts.
 	Name string
 	// Parent is the id of a copy's template or of a tool's integration.
 	Parent string
-	// Earlier is the number of earlier requests with that name.
+	// Earlier is the number of earlier requests to create something, or to rename it,
+	// with that name.
 	Earlier int
 	Header  http.Header
 }
 
-// Behaviour is how the upstream handles one request that creates something.
+// Behaviour is how the upstream handles one request that creates something, or
+// renames it.
 type Behaviour struct {
 	// Before is the time until it is created, and After the time from then until the
 	// response.
@@ -64,7 +68,7 @@ func Failure(status int, code string) *Response {
 // Upstream stands in for Diga. It creates something for every request to do so,
 // unless its script says otherwise, and keeps the list of it. It takes a name any
 // number of times, also for tools, so that nothing hides what is created twice. It
-// has every template, and adds tools to every integration.
+// has every template, adds tools to every integration, and renames integrations.
 type Upstream struct {
 	*HTTPServer
 
@@ -75,6 +79,7 @@ type Upstream struct {
 	lists    map[string][]made // the tools of an integration by its id, and all integrations by ""
 	place    map[string]int    // in its list, by id
 	asked    int
+	underWay int
 	marks    []mark
 }
 
@@ -99,7 +104,7 @@ type mark struct {
 }
 
 // NewUpstream starts an upstream. The script decides on each request that creates
-// something. With a nil script all is created at once.
+// something or renames it. With a nil script all is done at once.
 func NewUpstream(script func(Request) Behaviour) (*Upstream, error) {
 	u := &Upstream{
 		script: script, attempts: make(map[string]int), lists: make(map[string][]made), place: make(map[string]int),
@@ -108,10 +113,11 @@ func NewUpstream(script func(Request) Behaviour) (*Upstream, error) {
 	mux.HandleFunc("POST /v1/integration/template/{parent}/copy", u.create(Copy))
 	mux.HandleFunc("POST /v1/integration", u.create(Integration))
 	mux.HandleFunc("POST /v1/integration/{parent}/tool", u.create(Tool))
+	mux.HandleFunc("PATCH /v1/integration/{id}", u.rename)
 	mux.HandleFunc("GET /v1/integration/{id}", u.get)
 	mux.HandleFunc("GET /v1/integration/{parent}/tool/{id}", u.get)
 	mux.HandleFunc("GET /v1/integration", u.page)
-	mux.HandleFunc("GET /v1/integration/{parent}/tool", u.page)
+	mux.HandleFunc("GET /v1/integration/{parent}/{id}", u.below)
 	var err error
 	u.HTTPServer, err = NewHTTPServer(mux)
 	return u, err
@@ -150,6 +156,14 @@ func (u *Upstream) Asked() int {
 	return u.asked
 }
 
+// UnderWay returns how many requests to create or rename something have come and are
+// not done.
+func (u *Upstream) UnderWay() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.underWay
+}
+
 // Reached returns a channel that is closed when n requests to create something have
 // come.
 func (u *Upstream) Reached(n int) <-chan struct{} {
@@ -164,11 +178,18 @@ func (u *Upstream) Reached(n int) <-chan struct{} {
 	return m.reached
 }
 
-// begin counts a request and returns how to handle it.
+// begin counts a request and returns how to handle it. The caller calls end when it
+// is done.
 func (u *Upstream) begin(req Request) Behaviour {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.asked++
+	u.underWay++
+	attempt := "create "
+	if req.Kind == Rename {
+		attempt = "rename "
+	} else {
+		u.asked++
+	}
 	u.marks = slices.DeleteFunc(u.marks, func(m mark) bool {
 		if m.at > u.asked {
 			return false
@@ -179,41 +200,100 @@ func (u *Upstream) begin(req Request) Behaviour {
 	if u.script == nil {
 		return Behaviour{}
 	}
-	req.Earlier = u.attempts[req.Name]
-	u.attempts[req.Name]++
+	req.Name, _, _ = strings.Cut(req.Name, "~")
+	attempt += req.Name
+	req.Earlier = u.attempts[attempt]
+	u.attempts[attempt]++
 	return u.script(req)
+}
+
+func (u *Upstream) end() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.underWay--
 }
 
 // create returns the handler of the requests that create something.
 func (u *Upstream) create(kind Kind) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var req struct {
-			Name string `json:"name"`
-		}
-		body, err := io.ReadAll(r.Body)
-		if err == nil {
-			err = json.Unmarshal(body, &req)
-		}
-		if err != nil {
+		name, ok := nameIn(r)
+		if !ok {
 			return // the request was cut
 		}
 		parent := r.PathValue("parent")
-		b := u.begin(Request{Kind: kind, Name: req.Name, Parent: parent, Header: r.Header})
-		if b.Refuse != nil {
-			b.Refuse.write(w)
-			return
+		b := u.begin(Request{Kind: kind, Name: name, Parent: parent, Header: r.Header})
+		defer u.end()
+		b.handle(w, r, http.StatusCreated, func() (made, bool) {
+			return u.add(made{kind: kind, name: name, parent: parent, description: b.Description}), true
+		})
+	}
+}
+
+// rename handles a request that renames an integration.
+func (u *Upstream) rename(w http.ResponseWriter, r *http.Request) {
+	name, ok := nameIn(r)
+	if !ok {
+		return // the request was cut
+	}
+	b := u.begin(Request{Kind: Rename, Name: name, Header: r.Header})
+	defer u.end()
+	b.handle(w, r, http.StatusOK, func() (made, bool) {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		m := u.find("", r.PathValue("id"))
+		if m == nil {
+			return made{}, false
 		}
-		pause(b.Before)
-		if b.Attentive && r.Context().Err() != nil {
-			return
-		}
-		m := u.add(made{kind: kind, name: req.Name, parent: parent, description: b.Description})
-		pause(b.After)
-		if b.Fail != nil {
-			b.Fail.write(w)
-			return
-		}
-		respond(w, http.StatusCreated, m.json())
+		m.name = name
+		return *m, true
+	})
+}
+
+// nameIn returns the name in a request, and reports whether the request is whole.
+func nameIn(r *http.Request) (string, bool) {
+	var req struct {
+		Name string `json:"name"`
+	}
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = json.Unmarshal(body, &req)
+	}
+	return req.Name, err == nil
+}
+
+// handle does what a request is for, in the given way, and responds.
+func (b Behaviour) handle(w http.ResponseWriter, r *http.Request, status int, do func() (made, bool)) {
+	if b.Refuse != nil {
+		b.Refuse.write(w)
+		return
+	}
+	pause(b.Before)
+	if b.Attentive && r.Context().Err() != nil {
+		return
+	}
+	m, ok := do()
+	pause(b.After)
+	switch {
+	case b.Fail != nil:
+		b.Fail.write(w)
+	case !ok:
+		Failure(http.StatusNotFound, "NOT_FOUND").write(w)
+	default:
+		respond(w, status, m.json())
+	}
+}
+
+// below handles a request for a template, each of which has the name Template, or for
+// a page of an integration's tools.
+func (u *Upstream) below(w http.ResponseWriter, r *http.Request) {
+	switch id := r.PathValue("id"); {
+	case r.PathValue("parent") == "template":
+		b, _ := json.Marshal(map[string]any{"id": id, "name": "Template", "language": "en", "template": map[string]any{}})
+		respond(w, http.StatusOK, b)
+	case id == "tool":
+		u.page(w, r)
+	default:
+		http.NotFound(w, r)
 	}
 }
 
@@ -261,21 +341,28 @@ func (m made) json() []byte {
 }
 
 func (u *Upstream) get(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
 	u.mu.Lock()
-	list := u.lists[r.PathValue("parent")]
-	n, ok := u.place[id]
-	ok = ok && n < len(list) && list[n].id == id
 	var m made
-	if ok {
-		m = list[n]
+	found := u.find(r.PathValue("parent"), r.PathValue("id"))
+	if found != nil {
+		m = *found
 	}
 	u.mu.Unlock()
-	if !ok {
+	if found == nil {
 		Failure(http.StatusNotFound, "NOT_FOUND").write(w)
 		return
 	}
 	respond(w, http.StatusOK, m.json())
+}
+
+// find returns what is in a list under an id, nil if there is none. The caller holds
+// the lock while it uses the result.
+func (u *Upstream) find(list, id string) *made {
+	n, ok := u.place[id]
+	if !ok || n >= len(u.lists[list]) || u.lists[list][n].id != id {
+		return nil
+	}
+	return &u.lists[list][n]
 }
 
 // page returns a page of a list, the newest first.
