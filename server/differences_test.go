@@ -397,6 +397,16 @@ var differences = map[string]difference{
 		wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "in-doubt"), 502, "UNKNOWN", "OUTCOME_UNKNOWN")
 		wantREST(t, d.copyREST(t, templateID, `{}`, "Idempotency-Key", "in-doubt"), 409, "UNKNOWN", "OUTCOME_UNKNOWN")
 	},
+	"marked": func(t *testing.T, up *scripted, _ *digate) {
+		up.will(asDiga(full, `{"id":"`+id+`","name":"asked"}`))
+		rest := start(t, up.url(), marking).copyREST(t, templateID, `{"name":"asked"}`, "Idempotency-Key", "marked")
+		if rest.status != 201 || rest.body != `{"id":"`+id+`","name":"asked"}` {
+			t.Errorf("%d %s", rest.status, rest.body)
+		}
+		if got := up.received(); len(got) != 2 || !markIn.MatchString(got[0].body) || markIn.MatchString(got[1].body) {
+			t.Errorf("Diga received %v", got)
+		}
+	},
 	"preview-route": func(t *testing.T, up *scripted, d *digate) {
 		up.will(respond(200, nil, `{"id":"`+templateID+`","name":"t","language":"es","template":{"base_url":"https://<<shop>>"}}`))
 		rest := d.do(t, "POST", "/v1/integration/template/"+templateID+":previewCopy", `{"variables":{"shop":"x"}}`)

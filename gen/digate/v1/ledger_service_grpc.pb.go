@@ -30,7 +30,7 @@ const (
 //
 // LedgerService shows what the ledger knows of calls with a `request_id`, and
 // settles calls whose outcome is unknown. Diga is only asked for the list of
-// candidates.
+// candidates, and to take the mark off a name.
 //
 // The ledger has a record for each call with a `request_id` that creates
 // something: CopyTemplate, CreateIntegration and CreateTool. Each method has
@@ -55,12 +55,15 @@ type LedgerServiceClient interface {
 	// it. So `NOT_FOUND` does not mean that no copy was made.
 	//
 	// For a copy in `STATE_UNKNOWN` the response lists the candidates that Diga
-	// shows. If Diga cannot be asked, the method fails as ListIntegrations does.
+	// shows. If Diga cannot be asked, the method fails as ListIntegrations does. If
+	// the server marks the names of integrations, and one of the candidates has the
+	// mark of the copy, the copy is settled to it first.
 	GetCopy(ctx context.Context, in *GetCopyRequest, opts ...grpc.CallOption) (*GetCopyResponse, error)
 	// Settles a copy in `STATE_UNKNOWN` for good. Returns `NOT_FOUND` as GetCopy
 	// does. Returns `FAILED_PRECONDITION` if the copy is not in that state, if the
-	// copy cannot have created the integration, or if it is too early to say that
-	// the copy created nothing, because its server may still be sending it.
+	// copy cannot have created the integration, if an integration with the copy's
+	// mark contradicts the resolution, or if it is too early to say that the copy
+	// created nothing, because its server may still be sending it.
 	ResolveCopy(ctx context.Context, in *ResolveCopyRequest, opts ...grpc.CallOption) (*ResolveCopyResponse, error)
 }
 
@@ -108,7 +111,7 @@ func (c *ledgerServiceClient) ResolveCopy(ctx context.Context, in *ResolveCopyRe
 //
 // LedgerService shows what the ledger knows of calls with a `request_id`, and
 // settles calls whose outcome is unknown. Diga is only asked for the list of
-// candidates.
+// candidates, and to take the mark off a name.
 //
 // The ledger has a record for each call with a `request_id` that creates
 // something: CopyTemplate, CreateIntegration and CreateTool. Each method has
@@ -133,12 +136,15 @@ type LedgerServiceServer interface {
 	// it. So `NOT_FOUND` does not mean that no copy was made.
 	//
 	// For a copy in `STATE_UNKNOWN` the response lists the candidates that Diga
-	// shows. If Diga cannot be asked, the method fails as ListIntegrations does.
+	// shows. If Diga cannot be asked, the method fails as ListIntegrations does. If
+	// the server marks the names of integrations, and one of the candidates has the
+	// mark of the copy, the copy is settled to it first.
 	GetCopy(context.Context, *GetCopyRequest) (*GetCopyResponse, error)
 	// Settles a copy in `STATE_UNKNOWN` for good. Returns `NOT_FOUND` as GetCopy
 	// does. Returns `FAILED_PRECONDITION` if the copy is not in that state, if the
-	// copy cannot have created the integration, or if it is too early to say that
-	// the copy created nothing, because its server may still be sending it.
+	// copy cannot have created the integration, if an integration with the copy's
+	// mark contradicts the resolution, or if it is too early to say that the copy
+	// created nothing, because its server may still be sending it.
 	ResolveCopy(context.Context, *ResolveCopyRequest) (*ResolveCopyResponse, error)
 	mustEmbedUnimplementedLedgerServiceServer()
 }

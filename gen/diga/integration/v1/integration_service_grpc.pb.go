@@ -80,8 +80,11 @@ const (
 // Once sent, the call continues when its caller leaves. It returns
 // `INVALID_ARGUMENT` if the id was used for another request of this method. It
 // returns `ABORTED` if an earlier call was sent and its outcome is unknown, until
-// `digate.v1.LedgerService.ResolveCopy` settles it. It returns `ALREADY_EXISTS`,
-// with the resource's id, if the resource was created and cannot be read.
+// `digate.v1.LedgerService.ResolveCopy` settles it. A server can be set to settle
+// it by itself, by a mark in the name of the integration. If the mark could not be
+// taken off, the response has the marked name, and a repeated call takes it off. A
+// call returns `ALREADY_EXISTS`, with the resource's id, if the resource was created
+// and cannot be read.
 //
 // UpdateIntegration, UpdateTool, SetToolApprovals and the Delete methods may be
 // repeated after any failure, and need no `request_id`. A repeated update has the
@@ -438,8 +441,11 @@ type IntegrationService_BulkCopyTemplateClient = grpc.BidiStreamingClient[BulkCo
 // Once sent, the call continues when its caller leaves. It returns
 // `INVALID_ARGUMENT` if the id was used for another request of this method. It
 // returns `ABORTED` if an earlier call was sent and its outcome is unknown, until
-// `digate.v1.LedgerService.ResolveCopy` settles it. It returns `ALREADY_EXISTS`,
-// with the resource's id, if the resource was created and cannot be read.
+// `digate.v1.LedgerService.ResolveCopy` settles it. A server can be set to settle
+// it by itself, by a mark in the name of the integration. If the mark could not be
+// taken off, the response has the marked name, and a repeated call takes it off. A
+// call returns `ALREADY_EXISTS`, with the resource's id, if the resource was created
+// and cannot be read.
 //
 // UpdateIntegration, UpdateTool, SetToolApprovals and the Delete methods may be
 // repeated after any failure, and need no `request_id`. A repeated update has the
