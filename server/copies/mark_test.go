@@ -475,8 +475,11 @@ func TestMarks_InDoubt_IsSettledByTheMarkAlone(t *testing.T) {
 		"other template":  {func(k *keeper) { k.has[0].SourceIntegrationTemplateId = new(another) }, false, true, "[]", 0},
 		"template in capitals": {func(k *keeper) { k.has[0].SourceIntegrationTemplateId = new(strings.ToUpper(uuid)) },
 			true, false, "", 0},
-		"no template":   {func(k *keeper) { k.has[0].SourceIntegrationTemplateId = nil }, true, false, "", 0},
-		"other before":  {func(k *keeper) { k.has[0].Name = "x" + k.has[0].Name }, true, false, "", 0},
+		"no template":  {func(k *keeper) { k.has[0].SourceIntegrationTemplateId = nil }, true, false, "", 0},
+		"other before": {func(k *keeper) { k.has[0].Name = "x" + k.has[0].Name }, true, false, "", 0},
+		"no id":        {func(k *keeper) { k.has[0].Id = "" }, false, true, "", 0},
+		"no ledger's id": {func(k *keeper) { k.has[0].Id = strings.Repeat("x", ledger.MaxIDLen+1) }, false, true,
+			"[" + strings.Repeat("x", ledger.MaxIDLen+1) + "]", 0},
 		"created twice": {func(k *keeper) { k.add("other", uuid); k.add(k.has[0].Name, uuid) }, false, true, "[id-2 id-0]", 2},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -16,8 +16,8 @@ type Settlement struct {
 	CreatedID string
 	// Candidates are what the call may have created.
 	Candidates []Candidate
-	// Marked reports whether the candidates have the mark of the call: Diga created
-	// something more than once.
+	// Marked reports whether the candidates have the mark of the call. There is more than
+	// one if Diga created something more than once.
 	Marked bool
 }
 
@@ -35,7 +35,8 @@ func (m *Marks) Settle(ctx context.Context, method Method, r ledger.Record) (Set
 	suffix := m.suffix(r.Key, r.Token)
 	var marked []Candidate
 	for _, candidate := range found {
-		if strings.HasSuffix(candidate.Name, suffix) {
+		// Without an id there is nothing to record: an empty one means that nothing was created.
+		if candidate.ID != "" && strings.HasSuffix(candidate.Name, suffix) {
 			marked = append(marked, candidate)
 		}
 	}
@@ -55,8 +56,8 @@ func (m *Marks) Settle(ctx context.Context, method Method, r ledger.Record) (Set
 	switch err := m.Ledger.Resolve(bounded, r.Key, r.Token, id); {
 	case errors.Is(err, ledger.ErrLost):
 		return Settlement{}, err
-	case errors.Is(err, ledger.ErrNamed):
-		return Settlement{}, nil
+	case errors.Is(err, ledger.ErrNamed), errors.Is(err, ledger.ErrInvalid): // another record's, or an id that no ledger keeps
+		return Settlement{Candidates: marked, Marked: true}, nil
 	case err != nil:
 		return Settlement{Candidates: marked, Marked: true}, apierror.LedgerUnavailable(err)
 	}

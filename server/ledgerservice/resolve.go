@@ -50,7 +50,7 @@ func (s *Service) resolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 		case r.State == ledger.Done:
 			return nil, apierror.NotResolvable("the call is done, not in doubt: it created " + r.CreatedID + ", which has its mark")
 		case marked && !slices.ContainsFunc(found, func(c copies.Candidate) bool { return strings.EqualFold(c.ID, id) }):
-			return nil, apierror.NotResolvable("Diga has several " + noun(m) + "s with the mark of this call, and the call is to be settled to one of them; GetCopy lists them")
+			return nil, apierror.NotResolvable("what has the mark of this call was created by it, and the call can be settled to nothing else; GetCopy lists it")
 		}
 	}
 	if id != "" {
