@@ -17,6 +17,7 @@ func TestMeshes_NamesTheVersionsThatAreTried(t *testing.T) {
 		{"| @grpc/grpc-js (Node) | ", "node/package.json", `"@grpc/grpc-js": "`},
 		{"| grpc-java | ", "java/pom.xml", "<artifactId>grpc-netty-shaded</artifactId><version>"},
 		{"| @connectrpc/connect-node, over gRPC | ", "node/package.json", `"@connectrpc/connect-node": "`},
+		{"| grpc++ (C++, on grpc-core) | ", "install", "--exact-version="},
 		{"| tonic (Rust) | ", "rust/Cargo.toml", `tonic = { version = "=`},
 	} {
 		pins, err := os.ReadFile(pin.file)

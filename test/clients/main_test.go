@@ -43,6 +43,7 @@ var all = []client{
 	{name: "grpc-js", command: node("grpcjs.mjs"), config: true, deflate: true},
 	{name: "connect-node", command: node("connect.mjs"), deflate: true, accept: true, deaf: true},
 	{name: "tonic", command: built("tonic", "rust"), deflate: true, accept: true, cancels: true},
+	{name: "grpc++", command: built("grpc++", "cpp"), config: true, deflate: true},
 	{name: "grpc-java", command: java, config: true, deflate: true},
 }
 
