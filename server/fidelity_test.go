@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -178,6 +179,14 @@ func TestCopyTemplate_EachFieldInEachState_SendsExactBytes(t *testing.T) {
 			`{"variables":{"d":1e21,"c":1e20,"b":999999999999999868928,"a":[9007199254740994,-9223372036854775808,18446744073709551616]}}`,
 			`{"variables":{"a":[9007199254740994,-9223372036854775808,18446744073709551616],"b":999999999999999868928,"c":100000000000000000000,"d":1e+21}}`},
 
+		{"variables of many digits", func(r *request) {
+			r.VariablesJson = proto.String(`{ "z":"` + varSec + `", "n" : 1234567890123456789,"a":[-9007199254740993,0.1234567890123456789,1.0,1e400]}`)
+		},
+			` {"name":null, "variables" :{ "z":"` + varSec + `", "n" : 1234567890123456789,"a":[-9007199254740993,0.1234567890123456789,1.0,1e400]} } `,
+			`{"variables":{ "z":"` + varSec + `", "n" : 1234567890123456789,"a":[-9007199254740993,0.1234567890123456789,1.0,1e400]}}`},
+
+		{"variables of few digits, as JSON", func(r *request) { r.VariablesJson = proto.String(`{"a":1}`) }, `{"variables":{"a":1}}`, `{"variables":{"a":1}}`},
+
 		{"request_id", func(r *request) { r.RequestId = "r-1" }, `{"request_id":"ignored: facade-only","template_id":7,"unknown":{"a":[]}}`, `{}`},
 		{"all", func(r *request) {
 			r.Name, r.ApiKey, r.BaseUrl, r.Variables = proto.String("n"), proto.String(apiKey), proto.String("b"), object(`{"v":"1"}`)
@@ -311,19 +320,78 @@ func TestGetTemplate_IntegerOf19Digits_LosesNothingElse(t *testing.T) {
 			t.Errorf("%s is not counted", kind)
 		}
 	}
-	// Nothing of gRPC's holds a fixed value of that size: the read is incomplete. REST is not.
-	up.will(respond(200, nil, `{"type":"HTTP","id":"`+id+`","name":"t","description":"d","endpoint_path":"/","method":"GET",`+
-		`"query":[{"name":"q","data_type":"integer","value_source":"fixed","fixed_value":1234567890123456789}]}`))
-	_, err = d.rpc.GetTool(withToken(t.Context(), token), &integrationv1.GetToolRequest{IntegrationId: id, ToolId: templateID})
-	if e := apierror.FromError(err); e == nil || !strings.Contains(e.Message, "query.fixed_value: int_not_exact") {
-		t.Errorf("%v", err)
+	// A list as a stream is written anew, and has it too.
+	up.will(respond(200, nil, `{"data":[`+body+`],"has_more":false}`))
+	if rest := d.do(t, "GET", "/v1/integration/template:stream", ""); !strings.Contains(rest.body, `"template":`+inner+`}}`+"\n") {
+		t.Errorf("%d %s", rest.status, rest.body)
 	}
-	plain := start(t, up.url())
-	tool, err := plain.rpc.GetTool(withToken(t.Context(), token), &integrationv1.GetToolRequest{IntegrationId: id, ToolId: templateID})
-	if q := tool.GetTool().GetHttp().GetQuery(); err != nil || len(q) != 1 || q[0].GetName() != "q" || q[0].GetFixedValue() != nil {
-		t.Errorf("got %v, %v", tool, err)
+}
+
+// What gRPC reads of a tool it can write again.
+func TestTool_FixedValueOf19Digits_IsReadAndWrittenInFull(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.Upstream.Drift = upstream.DriftFail })
+	const (
+		query  = `"query":[{"name":"q","data_type":"integer","value_source":"fixed","fixed_value":1234567890123456789}]`
+		params = `"body":[{"name":"b","data_type":"object","properties":[{"name":"p","data_type":"number","value_source":"fixed","fixed_value":0.1234567890123456789}]}]`
+		tool   = `{"type":"HTTP","id":"` + templateID + `","name":"t","description":"d","endpoint_path":"/","method":"GET",` + query + `,` + params + `}`
+	)
+	up.will(respond(200, nil, tool))
+	ctx := withToken(t.Context(), token)
+	read, err := d.rpc.GetTool(ctx, &integrationv1.GetToolRequest{IntegrationId: id, ToolId: templateID})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if rest := plain.do(t, "GET", "/v1/integration/"+id+"/tool/"+templateID, ""); !strings.Contains(rest.body, `"fixed_value":1234567890123456789`) {
-		t.Errorf("REST: %d %s", rest.status, rest.body)
+	got := read.GetTool().GetHttp()
+	if q := got.GetQuery()[0]; q.FixedValue != nil || q.GetFixedValueJson() != "1234567890123456789" {
+		t.Errorf("got %v", q)
+	}
+	p := got.GetBody()[0].GetProperties()[0]
+	if p.GetFixedValue().GetNumberValue() != 0.12345678901234568 || p.GetFixedValueJson() != "0.1234567890123456789" {
+		t.Errorf("got %v", p)
+	}
+	p.FixedValue = nil
+	want := func(what, verb string) {
+		t.Helper()
+		all := up.received()
+		if sent := all[len(all)-1]; !strings.HasPrefix(sent.line, verb+" ") || !strings.Contains(sent.body, query) || !strings.Contains(sent.body, params) {
+			t.Errorf("%s: Diga received %s %s", what, sent.line, sent.body)
+		}
+	}
+	if _, err := d.rpc.UpdateTool(ctx, &integrationv1.UpdateToolRequest{IntegrationId: id, ToolId: templateID, Query: got.GetQuery(), Body: got.GetBody()}); err != nil {
+		t.Error(err)
+	}
+	want("UpdateTool", "PATCH")
+	up.will(respond(201, nil, tool))
+	if _, err := d.rpc.CreateTool(ctx, &integrationv1.CreateToolRequest{
+		IntegrationId: id, Name: proto.String("t"), Description: proto.String("d"), EndpointPath: proto.String("/"), Method: integrationv1.HttpMethod_HTTP_METHOD_GET,
+		Query: got.GetQuery(), Body: got.GetBody(),
+	}); err != nil {
+		t.Error(err)
+	}
+	want("CreateTool", "POST")
+	if rest := d.do(t, "POST", "/v1/integration/"+id+"/tool", tool); rest.status != 201 || rest.body != tool {
+		t.Errorf("%d %s", rest.status, rest.body)
+	}
+	want("a new tool over REST", "POST")
+	up.will(respond(200, nil, tool))
+	if rest := d.do(t, "PATCH", "/v1/integration/"+id+"/tool/"+templateID, `{`+query+`,`+params+`}`); rest.status != 200 || rest.body != tool {
+		t.Errorf("%d %s", rest.status, rest.body)
+	}
+	want("PATCH", "PATCH")
+	// A value in both forms, and one that is no JSON, are named.
+	for field, param := range map[string]*integrationv1.QueryParam{
+		"query[0].fixed_value_json": {FixedValue: structpb.NewNumberValue(1), FixedValueJson: proto.String("1")},
+		"query[1].fixed_value_json": {FixedValueJson: proto.String("01")},
+	} {
+		params := []*integrationv1.QueryParam{param}
+		if strings.Contains(field, "[1]") {
+			params = append([]*integrationv1.QueryParam{{}}, param)
+		}
+		_, err := d.rpc.UpdateTool(ctx, &integrationv1.UpdateToolRequest{IntegrationId: id, ToolId: templateID, Query: params})
+		if e := apierror.FromError(err); e == nil || e.Code != codes.InvalidArgument || len(e.Violations) != 1 || e.Violations[0].Field != field {
+			t.Errorf("%s: %v", field, err)
+		}
 	}
 }

@@ -36,8 +36,7 @@ func (c *copyCmd) Validate() error {
 	if err := c.CallFlags.Validate(); err != nil {
 		return err
 	}
-	_, err := variables(c.Var, c.VarJSON)
-	return err
+	return setVariables(new(integrationv1.CopyTemplateRequest), c.Var, c.VarJSON)
 }
 
 func (c *copyCmd) Run(ctx context.Context, std term.IO) error {
@@ -85,7 +84,7 @@ func (c *copyCmd) preview(ctx context.Context, std term.IO, req *integrationv1.C
 	}
 	defer done()
 	resp, err := service.PreviewCopyTemplate(ctx, &integrationv1.PreviewCopyTemplateRequest{
-		TemplateId: req.GetTemplateId(), Name: req.Name, ApiKey: req.ApiKey, BaseUrl: req.BaseUrl, Variables: req.GetVariables(),
+		TemplateId: req.GetTemplateId(), Name: req.Name, ApiKey: req.ApiKey, BaseUrl: req.BaseUrl, Variables: req.GetVariables(), VariablesJson: req.VariablesJson,
 	})
 	if err != nil {
 		return client.Fail(std.Err, c.Output, client.Reads, err)
@@ -94,13 +93,12 @@ func (c *copyCmd) preview(ctx context.Context, std term.IO, req *integrationv1.C
 }
 
 func (c *copyCmd) request(stdin io.Reader) (*integrationv1.CopyTemplateRequest, error) {
-	vars, err := variables(c.Var, c.VarJSON)
-	if err != nil {
-		return nil, err
-	}
 	req := &integrationv1.CopyTemplateRequest{
-		TemplateId: c.TemplateID, Name: c.Name, BaseUrl: c.BaseURL, Variables: vars, RequestId: c.RequestID,
+		TemplateId: c.TemplateID, Name: c.Name, BaseUrl: c.BaseURL, RequestId: c.RequestID,
 		Unresolved: client.Unresolved(c.Unresolved),
+	}
+	if err := setVariables(req, c.Var, c.VarJSON); err != nil {
+		return nil, err
 	}
 	if c.APIKeyFile != "" {
 		key, err := file.ReadSecret(c.APIKeyFile, stdin)

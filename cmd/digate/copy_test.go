@@ -147,6 +147,8 @@ func TestCopy_Flags_AreTheBodyThatTheUpstreamGets(t *testing.T) {
 		"JSON text":              {"", []string{"--var-json", `a="x"`}, `{"variables":{"a":"x"}}`},
 		"JSON numbers":           {"", []string{"--var-json", `a=5`, "--var-json", `b=-1.5e3`}, `{"variables":{"a":5,"b":-1500}}`},
 		"JSON largest integer":   {"", []string{"--var-json", `a=9007199254740992`}, `{"variables":{"a":9007199254740992}}`},
+		"JSON larger integer":    {"", []string{"--var-json", ` a= 9007199254740993 `[1:]}, `{"variables":{"a":9007199254740993}}`},
+		"JSON many digits":       {"", []string{"--var", `b="<`, "--var-json", `a={"x": [1234567890123456789,1.0]}`, "--var-json", "c=1.0", "--var-json", "\"d\\<\"=0.1234567890123456789"}, `{"variables":{"b":"\"<","a":{"x": [1234567890123456789,1.0]},"c":1,"\"d\\\u003c\"":0.1234567890123456789}}`},
 		"JSON true, false, null": {"", []string{"--var-json", `a=true`, "--var-json", "b=false", "--var-json", "c=null"}, `{"variables":{"a":true,"b":false,"c":null}}`},
 		"JSON list and object":   {"", []string{"--var-json", `a=[1,"x,y",{"b":[]}]`, "--var-json", `b={}`}, `{"variables":{"a":[1,"x,y",{"b":[]}],"b":{}}}`},
 		"both kinds":             {"", []string{"--var", "a=1", "--var-json", "b=1"}, `{"variables":{"a":"1","b":1}}`},

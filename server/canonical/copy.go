@@ -10,17 +10,28 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/digajson"
 )
 
 // Copy returns the request of a copy in its canonical form, without its request
 // id. The template's id is in lower case; no variables are unset variables; -0 is
-// 0. A text is itself: no other two texts are the same name, key or URL. What is
-// canonical is shared with req.
+// 0; variables_json is variables if a Struct holds them. A text is itself: no other
+// two texts are the same name, key or URL. What is canonical is shared with req.
 func Copy(req *integrationv1.CopyTemplateRequest) *integrationv1.CopyTemplateRequest {
 	c := &integrationv1.CopyTemplateRequest{
 		TemplateId: strings.ToLower(req.GetTemplateId()), Name: req.Name, ApiKey: req.ApiKey, BaseUrl: req.BaseUrl,
 	}
 	switch {
+	case req.VariablesJson != nil:
+		v, json := digajson.Canonical(req.GetVariablesJson())
+		switch {
+		case json != "":
+			c.VariablesJson = &json
+		case v == nil:
+			c.VariablesJson = req.VariablesJson // no JSON
+		case len(v.GetStructValue().GetFields()) > 0:
+			c.Variables = v.GetStructValue()
+		}
 	case len(req.GetVariables().GetFields()) == 0:
 	case hasNegativeZero(req.Variables):
 		c.Variables = proto.CloneOf(req.Variables)
@@ -40,22 +51,38 @@ func Integration(req *integrationv1.CreateIntegrationRequest) *integrationv1.Cre
 }
 
 // Tool returns the request for a new tool in its canonical form, without its
-// request id. The integration's id is in lower case; -0 is 0.
+// request id. The integration's id is in lower case; -0 is 0; fixed_value_json is
+// fixed_value if a Value holds it.
 func Tool(req *integrationv1.CreateToolRequest) *integrationv1.CreateToolRequest {
 	c := proto.CloneOf(req)
 	c.RequestId = ""
 	c.IntegrationId = strings.ToLower(c.GetIntegrationId())
 	for _, param := range c.GetQuery() {
-		clearNegativeZerosIn(param.GetFixedValue())
+		fixedValue(&param.FixedValue, &param.FixedValueJson)
 	}
-	clearNegativeZerosOf(c.GetBody())
+	fixedValuesOf(c.GetBody())
 	return c
 }
 
-func clearNegativeZerosOf(params []*integrationv1.BodyParam) {
+func fixedValuesOf(params []*integrationv1.BodyParam) {
 	for _, param := range params {
-		clearNegativeZerosIn(param.GetFixedValue())
-		clearNegativeZerosOf(param.GetProperties())
+		fixedValue(&param.FixedValue, &param.FixedValueJson)
+		fixedValuesOf(param.GetProperties())
+	}
+}
+
+// fixedValue puts a fixed value, which one of the two is, into its canonical form.
+func fixedValue(v **structpb.Value, json **string) {
+	if *json == nil {
+		clearNegativeZerosIn(*v)
+		return
+	}
+	held, canonical := digajson.Canonical(**json)
+	switch {
+	case held != nil:
+		*v, *json = held, nil
+	case canonical != "":
+		*json = &canonical
 	}
 }
 

@@ -2,6 +2,8 @@ package canonical_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -45,10 +47,34 @@ func TestTool_SpellingsOfOneValue_AreOne(t *testing.T) {
 			t.Errorf("%s is another request", other)
 		}
 	}
+	want1, large := canonicalForm(spell(templateID, "1")), canonicalForm(spell(templateID, "1234567890123456789"))
+	for json, want := range map[string][]byte{"-0.0": want, "10e-1": want1, "1234567890123456789": large} {
+		req := &integrationv1.CreateToolRequest{
+			IntegrationId: templateID, Name: new("n"), Query: []*integrationv1.QueryParam{{Name: new("a"), FixedValueJson: &json}},
+			Body: []*integrationv1.BodyParam{{Name: new("b"), Properties: []*integrationv1.BodyParam{{Name: new("c"), FixedValueJson: &json}}}},
+		}
+		before := proto.CloneOf(req)
+		if !bytes.Equal(marshal(t, canonical.Tool(req)), want) || !proto.Equal(req, before) {
+			t.Errorf("%s as JSON is another request", json)
+		}
+	}
+	if bytes.Equal(large, canonicalForm(spell(templateID, "1234567890123456788"))) {
+		t.Error("another integer of 19 digits is the same request")
+	}
 	for _, other := range []string{spell(templateID, "1"), spell(templateID, `"0"`), strings.Replace(spell(templateID, "0"), `"n"`, `"N"`, 1)} {
 		if bytes.Equal(canonicalForm(other), want) {
 			t.Errorf("%s is the same request", other)
 		}
+	}
+}
+
+func TestTool_CanonicalForm_IsWhatItWas(t *testing.T) {
+	t.Parallel()
+	req := new(integrationv1.CreateToolRequest)
+	readInto(t, req, `{"integration_id":"`+templateID+`","name":"n","query":[{"name":"a","fixed_value":-0}],"body":[{"name":"b","properties":[{"name":"c","fixed_value":0.1234567890123456789}]}]}`)
+	sum := sha256.Sum256(marshal(t, canonical.Tool(req)))
+	if got := hex.EncodeToString(sum[:8]); got != "0d87a1033ce98572" {
+		t.Errorf("got %s", got)
 	}
 }
 

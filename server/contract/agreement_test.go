@@ -218,7 +218,7 @@ func facade(m proto.Message) proto.Message {
 	m = proto.Clone(m)
 	r := m.ProtoReflect()
 	for i := range r.Descriptor().Fields().Len() {
-		if fd := r.Descriptor().Fields().Get(i); digajson.FacadeOnly(fd) {
+		if fd := r.Descriptor().Fields().Get(i); digajson.FacadeOnly(fd) && digajson.JSONOf(fd) == nil {
 			r.Clear(fd)
 		}
 	}
@@ -258,6 +258,13 @@ func fill(random *rand.Rand, m protoreflect.Message, depth int) {
 			continue
 		}
 		switch {
+		case digajson.JSONOf(fd) != nil:
+			of, json := digajson.JSONOf(fd), `{"n":1234567890123456789,"d":1.0}`
+			if of.Message().Name() == "Value" {
+				json = "1234567890123456789"
+			}
+			m.Clear(of)
+			m.Set(fd, protoreflect.ValueOfString(json))
 		case digajson.FacadeOnly(fd) && fd.Message() != nil:
 			// An update mask would leave out what it does not name.
 		case fd.Message() != nil && fd.Message().ParentFile().Package() == "google.protobuf":

@@ -26,8 +26,15 @@
 // ([Codec.UnmarshalResponse]): a field whose value does not fit stays unset, a list,
 // map or Struct goes without such a value, a ListValue has null at its place, and
 // the place is reported as drift. A Struct with too many values is unset as a whole.
-// Where a Struct goes without something, the field with the option json_of has its
-// JSON. Both take only JSON as RFC 8259 has it.
+// Both take only JSON as RFC 8259 has it.
+//
+// # Verbatim JSON
+//
+// A field with the option json_of has the JSON of a Struct, Value or ListValue beside
+// it, where that cannot hold all of it. A response that is read has both: the Struct
+// goes without what it cannot hold, and a decimal of too many digits is rounded. A
+// request has one of the two: where a number is one that no double holds, or that is
+// written otherwise afterwards, the JSON alone. What is written is the JSON.
 //
 // # Flattened oneofs
 //
@@ -210,16 +217,16 @@ func (k compiler) compile(md protoreflect.MessageDescriptor, excluded []string) 
 func (c *Codec) bindJSON() error {
 	for i := range c.md.Fields().Len() {
 		fd := c.md.Fields().Get(i)
-		own, _ := proto.GetExtension(fd.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules)
-		if own.GetJsonOf() == "" {
+		of := jsonOf(fd)
+		if of == "" {
 			continue
 		}
-		f := c.byName[own.GetJsonOf()]
+		f := c.byName[string(of)]
 		if f == nil || f.list || f.shape != shapeStruct && f.shape != shapeValue && f.shape != shapeList {
-			return fmt.Errorf("%s: there is no Struct, ListValue or Value %q", fd.FullName(), own.GetJsonOf())
+			return fmt.Errorf("%s: there is no Struct, ListValue or Value %q", fd.FullName(), of)
 		}
-		if !own.GetFacadeOnly() || fd.Kind() != protoreflect.StringKind || fd.IsList() {
-			return fmt.Errorf("%s: must be a facade_only string", fd.FullName())
+		if !FacadeOnly(fd) || fd.Kind() != protoreflect.StringKind || fd.IsList() || !fd.HasPresence() {
+			return fmt.Errorf("%s: must be a facade_only string with presence", fd.FullName())
 		}
 		f.json = fd
 	}
@@ -307,6 +314,12 @@ func isGoogle(md protoreflect.MessageDescriptor) bool {
 func FacadeOnly(fd protoreflect.FieldDescriptor) bool {
 	own, _ := proto.GetExtension(fd.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules)
 	return own.GetFacadeOnly()
+}
+
+// jsonOf returns the name of the field whose JSON the field holds, empty for none.
+func jsonOf(fd protoreflect.FieldDescriptor) protoreflect.Name {
+	own, _ := proto.GetExtension(fd.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules)
+	return protoreflect.Name(own.GetJsonOf())
 }
 
 func isRequired(fd protoreflect.FieldDescriptor) bool {

@@ -43,6 +43,11 @@ func TestCompile_WhatHasNoForm_IsAnError(t *testing.T) {
 		proto.SetExtension(m.Field[0].Options, annotationsv1.E_Field, &annotationsv1.FieldRules{JsonOf: of})
 		return one(m)
 	}
+	facadeJSONOf := func(of string, fields ...string) protoreflect.MessageDescriptor {
+		m := message("M", fields...)
+		proto.SetExtension(m.Field[0].Options, annotationsv1.E_Field, &annotationsv1.FieldRules{FacadeOnly: true, JsonOf: of})
+		return one(m)
+	}
 	for name, tt := range map[string]struct {
 		md   protoreflect.MessageDescriptor
 		opts []digajson.Option
@@ -65,6 +70,7 @@ func TestCompile_WhatHasNoForm_IsAnError(t *testing.T) {
 		"the JSON of nothing":            {jsonOf("b", "string a"), nil, "t.M.a"},
 		"the JSON of a text":             {jsonOf("b", "string a", "string b"), nil, "t.M.a"},
 		"JSON that Diga would get":       {jsonOf("b", "string a", "google.protobuf.Struct b"), nil, "facade_only"},
+		"JSON that is always set":        {facadeJSONOf("b", "facade string a", "google.protobuf.Struct b"), nil, "presence"},
 		"excluding nothing":              {one(message("M", "string a")), []digajson.Option{digajson.Exclude("a", "b")}, `"b"`},
 		"a Struct as the whole":          {(&structpb.Struct{}).ProtoReflect().Descriptor(), nil, "google.protobuf.Struct"},
 	} {

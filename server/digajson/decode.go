@@ -56,10 +56,15 @@ type decoder struct {
 	lex.Scanner
 	strict bool
 	depth  int
-	values int      // within Structs, so far
-	lost   bool     // a Struct that is being read goes without something
-	path   []string // of the schema, for drift
-	drift  []exchange.Drift
+	values int  // within Structs, so far
+	lost   bool // a Struct that is being read goes without something
+	// verbatim means that the text of the Struct is kept if the Struct loses
+	// something of it.
+	verbatim bool
+	// canonical means that a number is read for what it is, however it is written.
+	canonical bool
+	path      []string // of the schema, for drift
+	drift     []exchange.Drift
 }
 
 const (
@@ -317,10 +322,14 @@ func (f *field) decodeValue(d *decoder, t target) (set bool, err error) {
 	d.Peek()
 	start := d.Pos
 	before := len(d.drift)
-	d.lost = false
+	d.lost, d.verbatim = false, f.json != nil
 	v, set, err := f.value(d)
 	if err != nil {
 		return set, err
+	}
+	if d.strict && d.lost {
+		t.Set(f.json, protoreflect.ValueOfString(d.Data[start:d.Pos]))
+		return true, nil
 	}
 	if set {
 		t.set(f, v)
@@ -334,7 +343,7 @@ func (f *field) decodeValue(d *decoder, t target) (set bool, err error) {
 	}
 	t.Set(f.json, protoreflect.ValueOfString(strings.ToValidUTF8(d.Data[start:d.Pos], "\ufffd")))
 	for i := before; i < len(d.drift); i++ {
-		d.drift[i].Kept = d.drift[i].Kind == kindInexact
+		d.drift[i].Kept = d.drift[i].Kind == kindInexact || d.drift[i].Kind == kindFinite
 	}
 	return set, nil
 }

@@ -43,8 +43,9 @@ func (c *Codec) appendWith(e *encoder, dst []byte, m proto.Message) ([]byte, err
 }
 
 type encoder struct {
-	response bool
-	depth    int
+	response  bool
+	canonical bool // of values that were read so
+	depth     int
 }
 
 func (e *encoder) enter() error {
@@ -80,12 +81,13 @@ func (e *encoder) fields(dst []byte, c *Codec, m protoreflect.Message, more bool
 		}
 		var v protoreflect.Value
 		has := m.Has(f.fd)
+		verbatim := f.json != nil && m.Has(f.json)
 		if has {
 			v = m.Get(f.fd)
 			// An unspecified enum is unset, even if it was set.
 			has = f.shape != shapeEnum || f.list || f.mapped || v.Enum() != 0
 		}
-		if !has && !e.response && !some {
+		if !has && !verbatim && !e.response && !some {
 			continue
 		}
 		if more {
@@ -93,6 +95,12 @@ func (e *encoder) fields(dst []byte, c *Codec, m protoreflect.Message, more bool
 		}
 		more = true
 		dst = append(dst, f.key...)
+		if verbatim {
+			if dst, err = e.verbatim(dst, f, m); err != nil {
+				return dst, err
+			}
+			continue
+		}
 		if !has {
 			dst = f.appendUnset(dst, e.response)
 			continue

@@ -19,50 +19,77 @@ const (
 // integer returns the integer that a number is, however it is written: 1.0 and 1e2
 // are integers too. For any other number it returns the kind of the error.
 func integer(raw string) (negative bool, magnitude uint64, kind string) {
-	s, negative := strings.CutPrefix(raw, "-")
-	exp := 0
-	if i := strings.IndexAny(s, "eE"); i >= 0 {
-		exp = exponent(s[i+1:])
-		s = s[:i]
-	}
-	whole, fraction, _ := strings.Cut(s, ".")
-	exp -= len(fraction)
-	s = strings.TrimLeft(whole+fraction, "0")
-	if s == "" {
-		return negative, 0, ""
-	}
-	significant := strings.TrimRight(s, "0")
-	exp += len(s) - len(significant)
+	d := decimalOf(raw)
 	switch {
-	case exp < 0:
-		return negative, 0, kindInt
-	case len(significant)+exp > maxDigits:
-		return negative, 0, kindIntRange
+	case d.digits == "":
+		return d.negative, 0, ""
+	case d.exp < 0:
+		return d.negative, 0, kindInt
+	case len(d.digits)+d.exp > maxDigits:
+		return d.negative, 0, kindIntRange
 	}
-	magnitude, err := strconv.ParseUint(significant+strings.Repeat("0", exp), 10, 64)
+	magnitude, err := strconv.ParseUint(d.digits+strings.Repeat("0", d.exp), 10, 64)
 	if err != nil {
-		return negative, 0, kindIntRange
+		return d.negative, 0, kindIntRange
 	}
-	return negative, magnitude, ""
+	return d.negative, magnitude, ""
+}
+
+// decimal is a number as it is written: its digits, times ten to the power of exp.
+// There is no zero at either end of the digits, and zero has none.
+type decimal struct {
+	negative bool
+	digits   string
+	exp      int
+}
+
+func decimalOf(raw string) (d decimal) {
+	raw, d.negative = strings.CutPrefix(raw, "-")
+	if i := strings.IndexAny(raw, "eE"); i >= 0 {
+		d.exp = exponent(raw[i+1:])
+		raw = raw[:i]
+	}
+	whole, fraction, _ := strings.Cut(raw, ".")
+	d.exp -= len(fraction)
+	raw = strings.TrimLeft(whole+fraction, "0")
+	if raw == "" {
+		return decimal{negative: d.negative}
+	}
+	d.digits = strings.TrimRight(raw, "0")
+	d.exp += len(raw) - len(d.digits)
+	return d
+}
+
+// maxShort is how many digits every decimal may have that a double brings back.
+const maxShort = 15
+
+// bringsBack reports whether the double n, which raw was read as, is written as the
+// decimal that raw is.
+func bringsBack(raw string, n float64) bool {
+	if abs := math.Abs(n); len(raw) <= maxShort && abs > 1e-290 && abs < 1e290 {
+		return true
+	}
+	return decimalOf(raw) == decimalOf(string(strconv.AppendFloat(make([]byte, 0, 32), n, 'e', -1, 64)))
 }
 
 // maxDigits is how many digits the largest uint64 has.
 const maxDigits = 20
 
-// exponent returns the number after the e. One that is larger than any text is long
-// is cut to a bound that is larger still.
+// exponent returns the number after the e, or the bound that it is beyond.
 func exponent(s string) int {
 	n, err := strconv.Atoi(s)
-	const limit = math.MaxInt / 4
 	switch {
-	case err == nil && n > -limit && n < limit:
+	case err == nil && n > -maxExponent && n < maxExponent:
 		return n
 	case s[0] == '-':
-		return -limit
+		return -maxExponent
 	default:
-		return limit
+		return maxExponent
 	}
 }
+
+// maxExponent is larger than any text is long.
+const maxExponent = math.MaxInt / 4
 
 // exact reports whether the double n is the integer that raw is, and is written as
 // that integer again.

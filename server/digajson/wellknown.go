@@ -3,6 +3,7 @@ package digajson
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -78,14 +79,28 @@ func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 			return nil, false, err
 		}
 		n, parseErr := strconv.ParseFloat(raw, 64)
-		if parseErr != nil {
-			return nil, false, d.refuse(kindFinite, outOfRange)
-		}
-		if integer && !exact(raw, n) {
-			return nil, false, d.refuse(kindInexact, inexact(n))
+		switch {
+		case d.canonical:
+			return d.canonicalNumber(raw, n, integer, parseErr == nil), true, nil
+		case parseErr != nil:
+			return d.unheld(kindFinite, outOfRange)
+		case integer && !exact(raw, n):
+			return d.unheld(kindInexact, inexact(n))
+		case !integer && d.verbatim && !bringsBack(raw, n):
+			d.lost = true // to rounding
 		}
 		return numberValue(n), true, nil
 	}
+}
+
+// unheld handles a number that no double holds. In a request it is no error where the
+// text around it is kept.
+func (d *decoder) unheld(kind, message string) (*structpb.Value, bool, error) {
+	if d.strict && d.verbatim {
+		d.lost = true
+		return numberValue(0), true, nil
+	}
+	return nil, false, d.refuse(kind, message)
 }
 
 // stringValue is structpb.NewStringValue in one allocation.
@@ -180,6 +195,9 @@ func (e *encoder) anyValue(dst []byte, v *structpb.Value) ([]byte, error) {
 	case *structpb.Value_NumberValue:
 		return appendFloat(dst, k.NumberValue, 64)
 	case *structpb.Value_StringValue:
+		if number, ok := strings.CutPrefix(k.StringValue, numberMark); ok && e.canonical {
+			return append(dst, number...), nil
+		}
 		return appendString(dst, k.StringValue)
 	case *structpb.Value_BoolValue:
 		return strconv.AppendBool(dst, k.BoolValue), nil

@@ -6,6 +6,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
 // CheckWire checks the protobuf bytes of a request against the bounds of its
@@ -41,6 +43,8 @@ type wireField struct {
 	named  bool      // its name is a step of the path
 	index  bool      // its index is a step of the path
 	keyed  bool      // its entry's key is a step of the path
+	text   bool      // it is JSON that takes the place of another field
+	root   int       // how many values the outermost value of that JSON is
 }
 
 var wirePlans sync.Map // protoreflect.FullName → *wirePlan
@@ -75,6 +79,11 @@ func (k wirePlanner) plan(md protoreflect.MessageDescriptor) *wirePlan {
 			f.counts, f.list, f.index = true, true, true
 		case fd.Message() != nil:
 			f.counts = fd.Message().FullName() == "google.protobuf.Value" && !md.IsMapEntry()
+		case JSONOf(fd) != nil:
+			f.text = true
+			if JSONOf(fd).Message().FullName() == "google.protobuf.Value" {
+				f.root = 1
+			}
 		default:
 			continue
 		}
@@ -126,6 +135,9 @@ func (w *wireCheck) field(f *wireField, v []byte, depth int) *Error {
 			return &Error{Kind: kindTooMany, Message: oneTooMany}
 		}
 	}
+	if f.text {
+		return w.text(f, string(v), depth)
+	}
 	if f.plan == nil {
 		return nil
 	}
@@ -139,6 +151,19 @@ func (w *wireCheck) field(f *wireField, v []byte, depth int) *Error {
 	}
 	if err := w.message(f.plan, v, depth); err != nil {
 		return err.(*Error)
+	}
+	return nil
+}
+
+// text checks the JSON that a field holds. What is no JSON is left to the validator.
+func (w *wireCheck) text(f *wireField, text string, depth int) *Error {
+	s := lex.Scanner{Data: text}
+	_, _ = s.Skip()
+	if depth+s.Deepest > maxWireDepth {
+		return &Error{Kind: kindDepth, Message: tooDeep}
+	}
+	if w.values += max(s.Skipped-1, 0) + f.root; w.values > MaxValues {
+		return &Error{Kind: kindTooMany, Message: oneTooMany}
 	}
 	return nil
 }

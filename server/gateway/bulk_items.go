@@ -46,6 +46,10 @@ func (b *bulk) read(body []byte) (items []item, ok bool) {
 	return items, true
 }
 
+// variablesJSONField is the contract's name for variables as JSON, which REST has as
+// variables alone.
+const variablesJSONField = "variables_json"
+
 func wrong(field, description, reason string) error {
 	return apierror.InvalidRequest(apierror.Violation{Field: field, Description: description, Reason: reason})
 }
@@ -86,6 +90,9 @@ func readOwn(text []byte, req *integrationv1.CopyTemplateRequest) error {
 			field = &id
 		case "unresolved":
 			field = &unresolved
+		case variablesJSONField:
+			// On this route, which Diga does not have, it can only be a mistake.
+			return wrong(variablesJSONField, "is a field of gRPC alone; variables takes every number", "EXTRA_FORBIDDEN")
 		default:
 			continue
 		}

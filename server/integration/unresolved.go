@@ -73,7 +73,8 @@ func resolved(t *integrationv1.IntegrationTemplate, req *integrationv1.CopyTempl
 	if err != nil {
 		return apierror.NotChecked(apierror.Drifted([]exchange.Drift{{Path: []string{"template"}, Kind: "cannot be read"}}))
 	}
-	p, err := preview.Of(t, &integrationv1.PreviewCopyTemplateRequest{BaseUrl: req.BaseUrl, Variables: req.GetVariables()})
+	asked := &integrationv1.PreviewCopyTemplateRequest{BaseUrl: req.BaseUrl, Variables: req.GetVariables(), VariablesJson: req.VariablesJson}
+	p, err := preview.Of(t, asked)
 	if errors.Is(err, preview.ErrTooLarge) {
 		return apierror.PreviewTooLarge()
 	}
@@ -93,10 +94,13 @@ func resolved(t *integrationv1.IntegrationTemplate, req *integrationv1.CopyTempl
 		places[h.GetName()] = append(places[h.GetName()], h.GetPath())
 		states[h.GetName()] = h.GetState()
 	}
-	for _, name := range hidden {
-		if places[name] == nil && req.GetVariables().GetFields()[name] == nil {
-			names = append(names, name)
-			places[name] = []string{"a part of the template that cannot be shown"}
+	if len(hidden) > 0 {
+		given := preview.Variables(asked)
+		for _, name := range hidden {
+			if places[name] == nil && given[name] == nil {
+				names = append(names, name)
+				places[name] = []string{"a part of the template that cannot be shown"}
+			}
 		}
 	}
 	if len(names) == 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
@@ -16,7 +17,9 @@ func Hidden(t *integrationv1.IntegrationTemplate) ([]string, error) {
 		return nil, nil
 	}
 	var v any
-	if err := json.Unmarshal([]byte(t.GetTemplateJson()), &v); err != nil {
+	dec := json.NewDecoder(strings.NewReader(t.GetTemplateJson()))
+	dec.UseNumber() // one may be beyond a double's range
+	if err := dec.Decode(&v); err != nil {
 		return nil, err
 	}
 	names := make(map[string]bool)

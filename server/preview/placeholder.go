@@ -110,7 +110,7 @@ func (p *preview) text(s string, at path) string {
 			p.caveats[integrationv1.Caveat_CAVEAT_PLACEHOLDER_KEPT] = true
 			return found
 		}
-		with := p.inserted(v)
+		with := p.inserted(name, v)
 		p.size += len(with)
 		return with
 	})
@@ -157,12 +157,15 @@ func textFits(text, dataType string) bool {
 	}
 }
 
-// inserted returns the text that a value is inserted as.
-func (p *preview) inserted(v *structpb.Value) string {
+// inserted returns the text that a variable's value is inserted as.
+func (p *preview) inserted(name string, v *structpb.Value) string {
 	if text, ok := v.GetKind().(*structpb.Value_StringValue); ok {
 		return text.StringValue
 	}
 	p.caveats[integrationv1.Caveat_CAVEAT_VALUE_AS_JSON] = true
+	if text, ok := p.verbatim[name]; ok {
+		return text
+	}
 	var form bytes.Buffer
 	enc := json.NewEncoder(&form)
 	enc.SetEscapeHTML(false)

@@ -28,13 +28,13 @@ var ErrTooLarge = errors.New("the template with its variables is too large to be
 // the request is changed, and the preview shares parts of them.
 func Of(t *integrationv1.IntegrationTemplate, req *integrationv1.PreviewCopyTemplateRequest) (*integrationv1.PreviewCopyTemplateResponse, error) {
 	p := &preview{
-		variables: req.GetVariables().GetFields(),
-		used:      make(map[string]bool),
-		caveats:   make(map[integrationv1.Caveat]bool),
+		used:    make(map[string]bool),
+		caveats: make(map[integrationv1.Caveat]bool),
 		out: &integrationv1.PreviewCopyTemplateResponse{
 			TemplateId: t.GetId(), Name: t.GetName(), SetupGuideUrl: t.SetupGuideUrl,
 		},
 	}
+	p.variables, p.verbatim = variablesOf(req)
 	if req.Name != nil {
 		p.out.Name = req.GetName()
 	}
@@ -54,6 +54,8 @@ func Of(t *integrationv1.IntegrationTemplate, req *integrationv1.PreviewCopyTemp
 // preview is a preview that is being made.
 type preview struct {
 	variables map[string]*structpb.Value
+	// verbatim are the texts of variables that are inserted as they were given.
+	verbatim map[string]string
 	// used are the names of the placeholders that were found.
 	used    map[string]bool
 	caveats map[integrationv1.Caveat]bool

@@ -207,6 +207,29 @@ func TestOf_ManyLongValues_IsRefused(t *testing.T) {
 	}
 }
 
+// What Diga gets as JSON is inserted as it is written.
+func TestOf_VariablesAsJSON_AreInsertedDigitForDigit(t *testing.T) {
+	t.Parallel()
+	p := of(t, `{"base_url":"<<s>> <<n>> <<d>> <<b>> <<z>> <<l>> <<o>>","headers":{},"tools":[{"a":{"data_type":"integer","fixed_value":"<<n>>"},"b":{"data_type":"integer","fixed_value":"<<d>>"},"c":{"data_type":"object","fixed_value":"<<o>>"}}]}`, `{}`,
+		func(r *integrationv1.PreviewCopyTemplateRequest) {
+			r.Variables = nil
+			r.VariablesJson = new(` { "s":"a\u00e9", "n":1234567890123456789, "d": 1.50, "b":true, "z":null, "l":[ 1.0, "x y" ], "o":{ "k" : 1 }, "sx":1e400 } `)
+		})
+	if want := `aé 1234567890123456789 1.50 true <<z>> [1.0,"x y"] {"k":1}`; p.GetBaseUrl() != want {
+		t.Errorf("got %s, want %s", p.GetBaseUrl(), want)
+	}
+	want := []string{
+		"s@base_url GIVEN", "n@base_url GIVEN", "d@base_url GIVEN", "b@base_url GIVEN", "z@base_url MISSING", "l@base_url TYPE_MISMATCH", "o@base_url TYPE_MISMATCH",
+		"n@tools[0].a.fixed_value GIVEN", "d@tools[0].b.fixed_value TYPE_MISMATCH", "o@tools[0].c.fixed_value GIVEN",
+	}
+	if got := places(p); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if u := p.GetUnusedVariables(); len(u) != 1 || u[0].GetName() != "sx" || !strings.Contains(caveats(p), "VALUE_AS_JSON") {
+		t.Errorf("%v, %s", u, caveats(p))
+	}
+}
+
 func TestNames_AreThoseOfEveryPlaceholder(t *testing.T) {
 	t.Parallel()
 	got := preview.Names(template(t, whole))
@@ -221,7 +244,7 @@ func TestHidden_TemplateThatAStructCannotHold_HasItsPlaceholders(t *testing.T) {
 	if got, err := preview.Hidden(tmpl); err != nil || got != nil {
 		t.Errorf("%q %v", got, err)
 	}
-	tmpl.TemplateJson = new(`{"a":"<<a>>","n":12345678901234567890123,"l":[{"deep":"x<<b>>\u003c<c>>"}]}`)
+	tmpl.TemplateJson = new(`{"a":"<<a>>","n":12345678901234567890123,"m":1e400,"l":[{"deep":"x<<b>>\u003c<c>>"}]}`)
 	if got, err := preview.Hidden(tmpl); err != nil || !slices.Equal(got, []string{"a", "b", "c"}) {
 		t.Errorf("%q %v", got, err)
 	}

@@ -93,6 +93,9 @@ func (s *secrets) value(fd protoreflect.FieldDescriptor, v protoreflect.Value, m
 		if !marked {
 			return
 		}
+		if digajson.JSONOf(fd) != nil {
+			digajson.Scalars(v.String(), s.add)
+		}
 		if text, err := digajson.AppendText(nil, fd, v); err == nil {
 			s.add(string(text))
 		}

@@ -19,6 +19,19 @@ import (
 	"github.com/digate/digate/server/secret"
 )
 
+// Variables as JSON are as secret as any, each of the values in them.
+func TestSecretsOf_VariablesAsJSON_AreTheirStringsAndNumbers(t *testing.T) {
+	t.Parallel()
+	req := &integrationv1.CopyTemplateRequest{VariablesJson: new(`{"user-name":"variable-1","n":[12345678901234567890,{"x":"a\u002fvalue"},1234.50,true,"abc"]}`)}
+	shown := redactor(token, req)(`user-name variable-1 12345678901234567890 12345678901234567000 a/value 1234.50 1234.5 true abc`)
+	if r := secret.Redacted; shown != "user-name "+r+" "+r+" 12345678901234567000 "+r+" "+r+" "+r+" true abc" {
+		t.Error(shown)
+	}
+	if shown := redactor(token, req)("it is " + req.GetVariablesJson()); shown != "it is "+secret.Redacted {
+		t.Error(shown)
+	}
+}
+
 func TestCall_DigaEchoesSecrets_TheyAreRedacted(t *testing.T) {
 	variables, err := structpb.NewStruct(map[string]any{
 		"user": "variable-1", "nested": map[string]any{"list": []any{"variable-2", 98765.0, true, "abc"}},

@@ -16,7 +16,7 @@ import (
 
 // compileField reads the rules of one field.
 func compileField(fd protoreflect.FieldDescriptor) (check, error) {
-	c := check{field: fd, ifZero: !fd.HasPresence()}
+	c := check{field: fd, ifZero: !fd.HasPresence(), verbatim: digajson.JSONOf(fd) != nil}
 	fr, _ := proto.GetExtension(fd.Options(), validate.E_Field).(*validate.FieldRules)
 	if fr == nil {
 		return c, nil

@@ -1,17 +1,21 @@
 // Package validate checks requests against the protovalidate rules that the
 // contract states, without protovalidate's runtime: of its many rules the
 // contract uses a few, which cost next to nothing when compiled by hand. A test
-// in a module of its own holds the two equal.
+// in a module of its own holds the two equal. Beside them it checks the JSON that a
+// field holds in place of another, which no rule of protovalidate's can.
 package validate
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/digajson"
 )
 
 // Validator holds the rules of services. It may be used by many goroutines.
@@ -36,6 +40,7 @@ type check struct {
 	field    protoreflect.FieldDescriptor
 	required bool
 	ifZero   bool // the zero value is checked too
+	verbatim bool // it is JSON in place of another field
 	tests    []test
 	nested   *messageRules // of a message, or of each message in a list
 }
@@ -91,7 +96,7 @@ func (v *Validator) compile(md protoreflect.MessageDescriptor) (*messageRules, e
 				return nil, err
 			}
 		}
-		if c.required || c.tests != nil || c.nested != nil {
+		if c.required || c.tests != nil || c.verbatim || c.nested != nil {
 			m.checks = append(m.checks, c)
 		}
 	}
@@ -132,6 +137,14 @@ func (r *messageRules) validate(m protoreflect.Message, prefix string, violation
 			if !c.ifZero {
 				continue
 			}
+		}
+		if c.verbatim {
+			if e, ok := errors.AsType[*digajson.Error](digajson.CheckVerbatim(m, c.field)); ok {
+				violations = append(violations, apierror.Violation{
+					Field: prefix + e.Field(), Description: e.Message, Reason: strings.ToUpper(e.Kind),
+				})
+			}
+			continue
 		}
 		v := m.Get(c.field)
 		for _, t := range c.tests {

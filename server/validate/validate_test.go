@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
@@ -57,6 +58,11 @@ func TestValidate_Request_NamesEveryRuleThatItBreaks(t *testing.T) {
 			&integrationv1.SetToolApprovalsRequest{IntegrationId: uuid, Tools: []*integrationv1.ToolApproval{{ToolId: uuid, ApprovalRequired: new(false)}, {ToolId: "x"}}},
 			[]string{"tools[1].tool_id: " + noUUID, "tools[1].approval_required: is required, MISSING"},
 		},
+		{&integrationv1.CopyTemplateRequest{TemplateId: uuid, VariablesJson: new(`{"a":1e400}`)}, nil},
+		{&integrationv1.BulkCopyTemplateRequest{Copy: &integrationv1.CopyTemplateRequest{TemplateId: uuid, VariablesJson: new(`{"a":[1,{"b":2,"b":2}]}`)}}, []string{"copy.variables_json.a[1].b: the key is there twice, DUPLICATE_KEY"}},
+		{&integrationv1.UpdateToolRequest{IntegrationId: uuid, ToolId: uuid, Body: []*integrationv1.BodyParam{{FixedValueJson: new("1")}, {Properties: []*integrationv1.BodyParam{{FixedValue: structpb.NewNullValue(), FixedValueJson: new("1")}}}}}, []string{
+			"body[1].properties[0].fixed_value_json: only one of fixed_value and fixed_value_json may be set, ONEOF_SET_TWICE",
+		}},
 		{&digatev1.GetLedgerRequest{}, nil},
 		{&digatev1.GetCopyRequest{}, []string{"request_id: " + noRequestID}},
 		{&digatev1.ResolveCopyRequest{RequestId: "a", Resolution: &digatev1.ResolveCopyRequest_NotCreated{NotCreated: true}}, nil},

@@ -55,13 +55,65 @@ func TestBulk_EveryField_ReachesTheServer(t *testing.T) {
 	}
 }
 
-// Only what is written differs, so a file can be kept in either form.
-func TestBulk_SameRowInBothForms_HasTheSameID(t *testing.T) {
+// A row with a number that a double does not hold is sent digit for digit, and has one
+// id in both forms.
+func TestBulk_NumbersOfManyDigits_ReachTheServerInFull(t *testing.T) {
+	t.Setenv("SHOP_KEY", clitest.VarSecret)
+	for name, content := range map[string]string{
+		"rows.csv":    "template_id,var.shop,var.n:json,var.m:json,var_env.key\n" + clitest.TemplateID + ",acme,1234567890123456789,[0.5],SHOP_KEY\n",
+		"rows.ndjson": fmt.Sprintf(`{"template_id":%q,"variables":{ "shop":"acme","m":[0.5], "n":1234567890123456789},"variables_env":{"key":"SHOP_KEY"}}`, clitest.TemplateID),
+	} {
+		s := serve(t)
+		got := digate(t, "bulk", clitest.WriteFile(t, name, content), "--addr", s.addr)
+		if got.Code != client.ExitDone || len(s.order) != 1 {
+			t.Fatalf("%s: %+v", name, got)
+		}
+		clitest.CheckNoSecret(t, got)
+		var variables map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(s.order[0].GetVariablesJson()), &variables); err != nil || s.order[0].Variables != nil || len(variables) != 4 {
+			t.Fatalf("%s: %v, %v", name, s.order[0], err)
+		}
+		for variable, want := range map[string]string{"shop": `"acme"`, "n": "1234567890123456789", "m": "[0.5]", "key": `"` + clitest.VarSecret + `"`} {
+			if string(variables[variable]) != want {
+				t.Errorf("%s: %s is %s", name, variable, variables[variable])
+			}
+		}
+	}
+	ids := make(map[string]bool)
+	for name, content := range map[string]string{
+		"a.csv":    "template_id,var.n:json,var.a\n" + clitest.TemplateID + ",1234567890123456789,x\n",
+		"b.csv":    "var.a,template_id,var.n:json\nx," + clitest.TemplateID + ", 1234567890123456789 \n",
+		"c.ndjson": `{"variables":{"n":1234567890123456789,"a":"x"},"template_id":"` + clitest.TemplateID + `"}`,
+	} {
+		ids[idOf(t, name, content)] = true
+	}
+	if len(ids) != 1 || ids[idOf(t, "d.csv", "template_id,var.n:json,var.a\n"+clitest.TemplateID+",1234567890123456788,x\n")] {
+		t.Errorf("%v", ids)
+	}
+}
+
+// idOf returns the request id of the first row.
+func idOf(t *testing.T, name, content string) string {
+	t.Helper()
 	c, err := compileContract()
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &job{ID: uuid.UUID{15: 1}}
+	in := &input{path: clitest.WriteFile(t, name, content), format: formatOf(name), varPrefix: "var.", contract: c}
+	rows, err := in.open(&job{ID: uuid.UUID{15: 1}}, discardWarning)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.close()
+	next, err := rows.next()
+	if err != nil || next.err != nil {
+		t.Fatal(err, next.err)
+	}
+	return next.copy.GetRequestId()
+}
+
+// Only what is written differs, so a file can be kept in either form.
+func TestBulk_SameRowInBothForms_HasTheSameID(t *testing.T) {
 	ids := make(map[string]bool)
 	for name, content := range map[string]string{
 		"a.csv":    "name,template_id,var.b:json,var.a,api_key_env\nn," + clitest.TemplateID + ",1,x,K\n",
@@ -69,17 +121,7 @@ func TestBulk_SameRowInBothForms_HasTheSameID(t *testing.T) {
 		"d.csv":    "name,template_id,var.b:json,var.a,api_key_env\nn," + strings.ToUpper(clitest.TemplateID) + ",1e0,x,K\n",
 		"c.ndjson": `{"variables":{"a":"x","b":1},"api_key_env":"K","name":"n","base_url":null,"template_id":"` + clitest.TemplateID + `"}`,
 	} {
-		in := &input{path: clitest.WriteFile(t, name, content), format: formatOf(name), varPrefix: "var.", contract: c}
-		rows, err := in.open(j, discardWarning)
-		if err != nil {
-			t.Fatal(err)
-		}
-		next, err := rows.next()
-		rows.close()
-		if err != nil || next.err != nil {
-			t.Fatal(err, next.err)
-		}
-		ids[next.copy.GetRequestId()] = true
+		ids[idOf(t, name, content)] = true
 	}
 	// An interrupted job may be gone on with by a later version, so that the id
 	// may never change.
@@ -245,7 +287,7 @@ func TestBulk_DryRun_NamesEveryRowThatWouldFailAndSendsNothing(t *testing.T) {
 		"bad": {"r.csv", "template_id,name,var.n:json,api_key_env,api_key_file,var_env.n\n" +
 			"x,,,,,\n" + clitest.TemplateID + ",a,hunter2,,,\n" + clitest.TemplateID + ",b,1,NOT_THERE,,\n" + clitest.TemplateID + ",c\n" +
 			clitest.TemplateID + ",d,,SHOP_KEY,,\n" + clitest.TemplateID + ",e,,,/nonexistent,\n" + clitest.TemplateID + ",f,1,,,SHOP_KEY\n" + clitest.TemplateID + ",g,,SHOP_KEY,/x,\n" +
-			clitest.TemplateID + ",h\xff,,,,\n\n,i,,,,\n" + clitest.TemplateID + ",j,18446744073709551615,,,\n", client.ExitUsage,
+			clitest.TemplateID + ",h\xff,,,,\n\n,i,,,,\n" + clitest.TemplateID + ",j,\"{\"\"a\"\":1,\"\"a\"\":2}\",,,\n", client.ExitUsage,
 			[]string{"line 2: template_id: must be", "line 3: the variable n: must be one JSON value", "line 4: api_key_env: the environment has no NOT_THERE",
 				"line 5: has a different number of cells", "line 7: api_key_file: open /nonexistent", "line 8: the variable n is set twice", "line 9: the api_key is set twice",
 				"line 10: name is not UTF-8", "line 12: template_id: must be", "line 13: the variable n: ", "11 rows, 10 malformed, 1 would need setup; nothing was sent"}},

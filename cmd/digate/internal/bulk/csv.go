@@ -96,9 +96,9 @@ func variableColumn(name, varPrefix string) func(r *row, cell string) error {
 		}
 	}
 	variable, ok := strings.CutPrefix(name, varPrefix)
-	parse := client.TextValue
+	parse := client.TextVariable
 	if bare, ok := strings.CutSuffix(variable, ":json"); ok {
-		variable, parse = bare, client.JSONValue
+		variable, parse = bare, client.JSONVariable
 	}
 	if !ok || variable == "" {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/file"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
@@ -87,15 +87,11 @@ func (r *row) setKey(key string) error {
 }
 
 // set gives a placeholder its value.
-func (r *row) set(variable string, value *structpb.Value) error {
+func (r *row) set(variable string, value client.Variable) error {
 	if r.sets(variable) {
 		return fmt.Errorf("the variable %s is set twice", variable)
 	}
-	if r.copy.Variables == nil {
-		r.copy.Variables = &structpb.Struct{Fields: make(map[string]*structpb.Value)}
-	}
-	r.copy.Variables.Fields[variable] = value
-	return nil
+	return client.SetVariable(r.copy, variable, value)
 }
 
 // refer adds a reference.
@@ -115,7 +111,7 @@ func (r *row) refer(ref secretRef) error {
 // sets reports whether the row has a value or reference for a placeholder, or a
 // reference for the api_key if variable is empty.
 func (r *row) sets(variable string) bool {
-	if _, ok := r.copy.GetVariables().GetFields()[variable]; ok && variable != "" {
+	if variable != "" && client.HasVariable(r.copy, variable) {
 		return true
 	}
 	return slices.ContainsFunc(r.refs, func(ref secretRef) bool { return ref.variable == variable })
@@ -160,10 +156,13 @@ func (r *row) resolve(c *contract) error {
 			r.copy.ApiKey = &value
 			continue
 		}
-		if r.copy.Variables == nil {
-			r.copy.Variables = &structpb.Struct{Fields: make(map[string]*structpb.Value)}
+		text, err := client.TextVariable(value)
+		if err == nil {
+			err = client.SetVariable(r.copy, ref.variable, text)
 		}
-		r.copy.Variables.Fields[ref.variable] = structpb.NewStringValue(value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", ref.field(), err)
+		}
 	}
 	r.refs = nil
 	if err := c.rules.Validate(r.copy); err != nil {

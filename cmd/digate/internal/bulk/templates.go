@@ -94,7 +94,7 @@ func (ts *templates) check(ctx context.Context, found *findings, r *row) (lacks 
 		return nil, nil
 	}
 	p, err := preview.Of(t, &integrationv1.PreviewCopyTemplateRequest{
-		ApiKey: r.copy.ApiKey, BaseUrl: r.copy.BaseUrl, Variables: r.copy.GetVariables(),
+		ApiKey: r.copy.ApiKey, BaseUrl: r.copy.BaseUrl, Variables: r.copy.GetVariables(), VariablesJson: r.copy.VariablesJson,
 	})
 	if err != nil {
 		say("%v", err)

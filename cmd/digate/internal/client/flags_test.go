@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
 func writeFile(t *testing.T, content string) string {
@@ -47,6 +49,37 @@ func TestCredentials_FileWithoutACertificate_IsRefused(t *testing.T) {
 	}
 }
 
+func TestSetVariable_ValuesOfBothKinds_AreOneObject(t *testing.T) {
+	t.Parallel()
+	req := new(integrationv1.CopyTemplateRequest)
+	set := func(name, text string) {
+		t.Helper()
+		v, err := JSONVariable(text)
+		if err != nil || HasVariable(req, name) {
+			t.Fatal(err)
+		}
+		if err := SetVariable(req, name, v); err != nil || !HasVariable(req, name) {
+			t.Fatal(err)
+		}
+	}
+	set("a", "1")
+	set("b", "null")
+	if req.VariablesJson != nil || len(req.GetVariables().GetFields()) != 2 {
+		t.Errorf("%v", req)
+	}
+	set("c", " 12345678901234567890 ")
+	set("d", `{"x":1}`)
+	set("e", `[1e400]`)
+	if got := req.GetVariablesJson(); got != `{"a":1,"b":null,"c":12345678901234567890,"d":{"x":1},"e":[1e400]}` || req.Variables != nil {
+		t.Errorf("%v", req)
+	}
+	req = &integrationv1.CopyTemplateRequest{VariablesJson: new(" { } ")}
+	set("a", "1")
+	if got := req.GetVariablesJson(); got != `{"a":1}` {
+		t.Errorf("%v", req)
+	}
+}
+
 func TestCallFlags_Timeout_MustBeMoreThan0(t *testing.T) {
 	t.Parallel()
 	for timeout, ok := range map[time.Duration]bool{-1: false, 0: false, 1: true} {
@@ -57,13 +90,13 @@ func TestCallFlags_Timeout_MustBeMoreThan0(t *testing.T) {
 	}
 }
 
-func TestJSONValue_IsOneValueAndNeverQuoted(t *testing.T) {
+func TestJSONVariable_IsOneValueAndNeverQuoted(t *testing.T) {
 	t.Parallel()
 	for text, ok := range map[string]bool{
 		`"hunter2"`: true, `{"a":[1,null]}`: true,
-		``: false, `hunter2`: false, `"hunter2"}},"name":"x","y":{"v":{"z":1`: false, `1 2`: false, `9007199254740993`: false,
+		``: false, `hunter2`: false, `"hunter2"}},"name":"x","y":{"v":{"z":1`: false, `1 2`: false, `{"hunter2":1,"hunter2":2}`: false, `9007199254740993`: true, `1e400`: true,
 	} {
-		if _, err := JSONValue(text); (err == nil) != ok || err != nil && strings.Contains(err.Error(), "hunter2") {
+		if _, err := JSONVariable(text); (err == nil) != ok || err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: got %v", text, err)
 		}
 	}

@@ -40,7 +40,8 @@ type CopyTemplateRequest struct {
 	// The new integration's base URL. The template's when unset.
 	BaseUrl *string `protobuf:"bytes,4,opt,name=base_url,json=baseUrl,proto3,oneof" json:"base_url,omitempty"`
 	// The values of the template's `<<name>>` placeholders, by name. They may
-	// hold secrets. A number must be one that a double holds exactly.
+	// hold secrets. A number that a double does not hold exactly belongs in
+	// `variables_json`.
 	Variables *structpb.Struct `protobuf:"bytes,5,opt,name=variables,proto3" json:"variables,omitempty"`
 	// Identifies the call among its caller's calls of this method (AIP-155): 1 to
 	// 255 printable ASCII characters, preferably random. It is never sent to Diga. In
@@ -52,7 +53,14 @@ type CopyTemplateRequest struct {
 	// missing or does not fit. A repetition of a copy that was made is not checked.
 	// In REST it is the header `Digate-Unresolved`, `allow` or `refuse`; in a line of
 	// a bulk request, the key `unresolved`.
-	Unresolved    Unresolved `protobuf:"varint,7,opt,name=unresolved,proto3,enum=diga.integration.v1.Unresolved" json:"unresolved,omitempty"`
+	Unresolved Unresolved `protobuf:"varint,7,opt,name=unresolved,proto3,enum=diga.integration.v1.Unresolved" json:"unresolved,omitempty"`
+	// The values of the placeholders as the text of a JSON object, in place of
+	// `variables`: for integers of many digits, and for any other number that a
+	// double does not hold exactly. They may hold secrets. Diga gets the text as it
+	// is, every digit of it. It is bounded as `variables` is, and an object in it may
+	// not have a key twice. In REST there is no such field: `variables` takes every
+	// number.
+	VariablesJson *string `protobuf:"bytes,8,opt,name=variables_json,json=variablesJson,proto3,oneof" json:"variables_json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -134,6 +142,13 @@ func (x *CopyTemplateRequest) GetUnresolved() Unresolved {
 		return x.Unresolved
 	}
 	return Unresolved_UNRESOLVED_UNSPECIFIED
+}
+
+func (x *CopyTemplateRequest) GetVariablesJson() string {
+	if x != nil && x.VariablesJson != nil {
+		return *x.VariablesJson
+	}
+	return ""
 }
 
 // CopyTemplateResponse holds what a copy created.
@@ -2326,7 +2341,7 @@ var File_diga_integration_v1_integration_service_proto protoreflect.FileDescript
 
 const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\n" +
-	"-diga/integration/v1/integration_service.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a!diga/integration/v1/preview.proto\x1a diga/integration/v1/stream.proto\x1a\"diga/integration/v1/template.proto\x1a\x1ediga/integration/v1/tool.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\"\x98\x03\n" +
+	"-diga/integration/v1/integration_service.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a!diga/integration/v1/preview.proto\x1a diga/integration/v1/stream.proto\x1a\"diga/integration/v1/template.proto\x1a\x1ediga/integration/v1/tool.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\"\xed\x03\n" +
 	"\x13CopyTemplateRequest\x12-\n" +
 	"\vtemplate_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\n" +
 	"templateId\x12\x17\n" +
@@ -2338,11 +2353,13 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"request_id\x18\x06 \x01(\tB$\xe2A\x01\x01\xbaH\x15\xd8\x01\x01r\x102\x0e^[ -~]{1,255}$\xba\xde\x19\x04\b\x01\x10\x01R\trequestId\x12S\n" +
 	"\n" +
 	"unresolved\x18\a \x01(\x0e2\x1f.diga.integration.v1.UnresolvedB\x12\xe2A\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\xba\xde\x19\x02\b\x01R\n" +
-	"unresolvedB\a\n" +
+	"unresolved\x12@\n" +
+	"\x0evariables_json\x18\b \x01(\tB\x14\xba\xde\x19\r\b\x01\x1a\tvariables\x80\x01\x01H\x03R\rvariablesJson\x88\x01\x01B\a\n" +
 	"\x05_nameB\n" +
 	"\n" +
 	"\b_api_keyB\v\n" +
-	"\t_base_url\"`\n" +
+	"\t_base_urlB\x11\n" +
+	"\x0f_variables_json\"`\n" +
 	"\x14CopyTemplateResponse\x12H\n" +
 	"\vintegration\x18\x01 \x01(\v2 .diga.integration.v1.IntegrationB\x04\xe2A\x01\x02R\vintegration\"c\n" +
 	"\x17BulkCopyTemplateRequest\x12H\n" +

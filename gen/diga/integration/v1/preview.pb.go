@@ -8,6 +8,7 @@ package integrationv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/digate/digate/gen/digate/annotations/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -103,7 +104,8 @@ const (
 	// There is a placeholder in the name of a header or of another key, where it is
 	// not replaced.
 	Caveat_CAVEAT_PLACEHOLDER_IN_KEY Caveat = 6
-	// A part of the template that a Struct cannot hold, such as a number, is left out.
+	// A part of the template that a Struct cannot hold, such as a number, is left out
+	// or rounded.
 	Caveat_CAVEAT_NUMBER_LEFT_OUT Caveat = 7
 	// The API key is kept although the template needs none, and the integration's
 	// authentication stays that of the template.
@@ -289,7 +291,10 @@ type PreviewCopyTemplateRequest struct {
 	BaseUrl *string `protobuf:"bytes,4,opt,name=base_url,json=baseUrl,proto3,oneof" json:"base_url,omitempty"`
 	// The values of the template's `<<name>>` placeholders, by name. They may hold
 	// secrets.
-	Variables     *structpb.Struct `protobuf:"bytes,5,opt,name=variables,proto3" json:"variables,omitempty"`
+	Variables *structpb.Struct `protobuf:"bytes,5,opt,name=variables,proto3" json:"variables,omitempty"`
+	// The values of the placeholders as the text of a JSON object, in place of
+	// `variables`. They may hold secrets.
+	VariablesJson *string `protobuf:"bytes,6,opt,name=variables_json,json=variablesJson,proto3,oneof" json:"variables_json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -357,6 +362,13 @@ func (x *PreviewCopyTemplateRequest) GetVariables() *structpb.Struct {
 		return x.Variables
 	}
 	return nil
+}
+
+func (x *PreviewCopyTemplateRequest) GetVariablesJson() string {
+	if x != nil && x.VariablesJson != nil {
+		return *x.VariablesJson
+	}
+	return ""
 }
 
 // PreviewCopyTemplateResponse is what a copy would give, as far as Diga documents
@@ -640,18 +652,20 @@ var File_diga_integration_v1_preview_proto protoreflect.FileDescriptor
 
 const file_diga_integration_v1_preview_proto_rawDesc = "" +
 	"\n" +
-	"!diga/integration/v1/preview.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x85\x02\n" +
+	"!diga/integration/v1/preview.proto\x12\x13diga.integration.v1\x1a\x1bbuf/validate/validate.proto\x1a%diga/integration/v1/integration.proto\x1a'digate/annotations/v1/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xda\x02\n" +
 	"\x1aPreviewCopyTemplateRequest\x12-\n" +
 	"\vtemplate_id\x18\x01 \x01(\tB\f\xe2A\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\n" +
 	"templateId\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x00R\x04name\x88\x01\x01\x12!\n" +
 	"\aapi_key\x18\x03 \x01(\tB\x03\x80\x01\x01H\x01R\x06apiKey\x88\x01\x01\x12\x1e\n" +
 	"\bbase_url\x18\x04 \x01(\tH\x02R\abaseUrl\x88\x01\x01\x12:\n" +
-	"\tvariables\x18\x05 \x01(\v2\x17.google.protobuf.StructB\x03\x80\x01\x01R\tvariablesB\a\n" +
+	"\tvariables\x18\x05 \x01(\v2\x17.google.protobuf.StructB\x03\x80\x01\x01R\tvariables\x12@\n" +
+	"\x0evariables_json\x18\x06 \x01(\tB\x14\xba\xde\x19\r\b\x01\x1a\tvariables\x80\x01\x01H\x03R\rvariablesJson\x88\x01\x01B\a\n" +
 	"\x05_nameB\n" +
 	"\n" +
 	"\b_api_keyB\v\n" +
-	"\t_base_url\"\xd5\x06\n" +
+	"\t_base_urlB\x11\n" +
+	"\x0f_variables_json\"\xd5\x06\n" +
 	"\x1bPreviewCopyTemplateResponse\x12%\n" +
 	"\vtemplate_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\n" +
 	"templateId\x12\x18\n" +

@@ -92,7 +92,8 @@ type IntegrationTemplate struct {
 	SetupGuideUrl *string `protobuf:"bytes,5,opt,name=setup_guide_url,json=setupGuideUrl,proto3,oneof" json:"setup_guide_url,omitempty"`
 	// The integration as Diga keeps it, with `<<name>>` placeholders. Its shape
 	// is not part of any contract. What a Struct cannot hold is left out, or null in
-	// a list; `template_json` is set then.
+	// a list, and a decimal of too many digits is rounded; `template_json` is set
+	// then.
 	Template *structpb.Struct `protobuf:"bytes,6,opt,name=template,proto3" json:"template,omitempty"`
 	// The JSON of `template` as Diga wrote it. It is set only if `template` does not
 	// hold all of it, because of an integer that a double cannot hold exactly, for

@@ -568,7 +568,8 @@ type McpTool struct {
 	// What the tool does, for the agent to read.
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
 	// The JSON schema of the tool's parameters. What a Struct cannot hold is left
-	// out, or null in a list; `parameters_json` is set then.
+	// out, or null in a list, and a decimal of too many digits is rounded;
+	// `parameters_json` is set then.
 	Parameters *structpb.Struct `protobuf:"bytes,4,opt,name=parameters,proto3" json:"parameters,omitempty"`
 	// Whether the agent asks before it calls the tool.
 	ApprovalRequired bool `protobuf:"varint,5,opt,name=approval_required,json=approvalRequired,proto3" json:"approval_required,omitempty"`
@@ -665,11 +666,17 @@ type QueryParam struct {
 	Required *bool `protobuf:"varint,4,opt,name=required,proto3,oneof" json:"required,omitempty"`
 	// Where the value comes from; from the agent when unset.
 	ValueSource ParamValueSource `protobuf:"varint,5,opt,name=value_source,json=valueSource,proto3,enum=diga.integration.v1.ParamValueSource" json:"value_source,omitempty"`
-	// The value if it is fixed: a string, number or bool. An integer of Diga's that a
-	// double cannot hold exactly leaves it unset; the REST response has that integer.
-	FixedValue    *structpb.Value `protobuf:"bytes,6,opt,name=fixed_value,json=fixedValue,proto3" json:"fixed_value,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The value if it is fixed: a string, number or bool. Unset if it is an integer
+	// that a double cannot hold exactly, and rounded if it is a decimal of too many
+	// digits; `fixed_value_json` is set then.
+	FixedValue *structpb.Value `protobuf:"bytes,6,opt,name=fixed_value,json=fixedValue,proto3" json:"fixed_value,omitempty"`
+	// The JSON of the fixed value. In a response it is set only if `fixed_value` does
+	// not hold all of it. In a request it takes the place of `fixed_value`, and Diga
+	// gets the text as it is; in REST there is no such field, and `fixed_value` takes
+	// every number.
+	FixedValueJson *string `protobuf:"bytes,7,opt,name=fixed_value_json,json=fixedValueJson,proto3,oneof" json:"fixed_value_json,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *QueryParam) Reset() {
@@ -744,6 +751,13 @@ func (x *QueryParam) GetFixedValue() *structpb.Value {
 	return nil
 }
 
+func (x *QueryParam) GetFixedValueJson() string {
+	if x != nil && x.FixedValueJson != nil {
+		return *x.FixedValueJson
+	}
+	return ""
+}
+
 // BodyParam is a parameter in an endpoint's body.
 type BodyParam struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -757,13 +771,19 @@ type BodyParam struct {
 	Required *bool `protobuf:"varint,4,opt,name=required,proto3,oneof" json:"required,omitempty"`
 	// Where the value comes from; from the agent when unset.
 	ValueSource ParamValueSource `protobuf:"varint,5,opt,name=value_source,json=valueSource,proto3,enum=diga.integration.v1.ParamValueSource" json:"value_source,omitempty"`
-	// The value if it is fixed: a string, number or bool. An integer of Diga's that a
-	// double cannot hold exactly leaves it unset; the REST response has that integer.
+	// The value if it is fixed: a string, number or bool. Unset if it is an integer
+	// that a double cannot hold exactly, and rounded if it is a decimal of too many
+	// digits; `fixed_value_json` is set then.
 	FixedValue *structpb.Value `protobuf:"bytes,6,opt,name=fixed_value,json=fixedValue,proto3" json:"fixed_value,omitempty"`
 	// The parameters within the parameter, if it is an object.
-	Properties    []*BodyParam `protobuf:"bytes,7,rep,name=properties,proto3" json:"properties,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Properties []*BodyParam `protobuf:"bytes,7,rep,name=properties,proto3" json:"properties,omitempty"`
+	// The JSON of the fixed value. In a response it is set only if `fixed_value` does
+	// not hold all of it. In a request it takes the place of `fixed_value`, and Diga
+	// gets the text as it is; in REST there is no such field, and `fixed_value` takes
+	// every number.
+	FixedValueJson *string `protobuf:"bytes,8,opt,name=fixed_value_json,json=fixedValueJson,proto3,oneof" json:"fixed_value_json,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *BodyParam) Reset() {
@@ -843,6 +863,13 @@ func (x *BodyParam) GetProperties() []*BodyParam {
 		return x.Properties
 	}
 	return nil
+}
+
+func (x *BodyParam) GetFixedValueJson() string {
+	if x != nil && x.FixedValueJson != nil {
+		return *x.FixedValueJson
+	}
+	return ""
 }
 
 // PathParam is a parameter in an endpoint's path, always a string.
@@ -972,7 +999,7 @@ const file_diga_integration_v1_tool_proto_rawDesc = "" +
 	"\x0fparameters_json\x18\x06 \x01(\tB\x12\xba\xde\x19\x0e\b\x01\x1a\n" +
 	"parametersH\x01R\x0eparametersJson\x88\x01\x01B\x05\n" +
 	"\x03_idB\x12\n" +
-	"\x10_parameters_json\"\xea\x02\n" +
+	"\x10_parameters_json\"\xc3\x03\n" +
 	"\n" +
 	"QueryParam\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02H\x00R\x04name\x88\x01\x01\x12L\n" +
@@ -981,10 +1008,12 @@ const file_diga_integration_v1_tool_proto_rawDesc = "" +
 	"\brequired\x18\x04 \x01(\bH\x02R\brequired\x88\x01\x01\x12H\n" +
 	"\fvalue_source\x18\x05 \x01(\x0e2%.diga.integration.v1.ParamValueSourceR\vvalueSource\x127\n" +
 	"\vfixed_value\x18\x06 \x01(\v2\x16.google.protobuf.ValueR\n" +
-	"fixedValueB\a\n" +
+	"fixedValue\x12B\n" +
+	"\x10fixed_value_json\x18\a \x01(\tB\x13\xba\xde\x19\x0f\b\x01\x1a\vfixed_valueH\x03R\x0efixedValueJson\x88\x01\x01B\a\n" +
 	"\x05_nameB\x0e\n" +
 	"\f_descriptionB\v\n" +
-	"\t_required\"\x9d\x03\n" +
+	"\t_requiredB\x13\n" +
+	"\x11_fixed_value_json\"\xf6\x03\n" +
 	"\tBodyParam\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02H\x00R\x04name\x88\x01\x01\x12@\n" +
 	"\tdata_type\x18\x02 \x01(\x0e2\x1d.diga.integration.v1.DataTypeB\x04\xe2A\x01\x02R\bdataType\x12%\n" +
@@ -995,10 +1024,12 @@ const file_diga_integration_v1_tool_proto_rawDesc = "" +
 	"fixedValue\x12>\n" +
 	"\n" +
 	"properties\x18\a \x03(\v2\x1e.diga.integration.v1.BodyParamR\n" +
-	"propertiesB\a\n" +
+	"properties\x12B\n" +
+	"\x10fixed_value_json\x18\b \x01(\tB\x13\xba\xde\x19\x0f\b\x01\x1a\vfixed_valueH\x03R\x0efixedValueJson\x88\x01\x01B\a\n" +
 	"\x05_nameB\x0e\n" +
 	"\f_descriptionB\v\n" +
-	"\t_required\"\x98\x02\n" +
+	"\t_requiredB\x13\n" +
+	"\x11_fixed_value_json\"\x98\x02\n" +
 	"\tPathParam\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02H\x00R\x04name\x88\x01\x01\x12%\n" +
 	"\vdescription\x18\x02 \x01(\tH\x01R\vdescription\x88\x01\x01\x12\x1f\n" +

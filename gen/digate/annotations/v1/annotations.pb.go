@@ -92,8 +92,10 @@ type FieldRules struct {
 	// message may have only one.
 	IdempotencyKey bool `protobuf:"varint,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The field holds the JSON of the field of this name, of type Struct, ListValue
-	// or Value, as Diga wrote it. It is set only if that field cannot hold all of
-	// it. It must be a facade_only string.
+	// or Value. In a response it is what Diga wrote, and set only if that field
+	// cannot hold all of it. In a request it is what Diga gets, in place of that
+	// field; only one of the two may be set. It must be a facade_only string with
+	// presence.
 	JsonOf string `protobuf:"bytes,3,opt,name=json_of,json=jsonOf,proto3" json:"json_of,omitempty"`
 	// Values of the field's enum, as they are spelled in JSON, that Diga does not know
 	// in this field. They are passed on, and Diga refuses them.

@@ -19,6 +19,9 @@ func (e *Error) Error() string { return e.Message }
 type Scanner struct {
 	Data string
 	Pos  int
+	// Skipped counts the values that Skip moved over, each object and array among
+	// them. Deepest is how many objects and arrays were open at once.
+	Skipped, Deepest int
 }
 
 // space moves over white space.
@@ -87,10 +90,12 @@ func (s *Scanner) Skip() (valid bool, err error) {
 	var open []byte // the open brackets, innermost last
 	for {
 		c := s.Peek()
+		s.Skipped++
 		switch c {
 		case '{', '[':
 			s.Pos++
 			open = append(open, c)
+			s.Deepest = max(s.Deepest, len(open))
 			if closing := c + 2; s.Peek() == closing { // '{'+2 is '}', '['+2 is ']'
 				break
 			}

@@ -1,0 +1,177 @@
+package digajson
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/digate/digate/server/digajson/internal/lex"
+)
+
+// JSONOf returns the field whose JSON a field holds, by the option json_of. It returns
+// nil for a field that holds none.
+func JSONOf(fd protoreflect.FieldDescriptor) protoreflect.FieldDescriptor {
+	if of := jsonOf(fd); of != "" {
+		return fd.ContainingMessage().Fields().ByName(of)
+	}
+	return nil
+}
+
+// CheckVerbatim checks the value of a request's field that holds the JSON of another.
+// The other field must be unset, and the value be JSON that a client might write for
+// it, in which any number will do. The error is an [Error].
+func CheckVerbatim(m protoreflect.Message, fd protoreflect.FieldDescriptor) error {
+	return checkVerbatim(m, fd, 1)
+}
+
+// checkVerbatim does it for a message at a depth.
+func checkVerbatim(m protoreflect.Message, fd protoreflect.FieldDescriptor, depth int) error {
+	of, text := JSONOf(fd), m.Get(fd).String()
+	d := newValueDecoder(text, depth)
+	d.verbatim = true
+	var err error
+	switch of.Message().FullName() {
+	case "google.protobuf.Struct":
+		err = d.outermost('{', kindDict)
+	case "google.protobuf.ListValue":
+		err = d.outermost('[', kindList)
+	default:
+		_, err = d.whole()
+	}
+	if m.Has(of) {
+		err = &Error{Kind: kindOneof, Message: fmt.Sprintf("only one of %s and %s may be set", of.Name(), fd.Name())}
+	}
+	if e, ok := errors.AsType[*Error](ofDialect(err)); ok && e.Kind == KindJSON {
+		// At which byte it is tells more than in which key.
+		err = &Error{Kind: KindJSON, Message: fmt.Sprintf("%s (byte %d)", e.Message, min(e.Offset, len(text))), Offset: e.Offset}
+	}
+	if err == nil {
+		return nil
+	}
+	return within(err, string(fd.Name()))
+}
+
+// outermost reads the one value of the text, which must begin with the bracket and is
+// not counted.
+func (d *decoder) outermost(bracket byte, kind string) error {
+	if first := d.Peek(); first != bracket && d.Pos < len(d.Data) {
+		return d.mismatch(kind, mustBe[kind])
+	}
+	d.values--
+	_, err := d.whole()
+	return err
+}
+
+// Canonical returns the value that a JSON text is, in the one form of all its
+// spellings: a Value if doubles hold its numbers, or else JSON. An integer has to be
+// the double, and a decimal is the double nearest to it. Both are unset for a text that
+// [CheckVerbatim] refuses.
+func Canonical(text string) (v *structpb.Value, json string) {
+	d := newValueDecoder(text, 1)
+	d.canonical = true
+	v, err := d.whole()
+	if err != nil {
+		return nil, ""
+	}
+	if !d.lost {
+		return v, ""
+	}
+	b, err := (&encoder{canonical: true}).anyValue(nil, v)
+	if err != nil {
+		return nil, ""
+	}
+	return nil, string(b)
+}
+
+// Scalars calls f with the strings in a JSON text, and with the numbers: as they are
+// written, and as the doubles that they are read as. Keys are names, and not among
+// them.
+func Scalars(text string, f func(string)) {
+	_ = newValueDecoder(text, 1).scalars(f)
+}
+
+func (d *decoder) scalars(f func(string)) error {
+	switch c := d.Peek(); {
+	case c == '{' && d.depth < MaxDepth:
+		return d.members(func(lex.Text) error { return d.scalars(f) })
+	case c == '[' && d.depth < MaxDepth:
+		return d.elements(func(int) error { return d.scalars(f) })
+	case c == '"':
+		t, err := d.Str()
+		f(t.String())
+		return err
+	case c == '-' || c >= '0' && c <= '9':
+		raw, _, err := d.Number()
+		f(raw)
+		if n, parseErr := strconv.ParseFloat(raw, 64); parseErr == nil {
+			double, _ := appendFloat(nil, n, 64)
+			f(string(double))
+		}
+		return err
+	default:
+		_, err := d.Skip()
+		return err
+	}
+}
+
+// newValueDecoder returns a decoder of one value in a message at a depth, as strict as
+// that of a request.
+func newValueDecoder(text string, depth int) *decoder {
+	if n := len(text); n > 0 && text[n-1] >= '0' && text[n-1] <= '9' {
+		text += " " // here, the end of a number is no place where a text broke off
+	}
+	return &decoder{Scanner: lex.Scanner{Data: text}, strict: true, depth: depth}
+}
+
+// whole reads the one value of the text.
+func (d *decoder) whole() (*structpb.Value, error) {
+	v, _, err := d.anyValue()
+	if err == nil {
+		err = d.End()
+	}
+	return v, err
+}
+
+// numberMark is what a string begins with that is a number which no double holds. It
+// is no Unicode, which other strings are.
+const numberMark = "\xff"
+
+// canonicalNumber returns a number as [Canonical] has it.
+func (d *decoder) canonicalNumber(raw string, n float64, integer, finite bool) *structpb.Value {
+	if finite && (!integer || exact(raw, n) || bringsBack(raw, n)) {
+		if n == 0 {
+			n = 0 // -0
+		}
+		return numberValue(n)
+	}
+	d.lost = true
+	is := decimalOf(raw)
+	if abs := max(is.exp, -is.exp); abs >= maxExponent/2 {
+		return stringValue(numberMark + raw) // it may be another than its exponent says
+	}
+	sign := ""
+	if is.negative {
+		sign = "-"
+	}
+	if finite { // an integer
+		return stringValue(numberMark + sign + is.digits + strings.Repeat("0", is.exp))
+	}
+	return stringValue(numberMark + sign + is.digits + "e" + strconv.Itoa(is.exp))
+}
+
+// verbatim appends the JSON of a field in place of the field itself.
+func (e *encoder) verbatim(dst []byte, f *field, m protoreflect.Message) ([]byte, error) {
+	text := m.Get(f.json).String()
+	if !e.response {
+		return append(dst, text...), checkVerbatim(m, f.json, e.depth)
+	}
+	// No string holds a raw end of a line, and a response may have to be one line.
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		dst = append(dst, part...)
+	}
+	return dst, nil
+}

@@ -1,0 +1,56 @@
+package preview
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+)
+
+// Variables returns the values that a request gives to placeholders, by name. If it
+// gives them as JSON, a number is the double nearest to it, and an object or a list is
+// empty. The request must be valid.
+func Variables(req *integrationv1.PreviewCopyTemplateRequest) map[string]*structpb.Value {
+	values, _ := variablesOf(req)
+	return values
+}
+
+// variablesOf returns the values, and the texts of those that have to be inserted as
+// they were given.
+func variablesOf(req *integrationv1.PreviewCopyTemplateRequest) (values map[string]*structpb.Value, verbatim map[string]string) {
+	if req.VariablesJson == nil {
+		return req.GetVariables().GetFields(), nil
+	}
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal([]byte(req.GetVariablesJson()), &members)
+	values, verbatim = make(map[string]*structpb.Value, len(members)), make(map[string]string)
+	for name, raw := range members {
+		switch raw[0] {
+		case '{':
+			values[name], verbatim[name] = structpb.NewStructValue(new(structpb.Struct)), compact(raw)
+		case '[':
+			values[name], verbatim[name] = structpb.NewListValue(new(structpb.ListValue)), compact(raw)
+		case '"':
+			var text string
+			_ = json.Unmarshal(raw, &text)
+			values[name] = structpb.NewStringValue(text)
+		case 't', 'f':
+			values[name] = structpb.NewBoolValue(raw[0] == 't')
+		case 'n':
+			values[name] = structpb.NewNullValue()
+		default:
+			n, _ := strconv.ParseFloat(string(raw), 64) // beyond a double's range, an infinity
+			values[name], verbatim[name] = structpb.NewNumberValue(n), string(raw)
+		}
+	}
+	return values, verbatim
+}
+
+func compact(raw json.RawMessage) string {
+	var b bytes.Buffer
+	_ = json.Compact(&b, raw)
+	return b.String()
+}
