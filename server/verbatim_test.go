@@ -146,6 +146,30 @@ func TestBulk_VariablesOfManyDigits_ReachDigaAsTheyAreWritten(t *testing.T) {
 	}
 }
 
+// Diga's stand-in, as Diga, has integers of any length.
+func TestCopyTemplate_IntegerOf19Digits_IsInTheIntegration(t *testing.T) {
+	t.Parallel()
+	_, url := emulated(t)
+	d := start(t, url)
+	list, err := d.rpc.ListTemplates(withToken(t.Context(), token), &integrationv1.ListTemplatesRequest{Language: proto.String("en")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shop string // the template whose base URL has the placeholder
+	for _, tmpl := range list.GetData() {
+		if strings.HasPrefix(tmpl.GetTemplate().GetFields()["base_url"].GetStringValue(), "https://<<shop>>.") {
+			shop = tmpl.GetId()
+		}
+	}
+	copied, failed := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: shop, VariablesJson: proto.String(manyDigits)})
+	if failed != nil || !strings.HasPrefix(copied.GetBaseUrl(), "https://1234567890123456789.") {
+		t.Errorf("%v, %v", copied, failed)
+	}
+	if rest := d.copyREST(t, shop, `{"variables":`+manyDigits+`}`); rest.status != 201 || !strings.Contains(rest.body, `"base_url":"https://1234567890123456789.`) {
+		t.Errorf("%d %s", rest.status, rest.body)
+	}
+}
+
 func TestPreviewCopyTemplate_VariablesOfManyDigits_AreInsertedInFull(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t)

@@ -40,6 +40,10 @@ nothing was created
 		}
 	}
 	clitest.CheckNoSecret(t, got)
+	got = digate(t, "copy", english, "--dry-run", "--addr", addr, "--var-json", "shop=1234567890123456789")
+	if got.Code != client.ExitDone || !strings.Contains(got.Out, "https://1234567890123456789.myshopify.com/") {
+		t.Errorf("%+v", got)
+	}
 	got = digate(t, "copy", english, "--dry-run", "--addr", addr, "-o", "json")
 	if !strings.Contains(got.Out, `"placeholders":[{"name":"shop","path":"base_url","state":"MISSING"}]`) {
 		t.Errorf("%+v", got)

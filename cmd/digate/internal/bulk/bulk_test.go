@@ -331,6 +331,11 @@ func TestBulk_DryRun_NamesEveryRowThatWouldFailAndSendsNothing(t *testing.T) {
 func TestBulk_DryRun_ReadsATemplateOnce(t *testing.T) {
 	s := serve(t)
 	s.base = "https://<<n>>"
+	large := digate(t, "bulk", clitest.WriteFile(t, "large.csv", "template_id,var.n:json\n"+clitest.TemplateID+",1234567890123456789\n"), "--addr", s.addr, "--dry-run")
+	if large.Code != client.ExitDone || large.Out != "1 row, none malformed; nothing was sent\n" {
+		t.Errorf("a number of many digits: %+v", large)
+	}
+	s.templates = 0
 	got := digate(t, "bulk", clitest.WriteFile(t, "r.csv", "template_id,var.n\n"+strings.Repeat(clitest.TemplateID+",x\n"+strings.ToUpper(clitest.TemplateID)+",x\n", 50)), "--addr", s.addr, "--dry-run")
 	if s.mu.Lock(); got.Code != client.ExitDone || s.templates != 1 || got.Out != "100 rows, none malformed; nothing was sent\n" {
 		t.Errorf("%d reads, %+v", s.templates, got)
