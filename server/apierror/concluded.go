@@ -79,6 +79,9 @@ func NotChecked(cause *Error) *Error {
 		e.RetryAfter = new(defaultRetryAfter)
 		return e
 	}
+	if code == codes.Canceled {
+		return concluded(code, ReasonCancelledBeforeSend, exchange.NotSent, "the call was cancelled while its template was read; the copy was not sent", cause)
+	}
 	return concluded(code, ReasonDeadlineBeforeSend, exchange.NotSent, "the template could not be read in time; the copy was not sent", cause)
 }
 
@@ -260,7 +263,7 @@ func Drifted(drift []exchange.Drift) *Error {
 // deadline was too close or the caller cancelled (cause is [context.Canceled]).
 func NotBegun(cause error) *Error {
 	if errors.Is(cause, context.Canceled) {
-		return concluded(codes.Canceled, ReasonDeadlineBeforeSend, exchange.NotSent,
+		return concluded(codes.Canceled, ReasonCancelledBeforeSend, exchange.NotSent,
 			"the call was cancelled before anything was sent", cause)
 	}
 	return concluded(codes.DeadlineExceeded, ReasonDeadlineBeforeSend, exchange.NotSent,

@@ -55,7 +55,7 @@ func conclusions() []conclusion {
 		{"refused", apierror.Unreachable(errReset), codes.Unavailable, "UPSTREAM_UNREACHABLE", "NOT_SENT", time.Second, false, 503},
 		{"no time", apierror.NotBegun(context.DeadlineExceeded), codes.DeadlineExceeded, "DEADLINE_BEFORE_SEND", "NOT_SENT", 0, false, 504},
 		{"no time, no cause", apierror.NotBegun(nil), codes.DeadlineExceeded, "DEADLINE_BEFORE_SEND", "NOT_SENT", 0, false, 504},
-		{"cancelled before", apierror.NotBegun(fmt.Errorf("dial: %w", context.Canceled)), codes.Canceled, "DEADLINE_BEFORE_SEND", "NOT_SENT", 0, false, 499},
+		{"cancelled before", apierror.NotBegun(fmt.Errorf("dial: %w", context.Canceled)), codes.Canceled, "CANCELLED_BEFORE_SEND", "NOT_SENT", 0, false, 499},
 		{"lost write", apierror.ResponseLost(errReset, true), codes.Unknown, "OUTCOME_UNKNOWN", "UNKNOWN", 0, true, 502},
 		{"lost read", apierror.ResponseLost(errReset, false), codes.Unavailable, "OUTCOME_UNKNOWN", "UNKNOWN", time.Second, false, 502},
 		{"deadline of a write", apierror.ResponseLost(context.DeadlineExceeded, true), codes.DeadlineExceeded, "OUTCOME_UNKNOWN", "UNKNOWN", 0, true, 504},

@@ -68,9 +68,10 @@ const (
 	ReasonStalled = "STALLED"
 	// ReasonDraining: the stream ends because the server stops.
 	ReasonDraining = "DRAINING"
-	// ReasonDeadlineBeforeSend: too little time was left to begin, or the
-	// caller cancelled before anything was sent.
+	// ReasonDeadlineBeforeSend: too little time was left to begin.
 	ReasonDeadlineBeforeSend = "DEADLINE_BEFORE_SEND"
+	// ReasonCancelledBeforeSend: the caller left before anything was sent.
+	ReasonCancelledBeforeSend = "CANCELLED_BEFORE_SEND"
 	// ReasonOutcomeUnknown: the request was sent and no verdict came back.
 	ReasonOutcomeUnknown = "OUTCOME_UNKNOWN"
 	// ReasonInvalidResponse: the response is not a verdict.
@@ -149,17 +150,12 @@ func (e *Error) with(message string, violations []Violation) *Error {
 // WithoutOutcome returns a copy of the error that concludes nothing about Diga's
 // side. It is for a call about the copy of another call, whose fate its caller must
 // not read from this one.
-func (e *Error) WithoutOutcome() *Error {
-	c := e.copy()
-	c.Outcome = exchange.NotApplicable
-	return c
-}
+func (e *Error) WithoutOutcome() *Error { return e.WithOutcome(exchange.NotApplicable) }
 
-// NothingSent returns a copy of the error for a call that ended before anything was
-// sent for it.
-func (e *Error) NothingSent() *Error {
+// WithOutcome returns a copy of the error with another outcome.
+func (e *Error) WithOutcome(o exchange.Outcome) *Error {
 	c := e.copy()
-	c.Outcome = exchange.NotSent
+	c.Outcome = o
 	return c
 }
 

@@ -220,7 +220,7 @@ func TestCopyTemplate_CallerLeavesBeforeSending_SendsNothingAndOthersGoOn(t *tes
 		go func() { second <- copyAs(t.Context(), s, "r", "n") }()
 		synctest.Wait()
 		cancel()
-		(<-first).want(t, "", apierror.ReasonDeadlineBeforeSend, exchange.NotSent)
+		(<-first).want(t, "", apierror.ReasonCancelledBeforeSend, exchange.NotSent)
 		(<-second).want(t, "id-0", "", exchange.None)
 		if len(up.list()) != 1 {
 			t.Errorf("%d copies", len(up.list()))

@@ -70,7 +70,7 @@ func nothingBegun(err error) error {
 	case e.Outcome != exchange.Unknown:
 		return err
 	case e.Reason == apierror.ReasonStalled:
-		return e.NothingSent()
+		return e.WithOutcome(exchange.NotSent)
 	case e.Code == codes.Canceled:
 		return apierror.NotBegun(context.Canceled)
 	case e.Code == codes.DeadlineExceeded:

@@ -208,7 +208,7 @@ func TestBulkCopyTemplate_EndsBeforeTheFirstItem_NothingWasSent(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(time.Second, cancel)
 				return ctx, cancel
-			}, codes.Canceled, apierror.ReasonDeadlineBeforeSend},
+			}, codes.Canceled, apierror.ReasonCancelledBeforeSend},
 			"its deadline passes": {func() (context.Context, context.CancelFunc) {
 				return context.WithTimeout(t.Context(), time.Second)
 			}, codes.DeadlineExceeded, apierror.ReasonDeadlineBeforeSend},

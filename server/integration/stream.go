@@ -3,6 +3,8 @@ package integration
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -30,7 +32,7 @@ func (s *Service) StreamTemplates(req *integrationv1.StreamTemplatesRequest, out
 	if err := s.rules.Validate(req); err != nil {
 		return err
 	}
-	return stream(out.Context(), s, listing[*integrationv1.IntegrationTemplate]{
+	return stream(out.Context(), s, &listing[*integrationv1.IntegrationTemplate]{
 		after: req.After, most: req.MaxItems,
 		page: func(ctx context.Context, after *string, limit int32) (page[*integrationv1.IntegrationTemplate], error) {
 			resp := new(integrationv1.ListTemplatesResponse)
@@ -49,7 +51,7 @@ func (s *Service) StreamIntegrations(req *integrationv1.StreamIntegrationsReques
 	if err := s.rules.Validate(req); err != nil {
 		return err
 	}
-	return stream(out.Context(), s, listing[*integrationv1.Integration]{
+	return stream(out.Context(), s, &listing[*integrationv1.Integration]{
 		after: req.After, most: req.MaxItems,
 		page: func(ctx context.Context, after *string, limit int32) (page[*integrationv1.Integration], error) {
 			resp := new(integrationv1.ListIntegrationsResponse)
@@ -68,7 +70,7 @@ func (s *Service) StreamTools(req *integrationv1.StreamToolsRequest, out grpc.Se
 	if err := s.rules.Validate(req); err != nil {
 		return err
 	}
-	return stream(out.Context(), s, listing[*integrationv1.Tool]{
+	return stream(out.Context(), s, &listing[*integrationv1.Tool]{
 		after: req.After, most: req.MaxItems,
 		page: func(ctx context.Context, after *string, limit int32) (page[*integrationv1.Tool], error) {
 			resp := new(integrationv1.ListToolsResponse)
@@ -125,17 +127,26 @@ type listing[Item any] struct {
 	id    func(Item) string
 	// send waits until the stream has taken the item.
 	send func(Item) error
+	// asking reports whether a page is asked for.
+	asking atomic.Bool
 }
 
 // stream sends the items of a list, page by page. A page is read once the stream
 // has taken the items of the page before. The stream ends when nothing moves for
-// the stall timeout, and when the server stops.
-func stream[Item any](ctx context.Context, s *Service, l listing[Item]) error {
+// the stall timeout, and when the server stops. The outcome of its error is that of
+// the page that would come next.
+func stream[Item any](ctx context.Context, s *Service, l *listing[Item]) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	moved := make(chan struct{}, 1)
 	ended := make(chan error, 1)
 	go func() { ended <- l.run(ctx, moved) }()
+	outcome := func() exchange.Outcome {
+		if l.asking.Load() {
+			return exchange.Unknown
+		}
+		return exchange.NotSent
+	}
 	timer := time.NewTimer(s.bulk.StallTimeout)
 	defer timer.Stop()
 	for {
@@ -145,9 +156,9 @@ func stream[Item any](ctx context.Context, s *Service, l listing[Item]) error {
 		case <-moved:
 			timer.Reset(s.bulk.StallTimeout)
 		case <-s.draining:
-			return apierror.Draining().WithMessage("the server is stopping; go on after the last item, on another one")
+			return apierror.Draining().WithOutcome(outcome()).WithMessage("the server is stopping; go on after the last item, on another one")
 		case <-timer.C:
-			return apierror.Stalled(s.bulk.StallTimeout).WithMessage("the stream stood still for too long; go on after the last item")
+			return apierror.Stalled(s.bulk.StallTimeout).WithOutcome(outcome()).WithMessage("the stream stood still for too long; go on after the last item")
 		}
 	}
 }
@@ -172,7 +183,9 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 		if left >= 0 {
 			limit = min(limit, left)
 		}
+		l.asking.Store(true)
 		p, err := l.page(ctx, after, limit)
+		l.asking.Store(false)
 		move()
 		if err != nil {
 			back = 2*back + 1 // a few requests find the item that is left
@@ -192,8 +205,11 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 				}
 			}
 			if err := l.send(item); err != nil {
-				if ctx.Err() != nil {
-					return apierror.NotBegun(ctx.Err()).WithMessage("the caller left before the end of the list")
+				switch cause := ctx.Err(); {
+				case errors.Is(cause, context.Canceled):
+					return apierror.NotBegun(cause).WithMessage("the caller left before the end of the list")
+				case cause != nil:
+					return apierror.NotBegun(cause).WithMessage("the deadline passed before the end of the list")
 				}
 				return err
 			}

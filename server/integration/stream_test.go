@@ -271,7 +271,7 @@ func TestStream_ReaderWhoTakesNothing_IsEndedAfterTheStallTimeout(t *testing.T) 
 			time.Sleep(50 * time.Second) // slow, and moving
 			return nil
 		}})
-		if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonStalled || time.Since(began) != 110*time.Second {
+		if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonStalled || e.Outcome != exchange.NotSent || time.Since(began) != 110*time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		cancel()
@@ -289,11 +289,46 @@ func TestStream_ServerStops_EndsAtOnce(t *testing.T) {
 		}
 		time.AfterFunc(time.Second, func() { close(draining) })
 		err = s.StreamIntegrations(new(integrationv1.StreamIntegrationsRequest), &taken{ctx: ctx, take: func(int) error { <-ctx.Done(); return ctx.Err() }})
-		if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonDraining || e.Code != codes.Unavailable || !strings.Contains(e.Message, "go on after the last item") {
+		if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonDraining || e.Code != codes.Unavailable || e.Outcome != exchange.NotSent || !strings.Contains(e.Message, "go on after the last item") {
 			t.Errorf("%v", err)
 		}
 		cancel()
 	})
+}
+
+// hangs is an upstream whose pages after the first never come.
+type hangs struct{ lists }
+
+func (h *hangs) Call(ctx context.Context, call upstream.Call) error {
+	if err := h.lists.Call(ctx, call); len(h.asked) == 1 {
+		return err
+	}
+	<-ctx.Done()
+	return apierror.ResponseLost(ctx.Err(), false)
+}
+
+// The outcome is that of the page that would come next: one that was asked for may have
+// been read.
+func TestStream_EndsWhileAPageIsAskedFor_IsUnknown(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]struct {
+		after  time.Duration
+		reason string
+	}{
+		"the server stops": {time.Second, apierror.ReasonDraining},
+		"it stands still":  {time.Hour, apierror.ReasonStalled},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			draining := make(chan struct{})
+			stop := time.AfterFunc(end.after, func() { close(draining) })
+			up := &hangs{lists{has: numbered(200)}}
+			out, err := streamed(t, up, new(integrationv1.StreamIntegrationsRequest), func(c *integration.Config) { c.Draining = draining })
+			if e := apierror.FromError(err); e == nil || e.Reason != end.reason || e.Outcome != exchange.Unknown || len(out.ids) != 100 {
+				t.Errorf("%s: %v after %d items", name, err, len(out.ids))
+			}
+			stop.Stop()
+		})
+	}
 }
 
 // A caller who has seen enough leaves, which is no failure of unknown outcome.

@@ -296,7 +296,7 @@ func TestCall_ContextEnded_BeforeDial_NothingIsDialled(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	r := copyOne(cancelled, c)
-	r.want(t, apierror.ReasonDeadlineBeforeSend, notSent, 0, 0, "cancelled")
+	r.want(t, apierror.ReasonCancelledBeforeSend, notSent, 0, 0, "cancelled")
 	late, cancel := context.WithTimeout(t.Context(), -1)
 	defer cancel()
 	copyOne(late, c).want(t, apierror.ReasonDeadlineBeforeSend, notSent, 0, 0, "deadline exceeded")
@@ -325,6 +325,12 @@ func ends(t *testing.T, test func(t *testing.T, ctx context.Context, leave func(
 	})
 }
 
+// notBegun are the reasons of calls that ended before they were sent, by what ended them.
+var notBegun = map[string]string{
+	"cancelled":         apierror.ReasonCancelledBeforeSend,
+	"deadline exceeded": apierror.ReasonDeadlineBeforeSend,
+}
+
 func TestCall_ContextEnds_WhileDialling_IsNotSent(t *testing.T) {
 	ends(t, func(t *testing.T, ctx context.Context, leave func(), cause string) {
 		c := newClient(t, "http://127.0.0.1:1")
@@ -334,7 +340,7 @@ func TestCall_ContextEnds_WhileDialling_IsNotSent(t *testing.T) {
 			<-gone
 			return nil, io.EOF
 		}
-		copyOne(ctx, c).want(t, apierror.ReasonDeadlineBeforeSend, notSent, 0, 1, cause)
+		copyOne(ctx, c).want(t, notBegun[cause], notSent, 0, 1, cause)
 		close(gone)
 	})
 }
@@ -351,7 +357,7 @@ func TestCall_ContextEnds_InTheHandshake_IsNotSent(t *testing.T) {
 				_ = conn.Close()
 			}
 		})
-		copyOne(ctx, newClientOver(t, ln, "https://"+ln.Addr().String())).want(t, apierror.ReasonDeadlineBeforeSend, notSent, 0, 1, cause)
+		copyOne(ctx, newClientOver(t, ln, "https://"+ln.Addr().String())).want(t, notBegun[cause], notSent, 0, 1, cause)
 		wg.Wait()
 	})
 }

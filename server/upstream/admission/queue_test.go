@@ -158,7 +158,7 @@ func TestQueue_CallerThatLeaves_LeavesNothing(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		c.leaves(Result{Evidence: Served})
-		c.want("a c", "b DEADLINE_BEFORE_SEND, d DEADLINE_BEFORE_SEND")
+		c.want("a c", "b CANCELLED_BEFORE_SEND, d DEADLINE_BEFORE_SEND")
 		c.empty()
 	})
 }

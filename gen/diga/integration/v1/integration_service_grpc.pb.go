@@ -99,6 +99,10 @@ const (
 // page before, so a caller who reads slowly slows down the requests to Diga. Each
 // item comes once, also if items are created or deleted meanwhile. A stream that
 // broke is continued after the last item received.
+//
+// The outcome of an error that ends a stream tells of what has no response. What was
+// received before is whole. In a Stream method that is the next page: `NOT_SENT` if
+// it was not asked for, although the pages before it were read.
 type IntegrationServiceClient interface {
 	// Lists the account's integrations, a page at a time.
 	ListIntegrations(ctx context.Context, in *ListIntegrationsRequest, opts ...grpc.CallOption) (*ListIntegrationsResponse, error)
@@ -460,6 +464,10 @@ type IntegrationService_BulkCopyTemplateClient = grpc.BidiStreamingClient[BulkCo
 // page before, so a caller who reads slowly slows down the requests to Diga. Each
 // item comes once, also if items are created or deleted meanwhile. A stream that
 // broke is continued after the last item received.
+//
+// The outcome of an error that ends a stream tells of what has no response. What was
+// received before is whole. In a Stream method that is the next page: `NOT_SENT` if
+// it was not asked for, although the pages before it were read.
 type IntegrationServiceServer interface {
 	// Lists the account's integrations, a page at a time.
 	ListIntegrations(context.Context, *ListIntegrationsRequest) (*ListIntegrationsResponse, error)
