@@ -241,7 +241,7 @@ func TestBulk_ClientLeaves_FinishesWhatWasSentAndBeginsNothingMore(t *testing.T)
 	if _, _, err := drain(stream); status.Code(err) != codes.Canceled {
 		t.Error(err)
 	}
-	d.log.await(t, 1, `BulkCopyTemplate","code":"Canceled"`)
+	d.log.await(t, 1, `BulkCopyTemplate","code":"CANCELLED"`)
 	close(release)
 	// The same items again: four are replayed, and the others are copied now.
 	again := d.bulk(t.Context(), t)

@@ -23,7 +23,7 @@ func TestContractWatch_DocumentThatNeverComes_DelaysNoStop(t *testing.T) {
 	cfg := config.Defaults()
 	cfg.ContractWatch.Interval, cfg.ContractWatch.URL = time.Hour, srv.URL
 	log := slog.New(slog.DiscardHandler)
-	s := &Server{cfg: cfg, log: log, telemetry: telemetry.New(log, nil)}
+	s := &Server{cfg: cfg, log: log, telemetry: telemetry.New(log, nil, time.Minute)}
 	if err := s.watchContract("v"); err != nil {
 		t.Fatal(err)
 	}

@@ -85,8 +85,8 @@ func TestGRPC_MessageThatCannotBeReceived_HasAVerdictALineAndAMetric(t *testing.
 	}
 	metrics := d.scrape(t)
 	for _, want := range []string{
-		`digate_calls_total{code="ResourceExhausted",method="` + copyTemplate + `",outcome="NOT_SENT",protocol="grpc"} 3`,
-		`digate_calls_total{code="InvalidArgument",method="` + copyTemplate + `",outcome="NOT_SENT",protocol="grpc"} 3`,
+		`digate_calls_total{code="RESOURCE_EXHAUSTED",method="` + copyTemplate[1:] + `",outcome="NOT_SENT",protocol="grpc"} 3`,
+		`digate_calls_total{code="INVALID_ARGUMENT",method="` + copyTemplate[1:] + `",outcome="NOT_SENT",protocol="grpc"} 3`,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("the metrics lack %s", want)
@@ -268,7 +268,7 @@ func TestLedgerService_NoCredential_ConcludesNothing(t *testing.T) {
 	if e := apierror.FromError(err); e == nil || e.Code != codes.Unauthenticated || e.Outcome != exchange.NotApplicable {
 		t.Errorf("%v", err)
 	}
-	d.log.await(t, 1, `"code":"Unauthenticated","outcome":"NOT_APPLICABLE"`)
+	d.log.await(t, 1, `"code":"UNAUTHENTICATED","outcome":"NOT_APPLICABLE"`)
 }
 
 // gRPC refuses these calls in its own words; the line and the metric are there.
@@ -282,7 +282,7 @@ func TestGRPC_MalformedHeader_HasALineAndAMetric(t *testing.T) {
 		f.open(1, copyTemplate, true, field)
 		d.log.await(t, i+1, `"cause":"the header of the call is malformed"`)
 	}
-	if want := `digate_calls_total{code="Internal",method="other",outcome="NOT_APPLICABLE",protocol="grpc"} 3`; !strings.Contains(d.scrape(t), want) {
+	if want := `digate_calls_total{code="INTERNAL",method="other",outcome="NOT_APPLICABLE",protocol="grpc"} 3`; !strings.Contains(d.scrape(t), want) {
 		t.Errorf("the metrics lack %s", want)
 	}
 	// Calls that fail and calls that succeed are none of these.

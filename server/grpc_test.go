@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"testing"
+	"time"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
@@ -20,7 +21,7 @@ func TestEndless_EveryStreamThatIsNotTheContracts(t *testing.T) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	s := &Server{
-		log: log, telemetry: telemetry.New(log, nil), contract: methods, grpc: new(listener),
+		log: log, telemetry: telemetry.New(log, nil, time.Minute), contract: methods, grpc: new(listener),
 		authenticator: passthrough.New(func(string) string { return "somebody" }),
 	}
 	s.intake = s.newIntake()

@@ -148,5 +148,5 @@ func TestEncoding_ThatCannotBeRead_IsRefusedWithAVerdict(t *testing.T) {
 		}
 	}
 	d.log.await(t, 3, apierror.ReasonUnsupportedEncoding)
-	d.log.await(t, 2, `"code":"ResourceExhausted"`)
+	d.log.await(t, 2, `"code":"RESOURCE_EXHAUSTED"`)
 }

@@ -77,7 +77,7 @@ func TestGRPC_MessageThatIsNotWhole_HasAVerdictAndALine(t *testing.T) {
 				t.Errorf("%s %s: %v %+v", method, name, e, e.Violations)
 			}
 			calls++
-			line := `"method":"` + method[1:] + `","code":"InvalidArgument","outcome":"NOT_SENT"`
+			line := `"method":"` + method[1:] + `","code":"INVALID_ARGUMENT","outcome":"NOT_SENT"`
 			await.Value(t, d.log.written(calls, line), "a line about a message that breaks off "+name)
 		}
 	}

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -38,7 +40,7 @@ func withServices(t *testing.T, log *slog.Logger, service integrationv1.Integrat
 		t.Fatal(err)
 	}
 	s := &Server{
-		cfg: config.Defaults(), log: log, telemetry: telemetry.New(log, methods.Names()), contract: methods,
+		cfg: config.Defaults(), log: log, telemetry: telemetry.New(log, methods.Names(), time.Minute), contract: methods,
 		authenticator: passthrough.New(func(string) string { return "somebody" }),
 	}
 	s.cfg.GRPCAddr = "127.0.0.1:0"
@@ -198,13 +200,14 @@ func TestInterceptors_WhateverEndsACall_HasAVerdictATrailerALineAndAMetric(t *te
 		if got := slices.Concat(trailer.Get(pushbackKey), trailer.Get(contract.OmittedKey)); !slices.Equal(got, c.trailer) {
 			t.Errorf("%s: the trailer says %q, want %q", c.name, got, c.trailer)
 		}
-		line := fmt.Sprintf(`"method":%q,"code":%q,"outcome":%q`, c.method[1:], c.code, c.outcome)
+		method, name := strings.TrimPrefix(c.method, "/"), code.Code(c.code).String()
+		line := fmt.Sprintf(`"method":%q,"code":%q,"outcome":%q`, method, name, c.outcome)
 		if got := log.String(); strings.Count(got, line) != 1 || !strings.Contains(got, c.reason) || !strings.Contains(got, c.line) {
 			t.Errorf("%s: the log is %s", c.name, got)
 		}
 		w := httptest.NewRecorder()
 		s.telemetry.MetricsHandler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
-		if want := fmt.Sprintf("digate_calls_total{code=%q,method=%q,outcome=%q,protocol=\"grpc\"} 1\n", c.code, c.method, c.outcome); !strings.Contains(w.Body.String(), want) {
+		if want := fmt.Sprintf("digate_calls_total{code=%q,method=%q,outcome=%q,protocol=\"grpc\"} 1\n", name, method, c.outcome); !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: the metrics lack %s", c.name, want)
 		}
 	}

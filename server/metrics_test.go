@@ -64,7 +64,7 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 		t.Fatal("the caller did not leave")
 	}
 	// The copy is detached once the server has seen that.
-	d.log.await(t, 1, `"code":"Canceled"`)
+	d.log.await(t, 1, `"code":"CANCELLED"`)
 	close(release)
 	// A bulk stream with a retry, and failures until the circuit opens.
 	stream, err := d.rpc.BulkCopyTemplate(withToken(t.Context(), token))

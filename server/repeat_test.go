@@ -62,7 +62,7 @@ func TestRepeat_RetryAfter_IsWaitedForOnBothProtocolsAndLogged(t *testing.T) {
 	if !strings.Contains(d.log.String(), `"each":"503 REJECTED `) {
 		t.Error("the access line does not list the attempts")
 	}
-	method := integrationv1.IntegrationService_CopyTemplate_FullMethodName
+	method := strings.TrimPrefix(integrationv1.IntegrationService_CopyTemplate_FullMethodName, "/")
 	metrics := d.scrape(t)
 	for _, want := range []string{
 		`digate_upstream_requests_total{method="` + method + `",outcome="REJECTED",status="503"} 2`,

@@ -48,7 +48,7 @@ func TestREST_OptionsOfEverything_HasALine(t *testing.T) {
 	_ = d.options(t, "*", "")
 	_ = d.options(t, bulkPath, "Bearer "+token)
 	d.log.await(t, 2, `"msg":"call","protocol":"rest","method":"other","code":"OK","outcome":"NOT_APPLICABLE"`)
-	d.log.await(t, 1, `"msg":"call","protocol":"rest","method":"other","code":"Unauthenticated","outcome":"NOT_SENT"`)
+	d.log.await(t, 1, `"msg":"call","protocol":"rest","method":"other","code":"UNAUTHENTICATED","outcome":"NOT_SENT"`)
 }
 
 // The bounds of a connection are those of its calls, however it is spoken on.

@@ -200,11 +200,11 @@ func TestAdmin_HealthMetricsAndProfiles_AreServed(t *testing.T) {
 	_ = d.copyREST(t, templateID, `nonsense`)
 	_ = d.do(t, "GET", "/nothing", "")
 	metrics := d.scrape(t)
-	method := "/diga.integration.v1.IntegrationService/CopyTemplate"
+	method := "diga.integration.v1.IntegrationService/CopyTemplate"
 	for _, want := range []string{
 		`digate_calls_total{code="OK",method="` + method + `",outcome="DONE",protocol="grpc"} 1`,
 		`digate_calls_total{code="OK",method="` + method + `",outcome="DONE",protocol="rest"} 1`,
-		`digate_calls_total{code="InvalidArgument",method="` + method + `",outcome="NOT_SENT",protocol="rest"} 1`,
+		`digate_calls_total{code="INVALID_ARGUMENT",method="` + method + `",outcome="NOT_SENT",protocol="rest"} 1`,
 		`digate_calls_started_total{method="` + method + `",protocol="rest"} 2`,
 		`digate_calls_started_total{method="other",protocol="rest"} 1`,
 		`digate_http_responses_total{status="201"} 1`,

@@ -80,7 +80,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	s := &Server{
 		cfg: cfg, log: opts.Log, version: opts.Version,
 		contract:  methods,
-		telemetry: telemetry.New(opts.Log, methods.Names()),
+		telemetry: telemetry.New(opts.Log, methods.Names(), cfg.LongestCall()),
 	}
 	s.streams = streams.New(cfg.MaxWaitingStreams)
 	s.memory = budget.NewMemory(cfg.MaxDecodedBytes)

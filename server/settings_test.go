@@ -46,7 +46,7 @@ func (w wired) keepalive(name string) time.Duration {
 func wire(t *testing.T, cfg config.Config) wired {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	s := &Server{cfg: cfg, log: log, telemetry: telemetry.New(log, nil), engine: ledger.Memory, keys: ledger.RandomKeys(), untilDrain: t.Context()}
+	s := &Server{cfg: cfg, log: log, telemetry: telemetry.New(log, nil, time.Minute), engine: ledger.Memory, keys: ledger.RandomKeys(), untilDrain: t.Context()}
 	s.makeListeners()
 	u, err := UpstreamConfig(cfg, "v")
 	if err != nil {

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // Requests that anybody can send must not fill the log.
 func TestAdminMiddleware_ManyRefusals_AreSampledAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := new(logReader)
-		tel := New(slog.New(slog.NewJSONHandler(log, nil)), nil)
+		tel := New(slog.New(slog.NewJSONHandler(log, nil)), nil, time.Minute)
 		h := tel.AdminMiddleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/" {
 				w.WriteHeader(http.StatusMisdirectedRequest)

@@ -112,7 +112,7 @@ func TestMiddleware_CallWithinTheRequest_IsCountedOnce(t *testing.T) {
 	r.Header.Set(RequestIDHeader, "mine")
 	tel.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		ctx, end := tel.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: method})
-		if got := scrape(tel); !strings.Contains(got, `digate_calls_started_total{method="/t.S/Do",protocol="rest"} 1`) {
+		if got := scrape(tel); !strings.Contains(got, `digate_calls_started_total{method="t.S/Do",protocol="rest"} 1`) {
 			t.Error("the call is not counted as begun")
 		}
 		end(exchange.FromContext(ctx), unary(ctx, tel, nil, nil))
@@ -124,8 +124,8 @@ func TestMiddleware_CallWithinTheRequest_IsCountedOnce(t *testing.T) {
 		t.Errorf("log: %s", got)
 	}
 	wants(t, log.String(), `"x_request_id":"mine"`, `"protocol":"rest","method":"t.S/Do","code":"OK"`)
-	wants(t, scrape(tel), `digate_calls_started_total{method="/t.S/Do",protocol="rest"} 1`,
-		`digate_calls_total{code="OK",method="/t.S/Do",outcome="DONE",protocol="rest"} 1`)
+	wants(t, scrape(tel), `digate_calls_started_total{method="t.S/Do",protocol="rest"} 1`,
+		`digate_calls_total{code="OK",method="t.S/Do",outcome="DONE",protocol="rest"} 1`)
 }
 
 // headers is a stream that keeps its header and trailer.
@@ -257,11 +257,11 @@ func TestCall_Exchange_IsInItsMetricsAndItsDriftIsLogged(t *testing.T) {
 	for name, text := range map[string]string{"call": scrape(call), "operation": scrape(operation)} {
 		t.Run(name, func(t *testing.T) {
 			wants(t, text,
-				`digate_upstream_requests_total{method="/t.S/Do",outcome="REJECTED",status="503"} 1`,
-				`digate_upstream_requests_total{method="/t.S/Do",outcome="NOT_SENT",status="none"} 1`,
-				`digate_upstream_retries_total{after="REJECTED",method="/t.S/Do"} 1`,
-				`digate_upstream_retries_total{after="NOT_SENT",method="/t.S/Do"} 1`,
-				`digate_upstream_request_duration_seconds_count{method="/t.S/Do"} 3`,
+				`digate_upstream_requests_total{method="t.S/Do",outcome="REJECTED",status="503"} 1`,
+				`digate_upstream_requests_total{method="t.S/Do",outcome="NOT_SENT",status="none"} 1`,
+				`digate_upstream_retries_total{after="REJECTED",method="t.S/Do"} 1`,
+				`digate_upstream_retries_total{after="NOT_SENT",method="t.S/Do"} 1`,
+				`digate_upstream_request_duration_seconds_count{method="t.S/Do"} 3`,
 				`digate_upstream_drift_total{kind="f: missing"} 1`)
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -25,7 +26,7 @@ func (unasked) Health() watch.Health { return watch.Health{} }
 
 // The metrics of what has not happened yet are in no scrape, but they are described.
 func TestMetrics_AllThatAreDescribed_AreThoseOfTheDocs(t *testing.T) {
-	tel := New(slog.New(slog.DiscardHandler), nil)
+	tel := New(slog.New(slog.DiscardHandler), nil, time.Minute)
 	tel.Watch(idle{})
 	tel.WatchLog(nil)
 	tel.WatchLedger(unasked{})

@@ -20,7 +20,7 @@ import (
 func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{
-			began: time.Now(), protocol: protocolREST, method: "other", code: codes.OK,
+			began: time.Now(), protocol: protocolREST, method: other, code: codes.OK,
 			requestID: requestID(r.Header.Values(RequestIDHeader)),
 		}
 		w.Header().Set(RequestIDHeader, c.requestID)
@@ -44,7 +44,7 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 				e.REST(nil).Write(sw)
 			}
 			c.httpStat = sw.status
-			if c.method == "other" && c.code == codes.OK {
+			if c.method == other && c.code == codes.OK {
 				c.outcome = exchange.NotApplicable // a page, or a request about the routes
 			}
 			t.metrics.http.WithLabelValues(strconv.Itoa(sw.status)).Inc()

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,19 +26,31 @@ type metrics struct {
 	contract       *prometheus.GaugeVec
 }
 
-// buckets are the bounds of the histograms of durations, in seconds.
-var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+// steps are bounds of the histograms of durations, in seconds.
+var steps = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600}
+
+// buckets returns the bounds of the histograms of durations. The last one is the
+// longest time that a call may take, so that no quantile is beyond it.
+func buckets(longest time.Duration) []float64 {
+	last := longest.Seconds()
+	n := 0
+	for n < len(steps) && steps[n] < last {
+		n++
+	}
+	return append(slices.Clone(steps[:n]), last)
+}
 
 // newMetrics returns the metrics and their registry. docs/metrics.md lists them.
-func newMetrics() (*metrics, *prometheus.Registry) {
+func newMetrics(longest time.Duration) (*metrics, *prometheus.Registry) {
 	r := prometheus.NewRegistry()
+	bounds := buckets(longest)
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 		r.MustRegister(c)
 		return c
 	}
 	seconds := func(name, help string, labels ...string) *prometheus.HistogramVec {
-		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: bounds}, labels)
 		r.MustRegister(h)
 		return h
 	}
@@ -65,7 +78,7 @@ func newMetrics() (*metrics, *prometheus.Registry) {
 }
 
 func (m *metrics) ended(c *call, took time.Duration) {
-	m.calls.WithLabelValues(c.protocol, c.method, c.code.String(), c.outcome.String()).Inc()
+	m.calls.WithLabelValues(c.protocol, c.method, codeName(c.code), c.outcome.String()).Inc()
 	m.callSeconds.WithLabelValues(c.protocol, c.method).Observe(took.Seconds())
 	m.exchanged(c)
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
@@ -37,14 +38,10 @@ func TestLog_ManyCallsByStrangers_AreSampledAndCounted(t *testing.T) {
 		"REST": func(tel *Telemetry) {
 			tel.Middleware(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 		},
-		"health": func(tel *Telemetry) {
-			_, _ = tel.UnaryInterceptor(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: healthv1.Health_Check_FullMethodName},
-				func(context.Context, any) (any, error) { return nil, nil })
-		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			log := new(logReader) // is locked: a line comes from a timer
-			tel := New(slog.New(slog.NewJSONHandler(log, nil)), []string{method})
+			tel := New(slog.New(slog.NewJSONHandler(log, nil)), []string{method}, time.Minute)
 			for range calls {
 				call(tel)
 			}
@@ -62,6 +59,28 @@ func TestLog_ManyCallsByStrangers_AreSampledAndCounted(t *testing.T) {
 				t.Errorf("%s: a call of the next period has no line", name)
 			}
 		})
+	}
+}
+
+// A load balancer asks every second, and that says nothing. Who looks for it finds it at
+// DEBUG.
+func TestLog_HealthPollsAndReflection_HaveNoLineAtINFO(t *testing.T) {
+	t.Parallel()
+	for level, want := range map[slog.Level]int{slog.LevelInfo: 0, slog.LevelDebug: 3} {
+		log := new(strings.Builder)
+		tel := New(slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: level})), nil, time.Minute)
+		_, _ = tel.UnaryInterceptor(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: healthv1.Health_Check_FullMethodName},
+			func(context.Context, any) (any, error) { return nil, nil })
+		for _, err := range []error{nil, context.Canceled} {
+			_ = tel.StreamInterceptor(nil, &headers{ctx: t.Context()},
+				&grpc.StreamServerInfo{FullMethod: reflectionv1.ServerReflection_ServerReflectionInfo_FullMethodName},
+				func(any, grpc.ServerStream) error { return err })
+		}
+		if got := strings.Count(log.String(), `"msg":"call"`); got != want || strings.Contains(log.String(), "left out") {
+			t.Errorf("%v: %s", level, log)
+		}
+		wants(t, scrape(tel), `digate_calls_total{code="OK",method="other",outcome="NOT_APPLICABLE",protocol="grpc"} 2`,
+			"digate_log_lines_omitted_total 0")
 	}
 }
 
@@ -102,11 +121,12 @@ func TestLog_CallThatAsksDigaNothing_HasNoOutcomeAndRaisesNoAlert(t *testing.T) 
 		"a watcher that left":  context.Canceled,
 		"a watch in the drain": status.Error(codes.Unavailable, "the server is shutting down"),
 	} {
-		tel, log := observed()
+		log := new(strings.Builder)
+		tel := New(slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), nil, time.Minute)
 		_ = tel.StreamInterceptor(nil, &headers{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: healthv1.Health_Watch_FullMethodName},
 			func(any, grpc.ServerStream) error { return err })
 		got := log.String()
-		if !strings.Contains(got, `"level":"INFO"`) || !strings.Contains(got, `"outcome":"NOT_APPLICABLE"`) || strings.Contains(got, "reason") {
+		if !strings.Contains(got, `"level":"DEBUG"`) || !strings.Contains(got, `"outcome":"NOT_APPLICABLE"`) || strings.Contains(got, "reason") {
 			t.Errorf("%s: %s", name, got)
 		}
 		if strings.Contains(scrape(tel), `outcome="UNKNOWN"`) {

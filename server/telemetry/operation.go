@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/digate/digate/server/apierror"
@@ -40,7 +39,7 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id string, took time.Duration, ex *exchange.Exchange, err error) {
 	c := &call{method: t.label(op.Method), exchange: ex}
 	c.conclude(err)
-	t.metrics.operations.WithLabelValues(op.Kind.String(), c.code.String(), c.outcome.String()).Inc()
+	t.metrics.operations.WithLabelValues(op.Kind.String(), codeName(c.code), c.outcome.String()).Inc()
 	t.metrics.exchanged(c)
 	t.noteDrift(ctx, c)
 	level := slog.LevelDebug // a bulk stream would drown all else
@@ -56,8 +55,8 @@ func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id stri
 	attrs := make([]slog.Attr, 0, 16)
 	attrs = append(attrs,
 		slog.String("kind", op.Kind.String()),
-		slog.String("method", strings.TrimPrefix(c.method, "/")),
-		slog.String("code", c.code.String()),
+		slog.String("method", c.method),
+		slog.String("code", codeName(c.code)),
 		slog.String("outcome", c.outcome.String()),
 		slog.Int64("duration_us", took.Microseconds()),
 		slog.String(logRequestID, id),

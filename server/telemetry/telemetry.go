@@ -23,20 +23,21 @@ type Telemetry struct {
 	metrics  *metrics
 	ledger   ledgerMetrics
 	registry *prometheus.Registry
-	methods  map[string]bool
+	methods  map[string]string // the name of a method, by its path
 	drift    driftLog
 	omitted  omission
 	known    func(context.Context) bool // nil for nobody
 }
 
-// New returns a Telemetry that writes to the logger. The methods are the full
-// gRPC names that may become a metric's label; any other is counted as "other".
-func New(log *slog.Logger, methods []string) *Telemetry {
-	t := &Telemetry{log: log, methods: make(map[string]bool)}
-	t.metrics, t.registry = newMetrics()
+// New returns a Telemetry that writes to the logger. The methods are the paths of the
+// calls that may become a metric's label; any other is counted as [other]. The
+// histograms of durations reach to the longest time that a call may take.
+func New(log *slog.Logger, methods []string, longest time.Duration) *Telemetry {
+	t := &Telemetry{log: log, methods: make(map[string]string)}
+	t.metrics, t.registry = newMetrics(longest)
 	t.ledger = newLedgerMetrics(t.registry)
 	for _, m := range methods {
-		t.methods[m] = true
+		t.methods[m] = strings.TrimPrefix(m, "/")
 	}
 	return t
 }
@@ -103,11 +104,13 @@ func callFromContext(ctx context.Context) *call {
 	return c
 }
 
-func (t *Telemetry) label(method string) string {
-	if t.methods[method] {
-		return method
+// label returns the name of a method that a call's path names, [other] for one that is
+// not known.
+func (t *Telemetry) label(path string) string {
+	if name, ok := t.methods[path]; ok {
+		return name
 	}
-	return "other"
+	return other
 }
 
 // conclude sets the result of a call by its error.
@@ -166,6 +169,8 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	t.metrics.ended(c, took)
 	level := slog.LevelInfo
 	switch {
+	case c.subject == ofAnybody && c.reason == "": // a load balancer asks every second
+		level = slog.LevelDebug
 	case c.code == codes.Internal && c.reason == apierror.ReasonInternalError:
 		level = slog.LevelError
 	case c.outcome == exchange.Unknown, c.code == codes.Unavailable && c.subject != ofAnybody:
@@ -183,8 +188,8 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	// takes more time and stack than the rest of the line.
 	attrs = append(attrs,
 		slog.String("protocol", c.protocol),
-		slog.String("method", strings.TrimPrefix(c.method, "/")),
-		slog.String("code", c.code.String()),
+		slog.String("method", c.method),
+		slog.String("code", codeName(c.code)),
 		slog.String("outcome", c.outcome.String()),
 		slog.Int64("duration_us", took.Microseconds()),
 		slog.String(logRequestID, c.requestID),

@@ -26,7 +26,7 @@ const method = "/t.S/Do"
 
 func observed() (*Telemetry, *bytes.Buffer) {
 	var log bytes.Buffer
-	return New(slog.New(slog.NewJSONHandler(&log, nil)), []string{method}), &log
+	return New(slog.New(slog.NewJSONHandler(&log, nil)), []string{method}, time.Minute), &log
 }
 
 func TestRequestID_OnlyOnePlainValue_IsTaken(t *testing.T) {
@@ -97,7 +97,7 @@ func TestTapHandle_RefusedCall_HasItsLineAndAMetricOfAKnownName(t *testing.T) {
 			t.Error("not refused")
 		}
 	}
-	if got := strings.Count(log.String(), `"code":"Unauthenticated"`); got != 2 {
+	if got := strings.Count(log.String(), `"code":"UNAUTHENTICATED"`); got != 2 {
 		t.Errorf("%d lines: %s", got, log)
 	}
 	w := httptest.NewRecorder()
@@ -162,9 +162,9 @@ func TestStart_RESTRequest_EndsInTheLineOfItsCall(t *testing.T) {
 		err    error
 		want   string
 	}{
-		"refused":       {method, apierror.RequestTooLarge(1), `"method":"t.S/Do","code":"ResourceExhausted","outcome":"NOT_SENT"`},
-		"without route": {"", apierror.RouteNotFound(), `"method":"other","code":"NotFound","outcome":"NOT_SENT"`},
-		"made up":       {"/made/up", apierror.RouteNotFound(), `"method":"other","code":"NotFound","outcome":"NOT_SENT"`},
+		"refused":       {method, apierror.RequestTooLarge(1), `"method":"t.S/Do","code":"RESOURCE_EXHAUSTED","outcome":"NOT_SENT"`},
+		"without route": {"", apierror.RouteNotFound(), `"method":"other","code":"NOT_FOUND","outcome":"NOT_SENT"`},
+		"made up":       {"/made/up", apierror.RouteNotFound(), `"method":"other","code":"NOT_FOUND","outcome":"NOT_SENT"`},
 		"success":       {method, nil, `"method":"t.S/Do","code":"OK","outcome":"DONE"`},
 	} {
 		t.Run(name, func(t *testing.T) {
