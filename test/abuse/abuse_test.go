@@ -20,6 +20,27 @@ func TestMain(m *testing.M) { rig.Main(m, 0) }
 const resultHead = "| attack | server | done | RSS before | peak | after | p99 alone | p99 attacked | failed | log lines |\n" +
 	"|---|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
+// restHead is the head of the table of attacks on the REST listener.
+const restHead = "| attack | done | RSS before | peak | after | p99 alone | p99 attacked | failed | log lines |\n" +
+	"|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+
+// TestAbuse_REST runs each attack on the REST listener of a digate.
+func TestAbuse_REST(t *testing.T) {
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skipf("what a process needs is read from /proc: %v", err)
+	}
+	fmt.Print(restHead)
+	for _, a := range restAttacks {
+		t.Run(a.name, func(t *testing.T) {
+			if !*whole {
+				t.Parallel()
+			}
+			s := startDigate(t)
+			a.judge(t, "digate", s, s.REST, newRESTOthers(s.REST))
+		})
+	}
+}
+
 // TestAbuse runs each attack on a digate and on a bare server, each in a new process.
 // In the short form attacks run beside each other, and the bare server meets only
 // one.
@@ -35,22 +56,27 @@ func TestAbuse(t *testing.T) {
 			if !*whole {
 				t.Parallel()
 			}
-			t.Run("digate", func(t *testing.T) { a.judge(t, "digate", startDigate(t)) })
+			judge := func(name string, start func(*testing.T) *target) {
+				t.Run(name, func(t *testing.T) {
+					s := start(t)
+					a.judge(t, name, s, s.GRPC, newOthers(t, s.GRPC))
+				})
+			}
+			judge("digate", startDigate)
 			if *whole || i == 0 {
-				t.Run("grpc-go", func(t *testing.T) { a.judge(t, "grpc-go", startBare(t)) })
+				judge("grpc-go", startBare)
 			}
 		})
 	}
 }
 
-// judge runs the attack on a server and prints its row. At digate no call of others
-// may fail, and the memory of its container must suffice.
-func (a attack) judge(t *testing.T, name string, s *target) {
+// judge runs the attack on an address of a server and prints its row. At digate no
+// call of others may fail, and the memory of its container must suffice.
+func (a attack) judge(t *testing.T, name string, s *target, addr string, others *others) {
 	alone, attacked, after := 100*time.Millisecond, 200*time.Millisecond, 100*time.Millisecond
 	if *whole {
 		alone, attacked, after = time.Second, 4*time.Second, 2*time.Second
 	}
-	others := newOthers(t, s.GRPC)
 	during := func(d time.Duration) figures {
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
@@ -62,14 +88,18 @@ func (a attack) judge(t *testing.T, name string, s *target) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), attacked)
 	defer cancel()
-	wait := a.start(ctx, s.GRPC, *whole)
+	wait := a.start(ctx, addr, *whole)
 	met := others.during(ctx)
 	done := wait()
 	lines = max(0, s.logged(t)-lines-met.calls)
 	peak := s.memory(t, "VmHWM")
 	recovered := during(after)
-	rig.Row(a.name, name, done, mib(before), mib(peak), mib(s.memory(t, "VmRSS")), ms(calm.p99), ms(met.p99),
-		fmt.Sprintf("%d of %d", met.failed, met.calls), lines)
+	row := []any{a.name, name}
+	if addr == s.REST {
+		row = row[:1]
+	}
+	rig.Row(append(row, done, mib(before), mib(peak), mib(s.memory(t, "VmRSS")), ms(calm.p99), ms(met.p99),
+		fmt.Sprintf("%d of %d", met.failed, met.calls), lines)...)
 
 	if done == 0 || calm.calls == 0 || calm.failed > 0 {
 		t.Errorf("the attack did %d; %d of %d calls failed before it: %v", done, calm.failed, calm.calls, calm.first)

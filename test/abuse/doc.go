@@ -2,7 +2,8 @@
 // sends messages that grow when they are decoded, resets calls as fast as it can,
 // floods without a credential, sends endless metadata, reads and writes slowly.
 // Meanwhile callers whom Diga knows make copies. A bare grpc-go server of the same
-// contract meets the same attacks in the same run, for comparison.
+// contract meets the attacks on gRPC in the same run, for comparison. Others attack the
+// REST listener.
 //
 // The attacks are bounded in time and number, and go to loopback addresses only.
 //

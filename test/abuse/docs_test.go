@@ -8,6 +8,22 @@ import (
 	"github.com/digate/digate/test/rig"
 )
 
+func TestDocs_RESTResults_AreOfEachAttackAndHeld(t *testing.T) {
+	rows, described, _ := rig.Table(t, "abuse.md", restHead)
+	if len(rows) != len(restAttacks) {
+		t.Fatalf("the results have %d rows, want %d", len(rows), len(restAttacks))
+	}
+	for i, cells := range rows {
+		peak, err := strconv.Atoi(strings.TrimSuffix(cells[3], " MiB"))
+		if cells[0] != restAttacks[i].name || err != nil || peak > container || !strings.HasPrefix(cells[7], "0 of ") {
+			t.Errorf("row %d is %q, want one of %q that is held", i, cells, restAttacks[i].name)
+		}
+		if !strings.Contains(described, "\n| "+restAttacks[i].name+" | ") {
+			t.Errorf("the page does not describe %q", restAttacks[i].name)
+		}
+	}
+}
+
 func TestDocs_Results_AreOfEachAttackAndNameWhatIsNotHeld(t *testing.T) {
 	rows, described, after := rig.Table(t, "abuse.md", resultHead)
 	if len(rows) != 2*len(attacks) {

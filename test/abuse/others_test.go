@@ -2,8 +2,12 @@ package abuse
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +21,8 @@ import (
 
 const (
 	templateID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+	copyPath   = "/v1/integration/template/" + templateID + "/copy"
+	knownToken = "Bearer known-0123456789"
 	// othersAddress is the address that the others call from.
 	othersAddress = "127.0.0.3"
 	// pace is the time between two calls of the others, and patience the deadline of
@@ -29,8 +35,8 @@ const (
 // pace, and do not wait for earlier ones. Most calls share a few connections that
 // were there before the attack; every tenth has one of its own.
 type others struct {
-	addr  string
-	conns []*grpc.ClientConn
+	// copy makes a copy; n counts them.
+	copy  func(ctx context.Context, n int) error
 	calls sync.WaitGroup
 
 	mu    sync.Mutex
@@ -47,16 +53,59 @@ func dialClient(from, to string) (*grpc.ClientConn, error) {
 
 func newOthers(t *testing.T, addr string) *others {
 	t.Helper()
-	o := &others{addr: addr}
+	var conns []*grpc.ClientConn
 	for range 4 {
 		conn, err := dialClient(othersAddress, addr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = conn.Close() })
-		o.conns = append(o.conns, conn)
+		conns = append(conns, conn)
 	}
-	return o
+	return &others{copy: func(ctx context.Context, n int) error {
+		conn := conns[n%len(conns)]
+		if n%10 == 0 {
+			own, err := dialClient(othersAddress, addr)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = own.Close() }()
+			conn = own
+		}
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", knownToken)
+		_, err := integrationv1.NewIntegrationServiceClient(conn).CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+		return err
+	}}
+}
+
+// newRESTOthers returns others who call over REST.
+func newRESTOthers(addr string) *others {
+	dial := func(ctx context.Context, _, to string) (net.Conn, error) { return dialFrom(ctx, othersAddress, to) }
+	shared := &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 4}}
+	own := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	return &others{copy: func(ctx context.Context, n int) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+copyPath, strings.NewReader("{}"))
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", knownToken)
+		client := shared
+		if n%10 == 0 {
+			client = own
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			return err
+		}
+		if resp.StatusCode != http.StatusCreated {
+			return errors.New(resp.Status)
+		}
+		return nil
+	}}
 }
 
 // figures are the results of the others' calls.
@@ -90,7 +139,7 @@ func (o *others) during(ctx context.Context) figures {
 }
 
 func (o *others) call(n int) {
-	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer known-0123456789"), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	began := time.Now()
 	err := o.copy(ctx, n)
@@ -104,18 +153,4 @@ func (o *others) call(n int) {
 			o.first = err
 		}
 	}
-}
-
-func (o *others) copy(ctx context.Context, n int) error {
-	conn := o.conns[n%len(o.conns)]
-	if n%10 == 0 {
-		own, err := dialClient(othersAddress, o.addr)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = own.Close() }()
-		conn = own
-	}
-	_, err := integrationv1.NewIntegrationServiceClient(conn).CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
-	return err
 }
