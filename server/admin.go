@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/digate/digate/server/ledger/listing"
 )
 
 // newAdmin returns the listener for those who run digate. It authenticates
@@ -26,6 +28,7 @@ func (s *Server) newAdmin() *http.Server {
 		}
 		_, _ = io.WriteString(w, "ok\n")
 	})
+	mux.Handle("GET "+listing.Path, s.telemetry.LedgerRead(listing.Handler(s.ledger)))
 	if s.cfg.Admin.Pprof {
 		// Without the command line: it may hold a password.
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)

@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"server/integration", "server/gateway", "server/authn/passthrough", "server/telemetry", "server/emulator", "server/inproc", "server/intake"},
 	{"server/ledger/backend", "server/ledgerservice", "server/authn"},
 	{"server/copies", "server/contractwatch"},
-	{"server/ledger/watch", "server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
+	{"server/ledger/watch", "server/ledger/listing", "server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
 	{"server/upstream", "server/ledger", "server/contract/surface"},
 	{"server/upstream/admission", "server/contract", "server/validate", "server/canonical", "server/contract/contracttest"},
 	{"server/upstream/wire", "server/digajson", "server/apierror", "server/setting", "server/exchange/exchangetest"},

@@ -23,6 +23,10 @@ const (
 	sweepBatch = 500
 )
 
+// OwnerGone returns how long after the end of its lease the server of a call may still
+// be sending the call, where the longest call takes that long.
+func OwnerGone(longestCall time.Duration) time.Duration { return longestCall + claimLease }
+
 // openLedger opens the ledger and puts it, with its sweeping, on the stack.
 func (s *Server) openLedger(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, ledgerStart)
@@ -99,7 +103,7 @@ func (s *Server) ledgerServiceConfig() ledgerservice.Config {
 	return ledgerservice.Config{
 		Ledger: s.ledger, Upstream: s.upstream, Marks: s.marks(), Key: s.recordKey, Caller: authn.ID,
 		Store: s.engine.Name, Durable: s.engine.Durable, Retention: s.cfg.Ledger.Retention,
-		OwnerGone: s.cfg.LongestCall() + claimLease, Log: s.log,
+		OwnerGone: OwnerGone(s.cfg.LongestCall()), Log: s.log,
 	}
 }
 

@@ -144,3 +144,35 @@ func TestBulk_LineOfACopy_NamesTheStreamAndTheRecord(t *testing.T) {
 		}
 	}
 }
+
+// The admin listener shows records to who may reach it, under its own name alone, and
+// writes a line for who asked.
+func TestAdmin_LedgerRecords_AreListedAndNothingElseIsPossible(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	up.will(raw("", true))
+	d := start(t, up.url())
+	if _, e := d.copyRPC(t, withID("order-1-of-a-customer")); e == nil {
+		t.Fatal("no failure")
+	}
+	got := d.adminAs(t, "localhost", "/ledger/records?state=unknown")
+	if got.status != 200 || !strings.Contains(got.body, `"state":"unknown","method":"CopyTemplate","parent_id":"`+templateID+`"`) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	record := regexp.MustCompile(`"record":"([0-9a-f]{64})"`).FindStringSubmatch(got.body)
+	if record == nil || !strings.Contains(d.log.String(), `"ledger_record":"`+record[1]+`"`) {
+		t.Errorf("the log does not name the record of %s", got.body)
+	}
+	if strings.Contains(got.body, "order-1") {
+		t.Error("the request id is shown")
+	}
+	d.log.await(t, 1, `"msg":"records of the ledger were listed","remote":"127.0.0.1:`)
+	if got := d.adminAs(t, "evil.example", "/ledger/records"); got.status != 421 {
+		t.Errorf("another host: %d", got.status)
+	}
+	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH"} {
+		if got := send(t, d.http, method, "http://"+d.AdminAddr().String(), "/ledger/records", ""); got.status != 405 {
+			t.Errorf("%s: %d", method, got.status)
+		}
+	}
+}

@@ -27,9 +27,16 @@ import (
 // facade runs a digate in front of an upstream and returns its gRPC address.
 func facade(t *testing.T, upstreamURL string) string {
 	t.Helper()
+	return facadeOf(t, upstreamURL, func(*config.Config) {}).GRPCAddr().String()
+}
+
+// facadeOf is facade with changed settings.
+func facadeOf(t *testing.T, upstreamURL string, change func(*config.Config)) *server.Server {
+	t.Helper()
 	cfg := config.Defaults()
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Upstream.URL = upstreamURL
+	change(&cfg)
 	s, err := server.New(context.Background(), cfg, server.Options{Version: "test", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +51,7 @@ func facade(t *testing.T, upstreamURL string) string {
 		}
 	})
 	awaitServing(t, s.GRPCAddr().String())
-	return s.GRPCAddr().String()
+	return s
 }
 
 // awaitServing waits for a server's first response.

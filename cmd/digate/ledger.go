@@ -18,16 +18,27 @@ import (
 )
 
 type ledgerCmd struct {
+	List    ledgerListCmd    `cmd:"" help:"List what is recorded of the calls of all callers, such as those in doubt. For operators."`
 	Show    ledgerShowCmd    `cmd:"" help:"Show what is recorded of a call with a request id."`
 	Resolve ledgerResolveCmd `cmd:"" help:"Settle for good what happened to a call in doubt."`
 }
 
 // ledgerFlags are the flags of a command about one call in the ledger.
 type ledgerFlags struct {
-	RequestID string `arg:"" name:"request_id" help:"The request id of the call."`
+	RequestID string `arg:"" name:"request_id" optional:"" help:"The request id of the call, which was made with the same token."`
+	Record    string `name:"record" placeholder:"NAME" help:"The name of the call's record instead, as the log has it (ledger_record), or its first digits. For operators: needs no token."`
 	Method    string `name:"method" enum:"CopyTemplate,CreateIntegration,CreateTool," default:"" placeholder:"METHOD" help:"The method that was called, CopyTemplate, CreateIntegration or CreateTool. Each has request ids of its own. Default: the one that has a record."`
 
+	operatorFlags    `embed:""`
 	client.CallFlags `embed:""`
+}
+
+// Validate implements kong's hook.
+func (f *ledgerFlags) Validate() error {
+	if (f.RequestID == "") == (f.Record == "") {
+		return errors.New("give a request id, or --record with the name of a record")
+	}
+	return f.CallFlags.Validate()
 }
 
 // ledgerMethods are the methods that --method names, in the order in which they are
@@ -98,7 +109,17 @@ type ledgerShowCmd struct {
 func (ledgerShowCmd) Help() string { return client.ExitHelpOfLedger }
 
 func (c *ledgerShowCmd) Run(ctx context.Context, std term.IO) error {
-	found, err := c.get(ctx, std)
+	var found []*digatev1.GetCopyResponse
+	var err error
+	var hint string
+	if c.Record == "" {
+		found, err = c.get(ctx, std)
+	} else {
+		bounded, cancel := context.WithTimeout(ctx, c.Timeout)
+		defer cancel()
+		found = make([]*digatev1.GetCopyResponse, 1)
+		found[0], hint, err = c.showOperator(bounded)
+	}
 	if err != nil {
 		return err
 	}
@@ -117,7 +138,7 @@ func (c *ledgerShowCmd) Run(ctx context.Context, std term.IO) error {
 			return err
 		}
 		if record.GetState() == digatev1.Copy_STATE_UNKNOWN {
-			c.tellHowToResolve(std.Err, record, len(found) > 1)
+			c.tellHowToResolve(std.Err, record, hint, len(found) > 1)
 		}
 	}
 	return nil
@@ -125,8 +146,10 @@ func (c *ledgerShowCmd) Run(ctx context.Context, std term.IO) error {
 
 // tellHowToResolve writes what may be concluded, and the commands that settle the
 // call. They name the method if the request id has records of several.
-func (c *ledgerShowCmd) tellHowToResolve(w io.Writer, record *digatev1.Copy, several bool) {
-	if len(record.GetCandidates()) == 0 {
+func (c *ledgerShowCmd) tellHowToResolve(w io.Writer, record *digatev1.Copy, hint string, several bool) {
+	if hint != "" {
+		fmt.Fprintln(w, term.Printable(hint))
+	} else if len(record.GetCandidates()) == 0 {
 		fmt.Fprintln(w, "Diga lists nothing that the call may have created. That does not prove that there is nothing: Diga may still be creating it.")
 	}
 	fmt.Fprintln(w, "The call is not sent again until somebody settles what happened. One of these commands does:")
@@ -134,7 +157,11 @@ func (c *ledgerShowCmd) tellHowToResolve(w io.Writer, record *digatev1.Copy, sev
 		if several {
 			resolution = append(resolution, "--method", methodName(record.GetMethod()))
 		}
-		words := slices.Concat([]string{"ledger", "resolve", c.RequestID}, resolution, c.Words())
+		of := []string{c.RequestID}
+		if c.Record != "" {
+			of = append([]string{"--record", record.GetRecord()[:shortName]}, c.ledgerWords()...)
+		}
+		words := slices.Concat([]string{"ledger", "resolve"}, of, resolution, c.Words())
 		fmt.Fprintf(w, "  %s\n", term.Printable(term.ShellLine(words...)))
 	}
 	for _, candidate := range record.GetCandidates() {

@@ -16,7 +16,8 @@ type ledgerResolveCmd struct {
 	NotCreated  bool   `name:"not-created" xor:"resolution" required:"" help:"The call created nothing. Its record is deleted, and its request id can be used again."`
 	Yes         bool   `name:"yes" short:"y" help:"Do not ask."`
 
-	ledgerFlags `embed:""`
+	resolveFlags `embed:""`
+	ledgerFlags  `embed:""`
 }
 
 // Help is shown by --help.
@@ -27,6 +28,12 @@ func (ledgerResolveCmd) Help() string {
 func (c *ledgerResolveCmd) Run(ctx context.Context, std term.IO) error {
 	if !c.Yes && !term.IsTerminal(std.In) {
 		return client.WrongUsage(std.Err, errors.New("standard input is not a terminal, so nobody can be asked; --yes settles the call without asking"))
+	}
+	if c.Record != "" {
+		if !c.local() {
+			return client.WrongUsage(std.Err, errors.New("--record: only the ledger itself can be changed, which --ledger names (sqlite:PATH or postgres://…); an admin listener knows nobody, and changes nothing"))
+		}
+		return c.resolveOperator(ctx, std)
 	}
 	found, err := c.get(ctx, std)
 	if err != nil {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ type Query struct {
 	State State
 	// ParentID is their parent's id in any case, empty for any.
 	ParentID string
+	// Record is how their names begin, in hexadecimal digits; empty for any.
+	Record string
 	// Since is the earliest time of their claims, zero for any.
 	Since time.Time
 	// Limit is how many records are returned at most: 1 to [MaxListed].
@@ -34,14 +37,29 @@ func (q Query) Check() error {
 		return fmt.Errorf("%w: %d records at a time", ErrInvalid, q.Limit)
 	}
 	if q.ParentID != "" {
-		return CheckID(q.ParentID)
+		if err := CheckID(q.ParentID); err != nil {
+			return err
+		}
 	}
-	return nil
+	_, _, err := q.Keys()
+	return err
+}
+
+// Keys returns the first and the last key of the records with such names.
+func (q Query) Keys() (first, last Digest, _ error) {
+	for fill, key := range map[string]*Digest{"0": &first, "f": &last} {
+		name := q.Record + strings.Repeat(fill, max(0, 2*len(key)-len(q.Record)))
+		if n, err := hex.Decode(key[:], []byte(name)[:min(len(name), 2*len(key))]); err != nil || n != len(key) || len(name) > 2*len(key) {
+			return first, last, fmt.Errorf("%w: the name of a record has up to %d hexadecimal digits", ErrInvalid, 2*len(key))
+		}
+	}
+	return first, last, nil
 }
 
 // Matches reports whether a query that is not limited returns the record.
 func (q Query) Matches(r Record) bool {
 	return (q.State == 0 || r.State == q.State) &&
+		strings.HasPrefix(r.Key.RecordName(), strings.ToLower(q.Record)) &&
 		(q.ParentID == "" || strings.EqualFold(r.ParentID, q.ParentID)) &&
 		(q.Since.IsZero() || !r.ClaimedAt.Before(q.Since))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/copies"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/validate"
 )
@@ -53,8 +54,9 @@ type Config struct {
 // Service implements the LedgerService.
 type Service struct {
 	digatev1.UnimplementedLedgerServiceServer
-	cfg   Config
-	rules *validate.Validator
+	cfg     Config
+	settler Settler
+	rules   *validate.Validator
 }
 
 var _ digatev1.LedgerServiceServer = (*Service)(nil)
@@ -69,7 +71,8 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg, rules: rules}, nil
+	settler := Settler{cfg.Ledger, cfg.Upstream, cfg.Marks, cfg.OwnerGone, cfg.Log}
+	return &Service{cfg: cfg, settler: settler, rules: rules}, nil
 }
 
 // concludeNothing returns the error of a call without an outcome. The call is about
@@ -112,71 +115,32 @@ func (s *Service) getCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*d
 		return nil, err
 	}
 	m := methodOf(req.GetMethod())
-	_, r, err := s.record(ctx, m, req.GetRequestId())
+	r, err := s.record(ctx, m, req.GetRequestId())
 	if err != nil {
 		return nil, err
 	}
-	found, _, err := s.candidates(ctx, m, &r)
+	found, _, err := s.settler.candidates(ctx, m, &r)
 	if err != nil {
 		return nil, err
 	}
-	out := message(m, req.GetRequestId(), r)
+	out := Message(m, req.GetRequestId(), r)
 	if r.State == ledger.Unknown {
-		for _, c := range found {
-			candidate := &digatev1.Candidate{Name: c.Name, CreateTime: c.Created}
-			if m == copies.CreateTool {
-				candidate.ToolId = c.ID
-			} else {
-				candidate.IntegrationId = c.ID
-			}
-			out.Candidates = append(out.Candidates, candidate)
-		}
+		out.Candidates = CandidateMessages(m, found)
 	}
 	return &digatev1.GetCopyResponse{Copy: out}, nil
 }
 
-// candidates returns what a call in doubt may have created, and reports whether all of
-// that has the call's mark. If the call has a mark that settles the doubt, the record
-// becomes done instead.
-func (s *Service) candidates(ctx context.Context, m copies.Method, r *ledger.Record) (_ []copies.Candidate, marked bool, _ error) {
-	switch {
-	case r.State != ledger.Unknown:
-		return nil, false, nil
-	case s.cfg.Marks == nil || !m.Marked():
-		found, err := copies.Candidates(ctx, s.cfg.Upstream, s.cfg.Ledger.Named, m, *r, copies.Look)
-		return found, false, err
-	}
-	settled, err := s.cfg.Marks.Settle(ctx, m, *r)
-	if errors.Is(err, ledger.ErrLost) { // it was settled meanwhile
-		*r, err = s.get(ctx, r.Key)
-		return nil, false, err
-	}
-	if settled.CreatedID != "" {
-		s.cfg.Marks.Unmark(ctx, *r, settled.CreatedID)
-		r.State, r.CreatedID = ledger.Done, settled.CreatedID
-	}
-	return settled.Candidates, settled.Marked, err
-}
-
-// record returns the ledger's key and record for a request id of a method.
-func (s *Service) record(ctx context.Context, m copies.Method, requestID string) (ledger.Digest, ledger.Record, error) {
+// record returns the record for a request id of a method, and names it in the log line
+// of this call.
+func (s *Service) record(ctx context.Context, m copies.Method, requestID string) (ledger.Record, error) {
 	key, err := s.cfg.Key(ctx, m, requestID)
 	if err != nil {
-		return key, ledger.Record{}, err
+		return ledger.Record{}, err
 	}
-	r, err := s.get(ctx, key)
-	return key, r, err
-}
-
-func (s *Service) get(ctx context.Context, key ledger.Digest) (ledger.Record, error) {
-	r, found, err := s.cfg.Ledger.Get(ctx, key)
-	switch {
-	case err != nil:
-		return r, unavailable(ctx, err)
-	case !found:
-		return r, apierror.NoRecord()
+	if ex := exchange.FromContext(ctx); ex != nil {
+		ex.LedgerRecord = key.RecordName()
 	}
-	return r, nil
+	return get(ctx, s.cfg.Ledger, key)
 }
 
 // methodOf returns the method that a request names.
@@ -191,8 +155,23 @@ func methodOf(m digatev1.Method) copies.Method {
 	}
 }
 
-// message returns the record as the service shows it.
-func message(m copies.Method, requestID string, r ledger.Record) *digatev1.Copy {
+// CandidateMessages returns what a call in doubt may have created as the service shows
+// it.
+func CandidateMessages(m copies.Method, found []copies.Candidate) (out []*digatev1.Candidate) {
+	for _, c := range found {
+		candidate := &digatev1.Candidate{Name: c.Name, CreateTime: c.Created}
+		if m == copies.CreateTool {
+			candidate.ToolId = c.ID
+		} else {
+			candidate.IntegrationId = c.ID
+		}
+		out = append(out, candidate)
+	}
+	return out
+}
+
+// Message returns the record as the service shows it.
+func Message(m copies.Method, requestID string, r ledger.Record) *digatev1.Copy {
 	states := map[ledger.State]digatev1.Copy_State{
 		ledger.Claimed: digatev1.Copy_STATE_CLAIMED, ledger.Sending: digatev1.Copy_STATE_SENDING,
 		ledger.Done: digatev1.Copy_STATE_DONE, ledger.Unknown: digatev1.Copy_STATE_UNKNOWN,
@@ -209,13 +188,4 @@ func message(m copies.Method, requestID string, r ledger.Record) *digatev1.Copy 
 		c.Method, c.TemplateId, c.IntegrationId = digatev1.Method_METHOD_COPY_TEMPLATE, r.ParentID, r.CreatedID
 	}
 	return c
-}
-
-// audit logs who settled which doubt. The caller's name and the record's name
-// give nothing away; the request id is the caller's own and is never logged.
-func (s *Service) audit(ctx context.Context, m copies.Method, r ledger.Record, resolution string) {
-	caller, _ := s.cfg.Caller(ctx)
-	s.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "a call in doubt was settled",
-		slog.String("caller", caller), slog.String("ledger_record", r.Key.RecordName()), slog.String("method", m.FullName()), slog.String("parent_id", r.ParentID), slog.Time("claimed_at", r.ClaimedAt),
-		slog.String("resolution", resolution))
 }

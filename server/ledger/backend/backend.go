@@ -56,12 +56,41 @@ func Open(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 	} else if l.Keys, err = d.key(spec.Location); err != nil {
 		return nil, fmt.Errorf("--ledger: %w", err)
 	}
-	store, err := d.open(ctx, spec.Location, s)
+	store, err := d.open(ctx, spec.Location, s, false)
 	if err != nil {
 		return nil, fmt.Errorf("--ledger: %w", err)
 	}
 	l.Store = ledger.KeepAnyID(store)
 	if err := l.KeyCheck(ctx, l.Keys.Check()); err != nil {
+		return nil, errors.Join(keyFailure(err, s.KeyFile), l.Close())
+	}
+	return l, nil
+}
+
+// OpenExisting opens a ledger that has to be there, with its key and with the newest
+// schema. Unlike [Open] it creates and changes nothing. A ledger in memory is no
+// other process's to open.
+func OpenExisting(ctx context.Context, s ledger.Settings) (*Ledger, error) {
+	spec, d, err := parse(s)
+	if err != nil {
+		return nil, fmt.Errorf("--ledger: %w", err)
+	}
+	l := &Ledger{Engine: spec.Engine, Cause: d.cause}
+	keyFile := s.KeyFile
+	if keyFile == "" && d.keyFile != nil {
+		keyFile = d.keyFile(spec.Location)
+	}
+	if keyFile != "" {
+		if l.Keys, err = ledger.LoadKey(keyFile); err != nil {
+			return nil, fmt.Errorf("--ledger-key-file: %w", err)
+		}
+	}
+	store, err := d.open(ctx, spec.Location, s, true)
+	if err != nil {
+		return nil, fmt.Errorf("--ledger: %w", err)
+	}
+	l.Store = ledger.KeepAnyID(store)
+	if err := l.HasKey(ctx, l.Keys.Check()); err != nil {
 		return nil, errors.Join(keyFailure(err, s.KeyFile), l.Close())
 	}
 	return l, nil

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/memory"
@@ -16,8 +17,12 @@ type driver struct {
 	validate func(location string) error
 	// key returns the key of a ledger without a key file; nil if the engine needs one.
 	key func(location string) (ledger.Keys, error)
-	// open opens the store, and creates it if there is none.
-	open func(ctx context.Context, location string, s ledger.Settings) (ledger.Store, error)
+	// keyFile returns the name of the key file of a ledger without a given one; nil if
+	// the engine needs one, or has none.
+	keyFile func(location string) string
+	// open opens the store. It creates the store if there is none, unless that has to
+	// be there.
+	open func(ctx context.Context, location string, s ledger.Settings, existing bool) (ledger.Store, error)
 	// cause returns why a store could not be used.
 	cause func(error) ledger.Cause
 }
@@ -27,22 +32,26 @@ type driver struct {
 var drivers = map[*ledger.Engine]driver{
 	ledger.Memory: {
 		key: func(string) (ledger.Keys, error) { return ledger.RandomKeys(), nil },
-		open: func(_ context.Context, _ string, s ledger.Settings) (ledger.Store, error) {
+		open: func(_ context.Context, _ string, s ledger.Settings, existing bool) (ledger.Store, error) {
+			if existing {
+				return nil, errors.New("a ledger in memory is that of its server alone")
+			}
 			return memory.New(memory.Options{Retention: s.Retention, MaxRecords: s.MemoryRecords}), nil
 		},
 		cause: ledger.CauseOf,
 	},
 	ledger.SQLite: {
-		key: sqlite.Key,
-		open: func(ctx context.Context, path string, s ledger.Settings) (ledger.Store, error) {
-			return sqlite.Open(ctx, path, sqlite.Options{Retention: s.Retention})
+		key:     sqlite.Key,
+		keyFile: sqlite.KeyFile,
+		open: func(ctx context.Context, path string, s ledger.Settings, existing bool) (ledger.Store, error) {
+			return sqlite.Open(ctx, path, sqlite.Options{Retention: s.Retention, Existing: existing})
 		},
 		cause: sqlite.Cause,
 	},
 	ledger.Postgres: {
 		validate: postgres.CheckURL,
-		open: func(ctx context.Context, url string, s ledger.Settings) (ledger.Store, error) {
-			return postgres.Open(ctx, url, postgres.Options{Retention: s.Retention})
+		open: func(ctx context.Context, url string, s ledger.Settings, existing bool) (ledger.Store, error) {
+			return postgres.Open(ctx, url, postgres.Options{Retention: s.Retention, Existing: existing})
 		},
 		cause: postgres.Cause,
 	},

@@ -75,6 +75,10 @@ func testList(t *testing.T, h Harness) {
 		check(ledger.Query{State: ledger.Unknown, Limit: 1}, func(_ ledger.Claim, is ledger.State) bool { return is == ledger.Unknown })
 		check(ledger.Query{ParentID: strings.ToLower(last.ParentID), Limit: 100}, func(c ledger.Claim, _ ledger.State) bool { return c.ParentID == last.ParentID })
 		check(ledger.Query{ParentID: "it's", Limit: 100}, func(ledger.Claim, ledger.State) bool { return false })
+		name := last.Key.RecordName()
+		for _, record := range []string{name, name[:13], strings.ToUpper(name[:12])} {
+			check(ledger.Query{Record: record, Limit: 100}, func(c ledger.Claim, _ ledger.State) bool { return c.Key == last.Key })
+		}
 		check(ledger.Query{Since: made.ClaimedAt, Limit: 100}, func(c ledger.Claim, _ ledger.State) bool { return c.Key == last.Key })
 		check(ledger.Query{Since: made.ClaimedAt.Add(time.Millisecond), Limit: 100}, func(ledger.Claim, ledger.State) bool { return false })
 		if _, err := s.Sweep(t.Context(), 100); err != nil {
@@ -86,7 +90,7 @@ func testList(t *testing.T, h Harness) {
 	}
 	h.Advance(t, h.Retention+Lease)
 	check(ledger.Query{State: ledger.Unknown, Limit: 100}, func(ledger.Claim, ledger.State) bool { return false })
-	for _, wrong := range []ledger.Query{{}, {Limit: ledger.MaxListed + 1}, {Limit: 1, ParentID: "\x00"}} {
+	for _, wrong := range []ledger.Query{{}, {Limit: ledger.MaxListed + 1}, {Limit: 1, ParentID: "\x00"}, {Limit: 1, Record: "xyz"}, {Limit: 1, Record: strings.Repeat("0", 65)}} {
 		if _, err := s.List(t.Context(), wrong); !errors.Is(err, ledger.ErrInvalid) {
 			t.Errorf("%+v: %v", wrong, err)
 		}

@@ -33,6 +33,10 @@ func (s *Store) List(ctx context.Context, q ledger.Query) (found []ledger.Record
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
+	first, last, err := q.Keys()
+	if err != nil {
+		return nil, err
+	}
 	statement, state, since := sqlList, "", int64(0)
 	if q.State != 0 {
 		state = q.State.String()
@@ -45,7 +49,7 @@ func (s *Store) List(ctx context.Context, q ledger.Query) (found []ledger.Record
 	}
 	err = s.try(ctx, true, func() error {
 		// A failed query returns its error with its rows.
-		rows, _ := s.pool.Query(ctx, statement+sqlListEnd, state, s.retention, q.ParentID, since, q.Limit)
+		rows, _ := s.pool.Query(ctx, statement+sqlListEnd, state, s.retention, q.ParentID, since, q.Limit, first[:], last[:])
 		found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (ledger.Record, error) { return record(row) })
 		return err
 	})

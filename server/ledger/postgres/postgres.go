@@ -32,6 +32,9 @@ type Options struct {
 	// Retention is how long settled records are kept; zero means
 	// [ledger.DefaultRetention]. Replicas that share a ledger should agree on it.
 	Retention time.Duration
+	// Existing means that the ledger has to be there, with the newest schema: nothing
+	// is created or brought up to date.
+	Existing bool
 }
 
 // Store is a ledger in a PostgreSQL database.
@@ -68,7 +71,12 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, openFailure(config.ConnConfig, pooler, err)
 	}
-	if err := migrate(ctx, pool); err != nil {
+	if o.Existing {
+		err = migrated(ctx, pool)
+	} else {
+		err = migrate(ctx, pool)
+	}
+	if err != nil {
 		pool.Close()
 		return nil, openFailure(config.ConnConfig, pooler, err)
 	}

@@ -73,6 +73,20 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	})
 }
 
+// migrated returns an error unless the database has the newest schema.
+func migrated(ctx context.Context, pool *pgxpool.Pool) error {
+	switch version, err := schemaVersion(ctx, pool); {
+	case err != nil:
+		return err
+	case version == 0:
+		return errors.New("there is no ledger in the database")
+	case version < len(migrations):
+		return fmt.Errorf("the ledger is of an older digate (schema %d, and this one needs %d): use the digate of the servers, or start one of this version first", version, len(migrations))
+	default:
+		return nil
+	}
+}
+
 // schemaVersion returns how many migrations the database has had. It asks the
 // table itself, in a transaction of its own: to_regclass would return what
 // the session knew before it waited for the lock.

@@ -93,11 +93,13 @@ const (
 	sqlKeyIs = `SELECT value FROM digate_ledger_meta WHERE name = 'key'`
 
 	// The state $1 as a record has it, any if it is empty; $3 the parent, $4 the
-	// earliest time in microseconds since 1970, $5 the limit.
+	// earliest time in microseconds since 1970, $5 the limit, $6 and $7 the first and the
+	// last key.
 	sqlList = `WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now) ` + sqlLives + `
 			AND ($1 = '' OR CASE WHEN until <= t.now THEN 'unknown' ELSE state END = $1)
 			AND ($3 = '' OR lower(template_id) = lower($3))
-			AND claimed_at >= to_timestamp($4::float8 / 1000000)`
+			AND claimed_at >= to_timestamp($4::float8 / 1000000)
+			AND key BETWEEN $6 AND $7`
 	// Records that are not done have an index, which needs to hear of it.
 	sqlListOpen = ` AND state <> 'done'`
 	sqlListEnd  = ` ORDER BY claimed_at DESC, key LIMIT $5`

@@ -8,13 +8,16 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
+// KeyFile returns the name of the key file of a ledger at path.
+func KeyFile(path string) string { return path + ".key" }
+
 // Key returns the key beside the ledger's file, in a file with .key behind its
 // name. At the first start it creates both files, first the empty ledger and then
 // the key. From then on, one file without the other means that a file was lost. To
 // create it anew would hide that, and calls that the records know of would be sent
 // again.
 func Key(path string) (ledger.Keys, error) {
-	keyFile := path + ".key"
+	keyFile := KeyFile(path)
 	_, keyErr := os.Stat(keyFile) // first: another process may be creating both
 	info, err := os.Stat(path)
 	switch {

@@ -32,12 +32,16 @@ func (s *Store) List(ctx context.Context, q ledger.Query) (found []ledger.Record
 	if err := s.writer.identity.check(); err != nil {
 		return nil, err
 	}
+	first, last, err := q.Keys()
+	if err != nil {
+		return nil, err
+	}
 	now, since := s.now().UnixMicro(), int64(math.MinInt64)
 	if !q.Since.IsZero() {
 		since = q.Since.UnixMicro()
 	}
 	rows, err := s.readers.QueryContext(ctx, sqlList+listed[q.State]+sqlListEnd, sql.Named("now", now), s.retentionArg(),
-		sql.Named("since", since), sql.Named("parent", q.ParentID), sql.Named("limit", q.Limit))
+		sql.Named("since", since), sql.Named("first", first[:]), sql.Named("last", last[:]), sql.Named("parent", q.ParentID), sql.Named("limit", q.Limit))
 	if err != nil {
 		return nil, err
 	}

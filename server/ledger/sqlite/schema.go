@@ -59,18 +59,9 @@ func migrate(ctx context.Context, conn *sql.Conn) (err error) {
 			_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
-	var id, version, tables int
-	err = conn.QueryRowContext(ctx, `SELECT
-		(SELECT application_id FROM pragma_application_id),
-		(SELECT user_version FROM pragma_user_version),
-		(SELECT count(*) FROM sqlite_schema)`).Scan(&id, &version, &tables)
-	switch {
-	case err != nil:
+	version, err := schemaVersion(ctx, conn)
+	if err != nil {
 		return err
-	case id != applicationID && (id != 0 || version != 0 || tables != 0):
-		return errors.New("the file is a database, but not a ledger")
-	case version > len(migrations):
-		return fmt.Errorf("the file is of a newer digate (schema %d, and this one knows %d)", version, len(migrations))
 	}
 	for ; version < len(migrations); version++ {
 		step := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", migrations[version], applicationID, version+1)
@@ -80,4 +71,36 @@ func migrate(ctx context.Context, conn *sql.Conn) (err error) {
 	}
 	_, err = conn.ExecContext(ctx, "COMMIT")
 	return err
+}
+
+// migrated returns an error unless the file has the newest schema.
+func migrated(ctx context.Context, conn *sql.Conn) error {
+	switch version, err := schemaVersion(ctx, conn); {
+	case err != nil:
+		return err
+	case version == 0:
+		return errors.New("there is no ledger in the file")
+	case version < len(migrations):
+		return fmt.Errorf("the ledger is of an older digate (schema %d, and this one needs %d): use the digate of the servers, or start one of this version first", version, len(migrations))
+	default:
+		return nil
+	}
+}
+
+// schemaVersion returns how many migrations the file has had: 0 for an empty one.
+func schemaVersion(ctx context.Context, conn *sql.Conn) (int, error) {
+	var id, version, tables int
+	err := conn.QueryRowContext(ctx, `SELECT
+		(SELECT application_id FROM pragma_application_id),
+		(SELECT user_version FROM pragma_user_version),
+		(SELECT count(*) FROM sqlite_schema)`).Scan(&id, &version, &tables)
+	switch {
+	case err != nil:
+		return 0, err
+	case id != applicationID && (id != 0 || version != 0 || tables != 0):
+		return 0, errors.New("the file is a database, but not a ledger")
+	case version > len(migrations):
+		return 0, fmt.Errorf("the file is of a newer digate (schema %d, and this one knows %d)", version, len(migrations))
+	}
+	return version, nil
 }

@@ -34,6 +34,9 @@ type Options struct {
 	// Now is the clock; nil means [time.Now]. Processes that share a file are on one
 	// machine, and so share a clock.
 	Now func() time.Time
+	// Existing means that the ledger has to be there, with the newest schema: nothing
+	// is created or brought up to date.
+	Existing bool
 }
 
 // Store is a ledger in a file.
@@ -61,21 +64,26 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		o.Now = time.Now
 	}
 	s := &Store{retention: o.Retention, now: o.Now}
-	if err := s.open(ctx, path); err != nil {
+	if err := s.open(ctx, path, o.Existing); err != nil {
 		return nil, errors.Join(&openError{path, err}, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, path string) error {
+func (s *Store) open(ctx context.Context, path string, existing bool) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return err
 	}
-	if err := Create(path); err != nil {
+	if existing {
+		_, err = os.Stat(path)
+	} else {
+		err = Create(path)
+	}
+	if err != nil {
 		return err
 	}
-	if s.writer, err = openWriter(ctx, path, dsn(path, url.Values{"_pragma": {"synchronous(FULL)"}})); err != nil {
+	if s.writer, err = openWriter(ctx, path, existing, dsn(path, url.Values{"_pragma": {"synchronous(FULL)"}})); err != nil {
 		return err
 	}
 	if s.readers, err = sql.Open("sqlite", dsn(path, url.Values{"_query_only": {"1"}})); err != nil {

@@ -57,7 +57,7 @@ const (
 			count(*) FILTER (WHERE ` + isClaimed + `), count(*) FILTER (WHERE ` + isSending + `),
 			count(*) FILTER (WHERE ` + isUnknown + `), min(claimed_at) FILTER (WHERE ` + isUnknown + `)
 		FROM (SELECT state, until, claimed_at FROM record WHERE state <> 'done' ORDER BY claimed_at LIMIT @most)`
-	sqlList = `SELECT ` + columns + ` FROM record WHERE claimed_at >= @since
+	sqlList = `SELECT ` + columns + ` FROM record WHERE claimed_at >= @since AND key BETWEEN @first AND @last
 		AND (@parent = '' OR lower(template_id) = lower(@parent)) AND `
 	sqlListEnd = ` ORDER BY claimed_at DESC, key LIMIT @limit`
 )

@@ -27,6 +27,7 @@ type writer struct {
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
 	identity   *identity
+	existing   bool // the file is not brought up to date
 
 	changes chan *change
 	quit    chan struct{}
@@ -42,13 +43,13 @@ type change struct {
 	done  chan error
 }
 
-func openWriter(ctx context.Context, path, dsn string) (*writer, error) {
+func openWriter(ctx context.Context, path string, existing bool, dsn string) (*writer, error) {
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{
-		db: db, statements: make(map[string]*sql.Stmt),
+		db: db, existing: existing, statements: make(map[string]*sql.Stmt),
 		changes: make(chan *change), quit: make(chan struct{}), gone: make(chan struct{}),
 	}
 	if err := w.connect(ctx); err != nil {
@@ -84,7 +85,12 @@ func (w *writer) tryConnect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, conn); err != nil {
+	if w.existing {
+		err = migrated(ctx, conn)
+	} else {
+		err = migrate(ctx, conn)
+	}
+	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
 	for _, text := range changing {

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/server"
+	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/emulator"
+	"github.com/digate/digate/server/ledger/listing"
+)
+
+// lostTemplate is the template of a copy whose response the stand-in loses.
+const lostTemplate = "00000000-0000-4000-8000-000000000603"
+
+// operated is a digate with a ledger in a file, for an operator.
+type operated struct {
+	*server.Server
+	spec, addr, admin string
+	emulator          *emulator.Emulator
+}
+
+func operate(t *testing.T) operated {
+	t.Helper()
+	e := emulator.New(emulator.Options{Seed: 1})
+	upstream := httptest.NewServer(e)
+	t.Cleanup(upstream.Close)
+	o := operated{spec: "sqlite:" + filepath.Join(t.TempDir(), "ledger.db"), emulator: e}
+	o.Server = facadeOf(t, upstream.URL, func(c *config.Config) { c.Ledger.Spec = o.spec })
+	t.Cleanup(e.Close)
+	o.addr, o.admin = o.GRPCAddr().String(), "http://"+o.AdminAddr().String()
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	return o
+}
+
+// doubt leaves a copy in doubt and returns the name of its record.
+func (o operated) doubt(t *testing.T, requestID string) string {
+	t.Helper()
+	if got := digate(t, "copy", lostTemplate, "--request-id", requestID, "--addr", o.addr, "--name", "Shop "+requestID); got.Code != client.ExitUnknown {
+		t.Fatalf("%+v", got)
+	}
+	got := digate(t, "ledger", "show", requestID, "--addr", o.addr, "-o", "json")
+	m := regexp.MustCompile(`"record":"([0-9a-f]{64})"`).FindStringSubmatch(got.Out)
+	if m == nil {
+		t.Fatalf("%+v", got)
+	}
+	return m[1]
+}
+
+func listedRecords(t *testing.T, got clitest.Ran) (names []string) {
+	t.Helper()
+	var page listing.Page
+	if err := json.Unmarshal([]byte(got.Out), &page); err != nil || got.Code != client.ExitDone {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for _, r := range page.Records {
+		names = append(names, r.Record)
+	}
+	return names
+}
+
+// masked returns a text without what differs from run to run.
+func masked(text string) string {
+	text = regexp.MustCompile(`\b[0-9a-f]{64}\b`).ReplaceAllString(text, strings.Repeat("a", 64))
+	text = regexp.MustCompile(`(?m)^[0-9a-f]{12}\b`).ReplaceAllString(text, strings.Repeat("a", 12))
+	text = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`).ReplaceAllStringFunc(text, func(id string) string {
+		if strings.HasPrefix(id, "00000000") {
+			return id
+		}
+		return "11111111-1111-4111-8111-111111111111"
+	})
+	text = regexp.MustCompile(`\b20[0-9T:-]{17}(\.[0-9]+)?Z`).ReplaceAllString(text, "2026-01-02T03:04:05Z")
+	text = regexp.MustCompile(`(unknown|done|UNKNOWN)  ( *)[0-9]s `).ReplaceAllString(text, "$1  ${2}0s ")
+	return strings.NewReplacer("LEDGER", "sqlite:ledger.db", "DIGATE:9090", "10.0.0.1:9090", whoami(), "alice@host").Replace(text)
+}
+
+// An operator finds a doubt without token and request id, and settles it in the
+// ledger itself. The caller's token may be gone.
+func TestLedger_OperatorSettlesADoubtOfAnotherToken(t *testing.T) {
+	o := operate(t)
+	first, second := o.doubt(t, "order-1"), o.doubt(t, "order-2")
+	if got := digate(t, "copy", clitest.TemplateID, "--request-id", "order-3", "--addr", o.addr); got.Code != client.ExitDone {
+		t.Fatalf("%+v", got)
+	}
+	t.Setenv("DIGATE_TOKEN", "")
+	for _, from := range [][]string{{"--ledger", o.spec}, {"--admin", o.admin}} {
+		list := append([]string{"ledger", "list", "-o", "json"}, from...)
+		if got := listedRecords(t, digate(t, list...)); len(got) != 3 {
+			t.Errorf("%q: %q", from, got)
+		}
+		if got := listedRecords(t, digate(t, append(list, "--state", "unknown", "--since", "1h", "--template", lostTemplate)...)); len(got) != 2 || got[0] != second || got[1] != first {
+			t.Errorf("%q: got %q, want %q", from, got, []string{second, first})
+		}
+		if got := listedRecords(t, digate(t, append(list, "--state", "unknown", "--template", clitest.TemplateID)...)); len(got) != 0 {
+			t.Errorf("%q: %q", from, got)
+		}
+		got := digate(t, append([]string{"ledger", "show", "--record", first[:12]}, from...)...)
+		if got.Code != client.ExitDone || !strings.Contains(got.Out, first) || !strings.Contains(got.Err, "candidates are shown with") {
+			t.Errorf("%q: %+v", from, got)
+		}
+		if got := digate(t, append([]string{"ledger", "show", "--record", strings.Repeat("0", 12)}, from...)...); got.Code != client.ExitFailed || !strings.Contains(got.Err, "no record whose name begins so") {
+			t.Errorf("%q: %+v", from, got)
+		}
+	}
+	settle := []string{"ledger", "resolve", "--record", first[:16], "--yes", "--addr", o.addr}
+	// Nothing is changed without the ledger itself, and no integration is believed
+	// without asking Diga.
+	if got := digate(t, append(settle, "--not-created")...); got.Code != client.ExitUsage || !strings.Contains(got.Err, "an admin listener knows nobody") {
+		t.Errorf("%+v", got)
+	}
+	made := o.emulator.Integrations(clitest.Token)
+	settle = append(settle, "--ledger", o.spec)
+	if got := digate(t, append(settle, "--integration", made[0].ID)...); got.Code != client.ExitFailed || !strings.Contains(got.Err, "no bearer token") {
+		t.Errorf("%+v", got)
+	}
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	for what, test := range map[string]struct {
+		resolution []string
+		code       int
+		want       string
+	}{
+		"a foreign id":  {[]string{"--integration", clitest.TemplateID}, client.ExitFailed, "is not one that this call can have created"},
+		"one of a copy": {[]string{"--integration", made[len(made)-1].ID}, client.ExitFailed, "is not one that this call can have created"},
+		"a tool":        {[]string{"--tool", made[0].ID}, client.ExitUsage, "the call is a CopyTemplate: it created no tool"},
+		"a method":      {[]string{"--not-created", "--method", "CreateTool"}, client.ExitUsage, "the record is of CopyTemplate"},
+	} {
+		if got := digate(t, append(settle, test.resolution...)...); got.Code != test.code || !strings.Contains(got.Err, test.want) {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+	got := digate(t, append(settle, "--integration", strings.ToUpper(made[0].ID))...)
+	if got.Code != client.ExitDone || !strings.Contains(got.Out, "DONE") || !strings.Contains(got.Out, made[0].ID) {
+		t.Fatalf("%+v", got)
+	}
+	for _, want := range []string{`"msg":"a call in doubt was settled"`, `"caller":"operator ` + whoami() + `"`, `"ledger_record":"` + first + `"`, `"resolution":"` + made[0].ID + `"`} {
+		if !strings.Contains(got.Err, want) {
+			t.Errorf("no %s in the log: %s", want, got.Err)
+		}
+	}
+	// The caller's next call gets what was settled.
+	if got := digate(t, "copy", lostTemplate, "--request-id", "order-1", "--addr", o.addr, "--name", "Shop order-1"); got.Code != client.ExitDone || !strings.Contains(got.Out, made[0].ID) {
+		t.Errorf("%+v", got)
+	}
+	if got := digate(t, append(settle, "--not-created")...); got.Code != client.ExitFailed || !strings.Contains(got.Err, "is done, not in doubt") {
+		t.Errorf("settled twice: %+v", got)
+	}
+}
+
+func TestScreens_LedgerOfAnOperator(t *testing.T) {
+	o := operate(t)
+	record := o.doubt(t, "order-1")
+	screen := session(t, []string{
+		"ledger list --state unknown --ledger LEDGER",
+		"ledger show --record " + record[:12] + " --ledger LEDGER --addr DIGATE:9090",
+		"ledger resolve --record " + record[:12] + " --not-created --yes --ledger LEDGER",
+	}, place{"LEDGER", o.spec}, place{"DIGATE:9090", o.addr})
+	screen = strings.ReplaceAll(screen, record[:12], strings.Repeat("a", 12))
+	screen = strings.ReplaceAll(screen, strings.Repeat("a", 12)+record[12:], strings.Repeat("a", 64))
+	clitest.Scroll(t, "ledger-operator", regexp.MustCompile(`"time":"[^"]*"`).ReplaceAllString(masked(screen), `"time":"…"`))
+}
+
+func TestLedgerList_WrongUsage_IsRefused(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"--limit", "0"}, {"--limit", "10000"}, {"--since", "yesterday"}, {"--state", "lost"}, {"--timeout", "0s"},
+	} {
+		if got := digate(t, append([]string{"ledger", "list"}, args...)...); got.Code != client.ExitUsage {
+			t.Errorf("%q: %+v", args, got)
+		}
+	}
+	for _, args := range [][]string{
+		{"show"}, {"show", "order-1", "--record", "ab"}, {"resolve", "--yes", "--not-created"},
+	} {
+		if got := digate(t, append([]string{"ledger"}, args...)...); got.Code != client.ExitUsage || !strings.Contains(got.Err, "--record") {
+			t.Errorf("%q: %+v", args, got)
+		}
+	}
+	for _, args := range [][]string{
+		{"list", "--admin", "127.0.0.1:1"}, {"list", "--admin", "http://127.0.0.1:1"}, {"list", "--ledger", "sqlite:" + filepath.Join(t.TempDir(), "none.db")},
+	} {
+		if got := digate(t, append([]string{"ledger"}, args...)...); got.Code != client.ExitFailed {
+			t.Errorf("%q: %+v", args, got)
+		}
+	}
+}
