@@ -153,7 +153,7 @@ func TestMarks_PatchFails_CallerGetsWhatDigaHasAndTheRepeatTheName(t *testing.T)
 	metrics := d.scrape(t)
 	for _, line := range []string{
 		`digate_operations_total{code="OK",kind="rename",outcome="DONE"} 1`,
-		`digate_upstream_requests_total{method="/diga.integration.v1.IntegrationService/UpdateIntegration",outcome="UNKNOWN",status="500"} 2`,
+		`digate_upstream_requests_total{method="diga.integration.v1.IntegrationService/UpdateIntegration",outcome="UNKNOWN",status="500"} 2`,
 	} {
 		if !strings.Contains(metrics, line) {
 			t.Errorf("no %s in the metrics", line)
@@ -358,7 +358,7 @@ func TestMarks_Bulk_CopiesHaveTheirNames(t *testing.T) {
 	if len(names) != 2 || names["named"] != 10 || names[template.Name] != 10 {
 		t.Errorf("%v", names)
 	}
-	line := `digate_upstream_requests_total{method="/diga.integration.v1.IntegrationService/GetTemplate",outcome="DONE",status="200"} 1`
+	line := `digate_upstream_requests_total{method="diga.integration.v1.IntegrationService/GetTemplate",outcome="DONE",status="200"} 1`
 	if metrics := d.scrape(t); !strings.Contains(metrics, line+"\n") {
 		t.Error("the name of the template was not read once")
 	}
