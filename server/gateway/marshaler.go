@@ -51,7 +51,7 @@ var _ runtime.Marshaler = (*marshaler)(nil)
 func (m *marshaler) Marshal(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case *state:
-		return v.body, nil // as it is
+		return nil, nil // forward has written the response
 	case proto.Message:
 		c, err := m.codecs.of(v)
 		if err != nil {

@@ -33,8 +33,6 @@ type state struct {
 	// refused is why the request's body was not taken, err why the request failed,
 	// whatever the reason.
 	refused, err error
-	// body is the body of a successful response.
-	body []byte
 	// received is the request's body, and url the request's without its query.
 	received body
 	url      url.URL

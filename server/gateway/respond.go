@@ -24,15 +24,17 @@ func (a *responder) route(ctx context.Context) *route {
 	return a.routes.byName[name]
 }
 
-// forward begins the response to a call that succeeded.
+// forward writes the response to a call that succeeded. grpc-gateway, which would
+// write the body after it, tells the process's log of each client that has left.
 func (a *responder) forward(ctx context.Context, w http.ResponseWriter, resp proto.Message) error {
-	s, ex, route := stateFromContext(ctx), exchange.FromContext(ctx), a.route(ctx)
+	ex, route := exchange.FromContext(ctx), a.route(ctx)
 	status := route.SuccessStatus
 	if ex != nil && ex.Status/100 == 2 {
 		status = ex.Status
 	}
+	var body []byte
 	if ex != nil && ex.Relay {
-		s.body = ex.Body
+		body = ex.Body
 	} else if status != http.StatusNoContent {
 		m := resp
 		if part, ok := resp.(interface{ XXX_ResponseBody() any }); ok {
@@ -42,21 +44,22 @@ func (a *responder) forward(ctx context.Context, w http.ResponseWriter, resp pro
 		if err != nil {
 			return apierror.Internal(err, exchange.Done)
 		}
-		if s.body, err = c.AppendResponse(nil, m); err != nil {
+		if body, err = c.AppendResponse(nil, m); err != nil {
 			return apierror.Internal(err, exchange.Done)
 		}
 	}
 	if status == http.StatusNoContent {
-		s.body = nil
+		body = nil
 		w.Header().Del("Content-Type")
 	} else {
-		w.Header().Set("Content-Length", strconv.Itoa(len(s.body)))
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(status)
+	_, _ = w.Write(body)
 	return nil
 }
 
-// rewrite makes grpc-gateway write the body that forward settled on.
+// rewrite makes grpc-gateway write nothing after what forward wrote.
 func (a *responder) rewrite(ctx context.Context, _ proto.Message) (any, error) {
 	return stateFromContext(ctx), nil
 }
