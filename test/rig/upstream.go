@@ -37,20 +37,24 @@ type Request struct {
 	Header  http.Header
 }
 
-// Behaviour is how the upstream handles one request that creates something, or
-// renames it.
+// Behaviour is how the upstream handles one request.
 type Behaviour struct {
-	// Before is the time until it is created, and After the time from then until the
+	// Before is the time until it is done, and After the time from then until the
 	// response.
 	Before, After time.Duration
 	// Attentive means that nothing is created for a caller who leaves before.
 	Attentive bool
-	// Refuse, if set, is the response of an upstream that creates nothing.
+	// Refuse, if set, is the response of an upstream that does nothing.
 	Refuse *Response
 	// Fail, if set, is the response that hides what was created.
 	Fail *Response
 	// Description is that of what is created.
 	Description string
+	// DeleteLast means that the last item of a full page is deleted once it was read.
+	DeleteLast bool
+	// Placeholder is the name of the placeholder in the base URL of a template, empty
+	// for a template without one.
+	Placeholder string
 }
 
 // Response is a response of the upstream that shows nothing that it created.
@@ -73,6 +77,7 @@ type Upstream struct {
 	*HTTPServer
 
 	script func(Request) Behaviour
+	reads  func(http.Header) Behaviour
 
 	mu       sync.Mutex
 	attempts map[string]int
@@ -83,11 +88,19 @@ type Upstream struct {
 	marks    []mark
 }
 
+// Created is what the upstream created.
+type Created struct {
+	Kind     Kind
+	ID, Name string
+	// At is when it was created, and Deleted when it was deleted, zero if it was not.
+	At, Deleted time.Time
+}
+
 // made is what the upstream created.
 type made struct {
 	kind                          Kind
 	id, name, parent, description string
-	at                            time.Time
+	at, deleted                   time.Time
 }
 
 // list returns the name of the list that holds it.
@@ -114,13 +127,38 @@ func NewUpstream(script func(Request) Behaviour) (*Upstream, error) {
 	mux.HandleFunc("POST /v1/integration", u.create(Integration))
 	mux.HandleFunc("POST /v1/integration/{parent}/tool", u.create(Tool))
 	mux.HandleFunc("PATCH /v1/integration/{id}", u.rename)
-	mux.HandleFunc("GET /v1/integration/{id}", u.get)
-	mux.HandleFunc("GET /v1/integration/{parent}/tool/{id}", u.get)
-	mux.HandleFunc("GET /v1/integration", u.page)
-	mux.HandleFunc("GET /v1/integration/{parent}/{id}", u.below)
+	mux.HandleFunc("GET /v1/integration/{id}", u.read(u.get))
+	mux.HandleFunc("GET /v1/integration/{parent}/tool/{id}", u.read(u.get))
+	mux.HandleFunc("GET /v1/integration", u.read(u.page))
+	mux.HandleFunc("GET /v1/integration/{parent}/{id}", u.read(u.below))
 	var err error
 	u.HTTPServer, err = NewHTTPServer(mux)
 	return u, err
+}
+
+// ScriptReads sets the script that decides on each request that reads, by its header.
+// It must be set before the first request.
+func (u *Upstream) ScriptReads(script func(http.Header) Behaviour) { u.reads = script }
+
+// Fill creates integrations without a request, all with that name.
+func (u *Upstream) Fill(name string, n int) {
+	for range n {
+		u.add(made{kind: Integration, name: name})
+	}
+}
+
+// All returns all that was created, the oldest first.
+func (u *Upstream) All() []Created {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var all []Created
+	for _, list := range u.lists {
+		for _, m := range list {
+			all = append(all, Created{m.kind, m.id, m.name, m.at, m.deleted})
+		}
+	}
+	slices.SortFunc(all, func(a, b Created) int { return strings.Compare(a.ID, b.ID) })
+	return all
 }
 
 // Made returns the ids of what was created, by name.
@@ -283,15 +321,38 @@ func (b Behaviour) handle(w http.ResponseWriter, r *http.Request, status int, do
 	}
 }
 
+// read returns the handler of requests that read, in the way that the script wants.
+func (u *Upstream) read(handler func(http.ResponseWriter, *http.Request, Behaviour)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var b Behaviour
+		if u.reads != nil {
+			b = u.reads(r.Header)
+		}
+		pause(b.Before)
+		switch {
+		case b.Refuse != nil:
+			b.Refuse.write(w)
+		case b.Fail != nil:
+			b.Fail.write(w)
+		default:
+			handler(w, r, b)
+		}
+	}
+}
+
 // below handles a request for a template, each of which has the name Template, or for
 // a page of an integration's tools.
-func (u *Upstream) below(w http.ResponseWriter, r *http.Request) {
+func (u *Upstream) below(w http.ResponseWriter, r *http.Request, behaviour Behaviour) {
 	switch id := r.PathValue("id"); {
 	case r.PathValue("parent") == "template":
-		b, _ := json.Marshal(map[string]any{"id": id, "name": "Template", "language": "en", "template": map[string]any{}})
+		template := map[string]any{}
+		if behaviour.Placeholder != "" {
+			template["base_url"] = "https://<<" + behaviour.Placeholder + ">>.example"
+		}
+		b, _ := json.Marshal(map[string]any{"id": id, "name": "Template", "language": "en", "template": template})
 		respond(w, http.StatusOK, b)
 	case id == "tool":
-		u.page(w, r)
+		u.page(w, r, behaviour)
 	default:
 		http.NotFound(w, r)
 	}
@@ -340,7 +401,7 @@ func (m made) json() []byte {
 	return b
 }
 
-func (u *Upstream) get(w http.ResponseWriter, r *http.Request) {
+func (u *Upstream) get(w http.ResponseWriter, r *http.Request, _ Behaviour) {
 	u.mu.Lock()
 	var m made
 	found := u.find(r.PathValue("parent"), r.PathValue("id"))
@@ -355,37 +416,65 @@ func (u *Upstream) get(w http.ResponseWriter, r *http.Request) {
 	respond(w, http.StatusOK, m.json())
 }
 
-// find returns what is in a list under an id, nil if there is none. The caller holds
+// find returns what is in a list under an id, nil if there is none or it was deleted. The caller holds
 // the lock while it uses the result.
 func (u *Upstream) find(list, id string) *made {
 	n, ok := u.place[id]
-	if !ok || n >= len(u.lists[list]) || u.lists[list][n].id != id {
+	if !ok || n >= len(u.lists[list]) || u.lists[list][n].id != id || !u.lists[list][n].deleted.IsZero() {
 		return nil
 	}
 	return &u.lists[list][n]
 }
 
-// page returns a page of a list, the newest first.
-func (u *Upstream) page(w http.ResponseWriter, r *http.Request) {
+// page returns a page of a list, the newest first or the oldest first.
+func (u *Upstream) page(w http.ResponseWriter, r *http.Request, b Behaviour) {
 	limit, err := strconv.Atoi(r.FormValue("limit"))
-	if err != nil || r.FormValue("order") != "desc" {
+	order, after := r.FormValue("order"), r.FormValue("after")
+	if err != nil || limit < 1 || order != "asc" && order != "desc" {
 		Failure(http.StatusUnprocessableEntity, "INVALID_PAGE").write(w)
 		return
 	}
-	u.mu.Lock()
-	list := u.lists[r.PathValue("parent")]
-	from := len(list) // the first that is left out
-	if after := r.FormValue("after"); after != "" {
-		from = u.place[after]
+	page, more, ok := u.cut(r.PathValue("parent"), after, order == "asc", limit, b.DeleteLast)
+	if !ok {
+		Failure(http.StatusNotFound, "NOT_FOUND").write(w)
+		return
 	}
-	page := slices.Clone(list[max(0, from-limit):from])
-	u.mu.Unlock()
-	slices.Reverse(page)
 	items := make([]string, len(page))
 	for i, m := range page {
 		items[i] = string(m.json())
 	}
-	respond(w, http.StatusOK, fmt.Appendf(nil, `{"data":[%s],"has_more":%t}`, strings.Join(items, ","), from > limit))
+	respond(w, http.StatusOK, fmt.Appendf(nil, `{"data":[%s],"has_more":%t}`, strings.Join(items, ","), more))
+}
+
+// cut returns the items of a page of a list, and reports whether more follow. It is
+// not ok if the item before them is not in the list any more.
+func (u *Upstream) cut(name, after string, ascending bool, limit int, deleteLast bool) (page []made, more, ok bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	list := u.lists[name]
+	next, step := 0, 1
+	if !ascending {
+		next, step = len(list)-1, -1
+	}
+	if after != "" {
+		if u.find(name, after) == nil {
+			return nil, false, false
+		}
+		next = u.place[after] + step
+	}
+	for ; next >= 0 && next < len(list); next += step {
+		switch {
+		case !list[next].deleted.IsZero():
+		case len(page) == limit:
+			return page, true, true
+		default:
+			page = append(page, list[next])
+			if deleteLast && len(page) == limit {
+				list[next].deleted = time.Now()
+			}
+		}
+	}
+	return page, false, true
 }
 
 func (r *Response) write(w http.ResponseWriter) {
