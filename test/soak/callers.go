@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -20,7 +21,6 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
-	"github.com/digate/digate/test/rig"
 )
 
 const (
@@ -29,31 +29,31 @@ const (
 	// patience is how long a caller without a deadline waits. No response may take
 	// that long, so a call that does is digate's failure.
 	patience = upstreamTimeout + 2*grace
-	// grpcConns is how many connections the callers over gRPC share.
+	// grpcConns is how many connections to each digate the callers over gRPC share.
 	grpcConns = 4
 	// restIdleTimeout is shorter than digate's own: a caller must not write to a
 	// connection that the other end may be closing at that moment.
 	restIdleTimeout = 2 * time.Second
-	// tenants is the number of credentials that the callers share.
-	tenants = 16
 )
-
-func bearer(call int) string { return fmt.Sprintf("Bearer soak-%d", call%tenants) }
 
 // crowd makes the calls.
 type crowd struct {
 	script *script
-	digate *rig.Server
-	conns  []*grpc.ClientConn
-	rest   *http.Client
+	// servers are the digates that the calls go to, in turns.
+	servers []*server
+	conns   []*grpc.ClientConn
+	rest    *http.Client
+
+	// created is the id of an integration that was created lately.
+	created atomic.Pointer[string]
 }
 
-func newCrowd(s *script, digate *rig.Server) (*crowd, error) {
-	c := &crowd{script: s, digate: digate, rest: &http.Client{Transport: &http.Transport{
+func newCrowd(s *script, servers []*server) (*crowd, error) {
+	c := &crowd{script: s, servers: servers, rest: &http.Client{Transport: &http.Transport{
 		MaxIdleConnsPerHost: 4096, IdleConnTimeout: restIdleTimeout, DisableCompression: true,
 	}}}
-	for range grpcConns {
-		conn, err := grpc.NewClient(digate.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	for n := range grpcConns * len(servers) {
+		conn, err := grpc.NewClient(servers[n%len(servers)].GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
 		if err != nil {
 			c.close()
 			return nil, err
@@ -62,6 +62,9 @@ func newCrowd(s *script, digate *rig.Server) (*crowd, error) {
 	}
 	return c, nil
 }
+
+// server returns the digate that a call goes to. The calls of an errand have the same.
+func (c *crowd) server(call int) *server { return c.servers[c.script.key(call)%len(c.servers)] }
 
 func (c *crowd) close() {
 	for _, conn := range c.conns {
@@ -76,6 +79,9 @@ var errPatience = errors.New("the caller's patience is over")
 // call makes the call as the script says and returns its end.
 func (c *crowd) call(ctx context.Context, call int) told {
 	how := c.script.caller(call)
+	if c.script.mix.creates {
+		how = c.script.errandCaller(call)
+	}
 	a := told{call: call, limit: upstreamTimeout}
 	if how.deadline > 0 {
 		a.limit = how.deadline
@@ -91,16 +97,19 @@ func (c *crowd) call(ctx context.Context, call int) told {
 		defer time.AfterFunc(how.cancel, func() { giveUp(context.Canceled) }).Stop()
 	}
 	began := time.Now()
-	switch how.habit {
-	case overGRPC:
+	switch {
+	case c.script.mix.creates:
+		c.doErrand(ctx, &a, how)
+	case how.habit == overGRPC:
 		c.overGRPC(ctx, &a, how)
-	case overREST:
+	case how.habit == overREST:
 		c.overREST(ctx, &a, how)
 	default:
 		c.holdUp(ctx, &a, how)
 	}
 	a.text = fmt.Sprintf("%+v %s", how, a.text)
-	a.took = time.Since(began)
+	a.moment = moment{began, time.Now()}
+	a.took = a.ended.Sub(began)
 	return a
 }
 
@@ -126,12 +135,25 @@ func (c *crowd) overGRPC(ctx context.Context, a *told, how caller) {
 	if how.padding > 0 {
 		req.Variables = &structpb.Struct{Fields: map[string]*structpb.Value{"padding": structpb.NewStringValue(padding(how))}}
 	}
-	rpc := integrationv1.NewIntegrationServiceClient(c.conns[a.call%len(c.conns)])
-	resp, err := rpc.CopyTemplate(metadata.AppendToOutgoingContext(ctx, "authorization", bearer(a.call)), req)
+	ctx, rpc := c.rpc(ctx, a.call)
+	resp, err := rpc.CopyTemplate(ctx, req)
 	if err == nil {
 		a.verdict, a.id, a.name = done, resp.GetIntegration().GetId(), resp.GetIntegration().GetName()
 		return
 	}
+	a.failedOverGRPC(ctx, err)
+}
+
+// rpc returns the client for a call over gRPC, and the context with its token.
+func (c *crowd) rpc(ctx context.Context, call int) (context.Context, integrationv1.IntegrationServiceClient) {
+	// The connections go to the digates in turns.
+	server, turn := c.script.key(call)%len(c.servers), call/len(c.servers)%grpcConns
+	conn := c.conns[turn*len(c.servers)+server]
+	return metadata.AppendToOutgoingContext(ctx, "authorization", c.script.bearer(call)), integrationv1.NewIntegrationServiceClient(conn)
+}
+
+// failedOverGRPC notes what an error lets its caller conclude.
+func (a *told) failedOverGRPC(ctx context.Context, err error) {
 	a.text = "gRPC: " + err.Error()
 	st := status.Convert(err)
 	for _, detail := range st.Details() {
@@ -146,6 +168,7 @@ func (c *crowd) overGRPC(ctx context.Context, a *told, how caller) {
 	}
 	// Meshes and generic clients try this again by themselves.
 	a.invited = a.invited || st.Code() == codes.Unavailable
+	a.doubt = st.Code() == codes.Aborted
 	if a.verdict == silence {
 		a.verdict = gaveUp(ctx)
 	}
@@ -168,12 +191,10 @@ func restPath(call int) string {
 }
 
 func (c *crowd) overREST(ctx context.Context, a *told, how caller) {
-	response, err := c.post(ctx, a.call, how)
-	if err != nil {
-		a.verdict, a.text = gaveUp(ctx), "REST: "+err.Error()
+	response, ok := c.send(ctx, a, http.MethodPost, restPath(a.call), restBody(a.call, how), nil)
+	if !ok {
 		return
 	}
-	a.text = fmt.Sprintf("REST: %d %.200s", response.status, response.body)
 	if response.status/100 == 2 {
 		var integration struct{ ID, Name string }
 		if err := json.Unmarshal(response.body, &integration); err != nil {
@@ -183,8 +204,14 @@ func (c *crowd) overREST(ctx context.Context, a *told, how caller) {
 		a.verdict, a.id, a.name = done, integration.ID, integration.Name
 		return
 	}
+	a.failedOverREST(response)
+}
+
+// failedOverREST notes what the response of a failure lets its caller conclude.
+func (a *told) failedOverREST(response restResponse) {
 	a.verdict = outcomes[response.header.Get("Digate-Outcome")]
 	a.invited = response.header.Get("Retry-After") != ""
+	a.doubt = a.verdict == unknown && response.status == http.StatusConflict
 }
 
 type restResponse struct {
@@ -193,18 +220,37 @@ type restResponse struct {
 	body   []byte
 }
 
-func (c *crowd) post(ctx context.Context, call int, how caller) (restResponse, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.digate.REST+restPath(call), bytes.NewReader(restBody(call, how)))
+// send sends a request of a call over REST. If there is no whole response, it notes
+// what the caller can conclude of that.
+func (c *crowd) send(ctx context.Context, a *told, method, path string, body []byte, header map[string]string) (response restResponse, ok bool) {
+	response, err := c.exchange(ctx, a.call, method, path, body, header)
+	if err != nil {
+		a.verdict, a.text = gaveUp(ctx), "REST: "+err.Error()
+	} else {
+		a.text = fmt.Sprintf("REST: %d %.200s", response.status, response.body)
+	}
+	return response, err == nil
+}
+
+// exchange returns the response to a request over REST. With an error it has what was
+// read of it.
+func (c *crowd) exchange(ctx context.Context, call int, method, path string, body []byte, header map[string]string) (restResponse, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.server(call).REST+path, bytes.NewReader(body))
 	if err != nil {
 		return restResponse{}, err
 	}
 	r.GetBody = nil // or net/http might send it again
-	r.Header.Set("Authorization", bearer(call))
-	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", c.script.bearer(call))
+	if len(body) > 0 {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for name, value := range header {
+		r.Header.Set(name, value)
+	}
 	resp, err := c.rest.Do(r)
 	if err != nil {
 		return restResponse{}, err
 	}
-	body, err := io.ReadAll(resp.Body)
-	return restResponse{resp.StatusCode, resp.Header, body}, errors.Join(err, resp.Body.Close())
+	read, err := io.ReadAll(resp.Body)
+	return restResponse{resp.StatusCode, resp.Header, read}, errors.Join(err, resp.Body.Close())
 }

@@ -17,7 +17,8 @@ import (
 type request struct {
 	head   []byte
 	length int64
-	call   int
+	// line is the first line, and token the value of Authorization.
+	line, token string
 }
 
 func readHead(r *bufio.Reader) (request, error) {
@@ -32,11 +33,11 @@ func readHead(r *bufio.Reader) (request, error) {
 		text := strings.TrimSpace(string(raw))
 		switch name, value, _ := strings.Cut(text, ":"); {
 		case first:
-			if req.call, err = callOf(text); err != nil {
-				return req, err
-			}
+			req.line = text
 		case text == "":
 			return req, nil
+		case strings.EqualFold(name, "Authorization"):
+			req.token = strings.TrimSpace(value)
 		case strings.EqualFold(name, "Content-Length"):
 			if req.length, err = strconv.ParseInt(strings.TrimSpace(value), 10, 64); err != nil {
 				return req, err
@@ -52,7 +53,11 @@ func (l *line) exchange(c net.Conn, from *bufio.Reader, up net.Conn) bool {
 	if err != nil {
 		return false
 	}
-	f, attempt := l.attempt(req.call)
+	key, err := l.script.keyOf(req)
+	if err != nil {
+		return false
+	}
+	f, attempt := l.attempt(key)
 	switch f.kind {
 	case resetBefore:
 		_, _ = io.CopyN(io.Discard, from, req.length*int64(f.cut)/1000)
@@ -73,7 +78,7 @@ func (l *line) exchange(c net.Conn, from *bufio.Reader, up net.Conn) bool {
 		return false
 	}
 	end := len(req.head) - 2
-	sent := append(fmt.Appendf(req.head[:end:end], "%s: %d\r\n\r\n", attemptHeader, attempt), body...)
+	sent := append(fmt.Appendf(req.head[:end:end], "%s: %d\r\n%s: %d\r\n\r\n", keyHeader, key, attemptHeader, attempt), body...)
 	if !l.send(up, sent, f) {
 		return false
 	}

@@ -28,7 +28,7 @@ func TestDocs_Mixes_AreThoseOfTheSuite(t *testing.T) {
 		if cells[0] != "`"+m.name+"`" {
 			t.Errorf("row %d has the results of %s, want those of %s", i, cells[0], m.name)
 		}
-		if calls, violations := cells[1], cells[12]; calls != "10000" || violations != "0" {
+		if calls, violations := cells[1], cells[13]; calls != "10000" || violations != "0" {
 			t.Errorf("%s: %s calls with %s violations, want 10000 with 0", m.name, calls, violations)
 		}
 	}

@@ -28,6 +28,7 @@ const (
 	storm       // 429 with Retry-After
 	busy        // 503 in the envelope
 	noID        // it did it, and the response has no id
+	deletesLast // after a full page of a list, it deletes the last item of it
 	// What a connection meets.
 	resetAccept  // reset as soon as it is there
 	silentAccept // accepted, and nothing is ever read
@@ -35,6 +36,7 @@ const (
 	cutHello     // the TLS handshake is cut
 	silentHello  // the TLS handshake gets no reply
 	plainHello   // the TLS handshake gets a reply in plain HTTP
+	kinds        // how many kinds there are
 )
 
 // fault is the fault of one attempt or one connection.

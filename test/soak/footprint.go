@@ -17,6 +17,14 @@ type footprint struct {
 	heap                int64 // live bytes after a collection
 }
 
+// footprints are those of a process before and after the calls.
+type footprints struct{ before, after footprint }
+
+func (f footprints) String() string {
+	return fmt.Sprintf("goroutines %d → %d, sockets %d → %d, heap %d → %d kB",
+		f.before.goroutines, f.after.goroutines, f.before.sockets, f.after.sockets, f.before.heap>>10, f.after.heap>>10)
+}
+
 func footprintOf(s *rig.Server) (footprint, error) {
 	var f footprint
 	profile, err := s.Get("/debug/pprof/goroutine?debug=1")
@@ -52,7 +60,7 @@ func sockets(pid int) (int, error) {
 }
 
 // leftBehind returns what a process holds that it did not hold before.
-func leftBehind(before, after footprint) error {
+func leftBehind(before, after footprint, heapAllowance int64) error {
 	var errs []error
 	if after.goroutines > before.goroutines+goroutineAllowance {
 		errs = append(errs, fmt.Errorf("%d goroutines, %d before", after.goroutines, before.goroutines))

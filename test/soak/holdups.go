@@ -23,9 +23,9 @@ const holdFor = 2 * time.Second
 // holdUp makes a call on a connection of its own. It reads nothing, or stops in the
 // middle of its request. Then it closes the connection.
 func (c *crowd) holdUp(ctx context.Context, a *told, how caller) {
-	addr := c.digate.REST
+	addr := c.server(a.call).REST
 	if how.habit == deafGRPC {
-		addr = c.digate.GRPC
+		addr = c.server(a.call).GRPC
 	}
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
@@ -37,11 +37,11 @@ func (c *crowd) holdUp(ctx context.Context, a *told, how caller) {
 	_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 	body := restBody(a.call, how)
 	head := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: digate\r\nAuthorization: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
-		restPath(a.call), bearer(a.call), len(body))
+		restPath(a.call), c.script.bearer(a.call), len(body))
 	switch how.habit {
 	case deafGRPC:
 		a.verdict = unread
-		err = askOverHTTP2(conn, a.call)
+		err = askOverHTTP2(conn, a.call, c.script.bearer(a.call))
 	case deafREST:
 		a.verdict = unread
 		_, err = conn.Write(slices.Concat(head, body))
@@ -65,7 +65,7 @@ func (c *crowd) holdUp(ctx context.Context, a *told, how caller) {
 
 // askOverHTTP2 writes a whole gRPC call with no flow-control window for its
 // response.
-func askOverHTTP2(w io.Writer, call int) error {
+func askOverHTTP2(w io.Writer, call int, bearer string) error {
 	name := callName(call)
 	message, err := proto.Marshal(&integrationv1.CopyTemplateRequest{TemplateId: templateID(call), Name: &name})
 	if err != nil {
@@ -75,7 +75,7 @@ func askOverHTTP2(w io.Writer, call int) error {
 	enc := hpack.NewEncoder(&fields)
 	for _, f := range [][2]string{
 		{":method", "POST"}, {":scheme", "http"}, {":path", integrationv1.IntegrationService_CopyTemplate_FullMethodName},
-		{":authority", "digate"}, {"content-type", "application/grpc"}, {"te", "trailers"}, {"authorization", bearer(call)},
+		{":authority", "digate"}, {"content-type", "application/grpc"}, {"te", "trailers"}, {"authorization", bearer},
 	} {
 		if err := enc.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}); err != nil {
 			return err

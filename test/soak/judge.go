@@ -42,10 +42,23 @@ type told struct {
 	id, name string
 	// invited: the failure asked for another try.
 	invited bool
+	// doubt: an earlier call of the request id is in doubt.
+	doubt bool
+	// after is the id that a stream was to begin after, and items are the ids of its
+	// integrations.
+	after string
+	items []string
+	// wrong is what is wrong with the response in itself.
+	wrong string
+	moment
 	// took is the time of the call, and limit the longest allowed.
 	took, limit time.Duration
 	// text goes into the report of a violation.
 	text string
+}
+
+func (a told) String() string {
+	return fmt.Sprintf("call %d was told %s: %s", a.call, a.verdict, a.text)
 }
 
 // grace is how far a response may exceed its limit: the callers, the upstream and
@@ -65,30 +78,19 @@ type tally struct {
 // upstream made, by name. Calls are numbered from 0.
 func judge(calls int, ends []told, made map[string][]string) tally {
 	t := tally{calls: calls}
-	violation := func(format string, args ...any) {
-		t.violations = append(t.violations, fmt.Sprintf(format, args...))
-	}
+	violation := t.violationf
 	for name, ids := range made {
 		t.copies += len(ids)
 		if call, ok := callNamed(name); !ok || call < 0 || call >= calls {
 			violation("a copy named %q, which no call asked for", name)
 		}
 	}
-	seen := make(map[int]bool)
-	for _, a := range ends {
-		if seen[a.call] {
-			violation("call %d ended twice", a.call)
-			continue
-		}
-		seen[a.call] = true
-		t.told[a.verdict]++
+	t.each(ends, func(a told) {
 		ids := made[callName(a.call)]
 		if len(ids) > 1 {
 			violation("call %d made %d copies; its caller was told %s: %s", a.call, len(ids), a.verdict, a.text)
 		}
 		switch a.verdict {
-		case silence:
-			violation("call %d ended without a verdict: %s", a.call, a.text)
 		case done:
 			if !slices.Contains(ids, a.id) {
 				violation("call %d was told of integration %q, which the upstream did not make for it: %v", a.call, a.id, ids)
@@ -107,14 +109,35 @@ func judge(calls int, ends []told, made map[string][]string) tally {
 				violation("call %d may have made a copy and its caller is invited to try again: %s", a.call, a.text)
 			}
 		}
-		if a.took > a.limit+grace {
-			violation("call %d took %v until it was told %s, which is past its limit of %v: %s", a.call, a.took, a.verdict, a.limit, a.text)
-		}
-	}
-	for call := range calls {
-		if !seen[call] {
-			violation("call %d never ended", call)
-		}
-	}
+	})
 	return t
+}
+
+func (t *tally) violationf(format string, args ...any) {
+	t.violations = append(t.violations, fmt.Sprintf(format, args...))
+}
+
+// each judges each end, and whether every call had one, with a verdict and in time.
+func (t *tally) each(ends []told, judge func(told)) {
+	seen := make(map[int]bool)
+	for _, a := range ends {
+		if seen[a.call] {
+			t.violationf("call %d ended twice", a.call)
+			continue
+		}
+		seen[a.call] = true
+		t.told[a.verdict]++
+		if a.verdict == silence {
+			t.violationf("call %d ended without a verdict: %s", a.call, a.text)
+		}
+		judge(a)
+		if a.took > a.limit+grace {
+			t.violationf("call %d took %v until it was told %s, which is past its limit of %v: %s", a.call, a.took, a.verdict, a.limit, a.text)
+		}
+	}
+	for call := range t.calls {
+		if !seen[call] {
+			t.violationf("call %d never ended", call)
+		}
+	}
 }

@@ -21,6 +21,7 @@ type line struct {
 	ln       net.Listener // nil while the upstream is away
 	open     map[net.Conn]bool
 	attempts map[int]int
+	met      met
 	ordinal  int
 	live     bool // connections meet their faults
 	ended    bool
@@ -81,6 +82,7 @@ func (l *line) accept(ln net.Listener) {
 		f := fault{}
 		if l.live {
 			f = l.script.connection(l.ordinal)
+			l.met.all[f.kind]++
 			l.ordinal++
 		}
 		l.mu.Unlock()
@@ -166,13 +168,25 @@ func (l *line) pause(d time.Duration) bool {
 	}
 }
 
-// attempt returns the fault of the call's next attempt.
-func (l *line) attempt(call int) (fault, int) {
+// attempt returns the fault of the next attempt of the call or errand with a key.
+func (l *line) attempt(key int) (fault, int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := l.attempts[call]
-	l.attempts[call]++
-	return l.script.attempt(call, n), n
+	n := l.attempts[key]
+	l.attempts[key]++
+	f := l.script.attempt(key, n)
+	l.met.all[f.kind]++
+	if n == 0 {
+		l.met.first[f.kind]++
+	}
+	return f, n
+}
+
+// faults returns the faults that requests and connections met.
+func (l *line) faults() met {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.met
 }
 
 // requests returns how many requests came.

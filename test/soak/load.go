@@ -19,34 +19,35 @@ const (
 	// first failure starts for good.
 	goroutineAllowance = 4
 	// heapAllowance covers what digate keeps on purpose: series of metrics, kinds of
-	// drift, TLS sessions, and buffers that grew.
-	heapAllowance = 6 << 20
-	// warmUps is the number of calls without a fault before digate's footprint is
-	// taken.
-	warmUps = 8
+	// drift, TLS sessions, and buffers that grew. recordAllowance is for each call with
+	// a request id, whose record the ledger in memory keeps, and for its token.
+	heapAllowance   = 6 << 20
+	recordAllowance = 2 << 10
 )
 
 // load makes the calls. It takes digate's footprint before and after.
 func (r *runner) load() error {
-	if err := r.call(0, warmUps); err != nil {
+	if err := r.call(0, r.script.warmUps()); err != nil {
 		return err
 	}
-	if err := await.Poll(settleTime, nil, func() (err error) {
-		if !r.line.idle() {
-			return errors.New("the connections of the first calls stay open")
+	for _, s := range r.servers {
+		if err := await.Poll(settleTime, nil, func() (err error) {
+			if !r.line.idle() {
+				return errors.New("the connections of the first calls stay open")
+			}
+			last := s.before
+			s.before, err = footprintOf(s.Server)
+			if err == nil && (last.goroutines != s.before.goroutines || last.sockets != s.before.sockets) {
+				err = errors.New("digate does not come to rest after its first calls")
+			}
+			return err
+		}); err != nil {
+			return err
 		}
-		last := r.before
-		r.before, err = footprintOf(r.digate)
-		if err == nil && (last.goroutines != r.before.goroutines || last.sockets != r.before.sockets) {
-			err = errors.New("digate does not come to rest after its first calls")
-		}
-		return err
-	}); err != nil {
-		return err
 	}
 	r.line.begin()
 	began := time.Now()
-	err := r.call(warmUps, r.calls)
+	err := r.call(r.script.warmUps(), r.calls)
 	r.took = time.Since(began)
 	return err
 }
@@ -54,7 +55,7 @@ func (r *runner) load() error {
 // call makes the calls from first up to last, some at once, and closes its
 // connections.
 func (r *runner) call(first, last int) error {
-	crowd, err := newCrowd(r.script, r.digate)
+	crowd, err := newCrowd(r.script, r.servers)
 	if err != nil {
 		return err
 	}
@@ -95,17 +96,25 @@ func (r *runner) call(first, last int) error {
 	return failed
 }
 
-// inspect waits until digate is idle and ends it. It notes what digate still holds,
-// and the calls that it did not count or log. The line stays up meanwhile, with every
-// hanging connection.
+// inspect waits until each digate is idle and ends it. It notes what digate still
+// holds, and the calls that it did not count or log. The line stays up meanwhile, with
+// every hanging connection.
 func (r *runner) inspect() error {
-	d := r.digate
-	note := func(format string, args ...any) { r.wrong = append(r.wrong, fmt.Sprintf(format, args...)) }
-	if err := await.Poll(settleTime, nil, func() (err error) {
-		if r.after, err = footprintOf(d); err != nil {
+	for _, s := range r.servers {
+		if err := r.inspectServer(s); err != nil {
 			return err
 		}
-		return leftBehind(r.before, r.after)
+	}
+	return nil
+}
+
+func (r *runner) inspectServer(d *server) error {
+	note := func(format string, args ...any) { r.wrong = append(r.wrong, fmt.Sprintf(format, args...)) }
+	if err := await.Poll(settleTime, nil, func() (err error) {
+		if d.after, err = footprintOf(d.Server); err != nil {
+			return err
+		}
+		return leftBehind(d.before, d.after, r.script.heapAllowance())
 	}); err != nil {
 		stacks, _ := d.Get("/debug/pprof/goroutine?debug=1")
 		note("%v\n%.8000s", err, stacks)
@@ -131,7 +140,7 @@ func (r *runner) inspect() error {
 	if err := d.Stop(); err != nil {
 		note("%v", err)
 	}
-	lines, bad, err := readLog(r.log())
+	lines, bad, err := readLog(d.log)
 	if err != nil {
 		return err
 	}

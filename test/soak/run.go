@@ -33,9 +33,10 @@ type settings struct {
 type result struct {
 	mix mix
 	tally
-	requests      int // that reached the line
-	before, after footprint
-	took          time.Duration
+	requests   int // that reached the line
+	met        met
+	footprints []footprints
+	took       time.Duration
 }
 
 // run runs a mix. The violations of the result are digate's faults. An error is a
@@ -56,15 +57,13 @@ func run(s settings, m mix) (res result, err error) {
 		return res, err
 	}
 	res = result{
-		mix: m, tally: judge(s.calls, r.ends, r.made), requests: r.line.requests(),
-		before: r.before, after: r.after, took: r.took,
+		mix: m, tally: r.judge(), requests: r.line.requests(), met: r.line.faults(), took: r.took,
+	}
+	for _, s := range r.servers {
+		res.footprints = append(res.footprints, s.footprints)
 	}
 	res.violations = append(res.violations, r.wrong...)
-	for _, v := range m.shows {
-		if res.told[v] == 0 {
-			res.violations = append(res.violations, fmt.Sprintf("the mix shows nothing: no call was told %s", v))
-		}
-	}
+	res.violations = append(res.violations, shortfalls(m, s.calls, r.script.planned(), res.tally, res.met)...)
 	return res, nil
 }
 
@@ -74,19 +73,28 @@ type runner struct {
 	script   *script
 	upstream *rig.Upstream
 	line     *line
-	digate   *rig.Server
+	servers  []*server
 
-	ends          []told
-	made          map[string][]string
-	wrong         []string // other faults of digate
-	before, after footprint
-	took          time.Duration
+	ends  []told
+	wrong []string // other faults of digate
+	took  time.Duration
+}
+
+// server is a digate under test.
+type server struct {
+	*rig.Server
+	log string // the file with its log
+	footprints
 }
 
 // open starts the upstream, the line and digate.
 func (r *runner) open() (err error) {
 	if r.upstream, err = rig.NewUpstream(r.script.upstream); err != nil {
 		return err
+	}
+	if r.script.mix.creates {
+		r.upstream.ScriptReads(r.script.behaviour)
+		r.upstream.Fill(older, olderItems)
 	}
 	var certs *certificates
 	if r.script.mix.tls {
@@ -104,30 +112,39 @@ func (r *runner) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(r.log()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	for n := range r.script.servers() {
+		s := &server{log: filepath.Join(r.dir, fmt.Sprintf("%s-%d.log", r.script.mix.name, n+1))}
+		if err := os.Remove(s.log); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if s.Server, err = rig.Serve(r.binary, s.log, args...); err != nil {
+			return err
+		}
+		r.servers = append(r.servers, s)
 	}
-	r.digate, err = rig.Serve(r.binary, r.log(), args...)
-	return err
+	return nil
 }
 
-// log returns the file with digate's log.
-func (r *runner) log() string { return filepath.Join(r.dir, r.script.mix.name+".log") }
-
-// close ends all that still runs and takes the upstream's list.
+// close ends all that still runs.
 func (r *runner) close() (err error) {
-	if r.digate != nil {
-		r.digate.Kill()
-		r.digate = nil
+	for _, s := range r.servers {
+		s.Kill()
 	}
 	if r.line != nil {
 		r.line.close()
 	}
 	if r.upstream != nil {
 		err = r.upstream.Close()
-		r.made = r.upstream.Made()
 	}
 	return err
+}
+
+// judge compares what the callers were told with what the upstream created.
+func (r *runner) judge() tally {
+	if r.script.mix.creates {
+		return judgeErrands(r.script, r.ends, r.upstream.All())
+	}
+	return judge(r.calls, r.ends, r.upstream.Made())
 }
 
 // arguments returns digate's arguments for the mix.

@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"time"
@@ -14,12 +15,16 @@ type script struct {
 	calls int
 }
 
+// long is the least number of calls per mix in the long form.
+const long = 2000
+
 // The independent random sequences of a script.
 const (
 	ofCaller uint64 = iota
 	ofAttempt
 	ofConnection
 	ofPause
+	ofErrand
 )
 
 func (s *script) rand(stream uint64, i, j int) *rand.Rand {
@@ -40,7 +45,7 @@ func (s *script) attempt(call, attempt int) fault {
 		fin: r.IntN(2) == 0, bare: r.IntN(3) == 0, retryAfter: -1,
 	}
 	at := r.IntN(1000)
-	if call < warmUps || s.quiet(call) {
+	if call < s.warmUps() || s.quiet(call) {
 		return f
 	}
 	for _, share := range s.mix.attempts {
@@ -67,6 +72,40 @@ func (s *script) attempt(call, attempt int) fault {
 		f.date = r.IntN(3) == 0
 	}
 	return f
+}
+
+// tenants is the number of tokens that the callers share. Diga limits each by itself:
+// with few of them, an account that digate holds back would take most calls with it.
+func (s *script) tenants() int { return max(16, s.calls/16) }
+
+// bearer returns the token of a call.
+func (s *script) bearer(call int) string {
+	if s.mix.creates {
+		return fmt.Sprintf("%s%d", bearerPrefix, s.key(call))
+	}
+	return fmt.Sprintf("%s%d", bearerPrefix, call%s.tenants())
+}
+
+const bearerPrefix = "Bearer soak-"
+
+// warmUps is the number of calls without a fault before the others. Each token has
+// one of them: digate knows every token as one that the upstream accepts.
+func (s *script) warmUps() int {
+	if s.mix.creates {
+		return 48 // whose errands are the only ones with their tokens
+	}
+	return s.tenants()
+}
+
+// servers is the number of digates that share the calls.
+func (s *script) servers() int { return max(1, min(s.mix.servers, s.calls/1000)) }
+
+// heapAllowance returns by how much the heap of a digate may grow.
+func (s *script) heapAllowance() int64 {
+	if s.mix.creates {
+		return heapAllowance + int64(s.calls/s.servers())*recordAllowance
+	}
+	return heapAllowance
 }
 
 // quiet reports whether the call falls between two outages.
@@ -135,7 +174,9 @@ func (s *script) caller(call int) caller {
 	case at < 50:
 		c.padding = 64 << 10
 	}
-	if at := r.IntN(1000); at < s.mix.holdUps && call >= warmUps {
+	if call < s.warmUps() {
+		c.deadline, c.cancel = 0, 0
+	} else if at := r.IntN(1000); at < s.mix.holdUps {
 		c = caller{habit: deafGRPC + habit(at%3)}
 	}
 	return c
@@ -151,5 +192,5 @@ func (s *script) pause(call int) time.Duration {
 func (s *script) restarts(call int) bool {
 	n := min(s.mix.restarts, s.calls/100)
 	every := s.calls / (n + 1)
-	return n > 0 && call >= warmUps && call%every == 0 && call/every <= n
+	return n > 0 && call >= s.warmUps() && call%every == 0 && call/every <= n
 }

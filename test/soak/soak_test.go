@@ -19,9 +19,6 @@ var (
 	logs   = flag.String("soak.logs", "", "`directory` that keeps the logs of digate")
 )
 
-// long is the least number of calls per mix in the long form.
-const long = 2000
-
 func TestMain(m *testing.M) {
 	flag.Parse()
 	// Short runs mostly wait. Long ones are busy, and would make each other's callers
@@ -74,8 +71,9 @@ func TestSoak_EveryMix_KeepsThePromise(t *testing.T) {
 				for _, v := range res.violations[:min(len(res.violations), 20)] {
 					t.Errorf("seed %d: %s", s.seed, v)
 				}
-				t.Logf("goroutines %d → %d, sockets %d → %d, heap %d → %d kB",
-					res.before.goroutines, res.after.goroutines, res.before.sockets, res.after.sockets, res.before.heap>>10, res.after.heap>>10)
+				for _, f := range res.footprints {
+					t.Log(f)
+				}
 			})
 		}
 	})

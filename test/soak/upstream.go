@@ -10,25 +10,31 @@ import (
 	"github.com/digate/digate/test/rig"
 )
 
-// attemptHeader tells the upstream which attempt of the call it sees; the line
-// puts it there.
-const attemptHeader = "X-Soak-Attempt"
+// keyHeader and attemptHeader tell the upstream whose request it sees, and which
+// attempt; the line puts them there.
+const (
+	keyHeader     = "X-Soak-Key"
+	attemptHeader = "X-Soak-Attempt"
+)
 
 // largeResponse is the length of a description, in bytes, in the response to a
 // caller that does not read it.
 const largeResponse = 1 << 20
 
-// upstream decides what the upstream does with a request.
-func (s *script) upstream(req rig.Request) rig.Behaviour {
-	call, isCall := callNamed(req.Name)
-	attempt, err := strconv.Atoi(req.Header.Get(attemptHeader))
-	if !isCall || err != nil {
+// upstream decides what the upstream does with a request that creates something.
+func (s *script) upstream(req rig.Request) rig.Behaviour { return s.behaviour(req.Header) }
+
+// behaviour decides what the upstream does with a request, by its header.
+func (s *script) behaviour(header http.Header) rig.Behaviour {
+	key, wrongKey := strconv.Atoi(header.Get(keyHeader))
+	attempt, wrongAttempt := strconv.Atoi(header.Get(attemptHeader))
+	if wrongKey != nil || wrongAttempt != nil {
 		return rig.Behaviour{Refuse: rig.Failure(http.StatusBadRequest, "NOT_OF_THE_SOAK")}
 	}
-	f := s.attempt(call, attempt)
+	f := s.attempt(key, attempt)
 	switch f.kind {
 	case slow:
-		return rig.Behaviour{Before: f.wait}
+		return rig.Behaviour{Before: f.wait, Placeholder: placeholder}
 	case errorAfter:
 		return rig.Behaviour{Fail: rig.Failure(http.StatusInternalServerError, "INTERNAL_SERVER_ERROR")}
 	case errorBefore:
@@ -42,13 +48,15 @@ func (s *script) upstream(req rig.Request) rig.Behaviour {
 		return rig.Behaviour{Refuse: f.delay(rig.Failure(http.StatusTooManyRequests, "RATE_LIMITED"))}
 	case busy:
 		return rig.Behaviour{Refuse: f.delay(rig.Failure(http.StatusServiceUnavailable, "WORKFLOW_SERVICE_UNAVAILABLE"))}
+	case deletesLast:
+		return rig.Behaviour{DeleteLast: true, Placeholder: placeholder}
 	case noID:
 		return rig.Behaviour{Fail: &rig.Response{Status: f.status, Body: []string{"", "{}", `{"id":null}`, "[]", "<html>done</html>"}[f.cut%5]}}
 	}
-	if h := s.caller(call).habit; h == deafGRPC || h == deafREST {
+	if h := s.caller(key).habit; h == deafGRPC || h == deafREST {
 		return rig.Behaviour{Description: strings.Repeat("long ", largeResponse/5)}
 	}
-	return rig.Behaviour{}
+	return rig.Behaviour{Placeholder: placeholder}
 }
 
 // delay adds the fault's Retry-After, if it has one, to the response.
@@ -63,7 +71,7 @@ func (f fault) delay(resp *rig.Response) *rig.Response {
 	return resp
 }
 
-// callName returns the name of a call's copy.
+// callName returns the name of what a call or an errand creates, by its key.
 func callName(call int) string { return fmt.Sprintf("call-%d", call) }
 
 // callNamed is the inverse of callName.
@@ -76,6 +84,14 @@ func callNamed(name string) (call int, ok bool) {
 // templateID holds the number of a call, so that the line knows it from the
 // first line of a request.
 func templateID(call int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012x", call) }
+
+// keyOf returns the key of a request: in a mix that creates, it is in the token.
+func (s *script) keyOf(req request) (int, error) {
+	if !s.mix.creates {
+		return callOf(req.line)
+	}
+	return strconv.Atoi(strings.TrimPrefix(req.token, bearerPrefix))
+}
 
 // callOf is the inverse of templateID, given the path of a copy.
 func callOf(path string) (int, error) {
