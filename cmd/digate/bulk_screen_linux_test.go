@@ -130,3 +130,18 @@ func TestBulkScreen_ColumnIsMisspelt_NothingIsMade(t *testing.T) {
 		t.Errorf("%v\n%s", err, b)
 	}
 }
+
+// The file of somebody with a Spanish Excel, who saved it as Windows-1252.
+func TestBulkScreen_FileOfASpreadsheet_SaysOnceWhatIsWrong(t *testing.T) {
+	p := newPerson(t)
+	rows := make([]string, 30)
+	for i := range rows {
+		rows[i] = fmt.Sprintf("%s;Peluquer\xeda %d;s%d;SHOP_KEY", clitest.TemplateID, i, i)
+	}
+	rows[7] = clitest.TemplateID + ";Bar"
+	rows[9] = clitest.TemplateID + ";Bar 2;5,1E+12;SHOP_KEY"
+	p.write("shops.csv", shops("Template ID;Name;var.shop;api_key_env", rows...))
+	p.sees("bulk-latin-1", client.ExitUsage, "bulk", "shops.csv")
+	p.write("shops.xlsx", "PK\x03\x04")
+	p.sees("bulk-workbook", client.ExitUsage, "bulk", "shops.xlsx")
+}

@@ -289,10 +289,10 @@ func TestBulk_DryRun_NamesEveryRowThatWouldFailAndSendsNothing(t *testing.T) {
 			clitest.TemplateID + ",d,,SHOP_KEY,,\n" + clitest.TemplateID + ",e,,,/nonexistent,\n" + clitest.TemplateID + ",f,1,,,SHOP_KEY\n" + clitest.TemplateID + ",g,,SHOP_KEY,/x,\n" +
 			clitest.TemplateID + ",h\xff,,,,\n\n,i,,,,\n" + clitest.TemplateID + ",j,\"{\"\"a\"\":1,\"\"a\"\":2}\",,,\n", client.ExitUsage,
 			[]string{"line 2: template_id: must be", "line 3: the variable n: must be one JSON value", "line 4: api_key_env: the environment has no NOT_THERE",
-				"line 5: has a different number of cells", "line 7: api_key_file: open /nonexistent", "line 8: the variable n is set twice", "line 9: the api_key is set twice",
+				"line 5: 2 cells, the header has 6", "line 7: api_key_file: open /nonexistent", "line 8: the variable n is set twice", "line 9: the api_key is set twice",
 				"line 10: name is not UTF-8", "line 12: template_id: must be", "line 13: the variable n: ", "11 rows, 10 malformed, 1 would need setup; nothing was sent"}},
 		"quote":            {"r.csv", "template_id,name\n" + clitest.TemplateID + ",\"a\n" + clitest.TemplateID + ",b\n", client.ExitUsage, []string{"line 2: a quote is missing", "1 row, 1 malformed;"}},
-		"quote, misplaced": {"r.csv", "template_id,name\n" + clitest.TemplateID + ",a\"b\n" + clitest.TemplateID + ",c\n", client.ExitUsage, []string{"line 2: a quote is missing or misplaced, and nothing after it can be read", "1 row, 1 malformed;"}},
+		"quote, misplaced": {"r.csv", "template_id,name\n" + clitest.TemplateID + ",a\"b\n" + clitest.TemplateID + ",c\n", client.ExitUsage, []string{"line 2: a quote is missing or misplaced", "2 rows, 1 malformed, 1 would need setup;"}},
 		"quote, endless":   {"r.csv", "template_id,name\n" + clitest.TemplateID + ",x\n" + clitest.TemplateID + ",\"" + strings.Repeat("hunter2\n", maxRow/4), client.ExitUsage, []string{"line 3: the row is larger", "2 rows, 1 malformed,"}},
 		"equal but for the key": {"r.csv", "template_id,name,api_key\n" + clitest.TemplateID + ",a,hunter2\n" + clitest.TemplateID + ",a,hunter3\n" + clitest.TemplateID + ",a,hunter2\n", client.ExitUsage,
 			[]string{"line 3: differs from an earlier row only in its api_key", "3 rows, 1 malformed,"}},

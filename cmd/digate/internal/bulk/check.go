@@ -28,7 +28,7 @@ func (c *Command) firstPass(ctx context.Context, in *input, j *job, p *progress)
 	}
 	p.showFindings(&found, maxShownRows)
 	if bad > 0 {
-		err = &malformedError{fmt.Errorf("malformed: %d of %s, so nothing was sent; --keep-going sends the others", bad, rowCount(total))}
+		err = &malformedError{fmt.Errorf("malformed: %d of %s, so nothing was sent\n--keep-going sends the others", bad, rowCount(total))}
 	}
 	return total, err
 }
@@ -104,6 +104,9 @@ func checkRows(ctx context.Context, in *input, j *job, found *findings, warn fun
 		total++
 		if r.err == nil && see != nil {
 			see(r)
+		}
+		for _, doubt := range r.doubts {
+			found.add(r.line, doubt)
 		}
 		if err := r.resolve(in.contract); err != nil {
 			bad++

@@ -16,6 +16,7 @@ const maxApart = 3
 type findings struct {
 	texts []*finding
 	by    map[string]*finding
+	notes []string // on the whole input
 }
 
 type finding struct {
@@ -54,7 +55,8 @@ func (f *findings) add(line int, text string) {
 func (f *findings) write(w io.Writer, most int) (left int) {
 	for i, found := range f.texts {
 		if i >= most {
-			return len(f.texts) - most
+			left = len(f.texts) - most
+			break
 		}
 		text := term.Printable(found.text)
 		if found.rows <= maxApart {
@@ -67,7 +69,10 @@ func (f *findings) write(w io.Writer, most int) (left int) {
 		}
 		fmt.Fprintf(w, "%s (%s): %s\n", found.where(), rowCount(found.rows), text)
 	}
-	return 0
+	for _, note := range f.notes {
+		fmt.Fprintln(w, term.Printable(note))
+	}
+	return left
 }
 
 // where names the lines.

@@ -31,6 +31,8 @@ type row struct {
 	// copy is the request. The values of refs are not in it before resolve.
 	copy *integrationv1.CopyTemplateRequest
 	refs []secretRef
+	// doubts are about cells that may not say what was meant.
+	doubts []string
 	// err is why the row cannot be sent.
 	err error
 }

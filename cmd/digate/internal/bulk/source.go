@@ -1,7 +1,6 @@
 package bulk
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -98,13 +97,11 @@ func (in *input) open(j *job, warn func(string)) (*rows, error) {
 		}
 		source, closeInput = f, func() { _ = f.Close() }
 	}
-	buffered := bufio.NewReaderSize(source, 64<<10)
+	buffered, mark := decoded(source)
+	in.dialect.mark = mark
 	if first, _ := buffered.Peek(4); workbookContent(first) != "" {
 		closeInput()
 		return nil, &malformedError{errors.New(saveAsCSV(in.path, workbookContent(first)))}
-	}
-	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
-		_, _ = buffered.Discard(3)
 	}
 	r := &rows{contract: in.contract, unresolved: in.unresolved, ids: newRowIDs(j), warn: warn, close: closeInput, more: func() bool { return buffered.Buffered() > 0 }}
 	if in.format == "csv" {
@@ -113,7 +110,7 @@ func (in *input) open(j *job, warn func(string)) (*rows, error) {
 			closeInput()
 			return nil, &malformedError{fmt.Errorf("%s: %w", in.path, err)}
 		}
-		r.rowReader = reader
+		r.rowReader, in.dialect.comma = reader, rune(reader.records.comma)
 	} else {
 		r.rowReader = &ndjsonRows{lines: buffered, contract: in.contract, template: in.template}
 	}
@@ -138,7 +135,11 @@ func (r *rows) next() (*row, error) {
 }
 
 // end notes what was found of the input as a whole.
-func (r *rows) end(*findings) {}
+func (r *rows) end(found *findings) {
+	if c, ok := r.rowReader.(*csvRows); ok {
+		found.notes = c.notes()
+	}
+}
 
 // maxPlanned bounds the rows that are planned together.
 const maxPlanned = 256

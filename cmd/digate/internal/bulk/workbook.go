@@ -36,5 +36,5 @@ func workbookContent(first []byte) string {
 
 // saveAsCSV says what to do with a workbook.
 func saveAsCSV(path, what string) string {
-	return fmt.Sprintf("%s is %s: in the spreadsheet, save the sheet as \"CSV UTF-8\", and use that file", term.Printable(path), what)
+	return fmt.Sprintf("%s is %s: save its sheet as \"CSV UTF-8\"", term.Printable(path), what)
 }
