@@ -234,6 +234,20 @@ func TestBounds_RESTCallerThatNeverEndsItsRequest_IsCutOff(t *testing.T) {
 	}
 }
 
+// A client that opens connections in advance has 5 s to use one.
+func TestBounds_RESTConnectionWithoutARequest_IsClosedAfter5s(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url())
+	began := time.Now()
+	c := connect(t, d.HTTPAddr())
+	_ = c.SetDeadline(time.Now().Add(await.Patience))
+	n, err := io.Copy(io.Discard, c)
+	if took := time.Since(began); n != 0 || err != nil || took < 4*time.Second || took > 20*time.Second {
+		t.Errorf("%d bytes and %v after %v", n, err, took)
+	}
+}
+
 // A caller that reads nothing of a large response must not hold its memory for
 // ever.
 func TestBounds_CallerThatDoesNotRead_IsCutOff(t *testing.T) {

@@ -54,6 +54,29 @@ func TestGRPC_ClientThatPingsEveryTwoSeconds_GetsItsVerdict(t *testing.T) {
 	}
 }
 
+// A client that pings more often than every second loses its connection.
+func TestGRPC_ClientThatPingsWithoutEnd_LosesItsConnection(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url())
+	f := dialRaw(t, d.GRPCAddr())
+	for i := range byte(10) { // of which gRPC forgives two
+		_ = f.WritePing(false, [8]byte{i})
+	}
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			t.Fatalf("the connection ended without a reason: %v", err)
+		}
+		if goaway, ok := frame.(*http2.GoAwayFrame); ok {
+			if goaway.ErrCode != http2.ErrCodeEnhanceYourCalm || string(goaway.DebugData()) != "too_many_pings" {
+				t.Errorf("%v %q", goaway.ErrCode, goaway.DebugData())
+			}
+			return
+		}
+	}
+}
+
 // trailerOf returns the value of a field.
 func trailerOf(h *http2.MetaHeadersFrame, name string) string {
 	for _, f := range h.Fields {
