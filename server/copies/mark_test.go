@@ -44,6 +44,10 @@ type keeper struct {
 	calls map[string]int
 	// before and after run before a method does its work, and after it.
 	before, after map[string]func(context.Context) error
+	// oddly changes the responses to creates, and other makes reads and renames return
+	// another integration.
+	oddly func(*integrationv1.Integration)
+	other bool
 }
 
 func newKeeper() *keeper {
@@ -75,6 +79,20 @@ func (k *keeper) Call(ctx context.Context, call upstream.Call) error {
 		}
 	}
 	proto.Merge(call.Response, resp)
+	switch resp := call.Response.(type) {
+	case *integrationv1.CopyTemplateResponse:
+		if k.oddly != nil {
+			k.oddly(resp.Integration)
+		}
+	case *integrationv1.UpdateIntegrationResponse:
+		if k.other {
+			resp.Integration.Id = "other"
+		}
+	case *integrationv1.GetIntegrationResponse:
+		if k.other {
+			resp.Integration.Id = "other"
+		}
+	}
 	ex := exchange.FromContext(ctx)
 	ex.Attempts = append(ex.Attempts, exchange.Attempt{Outcome: exchange.Done})
 	ex.Body, ex.Relay = []byte(call.Method), true
@@ -106,7 +124,10 @@ func (k *keeper) serve(call upstream.Call) proto.Message {
 	case *integrationv1.ListIntegrationsRequest:
 		list := slices.Clone(k.has)
 		slices.Reverse(list)
-		from := 1 + slices.IndexFunc(list, func(in *integrationv1.Integration) bool { return in.GetId() == req.GetAfter() })
+		from := 0
+		if req.After != nil {
+			from = 1 + slices.IndexFunc(list, func(in *integrationv1.Integration) bool { return in.GetId() == req.GetAfter() })
+		}
 		to := min(from+int(req.GetLimit()), len(list))
 		return proto.Clone(&integrationv1.ListIntegrationsResponse{Data: list[from:to], HasMore: to < len(list)})
 	}
@@ -233,15 +254,81 @@ func TestMarks_OtherMethods_IntegrationsAreMarkedAndToolsAreNot(t *testing.T) {
 	}
 }
 
-// upstreamFunc is an upstream that makes calls, each of them recorded first, by the
-// function.
+// A tool has no mark, so a doubt about one costs no search.
+func TestMarks_ToolInDoubt_IsNotSearchedFor(t *testing.T) {
+	t.Parallel()
+	pages := 0
+	m := newMarking(t, upstreamFunc(func(call upstream.Call) error {
+		if resp, ok := call.Response.(*integrationv1.ListToolsResponse); ok {
+			pages++
+			resp.HasMore = true
+			resp.Data = []*integrationv1.Tool{{Tool: &integrationv1.Tool_Http{Http: &integrationv1.HttpTool{Id: fmt.Sprint("t", pages), Name: "list"}}}}
+			return nil
+		}
+		return lost(nil)
+	}), newLedger(t))
+	for range 2 {
+		ctx, _ := exchange.NewContext(t.Context())
+		_, _, err := m.CreateTool(ctx, &integrationv1.CreateToolRequest{IntegrationId: uuid, Name: new("list"), RequestId: "r"})
+		if e := apierror.FromError(err); e == nil || e.Outcome != exchange.Unknown {
+			t.Errorf("%v", err)
+		}
+	}
+	if pages != copies.Glance {
+		t.Errorf("%d pages were read", pages)
+	}
+}
+
+// upstreamFunc is an upstream that makes calls by the function.
 type upstreamFunc func(call upstream.Call) error
 
 func (f upstreamFunc) Call(_ context.Context, call upstream.Call) error {
-	if _, err := call.BeforeSend(); err != nil {
-		return err
+	if call.BeforeSend != nil {
+		if _, err := call.BeforeSend(); err != nil {
+			return err
+		}
 	}
 	return f(call)
+}
+
+// Whatever else Diga returns, the response is the integration that was created.
+func TestMarks_OddDiga_ResponseIsWhatWasCreated(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		set     func(k *keeper)
+		renames int
+		marked  bool
+	}{
+		"takes the mark off by itself": {func(k *keeper) { k.oddly = func(in *integrationv1.Integration) { in.Name = "n" } }, 0, false},
+		"shows no name":                {func(k *keeper) { k.oddly = func(in *integrationv1.Integration) { in.Name = "" } }, 1, false},
+		"returns another":              {func(k *keeper) { k.other = true }, 1, true},
+		"reads another":                {func(k *keeper) { k.other, k.before[renameMethod] = true, lost }, 1, true},
+	} {
+		k := newKeeper()
+		c.set(k)
+		m := newMarking(t, k, newLedger(t))
+		ctx, _ := exchange.NewContext(t.Context())
+		in, _, err := m.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: uuid, Name: new("n"), RequestId: "r"}, copies.Before{})
+		m.Wait(t.Context())
+		if err != nil || in.GetId() != "id-0" || isMarked(in.GetName(), "n") != c.marked || len(m.renames) != c.renames {
+			t.Errorf("%s: %v %v, %v", what, in, err, m.renames)
+		}
+	}
+}
+
+// A repeated call does not wait longer for the name than the first one may.
+func TestMarks_ReplayWhoseRenameHangs_ShowsTheNameAsItIs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k, l := newKeeper(), newLedger(t)
+		dies(t, k, l, true, "r")
+		k.before[renameMethod] = func(ctx context.Context) error { <-ctx.Done(); return apierror.ResponseLost(ctx.Err(), true) }
+		began := time.Now()
+		copyAs(t.Context(), newMarking(t, k, l).Coordinator, "r", "n").want(t, "id-0", "", exchange.None)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 func TestMarks_CopyWithoutAName_GetsThatOfItsTemplate(t *testing.T) {
@@ -249,7 +336,9 @@ func TestMarks_CopyWithoutAName_GetsThatOfItsTemplate(t *testing.T) {
 	k := newKeeper()
 	m := newMarking(t, k, newLedger(t))
 	copyUnnamed := func(id string, name string, err error) (*integrationv1.Integration, error) {
-		ctx, _ := exchange.NewContext(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), lease/3) // an id that is not free takes longer
+		defer cancel()
+		ctx, _ = exchange.NewContext(ctx)
 		in, _, failed := m.CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: id}, copies.Before{
 			TemplateName: func(context.Context) (string, error) { return name, err },
 		})
@@ -370,6 +459,23 @@ func TestMarks_LedgerAwayAtTheEnd_IsRenamedAfterItIsRecorded(t *testing.T) {
 		if len(named) != 1 || !isMarked(named[0], "n") {
 			t.Errorf("%q before it was recorded", named)
 		}
+		wantNames(t, k, "n")
+	})
+}
+
+// The record of a copy that could not be recorded is in doubt when its lease ends. The
+// mark is there still.
+func TestMarks_NeverRecorded_KeepsItsMarkUntilTheDoubtIsSettled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k, l := newKeeper(), newLedger(t)
+		m := newMarking(t, k, l, func(c *copies.Config) { c.Ledger = died(l, "after sending") })
+		copyAs(t.Context(), m.Coordinator, "r", "n").want(t, "id-0", "", exchange.None)
+		m.Wait(t.Context())
+		if got := k.names(); !isMarked(got[0], "n") || len(m.renames) > 0 {
+			t.Errorf("%q after %d requests for the name", got, len(m.renames))
+		}
+		copyAs(t.Context(), newMarking(t, k, l).Coordinator, "r", "n").want(t, "id-0", "", exchange.None)
 		wantNames(t, k, "n")
 	})
 }

@@ -119,7 +119,7 @@ func (a *attempt) renameLater() {
 // name, stays as it is.
 func (a *attempt) unmark(token ledger.Token) {
 	marks := a.coordinator.cfg.Marks
-	if marks == nil || !a.create.method().Marked() {
+	if marks == nil {
 		return
 	}
 	created := a.flight.created
