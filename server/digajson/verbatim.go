@@ -169,6 +169,14 @@ func (e *encoder) verbatim(dst []byte, f *field, m protoreflect.Message) ([]byte
 	if !e.response {
 		return append(dst, text...), checkVerbatim(m, f.json, e.depth)
 	}
+	s := lex.Scanner{Data: text}
+	_, err := s.Skip()
+	if err == nil {
+		err = s.End()
+	}
+	if err != nil {
+		return dst, within(err, string(f.json.Name()))
+	}
 	// No string holds a raw end of a line, and a response may have to be one line.
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		dst = append(dst, part...)
