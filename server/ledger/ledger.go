@@ -72,6 +72,12 @@ func (d Digest) RecordName() string {
 	return string(name[:])
 }
 
+// NewDigest returns a digest of nothing, which no call has.
+func NewDigest() (d Digest) {
+	_, _ = rand.Read(d[:]) // never fails
+	return d
+}
+
 // Token distinguishes one claim from every other claim of the same key. The zero
 // token belongs to no claim.
 type Token [16]byte
@@ -133,6 +139,10 @@ var (
 	ErrNamed = errors.New("ledger: another record names what was created")
 	// ErrFull means that the store takes no further claims until records are gone.
 	ErrFull = errors.New("the ledger holds as many records as it may")
+	// ErrNone means that there is no ledger where one has to be, and ErrOlder that
+	// there is one of an older digate.
+	ErrNone  = errors.New("there is no ledger")
+	ErrOlder = errors.New("the ledger is of an older digate")
 )
 
 // Reader is the part of a [Store] that changes nothing.

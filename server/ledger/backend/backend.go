@@ -36,6 +36,8 @@ type Ledger struct {
 	Keys   ledger.Keys
 	// Cause returns why the store could not be used, from its error.
 	Cause func(error) ledger.Cause
+
+	writable func(context.Context) error // of a store that was opened as existing
 }
 
 // Open opens the ledger. Without a key file, an SQLite file has its own, as
@@ -76,20 +78,23 @@ func OpenExisting(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 		return nil, fmt.Errorf("--ledger: %w", err)
 	}
 	l := &Ledger{Engine: spec.Engine, Cause: d.cause}
-	keyFile := s.KeyFile
-	if keyFile == "" && d.keyFile != nil {
-		keyFile = d.keyFile(spec.Location)
-	}
-	if keyFile != "" {
-		if l.Keys, err = ledger.LoadKey(keyFile); err != nil {
-			return nil, fmt.Errorf("--ledger-key-file: %w", err)
-		}
-	}
 	store, err := d.open(ctx, spec.Location, s, true)
 	if err != nil {
 		return nil, fmt.Errorf("--ledger: %w", err)
 	}
 	l.Store = ledger.KeepAnyID(store)
+	if w, ok := store.(interface {
+		Writable(ctx context.Context) error
+	}); ok {
+		l.writable = w.Writable
+	}
+	keyFile := s.KeyFile
+	if keyFile == "" {
+		keyFile = d.keyFile(spec.Location)
+	}
+	if l.Keys, err = ledger.LoadKey(keyFile); err != nil {
+		return nil, errors.Join(fmt.Errorf("--ledger-key-file: %w", err), l.Close())
+	}
 	if err := l.HasKey(ctx, l.Keys.Check()); err != nil {
 		return nil, errors.Join(keyFailure(err, s.KeyFile), l.Close())
 	}

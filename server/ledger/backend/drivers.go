@@ -23,6 +23,9 @@ type driver struct {
 	// open opens the store. It creates the store if there is none, unless that has to
 	// be there.
 	open func(ctx context.Context, location string, s ledger.Settings, existing bool) (ledger.Store, error)
+	// mayMigrate returns an error unless a store that is not there can be created, and
+	// one of an older digate brought up to date; nil if there is never any.
+	mayMigrate func(ctx context.Context, location string) error
 	// cause returns why a store could not be used.
 	cause func(error) ledger.Cause
 }
@@ -46,13 +49,15 @@ var drivers = map[*ledger.Engine]driver{
 		open: func(ctx context.Context, path string, s ledger.Settings, existing bool) (ledger.Store, error) {
 			return sqlite.Open(ctx, path, sqlite.Options{Retention: s.Retention, Existing: existing})
 		},
-		cause: sqlite.Cause,
+		mayMigrate: func(_ context.Context, path string) error { return sqlite.MayCreate(path) },
+		cause:      sqlite.Cause,
 	},
 	ledger.Postgres: {
 		validate: postgres.CheckURL,
 		open: func(ctx context.Context, url string, s ledger.Settings, existing bool) (ledger.Store, error) {
 			return postgres.Open(ctx, url, postgres.Options{Retention: s.Retention, Existing: existing})
 		},
-		cause: postgres.Cause,
+		mayMigrate: postgres.MayMigrate,
+		cause:      postgres.Cause,
 	},
 }

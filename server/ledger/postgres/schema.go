@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/digate/digate/server/ledger"
 )
 
 // migrationLock is the advisory lock of a migration ("digate" in ASCII).
@@ -79,9 +81,9 @@ func migrated(ctx context.Context, pool *pgxpool.Pool) error {
 	case err != nil:
 		return err
 	case version == 0:
-		return errors.New("there is no ledger in the database")
+		return fmt.Errorf("%w in the database", ledger.ErrNone)
 	case version < len(migrations):
-		return fmt.Errorf("the ledger is of an older digate (schema %d, and this one needs %d): use the digate of the servers, or start one of this version first", version, len(migrations))
+		return fmt.Errorf("%w (schema %d, and this one needs %d): use the digate of the servers, or start one of this version first", ledger.ErrOlder, version, len(migrations))
 	default:
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/digate/digate/server/ledger"
 )
@@ -18,11 +19,11 @@ func KeyFile(path string) string { return path + ".key" }
 // again.
 func Key(path string) (ledger.Keys, error) {
 	keyFile := KeyFile(path)
-	_, keyErr := os.Stat(keyFile) // first: another process may be creating both
+	if err := checkLost(path); err != nil {
+		return ledger.Keys{}, err
+	}
 	info, err := os.Stat(path)
 	switch {
-	case errors.Is(err, os.ErrNotExist) && keyErr == nil:
-		return ledger.Keys{}, fmt.Errorf("%s is missing, but its key file %s is there: put the file back, or remove the key too to begin without records", path, keyFile)
 	case err == nil && info.IsDir():
 		return ledger.Keys{}, &openError{path, errors.New("it is a directory")}
 	case err == nil && info.Size() > 0:
@@ -36,4 +37,27 @@ func Key(path string) (ledger.Keys, error) {
 		return ledger.Keys{}, &openError{path, err}
 	}
 	return ledger.CreateKey(keyFile)
+}
+
+// checkLost returns an error if the file is missing and its key is there.
+func checkLost(path string) error {
+	_, keyErr := os.Stat(KeyFile(path)) // first: another process may be creating both
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && keyErr == nil {
+		return fmt.Errorf("%s is missing, but its key file %s is there: put the file back, or remove the key too to begin without records", path, KeyFile(path))
+	}
+	return nil
+}
+
+// MayCreate returns an error unless a ledger could be created at path, with its key
+// beside it, or the one that is there be brought up to date.
+func MayCreate(path string) error {
+	if err := checkLost(path); err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	probe, err := os.CreateTemp(dir, ".digate-*")
+	if err != nil {
+		return &openError{path, err}
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/digate/digate/server/ledger"
 )
 
 // applicationID marks the file as a ledger of digate ("diga" in ASCII).
@@ -79,9 +81,9 @@ func migrated(ctx context.Context, conn *sql.Conn) error {
 	case err != nil:
 		return err
 	case version == 0:
-		return errors.New("there is no ledger in the file")
+		return fmt.Errorf("%w in the file", ledger.ErrNone)
 	case version < len(migrations):
-		return fmt.Errorf("the ledger is of an older digate (schema %d, and this one needs %d): use the digate of the servers, or start one of this version first", version, len(migrations))
+		return fmt.Errorf("%w (schema %d, and this one needs %d): use the digate of the servers, or start one of this version first", ledger.ErrOlder, version, len(migrations))
 	default:
 		return nil
 	}

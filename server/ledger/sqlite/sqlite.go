@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
@@ -76,7 +77,9 @@ func (s *Store) open(ctx context.Context, path string, existing bool) error {
 		return err
 	}
 	if existing {
-		_, err = os.Stat(path)
+		if info, missing := os.Stat(path); errors.Is(missing, fs.ErrNotExist) || missing == nil && info.Size() == 0 {
+			return fmt.Errorf("%w in the file", ledger.ErrNone)
+		}
 	} else {
 		err = Create(path)
 	}

@@ -35,7 +35,8 @@ func (c *Command) Validate() error {
 
 // Help is shown by --help.
 func (Command) Help() string {
-	return `Nothing is changed: doctor sends a few GET requests and no others.
+	return `Nothing is changed: doctor sends a few GET requests and no others, undoes what it
+writes to the ledger, and closes the listeners that it opens.
 Give it the settings of serve, and it checks what serve would use.
 
 Exit codes:

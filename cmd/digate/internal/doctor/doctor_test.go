@@ -80,7 +80,7 @@ func says(status int, contentType, body string) http.Handler {
 	})
 }
 
-var checkNames = []string{"configuration", "proxy", "dns", "tcp", "tls", "credential", "upstream", "contract", "document", "clock"}
+var checkNames = []string{"configuration", "proxy", "dns", "tcp", "tls", "credential", "upstream", "contract", "document", "clock", "ledger", "listeners"}
 
 // examined is a report by check.
 type examined struct {
@@ -91,7 +91,8 @@ type examined struct {
 // examine runs doctor and takes its report apart.
 func examine(t *testing.T, args ...string) examined {
 	t.Helper()
-	got := examined{digate(t, append([]string{"doctor", "--output", "json", "--timeout", "10s"}, args...)...), make(map[string]finding)}
+	got := examined{digate(t, append([]string{"doctor", "--output", "json", "--timeout", "10s",
+		"--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"}, args...)...), make(map[string]finding)}
 	var report struct {
 		OK     bool
 		Checks []finding
@@ -139,7 +140,7 @@ func TestDoctor_AllIsWell(t *testing.T) {
 	create(t, upstream.URL)
 	seen.requests, seen.tokens = nil, nil
 
-	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoooso")
+	examine(t, "--upstream-url", upstream.URL).expect(t, "oososooosooo")
 	if n := seen.onlyGETs(t); n != 4 {
 		t.Errorf("%d requests: %v", n, seen.requests)
 	}
@@ -183,29 +184,29 @@ func TestDoctor_WhatIsWrong_IsSaidAndWhatBuildsOnItIsSkipped(t *testing.T) {
 		check    string
 		found    []string
 	}{
-		"two settings": {nil, []string{"--grpc-addr", "x", "--upstream-url", "ftp://u:hunter2@y"}, "Fssssossss", "configuration",
+		"two settings": {nil, []string{"--grpc-addr", "x", "--upstream-url", "ftp://u:hunter2@y"}, "Fssssossssss", "configuration",
 			[]string{"--grpc-addr: must be", "--upstream-url: must begin"}},
-		"no such name": {nil, []string{"--upstream-url", "http://diga.invalid"}, "ooFssossss", "dns", []string{"diga.invalid does not resolve"}},
-		"refused": {nil, []string{"--upstream-url", "http://" + closed.Addr().String()}, "oosFsossss", "tcp",
+		"no such name": {nil, []string{"--upstream-url", "http://diga.invalid"}, "ooFssossssoo", "dns", []string{"diga.invalid does not resolve"}},
+		"refused": {nil, []string{"--upstream-url", "http://" + closed.Addr().String()}, "oosFsossssoo", "tcp",
 			[]string{closed.Addr().String(), "connection refused"}},
-		"HTML": {page, nil, "oososoFsso", "upstream", []string{"HTTP 200, but not as Diga does"}},
-		"gateway": {says(502, "text/html", "<html>hunter2</html>"), nil, "oososoFsso", "upstream",
+		"HTML": {page, nil, "oososoFssooo", "upstream", []string{"HTTP 200, but not as Diga does"}},
+		"gateway": {says(502, "text/html", "<html>hunter2</html>"), nil, "oososoFssooo", "upstream",
 			[]string{"HTTP 502, but not as Diga does"}},
-		"redirect": {http.RedirectHandler("https://elsewhere.invalid/", http.StatusFound), nil, "oososoFsso", "upstream", []string{"HTTP 302, but not as Diga does"}},
-		"401":      {envelope(401), nil, "oososoFsso", "upstream", []string{"reachable and refuses the credential: HTTP 401, SOME_CODE"}},
-		"403":      {envelope(403), nil, "oososoFsso", "upstream", []string{"reachable and refuses the credential: HTTP 403, SOME_CODE"}},
-		"500":      {envelope(500), nil, "oososoFsso", "upstream", []string{"reachable and responds with HTTP 500, SOME_CODE"}},
+		"redirect": {http.RedirectHandler("https://elsewhere.invalid/", http.StatusFound), nil, "oososoFssooo", "upstream", []string{"HTTP 302, but not as Diga does"}},
+		"401":      {envelope(401), nil, "oososoFssooo", "upstream", []string{"reachable and refuses the credential: HTTP 401, SOME_CODE"}},
+		"403":      {envelope(403), nil, "oososoFssooo", "upstream", []string{"reachable and refuses the credential: HTTP 403, SOME_CODE"}},
+		"500":      {envelope(500), nil, "oososoFssooo", "upstream", []string{"reachable and responds with HTTP 500, SOME_CODE"}},
 		"no integrations": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/v1/integration" {
 				envelope(403).ServeHTTP(w, r)
 				return
 			}
 			says(200, "application/json", `{"data":[],"has_more":false}`).ServeHTTP(w, r)
-		}), nil, "oososooFso", "contract", []string{"refuses the credential: HTTP 403"}},
+		}), nil, "oososooFsooo", "contract", []string{"refuses the credential: HTTP 403"}},
 		"hangs up": {http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), nil,
-			"oososoFsss", "upstream", []string{"response was lost (connection closed)"}},
-		"token file": {page, []string{"--token-file", "/nonexistent"}, "oososFssso", "credential", []string{"--token-file: ", "no such file"}},
-		"odd token": {page, []string{"--token-file", clitest.WriteFile(t, "token", "hunter2 hunter2")}, "oososFssso", "credential",
+			"oososoFsssoo", "upstream", []string{"response was lost (connection closed)"}},
+		"token file": {page, []string{"--token-file", "/nonexistent"}, "oososFsssooo", "credential", []string{"--token-file: ", "no such file"}},
+		"odd token": {page, []string{"--token-file", clitest.WriteFile(t, "token", "hunter2 hunter2")}, "oososFsssooo", "credential",
 			[]string{"one word of printable ASCII"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -230,7 +231,7 @@ func TestDoctor_NoToken_IsSaidAndTheWayIsStillLookedAt(t *testing.T) {
 	upstream, seen := watched(t, says(200, "application/json", "{}"))
 	t.Setenv("DIGATE_TOKEN", "")
 	got := examine(t, "--upstream-url", upstream.URL)
-	got.expect(t, "oososFssso")
+	got.expect(t, "oososFsssooo")
 	if n := seen.onlyGETs(t); n != 1 {
 		t.Errorf("%d requests", n)
 	}
@@ -240,13 +241,13 @@ func TestDoctor_Drift_IsNamedWithoutValues(t *testing.T) {
 	upstream, _ := watched(t, says(200, "application/json",
 		`{"data":[{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","surprise":"hunter2"}],"has_more":"hunter2"}`))
 	got := examine(t, "--upstream-url", upstream.URL)
-	got.expect(t, "oososoowso")
+	got.expect(t, "oososoowsooo")
 	for _, want := range []string{"templates data.surprise: ", "integrations data.surprise: ", "has_more: "} {
 		if !strings.Contains(got.checks["contract"].Found, want) {
 			t.Errorf("no %q in %+v", want, got.checks["contract"])
 		}
 	}
-	examine(t, "--upstream-url", upstream.URL, "--drift", "fail").expect(t, "oososooFso")
+	examine(t, "--upstream-url", upstream.URL, "--drift", "fail").expect(t, "oososooFsooo")
 }
 
 func TestDoctor_ManyFieldsThatDrift_AreNamedUpToABound(t *testing.T) {
@@ -310,7 +311,7 @@ func TestDoctor_OtherClock_IsAWarning(t *testing.T) {
 			says(200, "application/json", `{"data":[],"has_more":false}`).ServeHTTP(w, r)
 		}))
 		got := examine(t, "--upstream-url", upstream.URL)
-		got.expect(t, "oososooosw")
+		got.expect(t, "oososoooswoo")
 		if f := got.checks["clock"].Found; !strings.Contains(f, want) || !strings.Contains(f, "1h0m") && !strings.Contains(f, "59m") {
 			t.Errorf("offset %s: %s", offset, f)
 		}
@@ -331,7 +332,7 @@ func TestDoctor_NoResponse_EndsWithTheTimeout(t *testing.T) {
 	if took := time.Since(begun); took > await.Patience/2 {
 		t.Errorf("it took %s", took)
 	}
-	got.expect(t, "oososoFsss")
+	got.expect(t, "oososoFsssoo")
 }
 
 // create makes an integration in the stand-in.
@@ -349,7 +350,7 @@ func TestDoctor_NoResponseWithoutACredential_LeavesTheOtherChecksTheirTime(t *te
 	t.Cleanup(upstream.Close)
 	t.Cleanup(func() { close(let) })
 	got := examine(t, "--upstream-url", upstream.URL, "--token-file", clitest.WriteFile(t, "token", clitest.Token))
-	got.expect(t, "oososoooss")
+	got.expect(t, "oososooossoo")
 }
 
 func create(t *testing.T, upstreamURL string) {
@@ -399,7 +400,7 @@ func TestDoctor_FailingUpstream_IsAskedOnceAndByTheVersion(t *testing.T) {
 		agents <- r.Header.Get("User-Agent")
 		says(502, "text/html", "<html>").ServeHTTP(w, r)
 	}))
-	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoFsso")
+	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoFssooo")
 	if n := seen.onlyGETs(t); n != 2 {
 		t.Errorf("%d requests: the probe and one call were expected", n)
 	}
