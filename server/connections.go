@@ -15,11 +15,12 @@ import (
 type connections struct {
 	penalties *penalties
 	arrivals  *arrivals
-	malformed func() // is called for a call that gRPC refused for its header
+	malformed func()      // is called for a call that gRPC refused for its header
+	refused   func(error) // is called for one that it refused for its encoding
 }
 
-func newConnections(penalties *penalties, arrivals *arrivals, malformed func()) *connections {
-	return &connections{penalties: penalties, arrivals: arrivals, malformed: malformed}
+func newConnections(penalties *penalties, arrivals *arrivals, malformed func(), refused func(error)) *connections {
+	return &connections{penalties: penalties, arrivals: arrivals, malformed: malformed, refused: refused}
 }
 
 // watch returns the connection, watched.
@@ -64,6 +65,7 @@ type watchedConn struct {
 	all      *connections
 	credit   *resetCredit
 	in, out  frameScanner // of Read and Write alone
+	refusals refusals     // of Write alone
 	arriving arriving
 
 	farewell    farewell
@@ -103,9 +105,36 @@ func (c *watchedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// send writes to the connection, and counts.
-func (c *watchedConn) send(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
+// send writes to the connection, counts, and adds verdicts to the refusals of gRPC. A
+// refusal that gRPC writes in two parts, which is rare, stays as it is.
+func (c *watchedConn) send(p []byte) (sent int, err error) {
+	for {
+		var v *verdict
+		from, to, ok := c.out.find(p[sent:], func(frame []byte) bool { v = c.refusals.verdictOn(frame); return v != nil })
+		if !ok {
+			break
+		}
+		n, err := c.sendAs(p[sent:][:from], p[sent:][:from])
+		if sent += n; err != nil {
+			return sent, err
+		}
+		frame := p[sent:][:to-from]
+		n, err = c.sendAs(v.with(frame, c.peer.AskedOfCopies()), frame)
+		if sent += n; err != nil {
+			return sent, err
+		}
+		if v == encodingVerdict {
+			c.all.refused(v.err)
+		}
+	}
+	n, err := c.sendAs(p[sent:], p[sent:])
+	return sent + n, err
+}
+
+// sendAs writes what takes the place of p, and returns how much of p was written.
+func (c *watchedConn) sendAs(written, p []byte) (int, error) {
+	n, err := c.Conn.Write(written)
+	n = min(n, len(p))
 	before := c.out.frameCounts
 	c.out.scan(p[:n])
 	for range c.out.malformed - before.malformed {

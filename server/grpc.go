@@ -34,7 +34,7 @@ func (s *Server) newIntake() *intake.Intake {
 }
 
 func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
-	s.connections = newConnections(newPenalties(s.log), newArrivals(max(s.cfg.MaxDecodedBytes/arrivalsShare, leastArrivals*s.cfg.MaxRequestBytes)), s.telemetry.MalformedCall)
+	s.connections = newConnections(newPenalties(s.log), newArrivals(max(s.cfg.MaxDecodedBytes/arrivalsShare, leastArrivals*s.cfg.MaxRequestBytes)), s.telemetry.MalformedCall, s.telemetry.RefusedCall)
 	srv := grpc.NewServer(slices.Concat(s.intake.ServerOptions(), serverOptions(s.interceptors()), []grpc.ServerOption{
 		grpc.Creds(watchedCredentials{s.grpc.credentials(), s.connections}),
 		grpc.InTapHandle(s.tapHandle()),

@@ -271,8 +271,8 @@ func TestLedgerService_NoCredential_ConcludesNothing(t *testing.T) {
 	d.log.await(t, 1, `"code":"UNAUTHENTICATED","outcome":"NOT_APPLICABLE"`)
 }
 
-// gRPC refuses these calls in its own words; the line and the metric are there.
-func TestGRPC_MalformedHeader_HasALineAndAMetric(t *testing.T) {
+// What gRPC says of a content type is HTTP's 415: no client of gRPC reads it.
+func TestGRPC_MalformedHeader_HasAVerdictALineAndAMetric(t *testing.T) {
 	t.Parallel()
 	d := start(t, newScripted(t).url())
 	for i, field := range []hpack.HeaderField{
@@ -280,6 +280,11 @@ func TestGRPC_MalformedHeader_HasALineAndAMetric(t *testing.T) {
 	} {
 		f := dialRaw(t, d.GRPCAddr())
 		f.open(1, copyTemplate, true, field)
+		if field.Name != "content-type" {
+			if e := f.verdict(1); e.Code != codes.Internal || e.Reason != apierror.ReasonInvalidRequest || e.Outcome != exchange.NotSent {
+				t.Errorf("%s: %v", field.Name, e)
+			}
+		}
 		d.log.await(t, i+1, `"cause":"the header of the call is malformed"`)
 	}
 	if want := `digate_calls_total{code="INTERNAL",method="other",outcome="NOT_APPLICABLE",protocol="grpc"} 3`; !strings.Contains(d.scrape(t), want) {
@@ -296,4 +301,38 @@ func TestGRPC_MalformedHeader_HasALineAndAMetric(t *testing.T) {
 	if n := strings.Count(d.log.String(), "the header of the call is malformed"); n != 3 {
 		t.Errorf("%d lines", n)
 	}
+}
+
+// gRPC refuses an encoding of which it does not know the name by itself.
+func TestGRPC_EncodingOfWhichNothingIsKnown_HasAVerdictALineAndAMetric(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url())
+	f := dialRaw(t, d.GRPCAddr())
+	stream := uint32(1)
+	lines := 0
+	for _, name := range []string{"own", "own", "\"\xff\"", "own", strings.Repeat("long", 500)} {
+		for _, method := range []string{copyTemplate, integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName} {
+			f.request(stream, method, nil, hpack.HeaderField{Name: "grpc-encoding", Value: name})
+			if e := f.verdict(stream); e.Code != codes.Unimplemented || e.Reason != apierror.ReasonUnsupportedEncoding || e.Outcome != exchange.NotSent {
+				t.Errorf("%.20q: %v", name, e)
+			}
+			// The header of the connection's other calls is read as before.
+			f.request(stream+2, "/no.Such/Method", nil)
+			if e := f.verdict(stream + 2); e.Reason != apierror.ReasonUnknownMethod {
+				t.Errorf("after %.20q: %v", name, e)
+			}
+			stream += 4
+			lines++
+			d.log.await(t, lines, `"reason":"UNSUPPORTED_ENCODING"`)
+		}
+	}
+	if want := `digate_calls_total{code="Unimplemented",method="other",outcome="NOT_APPLICABLE",protocol="grpc"} 10`; !strings.Contains(d.scrape(t), want) {
+		t.Errorf("the metrics lack %s", want)
+	}
+	f.request(stream, digatev1.LedgerService_GetCopy_FullMethodName, nil, hpack.HeaderField{Name: "grpc-encoding", Value: "own"})
+	if e := f.verdict(stream); e.Code != codes.Unimplemented || e.Outcome != exchange.NotApplicable {
+		t.Errorf("about a copy: %v", e)
+	}
+	up.none(t)
 }

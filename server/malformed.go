@@ -7,7 +7,6 @@ import "golang.org/x/net/http2"
 // static table (RFC 7541, appendix A), such as 415. Every other response begins with
 // 200, and every trailer with another name.
 const (
-	status400         = 0x8c
 	statusLiteral     = 0x48 // with the name of any status of the table
 	statusLiteralLast = 0x4e
 )

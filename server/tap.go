@@ -5,12 +5,14 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/tap"
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/intake"
+	"github.com/digate/digate/server/streams"
 )
 
 // tapHandle sees a call when its metadata has arrived and nothing of its message
@@ -20,6 +22,9 @@ import (
 func (s *Server) tapHandle() tap.ServerInHandle {
 	next := s.telemetry.TapHandle(s.admit(s.refuseEarly(authn.TapHandle(s.authenticator))))
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		if p, ok := peer.FromContext(ctx); ok && contract.Own(info.FullMethodName) {
+			streams.MarkAsking(p.Addr)
+		}
 		admitted, err := next(ctx, info)
 		if err == nil {
 			return admitted, nil

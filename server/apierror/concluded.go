@@ -107,6 +107,19 @@ func UnsupportedEncoding(name string) *Error {
 		"the grpc-encoding "+name+" is not supported; gzip and identity are", nil)
 }
 
+// UnknownEncoding returns the error of a gRPC call whose messages are compressed in a way of which the
+// server does not know the name.
+func UnknownEncoding() *Error {
+	return concluded(codes.Unimplemented, ReasonUnsupportedEncoding, exchange.NotSent,
+		"the grpc-encoding is not supported; gzip and identity are", nil)
+}
+
+// MalformedHeader returns the error of a gRPC call whose header is malformed. The code is that of gRPC.
+func MalformedHeader() *Error {
+	return concluded(codes.Internal, ReasonInvalidRequest, exchange.NotSent,
+		"the header of the call is malformed: its grpc-timeout, a binary value, or its host", nil)
+}
+
 // Unreachable returns the error of a request of which no byte was sent: the connection was refused,
 // or DNS or TLS failed.
 func Unreachable(cause error) *Error {

@@ -23,6 +23,7 @@ type Peer struct {
 	net.Addr
 	counted netip.Addr
 	known   atomic.Bool
+	asked   atomic.Bool
 
 	mu    sync.Mutex
 	until time.Time // when the credit is whole again
@@ -39,6 +40,18 @@ func (p *Peer) Known() bool { return p.known.Load() }
 func MarkKnown(addr net.Addr) {
 	if p, ok := addr.(*Peer); ok && !p.Known() {
 		p.known.Store(true)
+	}
+}
+
+// AskedOfCopies reports whether a call on the connection was about the copy of another
+// call.
+func (p *Peer) AskedOfCopies() bool { return p.asked.Load() }
+
+// MarkAsking remembers that a call on the connection is about the copy of another call.
+// It does nothing for an address that is no [Peer].
+func MarkAsking(addr net.Addr) {
+	if p, ok := addr.(*Peer); ok {
+		p.asked.Store(true)
 	}
 }
 

@@ -142,3 +142,11 @@ func (t *Telemetry) MalformedCall() {
 	}
 	t.finish(context.Background(), c)
 }
+
+// RefusedCall observes a call that gRPC refused before its handler saw it. Its method is
+// not known, so it has no outcome here.
+func (t *Telemetry) RefusedCall(err error) {
+	c := &call{began: time.Now(), protocol: protocolGRPC, method: t.label(""), subject: ofAnybody, requestID: requestID(nil)}
+	c.conclude(err)
+	t.finish(context.Background(), c)
+}

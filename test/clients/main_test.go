@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"google.golang.org/grpc/encoding"
+
 	"github.com/digate/digate/internal/need"
 	"github.com/digate/digate/test/rig"
 )
@@ -19,7 +21,10 @@ var (
 // The drivers compete for the machine with the servers under test.
 const parallel = 3
 
-func TestMain(m *testing.M) { rig.Main(m, parallel) }
+func TestMain(m *testing.M) {
+	encoding.RegisterCompressor(ownEncoding{}) // before there is a client
+	rig.Main(m, parallel)
+}
 
 // client is a gRPC library, and what it can do.
 type client struct {
