@@ -97,6 +97,11 @@ var differences = map[string]difference{
 		if rest.status != 201 || !strings.HasPrefix(rest.body, `{"id":"`+id+`","name":null,`) {
 			t.Errorf("%d %s", rest.status, rest.body)
 		}
+		up.will(respond(201, nil, full+"<hr>"))
+		rest = d.copyREST(t, templateID, `{}`)
+		if rest.status != 201 || !json.Valid([]byte(rest.body)) || !strings.HasPrefix(rest.body, `{"id":"`+id+`","name":"Tienda`) {
+			t.Errorf("%d %s", rest.status, rest.body)
+		}
 	},
 	"nearly-json": func(t *testing.T, up *scripted, d *digate) {
 		for _, odd := range []string{
@@ -492,6 +497,10 @@ var differences = map[string]difference{
 	"prior-knowledge": func(t *testing.T, up *scripted, d *digate) {
 		up.will(respond(201, nil, full))
 		rest := send(t, priorKnowledge(t), "POST", d.rest, "/v1/integration/template/"+templateID+"/copy", `{}`)
+		if wantREST(t, rest, 201, "", ""); rest.body != full {
+			t.Errorf("%s", rest.body)
+		}
+		rest = d.copyREST(t, templateID, `{}`, "Connection", "Upgrade, HTTP2-Settings", "Upgrade", "h2c", "HTTP2-Settings", "AAMAAABkAAQAAP__")
 		if wantREST(t, rest, 201, "", ""); rest.body != full {
 			t.Errorf("%s", rest.body)
 		}

@@ -41,7 +41,7 @@ func emulate(t *testing.T, o emulator.Options) (*emulator.Emulator, string) {
 // responses are equal to the byte.
 func TestREST_WholeLifeOfAnIntegration_RespondsAsDigaDoes(t *testing.T) {
 	t.Parallel()
-	_, direct := emulated(t)
+	emu, direct := emulated(t)
 	_, behind := emulated(t)
 	d := start(t, behind)
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
@@ -119,6 +119,17 @@ func TestREST_WholeLifeOfAnIntegration_RespondsAsDigaDoes(t *testing.T) {
 	step(404, "DELETE", "/v1/integration/"+own, "")
 	step(404, "GET", "/v1/integration/"+own+"/tool", "")
 	step(200, "GET", "/v1/integration", "")
+	for _, template := range emu.Templates() {
+		step(200, "GET", "/v1/integration/template/"+template.ID, "")
+		step(201, "POST", "/v1/integration/template/"+template.ID+"/copy", `{}`)
+		step(200, "GET", "/v1/integration/"+grab("id")+"/tool", "")
+	}
+	// The emulator shares no code with the contract, and keeps to it.
+	for line := range strings.Lines(d.scrape(t)) {
+		if strings.HasPrefix(line, "digate_upstream_drift_total{") {
+			t.Errorf("the emulator departs from the contract: %s", line)
+		}
+	}
 }
 
 func TestGRPC_WholeLifeOfAnIntegration_Succeeds(t *testing.T) {
