@@ -265,7 +265,7 @@ func TestMarks_ToolInDoubt_IsNotSearchedFor(t *testing.T) {
 			resp.Data = []*integrationv1.Tool{{Tool: &integrationv1.Tool_Http{Http: &integrationv1.HttpTool{Id: fmt.Sprint("t", pages), Name: "list"}}}}
 			return nil
 		}
-		return lost(nil)
+		return lost(t.Context())
 	}), newLedger(t))
 	for range 2 {
 		ctx, _ := exchange.NewContext(t.Context())
