@@ -327,7 +327,7 @@ func TestGRPC_EncodingOfWhichNothingIsKnown_HasAVerdictALineAndAMetric(t *testin
 			d.log.await(t, lines, `"reason":"UNSUPPORTED_ENCODING"`)
 		}
 	}
-	if want := `digate_calls_total{code="Unimplemented",method="other",outcome="NOT_APPLICABLE",protocol="grpc"} 10`; !strings.Contains(d.scrape(t), want) {
+	if want := `digate_calls_total{code="UNIMPLEMENTED",method="other",outcome="NOT_APPLICABLE",protocol="grpc"} 10`; !strings.Contains(d.scrape(t), want) {
 		t.Errorf("the metrics lack %s", want)
 	}
 	f.request(stream, digatev1.LedgerService_GetCopy_FullMethodName, nil, hpack.HeaderField{Name: "grpc-encoding", Value: "own"})
