@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
+	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/emulator"
 )
 
@@ -53,7 +55,7 @@ func (p *person) typing(typed, screen string, code int, args ...string) {
 	if strings.Contains(shown, "hunter2") {
 		p.t.Errorf("%s shows a secret", screen)
 	}
-	clitest.Screen(p.t, screen, clitest.Steady(shown, clitest.TemplateID, clitest.NoTemplate))
+	clitest.Screen(p.t, screen, clitest.Steady(shown, clitest.TemplateID, clitest.NoTemplate, resetAfter))
 }
 
 // made returns how many integrations have each name.
@@ -144,4 +146,45 @@ func TestBulkScreen_FileOfASpreadsheet_SaysOnceWhatIsWrong(t *testing.T) {
 	p.sees("bulk-latin-1", client.ExitUsage, "bulk", "shops.csv")
 	p.write("shops.xlsx", "PK\x03\x04")
 	p.sees("bulk-workbook", client.ExitUsage, "bulk", "shops.xlsx")
+}
+
+// withoutBreaker returns the address of a digate that never leaves its upstream alone.
+func withoutBreaker(t *testing.T, e *emulator.Emulator) string {
+	t.Helper()
+	upstream := httptest.NewServer(e)
+	t.Cleanup(upstream.Close)
+	s := facadeOf(t, upstream.URL, func(c *config.Config) { c.Upstream.BreakerDelay = 0 })
+	t.Cleanup(e.Close)
+	return s.GRPCAddr().String()
+}
+
+// Diga's responses to 15 of 20 rows got lost, and to two of one name.
+func TestBulkScreen_RowsInDoubt_AreSettledWithOneQuestionAndTheRest(t *testing.T) {
+	p := newPerson(t)
+	p.addr = withoutBreaker(t, p.e)
+	var rows []string
+	for i := range 18 {
+		template := resetAfter
+		if i%5 == 0 {
+			template = clitest.TemplateID
+		}
+		rows = append(rows, fmt.Sprintf("%s,Shop %02d,s%d,SHOP_KEY", template, i, i))
+	}
+	rows = append(rows, resetAfter+",Twin,a,SHOP_KEY", resetAfter+",Twin,b,SHOP_KEY")
+	p.write("shops.csv", shops(shopHeader, rows...))
+	p.sees("bulk-doubts", client.ExitUnknown, "bulk", "shops.csv", "--concurrency", "1")
+	p.sees("bulk-doubts-no", client.ExitUnknown, "bulk", "shops.csv", "--settle", "--yes")
+	p.typing("1\nn\nn\n", "bulk-doubts-rest", client.ExitUnknown, "bulk", "shops.csv", "--settle")
+	if got := digate(t, "bulk", "shops.csv", "--settle", "--addr", p.addr); got.Code != client.ExitUsage || !strings.Contains(got.Err, "--yes settles these rows without asking") {
+		t.Errorf("without a terminal: %+v", got)
+	}
+	p.sees("bulk-doubts-left", client.ExitUnknown, "bulk", "shops.csv")
+	p.typing("n\nn\ny\n", "bulk-doubts-not-made", client.ExitDone, "bulk", "shops.csv", "--settle")
+	p.write("shops.csv", strings.ReplaceAll(shops(shopHeader, rows...), resetAfter+",Twin,b", clitest.TemplateID+",Twin,b"))
+	p.sees("bulk-doubts-settled", client.ExitDone, "bulk", "shops.csv")
+	for name, n := range p.made() {
+		if n != 1 && name != "Twin" || n > 3 { // the person said that nothing was made
+			t.Errorf("%s was made %d times", name, n)
+		}
+	}
 }

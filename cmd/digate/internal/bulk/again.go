@@ -9,11 +9,7 @@ import (
 
 // again returns the command line that goes on with the job.
 func (c *Command) again(jobPath string) string {
-	path := c.File
-	if strings.HasPrefix(path, "-") && path != "-" {
-		path = "./" + path
-	}
-	words := []string{"bulk", path}
+	words := []string{"bulk", c.path()}
 	flag := func(name, value, otherwise string) {
 		if value != otherwise {
 			words = append(words, "--"+name, value)
@@ -35,6 +31,26 @@ func (c *Command) again(jobPath string) string {
 	flag("reconnects", strconv.Itoa(c.Reconnects), "10")
 	flag("timeout", c.Timeout.String(), "0s")
 	return term.ShellLine(append(words, c.Words()...)...)
+}
+
+// settleLine returns the command line that settles the rows in doubt.
+func (c *Command) settleLine(jobPath string) string {
+	words := []string{"bulk", c.path()}
+	if c.Format != "" {
+		words = append(words, "--format", c.Format)
+	}
+	if jobPath != c.File+jobSuffix {
+		words = append(words, "--job", jobPath)
+	}
+	return term.ShellLine(append(append(words, "--settle"), c.Words()...)...)
+}
+
+// path returns the input as a word that is no flag.
+func (c *Command) path() string {
+	if strings.HasPrefix(c.File, "-") && c.File != "-" {
+		return "./" + c.File
+	}
+	return c.File
 }
 
 // look returns the command line that shows a copy in doubt.

@@ -437,7 +437,7 @@ func TestBulk_Outcomes_AreReportedAndTheWorstIsTheExitCode(t *testing.T) {
 		if r := records[4]; r[3] != "in doubt" || r[8] != rowUnknown || r[9] != "ABORTED" || !strings.Contains(r[6], "ledger show "+r[7]+" --addr "+s.addr) {
 			t.Errorf("%q", r)
 		}
-		for _, want := range []string{"line 3, n-1: not made: name: is bad", "line 4, n-2: refused by Diga: no such template", "line 5, n-3: in doubt: it was sent, and nobody knows yet", "1 done, 1 not made, 1 refused by Diga, 1 in doubt"} {
+		for _, want := range []string{"line 3, n-1: not made: name: is bad", "line 4, n-2: refused by Diga: no such template", "line 5, n-3: in doubt: nobody knows yet whether it was made", "1 done, 1 not made, 1 refused by Diga, 1 in doubt"} {
 			if !strings.Contains(got.Err, want) {
 				t.Errorf("no %q in %s", want, got.Err)
 			}

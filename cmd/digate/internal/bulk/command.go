@@ -32,6 +32,9 @@ type Command struct {
 	NewJob  bool   `name:"new-job" help:"Begin a new job even if there is one. Everything that the old job made is made a second time. Its file and results are kept under other names."`
 	Changed string `name:"changed" enum:"copy,skip," default:"" placeholder:"HOW" help:"What happens to rows that were made and then changed: skip leaves what was made as it is, copy makes each of them again. Without it, nothing is sent if there are any."`
 
+	Settle bool `name:"settle" help:"Send nothing. Show the rows in doubt with what Diga may have made of them, and ask which it was."`
+	Yes    bool `name:"yes" short:"y" help:"With --settle: settle the rows that match by name and time without asking, and leave the others."`
+
 	Results       string `name:"results" placeholder:"FILE" help:"File for the results, replaced when the run ends; - is standard output. Default: beside the input, such as shops.results.csv for shops.csv; standard output if the input is standard input."`
 	ResultsFormat string `name:"results-format" enum:"ndjson,csv," default:"" placeholder:"FORMAT" help:"ndjson or csv. Default: as the name of the results ends, else ndjson."`
 	Progress      string `name:"progress" enum:"auto,plain,never" default:"auto" help:"auto: on a terminal, one line that is redrawn; plain: a new line now and then; never: nothing."`
@@ -76,6 +79,8 @@ NDJSON has one object on each line: template_id, key, name, base_url, variables,
 A secret is read when its row is sent, and written nowhere. The input decides which files and variables are read: use only input from people you trust.
 
 After any interruption, run the same command again. It finishes the rest and copies nothing twice, even if rows were added, moved or changed: it asks what to do with rows that were made and then changed (--changed). For this it needs the job's file, the same token, and a server that kept its ledger; and it must run before the ledger forgets its records.
+
+A row is in doubt if it was sent and nobody knows whether its copy was made. It is not sent again before somebody settles it: --settle asks.
 
 A file is checked before anything is sent, and so is what its copies would lack: a run sends nothing if copies would need setup, or if there is no such template. The results have for each row: key, name, line, outcome (DONE, REPLAYED for what an earlier run made, NOT_SENT, REJECTED, UNKNOWN), integration_id, missing (what has to be set up), message, request_id, code, reason. CSV says the outcome in words, too.
 
@@ -158,6 +163,9 @@ func (c *Command) run(ctx context.Context, std term.IO) (err error) {
 	}
 	if err != nil {
 		return client.WrongUsage(std.Err, err)
+	}
+	if c.Settle {
+		return c.settle(ctx, path, std)
 	}
 	p := c.newProgress(std.Err)
 	j, err := c.openJob(path, in, p.say)
@@ -272,10 +280,15 @@ func (c *Command) conclude(w io.Writer, rep *report, jobPath string, why, err er
 		same = " (with the same input)"
 	}
 	advice := "To go on with the rows that are not done"
-	if c := rep.current(); why == nil && err == nil && c.failed() == rep.unsettled {
-		advice = fmt.Sprintf("In doubt: %s. Another run does not send such a row again.\nFirst find out what became of it, as its result says. Then, to go on", rowCount(c.failed()))
+	settle := ""
+	if rep.unsettled > 0 {
+		settle = fmt.Sprintf("To settle the rows in doubt:\n  %s\n", term.Printable(c.settleLine(jobPath)))
 	}
-	fmt.Fprintf(w, "%s%s:\n  %s\n", advice, same, term.Printable(c.again(jobPath)))
+	if counted := rep.current(); why == nil && err == nil && counted.failed() == rep.unsettled {
+		advice = fmt.Sprintf("In doubt: %s. Another run does not send such a row again.\n%sThen, to go on", rowCount(counted.failed()), settle)
+		settle = ""
+	}
+	fmt.Fprintf(w, "%s%s%s:\n  %s\n", settle, advice, same, term.Printable(c.again(jobPath)))
 	switch {
 	case rep.broke != nil:
 		return rep.broke

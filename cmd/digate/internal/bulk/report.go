@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
@@ -85,8 +86,11 @@ func failureLine(res rowResult, message string) string {
 			of += ", " + term.Cut(name, maxShownName)
 		}
 	}
-	if res.Outcome == rowUnknown && res.Code == "ABORTED" && res.Reason == "OUTCOME_UNKNOWN" {
-		message = "it was sent, and nobody knows yet whether it was made"
+	if res.Outcome == rowUnknown {
+		message, _, _ = strings.Cut(message, ";") // what follows is said once, for all
+		if res.Code == "ABORTED" && res.Reason == "OUTCOME_UNKNOWN" {
+			message = "nobody knows yet whether it was made"
+		}
 	}
 	return term.Printable(fmt.Sprintf("%s: %s: %s", of, words[res.Outcome], message))
 }

@@ -68,7 +68,7 @@ func (ts *templates) get(ctx context.Context, id string) (t *integrationv1.Integ
 		t = nil
 	default:
 		ts.unread[id] = true
-		ts.warn(fmt.Sprintf("the template %s cannot be read, so its copies are not checked beforehand: %s", id, term.Printable(e.Message)))
+		ts.warn(fmt.Sprintf("the template %s cannot be read:\nits copies are not checked beforehand, because %s", id, term.Printable(e.Message)))
 		return nil, false, nil
 	}
 	ts.known[id] = t

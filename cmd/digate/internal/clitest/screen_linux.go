@@ -92,7 +92,7 @@ var varying = []struct {
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), ""}, // numbered
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`), "2026-01-02 03:04:05"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
-	{regexp.MustCompile(` in \d+s:`), " in 0s:"},
+	{regexp.MustCompile(`\b\d+s\b`), "0s"},
 }
 
 // Steady replaces what differs between two runs. The ids in keep stay as they are.

@@ -35,6 +35,18 @@ func Confirm(ctx context.Context, std IO, question, refusal string) error {
 	return errors.New(refusal)
 }
 
+// Ask asks a question and returns the reply in lower case, without the blanks around
+// it. The end of the input is an empty reply; the end of ctx is an error.
+func Ask(ctx context.Context, std IO, question string) (string, error) {
+	fmt.Fprint(std.Err, Printable(question))
+	reply, err := readLine(ctx, std.In)
+	if err != nil {
+		fmt.Fprintln(std.Err)
+		return "", err
+	}
+	return strings.ToLower(strings.TrimSpace(reply)), nil
+}
+
 // maxLine is the longest reply that is read, in bytes.
 const maxLine = 1 << 10
 
