@@ -74,13 +74,16 @@ func TestServiceConfig_NamesEveryMethodAndRepeatsReadsAlone(t *testing.T) {
 		got, named := retried[string(m.Name())]
 		options, _ := m.Options().(*descriptorpb.MethodOptions)
 		reads := rule.GetGet() != "" || options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS
-		if want := reads; !named || got != want {
-			t.Errorf("%s: named %v, repeated %v, want %v", m.Name(), named, got, want)
+		switch {
+		case !named:
+			t.Errorf("docs/service-config.json does not name %s; it belongs to the methods that clients repeat: %t", m.Name(), reads)
+		case got != reads:
+			t.Errorf("docs/service-config.json says of %s that clients repeat it: %t, want %t", m.Name(), got, reads)
 		}
 		delete(retried, string(m.Name()))
 	}
 	for name := range retried {
-		t.Errorf("there is no method %s", name)
+		t.Errorf("docs/service-config.json names %s, which is no method of the contract", name)
 	}
 }
 

@@ -56,7 +56,10 @@ type Config struct {
 
 // Service implements the contract's IntegrationService.
 type Service struct {
-	integrationv1.UnimplementedIntegrationServiceServer
+	// Unsafe makes a method of the contract that is missing here an error of the
+	// compiler. One that only forwards is added to forwarded.go.
+	integrationv1.UnsafeIntegrationServiceServer
+
 	upstream Upstream
 	rules    *validate.Validator
 	copies   Copies

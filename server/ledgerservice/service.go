@@ -53,7 +53,10 @@ type Config struct {
 
 // Service implements the LedgerService.
 type Service struct {
-	digatev1.UnimplementedLedgerServiceServer
+	// Unsafe makes a method of the contract that is missing here an error of the
+	// compiler.
+	digatev1.UnsafeLedgerServiceServer
+
 	cfg     Config
 	settler Settler
 	rules   *validate.Validator
