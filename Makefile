@@ -78,6 +78,10 @@ clients: ## call digate with the gRPC libraries of other languages (installs the
 	test/clients/install $(CLIENTS)
 	go test -count=1 -timeout 15m -v ./test/clients -clients
 
+.PHONY: browser
+browser: ## look at the status page in headless Chromium
+	go test -count=1 -timeout 5m -v -run TestPage ./server/status -status.browser
+
 .PHONY: bulk
 bulk: ## a hundred thousand copies in one stream per kind of ledger, and the tables of docs/bulk.md
 	go test -count=1 -timeout 20m -v -run TestRun ./bench/bulk -bulk.items 100000

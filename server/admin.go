@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/digate/digate/server/ledger/listing"
+	"github.com/digate/digate/server/status"
 )
 
 // newAdmin returns the listener for those who run digate. It authenticates
@@ -28,6 +29,9 @@ func (s *Server) newAdmin() *http.Server {
 		}
 		_, _ = io.WriteString(w, "ok\n")
 	})
+	page := status.Handler(s.status)
+	mux.Handle("GET /{$}", page)
+	mux.Handle("GET "+status.JSONPath, page)
 	mux.Handle("GET "+listing.Path, s.telemetry.LedgerRead(listing.Handler(s.ledger)))
 	if s.cfg.Admin.Pprof {
 		// Without the command line: it may hold a password.

@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"server/ledger/backend", "server/ledgerservice", "server/authn"},
 	{"server/copies", "server/contractwatch"},
 	{"server/ledger/watch", "server/ledger/listing", "server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
-	{"server/upstream", "server/ledger", "server/contract/surface"},
+	{"server/upstream", "server/status", "server/ledger", "server/contract/surface"},
 	{"server/upstream/admission", "server/contract", "server/validate", "server/canonical", "server/contract/contracttest"},
 	{"server/upstream/wire", "server/digajson", "server/apierror", "server/setting", "server/exchange/exchangetest"},
 	{"server/digajson/internal/lex", "server/gostruct", "server/httpbody", "server/nearjson", "server/preview"},

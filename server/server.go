@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"google.golang.org/grpc/health"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/watch"
 	"github.com/digate/digate/server/ledgerservice"
+	"github.com/digate/digate/server/setting"
 	"github.com/digate/digate/server/streams"
 	"github.com/digate/digate/server/telemetry"
 	"github.com/digate/digate/server/upstream"
@@ -36,6 +38,8 @@ type Server struct {
 	telemetry  *telemetry.Telemetry
 	upstream   *upstream.Client
 	version    string
+	origins    setting.Origins
+	started    time.Time
 	ledger     ledger.Store
 	watch      *watch.Store // the same
 	engine     *ledger.Engine
@@ -59,6 +63,8 @@ type Options struct {
 	// Version goes into the User-Agent that the upstream sees.
 	Version string
 	Log     *slog.Logger
+	// Origins are where the settings were set, as the status shows it.
+	Origins setting.Origins
 	// LogLost, if set, returns how many lines of the log were lost.
 	LogLost func() uint64
 	// Public are REST routes beside the contract's, and need no credential.
@@ -78,7 +84,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, log: opts.Log, version: opts.Version,
+		cfg: cfg, log: opts.Log, version: opts.Version, origins: opts.Origins, started: time.Now(),
 		contract:  methods,
 		telemetry: telemetry.New(opts.Log, methods.Names(), cfg.LongestCall()),
 	}

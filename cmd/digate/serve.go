@@ -9,6 +9,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/setting"
 	"github.com/digate/digate/server/telemetry"
 )
 
@@ -24,12 +25,12 @@ func (c *serveCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *
 	if exposesPassword(line.Args, c.Ledger.Spec) {
 		log.Warn("the command line shows the password of --ledger to everybody on this machine; give it in the environment (DIGATE_LEDGER) or in the file that --config names")
 	}
-	return complainInto(log, o.explain(line, takenBy("digate", c.serve(ctx, log))))
+	return complainInto(log, o.explain(line, takenBy("digate", c.serve(ctx, log, o.of(line)))))
 }
 
-func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log) error {
+func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log, from setting.Origins) error {
 	log.Debug("configuration", "config", c.Config)
-	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Log: log.Logger, LogLost: log.Lost})
+	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Origins: from, Log: log.Logger, LogLost: log.Lost})
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 type Addresses struct {
 	GRPCAddr  string `name:"grpc-addr" group:"Addresses:" default:":9090" help:"The gRPC listener."`
 	HTTPAddr  string `name:"http-addr" group:"Addresses:" default:":8080" help:"The REST listener."`
-	AdminAddr string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener: /metrics, /healthz, /readyz, /ledger/records."`
+	AdminAddr string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener: a status page, /metrics, /healthz, /readyz, /ledger/records."`
 }
 
 func (a *Addresses) validate(p *setting.Problems) {

@@ -1,11 +1,15 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/digate/digate/server/status"
 )
 
 const (
@@ -16,10 +20,15 @@ const (
 	driftEvery = time.Hour
 )
 
-// driftLog remembers when each kind of drift was last logged.
+// driftLog remembers each kind of drift, and when it was last logged.
 type driftLog struct {
-	mu     sync.Mutex
-	logged map[string]time.Time
+	mu   sync.Mutex
+	seen map[string]*drift
+}
+
+type drift struct {
+	status.Drift
+	logged time.Time
 }
 
 // note returns the name under which a kind of drift is counted, and whether the
@@ -27,17 +36,36 @@ type driftLog struct {
 func (d *driftLog) note(what string, now time.Time) (name string, log bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	last, known := d.logged[what]
-	switch {
-	case known && now.Sub(last) < driftEvery:
-		return what, false
-	case !known && len(d.logged) >= maxDrift:
-		return "other", false
-	case d.logged == nil:
-		d.logged = make(map[string]time.Time)
+	kind := d.seen[what]
+	if kind == nil {
+		if len(d.seen) >= maxDrift {
+			return "other", false
+		}
+		if d.seen == nil {
+			d.seen = make(map[string]*drift)
+		}
+		kind = &drift{Drift: status.Drift{What: what}}
+		d.seen[what] = kind
 	}
-	d.logged[what] = now
+	kind.Count++
+	kind.Last = now.UTC()
+	if !kind.logged.IsZero() && now.Sub(kind.logged) < driftEvery {
+		return what, false
+	}
+	kind.logged = now
 	return what, true
+}
+
+// DriftSeen returns the kinds of drift since the start, the latest first.
+func (t *Telemetry) DriftSeen() []status.Drift {
+	t.drift.mu.Lock()
+	defer t.drift.mu.Unlock()
+	all := make([]status.Drift, 0, len(t.drift.seen))
+	for _, d := range t.drift.seen {
+		all = append(all, d.Drift)
+	}
+	slices.SortFunc(all, func(a, b status.Drift) int { return cmp.Or(b.Last.Compare(a.Last), strings.Compare(a.What, b.What)) })
+	return all
 }
 
 // noteDrift counts the drift of a call's exchange and logs what is due.

@@ -37,11 +37,14 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 
 // operated counts an operation and writes its line.
 func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id string, took time.Duration, ex *exchange.Exchange, err error) {
-	c := &call{method: t.label(op.Method), exchange: ex}
+	c := &call{method: t.label(op.Method), exchange: ex, requestID: id}
 	c.conclude(err)
 	t.metrics.operations.WithLabelValues(op.Kind.String(), codeName(c.code), c.outcome.String()).Inc()
 	t.metrics.exchanged(c)
 	t.noteDrift(ctx, c)
+	if c.reason != "" {
+		t.failures.note(c)
+	}
 	level := slog.LevelDebug // a bulk stream would drown all else
 	switch {
 	case c.reason == apierror.ReasonInternalError:

@@ -25,6 +25,7 @@ type Telemetry struct {
 	registry *prometheus.Registry
 	methods  map[string]string // the name of a method, by its path
 	drift    driftLog
+	failures failures
 	omitted  omission
 	known    func(context.Context) bool // nil for nobody
 }
@@ -177,6 +178,9 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 		level = slog.LevelWarn
 	}
 	t.noteDrift(ctx, c)
+	if c.reason != "" {
+		t.failures.note(c)
+	}
 	if !t.log.Enabled(ctx, level) {
 		return
 	}

@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/listing"
+	"github.com/digate/digate/server/status"
+)
+
+// statusPatience is how long the status waits for the ledger. Without its reply, it
+// shows what was last seen.
+const statusPatience = 2 * time.Second
+
+// maxDoubtsCounted is how many doubts the status counts by their age.
+const maxDoubtsCounted = 1000
+
+// status returns the server at this moment.
+func (s *Server) status(ctx context.Context) status.Status {
+	ctx, cancel := context.WithTimeout(ctx, statusPatience)
+	defer cancel()
+	now := time.Now()
+	st := status.Status{
+		Version: s.version, Now: now.UTC(), Started: s.started.UTC(), UptimeSeconds: now.Sub(s.started).Seconds(),
+		NotReady: s.notReady(),
+		Listeners: []status.Listener{
+			{Name: "gRPC", Address: s.GRPCAddr().String()}, {Name: "REST", Address: s.HTTPAddr().String()}, {Name: "admin", Address: s.AdminAddr().String()},
+		},
+		Upstream: s.upstreamStatus(), Ledger: s.ledgerStatus(ctx),
+		Drift: s.telemetry.DriftSeen(), Errors: s.telemetry.Failures(),
+		Settings: s.cfg.Effective(s.origins),
+		Links:    []string{status.JSONPath, "/metrics", "/healthz", "/readyz", listing.Path},
+	}
+	if s.cfg.Admin.Pprof {
+		st.Links = append(st.Links, "/debug/pprof/")
+	}
+	return st
+}
+
+func (s *Server) upstreamStatus() status.Upstream {
+	l := s.upstream.Load()
+	return status.Upstream{
+		URL: s.cfg.Upstream.URL, Circuit: l.Circuit, InFlight: l.InFlight, InFlightLimit: l.Limit,
+		Queued: l.Queued, QueuedBytes: l.QueuedBytes, AccountsLimited: l.Limited, AccountsPaused: l.Paused,
+		Overload: l.Evidence, Refused: l.Refused,
+	}
+}
+
+func (s *Server) ledgerStatus(ctx context.Context) status.Ledger {
+	_ = s.watch.Look(ctx) // a failure is in the health
+	h := s.watch.Health()
+	l := status.Ledger{
+		Store: s.engine.Name, Durable: s.engine.Durable, Lost: string(h.Lost), CountedTo: ledger.MaxCounted,
+		ConnectionsInUse: h.Pool.InUse, ConnectionsLimit: h.Pool.Limit,
+	}
+	if h.Lost != "" {
+		at := h.LostAt.UTC()
+		l.LostSince = &at
+	}
+	var doubts []status.Doubt
+	if !h.LookedAt.IsZero() {
+		l.Records = make(map[string]int)
+		for state := ledger.Claimed; state <= ledger.Unknown; state++ {
+			l.Records[state.String()] = h.Stats.Records[state]
+		}
+		found, err := s.ledger.List(ctx, ledger.Query{State: ledger.Unknown, Limit: maxDoubtsCounted})
+		if err == nil {
+			for _, r := range found {
+				doubts = append(doubts, status.Doubt{
+					Record: r.Key.RecordName(), Method: r.Method, ParentID: r.ParentID, AgeSeconds: max(0, time.Since(r.ClaimedAt).Seconds()),
+				})
+			}
+		}
+	}
+	l.SetDoubts(doubts)
+	return l
+}

@@ -1,0 +1,138 @@
+// Package status shows a running server to the one on call: a page of plain HTML, and
+// the same as JSON. It shows names, numbers, times and settings, and no secret.
+package status
+
+import (
+	"time"
+
+	"github.com/digate/digate/server/setting"
+)
+
+// Status is a server at one moment.
+type Status struct {
+	Version string    `json:"version"`
+	Now     time.Time `json:"now"`
+	Started time.Time `json:"started"`
+	// UptimeSeconds is the time from Started to Now.
+	UptimeSeconds float64 `json:"uptime_seconds"`
+	// NotReady says why /readyz is 503, empty if it is 200.
+	NotReady  string     `json:"not_ready"`
+	Listeners []Listener `json:"listeners"`
+	Upstream  Upstream   `json:"upstream"`
+	Ledger    Ledger     `json:"ledger"`
+	// Drift is how Diga's responses departed from the contract, the latest first.
+	Drift []Drift `json:"drift"`
+	// Errors are the reasons of failures since the start, the latest first.
+	Errors []Error `json:"errors"`
+	// Settings are those in force.
+	Settings []setting.Effective `json:"settings"`
+	// Links are the other paths of the admin listener.
+	Links []string `json:"links"`
+}
+
+// Listener is an address that the server listens on.
+type Listener struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+}
+
+// Upstream is the load on Diga, and what holds calls back from it.
+type Upstream struct {
+	URL string `json:"url"`
+	// Circuit is closed, half-open or open.
+	Circuit       string `json:"circuit"`
+	InFlight      int    `json:"in_flight"`
+	InFlightLimit int    `json:"in_flight_limit"`
+	Queued        int    `json:"queued"`
+	QueuedBytes   int64  `json:"queued_bytes"`
+	// AccountsLimited and AccountsPaused count the accounts that Diga responded 429 to.
+	AccountsLimited int `json:"accounts_limited"`
+	AccountsPaused  int `json:"accounts_paused"`
+	// Overload counts the evidence of overload since the start, and Refused the calls
+	// that were refused before they were sent.
+	Overload map[string]uint64 `json:"overload"`
+	Refused  map[string]uint64 `json:"refused"`
+}
+
+// Ledger is the ledger of request ids.
+type Ledger struct {
+	// Store is memory, sqlite or postgres.
+	Store   string `json:"store"`
+	Durable bool   `json:"durable"`
+	// Lost is why the ledger cannot be used, empty if it can, and LostSince since when.
+	Lost      string     `json:"lost"`
+	LostSince *time.Time `json:"lost_since"`
+	// Records counts the records by their state. It is nil if that is not known.
+	Records map[string]int `json:"records"`
+	// CountedTo is how far the records of a state are counted.
+	CountedTo        int `json:"counted_to"`
+	ConnectionsInUse int `json:"connections_in_use"`
+	ConnectionsLimit int `json:"connections_limit"`
+	// DoubtAges counts the open doubts by their age.
+	DoubtAges []Age `json:"doubt_ages"`
+	// Doubts are open doubts, the oldest first.
+	Doubts []Doubt `json:"doubts"`
+}
+
+// Age is how many doubts are younger than a bound, and not younger than the one before
+// it. The last has no bound.
+type Age struct {
+	Under string `json:"under"`
+	Count int    `json:"count"`
+}
+
+// Doubt is a call in doubt.
+type Doubt struct {
+	Record     string  `json:"record"`
+	Method     string  `json:"method"`
+	ParentID   string  `json:"parent_id"`
+	AgeSeconds float64 `json:"age_seconds"`
+}
+
+// Drift is a kind of departure from the contract.
+type Drift struct {
+	What  string    `json:"what"`
+	Count uint64    `json:"count"`
+	Last  time.Time `json:"last"`
+}
+
+// Error is a reason of failures, and the last of them.
+type Error struct {
+	Reason  string    `json:"reason"`
+	Count   uint64    `json:"count"`
+	Last    time.Time `json:"last"`
+	Method  string    `json:"method"`
+	Code    string    `json:"code"`
+	Outcome string    `json:"outcome"`
+	// XRequestID leads to its line in the log.
+	XRequestID string `json:"x_request_id"`
+}
+
+// MaxDoubts is how many doubts are shown.
+const MaxDoubts = 20
+
+// ageBounds are the bounds of [Age].
+var ageBounds = []struct {
+	name  string
+	under time.Duration
+}{{"5m", 5 * time.Minute}, {"1h", time.Hour}, {"6h", 6 * time.Hour}, {"24h", 24 * time.Hour}, {"", 1 << 62}}
+
+// SetDoubts sets the doubts of a ledger, which are given the latest first.
+func (l *Ledger) SetDoubts(latestFirst []Doubt) {
+	l.Doubts, l.DoubtAges = []Doubt{}, nil
+	for _, b := range ageBounds {
+		l.DoubtAges = append(l.DoubtAges, Age{Under: b.name})
+	}
+	for i := range latestFirst {
+		d := latestFirst[len(latestFirst)-1-i]
+		if i < MaxDoubts {
+			l.Doubts = append(l.Doubts, d)
+		}
+		for n, b := range ageBounds {
+			if time.Duration(d.AgeSeconds*float64(time.Second)) < b.under {
+				l.DoubtAges[n].Count++
+				break
+			}
+		}
+	}
+}
