@@ -35,19 +35,19 @@ type changedRow struct{ was, is *entry }
 // other has, else one line.
 func (j *job) findChanges() changes {
 	var ch changes
-	if !j.knows() {
+	if !j.knowsRows() {
 		return ch
 	}
 	var gone, fresh []*entry
 	taken := make(map[*entry]bool) // earlier forms that rows were found to be
 	for _, e := range j.entries {
-		if e.as != uuid.Nil {
-			taken[j.index[e.as]] = true
+		if was := j.earlierForm(e); was != nil && e.seen {
+			taken[was] = true
 		}
 	}
 	for _, e := range j.entries {
 		switch {
-		case e.seen && e.state == rowNew:
+		case e.isFresh():
 			fresh = append(fresh, e)
 		case !e.seen && e.mayBeMade() && !e.dropped && !taken[e]:
 			gone = append(gone, e)
@@ -114,7 +114,7 @@ func pair(gone, fresh []*entry, text func(*entry) string) (pairs []changedRow, g
 // fresh reports whether the input has rows that the job does not know.
 func (j *job) fresh() bool {
 	for _, e := range j.entries {
-		if e.seen && e.state == rowNew {
+		if e.isFresh() {
 			return true
 		}
 	}
@@ -125,7 +125,7 @@ func (j *job) fresh() bool {
 // and may have been sent. A row that the ledger does not know was not made, as
 // long as the ledger keeps its promise.
 func (j *job) askAboutGone(ctx context.Context, conn *connection, now promise) error {
-	if !j.knows() {
+	if !j.knowsRows() {
 		return nil
 	}
 	g, ctx := errgroup.WithContext(metadata.NewOutgoingContext(ctx, conn.md))

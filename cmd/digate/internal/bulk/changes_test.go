@@ -229,3 +229,42 @@ func TestBulk_JobOfAnEarlierVersion_IsGoneOnWith(t *testing.T) {
 	}
 	wantNames(t, s, "earlier version", "a", "b")
 }
+
+// What was skipped once is still the row that was made, however often it changes.
+func TestBulk_SkippedRowChangesAgain_MakesNothingTwiceUnasked(t *testing.T) {
+	s := serve(t)
+	file := clitest.WriteFile(t, "rows.csv", "")
+	bulk := func(code int, content string, args ...string) {
+		t.Helper()
+		writeAgain(t, file, content)
+		if got := digate(t, append([]string{"bulk", file, "--addr", s.addr}, args...)...); got.Code != code {
+			t.Fatalf("%+v", got)
+		}
+	}
+	bulk(client.ExitDone, named("a", "b", "c"))
+	bulk(client.ExitDone, named("a", "b2", "c"), "--changed=skip")
+	bulk(client.ExitNotSent, named("a", "b3", "c"))
+	// Another row that is gone is no earlier form of the skipped one.
+	bulk(client.ExitDone, named("a", "b2"))
+	bulk(client.ExitNotSent, named("a", "b2", "d"))
+	bulk(client.ExitDone, named("a", "b2", "d"), "--changed=copy")
+	wantNames(t, s, "copied", "a", "b", "c", "d")
+	bulk(client.ExitDone, named("a", "b", "d", "e"))
+	wantNames(t, s, "changed back", "a", "b", "c", "d", "e")
+}
+
+func TestBulk_JobIsGoneAndItsResultsAreNot_NothingIsSent(t *testing.T) {
+	s := serve(t)
+	file := clitest.WriteFile(t, "rows.csv", named("a"))
+	if got := clitest.RunWith(t, runCommand, "", "bulk", file, "--addr", s.addr); got.Code != client.ExitDone {
+		t.Fatalf("%+v", got)
+	}
+	if err := os.Remove(file + jobSuffix); err != nil {
+		t.Fatal(err)
+	}
+	got := clitest.RunWith(t, runCommand, "", "bulk", file, "--addr", s.addr)
+	if got.Code != client.ExitFailed || !strings.Contains(got.Err, "the file of that job") {
+		t.Errorf("%+v", got)
+	}
+	wantNames(t, s, "without its job", "a")
+}

@@ -150,6 +150,7 @@ func (c *Command) Run(ctx context.Context, std term.IO) error {
 }
 
 func (c *Command) run(ctx context.Context, std term.IO) (err error) {
+	ignoreBrokenPipe()
 	in, err := c.input(std.In)
 	if err != nil {
 		return err

@@ -50,6 +50,8 @@ type job struct {
 	promises []promise
 	// known is how many promises earlier runs left in the file.
 	known int
+	// hadRows says that they left rows in the file.
+	hadRows bool
 
 	mu      sync.Mutex
 	entries []*entry
@@ -85,6 +87,9 @@ const (
 	rowNone                  // surely has none
 	rowDoubt                 // may have one; the ledger does not know
 )
+
+// isFresh reports whether the row is in the input, and new to the job.
+func (e *entry) isFresh() bool { return e.seen && e.state == rowNew && e.as == uuid.Nil }
 
 // mayBeMade reports whether the row may have an integration.
 func (e *entry) mayBeMade() bool {
@@ -191,7 +196,7 @@ func readJob(path string) (*job, error) {
 	}
 	j.promises = []promise{j.promise}
 	err = j.readLines(r)
-	j.known = len(j.promises)
+	j.known, j.hadRows = len(j.promises), len(j.entries) > 0
 	return j, err
 }
 
@@ -314,9 +319,21 @@ func shortName(name string) string {
 	return string(bytes.ToValidUTF8([]byte(name[:maxName]), nil))
 }
 
-// knows reports whether the job can tell a row that was changed: the file of an
-// earlier version does not say which rows its runs sent.
+// knows reports whether every row that was sent is in the file. The runs of an
+// earlier version put none into it.
 func (j *job) knows() bool { return j.Version > 0 }
+
+// knowsRows reports whether rows are in the file that an earlier run sent, or that
+// none was sent.
+func (j *job) knowsRows() bool { return j.knows() || j.hadRows }
+
+// earlierForm returns the row whose integration is this row's, or nil.
+func (j *job) earlierForm(e *entry) *entry {
+	if e.as == uuid.Nil {
+		return nil
+	}
+	return j.index[e.as]
+}
 
 // plan adds the rows of the entries to the file, durably, before they are sent.
 // Further lines come with them.
@@ -469,10 +486,13 @@ func (c *Command) openJob(path string, in *input, say func(string)) (*job, error
 	if err != nil {
 		return nil, err
 	}
-	if j == nil {
-		return newJob(c.File, path), nil
+	if j != nil {
+		return j, j.append()
 	}
-	return j, j.append()
+	if results := c.results(in); !c.NewJob && results != "" && file.IsRegular(results) && isResults(results) {
+		return nil, fmt.Errorf("%s has results of an earlier job, and the file of that job, %s, is gone.\nPut it back, so that nothing is made twice; or make everything again with --new-job", term.Printable(results), term.Printable(path))
+	}
+	return newJob(c.File, path), nil
 }
 
 // promised returns what the ledger promises to this run. A job that is not the
@@ -491,7 +511,7 @@ func (c *Command) promised(j *job, conn *connection) (promise, error) {
 func (c *Command) keep(j *job, conn *connection, now promise, p *progress) error {
 	if j.file != nil {
 		p.say(fmt.Sprintf("the job of %s goes on, kept in %s", stamp(j.Created), term.Printable(j.path)))
-		if !j.knows() {
+		if !j.knowsRows() {
 			p.say("It is of an earlier version and does not know its rows:\na row that was changed since is copied anew.")
 		}
 		return nil
@@ -510,7 +530,8 @@ func (c *Command) keep(j *job, conn *connection, now promise, p *progress) error
 func (j *job) allMade(rows int) bool {
 	made := 0
 	for _, e := range j.entries {
-		if e.seen && (e.state == rowMade || e.as != uuid.Nil && j.index[e.as].state == rowMade) {
+		was := j.earlierForm(e)
+		if e.seen && (e.state == rowMade || was != nil && was.state == rowMade) {
 			made++
 		}
 	}

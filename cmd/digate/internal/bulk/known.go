@@ -28,7 +28,7 @@ func (r *runner) known(next *row) *rowResult {
 		res.Message = "its copy would lack " + lacks + "; --unfinished=allow makes it"
 		return &res
 	}
-	if e.as != uuid.Nil {
+	if e.as != uuid.Nil && e.state == rowNew {
 		was := r.job.find(e.as.String())
 		if was == nil || was.state != rowMade {
 			res.RequestID = e.as.String()

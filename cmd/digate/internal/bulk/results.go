@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,7 +76,7 @@ func (c *Command) openResults(stdout io.Writer, in *input, j *job) (results, err
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
-	if !given && !isResults(path) {
+	if info, err := os.Lstat(path); !given && err == nil && info.Size() > 0 && !isResults(path) {
 		return nil, fmt.Errorf("%s is there and does not hold results of this command: --results names another file for them", path)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // O_EXCL and 0600
@@ -87,28 +86,33 @@ func (c *Command) openResults(stdout io.Writer, in *input, j *job) (results, err
 	return &collected{path: path, format: format, dialect: in.dialect, f: f, job: j, kept: make(map[int]rowResult)}, nil
 }
 
-// isResults reports whether a file may be overwritten with results: it holds some,
-// or nothing, or does not exist.
+// isResults reports whether a file holds results.
 func isResults(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
-		return errors.Is(err, fs.ErrNotExist)
+		return false
 	}
 	defer func() { _ = f.Close() }()
 	line, _ := bufio.NewReader(io.LimitReader(f, 4<<10)).ReadString('\n')
 	line = strings.TrimPrefix(line, "\ufeff")
-	return line == "" || strings.HasPrefix(line, `{"line":`) ||
+	return strings.HasPrefix(line, `{"line":`) ||
 		strings.Contains(line, "request_id") && strings.Contains(line, "integration_id") && strings.Contains(line, "outcome")
+}
+
+// results returns where the results go by default. It is empty if that is standard
+// output, or another place that was named.
+func (c *Command) results(in *input) string {
+	if c.Results != "" || in.path == "-" {
+		return ""
+	}
+	return resultsPath(in.path, in.format)
 }
 
 // setResultsAside keeps the results of an earlier job, whose integrations no later
 // file names.
 func (c *Command) setResultsAside(in *input, say func(string)) error {
-	if c.Results != "" || in.path == "-" {
-		return nil
-	}
-	path := resultsPath(in.path, in.format)
-	if !file.IsRegular(path) || !isResults(path) {
+	path := c.results(in)
+	if path == "" || !file.IsRegular(path) || !isResults(path) {
 		return nil
 	}
 	aside, err := setAside(path)

@@ -220,9 +220,12 @@ func isTransient(err error) bool {
 	return false
 }
 
-// describeFailure returns an error for people, without gRPC's decoration.
+// describeFailure returns an error for people, without gRPC's decoration and words.
 func describeFailure(err error) error {
 	if st, ok := status.FromError(err); ok {
+		if st.Code() == codes.Unavailable && len(st.Details()) == 0 {
+			return errors.New("the connection to digate was lost")
+		}
 		return fmt.Errorf("%s: %s", st.Code(), term.Printable(st.Message()))
 	}
 	return err

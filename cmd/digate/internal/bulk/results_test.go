@@ -1,0 +1,107 @@
+package bulk
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
+)
+
+// failingFile fails at one step of those that make a file whole.
+type failingFile struct {
+	*os.File
+	at string
+}
+
+var errDisk = errors.New("disk full")
+
+func (f *failingFile) Write(b []byte) (int, error) {
+	if f.at == "write" {
+		return 0, errDisk
+	}
+	return f.File.Write(b)
+}
+
+func (f *failingFile) Sync() error {
+	if f.at == "sync" {
+		return errDisk
+	}
+	return f.File.Sync()
+}
+
+func (f *failingFile) Close() error {
+	err := f.File.Close()
+	if f.at == "close" {
+		return errDisk
+	}
+	return err
+}
+
+// A file system may say at any step that it cannot keep what is written. Until the
+// new results are whole, the old ones stay.
+func TestResults_AnyStepFails_LeavesTheOldOnesAndNoOtherFile(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"write", "sync", "close", "rename", ""} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "r.ndjson")
+		if err := os.WriteFile(path, []byte("old\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.CreateTemp(dir, "new-*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := newJob("r", "")
+		e := j.entry(uuid.New())
+		e.seen, e.line, e.state, e.made = true, 2, rowMade, "id"
+		target := path
+		if at == "rename" {
+			target = filepath.Join(dir, "no", "such", "directory")
+		}
+		c := &collected{path: target, format: "ndjson", f: &failingFile{f, at}, job: j, kept: make(map[int]rowResult)}
+		err = c.end()
+		b, readErr := os.ReadFile(path)
+		files, dirErr := os.ReadDir(dir)
+		if readErr != nil || dirErr != nil || len(files) != 1 {
+			t.Errorf("%s: %v, %v, %v", at, readErr, dirErr, files)
+		}
+		if at == "" {
+			if err != nil || !strings.Contains(string(b), `"outcome":"REPLAYED","integration_id":"id"`) {
+				t.Errorf("%v, %s", err, b)
+			}
+			continue
+		}
+		if err == nil || string(b) != "old\n" || !strings.Contains(err.Error(), "Nothing is lost") {
+			t.Errorf("%s: %v, %s", at, err, b)
+		}
+	}
+}
+
+func TestCSVResults_FormulasAreDefused(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	if err := csvResults(&b, dialect{})(rowResult{Key: "=cmd", Name: "+1", Message: "@x", Missing: "-1", Outcome: rowDone}); err != nil {
+		t.Fatal(err)
+	}
+	if _, line, _ := strings.Cut(b.String(), "\n"); line != "'=cmd,'+1,,made,,'-1,'@x,,DONE,,\n" {
+		t.Errorf("%q", line)
+	}
+}
+
+func TestBulk_FileThatHoldsSomethingElse_IsNotOverwritten(t *testing.T) {
+	s := serve(t)
+	file := clitest.WriteFile(t, "rows.csv", named("a"))
+	other := filepath.Join(filepath.Dir(file), "rows.results.csv")
+	writeAgain(t, other, "my,own\n")
+	got := clitest.RunWith(t, runCommand, "", "bulk", file, "--addr", s.addr)
+	if items, _ := s.seen(); got.Code != client.ExitFailed || items != 0 || string(read(t, other)) != "my,own\n" || !strings.Contains(got.Err, "--results names another file") {
+		t.Errorf("%d items, %+v", items, got)
+	}
+}
