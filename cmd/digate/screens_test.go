@@ -22,21 +22,31 @@ type place struct{ shown, real string }
 // shows. Words are separated by blanks. An address in a line is that of the screens.
 func session(t *testing.T, lines []string, places ...place) string {
 	t.Helper()
-	var there, back []string
-	for _, p := range places {
-		there = append(there, p.shown, p.real)
-		back = append(back, p.real, p.shown)
-	}
-	// A command of the default address does not name it.
-	back = append([]string{term.Self(), "digate"}, back...)
+	there, back := translators(places)
 	var seen strings.Builder
 	for _, line := range lines {
-		got := digate(t, strings.Fields(strings.NewReplacer(there...).Replace(line))...)
+		got := digate(t, strings.Fields(there.Replace(line))...)
 		clitest.CheckNoSecret(t, got)
-		said := strings.NewReplacer(back...).Replace(got.Out + got.Err)
-		seen.WriteString("$ digate " + line + "\n" + strings.ReplaceAll(said, " --addr "+client.DefaultAddr, ""))
+		seen.WriteString("$ digate " + line + "\n" + withoutDefault(back.Replace(got.Out+got.Err)))
 	}
 	return seen.String()
+}
+
+// translators translate from what is typed in the screens to what is real, and back.
+func translators(places []place) (there, back *strings.Replacer) {
+	var to []string
+	from := []string{term.Self(), "digate"}
+	for _, p := range places {
+		to = append(to, p.shown, p.real)
+		from = append(from, p.real, p.shown)
+	}
+	return strings.NewReplacer(to...), strings.NewReplacer(from...)
+}
+
+// withoutDefault removes what commands that are shown would not say at the default
+// address.
+func withoutDefault(seen string) string {
+	return strings.ReplaceAll(seen, " --addr "+client.DefaultAddr, "")
 }
 
 func TestScreens_Usage(t *testing.T) {

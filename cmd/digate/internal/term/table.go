@@ -18,8 +18,8 @@ type Table [][]string
 // MinCell is the width, in columns, below which no cell is cut.
 const MinCell = 8
 
-// Write writes aligned columns. If columns is not 0, it is the width that long
-// cells are cut to.
+// Write writes aligned columns. If columns is not 0, it is the width that long cells
+// are cut to, and the last columns are left out that have no room even so.
 func (t Table) Write(w io.Writer, columns int) error {
 	cells := make(Table, len(t))
 	var widths []int
@@ -37,10 +37,12 @@ func (t Table) Write(w io.Writer, columns int) error {
 		}
 	}
 	if columns > 0 {
+		widths = widths[:room(widths, columns)]
 		fit(widths, columns)
 	}
 	b := bufio.NewWriter(w)
 	for _, row := range cells {
+		row = row[:min(len(row), len(widths))]
 		for j, text := range row {
 			text = Cut(text, widths[j])
 			_, _ = b.WriteString(text)
@@ -51,6 +53,24 @@ func (t Table) Write(w io.Writer, columns int) error {
 		_ = b.WriteByte('\n')
 	}
 	return b.Flush() // returns the error of an earlier write too
+}
+
+// room returns how many of the columns have room if all are as narrow as they can be.
+// Where not even the second one has, it counts all: lines are too long anyway.
+func room(widths []int, columns int) int {
+	total := 0
+	for j, w := range widths {
+		if j > 0 {
+			w = 2 + min(w, MinCell)
+		}
+		if total += w; total > columns {
+			if j < 2 {
+				break
+			}
+			return j
+		}
+	}
+	return len(widths)
 }
 
 // fit narrows the widest columns until all have room. The first column and

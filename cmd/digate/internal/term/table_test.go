@@ -39,6 +39,23 @@ func TestTable_WideCells_GiveInEqually(t *testing.T) {
 	}
 }
 
+// A line that is longer than the terminal hides which cell is whose.
+func TestTable_ColumnsWithoutRoom_AreLeftOutFromTheEnd(t *testing.T) {
+	t.Parallel()
+	id := strings.Repeat("i", 36)
+	rows := Table{{"ID", "NAME", "METHOD", "PATH", "DESCRIPTION"}, {id, "find_order", "GET", "/orders.json", "Finds an order by its name."}}
+	for columns, want := range map[int]string{
+		80: "ID                                    NAME        METHOD  PATH        DESCRIPTI…\n" + id + "  find_order  GET     /orders.j…  Finds an …\n",
+		70: "ID                                    NAME        METHOD  PATH\n" + id + "  find_order  GET     /orders.json\n",
+		46: "ID                                    NAME\n" + id + "  find_or…\n",
+	} {
+		var b strings.Builder
+		if err := rows.Write(&b, columns); err != nil || b.String() != want {
+			t.Errorf("%d columns: %v\n%s", columns, err, b.String())
+		}
+	}
+}
+
 func TestCut_NeverExceedsItsColumns(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
