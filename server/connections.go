@@ -131,9 +131,9 @@ func (c *watchedConn) send(p []byte) (sent int, err error) {
 	return sent + n, err
 }
 
-// sendAs writes what takes the place of p, and returns how much of p was written.
-func (c *watchedConn) sendAs(written, p []byte) (int, error) {
-	n, err := c.Conn.Write(written)
+// sendAs writes amended in place of p, and returns how much of p that is worth.
+func (c *watchedConn) sendAs(amended, p []byte) (int, error) {
+	n, err := c.Conn.Write(amended)
 	n = min(n, len(p))
 	before := c.out.frameCounts
 	c.out.scan(p[:n])

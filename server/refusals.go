@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"slices"
 
 	"golang.org/x/net/http2"
@@ -33,14 +32,14 @@ type refusals struct {
 // verdict is what is added to a response of gRPC.
 type verdict struct {
 	err *apierror.Error
-	// field is the field of the details as HPACK has it; askedField is the same for a
-	// connection on which a call about another call's copy was made, which concludes
-	// nothing from this one.
-	field, askedField []byte
+	// field is the field of the details as HPACK has it, and withoutOutcome the same
+	// for an error that concludes nothing. That is for a connection that was used to
+	// ask about the copy of another call: which call was refused cannot be seen.
+	field, withoutOutcome []byte
 }
 
 func newVerdict(err *apierror.Error) *verdict {
-	return &verdict{err: err, field: detailsField(err), askedField: detailsField(err.WithoutOutcome())}
+	return &verdict{err: err, field: detailsField(err), withoutOutcome: detailsField(err.WithoutOutcome())}
 }
 
 var (
@@ -58,21 +57,6 @@ func detailsField(err *apierror.Error) []byte {
 	}
 	return field
 }
-
-// appendLength appends the length of a string that is not Huffman-coded.
-func appendLength(b []byte, n int) []byte {
-	const most = 1<<7 - 1
-	if n < most {
-		return append(b, byte(n))
-	}
-	return binary.AppendUvarint(append(b, most), uint64(n-most)) // RFC 7541, 5.1: the same groups of seven bits
-}
-
-// The first fields of a response, from the static table of HPACK.
-const (
-	status200 = 0x88
-	status400 = 0x8c
-)
 
 // maxRefusal bounds the header of a response to which details are added: the frame stays
 // below every bound of a client's.
@@ -113,85 +97,15 @@ var unknownEncoding = func() [][]byte {
 	return [][]byte{[]byte(begin), huffman[:len(huffman)-1]}
 }()
 
-// with returns the frame with the verdict.
-func (v *verdict) with(frame []byte, asked bool) []byte {
+// with returns the frame with the verdict, without its outcome if the connection was
+// used to ask about copies.
+func (v *verdict) with(frame []byte, askedOfCopies bool) []byte {
 	field := v.field
-	if asked {
-		field = v.askedField
+	if askedOfCopies {
+		field = v.withoutOutcome
 	}
 	amended := slices.Concat(frame, field)
 	length := len(amended) - frameHeader
 	amended[0], amended[1], amended[2] = byte(length>>16), byte(length>>8), byte(length)
 	return amended
-}
-
-// headerField is the form of a field in a header block: an index that says all of it, or
-// its value.
-type headerField struct {
-	indexed bool
-	value   []byte // as it is, or in Huffman's code
-}
-
-// lastField counts the fields of a header block, and returns the last. It reports false
-// for what is no header block.
-func lastField(block []byte) (n int, last headerField, ok bool) {
-	for len(block) > 0 {
-		var index int
-		first := block[0]
-		switch {
-		case first&0x80 != 0:
-			if _, block, ok = readInt(block, 7); !ok {
-				return 0, headerField{}, false
-			}
-			n, last = n+1, headerField{indexed: true}
-			continue
-		case first&0xe0 == 0x20: // the size of the table
-			if _, block, ok = readInt(block, 5); !ok {
-				return 0, headerField{}, false
-			}
-			continue
-		case first&0xc0 == 0x40: // will be indexed
-			index, block, ok = readInt(block, 6)
-		default:
-			index, block, ok = readInt(block, 4)
-		}
-		if ok && index == 0 { // the name
-			_, block, ok = readString(block)
-		}
-		if ok {
-			last = headerField{}
-			last.value, block, ok = readString(block)
-		}
-		if !ok {
-			return 0, headerField{}, false
-		}
-		n++
-	}
-	return n, last, true
-}
-
-// readInt reads an integer that begins in the last bits of the first byte (RFC 7541, 5.1).
-func readInt(b []byte, bits int) (n int, rest []byte, ok bool) {
-	if len(b) == 0 {
-		return 0, nil, false
-	}
-	most := 1<<bits - 1
-	n, b = int(b[0])&most, b[1:]
-	if n < most {
-		return n, b, true
-	}
-	more, size := binary.Uvarint(b)
-	if size <= 0 || more > maxRefusal {
-		return 0, nil, false
-	}
-	return n + int(more), b[size:], true
-}
-
-// readString reads a string (RFC 7541, 5.2).
-func readString(b []byte) (s, rest []byte, ok bool) {
-	n, b, ok := readInt(b, 7)
-	if !ok || n > len(b) {
-		return nil, nil, false
-	}
-	return b[:n], b[n:], true
 }

@@ -23,7 +23,7 @@ func (s *Server) tapHandle() tap.ServerInHandle {
 	next := s.telemetry.TapHandle(s.admit(s.refuseEarly(authn.TapHandle(s.authenticator))))
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		if p, ok := peer.FromContext(ctx); ok && contract.Own(info.FullMethodName) {
-			streams.MarkAsking(p.Addr)
+			streams.MarkAskedOfCopies(p.Addr)
 		}
 		admitted, err := next(ctx, info)
 		if err == nil {

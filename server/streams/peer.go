@@ -47,9 +47,9 @@ func MarkKnown(addr net.Addr) {
 // call.
 func (p *Peer) AskedOfCopies() bool { return p.asked.Load() }
 
-// MarkAsking remembers that a call on the connection is about the copy of another call.
+// MarkAskedOfCopies remembers that a call on the connection is about the copy of another call.
 // It does nothing for an address that is no [Peer].
-func MarkAsking(addr net.Addr) {
+func MarkAskedOfCopies(addr net.Addr) {
 	if p, ok := addr.(*Peer); ok {
 		p.asked.Store(true)
 	}
