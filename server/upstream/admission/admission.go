@@ -28,8 +28,8 @@
 // Exchanges beyond a limit wait, in order within an account and in turn over the
 // accounts (round robin: a request counts as one whatever its size, since it is
 // requests that the upstream limits). An account whose queue moves too slowly for a
-// call's deadline refuses the call at once, and so it is when the upstream names a time
-// after the deadline while the call waits. When the queue is full, the account
+// call's deadline refuses the call at once. So it does with a waiting call when the
+// upstream names a time after the call's deadline. When the queue is full, the account
 // that has most in it gives way (as in FQ-CoDel, RFC 8290), so that a greedy one
 // delays and refuses itself.
 //
