@@ -13,6 +13,8 @@ const (
 	MaxNamed = 1000
 	// MaxIDLen is how many bytes the id of a resource may have.
 	MaxIDLen = 255
+	// MaxMethodLen is how many bytes the name of a method may have.
+	MaxMethodLen = 64
 	// MinLease and MaxLease are the shortest lease and the longest.
 	MinLease = time.Millisecond
 	MaxLease = 24 * time.Hour

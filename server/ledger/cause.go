@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // Cause is why a ledger could not be used, in a word.
@@ -47,20 +46,4 @@ func CauseOf(err error) Cause {
 // error means that they could not be asked.
 func IsVerdict(err error) bool {
 	return errors.Is(err, ErrLost) || errors.Is(err, ErrKey) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrNamed)
-}
-
-// probeLease is how long the claim of a probe lasts that could not be released.
-const probeLease = 10 * time.Second
-
-// Probe returns an error unless the store takes a claim and lets go of it again. The
-// claim is of a key that no call has.
-func Probe(ctx context.Context, s Store) error {
-	c := Claim{Key: NewDigest(), Token: NewToken(), Lease: probeLease}
-	if _, _, err := s.Claim(ctx, c); err != nil {
-		return err
-	}
-	if err := s.Release(ctx, c.Key, c.Token); !errors.Is(err, ErrLost) { // slower than its lease
-		return err
-	}
-	return nil
 }

@@ -72,7 +72,7 @@ func (d Digest) RecordName() string {
 	return string(name[:])
 }
 
-// NewDigest returns a digest of nothing, which no call has.
+// NewDigest returns a random digest: the key of no call.
 func NewDigest() (d Digest) {
 	_, _ = rand.Read(d[:]) // never fails
 	return d

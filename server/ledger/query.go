@@ -13,8 +13,6 @@ const (
 	// MaxCounted is how far Stats counts the records of a state. Where it returns
 	// that many, there may be more.
 	MaxCounted = 100_000
-	// MaxMethodLen is how many bytes the name of a method may have.
-	MaxMethodLen = 64
 )
 
 // Query says which records List returns.
