@@ -23,8 +23,8 @@ const (
 	sweepBatch = 500
 )
 
-// OwnerGone returns how long after the end of its lease the server of a call may still
-// be sending the call, where the longest call takes that long.
+// OwnerGone returns how long after the end of a call's lease its server may still be
+// sending it. longestCall is the longest time that a call of the server takes.
 func OwnerGone(longestCall time.Duration) time.Duration { return longestCall + claimLease }
 
 // openLedger opens the ledger and puts it, with its sweeping, on the stack.

@@ -215,8 +215,7 @@ func InDoubt(what Resource, candidates []string) *Error {
 }
 
 // AlreadyCreated returns the error of a call with the request id of an earlier call that was done. The
-// cause says why the resource cannot be returned.
-// The id is empty where it was too long to be recorded.
+// id is empty where it was too long to be recorded. The cause says why the resource cannot be returned.
 func AlreadyCreated(what Resource, id string, cause error) *Error {
 	message := "an earlier call with this request id was a success; the id of what it created was too long to be recorded"
 	if id != "" {

@@ -109,10 +109,11 @@ func (c *Coordinator) Close() { c.close() }
 // ends. No call may begin meanwhile.
 func (c *Coordinator) Wait(ctx context.Context) { c.flights.wait(ctx) }
 
-// Before is what is done before a copy is sent, and not for a copy that was sent
-// before. An error, which must be one of a call that was not sent, refuses the copy.
+// Before are the steps before a copy is sent. A copy that an earlier call sent does
+// without them. An error of a step refuses the copy, and must be one of a call that
+// was not sent.
 type Before struct {
-	// Check refuses a copy that should not be sent. It may be nil.
+	// Check returns the error of a copy that should not be sent. It may be nil.
 	Check func(context.Context) error
 	// TemplateName returns the name of the template. It is called with [Marks] alone,
 	// for a copy without a name, and may be nil without them.

@@ -26,7 +26,7 @@ type create interface {
 	read(ctx context.Context, up Upstream, id string) (resource, error)
 	// check returns what refuses the call before it is sent, nil where nothing can.
 	check() func(context.Context) error
-	// name returns what finds the name that the resource is to have, which is empty if
+	// name returns a function that returns the name which the resource gets, empty if
 	// nobody knows it. It returns nil for a call that [Marks] do not mark.
 	name() func(context.Context) (string, error)
 }
@@ -120,7 +120,7 @@ func (c createTool) read(ctx context.Context, up Upstream, id string) (resource,
 	return toolResource(tool), err
 }
 
-// known returns what finds a name that the request has.
+// known returns a function that returns the name in the request.
 func known(name string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return name, nil }
 }

@@ -31,7 +31,7 @@ type MarksLedger interface {
 // markSeparator precedes the mark in a name.
 const markSeparator = "~"
 
-// suffix returns what the name has at its end that a claim was sent with.
+// suffix returns the end of the name under which the call of a claim is sent.
 func (m *Marks) suffix(key ledger.Digest, token ledger.Token) string {
 	return markSeparator + m.Mark(key, token)
 }

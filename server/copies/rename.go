@@ -61,9 +61,9 @@ func (m *Marks) stays(ctx context.Context, key ledger.Digest, err error) {
 		slog.String("ledger_record", key.RecordName()), slog.String("reason", apierror.FromError(err).Reason))
 }
 
-// rename gives what the flight created, since it began, the name that was asked for.
-// It may take half of the time that the caller has left. If it fails, the result is
-// what was created, with its mark.
+// rename gives the integration that the flight created the name that was asked for.
+// The flight began at that time. Renaming may take half of the time that the caller has
+// left. If it fails, the result is the integration with its mark.
 func (a *attempt) rename(began time.Time) (ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -83,14 +83,14 @@ func (a *attempt) rename(began time.Time) (ok bool) {
 	if time.Since(began) >= a.coordinator.cfg.Lease {
 		// The lease may have run out meanwhile. Then another replica may have settled the
 		// doubt and taken the mark off, and somebody may have changed the name since.
-		return a.shown(marks.unmark(ctx, created.id, a.suffix)) == nil
+		return a.adopt(marks.unmark(ctx, created.id, a.suffix)) == nil
 	}
-	return a.shown(marks.rename(ctx, created.id, a.asked)) == nil
+	return a.adopt(marks.rename(ctx, created.id, a.asked)) == nil
 }
 
-// shown makes Diga's response, unless it is a failure, the result of the flight. The
+// adopt makes Diga's response, unless it is a failure, the result of the flight. The
 // status stays that of a create.
-func (a *attempt) shown(in *integrationv1.Integration, ex *exchange.Exchange, err error) error {
+func (a *attempt) adopt(in *integrationv1.Integration, ex *exchange.Exchange, err error) error {
 	if err == nil {
 		a.flight.created = integrationResource(in)
 		a.flight.ex.Body, a.flight.ex.Relay = ex.Body, ex.Relay
@@ -127,7 +127,7 @@ func (a *attempt) unmark(token ledger.Token) {
 	if !ok {
 		return
 	}
-	if err := a.shown(marks.rename(a.ledgerTime, created.id, name)); err != nil {
+	if err := a.adopt(marks.rename(a.ledgerTime, created.id, name)); err != nil {
 		marks.stays(a.caller, a.key, err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// Settlement is what the search for the mark of a call in doubt came to.
+// Settlement is the result of the search for the mark of a call in doubt.
 type Settlement struct {
 	// CreatedID is what the call created. It is empty if the call stays in doubt.
 	CreatedID string

@@ -67,9 +67,7 @@ func New(bounds Bounds) *Intake {
 // intake. Its services must be registered as [Intake.Service] returns them, and
 // [Intake.StreamInterceptor] must be its first interceptor of streams.
 func (i *Intake) ServerOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{
-		grpc.ForceServerCodecV2(newCodec()),
-	}
+	return []grpc.ServerOption{grpc.ForceServerCodecV2(newCodec())}
 }
 
 // reception is the arrival of a unary call's request.

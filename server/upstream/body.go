@@ -42,8 +42,8 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 
 // readSent reads a response as it was sent.
 func readSent(resp *http.Response, limit int64) ([]byte, error) {
-	// HTTP/1.1 sees the end of such a body with its last byte; HTTP/2 has to be
-	// read to its end, or it resets the stream.
+	// HTTP/1.1 sees the end of a body of known length with its last byte; HTTP/2 has to
+	// be read to its end, or it resets the stream.
 	if n := resp.ContentLength; n >= 0 && n <= limit && resp.ProtoMajor == 1 {
 		return httpbody.Read(resp.Body, n)
 	}
