@@ -75,22 +75,29 @@ func Candidates(ctx context.Context, up Upstream, named Named, m Method, r ledge
 }
 
 // listed returns what a call in doubt may have created, whether or not other records
-// name it.
+// name it. Each resource is there once, even if Diga lists it twice, and a list that
+// begins anew is read no further.
 func listed(ctx context.Context, up Upstream, m Method, r ledger.Record, pages int) ([]Candidate, error) {
 	var found []Candidate
 	var after *string
+	seen := make(map[string]bool)
 	for range pages {
 		inner, _ := exchange.NewContext(ctx)
 		page, more, err := m.creates().list(inner, up, r, after)
 		if err != nil {
 			return nil, err
 		}
+		before := len(seen)
 		for _, candidate := range page {
+			if candidate.ID != "" && seen[candidate.ID] {
+				continue
+			}
+			seen[candidate.ID] = true
 			if mayBeOf(m, r, candidate) {
 				found = append(found, candidate)
 			}
 		}
-		if !more || len(page) == 0 || past(r, page) {
+		if !more || len(seen) == before || past(r, page) {
 			break
 		}
 		after = &page[len(page)-1].ID

@@ -48,6 +48,8 @@ type keeper struct {
 	// another integration.
 	oddly func(*integrationv1.Integration)
 	other bool
+	// lists changes the pages of lists.
+	lists func(*integrationv1.ListIntegrationsResponse)
 }
 
 func newKeeper() *keeper {
@@ -83,6 +85,10 @@ func (k *keeper) Call(ctx context.Context, call upstream.Call) error {
 	case *integrationv1.CopyTemplateResponse:
 		if k.oddly != nil {
 			k.oddly(resp.Integration)
+		}
+	case *integrationv1.ListIntegrationsResponse:
+		if k.lists != nil {
+			k.lists(resp)
 		}
 	case *integrationv1.UpdateIntegrationResponse:
 		if k.other {
@@ -614,6 +620,33 @@ func TestMarks_InDoubt_IsSettledByTheMarkAlone(t *testing.T) {
 			}
 			if k.calls[copyMethod] != 1 {
 				t.Errorf("%s: %v", what, k.calls)
+			}
+		})
+	}
+}
+
+// An integration that is listed twice was created once all the same.
+func TestMarks_ListThatRepeatsItself_SettlesTheDoubt(t *testing.T) {
+	t.Parallel()
+	for what, lists := range map[string]func(*integrationv1.ListIntegrationsResponse){
+		"an integration twice":   func(p *integrationv1.ListIntegrationsResponse) { p.Data = append(p.Data, p.Data...) },
+		"the same page for ever": func(p *integrationv1.ListIntegrationsResponse) { p.HasMore = true },
+		"a page without an end":  func(p *integrationv1.ListIntegrationsResponse) { p.Data, p.HasMore = append(p.Data, p.Data...), true },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			k, l := newKeeper(), newLedger(t)
+			dies(t, k, l, false, "r")
+			k.add("other", another)
+			k.lists = func(p *integrationv1.ListIntegrationsResponse) {
+				if len(p.GetData()) == 0 {
+					p.Data = []*integrationv1.Integration{proto.CloneOf(k.has[1]), proto.CloneOf(k.has[0])} // whatever it is asked for
+				}
+				lists(p)
+			}
+			copyAs(t.Context(), newMarking(t, k, l).Coordinator, "r", "n").want(t, "id-0", "", exchange.None)
+			wantNames(t, k, "n", "other")
+			if n := k.calls[listMethod]; n > 2 {
+				t.Errorf("%s: %d pages were read", what, n)
 			}
 		})
 	}
