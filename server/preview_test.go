@@ -216,6 +216,17 @@ func TestUnresolvedRefuse_TemplateCannotBeRead_CopyIsNotSent(t *testing.T) {
 	up.will(respond(200, nil, fmt.Sprintf(whole, `{"n":12345678901234567890123,"b":"<<a>>"}`)))
 	_, err := d.rpc.CopyTemplate(withToken(t.Context(), token), req)
 	refusedFor(t, "a number that a Struct cannot hold", err, "variables.a PLACEHOLDER_MISSING")
+	// The base URL of the template is replaced, and with it its placeholder.
+	up.will(func(c net.Conn, r sent) bool {
+		if strings.HasPrefix(r.line, "POST ") {
+			return respond(201, nil, full)(c, r)
+		}
+		return respond(200, nil, fmt.Sprintf(whole, `{"n":12345678901234567890123,"base_url":"https://<<a>>"}`))(c, r)
+	})
+	req.BaseUrl = new("https://x")
+	if _, err := d.copyRPC(t, req); err != nil {
+		t.Errorf("a base URL of its own: %v", err)
+	}
 }
 
 // The look at a template and the copy share the time that a copy alone has.

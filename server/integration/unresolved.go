@@ -11,7 +11,6 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/copies"
-	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/preview"
 )
 
@@ -69,12 +68,9 @@ func (s *Service) before(req *integrationv1.CopyTemplateRequest, shared *templat
 // resolved returns an error that names each variable of the template that is
 // missing in the request or does not fit.
 func resolved(t *integrationv1.IntegrationTemplate, req *integrationv1.CopyTemplateRequest) error {
-	hidden, err := preview.Hidden(t)
-	if err != nil {
-		return apierror.NotChecked(apierror.Drifted([]exchange.Drift{{Path: []string{"template"}, Kind: "cannot be read"}}))
-	}
-	asked := &integrationv1.PreviewCopyTemplateRequest{BaseUrl: req.BaseUrl, Variables: req.GetVariables(), VariablesJson: req.VariablesJson}
-	p, err := preview.Of(t, asked)
+	p, err := preview.Of(t, &integrationv1.PreviewCopyTemplateRequest{
+		BaseUrl: req.BaseUrl, Variables: req.GetVariables(), VariablesJson: req.VariablesJson,
+	})
 	if errors.Is(err, preview.ErrTooLarge) {
 		return apierror.PreviewTooLarge()
 	}
@@ -93,15 +89,6 @@ func resolved(t *integrationv1.IntegrationTemplate, req *integrationv1.CopyTempl
 		}
 		places[h.GetName()] = append(places[h.GetName()], h.GetPath())
 		states[h.GetName()] = h.GetState()
-	}
-	if len(hidden) > 0 {
-		given := preview.Variables(asked)
-		for _, name := range hidden {
-			if places[name] == nil && given[name] == nil {
-				names = append(names, name)
-				places[name] = []string{"a part of the template that cannot be shown"}
-			}
-		}
 	}
 	if len(names) == 0 {
 		return nil

@@ -237,19 +237,3 @@ func TestNames_AreThoseOfEveryPlaceholder(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
-
-func TestHidden_TemplateThatAStructCannotHold_HasItsPlaceholders(t *testing.T) {
-	t.Parallel()
-	tmpl := template(t, `{"a":"<<a>>"}`)
-	if got, err := preview.Hidden(tmpl); err != nil || got != nil {
-		t.Errorf("%q %v", got, err)
-	}
-	tmpl.TemplateJson = new(`{"a":"<<a>>","n":12345678901234567890123,"m":1e400,"l":[{"deep":"x<<b>>\u003c<c>>"}]}`)
-	if got, err := preview.Hidden(tmpl); err != nil || !slices.Equal(got, []string{"a", "b", "c"}) {
-		t.Errorf("%q %v", got, err)
-	}
-	tmpl.TemplateJson = new(`{`)
-	if _, err := preview.Hidden(tmpl); err == nil {
-		t.Error("JSON that is none is read")
-	}
-}

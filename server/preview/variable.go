@@ -10,16 +10,10 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// Variables returns the values that a request gives to placeholders, by name. If it
-// gives them as JSON, a number is the double nearest to it, and an object or a list is
-// empty. The request must be valid.
-func Variables(req *integrationv1.PreviewCopyTemplateRequest) map[string]*structpb.Value {
-	values, _ := variablesOf(req)
-	return values
-}
-
-// variablesOf returns the values, and the texts of those that have to be inserted as
-// they were given.
+// variablesOf returns the values that a request gives to placeholders, by name, and the
+// texts of those that have to be inserted as they were given. If it gives them as JSON,
+// a number is the double nearest to it, and an object or a list is empty. The request
+// must be valid.
 func variablesOf(req *integrationv1.PreviewCopyTemplateRequest) (values map[string]*structpb.Value, verbatim map[string]string) {
 	if req.VariablesJson == nil {
 		return req.GetVariables().GetFields(), nil
