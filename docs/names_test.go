@@ -11,7 +11,7 @@ import (
 )
 
 // foreignFlags are flags of other programs that pages mention.
-var foreignFlags = []string{"data-binary", "help", "tags"}
+var foreignFlags = []string{"data-binary", "help", "tags", "clean", "if-exists", "exit-on-error", "dbname", "format", "table", "file"}
 
 var (
 	flagName    = regexp.MustCompile(`(?:^|[^\w-])--([a-z][a-z0-9-]*)`)

@@ -25,6 +25,14 @@ func RandomKeys() Keys {
 	return keys
 }
 
+// ReadKeyFile returns the text of a key file that [LoadKey] can read.
+func ReadKeyFile(path string) ([]byte, error) {
+	if _, err := LoadKey(path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
 // LoadKey reads a key file: 64 hexadecimal digits, as `openssl rand -hex 32`
 // prints them, with or without space around. No error quotes the content.
 func LoadKey(path string) (Keys, error) {

@@ -37,7 +37,9 @@ type Ledger struct {
 	// Cause returns why the store could not be used, from its error.
 	Cause func(error) ledger.Cause
 
-	writable func(context.Context) error // of a store that was opened as existing
+	// Of a store that was opened as existing, nil where it has no such method.
+	writable func(context.Context) error
+	backup   func(ctx context.Context, path string) error
 }
 
 // Open opens the ledger. Without a key file, an SQLite file has its own, as
@@ -87,6 +89,11 @@ func OpenExisting(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 		Writable(ctx context.Context) error
 	}); ok {
 		l.writable = w.Writable
+	}
+	if b, ok := store.(interface {
+		Backup(ctx context.Context, path string) error
+	}); ok {
+		l.backup = b.Backup
 	}
 	keyFile := s.KeyFile
 	if keyFile == "" {

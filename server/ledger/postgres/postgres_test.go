@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -90,6 +91,23 @@ func TestOpen_OlderSchema_IsBroughtUpToDate(t *testing.T) {
 	r, found, err := open(t, server.URL()).Get(t.Context(), c.Key)
 	if err != nil || !found || r.LapsedFor <= 0 || r.LapsedFor > time.Minute {
 		t.Errorf("found %v, error %v, lapsed for %v", found, err, r.LapsedFor)
+	}
+}
+
+// A replica of an older digate that runs already goes on with the newer schema: its
+// records lack what that added.
+func TestGet_RecordOfAnOlderReplica_IsRead(t *testing.T) {
+	server := pgtest.Start(t)
+	s := open(t, server.URL())
+	server.Exec(server.URL(), `INSERT INTO digate_ledger_record (key, fingerprint, template_id, state, token, claimed_at, until)
+		VALUES (decode(repeat('07', 32), 'hex'), decode(repeat('08', 32), 'hex'), 't', 'claimed', decode(repeat('09', 16), 'hex'), now(), now() + interval '1 hour')`)
+	key := ledger.Digest(bytes.Repeat([]byte{7}, 32))
+	r, found, err := s.Get(t.Context(), key)
+	if err != nil || !found || r.ParentID != "t" || r.Method != "" || r.State != ledger.Claimed {
+		t.Errorf("%+v, found %v, %v", r, found, err)
+	}
+	if err := s.MarkSending(t.Context(), key, ledger.Token(bytes.Repeat([]byte{9}, 16)), time.Minute); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,0 +1,37 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/digate/digate/internal/durable"
+	"github.com/digate/digate/server/ledger"
+)
+
+// Backup copies a ledger in a file, and its key, to files that must not be there: the
+// key to the name that a server looks for. Servers may go on meanwhile. PostgreSQL has
+// programs of its own for that.
+func Backup(ctx context.Context, s ledger.Settings, path string) error {
+	l, err := OpenExisting(ctx, s)
+	if err != nil {
+		return err
+	}
+	spec, d, _ := parse(s) // OpenExisting parsed it
+	defer func() { _ = l.Close() }()
+	if l.backup == nil {
+		return fmt.Errorf("--ledger: only a ledger in a file is copied like that; for %s see its own programs", l.Engine.Name)
+	}
+	keyFile := s.KeyFile
+	if keyFile == "" {
+		keyFile = d.keyFile(spec.Location)
+	}
+	key, err := ledger.ReadKeyFile(keyFile)
+	if err != nil {
+		return err
+	}
+	// The key first: a ledger without its key is worth nothing.
+	if err := durable.CreateWhole(d.keyFile(path), key); err != nil {
+		return fmt.Errorf("the key could not be copied: %w", err)
+	}
+	return l.backup(ctx, path)
+}
