@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 )
 
@@ -18,10 +19,23 @@ func dialable(addr net.Addr) string {
 
 func httpURL(addr net.Addr) string { return "http://" + dialable(addr) }
 
-// takenBy adds to an error of a port that is taken which program may have it.
-func takenBy(program string, err error) error {
-	if !errors.Is(err, syscall.EADDRINUSE) {
+// unheard puts the error of an address on which nobody can listen into words for
+// people. program is who may have a port that is taken.
+func unheard(program string, err error) error {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || op.Op != "listen" {
 		return err
 	}
-	return fmt.Errorf("%w (another %s?); give another port, or 0 for any that is free", err, program)
+	where, why := "", op.Err
+	if op.Addr != nil {
+		where = " on " + op.Addr.String()
+	}
+	if errno, ok := errors.AsType[syscall.Errno](op.Err); ok && op.Addr != nil {
+		why = errno
+	}
+	text := strings.Replace(err.Error(), op.Error(), fmt.Sprintf("cannot listen%s: %v", where, why), 1)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		text += " (another " + program + "?); give another port, or 0 for any that is free"
+	}
+	return &explained{err, text}
 }

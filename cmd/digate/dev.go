@@ -60,7 +60,7 @@ const devGrace = 2 * time.Second
 func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *origins) error {
 	diga, err := listenStandIn("emulator-addr", c.EmulatorAddr, c.standInFlags)
 	if err != nil {
-		return takenBy("digate dev", err)
+		return unheard("digate dev", err)
 	}
 	c.Upstream.URL = diga.url()
 	ignoreBrokenPipe()
@@ -70,7 +70,7 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Origins: o.of(line), Log: log.Logger, LogLost: log.Lost})
 	if err != nil {
 		_ = diga.ln.Close()
-		return complainInto(log, o.explain(line, takenBy("digate dev", err)))
+		return complainInto(log, o.explain(line, unheard("digate dev", err)))
 	}
 	defer greet(std.Out, welcome(devAddresses{
 		grpc: dialable(s.GRPCAddr()), rest: httpURL(s.HTTPAddr()), admin: httpURL(s.AdminAddr()), diga: diga.url(),

@@ -257,7 +257,7 @@ func TestDev_OnAllInterfacesAndInThePath_PrintsWhatCanBePasted(t *testing.T) {
 func TestDev_Welcome_FitsATerminalWithTheLogBelow(t *testing.T) {
 	t.Parallel()
 	at := devAddresses{"127.0.0.1:9090", "http://127.0.0.1:8080", "http://127.0.0.1:9091", "http://127.0.0.1:8090"}
-	const log = "\n\n\n\n" // two lines of 80 to 160 columns
+	const log = "\n\n\n\n\n" // two lines, of 160 to 240 and of 80 to 160 columns
 	clitest.Screen(t, "welcome", welcome(at, "devel", "go run ./cmd/digate")+log)
 	at.grpc = "127.0.0.1:9999"
 	if text := welcome(at, "devel", "digate"); !strings.Contains(text, " --api-key-file - --addr 127.0.0.1:9999\n") {

@@ -34,7 +34,7 @@ func (emulatorCmd) Help() string {
 func (c *emulatorCmd) Run(ctx context.Context, std term.IO) error {
 	s, err := listenStandIn("addr", c.Addr, c.standInFlags)
 	if err != nil {
-		return takenBy("digate emulator, or dev", err)
+		return unheard("digate emulator, or dev", err)
 	}
 	ignoreBrokenPipe()
 	defer greet(std.Out, fmt.Sprintf("%s\nThe stand-in for Diga is at %s\nAny bearer token is an account of its own. Ctrl-C ends it.\n",

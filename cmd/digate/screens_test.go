@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -63,6 +64,20 @@ func TestScreens_Usage(t *testing.T) {
 	clitest.Screen(t, "usage-settings", session(t, []string{
 		"serve --grpc-addr 9090 --upstream-url api.diga.io --max-request-bytes 1", "serve --upstream-retry-budget much",
 	}))
+}
+
+func TestScreens_AddressToListenOn(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	const free = " --http-addr 127.0.0.1:0 --admin-addr 127.0.0.1:0"
+	clitest.Screen(t, "listen", session(t, []string{
+		"serve --grpc-addr 127.0.0.1:9999" + free, "dev --emulator-addr 127.0.0.1:9999", "emulator --addr 127.0.0.1:9999",
+		"serve --grpc-addr 127.0.0.2:99999" + free, "serve --grpc-addr 192.0.2.1:1" + free, "emulator --addr here",
+	}, place{"127.0.0.1:9999", ln.Addr().String()}))
 }
 
 // Each of these is a mistake of the first ten minutes.

@@ -25,7 +25,7 @@ func (c *serveCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *
 	if exposesPassword(line.Args, c.Ledger.Spec) {
 		log.Warn("the command line shows the password of --ledger to everybody on this machine; give it in the environment (DIGATE_LEDGER) or in the file that --config names")
 	}
-	return complainInto(log, o.explain(line, takenBy("digate", c.serve(ctx, log, o.of(line)))))
+	return complainInto(log, o.explain(line, unheard("digate", c.serve(ctx, log, o.of(line)))))
 }
 
 func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log, from setting.Origins) error {

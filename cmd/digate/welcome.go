@@ -24,9 +24,7 @@ func welcome(at devAddresses, version, self string) string {
 	return fmt.Sprintf(`digate %[1]s on loopback, in front of a stand-in for Diga. Ctrl-C ends it.
   gRPC   %-22[2]s  REST  %[3]s
   admin  %-22[4]s  Diga  %[5]s (the stand-in)
-
 Try, in another terminal; any token is an account of its own:
-
   export DIGATE_TOKEN=dev ID=%[6]s
   echo k-123 | %[7]s copy $ID --name first \
     --var shop=acme --api-key-file -%[8]s
