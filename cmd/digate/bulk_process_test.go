@@ -18,8 +18,8 @@ import (
 // row that was made is edited.
 func TestBulk_ProcessEndsInTheMiddle_NothingIsMadeTwice(t *testing.T) {
 	path := binary(t)
-	for name, end := range map[string]func(p *rig.Process, close func()){
-		"the pipe closes": func(_ *rig.Process, close func()) { close() },
+	for name, end := range map[string]func(p *rig.Process, hangUp func()){
+		"the pipe closes": func(_ *rig.Process, hangUp func()) { hangUp() },
 		"kill -9":         func(p *rig.Process, _ func()) { p.Kill() },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,6 +57,7 @@ type job struct {
 	mu      sync.Mutex
 	entries []*entry
 	index   map[uuid.UUID]*entry
+	texts   map[string]string
 	rekeyed []jobLine // keys that rows got since
 	broke   error     // why no more lines can be added
 }
@@ -150,6 +152,9 @@ func (j *job) append() error {
 	j.file = f
 	if err := lock(f); err != nil {
 		return fmt.Errorf("%s: %w", j.path, err)
+	}
+	if err := j.beginLine(); err != nil {
+		return j.notKept(err)
 	}
 	return nil
 }
@@ -262,7 +267,7 @@ func (j *job) take(line jobLine) {
 		}
 		e.dropped = false
 	case lineMade:
-		e.state, e.made, e.missing = rowMade, line.Made, line.Missing
+		e.state, e.made, e.missing = rowMade, line.Made, j.once(line.Missing)
 	case lineNone:
 		e.state = rowNone
 	case lineDoubt:
@@ -283,6 +288,20 @@ func (j *job) entry(id uuid.UUID) *entry {
 	return e
 }
 
+// once returns the same text in memory for equal texts, of which there are few.
+func (j *job) once(text string) string {
+	if text == "" {
+		return ""
+	}
+	if j.texts == nil {
+		j.texts = make(map[string]string)
+	}
+	if j.texts[text] == "" {
+		j.texts[text] = text
+	}
+	return j.texts[text]
+}
+
 // find returns what the job knows of a row with a request id, or nil.
 func (j *job) find(requestID string) *entry {
 	id, err := uuid.Parse(requestID)
@@ -299,9 +318,12 @@ func (j *job) see(r *row) *entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e := j.entry(uuid.MustParse(r.copy.GetRequestId()))
-	e.seen, e.line, e.name = true, int32(r.line), shortName(r.copy.GetName())
+	e.seen, e.line = true, int32(r.line)
+	if name := shortName(r.copy.GetName()); e.name != name {
+		e.name = strings.Clone(name) // else the whole row would stay in memory
+	}
 	if e.key != r.key {
-		e.key = r.key
+		e.key = strings.Clone(r.key)
 		if e.state != rowNew {
 			j.rekeyed = append(j.rekeyed, jobLine{Row: e.id, Key: e.key})
 		}
@@ -344,8 +366,14 @@ func (j *job) plan(p promise, entries []*entry, further []jobLine) error {
 	if !j.knows() {
 		p = j.promise // the earlier version may have sent any of the rows
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
+	if len(entries)+len(further) == 0 {
+		return nil
+	}
+	if j.broke != nil {
+		return j.notKept(j.broke)
+	}
+	b := bufio.NewWriterSize(j.file, 64<<10)
+	enc := json.NewEncoder(b) // a failed write fails Flush too
 	enc.SetEscapeHTML(false)
 	if last := j.promises[len(j.promises)-1]; len(entries) > 0 && p != last {
 		j.promises = append(j.promises, p)
@@ -357,14 +385,8 @@ func (j *job) plan(p promise, entries []*entry, further []jobLine) error {
 	for _, line := range further {
 		_ = enc.Encode(line)
 	}
-	if b.Len() == 0 {
-		return nil
-	}
-	if err := j.add(b.Bytes()); err != nil {
-		return j.notKept(err)
-	}
-	if err := j.file.Sync(); err != nil {
-		return j.notKept(err)
+	if j.broke = errors.Join(b.Flush(), j.file.Sync()); j.broke != nil {
+		return j.notKept(j.broke)
 	}
 	for _, e := range entries {
 		e.state, e.promise, e.dropped = rowOpen, int32(len(j.promises)-1), false
@@ -375,20 +397,18 @@ func (j *job) plan(p promise, entries []*entry, further []jobLine) error {
 	return nil
 }
 
-// add writes whole lines. The file may end within a line that was cut off, and
-// so the lines begin on a line of their own.
-func (j *job) add(lines []byte) error {
-	if j.broke != nil {
-		return j.broke
+// beginLine ends a line that was cut off, so that the next one is a line of its own.
+func (j *job) beginLine() error {
+	end, err := j.file.Seek(0, io.SeekEnd)
+	if err != nil || end == 0 {
+		return err
 	}
-	if end, err := j.file.Seek(0, io.SeekEnd); err == nil && end > 0 {
-		last := make([]byte, 1)
-		if _, err := j.file.ReadAt(last, end-1); err == nil && last[0] != '\n' {
-			lines = append([]byte("\n"), lines...)
-		}
+	last := make([]byte, 1)
+	if _, err := j.file.ReadAt(last, end-1); err != nil || last[0] == '\n' {
+		return err
 	}
-	_, j.broke = j.file.Write(lines)
-	return j.broke
+	_, err = j.file.Write([]byte("\n"))
+	return err
 }
 
 // record adds what became of a row. That it cannot be written is no failure: the

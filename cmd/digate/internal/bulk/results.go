@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -189,11 +190,7 @@ func (c *collected) end() (err error) {
 	}()
 	buffered := bufio.NewWriter(c.f)
 	write := newResultWriter(buffered, c.format, c.dialect)
-	for _, res := range c.all() {
-		if err = write(res); err != nil {
-			break
-		}
-	}
+	err = c.each(write)
 	if err == nil {
 		err = buffered.Flush()
 	}
@@ -210,30 +207,55 @@ func (c *collected) end() (err error) {
 	return nil
 }
 
-// all returns the results in the order of the input. Rows that are gone from it
-// come last.
-func (c *collected) all() []rowResult {
-	var all, gone []rowResult
-	for _, e := range c.job.entries {
-		if _, ok := c.kept[int(e.line)]; e.state != rowMade || e.as != uuid.Nil || e.seen && ok {
+// each calls write with the results in the order of the input. Rows that are gone
+// from it come last.
+func (c *collected) each(write resultWriter) error {
+	lines := slices.Sorted(maps.Keys(c.kept))
+	inOrder := slices.Clone(c.job.entries)
+	slices.SortStableFunc(inOrder, func(a, b *entry) int { return cmp.Compare(a.line, b.line) })
+	var gone []*entry
+	for _, e := range inOrder {
+		if e.state != rowMade || e.as != uuid.Nil {
 			continue
 		}
-		res := rowResult{Line: int(e.line), Key: e.key, Name: e.name, RequestID: e.id.String(), Outcome: rowReplayed, IntegrationID: e.made, Missing: e.missing}
-		if e.now {
-			res.Outcome = rowDone
+		if !e.seen {
+			gone = append(gone, e)
+			continue
 		}
-		if e.seen {
-			all = append(all, res)
-		} else {
-			res.Line, res.Reason, res.Message = 0, reasonGone, "the row is not in the file any more"
-			gone = append(gone, res)
+		for ; len(lines) > 0 && lines[0] < int(e.line); lines = lines[1:] {
+			if err := write(c.kept[lines[0]]); err != nil {
+				return err
+			}
+		}
+		if _, ok := c.kept[int(e.line)]; ok {
+			continue
+		}
+		if err := write(resultOfMade(e)); err != nil {
+			return err
 		}
 	}
-	for _, res := range c.kept {
-		all = append(all, res)
+	for _, line := range lines {
+		if err := write(c.kept[line]); err != nil {
+			return err
+		}
 	}
-	slices.SortFunc(all, func(a, b rowResult) int { return cmp.Compare(a.Line, b.Line) })
-	return append(all, gone...)
+	for _, e := range gone {
+		res := resultOfMade(e)
+		res.Line, res.Reason, res.Message = 0, reasonGone, "the row is not in the file any more"
+		if err := write(res); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resultOfMade returns the result of a row that is made.
+func resultOfMade(e *entry) rowResult {
+	res := rowResult{Line: int(e.line), Key: e.key, Name: e.name, RequestID: e.id.String(), Outcome: rowReplayed, IntegrationID: e.made, Missing: e.missing}
+	if e.now {
+		res.Outcome = rowDone
+	}
+	return res
 }
 
 func ndjsonResults(w io.Writer) resultWriter {

@@ -30,6 +30,7 @@ type input struct {
 	unresolved integrationv1.Unresolved
 	// dialect is that of the input, once it was opened. The results share it.
 	dialect dialect
+	ids     *rowIDs // of the reading before, whose memory the next one takes
 	// spooled is what stdin held, if that was read as a whole.
 	spooled []byte
 }
@@ -68,6 +69,17 @@ func (in *input) spool() error {
 // again reports whether the input can be read again.
 func (in *input) again() bool { return in.regular() || in.spooled != nil }
 
+// rowIDs returns what names the rows, from the first one on.
+func (in *input) rowIDs(j *job) *rowIDs {
+	if in.ids == nil {
+		in.ids = newRowIDs(j)
+	}
+	clear(in.ids.seen)
+	clear(in.ids.keys)
+	in.ids.job = j
+	return in.ids
+}
+
 // rows reads the rows of an input and gives them their request ids.
 type rows struct {
 	rowReader
@@ -103,7 +115,7 @@ func (in *input) open(j *job, warn func(string)) (*rows, error) {
 		closeInput()
 		return nil, &malformedError{errors.New(saveAsCSV(in.path, workbookContent(first)))}
 	}
-	r := &rows{contract: in.contract, unresolved: in.unresolved, ids: newRowIDs(j), warn: warn, close: closeInput, more: func() bool { return buffered.Buffered() > 0 }}
+	r := &rows{contract: in.contract, unresolved: in.unresolved, ids: in.rowIDs(j), warn: warn, close: closeInput, more: func() bool { return buffered.Buffered() > 0 }}
 	if in.format == "csv" {
 		reader, err := newCSVRows(buffered, in.template, in.varPrefix)
 		if err != nil {
