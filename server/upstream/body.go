@@ -27,6 +27,12 @@ var (
 	errUnknownCoding    = errors.New("the response has an unknown content coding")
 )
 
+// lost reports whether the error of [readBody] is that the response did not come to its
+// end. One that came and cannot be read shows that the upstream responds.
+func lost(err error) bool {
+	return err != nil && !errors.Is(err, errResponseTooLarge) && !errors.Is(err, errBrokenCoding) && !errors.Is(err, errUnknownCoding)
+}
+
 // readBody reads a response of at most limit bytes, as sent and as decoded, and
 // closes it. What came before an error is returned with it.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {

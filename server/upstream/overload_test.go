@@ -78,6 +78,24 @@ func busy(t *testing.T) (client *Client, v *fakeUpstream, ended chan *result, re
 	return client, v, ended, respond
 }
 
+// inCoding responds with a body in a coding.
+func inCoding(status int, coding, body string) roundTrip {
+	return func(r *http.Request) (*http.Response, error) {
+		resp, err := after(0, status, body)(r)
+		resp.Header.Set("Content-Encoding", coding)
+		return resp, err
+	}
+}
+
+// breakingOff responds with a body that breaks off.
+func breakingOff(status int, body string) roundTrip {
+	return func(r *http.Request) (*http.Response, error) {
+		resp, err := after(0, status, body)(r)
+		resp.ContentLength++
+		return resp, err
+	}
+}
+
 // The evidence of overload is what Diga or something before it said, or a silence
 // for which no caller is the reason.
 func TestCall_Response_IsEvidenceOfOverloadOrNone(t *testing.T) {
@@ -105,6 +123,10 @@ func TestCall_Response_IsEvidenceOfOverloadOrNone(t *testing.T) {
 		"a caller that cancels":   {never(), -26 * time.Second, ""},
 		"one that cancels late":   {never(), -28 * time.Second, "transport"},
 		"a response that is slow": {after(20*time.Second, 404, envelope), time.Minute, ""},
+		"404 in br":               {inCoding(404, "br", "\x0b\x02\x80{}\x03"), time.Minute, ""},
+		"429 in br":               {inCoding(429, "br", "\x0b\x02\x80{}\x03"), time.Minute, "rate_limited"},
+		"201 in broken gzip":      {inCoding(201, "gzip", "\x1f\x8b\x08 and no more"), time.Minute, ""},
+		"404 that breaks off":     {breakingOff(404, envelope), time.Minute, "transport"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			client := newClientOf(t, c.upstream)
