@@ -30,7 +30,8 @@ type frameScanner struct {
 	header [frameHeader]byte
 	have   int // bytes of the header so far
 
-	whole bool // the frame is a whole response, whose first byte comes next
+	whole  bool // the frame is a whole response, whose first field comes next
+	update sizeUpdate
 }
 
 // scan counts the frames whose header ends in these bytes.
@@ -38,6 +39,11 @@ func (s *frameScanner) scan(p []byte) {
 	for len(p) > 0 {
 		if s.skip > 0 {
 			if s.whole {
+				if s.update.has(p[0]) {
+					s.skip--
+					p = p[1:]
+					continue
+				}
 				s.whole = false
 				if saysMalformed(p[0]) {
 					s.malformed++
@@ -65,7 +71,7 @@ func (s *frameScanner) scan(p []byte) {
 }
 
 func (s *frameScanner) count(kind http2.FrameType, flags http2.Flags) {
-	s.whole = isWholeResponse(kind, flags)
+	s.whole, s.update = isWholeResponse(kind, flags), sizeUpdate{}
 	switch kind {
 	case http2.FrameHeaders:
 		s.calls++

@@ -2,10 +2,10 @@ package server
 
 import "golang.org/x/net/http2"
 
-// The first byte of a response's header by which gRPC refuses the header of a call
-// before the call is one: with the HTTP status 400, or with one that is not in the
-// static table (RFC 7541, appendix A), such as 415. Every other response begins with
-// 200, and every trailer with another name.
+// The first byte of a response's header, but for a [sizeUpdate], by which gRPC refuses
+// the header of a call before the call is one: with the HTTP status 400, or with one that
+// is not in the static table (RFC 7541, appendix A), such as 405 and 415. Every other
+// response begins with 200, and every trailer with another name.
 const (
 	statusLiteral     = 0x48 // with the name of any status of the table
 	statusLiteralLast = 0x4e
@@ -15,6 +15,25 @@ const (
 // the header of its call is malformed.
 func saysMalformed(first byte) bool {
 	return first == status400 || first >= statusLiteral && first <= statusLiteralLast
+}
+
+// sizeUpdate is what may precede the fields of a header block: the size of the table of
+// HPACK, which changes where the client says so (RFC 7541, 6.3).
+type sizeUpdate struct{ more bool }
+
+// has reports whether the next byte of a block is one of such a size. It is false from
+// the first byte of the first field on.
+func (u *sizeUpdate) has(b byte) bool {
+	switch {
+	case u.more:
+		u.more = b&0x80 != 0
+		return true
+	case b&0xe0 == 0x20:
+		u.more = b&0x1f == 0x1f
+		return true
+	default:
+		return false
+	}
 }
 
 // isWholeResponse reports whether the frame is all of a response.

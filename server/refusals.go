@@ -65,7 +65,14 @@ const maxRefusal = 4 << 10
 // verdictOn returns what to add to a frame, nil for nothing.
 func (r *refusals) verdictOn(frame []byte) *verdict {
 	block := frame[frameHeader:]
-	if !isWholeResponse(http2.FrameType(frame[3]), http2.Flags(frame[4])) || len(block) == 0 || len(block) > maxRefusal {
+	if !isWholeResponse(http2.FrameType(frame[3]), http2.Flags(frame[4])) || len(block) > maxRefusal {
+		return nil
+	}
+	var update sizeUpdate
+	for len(block) > 0 && update.has(block[0]) {
+		block = block[1:]
+	}
+	if len(block) == 0 {
 		return nil
 	}
 	first := block[0]

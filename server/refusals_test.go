@@ -76,6 +76,34 @@ func TestVerdictOn_ResponsesOfOneConnection_HaveTheVerdictThatIsCertain(t *testi
 	}
 }
 
+// A client that wants another table of HPACK than gRPC has hears of the change first, in
+// the first response of its connection.
+func TestVerdictOn_TableOfAnotherSize_HasItsVerdictAndCounts(t *testing.T) {
+	t.Parallel()
+	for _, size := range []uint32{0, 30, 31, 100, 2000} {
+		w, r := newWritten(), new(refusals)
+		w.encoder.SetMaxDynamicTableSizeLimit(size)
+		if got := r.verdictOn(w.refused("200", "12", installed+`"a"`)); got != encodingVerdict {
+			t.Errorf("size %d: the encoding has %v", size, got)
+		}
+		w, r = newWritten(), new(refusals)
+		w.encoder.SetMaxDynamicTableSizeLimit(size)
+		frame := w.refused("400", "13", "malformed grpc-timeout: x")
+		if got := r.verdictOn(frame); got != malformedVerdict {
+			t.Errorf("size %d: the header has %v", size, got)
+		}
+		for _, n := range []int{1, len(frame)} {
+			var s frameScanner
+			for p := frame; len(p) > 0; p = p[min(n, len(p)):] {
+				s.scan(p[:min(n, len(p))])
+			}
+			if s.malformed != 1 {
+				t.Errorf("size %d, in pieces of %d: %d malformed headers are counted", size, n, s.malformed)
+			}
+		}
+	}
+}
+
 // The added field is one of the header, and those that follow are read as before.
 func TestVerdict_AddedToAFrame_LeavesTheStateOfTheHeaders(t *testing.T) {
 	t.Parallel()
