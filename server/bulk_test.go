@@ -21,6 +21,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/test/await"
 )
 
@@ -326,7 +327,8 @@ func TestBulk_MoreItemsThanTheFlag_EndsTheStream(t *testing.T) {
 	for range 4 { // items with the same request id count as well
 		_ = stream.Send(item(templateID, "same"))
 	}
-	if _, _, err := drain(stream); status.Code(err) != codes.ResourceExhausted || apierror.FromError(err).Reason != "REQUEST_TOO_LARGE" {
+	_, _, err := drain(stream)
+	if e := apierror.FromError(err); status.Code(err) != codes.ResourceExhausted || e.Reason != "REQUEST_TOO_LARGE" || e.Outcome != exchange.NotSent {
 		t.Error(err)
 	}
 }

@@ -231,10 +231,10 @@ func StillUnderWay(cause error) *Error {
 		WithMessage("the call is still under way; with the same request id it can be asked for again and is not sent twice")
 }
 
-// TooManyItems returns the error of a stream of more than limit items. The first limit items get
-// their results.
+// TooManyItems returns the error of a stream of more than limit items. The first limit items have
+// their results; nothing was done for the others.
 func TooManyItems(limit int) *Error {
-	return concluded(codes.ResourceExhausted, ReasonRequestTooLarge, exchange.Unknown,
+	return concluded(codes.ResourceExhausted, ReasonRequestTooLarge, exchange.NotSent,
 		fmt.Sprintf("the stream has more than %d items; the rest was not begun", limit), nil)
 }
 

@@ -48,7 +48,7 @@ func conclusions() []conclusion {
 		{"ledger away", apierror.LedgerUnavailable(errReset), codes.Unavailable, "LEDGER_UNAVAILABLE", "NOT_SENT", time.Second, false, 503},
 		{"no record", apierror.NoRecord(), codes.NotFound, "RECORD_NOT_FOUND", "NOT_APPLICABLE", 0, false, 404},
 		{"not in doubt", apierror.NotResolvable("x"), codes.FailedPrecondition, "RECORD_NOT_RESOLVABLE", "NOT_APPLICABLE", 0, false, 412},
-		{"too many items", apierror.TooManyItems(7), codes.ResourceExhausted, "REQUEST_TOO_LARGE", "UNKNOWN", 0, true, 413},
+		{"too many items", apierror.TooManyItems(7), codes.ResourceExhausted, "REQUEST_TOO_LARGE", "NOT_SENT", 0, false, 413},
 		{"in doubt, still", apierror.InDoubt(apierror.Integration, []string{"a", "b"}), codes.Aborted, "OUTCOME_UNKNOWN", "UNKNOWN", 0, true, 409},
 		{"copied before", apierror.AlreadyCreated(apierror.Integration, "a", errReset), codes.AlreadyExists, "ALREADY_CREATED", "DONE", 0, true, 409},
 		{"under way", apierror.StillUnderWay(context.DeadlineExceeded), codes.DeadlineExceeded, "OUTCOME_UNKNOWN", "UNKNOWN", 0, true, 504},
