@@ -49,7 +49,7 @@ func Fail(w io.Writer, output string, does Effect, err error, look ...string) er
 		advice = unreachable.advice
 	} else {
 		e = apierror.FromError(err)
-		if text, ok := Words(err); ok {
+		if text, ok := plainWords(err); ok {
 			e = e.WithMessage(text)
 		}
 	}

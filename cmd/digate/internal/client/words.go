@@ -11,10 +11,10 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Words returns what to tell a person of a call's error that the gRPC library found by
-// itself, in words that need no knowledge of the library. It reports false for an
+// plainWords returns what to tell a person of a call's error that the gRPC library found
+// by itself, in words that need no knowledge of the library. It reports false for an
 // error that the server sent.
-func Words(err error) (string, bool) {
+func plainWords(err error) (string, bool) {
 	st, ok := status.FromError(err)
 	if !ok || st.Code() == codes.OK {
 		return "", false

@@ -12,7 +12,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-func TestWords_OfTheLibrary_AreThoseOfAPerson(t *testing.T) {
+func TestPlainWords_OfTheLibrary_AreThoseOfAPerson(t *testing.T) {
 	t.Parallel()
 	for text, row := range map[string]struct {
 		code codes.Code
@@ -27,14 +27,14 @@ func TestWords_OfTheLibrary_AreThoseOfAPerson(t *testing.T) {
 		"context canceled":                                               {codes.Canceled, "interrupted before a response came"},
 		"something new":                                                  {codes.Internal, ""},
 	} {
-		got, ok := Words(status.Error(row.code, text))
+		got, ok := plainWords(status.Error(row.code, text))
 		if ok != (row.want != "") || !strings.HasPrefix(got, row.want) {
 			t.Errorf("%s: got %q", text, got)
 		}
 	}
 	sent := (&apierror.Error{Code: codes.DeadlineExceeded, Reason: "X", Outcome: exchange.Unknown, Message: "the server's"}).GRPCStatus().Err()
 	for _, err := range []error{nil, errors.New("x"), sent} {
-		if got, ok := Words(err); ok {
+		if got, ok := plainWords(err); ok {
 			t.Errorf("%v: got %q", err, got)
 		}
 	}
