@@ -97,8 +97,8 @@ func (ledgerCollector) Describe(to chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements [prometheus.Collector]. What a ledger holds that cannot be asked
-// is not exported.
+// Collect implements [prometheus.Collector]. While the records cannot be counted, they
+// are not exported.
 func (c ledgerCollector) Collect(to chan<- prometheus.Metric) {
 	h := c.ledger.Health()
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {

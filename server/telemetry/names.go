@@ -11,7 +11,7 @@ import (
 // OpenTelemetry: diga.integration.v1.IntegrationService/CopyTemplate, NOT_FOUND. They
 // are the same in metrics and log lines.
 
-// other is the method of what is no call of a known method.
+// other is the name of a method that is not known, and of a request that is no call.
 const other = "other"
 
 // codeNames are the names of gRPC's codes, which are 0 and up.

@@ -101,8 +101,8 @@ const (
 // broke is continued after the last item received.
 //
 // The outcome of an error that ends a stream tells of what has no response. What was
-// received before is whole. In a Stream method that is the next page: `NOT_SENT` if
-// it was not asked for, although the pages before it were read.
+// received before is whole. In a Stream method, the outcome is that of the next page:
+// `NOT_SENT` if that page was not asked for, although the pages before it were read.
 type IntegrationServiceClient interface {
 	// Lists the account's integrations, a page at a time.
 	ListIntegrations(ctx context.Context, in *ListIntegrationsRequest, opts ...grpc.CallOption) (*ListIntegrationsResponse, error)
@@ -466,8 +466,8 @@ type IntegrationService_BulkCopyTemplateClient = grpc.BidiStreamingClient[BulkCo
 // broke is continued after the last item received.
 //
 // The outcome of an error that ends a stream tells of what has no response. What was
-// received before is whole. In a Stream method that is the next page: `NOT_SENT` if
-// it was not asked for, although the pages before it were read.
+// received before is whole. In a Stream method, the outcome is that of the next page:
+// `NOT_SENT` if that page was not asked for, although the pages before it were read.
 type IntegrationServiceServer interface {
 	// Lists the account's integrations, a page at a time.
 	ListIntegrations(context.Context, *ListIntegrationsRequest) (*ListIntegrationsResponse, error)
