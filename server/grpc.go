@@ -14,6 +14,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/connections"
 	"github.com/digate/digate/server/intake"
 )
 
@@ -25,6 +26,13 @@ const connectionTimeout = 20 * time.Second
 // clients that are set to ping every few seconds.
 const minPing = time.Second
 
+// What may have arrived of messages that are not whole, over all connections on which
+// nobody is known.
+const (
+	arrivingShare = 4 // of --max-decoded-bytes
+	leastArriving = 4 // times --max-request-bytes
+)
+
 // newIntake returns the intake of the gRPC side.
 func (s *Server) newIntake() *intake.Intake {
 	return intake.New(intake.Bounds{
@@ -34,9 +42,12 @@ func (s *Server) newIntake() *intake.Intake {
 }
 
 func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
-	s.connections = newConnections(newPenalties(s.log), newArrivals(max(s.cfg.MaxDecodedBytes/arrivalsShare, leastArrivals*s.cfg.MaxRequestBytes)), s.telemetry.MalformedCall, s.telemetry.RefusedCall)
+	watched := connections.Watch(s.grpc.credentials(), connections.Config{
+		MaxArriving: max(s.cfg.MaxDecodedBytes/arrivingShare, leastArriving*s.cfg.MaxRequestBytes),
+		Malformed:   s.telemetry.MalformedCall, Refused: s.telemetry.RefusedCall, Log: s.log,
+	})
 	srv := grpc.NewServer(slices.Concat(s.intake.ServerOptions(), serverOptions(s.interceptors()), []grpc.ServerOption{
-		grpc.Creds(watchedCredentials{s.grpc.credentials(), s.connections}),
+		grpc.Creds(watched),
 		grpc.InTapHandle(s.tapHandle()),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return apierror.UnknownMethod() }),
 		grpc.MaxHeaderListSize(uint32(s.connectionHeader())),

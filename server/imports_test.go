@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"cmd/digate/internal/file"},
 	{"server"},
 	{"server/config"},
-	{"server/integration", "server/gateway", "server/authn/passthrough", "server/telemetry", "server/emulator", "server/inproc", "server/intake"},
+	{"server/integration", "server/gateway", "server/authn/passthrough", "server/telemetry", "server/emulator", "server/inproc", "server/intake", "server/connections"},
 	{"server/ledger/backend", "server/ledgerservice", "server/authn"},
 	{"server/copies", "server/contractwatch"},
 	{"server/ledger/watch", "server/ledger/listing", "server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},

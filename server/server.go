@@ -53,7 +53,6 @@ type Server struct {
 	intake     *intake.Intake
 
 	grpc, rest, admin *listener
-	connections       *connections // of the gRPC side
 	health            *health.Server
 	authenticator     authn.Authenticator
 }

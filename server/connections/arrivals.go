@@ -1,4 +1,4 @@
-package server
+package connections
 
 import (
 	"sync"
@@ -10,17 +10,14 @@ import (
 )
 
 // gRPC holds what has arrived of a message, or of a call's header, until it is whole, and
-// a client may send all of many large ones but their last bytes. That is bounded over all connections on
-// which nobody is known: beyond it, the one with the most is closed.
+// a client may send all of many large ones but their last bytes. That is bounded over all
+// connections on which nobody is known: beyond it, the one with the most is closed.
 //
 // A part of a message counts as its bytes, and partOverhead for the buffer that it has.
-const (
-	partOverhead  = 128
-	arrivalsShare = 4 // of --max-decoded-bytes
-	leastArrivals = 4 // times --max-request-bytes
-)
+const partOverhead = 128
 
-// arrivals counts what has arrived, on all connections, of messages and headers that are not whole.
+// arrivals counts what has arrived, on all connections, of messages and headers that are
+// not whole.
 type arrivals struct {
 	limit int64
 	total atomic.Int64

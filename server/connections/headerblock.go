@@ -1,4 +1,4 @@
-package server
+package connections
 
 import "encoding/binary"
 
@@ -7,6 +7,25 @@ const (
 	status200 = 0x88
 	status400 = 0x8c
 )
+
+// sizeUpdate is what may precede the fields of a header block: the size of the table of
+// HPACK, which changes where the client says so (RFC 7541, 6.3).
+type sizeUpdate struct{ more bool }
+
+// has reports whether the next byte of a block is one of such a size. It is false from
+// the first byte of the first field on.
+func (u *sizeUpdate) has(b byte) bool {
+	switch {
+	case u.more:
+		u.more = b&0x80 != 0
+		return true
+	case b&0xe0 == 0x20:
+		u.more = b&0x1f == 0x1f
+		return true
+	default:
+		return false
+	}
+}
 
 // headerField is the form of a field in a header block: an index that says all of it, or
 // its value.

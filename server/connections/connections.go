@@ -1,6 +1,11 @@
-package server
+// Package connections watches the connections of a gRPC server, frame by frame, for what
+// gRPC tells nobody. It adds verdicts to calls that gRPC refuses by itself, closes
+// connections that reset too many calls or hold too much memory, and lets clients learn
+// of a connection's end at a good moment.
+package connections
 
 import (
+	"log/slog"
 	"math"
 	"net"
 	"sync/atomic"
@@ -11,12 +16,31 @@ import (
 	"github.com/digate/digate/server/streams"
 )
 
-// connections watches the connections of the gRPC side, for what gRPC tells nobody.
+// Config is what watching needs.
+type Config struct {
+	// MaxArriving bounds what has arrived of messages and headers that are not whole, in
+	// bytes, over all connections on which nobody is known.
+	MaxArriving int64
+	// Malformed is called for each call that gRPC refused for its header.
+	Malformed func()
+	// Refused is called for each call that gRPC refused for its encoding, with the error
+	// that its caller gets.
+	Refused func(error)
+	Log     *slog.Logger
+}
+
+// Watch returns credentials that secure connections as the given ones do, and watch
+// them. The remote address of a watched connection is a [*streams.Peer].
+func Watch(c credentials.TransportCredentials, cfg Config) credentials.TransportCredentials {
+	return watchedCredentials{c, newConnections(newPenalties(cfg.Log), newArrivals(cfg.MaxArriving), cfg.Malformed, cfg.Refused)}
+}
+
+// connections are those that are watched together.
 type connections struct {
 	penalties *penalties
 	arrivals  *arrivals
-	malformed func()      // is called for a call that gRPC refused for its header
-	refused   func(error) // is called for one that it refused for its encoding
+	malformed func()
+	refused   func(error)
 }
 
 func newConnections(penalties *penalties, arrivals *arrivals, malformed func(), refused func(error)) *connections {
@@ -55,10 +79,11 @@ func (c watchedCredentials) Clone() credentials.TransportCredentials {
 	return watchedCredentials{c.TransportCredentials.Clone(), c.connections}
 }
 
-// watchedConn follows the frames that pass: it closes a connection whose client resets
-// far more calls than it lets finish, or that holds too much memory with messages that
-// are not whole (arrivals.go), counts the calls that are refused for their header, and sees to it that the client learns of the connection's end at a good
-// moment (farewell.go).
+// watchedConn follows the frames that pass. It closes the connection of a client that
+// resets far more calls than it lets finish (resets.go), or that holds too much memory
+// with messages that are not whole (arrivals.go). It counts the calls that are refused
+// for their header (malformed.go), and adds verdicts (refusals.go). It sees to it that
+// the client learns of the connection's end at a good moment (farewell.go).
 type watchedConn struct {
 	net.Conn
 	peer     *streams.Peer

@@ -1,4 +1,4 @@
-package server
+package connections
 
 import (
 	"container/list"
@@ -85,8 +85,8 @@ func (p *penalties) burst(peer netip.Addr) float64 {
 	return resetBurst
 }
 
-// add remembers that a connection was closed, and why. The log has a line for the first of an
-// address: a client that connects again and again could fill the log otherwise.
+// add remembers that a connection was closed, and why. The log has a line for the first
+// of an address: a client that connects again and again could fill the log otherwise.
 func (p *penalties) add(peer netip.Addr, reason string) {
 	p.mu.Lock()
 	first := !p.holds(peer)
