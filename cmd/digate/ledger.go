@@ -18,9 +18,9 @@ import (
 )
 
 type ledgerCmd struct {
-	List    ledgerListCmd    `cmd:"" help:"List what is recorded of the calls of all callers, such as those in doubt. For operators."`
-	Migrate ledgerMigrateCmd `cmd:"" help:"Create a ledger, or bring it up to date, as serve does when it starts. For operators."`
-	Backup  ledgerBackupCmd  `cmd:"" help:"Copy a ledger in a file, with its key, while servers use it. For operators."`
+	List    ledgerListCmd    `cmd:"" help:"List the recorded calls of all callers. For operators."`
+	Migrate ledgerMigrateCmd `cmd:"" help:"Create a ledger, or bring it up to date. For operators."`
+	Backup  ledgerBackupCmd  `cmd:"" help:"Copy a ledger in a file, with its key. For operators."`
 	Show    ledgerShowCmd    `cmd:"" help:"Show what is recorded of a call with a request id."`
 	Resolve ledgerResolveCmd `cmd:"" help:"Settle for good what happened to a call in doubt."`
 }
