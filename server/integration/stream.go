@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	// streamPage is how many items a page of a stream has.
+	// streamPage is how many items a page of a stream has, unless so many are too large
+	// for one response.
 	streamPage = 100
 	// maxStale bounds the pages in a row that bring nothing new. A list that goes on
 	// longer than that has no end.
@@ -178,8 +179,9 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 	}
 	var cursors cursors
 	back := 0 // how far back the last cursor was
+	size := int32(streamPage)
 	for after, stale := l.after, 0; ; {
-		limit := int32(streamPage)
+		limit := size
 		if left >= 0 {
 			limit = min(limit, left)
 		}
@@ -187,6 +189,10 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 		p, err := l.page(ctx, after, limit)
 		l.asking.Store(false)
 		move()
+		if limit > 1 && errors.Is(err, upstream.ErrResponseTooLarge) {
+			size = limit / 2
+			continue
+		}
 		if err != nil {
 			back = 2*back + 1 // a few requests find the item that is left
 			if after = cursors.before(err, back); after == nil {

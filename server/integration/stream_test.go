@@ -32,6 +32,7 @@ type lists struct {
 	asked  []string // the page size and the cursor of each page
 	more   bool     // there is always more
 	lastID string   // what pages say instead of their last item's id
+	most   int32    // how many items a response can hold; any number if 0, none if negative
 }
 
 func (l *lists) Call(ctx context.Context, call upstream.Call) error {
@@ -44,6 +45,9 @@ func (l *lists) Call(ctx context.Context, call upstream.Call) error {
 	l.asked = append(l.asked, fmt.Sprint(req.GetLimit(), " ", req.GetAfter()))
 	if l.before != nil {
 		l.before(len(l.asked), l)
+	}
+	if l.most != 0 && req.GetLimit() > l.most {
+		return apierror.ResponseLost(upstream.ErrResponseTooLarge, false)
 	}
 	from := 0
 	if req.After != nil {
@@ -225,6 +229,33 @@ func TestStream_ListThatIsGone_IsAskedAFewTimes(t *testing.T) {
 	out, err := streamed(t, up, new(integrationv1.StreamIntegrationsRequest))
 	if apierror.FromError(err).Code != codes.InvalidArgument || len(out.ids) != 100 || len(up.asked) > 9 {
 		t.Errorf("%d items, %d pages, error %v", len(out.ids), len(up.asked), err)
+	}
+}
+
+// A page of large items is asked for again with half as many, and the next page too.
+func TestStream_PageIsTooLarge_IsReadInSmallerOnes(t *testing.T) {
+	t.Parallel()
+	up := &lists{has: numbered(30), most: 25}
+	out, err := streamed(t, up, &integrationv1.StreamIntegrationsRequest{})
+	if err != nil || !slices.Equal(out.ids, numbered(30)) {
+		t.Errorf("%d items, %v", len(out.ids), err)
+	}
+	if want := []string{"100 ", "50 ", "25 ", "25 " + numbered(25)[24]}; !slices.Equal(up.asked, want) {
+		t.Errorf("asked for %q, want %q", up.asked, want)
+	}
+	up = &lists{has: numbered(30), most: 1}
+	if out, err = streamed(t, up, &integrationv1.StreamIntegrationsRequest{MaxItems: new(int32(2))}); err != nil || len(out.ids) != 2 {
+		t.Errorf("%d items, %v", len(out.ids), err)
+	}
+}
+
+// An item that is too large by itself ends the stream.
+func TestStream_ItemIsTooLarge_EndsWithAnError(t *testing.T) {
+	t.Parallel()
+	up := &lists{has: numbered(30), most: -1}
+	_, err := streamed(t, up, &integrationv1.StreamIntegrationsRequest{})
+	if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonOutcomeUnknown || len(up.asked) != 7 {
+		t.Errorf("%v after %q", err, up.asked)
 	}
 }
 

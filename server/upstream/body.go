@@ -20,17 +20,19 @@ import (
 	"github.com/digate/digate/server/httpbody"
 )
 
+// ErrResponseTooLarge is the cause of the error for a response beyond the bound, as sent
+// or as decoded.
+var ErrResponseTooLarge = errors.New("the response is larger than the bound")
+
 var (
-	// errResponseTooLarge is a response beyond the bound, as sent or as decoded.
-	errResponseTooLarge = errors.New("the response is larger than the bound")
-	errBrokenCoding     = errors.New("the response's content coding is broken")
-	errUnknownCoding    = errors.New("the response has an unknown content coding")
+	errBrokenCoding  = errors.New("the response's content coding is broken")
+	errUnknownCoding = errors.New("the response has an unknown content coding")
 )
 
 // lost reports whether the error of [readBody] is that the response did not come to its
 // end. One that came and cannot be read shows that the upstream responds.
 func lost(err error) bool {
-	return err != nil && !errors.Is(err, errResponseTooLarge) && !errors.Is(err, errBrokenCoding) && !errors.Is(err, errUnknownCoding)
+	return err != nil && !errors.Is(err, ErrResponseTooLarge) && !errors.Is(err, errBrokenCoding) && !errors.Is(err, errUnknownCoding)
 }
 
 // readBody reads a response of at most limit bytes, as sent and as decoded, and
@@ -149,7 +151,7 @@ func inflate(body []byte, limit int64) ([]byte, error) {
 // readDecoded reads at most limit bytes of what a coding held.
 func readDecoded(r io.Reader, limit int64) ([]byte, error) {
 	decoded, err := io.ReadAll(&boundedReader{r: r, left: limit})
-	if err != nil && !errors.Is(err, errResponseTooLarge) {
+	if err != nil && !errors.Is(err, ErrResponseTooLarge) {
 		err = fmt.Errorf("%w: %w", errBrokenCoding, err)
 	}
 	return decoded, err
@@ -166,7 +168,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 		var one [1]byte
 		n, err := b.r.Read(one[:])
 		if n > 0 {
-			return 0, errResponseTooLarge
+			return 0, ErrResponseTooLarge
 		}
 		return 0, err
 	}

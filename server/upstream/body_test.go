@@ -85,10 +85,10 @@ func TestCall_CodingsBeyondTheBounds_AreNotUndone(t *testing.T) {
 	large := strings.Repeat(" ", 4<<20)
 	four := gzipped(gzipped(gzipped(gzipped(wholeResponse))))
 	for _, tt := range []struct{ body, reason, cause string }{
-		{zlibOf(large), apierror.ReasonOutcomeUnknown, errResponseTooLarge.Error()},
-		{deflateOf(large), apierror.ReasonOutcomeUnknown, errResponseTooLarge.Error()},
-		{gzipped(zlibOf(large)), apierror.ReasonOutcomeUnknown, errResponseTooLarge.Error()},
-		{zlibOf(gzipped(strings.Repeat(large, 4))), apierror.ReasonOutcomeUnknown, errResponseTooLarge.Error()},
+		{zlibOf(large), apierror.ReasonOutcomeUnknown, ErrResponseTooLarge.Error()},
+		{deflateOf(large), apierror.ReasonOutcomeUnknown, ErrResponseTooLarge.Error()},
+		{gzipped(zlibOf(large)), apierror.ReasonOutcomeUnknown, ErrResponseTooLarge.Error()},
+		{zlibOf(gzipped(strings.Repeat(large, 4))), apierror.ReasonOutcomeUnknown, ErrResponseTooLarge.Error()},
 		{four, apierror.ReasonInvalidResponse, "the response does not hold what was asked for"},
 		{zlibOf(wholeResponse)[:30], apierror.ReasonOutcomeUnknown, errBrokenCoding.Error()},
 		{"\x78\x9chunter2", apierror.ReasonOutcomeUnknown, errBrokenCoding.Error()},

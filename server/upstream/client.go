@@ -160,7 +160,7 @@ func (c *Client) Call(ctx context.Context, spec Call) error {
 	ex.Outcome = e.Outcome
 	ex.Relay = e.Relayable()
 	if cause := e.Unwrap(); cause != nil {
-		ex.Cause = wire.Describe(cause, errResponseTooLarge, errBrokenCoding, errUnknownCoding, errStale)
+		ex.Cause = wire.Describe(cause, ErrResponseTooLarge, errBrokenCoding, errUnknownCoding, errStale)
 	} else if ex.Status/100 == 2 {
 		ex.Cause = "the response does not hold what was asked for"
 	}

@@ -303,7 +303,7 @@ func TestCall_ResponseWithoutEnd_IsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := newUpstream(t, nil, script)
 			r := copyOne(t.Context(), newClient(t, v.url(), func(c *Config) { c.MaxResponse = limit }))
-			r.want(t, apierror.ReasonOutcomeUnknown, unknown, 201, 1, errResponseTooLarge.Error())
+			r.want(t, apierror.ReasonOutcomeUnknown, unknown, 201, 1, ErrResponseTooLarge.Error())
 			if len(r.ex.Body) > limit {
 				t.Errorf("%d bytes were kept", len(r.ex.Body))
 			}
