@@ -151,6 +151,9 @@ func TestBulk_BrokenStreams_EveryRowIsCopiedOnceAndReportedOnce(t *testing.T) {
 	if names := s.names(); len(names) != 50 || len(slices.Compact(names)) != 50 {
 		t.Errorf("copied: %v", names)
 	}
+	if !strings.Contains(got.Err, "the connection to digate was lost; connecting again") || strings.Contains(got.Err, "Unavailable") {
+		t.Errorf("%s", got.Err)
+	}
 	if s.mostOwed > 7 {
 		t.Errorf("%d were in flight", s.mostOwed)
 	}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
@@ -267,4 +269,41 @@ func TestBulk_JobIsGoneAndItsResultsAreNot_NothingIsSent(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	wantNames(t, s, "without its job", "a")
+}
+
+// A job outlives the ledger's memory: what is made is made, what may have been made
+// is in doubt, and the rest goes on.
+func TestBulk_LedgerForgetsWhatTheJobSent_OnlyThoseRowsAreInDoubt(t *testing.T) {
+	s := serve(t)
+	file := clitest.WriteFile(t, "rows.csv", named("made", "lost"))
+	if got := digate(t, "bulk", file, "--addr", s.addr); got.Code != client.ExitDone {
+		t.Fatalf("%+v", got)
+	}
+	var kept []string
+	made := 0
+	for line := range strings.Lines(string(read(t, file+jobSuffix))) {
+		if strings.Contains(line, `"state":"made"`) {
+			if made++; made == 2 {
+				continue // the process was killed before it could write the line
+			}
+		}
+		kept = append(kept, line)
+	}
+	long := time.Now().Add(-48 * time.Hour).UTC()
+	job := strings.Join(kept, "")
+	for _, field := range []string{"created", "deadline"} {
+		job = regexp.MustCompile(`"`+field+`":"[^"]*"`).ReplaceAllString(job, `"`+field+`":"`+long.Format(time.RFC3339)+`"`)
+		long = long.Add(24 * time.Hour)
+	}
+	writeAgain(t, file+jobSuffix, job)
+	s.made = make(map[string]*integrationv1.CopyTemplateRequest) // forgotten
+	writeAgain(t, file, named("made", "lost", "new"))
+	for range 2 { // and so it stays
+		got := digate(t, "bulk", file, "--addr", s.addr)
+		results := clitest.Outcomes(clitest.ResultsOf(t, got.Out))
+		if got.Code != client.ExitUnknown || results[rowUnknown] != 1 || results[rowDone]+results[rowReplayed] != 2 || !strings.Contains(got.Out, reasonRetentionPassed) || !strings.Contains(got.Err, "--settle") {
+			t.Errorf("%v, %+v", results, got)
+		}
+	}
+	wantNames(t, s, "forgotten", "lost", "made", "new")
 }

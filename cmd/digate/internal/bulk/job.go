@@ -147,20 +147,23 @@ func (j *job) begin(p promise) error {
 func (j *job) append() error {
 	f, err := os.OpenFile(j.path, os.O_RDWR|os.O_APPEND, 0)
 	if err != nil {
-		return j.notKept(err)
+		return j.notWritten(err)
 	}
 	j.file = f
 	if err := lock(f); err != nil {
 		return fmt.Errorf("%s: %w", j.path, err)
-	}
-	if err := j.beginLine(); err != nil {
-		return j.notKept(err)
 	}
 	return nil
 }
 
 func (j *job) notKept(err error) error {
 	return fmt.Errorf("the job cannot be kept: %w.\nNothing was sent. --job FILE keeps the job in another place", err)
+}
+
+// notWritten is notKept for a job that is kept already: another place for it would
+// be another job.
+func (j *job) notWritten(err error) error {
+	return fmt.Errorf("the job's file cannot be written: %w.\nNothing was sent. Go on once it can be", err)
 }
 
 // close closes the file. What was recorded of rows is durable then, as far as
@@ -176,33 +179,55 @@ func (j *job) close() error {
 	return errors.Join(err, j.file.Close())
 }
 
-// readJob reads a job's file. It returns nil if there is none, and if it is empty:
-// then the first run ended before it sent anything.
-func readJob(path string) (*job, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+// resumeJob reads a job's file, and keeps other runs off it until close. It returns
+// nil if there is no file, and if it is empty: then the first run ended before it
+// sent anything.
+func resumeJob(path string) (*job, error) {
+	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	r := bufio.NewReaderSize(f, maxJobHeader)
-	if _, err := r.Peek(1); errors.Is(err, io.EOF) {
+	} else if err == nil && info.Size() == 0 {
+		if time.Since(info.ModTime()) < maxBegin {
+			return nil, fmt.Errorf("%s is empty: another run begins just now, or failed to. Run again in %v", path, maxBegin)
+		}
 		return nil, os.Remove(path)
 	}
 	j := &job{path: path, index: make(map[uuid.UUID]*entry)}
+	err := j.append()
+	if err == nil {
+		err = j.read()
+	}
+	if err != nil {
+		_ = j.close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// maxBegin is how long the file of a job may be empty while its first run begins.
+const maxBegin = 10 * time.Second
+
+// read reads the job from its file.
+func (j *job) read() error {
+	if _, err := j.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	r := bufio.NewReaderSize(j.file, maxJobHeader)
 	header, err := firstValue(r)
 	if err != nil || json.Unmarshal(header, j) != nil || j.ID == uuid.Nil || j.check() != nil {
-		return nil, fmt.Errorf("%s is not the file of a job, or was cut short.\nIf neither the results nor `digate integrations list` show a copy that its run made, remove the file and run again. %s", path, insteadOfResuming)
+		return fmt.Errorf("%s is not the file of a job, or was cut short.\nIf neither the results nor `digate integrations list` show a copy that its run made, remove the file and run again. %s", j.path, insteadOfResuming)
 	}
 	if j.Version > jobVersion {
-		return nil, fmt.Errorf("%s is of a later version of digate: go on with that version", path)
+		return fmt.Errorf("%s is of a later version of digate: go on with that version", j.path)
 	}
 	j.promises = []promise{j.promise}
-	err = j.readLines(r)
+	if err := j.readLines(r); err != nil {
+		return err
+	}
 	j.known, j.hadRows = len(j.promises), len(j.entries) > 0
-	return j, err
+	if err := j.beginLine(); err != nil {
+		return j.notWritten(err)
+	}
+	return nil
 }
 
 // firstValue reads a JSON object. It may span lines, as that of version 0 does.
@@ -370,7 +395,7 @@ func (j *job) plan(p promise, entries []*entry, further []jobLine) error {
 		return nil
 	}
 	if j.broke != nil {
-		return j.notKept(j.broke)
+		return j.notWritten(j.broke)
 	}
 	b := bufio.NewWriterSize(j.file, 64<<10)
 	enc := json.NewEncoder(b) // a failed write fails Flush too
@@ -386,7 +411,7 @@ func (j *job) plan(p promise, entries []*entry, further []jobLine) error {
 		_ = enc.Encode(line)
 	}
 	if j.broke = errors.Join(b.Flush(), j.file.Sync()); j.broke != nil {
-		return j.notKept(j.broke)
+		return j.notWritten(j.broke)
 	}
 	for _, e := range entries {
 		e.state, e.promise, e.dropped = rowOpen, int32(len(j.promises)-1), false
@@ -502,12 +527,9 @@ func (c *Command) openJob(path string, in *input, say func(string)) (*job, error
 			say("the earlier job is kept in " + term.Printable(aside))
 		}
 	}
-	j, err := readJob(path)
-	if err != nil {
-		return nil, err
-	}
-	if j != nil {
-		return j, j.append()
+	j, err := resumeJob(path)
+	if j != nil || err != nil {
+		return j, err
 	}
 	if results := c.results(in); !c.NewJob && results != "" && file.IsRegular(results) && isResults(results) {
 		return nil, fmt.Errorf("%s has results of an earlier job, and the file of that job, %s, is gone.\nPut it back, so that nothing is made twice; or make everything again with --new-job", term.Printable(results), term.Printable(path))

@@ -54,14 +54,11 @@ type settling struct {
 // settle asks the person what became of the rows in doubt, and lets the ledger and
 // the job know.
 func (c *Command) settle(ctx context.Context, path string, std term.IO) error {
-	j, err := readJob(path)
+	j, err := resumeJob(path)
 	if err == nil && j == nil {
 		err = fmt.Errorf("there is no job in %s", term.Printable(path))
 	}
 	if err != nil {
-		return err
-	}
-	if err := j.append(); err != nil {
 		return err
 	}
 	defer func() { _ = j.close() }()
