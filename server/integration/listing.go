@@ -1,0 +1,181 @@
+package integration
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/upstream"
+)
+
+const (
+	// streamPage is how many items a page of a stream has, unless so many are too large
+	// for one response.
+	streamPage = 100
+	// maxStale bounds the pages in a row that bring nothing new. A list that goes on
+	// longer than that has no end.
+	maxStale = 20
+	// maxSeen bounds the ids that a stream remembers, to send each item once.
+	maxSeen = 100_000
+)
+
+// page is one page of a list.
+type page[Item any] interface {
+	GetData() []Item
+	GetLastId() string
+	GetHasMore() bool
+}
+
+// listing is a list that is streamed.
+type listing[Item any] struct {
+	after *string // the id that the stream begins after
+	most  *int32  // how many items are streamed; all of them if nil
+	page  func(ctx context.Context, after *string, limit int32) (page[Item], error)
+	id    func(Item) string
+	// send waits until the stream has taken the item.
+	send func(Item) error
+	// asking reports whether a page is asked for.
+	asking atomic.Bool
+}
+
+// stream sends the items of a list, page by page. A page is read once the stream
+// has taken the items of the page before. The stream ends when nothing moves for
+// the stall timeout, and when the server stops. The outcome of its error is that of
+// the page that would come next.
+func stream[Item any](ctx context.Context, s *Service, l *listing[Item]) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	moved := make(chan struct{}, 1)
+	ended := make(chan error, 1)
+	go func() { ended <- l.run(ctx, moved) }()
+	outcome := func() exchange.Outcome {
+		if l.asking.Load() {
+			return exchange.Unknown
+		}
+		return exchange.NotSent
+	}
+	timer := time.NewTimer(s.bulk.StallTimeout)
+	defer timer.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-moved:
+			timer.Reset(s.bulk.StallTimeout)
+		case <-s.draining:
+			return apierror.Draining().WithOutcome(outcome()).WithMessage("the server is stopping; go on after the last item, on another one")
+		case <-timer.C:
+			return apierror.Stalled(s.bulk.StallTimeout).WithOutcome(outcome()).WithMessage("the stream stood still for too long; go on after the last item")
+		}
+	}
+}
+
+// run sends the items until the list ends. It notes each move of the stream.
+func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
+	move := func() {
+		select {
+		case moved <- struct{}{}:
+		default:
+		}
+	}
+	sent := make(seen)
+	left := int32(-1) // without a bound
+	if l.most != nil {
+		left = *l.most
+	}
+	var cursors cursors
+	back := 0 // how far back the last cursor was
+	size := int32(streamPage)
+	for after, stale := l.after, 0; ; {
+		limit := size
+		if left >= 0 {
+			limit = min(limit, left)
+		}
+		l.asking.Store(true)
+		p, err := l.page(ctx, after, limit)
+		l.asking.Store(false)
+		move()
+		if limit > 1 && errors.Is(err, upstream.ErrResponseTooLarge) {
+			size = limit / 2
+			continue
+		}
+		if err != nil {
+			back = 2*back + 1 // a few requests find the item that is left
+			if after = cursors.before(err, back); after == nil {
+				return err
+			}
+			continue
+		}
+		stale++
+		cursors = nil // after points into the old ones
+		for _, item := range p.GetData() {
+			id := l.id(item)
+			if id != "" {
+				cursors = append(cursors, id)
+				if !sent.first(id) {
+					continue
+				}
+			}
+			if err := l.send(item); err != nil {
+				switch cause := ctx.Err(); {
+				case errors.Is(cause, context.Canceled):
+					return apierror.NotBegun(cause).WithMessage("the caller left before the end of the list")
+				case cause != nil:
+					return apierror.NotBegun(cause).WithMessage("the deadline passed before the end of the list")
+				}
+				return err
+			}
+			move()
+			stale = 0
+			if left--; left == 0 {
+				return nil
+			}
+		}
+		if !p.GetHasMore() {
+			return nil
+		}
+		if last := p.GetLastId(); last != "" && (len(cursors) == 0 || cursors[len(cursors)-1] != last) {
+			cursors = append(cursors, last)
+		}
+		if len(cursors) == 0 || stale >= maxStale || after != nil && *after == cursors[len(cursors)-1] {
+			return apierror.EndlessList()
+		}
+		after, back = &cursors[len(cursors)-1], 0
+	}
+}
+
+// cursors are the ids on a page, after which the next page can begin.
+type cursors []string
+
+// before returns the id that comes so far before the last one, if the list does not
+// know the last one any more: its item was deleted meanwhile. It returns nil for every
+// other error, and when there is no such id.
+func (c cursors) before(err error, back int) *string {
+	if code := apierror.FromError(err).Code; code != codes.InvalidArgument && code != codes.NotFound || back >= len(c) {
+		return nil
+	}
+	return &c[len(c)-1-back]
+}
+
+// seen are ids that were seen, digested to bound their size.
+type seen map[[16]byte]struct{}
+
+// first reports whether an id is seen for the first time.
+func (s seen) first(id string) bool {
+	digest := sha256.Sum256([]byte(id))
+	key := [16]byte(digest[:16])
+	if _, again := s[key]; again {
+		return false
+	}
+	if len(s) >= maxSeen {
+		clear(s) // an item comes again soon after it came, or not at all
+	}
+	s[key] = struct{}{}
+	return true
+}
