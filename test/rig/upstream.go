@@ -2,72 +2,12 @@ package rig
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
-
-// Kind is what a request creates or changes.
-type Kind int
-
-// The kinds of what can be created, and of the request that renames an integration.
-const (
-	Copy        Kind = iota // an integration from a template
-	Integration             // an integration without one
-	Tool
-	Rename
-)
-
-// Request is a request that creates something or renames it, as the upstream sees it.
-type Request struct {
-	Kind Kind
-	// Name is that of what is created, and the new one of what is renamed, without
-	// the mark of --settle-doubts.
-	Name string
-	// Parent is the id of a copy's template or of a tool's integration.
-	Parent string
-	// Earlier is the number of earlier requests to create something, or to rename it,
-	// with that name.
-	Earlier int
-	Header  http.Header
-}
-
-// Behaviour is how the upstream handles one request.
-type Behaviour struct {
-	// Before is the time until it is done, and After the time from then until the
-	// response.
-	Before, After time.Duration
-	// Attentive means that nothing is created for a caller who leaves before.
-	Attentive bool
-	// Refuse, if set, is the response of an upstream that does nothing.
-	Refuse *Response
-	// Fail, if set, is the response that hides what was created.
-	Fail *Response
-	// Description is that of what is created.
-	Description string
-	// DeleteLast means that the last item of a full page is deleted once it was read.
-	DeleteLast bool
-	// Placeholder is the name of the placeholder in the base URL of a template, empty
-	// for a template without one.
-	Placeholder string
-}
-
-// Response is a response of the upstream that shows nothing that it created.
-type Response struct {
-	Status     int
-	RetryAfter string // empty for none
-	Body       string
-}
-
-// Failure returns a response in Diga's envelope.
-func Failure(status int, code string) *Response {
-	return &Response{Status: status, Body: fmt.Sprintf(`{"status":"error","error_code":%q,"message":"not now"}`, code)}
-}
 
 // Upstream stands in for Diga. It creates something for every request to do so,
 // unless its script says otherwise, and keeps the list of it. It takes a name any
@@ -79,39 +19,17 @@ type Upstream struct {
 	script func(Request) Behaviour
 	reads  func(http.Header) Behaviour
 
-	mu       sync.Mutex
-	attempts map[string]int
-	lists    map[string][]made // the tools of an integration by its id, and all integrations by ""
-	place    map[string]int    // in its list, by id
-	asked    int
-	underWay int
-	marks    []mark
+	mu         sync.Mutex
+	attempts   map[string]int
+	lists      map[string][]made // the tools of an integration by its id, and all integrations by ""
+	place      map[string]int    // in its list, by id
+	asked      int
+	underWay   int
+	milestones []milestone
 }
 
-// Created is what the upstream created.
-type Created struct {
-	Kind     Kind
-	ID, Name string
-	// At is when it was created, and Deleted when it was deleted, zero if it was not.
-	At, Deleted time.Time
-}
-
-// made is what the upstream created.
-type made struct {
-	kind                          Kind
-	id, name, parent, description string
-	at, deleted                   time.Time
-}
-
-// list returns the name of the list that holds it.
-func (m made) list() string {
-	if m.kind == Tool {
-		return m.parent
-	}
-	return ""
-}
-
-type mark struct {
+// milestone is a number of requests that somebody waits for.
+type milestone struct {
 	at      int
 	reached chan struct{}
 }
@@ -147,46 +65,6 @@ func (u *Upstream) Fill(name string, n int) {
 	}
 }
 
-// All returns all that was created, the oldest first.
-func (u *Upstream) All() []Created {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	var all []Created
-	for _, list := range u.lists {
-		for _, m := range list {
-			all = append(all, Created{m.kind, m.id, m.name, m.at, m.deleted})
-		}
-	}
-	slices.SortFunc(all, func(a, b Created) int { return strings.Compare(a.ID, b.ID) })
-	return all
-}
-
-// Made returns the ids of what was created, by name.
-func (u *Upstream) Made() map[string][]string {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	by := make(map[string][]string)
-	for _, list := range u.lists {
-		for _, m := range list {
-			by[m.name] = append(by[m.name], m.id)
-		}
-	}
-	return by
-}
-
-// Count returns how much of each kind was created.
-func (u *Upstream) Count() map[Kind]int {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	n := make(map[Kind]int)
-	for _, list := range u.lists {
-		for _, m := range list {
-			n[m.kind]++
-		}
-	}
-	return n
-}
-
 // Asked returns how many requests to create something have come.
 func (u *Upstream) Asked() int {
 	u.mu.Lock()
@@ -207,11 +85,11 @@ func (u *Upstream) UnderWay() int {
 func (u *Upstream) Reached(n int) <-chan struct{} {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	m := mark{n, make(chan struct{})}
+	m := milestone{n, make(chan struct{})}
 	if u.asked >= n {
 		close(m.reached)
 	} else {
-		u.marks = append(u.marks, m)
+		u.milestones = append(u.milestones, m)
 	}
 	return m.reached
 }
@@ -228,7 +106,7 @@ func (u *Upstream) begin(req Request) Behaviour {
 	} else {
 		u.asked++
 	}
-	u.marks = slices.DeleteFunc(u.marks, func(m mark) bool {
+	u.milestones = slices.DeleteFunc(u.milestones, func(m milestone) bool {
 		if m.at > u.asked {
 			return false
 		}
@@ -299,28 +177,6 @@ func nameIn(r *http.Request) (string, bool) {
 	return req.Name, err == nil
 }
 
-// handle does what a request is for, in the given way, and responds.
-func (b Behaviour) handle(w http.ResponseWriter, r *http.Request, status int, do func() (made, bool)) {
-	if b.Refuse != nil {
-		b.Refuse.write(w)
-		return
-	}
-	pause(b.Before)
-	if b.Attentive && r.Context().Err() != nil {
-		return
-	}
-	m, ok := do()
-	pause(b.After)
-	switch {
-	case b.Fail != nil:
-		b.Fail.write(w)
-	case !ok:
-		Failure(http.StatusNotFound, "NOT_FOUND").write(w)
-	default:
-		respond(w, status, m.json())
-	}
-}
-
 // read returns the handler of requests that read, in the way that the script wants.
 func (u *Upstream) read(handler func(http.ResponseWriter, *http.Request, Behaviour)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -338,155 +194,4 @@ func (u *Upstream) read(handler func(http.ResponseWriter, *http.Request, Behavio
 			handler(w, r, b)
 		}
 	}
-}
-
-// below handles a request for a template, each of which has the name Template, or for
-// a page of an integration's tools.
-func (u *Upstream) below(w http.ResponseWriter, r *http.Request, behaviour Behaviour) {
-	switch id := r.PathValue("id"); {
-	case r.PathValue("parent") == "template":
-		template := map[string]any{}
-		if behaviour.Placeholder != "" {
-			template["base_url"] = "https://<<" + behaviour.Placeholder + ">>.example"
-		}
-		b, _ := json.Marshal(map[string]any{"id": id, "name": "Template", "language": "en", "template": template})
-		respond(w, http.StatusOK, b)
-	case id == "tool":
-		u.page(w, r, behaviour)
-	default:
-		http.NotFound(w, r)
-	}
-}
-
-// pause lets the time pass, whether or not the caller leaves.
-func pause(d time.Duration) {
-	if d > 0 {
-		time.Sleep(d)
-	}
-}
-
-// add adds what is created to its list.
-func (u *Upstream) add(m made) made {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	n := len(u.place)
-	m.id, m.at = fmt.Sprintf("%08x-0000-4000-9000-%012x", n, n), time.Now().UTC()
-	u.place[m.id] = len(u.lists[m.list()])
-	u.lists[m.list()] = append(u.lists[m.list()], m)
-	return m
-}
-
-func (m made) json() []byte {
-	var shown map[string]any
-	if m.kind == Tool {
-		shown = map[string]any{
-			"type": "HTTP", "id": m.id, "name": m.name, "endpoint_path": "/things", "method": "GET", "query": []any{}, "body": []any{},
-			"path": []any{}, "headers": map[string]any{}, "timeout": 5, "approval_required": false, "pre_speech": "auto",
-		}
-	} else {
-		shown = map[string]any{
-			"id": m.id, "name": m.name, "base_url": "https://crm.example", "auth_type": "NONE", "integration_type": "HTTP",
-			// Diga writes times in several forms.
-			"created_at": m.at.Format("2006-01-02T15:04:05.999999-07:00"), "updated_at": m.at.Format("2006-01-02T15:04:05.999999"),
-			"requires_setup": false,
-		}
-	}
-	if m.kind == Copy {
-		shown["source_integration_template_id"] = m.parent
-	}
-	if m.description != "" {
-		shown["description"] = m.description
-	}
-	b, _ := json.Marshal(shown) // nothing that JSON does not have
-	return b
-}
-
-func (u *Upstream) get(w http.ResponseWriter, r *http.Request, _ Behaviour) {
-	u.mu.Lock()
-	var m made
-	found := u.find(r.PathValue("parent"), r.PathValue("id"))
-	if found != nil {
-		m = *found
-	}
-	u.mu.Unlock()
-	if found == nil {
-		Failure(http.StatusNotFound, "NOT_FOUND").write(w)
-		return
-	}
-	respond(w, http.StatusOK, m.json())
-}
-
-// find returns what is in a list under an id, nil if there is none or it was deleted. The caller holds
-// the lock while it uses the result.
-func (u *Upstream) find(list, id string) *made {
-	n, ok := u.place[id]
-	if !ok || n >= len(u.lists[list]) || u.lists[list][n].id != id || !u.lists[list][n].deleted.IsZero() {
-		return nil
-	}
-	return &u.lists[list][n]
-}
-
-// page returns a page of a list, the newest first or the oldest first.
-func (u *Upstream) page(w http.ResponseWriter, r *http.Request, b Behaviour) {
-	limit, err := strconv.Atoi(r.FormValue("limit"))
-	order, after := r.FormValue("order"), r.FormValue("after")
-	if err != nil || limit < 1 || order != "asc" && order != "desc" {
-		Failure(http.StatusUnprocessableEntity, "INVALID_PAGE").write(w)
-		return
-	}
-	page, more, ok := u.cut(r.PathValue("parent"), after, order == "asc", limit, b.DeleteLast)
-	if !ok {
-		Failure(http.StatusNotFound, "NOT_FOUND").write(w)
-		return
-	}
-	items := make([]string, len(page))
-	for i, m := range page {
-		items[i] = string(m.json())
-	}
-	respond(w, http.StatusOK, fmt.Appendf(nil, `{"data":[%s],"has_more":%t}`, strings.Join(items, ","), more))
-}
-
-// cut returns the items of a page of a list, and reports whether more follow. It is
-// not ok if the item before them is not in the list any more.
-func (u *Upstream) cut(name, after string, ascending bool, limit int, deleteLast bool) (page []made, more, ok bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	list := u.lists[name]
-	next, step := 0, 1
-	if !ascending {
-		next, step = len(list)-1, -1
-	}
-	if after != "" {
-		if u.find(name, after) == nil {
-			return nil, false, false
-		}
-		next = u.place[after] + step
-	}
-	for ; next >= 0 && next < len(list); next += step {
-		switch {
-		case !list[next].deleted.IsZero():
-		case len(page) == limit:
-			return page, true, true
-		default:
-			page = append(page, list[next])
-			if deleteLast && len(page) == limit {
-				list[next].deleted = time.Now()
-			}
-		}
-	}
-	return page, false, true
-}
-
-func (r *Response) write(w http.ResponseWriter) {
-	if r.RetryAfter != "" {
-		w.Header().Set("Retry-After", r.RetryAfter)
-	}
-	respond(w, r.Status, []byte(r.Body))
-}
-
-func respond(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the caller may be gone
 }
