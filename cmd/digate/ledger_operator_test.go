@@ -2,17 +2,21 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/emulator"
+	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/ledger/backend"
 	"github.com/digate/digate/server/ledger/listing"
 )
 
@@ -149,6 +153,30 @@ func TestLedger_OperatorSettlesADoubtOfAnotherToken(t *testing.T) {
 	}
 	if got := digate(t, append(settle, "--not-created")...); got.Code != client.ExitFailed || !strings.Contains(got.Err, "is done, not in doubt") {
 		t.Errorf("settled twice: %+v", got)
+	}
+}
+
+// What is too early for a caller is too early for an operator: the server of the call
+// fell silent and may still be sending it.
+func TestLedgerResolve_OperatorTooEarly_IsRefused(t *testing.T) {
+	t.Parallel()
+	s := ledger.Settings{Spec: "sqlite:" + filepath.Join(t.TempDir(), "ledger.db")}
+	l, err := backend.Open(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := ledger.Claim{Key: ledger.NewDigest(), Token: ledger.NewToken(), Method: "CreateIntegration", Lease: time.Minute}
+	_, _, err = l.Claim(t.Context(), c)
+	if err := errors.Join(err, l.MarkSending(t.Context(), c.Key, c.Token, ledger.MinLease), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	resolve := []string{"ledger", "resolve", "--record", c.Key.RecordName(), "--not-created", "--yes", "--ledger", s.Spec}
+	got := digate(t, resolve...)
+	if got.Code != client.ExitFailed || !strings.Contains(got.Err, "may still be sending it; that it created nothing can be said from ") {
+		t.Errorf("%+v", got)
+	}
+	if got := digate(t, "ledger", "list", "--ledger", s.Spec, "-o", "json"); !strings.Contains(got.Out, `"state":"unknown"`) || !strings.Contains(got.Out, `"lapsed":true`) {
+		t.Errorf("%+v", got)
 	}
 }
 
