@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"flag"
+	"fmt"
 	"log/slog"
 	"maps"
 	"os"
@@ -24,7 +26,16 @@ type unasked struct{}
 
 func (unasked) Health() watch.Health { return watch.Health{} }
 
-// The metrics of what has not happened yet are in no scrape, but they are described.
+var update = flag.Bool("update-metrics", false, "write the table of docs/metrics.md anew")
+
+const metricsPage = "../../docs/metrics.md"
+
+// metricRow matches a row of the table: name, type, labels, unit, meaning.
+var metricRow = regexp.MustCompile("(?m)^\\| `(digate_[a-z_]+)` \\| ([a-z]+) \\| ([^|]*)\\| ([^|]*) \\| ([^|]*) \\|\n")
+
+// The table is made of what the metrics say of themselves; type and unit alone are the
+// page's. -update-metrics writes it anew. The metrics of what has not happened yet are
+// in no scrape, but they are described.
 func TestMetrics_AllThatAreDescribed_AreThoseOfTheDocs(t *testing.T) {
 	tel := New(slog.New(slog.DiscardHandler), nil, time.Minute)
 	tel.Watch(idle{})
@@ -35,27 +46,71 @@ func TestMetrics_AllThatAreDescribed_AreThoseOfTheDocs(t *testing.T) {
 		defer close(descs)
 		tel.registry.Describe(descs)
 	}()
-	described := make(map[string]string) // name: labels
+	described := make(map[string][2]string) // name: labels, meaning
 	for d := range descs {
-		m := regexp.MustCompile(`fqName: "([^"]*)".*variableLabels: \{([^}]*)\}`).FindStringSubmatch(d.String())
+		m := regexp.MustCompile(`fqName: "([^"]*)", help: "([^"]*)".*variableLabels: \{([^}]*)\}`).FindStringSubmatch(d.String())
 		if m == nil {
 			t.Fatalf("%s", d)
 		}
 		if !strings.HasPrefix(m[1], "go_") && !strings.HasPrefix(m[1], "process_") {
-			described[m[1]] = sorted(m[2])
+			described[m[1]] = [2]string{sorted(m[3]), strings.ToLower(m[2][:1]) + strings.TrimSuffix(m[2][1:], ".")}
 		}
 	}
-	text, err := os.ReadFile("../../docs/metrics.md")
+	b, err := os.ReadFile(metricsPage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	documented := make(map[string]string)
-	for _, row := range regexp.MustCompile("(?m)^\\| `(digate_[a-z_]+)` \\| [a-z]+ \\| ([^|]*)\\|").FindAllStringSubmatch(string(text), -1) {
-		documented[row[1]] = sorted(row[2])
+	page := string(b)
+	if *update {
+		page = withTable(page, described)
+		if err := os.WriteFile(metricsPage, []byte(page), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if !maps.Equal(described, documented) {
-		t.Errorf("described %v\ndocumented %v", described, documented)
+	documented := make(map[string][2]string)
+	for _, row := range metricRow.FindAllStringSubmatch(page, -1) {
+		documented[row[1]] = [2]string{sorted(row[3]), row[5]}
 	}
+	for _, name := range slices.Sorted(maps.Keys(described)) {
+		if documented[name] != described[name] {
+			t.Errorf("docs/metrics.md has of %s %q, and the metric says %q; -update-metrics writes the page anew", name, documented[name], described[name])
+		}
+		delete(documented, name)
+	}
+	for name := range documented {
+		t.Errorf("docs/metrics.md has %s, which is no metric", name)
+	}
+}
+
+// withTable returns the page with a row for each metric. Metrics that it did not have
+// come last.
+func withTable(page string, described map[string][2]string) string {
+	var rows strings.Builder
+	add := func(name, kind, unit string) {
+		var labels []string
+		for label := range strings.SplitSeq(described[name][0], ",") {
+			if label != "" {
+				labels = append(labels, "`"+label+"`")
+			}
+		}
+		fmt.Fprintf(&rows, "| `%s` | %s |%s | %s | %s |\n", name, kind, strings.TrimRight(" "+strings.Join(labels, ", "), " "), unit, described[name][1])
+		delete(described, name)
+	}
+	described = maps.Clone(described)
+	found := metricRow.FindAllStringSubmatchIndex(page, -1)
+	for _, row := range metricRow.FindAllStringSubmatch(page, -1) {
+		if _, ok := described[row[1]]; ok {
+			add(row[1], row[2], row[4])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(described)) {
+		kind := "gauge"
+		if strings.HasSuffix(name, "_total") {
+			kind = "counter"
+		}
+		add(name, kind, "?")
+	}
+	return page[:found[0][0]] + rows.String() + page[found[len(found)-1][1]:]
 }
 
 // sorted returns the labels of a list, in their order.

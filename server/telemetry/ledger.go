@@ -30,7 +30,7 @@ func newLedgerMetrics(r prometheus.Registerer) ledgerMetrics {
 	m := ledgerMetrics{
 		seconds: make(map[string]prometheus.Observer),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_ledger_errors_total", Help: "Calls to the ledger that it failed, by the cause.",
+			Name: "digate_ledger_errors_total", Help: "Calls that the ledger failed; what its records refuse is no error.",
 		}, []string{"operation", "cause"}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "digate_ledger_lost_total", Help: "How often the ledger was lost.",
@@ -82,11 +82,11 @@ func ledgerDesc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	ledgerUp      = ledgerDesc("up", "0 while the ledger is lost, else 1.")
-	ledgerRecords = ledgerDesc("records", "Records of the whole ledger, which replicas share, by their state.", "state")
-	ledgerDoubt   = ledgerDesc("oldest_doubt_seconds", "Time since the oldest call that is in doubt was made, 0 without one.")
-	ledgerInUse   = ledgerDesc("connections_in_use", "Connections to the ledger's data at work.")
-	ledgerLimit   = ledgerDesc("connections_limit", "Most connections to the ledger's data.")
+	ledgerUp      = ledgerDesc("up", "0 while the ledger cannot be used.")
+	ledgerRecords = ledgerDesc("records", "Records of the whole ledger, which replicas share, counted to 100,000 in each state.", "state")
+	ledgerDoubt   = ledgerDesc("oldest_doubt_seconds", "Time since the oldest call in doubt was made, 0 without one.")
+	ledgerInUse   = ledgerDesc("connections_in_use", "Connections to PostgreSQL, or to the SQLite file for reading, that are at work.")
+	ledgerLimit   = ledgerDesc("connections_limit", "Most connections to PostgreSQL, or to the SQLite file for reading; 0 for a ledger in memory.")
 	ledgerWaits   = ledgerDesc("connection_waits_total", "Calls to the ledger that waited for a connection.")
 )
 

@@ -30,12 +30,12 @@ var loadGauges = []struct {
 	value func(upstream.Load) int
 }{
 	{loadDesc("in_flight", "Requests to Diga under way."), func(l upstream.Load) int { return l.InFlight }},
-	{loadDesc("in_flight_limit", "Most requests to Diga that may be under way; lower while Diga shows overload."), func(l upstream.Load) int { return l.Limit }},
-	{loadDesc("queued", "Calls that wait for a limit of requests under way."), func(l upstream.Load) int { return l.Queued }},
-	{loadDesc("queued_bytes", "Bytes of the requests of these calls."), func(l upstream.Load) int { return int(l.QueuedBytes) }},
+	{loadDesc("in_flight_limit", "Most requests to Diga that may be under way; it falls while Diga is overloaded."), func(l upstream.Load) int { return l.Limit }},
+	{loadDesc("queued", "Calls that wait for the limit of requests under way, or for that of their account."), func(l upstream.Load) int { return l.Queued }},
+	{loadDesc("queued_bytes", "Size of the requests of the calls that wait."), func(l upstream.Load) int { return int(l.QueuedBytes) }},
 	{loadDesc("accounts_limited", "Accounts whose own limit is lower since Diga responded 429."), func(l upstream.Load) int { return l.Limited }},
 	{loadDesc("accounts_paused", "Accounts that send nothing until the time that Diga named."), func(l upstream.Load) int { return l.Paused }},
-	{loadDesc("circuit_open", "1 while the circuit breaker holds calls back from Diga, else 0."), func(l upstream.Load) int {
+	{loadDesc("circuit_open", "1 while the circuit breaker holds calls back from Diga."), func(l upstream.Load) int {
 		if l.Circuit == "open" {
 			return 1
 		}
@@ -48,7 +48,7 @@ var loadCounters = []struct {
 	desc   *prometheus.Desc
 	values func(upstream.Load) map[string]uint64
 }{
-	{loadDesc("overload_total", "Requests to Diga that showed overload: rate_limited of an account, overloaded and transport of Diga.", "evidence"),
+	{loadDesc("overload_total", "Requests to Diga that showed overload.", "evidence"),
 		func(l upstream.Load) map[string]uint64 { return l.Evidence }},
 	{loadDesc("refused_total", "Calls that were refused before they were sent.", "reason"),
 		func(l upstream.Load) map[string]uint64 { return l.Refused }},

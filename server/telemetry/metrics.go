@@ -60,17 +60,17 @@ func newMetrics(longest time.Duration) (*metrics, *prometheus.Registry) {
 		callSeconds:    seconds("digate_call_duration_seconds", "Time from the arrival of a call to its end.", "protocol", "method"),
 		http:           counter("digate_http_responses_total", "Responses of the REST listener, by HTTP status.", "status"),
 		operations:     counter("digate_operations_total", "Copies of bulk streams, and copies that went on after their caller left.", "kind", "code", "outcome"),
-		requests:       counter("digate_upstream_requests_total", "Requests to Diga, by the HTTP status of the response, none without one.", "method", "status", "outcome"),
+		requests:       counter("digate_upstream_requests_total", "Requests to Diga, by the HTTP status of the response.", "method", "status", "outcome"),
 		requestSeconds: seconds("digate_upstream_request_duration_seconds", "Time of a request to Diga, until the last byte of the response or the failure.", "method"),
-		retries:        counter("digate_upstream_retries_total", "Requests to Diga that followed another of the same call, by the outcome of that one.", "method", "after"),
+		retries:        counter("digate_upstream_retries_total", "Requests to Diga that followed another of the same call.", "method", "after"),
 		drift:          counter("digate_upstream_drift_total", "Departures of Diga's responses from the contract.", "kind"),
-		circuit:        counter("digate_upstream_circuit_changes_total", "Changes of the circuit breaker, by its new state.", "state"),
+		circuit:        counter("digate_upstream_circuit_changes_total", "Changes of the circuit breaker.", "state"),
 	}
 	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "digate_log_lines_omitted_total", Help: "Lines about calls by strangers that were left out of the log.",
 	})
 	m.contract = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "digate_upstream_contract_changes", Help: "Differences of Diga's published contract from digate's, when it was last read.",
+		Name: "digate_upstream_contract_changes", Help: "Differences of Diga's published contract from digate's, when it was last read; only with --contract-watch.",
 	}, []string{"class"})
 	r.MustRegister(m.omitted, m.contract)
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
