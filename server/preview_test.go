@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -226,25 +225,6 @@ func TestUnresolvedRefuse_TemplateCannotBeRead_CopyIsNotSent(t *testing.T) {
 	req.BaseUrl = new("https://x")
 	if _, err := d.copyRPC(t, req); err != nil {
 		t.Errorf("a base URL of its own: %v", err)
-	}
-}
-
-// The look at a template and the copy share the time that a copy alone has.
-func TestUnresolvedRefuse_SlowDiga_HasTheTimeOfOneCall(t *testing.T) {
-	t.Parallel()
-	up := newScripted(t)
-	up.will(func(c net.Conn, r sent) bool {
-		time.Sleep(700 * time.Millisecond)
-		if strings.HasPrefix(r.line, "POST ") {
-			return respond(201, nil, full)(c, r)
-		}
-		return respond(200, nil, `{"id":"`+templateID+`","name":"t","language":"es","template":{"base_url":"https://x"}}`)(c, r)
-	})
-	d := start(t, up.url(), func(c *config.Config) { c.Upstream.Timeout = time.Second })
-	began := time.Now()
-	rest := d.copyREST(t, templateID, `{}`, "Digate-Unresolved", "refuse")
-	if took := time.Since(began); rest.status != 504 || took >= 1300*time.Millisecond {
-		t.Errorf("%d after %v: %s", rest.status, took, rest.body)
 	}
 }
 

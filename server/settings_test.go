@@ -102,7 +102,7 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 
 		"upstream-url": {func(c *config.Config) { c.Upstream.URL = "http://x" }, func(w wired) bool { return w.upstream.URL == "http://x" }},
 		"upstream-timeout": {func(c *config.Config) { c.Upstream.Timeout = 7 * time.Second }, func(w wired) bool {
-			return w.upstream.Timeout == 7*time.Second && w.copies.Timeout == 7*time.Second && w.http.WriteTimeout == 52*time.Second
+			return w.upstream.Timeout == 7*time.Second && w.copies.Timeout == 7*time.Second && w.integration.Timeout == 7*time.Second && w.http.WriteTimeout == 52*time.Second
 		}},
 		"upstream-idle-timeout":    {func(c *config.Config) { c.Upstream.IdleTimeout = 7 }, func(w wired) bool { return w.upstream.IdleTimeout == 7 }},
 		"upstream-http2":           {func(c *config.Config) { c.Upstream.HTTP2 = true }, func(w wired) bool { return w.upstream.HTTP2 }},
