@@ -575,3 +575,29 @@ func TestCopyTemplate_RefusedByItsCheck_IsSharedByThoseWhoCheck(t *testing.T) {
 		}
 	})
 }
+
+// The call that another waits for may be sent as soon as the other has left, so a copy
+// with the id may be made although nothing was sent yet.
+func TestCopyTemplate_TimeOverWhileAnotherChecks_IsUnknown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		up := new(fakeUpstream)
+		s := newReplica(t, up, newLedger(t))
+		ended := make(chan error, 1)
+		go func() {
+			check := func(context.Context) error { time.Sleep(20 * time.Second); return nil }
+			_, _, err := s.CopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: "r", Name: new("n")}, copies.Before{Check: check})
+			ended <- err
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		copyAs(ctx, s, "r", "n").want(t, "", apierror.ReasonOutcomeUnknown, exchange.Unknown)
+		if n := len(up.list()); n != 0 {
+			t.Errorf("%d copies were sent before the check", n)
+		}
+		if err := <-ended; err != nil || len(up.list()) != 1 {
+			t.Errorf("%v, %d copies", err, len(up.list()))
+		}
+	})
+}
