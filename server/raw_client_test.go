@@ -38,9 +38,7 @@ func dialRaw(t testing.TB, addr net.Addr) *rawClient {
 	if _, err := f.conn.Write([]byte(http2.ClientPreface)); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.conn.SetDeadline(time.Now().Add(await.Patience)); err != nil {
-		t.Fatal(err)
-	}
+	f.setDeadline()
 	f.Framer = http2.NewFramer(f.conn, f.conn)
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	if err := f.WriteSettings(); err != nil {
@@ -49,10 +47,20 @@ func dialRaw(t testing.TB, addr net.Addr) *rawClient {
 	return f
 }
 
+// setDeadline bounds how long the connection may take for what comes next: a test
+// that has many calls does not fail for being slow.
+func (f *rawClient) setDeadline() {
+	f.t.Helper()
+	if err := f.conn.SetDeadline(time.Now().Add(await.Patience)); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 // open sends the header of a call. Extra fields take the place of those of the
 // same name.
 func (f *rawClient) open(stream uint32, method string, end bool, extra ...hpack.HeaderField) {
 	f.t.Helper()
+	f.setDeadline()
 	if err := f.tryOpen(stream, method, end, extra...); err != nil {
 		f.t.Fatal(err)
 	}
