@@ -148,7 +148,7 @@ func (c *call) exchange(ctx context.Context, req *request) (admission.Result, er
 	attempt.Status = httpResp.StatusCode
 	c.ex.Status, c.ex.Body = httpResp.StatusCode, body
 	result := admission.Result{Evidence: shown(httpResp.StatusCode), Took: attempt.Duration}
-	if lost(readErr) {
+	if lost(readErr) && result.Evidence != admission.RateLimited { // whose status says it all
 		result = c.client.silence(ctx, attempt.Duration)
 	}
 	done := httpResp.StatusCode/100 == 2 && c.rule.decode(c.ex, body, readErr, c.Response)

@@ -127,6 +127,7 @@ func TestCall_Response_IsEvidenceOfOverloadOrNone(t *testing.T) {
 		"429 in br":               {inCoding(429, "br", "\x0b\x02\x80{}\x03"), time.Minute, "rate_limited"},
 		"201 in broken gzip":      {inCoding(201, "gzip", "\x1f\x8b\x08 and no more"), time.Minute, ""},
 		"404 that breaks off":     {breakingOff(404, envelope), time.Minute, "transport"},
+		"429 that breaks off":     {breakingOff(429, envelope), time.Minute, "rate_limited"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			client := newClientOf(t, c.upstream)
