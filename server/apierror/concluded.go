@@ -190,6 +190,14 @@ const (
 	Tool
 )
 
+// String returns the resource's name for people.
+func (r Resource) String() string {
+	if r == Tool {
+		return "tool"
+	}
+	return "integration"
+}
+
 // MaxIDs bounds the resources that a status names.
 const MaxIDs = 10
 

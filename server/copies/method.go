@@ -67,8 +67,8 @@ func (m Method) creates() shown {
 	return integrations{}
 }
 
-// resource returns what errors call that which the method creates.
-func (m Method) resource() apierror.Resource {
+// Resource returns what a call of the method creates.
+func (m Method) Resource() apierror.Resource {
 	if m == CreateTool {
 		return apierror.Tool
 	}

@@ -15,7 +15,7 @@ func (a *attempt) replay(id string, token ledger.Token) {
 	f := a.flight
 	f.replayed = true
 	if id == "" {
-		f.err = apierror.AlreadyCreated(a.create.method().resource(), "", errors.New("the id is not in the ledger"))
+		f.err = apierror.AlreadyCreated(a.create.method().Resource(), "", errors.New("the id is not in the ledger"))
 		return
 	}
 	ctx, read := exchange.NewContext(a.caller)
@@ -25,7 +25,7 @@ func (a *attempt) replay(id string, token ledger.Token) {
 		err = errors.New("another resource was read")
 	}
 	if err != nil {
-		f.err = apierror.AlreadyCreated(a.create.method().resource(), id, err)
+		f.err = apierror.AlreadyCreated(a.create.method().Resource(), id, err)
 		return
 	}
 	// The body is Diga's. The status is not taken over: it is that of a read, not

@@ -80,7 +80,7 @@ func (m *Marks) Unmark(ctx context.Context, r ledger.Record, createdID string) {
 func (a *attempt) inDoubt(r ledger.Record) {
 	c, f, method := a.coordinator, a.flight, a.create.method()
 	if c.cfg.Marks == nil || !method.Marked() {
-		f.err = apierror.InDoubt(method.resource(), c.candidates(a.caller, method, r))
+		f.err = apierror.InDoubt(method.Resource(), c.candidates(a.caller, method, r))
 		return
 	}
 	ctx, cancel := context.WithTimeout(a.ledgerTime, c.cfg.Timeout)
@@ -91,5 +91,5 @@ func (a *attempt) inDoubt(r ledger.Record) {
 		return
 	}
 	f.lost = errors.Is(err, ledger.ErrLost)
-	f.err = apierror.InDoubt(method.resource(), ids(s.Candidates))
+	f.err = apierror.InDoubt(method.Resource(), ids(s.Candidates))
 }

@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -144,6 +145,11 @@ var (
 	ErrNone  = errors.New("there is no ledger")
 	ErrOlder = errors.New("the ledger is of an older digate")
 )
+
+// Older returns the [ErrOlder] of a ledger that has one schema and needs another.
+func Older(has, needs int) error {
+	return fmt.Errorf("%w (schema %d, and this one needs %d): use the digate of the servers, or start one of this version first", ErrOlder, has, needs)
+}
 
 // Reader is the part of a [Store] that changes nothing.
 type Reader interface {

@@ -59,14 +59,14 @@ func (s Settler) Settle(ctx context.Context, who string, m copies.Method, r ledg
 			return r, err
 		}
 		if id == "" {
-			return r, apierror.NotResolvable("the " + noun(m) + " is not one that this call can have created; GetCopy lists them")
+			return r, apierror.NotResolvable("the " + m.Resource().String() + " is not one that this call can have created; GetCopy lists them")
 		}
 	}
 	switch err := s.Ledger.Resolve(ctx, r.Key, r.Token, id); {
 	case errors.Is(err, ledger.ErrLost):
 		return r, apierror.NotResolvable("the call was settled meanwhile")
 	case errors.Is(err, ledger.ErrNamed):
-		return r, apierror.NotResolvable("the " + noun(m) + " is that of another call")
+		return r, apierror.NotResolvable("the " + m.Resource().String() + " is that of another call")
 	case err != nil:
 		return r, unavailable(ctx, err)
 	}
@@ -117,12 +117,4 @@ func get(ctx context.Context, l Ledger, key ledger.Digest) (ledger.Record, error
 		return r, apierror.NoRecord()
 	}
 	return r, nil
-}
-
-// noun returns what the method creates, for people.
-func noun(m copies.Method) string {
-	if m == copies.CreateTool {
-		return "tool"
-	}
-	return "integration"
 }

@@ -83,7 +83,7 @@ func migrated(ctx context.Context, pool *pgxpool.Pool) error {
 	case version == 0:
 		return fmt.Errorf("%w in the database", ledger.ErrNone)
 	case version < len(migrations):
-		return fmt.Errorf("%w (schema %d, and this one needs %d): use the digate of the servers, or start one of this version first", ledger.ErrOlder, version, len(migrations))
+		return ledger.Older(version, len(migrations))
 	default:
 		return nil
 	}
