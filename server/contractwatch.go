@@ -30,6 +30,6 @@ func (s *Server) newContractWatch(version string) (*contractwatch.Watch, error) 
 	}
 	return &contractwatch.Watch{
 		Source:   contractwatch.Source{URL: s.cfg.ContractWatch.URL, UserAgent: cfg.UserAgent, Roots: cfg.Roots},
-		Interval: s.cfg.ContractWatch.Interval, Log: s.log, Changes: s.telemetry.ContractCompared,
+		Interval: s.cfg.ContractWatch.Interval, Compare: contractwatch.Compare, Log: s.log, Changes: s.telemetry.ContractCompared,
 	}, nil
 }

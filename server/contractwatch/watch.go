@@ -12,7 +12,9 @@ import (
 type Watch struct {
 	Source   Source
 	Interval time.Duration
-	Log      *slog.Logger
+	// Compare returns the differences from the contract to a document: see [Compare].
+	Compare func(text []byte) ([]surface.Finding, error)
+	Log     *slog.Logger
 	// Changes is called after each comparison, with the number of differences of each
 	// class.
 	Changes func(map[surface.Class]int)
@@ -21,8 +23,8 @@ type Watch struct {
 }
 
 // Run compares until the context ends, for the first time at once. The end of the
-// context ends a reading under way. Run writes a log line when the result is another
-// than before; no failure ends it.
+// context ends a reading under way, and Run does not wait for a comparison then. Run
+// writes a log line when the result is another than before; no failure ends it.
 func (w *Watch) Run(ctx context.Context) {
 	timer := time.NewTimer(w.Interval)
 	defer timer.Stop()
@@ -41,7 +43,7 @@ func (w *Watch) compare(ctx context.Context) {
 	text, err := w.Source.Read(ctx)
 	var findings []surface.Finding
 	if err == nil {
-		findings, err = Compare(text)
+		findings, err = w.differences(ctx, text)
 	}
 	if err != nil {
 		if ctx.Err() == nil && w.isNews("failed") {
@@ -69,6 +71,26 @@ func (w *Watch) compare(ctx context.Context) {
 		level = slog.LevelWarn
 	}
 	w.Log.Log(ctx, level, "Diga's published contract was compared", attrs...)
+}
+
+// differences compares a document with the contract. It fails when the context ends,
+// since a comparison with a document that is made for it takes long.
+func (w *Watch) differences(ctx context.Context, text []byte) ([]surface.Finding, error) {
+	type result struct {
+		findings []surface.Finding
+		err      error
+	}
+	done := make(chan result, 1)
+	go func() {
+		findings, err := w.Compare(text)
+		done <- result{findings, err}
+	}()
+	select {
+	case r := <-done:
+		return r.findings, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // isNews reports whether a result differs from the one before.

@@ -28,7 +28,7 @@ func watch(t *testing.T, h http.HandlerFunc, n int) (log string, count map[surfa
 	var b bytes.Buffer
 	w := &contractwatch.Watch{
 		Source: contractwatch.Source{URL: srv.URL, UserAgent: "digate/test"}, Interval: time.Millisecond,
-		Log: slog.New(slog.NewJSONHandler(&b, nil)),
+		Compare: contractwatch.Compare, Log: slog.New(slog.NewJSONHandler(&b, nil)),
 		Changes: func(c map[surface.Class]int) {
 			count = c
 			if n--; n == 0 {
@@ -78,8 +78,33 @@ func TestWatch_EndOfTheContext_EndsAReadingUnderWay(t *testing.T) {
 	t.Cleanup(srv.Close)
 	var b bytes.Buffer
 	w := &contractwatch.Watch{
-		Source: contractwatch.Source{URL: srv.URL}, Interval: time.Hour, Log: slog.New(slog.NewTextHandler(&b, nil)),
+		Source: contractwatch.Source{URL: srv.URL}, Interval: time.Hour, Compare: contractwatch.Compare, Log: slog.New(slog.NewTextHandler(&b, nil)),
 		Changes: func(map[surface.Class]int) { t.Error("there was nothing to compare") },
+	}
+	w.Run(ctx)
+	if b.Len() > 0 {
+		t.Error(b.String())
+	}
+}
+
+// A document can be made so that it takes long to compare. Nobody waits for that at the
+// end.
+func TestWatch_EndOfTheContext_WaitsForNoComparison(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, poor) }))
+	t.Cleanup(srv.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	var b bytes.Buffer
+	w := &contractwatch.Watch{
+		Source: contractwatch.Source{URL: srv.URL}, Interval: time.Hour, Log: slog.New(slog.NewTextHandler(&b, nil)),
+		Compare: func([]byte) ([]surface.Finding, error) {
+			cancel()
+			<-release
+			return nil, nil
+		},
+		Changes: func(map[surface.Class]int) { t.Error("the comparison was not over") },
 	}
 	w.Run(ctx)
 	if b.Len() > 0 {

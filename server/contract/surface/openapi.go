@@ -137,6 +137,7 @@ func (r *reader) operation(o *Operation, shared []json.RawMessage, text json.Raw
 	if err := json.Unmarshal(text, &op); err != nil {
 		return err
 	}
+	at := make(map[[2]string]int) // of each place and name
 	for _, raw := range slices.Concat(shared, op.Parameters) {
 		p, err := r.parameter(raw)
 		if err != nil {
@@ -145,11 +146,12 @@ func (r *reader) operation(o *Operation, shared []json.RawMessage, text json.Raw
 		if p == nil {
 			continue
 		}
-		same := func(q *Param) bool { return q.In == p.In && q.Name == p.Name }
-		if i := slices.IndexFunc(o.Params, same); i >= 0 {
+		name := [2]string{p.In, p.Name}
+		if i, known := at[name]; known {
 			o.Params[i] = p // an operation's own parameter replaces that of its path
 			continue
 		}
+		at[name] = len(o.Params)
 		o.Params = append(o.Params, p)
 	}
 	if op.RequestBody != nil {
