@@ -36,7 +36,7 @@ func (f *failures) note(c *call) {
 		f.seen[strings.Clone(c.reason)] = e
 	}
 	e.Count++
-	e.Last, e.Method, e.Code, e.Outcome, e.XRequestID = time.Now().UTC(), strings.TrimPrefix(c.method, "/"), c.code.String(), c.outcome.String(), strings.Clone(c.requestID)
+	e.Last, e.Method, e.Code, e.Outcome, e.XRequestID = time.Now().UTC(), strings.TrimPrefix(c.method, "/"), codeName(c.code), c.outcome.String(), strings.Clone(c.requestID)
 }
 
 func (f *failures) forget() {

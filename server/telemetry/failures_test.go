@@ -24,7 +24,7 @@ func TestFailures_ManyReasons_KeepsTheLatest(t *testing.T) {
 	if len(got) != maxReasons {
 		t.Fatalf("%d reasons", len(got))
 	}
-	if first := got[0]; first.Reason != fmt.Sprint("REASON_", 3*maxReasons-1) || first.Count != 2 || first.Method != "a.B/C" || first.Code != "Unknown" || first.Outcome != "UNKNOWN" || first.XRequestID == "" {
+	if first := got[0]; first.Reason != fmt.Sprint("REASON_", 3*maxReasons-1) || first.Count != 2 || first.Method != "a.B/C" || first.Code != "UNKNOWN" || first.Outcome != "UNKNOWN" || first.XRequestID == "" {
 		t.Errorf("%+v", first)
 	}
 }

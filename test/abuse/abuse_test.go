@@ -73,7 +73,7 @@ func TestAbuse(t *testing.T) {
 // judge runs the attack on an address of a server and prints its row. At digate no
 // call of others may fail, and the memory of its container must suffice.
 func (a attack) judge(t *testing.T, name string, s *target, addr string, others *others) {
-	alone, attacked, after := 100*time.Millisecond, 200*time.Millisecond, 100*time.Millisecond
+	alone, attacked, after := 100*time.Millisecond, 500*time.Millisecond, 100*time.Millisecond
 	if *whole {
 		alone, attacked, after = time.Second, 4*time.Second, 2*time.Second
 	}

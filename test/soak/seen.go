@@ -58,6 +58,8 @@ func shortfalls(m mix, calls int, planned [kinds]int, t tally, seen met) (missin
 		least := 1
 		if calls >= long {
 			least = calls * v.perMille / 1000
+		} else if m.guarded && v.verdict == notSent {
+			continue // whether the circuit opens in so few calls depends on the machine
 		}
 		if t.told[v.verdict] < least {
 			lack("%d of %d calls were told %s, want %d or more", t.told[v.verdict], calls, v.verdict, least)
