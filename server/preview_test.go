@@ -186,7 +186,7 @@ func TestUnresolvedRefuse_TemplateCannotBeRead_CopyIsNotSent(t *testing.T) {
 	for _, id := range []string{"", "r"} {
 		req.RequestId = id
 		_, err := d.copyRPC(t, req)
-		if err == nil || err.Code != codes.Unavailable || err.Outcome.String() != "NOT_SENT" || err.RetryAfter == nil {
+		if err == nil || err.Code != codes.Unavailable || err.Outcome.String() != "NOT_SENT" || err.RetryAfter == nil || !strings.Contains(err.Message, "502 Bad Gateway with an HTML page") {
 			t.Errorf("request id %q: %v", id, err)
 		}
 	}

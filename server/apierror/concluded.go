@@ -75,7 +75,7 @@ func NotChecked(cause *Error) *Error {
 	}
 	code := cause.Code
 	if code == codes.Unavailable || code == codes.Unknown || code == codes.Internal {
-		e := concluded(codes.Unavailable, ReasonGateway, exchange.NotSent, "the template could not be read; the copy was not sent", cause)
+		e := concluded(codes.Unavailable, ReasonGateway, exchange.NotSent, "the copy was not sent, because its template could not be read: "+cause.Message, cause)
 		e.RetryAfter = new(defaultRetryAfter)
 		return e
 	}
@@ -142,7 +142,7 @@ func CircuitOpen(wait time.Duration) *Error {
 // expected to last, 0 if it is not known.
 func Overloaded(wait time.Duration) *Error {
 	e := concluded(codes.Unavailable, ReasonOverloaded, exchange.NotSent,
-		"too many calls are under way and waiting; nothing was sent", nil)
+		"the call would wait too long for its turn; nothing was sent", nil)
 	if wait <= 0 {
 		wait = defaultRetryAfter
 	}

@@ -156,7 +156,7 @@ func describe(r Response, shape bodyShape) string {
 	case shape != shapeNone:
 		return "an error without a message"
 	case r.ReadErr != nil:
-		return "a body that was cut short"
+		return "a body that could not be read"
 	case len(body) == 0:
 		return "an empty body"
 	case body[0] == '<':

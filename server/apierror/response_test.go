@@ -64,7 +64,7 @@ func TestFromResponse_Messages(t *testing.T) {
 		{name: "HTML on a read", r: response(502, "<html>"), want: "Diga responded 502 Bad Gateway with an HTML page"},
 		{name: "HTML, refused", r: response(413, "<html>"), write: true, want: "Diga responded 413 Request Entity Too Large with an HTML page"},
 		{name: "empty", r: response(520, " \n"), want: "Diga responded 520 with an empty body"},
-		{name: "cut", r: apierror.Response{Status: 400, Body: []byte(`{"er`), ReadErr: io.ErrUnexpectedEOF}, want: "Diga responded 400 Bad Request with a body that was cut short"},
+		{name: "cut", r: apierror.Response{Status: 400, Body: []byte(`{"er`), ReadErr: io.ErrUnexpectedEOF}, want: "Diga responded 400 Bad Request with a body that could not be read"},
 		{name: "other", r: response(400, `"no"`), want: "Diga responded 400 Bad Request with a body that is not one of its errors"},
 		{name: "success without a result", r: response(201, `{"name":"x"}`), write: true, want: "Diga responded 201 Created without a readable result; the request may have been carried out"},
 		{name: "error under a success", r: response(200, `{"error_code":"X_Y","message":"Nope"}`), write: true, want: "Diga responded 200 OK without a readable result; the request may have been carried out: Nope"},

@@ -202,7 +202,7 @@ func TestBulk_Line_CarriesAllOfItsResult(t *testing.T) {
 		`{"line":3,"request_id":"r2","replayed":true,"integration":`+integrationJSON("r2", "<b>")+`,"outcome":"DONE"}`,
 		`{"line":4,"request_id":"r3","outcome":"NOT_SENT","http_status":422,"error":{"detail":[{"type":"too_long","loc":["body","variables","a",2],"msg":"must be less"}]}}`,
 		`{"line":5,"request_id":"r4","outcome":"UNKNOWN","http_status":410,"error":{"status":"error","error_code":"TEMPLATE_GONE","message":"is gone"}}`,
-		`{"line":6,"request_id":"r5","outcome":"NOT_SENT","http_status":503,"error":{"status":"error","error_code":"OVERLOADED","message":"too many calls are under way and waiting; nothing was sent"}}`,
+		`{"line":6,"request_id":"r5","outcome":"NOT_SENT","http_status":503,"error":{"status":"error","error_code":"OVERLOADED","message":"the call would wait too long for its turn; nothing was sent"}}`,
 		`{"summary":{"total":13,"done":22,"replayed":33,"not_sent":46,"rejected":55,"unknown":66}}`,
 	)
 }
