@@ -173,6 +173,14 @@ func (c *ledgerShowCmd) tellHowToResolve(w io.Writer, record *digatev1.Copy, hin
 			suggest("--integration", candidate.GetIntegrationId())
 		}
 	}
+	if len(record.GetCandidates()) == 0 {
+		created := "--integration"
+		if record.GetMethod() == digatev1.Method_METHOD_CREATE_TOOL {
+			created = "--tool"
+		}
+		suggest(created, "ID")
+	}
+	fmt.Fprintln(w, "This one only if the call surely created nothing: the next call with its\nrequest id creates it then, and if it was there after all, a second time:")
 	suggest("--not-created")
 }
 

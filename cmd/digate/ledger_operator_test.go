@@ -105,7 +105,8 @@ func TestLedger_OperatorSettlesADoubtOfAnotherToken(t *testing.T) {
 			t.Errorf("%q: %q", from, got)
 		}
 		got := digate(t, append([]string{"ledger", "show", "--record", first[:12]}, from...)...)
-		if got.Code != client.ExitDone || !strings.Contains(got.Out, first) || !strings.Contains(got.Err, "candidates are shown with") {
+		if got.Code != client.ExitDone || !strings.Contains(got.Out, first) || !strings.Contains(got.Err, "candidates are shown with") || !strings.Contains(got.Err, " --integration ID") ||
+			strings.Index(got.Err, " --integration ID") > strings.Index(got.Err, "This one only if the call surely created nothing") {
 			t.Errorf("%q: %+v", from, got)
 		}
 		if got := digate(t, append([]string{"ledger", "show", "--record", strings.Repeat("0", 12)}, from...)...); got.Code != client.ExitFailed || !strings.Contains(got.Err, "no record whose name begins so") {

@@ -281,6 +281,9 @@ func (c *Command) conclude(w io.Writer, rep *report, jobPath string, why, err er
 		same = " (with the same input)"
 	}
 	advice := "To go on with the rows that are not done"
+	if rep.broke != nil {
+		advice = "To write the results of all rows, and to go on with rows that are not done"
+	}
 	settle := ""
 	if rep.unsettled > 0 {
 		settle = fmt.Sprintf("To settle the rows in doubt:\n  %s\n", term.Printable(c.settleLine(jobPath)))

@@ -162,7 +162,8 @@ func TestBulk_ResultsCannotBeWritten_StopsAndExitsWith1(t *testing.T) {
 	for _, format := range []string{"ndjson", "csv"} {
 		s := serve(t)
 		got := digate(t, "bulk", clitest.WriteFile(t, "rows.csv", csvOf(100)), "--addr", s.addr, "--concurrency", "1", "--results", "/dev/full", "--results-format", format)
-		if got.Code != client.ExitFailed || strings.Count(got.Err, "digate: the results cannot be written") != 1 || !strings.Contains(got.Err, "no space left") {
+		if got.Code != client.ExitFailed || strings.Count(got.Err, "digate: the results cannot be written") != 1 || !strings.Contains(got.Err, "no space left") ||
+			!strings.Contains(got.Err, "To write the results of all rows, and to go on with rows that are not done:\n") {
 			t.Errorf("%s: %+v", format, got)
 		}
 		if items, _ := s.seen(); items > 20 {
