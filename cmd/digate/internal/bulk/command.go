@@ -142,7 +142,7 @@ func (c *Command) Run(ctx context.Context, std term.IO) error {
 		return client.WrongUsage(std.Err, err)
 	case errors.Is(err, errChanged):
 		return client.ExitError(client.ExitNotSent)
-	case errors.Is(err, errUnfinished):
+	case errors.Is(err, errUnfinished), errors.As(err, new(errMadeElsewhere)):
 		term.Complain(std.Err, err)
 		return client.ExitError(client.ExitNotSent)
 	}
@@ -182,6 +182,11 @@ func (c *Command) run(ctx context.Context, std term.IO) (err error) {
 	if in.again() {
 		if p.counts.total, err = c.firstPass(ctx, in, j, p); err != nil {
 			return err
+		}
+		if j.file == nil && c.Job == "" && !c.NewJob {
+			if err := c.notElsewhere(ctx, in, j); err != nil {
+				return err
+			}
 		}
 	}
 	return c.send(ctx, in, j, p, std)

@@ -196,6 +196,11 @@ func resumeJob(path string) (*job, error) {
 	if err == nil {
 		err = j.read()
 	}
+	if err == nil {
+		if err = j.beginLine(); err != nil {
+			err = j.notWritten(err)
+		}
+	}
 	if err != nil {
 		_ = j.close()
 		return nil, err
@@ -224,9 +229,6 @@ func (j *job) read() error {
 		return err
 	}
 	j.known, j.hadRows = len(j.promises), len(j.entries) > 0
-	if err := j.beginLine(); err != nil {
-		return j.notWritten(err)
-	}
 	return nil
 }
 
