@@ -142,7 +142,7 @@ func (c *Command) Run(ctx context.Context, std term.IO) error {
 		return client.WrongUsage(std.Err, err)
 	case errors.Is(err, errChanged):
 		return client.ExitError(client.ExitNotSent)
-	case errors.Is(err, errUnfinished), errors.As(err, new(errMadeElsewhere)):
+	case errors.Is(err, errUnfinished), errors.As(err, new(madeElsewhereError)):
 		term.Complain(std.Err, err)
 		return client.ExitError(client.ExitNotSent)
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
-// errMadeElsewhere says that the job of another file may have made rows of the
+// madeElsewhereError says that the job of another file may have made rows of the
 // input.
-type errMadeElsewhere struct{ error }
+type madeElsewhereError struct{ error }
 
-// notElsewhere returns an errMadeElsewhere if a job beside the new job j may have
+// notElsewhere returns a madeElsewhereError if a job beside the new job j may have
 // made rows of the input, which a person has saved under another name, for example.
 func (c *Command) notElsewhere(ctx context.Context, in *input, j *job) error {
 	files, err := os.ReadDir(filepath.Dir(j.path))
@@ -39,7 +39,7 @@ func (c *Command) notElsewhere(ctx context.Context, in *input, j *job) error {
 			return err
 		}
 		if made > 0 {
-			return errMadeElsewhere{fmt.Errorf("nothing was sent: %s may be made already, by the job in %s\n--new-job makes them a second time; to go on with that job:\n%s",
+			return madeElsewhereError{fmt.Errorf("nothing was sent: %s may be made already, by the job in %s\n--new-job makes them a second time; to go on with that job:\n%s",
 				rowCount(made), term.Printable(path), term.Printable(c.again(path)))}
 		}
 	}
