@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"os"
 	"os/exec"
+	"os/signal"
 	"regexp"
 	"strings"
 	"sync"
@@ -141,6 +142,10 @@ func (h *held) underWay(t *testing.T, addr string) chan clitest.Ran {
 
 // A terminal sends SIGHUP when it is closed, and a supervisor that means a restart.
 func TestServe_SIGHUP_DrainsAndSaysSo(t *testing.T) {
+	// Where the tests ignore the signal, as under nohup, so would what they start.
+	hangUps := make(chan os.Signal, 1)
+	signal.Notify(hangUps, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangUps) })
 	h := newHeld(t)
 	p, addr := launchServe(t, h.url)
 	result := h.underWay(t, addr)
