@@ -35,4 +35,13 @@ func TestShortfalls_MixThatTestsNothing_IsTold(t *testing.T) {
 	if len(got) != 1 || !strings.Contains(got[0], "were told rejected, want 1") {
 		t.Errorf("of a short run: %q", got)
 	}
+	// So few calls may all be held back by an open circuit, and may not meet what is rare.
+	m.guarded = true
+	if got := shortfalls(m, 200, planned, tally{}, met{}); len(got) != 1 || !strings.Contains(got[0], "were told done, want 1") {
+		t.Errorf("of a short run with a circuit breaker: %q", got)
+	}
+	m = mix{shows: []shown{{unknown, 60}}}
+	if got := shortfalls(m, 200, planned, tally{}, met{}); len(got) != 0 {
+		t.Errorf("of a short run without what is rare: %q", got)
+	}
 }
