@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server/ledger"
@@ -44,6 +46,9 @@ func (c *ledgerListCmd) Validate() error {
 	}
 	if c.Timeout <= 0 {
 		return errors.New("--timeout: must be more than 0")
+	}
+	if c.Template != "" && uuid.Validate(c.Template) != nil {
+		return errors.New("--template: must be a whole id, a UUID")
 	}
 	if _, err := listing.ParseSince(c.Since, time.Now()); c.Since != "" && err != nil {
 		return fmt.Errorf("--since: %w", err)

@@ -197,7 +197,7 @@ func TestScreens_LedgerOfAnOperator(t *testing.T) {
 func TestLedgerList_WrongUsage_IsRefused(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"--limit", "0"}, {"--limit", "10000"}, {"--since", "yesterday"}, {"--state", "lost"}, {"--timeout", "0s"},
+		{"--limit", "0"}, {"--limit", "10000"}, {"--since", "yesterday"}, {"--state", "lost"}, {"--timeout", "0s"}, {"--template", clitest.TemplateID[:4]},
 	} {
 		if got := digate(t, append([]string{"ledger", "list"}, args...)...); got.Code != client.ExitUsage {
 			t.Errorf("%q: %+v", args, got)
