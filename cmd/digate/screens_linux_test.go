@@ -7,36 +7,24 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
+	"github.com/digate/digate/test/await"
 )
-
-// endOfScreen is written behind what commands write.
-const endOfScreen = "\x00end"
 
 // sessionAtTerminal is [session] on a real terminal, whose width commands know.
 func sessionAtTerminal(t *testing.T, lines []string, places ...place) string {
 	t.Helper()
 	command, person := clitest.Terminal(t, clitest.ScreenColumns)
-	read := make(chan string, 1)
-	go func() {
-		var text strings.Builder
-		buf := make([]byte, 4096)
-		for !strings.Contains(text.String(), endOfScreen) {
-			n, err := person.Read(buf)
-			if err != nil {
-				break
-			}
-			text.Write(buf[:n])
-		}
-		read <- strings.ReplaceAll(strings.TrimSuffix(text.String(), endOfScreen), "\r\n", "\n")
-	}()
+	read := clitest.ReadScreen(person)
 	there, back := translators(places)
 	std := term.IO{In: strings.NewReader(""), Out: command, Err: command}
 	for _, line := range lines {
 		_, _ = command.WriteString("$ digate " + line + "\n")
 		run(t.Context(), strings.Fields(there.Replace(line)), std)
 	}
-	_, _ = command.WriteString(endOfScreen)
-	seen := <-read
+	if _, err := command.WriteString(clitest.EndOfScreen); err != nil {
+		t.Fatal(err)
+	}
+	seen := strings.ReplaceAll(await.Value(t, read, "the end of the screen"), "\r\n", "\n")
 	if strings.Contains(seen, "hunter2") {
 		t.Errorf("a secret was shown:\n%s", seen)
 	}

@@ -1,6 +1,7 @@
 package clitest
 
 import (
+	"io"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,30 +18,36 @@ func Watch(t *testing.T, typed string, run func(term.IO) int) (screen string, co
 	if _, err := person.WriteString(typed); err != nil {
 		t.Fatal(err)
 	}
+	read := ReadScreen(person)
+	code = run(term.IO{In: command, Out: command, Err: command})
+	if _, err := command.WriteString(EndOfScreen); err != nil {
+		t.Fatal(err)
+	}
+	return render(await.Value(t, read, "the end of the screen")), code
+}
+
+// EndOfScreen is written behind what commands wrote.
+const EndOfScreen = "\x00\x00end\x00"
+
+// ReadScreen reads what commands write to a terminal, from the person's side, and
+// sends it without its [EndOfScreen].
+func ReadScreen(person io.Reader) <-chan string {
 	read := make(chan string, 1)
 	go func() {
 		var text strings.Builder
 		buf := make([]byte, 4096)
-		for !strings.Contains(text.String(), endOfScreen) {
+		for !strings.Contains(text.String(), EndOfScreen) {
 			n, err := person.Read(buf)
 			if err != nil {
 				break
 			}
 			text.Write(buf[:n])
 		}
-		read <- text.String()
+		shown, _, _ := strings.Cut(text.String(), EndOfScreen)
+		read <- shown
 	}()
-	code = run(term.IO{In: command, Out: command, Err: command})
-	if _, err := command.WriteString(endOfScreen); err != nil {
-		t.Fatal(err)
-	}
-	shown := await.Value(t, read, "the end of the screen")
-	shown, _, _ = strings.Cut(shown, endOfScreen)
-	return render(shown), code
+	return read
 }
-
-// endOfScreen ends what a command wrote.
-const endOfScreen = "\x00\x00end\x00"
 
 // render returns the lines of a terminal on which text was written. It knows what
 // commands write: carriage returns, line feeds, and the clearing of a line.
