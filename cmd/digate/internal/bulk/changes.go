@@ -1,6 +1,7 @@
 package bulk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,17 +40,12 @@ func (j *job) findChanges() changes {
 		return ch
 	}
 	var gone, fresh []*entry
-	taken := make(map[*entry]bool) // earlier forms that rows were found to be
-	for _, e := range j.entries {
-		if was := j.earlierForm(e); was != nil && e.seen {
-			taken[was] = true
-		}
-	}
+	taken := j.earlierForms()
 	for _, e := range j.entries {
 		switch {
-		case e.isFresh():
+		case j.isFresh(e):
 			fresh = append(fresh, e)
-		case !e.seen && e.mayBeMade() && !e.dropped && !taken[e]:
+		case e.isGone() && !taken[e]:
 			gone = append(gone, e)
 		}
 	}
@@ -114,7 +110,7 @@ func pair(gone, fresh []*entry, text func(*entry) string) (pairs []changedRow, g
 // fresh reports whether the input has rows that the job does not know.
 func (j *job) fresh() bool {
 	for _, e := range j.entries {
-		if e.isFresh() {
+		if j.isFresh(e) {
 			return true
 		}
 	}
@@ -131,7 +127,7 @@ func (j *job) askAboutGone(ctx context.Context, conn *connection, now promise) e
 	g, ctx := errgroup.WithContext(metadata.NewOutgoingContext(ctx, conn.md))
 	g.SetLimit(maxQuestions)
 	for _, e := range j.entries {
-		if e.seen || e.dropped || e.state != rowOpen && e.state != rowDoubt || j.promises[e.promise].expired(now.Created) {
+		if !e.isGone() || e.isMade() || j.promises[e.promise].expired(now.Created) {
 			continue
 		}
 		g.Go(func() error {
@@ -192,7 +188,7 @@ func (c *Command) decide(w io.Writer, ch changes) ([]jobLine, error) {
 		if c.Changed == changedSkip {
 			lines = append(lines, jobLine{Row: pair.is.id, Line: pair.is.line, Name: pair.is.name, Key: pair.is.key, As: pair.was.id})
 		} else {
-			lines = append(lines, jobLine{Row: pair.was.id, State: lineDropped})
+			lines = append(lines, jobLine{Row: pair.was.id, State: lineDropped, By: pair.is.id})
 		}
 	}
 	for _, e := range ch.gone {
@@ -210,10 +206,7 @@ func (ch *changes) show(w io.Writer) {
 	add := func(was, is *entry) {
 		row := []string{"-", "", "(new to the job)", "(gone)"}
 		if was != nil {
-			row[0], row[1], row[2] = was.made, strconv.Itoa(int(was.line)), nameOf(was)
-			if row[0] == "" {
-				row[0] = "in doubt"
-			}
+			row[0], row[1], row[2] = cmp.Or(was.made, words[was.outcome()]), strconv.Itoa(int(was.line)), nameOf(was)
 		}
 		if is != nil {
 			row[1], row[3] = strconv.Itoa(int(is.line)), nameOf(is)

@@ -8,8 +8,6 @@ import (
 	"math"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/term"
 )
@@ -133,7 +131,7 @@ func (c *Command) preview(ctx context.Context, in *input, j *job, conn *connecti
 	lacking := make(map[*entry]string)
 	_, _, err := checkRows(ctx, in, j, new(findings), discardWarning, nil, func(r *row) error {
 		e := j.find(r.copy.GetRequestId())
-		if e != nil && (e.state == rowMade || e.as != uuid.Nil) {
+		if e != nil && (e.isMade() || !j.makesItself(e)) {
 			return nil
 		}
 		lacks, err := ts.check(ctx, &found, r)

@@ -12,35 +12,53 @@ type entry struct {
 	id   uuid.UUID
 	line int32 // in the present input, or in the last one that had it
 	// promise is the index of the promise under which the row was first sent.
-	promise int32
-	state   rowState
-	seen    bool // in the present input
-	now     bool // made by this run
-	dropped bool // gone from the input, and nobody needs to be asked about it
-	name    string
-	key     string
-	made    string    // id of the integration
-	missing string    // what the integration lacked when it was made
-	as      uuid.UUID // the earlier form of the row, whose integration is this row's
+	promise  int32
+	state    rowState
+	decision decision
+	seen     bool // in the present input
+	name     string
+	key      string
+	made     string // id of the integration
+	missing  string // what the integration lacked when it was made
+	// other is the other form of a row that was changed: the earlier one of a row
+	// that is skipped, and the later one of a row that is replaced.
+	other uuid.UUID
 }
 
 // rowState is how far a row came.
 type rowState uint8
 
 const (
-	rowNew   rowState = iota // of this input, and not in the file
-	rowOpen                  // may have been sent
-	rowMade                  // has its integration
-	rowNone                  // surely has none
-	rowDoubt                 // may have one; the ledger does not know
+	rowNew     rowState = iota // of this input, and not in the file
+	rowOpen                    // may have been sent
+	rowMade                    // has its integration, of an earlier run
+	rowMadeNow                 // has its integration, of this run
+	rowNone                    // surely has none
+	rowDoubt                   // may have one; the ledger does not know
 )
 
-// isFresh reports whether the row is in the input, and new to the job.
-func (e *entry) isFresh() bool { return e.seen && e.state == rowNew && e.as == uuid.Nil }
+// decision is what the person said about a row that was changed or is gone.
+type decision uint8
+
+const (
+	undecided decision = iota // nothing: the row is copied for itself
+	skipped                   // what the row made in its earlier form is what it makes
+	replaced                  // the row is copied in its later form too
+	dropped                   // the row is gone from the input for good
+)
+
+// isMade reports whether the row has its integration.
+func (e *entry) isMade() bool { return e.state == rowMade || e.state == rowMadeNow }
 
 // mayBeMade reports whether the row may have an integration.
 func (e *entry) mayBeMade() bool {
-	return e.state == rowMade || e.state == rowOpen || e.state == rowDoubt
+	return e.isMade() || e.state == rowOpen || e.state == rowDoubt
+}
+
+// isGone reports whether the row may have an integration, is not in the input, and
+// the person has not said so yet.
+func (e *entry) isGone() bool {
+	return !e.seen && e.mayBeMade() && e.decision != replaced && e.decision != dropped
 }
 
 // entry returns what the job knows of a row. A row that it does not know is new.
@@ -107,14 +125,6 @@ func shortName(name string) string {
 	return string(bytes.ToValidUTF8([]byte(name[:maxName]), nil))
 }
 
-// earlierForm returns the row whose integration is this row's, or nil.
-func (j *job) earlierForm(e *entry) *entry {
-	if e.as == uuid.Nil {
-		return nil
-	}
-	return j.index[e.as]
-}
-
 // sentBefore returns the promise under which an earlier run may have sent a row,
 // or nil if no run did.
 func (j *job) sentBefore(e *entry) *promise {
@@ -130,8 +140,7 @@ func (j *job) sentBefore(e *entry) *promise {
 func (j *job) allMade(rows int) bool {
 	made := 0
 	for _, e := range j.entries {
-		was := j.earlierForm(e)
-		if e.seen && (e.state == rowMade || was != nil && was.state == rowMade) {
+		if e.seen && j.maker(e).isMade() {
 			made++
 		}
 	}
@@ -142,7 +151,7 @@ func (j *job) allMade(rows int) bool {
 // copies would lack something.
 func (j *job) toSend(lacking map[*entry]string) (rows []*entry) {
 	for _, e := range j.entries {
-		if _, lacks := lacking[e]; e.seen && !lacks && e.as == uuid.Nil && (e.state == rowNew || e.state == rowNone) {
+		if _, lacks := lacking[e]; e.seen && !lacks && j.makesItself(e) && (e.state == rowNew || e.state == rowNone) {
 			rows = append(rows, e)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
@@ -45,6 +46,7 @@ type fakeServer struct {
 	mu        sync.Mutex
 	ledger    *digatev1.GetLedgerResponse
 	made      map[string]*integrationv1.CopyTemplateRequest
+	doubts    map[string]*digatev1.Copy // by request id: what failed, and may be made
 	order     []*integrationv1.CopyTemplateRequest
 	items     int
 	streams   int
@@ -81,7 +83,7 @@ func serve(t *testing.T) *fakeServer {
 }
 
 func newFakeServer() *fakeServer {
-	return &fakeServer{made: make(map[string]*integrationv1.CopyTemplateRequest), ledger: ledgerOf("caller-1", "sqlite", 24*time.Hour)}
+	return &fakeServer{made: make(map[string]*integrationv1.CopyTemplateRequest), doubts: make(map[string]*digatev1.Copy), ledger: ledgerOf("caller-1", "sqlite", 24*time.Hour)}
 }
 
 func (s *fakeServer) start(t *testing.T, addr string) {
@@ -122,6 +124,9 @@ func (s *fakeServer) GetLedger(ctx context.Context, _ *digatev1.GetLedgerRequest
 func (s *fakeServer) GetCopy(_ context.Context, req *digatev1.GetCopyRequest) (*digatev1.GetCopyResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if record := s.doubts[req.GetRequestId()]; record != nil {
+		return &digatev1.GetCopyResponse{Copy: proto.CloneOf(record)}, nil
+	}
 	if _, ok := s.made[req.GetRequestId()]; !ok {
 		return nil, status.Error(codes.NotFound, "no record")
 	}
@@ -222,6 +227,9 @@ func (s *fakeServer) take(req *integrationv1.CopyTemplateRequest) (*integrationv
 	resp := &integrationv1.BulkCopyTemplateResponse{RequestId: req.GetRequestId()}
 	if v.fail != nil || v.cut != nil && !v.after || v.held {
 		resp.Outcome = &integrationv1.BulkCopyTemplateResponse_Error{Error: status.Convert(v.fail).Proto()}
+		if e := apierror.FromError(v.fail); v.fail != nil && e.Outcome == exchange.Unknown {
+			s.doubts[req.GetRequestId()] = &digatev1.Copy{RequestId: req.GetRequestId(), State: digatev1.Copy_STATE_UNKNOWN, ClaimTime: timestamppb.Now()}
+		}
 		return resp, v
 	}
 	earlier, again := s.made[req.GetRequestId()]

@@ -26,10 +26,13 @@ type jobLine struct {
 	Line    int32     `json:"line,omitempty"`
 	Name    string    `json:"name,omitempty"`
 	Key     string    `json:"key,omitempty"`
-	As      uuid.UUID `json:"as,omitzero"`
+	As      uuid.UUID `json:"as,omitzero"` // the earlier form of a row that is skipped
+	By      uuid.UUID `json:"by,omitzero"` // the later form of a row that is dropped
 	State   string    `json:"state,omitempty"`
 	Made    string    `json:"integration_id,omitempty"`
 	Missing string    `json:"missing,omitempty"`
+
+	now bool // made by this run
 }
 
 // The states of a line.
@@ -200,7 +203,7 @@ func (j *job) take(line jobLine) {
 		e.key = line.Key
 	}
 	if line.As != uuid.Nil {
-		e.as = line.As
+		e.decision, e.other = skipped, line.As
 	}
 	switch line.State {
 	case lineSent:
@@ -208,15 +211,20 @@ func (j *job) take(line jobLine) {
 		if e.state == rowNew || e.state == rowNone {
 			e.state, e.promise = rowOpen, int32(len(j.promises)-1)
 		}
-		e.dropped = false
+		e.decision = undecided
 	case lineMade:
 		e.state, e.made, e.missing = rowMade, line.Made, j.once(line.Missing)
+		if line.now {
+			e.state = rowMadeNow
+		}
 	case lineNone:
 		e.state = rowNone
 	case lineDoubt:
 		e.state = rowDoubt
 	case lineDropped:
-		e.dropped = true
+		if e.decision, e.other = dropped, line.By; line.By != uuid.Nil {
+			e.decision = replaced
+		}
 	}
 }
 
@@ -252,7 +260,7 @@ func (j *job) plan(p promise, entries []*entry, further []jobLine) error {
 		return j.notWritten(j.broke)
 	}
 	for _, e := range entries {
-		e.state, e.promise, e.dropped = rowOpen, int32(len(j.promises)-1), false
+		e.state, e.promise, e.decision = rowOpen, int32(len(j.promises)-1), undecided
 	}
 	for _, line := range further {
 		j.take(line)

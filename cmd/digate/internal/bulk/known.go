@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/google/uuid"
-
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
 )
@@ -28,20 +26,10 @@ func (r *runner) known(next *row) *rowResult {
 		res.Message = "its copy would lack " + lacks + "; --unfinished=allow makes it"
 		return &res
 	}
-	if e.as != uuid.Nil && e.state == rowNew {
-		was := r.job.find(e.as.String())
-		if was == nil || was.state != rowMade {
-			res.RequestID = e.as.String()
-			res.Outcome, res.Code, res.Reason = rowUnknown, "ABORTED", reasonChanged
-			res.Message = "its earlier form may have been made, and --changed=skip left it so"
-			return &res
-		}
-		res.Message, e = "made from an earlier form of the row", was
-	}
-	if e.state != rowMade || e.now {
+	if e.state != rowMade && r.job.makesItself(e) {
 		return nil
 	}
-	res.Outcome, res.IntegrationID, res.Missing = rowReplayed, e.made, e.missing
+	res = r.job.fate(e)
 	return &res
 }
 
@@ -74,14 +62,13 @@ func sends(byThis int, earlier *promise) int {
 // ledger knows.
 func (r *runner) record(res rowResult, sends int) {
 	e := r.job.find(res.RequestID)
-	if e == nil || e.state == rowMade {
+	if e == nil || e.isMade() {
 		return
 	}
 	line := jobLine{Row: e.id}
 	switch {
 	case res.Outcome == rowDone, res.Outcome == rowReplayed:
-		line.State, line.Made, line.Missing = lineMade, res.IntegrationID, res.Missing
-		e.now = res.Outcome == rowDone
+		line.State, line.Made, line.Missing, line.now = lineMade, res.IntegrationID, res.Missing, res.Outcome == rowDone
 	case res.Outcome == rowRejected && sends <= 1, res.Outcome == rowNotSent && sends == 0:
 		line.State = lineNone
 	case res.Outcome == rowUnknown && !res.mayEnd():

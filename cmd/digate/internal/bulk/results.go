@@ -16,8 +16,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/digate/digate/cmd/digate/internal/file"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/internal/durable"
@@ -172,7 +170,7 @@ type collected struct {
 func (c *collected) where() string { return c.path }
 
 func (c *collected) add(res rowResult) error {
-	if e := c.job.find(res.RequestID); e != nil && e.state == rowMade && res.Message == "" && res.Code == "" {
+	if e := c.job.find(res.RequestID); e != nil && e.isMade() && res.Message == "" && res.Code == "" {
 		return nil
 	}
 	c.kept[res.Line] = res
@@ -214,12 +212,13 @@ func (c *collected) each(write resultWriter) error {
 	inOrder := slices.Clone(c.job.entries)
 	slices.SortStableFunc(inOrder, func(a, b *entry) int { return cmp.Compare(a.line, b.line) })
 	var gone []*entry
+	forms := c.job.earlierForms()
 	for _, e := range inOrder {
-		if e.state != rowMade || e.as != uuid.Nil {
-			continue
-		}
-		if !e.seen {
+		switch {
+		case !e.seen && e.mayBeMade() && !forms[e]:
 			gone = append(gone, e)
+			continue
+		case !e.seen || !c.job.maker(e).isMade():
 			continue
 		}
 		for ; len(lines) > 0 && lines[0] < int(e.line); lines = lines[1:] {
@@ -230,7 +229,7 @@ func (c *collected) each(write resultWriter) error {
 		if _, ok := c.kept[int(e.line)]; ok {
 			continue
 		}
-		if err := write(resultOfMade(e)); err != nil {
+		if err := write(c.job.fate(e)); err != nil {
 			return err
 		}
 	}
@@ -240,22 +239,11 @@ func (c *collected) each(write resultWriter) error {
 		}
 	}
 	for _, e := range gone {
-		res := resultOfMade(e)
-		res.Line, res.Reason, res.Message = 0, reasonGone, "the row is not in the file any more"
-		if err := write(res); err != nil {
+		if err := write(c.job.fate(e)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// resultOfMade returns the result of a row that is made.
-func resultOfMade(e *entry) rowResult {
-	res := rowResult{Line: int(e.line), Key: e.key, Name: e.name, RequestID: e.id.String(), Outcome: rowReplayed, IntegrationID: e.made, Missing: e.missing}
-	if e.now {
-		res.Outcome = rowDone
-	}
-	return res
 }
 
 func ndjsonResults(w io.Writer) resultWriter {

@@ -1,0 +1,79 @@
+package bulk
+
+// What became of a row is decided here. The results, the table of changes and the
+// summary say what this file says.
+
+// outcome returns what the job knows to have become of a row by itself, whatever
+// other forms it has. It is empty for a row that surely made nothing.
+func (e *entry) outcome() string {
+	switch e.state {
+	case rowMade:
+		return rowReplayed
+	case rowMadeNow:
+		return rowDone
+	case rowOpen, rowDoubt:
+		return rowUnknown
+	default:
+		return ""
+	}
+}
+
+// maker returns the row that made, or may have made, the integration of a row: the
+// row itself, or its earlier form if the person said to skip the change. An earlier
+// form that made nothing, or is in the input again, is another row.
+func (j *job) maker(e *entry) *entry {
+	if e.decision != skipped {
+		return e
+	}
+	if was := j.index[e.other]; was != nil && was.mayBeMade() && !was.seen {
+		return was
+	}
+	return e
+}
+
+// makesItself reports whether a row is copied for itself.
+func (j *job) makesItself(e *entry) bool { return j.maker(e) == e }
+
+// isFresh reports whether the row is in the input, and new to the job.
+func (j *job) isFresh(e *entry) bool { return e.seen && e.state == rowNew && j.makesItself(e) }
+
+// earlierForms returns the rows whose integrations are those of rows of the input
+// that have changed since.
+func (j *job) earlierForms() map[*entry]bool {
+	forms := make(map[*entry]bool)
+	for _, e := range j.entries {
+		if e.seen && !j.makesItself(e) {
+			forms[j.maker(e)] = true
+		}
+	}
+	return forms
+}
+
+// fate returns what became of a row, as far as the job knows it.
+func (j *job) fate(e *entry) rowResult {
+	by := j.maker(e)
+	res := rowResult{
+		Line: int(e.line), Key: e.key, Name: e.name, RequestID: by.id.String(),
+		Outcome: by.outcome(), IntegrationID: by.made, Missing: by.missing,
+	}
+	inDoubt := res.Outcome == rowUnknown
+	switch {
+	case by != e:
+		res.Reason, res.Message = reasonChanged, "made before the row was changed"
+		if inDoubt {
+			res.Message = "may be made already, as it was before the row was changed"
+		}
+	case e.seen:
+	case e.decision == replaced:
+		res.Line, res.Reason, res.Message = 0, reasonChanged, "the row was changed and then made again; this is what it made before"
+		if inDoubt {
+			res.Message = "the row was changed and then made again; this is what it may have made before"
+		}
+	default:
+		res.Line, res.Reason, res.Message = 0, reasonGone, "the row is not in the file any more"
+	}
+	if inDoubt {
+		res.Code = "ABORTED"
+	}
+	return res
+}
