@@ -100,6 +100,22 @@ func TestBulkScreen_RowWasCorrected_NothingIsMadeTwiceUntilThePersonSaysSo(t *te
 	if got := fmt.Sprint(p.made()); got != "map[East:1 Far East:1 North:1 Suoth:1 West:1]" {
 		t.Fatal(got)
 	}
+	// Without rows that changed since, copy is said of those that were skipped.
+	p.sees("bulk-skipped-copy", client.ExitDone, "bulk", "shops.csv", "--changed=copy")
+	if got := fmt.Sprint(p.made()); got != "map[East:1 Far East:1 North:1 South:1 Suoth:1 West:1]" {
+		t.Fatal(got)
+	}
+}
+
+// Somebody mended rows, removed one and added one, all over the file.
+func TestBulkScreen_RowsChangedInEveryWay_AreShownInTheOrderOfTheFile(t *testing.T) {
+	p := newPerson(t)
+	p.write("shops.csv", shops(shopHeader, shop("Gone", "gone"), shop("North", "north"), shop("East", "east"), shop("Suoth", "south"), shop("Left", "left"), shop("West", "west")))
+	if got := digate(t, "bulk", "shops.csv", "--addr", p.addr); got.Code != client.ExitDone {
+		t.Fatalf("%+v", got)
+	}
+	p.write("shops.csv", shops(shopHeader, shop("New", "new"), shop("North", "north2"), shop("East", "east"), shop("South", "south"), shop("West", "west2")))
+	p.sees("bulk-changed-many", client.ExitNotSent, "bulk", "shops.csv")
 }
 
 // misspelt is a file of 300 shops with a misspelt column.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -28,7 +29,7 @@ type changes struct {
 	unsure []*entry
 }
 
-// changedRow is a row in its earlier and its present form.
+// changedRow is a row in its earlier and its present form, of which one may be nil.
 type changedRow struct{ was, is *entry }
 
 // findChanges compares the input, all of which was read, with what the job sent.
@@ -200,49 +201,64 @@ func (c *Command) decide(w io.Writer, ch changes) ([]jobLine, error) {
 // maxChangesShown bounds the rows of the table of changes.
 const maxChangesShown = 12
 
-// show writes the changes for people.
+// show writes the changes for people, in the order of the lines.
 func (ch *changes) show(w io.Writer) {
-	table := term.Table{{"MADE BEFORE", "LINE", "WAS", "IS NOW"}}
-	add := func(was, is *entry) {
-		row := []string{"-", "", "(new to the job)", "(gone)"}
-		if was != nil {
-			row[0], row[1], row[2] = cmp.Or(was.made, words[was.outcome()]), strconv.Itoa(int(was.line)), nameOf(was)
-		}
-		if is != nil {
-			row[1], row[3] = strconv.Itoa(int(is.line)), nameOf(is)
-			if was != nil && row[3] == row[2] {
-				row[3] = "(other values)"
-			}
-		}
-		if len(table) <= maxChangesShown {
-			table = append(table, row)
-		}
-	}
-	for _, p := range ch.changed {
-		add(p.was, p.is)
-	}
+	var shown []changedRow
+	shown = append(shown, ch.changed...)
 	for _, e := range ch.gone {
-		add(e, nil)
+		shown = append(shown, changedRow{was: e})
 	}
 	for _, e := range ch.unsure {
-		add(nil, e)
+		shown = append(shown, changedRow{is: e})
 	}
-	total := len(ch.changed) + len(ch.gone) + len(ch.unsure)
-	fmt.Fprintf(w, "The file has changed since the job sent it (%s):\n\n", rowCount(total))
-	columns := term.Columns(w)
-	if columns == 0 {
-		columns = 79
+	slices.SortStableFunc(shown, func(a, b changedRow) int { return cmp.Compare(a.line(), b.line()) })
+	fmt.Fprintf(w, "The file has changed since the job sent it (%s):\n\n", rowCount(len(shown)))
+	table := term.Table{{"MADE BEFORE", "LINE", "WAS", "IS NOW"}}
+	for _, row := range shown[:min(len(shown), maxChangesShown)] {
+		table = append(table, row.cells())
 	}
-	_ = table.Write(w, columns)
-	if more := total - (len(table) - 1); more > 0 {
-		fmt.Fprintf(w, "and %s more\n", rowCount(more))
-	}
+	writeTable(w, table, len(shown))
 	fmt.Fprint(w, `
 Nothing was sent: to copy a changed row makes a second integration. Say which:
   --changed=skip  leaves what was made as it is, and copies only the other rows
   --changed=copy  copies each changed row again; what was made stays at Diga too
 A column "key" tells a row by its key, whatever else changes in it.
 `)
+}
+
+// line returns the line of the row, in the present file if it is there.
+func (row changedRow) line() int32 {
+	if row.is != nil {
+		return row.is.line
+	}
+	return row.was.line
+}
+
+// cells returns the row for the table of changes.
+func (row changedRow) cells() []string {
+	cells := []string{"-", strconv.Itoa(int(row.line())), "(new to the job)", "(gone)"}
+	if row.was != nil {
+		cells[0], cells[2] = cmp.Or(row.was.made, words[row.was.outcome()]), nameOf(row.was)
+	}
+	if row.is != nil {
+		cells[3] = nameOf(row.is)
+		if row.was != nil && cells[3] == cells[2] {
+			cells[3] = "(other values)"
+		}
+	}
+	return cells
+}
+
+// writeTable writes a table whose rows are the first of so many.
+func writeTable(w io.Writer, table term.Table, of int) {
+	columns := term.Columns(w)
+	if columns == 0 {
+		columns = 79
+	}
+	_ = table.Write(w, columns)
+	if more := of - (len(table) - 1); more > 0 {
+		fmt.Fprintf(w, "and %s more\n", rowCount(more))
+	}
 }
 
 func nameOf(e *entry) string {
@@ -259,6 +275,9 @@ func nameOf(e *entry) string {
 // compare finds rows that were changed since the job sent them. It returns the lines
 // of the file that say what happens to them.
 func (c *Command) compare(ctx context.Context, j *job, conn *connection, now promise, p *progress) ([]jobLine, error) {
+	if c.copiesSkipped(j) {
+		return j.unskip(), nil
+	}
 	if !j.fresh() {
 		return nil, nil
 	}
@@ -270,4 +289,36 @@ func (c *Command) compare(ctx context.Context, j *job, conn *connection, now pro
 		j.take(line) // nothing is sent before the file has it too
 	}
 	return lines, err
+}
+
+// copiesSkipped reports whether the flags say that rows of the input are copied that
+// an earlier run skipped. While there are rows that no run sent, or that may be under
+// way, the flags speak of those.
+func (c *Command) copiesSkipped(j *job) bool {
+	if c.Changed != changedCopy {
+		return false
+	}
+	skipped := false
+	for _, e := range j.entries {
+		if j.isFresh(e) || e.seen && e.state == rowOpen {
+			return false
+		}
+		skipped = skipped || e.seen && !j.makesItself(e)
+	}
+	return skipped
+}
+
+// unskip makes the skipped rows of the input rows to copy. It returns the lines of
+// the file that leave their earlier forms alone.
+func (j *job) unskip() (lines []jobLine) {
+	for _, e := range j.entries {
+		if e.seen && !j.makesItself(e) {
+			lines = append(lines, jobLine{Row: e.other, State: lineDropped, By: e.id})
+			e.decision = undecided
+		}
+	}
+	for _, line := range lines {
+		j.take(line)
+	}
+	return lines
 }

@@ -255,6 +255,37 @@ func TestBulk_SkippedRowChangesAgain_MakesNothingTwiceUnasked(t *testing.T) {
 	wantNames(t, s, "changed back", "a", "b", "c", "d", "e")
 }
 
+// Who skips rows can still change their mind.
+func TestBulk_ChangedCopyAfterSkip_CopiesWhatWasSkipped(t *testing.T) {
+	s := serve(t)
+	file := clitest.WriteFile(t, "rows.csv", "")
+	bulk := func(content string, args ...string) clitest.Ran {
+		t.Helper()
+		writeAgain(t, file, content)
+		got := digate(t, append([]string{"bulk", file, "--addr", s.addr}, args...)...)
+		if got.Code != client.ExitDone {
+			t.Fatalf("%+v", got)
+		}
+		return got
+	}
+	bulk(named("a", "b", "c"))
+	bulk(named("a", "B", "c"), "--changed=skip")
+	bulk(named("a", "B", "c"), "--changed=skip")
+	wantNames(t, s, "skipped", "a", "b", "c")
+	got := bulk(named("a", "B", "c"), "--changed=copy")
+	wantNames(t, s, "copied", "B", "a", "b", "c")
+	if r := clitest.ResultsOf(t, got.Out)[3]; r.Outcome != rowDone || r.IntegrationID != "of-"+r.RequestID {
+		t.Errorf("%+v", r)
+	}
+	for _, again := range []string{"copy", "skip"} { // it is a row of its own from now on
+		got := bulk(named("a", "B", "c"), "--changed", again)
+		if r := clitest.ResultsOf(t, got.Out)[3]; r.Outcome != rowReplayed || r.IntegrationID != "of-"+r.RequestID {
+			t.Errorf("%+v", r)
+		}
+	}
+	wantNames(t, s, "again", "B", "a", "b", "c")
+}
+
 func TestBulk_JobIsGoneAndItsResultsAreNot_NothingIsSent(t *testing.T) {
 	s := serve(t)
 	file := clitest.WriteFile(t, "rows.csv", named("a"))

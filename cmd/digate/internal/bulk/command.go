@@ -30,7 +30,7 @@ type Command struct {
 
 	Job     string `name:"job" placeholder:"FILE" help:"File that keeps the job. Default: the input's name and .digate-job."`
 	NewJob  bool   `name:"new-job" help:"Begin a new job even if there is one. Everything that the old job made is made a second time. Its file and results are kept under other names."`
-	Changed string `name:"changed" enum:"copy,skip," default:"" placeholder:"HOW" help:"What happens to rows that were made and then changed: skip leaves what was made as it is, copy makes each of them again. Without it, nothing is sent if there are any."`
+	Changed string `name:"changed" enum:"copy,skip," default:"" placeholder:"HOW" help:"What happens to rows that were made and then changed: skip leaves what was made as it is, copy makes each of them again, and if no row changed since, those that an earlier run skipped. Without it, nothing is sent if there are any."`
 
 	Settle bool `name:"settle" help:"Send nothing. Show the rows in doubt with what Diga may have made of them, and ask which it was."`
 	Yes    bool `name:"yes" short:"y" help:"With --settle: settle the rows that match by name and time without asking, and leave the others."`
@@ -199,7 +199,7 @@ func (c *Command) send(ctx context.Context, in *input, j *job, p *progress, std 
 		planned: true, window: c.Concurrency, reconnects: c.Reconnects, grace: interruptGrace, stall: stallTimeout, now: time.Now,
 	}
 	defer run.disconnect()
-	if !in.again() || !j.allMade(p.counts.total) {
+	if !in.again() || !j.allMade(p.counts.total) || c.copiesSkipped(j) {
 		if err := c.prepare(ctx, in, j, p, run); err != nil {
 			return notConnected(std.Err, err)
 		}
