@@ -17,6 +17,10 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 	began := time.Now()
 	r, mine, err := s.Store.Claim(ctx, c)
 	s.done(ctx, "claim", began, err)
+	s.room.claimed.Add(1)
+	if err != nil && s.cfg.Cause(err) == ledger.Full {
+		s.room.refused(err)
+	}
 	return r, mine, err
 }
 

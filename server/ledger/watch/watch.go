@@ -44,6 +44,7 @@ type Store struct {
 	ledger.Store
 	cfg   Config
 	alarm chan struct{} // has a value when a call failed
+	room  room
 
 	mu     sync.Mutex
 	health Health
@@ -78,6 +79,7 @@ func (s *Store) Health() Health {
 
 // Run looks at the ledger until ctx ends. Whether the ledger is lost is decided here
 // alone, by a probe after a call failed: many calls that fail at once are one loss.
+// Whether a ledger has room is what most claims say.
 func (s *Store) Run(ctx context.Context) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
@@ -132,6 +134,9 @@ func (s *Store) probe(ctx context.Context) {
 	cancel()
 	if ctx.Err() != nil {
 		return
+	}
+	if short := s.room.verdict(); err == nil {
+		err = short
 	}
 	s.mu.Lock()
 	was, since := s.health.Lost, s.health.LostAt

@@ -21,6 +21,7 @@ type breakable struct {
 	mu         sync.Mutex
 	err        error
 	writesOnly bool
+	fullFor    *ledger.Claim // there is no room for this claim
 	probes     int
 }
 
@@ -38,7 +39,11 @@ func (b *breakable) failure(write bool) error {
 func (b *breakable) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool, error) {
 	b.mu.Lock()
 	b.probes++
+	full := b.fullFor != nil && b.fullFor.Key == c.Key
 	b.mu.Unlock()
+	if full {
+		return ledger.Record{}, false, ledger.ErrFull
+	}
 	if err := b.failure(true); err != nil {
 		return ledger.Record{}, false, err
 	}
@@ -139,6 +144,55 @@ func TestRun_ManyCallsFail_IsOneLossWithItsCauseAndOneReturn(t *testing.T) {
 	})
 }
 
+// A probe removes its record, so the next one fits where there is no room for a call.
+func TestRun_OnlyProbesHaveRoom_IsLostUntilClaimsSayOtherwise(t *testing.T) {
+	claims := func(t *testing.T, s *watch.Store, b *breakable, refused, taken int) {
+		for i := range refused + taken {
+			b.mu.Lock()
+			b.fullFor = nil
+			if i < refused {
+				b.fullFor = &claim
+			}
+			b.mu.Unlock()
+			makeClaim(t.Context(), s)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s, b, o := watched(t)
+		run(t, s)
+		claims(t, s, b, 0, 1000)
+		claims(t, s, b, 5, 2)
+		time.Sleep(3 * time.Second)
+		if got := o.seen(); len(got) != 1 {
+			t.Fatalf("claims that found room long ago hide the loss: %q", got)
+		}
+		for range 30 {
+			claims(t, s, b, 5, 2)
+			time.Sleep(time.Second)
+		}
+		if got := o.seen(); !slices.Equal(got, []string{"lost: full"}) || s.Health().Lost != ledger.Full {
+			t.Fatalf("most claims find no room: %q", got)
+		}
+		for range 4 {
+			claims(t, s, b, 2, 5)
+			time.Sleep(time.Second)
+		}
+		if got := o.seen(); len(got) != 2 || s.Health().Lost != "" {
+			t.Fatalf("most claims find room: %q", got)
+		}
+		time.Sleep(5 * time.Second)
+		claims(t, s, b, 1, 0)
+		time.Sleep(10 * time.Second)
+		if got := o.seen(); len(got) != 3 || s.Health().Lost != ledger.Full {
+			t.Fatalf("the last claim found no room, and none follows: %q", got)
+		}
+		time.Sleep(10 * time.Second)
+		if got := o.seen(); len(got) != 4 || s.Health().Lost != "" {
+			t.Fatalf("nobody claims for a while: %q", got)
+		}
+	})
+}
+
 // Without calls, a loss is found by looking.
 func TestRun_NobodyCalls_LossIsFoundAndCountsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -187,6 +241,8 @@ func TestRun_CallsKeepFailing_ProbesAreApart(t *testing.T) {
 			_, _ = s.Stats(t.Context())
 			time.Sleep(10 * time.Millisecond)
 		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		if b.probes > 8 {
 			t.Errorf("%d probes in ten seconds", b.probes)
 		}
