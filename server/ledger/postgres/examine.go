@@ -37,7 +37,7 @@ func MayMigrate(ctx context.Context, url string) error {
 	}
 	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
-		return openFailure(config.ConnConfig, false, err)
+		return openFailure(&config.ConnConfig.Config, false, err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	version, err := schemaVersion(ctx, conn)
@@ -60,7 +60,7 @@ func MayMigrate(ctx context.Context, url string) error {
 		}
 	}
 	if err != nil && !errors.Is(err, errUndone) {
-		return openFailure(config.ConnConfig, false, err)
+		return openFailure(&config.ConnConfig.Config, false, err)
 	}
 	return nil
 }

@@ -10,11 +10,11 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// openError is the failure to open a database. It names the host and the database.
+// openError is the failure to open a database, or to connect to one again. It names the
+// host and the database.
 // It does not name user and password, which the driver's own text may quote.
 type openError struct {
 	hosts    []string
@@ -23,7 +23,7 @@ type openError struct {
 	err      error
 }
 
-func openFailure(config *pgx.ConnConfig, pooler bool, err error) error {
+func openFailure(config *pgconn.Config, pooler bool, err error) error {
 	hosts := []string{address(config.Host, config.Port)}
 	for _, f := range config.Fallbacks {
 		if a := address(f.Host, f.Port); !slices.Contains(hosts, a) {
@@ -67,6 +67,12 @@ func (e *openError) cause() (cause, check string) {
 			return "there is no such database (SQLSTATE " + refused.Code + ")", "check the name, or create the database"
 		case "42":
 			return "the schema could not be used (SQLSTATE " + refused.Code + ")", "check that the user may create tables in it, or that digate's tables are there"
+		}
+		switch refused.Code {
+		case "53300": // the server's text may name the user
+			return "the server has no free connection (SQLSTATE 53300)", "raise its max_connections, or lower pool_max_conns in the URL"
+		case "57P03":
+			return "the server is starting or stopping (SQLSTATE 57P03)", "see the database's log"
 		default:
 			return "the server reported SQLSTATE " + refused.Code, "see the database's log"
 		}
@@ -105,11 +111,11 @@ func (e *openError) connection() string {
 	}
 }
 
-// callFailure returns the failure of a call to an open ledger. Unlike the driver's
-// text for a failed connection, it does not name the user.
+// callFailure returns the failure of a call to an open ledger. If the call got no
+// connection, it says so as the failure to open a database does.
 func callFailure(err error) error {
 	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		err = connect.Unwrap()
+		return openFailure(connect.Config, false, err)
 	}
 	return fmt.Errorf("postgres: %w", err)
 }

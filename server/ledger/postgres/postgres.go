@@ -62,14 +62,14 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	pooler, err := behindPooler(ctx, config.ConnConfig)
 	if err != nil {
-		return nil, openFailure(config.ConnConfig, pooler, err)
+		return nil, openFailure(&config.ConnConfig.Config, pooler, err)
 	}
 	if pooler {
 		useAnySession(config.ConnConfig)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, openFailure(config.ConnConfig, pooler, err)
+		return nil, openFailure(&config.ConnConfig.Config, pooler, err)
 	}
 	if o.Existing {
 		err = migrated(ctx, pool)
@@ -78,7 +78,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	if err != nil {
 		pool.Close()
-		return nil, openFailure(config.ConnConfig, pooler, err)
+		return nil, openFailure(&config.ConnConfig.Config, pooler, err)
 	}
 	return &Store{pool: pool, retention: o.Retention.Microseconds()}, nil
 }

@@ -123,17 +123,30 @@ func TestOpen_Failure_NamesHostAndDatabaseAndNoSecret(t *testing.T) {
 	}
 }
 
-func TestStore_ServerGone_ErrorNamesNoUser(t *testing.T) {
+// The log of a lost ledger has this text: one line, which says where and what, and no
+// user.
+func TestStore_ConnectionFails_ErrorIsThatOfOpening(t *testing.T) {
 	server := pgtest.Start(t)
 	server.Exec(server.URL(), `CREATE ROLE somebody LOGIN SUPERUSER PASSWORD 'secret'`)
-	s := open(t, "postgres://somebody:secret@127.0.0.1:"+port(t, server)+"/postgres?sslmode=disable")
-	server.Kill()
-	for range 2 { // first on a connection that broke, then without one
-		_, _, err := s.Get(t.Context(), ledger.Digest{})
+	s := open(t, "postgres://somebody:secret@127.0.0.1:"+port(t, server)+"/postgres")
+	fails := func(what string) {
+		t.Helper()
+		_, _, err := s.Get(t.Context(), ledger.Digest{}) // on a connection that broke
 		if err == nil || strings.Contains(err.Error(), "somebody") || strings.Contains(err.Error(), "secret") {
 			t.Errorf("got %v", err)
 		}
+		_, _, err = s.Get(t.Context(), ledger.Digest{})
+		want := `cannot open database "postgres" of PostgreSQL at 127.0.0.1:` + port(t, server) + ": " + what
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
+	server.Exec(server.URL(), `ALTER ROLE somebody PASSWORD 'another'; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'somebody'`)
+	fails("the login was refused (SQLSTATE 28P01); check user, password and pg_hba.conf")
+	server.Exec(server.URL(), `ALTER ROLE somebody PASSWORD 'secret' NOSUPERUSER CONNECTION LIMIT 0`)
+	fails("the server has no free connection (SQLSTATE 53300); raise its max_connections, or lower pool_max_conns in the URL")
+	server.Kill()
+	fails("the connection was refused; check host and port")
 }
 
 // The password need not be in the URL: every user of a machine can read its command
