@@ -77,7 +77,10 @@ func (s *Store) open(ctx context.Context, path string, existing bool) error {
 		return err
 	}
 	if existing {
-		if info, missing := os.Stat(path); errors.Is(missing, fs.ErrNotExist) || missing == nil && info.Size() == 0 {
+		switch info, missing := os.Stat(path); {
+		case errors.Is(missing, fs.ErrNotExist):
+			return fmt.Errorf("%w: there is no such file", ledger.ErrNone)
+		case missing == nil && info.Size() == 0:
 			return fmt.Errorf("%w in the file", ledger.ErrNone)
 		}
 	} else {
