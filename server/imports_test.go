@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"server/config"},
 	{"server/integration", "server/gateway", "server/authn/passthrough", "server/telemetry", "server/emulator", "server/inproc", "server/intake", "server/connections"},
 	{"server/ledger/backend", "server/ledgerservice", "server/authn"},
-	{"server/copies", "server/contractwatch"},
+	{"server/copies", "server/contractwatch", "server/accounts"},
 	{"server/ledger/watch", "server/ledger/listing", "server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
 	{"server/upstream", "server/status", "server/ledger", "server/contract/surface"},
 	{"server/upstream/admission", "server/contract", "server/validate", "server/canonical", "server/contract/contracttest"},
