@@ -33,6 +33,7 @@ type cli struct {
 	Integrations integrationsCmd  `cmd:"" help:"List, show, change and delete integrations, through a running digate."`
 	Tools        toolsCmd         `cmd:"" help:"List an integration's tools and set their approval, through a running digate."`
 	Config       configCmd        `cmd:"" help:"Show the settings of serve that are in force."`
+	Accounts     accountsCmd      `cmd:"" help:"Check the file of accounts and callers, and say what a caller may do."`
 	Contract     contractCmd      `cmd:"" help:"Compare Diga's published contract with the one of this digate."`
 	Completion   complete.Command `cmd:"" help:"Print a script that completes commands, flags and ids in a shell."`
 	Version      versionCmd       `cmd:"" help:"Print the version."`

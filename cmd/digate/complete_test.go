@@ -40,7 +40,7 @@ func TestComplete_CommandsFlagsAndValues(t *testing.T) {
 		"--config x.yaml tools a":       "approve",
 		"completion ":                   "bash zsh fish",
 		"completion bash ":              "",
-		"nonsense ":                     "dev serve emulator doctor templates copy bulk ledger integrations tools config contract completion version",
+		"nonsense ":                     "dev serve emulator doctor templates copy bulk ledger integrations tools config accounts contract completion version",
 		"version ":                      "",
 		"templates list --l":            "--language --limit",
 		"templates list --limit 3 --l":  "--language",
