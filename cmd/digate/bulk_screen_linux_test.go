@@ -58,6 +58,16 @@ func (p *person) typing(typed, screen string, code int, args ...string) {
 	clitest.Screen(p.t, screen, clitest.Steady(shown, clitest.TemplateID, clitest.NoTemplate, resetAfter))
 }
 
+// finds compares a file that a command wrote with a golden file.
+func (p *person) finds(screen, name string) {
+	p.t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	clitest.Scroll(p.t, screen, clitest.Steady(string(b), clitest.TemplateID, clitest.NoTemplate, resetAfter))
+}
+
 // made returns how many integrations have each name.
 func (p *person) made() map[string]int {
 	names := make(map[string]int)
@@ -90,6 +100,7 @@ func TestBulkScreen_RowWasCorrected_NothingIsMadeTwiceUntilThePersonSaysSo(t *te
 		t.Fatal(got)
 	}
 	p.sees("bulk-changed-skip", client.ExitDone, "bulk", "shops.csv", "--changed=skip")
+	p.finds("bulk-changed-skip-results", "shops.results.csv")
 	if got := fmt.Sprint(p.made()); got != "map[East:1 North:1 Suoth:1 West:1]" {
 		t.Fatal(got)
 	}
@@ -97,6 +108,7 @@ func TestBulkScreen_RowWasCorrected_NothingIsMadeTwiceUntilThePersonSaysSo(t *te
 	p.sees("bulk-again-after-skip", client.ExitDone, "bulk", "shops.csv")
 	p.write("shops.csv", shops(shopHeader, shop("North", "north"), shop("South", "south"), shop("Far East", "east"), shop("West", "west")))
 	p.sees("bulk-changed-copy", client.ExitDone, "bulk", "shops.csv", "--changed=copy")
+	p.finds("bulk-changed-copy-results", "shops.results.csv")
 	if got := fmt.Sprint(p.made()); got != "map[East:1 Far East:1 North:1 Suoth:1 West:1]" {
 		t.Fatal(got)
 	}
@@ -138,6 +150,7 @@ func TestBulkScreen_ColumnIsMisspelt_NothingIsMade(t *testing.T) {
 		t.Fatalf("%d were made", n)
 	}
 	p.sees("bulk-unfinished-keep-going", client.ExitRejected, "bulk", "few.csv", "--keep-going")
+	p.finds("bulk-unfinished-keep-going-results", "few.results.csv")
 	if got := fmt.Sprint(p.made()); got != "map[North:1]" {
 		t.Fatal(got)
 	}

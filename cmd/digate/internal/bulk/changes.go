@@ -110,12 +110,7 @@ func pair(gone, fresh []*entry, text func(*entry) string) (pairs []changedRow, g
 
 // fresh reports whether the input has rows that the job does not know.
 func (j *job) fresh() bool {
-	for _, e := range j.entries {
-		if j.isFresh(e) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(j.entries, j.isFresh)
 }
 
 // askAboutGone asks the ledger what became of rows that are gone from the input

@@ -78,20 +78,22 @@ NDJSON has one object on each line: template_id, key, name, base_url, variables,
 
 A secret is read when its row is sent, and written nowhere. The input decides which files and variables are read: use only input from people you trust.
 
-After any interruption, run the same command again. It finishes the rest and copies nothing twice, even if rows were added, moved or changed: it asks what to do with rows that were made and then changed (--changed). For this it needs the job's file, the same token, and a server that kept its ledger; and it must run before the ledger forgets its records.
+After any interruption, run the same command again. It finishes the rest and copies nothing twice, even if rows were added, moved or changed: it asks what to do with rows that were made and then changed (--changed). For this it needs the job's file, the same token, and a server that kept its ledger. Rows that may have been sent before the ledger forgot them are in doubt.
 
 A row is in doubt if it was sent and nobody knows whether its copy was made. It is not sent again before somebody settles it: --settle asks.
 
-A file is checked before anything is sent, and so is what its copies would lack: a run sends nothing if copies would need setup, or if there is no such template. The results have for each row: key, name, line, outcome (DONE, REPLAYED for what an earlier run made, NOT_SENT, REJECTED, UNKNOWN), integration_id, missing (what has to be set up), message, request_id, code, reason. CSV says the outcome in words, too.
+A file is checked before anything is sent, and so is what its copies would lack: a run sends nothing if copies would need setup, or if there is no such template.
+
+The results say of each row what became of it: made, made by an earlier run, not made, refused by Diga, or in doubt. Beside that are its key, name and line, the new integration_id, what is missing there and has to be set up, a message, its request_id in the ledger, and a reason. NDJSON results, for scripts, have an outcome and a code in place of the words.
 
 Exit codes, the highest that applies to a row:
 
-  0  all rows are done
-  1  failed on this side, or the job cannot be resumed
+  0  all rows are made
+  1  failed on this side, or the job cannot be gone on with
   2  wrong usage, or malformed rows and nothing sent
-  3  NOT_SENT: for some rows nothing was done
-  4  REJECTED: Diga refused some rows and did nothing for them
-  5  UNKNOWN: some rows may have been done; their results say what to do
+  3  some rows are not made, and were not sent to Diga
+  4  Diga refused some rows, and made nothing of them
+  5  some rows are in doubt: their results say what to do
 `
 }
 
@@ -270,41 +272,4 @@ func notConnected(w io.Writer, err error) error {
 		return client.Fail(w, "text", client.Reads, err)
 	}
 	return err
-}
-
-// conclude writes how to go on, and returns the error that ends the process. why
-// ended the run early, err ended the reading of the input; both may be nil.
-func (c *Command) conclude(w io.Writer, rep *report, jobPath string, why, err error) error {
-	if why != nil && why != errInterrupted && rep.broke == nil {
-		term.Complain(w, why)
-	}
-	if rep.worst == client.ExitDone && why == nil && err == nil {
-		return nil
-	}
-	same := ""
-	if c.File == "-" {
-		same = " (with the same input)"
-	}
-	advice := "To go on with the rows that are not done"
-	if rep.broke != nil {
-		advice = "To write the results of all rows, and to go on with rows that are not done"
-	}
-	settle := ""
-	if rep.unsettled > 0 {
-		settle = fmt.Sprintf("To settle the rows in doubt:\n  %s\n", term.Printable(c.settleLine(jobPath)))
-	}
-	if counted := rep.current(); why == nil && err == nil && counted.failed() == rep.unsettled {
-		advice = fmt.Sprintf("In doubt: %s. Another run does not send such a row again.\n%sThen, to go on", rowCount(counted.failed()), settle)
-		settle = ""
-	}
-	fmt.Fprintf(w, "%s%s%s:\n  %s\n", settle, advice, same, term.Printable(c.again(jobPath)))
-	switch {
-	case rep.broke != nil:
-		return rep.broke
-	case err != nil:
-		return err
-	case rep.worst == client.ExitDone: // for the rows that were read, but not all were
-		return client.ExitError(client.ExitNotSent)
-	}
-	return client.ExitError(rep.worst)
 }

@@ -23,7 +23,7 @@ func (r *runner) known(next *row) *rowResult {
 	}
 	if lacks, ok := r.lacking[e]; ok {
 		res.Outcome, res.Code, res.Reason, res.Missing = rowNotSent, "FAILED_PRECONDITION", reasonUnfinished, lacks
-		res.Message = "its copy would lack " + lacks + "; --unfinished=allow makes it"
+		res.Message = "its copy would lack: " + lacks + "; --unfinished=allow makes it"
 		return &res
 	}
 	if e.state != rowMade && r.job.makesItself(e) {

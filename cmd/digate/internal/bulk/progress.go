@@ -28,10 +28,23 @@ type counts struct {
 	notSent, rejected, inDoubt int
 	underWay                   int
 	unfinished                 int // of the done
+	asBefore                   int // of the done: changed since, and skipped
 }
 
-func (c *counts) failed() int   { return c.notSent + c.rejected + c.inDoubt }
-func (c *counts) finished() int { return c.done + c.failed() }
+func (c *counts) finished() int { return c.done + c.notSent + c.rejected + c.inDoubt }
+
+// others says how many rows are not surely made.
+func (c *counts) others() (parts []string) {
+	for _, part := range []struct {
+		n       int
+		outcome string
+	}{{c.notSent, rowNotSent}, {c.rejected, rowRejected}, {c.inDoubt, rowUnknown}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, words[part.outcome]))
+		}
+	}
+	return parts
+}
 
 // progress shows on stderr how far a run is. It redraws one line on a terminal,
 // writes a new line now and then elsewhere, or shows only what say is given.
@@ -144,11 +157,11 @@ func (p *progress) line(now time.Time) string {
 	c := &p.counts
 	var parts []string
 	if c.total > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d done", c.done, c.total))
+		parts = append(parts, fmt.Sprintf("%d of %d made", c.done, c.total))
 	} else {
-		parts = append(parts, fmt.Sprintf("%d done", c.done))
+		parts = append(parts, fmt.Sprintf("%d made", c.done))
 	}
-	parts = append(parts, fmt.Sprintf("%d failed", c.failed()), fmt.Sprintf("%d under way", c.underWay))
+	parts = append(append(parts, c.others()...), fmt.Sprintf("%d under way", c.underWay))
 	first := p.samples[0]
 	if took := now.Sub(first.at); took > 0 {
 		rate := float64(c.finished()-first.finished) / took.Seconds()

@@ -28,16 +28,22 @@ type report struct {
 	shown int
 	broke error // why the results cannot be written
 	worst int   // exit code
-	// unsettled counts the rows in doubt that another run leaves as they are.
-	unsettled int
+	// remedies counts the rows that are not surely made, by what can be done.
+	remedies [remedies]int
 }
 
 // result takes the only result of a row.
 func (r *report) result(res rowResult) {
 	short := res.Message
+	if res.Outcome != rowDone && res.Outcome != rowReplayed {
+		r.remedies[res.remedy()]++
+	}
 	r.update(func(c *counts) {
 		if res.Missing != "" && res.IntegrationID != "" {
 			c.unfinished++
+		}
+		if res.Reason == reasonChanged && res.IntegrationID != "" {
+			c.asBefore++
 		}
 		switch res.Outcome {
 		case rowReplayed:
@@ -54,9 +60,6 @@ func (r *report) result(res rowResult) {
 		default:
 			c.inDoubt++
 			r.worst = max(r.worst, client.ExitUnknown)
-			if !res.mayEnd() {
-				r.unsettled++
-			}
 			if res.Reason != reasonNoResponse && res.Reason != reasonRetentionPassed {
 				res.Message += "; to see and settle it: " + r.look(res.RequestID)
 			}
@@ -74,7 +77,7 @@ func (r *report) result(res rowResult) {
 	if r.shown++; r.shown <= maxShownRows {
 		r.sayLine(failureLine(res, short))
 	} else if r.shown == maxShownRows+1 {
-		r.say("Further failures are only in the results.")
+		r.say("More such rows are in the results alone.")
 	}
 }
 
@@ -114,20 +117,16 @@ func (r *report) interrupted(why error, pending int, grace time.Duration) {
 // summary returns one line about the whole run.
 func (r *report) summary(took time.Duration) string {
 	c := r.current()
-	text := fmt.Sprintf("%s in %v: %d done", rowCount(c.finished()), longTime(took), c.done)
+	text := fmt.Sprintf("%s in %v: %d made", rowCount(c.finished()), longTime(took), c.done)
 	if c.replayed > 0 {
 		text += fmt.Sprintf(" (%d of them by an earlier run)", c.replayed)
 	}
-	for _, part := range []struct {
-		n    int
-		what string
-	}{{c.notSent, "not made"}, {c.rejected, "refused by Diga"}, {c.inDoubt, "in doubt"}} {
-		if part.n > 0 {
-			text += fmt.Sprintf(", %d %s", part.n, part.what)
-		}
+	text = strings.Join(append([]string{text}, c.others()...), ", ")
+	if c.asBefore > 0 {
+		text += fmt.Sprintf("\n%d %s", c.asBefore, plural(c.asBefore, "row was changed after it was made: its integration is as it was before", "rows were changed after they were made: their integrations are as before"))
 	}
 	if c.unfinished > 0 {
-		text += fmt.Sprintf("\n%d of the done still need setup: the results say which, and what is missing", c.unfinished)
+		text += fmt.Sprintf("\n%d %s setup: the results say which, and what is missing", c.unfinished, plural(c.unfinished, "integration still needs", "integrations still need"))
 	}
 	return text
 }

@@ -95,7 +95,7 @@ func isResults(path string) bool {
 	line, _ := bufio.NewReader(io.LimitReader(f, 4<<10)).ReadString('\n')
 	line = strings.TrimPrefix(line, "\ufeff")
 	return strings.HasPrefix(line, `{"line":`) ||
-		strings.Contains(line, "request_id") && strings.Contains(line, "integration_id") && strings.Contains(line, "outcome")
+		strings.Contains(line, "request_id") && strings.Contains(line, "integration_id") && strings.Contains(line, "result")
 }
 
 // results returns where the results go by default. It is empty if that is standard
@@ -272,14 +272,14 @@ func csvResults(w io.Writer, d dialect) resultWriter {
 			if d.mark {
 				_, _ = io.WriteString(w, "\ufeff")
 			}
-			_ = c.Write([]string{"key", "name", "line", "result", "integration_id", "missing", "message", "request_id", "outcome", "code", "reason"})
+			_ = c.Write([]string{"key", "name", "line", "result", "integration_id", "missing", "message", "request_id", "reason"})
 		}
 		line := ""
 		if r.Line > 0 {
 			line = strconv.Itoa(r.Line)
 		}
 		_ = c.Write([]string{plainCell(r.Key), plainCell(r.Name), line, words[r.Outcome], plainCell(r.IntegrationID), plainCell(r.Missing),
-			plainCell(r.Message), r.RequestID, r.Outcome, r.Code, plainCell(r.Reason)})
+			plainCell(r.Message), r.RequestID, plainCell(r.Reason)})
 		c.Flush()
 		return c.Error()
 	}

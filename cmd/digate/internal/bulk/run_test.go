@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -163,7 +164,7 @@ func TestBulk_ResultsCannotBeWritten_StopsAndExitsWith1(t *testing.T) {
 		s := serve(t)
 		got := digate(t, "bulk", clitest.WriteFile(t, "rows.csv", csvOf(100)), "--addr", s.addr, "--concurrency", "1", "--results", "/dev/full", "--results-format", format)
 		if got.Code != client.ExitFailed || strings.Count(got.Err, "digate: the results cannot be written") != 1 || !strings.Contains(got.Err, "no space left") ||
-			!strings.Contains(got.Err, "To write the results of all rows, and to go on with rows that are not done:\n") {
+			!strings.Contains(got.Err, "To write the results of all rows, and to go on with rows that are not made:\n") {
 			t.Errorf("%s: %+v", format, got)
 		}
 		if items, _ := s.seen(); items > 20 {
@@ -337,24 +338,32 @@ func TestBulk_ServerOwesAResponseAtTheEnd_IsAskedAgainAndGivenUp(t *testing.T) {
 	}
 }
 
-// A second run cannot decide a doubt, so it is not the advice where nothing else
-// is left to do.
-func TestBulk_OnlyDoubtsAreLeft_TheAdviceIsToSettleThem(t *testing.T) {
+// The advice is what helps the rows that are left. A second run cannot decide a
+// doubt, for example, and does not mend a row.
+func TestBulk_RowsAreLeft_TheAdviceIsWhatHelpsThem(t *testing.T) {
 	t.Parallel()
-	const goOn, settle = "To go on with the rows that are not done", "Another run does not send such a row again"
+	const goOn, settle, then = "To go on with the rows that are not made", "Another run does not send such a row again", "Then run again; what is made is not made twice"
+	const change, fill, wait, rights = "To change in the file: 1 row. ", "To fill in: what 1 row lacks", "Wait some minutes", "Ask for the rights"
 	doubt := rowResult{Outcome: rowUnknown, Code: "ABORTED"}
 	for name, row := range map[string]struct {
 		results []rowResult
 		why     error
-		want    string
+		want    []string
 	}{
-		"a doubt":                 {[]rowResult{doubt, {Outcome: rowDone}}, nil, settle},
-		"a forgotten row":         {[]rowResult{{Outcome: rowUnknown, Code: "UNKNOWN", Reason: reasonRetentionPassed}}, nil, settle},
-		"a doubt and a row":       {[]rowResult{doubt, {Outcome: rowNotSent, Code: "UNAVAILABLE"}}, nil, goOn},
-		"a doubt and a refusal":   {[]rowResult{doubt, {Outcome: rowRejected, Code: "NOT_FOUND"}}, nil, goOn},
-		"a doubt, interrupted":    {[]rowResult{doubt}, errInterrupted, goOn},
-		"a copy may be under way": {[]rowResult{{Outcome: rowUnknown, Code: "DEADLINE_EXCEEDED"}}, nil, goOn},
-		"no response":             {[]rowResult{{Outcome: rowUnknown, Code: "UNKNOWN", Reason: reasonNoResponse}}, nil, goOn},
+		"a doubt":                 {[]rowResult{doubt, {Outcome: rowDone}}, nil, []string{settle}},
+		"a forgotten row":         {[]rowResult{{Outcome: rowUnknown, Code: "UNKNOWN", Reason: reasonRetentionPassed}}, nil, []string{settle}},
+		"a doubt and a row":       {[]rowResult{doubt, {Outcome: rowNotSent, Code: "UNAVAILABLE"}}, nil, []string{settle, wait, then}},
+		"a doubt and a refusal":   {[]rowResult{doubt, {Outcome: rowRejected, Code: "NOT_FOUND"}}, nil, []string{settle, change, then}},
+		"a doubt, interrupted":    {[]rowResult{doubt}, errInterrupted, []string{settle, goOn}},
+		"a copy may be under way": {[]rowResult{{Outcome: rowUnknown, Code: "DEADLINE_EXCEEDED"}}, nil, []string{goOn}},
+		"no response":             {[]rowResult{{Outcome: rowUnknown, Code: "UNKNOWN", Reason: reasonNoResponse}}, nil, []string{goOn}},
+		"not begun":               {[]rowResult{doubt, {Outcome: rowNotSent, Code: "CANCELLED", Reason: reasonNotBegun}}, errInterrupted, []string{settle, goOn}},
+		"a 503 of Diga":           {[]rowResult{doubt, {Outcome: rowRejected, Code: "UNAVAILABLE"}}, nil, []string{settle, wait, then}},
+		"a 429 of Diga":           {[]rowResult{doubt, {Outcome: rowRejected, Code: "RESOURCE_EXHAUSTED"}}, nil, []string{settle, wait, then}},
+		"a row that is too large": {[]rowResult{doubt, {Outcome: rowNotSent, Code: "RESOURCE_EXHAUSTED", Reason: "REQUEST_TOO_LARGE"}}, nil, []string{settle, change, then}},
+		"a malformed row":         {[]rowResult{doubt, {Outcome: rowNotSent, Code: "INVALID_ARGUMENT", Reason: reasonInvalidRow}}, nil, []string{settle, change, then}},
+		"an unfinished row":       {[]rowResult{doubt, {Outcome: rowNotSent, Code: "FAILED_PRECONDITION", Reason: reasonUnfinished}}, nil, []string{settle, fill, then}},
+		"no rights":               {[]rowResult{doubt, {Outcome: rowRejected, Code: "PERMISSION_DENIED"}}, nil, []string{settle, rights, then}},
 	} {
 		run := newMemoryRun(t, newFakeServer(), 1)
 		for _, r := range row.results {
@@ -364,8 +373,10 @@ func TestBulk_OnlyDoubtsAreLeft_TheAdviceIsToSettleThem(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		got := run.out.String()
-		if strings.Contains(got, goOn) != (row.want == goOn) || strings.Contains(got, settle) != (row.want == settle) {
-			t.Errorf("%s:\n%s", name, got)
+		for _, text := range []string{goOn, settle, then, change, fill, wait, rights} {
+			if strings.Contains(got, text) != slices.Contains(row.want, text) {
+				t.Errorf("%s: %s:\n%s", name, text, got)
+			}
 		}
 	}
 }
@@ -377,7 +388,7 @@ func TestReport_ManyFailures_ShowsTheFirstAndSaysSoOnce(t *testing.T) {
 		run.report.result(rowResult{Line: line + 2, Outcome: rowRejected, Code: "NOT_FOUND"})
 	}
 	got := run.out.String()
-	if strings.Count(got, "refused by Diga") != maxShownRows || strings.Count(got, "Further failures are only in the results.\n") != 1 {
+	if strings.Count(got, "refused by Diga") != maxShownRows || strings.Count(got, "More such rows are in the results alone.\n") != 1 {
 		t.Error(got)
 	}
 }

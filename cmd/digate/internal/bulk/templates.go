@@ -25,8 +25,9 @@ const maxTemplates = 1000
 // templates reads each template once, and tells what copies of it would leave
 // unfinished.
 type templates struct {
-	read func(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error)
-	warn func(string)
+	read  func(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error)
+	warn  func(string)
+	sends bool // rows that are not checked are sent
 	// mayLack says what copies may lack without being unfinished.
 	mayLack struct{ values, keys bool }
 
@@ -68,11 +69,27 @@ func (ts *templates) get(ctx context.Context, id string) (t *integrationv1.Integ
 		t = nil
 	default:
 		ts.unread[id] = true
-		ts.warn(fmt.Sprintf("the template %s cannot be read:\nits copies are not checked beforehand, because %s", id, term.Printable(e.Message)))
+		ts.warn(fmt.Sprintf("the template %s could not be read:\n%s\n%s", id, term.Printable(unreadable(e)), ts.advice()))
 		return nil, false, nil
 	}
 	ts.known[id] = t
 	return t, true, nil
+}
+
+// unreadable says why a template could not be read.
+func unreadable(e *apierror.Error) string {
+	if e.Domain == apierror.DomainDiga && e.HTTPStatus > 0 {
+		return fmt.Sprintf("Diga failed with HTTP %d (%s)", e.HTTPStatus, strings.TrimSuffix(e.Message, "."))
+	}
+	return e.Message
+}
+
+// advice says what becomes of rows whose template could not be read.
+func (ts *templates) advice() string {
+	if ts.sends {
+		return "Its rows are sent without a look at what they lack; the results will say."
+	}
+	return "Its rows are not checked: try --dry-run once more in a while."
 }
 
 // check notes what the copy of a row would lack, and returns what makes it
@@ -160,7 +177,7 @@ func (c *Command) templates(conn *connection, warn func(string)) (_ *templates, 
 		resp, err := conn.client.GetTemplate(ctx, &integrationv1.GetTemplateRequest{TemplateId: id})
 		return resp.GetTemplate(), err
 	}
-	ts := &templates{read: read, warn: warn, known: make(map[string]*integrationv1.IntegrationTemplate), unread: make(map[string]bool)}
+	ts := &templates{read: read, warn: warn, known: make(map[string]*integrationv1.IntegrationTemplate), unread: make(map[string]bool), sends: !c.DryRun}
 	ts.mayLack.keys = c.Unfinished == unfinishedAllow
 	// The server refuses the rows one by one with --unresolved=refuse.
 	ts.mayLack.values = c.Unfinished == unfinishedAllow || c.Unresolved != ""
