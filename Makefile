@@ -28,8 +28,9 @@ test: ## run every test with the race detector, and those that count allocations
 	go test -run Allocations ./server ./server/digajson ./server/inproc ./server/upstream
 
 .PHONY: generate
-generate: ## regenerate gen/ from proto/
+generate: ## regenerate the code from the protos
 	$(BUF) generate
+	$(BUF) generate --template bench/peers/buf.gen.yaml
 
 .PHONY: lint
 lint: ## lint the protos
@@ -48,14 +49,18 @@ vet: ## go vet and golangci-lint
 	$(LINTER) run ./...
 
 .PHONY: generate-is-clean
-generate-is-clean: ## prove that gen/ is what proto/ generates
+generate-is-clean: ## prove that the generated code is what the protos generate
 	$(MAKE) --no-print-directory generate
-	git diff --exit-code --stat -- gen
-	@test -z "$$(git ls-files --others --exclude-standard -- gen)"
+	git diff --exit-code --stat -- gen bench/peers/gen
+	@test -z "$$(git ls-files --others --exclude-standard -- gen bench/peers/gen)"
 
 .PHONY: conformance
 conformance: ## hold our validation equal to protovalidate's (a module of its own)
 	cd tools/protovalidate && go test ./...
+
+.PHONY: peers
+peers: ## run the tests of bench/peers (a module of its own)
+	cd bench/peers && go vet ./... && go test ./...
 
 .PHONY: bench
 bench: ## run the benchmarks
@@ -90,6 +95,10 @@ bulk: ## a hundred thousand copies in one stream per kind of ledger, and the tab
 bench-admission: ## what digate lets through to a Diga that is well, overloaded or recovering, and the tables of docs/admission.md
 	go test -count=1 -timeout 10m -v -run TestRun ./bench/admission -admission.whole
 
+.PHONY: bench-peers
+bench-peers: ## what a call costs through digate and through what could be used instead (ARGS: cd bench/peers && go doc)
+	cd bench/peers && go run . $(ARGS)
+
 .PHONY: mutants
 mutants: ## change a package's code in small ways, one at a time, and list the changes that its tests miss (PKG)
 	@test -n "$(PKG)" || { echo "mutants: name a package, such as PKG=./server/secret" >&2; exit 2; }
@@ -103,4 +112,4 @@ fuzz: ## fuzz every parser for a while (FUZZTIME each)
 	  done; done
 
 .PHONY: check
-check: generate-is-clean lint breaking vet conformance test ## everything that must hold before a change lands
+check: generate-is-clean lint breaking vet conformance peers test ## everything that must hold before a change lands

@@ -1,0 +1,25 @@
+// Command peers measures what a call through digate costs, beside what somebody
+// could write or run in its place: the same calls to every peer in turn, round
+// after round, each peer in a process of its own.
+//
+// The figure is the time of a processor that a call takes in the process, user and
+// system. It is compared within a round alone, so that a machine that is busy with
+// something else for a while does not decide:
+//
+//   - The yardstick of gRPC is parts: what a facade cannot do without. It is the
+//     time of a grpc-go server that responds by itself to the same messages, plus
+//     that of a net/http client that sends the same REST requests.
+//   - The yardstick of REST is reverseproxy: httputil.ReverseProxy, which looks at
+//     nothing.
+//
+// digate runs as `digate serve` does by default: it authenticates, validates, tells
+// outcomes, measures, and writes a line of its log for each call.
+//
+// An upstream that stands in for Diga looks at every request, and counts them; every
+// field of every response is looked at. So nobody wins by leaving work out.
+//
+//	go run . [-only digate] [-in-flight 16,128] [-rounds 3]
+//
+// compares the tree's digate with the yardsticks alone. With -binary before=PATH
+// another build of digate runs in the same rounds.
+package main

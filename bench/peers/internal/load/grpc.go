@@ -1,0 +1,46 @@
+package load
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/digate/digate/bench/peers/internal/fixture"
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+)
+
+// OverGRPC returns a call of a method at an address, over that many connections
+// that are left open until end.
+func OverGRPC(addr, method string, connections int, config *tls.Config, v fixture.Variables) (call Call, end func() error, err error) {
+	transport := insecure.NewCredentials()
+	if config != nil {
+		transport = credentials.NewTLS(config)
+	}
+	conns := make([]*grpc.ClientConn, connections)
+	for i := range conns {
+		if conns[i], err = grpc.NewClient(addr, grpc.WithTransportCredentials(transport)); err != nil {
+			return nil, nil, err
+		}
+	}
+	call = func(ctx context.Context, worker, n int) error {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", fixture.Authorization)
+		resp := new(integrationv1.CopyTemplateResponse)
+		if err := conns[worker%len(conns)].Invoke(ctx, method, fixture.Message(n, v), resp); err != nil {
+			return fmt.Errorf("copy %d: %w", n, err)
+		}
+		return fixture.CheckMessage(n, resp)
+	}
+	return call, func() error {
+		var errs []error
+		for _, conn := range conns {
+			errs = append(errs, conn.Close())
+		}
+		return errors.Join(errs...)
+	}, nil
+}

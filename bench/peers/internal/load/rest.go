@@ -1,0 +1,88 @@
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+
+	"github.com/digate/digate/bench/peers/internal/fixture"
+)
+
+// OverREST returns a call of Diga's route at an address. Each worker has a
+// connection of its own, which is left open until end.
+func OverREST(addr string, workers int, config *tls.Config, v fixture.Variables) (call Call, end func() error) {
+	clients := make([]restClient, workers)
+	head := "POST " + fixture.Path + " HTTP/1.1\r\nHost: " + addr + "\r\nUser-Agent: bench\r\nAuthorization: " + fixture.Authorization +
+		"\r\nContent-Type: application/json\r\nContent-Length: "
+	call = func(_ context.Context, worker, n int) error {
+		c := &clients[worker]
+		if c.conn == nil {
+			if err := c.dial(addr, config); err != nil {
+				return err
+			}
+		}
+		if err := c.copy(head, n, v); err != nil {
+			return fmt.Errorf("copy %d: %w", n, err)
+		}
+		return nil
+	}
+	return call, func() error {
+		var errs []error
+		for _, c := range clients {
+			if c.conn != nil {
+				errs = append(errs, c.conn.Close())
+			}
+		}
+		return errors.Join(errs...)
+	}
+}
+
+// restClient is a connection with the buffers of its calls.
+type restClient struct {
+	conn net.Conn
+	r    *bufio.Reader
+
+	body, out, want, got []byte
+}
+
+func (c *restClient) dial(addr string, config *tls.Config) (err error) {
+	if config == nil {
+		c.conn, err = net.Dial("tcp", addr)
+	} else {
+		c.conn, err = tls.Dial("tcp", addr, config)
+	}
+	c.r = bufio.NewReader(c.conn)
+	return err
+}
+
+// copy makes a copy, and compares every byte of the response.
+func (c *restClient) copy(head string, n int, v fixture.Variables) error {
+	c.body = fixture.AppendBody(c.body[:0], n, v)
+	c.out = strconv.AppendInt(append(c.out[:0], head...), int64(len(c.body)), 10)
+	c.out = append(append(c.out, "\r\n\r\n"...), c.body...)
+	if _, err := c.conn.Write(c.out); err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		return err
+	}
+	got := bytes.NewBuffer(c.got[:0])
+	_, err = io.Copy(got, resp.Body)
+	if err = errors.Join(err, resp.Body.Close()); err != nil {
+		return err
+	}
+	c.got = got.Bytes()
+	c.want = fixture.AppendResponse(c.want[:0], n)
+	if resp.StatusCode != http.StatusCreated || !bytes.Equal(c.got, c.want) || resp.Header.Get("Content-Type") != "application/json" {
+		return fmt.Errorf("got %s, %s: %s, want 201: %s", resp.Status, resp.Header.Get("Content-Type"), c.got, c.want)
+	}
+	return nil
+}
