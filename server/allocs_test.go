@@ -32,7 +32,7 @@ var protocols = []struct {
 	bound float64
 }{
 	{"grpc", newGRPCCaller, 184},
-	{"rest", newRESTCaller, 175},
+	{"rest", newRESTCaller, 145},
 }
 
 // A copy without a request id, from the caller's first byte to the last byte of the

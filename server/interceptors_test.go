@@ -248,7 +248,7 @@ func (l *lockedBuffer) reset() {
 func TestInterceptors_REST_PassesTheSame(t *testing.T) {
 	var log lockedBuffer
 	s, _ := withServices(t, slog.New(slog.NewJSONHandler(&log, nil)), odd{})
-	contracts, err := gateway.New(t.Context(), s.gatewayConfig(s.newChannel(odd{})))
+	contracts, err := gateway.New(s.gatewayConfig(s.newChannel(odd{})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,8 +288,8 @@ func TestInterceptors_REST_PassesTheSame(t *testing.T) {
 func TestInterceptors_CallWithoutAPrincipal_HasAVerdictAndALine(t *testing.T) {
 	var log lockedBuffer
 	s, _ := withServices(t, slog.New(slog.NewJSONHandler(&log, nil)), odd{})
-	err := s.newChannel(odd{}).Invoke(t.Context(), integrationv1.IntegrationService_GetTemplate_FullMethodName,
-		new(integrationv1.GetTemplateRequest), new(integrationv1.GetTemplateResponse))
+	_, _, err := s.newChannel(odd{}).Call(t.Context(), integrationv1.IntegrationService_GetTemplate_FullMethodName,
+		func(any) error { return nil })
 	if e := apierror.FromError(err); e == nil || e.Reason != apierror.ReasonMissingCredential || e.Outcome != exchange.NotSent {
 		t.Errorf("got %v", err)
 	}

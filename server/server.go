@@ -113,7 +113,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
-	contracts, err := gateway.New(ctx, s.gatewayConfig(s.newChannel(service)))
+	contracts, err := gateway.New(s.gatewayConfig(s.newChannel(service)))
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func TestMethodOfTheContractThatTheServerLacks_IsNotSent(t *testing.T) {
 		}
 	}
 
-	h, err := gateway.New(t.Context(), s.gatewayConfig(s.newChannel(integrationv1.UnimplementedIntegrationServiceServer{})))
+	h, err := gateway.New(s.gatewayConfig(s.newChannel(integrationv1.UnimplementedIntegrationServiceServer{})))
 	if err != nil {
 		t.Fatal(err)
 	}

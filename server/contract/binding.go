@@ -83,9 +83,8 @@ func verbAndPath(h *annotations.HttpRule) (verb, path string) {
 }
 
 // bindBody reads the body selector. With "*" the body is every field that is
-// not in the path, and without a selector those fields are the query. A body
-// that is one field is refused: the gateway hands its generated code's pointer
-// to a pointer to no codec, and would drop the fields beside it.
+// not in the path, and without a selector those fields are the query. A body that is
+// one field is refused: no operation of Diga's has one.
 func (b *Binding) bindBody(selector string, in protoreflect.MessageDescriptor) (err error) {
 	inPath := b.InPath()
 	switch selector {

@@ -1,45 +1,24 @@
 package contract
 
-import (
-	"fmt"
-	"slices"
-
-	"google.golang.org/protobuf/reflect/protoreflect"
-)
+import "fmt"
 
 // conflicts returns the errors that no rule shows by itself: routes that hide each
-// other, and request messages that are read in two ways.
+// other.
 func (c *Contract) conflicts() []error {
 	var errs []error
-	bodies := make(map[protoreflect.FullName]*Method)
 	for i, m := range c.methods {
 		if m.Binding == nil {
 			continue
 		}
 		for _, earlier := range c.methods[:i] {
-			// grpc-gateway asks the route that was registered last first.
+			// The gateway asks the last route first.
 			if earlier.Binding != nil && earlier.Binding.Verb == m.Binding.Verb && m.Binding.hides(earlier.Binding) {
 				errs = append(errs, fmt.Errorf("%s: its path takes requests that are %s's; put it before that method, or change it",
 					m.Descriptor.FullName(), earlier.Descriptor.FullName()))
 			}
 		}
-		if m.Binding.Body == nil {
-			continue
-		}
-		// The gateway finds a body's codec by the request message.
-		name := m.Descriptor.Input().FullName()
-		if other := bodies[name]; other != nil && !slices.Equal(sorted(other.Binding.InPath()), sorted(m.Binding.InPath())) {
-			errs = append(errs, fmt.Errorf("%s: %s is the body of %s too, with other fields in the path",
-				m.Descriptor.FullName(), name, other.Descriptor.FullName()))
-		}
-		bodies[name] = m
 	}
 	return errs
-}
-
-func sorted(names []string) []string {
-	slices.Sort(names)
-	return names
 }
 
 // hides reports whether there is a path that both bindings match and of which

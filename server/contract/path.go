@@ -54,7 +54,9 @@ func (b *Binding) Match(path string) bool {
 // SetPath sets the fields of a request that are in a decoded path, which must be of
 // this binding's form.
 func (b *Binding) SetPath(m protoreflect.Message, path string) {
-	for i, text := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+	for i := range b.Path {
+		var text string
+		text, path, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
 		if fd := b.Path[i].Field; fd != nil {
 			m.Set(fd, protoreflect.ValueOfString(strings.TrimSuffix(text, b.Path[i].Suffix)))
 		}

@@ -23,8 +23,7 @@ const bulkMethod = integrationv1.IntegrationService_BulkCopyTemplate_FullMethodN
 const contentTypeLines = "application/x-ndjson"
 
 // bulk is the REST form of BulkCopyTemplate: newline-delimited JSON both ways, a
-// line of the response for each line of the request. grpc-gateway's own loop would
-// end at a line that it cannot read, and wrap each response.
+// line of the response for each line of the request.
 //
 // The body is read whole before anything is begun, since most HTTP clients read
 // nothing until they have sent everything. So it is bounded.

@@ -1,19 +1,18 @@
-// Package gateway is the REST side: grpc-gateway routes a request to its RPC,
-// and the response is Diga's own body where there is one. The gateway knows the
-// contract and a channel to call it through, and not what serves the channel.
+// Package gateway is the REST side: the contract's google.api.http rules route a
+// request to its RPC, and the response is Diga's own body where there is one. The
+// gateway knows the contract and a channel to call it through, and not what serves the
+// channel.
 package gateway
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 
-	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/budget"
 	"github.com/digate/digate/server/contract"
@@ -22,8 +21,9 @@ import (
 
 // Channel carries calls to the service.
 type Channel interface {
-	// Invoke calls a unary method.
-	grpc.ClientConnInterface
+	// Call calls a unary method, whose request decode fills in. The response must not
+	// be changed.
+	Call(ctx context.Context, method string, decode func(request any) error) (response any, header metadata.MD, err error)
 	// Serve calls a streaming method with the server's end of a stream, and returns
 	// when the method has.
 	Serve(ctx context.Context, method string, stream grpc.ServerStream) error
@@ -61,38 +61,23 @@ type Observer interface {
 type gateway struct {
 	observer Observer
 	routes   *routes
-	mux      *runtime.ServeMux
+	unary    *unary
 	bulk     *bulk
 	stream   *stream
-	maxBody  int64
 	memory   func(context.Context) budget.Share
 	timing   timing
 }
 
 // New returns the handler of every REST route of the contract. A request that
 // reaches it must have been authenticated.
-func New(ctx context.Context, cfg Config) (http.Handler, error) {
-	routes := newRoutes(cfg.Contract)
-	setQueryParser()
-	a := &responder{routes}
-	mux := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &marshaler{codecsOf(routes)}),
-		runtime.WithErrorHandler(a.error),
-		runtime.WithForwardResponseOption(a.forward),
-		runtime.WithForwardResponseRewriter(a.rewrite),
-		runtime.WithOutgoingHeaderMatcher(replayedHeader),
-	)
-	client := integrationv1.NewIntegrationServiceClient(channel{cfg.Channel, routes})
-	if err := integrationv1.RegisterIntegrationServiceHandlerClient(ctx, mux, client); err != nil {
-		return nil, fmt.Errorf("gateway: %w", err)
-	}
+func New(cfg Config) (http.Handler, error) {
 	many, err := newBulk(cfg)
 	if err != nil {
 		return nil, err
 	}
 	return &gateway{
-		observer: cfg.Observer, routes: routes, mux: mux, bulk: many, stream: &stream{channel: cfg.Channel, stall: cfg.Stall},
-		maxBody: cfg.MaxBody, memory: cfg.Memory, timing: timing{cfg.MaxDeadline, cfg.Stall},
+		observer: cfg.Observer, routes: newRoutes(cfg.Contract), memory: cfg.Memory, timing: timing{cfg.MaxDeadline, cfg.Stall},
+		unary: &unary{cfg.Channel, cfg.MaxBody}, bulk: many, stream: &stream{channel: cfg.Channel, stall: cfg.Stall},
 	}, nil
 }
 
@@ -112,11 +97,9 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case route != nil && !route.Unary:
 		err = g.stream.serve(w, r.WithContext(ctx), route)
 	case route != nil:
-		request, s := newRequest(ctx, w, r, g.maxBody, g.share(ctx))
-		defer s.memory.GiveBack()
-		request.Method = route.Binding.Verb
-		g.mux.ServeHTTP(w, request)
-		err = s.err
+		memory := g.share(ctx)
+		defer memory.GiveBack()
+		err = g.unary.serve(ctx, w, r, route, &memory)
 	case r.URL.Path == BulkPath && r.Method == http.MethodPost:
 		memory := g.share(ctx)
 		defer memory.GiveBack()

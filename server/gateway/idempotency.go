@@ -3,13 +3,15 @@ package gateway
 import (
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/contract"
 )
+
+// headerIdempotencyKey is the header that identifies a call among those of its caller.
+const headerIdempotencyKey = "Idempotency-Key"
 
 // idempotencyField is how an error names the Idempotency-Key header.
 const idempotencyField = "idempotency-key"
@@ -19,12 +21,10 @@ var requestIDField = contract.IdempotencyKey((*integrationv1.CopyTemplateRequest
 
 // setRequestID hands a request's Idempotency-Key over to its message, where
 // that has a field for it.
-func setRequestID(keys []string, v any) error {
-	msg, ok := v.(proto.Message)
-	if !ok || len(keys) == 0 {
+func setRequestID(keys []string, m protoreflect.Message) error {
+	if len(keys) == 0 {
 		return nil
 	}
-	m := msg.ProtoReflect()
 	fd := m.Descriptor().Fields().ByName(requestIDField)
 	if fd == nil {
 		return nil

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/digate/digate/server/contract"
@@ -20,20 +21,16 @@ import (
 // reached is a channel that notes which method was called.
 type reached struct{ method string }
 
-func (r *reached) Invoke(_ context.Context, method string, _, _ any, _ ...grpc.CallOption) error {
+func (r *reached) Call(_ context.Context, method string, _ func(any) error) (any, metadata.MD, error) {
+	return nil, nil, r.Serve(context.Background(), method, nil)
+}
+
+func (r *reached) Serve(_ context.Context, method string, _ grpc.ServerStream) error {
 	r.method = method
 	return status.Error(codes.Unavailable, "not here")
 }
 
-func (r *reached) Serve(_ context.Context, method string, _ grpc.ServerStream) error {
-	return r.Invoke(context.Background(), method, nil, nil)
-}
-
-func (r *reached) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
-	return nil, status.Error(codes.Unavailable, "not here")
-}
-
-// grpc-gateway asks the route that was registered last first. So a path that a
+// The last route is asked first. So a path that a
 // literal route has must not end up in a route with a variable in its place:
 // for every pair of routes, a path that both match belongs to the one that is
 // literal where they first differ.
@@ -188,7 +185,7 @@ func routed(t *testing.T, channel Channel) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(t.Context(), Config{Contract: c, Channel: channel, MaxBody: 1 << 20, Observer: exchangetest.Observer(exchangetest.Ignore)})
+	h, err := New(Config{Contract: c, Channel: channel, MaxBody: 1 << 20, Observer: exchangetest.Observer(exchangetest.Ignore)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,76 +2,26 @@ package gateway
 
 import (
 	"bytes"
-	"context"
+	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/digate/digate/server/budget"
-	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/httpbody"
+	"github.com/digate/digate/server/validate"
 )
 
-// headerIdempotencyKey and headerUnresolved are the headers of a request that cross
-// the gateway. A request reaches grpc-gateway without headers, so that it follows no Grpc-Timeout,
-// Grpc-Metadata-*, X-HTTP-Method-Override, TE or form; authentication took the
-// credential before. It also has no host and no address, of which grpc-gateway would
-// make metadata that nobody reads.
-const headerIdempotencyKey = "Idempotency-Key"
-
-// replayedHeader lets one entry of the response's metadata through: that the
-// integration was created by an earlier request.
-func replayedHeader(key string) (string, bool) { return "Digate-Replayed", key == contract.ReplayedKey }
-
-// state is what the gateway knows of one request besides what grpc-gateway
-// hands around: its own errors keep their type here.
-type state struct {
-	idempotencyKey []string
-	unresolved     []string
-	query          map[string]string
-	// refused is why the request's body was not taken, err why the request failed,
-	// whatever the reason.
-	refused, err error
-	// received is the request's body, and url the request's without its query.
-	received body
-	url      url.URL
-	// memory is what the request takes of the server's.
-	memory budget.Share
-}
-
-type stateKey struct{}
-
-func stateFromContext(ctx context.Context) *state {
-	s, _ := ctx.Value(stateKey{}).(*state)
-	return s
-}
-
-// body is a request's body as the marshaler gets to see it. grpc-gateway hands
-// the marshaler this reader and nothing else, so the state rides on it.
+// body is a request's body, which is bounded and takes memory as it arrives.
 type body struct {
 	io.ReadCloser
 	length int64 // -1 where it is not known
 	limit  int64
-	state  *state
 	memory *budget.Share
 	got    int64 // bytes that were read
 	taken  int64 // those of them for which memory was taken
-}
-
-// newRequest returns the request as grpc-gateway gets to see it, under the
-// context, and the state that it carries.
-func newRequest(ctx context.Context, w http.ResponseWriter, r *http.Request, maxBody int64, memory budget.Share) (*http.Request, *state) {
-	s := &state{memory: memory, idempotencyKey: r.Header.Values(headerIdempotencyKey), unresolved: r.Header.Values(headerUnresolved), query: parseQuery(r.URL.RawQuery), url: *r.URL}
-	s.url.RawQuery, s.url.RawPath = "", "" // grpc-gateway matches the decoded path
-	s.received = body{
-		ReadCloser: http.MaxBytesReader(w, r.Body, maxBody),
-		length:     r.ContentLength, limit: maxBody, state: s, memory: &s.memory,
-	}
-	out := r.WithContext(context.WithValue(ctx, stateKey{}, s))
-	out.Header, out.Host, out.RemoteAddr = make(http.Header), "", ""
-	out.URL, out.Body = &s.url, &s.received
-	return out, s
 }
 
 // errNoMemory is the error of a body for which there is no memory now.
@@ -110,4 +60,17 @@ func mayDecode(text []byte, memory *budget.Share, most int) bool {
 		values += bytes.Count(text, []byte(before))
 	}
 	return memory.Take(int64(min(values, most)) * budget.PerValue)
+}
+
+// refusal returns the error of a request whose body or query the codec does not
+// take.
+func refusal(err error) error { return validate.Refusal(err, faultIn) }
+
+// faultIn returns where a request is wrong: a field, or the byte of a body that is no
+// JSON.
+func faultIn(e *digajson.Error) string {
+	if e.Kind == digajson.KindJSON {
+		return fmt.Sprintf("body[%d]", e.Offset)
+	}
+	return cmp.Or(e.Field(), "body")
 }

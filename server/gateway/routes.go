@@ -8,34 +8,28 @@ import (
 	"github.com/digate/digate/server/contract"
 )
 
-// route is what the gateway needs to know of a method's HTTP form; grpc-gateway
-// finds the method.
+// route is what the gateway needs to know of a method's HTTP form.
 type route struct {
 	*contract.Method
 	inPath []string // the fields in the path
 }
 
-type routes struct {
-	all    []*route
-	byName map[string]*route // by full gRPC name
-}
+type routes struct{ all []*route }
 
 func newRoutes(c *contract.Contract) *routes {
-	rs := &routes{byName: make(map[string]*route)}
+	rs := new(routes)
 	for _, m := range c.Methods() {
 		if m.Binding == nil {
 			continue
 		}
-		r := &route{m, m.Binding.InPath()}
-		rs.all = append(rs.all, r)
-		rs.byName[m.FullName] = r
+		rs.all = append(rs.all, &route{m, m.Binding.InPath()})
 	}
 	return rs
 }
 
 // find returns the route of a request, by its HTTP method and its decoded path, nil
-// where there is none. Like grpc-gateway, it asks the last route first. What can be
-// read with GET can be asked for with HEAD.
+// where there is none. It asks the last route first, as the contract's order of methods
+// expects. What can be read with GET can be asked for with HEAD.
 func (rs *routes) find(verb, path string) *route {
 	for _, r := range slices.Backward(rs.all) {
 		if r.Binding.Verb == verb && r.Binding.Match(path) {

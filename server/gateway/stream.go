@@ -20,8 +20,7 @@ import (
 )
 
 // stream is the REST form of the methods whose server streams: newline-delimited
-// JSON, a line for each message, and a summary at the end. grpc-gateway's own loop
-// would wrap each line, and say nothing at the end.
+// JSON, a line for each message, and a summary at the end.
 type stream struct {
 	channel Channel
 	// stall is how long the client may take nothing of the response.
@@ -37,7 +36,7 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, route *route) err
 	}
 	route.Binding.SetPath(req.ProtoReflect(), r.URL.Path)
 	if err := route.setQuery(parseQuery(r.URL.RawQuery), req.ProtoReflect()); err != nil {
-		return refuseFor(w, route, err)
+		return route.fail(r.Context(), w, err)
 	}
 	if r.Method == http.MethodHead {
 		w.Header().Set("Content-Type", contentTypeLines)
@@ -47,7 +46,7 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, route *route) err
 	err = begun(r.Context(), s.channel.Serve(r.Context(), route.FullName, out))
 	switch {
 	case err != nil && !out.begun:
-		return refuseFor(w, route, err)
+		return route.fail(r.Context(), w, err)
 	case err != nil:
 		out.lines.write(failure(0, "", err))
 		return err
@@ -55,14 +54,6 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, route *route) err
 	out.begin()
 	out.lines.write(map[string]map[string]int64{"summary": {"items": out.items}})
 	return nil
-}
-
-// refuseFor writes the response to a request of a route that failed before its
-// response began.
-func refuseFor(w http.ResponseWriter, route *route, err error) error {
-	e := apierror.FromError(err)
-	e.REST(route.locate).Write(w)
-	return e
 }
 
 func newMessage(md protoreflect.MessageDescriptor) (proto.Message, error) {

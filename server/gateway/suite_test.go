@@ -86,7 +86,7 @@ func newHandler(t *testing.T, s *service, change ...func(*gateway.Config)) (http
 	for _, f := range change {
 		f(&cfg)
 	}
-	h, err := gateway.New(t.Context(), cfg)
+	h, err := gateway.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

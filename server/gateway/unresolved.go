@@ -3,6 +3,8 @@ package gateway
 import (
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
@@ -15,8 +17,8 @@ const unresolvedField = "digate-unresolved"
 
 // setUnresolved hands a request's Digate-Unresolved over to its message, where that
 // has a field for it.
-func setUnresolved(values []string, v any) error {
-	req, ok := v.(*integrationv1.CopyTemplateRequest)
+func setUnresolved(values []string, m proto.Message) error {
+	req, ok := m.(*integrationv1.CopyTemplateRequest)
 	if !ok || len(values) == 0 {
 		return nil
 	}

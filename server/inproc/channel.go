@@ -11,10 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-var (
-	_ grpc.ClientConnInterface = (*Channel)(nil)
-	_ grpc.ServiceRegistrar    = (*Channel)(nil)
-)
+var _ grpc.ServiceRegistrar = (*Channel)(nil)
 
 // Options name the interceptors that every call passes before its handler. The first
 // interceptor of a list is the outermost, as in grpc.ChainUnaryInterceptor.

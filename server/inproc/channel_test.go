@@ -8,8 +8,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/encoding"
-	_ "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/peer"
@@ -55,45 +53,7 @@ func TestRegisterService_Mistake_PanicsWithNames(t *testing.T) {
 func TestCall_WrongKindOfMethod_IsInternal(t *testing.T) {
 	cc := startInproc(t, inproc.Options{}, new(service).register)
 	wantCode(t, cc.Invoke(t.Context(), talkMethod, new(text), new(text)), codes.Internal)
-	wantCode(t, cc.(*inproc.Channel).Serve(t.Context(), unaryMethod, new(ends)), codes.Internal)
-}
-
-// otherOption is an option of some client interceptor.
-type otherOption struct{ grpc.EmptyCallOption }
-
-func TestCall_OptionWithoutEffect_IsRefusedUnlessHarmless(t *testing.T) {
-	refused := map[string]grpc.CallOption{
-		"credentials":        grpc.PerRPCCredentials(nil),
-		"authority":          grpc.CallAuthority("example.org"),
-		"codec":              grpc.ForceCodecV2(encoding.GetCodecV2("proto")),
-		"content subtype":    grpc.CallContentSubtype("json"),
-		"callback":           grpc.OnFinish(func(error) {}),
-		"interceptor option": otherOption{},
-	}
-	harmless := map[string]grpc.CallOption{
-		"empty":           grpc.EmptyCallOption{},
-		"static method":   grpc.StaticMethod(),
-		"wait for ready":  grpc.WaitForReady(true),
-		"compressor":      grpc.UseCompressor("gzip"),
-		"receive limit":   grpc.MaxCallRecvMsgSize(1),
-		"send limit":      grpc.MaxCallSendMsgSize(1),
-		"retry buffering": grpc.MaxRetryRPCBufferSize(1),
-	}
-	s := &service{unary: func(_ context.Context, in *text) (any, error) { return in, nil }}
-	cc := startInproc(t, inproc.Options{}, s.register)
-	for name, o := range refused {
-		t.Run(name, func(t *testing.T) {
-			_, err := call(t.Context(), cc, "x", o)
-			wantCode(t, err, codes.Internal)
-		})
-	}
-	for name, o := range harmless {
-		t.Run(name, func(t *testing.T) {
-			if _, err := call(t.Context(), cc, "x", o); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	wantCode(t, cc.(*connection).Serve(t.Context(), unaryMethod, new(ends)), codes.Internal)
 }
 
 type valueKey struct{}
@@ -116,7 +76,7 @@ func TestCall_CallersValuesAndPeer_ReachHandler(t *testing.T) {
 	if _, err := call(ctx, cc, "x"); err != nil {
 		t.Error(err)
 	}
-	if err := cc.(*inproc.Channel).Serve(ctx, talkMethod, new(ends)); err != nil {
+	if err := cc.(*connection).Serve(ctx, talkMethod, new(ends)); err != nil {
 		t.Error(err)
 	}
 }

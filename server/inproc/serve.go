@@ -24,8 +24,8 @@ import (
 //
 // After an ss.SendMsg that failed the stream is over: the handler's context ends.
 func (c *Channel) Serve(ctx context.Context, fullName string, ss grpc.ServerStream) error {
-	if err := ctx.Err(); err != nil {
-		return status.FromContextError(err).Err()
+	if err := contextError(ctx); err != nil {
+		return err
 	}
 	m, err := c.lookup(fullName)
 	if err != nil {
@@ -38,9 +38,7 @@ func (c *Channel) Serve(ctx context.Context, fullName string, ss grpc.ServerStre
 	s := &serverStream{ServerStream: ss, transport: transport{method: fullName}}
 	ctx, s.cancel = context.WithCancel(ctx)
 	defer s.end() // a panic unwinds through here
-	if s.ctx, err = serverContext(ctx, &s.transport); err != nil {
-		return err
-	}
+	s.ctx = serverContext(ctx, &s.transport)
 	if c.stream == nil {
 		err = m.stream.Handler(m.impl, s)
 	} else {
@@ -54,11 +52,6 @@ func (c *Channel) Serve(ctx context.Context, fullName string, ss grpc.ServerStre
 		return statusError(err)
 	}
 	return nil
-}
-
-// NewStream returns an error: the caller of a streaming method uses [Channel.Serve].
-func (c *Channel) NewStream(_ context.Context, _ *grpc.StreamDesc, fullName string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
-	return nil, status.Errorf(codes.Unimplemented, "inproc: %s: the channel has no client streams, use Serve", fullName)
 }
 
 // serverStream is the handler's view of the stream given to Serve. One goroutine
@@ -91,8 +84,8 @@ func (s *serverStream) SetTrailer(md metadata.MD) { _ = s.transport.SetTrailer(m
 func (s *serverStream) SendMsg(m any) error {
 	s.sending.Lock()
 	defer s.sending.Unlock()
-	if err := s.ctx.Err(); err != nil {
-		return status.FromContextError(err).Err()
+	if err := contextError(s.ctx); err != nil {
+		return err
 	}
 	s.transport.flushHeader()
 	err := s.sendHeader()
@@ -121,8 +114,8 @@ func (s *serverStream) sendHeader() error {
 // RecvMsg receives the next message into m. It fails with the status of the context
 // if that has ended, even if there are more messages: nobody waits for their results.
 func (s *serverStream) RecvMsg(m any) error {
-	if err := s.ctx.Err(); err != nil {
-		return status.FromContextError(err).Err()
+	if err := contextError(s.ctx); err != nil {
+		return err
 	}
 	return s.ServerStream.RecvMsg(m)
 }

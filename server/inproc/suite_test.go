@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/digate/digate/server/inproc"
@@ -73,7 +74,38 @@ func startInproc(_ testing.TB, o inproc.Options, register ...func(grpc.ServiceRe
 	for _, r := range register {
 		r(c)
 	}
-	return c
+	return &connection{c}
+}
+
+// connection makes the calls of clients through a Channel.
+type connection struct{ *inproc.Channel }
+
+// Invoke makes a call whose request is a copy of args. It fills in a copy of the
+// response, and of the options it knows [grpc.Header] alone.
+func (c *connection) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	response, header, err := c.Call(ctx, method, func(request any) error {
+		if args != nil {
+			proto.Merge(request.(proto.Message), args.(proto.Message))
+		}
+		return nil
+	})
+	for _, o := range opts {
+		if o, ok := o.(grpc.HeaderCallOption); ok {
+			*o.HeaderAddr = header
+		}
+	}
+	if err != nil {
+		return err
+	}
+	proto.Reset(reply.(proto.Message))
+	if response != nil {
+		proto.Merge(reply.(proto.Message), response.(proto.Message))
+	}
+	return nil
+}
+
+func (c *connection) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, errors.New("a Channel has no client streams")
 }
 
 func startGRPC(t testing.TB, o inproc.Options, register ...func(grpc.ServiceRegistrar)) grpc.ClientConnInterface {
@@ -122,7 +154,7 @@ func onBothInBubble(t *testing.T, test func(t *testing.T, start start)) {
 
 // streamError calls a streaming method that is expected to fail.
 func streamError(ctx context.Context, cc grpc.ClientConnInterface, method string) error {
-	if c, ok := cc.(*inproc.Channel); ok {
+	if c, ok := cc.(*connection); ok {
 		return c.Serve(ctx, method, new(ends))
 	}
 	cs, err := cc.NewStream(ctx, talk, method)

@@ -3,50 +3,59 @@ package inproc
 import (
 	"context"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
-// Invoke calls a unary method on the caller's goroutine and returns when its
-// handler has returned. Every error is a status; a call whose context has ended
-// already does not reach the handler. It takes args over, and the reply shares
-// its content with the handler's response (see the package's ownership rule).
+// Call calls a unary method on the caller's goroutine and returns when its handler has
+// returned. The method makes an empty request, which decode fills in. An error of decode
+// is the error of the call as it is; every other error is a status. A call whose context
+// has ended before it, or by the time its request is there, does not reach the handler.
 //
-// Header and trailer are filled in after the handler, whether it failed or not.
-func (c *Channel) Invoke(ctx context.Context, fullName string, args, reply any, opts ...grpc.CallOption) error {
-	if err := checkOptions(opts); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return status.FromContextError(err).Err()
+// The response is the handler's own, nil where it gave none. It must not be changed:
+// other calls may share it.
+func (c *Channel) Call(ctx context.Context, fullName string, decode func(request any) error) (response any, header metadata.MD, err error) {
+	if err := contextError(ctx); err != nil {
+		return nil, nil, err
 	}
 	m, err := c.lookup(fullName)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if m.unary == nil {
-		return status.Errorf(codes.Internal, "inproc: %s is a streaming method, Invoke calls unary ones", fullName)
+		return nil, nil, status.Errorf(codes.Internal, "inproc: %s is a streaming method, Call calls unary ones", fullName)
 	}
 
 	t := &transport{method: fullName}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ctx, err = serverContext(ctx, t)
-	if err != nil {
-		return err
-	}
-	decode := func(req any) error { return handOver(req, args) }
-	resp, err := m.unary.Handler(m.impl, ctx, decode, c.unary)
-	t.end()
-	deliver(t, opts)
-	if err != nil {
-		if err = statusError(err); err == nil {
-			return errNoResponse // a failure that calls itself OK carries no message
+	var refused error
+	response, err = m.unary.Handler(m.impl, serverContext(ctx, t), func(request any) error {
+		if refused = decode(request); refused != nil {
+			return refused
 		}
-		return err
+		return contextError(ctx)
+	}, c.unary)
+	t.end()
+	if err == nil {
+		return response, t.sentHeader(), nil
 	}
-	return handOver(reply, resp)
+	if refused != nil {
+		return nil, nil, refused
+	}
+	if err = statusError(err); err == nil {
+		err = errNoResponse // a failure that calls itself OK carries no message
+	}
+	return nil, t.sentHeader(), err
+}
+
+// contextError returns the status of a context that has ended, else nil.
+func contextError(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return status.FromContextError(err).Err()
+	}
+	return nil
 }
 
 var errNoResponse = status.Error(codes.Internal, "inproc: the method sent no response, want exactly one")

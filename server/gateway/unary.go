@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/budget"
+	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/nearjson"
+)
+
+// unary is the REST form of the unary methods. Of the headers of a request, those that
+// are read here and no others cross the gateway; authentication took the credential
+// before.
+type unary struct {
+	channel Channel
+	maxBody int64
+}
+
+// serve writes the response to a request of a route, and returns why the request
+// failed.
+func (u *unary) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, route *route, memory *budget.Share) error {
+	response, header, err := u.channel.Call(ctx, route.FullName, func(request any) error {
+		m, ok := request.(proto.Message)
+		if !ok {
+			return fmt.Errorf("gateway: cannot receive into %T", request)
+		}
+		return u.read(m, w, r, route, memory)
+	})
+	if err = begun(ctx, err); err == nil {
+		err = route.succeed(ctx, w, response, header)
+	}
+	if err == nil {
+		return nil
+	}
+	return route.fail(ctx, w, err)
+}
+
+// read fills in the request message of a route.
+func (u *unary) read(m proto.Message, w http.ResponseWriter, r *http.Request, route *route, memory *budget.Share) error {
+	received := body{ReadCloser: http.MaxBytesReader(w, r.Body, u.maxBody), length: r.ContentLength, limit: u.maxBody, memory: memory}
+	msg := m.ProtoReflect()
+	if route.Binding.Body == nil {
+		if r.ContentLength != 0 {
+			_, _ = io.Copy(io.Discard, &received)
+		}
+		route.Binding.SetPath(msg, r.URL.Path)
+		return route.setQuery(parseQuery(r.URL.RawQuery), msg)
+	}
+	if err := received.decode(route.Binding.Body, m); err != nil {
+		return err
+	}
+	route.Binding.SetPath(msg, r.URL.Path)
+	if err := setRequestID(r.Header[headerIdempotencyKey], msg); err != nil {
+		return err
+	}
+	return setUnresolved(r.Header[headerUnresolved], m)
+}
+
+// decode reads exactly one JSON object into a request message.
+func (b *body) decode(codec *digajson.Codec, m proto.Message) error {
+	data, err := b.readAll()
+	data = nearjson.TrimBOM(data)
+	switch tooLarge, ok := errors.AsType[*http.MaxBytesError](err); {
+	case ok:
+		return apierror.RequestTooLarge(tooLarge.Limit)
+	case errors.Is(err, errNoMemory):
+		return apierror.Overloaded(time.Second)
+	case err != nil:
+		return apierror.BodyIncomplete()
+	case len(data) == 0:
+		return apierror.InvalidRequest(apierror.Violation{
+			Field: "body", Description: "a JSON object is required", Reason: "MISSING",
+		})
+	}
+	if !mayDecode(data, b.memory, digajson.MaxValues) {
+		return apierror.Overloaded(time.Second)
+	}
+	if err := codec.UnmarshalRequest(data, m); err != nil {
+		return refusal(err)
+	}
+	return nil
+}
+
+// begun returns the error of a call to the service. A call that did not reach the
+// service, because its context ended before or there is no such method, has an error
+// without the details that the service's have.
+func begun(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	switch s := status.Convert(err); {
+	case len(s.Proto().GetDetails()) > 0:
+		return err
+	case s.Code() == codes.Unimplemented:
+		return apierror.UnknownMethod()
+	case ctx.Err() != nil:
+		return apierror.NotBegun(ctx.Err())
+	default:
+		return err
+	}
+}
