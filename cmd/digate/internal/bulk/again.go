@@ -42,6 +42,9 @@ func (c *Command) settleLine(jobPath string) string {
 	if jobPath != c.File+jobSuffix {
 		words = append(words, "--job", jobPath)
 	}
+	if c.Results != "" {
+		words = append(words, "--results", c.Results)
+	}
 	return term.ShellLine(append(append(words, "--settle"), c.Words()...)...)
 }
 

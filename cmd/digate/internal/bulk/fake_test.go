@@ -133,6 +133,17 @@ func (s *fakeServer) GetCopy(_ context.Context, req *digatev1.GetCopyRequest) (*
 	return &digatev1.GetCopyResponse{Copy: &digatev1.Copy{RequestId: req.GetRequestId(), State: digatev1.Copy_STATE_DONE, IntegrationId: "of-" + req.GetRequestId()}}, nil
 }
 
+// ResolveCopy implements [digatev1.LedgerServiceServer].
+func (s *fakeServer) ResolveCopy(_ context.Context, req *digatev1.ResolveCopyRequest) (*digatev1.ResolveCopyResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.doubts[req.GetRequestId()] == nil {
+		return nil, status.Error(codes.NotFound, "no record")
+	}
+	delete(s.doubts, req.GetRequestId())
+	return new(digatev1.ResolveCopyResponse), nil
+}
+
 // GetTemplate returns a template that needs nothing.
 func (s *fakeServer) GetTemplate(_ context.Context, req *integrationv1.GetTemplateRequest) (*integrationv1.GetTemplateResponse, error) {
 	s.mu.Lock()

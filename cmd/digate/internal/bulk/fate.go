@@ -1,5 +1,7 @@
 package bulk
 
+import "strings"
+
 // What became of a row is decided here. The results, the table of changes and the
 // summary say what this file says.
 
@@ -59,21 +61,53 @@ func (j *job) fate(e *entry) rowResult {
 	inDoubt := res.Outcome == rowUnknown
 	switch {
 	case by != e:
-		res.Reason, res.Message = reasonChanged, "made before the row was changed"
+		res.Reason, res.Message = reasonChanged, madeBefore
 		if inDoubt {
-			res.Message = "may be made already, as it was before the row was changed"
+			res.Message = mayBeMadeBefore
 		}
 	case e.seen:
 	case e.decision == replaced:
-		res.Line, res.Reason, res.Message = 0, reasonChanged, "the row was changed and then made again; this is what it made before"
+		res.Line, res.Reason, res.Message = 0, reasonChanged, madeAgain
 		if inDoubt {
-			res.Message = "the row was changed and then made again; this is what it may have made before"
+			res.Message = mayBeMadeAgain
 		}
 	default:
-		res.Line, res.Reason, res.Message = 0, reasonGone, "the row is not in the file any more"
+		res.Line, res.Reason, res.Message = 0, reasonGone, notInTheFile
 	}
 	if inDoubt {
 		res.Code = "ABORTED"
 	}
 	return res
+}
+
+// What is said of a row that was changed or is gone.
+const (
+	madeBefore      = "made before the row was changed"
+	mayBeMadeBefore = "may be made already, as it was before the row was changed"
+	madeAgain       = "the row was changed and then made again; this is what it made before"
+	mayBeMadeAgain  = "the row was changed and then made again; this is what it may have made before"
+	notInTheFile    = "the row is not in the file any more"
+)
+
+// settled changes the result of a row in doubt to what became of it, once that is
+// known: e is the row that made its integration, or nothing.
+func (r *rowResult) settled(e *entry) {
+	switch {
+	case e.isMade():
+		message := ""
+		switch said, _, _ := strings.Cut(r.Message, toSettle); said {
+		case mayBeMadeBefore:
+			message = madeBefore
+		case mayBeMadeAgain:
+			message = madeAgain
+		case notInTheFile:
+			message = notInTheFile
+		}
+		r.Outcome, r.IntegrationID, r.Missing, r.Code, r.Message = e.outcome(), e.made, e.missing, "", message
+		if message == "" {
+			r.Reason = ""
+		}
+	case e.state == rowNone:
+		r.Outcome, r.Code, r.Reason, r.Message = rowNotSent, "ABORTED", reasonNotCreated, "settled: it made nothing; the next run makes it"
+	}
 }

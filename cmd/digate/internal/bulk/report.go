@@ -15,6 +15,9 @@ import (
 // all of them.
 const maxShownRows = 10
 
+// toSettle is behind the message of a row in doubt, before a command line.
+const toSettle = "; to see and settle it: "
+
 // report takes the result of each row. It adds it to the results, counts it, and
 // shows the first failures on stderr.
 type report struct {
@@ -61,7 +64,7 @@ func (r *report) result(res rowResult) {
 			c.inDoubt++
 			r.worst = max(r.worst, client.ExitUnknown)
 			if res.Reason != reasonNoResponse && res.Reason != reasonRetentionPassed {
-				res.Message += "; to see and settle it: " + r.look(res.RequestID)
+				res.Message += toSettle + r.look(res.RequestID)
 			}
 		}
 	})

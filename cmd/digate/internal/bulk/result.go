@@ -37,6 +37,7 @@ const (
 	reasonChanged         = "ROW_CHANGED"
 	reasonOtherSecret     = "OTHER_SECRET"
 	reasonGone            = "ROW_GONE"
+	reasonNotCreated      = "NOT_CREATED"
 )
 
 // rowResult is what happened to a row. It holds no secret.

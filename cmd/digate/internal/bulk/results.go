@@ -49,6 +49,22 @@ func resultsPath(input, format string) string {
 	}
 }
 
+// resultsFile returns the file that the results of the last run are in. It is empty
+// if they went to standard output.
+func (c *Command) resultsFile() string {
+	path := c.Results
+	if path == "" && c.File != "-" {
+		path = resultsPath(c.File, cmp.Or(c.Format, formatOf(c.File)))
+	}
+	if path == "-" {
+		return ""
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	return path
+}
+
 // openResults opens the place that results are written to, before anything is
 // sent.
 func (c *Command) openResults(stdout io.Writer, in *input, j *job) (results, error) {
@@ -78,7 +94,7 @@ func (c *Command) openResults(stdout io.Writer, in *input, j *job) (results, err
 	if info, err := os.Lstat(path); !given && err == nil && info.Size() > 0 && !isResults(path) {
 		return nil, fmt.Errorf("%s is there and does not hold results of this command: --results names another file for them", path)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // O_EXCL and 0600
+	f, err := newWholeFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("the results cannot be written beside the input: %w; --results names another file for them", err)
 	}
@@ -154,6 +170,37 @@ type wholeFile interface {
 	Close() error
 }
 
+// newWholeFile returns a file that can take the place of the one with the path.
+func newWholeFile(path string) (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // O_EXCL and 0600
+}
+
+// replace writes a file, and lets it take the place of the one with the path. Until
+// the new file is complete and durable, the old one stays.
+func replace(f wholeFile, path string, write func(io.Writer) error) (err error) {
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	buffered := bufio.NewWriter(f)
+	err = write(buffered)
+	if err == nil {
+		err = buffered.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	_ = durable.SyncDir(filepath.Dir(path)) // the job has it all
+	return nil
+}
+
 // collected writes all results at the end, in the order of the input, into a new
 // file that takes the place of the one before. What earlier runs made comes from
 // the job, so that nothing is lost.
@@ -177,31 +224,12 @@ func (c *collected) add(res rowResult) error {
 	return nil
 }
 
-// end writes the results. Until the new file is complete and durable, the old one
-// stays.
-func (c *collected) end() (err error) {
-	defer func() {
-		if err != nil {
-			_ = os.Remove(c.f.Name())
-			err = fmt.Errorf("%s cannot be written: %w.\nNothing is lost: run again once it can be, and nothing is sent twice", c.path, err)
-		}
-	}()
-	buffered := bufio.NewWriter(c.f)
-	write := newResultWriter(buffered, c.format, c.dialect)
-	err = c.each(write)
-	if err == nil {
-		err = buffered.Flush()
+// end writes the results.
+func (c *collected) end() error {
+	err := replace(c.f, c.path, func(w io.Writer) error { return c.each(newResultWriter(w, c.format, c.dialect)) })
+	if err != nil {
+		return fmt.Errorf("%s cannot be written: %w.\nNothing is lost: run again once it can be, and nothing is sent twice", c.path, err)
 	}
-	if err == nil {
-		err = c.f.Sync()
-	}
-	if err = errors.Join(err, c.f.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(c.f.Name(), c.path); err != nil {
-		return err
-	}
-	_ = durable.SyncDir(filepath.Dir(c.path)) // the job has it all
 	return nil
 }
 
@@ -260,6 +288,9 @@ func ndjsonResults(w io.Writer) resultWriter {
 	}
 }
 
+// resultColumns are the columns of results as CSV.
+var resultColumns = []string{"key", "name", "line", "result", "integration_id", "missing", "message", "request_id", "reason"}
+
 func csvResults(w io.Writer, d dialect) resultWriter {
 	c := csv.NewWriter(w)
 	if d.comma != 0 {
@@ -272,7 +303,7 @@ func csvResults(w io.Writer, d dialect) resultWriter {
 			if d.mark {
 				_, _ = io.WriteString(w, "\ufeff")
 			}
-			_ = c.Write([]string{"key", "name", "line", "result", "integration_id", "missing", "message", "request_id", "reason"})
+			_ = c.Write(resultColumns)
 		}
 		line := ""
 		if r.Line > 0 {

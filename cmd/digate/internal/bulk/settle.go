@@ -107,7 +107,7 @@ func (s *settling) lookAt(ctx context.Context, d *doubt) error {
 	resp, err := s.getCopy(ctx, d.id.String())
 	record := resp.GetCopy()
 	switch {
-	case status.Code(err) == codes.NotFound && s.job.promises[d.promise].expired(time.Now()):
+	case status.Code(err) == codes.NotFound: // the ledger has forgotten it
 		return nil // nobody knows
 	case status.Code(err) == codes.NotFound:
 		s.job.record(jobLine{Row: d.id, State: lineNone})
@@ -323,10 +323,25 @@ func (s *settling) end(c *Command, path string, why error) error {
 	if s.job.broke != nil {
 		return fmt.Errorf("%s cannot be written: %w", path, s.job.broke)
 	}
+	results, err := c.settleResults(s.job, func(text string) { fmt.Fprintln(s.std.Err, term.Printable(text)) })
+	if err != nil {
+		return err
+	}
+	if results != "" {
+		fmt.Fprintf(s.std.Err, "results: %s\n", term.Printable(results))
+	}
 	if why != nil {
 		return nil
 	}
-	fmt.Fprintf(s.std.Err, "To go on, and to write the results:\n  %s\n", term.Printable(c.again(path)))
+	switch {
+	case s.notMade > 0:
+		fmt.Fprintf(s.std.Err, "To make what was not made:\n  %s\n", term.Printable(c.again(path)))
+	case results == "":
+		fmt.Fprintf(s.std.Err, "To write the results:\n  %s\n", term.Printable(c.again(path)))
+	}
+	if left > 0 && c.Yes {
+		fmt.Fprintf(s.std.Err, "To settle the others, one by one:\n  %s\n", term.Printable(c.settleLine(path)))
+	}
 	if left > 0 {
 		return client.ExitError(client.ExitUnknown)
 	}
