@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -255,6 +255,32 @@ func TestServe_Debug_PrintsItsConfigurationWithoutSecrets(t *testing.T) {
 func TestServe_GOMEMLIMIT_IsTheCollectorsLimitAndShownInTheMetrics(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "123MiB")
 	p := launchOnFreePorts(t, "serve", "--upstream-url", "http://127.0.0.1:1")
+	if got, want := p.metric(t, "go_gc_gomemlimit_bytes"), float64(123<<20); got != want {
+		t.Errorf("got %g, want %g", got, want)
+	}
+}
+
+func TestServe_GOGC_IsTheCollectorsPercentage(t *testing.T) {
+	t.Setenv("GOGC", "57")
+	p := launchOnFreePorts(t, "serve", "--upstream-url", "http://127.0.0.1:1")
+	if got := p.metric(t, "go_gc_gogc_percent"); got != 57 {
+		t.Errorf("got %g", got)
+	}
+}
+
+func TestServe_LittleInUse_IsSeldomCollected(t *testing.T) {
+	if os.Getenv("GOGC") != "" {
+		t.Skip("GOGC is set")
+	}
+	p := launchOnFreePorts(t, "serve", "--upstream-url", "http://127.0.0.1:1")
+	if got := p.metric(t, "go_gc_gogc_percent"); got < 2*usualPercent {
+		t.Errorf("got %g %%", got)
+	}
+}
+
+// metric returns the value of a metric without labels.
+func (p *process) metric(t *testing.T, name string) float64 {
+	t.Helper()
 	admin := regexp.MustCompile(`"admin":"([^"]+)"`).FindStringSubmatch(p.err.Await(t, `"msg":"serving"`))[1]
 	caller := &http.Client{Timeout: await.Patience}
 	defer caller.CloseIdleConnections()
@@ -264,9 +290,16 @@ func TestServe_GOMEMLIMIT_IsTheCollectorsLimitAndShownInTheMetrics(t *testing.T)
 	}
 	body, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
-	if err != nil || !strings.Contains(string(body), fmt.Sprintf("\ngo_gc_gomemlimit_bytes %g\n", float64(123<<20))) {
-		t.Errorf("%v, no limit in\n%s", err, body)
+	_, line, found := strings.Cut(string(body), "\n"+name+" ")
+	if err != nil || !found {
+		t.Fatalf("%v, no %s in\n%s", err, name, body)
 	}
+	value, _, _ := strings.Cut(line, "\n")
+	number, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return number
 }
 
 func TestEmulator_Alone_ServesUntilSIGTERM(t *testing.T) {

@@ -19,6 +19,7 @@ type serveCmd struct {
 
 func (c *serveCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *origins) error {
 	ignoreBrokenPipe()
+	spareCollector()
 	log := telemetry.OpenLog(std.Err, c.LogLevel)
 	defer log.Close()
 	o.logStray(log)
