@@ -19,8 +19,8 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build bin/digate, static, with its version
-	CGO_ENABLED=0 go build -ldflags "-X main.linked=$(VERSION)" -o $(BINARY) ./cmd/digate
+build: ## build bin/digate, static and stripped, with its version
+	CGO_ENABLED=0 go build -ldflags "-s -w -X main.linked=$(VERSION)" -o $(BINARY) ./cmd/digate
 
 .PHONY: test
 test: ## run every test with the race detector, and those that count allocations without it

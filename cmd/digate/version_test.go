@@ -1,16 +1,11 @@
 package main
 
 import (
-	"debug/buildinfo"
-	"os/exec"
-	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
-	"github.com/digate/digate/internal/need"
 )
 
 func TestVersion_IsOneLine(t *testing.T) {
@@ -66,27 +61,5 @@ func TestVersion_IsATokenOfAUserAgent(t *testing.T) {
 		if got := productToken(tc[0]); got != tc[1] {
 			t.Errorf("got %q, want %q", got, tc[1])
 		}
-	}
-}
-
-// The binary prints the version that `make build` links in, and needs no library
-// of the machine.
-func TestMakeBuild_IsStampedAndStatic(t *testing.T) {
-	t.Parallel()
-	need.Program(t, "make")
-	path := filepath.Join(t.TempDir(), "digate")
-	if out, err := exec.Command("make", "-C", "../..", "build", "VERSION=v1.2.3-4-g0123456", "BINARY="+path).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	out, err := exec.Command(path, "version").Output()
-	if err != nil || !strings.HasPrefix(string(out), "digate v1.2.3-4-g0123456 ") {
-		t.Errorf("got %q, %v", out, err)
-	}
-	info, err := buildinfo.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Contains(info.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "0"}) {
-		t.Errorf("not a static binary: %v", info.Settings)
 	}
 }
