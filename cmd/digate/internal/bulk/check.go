@@ -21,7 +21,7 @@ type malformedError struct{ error }
 func (c *Command) firstPass(ctx context.Context, in *input, j *job, p *progress) (int, error) {
 	var found findings
 	total, bad, err := checkRows(ctx, in, j, &found, p.say, func(r *row) { j.see(r) }, nil)
-	if err != nil || c.KeepGoing || in.path == "-" {
+	if err != nil || c.KeepGoing || !in.regular() {
 		return total, err
 	}
 	p.showFindings(&found, maxShownRows)

@@ -216,9 +216,17 @@ func (c *Command) send(ctx context.Context, in *input, j *job, p *progress, std 
 		return err
 	}
 	run.report = &report{progress: p, results: results, look: c.look}
+	if run.arriving != nil {
+		ts, done := c.templates(nil, p.say)
+		defer done()
+		run.arriving.templates = ts
+	}
 	begun := time.Now()
 	why, err := run.all(ctx, c.Timeout, in, in.again())
 	err = errors.Join(err, results.end())
+	if run.arriving != nil && run.rows == nil { // all of them arrived
+		p.showFindings(&run.arriving.found, maxShownRows)
+	}
 	fmt.Fprintln(std.Err, run.report.summary(time.Since(begun)))
 	if path := results.where(); path != "" && err == nil {
 		fmt.Fprintf(std.Err, "results: %s\n", term.Printable(path))
@@ -251,18 +259,7 @@ func (c *Command) prepare(ctx context.Context, in *input, j *job, p *progress, r
 	if in.again() {
 		return j.plan(run.promise, j.toSend(run.lacking), further)
 	}
-	run.plan = func(batch []*row) error {
-		var fresh []*entry
-		for _, r := range batch {
-			if r.err != nil {
-				continue
-			}
-			if e := j.see(r); e.state == rowNew {
-				fresh = append(fresh, e)
-			}
-		}
-		return j.plan(run.promise, fresh, nil)
-	}
+	run.arriving = &arriving{job: j, promise: run.promise, contract: in.contract}
 	return nil
 }
 

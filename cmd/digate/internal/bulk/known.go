@@ -21,9 +21,12 @@ func (r *runner) known(next *row) *rowResult {
 		res.Message = "the file was changed while it was read: run again"
 		return &res
 	}
-	if lacks, ok := r.lacking[e]; ok {
-		res.Outcome, res.Code, res.Reason, res.Missing = rowNotSent, "FAILED_PRECONDITION", reasonUnfinished, lacks
-		res.Message = "its copy would lack: " + lacks + "; --unfinished=allow makes it"
+	if next.lacks == "" {
+		next.lacks = r.lacking[e]
+	}
+	if next.lacks != "" {
+		res.Outcome, res.Code, res.Reason, res.Missing = rowNotSent, "FAILED_PRECONDITION", reasonUnfinished, next.lacks
+		res.Message = "its copy would lack: " + next.lacks + "; --unfinished=allow makes it"
 		return &res
 	}
 	if e.state != rowMade && r.job.makesItself(e) {

@@ -33,6 +33,8 @@ type row struct {
 	refs []secretRef
 	// doubts are about cells that may not say what was meant.
 	doubts []string
+	// lacks names what its copy would lack, if the row is not to be sent for that.
+	lacks string
 	// err is why the row cannot be sent.
 	err error
 }

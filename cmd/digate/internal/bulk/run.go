@@ -40,9 +40,9 @@ type runner struct {
 	stall      time.Duration // longest silence of the server
 	now        func() time.Time
 	report     *report
-	// plan, if set, puts rows into the job's file before they are sent.
-	plan func([]*row) error
-	rows <-chan *row // nil after the last row
+	// arriving is set for an input that can be read only once.
+	arriving *arriving
+	rows     <-chan *row // nil after the last row
 
 	conn      *connection      // nil between connections
 	pending   map[string]*item // by request id
@@ -75,7 +75,7 @@ func (r *runner) all(ctx context.Context, timeout time.Duration, in *input, rest
 	reading, quit := context.WithCancel(context.WithoutCancel(ctx))
 	defer quit()
 	read, end := make(chan *row), make(chan error, 1)
-	rows.plan = r.plan
+	rows.arriving = r.arriving
 	go func() { end <- rows.send(reading, read) }()
 	r.rows = read
 

@@ -98,7 +98,15 @@ func (s *settling) look(ctx context.Context) error {
 		g.Go(func() error { return s.lookAt(ctx, d) })
 	}
 	err := g.Wait()
-	s.doubts = slices.DeleteFunc(s.doubts, func(d *doubt) bool { return d.state != rowDoubt })
+	s.doubts = slices.DeleteFunc(s.doubts, func(d *doubt) bool {
+		if d.isMade() {
+			s.made++
+		}
+		if d.state == rowNone {
+			s.notMade++
+		}
+		return d.state != rowDoubt
+	})
 	slices.SortFunc(s.doubts, func(a, b *doubt) int { return cmp.Compare(a.line, b.line) })
 	return err
 }
@@ -107,7 +115,7 @@ func (s *settling) lookAt(ctx context.Context, d *doubt) error {
 	resp, err := s.getCopy(ctx, d.id.String())
 	record := resp.GetCopy()
 	switch {
-	case status.Code(err) == codes.NotFound: // the ledger has forgotten it
+	case status.Code(err) == codes.NotFound && s.job.promises[d.promise].expired(time.Now()):
 		return nil // nobody knows
 	case status.Code(err) == codes.NotFound:
 		s.job.record(jobLine{Row: d.id, State: lineNone})

@@ -109,3 +109,15 @@ func TestSettle_LedgerHasForgottenTheRow_ThePersonStillSettlesIt(t *testing.T) {
 	f.want("again", "a|2|made by an earlier run", "b|3|made by an earlier run", "c|4|made")
 	wantNames(t, f.s, "again", "a", "c")
 }
+
+// As long as the ledger keeps its promise, a row that it does not know made nothing.
+func TestSettle_LedgerKnowsNothingOfTheRow_ItIsNotMade(t *testing.T) {
+	f := newShopFile(t)
+	f.losing("b")
+	f.run(client.ExitUnknown, named("a", "b"))
+	clear(f.s.doubts)
+	if screen := f.settles("", client.ExitDone); !strings.Contains(screen, "settled: 0 rows made, 1 not made; left in doubt: 0") || !strings.Contains(screen, "To make what was not made:") {
+		t.Error(screen)
+	}
+	f.want("settled", "a|2|made", "b|3|not made|settled: it made nothing; the next run makes it")
+}

@@ -53,14 +53,20 @@ func (in *input) regular() bool { return in.path != "-" && file.IsRegular(in.pat
 // maxSpooled bounds an input that is kept in memory.
 const maxSpooled = 256 << 20
 
-// spool reads stdin to its end, so that it can be read more than once.
+// spool reads an input that can be read once to its end, so that it can be read
+// again.
 func (in *input) spool() error {
-	b, err := io.ReadAll(io.LimitReader(in.stdin, maxSpooled+1))
+	source, closeInput, err := in.source()
+	if err != nil {
+		return err
+	}
+	defer closeInput()
+	b, err := io.ReadAll(io.LimitReader(source, maxSpooled+1))
 	if err != nil {
 		return err
 	}
 	if len(b) > maxSpooled {
-		return errors.New("standard input is too large to go on with a job: put it into a file")
+		return errors.New("the input is too large to go on with a job: put it into a file")
 	}
 	in.spooled = b
 	return nil
@@ -92,22 +98,30 @@ type rows struct {
 	close  func()
 	// more reports whether another row can be read at once.
 	more func() bool
-	// plan, if set, is called with rows before they are sent.
-	plan func([]*row) error
+	// arriving, if set, takes rows before they are sent.
+	arriving *arriving
+}
+
+// source opens the input.
+func (in *input) source() (_ io.Reader, closeInput func(), err error) {
+	switch {
+	case in.spooled != nil:
+		return bytes.NewReader(in.spooled), func() {}, nil
+	case in.path == "-":
+		return in.stdin, func() {}, nil
+	}
+	f, err := os.Open(in.path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, func() { _ = f.Close() }, nil
 }
 
 // open begins at the first row.
 func (in *input) open(j *job, warn func(string)) (*rows, error) {
-	source, closeInput := in.stdin, func() {}
-	switch {
-	case in.spooled != nil:
-		source = bytes.NewReader(in.spooled)
-	case in.path != "-":
-		f, err := os.Open(in.path)
-		if err != nil {
-			return nil, err
-		}
-		source, closeInput = f, func() { _ = f.Close() }
+	source, closeInput, err := in.source()
+	if err != nil {
+		return nil, err
 	}
 	buffered, mark := decoded(source)
 	in.dialect.mark = mark
@@ -163,8 +177,8 @@ func (r *rows) send(ctx context.Context, to chan<- *row) error {
 	defer r.close()
 	for {
 		batch, err := r.batch()
-		if r.plan != nil && len(batch) > 0 {
-			if err := r.plan(batch); err != nil {
+		if r.arriving != nil {
+			if err := r.arriving.take(ctx, batch); err != nil {
 				return err
 			}
 		}
@@ -176,6 +190,9 @@ func (r *rows) send(ctx context.Context, to chan<- *row) error {
 			}
 		}
 		if errors.Is(err, io.EOF) {
+			if r.arriving != nil {
+				r.end(&r.arriving.found)
+			}
 			return nil
 		}
 		if err != nil {
@@ -192,7 +209,7 @@ func (r *rows) batch() (batch []*row, err error) {
 			return batch, err
 		}
 		batch = append(batch, next)
-		if r.plan == nil || len(batch) == maxPlanned || !r.more() {
+		if r.arriving == nil || len(batch) == maxPlanned || !r.more() {
 			return batch, nil
 		}
 	}

@@ -1,0 +1,51 @@
+package bulk
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/digate/digate/cmd/digate/internal/term"
+)
+
+// arriving takes the rows of an input that can be read only once, as they arrive:
+// it looks at what their copies would lack, and puts those that are sent into the
+// job's file.
+type arriving struct {
+	job       *job
+	promise   promise
+	contract  *contract
+	templates *templates // nil if they cannot be read
+	found     findings
+}
+
+// take takes the next rows. Its time is bounded by the reading of templates. A row
+// that it finds to be malformed, or whose copy would lack something, says so.
+func (a *arriving) take(ctx context.Context, batch []*row) error {
+	var fresh []*entry
+	for _, r := range batch {
+		for _, doubt := range r.doubts {
+			a.found.add(r.line, doubt)
+		}
+		if r.err = r.resolve(a.contract); r.err != nil {
+			continue
+		}
+		a.check(ctx, r)
+		if e := a.job.see(r); e.state == rowNew && r.lacks == "" {
+			fresh = append(fresh, e)
+		}
+	}
+	return a.job.plan(a.promise, fresh, nil)
+}
+
+func (a *arriving) check(ctx context.Context, r *row) {
+	if a.templates == nil {
+		return
+	}
+	lacks, err := a.templates.check(ctx, &a.found, r)
+	if err != nil {
+		a.templates.warn(fmt.Sprintf("No template could be read: %s\nThe rows are sent without a look at what they lack; the results will say.", term.Printable(describeFailure(err).Error())))
+		a.templates = nil
+	}
+	r.lacks = strings.Join(lacks, ", ")
+}
