@@ -261,6 +261,11 @@ func TestLedgerService_CopyInDoubt_IsShownToAndSettledByItsCallerAlone(t *testin
 	if n := strings.Count(d.log.String(), `"msg":"a call in doubt was settled"`); n != 2 {
 		t.Errorf("%d audit lines", n)
 	}
+	// The line leads to the record, and names the method as the line of the call does.
+	want := `"ledger_record":"` + got.GetCopy().GetRecord() + `","method":"diga.integration.v1.IntegrationService/CopyTemplate","parent_id":"` + resetAfter + `",`
+	if !strings.Contains(d.log.String(), `"msg":"a call in doubt was settled","caller":`) || !strings.Contains(d.log.String(), want) {
+		t.Errorf("no %s in %s", want, d.log.String())
+	}
 
 	ledgers, err := records.GetLedger(mine, &digatev1.GetLedgerRequest{})
 	if err != nil || ledgers.GetStore() != "memory" || ledgers.GetDurable() || ledgers.GetRetention().AsDuration() != 24*time.Hour || len(ledgers.GetCaller()) != 32 {

@@ -210,7 +210,8 @@ func TestMarks_ResponseLost_RepeatOnEitherProtocolSettlesTheDoubt(t *testing.T) 
 		if err != nil || got.GetCopy().GetState() != digatev1.Copy_STATE_DONE || got.GetCopy().GetIntegrationId() != made[0] {
 			t.Errorf("%v %v", got, err)
 		}
-		if n := strings.Count(s.log.String(), `"msg":"a call in doubt was settled by its mark"`); n != 1 {
+		line := `"msg":"a call in doubt was settled by its mark","ledger_record":"` + got.GetCopy().GetRecord() + `","method":"diga.integration.v1.IntegrationService/`
+		if n := strings.Count(s.log.String(), line); n != 1 {
 			t.Errorf("%d lines in the log", n)
 		}
 	}

@@ -45,6 +45,9 @@ func (m Method) FullName() string {
 	}
 }
 
+// LogName returns the full gRPC name of the method as log lines have it.
+func (m Method) LogName() string { return m.FullName()[1:] }
+
 // LedgerName returns the name of the method in the ledger's keys, as
 // [ledger.Keys.Key] takes it.
 func (m Method) LedgerName() string {

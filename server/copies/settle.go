@@ -62,7 +62,7 @@ func (m *Marks) Settle(ctx context.Context, method Method, r ledger.Record) (Set
 		return Settlement{Candidates: marked, Marked: true}, apierror.LedgerUnavailable(err)
 	}
 	m.Log.LogAttrs(ctx, slog.LevelInfo, "a call in doubt was settled by its mark",
-		slog.String("ledger_record", r.Key.RecordName()), slog.String("method", method.FullName()), slog.String("parent_id", r.ParentID),
+		slog.String("ledger_record", r.Key.RecordName()), slog.String("method", method.LogName()), slog.String("parent_id", r.ParentID),
 		slog.Time("claimed_at", r.ClaimedAt), slog.String("resolution", id))
 	return Settlement{CreatedID: id}, nil
 }

@@ -79,7 +79,7 @@ func (s Settler) Settle(ctx context.Context, who string, m copies.Method, r ledg
 // nothing away; the request id is the caller's own and is never logged.
 func (s Settler) log(ctx context.Context, who string, m copies.Method, r ledger.Record, id string) {
 	s.Log.LogAttrs(ctx, slog.LevelInfo, "a call in doubt was settled",
-		slog.String("caller", who), slog.String("ledger_record", r.Key.RecordName()), slog.String("method", m.FullName()),
+		slog.String("caller", who), slog.String("ledger_record", r.Key.RecordName()), slog.String("method", m.LogName()),
 		slog.String("parent_id", r.ParentID), slog.Time("claimed_at", r.ClaimedAt),
 		slog.String("resolution", cmp.Or(id, "not_created")))
 }
