@@ -157,7 +157,7 @@ func TestCopy_TLS(t *testing.T) {
 	}{
 		"authority that is not trusted": {[]string{"--addr", addr, "--tls"}, client.ExitNotSent, "certificate"},
 		"another authority's file":      {[]string{"--addr", addr, "--ca-file", another}, client.ExitNotSent, "certificate"},
-		"no TLS asked for":              {[]string{"--addr", addr}, client.ExitNotSent, "no digate answers at " + addr},
+		"no TLS asked for":              {[]string{"--addr", addr}, client.ExitNotSent, "no digate at " + addr},
 		"no TLS offered":                {[]string{"--addr", plain, "--tls"}, client.ExitNotSent, "TLS handshake"},
 		"no certificate in the file":    {[]string{"--addr", addr, "--ca-file", clitest.WriteFile(t, "x", "x")}, client.ExitFailed, "--ca-file: there is no certificate in"},
 	} {

@@ -71,9 +71,29 @@ func (f *ledgerFlags) call(ctx context.Context, std term.IO, does client.Effect,
 	}
 	defer done()
 	if err := call(ctx, digatev1.NewLedgerServiceClient(conn)); err != nil {
-		return client.Fail(std.Err, f.Output, does, err)
+		return client.Fail(std.Err, f.Output, does, err, f.look(does)...)
 	}
 	return nil
+}
+
+// look returns the words of the command that shows more where a call of this command
+// failed: what Diga has, since there may be no record, or the record that was not
+// settled.
+func (f *ledgerFlags) look(does client.Effect) []string {
+	words := []string{"integrations", "list"}
+	if does == client.Settles {
+		words = slices.Concat([]string{"ledger", "show"}, f.which(f.Record))
+	}
+	return append(words, f.Words()...)
+}
+
+// which returns the words that name the call to a command: its request id, or its
+// record and the ledger that has it.
+func (f *ledgerFlags) which(record string) []string {
+	if f.Record == "" {
+		return []string{f.RequestID}
+	}
+	return append([]string{"--record", record}, f.ledgerWords()...)
 }
 
 // get returns the records of the request id, of every method unless --method names
@@ -159,10 +179,7 @@ func (c *ledgerShowCmd) tellHowToResolve(w io.Writer, record *digatev1.Copy, hin
 		if several {
 			resolution = append(resolution, "--method", methodName(record.GetMethod()))
 		}
-		of := []string{c.RequestID}
-		if c.Record != "" {
-			of = append([]string{"--record", record.GetRecord()[:shortName]}, c.ledgerWords()...)
-		}
+		of := c.which(record.GetRecord()[:min(len(record.GetRecord()), shortName)])
 		words := slices.Concat([]string{"ledger", "resolve"}, of, resolution, c.Words())
 		fmt.Fprintf(w, "  %s\n", term.Printable(term.ShellLine(words...)))
 	}

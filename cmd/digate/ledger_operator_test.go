@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/emulator"
@@ -152,7 +154,8 @@ func TestLedger_OperatorSettlesADoubtOfAnotherToken(t *testing.T) {
 	if got := digate(t, "copy", lostTemplate, "--request-id", "order-1", "--addr", o.addr, "--name", "Shop order-1"); got.Code != client.ExitDone || !strings.Contains(got.Out, made[0].ID) {
 		t.Errorf("%+v", got)
 	}
-	if got := digate(t, append(settle, "--not-created")...); got.Code != client.ExitFailed || !strings.Contains(got.Err, "is done, not in doubt") {
+	if got := digate(t, append(settle, "--not-created")...); got.Code != client.ExitFailed || !strings.Contains(got.Err, "is done, not in doubt") ||
+		!strings.Contains(got.Err, "-> "+term.Self()+" ledger show --record "+first[:16]+" --ledger "+o.spec+" --addr "+o.addr+"\n") {
 		t.Errorf("settled twice: %+v", got)
 	}
 }
@@ -215,6 +218,25 @@ func TestLedgerList_WrongUsage_IsRefused(t *testing.T) {
 	} {
 		if got := digate(t, append([]string{"ledger"}, args...)...); got.Code != client.ExitFailed {
 			t.Errorf("%q: %+v", args, got)
+		}
+	}
+}
+
+// What the admin listener refuses is told as it is, on one line.
+func TestLedgerList_AdminListenerFails_TellsWhy(t *testing.T) {
+	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "the ledger cannot be used;\nthe log has the cause", http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(refuses.Close)
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(other.Close)
+	for admin, want := range map[string]string{
+		refuses.URL:          ": 503 Service Unavailable: the ledger cannot be used; the log has the cause\n",
+		other.URL:            "digate: what is at " + other.Listener.Addr().String() + " is no admin listener of digate\n",
+		"http://127.0.0.1:1": "connection refused\n",
+	} {
+		if got := digate(t, "ledger", "list", "--admin", admin); got.Code != client.ExitFailed || !strings.HasSuffix(got.Err, want) {
+			t.Errorf("%s: %+v, want %q", admin, got, want)
 		}
 	}
 }

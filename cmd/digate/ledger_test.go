@@ -8,6 +8,7 @@ import (
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
 // What a failed question about a copy shows must not be read as the fate of the copy:
@@ -19,21 +20,23 @@ func TestLedger_QuestionFails_ConcludesNothingAboutTheCopy(t *testing.T) {
 	}
 	const done = "failed: the call is done, not in doubt\n" +
 		"  code FAILED_PRECONDITION, reason RECORD_NOT_RESOLVABLE\n" +
-		"  Nothing was settled. See `digate ledger show`, with the request id.\n"
+		"  Nothing was settled. Look at what is recorded of the call with `digate ledger show`.\n"
+	show := "  -> " + term.Self() + " ledger show order-1 --addr " + addr + "\n"
+	list := "  -> " + term.Self() + " integrations list --addr " + addr + "\n"
 	for name, c := range map[string]struct {
 		token string
 		args  []string
 		want  string
 	}{
-		"not in doubt": {clitest.Token, []string{"resolve", "order-1", "--not-created", "--yes", "--addr", addr}, done},
+		"not in doubt": {clitest.Token, []string{"resolve", "order-1", "--not-created", "--yes", "--addr", addr}, done + show},
 		"another token": {"another", []string{"show", "order-1", "--addr", addr}, "" +
 			"failed: the ledger has no record with this request id of this caller; that does not mean that nothing was created\n" +
 			"  code NOT_FOUND, reason RECORD_NOT_FOUND\n" +
-			"  The call may have been made with another token or through a digate with another ledger, or its record may be gone. Look at what Diga has before you call again.\n"},
+			"  The call may have been made with another token or through a digate with another ledger, or its record may be gone. Look at what Diga has before you call again.\n" + list},
 		"another token, settling": {"another", []string{"resolve", "order-1", "--not-created", "--yes", "--addr", addr}, "" +
 			"failed: the ledger has no record with this request id of this caller; that does not mean that nothing was created\n" +
 			"  code NOT_FOUND, reason RECORD_NOT_FOUND\n" +
-			"  The call may have been made with another token or through a digate with another ledger, or its record may be gone. Look at what Diga has before you call again.\n"},
+			"  The call may have been made with another token or through a digate with another ledger, or its record may be gone. Look at what Diga has before you call again.\n" + list},
 		"malformed": {clitest.Token, []string{"resolve", "\x01", "--not-created", "--yes", "--addr", addr}, "so this says nothing about the call. It may have been carried out.\n"},
 		"no digate": {clitest.Token, []string{"show", "order-1", "--addr", "127.0.0.1:1"}, "" +
 			"  The question has no response, so this says nothing about the call. It may have been carried out.\n"},

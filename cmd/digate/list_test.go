@@ -176,7 +176,7 @@ func TestCommands_NoServer_AreNotSent(t *testing.T) {
 		{"integrations", "update", clitest.TemplateID, "--name", "n"}, {"integrations", "delete", clitest.TemplateID, "--yes"},
 		{"tools", "list", clitest.TemplateID}, {"tools", "approve", clitest.TemplateID, clitest.TemplateID},
 	} {
-		if got := digate(t, append(args, "--addr", "127.0.0.1:1")...); got.Code != client.ExitNotSent || !strings.HasPrefix(got.Err, "NOT_SENT: no digate answers at 127.0.0.1:1") {
+		if got := digate(t, append(args, "--addr", "127.0.0.1:1")...); got.Code != client.ExitNotSent || !strings.HasPrefix(got.Err, "NOT_SENT: no digate at 127.0.0.1:1") {
 			t.Errorf("%v: %+v", args, got)
 		}
 	}

@@ -349,7 +349,7 @@ func TestBulk_DryRun_ReadsATemplateOnce(t *testing.T) {
 func TestBulk_DryRunWithoutAServer_SaysSo(t *testing.T) {
 	t.Setenv("DIGATE_TOKEN", clitest.Token)
 	got := digate(t, "bulk", clitest.WriteFile(t, "r.csv", csvOf(1)), "--addr", "127.0.0.1:1", "--dry-run")
-	if got.Code != client.ExitNotSent || !strings.Contains(got.Err, "no digate answers at 127.0.0.1:1") {
+	if got.Code != client.ExitNotSent || !strings.Contains(got.Err, "no digate at 127.0.0.1:1") {
 		t.Errorf("%+v", got)
 	}
 }

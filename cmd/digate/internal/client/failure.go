@@ -159,11 +159,11 @@ func meaning(e *apierror.Error, does Effect) (text string, toLook bool) {
 	case does == Asks:
 		return "The question has no response, so this says nothing about the call. It may have been carried out.", false
 	case e.Reason == apierror.ReasonNotResolvable:
-		return "Nothing was settled. See `digate ledger show`, with the request id.", true
+		return "Nothing was settled. Look at what is recorded of the call with `digate ledger show`.", true
 	case does == Settles && e.Code == codes.InvalidArgument:
 		return "Nothing was settled.", false
 	case does == Settles:
-		return "This says nothing about the call, and it may have been settled all the same. See `digate ledger show`, with the request id.", true
+		return "This says nothing about the call, and it may have been settled all the same. Look with `digate ledger show`.", true
 	case o == exchange.Done:
 		return "An earlier call did it. This call only looked it up at Diga, and that failed.", false
 	case does == CreatesOnce && e.Code == codes.Aborted:
