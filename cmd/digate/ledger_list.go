@@ -59,7 +59,10 @@ func (c *ledgerListCmd) Validate() error {
 func (c *ledgerListCmd) Run(ctx context.Context, std term.IO) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	q := ledger.Query{ParentID: c.Template, Limit: c.Limit}
+	q := ledger.Query{Limit: c.Limit}
+	if c.Template != "" {
+		q.ParentID = uuid.MustParse(c.Template).String() // validated, and written as records have it
+	}
 	if c.State != "" {
 		q.State, _ = ledger.ParseState(c.State) // one of the flag's values
 	}

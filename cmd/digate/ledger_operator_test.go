@@ -103,6 +103,11 @@ func TestLedger_OperatorSettlesADoubtOfAnotherToken(t *testing.T) {
 		if got := listedRecords(t, digate(t, append(list, "--state", "unknown", "--since", "1h", "--template", lostTemplate)...)); len(got) != 2 || got[0] != second || got[1] != first {
 			t.Errorf("%q: got %q, want %q", from, got, []string{second, first})
 		}
+		for _, spelt := range []string{"{" + strings.ToUpper(clitest.TemplateID) + "}", strings.ReplaceAll(clitest.TemplateID, "-", "")} {
+			if got := listedRecords(t, digate(t, append(list, "--template", spelt)...)); len(got) != 1 {
+				t.Errorf("%q: %s: %q", from, spelt, got)
+			}
+		}
 		if got := listedRecords(t, digate(t, append(list, "--state", "unknown", "--template", clitest.TemplateID)...)); len(got) != 0 {
 			t.Errorf("%q: %q", from, got)
 		}
