@@ -64,7 +64,7 @@ func TestPage_Full_ShowsEverythingAndRunsNothing(t *testing.T) {
 		"postgres: lost (read_only) since 2026-11-29 12:00:00Z", "Records done 100000 or more", "Records unknown 30", "Connections in use 2 of 16",
 		"Younger than 5m 1h 6h 24h older", "Doubts 2 4 9 15 0",
 		"23h21m bbbbbbbbbb1d CopyTemplate", "DIGATE_LEDGER", "max-streams 1000 default", "gRPC [::]:9090",
-		"auth_type: " + hostile + " 3", hostile + " 9 2026-11-29 12:00:00Z UNKNOWN UNKNOWN diga.integration.v1.IntegrationService/CopyTemplate AAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"auth_type: " + hostile + " the value is none of those that the contract lists 3", hostile + " 9 2026-11-29 12:00:00Z UNKNOWN UNKNOWN diga.integration.v1.IntegrationService/CopyTemplate AAAAAAAAAAAAAAAAAAAAAAAAAA",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %.300s…", want, text)

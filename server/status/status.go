@@ -91,9 +91,11 @@ type Doubt struct {
 
 // Drift is a kind of departure from the contract.
 type Drift struct {
-	What  string    `json:"what"`
-	Count uint64    `json:"count"`
-	Last  time.Time `json:"last"`
+	What string `json:"what"`
+	// Meaning says it in words.
+	Meaning string    `json:"meaning"`
+	Count   uint64    `json:"count"`
+	Last    time.Time `json:"last"`
 }
 
 // Error is a reason of failures, and the last of them.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/status"
 )
 
@@ -33,7 +34,8 @@ type drift struct {
 
 // note returns the name under which a kind of drift is counted, and whether the
 // drift is to be logged now.
-func (d *driftLog) note(what string, now time.Time) (name string, log bool) {
+func (d *driftLog) note(seen exchange.Drift, now time.Time) (name string, log bool) {
+	what := seen.String()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	kind := d.seen[what]
@@ -44,7 +46,7 @@ func (d *driftLog) note(what string, now time.Time) (name string, log bool) {
 		if d.seen == nil {
 			d.seen = make(map[string]*drift)
 		}
-		kind = &drift{Drift: status.Drift{What: what}}
+		kind = &drift{Drift: status.Drift{What: what, Meaning: seen.Meaning()}}
 		d.seen[what] = kind
 	}
 	kind.Count++
@@ -75,12 +77,11 @@ func (t *Telemetry) noteDrift(ctx context.Context, c *call) {
 	}
 	now := time.Now()
 	for _, d := range c.exchange.Drift {
-		what := d.String()
-		name, log := t.drift.note(what, now)
+		name, log := t.drift.note(d, now)
 		t.metrics.drift.WithLabelValues(name).Inc()
 		if log {
 			t.log.LogAttrs(ctx, slog.LevelWarn, "a response of Diga departs from its contract; logged once an hour",
-				slog.String("method", strings.TrimPrefix(c.method, "/")), slog.String("drift", what))
+				slog.String("method", strings.TrimPrefix(c.method, "/")), slog.String("drift", name), slog.String("meaning", d.Meaning()))
 		}
 	}
 }

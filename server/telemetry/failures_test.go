@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +32,8 @@ func TestFailures_ManyReasons_KeepsTheLatest(t *testing.T) {
 
 func TestDriftSeen_OneKindTwice_IsCounted(t *testing.T) {
 	t.Parallel()
-	tel := New(slog.New(slog.DiscardHandler), nil, time.Second)
+	var log strings.Builder
+	tel := New(slog.New(slog.NewJSONHandler(&log, nil)), nil, time.Second)
 	for range 2 {
 		tel.noteDrift(t.Context(), &call{exchange: &exchange.Exchange{Drift: []exchange.Drift{{Path: []string{"a"}, Kind: "missing"}}}})
 	}
@@ -39,5 +41,9 @@ func TestDriftSeen_OneKindTwice_IsCounted(t *testing.T) {
 	got := tel.DriftSeen()
 	if len(got) != 2 || got[0].What != "b: enum" || got[1].What != "a: missing" || got[1].Count != 2 {
 		t.Errorf("%+v", got)
+	}
+	// The page and the log say in words what departed.
+	if got[1].Meaning != "the field is required, and is not there" || strings.Count(log.String(), `"drift":"a: missing","meaning":"`+got[1].Meaning+`"`) != 1 {
+		t.Errorf("%+v\n%s", got[1], &log)
 	}
 }

@@ -133,6 +133,11 @@ func TestCall_Responses_AreJudged(t *testing.T) {
 				t.Errorf("relay %v", r.ex.Relay)
 			}
 			wantDrift(t, r.ex.Drift, tt.drift)
+			for _, d := range r.ex.Drift {
+				if d.Meaning() == d.Kind {
+					t.Errorf("server/exchange/meaning.go says nothing of %s", d.Kind)
+				}
+			}
 			if got, conns := v.seen(); len(got) != 1 || conns != 1 {
 				t.Errorf("%d requests on %d connections", len(got), conns)
 			}
