@@ -1,0 +1,199 @@
+// Package jwt verifies callers' JSON Web Tokens (RFC 7519, RFC 8725) by the keys of
+// their issuers.
+package jwt
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/digate/digate/server/accounts"
+)
+
+// The errors of a token. None of them quotes it.
+var (
+	ErrMalformed = errors.New("the token is not a signed JWT")
+	ErrIssuer    = errors.New("the token's issuer is not known")
+	ErrAlgorithm = errors.New("the token's signature algorithm is not one of its issuer's")
+	ErrSignature = errors.New("the token's signature is not one of its issuer's")
+	ErrExpired   = errors.New("the token is expired")
+	ErrNotYet    = errors.New("the token is not valid yet")
+	ErrAudience  = errors.New("the token is not for this server: its audience is another")
+	ErrClaims    = errors.New("the token's claims are not as they must be")
+	// ErrNoKeys: the keys of the issuer are not there, or are being read now.
+	ErrNoKeys = errors.New("the keys of the token's issuer are not there yet")
+)
+
+// Token is a token that was verified.
+type Token struct {
+	// Issuer is the name of its issuer in the file of accounts.
+	Issuer string
+	// Expires is when it ends.
+	Expires time.Time
+
+	claims jwt.MapClaims
+}
+
+// Has reports whether a claim is a text with this value, or a list that holds it.
+func (t *Token) Has(claim, value string) bool {
+	switch c := t.claims[claim].(type) {
+	case string:
+		return c == value
+	case []any:
+		return slices.ContainsFunc(c, func(v any) bool { return v == any(value) })
+	default:
+		return false
+	}
+}
+
+// Verifier verifies the tokens of some issuers. Many goroutines may use it.
+type Verifier struct {
+	issuers map[string]*issuer // by the claim iss
+	parser  *jwt.Parser
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+type issuer struct {
+	*accounts.Issuer
+
+	source    *source
+	validator *jwt.Validator
+}
+
+// firstKeys is how long [New] waits for the keys of all issuers.
+const firstKeys = 5 * time.Second
+
+// New returns a verifier, which reads the issuers' keys in the background until it is
+// closed. New waits for the first keys, for some seconds at most: an issuer that is
+// away does not keep the callers of others out. Told, which may be nil, is told when
+// the keys of an issuer can no longer be read, and with nil when they can again.
+func New(ctx context.Context, issuers []*accounts.Issuer, told func(issuer string, err error)) (*Verifier, error) {
+	if told == nil {
+		told = func(string, error) {}
+	}
+	v := &Verifier{issuers: make(map[string]*issuer)}
+	for _, i := range issuers {
+		source, err := newSource(i.Name, i.Keys, told)
+		if err != nil {
+			return nil, err
+		}
+		v.issuers[i.Issuer] = &issuer{i, source, jwt.NewValidator(
+			jwt.WithIssuer(i.Issuer), jwt.WithAudience(i.Audience), jwt.WithLeeway(i.Leeway), jwt.WithExpirationRequired(),
+		)}
+	}
+	v.parser = jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
+	background, cancel := context.WithCancel(context.Background())
+	v.cancel = cancel
+	var first sync.WaitGroup
+	for _, i := range v.issuers {
+		first.Add(1)
+		v.running.Go(func() { i.source.run(background, first.Done) })
+	}
+	ready := make(chan struct{})
+	go func() { first.Wait(); close(ready) }()
+	sleep(ctx, firstKeys, ready)
+	return v, nil
+}
+
+// Close ends the reading of keys.
+func (v *Verifier) Close() {
+	v.cancel()
+	v.running.Wait()
+}
+
+// Failing returns the names of the issuers whose keys cannot be read now.
+func (v *Verifier) Failing() []string {
+	var names []string
+	for _, i := range v.issuers {
+		if i.source.failing() {
+			names = append(names, i.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Verify returns what a token says, or one of the errors of this package. It never
+// waits.
+func (v *Verifier) Verify(text string) (*Token, error) {
+	var by *issuer
+	token, err := v.parser.ParseWithClaims(text, jwt.MapClaims{}, func(t *jwt.Token) (any, error) {
+		iss, _ := t.Claims.(jwt.MapClaims)["iss"].(string)
+		if by = v.issuers[iss]; by == nil {
+			return nil, ErrIssuer
+		}
+		return by.key(t)
+	})
+	if err != nil {
+		return nil, reason(err, ErrSignature)
+	}
+	claims := token.Claims.(jwt.MapClaims)
+	if err := by.validator.Validate(claims); err != nil {
+		return nil, reason(err, ErrClaims)
+	}
+	expires, err := claims.GetExpirationTime()
+	if err != nil {
+		return nil, ErrClaims
+	}
+	return &Token{Issuer: by.Name, Expires: expires.Add(by.Leeway), claims: claims}, nil
+}
+
+// key returns the keys to verify a token with. What the token's header says of keys
+// besides the name of one (jwk, jku, x5u, x5c) is never followed.
+func (i *issuer) key(t *jwt.Token) (any, error) {
+	algorithm := t.Method.Alg()
+	if !slices.Contains(i.Algorithms, algorithm) {
+		return nil, ErrAlgorithm
+	}
+	if _, has := t.Header["crit"]; has { // RFC 7515, 4.1.11: what must be understood, and is not
+		return nil, ErrMalformed
+	}
+	keys := i.source.keys.Load()
+	if keys == nil {
+		i.source.want()
+		return nil, ErrNoKeys
+	}
+	id, named := t.Header["kid"].(string)
+	var fit []key
+	for _, k := range *keys {
+		if k.fits(algorithm) && (!named || k.id == id) {
+			fit = append(fit, k)
+		}
+	}
+	switch {
+	case len(fit) == 1, len(fit) > 1 && named:
+		return fit[0].public, nil
+	case named && len(fit) == 0 && i.source.want():
+		return nil, ErrNoKeys
+	default:
+		return nil, ErrSignature
+	}
+}
+
+// reason returns the error of this package for one of the library, or the other error
+// where that says no more.
+func reason(err, otherwise error) error {
+	for _, own := range []error{ErrIssuer, ErrAlgorithm, ErrMalformed, ErrNoKeys, ErrSignature} {
+		if errors.Is(err, own) {
+			return own
+		}
+	}
+	for _, c := range []struct{ of, is error }{
+		{jwt.ErrTokenMalformed, ErrMalformed},
+		{jwt.ErrTokenUnverifiable, ErrAlgorithm}, // one that does not exist
+		{jwt.ErrTokenExpired, ErrExpired},
+		{jwt.ErrTokenNotValidYet, ErrNotYet},
+		{jwt.ErrTokenUsedBeforeIssued, ErrNotYet},
+		{jwt.ErrTokenInvalidAudience, ErrAudience},
+	} {
+		if errors.Is(err, c.of) {
+			return c.is
+		}
+	}
+	return otherwise
+}

@@ -1,0 +1,164 @@
+package jwt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// refreshEvery is how often a key set is read anew.
+	refreshEvery = 5 * time.Minute
+	// refreshLeast is the least time between two reads of a key set: a token with a key
+	// that is not known has it read, and anybody can send such tokens.
+	refreshLeast = 10 * time.Second
+	// fetchTimeout bounds the time of one read.
+	fetchTimeout = 10 * time.Second
+)
+
+// source holds the keys of an issuer and keeps them up to date. What it reads last is
+// in force until it can read something else.
+type source struct {
+	name   string
+	url    *url.URL
+	client *http.Client
+	told   func(issuer string, err error)
+
+	keys   atomic.Pointer[[]key]
+	wanted chan struct{}
+	rests  atomic.Bool // was read so lately that it is not read again at once
+
+	mu   sync.Mutex
+	last error
+}
+
+// client reads key sets. It follows no redirect: the file of accounts says whom to
+// trust.
+var client = &http.Client{
+	Timeout:       fetchTimeout,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+func newSource(name, keys string, told func(string, error)) (*source, error) {
+	u, err := url.Parse(keys)
+	if err != nil {
+		return nil, err
+	}
+	return &source{name: name, url: u, client: client, told: told, wanted: make(chan struct{}, 1)}, nil
+}
+
+// run reads the keys at once and then from time to time, until the context ends. It
+// calls first when they were read for the first time, or could not be. A file is read
+// more often than a URL.
+func (s *source) run(ctx context.Context, first func()) {
+	for {
+		s.refresh(ctx)
+		if first != nil {
+			first()
+			first = nil
+		}
+		s.rests.Store(true)
+		if !sleep(ctx, refreshLeast, nil) {
+			return
+		}
+		s.rests.Store(false)
+		if s.url.Scheme != "file" && !sleep(ctx, refreshEvery-refreshLeast, s.wanted) {
+			return
+		}
+	}
+}
+
+// sleep waits, until somebody wants it to end or the context does. It reports false in
+// the second case.
+func sleep(ctx context.Context, d time.Duration, wanted <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-wanted:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// want has the keys read. It reports whether that happens at once; want does not wait
+// for it.
+func (s *source) want() bool {
+	select {
+	case s.wanted <- struct{}{}:
+	default:
+	}
+	return !s.rests.Load()
+}
+
+// refresh reads the keys. The first failure and the end of failures are told.
+func (s *source) refresh(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	keys, err := s.fetch(ctx)
+	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
+		return // the server stops
+	}
+	if err == nil {
+		s.keys.Store(&keys)
+	}
+	s.mu.Lock()
+	before := s.last
+	s.last = err
+	s.mu.Unlock()
+	if (err == nil) != (before == nil) || err != nil && err.Error() != before.Error() {
+		s.told(s.name, err)
+	}
+}
+
+// failing reports whether the last read failed.
+func (s *source) failing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last != nil
+}
+
+func (s *source) fetch(ctx context.Context) ([]key, error) {
+	var body io.ReadCloser
+	if s.url.Scheme == "file" {
+		info, err := os.Stat(s.url.Path)
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() { // to open a pipe is to wait for its writer
+			return nil, fmt.Errorf("%s is no regular file", s.url.Path)
+		}
+		if body, err = os.Open(s.url.Path); err != nil {
+			return nil, err
+		}
+	} else {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url.String(), nil)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Accept", "application/json")
+		resp, err := s.client.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		body = resp.Body
+		if resp.StatusCode != http.StatusOK {
+			_ = body.Close()
+			return nil, fmt.Errorf("%s: HTTP status %d", s.url.Redacted(), resp.StatusCode)
+		}
+	}
+	defer func() { _ = body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(body, maxKeySet+1))
+	if err != nil {
+		return nil, err
+	}
+	return parseKeys(text)
+}
