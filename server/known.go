@@ -39,12 +39,12 @@ func (k knowing) Start(ctx context.Context, op exchange.Operation) (context.Cont
 // know remembers the caller of the call with a context.
 func (s *Server) know(ctx context.Context) {
 	if p := authn.FromContext(ctx); p != nil {
-		s.streams.Know(p.Credential.Reveal())
+		s.streams.Know(p.Key())
 	}
 }
 
 // knows reports whether Diga ever accepted the caller of the call with a context.
 func (s *Server) knows(ctx context.Context) bool {
 	p := authn.FromContext(ctx)
-	return p != nil && s.streams.Knows(p.Credential.Reveal())
+	return p != nil && s.streams.Knows(p.Key())
 }

@@ -182,8 +182,17 @@ func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) 
 	return upstream.Config{
 		Settings: cfg.Upstream, ResponseLimits: cfg.Responses, Roots: roots,
 		MaxTimeout: cfg.LongestCall(), MaxRequest: cfg.MaxRequestBytes,
-		UserAgent: "digate/" + version, Credential: authn.Credential,
+		UserAgent: "digate/" + version, Credential: credential,
 	}, nil
+}
+
+// credential returns what Diga is called with on behalf of a call.
+func credential(ctx context.Context) (upstream.Credential, error) {
+	p := authn.FromContext(ctx)
+	if p == nil {
+		return upstream.Credential{}, authn.ErrNoCaller()
+	}
+	return upstream.Credential{Token: p.Token(), Account: p.Account()}, nil
 }
 
 // newChannel returns the channel by which the REST side calls the service.

@@ -20,7 +20,7 @@ import (
 // meanwhile: nothing in it may wait. A call that is refused here costs the server
 // neither a goroutine nor a stream.
 func (s *Server) tapHandle() tap.ServerInHandle {
-	next := s.telemetry.TapHandle(s.admit(s.refuseEarly(authn.TapHandle(s.authenticator))))
+	next := s.telemetry.TapHandle(s.admit(s.refuseEarly(authn.TapHandle(s.authenticator, contract.Open))))
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		if p, ok := peer.FromContext(ctx); ok && contract.Own(info.FullMethodName) {
 			streams.MarkAskedOfCopies(p.Addr)

@@ -36,10 +36,23 @@ const (
 const (
 	ReasonInvalidRequest    = "INVALID_REQUEST"
 	ReasonMissingCredential = "MISSING_CREDENTIAL"
-	ReasonRequestTooLarge   = "REQUEST_TOO_LARGE"
-	ReasonRouteNotFound     = "ROUTE_NOT_FOUND"
-	ReasonMethodNotAllowed  = "METHOD_NOT_ALLOWED"
-	ReasonUnknownMethod     = "UNKNOWN_METHOD"
+	// ReasonInvalidCredential: a token or a certificate proves no caller.
+	ReasonInvalidCredential = "INVALID_CREDENTIAL"
+	// ReasonCredentialExpired: what a stream was authenticated with has ended.
+	ReasonCredentialExpired = "CREDENTIAL_EXPIRED"
+	// ReasonAuthenticationUnavailable: the keys that tokens are verified with are not
+	// there.
+	ReasonAuthenticationUnavailable = "AUTHENTICATION_UNAVAILABLE"
+	// ReasonAccountRequired: the caller has several accounts and named none.
+	ReasonAccountRequired = "ACCOUNT_REQUIRED"
+	// ReasonNotAllowed: the file of accounts does not allow it.
+	ReasonNotAllowed = "NOT_ALLOWED"
+	// ReasonQuotaExceeded: a quota in the file of accounts is used up.
+	ReasonQuotaExceeded    = "QUOTA_EXCEEDED"
+	ReasonRequestTooLarge  = "REQUEST_TOO_LARGE"
+	ReasonRouteNotFound    = "ROUTE_NOT_FOUND"
+	ReasonMethodNotAllowed = "METHOD_NOT_ALLOWED"
+	ReasonUnknownMethod    = "UNKNOWN_METHOD"
 	// ReasonUnsupportedEncoding: a gRPC message is compressed otherwise than by gzip.
 	ReasonUnsupportedEncoding = "UNSUPPORTED_ENCODING"
 	ReasonInternalError       = "INTERNAL_ERROR"

@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 
 	"github.com/digate/digate/server/apierror"
-	"github.com/digate/digate/server/secret"
 )
 
 // Request is what a call authenticates with.
@@ -17,7 +16,19 @@ type Request struct {
 	Authorization []string
 	// TLS is the state of the caller's connection, nil for plain text.
 	TLS *tls.ConnectionState
+	// Account holds the values of the call's metadata [AccountKey].
+	Account []string
+	// AboutDigate means that the call is about digate itself, so that it needs a caller
+	// and no account.
+	AboutDigate bool
 }
+
+// AccountKey is the metadata with which a caller names one of its accounts. In REST it
+// is the header [AccountHeader].
+const (
+	AccountKey    = "digate-account"
+	AccountHeader = "Digate-Account"
+)
 
 // Authenticator turns what a call authenticates with into the call's principal.
 type Authenticator interface {
@@ -43,31 +54,22 @@ func FromContext(ctx context.Context) *Principal {
 	return p
 }
 
-// Credential returns the token to call the upstream with on behalf of the
-// context's principal.
-func Credential(ctx context.Context) (secret.String, error) {
-	p := FromContext(ctx)
-	if p == nil {
-		return secret.String{}, noCaller()
-	}
-	return p.Credential, nil
-}
-
 // ID returns the identity of the context's principal. It fails where there is no
 // principal, or one without an identity: callers without one would share
 // their records.
 func ID(ctx context.Context) (string, error) {
 	p := FromContext(ctx)
 	if p == nil {
-		return "", noCaller()
+		return "", ErrNoCaller()
 	}
 	id := p.ID()
 	if id == "" {
-		return "", noCaller()
+		return "", ErrNoCaller()
 	}
 	return id, nil
 }
 
-func noCaller() error {
+// ErrNoCaller returns the error of a call without a caller, which nothing lets pass.
+func ErrNoCaller() error {
 	return apierror.MissingCredential("the call has no authenticated caller")
 }

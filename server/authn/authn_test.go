@@ -16,6 +16,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/secret"
 )
 
@@ -34,7 +35,7 @@ func (f *fake) Authenticate(_ context.Context, r authn.Request) (*authn.Principa
 func (*fake) Close() error { return nil }
 
 func TestTapHandle_HealthAndReflection_NeedNoCredential(t *testing.T) {
-	tapped := authn.TapHandle(&fake{})
+	tapped := authn.TapHandle(&fake{}, contract.Open)
 	for method, open := range map[string]bool{
 		"/grpc.health.v1.Health/Check":                                   true,
 		"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      true,
@@ -70,7 +71,7 @@ func TestTapHandle_StateOfTheConnection_ReachesTheAuthenticator(t *testing.T) {
 		"plain text": {peer.NewContext(t.Context(), &peer.Peer{}), ""},
 		"no peer":    {t.Context(), ""},
 	} {
-		if _, err := authn.TapHandle(&a)(c.ctx, info); err != nil {
+		if _, err := authn.TapHandle(&a, contract.Open)(c.ctx, info); err != nil {
 			t.Fatal(err)
 		}
 		if state := a.last.TLS; (state != nil) != (c.serverName != "") || state != nil && state.ServerName != c.serverName {

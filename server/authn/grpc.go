@@ -3,23 +3,29 @@ package authn
 import (
 	"context"
 	"crypto/tls"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/tap"
 
+	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/contract"
 )
 
 // TapHandle authenticates a gRPC call when its header has arrived and nothing
-// of its message was read.
-func TapHandle(a Authenticator) tap.ServerInHandle {
+// of its message was read. Open reports whether a method, by its full name, needs no
+// credential.
+func TapHandle(a Authenticator, open func(method string) bool) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		if contract.Open(info.FullMethodName) {
+		if open(info.FullMethodName) {
 			return ctx, nil
 		}
-		p, err := a.Authenticate(ctx, Request{Authorization: info.Header.Get("authorization"), TLS: connectionState(ctx)})
+		p, err := a.Authenticate(ctx, Request{
+			Authorization: info.Header["authorization"], TLS: connectionState(ctx),
+			Account: info.Header[AccountKey], AboutDigate: contract.Open(info.FullMethodName),
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -51,18 +57,57 @@ func UnaryInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 	return handler(ctx, req)
 }
 
-// StreamInterceptor is [UnaryInterceptor] for streams.
+// StreamInterceptor is [UnaryInterceptor] for streams. A stream ends at its next message
+// once what its caller authenticated with has ended: the next one from its caller, or,
+// where the caller sends but one, the next one to it. What a caller sent before that
+// has its responses.
 func StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if err := assert(ss.Context(), info.FullMethod); err != nil {
 		return err
 	}
+	if p := FromContext(ss.Context()); p != nil && p.named != nil && !p.named.Expires.IsZero() {
+		ss = &expiring{ServerStream: ss, at: p.named.Expires, receives: info.IsClientStream}
+	}
 	return handler(srv, ss)
+}
+
+// expiring is a stream that ends at its next message once it is expired.
+type expiring struct {
+	grpc.ServerStream
+
+	at       time.Time
+	receives bool // the caller sends more than one message
+}
+
+// RecvMsg implements [grpc.ServerStream].
+func (s *expiring) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	return s.check(s.receives)
+}
+
+// SendMsg implements [grpc.ServerStream].
+func (s *expiring) SendMsg(m any) error {
+	if err := s.check(!s.receives); err != nil {
+		return err
+	}
+	return s.ServerStream.SendMsg(m)
+}
+
+func (s *expiring) check(applies bool) error {
+	if applies && time.Now().After(s.at) {
+		return apierror.CredentialExpired()
+	}
+	return nil
 }
 
 func assert(ctx context.Context, fullMethod string) error {
 	if contract.Open(fullMethod) {
 		return nil
 	}
-	_, err := Credential(ctx)
-	return err
+	if FromContext(ctx) == nil {
+		return ErrNoCaller()
+	}
+	return nil
 }

@@ -6,7 +6,9 @@ import "net/http"
 // without a valid credential goes to refuse and no further.
 func Middleware(a Authenticator, next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, err := a.Authenticate(r.Context(), Request{Authorization: r.Header.Values("Authorization"), TLS: r.TLS})
+		p, err := a.Authenticate(r.Context(), Request{
+			Authorization: r.Header["Authorization"], TLS: r.TLS, Account: r.Header[AccountHeader],
+		})
 		if err != nil {
 			refuse(w, r, err)
 			return

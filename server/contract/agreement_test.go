@@ -73,7 +73,9 @@ func encoder(t *testing.T, c *contract.Contract, url string) *upstream.Client {
 		Settings:       upstream.Settings{URL: url, Timeout: time.Minute, IdleTimeout: time.Minute, MaxAttempts: 1, MaxInFlight: 1000, MaxQueue: 1000, MaxQueueBytes: 64 << 20},
 		ResponseLimits: upstream.ResponseLimits{MaxResponse: 1 << 20, MaxResponseHeader: 1 << 16},
 		MaxRequest:     1 << 20, UserAgent: "test",
-		Credential: func(context.Context) (secret.String, error) { return secret.New("token"), nil },
+		Credential: func(context.Context) (upstream.Credential, error) {
+			return upstream.Credential{Token: secret.New("token"), Account: "token"}, nil
+		},
 	}, c)
 	if err != nil {
 		t.Fatal(err)

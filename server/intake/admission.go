@@ -110,7 +110,7 @@ func address(ctx context.Context) net.Addr {
 // token returns what names the caller of a call, empty where nothing does.
 func token(ctx context.Context) string {
 	if p := authn.FromContext(ctx); p != nil {
-		return p.Credential.Reveal()
+		return p.Key()
 	}
 	return ""
 }

@@ -44,8 +44,10 @@ func BenchmarkCall(b *testing.B) {
 			URL: rig.ServeQuick(b), Timeout: time.Minute, IdleTimeout: time.Minute,
 		},
 		ResponseLimits: ResponseLimits{MaxResponse: 1 << 20}, MaxRequest: 1 << 20,
-		UserAgent:  "digate/bench",
-		Credential: func(context.Context) (secret.String, error) { return secret.New("token-0123456789"), nil },
+		UserAgent: "digate/bench",
+		Credential: func(context.Context) (Credential, error) {
+			return Credential{Token: secret.New("token-0123456789"), Account: "token-0123456789"}, nil
+		},
 	}, methods)
 	if err != nil {
 		b.Fatal(err)

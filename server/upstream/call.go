@@ -25,6 +25,8 @@ type call struct {
 	rule   *rule
 	ex     *exchange.Exchange
 	token  secret.String
+	// account is whose token it is.
+	account string
 	// latest is when the call ends whatever its contexts say, zero for never.
 	latest time.Time
 	// began is when the call began, and patience how long after that its caller is ready
@@ -87,7 +89,7 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 		return ctx, err
 	}
 	ticket, err := c.client.admission.Enter(ctx, admission.Request{
-		Account: c.token.Reveal(), Size: int64(len(req.body)), Recorded: c.BeforeSend != nil, MaxWait: c.maxWait(),
+		Account: c.account, Size: int64(len(req.body)), Recorded: c.BeforeSend != nil, MaxWait: c.maxWait(),
 	})
 	if err != nil {
 		return ctx, err
@@ -220,11 +222,11 @@ func (c *Client) newCall(ctx context.Context, ex *exchange.Exchange, spec Call) 
 	if r == nil {
 		return nil, apierror.Internal(fmt.Errorf("no rule for %s", spec.Method), exchange.NotSent)
 	}
-	token, err := c.credential(ctx)
+	by, err := c.credential(ctx)
 	if err != nil {
 		return nil, err
 	}
-	call := &call{Call: spec, client: c, rule: r, ex: ex, token: token}
+	call := &call{Call: spec, client: c, rule: r, ex: ex, token: by.Token, account: by.Account}
 	call.cancels = call.first[:0]
 	return call, nil
 }

@@ -37,8 +37,17 @@ type Config struct {
 	Observer Observer
 	// UserAgent is sent with every request.
 	UserAgent string
-	// Credential returns the bearer token to send on behalf of a call.
-	Credential func(context.Context) (secret.String, error)
+	// Credential returns what to call Diga with on behalf of a call.
+	Credential func(context.Context) (Credential, error)
+}
+
+// Credential is what Diga is called with.
+type Credential struct {
+	// Token is the bearer token.
+	Token secret.String
+	// Account names whose token it is. Calls of one account are limited together. It is
+	// never shown.
+	Account string
 }
 
 // Observer is told what happens to the circuit to Diga, outside of any call. It may
@@ -58,7 +67,7 @@ type Client struct {
 	timeout, maxTimeout     time.Duration
 	maxRequest, maxResponse int64
 	userAgent               []string
-	credential              func(context.Context) (secret.String, error)
+	credential              func(context.Context) (Credential, error)
 	minTime                 time.Duration
 	strict                  bool
 	retry                   retryPolicy

@@ -193,7 +193,9 @@ func testConfig(url string) Config {
 		Settings:       Settings{URL: url, Timeout: 30 * time.Second, IdleTimeout: time.Minute, MaxInFlight: 1000, MaxQueue: 10000, MaxQueueBytes: 64 << 20},
 		ResponseLimits: ResponseLimits{MaxResponse: 1 << 20, MaxResponseHeader: 64 << 10},
 		MaxRequest:     8 << 20, UserAgent: "digate/test",
-		Credential: func(context.Context) (secret.String, error) { return secret.New(token), nil },
+		Credential: func(context.Context) (Credential, error) {
+			return Credential{Token: secret.New(token), Account: token}, nil
+		},
 	}
 }
 

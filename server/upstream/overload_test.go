@@ -167,11 +167,11 @@ func TestCall_AccountThatIsToldToWait_WaitsAlone(t *testing.T) {
 			resp.Header.Set("Retry-After", "10")
 			return resp, err
 		}, func(c *Config) {
-			c.Credential = func(context.Context) (secret.String, error) {
+			c.Credential = func(context.Context) (Credential, error) {
 				if other.Load() {
-					return secret.New("other"), nil
+					return Credential{secret.New("other"), "other"}, nil
 				}
-				return secret.New(token), nil
+				return Credential{secret.New(token), token}, nil
 			}
 		})
 		copyOne(t.Context(), client).want(t, "WORKFLOW_SERVICE_UNAVAILABLE", exchange.Rejected, 429, 1, "")

@@ -17,7 +17,6 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/contract/contracttest"
 	"github.com/digate/digate/server/exchange"
-	"github.com/digate/digate/server/secret"
 )
 
 // lines joins an HTTP message's head and body.
@@ -160,7 +159,7 @@ func TestCall_WhatCannotBeSaid_IsRefusedAndNotSent(t *testing.T) {
 		t.Errorf("unknown method: %v, %v", err, ex.Outcome)
 	}
 	c = newClient(t, v.url(), func(c *Config) {
-		c.Credential = func(context.Context) (secret.String, error) { return secret.String{}, apierror.MissingCredential("x") }
+		c.Credential = func(context.Context) (Credential, error) { return Credential{}, apierror.MissingCredential("x") }
 	})
 	copyOne(t.Context(), c).want(t, apierror.ReasonMissingCredential, exchange.NotSent, 0, 0, "")
 	if got, conns := v.seen(); len(got) > 0 || conns > 0 {

@@ -36,7 +36,13 @@ type Token struct {
 	Expires time.Time
 
 	claims jwt.MapClaims
+	keys   *[]key // by one of which it was verified
+	source *source
 }
+
+// Holds reports whether the token still is what it was when it was verified: it is not
+// expired, and the keys of its issuer are the same.
+func (t *Token) Holds() bool { return t.source.keys.Load() == t.keys && time.Now().Before(t.Expires) }
 
 // Has reports whether a claim is a text with this value, or a list that holds it.
 func (t *Token) Has(claim, value string) bool {
@@ -87,7 +93,7 @@ func New(ctx context.Context, issuers []*accounts.Issuer, told func(issuer strin
 		)}
 	}
 	v.parser = jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding())
-	background, cancel := context.WithCancel(context.Background())
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	v.cancel = cancel
 	var first sync.WaitGroup
 	for _, i := range v.issuers {
@@ -122,12 +128,14 @@ func (v *Verifier) Failing() []string {
 // waits.
 func (v *Verifier) Verify(text string) (*Token, error) {
 	var by *issuer
+	var keys *[]key
 	token, err := v.parser.ParseWithClaims(text, jwt.MapClaims{}, func(t *jwt.Token) (any, error) {
 		iss, _ := t.Claims.(jwt.MapClaims)["iss"].(string)
 		if by = v.issuers[iss]; by == nil {
 			return nil, ErrIssuer
 		}
-		return by.key(t)
+		keys = by.source.keys.Load()
+		return by.key(t, keys)
 	})
 	if err != nil {
 		return nil, reason(err, ErrSignature)
@@ -140,12 +148,12 @@ func (v *Verifier) Verify(text string) (*Token, error) {
 	if err != nil {
 		return nil, ErrClaims
 	}
-	return &Token{Issuer: by.Name, Expires: expires.Add(by.Leeway), claims: claims}, nil
+	return &Token{Issuer: by.Name, Expires: expires.Add(by.Leeway), claims: claims, keys: keys, source: by.source}, nil
 }
 
-// key returns the keys to verify a token with. What the token's header says of keys
+// key returns the key of these to verify a token with. What the token's header says of keys
 // besides the name of one (jwk, jku, x5u, x5c) is never followed.
-func (i *issuer) key(t *jwt.Token) (any, error) {
+func (i *issuer) key(t *jwt.Token, keys *[]key) (any, error) {
 	algorithm := t.Method.Alg()
 	if !slices.Contains(i.Algorithms, algorithm) {
 		return nil, ErrAlgorithm
@@ -153,7 +161,6 @@ func (i *issuer) key(t *jwt.Token) (any, error) {
 	if _, has := t.Header["crit"]; has { // RFC 7515, 4.1.11: what must be understood, and is not
 		return nil, ErrMalformed
 	}
-	keys := i.source.keys.Load()
 	if keys == nil {
 		i.source.want()
 		return nil, ErrNoKeys

@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ type source struct {
 
 	mu   sync.Mutex
 	last error
+	text []byte // of the keys
 }
 
 // client reads key sets. It follows no redirect: the file of accounts says whom to
@@ -103,14 +105,19 @@ func (s *source) want() bool {
 func (s *source) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	keys, err := s.fetch(ctx)
+	text, err := s.fetch(ctx)
+	var keys []key
+	if err == nil {
+		keys, err = parseKeys(text)
+	}
 	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		return // the server stops
 	}
-	if err == nil {
+	s.mu.Lock()
+	if err == nil && (s.text == nil || !bytes.Equal(text, s.text)) { // the same keys do not end what they verified
+		s.text = text
 		s.keys.Store(&keys)
 	}
-	s.mu.Lock()
 	before := s.last
 	s.last = err
 	s.mu.Unlock()
@@ -126,39 +133,39 @@ func (s *source) failing() bool {
 	return s.last != nil
 }
 
-func (s *source) fetch(ctx context.Context) ([]key, error) {
-	var body io.ReadCloser
+// fetch returns the text of the key set, of which it reads no more than may be used.
+func (s *source) fetch(ctx context.Context) ([]byte, error) {
 	if s.url.Scheme == "file" {
-		info, err := os.Stat(s.url.Path)
-		if err != nil {
-			return nil, err
-		}
-		if !info.Mode().IsRegular() { // to open a pipe is to wait for its writer
-			return nil, fmt.Errorf("%s is no regular file", s.url.Path)
-		}
-		if body, err = os.Open(s.url.Path); err != nil {
-			return nil, err
-		}
-	} else {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url.String(), nil)
-		if err != nil {
-			return nil, err
-		}
-		req.Header.Set("Accept", "application/json")
-		resp, err := s.client.Do(req)
-		if err != nil {
-			return nil, err
-		}
-		body = resp.Body
-		if resp.StatusCode != http.StatusOK {
-			_ = body.Close()
-			return nil, fmt.Errorf("%s: HTTP status %d", s.url.Redacted(), resp.StatusCode)
-		}
+		return readFile(s.url.Path)
 	}
-	defer func() { _ = body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(body, maxKeySet+1))
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	return parseKeys(text)
+	req.Header.Set("Accept", "application/json")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: HTTP status %d", s.url.Redacted(), resp.StatusCode)
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, maxKeySet+1))
+}
+
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // to open a pipe is to wait for its writer
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, maxKeySet+1))
 }

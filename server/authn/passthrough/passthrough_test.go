@@ -72,7 +72,7 @@ func TestAuthenticate_OnlyOneWellFormedBearerValue_IsAccepted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, err := a.Authenticate(t.Context(), authn.Request{Authorization: c.values})
 			if c.token != "" {
-				if err != nil || p.Credential.Reveal() != c.token || p.Account != "" {
+				if err != nil || p.Credential.Reveal() != c.token || p.Named() != nil {
 					t.Fatalf("got %v, %v", p, err)
 				}
 				return

@@ -1,0 +1,205 @@
+// Package service authenticates callers by their client certificates and tokens, as the
+// file of accounts names them. A caller's own credential proves who it is, and goes no
+// further: Diga is called with the token of an account.
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/digate/digate/server/accounts"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/authn/clientcert"
+	"github.com/digate/digate/server/authn/jwt"
+)
+
+// maxVerified bounds the tokens that need not be verified again.
+const maxVerified = 10_000
+
+// Authenticator authenticates the callers of a file of accounts.
+type Authenticator struct {
+	identify func(name string) string
+	told     func(issuer string, err error)
+
+	state    atomic.Pointer[state]
+	updating sync.Mutex
+
+	mu       sync.RWMutex
+	verified map[[sha256.Size]byte]verified
+}
+
+// state is a version of the file with what verifies its callers' tokens.
+type state struct {
+	set    *accounts.Set
+	tokens *jwt.Verifier
+}
+
+// verified is a token that was verified.
+type verified struct {
+	token *jwt.Token
+	by    *state
+	of    []*accounts.Caller
+}
+
+// New returns an authenticator. Identify returns the identity for the names of an
+// account and a caller; see [authn.NewNamed]. Told is told of issuers; see [jwt.New].
+func New(ctx context.Context, set *accounts.Set, identify func(name string) string, told func(issuer string, err error)) (*Authenticator, error) {
+	a := &Authenticator{identify: identify, told: told, verified: make(map[[sha256.Size]byte]verified)}
+	tokens, err := jwt.New(ctx, set.Issuers(), told)
+	if err != nil {
+		return nil, err
+	}
+	a.state.Store(&state{set, tokens})
+	return a, nil
+}
+
+// Update puts another version of the file into force. It may take some seconds, while
+// it waits for the keys of new issuers; until then, the version before is in force.
+func (a *Authenticator) Update(ctx context.Context, set *accounts.Set) error {
+	a.updating.Lock()
+	defer a.updating.Unlock()
+	before := a.state.Load()
+	if set.SameIssuers(before.set) {
+		a.state.Store(&state{set, before.tokens})
+		return nil
+	}
+	tokens, err := jwt.New(ctx, set.Issuers(), a.told)
+	if err != nil {
+		return err
+	}
+	a.state.Store(&state{set, tokens})
+	before.tokens.Close()
+	return nil
+}
+
+// Failing returns the names of the issuers whose keys cannot be read now.
+func (a *Authenticator) Failing() []string { return a.state.Load().tokens.Failing() }
+
+// Close implements [authn.Authenticator].
+func (a *Authenticator) Close() error {
+	a.updating.Lock()
+	defer a.updating.Unlock()
+	a.state.Load().tokens.Close()
+	return nil
+}
+
+// Authenticate implements [authn.Authenticator]. A token decides who the caller is
+// where there is one and tokens are accepted at all, and otherwise the certificate.
+func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn.Principal, error) {
+	st := a.state.Load()
+	callers, expires, err := a.callers(st, r)
+	if err != nil {
+		return nil, err
+	}
+	switch len(callers) {
+	case 0:
+		return nil, apierror.InvalidCredential("the credential is valid, and belongs to no caller that is known here")
+	case 1:
+	default:
+		return nil, apierror.InvalidCredential("the credential belongs to more than one caller that is known here")
+	}
+	caller := callers[0]
+	n := &authn.Named{Caller: caller.Name, Expires: expires}
+	if !r.AboutDigate {
+		account, err := choose(st.set, caller, r.Account)
+		if err != nil {
+			return nil, err
+		}
+		n.Account, n.Token = account.Name, account.Token.Reveal
+	}
+	return authn.NewNamed(n, a.identify), nil
+}
+
+// callers returns the callers that the credential of a request belongs to, and when it
+// ends.
+func (a *Authenticator) callers(st *state, r authn.Request) ([]*accounts.Caller, time.Time, error) {
+	byToken := len(st.set.Issuers()) > 0
+	if byToken && len(r.Authorization) > 0 {
+		text, err := authn.Bearer(r.Authorization)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		v, err := a.verify(st, text)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		return v.of, v.token.Expires, nil
+	}
+	names, err := clientcert.Of(r.TLS)
+	switch {
+	case err != nil:
+		return nil, time.Time{}, apierror.InvalidCredential(err.Error())
+	case names != nil:
+		return st.set.ByNames(names.DNS, names.URIs), names.Expires, nil
+	}
+	return nil, time.Time{}, apierror.MissingCredential(ask(r.TLS, byToken))
+}
+
+// ask returns what a request without a credential has to have.
+func ask(state *tls.ConnectionState, byToken bool) string {
+	switch {
+	case byToken && state != nil:
+		return "a token is missing (authorization: Bearer TOKEN), or a client certificate"
+	case byToken:
+		return "the authorization header is missing; it must be: Bearer TOKEN"
+	default:
+		return "a client certificate is missing"
+	}
+}
+
+// verify returns what a token says. A token that was verified before is looked up: a
+// signature takes longer to verify than all else that digate does for a call.
+func (a *Authenticator) verify(st *state, text string) (verified, error) {
+	digest := sha256.Sum256([]byte(text))
+	a.mu.RLock()
+	v, ok := a.verified[digest]
+	a.mu.RUnlock()
+	if ok && v.by == st && v.token.Holds() {
+		return v, nil
+	}
+	token, err := st.tokens.Verify(text)
+	if errors.Is(err, jwt.ErrNoKeys) {
+		return verified{}, apierror.AuthenticationUnavailable()
+	}
+	if err != nil {
+		return verified{}, apierror.InvalidCredential(err.Error())
+	}
+	v = verified{token, st, st.set.ByClaims(token.Issuer, token.Has)}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.verified) >= maxVerified {
+		for old := range a.verified { // any: it is verified again with its next call
+			delete(a.verified, old)
+			break
+		}
+	}
+	a.verified[digest] = v
+	return v, nil
+}
+
+// choose returns the account that a request names, or the only one of its caller.
+func choose(set *accounts.Set, caller *accounts.Caller, named []string) (*accounts.Account, error) {
+	may := caller.Accounts()
+	switch {
+	case len(named) > 1:
+		return nil, apierror.AccountRequired(may).WithMessage(fmt.Sprintf("the metadata %s is there %d times", authn.AccountKey, len(named)))
+	case len(named) == 1 && slices.Contains(may, named[0]):
+		return set.Account(named[0]), nil
+	case len(named) == 1:
+		return nil, apierror.OtherAccount(may)
+	case len(may) == 1:
+		return set.Account(may[0]), nil
+	default:
+		return nil, apierror.AccountRequired(may)
+	}
+}
+
+var _ authn.Authenticator = (*Authenticator)(nil)
