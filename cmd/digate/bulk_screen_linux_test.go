@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,6 +129,62 @@ func TestBulkScreen_RowsChangedInEveryWay_AreShownInTheOrderOfTheFile(t *testing
 	}
 	p.write("shops.csv", shops(shopHeader, shop("New", "new"), shop("North", "north2"), shop("East", "east"), shop("South", "south"), shop("West", "west2")))
 	p.sees("bulk-changed-many", client.ExitNotSent, "bulk", "shops.csv")
+}
+
+// Somebody gets the file of 300 shops from a colleague, who has run it already.
+func TestBulkScreen_RowsAreThereAlready_NothingIsMadeTwiceUntilThePersonSaysSo(t *testing.T) {
+	p := newPerson(t)
+	rows := make([]string, 300)
+	for i := range rows {
+		rows[i] = shop(fmt.Sprintf("Shop %d", i), fmt.Sprint("s", i))
+	}
+	p.write("a.csv", shops(shopHeader, rows...))
+	if got := digate(t, "bulk", "a.csv", "--addr", p.addr); got.Code != client.ExitDone {
+		t.Fatalf("%+v", got)
+	}
+	p.write("shops.csv", shops(shopHeader, slices.Concat(rows, []string{shop("New", "new")})...))
+	p.write("b.csv", shops(shopHeader, rows...))
+	p.sees("bulk-elsewhere", client.ExitNotSent, "bulk", "b.csv")
+	for _, name := range []string{"a.csv.digate-job", "a.results.csv"} {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.sees("bulk-existing-dry-run", client.ExitNotSent, "bulk", "shops.csv", "--dry-run")
+	p.sees("bulk-existing", client.ExitNotSent, "bulk", "shops.csv")
+	if n := len(p.made()); n != 300 {
+		t.Fatalf("%d were made", n)
+	}
+	p.sees("bulk-existing-skip", client.ExitDone, "bulk", "shops.csv", "--existing=skip")
+	p.sees("bulk-existing-again", client.ExitDone, "bulk", "shops.csv")
+	p.sees("bulk-new-job", client.ExitNotSent, "bulk", "shops.csv", "--new-job")
+	for name, n := range p.made() {
+		if n != 1 {
+			t.Fatalf("%s was made %d times", name, n)
+		}
+	}
+	b, err := os.ReadFile("shops.results.csv")
+	if err != nil || strings.Count(string(b), ",there already,") != 300 {
+		t.Errorf("%v\n%s", err, b)
+	}
+	p.sees("bulk-new-job-copy", client.ExitDone, "bulk", "shops.csv", "--new-job", "--existing=copy")
+}
+
+// What a run would do is said without running.
+func TestBulkScreen_DryRun_SaysWhatBecomesOfTheJob(t *testing.T) {
+	p := newPerson(t)
+	p.write("shops.csv", shops(shopHeader, shop("North", "north"), shop("South", "south")))
+	p.sees("bulk-dry-run", client.ExitDone, "bulk", "shops.csv", "--dry-run")
+	if got := digate(t, "bulk", "shops.csv", "--addr", p.addr); got.Code != client.ExitDone {
+		t.Fatalf("%+v", got)
+	}
+	p.write("shops.csv", shops(shopHeader, shop("North", "north"), shop("Suoth", "south"), shop("East", "east")))
+	p.sees("bulk-dry-run-changed", client.ExitNotSent, "bulk", "shops.csv", "--dry-run")
+	p.sees("bulk-dry-run-skip", client.ExitDone, "bulk", "shops.csv", "--dry-run", "--changed=skip")
+	p.sees("bulk-dry-run-new-job", client.ExitNotSent, "bulk", "shops.csv", "--dry-run", "--new-job")
+	if got := fmt.Sprint(p.made()); got != "map[North:1 South:1]" {
+		t.Fatal(got)
+	}
 }
 
 // misspelt is a file of 300 shops with a misspelt column.

@@ -58,5 +58,6 @@ func TestScreens_FirstTenMinutes(t *testing.T) {
 func TestScreens_Help(t *testing.T) {
 	clitest.Scroll(t, "help", sessionAtTerminal(t, []string{"--help"}))
 	clitest.Scroll(t, "help-copy", sessionAtTerminal(t, []string{"copy --help"}))
+	clitest.Scroll(t, "help-bulk", sessionAtTerminal(t, []string{"bulk --help"}))
 	clitest.Scroll(t, "help-emulator", sessionAtTerminal(t, []string{"emulator --help"}))
 }

@@ -18,6 +18,7 @@ const (
 	mend                   // to change the row
 	complete               // to fill in what its copy would lack
 	allow                  // to let the token make it
+	choose                 // to say what happens to it with --existing
 	settle                 // to say what became of it
 	remedies = iota
 )
@@ -31,6 +32,8 @@ func (r *rowResult) remedy() remedy {
 		return runAgain
 	case r.Reason == reasonUnfinished:
 		return complete
+	case r.Reason == reasonExisting:
+		return choose
 	case r.Reason == apierror.ReasonRequestTooLarge:
 		return mend
 	}
@@ -84,6 +87,9 @@ func (c *Command) advise(w io.Writer, rep *report, jobPath string, early bool) {
 	}
 	if n[complete] > 0 {
 		say(fmt.Sprintf("To fill in: what %s %s, or --unfinished=allow makes them without it.", rowCount(n[complete]), plural(n[complete], "lacks", "lack")))
+	}
+	if n[choose] > 0 {
+		say(fmt.Sprintf("At Diga already: %s. --existing=skip leaves them so, --existing=copy makes others.", rowCount(n[choose])))
 	}
 	if n[allow] > 0 {
 		say(fmt.Sprintf("Not allowed: %s. Ask for the rights of this token at Diga.", rowCount(n[allow])))

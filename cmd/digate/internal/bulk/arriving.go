@@ -9,13 +9,15 @@ import (
 )
 
 // arriving takes the rows of an input that can be read only once, as they arrive:
-// it looks at what their copies would lack, and puts those that are sent into the
+// it looks at what their copies would lack, and whether Diga has them already, and puts those that are sent into the
 // job's file.
 type arriving struct {
+	command   *Command
 	job       *job
 	promise   promise
 	contract  *contract
 	templates *templates // nil if they cannot be read
+	inventory *inventory // nil if rows are not compared with what Diga has
 	found     findings
 }
 
@@ -23,6 +25,7 @@ type arriving struct {
 // that it finds to be malformed, or whose copy would lack something, says so.
 func (a *arriving) take(ctx context.Context, batch []*row) error {
 	var fresh []*entry
+	var there []jobLine
 	for _, r := range batch {
 		for _, doubt := range r.doubts {
 			a.found.add(r.line, doubt)
@@ -31,11 +34,17 @@ func (a *arriving) take(ctx context.Context, batch []*row) error {
 			continue
 		}
 		a.check(ctx, r)
-		if e := a.job.see(r); e.state == rowNew && r.lacks == "" {
+		e := a.job.see(r)
+		if e.state != rowNew || r.lacks != "" {
+			continue
+		}
+		if has, ok := a.inventory.find(e.line, a.templates.nameOfCopy(r), r.copy.GetTemplateId()); !ok {
 			fresh = append(fresh, e)
+		} else if line, ok := a.command.hold(e, has); ok {
+			there = append(there, line)
 		}
 	}
-	return a.job.plan(a.promise, fresh, nil)
+	return a.job.plan(a.promise, fresh, there)
 }
 
 func (a *arriving) check(ctx context.Context, r *row) {

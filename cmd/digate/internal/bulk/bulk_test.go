@@ -190,7 +190,7 @@ func TestBulk_InterruptedAndRunAgainWithRowsAddedMovedAndEqual_CopiesNothingTwic
 	if want := []string{"a", "b", "c", "d", "new", "new", "twin", "twin", "twin"}; !slices.Equal(s.names(), want) {
 		t.Errorf("copied %v, want %v", s.names(), want)
 	}
-	got = digate(t, "bulk", file, "--addr", s.addr, "--new-job")
+	got = digate(t, "bulk", file, "--addr", s.addr, "--new-job", "--existing=copy")
 	if n := clitest.Outcomes(clitest.ResultsOf(t, got.Out)); got.Code != client.ExitDone || n[rowDone] != 9 || len(s.names()) != 18 {
 		t.Errorf("a new job: %v, %+v", n, got)
 	}
@@ -368,7 +368,7 @@ func TestBulk_MalformedRows_KeepAFileBackUnlessTheyMayBeLeftOut(t *testing.T) {
 	want := map[int]string{2: rowDone, 3: rowNotSent, 4: rowDone}
 	for name, got := range map[string]clitest.Ran{
 		"file":           digate(t, "bulk", file, "--addr", s.addr, "--keep-going"),
-		"standard input": digateWith(t, content, "bulk", "-", "--format", "csv", "--addr", s.addr, "--job", t.TempDir()+"/job"),
+		"standard input": digateWith(t, content, "bulk", "-", "--format", "csv", "--addr", s.addr, "--job", t.TempDir()+"/job", "--existing", "copy"),
 	} {
 		results := clitest.ResultsOf(t, got.Out)
 		for line, outcome := range want {
@@ -420,7 +420,7 @@ func TestBulk_Outcomes_AreReportedAndTheWorstIsTheExitCode(t *testing.T) {
 	}
 	s.item = func(_ int, req *integrationv1.CopyTemplateRequest) verdict { return verdicts[req.GetName()] }
 	for rows, code := range map[int]int{1: client.ExitDone, 2: client.ExitNotSent, 3: client.ExitRejected, 4: client.ExitUnknown} {
-		got := digate(t, "bulk", clitest.WriteFile(t, "rows.csv", csvOf(rows)), "--addr", s.addr, "--results-format", "csv")
+		got := digate(t, "bulk", clitest.WriteFile(t, "rows.csv", csvOf(rows)), "--addr", s.addr, "--results-format", "csv", "--existing", "copy")
 		records, err := csv.NewReader(strings.NewReader(got.Out)).ReadAll()
 		if err != nil || got.Code != code || len(records) != rows+1 {
 			t.Fatalf("%v, %d rows: %+v", err, rows, got)

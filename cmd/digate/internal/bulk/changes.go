@@ -29,6 +29,9 @@ type changes struct {
 	unsure []*entry
 }
 
+// any reports whether somebody has to say what happens to rows.
+func (ch *changes) any() bool { return len(ch.changed)+len(ch.unsure) > 0 }
+
 // changedRow is a row in its earlier and its present form, of which one may be nil.
 type changedRow struct{ was, is *entry }
 
@@ -120,24 +123,36 @@ func (j *job) askAboutGone(ctx context.Context, conn *connection, now promise) e
 	if !j.knowsRows() {
 		return nil
 	}
-	g, ctx := errgroup.WithContext(metadata.NewOutgoingContext(ctx, conn.md))
-	g.SetLimit(maxQuestions)
+	var gone []*entry
 	for _, e := range j.entries {
-		if !e.isGone() || e.isMade() || j.promises[e.promise].expired(now.Created) {
-			continue
+		if e.isGone() && !e.isMade() && !j.promises[e.promise].expired(now.Created) {
+			gone = append(gone, e)
 		}
-		g.Go(func() error {
-			line, err := ask(ctx, conn, e)
-			if err == nil && line.Row != uuid.Nil {
-				j.record(line)
-			}
-			return err
-		})
 	}
-	if err := g.Wait(); err != nil {
+	lines, err := askAbout(ctx, conn, gone)
+	for _, line := range lines {
+		j.record(line)
+	}
+	if err != nil {
 		return fmt.Errorf("what became of rows that are gone from the file cannot be asked, so nothing was sent: %w", describeFailure(err))
 	}
 	return nil
+}
+
+// askAbout asks the ledger what became of rows. It returns the lines of the file that
+// say so. A row that is under way has no line.
+func askAbout(ctx context.Context, conn *connection, rows []*entry) (lines []jobLine, err error) {
+	g, ctx := errgroup.WithContext(metadata.NewOutgoingContext(ctx, conn.md))
+	g.SetLimit(maxQuestions)
+	found := make([]jobLine, len(rows))
+	for i, e := range rows {
+		g.Go(func() (err error) {
+			found[i], err = ask(ctx, conn, e)
+			return err
+		})
+	}
+	err = g.Wait()
+	return slices.DeleteFunc(found, func(line jobLine) bool { return line.Row == uuid.Nil }), err
 }
 
 // maxQuestions bounds the questions to the ledger at a time.
@@ -172,7 +187,7 @@ var errChanged = errors.New("rows were changed")
 // decide returns the lines of the file that say what happens to changed rows. It
 // returns errChanged, and shows them, if nobody said so.
 func (c *Command) decide(w io.Writer, ch changes) ([]jobLine, error) {
-	if len(ch.changed)+len(ch.unsure) == 0 {
+	if !ch.any() {
 		return nil, nil
 	}
 	if c.Changed == "" {
@@ -271,7 +286,7 @@ func nameOf(e *entry) string {
 // of the file that say what happens to them.
 func (c *Command) compare(ctx context.Context, j *job, conn *connection, now promise, p *progress) ([]jobLine, error) {
 	if c.copiesSkipped(j) {
-		return j.unskip(), nil
+		return c.unskip(j), nil
 	}
 	if !j.fresh() {
 		return nil, nil
@@ -290,24 +305,30 @@ func (c *Command) compare(ctx context.Context, j *job, conn *connection, now pro
 // an earlier run skipped. While there are rows that no run sent, or that may be under
 // way, the flags speak of those.
 func (c *Command) copiesSkipped(j *job) bool {
-	if c.Changed != changedCopy {
-		return false
-	}
 	skipped := false
 	for _, e := range j.entries {
 		if j.isFresh(e) || e.seen && e.state == rowOpen {
 			return false
 		}
-		skipped = skipped || e.seen && !j.makesItself(e)
+		skipped = skipped || c.unskips(j, e)
 	}
 	return skipped
 }
 
+// unskips reports whether the flags say that a row is copied that may have been skipped.
+func (c *Command) unskips(j *job, e *entry) bool {
+	return e.seen && (c.Changed == changedCopy && !j.makesItself(e) || c.Existing == existingCopy && e.state == rowThere)
+}
+
 // unskip makes the skipped rows of the input rows to copy. It returns the lines of
 // the file that leave their earlier forms alone.
-func (j *job) unskip() (lines []jobLine) {
+func (c *Command) unskip(j *job) (lines []jobLine) {
 	for _, e := range j.entries {
-		if e.seen && !j.makesItself(e) {
+		switch {
+		case !c.unskips(j, e):
+		case e.state == rowThere:
+			e.state, e.made = rowNew, ""
+		default:
 			lines = append(lines, jobLine{Row: e.other, State: lineDropped, By: e.id})
 			e.decision = undecided
 		}

@@ -206,7 +206,14 @@ func TestBulk_NewJob_KeepsTheOldOneAndItsResults(t *testing.T) {
 	}
 	run()
 	job, result := read(t, file+jobSuffix), read(t, results)
-	run("--new-job")
+	if got := clitest.RunWith(t, runCommand, "", "bulk", file, "--addr", s.addr, "--new-job"); got.Code != client.ExitNotSent || !strings.Contains(got.Err, "THERE ALREADY") {
+		t.Fatalf("%+v", got)
+	}
+	// Nobody said yes, so the old job is still in its place.
+	if !bytes.Equal(read(t, file+jobSuffix), job) || !bytes.Equal(read(t, results), result) {
+		t.Error("the old job was touched")
+	}
+	run("--new-job", "--existing=copy")
 	if got := read(t, file+jobSuffix+".old-1"); !bytes.Equal(got, job) {
 		t.Errorf("the job is %s", got)
 	}

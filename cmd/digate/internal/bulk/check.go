@@ -5,11 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strings"
-
-	"github.com/digate/digate/cmd/digate/internal/client"
-	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
 // malformedError says that nothing of an input can be sent.
@@ -29,41 +25,6 @@ func (c *Command) firstPass(ctx context.Context, in *input, j *job, p *progress)
 		err = &malformedError{fmt.Errorf("malformed: %d of %s, so nothing was sent\n--keep-going sends the others", bad, rowCount(total))}
 	}
 	return total, err
-}
-
-// dryRun checks every row, and what its copy would lack. It reads each template
-// once and sends no copy.
-func (c *Command) dryRun(ctx context.Context, in *input, std term.IO) error {
-	warn := func(text string) { fmt.Fprintln(std.Err, text) }
-	var found findings
-	lacking := 0
-	ts, done := c.templates(nil, warn)
-	defer func() { done() }()
-	total, bad, err := checkRows(ctx, in, new(job), &found, warn, nil, func(r *row) error {
-		lacks, err := ts.check(ctx, &found, r)
-		if len(lacks) > 0 {
-			lacking++
-		}
-		return err
-	})
-	found.write(std.Out, math.MaxInt)
-	if err != nil {
-		return notConnected(std.Err, err)
-	}
-	end, text := client.ExitDone, "none malformed"
-	if ts.unresolved > 0 && c.Unresolved == "refuse" || lacking > 0 {
-		end = client.ExitNotSent
-	}
-	if ts.missing > 0 {
-		end = client.ExitRejected
-	}
-	if bad > 0 {
-		end, text = client.ExitUsage, fmt.Sprintf("%d malformed", bad)
-	}
-	if _, err := fmt.Fprintf(std.Out, "%s, %s%s; nothing was sent\n", rowCount(total), text, ts.counts()); err != nil || end == client.ExitDone {
-		return err
-	}
-	return client.ExitError(end)
 }
 
 // counts says of how many rows something was found.
@@ -122,13 +83,13 @@ func checkRows(ctx context.Context, in *input, j *job, found *findings, warn fun
 
 // preview looks at what the copies of the input's rows would lack, before any is
 // sent. It returns what is lacking in rows that are not to be sent, by their
-// entries. Copies that would surely stay unfinished are an error, unless the flags
-// say what happens to them.
-func (c *Command) preview(ctx context.Context, in *input, j *job, conn *connection, p *progress) (map[*entry]string, error) {
+// entries, and the new rows that are at Diga already. Copies that would surely stay
+// unfinished are an error, unless the flags say what happens to them.
+func (c *Command) preview(ctx context.Context, in *input, j *job, conn *connection, p *progress, inv *inventory) (map[*entry]string, []thereRow, error) {
 	var found findings
-	ts, done := c.templates(conn, p.say)
-	defer done()
+	ts := c.templates(func(context.Context) (*connection, error) { return conn, nil }, p.say)
 	lacking := make(map[*entry]string)
+	var there []thereRow
 	_, _, err := checkRows(ctx, in, j, new(findings), discardWarning, nil, func(r *row) error {
 		e := j.find(r.copy.GetRequestId())
 		if e != nil && (e.isMade() || !j.makesItself(e)) {
@@ -137,30 +98,31 @@ func (c *Command) preview(ctx context.Context, in *input, j *job, conn *connecti
 		lacks, err := ts.check(ctx, &found, r)
 		if len(lacks) > 0 {
 			lacking[e] = strings.Join(lacks, ", ")
+		} else if e != nil && j.isFresh(e) {
+			if has, ok := inv.find(e.line, ts.nameOfCopy(r), r.copy.GetTemplateId()); ok {
+				there = append(there, thereRow{e, has})
+			}
 		}
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(found.texts) > 0 {
 		p.showFindings(&found, maxShownRows)
 	}
-	if ts.missing == 0 && len(lacking) == 0 {
-		return nil, nil
-	}
-	if c.KeepGoing {
-		return lacking, nil
+	if ts.missing == 0 && len(lacking) == 0 || c.KeepGoing {
+		return lacking, there, nil
 	}
 	advice := "--keep-going sends only the other rows"
 	if len(lacking) > 0 && ts.missing == 0 {
 		advice = "--unfinished=allow makes them all the same; --keep-going leaves them out"
 	}
-	return nil, fmt.Errorf("%w: of %s%s\n%s", errUnfinished, rowCount(ts.rows), ts.counts(), advice)
+	return nil, nil, fmt.Errorf("%w: of %s%s\n%s", errNothingSent, rowCount(ts.rows), ts.counts(), advice)
 }
 
-// errUnfinished says that copies would surely stay unfinished.
-var errUnfinished = errors.New("nothing was sent")
+// errNothingSent ends a run before it sent anything.
+var errNothingSent = errors.New("nothing was sent")
 
 // showFindings writes the first findings, which stay.
 func (p *progress) showFindings(found *findings, most int) {

@@ -29,8 +29,10 @@ type Command struct {
 	KeepGoing  bool   `name:"keep-going" help:"Send the good rows even if others are malformed or their copies would be unfinished."`
 
 	Job     string `name:"job" placeholder:"FILE" help:"File that keeps the job. Default: the input's name and .digate-job."`
-	NewJob  bool   `name:"new-job" help:"Begin a new job even if there is one. Everything that the old job made is made a second time. Its file and results are kept under other names."`
+	NewJob  bool   `name:"new-job" help:"Begin a new job even if there is one. Rows that the old job made are at Diga already: --existing says what happens to them. The old job's file and results are kept under other names."`
 	Changed string `name:"changed" enum:"copy,skip," default:"" placeholder:"HOW" help:"What happens to rows that were made and then changed: skip leaves what was made as it is, copy makes each of them again, and if no row changed since, those that an earlier run skipped. Without it, nothing is sent if there are any."`
+
+	Existing string `name:"existing" enum:"copy,skip," default:"" placeholder:"HOW" help:"What happens to new rows if Diga has an integration of their name and template already, which the job did not make: skip leaves it as it is, copy makes another. Without it, nothing is sent if there are any."`
 
 	Settle bool `name:"settle" help:"Send nothing. Show the rows in doubt with what Diga may have made of them, and ask which it was."`
 	Yes    bool `name:"yes" short:"y" help:"With --settle: settle the rows that match by name and time without asking, and leave the others."`
@@ -68,7 +70,7 @@ func (Command) Help() string {
 	return `Each row is a copy. CSV has a header row. An empty cell sets nothing:
 
   template_id, name, base_url   the template, and what to change in the copy
-  key                           tells the row from others, whatever else changes
+  key                           tells the row from others, whatever changes
   var.NAME, var.NAME:json       value of a placeholder, as text or as JSON
   api_key_env, api_key_file     where the credential is: the name of an
                                 environment variable, or of a file
@@ -78,13 +80,13 @@ NDJSON has one object on each line: template_id, key, name, base_url, variables,
 
 A secret is read when its row is sent, and written nowhere. The input decides which files and variables are read: use only input from people you trust.
 
-After any interruption, run the same command again. It finishes the rest and copies nothing twice, even if rows were added, moved or changed: it asks what to do with rows that were made and then changed (--changed). For this it needs the job's file, the same token, and a server that kept its ledger. Rows that may have been sent before the ledger forgot them are in doubt.
+After any interruption, run the same command again. It finishes the rest and copies nothing twice, even if rows were added, moved or changed: it asks what to do with rows that were made and then changed (--changed). It also asks about rows that are new to the job and are at Diga already, by name and template (--existing). For this it needs the job's file, the same token, and a server that kept its ledger. Rows that may have been sent before the ledger forgot them are in doubt.
 
 A row is in doubt if it was sent and nobody knows whether its copy was made. It is not sent again before somebody settles it: --settle asks.
 
 A file is checked before anything is sent, and so is what its copies would lack: a run sends nothing if copies would need setup, or if there is no such template.
 
-The results say of each row what became of it: made, made by an earlier run, not made, refused by Diga, or in doubt. Beside that are its key, name and line, the new integration_id, what is missing there and has to be set up, a message, its request_id in the ledger, and a reason. NDJSON results, for scripts, have an outcome and a code in place of the words.
+The results say of each row what became of it: made, made by an earlier run, there already, not made, refused by Diga, or in doubt. Beside that are its key, name and line, the new integration_id, what is missing there and has to be set up, a message, its request_id in the ledger, and a reason. NDJSON results, for scripts, have an outcome and a code in place of the words.
 
 Exit codes, the highest that applies to a row:
 
@@ -142,9 +144,9 @@ func (c *Command) Run(ctx context.Context, std term.IO) error {
 	switch {
 	case errors.As(err, new(*malformedError)):
 		return client.WrongUsage(std.Err, err)
-	case errors.Is(err, errChanged):
+	case errors.Is(err, errChanged), errors.Is(err, errExisting):
 		return client.ExitError(client.ExitNotSent)
-	case errors.Is(err, errUnfinished), errors.As(err, new(madeElsewhereError)):
+	case errors.Is(err, errNothingSent):
 		term.Complain(std.Err, err)
 		return client.ExitError(client.ExitNotSent)
 	}
@@ -185,10 +187,8 @@ func (c *Command) run(ctx context.Context, std term.IO) (err error) {
 		if p.counts.total, err = c.firstPass(ctx, in, j, p); err != nil {
 			return err
 		}
-		if j.file == nil && c.Job == "" && !c.NewJob {
-			if err := c.notElsewhere(ctx, in, j); err != nil {
-				return err
-			}
+		if err := c.lookElsewhere(ctx, in, j); err != nil {
+			return err
 		}
 	}
 	return c.send(ctx, in, j, p, std)
@@ -217,15 +217,16 @@ func (c *Command) send(ctx context.Context, in *input, j *job, p *progress, std 
 	}
 	run.report = &report{progress: p, results: results, look: c.look}
 	if run.arriving != nil {
-		ts, done := c.templates(nil, p.say)
-		defer done()
-		run.arriving.templates = ts
+		l := &link{flags: c.Flags}
+		defer l.close()
+		run.arriving.templates = c.templates(l.dial, p.say)
 	}
 	begun := time.Now()
 	why, err := run.all(ctx, c.Timeout, in, in.again())
 	err = errors.Join(err, results.end())
 	if run.arriving != nil && run.rows == nil { // all of them arrived
 		p.showFindings(&run.arriving.found, maxShownRows)
+		run.arriving.inventory.tell(p.say)
 	}
 	fmt.Fprintln(std.Err, run.report.summary(time.Since(begun)))
 	if path := results.where(); path != "" && err == nil {
@@ -241,25 +242,55 @@ func (c *Command) prepare(ctx context.Context, in *input, j *job, p *progress, r
 	if run.conn, err = connect(ctx, c.Flags); err != nil {
 		return err
 	}
-	var further []jobLine
 	if run.promise, err = c.promised(j, run.conn); err != nil {
 		return err
 	}
-	if in.again() {
-		if further, err = c.compare(ctx, j, run.conn, run.promise, p); err != nil {
-			return err
-		}
-		if run.lacking, err = c.preview(ctx, in, j, run.conn, p); err != nil {
-			return err
-		}
+	if !in.again() {
+		return c.prepareOnce(ctx, in, j, p, run)
 	}
-	if err := c.keep(j, run.conn, run.promise, p); err != nil {
+	further, err := c.compare(ctx, j, run.conn, run.promise, p)
+	if err != nil {
 		return err
 	}
-	if in.again() {
-		return j.plan(run.promise, j.toSend(run.lacking), further)
+	var inv *inventory
+	if j.knowsRows() && j.fresh() {
+		if inv, err = c.takeInventory(ctx, j, run.conn, p.say); err != nil {
+			return err
+		}
 	}
-	run.arriving = &arriving{job: j, promise: run.promise, contract: in.contract}
+	var there []thereRow
+	if run.lacking, there, err = c.preview(ctx, in, j, run.conn, p, inv); err != nil {
+		return err
+	}
+	if there, err = j.notMadeByItself(ctx, run.conn, there); err != nil {
+		return err
+	}
+	left, err := c.leaveExisting(p.w, there)
+	if err != nil {
+		return err
+	}
+	for _, line := range left {
+		j.take(line)
+	}
+	inv.tell(p.say)
+	if err := c.keep(in, j, run.conn, run.promise, p); err != nil {
+		return err
+	}
+	return j.plan(run.promise, j.toSend(run.lacking), append(further, left...))
+}
+
+// prepareOnce does what can be done of prepare for an input that is read only once:
+// its rows are compared with templates and with what Diga has as they arrive, and not
+// with what other jobs made.
+func (c *Command) prepareOnce(ctx context.Context, in *input, j *job, p *progress, run *runner) error {
+	inv, err := c.takeInventory(ctx, j, run.conn, p.say)
+	if err != nil {
+		return err
+	}
+	if err := c.keep(in, j, run.conn, run.promise, p); err != nil {
+		return err
+	}
+	run.arriving = &arriving{command: c, job: j, promise: run.promise, contract: in.contract, inventory: inv}
 	return nil
 }
 

@@ -68,6 +68,25 @@ func connect(ctx context.Context, flags client.Flags) (*connection, error) {
 	return c, nil
 }
 
+// link connects when the connection is first needed.
+type link struct {
+	flags client.Flags
+	conn  *connection
+}
+
+func (l *link) dial(ctx context.Context) (_ *connection, err error) {
+	if l.conn == nil {
+		l.conn, err = connect(ctx, l.flags)
+	}
+	return l.conn, err
+}
+
+func (l *link) close() {
+	if l.conn != nil {
+		l.conn.close()
+	}
+}
+
 // isLeaving reports whether another stream needs another connection.
 func (c *connection) isLeaving() bool {
 	select {

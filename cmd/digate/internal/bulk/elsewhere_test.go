@@ -24,7 +24,7 @@ func TestBulk_FileSavedUnderAnotherName_MakesNothingTwiceUnasked(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := digate(t, "bulk", corrected, "--addr", s.addr)
-	if got.Code != client.ExitNotSent || !strings.Contains(got.Err, "nothing was sent: 2 rows may be made already, by the job in "+job+"\n") ||
+	if got.Code != client.ExitNotSent || !strings.Contains(got.Err, "nothing was sent: the job in "+job+" may have made 2 rows\n") ||
 		!strings.Contains(got.Err, " bulk "+corrected+" --job "+job+" ") {
 		t.Errorf("%+v", got)
 	}
@@ -48,7 +48,7 @@ func TestBulk_FileSavedUnderAnotherName_MakesNothingTwiceUnasked(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	wantNames(t, s, "other rows", "a", "b", "c", "d", "x", "y")
-	if got := digate(t, "bulk", corrected, "--addr", s.addr, "--new-job"); got.Code != client.ExitDone {
+	if got := digate(t, "bulk", corrected, "--addr", s.addr, "--existing", "copy"); got.Code != client.ExitDone {
 		t.Errorf("%+v", got)
 	}
 }

@@ -35,6 +35,8 @@ const (
 	rowMadeNow                 // has its integration, of this run
 	rowNone                    // surely has none
 	rowDoubt                   // may have one; the ledger does not know
+	rowThere                   // is left as Diga has it already
+	rowHeld                    // is at Diga already, and nobody said what to do; not in the file
 )
 
 // decision is what the person said about a row that was changed or is gone.
@@ -48,7 +50,9 @@ const (
 )
 
 // isMade reports whether the row has its integration.
-func (e *entry) isMade() bool { return e.state == rowMade || e.state == rowMadeNow }
+func (e *entry) isMade() bool {
+	return e.state == rowMade || e.state == rowMadeNow || e.state == rowThere
+}
 
 // mayBeMade reports whether the row may have an integration.
 func (e *entry) mayBeMade() bool {

@@ -42,6 +42,13 @@ type fakeServer struct {
 	item func(n int, req *integrationv1.CopyTemplateRequest) verdict
 	// base is the base URL of every template; empty is one that needs nothing.
 	base string
+	// template is the name of every template.
+	template string
+
+	// unread is why templates cannot be read, if they cannot.
+	unread error
+	// unlisted is why the list of integrations cannot be read, if it cannot.
+	unlisted error
 
 	mu        sync.Mutex
 	ledger    *digatev1.GetLedgerResponse
@@ -149,8 +156,28 @@ func (s *fakeServer) GetTemplate(_ context.Context, req *integrationv1.GetTempla
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.templates++
+	if s.unread != nil {
+		return nil, s.unread
+	}
 	plan, err := structpb.NewStruct(map[string]any{"base_url": cmp.Or(s.base, "https://x"), "auth_type": "NONE", "integration_type": "HTTP"})
-	return &integrationv1.GetTemplateResponse{Template: &integrationv1.IntegrationTemplate{Id: req.GetTemplateId(), Template: plan}}, err
+	return &integrationv1.GetTemplateResponse{Template: &integrationv1.IntegrationTemplate{Id: req.GetTemplateId(), Name: s.template, Template: plan}}, err
+}
+
+// StreamIntegrations streams what was made, the newest first.
+func (s *fakeServer) StreamIntegrations(_ *integrationv1.StreamIntegrationsRequest, stream grpc.ServerStreamingServer[integrationv1.StreamIntegrationsResponse]) error {
+	if s.unlisted != nil {
+		return s.unlisted
+	}
+	s.mu.Lock()
+	made := slices.Clone(s.order)
+	s.mu.Unlock()
+	for _, req := range slices.Backward(made) {
+		in := &integrationv1.Integration{Id: "of-" + req.GetRequestId(), Name: req.GetName(), SourceIntegrationTemplateId: new(req.GetTemplateId())}
+		if err := stream.Send(&integrationv1.StreamIntegrationsResponse{Integration: in}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *fakeServer) BulkCopyTemplate(stream grpc.BidiStreamingServer[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]) error {

@@ -13,6 +13,8 @@ func (e *entry) outcome() string {
 		return rowReplayed
 	case rowMadeNow:
 		return rowDone
+	case rowThere:
+		return rowExisting
 	case rowOpen, rowDoubt:
 		return rowUnknown
 	default:
@@ -65,6 +67,8 @@ func (j *job) fate(e *entry) rowResult {
 		if inDoubt {
 			res.Message = mayBeMadeBefore
 		}
+	case e.seen && e.state == rowThere:
+		res.Message = "Diga had an integration of this name already, and --existing=skip left it so"
 	case e.seen:
 	case e.decision == replaced:
 		res.Line, res.Reason, res.Message = 0, reasonChanged, madeAgain

@@ -50,6 +50,10 @@ type job struct {
 	texts   map[string]string
 	rekeyed []jobLine // keys that rows got since
 	broke   error     // why no more lines can be added
+
+	// elsewhere are the integrations that jobs of other files made of rows of the
+	// input, by line.
+	elsewhere map[int32]string
 }
 
 // newJob returns the job of a first run. It is not kept before begin.
@@ -118,25 +122,57 @@ func setAside(path string) (aside string, err error) {
 // openJob reads the job to go on with, or returns a new one that is not kept yet.
 func (c *Command) openJob(path string, in *input, say func(string)) (*job, error) {
 	if c.NewJob {
-		if err := c.setResultsAside(in, say); err != nil {
-			return nil, err
-		}
-		aside, err := setAside(path)
-		if err != nil {
-			return nil, err
-		}
-		if aside != "" {
-			say("the earlier job is kept in " + term.Printable(aside))
-		}
+		return newJob(c.File, path), nil
 	}
 	j, err := resumeJob(path)
 	if j != nil || err != nil {
 		return j, err
 	}
-	if results := c.results(in); !c.NewJob && results != "" && file.IsRegular(results) && isResults(results) {
-		return nil, fmt.Errorf("%s has results of an earlier job, and the file of that job, %s, is gone.\nPut it back, so that nothing is made twice; or make everything again with --new-job", term.Printable(results), term.Printable(path))
+	if err := c.resultsWithoutJob(in, path); err != nil {
+		return nil, err
+	}
+	if file.IsRegular(path) {
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+		say(term.Printable(path) + " was empty, as a full disk leaves it: no run of its job sent anything")
 	}
 	return newJob(c.File, path), nil
+}
+
+// resultsWithoutJob returns an error if there are results of a job whose file is gone.
+func (c *Command) resultsWithoutJob(in *input, path string) error {
+	results := c.results(in)
+	if results == "" || !file.IsRegular(results) || !isResults(results) {
+		return nil
+	}
+	return fmt.Errorf("%s has results of an earlier job, and the file of that job, %s, is gone or empty.\nPut it back, so that nothing is made twice; or begin a new job with --new-job", term.Printable(results), term.Printable(path))
+}
+
+// peekJob returns the job that a run would use, and changes nothing. The job of an
+// input that is no file, and that has no --job, has no path.
+func (c *Command) peekJob(in *input) (*job, error) {
+	path, err := c.jobPath(in.regular())
+	if err != nil || c.NewJob {
+		return newJob(c.File, path), nil
+	}
+	j, err := peekJob(path)
+	if err == nil && j == nil {
+		j, err = newJob(c.File, path), c.resultsWithoutJob(in, path)
+	}
+	return j, err
+}
+
+// makeRoom keeps the file and the results of the earlier job under other names.
+func (c *Command) makeRoom(in *input, path string, say func(string)) error {
+	if err := c.setResultsAside(in, say); err != nil {
+		return err
+	}
+	aside, err := setAside(path)
+	if aside != "" {
+		say("the earlier job is kept in " + term.Printable(aside))
+	}
+	return err
 }
 
 // promised returns what the ledger promises to this run. A job that is not the
@@ -152,13 +188,18 @@ func (c *Command) promised(j *job, conn *connection) (promise, error) {
 }
 
 // keep makes sure that the job has a file.
-func (c *Command) keep(j *job, conn *connection, now promise, p *progress) error {
+func (c *Command) keep(in *input, j *job, conn *connection, now promise, p *progress) error {
 	if j.file != nil {
 		p.say(fmt.Sprintf("the job of %s goes on, kept in %s", stamp(j.Created), term.Printable(j.path)))
 		if !j.knowsRows() {
 			p.say("It is of an earlier version and does not know its rows:\na row that was changed since is copied anew.")
 		}
 		return nil
+	}
+	if c.NewJob {
+		if err := c.makeRoom(in, j.path, p.say); err != nil {
+			return err
+		}
 	}
 	if err := j.begin(now); err != nil {
 		return err

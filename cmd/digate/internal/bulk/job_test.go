@@ -147,6 +147,15 @@ func TestReadJob_OfAnEarlierVersion_IsGoneOnWith(t *testing.T) {
 	}
 }
 
+// age makes a file so old that no run begins with it just now.
+func age(t *testing.T, path string) {
+	t.Helper()
+	long := time.Now().Add(-maxBegin)
+	if err := os.Chtimes(path, long, long); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestReadJob_NothingInIt_IsNoJob(t *testing.T) {
 	t.Parallel()
 	path := clitest.WriteFile(t, "job", "")
@@ -154,10 +163,7 @@ func TestReadJob_NothingInIt_IsNoJob(t *testing.T) {
 	if got, err := readJob(path); got != nil || err == nil || !strings.Contains(err.Error(), "another run begins just now") {
 		t.Errorf("empty for a moment: got %v, %v", got, err)
 	}
-	long := time.Now().Add(-maxBegin)
-	if err := os.Chtimes(path, long, long); err != nil {
-		t.Fatal(err)
-	}
+	age(t, path)
 	if got, err := readJob(path); got != nil || err != nil {
 		t.Errorf("empty, as a full disk leaves it: got %v, %v", got, err)
 	}

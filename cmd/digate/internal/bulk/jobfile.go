@@ -42,6 +42,7 @@ const (
 	lineNone    = "none"
 	lineDoubt   = "doubt"
 	lineDropped = "dropped"
+	lineThere   = "there" // left as Diga has it already
 )
 
 // begin keeps a new job, durably: no copy may be sent under a request id that a
@@ -108,7 +109,7 @@ func resumeJob(path string) (*job, error) {
 		if time.Since(info.ModTime()) < maxBegin {
 			return nil, fmt.Errorf("%s is empty: another run begins just now, or failed to. Run again in %v", path, maxBegin)
 		}
-		return nil, os.Remove(path)
+		return nil, nil
 	}
 	j := &job{path: path, index: make(map[uuid.UUID]*entry)}
 	err := j.append()
@@ -125,6 +126,25 @@ func resumeJob(path string) (*job, error) {
 		return nil, err
 	}
 	return j, nil
+}
+
+// peekJob reads a job's file and changes nothing. It returns nil if there is no file,
+// and if it is empty.
+func peekJob(path string) (*job, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err == nil && info.Size() == 0 {
+		return nil, nil
+	}
+	j := &job{path: path, file: f, index: make(map[uuid.UUID]*entry)}
+	err = j.read()
+	j.file = nil
+	return j, err
 }
 
 // maxBegin is how long the file of a job may be empty while its first run begins.
@@ -208,7 +228,7 @@ func (j *job) take(line jobLine) {
 	switch line.State {
 	case lineSent:
 		// What an earlier run sent keeps its promise.
-		if e.state == rowNew || e.state == rowNone {
+		if e.state == rowNew || e.state == rowNone || e.state == rowThere {
 			e.state, e.promise = rowOpen, int32(len(j.promises)-1)
 		}
 		e.decision = undecided
@@ -217,6 +237,8 @@ func (j *job) take(line jobLine) {
 		if line.now {
 			e.state = rowMadeNow
 		}
+	case lineThere:
+		e.state, e.made = rowThere, line.Made
 	case lineNone:
 		e.state = rowNone
 	case lineDoubt:

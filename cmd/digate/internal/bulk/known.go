@@ -29,7 +29,12 @@ func (r *runner) known(next *row) *rowResult {
 		res.Message = "its copy would lack: " + next.lacks + "; --unfinished=allow makes it"
 		return &res
 	}
-	if e.state != rowMade && r.job.makesItself(e) {
+	if e.state == rowHeld {
+		res.Outcome, res.Code, res.Reason = rowNotSent, "ALREADY_EXISTS", reasonExisting
+		res.Message = "Diga has an integration of this name already (" + e.made + "); --existing=skip leaves it so, --existing=copy makes another"
+		return &res
+	}
+	if e.state != rowMade && e.state != rowThere && r.job.makesItself(e) {
 		return nil
 	}
 	res = r.job.fate(e)

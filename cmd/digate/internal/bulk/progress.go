@@ -25,20 +25,21 @@ const (
 type counts struct {
 	total                      int // 0 if unknown
 	done, replayed             int // done includes replayed
+	existing                   int // left as Diga has them already
 	notSent, rejected, inDoubt int
 	underWay                   int
 	unfinished                 int // of the done
 	asBefore                   int // of the done: changed since, and skipped
 }
 
-func (c *counts) finished() int { return c.done + c.notSent + c.rejected + c.inDoubt }
+func (c *counts) finished() int { return c.done + c.existing + c.notSent + c.rejected + c.inDoubt }
 
 // others says how many rows are not surely made.
 func (c *counts) others() (parts []string) {
 	for _, part := range []struct {
 		n       int
 		outcome string
-	}{{c.notSent, rowNotSent}, {c.rejected, rowRejected}, {c.inDoubt, rowUnknown}} {
+	}{{c.existing, rowExisting}, {c.notSent, rowNotSent}, {c.rejected, rowRejected}, {c.inDoubt, rowUnknown}} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, words[part.outcome]))
 		}

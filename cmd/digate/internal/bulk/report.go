@@ -38,7 +38,7 @@ type report struct {
 // result takes the only result of a row.
 func (r *report) result(res rowResult) {
 	short := res.Message
-	if res.Outcome != rowDone && res.Outcome != rowReplayed {
+	if res.Outcome != rowDone && res.Outcome != rowReplayed && res.Outcome != rowExisting {
 		r.remedies[res.remedy()]++
 	}
 	r.update(func(c *counts) {
@@ -49,6 +49,8 @@ func (r *report) result(res rowResult) {
 			c.asBefore++
 		}
 		switch res.Outcome {
+		case rowExisting:
+			c.existing++
 		case rowReplayed:
 			c.replayed++
 			fallthrough

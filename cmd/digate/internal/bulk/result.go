@@ -20,11 +20,12 @@ const (
 	rowNotSent  = "NOT_SENT"
 	rowRejected = "REJECTED"
 	rowUnknown  = "UNKNOWN"
+	rowExisting = "EXISTING" // left as Diga has it already
 )
 
 // words are the outcomes as people say them.
 var words = map[string]string{
-	rowDone: "made", rowReplayed: "made by an earlier run", rowNotSent: "not made", rowRejected: "refused by Diga", rowUnknown: "in doubt",
+	rowDone: "made", rowReplayed: "made by an earlier run", rowNotSent: "not made", rowRejected: "refused by Diga", rowUnknown: "in doubt", rowExisting: "there already",
 }
 
 // The reasons that the command itself gives.
@@ -38,6 +39,7 @@ const (
 	reasonOtherSecret     = "OTHER_SECRET"
 	reasonGone            = "ROW_GONE"
 	reasonNotCreated      = "NOT_CREATED"
+	reasonExisting        = "EXISTS_ALREADY"
 )
 
 // rowResult is what happened to a row. It holds no secret.

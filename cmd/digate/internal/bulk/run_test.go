@@ -207,7 +207,7 @@ func TestBulk_LedgerInMemory_IsSaidWhenTheJobBegins(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	s.ledger.Durable = true
-	if got := digate(t, "bulk", file, "--addr", s.addr, "--new-job"); got.Code != client.ExitDone || strings.Contains(got.Err, warning) {
+	if got := digate(t, "bulk", file, "--addr", s.addr, "--new-job", "--existing", "copy"); got.Code != client.ExitDone || strings.Contains(got.Err, warning) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -331,7 +331,7 @@ func TestBulk_ServerOwesAResponseAtTheEnd_IsAskedAgainAndGivenUp(t *testing.T) {
 		t.Errorf("%v, %+v", n, got)
 	}
 	s.item = func(int, *integrationv1.CopyTemplateRequest) verdict { return verdict{mute: true} }
-	got = digate(t, "bulk", file, "--addr", s.addr, "--new-job", "--reconnects", "1")
+	got = digate(t, "bulk", file, "--addr", s.addr, "--new-job", "--existing", "copy", "--reconnects", "1")
 	if n := clitest.Outcomes(clitest.ResultsOf(t, got.Out)); got.Code != client.ExitUnknown || n[rowUnknown] != 1 ||
 		!strings.Contains(got.Err, "gave up after 1 connections without a response: the server does not respond") {
 		t.Errorf("%v, %+v", n, got)

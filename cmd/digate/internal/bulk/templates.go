@@ -158,19 +158,26 @@ func (ts *templates) check(ctx context.Context, found *findings, r *row) (lacks 
 	return lacks, nil
 }
 
+// nameOfCopy returns the name that the copy of a row gets. It is empty if nobody knows.
+func (ts *templates) nameOfCopy(r *row) string {
+	if r.copy.Name != nil {
+		return r.copy.GetName()
+	}
+	if ts == nil {
+		return ""
+	}
+	return ts.known[strings.ToLower(r.copy.GetTemplateId())].GetName()
+}
+
 // templateTimeout bounds the reading of one template.
 const templateTimeout = 30 * time.Second
 
-// templates returns a reader of templates over a connection. Without one it
-// connects when it reads the first.
-func (c *Command) templates(conn *connection, warn func(string)) (_ *templates, done func()) {
-	own := conn == nil
+// templates returns a reader of templates over the connection that dial returns.
+func (c *Command) templates(dial func(context.Context) (*connection, error), warn func(string)) *templates {
 	read := func(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error) {
-		if conn == nil {
-			var err error
-			if conn, err = connect(ctx, c.Flags); err != nil {
-				return nil, err
-			}
+		conn, err := dial(ctx)
+		if err != nil {
+			return nil, err
 		}
 		ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(ctx, conn.md), templateTimeout)
 		defer cancel()
@@ -181,9 +188,5 @@ func (c *Command) templates(conn *connection, warn func(string)) (_ *templates, 
 	ts.mayLack.keys = c.Unfinished == unfinishedAllow
 	// The server refuses the rows one by one with --unresolved=refuse.
 	ts.mayLack.values = c.Unfinished == unfinishedAllow || c.Unresolved != ""
-	return ts, func() {
-		if own && conn != nil {
-			conn.close()
-		}
-	}
+	return ts
 }
