@@ -25,7 +25,7 @@ build: ## build bin/digate, static and stripped, with its version
 .PHONY: test
 test: ## run every test with the race detector, and those that count allocations without it
 	go test -race ./...
-	go test -run Allocations ./server ./server/digajson ./server/inproc ./server/upstream
+	go test -run Allocations $$(git grep -l 'func TestAllocations' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,')
 
 .PHONY: generate
 generate: ## regenerate the code from the protos

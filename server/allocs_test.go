@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server"
@@ -23,23 +24,30 @@ import (
 	"github.com/digate/digate/test/rig"
 )
 
-// protocols are the two ways to make a copy.
-var protocols = []struct {
+// rawCallers make one kind of call each, over one of the two protocols. Those without
+// more in their name make a copy with a few fields.
+var rawCallers = []struct {
 	name   string
 	caller func(tb testing.TB, s *server.Server) (call func())
-	// bound is how many allocations a copy takes today. Those of gRPC and net/http are
+	// bound is how many allocations a call takes today. Those of gRPC and net/http are
 	// more than half.
 	bound float64
 }{
 	{"grpc", newGRPCCaller, 184},
 	{"rest", newRESTCaller, 145},
+	{"grpc/variables", newGRPCCallerWithVariables, 216},
+	{"rest/variables", newRESTCallerWithVariables, 160},
+	{"grpc/request_id", newGRPCCallerWithID, 262},
+	{"rest/request_id", newRESTCallerWithID, 214},
+	{"grpc/get", newGRPCReader, 183},
+	{"rest/get", newRESTReader, 138},
 }
 
-// A copy without a request id, from the caller's first byte to the last byte of the
-// response, with its log line.
-func TestAllocations_CopyTemplate_AreBounded(t *testing.T) {
+// A call from the caller's first byte to the last byte of the response, with its log
+// line.
+func TestAllocations_WholeCall_AreBounded(t *testing.T) {
 	s := serveQuietly(t)
-	for _, p := range protocols {
+	for _, p := range rawCallers {
 		call := p.caller(t, s)
 		if got := testing.AllocsPerRun(1000, call); got > p.bound {
 			t.Errorf("%s: %v allocations, want %v at most", p.name, got, p.bound)
@@ -47,11 +55,11 @@ func TestAllocations_CopyTemplate_AreBounded(t *testing.T) {
 	}
 }
 
-// BenchmarkCopyTemplate is the same copy. Its caller and its upstream write bytes that
-// they made before, and allocate nothing: what is counted is digate's.
-func BenchmarkCopyTemplate(b *testing.B) {
+// BenchmarkCall is the same call. Its caller and its upstream write bytes that they
+// made before, and allocate nothing: what is counted is digate's.
+func BenchmarkCall(b *testing.B) {
 	s := serveQuietly(b)
-	for _, p := range protocols {
+	for _, p := range rawCallers {
 		call := p.caller(b, s)
 		call() // connects to the upstream
 		b.Run(p.name, func(b *testing.B) {
@@ -87,15 +95,92 @@ func serveQuietly(tb testing.TB) *server.Server {
 	return s
 }
 
-// newRESTCaller returns a function that makes a copy over a connection of HTTP/1.1.
+const (
+	copyBody = `{"name":"CRM","api_key":"` + apiKey + `","base_url":"https://crm.example.com/api"}`
+	// number stands in a request for what is different in each.
+	number = "000000000000"
+)
+
 func newRESTCaller(tb testing.TB, s *server.Server) (call func()) {
+	return newRawRESTCaller(tb, s, "POST "+copyPath, "", copyBody)
+}
+
+func newRESTCallerWithVariables(tb testing.TB, s *server.Server) (call func()) {
+	const variables = `,"variables":{"region":"eu-west-1","retries":3,"debug":true,"tags":["a","b"]}}`
+	return newRawRESTCaller(tb, s, "POST "+copyPath, "", copyBody[:len(copyBody)-1]+variables)
+}
+
+func newRESTCallerWithID(tb testing.TB, s *server.Server) (call func()) {
+	return newRawRESTCaller(tb, s, "POST "+copyPath, "Idempotency-Key: rest-"+number+"\r\n", copyBody)
+}
+
+func newRESTReader(tb testing.TB, s *server.Server) (call func()) {
+	return newRawRESTCaller(tb, s, "GET /v1/integration/"+templateID, "", "")
+}
+
+func newGRPCCaller(tb testing.TB, s *server.Server) (call func()) {
+	return newRawGRPCCaller(tb, s, integrationv1.IntegrationService_CopyTemplate_FullMethodName, copyMessage())
+}
+
+func newGRPCCallerWithVariables(tb testing.TB, s *server.Server) (call func()) {
 	tb.Helper()
-	const body = `{"name":"CRM","api_key":"` + apiKey + `","base_url":"https://crm.example.com/api"}`
-	request := []byte("POST /v1/integration/template/" + templateID + "/copy HTTP/1.1\r\nHost: digate\r\nAuthorization: Bearer " + token +
-		"\r\nContent-Type: application/json\r\nUser-Agent: test\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
+	m := copyMessage()
+	var err error
+	if m.Variables, err = structpb.NewStruct(map[string]any{
+		"region": "eu-west-1", "retries": 3, "debug": true, "tags": []any{"a", "b"},
+	}); err != nil {
+		tb.Fatal(err)
+	}
+	return newRawGRPCCaller(tb, s, integrationv1.IntegrationService_CopyTemplate_FullMethodName, m)
+}
+
+func newGRPCCallerWithID(tb testing.TB, s *server.Server) (call func()) {
+	m := copyMessage()
+	m.RequestId = "grpc-" + number
+	return newRawGRPCCaller(tb, s, integrationv1.IntegrationService_CopyTemplate_FullMethodName, m)
+}
+
+func newGRPCReader(tb testing.TB, s *server.Server) (call func()) {
+	return newRawGRPCCaller(tb, s, integrationv1.IntegrationService_GetIntegration_FullMethodName,
+		&integrationv1.GetIntegrationRequest{IntegrationId: templateID})
+}
+
+func copyMessage() *integrationv1.CopyTemplateRequest {
+	return &integrationv1.CopyTemplateRequest{
+		TemplateId: templateID, Name: new("CRM"), ApiKey: new(apiKey), BaseUrl: new("https://crm.example.com/api"),
+	}
+}
+
+// count returns a function that counts the number in a request up, if there is one.
+func count(request []byte) (next func()) {
+	at := bytes.Index(request, []byte(number))
+	if at < 0 {
+		return func() {}
+	}
+	digits := request[at : at+len(number)]
+	return func() {
+		for i := len(digits) - 1; ; i-- {
+			if digits[i]++; digits[i] <= '9' {
+				return
+			}
+			digits[i] = '0'
+		}
+	}
+}
+
+// newRawRESTCaller returns a function that makes a request over a connection of
+// HTTP/1.1. More header lines are for its header.
+func newRawRESTCaller(tb testing.TB, s *server.Server, line, more, body string) (call func()) {
+	tb.Helper()
+	if body != "" {
+		more += "Content-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n"
+	}
+	request := []byte(line + " HTTP/1.1\r\nHost: digate\r\nAuthorization: Bearer " + token + "\r\nUser-Agent: test\r\n" + more + "\r\n" + body)
+	next := count(request)
 	c := connect(tb, s.HTTPAddr())
 	response := make([]byte, 64<<10)
 	return func() {
+		next()
 		if _, err := c.Write(request); err != nil {
 			tb.Fatal(err)
 		}
@@ -107,25 +192,23 @@ func newRESTCaller(tb testing.TB, s *server.Server) (call func()) {
 			}
 			n += m
 		}
-		if !bytes.HasPrefix(response, []byte("HTTP/1.1 201 ")) {
+		if !bytes.HasPrefix(response, []byte("HTTP/1.1 20")) {
 			tb.Fatalf("%s", response[:n])
 		}
 	}
 }
 
-// newGRPCCaller returns a function that makes a copy over a connection of gRPC.
-func newGRPCCaller(tb testing.TB, s *server.Server) (call func()) {
+// newRawGRPCCaller returns a function that makes a call over a connection of gRPC.
+func newRawGRPCCaller(tb testing.TB, s *server.Server, method string, m proto.Message) (call func()) {
 	tb.Helper()
-	message, err := proto.Marshal(&integrationv1.CopyTemplateRequest{
-		TemplateId: templateID, Name: new("CRM"), ApiKey: new(apiKey), BaseUrl: new("https://crm.example.com/api"),
-	})
+	message, err := proto.Marshal(m)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	var header, request bytes.Buffer
 	encoder := hpack.NewEncoder(&header)
 	for _, f := range [][2]string{
-		{":method", "POST"}, {":scheme", "http"}, {":path", integrationv1.IntegrationService_CopyTemplate_FullMethodName},
+		{":method", "POST"}, {":scheme", "http"}, {":path", method},
 		{":authority", "digate"}, {"content-type", "application/grpc"}, {"te", "trailers"}, {"user-agent", "test"},
 		{"grpc-accept-encoding", "gzip"}, {"grpc-timeout", "20S"}, {"authorization", "Bearer " + token},
 	} {
@@ -142,7 +225,9 @@ func newGRPCCaller(tb testing.TB, s *server.Server) (call func()) {
 		tb.Fatal("the connection is gone")
 	}
 	frames, stream, frame := request.Bytes(), uint32(1), make([]byte, 64<<10)
+	next := count(frames)
 	return func() {
+		next()
 		binary.BigEndian.PutUint32(frames[5:], stream)
 		binary.BigEndian.PutUint32(frames[data+5:], stream)
 		stream += 2
@@ -151,6 +236,7 @@ func newGRPCCaller(tb testing.TB, s *server.Server) (call func()) {
 		}
 		var kind http2.FrameType
 		var flags http2.Flags
+		responded := false // a failure has no message
 		for kind != http2.FrameHeaders || !flags.Has(http2.FlagHeadersEndStream) {
 			if _, err := io.ReadFull(f.conn, frame[:9]); err != nil {
 				tb.Fatal(err)
@@ -160,6 +246,10 @@ func newGRPCCaller(tb testing.TB, s *server.Server) (call func()) {
 			if _, err := io.ReadFull(f.conn, frame[:length]); err != nil {
 				tb.Fatal(err)
 			}
+			responded = responded || kind == http2.FrameData
+		}
+		if !responded {
+			tb.Fatalf("%s failed", method)
 		}
 	}
 }
