@@ -55,7 +55,7 @@ func (c *Command) conclude(w io.Writer, rep *report, jobPath string, why, err er
 	if why != nil && why != errInterrupted && rep.broke == nil {
 		term.Complain(w, why)
 	}
-	if rep.worst == client.ExitDone && why == nil && err == nil {
+	if rep.worst == client.ExitDone && why == nil && err == nil && rep.broke == nil {
 		return nil
 	}
 	c.advise(w, rep, jobPath, why != nil || err != nil)
@@ -103,6 +103,8 @@ func (c *Command) advise(w io.Writer, rep *report, jobPath string, early bool) {
 	}
 	again := term.Printable(c.again(jobPath))
 	switch {
+	case rep.broke != nil && rep.worst == client.ExitDone && !early:
+		fmt.Fprintf(w, "To write the results%s:\n  %s\n", same, again)
 	case rep.broke != nil:
 		fmt.Fprintf(w, "To write the results of all rows, and to go on with rows that are not made%s:\n  %s\n", same, again)
 	case !first:

@@ -223,13 +223,15 @@ func (c *Command) send(ctx context.Context, in *input, j *job, p *progress, std 
 	}
 	begun := time.Now()
 	why, err := run.all(ctx, c.Timeout, in, in.again())
-	err = errors.Join(err, results.end())
+	if end := results.end(); run.report.broke == nil {
+		run.report.broke = end
+	}
 	if run.arriving != nil && run.rows == nil { // all of them arrived
 		p.showFindings(&run.arriving.found, maxShownRows)
 		run.arriving.inventory.tell(p.say)
 	}
 	fmt.Fprintln(std.Err, run.report.summary(time.Since(begun)))
-	if path := results.where(); path != "" && err == nil {
+	if path := results.where(); path != "" && run.report.broke == nil {
 		fmt.Fprintf(std.Err, "results: %s\n", term.Printable(path))
 	}
 	return c.conclude(std.Err, run.report, j.path, why, err)

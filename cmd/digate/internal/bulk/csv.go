@@ -199,6 +199,7 @@ func (c *csvRows) next() (*row, error) {
 // fill puts the cells into a row.
 func (c *csvRows) fill(next *row, cells []string) error {
 	if n := len(cells); n < len(c.columns) || slices.ContainsFunc(cells[len(c.columns):], func(cell string) bool { return cell != "" }) {
+		c.identify(next, cells)
 		return fmt.Errorf("%d %s, the header has %d", n, map[bool]string{true: "cell", false: "cells"}[n == 1], len(c.columns))
 	}
 	for i, column := range c.columns {
@@ -220,6 +221,16 @@ func (c *csvRows) fill(next *row, cells []string) error {
 		}
 	}
 	return nil
+}
+
+// identify puts the key and the name into a row whose other cells may be in the wrong
+// columns, so that its result says which row it is.
+func (c *csvRows) identify(next *row, cells []string) {
+	for i, column := range c.columns[:min(len(c.columns), len(cells))] {
+		if (column.name == "key" || column.name == "name") && cells[i] != "" && utf8.ValidString(cells[i]) {
+			_ = column.take(next, cells[i])
+		}
+	}
 }
 
 // saveAsUTF8 says how to write a file that digate can read.

@@ -158,7 +158,7 @@ func TestCSV_HeaderThatIsWrong_SaysWhatWasMeant(t *testing.T) {
 }
 
 func TestBulk_Workbook_IsSaidInOneLine(t *testing.T) {
-	for name, what := range map[string]string{"shops.xlsx": "an Excel workbook", "shops.ods": "an OpenDocument spreadsheet", "shops.csv": "a spreadsheet's workbook, or another archive"} {
+	for name, what := range map[string]string{"shops.xlsx": "an Excel workbook", "shops.ods": "an OpenDocument spreadsheet", "shops.csv": "a workbook or an archive, not CSV"} {
 		file := clitest.WriteFile(t, name, "PK\x03\x04\x14\x00")
 		got := digate(t, "bulk", file, "--dry-run")
 		if got.Code != client.ExitUsage || !strings.Contains(got.Err, name+" is "+what+`: save its sheet as "CSV UTF-8"`) {

@@ -6,12 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 )
@@ -286,5 +288,40 @@ func TestJob_RunTwiceAtOnce_IsRefused(t *testing.T) {
 	}
 	if _, err := readJob(path); err != nil {
 		t.Error(err)
+	}
+}
+
+// A file may be there, whole, and its folder may not say that it is durable, as on
+// some network drives. A crash could lose the job then, so nothing is sent.
+func TestBulk_FolderCannotBeSynced_NothingIsSentAndTheJobCanBeElsewhere(t *testing.T) {
+	s := serve(t)
+	file := clitest.WriteFile(t, "rows.csv", csvOf(2))
+	before := create
+	t.Cleanup(func() { create = before })
+	create = func(path string, b []byte) error {
+		err := before(path, b)
+		if filepath.Dir(path) == filepath.Dir(file) {
+			err = errors.Join(err, &os.PathError{Op: "sync", Path: filepath.Dir(path), Err: syscall.EINVAL})
+		}
+		return err
+	}
+	for range 2 {
+		got := digate(t, "bulk", file, "--addr", s.addr)
+		if got.Code != client.ExitFailed || !strings.Contains(got.Err, "the job cannot be kept: sync ") || !strings.Contains(got.Err, "Nothing was sent. --job FILE keeps the job in another place") {
+			t.Errorf("%+v", got)
+		}
+		if _, err := os.Stat(file + jobSuffix); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the job's file is there: %v", err)
+		}
+	}
+	if items, _ := s.seen(); items != 0 {
+		t.Errorf("%d items", items)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "job")
+	for _, outcome := range []string{rowDone, rowReplayed} {
+		got := digate(t, "bulk", file, "--addr", s.addr, "--job", elsewhere)
+		if n := clitest.Outcomes(clitest.ResultsOf(t, got.Out)); got.Code != client.ExitDone || n[outcome] != 2 {
+			t.Errorf("%v, %+v", n, got)
+		}
 	}
 }

@@ -45,6 +45,9 @@ const (
 	lineThere   = "there" // left as Diga has it already
 )
 
+// create makes a file durable. A test lets it fail as file systems do.
+var create = durable.Create
+
 // begin keeps a new job, durably: no copy may be sent under a request id that a
 // crash could lose. A file that exists already is an error.
 func (j *job) begin(p promise) error {
@@ -53,7 +56,7 @@ func (j *job) begin(p promise) error {
 	if err != nil {
 		return err
 	}
-	switch err := durable.Create(j.path, append(b, '\n')); {
+	switch err := create(j.path, append(b, '\n')); {
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s appeared just now: somebody else runs the same input", j.path)
 	case err != nil:

@@ -65,6 +65,9 @@ func resultOf(r *row) rowResult {
 // failed sets the result of a row to which the server responded with an error.
 func (r *rowResult) failed(e *apierror.Error) {
 	r.Code, r.Reason, r.Message = code.Code(e.Code).String(), e.Reason, e.Message
+	if e.Outcome == exchange.Unknown {
+		r.Message = whatFailed(e)
+	}
 	switch e.Outcome {
 	case exchange.Done:
 		r.Outcome = rowReplayed

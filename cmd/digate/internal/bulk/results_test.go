@@ -105,3 +105,32 @@ func TestBulk_FileThatHoldsSomethingElse_IsNotOverwritten(t *testing.T) {
 		t.Errorf("%d items, %+v", items, got)
 	}
 }
+
+// The disk is full when the results are written, and all rows are made.
+func TestBulk_ResultsCannotBeWrittenAtTheEnd_TheAdviceIsToWriteThem(t *testing.T) {
+	t.Parallel()
+	const write, goOn = "To write the results:\n", "To write the results of all rows, and to go on with rows that are not made:\n"
+	for name, row := range map[string]struct {
+		last rowResult
+		want string
+	}{
+		"all are made": {rowResult{Outcome: rowDone}, write},
+		"one is not":   {rowResult{Outcome: rowNotSent, Code: "CANCELLED"}, goOn},
+	} {
+		run := newMemoryRun(t, newFakeServer(), 1)
+		run.report.result(rowResult{Outcome: rowDone})
+		run.report.result(row.last)
+		run.report.broke = errDisk
+		err := new(Command).conclude(&run.out, run.report, "job", nil, nil)
+		if !errors.Is(err, errDisk) || !strings.Contains(run.out.String(), row.want) {
+			t.Errorf("%s: %v\n%s", name, err, run.out.String())
+		}
+	}
+}
+
+// A row with too few cells still says which row it is.
+func TestResults_CellsAreMissing_TheNameIsThere(t *testing.T) {
+	f := newShopFile(t)
+	f.run(client.ExitNotSent, "name,template_id,var.x\nShort,x\n", "--keep-going")
+	f.want("short", "Short|2|not made|2 cells, the header has 3")
+}

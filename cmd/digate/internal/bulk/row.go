@@ -21,7 +21,7 @@ import (
 // maxRow bounds a row in bytes, both in the input and as a request.
 const maxRow = 1 << 20
 
-var errRowTooLarge = fmt.Errorf("the row is larger than %d bytes", maxRow)
+var errRowTooLarge = fmt.Errorf("the row is larger than %d MiB", maxRow>>20)
 
 // row is a row of the input: a copy to make.
 type row struct {

@@ -69,15 +69,16 @@ func (ts *templates) get(ctx context.Context, id string) (t *integrationv1.Integ
 		t = nil
 	default:
 		ts.unread[id] = true
-		ts.warn(fmt.Sprintf("the template %s could not be read:\n%s\n%s", id, term.Printable(unreadable(e)), ts.advice()))
+		ts.warn(fmt.Sprintf("the template %s could not be read:\n%s\n%s", id, term.Printable(whatFailed(e)), ts.advice()))
 		return nil, false, nil
 	}
 	ts.known[id] = t
 	return t, true, nil
 }
 
-// unreadable says why a template could not be read.
-func unreadable(e *apierror.Error) string {
+// whatFailed says what went wrong at Diga. Its own message may be "Something went
+// wrong".
+func whatFailed(e *apierror.Error) string {
 	if e.Domain == apierror.DomainDiga && e.HTTPStatus > 0 {
 		return fmt.Sprintf("Diga failed with HTTP %d (%s)", e.HTTPStatus, strings.TrimSuffix(e.Message, "."))
 	}

@@ -27,7 +27,7 @@ func workbookName(path string) string {
 func workbookContent(first []byte) string {
 	switch {
 	case bytes.HasPrefix(first, []byte("PK\x03\x04")):
-		return "a spreadsheet's workbook, or another archive"
+		return "a workbook or an archive, not CSV"
 	case bytes.HasPrefix(first, []byte("\xd0\xcf\x11\xe0")):
 		return "an Excel workbook"
 	}
