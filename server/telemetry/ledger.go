@@ -21,11 +21,12 @@ type ledgerMetrics struct {
 }
 
 // newLedgerMetrics returns the metrics, registered. Every operation and cause is there
-// from the start, so that a first error is a rise.
-func newLedgerMetrics(r prometheus.Registerer) ledgerMetrics {
+// from the start, so that a first error is a rise. A call to the ledger takes no longer
+// than the call that it is for, which takes the longest time at most.
+func newLedgerMetrics(r prometheus.Registerer, longest time.Duration) ledgerMetrics {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "digate_ledger_call_duration_seconds", Help: "Time of a call to the ledger.",
-		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		Buckets: append([]float64{.0001, .00025, .0005}, buckets(longest)...),
 	}, []string{"operation"})
 	m := ledgerMetrics{
 		seconds: make(map[string]prometheus.Observer),

@@ -1,11 +1,14 @@
 package telemetry
 
 import (
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/digate/digate/server/exchange"
 )
 
 func TestCodeName_IsThatOfTheDocs(t *testing.T) {
@@ -16,6 +19,34 @@ func TestCodeName_IsThatOfTheDocs(t *testing.T) {
 		if got := codeName(code); got != want {
 			t.Errorf("%d: got %s, want %s", code, got, want)
 		}
+	}
+}
+
+// No quantile of a histogram is beyond its last bound, whatever hangs: not the ledger
+// either, which a call waits for as long as it may take.
+func TestHistograms_All_EndWithTheLongestCall(t *testing.T) {
+	t.Parallel()
+	tel := New(slog.New(slog.DiscardHandler), nil, 45*time.Second)
+	_ = unary(t.Context(), tel, func(ex *exchange.Exchange) { ex.Attempts = []exchange.Attempt{{Status: 200}} }, nil)
+	families, err := tel.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	histograms := 0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			bounds := m.GetHistogram().GetBucket()
+			if len(bounds) == 0 {
+				continue
+			}
+			histograms++
+			if last := bounds[len(bounds)-1].GetUpperBound(); last != 45 {
+				t.Errorf("%s ends with %g s", f.GetName(), last)
+			}
+		}
+	}
+	if histograms < 3 {
+		t.Errorf("only %d histograms", histograms)
 	}
 }
 

@@ -36,7 +36,7 @@ type Telemetry struct {
 func New(log *slog.Logger, methods []string, longest time.Duration) *Telemetry {
 	t := &Telemetry{log: log, methods: make(map[string]string)}
 	t.metrics, t.registry = newMetrics(longest)
-	t.ledger = newLedgerMetrics(t.registry)
+	t.ledger = newLedgerMetrics(t.registry, longest)
 	for _, m := range methods {
 		t.methods[m] = strings.TrimPrefix(m, "/")
 	}
