@@ -34,13 +34,13 @@ var rawCallers = []struct {
 	bound float64
 }{
 	{"grpc", newGRPCCaller, 184},
-	{"rest", newRESTCaller, 145},
+	{"rest", newRESTCaller, 155},
 	{"grpc/variables", newGRPCCallerWithVariables, 216},
-	{"rest/variables", newRESTCallerWithVariables, 160},
+	{"rest/variables", newRESTCallerWithVariables, 170},
 	{"grpc/request_id", newGRPCCallerWithID, 262},
-	{"rest/request_id", newRESTCallerWithID, 214},
+	{"rest/request_id", newRESTCallerWithID, 224},
 	{"grpc/get", newGRPCReader, 183},
-	{"rest/get", newRESTReader, 138},
+	{"rest/get", newRESTReader, 148},
 }
 
 // A call from the caller's first byte to the last byte of the response, with its log

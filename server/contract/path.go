@@ -51,16 +51,29 @@ func (b *Binding) Match(path string) bool {
 	return path == ""
 }
 
-// SetPath sets the fields of a request that are in a decoded path, which must be of
-// this binding's form.
-func (b *Binding) SetPath(m protoreflect.Message, path string) {
+// SetPath sets the fields of a request that are in the path, to the values by the
+// field's name.
+func (b *Binding) SetPath(m protoreflect.Message, values map[string]string) {
 	for i := range b.Path {
-		var text string
-		text, path, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
 		if fd := b.Path[i].Field; fd != nil {
-			m.Set(fd, protoreflect.ValueOfString(strings.TrimSuffix(text, b.Path[i].Suffix)))
+			m.Set(fd, protoreflect.ValueOfString(values[string(fd.Name())]))
 		}
 	}
+}
+
+// Template returns the path as google.api.http writes it.
+func (b *Binding) Template() string {
+	var t strings.Builder
+	for i := range b.Path {
+		s := &b.Path[i]
+		t.WriteByte('/')
+		if s.Field == nil {
+			t.WriteString(s.Literal)
+			continue
+		}
+		t.WriteString("{" + string(s.Field.Name()) + "}" + s.Suffix)
+	}
+	return t.String()
 }
 
 // parsePath reads a path template of literals, `{field}` and `{field=*}`. The

@@ -1,7 +1,7 @@
-// Package gateway is the REST side: the contract's google.api.http rules route a
-// request to its RPC, and the response is Diga's own body where there is one. The
-// gateway knows the contract and a channel to call it through, and not what serves the
-// channel.
+// Package gateway is the REST side: grpc-gateway routes a request to its RPC by the
+// contract's google.api.http rules, and the response is Diga's own body where there is
+// one. The gateway knows the contract and a channel to call it through, and not what
+// serves the channel.
 package gateway
 
 import (
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
@@ -75,38 +76,55 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gateway{
+	g := &gateway{
 		observer: cfg.Observer, routes: newRoutes(cfg.Contract), memory: cfg.Memory, timing: timing{cfg.MaxDeadline, cfg.Stall},
 		unary: &unary{cfg.Channel, cfg.MaxBody}, bulk: many, stream: &stream{channel: cfg.Channel, stall: cfg.Stall},
-	}, nil
+	}
+	return g.mount()
 }
 
-// ServeHTTP implements [http.Handler].
-func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	route, method := g.find(r)
-	ctx, end := g.observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: method})
-	var err error
-	defer func() { end(exchange.FromContext(ctx), err) }() // a panic ends it too
-	ctx, cancel, wrong := g.timing.of(ctx, w, r)
-	defer cancel()
-	switch {
-	case wrong != nil:
-		err = refuse(w, wrong)
-	case r.Method == http.MethodOptions:
-		err = g.options(w, r)
-	case route != nil && !route.Unary:
-		err = g.stream.serve(w, r.WithContext(ctx), route)
-	case route != nil:
-		memory := g.share(ctx)
-		defer memory.GiveBack()
-		err = g.unary.serve(ctx, w, r, route, &memory)
-	case r.URL.Path == BulkPath && r.Method == http.MethodPost:
-		memory := g.share(ctx)
-		defer memory.GiveBack()
-		err = g.bulk.serve(w, r.WithContext(ctx), &memory)
-	default:
-		err = g.noRoute(w, r)
+// pathValues are the values of the fields in a path, by the field's name.
+type pathValues = map[string]string
+
+// responder writes the response to a request, and returns why the request failed.
+type responder func(ctx context.Context, w http.ResponseWriter, r *http.Request, values pathValues) error
+
+// observed returns the handler of the requests for a method, which is empty where the
+// request asks for none.
+func (g *gateway) observed(method string, respond responder) runtime.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request, values pathValues) {
+		ctx, end := g.observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: method})
+		var err error
+		defer func() { end(exchange.FromContext(ctx), err) }() // a panic ends it too
+		ctx, cancel, wrong := g.timing.of(ctx, w, r)
+		defer cancel()
+		if wrong != nil {
+			err = refuse(w, wrong)
+			return
+		}
+		err = respond(ctx, w, r, values)
 	}
+}
+
+// responder returns what responds to the requests of a route.
+func (g *gateway) responder(route *route) responder {
+	if !route.Unary {
+		return func(ctx context.Context, w http.ResponseWriter, r *http.Request, values pathValues) error {
+			return g.stream.serve(w, r.WithContext(ctx), route, values)
+		}
+	}
+	return func(ctx context.Context, w http.ResponseWriter, r *http.Request, values pathValues) error {
+		memory := g.share(ctx)
+		defer memory.GiveBack()
+		return g.unary.serve(ctx, w, r, route, values, &memory)
+	}
+}
+
+// many responds to a bulk request.
+func (g *gateway) many(ctx context.Context, w http.ResponseWriter, r *http.Request, _ pathValues) error {
+	memory := g.share(ctx)
+	defer memory.GiveBack()
+	return g.bulk.serve(w, r.WithContext(ctx), &memory)
 }
 
 // share returns what a request takes of the server's memory: nothing yet.
@@ -115,21 +133,6 @@ func (g *gateway) share(ctx context.Context) budget.Share {
 		return budget.Share{}
 	}
 	return g.memory(ctx)
-}
-
-// find returns the route of a request, nil if it has none, and the full gRPC name of
-// what the request asks for.
-func (g *gateway) find(r *http.Request) (_ *route, method string) {
-	if r.Method == http.MethodOptions {
-		return nil, ""
-	}
-	if r.URL.Path == BulkPath {
-		return nil, bulkMethod
-	}
-	if route := g.routes.find(r.Method, r.URL.Path); route != nil {
-		return route, route.FullName
-	}
-	return nil, ""
 }
 
 // options responds with the methods of the path.
@@ -143,9 +146,12 @@ func (g *gateway) options(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// noRoute responds to a request whose path is unknown (404) or does not have its
-// method (405).
-func (g *gateway) noRoute(w http.ResponseWriter, r *http.Request) error {
+// noRoute responds to a request that no route takes: one for the methods of a path
+// (OPTIONS), or one whose path is unknown (404) or does not have its method (405).
+func (g *gateway) noRoute(_ context.Context, w http.ResponseWriter, r *http.Request, _ pathValues) error {
+	if r.Method == http.MethodOptions {
+		return g.options(w, r)
+	}
 	verbs := g.routes.allowed(r.URL.Path)
 	if len(verbs) == 0 || r.URL.Path == everywhere {
 		return refuse(w, apierror.RouteNotFound())

@@ -27,21 +27,6 @@ func newRoutes(c *contract.Contract) *routes {
 	return rs
 }
 
-// find returns the route of a request, by its HTTP method and its decoded path, nil
-// where there is none. It asks the last route first, as the contract's order of methods
-// expects. What can be read with GET can be asked for with HEAD.
-func (rs *routes) find(verb, path string) *route {
-	for _, r := range slices.Backward(rs.all) {
-		if r.Binding.Verb == verb && r.Binding.Match(path) {
-			return r
-		}
-	}
-	if verb == http.MethodHead {
-		return rs.find(http.MethodGet, path)
-	}
-	return nil
-}
-
 // everywhere is the path of a request about the whole server: OPTIONS *.
 const everywhere = "*"
 

@@ -29,12 +29,12 @@ type stream struct {
 
 // serve writes the response to a request for a stream. An error before the first
 // message is the response; a later one has a line of its own.
-func (s *stream) serve(w http.ResponseWriter, r *http.Request, route *route) error {
+func (s *stream) serve(w http.ResponseWriter, r *http.Request, route *route, values pathValues) error {
 	req, err := newMessage(route.Descriptor.Input())
 	if err != nil {
 		return refuse(w, apierror.FromError(err))
 	}
-	route.Binding.SetPath(req.ProtoReflect(), r.URL.Path)
+	route.Binding.SetPath(req.ProtoReflect(), values)
 	if err := route.setQuery(parseQuery(r.URL.RawQuery), req.ProtoReflect()); err != nil {
 		return route.fail(r.Context(), w, err)
 	}

@@ -28,13 +28,13 @@ type unary struct {
 
 // serve writes the response to a request of a route, and returns why the request
 // failed.
-func (u *unary) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, route *route, memory *budget.Share) error {
+func (u *unary) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, route *route, values pathValues, memory *budget.Share) error {
 	response, header, err := u.channel.Call(ctx, route.FullName, func(request any) error {
 		m, ok := request.(proto.Message)
 		if !ok {
 			return fmt.Errorf("gateway: cannot receive into %T", request)
 		}
-		return u.read(m, w, r, route, memory)
+		return u.read(m, w, r, route, values, memory)
 	})
 	if err = begun(ctx, err); err == nil {
 		err = route.succeed(ctx, w, response, header)
@@ -46,20 +46,20 @@ func (u *unary) serve(ctx context.Context, w http.ResponseWriter, r *http.Reques
 }
 
 // read fills in the request message of a route.
-func (u *unary) read(m proto.Message, w http.ResponseWriter, r *http.Request, route *route, memory *budget.Share) error {
+func (u *unary) read(m proto.Message, w http.ResponseWriter, r *http.Request, route *route, values pathValues, memory *budget.Share) error {
 	received := body{ReadCloser: http.MaxBytesReader(w, r.Body, u.maxBody), length: r.ContentLength, limit: u.maxBody, memory: memory}
 	msg := m.ProtoReflect()
 	if route.Binding.Body == nil {
 		if r.ContentLength != 0 {
 			_, _ = io.Copy(io.Discard, &received)
 		}
-		route.Binding.SetPath(msg, r.URL.Path)
+		route.Binding.SetPath(msg, values)
 		return route.setQuery(parseQuery(r.URL.RawQuery), msg)
 	}
 	if err := received.decode(route.Binding.Body, m); err != nil {
 		return err
 	}
-	route.Binding.SetPath(msg, r.URL.Path)
+	route.Binding.SetPath(msg, values)
 	if err := setRequestID(r.Header[headerIdempotencyKey], msg); err != nil {
 		return err
 	}
