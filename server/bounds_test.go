@@ -256,7 +256,7 @@ func TestBounds_CallerThatDoesNotRead_IsCutOff(t *testing.T) {
 	up.will(respond(200, nil, big))
 	d := start(t, up.url(), func(c *config.Config) { c.WriteTimeout = 200 * time.Millisecond })
 	c := connect(t, d.HTTPAddr())
-	_ = c.SetReadBuffer(4 << 10)
+	_ = tcpOf(c).SetReadBuffer(4 << 10)
 	began := time.Now()
 	if _, err := io.WriteString(c, "GET /v1/integration/"+id+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n\r\n"); err != nil {
 		t.Fatal(err)

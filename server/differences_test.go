@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/certs/certstest"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/test/rig"
 )
@@ -493,6 +494,11 @@ var differences = map[string]difference{
 		if wantREST(t, rest, 401, "NOT_SENT", "MISSING_CREDENTIAL"); rest.header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%v", rest.header)
 		}
+	},
+	"tls-required": func(t *testing.T, up *scripted, _ *digate) {
+		d := start(t, up.url(), func(c *config.Config) { withPair(t, certstest.NewAuthority(t), c) })
+		rest := send(t, d.http, "POST", "http://"+d.HTTPAddr().String(), copyPath, `{}`)
+		wantREST(t, rest, 400, "NOT_SENT", "TLS_REQUIRED")
 	},
 	"prior-knowledge": func(t *testing.T, up *scripted, d *digate) {
 		up.will(respond(201, nil, full))

@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -98,6 +100,7 @@ func (r *record) String() string {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	suiteTLS.remove()
 	if err := noSecretIn(output.String()); code == 0 && err != nil {
 		fmt.Println("FAIL:", err)
 		code = 1
@@ -124,14 +127,16 @@ func noSecretIn(text string) error {
 // digate is a running server.
 type digate struct {
 	*server.Server
-	log    *record
-	rpc    integrationv1.IntegrationServiceClient
-	conn   *grpc.ClientConn
-	rest   string
-	http   *http.Client
-	stop   context.CancelFunc
-	ended  chan struct{}
-	result error
+	log  *record
+	rpc  integrationv1.IntegrationServiceClient
+	conn *grpc.ClientConn
+	rest string
+	// adminURL is that of the admin listener.
+	adminURL string
+	http     *http.Client
+	stop     context.CancelFunc
+	ended    chan struct{}
+	result   error
 }
 
 // settings returns the defaults, on free ports of loopback.
@@ -141,6 +146,9 @@ func settings(t testing.TB, url string) config.Config {
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Upstream.URL = url
 	cfg.ShutdownTimeout = 10 * time.Second
+	if overTLS(t) {
+		cfg.TLS.CertFile, cfg.TLS.KeyFile = suiteTLS.files()
+	}
 	// Every call is one request, whatever happened before. The tests of retries and
 	// of the circuit breaker switch them on again (asShipped).
 	cfg.Upstream.MaxAttempts, cfg.Upstream.BreakerDelay = 1, 0
@@ -160,7 +168,11 @@ func newServer(ctx context.Context, cfg config.Config, log *record, public ...ga
 // dial returns a connection to a gRPC server. It is closed at the end of the test.
 func dial(t *testing.T, addr string, o ...grpc.DialOption) *grpc.ClientConn {
 	t.Helper()
-	conn, err := grpc.NewClient(addr, append(o, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	creds := insecure.NewCredentials()
+	if _, ok := tlsListeners.Load(addr); ok {
+		creds = credentials.NewTLS(suiteTLS.client())
+	}
+	conn, err := grpc.NewClient(addr, append(o, grpc.WithTransportCredentials(creds))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,14 +204,15 @@ func listen(t testing.TB) net.Listener {
 }
 
 // connect opens a TCP connection. It is closed at the end of the test.
-func connect(t testing.TB, addr net.Addr) *net.TCPConn {
+// To a listener that speaks TLS, it is a connection over TLS.
+func connect(t testing.TB, addr net.Addr) net.Conn {
 	t.Helper()
 	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr.String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	return c.(*net.TCPConn)
+	return secured(c)
 }
 
 // start runs a server in front of the upstream at url. At the end of the test the
@@ -230,11 +243,22 @@ func serve(t *testing.T, cfg config.Config, public ...gateway.PublicRoute) *diga
 		defer close(d.ended)
 		d.result = d.Run(ctx)
 	}()
+	if cfg.TLS.Enabled() {
+		tlsListeners.Store(d.GRPCAddr().String(), http2.NextProtoTLS)
+		tlsListeners.Store(d.HTTPAddr().String(), "http/1.1")
+	}
 	d.conn = dial(t, d.GRPCAddr().String())
 	d.rpc = integrationv1.NewIntegrationServiceClient(d.conn)
 	d.rest = "http://" + d.HTTPAddr().String()
+	d.adminURL = "http://" + d.AdminAddr().String()
+	if cfg.TLS.Admin {
+		d.adminURL = "https://" + d.AdminAddr().String()
+	}
+	if cfg.TLS.Enabled() {
+		d.rest = "https://" + d.HTTPAddr().String()
+	}
 	d.http = &http.Client{
-		Transport:     &http.Transport{DisableCompression: true},
+		Transport:     &http.Transport{DisableCompression: true, TLSClientConfig: suiteTLS.client()},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(func() {
@@ -263,7 +287,7 @@ func (d *digate) wait() error {
 // admin gets a page of the admin listener.
 func (d *digate) admin(t *testing.T, path string) response {
 	t.Helper()
-	return send(t, d.http, http.MethodGet, "http://"+d.AdminAddr().String(), path, "")
+	return send(t, d.http, http.MethodGet, d.adminURL, path, "")
 }
 
 // scrape returns the metrics, and adds them to output.

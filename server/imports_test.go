@@ -26,9 +26,11 @@ var layers = [][]string{
 	{"server/ledger/watch", "server/ledger/listing", "server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
 	{"server/upstream", "server/status", "server/ledger", "server/contract/surface"},
 	{"server/upstream/admission", "server/contract", "server/validate", "server/canonical", "server/contract/contracttest"},
+	{"server/certs/certstest"},
+	{"server/certs", "server/certs/authority"},
 	{"server/upstream/wire", "server/digajson", "server/apierror", "server/setting", "server/exchange/exchangetest"},
 	{"server/digajson/internal/lex", "server/gostruct", "server/httpbody", "server/nearjson", "server/preview"},
-	{"server/exchange", "server/prefer", "server/secret", "server/streams", "server/budget", "server/telemetry/logqueue", "internal/durable", "internal/need", "internal/spelling", "test/await"},
+	{"server/exchange", "server/prefer", "server/secret", "server/streams", "server/budget", "server/telemetry/logqueue", "server/handshake", "internal/durable", "internal/need", "internal/spelling", "test/await"},
 	{"gen/diga/integration/v1", "gen/digate/annotations/v1", "gen/digate/v1"},
 }
 

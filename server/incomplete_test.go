@@ -29,7 +29,7 @@ func TestREST_BodyThatBreaksOff_HasOneReasonOnEveryRoute(t *testing.T) {
 	for _, path := range []string{"/v1/integration/template/" + templateID + "/copy", "/v1/integration/template:bulkCopy", "/v1/integration"} {
 		c := connect(t, d.HTTPAddr())
 		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{", path, token)
-		if err := c.CloseWrite(); err != nil {
+		if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
 		resp, err := http.ReadResponse(bufio.NewReader(c), nil)

@@ -14,16 +14,25 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/digate/digate/server/handshake"
 )
 
 // listener is an address on which a server takes connections. The gRPC, REST
 // and admin sides have one each.
 type listener struct {
 	flag, addr string
-	limits     *limits     // nil for none
-	tls        *tls.Config // nil for plain text
+	limits     *limits   // nil for none
+	tls        *security // nil for plain text
 	ln         net.Listener
 	left       atomic.Bool
+}
+
+// security is the TLS of a listener.
+type security struct {
+	// current is what new connections are served with.
+	current atomic.Pointer[tls.Config]
+	handshake.Config
 }
 
 // limits bound the connections of a listener.
@@ -43,6 +52,9 @@ func (l *listener) bind(ctx context.Context) error {
 	}
 	if l.limits != nil {
 		ln = netutil.LimitListener(&stallListener{ln, l.limits.writeStall}, l.limits.connections)
+	}
+	if l.tls != nil {
+		ln = handshake.Listen(ln, l.tls.Config)
 	}
 	l.ln = ln
 	return nil
@@ -64,17 +76,10 @@ func (l *listener) leave() {
 // serveHTTP serves HTTP until the server is closed or drained, which is no
 // failure.
 func (l *listener) serveHTTP(srv *http.Server) error {
-	var err error
-	if l.tls != nil {
-		srv.TLSConfig = l.tls
-		err = srv.ServeTLS(l.ln, "", "")
-	} else {
-		err = srv.Serve(l.ln)
+	if err := srv.Serve(l.ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
 	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 // serveGRPC is serveHTTP for gRPC.
@@ -90,5 +95,5 @@ func (l *listener) credentials() credentials.TransportCredentials {
 	if l.tls == nil {
 		return insecure.NewCredentials()
 	}
-	return credentials.NewTLS(l.tls)
+	return handshake.Credentials()
 }

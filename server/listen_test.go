@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/digate/digate/server/handshake"
 	"github.com/digate/digate/test/await"
 )
 
@@ -30,7 +31,11 @@ func identity(t *testing.T) (server, client *tls.Config) {
 // bound returns a listener on a free port of loopback.
 func bound(t *testing.T, config *tls.Config) *listener {
 	t.Helper()
-	l := &listener{flag: "addr", addr: "127.0.0.1:0", tls: config}
+	l := &listener{flag: "addr", addr: "127.0.0.1:0", tls: new(security)}
+	config = config.Clone()
+	config.NextProtos = []string{http2Protocol, http1Protocol}
+	l.tls.current.Store(config)
+	l.tls.Config = handshake.Config{TLS: l.tls.current.Load, Timeout: await.Patience, MaxPending: 10}
 	if err := l.bind(t.Context()); err != nil {
 		t.Fatal(err)
 	}

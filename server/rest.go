@@ -41,6 +41,7 @@ func (s *Server) newREST(routes http.Handler) *http.Server {
 	srv.Protocols = protocols
 	srv.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: int(min(s.cfg.MaxStreams, maxRESTStreams))}
 	srv.WriteTimeout = s.defaultDeadline()
+	srv.ConnContext = knowPeer
 	return srv
 }
 

@@ -36,6 +36,11 @@ func priorKnowledge(t *testing.T) *http.Client {
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: protocols, DisableCompression: true}
+	if overTLS(t) {
+		protocols.SetUnencryptedHTTP2(false)
+		protocols.SetHTTP2(true)
+		transport.TLSClientConfig = suiteTLS.client()
+	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/authn/passthrough"
 	"github.com/digate/digate/server/budget"
+	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/gateway"
@@ -54,6 +55,7 @@ type Server struct {
 
 	grpc, rest, admin *listener
 	health            *health.Server
+	certificates      *certs.Watch // those of the listeners, nil for plain text
 	authenticator     authn.Authenticator
 }
 
@@ -93,6 +95,9 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	s.intake = s.newIntake()
 	s.untilDrain, s.beginDrain = context.WithCancel(context.Background())
 	s.makeListeners()
+	if err := s.openCertificates(); err != nil {
+		return nil, err
+	}
 	s.telemetry.WatchLog(opts.LogLost)
 	defer func() {
 		if err != nil {

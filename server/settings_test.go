@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/pem"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/contractwatch"
 	"github.com/digate/digate/server/copies"
@@ -36,6 +38,7 @@ type wired struct {
 	grpc, rest, admin *listener
 	calls             reflect.Value // the options in a grpc.Server
 	http, adminHTTP   *http.Server
+	certificates      *certs.Watch
 }
 
 // keepalive returns the gRPC server's parameters.
@@ -48,6 +51,9 @@ func wire(t *testing.T, cfg config.Config) wired {
 	log := slog.New(slog.DiscardHandler)
 	s := &Server{cfg: cfg, log: log, telemetry: telemetry.New(log, nil, time.Minute), engine: ledger.Memory, keys: ledger.RandomKeys(), untilDrain: t.Context()}
 	s.makeListeners()
+	if err := s.openCertificates(); err != nil {
+		t.Fatal(err)
+	}
 	u, err := UpstreamConfig(cfg, "v")
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +70,7 @@ func wire(t *testing.T, cfg config.Config) wired {
 		records: s.ledgerServiceConfig(), intake: s.intake, watch: watch, grpc: s.grpc, rest: s.rest, admin: s.admin,
 		calls: reflect.ValueOf(srv).Elem().FieldByName("opts"),
 		http:  s.newREST(http.NotFoundHandler()), adminHTTP: s.newAdmin(),
+		certificates: s.certificates,
 	}
 }
 
@@ -87,15 +94,17 @@ var elsewhere = map[string]bool{
 	"max-error-bytes": true, "grpc-max-response-bytes": true, "max-decoded-bytes": true, "max-waiting-streams": true, "shutdown-timeout": true, "log-level": true,
 }
 
+// settingTest sets a setting, and reports whether it arrived.
+type settingTest struct {
+	set func(*config.Config)
+	got func(wired) bool
+}
+
 // Each setting reaches every part that it sets.
 func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 	t.Parallel()
-	type test struct {
-		set func(*config.Config)
-		got func(wired) bool
-	}
 	ca := authorityFile(t)
-	tests := map[string]test{
+	tests := map[string]settingTest{
 		"grpc-addr":  {func(c *config.Config) { c.GRPCAddr = "x:1" }, func(w wired) bool { return w.grpc.addr == "x:1" }},
 		"http-addr":  {func(c *config.Config) { c.HTTPAddr = "x:1" }, func(w wired) bool { return w.rest.addr == "x:1" }},
 		"admin-addr": {func(c *config.Config) { c.AdminAddr = "x:1" }, func(w wired) bool { return w.admin.addr == "x:1" }},
@@ -182,6 +191,7 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 		"grpc-max-connection-age": {func(c *config.Config) { c.MaxConnectionAge = time.Hour }, func(w wired) bool { return w.keepalive("MaxConnectionAge") == time.Hour }},
 	}
 	defaults := config.Defaults()
+	maps.Copy(tests, tlsSettings(t, ca))
 	for _, attr := range defaults.LogValue().Group() {
 		c, ok := tests[attr.Key]
 		if !ok {

@@ -52,7 +52,9 @@ const (
 	ReasonRequestTooLarge  = "REQUEST_TOO_LARGE"
 	ReasonRouteNotFound    = "ROUTE_NOT_FOUND"
 	ReasonMethodNotAllowed = "METHOD_NOT_ALLOWED"
-	ReasonUnknownMethod    = "UNKNOWN_METHOD"
+	// ReasonTLSRequired: a REST request came without TLS to a port that speaks it.
+	ReasonTLSRequired   = "TLS_REQUIRED"
+	ReasonUnknownMethod = "UNKNOWN_METHOD"
 	// ReasonUnsupportedEncoding: a gRPC message is compressed otherwise than by gzip.
 	ReasonUnsupportedEncoding = "UNSUPPORTED_ENCODING"
 	ReasonInternalError       = "INTERNAL_ERROR"

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/contractwatch"
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/gateway"
@@ -23,6 +24,7 @@ import (
 type Config struct {
 	Addresses     `embed:""`
 	Admin         Admin                   `embed:""`
+	TLS           certs.Settings          `embed:""`
 	Upstream      upstream.Settings       `embed:""`
 	Ledger        ledger.Settings         `embed:""`
 	Copies        copies.Settings         `embed:""`
@@ -53,6 +55,7 @@ func (c *Config) Validate() error {
 	var p setting.Problems
 	c.Addresses.validate(&p)
 	c.Admin.validate(&p)
+	c.TLS.Validate(&p)
 	c.Upstream.Validate(&p)
 	c.Ledger.Validate(&p, c.LongestCall())
 	c.Copies.Validate(&p)

@@ -37,9 +37,15 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string][]func(*config.Config){
-		"grpc-addr":  {func(c *config.Config) { c.GRPCAddr = "9090" }},
-		"http-addr":  {func(c *config.Config) { c.HTTPAddr = "" }},
-		"admin-addr": {func(c *config.Config) { c.AdminAddr = "x" }},
+		"grpc-addr":           {func(c *config.Config) { c.GRPCAddr = "9090" }},
+		"http-addr":           {func(c *config.Config) { c.HTTPAddr = "" }},
+		"admin-addr":          {func(c *config.Config) { c.AdminAddr = "x" }},
+		"tls-cert-file":       {func(c *config.Config) { c.TLS.KeyFile = "x" }, func(c *config.Config) { c.TLS.CertFile, c.TLS.KeyFile = "/nonexistent", "x" }},
+		"tls-key-file":        {func(c *config.Config) { c.TLS.CertFile = "x" }},
+		"tls-client-ca-file":  {func(c *config.Config) { c.TLS.ClientCAFile = "x" }},
+		"tls-client-auth":     {func(c *config.Config) { c.TLS.ClientAuth = "no" }, func(c *config.Config) { c.TLS.ClientAuth = "optional" }},
+		"admin-tls":           {func(c *config.Config) { c.TLS.Admin = true }},
+		"tls-reload-interval": {func(c *config.Config) { c.TLS.Reload = 0 }},
 		"upstream-url": {
 			func(c *config.Config) { c.Upstream.URL = "ftp://x" },
 			func(c *config.Config) { c.Upstream.URL = "https://" },

@@ -22,6 +22,7 @@ type Telemetry struct {
 	log      *slog.Logger
 	metrics  *metrics
 	ledger   ledgerMetrics
+	tls      tlsMetrics
 	registry *prometheus.Registry
 	methods  map[string]string // the name of a method, by its path
 	drift    driftLog
@@ -37,6 +38,7 @@ func New(log *slog.Logger, methods []string, longest time.Duration) *Telemetry {
 	t := &Telemetry{log: log, methods: make(map[string]string)}
 	t.metrics, t.registry = newMetrics(longest)
 	t.ledger = newLedgerMetrics(t.registry, longest)
+	t.tls = newTLSMetrics(t.registry)
 	for _, m := range methods {
 		t.methods[m] = strings.TrimPrefix(m, "/")
 	}

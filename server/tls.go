@@ -1,0 +1,108 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"time"
+
+	"google.golang.org/grpc/peer"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/certs"
+	"github.com/digate/digate/server/handshake"
+)
+
+const (
+	// handshakeTimeout is how long a TLS handshake may take.
+	handshakeTimeout = 10 * time.Second
+	// handshakeShare of --max-connections may be in their handshake, leastHandshakes if
+	// that is more: beyond it the oldest one ends, so that those that stall leave room.
+	handshakeShare  = 4
+	leastHandshakes = 64
+)
+
+// notTLS is what a client hears that speaks HTTP to a listener with TLS. Its request was
+// not read.
+const notTLS = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\nDigate-Outcome: NOT_SENT\r\n\r\n" +
+	`{"status":"error","error_code":"` + apierror.ReasonTLSRequired + `","message":"this port speaks TLS: use https://"}` + "\n"
+
+// The protocols of the listeners, as ALPN names them.
+const (
+	http2Protocol = "h2"
+	http1Protocol = "http/1.1"
+)
+
+// openCertificates loads the certificates of the listeners, which speak TLS from then
+// on, and puts their watch on the stack.
+func (s *Server) openCertificates() error {
+	if !s.cfg.TLS.Enabled() {
+		return nil
+	}
+	watch, err := certs.Open(certs.WatchConfig{
+		Files: s.cfg.TLS.Files(), Interval: s.cfg.TLS.Reload,
+		Taken: func(m *certs.Material) {
+			s.secure(m)
+			s.telemetry.CertificatesTaken(certs.Listeners, m)
+		},
+		Refused: func(err error) { s.telemetry.CertificatesRefused(certs.Listeners, err) },
+	})
+	if err != nil {
+		return err
+	}
+	s.grpc.tls = s.newSecurity("grpc")
+	s.grpc.tls.NeedsProtocol = true
+	s.rest.tls = s.newSecurity("rest")
+	s.rest.tls.Plain = []byte(notTLS)
+	if s.cfg.TLS.Admin {
+		s.admin.tls = s.newSecurity("admin")
+		s.admin.tls.Plain = []byte(notTLS)
+	}
+	m := watch.Current()
+	s.secure(m)
+	if err := m.Validity(time.Now()); err != nil {
+		s.log.Warn("callers refuse the certificate of --tls-cert-file", slog.String("cause", err.Error()))
+	}
+	s.telemetry.WatchCertificates(certs.Listeners, watch)
+	s.certificates = watch
+	s.lifecycle.push(&part{name: "certificates", serve: func(ctx context.Context) error { watch.Run(ctx); return nil }})
+	return nil
+}
+
+// newSecurity returns the TLS of a listener, without its certificate.
+func (s *Server) newSecurity(listener string) *security {
+	sec := new(security)
+	sec.Config = handshake.Config{
+		TLS: sec.current.Load, Timeout: min(handshakeTimeout, s.cfg.ReadTimeout),
+		MaxPending: max(s.cfg.MaxConnections/handshakeShare, leastHandshakes),
+		Ended: func(result handshake.Result, peer net.Addr, err error) {
+			s.telemetry.HandshakeEnded(listener, result, peer, err)
+		},
+	}
+	return sec
+}
+
+// secure has new connections served with this certificate and these authorities.
+// Connections that are there go on. No session of theirs is resumed: it might be that of
+// a caller whose authority is trusted no more.
+func (s *Server) secure(m *certs.Material) {
+	s.grpc.tls.current.Store(s.cfg.TLS.ServerConfig(m, http2Protocol))
+	s.rest.tls.current.Store(s.cfg.TLS.ServerConfig(m, http2Protocol, http1Protocol))
+	if s.admin.tls != nil {
+		config := s.cfg.TLS.ServerConfig(m, http2Protocol, http1Protocol)
+		config.ClientAuth, config.ClientCAs = tls.NoClientCert, nil // probes and scrapers have none
+		s.admin.tls.current.Store(config)
+	}
+}
+
+// knowPeer returns the context of a REST connection with its peer, so that a call has
+// the same [peer.Peer] as over gRPC: the caller's address, and with TLS the chains of its
+// certificate. Without TLS there is nothing to know.
+func knowPeer(ctx context.Context, conn net.Conn) context.Context {
+	secured, ok := conn.(*tls.Conn)
+	if !ok {
+		return ctx
+	}
+	return peer.NewContext(ctx, &peer.Peer{Addr: conn.RemoteAddr(), LocalAddr: conn.LocalAddr(), AuthInfo: handshake.Info(secured)})
+}
