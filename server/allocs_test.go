@@ -40,7 +40,7 @@ var rawCallers = []struct {
 	{"grpc/request_id", newGRPCCallerWithID, 262},
 	{"rest/request_id", newRESTCallerWithID, 224},
 	{"grpc/get", newGRPCReader, 183},
-	{"rest/get", newRESTReader, 148},
+	{"rest/get", newRESTReader, 157},
 }
 
 // A call from the caller's first byte to the last byte of the response, with its log
