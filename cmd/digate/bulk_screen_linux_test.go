@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http/httptest"
@@ -168,6 +169,31 @@ func TestBulkScreen_RowsAreThereAlready_NothingIsMadeTwiceUntilThePersonSaysSo(t
 		t.Errorf("%v\n%s", err, b)
 	}
 	p.sees("bulk-new-job-copy", client.ExitDone, "bulk", "shops.csv", "--new-job", "--existing=copy")
+}
+
+// An older copy of the job's file was put back, or the file was cut off.
+func TestBulkScreen_JobIsOlderThanItsResults_TakesItsRowsFromThem(t *testing.T) {
+	p := newPerson(t)
+	p.write("shops.csv", shops(shopHeader, shop("North", "north"), shop("South", "south")))
+	if got := digate(t, "bulk", "shops.csv", "--addr", p.addr); got.Code != client.ExitDone {
+		t.Fatalf("%+v", got)
+	}
+	job, err := os.ReadFile("shops.csv.digate-job")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("shops.csv.digate-job", string(job[:bytes.IndexByte(job, '\n')+1]))
+	p.write("shops.csv", shops(shopHeader, shop("North", "north"), shop("Suoth", "south")))
+	p.sees("bulk-older-job", client.ExitNotSent, "bulk", "shops.csv")
+	if err := os.Remove("shops.csv.digate-job"); err != nil {
+		t.Fatal(err)
+	}
+	p.sees("bulk-no-job", client.ExitFailed, "bulk", "shops.csv")
+	if got := digate(t, "bulk", "shops.csv", "--addr", p.addr, "--new-job", "--existing=copy"); got.Code != client.ExitDone {
+		t.Fatalf("%+v", got)
+	}
+	p.write("shops.csv.digate-job", string(job))
+	p.sees("bulk-other-job", client.ExitNotSent, "bulk", "shops.csv")
 }
 
 // What a run would do is said without running.

@@ -187,6 +187,9 @@ func (c *Command) run(ctx context.Context, std term.IO) (err error) {
 		if p.counts.total, err = c.firstPass(ctx, in, j, p); err != nil {
 			return err
 		}
+		if err := c.recover(j, p.say); err != nil {
+			return err
+		}
 		if err := c.lookElsewhere(ctx, in, j); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
@@ -24,6 +25,8 @@ type rehearsal struct {
 	there []thereRow
 	// lacking counts the rows whose copies would surely stay unfinished.
 	lacking int
+	// refusal is why a run would be refused.
+	refusal error
 }
 
 // dryRun checks every row, and what its copy would lack. It reads each template
@@ -36,6 +39,9 @@ func (c *Command) dryRun(ctx context.Context, in *input, std term.IO) error {
 	r := &rehearsal{Command: c, std: std, job: j, link: link{flags: c.Flags}}
 	defer r.link.close()
 	r.ts = c.templates(r.link.dial, r.warn)
+	if in.regular() {
+		r.refusal = r.meet(ctx, in)
+	}
 	total, bad, err := checkRows(ctx, in, j, &r.found, r.warn, func(next *row) { j.see(next) }, func(next *row) error { return r.check(ctx, next) })
 	r.found.write(std.Out, math.MaxInt)
 	if err != nil {
@@ -59,10 +65,8 @@ func (c *Command) dryRun(ctx context.Context, in *input, std term.IO) error {
 	if _, err := fmt.Fprintf(std.Out, "%s, %s%s; nothing was sent\n", rowCount(total), text, r.ts.counts()); err != nil {
 		return err
 	}
-	if in.regular() {
-		if err := c.lookElsewhere(ctx, in, j); err != nil {
-			return err
-		}
+	if r.refusal != nil {
+		return r.refusal
 	}
 	r.tellOfJob(total, ch)
 	if end == client.ExitDone {
@@ -83,6 +87,20 @@ func (r *rehearsal) ask(ch changes) (asks bool) {
 		asks = true
 	}
 	return asks
+}
+
+// meet lets the job see the rows, and rows that it lost or that other jobs made. It
+// returns why a run would be refused for them. What is wrong with the input is found
+// later.
+func (r *rehearsal) meet(ctx context.Context, in *input) error {
+	see := func(next *row) { r.job.see(next) }
+	if _, _, err := checkRows(ctx, in, r.job, new(findings), discardWarning, see, nil); err != nil {
+		return nil // it is found once more
+	}
+	if err := r.recover(r.job, r.warn); err != nil {
+		return err
+	}
+	return r.lookElsewhere(ctx, in, r.job)
 }
 
 func (r *rehearsal) warn(text string) { fmt.Fprintln(r.std.Err, text) }
@@ -119,6 +137,7 @@ func (r *rehearsal) check(ctx context.Context, next *row) error {
 
 // changes returns the rows that have changed since the job sent them.
 func (r *rehearsal) changes(ctx context.Context) (ch changes, err error) {
+	r.there = slices.DeleteFunc(r.there, func(row thereRow) bool { return !r.job.isFresh(row.row) })
 	if !r.job.fresh() || len(r.job.promises) == 0 {
 		return ch, nil
 	}

@@ -146,7 +146,7 @@ func (c *Command) resultsWithoutJob(in *input, path string) error {
 	if results == "" || !file.IsRegular(results) || !isResults(results) {
 		return nil
 	}
-	return fmt.Errorf("%s has results of an earlier job, and the file of that job, %s, is gone or empty.\nPut it back, so that nothing is made twice; or begin a new job with --new-job", term.Printable(results), term.Printable(path))
+	return fmt.Errorf("%s has results of an earlier job,\nbut the file of that job is gone or empty: %s\nPut it back, so that nothing is made twice; or begin a new job with --new-job", term.Printable(results), term.Printable(path))
 }
 
 // peekJob returns the job that a run would use, and changes nothing. The job of an
