@@ -28,7 +28,7 @@ func showIntegration(ctx context.Context, std term.IO, c *client.CallFlags, serv
 		return err
 	}
 	if lost := lostFields(in, trailer); lost != nil {
-		fmt.Fprintf(std.Err, "digate: the response lacks %s: it was too large, or did not come whole\n", term.Printable(strings.Join(lost, ", ")))
+		fmt.Fprintf(std.Err, "digate: the response lacks %s\n  Diga left that out, or the response broke off, or it was too large.\n", term.Printable(strings.Join(lost, ", ")))
 		fmt.Fprintf(std.Err, "  -> %s\n", term.Printable(term.ShellLine(append([]string{"integrations", "get", in.GetId()}, c.Words()...)...)))
 	}
 	if !in.GetRequiresSetup() {
@@ -80,7 +80,7 @@ func required(in *integrationv1.Integration) (lacks []string) {
 
 func integrationFields(in *integrationv1.Integration) [][2]string {
 	needsSetup := setupText(in.GetRequiresSetup())
-	if !in.GetRequiresSetup() && in.GetCreatedAt() == nil { // the response did not come whole
+	if !in.GetRequiresSetup() && required(in) != nil { // the response may lack that too
 		needsSetup = "not known"
 	}
 	fields := [][2]string{

@@ -142,10 +142,12 @@ var anyTime = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z`)
 
 // A table of dashes would look as if the integration were empty.
 func TestScreens_ResponseThatIsNotWhole_SaysWhatIsMissing(t *testing.T) {
-	addr, _ := stand(t)
-	t.Setenv("DIGATE_ADDR", addr)
-	clitest.Screen(t, "copy-not-whole", anyTime.ReplaceAllString(session(t, []string{"copy " + fault(t, "truncated")},
-		place{client.DefaultAddr, addr}), "2026-11-29T12:00:00Z"))
+	for screen, name := range map[string]string{"copy-not-whole": "truncated", "copy-lacking": "poor"} {
+		addr, _ := stand(t)
+		t.Setenv("DIGATE_ADDR", addr)
+		seen := session(t, []string{"copy " + fault(t, name)}, place{client.DefaultAddr, addr})
+		clitest.Screen(t, screen, anyTime.ReplaceAllString(seen, "2026-11-29T12:00:00Z"))
+	}
 }
 
 func TestScreens_LargeResponse_SaysWhatDigateLeftOut(t *testing.T) {
