@@ -300,3 +300,23 @@ func TestBulkScreen_RowsInDoubt_AreSettledWithOneQuestionAndTheRest(t *testing.T
 		}
 	}
 }
+
+// Nothing can be read, and so nothing was sent.
+func TestBulkScreen_NothingToReadOrToSendTo_SaysSo(t *testing.T) {
+	p := newPerson(t)
+	p.sees("bulk-no-file", client.ExitUsage, "bulk", "shps.csv")
+	p.write("shops.csv", shops(shopHeader, shop("North", "north")))
+	p.addr = "127.0.0.1:1"
+	p.sees("bulk-no-server", client.ExitNotSent, "bulk", "shops.csv")
+	p.sees("bulk-no-server-dry-run", client.ExitNotSent, "bulk", "shops.csv", "--dry-run")
+}
+
+// Diga fails at a template with a 500, and says no more than that.
+func TestBulkScreen_DigaFails_SaysWhatBecomesOfTheRows(t *testing.T) {
+	p := newPerson(t)
+	const fails = "00000000-0000-4000-8000-000000000500"
+	p.write("shops.csv", shops(shopHeader, shop("North", "north"), clitest.TemplateID+",East", fails+",South,south,SHOP_KEY"))
+	p.sees("bulk-fails-dry-run", client.ExitUsage, "bulk", "shops.csv", "--dry-run")
+	p.sees("bulk-fails", client.ExitUnknown, "bulk", "shops.csv", "--keep-going")
+	p.finds("bulk-fails-results", "shops.results.csv")
+}

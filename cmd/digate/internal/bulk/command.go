@@ -14,6 +14,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/file"
 	"github.com/digate/digate/cmd/digate/internal/term"
+	"github.com/digate/digate/server/apierror"
 )
 
 // Command is the bulk command.
@@ -299,10 +300,22 @@ func (c *Command) prepareOnce(ctx context.Context, in *input, j *job, p *progres
 	return nil
 }
 
-// notConnected reports why there is no server to send to.
+// notConnected reports why there is no server to send to. Its exit code is that of a
+// call that only reads.
 func notConnected(w io.Writer, err error) error {
-	if _, isStatus := status.FromError(err); isStatus || errors.As(err, new(*client.UnreachableError)) {
-		return client.Fail(w, "text", client.Reads, err)
+	var unreachable *client.UnreachableError
+	_, isStatus := status.FromError(err)
+	switch {
+	case errors.As(err, &unreachable):
+		said := fmt.Errorf("nothing was sent:\n%w", err)
+		if advice := unreachable.Advice(); advice != "" {
+			said = fmt.Errorf("%w\n%s", said, advice)
+		}
+		term.Complain(w, said)
+	case isStatus:
+		term.Complain(w, fmt.Errorf("nothing was sent: %s", whatFailed(apierror.FromError(err))))
+	default:
+		return err
 	}
-	return err
+	return client.Fail(io.Discard, "text", client.Reads, err)
 }

@@ -95,6 +95,10 @@ func (c *Command) jobPath(regular bool) (string, error) {
 	switch {
 	case c.Job != "":
 		return c.Job, nil
+	case c.Settle && c.File != "-":
+		return c.File + jobSuffix, nil // the input is not read
+	case c.File != "-" && !file.Exists(c.File):
+		return "", fmt.Errorf("there is no file %s", term.Printable(c.File))
 	case file.IsDirectory(c.File):
 		return "", fmt.Errorf("%s is a directory", c.File)
 	case !regular:

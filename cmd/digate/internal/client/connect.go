@@ -27,6 +27,9 @@ type UnreachableError struct {
 
 func (e *UnreachableError) Error() string { return e.text }
 
+// Advice says what to do. It is empty for nothing in particular.
+func (e *UnreachableError) Advice() string { return e.advice }
+
 // Connect returns an established connection, and a context with the credential
 // and the deadline. The connection is made before any call, which tells a server
 // that cannot be reached (an [UnreachableError]) from a connection that was lost

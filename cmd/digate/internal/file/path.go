@@ -25,6 +25,12 @@ func SamePath(a, b string) bool {
 	return err == nil && x == y || Same(a, b)
 }
 
+// Exists reports whether a path leads to anything.
+func Exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 // IsDirectory reports whether a path leads to a directory.
 func IsDirectory(path string) bool {
 	info, err := os.Stat(path)
