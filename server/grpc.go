@@ -21,6 +21,11 @@ import (
 // connectionTimeout is how long a new connection may take to become one.
 const connectionTimeout = 20 * time.Second
 
+// streamWorkers is how many goroutines wait for calls. Their stacks have grown already: that of
+// a new goroutine grows to its fourfold during a call, and is copied each time. A call that
+// finds all of them at work gets a goroutine of its own.
+const streamWorkers = 256
+
 // minPing is how often a client may ping. One that pings more often loses its
 // connection, and with it the verdicts of the calls on it, so there is room for
 // clients that are set to ping every few seconds.
@@ -53,6 +58,7 @@ func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records
 		grpc.MaxHeaderListSize(uint32(s.connectionHeader())),
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
 		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: 2 * time.Minute, Timeout: 20 * time.Second,
