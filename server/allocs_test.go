@@ -33,7 +33,7 @@ var rawCallers = []struct {
 	// more than half.
 	bound float64
 }{
-	{"grpc", newGRPCCaller, 184},
+	{"grpc", newGRPCCaller, 183},
 	{"rest", newRESTCaller, 155},
 	{"grpc/variables", newGRPCCallerWithVariables, 216},
 	{"rest/variables", newRESTCallerWithVariables, 170},

@@ -14,9 +14,10 @@ import (
 // lets the calls of its kind pass.
 type interceptor struct {
 	unary grpc.UnaryServerInterceptor
-	// result is a step of unary calls that sees nothing but their result. Unlike a unary
-	// step, it allocates no closure, and takes little of the stack, which is copied as
-	// soon as a call outgrows it.
+	// check is a step of unary calls that only may refuse them. result is a step of unary calls that sees nothing but their result. Unlike a unary
+	// step, neither allocates a closure, and both take little of the stack, which is copied
+	// as soon as a call outgrows it.
+	check    func(ctx context.Context, method string) error
 	result   func(ctx context.Context, method string, resp any, err error) (any, error)
 	stream   grpc.StreamServerInterceptor
 	grpcOnly bool // REST has a way of its own for it, or no need
@@ -40,7 +41,7 @@ func (s *Server) interceptors() []interceptor {
 		// Every call has an exchange, a line and a metric, and a panic is a failure.
 		{unary: s.telemetry.UnaryInterceptor, stream: s.telemetry.StreamInterceptor},
 		// Every call has a principal, or needs none.
-		{unary: authn.UnaryInterceptor, stream: authn.StreamInterceptor},
+		{check: authn.Check, stream: authn.StreamInterceptor},
 		// A caller that Diga accepted is known.
 		{result: s.knowCaller},
 		// A method that the service lacks has a verdict.
@@ -86,6 +87,13 @@ func unaryChain(list []interceptor) grpc.UnaryServerInterceptor {
 			return step.unary(ctx, req, info, func(ctx context.Context, req any) (any, error) {
 				return inner(ctx, req, info, handler)
 			})
+		}
+	case step.check != nil:
+		return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			if err := step.check(ctx, info.FullMethod); err != nil {
+				return nil, err
+			}
+			return inner(ctx, req, info, handler)
 		}
 	case step.result != nil:
 		return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {

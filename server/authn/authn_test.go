@@ -93,12 +93,20 @@ func TestMiddleware_StateOfTheConnection_ReachesTheAuthenticator(t *testing.T) {
 	}
 }
 
-func TestUnaryInterceptor_NoPrincipal_NeverReachesTheService(t *testing.T) {
-	called := false
-	_, err := authn.UnaryInterceptor(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: "/x.Y/Z"},
-		func(ctx context.Context, _ any) (any, error) { called = true; return nil, nil })
-	if err == nil || called {
-		t.Errorf("err = %v, called = %v", err, called)
+func TestCheck_OnlyACallWithAPrincipal_Passes(t *testing.T) {
+	p := authn.NewPrincipal(secret.New("t"), func(string) string { return "somebody" })
+	for name, c := range map[string]struct {
+		ctx    context.Context
+		method string
+		passes bool
+	}{
+		"no principal": {t.Context(), "/x.Y/Z", false},
+		"a principal":  {authn.NewContext(t.Context(), p), "/x.Y/Z", true},
+		"open":         {t.Context(), "/grpc.health.v1.Health/Check", true},
+	} {
+		if err := authn.Check(c.ctx, c.method); (err == nil) != c.passes {
+			t.Errorf("%s: err = %v", name, err)
+		}
 	}
 }
 

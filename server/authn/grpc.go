@@ -48,21 +48,24 @@ func connectionState(ctx context.Context) *tls.ConnectionState {
 	}
 }
 
-// UnaryInterceptor refuses a call without a principal. It guards the service
+// Check refuses a call without a principal, by its full gRPC name. It guards the service
 // against a way in where somebody forgot to authenticate.
-func UnaryInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	if err := assert(ctx, info.FullMethod); err != nil {
-		return nil, err
+func Check(ctx context.Context, method string) error {
+	if contract.Open(method) {
+		return nil
 	}
-	return handler(ctx, req)
+	if FromContext(ctx) == nil {
+		return ErrNoCaller()
+	}
+	return nil
 }
 
-// StreamInterceptor is [UnaryInterceptor] for streams. A stream ends at its next message
+// StreamInterceptor is [Check] for streams. A stream ends at its next message
 // once what its caller authenticated with has ended: the next one from its caller, or,
 // where the caller sends but one, the next one to it. What a caller sent before that
 // has its responses.
 func StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if err := assert(ss.Context(), info.FullMethod); err != nil {
+	if err := Check(ss.Context(), info.FullMethod); err != nil {
 		return err
 	}
 	if p := FromContext(ss.Context()); p != nil && p.named != nil && !p.named.Expires.IsZero() {
@@ -98,16 +101,6 @@ func (s *expiring) SendMsg(m any) error {
 func (s *expiring) check(applies bool) error {
 	if applies && time.Now().After(s.at) {
 		return apierror.CredentialExpired()
-	}
-	return nil
-}
-
-func assert(ctx context.Context, fullMethod string) error {
-	if contract.Open(fullMethod) {
-		return nil
-	}
-	if FromContext(ctx) == nil {
-		return ErrNoCaller()
 	}
 	return nil
 }
