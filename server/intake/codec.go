@@ -18,13 +18,16 @@ const largestPooled = 32 << 10
 // Marshal encodes a response as gRPC's codec does, but for a response that is larger
 // than largestPooled: that takes as much memory as it has bytes, since its caller may
 // leave it unread.
+//
+// The sizes within a response that was measured before, as every response is that an
+// interceptor bounds, are not computed again. A response must not change after that.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	m, ok := v.(proto.Message)
 	if !ok {
 		return c.CodecV2.Marshal(v)
 	}
-	size := proto.Size(m)
 	sized := proto.MarshalOptions{UseCachedSize: true}
+	size := sized.Size(m)
 	if mem.IsBelowBufferPoolingThreshold(size) || size > largestPooled {
 		b, err := sized.Marshal(m)
 		return mem.BufferSlice{mem.SliceBuffer(b)}, err

@@ -27,11 +27,15 @@ func isSecondID(d exchange.Drift) bool {
 	return d.Kind == digajson.KindDuplicate && len(d.Path) == 1 && d.Path[0] == "id"
 }
 
-// bareID reports whether a response of no variant that the contract knows has an
-// id all the same, and whether it has more than one. What comes behind the id may be
+// bareID reports whether a response that is one of several variants, but of none that the
+// contract knows, has an id all the same, and whether it has more than one. What comes behind the id may be
 // missing. The caller of a write gets the id in the first variant, the one that
 // writes make.
-func bareID(m protoreflect.Message, flattened protoreflect.OneofDescriptor, body []byte, write bool) (has, twice bool) {
+func bareID(m protoreflect.Message, body []byte, write bool) (has, twice bool) {
+	flattened, _ := digajson.Flattened(m.Descriptor())
+	if flattened == nil {
+		return false, false
+	}
 	id, twice := digajson.StringMember(string(body), "id")
 	if id == "" {
 		return false, twice

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/server/apierror"
-	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/nearjson"
 	"github.com/digate/digate/server/upstream/wire"
@@ -64,11 +63,10 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 	}
 	done = whole
 	if r.HasID {
-		flattened, _ := digajson.Flattened(target.Descriptor())
 		done = yieldsID(target, whole)
-		if !done && flattened != nil {
+		if !done {
 			var twice bool
-			done, twice = bareID(target, flattened, body, r.write)
+			done, twice = bareID(target, body, r.write)
 			asSent = asSent && !twice
 		}
 	}
