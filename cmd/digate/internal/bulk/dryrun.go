@@ -187,7 +187,7 @@ func (r *rehearsal) tellOfJob(total int, ch changes) {
 	for _, part := range []struct {
 		n    int
 		what string
-	}{{len(ch.changed), "changed"}, {doubt, "in doubt"}, {total - made - fresh - doubt, "without an end"}} {
+	}{{len(ch.changed), "changed"}, {doubt, "in doubt"}, {total - made - fresh - doubt, "begun and not finished"}} {
 		if part.n > 0 {
 			text += fmt.Sprintf(", %d %s", part.n, part.what)
 		}
