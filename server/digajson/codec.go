@@ -124,7 +124,12 @@ type field struct {
 	mapValue *field
 	// json is the string that holds the field's JSON where the field cannot hold
 	// all of it; nil where there is none.
-	json protoreflect.FieldDescriptor
+	json *field
+	// oneof is the oneof that the field is a choice of; nil where it is none.
+	oneof protoreflect.OneofDescriptor
+	// nothing is what a response has in place of a field that is unset, and nulled what
+	// a request has that names it in its update_mask.
+	nothing, nulled string
 }
 
 // Option changes what a codec takes as the message's fields.
@@ -200,6 +205,7 @@ func (k compiler) compile(md protoreflect.MessageDescriptor, excluded []string) 
 			return nil, fmt.Errorf("%s: %w", fd.FullName(), err)
 		}
 		f.index = len(c.fields)
+		f.nothing, f.nulled = f.unset()
 		c.fields = append(c.fields, f)
 		c.byName[f.name] = f
 	}
@@ -228,7 +234,7 @@ func (c *Codec) bindJSON() error {
 		if !FacadeOnly(fd) || fd.Kind() != protoreflect.StringKind || fd.IsList() || !fd.HasPresence() {
 			return fmt.Errorf("%s: must be a facade_only string with presence", fd.FullName())
 		}
-		f.json = fd
+		f.json = &field{fd: fd, name: string(fd.Name()), shape: shapeString}
 	}
 	return nil
 }
@@ -238,6 +244,9 @@ func (k compiler) field(fd protoreflect.FieldDescriptor) (f *field, err error) {
 	f = &field{fd: fd, name: name, key: `"` + name + `":`, list: fd.IsList(), required: isRequired(fd)}
 	if f.list {
 		f.opening = '['
+	}
+	if od := fd.ContainingOneof(); od != nil && !od.IsSynthetic() {
+		f.oneof = od
 	}
 	if fd.IsMap() {
 		if fd.MapKey().Kind() != protoreflect.StringKind {

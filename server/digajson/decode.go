@@ -19,7 +19,7 @@ import (
 // Where the message has an update_mask, it is filled with the fields whose keys
 // are present, null or not.
 func (c *Codec) UnmarshalRequest(data []byte, m proto.Message) error {
-	d := decoder{Scanner: lex.Scanner{Data: string(data)}, strict: true, path: make([]string, 0, 8)}
+	d := decoder{Scanner: lex.Scanner{Data: string(data)}, strict: true}
 	return ofDialect(c.decode(&d, m))
 }
 
@@ -37,7 +37,7 @@ func (c *Codec) UnmarshalResponse(data []byte, m proto.Message) (drift []exchang
 func (c *Codec) decode(d *decoder, m proto.Message) error {
 	switch {
 	case d.Peek() == '{':
-		if err := c.decodeObject(d, m.ProtoReflect()); err != nil {
+		if err := c.decodeObject(d, m); err != nil {
 			return err
 		}
 		return d.End()
@@ -63,8 +63,21 @@ type decoder struct {
 	verbatim bool
 	// canonical means that a number is read for what it is, however it is written.
 	canonical bool
-	path      []string // of the schema, for drift
+	path      []string // of the schema, for drift; none in a request
 	drift     []exchange.Drift
+}
+
+// enter adds a step to the path of what is read next, and leave takes it away.
+func (d *decoder) enter(step string) {
+	if !d.strict {
+		d.path = append(d.path, step)
+	}
+}
+
+func (d *decoder) leave() {
+	if !d.strict {
+		d.path = d.path[:len(d.path)-1]
+	}
 }
 
 const (
@@ -121,18 +134,18 @@ func (d *decoder) opens(bracket byte, kind string) (bool, error) {
 }
 
 // decodeObject reads an object, which begins here, into m.
-func (c *Codec) decodeObject(d *decoder, m protoreflect.Message) error {
+func (c *Codec) decodeObject(d *decoder, m proto.Message) error {
 	if c.flat != nil {
-		return c.decodeFlat(d, m)
+		return c.decodeFlat(d, m.ProtoReflect())
 	}
 	return c.decodeFields(d, m, "")
 }
 
 // decodeFields reads an object's members. The discriminator is a key that was read
 // before and is skipped.
-func (c *Codec) decodeFields(d *decoder, m protoreflect.Message, discriminator string) error {
+func (c *Codec) decodeFields(d *decoder, m proto.Message, discriminator string) error {
 	var seen, filled fieldSet
-	t := c.target(m)
+	t := c.messageOf(m)
 	next := 0
 	err := d.members(func(key lex.Text) error {
 		f := c.lookup(key, next)
@@ -147,11 +160,11 @@ func (c *Codec) decodeFields(d *decoder, m protoreflect.Message, discriminator s
 		if again {
 			d.noteAt(f.name, KindDuplicate)
 			if f.opening != 0 && d.Peek() == f.opening {
-				m.Clear(f.fd)
+				t.Clear(f.fd)
 			}
 		}
 		seen.add(f)
-		set, err := f.decode(d, t)
+		set, err := f.decode(d, &t)
 		if set {
 			filled.add(f)
 		}
@@ -161,18 +174,18 @@ func (c *Codec) decodeFields(d *decoder, m protoreflect.Message, discriminator s
 		return err
 	}
 	if d.strict {
-		c.fillMask(m, &seen)
+		c.fillMask(t.Message, &seen)
 		return nil
 	}
 	for _, f := range c.fields {
 		if f.required && !filled.has(f) {
-			d.path = append(d.path, f.name)
+			d.enter(f.name)
 			if !seen.has(f) {
 				d.note("missing")
 			} else if !d.noted() {
 				d.note("null")
 			}
-			d.path = d.path[:len(d.path)-1]
+			d.leave()
 		}
 	}
 	return nil
@@ -286,14 +299,14 @@ func (d *decoder) unknown(key lex.Text, discriminator string) error {
 }
 
 // decode reads a field's value and reports whether the field was set.
-func (f *field) decode(d *decoder, t target) (set bool, err error) {
+func (f *field) decode(d *decoder, t *message) (set bool, err error) {
 	if null, err := d.Null(); null || err != nil {
 		return false, err
 	}
-	d.path = append(d.path, f.name)
-	if od := f.fd.ContainingOneof(); od != nil && !od.IsSynthetic() {
-		if other := t.WhichOneof(od); other != nil && other != f.fd {
-			err = d.refuse(kindOneof, "only one of "+oneofNames(od)+" may be set")
+	d.enter(f.name)
+	if f.oneof != nil {
+		if other := t.WhichOneof(f.oneof); other != nil && other != f.fd {
+			err = d.refuse(kindOneof, "only one of "+oneofNames(f.oneof)+" may be set")
 		}
 	}
 	switch {
@@ -305,12 +318,12 @@ func (f *field) decode(d *decoder, t target) (set bool, err error) {
 	case f.shape == shapeMessage:
 		if set, err = d.opens('{', kindDict); set {
 			// What is read before a response breaks off is kept.
-			err = f.msg.decodeObject(d, t.Mutable(f.fd).Message())
+			err = f.msg.decodeObject(d, t.Mutable(f.fd).Message().Interface())
 		}
 	default:
 		set, err = f.decodeValue(d, t)
 	}
-	d.path = d.path[:len(d.path)-1]
+	d.leave()
 	if err != nil {
 		return false, within(err, f.name)
 	}
@@ -318,7 +331,7 @@ func (f *field) decode(d *decoder, t target) (set bool, err error) {
 }
 
 // decodeValue reads a value that is no list, map or message of the contract's.
-func (f *field) decodeValue(d *decoder, t target) (set bool, err error) {
+func (f *field) decodeValue(d *decoder, t *message) (set bool, err error) {
 	d.Peek()
 	start := d.Pos
 	before := len(d.drift)
@@ -328,7 +341,7 @@ func (f *field) decodeValue(d *decoder, t target) (set bool, err error) {
 		return set, err
 	}
 	if d.strict && d.lost {
-		t.Set(f.json, protoreflect.ValueOfString(d.Data[start:d.Pos]))
+		t.set(f.json, protoreflect.ValueOfString(d.Data[start:d.Pos]))
 		return true, nil
 	}
 	if set {
@@ -338,10 +351,10 @@ func (f *field) decodeValue(d *decoder, t target) (set bool, err error) {
 		return set, nil
 	}
 	if set && !d.lost {
-		t.Clear(f.json) // of a key that is there twice, the last value counts
+		t.Clear(f.json.fd) // of a key that is there twice, the last value counts
 		return set, nil
 	}
-	t.Set(f.json, protoreflect.ValueOfString(strings.ToValidUTF8(d.Data[start:d.Pos], "\ufffd")))
+	t.set(f.json, protoreflect.ValueOfString(strings.ToValidUTF8(d.Data[start:d.Pos], "\ufffd")))
 	for i := before; i < len(d.drift); i++ {
 		d.drift[i].Kept = d.drift[i].Kind == kindInexact || d.drift[i].Kind == kindFinite
 	}
@@ -371,7 +384,7 @@ func (d *decoder) another() error {
 	return nil
 }
 
-func (f *field) decodeList(d *decoder, t target) (set bool, err error) {
+func (f *field) decodeList(d *decoder, t *message) (set bool, err error) {
 	if ok, err := d.opens('[', kindList); !ok {
 		return false, err
 	}
@@ -383,7 +396,7 @@ func (f *field) decodeList(d *decoder, t target) (set bool, err error) {
 		if f.shape == shapeMessage {
 			ok, err := d.opens('{', kindDict)
 			if ok {
-				err = f.msg.decodeObject(d, list.AppendMutable().Message())
+				err = f.msg.decodeObject(d, list.AppendMutable().Message().Interface())
 			}
 			if err != nil {
 				return within(err, i)
@@ -402,11 +415,11 @@ func (f *field) decodeList(d *decoder, t target) (set bool, err error) {
 	return true, err
 }
 
-func (f *field) decodeMap(d *decoder, t target) (set bool, err error) {
+func (f *field) decodeMap(d *decoder, t *message) (set bool, err error) {
 	if ok, err := d.opens('{', kindDict); !ok {
 		return false, err
 	}
-	d.path = append(d.path, "*") // keys are data, not names
+	d.enter("*") // keys are data, not names
 	to := t.entries(f)
 	err = d.members(func(key lex.Text) error {
 		k, ok, err := d.entry(key, to.has)
@@ -419,7 +432,7 @@ func (f *field) decodeMap(d *decoder, t target) (set bool, err error) {
 		if f.mapValue.shape == shapeMessage {
 			ok, err := d.opens('{', kindDict)
 			if ok {
-				err = f.mapValue.msg.decodeObject(d, to.message(k))
+				err = f.mapValue.msg.decodeObject(d, to.message(k).Interface())
 			}
 			if err != nil {
 				return within(err, k)
@@ -435,6 +448,6 @@ func (f *field) decodeMap(d *decoder, t target) (set bool, err error) {
 		}
 		return nil
 	})
-	d.path = d.path[:len(d.path)-1]
+	d.leave()
 	return true, err
 }

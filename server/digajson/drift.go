@@ -31,9 +31,9 @@ func (d *decoder) note(kind string) {
 
 // noteAt does what note does for a name below the current path.
 func (d *decoder) noteAt(name, kind string) {
-	d.path = append(d.path, name)
+	d.enter(name)
 	d.note(kind)
-	d.path = d.path[:len(d.path)-1]
+	d.leave()
 }
 
 // noted reports whether there is a note on the current path or on one below it.

@@ -35,7 +35,7 @@ func (c *Codec) appendWith(e *encoder, dst []byte, m proto.Message) ([]byte, err
 	if out == nil {
 		out = make([]byte, 0, usualSize)
 	}
-	out, err := e.object(out, c, m.ProtoReflect())
+	out, err := e.object(out, c, m)
 	if err != nil {
 		return dst, err
 	}
@@ -57,21 +57,22 @@ func (e *encoder) enter() error {
 
 func (e *encoder) leave() { e.depth-- }
 
-func (e *encoder) object(dst []byte, c *Codec, m protoreflect.Message) ([]byte, error) {
+func (e *encoder) object(dst []byte, c *Codec, m proto.Message) ([]byte, error) {
 	defer e.leave()
 	if err := e.enter(); err != nil {
 		return dst, err
 	}
 	if c.flat != nil {
-		return e.flat(dst, c.flat, m)
+		return e.flat(dst, c.flat, m.ProtoReflect())
 	}
 	dst, err := e.fields(append(dst, '{'), c, m, false)
 	return append(dst, '}'), err
 }
 
 // fields appends an object's members; more reports whether there is one before them.
-func (e *encoder) fields(dst []byte, c *Codec, m protoreflect.Message, more bool) ([]byte, error) {
-	named, some, err := c.masked(m)
+func (e *encoder) fields(dst []byte, c *Codec, m proto.Message, more bool) ([]byte, error) {
+	t := c.messageOf(m)
+	named, some, err := c.masked(t.Message)
 	if err != nil {
 		return dst, err
 	}
@@ -79,13 +80,13 @@ func (e *encoder) fields(dst []byte, c *Codec, m protoreflect.Message, more bool
 		if some && !named.has(f) {
 			continue
 		}
-		var v protoreflect.Value
-		has := m.Has(f.fd)
-		verbatim := f.json != nil && m.Has(f.json)
-		if has {
-			v = m.Get(f.fd)
-			// An unspecified enum is unset, even if it was set.
-			has = f.shape != shapeEnum || f.list || f.mapped || v.Enum() != 0
+		v, has := t.get(f)
+		if f.shape == shapeEnum && has && !f.list && !f.mapped {
+			has = v.Enum() != 0 // an unspecified enum is unset, even if it was set
+		}
+		verbatim := false
+		if f.json != nil {
+			_, verbatim = t.get(f.json)
 		}
 		if !has && !verbatim && !e.response && !some {
 			continue
@@ -95,45 +96,50 @@ func (e *encoder) fields(dst []byte, c *Codec, m protoreflect.Message, more bool
 		}
 		more = true
 		dst = append(dst, f.key...)
-		if verbatim {
-			if dst, err = e.verbatim(dst, f, m); err != nil {
+		switch {
+		case verbatim:
+			if dst, err = e.verbatim(dst, f, t.Message); err != nil {
 				return dst, err
 			}
-			continue
-		}
-		if !has {
-			dst = f.appendUnset(dst, e.response)
-			continue
-		}
-		if dst, err = e.field(dst, f, v); err != nil {
-			return dst, within(err, f.name)
+		case has:
+			if dst, err = e.field(dst, f, &t, v); err != nil {
+				return dst, within(err, f.name)
+			}
+		case e.response:
+			dst = append(dst, f.nothing...)
+		default:
+			dst = append(dst, f.nulled...)
 		}
 	}
 	return dst, nil
 }
 
-func (f *field) appendUnset(dst []byte, response bool) []byte {
+// unset returns what stands for an unset field in a response and in a request.
+func (f *field) unset() (response, request string) {
 	switch {
-	case response && f.list:
-		return append(dst, "[]"...)
-	case response && f.mapped:
-		return append(dst, "{}"...)
-	case f.list || f.mapped || f.fd.HasPresence():
-		return append(dst, "null"...)
+	case f.list:
+		return "[]", "null"
+	case f.mapped:
+		return "{}", "null"
+	case f.fd.HasPresence():
+		return "null", "null"
 	case f.shape == shapeBool:
-		return append(dst, "false"...)
+		return "false", "false"
 	case f.shape == shapeInt || f.shape == shapeUint || f.shape == shapeFloat:
-		return append(dst, '0')
+		return "0", "0"
 	default:
-		return append(dst, "null"...)
+		return "null", "null"
 	}
 }
 
-func (e *encoder) field(dst []byte, f *field, v protoreflect.Value) ([]byte, error) {
+func (e *encoder) field(dst []byte, f *field, t *message, v protoreflect.Value) ([]byte, error) {
 	switch {
 	case f.list:
 		return e.list(dst, f, v.List())
 	case f.mapped:
+		if m, ok := t.strings(f); ok {
+			return e.strings(dst, m)
+		}
 		return e.mapped(dst, f.mapValue, v.Map())
 	default:
 		return e.value(dst, f, v)
@@ -184,6 +190,34 @@ func (e *encoder) mapped(dst []byte, f *field, entries protoreflect.Map) (_ []by
 	return append(dst, '}'), nil
 }
 
+// strings appends a map of strings as mapped does.
+func (e *encoder) strings(dst []byte, m map[string]string) (_ []byte, err error) {
+	defer e.leave()
+	if err := e.enter(); err != nil {
+		return dst, err
+	}
+	var room [16]string
+	dst = append(dst, '{')
+	for i, k := range sortedKeys(room[:0], m) {
+		if dst, err = appendKey(dst, k, i > 0); err != nil {
+			return dst, err
+		}
+		if dst, err = appendString(dst, m[k]); err != nil {
+			return dst, within(err, k)
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+// sortedKeys appends the keys of a map to dst, and sorts them.
+func sortedKeys[V any](dst []string, m map[string]V) []string {
+	for k := range m {
+		dst = append(dst, k)
+	}
+	slices.Sort(dst)
+	return dst
+}
+
 func (e *encoder) value(dst []byte, f *field, v protoreflect.Value) ([]byte, error) {
 	switch f.shape {
 	case shapeString:
@@ -211,7 +245,7 @@ func (e *encoder) value(dst []byte, f *field, v protoreflect.Value) ([]byte, err
 		}
 		return dst, nil
 	case shapeMessage:
-		return e.object(dst, f.msg, v.Message())
+		return e.object(dst, f.msg, v.Message().Interface())
 	default:
 		return e.wellKnown(dst, v.Message().Interface())
 	}
@@ -226,7 +260,7 @@ func timeOf(m protoreflect.Message) (seconds int64, nanos int32) {
 }
 
 func (e *encoder) enum(dst []byte, names *enumNames, n protoreflect.EnumNumber) ([]byte, error) {
-	if s, ok := names.text[n]; ok {
+	if s := names.text(n); s != "" {
 		dst = append(dst, '"')
 		dst = append(dst, s...)
 		return append(dst, '"'), nil

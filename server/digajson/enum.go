@@ -11,16 +11,40 @@ import (
 )
 
 // enumNames are the spellings of an enum's values. The zero value has none: an
-// unset field holds it.
+// unset field holds it. There are few, so that a search is faster than a map.
 type enumNames struct {
-	text    map[protoreflect.EnumNumber]string
-	number  map[string]protoreflect.EnumNumber
+	values  []enumValue // of two with one number, the first is written
 	allowed string
+}
+
+type enumValue struct {
+	text   string
+	number protoreflect.EnumNumber
+}
+
+// number returns the value of a spelling, 0 where there is none.
+func (n *enumNames) number(text string) protoreflect.EnumNumber {
+	for i := range n.values {
+		if n.values[i].text == text {
+			return n.values[i].number
+		}
+	}
+	return 0
+}
+
+// text returns the spelling of a value, empty where it has none.
+func (n *enumNames) text(number protoreflect.EnumNumber) string {
+	for i := range n.values {
+		if n.values[i].number == number {
+			return n.values[i].text
+		}
+	}
+	return ""
 }
 
 // namesOf returns the spellings of an enum. It fails where one would mean two values.
 func namesOf(ed protoreflect.EnumDescriptor) (*enumNames, error) {
-	n := &enumNames{text: make(map[protoreflect.EnumNumber]string), number: make(map[string]protoreflect.EnumNumber)}
+	n := new(enumNames)
 	values := ed.Values()
 	for i := range values.Len() {
 		vd := values.Get(i)
@@ -31,13 +55,10 @@ func namesOf(ed protoreflect.EnumDescriptor) (*enumNames, error) {
 			}
 			continue
 		}
-		if other, taken := n.number[text]; taken && other != vd.Number() {
+		if other := n.number(text); other != 0 && other != vd.Number() {
 			return nil, fmt.Errorf("%s: another value is spelled %q too", vd.FullName(), text)
 		}
-		n.number[text] = vd.Number()
-		if _, alias := n.text[vd.Number()]; !alias {
-			n.text[vd.Number()] = text
-		}
+		n.values = append(n.values, enumValue{text, vd.Number()})
 	}
 	n.allowed = EnumTexts(ed)
 	return n, nil

@@ -122,7 +122,7 @@ func (c *Codec) decodeFlat(d *decoder, m protoreflect.Message) error {
 		return nil
 	}
 	d.Pos = start
-	return v.codec.decodeFields(d, m.Mutable(v.fd).Message(), name)
+	return v.codec.decodeFields(d, m.Mutable(v.fd).Message().Interface(), name)
 }
 
 func (f *flatOneof) variant(tag lex.Text) *flatVariant {
@@ -150,7 +150,7 @@ func (e *encoder) flat(dst []byte, flat *flatOneof, m protoreflect.Message) ([]b
 		dst = append(dst, '"')
 		dst = append(dst, v.tag...)
 		dst = append(dst, '"')
-		dst, err := e.fields(dst, v.codec, m.Get(v.fd).Message(), true)
+		dst, err := e.fields(dst, v.codec, m.Get(v.fd).Message().Interface(), true)
 		if err != nil {
 			return dst, within(err, string(v.fd.Name()))
 		}

@@ -138,15 +138,30 @@ func FuzzResponse(f *testing.F) {
 				t.Fatalf("%s: %s comes back as %v, %v", s.name(), written, back, err)
 			}
 		}
-		// A generated message and a dynamic one are filled in different ways.
-		c := integrationCodec(t)
-		generated, dynamic := newIntegration(), dynamicpb.NewMessage(newIntegration().ProtoReflect().Descriptor())
-		drift1, err1 := unmarshalResponse(c, data, generated)
-		drift2, err2 := unmarshalResponse(c, data, dynamic)
-		if !proto.Equal(generated, dynamic) || !reflect.DeepEqual(drift1, drift2) || (err1 == nil) != (err2 == nil) {
-			t.Fatalf("%v %q %v\n%v %q %v", generated, drift1, err1, dynamic, drift2, err2)
+		for _, s := range all {
+			if _, dynamic := s.empty.(*dynamicpb.Message); !dynamic {
+				sameAsDynamic(t, s, data)
+			}
 		}
 	})
+}
+
+// sameAsDynamic fails the test unless a generated message, whose fields are reached in
+// its Go struct, is read and written as a dynamic one, which only protoreflect reaches.
+func sameAsDynamic(t *testing.T, s subject, data []byte) {
+	generated, dynamic := s.newMessage(), proto.Message(dynamicpb.NewMessage(s.empty.ProtoReflect().Descriptor()))
+	drift1, err1 := unmarshalResponse(s.Codec, data, generated)
+	drift2, err2 := unmarshalResponse(s.Codec, data, dynamic)
+	if !proto.Equal(generated, dynamic) || !reflect.DeepEqual(drift1, drift2) || !reflect.DeepEqual(err1, err2) {
+		t.Fatalf("%v %q %v\n%v %q %v", generated, drift1, err1, dynamic, drift2, err2)
+	}
+	for _, write := range []func([]byte, proto.Message) ([]byte, error){s.AppendRequest, s.AppendResponse} {
+		written1, err1 := write(nil, generated)
+		written2, err2 := write(nil, dynamic)
+		if !bytes.Equal(written1, written2) || !reflect.DeepEqual(err1, err2) {
+			t.Fatalf("%s %v\n%s %v", written1, err1, written2, err2)
+		}
+	}
 }
 
 // FuzzResponseCutShort cuts a valid response anywhere: no field holds anything but

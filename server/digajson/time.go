@@ -9,6 +9,14 @@ import (
 // The years that RFC 3339 and google.protobuf.Timestamp have.
 const minYear, maxYear = 1, 9999
 
+const secondsOfDay = 24 * 60 * 60
+
+// The first and the last second of these years, since 1970.
+var (
+	minSeconds = time.Date(minYear, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	maxSeconds = time.Date(maxYear+1, 1, 1, 0, 0, 0, 0, time.UTC).Unix() - 1
+)
+
 // parseTime reads the shapes of ISO 8601 that Python prints and RFC 3339 allows:
 // a T or a space in the middle, minutes and seconds or not, up to nine digits of
 // fraction that count, and Z, an offset or nothing (then it is UTC) at the end. A
@@ -26,15 +34,26 @@ func parseTime(s string) (*timestamppb.Timestamp, bool) {
 	if p.bad || p.s != "" || year < minYear || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59 {
 		return nil, false
 	}
-	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC)
-	if t.Day() != day {
+	if day > 28 && day > time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day() {
 		return nil, false // the 30th of February
 	}
-	t = t.Add(-offset)
-	if t.Year() < minYear || t.Year() > maxYear || leap && (t.Hour() != 23 || t.Minute() != 59) {
+	seconds := days(year, month, day)*secondsOfDay + int64(hour*3600+minute*60+second)
+	if offset != 0 {
+		t := time.Unix(seconds, int64(nanos)).Add(-offset)
+		seconds, nanos = t.Unix(), t.Nanosecond()
+	}
+	if seconds < minSeconds || seconds > maxSeconds || leap && (seconds-minSeconds)%secondsOfDay < secondsOfDay-60 {
 		return nil, false
 	}
-	return &timestamppb.Timestamp{Seconds: t.Unix(), Nanos: int32(t.Nanosecond())}, true
+	return &timestamppb.Timestamp{Seconds: seconds, Nanos: int32(nanos)}, true
+}
+
+// days returns how many days a date is after the 1st of January 1970.
+func days(year, month, day int) int64 {
+	if month <= 2 { // of a year that begins in March, the leap day is the last
+		year, month = year-1, month+12
+	}
+	return int64(365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 719469)
 }
 
 type timeParser struct {
@@ -150,11 +169,10 @@ func (p *timeParser) offset() time.Duration {
 // appendTime writes a time in UTC, with only the digits of fraction that it
 // needs. It returns false for one that RFC 3339 has no form for.
 func appendTime(dst []byte, seconds int64, nanos int32) ([]byte, bool) {
-	t := time.Unix(seconds, int64(nanos)).UTC()
-	if nanos < 0 || nanos > 999_999_999 || t.Year() < minYear || t.Year() > maxYear {
+	if nanos < 0 || nanos > 999_999_999 || seconds < minSeconds || seconds > maxSeconds {
 		return dst, false
 	}
 	dst = append(dst, '"')
-	dst = t.AppendFormat(dst, time.RFC3339Nano)
+	dst = time.Unix(seconds, int64(nanos)).UTC().AppendFormat(dst, time.RFC3339Nano)
 	return append(dst, '"'), true
 }

@@ -67,8 +67,8 @@ func (f *field) textKind() (kind, message string) {
 func (f *field) fromText(d *decoder, t lex.Text) (v protoreflect.Value, set bool, err error) {
 	switch f.shape {
 	case shapeEnum:
-		n, ok := f.enum.number[t.String()]
-		if !ok {
+		n := f.enum.number(t.String())
+		if n == 0 {
 			return v, false, d.refuse(f.textKind())
 		}
 		return protoreflect.ValueOfEnum(n), true, nil

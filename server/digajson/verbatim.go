@@ -117,9 +117,9 @@ func (d *decoder) whole() (*structpb.Value, error) {
 
 // verbatim appends the JSON of a field in place of the field itself.
 func (e *encoder) verbatim(dst []byte, f *field, m protoreflect.Message) ([]byte, error) {
-	text := m.Get(f.json).String()
+	text := m.Get(f.json.fd).String()
 	if !e.response {
-		return append(dst, text...), checkVerbatim(m, f.json, e.depth)
+		return append(dst, text...), checkVerbatim(m, f.json.fd, e.depth)
 	}
 	s := lex.Scanner{Data: text}
 	_, err := s.Skip()
@@ -127,7 +127,7 @@ func (e *encoder) verbatim(dst []byte, f *field, m protoreflect.Message) ([]byte
 		err = s.End()
 	}
 	if err != nil {
-		return dst, within(err, string(f.json.Name()))
+		return dst, within(err, f.json.name)
 	}
 	// No string holds a raw end of a line, and a response may have to be one line.
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {

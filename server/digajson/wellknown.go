@@ -1,7 +1,6 @@
 package digajson
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -135,9 +134,9 @@ func (d *decoder) structure() (s *structpb.Struct, ok bool, err error) {
 			d.lost = true
 			return err
 		}
-		d.path = append(d.path, "*") // keys are data, not names
+		d.enter("*") // keys are data, not names
 		v, kept, err := d.anyValue()
-		d.path = d.path[:len(d.path)-1]
+		d.leave()
 		switch {
 		case err != nil:
 			return within(err, k)
@@ -155,7 +154,7 @@ func (d *decoder) structure() (s *structpb.Struct, ok bool, err error) {
 // keeps its index. It returns false for a list that holds too many values.
 func (d *decoder) list() (l *structpb.ListValue, ok bool, err error) {
 	l = new(structpb.ListValue)
-	d.path = append(d.path, "*")
+	d.enter("*")
 	err = d.elements(func(i int) error {
 		v, kept, err := d.anyValue()
 		switch {
@@ -171,7 +170,7 @@ func (d *decoder) list() (l *structpb.ListValue, ok bool, err error) {
 		}
 		return nil
 	})
-	d.path = d.path[:len(d.path)-1]
+	d.leave()
 	return l, d.values <= MaxValues, err
 }
 
@@ -216,13 +215,8 @@ func (e *encoder) structure(dst []byte, s *structpb.Struct) (_ []byte, err error
 		return dst, err
 	}
 	var room [16]string
-	keys := room[:0]
-	for k := range s.GetFields() {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
 	dst = append(dst, '{')
-	for i, k := range keys {
+	for i, k := range sortedKeys(room[:0], s.GetFields()) {
 		if dst, err = appendKey(dst, k, i > 0); err != nil {
 			return dst, err
 		}

@@ -1,6 +1,7 @@
 package lex
 
 import (
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -48,21 +49,57 @@ func (s *Scanner) Str() (Text, error) {
 			return t, s.Invalid()
 		default:
 			ascii = false
-			s.Pos++
+			s.Pos += beyondASCII(s.Data[s.Pos:])
 		}
 	}
 }
 
 // plain returns how many bytes of ASCII come before the first byte that is special
-// in a string or belongs to a longer rune.
+// in a string or belongs to a longer rune. It looks at eight bytes at once.
 func plain(s string) int {
-	for i := range len(s) {
-		c := s[i]
-		if c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
-			return i
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		if special := specials(eight(s[i : i+8])); special != 0 {
+			return i + bits.TrailingZeros64(special)/8
 		}
 	}
-	return len(s)
+	for ; i < len(s); i++ {
+		c := s[i]
+		if c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			break
+		}
+	}
+	return i
+}
+
+// beyondASCII returns how many bytes come before the first byte of ASCII.
+func beyondASCII(s string) int {
+	i := 0
+	for i < len(s) && s[i] >= utf8.RuneSelf {
+		i++
+	}
+	return i
+}
+
+// Eight bytes of 1, and eight whose highest bit alone is set.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// eight returns eight bytes of text, the first as the lowest.
+func eight(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// specials returns a word whose lowest bit that is set belongs to the first byte of b
+// that is special in a string or no ASCII; 0 if there is none. A subtraction borrows
+// from the bytes above, so that only the lowest bit counts.
+func specials(b uint64) uint64 {
+	quote, backslash := b^'"'*ones, b^'\\'*ones
+	return (b | (b - ' '*ones) | (quote - ones) | (backslash - ones)) & highs
 }
 
 // escape moves over one escape sequence, or over the two of a surrogate pair.
@@ -175,16 +212,16 @@ const hexDigits = "0123456789abcdef"
 func AppendString(dst []byte, s string) (out []byte, valid bool) {
 	dst = append(dst, '"')
 	start, ascii := 0, true
-	for i := range len(s) {
+	for i := plain(s); i < len(s); i += plain(s[i:]) {
 		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			if c >= utf8.RuneSelf {
-				ascii = false
-			}
+		if c >= utf8.RuneSelf {
+			ascii = false
+			i += beyondASCII(s[i:])
 			continue
 		}
 		dst = append(dst, s[start:i]...)
-		start = i + 1
+		i++
+		start = i
 		switch c {
 		case '"', '\\':
 			dst = append(dst, '\\', c)
