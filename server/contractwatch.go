@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/x509"
 
 	"github.com/digate/digate/server/contractwatch"
 )
@@ -23,13 +24,22 @@ func (s *Server) watchContract(version string) error {
 	return nil
 }
 
+// upstreamRoots returns the authorities that Diga's certificate is checked against at
+// present, nil for the system's.
+func (s *Server) upstreamRoots() *x509.CertPool {
+	if s.upstreamCertificates == nil {
+		return nil
+	}
+	return s.upstreamCertificates.Current().Authorities
+}
+
 func (s *Server) newContractWatch(version string) (*contractwatch.Watch, error) {
 	cfg, err := UpstreamConfig(s.cfg, version)
 	if err != nil {
 		return nil, err
 	}
 	return &contractwatch.Watch{
-		Source:   contractwatch.Source{URL: s.cfg.ContractWatch.URL, UserAgent: cfg.UserAgent, Roots: cfg.Roots},
+		Source:   contractwatch.Source{URL: s.cfg.ContractWatch.URL, UserAgent: cfg.UserAgent, Roots: s.upstreamRoots},
 		Interval: s.cfg.ContractWatch.Interval, Compare: contractwatch.Compare, Log: s.log, Changes: s.telemetry.ContractCompared,
 	}, nil
 }

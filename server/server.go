@@ -55,8 +55,9 @@ type Server struct {
 
 	grpc, rest, admin *listener
 	health            *health.Server
-	certificates      *certs.Watch // those of the listeners, nil for plain text
-	authenticator     authn.Authenticator
+	// What TLS of the listeners and to Diga is made of, nil where no setting names a file.
+	certificates, upstreamCertificates *certs.Watch
+	authenticator                      authn.Authenticator
 }
 
 // Options are what a server needs besides its configuration.
@@ -164,6 +165,9 @@ func (s *Server) openUpstream(version string) error {
 		return err
 	}
 	s.telemetry.Watch(s.upstream)
+	if err := s.watchUpstreamCertificates(); err != nil {
+		return err
+	}
 	s.lifecycle.push(&part{
 		name: "upstream", cut: s.upstream.Cut,
 		close: func() error { s.upstream.Close(); return nil },
@@ -180,12 +184,12 @@ func (s *Server) openAuthenticator() {
 
 // UpstreamConfig returns how a server with these settings talks to Diga.
 func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) {
-	roots, err := cfg.Upstream.Roots()
+	material, err := cfg.Upstream.Files().Load()
 	if err != nil {
-		return upstream.Config{}, fmt.Errorf("--upstream-ca-file: %w", err)
+		return upstream.Config{}, err
 	}
 	return upstream.Config{
-		Settings: cfg.Upstream, ResponseLimits: cfg.Responses, Roots: roots,
+		Settings: cfg.Upstream, ResponseLimits: cfg.Responses, Material: material,
 		MaxTimeout: cfg.LongestCall(), MaxRequest: cfg.MaxRequestBytes,
 		UserAgent: "digate/" + version, Credential: credential,
 	}, nil

@@ -115,7 +115,7 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 		}},
 		"upstream-idle-timeout":    {func(c *config.Config) { c.Upstream.IdleTimeout = 7 }, func(w wired) bool { return w.upstream.IdleTimeout == 7 }},
 		"upstream-http2":           {func(c *config.Config) { c.Upstream.HTTP2 = true }, func(w wired) bool { return w.upstream.HTTP2 }},
-		"upstream-ca-file":         {func(c *config.Config) { c.Upstream.CAFile = ca }, func(w wired) bool { return w.upstream.Roots != nil }},
+		"upstream-ca-file":         {func(c *config.Config) { c.Upstream.CAFile = ca }, func(w wired) bool { return w.upstream.Material.Authorities != nil }},
 		"upstream-max-attempts":    {func(c *config.Config) { c.Upstream.MaxAttempts = 7 }, func(w wired) bool { return w.upstream.MaxAttempts == 7 }},
 		"upstream-retry-budget":    {func(c *config.Config) { c.Upstream.RetryBudget = 0.7 }, func(w wired) bool { return w.upstream.RetryBudget == 0.7 }},
 		"upstream-breaker-delay":   {func(c *config.Config) { c.Upstream.BreakerDelay = 7 }, func(w wired) bool { return w.upstream.BreakerDelay == 7 }},

@@ -36,20 +36,9 @@ const (
 
 // openCertificates loads the certificates of the listeners, which speak TLS from then
 // on, and puts their watch on the stack.
-func (s *Server) openCertificates() error {
+func (s *Server) openCertificates() (err error) {
 	if !s.cfg.TLS.Enabled() {
 		return nil
-	}
-	watch, err := certs.Open(certs.WatchConfig{
-		Files: s.cfg.TLS.Files(), Interval: s.cfg.TLS.Reload,
-		Taken: func(m *certs.Material) {
-			s.secure(m)
-			s.telemetry.CertificatesTaken(certs.Listeners, m)
-		},
-		Refused: func(err error) { s.telemetry.CertificatesRefused(certs.Listeners, err) },
-	})
-	if err != nil {
-		return err
 	}
 	s.grpc.tls = s.newSecurity("grpc")
 	s.grpc.tls.NeedsProtocol = true
@@ -59,15 +48,43 @@ func (s *Server) openCertificates() error {
 		s.admin.tls = s.newSecurity("admin")
 		s.admin.tls.Plain = []byte(notTLS)
 	}
-	m := watch.Current()
-	s.secure(m)
-	if err := m.Validity(time.Now()); err != nil {
-		s.log.Warn("callers refuse the certificate of --tls-cert-file", slog.String("cause", err.Error()))
+	s.certificates, err = s.watchCertificates(certs.Listeners, s.cfg.TLS.Files(), s.secure)
+	return err
+}
+
+// watchUpstreamCertificates has the connections to Diga use what the files hold, if any
+// are set, and puts their watch on the stack.
+func (s *Server) watchUpstreamCertificates() (err error) {
+	files := s.cfg.Upstream.Files()
+	if files.None() {
+		return nil
 	}
-	s.telemetry.WatchCertificates(certs.Listeners, watch)
-	s.certificates = watch
-	s.lifecycle.push(&part{name: "certificates", serve: func(ctx context.Context) error { watch.Run(ctx); return nil }})
-	return nil
+	s.upstreamCertificates, err = s.watchCertificates(certs.Upstream, files, s.upstream.Use)
+	return err
+}
+
+// watchCertificates loads files, and puts their watch on the stack. Use is called with
+// what they hold, now and whenever it changes.
+func (s *Server) watchCertificates(side string, files certs.Files, use func(*certs.Material)) (*certs.Watch, error) {
+	watch, err := certs.Open(certs.WatchConfig{
+		Files: files, Interval: s.cfg.TLS.Reload,
+		Taken: func(m *certs.Material) {
+			use(m)
+			s.telemetry.CertificatesTaken(side, m)
+		},
+		Refused: func(err error) { s.telemetry.CertificatesRefused(side, err) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	m := watch.Current()
+	use(m)
+	if err := m.Validity(time.Now()); err != nil {
+		s.log.Warn("the other side will refuse this certificate", slog.String("side", side), slog.String("cause", err.Error()))
+	}
+	s.telemetry.WatchCertificates(side, watch)
+	s.lifecycle.push(&part{name: side + " certificates", serve: func(ctx context.Context) error { watch.Run(ctx); return nil }})
+	return watch, nil
 }
 
 // newSecurity returns the TLS of a listener, without its certificate.

@@ -24,7 +24,14 @@ func tlsSettings(t *testing.T, ca string) map[string]settingTest {
 		}
 		return w.rest.tls.current.Load().ClientAuth
 	}
+	upstreamPair := func(c *config.Config) {
+		c.Upstream.ClientCertFile, c.Upstream.ClientKeyFile = issuer.Pair(t, dir, "localhost")
+	}
+	shown := func(w wired) bool { return w.upstream.Material.Certificate != nil }
 	return map[string]settingTest{
+		"upstream-client-cert-file": {upstreamPair, shown},
+		"upstream-client-key-file":  {upstreamPair, shown},
+
 		"tls-cert-file":      {func(c *config.Config) { pair(c) }, func(w wired) bool { return w.grpc.tls != nil && w.rest.tls != nil && w.admin.tls == nil }},
 		"tls-key-file":       {func(c *config.Config) { pair(c) }, func(w wired) bool { return w.grpc.tls != nil && len(w.grpc.tls.current.Load().Certificates) == 1 }},
 		"tls-client-ca-file": {func(c *config.Config) { pair(c); c.TLS.ClientCAFile = ca }, func(w wired) bool { return clientAuth(w) == tls.RequireAndVerifyClientCert }},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ import (
 	"github.com/digate/digate/server/certs/authority"
 	"github.com/digate/digate/server/certs/certstest"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/test/await"
 )
 
@@ -269,4 +271,48 @@ func TestTLS_RequestWithoutIt_HearsWhy(t *testing.T) {
 	}
 	wantEnvelope(t, got.body, "TLS_REQUIRED")
 	d.log.await(t, 1, `"msg":"a TLS handshake failed","listener":"rest","result":"no_tls","peer":"127.0.0.1:`)
+}
+
+// Authorities and the certificate that is shown to Diga are replaced without a restart.
+func TestReload_CertificatesForDiga_AreThoseOfNewConnections(t *testing.T) {
+	t.Parallel()
+	a, callers := certstest.NewAuthority(t), certstest.NewAuthority(t)
+	shown := make(chan string, 1)
+	diga := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, full)
+		shown <- r.TLS.PeerCertificates[0].Subject.CommonName
+	}))
+	diga.TLS = &tls.Config{
+		Certificates: []tls.Certificate{a.Certificate(t, authority.Request{Names: []string{"127.0.0.1"}})},
+		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: callers.Pool(t), MinVersion: tls.VersionTLS12,
+	}
+	diga.StartTLS()
+	t.Cleanup(diga.Close)
+	dir := t.TempDir()
+	d := start(t, diga.URL, func(c *config.Config) {
+		c.TLS.Reload, c.Upstream.CAFile = reload, a.File
+		c.Upstream.ClientCertFile, c.Upstream.ClientKeyFile = callers.Pair(t, dir, "one")
+	})
+	for n, name := range []string{"one", "two"} {
+		if n > 0 {
+			callers.Pair(t, dir, name)
+			d.log.await(t, n, `"msg":"new certificates are in use","side":"upstream"`)
+		}
+		if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
+			t.Fatal(e)
+		}
+		if got := <-shown; got != name {
+			t.Errorf("shown: %s, want %s", got, name)
+		}
+	}
+	certstest.Write(t, a.File, callers.PEM())
+	d.log.await(t, 2, `"msg":"new certificates are in use","side":"upstream"`)
+	if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e == nil || e.Outcome != exchange.NotSent {
+		t.Errorf("got %v", e)
+	}
+	if want := `digate_tls_certificate_not_after_timestamp_seconds{side="upstream"} `; !strings.Contains(d.scrape(t), want) {
+		t.Errorf("the metrics lack %s", want)
+	}
 }

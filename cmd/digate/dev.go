@@ -26,7 +26,7 @@ type devCmd struct {
 
 // notOfDev are the settings of serve that say how Diga is reached. The stand-in is
 // in the process.
-var notOfDev = []string{"upstream-url", "upstream-ca-file", "upstream-http2"}
+var notOfDev = []string{"upstream-url", "upstream-ca-file", "upstream-client-cert-file", "upstream-client-key-file", "upstream-http2"}
 
 // asDev takes the settings from the command that mean nothing to it, and gives others
 // the defaults of a machine where one develops: every address is on loopback.

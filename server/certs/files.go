@@ -23,6 +23,11 @@ type Files struct {
 	Authorities File
 }
 
+// None reports whether no setting names a file.
+func (f Files) None() bool {
+	return f.Certificate.Path == "" && f.Key.Path == "" && f.Authorities.Path == ""
+}
+
 // FileError says what is wrong with the file of a setting.
 type FileError struct {
 	// Flag is that of the setting, without its dashes.

@@ -76,6 +76,17 @@ func (m *Material) NotAfter() time.Time {
 	return m.Certificate.Leaf.NotAfter
 }
 
+// ClientConfig returns the TLS of a client: it trusts the authorities, those of the
+// system where there are none, and shows the certificate to every server that asks for
+// one.
+func (m *Material) ClientConfig() *tls.Config {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: m.Authorities}
+	if m.Certificate != nil {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return m.Certificate, nil }
+	}
+	return config
+}
+
 // Validity returns an error if the certificate is not valid at this time.
 func (m *Material) Validity(now time.Time) error {
 	switch {

@@ -95,6 +95,8 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 			func(c *config.Config) { c.Upstream.CAFile = "/nonexistent" },
 			func(c *config.Config) { c.Upstream.CAFile = notPEM },
 		},
+		"upstream-client-cert-file": {func(c *config.Config) { c.Upstream.ClientKeyFile = "x" }},
+		"upstream-client-key-file":  {func(c *config.Config) { c.Upstream.ClientCertFile = "x" }},
 		"ledger": {
 			func(c *config.Config) { c.Ledger.Spec = "postgre://u:hunter2@x/y" },
 			func(c *config.Config) { c.Ledger.Spec = "postgres://u:hunter2@x/y" }, // without a key file

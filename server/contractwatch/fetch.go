@@ -30,8 +30,9 @@ const maxRedirects = 3
 type Source struct {
 	URL       string
 	UserAgent string
-	// Roots are the certificate authorities to trust, nil for those of the system.
-	Roots *x509.CertPool
+	// Roots returns the certificate authorities to trust, nil for those of the system,
+	// which are trusted without Roots too.
+	Roots func() *x509.CertPool
 }
 
 // Read fetches the document. It bounds how long that takes and how large the document
@@ -43,8 +44,12 @@ func (s Source) Read(ctx context.Context) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	secure := &tls.Config{MinVersion: tls.VersionTLS12}
+	if s.Roots != nil {
+		secure.RootCAs = s.Roots()
+	}
 	transport := &http.Transport{
-		TLSClientConfig:        &tls.Config{RootCAs: s.Roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        secure,
 		Proxy:                  func(r *http.Request) (*url.URL, error) { return wire.Proxy(r.URL) },
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: 64 << 10,

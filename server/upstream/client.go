@@ -5,17 +5,19 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
@@ -29,8 +31,9 @@ type Config struct {
 	ResponseLimits
 	// MaxTimeout bounds every call, whatever deadline it has; 0 is no bound.
 	MaxTimeout time.Duration
-	// Roots verifies Diga's certificate, the system's roots when nil.
-	Roots *x509.CertPool
+	// Material verifies Diga's certificate, and is shown to Diga. Nil means the system's
+	// authorities, and no certificate.
+	Material *certs.Material
 	// MaxRequest bounds a request's body, in bytes.
 	MaxRequest int64
 	// Observer may be nil.
@@ -62,7 +65,8 @@ type Client struct {
 	scheme, host            string
 	basePath                string // escaped, without a slash at the end
 	rules                   map[string]*rule
-	transport               *http.Transport
+	transport               atomic.Pointer[http.Transport]
+	wire                    wire.Config
 	conns                   *wire.Connections
 	timeout, maxTimeout     time.Duration
 	maxRequest, maxResponse int64
@@ -96,9 +100,9 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 		host:     base.Host,
 		basePath: strings.TrimRight(base.EscapedPath(), "/"),
 		rules:    compile(methods),
-		transport: wire.NewTransport(wire.Config{
-			IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Roots: cfg.Roots, Proxy: proxy, MaxResponseHeader: cfg.MaxResponseHeader,
-		}, conns),
+		wire: wire.Config{
+			IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Proxy: proxy, MaxResponseHeader: cfg.MaxResponseHeader,
+		},
 		timeout:     cfg.Timeout,
 		maxTimeout:  cfg.MaxTimeout,
 		maxRequest:  cfg.MaxRequest,
@@ -113,11 +117,22 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 			MaxInFlight: cfg.MaxInFlight, MaxQueue: cfg.MaxQueue, MaxQueueBytes: cfg.MaxQueueBytes,
 		}),
 	}
+	c.Use(cmp.Or(cfg.Material, new(certs.Material)))
 	return c, nil
 }
 
+// Use has new connections verify Diga's certificate with this, and show its own. Calls
+// under way go on with the connections that they have.
+func (c *Client) Use(m *certs.Material) {
+	config := c.wire
+	config.TLS = m.ClientConfig()
+	if before := c.transport.Swap(wire.NewTransport(config, c.conns)); before != nil {
+		before.CloseIdleConnections()
+	}
+}
+
 // Close drops the idle connections. Calls under way are not touched.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() { c.transport.Load().CloseIdleConnections() }
 
 // Load is what keeps calls from the upstream, at this moment.
 type Load = admission.Load

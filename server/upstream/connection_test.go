@@ -217,7 +217,7 @@ func newProxy(t *testing.T, target, refuse string) *proxy {
 }
 
 func (p *proxy) use(c *Client) {
-	c.transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("u", "hunter2"), Host: p.ln.Addr().String()})
+	c.transport.Load().Proxy = http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("u", "hunter2"), Host: p.ln.Addr().String()})
 }
 
 func TestCall_ThroughAProxy(t *testing.T) {
@@ -335,7 +335,7 @@ func TestCall_ContextEnds_WhileDialling_IsNotSent(t *testing.T) {
 	ends(t, func(t *testing.T, ctx context.Context, leave func(), cause string) {
 		c := newClient(t, "http://127.0.0.1:1")
 		gone := make(chan struct{})
-		c.transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		c.transport.Load().DialContext = func(context.Context, string, string) (net.Conn, error) {
 			leave()
 			<-gone
 			return nil, io.EOF

@@ -17,6 +17,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/secret"
@@ -213,7 +214,9 @@ func newClient(t *testing.T, url string, change ...func(*Config)) *Client {
 	return c
 }
 
-func trusting(roots *x509.CertPool) func(*Config) { return func(c *Config) { c.Roots = roots } }
+func trusting(roots *x509.CertPool) func(*Config) {
+	return func(c *Config) { c.Material = &certs.Material{Authorities: roots} }
+}
 
 // result is what a call came to.
 type result struct {

@@ -1,13 +1,14 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/digate/digate/server/upstream/wire"
+	"github.com/digate/digate/server/certs"
 )
 
 // pipes is a listener whose connections are pipes in the process, so that a test
@@ -121,8 +122,7 @@ func newClientOver(t *testing.T, ln *pipes, url string, change ...func(*Config))
 		f(&cfg)
 	}
 	c := newClient(t, url, change...)
-	c.transport = wire.NewTransport(wire.Config{
-		IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Roots: cfg.Roots, MaxResponseHeader: cfg.MaxResponseHeader, Dial: ln.dial,
-	}, c.conns)
+	c.wire.Dial = ln.dial
+	c.Use(cmp.Or(cfg.Material, new(certs.Material)))
 	return c
 }

@@ -1,16 +1,14 @@
 package upstream
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/url"
-	"os"
 	"time"
 
-	"github.com/digate/digate/server/nearjson"
+	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/setting"
 )
 
@@ -21,6 +19,9 @@ type Settings struct {
 	IdleTimeout time.Duration `name:"upstream-idle-timeout" group:"Diga:" default:"4s" help:"How long an idle connection is kept. Keep it below the other side's own: a request that meets a closing connection may or may not have arrived."`
 	HTTP2       bool          `name:"upstream-http2" group:"Diga:" help:"Offer HTTP/2."`
 	CAFile      string        `name:"upstream-ca-file" group:"Diga:" type:"path" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's."`
+
+	ClientCertFile string `name:"upstream-client-cert-file" group:"Diga:" type:"path" placeholder:"FILE" help:"PEM file with the certificate, and its chain, that is shown to Diga or to what is in front of it."`
+	ClientKeyFile  string `name:"upstream-client-key-file" group:"Diga:" type:"path" placeholder:"FILE" help:"PEM file with that certificate's private key."`
 
 	MaxAttempts   int           `name:"upstream-max-attempts" group:"Diga:" default:"3" help:"Most requests for one call: another follows only where the one before did nothing for certain, or reads. 1 is never."`
 	RetryBudget   float64       `name:"upstream-retry-budget" group:"Diga:" default:"0.1" help:"Share of calls, 0 to 1, that may be tried again."`
@@ -53,8 +54,13 @@ func (s *Settings) Validate(p *setting.Problems) {
 	}
 	p.Positive("upstream-timeout", s.Timeout)
 	p.Positive("upstream-idle-timeout", s.IdleTimeout)
-	if _, err := s.Roots(); err != nil {
-		p.Addf("upstream-ca-file", "%v", err)
+	switch {
+	case s.ClientCertFile != "" && s.ClientKeyFile == "":
+		p.Addf("upstream-client-key-file", "is missing: --upstream-client-cert-file needs its key")
+	case s.ClientCertFile == "" && s.ClientKeyFile != "":
+		p.Addf("upstream-client-cert-file", "is missing: --upstream-client-key-file is the key of a certificate")
+	default:
+		certs.Problem(p, s.Files())
 	}
 	p.Between("upstream-max-attempts", int64(s.MaxAttempts), 1, 10)
 	if !(s.RetryBudget >= 0 && s.RetryBudget <= 1) {
@@ -97,21 +103,14 @@ func (s *Settings) base() (*url.URL, error) {
 	}
 }
 
-// Roots returns the authorities that Diga's certificate is checked against, nil
-// for the system's.
-func (s *Settings) Roots() (*x509.CertPool, error) {
-	if s.CAFile == "" {
-		return nil, nil
+// Files returns the files of the authorities that Diga's certificate is checked against
+// instead of the system's, and of the certificate that is shown to Diga.
+func (s *Settings) Files() certs.Files {
+	return certs.Files{
+		Certificate: certs.File{Flag: "upstream-client-cert-file", Path: s.ClientCertFile},
+		Key:         certs.File{Flag: "upstream-client-key-file", Path: s.ClientKeyFile},
+		Authorities: certs.File{Flag: "upstream-ca-file", Path: s.CAFile},
 	}
-	pem, err := os.ReadFile(s.CAFile)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(nearjson.TrimBOM(pem)) {
-		return nil, errors.New("there is no certificate in the file")
-	}
-	return pool, nil
 }
 
 // Format implements [fmt.Formatter]. No verb shows a credential in the URL.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -25,7 +26,13 @@ const (
 // its stream was refused (RFC 9113, 8.7), or is above the last one that a GOAWAY
 // names (6.8). The text is matched as a whole, since other texts quote the
 // upstream's. If net/http changes the text, the verdict is UNKNOWN.
+//
+// A server that did not accept the client's certificate says so after the client, with
+// TLS 1.3, has sent its request. It has read nothing of it.
 func unprocessed(err error) bool {
+	if certificateRefused(err) {
+		return true
+	}
 	text := err.Error()
 	if inner, ok := strings.CutPrefix(text, h2CannotRetryFront); ok {
 		if text, ok = strings.CutSuffix(inner, h2CannotRetryBack); !ok {
@@ -41,6 +48,19 @@ func unprocessed(err error) bool {
 	}
 	id, ok = strings.CutSuffix(id, h2RefusedBack)
 	return ok && strings.Trim(id, "0123456789") == ""
+}
+
+// The alerts of TLS about a client's certificate, as crypto/tls words them.
+var aboutCertificates = []string{
+	"tls: certificate required", "tls: bad certificate", "tls: unsupported certificate", "tls: revoked certificate",
+	"tls: expired certificate", "tls: unknown certificate", "tls: unknown certificate authority",
+}
+
+// certificateRefused reports whether the upstream did not accept the certificate that
+// was shown to it, or misses one.
+func certificateRefused(err error) bool {
+	of, ok := errors.AsType[*net.OpError](err)
+	return ok && of.Op == "remote error" && slices.Contains(aboutCertificates, of.Err.Error())
 }
 
 // Describe returns a few fixed words about a failure, for logs. It does not quote
@@ -74,6 +94,8 @@ func Describe(err error, known ...error) string {
 		return "the name of Diga's host did not resolve"
 	case errors.As(err, &invalid), errors.As(err, &hostname), errors.As(err, &authority):
 		return "Diga's certificate is not valid for this host"
+	case certificateRefused(err):
+		return "Diga did not accept the client's certificate, or misses one"
 	case errors.As(err, &record), strings.HasPrefix(text, "tls: "), strings.HasPrefix(text, "remote error: tls: "):
 		return "TLS failed"
 	case errors.Is(err, syscall.ECONNREFUSED):

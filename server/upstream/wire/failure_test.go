@@ -18,8 +18,9 @@ func TestDescribe_FixedWords_QuoteNothing(t *testing.T) {
 	for want, errs := range map[string][]error{
 		"cancelled":         {context.Canceled, fmt.Errorf("%w: %w", context.Canceled, errKnown), fmt.Errorf("hunter2: %w: %w", context.Canceled, io.EOF)},
 		"deadline exceeded": {context.DeadlineExceeded},
-		"the name of Diga's host did not resolve":       {&net.OpError{Op: "dial", Err: &net.DNSError{Err: "hunter2", Name: "hunter2"}}},
-		"Diga's certificate is not valid for this host": {fmt.Errorf("hunter2: %w", x509.UnknownAuthorityError{}), x509.CertificateInvalidError{Detail: "hunter2", Cert: &x509.Certificate{}}},
+		"the name of Diga's host did not resolve":                     {&net.OpError{Op: "dial", Err: &net.DNSError{Err: "hunter2", Name: "hunter2"}}},
+		"Diga's certificate is not valid for this host":               {fmt.Errorf("hunter2: %w", x509.UnknownAuthorityError{}), x509.CertificateInvalidError{Detail: "hunter2", Cert: &x509.Certificate{}}},
+		"Diga did not accept the client's certificate, or misses one": {fmt.Errorf("hunter2: %w", &net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")})},
 		"TLS failed":                             {errors.New("tls: hunter2"), errors.New("remote error: tls: hunter2")},
 		"connection refused":                     {&net.OpError{Op: "dial", Err: os.NewSyscallError("hunter2", syscall.ECONNREFUSED)}},
 		"connection reset":                       {fmt.Errorf("hunter2: %w", syscall.ECONNRESET), syscall.EPIPE},

@@ -5,7 +5,6 @@ package wire
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"net"
 	"net/http"
 	"net/url"
@@ -30,8 +29,8 @@ type Config struct {
 	IdleTimeout time.Duration
 	// HTTP2 offers HTTP/2 over TLS.
 	HTTP2 bool
-	// Roots verifies the upstream's certificate, the system's roots if nil.
-	Roots *x509.CertPool
+	// TLS verifies the upstream's certificate. The transport takes it over.
+	TLS *tls.Config
 	// Proxy is what connections to the upstream go through, nil for none.
 	Proxy *url.URL
 	// MaxResponseHeader bounds the header section of a response, in bytes.
@@ -49,6 +48,11 @@ func NewTransport(cfg Config, open *Connections) *http.Transport {
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	}
+	secure := cfg.TLS
+	if secure == nil {
+		secure = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	secure.ClientSessionCache = tls.NewLRUClientSessionCache(64)
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(cfg.HTTP2)
@@ -66,11 +70,7 @@ func NewTransport(cfg Config, open *Connections) *http.Transport {
 			}
 			return conn, nil
 		},
-		TLSClientConfig: &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			RootCAs:            cfg.Roots,
-			ClientSessionCache: tls.NewLRUClientSessionCache(64),
-		},
+		TLSClientConfig:        secure,
 		TLSHandshakeTimeout:    handshakeTimeout,
 		Protocols:              &protocols,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},

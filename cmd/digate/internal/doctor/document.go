@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/url"
 
@@ -18,10 +19,11 @@ func document(ctx context.Context, cfg *config.Config, version string) finding {
 	if cfg.ContractWatch.URL == contractwatch.DefaultURL && base.Host != at.Host {
 		return skipped("--upstream-url is not " + at.Host + ", whose document --contract-url names")
 	}
-	roots, err := cfg.Upstream.Roots()
+	material, err := cfg.Upstream.Files().Load()
 	if err != nil {
-		return warn(err.Error(), "correct --upstream-ca-file")
+		return warn(err.Error(), "correct this setting")
 	}
+	roots := func() *x509.CertPool { return material.Authorities }
 	const read = "serve works without it; digate contract diff tries again"
 	text, err := contractwatch.Source{URL: cfg.ContractWatch.URL, UserAgent: "digate/" + version, Roots: roots}.Read(ctx)
 	if err != nil {

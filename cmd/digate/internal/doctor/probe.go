@@ -40,7 +40,7 @@ const (
 
 // run requests the base URL. Of the response only its Date matters.
 func (p *networkProbe) run(ctx context.Context, c *config.Config, base *url.URL) {
-	roots, err := c.Upstream.Roots()
+	material, err := c.Upstream.Files().Load()
 	if err != nil {
 		p.err = err
 		return
@@ -51,7 +51,7 @@ func (p *networkProbe) run(ctx context.Context, c *config.Config, base *url.URL)
 	transport := &http.Transport{
 		Proxy:                  http.ProxyURL(p.proxy),
 		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		TLSClientConfig:        material.ClientConfig(),
 		TLSHandshakeTimeout:    dialTimeout,
 		ResponseHeaderTimeout:  responseTimeout,
 		MaxResponseHeaderBytes: c.Responses.MaxResponseHeader,
