@@ -96,8 +96,13 @@ bench-admission: ## what digate lets through to a Diga that is well, overloaded 
 	go test -count=1 -timeout 10m -v -run TestRun ./bench/admission -admission.whole
 
 .PHONY: bench-peers
+bench-peers: ARGS ?= -tls false,true
 bench-peers: ## what a call costs through digate and through what could be used instead (ARGS: cd bench/peers && go doc)
 	cd bench/peers && go run . $(ARGS)
+
+.PHONY: performance
+performance: ## measure and write docs/performance.md with its curves (SECTIONS=peers,size for some of it)
+	cd bench/peers && go test -count=1 -timeout 1h -v -run TestPage -measure $(or $(SECTIONS),all) .
 
 .PHONY: mutants
 mutants: ## change a package's code in small ways, one at a time, and list the changes that its tests miss (PKG)

@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +37,11 @@ func run(args []string) error {
 		}
 		return err
 	}
+	for _, name := range o.only {
+		if !o.known(name) {
+			return fmt.Errorf("there is no peer %q", name)
+		}
+	}
 	debug.SetGCPercent(400) // the callers' collector would take time from the peers
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -45,7 +49,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	results.print(os.Stdout)
+	printResults(os.Stdout, o, results)
 	return results.failed()
 }
 
@@ -60,29 +64,6 @@ func serve(name string, args []string) error {
 		return err
 	}
 	return peer.Serve(name, s)
-}
-
-// options are what to compare, and for how long.
-type options struct {
-	only      []string // names of peers, empty for all
-	protocols []string
-	inFlight  []int
-	delays    []time.Duration
-	tls       []bool
-	variables []int
-	conns     int
-	rounds    int
-	lasting   time.Duration
-	warm      time.Duration
-	binaries  [][2]string // name and path; an empty path is that of the tree
-}
-
-func defaults() options {
-	return options{
-		protocols: []string{"grpc", "rest"}, inFlight: []int{1, 16, 128, 1000}, delays: []time.Duration{0, 20 * time.Millisecond},
-		tls: []bool{false}, variables: []int{0}, conns: 4, rounds: 3, lasting: 700 * time.Millisecond, warm: 200 * time.Millisecond,
-		binaries: [][2]string{{"digate", ""}},
-	}
 }
 
 func (o *options) register(flags *flag.FlagSet) {
@@ -102,7 +83,7 @@ func (o *options) register(flags *flag.FlagSet) {
 		return err
 	})
 	list("away", "how far away the upstream is: a list of `times`", func(s []string) (err error) {
-		o.delays, err = each(s, time.ParseDuration)
+		o.away, err = each(s, time.ParseDuration)
 		return err
 	})
 	list("tls", "whether callers and upstream speak TLS: false, true or both", func(s []string) (err error) {
@@ -113,7 +94,10 @@ func (o *options) register(flags *flag.FlagSet) {
 		o.variables, err = each(s, strconv.Atoi)
 		return err
 	})
-	flags.IntVar(&o.conns, "connections", o.conns, "gRPC connections of the callers")
+	list("connections", "gRPC connections of the callers: a list of numbers", func(s []string) (err error) {
+		o.connections, err = each(s, strconv.Atoi)
+		return err
+	})
 	flags.IntVar(&o.rounds, "rounds", o.rounds, "how often each peer runs")
 	flags.DurationVar(&o.lasting, "for", o.lasting, "how long it runs each time")
 	flags.DurationVar(&o.warm, "warm", o.warm, "how long it runs before each time")
@@ -121,10 +105,10 @@ func (o *options) register(flags *flag.FlagSet) {
 		for _, s := range s {
 			name, path, ok := strings.Cut(s, "=")
 			path, err := filepath.Abs(path)
-			if !ok || err != nil || slices.Contains(peers(*o), name) {
+			if !ok || err != nil || defaults().known(name) {
 				return errors.New("want a new name and a path, such as before=/tmp/digate")
 			}
-			o.binaries = append(o.binaries, [2]string{name, path})
+			o.digates = append(o.digates, digate{name: name, path: path})
 		}
 		return nil
 	})

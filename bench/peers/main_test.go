@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/digate/digate/bench/peers/internal/load"
 )
 
 // TestMain lets the test's binary be the peers that a comparison starts.
@@ -21,7 +23,8 @@ func TestMain(m *testing.M) {
 // or the comparison has an error for it.
 func TestCompare_EveryPeer_MakesOneRequestAndReturnsEveryField(t *testing.T) {
 	o := defaults()
-	o.inFlight, o.delays, o.variables = []int{1, 16}, []time.Duration{0, time.Millisecond}, []int{0, 2000}
+	o.inFlight, o.away, o.variables = []int{8}, []time.Duration{time.Millisecond}, []int{0, 2000}
+	o.tls = []bool{false, true}
 	o.rounds, o.warm, o.lasting = 1, 20*time.Millisecond, 50*time.Millisecond
 	r, err := compare(t.Context(), o, io.Discard)
 	if err != nil {
@@ -31,17 +34,21 @@ func TestCompare_EveryPeer_MakesOneRequestAndReturnsEveryField(t *testing.T) {
 		t.Error(err)
 	}
 	for _, c := range o.cells() {
-		for _, name := range o.peersOf(c.protocol) {
-			s := r.samples[entry{c, name}]
-			if name == "nginx" && len(s) == 0 {
+		for _, name := range o.peersOf(c.Protocol) {
+			s := r.of(c, name)
+			if name == "nginx" && s == nil {
 				continue // not installed
 			}
-			if len(s) != 1 || s[0].Calls == 0 || s[0].cpu <= 0 || s[0].resident <= 0 || name != "nginx" && s[0].objects <= 0 {
-				t.Errorf("%s, %s, %s: %+v", c.protocol, c, name, s)
+			if s == nil || len(s.Rounds) != 1 {
+				t.Errorf("%s, %s, %s: %+v", c.Protocol, c, name, s)
+				continue
+			}
+			if got := s.Rounds[0]; got.Calls == 0 || got.CPU <= 0 || got.Resident <= 0 || name != "nginx" && got.Objects <= 0 {
+				t.Errorf("%s, %s, %s: %+v", c.Protocol, c, name, got)
 			}
 		}
 	}
-	r.print(io.Discard)
+	printResults(io.Discard, o, r)
 }
 
 func TestOptions_Only_KeepsTheYardsticks(t *testing.T) {
@@ -52,5 +59,37 @@ func TestOptions_Only_KeepsTheYardsticks(t *testing.T) {
 	}
 	if got, want := o.peersOf("rest"), []string{"reverseproxy", "digate"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// A peer that asks the upstream more than once for a call is found out.
+func TestObserve_MoreRequestsThanCalls_IsAnError(t *testing.T) {
+	o := defaults()
+	o.protocols, o.only, o.digates = []string{"rest"}, []string{"reverseproxy"}, nil
+	err := onStages(o, t.Logf, func(stages map[bool]*stage) error {
+		s := stages[false]
+		run, end, err := s.caller(cell{Protocol: "rest", InFlight: 1}, "reverseproxy", false)
+		if err != nil {
+			return err
+		}
+		fewer := 0
+		observe := func() error {
+			_, err := s.observe(s.peers["reverseproxy"], func(bool) (load.Result, error) {
+				r, err := run(t.Context(), load.Plan{InFlight: 1, For: 20 * time.Millisecond})
+				r.Calls -= fewer
+				return r, err
+			}, true)
+			return err
+		}
+		if err := observe(); err != nil {
+			t.Error(err)
+		}
+		if fewer = 1; observe() == nil {
+			t.Error("two requests for a call are taken for one")
+		}
+		return end()
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

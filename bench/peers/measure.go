@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/digate/digate/bench/peers/internal/fixture"
@@ -19,28 +21,58 @@ import (
 
 // sample is what one run of a peer has shown.
 type sample struct {
-	cpu            time.Duration // of a call
-	objects, bytes float64       // allocated for a call; 0 if the peer does not tell
-	connections    int           // opened to the upstream, once warm
-	resident       int           // bytes, at the end
+	CPU            time.Duration // of a call
+	Objects, Bytes float64       // allocated for a call; 0 if the peer does not tell
+	Opened         int           // connections to the upstream, once warm
+	Resident       int           // bytes, at the end
 	load.Result
 }
 
 // compare runs every peer in every cell, round after round.
-func compare(ctx context.Context, o options, progress io.Writer) (r *results, err error) {
+func compare(ctx context.Context, o options, progress io.Writer) (*results, error) {
+	say := func(format string, args ...any) { fmt.Fprintf(progress, format, args...) }
+	r := new(results)
+	err := onStages(o, say, func(stages map[bool]*stage) error {
+		for round := range o.rounds {
+			for _, c := range o.cells() {
+				s, names := stages[c.TLS], o.peersOf(c.Protocol)
+				for i := range names {
+					name := names[(i+round)%len(names)] // nobody is always behind the same
+					if s.peers[name] == nil {
+						continue
+					}
+					sample, err := s.measure(ctx, o, c, name)
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					if r.add(c, name, round, sample, err); err != nil {
+						say("%s, %s, %s: %v\n", c.Protocol, c, name, err)
+					}
+				}
+			}
+			say("round %d of %d\n", round+1, o.rounds)
+		}
+		return nil
+	})
+	return r, err
+}
+
+// onStages starts everything that the options need, without TLS and with it, and
+// ends it when f is done.
+func onStages(o options, say func(format string, args ...any), f func(map[bool]*stage) error) (err error) {
 	dir, err := os.MkdirTemp("", "digate-peers-")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	for i, b := range o.binaries {
-		if b[1] == "" {
-			if o.binaries[i][1], err = build(dir); err != nil {
-				return nil, err
+	o.digates = slices.Clone(o.digates)
+	for i := range o.digates {
+		if o.digates[i].path == "" {
+			if o.digates[i].path, err = build(dir); err != nil {
+				return err
 			}
 		}
 	}
-	say := func(format string, args ...any) { fmt.Fprintf(progress, format, args...) }
 	stages := make(map[bool]*stage)
 	defer func() {
 		for _, s := range stages {
@@ -50,46 +82,31 @@ func compare(ctx context.Context, o options, progress io.Writer) (r *results, er
 	for _, withTLS := range o.tls {
 		dir := filepath.Join(dir, fmt.Sprint("tls-", withTLS))
 		if err := os.Mkdir(dir, 0o700); err != nil {
-			return nil, err
+			return err
 		}
 		if stages[withTLS], err = newStage(o, dir, withTLS, say); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	r = newResults(o)
-	for round := range o.rounds {
-		for _, c := range o.cells() {
-			names := o.peersOf(c.protocol)
-			for i := range names {
-				name := names[(i+round)%len(names)] // nobody is always behind the same
-				s := stages[c.tls]
-				if s.peers[name] == nil {
-					continue
-				}
-				sample, err := s.measure(ctx, o, c, name)
-				if ctx.Err() != nil {
-					return nil, ctx.Err()
-				}
-				r.add(c, name, round, sample, err)
-				if err != nil {
-					say("%s, %s, %s: %v\n", c.protocol, c, name, err)
-				}
-			}
-		}
-		say("round %d of %d\n", round+1, o.rounds)
-	}
-	return r, nil
+	return f(stages)
 }
+
+// enough is how many calls a run should make, where the upstream is far away.
+const enough = 100
 
 // measure runs a peer in a cell once.
 func (s *stage) measure(ctx context.Context, o options, c cell, name string) (sample, error) {
-	if err := s.setDelay(c.away); err != nil {
+	if err := s.setDelay(c.Away); err != nil {
 		return sample{}, err
 	}
-	plan := load.Plan{InFlight: c.inFlight, For: o.lasting, Variables: c.variables}
+	plan := load.Plan{
+		InFlight: c.InFlight, For: max(o.lasting, enough*c.Away/time.Duration(c.InFlight)),
+		Variables: c.Variables, Rate: c.Rate,
+	}
 	warm := plan
 	warm.For = o.warm
-	run, end, err := s.caller(c, o.conns, name)
+	d, _ := o.digate(name)
+	run, end, err := s.caller(c, name, d.ids)
 	if err != nil {
 		return sample{}, err
 	}
@@ -115,21 +132,25 @@ func (s *stage) measure(ctx context.Context, o options, c cell, name string) (sa
 		}
 		return result, err
 	}, true)
-	client.cpu += got.cpu
-	client.objects += got.objects
-	client.bytes += got.bytes
-	client.resident += got.resident
+	client.CPU += got.CPU
+	client.Objects += got.Objects
+	client.Bytes += got.Bytes
+	client.Resident += got.Resident
 	return client, err
 }
 
-// caller returns what makes calls of a peer.
-func (s *stage) caller(c cell, conns int, name string) (run func(context.Context, load.Plan) (load.Result, error), end func() error, err error) {
+// caller returns what makes calls of a peer, with request ids or without.
+func (s *stage) caller(c cell, name string, ids bool) (run func(context.Context, load.Plan) (load.Result, error), end func() error, err error) {
 	var call load.Call
-	variables := fixture.NewVariables(c.variables)
-	if c.protocol == "rest" {
-		call, end = load.OverREST(s.peers[name].REST, c.inFlight, s.roots, variables)
+	variables := fixture.NewVariables(c.Variables)
+	if c.Protocol == "rest" {
+		call, end = load.OverREST(s.peers[name].REST, c.InFlight, s.roots, variables)
 	} else {
-		call, end, err = load.OverGRPC(s.peers[name].GRPC, method(name), min(conns, c.inFlight), s.roots, variables)
+		method := load.Method{Name: method(name)}
+		if ids {
+			method.RequestID = rand.Text() + "-"
+		}
+		call, end, err = load.OverGRPC(s.peers[name].GRPC, method, min(c.Connections, c.InFlight), s.roots, variables)
 	}
 	return func(ctx context.Context, plan load.Plan) (load.Result, error) { return load.Run(ctx, plan, call) }, end, err
 }
@@ -181,14 +202,14 @@ func (s *stage) observe(p *process.Process, run func(warming bool) (load.Result,
 	if allocated[2], err = p.Allocated(); err != nil {
 		return got, err
 	}
-	if got.resident, err = p.Resident(); err != nil {
+	if got.Resident, err = p.Resident(); err != nil {
 		return got, err
 	}
 	calls := float64(got.Calls)
-	got.cpu = time.Duration(float64(after-before) / calls)
-	got.objects = (allocated[2].Objects - 2*allocated[1].Objects + allocated[0].Objects) / calls
-	got.bytes = (allocated[2].Bytes - 2*allocated[1].Bytes + allocated[0].Bytes) / calls
-	got.connections = counts.Connections - between.Connections
+	got.CPU = time.Duration(float64(after-before) / calls)
+	got.Objects = (allocated[2].Objects - 2*allocated[1].Objects + allocated[0].Objects) / calls
+	got.Bytes = (allocated[2].Bytes - 2*allocated[1].Bytes + allocated[0].Bytes) / calls
+	got.Opened = counts.Connections - between.Connections
 	if asked := counts.Requests - counted.Requests; asks && asked != warm.Calls+got.Calls {
 		return got, fmt.Errorf("%d calls made %d requests", warm.Calls+got.Calls, asked)
 	}

@@ -35,7 +35,7 @@ func (s *stage) nginx() (*process.Process, error) {
 	listener := "listen " + addr + ";"
 	if s.settings.CertFile != "" {
 		listener = fmt.Sprintf("listen %s ssl; ssl_certificate %s; ssl_certificate_key %s; "+
-			"proxy_ssl_trusted_certificate %s; proxy_ssl_verify on; proxy_ssl_name 127.0.0.1;",
+			"proxy_ssl_trusted_certificate %s; proxy_ssl_verify on; proxy_ssl_name localhost;",
 			addr, s.settings.CertFile, s.settings.KeyFile, s.settings.CAFile)
 	}
 	scheme, upstream, _ := strings.Cut(s.settings.Upstream, "://")

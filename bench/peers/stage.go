@@ -68,11 +68,9 @@ func newStage(o options, dir string, withTLS bool, say func(format string, args 
 
 // start starts a peer.
 func (s *stage) start(o options, name string) (err error) {
-	for _, b := range o.binaries {
-		if b[0] == name {
-			s.peers[name], err = s.digate(b[1])
-			return err
-		}
+	if d, ok := o.digate(name); ok {
+		s.peers[name], err = s.digate(d)
+		return err
 	}
 	switch name {
 	case "parts":
@@ -99,8 +97,8 @@ func (s *stage) serve(name string) (*process.Process, error) {
 		"-cert", s.settings.CertFile, "-key", s.settings.KeyFile, "-ca", s.settings.CAFile), process.Serving{})
 }
 
-// digate starts a digate with its defaults.
-func (s *stage) digate(path string) (*process.Process, error) {
+// digate starts a digate with its defaults, but for what its name says.
+func (s *stage) digate(d digate) (*process.Process, error) {
 	args := []string{
 		"serve", "--upstream-url", s.settings.Upstream,
 		"--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0",
@@ -108,8 +106,8 @@ func (s *stage) digate(path string) (*process.Process, error) {
 	if s.settings.CAFile != "" {
 		args = append(args, "--upstream-ca-file", s.settings.CAFile, "--tls-cert-file", s.settings.CertFile, "--tls-key-file", s.settings.KeyFile)
 	}
-	cmd := exec.Command(path, args...)
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "DIGATE_") })
+	cmd := exec.Command(d.path, append(args, d.args...)...)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "DIGATE_") }), d.env...)
 	return s.run(cmd, process.Serving{})
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strconv"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -15,9 +17,18 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
+// Method is what is called.
+type Method struct {
+	// Name is the full name.
+	Name string
+	// RequestID is what the request id of each call begins with; without it, calls
+	// have none.
+	RequestID string
+}
+
 // OverGRPC returns a call of a method at an address, over that many connections
 // that are left open until end.
-func OverGRPC(addr, method string, connections int, config *tls.Config, v fixture.Variables) (call Call, end func() error, err error) {
+func OverGRPC(addr string, method Method, connections int, config *tls.Config, v fixture.Variables) (call Call, end func() error, err error) {
 	transport := insecure.NewCredentials()
 	if config != nil {
 		transport = credentials.NewTLS(config)
@@ -28,10 +39,15 @@ func OverGRPC(addr, method string, connections int, config *tls.Config, v fixtur
 			return nil, nil, err
 		}
 	}
+	var made atomic.Int64
 	call = func(ctx context.Context, worker, n int) error {
+		req := fixture.Message(n, v)
+		if method.RequestID != "" {
+			req.RequestId = method.RequestID + strconv.FormatInt(made.Add(1), 10)
+		}
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", fixture.Authorization)
 		resp := new(integrationv1.CopyTemplateResponse)
-		if err := conns[worker%len(conns)].Invoke(ctx, method, fixture.Message(n, v), resp); err != nil {
+		if err := conns[worker%len(conns)].Invoke(ctx, method.Name, req, resp); err != nil {
 			return fmt.Errorf("copy %d: %w", n, err)
 		}
 		return fixture.CheckMessage(n, resp)

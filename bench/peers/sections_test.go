@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/digate/digate/bench/peers/internal/fixture"
+	"github.com/digate/digate/bench/peers/internal/load"
+	"github.com/digate/digate/server/ledger/postgres/pgtest"
+)
+
+// measurements are all that the page shows.
+type measurements struct {
+	On       string // the day
+	Machine  string
+	Sections map[string]*results
+}
+
+// The sections of the page.
+const (
+	peersSection       = "peers"
+	concurrencySection = "concurrency"
+	sizeSection        = "size"
+	connectionsSection = "connections"
+	coresSection       = "cores"
+	ledgerSection      = "ledger"
+	halfSection        = "half"
+	idleSection        = "idle"
+)
+
+// oneCore is a digate with one processor.
+const oneCore = "digate, 1 core"
+
+// sections measure one each.
+var sections = map[string]func(*testing.T) *results{
+	peersSection: func(t *testing.T) *results {
+		o := defaults()
+		o.tls = []bool{false, true}
+		return compareAll(t, o)
+	},
+	concurrencySection: func(t *testing.T) *results {
+		o := alone()
+		o.inFlight = []int{1, 4, 16, 64, 256, 1024, 4096}
+		return compareAll(t, o)
+	},
+	sizeSection: func(t *testing.T) *results {
+		o := alone()
+		o.inFlight, o.variables = []int{16}, []int{1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20}
+		return compareAll(t, o)
+	},
+	connectionsSection: func(t *testing.T) *results {
+		o := alone()
+		o.protocols, o.inFlight, o.connections = []string{"grpc"}, []int{256}, []int{1, 4, 16, 64, 256}
+		return compareAll(t, o)
+	},
+	coresSection: func(t *testing.T) *results {
+		o := alone()
+		o.inFlight = []int{16, 128, 1000}
+		o.digates = append(o.digates, digate{name: oneCore, env: []string{"GOMAXPROCS=1"}})
+		o.only = []string{"digate", oneCore}
+		return compareAll(t, o)
+	},
+	ledgerSection: withLedgers,
+	halfSection:   atHalfLoad,
+	idleSection:   atRest,
+}
+
+// measureSections measures the sections of that names.
+func (m *measurements) measureSections(t *testing.T, names []string) {
+	debug.SetGCPercent(400) // the callers' collector would take time from the peers
+	m.On = time.Now().UTC().Format("2 January 2006")
+	m.Machine = fmt.Sprintf("%d cores of an %s, %s/%s, %s", runtime.NumCPU(), processor(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	for _, name := range names {
+		section, ok := sections[name]
+		if !ok {
+			t.Fatalf("there is no section %q: %v", name, slices.Sorted(maps.Keys(sections)))
+		}
+		t.Logf("%s: %s", time.Now().Format(time.TimeOnly), name)
+		m.Sections[name] = section(t)
+	}
+}
+
+// alone returns options for digate beside the yardsticks, in front of an upstream
+// that is near.
+func alone() options {
+	o := defaults()
+	o.rounds, o.away, o.only, o.tls = 5, []time.Duration{0}, []string{"digate"}, []bool{false}
+	o.lasting, o.warm = 400*time.Millisecond, 100*time.Millisecond
+	return o
+}
+
+// compareAll compares what the options say, none of which may fail.
+func compareAll(t *testing.T, o options) *results {
+	t.Helper()
+	r, err := compare(t.Context(), o, os.Stderr)
+	if err == nil {
+		err = r.failed()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// withLedgers measures copies without a request id beside copies with a new one, on
+// every kind of ledger.
+func withLedgers(t *testing.T) *results {
+	// The settings of a database in production.
+	database := pgtest.Start(t, "fsync=on", "full_page_writes=on", "synchronous_commit=on").NewDatabase()
+	key := filepath.Join(t.TempDir(), "ledger.key")
+	write(t, key, []byte(hex.EncodeToString(make([]byte, 32))))
+	o := alone()
+	o.protocols, o.inFlight = []string{"grpc"}, []int{16, 128}
+	o.digates = []digate{
+		{name: "digate"},
+		{name: "memory", ids: true},
+		{name: "sqlite", ids: true, args: []string{"--ledger", "sqlite:" + filepath.Join(t.TempDir(), "ledger.db")}},
+		{name: "postgres", ids: true, args: []string{"--ledger", database, "--ledger-key-file", key}},
+	}
+	o.only = []string{"digate", "memory", "sqlite", "postgres"}
+	return compareAll(t, o)
+}
+
+// atHalfLoad measures how long calls take that begin at half of the rate that is
+// possible, at any time and not when another is done.
+func atHalfLoad(t *testing.T) *results {
+	o := alone()
+	o.inFlight, o.away, o.protocols = []int{128}, defaults().away, []string{"grpc"}
+	most := compareAll(t, o)
+	half := new(results)
+	o.lasting = 2 * time.Second
+	err := onStages(o, t.Logf, func(stages map[bool]*stage) error {
+		s := stages[false]
+		for _, c := range most.cells("grpc") {
+			paced := c
+			// So many that none waits for another to end.
+			paced.InFlight, paced.Rate = 2000, perSecond(most.of(c, "digate"))/2
+			for round := range o.rounds {
+				got, err := s.measure(t.Context(), o, paced, "digate")
+				half.add(paced, "digate", round, got, err)
+			}
+		}
+		return half.failed()
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return half
+}
+
+// atRest measures what a digate has in memory with gRPC connections on which nothing
+// happens. Each has made a call before.
+func atRest(t *testing.T) *results {
+	idle := new(results)
+	o := alone()
+	o.protocols = []string{"grpc"}
+	err := onStages(o, t.Logf, func(stages map[bool]*stage) error {
+		s := stages[false]
+		for _, n := range []int{1, 1000, 2500, 5000, 10_000} {
+			c := cell{Protocol: "grpc", InFlight: n, Connections: n}
+			got, err := s.measureIdle(t.Context(), c, "digate")
+			idle.add(c, "digate", 0, got, err)
+		}
+		return idle.failed()
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return idle
+}
+
+// measureIdle opens that many connections to a peer, makes a call on each, and
+// returns what the peer then has in memory.
+func (s *stage) measureIdle(ctx context.Context, c cell, name string) (got sample, err error) {
+	call, end, err := load.OverGRPC(s.peers[name].GRPC, load.Method{Name: method(name)}, c.Connections, s.roots, fixture.Variables{})
+	if err != nil {
+		return got, err
+	}
+	defer func() { _ = end() }()
+	calls, ctx := errgroup.WithContext(ctx)
+	calls.SetLimit(64)
+	for n := range c.Connections {
+		calls.Go(func() error { return call(ctx, n, n) })
+	}
+	if err := calls.Wait(); err != nil {
+		return got, err
+	}
+	got.Calls = c.Connections
+	got.Resident, err = s.peers[name].Resident()
+	return got, err
+}
+
+// processor returns the name of the machine's processor.
+func processor() string {
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(b)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.TrimSpace(strings.TrimLeft(name, "\t: "))
+		}
+	}
+	return "unknown processor"
+}
