@@ -33,14 +33,14 @@ var rawCallers = []struct {
 	// more than half.
 	bound float64
 }{
-	{"grpc", newGRPCCaller, 183},
-	{"rest", newRESTCaller, 155},
-	{"grpc/variables", newGRPCCallerWithVariables, 216},
-	{"rest/variables", newRESTCallerWithVariables, 170},
-	{"grpc/request_id", newGRPCCallerWithID, 262},
-	{"rest/request_id", newRESTCallerWithID, 224},
-	{"grpc/get", newGRPCReader, 183},
-	{"rest/get", newRESTReader, 157},
+	{"grpc", newGRPCCaller, 179},
+	{"rest", newRESTCaller, 148},
+	{"grpc/variables", newGRPCCallerWithVariables, 211},
+	{"rest/variables", newRESTCallerWithVariables, 163},
+	{"grpc/request_id", newGRPCCallerWithID, 257},
+	{"rest/request_id", newRESTCallerWithID, 217},
+	{"grpc/get", newGRPCReader, 178},
+	{"rest/get", newRESTReader, 153},
 }
 
 // A call from the caller's first byte to the last byte of the response, with its log

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -47,7 +46,7 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 			if c.method == other && c.code == codes.OK {
 				c.outcome = exchange.NotApplicable // a page, or a request about the routes
 			}
-			t.metrics.http.WithLabelValues(strconv.Itoa(sw.status)).Inc()
+			t.metrics.http.of(sw.status).Inc()
 			t.finish(ctx, c)
 		}()
 		next.ServeHTTP(sw, r.WithContext(ctx))

@@ -39,7 +39,7 @@ func OpenLog(w io.Writer, level slog.Level) *Log {
 		l.LogAttrs(context.Background(), slog.LevelWarn, "log lines were lost: the log was not read in time, or could not be written", slog.Uint64("lines", lines))
 	})
 	opts := &slog.HandlerOptions{Level: level}
-	var h slog.Handler = slog.NewJSONHandler(l.queue, opts)
+	h := newJSONLines(l.queue, opts)
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		h = slog.NewTextHandler(l.queue, opts)
 	}

@@ -7,23 +7,64 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"google.golang.org/grpc/codes"
+
+	"github.com/digate/digate/server/exchange"
 )
 
 // metrics has no label whose values come from callers: methods are those of the
 // contract, and the kinds of drift are bounded.
 type metrics struct {
-	started        *prometheus.CounterVec
-	calls          *prometheus.CounterVec
-	callSeconds    *prometheus.HistogramVec
-	http           *prometheus.CounterVec
-	operations     *prometheus.CounterVec
-	requests       *prometheus.CounterVec
-	requestSeconds *prometheus.HistogramVec
+	started        *children[endpoint, prometheus.Counter]
+	calls          *children[ending, prometheus.Counter]
+	callSeconds    *children[endpoint, prometheus.Observer]
+	http           *children[int, prometheus.Counter]
+	operations     *children[operationEnding, prometheus.Counter]
+	requests       *children[response, prometheus.Counter]
+	requestSeconds *children[string, prometheus.Observer]
 	retries        *prometheus.CounterVec
 	drift          *prometheus.CounterVec
 	circuit        *prometheus.CounterVec
 	omitted        prometheus.Counter
 	contract       *prometheus.GaugeVec
+}
+
+// endpoint is what a call asks for.
+type endpoint struct{ protocol, method string }
+
+func (e endpoint) labels() []string { return []string{e.protocol, e.method} }
+
+// ending is how a call ended.
+type ending struct {
+	endpoint
+	code    codes.Code
+	outcome exchange.Outcome
+}
+
+func (e ending) labels() []string {
+	return []string{e.protocol, e.method, codeName(e.code), e.outcome.String()}
+}
+
+// operationEnding is how an operation ended.
+type operationEnding struct {
+	kind    exchange.Kind
+	code    codes.Code
+	outcome exchange.Outcome
+}
+
+func (e operationEnding) labels() []string {
+	return []string{e.kind.String(), codeName(e.code), e.outcome.String()}
+}
+
+// response is what came of a request to Diga.
+type response struct {
+	method  string
+	status  int
+	outcome exchange.Outcome
+}
+
+func (r response) labels() []string {
+	return []string{r.method, upstreamStatus(r.status), r.outcome.String()}
 }
 
 // steps are bounds of the histograms of durations, in seconds.
@@ -55,13 +96,13 @@ func newMetrics(longest time.Duration) (*metrics, *prometheus.Registry) {
 		return h
 	}
 	m := &metrics{
-		started:        counter("digate_calls_started_total", "Calls begun.", "protocol", "method"),
-		calls:          counter("digate_calls_total", "Calls ended.", "protocol", "method", "code", "outcome"),
-		callSeconds:    seconds("digate_call_duration_seconds", "Time from the arrival of a call to its end.", "protocol", "method"),
-		http:           counter("digate_http_responses_total", "Responses of the REST listener, by HTTP status.", "status"),
-		operations:     counter("digate_operations_total", "Copies of bulk streams, and copies that went on after their caller left.", "kind", "code", "outcome"),
-		requests:       counter("digate_upstream_requests_total", "Requests to Diga, by the HTTP status of the response.", "method", "status", "outcome"),
-		requestSeconds: seconds("digate_upstream_request_duration_seconds", "Time of a request to Diga, until the last byte of the response or the failure.", "method"),
+		started:        counters(counter("digate_calls_started_total", "Calls begun.", "protocol", "method"), endpoint.labels),
+		calls:          counters(counter("digate_calls_total", "Calls ended.", "protocol", "method", "code", "outcome"), ending.labels),
+		callSeconds:    observers(seconds("digate_call_duration_seconds", "Time from the arrival of a call to its end.", "protocol", "method"), endpoint.labels),
+		http:           counters(counter("digate_http_responses_total", "Responses of the REST listener, by HTTP status.", "status"), func(status int) []string { return []string{strconv.Itoa(status)} }),
+		operations:     counters(counter("digate_operations_total", "Copies of bulk streams, and copies that went on after their caller left.", "kind", "code", "outcome"), operationEnding.labels),
+		requests:       counters(counter("digate_upstream_requests_total", "Requests to Diga, by the HTTP status of the response.", "method", "status", "outcome"), response.labels),
+		requestSeconds: observers(seconds("digate_upstream_request_duration_seconds", "Time of a request to Diga, until the last byte of the response or the failure.", "method"), func(method string) []string { return []string{method} }),
 		retries:        counter("digate_upstream_retries_total", "Requests to Diga that followed another of the same call.", "method", "after"),
 		drift:          counter("digate_upstream_drift_total", "Departures of Diga's responses from the contract.", "kind"),
 		circuit:        counter("digate_upstream_circuit_changes_total", "Changes of the circuit breaker.", "state"),
@@ -77,9 +118,11 @@ func newMetrics(longest time.Duration) (*metrics, *prometheus.Registry) {
 	return m, r
 }
 
+func (c *call) endpoint() endpoint { return endpoint{c.protocol, c.method} }
+
 func (m *metrics) ended(c *call, took time.Duration) {
-	m.calls.WithLabelValues(c.protocol, c.method, codeName(c.code), c.outcome.String()).Inc()
-	m.callSeconds.WithLabelValues(c.protocol, c.method).Observe(took.Seconds())
+	m.calls.of(ending{c.endpoint(), c.code, c.outcome}).Inc()
+	m.callSeconds.of(c.endpoint()).Observe(took.Seconds())
 	m.exchanged(c)
 }
 
@@ -89,8 +132,8 @@ func (m *metrics) exchanged(c *call) {
 		return
 	}
 	for i, a := range c.exchange.Attempts {
-		m.requests.WithLabelValues(c.method, upstreamStatus(a.Status), a.Outcome.String()).Inc()
-		m.requestSeconds.WithLabelValues(c.method).Observe(a.Duration.Seconds())
+		m.requests.of(response{c.method, a.Status, a.Outcome}).Inc()
+		m.requestSeconds.of(c.method).Observe(a.Duration.Seconds())
 		if i > 0 {
 			m.retries.WithLabelValues(c.method, c.exchange.Attempts[i-1].Outcome.String()).Inc()
 		}

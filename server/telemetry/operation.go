@@ -39,7 +39,7 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id string, took time.Duration, ex *exchange.Exchange, err error) {
 	c := &call{method: t.label(op.Method), exchange: ex, requestID: id}
 	c.conclude(err)
-	t.metrics.operations.WithLabelValues(op.Kind.String(), codeName(c.code), c.outcome.String()).Inc()
+	t.metrics.operations.of(operationEnding{op.Kind, c.code, c.outcome}).Inc()
 	t.metrics.exchanged(c)
 	t.noteDrift(ctx, c)
 	if c.reason != "" {
@@ -64,5 +64,5 @@ func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id stri
 		slog.Int64("duration_us", took.Microseconds()),
 		slog.String(logRequestID, id),
 	)
-	t.log.LogAttrs(ctx, level, "operation", c.attrs(attrs)...)
+	t.write(ctx, level, "operation", c.attrs(attrs))
 }

@@ -147,7 +147,7 @@ func brief(text string) string {
 func (t *Telemetry) start(c *call) {
 	if !c.started {
 		c.started = true
-		t.metrics.started.WithLabelValues(c.protocol, c.method).Inc()
+		t.metrics.started.of(c.endpoint()).Inc()
 	}
 }
 
@@ -200,7 +200,15 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 		slog.Int64("duration_us", took.Microseconds()),
 		slog.String(logRequestID, c.requestID),
 	)
-	t.log.LogAttrs(ctx, level, "call", c.attrs(attrs)...)
+	t.write(ctx, level, "call", c.attrs(attrs))
+}
+
+// write writes a line. It does not look for the place in the code, as a logger does,
+// since no line shows one.
+func (t *Telemetry) write(ctx context.Context, level slog.Level, message string, attrs []slog.Attr) {
+	r := slog.NewRecord(time.Now(), level, message, 0)
+	r.AddAttrs(attrs...)
+	_ = t.log.Handler().Handle(ctx, r)
 }
 
 // hasDoubts reports whether the call is a bulk stream one of whose copies is in doubt.
