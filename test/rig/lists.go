@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -152,10 +153,10 @@ func (u *Upstream) find(list, id string) *made {
 	return &u.lists[list][n]
 }
 
-// page returns a page of a list, the newest first or the oldest first.
+// page returns a page of a list, the newest first unless the oldest are asked for.
 func (u *Upstream) page(w http.ResponseWriter, r *http.Request, b Behaviour) {
-	limit, err := strconv.Atoi(r.FormValue("limit"))
-	order, after := r.FormValue("order"), r.FormValue("after")
+	limit, err := strconv.Atoi(cmp.Or(r.FormValue("limit"), "50"))
+	order, after := cmp.Or(r.FormValue("order"), "desc"), r.FormValue("after")
 	if err != nil || limit < 1 || order != "asc" && order != "desc" {
 		Failure(http.StatusUnprocessableEntity, "INVALID_PAGE").write(w)
 		return
