@@ -61,6 +61,7 @@ type digate struct {
 	args []string // beside those of every digate
 	env  []string
 	ids  bool // calls have a request id, each its own
+	bulk bool // calls are items of bulk streams, one on each connection
 }
 
 // options are what to compare, and for how long.

@@ -25,6 +25,7 @@ func TestCompare_EveryPeer_MakesOneRequestAndReturnsEveryField(t *testing.T) {
 	o := defaults()
 	o.inFlight, o.away, o.variables = []int{8}, []time.Duration{time.Millisecond}, []int{0, 2000}
 	o.tls = []bool{false, true}
+	o.digates = append(o.digates, digate{name: "ids", ids: true}, digate{name: "bulk", bulk: true})
 	o.rounds, o.warm, o.lasting = 1, 20*time.Millisecond, 50*time.Millisecond
 	r, err := compare(t.Context(), o, io.Discard)
 	if err != nil {
@@ -68,7 +69,7 @@ func TestObserve_MoreRequestsThanCalls_IsAnError(t *testing.T) {
 	o.protocols, o.only, o.digates = []string{"rest"}, []string{"reverseproxy"}, nil
 	err := onStages(o, t.Logf, func(stages map[bool]*stage) error {
 		s := stages[false]
-		run, end, err := s.caller(cell{Protocol: "rest", InFlight: 1}, "reverseproxy", false)
+		run, end, err := s.caller(t.Context(), cell{Protocol: "rest", InFlight: 1}, "reverseproxy", digate{})
 		if err != nil {
 			return err
 		}

@@ -106,7 +106,7 @@ func (s *stage) measure(ctx context.Context, o options, c cell, name string) (sa
 	warm := plan
 	warm.For = o.warm
 	d, _ := o.digate(name)
-	run, end, err := s.caller(c, name, d.ids)
+	run, end, err := s.caller(ctx, c, name, d)
 	if err != nil {
 		return sample{}, err
 	}
@@ -139,15 +139,18 @@ func (s *stage) measure(ctx context.Context, o options, c cell, name string) (sa
 	return client, err
 }
 
-// caller returns what makes calls of a peer, with request ids or without.
-func (s *stage) caller(c cell, name string, ids bool) (run func(context.Context, load.Plan) (load.Result, error), end func() error, err error) {
+// caller returns what makes calls of a peer, in the way of that digate.
+func (s *stage) caller(ctx context.Context, c cell, name string, d digate) (run func(context.Context, load.Plan) (load.Result, error), end func() error, err error) {
 	var call load.Call
 	variables := fixture.NewVariables(c.Variables)
-	if c.Protocol == "rest" {
+	switch {
+	case c.Protocol == "rest":
 		call, end = load.OverREST(s.peers[name].REST, c.InFlight, s.roots, variables)
-	} else {
+	case d.bulk:
+		call, end, err = load.OverBulk(ctx, s.peers[name].GRPC, rand.Text()+"-", min(c.Connections, c.InFlight), s.roots)
+	default:
 		method := load.Method{Name: method(name)}
-		if ids {
+		if d.ids {
 			method.RequestID = rand.Text() + "-"
 		}
 		call, end, err = load.OverGRPC(s.peers[name].GRPC, method, min(c.Connections, c.InFlight), s.roots, variables)

@@ -20,6 +20,7 @@ func (m measurements) tables() map[string]string {
 		"half":    m.halfTable(),
 		"idle":    m.idleTable(),
 		"model":   m.modelTable(),
+		"check":   m.checkTable(),
 	}
 	peers := m.Sections[peersSection]
 	for _, protocol := range []string{"grpc", "rest"} {
@@ -139,12 +140,18 @@ func busy(s *series) string { return fmt.Sprintf("%.2f", perSecond(s)*microsecon
 func (m measurements) ledgerTable() string {
 	r := m.Sections[ledgerSection]
 	var rows [][]string
-	for _, peer := range []string{"digate", "memory", "sqlite", "postgres"} {
-		name := "`" + peer + "`, each call with a new id"
-		if peer == "digate" {
-			name = "calls without a request id"
+	for _, kind := range [][2]string{
+		{"digate", "calls without a request id"},
+		{"memory", "`memory`, each call with a new id"},
+		{"bulk", "`memory`, the same as items of four bulk streams"},
+		{"sqlite", "`sqlite`, each call with a new id"},
+		{"postgres", "`postgres`, each call with a new id"},
+	} {
+		peer := kind[0]
+		if r.of(r.cells("grpc")[0], peer) == nil {
+			continue
 		}
-		row := []string{name}
+		row := []string{kind[1]}
 		for _, c := range r.cells("grpc") {
 			s := r.of(c, peer)
 			row = append(row, microsecondsText(s), ratioText(r, c, peer, "digate"), fmt.Sprintf("%.0f", perSecond(s)))
@@ -224,6 +231,31 @@ func (m measurements) modelTable() string {
 		}
 	}
 	return table([]string{"", "CPU of a call", "calls/s", "requests to Diga at once, if it takes 100 ms"}, rows)
+}
+
+// checkTable shows how far the time of a call, on which the model rests, is the same
+// in other situations.
+func (m measurements) checkTable() string {
+	var rows [][]string
+	for _, protocol := range []string{"grpc", "rest"} {
+		connections := map[string]int{"grpc": 4}[protocol]
+		row := func(name, section, peer string, c cell) {
+			c.Protocol, c.Connections = protocol, max(c.Connections, connections)
+			if s := m.Sections[section].of(c, peer); s != nil {
+				rows = append(rows, []string{protocolNames[protocol] + ", " + name, microsecondsText(s), ratioText(m.Sections[section], c, peer, yardsticks[protocol])})
+			}
+		}
+		const near, far = time.Duration(0), 20 * time.Millisecond
+		row("as in the model", peersSection, "digate", cell{InFlight: 128, Away: far})
+		row("Diga is near", peersSection, "digate", cell{InFlight: 128, Away: near})
+		row("1,000 in flight", peersSection, "digate", cell{InFlight: 1000, Away: far})
+		row("with TLS on both sides", peersSection, "digate", cell{InFlight: 128, TLS: true})
+		row("one core", coresSection, oneCore, cell{InFlight: 128})
+		if protocol == "grpc" {
+			row("256 connections", connectionsSection, "digate", cell{InFlight: 256, Connections: 256})
+		}
+	}
+	return table([]string{"situation", "CPU of a call", "÷ the yardstick in the same situation"}, rows)
 }
 
 // rounded returns a number with two digits.

@@ -126,10 +126,11 @@ func withLedgers(t *testing.T) *results {
 	o.digates = []digate{
 		{name: "digate"},
 		{name: "memory", ids: true},
+		{name: "bulk", bulk: true},
 		{name: "sqlite", ids: true, args: []string{"--ledger", "sqlite:" + filepath.Join(t.TempDir(), "ledger.db")}},
 		{name: "postgres", ids: true, args: []string{"--ledger", database, "--ledger-key-file", key}},
 	}
-	o.only = []string{"digate", "memory", "sqlite", "postgres"}
+	o.only = []string{"digate", "memory", "bulk", "sqlite", "postgres"}
 	return compareAll(t, o)
 }
 

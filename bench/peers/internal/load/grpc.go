@@ -29,21 +29,17 @@ type Method struct {
 // OverGRPC returns a call of a method at an address, over that many connections
 // that are left open until end.
 func OverGRPC(addr string, method Method, connections int, config *tls.Config, v fixture.Variables) (call Call, end func() error, err error) {
-	transport := insecure.NewCredentials()
-	if config != nil {
-		transport = credentials.NewTLS(config)
-	}
 	conns := make([]*grpc.ClientConn, connections)
 	for i := range conns {
-		if conns[i], err = grpc.NewClient(addr, grpc.WithTransportCredentials(transport)); err != nil {
+		if conns[i], err = dial(addr, config); err != nil {
 			return nil, nil, err
 		}
 	}
-	var made atomic.Int64
+	var made counter
 	call = func(ctx context.Context, worker, n int) error {
 		req := fixture.Message(n, v)
 		if method.RequestID != "" {
-			req.RequestId = method.RequestID + strconv.FormatInt(made.Add(1), 10)
+			req.RequestId = method.RequestID + strconv.Itoa(made.next())
 		}
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", fixture.Authorization)
 		resp := new(integrationv1.CopyTemplateResponse)
@@ -60,3 +56,17 @@ func OverGRPC(addr string, method Method, connections int, config *tls.Config, v
 		return errors.Join(errs...)
 	}, nil
 }
+
+// dial returns a connection to an address, over TLS if there is a config.
+func dial(addr string, config *tls.Config) (*grpc.ClientConn, error) {
+	transport := insecure.NewCredentials()
+	if config != nil {
+		transport = credentials.NewTLS(config)
+	}
+	return grpc.NewClient(addr, grpc.WithTransportCredentials(transport))
+}
+
+// counter numbers calls from 1.
+type counter struct{ last atomic.Int64 }
+
+func (c *counter) next() int { return int(c.last.Add(1)) }
