@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -16,14 +17,16 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/digate/digate/server/handshake"
+	"github.com/digate/digate/server/socket"
 )
 
 // listener is an address on which a server takes connections. The gRPC, REST
 // and admin sides have one each.
 type listener struct {
 	flag, addr string
-	limits     *limits   // nil for none
-	tls        *security // nil for plain text
+	mode       fs.FileMode // of a Unix socket
+	limits     *limits     // nil for none
+	tls        *security   // nil for plain text
 	ln         net.Listener
 	left       atomic.Bool
 }
@@ -45,8 +48,7 @@ type limits struct {
 
 // bind opens the address. The error names the flag.
 func (l *listener) bind(ctx context.Context) error {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", l.addr)
+	ln, err := l.listen(ctx)
 	if err != nil {
 		return fmt.Errorf("--%s: %w", l.flag, err)
 	}
@@ -58,6 +60,20 @@ func (l *listener) bind(ctx context.Context) error {
 	}
 	l.ln = ln
 	return nil
+}
+
+func (l *listener) listen(ctx context.Context) (net.Listener, error) {
+	if path, ok := socket.Path(l.addr); ok {
+		return socket.Listen(ctx, path, l.mode)
+	}
+	return new(net.ListenConfig).Listen(ctx, "tcp", l.addr)
+}
+
+// local reports whether the listener has a Unix socket. It speaks plain text, since
+// nobody is in between.
+func (l *listener) local() bool {
+	_, ok := socket.Path(l.addr)
+	return ok
 }
 
 // close releases the address. It may be called after a server closed it.

@@ -26,6 +26,7 @@ import (
 	"github.com/digate/digate/server/ledger/watch"
 	"github.com/digate/digate/server/ledgerservice"
 	"github.com/digate/digate/server/setting"
+	"github.com/digate/digate/server/socket"
 	"github.com/digate/digate/server/streams"
 	"github.com/digate/digate/server/telemetry"
 	"github.com/digate/digate/server/upstream"
@@ -149,9 +150,10 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 // makeListeners makes the listeners. They are not bound yet.
 func (s *Server) makeListeners() {
 	bounds := &limits{s.cfg.MaxConnections, s.cfg.WriteTimeout}
-	s.grpc = &listener{flag: "grpc-addr", addr: s.cfg.GRPCAddr, limits: bounds}
-	s.rest = &listener{flag: "http-addr", addr: s.cfg.HTTPAddr, limits: bounds}
-	s.admin = &listener{flag: "admin-addr", addr: s.cfg.AdminAddr, limits: bounds}
+	mode := s.cfg.Mode()
+	s.grpc = &listener{flag: "grpc-addr", addr: s.cfg.GRPCAddr, mode: mode, limits: bounds}
+	s.rest = &listener{flag: "http-addr", addr: s.cfg.HTTPAddr, mode: mode, limits: bounds}
+	s.admin = &listener{flag: "admin-addr", addr: s.cfg.AdminAddr, mode: mode, limits: bounds}
 }
 
 // openUpstream makes the client of the upstream and puts it on the stack.
@@ -235,7 +237,7 @@ func (s *Server) AdminAddr() net.Addr { return s.admin.ln.Addr() }
 // nothing. Everything is released when Run returns.
 func (s *Server) Run(ctx context.Context) error {
 	s.markServing()
-	s.log.Info("serving", "version", s.version, "ledger", s.engine.Name, "grpc", s.GRPCAddr().String(), "rest", s.HTTPAddr().String(), "admin", s.AdminAddr().String(),
+	s.log.Info("serving", "version", s.version, "ledger", s.engine.Name, "grpc", socket.Address(s.GRPCAddr()), "rest", socket.Address(s.HTTPAddr()), "admin", socket.Address(s.AdminAddr()),
 		"upstream", s.cfg.Upstream.URL)
 	if !s.engine.Durable {
 		s.log.Info("request ids are kept in memory and are forgotten when this process ends; --ledger=sqlite:PATH keeps them")

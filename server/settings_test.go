@@ -105,9 +105,10 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 	t.Parallel()
 	ca := authorityFile(t)
 	tests := map[string]settingTest{
-		"grpc-addr":  {func(c *config.Config) { c.GRPCAddr = "x:1" }, func(w wired) bool { return w.grpc.addr == "x:1" }},
-		"http-addr":  {func(c *config.Config) { c.HTTPAddr = "x:1" }, func(w wired) bool { return w.rest.addr == "x:1" }},
-		"admin-addr": {func(c *config.Config) { c.AdminAddr = "x:1" }, func(w wired) bool { return w.admin.addr == "x:1" }},
+		"grpc-addr":   {func(c *config.Config) { c.GRPCAddr = "x:1" }, func(w wired) bool { return w.grpc.addr == "x:1" }},
+		"http-addr":   {func(c *config.Config) { c.HTTPAddr = "x:1" }, func(w wired) bool { return w.rest.addr == "x:1" }},
+		"socket-mode": {func(c *config.Config) { c.SocketMode = "0660" }, func(w wired) bool { return w.grpc.mode == 0o660 && w.rest.mode == 0o660 && w.admin.mode == 0o660 }},
+		"admin-addr":  {func(c *config.Config) { c.AdminAddr = "x:1" }, func(w wired) bool { return w.admin.addr == "x:1" }},
 
 		"upstream-url": {func(c *config.Config) { c.Upstream.URL = "http://x" }, func(w wired) bool { return w.upstream.URL == "http://x" }},
 		"upstream-timeout": {func(c *config.Config) { c.Upstream.Timeout = 7 * time.Second }, func(w wired) bool {

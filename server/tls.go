@@ -40,11 +40,15 @@ func (s *Server) openCertificates() (err error) {
 	if !s.cfg.TLS.Enabled() {
 		return nil
 	}
-	s.grpc.tls = s.newSecurity("grpc")
-	s.grpc.tls.NeedsProtocol = true
-	s.rest.tls = s.newSecurity("rest")
-	s.rest.tls.Plain = []byte(notTLS)
-	if s.cfg.TLS.Admin {
+	if !s.grpc.local() {
+		s.grpc.tls = s.newSecurity("grpc")
+		s.grpc.tls.NeedsProtocol = true
+	}
+	if !s.rest.local() {
+		s.rest.tls = s.newSecurity("rest")
+		s.rest.tls.Plain = []byte(notTLS)
+	}
+	if s.cfg.TLS.Admin && !s.admin.local() {
 		s.admin.tls = s.newSecurity("admin")
 		s.admin.tls.Plain = []byte(notTLS)
 	}
@@ -104,8 +108,12 @@ func (s *Server) newSecurity(listener string) *security {
 // Connections that are there go on. No session of theirs is resumed: it might be that of
 // a caller whose authority is trusted no more.
 func (s *Server) secure(m *certs.Material) {
-	s.grpc.tls.current.Store(s.cfg.TLS.ServerConfig(m, http2Protocol))
-	s.rest.tls.current.Store(s.cfg.TLS.ServerConfig(m, http2Protocol, http1Protocol))
+	if s.grpc.tls != nil {
+		s.grpc.tls.current.Store(s.cfg.TLS.ServerConfig(m, http2Protocol))
+	}
+	if s.rest.tls != nil {
+		s.rest.tls.current.Store(s.cfg.TLS.ServerConfig(m, http2Protocol, http1Protocol))
+	}
 	if s.admin.tls != nil {
 		config := s.cfg.TLS.ServerConfig(m, http2Protocol, http1Protocol)
 		config.ClientAuth, config.ClientCAs = tls.NoClientCert, nil // probes and scrapers have none

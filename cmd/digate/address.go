@@ -6,10 +6,15 @@ import (
 	"net"
 	"strings"
 	"syscall"
+
+	"github.com/digate/digate/server/socket"
 )
 
 // dialable returns a listener's address as a client on this machine dials it.
 func dialable(addr net.Addr) string {
+	if addr.Network() == "unix" {
+		return socket.Address(addr)
+	}
 	host, port, err := net.SplitHostPort(addr.String())
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
 		return net.JoinHostPort("127.0.0.1", port)

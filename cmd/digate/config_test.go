@@ -51,6 +51,7 @@ func TestConfigShow_EverySetting_HasItsValueAndOriginAndNoSecret(t *testing.T) {
 		{Name: "grpc-addr", Value: "127.0.0.1:1", From: file + ":3"},
 		{Name: "http-addr", Value: "127.0.0.1:8", From: "DIGATE_HTTP_ADDR"},
 		{Name: "admin-addr", Value: "127.0.0.1:9", From: "--admin-addr"},
+		{Name: "socket-mode", Value: "0600", From: setting.FromDefault},
 		{Name: "admin-pprof", Value: false, From: setting.FromDefault},
 	} {
 		if shown.Settings[i] != want {

@@ -37,7 +37,8 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string][]func(*config.Config){
-		"grpc-addr":           {func(c *config.Config) { c.GRPCAddr = "9090" }},
+		"grpc-addr":           {func(c *config.Config) { c.GRPCAddr = "9090" }, func(c *config.Config) { c.GRPCAddr = "unix:" }},
+		"socket-mode":         {func(c *config.Config) { c.SocketMode = "rw" }},
 		"http-addr":           {func(c *config.Config) { c.HTTPAddr = "" }},
 		"admin-addr":          {func(c *config.Config) { c.AdminAddr = "x" }},
 		"tls-cert-file":       {func(c *config.Config) { c.TLS.KeyFile = "x" }, func(c *config.Config) { c.TLS.CertFile, c.TLS.KeyFile = "/nonexistent", "x" }},

@@ -1,29 +1,46 @@
 package config
 
 import (
+	"io/fs"
 	"net"
 	"time"
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/setting"
+	"github.com/digate/digate/server/socket"
 )
 
 // Addresses are those of the listeners.
 type Addresses struct {
-	GRPCAddr  string `name:"grpc-addr" group:"Addresses:" default:":9090" help:"The gRPC listener."`
+	GRPCAddr  string `name:"grpc-addr" group:"Addresses:" default:":9090" help:"The gRPC listener: HOST:PORT, :PORT, or unix:PATH for a Unix socket, as each of them."`
 	HTTPAddr  string `name:"http-addr" group:"Addresses:" default:":8080" help:"The REST listener."`
 	AdminAddr string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener: a status page, /metrics, /healthz, /readyz, /ledger/records."`
+
+	SocketMode string `name:"socket-mode" group:"Addresses:" default:"0600" placeholder:"MODE" help:"Mode of Unix sockets, in octal: 0660 lets the group connect."`
 }
 
 func (a *Addresses) validate(p *setting.Problems) {
 	check := func(flag, addr string) {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			p.Addf(flag, "must be HOST:PORT or :PORT")
+		if path, ok := socket.Path(addr); ok {
+			if err := socket.CheckPath(path); err != nil {
+				p.Addf(flag, "%v", err)
+			}
+		} else if _, _, err := net.SplitHostPort(addr); err != nil {
+			p.Addf(flag, "must be HOST:PORT, :PORT or unix:PATH")
 		}
 	}
 	check("grpc-addr", a.GRPCAddr)
 	check("http-addr", a.HTTPAddr)
 	check("admin-addr", a.AdminAddr)
+	if _, err := socket.ParseMode(a.SocketMode); err != nil {
+		p.Addf("socket-mode", "%v", err)
+	}
+}
+
+// Mode returns the mode of Unix sockets. The settings must be valid.
+func (a *Addresses) Mode() fs.FileMode {
+	mode, _ := socket.ParseMode(a.SocketMode)
+	return mode
 }
 
 // Limits bound what callers may send and hold, on both protocols.

@@ -81,5 +81,5 @@ func (e *examination) run(ctx context.Context) {
 	e.check("document", []string{"configuration"}, func() finding { return document(ctx, &e.cfg, e.version) })
 	e.check("clock", []string{"tls"}, func() finding { return probe.clock() })
 	e.check("ledger", []string{"configuration"}, func() finding { return examineLedger(ctx, e.cfg.Ledger) })
-	e.check("listeners", []string{"configuration"}, func() finding { return examineListeners(ctx, e.cfg.Addresses) })
+	e.check("listeners", []string{"configuration"}, func() finding { return examineListeners(ctx, &e.cfg.Addresses) })
 }

@@ -4,15 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"strings"
 	"syscall"
 
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/socket"
 )
 
+// listen opens a listener, and returns its port, or the path of its socket.
+func listen(ctx context.Context, addr string, mode fs.FileMode) (ln net.Listener, port string, err error) {
+	if path, ok := socket.Path(addr); ok {
+		ln, err = socket.Listen(ctx, path, mode)
+		return ln, path, err
+	}
+	_, port, _ = net.SplitHostPort(addr)
+	ln, err = new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	return ln, port, err
+}
+
 // examineListeners opens the listeners of a server, and closes them.
-func examineListeners(ctx context.Context, a config.Addresses) finding {
+func examineListeners(ctx context.Context, a *config.Addresses) finding {
 	var open []net.Listener
 	defer func() {
 		for _, ln := range open {
@@ -22,8 +35,7 @@ func examineListeners(ctx context.Context, a config.Addresses) finding {
 	of := make(map[string]string) // the flag that opened a port
 	var taken, wrong []string
 	for _, l := range []struct{ flag, addr string }{{"--grpc-addr", a.GRPCAddr}, {"--http-addr", a.HTTPAddr}, {"--admin-addr", a.AdminAddr}} {
-		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", l.addr)
-		_, port, _ := net.SplitHostPort(l.addr)
+		ln, port, err := listen(ctx, l.addr, a.Mode())
 		switch {
 		case err == nil:
 			open = append(open, ln)

@@ -1,0 +1,172 @@
+// Package socket listens on Unix sockets. The path of a socket is that of one server: the
+// socket of a server that died is replaced, and that of one that runs is not.
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Prefix is what the address of a Unix socket begins with.
+const Prefix = "unix:"
+
+// Path returns the path of an address unix:PATH, and reports whether it is one.
+func Path(addr string) (path string, ok bool) { return strings.CutPrefix(addr, Prefix) }
+
+// Address returns a listener's address as a setting has it.
+func Address(addr net.Addr) string {
+	if addr.Network() == "unix" {
+		return Prefix + addr.String()
+	}
+	return addr.String()
+}
+
+// ParseMode returns the mode that a text such as 0660 has in octal digits.
+func ParseMode(text string) (fs.FileMode, error) {
+	mode, err := strconv.ParseUint(text, 8, 32)
+	if err != nil || mode > uint64(fs.ModePerm) {
+		return 0, errors.New("must be a mode in octal, such as 0660")
+	}
+	return fs.FileMode(mode), nil
+}
+
+// maxPath is the longest path of a socket that every system takes, in bytes.
+const maxPath = 103
+
+// CheckPath returns an error if no socket can have this path.
+func CheckPath(path string) error {
+	switch {
+	case path == "":
+		return errors.New("has no path behind unix:")
+	case len(path) > maxPath:
+		return fmt.Errorf("the path is %d bytes long, and that of a socket may have %d", len(path), maxPath)
+	}
+	return nil
+}
+
+// dialTimeout is how long a socket that is there may take to accept a connection. One
+// whose queue is full counts as listening.
+const dialTimeout = time.Second
+
+// Listen listens on a socket with this mode. It replaces a socket on which nobody
+// listens, and no other file. The socket is gone when the listener is closed.
+func Listen(ctx context.Context, path string, mode fs.FileMode) (net.Listener, error) {
+	if err := CheckPath(path); err != nil {
+		return nil, err
+	}
+	lock, err := lockFor(path)
+	if err != nil {
+		return nil, err
+	}
+	ln, err := listen(ctx, path, mode)
+	if err != nil {
+		lock.release()
+		return nil, err
+	}
+	return &listener{Listener: ln, lock: lock}, nil
+}
+
+func listen(ctx context.Context, path string, mode fs.FileMode) (net.Listener, error) {
+	if err := removeStale(ctx, path); err != nil {
+		return nil, err
+	}
+	// Linux gives the socket's file the mode of the descriptor, so that nobody else can
+	// connect before its own is set.
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { restrict(fd) })
+	}}
+	ln, err := lc.Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		_ = ln.Close()
+		return nil, err
+	}
+	return ln, nil
+}
+
+// removeStale removes the socket of a server that is gone.
+func removeStale(ctx context.Context, path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%s is there, and is no socket", path)
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	if err == nil {
+		_ = conn.Close()
+	}
+	if err == nil || !errors.Is(err, syscall.ECONNREFUSED) {
+		return inUse(path)
+	}
+	return os.Remove(path)
+}
+
+func inUse(path string) error {
+	return &net.OpError{Op: "listen", Net: "unix", Addr: &net.UnixAddr{Name: path, Net: "unix"}, Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}
+}
+
+// listener releases the lock of its path when it is closed.
+type listener struct {
+	net.Listener
+	lock *lock
+	once sync.Once
+}
+
+// Close closes the listener and removes the socket.
+func (l *listener) Close() error {
+	err := net.ErrClosed
+	l.once.Do(func() {
+		err = l.Listener.Close()
+		l.lock.release()
+	})
+	return err
+}
+
+// lock is a file beside the socket that one process has locked, since a look at the
+// socket and its replacement are two steps.
+type lock struct{ file *os.File }
+
+func lockFor(path string) (*lock, error) {
+	for {
+		f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if !tryLock(f) {
+			_ = f.Close()
+			return nil, inUse(path)
+		}
+		// Another process may have removed the file before it gave up its lock.
+		held, err := f.Stat()
+		there, missing := os.Stat(f.Name())
+		if err == nil && missing == nil && os.SameFile(held, there) {
+			return &lock{f}, nil
+		}
+		_ = f.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (l *lock) release() {
+	_ = os.Remove(l.file.Name())
+	_ = l.file.Close()
+}
