@@ -15,17 +15,6 @@ import (
 	"github.com/digate/digate/server/certs/certstest"
 )
 
-// socketDir returns a directory whose paths are short enough for sockets.
-func socketDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "digate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
 // overSocket returns an HTTP client of a Unix socket.
 func overSocket(t *testing.T, path string) *http.Client {
 	t.Helper()
@@ -42,7 +31,7 @@ func TestSockets_EachListener_ServesOnItsOwnAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t)
 	up.will(respond(201, nil, full))
-	dir := socketDir(t)
+	dir := t.TempDir()
 	cfg := settings(t, up.url())
 	withPair(t, certstest.NewAuthority(t), &cfg)
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "unix:"+filepath.Join(dir, "grpc"), "unix:"+filepath.Join(dir, "rest"), "unix:"+filepath.Join(dir, "admin")

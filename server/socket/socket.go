@@ -46,7 +46,7 @@ const maxPath = 103
 func CheckPath(path string) error {
 	switch {
 	case path == "":
-		return errors.New("has no path behind unix:")
+		return errors.New("names no path behind the colon")
 	case len(path) > maxPath:
 		return fmt.Errorf("the path is %d bytes long, and that of a socket may have %d", len(path), maxPath)
 	}

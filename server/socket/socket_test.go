@@ -23,20 +23,9 @@ func listen(t *testing.T, path string, mode fs.FileMode) net.Listener {
 	return ln
 }
 
-// dir returns a directory whose paths are short enough for sockets.
-func dir(t *testing.T) string {
-	t.Helper()
-	d, err := os.MkdirTemp("", "socket")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(d) })
-	return d
-}
-
 func TestListen_Socket_HasItsModeAndIsGoneAfterwards(t *testing.T) {
 	t.Parallel()
-	d := dir(t)
+	d := t.TempDir()
 	path := filepath.Join(d, "s")
 	for _, mode := range []fs.FileMode{0o600, 0o666, 0o660} {
 		ln := listen(t, path, mode)
@@ -58,7 +47,7 @@ func TestListen_Socket_HasItsModeAndIsGoneAfterwards(t *testing.T) {
 
 func TestListen_PathOfARunningServer_IsRefused(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(dir(t), "s")
+	path := filepath.Join(t.TempDir(), "s")
 	first := listen(t, path, 0o600)
 	if ln, err := socket.Listen(t.Context(), path, 0o600); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("a second server: %v, %v", ln, err)
@@ -81,7 +70,7 @@ func TestListen_PathOfARunningServer_IsRefused(t *testing.T) {
 
 func TestListen_SocketOfAServerThatDied_IsReplaced(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(dir(t), "s")
+	path := filepath.Join(t.TempDir(), "s")
 	ln, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +90,7 @@ func TestListen_SocketOfAServerThatDied_IsReplaced(t *testing.T) {
 
 func TestListen_FileThatIsNoSocket_IsKept(t *testing.T) {
 	t.Parallel()
-	d := dir(t)
+	d := t.TempDir()
 	file := filepath.Join(d, "file")
 	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
@@ -123,7 +112,7 @@ func TestListen_FileThatIsNoSocket_IsKept(t *testing.T) {
 func TestListen_PathThatNoSocketCanHave_SaysWhy(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
-		"": "has no path", "/" + strings.Repeat("a", 200): "the path is 201 bytes long, and that of a socket may have 103",
+		"": "names no path", "/" + strings.Repeat("a", 200): "the path is 201 bytes long, and that of a socket may have 103",
 		"/nonexistent/s": "no such file or directory",
 	} {
 		if _, err := socket.Listen(t.Context(), path, 0o600); err == nil || !strings.Contains(err.Error(), want) {
