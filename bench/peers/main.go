@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/digate/digate/bench/peers/internal/peer"
@@ -43,7 +44,7 @@ func run(args []string) error {
 		}
 	}
 	debug.SetGCPercent(400) // the callers' collector would take time from the peers
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	results, err := compare(ctx, o, os.Stderr)
 	if err != nil {

@@ -84,9 +84,11 @@ func onStages(o options, say func(format string, args ...any), f func(map[bool]*
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return err
 		}
-		if stages[withTLS], err = newStage(o, dir, withTLS, say); err != nil {
+		s, err := newStage(o, dir, withTLS, say)
+		if err != nil {
 			return err
 		}
+		stages[withTLS] = s
 	}
 	return f(stages)
 }

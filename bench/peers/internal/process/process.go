@@ -58,7 +58,7 @@ func Start(cmd *exec.Cmd, dir string, serving Serving) (*Process, error) {
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, attributes()
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
