@@ -254,6 +254,9 @@ func (c *Command) prepare(ctx context.Context, in *input, j *job, p *progress, r
 	if !in.again() {
 		return c.prepareOnce(ctx, in, j, p, run)
 	}
+	if err := j.mustBeRemembered(ctx, run.conn); err != nil {
+		return err
+	}
 	further, err := c.compare(ctx, j, run.conn, run.promise, p)
 	if err != nil {
 		return err

@@ -148,6 +148,9 @@ func (r *rehearsal) changes(ctx context.Context) (ch changes, err error) {
 	if err := r.job.resumable(conn.ledger, time.Now()); err != nil {
 		return ch, err
 	}
+	if err := r.job.mustBeRemembered(ctx, conn); err != nil {
+		return ch, err
+	}
 	if err := r.job.askAboutGone(ctx, conn, newPromise(r.Addr, conn.ledger, time.Now())); err != nil {
 		return ch, err
 	}

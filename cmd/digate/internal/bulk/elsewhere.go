@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/digate/digate/cmd/digate/internal/term"
@@ -21,20 +22,29 @@ func (c *Command) lookElsewhere(ctx context.Context, in *input, j *job) error {
 	if j.file != nil || len(j.promises) > 0 || c.Existing == existingCopy {
 		return nil
 	}
+	if j.before != nil {
+		if err := j.before.meet(ctx, in, j.path); err != nil {
+			return err
+		}
+	}
 	names := make(map[string]bool, len(j.entries))
 	for _, e := range j.entries {
 		names[e.name] = true
 	}
 	for _, path := range jobsBeside(j.path, in.path) {
-		made, open, err := rowsMadeBy(ctx, in, path, names)
+		other, err := peekJob(path)
+		if err != nil || other == nil || !other.mayHaveMade(names) {
+			continue // a file that is not a job's made none
+		}
+		made, open, err := rowsMadeBy(ctx, in, other)
 		if err != nil {
 			return err
 		}
-		if len(made)+open == 0 {
+		if len(made)+len(open) == 0 {
 			continue
 		}
-		if c.Existing == "" || open > 0 {
-			return c.madeElsewhere(path, len(made), open)
+		if c.Existing == "" || len(open) > 0 {
+			return c.madeElsewhere(path, len(made), len(open))
 		}
 		if j.elsewhere == nil {
 			j.elsewhere = make(map[int32]string)
@@ -76,45 +86,39 @@ func jobsBeside(job, input string) (paths []string) {
 	return paths
 }
 
-// rowsMadeBy returns the integrations that the job in a file made of rows of the input,
-// by line, and how many other rows it may have made. It reads the input only if the job
-// made a row with one of the names. A file that is not a job's made none.
-func rowsMadeBy(ctx context.Context, in *input, path string, names map[string]bool) (made map[int32]string, open int, err error) {
-	j, err := peekJob(path)
-	if err != nil || j == nil {
-		return nil, 0, nil
-	}
-	named := false
-	for _, e := range j.entries {
-		named = named || e.mayBeMade() && names[e.name]
-	}
-	if !named {
-		return nil, 0, nil
-	}
-	rows, err := in.open(j, discardWarning)
+// mayHaveMade reports whether the job may have made a row with one of the names. Only
+// then the input is read once more.
+func (j *job) mayHaveMade(names map[string]bool) bool {
+	return slices.ContainsFunc(j.entries, func(e *entry) bool { return e.mayBeMade() && names[e.name] })
+}
+
+// rowsMadeBy returns the integrations that another job made of rows of the input, by
+// line, and the other rows that it may have made.
+func rowsMadeBy(ctx context.Context, in *input, other *job) (made map[int32]string, open map[int32]*entry, err error) {
+	rows, err := in.open(other, discardWarning)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	defer rows.close()
-	made = make(map[int32]string)
+	made, open = make(map[int32]string), make(map[int32]*entry)
 	for ctx.Err() == nil {
 		r, err := rows.next()
 		if errors.Is(err, io.EOF) {
 			return made, open, nil
 		}
 		if err != nil {
-			return nil, 0, err
+			return nil, nil, err
 		}
 		if r.err != nil {
 			continue
 		}
-		switch e := j.find(r.copy.GetRequestId()); {
+		switch e := other.find(r.copy.GetRequestId()); {
 		case e == nil:
 		case e.isMade():
 			made[int32(r.line)] = e.made
 		case e.mayBeMade():
-			open++
+			open[int32(r.line)] = e
 		}
 	}
-	return nil, 0, errInterrupted
+	return nil, nil, errInterrupted
 }

@@ -107,6 +107,9 @@ func (c *Command) takeInventory(ctx context.Context, j *job, conn *connection, s
 	if c.Existing == existingCopy {
 		return nil, nil
 	}
+	if err := j.askReplaced(ctx, conn); err != nil {
+		return nil, err
+	}
 	own := make(map[string]bool)
 	for _, e := range j.entries {
 		if e.isMade() {

@@ -148,6 +148,9 @@ func (s *fakeServer) ResolveCopy(_ context.Context, req *digatev1.ResolveCopyReq
 		return nil, status.Error(codes.NotFound, "no record")
 	}
 	delete(s.doubts, req.GetRequestId())
+	if id := req.GetIntegrationId(); id != "" {
+		s.doubts[req.GetRequestId()] = &digatev1.Copy{RequestId: req.GetRequestId(), State: digatev1.Copy_STATE_DONE, IntegrationId: id}
+	}
 	return new(digatev1.ResolveCopyResponse), nil
 }
 

@@ -51,9 +51,11 @@ type job struct {
 	rekeyed []jobLine // keys that rows got since
 	broke   error     // why no more lines can be added
 
-	// elsewhere are the integrations that jobs of other files made of rows of the
-	// input, by line.
+	// elsewhere are the integrations that other jobs made of rows of the input, by
+	// line.
 	elsewhere map[int32]string
+	// before is the job whose place this one takes with --new-job, or nil.
+	before *replacedJob
 }
 
 // newJob returns the job of a first run. It is not kept before begin.
@@ -84,7 +86,7 @@ func (j *job) resumable(l *digatev1.GetLedgerResponse, now time.Time) error {
 		return err
 	}
 	if !j.knows() && j.expired(now) {
-		return fmt.Errorf("the job was begun at %s, and the ledger forgets what was done after %v: to go on could create copies a second time.\n%s",
+		return fmt.Errorf("the job was begun at %s, and the\nledger forgets what was done after %v:\nto go on could create copies a second time.\n%s",
 			stamp(j.Created), j.retention(), insteadOfResuming)
 	}
 	return nil
@@ -126,7 +128,7 @@ func setAside(path string) (aside string, err error) {
 // openJob reads the job to go on with, or returns a new one that is not kept yet.
 func (c *Command) openJob(path string, in *input, say func(string)) (*job, error) {
 	if c.NewJob {
-		return newJob(c.File, path), nil
+		return replaceJob(c.File, path)
 	}
 	j, err := resumeJob(path)
 	if j != nil || err != nil {
@@ -157,8 +159,13 @@ func (c *Command) resultsWithoutJob(in *input, path string) error {
 // input that is no file, and that has no --job, has no path.
 func (c *Command) peekJob(in *input) (*job, error) {
 	path, err := c.jobPath(in.regular())
-	if err != nil || c.NewJob {
+	if err != nil {
 		return newJob(c.File, path), nil
+	}
+	if c.NewJob {
+		j := newJob(c.File, path)
+		j.before = new(replacedJob)
+		return j, nil
 	}
 	j, err := peekJob(path)
 	if err == nil && j == nil {

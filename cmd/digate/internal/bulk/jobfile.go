@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/internal/durable"
 )
 
@@ -92,6 +93,7 @@ func (j *job) notWritten(err error) error {
 // close closes the file. What was recorded of rows is durable then, as far as
 // that is possible.
 func (j *job) close() error {
+	j.before.close()
 	if j.file == nil {
 		return nil
 	}
@@ -161,7 +163,7 @@ func (j *job) read() error {
 	r := bufio.NewReaderSize(j.file, maxJobHeader)
 	header, err := firstValue(r)
 	if err != nil || json.Unmarshal(header, j) != nil || j.ID == uuid.Nil || j.check() != nil {
-		return fmt.Errorf("%s is not the file of a job, or was cut short.\nIf neither the results nor `digate integrations list` show a copy that its run made, remove the file and run again. %s", j.path, insteadOfResuming)
+		return fmt.Errorf("%s is not the file of a job, or was cut short.\nIf neither the results nor `digate integrations list` show a copy that its run\nmade, remove the file and run again.\n%s", term.Printable(j.path), insteadOfResuming)
 	}
 	if j.Version > jobVersion {
 		return fmt.Errorf("%s is of a later version of digate: go on with that version", j.path)

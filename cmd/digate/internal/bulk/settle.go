@@ -75,6 +75,12 @@ func (c *Command) settle(ctx context.Context, path string, std term.IO) error {
 	if err := j.resumable(s.conn.ledger, time.Now()); err != nil {
 		return err
 	}
+	switch ok, err := j.isRemembered(ctx, s.conn); {
+	case err != nil:
+		return err
+	case !ok:
+		return errLedgerLost
+	}
 	if err := s.look(ctx); err != nil {
 		return notConnected(std.Err, err)
 	}
