@@ -3,6 +3,7 @@ package bulk
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,8 +53,8 @@ func TestJob_Resumable_OnlyWhileTheLedgerSurelyRemembers(t *testing.T) {
 		"retention became shorter":        {day, ledgerOf("me", "sqlite", time.Hour), created.Add(54 * time.Minute), "after 1h0m0s"},
 		"retention became shorter, early": {day, ledgerOf("me", "sqlite", time.Hour), created.Add(54*time.Minute - 1), ""},
 		"retention became longer":         {time.Hour, ledgerOf("me", "sqlite", day), created.Add(54 * time.Minute), "after 1h0m0s"},
-		"another caller":                  {day, ledgerOf("you", "sqlite", day), created, "another caller (me, now you)"},
-		"another caller, too late":        {day, ledgerOf("you", "sqlite", day), created.Add(2 * day), "another caller (me, now you)"},
+		"another caller":                  {day, ledgerOf("you", "sqlite", day), created, "by another caller, "},
+		"another caller, too late":        {day, ledgerOf("you", "sqlite", day), created.Add(2 * day), "by another caller, "},
 		"another ledger":                  {day, ledgerOf("you", "postgres", day), created, "another ledger or another key"},
 		"a ledger in memory now":          {day, ledgerOf("you", "memory", day), created, "in memory and was restarted"},
 	} {
@@ -61,6 +62,11 @@ func TestJob_Resumable_OnlyWhileTheLedgerSurelyRemembers(t *testing.T) {
 		err := j.resumable(row.l, row.now)
 		if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)) {
 			t.Errorf("%s: got %v, want %q", name, err, row.want)
+		}
+		for line := range strings.SplitSeq("digate: "+strings.ReplaceAll(fmt.Sprint(err), "\n", "\n  "), "\n") {
+			if len(line) > 79 {
+				t.Errorf("%s: too long for a screen: %s", name, line)
+			}
 		}
 	}
 	j := &job{promise: newPromise("addr", ledgerOf("me", "memory", day), created)}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/digate/digate/cmd/digate/internal/term"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 )
 
@@ -43,15 +42,13 @@ func (p *promise) of(l *digatev1.GetLedgerResponse) error {
 		return nil
 	}
 	if !p.Durable || !l.GetDurable() {
-		return fmt.Errorf("the ledger does not know this job: it was begun by %s, and this is %s.\nThe server keeps its ledger in memory and was restarted, and so forgot what was done; or the token is another one.\n%s",
-			term.Printable(p.Caller), term.Printable(l.GetCaller()), insteadOfResuming)
+		return errors.New("the ledger does not know this job.\nThe server keeps its ledger in memory and was restarted, and so forgot\nwhat was done; or the token is another one: with the token of then,\nthe job goes on.\n" + insteadOfResuming)
 	}
-	return fmt.Errorf("the job was begun by another caller (%s, now %s), and the ledger does not tell one caller about another's copies.\nThe token is another one, or the server has another ledger or another key for its ledger. With the token of then, the job goes on.\n%s",
-		term.Printable(p.Caller), term.Printable(l.GetCaller()), insteadOfResuming)
+	return errors.New("the job was begun by another caller, of whom the ledger tells nothing.\nThe token is another one, or the server has another ledger or another key for\nits ledger. With the token of then, the job goes on.\n" + insteadOfResuming)
 }
 
 // insteadOfResuming says what to do if a job cannot be resumed.
-const insteadOfResuming = "Else find out what was made (the results of the last run, `digate integrations list`), and put only the rows that were not made into another file."
+const insteadOfResuming = "Else find out what was made (the results of the last run,\n`digate integrations list`), and put only the rows that were not made\ninto another file."
 
 // shorten brings the deadline forward if the ledger keeps its records for less
 // time than it promised.
@@ -64,7 +61,7 @@ func (p *promise) shorten(l *digatev1.GetLedgerResponse) {
 // inTheFuture returns an error if the clock is before the time of the promise.
 func (p *promise) inTheFuture(now time.Time) error {
 	if now.Round(0).Before(p.Created) { // compare wall clocks
-		return fmt.Errorf("the job was begun at %s, which is in the future: set the clock", stamp(p.Created))
+		return fmt.Errorf("the job was begun at %s,\nwhich is in the future: set the clock", stamp(p.Created))
 	}
 	return nil
 }

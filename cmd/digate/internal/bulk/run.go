@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -159,6 +160,8 @@ func (r *runner) disconnect() {
 // abandon reports every pending item. With rest it also reports the rows that
 // were not begun.
 func (r *runner) abandon(why error, rest bool) {
+	short, _, _ := strings.Cut(fmt.Sprint(why), "\n") // the screen shows the rest, once
+	why = errors.New(strings.TrimSuffix(short, "."))
 	for _, it := range byLine(maps.Values(r.pending)) {
 		r.settle(it, func(res *rowResult) {
 			switch {

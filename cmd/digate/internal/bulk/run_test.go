@@ -42,7 +42,7 @@ func TestBulk_AnotherCallerAfterAReconnect_EndsAndSendsNothingAgain(t *testing.T
 	if items, streams := s.seen(); items != 2 || streams != 1 {
 		t.Errorf("%d items on %d streams", items, streams)
 	}
-	if !strings.Contains(got.Err, "another caller (caller-1, now caller-2)") || results[3].Reason != reasonNoResponse || results[4].Reason != reasonNotBegun {
+	if !strings.Contains(got.Err, "begun by another caller") || results[3].Reason != reasonNoResponse || results[4].Reason != reasonNotBegun || strings.Contains(got.Out, `\n`) || strings.Contains(got.Err, "caller-") {
 		t.Errorf("%+v", got)
 	}
 }
