@@ -40,8 +40,12 @@ type existing struct {
 // file is gone, or by hand.
 type inventory struct {
 	byName map[string][]existing // the newest first
-	// byLine are the integrations that jobs of other files made of the same rows.
+	// byLine are the integrations that other jobs made of the same rows, and byID what
+	// Diga has of these.
 	byLine map[int32]string
+	byID   map[string]existing
+	// whole says that no integration is missing.
+	whole bool
 	// nameless counts the rows that could not be compared, because the names of
 	// their copies are not known.
 	nameless int
@@ -55,7 +59,10 @@ func (inv *inventory) find(line int32, name, template string) (found existing, o
 		return existing{}, false
 	}
 	if id := inv.byLine[line]; id != "" {
-		return existing{id: id}, true
+		has, ok := inv.byID[id]
+		if has.id = id; ok || !inv.whole { // else it was deleted at Diga
+			return has, true
+		}
 	}
 	if name == "" {
 		inv.nameless++
@@ -79,7 +86,7 @@ func (inv *inventory) tell(say func(string)) {
 
 // add notes an integration under its name. A mark at the end of a name is digate's
 // own, of a call whose end is not known yet.
-func (inv *inventory) add(in *integrationv1.Integration) {
+func (inv *inventory) add(in *integrationv1.Integration) existing {
 	has := existing{id: in.GetId(), template: in.GetSourceIntegrationTemplateId()}
 	if in.GetCreatedAt() != nil {
 		has.created = in.GetCreatedAt().AsTime()
@@ -89,6 +96,7 @@ func (inv *inventory) add(in *integrationv1.Integration) {
 	if marked := shortName(mark.ReplaceAllString(in.GetName(), "")); marked != name {
 		inv.byName[marked] = append(inv.byName[marked], has)
 	}
+	return has
 }
 
 // mark matches the mark at the end of a name.
@@ -116,7 +124,11 @@ func (c *Command) takeInventory(ctx context.Context, j *job, conn *connection, s
 			own[e.made] = true
 		}
 	}
-	inv := &inventory{byName: make(map[string][]existing), byLine: j.elsewhere}
+	inv := &inventory{byName: make(map[string][]existing), byLine: j.elsewhere, byID: make(map[string]existing)}
+	made := make(map[string]bool, len(j.elsewhere))
+	for _, id := range j.elsewhere {
+		made[id] = true
+	}
 	ctx = metadata.NewOutgoingContext(ctx, conn.md)
 	told := time.Now()
 	err := listIntegrations(ctx, conn.client, func(in *integrationv1.Integration, n int) {
@@ -124,13 +136,18 @@ func (c *Command) takeInventory(ctx context.Context, j *job, conn *connection, s
 			told = time.Now()
 			say(fmt.Sprintf("reading which integrations are there already: %d so far", n))
 		}
-		if !own[in.GetId()] {
-			inv.add(in)
+		if own[in.GetId()] {
+			return
+		}
+		has := inv.add(in)
+		if made[has.id] {
+			inv.byID[has.id] = has
 		}
 	})
 	e := apierror.FromError(err)
 	switch _, isStatus := status.FromError(err); {
 	case err == nil:
+		inv.whole = true
 		return inv, nil
 	case errors.Is(err, errListTooLong):
 		say(fmt.Sprintf("Diga has more than %d integrations:\nnew rows are compared only with the newest ones", maxListed))
@@ -141,7 +158,10 @@ func (c *Command) takeInventory(ctx context.Context, j *job, conn *connection, s
 		return nil, err
 	case e.Code == codes.PermissionDenied || e.Code == codes.Unimplemented:
 		say("the list of integrations may not be read:\nnobody looks whether rows are at Diga already")
-		return nil, nil
+		if len(inv.byLine) == 0 {
+			return nil, nil
+		}
+		return inv, nil // what other jobs made is known
 	}
 	return nil, fmt.Errorf("%w: nobody knows whether rows are at Diga already, because the list of integrations cannot be read: %w\n--existing=copy sends the rows all the same", errNothingSent, describeFailure(err))
 }

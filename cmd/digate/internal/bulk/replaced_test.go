@@ -2,12 +2,12 @@ package bulk
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
@@ -122,7 +122,7 @@ func TestBulk_NewJobAndRowsOfTheOldOneAreInDoubt_NothingIsSent(t *testing.T) {
 	if now, _ := s.seen(); now != items {
 		t.Errorf("%d items, were %d", now, items)
 	}
-	if _, err := os.Stat(filepath.Join(file + jobSuffix + ".old-1")); err == nil {
+	if _, err := os.Stat(file + jobSuffix + ".old-1"); err == nil {
 		t.Error("the job was set aside")
 	}
 }
@@ -145,4 +145,32 @@ func TestBulk_LedgerLostItsRecords_NothingIsSent(t *testing.T) {
 	if got.Code != client.ExitNotSent || !strings.Contains(got.Err, "may still be under way") {
 		t.Errorf("%+v", got)
 	}
+}
+
+// What was deleted at Diga is not there, whatever a job made.
+func TestBulk_NewJob_RowsWhoseIntegrationsWereDeletedAreMade(t *testing.T) {
+	s := serve(t)
+	file := folder(t, s, "a", "b")
+	s.mu.Lock()
+	s.order = s.order[:1]
+	s.mu.Unlock()
+	if got := digate(t, "bulk", file, "--addr", s.addr, "--new-job"); got.Code != client.ExitNotSent || !strings.Contains(got.Err, "(1 row)") {
+		t.Errorf("%+v", got)
+	}
+	if got := digate(t, "bulk", file, "--addr", s.addr, "--new-job", "--existing=skip"); got.Code != client.ExitDone || !strings.Contains(got.Err, "1 made, 1 there already") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A token that may not read Diga's list does not make a job forget what it made.
+func TestBulk_NewJobAndNoList_RowsOfTheOldOneAreThere(t *testing.T) {
+	s := serve(t)
+	file := folder(t, s, "a", "b")
+	s.unlisted = status.Error(codes.PermissionDenied, "no")
+	for range 2 {
+		if got := digate(t, "bulk", file, "--addr", s.addr, "--new-job"); got.Code != client.ExitNotSent || !strings.Contains(got.Err, "(2 rows)") {
+			t.Errorf("%+v", got)
+		}
+	}
+	wantNames(t, s, "no list", "a", "b")
 }
