@@ -40,13 +40,15 @@ func TestPage_ShowsWhatWasMeasured(t *testing.T) {
 		if *measure == "all" {
 			names = slices.Sorted(maps.Keys(sections))
 		}
-		m.measureSections(t, names)
-		b, err := json.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
+		for _, name := range names {
+			m.measure(t, name)
+			b, err := json.Marshal(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// A series on a line.
+			write(t, measured, append(bytes.ReplaceAll(b, []byte(`{"Cell"`), []byte("\n"+`{"Cell"`)), '\n'))
 		}
-		// A series on a line.
-		write(t, measured, append(bytes.ReplaceAll(b, []byte(`{"Cell"`), []byte("\n"+`{"Cell"`)), '\n'))
 	}
 	was, err := os.ReadFile(page)
 	if err != nil {

@@ -77,19 +77,18 @@ var sections = map[string]func(*testing.T) *results{
 	idleSection:   atRest,
 }
 
-// measureSections measures the sections of that names.
-func (m *measurements) measureSections(t *testing.T, names []string) {
+// measure measures a section.
+func (m *measurements) measure(t *testing.T, name string) {
+	t.Helper()
+	section, ok := sections[name]
+	if !ok {
+		t.Fatalf("there is no section %q: %v", name, slices.Sorted(maps.Keys(sections)))
+	}
+	t.Logf("%s: %s", time.Now().Format(time.TimeOnly), name)
 	debug.SetGCPercent(400) // the callers' collector would take time from the peers
+	m.Sections[name] = section(t)
 	m.On = time.Now().UTC().Format("2 January 2006")
 	m.Machine = fmt.Sprintf("%d cores of an %s, %s/%s, %s", runtime.NumCPU(), processor(), runtime.GOOS, runtime.GOARCH, runtime.Version())
-	for _, name := range names {
-		section, ok := sections[name]
-		if !ok {
-			t.Fatalf("there is no section %q: %v", name, slices.Sorted(maps.Keys(sections)))
-		}
-		t.Logf("%s: %s", time.Now().Format(time.TimeOnly), name)
-		m.Sections[name] = section(t)
-	}
 }
 
 // alone returns options for digate beside the yardsticks, in front of an upstream
