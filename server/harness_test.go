@@ -246,6 +246,9 @@ func serve(t *testing.T, cfg config.Config, public ...gateway.PublicRoute) *diga
 	if cfg.TLS.Enabled() {
 		tlsListeners.Store(d.GRPCAddr().String(), http2.NextProtoTLS)
 		tlsListeners.Store(d.HTTPAddr().String(), "http/1.1")
+	} else { // a server that is gone may have had the port
+		tlsListeners.Delete(d.GRPCAddr().String())
+		tlsListeners.Delete(d.HTTPAddr().String())
 	}
 	d.conn = dial(t, d.GRPCAddr().String())
 	d.rpc = integrationv1.NewIntegrationServiceClient(d.conn)

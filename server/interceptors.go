@@ -33,6 +33,10 @@ type interceptor struct {
 // stranger's message is read. Then the intake receives and decodes the message of a
 // unary call; a message that it refuses passes the list as a call that failed.
 func (s *Server) interceptors() []interceptor {
+	var decide interceptor
+	if s.access != nil {
+		decide = interceptor{unary: s.access.unary, stream: s.access.stream}
+	}
 	return []interceptor{
 		// The messages of a stream are received within the bounds until its end.
 		{stream: s.intake.StreamInterceptor, grpcOnly: true},
@@ -46,6 +50,8 @@ func (s *Server) interceptors() []interceptor {
 		{result: s.knowCaller},
 		// A method that the service lacks has a verdict.
 		{result: implementedUnary, stream: implementedStream},
+		// A caller of a file of accounts does what the file allows, and no more of it.
+		decide,
 		// A stream has room, which the caller's being known decides. A unary call has
 		// it already, since it waits for its message before this list.
 		{stream: s.intake.BoundStreams, grpcOnly: true},

@@ -93,10 +93,14 @@ func (s *Server) marks() *copies.Marks {
 }
 
 func (s *Server) integrationConfig(made integration.Copies) integration.Config {
-	return integration.Config{
+	cfg := integration.Config{
 		Settings: s.cfg.Integration, Marked: s.cfg.Copies.Mark(), Timeout: s.cfg.Upstream.Timeout,
 		Upstream: s.upstream, Copies: made, Observer: knowing{s.telemetry, s}, Draining: s.untilDrain.Done(),
 	}
+	if s.access != nil {
+		cfg.Admit = s.access.item
+	}
+	return cfg
 }
 
 func (s *Server) ledgerServiceConfig() ledgerservice.Config {

@@ -97,6 +97,8 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 	metrics := d.scrape(t)
 	d.stop() // a line may come after its response
 	<-d.ended
+	named := callByName(t)
+	metrics += named.scrape(t)
 
 	text, err := os.ReadFile("../docs/metrics.md")
 	if err != nil {
@@ -114,13 +116,16 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 				labels = append(labels, label[1])
 			}
 		}
+		if _, ok := exported[m[1]]; ok {
+			continue // of the second server too
+		}
 		exported[m[1]] = m[2] + " " + strings.Join(labels, ",")
 	}
 	if !maps.Equal(exported, documented) {
 		t.Errorf("exported %v\ndocumented %v", exported, documented)
 	}
 	for name, is := range exported {
-		if name == "digate_ledger_oldest_doubt_seconds" {
+		if name == "digate_ledger_oldest_doubt_seconds" || strings.HasSuffix(name, "_timestamp_seconds") {
 			is = "histogram" // a gauge whose value is a time
 		}
 		if kind, _, _ := strings.Cut(is, " "); (kind == "counter") != strings.HasSuffix(name, "_total") || (kind == "histogram") != strings.HasSuffix(name, "_seconds") {
@@ -135,7 +140,7 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 	}
 
 	logged := make(map[string]map[string]bool) // message: keys
-	for line := range strings.Lines(d.log.String()) {
+	for line := range strings.Lines(d.log.String() + named.log.String()) {
 		var keys map[string]any
 		if err := json.Unmarshal([]byte(line), &keys); err != nil {
 			t.Fatal(err)
@@ -163,4 +168,21 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 			t.Errorf("the keys of %q are %v\ndocumented %v", message, slices.Sorted(maps.Keys(logged[message])), slices.Sorted(maps.Keys(keys)))
 		}
 	}
+}
+
+// callByName returns a server that speaks TLS, and that a caller with a name called
+// alone and in bulk.
+func callByName(t *testing.T) *withAccounts {
+	t.Helper()
+	w := startWithAccounts(t, func(c *config.Config) { c.TLS.CertFile, c.TLS.KeyFile = suiteTLS.files() })
+	if e := w.copyAs(t, "billing", "", accountTemplate, ""); e != nil {
+		t.Fatal(e)
+	}
+	stream, err := w.rpc.BulkCopyTemplate(w.as(t.Context(), "billing", ""))
+	must(t, err)
+	must(t, stream.Send(item(accountTemplate, "named")))
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	return w
 }

@@ -117,7 +117,7 @@ func (d *digate) reflect(t *testing.T) (reflectionv1.ServerReflection_ServerRefl
 func TestRun_SlowRESTClient_DoesNotKeepGRPCFromDraining(t *testing.T) {
 	up := newScripted(t)
 	up.will(respond(201, nil, full))
-	d := start(t, up.url(), func(c *config.Config) { c.ShutdownTimeout = time.Second })
+	d := start(t, up.url(), func(c *config.Config) { c.ShutdownTimeout, c.OpenReflection = time.Second, true })
 	stream, _ := d.reflect(t)
 	c := connect(t, d.HTTPAddr())
 	_, _ = fmt.Fprintf(c, "POST /v1/integration/template/%s/copy HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n", templateID, token)
@@ -136,7 +136,7 @@ func TestRun_SlowRESTClient_DoesNotKeepGRPCFromDraining(t *testing.T) {
 }
 
 func TestRun_IdleReflectionStream_DoesNotHoldTheDrainUp(t *testing.T) {
-	d := start(t, "http://127.0.0.1:1", func(c *config.Config) { c.ShutdownTimeout = 3 * time.Second })
+	d := start(t, "http://127.0.0.1:1", func(c *config.Config) { c.ShutdownTimeout, c.OpenReflection = 3*time.Second, true })
 	d.reflect(t)
 	d.stop()
 	if err := d.wait(); err != nil {
@@ -229,9 +229,9 @@ func TestAdmin_HealthMetricsAndProfiles_AreServed(t *testing.T) {
 	}
 }
 
-func TestHealthAndReflection_NeedNoCredential(t *testing.T) {
+func TestHealthAndOpenReflection_NeedNoCredential(t *testing.T) {
 	t.Parallel()
-	d := start(t, "http://127.0.0.1:1")
+	d := start(t, "http://127.0.0.1:1", func(c *config.Config) { c.OpenReflection = true })
 	got, err := healthv1.NewHealthClient(d.conn).Check(t.Context(), &healthv1.HealthCheckRequest{})
 	if err != nil || got.GetStatus() != healthv1.HealthCheckResponse_SERVING {
 		t.Errorf("health: %v, %v", got, err)

@@ -14,7 +14,6 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/authn"
-	"github.com/digate/digate/server/authn/passthrough"
 	"github.com/digate/digate/server/budget"
 	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/config"
@@ -59,6 +58,7 @@ type Server struct {
 	// What TLS of the listeners and to Diga is made of, nil where no setting names a file.
 	certificates, upstreamCertificates *certs.Watch
 	authenticator                      authn.Authenticator
+	access                             *access // nil without a file of accounts
 }
 
 // Options are what a server needs besides its configuration.
@@ -115,7 +115,9 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err := s.openLedger(ctx); err != nil {
 		return nil, err
 	}
-	s.openAuthenticator()
+	if err := s.openAuthenticator(ctx); err != nil {
+		return nil, err
+	}
 	service, err := s.newIntegration()
 	if err != nil {
 		return nil, err
@@ -175,13 +177,6 @@ func (s *Server) openUpstream(version string) error {
 		close: func() error { s.upstream.Close(); return nil },
 	})
 	return nil
-}
-
-// openAuthenticator makes the authenticator and puts it on the stack. A caller is
-// known by the digest of its token under the ledger's key.
-func (s *Server) openAuthenticator() {
-	s.authenticator = passthrough.New(s.keys.Caller)
-	s.lifecycle.push(&part{name: "authenticator", close: func() error { return s.authenticator.Close() }})
 }
 
 // UpstreamConfig returns how a server with these settings talks to Diga.

@@ -47,7 +47,7 @@ func TestStrangers_StreamsThatAreOpenedAndLeft_LeaveRoomForOthers(t *testing.T) 
 	t.Parallel()
 	up := newScripted(t)
 	up.will(respond(201, nil, full))
-	d := start(t, up.url(), func(c *config.Config) { c.MaxWaitingStreams = 512 })
+	d := start(t, up.url(), func(c *config.Config) { c.MaxWaitingStreams, c.OpenReflection = 512, true })
 	if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
 		t.Fatal(e)
 	}

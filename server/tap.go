@@ -20,7 +20,7 @@ import (
 // meanwhile: nothing in it may wait. A call that is refused here costs the server
 // neither a goroutine nor a stream.
 func (s *Server) tapHandle() tap.ServerInHandle {
-	next := s.telemetry.TapHandle(s.admit(s.refuseEarly(authn.TapHandle(s.authenticator, contract.Open))))
+	next := s.telemetry.TapHandle(s.admit(s.refuseEarly(authn.TapHandle(s.authenticator, s.open()))))
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		if p, ok := peer.FromContext(ctx); ok && contract.Own(info.FullMethodName) {
 			streams.MarkAskedOfCopies(p.Addr)
@@ -38,6 +38,15 @@ func (s *Server) tapHandle() tap.ServerInHandle {
 		}
 		return nil, err
 	}
+}
+
+// open returns what reports whether a method, by its full gRPC name, needs no
+// credential.
+func (s *Server) open() func(method string) bool {
+	if s.cfg.OpenReflection {
+		return contract.Open
+	}
+	return contract.Health
 }
 
 // refusalLifetime is how long what gRPC keeps of a call that the tap handle refused

@@ -37,7 +37,7 @@ func TestTLS(t *testing.T) {
 
 		TestGRPC_ClientThatPingsEveryTwoSeconds_GetsItsVerdict,
 		TestGRPC_ClientThatPingsWithoutEnd_LosesItsConnection,
-		TestHealthAndReflection_NeedNoCredential,
+		TestHealthAndOpenReflection_NeedNoCredential,
 
 		TestBounds_MetadataAndHeaderBeyondTheFlag_AreRefused,
 		TestBounds_CallsOnOneConnectionBeyondTheFlag_AreRefused,

@@ -22,7 +22,7 @@ type accountsCmd struct {
 }
 
 type accountsCheckCmd struct {
-	File   string `arg:"" name:"file" type:"existingfile" help:"The file of accounts and callers, as serve has it in --accounts-file."`
+	File   string `arg:"" name:"file" help:"The file of accounts and callers, as serve has it in --accounts-file."`
 	Tokens bool   `name:"tokens" help:"Also read the accounts' tokens where the file says that they are. They are not sent anywhere."`
 }
 

@@ -42,7 +42,7 @@ func asDev(command *kong.Node) {
 		switch {
 		case strings.HasPrefix(f.Default, ":"):
 			f.Default = "127.0.0.1" + f.Default
-		case f.Name == "admin-pprof":
+		case f.Name == "admin-pprof", f.Name == "open-reflection":
 			f.Default, f.HasDefault = "true", true
 		}
 	}

@@ -35,6 +35,9 @@ func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log, from setting.O
 	if err != nil {
 		return err
 	}
+	if c.AccountsFile != "" {
+		defer onHangUp(s.ReloadAccounts)()
+	}
 	return s.Run(ctx)
 }
 

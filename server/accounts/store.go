@@ -18,7 +18,7 @@ const lookEvery = 5 * time.Second
 // one after the other.
 type Observer interface {
 	// AccountsLoaded: a version of the file is in force.
-	AccountsLoaded(Status)
+	AccountsLoaded(set *Set, s Status)
 	// AccountsRefused: the file cannot be used, and what was in force stays. It is
 	// told once for each version of the file.
 	AccountsRefused(err error)
@@ -47,6 +47,7 @@ type Status struct {
 // use it.
 type Store struct {
 	path     string
+	check    func(*Set) error
 	observer Observer
 	current  atomic.Pointer[Set]
 
@@ -56,9 +57,10 @@ type Store struct {
 	status  Status
 }
 
-// Open reads the file and its tokens. The error names everything that is wrong.
-func Open(path string, observer Observer) (*Store, error) {
-	s := &Store{path: path, observer: observer, refused: make(map[string]string)}
+// Open reads the file and its tokens. The error names everything that is wrong. Check,
+// which may be nil, returns why a file cannot be used although nothing in it is wrong.
+func Open(path string, check func(*Set) error, observer Observer) (*Store, error) {
+	s := &Store{path: path, check: check, observer: observer, refused: make(map[string]string)}
 	text, err := readFile(path, MaxFile)
 	if err != nil {
 		return nil, err
@@ -128,6 +130,11 @@ func (s *Store) load(text string) error {
 	if err != nil {
 		return err
 	}
+	if s.check != nil {
+		if err := s.check(set); err != nil {
+			return err
+		}
+	}
 	if err := set.ReadTokens(s.current.Load()); err != nil {
 		return err
 	}
@@ -137,7 +144,7 @@ func (s *Store) load(text string) error {
 		Hash: hash(text), Loaded: time.Now(),
 		Accounts: len(set.accounts), Callers: len(set.callers), Issuers: len(set.issuers),
 	}
-	s.observer.AccountsLoaded(s.status)
+	s.observer.AccountsLoaded(set, s.status)
 	return nil
 }
 

@@ -35,7 +35,7 @@ func (o *told) take() string {
 	return all
 }
 
-func (o *told) AccountsLoaded(s accounts.Status) {
+func (o *told) AccountsLoaded(_ *accounts.Set, s accounts.Status) {
 	o.addf("loaded %d accounts, %d callers, %d issuers, hash %d", s.Accounts, s.Callers, s.Issuers, len(s.Hash))
 }
 func (o *told) AccountsRefused(err error) { o.addf("refused: %v", err) }
@@ -107,7 +107,7 @@ func TestStore_MountIsSwapped_IsReadAnewAsAWhole(t *testing.T) {
 	first := fileOf(m.path("token"))
 	m.swap(map[string]string{"file": first, "token": "first\n"})
 	var o told
-	s, err := accounts.Open(m.path("file"), &o)
+	s, err := accounts.Open(m.path("file"), nil, &o)
 	must(t, err)
 	if got, want := o.take(), "loaded 1 accounts, 1 callers, 0 issuers, hash 64"; got != want || token(s, "a0") != "first" {
 		t.Fatalf("got %s", got)
@@ -150,7 +150,7 @@ func TestStore_FileIsGone_StaysAsItWasAndSaysSoOnce(t *testing.T) {
 	m := newMount(t, map[string]string{"file": "", "token": "t"})
 	m.swap(map[string]string{"file": fileOf(m.path("token")), "token": "t"})
 	var o told
-	s, err := accounts.Open(m.path("file"), &o)
+	s, err := accounts.Open(m.path("file"), nil, &o)
 	must(t, err)
 	o.take()
 	m.swap(map[string]string{"token": "t"})
@@ -174,7 +174,7 @@ func TestStore_Run_LooksByItself(t *testing.T) {
 		must(t, os.WriteFile(path, []byte("t"), 0o600))
 		must(t, os.WriteFile(file, []byte(fileOf(path)), 0o600))
 		var o told
-		s, err := accounts.Open(file, &o)
+		s, err := accounts.Open(file, nil, &o)
 		must(t, err)
 		go s.Run(t.Context())
 		must(t, os.WriteFile(path, []byte("u"), 0o600))
@@ -199,7 +199,7 @@ func TestOpen_TokensThatCannotBeRead_AreAllNamedByTheirLines(t *testing.T) {
 	text = strings.Replace(text, "callers:", "  e:\n    token: env://DIGA_TEST_UNSET\n  f:\n    token: env://DIGA_TEST_TOKEN\ncallers:", 1)
 	file := filepath.Join(dir, "file")
 	must(t, os.WriteFile(file, []byte(text), 0o600))
-	s, err := accounts.Open(file, &told{})
+	s, err := accounts.Open(file, nil, &told{})
 	want := "FILE: line 2: account a0, token: DIR is no regular file\n" +
 		"line 4: account a1, token: stat /nonexistent: no such file or directory\n" +
 		"line 6: account a2, token: file://DIR/long is larger than 8192 bytes\n" +
@@ -208,7 +208,7 @@ func TestOpen_TokensThatCannotBeRead_AreAllNamedByTheirLines(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	must(t, os.WriteFile(file, []byte(strings.ReplaceAll(fileOf("/x"), "file:///x", "env://DIGA_TEST_TOKEN")), 0o600))
-	s, err = accounts.Open(file, &told{})
+	s, err = accounts.Open(file, nil, &told{})
 	must(t, err)
 	if token(s, "a0") != "sk-hunter2" {
 		t.Error("the variable is not read")

@@ -23,8 +23,9 @@ import (
 // them. A setting --foo-bar is also the environment variable DIGATE_FOO_BAR.
 type Config struct {
 	Addresses     `embed:""`
-	Admin         Admin                   `embed:""`
-	TLS           certs.Settings          `embed:""`
+	Admin         Admin          `embed:""`
+	TLS           certs.Settings `embed:""`
+	Access        `embed:""`
 	Upstream      upstream.Settings       `embed:""`
 	Ledger        ledger.Settings         `embed:""`
 	Copies        copies.Settings         `embed:""`

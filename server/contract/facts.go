@@ -32,16 +32,22 @@ var open = map[string]bool{
 	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": true,
 }
 
-// Open reports whether a method, by its full gRPC name, needs no credential.
-// The health and reflection services show nothing of Diga's. A load balancer has no
-// credential, and neither has a person who lists the methods.
+// Health reports whether a method, by its full gRPC name, is one of the health service.
+// It never needs a credential: a load balancer has none.
+func Health(fullName string) bool {
+	return strings.HasPrefix(fullName, "/grpc.health.v1.") && Open(fullName)
+}
+
+// Open reports whether a method, by its full gRPC name, shows nothing of Diga's: it is
+// one of the health and reflection services, which have no account and may need no
+// credential.
 func Open(fullName string) bool {
 	_, ok := open[fullName]
 	return ok
 }
 
-// Endless reports whether a method, by its full gRPC name, needs no credential and is a
-// stream that its caller need not end.
+// Endless reports whether a method, by its full gRPC name, is [Open] and a stream that
+// its caller need not end.
 func Endless(fullName string) bool { return open[fullName] }
 
 // Own reports whether a method, by its full gRPC name, is one of LedgerService. Its

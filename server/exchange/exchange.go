@@ -88,6 +88,8 @@ type Exchange struct {
 	// LedgerRecord is the name of the call's record in the ledger, empty for a
 	// call without a request id. The request id cannot be read from it.
 	LedgerRecord string
+	// Replayed reports whether an earlier call created what this one returned.
+	Replayed bool
 	// XRequestID is the X-Request-Id of the call. A part of a call has that of the
 	// whole.
 	XRequestID string

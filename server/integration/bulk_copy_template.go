@@ -188,11 +188,8 @@ func (b *bulkRun) copy(ctx context.Context, req *integrationv1.CopyTemplateReque
 	})
 	ctx, ex := exchange.NewContext(ctx)
 	resp := &integrationv1.BulkCopyTemplateResponse{RequestId: req.GetRequestId()}
-	var in *integrationv1.Integration
-	err := wrong
-	if err == nil {
-		in, resp.Replayed, err = b.service.copies.CopyTemplate(ctx, req, b.service.before(req, &b.templates))
-	}
+	in, replayed, err := b.make(ctx, req, wrong)
+	resp.Replayed = replayed
 	end(ex, err)
 	if err != nil {
 		resp.Replayed = false
@@ -203,6 +200,25 @@ func (b *bulkRun) copy(ctx context.Context, req *integrationv1.CopyTemplateReque
 	resp.Outcome = &integrationv1.BulkCopyTemplateResponse_Integration{Integration: in}
 	b.count(exchange.Done, resp.Replayed)
 	return resp
+}
+
+// make makes one copy, unless something was wrong with its request or it is not
+// admitted.
+func (b *bulkRun) make(ctx context.Context, req *integrationv1.CopyTemplateRequest, wrong error) (in *integrationv1.Integration, replayed bool, err error) {
+	if wrong != nil {
+		return nil, false, wrong
+	}
+	if b.service.admit != nil {
+		ended, err := b.service.admit(ctx, req)
+		if err != nil {
+			return nil, false, err
+		}
+		defer func() {
+			exchange.FromContext(ctx).Replayed = replayed
+			ended(ctx, err)
+		}()
+	}
+	return b.service.copies.CopyTemplate(ctx, req, b.service.before(req, &b.templates))
 }
 
 // count adds a result to the summary.

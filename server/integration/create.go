@@ -10,6 +10,7 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/exchange"
 )
 
 // CopyTemplate implements [integrationv1.IntegrationServiceServer].
@@ -94,6 +95,9 @@ func once[Request createRequest, Resource any](ctx context.Context, s *Service, 
 		return none, err
 	}
 	if replayed {
+		if ex := exchange.FromContext(ctx); ex != nil {
+			ex.Replayed = true
+		}
 		_ = grpc.SetHeader(ctx, metadata.Pairs(contract.ReplayedKey, "true"))
 	}
 	return created, nil

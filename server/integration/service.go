@@ -52,6 +52,9 @@ type Config struct {
 	// way and read no more.
 	Draining <-chan struct{}
 	Observer Observer
+	// Admit, if set, decides whether a copy of a bulk stream may be made, which may
+	// take time. Ended is called with its result, and with the context of its exchange.
+	Admit func(ctx context.Context, req *integrationv1.CopyTemplateRequest) (ended func(context.Context, error), err error)
 }
 
 // Service implements the contract's IntegrationService.
@@ -72,6 +75,7 @@ type Service struct {
 	bulk             BulkSettings
 	draining         <-chan struct{}
 	observer         Observer
+	admit            func(context.Context, *integrationv1.CopyTemplateRequest) (func(context.Context, error), error)
 }
 
 var _ integrationv1.IntegrationServiceServer = (*Service)(nil)
@@ -88,6 +92,6 @@ func New(cfg Config) (*Service, error) {
 	}
 	return &Service{
 		upstream: cfg.Upstream, rules: rules, copies: cfg.Copies, required: cfg.RequireRequestID, refuseUnresolved: cfg.Unresolved == unresolvedRefuse, marked: cfg.Marked, timeout: cfg.Timeout, bulk: cfg.Bulk,
-		draining: cfg.Draining, observer: cfg.Observer,
+		draining: cfg.Draining, observer: cfg.Observer, admit: cfg.Admit,
 	}, nil
 }

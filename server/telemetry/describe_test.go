@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/digate/digate/server/accounts"
 	"github.com/digate/digate/server/ledger/watch"
 	"github.com/digate/digate/server/upstream"
 )
@@ -25,6 +26,11 @@ func (idle) Load() upstream.Load { return upstream.Load{} }
 type unasked struct{}
 
 func (unasked) Health() watch.Health { return watch.Health{} }
+
+type unread struct{}
+
+func (unread) Status() accounts.Status { return accounts.Status{} }
+func (unread) Failing() []string       { return nil }
 
 var update = flag.Bool("update-metrics", false, "write the table of docs/metrics.md anew")
 
@@ -41,6 +47,7 @@ func TestMetrics_AllThatAreDescribed_AreThoseOfTheDocs(t *testing.T) {
 	tel.Watch(idle{})
 	tel.WatchLog(nil)
 	tel.WatchLedger(unasked{})
+	tel.WatchAccounts(unread{}, unread{})
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descs)

@@ -30,6 +30,7 @@ func (t *Telemetry) begin(ctx context.Context, method string) (context.Context, 
 		ctx, c.exchange = exchange.NewContext(ctx)
 	}
 	c.exchange.XRequestID = c.requestID
+	t.name(ctx, c)
 	t.start(c)
 	return ctx, c, own
 }
@@ -124,7 +125,10 @@ func (t *Telemetry) TapHandle(next tap.ServerInHandle) tap.ServerInHandle {
 				began: time.Now(), protocol: protocolGRPC, method: t.label(info.FullMethodName), subject: subjectOf(info.FullMethodName),
 				requestID: requestID(info.Header.Get(requestIDKey)),
 			}
-			c.known = inner != nil && t.isKnown(inner)
+			if inner != nil {
+				c.known = t.isKnown(inner)
+				t.name(inner, c)
+			}
 			c.conclude(err)
 			t.finish(ctx, c)
 		}

@@ -22,6 +22,7 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 		t.start(c)
 		return ctx, func(_ *exchange.Exchange, err error) {
 			c.known = t.isKnown(ctx)
+			t.name(ctx, c)
 			c.conclude(err)
 		}
 	}
@@ -38,6 +39,7 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 // operated counts an operation and writes its line.
 func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id string, took time.Duration, ex *exchange.Exchange, err error) {
 	c := &call{method: t.label(op.Method), exchange: ex, requestID: id}
+	t.name(ctx, c)
 	c.conclude(err)
 	t.metrics.operations.of(operationEnding{op.Kind, c.code, c.outcome}).Inc()
 	t.metrics.exchanged(c)

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
 )
@@ -29,6 +30,8 @@ type Telemetry struct {
 	failures failures
 	omitted  omission
 	known    func(context.Context) bool // nil for nobody
+	accounts accountsMetrics
+	named    bool // callers have names
 }
 
 // New returns a Telemetry that writes to the logger. The methods are the paths of the
@@ -39,6 +42,7 @@ func New(log *slog.Logger, methods []string, longest time.Duration) *Telemetry {
 	t.metrics, t.registry = newMetrics(longest)
 	t.ledger = newLedgerMetrics(t.registry, longest)
 	t.tls = newTLSMetrics(t.registry)
+	t.accounts = newAccountsMetrics()
 	for _, m := range methods {
 		t.methods[m] = strings.TrimPrefix(m, "/")
 	}
@@ -73,6 +77,17 @@ type call struct {
 	started   bool               // counted as begun
 	known     bool               // Diga accepted the caller once
 	subject   subject
+	by        *authn.Named // nil for a caller without a name
+}
+
+// name notes who makes the call, where callers have names.
+func (t *Telemetry) name(ctx context.Context, c *call) {
+	if !t.named {
+		return
+	}
+	if p := authn.FromContext(ctx); p != nil {
+		c.by = p.Named()
+	}
 }
 
 // subject is what a call is about.
@@ -170,6 +185,9 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	}
 	t.start(c)
 	t.metrics.ended(c, took)
+	if c.by != nil {
+		t.accounts.calls.WithLabelValues(c.by.Account, c.by.Caller, codeName(c.code)).Inc()
+	}
 	level := slog.LevelInfo
 	switch {
 	case c.subject == ofAnybody && c.reason == "": // a load balancer asks every second
@@ -219,6 +237,9 @@ func (c *call) hasDoubts() bool {
 // attrs appends the attributes that only some calls have: why a call failed, and
 // what passed between digate and the upstream.
 func (c *call) attrs(attrs []slog.Attr) []slog.Attr {
+	if c.by != nil {
+		attrs = append(attrs, slog.String("account", c.by.Account), slog.String("caller", c.by.Caller))
+	}
 	if c.reason != "" {
 		attrs = append(attrs, slog.String("reason", c.reason))
 	}

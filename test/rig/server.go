@@ -41,7 +41,7 @@ func Serve(binary, logFile string, args ...string) (*Server, error) {
 // loopback ports, with more arguments.
 func ServeCommand(binary string, args ...string) *exec.Cmd {
 	cmd := exec.Command(binary, append([]string{
-		"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--admin-pprof",
+		"serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--admin-pprof", "--open-reflection",
 		"--shutdown-timeout", drainTime.String(),
 	}, args...)...)
 	cmd.Env = Environment()

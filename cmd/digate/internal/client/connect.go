@@ -12,6 +12,8 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/digate/digate/server/authn"
 )
 
 // maxResponse bounds a response, in bytes. A page can be larger than gRPC's
@@ -72,6 +74,9 @@ func (f *Flags) Connect(ctx context.Context, more ...grpc.DialOption) (_ context
 		}
 	}
 	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token.Reveal())
+	if f.Account != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, authn.AccountKey, f.Account)
+	}
 	return ctx, conn, done, nil
 }
 

@@ -27,6 +27,7 @@ type Flags struct {
 	TLS       bool          `name:"tls" group:"Connection:" help:"Use TLS."`
 	CAFile    string        `name:"ca-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's. Implies --tls."`
 	TokenFile string        `name:"token-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"File with the bearer token. Without it, the token is taken from DIGATE_TOKEN."`
+	Account   string        `name:"account" group:"Connection:" placeholder:"NAME" help:"The account to use, for a caller that has several. A server without accounts ignores it."`
 	Timeout   time.Duration `name:"timeout" group:"Connection:" default:"${timeout=60s}" help:"${timeout_help=Time limit for everything, connecting included.}"`
 }
 
@@ -44,6 +45,9 @@ func (f *Flags) Words() []string {
 	}
 	if f.TokenFile != "" {
 		words = append(words, "--token-file", f.TokenFile)
+	}
+	if f.Account != "" {
+		words = append(words, "--account", f.Account)
 	}
 	return words
 }

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
+)
+
+// With a file of accounts SIGHUP reads it, as often as it comes, and ends nothing.
+func TestServe_SIGHUPWithAccounts_ReadsThemAndGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	file, token := filepath.Join(dir, "accounts.yaml"), filepath.Join(dir, "token")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(filepath.Join(dir, "jwks.json"), `{"keys": [{"kty":"OKP","crv":"Ed25519","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)
+	write(token, "t")
+	text := "accounts: {acme: {token: 'file://" + token + "'}}\n" +
+		"issuers: {corp: {issuer: i, audience: a, keys: 'file://" + dir + "/jwks.json', algorithms: [EdDSA]}}\n" +
+		"callers: {c: {identities: [{token: {issuer: corp, sub: c}}], allow: [{accounts: [acme], methods: ['*']}]}}\n"
+	write(file, text)
+	p := launchOnFreePorts(t, "serve", "--upstream-url", "http://127.0.0.1:1", "--accounts-file", file)
+	p.err.Await(t, `"msg":"serving"`)
+	p.signal(t, syscall.SIGHUP)
+	p.err.Await(t, `"msg":"the file of accounts was read"`)
+	write(file, text+"x: y\n")
+	p.signal(t, syscall.SIGHUP)
+	p.err.Await(t, `unknown key \"x\"`)
+	p.signal(t, syscall.SIGTERM)
+	if line := p.err.Await(t, `"msg":"draining"`); !strings.Contains(line, `"cause":"terminated signal received"`) {
+		t.Errorf("the log is %s", line)
+	}
+	if code := p.wait(t); code != client.ExitDone {
+		t.Errorf("exit code %d", code)
+	}
+}

@@ -1,0 +1,7 @@
+package config
+
+// Access is who may call, and what needs no credential.
+type Access struct {
+	AccountsFile   string `name:"accounts-file" group:"Access:" type:"path" placeholder:"FILE" help:"YAML file of accounts, each with its token for Diga, and of the callers that may use them. Without it, a caller's own token goes to Diga."`
+	OpenReflection bool   `name:"open-reflection" group:"Access:" help:"Let anybody list the methods by gRPC's server reflection. Without it, reflection needs a credential, as all else but the health service."`
+}

@@ -1,0 +1,132 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/digate/digate/server/accounts"
+)
+
+// accountsMetrics are those of the file of accounts and of its callers.
+type accountsMetrics struct {
+	reloads *prometheus.CounterVec
+	calls   *prometheus.CounterVec
+}
+
+// AccountsState is the state of the file of accounts.
+type AccountsState interface {
+	Status() accounts.Status
+}
+
+// IssuersState is that of the issuers of tokens.
+type IssuersState interface {
+	// Failing returns the names of the issuers whose keys cannot be read.
+	Failing() []string
+}
+
+// newAccountsMetrics returns the metrics, not registered.
+func newAccountsMetrics() accountsMetrics {
+	m := accountsMetrics{
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "digate_accounts_reloads_total", Help: "Versions of the file of accounts that came into force or were refused, the first one included.",
+		}, []string{"result"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "digate_caller_calls_total", Help: "Calls ended, by the names in the file of accounts.",
+		}, []string{"account", "caller", "code"}),
+	}
+	m.reloads.WithLabelValues(resultTaken)
+	m.reloads.WithLabelValues(resultRefused)
+	return m
+}
+
+const (
+	resultTaken   = "taken"
+	resultRefused = "refused"
+)
+
+// WatchAccounts adds the state of the file of accounts to the metrics, and the names of
+// callers and accounts to metrics and log lines. It may be called once, before there
+// are calls.
+func (t *Telemetry) WatchAccounts(file AccountsState, issuers IssuersState) {
+	t.named = true
+	t.registry.MustRegister(t.accounts.reloads, t.accounts.calls, accountsCollector{file, issuers})
+}
+
+// AccountsLoaded counts and logs that a file of accounts came into force.
+func (t *Telemetry) AccountsLoaded(s accounts.Status) {
+	t.accounts.reloads.WithLabelValues(resultTaken).Inc()
+	t.log.LogAttrs(context.Background(), slog.LevelInfo, "the file of accounts is in force",
+		slog.String("hash", s.Hash), slog.Int("accounts", s.Accounts), slog.Int("callers", s.Callers), slog.Int("issuers", s.Issuers))
+}
+
+// AccountsRefused counts and logs that a file of accounts cannot be used.
+func (t *Telemetry) AccountsRefused(err error) {
+	t.accounts.reloads.WithLabelValues(resultRefused).Inc()
+	t.log.LogAttrs(context.Background(), slog.LevelError, "the file of accounts cannot be used, and the one before stays in force", slog.String("error", err.Error()))
+}
+
+// AccountTokenRead logs that an account has another token.
+func (t *Telemetry) AccountTokenRead(account string) {
+	t.log.LogAttrs(context.Background(), slog.LevelInfo, "the token of an account was replaced", slog.String("account", account))
+}
+
+// AccountTokenRefused logs that the token of an account cannot be read.
+func (t *Telemetry) AccountTokenRefused(account string, err error) {
+	t.log.LogAttrs(context.Background(), slog.LevelError, "the token of an account cannot be read, and the one before stays in force",
+		slog.String("account", account), slog.String("error", err.Error()))
+}
+
+// IssuerKeys logs that the keys of an issuer can no longer be read, or, where the error
+// is nil, that they were read.
+func (t *Telemetry) IssuerKeys(issuer string, err error) {
+	if err != nil {
+		t.log.LogAttrs(context.Background(), slog.LevelError, "the keys of an issuer cannot be read, and those before stay in force",
+			slog.String("issuer", issuer), slog.String("error", brief(err.Error())))
+		return
+	}
+	t.log.LogAttrs(context.Background(), slog.LevelInfo, "the keys of an issuer can be read again", slog.String("issuer", issuer))
+}
+
+func accountsDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("digate_"+name, help, labels, nil)
+}
+
+var (
+	accountsInfo    = accountsDesc("accounts_file_info", "1, with the SHA-256 of the file of accounts that is in force.", "hash")
+	accountsLoaded  = accountsDesc("accounts_loaded_timestamp_seconds", "When the file of accounts came into force.")
+	accountsRefused = accountsDesc("accounts_refused", "1 while the file of accounts is another than the one in force, and cannot be used.")
+	tokensRefused   = accountsDesc("account_tokens_refused", "Accounts whose token cannot be read; the one before stays in force.")
+	keysRefused     = accountsDesc("issuer_keys_refused", "Issuers of tokens whose keys cannot be read; those before stay in force.")
+)
+
+// accountsCollector reads the state of the file of accounts at each scrape.
+type accountsCollector struct {
+	file    AccountsState
+	issuers IssuersState
+}
+
+// Describe implements [prometheus.Collector].
+func (accountsCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{accountsInfo, accountsLoaded, accountsRefused, tokensRefused, keysRefused} {
+		to <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c accountsCollector) Collect(to chan<- prometheus.Metric) {
+	s := c.file.Status()
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	refused := 0.0
+	if s.Refused {
+		refused = 1
+	}
+	gauge(accountsInfo, 1, s.Hash)
+	gauge(accountsLoaded, float64(s.Loaded.UnixMilli())/1000)
+	gauge(accountsRefused, refused)
+	gauge(tokensRefused, float64(s.TokensRefused))
+	gauge(keysRefused, float64(len(c.issuers.Failing())))
+}
