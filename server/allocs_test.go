@@ -33,14 +33,14 @@ var rawCallers = []struct {
 	// more than half.
 	bound float64
 }{
-	{"grpc", newGRPCCaller, 179},
-	{"rest", newRESTCaller, 148},
-	{"grpc/variables", newGRPCCallerWithVariables, 211},
-	{"rest/variables", newRESTCallerWithVariables, 163},
-	{"grpc/request_id", newGRPCCallerWithID, 257},
-	{"rest/request_id", newRESTCallerWithID, 217},
-	{"grpc/get", newGRPCReader, 178},
-	{"rest/get", newRESTReader, 153},
+	{"grpc", newGRPCCaller, 149},
+	{"rest", newRESTCaller, 118},
+	{"grpc/variables", newGRPCCallerWithVariables, 180},
+	{"rest/variables", newRESTCallerWithVariables, 132},
+	{"grpc/request_id", newGRPCCallerWithID, 228},
+	{"rest/request_id", newRESTCallerWithID, 188},
+	{"grpc/get", newGRPCReader, 142},
+	{"rest/get", newRESTReader, 117},
 }
 
 // A call from the caller's first byte to the last byte of the response, with its log

@@ -134,7 +134,7 @@ func (c *call) exchange(ctx context.Context, req *request) (admission.Result, er
 	c.ex.Attempts = append(c.ex.Attempts, exchange.Attempt{Outcome: exchange.Unknown})
 	attempt := &c.ex.Attempts[len(c.ex.Attempts)-1]
 	began := time.Now()
-	httpResp, err := c.client.transport.Load().RoundTrip(req.withContext(track.Context(ctx)))
+	httpResp, err := c.client.roundTrip(ctx, req, track)
 	if err != nil {
 		attempt.Duration = time.Since(began)
 		return c.client.silence(ctx, attempt.Duration), c.verdict(attempt, noResponse(ctx, c.rule, err, track))

@@ -67,6 +67,7 @@ type Client struct {
 	rules                   map[string]*rule
 	transport               atomic.Pointer[http.Transport]
 	wire                    wire.Config
+	direct                  *wire.Direct // nil where all exchanges are the transport's
 	conns                   *wire.Connections
 	timeout, maxTimeout     time.Duration
 	maxRequest, maxResponse int64
@@ -94,15 +95,17 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 		circuitChanged = cfg.Observer.CircuitChanged
 	}
 	conns := new(wire.Connections)
+	connect := wire.Config{
+		IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Proxy: proxy, MaxResponseHeader: cfg.MaxResponseHeader,
+	}
 	c := &Client{
-		conns:    conns,
-		scheme:   base.Scheme,
-		host:     base.Host,
-		basePath: strings.TrimRight(base.EscapedPath(), "/"),
-		rules:    compile(methods),
-		wire: wire.Config{
-			IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Proxy: proxy, MaxResponseHeader: cfg.MaxResponseHeader,
-		},
+		conns:       conns,
+		scheme:      base.Scheme,
+		host:        base.Host,
+		basePath:    strings.TrimRight(base.EscapedPath(), "/"),
+		rules:       compile(methods),
+		wire:        connect,
+		direct:      wire.NewDirect(connect, base, conns),
 		timeout:     cfg.Timeout,
 		maxTimeout:  cfg.MaxTimeout,
 		maxRequest:  cfg.MaxRequest,
@@ -132,7 +135,10 @@ func (c *Client) Use(m *certs.Material) {
 }
 
 // Close drops the idle connections. Calls under way are not touched.
-func (c *Client) Close() { c.transport.Load().CloseIdleConnections() }
+func (c *Client) Close() {
+	c.transport.Load().CloseIdleConnections()
+	c.direct.Close()
+}
 
 // Load is what keeps calls from the upstream, at this moment.
 type Load = admission.Load

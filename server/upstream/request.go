@@ -13,6 +13,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/upstream/wire"
 	"github.com/digate/digate/server/validate"
 )
 
@@ -64,8 +65,11 @@ func (c *Client) newRequest(r *rule, credential string, m proto.Message) (reques
 	return req, nil
 }
 
-// withContext returns the request for net/http.
-func (r *request) withContext(ctx context.Context) *http.Request {
+// roundTrip makes the HTTP exchange of a request.
+func (c *Client) roundTrip(ctx context.Context, r *request, track *wire.Tracker) (*http.Response, error) {
+	if c.direct.Takes(r.verb, r.body) {
+		return c.direct.RoundTrip(ctx, &http.Request{Method: r.verb, URL: r.url, Host: r.url.Host, Header: r.header}, r.body, track)
+	}
 	// GetBody stays nil and Body never is, however empty: net/http sends a
 	// request that has neither again by itself, over HTTP/1.1 and HTTP/2. A body
 	// that net/http knows to be in memory goes out in one write with the header.
@@ -74,7 +78,7 @@ func (r *request) withContext(ctx context.Context) *http.Request {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: r.header, Body: io.NopCloser(bytes.NewReader(r.body)), ContentLength: int64(len(r.body)),
 	}
-	return req.WithContext(ctx)
+	return c.transport.Load().RoundTrip(req.WithContext(track.Context(ctx)))
 }
 
 // encodePath returns the URL's path as it goes out: the base, which is escaped

@@ -33,13 +33,20 @@ func (t *Tracker) Context(ctx context.Context) context.Context {
 
 func (t *Tracker) gotConn(info httptrace.GotConnInfo) {
 	cc := countedBelow(info.Conn)
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if cc == nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
 		t.opaque = true
 		return
 	}
 	cc.classify.Do(func() { cc.shared = isHTTP2(info.Conn) })
+	t.use(cc)
+}
+
+// use makes a connection that of the attempt.
+func (t *Tracker) use(cc *connection) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if cc == t.conn {
 		return // HTTP/2 may report a connection twice
 	}
@@ -72,6 +79,14 @@ func (t *Tracker) wrote(ctx context.Context) bool {
 	default:
 		return t.conn.settle() > t.mark
 	}
+}
+
+// sent reports whether a byte of the attempt left on the connection that it has, which
+// is its own.
+func (t *Tracker) sent() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.conn.settle() > t.mark
 }
 
 // Stale reports whether the response was on the connection before the request,
