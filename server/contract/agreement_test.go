@@ -84,7 +84,8 @@ func encoder(t *testing.T, c *contract.Contract, url string) *upstream.Client {
 	return client
 }
 
-// Every method of the contract: what upstream encodes is what the gateway reads of it.
+// Every method of the contract: what upstream encodes is what the gateway reads of it,
+// and what the code that grpc-gateway generates reads.
 func TestContract_RequestThatUpstreamEncodes_IsReadBackByTheGateway(t *testing.T) {
 	t.Parallel()
 	c, err := contract.Load(contract.Integration())
@@ -98,7 +99,8 @@ func TestContract_RequestThatUpstreamEncodes_IsReadBackByTheGateway(t *testing.T
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(h)
+	plain := new(handled)
+	srv := httptest.NewServer(both(generatedHandlers(t, plain), h))
 	t.Cleanup(srv.Close)
 	client := encoder(t, c, srv.URL)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -111,7 +113,7 @@ func TestContract_RequestThatUpstreamEncodes_IsReadBackByTheGateway(t *testing.T
 			sent := in.New()
 			fill(random, sent, 0)
 			withoutSlash(sent, m.Binding)
-			*got = arrival{}
+			*got, *plain = arrival{}, handled{}
 			err := client.Call(exchangeContext(t), upstream.Call{Method: m.FullName, Request: sent.Interface(), Response: out.New().Interface()})
 			if got.method != m.FullName || got.observed != m.FullName {
 				t.Fatalf("%s %v reached %q, observed as %q: %v", m.FullName, sent, got.method, got.observed, err)
@@ -119,6 +121,12 @@ func TestContract_RequestThatUpstreamEncodes_IsReadBackByTheGateway(t *testing.T
 			want, read := facade(sent.Interface()), facade(got.message)
 			if !proto.Equal(want, read) {
 				t.Fatalf("%s\n got %v\nwant %v", m.FullName, read, want)
+			}
+			if plain.method != m.FullName {
+				t.Fatalf("%s %v reached %q in grpc-gateway's own code", m.FullName, sent, plain.method)
+			}
+			if len(m.Binding.Query) == 0 && !proto.Equal(want, facade(plain.message)) {
+				t.Fatalf("%s: grpc-gateway's own code\n got %v\nwant %v", m.FullName, plain.message, want)
 			}
 		}
 	}
