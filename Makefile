@@ -22,6 +22,29 @@ help: ## list the targets
 build: ## build bin/digate, static and stripped, with its version
 	CGO_ENABLED=0 go build -ldflags "-s -w -X main.linked=$(VERSION)" -o $(BINARY) ./cmd/digate
 
+.PHONY: release
+release: ## build the archives of a release, for every platform, in dist/ (PLATFORMS, DIST)
+	go run ./deploy/release -version "$(VERSION)" $(if $(PLATFORMS),-platforms "$(PLATFORMS)") -output "$(or $(DIST),dist)"
+
+.PHONY: release-twice
+release-twice: ## build a platform's release twice, in two folders, and compare them (PLATFORMS)
+	deploy/release/twice $(PLATFORMS)
+
+.PHONY: image-context
+image-context: ## put what the container image consists of into a folder (CONTEXT)
+	@mkdir -p "$(CONTEXT)"
+	$(MAKE) --no-print-directory build BINARY="$(CONTEXT)/digate"
+	cp -L /etc/ssl/certs/ca-certificates.crt "$(CONTEXT)/"
+
+.PHONY: image
+image: CONTEXT := bin/image
+image: image-context ## build the container image with buildah (IMAGE, its name)
+	buildah build --timestamp "$$(git log -1 --format=%ct)" --file deploy/Containerfile --tag "$(or $(IMAGE),digate:$(VERSION))" bin/image
+
+.PHONY: image-test
+image-test: ## build the container image, run its root as its user, and call it
+	deploy/image-test
+
 .PHONY: test
 test: ## run every test with the race detector, and those that count allocations without it
 	go test -race ./...

@@ -13,8 +13,8 @@ const module = "github.com/digate/digate/"
 // layers are the packages from the top down. A package may import packages of
 // lower layers only.
 var layers = [][]string{
-	{"docs", "cmd/digate", "test/soak", "test/crash", "test/abuse", "test/abuse/bare", "test/clients", "bench/bulk", "bench/admission", "examples/go"},
-	{"cmd/digate/internal/bulk", "cmd/digate/internal/doctor", "cmd/digate/internal/complete", "cmd/digate/internal/clitest"},
+	{"docs", "deploy", "deploy/release", "cmd/digate", "test/soak", "test/crash", "test/abuse", "test/abuse/bare", "test/clients", "bench/bulk", "bench/admission", "examples/go"},
+	{"cmd/digate/internal/bulk", "cmd/digate/internal/doctor", "cmd/digate/internal/complete", "cmd/digate/internal/man", "cmd/digate/internal/clitest"},
 	{"cmd/digate/internal/client", "test/rig"},
 	{"cmd/digate/internal/term"},
 	{"cmd/digate/internal/file"},

@@ -36,6 +36,7 @@ type cli struct {
 	Accounts     accountsCmd      `cmd:"" help:"Check the file of accounts and callers, and say what a caller may do."`
 	Contract     contractCmd      `cmd:"" help:"Compare Diga's published contract with the one of this digate."`
 	Completion   complete.Command `cmd:"" help:"Print a script that completes commands, flags and ids in a shell."`
+	Man          manCmd           `cmd:"" hidden:"" help:"Write the manual pages, one for each command."`
 	Version      versionCmd       `cmd:"" help:"Print the version."`
 
 	origins origins
