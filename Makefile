@@ -81,6 +81,10 @@ generate-is-clean: ## prove that the generated code is what the protos generate
 conformance: ## hold our validation equal to protovalidate's (a module of its own)
 	cd tools/protovalidate && go test ./...
 
+.PHONY: manifests
+manifests: ## hold deploy/kubernetes to the types of Kubernetes and to the settings (a module of its own)
+	cd tools/kubernetes && go test ./...
+
 .PHONY: peers
 peers: ## run the tests of bench/peers (a module of its own)
 	cd bench/peers && go vet ./... && go test ./...
