@@ -36,8 +36,8 @@ func (ch *changes) any() bool { return len(ch.changed)+len(ch.unsure) > 0 }
 type changedRow struct{ was, is *entry }
 
 // findChanges compares the input, all of which was read, with what the job sent.
-// Rows are taken for the same row if they have one key, else one name that no
-// other has, else one line.
+// Rows are taken for the same row if they have one key, or one that a spreadsheet
+// wrote in another way, else one name that no other has, else one line.
 func (j *job) findChanges() changes {
 	var ch changes
 	if !j.knowsRows() {
@@ -57,13 +57,18 @@ func (j *job) findChanges() changes {
 		ch.gone = gone
 		return ch
 	}
-	for _, same := range []func(*entry) string{
-		func(e *entry) string { return e.key },
-		func(e *entry) string { return e.name },
-		func(e *entry) string { return strconv.Itoa(int(e.line)) },
+	for _, by := range []struct {
+		text func(*entry) string
+		// any says that the keys may differ.
+		any bool
+	}{
+		{text: func(e *entry) string { return e.key }},
+		{text: func(e *entry) string { return likeKey(e.key) }, any: true},
+		{text: func(e *entry) string { return likeName(e.name) }, any: true},
+		{text: func(e *entry) string { return strconv.Itoa(int(e.line)) }},
 	} {
 		var pairs []changedRow
-		pairs, gone, fresh = pair(gone, fresh, same)
+		pairs, gone, fresh = pair(gone, fresh, by.text, by.any)
 		ch.changed = append(ch.changed, pairs...)
 	}
 	ch.gone = gone
@@ -76,9 +81,9 @@ func (j *job) findChanges() changes {
 	return ch
 }
 
-// pair finds the rows of which only one on each side has a text. Rows with
-// different keys are never the same. It returns the rest of both sides too.
-func pair(gone, fresh []*entry, text func(*entry) string) (pairs []changedRow, goneLeft, freshLeft []*entry) {
+// pair finds the rows of which only one on each side has a text. Unless anyKey is set,
+// rows with different keys are not the same. It returns the rest of both sides too.
+func pair(gone, fresh []*entry, text func(*entry) string, anyKey bool) (pairs []changedRow, goneLeft, freshLeft []*entry) {
 	unique := func(entries []*entry) map[string]*entry {
 		by := make(map[string]*entry)
 		for _, e := range entries {
@@ -95,7 +100,7 @@ func pair(gone, fresh []*entry, text func(*entry) string) (pairs []changedRow, g
 	is := unique(fresh)
 	for _, e := range fresh {
 		t := text(e)
-		if g := was[t]; g != nil && is[t] == e && (g.key == e.key || g.key == "" || e.key == "") {
+		if g := was[t]; g != nil && is[t] == e && (anyKey || g.key == e.key || g.key == "" || e.key == "") {
 			pairs = append(pairs, changedRow{g, e})
 			paired[g], paired[e] = true, true
 		}

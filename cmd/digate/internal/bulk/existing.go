@@ -31,6 +31,7 @@ var errExisting = errors.New("rows are there already")
 // existing is an integration that Diga has.
 type existing struct {
 	id       string
+	name     string
 	template string // empty if Diga does not say
 	created  time.Time
 }
@@ -39,7 +40,7 @@ type existing struct {
 // knows only what it made itself: Diga alone knows what was made under a job whose
 // file is gone, or by hand.
 type inventory struct {
-	byName map[string][]existing // the newest first
+	byName map[string][]existing // by what is alike in names; the newest first
 	// byLine are the integrations that other jobs made of the same rows, and byID what
 	// Diga has of these.
 	byLine map[int32]string
@@ -68,7 +69,7 @@ func (inv *inventory) find(line int32, name, template string) (found existing, o
 		inv.nameless++
 		return existing{}, false
 	}
-	for _, has := range inv.byName[shortName(name)] {
+	for _, has := range inv.byName[likeName(shortName(name))] {
 		if has.template == "" || strings.EqualFold(has.template, template) {
 			return has, true
 		}
@@ -87,13 +88,13 @@ func (inv *inventory) tell(say func(string)) {
 // add notes an integration under its name. A mark at the end of a name is digate's
 // own, of a call whose end is not known yet.
 func (inv *inventory) add(in *integrationv1.Integration) existing {
-	has := existing{id: in.GetId(), template: in.GetSourceIntegrationTemplateId()}
+	has := existing{id: in.GetId(), name: shortName(in.GetName()), template: in.GetSourceIntegrationTemplateId()}
 	if in.GetCreatedAt() != nil {
 		has.created = in.GetCreatedAt().AsTime()
 	}
-	name := shortName(in.GetName())
+	name := likeName(has.name)
 	inv.byName[name] = append(inv.byName[name], has)
-	if marked := shortName(mark.ReplaceAllString(in.GetName(), "")); marked != name {
+	if marked := likeName(shortName(mark.ReplaceAllString(in.GetName(), ""))); marked != name {
 		inv.byName[marked] = append(inv.byName[marked], has)
 	}
 	return has
@@ -277,6 +278,7 @@ func (c *Command) showExisting(w io.Writer, rows []thereRow) {
 		table = append(table, []string{r.has.id, strconv.Itoa(int(r.row.line)), nameOf(r.row), created})
 	}
 	writeTable(w, table, len(rows))
+	showOtherNames(w, rows[:min(len(rows), maxExistingShown)])
 	fmt.Fprint(w, `
 Nothing was sent: to copy these rows makes second integrations. Say which:
   --existing=skip  leaves what is there as it is, and copies only the other rows
@@ -286,6 +288,24 @@ Nothing was sent: to copy these rows makes second integrations. Say which:
 		fmt.Fprintln(w, "Without --new-job, the job that there is already goes on.")
 	} else {
 		fmt.Fprintln(w, "If an earlier run made them, its job knows them best: --job names its file.")
+	}
+}
+
+// maxOtherNames bounds the names that are shown beside those of the rows.
+const maxOtherNames = 3
+
+// showOtherNames writes the names of integrations that are not just those of their
+// rows: they differ in case or blanks, or somebody changed them at Diga.
+func showOtherNames(w io.Writer, rows []thereRow) {
+	shown := 0
+	for _, r := range rows {
+		if r.row.name == "" || r.has.name == "" || r.has.name == r.row.name {
+			continue
+		}
+		if shown++; shown > maxOtherNames {
+			return
+		}
+		fmt.Fprintf(w, "line %d has the name %q at Diga\n", r.row.line, term.Cut(r.has.name, 40))
 	}
 }
 

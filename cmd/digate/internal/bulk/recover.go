@@ -31,7 +31,7 @@ func (c *Command) recover(j *job, say func(string)) error {
 	case known == 0:
 		return nil // one file may take the results of several jobs
 	default:
-		say(fmt.Sprintf("the job's file is cut off or older than the results:\n%s were taken from %s", rowCount(len(lost)), path))
+		say(fmt.Sprintf("the job's file is cut off or older than the results:\n%s %s taken from %s", rowCount(len(lost)), plural(len(lost), "was", "were"), path))
 	}
 	for _, line := range lost {
 		j.record(line)
@@ -55,7 +55,7 @@ func (j *job) lostRows(written []rowResult) (lost []jobLine, known int) {
 			known++
 			line.Line, line.Name, line.Key = e.line, e.name, e.key
 		}
-		if e == nil || e.decision == undecided && (e.state == rowNew || res.Outcome != rowUnknown && (e.state == rowOpen || e.state == rowDoubt)) {
+		if e == nil || e.decision == undecided && (e.state == rowNew || states[res.Outcome] == lineMade && !e.isMade()) {
 			lost = append(lost, line)
 		}
 	}
