@@ -113,7 +113,7 @@ func TestCopy_NoDigate_IsNotSentAndSaysWhy(t *testing.T) {
 	t.Setenv("DIGATE_TOKEN", clitest.Token)
 	addr := rig.FreeAddr(t)
 	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
-	if got.Code != client.ExitNotSent || !strings.HasPrefix(got.Err, "NOT_SENT: no digate at "+addr+": dial tcp "+addr+": ") ||
+	if got.Code != client.ExitNotSent || !strings.HasPrefix(got.Err, "NOT_SENT: no digate at "+addr+": connect: connection refused\n") || strings.Count(got.Err, addr) != 1 ||
 		!strings.Contains(got.Err, "connection refused\n") || !strings.Contains(got.Err, client.ReasonUnreachable) {
 		t.Errorf("%+v", got)
 	}

@@ -94,7 +94,7 @@ func unreachable(at, why string) *UnreachableError {
 			break
 		}
 	}
-	e.text = fmt.Sprintf("no digate at %s: %s", at, why)
+	e.text = fmt.Sprintf("no digate at %s: %s", at, strings.TrimPrefix(why, "dial tcp "+at+": "))
 	return e
 }
 
