@@ -67,9 +67,10 @@ breaking: ## compare the contract with the last release or commit
 	else set -x; $(BUF) breaking --against ".git#ref=$(AGAINST)"; fi
 
 .PHONY: vet
-vet: ## go vet and golangci-lint
+vet: ## go vet and golangci-lint, of bench/peers too
 	go vet ./...
 	$(LINTER) run ./...
+	cd bench/peers && go vet ./... && $(subst tools/,../../tools/,$(LINTER)) run ./...
 
 .PHONY: generate-is-clean
 generate-is-clean: ## prove that the generated code is what the protos generate
@@ -87,7 +88,7 @@ manifests: ## hold deploy/kubernetes to the types of Kubernetes and to the setti
 
 .PHONY: peers
 peers: ## run the tests of bench/peers (a module of its own)
-	cd bench/peers && go vet ./... && go test ./...
+	cd bench/peers && go test ./...
 
 .PHONY: bench
 bench: ## run the benchmarks
