@@ -90,7 +90,7 @@ func TestREST_CORS_IsForTheListedOriginsAlone(t *testing.T) {
 		if listed {
 			want = origin
 			if preflight.status != 204 || preflight.body != "" || preflight.header.Get("Access-Control-Allow-Methods") != "OPTIONS, POST" ||
-				!strings.Contains(preflight.header.Get("Access-Control-Allow-Headers"), "Authorization, Content-Type, Digate-Timeout, Digate-Unresolved, Idempotency-Key, Prefer") {
+				!strings.Contains(preflight.header.Get("Access-Control-Allow-Headers"), "Authorization, Content-Type, Digate-Account, Digate-Timeout, Digate-Unresolved, Idempotency-Key, Prefer") {
 				t.Errorf("%s, preflight: %d %v", origin, preflight.status, preflight.header)
 			}
 			if age := preflight.header.Get("Access-Control-Max-Age"); age != "600" {

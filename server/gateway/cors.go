@@ -10,7 +10,7 @@ import (
 
 const (
 	// corsRequest is what a page may send beside what every page may.
-	corsRequest = "Authorization, Content-Type, Digate-Timeout, Digate-Unresolved, Idempotency-Key, Prefer, X-Request-Id"
+	corsRequest = "Authorization, Content-Type, Digate-Account, Digate-Timeout, Digate-Unresolved, Idempotency-Key, Prefer, X-Request-Id"
 	// corsResponse is what a page may read beside what every page may.
 	corsResponse = "Allow, Digate-Outcome, Digate-Replayed, Preference-Applied, Retry-After, WWW-Authenticate, X-Request-Id"
 	// corsMaxAge is how long, in seconds, a browser need not ask again.

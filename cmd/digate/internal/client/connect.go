@@ -37,7 +37,7 @@ func (e *UnreachableError) Advice() string { return e.advice }
 // that cannot be reached (an [UnreachableError]) from a connection that was lost
 // during a call. done closes the connection and releases the context.
 func (f *Flags) Connect(ctx context.Context, more ...grpc.DialOption) (_ context.Context, _ *grpc.ClientConn, done func(), err error) {
-	token, err := Token(f.TokenFile)
+	authorization, err := f.authorization()
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -73,7 +73,9 @@ func (f *Flags) Connect(ctx context.Context, more ...grpc.DialOption) (_ context
 			return nil, nil, nil, err
 		}
 	}
-	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token.Reveal())
+	if authorization != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", authorization)
+	}
 	if f.Account != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, authn.AccountKey, f.Account)
 	}

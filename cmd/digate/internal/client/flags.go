@@ -26,6 +26,8 @@ type Flags struct {
 	Addr      string        `name:"addr" group:"Connection:" default:"127.0.0.1:9090" help:"The server's gRPC address."`
 	TLS       bool          `name:"tls" group:"Connection:" help:"Use TLS."`
 	CAFile    string        `name:"ca-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's. Implies --tls."`
+	CertFile  string        `name:"cert-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"PEM file with a client certificate, for a server that knows callers by it. No token is needed then. Implies --tls."`
+	KeyFile   string        `name:"key-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"PEM file with the key of --cert-file."`
 	TokenFile string        `name:"token-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"File with the bearer token. Without it, the token is taken from DIGATE_TOKEN."`
 	Account   string        `name:"account" group:"Connection:" placeholder:"NAME" help:"The account to use, for a caller that has several. A server without accounts ignores it."`
 	Timeout   time.Duration `name:"timeout" group:"Connection:" default:"${timeout=60s}" help:"${timeout_help=Time limit for everything, connecting included.}"`
@@ -43,6 +45,9 @@ func (f *Flags) Words() []string {
 	if f.CAFile != "" {
 		words = append(words, "--ca-file", f.CAFile)
 	}
+	if f.CertFile != "" {
+		words = append(words, "--cert-file", f.CertFile, "--key-file", f.KeyFile)
+	}
 	if f.TokenFile != "" {
 		words = append(words, "--token-file", f.TokenFile)
 	}
@@ -50,6 +55,19 @@ func (f *Flags) Words() []string {
 		words = append(words, "--account", f.Account)
 	}
 	return words
+}
+
+// authorization returns the value of the authorization header, empty for a caller with a
+// certificate and no token.
+func (f *Flags) authorization() (string, error) {
+	if f.CertFile != "" && f.TokenFile == "" && os.Getenv("DIGATE_TOKEN") == "" {
+		return "", nil
+	}
+	token, err := Token(f.TokenFile)
+	if err != nil {
+		return "", err
+	}
+	return "Bearer " + token.Reveal(), nil
 }
 
 // Token reads the bearer token from a file, or from DIGATE_TOKEN if path is
@@ -75,10 +93,20 @@ func Token(path string) (secret.String, error) {
 
 // Credentials returns how connections are secured.
 func (f *Flags) Credentials() (credentials.TransportCredentials, error) {
-	if !f.TLS && f.CAFile == "" {
+	if (f.CertFile == "") != (f.KeyFile == "") {
+		return nil, errors.New("--cert-file and --key-file belong together")
+	}
+	if !f.TLS && f.CAFile == "" && f.CertFile == "" {
 		return insecure.NewCredentials(), nil
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(f.CertFile, f.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("--cert-file: %w", err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
 	if f.CAFile != "" {
 		pem, err := os.ReadFile(f.CAFile)
 		if err != nil {
