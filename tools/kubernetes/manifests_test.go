@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -233,7 +234,7 @@ func TestManifests_ServerTakesTheSettings(t *testing.T) {
 	for name, port := range map[string]string{"grpc": "grpc-addr", "http": "http-addr", "admin": "admin-addr"} {
 		found := false
 		for _, p := range c.Ports {
-			found = found || p.Name == name && settings[port] == ":"+intstr.FromInt32(p.ContainerPort).String()
+			found = found || p.Name == name && settings[port] == ":"+strconv.Itoa(int(p.ContainerPort))
 		}
 		if !found {
 			t.Errorf("port %s is not that of %s", name, settings[port])
