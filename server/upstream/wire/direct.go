@@ -202,8 +202,7 @@ type directConn struct {
 	in    *bufio.Reader
 	// left is how many bytes may be read.
 	left  int64
-	ended bool // by the upstream
-	since time.Time
+	since time.Time // when it became idle
 }
 
 // quiet reports whether nothing has arrived on an idle connection: not its end, and no
@@ -217,7 +216,6 @@ func (c *directConn) Read(p []byte) (int, error) {
 	}
 	n, err := c.connection.Read(p[:min(int64(len(p)), c.left)])
 	c.left -= int64(n)
-	c.ended = c.ended || errors.Is(err, io.EOF)
 	return n, err
 }
 
@@ -289,7 +287,7 @@ func (b *directBody) finish(whole bool) {
 	}
 	b.done = true
 	c := b.conn
-	if b.stop() && whole && !b.last && !c.ended && c.in.Buffered() == 0 {
+	if b.stop() && whole && !b.last && c.in.Buffered() == 0 {
 		c.of.put(c)
 		return
 	}

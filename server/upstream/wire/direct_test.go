@@ -282,21 +282,24 @@ func TestDirect_AfterAnyResponse_TheNextHasItsOwn(t *testing.T) {
 	}
 }
 
-// A response that is left unread takes its connection with it.
+// A response that is left unread takes its connection with it, whether its body is there
+// or still to come.
 func TestDirect_BodyThatIsNotReadToItsEnd_EndsTheConnection(t *testing.T) {
 	t.Parallel()
-	ended := make(chan struct{})
-	target := script(t, nil, func(c net.Conn) {
-		respond(c, okResponse)
-		_, _ = io.Copy(io.Discard, c)
-		close(ended)
-	})
-	resp, err := newDirect(t, target).RoundTrip(t.Context(), post(target, "{}"), []byte("{}"), NewTracker())
-	if err != nil {
-		t.Fatal(err)
+	for _, response := range []string{okResponse, okResponse[:len(okResponse)-len("{}")]} {
+		ended := make(chan struct{})
+		target := script(t, nil, func(c net.Conn) {
+			respond(c, response)
+			_, _ = io.Copy(io.Discard, c)
+			close(ended)
+		})
+		resp, err := newDirect(t, target).RoundTrip(t.Context(), post(target, "{}"), []byte("{}"), NewTracker())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		await.Value(t, ended, "the end of the connection")
 	}
-	_ = resp.Body.Close()
-	await.Value(t, ended, "the end of the connection")
 }
 
 // what a round trip gives, as far as calls look at it.
