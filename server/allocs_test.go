@@ -33,14 +33,14 @@ var rawCallers = []struct {
 	// more than half.
 	bound float64
 }{
-	{"grpc", newGRPCCaller, 149},
-	{"rest", newRESTCaller, 118},
-	{"grpc/variables", newGRPCCallerWithVariables, 180},
-	{"rest/variables", newRESTCallerWithVariables, 132},
-	{"grpc/request_id", newGRPCCallerWithID, 228},
-	{"rest/request_id", newRESTCallerWithID, 188},
-	{"grpc/get", newGRPCReader, 142},
-	{"rest/get", newRESTReader, 117},
+	{"grpc", newGRPCCaller, 148},
+	{"rest", newRESTCaller, 114},
+	{"grpc/variables", newGRPCCallerWithVariables, 179},
+	{"rest/variables", newRESTCallerWithVariables, 128},
+	{"grpc/request_id", newGRPCCallerWithID, 225},
+	{"rest/request_id", newRESTCallerWithID, 182},
+	{"grpc/get", newGRPCReader, 141},
+	{"rest/get", newRESTReader, 113},
 }
 
 // A call from the caller's first byte to the last byte of the response, with its log

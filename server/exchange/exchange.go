@@ -123,15 +123,27 @@ func (ex *Exchange) Duration() time.Duration {
 
 type key struct{}
 
+// recordContext is a context that carries an exchange. The two and the first attempt,
+// since most calls need no more, are one allocation.
+type recordContext struct {
+	context.Context
+	exchange Exchange
+	first    [1]Attempt
+}
+
+// Value implements [context.Context].
+func (c *recordContext) Value(k any) any {
+	if k == (key{}) {
+		return &c.exchange
+	}
+	return c.Context.Value(k)
+}
+
 // NewContext returns a context that carries a new exchange, and the exchange.
 func NewContext(ctx context.Context) (context.Context, *Exchange) {
-	r := new(struct {
-		Exchange
-		first [1]Attempt // most calls need no more
-	})
-	ex := &r.Exchange
-	ex.Attempts = r.first[:0]
-	return context.WithValue(ctx, key{}, ex), ex
+	c := &recordContext{Context: ctx}
+	c.exchange.Attempts = c.first[:0]
+	return c, &c.exchange
 }
 
 // FromContext returns the context's exchange, nil where there is none.

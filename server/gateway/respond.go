@@ -14,7 +14,8 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-const contentType = "application/json"
+// contentType is the Content-Type of every response in JSON. net/http only reads it.
+var contentType = []string{"application/json"}
 
 // headerReplayed is the header of a response whose integration was created by an
 // earlier request.
@@ -44,8 +45,8 @@ func (r *route) succeed(ctx context.Context, w http.ResponseWriter, response any
 	if status == http.StatusNoContent {
 		body = nil
 	} else {
-		h.Set("Content-Type", contentType)
-		h.Set("Content-Length", strconv.Itoa(len(body)))
+		h["Content-Type"] = contentType
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the caller may have left

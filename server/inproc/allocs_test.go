@@ -23,8 +23,8 @@ func TestAllocations_UnaryCall_AreBounded(t *testing.T) {
 		bound        float64
 		interceptors []grpc.UnaryServerInterceptor
 	}{
-		"bare":         {8, nil},
-		"interceptors": {14, []grpc.UnaryServerInterceptor{pass, pass, pass}},
+		"bare":         {7, nil},
+		"interceptors": {13, []grpc.UnaryServerInterceptor{pass, pass, pass}},
 	} {
 		c := inproc.New(inproc.Options{Unary: tt.interceptors})
 		s.register(c)

@@ -27,27 +27,37 @@ func (c *Channel) Call(ctx context.Context, fullName string, decode func(request
 		return nil, nil, status.Errorf(codes.Internal, "inproc: %s is a streaming method, Call calls unary ones", fullName)
 	}
 
-	t := &transport{method: fullName}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var refused error
-	response, err = m.unary.Handler(m.impl, serverContext(ctx, t), func(request any) error {
-		if refused = decode(request); refused != nil {
-			return refused
-		}
-		return contextError(ctx)
-	}, c.unary)
-	t.end()
+	in := &incoming{transport: transport{method: fullName}, ctx: ctx, decode: decode}
+	response, err = m.unary.Handler(m.impl, serverContext(ctx, &in.transport), in.receive, c.unary)
+	in.transport.end()
 	if err == nil {
-		return response, t.sentHeader(), nil
+		return response, in.transport.sentHeader(), nil
 	}
-	if refused != nil {
-		return nil, nil, refused
+	if in.refused != nil {
+		return nil, nil, in.refused
 	}
 	if err = statusError(err); err == nil {
 		err = errNoResponse // a failure that calls itself OK carries no message
 	}
-	return nil, t.sentHeader(), err
+	return nil, in.transport.sentHeader(), err
+}
+
+// incoming is a unary call as its method gets it.
+type incoming struct {
+	transport transport
+	ctx       context.Context
+	decode    func(request any) error
+	refused   error // by decode
+}
+
+// receive fills in the request.
+func (in *incoming) receive(request any) error {
+	if in.refused = in.decode(request); in.refused != nil {
+		return in.refused
+	}
+	return contextError(in.ctx)
 }
 
 // contextError returns the status of a context that has ended, else nil.

@@ -18,15 +18,18 @@ import (
 // for each, whether or not it became an RPC. It must be the outermost.
 func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{
-			began: time.Now(), protocol: protocolREST, method: other, code: codes.OK,
-			requestID: requestID(r.Header.Values(RequestIDHeader)),
+		of := &restCall{
+			call: call{
+				began: time.Now(), protocol: protocolREST, method: other, code: codes.OK,
+				requestID: requestID(r.Header.Values(RequestIDHeader)),
+			},
+			response: statusWriter{ResponseWriter: w},
 		}
+		c, sw := &of.call, &of.response
 		w.Header().Set(RequestIDHeader, c.requestID)
 		ctx, ex := exchange.NewContext(r.Context())
 		c.exchange = ex
 		ctx = context.WithValue(ctx, callKey{}, c)
-		sw := &statusWriter{ResponseWriter: w}
 		defer func() {
 			if p := recover(); p != nil {
 				if p != http.ErrAbortHandler {
@@ -51,6 +54,12 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(sw, r.WithContext(ctx))
 	})
+}
+
+// restCall is the record of a request, with its response.
+type restCall struct {
+	call     call
+	response statusWriter
 }
 
 // statusWriter remembers the status of the response.
