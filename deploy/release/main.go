@@ -59,7 +59,7 @@ func build(version string, platforms []string, dist string, fresh bool) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }()
 	cache := ""
 	if fresh {
 		cache = filepath.Join(work, "cache")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,11 +61,7 @@ func (t target) archive(dist string, when time.Time, files []file) error {
 	if err != nil {
 		return err
 	}
-	defer out.Close()
-	if err := write(out, t.name(), when, files); err != nil {
-		return err
-	}
-	return out.Close()
+	return errors.Join(write(out, t.name(), when, files), out.Close())
 }
 
 // compile builds the binary in a folder and returns its path.
