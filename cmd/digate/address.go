@@ -22,7 +22,17 @@ func dialable(addr net.Addr) string {
 	return addr.String()
 }
 
-func httpURL(addr net.Addr) string { return "http://" + dialable(addr) }
+// httpURL returns the URL of a listener that speaks HTTP, with TLS or without.
+func httpURL(addr net.Addr, secured bool) string {
+	switch {
+	case addr.Network() == "unix":
+		return dialable(addr)
+	case secured:
+		return "https://" + dialable(addr)
+	default:
+		return "http://" + dialable(addr)
+	}
+}
 
 // unheard puts the error of an address on which nobody can listen into words for
 // people. program is who may have a port that is taken.

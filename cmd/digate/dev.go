@@ -21,6 +21,8 @@ type devCmd struct {
 	config.Config `embed:""`
 	EmulatorAddr  string `name:"emulator-addr" group:"Addresses:" default:"127.0.0.1:8090" help:"The stand-in for Diga."`
 
+	OverTLS bool `name:"tls" group:"TLS:" help:"Speak TLS, with a certificate of an authority that is made for this run. The first words name its file."`
+
 	standInFlags `embed:""`
 }
 
@@ -63,6 +65,14 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 		return unheard("digate dev", err)
 	}
 	c.Upstream.URL = diga.url()
+	var made devTLS
+	if c.OverTLS {
+		if made, err = newDevTLS(&c.Config); err != nil {
+			_ = diga.ln.Close()
+			return err
+		}
+		defer made.remove()
+	}
 	ignoreBrokenPipe()
 	log := telemetry.OpenLog(std.Err, c.LogLevel)
 	defer log.Close()
@@ -73,7 +83,7 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 		return complainInto(log, o.explain(line, unheard("digate dev", err)))
 	}
 	defer greet(std.Out, welcome(devAddresses{
-		grpc: dialable(s.GRPCAddr()), rest: httpURL(s.HTTPAddr()), admin: httpURL(s.AdminAddr()), diga: diga.url(),
+		grpc: dialable(s.GRPCAddr()), rest: httpURL(s.HTTPAddr(), c.TLS.Enabled()), admin: httpURL(s.AdminAddr(), c.TLS.Admin), diga: diga.url(), ca: made.ca,
 	}, version(), term.Self()))()
 	// The stand-in ends last, so that calls under way can end.
 	standInCtx, stopStandIn := context.WithCancel(context.WithoutCancel(ctx))

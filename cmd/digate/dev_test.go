@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -61,14 +63,14 @@ func (d dev) match(t *testing.T, expr string) string {
 // what goes into its input, and an empty line ends it.
 func (d dev) line(t *testing.T, begin string) string {
 	t.Helper()
-	return d.match(t, `(?s)\n  ((?:echo \S+ \| )?\S*`+begin+` .*?)\n\n`)
+	return d.match(t, `(?s)\n  ((?:echo \S+ \| )?\S*`+begin+` .*?)\n(?:\n|  \S)`)
 }
 
-// pasted runs a line in a shell with that PATH, after the first line that the welcome
-// shows to paste.
+// pasted runs a line in a shell with that PATH, after the first lines that the
+// welcome shows to paste.
 func (d dev) pasted(t *testing.T, path, line string) string {
 	t.Helper()
-	return shell(t, path, d.match(t, `\n  (export .*)\n`)+"\n"+line)
+	return shell(t, path, d.match(t, `\n  (export .*(?:\n  export .*)?)\n`)+"\n"+line)
 }
 
 // shell runs a line in a shell with that PATH, and returns its output.
@@ -256,9 +258,11 @@ func TestDev_OnAllInterfacesAndInThePath_PrintsWhatCanBePasted(t *testing.T) {
 
 func TestDev_Welcome_FitsATerminalWithTheLogBelow(t *testing.T) {
 	t.Parallel()
-	at := devAddresses{"127.0.0.1:9090", "http://127.0.0.1:8080", "http://127.0.0.1:9091", "http://127.0.0.1:8090"}
+	at := devAddresses{"127.0.0.1:9090", "http://127.0.0.1:8080", "http://127.0.0.1:9091", "http://127.0.0.1:8090", ""}
 	const log = "\n\n\n\n\n" // two lines, of 160 to 240 and of 80 to 160 columns
 	clitest.Screen(t, "welcome", welcome(at, "devel", "go run ./cmd/digate")+log)
+	overTLS := devAddresses{at.grpc, "https://127.0.0.1:8080", at.admin, at.diga, "/tmp/digate-dev-1234567890/ca.pem"}
+	clitest.Screen(t, "welcome-tls", welcome(overTLS, "devel", "go run ./cmd/digate")+log)
 	at.grpc = "127.0.0.1:9999"
 	if text := welcome(at, "devel", "digate"); !strings.Contains(text, " --api-key-file - --addr 127.0.0.1:9999\n") {
 		t.Errorf("the command does not reach the server:\n%s", text)
@@ -276,6 +280,26 @@ func TestDev_PortTaken_NamesTheFlagAndWhoMayHaveIt(t *testing.T) {
 		if got.Code != client.ExitFailed || !strings.HasPrefix(got.Err, "digate: "+flag+": ") || !strings.Contains(got.Err, " (another digate dev?)") {
 			t.Errorf("%+v", got)
 		}
+	}
+}
+
+// The authority's file is gone with the server.
+func TestDev_TLS_PastedLinesWork(t *testing.T) {
+	need.Program(t, "curl")
+	d := launchDev(t, "--tls")
+	ca := d.match(t, `DIGATE_CA_FILE=(\S+)`)
+	if out := d.pasted(t, os.Getenv("PATH"), d.line(t, "curl")); !strings.HasPrefix(out, "HTTP/2 201 ") || !strings.Contains(out, `"name":"second"`) {
+		t.Errorf("%s", out)
+	}
+	if out := d.pasted(t, os.Getenv("PATH"), d.line(t, "digate copy")); !strings.Contains(out, "name              first\n") {
+		t.Errorf("%s", out)
+	}
+	d.signal(t, syscall.SIGTERM)
+	if code := d.wait(t); code != client.ExitDone {
+		t.Errorf("exit code %d", code)
+	}
+	if _, err := os.Stat(filepath.Dir(ca)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is left: %v", ca, err)
 	}
 }
 

@@ -57,7 +57,7 @@ func listenStandIn(flag, addr string, flags standInFlags) (*standIn, error) {
 	return &standIn{emulator.New(emulator.Options{Latency: flags.Latency, Seed: flags.Seed}), ln}, nil
 }
 
-func (s *standIn) url() string { return httpURL(s.ln.Addr()) }
+func (s *standIn) url() string { return httpURL(s.ln.Addr(), false) }
 
 // run serves until ctx ends.
 func (s *standIn) run(ctx context.Context) error {

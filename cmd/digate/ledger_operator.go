@@ -19,7 +19,8 @@ type operatorFlags struct {
 	Ledger    string        `name:"ledger" group:"Operator:" placeholder:"STORE" help:"The ledger itself, as serve has it: sqlite:PATH or postgres://USER@HOST/DATABASE. Without it, records are read from --admin."`
 	KeyFile   string        `name:"ledger-key-file" group:"Operator:" type:"path" placeholder:"FILE" help:"The key file of the ledger, as serve has it. For sqlite it is PATH.key unless given."`
 	Retention time.Duration `name:"ledger-retention" group:"Operator:" default:"24h" help:"How long a settled record is kept, as serve has it."`
-	Admin     string        `name:"admin" group:"Operator:" placeholder:"URL" default:"http://127.0.0.1:9091" help:"The admin listener of a running digate."`
+	Admin     string        `name:"admin" group:"Operator:" placeholder:"URL" default:"http://127.0.0.1:9091" help:"The admin listener of a running digate: a URL, or unix:PATH."`
+	AdminCA   string        `name:"admin-ca-file" group:"Operator:" type:"existingfile" placeholder:"FILE" help:"PEM file with the authorities of an admin listener that speaks TLS, instead of the system's."`
 }
 
 // local reports whether the records are read in the ledger itself.

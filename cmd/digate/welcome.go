@@ -8,7 +8,10 @@ import (
 )
 
 // devAddresses are where dev listens, as a client on this machine dials it.
-type devAddresses struct{ grpc, rest, admin, diga string }
+type devAddresses struct {
+	grpc, rest, admin, diga string
+	ca                      string // file of the authority, empty without TLS
+}
 
 // welcomeTemplate is the template that dev says to copy. With the values that the
 // commands of the welcome have, its copy is finished.
@@ -21,23 +24,28 @@ func welcome(at devAddresses, version, self string) string {
 	if at.grpc != client.DefaultAddr {
 		addr = " --addr " + term.ShellWord(at.grpc)
 	}
+	trust, curl, between, grpcurl := "", "", "\n", "-plaintext -H 'authorization: Bearer dev' "
+	if at.ca != "" {
+		trust = "  export DIGATE_CA_FILE=" + term.ShellWord(at.ca) + "\n"
+		between = "" // a row each, which the lines of TLS take
+		curl = "--cacert $DIGATE_CA_FILE \\\n    "
+		grpcurl = "-cacert $DIGATE_CA_FILE -H 'authorization: Bearer dev' \\\n    "
+	}
 	return fmt.Sprintf(`digate %[1]s on loopback, in front of a stand-in for Diga. Ctrl-C ends it.
   gRPC   %-22[2]s  REST  %[3]s
   admin  %-22[4]s  Diga  %[5]s (the stand-in)
 Try, in another terminal; any token is an account of its own:
   export DIGATE_TOKEN=dev ID=%[6]s
-  echo k-123 | %[7]s copy $ID --name first \
+%[10]s  echo k-123 | %[7]s copy $ID --name first \
     --var shop=acme --api-key-file -%[8]s
-
-  curl -i %[3]s/v1/integration/template/$ID/copy \
+%[13]s  curl -i %[11]s%[3]s/v1/integration/template/$ID/copy \
     -H 'Authorization: Bearer dev' -H 'Content-Type: application/json' \
     -d '{"name": "second", "api_key": "k-123", "variables": {"shop": "acme"}}'
-
-  grpcurl -plaintext -H 'authorization: Bearer dev' -d '{"template_id": "'$ID'",
+%[13]s  grpcurl %[12]s-d '{"template_id": "'$ID'",
     "name": "third", "api_key": "k-123", "variables": {"shop": "acme"}}' \
     %[9]s diga.integration.v1.IntegrationService/CopyTemplate
 
 More templates: %[7]s templates list. Those that go wrong on
 purpose: %[7]s emulator --help. Its log:
-`, version, at.grpc, at.rest, at.admin, at.diga, welcomeTemplate, self, addr, term.ShellWord(at.grpc))
+`, version, at.grpc, at.rest, at.admin, at.diga, welcomeTemplate, self, addr, term.ShellWord(at.grpc), trust, curl, grpcurl, between)
 }

@@ -68,7 +68,11 @@ func (f *Flags) Connect(ctx context.Context, more ...grpc.DialOption) (_ context
 			if through != nil {
 				at += " through the proxy " + through.Host + " (HTTPS_PROXY)"
 			}
-			err := unreachable(at, whyNotReady(ctx, conn))
+			why := whyNotReady(ctx, conn)
+			if through == nil && ctx.Err() == nil {
+				why = f.whyNoTLS(ctx, why)
+			}
+			err := unreachable(at, why)
 			done()
 			return nil, nil, nil, err
 		}

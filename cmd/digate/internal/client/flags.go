@@ -2,7 +2,6 @@ package client
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -13,7 +12,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/digate/digate/cmd/digate/internal/file"
-	"github.com/digate/digate/server/nearjson"
+	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/secret"
 )
 
@@ -23,7 +22,7 @@ const DefaultAddr = "127.0.0.1:9090"
 // Flags say how to reach a running digate. A command that embeds them can set
 // the variables timeout and timeout_help.
 type Flags struct {
-	Addr      string        `name:"addr" group:"Connection:" default:"127.0.0.1:9090" help:"The server's gRPC address."`
+	Addr      string        `name:"addr" group:"Connection:" default:"127.0.0.1:9090" help:"The server's gRPC address, HOST:PORT or unix:PATH."`
 	TLS       bool          `name:"tls" group:"Connection:" help:"Use TLS."`
 	CAFile    string        `name:"ca-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's. Implies --tls."`
 	CertFile  string        `name:"cert-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"PEM file with a client certificate, for a server that knows callers by it. No token is needed then. Implies --tls."`
@@ -91,31 +90,39 @@ func Token(path string) (secret.String, error) {
 	return secret.New(token), nil
 }
 
+// secured reports whether connections have TLS.
+func (f *Flags) secured() bool { return f.TLS || f.CAFile != "" || f.CertFile != "" }
+
 // Credentials returns how connections are secured.
 func (f *Flags) Credentials() (credentials.TransportCredentials, error) {
-	if (f.CertFile == "") != (f.KeyFile == "") {
-		return nil, errors.New("--cert-file and --key-file belong together")
-	}
-	if !f.TLS && f.CAFile == "" && f.CertFile == "" {
+	config, err := f.config()
+	switch {
+	case err != nil:
+		return nil, err
+	case config == nil:
 		return insecure.NewCredentials(), nil
+	default:
+		return credentials.NewTLS(config), nil
 	}
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
-	if f.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(f.CertFile, f.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("--cert-file: %w", err)
-		}
-		conf.Certificates = []tls.Certificate{pair}
+}
+
+// config returns the TLS of connections, nil for plain text.
+func (f *Flags) config() (*tls.Config, error) {
+	switch {
+	case f.CertFile != "" && f.KeyFile == "":
+		return nil, errors.New("--key-file: is missing: --cert-file needs its key")
+	case f.CertFile == "" && f.KeyFile != "":
+		return nil, errors.New("--cert-file: is missing: --key-file is the key of a certificate")
+	case !f.secured():
+		return nil, nil
 	}
-	if f.CAFile != "" {
-		pem, err := os.ReadFile(f.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("--ca-file: %w", err)
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(nearjson.TrimBOM(pem)) {
-			return nil, fmt.Errorf("--ca-file: there is no certificate in %s", f.CAFile)
-		}
+	material, err := certs.Files{
+		Certificate: certs.File{Flag: "cert-file", Path: f.CertFile},
+		Key:         certs.File{Flag: "key-file", Path: f.KeyFile},
+		Authorities: certs.File{Flag: "ca-file", Path: f.CAFile},
+	}.Load()
+	if err != nil {
+		return nil, err
 	}
-	return credentials.NewTLS(conf), nil
+	return material.ClientConfig(), nil
 }

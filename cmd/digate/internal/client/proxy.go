@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/digate/digate/server/socket"
 	"github.com/digate/digate/server/upstream/wire"
 )
 
@@ -14,7 +15,7 @@ import (
 // whatever the scheme of the proxy's URL, so only http is taken here. The error does
 // not quote the variable.
 func proxy(addr string) (*url.URL, error) {
-	if strings.Contains(addr, "/") { // a target of gRPC's own form
+	if _, local := socket.Path(addr); local || strings.Contains(addr, "/") { // a target of gRPC's own form
 		return nil, nil
 	}
 	p, err := wire.Proxy(&url.URL{Scheme: "https", Host: addr})

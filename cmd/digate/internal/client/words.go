@@ -75,9 +75,15 @@ var unreachableWords = []struct {
 }{
 	{regexp.MustCompile(`looked like an HTTP/1\.1 header`), "what is there speaks HTTP, and no gRPC", whichPort},
 	{regexp.MustCompile(`first record does not look like a TLS handshake`), "what is there speaks no TLS (it sent no TLS handshake)", "leave --tls and --ca-file away, or name the port with TLS"},
+	{regexp.MustCompile("^" + onlyTLS + "$"), "", "add --tls, or --ca-file with its authority if that is not one of the system's"},
+	{regexp.MustCompile(`authentication handshake failed: (?:EOF|.*reset by peer)`), "what is there ended the connection instead of a TLS handshake", "if it speaks no TLS, leave --tls and --ca-file away; " + whichPort},
+	{regexp.MustCompile(`remote error: tls: (?:certificate required|handshake failure)`), "it asks for a certificate of the one who calls, or takes no such TLS", "name the certificate with --cert-file and --key-file"},
+	{regexp.MustCompile(`remote error: tls: .*certificate`), "it does not accept the certificate in --cert-file", "its authority must be one of the server's --tls-client-ca-file, and its time must not be over"},
 	{regexp.MustCompile(`error reading server preface: (?:EOF|read: connection reset|.*reset by peer)|server preface.*(?:\x15\x03|frame too large)`),
 		"what is there ended the connection", "if it takes TLS alone, add --tls; " + whichPort},
 	{regexp.MustCompile(`x509: certificate signed by unknown authority`), "its certificate is signed by an unknown authority", "name the authority with --ca-file"},
+	{regexp.MustCompile(`x509: certificate has expired or is not yet valid: (.*)`), "its certificate ended, or is not valid yet: $1", "the server needs a new certificate, unless the clock of this machine is wrong"},
+	{regexp.MustCompile(`x509: (certificate is valid for .*|certificate is not valid for any names.*|cannot validate certificate for .*)`), "its certificate has another name: $1", "name the server in --addr as its certificate does"},
 	{regexp.MustCompile(`produced zero addresses|no such host`), "the name has no address", "check how the host is spelt"},
 	{regexp.MustCompile(`connection refused`), "", "is digate running there? `digate serve` or `digate dev` starts it"},
 }
@@ -86,9 +92,9 @@ var unreachableWords = []struct {
 func unreachable(at, why string) *UnreachableError {
 	e := &UnreachableError{}
 	for _, w := range unreachableWords {
-		if w.library.MatchString(why) {
+		if m := w.library.FindStringSubmatchIndex(why); m != nil {
 			if w.person != "" {
-				why = w.person
+				why = string(w.library.ExpandString(nil, w.person, why, m))
 			}
 			e.advice = w.advice
 			break
@@ -110,7 +116,7 @@ func (f *Flags) checkAddr() error {
 		if scheme == "https" {
 			e.advice = "--tls says that the connection has TLS"
 		}
-	case !f.TLS && f.CAFile == "" && !strings.ContainsAny(f.Addr, ":/"):
+	case !f.secured() && !strings.ContainsAny(f.Addr, ":/"):
 		e.text = fmt.Sprintf("--addr %s: has no port; must be HOST:PORT, such as %s:9090", f.Addr, f.Addr)
 	default:
 		return nil

@@ -31,7 +31,7 @@ func (l *line) ids(ctx context.Context, argument string) []Candidate {
 func (l *line) listing(command ...string) []string {
 	args := command[:2:2]
 	for _, flag := range l.flags {
-		for _, name := range []string{"config", "addr", "tls", "ca-file", "token-file", "language"} {
+		for _, name := range []string{"config", "addr", "tls", "ca-file", "cert-file", "key-file", "account", "token-file", "language"} {
 			of := flag == "--"+name || strings.HasPrefix(flag, "--"+name+"=")
 			if of && (name != "language" || command[0] == "templates") {
 				args = append(args, flag)

@@ -40,6 +40,9 @@ func certNames(c *x509.Certificate) []string {
 	for _, ip := range c.IPAddresses {
 		all = append(all, ip.String())
 	}
+	for _, uri := range c.URIs {
+		all = append(all, uri.String())
+	}
 	if all == nil {
 		return []string{"no name"}
 	}

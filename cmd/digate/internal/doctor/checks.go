@@ -82,4 +82,5 @@ func (e *examination) run(ctx context.Context) {
 	e.check("clock", []string{"tls"}, func() finding { return probe.clock() })
 	e.check("ledger", []string{"configuration"}, func() finding { return examineLedger(ctx, e.cfg.Ledger) })
 	e.check("listeners", []string{"configuration"}, func() finding { return examineListeners(ctx, &e.cfg.Addresses) })
+	e.check("certificates", []string{"configuration"}, func() finding { return examineCertificates(&e.cfg) })
 }

@@ -80,7 +80,7 @@ func says(status int, contentType, body string) http.Handler {
 	})
 }
 
-var checkNames = []string{"configuration", "proxy", "dns", "tcp", "tls", "credential", "upstream", "contract", "document", "clock", "ledger", "listeners"}
+var checkNames = []string{"configuration", "proxy", "dns", "tcp", "tls", "credential", "upstream", "contract", "document", "clock", "ledger", "listeners", "certificates"}
 
 // examined is a report by check.
 type examined struct {
@@ -140,7 +140,7 @@ func TestDoctor_AllIsWell(t *testing.T) {
 	create(t, upstream.URL)
 	seen.requests, seen.tokens = nil, nil
 
-	examine(t, "--upstream-url", upstream.URL).expect(t, "oososooosooo")
+	examine(t, "--upstream-url", upstream.URL).expect(t, "oososooosooos")
 	if n := seen.onlyGETs(t); n != 4 {
 		t.Errorf("%d requests: %v", n, seen.requests)
 	}
@@ -184,29 +184,29 @@ func TestDoctor_WhatIsWrong_IsSaidAndWhatBuildsOnItIsSkipped(t *testing.T) {
 		check    string
 		found    []string
 	}{
-		"two settings": {nil, []string{"--grpc-addr", "x", "--upstream-url", "ftp://u:hunter2@y"}, "Fssssossssss", "configuration",
+		"two settings": {nil, []string{"--grpc-addr", "x", "--upstream-url", "ftp://u:hunter2@y"}, "Fssssosssssss", "configuration",
 			[]string{"--grpc-addr: must be", "--upstream-url: must begin"}},
-		"no such name": {nil, []string{"--upstream-url", "http://diga.invalid"}, "ooFssossssoo", "dns", []string{"diga.invalid does not resolve"}},
-		"refused": {nil, []string{"--upstream-url", "http://" + closed.Addr().String()}, "oosFsossssoo", "tcp",
+		"no such name": {nil, []string{"--upstream-url", "http://diga.invalid"}, "ooFssossssoos", "dns", []string{"diga.invalid does not resolve"}},
+		"refused": {nil, []string{"--upstream-url", "http://" + closed.Addr().String()}, "oosFsossssoos", "tcp",
 			[]string{closed.Addr().String(), "connection refused"}},
-		"HTML": {page, nil, "oososoFssooo", "upstream", []string{"HTTP 200, but not as Diga does"}},
-		"gateway": {says(502, "text/html", "<html>hunter2</html>"), nil, "oososoFssooo", "upstream",
+		"HTML": {page, nil, "oososoFssooos", "upstream", []string{"HTTP 200, but not as Diga does"}},
+		"gateway": {says(502, "text/html", "<html>hunter2</html>"), nil, "oososoFssooos", "upstream",
 			[]string{"HTTP 502, but not as Diga does"}},
-		"redirect": {http.RedirectHandler("https://elsewhere.invalid/", http.StatusFound), nil, "oososoFssooo", "upstream", []string{"HTTP 302, but not as Diga does"}},
-		"401":      {envelope(401), nil, "oososoFssooo", "upstream", []string{"reachable and refuses the credential: HTTP 401, SOME_CODE"}},
-		"403":      {envelope(403), nil, "oososoFssooo", "upstream", []string{"reachable and refuses the credential: HTTP 403, SOME_CODE"}},
-		"500":      {envelope(500), nil, "oososoFssooo", "upstream", []string{"reachable and responds with HTTP 500, SOME_CODE"}},
+		"redirect": {http.RedirectHandler("https://elsewhere.invalid/", http.StatusFound), nil, "oososoFssooos", "upstream", []string{"HTTP 302, but not as Diga does"}},
+		"401":      {envelope(401), nil, "oososoFssooos", "upstream", []string{"reachable and refuses the credential: HTTP 401, SOME_CODE"}},
+		"403":      {envelope(403), nil, "oososoFssooos", "upstream", []string{"reachable and refuses the credential: HTTP 403, SOME_CODE"}},
+		"500":      {envelope(500), nil, "oososoFssooos", "upstream", []string{"reachable and responds with HTTP 500, SOME_CODE"}},
 		"no integrations": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/v1/integration" {
 				envelope(403).ServeHTTP(w, r)
 				return
 			}
 			says(200, "application/json", `{"data":[],"has_more":false}`).ServeHTTP(w, r)
-		}), nil, "oososooFsooo", "contract", []string{"refuses the credential: HTTP 403"}},
+		}), nil, "oososooFsooos", "contract", []string{"refuses the credential: HTTP 403"}},
 		"hangs up": {http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), nil,
-			"oososoFsssoo", "upstream", []string{"response was lost (connection closed)"}},
-		"token file": {page, []string{"--token-file", "/nonexistent"}, "oososFsssooo", "credential", []string{"--token-file: ", "no such file"}},
-		"odd token": {page, []string{"--token-file", clitest.WriteFile(t, "token", "hunter2 hunter2")}, "oososFsssooo", "credential",
+			"oososoFsssoos", "upstream", []string{"response was lost (connection closed)"}},
+		"token file": {page, []string{"--token-file", "/nonexistent"}, "oososFsssooos", "credential", []string{"--token-file: ", "no such file"}},
+		"odd token": {page, []string{"--token-file", clitest.WriteFile(t, "token", "hunter2 hunter2")}, "oososFsssooos", "credential",
 			[]string{"one word of printable ASCII"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -231,7 +231,7 @@ func TestDoctor_NoToken_IsSaidAndTheWayIsStillLookedAt(t *testing.T) {
 	upstream, seen := watched(t, says(200, "application/json", "{}"))
 	t.Setenv("DIGATE_TOKEN", "")
 	got := examine(t, "--upstream-url", upstream.URL)
-	got.expect(t, "oososFsssooo")
+	got.expect(t, "oososFsssooos")
 	if n := seen.onlyGETs(t); n != 1 {
 		t.Errorf("%d requests", n)
 	}
@@ -241,13 +241,13 @@ func TestDoctor_Drift_IsNamedWithoutValues(t *testing.T) {
 	upstream, _ := watched(t, says(200, "application/json",
 		`{"data":[{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","surprise":"hunter2"}],"has_more":"hunter2"}`))
 	got := examine(t, "--upstream-url", upstream.URL)
-	got.expect(t, "oososoowsooo")
+	got.expect(t, "oososoowsooos")
 	for _, want := range []string{"templates data.surprise: ", "integrations data.surprise: ", "has_more: "} {
 		if !strings.Contains(got.checks["contract"].Found, want) {
 			t.Errorf("no %q in %+v", want, got.checks["contract"])
 		}
 	}
-	examine(t, "--upstream-url", upstream.URL, "--drift", "fail").expect(t, "oososooFsooo")
+	examine(t, "--upstream-url", upstream.URL, "--drift", "fail").expect(t, "oososooFsooos")
 }
 
 func TestDoctor_ManyFieldsThatDrift_AreNamedUpToABound(t *testing.T) {
@@ -311,7 +311,7 @@ func TestDoctor_OtherClock_IsAWarning(t *testing.T) {
 			says(200, "application/json", `{"data":[],"has_more":false}`).ServeHTTP(w, r)
 		}))
 		got := examine(t, "--upstream-url", upstream.URL)
-		got.expect(t, "oososoooswoo")
+		got.expect(t, "oososoooswoos")
 		if f := got.checks["clock"].Found; !strings.Contains(f, want) || !strings.Contains(f, "1h0m") && !strings.Contains(f, "59m") {
 			t.Errorf("offset %s: %s", offset, f)
 		}
@@ -332,7 +332,7 @@ func TestDoctor_NoResponse_EndsWithTheTimeout(t *testing.T) {
 	if took := time.Since(begun); took > await.Patience/2 {
 		t.Errorf("it took %s", took)
 	}
-	got.expect(t, "oososoFsssoo")
+	got.expect(t, "oososoFsssoos")
 }
 
 // create makes an integration in the stand-in.
@@ -350,7 +350,7 @@ func TestDoctor_NoResponseWithoutACredential_LeavesTheOtherChecksTheirTime(t *te
 	t.Cleanup(upstream.Close)
 	t.Cleanup(func() { close(let) })
 	got := examine(t, "--upstream-url", upstream.URL, "--token-file", clitest.WriteFile(t, "token", clitest.Token))
-	got.expect(t, "oososooossoo")
+	got.expect(t, "oososooossoos")
 }
 
 func create(t *testing.T, upstreamURL string) {
@@ -400,7 +400,7 @@ func TestDoctor_FailingUpstream_IsAskedOnceAndByTheVersion(t *testing.T) {
 		agents <- r.Header.Get("User-Agent")
 		says(502, "text/html", "<html>").ServeHTTP(w, r)
 	}))
-	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoFssooo")
+	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoFssooos")
 	if n := seen.onlyGETs(t); n != 2 {
 		t.Errorf("%d requests: the probe and one call were expected", n)
 	}
