@@ -50,8 +50,8 @@ func TestTLS_EachCause_IsNamed(t *testing.T) {
 		"one of another authority":   {[]string{asking, "--ca-file", a.File, "--cert-file", strangeCert, "--key-file", strangeKey}, client.ExitNotSent, "it does not accept the certificate in --cert-file\n"},
 		"plain text to a TLS port":   {[]string{good}, client.ExitNotSent, ": what is there speaks TLS\n  add --tls, or --ca-file with its authority"},
 		"TLS to a plain port":        {[]string{plain, "--ca-file", a.File}, client.ExitNotSent, "TLS"},
-		"a certificate without key":  {[]string{good, "--cert-file", cert}, client.ExitFailed, "--key-file: is missing"},
-		"a key without certificate":  {[]string{good, "--key-file", key}, client.ExitFailed, "--cert-file: is missing"},
+		"a certificate without key":  {[]string{good, "--cert-file", cert}, client.ExitFailed, "--cert-file and --key-file belong together"},
+		"a key without certificate":  {[]string{good, "--key-file", key}, client.ExitFailed, "--cert-file and --key-file belong together"},
 		"a key of another":           {[]string{good, "--cert-file", cert, "--key-file", strangeKey}, client.ExitFailed, "--key-file: the key is not that of the first certificate in "},
 		"a socket that is not there": {[]string{"unix:" + filepath.Join(t.TempDir(), "s")}, client.ExitNotSent, "no such file or directory"},
 	} {

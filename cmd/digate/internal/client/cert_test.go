@@ -69,8 +69,8 @@ func TestConnect_ClientCertificate_IsShownAndNoTokenIsNeeded(t *testing.T) {
 		t.Errorf("another command would have %s", words)
 	}
 	for want, wrong := range map[string]Flags{
-		"belong together": {CertFile: f.CertFile},
-		"--cert-file: ":   {CertFile: f.CertFile, KeyFile: f.CAFile},
+		"belong together":                     {CertFile: f.CertFile},
+		"--key-file: there is no private key": {CertFile: f.CertFile, KeyFile: f.CAFile},
 	} {
 		if _, err := wrong.Credentials(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)

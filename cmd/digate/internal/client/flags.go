@@ -109,10 +109,8 @@ func (f *Flags) Credentials() (credentials.TransportCredentials, error) {
 // config returns the TLS of connections, nil for plain text.
 func (f *Flags) config() (*tls.Config, error) {
 	switch {
-	case f.CertFile != "" && f.KeyFile == "":
-		return nil, errors.New("--key-file: is missing: --cert-file needs its key")
-	case f.CertFile == "" && f.KeyFile != "":
-		return nil, errors.New("--cert-file: is missing: --key-file is the key of a certificate")
+	case (f.CertFile == "") != (f.KeyFile == ""):
+		return nil, errors.New("--cert-file and --key-file belong together")
 	case !f.secured():
 		return nil, nil
 	}
