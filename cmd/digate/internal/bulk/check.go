@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 )
 
 // malformedError says that nothing of an input can be sent.
@@ -16,7 +17,13 @@ type malformedError struct{ error }
 // --keep-going.
 func (c *Command) firstPass(ctx context.Context, in *input, j *job, p *progress) (int, error) {
 	var found findings
-	total, bad, err := checkRows(ctx, in, j, &found, p.say, func(r *row) { j.see(r) }, nil)
+	var line atomic.Int64
+	stop := p.prepare(func() string { return fmt.Sprintf("checking the rows: line %d", line.Load()) })
+	total, bad, err := checkRows(ctx, in, j, &found, p.say, func(r *row) {
+		line.Store(int64(r.line))
+		j.see(r)
+	}, nil)
+	stop()
 	if err != nil || c.KeepGoing || !in.regular() {
 		return total, err
 	}
@@ -90,7 +97,10 @@ func (c *Command) preview(ctx context.Context, in *input, j *job, conn *connecti
 	ts := c.templates(func(context.Context) (*connection, error) { return conn, nil }, p.say)
 	lacking := make(map[*entry]string)
 	var there []thereRow
+	var line atomic.Int64
+	stop := p.prepare(func() string { return fmt.Sprintf("looking at what copies would lack: line %d", line.Load()) })
 	_, _, err := checkRows(ctx, in, j, new(findings), discardWarning, nil, func(r *row) error {
+		line.Store(int64(r.line))
 		e := j.find(r.copy.GetRequestId())
 		if e != nil && (e.isMade() || !j.makesItself(e)) {
 			return nil
@@ -105,6 +115,7 @@ func (c *Command) preview(ctx context.Context, in *input, j *job, conn *connecti
 		}
 		return err
 	})
+	stop()
 	if err != nil {
 		return nil, nil, err
 	}

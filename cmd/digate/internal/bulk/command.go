@@ -263,7 +263,7 @@ func (c *Command) prepare(ctx context.Context, in *input, j *job, p *progress, r
 	}
 	var inv *inventory
 	if j.knowsRows() && j.fresh() {
-		if inv, err = c.takeInventory(ctx, j, run.conn, p.say); err != nil {
+		if inv, err = c.takeInventory(ctx, j, run.conn, p); err != nil {
 			return err
 		}
 	}
@@ -292,7 +292,7 @@ func (c *Command) prepare(ctx context.Context, in *input, j *job, p *progress, r
 // its rows are compared with templates and with what Diga has as they arrive, and not
 // with what other jobs made.
 func (c *Command) prepareOnce(ctx context.Context, in *input, j *job, p *progress, run *runner) error {
-	inv, err := c.takeInventory(ctx, j, run.conn, p.say)
+	inv, err := c.takeInventory(ctx, j, run.conn, p)
 	if err != nil {
 		return err
 	}

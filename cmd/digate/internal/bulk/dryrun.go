@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
@@ -16,6 +17,7 @@ import (
 type rehearsal struct {
 	*Command
 	std   term.IO
+	p     *progress
 	job   *job // that a run would use; it is not changed
 	link  link
 	found findings
@@ -36,13 +38,19 @@ func (c *Command) dryRun(ctx context.Context, in *input, std term.IO) error {
 	if err != nil {
 		return err
 	}
-	r := &rehearsal{Command: c, std: std, job: j, link: link{flags: c.Flags}}
+	r := &rehearsal{Command: c, std: std, p: c.newProgress(std.Err), job: j, link: link{flags: c.Flags}}
 	defer r.link.close()
 	r.ts = c.templates(r.link.dial, r.warn)
 	if in.regular() {
 		r.refusal = r.meet(ctx, in)
 	}
-	total, bad, err := checkRows(ctx, in, j, &r.found, r.warn, func(next *row) { j.see(next) }, func(next *row) error { return r.check(ctx, next) })
+	var line atomic.Int64
+	stop := r.p.prepare(func() string { return fmt.Sprintf("checking the rows: line %d", line.Load()) })
+	total, bad, err := checkRows(ctx, in, j, &r.found, r.warn, func(next *row) {
+		line.Store(int64(next.line))
+		j.see(next)
+	}, func(next *row) error { return r.check(ctx, next) })
+	stop()
 	r.found.write(std.Out, math.MaxInt)
 	if err != nil {
 		return notConnected(std.Err, err)
@@ -103,7 +111,7 @@ func (r *rehearsal) meet(ctx context.Context, in *input) error {
 	return r.lookElsewhere(ctx, in, r.job)
 }
 
-func (r *rehearsal) warn(text string) { fmt.Fprintln(r.std.Err, text) }
+func (r *rehearsal) warn(text string) { r.p.say(text) }
 
 // check checks a row that is not malformed.
 func (r *rehearsal) check(ctx context.Context, next *row) error {
@@ -125,7 +133,7 @@ func (r *rehearsal) check(ctx context.Context, next *row) error {
 		if err != nil {
 			return err
 		}
-		if r.inv, err = r.takeInventory(ctx, r.job, conn, r.warn); err != nil {
+		if r.inv, err = r.takeInventory(ctx, r.job, conn, r.p); err != nil {
 			return err
 		}
 	}

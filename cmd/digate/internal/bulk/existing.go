@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -106,13 +107,11 @@ var mark = regexp.MustCompile(`~[0-9a-z]{10}$`)
 const (
 	// maxListed bounds the integrations that rows are compared with.
 	maxListed = 100_000
-	// tellEvery is how often the person hears that the list is still being read.
-	tellEvery = 5 * time.Second
 )
 
 // takeInventory reads the list of the caller's integrations. It returns nil if new
 // rows are not to be compared, and if the caller may not read the list.
-func (c *Command) takeInventory(ctx context.Context, j *job, conn *connection, say func(string)) (*inventory, error) {
+func (c *Command) takeInventory(ctx context.Context, j *job, conn *connection, p *progress) (*inventory, error) {
 	if c.Existing == existingCopy {
 		return nil, nil
 	}
@@ -131,12 +130,12 @@ func (c *Command) takeInventory(ctx context.Context, j *job, conn *connection, s
 		made[id] = true
 	}
 	ctx = metadata.NewOutgoingContext(ctx, conn.md)
-	told := time.Now()
+	var read atomic.Int64
+	stop := p.prepare(func() string {
+		return fmt.Sprintf("reading which integrations are there already: %d so far", read.Load())
+	})
 	err := listIntegrations(ctx, conn.client, func(in *integrationv1.Integration, n int) {
-		if time.Since(told) >= tellEvery {
-			told = time.Now()
-			say(fmt.Sprintf("reading which integrations are there already: %d so far", n))
-		}
+		read.Store(int64(n))
 		if own[in.GetId()] {
 			return
 		}
@@ -145,20 +144,21 @@ func (c *Command) takeInventory(ctx context.Context, j *job, conn *connection, s
 			inv.byID[has.id] = has
 		}
 	})
+	stop()
 	e := apierror.FromError(err)
 	switch _, isStatus := status.FromError(err); {
 	case err == nil:
 		inv.whole = true
 		return inv, nil
 	case errors.Is(err, errListTooLong):
-		say(fmt.Sprintf("Diga has more than %d integrations:\nnew rows are compared only with the newest ones", maxListed))
+		p.say(fmt.Sprintf("Diga has more than %d integrations:\nnew rows are compared only with the newest ones", maxListed))
 		return inv, nil
 	case ctx.Err() != nil:
 		return nil, errInterrupted
 	case !isStatus || e.Code == codes.Unauthenticated:
 		return nil, err
 	case e.Code == codes.PermissionDenied || e.Code == codes.Unimplemented:
-		say("the list of integrations may not be read:\nnobody looks whether rows are at Diga already")
+		p.say("the list of integrations may not be read:\nnobody looks whether rows are at Diga already")
 		if len(inv.byLine) == 0 {
 			return nil, nil
 		}

@@ -58,6 +58,8 @@ type progress struct {
 	counts  counts
 	drawn   bool
 	samples []sample
+	// preparing is how many preparations are under way, each within the one before.
+	preparing int
 }
 
 type sample struct {
@@ -66,7 +68,10 @@ type sample struct {
 }
 
 // run draws until stop is called. stop removes the line.
-func (p *progress) run() (stop func()) {
+func (p *progress) run() (stop func()) { return p.repeat(p.draw) }
+
+// repeat calls draw again and again until stop is called. stop removes the line.
+func (p *progress) repeat(draw func(now time.Time)) (stop func()) {
 	if p.silent {
 		return func() {}
 	}
@@ -82,7 +87,7 @@ func (p *progress) run() (stop func()) {
 		for {
 			select {
 			case now := <-ticker.C:
-				p.draw(now)
+				draw(now)
 			case <-quit:
 				return
 			}
@@ -139,13 +144,22 @@ func (p *progress) draw(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	line := p.line(now)
+	if columns := p.columns(); columns > 0 {
+		line = p.bar(columns-1-term.Width(line)) + line
+	}
+	p.paint(line)
+}
+
+// paint redraws the line on a terminal, and writes a new one elsewhere. The caller
+// holds the mutex.
+func (p *progress) paint(line string) {
 	columns := p.columns()
 	if columns == 0 {
 		fmt.Fprintln(p.w, line)
 		return
 	}
 	// A line of the full width would make some terminals wrap.
-	fmt.Fprint(p.w, "\r"+term.Cut(p.bar(columns-1-term.Width(line))+line, columns-1)+"\x1b[K")
+	fmt.Fprint(p.w, "\r"+term.Cut(line, columns-1)+"\x1b[K")
 	p.drawn = true
 }
 
