@@ -19,6 +19,7 @@ type arriving struct {
 	templates *templates // nil if they cannot be read
 	inventory *inventory // nil if rows are not compared with what Diga has
 	found     findings
+	same      twins
 }
 
 // take takes the next rows. Its time is bounded by the reading of templates. A row
@@ -38,8 +39,10 @@ func (a *arriving) take(ctx context.Context, batch []*row) error {
 		if e.state != rowNew || r.lacks != "" {
 			continue
 		}
-		if has, ok := a.inventory.find(e.line, a.templates.nameOfCopy(r), r.copy.GetTemplateId()); !ok {
+		name := a.templates.nameOfCopy(r)
+		if has, ok := a.inventory.find(e.line, name, r.copy.GetTemplateId()); !ok {
 			fresh = append(fresh, e)
+			a.same.add(r.line, name, r.copy.GetTemplateId())
 		} else if line, ok := a.command.hold(e, has); ok {
 			there = append(there, line)
 		}

@@ -97,6 +97,7 @@ func (c *Command) preview(ctx context.Context, in *input, j *job, conn *connecti
 	ts := c.templates(func(context.Context) (*connection, error) { return conn, nil }, p.say)
 	lacking := make(map[*entry]string)
 	var there []thereRow
+	var same twins
 	var line atomic.Int64
 	stop := p.prepare(func() string { return fmt.Sprintf("looking at what copies would lack: line %d", line.Load()) })
 	_, _, err := checkRows(ctx, in, j, new(findings), discardWarning, nil, func(r *row) error {
@@ -109,8 +110,11 @@ func (c *Command) preview(ctx context.Context, in *input, j *job, conn *connecti
 		if len(lacks) > 0 {
 			lacking[e] = strings.Join(lacks, ", ")
 		} else if e != nil && j.isFresh(e) {
-			if has, ok := inv.find(e.line, ts.nameOfCopy(r), r.copy.GetTemplateId()); ok {
+			name := ts.nameOfCopy(r)
+			if has, ok := inv.find(e.line, name, r.copy.GetTemplateId()); ok {
 				there = append(there, thereRow{e, has})
+			} else {
+				same.add(r.line, name, r.copy.GetTemplateId())
 			}
 		}
 		return err
@@ -122,6 +126,7 @@ func (c *Command) preview(ctx context.Context, in *input, j *job, conn *connecti
 	if len(found.texts) > 0 {
 		p.showFindings(&found, maxShownRows)
 	}
+	p.showTwins(&same)
 	if ts.missing == 0 && len(lacking) == 0 || c.KeepGoing {
 		return lacking, there, nil
 	}

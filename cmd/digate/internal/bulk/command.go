@@ -232,6 +232,7 @@ func (c *Command) send(ctx context.Context, in *input, j *job, p *progress, std 
 	}
 	if run.arriving != nil && run.rows == nil { // all of them arrived
 		p.showFindings(&run.arriving.found, maxShownRows)
+		p.showTwins(&run.arriving.same)
 		run.arriving.inventory.tell(p.say)
 	}
 	fmt.Fprintln(std.Err, run.report.summary(time.Since(begun)))

@@ -25,6 +25,7 @@ type rehearsal struct {
 	inv   *inventory
 	asked bool // for inv
 	there []thereRow
+	same  twins
 	// lacking counts the rows whose copies would surely stay unfinished.
 	lacking int
 	// refusal is why a run would be refused.
@@ -52,6 +53,7 @@ func (c *Command) dryRun(ctx context.Context, in *input, std term.IO) error {
 	}, func(next *row) error { return r.check(ctx, next) })
 	stop()
 	r.found.write(std.Out, math.MaxInt)
+	r.same.write(std.Out)
 	if err != nil {
 		return notConnected(std.Err, err)
 	}
@@ -137,8 +139,11 @@ func (r *rehearsal) check(ctx context.Context, next *row) error {
 			return err
 		}
 	}
-	if has, ok := r.inv.find(e.line, r.ts.nameOfCopy(next), next.copy.GetTemplateId()); ok {
+	name := r.ts.nameOfCopy(next)
+	if has, ok := r.inv.find(e.line, name, next.copy.GetTemplateId()); ok {
 		r.there = append(r.there, thereRow{e, has})
+	} else {
+		r.same.add(next.line, name, next.copy.GetTemplateId())
 	}
 	return nil
 }

@@ -42,11 +42,16 @@ func (f *findings) add(line int, text string) {
 		f.by[text] = found
 		f.texts = append(f.texts, found)
 	}
-	found.rows++
-	if n := len(found.ranges); n > 0 && found.ranges[n-1].last >= line-1 {
-		found.ranges[n-1].last = max(line, found.ranges[n-1].last)
+	found.add(line)
+}
+
+// add notes that it was found of the row in a line.
+func (f *finding) add(line int) {
+	f.rows++
+	if n := len(f.ranges); n > 0 && f.ranges[n-1].last >= line-1 {
+		f.ranges[n-1].last = max(line, f.ranges[n-1].last)
 	} else if n <= maxRanges { // one more than is shown tells that there are more
-		found.ranges = append(found.ranges, lineRange{line, line})
+		f.ranges = append(f.ranges, lineRange{line, line})
 	}
 }
 
