@@ -33,7 +33,7 @@ func TestCertificates_EachWeakness_IsNamed(t *testing.T) {
 		"another's chain": {authority.Request{Names: host}, func(t *testing.T, cert, _ string) { follow(t, cert, other.PEM()) },
 			resultWarn, "what follows the first certificate in --tls-cert-file is not its chain in order"},
 		"a key for everybody": {authority.Request{Names: host}, func(t *testing.T, _, key string) {
-			if err := os.Chmod(key, 0o644); err != nil {
+			if err := os.Chmod(key, 0o644); err != nil { //nolint:gosec // what is to be found
 				t.Fatal(err)
 			}
 		}, resultWarn, "everybody on this machine can read --tls-key-file"},
