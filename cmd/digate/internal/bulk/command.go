@@ -160,8 +160,9 @@ func (c *Command) run(ctx context.Context, std term.IO) (err error) {
 	if err != nil {
 		return err
 	}
+	begun := time.Now()
 	if c.DryRun {
-		return c.dryRun(ctx, in, std)
+		return c.beforeSending(ctx, begun, func(ctx context.Context) error { return c.dryRun(ctx, in, std) })
 	}
 	path, err := c.jobPath(in.regular())
 	if err == nil && c.Results != "" && c.Results != "-" && file.SamePath(c.Results, path) {
@@ -185,28 +186,35 @@ func (c *Command) run(ctx context.Context, std term.IO) (err error) {
 		}
 	}
 	if in.again() {
-		if p.counts.total, err = c.firstPass(ctx, in, j, p); err != nil {
-			return err
-		}
-		if err := c.recover(j, p.say); err != nil {
-			return err
-		}
-		if err := c.lookElsewhere(ctx, in, j); err != nil {
+		if err := c.beforeSending(ctx, begun, func(ctx context.Context) error { return c.readInput(ctx, in, j, p) }); err != nil {
 			return err
 		}
 	}
-	return c.send(ctx, in, j, p, std)
+	return c.send(ctx, begun, in, j, p, std)
 }
 
-// send sends the rows that are not made, and reports what became of all.
-func (c *Command) send(ctx context.Context, in *input, j *job, p *progress, std term.IO) (err error) {
+// readInput checks the input, and lets the job see its rows, and rows that it lost or that
+// other jobs made.
+func (c *Command) readInput(ctx context.Context, in *input, j *job, p *progress) (err error) {
+	if p.counts.total, err = c.firstPass(ctx, in, j, p); err != nil {
+		return err
+	}
+	if err := c.recover(j, p.say); err != nil {
+		return err
+	}
+	return c.lookElsewhere(ctx, in, j)
+}
+
+// send sends the rows that are not made, and reports what became of all. The time
+// limit counts from when the command was begun.
+func (c *Command) send(ctx context.Context, begun time.Time, in *input, j *job, p *progress, std term.IO) (err error) {
 	run := &runner{
 		connect: func(ctx context.Context) (*connection, error) { return connect(ctx, c.Flags) }, job: j, contract: in.contract, pending: make(map[string]*item),
 		planned: true, window: c.Concurrency, reconnects: c.Reconnects, grace: interruptGrace, stall: stallTimeout, now: time.Now,
 	}
 	defer run.disconnect()
 	if !in.again() || !j.allMade(p.counts.total) || c.copiesSkipped(j) {
-		if err := c.prepare(ctx, in, j, p, run); err != nil {
+		if err := c.beforeSending(ctx, begun, func(ctx context.Context) error { return c.prepare(ctx, in, j, p, run) }); err != nil {
 			return notConnected(std.Err, err)
 		}
 	} else {
@@ -225,8 +233,8 @@ func (c *Command) send(ctx context.Context, in *input, j *job, p *progress, std 
 		defer l.close()
 		run.arriving.templates = c.templates(l.dial, p.say)
 	}
-	begun := time.Now()
-	why, err := run.all(ctx, c.Timeout, in, in.again())
+	prepared := time.Now()
+	why, err := run.all(ctx, c.left(begun), in, in.again())
 	if end := results.end(); run.report.broke == nil {
 		run.report.broke = end
 	}
@@ -235,7 +243,7 @@ func (c *Command) send(ctx context.Context, in *input, j *job, p *progress, std 
 		p.showTwins(&run.arriving.same)
 		run.arriving.inventory.tell(p.say)
 	}
-	fmt.Fprintln(std.Err, run.report.summary(time.Since(begun)))
+	fmt.Fprintln(std.Err, run.report.summary(time.Since(prepared)))
 	if path := results.where(); path != "" && run.report.broke == nil {
 		fmt.Fprintf(std.Err, "results: %s\n", term.Printable(path))
 	}

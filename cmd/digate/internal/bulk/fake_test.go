@@ -47,6 +47,8 @@ type fakeServer struct {
 
 	// unread is why templates cannot be read, if they cannot.
 	unread error
+	// stuck, if set, is called with the name of each read before it is done.
+	stuck func(ctx context.Context, read string)
 	// unlisted is why the list of integrations cannot be read, if it cannot.
 	unlisted error
 
@@ -155,7 +157,10 @@ func (s *fakeServer) ResolveCopy(_ context.Context, req *digatev1.ResolveCopyReq
 }
 
 // GetTemplate returns a template that needs nothing.
-func (s *fakeServer) GetTemplate(_ context.Context, req *integrationv1.GetTemplateRequest) (*integrationv1.GetTemplateResponse, error) {
+func (s *fakeServer) GetTemplate(ctx context.Context, req *integrationv1.GetTemplateRequest) (*integrationv1.GetTemplateResponse, error) {
+	if s.stuck != nil {
+		s.stuck(ctx, "template")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.templates++
@@ -168,6 +173,9 @@ func (s *fakeServer) GetTemplate(_ context.Context, req *integrationv1.GetTempla
 
 // StreamIntegrations streams what was made, the newest first.
 func (s *fakeServer) StreamIntegrations(_ *integrationv1.StreamIntegrationsRequest, stream grpc.ServerStreamingServer[integrationv1.StreamIntegrationsResponse]) error {
+	if s.stuck != nil {
+		s.stuck(stream.Context(), "list")
+	}
 	if s.unlisted != nil {
 		return s.unlisted
 	}

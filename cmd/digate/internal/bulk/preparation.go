@@ -1,7 +1,12 @@
 package bulk
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"time"
+
+	"github.com/digate/digate/cmd/digate/internal/client"
 )
 
 // quietFor is how long a preparation lasts before a terminal shows it.
@@ -28,4 +33,31 @@ func (p *progress) prepare(what func() string) (stop func()) {
 		defer p.mu.Unlock()
 		p.preparing--
 	}
+}
+
+// beforeSending runs a step of what is done before anything is sent, which counts
+// towards the time limit. Its error says so if the limit or an interrupt ended it.
+func (c *Command) beforeSending(ctx context.Context, begun time.Time, step func(context.Context) error) error {
+	if c.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, begun.Add(c.Timeout), errTimedOut)
+		defer cancel()
+	}
+	err := step(ctx)
+	var unreachable *client.UnreachableError
+	switch {
+	case err == nil, ctx.Err() == nil, errors.As(err, &unreachable):
+		return err
+	case errors.Is(context.Cause(ctx), errTimedOut):
+		return fmt.Errorf("%w: %w", errNothingSent, errTimedOut)
+	}
+	return fmt.Errorf("%w: nothing was sent", errInterrupted)
+}
+
+// left returns what is left of the time limit, or 0 if there is none.
+func (c *Command) left(begun time.Time) time.Duration {
+	if c.Timeout <= 0 {
+		return 0
+	}
+	return max(time.Nanosecond, c.Timeout-time.Since(begun))
 }

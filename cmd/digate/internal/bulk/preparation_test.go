@@ -1,10 +1,16 @@
 package bulk
 
 import (
+	"bytes"
+	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/test/await"
 )
 
@@ -37,5 +43,41 @@ func TestPrepare_LastsLong_IsShownOnATerminalUntilItEnds(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Whatever ends a run before it sent anything, it says that nothing was sent.
+func TestBulk_EndsBeforeItSends_SaysThatNothingWasSent(t *testing.T) {
+	for _, read := range []string{"list", "template"} {
+		for name, row := range map[string]struct {
+			args []string
+			code int
+			want string
+		}{
+			"interrupt":         {nil, client.ExitFailed, "interrupted: nothing was sent\n"},
+			"time limit":        {[]string{"--timeout", "1s"}, client.ExitNotSent, "nothing was sent: --timeout has passed\n"},
+			"limit of dry runs": {[]string{"--timeout", "1s", "--dry-run"}, client.ExitNotSent, "nothing was sent: --timeout has passed\n"},
+		} {
+			t.Run(read+", "+name, func(t *testing.T) {
+				s := serve(t)
+				ctx, interrupt := context.WithCancel(t.Context())
+				defer interrupt()
+				s.stuck = func(stuck context.Context, what string) {
+					if what != read {
+						return
+					}
+					if row.args == nil {
+						interrupt()
+					}
+					<-stuck.Done()
+				}
+				file := clitest.WriteFile(t, "shops.csv", named("a"))
+				var out, errs bytes.Buffer
+				code := runCommand(ctx, append([]string{"bulk", file, "--addr", s.addr}, row.args...), term.IO{In: nil, Out: &out, Err: &errs})
+				if code != row.code || !strings.Contains(errs.String(), row.want) || strings.Contains(errs.String(), "could not be read") || len(s.order) > 0 {
+					t.Errorf("%d: %s%s", code, out.String(), errs.String())
+				}
+			})
+		}
 	}
 }

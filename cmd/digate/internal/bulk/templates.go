@@ -60,6 +60,9 @@ func (ts *templates) get(ctx context.Context, id string) (t *integrationv1.Integ
 		return nil, false, nil
 	}
 	t, err = ts.read(ctx, id)
+	if err != nil && ctx.Err() != nil {
+		return nil, false, errInterrupted
+	}
 	_, isStatus := status.FromError(err)
 	switch e := apierror.FromError(err); {
 	case err == nil:
