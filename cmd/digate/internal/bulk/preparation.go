@@ -38,10 +38,10 @@ func (p *progress) prepare(what func() string) (stop func()) {
 // beforeSending runs a step of what is done before anything is sent, which counts
 // towards the time limit. Its error says so if the limit or an interrupt ended it.
 func (c *Command) beforeSending(ctx context.Context, begun time.Time, step func(context.Context) error) error {
-	if c.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadlineCause(ctx, begun.Add(c.Timeout), errTimedOut)
-		defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	if c.Timeout > 0 { // no deadline: the server must not end a call before ctx does
+		defer time.AfterFunc(c.left(begun), func() { stop(errTimedOut) }).Stop()
 	}
 	err := step(ctx)
 	var unreachable *client.UnreachableError
