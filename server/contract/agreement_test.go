@@ -164,6 +164,9 @@ func TestLoad_RuleThatIsAccepted_IsFollowedAlikeInBothDirections(t *testing.T) {
 			continue
 		}
 		m := c.Method("/t.S/Do")
+		if got, want := m.Binding.Template(), strings.ReplaceAll(template(tt.rule), "=*}", "}"); got != want {
+			t.Errorf("%s: the template is %q, want %q", tt.rule, got, want)
+		}
 		var read *dynamicpb.Message
 		var failed error
 		matched := false

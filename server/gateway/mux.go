@@ -10,8 +10,9 @@ import (
 
 // mount returns grpc-gateway's mux with every route, at the paths of the contract's
 // rules. It decides by the decoded path, as Diga does, and asks the last route first,
-// as the contract's order of methods expects. The code that grpc-gateway generates
-// would handle a request with a message, an encoding and five contexts more than ours.
+// as the contract's order of methods expects. The handlers are ours: those that
+// grpc-gateway generates take one more message, one more encoding and five more contexts
+// for each request.
 func (g *gateway) mount() (*runtime.ServeMux, error) {
 	none := g.observed("", g.noRoute)
 	mux := runtime.NewServeMux(
