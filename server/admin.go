@@ -45,7 +45,7 @@ func (s *Server) newAdmin() *http.Server {
 
 // notReady returns why no calls should be sent to this server, empty if they should.
 func (s *Server) notReady() string {
-	if s.untilDrain.Err() != nil {
+	if s.leaving.Load() {
 		return "draining"
 	}
 	if lost := s.watch.Health().Lost; lost != "" && s.cfg.Admin.ReadyNeedsLedger {

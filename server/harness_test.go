@@ -162,7 +162,13 @@ func logger(to *record) *slog.Logger {
 
 // newServer returns a server that logs to the record.
 func newServer(ctx context.Context, cfg config.Config, log *record, public ...gateway.PublicRoute) (*server.Server, error) {
-	return server.New(ctx, cfg, server.Options{Version: "test", Log: logger(log), Public: public})
+	return newServerWith(ctx, cfg, log, server.Options{Public: public})
+}
+
+// newServerWith is newServer with more options.
+func newServerWith(ctx context.Context, cfg config.Config, log *record, o server.Options) (*server.Server, error) {
+	o.Version, o.Log = "test", logger(log)
+	return server.New(ctx, cfg, o)
 }
 
 // dial returns a connection to a gRPC server. It is closed at the end of the test.
@@ -230,11 +236,17 @@ func start(t *testing.T, url string, change ...func(*config.Config)) *digate {
 // serve is start with settings and public routes.
 func serve(t *testing.T, cfg config.Config, public ...gateway.PublicRoute) *digate {
 	t.Helper()
+	return serveWith(t, cfg, server.Options{Public: public})
+}
+
+// serveWith is start with settings and options.
+func serveWith(t *testing.T, cfg config.Config, o server.Options) *digate {
+	t.Helper()
 	d := &digate{log: new(record), ended: make(chan struct{})}
 	logger(d.log).Info("configuration", "config", cfg)
 	fmt.Fprintf(&output, "%v %+v %#v\n", cfg, cfg, cfg)
 	var err error
-	if d.Server, err = newServer(t.Context(), cfg, d.log, public...); err != nil {
+	if d.Server, err = newServerWith(t.Context(), cfg, d.log, o); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/health"
@@ -46,6 +47,8 @@ type Server struct {
 	engine     *ledger.Engine
 	keys       ledger.Keys
 	contract   *contract.Contract
+	leaving    atomic.Bool // set when the server asks for no more calls
+	hurry      func(context.Context) context.Context
 	untilDrain context.Context // ends when the drain begins
 	beginDrain context.CancelFunc
 	whyDrain   func() error // the cause of the drain; nil where no context ended
@@ -70,6 +73,9 @@ type Options struct {
 	Origins setting.Origins
 	// LogLost, if set, returns how many lines of the log were lost.
 	LogLost func() uint64
+	// Hurry, if set, is called when --drain-delay begins to pass. The drain begins when
+	// the context that it returns ends. Its argument ends with the delay.
+	Hurry func(context.Context) context.Context
 	// Public are REST routes beside the contract's, and need no credential.
 	Public []gateway.PublicRoute
 }
@@ -88,7 +94,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	}
 	s := &Server{
 		cfg: cfg, log: opts.Log, version: opts.Version, origins: opts.Origins, started: time.Now(),
-		contract:  methods,
+		contract: methods, hurry: opts.Hurry,
 		telemetry: telemetry.New(opts.Log, methods.Names(), cfg.LongestCall()),
 	}
 	s.streams = streams.New(cfg.MaxWaitingStreams)
@@ -225,10 +231,11 @@ func (s *Server) HTTPAddr() net.Addr { return s.rest.ln.Addr() }
 // AdminAddr returns the admin listener's address.
 func (s *Server) AdminAddr() net.Addr { return s.admin.ln.Addr() }
 
-// Run serves until the context ends or a listener fails, then drains: the
-// health service reports NOT_SERVING, REST and gRPC take no more calls and
-// finish those under way, and what is left after the shutdown timeout is cut.
-// Run returns nil after a drain that the context asked for and that cut
+// Run serves until the context ends or a listener fails, then drains: readiness
+// and the health service report that the server is leaving, REST and gRPC take no
+// more calls and finish those under way, and what is left after the shutdown
+// timeout is cut. Where the context ended, the drain delay passes between the
+// first of these and the others. Run returns nil after a drain that the context asked for and that cut
 // nothing. Everything is released when Run returns.
 func (s *Server) Run(ctx context.Context) error {
 	s.markServing()
@@ -241,7 +248,9 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}
 	s.whyDrain = func() error { return context.Cause(ctx) }
-	err := s.lifecycle.run(ctx, s.cfg.ShutdownTimeout)
+	served, end := s.afterDelay(ctx)
+	defer end()
+	err := s.lifecycle.run(served, s.cfg.ShutdownTimeout)
 	s.log.Info("stopped")
 	return err
 }
@@ -256,12 +265,8 @@ func (s *Server) announcement() *part {
 	return &part{
 		name: "health",
 		drain: func() {
-			attrs := []any{"timeout", s.cfg.ShutdownTimeout.String()}
-			if cause := s.whyDrain(); cause != nil {
-				attrs = append(attrs, "cause", cause.Error())
-			}
-			s.log.Info("draining", attrs...)
-			s.health.Shutdown()
+			s.logEnd("draining", "timeout", s.cfg.ShutdownTimeout)
+			s.leave()
 			s.beginDrain()
 		},
 	}

@@ -92,7 +92,7 @@ func authorityFile(t *testing.T) string {
 var elsewhere = map[string]bool{
 	"accounts-file": true, "open-reflection": true,
 	"ledger": true, "ledger-key-file": true, "ledger-memory-records": true, "ready-needs-ledger": true,
-	"max-error-bytes": true, "grpc-max-response-bytes": true, "max-decoded-bytes": true, "max-waiting-streams": true, "shutdown-timeout": true, "log-level": true,
+	"max-error-bytes": true, "grpc-max-response-bytes": true, "max-decoded-bytes": true, "max-waiting-streams": true, "drain-delay": true, "shutdown-timeout": true, "log-level": true,
 }
 
 // settingTest sets a setting, and reports whether it arrived.

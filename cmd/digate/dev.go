@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -26,17 +27,17 @@ type devCmd struct {
 	standInFlags `embed:""`
 }
 
-// notOfDev are the settings of serve that say how Diga is reached. The stand-in is
-// in the process.
-var notOfDev = []string{"upstream-url", "upstream-ca-file", "upstream-client-cert-file", "upstream-client-key-file", "upstream-http2"}
+// notOfDev are the settings of serve that say how Diga is reached, since the stand-in is
+// in the process, and for how long balancers are waited for.
+var notOfDev = []string{"upstream-url", "upstream-ca-file", "upstream-client-cert-file", "upstream-client-key-file", "upstream-http2", "drain-delay"}
 
 // asDev takes the settings from the command that mean nothing to it, and gives others
 // the defaults of a machine where one develops: every address is on loopback.
 func asDev(command *kong.Node) {
 	command.Flags = slices.DeleteFunc(command.Flags, func(f *kong.Flag) bool {
 		gone := slices.Contains(notOfDev, f.Name)
-		if gone && f.HasDefault {
-			f.Target.SetString(f.Default) // no parser sets it
+		if gone && f.Target.Kind() == reflect.String {
+			f.Target.SetString(f.Default) // no parser sets it; the others have none but zero
 		}
 		return gone
 	})

@@ -360,3 +360,43 @@ func TestVersion_OfTheBinary_IsThere(t *testing.T) {
 		t.Errorf("exit code %d, %s", code, p.out.String())
 	}
 }
+
+// The first signal ends nothing yet, the second one ends the delay, and the third one
+// the process.
+func TestServe_DrainDelay_IsEndedByTheNextSignal(t *testing.T) {
+	h := newHeld(t)
+	p := launchOnFreePorts(t, "serve", "--upstream-url", h.url, "--drain-delay", "1h")
+	addr := grpcListener.FindStringSubmatch(p.err.Await(t, `"msg":"serving"`))[1]
+	p.signal(t, syscall.SIGTERM)
+	if line := p.err.Await(t, `"msg":"leaving"`); !strings.Contains(line, `"delay":"1h0m0s"`) || !strings.Contains(line, `"cause":"terminated signal received"`) {
+		t.Errorf("the log is %s", line)
+	}
+	result := h.underWay(t, addr)
+	if strings.Contains(p.err.String(), `"msg":"draining"`) {
+		t.Errorf("it drains:\n%s", p.err.String())
+	}
+	p.signal(t, os.Interrupt)
+	p.err.Await(t, `"msg":"draining"`)
+	h.release()
+	if ran := <-result; ran.Code != client.ExitDone {
+		t.Errorf("the call of the delay: %+v", ran)
+	}
+	if code := p.wait(t); code != client.ExitDone {
+		t.Errorf("exit code %d:\n%s", code, p.err.String())
+	}
+}
+
+func TestServe_SignalInTheDrainAfterADelay_EndsAtOnce(t *testing.T) {
+	h := newHeld(t)
+	p := launchOnFreePorts(t, "serve", "--upstream-url", h.url, "--drain-delay", "1ms")
+	addr := grpcListener.FindStringSubmatch(p.err.Await(t, `"msg":"serving"`))[1]
+	result := h.underWay(t, addr)
+	p.signal(t, syscall.SIGTERM)
+	p.err.Await(t, `"msg":"draining"`)
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != -1 {
+		t.Errorf("exit code %d:\n%s", code, p.err.String())
+	}
+	h.release()
+	<-result
+}

@@ -57,6 +57,7 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 		},
 		"upstream-timeout":                   {func(c *config.Config) { c.Upstream.Timeout = 0 }},
 		"upstream-idle-timeout":              {func(c *config.Config) { c.Upstream.IdleTimeout = 0 }, func(c *config.Config) { c.Upstream.IdleTimeout = -1 }},
+		"drain-delay":                        {func(c *config.Config) { c.DrainDelay = -1 }},
 		"shutdown-timeout":                   {func(c *config.Config) { c.ShutdownTimeout = 0 }},
 		"max-request-bytes":                  {func(c *config.Config) { c.MaxRequestBytes = 1<<10 - 1 }, func(c *config.Config) { c.MaxRequestBytes = 1<<30 + 1 }},
 		"max-decoded-bytes":                  {func(c *config.Config) { c.MaxDecodedBytes = 1<<20 - 1 }, func(c *config.Config) { c.MaxDecodedBytes = 1<<40 + 1 }},

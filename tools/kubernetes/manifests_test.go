@@ -34,6 +34,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// lastWords is how long a pod needs after its drain: for verdicts to callers that were cut,
+// and for the ledger to close.
+const lastWords = 5 * time.Second
+
 const (
 	root = "../.."
 	dir  = root + "/deploy/kubernetes"
@@ -251,10 +255,19 @@ func TestManifests_ServerTakesTheSettings(t *testing.T) {
 		return d
 	}
 	longest := max(duration("max-deadline"), duration("upstream-timeout"), duration("bulk-item-timeout"))
-	drain, before := duration("shutdown-timeout"), time.Duration(c.Lifecycle.PreStop.Sleep.Seconds)*time.Second
+	drain, delay := duration("shutdown-timeout"), duration("drain-delay")
 	grace := time.Duration(*b.pod().TerminationGracePeriodSeconds) * time.Second
-	if drain <= longest || grace <= before+drain {
-		t.Errorf("a call takes %v, a drain %v and %v before it, and the pod has %v", longest, drain, before, grace)
+	// A call may begin at the end of the delay. What is cut hears of it after the drain.
+	if drain <= longest || grace < delay+drain+lastWords {
+		t.Errorf("a call takes %v, a drain %v and %v before it, and the pod has %v", longest, drain, delay, grace)
+	}
+	// The endpoints change when the pod is told to end; those who watch them, a little
+	// later. A balancer that asks by itself needs as many failures as the probe.
+	if probe := c.ReadinessProbe; delay < time.Duration(probe.PeriodSeconds*probe.FailureThreshold)*time.Second {
+		t.Errorf("the pod drains after %v, before a probe notices", delay)
+	}
+	if c.Lifecycle != nil && c.Lifecycle.PreStop != nil {
+		t.Error("the end waits twice: in preStop, where the pod is ready, and for --drain-delay")
 	}
 	for name, probe := range map[string]*corev1.Probe{"startup": c.StartupProbe, "readiness": c.ReadinessProbe, "liveness": c.LivenessProbe} {
 		want := map[bool]string{true: "/healthz", false: "/readyz"}[name == "liveness"]

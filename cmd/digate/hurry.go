@@ -1,0 +1,16 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// untilSignal returns a context that ends with ctx, or with the next SIGTERM or SIGINT,
+// which does not end the process meanwhile.
+func untilSignal(ctx context.Context) context.Context {
+	hurried, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return hurried
+}
