@@ -64,6 +64,16 @@ type digate struct {
 	bulk bool // calls are items of bulk streams, one on each connection
 }
 
+// plain is the way of calls without a request id.
+const plain = "plain"
+
+// everyWay are the ways in which a digate is called.
+var everyWay = map[string]func(*digate){
+	plain:  func(*digate) {},
+	"ids":  func(d *digate) { d.ids = true },
+	"bulk": func(d *digate) { d.bulk = true },
+}
+
 // options are what to compare, and for how long.
 type options struct {
 	only        []string // names of peers, empty for all
@@ -77,6 +87,7 @@ type options struct {
 	lasting     time.Duration
 	warm        time.Duration
 	digates     []digate
+	ways        []string // in which each digate is called
 }
 
 func defaults() options {
@@ -84,7 +95,31 @@ func defaults() options {
 		protocols: []string{"grpc", "rest"}, inFlight: []int{1, 16, 128, 1000}, away: []time.Duration{0, 20 * time.Millisecond},
 		tls: []bool{false}, variables: []int{0}, connections: []int{4},
 		rounds: 3, lasting: 500 * time.Millisecond, warm: 150 * time.Millisecond, digates: []digate{{name: "digate"}},
+		ways: []string{plain},
 	}
+}
+
+// inWays makes a peer of each digate in each way. Its name tells of every way but the
+// plain one. A digate that is to run alone runs in each way.
+func (o *options) inWays() {
+	var all []digate
+	for _, d := range o.digates {
+		listed := slices.Index(o.only, d.name)
+		for _, way := range o.ways {
+			in := d
+			if everyWay[way](&in); way != plain {
+				in.name += " " + way
+			}
+			all = append(all, in)
+			if listed >= 0 && way != plain {
+				o.only = append(o.only, in.name)
+			}
+		}
+		if listed >= 0 && !slices.Contains(o.ways, plain) {
+			o.only = slices.DeleteFunc(o.only, func(name string) bool { return name == d.name })
+		}
+	}
+	o.digates = all
 }
 
 // cells returns all situations of the options. What TLS takes has nothing to do with
@@ -116,7 +151,9 @@ func (o options) cells() (all []cell) {
 func (o options) peersOf(protocol string) []string {
 	names := slices.Clone(everyPeer[protocol])
 	for _, d := range o.digates {
-		names = append(names, d.name)
+		if protocol == "grpc" || !d.bulk { // the stream is gRPC's
+			names = append(names, d.name)
+		}
 	}
 	return slices.DeleteFunc(names, func(name string) bool {
 		return len(o.only) > 0 && !slices.Contains(o.only, name) && name != yardsticks[protocol]

@@ -21,5 +21,8 @@
 //	go run . [-only digate] [-in-flight 16,128] [-rounds 3]
 //
 // compares the tree's digate with the yardsticks alone. With -binary before=PATH
-// another build of digate runs in the same rounds.
+// another build of digate runs in the same rounds. With -way plain,ids,bulk each digate
+// is called in each way, so that digate ids ÷ digate is what a request id costs if the
+// ledger is in memory, and digate bulk ÷ digate is what a copy costs as an item of a bulk
+// stream, where each has a request id.
 package main

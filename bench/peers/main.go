@@ -38,6 +38,7 @@ func run(args []string) error {
 		}
 		return err
 	}
+	o.inWays()
 	for _, name := range o.only {
 		if !o.known(name) {
 			return fmt.Errorf("there is no peer %q", name)
@@ -98,6 +99,15 @@ func (o *options) register(flags *flag.FlagSet) {
 	list("connections", "gRPC connections of the callers: a list of numbers", func(s []string) (err error) {
 		o.connections, err = each(s, strconv.Atoi)
 		return err
+	})
+	list("way", "how digate is called: plain, ids (each call with a request id of its own), bulk (as an item of a bulk stream)", func(s []string) error {
+		o.ways = s
+		for _, way := range s {
+			if _, ok := everyWay[way]; !ok {
+				return fmt.Errorf("there is no way %q", way)
+			}
+		}
+		return nil
 	})
 	flags.IntVar(&o.rounds, "rounds", o.rounds, "how often each peer runs")
 	flags.DurationVar(&o.lasting, "for", o.lasting, "how long it runs each time")

@@ -69,6 +69,28 @@ func TestOptions_Only_KeepsTheYardsticks(t *testing.T) {
 	}
 }
 
+func TestOptions_Ways_AreAPeerOfEachDigate(t *testing.T) {
+	o := defaults()
+	o.digates = append(o.digates, digate{name: "before"})
+	o.only, o.ways = []string{"digate"}, []string{"plain", "ids", "bulk"}
+	o.inWays()
+	if got, want := o.peersOf("grpc"), []string{"parts", "digate", "digate ids", "digate bulk"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := o.peersOf("rest"), []string{"reverseproxy", "digate", "digate ids"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	o = defaults()
+	o.only, o.ways = []string{"digate"}, []string{"ids"}
+	o.inWays()
+	if got, want := o.peersOf("rest"), []string{"reverseproxy", "digate ids"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if d, ok := o.digate("digate ids"); !ok || !d.ids || d.bulk {
+		t.Errorf("got %+v, %t", d, ok)
+	}
+}
+
 // A peer that asks the upstream more than once for a call is found out.
 func TestObserve_MoreRequestsThanCalls_IsAnError(t *testing.T) {
 	o := defaults()

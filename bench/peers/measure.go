@@ -145,16 +145,17 @@ func (s *stage) measure(ctx context.Context, o options, c cell, name string) (sa
 func (s *stage) caller(ctx context.Context, c cell, name string, d digate) (run func(context.Context, load.Plan) (load.Result, error), end func() error, err error) {
 	var call load.Call
 	variables := fixture.NewVariables(c.Variables)
+	ids := "" // what request ids begin with
+	if d.ids {
+		ids = rand.Text() + "-"
+	}
 	switch {
 	case c.Protocol == "rest":
-		call, end = load.OverREST(s.peers[name].REST, c.InFlight, s.roots, variables)
+		call, end = load.OverREST(s.peers[name].REST, ids, c.InFlight, s.roots, variables)
 	case d.bulk:
 		call, end, err = load.OverBulk(ctx, s.peers[name].GRPC, rand.Text()+"-", min(c.Connections, c.InFlight), s.roots)
 	default:
-		method := load.Method{Name: method(name)}
-		if d.ids {
-			method.RequestID = rand.Text() + "-"
-		}
+		method := load.Method{Name: method(name), RequestID: ids}
 		call, end, err = load.OverGRPC(s.peers[name].GRPC, method, min(c.Connections, c.InFlight), s.roots, variables)
 	}
 	return func(ctx context.Context, plan load.Plan) (load.Result, error) { return load.Run(ctx, plan, call) }, end, err

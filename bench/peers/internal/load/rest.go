@@ -16,11 +16,13 @@ import (
 )
 
 // OverREST returns a call of Diga's route at an address. Each worker has a
-// connection of its own, which is left open until end.
-func OverREST(addr string, workers int, config *tls.Config, v fixture.Variables) (call Call, end func() error) {
+// connection of its own, which is left open until end. Request ids begin with prefix;
+// without it, calls have none.
+func OverREST(addr, prefix string, workers int, config *tls.Config, v fixture.Variables) (call Call, end func() error) {
 	clients := make([]restClient, workers)
 	head := "POST " + fixture.Path + " HTTP/1.1\r\nHost: " + addr + "\r\nUser-Agent: bench\r\nAuthorization: " + fixture.Authorization +
-		"\r\nContent-Type: application/json\r\nContent-Length: "
+		"\r\nContent-Type: application/json\r\n"
+	var made counter
 	call = func(_ context.Context, worker, n int) error {
 		c := &clients[worker]
 		if c.conn == nil {
@@ -28,7 +30,11 @@ func OverREST(addr string, workers int, config *tls.Config, v fixture.Variables)
 				return err
 			}
 		}
-		if err := c.copy(head, n, v); err != nil {
+		id := ""
+		if prefix != "" {
+			id = prefix + strconv.Itoa(made.next())
+		}
+		if err := c.copy(head, id, n, v); err != nil {
 			return fmt.Errorf("copy %d: %w", n, err)
 		}
 		return nil
@@ -62,10 +68,15 @@ func (c *restClient) dial(addr string, config *tls.Config) (err error) {
 	return err
 }
 
-// copy makes a copy, and compares every byte of the response.
-func (c *restClient) copy(head string, n int, v fixture.Variables) error {
+// copy makes a copy, with a request id if it is not empty, and compares every byte of the
+// response.
+func (c *restClient) copy(head, id string, n int, v fixture.Variables) error {
 	c.body = fixture.AppendBody(c.body[:0], n, v)
-	c.out = strconv.AppendInt(append(c.out[:0], head...), int64(len(c.body)), 10)
+	c.out = append(c.out[:0], head...)
+	if id != "" {
+		c.out = append(append(append(c.out, "Idempotency-Key: "...), id...), "\r\n"...)
+	}
+	c.out = strconv.AppendInt(append(c.out, "Content-Length: "...), int64(len(c.body)), 10)
 	c.out = append(append(c.out, "\r\n\r\n"...), c.body...)
 	if _, err := c.conn.Write(c.out); err != nil {
 		return err
