@@ -36,7 +36,7 @@ var rawCallers = []struct {
 	{"grpc", newGRPCCaller, 148},
 	{"rest", newRESTCaller, 114},
 	{"grpc/variables", newGRPCCallerWithVariables, 179},
-	{"rest/variables", newRESTCallerWithVariables, 128},
+	{"rest/variables", newRESTCallerWithVariables, 115},
 	{"grpc/request_id", newGRPCCallerWithID, 225},
 	{"rest/request_id", newRESTCallerWithID, 182},
 	{"grpc/get", newGRPCReader, 141},

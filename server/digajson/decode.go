@@ -61,6 +61,8 @@ type decoder struct {
 	// verbatim means that the text of the Struct is kept if the Struct loses
 	// something of it.
 	verbatim bool
+	// forwarded means that a field with its JSON beside it gets the JSON alone.
+	forwarded bool
 	// canonical means that a number is read for what it is, however it is written.
 	canonical bool
 	path      []string // of the schema, for drift; none in a request
@@ -333,6 +335,9 @@ func (f *field) decode(d *decoder, t *message) (set bool, err error) {
 // decodeValue reads a value that is no list, map or message of the contract's.
 func (f *field) decodeValue(d *decoder, t *message) (set bool, err error) {
 	d.Peek()
+	if d.forwarded && f.json != nil && f.forward(d, t) {
+		return true, nil
+	}
 	start := d.Pos
 	before := len(d.drift)
 	d.lost, d.verbatim = false, f.json != nil

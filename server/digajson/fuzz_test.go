@@ -276,6 +276,53 @@ func FuzzVerbatim(f *testing.F) {
 	})
 }
 
+// FuzzForwarded holds reading without Structs to reading with them: the same is refused,
+// in the same words, and Diga gets the same bytes. What is compared of a request is the
+// same, too.
+func FuzzForwarded(f *testing.F) {
+	for _, s := range append(seeds,
+		`{"variables":{"b":1,"a":{"d":[],"c":"\u00e9\/\b"},"\u0061b":[1.0,1e20,-0,1e21,0.1]}}`, `{"variables":{"b":[1],"a":1,"b":2}}`, `{"variables":{"b":1,"\u0062":2}}`,
+		`{"variables": { "" : 9007199254740993 , "a" : "\ud83d\ude00" } ,"name":"n"}`, `{"variables":{"a":"\udc00"}}`, "{\"variables\":{\"b\":\"\xff\"}}", `{"variables":{},"variables":{}}`, `{"variables":[]}`,
+		`{"variables":{"a":1.50,"B":tru}}`, `{"variables":{"a":{"a":{"b":1,"a":2}},"Z":{"y":"","x":0}}} x`, `{"variables":{"a":[1,2,],"b":[,]}}`, `{"variables":{"a":`+strings.Repeat("[", 98)+strings.Repeat("]", 98)+`}}`,
+		`{"variables":{"a":`+strings.Repeat("[", 99)+strings.Repeat("]", 99)+`}}`, `{"query":[{"name":"q","fixed_value":1e400},{"fixed_value":[{"b":1,"a":1.0}]},{"fixed_value":12}],"body":[{"properties":[{"fixed_value":"x"}]}]}`,
+	) {
+		f.Add(s)
+	}
+	request, tool := new(integrationv1.CopyTemplateRequest), new(integrationv1.CreateToolRequest)
+	all := []subject{
+		{compile(f, request.ProtoReflect().Descriptor(), digajson.Exclude("template_id")), request},
+		{compile(f, tool.ProtoReflect().Descriptor()), tool},
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, s := range all {
+			read, forwarded := s.newMessage(), s.newMessage()
+			err, forwardedErr := s.UnmarshalRequest([]byte(text), read), s.UnmarshalForwarded([]byte(text), forwarded)
+			if !reflect.DeepEqual(err, forwardedErr) {
+				t.Fatalf("%v, and forwarded: %v", err, forwardedErr)
+			}
+			if err != nil {
+				continue
+			}
+			written, err := s.AppendRequest(nil, read)
+			forwardedWritten, forwardedErr := s.AppendRequest(nil, forwarded)
+			if err != nil || forwardedErr != nil || !bytes.Equal(written, forwardedWritten) {
+				t.Fatalf("%s, %v, and forwarded: %s, %v", written, err, forwardedWritten, forwardedErr)
+			}
+			verbatims(forwarded.ProtoReflect(), func(m protoreflect.Message, fd protoreflect.FieldDescriptor) {
+				if m.Has(digajson.JSONOf(fd)) || digajson.CheckVerbatim(m, fd) != nil {
+					t.Fatalf("forwarded %v", m)
+				}
+			})
+			if m, ok := read.(*integrationv1.CopyTemplateRequest); ok && m.Variables != nil {
+				v, _ := digajson.Canonical(forwarded.(*integrationv1.CopyTemplateRequest).GetVariablesJson())
+				if !proto.Equal(v.GetStructValue(), withoutNegativeZeros(m.Variables)) {
+					t.Fatalf("canonical: %v, read: %v", v, m.Variables)
+				}
+			}
+		}
+	})
+}
+
 func withoutNegativeZeros(s *structpb.Struct) *structpb.Struct {
 	s = proto.CloneOf(s)
 	var unsign func(v *structpb.Value)

@@ -109,6 +109,15 @@ func exact(raw string, n float64) bool {
 	return want.Cmp(got) == 0
 }
 
+// held reports whether a double holds a number: it was read as n, and is written as the
+// same number again.
+func held(raw string, n float64, integer bool) bool {
+	if integer {
+		return exact(raw, n)
+	}
+	return bringsBack(raw, n)
+}
+
 // inexact says what is wrong with an integer that was read as n, and is not exact.
 func inexact(n float64) string {
 	if math.Abs(n) >= endOfIntegers {

@@ -3,6 +3,7 @@ package digajson
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,19 +32,18 @@ func CheckVerbatim(m protoreflect.Message, fd protoreflect.FieldDescriptor) erro
 // checkVerbatim is CheckVerbatim for a message at a depth.
 func checkVerbatim(m protoreflect.Message, fd protoreflect.FieldDescriptor, depth int) error {
 	of, text := JSONOf(fd), m.Get(fd).String()
-	d := newValueDecoder(text, depth)
-	d.verbatim = true
-	var err error
+	shape := shapeValue
 	switch of.Message().FullName() {
 	case "google.protobuf.Struct":
-		err = d.outermost('{', kindDict)
+		shape = shapeStruct
 	case "google.protobuf.ListValue":
-		err = d.outermost('[', kindList)
-	default:
-		_, err = d.whole()
+		shape = shapeList
 	}
+	var err error
 	if m.Has(of) {
 		err = &Error{Kind: kindOneof, Message: fmt.Sprintf("only one of %s and %s may be set", of.Name(), fd.Name())}
+	} else if !fine(text, shape, depth) {
+		err = fault(text, shape, depth)
 	}
 	if e, ok := errors.AsType[*Error](ofDialect(err)); ok && e.Kind == KindJSON {
 		// At which byte it is tells more than in which key.
@@ -53,6 +53,22 @@ func checkVerbatim(m protoreflect.Message, fd protoreflect.FieldDescriptor, dept
 		return nil
 	}
 	return within(err, string(fd.Name()))
+}
+
+// fault returns what is wrong with a text as the value of a field of that shape, in a
+// message at a depth; nil if nothing is.
+func fault(text string, s shape, depth int) (err error) {
+	d := newValueDecoder(text, depth)
+	d.verbatim = true
+	switch s {
+	case shapeStruct:
+		err = d.outermost('{', kindDict)
+	case shapeList:
+		err = d.outermost('[', kindList)
+	default:
+		_, err = d.whole()
+	}
+	return err
 }
 
 // outermost reads the one value of the text, which must begin with the bracket and is
@@ -119,7 +135,7 @@ func (d *decoder) whole() (*structpb.Value, error) {
 func (e *encoder) verbatim(dst []byte, f *field, m protoreflect.Message) ([]byte, error) {
 	text := m.Get(f.json.fd).String()
 	if !e.response {
-		return append(dst, text...), checkVerbatim(m, f.json.fd, e.depth)
+		return append(slices.Grow(dst, len(text)+usualSize), text...), checkVerbatim(m, f.json.fd, e.depth)
 	}
 	s := lex.Scanner{Data: text}
 	_, err := s.Skip()

@@ -83,9 +83,11 @@ func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 			return d.canonicalNumber(raw, n, integer, parseErr == nil), true, nil
 		case parseErr != nil:
 			return d.unheld(kindFinite, outOfRange)
-		case integer && !exact(raw, n):
+		case !integer && !d.verbatim: // it may be rounded
+		case held(raw, n, integer):
+		case integer:
 			return d.unheld(kindInexact, inexact(n))
-		case !integer && d.verbatim && !bringsBack(raw, n):
+		default:
 			d.lost = true // to rounding
 		}
 		return numberValue(n), true, nil

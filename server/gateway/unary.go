@@ -56,7 +56,7 @@ func (u *unary) read(m proto.Message, w http.ResponseWriter, r *http.Request, ro
 		route.Binding.SetPath(msg, values)
 		return route.setQuery(parseQuery(r.URL.RawQuery), msg)
 	}
-	if err := received.decode(route.Binding.Body, m); err != nil {
+	if err := received.decode(route, m); err != nil {
 		return err
 	}
 	route.Binding.SetPath(msg, values)
@@ -66,8 +66,9 @@ func (u *unary) read(m proto.Message, w http.ResponseWriter, r *http.Request, ro
 	return setUnresolved(r.Header[headerUnresolved], m)
 }
 
-// decode reads exactly one JSON object into a request message.
-func (b *body) decode(codec *digajson.Codec, m proto.Message) error {
+// decode reads exactly one JSON object into a request message of the route. Values are
+// read as such only where digate needs them: Diga gets its own as JSON.
+func (b *body) decode(route *route, m proto.Message) error {
 	data, err := b.readAll()
 	data = nearjson.TrimBOM(data)
 	switch tooLarge, ok := errors.AsType[*http.MaxBytesError](err); {
@@ -85,7 +86,11 @@ func (b *body) decode(codec *digajson.Codec, m proto.Message) error {
 	if !mayDecode(data, b.memory, digajson.MaxValues) {
 		return apierror.Overloaded(time.Second)
 	}
-	if err := codec.UnmarshalRequest(data, m); err != nil {
+	read := route.Binding.Body.UnmarshalForwarded
+	if route.FacadeOnly {
+		read = route.Binding.Body.UnmarshalRequest
+	}
+	if err := read(data, m); err != nil {
 		return refusal(err)
 	}
 	return nil
