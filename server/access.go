@@ -18,10 +18,15 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// openAuthenticator makes the authenticator and puts it on the stack. Without a file of
-// accounts, a caller is known by the digest of its token under the ledger's key, and
-// with one by its name.
-func (s *Server) openAuthenticator(ctx context.Context) error {
+// openAuthenticator makes the authenticator, unless it is given, and puts it on the
+// stack. Without a file of accounts, a caller is known by the digest of its token under
+// the ledger's key, and with one by its name.
+func (s *Server) openAuthenticator(ctx context.Context, given authn.Authenticator) error {
+	if given != nil {
+		s.authenticator = given
+		s.pushAuthenticator()
+		return nil
+	}
 	if s.cfg.AccountsFile != "" {
 		if err := s.openAccounts(ctx); err != nil {
 			return fmt.Errorf("--accounts-file: %w", err)

@@ -65,13 +65,29 @@ func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records
 			MaxConnectionIdle: s.cfg.IdleTimeout, MaxConnectionAge: s.cfg.MaxConnectionAge,
 		}),
 	})...)
-	srv.RegisterService(s.intake.Service(&integrationv1.IntegrationService_ServiceDesc), service)
-	srv.RegisterService(s.intake.Service(&digatev1.LedgerService_ServiceDesc), records)
+	services := receiving{srv, s.intake}
+	integrationv1.RegisterIntegrationServiceServer(services, service)
+	digatev1.RegisterLedgerServiceServer(services, records)
 	s.health = health.NewServer()
 	s.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
-	srv.RegisterService(s.intake.Service(&healthv1.Health_ServiceDesc), s.health)
+	healthv1.RegisterHealthServer(services, s.health)
+	if s.services != nil {
+		s.services(services)
+	}
 	reflection.Register(srv)
 	return srv
+}
+
+// receiving registers services whose unary methods receive through the intake.
+type receiving struct {
+	grpc.ServiceRegistrar
+
+	intake *intake.Intake
+}
+
+// RegisterService implements [grpc.ServiceRegistrar].
+func (r receiving) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	r.ServiceRegistrar.RegisterService(r.intake.Service(desc), impl)
 }
 
 // grpcPart returns the gRPC side as a part of the server.

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -55,6 +56,7 @@ type Server struct {
 	streams    *streams.Gate
 	memory     *budget.Memory
 	intake     *intake.Intake
+	services   func(grpc.ServiceRegistrar) // those of the options, nil for none
 
 	grpc, rest, admin *listener
 	health            *health.Server
@@ -78,6 +80,13 @@ type Options struct {
 	Hurry func(context.Context) context.Context
 	// Public are REST routes beside the contract's, and need no credential.
 	Public []gateway.PublicRoute
+	// Services, if set, registers gRPC services beside digate's own. Their calls pass
+	// everything that digate's own calls pass. It is for suites that test a gRPC server
+	// with a service of theirs.
+	Services func(grpc.ServiceRegistrar)
+	// Authenticator, if set, is asked who is calling, whatever the settings say. It is
+	// for the same suites, whose calls have no credential.
+	Authenticator authn.Authenticator
 }
 
 // New returns a server for a valid configuration, listening and not yet
@@ -94,7 +103,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	}
 	s := &Server{
 		cfg: cfg, log: opts.Log, version: opts.Version, origins: opts.Origins, started: time.Now(),
-		contract: methods, hurry: opts.Hurry,
+		contract: methods, hurry: opts.Hurry, services: opts.Services,
 		telemetry: telemetry.New(opts.Log, methods.Names(), cfg.LongestCall()),
 	}
 	s.streams = streams.New(cfg.MaxWaitingStreams)
@@ -121,7 +130,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err := s.openLedger(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.openAuthenticator(ctx); err != nil {
+	if err := s.openAuthenticator(ctx, opts.Authenticator); err != nil {
 		return nil, err
 	}
 	service, err := s.newIntegration()
