@@ -54,6 +54,7 @@ test: ## run every test with the race detector, and those that count allocations
 generate: ## regenerate the code from the protos
 	$(BUF) generate
 	$(BUF) generate --template bench/peers/buf.gen.yaml
+	$(BUF) generate --template test/conformance/buf.gen.yaml
 
 .PHONY: lint
 lint: ## lint the protos
@@ -75,12 +76,13 @@ vet: ## go vet and golangci-lint, of bench/peers too
 .PHONY: generate-is-clean
 generate-is-clean: ## prove that the generated code is what the protos generate
 	$(MAKE) --no-print-directory generate
-	git diff --exit-code --stat -- gen bench/peers/gen
-	@test -z "$$(git ls-files --others --exclude-standard -- gen bench/peers/gen)"
+	git diff --exit-code --stat -- gen bench/peers/gen test/conformance/gen
+	@test -z "$$(git ls-files --others --exclude-standard -- gen bench/peers/gen test/conformance/gen)"
 
 .PHONY: conformance
-conformance: ## hold our validation equal to protovalidate's (a module of its own)
+conformance: ## the suites of others: protovalidate's rules, connectrpc's for gRPC, h2spec (UPDATE=1 writes docs/conformance.md)
 	cd tools/protovalidate && go test ./...
+	go test -count=1 -timeout 15m -v -run TestSuites ./test/conformance -conformance $(if $(UPDATE),-conformance.update)
 
 .PHONY: manifests
 manifests: ## hold deploy/kubernetes to the types of Kubernetes and to the settings (a module of its own)

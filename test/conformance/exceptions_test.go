@@ -1,0 +1,68 @@
+package conformance
+
+import (
+	"path"
+	"regexp"
+)
+
+// exception is a case, or cases of a kind, that digate fails and a bare grpc-go server
+// passes.
+type exception struct {
+	// cases are the names, as [path.Match] takes them.
+	cases []string
+	// says is how the suite has to describe each failure, so that no other one hides
+	// behind it.
+	says *regexp.Regexp
+	// why is the reason, as the page has it.
+	why string
+	// met are the cases that the run had a failure of.
+	met map[string]bool
+}
+
+// grpcExceptions are those of the gRPC listener.
+var grpcExceptions = []*exception{
+	{
+		cases: []string{
+			"Basic/unimplemented",
+			"Server Message Size/unary/*",
+			"Server Message Size/*-stream/*-exceeds-server-limit",
+			"Server Message Size/*-stream/*/*-exceeds-server-limit",
+			"gRPC Unexpected Requests/client-stream/incomplete-message",
+			"gRPC Unexpected Requests/client-stream/incomplete-message-prefix",
+			"gRPC Unexpected Requests/unexpected-uri",
+		},
+		says: regexp.MustCompile(`^actual error contain [12] details; expecting 0$`),
+		why:  "The code is as it should be. The suite wants no details, and every failure of digate has an `ErrorInfo` with its outcome, and a `BadRequest` where the request is wrong.",
+	},
+	{
+		cases: []string{"Errors/*/unimplemented"},
+		says:  regexp.MustCompile(`(?s)^actual error \{code: 12 \(unimplemented\), message: "there is no such method"\} does not match expected message`),
+		why:   "The suite's handler returns `UNIMPLEMENTED` itself. Digate's own handlers never do: generated code does, for a method that is not there, and digate puts its verdict in place of that.",
+	},
+	{
+		cases: []string{"gRPC Unexpected Requests/unexpected-compressed-message"},
+		says:  regexp.MustCompile(`(?s)^actual error \{code: 3 \(invalid_argument\), message: "the message is said to be compressed, .*does not match expected code 13`),
+		why:   "`INVALID_ARGUMENT` in place of `INTERNAL`: the message is wrong, and digate is not. Meshes count `INTERNAL` against the server.",
+	},
+	{
+		cases: []string{"gRPC Unexpected Requests/unexpected-compression"},
+		says:  regexp.MustCompile(`(?s)'grpc-status-details-bin' value that disagrees with 'grpc-message'`),
+		why:   "The refusal is grpc-go's, and digate adds the verdict to it. The details have digate's message; `grpc-message` stays grpc-go's, because a field cannot be replaced in a compressed header. The code is the same.",
+	},
+}
+
+// find returns the exception of a case, nil for none, and remembers that it was met.
+func find(list []*exception, name string) *exception {
+	for _, e := range list {
+		for _, cases := range e.cases {
+			if ok, err := path.Match(cases, name); err == nil && ok {
+				if e.met == nil {
+					e.met = make(map[string]bool)
+				}
+				e.met[cases] = true
+				return e
+			}
+		}
+	}
+	return nil
+}
