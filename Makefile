@@ -104,6 +104,10 @@ soak: ## ten thousand calls per mix through every fault, and the table of docs/r
 crash: ## kill -9 of digate, a replica and PostgreSQL under bulk load, and the table of docs/crash.md
 	go test -count=1 -timeout 20m -v -run TestCrash ./test/crash -crash.items 800 -crash.rounds 20
 
+.PHONY: rolling
+rolling: ## restart two replicas with a PostgreSQL ledger in turns, under load and behind a balancer
+	go test -count=1 -timeout 10m -v -run TestRolling ./test/rolling -rolling.rounds 12 -rolling.delay 2s
+
 .PHONY: abuse
 abuse: ## what strangers can do to digate and to a bare grpc-go server, and the table of docs/abuse.md
 	go test -count=1 -timeout 15m -v -run TestAbuse ./test/abuse -abuse.whole

@@ -56,14 +56,11 @@ func (s *Server) leave() {
 	s.health.Shutdown()
 }
 
-// sendAway returns a handler whose connections end with their next response once the
-// server is leaving. A client that keeps a connection for its next request would meet
-// its end otherwise, and could not know whether that request arrived.
-func (s *Server) sendAway(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.leaving.Load() {
-			w.Header().Set("Connection", "close") // in HTTP/2 a GOAWAY
-		}
-		next.ServeHTTP(w, r)
-	})
+// sendAway has a connection end with the response that has this header, if the server is
+// leaving. A client that keeps its connection for a next request would meet the end of
+// that connection otherwise, and could not know whether that request arrived.
+func (s *Server) sendAway(header http.Header) {
+	if s.leaving.Load() {
+		header.Set("Connection", "close") // in HTTP/2 a GOAWAY
+	}
 }

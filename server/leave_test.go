@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,9 +17,23 @@ import (
 	"github.com/digate/digate/server/config"
 )
 
-// startLeaving starts a server with an hour of drain delay and asks it to stop. It
-// returns when the delay passes, with what ends it.
+// startLeaving is startPatient with a server that was asked to stop.
 func startLeaving(t *testing.T, url string) (d *digate, hurry context.CancelFunc) {
+	t.Helper()
+	d, hurry = startPatient(t, url)
+	d.leave(t)
+	return d, hurry
+}
+
+// leave asks the server to stop, and returns when its drain delay passes.
+func (d *digate) leave(t *testing.T) {
+	t.Helper()
+	d.stop()
+	d.log.await(t, 1, `"msg":"leaving"`)
+}
+
+// startPatient starts a server with an hour of drain delay, which hurry ends.
+func startPatient(t *testing.T, url string) (d *digate, hurry context.CancelFunc) {
 	t.Helper()
 	hurried, hurry := context.WithCancel(t.Context())
 	t.Cleanup(hurry)
@@ -29,8 +44,6 @@ func startLeaving(t *testing.T, url string) (d *digate, hurry context.CancelFunc
 		context.AfterFunc(hurried, cancel)
 		return ctx
 	}})
-	d.stop()
-	d.log.await(t, 1, `"msg":"leaving"`)
 	return d, hurry
 }
 
@@ -72,21 +85,37 @@ func TestRun_DrainDelay_TakesNewCallsAndIsNotReady(t *testing.T) {
 }
 
 // A REST client that keeps its connection is told to make another, so that it has none
-// that the drain would close under its next request.
+// that the drain would close under its next request. That is so for a request that
+// began before, too.
 func TestRun_DrainDelay_EndsKeptConnectionsWithTheirNextResponse(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t)
-	up.will(respond(201, nil, full))
-	d, hurry := startLeaving(t, up.url())
-	c := connect(t, d.HTTPAddr())
-	_, _ = fmt.Fprintf(c, "POST /v1/integration/template/%s/copy HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 2\r\n\r\n{}", templateID, token)
-	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		t.Fatal(err)
+	arrived, release := make(chan bool, 2), make(chan bool)
+	up.will(func(c net.Conn, r sent) bool {
+		arrived <- true
+		<-release
+		return respond(201, nil, full)(c, r)
+	})
+	d, hurry := startPatient(t, up.url())
+	request := func() *bufio.Reader {
+		c := connect(t, d.HTTPAddr())
+		_, _ = fmt.Fprintf(c, "POST /v1/integration/template/%s/copy HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 2\r\n\r\n{}", templateID, token)
+		<-arrived
+		return bufio.NewReader(c)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusCreated || !resp.Close {
-		t.Errorf("status %d, the connection ends: %v", resp.StatusCode, resp.Close)
+	before := request()
+	d.leave(t)
+	during := request()
+	close(release)
+	for when, r := range map[string]*bufio.Reader{"before": before, "during": during} {
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != http.StatusCreated || !resp.Close {
+			t.Errorf("%s: status %d, the connection ends: %v", when, resp.StatusCode, resp.Close)
+		}
+		_ = resp.Body.Close()
 	}
 	hurry()
 	if err := d.wait(); err != nil {

@@ -36,8 +36,9 @@ func (s *Server) newREST(routes http.Handler) *http.Server {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
+	s.telemetry.BeforeResponse(s.sendAway)
 	srv := s.newHTTP(routes)
-	srv.Handler = s.telemetry.Middleware(s.sendAway(s.readOn(srv.Handler)))
+	srv.Handler = s.telemetry.Middleware(s.readOn(srv.Handler))
 	srv.Protocols = protocols
 	srv.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: int(min(s.cfg.MaxStreams, maxRESTStreams))}
 	srv.WriteTimeout = s.defaultDeadline()

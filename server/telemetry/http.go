@@ -23,7 +23,7 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 				began: time.Now(), protocol: protocolREST, method: other, code: codes.OK,
 				requestID: requestID(r.Header.Values(RequestIDHeader)),
 			},
-			response: statusWriter{ResponseWriter: w},
+			response: statusWriter{ResponseWriter: w, before: t.beforeResponse},
 		}
 		c, sw := &of.call, &of.response
 		w.Header().Set(RequestIDHeader, c.requestID)
@@ -62,24 +62,36 @@ type restCall struct {
 	response statusWriter
 }
 
+// BeforeResponse sets what is called with the header of each response of the REST side
+// before it is written. It must be called before there are requests.
+func (t *Telemetry) BeforeResponse(f func(http.Header)) { t.beforeResponse = f }
+
 // statusWriter remembers the status of the response.
 type statusWriter struct {
 	http.ResponseWriter
+	before func(http.Header) // may be nil
 	status int
 }
 
 func (w *statusWriter) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
+	w.begin(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *statusWriter) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	return w.ResponseWriter.Write(p)
+}
+
+// begin notes the status of a response that has none.
+func (w *statusWriter) begin(status int) {
+	if w.status != 0 {
+		return
+	}
+	w.status = status
+	if w.before != nil {
+		w.before(w.Header())
+	}
 }
 
 // Status returns the status of the response, 0 before it has one.

@@ -32,6 +32,8 @@ type Telemetry struct {
 	known    func(context.Context) bool // nil for nobody
 	accounts accountsMetrics
 	named    bool // callers have names
+
+	beforeResponse func(http.Header) // may be nil
 }
 
 // New returns a Telemetry that writes to the logger. The methods are the paths of the
