@@ -20,6 +20,7 @@ func TestAllocations_CopyMessages_AreBounded(t *testing.T) {
 		}
 		return text
 	}
+	otherText := []byte(`{"name":"n", "variables": {"b": [1, 1.0], "a": "\u00e9"}}`)
 	plainText, variablesText, resultText := encoded(plain), encoded(withVariables), []byte(full)
 	for name, tt := range map[string]struct {
 		bound float64
@@ -42,6 +43,12 @@ func TestAllocations_CopyMessages_AreBounded(t *testing.T) {
 		}},
 		"decode a request with variables": {24, func() error {
 			return codec.UnmarshalRequest(variablesText, new(integrationv1.CopyTemplateRequest))
+		}},
+		"read a request with variables, to pass it on": {3, func() error {
+			return codec.UnmarshalForwarded(variablesText, new(integrationv1.CopyTemplateRequest))
+		}},
+		"read a request with variables in another form, to pass it on": {5, func() error {
+			return codec.UnmarshalForwarded(otherText, new(integrationv1.CopyTemplateRequest))
 		}},
 		"decode a response": {8, func() error {
 			_, err := response.UnmarshalResponse(resultText, new(integrationv1.Integration))

@@ -21,6 +21,12 @@ func (c *Codec) AppendRequest(dst []byte, m proto.Message) ([]byte, error) {
 	return c.appendWith(&encoder{}, dst, m)
 }
 
+// AppendChecked is AppendRequest for a message whose JSON beside its own fields is what
+// [CheckVerbatim] takes. It is not checked again.
+func (c *Codec) AppendChecked(dst []byte, m proto.Message) ([]byte, error) {
+	return c.appendWith(&encoder{checked: true}, dst, m)
+}
+
 // AppendResponse appends the message as a client is to get it: an unset field is
 // null, an empty list [] and an empty map {}. Its errors are those of AppendRequest.
 func (c *Codec) AppendResponse(dst []byte, m proto.Message) ([]byte, error) {
@@ -45,6 +51,7 @@ func (c *Codec) appendWith(e *encoder, dst []byte, m proto.Message) ([]byte, err
 type encoder struct {
 	response  bool
 	canonical bool // of values that were read so
+	checked   bool // the JSON that is passed on was, as that of a message at depth 1
 	depth     int
 }
 

@@ -308,6 +308,9 @@ func FuzzForwarded(f *testing.F) {
 			if err != nil || forwardedErr != nil || !bytes.Equal(written, forwardedWritten) {
 				t.Fatalf("%s, %v, and forwarded: %s, %v", written, err, forwardedWritten, forwardedErr)
 			}
+			if checked, err := s.AppendChecked(nil, forwarded); err != nil || !bytes.Equal(checked, written) {
+				t.Fatalf("checked: %s, %v", checked, err)
+			}
 			verbatims(forwarded.ProtoReflect(), func(m protoreflect.Message, fd protoreflect.FieldDescriptor) {
 				if m.Has(digajson.JSONOf(fd)) || digajson.CheckVerbatim(m, fd) != nil {
 					t.Fatalf("forwarded %v", m)

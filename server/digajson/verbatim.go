@@ -135,7 +135,11 @@ func (d *decoder) whole() (*structpb.Value, error) {
 func (e *encoder) verbatim(dst []byte, f *field, m protoreflect.Message) ([]byte, error) {
 	text := m.Get(f.json.fd).String()
 	if !e.response {
-		return append(slices.Grow(dst, len(text)+usualSize), text...), checkVerbatim(m, f.json.fd, e.depth)
+		dst = append(slices.Grow(dst, len(text)+usualSize), text...)
+		if e.checked && e.depth == 1 {
+			return dst, nil
+		}
+		return dst, checkVerbatim(m, f.json.fd, e.depth)
 	}
 	s := lex.Scanner{Data: text}
 	_, err := s.Skip()

@@ -154,8 +154,9 @@ func (c *Client) Cut() { c.conns.Cut() }
 type Call struct {
 	// Method is a full gRPC name such as "/package.Service/Method".
 	Method string
-	// Request and Response are of the method's types. Response must be empty; it
-	// is filled by a success and empty after a failure.
+	// Request and Response are of the method's types. Request must be valid by the
+	// contract's rules. Response must be empty; it is filled by a success and empty
+	// after a failure.
 	Request, Response proto.Message
 	// BeforeSend, if set, runs before every attempt: after admission, before any
 	// byte is written. The call continues under the context it returns, retries

@@ -55,7 +55,7 @@ func (c *Client) newRequest(r *rule, credential string, m proto.Message) (reques
 	if r.Body == nil {
 		return req, nil
 	}
-	if req.body, err = r.Body.AppendRequest(make([]byte, 0, 512), m); err != nil {
+	if req.body, err = r.Body.AppendChecked(make([]byte, 0, 512), m); err != nil {
 		return request{}, validate.Refusal(err, (*digajson.Error).Field)
 	}
 	if int64(len(req.body)) > c.maxRequest {
