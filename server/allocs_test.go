@@ -37,8 +37,8 @@ var rawCallers = []struct {
 	{"rest", newRESTCaller, 114},
 	{"grpc/variables", newGRPCCallerWithVariables, 179},
 	{"rest/variables", newRESTCallerWithVariables, 115},
-	{"grpc/request_id", newGRPCCallerWithID, 225},
-	{"rest/request_id", newRESTCallerWithID, 182},
+	{"grpc/request_id", newGRPCCallerWithID, 183},
+	{"rest/request_id", newRESTCallerWithID, 149},
 	{"grpc/get", newGRPCReader, 141},
 	{"rest/get", newRESTReader, 113},
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/deadline"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
 )
@@ -27,9 +28,16 @@ type attempt struct {
 	// caller is the context of the flight's caller, with the flight's exchange. It
 	// counts until the call is sent.
 	caller context.Context
+	// detached is caller without its end.
+	detached detached
 	// ledgerTime is caller with a little time kept back: what the ledger may take
 	// before the call is sent.
 	ledgerTime context.Context
+	// The time limits of the attempt's steps: of all that happens before the call is
+	// sent, of a call to the ledger in each state, and of the call to Diga once it was
+	// sent.
+	inTime, claiming, marking, sending, recording deadline.Context
+	lease                                         lease
 
 	// verdict is what the ledger has to record.
 	verdict verdict
@@ -50,9 +58,13 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 		f.ex.XRequestID = of.XRequestID
 	}
 	f.ex.LedgerRecord = record
-	var cancel context.CancelFunc
-	a.ledgerTime, cancel = beforeDeadline(a.caller)
-	defer cancel()
+	a.detached = detached{caller: a.caller, closed: c.closed}
+	a.ledgerTime = a.caller
+	defer a.inTime.End()
+	if d, ok := a.caller.Deadline(); ok {
+		a.inTime.Set(a.caller, beforeDeadline(d))
+		a.ledgerTime = &a.inTime
+	}
 	a.run()
 	if f.err != nil {
 		f.ex.Outcome = apierror.FromError(f.err).Outcome
@@ -113,6 +125,19 @@ func (a *attempt) panicked(p any) error {
 		outcome = exchange.Unknown
 	}
 	return apierror.Internal(fmt.Errorf("panic of type %T", p), outcome)
+}
+
+// detach makes c the caller's context without its cancellation and deadline, and returns
+// it. It ends after the timeout, and when the coordinator is closed.
+func (a *attempt) detach(c *deadline.Context, timeout time.Duration) context.Context {
+	c.Set(&a.detached, time.Now().Add(timeout))
+	return c
+}
+
+// bound makes c the context ctx with the time limit of a call to the ledger, and returns it.
+func bound(ctx context.Context, c *deadline.Context) context.Context {
+	c.Set(ctx, time.Now().Add(ledgerTimeout))
+	return c
 }
 
 // outOfTime reports whether a failure, or a cause of it, is that a caller had no

@@ -1,12 +1,12 @@
 package copies
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/deadline"
 	"github.com/digate/digate/server/ledger"
 )
 
@@ -17,10 +17,11 @@ func (a *attempt) claim() (ledger.Record, bool, error) {
 	claim := ledger.Claim{
 		Key: a.key, Fingerprint: a.flight.fingerprint, ParentID: a.create.parentID(), Method: a.create.method().String(), Token: a.token, Lease: cfg.Lease,
 	}
+	limit := &a.claiming
 	for wait := firstPoll; ; wait = min(2*wait, lastPoll) {
-		bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
-		r, mine, err := cfg.Ledger.Claim(bounded, claim)
-		cancel()
+		r, mine, err := cfg.Ledger.Claim(bound(ctx, limit), claim)
+		limit.End()
+		limit = new(deadline.Context) // for the next look
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return r, false, apierror.NotBegun(ctx.Err())
@@ -46,8 +47,9 @@ func (a *attempt) claim() (ledger.Record, bool, error) {
 // releaseClaim gives up a claim that may have been made although Claim failed.
 // Where that fails too, the lease ends the claim.
 func (a *attempt) releaseClaim() {
-	ctx, cancel := a.coordinator.detach(a.caller, ledgerTimeout)
-	defer cancel()
+	var limit deadline.Context
+	ctx := a.detach(&limit, ledgerTimeout)
+	defer limit.End()
 	cfg := &a.coordinator.cfg
 	if err := cfg.Ledger.Release(ctx, a.key, a.token); err != nil && !errors.Is(err, ledger.ErrLost) {
 		cfg.Log.LogAttrs(ctx, slog.LevelDebug, "a claim could not be released; it ends with its lease", slog.String("ledger_record", a.key.RecordName()), slog.String("error", err.Error()))

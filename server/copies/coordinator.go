@@ -25,6 +25,8 @@ const (
 	// recordTimeout bounds the attempts to record how a call ended. After it the
 	// record's lease runs out, and the call is in doubt.
 	recordTimeout = 30 * time.Second
+	// lastTry bounds the attempt to record how a call ended that ends after Close.
+	lastTry = 10 * time.Millisecond
 	// firstPoll and lastPoll are the shortest and the longest wait between two
 	// looks at a claim of another replica, or between two attempts to record.
 	firstPoll = 10 * time.Millisecond
@@ -83,6 +85,7 @@ type Config struct {
 type Coordinator struct {
 	cfg     Config
 	flights flights
+	leases  *leases
 	// closed ends with Close: no attempt to record continues without a caller.
 	closed context.Context
 	close  context.CancelFunc
@@ -97,6 +100,9 @@ func New(cfg Config) (*Coordinator, error) {
 	return &Coordinator{
 		cfg: cfg, closed: closed, close: end,
 		flights: flights{byKey: make(map[ledger.Digest]*flight)},
+		leases: newLeases(closed, cfg.Lease, func(ctx context.Context, a *attempt) error {
+			return cfg.Ledger.Renew(ctx, a.key, a.token, cfg.Lease)
+		}),
 	}, nil
 }
 
@@ -163,8 +169,8 @@ func (c *Coordinator) create(ctx context.Context, call create) (_ resource, repl
 	if ex != nil {
 		ex.LedgerRecord = record
 	}
-	wait, cancel := beforeDeadline(ctx)
-	defer cancel()
+	w := newWaiting(ctx)
+	defer w.end()
 	for claims := 1; ; claims++ {
 		if err := ctx.Err(); err != nil {
 			return resource{}, false, apierror.NotBegun(err)
@@ -176,7 +182,7 @@ func (c *Coordinator) create(ctx context.Context, call create) (_ resource, repl
 		} else if f.fingerprint != fingerprint {
 			return resource{}, false, reused()
 		}
-		if err := await(wait, f, mine); err != nil {
+		if err := w.await(f, mine); err != nil {
 			return resource{}, false, err
 		}
 		if !mine && (f.abandoned || f.refused && call.check() == nil) || f.lost && claims < maxClaims {
@@ -190,48 +196,6 @@ func (c *Coordinator) create(ctx context.Context, call create) (_ resource, repl
 			return resource{}, false, f.err
 		}
 		return f.created, replayed, nil
-	}
-}
-
-// beforeDeadline returns ctx with a deadline a little earlier than its own, so
-// that the caller gets a verdict instead of its own deadline.
-func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return ctx, func() {}
-	}
-	return context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/20, 50*time.Millisecond)))
-}
-
-// detach returns ctx without its cancellation and deadline. The returned context
-// ends after the timeout, and when the coordinator is closed.
-func (c *Coordinator) detach(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-	stop := context.AfterFunc(c.closed, cancel)
-	return ctx, func() { stop(); cancel() }
-}
-
-// await returns when the flight is done or ctx ends. The caller that owns the
-// flight waits past the end of ctx while nothing was sent: such a flight ends by
-// itself at that time, with a verdict.
-func await(ctx context.Context, f *flight, mine bool) error {
-	select {
-	case <-f.done:
-		return nil
-	case <-ctx.Done():
-	}
-	if mine {
-		select {
-		case <-f.done:
-			return nil
-		case <-f.sent:
-		}
-	}
-	select {
-	case <-f.done: // both at once: the verdict counts
-		return nil
-	default:
-		return apierror.StillUnderWay(ctx.Err())
 	}
 }
 

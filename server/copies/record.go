@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/digate/digate/server/deadline"
 	"github.com/digate/digate/server/ledger"
 )
 
@@ -40,23 +41,29 @@ func (a *attempt) record(ctx context.Context) error {
 
 // recordFirst records the verdict before the caller gets its response, so that a
 // repeated call after that response finds the record. If the ledger does not
-// respond, the caller waits for half of the time that it has left.
+// respond, the caller waits for half of the time that it has left. A coordinator that is
+// closed tries it still, for a moment.
 func (a *attempt) recordFirst(caller context.Context) error {
 	timeout := ledgerTimeout
-	if deadline, ok := a.ledgerTime.Deadline(); ok && caller.Err() == nil {
-		timeout = min(timeout, time.Until(deadline)/2)
+	if ends, ok := a.ledgerTime.Deadline(); ok && caller.Err() == nil {
+		timeout = min(timeout, time.Until(ends)/2)
 	}
-	ctx, cancel := a.coordinator.detach(a.caller, timeout)
-	defer cancel()
-	return a.record(ctx)
+	if a.coordinator.closed.Err() != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(caller), lastTry)
+		defer cancel()
+		return a.record(ctx)
+	}
+	defer a.recording.End()
+	return a.record(a.detach(&a.recording, timeout))
 }
 
 // retryRecord records the verdict after recordFirst failed with err, and reports
 // whether it could.
 func (a *attempt) retryRecord(err error) bool {
 	log := a.coordinator.cfg.Log
-	ctx, cancel := a.coordinator.detach(a.caller, recordTimeout)
-	defer cancel()
+	var limit deadline.Context
+	ctx := a.detach(&limit, recordTimeout)
+	defer limit.End()
 	name := slog.String("ledger_record", a.flight.ex.LedgerRecord)
 	for wait := firstPoll; err != nil && !errors.Is(err, ledger.ErrLost); wait = min(2*wait, lastPoll) {
 		timer := time.NewTimer(wait)

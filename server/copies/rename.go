@@ -9,6 +9,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/deadline"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/upstream"
@@ -71,11 +72,12 @@ func (a *attempt) rename(began time.Time) (ok bool) {
 		}
 	}()
 	timeout := renameTimeout
-	if deadline, ok := a.ledgerTime.Deadline(); ok && a.caller.Err() == nil {
-		timeout = min(timeout, time.Until(deadline)/2)
+	if ends, ok := a.ledgerTime.Deadline(); ok && a.caller.Err() == nil {
+		timeout = min(timeout, time.Until(ends)/2)
 	}
-	ctx, cancel := a.coordinator.detach(a.caller, timeout)
-	defer cancel()
+	var limit deadline.Context
+	ctx := a.detach(&limit, timeout)
+	defer limit.End()
 	marks, created := a.coordinator.cfg.Marks, a.flight.created
 	if integrationOf(created).GetName() == a.asked {
 		return true
@@ -106,8 +108,9 @@ func (a *attempt) renameLater() {
 			_ = a.panicked(p)
 		}
 	}()
-	ctx, cancel := a.coordinator.detach(a.caller, renameTimeout)
-	defer cancel()
+	var limit deadline.Context
+	ctx := a.detach(&limit, renameTimeout)
+	defer limit.End()
 	marks := a.coordinator.cfg.Marks
 	if _, _, err := marks.unmark(ctx, a.flight.created.id, a.suffix); err != nil {
 		marks.stays(ctx, a.key, err)

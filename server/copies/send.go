@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/deadline"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/upstream"
@@ -14,10 +15,9 @@ import (
 // send sends the call, for which the attempt holds the claim, and sets the
 // flight's results and the verdict.
 func (a *attempt) send() {
-	stop := a.renewLease()
-	defer stop()
-	s := sending{attempt: a}
-	defer s.end()
+	a.coordinator.leases.keep(a)
+	defer a.coordinator.leases.drop(a)
+	defer a.sending.End()
 	if check := a.create.check(); check != nil {
 		if err := check(a.ledgerTime); err != nil {
 			a.flight.err, a.verdict, a.flight.refused = err, recordRelease, true
@@ -31,7 +31,7 @@ func (a *attempt) send() {
 	}
 	resp, created := a.create.response()
 	err = a.coordinator.cfg.Upstream.Call(a.caller, upstream.Call{
-		Method: a.create.method().FullName(), Request: req, Response: resp, BeforeSend: s.before,
+		Method: a.create.method().FullName(), Request: req, Response: resp, BeforeSend: a.beforeSend,
 	})
 	if err == nil {
 		a.flight.created, a.verdict = created(), recordDone
@@ -49,44 +49,30 @@ func (a *attempt) send() {
 	}
 }
 
-// sending is an attempt between its first exchange with Diga and its last.
-type sending struct {
-	*attempt
-	detached context.Context // nil until something is sent
-	cancel   context.CancelFunc
-}
-
-// before runs before every exchange and returns the context to send under, which
-// outlives the caller. A process that stood still meanwhile may have lost the
-// claim, so the claim is confirmed each time.
-func (s *sending) before() (context.Context, error) {
-	cfg := &s.coordinator.cfg
-	confirm, ctx := cfg.Ledger.MarkSending, s.ledgerTime
-	if s.detached != nil {
-		confirm, ctx = cfg.Ledger.Renew, s.detached
+// beforeSend runs before every exchange and returns the context to send under, which
+// outlives the caller. A process that stood still meanwhile may have lost the claim, so
+// the claim is confirmed each time.
+func (a *attempt) beforeSend() (context.Context, error) {
+	cfg, again := &a.coordinator.cfg, a.flight.isSent()
+	confirm, ctx, limit := cfg.Ledger.MarkSending, a.ledgerTime, &a.marking
+	if again {
+		confirm, ctx, limit = cfg.Ledger.Renew, &a.sending, new(deadline.Context)
 	}
-	bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
-	defer cancel()
-	if err := confirm(bounded, s.key, s.token, cfg.Lease); err != nil {
-		s.flight.lost = s.detached == nil && errors.Is(err, ledger.ErrLost)
+	defer limit.End()
+	if err := confirm(bound(ctx, limit), a.key, a.token, cfg.Lease); err != nil {
+		a.flight.lost = !again && errors.Is(err, ledger.ErrLost)
 		if cause := ctx.Err(); cause != nil {
 			return nil, apierror.NotBegun(cause)
 		}
 		return nil, apierror.LedgerUnavailable(err)
 	}
-	if s.detached == nil {
-		close(s.flight.sent)
+	if !again {
 		timeout := cfg.Timeout
-		if deadline, ok := s.caller.Deadline(); ok {
-			timeout = max(timeout, time.Until(deadline))
+		if ends, ok := a.caller.Deadline(); ok {
+			timeout = max(timeout, time.Until(ends))
 		}
-		s.detached, s.cancel = s.coordinator.detach(s.caller, timeout)
+		a.detach(&a.sending, timeout)
+		close(a.flight.sent)
 	}
-	return s.detached, nil
-}
-
-func (s *sending) end() {
-	if s.cancel != nil {
-		s.cancel()
-	}
+	return &a.sending, nil
 }

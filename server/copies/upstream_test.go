@@ -108,7 +108,7 @@ const (
 
 // newReplica returns a coordinator on the ledger. Several coordinators on one ledger
 // are replicas.
-func newReplica(t *testing.T, up copies.Upstream, l copies.Ledger, change ...func(*copies.Config)) *copies.Coordinator {
+func newReplica(t testing.TB, up copies.Upstream, l copies.Ledger, change ...func(*copies.Config)) *copies.Coordinator {
 	t.Helper()
 	keys, err := ledger.NewKeys(make([]byte, ledger.KeySize))
 	if err != nil {

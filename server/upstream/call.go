@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/deadline"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/prefer"
 	"github.com/digate/digate/server/secret"
@@ -33,10 +34,10 @@ type call struct {
 	// to wait before an exchange. Both are zero where the caller did not say so.
 	began    time.Time
 	patience time.Duration
-	// cancels release the contexts that were made for the call. Most calls have no more
-	// than the first.
+	// limit is the time limit of the call. cancels release the contexts that were made
+	// for it beside that.
+	limit   deadline.Context
 	cancels []context.CancelFunc
-	first   [1]context.CancelFunc
 }
 
 // run makes attempts until one succeeds or no other may follow.
@@ -44,11 +45,7 @@ func (c *call) run(ctx context.Context) error {
 	if c.client.maxTimeout > 0 {
 		c.latest = time.Now().Add(c.client.maxTimeout)
 	}
-	defer func() {
-		for _, cancel := range c.cancels {
-			cancel()
-		}
-	}()
+	defer c.release()
 	if wait, ok := prefer.FromContext(ctx); ok {
 		c.began, c.patience = time.Now(), wait
 	}
@@ -226,7 +223,5 @@ func (c *Client) newCall(ctx context.Context, ex *exchange.Exchange, spec Call) 
 	if err != nil {
 		return nil, err
 	}
-	call := &call{Call: spec, client: c, rule: r, ex: ex, token: by.Token, account: by.Account}
-	call.cancels = call.first[:0]
-	return call, nil
+	return &call{Call: spec, client: c, rule: r, ex: ex, token: by.Token, account: by.Account}, nil
 }

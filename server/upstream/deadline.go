@@ -36,7 +36,8 @@ func (c *call) budget(ctx context.Context) (context.Context, error) {
 	if !c.latest.IsZero() && c.latest.Before(ends) {
 		ends = c.latest
 	}
-	return c.withDeadline(ctx, ends), nil
+	c.limit.Set(ctx, ends)
+	return &c.limit, nil
 }
 
 // bounded returns ctx with an end no later than the call's.
@@ -44,15 +45,17 @@ func (c *call) bounded(ctx context.Context) context.Context {
 	if deadline, ok := ctx.Deadline(); c.latest.IsZero() || ok && !deadline.After(c.latest) {
 		return ctx
 	}
-	return c.withDeadline(ctx, c.latest)
-}
-
-// withDeadline returns ctx with a deadline. The returned context is released with the
-// call.
-func (c *call) withDeadline(ctx context.Context, deadline time.Time) context.Context {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
+	ctx, cancel := context.WithDeadline(ctx, c.latest)
 	c.cancels = append(c.cancels, cancel)
 	return ctx
+}
+
+// release ends the contexts that were made for the call.
+func (c *call) release() {
+	c.limit.End()
+	for _, cancel := range c.cancels {
+		cancel()
+	}
 }
 
 // hasTime returns an error where too little time is left to begin an attempt.

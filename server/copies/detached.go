@@ -1,0 +1,28 @@
+package copies
+
+import (
+	"context"
+	"time"
+)
+
+// detached is the context of a caller without its cancellation and deadline. It ends when
+// the coordinator is closed.
+type detached struct{ caller, closed context.Context }
+
+// Deadline implements [context.Context].
+func (d *detached) Deadline() (time.Time, bool) { return d.closed.Deadline() }
+
+// Done implements [context.Context].
+func (d *detached) Done() <-chan struct{} { return d.closed.Done() }
+
+// Err implements [context.Context].
+func (d *detached) Err() error { return d.closed.Err() }
+
+// Value implements [context.Context]. The context that is closed comes first: it has no
+// value but the one by which it tells its children of its end.
+func (d *detached) Value(key any) any {
+	if v := d.closed.Value(key); v != nil {
+		return v
+	}
+	return d.caller.Value(key)
+}

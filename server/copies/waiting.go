@@ -1,0 +1,69 @@
+package copies
+
+import (
+	"context"
+	"time"
+
+	"github.com/digate/digate/server/apierror"
+)
+
+// beforeDeadline returns the time at which a caller with the deadline gets a verdict
+// instead of its own deadline: a little earlier.
+func beforeDeadline(deadline time.Time) time.Time {
+	return deadline.Add(-min(time.Until(deadline)/20, 50*time.Millisecond))
+}
+
+// waiting is a caller that waits for its flights, until a little before its deadline.
+type waiting struct {
+	ctx  context.Context
+	late *time.Timer // nil for a caller without a deadline
+	over error       // why the wait is over
+}
+
+func newWaiting(ctx context.Context) waiting {
+	w := waiting{ctx: ctx}
+	if deadline, ok := ctx.Deadline(); ok {
+		w.late = time.NewTimer(time.Until(beforeDeadline(deadline)))
+	}
+	return w
+}
+
+// end frees what the waiting holds.
+func (w *waiting) end() {
+	if w.late != nil {
+		w.late.Stop()
+	}
+}
+
+// await returns when the flight is done or the wait is over. The caller that owns the
+// flight waits on while nothing was sent: such a flight ends by itself at that time,
+// with a verdict.
+func (w *waiting) await(f *flight, mine bool) error {
+	if w.over == nil {
+		var late <-chan time.Time
+		if w.late != nil {
+			late = w.late.C
+		}
+		select {
+		case <-f.done:
+			return nil
+		case <-late:
+			w.over = context.DeadlineExceeded
+		case <-w.ctx.Done():
+			w.over = w.ctx.Err()
+		}
+	}
+	if mine {
+		select {
+		case <-f.done:
+			return nil
+		case <-f.sent:
+		}
+	}
+	select {
+	case <-f.done: // both at once: the verdict counts
+		return nil
+	default:
+		return apierror.StillUnderWay(w.over)
+	}
+}

@@ -1,0 +1,109 @@
+// Package deadline has a context with a deadline that takes no timer until somebody waits
+// for its end. Most work that has a time limit is over long before it, and many who get a
+// context only ask whether it has ended.
+package deadline
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Context is a context with a deadline, as [context.WithDeadline] returns one. Set makes
+// it one, and must come first. It can be a field of what it is for, and must not be
+// copied.
+type Context struct {
+	parent   context.Context
+	deadline time.Time
+	parents  bool // the deadline is the parent's
+
+	mu sync.Mutex
+	// timed is nil until somebody waits for the end.
+	timed  context.Context
+	cancel context.CancelFunc
+	err    error // why c has ended, as far as somebody asked before timed was there
+}
+
+// Set makes c a child of the parent that ends at the deadline at the latest. It is called
+// once. The work that c is for ends with [Context.End].
+func (c *Context) Set(parent context.Context, deadline time.Time) {
+	c.parent, c.deadline = parent, deadline
+	if d, ok := parent.Deadline(); ok && !d.After(deadline) {
+		c.deadline, c.parents = d, true
+	}
+}
+
+// End ends the context, unless it has ended before, and frees what it holds. It may be
+// called without Set.
+func (c *Context) End() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.parent == nil:
+	case c.timed != nil:
+		c.cancel()
+	case c.untimed() == nil:
+		c.err = context.Canceled
+	}
+}
+
+// Deadline implements [context.Context].
+func (c *Context) Deadline() (time.Time, bool) { return c.deadline, true }
+
+// Done implements [context.Context].
+func (c *Context) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timed == nil {
+		if c.untimed() != nil {
+			return over
+		}
+		if c.parents {
+			c.timed, c.cancel = context.WithCancel(c.parent)
+		} else {
+			c.timed, c.cancel = context.WithDeadline(c.parent, c.deadline)
+		}
+	}
+	return c.timed.Done()
+}
+
+// over is closed.
+var over = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// Err implements [context.Context].
+func (c *Context) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timed != nil {
+		return c.timed.Err()
+	}
+	return c.untimed()
+}
+
+// untimed returns why c has ended, which nobody has waited for yet. It is called with mu
+// held.
+func (c *Context) untimed() error {
+	if c.err != nil {
+		return c.err
+	}
+	if c.err = c.parent.Err(); c.err == nil && !c.parents && !time.Now().Before(c.deadline) {
+		c.err = context.DeadlineExceeded
+	}
+	return c.err
+}
+
+// Value implements [context.Context]. Once there is a timer, a child of c finds in it what
+// tells children of the end, and takes no goroutine to wait.
+func (c *Context) Value(key any) any {
+	c.mu.Lock()
+	of := c.parent
+	if c.timed != nil {
+		of = c.timed
+	}
+	c.mu.Unlock()
+	return of.Value(key)
+}
