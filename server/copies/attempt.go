@@ -14,6 +14,7 @@ import (
 	"github.com/digate/digate/server/deadline"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/stack"
 )
 
 // attempt carries one flight: it claims the key, then sends the call or reads what
@@ -50,6 +51,7 @@ type attempt struct {
 
 // do carries a flight to its end. The context is its caller's.
 func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
+	stack.Grow()
 	f := a.flight
 	defer c.flights.wg.Done()
 	began := time.Now()

@@ -19,6 +19,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/budget"
+	"github.com/digate/digate/server/stack"
 	"github.com/digate/digate/server/streams"
 )
 
@@ -110,7 +111,7 @@ func (i *Intake) Service(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.MethodHandler {
 	i.unaryMethods[info.FullMethod] = true
 	return func(srv any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-		growStack()
+		stack.Grow()
 		if err := refusalOf(ctx); err != nil {
 			return nil, err
 		}

@@ -1,13 +1,14 @@
-package intake
+// Package stack prepares the stacks of goroutines.
+package stack
 
 import "runtime"
 
-// growStack makes room on the stack of the calling goroutine. A goroutine begins with less
+// Grow makes room on the stack of the calling goroutine. A goroutine begins with less
 // than a call needs, and each time that it needs more, the runtime copies all frames: early
 // there are few of them.
 //
 //go:noinline
-func growStack() {
+func Grow() {
 	var room [4 << 10]byte
 	runtime.KeepAlive(&room)
 }
