@@ -27,10 +27,10 @@ var layers = [][]string{
 	{"server/upstream", "server/status", "server/ledger", "server/contract/surface"},
 	{"server/upstream/admission", "server/contract", "server/validate", "server/canonical", "server/contract/contracttest"},
 	{"server/certs/certstest"},
-	{"server/certs", "server/certs/authority"},
+	{"server/certs", "server/certs/authority", "server/audit"},
 	{"server/upstream/wire", "server/digajson", "server/apierror", "server/setting", "server/exchange/exchangetest"},
 	{"server/digajson/internal/lex", "server/gostruct", "server/httpbody", "server/nearjson", "server/preview"},
-	{"server/exchange", "server/deadline", "server/prefer", "server/secret", "server/stack", "server/streams", "server/budget", "server/telemetry/logqueue", "server/handshake", "server/socket", "internal/durable", "internal/need", "internal/spelling", "test/await"},
+	{"server/exchange", "server/deadline", "server/prefer", "server/secret", "server/stack", "server/streams", "server/budget", "server/logqueue", "server/handshake", "server/socket", "internal/durable", "internal/need", "internal/spelling", "test/await"},
 	{"gen/diga/integration/v1", "test/conformance/gen/connectrpc/conformance/v1", "gen/digate/annotations/v1", "gen/digate/v1"},
 }
 

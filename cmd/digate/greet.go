@@ -4,7 +4,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/digate/digate/server/telemetry/logqueue"
+	"github.com/digate/digate/server/logqueue"
 )
 
 // greetTime is how long a server waits until its first words are written.

@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/term"
 
-	"github.com/digate/digate/server/telemetry/logqueue"
+	"github.com/digate/digate/server/logqueue"
 )
 
 const (

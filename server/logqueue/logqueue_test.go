@@ -73,7 +73,7 @@ func TestWrite_NobodyReads_NeverWaitsAndCountsWhatIsLost(t *testing.T) {
 		time.Sleep(linger)
 		synctest.Wait() // the writer waits for the reader
 		began := time.Now()
-		for range maxPending/len(line) + 7 {
+		for range MaxPending/len(line) + 7 {
 			_, _ = q.Write(line)
 		}
 		if waited := time.Since(began); waited != 0 {
@@ -90,7 +90,7 @@ func TestWrite_NobodyReads_NeverWaitsAndCountsWhatIsLost(t *testing.T) {
 			t.Error("no flush though the reader reads again")
 		}
 		synctest.Wait()
-		if want := len("taken\n") + maxPending; r.got.Len() != want {
+		if want := len("taken\n") + MaxPending; r.got.Len() != want {
 			t.Errorf("%d bytes written, want %d", r.got.Len(), want)
 		}
 		if len(told) != 1 || told[0] != 7 {

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// maxPending bounds the lines that wait for the writer, in bytes.
-	maxPending = 4 << 20
+	// MaxPending bounds the lines that wait for the writer, in bytes.
+	MaxPending = 4 << 20
 	// maxKept is the largest buffer that is kept for the next lines, in bytes.
 	maxKept = 256 << 10
 	// linger is how long the first line waits for others: one write takes them
@@ -61,11 +61,17 @@ func New(w io.Writer, onLost func(lines uint64)) *Queue {
 // Write takes lines. It never waits and never fails: lines that do not fit are
 // lost. It implements [io.Writer].
 func (q *Queue) Write(lines []byte) (int, error) {
+	q.Put(lines)
+	return len(lines), nil
+}
+
+// Put takes lines as Write does, and reports whether it took them.
+func (q *Queue) Put(lines []byte) bool {
 	q.mu.Lock()
-	if q.closed || len(q.pending)+len(lines) > maxPending {
+	if q.closed || len(q.pending)+len(lines) > MaxPending {
 		q.lost += countLines(lines)
 		q.mu.Unlock()
-		return len(lines), nil
+		return false
 	}
 	first := len(q.pending) == 0
 	q.pending = append(q.pending, lines...)
@@ -74,7 +80,14 @@ func (q *Queue) Write(lines []byte) (int, error) {
 	if first {
 		notify(q.wake)
 	}
-	return len(lines), nil
+	return true
+}
+
+// Pending returns the bytes that wait for the writer.
+func (q *Queue) Pending() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.pending)
 }
 
 // Lost returns how many lines were lost so far.
