@@ -33,7 +33,8 @@ const (
 // Authenticator turns what a call authenticates with into the call's principal.
 type Authenticator interface {
 	// Authenticate returns the principal, or an [apierror.Error] that quotes
-	// nothing of the request. Authenticate must not wait: [TapHandle] calls it on
+	// nothing of the request. Beside the error of a caller who is known and may not use
+	// the account, Authenticate returns a principal for logs alone. Authenticate must not wait: [TapHandle] calls it on
 	// the connection's I/O goroutine, which serves every call of the connection.
 	Authenticate(ctx context.Context, r Request) (*Principal, error)
 	// Close releases what the authenticator holds. No call is authenticated after

@@ -15,7 +15,8 @@ import (
 )
 
 // TapHandle authenticates a gRPC call when its header has arrived and nothing
-// of its message was read. Open reports whether a method, by its full name, needs no
+// of its message was read. Beside its error it returns the context as far as it came, or
+// nil. Open reports whether a method, by its full name, needs no
 // credential.
 func TapHandle(a Authenticator, open func(method string) bool) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
@@ -26,10 +27,10 @@ func TapHandle(a Authenticator, open func(method string) bool) tap.ServerInHandl
 			Authorization: info.Header["authorization"], TLS: connectionState(ctx),
 			Account: info.Header[AccountKey], AboutDigate: contract.Open(info.FullMethodName),
 		})
-		if err != nil {
+		if p == nil {
 			return nil, err
 		}
-		return NewContext(ctx, p), nil
+		return NewContext(ctx, p), err
 	}
 }
 

@@ -9,10 +9,13 @@ func Middleware(a Authenticator, next http.Handler, refuse func(http.ResponseWri
 		p, err := a.Authenticate(r.Context(), Request{
 			Authorization: r.Header["Authorization"], TLS: r.TLS, Account: r.Header[AccountHeader],
 		})
+		if p != nil {
+			r = r.WithContext(NewContext(r.Context(), p))
+		}
 		if err != nil {
 			refuse(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), p)))
+		next.ServeHTTP(w, r)
 	})
 }

@@ -24,6 +24,9 @@ type Named struct {
 	// Account is the name of the account, empty for a call that needs none, and Caller
 	// that of the caller.
 	Account, Caller string
+	// ByCertificate means that the caller authenticated with a client certificate, and
+	// not with a token.
+	ByCertificate bool
 	// Expires is when what the caller authenticated with ends.
 	Expires time.Time
 	// Token returns the account's bearer token at this moment. It is nil where there is

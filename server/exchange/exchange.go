@@ -95,6 +95,10 @@ type Exchange struct {
 	XRequestID string
 	// Items counts the copies of a bulk stream, nil for any other call.
 	Items *Items
+	// CreatedID is the id of what an operation created, or found to be created.
+	CreatedID string
+	// AuditNumber is that of the audit line with which a write began, 0 for none.
+	AuditNumber uint64
 }
 
 // Items counts the copies of a bulk stream by their outcome.
@@ -139,10 +143,14 @@ func (c *recordContext) Value(k any) any {
 	return c.Context.Value(k)
 }
 
-// NewContext returns a context that carries a new exchange, and the exchange.
+// NewContext returns a context that carries a new exchange, and the exchange. If ctx has
+// one already, the new one is that of a part of its call.
 func NewContext(ctx context.Context) (context.Context, *Exchange) {
 	c := &recordContext{Context: ctx}
 	c.exchange.Attempts = c.first[:0]
+	if of := FromContext(ctx); of != nil {
+		c.exchange.XRequestID = of.XRequestID
+	}
 	return c, &c.exchange
 }
 

@@ -50,4 +50,6 @@ type Operation struct {
 	// Began is when the work began, zero for the moment at which the observer
 	// learns of it. A copy becomes a detached copy only after it began.
 	Began time.Time
+	// Request is what a write asks for, nil for any other operation.
+	Request any
 }

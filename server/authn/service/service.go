@@ -95,7 +95,7 @@ func (a *Authenticator) Close() error {
 // where there is one and tokens are accepted at all, and otherwise the certificate.
 func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn.Principal, error) {
 	st := a.state.Load()
-	callers, expires, err := a.callers(st, r)
+	callers, proof, err := a.callers(st, r)
 	if err != nil {
 		return nil, err
 	}
@@ -107,40 +107,47 @@ func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn
 		return nil, apierror.InvalidCredential("the credential belongs to more than one caller that is known here")
 	}
 	caller := callers[0]
-	n := &authn.Named{Caller: caller.Name, Expires: expires}
+	n := &authn.Named{Caller: caller.Name, ByCertificate: proof.certificate, Expires: proof.expires}
 	if !r.AboutDigate {
 		account, err := choose(st.set, caller, r.Account)
 		if err != nil {
-			return nil, err
+			n.Account = onlyKnown(st.set, r.Account)
+			return authn.NewNamed(n, a.identify), err
 		}
 		n.Account, n.Token = account.Name, account.Token.Reveal
 	}
 	return authn.NewNamed(n, a.identify), nil
 }
 
-// callers returns the callers that the credential of a request belongs to, and when it
-// ends.
-func (a *Authenticator) callers(st *state, r authn.Request) ([]*accounts.Caller, time.Time, error) {
+// proof is what a caller authenticated with.
+type proof struct {
+	certificate bool // and no token
+	expires     time.Time
+}
+
+// callers returns the callers that the credential of a request belongs to, and what it
+// is.
+func (a *Authenticator) callers(st *state, r authn.Request) ([]*accounts.Caller, proof, error) {
 	byToken := len(st.set.Issuers()) > 0
 	if byToken && len(r.Authorization) > 0 {
 		text, err := authn.Bearer(r.Authorization)
 		if err != nil {
-			return nil, time.Time{}, err
+			return nil, proof{}, err
 		}
 		v, err := a.verify(st, text)
 		if err != nil {
-			return nil, time.Time{}, err
+			return nil, proof{}, err
 		}
-		return v.of, v.token.Expires, nil
+		return v.of, proof{expires: v.token.Expires}, nil
 	}
 	names, err := clientcert.Of(r.TLS)
 	switch {
 	case err != nil:
-		return nil, time.Time{}, apierror.InvalidCredential(err.Error())
+		return nil, proof{}, apierror.InvalidCredential(err.Error())
 	case names != nil:
-		return st.set.ByNames(names.DNS, names.URIs), names.Expires, nil
+		return st.set.ByNames(names.DNS, names.URIs), proof{certificate: true, expires: names.Expires}, nil
 	}
-	return nil, time.Time{}, apierror.MissingCredential(ask(r.TLS, byToken))
+	return nil, proof{}, apierror.MissingCredential(ask(r.TLS, byToken))
 }
 
 // ask returns what a request without a credential has to have.
@@ -200,6 +207,15 @@ func choose(set *accounts.Set, caller *accounts.Caller, named []string) (*accoun
 	default:
 		return nil, apierror.AccountRequired(may)
 	}
+}
+
+// onlyKnown returns the name of the account that a request names, empty unless there is
+// such an account.
+func onlyKnown(set *accounts.Set, named []string) string {
+	if len(named) == 1 && set.Account(named[0]) != nil {
+		return named[0]
+	}
+	return ""
 }
 
 var _ authn.Authenticator = (*Authenticator)(nil)
