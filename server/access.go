@@ -74,14 +74,6 @@ func (s *Server) checkAccounts(set *accounts.Set) error {
 // verifiesCertificates reports whether callers can authenticate by certificates.
 func (s *Server) verifiesCertificates() bool { return s.cfg.TLS.ClientCAFile != "" }
 
-// ReloadAccounts reads the file of accounts and its tokens at once, if there is one.
-// What becomes of it is in the log.
-func (s *Server) ReloadAccounts() {
-	if s.access != nil && s.access.store.Look() == nil {
-		s.log.Info("the file of accounts was read", "hash", s.access.store.Status().Hash)
-	}
-}
-
 // accountsObserver tells the authenticator and the telemetry of a file of accounts.
 type accountsObserver struct {
 	server        *Server

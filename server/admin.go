@@ -27,7 +27,7 @@ func (s *Server) newAdmin() *http.Server {
 			http.Error(w, why, http.StatusServiceUnavailable)
 			return
 		}
-		_, _ = io.WriteString(w, "ok\n")
+		_, _ = io.WriteString(w, "ok\n"+s.warning())
 	})
 	page := status.Handler(s.status)
 	mux.Handle("GET /{$}", page)
@@ -50,6 +50,30 @@ func (s *Server) notReady() string {
 	}
 	if lost := s.watch.Health().Lost; lost != "" && s.cfg.Admin.ReadyNeedsLedger {
 		return "the ledger is lost: " + string(lost)
+	}
+	if why := s.auditFailing(); why != "" && s.audit.Required() {
+		return why
+	}
+	return ""
+}
+
+// warning returns what operators should see although calls can be sent to this server,
+// a line or nothing.
+func (s *Server) warning() string {
+	if why := s.auditFailing(); why != "" {
+		return why + "\n"
+	}
+	return ""
+}
+
+// auditFailing returns why the audit log cannot be written, empty if it can, or if
+// there is none.
+func (s *Server) auditFailing() string {
+	if s.audit == nil {
+		return ""
+	}
+	if cause := s.audit.State().Failing; cause != "" {
+		return "the audit log cannot be written: " + cause
 	}
 	return ""
 }

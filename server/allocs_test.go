@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
@@ -20,6 +21,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server"
+	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/telemetry"
 	"github.com/digate/digate/test/rig"
 )
@@ -58,7 +60,22 @@ func TestAllocations_WholeCall_AreBounded(t *testing.T) {
 // BenchmarkCall is the same call. Its caller and its upstream write bytes that they
 // made before, and allocate nothing: what is counted is digate's.
 func BenchmarkCall(b *testing.B) {
-	s := serveQuietly(b)
+	benchmarkCall(b)
+}
+
+// BenchmarkCall_Audited is the same call with an audit log.
+func BenchmarkCall_Audited(b *testing.B) {
+	benchmarkCall(b, auditTo(filepath.Join(b.TempDir(), "audit.log"), false))
+}
+
+// BenchmarkCall_AuditRequired is the same call, which is not sent without its line.
+func BenchmarkCall_AuditRequired(b *testing.B) {
+	benchmarkCall(b, auditTo(filepath.Join(b.TempDir(), "audit.log"), true))
+}
+
+func benchmarkCall(b *testing.B, change ...func(*config.Config)) {
+	b.Helper()
+	s := serveQuietly(b, change...)
 	for _, p := range rawCallers {
 		call := p.caller(b, s)
 		call() // connects to the upstream
@@ -73,10 +90,12 @@ func BenchmarkCall(b *testing.B) {
 
 // serveQuietly runs a server as it is shipped, in front of a quick upstream. Its log goes
 // nowhere.
-func serveQuietly(tb testing.TB) *server.Server {
+func serveQuietly(tb testing.TB, change ...func(*config.Config)) *server.Server {
 	tb.Helper()
 	cfg := settings(tb, rig.ServeQuick(tb))
-	asShipped(&cfg)
+	for _, f := range append(change, asShipped) {
+		f(&cfg)
+	}
 	log := telemetry.OpenLog(io.Discard, slog.LevelInfo)
 	tb.Cleanup(log.Close)
 	s, err := server.New(tb.Context(), cfg, server.Options{Version: "test", Log: log.Logger})

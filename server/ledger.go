@@ -107,7 +107,7 @@ func (s *Server) ledgerServiceConfig() ledgerservice.Config {
 	return ledgerservice.Config{
 		Ledger: s.ledger, Upstream: s.upstream, Marks: s.marks(), Key: s.recordKey, Caller: authn.ID,
 		Store: s.engine.Name, Durable: s.engine.Durable, Retention: s.cfg.Ledger.Retention,
-		OwnerGone: OwnerGone(s.cfg.LongestCall()), Log: s.log,
+		OwnerGone: OwnerGone(s.cfg.LongestCall()), BeforeResolve: s.beforeResolve(), Log: s.log,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 		_, _ = w.Write([]byte(`{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{}}`))
 	}))
 	t.Cleanup(published.Close)
-	d := start(t, up.url(), asShipped, func(c *config.Config) {
+	d := start(t, up.url(), asShipped, auditTo(filepath.Join(t.TempDir(), "audit.log"), false), func(c *config.Config) {
 		c.ContractWatch.Interval, c.ContractWatch.URL = time.Hour, published.URL
 		c.Upstream.BreakerDelay, c.Upstream.RetryBudget, c.MaxGRPCResponseBytes = time.Hour, 1, 64<<10
 	})

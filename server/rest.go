@@ -18,7 +18,7 @@ const maxRESTStreams = 100
 // authentication, and the public ones.
 func (s *Server) newRoutes(contracts http.Handler, public []gateway.PublicRoute) (http.Handler, error) {
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
-		_, end := s.telemetry.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest})
+		_, end := s.telemetry.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: askedOf(s.contract, r)})
 		end(nil, err)
 		apierror.FromError(err).REST(nil).Write(w)
 	}

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/health"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/audit"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/budget"
 	"github.com/digate/digate/server/certs"
@@ -57,6 +58,8 @@ type Server struct {
 	memory     *budget.Memory
 	intake     *intake.Intake
 	services   func(grpc.ServiceRegistrar) // those of the options, nil for none
+
+	audit *audit.Log // nil without an audit log
 
 	grpc, rest, admin *listener
 	health            *health.Server
@@ -124,6 +127,9 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 			err = fmt.Errorf("the start was interrupted (%w): %w", context.Cause(ctx), err)
 		}
 	}()
+	if err := s.openAudit(opts.Version); err != nil {
+		return nil, err
+	}
 	if err := s.openUpstream(opts.Version); err != nil {
 		return nil, err
 	}
@@ -180,6 +186,9 @@ func (s *Server) openUpstream(version string) error {
 		return err
 	}
 	cfg.Observer = s.telemetry
+	if s.audit != nil && s.audit.Required() {
+		cfg.BeforeWrite = s.telemetry.BeforeWrite
+	}
 	if s.upstream, err = upstream.New(cfg, s.contract); err != nil {
 		return err
 	}

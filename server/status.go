@@ -32,6 +32,14 @@ func (s *Server) status(ctx context.Context) status.Status {
 		Settings: s.cfg.Effective(s.origins),
 		Links:    []string{status.JSONPath, "/metrics", "/healthz", "/readyz", listing.Path},
 	}
+	if s.audit != nil {
+		a := s.audit.State()
+		st.Audit = &status.Audit{To: s.cfg.Audit.Name(), Required: s.audit.Required(), Failing: a.Failing, Lost: a.Lost, Refused: a.Refused}
+		if a.Failing != "" {
+			at := a.Since.UTC()
+			st.Audit.FailingSince = &at
+		}
+	}
 	if s.cfg.Admin.Pprof {
 		st.Links = append(st.Links, "/debug/pprof/")
 	}

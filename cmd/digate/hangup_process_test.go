@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/test/await"
 )
 
 // With a file of accounts SIGHUP reads it, as often as it comes, and ends nothing.
@@ -39,5 +41,49 @@ func TestServe_SIGHUPWithAccounts_ReadsThemAndGoesOn(t *testing.T) {
 	}
 	if code := p.wait(t); code != client.ExitDone {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// With an audit log in a file SIGHUP opens it again, and ends nothing.
+func TestServe_SIGHUPWithAnAuditLog_OpensItAgainAndGoesOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	p := launchOnFreePorts(t, "serve", "--upstream-url", "http://127.0.0.1:1", "--audit-log", path)
+	p.err.Await(t, `"msg":"serving"`)
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(t, syscall.SIGHUP)
+	err := await.Poll(await.Patience, nil, func() error {
+		text, err := os.ReadFile(path)
+		if err == nil && !strings.Contains(string(text), `"event":"reopened"`) {
+			err = errors.New("the file was not opened again")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != client.ExitDone {
+		t.Errorf("exit code %d", code)
+	}
+	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), `"event":"closed"`) {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// The audit log on standard output is apart from the log.
+func TestServe_AuditLogOnStandardOutput_IsAllThatIsThere(t *testing.T) {
+	p := launchOnFreePorts(t, "serve", "--upstream-url", "http://127.0.0.1:1", "--audit-log", "-")
+	p.err.Await(t, `"msg":"serving"`)
+	p.out.Await(t, `"event":"opened"`)
+	p.signal(t, syscall.SIGTERM)
+	if code := p.wait(t); code != client.ExitDone {
+		t.Errorf("exit code %d", code)
+	}
+	for line := range strings.Lines(p.out.String()) {
+		if !strings.HasPrefix(line, `{"audit":1,`) {
+			t.Errorf("on standard output: %s", line)
+		}
 	}
 }

@@ -35,8 +35,8 @@ func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log, from setting.O
 	if err != nil {
 		return err
 	}
-	if c.AccountsFile != "" {
-		defer onHangUp(s.ReloadAccounts)()
+	if c.AccountsFile != "" || c.Audit.Reopens() {
+		defer onHangUp(s.Reload)()
 	}
 	return s.Run(ctx)
 }

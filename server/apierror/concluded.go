@@ -168,6 +168,15 @@ func LedgerUnavailable(cause error) *Error {
 	return e
 }
 
+// AuditUnavailable returns the error of a write that is not sent, because the audit log cannot be
+// written.
+func AuditUnavailable() *Error {
+	e := concluded(codes.Unavailable, ReasonAuditUnavailable, exchange.NotSent,
+		"the audit log of this server cannot be written; nothing was sent", nil)
+	e.RetryAfter = new(defaultRetryAfter)
+	return e
+}
+
 // NoRecord returns the error of a question about a call that the ledger does not know. It has no
 // outcome: the call may have been made.
 func NoRecord() *Error {

@@ -69,6 +69,8 @@ const (
 	ReasonResponseTooLarge = "RESPONSE_TOO_LARGE"
 	// ReasonTooManyStreams: as many streams as allowed wait for their callers.
 	ReasonTooManyStreams = "TOO_MANY_STREAMS"
+	// ReasonAuditUnavailable: the audit log cannot be written, and no write is sent without it.
+	ReasonAuditUnavailable = "AUDIT_UNAVAILABLE"
 	// ReasonLedgerUnavailable: the ledger cannot say whether the call was made before.
 	ReasonLedgerUnavailable = "LEDGER_UNAVAILABLE"
 	// ReasonAlreadyCreated: an earlier call with the request id created a resource,

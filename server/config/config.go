@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/digate/digate/server/audit"
 	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/contractwatch"
 	"github.com/digate/digate/server/copies"
@@ -33,6 +34,7 @@ type Config struct {
 	Gateway       gateway.Settings        `embed:""`
 	Responses     upstream.ResponseLimits `embed:""`
 	ContractWatch contractwatch.Settings  `embed:""`
+	Audit         audit.Settings          `embed:""`
 	Limits        `embed:""`
 
 	LogLevel slog.Level `name:"log-level" default:"INFO" help:"DEBUG, INFO, WARN or ERROR."`
@@ -64,6 +66,7 @@ func (c *Config) Validate() error {
 	c.Gateway.Validate(&p)
 	c.Responses.Validate(&p)
 	c.ContractWatch.Validate(&p)
+	c.Audit.Validate(&p)
 	c.Limits.validate(&p)
 	if c.MaxDeadline < c.Upstream.Timeout {
 		p.Addf("max-deadline", "must not be less than --upstream-timeout")

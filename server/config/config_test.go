@@ -28,7 +28,7 @@ func TestValidate_Defaults_AreValid(t *testing.T) {
 
 // cannotBeWrong are the settings of which every value is a valid one, or which
 // are read only when they are used.
-var cannotBeWrong = []string{"admin-pprof", "ready-needs-ledger", "upstream-http2", "ledger-key-file", "require-request-id", "accounts-file", "open-reflection", "log-level"}
+var cannotBeWrong = []string{"admin-pprof", "ready-needs-ledger", "upstream-http2", "ledger-key-file", "require-request-id", "accounts-file", "open-reflection", "log-level", "audit-log"}
 
 func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 	t.Parallel()
@@ -88,6 +88,7 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 			func(c *config.Config) { c.Upstream.MaxQueueBytes = 1<<40 + 1 },
 		},
 		"min-deadline":   {func(c *config.Config) { c.Upstream.MinDeadline = -1 }, func(c *config.Config) { c.Upstream.MinDeadline = c.Upstream.Timeout }},
+		"audit-required": {func(c *config.Config) { c.Audit.Required = true }},
 		"settle-doubts":  {func(c *config.Config) { c.Copies.SettleDoubts = "guess" }},
 		"unresolved":     {func(c *config.Config) { c.Integration.Unresolved = "ignore" }},
 		"contract-watch": {func(c *config.Config) { c.ContractWatch.Interval = -1 }, func(c *config.Config) { c.ContractWatch.Interval = time.Second }},

@@ -1,6 +1,7 @@
 package copies
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,9 +57,6 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	defer c.flights.wg.Done()
 	began := time.Now()
 	a.caller, f.ex = exchange.NewContext(ctx)
-	if of := exchange.FromContext(ctx); of != nil {
-		f.ex.XRequestID = of.XRequestID
-	}
 	f.ex.LedgerRecord = record
 	a.detached = detached{caller: a.caller, closed: c.closed}
 	a.ledgerTime = a.caller
@@ -71,6 +69,7 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	if f.err != nil {
 		f.ex.Outcome = apierror.FromError(f.err).Outcome
 	}
+	f.ex.CreatedID = cmp.Or(f.created.id, f.ex.CreatedID)
 	f.abandoned = f.err != nil && !f.isSent() && (ctx.Err() != nil || outOfTime(f.err))
 	err := a.recordFirst(ctx)
 	// The record comes first: without it, the mark is what shows that the call created
@@ -80,7 +79,7 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	c.flights.finish(a.key, f)
 	if left {
 		_, end := c.cfg.Observer.Start(a.caller, exchange.Operation{
-			Kind: exchange.DetachedCall, Method: a.create.method().FullName(), Began: began,
+			Kind: exchange.DetachedCall, Method: a.create.method().FullName(), Began: began, Request: a.create.request(),
 		})
 		end(f.ex, f.err)
 	}

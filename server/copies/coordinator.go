@@ -200,13 +200,13 @@ func (c *Coordinator) create(ctx context.Context, call create) (_ resource, repl
 }
 
 // share copies a flight's exchange into a call's own. A call that only waited
-// made no attempts.
+// made no attempts, and began nothing.
 func share(to, from *exchange.Exchange, mine bool) {
 	attempts, id := to.Attempts, to.XRequestID
 	*to = *from
 	to.XRequestID = id
 	if !mine {
-		to.Attempts = attempts
+		to.Attempts, to.AuditNumber = attempts, 0
 	}
 }
 

@@ -26,12 +26,11 @@ func (m *Marks) rename(ctx context.Context, id, name string) (*integrationv1.Int
 	const method = integrationv1.IntegrationService_UpdateIntegration_FullMethodName
 	ctx, cancel := context.WithTimeout(ctx, renameTimeout)
 	defer cancel()
-	ctx, end := m.Observer.Start(ctx, exchange.Operation{Kind: exchange.Rename, Method: method})
+	req := &integrationv1.UpdateIntegrationRequest{IntegrationId: id, Name: &name}
+	ctx, end := m.Observer.Start(ctx, exchange.Operation{Kind: exchange.Rename, Method: method, Request: req})
 	ctx, ex := exchange.NewContext(ctx)
 	var resp integrationv1.UpdateIntegrationResponse
-	err := m.Upstream.Call(ctx, upstream.Call{
-		Method: method, Request: &integrationv1.UpdateIntegrationRequest{IntegrationId: id, Name: &name}, Response: &resp,
-	})
+	err := m.Upstream.Call(ctx, upstream.Call{Method: method, Request: req, Response: &resp})
 	end(ex, err)
 	if err == nil && resp.GetIntegration().GetId() != id {
 		err = errOther

@@ -13,7 +13,7 @@ import (
 // ledger.
 func (a *attempt) replay(id string, token ledger.Token) {
 	f := a.flight
-	f.replayed = true
+	f.replayed, f.ex.Replayed, f.ex.CreatedID = true, true, id
 	if id == "" {
 		f.err = apierror.AlreadyCreated(a.create.method().Resource(), "", errors.New("the id is not in the ledger"))
 		return

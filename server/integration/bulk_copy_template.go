@@ -184,12 +184,13 @@ func (b *bulkRun) copy(ctx context.Context, req *integrationv1.CopyTemplateReque
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.ItemTimeout)
 	defer cancel()
 	ctx, end := b.service.observer.Start(ctx, exchange.Operation{
-		Kind: exchange.BulkItem, Method: integrationv1.IntegrationService_CopyTemplate_FullMethodName,
+		Kind: exchange.BulkItem, Method: integrationv1.IntegrationService_CopyTemplate_FullMethodName, Request: req,
 	})
 	ctx, ex := exchange.NewContext(ctx)
 	resp := &integrationv1.BulkCopyTemplateResponse{RequestId: req.GetRequestId()}
 	in, replayed, err := b.make(ctx, req, wrong)
 	resp.Replayed = replayed
+	ex.Replayed = ex.Replayed || replayed
 	end(ex, err)
 	if err != nil {
 		resp.Replayed = false

@@ -27,6 +27,11 @@ func (s *Service) resolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 	if err != nil {
 		return nil, err
 	}
+	if s.cfg.BeforeResolve != nil {
+		if err := s.cfg.BeforeResolve(ctx, req); err != nil {
+			return nil, err
+		}
+	}
 	caller, _ := s.cfg.Caller(ctx)
 	if r, err = s.settler.Settle(ctx, caller, m, r, id); err != nil {
 		return nil, err

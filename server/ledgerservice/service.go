@@ -47,7 +47,10 @@ type Config struct {
 	// call cannot be settled as not created. OwnerGone is the longest time that a
 	// server takes for one call, plus a margin for its clock. It must be positive.
 	OwnerGone time.Duration
-	Log       *slog.Logger
+	// BeforeResolve, if set, runs before a doubt is settled, with the request. If it
+	// fails, the doubt is not settled.
+	BeforeResolve func(context.Context, *digatev1.ResolveCopyRequest) error
+	Log           *slog.Logger
 }
 
 // Service implements the LedgerService.

@@ -20,6 +20,8 @@ type Status struct {
 	Listeners []Listener `json:"listeners"`
 	Upstream  Upstream   `json:"upstream"`
 	Ledger    Ledger     `json:"ledger"`
+	// Audit is nil without an audit log.
+	Audit *Audit `json:"audit"`
 	// Drift is how Diga's responses departed from the contract, the latest first.
 	Drift []Drift `json:"drift"`
 	// Errors are the reasons of failures since the start, the latest first.
@@ -72,6 +74,19 @@ type Ledger struct {
 	DoubtAges []Age `json:"doubt_ages"`
 	// Doubts are open doubts, the oldest first.
 	Doubts []Doubt `json:"doubts"`
+}
+
+// Audit is the audit log.
+type Audit struct {
+	// To is its file.
+	To       string `json:"to"`
+	Required bool   `json:"required"`
+	// Failing is why it cannot be written, empty if it can, and FailingSince since when.
+	Failing      string     `json:"failing"`
+	FailingSince *time.Time `json:"failing_since"`
+	// Lost counts the lines that were lost, and Refused the writes that were refused.
+	Lost    uint64 `json:"lost"`
+	Refused uint64 `json:"refused"`
 }
 
 // Age is how many doubts are younger than a bound, and not younger than the one before

@@ -48,6 +48,7 @@ func TestMetrics_AllThatAreDescribed_AreThoseOfTheDocs(t *testing.T) {
 	tel.WatchLog(nil)
 	tel.WatchLedger(unasked{})
 	tel.WatchAccounts(unread{}, unread{})
+	tel.Audit(nil, nil)
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descs)

@@ -49,6 +49,10 @@ func (t *Telemetry) UnaryInterceptor(ctx context.Context, req any, info *grpc.Un
 		}
 		c.known = t.isKnown(ctx)
 		c.conclude(err)
+		if t.audit != nil {
+			c.about.ask(req)
+			c.about.made(resp)
+		}
 		if !own {
 			return
 		}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/digate/digate/server/exchange"
 )
 
@@ -16,8 +18,12 @@ const (
 	omissionPeriod = time.Second
 )
 
-// omission counts the lines that are left out of the log.
+// omission bounds the lines about strangers, and counts those that are left out.
 type omission struct {
+	counter prometheus.Counter
+	// report gets the number of lines that were left out, at the end of a period.
+	report func(lines int)
+
 	mu      sync.Mutex
 	began   time.Time // of the period
 	written int       // in the period
@@ -37,11 +43,13 @@ func (c *call) ofStranger(level slog.Level) bool {
 	return !c.known && level < slog.LevelError && c.outcome != exchange.Done && c.outcome != exchange.Unknown
 }
 
-// mayLogStranger reports whether a stranger's call gets a line: it does until there
-// were many in the period. The lines that are left out are counted, and their number
-// gets a line of its own at the end of the period.
-func (t *Telemetry) mayLogStranger() bool {
-	o := &t.omitted
+// mayLogStranger reports whether a stranger's call gets a line in the log.
+func (t *Telemetry) mayLogStranger() bool { return t.omitted.allows() }
+
+// allows reports whether a stranger's call gets a line: it does until there were many
+// in the period. The lines that are left out are counted, and their number is reported
+// at the end of the period.
+func (o *omission) allows() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if now := time.Now(); now.Sub(o.began) >= omissionPeriod {
@@ -51,19 +59,23 @@ func (t *Telemetry) mayLogStranger() bool {
 		o.written++
 		return true
 	}
-	t.metrics.omitted.Inc()
+	o.counter.Inc()
 	if o.omitted++; o.omitted == 1 {
-		time.AfterFunc(omissionPeriod, t.reportOmitted)
+		time.AfterFunc(omissionPeriod, o.flush)
 	}
 	return false
 }
 
-// reportOmitted writes how many lines were left out.
-func (t *Telemetry) reportOmitted() {
-	o := &t.omitted
+// flush reports how many lines were left out.
+func (o *omission) flush() {
 	o.mu.Lock()
 	n := o.omitted
 	o.omitted = 0
 	o.mu.Unlock()
-	t.log.LogAttrs(context.Background(), slog.LevelWarn, "calls by strangers were left out of the log", slog.Int("calls", n))
+	o.report(n)
+}
+
+// reportOmitted writes how many lines were left out of the log.
+func (t *Telemetry) reportOmitted(lines int) {
+	t.log.LogAttrs(context.Background(), slog.LevelWarn, "calls by strangers were left out of the log", slog.Int("calls", lines))
 }

@@ -47,6 +47,11 @@ func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id stri
 	if c.reason != "" {
 		t.failures.note(c)
 	}
+	if t.audit != nil {
+		c.about.ask(op.Request)
+		c.known = t.isKnown(ctx)
+		t.audit.operation(ctx, op.Kind, c, took)
+	}
 	level := slog.LevelDebug // a bulk stream would drown all else
 	switch {
 	case c.reason == apierror.ReasonInternalError:

@@ -31,7 +31,8 @@ type Telemetry struct {
 	omitted  omission
 	known    func(context.Context) bool // nil for nobody
 	accounts accountsMetrics
-	named    bool // callers have names
+	named    bool      // callers have names
+	audit    *auditing // nil without an audit log
 
 	beforeResponse func(http.Header) // may be nil
 }
@@ -42,6 +43,7 @@ type Telemetry struct {
 func New(log *slog.Logger, methods []string, longest time.Duration) *Telemetry {
 	t := &Telemetry{log: log, methods: make(map[string]string)}
 	t.metrics, t.registry = newMetrics(longest)
+	t.omitted.counter, t.omitted.report = t.metrics.omitted, t.reportOmitted
 	t.ledger = newLedgerMetrics(t.registry, longest)
 	t.tls = newTLSMetrics(t.registry)
 	t.accounts = newAccountsMetrics()
@@ -79,16 +81,19 @@ type call struct {
 	started   bool               // counted as begun
 	known     bool               // Diga accepted the caller once
 	subject   subject
-	by        *authn.Named // nil for a caller without a name
+	by        *authn.Named     // nil for a caller without a name
+	principal *authn.Principal // only with names or an audit log
+	peer      string           // of a REST request
+	about     about            // only with an audit log
 }
 
-// name notes who makes the call, where callers have names.
+// name notes who makes the call, where callers have names or there is an audit log.
 func (t *Telemetry) name(ctx context.Context, c *call) {
-	if !t.named {
+	if !t.named && t.audit == nil {
 		return
 	}
 	if p := authn.FromContext(ctx); p != nil {
-		c.by = p.Named()
+		c.principal, c.by = p, p.Named()
 	}
 }
 
@@ -202,6 +207,9 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	t.noteDrift(ctx, c)
 	if c.reason != "" {
 		t.failures.note(c)
+	}
+	if t.audit != nil {
+		t.audit.call(ctx, c, took)
 	}
 	if !t.log.Enabled(ctx, level) {
 		return

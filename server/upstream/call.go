@@ -53,6 +53,11 @@ func (c *call) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if before := c.client.beforeWrite; before != nil && c.rule.write {
+		if err := before(ctx, c.Method, c.Request); err != nil {
+			return err
+		}
+	}
 	c.client.retry.budget.earn()
 	var last *apierror.Error // the verdict on the attempt before
 	for {

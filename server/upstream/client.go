@@ -42,6 +42,10 @@ type Config struct {
 	UserAgent string
 	// Credential returns what to call Diga with on behalf of a call.
 	Credential func(context.Context) (Credential, error)
+	// BeforeWrite, if set, runs once before a write is sent, by its full gRPC name and
+	// its request, and before the write waits for its turn. If it fails, nothing is sent:
+	// the write ends with that error, which is an [apierror.Error].
+	BeforeWrite func(ctx context.Context, method string, request proto.Message) error
 }
 
 // Credential is what Diga is called with.
@@ -73,6 +77,7 @@ type Client struct {
 	maxRequest, maxResponse int64
 	userAgent               []string
 	credential              func(context.Context) (Credential, error)
+	beforeWrite             func(context.Context, string, proto.Message) error
 	minTime                 time.Duration
 	strict                  bool
 	retry                   retryPolicy
@@ -112,6 +117,7 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 		maxResponse: cfg.MaxResponse,
 		userAgent:   []string{cfg.UserAgent},
 		credential:  cfg.Credential,
+		beforeWrite: cfg.BeforeWrite,
 		minTime:     cfg.MinDeadline,
 		strict:      cfg.Drift == DriftFail,
 		retry:       retryPolicy{attempts: max(cfg.MaxAttempts, 1), budget: newRetryBudget(cfg.RetryBudget)},

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server/audit"
+	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/gateway"
+)
+
+// openAudit opens the audit log, if there is one, and puts it on the stack. It is
+// below all that writes.
+func (s *Server) openAudit(version string) error {
+	if !s.cfg.Audit.On() {
+		return nil
+	}
+	l, err := audit.Open(s.cfg.Audit, version, s.telemetry)
+	if err != nil {
+		return err
+	}
+	s.audit = l
+	s.telemetry.Audit(l, s.audited())
+	s.lifecycle.push(&part{name: "audit log", close: func() error { l.Close(); return nil }})
+	return nil
+}
+
+// audited returns the methods whose calls change something, of Diga's or of the ledger's.
+func (s *Server) audited() []string {
+	names := []string{integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName, digatev1.LedgerService_ResolveCopy_FullMethodName}
+	for _, m := range s.contract.Methods() {
+		if m.Write && m.Binding != nil {
+			names = append(names, m.FullName)
+		}
+	}
+	return names
+}
+
+// beforeResolve returns what runs before a doubt is settled, nil for nothing.
+func (s *Server) beforeResolve() func(context.Context, *digatev1.ResolveCopyRequest) error {
+	if s.audit == nil || !s.audit.Required() {
+		return nil
+	}
+	return func(ctx context.Context, req *digatev1.ResolveCopyRequest) error {
+		return s.telemetry.BeforeWrite(ctx, digatev1.LedgerService_ResolveCopy_FullMethodName, req)
+	}
+}
+
+// askedOf returns the full gRPC name of the method that a REST request asks for, empty
+// for none.
+func askedOf(c *contract.Contract, r *http.Request) string {
+	if r.URL.Path == gateway.BulkPath && r.Method == http.MethodPost {
+		return integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName
+	}
+	for _, m := range c.Methods() {
+		if m.Binding != nil && m.Binding.Verb == r.Method && m.Binding.Match(r.URL.Path) {
+			return m.FullName
+		}
+	}
+	return ""
+}
+
+// Reload reads the file of accounts and its tokens at once, if there is one, and opens
+// the audit log again. What becomes of it is in the log.
+func (s *Server) Reload() {
+	if s.access != nil && s.access.store.Look() == nil {
+		s.log.Info("the file of accounts was read", "hash", s.access.store.Status().Hash)
+	}
+	if s.audit != nil {
+		s.audit.Reopen()
+	}
+}
