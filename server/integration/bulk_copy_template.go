@@ -21,14 +21,13 @@ type bulkStream = grpc.BidiStreamingServer[integrationv1.BulkCopyTemplateRequest
 
 // BulkCopyTemplate implements [integrationv1.IntegrationServiceServer].
 //
-// A copy keeps its slot until the stream has taken its result, and the stream's
+// A copy keeps its worker until the stream has taken its result, and the stream's
 // flow control blocks while the client does not read. So neither results nor
-// requests pile up: without a free slot, no request is read.
+// requests pile up: without a free worker, no request is read.
 func (s *Service) BulkCopyTemplate(stream bulkStream) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	b := &bulkRun{
 		service: s, cfg: s.bulk, stream: stream,
-		slots:     make(chan struct{}, s.bulk.Concurrency),
 		seen:      make(map[[16]byte]struct{}),
 		moved:     make(chan struct{}, 1),
 		templates: templates{read: s.readTemplate},
@@ -80,12 +79,17 @@ func nothingBegun(err error) error {
 	}
 }
 
+// bulkItem is a copy to make, and what is wrong with its request.
+type bulkItem struct {
+	req   *integrationv1.CopyTemplateRequest
+	wrong error
+}
+
 // bulkRun is one stream at work.
 type bulkRun struct {
 	service *Service
 	cfg     BulkSettings
 	stream  bulkStream
-	slots   chan struct{}
 	begun   atomic.Bool // an item was
 	// seen are the request ids of the stream, digested to bound their size.
 	seen      map[[16]byte]struct{}
@@ -100,18 +104,20 @@ type bulkRun struct {
 	summary  integrationv1.BulkCopySummary
 }
 
-// run reads a request whenever there is a free slot, and sends the summary when
+// run reads a request whenever there is a free worker, and sends the summary when
 // every copy has its result.
 func (b *bulkRun) run(ctx context.Context) error {
-	var wg sync.WaitGroup
-	defer wg.Wait() // nothing may be sent when the call has returned
 	ctx, cancel := context.WithCancel(ctx)
+	workers := newWorkers(b.cfg.Concurrency, func(i bulkItem) {
+		defer b.items.done()
+		b.send(b.copy(ctx, i.req, i.wrong))
+	})
+	defer workers.end()
+	defer workers.wait() // nothing may be sent when the call has returned
 	defer cancel()
 	for total := int64(1); ; total++ {
-		select {
-		case b.slots <- struct{}{}:
-		case <-ctx.Done():
-			return status.FromContextError(ctx.Err()).Err()
+		if err := workers.take(ctx); err != nil {
+			return status.FromContextError(err).Err()
 		}
 		req, err := b.stream.Recv()
 		b.move()
@@ -120,30 +126,25 @@ func (b *bulkRun) run(ctx context.Context) error {
 		}
 		if err != nil {
 			if _, refused := errors.AsType[*apierror.Error](err); refused {
-				wg.Wait() // every copy that was begun gets its result
+				workers.wait() // every copy that was begun gets its result
 			}
 			return err
 		}
 		if total > int64(b.cfg.MaxItems) {
-			wg.Wait() // every copy that was begun gets its result
+			workers.wait() // every copy that was begun gets its result
 			return apierror.TooManyItems(b.cfg.MaxItems)
 		}
 		if !b.items.add() {
-			wg.Wait()
+			workers.wait()
 			return apierror.Draining()
 		}
 		b.begun.Store(true)
 		b.counting.Lock()
 		b.summary.Total = total
 		b.counting.Unlock()
-		wrong := b.check(req)
-		wg.Go(func() {
-			defer func() { b.items.done(); <-b.slots }()
-			b.send(b.copy(ctx, req.GetCopy(), wrong))
-		})
+		workers.give(bulkItem{req.GetCopy(), b.check(req)})
 	}
-	<-b.slots
-	wg.Wait()
+	workers.wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := ctx.Err(); err != nil {

@@ -1,0 +1,92 @@
+package integration
+
+import (
+	"context"
+	"sync"
+
+	"github.com/digate/digate/server/stack"
+)
+
+// workers are goroutines that do the work of a stream, each one item at a time. They last
+// as long as the stream: a goroutine for each item would have to grow its stack anew each
+// time.
+type workers[T any] struct {
+	work func(T)
+	// slots has a value for each worker that is taken.
+	slots chan struct{}
+	busy  sync.WaitGroup
+
+	mu   sync.Mutex
+	idle []worker[T] // the last one has worked last
+	over bool
+}
+
+// worker takes an item when it is idle.
+type worker[T any] chan T
+
+// newWorkers returns workers, of which there are that many at most.
+func newWorkers[T any](most int, work func(T)) *workers[T] {
+	return &workers[T]{work: work, slots: make(chan struct{}, most)}
+}
+
+// take waits until a worker may be given an item, or until ctx ends.
+func (ws *workers[T]) take(ctx context.Context) error {
+	select {
+	case ws.slots <- struct{}{}:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// give has a worker that was taken work at the item: one that is idle, or a new one.
+func (ws *workers[T]) give(item T) {
+	ws.busy.Add(1)
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	last := len(ws.idle) - 1
+	if last < 0 {
+		w := make(worker[T], 1)
+		w <- item
+		go ws.run(w)
+		return
+	}
+	ws.idle[last] <- item
+	ws.idle = ws.idle[:last]
+}
+
+// wait returns when every item that was given is done. None may be given meanwhile.
+func (ws *workers[T]) wait() { ws.busy.Wait() }
+
+// end ends the workers, which are idle or about to be.
+func (ws *workers[T]) end() {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	ws.over = true
+	for _, w := range ws.idle {
+		close(w)
+	}
+}
+
+func (ws *workers[T]) run(w worker[T]) {
+	stack.Grow()
+	for item := range w {
+		ws.work(item)
+		ws.busy.Done()
+		if !ws.rest(w) {
+			return
+		}
+	}
+}
+
+// rest makes the worker an idle one, and reports whether there may be more work.
+func (ws *workers[T]) rest(w worker[T]) bool {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if ws.over {
+		return false
+	}
+	ws.idle = append(ws.idle, w)
+	<-ws.slots
+	return true
+}
