@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"testing"
 
@@ -61,4 +62,35 @@ func TestUse_OtherAuthorities_AreThoseOfNewConnections(t *testing.T) {
 	copyOne(t.Context(), c).want(t, apierror.ReasonUnreachable, notSent, 0, 1, "Diga's certificate is not valid for this host")
 	c.Use(&certs.Material{Authorities: a.Pool(t)})
 	copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
+}
+
+// A connection that was idle when the certificate was replaced is not used again.
+func TestUse_OtherCertificate_IsShownByTheNextCall(t *testing.T) {
+	a := certstest.NewAuthority(t)
+	shown, ended := make(chan string, 1), make(chan struct{}, 9)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		v := newUpstream(t, &tls.Config{
+			Certificates: []tls.Certificate{a.Certificate(t, authority.Request{Names: []string{"127.0.0.1"}})},
+			ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: a.Pool(t), MinVersion: version, MaxVersion: version,
+		}, func(c net.Conn, request string) bool {
+			shown <- c.(*tls.Conn).ConnectionState().PeerCertificates[0].Subject.CommonName
+			_, _ = io.WriteString(c, created())
+			untilClosed(c)
+			ended <- struct{}{}
+			return false
+		})
+		with := func(name string) *certs.Material {
+			cert := a.Certificate(t, authority.Request{Names: []string{name}})
+			return &certs.Material{Authorities: a.Pool(t), Certificate: &cert}
+		}
+		c := newClient(t, v.url(), func(c *Config) { c.Material = with("one") })
+		for _, name := range []string{"one", "two"} {
+			copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
+			if got := await.Value(t, shown, "a request"); got != name {
+				t.Errorf("the certificate is that of %q, want %q", got, name)
+			}
+			c.Use(with("two"))
+			await.Value(t, ended, "the end of the idle connection")
+		}
+	}
 }

@@ -7,9 +7,11 @@ package upstream
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -69,9 +71,9 @@ type Client struct {
 	scheme, host            string
 	basePath                string // escaped, without a slash at the end
 	rules                   map[string]*rule
-	transport               atomic.Pointer[http.Transport]
 	wire                    wire.Config
-	direct                  *wire.Direct // nil where all exchanges are the transport's
+	direct                  atomic.Pointer[wire.Direct] // nil where all exchanges are the transport's
+	transport               atomic.Pointer[http.Transport]
 	conns                   *wire.Connections
 	timeout, maxTimeout     time.Duration
 	maxRequest, maxResponse int64
@@ -99,18 +101,15 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 	if cfg.Observer != nil {
 		circuitChanged = cfg.Observer.CircuitChanged
 	}
-	conns := new(wire.Connections)
-	connect := wire.Config{
-		IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Proxy: proxy, MaxResponseHeader: cfg.MaxResponseHeader,
-	}
 	c := &Client{
-		conns:       conns,
-		scheme:      base.Scheme,
-		host:        base.Host,
-		basePath:    strings.TrimRight(base.EscapedPath(), "/"),
-		rules:       compile(methods),
-		wire:        connect,
-		direct:      wire.NewDirect(connect, base, conns),
+		scheme:   base.Scheme,
+		host:     base.Host,
+		basePath: strings.TrimRight(base.EscapedPath(), "/"),
+		rules:    compile(methods),
+		wire: wire.Config{
+			IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Proxy: proxy, MaxResponseHeader: cfg.MaxResponseHeader,
+		},
+		conns:       new(wire.Connections),
 		timeout:     cfg.Timeout,
 		maxTimeout:  cfg.MaxTimeout,
 		maxRequest:  cfg.MaxRequest,
@@ -135,15 +134,17 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 func (c *Client) Use(m *certs.Material) {
 	config := c.wire
 	config.TLS = m.ClientConfig()
+	config.TLS.ClientSessionCache = tls.NewLRUClientSessionCache(64)
 	if before := c.transport.Swap(wire.NewTransport(config, c.conns)); before != nil {
 		before.CloseIdleConnections()
 	}
+	c.direct.Swap(wire.NewDirect(config, &url.URL{Scheme: c.scheme, Host: c.host}, c.conns)).Close()
 }
 
 // Close drops the idle connections. Calls under way are not touched.
 func (c *Client) Close() {
 	c.transport.Load().CloseIdleConnections()
-	c.direct.Close()
+	c.direct.Load().Close()
 }
 
 // Load is what keeps calls from the upstream, at this moment.

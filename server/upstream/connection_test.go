@@ -217,7 +217,7 @@ func newProxy(t *testing.T, target, refuse string) *proxy {
 }
 
 func (p *proxy) use(c *Client) {
-	c.direct = nil
+	c.direct.Store(nil)
 	c.transport.Load().Proxy = http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("u", "hunter2"), Host: p.ln.Addr().String()})
 }
 
@@ -336,7 +336,7 @@ func TestCall_ContextEnds_WhileDialling_IsNotSent(t *testing.T) {
 	ends(t, func(t *testing.T, ctx context.Context, leave func(), cause string) {
 		c := newClient(t, "http://127.0.0.1:1")
 		gone := make(chan struct{})
-		c.direct = nil
+		c.direct.Store(nil)
 		c.transport.Load().DialContext = func(context.Context, string, string) (net.Conn, error) {
 			leave()
 			<-gone

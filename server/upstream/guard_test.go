@@ -25,7 +25,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func newClientOf(t *testing.T, fake roundTrip, change ...func(*Config)) *Client {
 	t.Helper()
 	c := newClient(t, "http://upstream.test", change...)
-	c.direct = nil
+	c.direct.Store(nil)
 	c.transport.Load().RegisterProtocol("http", fake)
 	return c
 }

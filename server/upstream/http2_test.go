@@ -11,9 +11,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -393,4 +395,44 @@ func TestHTTP1_IsTheDefault(t *testing.T) {
 	conf, roots := serverTLS(t, "h2", "http/1.1")
 	v := newUpstream(t, conf, responding(created()))
 	copyOne(t.Context(), newClient(t, v.url(), trusting(roots))).want(t, "", done, 201, 1, "")
+}
+
+// An upstream that does not choose HTTP/2 where it is offered gets HTTP/1.1, and HTTP/2 as
+// soon as it chooses it.
+func TestHTTP2_UpstreamThatChoosesItLater_GetsWhatItSpeaks(t *testing.T) {
+	var versions, connections []int
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		versions = append(versions, r.ProtoMajor)
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, wholeResponse)
+	}))
+	srv.EnableHTTP2 = true
+	var later atomic.Bool
+	srv.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		connections = append(connections, 0)
+		if later.Load() {
+			return nil, nil
+		}
+		return &tls.Config{Certificates: srv.TLS.Certificates, NextProtos: []string{"http/1.1"}}, nil
+	}}
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(srv.Certificate())
+	c := newClient(t, srv.URL, trusting(roots), offerHTTP2)
+	for i := range 6 {
+		if i == 3 {
+			later.Store(true)
+			c.transport.Load().CloseIdleConnections()
+			srv.CloseClientConnections()
+		}
+		copyOne(t.Context(), c).want(t, "", done, 201, 1, "")
+	}
+	if want := []int{1, 1, 1, 2, 2, 2}; !slices.Equal(versions, want) {
+		t.Errorf("the requests came by HTTP/%v, want %v", versions, want)
+	}
+	// The first call's and the next two's, then one that shows the choice, and one for all.
+	if len(connections) != 4 {
+		t.Errorf("%d connections", len(connections))
+	}
 }

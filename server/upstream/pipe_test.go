@@ -122,7 +122,7 @@ func newClientOver(t *testing.T, ln *pipes, url string, change ...func(*Config))
 		f(&cfg)
 	}
 	c := newClient(t, url, change...)
-	c.direct = nil
+	c.direct.Store(nil)
 	c.wire.Dial = ln.dial
 	c.Use(cmp.Or(cfg.Material, new(certs.Material)))
 	return c

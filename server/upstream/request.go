@@ -3,6 +3,7 @@ package upstream
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -67,8 +68,12 @@ func (c *Client) newRequest(r *rule, credential string, m proto.Message) (reques
 
 // roundTrip makes the HTTP exchange of a request.
 func (c *Client) roundTrip(ctx context.Context, r *request, track *wire.Tracker) (*http.Response, error) {
-	if c.direct.Takes(r.verb, r.body) {
-		return c.direct.RoundTrip(ctx, &http.Request{Method: r.verb, URL: r.url, Host: r.url.Host, Header: r.header}, r.body, track)
+	direct := c.direct.Load()
+	if direct.Takes(r.verb, r.body) {
+		resp, err := direct.RoundTrip(ctx, &http.Request{Method: r.verb, URL: r.url, Host: r.url.Host, Header: r.header}, r.body, track)
+		if !errors.Is(err, wire.ErrHTTP2) {
+			return resp, err
+		}
 	}
 	// GetBody stays nil and Body never is, however empty: net/http sends a
 	// request that has neither again by itself, over HTTP/1.1 and HTTP/2. A body
@@ -78,7 +83,11 @@ func (c *Client) roundTrip(ctx context.Context, r *request, track *wire.Tracker)
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: r.header, Body: io.NopCloser(bytes.NewReader(r.body)), ContentLength: int64(len(r.body)),
 	}
-	return c.transport.Load().RoundTrip(req.WithContext(track.Context(ctx)))
+	resp, err := c.transport.Load().RoundTrip(req.WithContext(track.Context(ctx)))
+	if err == nil {
+		direct.Learn(resp.ProtoMajor)
+	}
+	return resp, err
 }
 
 // encodePath returns the URL's path as it goes out: the base, which is escaped

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,26 +13,28 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
 
 // Direct makes the exchanges that need nothing of net/http's transport but a connection:
-// short requests over HTTP/1.1, without TLS and without a proxy. The goroutine of the call
-// writes the request and reads the response itself, while net/http has two goroutines for
-// each connection and hands every request from one to the other. The bytes that are sent are
+// short requests over HTTP/1.1, without a proxy. The goroutine of the call writes the
+// request and reads the response itself, while net/http has two goroutines for each
+// connection and hands every request from one to the other. The bytes that are sent are
 // those that net/http sends, and [http.ReadResponse] reads the response.
 type Direct struct {
+	pool
 	addr      string
+	secure    *tls.Config // nil without TLS
 	open      *Connections
-	timeout   time.Duration // of idle connections
 	maxHeader int64
-
-	mu     sync.Mutex
-	idle   []*directConn // in the order in which they became idle
-	reaper *time.Timer   // nil while none is idle
-	closed bool
+	http1     atomic.Bool // the upstream speaks HTTP/1.1, for all that is known
 }
+
+// ErrHTTP2 is returned by [Direct.RoundTrip] if the upstream has chosen HTTP/2. Nothing was
+// sent, and the transport can make the exchange.
+var ErrHTTP2 = errors.New("the upstream speaks HTTP/2")
 
 // maxDirect is the size of the longest body that is sent so, in bytes. The system takes
 // that much, and a header, from a connection that has nothing in flight, so a write never
@@ -41,17 +44,20 @@ const maxDirect = 8 << 10
 // NewDirect returns a Direct for requests to the base URL, nil where they need more than
 // it can do. Its connections count their bytes and are added to open.
 func NewDirect(cfg Config, base *url.URL, open *Connections) *Direct {
-	if !canCheck || base.Scheme != "http" || cfg.Proxy != nil || cfg.Dial != nil || !plainHost(base.Host) {
+	if !canLook || cfg.Proxy != nil || cfg.Dial != nil || !plainHost(base.Host) {
 		return nil
 	}
-	port := base.Port()
-	if port == "" {
-		port = "80"
+	d := &Direct{
+		pool: pool{timeout: cmp.Or(cfg.IdleTimeout, math.MaxInt64)}, open: open,
+		maxHeader: cmp.Or(cfg.MaxResponseHeader, defaultMaxHeader),
 	}
-	return &Direct{
-		addr: net.JoinHostPort(base.Hostname(), port), open: open,
-		timeout: cmp.Or(cfg.IdleTimeout, math.MaxInt64), maxHeader: cmp.Or(cfg.MaxResponseHeader, defaultMaxHeader),
+	port := "80"
+	if base.Scheme == "https" {
+		port, d.secure = "443", cfg.directTLS(base.Hostname())
 	}
+	d.addr = net.JoinHostPort(base.Hostname(), cmp.Or(base.Port(), port))
+	d.http1.Store(d.secure == nil || !cfg.HTTP2)
+	return d
 }
 
 // defaultMaxHeader is net/http's bound of a response's header, where none is set.
@@ -68,9 +74,17 @@ func plainHost(host string) bool {
 	return true
 }
 
-// Takes reports whether Direct makes exchanges with a body like this one.
+// Takes reports whether Direct makes exchanges with a body like this one. Where HTTP/2 is
+// offered it makes none until [Direct.Learn] says that the upstream has not chosen it.
 func (d *Direct) Takes(verb string, body []byte) bool {
-	return d != nil && len(body) <= maxDirect && (len(body) > 0 || usuallyLacksBody(verb))
+	return d != nil && len(body) <= maxDirect && (len(body) > 0 || usuallyLacksBody(verb)) && d.http1.Load()
+}
+
+// Learn notes by which version of HTTP the upstream has responded to the transport.
+func (d *Direct) Learn(major int) {
+	if d != nil && major == 1 && !d.http1.Load() {
+		d.http1.Store(true)
+	}
 }
 
 // requests are buffers for requests, of *[]byte.
@@ -88,11 +102,11 @@ func (d *Direct) RoundTrip(ctx context.Context, req *http.Request, body []byte, 
 	}
 	*request = sent
 	for {
-		c, reused, err := d.connect(ctx)
+		c, err := d.connect(ctx)
 		if err != nil {
 			return nil, err
 		}
-		track.use(c.connection)
+		track.use(c.socket.connection)
 		resp, err := c.exchange(ctx, req, *request)
 		if err == nil {
 			return resp, nil
@@ -101,120 +115,48 @@ func (d *Direct) RoundTrip(ctx context.Context, req *http.Request, body []byte, 
 		if cause := ctx.Err(); cause != nil {
 			return nil, cause
 		}
-		if !reused || track.sent() {
+		if !c.reused || track.sent() {
 			return nil, err
 		}
 	}
 }
 
-// connect returns an idle connection, or a new one.
-func (d *Direct) connect(ctx context.Context) (_ *directConn, reused bool, err error) {
-	for c := d.take(); c != nil; c = d.take() {
-		if c.quiet() {
-			return c, true, nil
-		}
-		_ = c.Close()
-	}
-	c, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", d.addr)
-	if err != nil {
-		return nil, false, err
-	}
-	conn := newConnection(c, d.open)
-	if !d.open.add(conn) {
-		_ = c.Close()
-		return nil, false, net.ErrClosed
-	}
-	direct := &directConn{connection: conn, of: d}
-	direct.in = bufio.NewReader(direct)
-	if err := direct.check.of(c); err != nil {
-		_ = conn.Close()
-		return nil, false, err
-	}
-	return direct, false, nil
-}
-
-// take takes the connection that became idle last, nil if there is none.
-func (d *Direct) take() *directConn {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	n := len(d.idle) - 1
-	if n < 0 || time.Since(d.idle[n].since) >= d.timeout {
-		return nil // the reaper closes the rest
-	}
-	c := d.idle[n]
-	d.idle[n] = nil
-	d.idle = d.idle[:n]
-	return c
-}
-
-// put keeps a connection for another exchange.
-func (d *Direct) put(c *directConn) {
-	c.since = time.Now()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed || len(d.idle) >= idlePool {
-		_ = c.Close()
-		return
-	}
-	d.idle = append(d.idle, c)
-	if d.reaper == nil {
-		d.reaper = time.AfterFunc(d.timeout, d.reap)
-	}
-}
-
-// reap closes the connections that have been idle for too long.
-func (d *Direct) reap() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	n := 0
-	for n < len(d.idle) && time.Since(d.idle[n].since) >= d.timeout {
-		_ = d.idle[n].Close()
-		n++
-	}
-	d.idle = append(d.idle[:0], d.idle[n:]...)
-	if d.reaper = nil; len(d.idle) > 0 && !d.closed {
-		d.reaper = time.AfterFunc(time.Until(d.idle[0].since.Add(d.timeout)), d.reap)
-	}
-}
-
 // Close closes the idle connections, and the others at the end of their exchange.
 func (d *Direct) Close() {
-	if d == nil {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.closed = true
-	for _, c := range d.idle {
-		_ = c.Close()
-	}
-	d.idle = nil
-	if d.reaper != nil {
-		d.reaper.Stop()
+	if d != nil {
+		d.close()
 	}
 }
 
 // directConn is a connection of a Direct. One exchange at a time uses it.
 type directConn struct {
-	*connection
-	of    *Direct
-	check silenceCheck
-	in    *bufio.Reader
+	net.Conn // the socket, or TLS over it
+	socket   *socket
+	of       *Direct
+	in       *bufio.Reader
 	// left is how many bytes may be read.
-	left  int64
-	since time.Time // when it became idle
+	left   int64
+	since  time.Time // when it became idle
+	reused bool      // it was idle
+	one    [1]byte
 }
 
-// quiet reports whether nothing has arrived on an idle connection: not its end, and no
-// bytes, which would be no response to the next request.
-func (c *directConn) quiet() bool { return c.check.quiet() }
+// quiet reports whether an idle connection can have another exchange: it has not ended, and
+// no bytes have arrived, which would be no response to the next request. What TLS sends for
+// itself, such as a ticket, is none of them.
+func (c *directConn) quiet() bool {
+	c.socket.looking = true
+	_, err := c.Conn.Read(c.one[:])
+	c.socket.looking = false
+	return errors.Is(err, errNothing) && c.socket.records.whole()
+}
 
 // Read reads for the reader of responses, within the bound.
 func (c *directConn) Read(p []byte) (int, error) {
 	if c.left <= 0 {
 		return 0, fmt.Errorf("the header of the response is larger than %d bytes", c.of.maxHeader)
 	}
-	n, err := c.connection.Read(p[:min(int64(len(p)), c.left)])
+	n, err := c.Conn.Read(p[:min(int64(len(p)), c.left)])
 	c.left -= int64(n)
 	return n, err
 }

@@ -29,7 +29,7 @@ type Config struct {
 	IdleTimeout time.Duration
 	// HTTP2 offers HTTP/2 over TLS.
 	HTTP2 bool
-	// TLS verifies the upstream's certificate. The transport takes it over.
+	// TLS verifies the upstream's certificate. Nil means by the system's authorities.
 	TLS *tls.Config
 	// Proxy is what connections to the upstream go through, nil for none.
 	Proxy *url.URL
@@ -48,11 +48,6 @@ func NewTransport(cfg Config, open *Connections) *http.Transport {
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	}
-	secure := cfg.TLS
-	if secure == nil {
-		secure = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	secure.ClientSessionCache = tls.NewLRUClientSessionCache(64)
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(cfg.HTTP2)
@@ -70,7 +65,7 @@ func NewTransport(cfg Config, open *Connections) *http.Transport {
 			}
 			return conn, nil
 		},
-		TLSClientConfig:        secure,
+		TLSClientConfig:        cfg.clientTLS(),
 		TLSHandshakeTimeout:    handshakeTimeout,
 		Protocols:              &protocols,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
@@ -79,4 +74,12 @@ func NewTransport(cfg Config, open *Connections) *http.Transport {
 		IdleConnTimeout:        cfg.IdleTimeout,
 		MaxResponseHeaderBytes: cfg.MaxResponseHeader,
 	}
+}
+
+// clientTLS returns a copy of the TLS, whose sessions are those of all copies.
+func (cfg *Config) clientTLS() *tls.Config {
+	if cfg.TLS == nil {
+		return &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return cfg.TLS.Clone()
 }
