@@ -37,7 +37,7 @@ var rawCallers = []struct {
 }{
 	{"grpc", newGRPCCaller, 148},
 	{"rest", newRESTCaller, 114},
-	{"grpc/variables", newGRPCCallerWithVariables, 179},
+	{"grpc/variables", newGRPCCallerWithVariables, 151},
 	{"rest/variables", newRESTCallerWithVariables, 115},
 	{"grpc/request_id", newGRPCCallerWithID, 183},
 	{"rest/request_id", newRESTCallerWithID, 149},

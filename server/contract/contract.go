@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
@@ -97,6 +98,12 @@ func (c *Contract) Names() []string {
 		names[i] = m.FullName
 	}
 	return names
+}
+
+// Forwarded reports whether messages of a type are requests to Diga, so that nobody else
+// needs the values in them.
+func (c *Contract) Forwarded(md protoreflect.MessageDescriptor) bool {
+	return slices.ContainsFunc(c.methods, func(m *Method) bool { return !m.FacadeOnly && m.Descriptor.Input() == md })
 }
 
 func load(md protoreflect.MethodDescriptor) (_ *Method, broken []error) {

@@ -3,6 +3,9 @@ package contract_test
 import (
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/contract"
 )
 
@@ -38,5 +41,23 @@ func TestLoad_OurServices_HaveEveryMethodAndItsHTTPForm(t *testing.T) {
 	}
 	if c.Method("/diga.integration.v1.IntegrationService/Nothing") != nil {
 		t.Error("an unknown name has a method")
+	}
+}
+
+// A preview is digate's own and looks at the values; a copy of a bulk stream is forwarded
+// within a message that is not.
+func TestForwarded_Requests_AreThoseThatDigaGets(t *testing.T) {
+	t.Parallel()
+	c, err := contract.Load(contract.Integration(), contract.Ledger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for m, want := range map[proto.Message]bool{
+		new(integrationv1.CopyTemplateRequest): true, new(integrationv1.CreateToolRequest): true,
+		new(integrationv1.PreviewCopyTemplateRequest): false, new(integrationv1.BulkCopyTemplateRequest): false,
+	} {
+		if got := c.Forwarded(m.ProtoReflect().Descriptor()); got != want {
+			t.Errorf("%T: %v", m, got)
+		}
 	}
 }

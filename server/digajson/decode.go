@@ -61,7 +61,7 @@ type decoder struct {
 	// verbatim means that the text of the Struct is kept if the Struct loses
 	// something of it.
 	verbatim bool
-	// forwarded means that a field with its JSON beside it gets the JSON alone.
+	// forwarded means that of a Struct with its JSON beside it, the JSON alone is set.
 	forwarded bool
 	// canonical means that a number is read for what it is, however it is written.
 	canonical bool
@@ -335,7 +335,7 @@ func (f *field) decode(d *decoder, t *message) (set bool, err error) {
 // decodeValue reads a value that is no list, map or message of the contract's.
 func (f *field) decodeValue(d *decoder, t *message) (set bool, err error) {
 	d.Peek()
-	if d.forwarded && f.json != nil && f.forward(d, t) {
+	if d.forwarded && f.json != nil && f.shape == shapeStruct && f.forward(d, t) {
 		return true, nil
 	}
 	start := d.Pos

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -324,6 +325,94 @@ func FuzzForwarded(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzForwardedWire holds decoding protobuf without Structs to decoding it with them: the
+// same is refused, and Diga gets the same bytes, or the caller the same error.
+func FuzzForwardedWire(f *testing.F) {
+	request := new(integrationv1.CopyTemplateRequest)
+	codec := compile(f, request.ProtoReflect().Descriptor())
+	forwarded := func(md protoreflect.MessageDescriptor) bool {
+		return md.FullName() == request.ProtoReflect().Descriptor().FullName()
+	}
+	reader := digajson.WireReader{Forwarded: forwarded}
+	seed := func(m proto.Message) []byte {
+		b, err := proto.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		return b
+	}
+	for _, s := range append(seeds, `{"variables":{"b":[true,false,null,"x\n",-0,1e21,{"":{}},[]],"a":"\u0000é"}}`) {
+		m := new(integrationv1.CopyTemplateRequest)
+		if codec.UnmarshalRequest([]byte(s), m) != nil {
+			continue
+		}
+		f.Add(nestIn(1, seed(m)))
+		m.RequestId = "r"
+		seed(&integrationv1.BulkCopyTemplateRequest{Copy: m})
+	}
+	seed(&integrationv1.CopyTemplateRequest{Variables: structOf(f, `{"a":1}`), VariablesJson: new("{}"), BaseUrl: new("u")})
+	seed(&integrationv1.CopyTemplateRequest{Variables: &structpb.Struct{Fields: map[string]*structpb.Value{"a": {}}}})
+	seed(&integrationv1.CopyTemplateRequest{Variables: &structpb.Struct{Fields: map[string]*structpb.Value{"a": structpb.NewNumberValue(math.Inf(1))}}})
+	variables := func(fields ...[]byte) []byte { return nestIn(5, slices.Concat(fields...)) }
+	one, two := entry("a", nestIn(3, []byte("x"))), entry("a", nestIn(3, []byte("y")))
+	for _, b := range [][]byte{
+		variables(one, two), slices.Concat(variables(one), variables(two)), variables(entry("\xff", nestIn(3, nil))), variables(entry("a", nestIn(3, []byte("\xff")))),
+		variables(nestIn(1, nil)), variables(nestIn(2, nil)), variables(entry("a", slices.Concat(nestIn(3, nil), nestIn(6, nil)))), variables(entry("a", []byte{0x20, 2})), variables(entry("a", []byte{0x08, 7})),
+		variables(nestIn(1, slices.Concat(nestIn(2, nestIn(3, nil)), nestIn(1, []byte("late"))))), {0x2a, 0x7f, 1}, {0x28, 1}, slices.Concat([]byte{0xaa, 0x00, 0x00}, []byte{0x78, 1}),
+	} {
+		f.Add(b)
+		f.Add(nestIn(1, b))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		before := bytes.Clone(b)
+		for _, empty := range []proto.Message{new(integrationv1.CopyTemplateRequest), new(integrationv1.BulkCopyTemplateRequest)} {
+			plain, read := empty, empty.ProtoReflect().New().Interface()
+			err, readErr := proto.Unmarshal(b, plain), reader.Unmarshal(b, read)
+			if (err == nil) != (readErr == nil) {
+				t.Fatalf("%v, and forwarded: %v", err, readErr)
+			}
+			if err != nil {
+				continue
+			}
+			want, isCopy := plain.(*integrationv1.CopyTemplateRequest)
+			got, _ := read.(*integrationv1.CopyTemplateRequest)
+			if !isCopy {
+				want, got = plain.(*integrationv1.BulkCopyTemplateRequest).GetCopy(), read.(*integrationv1.BulkCopyTemplateRequest).GetCopy()
+			}
+			if want == nil {
+				want, got = new(integrationv1.CopyTemplateRequest), new(integrationv1.CopyTemplateRequest)
+			}
+			written, err := codec.AppendRequest(nil, want)
+			forwarded, forwardedErr := codec.AppendRequest(nil, got)
+			if !bytes.Equal(written, forwarded) || !reflect.DeepEqual(err, forwardedErr) {
+				t.Fatalf("%s, %v, and forwarded: %s, %v", written, err, forwarded, forwardedErr)
+			}
+			if got.VariablesJson != nil && want.VariablesJson == nil {
+				v, _ := digajson.Canonical(got.GetVariablesJson())
+				if got.Variables != nil || !proto.Equal(v.GetStructValue(), withoutNegativeZeros(want.Variables)) {
+					t.Fatalf("canonical: %v, decoded: %v", v, want.Variables)
+				}
+				want.Variables, got.VariablesJson = nil, nil
+			}
+			if !proto.Equal(plain, read) {
+				t.Fatalf("%v, and forwarded: %v", plain, read)
+			}
+		}
+		if !bytes.Equal(b, before) {
+			t.Fatal("the bytes were changed")
+		}
+	})
+}
+
+func structOf(f *testing.F, text string) *structpb.Struct {
+	m := new(integrationv1.CopyTemplateRequest)
+	if err := compile(f, m.ProtoReflect().Descriptor()).UnmarshalRequest([]byte(`{"variables":`+text+`}`), m); err != nil {
+		f.Fatal(err)
+	}
+	return m.Variables
 }
 
 func withoutNegativeZeros(s *structpb.Struct) *structpb.Struct {

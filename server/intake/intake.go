@@ -16,9 +16,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/budget"
+	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/stack"
 	"github.com/digate/digate/server/streams"
 )
@@ -27,6 +29,7 @@ import (
 // goroutines.
 type Intake struct {
 	Bounds
+	reader       digajson.WireReader
 	receptions   sync.Pool
 	unaryMethods map[string]bool // by full name, as registered
 	// decompressing has a value for each message of a stranger's that is being
@@ -43,6 +46,9 @@ type Bounds struct {
 	Memory *budget.Memory
 	// StreamWindow is how many messages of a stream may be in use at once.
 	StreamWindow int
+	// Forwarded reports whether nobody but Diga needs the values of messages of a type;
+	// nil for no such type.
+	Forwarded func(protoreflect.MessageDescriptor) bool
 	// Gate bounds the streams that wait for their callers; nil for no bound.
 	Gate *streams.Gate
 }
@@ -53,7 +59,7 @@ type Bounds struct {
 // process has a gRPC server or client.
 func New(bounds Bounds) *Intake {
 	registerEncodings()
-	i := &Intake{Bounds: bounds, unaryMethods: make(map[string]bool),
+	i := &Intake{Bounds: bounds, reader: digajson.WireReader{Forwarded: bounds.Forwarded}, unaryMethods: make(map[string]bool),
 		decompressing: make(chan struct{}, max(runtime.GOMAXPROCS(0)/2, 1)),
 	}
 	i.receptions.New = func() any {

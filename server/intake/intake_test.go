@@ -10,8 +10,11 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/budget"
 )
@@ -190,6 +193,28 @@ func TestLost_MessageThatBreaksOff_IsAnIncompleteBody(t *testing.T) {
 	e := apierror.FromError(lost(io.ErrUnexpectedEOF))
 	if len(e.Violations) != 1 || e.Violations[0].Reason != "BODY_INCOMPLETE" {
 		t.Errorf("got %+v", e.Violations)
+	}
+}
+
+// Nobody but Diga needs the values of a message that is forwarded.
+func TestReceive_ForwardedMessage_HasJSONInPlaceOfValues(t *testing.T) {
+	sent := &integrationv1.CopyTemplateRequest{Name: new("n"), Variables: &structpb.Struct{Fields: map[string]*structpb.Value{"b": structpb.NewNumberValue(1), "a": structpb.NewStringValue("x")}}}
+	data, err := proto.Marshal(sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, forwarded := range []bool{false, true} {
+		i := New(Bounds{Forwarded: func(md protoreflect.MessageDescriptor) bool {
+			return forwarded && md == sent.ProtoReflect().Descriptor()
+		}})
+		want := sent
+		if forwarded {
+			want = &integrationv1.CopyTemplateRequest{Name: new("n"), VariablesJson: new(`{"a":"x","b":1}`)}
+		}
+		got := new(integrationv1.CopyTemplateRequest)
+		if err := i.decode(mem.BufferSlice{mem.SliceBuffer(data)}, false, &message{ctx: t.Context(), proto: got}); err != nil || !proto.Equal(got, want) {
+			t.Errorf("forwarded %v: %v, %v", forwarded, got, err)
+		}
 	}
 }
 

@@ -164,7 +164,7 @@ func (i *Intake) decode(data mem.BufferSlice, compressed bool, m *message) (err 
 			return apierror.Overloaded(time.Second)
 		}
 	}
-	if err := proto.Unmarshal(b, m.proto); err != nil {
+	if err := i.reader.Unmarshal(b, m.proto); err != nil {
 		return invalid("is no protobuf of the request's type", "PROTOBUF_INVALID")
 	}
 	return nil
