@@ -39,8 +39,8 @@ var rawCallers = []struct {
 	{"rest", newRESTCaller, 114},
 	{"grpc/variables", newGRPCCallerWithVariables, 151},
 	{"rest/variables", newRESTCallerWithVariables, 115},
-	{"grpc/request_id", newGRPCCallerWithID, 183},
-	{"rest/request_id", newRESTCallerWithID, 149},
+	{"grpc/request_id", newGRPCCallerWithID, 167},
+	{"rest/request_id", newRESTCallerWithID, 133},
 	{"grpc/get", newGRPCReader, 141},
 	{"rest/get", newRESTReader, 113},
 }

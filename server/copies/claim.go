@@ -21,7 +21,6 @@ func (a *attempt) claim() (ledger.Record, bool, error) {
 	for wait := firstPoll; ; wait = min(2*wait, lastPoll) {
 		r, mine, err := cfg.Ledger.Claim(bound(ctx, limit), claim)
 		limit.End()
-		limit = new(deadline.Context) // for the next look
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return r, false, apierror.NotBegun(ctx.Err())
@@ -34,6 +33,7 @@ func (a *attempt) claim() (ledger.Record, bool, error) {
 		case r.State == ledger.Done || r.State == ledger.Unknown:
 			return r, false, nil
 		}
+		limit = new(deadline.Context) // of the next look
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:

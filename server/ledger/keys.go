@@ -43,16 +43,19 @@ func NewKeys(key []byte) (Keys, error) {
 		return Keys{}, fmt.Errorf("the key has %d bytes, and needs %d", len(key), KeySize)
 	}
 	own := string(key)
-	return Keys{&sync.Pool{New: func() any { return hmac.New(sha256.New, []byte(own)) }}}, nil
+	return Keys{&sync.Pool{New: func() any { return &digester{mac: hmac.New(sha256.New, []byte(own))} }}}, nil
 }
 
 // Key is the digest of a caller, a method and a request id. The method is empty
 // for CopyTemplate, whose records came before those of other methods.
 func (k Keys) Key(caller, method, requestID string) Digest {
-	if method == "" {
-		return k.digest(domainKey, []byte(caller), []byte(requestID))
+	d := k.begin(domainKey)
+	d.addText(caller)
+	d.addText(requestID)
+	if method != "" {
+		d.addText(method)
 	}
-	return k.digest(domainKey, []byte(caller), []byte(requestID), []byte(method))
+	return k.end(d)
 }
 
 // Fingerprint is the digest of a request's content.
@@ -84,22 +87,50 @@ func (k Keys) Mark(key Digest, token Token) string {
 
 // digest is the HMAC of the domain and the parts. The length of each part precedes
 // it, so that different parts never make the same input.
-func (k Keys) digest(domain string, parts ...[]byte) (d Digest) {
-	mac := k.macs.Get().(hash.Hash)
-	defer k.macs.Put(mac)
-	mac.Reset()
-	var length [8]byte
-	write := func(b []byte) {
-		binary.BigEndian.PutUint64(length[:], uint64(len(b)))
-		mac.Write(length[:])
-		mac.Write(b)
-	}
-	write([]byte(domain))
+func (k Keys) digest(domain string, parts ...[]byte) Digest {
+	d := k.begin(domain)
 	for _, part := range parts {
-		write(part)
+		d.add(part)
 	}
-	mac.Sum(d[:0])
+	return k.end(d)
+}
+
+// digester makes one digest at a time.
+type digester struct {
+	mac  hash.Hash
+	text []byte // a length or a text, on its way
+}
+
+// begin returns a digester that has the domain.
+func (k Keys) begin(domain string) *digester {
+	d := k.macs.Get().(*digester)
+	d.mac.Reset()
+	d.addText(domain)
 	return d
+}
+
+// end returns the digest, and ends the use of the digester.
+func (k Keys) end(d *digester) (sum Digest) {
+	d.text = d.mac.Sum(d.text[:0])
+	copy(sum[:], d.text)
+	k.macs.Put(d)
+	return sum
+}
+
+func (d *digester) add(b []byte) {
+	d.addLength(len(b))
+	d.mac.Write(b)
+}
+
+func (d *digester) addText(s string) {
+	d.addLength(len(s))
+	d.text = append(d.text[:0], s...)
+	d.mac.Write(d.text)
+}
+
+func (d *digester) addLength(n int) {
+	d.text = binary.BigEndian.AppendUint64(d.text[:0], uint64(n))
+	d.mac.Write(d.text)
 }
 
 // String implements [fmt.Stringer].

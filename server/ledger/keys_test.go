@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/digate/digate/server/ledger"
@@ -161,5 +162,29 @@ func BenchmarkKeys_Key(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		keys.Key("a caller of some length", "", "0190a8e5-7d9a-7c2e-9d0e-2b1f6a3c4d5e")
+	}
+}
+
+// More than are made of one reading, by many at once.
+func TestNewToken_ManyAtOnce_AreAllDifferent(t *testing.T) {
+	t.Parallel()
+	const callers, each = 8, 1000
+	made := make(chan ledger.Token, callers*each)
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for range each {
+				made <- ledger.NewToken()
+			}
+		})
+	}
+	wg.Wait()
+	seen := make(map[ledger.Token]bool)
+	for range callers * each {
+		token := <-made
+		if seen[token] || token == (ledger.Token{}) {
+			t.Fatalf("%x", token)
+		}
+		seen[token] = true
 	}
 }

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"container/list"
 	"strings"
 	"time"
 
@@ -68,29 +67,29 @@ func (s *Store) remove(r *record) {
 	}
 }
 
-// link puts a record into the list of its state, and unlink takes it out.
+// link puts a record into the order of its state, and unlink takes it out.
 func (s *Store) link(r *record) {
-	r.element = s.listOf(r.State).PushBack(r)
+	s.orderOf(r.State).add(r)
 	if r.State == ledger.Claimed {
 		s.claimed++
 	}
 }
 
 func (s *Store) unlink(r *record) {
-	s.listOf(r.State).Remove(r.element)
+	s.orderOf(r.State).remove(r)
 	if r.State == ledger.Claimed {
 		s.claimed--
 	}
 }
 
-func (s *Store) listOf(state ledger.State) *list.List {
+func (s *Store) orderOf(state ledger.State) *order {
 	switch state {
 	case ledger.Done:
-		return s.done
+		return &s.done
 	case ledger.Unknown:
-		return s.unknown
+		return &s.unknown
 	default:
-		return s.leased
+		return &s.leased
 	}
 }
 
@@ -103,17 +102,18 @@ func (s *Store) listOf(state ledger.State) *list.List {
 // records it takes the next in turn.
 func (s *Store) sweep(now time.Time, limit int) (removed int) {
 	for range min(limit, s.leased.Len()) {
-		r := s.leased.Front().Value.(*record)
+		r := s.leased.first
 		switch {
 		case r.expiresAt.After(now):
-			s.leased.MoveToBack(r.element)
+			s.leased.remove(r)
+			s.leased.add(r)
 		case s.expire(r, now):
 			removed++
 		}
 	}
-	for _, settled := range []*list.List{s.done, s.unknown} {
+	for _, settled := range []*order{&s.done, &s.unknown} {
 		for removed < limit && settled.Len() > 0 {
-			if r := settled.Front().Value.(*record); !s.expire(r, now) {
+			if !s.expire(settled.first, now) {
 				break
 			}
 			removed++

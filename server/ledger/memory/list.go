@@ -68,8 +68,8 @@ func (s *Store) Stats(ctx context.Context) (stats ledger.Stats, _ error) {
 	stats.Records[ledger.Sending] = s.leased.Len() - s.claimed
 	stats.Records[ledger.Done] = s.done.Len()
 	stats.Records[ledger.Unknown] = s.unknown.Len()
-	for e := s.unknown.Front(); e != nil; e = e.Next() {
-		stats.OldestDoubt = max(stats.OldestDoubt, time.Microsecond, now.Sub(e.Value.(*record).ClaimedAt))
+	for r := s.unknown.first; r != nil; r = r.next {
+		stats.OldestDoubt = max(stats.OldestDoubt, time.Microsecond, now.Sub(r.ClaimedAt))
 	}
 	return stats, nil
 }

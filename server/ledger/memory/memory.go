@@ -3,7 +3,6 @@
 package memory
 
 import (
-	"container/list"
 	"context"
 	"strings"
 	"sync"
@@ -48,7 +47,7 @@ type Store struct {
 	// leased are the records in Claimed and Sending, in the order in which a sweep
 	// last looked at them. done and unknown are those in the states of these names,
 	// in the order in which they came there.
-	leased, done, unknown *list.List
+	leased, done, unknown order
 	claimed               int // how many of leased are in Claimed
 }
 
@@ -60,8 +59,8 @@ type record struct {
 	expiresAt time.Time
 	// lapsedAt is when the lease ran out, for a record in Unknown because of that.
 	lapsedAt time.Time
-	// element is the record's place in the list of its state.
-	element *list.Element
+	// prev and next are the record's neighbours in the order of its state.
+	prev, next *record
 }
 
 // New returns an empty ledger.
@@ -81,9 +80,6 @@ func New(o Options) *Store {
 		now:       o.Now,
 		records:   make(map[ledger.Digest]*record),
 		named:     make(map[string]*record),
-		leased:    list.New(),
-		done:      list.New(),
-		unknown:   list.New(),
 	}
 }
 
