@@ -17,7 +17,11 @@ func Read(r io.Reader, length int64) ([]byte, error) {
 	if length < 0 {
 		return io.ReadAll(r)
 	}
-	body := make([]byte, min(length, MaxPresized))
+	size := length
+	for size > MaxPresized {
+		size = (size + 1) / 2 // doubled as often, it is the length
+	}
+	body := make([]byte, size)
 	n := 0
 	for int64(n) < length {
 		if n == len(body) {

@@ -56,6 +56,30 @@ func TestRead_LastBytesComeWithAnError_IsThatError(t *testing.T) {
 	}
 }
 
+// What a body grew through is garbage: as much as the body, and no more.
+func TestRead_LargeBody_DoublesToItsLength(t *testing.T) {
+	t.Parallel()
+	const length = 1<<20 + 101
+	r := &roomReader{Reader: strings.NewReader(strings.Repeat("x", length))}
+	if got, err := httpbody.Read(r, length); len(got) != length || err != nil {
+		t.Fatal(len(got), err)
+	}
+	if last := r.room[len(r.room)-1]; last < length/2-1 {
+		t.Errorf("read into %v", r.room)
+	}
+}
+
+// roomReader notes the room that there is for each read.
+type roomReader struct {
+	*strings.Reader
+	room []int
+}
+
+func (r *roomReader) Read(p []byte) (int, error) {
+	r.room = append(r.room, len(p))
+	return r.Reader.Read(p)
+}
+
 // A sender that only claims to send much gets no memory for it.
 func TestRead_LargeLength_TakesNoMemoryByItself(t *testing.T) {
 	t.Parallel()
