@@ -14,7 +14,7 @@ var yardsticks = map[string]string{"grpc": "parts", "rest": "reverseproxy"}
 // everyPeer are the peers of a protocol beside digate.
 var everyPeer = map[string][]string{
 	"grpc": {"parts", "vanguard", "naive", "tuned"},
-	"rest": {"reverseproxy", "nginx"},
+	"rest": {"reverseproxy", "nginx", "gateway"},
 }
 
 // cell is one situation in which every peer of a protocol is measured.

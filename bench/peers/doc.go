@@ -15,6 +15,9 @@
 // digate runs as `digate serve` does by default: it authenticates, validates, tells
 // outcomes, measures, and writes a line of its log for each call.
 //
+// A net/http client that asks the upstream itself, without a facade, is what the peers'
+// calls in a second are compared with. It is the client of parts.
+//
 // An upstream that stands in for Diga looks at every request, and counts them; every
 // field of every response is looked at. So nobody wins by leaving work out.
 //

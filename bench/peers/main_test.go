@@ -122,3 +122,22 @@ func TestObserve_MoreRequestsThanCalls_IsAnError(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestResults_Rate_IsThatOfTheClientOfTheParts(t *testing.T) {
+	grpc, rest := cell{Protocol: "grpc", InFlight: 1}, cell{Protocol: "rest", InFlight: 1}
+	run := func(calls int) sample {
+		return sample{CPU: time.Microsecond, Result: load.Result{Calls: calls, Took: time.Second}}
+	}
+	r := new(results)
+	for round, calls := range []int{100, 50, 80} {
+		r.add(grpc, "parts", round, run(100), nil)
+		r.add(grpc, "digate", round, run(calls), nil)
+		r.add(rest, "digate", round, run(calls), nil)
+	}
+	if got, ok := r.rate(grpc, "digate"); !ok || got != (ratio{0.8, 0.5, 1}) {
+		t.Errorf("got %v, %t", got, ok)
+	}
+	if got, ok := r.rate(rest, "digate"); ok {
+		t.Errorf("got %v for REST, where nobody asks Diga directly", got)
+	}
+}

@@ -141,6 +141,9 @@ func (s *stage) measure(ctx context.Context, o options, c cell, name string) (sa
 	return client, err
 }
 
+// checks are of the peers of REST that write Diga's responses in other words.
+var checks = map[string]load.Check{"gateway": fixture.CheckJSON}
+
 // caller returns what makes calls of a peer, in the way of that digate.
 func (s *stage) caller(ctx context.Context, c cell, name string, d digate) (run func(context.Context, load.Plan) (load.Result, error), end func() error, err error) {
 	var call load.Call
@@ -151,7 +154,7 @@ func (s *stage) caller(ctx context.Context, c cell, name string, d digate) (run 
 	}
 	switch {
 	case c.Protocol == "rest":
-		call, end = load.OverREST(s.peers[name].REST, ids, c.InFlight, s.roots, variables)
+		call, end = load.OverREST(s.peers[name].REST, ids, c.InFlight, s.roots, variables, checks[name])
 	case d.bulk:
 		call, end, err = load.OverBulk(ctx, s.peers[name].GRPC, rand.Text()+"-", min(c.Connections, c.InFlight), s.roots)
 	default:

@@ -67,20 +67,35 @@ func (r *results) cells(protocol string) (cells []cell) {
 	return cells
 }
 
-// ratio is one CPU time as a multiple of another of the same round: the median of
-// the rounds, the least and the greatest.
+// ratio is one figure as a multiple of another of the same round: the median of the
+// rounds, the least and the greatest.
 type ratio struct{ median, least, greatest float64 }
 
-// ratio compares two peers in a cell.
+// ratio compares the CPU time of two peers in a cell.
 func (r *results) ratio(c cell, peer, other string) (ratio, bool) {
+	return r.compare(c, peer, other, func(s sample) float64 { return float64(s.CPU) })
+}
+
+// rate compares how many calls a peer of gRPC makes in a second in a cell with how many a
+// client makes that asks the upstream itself. That client is a half of the parts, and their
+// rate is its rate.
+func (r *results) rate(c cell, peer string) (ratio, bool) {
+	if c.Protocol != "grpc" {
+		return ratio{}, false
+	}
+	return r.compare(c, peer, yardsticks[c.Protocol], func(s sample) float64 { return s.PerSecond() })
+}
+
+// compare compares a figure of two peers in a cell.
+func (r *results) compare(c cell, peer, other string, figure func(sample) float64) (ratio, bool) {
 	a, b := r.of(c, peer), r.of(c, other)
 	if a == nil || b == nil {
 		return ratio{}, false
 	}
 	var all []float64
 	for round := range min(len(a.Rounds), len(b.Rounds)) {
-		if a.Rounds[round].CPU > 0 && b.Rounds[round].CPU > 0 {
-			all = append(all, float64(a.Rounds[round].CPU)/float64(b.Rounds[round].CPU))
+		if a, b := a.Rounds[round], b.Rounds[round]; a.Calls > 0 && b.Calls > 0 && figure(a) > 0 && figure(b) > 0 {
+			all = append(all, figure(a)/figure(b))
 		}
 	}
 	if len(all) == 0 {

@@ -23,8 +23,9 @@ func printResults(w io.Writer, o options, r *results) {
 }
 
 // printRatios prints, by cell, each peer's CPU time as a multiple of the yardstick's,
-// and digate's as a multiple of each other's: the median of the rounds, with spread
-// the least and the greatest too.
+// and digate's as a multiple of each other's, and how many calls each makes in a second as
+// a multiple of a direct client's: the median of the rounds, with spread the least and the
+// greatest too.
 func printRatios(w io.Writer, o options, r *results, protocol string, cells []cell, spread bool) {
 	head, rule := "| "+protocolNames[protocol]+", CPU of a call; in flight |", "|---|"
 	for _, c := range cells {
@@ -33,10 +34,10 @@ func printRatios(w io.Writer, o options, r *results, protocol string, cells []ce
 	}
 	fmt.Fprintf(w, "%s\n%s\n", head, rule)
 	names := o.peersOf(protocol)
-	row := func(peer, other string) {
+	row := func(name string, of func(cell) (ratio, bool)) {
 		columns := make([]string, len(cells))
 		for i, c := range cells {
-			if ratio, ok := r.ratio(c, peer, other); ok {
+			if ratio, ok := of(c); ok {
 				columns[i] = fmt.Sprintf("%.2f", ratio.median)
 				if spread {
 					columns[i] += fmt.Sprintf(" (%.2f–%.2f)", ratio.least, ratio.greatest)
@@ -44,20 +45,28 @@ func printRatios(w io.Writer, o options, r *results, protocol string, cells []ce
 			}
 		}
 		if strings.Join(columns, "") != "" {
-			fmt.Fprintf(w, "| %s ÷ %s | %s |\n", peer, other, strings.Join(columns, " | "))
+			fmt.Fprintf(w, "| %s | %s |\n", name, strings.Join(columns, " | "))
 		}
+	}
+	times := func(peer, other string) {
+		row(peer+" ÷ "+other, func(c cell) (ratio, bool) { return r.ratio(c, peer, other) })
 	}
 	yardstick := yardsticks[protocol]
 	for _, name := range names {
 		if name != yardstick {
-			row(name, yardstick)
+			times(name, yardstick)
 		}
 	}
 	for _, d := range o.digates {
 		for _, name := range names {
 			if slices.Contains(names, d.name) && name != yardstick && name != d.name {
-				row(d.name, name)
+				times(d.name, name)
 			}
+		}
+	}
+	for _, name := range names {
+		if name != yardstick {
+			row("calls/s, "+name+" ÷ a direct client", func(c cell) (ratio, bool) { return r.rate(c, name) })
 		}
 	}
 }

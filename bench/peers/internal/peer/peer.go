@@ -33,6 +33,7 @@ type Settings struct {
 var servers = map[string]func(Settings, *Control) (process.Serving, error){
 	"client":       serveClient,
 	"echo":         serveEcho,
+	"gateway":      serveGateway,
 	"naive":        serveNaive,
 	"reverseproxy": serveReverseProxy,
 	"tuned":        serveTuned,
