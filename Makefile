@@ -145,10 +145,15 @@ mutants: ## change a package's code in small ways, one at a time, and list the c
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser for a while (FUZZTIME each)
-	@set -e; for pkg in $$(go list ./...); do \
-	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),30s) $$pkg; \
-	  done; done
+	test/fuzz/run $(or $(FUZZTIME),30s)
+
+.PHONY: fuzz-smoke
+fuzz-smoke: ## try 5,000 inputs on every parser, without the coverage that guides make fuzz
+	test/fuzz/run 5000x unguided
+
+.PHONY: vulnerabilities
+vulnerabilities: ## look for the known vulnerabilities that the program reaches, where vuln.go.dev can be reached
+	tools/govulncheck/run
 
 .PHONY: check
 check: generate-is-clean lint breaking vet conformance peers test ## everything that must hold before a change lands
