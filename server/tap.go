@@ -12,6 +12,7 @@ import (
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/intake"
+	"github.com/digate/digate/server/prefer"
 	"github.com/digate/digate/server/streams"
 )
 
@@ -55,7 +56,8 @@ func (s *Server) open() func(method string) bool {
 const refusalLifetime = time.Second
 
 // admit takes a place for a call, and then bounds its time: a timer holds the call
-// and its metadata in memory, so a call that is refused must not have one.
+// and its metadata in memory, so a call that is refused must not have one. It notes how
+// long the caller is ready to wait.
 func (s *Server) admit(next tap.ServerInHandle) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		ctx, err := next(ctx, info)
@@ -66,7 +68,7 @@ func (s *Server) admit(next tap.ServerInHandle) tap.ServerInHandle {
 		if err != nil {
 			return ctx, err
 		}
-		return s.boundDeadline(admitted, info.FullMethodName), nil
+		return prefer.WithMetadata(s.boundDeadline(admitted, info.FullMethodName), info.Header), nil
 	}
 }
 

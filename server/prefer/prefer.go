@@ -48,11 +48,19 @@ func NewContext(ctx context.Context, wait time.Duration) context.Context {
 	return context.WithValue(ctx, key{}, wait)
 }
 
-// FromContext returns how long the caller of a call is ready to wait, and reports
-// whether it said so: by [NewContext], or in the metadata of a gRPC call.
-func FromContext(ctx context.Context) (time.Duration, bool) {
-	if wait, ok := ctx.Value(key{}).(time.Duration); ok {
-		return wait, true
+// WithMetadata returns the context of a gRPC call, by [NewContext] if its metadata says how
+// long its caller is ready to wait. It is asked once, when the metadata arrives: looking
+// there from the context takes longer the more metadata a call has.
+func WithMetadata(ctx context.Context, md metadata.MD) context.Context {
+	if wait, ok := Wait(md[metadataKey]); ok {
+		return NewContext(ctx, wait)
 	}
-	return Wait(metadata.ValueFromIncomingContext(ctx, metadataKey))
+	return ctx
+}
+
+// FromContext returns how long the caller of a call is ready to wait, and reports
+// whether it said so.
+func FromContext(ctx context.Context) (time.Duration, bool) {
+	wait, ok := ctx.Value(key{}).(time.Duration)
+	return wait, ok
 }
