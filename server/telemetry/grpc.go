@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -56,15 +57,26 @@ func (t *Telemetry) UnaryInterceptor(ctx context.Context, req any, info *grpc.Un
 		if !own {
 			return
 		}
-		id := metadata.Pairs(requestIDKey, c.requestID)
-		if err == nil {
-			_ = grpc.SetHeader(ctx, id)
-		} else {
-			_ = grpc.SetTrailer(ctx, id)
-		}
+		tellID(ctx, c.requestID, err != nil)
 		t.finish(ctx, c)
 	}()
 	return handler(ctx, req)
+}
+
+// ids holds metadata with an id, of metadata.MD.
+var ids = sync.Pool{New: func() any { return metadata.MD{requestIDKey: make([]string, 1)} }}
+
+// tellID adds the id of a call to the header of its response, or to the trailer of its
+// failure. gRPC copies metadata, so that which was copied serves another call.
+func tellID(ctx context.Context, id string, failed bool) {
+	md := ids.Get().(metadata.MD)
+	defer ids.Put(md)
+	md[requestIDKey][0] = id
+	if failed {
+		_ = grpc.SetTrailer(ctx, md)
+	} else {
+		_ = grpc.SetHeader(ctx, md)
+	}
 }
 
 // StreamInterceptor is [Telemetry.UnaryInterceptor] for streams. The header of a
