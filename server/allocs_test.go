@@ -35,14 +35,14 @@ var rawCallers = []struct {
 	// more than half.
 	bound float64
 }{
-	{"grpc", newGRPCCaller, 148},
-	{"rest", newRESTCaller, 114},
-	{"grpc/variables", newGRPCCallerWithVariables, 151},
-	{"rest/variables", newRESTCallerWithVariables, 115},
-	{"grpc/request_id", newGRPCCallerWithID, 167},
-	{"rest/request_id", newRESTCallerWithID, 133},
-	{"grpc/get", newGRPCReader, 141},
-	{"rest/get", newRESTReader, 113},
+	{"grpc", newGRPCCaller, 144},
+	{"rest", newRESTCaller, 113},
+	{"grpc/variables", newGRPCCallerWithVariables, 147},
+	{"rest/variables", newRESTCallerWithVariables, 114},
+	{"grpc/request_id", newGRPCCallerWithID, 163},
+	{"rest/request_id", newRESTCallerWithID, 132},
+	{"grpc/get", newGRPCReader, 137},
+	{"rest/get", newRESTReader, 112},
 }
 
 // A call from the caller's first byte to the last byte of the response, with its log

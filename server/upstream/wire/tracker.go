@@ -10,7 +10,6 @@ import (
 // HTTP/1.1 attempt has one connection, or two if net/http moved on because
 // nothing could be written to the first.
 type Tracker struct {
-	trace  httptrace.ClientTrace
 	mu     sync.Mutex
 	conn   *connection
 	mark   int64 // the connection's count when it was given
@@ -20,15 +19,11 @@ type Tracker struct {
 }
 
 // NewTracker returns a tracker for one attempt.
-func NewTracker() *Tracker {
-	t := new(Tracker)
-	t.trace.GotConn = t.gotConn
-	return t
-}
+func NewTracker() *Tracker { return new(Tracker) }
 
 // Context returns ctx with the tracker in it, for the attempt's request.
 func (t *Tracker) Context(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &t.trace)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: t.gotConn})
 }
 
 func (t *Tracker) gotConn(info httptrace.GotConnInfo) {
