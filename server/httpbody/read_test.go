@@ -59,12 +59,12 @@ func TestRead_LastBytesComeWithAnError_IsThatError(t *testing.T) {
 // What a body grew through is garbage: as much as the body, and no more.
 func TestRead_LargeBody_DoublesToItsLength(t *testing.T) {
 	t.Parallel()
-	const length = 1<<20 + 101
+	const length, rounded = 1<<20 + 101, 32
 	r := &roomReader{Reader: strings.NewReader(strings.Repeat("x", length))}
 	if got, err := httpbody.Read(r, length); len(got) != length || err != nil {
 		t.Fatal(len(got), err)
 	}
-	if last := r.room[len(r.room)-1]; last < length/2-1 {
+	if last := r.room[len(r.room)-1]; last < length/2-rounded {
 		t.Errorf("read into %v", r.room)
 	}
 }
