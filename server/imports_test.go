@@ -25,12 +25,13 @@ var layers = [][]string{
 	{"server/copies", "server/contractwatch", "server/accounts"},
 	{"server/ledger/watch", "server/ledger/listing", "server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
 	{"server/upstream", "server/status", "server/ledger", "server/contract/surface"},
-	{"server/upstream/admission", "server/contract", "server/validate", "server/canonical", "server/contract/contracttest"},
+	{"server/telemetry/export", "server/telemetry/export/exporttest", "server/upstream/admission", "server/contract", "server/validate", "server/canonical", "server/contract/contracttest"},
 	{"server/certs/certstest"},
 	{"server/certs", "server/certs/authority", "server/audit"},
 	{"server/upstream/wire", "server/digajson", "server/apierror", "server/setting", "server/exchange/exchangetest"},
 	{"server/digajson/internal/lex", "server/gostruct", "server/httpbody", "server/nearjson", "server/preview"},
 	{"server/exchange", "server/deadline", "server/prefer", "server/secret", "server/stack", "server/streams", "server/budget", "server/logqueue", "server/handshake", "server/socket", "internal/durable", "internal/need", "internal/spelling", "test/await"},
+	{"server/tracing"},
 	{"gen/diga/integration/v1", "test/conformance/gen/connectrpc/conformance/v1", "gen/digate/annotations/v1", "gen/digate/v1"},
 }
 

@@ -18,6 +18,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/telemetry/export/exporttest"
 )
 
 // Operators build on these names, so none may come or go without a change of the
@@ -29,7 +30,7 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 		_, _ = w.Write([]byte(`{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{}}`))
 	}))
 	t.Cleanup(published.Close)
-	d := start(t, up.url(), asShipped, auditTo(filepath.Join(t.TempDir(), "audit.log"), false), func(c *config.Config) {
+	d := traced(t, exporttest.New(t), up.url(), asShipped, auditTo(filepath.Join(t.TempDir(), "audit.log"), false), func(c *config.Config) {
 		c.ContractWatch.Interval, c.ContractWatch.URL = time.Hour, published.URL
 		c.Upstream.BreakerDelay, c.Upstream.RetryBudget, c.MaxGRPCResponseBytes = time.Hour, 1, 64<<10
 	})

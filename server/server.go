@@ -81,6 +81,9 @@ type Options struct {
 	// Hurry, if set, is called when --drain-delay begins to pass. The drain begins when
 	// the context that it returns ends. Its argument ends with the delay.
 	Hurry func(context.Context) context.Context
+	// Getenv, if set, returns the value of an environment variable. It is asked for those
+	// of OpenTelemetry, which say where spans and metrics go.
+	Getenv func(name string) string
 	// Public are REST routes beside the contract's, and need no credential.
 	Public []gateway.PublicRoute
 	// Services, if set, registers gRPC services beside digate's own. Their calls pass
@@ -128,6 +131,9 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		}
 	}()
 	if err := s.openAudit(opts.Version); err != nil {
+		return nil, err
+	}
+	if err := s.openExport(opts.Getenv); err != nil {
 		return nil, err
 	}
 	if err := s.openUpstream(opts.Version); err != nil {

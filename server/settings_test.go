@@ -116,6 +116,7 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 			return w.upstream.Timeout == 7*time.Second && w.copies.Timeout == 7*time.Second && w.integration.Timeout == 7*time.Second && w.http.WriteTimeout == 52*time.Second
 		}},
 		"upstream-idle-timeout":    {func(c *config.Config) { c.Upstream.IdleTimeout = 7 }, func(w wired) bool { return w.upstream.IdleTimeout == 7 }},
+		"upstream-trace-context":   {func(c *config.Config) { c.Upstream.TraceContext = true }, func(w wired) bool { return w.upstream.TraceContext }},
 		"upstream-http2":           {func(c *config.Config) { c.Upstream.HTTP2 = true }, func(w wired) bool { return w.upstream.HTTP2 }},
 		"upstream-ca-file":         {func(c *config.Config) { c.Upstream.CAFile = ca }, func(w wired) bool { return w.upstream.Material.Authorities != nil }},
 		"upstream-max-attempts":    {func(c *config.Config) { c.Upstream.MaxAttempts = 7 }, func(w wired) bool { return w.upstream.MaxAttempts == 7 }},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 
 	"github.com/alecthomas/kong"
 
@@ -31,7 +32,7 @@ func (c *serveCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *
 
 func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log, from setting.Origins) error {
 	log.Debug("configuration", "config", c.Config)
-	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Origins: from, Log: log.Logger, LogLost: log.Lost, Hurry: untilSignal})
+	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Origins: from, Log: log.Logger, LogLost: log.Lost, Getenv: os.Getenv, Hurry: untilSignal})
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,7 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	f := a.flight
 	defer c.flights.wg.Done()
 	began := time.Now()
+	ctx, traced := f.trace(ctx)
 	a.caller, f.ex = exchange.NewContext(ctx)
 	f.ex.LedgerRecord = record
 	a.detached = detached{caller: a.caller, closed: c.closed}
@@ -90,6 +91,7 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	if a.claimUnsure {
 		a.releaseClaim()
 	}
+	traced(left)
 }
 
 // run claims the key and sends the call, or reads what an earlier call created. It

@@ -182,7 +182,12 @@ func (c *Coordinator) create(ctx context.Context, call create) (_ resource, repl
 		} else if f.fingerprint != fingerprint {
 			return resource{}, false, reused()
 		}
-		if err := w.await(f, mine); err != nil {
+		if mine {
+			err = w.await(f, true)
+		} else {
+			err = w.awaitOther(f)
+		}
+		if err != nil {
 			return resource{}, false, err
 		}
 		if !mine && (f.abandoned || f.refused && call.check() == nil) || f.lost && claims < maxClaims {

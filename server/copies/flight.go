@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
 )
@@ -21,6 +23,7 @@ type flight struct {
 	replayed bool
 	err      error
 	ex       *exchange.Exchange
+	span     trace.SpanContext // the zero one where the flight is not traced
 	// abandoned means that the flight ended with its caller's time before anything
 	// was sent. The error is that caller's alone: others who waited may try again.
 	abandoned bool

@@ -18,7 +18,8 @@ import (
 // BulkPath is the path of bulk requests.
 const BulkPath = "/v1/integration/template:bulkCopy"
 
-const bulkMethod = integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName
+// BulkMethod is the method of bulk requests.
+const BulkMethod = integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName
 
 const contentTypeLines = "application/x-ndjson"
 
@@ -77,7 +78,7 @@ func (b *bulk) serve(w http.ResponseWriter, r *http.Request, memory *budget.Shar
 
 func (b *bulk) tooMuch(limit string) *apierror.Error {
 	return apierror.RequestTooLarge(b.maxBody).WithMessage("the request has more than " + limit + "; split it, or use " +
-		strings.TrimPrefix(bulkMethod, "/") + " over gRPC, which has no such bound")
+		strings.TrimPrefix(BulkMethod, "/") + " over gRPC, which has no such bound")
 }
 
 // run has the copies made. It writes the line of each as soon as there is one,
@@ -88,7 +89,7 @@ func (b *bulk) run(ctx context.Context, w http.ResponseWriter, items []item) err
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	out := &lines{w: w, control: http.NewResponseController(w), stall: b.stall}
 	stream := newBulkStream(ctx, items, b.response, out)
-	err := begun(ctx, b.channel.Serve(ctx, bulkMethod, stream))
+	err := begun(ctx, b.channel.Serve(ctx, BulkMethod, stream))
 	if err == nil {
 		return nil
 	}

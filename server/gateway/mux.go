@@ -57,7 +57,7 @@ func (g *gateway) mount() (*runtime.ServeMux, error) {
 		if verb == http.MethodPost {
 			respond = g.many
 		}
-		if err := handle(verb, BulkPath, g.observed(bulkMethod, respond)); err != nil {
+		if err := handle(verb, BulkPath, g.observed(BulkMethod, respond)); err != nil {
 			return nil, err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/digate/digate/server/accounts"
 	"github.com/digate/digate/server/ledger/watch"
+	"github.com/digate/digate/server/telemetry/export"
 	"github.com/digate/digate/server/upstream"
 )
 
@@ -31,6 +32,10 @@ type unread struct{}
 
 func (unread) Status() accounts.Status { return accounts.Status{} }
 func (unread) Failing() []string       { return nil }
+
+type unsent struct{}
+
+func (unsent) Stats() export.Stats { return export.Stats{} }
 
 var update = flag.Bool("update-metrics", false, "write the table of docs/metrics.md anew")
 
@@ -49,6 +54,7 @@ func TestMetrics_AllThatAreDescribed_AreThoseOfTheDocs(t *testing.T) {
 	tel.WatchLedger(unasked{})
 	tel.WatchAccounts(unread{}, unread{})
 	tel.Audit(nil, nil)
+	tel.WatchExport(unsent{})
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descs)

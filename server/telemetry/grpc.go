@@ -26,6 +26,9 @@ func (t *Telemetry) begin(ctx context.Context, method string) (context.Context, 
 		c = &call{began: time.Now(), protocol: protocolGRPC, requestID: incomingRequestID(ctx)}
 	}
 	c.method, c.subject = t.label(method), subjectOf(method)
+	if own {
+		ctx = t.traceRPC(ctx, c)
+	}
 	c.exchange = exchange.FromContext(ctx)
 	if c.exchange == nil {
 		ctx, c.exchange = exchange.NewContext(ctx)

@@ -21,7 +21,7 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 		of := &restCall{
 			call: call{
 				began: time.Now(), protocol: protocolREST, method: other, code: codes.OK,
-				requestID: requestID(r.Header.Values(RequestIDHeader)), peer: r.RemoteAddr,
+				requestID: requestID(r.Header.Values(RequestIDHeader)), peer: r.RemoteAddr, request: r,
 			},
 			response: statusWriter{ResponseWriter: w, before: t.beforeResponse},
 		}

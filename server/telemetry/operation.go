@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 )
@@ -20,7 +22,7 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 	if c := callFromContext(ctx); c != nil && op.Kind == exchange.RESTRequest {
 		c.method = t.label(op.Method)
 		t.start(c)
-		return ctx, func(_ *exchange.Exchange, err error) {
+		return t.traceREST(ctx, c, op.Method), func(_ *exchange.Exchange, err error) {
 			c.known = t.isKnown(ctx)
 			t.name(ctx, c)
 			c.conclude(err)
@@ -33,17 +35,20 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 	if of := exchange.FromContext(ctx); of != nil {
 		id = of.XRequestID
 	}
-	return ctx, func(ex *exchange.Exchange, err error) { t.operated(ctx, op, id, time.Since(op.Began), ex, err) }
+	traced, span := t.traceOperation(ctx, op)
+	return traced, func(ex *exchange.Exchange, err error) { t.operated(traced, op, id, span, ex, err) }
 }
 
 // operated counts an operation and writes its line.
-func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id string, took time.Duration, ex *exchange.Exchange, err error) {
+func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id string, span trace.Span, ex *exchange.Exchange, err error) {
+	took := time.Since(op.Began)
 	c := &call{method: t.label(op.Method), exchange: ex, requestID: id}
 	t.name(ctx, c)
 	c.conclude(err)
 	t.metrics.operations.of(operationEnding{op.Kind, c.code, c.outcome}).Inc()
 	t.metrics.exchanged(c)
 	t.noteDrift(ctx, c)
+	c.endSpan(span)
 	if c.reason != "" {
 		t.failures.note(c)
 	}
@@ -71,5 +76,5 @@ func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id stri
 		slog.Int64("duration_us", took.Microseconds()),
 		slog.String(logRequestID, id),
 	)
-	t.write(ctx, level, "operation", c.attrs(attrs))
+	t.write(ctx, level, "operation", c.attrs(withSpan(attrs, trace.SpanFromContext(ctx))))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 
 	"github.com/digate/digate/server/apierror"
@@ -35,6 +36,7 @@ type Telemetry struct {
 	audit    *auditing // nil without an audit log
 
 	beforeResponse func(http.Header) // may be nil
+	tracer         tracer
 }
 
 // New returns a Telemetry that writes to the logger. The methods are the paths of the
@@ -85,6 +87,8 @@ type call struct {
 	principal *authn.Principal // only with names or an audit log
 	peer      string           // of a REST request
 	about     about            // only with an audit log
+	request   *http.Request    // of the REST side, as it arrived
+	span      trace.Span       // nil for none
 }
 
 // name notes who makes the call, where callers have names or there is an audit log.
@@ -205,6 +209,7 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 		level = slog.LevelWarn
 	}
 	t.noteDrift(ctx, c)
+	c.endSpan(c.span)
 	if c.reason != "" {
 		t.failures.note(c)
 	}
@@ -228,7 +233,7 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 		slog.Int64("duration_us", took.Microseconds()),
 		slog.String(logRequestID, c.requestID),
 	)
-	t.write(ctx, level, "call", c.attrs(attrs))
+	t.write(ctx, level, "call", c.attrs(withSpan(attrs, c.span)))
 }
 
 // write writes a line. It does not look for the place in the code, as a logger does,

@@ -38,6 +38,7 @@ type call struct {
 	// for it beside that.
 	limit   deadline.Context
 	cancels []context.CancelFunc
+	sent    int // exchanges that were begun
 }
 
 // run makes attempts until one succeeds or no other may follow.
@@ -116,7 +117,9 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 			return ctx, err
 		}
 	}
-	result, err = c.exchange(ctx, &req)
+	within, span := c.startSpan(ctx, &req)
+	result, err = c.exchange(within, &req)
+	c.endSpan(span, err)
 	return ctx, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -82,6 +83,9 @@ type Client struct {
 	beforeWrite             func(context.Context, string, proto.Message) error
 	minTime                 time.Duration
 	strict                  bool
+	traceContext            bool
+	hostname                string // of spans, with the port
+	port                    int
 	retry                   retryPolicy
 	admission               *admission.Admission
 }
@@ -109,17 +113,20 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 		wire: wire.Config{
 			IdleTimeout: cfg.IdleTimeout, HTTP2: cfg.HTTP2, Proxy: proxy, MaxResponseHeader: cfg.MaxResponseHeader,
 		},
-		conns:       new(wire.Connections),
-		timeout:     cfg.Timeout,
-		maxTimeout:  cfg.MaxTimeout,
-		maxRequest:  cfg.MaxRequest,
-		maxResponse: cfg.MaxResponse,
-		userAgent:   []string{cfg.UserAgent},
-		credential:  cfg.Credential,
-		beforeWrite: cfg.BeforeWrite,
-		minTime:     cfg.MinDeadline,
-		strict:      cfg.Drift == DriftFail,
-		retry:       retryPolicy{attempts: max(cfg.MaxAttempts, 1), budget: newRetryBudget(cfg.RetryBudget)},
+		conns:        new(wire.Connections),
+		timeout:      cfg.Timeout,
+		maxTimeout:   cfg.MaxTimeout,
+		maxRequest:   cfg.MaxRequest,
+		maxResponse:  cfg.MaxResponse,
+		userAgent:    []string{cfg.UserAgent},
+		credential:   cfg.Credential,
+		beforeWrite:  cfg.BeforeWrite,
+		minTime:      cfg.MinDeadline,
+		strict:       cfg.Drift == DriftFail,
+		retry:        retryPolicy{attempts: max(cfg.MaxAttempts, 1), budget: newRetryBudget(cfg.RetryBudget)},
+		traceContext: cfg.TraceContext,
+		hostname:     base.Hostname(),
+		port:         port(base),
 		admission: admission.New(admission.Config{
 			BreakerDelay: cfg.BreakerDelay, BreakerChanged: circuitChanged, ProbeTimeout: cfg.Timeout,
 			MaxInFlight: cfg.MaxInFlight, MaxQueue: cfg.MaxQueue, MaxQueueBytes: cfg.MaxQueueBytes,
@@ -127,6 +134,17 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 	}
 	c.Use(cmp.Or(cfg.Material, new(certs.Material)))
 	return c, nil
+}
+
+// port returns the port of a URL.
+func port(u *url.URL) int {
+	if n, err := strconv.Atoi(u.Port()); err == nil {
+		return n
+	}
+	if u.Scheme == "https" {
+		return 443
+	}
+	return 80
 }
 
 // Use has new connections verify Diga's certificate with this, and show its own. Calls

@@ -30,6 +30,7 @@ type Settings struct {
 	MaxQueue      int           `name:"upstream-max-queue" group:"Diga:" default:"10000" help:"Most calls that wait for that limit. Beyond it a call of the caller with the most waiting calls is refused."`
 	MaxQueueBytes int64         `name:"upstream-max-queue-bytes" group:"Diga:" default:"67108864" help:"Most bytes of the requests that wait for that limit."`
 	MinDeadline   time.Duration `name:"min-deadline" group:"Diga:" default:"10ms" help:"A call with less time left is refused, and nothing is sent."`
+	TraceContext  bool          `name:"upstream-trace-context" group:"Diga:" help:"Send Diga a traceparent header with each request of a call that has a span."`
 	Drift         string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens where a response of Diga's departs from its contract: log, or fail, which makes reads fail and is for tests."`
 }
 

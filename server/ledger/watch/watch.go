@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/tracing"
 )
 
 const (
@@ -159,9 +160,22 @@ func (s *Store) probe(ctx context.Context) {
 	}
 }
 
+// trace makes the span of a call, if it is part of a trace.
+func (s *Store) trace(ctx context.Context, operation string, began time.Time, err error) {
+	if !tracing.Sampled(ctx) {
+		return
+	}
+	span := tracing.Begun(ctx, "ledger "+operation, began)
+	if err != nil && !ledger.IsVerdict(err) {
+		tracing.Fail(span, string(s.cfg.Cause(err)))
+	}
+	span.End()
+}
+
 // done observes the end of a call.
 func (s *Store) done(ctx context.Context, operation string, began time.Time, err error) {
 	took := time.Since(began)
+	s.trace(ctx, operation, began, err)
 	if err == nil || ledger.IsVerdict(err) {
 		s.cfg.Observer.LedgerCalled(operation, took, "")
 		return

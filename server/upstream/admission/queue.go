@@ -5,7 +5,10 @@ import (
 	"math"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/tracing"
 )
 
 // tickEvery is how often the lines are looked at while some wait for time to pass.
@@ -123,11 +126,13 @@ func (a *Admission) wait(ctx context.Context, of *account, which int, size int64
 		late = timer.C
 	}
 	a.mu.Unlock()
+	span := traceWait(ctx, which)
 	select {
 	case <-w.ready:
 	case <-ctx.Done():
 	case <-late:
 	}
+	span.End()
 	a.mu.Lock()
 	switch {
 	case w.err != nil:
@@ -144,6 +149,15 @@ func (a *Admission) wait(ctx context.Context, of *account, which int, size int64
 		return sending{}, apierror.Overloaded(of.paused() + lane.drain.wait(lane.rest.n+1, time.Now()))
 	}
 	return sending{}, apierror.NotBegun(ctx.Err())
+}
+
+// traceWait begins the span of a wait.
+func traceWait(ctx context.Context, which int) trace.Span {
+	_, span := tracing.Start(ctx, "admission wait", trace.SpanKindInternal)
+	if span.IsRecording() {
+		span.SetAttributes(tracing.Waited.String([...]string{slots: "slot", sends: "send"}[which]))
+	}
+	return span
 }
 
 // leave takes a waiter out of its lane.

@@ -1,0 +1,51 @@
+package telemetry
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/digate/digate/server/telemetry/export"
+)
+
+// Export is what sends spans and metrics to a collector.
+type Export interface {
+	// Stats returns what came of them so far.
+	Stats() export.Stats
+}
+
+var _ Export = (*export.Export)(nil)
+
+// Gatherer returns what gathers the metrics.
+func (t *Telemetry) Gatherer() prometheus.Gatherer { return t.registry }
+
+// WatchExport adds what comes of spans and of pushes of metrics to the metrics. It may be
+// called once.
+func (t *Telemetry) WatchExport(e Export) { t.registry.MustRegister(exportCollector{e}) }
+
+var (
+	traceSpans = prometheus.NewDesc("digate_trace_spans_total",
+		"Sampled spans that ended: exported, lost because the queue was full, or lost because the collector did not take them (failed); only where the OTEL_* variables ask for traces or metrics.", []string{"result"}, nil)
+	metricPushes = prometheus.NewDesc("digate_metric_pushes_total",
+		"Pushes of the metrics to a collector; only where the OTEL_* variables ask for traces or metrics.", []string{"result"}, nil)
+)
+
+// exportCollector reads the counts at each scrape.
+type exportCollector struct{ export Export }
+
+// Describe implements [prometheus.Collector].
+func (exportCollector) Describe(to chan<- *prometheus.Desc) {
+	to <- traceSpans
+	to <- metricPushes
+}
+
+// Collect implements [prometheus.Collector].
+func (c exportCollector) Collect(to chan<- prometheus.Metric) {
+	s := c.export.Stats()
+	count := func(d *prometheus.Desc, n uint64, result string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), result)
+	}
+	count(traceSpans, s.Exported, "exported")
+	count(traceSpans, s.Full, "full")
+	count(traceSpans, s.Failed, "failed")
+	count(metricPushes, s.Pushed, "exported")
+	count(metricPushes, s.PushFailed, "failed")
+}

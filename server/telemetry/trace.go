@@ -1,0 +1,224 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/tracing"
+)
+
+// Tracing is what spans are made of.
+type Tracing struct {
+	// Provider makes the spans.
+	Provider trace.TracerProvider
+	// Incoming reports whether a call takes part in the trace of its caller.
+	Incoming bool
+	// Routes are the templates of the paths of REST, by the full gRPC name of the method.
+	Routes map[string]string
+}
+
+// tracer makes a span for each call, and for each operation of a call that is sampled.
+// The zero tracer makes none.
+type tracer struct {
+	trace.Tracer
+	incoming bool
+	routes   map[string]string
+}
+
+// Trace has calls make spans. It may be called once, before there are calls.
+//
+// The call of a health check, or of reflection, has no span, nor has a request that was
+// refused before its caller was known: anybody can send them, as many as they like.
+func (t *Telemetry) Trace(with Tracing) {
+	t.tracer = tracer{with.Provider.Tracer(tracing.Scope), with.Incoming, with.Routes}
+}
+
+var serverSpan = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}
+
+// The headers of W3C's Trace Context. In metadata they are in lower case.
+const (
+	headerTraceparent = "Traceparent"
+	headerTracestate  = "Tracestate"
+	keyTraceparent    = "traceparent"
+	keyTracestate     = "tracestate"
+)
+
+// What is taken of these headers, in bytes. Version 00 of a traceparent has 55.
+const (
+	maxTraceparent = 128
+	maxTracestate  = 512
+)
+
+// callersSpan is the span of a caller, as its headers have it.
+type callersSpan struct{ parent, state string }
+
+// Get implements [propagation.TextMapCarrier].
+func (c callersSpan) Get(key string) string {
+	switch key {
+	case keyTraceparent:
+		return c.parent
+	case keyTracestate:
+		return c.state
+	default:
+		return ""
+	}
+}
+
+// Set implements [propagation.TextMapCarrier].
+func (callersSpan) Set(string, string) {}
+
+// Keys implements [propagation.TextMapCarrier].
+func (callersSpan) Keys() []string { return nil }
+
+// below returns a context below the span that a caller names. One that is named twice,
+// or not as W3C has it, counts as none, and so does a state that is too long.
+func (t *tracer) below(ctx context.Context, parents, states []string) context.Context {
+	if !t.incoming || len(parents) != 1 || len(parents[0]) > maxTraceparent {
+		return ctx
+	}
+	of := callersSpan{parent: parents[0], state: strings.Join(states, ",")}
+	if len(of.state) > maxTracestate {
+		of.state = ""
+	}
+	return propagation.TraceContext{}.Extract(ctx, of)
+}
+
+// traceRPC begins the span of a gRPC call.
+func (t *Telemetry) traceRPC(ctx context.Context, c *call) context.Context {
+	if t.tracer.Tracer == nil || c.subject == ofAnybody {
+		return ctx
+	}
+	ctx = t.tracer.below(ctx, metadata.ValueFromIncomingContext(ctx, keyTraceparent), metadata.ValueFromIncomingContext(ctx, keyTracestate))
+	ctx, c.span = t.tracer.Start(ctx, c.method, serverSpan...)
+	return ctx
+}
+
+// traceREST begins the span of a REST request for a method, whose caller is known.
+func (t *Telemetry) traceREST(ctx context.Context, c *call, method string) context.Context {
+	route := t.tracer.routes[method]
+	if t.tracer.Tracer == nil || route == "" || authn.FromContext(ctx) == nil {
+		return ctx
+	}
+	ctx = t.tracer.below(ctx, c.request.Header[headerTraceparent], c.request.Header[headerTracestate])
+	ctx, c.span = t.tracer.Start(ctx, c.request.Method+" "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(c.began))
+	if c.span.IsRecording() {
+		c.span.SetAttributes(semconv.HTTPRequestMethodKey.String(c.request.Method), semconv.HTTPRoute(route), scheme(c.request))
+	}
+	return ctx
+}
+
+func scheme(r *http.Request) attribute.KeyValue {
+	if r.TLS != nil {
+		return semconv.URLScheme("https")
+	}
+	return semconv.URLScheme("http")
+}
+
+// traceOperation begins the span of an operation, none of a call that is not sampled. A
+// copy of a bulk stream begins a trace of its own, which is linked to the stream's span:
+// a stream may have millions of copies, and may take hours. A detached call has its span
+// since it began.
+func (t *Telemetry) traceOperation(ctx context.Context, op exchange.Operation) (context.Context, trace.Span) {
+	switch op.Kind {
+	case exchange.BulkItem:
+		stream := trace.SpanContextFromContext(ctx)
+		if t.tracer.Tracer == nil || !stream.IsSampled() {
+			return ctx, nil
+		}
+		return t.tracer.Start(ctx, spanNames[op.Kind], trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: stream}))
+	case exchange.InnerRead, exchange.Rename:
+		return tracing.Start(ctx, spanNames[op.Kind], trace.SpanKindInternal)
+	default:
+		return ctx, nil
+	}
+}
+
+// spanNames are the names of the spans of operations.
+var spanNames = map[exchange.Kind]string{
+	exchange.BulkItem:  "bulk item",
+	exchange.InnerRead: "inner read",
+	exchange.Rename:    "rename",
+}
+
+// endSpan ends a span with what is known of its call.
+func (c *call) endSpan(span trace.Span) {
+	if span == nil {
+		return
+	}
+	if span.IsRecording() {
+		c.describe(span)
+	}
+	span.End()
+}
+
+func (c *call) describe(span trace.Span) {
+	attrs := make([]attribute.KeyValue, 0, 16)
+	attrs = append(attrs, tracing.Method.String(c.method))
+	if c.outcome != exchange.None {
+		attrs = append(attrs, tracing.Outcome.String(c.outcome.String()))
+	}
+	switch c.protocol {
+	case protocolGRPC:
+		attrs = append(attrs, semconv.RPCSystemNameGRPC, semconv.RPCMethod(c.method), semconv.RPCResponseStatusCode(codeName(c.code)))
+	case protocolREST:
+		attrs = append(attrs, semconv.HTTPResponseStatusCode(c.httpStat))
+	}
+	if c.by != nil {
+		attrs = append(attrs, tracing.Account.String(c.by.Account), tracing.Caller.String(c.by.Caller))
+	}
+	if c.reason != "" {
+		attrs = append(attrs, tracing.Reason.String(c.reason))
+	}
+	if ex := c.exchange; ex != nil {
+		attrs = append(attrs, tracing.Attempts.Int(len(ex.Attempts)))
+		if ex.LedgerRecord != "" {
+			attrs = append(attrs, tracing.LedgerRecord.String(ex.LedgerRecord), tracing.Replayed.Bool(ex.Replayed))
+		}
+		if n := ex.Items; n != nil {
+			attrs = append(attrs, tracing.Items.Int64(n.Total), tracing.ItemsUnknown.Int64(n.Unknown))
+		}
+	}
+	span.SetAttributes(attrs...)
+	switch {
+	case c.protocol == protocolREST:
+		if c.httpStat >= http.StatusInternalServerError {
+			tracing.Fail(span, strconv.Itoa(c.httpStat))
+		}
+	case isServers(c.code):
+		tracing.Fail(span, codeName(c.code))
+	}
+}
+
+// isServers reports whether a code says that the server failed, as OpenTelemetry has it:
+// the others are a caller's.
+func isServers(code codes.Code) bool {
+	switch code {
+	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
+		return true
+	default:
+		return false
+	}
+}
+
+// withSpan appends the ids by which a line is found from its trace, and the other way.
+func withSpan(attrs []slog.Attr, span trace.Span) []slog.Attr {
+	if span == nil {
+		return attrs
+	}
+	if of := span.SpanContext(); of.IsValid() {
+		attrs = append(attrs, slog.String("trace_id", of.TraceID().String()), slog.String("span_id", of.SpanID().String()))
+	}
+	return attrs
+}

@@ -1,0 +1,62 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/tracing"
+)
+
+// headerTraceparent is W3C's header, which Diga gets only where the settings say so. The
+// tracestate stays here: it may hold anything that a caller wrote.
+const headerTraceparent = "Traceparent"
+
+// startSpan begins the span of an HTTP exchange. Neither its URL, which holds ids, nor
+// anything that is sent or comes back is in it.
+func (c *call) startSpan(ctx context.Context, req *request) (context.Context, trace.Span) {
+	ctx, span := tracing.Start(ctx, c.rule.span, trace.SpanKindClient)
+	if span.IsRecording() {
+		span.SetAttributes(semconv.HTTPRequestMethodKey.String(req.verb), semconv.URLTemplate(c.rule.template),
+			semconv.ServerAddress(c.client.hostname), semconv.ServerPort(c.client.port))
+		if c.sent > 0 {
+			span.SetAttributes(semconv.HTTPRequestResendCount(c.sent))
+		}
+	}
+	if c.client.traceContext {
+		req.setTraceparent(trace.SpanContextFromContext(ctx))
+	}
+	c.sent++
+	return ctx, span
+}
+
+// setTraceparent names the span that the request is a part of, if there is one.
+func (r *request) setTraceparent(of trace.SpanContext) {
+	if of.IsValid() {
+		sampled := of.TraceFlags() & trace.FlagsSampled
+		r.header[headerTraceparent] = []string{"00-" + of.TraceID().String() + "-" + of.SpanID().String() + "-" + sampled.String()}
+	}
+}
+
+// endSpan ends the span of an exchange with the verdict on it.
+func (c *call) endSpan(span trace.Span, err error) {
+	if span.IsRecording() {
+		a := &c.ex.Attempts[len(c.ex.Attempts)-1]
+		span.SetAttributes(tracing.Outcome.String(a.Outcome.String()))
+		if a.Status != 0 {
+			span.SetAttributes(semconv.HTTPResponseStatusCode(a.Status))
+		}
+		e, failed := errors.AsType[*apierror.Error](err)
+		switch {
+		case a.Status >= 400:
+			tracing.Fail(span, strconv.Itoa(a.Status))
+		case failed:
+			tracing.Fail(span, e.Reason)
+		}
+	}
+	span.End()
+}
