@@ -33,7 +33,47 @@ func unitWithBinary(t *testing.T) string {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for _, socket := range sockets {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(path), filepath.Base(socket)), []byte(read(t, socket)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return path
+}
+
+// sockets are the socket units, by the flag that says where digate listens without them.
+var sockets = map[string]string{"grpc-addr": "systemd/digate-grpc.socket", "http-addr": "systemd/digate-http.socket"}
+
+// Each socket unit has the port of its listener, a name that digate knows, and the service.
+func TestSocketUnits_AreThoseOfTheListeners(t *testing.T) {
+	t.Parallel()
+	analyze := need.Program(t, "systemd-analyze")
+	dir := filepath.Dir(unitWithBinary(t))
+	for flag, path := range sockets {
+		out, err := exec.Command(analyze, "verify", "--man=no", filepath.Join(dir, filepath.Base(path))).CombinedOutput()
+		if err != nil || len(out) > 0 {
+			t.Errorf("%s: %v\n%s", path, err, out)
+		}
+		settings := make(map[string]string)
+		for _, m := range directive.FindAllStringSubmatch(read(t, path), -1) {
+			settings[m[1]] = m[2]
+		}
+		name := strings.TrimSuffix(flag, "-addr")
+		if settings["FileDescriptorName"] != name || settings["Service"] != "digate.service" || ":"+settings["ListenStream"] != setting(t, flag) {
+			t.Errorf("%s: %v, and --%s is %s", path, settings, flag, setting(t, flag))
+		}
+	}
+}
+
+// setting returns a setting of serve in force, without more said.
+func setting(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.Command(digate(t), "config", "show").CombinedOutput()
+	m := regexp.MustCompile(`(?m)^` + name + ` +\S+ +(\S+)`).FindSubmatch(out)
+	if err != nil || m == nil {
+		t.Fatalf("no %s, %v:\n%s", name, err, out)
+	}
+	return string(m[1])
 }
 
 func TestUnit_IsValidAndSandboxed(t *testing.T) {

@@ -148,7 +148,7 @@ func TestAccounts_TokensAreRotated_RequestIDsAreNotForgotten(t *testing.T) {
 		t.Fatal(e)
 	}
 	w.setToken(t, "acme", accountToken("acme-2"))
-	w.Reload()
+	w.Reload(t.Context())
 	w.diga.took()
 	var header metadata.MD
 	ctx := withToken(t.Context(), w.issuer.token("billing", time.Now().Add(2*time.Hour)))
@@ -176,7 +176,7 @@ func TestAccounts_FileChanges_IsInForceAtOnceOrRefused(t *testing.T) {
 	t.Parallel()
 	w := startWithAccounts(t)
 	w.setFile(t, accountsFile+"x: y\n")
-	w.Reload()
+	w.Reload(t.Context())
 	if e := w.copyAs(t, "billing", "", accountTemplate, ""); e != nil {
 		t.Errorf("with a broken file: %v", e)
 	}
@@ -190,7 +190,7 @@ func TestAccounts_FileChanges_IsInForceAtOnceOrRefused(t *testing.T) {
 		t.Errorf("no log line has %s", line)
 	}
 	w.setFile(t, strings.Replace(accountsFile, "sub: billing", "sub: invoices", 1))
-	w.Reload()
+	w.Reload(t.Context())
 	if e := w.copyAs(t, "billing", "", accountTemplate, ""); e == nil || e.Code != codes.Unauthenticated {
 		t.Errorf("a caller that is gone: %v", e)
 	}

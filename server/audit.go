@@ -61,14 +61,3 @@ func askedOf(c *contract.Contract, r *http.Request) string {
 	}
 	return ""
 }
-
-// Reload reads the file of accounts and its tokens at once, if there is one, and opens
-// the audit log again. What becomes of it is in the log.
-func (s *Server) Reload() {
-	if s.access != nil && s.access.store.Look() == nil {
-		s.log.Info("the file of accounts was read", "hash", s.access.store.Status().Hash)
-	}
-	if s.audit != nil {
-		s.audit.Reopen()
-	}
-}

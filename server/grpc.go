@@ -92,15 +92,18 @@ func (r receiving) RegisterService(desc *grpc.ServiceDesc, impl any) {
 
 // grpcPart returns the gRPC side as a part of the server.
 func (s *Server) grpcPart(srv *grpc.Server) *part {
-	return &part{
+	p := &part{
 		name:  "gRPC listener",
 		serve: func(context.Context) error { return s.grpc.serveGRPC(srv) },
-		drain: func() {
-			s.grpc.leave() // a client that comes back finds another server
-			srv.GracefulStop()
-		},
 		close: func() error { srv.Stop(); s.grpc.close(); return nil },
 	}
+	p.drain = func() {
+		s.grpc.leave() // a client that comes back finds another server
+		<-p.served
+		s.grpc.handover.under.Wait()
+		srv.GracefulStop()
+	}
+	return p
 }
 
 func (s *Server) markServing() {

@@ -13,7 +13,7 @@ const module = "github.com/digate/digate/"
 // layers are the packages from the top down. A package may import packages of
 // lower layers only.
 var layers = [][]string{
-	{"docs", "deploy", "deploy/release", "cmd/digate", "test/soak", "test/crash", "test/abuse", "test/abuse/bare", "test/clients", "test/conformance", "test/fuzz", "test/rolling", "bench/bulk", "bench/admission", "examples/go"},
+	{"docs", "deploy", "deploy/release", "cmd/digate", "test/soak", "test/crash", "test/rolling", "test/abuse", "test/abuse/bare", "test/clients", "test/conformance", "test/fuzz", "bench/bulk", "bench/admission", "examples/go"},
 	{"cmd/digate/internal/bulk", "cmd/digate/internal/doctor", "cmd/digate/internal/complete", "cmd/digate/internal/man", "cmd/digate/internal/clitest"},
 	{"cmd/digate/internal/client", "test/rig"},
 	{"cmd/digate/internal/term"},
@@ -30,7 +30,7 @@ var layers = [][]string{
 	{"server/certs", "server/certs/authority", "server/audit"},
 	{"server/upstream/wire", "server/digajson", "server/apierror", "server/setting", "server/exchange/exchangetest"},
 	{"server/digajson/internal/lex", "server/gostruct", "server/httpbody", "server/nearjson", "server/preview"},
-	{"server/exchange", "server/deadline", "server/prefer", "server/secret", "server/stack", "server/streams", "server/budget", "server/logqueue", "server/handshake", "server/socket", "internal/durable", "internal/need", "internal/spelling", "test/await"},
+	{"server/exchange", "server/deadline", "server/prefer", "server/secret", "server/stack", "server/streams", "server/budget", "server/logqueue", "server/handshake", "server/socket", "server/systemd", "internal/durable", "internal/need", "internal/spelling", "test/await"},
 	{"server/tracing"},
 	{"gen/diga/integration/v1", "test/conformance/gen/connectrpc/conformance/v1", "gen/digate/annotations/v1", "gen/digate/v1"},
 }

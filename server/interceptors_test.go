@@ -50,7 +50,7 @@ func withServices(t *testing.T, log *slog.Logger, service integrationv1.Integrat
 	s.streams = streams.New(s.cfg.MaxWaitingStreams)
 	s.intake = s.newIntake()
 	s.untilDrain, s.beginDrain = context.WithCancel(t.Context())
-	s.makeListeners()
+	s.makeListeners(nil)
 	if err := s.grpc.bind(t.Context()); err != nil {
 		t.Fatal(err)
 	}

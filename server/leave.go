@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -36,17 +37,21 @@ func (s *Server) delay(ctx context.Context) {
 		hurried = s.hurry(ctx)
 	}
 	s.leave()
-	s.logEnd("leaving", "delay", s.cfg.DrainDelay)
+	s.tellEnd("leaving", "delay", s.cfg.DrainDelay)
 	<-hurried.Done()
 }
 
-// logEnd logs a step of the end: how long it may take, and what the end was caused by.
-func (s *Server) logEnd(step, name string, d time.Duration) {
+// tellEnd tells the log and the supervisor of a step of the end: how long it may take,
+// and what the end was caused by.
+func (s *Server) tellEnd(step, name string, d time.Duration) {
 	attrs := []any{name, d.String()}
 	if cause := s.whyDrain(); cause != nil {
 		attrs = append(attrs, "cause", cause.Error())
 	}
 	s.log.Info(step, attrs...)
+	if s.supervisor != nil {
+		s.supervisor.Stopping(fmt.Sprintf("%s, for %s at most", step, d))
+	}
 }
 
 // leave tells those who watch the server to send it no more calls: readiness is 503

@@ -24,11 +24,13 @@ import (
 // and admin sides have one each.
 type listener struct {
 	flag, addr string
-	mode       fs.FileMode // of a Unix socket
-	limits     *limits     // nil for none
-	tls        *security   // nil for plain text
+	handed     net.Listener // in place of the address; nil for none
+	mode       fs.FileMode  // of a Unix socket
+	limits     *limits      // nil for none
+	tls        *security    // nil for plain text
 	ln         net.Listener
 	left       atomic.Bool
+	handover   handover // of gRPC connections
 }
 
 // security is the TLS of a listener.
@@ -63,6 +65,9 @@ func (l *listener) bind(ctx context.Context) error {
 }
 
 func (l *listener) listen(ctx context.Context) (net.Listener, error) {
+	if l.handed != nil {
+		return l.handed, nil
+	}
 	if path, ok := socket.Path(l.addr); ok {
 		return socket.Listen(ctx, path, l.mode)
 	}
@@ -72,27 +77,43 @@ func (l *listener) listen(ctx context.Context) (net.Listener, error) {
 // local reports whether the listener has a Unix socket. It speaks plain text, since
 // nobody is in between.
 func (l *listener) local() bool {
+	if l.handed != nil {
+		return l.handed.Addr().Network() == "unix"
+	}
 	_, ok := socket.Path(l.addr)
 	return ok
 }
 
 // close releases the address. It may be called after a server closed it.
 func (l *listener) close() {
-	if l.ln != nil {
+	switch {
+	case l.ln != nil:
 		_ = l.ln.Close()
+	case l.handed != nil:
+		_ = l.handed.Close()
 	}
 }
 
-// leave closes the address before the server that serves it is stopped.
+// lastHandshakes is how long TLS handshakes may go on when a listener takes no more
+// connections.
+const lastHandshakes = time.Second
+
+// leave closes the address before the server that serves it is stopped, which then gets
+// the connections that were accepted: its serving returns when it has them all.
 func (l *listener) leave() {
 	l.left.Store(true)
+	if secured, ok := l.ln.(*handshake.Listener); ok {
+		secured.Drain()
+		time.AfterFunc(lastHandshakes, l.close)
+		return
+	}
 	l.close()
 }
 
 // serveHTTP serves HTTP until the server is closed or drained, which is no
 // failure.
 func (l *listener) serveHTTP(srv *http.Server) error {
-	if err := srv.Serve(l.ln); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(l.ln); !errors.Is(err, http.ErrServerClosed) && !l.left.Load() {
 		return err
 	}
 	return nil
@@ -100,7 +121,7 @@ func (l *listener) serveHTTP(srv *http.Server) error {
 
 // serveGRPC is serveHTTP for gRPC.
 func (l *listener) serveGRPC(srv *grpc.Server) error {
-	if err := srv.Serve(l.ln); !errors.Is(err, grpc.ErrServerStopped) && !l.left.Load() {
+	if err := srv.Serve(handedListener{l.ln, &l.handover}); !errors.Is(err, grpc.ErrServerStopped) && !l.left.Load() {
 		return err
 	}
 	return nil
@@ -109,7 +130,7 @@ func (l *listener) serveGRPC(srv *grpc.Server) error {
 // credentials returns the transport credentials of the listener's gRPC server.
 func (l *listener) credentials() credentials.TransportCredentials {
 	if l.tls == nil {
-		return insecure.NewCredentials()
+		return takingCredentials{insecure.NewCredentials()}
 	}
-	return handshake.Credentials()
+	return takingCredentials{handshake.Credentials()}
 }

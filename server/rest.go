@@ -48,10 +48,19 @@ func (s *Server) newREST(routes http.Handler) *http.Server {
 
 // restPart returns the REST side as a part of the server.
 func (s *Server) restPart(srv *http.Server) *part {
-	return &part{
+	connections := newBusy()
+	srv.ConnState = connections.changed
+	p := &part{
 		name:  "REST listener",
 		serve: func(context.Context) error { return s.rest.serveHTTP(srv) },
-		drain: func() { shutDown(srv) },
 		close: func() error { _ = srv.Close(); s.rest.close(); return nil },
 	}
+	p.drain = func() {
+		s.rest.leave()
+		<-p.served // so that every connection that was accepted is known
+		srv.SetKeepAlivesEnabled(false)
+		connections.wait()
+		shutDown(srv)
+	}
+	return p
 }

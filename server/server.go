@@ -51,6 +51,7 @@ type Server struct {
 	contract   *contract.Contract
 	leaving    atomic.Bool // set when the server asks for no more calls
 	hurry      func(context.Context) context.Context
+	supervisor Supervisor      // nil for none
 	untilDrain context.Context // ends when the drain begins
 	beginDrain context.CancelFunc
 	whyDrain   func() error // the cause of the drain; nil where no context ended
@@ -78,6 +79,11 @@ type Options struct {
 	Origins setting.Origins
 	// LogLost, if set, returns how many lines of the log were lost.
 	LogLost func() uint64
+	// Sockets are listeners that take the place of addresses in the settings, by their
+	// names in [SocketNames]. The server closes them, also if New returns an error.
+	Sockets map[string]net.Listener
+	// Supervisor, if set, is told how far the server is.
+	Supervisor Supervisor
 	// Hurry, if set, is called when --drain-delay begins to pass. The drain begins when
 	// the context that it returns ends. Its argument ends with the delay.
 	Hurry func(context.Context) context.Context
@@ -95,11 +101,29 @@ type Options struct {
 	Authenticator authn.Authenticator
 }
 
+// SocketNames are the names of the listeners.
+var SocketNames = []string{"grpc", "http", "admin"}
+
+// Supervisor is who started the server. What it is told may be told again.
+type Supervisor interface {
+	// Serving is called when the server serves, with how, in words.
+	Serving(status string)
+	// Stopping is called when the server is about to end, with how far that is.
+	Stopping(status string)
+}
+
 // New returns a server for a valid configuration, listening and not yet
 // serving, or an error and nothing left behind. The end of the context ends the
 // start, whatever it waits for, and means nothing to the server that New
 // returned.
 func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err error) {
+	defer func() {
+		if err != nil {
+			for _, ln := range opts.Sockets {
+				_ = ln.Close()
+			}
+		}
+	}()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -109,7 +133,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	}
 	s := &Server{
 		cfg: cfg, log: opts.Log, version: opts.Version, origins: opts.Origins, started: time.Now(),
-		contract: methods, hurry: opts.Hurry, services: opts.Services,
+		contract: methods, hurry: opts.Hurry, supervisor: opts.Supervisor, services: opts.Services,
 		telemetry: telemetry.New(opts.Log, methods.Names(), cfg.LongestCall()),
 	}
 	s.streams = streams.New(cfg.MaxWaitingStreams)
@@ -117,7 +141,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	s.telemetry.KnowCallers(s.knows)
 	s.intake = s.newIntake()
 	s.untilDrain, s.beginDrain = context.WithCancel(context.Background())
-	s.makeListeners()
+	s.makeListeners(opts.Sockets)
 	if err := s.openCertificates(); err != nil {
 		return nil, err
 	}
@@ -177,12 +201,12 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 }
 
 // makeListeners makes the listeners. They are not bound yet.
-func (s *Server) makeListeners() {
+func (s *Server) makeListeners(handed map[string]net.Listener) {
 	bounds := &limits{s.cfg.MaxConnections, s.cfg.WriteTimeout}
 	mode := s.cfg.Mode()
-	s.grpc = &listener{flag: "grpc-addr", addr: s.cfg.GRPCAddr, mode: mode, limits: bounds}
-	s.rest = &listener{flag: "http-addr", addr: s.cfg.HTTPAddr, mode: mode, limits: bounds}
-	s.admin = &listener{flag: "admin-addr", addr: s.cfg.AdminAddr, mode: mode, limits: bounds}
+	s.grpc = &listener{flag: "grpc-addr", handed: handed["grpc"], addr: s.cfg.GRPCAddr, mode: mode, limits: bounds}
+	s.rest = &listener{flag: "http-addr", handed: handed["http"], addr: s.cfg.HTTPAddr, mode: mode, limits: bounds}
+	s.admin = &listener{flag: "admin-addr", handed: handed["admin"], addr: s.cfg.AdminAddr, mode: mode, limits: bounds}
 }
 
 // openUpstream makes the client of the upstream and puts it on the stack.
@@ -265,6 +289,9 @@ func (s *Server) Run(ctx context.Context) error {
 	s.markServing()
 	s.log.Info("serving", "version", s.version, "ledger", s.engine.Name, "grpc", socket.Address(s.GRPCAddr()), "rest", socket.Address(s.HTTPAddr()), "admin", socket.Address(s.AdminAddr()),
 		"upstream", s.cfg.Upstream.URL)
+	if s.supervisor != nil {
+		s.supervisor.Serving(fmt.Sprintf("serving gRPC on %s, REST on %s", socket.Address(s.GRPCAddr()), socket.Address(s.HTTPAddr())))
+	}
 	if !s.engine.Durable {
 		s.log.Info("request ids are kept in memory and are forgotten when this process ends; --ledger=sqlite:PATH keeps them")
 		if s.cfg.Copies.Mark() {
@@ -289,7 +316,7 @@ func (s *Server) announcement() *part {
 	return &part{
 		name: "health",
 		drain: func() {
-			s.logEnd("draining", "timeout", s.cfg.ShutdownTimeout)
+			s.tellEnd("draining", "timeout", s.cfg.ShutdownTimeout)
 			s.leave()
 			s.beginDrain()
 		},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"sync"
 
 	"github.com/alecthomas/kong"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/setting"
+	"github.com/digate/digate/server/systemd"
 	"github.com/digate/digate/server/telemetry"
 )
 
@@ -32,13 +34,30 @@ func (c *serveCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *
 
 func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log, from setting.Origins) error {
 	log.Debug("configuration", "config", c.Config)
-	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Origins: from, Log: log.Logger, LogLost: log.Lost, Getenv: os.Getenv, Hurry: untilSignal})
+	manager, err := systemd.OpenNotifier()
 	if err != nil {
 		return err
 	}
-	if c.AccountsFile != "" || c.Audit.Reopens() {
-		defer onHangUp(s.Reload)()
+	sockets, err := systemd.Sockets(server.SocketNames...)
+	if err != nil {
+		return err
 	}
+	s, err := server.New(ctx, c.Config, server.Options{
+		Version: version(), Origins: from, Log: log.Logger, LogLost: log.Lost, Getenv: os.Getenv, Hurry: untilSignal, Sockets: sockets, Supervisor: manager,
+	})
+	if err != nil {
+		return err
+	}
+	if c.AccountsFile != "" || c.Audit.Reopens() || manager != nil { // whose reload is a SIGHUP
+		defer onHangUp(func() { manager.Reload(func() { s.Reload(ctx) }) })()
+	}
+	ended, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var watchdog sync.WaitGroup
+	watchdog.Go(func() {
+		manager.Watch(ended, s.Alive, func(err error) { log.Error("the watchdog is not told that this server is alive", "cause", err.Error()) })
+	})
+	defer watchdog.Wait()
+	defer cancel()
 	return s.Run(ctx)
 }
 

@@ -36,11 +36,17 @@ func (t target) release(dist, work string, when time.Time, same []file) error {
 		file{name: filepath.Base(binary), mode: 0o755, content: content},
 		file{name: "THIRD-PARTY-LICENSES", mode: 0o644, content: licenses})
 	if t.os == "linux" {
-		unit, err := os.ReadFile("deploy/systemd/digate.service")
+		units, err := filepath.Glob("deploy/systemd/digate*")
 		if err != nil {
 			return err
 		}
-		files = append(files, file{name: "digate.service", mode: 0o644, content: unit})
+		for _, path := range units {
+			unit, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			files = append(files, file{name: filepath.Base(path), mode: 0o644, content: unit})
+		}
 	}
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	if err := t.archive(dist, when, files); err != nil {

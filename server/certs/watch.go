@@ -18,6 +18,8 @@ type Watch struct {
 	WatchConfig
 	current atomic.Pointer[Material]
 
+	asked chan chan struct{}
+
 	mu      sync.Mutex
 	refused *content // what was refused last, nil when the files hold what is in use
 }
@@ -41,7 +43,7 @@ func Open(cfg WatchConfig) (*Watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Watch{WatchConfig: cfg}
+	w := &Watch{WatchConfig: cfg, asked: make(chan chan struct{})}
 	w.current.Store(m)
 	return w, nil
 }
@@ -57,20 +59,42 @@ func (w *Watch) Stale() bool {
 	return w.refused != nil
 }
 
+// Look has Run read the files at once, and returns when they are judged, or when the
+// context ends.
+func (w *Watch) Look(ctx context.Context) {
+	judged := make(chan struct{})
+	select {
+	case w.asked <- judged:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-judged:
+	case <-ctx.Done():
+	}
+}
+
 // Run reads the files until the context ends.
 func (w *Watch) Run(ctx context.Context) {
 	seen := w.Current().content
 	timer := time.NewTimer(w.Interval)
 	defer timer.Stop()
+	var waiting []chan struct{} // for a judgement
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case judged := <-w.asked:
+			waiting = append(waiting, judged)
 		case <-timer.C:
 		}
 		found := w.Files.read()
 		if settled := found.equal(&seen); settled {
 			w.judge(&found)
+			for _, judged := range waiting {
+				close(judged)
+			}
+			waiting = nil
 			timer.Reset(w.Interval)
 		} else {
 			timer.Reset(min(settle, w.Interval))

@@ -222,3 +222,24 @@ func TestWatch_OldFilesThatComeBack_AreNotStale(t *testing.T) {
 		w.expect(t, "one", 0, 1, false)
 	})
 }
+
+// A look does not wait for the interval, and returns when the new files are in use.
+func TestWatch_Look_TakesNewFilesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, dir := certstest.NewAuthority(t), t.TempDir()
+		a.Pair(t, dir, "one")
+		w := watch(t, dir)
+		a.Pair(t, dir, "two")
+		begun := time.Now()
+		w.Look(t.Context())
+		w.expect(t, "two", 1, 0, false)
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		w.Look(t.Context()) // nothing is new
+		w.expect(t, "two", 1, 0, false)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		w.Look(ended)
+	})
+}

@@ -35,6 +35,7 @@ type Listener struct {
 	Config
 
 	begin    sync.Once
+	under    sync.WaitGroup // handshakes
 	accepted chan accepted
 	closed   chan struct{}
 	close    sync.Once
@@ -83,6 +84,10 @@ func (l *Listener) Close() error {
 	return err
 }
 
+// Drain takes no more connections. Accept returns those whose handshake is under way, and
+// then [net.ErrClosed]. Close ends the handshakes.
+func (l *Listener) Drain() { _ = l.Listener.Close() }
+
 // acceptAll begins a handshake with each connection until the listener is closed. An
 // error is that of the next Accept, whose caller knows when to try again.
 func (l *Listener) acceptAll() {
@@ -90,11 +95,17 @@ func (l *Listener) acceptAll() {
 		conn, err := l.Listener.Accept()
 		if err == nil {
 			if remove, ok := l.add(conn); ok {
-				go l.serve(conn, remove)
+				l.under.Go(func() { l.serve(conn, remove) })
 			} else {
 				_ = conn.Close()
 			}
-		} else if !l.offer(accepted{err: err}) || errors.Is(err, net.ErrClosed) {
+			continue
+		}
+		gone := errors.Is(err, net.ErrClosed)
+		if gone {
+			l.under.Wait()
+		}
+		if !l.offer(accepted{err: err}) || gone {
 			return
 		}
 	}

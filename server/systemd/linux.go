@@ -1,0 +1,27 @@
+package systemd
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// monotonic returns the time of the clock that the manager compares reloads by.
+func monotonic() time.Duration {
+	var now unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) != nil {
+		return 0
+	}
+	return time.Duration(now.Nano())
+}
+
+// listens reports whether a file is a socket that takes connections. No process that
+// this one starts gets the file.
+func listens(f *os.File) bool {
+	fd := int(f.Fd())
+	syscall.CloseOnExec(fd)
+	accepts, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	return err == nil && accepts == 1
+}

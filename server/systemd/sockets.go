@@ -1,0 +1,76 @@
+package systemd
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// firstSocket is the file descriptor of the first socket.
+const firstSocket = 3
+
+// Sockets returns the listeners that the service manager handed over, by their names,
+// which have to be among the known ones. The variables that say so are gone afterwards.
+// All listeners are closed if there is an error.
+func Sockets(known ...string) (listeners map[string]net.Listener, err error) {
+	process, count, names := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
+	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
+		_ = os.Unsetenv(name)
+	}
+	if count == "" || process != strconv.Itoa(os.Getpid()) {
+		return nil, nil // they are for another process
+	}
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 {
+		return nil, errors.New("LISTEN_FDS: must be a number of sockets")
+	}
+	files := make([]*os.File, n)
+	for i := range files {
+		files[i] = os.NewFile(uintptr(firstSocket+i), "socket")
+	}
+	listeners = make(map[string]net.Listener)
+	defer func() {
+		for _, f := range files {
+			_ = f.Close() // a listener has a copy
+		}
+		if err != nil {
+			for _, ln := range listeners {
+				_ = ln.Close()
+			}
+			listeners = nil
+		}
+	}()
+	name := strings.Split(names, ":")
+	if len(name) != n {
+		return listeners, fmt.Errorf("of %d sockets that were handed over, %d have names: %s", n, len(slices.DeleteFunc(name, func(s string) bool { return s == "" })), advice(known))
+	}
+	for i, f := range files {
+		switch {
+		case !slices.Contains(known, name[i]):
+			return listeners, fmt.Errorf("a socket that was handed over has the name %q: %s", name[i], advice(known))
+		case listeners[name[i]] != nil:
+			return listeners, fmt.Errorf("two sockets with the name %q were handed over: give each its own socket unit, with one ListenStream= (for IPv4 and IPv6 together, [::]:PORT)", name[i])
+		}
+		if listeners[name[i]], err = listener(f); err != nil {
+			delete(listeners, name[i])
+			return listeners, fmt.Errorf("the socket %q that was handed over cannot be used: %w", name[i], err)
+		}
+	}
+	return listeners, nil
+}
+
+func listener(f *os.File) (net.Listener, error) {
+	if !listens(f) {
+		return nil, errors.New("it takes no connections: its unit needs ListenStream=, and Accept=no")
+	}
+	return net.FileListener(f)
+}
+
+// advice says how to name sockets.
+func advice(known []string) string {
+	return "FileDescriptorName= in its socket unit must be one of " + strings.Join(known, ", ")
+}
