@@ -21,6 +21,9 @@ type ledgerCmd struct {
 	List    ledgerListCmd    `cmd:"" help:"List the recorded calls of all callers. For operators."`
 	Migrate ledgerMigrateCmd `cmd:"" help:"Create a ledger, or bring it up to date. For operators."`
 	Backup  ledgerBackupCmd  `cmd:"" help:"Copy a ledger in a file, with its key. For operators."`
+	Stats   ledgerStatsCmd   `cmd:"" help:"Show how many records a ledger has, in which states, and its size. For operators."`
+	Prune   ledgerPruneCmd   `cmd:"" help:"Remove the records of a ledger that have expired. For operators."`
+	Check   ledgerCheckCmd   `cmd:"" help:"Look for damage in a ledger. For operators."`
 	Show    ledgerShowCmd    `cmd:"" help:"Show what is recorded of a call with a request id."`
 	Resolve ledgerResolveCmd `cmd:"" help:"Settle for good what happened to a call in doubt."`
 }

@@ -40,6 +40,7 @@ type Ledger struct {
 	// Of a store that was opened as existing, nil where it has no such method.
 	writable func(context.Context) error
 	backup   func(ctx context.Context, path string) error
+	carer    carer
 }
 
 // Open opens the ledger. Without a key file, an SQLite file has its own, as
@@ -95,6 +96,7 @@ func OpenExisting(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 	}); ok {
 		l.backup = b.Backup
 	}
+	l.carer, _ = store.(carer)
 	keyFile := s.KeyFile
 	if keyFile == "" {
 		keyFile = d.keyFile(spec.Location)

@@ -75,5 +75,5 @@ var listed = map[ledger.State]string{
 // changing are the statements that the writer prepares.
 var changing = []string{
 	sqlGet, sqlClaim, sqlRenew, sqlMarkSending, sqlMarkDone, sqlMarkUnknown, sqlRelease, sqlResolve, sqlMayResolve, sqlForget,
-	sqlSweep, sqlSettle, sqlKeyCheck, sqlKeyIs,
+	sqlSweep, sqlSettle, sqlPrune, sqlKeyCheck, sqlKeyIs,
 }
