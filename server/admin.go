@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/digate/digate/server/ledger/listing"
+	"github.com/digate/digate/server/loglevel"
 	"github.com/digate/digate/server/status"
 )
 
@@ -33,6 +34,10 @@ func (s *Server) newAdmin() *http.Server {
 	mux.Handle("GET /{$}", page)
 	mux.Handle("GET "+status.JSONPath, page)
 	mux.Handle("GET "+listing.Path, s.telemetry.LedgerRead(listing.Handler(s.ledger)))
+	if s.logLevel != nil {
+		mux.Handle("GET "+loglevel.Path, s.logLevel)
+		mux.Handle("PUT "+loglevel.Path, s.logLevel)
+	}
 	if s.cfg.Admin.Pprof {
 		// Without the command line: it may hold a password.
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)

@@ -88,3 +88,32 @@ func TestAdmin_ChunksBesideALength_CloseTheConnection(t *testing.T) {
 	}
 	_ = resp.Body.Close()
 }
+
+// The level of the log can be changed on the admin listener, and there alone.
+func TestAdmin_LogLevel_IsChangedThereAlone(t *testing.T) {
+	t.Parallel()
+	d := start(t, "http://127.0.0.1:1")
+	put := func(base string) response {
+		return send(t, d.http, http.MethodPut, base, "/log-level", `{"level":"DEBUG","for":"10m"}`)
+	}
+	if got := put(d.rest); got.status != 404 {
+		t.Errorf("REST: %v", got)
+	}
+	if strings.Contains(d.admin(t, "/").body, "log level is") {
+		t.Error("the page shows the level of the setting")
+	}
+	if got := put(d.adminURL); got.status != 200 || !strings.HasPrefix(got.body, `{"level":"DEBUG","setting":"INFO","was":"INFO","until":"`) {
+		t.Errorf("%v", got)
+	}
+	if got := d.admin(t, "/status.json").body; !strings.Contains(got, `"level": "DEBUG"`) {
+		t.Error(got)
+	}
+	page := send(t, d.http, http.MethodGet, d.adminURL, "/", "", "Accept", "text/html").body
+	if !strings.Contains(page, "The log level is DEBUG</strong>, and INFO by its setting") {
+		t.Error("the page does not show it")
+	}
+	if got := send(t, d.http, http.MethodPost, d.adminURL, "/log-level", `{"level":"DEBUG"}`); got.status != 405 {
+		t.Errorf("%v", got) // a form of a foreign page could send it
+	}
+	d.log.await(t, 1, `"msg":"the log level was changed","level_before":"INFO","level_now":"DEBUG","remote":"127.0.0.1:`)
+}

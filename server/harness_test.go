@@ -167,7 +167,7 @@ func newServer(ctx context.Context, cfg config.Config, log *record, public ...ga
 
 // newServerWith is newServer with more options.
 func newServerWith(ctx context.Context, cfg config.Config, log *record, o server.Options) (*server.Server, error) {
-	o.Version, o.Log = "test", logger(log)
+	o.Version, o.Log, o.LogLevel = "test", logger(log), new(slog.LevelVar)
 	return server.New(ctx, cfg, o)
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/watch"
 	"github.com/digate/digate/server/ledgerservice"
+	"github.com/digate/digate/server/loglevel"
 	"github.com/digate/digate/server/setting"
 	"github.com/digate/digate/server/socket"
 	"github.com/digate/digate/server/streams"
@@ -60,7 +61,8 @@ type Server struct {
 	intake     *intake.Intake
 	services   func(grpc.ServiceRegistrar) // those of the options, nil for none
 
-	audit *audit.Log // nil without an audit log
+	audit    *audit.Log      // nil without an audit log
+	logLevel *loglevel.Level // nil if nothing can change it
 
 	grpc, rest, admin *listener
 	health            *health.Server
@@ -77,6 +79,8 @@ type Options struct {
 	Log     *slog.Logger
 	// Origins are where the settings were set, as the status shows it.
 	Origins setting.Origins
+	// LogLevel, if set, is the level of the log, which the admin listener lets change.
+	LogLevel *slog.LevelVar
 	// LogLost, if set, returns how many lines of the log were lost.
 	LogLost func() uint64
 	// Sockets are listeners that take the place of addresses in the settings, by their
@@ -146,6 +150,10 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		return nil, err
 	}
 	s.telemetry.WatchLog(opts.LogLost)
+	if opts.LogLevel != nil {
+		s.logLevel = loglevel.New(opts.Log, opts.LogLevel)
+		s.lifecycle.push(&part{name: "log level", close: func() error { s.logLevel.Close(); return nil }})
+	}
 	defer func() {
 		if err != nil {
 			s.Close()

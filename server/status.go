@@ -6,6 +6,7 @@ import (
 
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/listing"
+	"github.com/digate/digate/server/loglevel"
 	"github.com/digate/digate/server/status"
 )
 
@@ -38,6 +39,12 @@ func (s *Server) status(ctx context.Context) status.Status {
 		if a.Failing != "" {
 			at := a.Since.UTC()
 			st.Audit.FailingSince = &at
+		}
+	}
+	if s.logLevel != nil {
+		st.Links = append(st.Links, loglevel.Path)
+		if l := s.logLevel.State(); l.Level != l.Setting {
+			st.LogLevel = &status.LogLevel{Level: l.Level, Setting: l.Setting, Until: l.Until}
 		}
 	}
 	if s.cfg.Admin.Pprof {

@@ -14,7 +14,7 @@ import (
 type Addresses struct {
 	GRPCAddr  string `name:"grpc-addr" group:"Addresses:" default:":9090" help:"The gRPC listener: HOST:PORT, :PORT, or unix:PATH for a Unix socket, as each of them."`
 	HTTPAddr  string `name:"http-addr" group:"Addresses:" default:":8080" help:"The REST listener."`
-	AdminAddr string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener: a status page, /metrics, /healthz, /readyz, /ledger/records."`
+	AdminAddr string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener: a status page, /metrics, /healthz, /readyz, /log-level, /ledger/records."`
 
 	SocketMode string `name:"socket-mode" group:"Addresses:" default:"0600" placeholder:"MODE" help:"Mode of Unix sockets, in octal: 0660 lets the group connect."`
 }

@@ -27,6 +27,8 @@ func full(context.Context) status.Status {
 			Store: "postgres", Durable: true, Lost: "read_only", LostSince: &now, CountedTo: 100_000, ConnectionsInUse: 2, ConnectionsLimit: 16,
 			Records: map[string]int{"claimed": 1, "sending": 2, "done": 100_000, "unknown": 30},
 		},
+		Audit:    &status.Audit{To: "/var/log/audit.log", Required: true, Failing: "no space left on device", FailingSince: &now, Lost: 4, Refused: 8},
+		LogLevel: &status.LogLevel{Level: "DEBUG", Setting: "INFO", Until: &now},
 		Drift:    []status.Drift{{What: "auth_type: " + hostile, Meaning: "the value is none of those that the contract lists", Count: 3, Last: now}},
 		Errors:   []status.Error{{Reason: hostile, Count: 9, Last: now, Method: "diga.integration.v1.IntegrationService/CopyTemplate", Code: "UNKNOWN", Outcome: "UNKNOWN", XRequestID: "AAAAAAAAAAAAAAAAAAAAAAAAAA"}},
 		Settings: []setting.Effective{{Name: "ledger", Value: "postgres://redacted@db.internal/" + hostile, From: "DIGATE_LEDGER"}, {Name: "max-streams", Value: 1000, From: "default"}},

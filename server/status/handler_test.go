@@ -62,6 +62,8 @@ func TestPage_Full_ShowsEverythingAndRunsNothing(t *testing.T) {
 		"digate 1.2.3", "Not ready: draining", "up for 2d1h since 2026-11-27 11:00:00Z",
 		"https://api.diga.io, the circuit is open", "Requests under way 3 of 128", "Calls that wait 7 (4711 bytes)", "Overload: rate_limited 5", "Refused: circuit_open 6",
 		"postgres: lost (read_only) since 2026-11-29 12:00:00Z", "Records done 100000 or more", "Records unknown 30", "Connections in use 2 of 16",
+		"/var/log/audit.log , without which no write is sent: not written (no space left on device) since 2026-11-29 12:00:00Z", "Lines lost 4", "Writes refused 8",
+		"The log level is DEBUG , and INFO by its setting and again at 2026-11-29 12:00:00Z",
 		"Younger than 5m 1h 6h 24h older", "Doubts 2 4 9 15 0",
 		"23h21m bbbbbbbbbb1d CopyTemplate", "DIGATE_LEDGER", "max-streams 1000 default", "gRPC [::]:9090",
 		"auth_type: " + hostile + " the value is none of those that the contract lists 3", hostile + " 9 2026-11-29 12:00:00Z UNKNOWN UNKNOWN diga.integration.v1.IntegrationService/CopyTemplate AAAAAAAAAAAAAAAAAAAAAAAAAA",

@@ -22,6 +22,8 @@ type Status struct {
 	Ledger    Ledger     `json:"ledger"`
 	// Audit is nil without an audit log.
 	Audit *Audit `json:"audit"`
+	// LogLevel is nil while the level of the log is that of its setting.
+	LogLevel *LogLevel `json:"log_level"`
 	// Drift is how Diga's responses departed from the contract, the latest first.
 	Drift []Drift `json:"drift"`
 	// Errors are the reasons of failures since the start, the latest first.
@@ -87,6 +89,14 @@ type Audit struct {
 	// Lost counts the lines that were lost, and Refused the writes that were refused.
 	Lost    uint64 `json:"lost"`
 	Refused uint64 `json:"refused"`
+}
+
+// LogLevel is a level of the log that was set while the server runs.
+type LogLevel struct {
+	Level   string `json:"level"`
+	Setting string `json:"setting"`
+	// Until is when the level is that of the setting again, nil if it stays.
+	Until *time.Time `json:"until"`
 }
 
 // Age is how many doubts are younger than a bound, and not younger than the one before

@@ -28,17 +28,20 @@ const (
 // not read costs lines, which are counted, and nothing else.
 type Log struct {
 	*slog.Logger
+	// Level can be changed while the log is written.
+	Level *slog.LevelVar
 	queue *logqueue.Queue
 }
 
 // OpenLog returns a log that writes text to a terminal and JSON to anything
 // else. Close ends it.
 func OpenLog(w io.Writer, level slog.Level) *Log {
-	l := new(Log)
+	l := &Log{Level: new(slog.LevelVar)}
+	l.Level.Set(level)
 	l.queue = logqueue.New(w, func(lines uint64) {
 		l.LogAttrs(context.Background(), slog.LevelWarn, "log lines were lost: the log was not read in time, or could not be written", slog.Uint64("lines", lines))
 	})
-	opts := &slog.HandlerOptions{Level: level}
+	opts := &slog.HandlerOptions{Level: l.Level}
 	h := newJSONLines(l.queue, opts)
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		h = slog.NewTextHandler(l.queue, opts)
