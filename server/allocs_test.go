@@ -41,6 +41,7 @@ var rawCallers = []struct {
 	{"rest/variables", newRESTCallerWithVariables, 114},
 	{"grpc/request_id", newGRPCCallerWithID, 163},
 	{"rest/request_id", newRESTCallerWithID, 132},
+	{"grpc/bulk_item", newBulkCaller, 94},
 	{"grpc/get", newGRPCReader, 137},
 	{"rest/get", newRESTReader, 112},
 }
@@ -217,6 +218,39 @@ func newRawRESTCaller(tb testing.TB, s *server.Server, line, more, body string) 
 	}
 }
 
+// newBulkCaller returns a function that makes a copy as an item of a bulk stream, which is
+// open until the test ends.
+func newBulkCaller(tb testing.TB, s *server.Server) (call func()) {
+	tb.Helper()
+	m := copyMessage()
+	m.RequestId = "bulk-" + number
+	message, err := proto.Marshal(&integrationv1.BulkCopyTemplateRequest{Copy: m})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	header, item := rawRequest(integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName, "500S", message, false)
+	f := dialRawForLong(tb, s)
+	if _, err := f.conn.Write(header); err != nil || f.WriteWindowUpdate(1, 1<<30) != nil {
+		tb.Fatal("the connection is gone")
+	}
+	next, frame := count(item), make([]byte, 64<<10)
+	return func() {
+		next()
+		if _, err := f.conn.Write(item); err != nil {
+			tb.Fatal(err)
+		}
+		for {
+			kind, flags := readRaw(tb, f, frame)
+			if kind == http2.FrameHeaders && flags.Has(http2.FlagHeadersEndStream) {
+				tb.Fatal("the stream ended")
+			}
+			if kind == http2.FrameData {
+				return
+			}
+		}
+	}
+}
+
 // newRawGRPCCaller returns a function that makes a call over a connection of gRPC.
 func newRawGRPCCaller(tb testing.TB, s *server.Server, method string, m proto.Message) (call func()) {
 	tb.Helper()
@@ -224,26 +258,10 @@ func newRawGRPCCaller(tb testing.TB, s *server.Server, method string, m proto.Me
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var header, request bytes.Buffer
-	encoder := hpack.NewEncoder(&header)
-	for _, f := range [][2]string{
-		{":method", "POST"}, {":scheme", "http"}, {":path", method},
-		{":authority", "digate"}, {"content-type", "application/grpc"}, {"te", "trailers"}, {"user-agent", "test"},
-		{"grpc-accept-encoding", "gzip"}, {"grpc-timeout", "20S"}, {"authorization", "Bearer " + token},
-	} {
-		// Never indexed, so that the bytes of every request are the same.
-		_ = encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1], Sensitive: true})
-	}
-	framer := http2.NewFramer(&request, nil)
-	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: header.Bytes(), EndHeaders: true})
-	data := request.Len()
-	_ = framer.WriteData(1, true, slices.Concat(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message))
-
-	f := dialRaw(tb, s.GRPCAddr())
-	if f.conn.SetDeadline(time.Time{}) != nil || f.WriteWindowUpdate(0, 1<<30) != nil {
-		tb.Fatal("the connection is gone")
-	}
-	frames, stream, frame := request.Bytes(), uint32(1), make([]byte, 64<<10)
+	header, item := rawRequest(method, "20S", message, true)
+	frames, data := slices.Concat(header, item), len(header)
+	f := dialRawForLong(tb, s)
+	stream, frame := uint32(1), make([]byte, 64<<10)
 	next := count(frames)
 	return func() {
 		next()
@@ -257,18 +275,54 @@ func newRawGRPCCaller(tb testing.TB, s *server.Server, method string, m proto.Me
 		var flags http2.Flags
 		responded := false // a failure has no message
 		for kind != http2.FrameHeaders || !flags.Has(http2.FlagHeadersEndStream) {
-			if _, err := io.ReadFull(f.conn, frame[:9]); err != nil {
-				tb.Fatal(err)
-			}
-			kind, flags = http2.FrameType(frame[3]), http2.Flags(frame[4])
-			length := binary.BigEndian.Uint32(frame) >> 8
-			if _, err := io.ReadFull(f.conn, frame[:length]); err != nil {
-				tb.Fatal(err)
-			}
+			kind, flags = readRaw(tb, f, frame)
 			responded = responded || kind == http2.FrameData
 		}
 		if !responded {
 			tb.Fatalf("%s failed", method)
 		}
 	}
+}
+
+// rawRequest returns the frames of the first stream of a connection: those of a header,
+// and that of a message, which may be the last.
+func rawRequest(method, timeout string, message []byte, last bool) (header, item []byte) {
+	var block, request bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	for _, f := range [][2]string{
+		{":method", "POST"}, {":scheme", "http"}, {":path", method},
+		{":authority", "digate"}, {"content-type", "application/grpc"}, {"te", "trailers"}, {"user-agent", "test"},
+		{"grpc-accept-encoding", "gzip"}, {"grpc-timeout", timeout}, {"authorization", "Bearer " + token},
+	} {
+		// Never indexed, so that the bytes of every request are the same.
+		_ = encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1], Sensitive: true})
+	}
+	framer := http2.NewFramer(&request, nil)
+	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndHeaders: true})
+	n := request.Len()
+	_ = framer.WriteData(1, last, slices.Concat(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message))
+	return request.Bytes()[:n], request.Bytes()[n:]
+}
+
+// dialRawForLong returns a connection of gRPC that has no deadline and takes all that comes.
+func dialRawForLong(tb testing.TB, s *server.Server) *rawClient {
+	tb.Helper()
+	f := dialRaw(tb, s.GRPCAddr())
+	if f.conn.SetDeadline(time.Time{}) != nil || f.WriteWindowUpdate(0, 1<<30) != nil {
+		tb.Fatal("the connection is gone")
+	}
+	return f
+}
+
+// readRaw reads a frame, which may have as many bytes as the buffer.
+func readRaw(tb testing.TB, f *rawClient, buffer []byte) (http2.FrameType, http2.Flags) {
+	if _, err := io.ReadFull(f.conn, buffer[:9]); err != nil {
+		tb.Fatal(err)
+	}
+	kind, flags := http2.FrameType(buffer[3]), http2.Flags(buffer[4])
+	length := binary.BigEndian.Uint32(buffer) >> 8
+	if _, err := io.ReadFull(f.conn, buffer[:length]); err != nil {
+		tb.Fatal(err)
+	}
+	return kind, flags
 }
