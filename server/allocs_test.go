@@ -35,15 +35,15 @@ var rawCallers = []struct {
 	// more than half.
 	bound float64
 }{
-	{"grpc", newGRPCCaller, 144},
-	{"rest", newRESTCaller, 113},
-	{"grpc/variables", newGRPCCallerWithVariables, 147},
-	{"rest/variables", newRESTCallerWithVariables, 114},
-	{"grpc/request_id", newGRPCCallerWithID, 163},
-	{"rest/request_id", newRESTCallerWithID, 132},
-	{"grpc/bulk_item", newBulkCaller, 94},
-	{"grpc/get", newGRPCReader, 137},
-	{"rest/get", newRESTReader, 112},
+	{"grpc", newGRPCCaller, 140},
+	{"rest", newRESTCaller, 109},
+	{"grpc/variables", newGRPCCallerWithVariables, 143},
+	{"rest/variables", newRESTCallerWithVariables, 110},
+	{"grpc/request_id", newGRPCCallerWithID, 159},
+	{"rest/request_id", newRESTCallerWithID, 128},
+	{"grpc/bulk_item", newBulkCaller, 90},
+	{"grpc/get", newGRPCReader, 133},
+	{"rest/get", newRESTReader, 108},
 }
 
 // A call from the caller's first byte to the last byte of the response, with its log

@@ -74,8 +74,8 @@ func BenchmarkRoundTrip(b *testing.B) {
 		b.Fatal(err)
 	}
 	header := http.Header{
-		"Accept": headerJSON, "Accept-Encoding": headerIdentity, "User-Agent": {"digate/bench"},
-		"Authorization": {"Bearer token-0123456789"}, "Content-Type": headerJSON,
+		"Accept": {mediaJSON}, "Accept-Encoding": {"identity"}, "User-Agent": {"digate/bench"},
+		"Authorization": {"Bearer token-0123456789"}, "Content-Type": {mediaJSON},
 	}
 	body := []byte(`{"name":"CRM","api_key":"k-123456","base_url":"https://crm.example.com/api","variables":{"region":"eu","retries":3}}`)
 	response := make([]byte, 4<<10)

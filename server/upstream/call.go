@@ -92,7 +92,7 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 		return ctx, err
 	}
 	ticket, err := c.client.admission.Enter(ctx, admission.Request{
-		Account: c.account, Size: int64(len(req.body)), Recorded: c.BeforeSend != nil, MaxWait: c.maxWait(),
+		Account: c.account, Size: int64(len(req.Body)), Recorded: c.BeforeSend != nil, MaxWait: c.maxWait(),
 	})
 	if err != nil {
 		return ctx, err
@@ -134,7 +134,7 @@ func (c *call) maxWait() time.Duration {
 
 // exchange makes the HTTP exchange. It returns what the exchange showed of the
 // upstream, and the verdict on it.
-func (c *call) exchange(ctx context.Context, req *request) (admission.Result, error) {
+func (c *call) exchange(ctx context.Context, req *wire.Request) (admission.Result, error) {
 	track := wire.NewTracker()
 	c.ex.Attempts = append(c.ex.Attempts, exchange.Attempt{Outcome: exchange.Unknown})
 	attempt := &c.ex.Attempts[len(c.ex.Attempts)-1]

@@ -78,7 +78,7 @@ type Client struct {
 	conns                   *wire.Connections
 	timeout, maxTimeout     time.Duration
 	maxRequest, maxResponse int64
-	userAgent               []string
+	userAgent               string
 	credential              func(context.Context) (Credential, error)
 	beforeWrite             func(context.Context, string, proto.Message) error
 	minTime                 time.Duration
@@ -118,7 +118,7 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 		maxTimeout:   cfg.MaxTimeout,
 		maxRequest:   cfg.MaxRequest,
 		maxResponse:  cfg.MaxResponse,
-		userAgent:    []string{cfg.UserAgent},
+		userAgent:    cfg.UserAgent,
 		credential:   cfg.Credential,
 		beforeWrite:  cfg.BeforeWrite,
 		minTime:      cfg.MinDeadline,

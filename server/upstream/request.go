@@ -1,10 +1,8 @@
 package upstream
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,76 +16,64 @@ import (
 	"github.com/digate/digate/server/validate"
 )
 
-// Header values that every request shares; net/http only reads them.
-var (
-	headerJSON     = []string{"application/json"}
-	headerIdentity = []string{"identity"}
-)
-
-// request is Diga's HTTP request, without a context.
-type request struct {
-	verb   string
-	url    *url.URL
-	header http.Header
-	body   []byte
-}
-
 // newRequest turns a message into Diga's HTTP request. What cannot be said is the
 // caller's mistake: an [apierror.Error] that names the field.
-func (c *Client) newRequest(r *rule, credential string, m proto.Message) (request, error) {
-	msg := m.ProtoReflect()
-	u := &url.URL{Scheme: c.scheme, Host: c.host}
-	var err error
-	if u.RawPath, err = r.encodePath(c.basePath, msg); err != nil {
-		return request{}, err
+func (c *Client) newRequest(r *rule, credential string, m proto.Message) (wire.Request, error) {
+	target, err := r.encodeTarget(c.basePath, m.ProtoReflect())
+	if err != nil {
+		return wire.Request{}, err
 	}
-	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
-		return request{}, err
+	req := wire.Request{Verb: r.Verb, Target: target, Header: append(make([]wire.Field, 0, 5),
+		wire.Field{Name: "Accept", Value: mediaJSON},
+		wire.Field{Name: "Accept-Encoding", Value: "identity"},
+		wire.Field{Name: "Authorization", Value: "Bearer " + credential},
+	)}
+	if r.Body != nil {
+		if req.Body, err = r.Body.AppendChecked(make([]byte, 0, 512), m); err != nil {
+			return wire.Request{}, validate.Refusal(err, (*digajson.Error).Field)
+		}
+		if int64(len(req.Body)) > c.maxRequest {
+			return wire.Request{}, apierror.RequestTooLarge(c.maxRequest)
+		}
+		req.Header = append(req.Header, wire.Field{Name: "Content-Type", Value: mediaJSON})
 	}
-	if u.RawQuery, err = r.encodeQuery(msg); err != nil {
-		return request{}, err
-	}
-	req := request{verb: r.Verb, url: u, header: http.Header{
-		"Accept":          headerJSON,
-		"Accept-Encoding": headerIdentity,
-		"User-Agent":      c.userAgent,
-		"Authorization":   {"Bearer " + credential},
-	}}
-	if r.Body == nil {
-		return req, nil
-	}
-	if req.body, err = r.Body.AppendChecked(make([]byte, 0, 512), m); err != nil {
-		return request{}, validate.Refusal(err, (*digajson.Error).Field)
-	}
-	if int64(len(req.body)) > c.maxRequest {
-		return request{}, apierror.RequestTooLarge(c.maxRequest)
-	}
-	req.header["Content-Type"] = headerJSON
+	req.Header = append(req.Header, wire.Field{Name: "User-Agent", Value: c.userAgent})
 	return req, nil
 }
 
+const mediaJSON = "application/json"
+
 // roundTrip makes the HTTP exchange of a request.
-func (c *Client) roundTrip(ctx context.Context, r *request, track *wire.Tracker) (*http.Response, error) {
+func (c *Client) roundTrip(ctx context.Context, r *wire.Request, track *wire.Tracker) (*http.Response, error) {
 	direct := c.direct.Load()
-	if direct.Takes(r.verb, r.body) {
-		resp, err := direct.RoundTrip(ctx, &http.Request{Method: r.verb, URL: r.url, Host: r.url.Host, Header: r.header}, r.body, track)
+	if direct.Takes(r.Verb, r.Body) {
+		resp, err := direct.RoundTrip(ctx, r, track)
 		if !errors.Is(err, wire.ErrHTTP2) {
 			return resp, err
 		}
 	}
-	// GetBody stays nil and Body never is, however empty: net/http sends a
-	// request that has neither again by itself, over HTTP/1.1 and HTTP/2. A body
-	// that net/http knows to be in memory goes out in one write with the header.
-	req := http.Request{
-		Method: r.verb, URL: r.url, Host: r.url.Host,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: r.header, Body: io.NopCloser(bytes.NewReader(r.body)), ContentLength: int64(len(r.body)),
+	req, err := r.HTTP(track.Context(ctx), c.scheme, c.host)
+	if err != nil {
+		return nil, err
 	}
-	resp, err := c.transport.Load().RoundTrip(req.WithContext(track.Context(ctx)))
+	resp, err := c.transport.Load().RoundTrip(req)
 	if err == nil {
 		direct.Learn(resp.ProtoMajor)
 	}
 	return resp, err
+}
+
+// encodeTarget returns the path and the query of the URL as they go out.
+func (r *rule) encodeTarget(base string, msg protoreflect.Message) (string, error) {
+	path, err := r.encodePath(base, msg)
+	if err != nil || len(r.Query) == 0 {
+		return path, err
+	}
+	query, err := r.encodeQuery(msg)
+	if err != nil || query == "" {
+		return path, err
+	}
+	return path + "?" + query, nil
 }
 
 // encodePath returns the URL's path as it goes out: the base, which is escaped

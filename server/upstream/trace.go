@@ -3,13 +3,16 @@ package upstream
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/tracing"
+	"github.com/digate/digate/server/upstream/wire"
 )
 
 // headerTraceparent is W3C's header, which Diga gets only where the settings say so. The
@@ -18,28 +21,32 @@ const headerTraceparent = "Traceparent"
 
 // startSpan begins the span of an HTTP exchange. Neither its URL, which holds ids, nor
 // anything that is sent or comes back is in it.
-func (c *call) startSpan(ctx context.Context, req *request) (context.Context, trace.Span) {
+func (c *call) startSpan(ctx context.Context, req *wire.Request) (context.Context, trace.Span) {
 	ctx, span := tracing.Start(ctx, c.rule.span, trace.SpanKindClient)
 	if span.IsRecording() {
-		span.SetAttributes(semconv.HTTPRequestMethodKey.String(req.verb), semconv.URLTemplate(c.rule.template),
+		span.SetAttributes(semconv.HTTPRequestMethodKey.String(req.Verb), semconv.URLTemplate(c.rule.template),
 			semconv.ServerAddress(c.client.hostname), semconv.ServerPort(c.client.port))
 		if c.sent > 0 {
 			span.SetAttributes(semconv.HTTPRequestResendCount(c.sent))
 		}
 	}
 	if c.client.traceContext {
-		req.setTraceparent(trace.SpanContextFromContext(ctx))
+		setTraceparent(req, trace.SpanContextFromContext(ctx))
 	}
 	c.sent++
 	return ctx, span
 }
 
 // setTraceparent names the span that the request is a part of, if there is one.
-func (r *request) setTraceparent(of trace.SpanContext) {
-	if of.IsValid() {
-		sampled := of.TraceFlags() & trace.FlagsSampled
-		r.header[headerTraceparent] = []string{"00-" + of.TraceID().String() + "-" + of.SpanID().String() + "-" + sampled.String()}
+func setTraceparent(r *wire.Request, of trace.SpanContext) {
+	if !of.IsValid() {
+		return
 	}
+	sampled := of.TraceFlags() & trace.FlagsSampled
+	at, _ := slices.BinarySearchFunc(r.Header, headerTraceparent, func(f wire.Field, name string) int { return strings.Compare(f.Name, name) })
+	r.Header = slices.Insert(r.Header, at, wire.Field{
+		Name: headerTraceparent, Value: "00-" + of.TraceID().String() + "-" + of.SpanID().String() + "-" + sampled.String(),
+	})
 }
 
 // endSpan ends the span of an exchange with the verdict on it.

@@ -32,9 +32,9 @@ func TestAllocations_DirectExchange_AreBounded(t *testing.T) {
 			}
 		})
 		d := newDirect(t, target)
-		req, body, read := post(target, "{}"), []byte("{}"), make([]byte, 8)
+		req, read := requestOf(post(target, "{}"), "{}"), make([]byte, 8)
 		if got := testing.AllocsPerRun(500, func() {
-			resp, err := d.RoundTrip(t.Context(), req, body, NewTracker())
+			resp, err := d.RoundTrip(t.Context(), req, NewTracker())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -26,6 +26,7 @@ import (
 type Direct struct {
 	pool
 	addr      string
+	host      string      // as a request names it
 	secure    *tls.Config // nil without TLS
 	open      *Connections
 	maxHeader int64
@@ -48,7 +49,7 @@ func NewDirect(cfg Config, base *url.URL, open *Connections) *Direct {
 		return nil
 	}
 	d := &Direct{
-		pool: pool{timeout: cmp.Or(cfg.IdleTimeout, math.MaxInt64)}, open: open,
+		pool: pool{timeout: cmp.Or(cfg.IdleTimeout, math.MaxInt64)}, open: open, host: base.Host,
 		maxHeader: cmp.Or(cfg.MaxResponseHeader, defaultMaxHeader),
 	}
 	port := "80"
@@ -91,12 +92,11 @@ func (d *Direct) Learn(major int) {
 var requests = sync.Pool{New: func() any { return new([]byte) }}
 
 // RoundTrip makes an exchange as [http.RoundTripper] has it, and lets the tracker follow.
-// The request's own Body is not used. The body of the response must be read to its end or
-// closed.
-func (d *Direct) RoundTrip(ctx context.Context, req *http.Request, body []byte, track *Tracker) (*http.Response, error) {
+// The body of the response must be read to its end or closed.
+func (d *Direct) RoundTrip(ctx context.Context, r *Request, track *Tracker) (*http.Response, error) {
 	request := requests.Get().(*[]byte)
 	defer requests.Put(request)
-	sent, err := appendRequest((*request)[:0], req, body)
+	sent, err := appendRequest((*request)[:0], d.host, r)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (d *Direct) RoundTrip(ctx context.Context, req *http.Request, body []byte, 
 			return nil, err
 		}
 		track.use(c.socket.connection)
-		resp, err := c.exchange(ctx, req, *request)
+		resp, err := c.exchange(ctx, r.Verb, *request)
 		if err == nil {
 			return resp, nil
 		}
@@ -162,29 +162,36 @@ func (c *directConn) Read(p []byte) (int, error) {
 }
 
 // exchange sends a request and reads the header of the response.
-func (c *directConn) exchange(ctx context.Context, req *http.Request, request []byte) (*http.Response, error) {
+func (c *directConn) exchange(ctx context.Context, verb string, request []byte) (*http.Response, error) {
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	if _, err := c.Write(request); err != nil {
 		stop()
 		return nil, err
 	}
-	resp, err := c.header(req)
+	resp, err := c.header(verb)
 	if err != nil {
 		stop()
 		return nil, err
 	}
 	body := &directBody{ReadCloser: resp.Body, conn: c, stop: stop, last: resp.Close || resp.StatusCode < http.StatusOK}
 	resp.Body = body
-	if resp.ContentLength == 0 || req.Method == http.MethodHead {
+	if resp.ContentLength == 0 || verb == http.MethodHead {
 		body.finish(true)
 	}
 	return resp, nil
 }
 
+// toHead is a request whose response has no body.
+var toHead = &http.Request{Method: http.MethodHead}
+
 // header reads the header of the response, after those of interim responses, all within
 // one bound.
-func (c *directConn) header(req *http.Request) (*http.Response, error) {
+func (c *directConn) header(verb string) (*http.Response, error) {
 	c.left = c.of.maxHeader
+	var req *http.Request // nil for any whose response may have a body
+	if verb == http.MethodHead {
+		req = toHead
+	}
 	for {
 		resp, err := http.ReadResponse(c.in, req)
 		if err != nil {

@@ -59,7 +59,7 @@ func attemptDirect(ctx context.Context, d *Direct, target string) (body string, 
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	track := NewTracker()
-	resp, err := d.RoundTrip(ctx, post(target, "{}"), []byte("{}"), track)
+	resp, err := d.RoundTrip(ctx, requestOf(post(target, "{}"), "{}"), track)
 	if err != nil {
 		return "", track.Sent(ctx, err), err
 	}
@@ -181,7 +181,7 @@ func TestDirect_WriteThatEndsInTheMiddle_IsSent(t *testing.T) {
 			req := post(target, "{}")
 			req.Header.Set("X-Long", strings.Repeat("x", 32<<20))
 			track := NewTracker()
-			_, err := d.RoundTrip(ctx, req, []byte("{}"), track)
+			_, err := d.RoundTrip(ctx, requestOf(req, "{}"), track)
 			if err == nil || !track.Sent(ctx, err) {
 				t.Errorf("%s: err=%v, want a failure after sending", name, err)
 			}
@@ -381,7 +381,7 @@ func TestDirect_BodyThatIsNotReadToItsEnd_EndsTheConnection(t *testing.T) {
 				_, _ = io.Copy(io.Discard, c)
 				close(ended)
 			})
-			resp, err := newDirect(t, target).RoundTrip(t.Context(), post(target, "{}"), []byte("{}"), NewTracker())
+			resp, err := newDirect(t, target).RoundTrip(t.Context(), requestOf(post(target, "{}"), "{}"), NewTracker())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -459,7 +459,7 @@ func FuzzDirect(f *testing.F) {
 		wantRequest := <-requests
 		d := newDirect(t, target, func(cfg *Config) { cfg.MaxResponseHeader = maxHeader })
 		responses <- response
-		got := outcomeOf(d.RoundTrip(t.Context(), post(target, body), []byte(body), NewTracker()))
+		got := outcomeOf(d.RoundTrip(t.Context(), requestOf(post(target, body), body), NewTracker()))
 		d.Close()
 		gotRequest := <-requests
 		if gotRequest != wantRequest {

@@ -205,7 +205,7 @@ func TestDirect_HandshakeThatFails_IsNotSentAndSaysWhatTheTransportSays(t *testi
 			}
 			d := newDirect(t, target)
 			track := NewTracker()
-			_, err := d.RoundTrip(t.Context(), post(target, "{}"), []byte("{}"), track)
+			_, err := d.RoundTrip(t.Context(), requestOf(post(target, "{}"), "{}"), track)
 			if err == nil || track.Sent(t.Context(), err) || Describe(err) != c.want {
 				t.Errorf("got %v, want %q and nothing sent", err, c.want)
 			}
@@ -467,7 +467,7 @@ func TestDirect_LongestRequest_IsOneRecord(t *testing.T) {
 		})
 		d := newDirect(t, target)
 		body := bytes.Repeat([]byte("x"), maxDirect)
-		resp, err := d.RoundTrip(t.Context(), post(target, string(body)), body, NewTracker())
+		resp, err := d.RoundTrip(t.Context(), requestOf(post(target, string(body)), string(body)), NewTracker())
 		if err != nil {
 			t.Fatal(err)
 		}

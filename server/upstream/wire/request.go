@@ -1,9 +1,12 @@
 package wire
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"net/http"
-	"slices"
+	"net/url"
 	"strconv"
 
 	"golang.org/x/net/http/httpguts"
@@ -15,50 +18,79 @@ func usuallyLacksBody(verb string) bool {
 	return verb == http.MethodGet || verb == http.MethodHead || verb == http.MethodDelete
 }
 
-// appendRequest appends a request with a body as [http.Request.Write] writes it: the host,
-// the user agent, the length, and the other fields by their names. A field that is malformed
-// is an error, as it is of [http.Transport]: it could end the header, or begin another one.
-func appendRequest(b []byte, r *http.Request, body []byte) ([]byte, error) {
-	for name, values := range r.Header {
-		if !httpguts.ValidHeaderFieldName(name) || slices.ContainsFunc(values, malformed) {
-			return nil, fmt.Errorf("the request's header field %q is malformed", name)
-		}
-	}
-	b = append(b, r.Method...)
-	b = append(b, ' ')
-	b = append(b, r.URL.RequestURI()...)
-	b = append(b, " HTTP/1.1\r\nHost: "...)
-	b = append(b, r.Host...)
-	b = append(b, "\r\n"...)
-	const userAgent = "User-Agent"
-	b = appendFields(b, userAgent, r.Header[userAgent])
-	if len(body) > 0 {
-		b = append(b, "Content-Length: "...)
-		b = strconv.AppendInt(b, int64(len(body)), 10)
-		b = append(b, "\r\n"...)
-	}
-	names := make([]string, 0, 8)
-	for name := range r.Header {
-		if name != userAgent {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		b = appendFields(b, name, r.Header[name])
-	}
-	b = append(b, "\r\n"...)
-	return append(b, body...), nil
+// Request is a request to the upstream.
+type Request struct {
+	Verb string
+	// Target is the path and the query, escaped as they go out.
+	Target string
+	// Header has the fields in the order of their names.
+	Header []Field
+	Body   []byte
 }
 
-func malformed(value string) bool { return !httpguts.ValidHeaderFieldValue(value) }
+// Field is a field of a header.
+type Field struct{ Name, Value string }
 
-func appendFields(b []byte, name string, values []string) []byte {
-	for _, v := range values {
-		b = append(b, name...)
-		b = append(b, ": "...)
-		b = append(b, v...)
+// HTTP returns the request for net/http, to be sent to a host.
+//
+// GetBody is nil and Body never is, however empty: net/http sends a request that has
+// neither again by itself, over HTTP/1.1 and HTTP/2. A body that net/http knows to be in
+// memory goes out in one write with the header.
+func (r *Request) HTTP(ctx context.Context, scheme, host string) (*http.Request, error) {
+	u, err := url.ParseRequestURI(r.Target)
+	if err != nil {
+		return nil, err
+	}
+	u.Scheme, u.Host = scheme, host
+	header, values := make(http.Header, len(r.Header)), make([]string, len(r.Header))
+	for i, f := range r.Header {
+		values[i] = f.Value
+		header[f.Name] = values[i : i+1 : i+1]
+	}
+	req := http.Request{
+		Method: r.Verb, URL: u, Host: host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: io.NopCloser(bytes.NewReader(r.Body)), ContentLength: int64(len(r.Body)),
+	}
+	return req.WithContext(ctx), nil
+}
+
+// appendRequest appends a request to a host as [http.Request.Write] writes it: the host, the
+// user agent, the length, and the other fields. A field that is malformed is an error, as it
+// is of [http.Transport]: it could end the header, or begin another one.
+func appendRequest(b []byte, host string, r *Request) ([]byte, error) {
+	const userAgent = "User-Agent"
+	b = append(b, r.Verb...)
+	b = append(b, ' ')
+	b = append(b, r.Target...)
+	b = append(b, " HTTP/1.1\r\nHost: "...)
+	b = append(b, host...)
+	b = append(b, "\r\n"...)
+	for _, f := range r.Header {
+		if !httpguts.ValidHeaderFieldName(f.Name) || !httpguts.ValidHeaderFieldValue(f.Value) {
+			return nil, fmt.Errorf("the request's header field %q is malformed", f.Name)
+		}
+		if f.Name == userAgent {
+			b = appendField(b, f)
+		}
+	}
+	if len(r.Body) > 0 {
+		b = append(b, "Content-Length: "...)
+		b = strconv.AppendInt(b, int64(len(r.Body)), 10)
 		b = append(b, "\r\n"...)
 	}
-	return b
+	for _, f := range r.Header {
+		if f.Name != userAgent {
+			b = appendField(b, f)
+		}
+	}
+	b = append(b, "\r\n"...)
+	return append(b, r.Body...), nil
+}
+
+func appendField(b []byte, f Field) []byte {
+	b = append(b, f.Name...)
+	b = append(b, ": "...)
+	b = append(b, f.Value...)
+	return append(b, "\r\n"...)
 }

@@ -3,11 +3,24 @@ package wire
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// requestOf returns a request with a body as digate has it.
+func requestOf(r *http.Request, body string) *Request {
+	own := &Request{Verb: r.Method, Target: r.URL.RequestURI(), Body: []byte(body)}
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		for _, v := range r.Header[name] {
+			own.Header = append(own.Header, Field{name, v})
+		}
+	}
+	return own
+}
 
 func TestAppendRequest_AnyOfDigates_IsWhatNetHTTPWrites(t *testing.T) {
 	t.Parallel()
@@ -33,7 +46,7 @@ func TestAppendRequest_AnyOfDigates_IsWhatNetHTTPWrites(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					got, err := appendRequest(nil, &http.Request{Method: verb, URL: u, Host: u.Host, Header: header}, []byte(body))
+					got, err := appendRequest(nil, u.Host, requestOf(&http.Request{Method: verb, URL: u, Header: header}, body))
 					if string(got) != want.String() || err != nil {
 						t.Errorf("got\n%q, %v, want\n%q", got, err, want.String())
 					}
@@ -50,9 +63,36 @@ func TestAppendRequest_MalformedField_IsRefusedAndNotQuoted(t *testing.T) {
 		"a control in one":  {"Authorization": {"Bearer sk-1\x00"}},
 		"a line in a name":  {"A: b\r\nC": {"sk-1"}},
 	} {
-		got, err := appendRequest(nil, &http.Request{Method: http.MethodGet, URL: new(url.URL), Header: header}, nil)
+		got, err := appendRequest(nil, "", requestOf(&http.Request{Method: http.MethodGet, URL: new(url.URL), Header: header}, ""))
 		if err == nil || got != nil || strings.Contains(err.Error(), "sk-1") {
 			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+	}
+}
+
+// What goes out of net/http's transport is what goes out without it.
+func TestRequest_OfNetHTTP_GoesOutTheSame(t *testing.T) {
+	t.Parallel()
+	for _, target := range []string{"/v1/a/x%2Fy%20z/copy", "//v1/a", "/v1/a/(x)'!*;$&+,=:@~", "/v1/a?page=2&name=a%26b+%C3%BC"} {
+		for _, body := range []string{"{}", `{"name":"Müller"}`} {
+			r := &Request{Verb: http.MethodPost, Target: target, Body: []byte(body), Header: []Field{
+				{"Accept", "application/json"}, {"Authorization", "Bearer sk-1"}, {"User-Agent", "digate/1"},
+			}}
+			req, err := r.HTTP(t.Context(), "https", "[fe80::1]:8080")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if req.GetBody != nil || req.Body == nil || req.URL.Scheme != "https" || req.URL.Host != "[fe80::1]:8080" {
+				t.Errorf("%+v", req)
+			}
+			var got bytes.Buffer
+			if err := req.Write(&got); err != nil {
+				t.Fatal(err)
+			}
+			want, err := appendRequest(nil, "[fe80::1]:8080", r)
+			if got.String() != string(want) || err != nil {
+				t.Errorf("got\n%q, want\n%q, %v", got.String(), want, err)
+			}
 		}
 	}
 }
