@@ -93,13 +93,19 @@ func benchmarkCall(b *testing.B, change ...func(*config.Config)) {
 // nowhere.
 func serveQuietly(tb testing.TB, change ...func(*config.Config)) *server.Server {
 	tb.Helper()
+	return serveQuietlyWith(tb, nil, change...)
+}
+
+// serveQuietlyWith is serveQuietly with variables of OpenTelemetry.
+func serveQuietlyWith(tb testing.TB, getenv func(string) string, change ...func(*config.Config)) *server.Server {
+	tb.Helper()
 	cfg := settings(tb, rig.ServeQuick(tb))
 	for _, f := range append(change, asShipped) {
 		f(&cfg)
 	}
 	log := telemetry.OpenLog(io.Discard, slog.LevelInfo)
 	tb.Cleanup(log.Close)
-	s, err := server.New(tb.Context(), cfg, server.Options{Version: "test", Log: log.Logger})
+	s, err := server.New(tb.Context(), cfg, server.Options{Version: "test", Log: log.Logger, Getenv: getenv})
 	if err != nil {
 		tb.Fatal(err)
 	}
