@@ -150,14 +150,24 @@ func accountToken(name string) string { return "sk-" + name + "-" + marker }
 
 func startWithAccounts(t *testing.T, change ...func(*config.Config)) *withAccounts {
 	t.Helper()
+	w := newWithAccounts(t)
+	w.digate = start(t, w.diga.URL, append([]func(*config.Config){w.use}, change...)...)
+	return w
+}
+
+// newWithAccounts returns what a server with the file of accounts needs, and no server.
+func newWithAccounts(t *testing.T) *withAccounts {
+	t.Helper()
 	w := &withAccounts{issuer: newIssuer(t), diga: newKeyedUpstream(t), dir: t.TempDir()}
 	for _, name := range []string{"acme", "globex", "quota"} {
 		w.setToken(t, name, accountToken(name))
 	}
 	w.setFile(t, accountsFile)
-	w.digate = start(t, w.diga.URL, append([]func(*config.Config){func(c *config.Config) { c.AccountsFile = w.file() }}, change...)...)
 	return w
 }
+
+// use has a server use the file of accounts.
+func (w *withAccounts) use(c *config.Config) { c.AccountsFile = w.file() }
 
 func (w *withAccounts) file() string { return filepath.Join(w.dir, "accounts.yaml") }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/emulator"
+	"github.com/digate/digate/server/telemetry/export/exporttest"
 	"github.com/digate/digate/test/await"
 )
 
@@ -459,11 +460,83 @@ func TestAudit_StrangersRefusedWrites_AreBoundedAndCounted(t *testing.T) {
 	}
 }
 
+// An auditor finds the trace of a write, on both protocols, of each copy of a bulk stream,
+// and of a copy that its caller left.
+func TestAudit_TracedWrites_NameTheirTrace(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.log")
+	up, c := newScripted(t), exporttest.New(t)
+	up.will(respond(201, nil, full))
+	d := traced(t, c, up.url(), auditTo(path, true))
+	ctx := withParent(withToken(t.Context(), token), traceparent)
+	if _, e := d.copyCtx(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
+		t.Fatal(e)
+	}
+	if rest := d.copyREST(t, templateID, `{}`, "traceparent", traceparent); rest.status != 201 {
+		t.Fatal(rest)
+	}
+	if rest := d.copyREST(t, "no-uuid", `{}`, "traceparent", traceparent); rest.status != 422 {
+		t.Fatal(rest)
+	}
+	stream := d.bulk(withParent(t.Context(), traceparent), t)
+	must(t, stream.Send(item(templateID, "first")))
+	must(t, stream.Send(item(templateID, "second")))
+	must(t, stream.CloseSend())
+	if _, summary, err := drain(stream); err != nil || summary.GetDone() != 2 {
+		t.Fatal(summary, err)
+	}
+	left, leave := context.WithCancel(ctx)
+	release := make(chan struct{})
+	up.will(func(c net.Conn, r sent) bool {
+		leave()
+		<-release
+		return respond(201, nil, full)(c, r)
+	})
+	if _, e := d.copyCtx(left, &integrationv1.CopyTemplateRequest{TemplateId: templateID, RequestId: "left"}); e == nil {
+		t.Fatal("the caller did not leave")
+	}
+	d.log.await(t, 1, `"code":"CANCELLED"`)
+	close(release)
+	d.log.await(t, 1, `"kind":"detached_call"`)
+	items := make(map[string]bool) // the traces of the copies of the stream
+	for _, s := range d.spans(t, c) {
+		if s.GetName() == "bulk item" {
+			items[traceID(s)] = true
+		}
+	}
+	if len(items) != 2 {
+		t.Fatalf("%d copies have a trace", len(items))
+	}
+	begun := make(map[string]string)
+	for _, l := range d.audited(t, path, "begin") {
+		begun[l.text("write")] = l.text("trace_id")
+	}
+	ends := d.audited(t, path, "end")
+	if len(ends) != 7 || len(begun) != 5 {
+		t.Errorf("%d ends of %d writes", len(ends), len(begun))
+	}
+	for _, l := range ends {
+		id := l.text("trace_id")
+		if l["kind"] == "bulk_item" {
+			if !items[id] {
+				t.Errorf("the trace of a copy of a stream is %q", id)
+			}
+			delete(items, id)
+		} else if id != callersTrace {
+			t.Errorf("the trace is %q: %v", id, l)
+		}
+		if first, ok := begun[l.text("write")]; ok && first != id {
+			t.Errorf("a write that began in the trace %q ended in %q", first, id)
+		}
+	}
+}
+
 // Auditors build on these keys.
 func TestAudit_Keys_AreThoseOfTheDocs(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "audit.log")
-	w := startWithAccounts(t, auditTo(path, true))
+	w := newWithAccounts(t)
+	w.digate = traced(t, exporttest.New(t), w.diga.URL, w.use, auditTo(path, true))
 	if e := w.copyAs(t, "billing", "", accountTemplate, "a"); e != nil {
 		t.Fatal(e)
 	}
@@ -492,9 +565,7 @@ func TestAudit_Keys_AreThoseOfTheDocs(t *testing.T) {
 	for _, event := range []string{"opened", "reopened", "begin", "end", "closed", "lost", "omitted"} {
 		seen[event] = true
 	}
-	for _, rare := range []string{"trace_id", "lines"} { // in tests of their own
-		seen[rare] = true
-	}
+	seen["lines"] = true // in a test of its own
 	if !maps.Equal(seen, documented) {
 		t.Errorf("keys %v\ndocumented %v", slices.Sorted(maps.Keys(seen)), slices.Sorted(maps.Keys(documented)))
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
@@ -152,6 +153,13 @@ func (a *auditing) entry(ctx context.Context, kind string, c *call) *audit.Entry
 	}
 	if c.principal != nil {
 		identify(e, c.principal)
+	}
+	span := trace.SpanContextFromContext(ctx)
+	if c.span != nil { // of a REST request, whose context here is the one from before
+		span = c.span.SpanContext()
+	}
+	if span.HasTraceID() {
+		e.TraceID = span.TraceID().String()
 	}
 	created := c.about.created
 	if c.exchange != nil {
