@@ -35,9 +35,9 @@ func (q quickUpstream) Call(ctx context.Context, call upstream.Call) error {
 // ignoring is an observer that does nothing.
 type ignoring struct{}
 
-func (ignoring) LedgerCalled(string, time.Duration, ledger.Cause) {}
-func (ignoring) LedgerLost(ledger.Cause, error)                   {}
-func (ignoring) LedgerBack(ledger.Cause, time.Duration)           {}
+func (ignoring) LedgerCalled(context.Context, string, time.Duration, ledger.Cause) {}
+func (ignoring) LedgerLost(ledger.Cause, error)                                    {}
+func (ignoring) LedgerBack(ledger.Cause, time.Duration)                            {}
 
 // newQuick returns a function that makes a copy with a new request id, in front of an
 // upstream that takes no time.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
@@ -154,11 +153,7 @@ func (a *auditing) entry(ctx context.Context, kind string, c *call) *audit.Entry
 	if c.principal != nil {
 		identify(e, c.principal)
 	}
-	span := trace.SpanContextFromContext(ctx)
-	if c.span != nil { // of a REST request, whose context here is the one from before
-		span = c.span.SpanContext()
-	}
-	if span.HasTraceID() {
+	if span := a.telemetry.tracer.spanContext(ctx, c.span); span.HasTraceID() {
 		e.TraceID = span.TraceID().String()
 	}
 	created := c.about.created

@@ -46,8 +46,8 @@ func newLedgerMetrics(r prometheus.Registerer, longest time.Duration) ledgerMetr
 }
 
 // LedgerCalled implements [watch.Observer].
-func (t *Telemetry) LedgerCalled(operation string, took time.Duration, cause ledger.Cause) {
-	t.ledger.seconds[operation].Observe(took.Seconds())
+func (t *Telemetry) LedgerCalled(ctx context.Context, operation string, took time.Duration, cause ledger.Cause) {
+	exemplarOf(t.tracer.spanContext(ctx, nil)).observe(t.ledger.seconds[operation], took.Seconds())
 	if cause != "" {
 		t.ledger.errors.WithLabelValues(operation, string(cause)).Inc()
 	}

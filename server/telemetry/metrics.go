@@ -120,20 +120,20 @@ func newMetrics(longest time.Duration) (*metrics, *prometheus.Registry) {
 
 func (c *call) endpoint() endpoint { return endpoint{c.protocol, c.method} }
 
-func (m *metrics) ended(c *call, took time.Duration) {
+func (m *metrics) ended(c *call, took time.Duration, e exemplar) {
 	m.calls.of(ending{c.endpoint(), c.code, c.outcome}).Inc()
-	m.callSeconds.of(c.endpoint()).Observe(took.Seconds())
-	m.exchanged(c)
+	e.observe(m.callSeconds.of(c.endpoint()), took.Seconds())
+	m.exchanged(c, e)
 }
 
 // exchanged counts the requests to the upstream.
-func (m *metrics) exchanged(c *call) {
+func (m *metrics) exchanged(c *call, e exemplar) {
 	if c.exchange == nil {
 		return
 	}
 	for i, a := range c.exchange.Attempts {
 		m.requests.of(response{c.method, a.Status, a.Outcome}).Inc()
-		m.requestSeconds.of(c.method).Observe(a.Duration.Seconds())
+		e.observe(m.requestSeconds.of(c.method), a.Duration.Seconds())
 		if i > 0 {
 			m.retries.WithLabelValues(c.method, c.exchange.Attempts[i-1].Outcome.String()).Inc()
 		}

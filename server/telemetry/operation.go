@@ -46,7 +46,7 @@ func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id stri
 	t.name(ctx, c)
 	c.conclude(err)
 	t.metrics.operations.of(operationEnding{op.Kind, c.code, c.outcome}).Inc()
-	t.metrics.exchanged(c)
+	t.metrics.exchanged(c, exemplarOf(t.tracer.spanContext(ctx, span)))
 	t.noteDrift(ctx, c)
 	c.endSpan(span)
 	if c.reason != "" {

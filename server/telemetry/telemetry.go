@@ -55,9 +55,10 @@ func New(log *slog.Logger, methods []string, longest time.Duration) *Telemetry {
 	return t
 }
 
-// MetricsHandler serves the metrics in Prometheus' format.
+// MetricsHandler serves the metrics in Prometheus' format, or as OpenMetrics, with
+// exemplars, to a client that accepts it.
 func (t *Telemetry) MetricsHandler() http.Handler {
-	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{Registry: t.registry})
+	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{Registry: t.registry, EnableOpenMetrics: true})
 }
 
 // The protocols of a call.
@@ -195,7 +196,7 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 		c.outcome = exchange.Unknown
 	}
 	t.start(c)
-	t.metrics.ended(c, took)
+	t.metrics.ended(c, took, exemplarOf(t.tracer.spanContext(ctx, c.span)))
 	if c.by != nil {
 		t.accounts.calls.WithLabelValues(c.by.Account, c.by.Caller, codeName(c.code)).Inc()
 	}

@@ -152,6 +152,19 @@ var spanNames = map[exchange.Kind]string{
 	exchange.Rename:    "rename",
 }
 
+// spanContext returns the ids of the span, or, if it is nil, of that of the context. The
+// context of a REST request, where it ends, is the one from before its span.
+func (t *tracer) spanContext(ctx context.Context, span trace.Span) trace.SpanContext {
+	switch {
+	case t.Tracer == nil:
+		return trace.SpanContext{}
+	case span != nil:
+		return span.SpanContext()
+	default:
+		return trace.SpanContextFromContext(ctx)
+	}
+}
+
 // endSpan ends a span with what is known of its call.
 func (c *call) endSpan(span trace.Span) {
 	if span == nil {

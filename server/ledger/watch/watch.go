@@ -25,7 +25,7 @@ const (
 type Observer interface {
 	// LedgerCalled observes the end of a call to the ledger. The cause is empty
 	// unless the ledger failed.
-	LedgerCalled(operation string, took time.Duration, cause ledger.Cause)
+	LedgerCalled(ctx context.Context, operation string, took time.Duration, cause ledger.Cause)
 	// LedgerLost observes that the ledger cannot be used any more, and LedgerBack that
 	// it can again. They take turns.
 	LedgerLost(cause ledger.Cause, err error)
@@ -177,13 +177,13 @@ func (s *Store) done(ctx context.Context, operation string, began time.Time, err
 	took := time.Since(began)
 	s.trace(ctx, operation, began, err)
 	if err == nil || ledger.IsVerdict(err) {
-		s.cfg.Observer.LedgerCalled(operation, took, "")
+		s.cfg.Observer.LedgerCalled(ctx, operation, took, "")
 		return
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return // the caller left: nothing follows about the ledger
 	}
-	s.cfg.Observer.LedgerCalled(operation, took, s.cfg.Cause(err))
+	s.cfg.Observer.LedgerCalled(ctx, operation, took, s.cfg.Cause(err))
 	select {
 	case s.alarm <- struct{}{}:
 	default:

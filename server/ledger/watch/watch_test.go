@@ -65,7 +65,7 @@ type observer struct {
 	calls  []string
 }
 
-func (o *observer) LedgerCalled(operation string, _ time.Duration, cause ledger.Cause) {
+func (o *observer) LedgerCalled(_ context.Context, operation string, _ time.Duration, cause ledger.Cause) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.calls = append(o.calls, operation)

@@ -1,0 +1,27 @@
+package telemetry
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// exemplar names a trace as an example of what a histogram counts. It is nil for none.
+type exemplar prometheus.Labels
+
+// exemplarOf returns the exemplar of a span: nil unless the span is sampled, since no
+// trace would be found by its id.
+func exemplarOf(span trace.SpanContext) exemplar {
+	if !span.IsSampled() || !span.HasTraceID() {
+		return nil
+	}
+	return exemplar{"trace_id": span.TraceID().String()}
+}
+
+// observe adds a value to a histogram.
+func (e exemplar) observe(to prometheus.Observer, value float64) {
+	if h, ok := to.(prometheus.ExemplarObserver); ok && e != nil {
+		h.ObserveWithExemplar(value, prometheus.Labels(e))
+		return
+	}
+	to.Observe(value)
+}
