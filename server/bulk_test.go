@@ -16,6 +16,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -436,4 +437,37 @@ func TestBulkREST_TooManyLinesOrBytes_IsRefusedBeforeAnyCopy(t *testing.T) {
 		t.Errorf("%d", got.status)
 	}
 	up.none(t)
+}
+
+// The age of a connection ends no stream: calls go to a new connection, and the stream
+// has its results.
+func TestBulk_ConnectionBeyondItsAge_StreamGoesOnAndCallsGoElsewhere(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	arrived, release := copiesWait(up)
+	d := start(t, up.url(), func(c *config.Config) { c.MaxConnectionAge = 100 * time.Millisecond })
+	stream := d.bulk(t.Context(), t)
+	if err := stream.Send(item(templateID, "a")); err != nil {
+		t.Fatal(err)
+	}
+	<-arrived
+	// A second connection comes to its age too, so that the first is well beyond its own.
+	ctx, cancel := context.WithTimeout(t.Context(), await.Patience)
+	defer cancel()
+	for ended := 0; ended < 2; {
+		state := d.conn.GetState()
+		d.conn.Connect()
+		if !d.conn.WaitForStateChange(ctx, state) {
+			t.Fatalf("%d connections ended, and the client is still %v", ended, state)
+		}
+		if state == connectivity.Ready {
+			ended++
+		}
+	}
+	close(release)
+	_ = stream.CloseSend()
+	results, summary, err := drain(stream)
+	if err != nil || len(results) != 1 || summary.GetDone() != 1 {
+		t.Errorf("%v, %v, %v", results, summary, err)
+	}
 }

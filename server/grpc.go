@@ -60,6 +60,9 @@ func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records
 		grpc.ConnectionTimeout(connectionTimeout),
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		// grpc varies the age of a connection by a tenth, so that those of one moment do
+		// not end together. There is no MaxConnectionAgeGrace: it would cut bulk streams,
+		// which last as long as their callers send.
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: 2 * time.Minute, Timeout: 20 * time.Second,
 			MaxConnectionIdle: s.cfg.IdleTimeout, MaxConnectionAge: s.cfg.MaxConnectionAge,

@@ -57,7 +57,7 @@ type Limits struct {
 	ReadTimeout          time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
 	WriteTimeout         time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its response."`
 	IdleTimeout          time.Duration `name:"idle-timeout" group:"Limits:" default:"5m" help:"How long a caller's connection is kept with nothing on it."`
-	MaxConnectionAge     time.Duration `name:"grpc-max-connection-age" group:"Limits:" default:"0s" help:"After this time a gRPC connection takes no further calls, and ends when those that it has are done; 0 is never. It spreads callers over replicas behind a TCP balancer."`
+	MaxConnectionAge     time.Duration `name:"grpc-max-connection-age" group:"Limits:" default:"30m" help:"After this time, a tenth more or less, a gRPC connection takes no further calls, and ends when those that it has are done; 0 is never. It spreads callers over replicas behind a TCP balancer."`
 	DrainDelay           time.Duration `name:"drain-delay" group:"Limits:" default:"0s" help:"Time after SIGTERM for which everything is served on, while readiness and gRPC health say that the server is leaving. Balancers learn of it meanwhile. A second SIGTERM or SIGINT ends this time."`
 	ShutdownTimeout      time.Duration `name:"shutdown-timeout" group:"Limits:" default:"45s" help:"Time for calls under way to end after SIGTERM and --drain-delay, before they are cut."`
 }
