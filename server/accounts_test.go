@@ -2,10 +2,12 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -280,6 +282,65 @@ func TestAccounts_OneAccountIsLimitedByDiga_AnotherIsNot(t *testing.T) {
 	}
 	if took := time.Since(began); took > await.Patience/2 {
 		t.Errorf("twenty copies of another account took %v", took)
+	}
+}
+
+// The callers of an account take turns, whatever one of them asks for.
+func TestAccounts_OneCallerAsksForMuch_AnotherOfTheAccountHasTheNextTurn(t *testing.T) {
+	t.Parallel()
+	const queue = 20
+	came, next := make(chan string, 2*queue), make(chan struct{})
+	diga := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var request struct{ Name string }
+		_ = json.NewDecoder(r.Body).Decode(&request)
+		came <- request.Name
+		<-next
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{"id":"3c90c3cc-0d44-4b50-8888-8dd257360001"}`)
+	}))
+	t.Cleanup(diga.Close)
+	w := startWithAccounts(t, func(c *config.Config) {
+		c.Upstream.URL, c.Upstream.MaxInFlight, c.Upstream.MaxQueue = diga.URL, 1, queue
+	})
+	call := func(subject string, ended chan<- *apierror.Error) {
+		_, e := w.copyCtx(w.as(t.Context(), subject, "acme"), &integrationv1.CopyTemplateRequest{TemplateId: accountTemplate, Name: &subject})
+		ended <- e
+	}
+	refused := func(e *apierror.Error) {
+		t.Helper()
+		if e == nil || e.Reason != apierror.ReasonOverloaded || e.Outcome != exchange.NotSent {
+			t.Errorf("got %v, want OVERLOADED, NOT_SENT", e)
+		}
+	}
+	greedy, modest := make(chan *apierror.Error, queue+3), make(chan *apierror.Error, 1)
+	for range queue + 3 { // one is under way, and two find no room
+		go call("ops", greedy)
+	}
+	refused(<-greedy)
+	refused(<-greedy)
+	go call("billing", modest)
+	refused(<-greedy) // for whom it makes room
+	if got := <-came; got != "ops" {
+		t.Fatalf("%s came first", got)
+	}
+	for before := 0; ; before++ {
+		next <- struct{}{}
+		if <-came == "billing" {
+			break
+		}
+		if before == 1 {
+			t.Error("the greedy caller had two turns before the other had one")
+		}
+	}
+	close(next)
+	if e := <-modest; e != nil {
+		t.Errorf("the other caller: %v", e)
+	}
+	for range queue {
+		if e := <-greedy; e != nil {
+			t.Errorf("the greedy caller: %v", e)
+		}
 	}
 }
 

@@ -260,7 +260,11 @@ func credential(ctx context.Context) (upstream.Credential, error) {
 	if p == nil {
 		return upstream.Credential{}, authn.ErrNoCaller()
 	}
-	return upstream.Credential{Token: p.Token(), Account: p.Account()}, nil
+	by := upstream.Credential{Token: p.Token(), Account: p.Account()}
+	if n := p.Named(); n != nil {
+		by.Caller = n.Caller
+	}
+	return by, nil
 }
 
 // newChannel returns the channel by which the REST side calls the service.

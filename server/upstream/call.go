@@ -26,8 +26,8 @@ type call struct {
 	rule   *rule
 	ex     *exchange.Exchange
 	token  secret.String
-	// account is whose token it is.
-	account string
+	// account is whose token it is, and caller who uses it.
+	account, caller string
 	// latest is when the call ends whatever its contexts say, zero for never.
 	latest time.Time
 	// began is when the call began, and patience how long after that its caller is ready
@@ -92,7 +92,7 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 		return ctx, err
 	}
 	ticket, err := c.client.admission.Enter(ctx, admission.Request{
-		Account: c.account, Size: int64(len(req.Body)), Recorded: c.BeforeSend != nil, MaxWait: c.maxWait(),
+		Account: c.account, Caller: c.caller, Size: int64(len(req.Body)), Recorded: c.BeforeSend != nil, MaxWait: c.maxWait(),
 	})
 	if err != nil {
 		return ctx, err
@@ -231,5 +231,5 @@ func (c *Client) newCall(ctx context.Context, ex *exchange.Exchange, spec Call) 
 	if err != nil {
 		return nil, err
 	}
-	return &call{Call: spec, client: c, rule: r, ex: ex, token: by.Token, account: by.Account}, nil
+	return &call{Call: spec, client: c, rule: r, ex: ex, token: by.Token, account: by.Account, caller: by.Caller}, nil
 }

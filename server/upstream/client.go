@@ -58,6 +58,9 @@ type Credential struct {
 	// Account names whose token it is. Calls of one account are limited together. It is
 	// never shown.
 	Account string
+	// Caller names who uses the account, empty where only one does. Calls of an account
+	// are served in turn over its callers.
+	Caller string
 }
 
 // Observer is told what happens to the circuit to Diga, outside of any call. It may

@@ -169,9 +169,9 @@ func TestCall_AccountThatIsToldToWait_WaitsAlone(t *testing.T) {
 		}, func(c *Config) {
 			c.Credential = func(context.Context) (Credential, error) {
 				if other.Load() {
-					return Credential{secret.New("other"), "other"}, nil
+					return Credential{Token: secret.New("other"), Account: "other"}, nil
 				}
-				return Credential{secret.New(token), token}, nil
+				return Credential{Token: secret.New(token), Account: token}, nil
 			}
 		})
 		copyOne(t.Context(), client).want(t, "WORKFLOW_SERVICE_UNAVAILABLE", exchange.Rejected, 429, 1, "")

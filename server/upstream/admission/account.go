@@ -104,6 +104,14 @@ func (s *accounts) find(name string) (*account, uint64) {
 	return own, key
 }
 
+// caller returns the hash of a caller's name, 0 for none.
+func (s *accounts) caller(name string) uint64 {
+	if name == "" {
+		return 0
+	}
+	return maphash.String(s.seed, name) | 1
+}
+
 // known returns the account of a ticket whose name the upstream knows, and gives it
 // a state of its own.
 func (s *accounts) known(t *Ticket, accepted bool) *account {

@@ -25,18 +25,19 @@
 //
 // # Queue
 //
-// Exchanges beyond a limit wait, in order within an account and in turn over the
-// accounts (round robin: a request counts as one whatever its size, since it is
-// requests that the upstream limits). An account whose queue moves too slowly for a
-// call's deadline refuses the call at once. So it does with a waiting call when the
-// upstream names a time after the call's deadline. When the queue is full, the account
-// that has most in it gives way (as in FQ-CoDel, RFC 8290), so that a greedy one
-// delays and refuses itself.
+// Exchanges beyond a limit wait: in turn over the accounts, within an account in turn
+// over its callers, and each caller's in order (round robin: a request counts as one
+// whatever its size, since it is requests that the upstream limits). A caller whose
+// queue moves too slowly for a call's deadline has the call refused at once. So has an
+// account a waiting call when the upstream names a time after the call's deadline. When
+// the queue is full, the account that has most in it gives way, and of its callers the
+// one that has most (as in FQ-CoDel, RFC 8290), so that a greedy one delays and refuses
+// itself.
 //
 // # Accounts
 //
-// An account is a token today. Only one that the upstream accepted has state of its
-// own; the tokens that it did not accept yet share a few accounts by their hash
+// An account has a name, or is a token where callers bring theirs. Only one that the
+// upstream accepted has state of its own; those that it did not accept yet share a few accounts by their hash
 // (stochastic fairness queueing, McKenney 1990). So invented tokens take neither
 // memory nor turns from those that the upstream knows.
 package admission
@@ -111,6 +112,8 @@ func New(cfg Config) *Admission {
 type Request struct {
 	// Account names whose credential is used.
 	Account string
+	// Caller names who uses the credential; empty where only one does.
+	Caller string
 	// Size is the size of the request in bytes, for the bound of the queue.
 	Size int64
 	// MaxWait is how long the exchange may wait at most, whatever time its context
@@ -127,6 +130,7 @@ type Ticket struct {
 	admission *Admission
 	account   *account
 	key       uint64
+	caller    uint64 // 0 for one without a name
 	pass      pass
 	slot      bool // holds a slot
 	sent      sending
@@ -167,6 +171,7 @@ func (a *Admission) Enter(ctx context.Context, r Request) (Ticket, error) {
 	}
 	t := Ticket{admission: a}
 	t.account, t.key = a.accounts.find(r.Account)
+	t.caller = a.accounts.caller(r.Caller)
 	which := sends
 	if r.Recorded {
 		which = slots
@@ -174,7 +179,7 @@ func (a *Admission) Enter(ctx context.Context, r Request) (Ticket, error) {
 	if a.free(which, t.account) {
 		t.hold(which, a.take(which, t.account))
 	} else {
-		s, err := a.wait(ctx, t.account, which, r.Size, most, false) // unlocks while it waits
+		s, err := a.wait(ctx, &t, which, r.Size, most, false) // unlocks while it waits
 		if err != nil {
 			a.accounts.settle(t.account)
 			a.mu.Unlock()
@@ -202,7 +207,7 @@ func (t *Ticket) Send(ctx context.Context) error {
 		if a.free(sends, t.account) {
 			t.hold(sends, a.take(sends, t.account))
 		} else {
-			s, err := a.wait(ctx, t.account, sends, 0, math.MaxInt64, true) // unlocks while it waits
+			s, err := a.wait(ctx, t, sends, 0, math.MaxInt64, true) // unlocks while it waits
 			if err != nil {
 				a.mu.Unlock()
 				return err

@@ -23,21 +23,18 @@ type line struct {
 	drain        drain
 }
 
-// lane is an account's part of a line. Those in first were recorded already and go
-// before those in rest.
+// lane is an account's part of a line.
 type lane struct {
-	account     *account
-	used        int
-	first, rest list[waiter]
-	bytes       int64 // of rest
-	drain       drain
-	link        link[lane] // in turn or parked
+	account *account
+	used    int
+	callers callers
+	link    link[lane] // in turn or parked
 }
 
 // busy reports whether the account has or wants something of the line.
 func (l *lane) busy() bool { return l.used > 0 || l.waiting() }
 
-func (l *lane) waiting() bool { return l.first.n > 0 || l.rest.n > 0 }
+func (l *lane) waiting() bool { return l.callers.turn.n > 0 }
 
 // waiter is one exchange that waits.
 type waiter struct {
@@ -46,6 +43,7 @@ type waiter struct {
 	sent  sending
 	err   error
 
+	of       *flow
 	recorded bool
 	size     int64
 	deadline time.Time    // by which it has to be served; zero for none
@@ -86,34 +84,37 @@ func (l *line) unpark(lane *lane, which int) {
 	}
 }
 
-// wait puts an exchange of the account in a line until it is served, refused or
-// left by its caller, which may also want to wait for no longer than a time. A
-// recorded one is refused by nothing but its context and a pause of its account. The
-// lock is held before and after, and not while it waits.
-func (a *Admission) wait(ctx context.Context, of *account, which int, size int64, most time.Duration, recorded bool) (sending, error) {
+// wait puts a ticket's exchange in a line until it is served, refused or left by its
+// caller, which may also want to wait for no longer than a time. A recorded one is
+// refused by nothing but its context and a pause of its account. The lock is held
+// before and after, and not while it waits.
+func (a *Admission) wait(ctx context.Context, t *Ticket, which int, size int64, most time.Duration, recorded bool) (sending, error) {
+	of := t.account
 	l, lane := &a.lines[which], &of.lanes[which]
-	w := &waiter{ready: make(chan struct{}), recorded: recorded, size: size}
+	f := lane.callers.find(t.caller)
+	w := &waiter{ready: make(chan struct{}), of: f, recorded: recorded, size: size}
 	within := min(TimeLeft(ctx), most)
 	if within < math.MaxInt64 {
 		w.deadline = time.Now().Add(within)
 	}
 	if recorded {
-		lane.first.push(w, &w.link)
+		f.first.push(w, &w.link)
 	} else {
-		if err := a.refusal(within, which, lane, size); err != nil {
+		if err := a.refusal(within, which, lane, f, size); err != nil {
 			return sending{}, err
 		}
-		if lane.rest.n == 0 {
-			lane.drain = drain{since: time.Now()}
+		if f.rest.n == 0 {
+			f.drain = drain{since: time.Now()}
 		}
 		if l.turn.n == 0 && l.parked.n == 0 {
 			l.drain = drain{since: time.Now()}
 		}
-		lane.rest.push(w, &w.link)
-		lane.bytes += size
+		f.rest.push(w, &w.link)
+		lane.callers.count(f, 1, size)
 		a.queued++
 		a.bytes += size
 	}
+	lane.callers.enter(f)
 	if !lane.link.in() {
 		l.turn.push(lane, &lane.link)
 	}
@@ -146,7 +147,7 @@ func (a *Admission) wait(ctx context.Context, of *account, which int, size int64
 	}
 	if ctx.Err() == nil {
 		a.refused[byDeadline]++
-		return sending{}, apierror.Overloaded(of.paused() + lane.drain.wait(lane.rest.n+1, time.Now()))
+		return sending{}, apierror.Overloaded(of.paused() + f.drain.wait(f.rest.n+1, time.Now()))
 	}
 	return sending{}, apierror.NotBegun(ctx.Err())
 }
@@ -164,9 +165,12 @@ func traceWait(ctx context.Context, which int) trace.Span {
 func (a *Admission) leave(lane *lane, w *waiter) {
 	w.link.remove()
 	if !w.recorded {
-		lane.bytes -= w.size
+		lane.callers.count(w.of, -1, -w.size)
 		a.queued--
 		a.bytes -= w.size
+	}
+	if !w.of.waiting() {
+		lane.callers.leave(w.of)
 	}
 	if !lane.waiting() {
 		lane.link.remove()
@@ -188,10 +192,9 @@ func (a *Admission) serve(which int) {
 			continue
 		}
 		l.turn.push(lane, &lane.link) // at the end
-		w := lane.first.head()
-		if w == nil {
-			w = lane.rest.head()
-			lane.drain.served(now)
+		w := lane.callers.next()
+		if !w.recorded {
+			w.of.drain.served(now)
 			l.drain.served(now)
 		}
 		a.leave(lane, w)

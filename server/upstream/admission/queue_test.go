@@ -27,10 +27,12 @@ type crossing struct {
 
 func newCrossing(t *testing.T, cfg Config) *crossing { return &crossing{t: t, a: New(cfg)} }
 
-// asks lets one ask in the background, until it waits, entered or was refused.
+// asks lets one ask in the background, until it waits, entered or was refused. Who asks
+// is an account, or an account and its caller with a slash between them.
 func (c *crossing) asks(ctx context.Context, account string, size int64) {
 	go func() {
-		ticket, err := c.a.Enter(ctx, Request{Account: account, Size: size})
+		name, caller, _ := strings.Cut(account, "/")
+		ticket, err := c.a.Enter(ctx, Request{Account: name, Caller: caller, Size: size})
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if err != nil {
@@ -112,6 +114,13 @@ func (c *crossing) empty() {
 	for i := range c.a.lines {
 		if l := &c.a.lines[i]; l.turn.n > 0 || l.parked.n > 0 {
 			c.t.Errorf("line %d has lanes", i)
+		}
+	}
+	for _, own := range c.a.accounts.own {
+		for i := range own.lanes {
+			if its := &own.lanes[i].callers; its.turn.n > 0 || len(its.named) > 0 || its.weight != [2]int64{} {
+				c.t.Errorf("line %d has callers: %+v", i, its)
+			}
 		}
 	}
 }
