@@ -72,17 +72,24 @@ func (p *Principal) Account() string {
 	return p.Credential.Reveal()
 }
 
-// Key returns what tells callers apart in this process. It must not be shown.
+// Key returns what tells callers apart in this process. It must not be shown. A caller
+// has one key in all of its accounts, so that it has its share of a resource once. No
+// token is a key of a named caller: tokens have no NUL.
 func (p *Principal) Key() string {
 	if p.named != nil {
-		return p.named.key()
+		return "digate\x00" + p.named.Caller
 	}
 	return p.Credential.Reveal()
 }
 
-// key returns both names as one text, which no token is and no other caller's is: names
-// have no NUL.
-func (n *Named) key() string { return "digate\x00" + n.Account + "\x00" + n.Caller }
+// identified returns what the identity is made of: the token, or the names of the
+// account and the caller as one text, which no token is and no other caller's is.
+func (p *Principal) identified() string {
+	if n := p.named; n != nil {
+		return "digate\x00" + n.Account + "\x00" + n.Caller
+	}
+	return p.Credential.Reveal()
+}
 
 // ID returns the caller's identity, under which the caller's records are kept.
 // It is computed when it is first asked for, because most calls need none. It
@@ -90,7 +97,7 @@ func (n *Named) key() string { return "digate\x00" + n.Account + "\x00" + n.Call
 func (p *Principal) ID() string {
 	p.once.Do(func() {
 		if p.identify != nil {
-			p.id = p.identify(p.Key())
+			p.id = p.identify(p.identified())
 		}
 	})
 	return p.id

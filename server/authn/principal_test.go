@@ -43,3 +43,19 @@ func TestID_NoIdentity_Fails(t *testing.T) {
 		}
 	}
 }
+
+// A caller with several accounts has its share of a resource once, and records in each.
+func TestPrincipal_CallerWithSeveralAccounts_HasOneKeyAndAnIdentityInEach(t *testing.T) {
+	same := func(name string) string { return name }
+	in := func(account, caller string) *authn.Principal {
+		return authn.NewNamed(&authn.Named{Account: account, Caller: caller}, same)
+	}
+	acme, globex, none, other := in("acme", "ops"), in("globex", "ops"), in("", "ops"), in("acme", "billing")
+	if acme.Key() != globex.Key() || acme.Key() != none.Key() || acme.Key() == other.Key() {
+		t.Errorf("keys: %q, %q, %q, another caller's %q", acme.Key(), globex.Key(), none.Key(), other.Key())
+	}
+	// Earlier versions kept records under these.
+	if acme.ID() != "digate\x00acme\x00ops" || globex.ID() != "digate\x00globex\x00ops" || other.ID() != "digate\x00acme\x00billing" {
+		t.Errorf("identities: %q, %q, another caller's %q", acme.ID(), globex.ID(), other.ID())
+	}
+}
