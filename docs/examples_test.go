@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,14 +27,16 @@ import (
 //   - python: the program must succeed.
 //   - csv: a file, named by a line above it that is only `NAME`:.
 //
-// A line <!-- not run: reason --> above a block excludes it.
+// A line <!-- not run: reason --> above a block excludes it: see notrun_test.go.
+//
+// The directory has the audit log of that `digate dev`, audit.log.
 
 // exampleEnd bounds the examples of a page.
 const exampleEnd = 5 * time.Minute
 
 var (
 	fileName = regexp.MustCompile("^`([a-z.-]+)`:$")
-	notRun   = regexp.MustCompile(`^<!-- not run: .+ -->$`)
+	notRun   = regexp.MustCompile(`^<!-- not run: (.+) -->$`)
 
 	anID       = regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
 	aRecord    = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
@@ -77,6 +80,13 @@ func TestExamples_RunAsThePagesSay(t *testing.T) {
 			ran += len(examples)
 			t.Run(p.path, func(t *testing.T) {
 				t.Parallel()
+				for _, program := range []string{"curl", "jq"} {
+					if slices.ContainsFunc(examples, func(b block) bool {
+						return strings.HasPrefix(b.text, program+" ") || strings.Contains(b.text, "\n"+program+" ")
+					}) {
+						need.Program(t, program)
+					}
+				}
 				runExamples(t, examples)
 			})
 		}
@@ -190,10 +200,10 @@ const endMark = "\x01end of example"
 
 func newShell(t *testing.T) *shell {
 	t.Helper()
-	d := startDev(t)
 	s := &shell{dir: t.TempDir()}
+	d := startDev(t, "--audit-log", filepath.Join(s.dir, "audit.log"))
 	var there, here []string
-	for page, running := range map[string]string{"127.0.0.1:9090": d.grpc, "127.0.0.1:8080": d.rest, "127.0.0.1:8090": d.diga} {
+	for page, running := range map[string]string{"127.0.0.1:9090": d.grpc, "127.0.0.1:8080": d.rest, "127.0.0.1:9091": d.admin, "127.0.0.1:8090": d.diga} {
 		there, here = append(there, page, running), append(here, running, page)
 	}
 	s.local = strings.NewReplacer(append(there, "go run ./cmd/digate", "digate")...)
@@ -285,13 +295,13 @@ func TestReadme_TryIt_ShowsWhatDevPrints(t *testing.T) {
 }
 
 // dev is a running `digate dev`: its addresses, and what it printed about them.
-type dev struct{ grpc, rest, diga, welcome string }
+type dev struct{ grpc, rest, admin, diga, welcome string }
 
-var listening = regexp.MustCompile(`(gRPC|REST|Diga) +(?:http://)?(127\.0\.0\.1:\d+)`)
+var listening = regexp.MustCompile(`(gRPC|REST|admin|Diga) +(?:http://)?(127\.0\.0\.1:\d+)`)
 
-func startDev(t *testing.T) dev {
+func startDev(t *testing.T, flags ...string) dev {
 	t.Helper()
-	args := []string{"dev"}
+	args := append([]string{"dev"}, flags...)
 	for _, o := range options(t, "dev") {
 		if strings.HasSuffix(o.name, "-addr") {
 			args = append(args, "--"+o.name, "127.0.0.1:0")
@@ -310,7 +320,7 @@ func startDev(t *testing.T) dev {
 		}
 		d.welcome += lines.Text() + "\n"
 		for _, m := range listening.FindAllStringSubmatch(lines.Text(), -1) {
-			*map[string]*string{"gRPC": &d.grpc, "REST": &d.rest, "Diga": &d.diga}[m[1]] = m[2]
+			*map[string]*string{"gRPC": &d.grpc, "REST": &d.rest, "admin": &d.admin, "Diga": &d.diga}[m[1]] = m[2]
 		}
 	}
 	return d
