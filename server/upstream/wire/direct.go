@@ -197,11 +197,17 @@ func (c *directConn) header(verb string) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		if resp.StatusCode >= http.StatusOK || resp.StatusCode == http.StatusSwitchingProtocols {
+		if !interim(resp.StatusCode) {
 			c.left = math.MaxInt64
 			return resp, nil
 		}
 	}
+}
+
+// interim reports whether the header of another response follows one of this status. As in
+// net/http, none does after a status below 100, which HTTP does not have.
+func interim(status int) bool {
+	return status >= http.StatusContinue && status < http.StatusOK && status != http.StatusSwitchingProtocols
 }
 
 // directBody is the body of a response. Its end frees the connection.

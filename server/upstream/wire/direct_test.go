@@ -422,6 +422,7 @@ func FuzzDirect(f *testing.F) {
 		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}",
 		"HTTP/1.1 200 OK\r\nA: " + string(bytes.Repeat([]byte("x"), 5000)) + "\r\n\r\n{}",
 		"HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.1 99 x\r\n\r\n", "SSH-2.0-x\r\n",
+		"HTTP/0.0 000 \n\n", "HTTP/1.1 099 x\r\n\r\n" + okResponse, "HTTP/1.1 000 x\r\nContent-Length: 2\r\n\r\n{}",
 	} {
 		f.Add(response, "{}", false)
 		f.Add(response, "{}", true)
