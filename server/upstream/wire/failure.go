@@ -102,6 +102,12 @@ func Describe(err error, known ...error) string {
 		return "connection refused"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "connection reset"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "too many files and connections are open here"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "no local port is free"
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return "no route to Diga's host"
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 		return "connection closed"
 	case errors.As(err, &timeout) && timeout.Timeout():
