@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"cmp"
+	"context"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -41,7 +42,9 @@ func (d *digate) spans(t *testing.T, c *exporttest.Collector) spans {
 	if err := d.wait(); err != nil {
 		t.Fatal(err)
 	}
-	return c.Spans()
+	all := spans(c.Spans())
+	all.see()
+	return all
 }
 
 type spans []*tracepb.Span
@@ -56,8 +59,7 @@ func (all spans) tree(attributes ...string) string {
 	}
 	var below func(parent string, indent string)
 	line := func(s *tracepb.Span, indent string) {
-		kind := strings.ToLower(strings.TrimPrefix(s.GetKind().String(), "SPAN_KIND_"))
-		fmt.Fprintf(&b, "%s%s: %s", indent, kind, s.GetName())
+		fmt.Fprintf(&b, "%s%s: %s", indent, kindOf(s), s.GetName())
 		for _, key := range attributes {
 			if v, ok := attribute(s, key); ok {
 				fmt.Fprintf(&b, " %s=%s", key[strings.LastIndexByte(key, '.')+1:], v)
@@ -154,4 +156,38 @@ func wantDocumented(t *testing.T, all spans) {
 			}
 		}
 	}
+}
+
+// callInEveryWay makes a call on each protocol, a copy of a bulk stream, and a copy that
+// its caller leaves, all of them with a traceparent.
+func (d *digate) callInEveryWay(t *testing.T, up *scripted, parent string) {
+	t.Helper()
+	up.will(respond(201, nil, full))
+	ctx := withParent(withToken(t.Context(), token), parent)
+	if _, err := d.copyCtx(ctx, withID("a call")); err != nil {
+		t.Fatal(err)
+	}
+	if rest := d.copyREST(t, templateID, `{}`, "traceparent", parent); rest.status != 201 {
+		t.Fatal(rest)
+	}
+	stream := d.bulk(withParent(t.Context(), parent), t)
+	must(t, stream.Send(item(templateID, "an item")))
+	must(t, stream.CloseSend())
+	if _, summary, err := drain(stream); err != nil || summary.GetDone() != 1 {
+		t.Fatal(summary, err)
+	}
+	arrived, release := copiesWait(up)
+	ctx, leave := context.WithCancel(ctx)
+	go func() { <-arrived; leave() }()
+	if _, err := d.copyCtx(ctx, withID("left")); err == nil {
+		t.Fatal("no failure")
+	}
+	d.log.await(t, 1, `"code":"CANCELLED"`) // the server knows that it left
+	close(release)
+	d.log.await(t, 1, `"kind":"detached_call"`)
+}
+
+// linesWith returns the lines of a log that have a text.
+func linesWith(log, text string) []string {
+	return slices.DeleteFunc(strings.Split(log, "\n"), func(l string) bool { return !strings.Contains(l, text) })
 }

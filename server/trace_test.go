@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -227,20 +228,53 @@ func TestTrace_HostileTraceparent_IsLeftOut(t *testing.T) {
 	}
 }
 
+// The lines of a call that is not sampled name the trace of its caller, who may know it,
+// and no span, which nobody has.
 func TestTrace_CallerWhoseSpanIsNotSampled_HasNone(t *testing.T) {
 	t.Parallel()
-	up, c := newScripted(t), exporttest.New(t)
-	up.will(respond(201, nil, full))
-	d := traced(t, c, up.url())
 	unsampled := strings.TrimSuffix(traceparent, "01") + "00"
-	if _, err := d.copyCtx(withParent(withToken(t.Context(), token), unsampled), withID("unsampled")); err != nil {
-		t.Fatal(err)
+	for _, variables := range [][]string{nil, {"OTEL_TRACES_SAMPLER", "always_off"}} {
+		up, c := newScripted(t), exporttest.New(t)
+		d := serveTraced(t, c, up.url(), variables...)
+		parent := unsampled
+		if variables != nil {
+			parent = traceparent
+		}
+		d.callInEveryWay(t, up, parent)
+		if all := d.spans(t, c); len(all) > 0 {
+			t.Errorf("%v: spans:\n%s", variables, all.tree())
+		}
+		log := d.log.String()
+		for _, what := range []string{`"msg":"call","protocol":"grpc"`, `"msg":"call","protocol":"rest"`, `"kind":"bulk_item"`, `"kind":"detached_call"`} {
+			if lines := linesWith(log, what); len(lines) == 0 || slices.ContainsFunc(lines, func(l string) bool { return !strings.Contains(l, `"trace_id":"`+callersTrace+`"`) }) {
+				t.Errorf("%v: lines that do not name the trace:\n%s", variables, strings.Join(lines, "\n"))
+			}
+		}
+		if strings.Contains(log, "span_id") {
+			t.Errorf("%v: a line names a span:\n%s", variables, log)
+		}
 	}
-	if all := d.spans(t, c); len(all) > 0 {
-		t.Errorf("spans:\n%s", all.tree())
-	}
-	if !strings.Contains(d.log.String(), callersTrace) {
-		t.Error("the access line does not name the trace")
+}
+
+// Ids that nobody has are in no line.
+func TestTrace_UnsampledCallOfItsOwn_HasNoIDsInItsLines(t *testing.T) {
+	t.Parallel()
+	for _, variables := range [][]string{
+		{"OTEL_TRACES_SAMPLER", "always_off"}, {"OTEL_TRACES_SAMPLER", "always_off", "OTEL_PROPAGATORS", "none"},
+	} {
+		up, c := newScripted(t), exporttest.New(t)
+		d := serveTraced(t, c, up.url(), variables...)
+		parent := "malformed"
+		if len(variables) > 2 {
+			parent = traceparent // which is not read
+		}
+		d.callInEveryWay(t, up, parent)
+		if all := d.spans(t, c); len(all) > 0 {
+			t.Errorf("%v: spans:\n%s", variables, all.tree())
+		}
+		if log := d.log.String(); strings.Contains(log, "trace_id") || strings.Contains(log, "span_id") {
+			t.Errorf("%v: ids in\n%s", variables, log)
+		}
 	}
 }
 

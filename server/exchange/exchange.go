@@ -93,6 +93,9 @@ type Exchange struct {
 	// XRequestID is the X-Request-Id of the call. A part of a call has that of the
 	// whole.
 	XRequestID string
+	// CallersTrace reports whether the call, or the whole of which it is a part, is in a
+	// trace that its caller named.
+	CallersTrace bool
 	// Items counts the copies of a bulk stream, nil for any other call.
 	Items *Items
 	// CreatedID is the id of what an operation created, or found to be created.
@@ -149,7 +152,7 @@ func NewContext(ctx context.Context) (context.Context, *Exchange) {
 	c := &recordContext{Context: ctx}
 	c.exchange.Attempts = c.first[:0]
 	if of := FromContext(ctx); of != nil {
-		c.exchange.XRequestID = of.XRequestID
+		c.exchange.XRequestID, c.exchange.CallersTrace = of.XRequestID, of.CallersTrace
 	}
 	return c, &c.exchange
 }

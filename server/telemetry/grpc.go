@@ -33,7 +33,7 @@ func (t *Telemetry) begin(ctx context.Context, method string) (context.Context, 
 	if c.exchange == nil {
 		ctx, c.exchange = exchange.NewContext(ctx)
 	}
-	c.exchange.XRequestID = c.requestID
+	c.exchange.XRequestID, c.exchange.CallersTrace = c.requestID, c.callersTrace
 	t.name(ctx, c)
 	t.start(c)
 	return ctx, c, own

@@ -31,24 +31,27 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 	if op.Began.IsZero() {
 		op.Began = time.Now()
 	}
-	var id string // of the call that the operation is a part of, or was left by
-	if of := exchange.FromContext(ctx); of != nil {
-		id = of.XRequestID
+	c := &call{method: t.label(op.Method)}
+	if of := exchange.FromContext(ctx); of != nil { // of the call that the operation is a part of, or was left by
+		c.requestID, c.callersTrace = of.XRequestID, of.CallersTrace
 	}
-	traced, span := t.traceOperation(ctx, op)
-	return traced, func(ex *exchange.Exchange, err error) { t.operated(traced, op, id, span, ex, err) }
+	traced, own := t.traceOperation(ctx, op)
+	c.span = trace.SpanFromContext(traced)
+	return traced, func(ex *exchange.Exchange, err error) {
+		c.exchange = ex
+		t.name(traced, c)
+		c.conclude(err)
+		c.endSpan(own)
+		t.operated(traced, op, c)
+	}
 }
 
 // operated counts an operation and writes its line.
-func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id string, span trace.Span, ex *exchange.Exchange, err error) {
+func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, c *call) {
 	took := time.Since(op.Began)
-	c := &call{method: t.label(op.Method), exchange: ex, requestID: id}
-	t.name(ctx, c)
-	c.conclude(err)
 	t.metrics.operations.of(operationEnding{op.Kind, c.code, c.outcome}).Inc()
 	t.metrics.exchanged(c, exemplarOf(t.tracer.spanContext(ctx, span)))
 	t.noteDrift(ctx, c)
-	c.endSpan(span)
 	if c.reason != "" {
 		t.failures.note(c)
 	}
@@ -74,7 +77,7 @@ func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, id stri
 		slog.String("code", codeName(c.code)),
 		slog.String("outcome", c.outcome.String()),
 		slog.Int64("duration_us", took.Microseconds()),
-		slog.String(logRequestID, id),
+		slog.String(logRequestID, c.requestID),
 	)
-	t.write(ctx, level, "operation", c.attrs(withSpan(attrs, trace.SpanFromContext(ctx))))
+	t.write(ctx, level, "operation", c.attrs(c.withSpan(attrs)))
 }

@@ -90,6 +90,8 @@ type call struct {
 	about     about            // only with an audit log
 	request   *http.Request    // of the REST side, as it arrived
 	span      trace.Span       // nil for none
+	// callersTrace reports whether the span is in a trace that the caller named.
+	callersTrace bool
 }
 
 // name notes who makes the call, where callers have names or there is an audit log.
@@ -234,7 +236,7 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 		slog.Int64("duration_us", took.Microseconds()),
 		slog.String(logRequestID, c.requestID),
 	)
-	t.write(ctx, level, "call", c.attrs(withSpan(attrs, c.span)))
+	t.write(ctx, level, "call", c.attrs(c.withSpan(attrs)))
 }
 
 // write writes a line. It does not look for the place in the code, as a logger does,

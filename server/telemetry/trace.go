@@ -101,6 +101,7 @@ func (t *Telemetry) traceRPC(ctx context.Context, c *call) context.Context {
 		return ctx
 	}
 	ctx = t.tracer.below(ctx, metadata.ValueFromIncomingContext(ctx, keyTraceparent), metadata.ValueFromIncomingContext(ctx, keyTracestate))
+	c.callersTrace = trace.SpanContextFromContext(ctx).IsValid()
 	ctx, c.span = t.tracer.Start(ctx, c.method, serverSpan...)
 	return ctx
 }
@@ -112,6 +113,7 @@ func (t *Telemetry) traceREST(ctx context.Context, c *call, method string) conte
 		return ctx
 	}
 	ctx = t.tracer.below(ctx, c.request.Header[headerTraceparent], c.request.Header[headerTracestate])
+	c.callersTrace = trace.SpanContextFromContext(ctx).IsValid()
 	ctx, c.span = t.tracer.Start(ctx, c.request.Method+" "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(c.began))
 	if c.span.IsRecording() {
 		c.span.SetAttributes(semconv.HTTPRequestMethodKey.String(c.request.Method), semconv.HTTPRoute(route), scheme(c.request))
@@ -226,12 +228,30 @@ func isServers(code codes.Code) bool {
 }
 
 // withSpan appends the ids by which a line is found from its trace, and the other way.
-func withSpan(attrs []slog.Attr, span trace.Span) []slog.Attr {
-	if span == nil {
-		return attrs
+func (c *call) withSpan(attrs []slog.Attr) []slog.Attr {
+	trace, span := c.traceIDs()
+	if trace != "" {
+		attrs = append(attrs, slog.String("trace_id", trace))
 	}
-	if of := span.SpanContext(); of.IsValid() {
-		attrs = append(attrs, slog.String("trace_id", of.TraceID().String()), slog.String("span_id", of.SpanID().String()))
+	if span != "" {
+		attrs = append(attrs, slog.String("span_id", span))
 	}
 	return attrs
+}
+
+// traceIDs returns the ids of the call's trace and span that somebody can look up: both
+// of a sampled call, and the trace alone of any other whose caller named it. The ids that
+// a call has beside these are in no collector.
+func (c *call) traceIDs() (trace, span string) {
+	if c.span == nil {
+		return "", ""
+	}
+	of := c.span.SpanContext()
+	if of.IsSampled() {
+		span = of.SpanID().String()
+	}
+	if of.IsSampled() || c.callersTrace {
+		trace = of.TraceID().String()
+	}
+	return trace, span
 }
