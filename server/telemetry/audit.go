@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
@@ -153,9 +154,7 @@ func (a *auditing) entry(ctx context.Context, kind string, c *call) *audit.Entry
 	if c.principal != nil {
 		identify(e, c.principal)
 	}
-	if span := a.telemetry.tracer.spanContext(ctx, c.span); span.HasTraceID() {
-		e.TraceID = span.TraceID().String()
-	}
+	e.TraceID, _ = c.traceIDs()
 	created := c.about.created
 	if c.exchange != nil {
 		e.LedgerRecord = c.exchange.LedgerRecord
@@ -187,14 +186,14 @@ func identify(e *audit.Entry, p *authn.Principal) {
 
 // BeforeWrite writes the line with which a write begins. Its error refuses the write.
 func (t *Telemetry) BeforeWrite(ctx context.Context, method string, request proto.Message) error {
-	c := &call{method: t.label(method), protocol: protocolGRPC, exchange: exchange.FromContext(ctx)}
+	c := &call{method: t.label(method), protocol: protocolGRPC, exchange: exchange.FromContext(ctx), span: trace.SpanFromContext(ctx)}
 	t.name(ctx, c)
 	if of := callFromContext(ctx); of != nil {
 		c.protocol, c.peer = of.protocol, of.peer
 	}
 	c.about.ask(request)
 	if c.exchange != nil {
-		c.requestID = c.exchange.XRequestID
+		c.requestID, c.callersTrace = c.exchange.XRequestID, c.exchange.CallersTrace
 	}
 	number, err := t.audit.log.Begin(ctx, t.audit.entry(ctx, "", c))
 	if c.exchange != nil {

@@ -50,7 +50,7 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, c *call) {
 	took := time.Since(op.Began)
 	t.metrics.operations.of(operationEnding{op.Kind, c.code, c.outcome}).Inc()
-	t.metrics.exchanged(c, exemplarOf(t.tracer.spanContext(ctx, span)))
+	t.metrics.exchanged(c, exemplarOf(t.tracer.spanContext(ctx, c.span)))
 	t.noteDrift(ctx, c)
 	if c.reason != "" {
 		t.failures.note(c)
