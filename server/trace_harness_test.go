@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -131,30 +130,6 @@ func wantTree(t *testing.T, got, want string) {
 	}
 	if want := strings.Join(lines, "\n"); strings.TrimSpace(got) != want {
 		t.Errorf("the spans are\n%s\nwant\n%s", got, cmp.Or(want, "none"))
-	}
-}
-
-// wantDocumented holds the names of spans and attributes to those of the page. A span of a
-// method or route is there by an example.
-func wantDocumented(t *testing.T, all spans) {
-	t.Helper()
-	page, err := os.ReadFile("../docs/tracing.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range all {
-		names := []string{s.GetName()}
-		if strings.Contains(s.GetName(), "/") { // of many
-			names = nil
-		}
-		for _, a := range s.GetAttributes() {
-			names = append(names, a.GetKey())
-		}
-		for _, name := range names {
-			if !strings.Contains(string(page), "`"+name+"`") {
-				t.Errorf("docs/tracing.md lacks %s, of the span %s", name, s.GetName())
-			}
-		}
 	}
 }
 
