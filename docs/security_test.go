@@ -18,7 +18,7 @@ var (
 // testFunctions returns the names of the tests of the repository, of all its modules.
 func testFunctions(t *testing.T) map[string]bool {
 	t.Helper()
-	names := make(map[string]bool)
+	var files []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -26,20 +26,23 @@ func testFunctions(t *testing.T) map[string]bool {
 		if d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "bin") {
 			return filepath.SkipDir
 		}
-		if !strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		for _, m := range testFunction.FindAllStringSubmatch(string(text), -1) {
-			names[m[1]] = true
+		if strings.HasSuffix(path, "_test.go") {
+			files = append(files, path)
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	names := make(map[string]bool)
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range testFunction.FindAllStringSubmatch(string(text), -1) {
+			names[m[1]] = true
+		}
 	}
 	return names
 }
