@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -18,9 +19,12 @@ type Config struct {
 	TLS func() *tls.Config
 	// Timeout bounds a handshake.
 	Timeout time.Duration
-	// MaxPending bounds the handshakes under way. Beyond it the oldest one ends: those
-	// that stall never keep a new one waiting.
+	// MaxPending bounds the handshakes under way. Beyond it the oldest one of the address
+	// with the most ends: those that stall never keep a new one waiting, and many of some
+	// addresses end none of another.
 	MaxPending int
+	// Address returns the address that a peer is counted by. Without it all have the same.
+	Address func(peer net.Addr) netip.Addr
 	// NeedsProtocol refuses a client that names no protocol (ALPN).
 	NeedsProtocol bool
 	// Plain is written to a client that speaks HTTP without TLS.
@@ -41,7 +45,9 @@ type Listener struct {
 	close    sync.Once
 
 	mu      sync.Mutex
-	pending list.List // of *pending, the oldest first
+	pending map[netip.Addr]*list.List // of *pending, the oldest first; none is empty
+	count   int                       // of all
+	begun   uint64
 }
 
 // accepted is what Accept returns.
@@ -53,12 +59,15 @@ type accepted struct {
 // pending is a handshake under way.
 type pending struct {
 	net.Conn
+	number    uint64 // counts handshakes
 	displaced bool
 }
 
 // Listen returns a listener that accepts the connections of ln.
 func Listen(ln net.Listener, cfg Config) *Listener {
-	return &Listener{Listener: ln, Config: cfg, accepted: make(chan accepted), closed: make(chan struct{})}
+	return &Listener{
+		Listener: ln, Config: cfg, accepted: make(chan accepted), closed: make(chan struct{}), pending: make(map[netip.Addr]*list.List),
+	}
 }
 
 // Accept returns the next connection whose handshake is done.
@@ -78,8 +87,10 @@ func (l *Listener) Close() error {
 	err := l.Listener.Close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for e := l.pending.Front(); e != nil; e = e.Next() {
-		_ = e.Value.(*pending).Close()
+	for _, of := range l.pending {
+		for e := of.Front(); e != nil; e = e.Next() {
+			_ = e.Value.(*pending).Close()
+		}
 	}
 	return err
 }
@@ -177,21 +188,59 @@ func (l *Listener) add(conn net.Conn) (remove func() (displaced bool), ok bool) 
 		return nil, false
 	default:
 	}
-	p := &pending{Conn: conn}
-	e := l.pending.PushBack(p)
-	if l.pending.Len() > l.MaxPending {
-		oldest := l.pending.Remove(l.pending.Front()).(*pending)
-		oldest.displaced = true
-		_ = oldest.Close()
+	var addr netip.Addr
+	if l.Address != nil {
+		addr = l.Address(conn.RemoteAddr())
+	}
+	of := l.pending[addr]
+	if of == nil {
+		of = list.New()
+		l.pending[addr] = of
+	}
+	l.begun++
+	p := &pending{Conn: conn, number: l.begun}
+	e := of.PushBack(p)
+	if l.count++; l.count > l.MaxPending {
+		l.displace()
 	}
 	return func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if !p.displaced {
-			l.pending.Remove(e)
+			l.take(addr, e)
 		}
 		return p.displaced
 	}, true
+}
+
+// displace ends the oldest handshake of the address that has the most, of two that have
+// as many that of the older one.
+func (l *Listener) displace() {
+	var (
+		from   netip.Addr
+		oldest *list.Element
+		most   int
+	)
+	for addr, of := range l.pending {
+		e := of.Front()
+		if of.Len() > most || of.Len() == most && e.Value.(*pending).number < oldest.Value.(*pending).number {
+			from, oldest, most = addr, e, of.Len()
+		}
+	}
+	p := l.take(from, oldest)
+	p.displaced = true
+	_ = p.Close()
+}
+
+// take takes a handshake of an address out of those that are under way.
+func (l *Listener) take(addr netip.Addr, e *list.Element) *pending {
+	of := l.pending[addr]
+	p := of.Remove(e).(*pending)
+	if of.Len() == 0 {
+		delete(l.pending, addr)
+	}
+	l.count--
+	return p
 }
 
 // speaksHTTP reports whether a client that speaks no TLS began with a request of

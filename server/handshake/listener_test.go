@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -173,6 +175,29 @@ func TestListener_TooManyHandshakes_EndTheOldest(t *testing.T) {
 		}
 		s.dial(t)
 	}
+}
+
+// Whoever begins many handshakes ends its own ones.
+func TestListener_TooManyHandshakesOfOneAddress_EndNoneOfAnother(t *testing.T) {
+	t.Parallel()
+	var first sync.Once
+	s := serve(t, func(c *handshake.Config) {
+		c.MaxPending = 3
+		c.Address = func(net.Addr) netip.Addr { // the first connection is another's
+			addr := netip.MustParseAddr("192.0.2.2")
+			first.Do(func() { addr = netip.MustParseAddr("192.0.2.1") })
+			return addr
+		}
+	})
+	lone := s.client(t)
+	for range 5 {
+		s.dial(t)
+	}
+	for range 3 {
+		s.await(t, handshake.Displaced)
+	}
+	echoes(t, lone)
+	s.await(t, handshake.Done)
 }
 
 func TestListener_EachFailure_HasItsResult(t *testing.T) {
