@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -48,6 +49,7 @@ type front struct {
 	ctx      context.Context
 	from, to string
 	streams  int
+	tls      *tls.Config   // of meet's connections, nil for plain text
 	done     *atomic.Int64 // streams opened, calls made, or connections
 }
 
@@ -98,11 +100,28 @@ func (a attack) start(ctx context.Context, to string, long bool) (wait func() in
 	}
 }
 
+// meet opens a connection that speaks HTTP/2, over TLS where the front has it.
+func (f *front) meet(window uint32) (*stranger, error) {
+	conn, err := dialFrom(f.ctx, f.from, f.to)
+	if err != nil {
+		return nil, err
+	}
+	if f.tls != nil {
+		over := tls.Client(conn, f.tls)
+		if err := over.HandshakeContext(f.ctx); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		conn = over
+	}
+	return meet(f.ctx, conn, window)
+}
+
 // meeting opens connections, one after the other, and calls do with each until it
 // is closed. After a refused connection it pauses.
 func (f *front) meeting(window uint32, do func(*stranger) error) {
 	for f.ctx.Err() == nil {
-		s, err := meet(f.ctx, f.from, f.to, window)
+		s, err := f.meet(window)
 		if err == nil {
 			if err = do(s); err == nil {
 				select {

@@ -3,7 +3,7 @@
 // floods without a credential, sends endless metadata, reads and writes slowly.
 // Meanwhile callers whom Diga knows make copies. A bare grpc-go server of the same
 // contract meets the attacks on gRPC in the same run, for comparison. Others attack the
-// REST listener.
+// REST listener, or the TLS and the credentials of a digate with a file of accounts.
 //
 // The attacks are bounded in time and number, and go to loopback addresses only.
 //

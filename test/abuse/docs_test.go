@@ -48,3 +48,20 @@ func TestDocs_Results_AreOfEachAttackAndNameWhatIsNotHeld(t *testing.T) {
 		}
 	}
 }
+
+func TestDocs_GuardedResults_AreOfEachAttackAndHeld(t *testing.T) {
+	rows, described, _ := rig.Table(t, "abuse.md", guardedHead)
+	if len(rows) != len(guardedAttacks) {
+		t.Fatalf("the results have %d rows, want %d", len(rows), len(guardedAttacks))
+	}
+	for i, cells := range rows {
+		name := guardedAttacks[i].name
+		peak, err := strconv.Atoi(strings.TrimSuffix(cells[3], " MiB"))
+		if cells[0] != name || err != nil || peak > container || !strings.HasPrefix(cells[7], "0 of ") {
+			t.Errorf("row %d is %q, want one of %q that is held", i, cells, name)
+		}
+		if !strings.Contains(described, "\n| "+name+" | ") {
+			t.Errorf("the page does not describe %q", name)
+		}
+	}
+}

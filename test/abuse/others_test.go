@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
@@ -45,17 +46,27 @@ type others struct {
 	lost  int
 }
 
-// dialClient returns a client connection from a loopback address.
+// dialClient returns a client connection from a loopback address, in plain text.
 func dialClient(from, to string) (*grpc.ClientConn, error) {
-	return grpc.NewClient("passthrough:///"+to, grpc.WithTransportCredentials(insecure.NewCredentials()),
+	return dialClientWith(insecure.NewCredentials(), from, to)
+}
+
+func dialClientWith(creds credentials.TransportCredentials, from, to string) (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///"+to, grpc.WithTransportCredentials(creds),
 		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) { return dialFrom(ctx, from, addr) }))
 }
 
 func newOthers(t *testing.T, addr string) *others {
 	t.Helper()
+	return newOthersWith(t, insecure.NewCredentials(), knownToken, addr)
+}
+
+// newOthersWith returns others who show an authorization of their own.
+func newOthersWith(t *testing.T, creds credentials.TransportCredentials, authorization, addr string) *others {
+	t.Helper()
 	var conns []*grpc.ClientConn
 	for range 4 {
-		conn, err := dialClient(othersAddress, addr)
+		conn, err := dialClientWith(creds, othersAddress, addr)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,14 +76,14 @@ func newOthers(t *testing.T, addr string) *others {
 	return &others{copy: func(ctx context.Context, n int) error {
 		conn := conns[n%len(conns)]
 		if n%10 == 0 {
-			own, err := dialClient(othersAddress, addr)
+			own, err := dialClientWith(creds, othersAddress, addr)
 			if err != nil {
 				return err
 			}
 			defer func() { _ = own.Close() }()
 			conn = own
 		}
-		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", knownToken)
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", authorization)
 		_, err := integrationv1.NewIntegrationServiceClient(conn).CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
 		return err
 	}}

@@ -50,13 +50,9 @@ type stranger struct {
 	gone chan struct{}
 }
 
-// meet opens a connection whose streams begin with a window. It ends with the
-// context.
-func meet(ctx context.Context, from, to string, window uint32) (*stranger, error) {
-	conn, err := dialFrom(ctx, from, to)
-	if err != nil {
-		return nil, err
-	}
+// meet speaks HTTP/2 on a connection, with a window for each stream to begin with. It
+// ends with the context.
+func meet(ctx context.Context, conn net.Conn, window uint32) (*stranger, error) {
 	s := &stranger{conn: conn, out: bufio.NewWriterSize(conn, 64<<10), next: 1, gone: make(chan struct{}), windows: newWindows()}
 	s.fields = hpack.NewEncoder(&s.block)
 	s.framer = http2.NewFramer(s.out, bufio.NewReaderSize(conn, 64<<10))
