@@ -29,6 +29,7 @@ var parsed = []string{"string", "[]byte", "[]string", "io.Reader", "url.Values",
 // the parser if it has no folder. Those whose names do not say it are here too.
 var fuzzed = map[string]string{
 	// Callers' headers, queries and messages.
+	"server/loglevel.parse":              "FuzzParse",
 	"server/authn.Bearer":                "FuzzBearer",
 	"server/authn/jwt.Verify":            "FuzzVerify",
 	"server/telemetry.requestID":         "FuzzRequestID",
