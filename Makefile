@@ -51,10 +51,13 @@ test: ## run every test with the race detector, and those that count allocations
 	go test -run Allocations $$(git grep -l 'func TestAllocations' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,')
 
 .PHONY: generate
-generate: ## regenerate the code from the protos
+generate: ## regenerate the code, and the OpenAPI document, from the protos
 	$(BUF) generate
 	$(BUF) generate --template bench/peers/buf.gen.yaml
 	$(BUF) generate --template test/conformance/buf.gen.yaml
+	@mkdir -p bin
+	$(BUF) build --output bin/contract.binpb
+	go run ./server/openapi/generate <bin/contract.binpb
 
 .PHONY: lint
 lint: ## lint the protos
@@ -73,11 +76,13 @@ vet: ## go vet and golangci-lint, of bench/peers too
 	$(LINTER) run ./...
 	cd bench/peers && go vet ./... && $(subst tools/,../../tools/,$(LINTER)) run ./...
 
+GENERATED := gen bench/peers/gen test/conformance/gen server/openapi/openapi.json docs/openapi.yaml
+
 .PHONY: generate-is-clean
 generate-is-clean: ## prove that the generated code is what the protos generate
 	$(MAKE) --no-print-directory generate
-	git diff --exit-code --stat -- gen bench/peers/gen test/conformance/gen
-	@test -z "$$(git ls-files --others --exclude-standard -- gen bench/peers/gen test/conformance/gen)"
+	git diff --exit-code --stat -- $(GENERATED)
+	@test -z "$$(git ls-files --others --exclude-standard -- $(GENERATED))"
 
 .PHONY: conformance
 conformance: ## the suites of others: protovalidate's rules, connectrpc's for gRPC, h2spec (UPDATE=1 writes docs/conformance.md)

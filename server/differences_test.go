@@ -92,6 +92,14 @@ var differences = map[string]difference{
 			t.Errorf("%v %q", rest.header, rest.body)
 		}
 	},
+	"openapi-routes": func(t *testing.T, _ *scripted, d *digate) {
+		for _, path := range []string{"/openapi.json", "/openapi.yaml"} {
+			got := d.do(t, "GET", path, "", "Authorization", "")
+			if got.status != 200 || !strings.Contains(got.body, "Digate-Outcome") || got.header.Get("ETag") == "" {
+				t.Errorf("%s: %d %v", path, got.status, got.header)
+			}
+		}
+	},
 	"cut-success": func(t *testing.T, up *scripted, d *digate) {
 		up.will(raw("HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{\"id\":\""+id+"\",\"nam", false))
 		rest := d.copyREST(t, templateID, `{}`)

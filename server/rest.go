@@ -3,11 +3,13 @@ package server
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/server/openapi"
 )
 
 // maxRESTStreams bounds the requests under way on one HTTP/2 connection. A request that
@@ -21,6 +23,10 @@ func (s *Server) newRoutes(contracts http.Handler, public []gateway.PublicRoute)
 		_, end := s.telemetry.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: askedOf(s.contract, r)})
 		end(nil, err)
 		apierror.FromError(err).REST(nil).Write(w)
+	}
+	public = slices.Clone(public)
+	for path, handler := range openapi.Handlers() {
+		public = append(public, gateway.PublicRoute{Path: path, Handler: handler})
 	}
 	return gateway.NewPublic(gateway.PublicConfig{
 		Contract: s.contract, Origins: s.cfg.Gateway.Origins(), Routes: public, MaxBody: s.cfg.MaxRequestBytes, Observer: s.telemetry,
