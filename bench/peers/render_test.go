@@ -19,6 +19,7 @@ func (m measurements) tables() map[string]string {
 		"ledger":  m.ledgerTable(),
 		"half":    m.halfTable(),
 		"idle":    m.idleTable(),
+		"traces":  m.tracesTable(),
 		"model":   m.modelTable(),
 		"check":   m.checkTable(),
 	}
@@ -163,6 +164,24 @@ func (m measurements) ledgerTable() string {
 		head = append(head, fmt.Sprintf("CPU of a call, %d in flight", c.InFlight), "÷ without", "calls/s")
 	}
 	return table(head, rows)
+}
+
+func (m measurements) tracesTable() string {
+	r := m.Sections[tracesSection]
+	if r == nil {
+		return "Not measured yet.\n"
+	}
+	var rows [][]string
+	for _, protocol := range []string{"grpc", "rest"} {
+		for _, c := range r.cells(protocol) {
+			rows = append(rows, []string{
+				fmt.Sprintf("%s, %d in flight", protocolNames[protocol], c.InFlight), microsecondsText(r.of(c, "digate")),
+				microsecondsText(r.of(c, "1 %")), ratioText(r, c, "1 %", "digate"),
+				microsecondsText(r.of(c, "all")), ratioText(r, c, "all", "digate"),
+			})
+		}
+	}
+	return table([]string{"calls", "CPU of a call, no traces", "1 % sampled", "÷ without", "all sampled", "÷ without"}, rows)
 }
 
 func (m measurements) halfTable() string {

@@ -4,13 +4,17 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +42,7 @@ const (
 	ledgerSection      = "ledger"
 	halfSection        = "half"
 	idleSection        = "idle"
+	tracesSection      = "traces"
 )
 
 // oneCore is a digate with one processor.
@@ -75,6 +80,7 @@ var sections = map[string]func(*testing.T) *results{
 	ledgerSection: withLedgers,
 	halfSection:   atHalfLoad,
 	idleSection:   atRest,
+	tracesSection: withTraces,
 }
 
 // measure measures a section.
@@ -131,6 +137,29 @@ func withLedgers(t *testing.T) *results {
 	}
 	o.only = []string{"digate", "memory", "bulk", "sqlite", "postgres"}
 	return compareAll(t, o)
+}
+
+// withTraces measures the same digate without traces, with a hundredth of the calls
+// sampled, and with all of them. The collector is in this process.
+func withTraces(t *testing.T) *results {
+	var batches atomic.Int64
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		batches.Add(1)
+	}))
+	defer collector.Close()
+	o := alone()
+	o.inFlight = []int{16, 128}
+	env := func(part string) []string {
+		return []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + collector.URL, "OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + part}
+	}
+	o.digates = []digate{{name: "digate"}, {name: "1 %", env: env("0.01")}, {name: "all", env: env("1")}}
+	o.only = []string{"digate", "1 %", "all"}
+	r := compareAll(t, o)
+	if batches.Load() == 0 {
+		t.Error("the collector got nothing")
+	}
+	return r
 }
 
 // atHalfLoad measures how long calls take that begin at half of the rate that is

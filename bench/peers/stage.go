@@ -107,7 +107,7 @@ func (s *stage) digate(d digate) (*process.Process, error) {
 		args = append(args, "--upstream-ca-file", s.settings.CAFile, "--tls-cert-file", s.settings.CertFile, "--tls-key-file", s.settings.KeyFile)
 	}
 	cmd := exec.Command(d.path, append(args, d.args...)...)
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "DIGATE_") }), d.env...)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "DIGATE_") || strings.HasPrefix(s, "OTEL_") }), d.env...)
 	return s.run(cmd, process.Serving{})
 }
 
