@@ -118,8 +118,8 @@ func TestExport_OverEitherProtocol_ArrivesWithItsHeaders(t *testing.T) {
 			c := exporttest.New(t)
 			url := map[string]string{"http/protobuf": c.URL, "grpc": c.GRPC}[protocol]
 			r := prometheus.NewRegistry()
-			h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h_seconds", Buckets: []float64{1, 2}})
-			n := prometheus.NewCounter(prometheus.CounterOpts{Name: "n_total"})
+			h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h_seconds", Help: "A histogram.", Buckets: []float64{1, 2}})
+			n := prometheus.NewCounter(prometheus.CounterOpts{Name: "n_total", Help: "A counter."})
 			r.MustRegister(h, n)
 			h.Observe(0.5)
 			h.Observe(1.5)

@@ -52,7 +52,7 @@ func New(tb testing.TB) *Collector {
 	collectormetrics.RegisterMetricsServiceServer(srv, metricsService{of: c})
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(ln) }()
-	tb.Cleanup(func() { srv.Stop(); _ = <-ended })
+	tb.Cleanup(func() { srv.Stop(); <-ended })
 	c.URL, c.GRPC = web.URL, "http://"+ln.Addr().String()
 	return c
 }
