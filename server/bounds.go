@@ -51,6 +51,7 @@ func (hiddenDeadline) Deadline() (time.Time, bool) { return time.Time{}, false }
 type stallListener struct {
 	net.Listener
 	timeout time.Duration
+	open    *atomic.Int64 // counts the connections
 }
 
 func (l *stallListener) Accept() (net.Conn, error) {
@@ -58,7 +59,8 @@ func (l *stallListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &stallConn{Conn: c, timeout: l.timeout}, nil
+	l.open.Add(1)
+	return &stallConn{Conn: c, timeout: l.timeout, open: l.open}, nil
 }
 
 // stallChunk is how many bytes must be taken within the timeout.
@@ -70,6 +72,16 @@ type stallConn struct {
 	net.Conn
 	timeout  time.Duration
 	deadline atomic.Int64 // in nanoseconds of Unix time, 0 for none
+	open     *atomic.Int64
+	closed   atomic.Bool
+}
+
+// Close closes the connection, which counts as open until then. It may be called again.
+func (c *stallConn) Close() error {
+	if c.closed.CompareAndSwap(false, true) {
+		c.open.Add(-1)
+	}
+	return c.Conn.Close()
 }
 
 func (c *stallConn) SetWriteDeadline(t time.Time) error {

@@ -30,7 +30,8 @@ type listener struct {
 	tls        *security    // nil for plain text
 	ln         net.Listener
 	left       atomic.Bool
-	handover   handover // of gRPC connections
+	handover   handover     // of gRPC connections
+	open       atomic.Int64 // connections
 }
 
 // security is the TLS of a listener.
@@ -55,7 +56,7 @@ func (l *listener) bind(ctx context.Context) error {
 		return fmt.Errorf("--%s: %w", l.flag, err)
 	}
 	if l.limits != nil {
-		ln = netutil.LimitListener(&stallListener{ln, l.limits.writeStall}, l.limits.connections)
+		ln = netutil.LimitListener(&stallListener{ln, l.limits.writeStall, &l.open}, l.limits.connections)
 	}
 	if l.tls != nil {
 		ln = handshake.Listen(ln, l.tls.Config)

@@ -81,8 +81,8 @@ type Options struct {
 	Origins setting.Origins
 	// LogLevel, if set, is the level of the log, which the admin listener lets change.
 	LogLevel *slog.LevelVar
-	// LogLost, if set, returns how many lines of the log were lost.
-	LogLost func() uint64
+	// LogLoad, if set, returns what became of the lines of the log.
+	LogLoad func() telemetry.LogLoad
 	// Sockets are listeners that take the place of addresses in the settings, by their
 	// names in [SocketNames]. The server closes them, also if New returns an error.
 	Sockets map[string]net.Listener
@@ -149,7 +149,8 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err := s.openCertificates(); err != nil {
 		return nil, err
 	}
-	s.telemetry.WatchLog(opts.LogLost)
+	s.telemetry.WatchLog(opts.LogLoad)
+	s.telemetry.WatchBounds(bounded{s})
 	if opts.LogLevel != nil {
 		s.logLevel = loglevel.New(opts.Log, opts.LogLevel)
 		s.lifecycle.push(&part{name: "log level", close: func() error { s.logLevel.Close(); return nil }})

@@ -79,7 +79,7 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 	log := telemetry.OpenLog(std.Err, c.LogLevel)
 	defer log.Close()
 	o.logStray(log)
-	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Origins: o.of(line), Log: log.Logger, LogLevel: log.Level, LogLost: log.Lost, Getenv: os.Getenv})
+	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Origins: o.of(line), Log: log.Logger, LogLevel: log.Level, LogLoad: log.Load, Getenv: os.Getenv})
 	if err != nil {
 		_ = diga.ln.Close()
 		return complainInto(log, o.explain(line, unheard("digate dev", err)))

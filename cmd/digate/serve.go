@@ -43,7 +43,7 @@ func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log, from setting.O
 		return err
 	}
 	s, err := server.New(ctx, c.Config, server.Options{
-		Version: version(), Origins: from, Log: log.Logger, LogLevel: log.Level, LogLost: log.Lost, Getenv: os.Getenv, Hurry: untilSignal, Sockets: sockets, Supervisor: manager,
+		Version: version(), Origins: from, Log: log.Logger, LogLevel: log.Level, LogLoad: log.Load, Getenv: os.Getenv, Hurry: untilSignal, Sockets: sockets, Supervisor: manager,
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ type Memory struct {
 	limit     int64
 	all       atomic.Int64
 	strangers atomic.Int64
+	refused   atomic.Uint64
 }
 
 // NewMemory returns a budget of so many bytes.
@@ -28,6 +29,19 @@ func NewMemory(limit int64) *Memory { return &Memory{limit: limit} }
 
 // Taken returns how many bytes are taken.
 func (m *Memory) Taken() int64 { return m.all.Load() }
+
+// Load is how much of a budget is taken, in bytes.
+type Load struct {
+	// Taken is the part of all, Strangers that of strangers.
+	Taken, Strangers, Limit int64
+	// Refused counts the requests for which there was not enough.
+	Refused uint64
+}
+
+// Load returns the load.
+func (m *Memory) Load() Load {
+	return Load{Taken: m.all.Load(), Strangers: m.strangers.Load(), Limit: m.limit, Refused: m.refused.Load()}
+}
 
 // Share returns a request's share of the budget, of which nothing is taken yet.
 // Strangers, whose token Diga never accepted, may have a half of the budget, all of
@@ -61,11 +75,13 @@ func (s *Share) Take(bytes int64) bool {
 	bytes = min(bytes, most-s.amount)
 	if s.of.all.Add(bytes) > s.of.limit {
 		s.of.all.Add(-bytes)
+		s.of.refused.Add(1)
 		return false
 	}
 	if s.stranger && s.of.strangers.Add(bytes) > most {
 		s.of.strangers.Add(-bytes)
 		s.of.all.Add(-bytes)
+		s.of.refused.Add(1)
 		return false
 	}
 	s.amount += bytes

@@ -60,3 +60,21 @@ func TestShare_Zero_TakesNothing(t *testing.T) {
 	}
 	s.GiveBack()
 }
+
+// An operator sees how much is taken, and that there was too little.
+func TestLoad_ShowsWhatIsTakenAndRefused(t *testing.T) {
+	m := budget.NewMemory(1000)
+	known, stranger, another, many := m.Share(true), m.Share(false), m.Share(false), m.Share(true)
+	for _, take := range []struct {
+		share *budget.Share
+		bytes int64
+		want  bool
+	}{{&known, 300, true}, {&stranger, 400, true}, {&another, 200, false}, {&many, 400, false}} {
+		if got := take.share.Take(take.bytes); got != take.want {
+			t.Errorf("%d bytes were taken: %v", take.bytes, got)
+		}
+	}
+	if got, want := m.Load(), (budget.Load{Taken: 700, Strangers: 400, Limit: 1000, Refused: 2}); got != want {
+		t.Errorf("the load is %+v, want %+v", got, want)
+	}
+}

@@ -15,7 +15,9 @@ type class struct {
 
 	mu   sync.Mutex
 	open int
-	by   map[opener]int
+	// refused counts the streams that were.
+	refused uint64
+	by      map[opener]int
 	// ending are the streams that may end for others, of *ending, the oldest first. It
 	// is nil for a class whose streams do not.
 	ending map[opener]*list.List
@@ -40,6 +42,7 @@ func (c *class) enter(o opener, n int, peer net.Addr, cancel context.CancelFunc)
 		end = c.makeRoom(o, n, peer)
 	}
 	if c.open+n > c.limit || c.by[o]+n > c.each || !c.gate.take(n) {
+		c.refused++
 		return Slot{}, end, false
 	}
 	c.open += n

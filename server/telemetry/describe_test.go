@@ -15,7 +15,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/digate/digate/server/accounts"
+	"github.com/digate/digate/server/budget"
 	"github.com/digate/digate/server/ledger/watch"
+	"github.com/digate/digate/server/streams"
 	"github.com/digate/digate/server/telemetry/export"
 	"github.com/digate/digate/server/upstream"
 )
@@ -36,6 +38,13 @@ func (unread) Failing() []string       { return nil }
 type unsent struct{}
 
 func (unsent) Stats() export.Stats { return export.Stats{} }
+func (unsent) Queue() (int, int)   { return 0, 0 }
+
+type unbounded struct{}
+
+func (unbounded) Connections() []Connections { return nil }
+func (unbounded) Streams() []streams.Load    { return nil }
+func (unbounded) Memory() budget.Load        { return budget.Load{} }
 
 var update = flag.Bool("update-metrics", false, "write the table of docs/metrics.md anew")
 
@@ -51,6 +60,7 @@ func TestMetrics_AllThatAreDescribed_AreThoseOfTheDocs(t *testing.T) {
 	tel := New(slog.New(slog.DiscardHandler), nil, time.Minute)
 	tel.Watch(idle{})
 	tel.WatchLog(nil)
+	tel.WatchBounds(unbounded{})
 	tel.WatchLedger(unasked{})
 	tel.WatchAccounts(unread{}, unread{})
 	tel.Audit(nil, nil)

@@ -10,6 +10,8 @@ import (
 type Export interface {
 	// Stats returns what came of them so far.
 	Stats() export.Stats
+	// Queue returns how many spans wait to be sent, and how many may.
+	Queue() (waiting, limit int)
 }
 
 var _ Export = (*export.Export)(nil)
@@ -26,6 +28,10 @@ var (
 		"Sampled spans that ended: exported, lost because the queue was full, or lost because the collector did not take them (failed); only where the OTEL_* variables ask for traces or metrics.", []string{"result"}, nil)
 	metricPushes = prometheus.NewDesc("digate_metric_pushes_total",
 		"Pushes of the metrics to a collector; only where the OTEL_* variables ask for traces or metrics.", []string{"result"}, nil)
+	traceQueued = prometheus.NewDesc("digate_trace_queued_spans",
+		"Spans that wait to be sent; only where the OTEL_* variables ask for traces or metrics.", nil, nil)
+	traceQueueLimit = prometheus.NewDesc("digate_trace_queued_limit_spans",
+		"Most spans that may wait; further ones are lost. 0 without traces. Only where the OTEL_* variables ask for traces or metrics.", nil, nil)
 )
 
 // exportCollector reads the counts at each scrape.
@@ -35,6 +41,8 @@ type exportCollector struct{ export Export }
 func (exportCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- traceSpans
 	to <- metricPushes
+	to <- traceQueued
+	to <- traceQueueLimit
 }
 
 // Collect implements [prometheus.Collector].
@@ -43,6 +51,9 @@ func (c exportCollector) Collect(to chan<- prometheus.Metric) {
 	count := func(d *prometheus.Desc, n uint64, result string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), result)
 	}
+	waiting, limit := c.export.Queue()
+	to <- prometheus.MustNewConstMetric(traceQueued, prometheus.GaugeValue, float64(waiting))
+	to <- prometheus.MustNewConstMetric(traceQueueLimit, prometheus.GaugeValue, float64(limit))
 	count(traceSpans, s.Exported, "exported")
 	count(traceSpans, s.Full, "full")
 	count(traceSpans, s.Failed, "failed")

@@ -27,15 +27,19 @@ type loadCollector struct{ upstream Upstream }
 // loadGauges are the metrics of a load.
 var loadGauges = []struct {
 	desc  *prometheus.Desc
-	value func(upstream.Load) int
+	value func(upstream.Load) float64
 }{
-	{loadDesc("in_flight", "Requests to Diga under way."), func(l upstream.Load) int { return l.InFlight }},
-	{loadDesc("in_flight_limit", "Most requests to Diga that may be under way; it falls while Diga is overloaded."), func(l upstream.Load) int { return l.Limit }},
-	{loadDesc("queued", "Calls that wait for the limit of requests under way, or for that of their account."), func(l upstream.Load) int { return l.Queued }},
-	{loadDesc("queued_bytes", "Size of the requests of the calls that wait."), func(l upstream.Load) int { return int(l.QueuedBytes) }},
-	{loadDesc("accounts_limited", "Accounts whose own limit is lower since Diga responded 429."), func(l upstream.Load) int { return l.Limited }},
-	{loadDesc("accounts_paused", "Accounts that send nothing until the time that Diga named."), func(l upstream.Load) int { return l.Paused }},
-	{loadDesc("circuit_open", "1 while the circuit breaker holds calls back from Diga."), func(l upstream.Load) int {
+	{loadDesc("in_flight", "Requests to Diga under way."), func(l upstream.Load) float64 { return float64(l.InFlight) }},
+	{loadDesc("in_flight_limit", "Most requests to Diga that may be under way; it falls while Diga is overloaded."), func(l upstream.Load) float64 { return float64(l.Limit) }},
+	{loadDesc("queued", "Calls that wait for the limit of requests under way, or for that of their account."), func(l upstream.Load) float64 { return float64(l.Queued) }},
+	{loadDesc("queued_bytes", "Size of the requests of the calls that wait."), func(l upstream.Load) float64 { return float64(l.QueuedBytes) }},
+	{loadDesc("queued_limit", "Most calls that may wait."), func(l upstream.Load) float64 { return float64(l.MaxQueued) }},
+	{loadDesc("queued_limit_bytes", "Largest size of the requests of the calls that may wait."), func(l upstream.Load) float64 { return float64(l.MaxQueuedBytes) }},
+	{loadDesc("retries_saved", "Requests that may be tried again now, as the calls so far allow; 0 where none may."), func(l upstream.Load) float64 { return l.Retries.Saved }},
+	{loadDesc("retries_saved_limit", "Most tries that may be saved."), func(l upstream.Load) float64 { return float64(l.Retries.Limit) }},
+	{loadDesc("accounts_limited", "Accounts whose own limit is lower since Diga responded 429."), func(l upstream.Load) float64 { return float64(l.Limited) }},
+	{loadDesc("accounts_paused", "Accounts that send nothing until the time that Diga named."), func(l upstream.Load) float64 { return float64(l.Paused) }},
+	{loadDesc("circuit_open", "1 while the circuit breaker holds calls back from Diga."), func(l upstream.Load) float64 {
 		if l.Circuit == "open" {
 			return 1
 		}
@@ -54,6 +58,8 @@ var loadCounters = []struct {
 		func(l upstream.Load) map[string]uint64 { return l.Refused }},
 }
 
+var retriesRefused = loadDesc("retries_refused_total", "Requests that were not tried again because no try was saved (--upstream-retry-budget).")
+
 func loadDesc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("digate_upstream_"+name, help, labels, nil)
 }
@@ -66,13 +72,15 @@ func (loadCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, c := range loadCounters {
 		to <- c.desc
 	}
+	to <- retriesRefused
 }
 
 // Collect implements [prometheus.Collector].
 func (c loadCollector) Collect(to chan<- prometheus.Metric) {
 	l := c.upstream.Load()
+	to <- prometheus.MustNewConstMetric(retriesRefused, prometheus.CounterValue, float64(l.Retries.Refused))
 	for _, g := range loadGauges {
-		to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, float64(g.value(l)))
+		to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.value(l))
 	}
 	for _, c := range loadCounters {
 		for label, n := range c.values(l) {

@@ -54,23 +54,36 @@ func OpenLog(w io.Writer, level slog.Level) *Log {
 // implements [io.Writer].
 func (l *Log) Write(text []byte) (int, error) { return l.queue.Write(text) }
 
-// Lost returns how many lines were lost.
-func (l *Log) Lost() uint64 { return l.queue.Lost() }
+// Load returns what became of the lines.
+func (l *Log) Load() LogLoad { return LogLoad{l.queue.Lost(), l.queue.Pending(), logqueue.MaxPending} }
+
+// LogLoad is what became of the lines of a log.
+type LogLoad struct {
+	// Lost counts lines.
+	Lost uint64
+	// Pending is the size of the lines that wait to be written, and Limit their largest.
+	Pending, Limit int
+}
 
 // Close writes what is pending, for a short time at most. Later lines are lost.
 func (l *Log) Close() { l.queue.Close(lastFlush) }
 
-// WatchLog adds the number of lost lines to the metrics: 0 where lost is nil. It
-// may be called once.
-func (t *Telemetry) WatchLog(lost func() uint64) {
-	t.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "digate_log_lines_lost_total", Help: "Lines of the log that were not read in time, or could not be written.",
-	}, func() float64 {
-		if lost == nil {
-			return 0
-		}
-		return float64(lost())
-	}))
+// WatchLog adds what becomes of the lines of the log to the metrics: 0 where load is
+// nil. It may be called once.
+func (t *Telemetry) WatchLog(load func() LogLoad) {
+	if load == nil {
+		load = func() LogLoad { return LogLoad{} }
+	}
+	gauge := func(name, help string, value func(LogLoad) int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value(load())) })
+	}
+	t.registry.MustRegister(
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "digate_log_lines_lost_total", Help: "Lines of the log that were not read in time, or could not be written.",
+		}, func() float64 { return float64(load().Lost) }),
+		gauge("digate_log_pending_bytes", "Size of the lines that wait to be written to the log.", func(l LogLoad) int { return l.Pending }),
+		gauge("digate_log_pending_limit_bytes", "Largest size of the lines that may wait; further ones are lost.", func(l LogLoad) int { return l.Limit }),
+	)
 }
 
 // flushing is a handler that waits for a moment until an error is written.

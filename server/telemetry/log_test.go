@@ -84,8 +84,8 @@ func TestLog_LinesLost_AreCountedAndToldOf(t *testing.T) {
 		r := &logReader{err: errors.New("gone")}
 		l := OpenLog(r, slog.LevelInfo)
 		l.Error("lost")
-		if l.Lost() != 1 {
-			t.Errorf("%d lost", l.Lost())
+		if l.Load().Lost != 1 {
+			t.Errorf("%d lost", l.Load().Lost)
 		}
 		r.mu.Lock()
 		r.err = nil

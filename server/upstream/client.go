@@ -169,10 +169,14 @@ func (c *Client) Close() {
 }
 
 // Load is what keeps calls from the upstream, at this moment.
-type Load = admission.Load
+type Load struct {
+	admission.Load
+	// Retries is what is left of the retry budget.
+	Retries RetryLoad
+}
 
 // Load returns the load.
-func (c *Client) Load() Load { return c.admission.Load() }
+func (c *Client) Load() Load { return Load{c.admission.Load(), c.retry.budget.load()} }
 
 // Cut ends every connection. Calls under way fail at once, each with its
 // verdict.

@@ -85,6 +85,26 @@ type retryBudget struct {
 	ratio float64
 	mu    sync.Mutex
 	saved float64
+	// refused counts the retries for which nothing was left.
+	refused uint64
+}
+
+// RetryLoad is what calls have saved for retries.
+type RetryLoad struct {
+	// Saved is how many may be made now, and Limit the most that may be saved. Both are
+	// 0 where nothing may be tried again.
+	Saved   float64
+	Limit   int
+	Refused uint64
+}
+
+func (b *retryBudget) load() RetryLoad {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ratio <= 0 {
+		return RetryLoad{Refused: b.refused}
+	}
+	return RetryLoad{b.saved, budgetBurst, b.refused}
 }
 
 func newRetryBudget(ratio float64) *retryBudget {
@@ -103,6 +123,7 @@ func (b *retryBudget) spend() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ratio <= 0 || b.saved < 1 {
+		b.refused++
 		return false
 	}
 	b.saved--

@@ -90,6 +90,14 @@ func (e *Export) Stats() Stats {
 	return Stats{c.exported.Load(), c.full.Load(), c.failed.Load(), c.pushed.Load(), c.pushFailed.Load()}
 }
 
+// Queue returns how many spans wait to be sent, and how many may: 0 without traces.
+func (e *Export) Queue() (waiting, limit int) {
+	if e.queue == nil {
+		return 0, 0
+	}
+	return len(e.queue.spans), cap(e.queue.spans)
+}
+
 // Close sends what is left, for a short time at most, and ends the export.
 func (e *Export) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastFlush)

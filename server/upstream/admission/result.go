@@ -67,6 +67,9 @@ type Load struct {
 	// requests.
 	Queued      int
 	QueuedBytes int64
+	// MaxQueued and MaxQueuedBytes bound them.
+	MaxQueued      int
+	MaxQueuedBytes int64
 	// Accounts counts those with state of their own; of these, Limited are held
 	// below the bound by 429s, and Paused wait for the time that the upstream named.
 	Accounts, Limited, Paused int
@@ -84,7 +87,7 @@ func (a *Admission) Load() Load {
 	now := time.Now()
 	l := Load{
 		InFlight: a.lines[sends].used, Limit: a.limit.at(now), Slots: a.lines[slots].used,
-		Queued: a.queued, QueuedBytes: a.bytes, Accounts: len(a.accounts.own), Circuit: string(a.breaker.state()),
+		Queued: a.queued, QueuedBytes: a.bytes, MaxQueued: a.maxQueue, MaxQueuedBytes: a.maxQueueBytes, Accounts: len(a.accounts.own), Circuit: string(a.breaker.state()),
 		Evidence: make(map[string]uint64, evidenceKinds), Refused: make(map[string]uint64, refusalKinds),
 	}
 	for i, name := range evidenceNames {

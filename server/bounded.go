@@ -1,0 +1,29 @@
+package server
+
+import (
+	"github.com/digate/digate/server/budget"
+	"github.com/digate/digate/server/streams"
+	"github.com/digate/digate/server/telemetry"
+)
+
+// bounded shows how near callers are to the bounds of a server.
+type bounded struct{ *Server }
+
+var _ telemetry.Bounds = bounded{}
+
+// Connections implements [telemetry.Bounds].
+func (s bounded) Connections() (all []telemetry.Connections) {
+	for _, l := range []struct {
+		name string
+		*listener
+	}{{"grpc", s.grpc}, {"rest", s.rest}, {"admin", s.admin}} {
+		all = append(all, telemetry.Connections{Listener: l.name, Open: int(l.open.Load()), Limit: l.limits.connections})
+	}
+	return all
+}
+
+// Streams implements [telemetry.Bounds].
+func (s bounded) Streams() []streams.Load { return s.streams.Load() }
+
+// Memory implements [telemetry.Bounds].
+func (s bounded) Memory() budget.Load { return s.memory.Load() }

@@ -1,0 +1,56 @@
+package server_test
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/test/await"
+)
+
+// awaitMetric waits until a scrape has the line.
+func (d *digate) awaitMetric(t *testing.T, line string) {
+	t.Helper()
+	must(t, await.Poll(await.Patience, nil, func() error {
+		if !strings.Contains(d.scrape(t), "\n"+line+"\n") {
+			return fmt.Errorf("no %s", line)
+		}
+		return nil
+	}))
+}
+
+// An operator sees how near callers are to the bounds, before one is refused.
+func TestBounds_WhatCallersHold_IsShownBesideItsLimit(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) {
+		c.MaxConnections, c.MaxWaitingStreams = 77, 256
+	})
+	d.awaitMetric(t, `digate_connections{listener="rest"} 0`)
+	conn, err := net.Dial("tcp", d.HTTPAddr().String())
+	must(t, err)
+	d.awaitMetric(t, `digate_connections{listener="rest"} 1`)
+	must(t, conn.Close())
+	d.awaitMetric(t, `digate_connections{listener="rest"} 0`)
+	d.awaitMetric(t, `digate_connections_limit{listener="rest"} 77`)
+
+	d.awaitMetric(t, `digate_waiting_streams{callers="strangers"} 0`)
+	_ = d.bulk(t.Context(), t)
+	d.awaitMetric(t, `digate_waiting_streams{callers="strangers"} 4`)
+	d.awaitMetric(t, `digate_waiting_streams_limit{callers="strangers"} 128`)
+	d.awaitMetric(t, `digate_waiting_streams_limit{callers="known"} 256`)
+	for range 8 { // an address has an eighth, of which a stream takes four
+		_ = d.bulk(t.Context(), t)
+	}
+	refused := regexp.MustCompile(`(?m)^digate_waiting_streams_refused_total\{callers="strangers"\} [1-9]`)
+	must(t, await.Poll(await.Patience, nil, func() error {
+		if text := d.scrape(t); !refused.MatchString(text) {
+			return fmt.Errorf("no stream was refused: %q", regexp.MustCompile("(?m)^digate_waiting_streams.*").FindAllString(text, -1))
+		}
+		return nil
+	}))
+	d.awaitMetric(t, `digate_request_memory_limit_bytes 2.68435456e+08`)
+}

@@ -1,0 +1,79 @@
+package telemetry
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/digate/digate/server/budget"
+	"github.com/digate/digate/server/streams"
+)
+
+// Bounds are those of what callers send and hold.
+type Bounds interface {
+	// Connections returns what each listener has.
+	Connections() []Connections
+	// Streams returns the gRPC streams that wait for their callers.
+	Streams() []streams.Load
+	// Memory returns what the requests under way take.
+	Memory() budget.Load
+}
+
+// Connections are those of a listener.
+type Connections struct {
+	Listener    string
+	Open, Limit int
+}
+
+// WatchBounds adds to the metrics how near callers are to the bounds. It may be called
+// once.
+func (t *Telemetry) WatchBounds(b Bounds) { t.registry.MustRegister(boundsCollector{b}) }
+
+// boundsCollector reads the bounds at each scrape.
+type boundsCollector struct{ bounds Bounds }
+
+func boundsDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("digate_"+name, help, labels, nil)
+}
+
+var (
+	connectionsOpen  = boundsDesc("connections", "Connections of callers that are open.", "listener")
+	connectionsLimit = boundsDesc("connections_limit", "Most connections of a listener; further ones wait (--max-connections).", "listener")
+	waitingStreams   = boundsDesc("waiting_streams", "gRPC streams that wait for their callers; a stream of the contract counts as four.", "callers")
+	waitingLimit     = boundsDesc("waiting_streams_limit", "Most streams of these callers that may wait; all together have no more than known callers (--max-waiting-streams).", "callers")
+	waitingRefused   = boundsDesc("waiting_streams_refused_total", "gRPC streams that were refused because too many wait.", "callers")
+	memoryTaken      = boundsDesc("request_memory_bytes", "Memory that the requests under way take.", "callers")
+	memoryLimit      = boundsDesc("request_memory_limit_bytes", "Most memory that the requests under way may take (--max-decoded-bytes); strangers may take half of it.")
+	memoryRefused    = boundsDesc("request_memory_refused_total", "Requests that were refused because too much memory is taken.")
+)
+
+// Describe implements [prometheus.Collector].
+func (boundsCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		connectionsOpen, connectionsLimit, waitingStreams, waitingLimit, waitingRefused, memoryTaken, memoryLimit, memoryRefused,
+	} {
+		to <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c boundsCollector) Collect(to chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	count := func(d *prometheus.Desc, n uint64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	for _, l := range c.bounds.Connections() {
+		gauge(connectionsOpen, float64(l.Open), l.Listener)
+		gauge(connectionsLimit, float64(l.Limit), l.Listener)
+	}
+	for _, s := range c.bounds.Streams() {
+		gauge(waitingStreams, float64(s.Open), s.Class)
+		gauge(waitingLimit, float64(s.Limit), s.Class)
+		count(waitingRefused, s.Refused, s.Class)
+	}
+	m := c.bounds.Memory()
+	gauge(memoryTaken, float64(m.Taken-m.Strangers), "known")
+	gauge(memoryTaken, float64(m.Strangers), "strangers")
+	gauge(memoryLimit, float64(m.Limit))
+	count(memoryRefused, m.Refused)
+}
