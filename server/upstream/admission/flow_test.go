@@ -2,8 +2,8 @@ package admission
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -227,7 +227,7 @@ func TestQueue_ManyCallersOfAnAccount_LeaveNothing(t *testing.T) {
 		c.asks(t.Context(), "a/x", 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		for i := range 5000 {
-			go func() { _, _ = c.a.Enter(ctx, Request{Account: "a", Caller: fmt.Sprint(i % 1000)}) }()
+			go func() { _, _ = c.a.Enter(ctx, Request{Account: "a", Caller: strconv.Itoa(i % 1000)}) }()
 		}
 		synctest.Wait()
 		own, _ := c.a.accounts.find("a")

@@ -95,7 +95,8 @@ func (a *Admission) makeRoom(lane *lane, of *flow, size int64) bool {
 		if a.queued >= a.maxQueue {
 			by, own = inCalls, 1
 		}
-		greedy, its := a.heaviest(by), (*flow)(nil)
+		var its *flow // whose last gives way
+		greedy := a.heaviest(by)
 		if greedy != nil && greedy.callers.weight[by] > lane.callers.weight[by]+own {
 			its = greedy.callers.heaviest(by)
 		} else {
