@@ -50,8 +50,11 @@ func New(tb testing.TB) *Collector {
 	srv := grpc.NewServer()
 	collectortrace.RegisterTraceServiceServer(srv, traceService{of: c})
 	collectormetrics.RegisterMetricsServiceServer(srv, metricsService{of: c})
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(ln) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = srv.Serve(ln)
+	}()
 	tb.Cleanup(func() { srv.Stop(); <-ended })
 	c.URL, c.GRPC = web.URL, "http://"+ln.Addr().String()
 	return c
