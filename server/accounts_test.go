@@ -366,6 +366,34 @@ func TestAccounts_TokenOfAStreamEnds_StreamEndsAtItsNextMessage(t *testing.T) {
 	}
 }
 
+func TestAccounts_CredentialOfAStreamIsNoLongerTheCallers_StreamEndsAtItsNextMessage(t *testing.T) {
+	t.Parallel()
+	w := startWithAccounts(t)
+	streams := make(map[string]grpc.BidiStreamingClient[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse])
+	next := func(caller, id string) error {
+		must(t, streams[caller].Send(item(accountTemplate, id)))
+		_, err := streams[caller].Recv()
+		return err
+	}
+	for _, caller := range []string{"billing", "ops"} {
+		stream, err := w.rpc.BulkCopyTemplate(w.as(t.Context(), caller, "acme"))
+		must(t, err)
+		streams[caller] = stream
+		must(t, next(caller, "before"))
+	}
+	w.setFile(t, strings.Replace(accountsFile, "sub: billing", "sub: invoices", 1))
+	w.Reload(t.Context())
+	if e := apierror.FromError(next("billing", "after")); e == nil || e.Code != codes.Unauthenticated || e.Reason != "CREDENTIAL_EXPIRED" || e.Outcome != exchange.NotSent {
+		t.Errorf("once its token is another's: %v", e)
+	}
+	if err := next("ops", "after"); err != nil {
+		t.Errorf("a caller whose token is still its own: %v", err)
+	}
+	if got := w.diga.took(); len(got) != 3 {
+		t.Errorf("Diga was called %d times", len(got))
+	}
+}
+
 func TestAccounts_HealthIsOpen_ReflectionIsNotUnlessTheSettingsSaySo(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

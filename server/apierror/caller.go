@@ -15,11 +15,12 @@ func InvalidCredential(message string) *Error {
 	return concluded(codes.Unauthenticated, ReasonInvalidCredential, exchange.NotSent, message, nil)
 }
 
-// CredentialExpired returns the error of a stream that was authenticated with what has ended since.
+// CredentialExpired returns the error of a stream that was authenticated with what has ended since,
+// or is no longer its caller's.
 // Items that were begun have their responses; nothing was done for the others.
 func CredentialExpired() *Error {
 	return concluded(codes.Unauthenticated, ReasonCredentialExpired, exchange.NotSent,
-		"what the stream was authenticated with has ended; what has no response was not begun", nil)
+		"what the stream was authenticated with has ended, or is no longer the caller's; what has no response was not begun", nil)
 }
 
 // AuthenticationUnavailable returns the error of a call whose credential cannot be verified now.

@@ -61,25 +61,27 @@ func Check(ctx context.Context, method string) error {
 	return nil
 }
 
-// StreamInterceptor is [Check] for streams. A stream ends at its next message
-// once what its caller authenticated with has ended: the next one from its caller, or,
+// StreamInterceptor is [Check] for streams. A stream ends at its next message once what
+// its caller authenticated with has ended, or belongs to the caller no longer: the next
+// message from its caller, or,
 // where the caller sends but one, the next one to it. What a caller sent before that
 // has its responses.
 func StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if err := Check(ss.Context(), info.FullMethod); err != nil {
 		return err
 	}
-	if p := FromContext(ss.Context()); p != nil && p.named != nil && !p.named.Expires.IsZero() {
-		ss = &expiring{ServerStream: ss, at: p.named.Expires, receives: info.IsClientStream}
+	if p := FromContext(ss.Context()); p != nil && p.named != nil {
+		ss = &expiring{ServerStream: ss, named: p.named, receives: info.IsClientStream}
 	}
 	return handler(srv, ss)
 }
 
-// expiring is a stream that ends at its next message once it is expired.
+// expiring is a stream that ends at its next message once its caller's credential has
+// ended or belongs to another.
 type expiring struct {
 	grpc.ServerStream
 
-	at       time.Time
+	named    *Named
 	receives bool // the caller sends more than one message
 }
 
@@ -100,8 +102,14 @@ func (s *expiring) SendMsg(m any) error {
 }
 
 func (s *expiring) check(applies bool) error {
-	if applies && time.Now().After(s.at) {
+	if !applies {
+		return nil
+	}
+	if ends := s.named.Expires; !ends.IsZero() && time.Now().After(ends) {
 		return apierror.CredentialExpired()
 	}
-	return nil
+	if s.named.Belonging == nil {
+		return nil
+	}
+	return s.named.Belonging.Check()
 }

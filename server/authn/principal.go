@@ -32,6 +32,16 @@ type Named struct {
 	// Token returns the account's bearer token at this moment. It is nil where there is
 	// no account.
 	Token func() secret.String
+	// Belonging tells whether the credential still belongs to the caller, nil where that
+	// cannot change during a call.
+	Belonging Belonging
+}
+
+// Belonging is the tie between a credential and a caller, which may end before the
+// credential does.
+type Belonging interface {
+	// Check returns an [apierror.Error] once the credential is no longer the caller's.
+	Check() error
 }
 
 // NewPrincipal returns the principal with this credential. Identify names the

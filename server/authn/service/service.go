@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/digate/digate/server/accounts"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
@@ -107,7 +109,9 @@ func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn
 		return nil, apierror.InvalidCredential("the credential belongs to more than one caller that is known here")
 	}
 	caller := callers[0]
-	n := &authn.Named{Caller: caller.Name, ByCertificate: proof.certificate, Expires: proof.expires}
+	b := &belonging{authenticator: a, at: st, request: r}
+	n := &b.caller
+	*n = authn.Named{Caller: caller.Name, ByCertificate: proof.certificate, Expires: proof.expires, Belonging: b}
 	if !r.AboutDigate {
 		account, err := choose(st.set, caller, r.Account)
 		if err != nil {
@@ -117,6 +121,32 @@ func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn
 		n.Account, n.Token = account.Name, account.Token.Reveal
 	}
 	return authn.NewNamed(n, a.identify), nil
+}
+
+// belonging is the tie between the credential of a call and its caller, which a later
+// version of the file may end. It is one allocation with the caller.
+type belonging struct {
+	caller        authn.Named
+	authenticator *Authenticator
+	at            *state
+	request       authn.Request
+}
+
+// Check implements [authn.Belonging].
+func (b *belonging) Check() error {
+	now := b.authenticator.state.Load()
+	if now == b.at {
+		return nil
+	}
+	callers, _, err := b.authenticator.callers(now, b.request)
+	switch e := apierror.FromError(err); {
+	case err != nil && e.Code == codes.Unavailable:
+		return err
+	case err != nil || len(callers) != 1 || callers[0].Name != b.caller.Caller:
+		return apierror.CredentialExpired()
+	default:
+		return nil
+	}
 }
 
 // proof is what a caller authenticated with.
