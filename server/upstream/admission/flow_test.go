@@ -215,6 +215,7 @@ func TestQueue_AccountIsPaused_RefusesTheHastyOfEachCaller(t *testing.T) {
 		slices.Sort(c.refused) // all at once, in no order
 		c.want("a/x a/x", "a/x OVERLOADED, a/y OVERLOADED, a/z OVERLOADED")
 		time.Sleep(11 * time.Second)
+		synctest.Wait()
 		c.empty()
 	})
 }
