@@ -134,8 +134,10 @@ func FuzzResponse(f *testing.F) {
 			if err != nil || !json.Valid(written) || !utf8.Valid(written) {
 				t.Fatalf("%s: %s: %v", s.name(), written, err)
 			}
+			// A key that is no UTF-8 is lacking in a Struct, and is there, as text, in the JSON
+			// beside it, which is what is written.
 			back := s.newMessage()
-			if _, err := unmarshalResponse(s.Codec, written, back); err != nil || !proto.Equal(verbatimAlone(m), verbatimAlone(back)) {
+			if _, err := unmarshalResponse(s.Codec, written, back); err != nil || utf8.Valid(data) && !proto.Equal(verbatimAlone(m), verbatimAlone(back)) {
 				t.Fatalf("%s: %s comes back as %v, %v", s.name(), written, back, err)
 			}
 		}
