@@ -46,8 +46,10 @@ var grpcExceptions = []*exception{
 	},
 	{
 		cases: []string{"gRPC Unexpected Requests/unexpected-compression"},
-		says:  regexp.MustCompile(`(?s)'grpc-status-details-bin' value that disagrees with 'grpc-message'`),
-		why:   "The refusal is grpc-go's, and digate adds the verdict to it. The details have digate's message; `grpc-message` stays grpc-go's, because a field cannot be replaced in a compressed header. The code is the same.",
+		// The suite compares the two messages only where its client wrote the whole
+		// request. Digate refuses the header, and that may be before the body is written.
+		says: regexp.MustCompile(`^(trailers include 'grpc-status-details-bin' value that disagrees with 'grpc-message' value: .*\n\t; )?actual error contain 1 details; expecting 0$`),
+		why:  "The refusal is grpc-go's, and digate adds the verdict to it. The details have digate's message; `grpc-message` stays grpc-go's, because a field cannot be replaced in a compressed header. The code is the same.",
 	},
 }
 
