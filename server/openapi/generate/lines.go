@@ -45,7 +45,7 @@ func (d *document) bulk(m *contract.Method) object {
 	var properties object
 	for i := range request.Fields().Len() {
 		if fd := request.Fields().Get(i); !digajson.FacadeOnly(fd) {
-			properties = properties.with(string(fd.Name()), d.schemas.field(fd, !isRequired(fd)))
+			properties = properties.with(string(fd.Name()), d.schemas.field(fd, mayBeNull(fd)))
 		}
 	}
 	properties = append(properties,

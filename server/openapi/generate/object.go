@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 )
 
 // object is a JSON object whose members keep their order.
@@ -48,6 +49,11 @@ func marshal(v any) ([]byte, error) {
 
 // with returns the object with one more member.
 func (o object) with(name string, value any) object { return append(o, member{name, value}) }
+
+// has reports whether the object has a member.
+func (o object) has(name string) bool {
+	return slices.ContainsFunc(o, func(m member) bool { return m.name == name })
+}
 
 // ref returns a reference to a component.
 func ref(kind, name string) object { return object{{"$ref", "#/components/" + kind + "/" + name}} }

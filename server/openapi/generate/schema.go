@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -99,11 +100,10 @@ func (s *schemas) fields(md protoreflect.MessageDescriptor, tag, value string, e
 		if digajson.FacadeOnly(fd) || slices.Contains(except, string(fd.Name())) {
 			continue
 		}
-		must := isRequired(fd)
-		if must {
+		if inEveryResponse(fd) {
 			required = append(required, string(fd.Name()))
 		}
-		properties = properties.with(string(fd.Name()), s.field(fd, !must))
+		properties = properties.with(string(fd.Name()), s.field(fd, mayBeNull(fd)))
 	}
 	schema := object{{"type", "object"}, {"description", s.describe(md)}}
 	if required != nil {
@@ -133,7 +133,14 @@ func (s *schemas) field(fd protoreflect.FieldDescriptor, null bool) object {
 	if err != nil {
 		s.errs = append(s.errs, fmt.Errorf("%s: %w", fd.FullName(), err))
 	}
-	schema = append(schema, limits...)
+	if fd.Kind() == protoreflect.Int32Kind && inRequest(fd) {
+		limits = append(limits, object{{"minimum", math.MinInt32}, {"maximum", math.MaxInt32}}...)
+	}
+	for _, l := range limits {
+		if !schema.has(l.name) {
+			schema = append(schema, l)
+		}
+	}
 	if null {
 		schema = orNull(schema)
 	}
@@ -152,6 +159,9 @@ func (s *schemas) value(fd protoreflect.FieldDescriptor) object {
 		case "google.protobuf.ListValue":
 			return object{{"type", "array"}, {"items", true}}
 		case "google.protobuf.Value":
+			if slices.Contains(scalars, fd.FullName()) {
+				return object{{"type", []string{"string", "number", "boolean"}}}
+			}
 			return object{}
 		}
 		return s.message(fd.Message())
@@ -162,9 +172,15 @@ func (s *schemas) value(fd protoreflect.FieldDescriptor) object {
 	case protoreflect.DoubleKind:
 		return object{{"type", "number"}, {"format", "double"}}
 	case protoreflect.StringKind:
+		if isID(fd) {
+			return object{{"type", "string"}, {"format", "uuid"}}
+		}
 		return object{{"type", "string"}}
 	case protoreflect.Int32Kind:
-		return object{{"type", "integer"}, {"format", "int32"}}
+		if inRequest(fd) {
+			return object{{"type", "integer"}, {"format", "int32"}}
+		}
+		return object{{"type", "integer"}} // of any size, if Diga's response has it
 	case protoreflect.Int64Kind:
 		return object{{"type", "integer"}, {"format", "int64"}}
 	default:
@@ -213,8 +229,12 @@ func orNull(schema object) object {
 	if len(schema) == 0 {
 		return schema // of any value
 	}
-	if name, _ := schema[0].value.(string); schema[0].name == "type" && !slices.ContainsFunc(schema, func(m member) bool { return m.name == "enum" }) {
-		return append(object{{"type", []string{name, "null"}}}, schema[1:]...)
+	if schema[0].name == "type" && !schema.has("enum") {
+		types, _ := schema[0].value.([]string)
+		if name, ok := schema[0].value.(string); ok {
+			types = []string{name}
+		}
+		return append(object{{"type", append(types, "null")}}, schema[1:]...)
 	}
 	return object{{"anyOf", []object{schema, {{"type", "null"}}}}}
 }
