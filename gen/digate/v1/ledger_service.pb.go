@@ -802,7 +802,8 @@ const file_digate_v1_ledger_service_proto_rawDesc = "" +
 	"\rLedgerService\x12N\n" +
 	"\tGetLedger\x12\x1b.digate.v1.GetLedgerRequest\x1a\x1c.digate.v1.GetLedgerResponse\"\x06\xba\xde\x19\x02\x10\x01\x12H\n" +
 	"\aGetCopy\x12\x19.digate.v1.GetCopyRequest\x1a\x1a.digate.v1.GetCopyResponse\"\x06\xba\xde\x19\x02\x10\x01\x12T\n" +
-	"\vResolveCopy\x12\x1d.digate.v1.ResolveCopyRequest\x1a\x1e.digate.v1.ResolveCopyResponse\"\x06\xba\xde\x19\x02\x10\x01B1Z/github.com/digate/digate/gen/digate/v1;digatev1b\x06proto3"
+	"\vResolveCopy\x12\x1d.digate.v1.ResolveCopyRequest\x1a\x1e.digate.v1.ResolveCopyResponse\"\x06\xba\xde\x19\x02\x10\x01Bb\n" +
+	"\x13io.github.digate.v1B\x12LedgerServiceProtoP\x01Z/github.com/digate/digate/gen/digate/v1;digatev1\xa2\x02\x03DGTb\x06proto3"
 
 var (
 	file_digate_v1_ledger_service_proto_rawDescOnce sync.Once

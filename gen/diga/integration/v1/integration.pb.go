@@ -316,7 +316,8 @@ const file_diga_integration_v1_integration_proto_rawDesc = "" +
 	"\x0fIntegrationType\x12 \n" +
 	"\x1cINTEGRATION_TYPE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15INTEGRATION_TYPE_HTTP\x10\x01\x12\x18\n" +
-	"\x14INTEGRATION_TYPE_MCP\x10\x02B@Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1b\x06proto3"
+	"\x14INTEGRATION_TYPE_MCP\x10\x02B\x80\x01\n" +
+	"$io.github.digate.diga.integration.v1B\x10IntegrationProtoP\x01Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1\xa2\x02\x03DIGb\x06proto3"
 
 var (
 	file_diga_integration_v1_integration_proto_rawDescOnce sync.Once

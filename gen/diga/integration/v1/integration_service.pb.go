@@ -2605,7 +2605,8 @@ const file_diga_integration_v1_integration_service_proto_rawDesc = "" +
 	"\vGetTemplate\x12'.diga.integration.v1.GetTemplateRequest\x1a(.diga.integration.v1.GetTemplateResponse\"8\x82\xd3\xe4\x93\x022b\btemplate\x12&/v1/integration/template/{template_id}\x12\xaf\x01\n" +
 	"\fCopyTemplate\x12(.diga.integration.v1.CopyTemplateRequest\x1a).diga.integration.v1.CopyTemplateResponse\"J\xba\xde\x19\x03\b\xc9\x01\x82\xd3\xe4\x93\x02=:\x01*b\vintegration\"+/v1/integration/template/{template_id}/copy\x12\xc0\x01\n" +
 	"\x13PreviewCopyTemplate\x12/.diga.integration.v1.PreviewCopyTemplateRequest\x1a0.diga.integration.v1.PreviewCopyTemplateResponse\"F\xba\xde\x19\x02\x10\x01\x82\xd3\xe4\x93\x027:\x01*\"2/v1/integration/template/{template_id}:previewCopy\x90\x02\x01\x12{\n" +
-	"\x10BulkCopyTemplate\x12,.diga.integration.v1.BulkCopyTemplateRequest\x1a-.diga.integration.v1.BulkCopyTemplateResponse\"\x06\xba\xde\x19\x02\x10\x01(\x010\x01B@Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1b\x06proto3"
+	"\x10BulkCopyTemplate\x12,.diga.integration.v1.BulkCopyTemplateRequest\x1a-.diga.integration.v1.BulkCopyTemplateResponse\"\x06\xba\xde\x19\x02\x10\x01(\x010\x01B\x87\x01\n" +
+	"$io.github.digate.diga.integration.v1B\x17IntegrationServiceProtoP\x01Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1\xa2\x02\x03DIGb\x06proto3"
 
 var (
 	file_diga_integration_v1_integration_service_proto_rawDescOnce sync.Once

@@ -721,7 +721,8 @@ const file_diga_integration_v1_preview_proto_rawDesc = "" +
 	"Unresolved\x12\x1a\n" +
 	"\x16UNRESOLVED_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10UNRESOLVED_ALLOW\x10\x01\x12\x15\n" +
-	"\x11UNRESOLVED_REFUSE\x10\x02B@Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1b\x06proto3"
+	"\x11UNRESOLVED_REFUSE\x10\x02B|\n" +
+	"$io.github.digate.diga.integration.v1B\fPreviewProtoP\x01Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1\xa2\x02\x03DIGb\x06proto3"
 
 var (
 	file_diga_integration_v1_preview_proto_rawDescOnce sync.Once

@@ -418,7 +418,8 @@ const file_diga_integration_v1_stream_proto_rawDesc = "" +
 	"\n" +
 	"_max_items\"J\n" +
 	"\x13StreamToolsResponse\x123\n" +
-	"\x04tool\x18\x01 \x01(\v2\x19.diga.integration.v1.ToolB\x04\xe2A\x01\x02R\x04toolB@Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1b\x06proto3"
+	"\x04tool\x18\x01 \x01(\v2\x19.diga.integration.v1.ToolB\x04\xe2A\x01\x02R\x04toolB{\n" +
+	"$io.github.digate.diga.integration.v1B\vStreamProtoP\x01Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1\xa2\x02\x03DIGb\x06proto3"
 
 var (
 	file_diga_integration_v1_stream_proto_rawDescOnce sync.Once

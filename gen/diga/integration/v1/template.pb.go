@@ -205,7 +205,8 @@ const file_diga_integration_v1_template_proto_rawDesc = "" +
 	"\n" +
 	"ORDER_DESC\x10\x02\x1a\n" +
 	"\xba\xde\x19\x06\n" +
-	"\x04descB@Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1b\x06proto3"
+	"\x04descB}\n" +
+	"$io.github.digate.diga.integration.v1B\rTemplateProtoP\x01Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1\xa2\x02\x03DIGb\x06proto3"
 
 var (
 	file_diga_integration_v1_template_proto_rawDescOnce sync.Once

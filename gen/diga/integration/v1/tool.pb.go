@@ -1081,7 +1081,8 @@ const file_diga_integration_v1_tool_proto_rawDesc = "" +
 	"\xba\xde\x19\x06\n" +
 	"\x04auto\x12!\n" +
 	"\x10PRE_SPEECH_FORCE\x10\x02\x1a\v\xba\xde\x19\a\n" +
-	"\x05forceB@Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1b\x06proto3"
+	"\x05forceBy\n" +
+	"$io.github.digate.diga.integration.v1B\tToolProtoP\x01Z>github.com/digate/digate/gen/diga/integration/v1;integrationv1\xa2\x02\x03DIGb\x06proto3"
 
 var (
 	file_diga_integration_v1_tool_proto_rawDescOnce sync.Once

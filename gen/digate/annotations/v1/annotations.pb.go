@@ -350,7 +350,8 @@ const file_digate_annotations_v1_annotations_proto_rawDesc = "" +
 	"\x05field\x12\x1d.google.protobuf.FieldOptions\x18\xe7\x9b\x03 \x01(\v2!.digate.annotations.v1.FieldRulesR\x05field:i\n" +
 	"\n" +
 	"enum_value\x12!.google.protobuf.EnumValueOptions\x18\xe7\x9b\x03 \x01(\v2%.digate.annotations.v1.EnumValueRulesR\tenumValue:X\n" +
-	"\x05oneof\x12\x1d.google.protobuf.OneofOptions\x18\xe7\x9b\x03 \x01(\v2!.digate.annotations.v1.OneofRulesR\x05oneofBBZ@github.com/digate/digate/gen/digate/annotations/v1;annotationsv1b\x06proto3"
+	"\x05oneof\x12\x1d.google.protobuf.OneofOptions\x18\xe7\x9b\x03 \x01(\v2!.digate.annotations.v1.OneofRulesR\x05oneofB~\n" +
+	"\x1fio.github.digate.annotations.v1B\x10AnnotationsProtoP\x01Z@github.com/digate/digate/gen/digate/annotations/v1;annotationsv1\xa2\x02\x04DGTAb\x06proto3"
 
 var (
 	file_digate_annotations_v1_annotations_proto_rawDescOnce sync.Once
