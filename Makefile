@@ -58,6 +58,17 @@ generate: ## regenerate the code, and the OpenAPI document, from the protos
 	@mkdir -p bin
 	$(BUF) build --output bin/contract.binpb
 	go run ./server/openapi/generate <bin/contract.binpb
+	$(MAKE) --no-print-directory client-contract
+
+.PHONY: client-contract
+client-contract: ## write the contract that callers take along, and its Go module, in client/
+	@mkdir -p bin client/proto/google/rpc
+	$(BUF) build --output bin/contract.binpb
+	rm -rf client/proto/diga client/proto/digate
+	cd tools/clientcontract && go run . -packages diga.integration.v1,digate.v1 -output ../../client/proto <../../bin/contract.binpb
+	cp third_party/proto/google/rpc/status.proto third_party/proto/google/rpc/error_details.proto client/proto/google/rpc
+	$(BUF) build client --as-file-descriptor-set --exclude-source-info --output client/contract.binpb
+	$(BUF) generate --template client/buf.gen.yaml
 
 .PHONY: lint
 lint: ## lint the protos
@@ -76,7 +87,7 @@ vet: ## go vet and golangci-lint, of bench/peers too
 	$(LINTER) run ./...
 	cd bench/peers && go vet ./... && $(subst tools/,../../tools/,$(LINTER)) run ./...
 
-GENERATED := gen bench/peers/gen test/conformance/gen server/openapi/openapi.json docs/openapi.yaml
+GENERATED := gen client bench/peers/gen test/conformance/gen server/openapi/openapi.json docs/openapi.yaml
 
 .PHONY: generate-is-clean
 generate-is-clean: ## prove that the generated code is what the protos generate
