@@ -66,6 +66,7 @@ client-contract: ## write the contract that callers take along, and its Go modul
 	$(BUF) build --output bin/contract.binpb
 	rm -rf client/proto/diga client/proto/digate
 	cd tools/clientcontract && go run . -packages diga.integration.v1,digate.v1 -output ../../client/proto <../../bin/contract.binpb
+	$(BUF) format --write --exclude-path client/proto/google client
 	cp third_party/proto/google/rpc/status.proto third_party/proto/google/rpc/error_details.proto client/proto/google/rpc
 	$(BUF) build client --as-file-descriptor-set --exclude-source-info --output client/contract.binpb
 	$(BUF) generate --template client/buf.gen.yaml
@@ -80,6 +81,8 @@ breaking: ## compare the contract with the last release or commit
 	@if [ -z "$(AGAINST)" ]; then echo "breaking: no earlier commit to compare with"; \
 	elif [ -z "$$(git ls-tree --name-only $(AGAINST) -- proto buf.yaml)" ]; then echo "breaking: $(AGAINST) has no contract to compare with"; \
 	else set -x; $(BUF) breaking --against ".git#ref=$(AGAINST)"; fi
+	@if [ -z "$(AGAINST)" ] || [ -z "$$(git ls-tree --name-only $(AGAINST) -- client/buf.yaml)" ]; then echo "breaking: no earlier client contract to compare with"; \
+	else set -x; $(BUF) breaking client --against ".git#ref=$(AGAINST),subdir=client"; fi
 
 .PHONY: vet
 vet: ## go vet and golangci-lint, of bench/peers too
@@ -99,6 +102,11 @@ generate-is-clean: ## prove that the generated code is what the protos generate
 conformance: ## the suites of others: protovalidate's rules, connectrpc's for gRPC, h2spec (UPDATE=1 writes docs/conformance.md)
 	cd tools/protovalidate && go test ./...
 	go test -count=1 -timeout 15m -v -run TestSuites ./test/conformance -conformance $(if $(UPDATE),-conformance.update)
+
+.PHONY: client-modules
+client-modules: ## the tests of what makes client/ and of its Go module (modules of their own)
+	cd tools/clientcontract && go vet ./... && go test ./...
+	cd client/go && go vet ./...
 
 .PHONY: manifests
 manifests: ## hold deploy/kubernetes to the types of Kubernetes and to the settings (a module of its own)
@@ -172,4 +180,4 @@ vulnerabilities: ## look for the known vulnerabilities that the program reaches,
 	tools/govulncheck/run
 
 .PHONY: check
-check: generate-is-clean lint breaking vet conformance peers test ## everything that must hold before a change lands
+check: generate-is-clean lint breaking vet conformance client-modules peers test ## everything that must hold before a change lands

@@ -101,8 +101,8 @@ func together(text string) string {
 	var kept strings.Builder
 	for i, line := range lines {
 		if line == "\n" && i > 0 && i+1 < len(lines) {
-			before, _, _ := strings.Cut(lines[i-1], " ")
-			after, _, _ := strings.Cut(lines[i+1], " ")
+			before, _, _ := strings.Cut(strings.TrimSpace(lines[i-1]), " ")
+			after, _, _ := strings.Cut(strings.TrimSpace(lines[i+1]), " ")
 			if before == after && (before == "import" || before == "option") {
 				continue
 			}
