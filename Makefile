@@ -8,11 +8,11 @@ LINTER := go tool -modfile=tools/golangci/go.mod golangci-lint
 MUTATE := go tool -modfile=tools/gremlins/go.mod gremlins
 
 BINARY  ?= bin/digate
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --always --dirty 2>/dev/null)
 
 # What `make breaking` compares the contract with: the last release, else the
 # commit before this one.
-AGAINST ?= $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null || git rev-parse --verify --quiet HEAD^)
+AGAINST ?= $(shell git describe --tags --match 'v[0-9]*' --abbrev=0 HEAD^ 2>/dev/null || git rev-parse --verify --quiet HEAD^)
 
 .PHONY: help
 help: ## list the targets
@@ -64,7 +64,7 @@ generate: ## regenerate the code, and the OpenAPI document, from the protos
 client-contract: ## write the contract that callers take along, and its Go module, in client/
 	@mkdir -p bin client/proto/google/rpc
 	$(BUF) build --output bin/contract.binpb
-	rm -rf client/proto/diga client/proto/digate
+	rm -rf client/proto/diga client/proto/digate client/go/diga client/go/digate
 	cd tools/clientcontract && go run . -packages diga.integration.v1,digate.v1 -output ../../client/proto <../../bin/contract.binpb
 	$(BUF) format --write --exclude-path client/proto/google client
 	cp third_party/proto/google/rpc/status.proto third_party/proto/google/rpc/error_details.proto client/proto/google/rpc

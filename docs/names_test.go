@@ -12,7 +12,7 @@ import (
 
 // foreignFlags are flags of other programs that pages mention.
 var foreignFlags = []string{"data-binary", "help", "tags", "clean", "if-exists", "exit-on-error", "dbname", "format", "table", "file",
-	"check", "unit", "now", "follow", "read-only", "cap-drop", "memory", "env", "stop-timeout", "publish", "namespace", "from-literal", "cert", "key", "kustomize", "cacert", "unix-socket", "fail-with-body", "enable-feature"}
+	"check", "unit", "now", "follow", "read-only", "cap-drop", "memory", "env", "stop-timeout", "publish", "namespace", "from-literal", "cert", "key", "kustomize", "cacert", "unix-socket", "fail-with-body", "enable-feature", "python"}
 
 var (
 	flagName    = regexp.MustCompile(`(?:^|[^\w-])--([a-z][a-z0-9-]*)`)

@@ -21,7 +21,11 @@ var notRunAnywhere = map[string]map[string]string{
 	"docs/running.md":            {"serve would call Diga": "cmd/digate runs serve, against a stand-in"},
 	"docs/testing-against-it.md": {"both run until they are stopped": "cmd/digate runs both"},
 	"docs/tracing.md":            {"needs a collector": "server exports to a collector in the test"},
-	"docs/accounts.md":           {"the authorities of the callers' certificates are yours": "server authenticates callers with certificates"},
+	"docs/client-contract.md": {
+		"the repository is not beside the examples": "test/clients generates the same",
+		"nothing was released":                      "client publishes the module to a proxy of its own, and imports it",
+	},
+	"docs/accounts.md": {"the authorities of the callers' certificates are yours": "server authenticates callers with certificates"},
 	"docs/operations.md": {
 		"it installs a service":       "deploy verifies the units, and runs what they start",
 		"no container engine is here": "make image-test runs the image's root",

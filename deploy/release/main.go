@@ -1,6 +1,7 @@
 // Command release builds what a release consists of: for each platform an archive with
 // the binary, its manual pages, completions and licenses, and a software bill of
-// materials; and SHA256SUMS over all of them. It runs at the root of the repository.
+// materials; an archive with the contract for callers; and SHA256SUMS over all of them. It
+// runs at the root of the repository.
 //
 // The same commit and the same Go toolchain give the same files, byte for byte, in any
 // folder and on any machine: nothing of either is in them, and their times are that of
@@ -79,6 +80,9 @@ func build(version string, platforms []string, dist string, fresh bool) error {
 		if err := t.release(dist, work, when, same); err != nil {
 			return fmt.Errorf("%s: %w", p, err)
 		}
+	}
+	if err := writeContract(dist, version, when); err != nil {
+		return err
 	}
 	return writeSums(dist)
 }
