@@ -39,6 +39,7 @@ type earlyPlace struct {
 
 func (p *earlyPlace) leave() { p.once.Do(p.place.Leave) }
 
+// placeKey is the key of a call's early place, nil for a call that got none.
 type placeKey struct{}
 
 // Admit takes a place for a call whose header has arrived, or refuses it. A caller who
@@ -64,7 +65,7 @@ func (i *Intake) Admit(ctx context.Context, method string) (context.Context, err
 			cancel()
 		}
 		if !open && streams.Courtesy(peer) {
-			return ctx, nil // refused by the handler, with a trailer
+			return context.WithValue(ctx, placeKey{}, (*earlyPlace)(nil)), nil // refused by the handler, with a trailer
 		}
 		return nil, apierror.TooManyStreams()
 	}
@@ -74,10 +75,11 @@ func (i *Intake) Admit(ctx context.Context, method string) (context.Context, err
 	return ctx, nil
 }
 
-// enter returns the place of a call whose handler begins.
+// enter returns the place of a call whose handler begins. It reports whether there is
+// one.
 func (i *Intake) enter(ctx context.Context, method string) (place, bool) {
-	if p, ok := ctx.Value(placeKey{}).(*earlyPlace); ok {
-		return place{early: p}, true
+	if p, asked := ctx.Value(placeKey{}).(*earlyPlace); asked {
+		return place{early: p}, p != nil
 	}
 	if i.Gate == nil {
 		return place{}, true

@@ -66,6 +66,29 @@ func TestAdmit_StrangerBeyondItsBound_IsToldAFewTimesAndThenOnlyRefused(t *testi
 	})
 }
 
+// The metric counts streams, not how often one asks.
+func TestAdmit_StrangerBeyondItsBound_IsRefusedOnce(t *testing.T) {
+	gate := streams.New(32)
+	i := New(Bounds{Gate: gate})
+	stranger := from(t.Context(), &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)})
+	if !admitted(stranger, t, i) {
+		t.Fatal("the first stream got no place")
+	}
+	ctx, err := i.Admit(stranger, "/x.Y/Z")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = i.BoundStreams(nil, streamOf{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: "/x.Y/Z"}, nil)
+	if apierror.FromError(err).Reason != apierror.ReasonTooManyStreams {
+		t.Errorf("its handler: %v", err)
+	}
+	for _, l := range gate.Load() {
+		if want := map[string]uint64{"strangers": 1}[l.Class]; l.Refused != want {
+			t.Errorf("%s: %d were refused, want %d", l.Class, l.Refused, want)
+		}
+	}
+}
+
 // streamOf is a stream with a context.
 type streamOf struct {
 	grpc.ServerStream
