@@ -2,8 +2,12 @@ package server
 
 import (
 	"context"
+	"net"
+
+	"google.golang.org/grpc/peer"
 
 	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/budget"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/telemetry"
 )
@@ -47,4 +51,18 @@ func (s *Server) know(ctx context.Context) {
 func (s *Server) knows(ctx context.Context) bool {
 	p := authn.FromContext(ctx)
 	return p != nil && s.streams.Knows(p.Key())
+}
+
+// shareOf returns the share of the memory that the REST request with a context has.
+func (s *Server) shareOf(ctx context.Context) budget.Share {
+	var addr net.Addr
+	if p, ok := peer.FromContext(ctx); ok {
+		addr = p.Addr
+	}
+	key := ""
+	if p := authn.FromContext(ctx); p != nil {
+		key = p.Key()
+	}
+	id, known := s.streams.Identify(addr, key)
+	return s.memory.Share(budget.Caller{ID: id, Known: known})
 }

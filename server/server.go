@@ -279,7 +279,7 @@ func (s *Server) gatewayConfig(channel gateway.Channel) gateway.Config {
 	return gateway.Config{
 		Settings: s.cfg.Gateway, MaxBody: s.cfg.MaxRequestBytes, Stall: s.cfg.Integration.Bulk.StallTimeout,
 		Contract: s.contract, Channel: channel, Observer: s.telemetry, MaxDeadline: s.cfg.MaxDeadline,
-		Memory: func(ctx context.Context) budget.Share { return s.memory.Share(s.knows(ctx)) },
+		Memory: s.shareOf,
 	}
 }
 

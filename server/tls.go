@@ -124,11 +124,11 @@ func (s *Server) secure(m *certs.Material) {
 
 // knowPeer returns the context of a REST connection with its peer, so that a call has
 // the same [peer.Peer] as over gRPC: the caller's address, and with TLS the chains of its
-// certificate. Without TLS there is nothing to know.
+// certificate.
 func knowPeer(ctx context.Context, conn net.Conn) context.Context {
-	secured, ok := conn.(*tls.Conn)
-	if !ok {
-		return ctx
+	p := &peer.Peer{Addr: conn.RemoteAddr(), LocalAddr: conn.LocalAddr()}
+	if secured, ok := conn.(*tls.Conn); ok {
+		p.AuthInfo = handshake.Info(secured)
 	}
-	return peer.NewContext(ctx, &peer.Peer{Addr: conn.RemoteAddr(), LocalAddr: conn.LocalAddr(), AuthInfo: handshake.Info(secured)})
+	return peer.NewContext(ctx, p)
 }

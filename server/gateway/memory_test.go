@@ -34,13 +34,13 @@ func TestMayDecode_TextOfManyValues_TakesTheMemoryOfAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := budget.NewMemory(1 << 30)
-		share := m.Share(true)
-		if !mayDecode([]byte(text), &share, len(text)) || m.Taken() < int64(count(v)-1)*budget.PerValue {
-			t.Errorf("%s: %d bytes are taken for %d values", element, m.Taken(), count(v))
+		share := m.Share(budget.Caller{Known: true})
+		if !mayDecode([]byte(text), &share, len(text)) || m.Load().Taken < int64(count(v)-1)*budget.PerValue {
+			t.Errorf("%s: %d bytes are taken for %d values", element, m.Load().Taken, count(v))
 		}
 		share.GiveBack()
-		if mayDecode([]byte(text), &share, 1); m.Taken() != budget.PerValue {
-			t.Errorf("%s: %d bytes are taken for one value", element, m.Taken())
+		if mayDecode([]byte(text), &share, 1); m.Load().Taken != budget.PerValue {
+			t.Errorf("%s: %d bytes are taken for one value", element, m.Load().Taken)
 		}
 	}
 }

@@ -207,7 +207,7 @@ func (s *stream) hold(share budget.Share) {
 		share.GiveBack()
 		return
 	}
-	if len(s.held) == 0 && !share.Taken() {
+	if len(s.held) == 0 && share.Taken() == 0 {
 		return
 	}
 	if len(s.held) >= s.intake.StreamWindow {

@@ -71,14 +71,14 @@ func TestStream_MemoryOfItsWindow_IsHeldUntilItEnds(t *testing.T) {
 			if err := ss.RecvMsg(new(wrapperspb.StringValue)); err != nil {
 				return err
 			}
-			if want := int64(min(n+1, 3)) * 2 * 10_003; i.Memory.Taken() != want {
-				t.Errorf("after %d messages: %d bytes are taken, want %d", n+1, i.Memory.Taken(), want)
+			if want := int64(min(n+1, 3)) * 2 * 10_003; i.Memory.Load().Taken != want {
+				t.Errorf("after %d messages: %d bytes are taken, want %d", n+1, i.Memory.Load().Taken, want)
 			}
 		}
 		return nil
 	})
-	if err != nil || i.Memory.Taken() != 0 {
-		t.Errorf("after the stream: %d bytes are taken, %v", i.Memory.Taken(), err)
+	if err != nil || i.Memory.Load().Taken != 0 {
+		t.Errorf("after the stream: %d bytes are taken, %v", i.Memory.Load().Taken, err)
 	}
 }
 
@@ -90,8 +90,8 @@ func TestStream_MessageAfterTheEnd_TakesNoMemory(t *testing.T) {
 	if err := i.StreamInterceptor(nil, sourceStream{source: src}, streaming, func(_ any, ss grpc.ServerStream) error { left = ss; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if err := left.RecvMsg(new(wrapperspb.StringValue)); err != nil || i.Memory.Taken() != 0 {
-		t.Errorf("%d bytes are taken, %v", i.Memory.Taken(), err)
+	if err := left.RecvMsg(new(wrapperspb.StringValue)); err != nil || i.Memory.Load().Taken != 0 {
+		t.Errorf("%d bytes are taken, %v", i.Memory.Load().Taken, err)
 	}
 }
 
@@ -179,8 +179,8 @@ func TestService_RefusedRequest_PassesTheInterceptorsAndTakesNothing(t *testing.
 		return handler(ctx, req)
 	}
 	_, err := desc.Methods[0].Handler(nil, sourceStream{source: src}.Context(), nil, interceptor)
-	if apierror.FromError(err).Reason != apierror.ReasonRequestTooLarge || seen != 1 || i.Memory.Taken() != 0 {
-		t.Errorf("got %v, passed %d times, %d bytes are taken", err, seen, i.Memory.Taken())
+	if apierror.FromError(err).Reason != apierror.ReasonRequestTooLarge || seen != 1 || i.Memory.Load().Taken != 0 {
+		t.Errorf("got %v, passed %d times, %d bytes are taken", err, seen, i.Memory.Load().Taken)
 	}
 	src.text, src.times = "a", 1
 	if _, err := desc.Methods[0].Handler(nil, sourceStream{source: src}.Context(), nil, interceptor); err != nil || seen != 2 {

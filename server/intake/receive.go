@@ -148,9 +148,10 @@ func (i *Intake) decode(data mem.BufferSlice, compressed bool, m *message) (err 
 	defer buf.Free()
 	b := buf.ReadOnlyData()
 	if compressed {
-		text := i.share(m.ctx) // until it is decoded
-		defer text.GiveBack()
-		if b, err = i.decompress(m.ctx, b, &text); err != nil {
+		m.memory = i.share(m.ctx)
+		b, err = i.decompress(m.ctx, b, &m.memory)
+		defer m.memory.Return(m.memory.Taken()) // the text is needed until it is decoded
+		if err != nil {
 			return err
 		}
 	}
@@ -159,7 +160,9 @@ func (i *Intake) decode(data mem.BufferSlice, compressed bool, m *message) (err 
 		if err != nil {
 			return validate.Refusal(err, (*digajson.Error).Field)
 		}
-		m.memory = i.share(m.ctx)
+		if !compressed {
+			m.memory = i.share(m.ctx)
+		}
 		if !m.memory.Take(int64(len(b))*budget.PerByte + int64(values)*budget.PerValue) {
 			return apierror.Overloaded(time.Second)
 		}
@@ -172,7 +175,11 @@ func (i *Intake) decode(data mem.BufferSlice, compressed bool, m *message) (err 
 
 // share returns the share of the memory of a call.
 func (i *Intake) share(ctx context.Context) budget.Share {
-	return i.Memory.Share(i.Gate == nil || i.Gate.Knows(token(ctx)))
+	if i.Gate == nil {
+		return i.Memory.Share(budget.Caller{Known: true})
+	}
+	id, known := i.Gate.Identify(address(ctx), token(ctx))
+	return i.Memory.Share(budget.Caller{ID: id, Known: known})
 }
 
 // invalid returns the error of a message that cannot be read.

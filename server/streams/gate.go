@@ -167,6 +167,15 @@ func (g *Gate) knows(caller uint64) bool {
 // Knows reports whether Diga accepted the token.
 func (g *Gate) Knows(token string) bool { return token != "" && g.knows(g.caller(token)) }
 
+// Identify returns a number for whoever calls: for the caller, if Diga accepted its
+// token, and else for its address. It reports which.
+func (g *Gate) Identify(peer net.Addr, token string) (id uint64, known bool) {
+	if g.Knows(token) {
+		return g.caller(token), true
+	}
+	return maphash.Comparable(g.seed, Address(peer)), false
+}
+
 // Know remembers that Diga accepted the token.
 func (g *Gate) Know(token string) {
 	caller := g.caller(token)

@@ -131,6 +131,27 @@ func TestGate_KnownCallers_AreBounded(t *testing.T) {
 	}
 }
 
+func TestGate_Identify_TellsKnownCallersAndAddressesApart(t *testing.T) {
+	g := New(1024)
+	g.Know("a")
+	g.Know("b")
+	ids := make(map[uint64]string)
+	for _, c := range []struct {
+		token, address string
+		known, again   bool
+	}{
+		{"a", "10.0.0.1", true, false}, {"a", "10.0.0.2", true, true}, {"b", "10.0.0.1", true, false},
+		{"c", "10.0.0.1", false, false}, {"d", "10.0.0.1", false, true}, {"", "10.0.0.2", false, false},
+		{"e", "2001:db8::1", false, false}, {"e", "2001:db8::2", false, true},
+	} {
+		id, known := g.Identify(host(c.address), c.token)
+		if _, again := ids[id]; known != c.known || again != c.again {
+			t.Errorf("%q from %s: known is %v, seen before is %v", c.token, c.address, known, again)
+		}
+		ids[id] = c.token
+	}
+}
+
 func TestGate_EnterAndLeave_AllocateNothing(t *testing.T) {
 	g, peer := New(1024), host("10.0.0.1")
 	if n := testing.AllocsPerRun(100, func() { p, _ := g.Enter(Call, peer, "a", nil); p.Leave() }); n != 0 {

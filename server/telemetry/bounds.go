@@ -41,8 +41,8 @@ var (
 	waitingLimit     = boundsDesc("waiting_streams_limit", "Most streams of these callers that may wait; all together have no more than known callers (--max-waiting-streams).", "callers")
 	waitingRefused   = boundsDesc("waiting_streams_refused_total", "gRPC streams that were refused because too many wait.", "callers")
 	memoryTaken      = boundsDesc("request_memory_bytes", "Memory that the requests under way take.", "callers")
-	memoryLimit      = boundsDesc("request_memory_limit_bytes", "Most memory that the requests under way may take (--max-decoded-bytes); strangers may take half of it.")
-	memoryRefused    = boundsDesc("request_memory_refused_total", "Requests that were refused because too much memory is taken.")
+	memoryLimit      = boundsDesc("request_memory_limit_bytes", "Most memory that the requests under way may take (--max-decoded-bytes); strangers may take half of it, and one caller three times what it leaves free.")
+	memoryRefused    = boundsDesc("request_memory_refused_total", "Requests that were refused because too much memory is taken: by all requests, or by those of their caller.", "bound")
 )
 
 // Describe implements [prometheus.Collector].
@@ -75,5 +75,6 @@ func (c boundsCollector) Collect(to chan<- prometheus.Metric) {
 	gauge(memoryTaken, float64(m.Taken-m.Strangers), "known")
 	gauge(memoryTaken, float64(m.Strangers), "strangers")
 	gauge(memoryLimit, float64(m.Limit))
-	count(memoryRefused, m.Refused)
+	count(memoryRefused, m.Refused.ForAll, "all")
+	count(memoryRefused, m.Refused.ForShare, "caller")
 }
