@@ -30,6 +30,10 @@ const (
 // secret are not among them: who can verify such a token can make one.
 var Algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
+// DefaultLeeway is how far an issuer's clock may be from this one unless the file says
+// otherwise.
+const DefaultLeeway = 30 * time.Second
+
 // Parse reads the file's text. The error is [FileError], and names everything that is
 // wrong. It does not read the tokens.
 func Parse(text []byte) (*Set, error) {
@@ -135,7 +139,7 @@ func (r *reader) quota(what string, q *Quota) []field {
 
 func (r *reader) issuer(name string, key, value *yaml.Node) {
 	what := "issuer " + name
-	i := &Issuer{Name: name, Line: key.Line, Leeway: 30 * time.Second}
+	i := &Issuer{Name: name, Line: key.Line, Leeway: DefaultLeeway}
 	text := func(name string, into *string) field {
 		return field{name, true, func(n *yaml.Node) { *into, _ = r.text(n, what+", "+name) }}
 	}
@@ -144,7 +148,7 @@ func (r *reader) issuer(name string, key, value *yaml.Node) {
 		field{"keys", true, func(n *yaml.Node) {
 			if text, ok := r.text(n, what+", keys"); ok {
 				i.Keys = text
-				if err := checkKeys(text); err != nil {
+				if err := CheckKeys(text); err != nil {
 					r.addf(n.Line, "%s, keys: %v", what, err)
 				}
 			}
@@ -174,9 +178,9 @@ func (r *reader) issuer(name string, key, value *yaml.Node) {
 	r.set.issuers[name] = i
 }
 
-// checkKeys returns an error unless a URL may be that of a key set: over plain HTTP
+// CheckKeys returns an error unless a URL may be that of a key set: over plain HTTP
 // anybody on the way could replace the keys.
-func checkKeys(text string) error {
+func CheckKeys(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:

@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/digate/digate/server/accounts"
+	"github.com/digate/digate/server/apierror"
 )
 
 // The errors of a token. None of them quotes it.
@@ -54,6 +55,20 @@ func (t *Token) Has(claim, value string) bool {
 	default:
 		return false
 	}
+}
+
+// Text returns the value of a claim that is a text, empty for every other and for none.
+func (t *Token) Text(claim string) string {
+	text, _ := t.claims[claim].(string)
+	return text
+}
+
+// Refusal returns the [apierror.Error] of a call whose token Verify returned an error for.
+func Refusal(err error) error {
+	if errors.Is(err, ErrNoKeys) {
+		return apierror.AuthenticationUnavailable()
+	}
+	return apierror.InvalidCredential(err.Error())
 }
 
 // Verifier verifies the tokens of some issuers. Many goroutines may use it.

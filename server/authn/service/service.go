@@ -5,9 +5,7 @@ package service
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -23,9 +21,6 @@ import (
 	"github.com/digate/digate/server/authn/jwt"
 )
 
-// maxVerified bounds the tokens that need not be verified again.
-const maxVerified = 10_000
-
 // Authenticator authenticates the callers of a file of accounts.
 type Authenticator struct {
 	identify func(name string) string
@@ -33,9 +28,7 @@ type Authenticator struct {
 
 	state    atomic.Pointer[state]
 	updating sync.Mutex
-
-	mu       sync.RWMutex
-	verified map[[sha256.Size]byte]verified
+	verified jwt.Cache[verified]
 }
 
 // state is a version of the file with what verifies its callers' tokens.
@@ -54,7 +47,7 @@ type verified struct {
 // New returns an authenticator. Identify returns the identity for the names of an
 // account and a caller; see [authn.NewNamed]. Told is told of issuers; see [jwt.New].
 func New(ctx context.Context, set *accounts.Set, identify func(name string) string, told func(issuer string, err error)) (*Authenticator, error) {
-	a := &Authenticator{identify: identify, told: told, verified: make(map[[sha256.Size]byte]verified)}
+	a := &Authenticator{identify: identify, told: told}
 	tokens, err := jwt.New(ctx, set.Issuers(), told)
 	if err != nil {
 		return nil, err
@@ -192,33 +185,17 @@ func ask(state *tls.ConnectionState, byToken bool) string {
 	}
 }
 
-// verify returns what a token says. A token that was verified before is looked up: a
-// signature takes longer to verify than all else that digate does for a call.
+// verify returns what a token says. A token that was verified before is looked up.
 func (a *Authenticator) verify(st *state, text string) (verified, error) {
-	digest := sha256.Sum256([]byte(text))
-	a.mu.RLock()
-	v, ok := a.verified[digest]
-	a.mu.RUnlock()
-	if ok && v.by == st && v.token.Holds() {
+	if v, ok := a.verified.Get(text); ok && v.by == st && v.token.Holds() {
 		return v, nil
 	}
 	token, err := st.tokens.Verify(text)
-	if errors.Is(err, jwt.ErrNoKeys) {
-		return verified{}, apierror.AuthenticationUnavailable()
-	}
 	if err != nil {
-		return verified{}, apierror.InvalidCredential(err.Error())
+		return verified{}, jwt.Refusal(err)
 	}
-	v = verified{token, st, st.set.ByClaims(token.Issuer, token.Has)}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.verified) >= maxVerified {
-		for old := range a.verified { // any: it is verified again with its next call
-			delete(a.verified, old)
-			break
-		}
-	}
-	a.verified[digest] = v
+	v := verified{token, st, st.set.ByClaims(token.Issuer, token.Has)}
+	a.verified.Put(text, v)
 	return v, nil
 }
 
