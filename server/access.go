@@ -12,6 +12,7 @@ import (
 	"github.com/digate/digate/server/accounts"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/authn/claim"
 	"github.com/digate/digate/server/authn/passthrough"
 	"github.com/digate/digate/server/authn/service"
 	"github.com/digate/digate/server/contract"
@@ -19,8 +20,9 @@ import (
 )
 
 // openAuthenticator makes the authenticator, unless it is given, and puts it on the
-// stack. Without a file of accounts, a caller is known by the digest of its token under
-// the ledger's key, and with one by its name.
+// stack. With a file of accounts, a caller is known by its name. Without one, it is known
+// by a claim of its token if there is a setting for that, and else by the digest of the
+// token under the ledger's key.
 func (s *Server) openAuthenticator(ctx context.Context, given authn.Authenticator) error {
 	if given != nil {
 		s.authenticator = given
@@ -33,7 +35,20 @@ func (s *Server) openAuthenticator(ctx context.Context, given authn.Authenticato
 		}
 		return nil
 	}
-	s.authenticator = passthrough.New(s.keys.Caller)
+	if !s.cfg.CallerID.On() {
+		if s.engine.Durable {
+			s.log.Warn("a new token is a new caller here, for which no request id of the token before counts: what is repeated under a new token is sent again; --caller-id-claim and --accounts-file know a caller by what its tokens have in common")
+		}
+		s.authenticator = passthrough.New(s.keys.Caller)
+		s.pushAuthenticator()
+		return nil
+	}
+	a, err := claim.New(ctx, s.cfg.CallerID, s.keys.Caller, s.telemetry.IssuerKeys)
+	if err != nil {
+		return fmt.Errorf("--caller-id-claim: %w", err)
+	}
+	s.authenticator = a
+	s.telemetry.WatchIssuers(a)
 	s.pushAuthenticator()
 	return nil
 }

@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"cmd/digate/internal/file"},
 	{"server"},
 	{"server/config"},
-	{"server/integration", "server/gateway", "server/authn/passthrough", "server/authn/service", "server/telemetry", "server/emulator", "server/inproc", "server/intake", "server/connections", "server/openapi"},
+	{"server/integration", "server/gateway", "server/authn/passthrough", "server/authn/service", "server/authn/claim", "server/telemetry", "server/emulator", "server/inproc", "server/intake", "server/connections", "server/openapi"},
 	{"server/ledger/backend", "server/ledgerservice", "server/authn", "server/authn/jwt", "server/authn/clientcert"},
 	{"server/copies", "server/contractwatch", "server/accounts"},
 	{"server/ledger/watch", "server/ledger/listing", "server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},

@@ -90,7 +90,8 @@ func authorityFile(t *testing.T) string {
 // elsewhere are the settings that a test of what they do holds: those of the
 // ledger in its package, the others against a running server or command.
 var elsewhere = map[string]bool{
-	"accounts-file": true, "audit-log": true, "audit-required": true, "open-reflection": true,
+	"accounts-file": true, "caller-id-claim": true, "caller-id-issuer": true, "caller-id-audience": true, "caller-id-keys": true, "caller-id-algorithms": true,
+	"audit-log": true, "audit-required": true, "open-reflection": true,
 	"ledger": true, "ledger-key-file": true, "ledger-memory-records": true, "ready-needs-ledger": true,
 	"max-error-bytes": true, "grpc-max-response-bytes": true, "max-decoded-bytes": true, "max-waiting-streams": true, "drain-delay": true, "shutdown-timeout": true, "log-level": true,
 }

@@ -27,6 +27,7 @@ const (
 	ByNothing     = "none"
 	ByToken       = "token"
 	ByCertificate = "certificate"
+	ByClaim       = "claim"
 	ByPassthrough = "passthrough"
 )
 

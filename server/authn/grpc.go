@@ -70,8 +70,10 @@ func StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 	if err := Check(ss.Context(), info.FullMethod); err != nil {
 		return err
 	}
-	if p := FromContext(ss.Context()); p != nil && p.named != nil {
-		ss = &expiring{ServerStream: ss, named: p.named, receives: info.IsClientStream}
+	if p := FromContext(ss.Context()); p != nil {
+		if ends, belonging, known := p.ends(); known {
+			ss = &expiring{ServerStream: ss, ends: ends, belonging: belonging, receives: info.IsClientStream}
+		}
 	}
 	return handler(srv, ss)
 }
@@ -81,8 +83,9 @@ func StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 type expiring struct {
 	grpc.ServerStream
 
-	named    *Named
-	receives bool // the caller sends more than one message
+	ends      time.Time
+	belonging Belonging // may be nil
+	receives  bool      // the caller sends more than one message
 }
 
 // RecvMsg implements [grpc.ServerStream].
@@ -105,11 +108,11 @@ func (s *expiring) check(applies bool) error {
 	if !applies {
 		return nil
 	}
-	if ends := s.named.Expires; !ends.IsZero() && time.Now().After(ends) {
+	if !s.ends.IsZero() && time.Now().After(s.ends) {
 		return apierror.CredentialExpired()
 	}
-	if s.named.Belonging == nil {
+	if s.belonging == nil {
 		return nil
 	}
-	return s.named.Belonging.Check()
+	return s.belonging.Check()
 }

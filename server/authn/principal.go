@@ -14,6 +14,7 @@ type Principal struct {
 	Credential secret.String
 
 	named    *Named
+	claimed  *Claimed
 	identify func(name string) string
 	once     sync.Once
 	id       string
@@ -44,6 +45,25 @@ type Belonging interface {
 	Check() error
 }
 
+// Claimed is a caller that a claim of its own token names, which was verified and is
+// what the upstream is called with.
+type Claimed struct {
+	name    string
+	expires time.Time
+}
+
+// NewClaimed returns the caller that an issuer names by the value of a claim, in a token
+// that ends at that time. Neither the issuer nor the claim's name has a NUL.
+func NewClaimed(issuer, claim, value string, expires time.Time) *Claimed {
+	return &Claimed{"digate claim\x00" + issuer + "\x00" + claim + "\x00" + value, expires}
+}
+
+// Principal returns the principal of the caller with its token. Its identity is what
+// identify returns for the issuer and the claim, whatever the token is.
+func (c *Claimed) Principal(credential secret.String, identify func(name string) string) *Principal {
+	return &Principal{Credential: credential, claimed: c, identify: identify}
+}
+
 // NewPrincipal returns the principal with this credential. Identify names the
 // holder of the credential's token: always the same name for the same token, and
 // one that does not reveal the token, because names are logged and stored.
@@ -60,6 +80,9 @@ func NewNamed(n *Named, identify func(name string) string) *Principal {
 // Named returns the caller's names, nil for one that has none.
 func (p *Principal) Named() *Named { return p.named }
 
+// Claimed reports whether a claim of a verified token says who the caller is.
+func (p *Principal) Claimed() bool { return p.claimed != nil }
+
 // Token returns the bearer token that the upstream is called with on the caller's
 // behalf.
 func (p *Principal) Token() secret.String {
@@ -74,31 +97,51 @@ func (p *Principal) Token() secret.String {
 }
 
 // Account returns what tells the upstream's accounts apart in this process: the name of
-// the account, or the token where there is none. It must not be shown.
+// the account, or, where there is none, what the caller is known by. It must not be
+// shown.
 func (p *Principal) Account() string {
 	if p.named != nil {
 		return p.named.Account
 	}
-	return p.Credential.Reveal()
+	return p.identified()
 }
 
 // Key returns what tells callers apart in this process. It must not be shown. A caller
 // has one key in all of its accounts, so that it has its share of a resource once. No
-// token is a key of a named caller: tokens have no NUL.
+// token is a key of a named caller, or of one that a claim names: tokens have no NUL.
 func (p *Principal) Key() string {
 	if p.named != nil {
 		return "digate\x00" + p.named.Caller
 	}
-	return p.Credential.Reveal()
+	return p.identified()
 }
 
-// identified returns what the identity is made of: the token, or the names of the
-// account and the caller as one text, which no token is and no other caller's is.
+// identified returns what the identity is made of: the token, the names of the account
+// and the caller, or the issuer and the claim. The latter are one text, which no token is
+// and no other caller's is.
 func (p *Principal) identified() string {
-	if n := p.named; n != nil {
-		return "digate\x00" + n.Account + "\x00" + n.Caller
+	switch {
+	case p.named != nil:
+		return "digate\x00" + p.named.Account + "\x00" + p.named.Caller
+	case p.claimed != nil:
+		return p.claimed.name
+	default:
+		return p.Credential.Reveal()
 	}
-	return p.Credential.Reveal()
+}
+
+// ends returns when what the caller authenticated with ends, and its tie to the caller,
+// nil for one that cannot change. It reports false for a credential that the upstream
+// alone judges.
+func (p *Principal) ends() (time.Time, Belonging, bool) {
+	switch {
+	case p.named != nil:
+		return p.named.Expires, p.named.Belonging, true
+	case p.claimed != nil:
+		return p.claimed.expires, nil, true
+	default:
+		return time.Time{}, nil, false
+	}
 }
 
 // ID returns the caller's identity, under which the caller's records are kept.

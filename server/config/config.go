@@ -59,6 +59,7 @@ func (c *Config) Validate() error {
 	c.Addresses.validate(&p)
 	c.Admin.validate(&p)
 	c.TLS.Validate(&p)
+	c.Access.validate(&p)
 	c.Upstream.Validate(&p)
 	c.Ledger.Validate(&p, c.LongestCall())
 	c.Copies.Validate(&p)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/digate/digate/server/authn/claim"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/setting"
 )
@@ -47,6 +48,23 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 		"tls-client-auth":     {func(c *config.Config) { c.TLS.ClientAuth = "no" }, func(c *config.Config) { c.TLS.ClientAuth = "optional" }},
 		"admin-tls":           {func(c *config.Config) { c.TLS.Admin = true }},
 		"tls-reload-interval": {func(c *config.Config) { c.TLS.Reload = 0 }},
+		"caller-id-claim": {
+			func(c *config.Config) { c.CallerID.Issuer = "https://idp.example" },
+			func(c *config.Config) { c.CallerID = callerID(); c.CallerID.Claim = "a\x00b" },
+			func(c *config.Config) { c.CallerID, c.AccountsFile = callerID(), "accounts.yaml" },
+		},
+		"caller-id-issuer":   {func(c *config.Config) { c.CallerID = callerID(); c.CallerID.Issuer = "" }, func(c *config.Config) { c.CallerID = callerID(); c.CallerID.Issuer = "a\x00b" }},
+		"caller-id-audience": {func(c *config.Config) { c.CallerID = callerID(); c.CallerID.Audience = "" }},
+		"caller-id-keys": {
+			func(c *config.Config) { c.CallerID = callerID(); c.CallerID.Keys = "" },
+			func(c *config.Config) { c.CallerID = callerID(); c.CallerID.Keys = "http://idp.example/jwks.json" },
+			func(c *config.Config) { c.CallerID = callerID(); c.CallerID.Keys = "https://u:hunter2@idp.example/" },
+		},
+		"caller-id-algorithms": {
+			func(c *config.Config) { c.CallerID = callerID(); c.CallerID.Algorithms = "HS256" },
+			func(c *config.Config) { c.CallerID = callerID(); c.CallerID.Algorithms = "none" },
+			func(c *config.Config) { c.CallerID = callerID(); c.CallerID.Algorithms = "" },
+		},
 		"upstream-url": {
 			func(c *config.Config) { c.Upstream.URL = "ftp://x" },
 			func(c *config.Config) { c.Upstream.URL = "https://" },
@@ -151,6 +169,11 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 			}
 		}
 	}
+}
+
+// callerID are valid settings of callers that a claim names.
+func callerID() claim.Settings {
+	return claim.Settings{Claim: "sub", Issuer: "https://idp.example", Audience: "diga", Keys: "https://idp.example/jwks.json", Algorithms: "ES256"}
 }
 
 func TestValidate_LeastAndMost_AreValid(t *testing.T) {

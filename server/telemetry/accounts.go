@@ -51,7 +51,16 @@ const (
 // are calls.
 func (t *Telemetry) WatchAccounts(file AccountsState, issuers IssuersState) {
 	t.named = true
-	t.registry.MustRegister(t.accounts.reloads, t.accounts.calls, accountsCollector{file, issuers})
+	t.registry.MustRegister(t.accounts.reloads, t.accounts.calls, accountsCollector{file})
+	t.WatchIssuers(issuers)
+}
+
+// WatchIssuers adds the state of the issuers of tokens to the metrics. It may be called
+// once.
+func (t *Telemetry) WatchIssuers(issuers IssuersState) {
+	t.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "digate_issuer_keys_refused", Help: "Issuers of tokens whose keys cannot be read; those before stay in force.",
+	}, func() float64 { return float64(len(issuers.Failing())) }))
 }
 
 // AccountsLoaded counts and logs that a file of accounts came into force.
@@ -98,18 +107,14 @@ var (
 	accountsLoaded  = accountsDesc("accounts_loaded_timestamp_seconds", "When the file of accounts came into force.")
 	accountsRefused = accountsDesc("accounts_refused", "1 while the file of accounts is another than the one in force, and cannot be used.")
 	tokensRefused   = accountsDesc("account_tokens_refused", "Accounts whose token cannot be read; the one before stays in force.")
-	keysRefused     = accountsDesc("issuer_keys_refused", "Issuers of tokens whose keys cannot be read; those before stay in force.")
 )
 
 // accountsCollector reads the state of the file of accounts at each scrape.
-type accountsCollector struct {
-	file    AccountsState
-	issuers IssuersState
-}
+type accountsCollector struct{ file AccountsState }
 
 // Describe implements [prometheus.Collector].
 func (accountsCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{accountsInfo, accountsLoaded, accountsRefused, tokensRefused, keysRefused} {
+	for _, d := range []*prometheus.Desc{accountsInfo, accountsLoaded, accountsRefused, tokensRefused} {
 		to <- d
 	}
 }
@@ -128,5 +133,4 @@ func (c accountsCollector) Collect(to chan<- prometheus.Metric) {
 	gauge(accountsLoaded, float64(s.Loaded.UnixMilli())/1000)
 	gauge(accountsRefused, refused)
 	gauge(tokensRefused, float64(s.TokensRefused))
-	gauge(keysRefused, float64(len(c.issuers.Failing())))
 }

@@ -169,10 +169,13 @@ func (a *auditing) entry(ctx context.Context, kind string, c *call) *audit.Entry
 }
 
 // identify sets who makes a write, and how that is known. A caller without a name has
-// that of its records in the ledger, which does not reveal its token.
+// that of its records in the ledger, which reveals neither its token nor its claim.
 func identify(e *audit.Entry, p *authn.Principal) {
 	n := p.Named()
 	switch {
+	case n == nil && p.Claimed():
+		e.Caller, e.By = p.ID(), audit.ByClaim
+		return
 	case n == nil:
 		e.Caller, e.By = p.ID(), audit.ByPassthrough
 		return

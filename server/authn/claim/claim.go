@@ -1,0 +1,79 @@
+// Package claim authenticates callers by a claim of their tokens. The tokens are
+// verified here, and go upstream as they are.
+package claim
+
+import (
+	"context"
+
+	"github.com/digate/digate/server/accounts"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/authn/jwt"
+	"github.com/digate/digate/server/secret"
+)
+
+// Authenticator takes a caller's bearer token for the upstream's, once it was verified.
+// The caller is whom a claim of the token names, whatever token it has today.
+type Authenticator struct {
+	issuer, claim string
+	identify      func(name string) string
+	tokens        *jwt.Verifier
+	verified      jwt.Cache[verified]
+}
+
+// verified is what a token says that was verified.
+type verified struct {
+	token  *jwt.Token
+	caller *authn.Claimed
+}
+
+// New returns an authenticator for valid settings that are on. Identify returns the
+// identity for a caller's name; see [authn.Claimed.Principal]. Told is told of the
+// issuer; see [jwt.New].
+func New(ctx context.Context, s Settings, identify func(name string) string, told func(issuer string, err error)) (*Authenticator, error) {
+	tokens, err := jwt.New(ctx, []*accounts.Issuer{s.issuer()}, told)
+	if err != nil {
+		return nil, err
+	}
+	return &Authenticator{issuer: s.Issuer, claim: s.Claim, identify: identify, tokens: tokens}, nil
+}
+
+// Authenticate implements [authn.Authenticator]. A token that is not verified, or has no
+// such claim, is refused: what it says of its caller might be anybody's.
+func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn.Principal, error) {
+	text, err := authn.Bearer(r.Authorization)
+	if err != nil {
+		return nil, err
+	}
+	v, ok := a.verified.Get(text)
+	if !ok || !v.token.Holds() {
+		if v, err = a.verify(text); err != nil {
+			return nil, err
+		}
+		a.verified.Put(text, v)
+	}
+	return v.caller.Principal(secret.New(text), a.identify), nil
+}
+
+func (a *Authenticator) verify(text string) (verified, error) {
+	token, err := a.tokens.Verify(text)
+	if err != nil {
+		return verified{}, jwt.Refusal(err)
+	}
+	value := token.Text(a.claim)
+	if value == "" {
+		return verified{}, apierror.InvalidCredential("the token has no text in the claim " + a.claim + ", which names its caller")
+	}
+	return verified{token, authn.NewClaimed(a.issuer, a.claim, value, token.Expires)}, nil
+}
+
+// Failing returns the name of the issuer if its keys cannot be read now.
+func (a *Authenticator) Failing() []string { return a.tokens.Failing() }
+
+// Close implements [authn.Authenticator].
+func (a *Authenticator) Close() error {
+	a.tokens.Close()
+	return nil
+}
+
+var _ authn.Authenticator = (*Authenticator)(nil)
