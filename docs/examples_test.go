@@ -80,7 +80,7 @@ func TestExamples_RunAsThePagesSay(t *testing.T) {
 			ran += len(examples)
 			t.Run(p.path, func(t *testing.T) {
 				t.Parallel()
-				for _, program := range []string{"curl", "jq"} {
+				for _, program := range []string{"curl", "jq", "protoc"} {
 					if slices.ContainsFunc(examples, func(b block) bool {
 						return strings.HasPrefix(b.text, program+" ") || strings.Contains(b.text, "\n"+program+" ")
 					}) {

@@ -100,6 +100,14 @@ var differences = map[string]difference{
 			}
 		}
 	},
+	"contract-routes": func(t *testing.T, _ *scripted, d *digate) {
+		for path, part := range map[string]string{"/contract/": "/contract/contract.tar\n", "/contract/proto/diga/integration/v1/integration_service.proto": "rpc CopyTemplate"} {
+			got := d.do(t, "GET", path, "", "Authorization", "")
+			if got.status != 200 || !strings.Contains(got.body, part) || got.header.Get("ETag") == "" {
+				t.Errorf("%s: %d %v", path, got.status, got.header)
+			}
+		}
+	},
 	"cut-success": func(t *testing.T, up *scripted, d *digate) {
 		up.will(raw("HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{\"id\":\""+id+"\",\"nam", false))
 		rest := d.copyREST(t, templateID, `{}`)

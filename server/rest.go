@@ -2,11 +2,13 @@ package server
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/clientcontract"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/openapi"
@@ -25,7 +27,9 @@ func (s *Server) newRoutes(contracts http.Handler, public []gateway.PublicRoute)
 		apierror.FromError(err).REST(nil).Write(w)
 	}
 	public = slices.Clone(public)
-	for path, handler := range openapi.Handlers() {
+	offered := openapi.Handlers()
+	maps.Copy(offered, clientcontract.Handlers())
+	for path, handler := range offered {
 		public = append(public, gateway.PublicRoute{Path: path, Handler: handler})
 	}
 	return gateway.NewPublic(gateway.PublicConfig{

@@ -1,0 +1,129 @@
+// Package static serves content that does not change while the server runs. It is
+// compressed for the clients that take gzip, and a client may keep it by its ETag.
+package static
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// form makes one form of a content, at its first call, and keeps it.
+type form = func() ([]byte, error)
+
+// content is what a handler sends.
+type content struct {
+	contentType   string
+	plain, zipped form
+	// etag is the digest of the form that the other one is made of.
+	etag func() (string, error)
+}
+
+// Text returns a handler of a text, which is made at the first request.
+func Text(contentType string, text func() ([]byte, error)) http.Handler {
+	plain := sync.OnceValues(text)
+	return &content{contentType, plain, sync.OnceValues(func() ([]byte, error) {
+		text, err := plain()
+		if err != nil {
+			return nil, err
+		}
+		return Zip(text), nil
+	}), digest(plain)}
+}
+
+// Zipped returns a handler of content that is compressed as [Zip] does it. It is unzipped
+// only when a client asks that does not take gzip.
+func Zipped(contentType string, read func() ([]byte, error)) http.Handler {
+	zipped := sync.OnceValues(read)
+	return &content{contentType, sync.OnceValues(func() ([]byte, error) {
+		zipped, err := zipped()
+		if err != nil {
+			return nil, err
+		}
+		return Unzip(zipped)
+	}), zipped, digest(zipped)}
+}
+
+// digest returns what names a form's content.
+func digest(of form) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		text, err := of()
+		sum := sha256.Sum256(text)
+		return hex.EncodeToString(sum[:16]), err
+	})
+}
+
+// Zip compresses a text with gzip, as small as it gets.
+func Zip(text []byte) []byte {
+	var out bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level exists
+	_, _ = w.Write(text)                                    // a buffer takes everything
+	_ = w.Close()
+	return out.Bytes()
+}
+
+// Unzip returns the text that was compressed with gzip.
+func Unzip(zipped []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(zipped))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
+
+// ServeHTTP implements [http.Handler].
+func (c *content) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	zip := takesGzip(r.Header.Values("Accept-Encoding"))
+	send, variant := c.plain, ""
+	if zip {
+		send, variant = c.zipped, "-gzip"
+	}
+	etag, unnamed := c.etag()
+	body, unmade := send()
+	if err := cmp.Or(unnamed, unmade); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", c.contentType)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cache-Control", "no-cache") // it may be kept, and is asked for again by its ETag
+	header.Set("Vary", "Accept-Encoding")
+	header.Set("ETag", `"`+etag+variant+`"`)
+	if zip {
+		header.Set("Content-Encoding", "gzip")
+	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+}
+
+// takesGzip reports whether a client takes gzip (RFC 9110, 12.5.3): it names gzip, or
+// everything, and not with a weight of 0.
+func takesGzip(values []string) bool {
+	others := false
+	for _, value := range values {
+		for element := range strings.SplitSeq(value, ",") {
+			coding, weight, _ := strings.Cut(element, ";")
+			takes := !refused(weight)
+			switch strings.ToLower(strings.TrimSpace(coding)) {
+			case "gzip", "x-gzip":
+				return takes
+			case "*":
+				others = takes
+			}
+		}
+	}
+	return others
+}
+
+// refused reports whether a weight is 0.
+func refused(weight string) bool {
+	q, ok := strings.CutPrefix(strings.ToLower(strings.ReplaceAll(weight, " ", "")), "q=")
+	return ok && strings.HasPrefix(q, "0") && strings.Trim(q, "0.") == ""
+}
