@@ -21,6 +21,10 @@ func anyString(p *problems, at location, in any) (any, bool) {
 
 func anyUUID(p *problems, at location, in any) (any, bool) {
 	s, ok := in.(string)
+	if ok && p.strict && len(s) != 36 {
+		p.add("uuid_parsing", at, "Input should be a valid UUID of 36 characters", in, object{{"error", "invalid length"}})
+		return nil, false
+	}
 	if !ok {
 		p.add("uuid_type", at, "UUID input should be a string, bytes or UUID object", in, nil)
 		return nil, false
@@ -33,7 +37,20 @@ func anyUUID(p *problems, at location, in any) (any, bool) {
 	return id, true
 }
 
+// exact reports whether a value must have the type that the contract names: in a strict check,
+// everywhere but in a query, which is text.
+func (p *problems) exact(at location) bool {
+	return p.strict && (len(at) == 0 || at[0] != "query")
+}
+
 func anyInteger(p *problems, at location, in any) (any, bool) {
+	if p.exact(at) {
+		switch in.(type) {
+		case bool, string:
+			p.add("int_type", at, "Input should be a valid integer", in, nil)
+			return nil, false
+		}
+	}
 	switch v := in.(type) {
 	case integer:
 		return v, true
@@ -129,6 +146,10 @@ func (i integer) clamp() int {
 
 func anyBoolean(p *problems, at location, in any) (any, bool) {
 	const unclear = "Input should be a valid boolean, unable to interpret input"
+	if _, is := in.(bool); !is && p.exact(at) {
+		p.add("bool_type", at, "Input should be a valid boolean", in, nil)
+		return nil, false
+	}
 	word := ""
 	switch v := in.(type) {
 	case bool:

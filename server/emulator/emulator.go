@@ -18,13 +18,20 @@
 //   - MaxTokens, MaxIntegrations and MaxBytes of Options bound the state; a write beyond them is refused
 //     with 429 EMULATOR_LIMIT_REACHED and no Retry-After.
 //
+// A State fills the emulator with templates, integrations and rules, and is what it can be asked for. A
+// Rule makes calls fail that are chosen by operation, id, token or chance. With Options.Control the
+// emulator keeps the calls that it got, and serves both over HTTP below /_emulator/, for tests in any
+// language.
+//
 // The emulator works behind any http.Server. Connection resets need HTTP/1.1; over HTTP/2 the stream is
 // reset instead. A server with a write timeout cuts off slow and hanging responses.
 package emulator
 
 import (
 	"crypto/sha256"
+	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,8 +41,18 @@ import (
 type Options struct {
 	// Latency delays every response after the work is done. A caller that gives up during the delay
 	// may still have changed something.
-	Latency time.Duration
-	// Seed determines every id. Each token has its own sequence, so the ids that a token gets do not
+	Latency Latency
+	// Strict refuses what the contract does not name, although Diga ignores it or reads it otherwise:
+	// unknown fields and query parameters, an id in another form, text or a number in place of a boolean,
+	// text in place of a number, a body that is not declared as JSON or is sent where there is none.
+	Strict bool
+	// Control serves the routes below /_emulator/, by which a test fills the emulator, makes calls fail
+	// and looks at them. With it, the emulator keeps the last 10,000 calls.
+	Control bool
+	// State is what the emulator holds at first and after [Emulator.Reset]; nil for no integrations, and
+	// the templates built in.
+	State *State
+	// Seed determines every id, every latency, and what rules with OneIn strike. Each token has its own sequence, so the ids that a token gets do not
 	// depend on what other tokens do.
 	Seed int64
 	// Drip is how long the slow-drip fault takes over one response; 3 s when zero.
@@ -54,10 +71,18 @@ type Options struct {
 // Emulator is an http.Handler. Its methods may be called concurrently.
 type Emulator struct {
 	options  Options
+	clock    *clock
 	store    *store
+	rules    rules
+	journal  *journal // nil without Control
+	settings atomic.Pointer[Settings]
 	requests atomic.Int64
-	closed   chan struct{}
-	close    sync.Once
+
+	randomMu sync.Mutex
+	random   *rand.Rand // of latencies
+
+	closed chan struct{}
+	close  sync.Once
 }
 
 // New returns an emulator without any integration.
@@ -77,7 +102,31 @@ func New(o Options) *Emulator {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 256 << 20
 	}
-	return &Emulator{options: o, store: newStore(o), closed: make(chan struct{})}
+	e := &Emulator{options: o, clock: &clock{base: o.Now}, closed: make(chan struct{})}
+	e.store = newStore(o, e.clock)
+	if o.Control {
+		e.journal = newJournal()
+	}
+	e.Reset()
+	return e
+}
+
+// Settings are what may be changed while an emulator runs.
+type Settings struct {
+	Latency Latency
+	Strict  bool
+}
+
+// Settings returns the settings as they are.
+func (e *Emulator) Settings() Settings { return *e.settings.Load() }
+
+// Adjust changes the settings. Calls that have begun keep the old ones.
+func (e *Emulator) Adjust(s Settings) { e.settings.Store(&s) }
+
+// Advance moves the emulator's clock forward. Windows of rules and the times of integrations go by it;
+// delays do not.
+func (e *Emulator) Advance(d time.Duration) {
+	e.clock.move(func(t time.Time) time.Time { return t.Add(d) }, nil)
 }
 
 // Close cuts the connections of responses that are hanging, dripping or delayed; later such responses
@@ -86,9 +135,16 @@ func (e *Emulator) Close() { e.close.Do(func() { close(e.closed) }) }
 
 // ServeHTTP responds to one request.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if e.options.Control && strings.HasPrefix(r.URL.Path, controlPrefix) {
+		e.serveControl(w, r)
+		return
+	}
 	e.requests.Add(1)
-	a, present := e.respond(w, r)
-	if !present || !e.wait(r.Context(), e.options.Latency) {
+	settings := e.Settings()
+	c := &call{path: map[string]string{}}
+	a, present := e.respond(w, r, c, settings.Strict)
+	e.journal.add(r, c, a, e.clock.now())
+	if !present || !e.wait(r.Context(), e.draw(settings.Latency)+a.delay) {
 		panic(http.ErrAbortHandler)
 	}
 	e.deliver(w, r, a)
@@ -105,7 +161,7 @@ type Template struct {
 // Templates lists the catalogue without the faults, in the order in which a caller sees it.
 func (e *Emulator) Templates() []Template {
 	var list []Template
-	for _, t := range catalogue() {
+	for _, t := range e.store.catalogue() {
 		list = append(list, Template{ID: t.str("id"), Name: t.str("name"), Language: t.str("language")})
 	}
 	return list

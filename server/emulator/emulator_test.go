@@ -237,7 +237,7 @@ func TestTimes_WithoutMicroseconds_HaveNoFraction(t *testing.T) {
 func TestLatency_DelaysTheResponseButNotTheWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e := emulator.New(emulator.Options{Latency: 5 * time.Second})
+		e := emulator.New(emulator.Options{Latency: emulator.Constant(5 * time.Second)})
 		began := time.Now()
 		r := httptest.NewRequest(http.MethodPost, "/v1/integration/template/"+deepwiki+"/copy", strings.NewReader(`{}`))
 		r.Header.Set("Authorization", "Bearer t")
@@ -263,7 +263,7 @@ func TestLatency_DelaysTheResponseButNotTheWork(t *testing.T) {
 func TestClose_CutsOffDelayedResponses(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{}, 1)
-	e := emulator.New(emulator.Options{Latency: time.Hour, Now: clock})
+	e := emulator.New(emulator.Options{Latency: emulator.Constant(time.Hour), Now: clock})
 	u := serve(t, e, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		arrived <- struct{}{}
 		e.ServeHTTP(w, r)

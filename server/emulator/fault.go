@@ -72,10 +72,17 @@ var faults = []fault{
 func withFault(serve func(*Emulator, *call) response) func(*Emulator, *call) response {
 	return func(e *Emulator, c *call) response {
 		if f := findFault(c.body.str("name")); f != nil {
-			return f.play(e, c, func() response { return serve(e, c) })
+			return f.respond(e, c, func() response { return serve(e, c) })
 		}
 		return serve(e, c)
 	}
+}
+
+// respond plays the fault, and names it in the response.
+func (f *fault) respond(e *Emulator, c *call, do func() response) response {
+	a := f.play(e, c, do)
+	a.fault = f.Name
+	return a
 }
 
 func findFault(id string) *fault {

@@ -29,6 +29,7 @@ func modelOf(fields []field, complete bool) checker {
 			return nil, false
 		}
 		out := object{}
+		ok = p.known(at, o, fields)
 		for _, f := range fields {
 			v, present := o.get(f.name)
 			switch {

@@ -28,6 +28,10 @@ type response struct {
 	contentType string // application/json when empty
 	header      [][2]string
 	delivery    delivery
+
+	// What decided on the response, for the journal.
+	fault, rule string
+	delay       time.Duration // besides the latency
 }
 
 // jsonResponse returns a response with a JSON object.

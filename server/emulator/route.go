@@ -7,18 +7,22 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
 // maxBody bounds a request body. A larger one is refused with 413.
 const maxBody = 1 << 20
 
-// call is one request that passed authentication and validation.
+// call is one request. A handler gets it after authentication and validation.
 type call struct {
-	token sha256sum
-	path  map[string]string // ids in canonical form
-	query object
-	body  object
+	operation     string
+	raw           []byte // the body as it was sent
+	authenticated bool
+	token         sha256sum
+	path          map[string]string // ids in canonical form
+	query         object
+	body          object
 }
 
 type sha256sum = [sha256.Size]byte
@@ -26,6 +30,7 @@ type sha256sum = [sha256.Size]byte
 // route serves one operation.
 type route struct {
 	method, pattern string
+	operation       string // its name
 	query           []field
 	body            checker // nil for none
 	serve           func(*Emulator, *call) response
@@ -33,20 +38,20 @@ type route struct {
 
 // routes are tried in order, like FastAPI's.
 var routes = []route{
-	{"GET", "/v1/integration/template", append(paging(20), optional("language", anyString, "es")), nil, (*Emulator).listTemplates},
-	{"GET", "/v1/integration/template/{template_id}", nil, nil, (*Emulator).getTemplate},
-	{"POST", "/v1/integration/template/{template_id}/copy", nil, copyBody, (*Emulator).copyTemplate},
-	{"GET", "/v1/integration", append(paging(50), optional("integration_type", integrationType, nil)), nil, (*Emulator).listIntegrations},
-	{"POST", "/v1/integration", nil, createIntegrationBody, withFault((*Emulator).createIntegration)},
-	{"GET", "/v1/integration/{integration_id}", nil, nil, (*Emulator).getIntegration},
-	{"PATCH", "/v1/integration/{integration_id}", nil, updateIntegrationBody, (*Emulator).updateIntegration},
-	{"DELETE", "/v1/integration/{integration_id}", nil, nil, (*Emulator).deleteIntegration},
-	{"POST", "/v1/integration/{integration_id}/tool", nil, createToolBody, withFault((*Emulator).createTool)},
-	{"GET", "/v1/integration/{integration_id}/tool", paging(20), nil, (*Emulator).listTools},
-	{"GET", "/v1/integration/{integration_id}/tool/{tool_id}", nil, nil, (*Emulator).getTool},
-	{"PATCH", "/v1/integration/{integration_id}/tool/{tool_id}", nil, updateToolBody, (*Emulator).updateTool},
-	{"DELETE", "/v1/integration/{integration_id}/tool/{tool_id}", nil, nil, (*Emulator).deleteTool},
-	{"PATCH", "/v1/integration/{integration_id}/tool-approval", nil, toolApprovalBody, (*Emulator).approveTools},
+	{"GET", "/v1/integration/template", "list_templates", append(paging(20), optional("language", anyString, "es")), nil, (*Emulator).listTemplates},
+	{"GET", "/v1/integration/template/{template_id}", "get_template", nil, nil, (*Emulator).getTemplate},
+	{"POST", "/v1/integration/template/{template_id}/copy", "copy_template", nil, copyBody, (*Emulator).copyTemplate},
+	{"GET", "/v1/integration", "list_integrations", append(paging(50), optional("integration_type", integrationType, nil)), nil, (*Emulator).listIntegrations},
+	{"POST", "/v1/integration", "create_integration", nil, createIntegrationBody, withFault((*Emulator).createIntegration)},
+	{"GET", "/v1/integration/{integration_id}", "get_integration", nil, nil, (*Emulator).getIntegration},
+	{"PATCH", "/v1/integration/{integration_id}", "update_integration", nil, updateIntegrationBody, (*Emulator).updateIntegration},
+	{"DELETE", "/v1/integration/{integration_id}", "delete_integration", nil, nil, (*Emulator).deleteIntegration},
+	{"POST", "/v1/integration/{integration_id}/tool", "create_tool", nil, createToolBody, withFault((*Emulator).createTool)},
+	{"GET", "/v1/integration/{integration_id}/tool", "list_tools", paging(20), nil, (*Emulator).listTools},
+	{"GET", "/v1/integration/{integration_id}/tool/{tool_id}", "get_tool", nil, nil, (*Emulator).getTool},
+	{"PATCH", "/v1/integration/{integration_id}/tool/{tool_id}", "update_tool", nil, updateToolBody, (*Emulator).updateTool},
+	{"DELETE", "/v1/integration/{integration_id}/tool/{tool_id}", "delete_tool", nil, nil, (*Emulator).deleteTool},
+	{"PATCH", "/v1/integration/{integration_id}/tool-approval", "approve_tools", nil, toolApprovalBody, (*Emulator).approveTools},
 }
 
 // parameter is a path parameter as it was sent.
@@ -109,23 +114,30 @@ func redirect(r *http.Request, path string) response {
 	return response{status: 307}.with("Location", to.String())
 }
 
-// respond carries out a request and returns the response, which is not sent yet. It returns false if
-// the caller left before the request was complete.
-func (e *Emulator) respond(w http.ResponseWriter, r *http.Request) (response, bool) {
+// respond carries out a request and returns the response, which is not sent yet. It fills in c as far as
+// it understands the request. It returns false if the caller left before the request was complete.
+func (e *Emulator) respond(w http.ResponseWriter, r *http.Request, c *call, strict bool) (response, bool) {
 	t, path, none := find(r)
 	if t == nil {
 		return none, true
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	c.operation = t.operation
+	var err error
+	c.raw, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return detail(413, "Request Entity Too Large"), true
 	} else if err != nil {
 		return response{}, false
 	}
+	p := problems{strict: strict}
 	var body any
 	if t.body != nil {
+		kind := r.Header.Get("Content-Type")
+		if strict && kind == "" {
+			kind = "application/octet-stream"
+		}
 		var refused *response
-		if body, refused = readBody(raw, r.Header.Get("Content-Type")); refused != nil {
+		if body, refused = readBody(c.raw, kind); refused != nil {
 			return *refused, true
 		}
 	}
@@ -133,25 +145,27 @@ func (e *Emulator) respond(w http.ResponseWriter, r *http.Request) (response, bo
 	if refused != nil {
 		return *refused, true
 	}
-	c := &call{token: token, path: map[string]string{}}
-	var p problems
+	c.token, c.authenticated = token, true
 	for _, param := range path {
 		if id, ok := anyUUID(&p, location{"path", param.name}, readable(param.value)); ok {
 			c.path[param.name] = id.(string)
 		}
 	}
 	c.query = readQuery(&p, r.URL.RawQuery, t.query)
-	if t.body != nil {
-		if body == nil {
-			p.add("missing", location{"body"}, "Field required", nil, nil)
-		} else if v, ok := t.body(&p, location{"body"}, body); ok {
+	switch {
+	case t.body != nil && body == nil:
+		p.add("missing", location{"body"}, "Field required", nil, nil)
+	case t.body != nil:
+		if v, ok := t.body(&p, location{"body"}, body); ok {
 			c.body = v.(object)
 		}
+	case strict && len(c.raw) > 0:
+		p.add("extra_forbidden", location{"body"}, "Extra inputs are not permitted", nil, nil)
 	}
 	if p.any() {
 		return p.response(), true
 	}
-	return t.serve(e, c), true
+	return e.carryOut(c, func() response { return t.serve(e, c) }), true
 }
 
 // bearer returns the digest of the caller's token, the only form in which the token is kept.
@@ -205,6 +219,14 @@ func readQuery(p *problems, raw string, fields []field) object {
 		}
 		name, value, _ := strings.Cut(pair, "=")
 		given[unescape(name)] = unescape(value)
+	}
+	if p.strict {
+		var sent object
+		for name, value := range given {
+			sent = append(sent, member{name, value})
+		}
+		slices.SortFunc(sent, func(a, b member) int { return strings.Compare(a.key, b.key) })
+		p.known(location{"query"}, sent, fields)
 	}
 	var out object
 	for _, f := range fields {

@@ -11,10 +11,12 @@ import (
 // store keeps the integrations of every token, within the limits of Options.
 type store struct {
 	options Options
+	clock   *clock
 
-	mu       sync.Mutex
-	accounts map[sha256sum]*account
-	bytes    int // the sum of every integration's size
+	mu        sync.Mutex
+	templates []object // never changed in place; nil for those built in
+	accounts  map[sha256sum]*account
+	bytes     int // the sum of the sizes of integrations and of templates that are not built in
 }
 
 // account is the state of one token.
@@ -24,8 +26,18 @@ type account struct {
 	refusedOnce  bool          // the last unavailable-once request was refused
 }
 
-func newStore(o Options) *store {
-	return &store{options: o, accounts: map[sha256sum]*account{}}
+func newStore(o Options, c *clock) *store {
+	return &store{options: o, clock: c, accounts: map[sha256sum]*account{}}
+}
+
+// catalogue returns the templates, in the order of the catalogue.
+func (s *store) catalogue() []object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.templates == nil {
+		return catalogue()
+	}
+	return s.templates
 }
 
 // newID returns the account's next id.
@@ -40,7 +52,7 @@ func (a *account) index(id string) int {
 }
 
 // now returns the time with the precision that Diga stores.
-func (s *store) now() time.Time { return s.options.Now().UTC().Truncate(time.Microsecond) }
+func (s *store) now() time.Time { return s.clock.now().UTC().Truncate(time.Microsecond) }
 
 func (s *store) full(what string) *response {
 	a := refusal(429, "EMULATOR_LIMIT_REACHED", "The emulator keeps no more "+what)
@@ -55,11 +67,16 @@ func (s *store) account(token sha256sum) (*account, *response) {
 	if len(s.accounts) >= s.options.MaxTokens {
 		return nil, s.full("tokens")
 	}
-	seed := token
-	binary.LittleEndian.PutUint64(seed[:], binary.LittleEndian.Uint64(seed[:])^uint64(s.options.Seed))
-	a := &account{random: rand.NewChaCha8(seed)}
+	a := s.newAccount(token)
 	s.accounts[token] = a
 	return a, nil
+}
+
+// newAccount returns the state of a token that was never seen.
+func (s *store) newAccount(token sha256sum) *account {
+	seed := token
+	binary.LittleEndian.PutUint64(seed[:], binary.LittleEndian.Uint64(seed[:])^uint64(s.options.Seed))
+	return &account{random: rand.NewChaCha8(seed)}
 }
 
 // create stores a new integration with new ids and the current time.

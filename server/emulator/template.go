@@ -10,7 +10,7 @@ import (
 //go:embed catalogue.json
 var catalogueJSON []byte
 
-// catalogue returns the embedded templates, newest first, which is the order of a default list.
+// catalogue returns the templates built in, newest first, which is the order of a default list.
 var catalogue = sync.OnceValue(func() []object {
 	v, err := decodeJSON(catalogueJSON)
 	if err != nil {
@@ -24,8 +24,8 @@ var catalogue = sync.OnceValue(func() []object {
 })
 
 // findTemplate returns the template with this id, from the catalogue or the faults; nil if there is none.
-func findTemplate(id string) object {
-	for _, t := range catalogue() {
+func (e *Emulator) findTemplate(id string) object {
+	for _, t := range e.store.catalogue() {
 		if t.str("id") == id {
 			return t
 		}
@@ -38,7 +38,7 @@ func findTemplate(id string) object {
 
 // listTemplates lists the templates of one language. The faults have a language of their own.
 func (e *Emulator) listTemplates(c *call) response {
-	list := slices.Clone(catalogue())
+	list := slices.Clone(e.store.catalogue())
 	for i := range faults {
 		list = append(list, faults[i].template())
 	}
@@ -65,12 +65,12 @@ func (e *Emulator) copyTemplate(c *call) response {
 // decides whether use is called.
 func (e *Emulator) withTemplate(c *call, use func(object) response) response {
 	id := c.path["template_id"]
-	t := findTemplate(id)
+	t := e.findTemplate(id)
 	if t == nil {
 		return refusal(404, "INTEGRATION_TEMPLATE_NOT_FOUND", "There is no integration template "+id)
 	}
 	if f := findFault(id); f != nil {
-		return f.play(e, c, func() response { return use(t) })
+		return f.respond(e, c, func() response { return use(t) })
 	}
 	return use(t)
 }
@@ -115,7 +115,7 @@ func newTool(kind string, plan object) object {
 	var p problems
 	whole, fine := createToolBody(&p, location{}, plan)
 	if !fine {
-		panic("emulator: catalogue.json: tool " + plan.str("name") + ": " + string(p.entries))
+		panic("emulator: tool " + plan.str("name") + ": " + string(p.entries))
 	}
 	return append(head, whole.(object)...)
 }

@@ -55,6 +55,11 @@ var fuzzed = map[string]string{
 	"server/emulator.decodeJSON":         "FuzzDecodeJSON",
 	"server/emulator.parseUUID":          "FuzzParseUUID",
 	"server/emulator.parseInteger":       "FuzzParseInteger",
+	"server/emulator.ParseState":         "FuzzParseState",
+	"server/emulator.decodeDocument":     "FuzzParseState",
+	"server/emulator.ParseLatency":       "FuzzParseLatency",
+	"server/emulator.UnmarshalText":      "FuzzParseLatency",
+	"server/emulator.parseDelay":         "FuzzParseLatency",
 	// What Diga and the issuers of tokens send.
 	"server/apierror.FromResponse":          "FuzzFromResponse",
 	"server/apierror.retryAfter":            "FuzzRetryAfter",

@@ -1,0 +1,301 @@
+package emulator
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// maxRules bounds the rules of an emulator.
+const maxRules = 1000
+
+// Rule makes calls fail, or be slow. It says which calls it strikes, and what happens to them: one of
+// Faults, a response, or a delay alone.
+type Rule struct {
+	Name  string // chosen by the emulator if it is empty
+	Match Match
+	After int           // so many matching calls pass first
+	Times int           // it strikes so many times; 0 for no end
+	OneIn int           // it strikes one in so many calls, chosen by the seed; 0 for every call
+	For   time.Duration // once it has struck, it strikes every matching call for so long
+	Delay Latency       // besides the latency of all calls
+
+	Fault    string // the Name of one of Faults
+	Response *Response
+	// Commit does the work before the response says that something went wrong.
+	Commit bool
+}
+
+// Response is what a rule responds with. The body is Body, or the error in Diga's envelope that has
+// ErrorCode and Message.
+type Response struct {
+	Status             int
+	ErrorCode, Message string
+	Header             map[string]string
+	Body               string // as text/plain, if Header has no Content-Type
+}
+
+// Fail adds a rule behind the others. A call counts for the rules in their order, up to the first that
+// strikes it. A rule concerns valid calls only: an invalid one is refused first.
+func (e *Emulator) Fail(r Rule) error {
+	o, err := control(stateFields, object{{"faults", []any{r.object()}}})
+	if err != nil {
+		return err
+	}
+	return e.Add(newState(o))
+}
+
+// object returns the rule as the control routes take it.
+func (r Rule) object() object {
+	o := object{{"match", r.Match.object()}}
+	if r.Name != "" {
+		o = append(o, member{"name", r.Name})
+	}
+	for _, n := range []struct {
+		name  string
+		value int
+	}{{"after", r.After}, {"times", r.Times}, {"one_in", r.OneIn}} {
+		if n.value != 0 {
+			o = append(o, member{n.name, integer(strconv.Itoa(n.value))})
+		}
+	}
+	if r.For != 0 {
+		o = append(o, member{"for", r.For.String()})
+	}
+	if len(r.Delay.points) > 0 {
+		o = append(o, member{"delay", r.Delay.String()})
+	}
+	if r.Fault != "" {
+		o = append(o, member{"fault", r.Fault})
+	}
+	if r.Response != nil {
+		o = append(o, member{"response", r.Response.object()})
+	}
+	if r.Commit {
+		o = append(o, member{"commit", true})
+	}
+	return o
+}
+
+func (a *Response) object() object {
+	o := object{{"status", integer(strconv.Itoa(a.Status))}}
+	for _, f := range [][2]string{{"error_code", a.ErrorCode}, {"message", a.Message}, {"body", a.Body}} {
+		if f[1] != "" {
+			o = append(o, member{f[0], f[1]})
+		}
+	}
+	headers := object{}
+	for _, name := range slices.Sorted(maps.Keys(a.Header)) {
+		headers = append(headers, member{name, a.Header[name]})
+	}
+	return append(o, member{"headers", headers})
+}
+
+// rule is a Rule that was checked, and what it has done.
+type rule struct {
+	name   string
+	match  match
+	after  int           // how many matching calls pass first
+	times  int           // how often the rule strikes; 0 for no end
+	oneIn  int           // one in so many calls, at random; 0 for every call
+	window time.Duration // for how long it strikes every matching call, once it has struck
+	delay  Latency
+	commit bool // the work is done although the response says otherwise
+
+	fault    *fault    // nil if the rule has a response, or a delay alone
+	response *response // what is sent instead of the good response
+	given    object    // response as the rule names it
+
+	matched, struck int
+	until           time.Time // end of the window
+}
+
+// hits counts a matching call and reports whether the rule strikes it.
+func (r *rule) hits(now time.Time, random *rand.Rand) bool {
+	r.matched++
+	if r.matched <= r.after {
+		return false
+	}
+	if now.Before(r.until) {
+		return true
+	}
+	if r.times > 0 && r.struck >= r.times || r.oneIn > 1 && random.IntN(r.oneIn) != 0 {
+		return false
+	}
+	r.struck++
+	r.until = now.Add(r.window)
+	return true
+}
+
+// view returns the rule as the control routes show it.
+func (r *rule) view() object {
+	return append(r.spec(), member{"matched", r.matched}, member{"struck", r.struck})
+}
+
+// spec returns the rule as [ParseState] reads it.
+func (r *rule) spec() object {
+	o := object{{"name", r.name}}
+	if m := r.match.view(); len(m) > 0 {
+		o = append(o, member{"match", m})
+	}
+	for _, n := range []member{{"after", r.after}, {"times", r.times}, {"one_in", r.oneIn}} {
+		if n.value != 0 {
+			o = append(o, n)
+		}
+	}
+	if r.window > 0 {
+		o = append(o, member{"for", r.window.String()})
+	}
+	if len(r.delay.points) > 0 {
+		o = append(o, member{"delay", r.delay.String()})
+	}
+	if r.fault != nil {
+		o = append(o, member{"fault", r.fault.Name})
+	}
+	if r.response != nil {
+		o = append(o, member{"response", r.given})
+	}
+	if r.commit {
+		o = append(o, member{"commit", true})
+	}
+	return o
+}
+
+// rules are those of an emulator, in the order in which they are tried.
+type rules struct {
+	mu     sync.Mutex
+	list   []*rule
+	random *rand.Rand
+	named  int // how many rules got a name from here
+}
+
+// strike is what happens to a call that a rule strikes.
+type strike struct {
+	*rule
+	left time.Duration // of the rule's window
+}
+
+// next returns the strike of the first rule that strikes a call; ok is false if none does. A call counts
+// for the rules that are tried, not for those behind the one that strikes.
+func (s *rules) next(c *call, now time.Time) (hit strike, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.list {
+		if r.match.call(c) && r.hits(now, s.random) {
+			return strike{r, r.until.Sub(now)}, true
+		}
+	}
+	return strike{}, false
+}
+
+// replace puts rules, as they were before their first call, in place of all others. The seed decides
+// what rules with one_in strike.
+func (s *rules) replace(list []*rule, seed int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list, s.named, s.random = nil, 0, seeded(seed)
+	s.append(list)
+}
+
+// seeded returns a generator of random numbers that depend on the seed alone.
+func seeded(seed int64) *rand.Rand { return rand.New(rand.NewPCG(uint64(seed), 0)) }
+
+// add adds rules behind the others. A rule takes the place of the one that has its name.
+func (s *rules) add(list []*rule) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.list)+len(list) > maxRules {
+		return fmt.Errorf("an emulator has at most %d rules", maxRules)
+	}
+	s.append(list)
+	return nil
+}
+
+// append adds copies of rules, with names for those that have none. The caller holds mu.
+func (s *rules) append(list []*rule) {
+	for _, r := range list {
+		own := *r
+		own.matched, own.struck, own.until = 0, 0, time.Time{}
+		for own.name == "" || r.name == "" && s.index(own.name) >= 0 {
+			s.named++
+			own.name = "rule-" + strconv.Itoa(s.named)
+		}
+		if i := s.index(own.name); i >= 0 {
+			s.list[i] = &own
+		} else {
+			s.list = append(s.list, &own)
+		}
+	}
+}
+
+func (s *rules) index(name string) int {
+	return slices.IndexFunc(s.list, func(r *rule) bool { return r.name == name })
+}
+
+// remove removes the rules for which drop returns true, and returns their number.
+func (s *rules) remove(drop func(*rule) bool) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.list)
+	s.list = slices.DeleteFunc(s.list, drop)
+	return before - len(s.list)
+}
+
+// all returns copies of the rules.
+func (s *rules) all() []*rule {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*rule, len(s.list))
+	for i, r := range s.list {
+		own := *r
+		list[i] = &own
+	}
+	return list
+}
+
+// carryOut responds to a valid call. Rules decide whether and how it fails.
+func (e *Emulator) carryOut(c *call, do func() response) response {
+	hit, ok := e.rules.next(c, e.clock.now())
+	if !ok {
+		return do()
+	}
+	a := hit.play(e, c, do)
+	a.rule = hit.name
+	a.delay = e.draw(hit.delay)
+	if hit.window > 0 && (a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable) {
+		seconds := int((hit.left + time.Second - 1) / time.Second)
+		a = a.with("Retry-After", strconv.Itoa(seconds))
+	}
+	return a
+}
+
+// play returns the response to a call that the rule strikes.
+func (r *rule) play(e *Emulator, c *call, do func() response) response {
+	if r.commit {
+		if a := do(); a.failed() {
+			return a
+		}
+	}
+	switch {
+	case r.fault != nil:
+		return r.fault.respond(e, c, do)
+	case r.response != nil:
+		return *r.response
+	}
+	return do()
+}
+
+// draw returns one delay of a distribution.
+func (e *Emulator) draw(l Latency) time.Duration {
+	if len(l.points) < 2 {
+		return l.at(1)
+	}
+	e.randomMu.Lock()
+	defer e.randomMu.Unlock()
+	return l.at(e.random.Float64())
+}
