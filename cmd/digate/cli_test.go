@@ -29,7 +29,9 @@ func TestRun_WrongUsage_SaysWhatAndWhereToLook(t *testing.T) {
 		"token file":           {[]string{"copy", id, "--token-file", "/nonexistent"}, []string{"--token-file"}},
 		"ca file":              {[]string{"copy", id, "--ca-file", "/nonexistent"}, []string{"--ca-file"}},
 		"seed":                 {[]string{"emulator", "--seed", "x"}, []string{"--seed"}},
-		"latency":              {[]string{"dev", "--latency", "x"}, []string{"--latency"}},
+		"latency":              {[]string{"dev", "--latency", "x"}, []string{"--latency", "is no duration"}},
+		"percentiles":          {[]string{"emulator", "--latency", "p50=1s,p40=2s"}, []string{"--latency", "percentiles must ascend"}},
+		"initial state":        {[]string{"emulator", "--initial-state", "/nonexistent"}, []string{"--initial-state"}},
 		"log level":            {[]string{"serve", "--log-level", "loud"}, []string{"--log-level", "loud"}},
 		"several settings":     {[]string{"serve", "--grpc-addr", "x", "--upstream-url", "y"}, []string{"--grpc-addr: must be", "\n  --upstream-url: must begin"}},
 		"upstream URL":         {[]string{"serve", "--upstream-url", "https://u:hunter2@x"}, []string{"--upstream-url"}},
@@ -108,9 +110,9 @@ func TestHelp_EveryCommand_IsWhole(t *testing.T) {
 	}
 	for command, wants := range map[string][]string{
 		"":         {"dev", "serve", "emulator", "copy", "version", "DIGATE_LOG_LEVEL"},
-		"dev":      {"--grpc-addr", "--http-addr", "--admin-addr", "--emulator-addr", "--latency", "--seed"},
+		"dev":      {"--grpc-addr", "--http-addr", "--admin-addr", "--emulator-addr", "--latency", "--seed", "--strict", "--control", "--initial-state"},
 		"serve":    {"--upstream-url", "Addresses:", "Diga:", "Limits:", "https://api.diga.io"},
-		"emulator": append(faultIDs, "--addr", "--latency", "--seed"),
+		"emulator": append(faultIDs, "--addr", "--latency", "--seed", "--strict", "--control", "--initial-state"),
 		"copy": {"  0  done", "  1  ", "  2  ", "  3  NOT_SENT", "  4  REJECTED", "  5  UNKNOWN",
 			"--name", "--base-url", "--api-key-file", "--var=NAME=TEXT", "--var-json=NAME=JSON", "--request-id", "--output",
 			"Connection:", "--addr", "--tls", "--ca-file", "--token-file", "--timeout", "--wait"},

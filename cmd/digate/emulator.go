@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -17,8 +18,11 @@ import (
 
 // standInFlags set how the stand-in for Diga behaves.
 type standInFlags struct {
-	Latency time.Duration `name:"latency" default:"0s" help:"Time that each response of the stand-in takes."`
-	Seed    int64         `name:"seed" default:"1" help:"Seed of the ids that the stand-in creates."`
+	Latency emulator.Latency `name:"latency" default:"0s" help:"Time that each response of the stand-in takes: a duration, or percentiles such as p50=20ms,p99=800ms."`
+	Seed    int64            `name:"seed" default:"1" help:"Seed of what the stand-in chooses: ids, latencies, and which calls fail by chance."`
+	Strict  bool             `name:"strict" help:"Have the stand-in refuse what Diga's contract does not name, although Diga ignores it."`
+	Control bool             `name:"control" help:"Serve the routes below /_emulator/, by which tests fill the stand-in, make calls fail and look at them."`
+	State   string           `name:"initial-state" type:"existingfile" placeholder:"FILE" help:"YAML or JSON file of what the stand-in holds at first: templates, integrations, faults."`
 }
 
 type emulatorCmd struct {
@@ -37,8 +41,12 @@ func (c *emulatorCmd) Run(ctx context.Context, std term.IO) error {
 		return unheard("digate emulator, or dev", err)
 	}
 	ignoreBrokenPipe()
-	defer greet(std.Out, fmt.Sprintf("%s\nThe stand-in for Diga is at %s\nAny bearer token is an account of its own. Ctrl-C ends it.\n",
-		catalogue(s.emulator), s.url()))()
+	controlled := ""
+	if c.Control {
+		controlled = "Tests control it below " + s.url() + "/_emulator/\n"
+	}
+	defer greet(std.Out, fmt.Sprintf("%s\nThe stand-in for Diga is at %s\n%sAny bearer token is an account of its own. Ctrl-C ends it.\n",
+		catalogue(s.emulator), s.url(), controlled))()
 	return s.run(ctx)
 }
 
@@ -50,11 +58,21 @@ type standIn struct {
 
 // listenStandIn listens on the address in a flag.
 func listenStandIn(flag, addr string, flags standInFlags) (*standIn, error) {
+	options := emulator.Options{Latency: flags.Latency, Seed: flags.Seed, Strict: flags.Strict, Control: flags.Control}
+	if flags.State != "" {
+		text, err := os.ReadFile(flags.State)
+		if err == nil {
+			options.State, err = emulator.ParseState(text)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--initial-state: %w", err)
+		}
+	}
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
-	return &standIn{emulator.New(emulator.Options{Latency: flags.Latency, Seed: flags.Seed}), ln}, nil
+	return &standIn{emulator.New(options), ln}, nil
 }
 
 func (s *standIn) url() string { return httpURL(s.ln.Addr(), false) }
