@@ -104,9 +104,10 @@ conformance: ## the suites of others: protovalidate's rules, connectrpc's for gR
 	go test -count=1 -timeout 15m -v -run TestSuites ./test/conformance -conformance $(if $(UPDATE),-conformance.update)
 
 .PHONY: client-modules
-client-modules: ## the tests of what makes client/ and of its Go module (modules of their own)
+client-modules: ## the tests of what makes client/, of its Go module, and of the example that imports it (modules of their own)
 	cd tools/clientcontract && go vet ./... && go test ./...
 	cd client/go && go vet ./...
+	cd examples/go && go vet ./... && go test -count=1 ./...
 
 .PHONY: manifests
 manifests: ## hold deploy/kubernetes to the types of Kubernetes and to the settings (a module of its own)

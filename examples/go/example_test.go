@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	integrationv1 "github.com/digate/digate/client/go/diga/integration/v1"
 )
 
 // address is the gRPC address of digate; `digate dev` uses 127.0.0.1:9090.
