@@ -1,6 +1,8 @@
 package jwt_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -12,10 +14,13 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -353,11 +358,34 @@ func TestNew_KeysThatAreAway_DoNotKeepTheServerFromStarting(t *testing.T) {
 
 func TestNew_ServerOfKeysMisbehaves_IsToldOf(t *testing.T) {
 	t.Parallel()
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(wholeSet(t))) }))
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		t.Error("a redirect was followed")
+		_, _ = w.Write([]byte(wholeSet(t)))
+	}))
 	t.Cleanup(elsewhere.Close)
+	redirect := func(to string, status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", to)
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(wholeSet(t))) // which counts for nothing
+		}
+	}
+	file := "file://" + keyFile(t, wholeSet(t))
 	for name, handle := range map[string]http.HandlerFunc{
-		"redirects": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
-		"fails":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"redirects":            redirect(elsewhere.URL, http.StatusFound),
+		"redirects for ever":   redirect(elsewhere.URL, http.StatusPermanentRedirect),
+		"redirects to a file":  redirect(file, http.StatusSeeOther),
+		"redirects to itself":  redirect("/", http.StatusTemporaryRedirect),
+		"has many choices":     redirect(elsewhere.URL, http.StatusMultipleChoices),
+		"sends a GiB":          sendGiB(t, ""),
+		"sends a GiB as 1 MiB": sendGiB(t, "gzip"),
+		"sends headers for ever": func(w http.ResponseWriter, _ *http.Request) {
+			for range 1000 {
+				w.Header().Add("X-Much", strings.Repeat("~", 64<<10))
+			}
+			_, _ = w.Write([]byte(wholeSet(t)))
+		},
+		"fails": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 		"too large": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(strings.Repeat(" ", 2<<20) + wholeSet(t)))
 		},
@@ -384,4 +412,80 @@ func TestNew_ServerOfKeysMisbehaves_IsToldOf(t *testing.T) {
 			}
 		})
 	}
+}
+
+// sendGiB responds with a key set behind a GiB of spaces, as it is or compressed, and fails the test
+// if more of it than a few MiB are taken.
+func sendGiB(t *testing.T, coding string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		var to io.Writer = w
+		if coding != "" {
+			w.Header().Set("Content-Encoding", coding)
+			z := gzip.NewWriter(w)
+			defer func() { _ = z.Close() }()
+			to = z
+		} else {
+			w.Header().Set("Content-Length", strconv.Itoa(1<<30))
+		}
+		chunk := bytes.Repeat([]byte(" "), 1<<20)
+		for sent := range 1 << 10 {
+			if _, err := to.Write(chunk); err != nil {
+				if coding == "" && sent > 64 { // what the buffers of a socket hold
+					t.Errorf("%d MiB were taken", sent)
+				}
+				return
+			}
+		}
+		if _, err := to.Write([]byte(wholeSet(t))); err == nil && coding == "" {
+			t.Error("a GiB was taken")
+		}
+	}
+}
+
+// The file of accounts says which algorithms an issuer signs by. A key set that puts other
+// keys under a name gives tokens no other.
+func TestVerifier_KeySetChangesItsAlgorithms_OnlyTheIssuersAreTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		secret := []byte("a shared secret of thirty-two by")
+		path := keyFile(t, set(jwk(t, keys.rsa.Public(), "rsa")))
+		issuer := corp("file://" + path)
+		issuer.Algorithms = []string{"RS256", "ES256"}
+		v, err := jwt.New(t.Context(), []*accounts.Issuer{issuer}, nil)
+		must(t, err)
+		defer v.Close()
+		tokens := map[string]string{
+			"RS256": sign(t, lib.SigningMethodRS256, keys.rsa, nil), "PS256": sign(t, lib.SigningMethodPS256, keys.rsa, nil),
+			"ES256": sign(t, lib.SigningMethodES256, keys.p256, nil), "ES384": sign(t, lib.SigningMethodES384, keys.p384, nil),
+			"EdDSA": sign(t, lib.SigningMethodEdDSA, keys.ed, nil), "HS256": sign(t, lib.SigningMethodHS256, secret, nil),
+			"none": sign(t, lib.SigningMethodNone, lib.UnsafeAllowNoneSignatureType, nil),
+		}
+		algorithm := func(name string) func(map[string]any) { return func(f map[string]any) { f["alg"] = name } }
+		for _, step := range []struct{ name, text, valid string }{
+			{"an RSA key", set(jwk(t, keys.rsa.Public(), "rsa")), "RS256"},
+			{"a curve's key instead", set(jwk(t, keys.p256.Public(), "rsa")), "ES256"},
+			{"a larger curve's", set(jwk(t, keys.p384.Public(), "rsa")), ""},
+			{"a key of an algorithm that the issuer has not", set(jwk(t, keys.ed.Public(), "rsa")), ""},
+			{"the RSA key for PS256", set(jwk(t, keys.rsa.Public(), "rsa", algorithm("PS256"))), ""},
+			{"the RSA key for HS256", set(jwk(t, keys.rsa.Public(), "rsa", algorithm("HS256"))), ""},
+			{"the RSA key for none", set(jwk(t, keys.rsa.Public(), "rsa", algorithm("none"))), ""},
+			{"a shared secret besides", set(jwk(t, secret, "rsa"), jwk(t, keys.rsa.Public(), "rsa")), "RS256"},
+			{"all of them", set(jwk(t, keys.ed.Public(), "rsa"), jwk(t, secret, "rsa"), jwk(t, keys.p256.Public(), "rsa"), jwk(t, keys.rsa.Public(), "rsa")), "ES256 RS256"},
+			{"the first again", set(jwk(t, keys.rsa.Public(), "rsa")), "RS256"},
+		} {
+			must(t, os.WriteFile(path, []byte(step.text), 0o600))
+			time.Sleep(11 * time.Second)
+			synctest.Wait()
+			var valid []string
+			for name, token := range tokens {
+				if _, err := v.Verify(token); err == nil {
+					valid = append(valid, name)
+				}
+			}
+			slices.Sort(valid)
+			if got := strings.Join(valid, " "); got != step.valid {
+				t.Errorf("%s: tokens of %q are valid, want %q", step.name, got, step.valid)
+			}
+		}
+	})
 }
