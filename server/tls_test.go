@@ -165,8 +165,54 @@ func TestReload_FileThatCannotBeUsed_IsRefusedLoggedAndMeasured(t *testing.T) {
 	}
 }
 
+// A certificate counts in the handshake. When it ends, connections go on, whoever looks at
+// it makes no new one, and another certificate mends that.
+func TestReload_CertificateEndsDuringAStream_StreamGoesOnAndTheNextCertificateIsTaken(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	a := certstest.NewAuthority(t)
+	var dir string
+	ends := time.Now().Add(3 * time.Second).Truncate(time.Second)
+	d := start(t, up.url(), func(c *config.Config) {
+		dir = withPair(t, a, c)
+		cert, key := a.Issue(t, authority.Request{Names: []string{"127.0.0.1"}, NotBefore: ends.Add(-time.Hour), NotAfter: ends})
+		certstest.Write(t, c.TLS.CertFile, cert)
+		certstest.Write(t, c.TLS.KeyFile, key)
+	})
+	copyOn := func(rpc integrationv1.IntegrationServiceClient) error {
+		_, err := rpc.CopyTemplate(withToken(t.Context(), token), &integrationv1.CopyTemplateRequest{TemplateId: templateID})
+		return err
+	}
+	kept := dialTLS(t, d, a.Client(t))
+	stream, err := kept.BulkCopyTemplate(withToken(t.Context(), token))
+	must(t, err)
+	next := func(name string) {
+		t.Helper()
+		must(t, stream.Send(item(templateID, name)))
+		if resp, err := stream.Recv(); err != nil || resp.GetIntegration() == nil {
+			t.Fatalf("%s: %v, %v", name, resp, err)
+		}
+	}
+	next("before")
+	await.Value(t, time.After(time.Until(ends)+time.Millisecond), "the end of the certificate")
+	next("after")
+	if err := copyOn(kept); err != nil {
+		t.Errorf("another call on the connection: %v", err)
+	}
+	if err := copyOn(dialTLS(t, d, a.Client(t))); status.Code(err) != codes.Unavailable {
+		t.Errorf("a new connection: %v", err)
+	}
+	a.Pair(t, dir, "127.0.0.1")
+	d.log.await(t, 1, `"msg":"new certificates are in use"`)
+	if err := copyOn(dialTLS(t, d, a.Client(t))); err != nil {
+		t.Errorf("a new connection with the next certificate: %v", err)
+	}
+	next("with another certificate")
+}
+
 // A caller whose authority is trusted no more makes no new connection, not even by
-// resuming an old one.
+// resuming an old one. A connection that is there goes on.
 func TestReload_AuthorityOfCallersThatIsGone_TrustsNobody(t *testing.T) {
 	t.Parallel()
 	up := newScripted(t)
@@ -178,8 +224,7 @@ func TestReload_AuthorityOfCallersThatIsGone_TrustsNobody(t *testing.T) {
 	})
 	client := a.Client(t, callers.Certificate(t, authority.Request{Names: []string{"caller"}}))
 	client.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-	call := func() error {
-		c := httpTLS(t, client, true)
+	call := func(c *http.Client) error {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.rest+"/v1/integration/"+id, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -187,17 +232,24 @@ func TestReload_AuthorityOfCallersThatIsGone_TrustsNobody(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer "+token)
 		resp, err := c.Do(r)
 		if err == nil {
+			_, _ = io.Copy(io.Discard, resp.Body)
 			_ = resp.Body.Close()
 		}
 		return err
 	}
-	if err := call(); err != nil {
-		t.Fatal(err)
+	kept := httpTLS(t, client.Clone(), false)
+	for _, c := range []*http.Client{httpTLS(t, client.Clone(), true), kept} {
+		if err := call(c); err != nil {
+			t.Fatal(err)
+		}
 	}
 	certstest.Write(t, callers.File, others.PEM())
 	d.log.await(t, 1, `"msg":"new certificates are in use"`)
-	if err := call(); err == nil {
+	if err := call(httpTLS(t, client.Clone(), true)); err == nil {
 		t.Error("a caller of the authority that is gone was served")
+	}
+	if err := call(kept); err != nil {
+		t.Errorf("on the connection from before: %v", err)
 	}
 }
 
