@@ -34,11 +34,22 @@ type plan struct {
 	// Accept is "identity" for a client that takes no compressed response.
 	Accept      string `json:"accept,omitempty"`
 	KeepaliveMS int    `json:"keepalive_ms,omitempty"`
+	// TLS, if set, is what to call with.
+	TLS *tlsPlan `json:"tls,omitempty"`
 	// Warm, if set, is a call to make before the others, so that there is a connection.
 	Warm  *call  `json:"warm,omitempty"`
 	Calls []call `json:"calls"`
 	// Load, if set, is how to repeat the first call.
 	Load *load `json:"load,omitempty"`
+}
+
+// tlsPlan is the TLS of a client, as texts of PEM files.
+type tlsPlan struct {
+	// Authorities are those of the server's certificate.
+	Authorities string `json:"authorities"`
+	// Certificate and Key are the client's own, if it has any.
+	Certificate string `json:"certificate,omitempty"`
+	Key         string `json:"key,omitempty"`
 }
 
 type call struct {

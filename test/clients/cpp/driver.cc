@@ -63,6 +63,15 @@ std::string Json(const Message& message) {
   return json;
 }
 
+std::shared_ptr<grpc::ChannelCredentials> Credentials(const plan::Plan& plan) {
+  if (!plan.has_tls()) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = plan.tls().authorities();
+  options.pem_private_key = plan.tls().key();
+  options.pem_cert_chain = plan.tls().certificate();
+  return grpc::SslCredentials(options);
+}
+
 // A stream sends all its messages and keeps all that come back.
 class Stream : public grpc::ClientBidiReactor<ByteBuffer, ByteBuffer> {
  public:
@@ -119,7 +128,7 @@ class Calls {
     }
     if (plan.compression() == "gzip") arguments.SetCompressionAlgorithm(GRPC_COMPRESS_GZIP);
     if (plan.compression() == "deflate") arguments.SetCompressionAlgorithm(GRPC_COMPRESS_DEFLATE);
-    channel_ = grpc::CreateCustomChannel(plan.address(), grpc::InsecureChannelCredentials(), arguments);
+    channel_ = grpc::CreateCustomChannel(plan.address(), Credentials(plan), arguments);
   }
 
   // Run makes a call and returns how it ended.

@@ -10,13 +10,16 @@ import com.google.protobuf.DynamicMessage;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import io.grpc.CallOptions;
+import io.grpc.ChannelCredentials;
 import io.grpc.ClientCall;
 import io.grpc.Codec;
 import io.grpc.CompressorRegistry;
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
+import io.grpc.TlsChannelCredentials;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.protobuf.ProtoUtils;
 import io.grpc.protobuf.StatusProto;
@@ -42,9 +45,26 @@ public final class Driver {
     String service_config;
     String compression;
     int keepalive_ms;
+    Tls tls;
     Call warm;
     List<Call> calls;
     Load load;
+  }
+
+  static final class Tls {
+    String authorities;
+    String certificate;
+    String key;
+
+    ChannelCredentials credentials() throws java.io.IOException {
+      var builder = TlsChannelCredentials.newBuilder().trustManager(pem(authorities));
+      if (certificate != null) builder.keyManager(pem(certificate), pem(key));
+      return builder.build();
+    }
+
+    static InputStream pem(String text) {
+      return new java.io.ByteArrayInputStream(text.getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+    }
   }
 
   static final class Call {
@@ -85,7 +105,8 @@ public final class Driver {
     if ("deflate".equals(plan.compression)) {
       CompressorRegistry.getDefaultInstance().register(new Deflate());
     }
-    var builder = NettyChannelBuilder.forTarget("dns:///" + plan.address).usePlaintext().enableRetry();
+    var credentials = plan.tls == null ? InsecureChannelCredentials.create() : plan.tls.credentials();
+    var builder = NettyChannelBuilder.forTarget("dns:///" + plan.address, credentials).enableRetry();
     if (plan.service_config != null) {
       @SuppressWarnings("unchecked")
       Map<String, ?> config = GSON.fromJson(plan.service_config, Map.class);

@@ -20,7 +20,8 @@ drive((plan) => {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(plan.descriptors)));
   const compression = compressions[plan.compression];
   const transport = createGrpcTransport({
-    baseUrl: "http://" + plan.address,
+    baseUrl: (plan.tls ? "https://" : "http://") + plan.address,
+    ...(plan.tls && { nodeOptions: { ca: plan.tls.authorities, cert: plan.tls.certificate, key: plan.tls.key } }),
     compressMinBytes: 0,
     ...(compression && { sendCompression: compression }),
     ...(plan.accept === "identity" && { acceptCompression: [] }),

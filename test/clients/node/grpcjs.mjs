@@ -20,6 +20,7 @@ drive((plan) => {
     options["grpc.keepalive_time_ms"] = plan.keepalive_ms;
     options["grpc.keepalive_permit_without_calls"] = 1;
   }
+  const credentials = plan.tls ? secure(plan.tls) : grpc.credentials.createInsecure();
   const clients = {};
   const details = detailsReader(contract);
 
@@ -27,7 +28,7 @@ drive((plan) => {
     new Promise((ended) => {
       const [service, name] = call.method.split("/");
       const Service = service.split(".").reduce((at, part) => at[part], loaded);
-      const client = (clients[service] ??= new Service(plan.address, grpc.credentials.createInsecure(), options));
+      const client = (clients[service] ??= new Service(plan.address, credentials, options));
       const method = Service.service[name];
       const metadata = new grpc.Metadata();
       for (const [key, value] of Object.entries(call.metadata ?? {})) metadata.set(key, value);
@@ -60,6 +61,11 @@ drive((plan) => {
       });
     });
 });
+
+function secure({ authorities, certificate, key }) {
+  const pem = (text) => (text ? Buffer.from(text) : null);
+  return grpc.credentials.createSsl(pem(authorities), pem(key), pem(certificate));
+}
 
 // detailsReader returns a function that reads the details of a status, which
 // grpc-js leaves as bytes in the metadata.

@@ -40,11 +40,13 @@ def open_channel(plan):
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.max_pings_without_data", 0),
         ]
-    return grpc.insecure_channel(
-        plan["address"],
-        options=options,
-        compression=COMPRESSION.get(plan.get("compression")),
-    )
+    compression = COMPRESSION.get(plan.get("compression"))
+    tls = plan.get("tls")
+    if not tls:
+        return grpc.insecure_channel(plan["address"], options=options, compression=compression)
+    pem = [tls[name].encode() if tls.get(name) else None for name in ("authorities", "key", "certificate")]
+    credentials = grpc.ssl_channel_credentials(*pem)
+    return grpc.secure_channel(plan["address"], credentials, options=options, compression=compression)
 
 
 class Calls:

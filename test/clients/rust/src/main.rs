@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::{KeyAndValueRef, MetadataKey, MetadataMap};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
@@ -24,9 +24,19 @@ struct Plan {
     accept: String,
     #[serde(default)]
     keepalive_ms: u64,
+    tls: Option<Tls>,
     warm: Option<Call>,
     calls: Vec<Call>,
     load: Option<Load>,
+}
+
+#[derive(Deserialize)]
+struct Tls {
+    authorities: String,
+    #[serde(default)]
+    certificate: String,
+    #[serde(default)]
+    key: String,
 }
 
 #[derive(Clone, Deserialize)]
@@ -108,7 +118,15 @@ fn encoding(name: &str) -> Option<CompressionEncoding> {
 }
 
 fn client(plan: &Plan) -> Grpc<Channel> {
-    let mut endpoint = Endpoint::from_shared(format!("http://{}", plan.address)).expect("an address");
+    let scheme = if plan.tls.is_some() { "https" } else { "http" };
+    let mut endpoint = Endpoint::from_shared(format!("{scheme}://{}", plan.address)).expect("an address");
+    if let Some(tls) = &plan.tls {
+        let mut config = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&tls.authorities));
+        if !tls.certificate.is_empty() {
+            config = config.identity(Identity::from_pem(&tls.certificate, &tls.key));
+        }
+        endpoint = endpoint.tls_config(config).expect("TLS");
+    }
     if plan.keepalive_ms > 0 {
         endpoint = endpoint
             .http2_keep_alive_interval(Duration::from_millis(plan.keepalive_ms))
