@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 )
 
 // File is a file that a setting names. One with an empty path is left out.
@@ -65,6 +66,9 @@ func (f Files) read() (c content) {
 }
 
 func readFile(path string) ([]byte, error) {
+	if strings.Contains(path, "-----BEGIN ") || strings.ContainsAny(path, "\r\n\x00") { // a key, perhaps: it is not quoted
+		return nil, errors.New("must be the path of a file, and is not one; it looks like what the file holds")
+	}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:

@@ -74,14 +74,18 @@ func TestLoad_WhatCannotBeUsed_IsNamedWithItsFlagAndNotQuoted(t *testing.T) {
 		"--key: the key in /T/2 is encrypted": func(f *certs.Files) {
 			f.Key.Path = write("2", []byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n"+secret+"\n-----END RSA PRIVATE KEY-----\n"))
 		},
-		"--key: the key in /T/3: is none that is known here":          func(f *certs.Files) { f.Key.Path = write("3", encode("PRIVATE KEY", []byte("secret"))) },
-		"--key: there is no private key in /T/crt":                    func(f *certs.Files) { f.Key.Path = f.Certificate.Path },
-		"--cert: certificate 1 in /T/4: x509: malformed certificate":  func(f *certs.Files) { f.Certificate.Path = write("4", encode("CERTIFICATE", []byte("x"))) },
-		"--cert: there is no certificate in /T/key":                   func(f *certs.Files) { f.Certificate.Path = f.Key.Path },
-		"--cert: cannot read /T/none: no such file or directory":      func(f *certs.Files) { f.Certificate.Path = dir + "/none" },
-		"--cert: /T/fifo is no regular file":                          func(f *certs.Files) { f.Certificate.Path = fifo },
-		"--cert: /T is no regular file":                               func(f *certs.Files) { f.Certificate.Path = dir },
-		"--cert: /T/5 is larger than 1 MiB":                           func(f *certs.Files) { f.Certificate.Path = write("5", make([]byte, 1<<20+1)) },
+		"--key: the key in /T/3: is none that is known here":         func(f *certs.Files) { f.Key.Path = write("3", encode("PRIVATE KEY", []byte("secret"))) },
+		"--key: there is no private key in /T/crt":                   func(f *certs.Files) { f.Key.Path = f.Certificate.Path },
+		"--cert: certificate 1 in /T/4: x509: malformed certificate": func(f *certs.Files) { f.Certificate.Path = write("4", encode("CERTIFICATE", []byte("x"))) },
+		"--cert: there is no certificate in /T/key":                  func(f *certs.Files) { f.Certificate.Path = f.Key.Path },
+		"--cert: cannot read /T/none: no such file or directory":     func(f *certs.Files) { f.Certificate.Path = dir + "/none" },
+		"--cert: /T/fifo is no regular file":                         func(f *certs.Files) { f.Certificate.Path = fifo },
+		"--cert: /T is no regular file":                              func(f *certs.Files) { f.Certificate.Path = dir },
+		"--cert: /T/5 is larger than 1 MiB":                          func(f *certs.Files) { f.Certificate.Path = write("5", make([]byte, 1<<20+1)) },
+		"--key: must be the path of a file": func(f *certs.Files) {
+			f.Key.Path = "-----BEGIN PRIVATE KEY-----" + secret
+		},
+		"--key: must be the path of a file, and is not one":           func(f *certs.Files) { f.Key.Path = secret + "\n" + secret },
 		"--ca: there is no certificate in /T/key":                     func(f *certs.Files) { f.Authorities = certs.File{Flag: "ca", Path: f.Key.Path} },
 		"--key: the key is not that of the first certificate in /T/6": func(f *certs.Files) { f.Certificate.Path = write("6", append(a.PEM(), cert...)) },
 	} {

@@ -47,7 +47,8 @@ func TestRead_WhatCannotBeUsed_IsNamedAndNotQuoted(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", secret}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://" + secret}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://" + secret + "\x7f"},
 		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"}, {"OTEL_EXPORTER_OTLP_HEADERS", secret}, {"OTEL_EXPORTER_OTLP_HEADERS", "a b=" + secret},
 		{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=" + secret + "%0a"}, {"OTEL_EXPORTER_OTLP_CERTIFICATE", "/none"},
-		{"OTEL_EXPORTER_OTLP_CLIENT_KEY", "/none"}, {"OTEL_TRACES_SAMPLER", "jaeger_remote"},
+		{"OTEL_EXPORTER_OTLP_CLIENT_KEY", "/none"}, {"OTEL_EXPORTER_OTLP_CERTIFICATE", "-----BEGIN CERTIFICATE-----" + secret}, {"OTEL_TRACES_SAMPLER", "jaeger_remote"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://" + secret + ":65536"}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "//" + secret},
 	} {
 		of := map[string]string{"OTEL_TRACES_EXPORTER": "otlp"}
 		of[c[0]] = c[1]
@@ -56,6 +57,86 @@ func TestRead_WhatCannotBeUsed_IsNamedAndNotQuoted(t *testing.T) {
 			t.Errorf("%v: %v", c, err)
 		}
 	}
+}
+
+// A target of gRPC may be an address without a scheme.
+func TestRead_AddressForGRPC_IsAHostWithAPort(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"collector:4317": true, "collector": true, "[::1]:4317": true, "127.0.0.1:4317": true, "unix:/run/otel.sock": true,
+		":::" + secret: false, secret + ":99999": false, secret + ":4317:4317": false, secret + " :4317": false, "[" + secret: false,
+	} {
+		s, err := export.Read(variables("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_ENDPOINT", address, "OTEL_EXPORTER_OTLP_INSECURE", "perhaps"))
+		if (err == nil) != want || err != nil && (!strings.HasPrefix(err.Error(), "OTEL_EXPORTER_OTLP_ENDPOINT ") || strings.Contains(err.Error(), secret)) {
+			t.Errorf("%s: %v", address, err)
+		}
+		if len(s.Warnings) != 1 || s.Warnings[0].Variable != "OTEL_EXPORTER_OTLP_INSECURE" {
+			t.Errorf("%s: %v", address, s.Warnings)
+		}
+	}
+}
+
+// Whatever a variable holds, it is used, left out of account with its name, or refused with
+// its name, and never quoted.
+func TestRead_AnythingInAnyVariable_IsUsedOrNamed(t *testing.T) {
+	t.Parallel()
+	base := []string{"OTEL_TRACES_EXPORTER", "otlp", "OTEL_METRICS_EXPORTER", "otlp"}
+	values := []string{
+		"", " ", "\x00", "\xff\xfe", "%", "%zz", ",", "=", ",=,=,", "a=b=c", "-1", "0", "1e9", "NaN", "+Inf", "0x10", "99999999999999999999", "true", "None",
+		"http://", "http://[::1", "http://a b", "http://h:p", "https://u:" + secret + "@h:1/?q#f", "grpc", "file:///etc/passwd", "/etc/passwd", "/dev/zero", "ключ", strings.Repeat("9", 1<<16),
+		secret + "\n" + secret, strings.Repeat(secret+"=x,", 1<<12),
+	}
+	for _, signal := range []string{"", "TRACES_", "METRICS_"} {
+		for _, what := range []string{"ENDPOINT", "PROTOCOL", "TIMEOUT", "COMPRESSION", "HEADERS", "INSECURE", "CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY", "METRICS_TEMPORALITY_PREFERENCE"} {
+			checkAnything(t, "OTEL_EXPORTER_OTLP_"+signal+what, values, base)
+		}
+	}
+	for _, name := range []string{
+		"OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_PROPAGATORS",
+		"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BSP_MAX_QUEUE_SIZE",
+		"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_METRIC_EXPORT_INTERVAL",
+	} {
+		checkAnything(t, name, values, append(base, "OTEL_TRACES_SAMPLER", "traceidratio"))
+	}
+}
+
+func checkAnything(t *testing.T, name string, values, base []string) {
+	t.Helper()
+	for _, value := range values {
+		s, err := export.Read(variables(append(slices.Clone(base), name, value)...))
+		said := []string{}
+		if err != nil {
+			said = strings.Split(err.Error(), "\n")
+		}
+		for _, w := range s.Warnings {
+			said = append(said, w.Variable+" "+w.Why)
+		}
+		for _, text := range said {
+			quoted := strings.Contains(text, secret)
+			if strings.HasSuffix(name, "_CERTIFICATE") || strings.HasSuffix(name, "_KEY") { // a path is quoted, and the text of a key is not
+				quoted = strings.Contains(text, "\x00")
+			}
+			if !strings.HasPrefix(text, "OTEL_") || !strings.Contains(text, name) || quoted {
+				t.Errorf("%s=%.40q: %s", name, value, text)
+			}
+		}
+		if err != nil {
+			continue
+		}
+		// What is used must do for the SDK.
+		s.Traces, s.MetricsTo = quiet(s.Traces), nil
+		if e := export.New(export.Config{Settings: s, Log: slog.New(slog.DiscardHandler)}); e != nil {
+			e.Close()
+		}
+	}
+}
+
+// quiet returns traces that are as asked for, and of which none is sent.
+func quiet(t *export.Traces) *export.Traces {
+	if t != nil {
+		t.Delay = time.Hour
+	}
+	return t
 }
 
 // As the specification asks for.

@@ -3,7 +3,9 @@ package export
 import (
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,16 +58,20 @@ func (e *environment) endpoint(t *Target, name string, of signal) (secure bool) 
 		}
 	}
 	if t.GRPC && !strings.Contains(value, "://") {
-		insecure, _ := e.of(name, "INSECURE")
+		_, insecure := e.of(name, "INSECURE")
 		t.URL = value
-		return !strings.EqualFold(insecure, "true") && !strings.HasPrefix(value, "unix:")
+		local := strings.HasPrefix(value, "unix:")
+		if !local && !isTarget(value) {
+			e.problemf(variable, "must be the address of a collector: HOST:PORT, http://HOST:PORT or https://HOST:PORT")
+		}
+		return !e.boolean(insecure) && !local
 	}
 	u, err := url.Parse(value)
 	switch {
 	case err != nil:
 		e.problemf(variable, "is not a URL")
 		return false
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || !isPort(u.Port()):
 		e.problemf(variable, "must be the URL of a collector: http://HOST:PORT or https://HOST:PORT")
 		return false
 	}
@@ -84,6 +90,21 @@ func (e *environment) endpoint(t *Target, name string, of signal) (secure bool) 
 	}
 	t.URL = u.String()
 	return secure
+}
+
+// isTarget reports whether a text is a host with a port, or without one.
+func isTarget(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		host, port, err = net.SplitHostPort(text + ":443")
+	}
+	return err == nil && httpguts.ValidHostHeader(host) && isPort(port)
+}
+
+// isPort reports whether a text is the number of a port, or empty.
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil
 }
 
 // headers returns what is sent with each request.
