@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -43,25 +44,52 @@ func Copy(req *integrationv1.CopyTemplateRequest) *integrationv1.CopyTemplateReq
 }
 
 // Integration returns the request for a new integration in its canonical form,
-// without its request id.
+// without its request id and what the contract does not have: none of that is sent.
 func Integration(req *integrationv1.CreateIntegrationRequest) *integrationv1.CreateIntegrationRequest {
 	c := proto.CloneOf(req)
 	c.RequestId = ""
+	dropUnknown(c.ProtoReflect())
 	return c
 }
 
 // Tool returns the request for a new tool in its canonical form, without its
-// request id. The integration's id is in lower case; -0 is 0; fixed_value_json is
+// request id and what the contract does not have. The integration's id is in lower case; -0 is 0; fixed_value_json is
 // fixed_value if a Value holds it.
 func Tool(req *integrationv1.CreateToolRequest) *integrationv1.CreateToolRequest {
 	c := proto.CloneOf(req)
 	c.RequestId = ""
+	dropUnknown(c.ProtoReflect())
 	c.IntegrationId = strings.ToLower(c.GetIntegrationId())
 	for _, param := range c.GetQuery() {
 		fixedValue(&param.FixedValue, &param.FixedValueJson)
 	}
 	fixedValuesOf(c.GetBody())
 	return c
+}
+
+// dropUnknown takes the fields out of a message, and of those in it, that its type does
+// not have.
+func dropUnknown(m protoreflect.Message) {
+	m.SetUnknown(nil)
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.Message() == nil:
+		case field.IsMap():
+			value.Map().Range(func(_ protoreflect.MapKey, of protoreflect.Value) bool {
+				if field.MapValue().Message() != nil {
+					dropUnknown(of.Message())
+				}
+				return true
+			})
+		case field.IsList():
+			for i := range value.List().Len() {
+				dropUnknown(value.List().Get(i).Message())
+			}
+		default:
+			dropUnknown(value.Message())
+		}
+		return true
+	})
 }
 
 func fixedValuesOf(params []*integrationv1.BodyParam) {
