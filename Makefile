@@ -135,7 +135,7 @@ rolling: ## restart two replicas with a PostgreSQL ledger in turns, under load a
 
 .PHONY: abuse
 abuse: ## what strangers can do to digate and to a bare grpc-go server, and the table of docs/abuse.md
-	go test -count=1 -timeout 15m -v -run TestAbuse ./test/abuse -abuse.whole
+	go test -count=1 -timeout 25m -v -run TestAbuse ./test/abuse -abuse.whole
 
 .PHONY: clients
 clients: ## call digate with the gRPC libraries of other languages (installs them below bin)

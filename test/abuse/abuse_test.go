@@ -1,10 +1,12 @@
 package abuse
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -24,42 +26,22 @@ const resultHead = "| attack | server | done | RSS before | peak | after | p99 a
 const restHead = "| attack | done | RSS before | peak | after | p99 alone | p99 attacked | failed | log lines |\n" +
 	"|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
-// TestAbuse_REST runs each attack on the REST listener of a digate.
-func TestAbuse_REST(t *testing.T) {
-	if _, err := os.Stat("/proc/self/status"); err != nil {
-		t.Skipf("what a process needs is read from /proc: %v", err)
-	}
-	fmt.Print(restHead)
-	for _, a := range restAttacks {
-		t.Run(a.name, func(t *testing.T) {
-			if !*whole {
-				t.Parallel()
-			}
-			s := startDigate(t)
-			a.judge(t, "", s, s.REST, newRESTOthers(s.REST))
-		})
-	}
-}
+// tlsHead is the head of the table of attacks over TLS.
+const tlsHead = "| attack over TLS | done | RSS before | peak | after | p99 alone | p99 attacked | failed | log lines |\n" +
+	"|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
 // TestAbuse runs each attack on a digate and on a bare server, each in a new process.
 // In the short form attacks run beside each other, and the bare server meets only
 // one.
 func TestAbuse(t *testing.T) {
-	if _, err := os.Stat("/proc/self/status"); err != nil {
-		t.Skipf("what a process needs is read from /proc: %v", err)
-	}
-	allBombs() // takes a while
-	gzipBomb()
-	fmt.Print(resultHead)
+	begin(t, resultHead)
 	for i, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
-			if !*whole {
-				t.Parallel()
-			}
+			besides(t)
 			judge := func(name string, start func(*testing.T) *target) {
 				t.Run(name, func(t *testing.T) {
 					s := start(t)
-					a.judge(t, name, s, s.GRPC, newOthers(t, s.GRPC))
+					a.judge(t, name, s, s.GRPC, newOthers(t, s, knownToken))
 				})
 			}
 			judge("digate", startDigate)
@@ -70,14 +52,63 @@ func TestAbuse(t *testing.T) {
 	}
 }
 
+// TestAbuse_REST runs each attack on the REST listener of a digate.
+func TestAbuse_REST(t *testing.T) {
+	begin(t, restHead)
+	for _, a := range restAttacks {
+		t.Run(a.name, func(t *testing.T) {
+			besides(t)
+			s := startDigate(t)
+			a.judge(t, "", s, s.REST, newRESTOthers(t, s))
+		})
+	}
+}
+
+// TestAbuse_OverTLS runs the attacks on both listeners of a digate that speaks TLS.
+func TestAbuse_OverTLS(t *testing.T) {
+	begin(t, tlsHead)
+	for i, a := range slices.Concat(attacks, restAttacks) {
+		t.Run(a.name, func(t *testing.T) {
+			besides(t)
+			s := startSecured(t)
+			if i < len(attacks) {
+				a.judge(t, "", s, s.GRPC, newOthers(t, s, knownToken))
+			} else {
+				a.judge(t, "", s, s.REST, newRESTOthers(t, s))
+			}
+		})
+	}
+}
+
+// begin prints the head of a table, once what the attacks send is made, which takes a
+// while.
+func begin(t *testing.T, head string) {
+	t.Helper()
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skipf("what a process needs is read from /proc: %v", err)
+	}
+	allBombs()
+	gzipBomb()
+	fmt.Print(head)
+}
+
+// besides has the attacks of the short form run beside each other.
+func besides(t *testing.T) {
+	t.Helper()
+	if !*whole {
+		t.Parallel()
+	}
+}
+
 // judge runs the attack on an address of a server and prints its row, with the server's
-// name if it has one. Unless the server is the bare one, no call of others may fail, and
-// the memory of digate's container must suffice.
+// name if it has one. Unless the server is the bare one, no call of others may fail, the
+// memory of digate's container must suffice, and what the attack took must be given back.
 func (a attack) judge(t *testing.T, name string, s *target, addr string, others *others) {
 	alone, attacked, after := 100*time.Millisecond, 500*time.Millisecond, 100*time.Millisecond
 	if *whole {
 		alone, attacked, after = time.Second, 4*time.Second, 2*time.Second
 	}
+	attacked = cmp.Or(a.lasts, attacked)
 	during := func(d time.Duration) figures {
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
@@ -86,10 +117,14 @@ func (a attack) judge(t *testing.T, name string, s *target, addr string, others 
 	during(alone / 2) // so that the server knows the callers
 	calm := during(alone)
 	before, lines := s.memory(t, "VmRSS"), s.logged(t)
+	var base holdings
+	if name != "grpc-go" {
+		base = s.holds(t)
+	}
 
 	ctx, cancel := context.WithTimeout(t.Context(), attacked)
 	defer cancel()
-	wait := a.start(ctx, addr, *whole)
+	wait := a.start(ctx, addr, s.client, *whole)
 	met := others.during(ctx)
 	done := wait()
 	lines = max(0, s.logged(t)-lines-met.calls)
@@ -117,6 +152,7 @@ func (a attack) judge(t *testing.T, name string, s *target, addr string, others 
 	if recovered.failed > 0 || recovered.calls == 0 {
 		t.Errorf("%d of %d calls failed after the attack: %v", recovered.failed, recovered.calls, recovered.first)
 	}
+	s.givesBack(t, base)
 }
 
 func mib(n int) string { return strconv.Itoa(n) + " MiB" }

@@ -8,18 +8,30 @@ import (
 	"github.com/digate/digate/test/rig"
 )
 
-func TestDocs_RESTResults_AreOfEachAttackAndHeld(t *testing.T) {
-	rows, described, _ := rig.Table(t, "abuse.md", restHead)
-	if len(rows) != len(restAttacks) {
-		t.Fatalf("the results have %d rows, want %d", len(rows), len(restAttacks))
+// The tables of digate alone: each has a row for each attack, all are held, and each
+// attack is described.
+func TestDocs_ResultsOfDigate_AreOfEachAttackAndHeld(t *testing.T) {
+	guarded := make([]attack, len(guardedAttacks))
+	for i, a := range guardedAttacks {
+		guarded[i] = a.attack
 	}
-	for i, cells := range rows {
-		peak, err := strconv.Atoi(strings.TrimSuffix(cells[3], " MiB"))
-		if cells[0] != restAttacks[i].name || err != nil || peak > container || !strings.HasPrefix(cells[7], "0 of ") {
-			t.Errorf("row %d is %q, want one of %q that is held", i, cells, restAttacks[i].name)
+	for head, attacks := range map[string][]attack{
+		restHead: restAttacks, guardedHead: guarded,
+	} {
+		rows, described, _ := rig.Table(t, "abuse.md", head)
+		if len(rows) != len(attacks) {
+			t.Errorf("the results have %d rows, want %d:\n%s", len(rows), len(attacks), head)
+			continue
 		}
-		if !strings.Contains(described, "\n| "+restAttacks[i].name+" | ") {
-			t.Errorf("the page does not describe %q", restAttacks[i].name)
+		for i, cells := range rows {
+			name := attacks[i].name
+			peak, err := strconv.Atoi(strings.TrimSuffix(cells[3], " MiB"))
+			if cells[0] != name || err != nil || peak > container || !strings.HasPrefix(cells[7], "0 of ") {
+				t.Errorf("row %d is %q, want one of %q that is held", i, cells, name)
+			}
+			if !strings.Contains(described, "\n| "+name+" | ") {
+				t.Errorf("the page does not describe %q", name)
+			}
 		}
 	}
 }
@@ -45,23 +57,6 @@ func TestDocs_Results_AreOfEachAttackAndNameWhatIsNotHeld(t *testing.T) {
 		held := strings.HasPrefix(cells[8], "0 of ") && peak <= container
 		if server == "digate" && !held && !strings.Contains(after, strings.Trim(name, "`")) {
 			t.Errorf("%q is not held, and the page does not say so", name)
-		}
-	}
-}
-
-func TestDocs_GuardedResults_AreOfEachAttackAndHeld(t *testing.T) {
-	rows, described, _ := rig.Table(t, "abuse.md", guardedHead)
-	if len(rows) != len(guardedAttacks) {
-		t.Fatalf("the results have %d rows, want %d", len(rows), len(guardedAttacks))
-	}
-	for i, cells := range rows {
-		name := guardedAttacks[i].name
-		peak, err := strconv.Atoi(strings.TrimSuffix(cells[3], " MiB"))
-		if cells[0] != name || err != nil || peak > container || !strings.HasPrefix(cells[7], "0 of ") {
-			t.Errorf("row %d is %q, want one of %q that is held", i, cells, name)
-		}
-		if !strings.Contains(described, "\n| "+name+" | ") {
-			t.Errorf("the page does not describe %q", name)
 		}
 	}
 }

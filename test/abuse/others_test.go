@@ -2,6 +2,7 @@ package abuse
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -46,27 +47,23 @@ type others struct {
 	lost  int
 }
 
-// dialClient returns a client connection from a loopback address, in plain text.
-func dialClient(from, to string) (*grpc.ClientConn, error) {
-	return dialClientWith(insecure.NewCredentials(), from, to)
-}
-
-func dialClientWith(creds credentials.TransportCredentials, from, to string) (*grpc.ClientConn, error) {
+// dialClient returns a client connection from a loopback address, over TLS if there is
+// any.
+func dialClient(over *tls.Config, from, to string) (*grpc.ClientConn, error) {
+	creds := insecure.NewCredentials()
+	if over != nil {
+		creds = credentials.NewTLS(over.Clone())
+	}
 	return grpc.NewClient("passthrough:///"+to, grpc.WithTransportCredentials(creds),
 		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) { return dialFrom(ctx, from, addr) }))
 }
 
-func newOthers(t *testing.T, addr string) *others {
-	t.Helper()
-	return newOthersWith(t, insecure.NewCredentials(), knownToken, addr)
-}
-
-// newOthersWith returns others who show an authorization of their own.
-func newOthersWith(t *testing.T, creds credentials.TransportCredentials, authorization, addr string) *others {
+// newOthers returns others who show an authorization and call over gRPC.
+func newOthers(t *testing.T, s *target, authorization string) *others {
 	t.Helper()
 	var conns []*grpc.ClientConn
 	for range 4 {
-		conn, err := dialClientWith(creds, othersAddress, addr)
+		conn, err := dialClient(s.client, othersAddress, s.GRPC)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +73,7 @@ func newOthersWith(t *testing.T, creds credentials.TransportCredentials, authori
 	return &others{copy: func(ctx context.Context, n int) error {
 		conn := conns[n%len(conns)]
 		if n%10 == 0 {
-			own, err := dialClientWith(creds, othersAddress, addr)
+			own, err := dialClient(s.client, othersAddress, s.GRPC)
 			if err != nil {
 				return err
 			}
@@ -90,12 +87,18 @@ func newOthersWith(t *testing.T, creds credentials.TransportCredentials, authori
 }
 
 // newRESTOthers returns others who call over REST.
-func newRESTOthers(addr string) *others {
+func newRESTOthers(t *testing.T, s *target) *others {
+	t.Helper()
 	dial := func(ctx context.Context, _, to string) (net.Conn, error) { return dialFrom(ctx, othersAddress, to) }
-	shared := &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 4}}
-	own := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	scheme := "http"
+	if s.client != nil {
+		scheme = "https"
+	}
+	shared := &http.Client{Transport: &http.Transport{DialContext: dial, TLSClientConfig: s.client.Clone(), MaxIdleConnsPerHost: 4}}
+	t.Cleanup(shared.CloseIdleConnections)
+	own := &http.Client{Transport: &http.Transport{DialContext: dial, TLSClientConfig: s.client.Clone(), DisableKeepAlives: true}}
 	return &others{copy: func(ctx context.Context, n int) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+copyPath, strings.NewReader("{}"))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, scheme+"://"+s.REST+copyPath, strings.NewReader("{}"))
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package abuse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -56,7 +57,7 @@ func (f *front) each(do func(net.Conn)) {
 	for range f.streams {
 		all.Go(func() {
 			for f.ctx.Err() == nil {
-				conn, err := dialFrom(f.ctx, f.from, f.to)
+				conn, err := f.dial(cmp.Or(f.protocol, "http/1.1"))
 				if err == nil {
 					stop := context.AfterFunc(f.ctx, func() { _ = conn.Close() })
 					do(conn)

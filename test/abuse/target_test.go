@@ -2,6 +2,7 @@ package abuse
 
 import (
 	"bytes"
+	"crypto/tls"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +22,8 @@ const container = 444
 type target struct {
 	*rig.Server
 
-	log string // its file
+	log    string      // its file
+	client *tls.Config // of whoever calls it, nil for plain text
 }
 
 // startDigate starts a digate with its default settings, before an upstream that
@@ -34,6 +36,18 @@ func startDigate(t *testing.T) *target {
 	}
 	t.Cleanup(func() { _ = up.Close() })
 	return startTarget(t, rig.ServeCommand(build(t, "cmd/digate"), "--upstream-url", up.URL()))
+}
+
+// startSecured is startDigate with TLS.
+func startSecured(t *testing.T) *target {
+	t.Helper()
+	p := newPair(t)
+	up, err := rig.NewUpstream(nil)
+	must(t, err)
+	t.Cleanup(func() { _ = up.Close() })
+	s := startTarget(t, rig.ServeCommand(build(t, "cmd/digate"), append(p.flags(), "--upstream-url", up.URL())...))
+	s.client = p.client
+	return s
 }
 
 // startBare starts a bare server.
@@ -64,7 +78,7 @@ func startTarget(t *testing.T, cmd *exec.Cmd) *target {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Kill)
-	return &target{s, log}
+	return &target{Server: s, log: log}
 }
 
 // logged returns the number of lines in the log.
