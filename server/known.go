@@ -53,6 +53,15 @@ func (s *Server) knows(ctx context.Context) bool {
 	return p != nil && s.streams.Knows(p.Key())
 }
 
+// callerOf returns a number for the caller of the call with a context, 0 for none.
+func (s *Server) callerOf(ctx context.Context) uint64 {
+	p := authn.FromContext(ctx)
+	if p == nil {
+		return 0
+	}
+	return s.streams.Caller(p.Key())
+}
+
 // shareOf returns the share of the memory that the REST request with a context has.
 func (s *Server) shareOf(ctx context.Context) budget.Share {
 	var addr net.Addr

@@ -79,8 +79,9 @@ func (s *Server) newIntegration() (*integration.Service, error) {
 
 func (s *Server) copiesConfig() copies.Config {
 	return copies.Config{
-		Upstream: s.upstream, Ledger: s.ledger, Key: s.recordKey, Fingerprint: s.keys.Fingerprint,
-		Timeout: s.cfg.Upstream.Timeout, Lease: claimLease, Marks: s.marks(), Observer: s.telemetry, Log: s.log,
+		Upstream: s.upstream, Ledger: s.ledger, Key: s.recordKey, Caller: s.callerOf,
+		Fingerprint: s.keys.Fingerprint,
+		Timeout:     s.cfg.Upstream.Timeout, Lease: claimLease, Marks: s.marks(), Observer: s.telemetry, Log: s.log,
 	}
 }
 

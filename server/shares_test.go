@@ -2,16 +2,19 @@ package server_test
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/test/await"
 )
 
@@ -94,7 +97,7 @@ func TestShares_StrangerWithManyTokens_LeavesRoomForAnotherAddress(t *testing.T)
 		return send(t, clientFrom(t, ip), "POST", d.rest, copyPath, body, "Authorization", "Bearer "+token+as)
 	}
 	for n := range held {
-		go func() { ended <- from("127.0.0.2", fmt.Sprint(n)) }()
+		go func() { ended <- from("127.0.0.2", strconv.Itoa(n)) }()
 		await.Value(t, began, "a request at Diga")
 	}
 	wantREST(t, from("127.0.0.2", "more"), 503, "NOT_SENT", "OVERLOADED")
@@ -115,4 +118,45 @@ func clientFrom(t *testing.T, ip string) *http.Client {
 	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: suiteTLS.client()}}
 	t.Cleanup(client.CloseIdleConnections)
 	return client
+}
+
+// A caller has one share of the request ids that a ledger in memory remembers, on both
+// protocols. What it made it can ask for, and another caller has room.
+func TestShares_CallerThatFillsTheLedger_IsRefusedAndAnotherIsNot(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	d := start(t, up.url(), func(c *config.Config) { c.Ledger.MemoryRecords = 8 })
+	call := func(as, id string) *apierror.Error {
+		ctx, cancel := context.WithTimeout(withToken(t.Context(), as), await.Patience)
+		defer cancel()
+		_, e := d.copyCtx(ctx, withID(id))
+		return e
+	}
+	rest := func(as, id string) response {
+		return d.copyREST(t, templateID, `{}`, "Authorization", "Bearer "+as, "Idempotency-Key", id)
+	}
+	up.will(respond(201, nil, full))
+	for n := range 3 {
+		if e := call(token, "grpc-"+strconv.Itoa(n)); e != nil {
+			t.Fatal(e)
+		}
+		wantREST(t, rest(token, "rest-"+strconv.Itoa(n)), 201, "", "")
+	}
+	if e := call(token, "more"); e == nil || e.Code != codes.ResourceExhausted || e.Reason != apierror.ReasonLedgerShareExceeded || e.Outcome != exchange.NotSent {
+		t.Errorf("one more over gRPC: %v", e)
+	}
+	got := rest(token, "more")
+	if wantREST(t, got, 429, "NOT_SENT", "LEDGER_SHARE_EXCEEDED"); got.header.Get("Retry-After") != "60" {
+		t.Errorf("%v", got.header)
+	}
+	wantREST(t, d.copyREST(t, templateID, `{}`), 201, "", "") // without a request id
+	for line, want := range map[string]string{"memory_records": "6", "memory_records_limit": "8", `memory_records_refused_total{bound="caller"}`: "2", `memory_records_refused_total{bound="all"}`: "0", "up": "1"} {
+		d.awaitMetric(t, "digate_ledger_"+line+" "+want)
+	}
+	const other = token + "-other"
+	if e := call(other, "more"); e != nil {
+		t.Errorf("another caller over gRPC: %v", e)
+	}
+	up.will(respond(200, nil, full))
+	wantREST(t, rest(token, "rest-0"), 201, "", "")
 }

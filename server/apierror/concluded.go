@@ -168,6 +168,19 @@ func LedgerUnavailable(cause error) *Error {
 	return e
 }
 
+// shareWait is when to try again for a share of the ledger: records are forgotten by
+// and by.
+const shareWait = time.Minute
+
+// LedgerShareExceeded returns the error of a call with a request id that is not sent, because the
+// ledger has as many records of its caller as the caller may have.
+func LedgerShareExceeded() *Error {
+	e := concluded(codes.ResourceExhausted, ReasonLedgerShareExceeded, exchange.NotSent,
+		"the ledger holds as many request ids of this caller as it may, until older ones are forgotten; nothing was sent", nil)
+	e.RetryAfter = new(shareWait)
+	return e
+}
+
 // AuditUnavailable returns the error of a write that is not sent, because the audit log cannot be
 // written.
 func AuditUnavailable() *Error {

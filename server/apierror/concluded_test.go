@@ -46,6 +46,7 @@ func conclusions() []conclusion {
 		{"malformed header", apierror.MalformedHeader(), codes.Internal, "INVALID_REQUEST", "NOT_SENT", 0, false, 500},
 		{"too many streams", apierror.TooManyStreams(), codes.Unavailable, "TOO_MANY_STREAMS", "NOT_SENT", time.Second, false, 503},
 		{"ledger away", apierror.LedgerUnavailable(errReset), codes.Unavailable, "LEDGER_UNAVAILABLE", "NOT_SENT", time.Second, false, 503},
+		{"share of the ledger", apierror.LedgerShareExceeded(), codes.ResourceExhausted, "LEDGER_SHARE_EXCEEDED", "NOT_SENT", time.Minute, false, 429},
 		{"no record", apierror.NoRecord(), codes.NotFound, "RECORD_NOT_FOUND", "NOT_APPLICABLE", 0, false, 404},
 		{"not in doubt", apierror.NotResolvable("x"), codes.FailedPrecondition, "RECORD_NOT_RESOLVABLE", "NOT_APPLICABLE", 0, false, 412},
 		{"too many items", apierror.TooManyItems(7), codes.ResourceExhausted, "REQUEST_TOO_LARGE", "NOT_SENT", 0, false, 413},

@@ -73,6 +73,8 @@ const (
 	ReasonAuditUnavailable = "AUDIT_UNAVAILABLE"
 	// ReasonLedgerUnavailable: the ledger cannot say whether the call was made before.
 	ReasonLedgerUnavailable = "LEDGER_UNAVAILABLE"
+	// ReasonLedgerShareExceeded: the caller has its share of the ledger's records.
+	ReasonLedgerShareExceeded = "LEDGER_SHARE_EXCEEDED"
 	// ReasonAlreadyCreated: an earlier call with the request id created a resource,
 	// which cannot be read.
 	ReasonAlreadyCreated = "ALREADY_CREATED"

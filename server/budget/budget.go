@@ -1,4 +1,5 @@
-// Package budget bounds the memory that the requests of all calls under way take.
+// Package budget bounds the memory that the requests of all calls under way take, and
+// divides what callers share.
 package budget
 
 import "sync"
@@ -19,6 +20,10 @@ const strangersShare = 2
 // timesFree is how many times what is free a caller may have. So one alone has three
 // quarters at most, two have three sevenths each, and there always is room for another.
 const timesFree = 3
+
+// IsFair reports whether one of those who share something may have so much of it while
+// so much is left free.
+func IsFair(its, free int64) bool { return its <= timesFree*free }
 
 // Memory is the budget of a server. It may be used by many goroutines.
 type Memory struct {
@@ -106,7 +111,7 @@ func (s *Share) Take(bytes int64) bool {
 	case free < 0:
 		m.refused.ForAll++
 		return false
-	case its > s.amount && its+bytes > timesFree*free:
+	case its > s.amount && !IsFair(its+bytes, free):
 		m.refused.ForShare++
 		return false
 	}

@@ -15,7 +15,8 @@ import (
 func (a *attempt) claim() (ledger.Record, bool, error) {
 	ctx, cfg := a.ledgerTime, &a.coordinator.cfg
 	claim := ledger.Claim{
-		Key: a.key, Fingerprint: a.flight.fingerprint, ParentID: a.create.parentID(), Method: a.create.method().String(), Token: a.token, Lease: cfg.Lease,
+		Key: a.key, Fingerprint: a.flight.fingerprint, ParentID: a.create.parentID(), Method: a.create.method().String(), Token: a.token,
+		Caller: cfg.Caller(ctx), Lease: cfg.Lease,
 	}
 	limit := &a.claiming
 	for wait := firstPoll; ; wait = min(2*wait, lastPoll) {
@@ -24,6 +25,8 @@ func (a *attempt) claim() (ledger.Record, bool, error) {
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return r, false, apierror.NotBegun(ctx.Err())
+		case errors.Is(err, ledger.ErrShare):
+			return r, false, apierror.LedgerShareExceeded()
 		case err != nil:
 			return r, false, apierror.LedgerUnavailable(err)
 		case mine:

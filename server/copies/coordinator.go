@@ -68,6 +68,8 @@ type Config struct {
 	// Key returns the ledger's key for a method and a request id of the context's
 	// caller.
 	Key func(ctx context.Context, m Method, requestID string) (ledger.Digest, error)
+	// Caller returns what tells the context's caller from others, as a claim has it.
+	Caller func(context.Context) uint64
 	// Fingerprint returns the keyed digest of a request.
 	Fingerprint func(parts ...[]byte) ledger.Digest
 	// Timeout bounds a call that was sent and whose caller may be gone.
@@ -93,7 +95,7 @@ type Coordinator struct {
 
 // New returns a coordinator.
 func New(cfg Config) (*Coordinator, error) {
-	if cfg.Upstream == nil || cfg.Ledger == nil || cfg.Key == nil || cfg.Fingerprint == nil || cfg.Observer == nil || cfg.Log == nil {
+	if cfg.Upstream == nil || cfg.Ledger == nil || cfg.Key == nil || cfg.Caller == nil || cfg.Fingerprint == nil || cfg.Observer == nil || cfg.Log == nil {
 		return nil, errors.New("copies: the configuration is incomplete")
 	}
 	closed, end := context.WithCancel(context.Background())

@@ -120,6 +120,10 @@ func newReplica(t testing.TB, up copies.Upstream, l copies.Ledger, change ...fun
 			caller, _ := ctx.Value(callerKey{}).(string)
 			return keys.Key(caller, m.LedgerName(), id), nil
 		},
+		Caller: func(ctx context.Context) uint64 {
+			caller, _ := ctx.Value(callerKey{}).(string)
+			return uint64(len(caller)) + 1
+		},
 		Fingerprint: keys.Fingerprint, Timeout: 30 * time.Second, Lease: lease,
 		Observer: exchangetest.Observer(exchangetest.Ignore),
 		Log:      slog.New(slog.DiscardHandler),

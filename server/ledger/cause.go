@@ -45,5 +45,10 @@ func CauseOf(err error) Cause {
 // IsVerdict reports whether an error of a store is a reply by its records. Any other
 // error means that they could not be asked.
 func IsVerdict(err error) bool {
-	return errors.Is(err, ErrLost) || errors.Is(err, ErrKey) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrNamed)
+	for _, verdict := range []error{ErrLost, ErrKey, ErrInvalid, ErrNamed, ErrShare} {
+		if errors.Is(err, verdict) {
+			return true
+		}
+	}
+	return false
 }

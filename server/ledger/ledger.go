@@ -138,6 +138,9 @@ type Claim struct {
 	// ParentID and Method may be empty.
 	ParentID, Method string
 	Token            Token
+	// Caller tells apart those who claim, as long as this process lives. A store that
+	// gives every caller a share counts by it. A claim of 0 is nobody's, and is in no share.
+	Caller uint64
 	// Lease is how long the claim holds unless it is renewed.
 	Lease time.Duration
 }
@@ -156,6 +159,9 @@ var (
 	ErrNamed = errors.New("ledger: another record names what was created")
 	// ErrFull means that the store takes no further claims until records are gone.
 	ErrFull = errors.New("the ledger holds as many records as it may")
+	// ErrShare means that the store takes no further claims of the caller until records
+	// are gone: the caller has its share of those that there may be.
+	ErrShare = errors.New("the caller has its share of the records that the ledger may hold")
 	// ErrNone means that there is no ledger where one has to be, and ErrOlder that
 	// there is one of an older digate.
 	ErrNone  = errors.New("there is no ledger")
@@ -182,6 +188,8 @@ type Reader interface {
 	// Pool returns how many connections to the store's data are in use. It asks
 	// nobody.
 	Pool() Pool
+	// Room returns how many records there may be, and how many there are. It asks nobody.
+	Room() Room
 }
 
 // Store keeps records. All methods may be used by many goroutines, and by many
@@ -194,8 +202,8 @@ type Reader interface {
 // was swept or not.
 //
 // A method returns once its change is as durable as the store promises. An error
-// other than [ErrLost], [ErrKey], [ErrInvalid], [ErrNamed] and [ErrFull] means that
-// the store could not be asked or did not reply: the change may or may not have
+// other than [ErrLost], [ErrKey], [ErrInvalid], [ErrNamed], [ErrFull] and [ErrShare]
+// means that the store could not be asked or did not reply: the change may or may not have
 // been made. Claim, Renew, MarkDone and MarkUnknown can then be repeated and return
 // what they would have returned the first time. After a failed MarkSending, Release
 // frees the key in either case.

@@ -80,3 +80,12 @@ type Pool struct {
 	// Waits is how often a call had to wait for one.
 	Waits uint64
 }
+
+// Room is what a store has room for. It is zero for a store that has no bound of its
+// own.
+type Room struct {
+	// Records is how many records there are, and Limit how many there may be.
+	Records, Limit int
+	// Full counts the claims that were [ErrFull], and Share those that were [ErrShare].
+	Full, Share uint64
+}

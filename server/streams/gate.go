@@ -115,7 +115,7 @@ type Slot struct {
 // needs the place.
 func (g *Gate) Enter(kind Class, peer net.Addr, token string, cancel context.CancelFunc) (Slot, bool) {
 	c, o := &g.classes[ofStrangers], opener{}
-	switch caller := g.caller(token); {
+	switch caller := g.Caller(token); {
 	case kind == Open:
 		c = &g.classes[ofOpen]
 	case kind == Watch:
@@ -149,8 +149,9 @@ func (p Slot) Leave() {
 	}
 }
 
-// caller returns the caller with a token, 0 for none.
-func (g *Gate) caller(token string) uint64 {
+// Caller returns a number for the caller with a token, 0 for none. It is another one in
+// each process.
+func (g *Gate) Caller(token string) uint64 {
 	if token == "" {
 		return 0
 	}
@@ -165,20 +166,20 @@ func (g *Gate) knows(caller uint64) bool {
 }
 
 // Knows reports whether Diga accepted the token.
-func (g *Gate) Knows(token string) bool { return token != "" && g.knows(g.caller(token)) }
+func (g *Gate) Knows(token string) bool { return token != "" && g.knows(g.Caller(token)) }
 
 // Identify returns a number for whoever calls: for the caller, if Diga accepted its
 // token, and else for its address. It reports which.
 func (g *Gate) Identify(peer net.Addr, token string) (id uint64, known bool) {
 	if g.Knows(token) {
-		return g.caller(token), true
+		return g.Caller(token), true
 	}
 	return maphash.Comparable(g.seed, Address(peer)), false
 }
 
 // Know remembers that Diga accepted the token.
 func (g *Gate) Know(token string) {
-	caller := g.caller(token)
+	caller := g.Caller(token)
 	if g.knows(caller) {
 		return
 	}

@@ -88,12 +88,15 @@ var (
 	ledgerDoubt   = ledgerDesc("oldest_doubt_seconds", "Time since the oldest call in doubt was made, 0 without one.")
 	ledgerInUse   = ledgerDesc("connections_in_use", "Connections to PostgreSQL, or to the SQLite file for reading, that are at work.")
 	ledgerLimit   = ledgerDesc("connections_limit", "Most connections to PostgreSQL, or to the SQLite file for reading; 0 for a ledger in memory.")
+	ledgerKept    = ledgerDesc("memory_records", "Records of a ledger in memory; only there.")
+	ledgerRoom    = ledgerDesc("memory_records_limit", "Most records of a ledger in memory (--ledger-memory-records); only there. One caller may have three times what it leaves free.")
+	ledgerRefused = ledgerDesc("memory_records_refused_total", "Calls that a ledger in memory had no record for, because of all records or of those of their caller; only there.", "bound")
 	ledgerWaits   = ledgerDesc("connection_waits_total", "Calls to the ledger that waited for a connection.")
 )
 
 // Describe implements [prometheus.Collector].
 func (ledgerCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{ledgerUp, ledgerRecords, ledgerDoubt, ledgerInUse, ledgerLimit, ledgerWaits} {
+	for _, d := range []*prometheus.Desc{ledgerUp, ledgerRecords, ledgerDoubt, ledgerInUse, ledgerLimit, ledgerWaits, ledgerKept, ledgerRoom, ledgerRefused} {
 		to <- d
 	}
 }
@@ -112,7 +115,16 @@ func (c ledgerCollector) Collect(to chan<- prometheus.Metric) {
 	gauge(ledgerUp, up)
 	gauge(ledgerInUse, float64(h.Pool.InUse))
 	gauge(ledgerLimit, float64(h.Pool.Limit))
-	to <- prometheus.MustNewConstMetric(ledgerWaits, prometheus.CounterValue, float64(h.Pool.Waits))
+	count := func(d *prometheus.Desc, n uint64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	count(ledgerWaits, h.Pool.Waits)
+	if room := h.Room; room.Limit > 0 {
+		gauge(ledgerKept, float64(room.Records))
+		gauge(ledgerRoom, float64(room.Limit))
+		count(ledgerRefused, room.Full, "all")
+		count(ledgerRefused, room.Share, "caller")
+	}
 	if h.LookedAt.IsZero() {
 		return
 	}

@@ -61,6 +61,7 @@ func (s *Store) names(createdID string, now time.Time) bool {
 
 func (s *Store) remove(r *record) {
 	s.unlink(r)
+	s.callers.remove(r.caller)
 	delete(s.records, r.Key)
 	if s.named[r.CreatedID] == r {
 		delete(s.named, r.CreatedID)

@@ -76,3 +76,10 @@ func (s *Store) Stats(ctx context.Context) (stats ledger.Stats, _ error) {
 
 // Pool implements [ledger.Store].
 func (s *Store) Pool() ledger.Pool { return ledger.Pool{} }
+
+// Room implements [ledger.Store].
+func (s *Store) Room() ledger.Room {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return ledger.Room{Records: len(s.records), Limit: s.most, Full: s.full, Share: s.callers.refused}
+}

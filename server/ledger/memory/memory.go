@@ -26,7 +26,8 @@ type Options struct {
 	Retention time.Duration
 	// MaxRecords bounds the records that are kept; zero means [DefaultMaxRecords].
 	// Beyond it a claim of another key is [ledger.ErrFull]: no record is forgotten
-	// before its time.
+	// before its time. A caller may have three times as many as it leaves free: beyond
+	// that, its claims are [ledger.ErrShare].
 	MaxRecords int
 	// Now is the clock; nil means [time.Now].
 	Now func() time.Time
@@ -49,12 +50,15 @@ type Store struct {
 	// in the order in which they came there.
 	leased, done, unknown order
 	claimed               int // how many of leased are in Claimed
+	callers               callers
+	full                  uint64 // claims that found no room
 }
 
 var _ ledger.Store = (*Store)(nil)
 
 type record struct {
 	ledger.Record
+	caller uint64 // who claimed it
 	// expiresAt is when the lease runs out, or when a settled record is gone.
 	expiresAt time.Time
 	// lapsedAt is when the lease ran out, for a record in Unknown because of that.
@@ -80,6 +84,7 @@ func New(o Options) *Store {
 		now:       o.Now,
 		records:   make(map[ledger.Digest]*record),
 		named:     make(map[string]*record),
+		callers:   callers{has: make(map[uint64]int)},
 	}
 }
 
@@ -114,15 +119,20 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 	if r := s.live(c.Key, now); r != nil {
 		return r.at(now), r.State == ledger.Claimed && r.Token == c.Token, nil
 	}
-	if len(s.records) >= s.most {
+	switch free := s.most - len(s.records) - 1; {
+	case free < 0:
+		s.full++
 		return ledger.Record{}, false, ledger.ErrFull
+	case !s.callers.mayAdd(c.Caller, free):
+		return ledger.Record{}, false, ledger.ErrShare
 	}
 	r := &record{Record: ledger.Record{
 		Key: c.Key, Fingerprint: c.Fingerprint,
 		// A copy: the id is a part of the request's text, which would be kept with it.
 		ParentID: strings.Clone(c.ParentID), Method: c.Method,
 		State: ledger.Claimed, Token: c.Token, ClaimedAt: now,
-	}, expiresAt: now.Add(c.Lease)}
+	}, caller: c.Caller, expiresAt: now.Add(c.Lease)}
+	s.callers.add(c.Caller)
 	s.link(r)
 	s.records[c.Key] = r
 	return r.Record, true, nil

@@ -78,3 +78,6 @@ func (s *Store) Pool() ledger.Pool {
 	of := s.pool.Stat()
 	return ledger.Pool{InUse: int(of.AcquiredConns()), Limit: int(of.MaxConns()), Waits: uint64(of.EmptyAcquireCount())}
 }
+
+// Room implements [ledger.Store].
+func (s *Store) Room() ledger.Room { return ledger.Room{} }

@@ -83,3 +83,6 @@ func (s *Store) Pool() ledger.Pool {
 	of := s.readers.Stats()
 	return ledger.Pool{InUse: of.InUse, Limit: of.MaxOpenConnections, Waits: uint64(of.WaitCount)}
 }
+
+// Room implements [ledger.Store].
+func (s *Store) Room() ledger.Room { return ledger.Room{} }

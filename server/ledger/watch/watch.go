@@ -62,6 +62,7 @@ type Health struct {
 	Stats    ledger.Stats
 	LookedAt time.Time
 	Pool     ledger.Pool
+	Room     ledger.Room
 }
 
 // New returns the store, watched. Its Run has to run.
@@ -74,7 +75,7 @@ func (s *Store) Health() Health {
 	s.mu.Lock()
 	h := s.health
 	s.mu.Unlock()
-	h.Pool = s.Store.Pool()
+	h.Pool, h.Room = s.Store.Pool(), s.Store.Room()
 	return h
 }
 

@@ -193,6 +193,28 @@ func TestRun_OnlyProbesHaveRoom_IsLostUntilClaimsSayOtherwise(t *testing.T) {
 	})
 }
 
+// What a caller may not have says nothing about the ledger.
+func TestRun_CallersHaveTheirShares_IsNoLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, b, o := watched(t)
+		run(t, s)
+		b.fail(ledger.ErrShare)
+		for range 100 {
+			if _, _, err := s.Claim(t.Context(), claim); !errors.Is(err, ledger.ErrShare) {
+				t.Fatal(err)
+			}
+		}
+		b.fail(nil)
+		time.Sleep(time.Minute)
+		if got := o.seen(); len(got) != 0 || len(o.failed) != 0 {
+			t.Errorf("got %q, failed %v", got, o.failed)
+		}
+		if room := s.Health().Room; room.Limit != memory.DefaultMaxRecords {
+			t.Errorf("%+v", room)
+		}
+	})
+}
+
 // Without calls, a loss is found by looking.
 func TestRun_NobodyCalls_LossIsFoundAndCountsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -40,7 +40,7 @@ var failureList = []failure{
 		envelope(apierror.ReasonRequestTooLarge, "the request is larger than 1048576 bytes"), hasBody},
 	{"422", "Refused", "A value is refused, by digate before anything is sent, or by Diga.", nil,
 		object{{"detail", []object{{{"type", "uuid_parsing"}, {"loc", []any{"path", "template_id"}}, {"msg", "must be a valid UUID"}}}}}, nil},
-	{"429", "TooMany", "Diga limits the rate, or a quota of the caller or the account is used up (`QUOTA_EXCEEDED`).", []string{"Retry-After"},
+	{"429", "TooMany", "Diga limits the rate, or a quota of the caller or the account is used up (`QUOTA_EXCEEDED`), or the caller has its share of the request ids that the server remembers (`LEDGER_SHARE_EXCEEDED`).", []string{"Retry-After"},
 		envelope("RATE_LIMIT_EXCEEDED", "Too many requests"), nil},
 	{"499", "CallerLeft", "The caller has left. Only logs and proxies see this status.", nil,
 		envelope(apierror.ReasonOutcomeUnknown, "the call was cancelled after it was sent"), nil},
