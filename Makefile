@@ -71,6 +71,10 @@ client-contract: ## write the contract that callers take along, and its Go modul
 	$(BUF) build client --as-file-descriptor-set --exclude-source-info --output client/contract.binpb
 	$(BUF) generate --template client/buf.gen.yaml
 
+.PHONY: viewer
+viewer: ## write Swagger UI's files anew from the npm package that is recorded (VIEWER=5.36.0 records another version)
+	go run ./server/openapi/viewer/update $(if $(VIEWER),-version "$(VIEWER)")
+
 .PHONY: lint
 lint: ## lint the protos
 	$(BUF) lint

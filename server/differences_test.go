@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/certs/certstest"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/test/rig"
@@ -99,6 +100,11 @@ var differences = map[string]difference{
 				t.Errorf("%s: %d %v", path, got.status, got.header)
 			}
 		}
+		withDocs := start(t, "http://127.0.0.1:1", func(c *config.Config) { c.Gateway.Docs = true })
+		if got := withDocs.do(t, "GET", "/docs", "", "Authorization", ""); got.status != 200 || !strings.Contains(got.body, "<html") {
+			t.Errorf("/docs: %d %v", got.status, got.header)
+		}
+		wantREST(t, d.do(t, "GET", "/docs", ""), 404, "NOT_SENT", apierror.ReasonRouteNotFound)
 	},
 	"contract-routes": func(t *testing.T, _ *scripted, d *digate) {
 		for path, part := range map[string]string{"/contract/": "/contract/contract.tar\n", "/contract/proto/diga/integration/v1/integration_service.proto": "rpc CopyTemplate"} {

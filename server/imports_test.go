@@ -13,14 +13,14 @@ const module = "github.com/digate/digate/"
 // layers are the packages from the top down. A package may import packages of
 // lower layers only.
 var layers = [][]string{
-	{"docs", "deploy", "deploy/release", "cmd/digate", "test/soak", "test/crash", "test/rolling", "test/abuse", "test/abuse/bare", "test/clients", "test/conformance", "test/fuzz", "bench/bulk", "bench/admission", "server/openapi/generate"},
+	{"docs", "deploy", "deploy/release", "cmd/digate", "test/soak", "test/crash", "test/rolling", "test/abuse", "test/abuse/bare", "test/clients", "test/conformance", "test/fuzz", "bench/bulk", "bench/admission", "server/openapi/generate", "server/openapi/viewer/update"},
 	{"cmd/digate/internal/bulk", "cmd/digate/internal/doctor", "cmd/digate/internal/complete", "cmd/digate/internal/man", "cmd/digate/internal/clitest"},
 	{"cmd/digate/internal/client", "test/rig"},
 	{"cmd/digate/internal/term"},
 	{"cmd/digate/internal/file"},
 	{"server"},
 	{"server/config"},
-	{"server/integration", "server/gateway", "server/authn/passthrough", "server/authn/service", "server/authn/claim", "server/telemetry", "server/emulator", "server/inproc", "server/intake", "server/connections"},
+	{"server/integration", "server/gateway", "server/authn/passthrough", "server/authn/service", "server/authn/claim", "server/telemetry", "server/emulator", "server/inproc", "server/intake", "server/connections", "server/openapi/viewer"},
 	{"server/ledger/backend", "server/ledgerservice", "server/authn", "server/authn/jwt", "server/authn/clientcert"},
 	{"server/copies", "server/contractwatch", "server/accounts"},
 	{"server/ledger/watch", "server/ledger/listing", "server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},

@@ -252,7 +252,7 @@ func TestInterceptors_REST_PassesTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := s.newRoutes(contracts, nil)
+	routes, err := s.newRoutes(contracts, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

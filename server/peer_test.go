@@ -58,7 +58,7 @@ func (p *peers) serving(t *testing.T, cfg config.Config) (grpcAddr, restAddr str
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := s.newRoutes(contracts, nil)
+	routes, err := s.newRoutes(contracts, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

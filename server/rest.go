@@ -12,6 +12,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/openapi"
+	"github.com/digate/digate/server/openapi/viewer"
 )
 
 // maxRESTStreams bounds the requests under way on one HTTP/2 connection. A request that
@@ -20,15 +21,22 @@ const maxRESTStreams = 100
 
 // newRoutes returns the handler of every REST route: those of the contract, behind
 // authentication, and the public ones.
-func (s *Server) newRoutes(contracts http.Handler, public []gateway.PublicRoute) (http.Handler, error) {
+func (s *Server) newRoutes(contracts http.Handler, opts Options) (http.Handler, error) {
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
 		_, end := s.telemetry.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: askedOf(s.contract, r)})
 		end(nil, err)
 		apierror.FromError(err).REST(nil).Write(w)
 	}
-	public = slices.Clone(public)
+	public := slices.Clone(opts.Public)
 	offered := openapi.Handlers()
 	maps.Copy(offered, clientcontract.Handlers())
+	if s.cfg.Gateway.Docs {
+		pages, err := viewer.Handlers(opts.Docs)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(offered, pages)
+	}
 	for path, handler := range offered {
 		public = append(public, gateway.PublicRoute{Path: path, Handler: handler})
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/digate/digate/server/ledger/watch"
 	"github.com/digate/digate/server/ledgerservice"
 	"github.com/digate/digate/server/loglevel"
+	"github.com/digate/digate/server/openapi/viewer"
 	"github.com/digate/digate/server/setting"
 	"github.com/digate/digate/server/socket"
 	"github.com/digate/digate/server/streams"
@@ -96,6 +97,8 @@ type Options struct {
 	Getenv func(name string) string
 	// Public are REST routes beside the contract's, and need no credential.
 	Public []gateway.PublicRoute
+	// Docs are what the page at /docs offers, where the settings have one.
+	Docs viewer.Options
 	// Services, if set, registers gRPC services beside digate's own. Their calls pass
 	// everything that digate's own calls pass. It is for suites that test a gRPC server
 	// with a service of theirs.
@@ -186,7 +189,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
-	routes, err := s.newRoutes(contracts, opts.Public)
+	routes, err := s.newRoutes(contracts, opts)
 	if err != nil {
 		return nil, err
 	}

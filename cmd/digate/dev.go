@@ -14,6 +14,8 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/emulator"
+	"github.com/digate/digate/server/openapi/viewer"
 	"github.com/digate/digate/server/telemetry"
 )
 
@@ -46,7 +48,7 @@ func asDev(command *kong.Node) {
 		switch {
 		case strings.HasPrefix(f.Default, ":"):
 			f.Default = "127.0.0.1" + f.Default
-		case f.Name == "admin-pprof", f.Name == "open-reflection":
+		case f.Name == "admin-pprof", f.Name == "open-reflection", f.Name == "docs":
 			f.Default, f.HasDefault = "true", true
 		}
 	}
@@ -79,14 +81,18 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 	log := telemetry.OpenLog(std.Err, c.LogLevel)
 	defer log.Close()
 	o.logStray(log)
-	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Origins: o.of(line), Log: log.Logger, LogLevel: log.Level, LogLoad: log.Load, Getenv: os.Getenv})
+	s, err := server.New(ctx, c.Config, server.Options{Version: version(), Origins: o.of(line), Log: log.Logger, LogLevel: log.Level, LogLoad: log.Load, Getenv: os.Getenv, Docs: c.docs(diga.emulator)})
 	if err != nil {
 		_ = diga.ln.Close()
 		return complainInto(log, o.explain(line, unheard("digate dev", err)))
 	}
-	defer greet(std.Out, welcome(devAddresses{
+	at := devAddresses{
 		grpc: dialable(s.GRPCAddr()), rest: httpURL(s.HTTPAddr(), c.TLS.Enabled()), admin: httpURL(s.AdminAddr(), c.TLS.Admin), diga: diga.url(), ca: made.ca,
-	}, version(), term.Self()))()
+	}
+	if c.Gateway.Docs {
+		at.docs = at.rest + viewer.Path
+	}
+	defer greet(std.Out, welcome(at, version(), term.Self()))()
 	// The stand-in ends last, so that calls under way can end.
 	standInCtx, stopStandIn := context.WithCancel(context.WithoutCancel(ctx))
 	g, ctx := errgroup.WithContext(ctx)
@@ -97,4 +103,20 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 		return s.Run(ctx)
 	})
 	return complainInto(log, g.Wait())
+}
+
+// docs returns what the page at /docs offers: a token, where any will do, and the
+// templates of the stand-in. Those that go wrong come last.
+func (c *devCmd) docs(e *emulator.Emulator) viewer.Options {
+	var opts viewer.Options
+	if c.AccountsFile == "" {
+		opts.Token = "dev" // which the welcome sends too
+	}
+	for _, t := range e.Templates() {
+		opts.Templates = append(opts.Templates, viewer.Template{ID: t.ID, Title: t.Name + " (" + t.Language + ")"})
+	}
+	for _, f := range emulator.Faults() {
+		opts.Templates = append(opts.Templates, viewer.Template{ID: f.ID, Title: f.Description})
+	}
+	return opts
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/internal/need"
+	"github.com/digate/digate/server/emulator"
 	"github.com/digate/digate/test/await"
 )
 
@@ -258,14 +259,32 @@ func TestDev_OnAllInterfacesAndInThePath_PrintsWhatCanBePasted(t *testing.T) {
 
 func TestDev_Welcome_FitsATerminalWithTheLogBelow(t *testing.T) {
 	t.Parallel()
-	at := devAddresses{"127.0.0.1:9090", "http://127.0.0.1:8080", "http://127.0.0.1:9091", "http://127.0.0.1:8090", ""}
+	at := devAddresses{"127.0.0.1:9090", "http://127.0.0.1:8080", "http://127.0.0.1:9091", "http://127.0.0.1:8090", "", "http://127.0.0.1:8080/docs"}
 	const log = "\n\n\n\n\n" // two lines, of 160 to 240 and of 80 to 160 columns
 	clitest.Screen(t, "welcome", welcome(at, "devel", "go run ./cmd/digate")+log)
-	overTLS := devAddresses{at.grpc, "https://127.0.0.1:8080", at.admin, at.diga, "/tmp/digate-dev-1234567890/ca.pem"}
+	overTLS := devAddresses{at.grpc, "https://127.0.0.1:8080", at.admin, at.diga, "/tmp/digate-dev-1234567890/ca.pem", "https://127.0.0.1:8080/docs"}
 	clitest.Screen(t, "welcome-tls", welcome(overTLS, "devel", "go run ./cmd/digate")+log)
+	at.docs = ""
+	clitest.Screen(t, "welcome-no-docs", welcome(at, "devel", "go run ./cmd/digate")+log)
 	at.grpc = "127.0.0.1:9999"
 	if text := welcome(at, "devel", "digate"); !strings.Contains(text, " --api-key-file - --addr 127.0.0.1:9999\n") {
 		t.Errorf("the command does not reach the server:\n%s", text)
+	}
+}
+
+// The page has the token of the welcome, unless callers must have one of their own, and
+// every template of the stand-in.
+func TestDev_Docs_OfferATokenAndTheTemplates(t *testing.T) {
+	t.Parallel()
+	e := emulator.New(emulator.Options{})
+	var c devCmd
+	opts := c.docs(e)
+	if opts.Token != "dev" || len(opts.Templates) != len(e.Templates())+len(emulator.Faults()) || opts.Templates[0].ID != welcomeTemplate {
+		t.Errorf("%+v", opts)
+	}
+	c.AccountsFile = "accounts.yaml"
+	if opts := c.docs(e); opts.Token != "" {
+		t.Errorf("on a server with accounts the page has the token %q", opts.Token)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 type devAddresses struct {
 	grpc, rest, admin, diga string
 	ca                      string // file of the authority, empty without TLS
+	docs                    string // the page that tries the REST side, empty if there is none
 }
 
 // welcomeTemplate is the template that dev says to copy. With the values that the
@@ -31,8 +32,13 @@ func welcome(at devAddresses, version, self string) string {
 		curl = "--cacert $DIGATE_CA_FILE \\\n    "
 		grpcurl = "-cacert $DIGATE_CA_FILE -H 'authorization: Bearer dev' \\\n    "
 	}
+	page, more := "", fmt.Sprintf("%[1]s templates list. Those that go wrong on\npurpose: %[1]s emulator --help", self)
+	if at.docs != "" {
+		page = fmt.Sprintf("  docs   %s (to try every operation in a browser)\n", at.docs)
+		more = "on that page, with those that go wrong on purpose"
+	}
 	return fmt.Sprintf(`digate %[1]s on loopback, in front of a stand-in for Diga. Ctrl-C ends it.
-  gRPC   %-22[2]s  REST  %[3]s
+%[14]s  gRPC   %-22[2]s  REST  %[3]s
   admin  %-22[4]s  Diga  %[5]s (the stand-in)
 Try, in another terminal; any token is an account of its own:
   export DIGATE_TOKEN=dev ID=%[6]s
@@ -45,7 +51,6 @@ Try, in another terminal; any token is an account of its own:
     "name": "third", "api_key": "k-123", "variables": {"shop": "acme"}}' \
     %[9]s diga.integration.v1.IntegrationService/CopyTemplate
 
-More templates: %[7]s templates list. Those that go wrong on
-purpose: %[7]s emulator --help. Its log:
-`, version, at.grpc, at.rest, at.admin, at.diga, welcomeTemplate, self, addr, term.ShellWord(at.grpc), trust, curl, grpcurl, between)
+More templates: %[15]s. Its log:
+`, version, at.grpc, at.rest, at.admin, at.diga, welcomeTemplate, self, addr, term.ShellWord(at.grpc), trust, curl, grpcurl, between, page, more)
 }

@@ -12,9 +12,10 @@ import (
 
 // licenseFile matches the files in which a module has what its license asks to be
 // passed on.
-var licenseFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents|copyright)([.-].*)?$`)
+var licenseFile = regexp.MustCompile(`(?i)^(.*\.)?(licen[cs]e|copying|notice|patents|copyright)([.-].*)?$`)
 
-// licenses returns the licenses of Go and of all modules that are in the binary.
+// licenses returns the licenses of Go of all modules that are in the binary, and of the page at
+// /docs.
 func (t target) licenses() ([]byte, error) {
 	out, err := run(t.environment(), "go", "list", "-deps", "-f", `{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}	{{.Dir}}{{end}}{{end}}`, "./cmd/digate")
 	if err != nil {
@@ -30,6 +31,7 @@ func (t target) licenses() ([]byte, error) {
 			all = append(all, line)
 		}
 	}
+	all = append(all, "swagger-ui	server/openapi/viewer/swagger-ui")
 	slices.Sort(all[1:])
 	var b bytes.Buffer
 	b.WriteString("The binary contains the code below, under these licenses.\n")

@@ -9,7 +9,8 @@ import (
 
 // Settings are what can be set of the REST side alone.
 type Settings struct {
-	BulkMaxItems int `name:"bulk-rest-max-items" group:"Bulk:" default:"1000" help:"Most copies of one REST request."`
+	BulkMaxItems int  `name:"bulk-rest-max-items" group:"Bulk:" default:"1000" help:"Most copies of one REST request."`
+	Docs         bool `name:"docs" group:"Addresses:" help:"Serve a page at /docs on the REST listener that describes the REST side and sends requests."`
 	// CORSOrigins is a list, separated by commas.
 	CORSOrigins string `name:"cors-origins" group:"Addresses:" placeholder:"ORIGIN,…" help:"Origins of the web pages that may call the REST side from a browser, separated by commas: https://app.example. None unless given."`
 }
