@@ -15,6 +15,7 @@ var goImports = map[string]string{
 	"context": "context", "testing": "testing", "os": "os", "httptest": "net/http/httptest",
 	"grpc": "google.golang.org/grpc", "insecure": "google.golang.org/grpc/credentials/insecure", "metadata": "google.golang.org/grpc/metadata",
 	"integrationv1": "github.com/digate/digate/gen/diga/integration/v1", "emulator": "github.com/digate/digate/server/emulator",
+	"emulatortest": "github.com/digate/digate/server/emulator/emulatortest", "time": "time",
 }
 
 var (

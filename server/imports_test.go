@@ -13,13 +13,13 @@ const module = "github.com/digate/digate/"
 // layers are the packages from the top down. A package may import packages of
 // lower layers only.
 var layers = [][]string{
-	{"docs", "deploy", "deploy/release", "cmd/digate", "test/soak", "test/crash", "test/rolling", "test/abuse", "test/abuse/bare", "test/clients", "test/conformance", "test/fuzz", "bench/bulk", "bench/admission", "server/openapi/generate", "server/openapi/viewer/update"},
+	{"docs", "deploy", "deploy/release", "cmd/digate", "test/soak", "test/crash", "test/rolling", "test/abuse", "test/abuse/bare", "test/clients", "test/conformance", "test/fuzz", "bench/bulk", "bench/admission", "examples/emulator", "server/openapi/generate", "server/openapi/viewer/update"},
 	{"cmd/digate/internal/bulk", "cmd/digate/internal/doctor", "cmd/digate/internal/complete", "cmd/digate/internal/man", "cmd/digate/internal/clitest"},
 	{"cmd/digate/internal/client", "test/rig"},
 	{"cmd/digate/internal/term"},
 	{"cmd/digate/internal/file"},
 	{"server"},
-	{"server/config"},
+	{"server/config", "server/emulator/emulatortest"},
 	{"server/integration", "server/gateway", "server/authn/passthrough", "server/authn/service", "server/authn/claim", "server/telemetry", "server/emulator", "server/inproc", "server/intake", "server/connections", "server/openapi/viewer"},
 	{"server/ledger/backend", "server/ledgerservice", "server/authn", "server/authn/jwt", "server/authn/clientcert"},
 	{"server/copies", "server/contractwatch", "server/accounts"},
@@ -57,6 +57,9 @@ func TestImports_PointDown(t *testing.T) {
 			if name == "server/emulator" {
 				t.Errorf("the emulator imports %s: it may share nothing with what it tests", dep)
 			}
+			if name == "server/emulator/emulatortest" && dep != "server/emulator" {
+				t.Errorf("tests of others that use the emulator would import %s", dep)
+			}
 			if name == "server/gateway" && (dep == "server/integration" || dep == "server/upstream") {
 				t.Errorf("the gateway imports %s", dep)
 			}
@@ -91,6 +94,19 @@ func TestImports_ConfigHasNoDatabaseDriverAndNoParser(t *testing.T) {
 			strings.HasPrefix(dep, "github.com/alecthomas/kong") {
 			t.Errorf("server/config depends on %s", dep)
 		}
+	}
+}
+
+// A team that tests with the emulator gets the reader of YAML with it, and no other module.
+func TestImports_EmulatorBringsNoOtherModuleThanYAML(t *testing.T) {
+	out := goList(t, "-deps", "-f", `{{if not .Standard}}{{.ImportPath}}{{end}}`, "./emulator/emulatortest")
+	for dep := range strings.FieldsSeq(out) {
+		if !strings.HasPrefix(dep, module) && dep != "go.yaml.in/yaml/v3" {
+			t.Errorf("the emulator depends on %s", dep)
+		}
+	}
+	if !strings.Contains(out, "server/emulator\n") {
+		t.Errorf("the list is not that of the emulator: %s", out)
 	}
 }
 
