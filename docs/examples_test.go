@@ -29,7 +29,8 @@ import (
 //
 // A line <!-- not run: reason --> above a block excludes it: see notrun_test.go.
 //
-// The directory has the audit log of that `digate dev`, audit.log.
+// The directory has the audit log of that `digate dev`, audit.log. Its stand-in has
+// control routes.
 
 // exampleEnd bounds the examples of a page.
 const exampleEnd = 5 * time.Minute
@@ -201,7 +202,7 @@ const endMark = "\x01end of example"
 func newShell(t *testing.T) *shell {
 	t.Helper()
 	s := &shell{dir: t.TempDir()}
-	d := startDev(t, "--audit-log", filepath.Join(s.dir, "audit.log"))
+	d := startDev(t, "--audit-log", filepath.Join(s.dir, "audit.log"), "--control")
 	var there, here []string
 	for page, running := range map[string]string{"127.0.0.1:9090": d.grpc, "127.0.0.1:8080": d.rest, "127.0.0.1:9091": d.admin, "127.0.0.1:8090": d.diga} {
 		there, here = append(there, page, running), append(here, running, page)

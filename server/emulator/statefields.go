@@ -143,20 +143,23 @@ func stateTool(kind string) checker {
 	}
 }
 
+// ruleFields are the fields of a rule.
+var ruleFields = []field{
+	optional("name", anyString, nil),
+	optional("match", patch(matchFields...), nil),
+	optional("after", within(anyInteger, &zero, nil), nil),
+	optional("times", within(anyInteger, &one, nil), nil),
+	optional("one_in", within(anyInteger, &one, nil), nil),
+	optional("for", span, nil),
+	optional("delay", latencyText, nil),
+	optional("fault", faultName, nil),
+	optional("response", ruleResponse, nil),
+	optional("commit", anyBoolean, nil),
+}
+
 // stateRule checks a rule, and returns it as a *rule.
 func stateRule(p *problems, at location, in any) (any, bool) {
-	read, ok := patch(
-		optional("name", anyString, nil),
-		optional("match", patch(matchFields...), nil),
-		optional("after", within(anyInteger, &zero, nil), nil),
-		optional("times", within(anyInteger, &one, nil), nil),
-		optional("one_in", within(anyInteger, &one, nil), nil),
-		optional("for", span, nil),
-		optional("delay", latencyText, nil),
-		optional("fault", faultName, nil),
-		optional("response", ruleResponse, nil),
-		optional("commit", anyBoolean, nil),
-	)(p, at, in)
+	read, ok := patch(ruleFields...)(p, at, in)
 	if !ok {
 		return nil, false
 	}
@@ -220,16 +223,19 @@ type givenResponse struct {
 // maxRuleBody bounds the body of a rule's response.
 const maxRuleBody = 64 << 10
 
+// responseFields are the fields of a rule's response.
+var responseFields = []field{
+	required("status", within(anyInteger, &leastStatus, &mostStatus)),
+	optional("error_code", anyString, nil),
+	optional("message", anyString, nil),
+	optional("retry_after", within(anyInteger, &zero, nil), nil),
+	optional("headers", dictOf(headerValue), nil),
+	optional("body", anyValue, nil),
+}
+
 // ruleResponse checks a response: a status, and a body or an error in Diga's envelope.
 func ruleResponse(p *problems, at location, in any) (any, bool) {
-	read, ok := patch(
-		required("status", within(anyInteger, &leastStatus, &mostStatus)),
-		optional("error_code", anyString, nil),
-		optional("message", anyString, nil),
-		optional("retry_after", within(anyInteger, &zero, nil), nil),
-		optional("headers", dictOf(headerValue), nil),
-		optional("body", anyValue, nil),
-	)(p, at, in)
+	read, ok := patch(responseFields...)(p, at, in)
 	if !ok {
 		return nil, false
 	}
