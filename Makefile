@@ -146,6 +146,10 @@ clients: ## call digate with the gRPC libraries of other languages (installs the
 	test/clients/install $(CLIENTS)
 	go test -count=1 -timeout 15m -v ./test/clients -clients
 
+.PHONY: examples
+examples: ## run the clients in examples/ as their READMEs say (EXAMPLES, the directories of some of them)
+	go test -count=1 -timeout 30m -v ./test/examples -examples -only "$(EXAMPLES)"
+
 .PHONY: browser
 browser: ## look at the status page in headless Chromium
 	go test -count=1 -timeout 5m -v -run TestPage ./server/status -status.browser

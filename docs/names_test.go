@@ -31,7 +31,9 @@ func flagProblems(p page, flags map[string][]string) []string {
 	known := append(slices.Clone(foreignFlags), all...)
 	text := p.prose
 	for _, b := range p.blocks {
-		text += b.text
+		if !anExample.MatchString(p.path) { // its commands are those of its language
+			text += b.text
+		}
 	}
 	for _, m := range flagName.FindAllStringSubmatch(text, -1) {
 		if !slices.Contains(known, m[1]) {
