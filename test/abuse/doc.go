@@ -4,6 +4,7 @@
 // Meanwhile callers whom Diga knows make copies. A bare grpc-go server of the same
 // contract meets the attacks on gRPC in the same run, for comparison. Others attack the
 // REST listener, or the TLS and the credentials of a digate with a file of accounts.
+// In some, one of the callers takes all it can of what they share.
 //
 // The attacks are bounded in time and number, and go to loopback addresses only.
 //

@@ -15,8 +15,12 @@ func TestDocs_ResultsOfDigate_AreOfEachAttackAndHeld(t *testing.T) {
 	for i, a := range guardedAttacks {
 		guarded[i] = a.attack
 	}
+	greedy := make([]attack, len(greeds))
+	for i, g := range greeds {
+		greedy[i] = g.attack
+	}
 	for head, attacks := range map[string][]attack{
-		restHead: restAttacks, guardedHead: guarded,
+		restHead: restAttacks, guardedHead: guarded, greedyHead: greedy,
 	} {
 		rows, described, _ := rig.Table(t, "abuse.md", head)
 		if len(rows) != len(attacks) {

@@ -16,7 +16,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
@@ -61,6 +60,12 @@ func dialClient(over *tls.Config, from, to string) (*grpc.ClientConn, error) {
 // newOthers returns others who show an authorization and call over gRPC.
 func newOthers(t *testing.T, s *target, authorization string) *others {
 	t.Helper()
+	return newOthersWith(t, s, authorization, named(0))
+}
+
+// newOthersWith is newOthers with their requests.
+func newOthersWith(t *testing.T, s *target, authorization string, request func(n int) *integrationv1.CopyTemplateRequest) *others {
+	t.Helper()
 	var conns []*grpc.ClientConn
 	for range 4 {
 		conn, err := dialClient(s.client, othersAddress, s.GRPC)
@@ -80,9 +85,7 @@ func newOthers(t *testing.T, s *target, authorization string) *others {
 			defer func() { _ = own.Close() }()
 			conn = own
 		}
-		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", authorization)
-		_, err := integrationv1.NewIntegrationServiceClient(conn).CopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: templateID})
-		return err
+		return copyAs(ctx, conn, authorization, request(n))
 	}}
 }
 
