@@ -4,7 +4,7 @@
 // marshalled and no connection is involved. A unary method is called by [Channel.Call],
 // whose caller fills in the request that the method has made. A streaming method is
 // called by [Channel.Serve], with the server's end of a stream that the caller
-// implements.
+// implements. [Channel.Carry] calls either kind for a caller whose messages are encoded.
 //
 // # What a call keeps of gRPC
 //

@@ -35,10 +35,22 @@ func (c *Channel) Serve(ctx context.Context, fullName string, ss grpc.ServerStre
 		return status.Errorf(codes.Internal, "inproc: %s is a unary method, Serve calls streaming ones", fullName)
 	}
 
-	s := &serverStream{ServerStream: ss, transport: transport{method: fullName}}
-	ctx, s.cancel = context.WithCancel(ctx)
+	s := newServerStream(ctx, fullName, ss)
 	defer s.end() // a panic unwinds through here
-	s.ctx = serverContext(ctx, &s.transport)
+	s.ctx = serverContext(s.ctx, &s.transport)
+	return c.handleStream(m, fullName, s)
+}
+
+// newServerStream returns the handler's view of a stream. Its context ends with the call.
+func newServerStream(ctx context.Context, fullName string, ss grpc.ServerStream) *serverStream {
+	s := &serverStream{ServerStream: ss, transport: transport{method: fullName}}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	return s
+}
+
+// handleStream calls a streaming method.
+func (c *Channel) handleStream(m method, fullName string, s *serverStream) error {
+	var err error
 	if c.stream == nil {
 		err = m.stream.Handler(m.impl, s)
 	} else {
@@ -54,7 +66,7 @@ func (c *Channel) Serve(ctx context.Context, fullName string, ss grpc.ServerStre
 	return nil
 }
 
-// serverStream is the handler's view of the stream given to Serve. One goroutine
+// serverStream is the handler's view of the stream given to Serve or Carry. One goroutine
 // may send while another receives.
 type serverStream struct {
 	grpc.ServerStream

@@ -43,6 +43,7 @@ type message struct {
 	ctx    context.Context // of the call
 	proto  proto.Message   // what it is decoded into
 	memory budget.Share    // what it takes of the memory
+	json   bool            // it is JSON, and no protobuf
 	header [headerSize]byte
 }
 
@@ -91,6 +92,9 @@ func (i *Intake) receive(m *message) (whole bool, err error) {
 	if name := from.RecvCompress(); flag == compressed && (name == "" || name == encoding.Identity) {
 		return true, invalid("is said to be compressed, but the call names no grpc-encoding", "PROTOBUF_INVALID")
 	}
+	if encoded, ok := from.(interface{ JSON() bool }); ok { // grpc-go's own streams have no such method
+		m.json = encoded.JSON()
+	}
 	return true, i.decode(data, flag == compressed, m)
 }
 
@@ -129,8 +133,12 @@ func drop(from arrival, size int) bool {
 	return true
 }
 
-// lost returns the error of a message that could not be read.
+// lost returns the error of a message that could not be read. Where the reader gave a
+// verdict, it is that.
 func lost(err error) error {
+	if refused, ok := errors.AsType[*apierror.Error](err); ok {
+		return refused
+	}
 	switch code := status.Code(err); {
 	case errors.Is(err, io.EOF), code == codes.Canceled, code == codes.DeadlineExceeded:
 		return err
@@ -152,6 +160,11 @@ func (i *Intake) decode(data mem.BufferSlice, compressed bool, m *message) (err 
 		b, err = i.decompress(m.ctx, b, &m.memory)
 		defer m.memory.Return(m.memory.Taken()) // the text is needed until it is decoded
 		if err != nil {
+			return err
+		}
+	}
+	if m.json {
+		if b, err = i.fromJSON(b, m); err != nil {
 			return err
 		}
 	}

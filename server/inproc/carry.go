@@ -1,0 +1,74 @@
+package inproc
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
+)
+
+// Arrival is what arrives of a call whose messages are encoded. grpc-go's own streams
+// have these methods, all but the last.
+type Arrival interface {
+	// ReadMessageHeader reads what precedes a message: a flag, which is 1 for one that is
+	// compressed, and the length in four bytes. It returns [io.EOF] where no message
+	// follows.
+	ReadMessageHeader(header []byte) error
+	// Read reads the next n bytes of the message.
+	Read(n int) (mem.BufferSlice, error)
+	// RecvCompress returns the encoding of messages that are compressed.
+	RecvCompress() string
+	// JSON reports whether messages are JSON, and no protobuf.
+	JSON() bool
+}
+
+// carried is the transport of a call whose messages are encoded: what receives them
+// finds them by the context of the call.
+type carried struct {
+	*transport
+	Arrival
+}
+
+// Carry calls a method of any kind on the caller's goroutine, as [Channel.Serve] calls a
+// streaming one. The messages of the caller are encoded: a service that is registered
+// with package intake, and an interceptor of streams of that package, receive them from
+// the [Arrival]. Those of the handler go to ss.SendMsg, the one of a unary method too,
+// even if the context of the call has ended by then. ss.RecvMsg is called by a service
+// that receives by itself.
+func (c *Channel) Carry(ctx context.Context, fullName string, from Arrival, ss grpc.ServerStream) error {
+	if err := contextError(ctx); err != nil {
+		return err
+	}
+	m, err := c.lookup(fullName)
+	if err != nil {
+		return err
+	}
+	s := newServerStream(ctx, fullName, ss)
+	defer s.end()
+	s.ctx = grpc.NewContextWithServerTransportStream(s.ctx, carried{&s.transport, from})
+	if m.stream != nil {
+		return c.handleStream(m, fullName, s)
+	}
+	response, err := m.unary.Handler(m.impl, s.ctx, ss.RecvMsg, c.unary)
+	if err == nil {
+		return s.respond(response)
+	}
+	if err = statusError(err); err == nil {
+		err = errNoResponse
+	}
+	return err
+}
+
+// respond sends the header, if there is one, and the one message of a unary call.
+func (s *serverStream) respond(m any) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	s.transport.flushHeader()
+	if err := s.sendHeader(); err != nil {
+		return statusError(err)
+	}
+	if err := s.ServerStream.SendMsg(m); err != nil {
+		return statusError(err)
+	}
+	return nil
+}
