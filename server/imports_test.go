@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"cmd/digate/internal/term"},
 	{"cmd/digate/internal/file"},
 	{"server"},
-	{"server/config", "server/emulator/emulatortest"},
+	{"server/config", "server/web", "server/emulator/emulatortest"},
 	{"server/integration", "server/gateway", "server/authn/passthrough", "server/authn/service", "server/authn/claim", "server/telemetry", "server/emulator", "server/inproc", "server/intake", "server/connections", "server/openapi/viewer"},
 	{"server/ledger/backend", "server/ledgerservice", "server/authn", "server/authn/jwt", "server/authn/clientcert"},
 	{"server/copies", "server/contractwatch", "server/accounts"},

@@ -252,7 +252,7 @@ func TestInterceptors_REST_PassesTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := s.newRoutes(contracts, Options{})
+	routes, err := s.newRoutes(contracts, nil, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func (p *peers) serving(t *testing.T, cfg config.Config) (grpcAddr, restAddr str
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := s.newRoutes(contracts, Options{})
+	routes, err := s.newRoutes(contracts, nil, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

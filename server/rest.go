@@ -13,6 +13,7 @@ import (
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/openapi"
 	"github.com/digate/digate/server/openapi/viewer"
+	"github.com/digate/digate/server/web"
 )
 
 // maxRESTStreams bounds the requests under way on one HTTP/2 connection. A request that
@@ -20,8 +21,8 @@ import (
 const maxRESTStreams = 100
 
 // newRoutes returns the handler of every REST route: those of the contract, behind
-// authentication, and the public ones.
-func (s *Server) newRoutes(contracts http.Handler, opts Options) (http.Handler, error) {
+// authentication, and the public ones. Calls, if it is not nil, are served too.
+func (s *Server) newRoutes(contracts http.Handler, calls *web.Handler, opts Options) (http.Handler, error) {
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
 		_, end := s.telemetry.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: askedOf(s.contract, r)})
 		end(nil, err)
@@ -40,10 +41,14 @@ func (s *Server) newRoutes(contracts http.Handler, opts Options) (http.Handler, 
 	for path, handler := range offered {
 		public = append(public, gateway.PublicRoute{Path: path, Handler: handler})
 	}
-	return gateway.NewPublic(gateway.PublicConfig{
+	cfg := gateway.PublicConfig{
 		Contract: s.contract, Origins: s.cfg.Gateway.Origins(), Routes: public, MaxBody: s.cfg.MaxRequestBytes, Observer: s.telemetry,
 		Next: authn.Middleware(s.authenticator, contracts, refuse),
-	})
+	}
+	if calls != nil {
+		calls.Next, cfg.Next, cfg.IsCall = cfg.Next, calls, calls.Has
+	}
+	return gateway.NewPublic(cfg)
 }
 
 // newREST returns the REST side: HTTP/1.1, and HTTP/2 for clients that know that it is

@@ -189,11 +189,11 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
-	routes, err := s.newRoutes(contracts, opts)
+	records, err := ledgerservice.New(s.ledgerServiceConfig())
 	if err != nil {
 		return nil, err
 	}
-	records, err := ledgerservice.New(s.ledgerServiceConfig())
+	routes, err := s.newRoutes(contracts, s.newWeb(service, records), opts)
 	if err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func authorityFile(t *testing.T) string {
 // ledger in its package, the others against a running server or command.
 var elsewhere = map[string]bool{
 	"accounts-file": true, "caller-id-claim": true, "caller-id-issuer": true, "caller-id-audience": true, "caller-id-keys": true, "caller-id-algorithms": true,
-	"audit-log": true, "audit-required": true, "open-reflection": true, "docs": true,
+	"audit-log": true, "audit-required": true, "open-reflection": true, "web-rpc": true, "docs": true,
 	"ledger": true, "ledger-key-file": true, "ledger-memory-records": true, "ready-needs-ledger": true,
 	"max-error-bytes": true, "grpc-max-response-bytes": true, "max-decoded-bytes": true, "max-waiting-streams": true, "drain-delay": true, "shutdown-timeout": true, "log-level": true,
 }

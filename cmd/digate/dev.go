@@ -48,7 +48,7 @@ func asDev(command *kong.Node) {
 		switch {
 		case strings.HasPrefix(f.Default, ":"):
 			f.Default = "127.0.0.1" + f.Default
-		case f.Name == "admin-pprof", f.Name == "open-reflection", f.Name == "docs":
+		case f.Name == "admin-pprof", f.Name == "open-reflection", f.Name == "web-rpc", f.Name == "docs":
 			f.Default, f.HasDefault = "true", true
 		}
 	}

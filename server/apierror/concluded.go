@@ -100,6 +100,17 @@ func UnknownMethod() *Error {
 	return concluded(codes.Unimplemented, ReasonUnknownMethod, exchange.NotSent, "there is no such method", nil)
 }
 
+// UnsupportedMediaType returns the error of a request for a method whose content type is
+// none of Connect's or gRPC-Web's, or not that of the method.
+func UnsupportedMediaType() *Error {
+	return concluded(codes.Unimplemented, ReasonUnsupportedMediaType, exchange.NotSent, "this method does not take requests of this content type", nil)
+}
+
+// HTTP2Required returns the error of a request over HTTP/1.1 for a method of which both sides stream.
+func HTTP2Required() *Error {
+	return concluded(codes.Unimplemented, ReasonHTTP2Required, exchange.NotSent, "both sides of this method stream, for which HTTP/2 is required", nil)
+}
+
 // UnsupportedEncoding returns the error of a gRPC call whose messages are compressed in a way that the
 // server does not support.
 func UnsupportedEncoding(name string) *Error {

@@ -42,6 +42,8 @@ func conclusions() []conclusion {
 		{"other method", apierror.MethodNotAllowed(), codes.Unimplemented, "METHOD_NOT_ALLOWED", "NOT_SENT", 0, false, 405},
 		{"circuit open", apierror.CircuitOpen(3 * time.Second), codes.Unavailable, "UPSTREAM_CIRCUIT_OPEN", "NOT_SENT", 3 * time.Second, false, 503},
 		{"overloaded", apierror.Overloaded(0), codes.Unavailable, "OVERLOADED", "NOT_SENT", time.Second, false, 503},
+		{"unsupported media type", apierror.UnsupportedMediaType(), codes.Unimplemented, "UNSUPPORTED_MEDIA_TYPE", "NOT_SENT", 0, false, 415},
+		{"HTTP/2 required", apierror.HTTP2Required(), codes.Unimplemented, "HTTP2_REQUIRED", "NOT_SENT", 0, false, 501},
 		{"unknown encoding", apierror.UnknownEncoding(), codes.Unimplemented, "UNSUPPORTED_ENCODING", "NOT_SENT", 0, false, 501},
 		{"malformed header", apierror.MalformedHeader(), codes.Internal, "INVALID_REQUEST", "NOT_SENT", 0, false, 500},
 		{"too many streams", apierror.TooManyStreams(), codes.Unavailable, "TOO_MANY_STREAMS", "NOT_SENT", time.Second, false, 503},

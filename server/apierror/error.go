@@ -57,7 +57,11 @@ const (
 	ReasonUnknownMethod = "UNKNOWN_METHOD"
 	// ReasonUnsupportedEncoding: a gRPC message is compressed otherwise than by gzip.
 	ReasonUnsupportedEncoding = "UNSUPPORTED_ENCODING"
-	ReasonInternalError       = "INTERNAL_ERROR"
+	// ReasonUnsupportedMediaType: the content type of a request is not that of a call of the method.
+	ReasonUnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
+	// ReasonHTTP2Required: both sides of a method stream, and the request came over HTTP/1.1.
+	ReasonHTTP2Required = "HTTP2_REQUIRED"
+	ReasonInternalError = "INTERNAL_ERROR"
 	// ReasonUnreachable: no connection was made.
 	ReasonUnreachable = "UPSTREAM_UNREACHABLE"
 	// ReasonCircuitOpen: Diga failed so often that it is left alone for a

@@ -79,6 +79,8 @@ func (e *Error) restStatus() int {
 			return http.StatusRequestEntityTooLarge
 		case ReasonMethodNotAllowed:
 			return http.StatusMethodNotAllowed
+		case ReasonUnsupportedMediaType:
+			return http.StatusUnsupportedMediaType
 		}
 	}
 	switch e.Code {

@@ -29,7 +29,7 @@ func TestValidate_Defaults_AreValid(t *testing.T) {
 
 // cannotBeWrong are the settings of which every value is a valid one, or which
 // are read only when they are used.
-var cannotBeWrong = []string{"admin-pprof", "ready-needs-ledger", "upstream-http2", "upstream-trace-context", "ledger-key-file", "require-request-id", "accounts-file", "open-reflection", "log-level", "audit-log", "docs"}
+var cannotBeWrong = []string{"admin-pprof", "ready-needs-ledger", "web-rpc", "upstream-http2", "upstream-trace-context", "ledger-key-file", "require-request-id", "accounts-file", "open-reflection", "log-level", "audit-log", "docs"}
 
 func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 	t.Parallel()

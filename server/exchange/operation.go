@@ -39,6 +39,15 @@ func (k Kind) String() string {
 	}
 }
 
+// Protocol is a protocol that is spoken on the listener of the REST side beside REST.
+type Protocol string
+
+// The protocols, as they are named in metrics and logs.
+const (
+	Connect Protocol = "connect"
+	GRPCWeb Protocol = "grpc-web"
+)
+
 // Operation is work that is no gRPC call by itself: a part of a call, the REST
 // form of one, or what a call left behind. Its observer learns of its start, and
 // at its end of its exchange and error.
@@ -47,6 +56,9 @@ type Operation struct {
 	// Method is the full gRPC name of what is asked for, empty for a REST request
 	// without a route.
 	Method string
+	// Protocol is that of a REST request which is a call of another protocol, empty for
+	// REST itself.
+	Protocol Protocol
 	// Began is when the work began, zero for the moment at which the observer
 	// learns of it. A copy becomes a detached copy only after it began.
 	Began time.Time

@@ -28,6 +28,8 @@ type PublicConfig struct {
 	// Origins are those of the web pages that may call every route from a browser.
 	Origins []string
 	Routes  []PublicRoute
+	// IsCall reports whether a path is that of a call over Connect or gRPC-Web; nil for none.
+	IsCall func(path string) bool
 	// MaxBody bounds a request's body, in bytes.
 	MaxBody  int64
 	Observer Observer
@@ -47,7 +49,10 @@ type public struct {
 func NewPublic(cfg PublicConfig) (http.Handler, error) {
 	contracts := newRoutes(cfg.Contract)
 	if len(cfg.Origins) > 0 {
-		cfg.Next = &cors{origins: cfg.Origins, routes: contracts, next: cfg.Next}
+		if cfg.IsCall == nil {
+			cfg.IsCall = func(string) bool { return false }
+		}
+		cfg.Next = &cors{origins: cfg.Origins, routes: contracts, isCall: cfg.IsCall, next: cfg.Next}
 	}
 	if len(cfg.Routes) == 0 {
 		return cfg.Next, nil

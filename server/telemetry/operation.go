@@ -20,7 +20,10 @@ import (
 // method and the error of the operation.
 func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context.Context, end func(*exchange.Exchange, error)) {
 	if c := callFromContext(ctx); c != nil && op.Kind == exchange.RESTRequest {
-		c.method = t.label(op.Method)
+		c.method, c.subject = t.label(op.Method), subjectOf(op.Method)
+		if op.Protocol != "" {
+			c.protocol = string(op.Protocol)
+		}
 		t.start(c)
 		return t.traceREST(ctx, c, op.Method), func(_ *exchange.Exchange, err error) {
 			c.known = t.isKnown(ctx)

@@ -106,14 +106,19 @@ func (t *Telemetry) traceRPC(ctx context.Context, c *call) context.Context {
 	return ctx
 }
 
-// traceREST begins the span of a REST request for a method, whose caller is known.
+// traceREST begins the span of a REST request for a method, whose caller is known. A call
+// of another protocol than REST has the span of an RPC.
 func (t *Telemetry) traceREST(ctx context.Context, c *call, method string) context.Context {
-	route := t.tracer.routes[method]
-	if t.tracer.Tracer == nil || route == "" || authn.FromContext(ctx) == nil {
+	route, rpc := t.tracer.routes[method], c.protocol != protocolREST && c.method != other
+	if t.tracer.Tracer == nil || route == "" && !rpc || authn.FromContext(ctx) == nil {
 		return ctx
 	}
 	ctx = t.tracer.below(ctx, c.request.Header[headerTraceparent], c.request.Header[headerTracestate])
 	c.callersTrace = trace.SpanContextFromContext(ctx).IsValid()
+	if rpc {
+		ctx, c.span = t.tracer.Start(ctx, c.method, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(c.began))
+		return ctx
+	}
 	ctx, c.span = t.tracer.Start(ctx, c.request.Method+" "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(c.began))
 	if c.span.IsRecording() {
 		c.span.SetAttributes(semconv.HTTPRequestMethodKey.String(c.request.Method), semconv.HTTPRoute(route), scheme(c.request))
@@ -185,10 +190,15 @@ func (c *call) describe(span trace.Span) {
 		attrs = append(attrs, tracing.Outcome.String(c.outcome.String()))
 	}
 	switch c.protocol {
-	case protocolGRPC:
-		attrs = append(attrs, semconv.RPCSystemNameGRPC, semconv.RPCMethod(c.method), semconv.RPCResponseStatusCode(codeName(c.code)))
+	case "": // an operation
 	case protocolREST:
 		attrs = append(attrs, semconv.HTTPResponseStatusCode(c.httpStat))
+	default:
+		system := semconv.RPCSystemNameGRPC
+		if c.protocol == string(exchange.Connect) {
+			system = semconv.RPCSystemNameConnectrpc
+		}
+		attrs = append(attrs, system, semconv.RPCMethod(c.method), semconv.RPCResponseStatusCode(codeName(c.code)))
 	}
 	if c.by != nil {
 		attrs = append(attrs, tracing.Account.String(c.by.Account), tracing.Caller.String(c.by.Caller))

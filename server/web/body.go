@@ -1,0 +1,113 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/budget"
+)
+
+const (
+	// compressedTimes is how many times the largest message may be as long before it is
+	// decompressed, as over gRPC.
+	compressedTimes = 2
+	// dropTimes is how many times the largest message is read and dropped of one that is
+	// too large: some clients hear nothing before they have sent all.
+	dropTimes = 4
+	// envelope is the length of what precedes a message in an envelope, in bytes.
+	envelope = 5
+)
+
+// body is the body of a request: one message, or several in envelopes. It takes memory
+// for a message as that arrives. A sender that only claims to send much takes none.
+type body struct {
+	io.ReadCloser
+
+	ctx   context.Context
+	limit int64 // of a message
+	// arrived is called when all has arrived; nil for nothing.
+	arrived func()
+
+	mu      sync.Mutex // a service may return while it receives
+	memory  budget.Share
+	got     int64           // bytes that arrived of the message
+	taken   int64           // those of them for which memory was taken
+	refused *apierror.Error // what Read failed with
+	ended   bool
+}
+
+// next begins a message. The one before it takes no memory any more.
+func (b *body) next() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.memory.GiveBack()
+	b.got, b.taken = 0, 0
+}
+
+// end gives back the memory for good, and returns what Read failed with, nil for nothing.
+func (b *body) end() *apierror.Error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	b.memory.GiveBack()
+	return b.refused
+}
+
+// Read reads from the body. Its errors are connect-go's, with a verdict.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) && b.arrived != nil {
+		b.arrived()
+	}
+	refused := b.take(int64(n))
+	if refused == nil && err != nil && !errors.Is(err, io.EOF) {
+		refused = b.broken(err)
+	}
+	if refused == nil {
+		return n, err
+	}
+	if refused.Reason == apierror.ReasonRequestTooLarge {
+		_, _ = io.CopyN(io.Discard, b.ReadCloser, dropTimes*b.limit)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refused = refused
+	return n, wireError(refused)
+}
+
+// take takes memory for bytes that arrived, and returns why the message is refused, nil
+// where it is not.
+func (b *body) take(n int64) *apierror.Error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.got += n
+	switch more := b.got - b.taken; {
+	case b.ended:
+	case b.got > compressedTimes*b.limit+envelope:
+		return apierror.RequestTooLarge(b.limit)
+	case b.got <= budget.Small || more == 0:
+	case !b.memory.Take(more * budget.PerByte):
+		return apierror.Overloaded(time.Second)
+	default:
+		b.taken = b.got
+	}
+	return nil
+}
+
+// broken returns the error of a body that could not be read.
+func (b *body) broken(err error) *apierror.Error {
+	switch {
+	case b.ctx.Err() != nil:
+		return apierror.NotBegun(b.ctx.Err())
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		if deadline, ok := b.ctx.Deadline(); ok && !time.Now().Before(deadline) {
+			return apierror.NotBegun(context.DeadlineExceeded)
+		}
+	}
+	return apierror.BodyIncomplete()
+}

@@ -1,0 +1,73 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"connectrpc.com/connect"
+)
+
+// method is a method of a service.
+type method struct {
+	name string // the full gRPC name
+	kind connect.StreamType
+	// unary is what serves a unary method over Connect, which has no envelope for its
+	// messages. Every other call is served by enveloped.
+	unary, enveloped http.Handler
+}
+
+func (h *Handler) newMethod(name string, kind connect.StreamType) *method {
+	m := &method{name: name, kind: kind}
+	options := connect.WithHandlerOptions(codecs, compression, connect.WithInterceptors(carrying{}))
+	switch kind {
+	case connect.StreamTypeUnary:
+		m.unary = connect.NewUnaryHandler(name, carryUnary, options)
+		// A unary call of gRPC-Web is a stream with one message.
+		m.enveloped = connect.NewClientStreamHandler[frame, frame](name, nil, options)
+	case connect.StreamTypeServer:
+		m.enveloped = connect.NewServerStreamHandler[frame, frame](name, nil, options)
+	default:
+		m.enveloped = connect.NewBidiStreamHandler[frame, frame](name, nil, options)
+	}
+	return m
+}
+
+// fullName returns the method's name, empty for none.
+func (m *method) fullName() string {
+	if m == nil {
+		return ""
+	}
+	return m.name
+}
+
+// carrying is an interceptor that takes the calls whose messages are in envelopes in
+// place of the handlers of connect-go: of these, a message that cannot be read has an
+// error of connect-go's, without a verdict.
+type carrying struct{}
+
+var _ connect.Interceptor = carrying{}
+
+// WrapUnary implements [connect.Interceptor].
+func (carrying) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc { return next }
+
+// WrapStreamingClient implements [connect.Interceptor].
+func (carrying) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+// WrapStreamingHandler implements [connect.Interceptor].
+func (carrying) WrapStreamingHandler(connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		return carry(ctx, conn)
+	}
+}
+
+// carryUnary carries a unary call of Connect.
+func carryUnary(ctx context.Context, req *connect.Request[frame]) (*connect.Response[frame], error) {
+	info, _ := connect.CallInfoForHandlerContext(ctx)
+	conn := &unaryConn{request: req.Msg, header: info.ResponseHeader(), trailer: info.ResponseTrailer()}
+	if err := carry(ctx, conn); err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(conn.response), nil
+}

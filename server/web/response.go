@@ -1,0 +1,52 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// response is the response to a call. Its caller may take nothing of it for the stall
+// time; while nothing is written, there is no bound but that of the call.
+type response struct {
+	http.ResponseWriter
+
+	control *http.ResponseController
+	stall   time.Duration
+}
+
+// begin sets the bounds of a call in place of the server's, which are for requests of
+// REST. A stream of messages arrives as long as its service lets it.
+func (r *response) begin(ctx context.Context, readTimeout time.Duration, stream bool) {
+	_ = r.control.SetWriteDeadline(time.Time{})
+	deadline, ok := ctx.Deadline()
+	if read := time.Now().Add(readTimeout); !stream && (!ok || read.Before(deadline)) {
+		deadline = read
+	}
+	_ = r.control.SetReadDeadline(deadline) // zero for none
+}
+
+// arrived lifts the bound on the arrival of a request. Beyond it, a connection that only
+// waits for its response would end.
+func (r *response) arrived() { _ = r.control.SetReadDeadline(time.Time{}) }
+
+// end bounds the time of what is still to be written when the call has ended.
+func (r *response) end() { _ = r.control.SetWriteDeadline(time.Now().Add(r.stall)) }
+
+// Write implements [http.ResponseWriter].
+func (r *response) Write(p []byte) (int, error) {
+	_ = r.control.SetWriteDeadline(time.Now().Add(r.stall))
+	n, err := r.ResponseWriter.Write(p)
+	_ = r.control.SetWriteDeadline(time.Time{})
+	return n, err
+}
+
+// Flush implements [http.Flusher].
+func (r *response) Flush() {
+	_ = r.control.SetWriteDeadline(time.Now().Add(r.stall))
+	_ = r.control.Flush()
+	_ = r.control.SetWriteDeadline(time.Time{})
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,0 +1,111 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
+)
+
+const (
+	headerConnectVersion = "Connect-Protocol-Version"
+	headerConnectTimeout = "Connect-Timeout-Ms"
+	headerGRPCTimeout    = "Grpc-Timeout"
+)
+
+// encodings are the names of the encodings that messages may have.
+var encodings = []string{"", "identity", encodingGzip}
+
+// verify returns the timeout that a request names, 0 for none, or why the request cannot
+// be a call of the method: connect-go would say the same, and nothing of what became of
+// the call.
+func verify(m *method, of protocol, r *http.Request) (time.Duration, *apierror.Error) {
+	switch {
+	case m == nil && of.name != "":
+		return 0, apierror.UnknownMethod()
+	case m == nil:
+		return 0, apierror.RouteNotFound()
+	case r.Method != http.MethodPost:
+		return 0, apierror.MethodNotAllowed()
+	case of.name == "", of.name == exchange.Connect && of.streamed == (m.kind == connect.StreamTypeUnary):
+		return 0, apierror.UnsupportedMediaType()
+	case m.kind == connect.StreamTypeBidi && r.ProtoMajor < 2:
+		return 0, apierror.HTTP2Required()
+	case !slices.Contains(encodings, r.Header.Get(of.encodingHeader())):
+		return 0, apierror.UnknownEncoding()
+	}
+	if version := r.Header.Get(headerConnectVersion); of.name == exchange.Connect && version != "" && version != "1" {
+		return 0, malformed(headerConnectVersion, "must be 1")
+	}
+	if of.name == exchange.GRPCWeb {
+		return timeoutOf(r, headerGRPCTimeout, parseGRPCTimeout, "must be at most 8 digits and a unit: H, M, S, m, u or n")
+	}
+	return timeoutOf(r, headerConnectTimeout, parseConnectTimeout, "must be at most 10 digits: milliseconds")
+}
+
+func malformed(header, description string) *apierror.Error {
+	return apierror.InvalidRequest(apierror.Violation{Field: header, Description: description, Reason: "VALUE_ERROR"})
+}
+
+// timeoutOf returns the timeout in a header, 0 where there is none.
+func timeoutOf(r *http.Request, header string, parse func(string) (time.Duration, bool), form string) (time.Duration, *apierror.Error) {
+	text := r.Header.Get(header)
+	if text == "" {
+		return 0, nil
+	}
+	timeout, ok := parse(text)
+	if !ok {
+		return 0, malformed(header, form)
+	}
+	return max(timeout, 1), nil // a timeout of 0 is over
+}
+
+// parseConnectTimeout reads a number of milliseconds of at most 10 digits.
+func parseConnectTimeout(text string) (time.Duration, bool) {
+	ms, ok := digits(text, 10)
+	return time.Duration(ms) * time.Millisecond, ok
+}
+
+// units are the units of a timeout of gRPC.
+var units = map[byte]time.Duration{
+	'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
+}
+
+// parseGRPCTimeout reads a number of at most 8 digits with its unit. What no
+// [time.Duration] can be is the longest that one can.
+func parseGRPCTimeout(text string) (time.Duration, bool) {
+	last := len(text) - 1
+	unit, known := units[text[last]]
+	n, ok := digits(text[:last], 8)
+	if !ok || !known {
+		return 0, false
+	}
+	const longest = time.Duration(1<<63 - 1)
+	if time.Duration(n) > longest/unit {
+		return longest, true
+	}
+	return time.Duration(n) * unit, true
+}
+
+// digits reads a number of digits alone.
+func digits(text string, most int) (int64, bool) {
+	if len(text) > most {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(text, 10, 63) // takes no sign
+	return int64(n), err == nil
+}
+
+// withTimeout returns the context of a call whose caller gave it a timeout, if it is not 0.
+func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, timeout)
+}

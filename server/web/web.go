@@ -1,0 +1,163 @@
+// Package web serves gRPC services to web pages, and to others who speak Connect or
+// gRPC-Web: over plain HTTP, on the listener of the REST side. connect-go has the two
+// protocols; this package carries each call to the service by a channel inside the
+// process, where it is received and bounded as a call of gRPC.
+//
+// connect-go passes the messages of callers on as bytes. What it would refuse by itself,
+// without a verdict, is refused before it sees the request: see [verify] and [body].
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/grpc"
+
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/budget"
+	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/inproc"
+)
+
+// Channel carries calls to the services.
+type Channel interface {
+	grpc.ServiceRegistrar
+	Carry(ctx context.Context, method string, from inproc.Arrival, ss grpc.ServerStream) error
+}
+
+// Observer observes every request. It may be used by many goroutines.
+type Observer interface {
+	Start(ctx context.Context, op exchange.Operation) (_ context.Context, end func(*exchange.Exchange, error))
+}
+
+// Config is what a [Handler] needs.
+type Config struct {
+	// Channel carries calls. What receives messages there reads them from its arrival.
+	Channel Channel
+	// Authenticator says who is calling, before anything of a message is read.
+	Authenticator authn.Authenticator
+	// Bound returns the context of a call with the bound of its time.
+	Bound func(ctx context.Context, method string) context.Context
+	// Memory returns the share of the server's memory that a request has.
+	Memory func(context.Context) budget.Share
+	// MaxMessage bounds a message, in bytes.
+	MaxMessage int64
+	// ReadTimeout is how long a request may take to arrive, but for a stream of messages.
+	ReadTimeout time.Duration
+	// Stall is how long a caller may take nothing of a response.
+	Stall    time.Duration
+	Observer Observer
+	// Next serves every request that is no call.
+	Next http.Handler
+}
+
+// Handler serves the calls of the services that are registered with it. All of them are
+// registered before the first request.
+type Handler struct {
+	Config
+	methods  map[string]*method // by path, which is the full gRPC name
+	services map[string]bool    // by "/package.Service/"
+	refusal  *connect.ErrorWriter
+	calls    http.Handler // authenticates first
+}
+
+var _ grpc.ServiceRegistrar = (*Handler)(nil)
+
+// New returns a handler without services.
+func New(cfg Config) *Handler {
+	h := &Handler{Config: cfg, methods: make(map[string]*method), services: make(map[string]bool), refusal: connect.NewErrorWriter()}
+	h.calls = authn.Middleware(cfg.Authenticator, http.HandlerFunc(h.serve), h.refuse)
+	return h
+}
+
+// RegisterService implements [grpc.ServiceRegistrar].
+func (h *Handler) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	h.Channel.RegisterService(desc, impl)
+	prefix := "/" + desc.ServiceName + "/"
+	h.services[prefix] = true
+	for _, m := range desc.Methods {
+		h.methods[prefix+m.MethodName] = h.newMethod(prefix+m.MethodName, connect.StreamTypeUnary)
+	}
+	for _, s := range desc.Streams {
+		kind := connect.StreamTypeServer
+		if s.ClientStreams {
+			kind = connect.StreamTypeBidi // a client that waits for its one response is served alike
+		}
+		h.methods[prefix+s.StreamName] = h.newMethod(prefix+s.StreamName, kind)
+	}
+}
+
+// allow is the Allow of a method's path. A call may change something, and its request
+// may have secrets, which do not belong in a URL: so Connect's GET is not taken.
+const allow = "POST, OPTIONS"
+
+// Has reports whether a path is that of a method.
+func (h *Handler) Has(path string) bool { return h.methods[path] != nil }
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	known := h.methods[r.URL.Path] != nil || h.services[r.URL.Path[:strings.LastIndexByte(r.URL.Path, '/')+1]]
+	if !known || isGRPC(r) {
+		h.Next.ServeHTTP(w, r)
+		return
+	}
+	h.calls.ServeHTTP(w, r)
+}
+
+// serve serves the request of a caller who is known.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
+	asked := h.methods[r.URL.Path]
+	of := protocolOf(r)
+	ctx, end := h.Observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: asked.fullName(), Protocol: of.name})
+	var err error
+	defer func() { end(exchange.FromContext(ctx), err) }() // a panic ends it too
+	if asked != nil && r.Method == http.MethodOptions {
+		w.Header().Set("Allow", allow)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	timeout, refused := verify(asked, of, r)
+	if refused != nil {
+		err = refused
+		h.write(w, r, of, refused)
+		return
+	}
+	ctx, cancel := withTimeout(ctx, timeout)
+	defer cancel()
+	err = h.call(h.Bound(ctx, asked.name), w, r, asked, of)
+}
+
+// refuse responds to a request whose caller is not known.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	of := protocolOf(r)
+	_, end := h.Observer.Start(r.Context(), exchange.Operation{
+		Kind: exchange.RESTRequest, Method: h.methods[r.URL.Path].fullName(), Protocol: of.name,
+	})
+	if contract.Own(r.URL.Path) {
+		// NOT_SENT would be read as the fate of the copy that the call is about.
+		err = apierror.FromError(err).WithoutOutcome()
+	}
+	end(nil, err)
+	h.write(w, r, of, err)
+}
+
+// write writes the response to a request of which nothing is begun: in the protocol of
+// the request, or in REST's words where it has none.
+func (h *Handler) write(w http.ResponseWriter, r *http.Request, of protocol, err error) {
+	switch {
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", allow)
+		apierror.FromError(err).REST(nil).Write(w)
+	case of.name == "":
+		w.Header().Set("Accept-Post", acceptPost)
+		apierror.FromError(err).REST(nil).Write(w)
+	default:
+		r.Header.Del(headerConnectVersion) // the writer knows no other version
+		_ = h.refusal.Write(w, r, wireError(err))
+	}
+}
