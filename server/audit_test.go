@@ -18,6 +18,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/emulator"
@@ -527,6 +528,45 @@ func TestAudit_TracedWrites_NameTheirTrace(t *testing.T) {
 		}
 		if first, ok := begun[l.text("write")]; ok && first != id {
 			t.Errorf("a write that began in the trace %q ended in %q", first, id)
+		}
+	}
+}
+
+// Somebody can look up a trace that is not sampled here only if the caller knows of it.
+func TestAudit_CallThatIsNotSampled_NamesTheTraceOfItsCallerAlone(t *testing.T) {
+	t.Parallel()
+	unsampled := strings.TrimSuffix(traceparent, "01") + "00"
+	for name, variables := range map[string][]string{
+		"the caller decides": {"OTEL_TRACES_SAMPLER", "parentbased_always_off"}, "nothing is sampled": {"OTEL_TRACES_SAMPLER", "always_off"},
+	} {
+		path := filepath.Join(t.TempDir(), "audit.log")
+		_, url := emulated(t)
+		cfg, c := settings(t, url), exporttest.New(t)
+		auditTo(path, true)(&cfg)
+		d := serveWith(t, cfg, server.Options{Getenv: c.Getenv(variables...)})
+		for _, parent := range []string{unsampled, ""} {
+			if _, e := d.copyCtx(withParent(withToken(t.Context(), token), parent), &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
+				t.Fatal(e)
+			}
+			var header []string
+			if parent != "" {
+				header = []string{"traceparent", parent}
+			}
+			if rest := d.copyREST(t, templateID, `{}`, header...); rest.status != 201 {
+				t.Fatal(rest)
+			}
+		}
+		for _, event := range []string{"begin", "end"} {
+			var got []string
+			for _, l := range d.audited(t, path, event) {
+				got = append(got, l.text("protocol")+" "+l.text("trace_id"))
+			}
+			if want := []string{"grpc " + callersTrace, "rest " + callersTrace, "grpc ", "rest "}; !slices.Equal(got, want) {
+				t.Errorf("%s: the lines %q have the traces %q, want %q", name, event, got, want)
+			}
+		}
+		if n := len(c.Spans()); n > 0 {
+			t.Errorf("%s: %d spans were sent", name, n)
 		}
 	}
 }

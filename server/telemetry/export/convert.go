@@ -6,6 +6,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 	"go.opentelemetry.io/otel/sdk/resource"
+	"go.opentelemetry.io/otel/trace"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 )
@@ -27,9 +28,9 @@ func keyValues(of *resource.Resource) (all []*commonpb.KeyValue) {
 }
 
 // converted returns the metrics of the scrape as OTLP has them: under the same names, and
-// cumulative since the process began.
-func converted(families []*dto.MetricFamily, began, now time.Time) (all []*metricspb.Metric) {
-	at := span{uint64(began.UnixNano()), uint64(now.UnixNano())}
+// cumulative since the process began. Exemplars are those since the last time.
+func converted(families []*dto.MetricFamily, began, last, now time.Time) (all []*metricspb.Metric) {
+	at := span{uint64(began.UnixNano()), uint64(last.UnixNano()), uint64(now.UnixNano())}
 	for _, f := range families {
 		m := &metricspb.Metric{Name: f.GetName(), Description: f.GetHelp(), Unit: f.GetUnit()}
 		switch f.GetType() {
@@ -60,8 +61,8 @@ func converted(families []*dto.MetricFamily, began, now time.Time) (all []*metri
 	return all
 }
 
-// span is the time of data points, in nanoseconds.
-type span struct{ from, to uint64 }
+// span is the time of data points, and the last time before its end, in nanoseconds.
+type span struct{ from, last, to uint64 }
 
 func labels(m *dto.Metric) (all []*commonpb.KeyValue) {
 	for _, l := range m.GetLabel() {
@@ -90,6 +91,7 @@ func (s span) histograms(f *dto.MetricFamily) (all []*metricspb.HistogramDataPoi
 		}
 		below := uint64(0)
 		for _, b := range h.GetBucket() {
+			p.Exemplars = append(p.Exemplars, s.exemplars(b.GetExemplar())...)
 			if math.IsInf(b.GetUpperBound(), 1) {
 				continue
 			}
@@ -101,6 +103,24 @@ func (s span) histograms(f *dto.MetricFamily) (all []*metricspb.HistogramDataPoi
 		all = append(all, p)
 	}
 	return all
+}
+
+// exemplars returns an exemplar that is newer than the last time. Its label trace_id is
+// OTLP's own field, and the span within the trace is not known.
+func (s span) exemplars(e *dto.Exemplar) []*metricspb.Exemplar {
+	at := uint64(e.GetTimestamp().AsTime().UnixNano())
+	if e == nil || at <= s.last {
+		return nil
+	}
+	x := &metricspb.Exemplar{TimeUnixNano: at, Value: &metricspb.Exemplar_AsDouble{AsDouble: e.GetValue()}}
+	for _, l := range e.GetLabel() {
+		if id, err := trace.TraceIDFromHex(l.GetValue()); l.GetName() == "trace_id" && err == nil {
+			x.TraceId = id[:]
+			continue
+		}
+		x.FilteredAttributes = append(x.FilteredAttributes, &commonpb.KeyValue{Key: l.GetName(), Value: text(l.GetValue())})
+	}
+	return []*metricspb.Exemplar{x}
 }
 
 func (s span) summaries(f *dto.MetricFamily) (all []*metricspb.SummaryDataPoint) {

@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 
 	"github.com/digate/digate/server/telemetry/export"
 	"github.com/digate/digate/server/telemetry/export/exporttest"
@@ -233,6 +235,42 @@ func TestExport_OverEitherProtocol_ArrivesWithItsHeaders(t *testing.T) {
 				t.Errorf("%s: %+v, %s", protocol, s, log)
 			}
 		}
+	}
+}
+
+// An exemplar is sent once, with the value and the trace of an observation.
+func TestExport_Exemplars_NameTheirTraces(t *testing.T) {
+	t.Parallel()
+	const traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
+	c := exporttest.New(t)
+	r := prometheus.NewRegistry()
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h_seconds", Help: "A histogram.", Buckets: []float64{1, 2}})
+	r.MustRegister(h)
+	seen := func() []*metricspb.Exemplar {
+		return c.Metrics()["h_seconds"].GetHistogram().GetDataPoints()[0].GetExemplars()
+	}
+	push := func(observe func()) {
+		e, _ := begin(t, variables("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", c.URL+"/v1/metrics"), r)
+		observe()
+		e.Close() // pushes
+	}
+	push(func() {
+		h.Observe(0.5)
+		h.(prometheus.ExemplarObserver).ObserveWithExemplar(1.5, prometheus.Labels{"trace_id": traceID})
+		h.(prometheus.ExemplarObserver).ObserveWithExemplar(9, prometheus.Labels{"trace_id": traceID, "more": "x"})
+	})
+	got := seen()
+	if len(got) != 2 || got[0].GetAsDouble() != 1.5 || got[1].GetAsDouble() != 9 || len(got[0].GetFilteredAttributes()) != 0 || got[1].GetFilteredAttributes()[0].GetKey() != "more" {
+		t.Fatalf("the exemplars are %v", got)
+	}
+	for _, x := range got {
+		if hex.EncodeToString(x.GetTraceId()) != traceID || time.Since(time.Unix(0, int64(x.GetTimeUnixNano()))) > time.Minute {
+			t.Errorf("the exemplar is %v", x)
+		}
+	}
+	push(func() { h.Observe(0.5) })
+	if got := seen(); len(got) != 0 {
+		t.Errorf("they are sent again: %v", got)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 type push struct {
 	every   time.Duration
 	began   time.Time
+	last    time.Time // of a push, before it the beginning
 	of      *resource.Resource
 	from    prometheus.Gatherer
 	to      client
@@ -32,7 +33,7 @@ type push struct {
 
 func newPush(m *Metrics, of *resource.Resource, from prometheus.Gatherer, to client, c *counts, log *slog.Logger) *push {
 	p := &push{
-		every: m.Every, began: time.Now(), of: of, from: from, to: to, counts: c, log: log,
+		every: m.Every, began: time.Now(), last: time.Now(), of: of, from: from, to: to, counts: c, log: log,
 		ending: make(chan struct{}), ended: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
@@ -59,11 +60,13 @@ func (p *push) run() {
 func (p *push) once() {
 	ctx, cancel := context.WithTimeout(p.ctx, p.every)
 	defer cancel()
+	now := time.Now()
 	families, _ := p.from.Gather() // what was gathered beside an error is right
 	request := &collectormetrics.ExportMetricsServiceRequest{ResourceMetrics: []*metricspb.ResourceMetrics{{
 		Resource: &resourcepb.Resource{Attributes: keyValues(p.of)}, SchemaUrl: p.of.SchemaURL(),
-		ScopeMetrics: []*metricspb.ScopeMetrics{{Scope: scope(tracing.Scope), Metrics: converted(families, p.began, time.Now())}},
+		ScopeMetrics: []*metricspb.ScopeMetrics{{Scope: scope(tracing.Scope), Metrics: converted(families, p.began, p.last, now)}},
 	}}}
+	p.last = now
 	err := send(ctx, p.to, request, new(collectormetrics.ExportMetricsServiceResponse))
 	if err == nil {
 		p.counts.pushed.Add(1)
