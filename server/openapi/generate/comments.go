@@ -19,8 +19,8 @@ type comments struct {
 // restated are the descriptions of what is otherwise in REST than in gRPC.
 var restated = map[protoreflect.FullName]string{
 	"diga.integration.v1.CopyTemplateRequest.variables":        "The values of the template's `<<name>>` placeholders, by name. They may hold secrets. Diga gets every digit of a number.",
-	"diga.integration.v1.Integration":                          "Integration connects agents to one third-party system: where it is, how to authenticate to it, and (as tools) what may be called there.",
-	"diga.integration.v1.IntegrationTemplate.template":         "The integration as Diga keeps it, with `<<name>>` placeholders. Its shape is not part of any contract.",
+	"diga.integration.v1.Integration":                          "Connects agents to one third-party system. It holds where the system is and how to authenticate to it. Its tools are what agents may call there.",
+	"diga.integration.v1.IntegrationTemplate.template":         "The integration as Diga keeps it, with `<<name>>` placeholders. Diga does not document its fields.",
 	"diga.integration.v1.McpTool.parameters":                   "The JSON schema of the tool's parameters.",
 	"diga.integration.v1.QueryParam.fixed_value":               "The value if it is fixed: a string, number or bool.",
 	"diga.integration.v1.BodyParam.fixed_value":                "The value if it is fixed: a string, number or bool.",
@@ -102,11 +102,22 @@ func (c *comments) add(d protoreflect.Descriptor) {
 }
 
 // inREST replaces gRPC's words for what REST says otherwise.
-var inREST = strings.NewReplacer("`NOT_FOUND`", "404", "`ALREADY_EXISTS`", "409")
+var inREST = strings.NewReplacer("`NOT_FOUND`", "404", "`ALREADY_EXISTS`", "409", "Unset if", "Null if")
+
+// withoutName returns the comment of a type as a description beside the type's name:
+// "Tool is something" is "Something", and "Tool holds" is "Holds".
+func withoutName(text string, name protoreflect.Name) string {
+	rest, named := strings.CutPrefix(text, string(name)+" ")
+	if !named {
+		return text
+	}
+	rest = strings.TrimPrefix(rest, "is ")
+	return strings.ToUpper(rest[:1]) + rest[1:]
+}
 
 // of returns the description of something in the contract.
 func (c *comments) of(d protoreflect.Descriptor) (string, error) {
-	text := inREST.Replace(c.text[d.FullName()])
+	text := inREST.Replace(withoutName(c.text[d.FullName()], d.Name()))
 	if text == "" {
 		return "", fmt.Errorf("%s has no comment: run buf generate first", d.FullName())
 	}

@@ -10,15 +10,22 @@ import (
 	"github.com/digate/digate/server/openapi"
 )
 
-const about = `Diga's integration API as digate serves it over REST. A client of Diga's works with digate under another base URL: a response is Diga's own body, byte for byte, wherever Diga gave one. The routes that are digate's alone are marked so.
+const about = `Diga's integration API as digate serves it over REST. A client of Diga works with digate under another base URL: wherever Diga gave a response, the caller gets Diga's own body, byte for byte. Routes that only digate has say so.
 
-**Failures.** Every failure has the header ` + "`Digate-Outcome`" + `: ` + "`NOT_SENT`" + ` (nothing was sent to Diga), ` + "`REJECTED`" + ` (Diga refused it and did nothing), ` + "`UNKNOWN`" + ` (it may have been done) or ` + "`DONE`" + ` (it was done before, and cannot be shown). Its body has one of Diga's two shapes: the envelope, or a list of the values that are refused. Diga's own error statuses are passed on, also those that no operation names.
+**Failures.** Every failure has the header ` + "`Digate-Outcome`" + `, which tells what the caller may conclude:
 
-**At most once.** A request that creates something, and has an ` + "`Idempotency-Key`" + `, is sent to Diga at most once, however often it is repeated. After a failure with the outcome ` + "`UNKNOWN`" + `, a request without a key must not be repeated unless two are acceptable.
+- ` + "`NOT_SENT`" + `: nothing was sent to Diga, so Diga did nothing.
+- ` + "`REJECTED`" + `: Diga refused the request and did nothing.
+- ` + "`UNKNOWN`" + `: the request was sent and its result is not known. Diga may have done what was asked.
+- ` + "`DONE`" + `: Diga did what was asked, and digate cannot show it.
 
-**JSON.** A key that is null counts as absent in a request, except in a ` + "`PATCH`" + `, where null clears the field. Unknown keys are ignored. A response may have more keys than are described here, and lacks the value of none that is required, unless Diga itself departs from its contract or its response broke off: then the fields that did not arrive are null.
+The body of a failure has one of Diga's two shapes: the envelope with an ` + "`error_code`" + `, or ` + "`detail`" + ` with a list of the values that are refused. An error status of Diga's is passed on, even if the operation does not list it.
 
-**Other methods.** ` + "`HEAD`" + ` is ` + "`GET`" + ` without the body. ` + "`OPTIONS`" + ` is a 204 with the path's methods in ` + "`Allow`" + `. A method that a path does not have is a 405 with ` + "`METHOD_NOT_ALLOWED`" + ` and ` + "`Allow`" + `, and an unknown path a 404 with ` + "`ROUTE_NOT_FOUND`" + `; without a credential both are a 401.`
+**At most once.** A request that creates something and has an ` + "`Idempotency-Key`" + ` is sent to Diga at most once, however often it is repeated. Without a key a second request creates a second one. So after the outcome ` + "`UNKNOWN`" + ` a request without a key must not be repeated, unless two are acceptable.
+
+**JSON.** A field is unset if it is absent or null. In a ` + "`PATCH`" + `, null clears the field, and an absent field stays as it is. Unknown fields of a request are ignored. A response may have more fields than are described here. It has every required one, unless Diga breaks its contract or its response broke off: then the missing fields are null. In a line of a stream, or of a bulk response, null may also be an empty text.
+
+**Other methods.** ` + "`HEAD`" + ` is ` + "`GET`" + ` without the body. ` + "`OPTIONS`" + ` is a 204 with the path's methods in ` + "`Allow`" + `. A method that the path does not have is a 405 (` + "`METHOD_NOT_ALLOWED`" + `). An unknown path is a 404 (` + "`ROUTE_NOT_FOUND`" + `). Without a credential both are a 401.`
 
 // describe returns the document.
 func describe(methods *contract.Contract, words *comments) (object, error) {
@@ -35,18 +42,18 @@ func describe(methods *contract.Contract, words *comments) (object, error) {
 		}
 		d.add(m.Binding.Template(), strings.ToLower(m.Binding.Verb), d.operation(m))
 	}
-	d.add(openapi.PathJSON, "get", itself("getOpenAPI", "application/json", object{{"type", "object"}}))
-	d.add(openapi.PathYAML, "get", itself("getOpenAPIAsYAML", "application/yaml", object{{"type", "string"}}))
+	d.add(openapi.PathJSON, "get", itself("getOpenAPI", "Returns this document as JSON", "application/json"))
+	d.add(openapi.PathYAML, "get", itself("getOpenAPIAsYAML", "Returns this document as YAML", "application/yaml"))
 	if err := errors.Join(append(d.errs, d.schemas.errs...)...); err != nil {
 		return nil, err
 	}
 	return object{
 		{"openapi", "3.1.0"},
 		{"info", object{
-			{"title", "digate"}, {"summary", "Diga's integration API, with outcomes, idempotency and bulk"},
+			{"title", "digate"}, {"summary", "Diga's integration API, with outcomes, idempotency keys and bulk copies"},
 			{"description", about}, {"version", "v1"},
 		}},
-		{"servers", []object{{{"url", "/"}, {"description", "The server that this document was read from"}}}},
+		{"servers", []object{{{"url", "/"}, {"description", "The server that this document comes from"}}}},
 		{"security", []object{{{"token", []string{}}}, {{"certificate", []string{}}}}},
 		{"tags", []object{
 			{{"name", tagTemplates}, {"description", "Integration templates, and copies of them"}},
@@ -61,8 +68,8 @@ func describe(methods *contract.Contract, words *comments) (object, error) {
 			{"headers", responseHeaders},
 			{"responses", d.failures()},
 			{"securitySchemes", object{
-				{"token", object{{"type", "http"}, {"scheme", "bearer"}, {"description", "Diga's token, which digate passes on. On a server with accounts it is the caller's own token, a JWT. `digate dev` takes any token."}}},
-				{"certificate", object{{"type", "mutualTLS"}, {"description", "The caller's certificate, on a server with accounts that asks for one."}}},
+				{"token", object{{"type", "http"}, {"scheme", "bearer"}, {"description", "A token of Diga, which digate passes on. On a server with accounts it is the caller's own token, a JWT. `digate dev` takes any token."}}},
+				{"certificate", object{{"type", "mutualTLS"}, {"description", "The caller's certificate, on a server with accounts that asks callers for one."}}},
 			}},
 		}},
 	}, nil
@@ -87,12 +94,12 @@ func (d *document) add(path, verb string, operation object) {
 }
 
 // itself returns the operation by which the document is read.
-func itself(id, contentType string, schema object) object {
+func itself(id, summary, contentType string) object {
 	headers := headersOf("X-Request-Id", "ETag")
 	return object{
 		{"operationId", id}, {"tags", []string{tagServer}},
-		{"summary", "Returns this document"},
-		{"description", "digate's own route. It needs no credential."},
+		{"summary", summary},
+		{"description", summary + ". It needs no credential.\n\nOnly digate has this route."},
 		{"security", []object{}},
 		{"parameters", []object{{
 			{"name", "If-None-Match"}, {"in", "header"}, {"description", "The `ETag` of the document that the caller has."},
@@ -101,7 +108,7 @@ func itself(id, contentType string, schema object) object {
 		{"responses", object{
 			{"200", object{
 				{"description", "This document."}, {"headers", headers},
-				{"content", object{{contentType, object{{"schema", schema}}}}},
+				{"content", object{{contentType, object{{"schema", object{{"type", "object"}, {"additionalProperties", true}}}}}}},
 			}},
 			{"304", object{{"description", "The caller has this document."}, {"headers", headers}}},
 		}},

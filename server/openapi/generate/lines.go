@@ -27,7 +27,7 @@ func closed(description string, properties object) object {
 func failedLine() object {
 	return object{
 		{"outcome", ref("schemas", "Outcome")},
-		{"http_status", object{{"type", "integer"}, {"minimum", 400}, {"maximum", 599}, {"description", "The status that a response with this failure has."}}},
+		{"http_status", object{{"type", "integer"}, {"minimum", 400}, {"maximum", 599}, {"description", "The status that a response of its own would have."}}},
 		{"error", ref("schemas", "Error")},
 	}
 }
@@ -51,45 +51,45 @@ func (d *document) bulk(m *contract.Method) object {
 	properties = append(properties,
 		member{"request_id", object{
 			{"type", "string"}, {"pattern", "^[ -~]{1,255}$"},
-			{"description", "Identifies the copy among its caller's copies, as the header `Idempotency-Key` does elsewhere. Each line has another one."},
+			{"description", "Identifies the copy among the caller's copies: 1 to 255 printable ASCII characters. It is what the header `Idempotency-Key` is elsewhere. Each line has its own."},
 		}},
 		member{"unresolved", object{
 			{"type", []string{"string", "null"}}, {"enum", []any{"ALLOW", "REFUSE", "allow", "refuse", nil}},
-			{"description", "What happens if placeholders of the template get no value, as the header `Digate-Unresolved` says elsewhere."},
+			{"description", "What happens if placeholders of the template get no value. It is what the header `Digate-Unresolved` is elsewhere."},
 		}})
 	copyLine := d.schemas.add("BulkCopy", object{
 		{"type", "object"}, {"description", "One copy."}, {"required", []string{"template_id", "request_id"}}, {"properties", properties},
 	})
 	integration := d.schemas.message((*integrationv1.Integration)(nil).ProtoReflect().Descriptor())
 	line := object{{"type", "integer"}, {"minimum", 1}, {"description", "The line of the request, from 1."}}
-	id := text("The `request_id` of the copy. It is absent if the line has none.")
+	id := text("The `request_id` of the copy. Absent if the line has none.")
 	done := d.schemas.add("BulkDone", object{
 		{"type", "object"}, {"description", "A copy that has an integration."},
 		{"required", []string{"line", "request_id", "integration", "outcome"}},
 		{"properties", object{
 			{"line", line}, {"request_id", text("The `request_id` of the copy.")},
-			{"replayed", object{{"type", "boolean"}, {"const", true}, {"description", "An earlier request created the integration. Absent otherwise."}}},
+			{"replayed", object{{"type", "boolean"}, {"const", true}, {"description", "True if an earlier request created the integration. Absent otherwise."}}},
 			{"integration", integration},
-			{"outcome", object{{"type", "string"}, {"const", "DONE"}, {"description", "It is done."}}},
+			{"outcome", object{{"type", "string"}, {"const", "DONE"}, {"description", "The copy is made."}}},
 		}},
 	})
 	failed := d.schemas.add("BulkFailure", object{
-		{"type", "object"}, {"description", "A copy that failed, or, without `line`, the failure that ended the whole request."},
+		{"type", "object"}, {"description", "A copy that failed. Without `line` it is the failure that ended the whole request."},
 		{"required", []string{"outcome", "http_status", "error"}},
 		{"properties", append(object{{"line", line}, {"request_id", id}}, failedLine()...)},
 	})
-	summary := d.schemas.add("BulkSummary", closed("The last line: each copy has its result.", object{{"summary", closed("How many copies have which result.", object{
-		{"total", count("The copies that were asked for.")},
-		{"done", count("The copies that have an integration.")},
-		{"replayed", count("The copies of `done` whose integration an earlier request created.")},
-		{"not_sent", count("The failures of copies that were not sent to Diga.")},
-		{"rejected", count("The failures that Diga responded with, having done nothing.")},
-		{"unknown", count("The failures of copies that may have created an integration.")},
+	summary := d.schemas.add("BulkSummary", closed("The last line. Each copy has had its result.", object{{"summary", closed("How many copies there were, by their result.", object{
+		{"total", count("How many copies were asked for.")},
+		{"done", count("How many copies have an integration.")},
+		{"replayed", count("How many of `done` have an integration that an earlier request created.")},
+		{"not_sent", count("How many copies failed and were not sent to Diga.")},
+		{"rejected", count("How many copies Diga refused. It created nothing.")},
+		{"unknown", count("How many copies failed and may have created an integration.")},
 	})}}))
 	return append(d.head(m),
 		member{"parameters", references("parameters", everywhere)},
 		member{"requestBody", object{
-			{"required", true}, {"description", "Newline-delimited JSON: each line is one JSON object of this schema. Empty lines are skipped."},
+			{"description", "Newline-delimited JSON: each line is one JSON object of this schema. Empty lines are skipped. An empty body copies nothing."},
 			{"content", object{{lines, object{{"schema", copyLine}, {"example", bulkExample}}}}},
 		}},
 		member{"responses", append(object{{"200", object{

@@ -42,7 +42,7 @@ func (d *document) head(m *contract.Method) object {
 	summary, _, _ := strings.Cut(text, ". ")
 	summary, _, _ = strings.Cut(summary, ".\n")
 	if m.FacadeOnly {
-		text += "\n\nThis route is digate's own: Diga has none like it."
+		text += "\n\nOnly digate has this route."
 	}
 	return object{
 		{"operationId", string(m.Descriptor.Name())}, {"tags", []string{tagOf(m)}},
@@ -134,7 +134,7 @@ func (d *document) success(m *contract.Method) object {
 	out := m.Descriptor.Output()
 	switch {
 	case m.SuccessStatus == http.StatusNoContent:
-		return object{{"description", "It is done."}, {"headers", headersOf(headers...)}}
+		return object{{"description", "It is done. The response has no body."}, {"headers", headersOf(headers...)}}
 	case !m.Unary:
 		return object{
 			{"description", "Newline-delimited JSON: each line is one JSON object of this schema. The last line is the summary, or the error that ended the stream."},

@@ -141,7 +141,8 @@ type IntegrationServiceClient interface {
 	// Removes a tool from an HTTP integration. Returns `NOT_FOUND` if there is no
 	// such tool, or if it was removed before.
 	DeleteTool(ctx context.Context, in *DeleteToolRequest, opts ...grpc.CallOption) (*DeleteToolResponse, error)
-	// Sets for several tools at once whether the agent asks before it calls them.
+	// Sets for several tools at once whether the agent asks for approval before it
+	// calls them.
 	// Returns `NOT_FOUND` if there is no such integration.
 	SetToolApprovals(ctx context.Context, in *SetToolApprovalsRequest, opts ...grpc.CallOption) (*SetToolApprovalsResponse, error)
 	// Lists the integration templates of one language, a page at a time.
@@ -157,7 +158,7 @@ type IntegrationServiceClient interface {
 	// Without a `request_id` a second call creates a second integration. With one
 	// the integration is created at most once: see the service.
 	CopyTemplate(ctx context.Context, in *CopyTemplateRequest, opts ...grpc.CallOption) (*CopyTemplateResponse, error)
-	// Returns what a copy would give, and creates nothing. Reads the template once.
+	// Returns what a copy would create, and creates nothing. Reads the template once.
 	// Returns `NOT_FOUND` if there is no such template.
 	PreviewCopyTemplate(ctx context.Context, in *PreviewCopyTemplateRequest, opts ...grpc.CallOption) (*PreviewCopyTemplateResponse, error)
 	// Copies any number of templates over one stream, several at a time. Each copy
@@ -506,7 +507,8 @@ type IntegrationServiceServer interface {
 	// Removes a tool from an HTTP integration. Returns `NOT_FOUND` if there is no
 	// such tool, or if it was removed before.
 	DeleteTool(context.Context, *DeleteToolRequest) (*DeleteToolResponse, error)
-	// Sets for several tools at once whether the agent asks before it calls them.
+	// Sets for several tools at once whether the agent asks for approval before it
+	// calls them.
 	// Returns `NOT_FOUND` if there is no such integration.
 	SetToolApprovals(context.Context, *SetToolApprovalsRequest) (*SetToolApprovalsResponse, error)
 	// Lists the integration templates of one language, a page at a time.
@@ -522,7 +524,7 @@ type IntegrationServiceServer interface {
 	// Without a `request_id` a second call creates a second integration. With one
 	// the integration is created at most once: see the service.
 	CopyTemplate(context.Context, *CopyTemplateRequest) (*CopyTemplateResponse, error)
-	// Returns what a copy would give, and creates nothing. Reads the template once.
+	// Returns what a copy would create, and creates nothing. Reads the template once.
 	// Returns `NOT_FOUND` if there is no such template.
 	PreviewCopyTemplate(context.Context, *PreviewCopyTemplateRequest) (*PreviewCopyTemplateResponse, error)
 	// Copies any number of templates over one stream, several at a time. Each copy

@@ -26,14 +26,14 @@ const (
 // StreamTemplatesRequest chooses the templates to stream.
 type StreamTemplatesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The id of the template that the stream begins after: to go on with an earlier
-	// stream, that of the last template received.
+	// The id of the template that the stream begins after. The id of the last template
+	// received continues an earlier stream.
 	After *string `protobuf:"bytes,1,opt,name=after,proto3,oneof" json:"after,omitempty"`
-	// The order of their creation; descending when unset.
+	// Whether the oldest or the newest come first; the newest when unset.
 	Order Order `protobuf:"varint,2,opt,name=order,proto3,enum=diga.integration.v1.Order" json:"order,omitempty"`
 	// The templates' language, such as `en`; `es` when unset.
 	Language *string `protobuf:"bytes,3,opt,name=language,proto3,oneof" json:"language,omitempty"`
-	// The most templates to stream; all of them when unset.
+	// How many templates to stream at most; all of them when unset.
 	MaxItems      *int32 `protobuf:"varint,4,opt,name=max_items,json=maxItems,proto3,oneof" json:"max_items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -146,14 +146,14 @@ func (x *StreamTemplatesResponse) GetTemplate() *IntegrationTemplate {
 // StreamIntegrationsRequest chooses the integrations to stream.
 type StreamIntegrationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The id of the integration that the stream begins after: to go on with an
-	// earlier stream, that of the last integration received.
+	// The id of the integration that the stream begins after. The id of the last
+	// integration received continues an earlier stream.
 	After *string `protobuf:"bytes,1,opt,name=after,proto3,oneof" json:"after,omitempty"`
-	// The order of their creation; descending when unset.
+	// Whether the oldest or the newest come first; the newest when unset.
 	Order Order `protobuf:"varint,2,opt,name=order,proto3,enum=diga.integration.v1.Order" json:"order,omitempty"`
 	// Restricts the stream to integrations of this type; every type when unset.
 	IntegrationType IntegrationType `protobuf:"varint,3,opt,name=integration_type,json=integrationType,proto3,enum=diga.integration.v1.IntegrationType" json:"integration_type,omitempty"`
-	// The most integrations to stream; all of them when unset.
+	// How many integrations to stream at most; all of them when unset.
 	MaxItems      *int32 `protobuf:"varint,4,opt,name=max_items,json=maxItems,proto3,oneof" json:"max_items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -268,12 +268,12 @@ type StreamToolsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The integration's id, a UUID.
 	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
-	// The id of the tool that the stream begins after: to go on with an earlier
-	// stream, that of the last tool received.
+	// The id of the tool that the stream begins after. The id of the last tool received
+	// continues an earlier stream.
 	After *string `protobuf:"bytes,2,opt,name=after,proto3,oneof" json:"after,omitempty"`
-	// The order of their creation; descending when unset.
+	// Whether the oldest or the newest come first; the newest when unset.
 	Order Order `protobuf:"varint,3,opt,name=order,proto3,enum=diga.integration.v1.Order" json:"order,omitempty"`
-	// The most tools to stream; all of them when unset.
+	// How many tools to stream at most; all of them when unset.
 	MaxItems      *int32 `protobuf:"varint,4,opt,name=max_items,json=maxItems,proto3,oneof" json:"max_items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

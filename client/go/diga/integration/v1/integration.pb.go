@@ -130,8 +130,8 @@ func (IntegrationType) EnumDescriptor() ([]byte, []int) {
 	return file_diga_integration_v1_integration_proto_rawDescGZIP(), []int{1}
 }
 
-// Integration connects agents to one third-party system: where it is, how to
-// authenticate to it, and (as tools) what may be called there.
+// Integration connects agents to one third-party system. It holds where the system
+// is and how to authenticate to it. Its tools are what agents may call there.
 //
 // Diga promises the fields marked REQUIRED in every response. If a response
 // lacks one of them nevertheless, the field is unset.
@@ -163,7 +163,7 @@ type Integration struct {
 	Description *string `protobuf:"bytes,8,opt,name=description,proto3,oneof" json:"description,omitempty"`
 	// The credential for the third-party system. A secret.
 	AuthKey *string `protobuf:"bytes,9,opt,name=auth_key,json=authKey,proto3,oneof" json:"auth_key,omitempty"`
-	// Headers sent with every call to the third-party system. They may hold
+	// The headers that every call to the third-party system has. They may hold
 	// secrets.
 	Headers map[string]string `protobuf:"bytes,10,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Whether something is still missing before agents can use the integration:

@@ -380,7 +380,7 @@ type BulkCopySummary struct {
 	Replayed int64 `protobuf:"varint,3,opt,name=replayed,proto3" json:"replayed,omitempty"`
 	// The failures of copies that were not sent to Diga.
 	NotSent int64 `protobuf:"varint,4,opt,name=not_sent,json=notSent,proto3" json:"not_sent,omitempty"`
-	// The failures that Diga responded with, having done nothing.
+	// The failures of copies that Diga refused. It created nothing.
 	Rejected int64 `protobuf:"varint,5,opt,name=rejected,proto3" json:"rejected,omitempty"`
 	// The failures of copies that may have created an integration.
 	Unknown       int64 `protobuf:"varint,6,opt,name=unknown,proto3" json:"unknown,omitempty"`
@@ -463,15 +463,18 @@ func (x *BulkCopySummary) GetUnknown() int64 {
 // ListTemplatesRequest chooses a page of the templates.
 type ListTemplatesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The id of the template that the page begins after.
+	// The id of the template that the page begins after. A list takes one of `after`,
+	// `before` and `page` at most.
 	After *string `protobuf:"bytes,1,opt,name=after,proto3,oneof" json:"after,omitempty"`
-	// The id of the template that the page ends before.
+	// The id of the template that the page ends before. A list takes one of `after`,
+	// `before` and `page` at most.
 	Before *string `protobuf:"bytes,2,opt,name=before,proto3,oneof" json:"before,omitempty"`
-	// The page's number, from 1.
+	// The page's number, from 1. A list takes one of `after`, `before` and `page` at
+	// most.
 	Page *int32 `protobuf:"varint,3,opt,name=page,proto3,oneof" json:"page,omitempty"`
-	// How many templates a page has, 1 to 100; 20 when unset.
+	// How many templates a page has at most, from 1 to 100; 20 when unset.
 	Limit *int32 `protobuf:"varint,4,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
-	// The order of their creation; descending when unset.
+	// Whether the oldest or the newest come first; the newest when unset.
 	Order Order `protobuf:"varint,5,opt,name=order,proto3,enum=diga.integration.v1.Order" json:"order,omitempty"`
 	// The templates' language, such as `en`; `es` when unset.
 	Language      *string `protobuf:"bytes,6,opt,name=language,proto3,oneof" json:"language,omitempty"`
@@ -557,16 +560,17 @@ type ListTemplatesResponse struct {
 	// The page's templates.
 	// REQUIRED.
 	Data []*IntegrationTemplate `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
-	// The id of the first element on the page.
+	// The id of the first item on the page. Unset if the page is empty.
 	FirstId *string `protobuf:"bytes,2,opt,name=first_id,json=firstId,proto3,oneof" json:"first_id,omitempty"`
-	// The id of the last element on the page.
+	// The id of the last item on the page, for `after` of the next page. Unset if the
+	// page is empty.
 	LastId *string `protobuf:"bytes,3,opt,name=last_id,json=lastId,proto3,oneof" json:"last_id,omitempty"`
 	// Whether further pages follow.
 	// REQUIRED.
 	HasMore bool `protobuf:"varint,4,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
-	// The page's number, if the page was chosen by number.
+	// The page's number. Unset if the page was chosen by `after` or `before`.
 	CurrentPage *int32 `protobuf:"varint,5,opt,name=current_page,json=currentPage,proto3,oneof" json:"current_page,omitempty"`
-	// How many pages there are, if the page was chosen by number.
+	// How many pages there are. Unset if the page was chosen by `after` or `before`.
 	TotalPages    *int32 `protobuf:"varint,6,opt,name=total_pages,json=totalPages,proto3,oneof" json:"total_pages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -741,15 +745,18 @@ func (x *GetTemplateResponse) GetTemplate() *IntegrationTemplate {
 // ListIntegrationsRequest chooses a page of the integrations.
 type ListIntegrationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The id of the integration that the page begins after.
+	// The id of the integration that the page begins after. A list takes one of
+	// `after`, `before` and `page` at most.
 	After *string `protobuf:"bytes,1,opt,name=after,proto3,oneof" json:"after,omitempty"`
-	// The id of the integration that the page ends before.
+	// The id of the integration that the page ends before. A list takes one of
+	// `after`, `before` and `page` at most.
 	Before *string `protobuf:"bytes,2,opt,name=before,proto3,oneof" json:"before,omitempty"`
-	// The page's number, from 1.
+	// The page's number, from 1. A list takes one of `after`, `before` and `page` at
+	// most.
 	Page *int32 `protobuf:"varint,3,opt,name=page,proto3,oneof" json:"page,omitempty"`
-	// How many integrations a page has, 1 to 100; 50 when unset.
+	// How many integrations a page has at most, from 1 to 100; 50 when unset.
 	Limit *int32 `protobuf:"varint,4,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
-	// The order of their creation; descending when unset.
+	// Whether the oldest or the newest come first; the newest when unset.
 	Order Order `protobuf:"varint,5,opt,name=order,proto3,enum=diga.integration.v1.Order" json:"order,omitempty"`
 	// Restricts the list to integrations of this type; every type when unset.
 	IntegrationType IntegrationType `protobuf:"varint,6,opt,name=integration_type,json=integrationType,proto3,enum=diga.integration.v1.IntegrationType" json:"integration_type,omitempty"`
@@ -835,16 +842,17 @@ type ListIntegrationsResponse struct {
 	// The page's integrations.
 	// REQUIRED.
 	Data []*Integration `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
-	// The id of the first element on the page.
+	// The id of the first item on the page. Unset if the page is empty.
 	FirstId *string `protobuf:"bytes,2,opt,name=first_id,json=firstId,proto3,oneof" json:"first_id,omitempty"`
-	// The id of the last element on the page.
+	// The id of the last item on the page, for `after` of the next page. Unset if the
+	// page is empty.
 	LastId *string `protobuf:"bytes,3,opt,name=last_id,json=lastId,proto3,oneof" json:"last_id,omitempty"`
 	// Whether further pages follow.
 	// REQUIRED.
 	HasMore bool `protobuf:"varint,4,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
-	// The page's number, if the page was chosen by number.
+	// The page's number. Unset if the page was chosen by `after` or `before`.
 	CurrentPage *int32 `protobuf:"varint,5,opt,name=current_page,json=currentPage,proto3,oneof" json:"current_page,omitempty"`
-	// How many pages there are, if the page was chosen by number.
+	// How many pages there are. Unset if the page was chosen by `after` or `before`.
 	TotalPages    *int32 `protobuf:"varint,6,opt,name=total_pages,json=totalPages,proto3,oneof" json:"total_pages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -938,7 +946,7 @@ type CreateIntegrationRequest struct {
 	Description *string `protobuf:"bytes,4,opt,name=description,proto3,oneof" json:"description,omitempty"`
 	// The credential for the third-party system. A secret.
 	AuthKey *string `protobuf:"bytes,5,opt,name=auth_key,json=authKey,proto3,oneof" json:"auth_key,omitempty"`
-	// Headers to send with every call to the third-party system. They may hold
+	// The headers that every call to the third-party system has. They may hold
 	// secrets.
 	Headers map[string]string `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Identifies the call among its caller's calls of this method (AIP-155): 1 to
@@ -1408,15 +1416,18 @@ type ListToolsRequest struct {
 	// The integration's id, a UUID.
 	// REQUIRED.
 	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
-	// The id of the tool that the page begins after.
+	// The id of the tool that the page begins after. A list takes one of `after`,
+	// `before` and `page` at most.
 	After *string `protobuf:"bytes,2,opt,name=after,proto3,oneof" json:"after,omitempty"`
-	// The id of the tool that the page ends before.
+	// The id of the tool that the page ends before. A list takes one of `after`,
+	// `before` and `page` at most.
 	Before *string `protobuf:"bytes,3,opt,name=before,proto3,oneof" json:"before,omitempty"`
-	// The page's number, from 1.
+	// The page's number, from 1. A list takes one of `after`, `before` and `page` at
+	// most.
 	Page *int32 `protobuf:"varint,4,opt,name=page,proto3,oneof" json:"page,omitempty"`
-	// How many tools a page has, 1 to 100; 20 when unset.
+	// How many tools a page has at most, from 1 to 100; 20 when unset.
 	Limit *int32 `protobuf:"varint,5,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
-	// The order of their creation; descending when unset.
+	// Whether the oldest or the newest come first; the newest when unset.
 	Order         Order `protobuf:"varint,6,opt,name=order,proto3,enum=diga.integration.v1.Order" json:"order,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1500,16 +1511,17 @@ type ListToolsResponse struct {
 	// The page's tools.
 	// REQUIRED.
 	Data []*Tool `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty"`
-	// The id of the first element on the page.
+	// The id of the first item on the page. Unset if the page is empty.
 	FirstId *string `protobuf:"bytes,2,opt,name=first_id,json=firstId,proto3,oneof" json:"first_id,omitempty"`
-	// The id of the last element on the page.
+	// The id of the last item on the page, for `after` of the next page. Unset if the
+	// page is empty.
 	LastId *string `protobuf:"bytes,3,opt,name=last_id,json=lastId,proto3,oneof" json:"last_id,omitempty"`
 	// Whether further pages follow.
 	// REQUIRED.
 	HasMore bool `protobuf:"varint,4,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
-	// The page's number, if the page was chosen by number.
+	// The page's number. Unset if the page was chosen by `after` or `before`.
 	CurrentPage *int32 `protobuf:"varint,5,opt,name=current_page,json=currentPage,proto3,oneof" json:"current_page,omitempty"`
-	// How many pages there are, if the page was chosen by number.
+	// How many pages there are. Unset if the page was chosen by `after` or `before`.
 	TotalPages    *int32 `protobuf:"varint,6,opt,name=total_pages,json=totalPages,proto3,oneof" json:"total_pages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1608,16 +1620,16 @@ type CreateToolRequest struct {
 	Body []*BodyParam `protobuf:"bytes,6,rep,name=body,proto3" json:"body,omitempty"`
 	// The parameters of the path.
 	Path []*PathParam `protobuf:"bytes,7,rep,name=path,proto3" json:"path,omitempty"`
-	// Headers to send. They may hold secrets.
+	// The headers of a call to the endpoint. They may hold secrets.
 	Headers map[string]string `protobuf:"bytes,8,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The HTTP method of the endpoint.
 	// REQUIRED.
 	Method HttpMethod `protobuf:"varint,9,opt,name=method,proto3,enum=diga.integration.v1.HttpMethod" json:"method,omitempty"`
-	// How long the endpoint may take, in seconds; 5 when unset.
+	// How long a call to the endpoint may take, in seconds; 5 when unset.
 	Timeout *int32 `protobuf:"varint,10,opt,name=timeout,proto3,oneof" json:"timeout,omitempty"`
-	// Whether the agent asks before it calls the tool.
+	// Whether the agent asks for approval before it calls the tool; false when unset.
 	ApprovalRequired *bool `protobuf:"varint,11,opt,name=approval_required,json=approvalRequired,proto3,oneof" json:"approval_required,omitempty"`
-	// What is heard while the tool runs.
+	// What the agent's caller hears while the tool runs; nothing when unset.
 	ExecutionAudio ExecutionAudio `protobuf:"varint,12,opt,name=execution_audio,json=executionAudio,proto3,enum=diga.integration.v1.ExecutionAudio" json:"execution_audio,omitempty"`
 	// Whether the agent speaks before it calls the tool; `auto` when unset.
 	PreSpeech PreSpeech `protobuf:"varint,13,opt,name=pre_speech,json=preSpeech,proto3,enum=diga.integration.v1.PreSpeech" json:"pre_speech,omitempty"`
@@ -1933,11 +1945,11 @@ type UpdateToolRequest struct {
 	Headers map[string]string `protobuf:"bytes,9,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The new HTTP method.
 	Method HttpMethod `protobuf:"varint,10,opt,name=method,proto3,enum=diga.integration.v1.HttpMethod" json:"method,omitempty"`
-	// How long the endpoint may take, in seconds.
+	// How long a call to the endpoint may take, in seconds.
 	Timeout *int32 `protobuf:"varint,11,opt,name=timeout,proto3,oneof" json:"timeout,omitempty"`
-	// Whether the agent asks before it calls the tool.
+	// Whether the agent asks for approval before it calls the tool.
 	ApprovalRequired *bool `protobuf:"varint,12,opt,name=approval_required,json=approvalRequired,proto3,oneof" json:"approval_required,omitempty"`
-	// What is heard while the tool runs.
+	// What the agent's caller hears while the tool runs.
 	ExecutionAudio ExecutionAudio `protobuf:"varint,13,opt,name=execution_audio,json=executionAudio,proto3,enum=diga.integration.v1.ExecutionAudio" json:"execution_audio,omitempty"`
 	// Whether the agent speaks before it calls the tool.
 	PreSpeech PreSpeech `protobuf:"varint,14,opt,name=pre_speech,json=preSpeech,proto3,enum=diga.integration.v1.PreSpeech" json:"pre_speech,omitempty"`
@@ -2230,7 +2242,7 @@ type SetToolApprovalsRequest struct {
 	// The integration's id, a UUID.
 	// REQUIRED.
 	IntegrationId string `protobuf:"bytes,1,opt,name=integration_id,json=integrationId,proto3" json:"integration_id,omitempty"`
-	// The tools, of either kind; at least one.
+	// The tools, at least one. They may be of HTTP and of MCP.
 	// REQUIRED.
 	Tools         []*ToolApproval `protobuf:"bytes,2,rep,name=tools,proto3" json:"tools,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2281,13 +2293,13 @@ func (x *SetToolApprovalsRequest) GetTools() []*ToolApproval {
 	return nil
 }
 
-// ToolApproval sets whether the agent asks before it calls a tool.
+// ToolApproval sets whether the agent asks for approval before it calls a tool.
 type ToolApproval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tool's id, a UUID.
 	// REQUIRED.
 	ToolId string `protobuf:"bytes,1,opt,name=tool_id,json=toolId,proto3" json:"tool_id,omitempty"`
-	// Whether the agent asks first.
+	// Whether the agent asks for approval.
 	// REQUIRED.
 	ApprovalRequired *bool `protobuf:"varint,2,opt,name=approval_required,json=approvalRequired,proto3,oneof" json:"approval_required,omitempty"`
 	unknownFields    protoimpl.UnknownFields

@@ -106,7 +106,7 @@ const (
 	// A part of the template that a Struct cannot hold, such as a number, is left out
 	// or rounded.
 	Caveat_CAVEAT_NUMBER_LEFT_OUT Caveat = 7
-	// The API key is kept although the template needs none, and the integration's
+	// The template needs no API key. The given one is kept, and the integration's
 	// authentication stays that of the template.
 	Caveat_CAVEAT_API_KEY_NOT_NEEDED Caveat = 8
 )
@@ -227,8 +227,8 @@ const (
 	Placeholder_STATE_GIVEN Placeholder_State = 1
 	// There is no value, or null.
 	Placeholder_STATE_MISSING Placeholder_State = 2
-	// There is a value of a type that does not fit: an object or a list within a
-	// text, or a value that is not of the `data_type` of its parameter.
+	// There is a value, and its type does not fit: it is an object or a list within a
+	// text, or it is not of the `data_type` of its parameter.
 	Placeholder_STATE_TYPE_MISMATCH Placeholder_State = 3
 )
 
@@ -284,8 +284,8 @@ type PreviewCopyTemplateRequest struct {
 	TemplateId string `protobuf:"bytes,1,opt,name=template_id,json=templateId,proto3" json:"template_id,omitempty"`
 	// The new integration's name. The template's name when unset.
 	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// The credential for the third-party system. Only whether it is there counts. A
-	// secret.
+	// The credential for the third-party system. The preview depends on whether it is
+	// set, and not on its value. A secret.
 	ApiKey *string `protobuf:"bytes,3,opt,name=api_key,json=apiKey,proto3,oneof" json:"api_key,omitempty"`
 	// The new integration's base URL. The template's when unset.
 	BaseUrl *string `protobuf:"bytes,4,opt,name=base_url,json=baseUrl,proto3,oneof" json:"base_url,omitempty"`
@@ -371,7 +371,7 @@ func (x *PreviewCopyTemplateRequest) GetVariablesJson() string {
 	return ""
 }
 
-// PreviewCopyTemplateResponse is what a copy would give, as far as Diga documents
+// PreviewCopyTemplateResponse is what a copy would create, as far as Diga documents
 // it. `caveats` lists what Diga does not document and this preview assumes.
 type PreviewCopyTemplateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -387,11 +387,13 @@ type PreviewCopyTemplateResponse struct {
 	AuthType AuthType `protobuf:"varint,4,opt,name=auth_type,json=authType,proto3,enum=diga.integration.v1.AuthType" json:"auth_type,omitempty"`
 	// The protocol of the third-party system.
 	IntegrationType IntegrationType `protobuf:"varint,5,opt,name=integration_type,json=integrationType,proto3,enum=diga.integration.v1.IntegrationType" json:"integration_type,omitempty"`
-	// Headers sent with every call to the third-party system. They may hold secrets.
+	// The headers that every call to the third-party system would have. They may hold
+	// secrets.
 	Headers map[string]string `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The tools, as the template describes them. They may hold secrets.
 	Tools []*structpb.Struct `protobuf:"bytes,7,rep,name=tools,proto3" json:"tools,omitempty"`
-	// The template's placeholders, each place of each.
+	// The template's placeholders. One that occurs in several places is listed for each
+	// of them.
 	Placeholders []*Placeholder `protobuf:"bytes,8,rep,name=placeholders,proto3" json:"placeholders,omitempty"`
 	// The variables that no placeholder uses.
 	UnusedVariables []*UnusedVariable `protobuf:"bytes,9,rep,name=unused_variables,json=unusedVariables,proto3" json:"unused_variables,omitempty"`
@@ -603,8 +605,8 @@ type UnusedVariable struct {
 	// The variable's name.
 	// REQUIRED.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The placeholder whose name is most like it, if one is: probably the variable
-	// is misspelt.
+	// The placeholder whose name is most like the variable's: the variable is probably
+	// misspelt. Unset if no name is like it.
 	Nearest       *string `protobuf:"bytes,2,opt,name=nearest,proto3,oneof" json:"nearest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -211,7 +211,7 @@ func (HttpMethod) EnumDescriptor() ([]byte, []int) {
 	return file_diga_integration_v1_tool_proto_rawDescGZIP(), []int{2}
 }
 
-// ExecutionAudio is what is heard while a tool runs.
+// ExecutionAudio is what the agent's caller hears while a tool runs.
 type ExecutionAudio int32
 
 const (
@@ -270,7 +270,7 @@ type PreSpeech int32
 const (
 	// No choice was given.
 	PreSpeech_PRE_SPEECH_UNSPECIFIED PreSpeech = 0
-	// As the agent sees fit.
+	// If the agent decides to.
 	PreSpeech_PRE_SPEECH_AUTO PreSpeech = 1
 	// Always.
 	PreSpeech_PRE_SPEECH_FORCE PreSpeech = 2
@@ -423,16 +423,16 @@ type HttpTool struct {
 	Body []*BodyParam `protobuf:"bytes,6,rep,name=body,proto3" json:"body,omitempty"`
 	// The parameters of the path.
 	Path []*PathParam `protobuf:"bytes,7,rep,name=path,proto3" json:"path,omitempty"`
-	// Headers to send. They may hold secrets.
+	// The headers of a call to the endpoint. They may hold secrets.
 	Headers map[string]string `protobuf:"bytes,8,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The HTTP method of the endpoint.
 	// REQUIRED.
 	Method HttpMethod `protobuf:"varint,9,opt,name=method,proto3,enum=diga.integration.v1.HttpMethod" json:"method,omitempty"`
-	// How long the endpoint may take, in seconds.
+	// How long a call to the endpoint may take, in seconds.
 	Timeout *int32 `protobuf:"varint,10,opt,name=timeout,proto3,oneof" json:"timeout,omitempty"`
-	// Whether the agent asks before it calls the tool.
+	// Whether the agent asks for approval before it calls the tool.
 	ApprovalRequired bool `protobuf:"varint,11,opt,name=approval_required,json=approvalRequired,proto3" json:"approval_required,omitempty"`
-	// What is heard while the tool runs.
+	// What the agent's caller hears while the tool runs. Unset if nothing.
 	ExecutionAudio ExecutionAudio `protobuf:"varint,12,opt,name=execution_audio,json=executionAudio,proto3,enum=diga.integration.v1.ExecutionAudio" json:"execution_audio,omitempty"`
 	// Whether the agent speaks before it calls the tool.
 	PreSpeech     PreSpeech `protobuf:"varint,13,opt,name=pre_speech,json=preSpeech,proto3,enum=diga.integration.v1.PreSpeech" json:"pre_speech,omitempty"`
@@ -576,7 +576,7 @@ type McpTool struct {
 	// out, or null in a list, and a decimal of too many digits is rounded;
 	// `parameters_json` is set then.
 	Parameters *structpb.Struct `protobuf:"bytes,4,opt,name=parameters,proto3" json:"parameters,omitempty"`
-	// Whether the agent asks before it calls the tool.
+	// Whether the agent asks for approval before it calls the tool.
 	ApprovalRequired bool `protobuf:"varint,5,opt,name=approval_required,json=approvalRequired,proto3" json:"approval_required,omitempty"`
 	// The JSON of `parameters` as Diga wrote it. It is set only if `parameters` does
 	// not hold all of it, because of an integer that a double cannot hold exactly,
@@ -669,9 +669,9 @@ type QueryParam struct {
 	DataType DataType `protobuf:"varint,2,opt,name=data_type,json=dataType,proto3,enum=diga.integration.v1.DataType" json:"data_type,omitempty"`
 	// What the parameter is for.
 	Description *string `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	// Whether the parameter is required; true when unset.
+	// Whether a call to the endpoint must have the parameter; true when unset.
 	Required *bool `protobuf:"varint,4,opt,name=required,proto3,oneof" json:"required,omitempty"`
-	// Where the value comes from; from the agent when unset.
+	// Where the value comes from; the agent chooses it when unset.
 	ValueSource ParamValueSource `protobuf:"varint,5,opt,name=value_source,json=valueSource,proto3,enum=diga.integration.v1.ParamValueSource" json:"value_source,omitempty"`
 	// The value if it is fixed: a string, number or bool. Unset if it is an integer
 	// that a double cannot hold exactly, and rounded if it is a decimal of too many
@@ -776,9 +776,9 @@ type BodyParam struct {
 	DataType DataType `protobuf:"varint,2,opt,name=data_type,json=dataType,proto3,enum=diga.integration.v1.DataType" json:"data_type,omitempty"`
 	// What the parameter is for.
 	Description *string `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	// Whether the parameter is required; true when unset.
+	// Whether a call to the endpoint must have the parameter; true when unset.
 	Required *bool `protobuf:"varint,4,opt,name=required,proto3,oneof" json:"required,omitempty"`
-	// Where the value comes from; from the agent when unset.
+	// Where the value comes from; the agent chooses it when unset.
 	ValueSource ParamValueSource `protobuf:"varint,5,opt,name=value_source,json=valueSource,proto3,enum=diga.integration.v1.ParamValueSource" json:"value_source,omitempty"`
 	// The value if it is fixed: a string, number or bool. Unset if it is an integer
 	// that a double cannot hold exactly, and rounded if it is a decimal of too many
@@ -889,11 +889,11 @@ type PathParam struct {
 	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	// What the parameter is for.
 	Description *string `protobuf:"bytes,2,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	// Whether the parameter is required; true when unset.
+	// Whether a call to the endpoint must have the parameter; true when unset.
 	Required *bool `protobuf:"varint,3,opt,name=required,proto3,oneof" json:"required,omitempty"`
-	// Where the value comes from; from the agent when unset.
+	// Where the value comes from; the agent chooses it when unset.
 	ValueSource ParamValueSource `protobuf:"varint,4,opt,name=value_source,json=valueSource,proto3,enum=diga.integration.v1.ParamValueSource" json:"value_source,omitempty"`
-	// The value if it is fixed, or a template for the value.
+	// The value, if it is fixed, or the template that the value is made from.
 	FixedValue    *string `protobuf:"bytes,5,opt,name=fixed_value,json=fixedValue,proto3,oneof" json:"fixed_value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
