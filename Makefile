@@ -113,6 +113,15 @@ client-modules: ## the tests of what makes client/, of its Go module, and of the
 	cd client/go && go vet ./...
 	cd examples/go && go vet ./... && go test -count=1 ./...
 
+.PHONY: openapi
+openapi: ## hold the OpenAPI document to a server, with a validator of others (a module of its own)
+	cd tools/openapi && go test ./...
+
+.PHONY: schemathesis
+schemathesis: ## have Schemathesis make requests of the OpenAPI document and send them to digate dev (SEED, another number for others)
+	test/schemathesis/install
+	go test -count=1 -timeout 10m -v ./test/schemathesis -schemathesis $(if $(SEED),-schemathesis.seed $(SEED))
+
 .PHONY: manifests
 manifests: ## hold deploy/kubernetes to the types of Kubernetes and to the settings (a module of its own)
 	cd tools/kubernetes && go test ./...

@@ -20,6 +20,13 @@ type contractCmd struct {
 	Diff contractDiffCmd `cmd:"" help:"Compare Diga's published OpenAPI document with the contract of this digate."`
 }
 
+// Help is shown by --help.
+func (contractCmd) Help() string {
+	return `A running digate describes its own REST side as an OpenAPI document:
+/openapi.json and /openapi.yaml, which need no credential.
+`
+}
+
 type contractDiffCmd struct {
 	File   string `arg:"" name:"file" optional:"" help:"The OpenAPI document, in JSON; - is standard input."`
 	URL    string `name:"url" placeholder:"URL" help:"Where the document is, instead of a file; https://api.diga.io/openapi.json by default. It is read without a credential."`
