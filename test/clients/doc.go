@@ -7,6 +7,9 @@
 // input cancels the calls that are under way. A driver encodes, sends and reads as
 // the library's users do, and error details as the library's own helper reads them.
 //
+// The drivers of Connect's libraries also speak Connect and gRPC-Web. One of them is a web
+// page, which makes its calls from a headless Chromium.
+//
 // `make clients` installs the libraries, in the versions that the drivers name, and
 // runs the tests. Elsewhere they are skipped.
 package clients

@@ -34,6 +34,11 @@ type plan struct {
 	// Accept is "identity" for a client that takes no compressed response.
 	Accept      string `json:"accept,omitempty"`
 	KeepaliveMS int    `json:"keepalive_ms,omitempty"`
+	// Protocol, of the clients of Connect alone, is connect or grpc-web in place of gRPC,
+	// HTTP its version there, and JSON what messages are.
+	Protocol string `json:"protocol,omitempty"`
+	HTTP     string `json:"http,omitempty"`
+	JSON     bool   `json:"json,omitempty"`
 	// TLS, if set, is what to call with.
 	TLS *tlsPlan `json:"tls,omitempty"`
 	// Warm, if set, is a call to make before the others, so that there is a connection.

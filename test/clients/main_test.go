@@ -78,7 +78,7 @@ func node(driver string) func(t *testing.T) *exec.Cmd {
 	return func(t *testing.T) *exec.Cmd {
 		packages := installed(t, "grpc-js", "node", "node_modules")
 		dir := t.TempDir()
-		for _, name := range []string{driver, "driver.mjs", "package.json"} {
+		for _, name := range []string{driver, "driver.mjs", "calls.mjs", "package.json"} {
 			b, err := os.ReadFile(filepath.Join("node", name))
 			if err == nil {
 				err = os.WriteFile(filepath.Join(dir, name), b, 0o600)
