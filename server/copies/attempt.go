@@ -26,6 +26,7 @@ type attempt struct {
 	create      create
 	key         ledger.Digest
 	token       ledger.Token
+	ledger      Ledger // keeps the record
 
 	// caller is the context of the flight's caller, with the flight's exchange. It
 	// counts until the call is sent.
@@ -105,14 +106,17 @@ func (a *attempt) run() {
 	}()
 	a.token = ledger.NewToken()
 	r, mine, err := a.claim()
+	if r.Key != a.key && r.State != 0 { // another key than the call's own found it
+		f.ex.LedgerRecord = r.Key.RecordName()
+	}
 	switch {
 	case err != nil:
 		f.err = err
-		a.claimUnsure = r.Key != a.key // no record was seen
+		a.claimUnsure = r.Key == ledger.Digest{} // no record was seen
 	case mine:
 		a.send()
 	case r.State == ledger.Done:
-		a.replay(r.CreatedID, r.Token)
+		a.replay(r)
 	default:
 		a.inDoubt(r)
 	}

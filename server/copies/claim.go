@@ -20,7 +20,7 @@ func (a *attempt) claim() (ledger.Record, bool, error) {
 	}
 	limit := &a.claiming
 	for wait := firstPoll; ; wait = min(2*wait, lastPoll) {
-		r, mine, err := cfg.Ledger.Claim(bound(ctx, limit), claim)
+		r, mine, err := a.ledger.Claim(bound(ctx, limit), claim)
 		limit.End()
 		switch {
 		case err != nil && ctx.Err() != nil:
@@ -53,8 +53,7 @@ func (a *attempt) releaseClaim() {
 	var limit deadline.Context
 	ctx := a.detach(&limit, ledgerTimeout)
 	defer limit.End()
-	cfg := &a.coordinator.cfg
-	if err := cfg.Ledger.Release(ctx, a.key, a.token); err != nil && !errors.Is(err, ledger.ErrLost) {
-		cfg.Log.LogAttrs(ctx, slog.LevelDebug, "a claim could not be released; it ends with its lease", slog.String("ledger_record", a.key.RecordName()), slog.String("error", err.Error()))
+	if err := a.ledger.Release(ctx, a.key, a.token); err != nil && !errors.Is(err, ledger.ErrLost) {
+		a.coordinator.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "a claim could not be released; it ends with its lease", slog.String("ledger_record", a.key.RecordName()), slog.String("error", err.Error()))
 	}
 }

@@ -70,6 +70,9 @@ type Config struct {
 	Key func(ctx context.Context, m Method, requestID string) (ledger.Digest, error)
 	// Caller returns what tells the context's caller from others, as a claim has it.
 	Caller func(context.Context) uint64
+	// LedgerOf, if set, returns what keeps the record of the call that has the key, in
+	// place of Ledger.
+	LedgerOf func(ctx context.Context, m Method, requestID string, key ledger.Digest) (Ledger, error)
 	// Fingerprint returns the keyed digest of a request.
 	Fingerprint func(parts ...[]byte) ledger.Digest
 	// Timeout bounds a call that was sent and whose caller may be gone.
@@ -103,7 +106,7 @@ func New(cfg Config) (*Coordinator, error) {
 		cfg: cfg, closed: closed, close: end,
 		flights: flights{byKey: make(map[ledger.Digest]*flight)},
 		leases: newLeases(closed, cfg.Lease, func(ctx context.Context, a *attempt) error {
-			return cfg.Ledger.Renew(ctx, a.key, a.token, cfg.Lease)
+			return a.ledger.Renew(ctx, a.key, a.token, cfg.Lease)
 		}),
 	}, nil
 }
@@ -162,6 +165,12 @@ func (c *Coordinator) create(ctx context.Context, call create) (_ resource, repl
 	if err != nil {
 		return resource{}, false, err
 	}
+	keeps := c.cfg.Ledger
+	if c.cfg.LedgerOf != nil {
+		if keeps, err = c.cfg.LedgerOf(ctx, call.method(), call.request().GetRequestId(), key); err != nil {
+			return resource{}, false, err
+		}
+	}
 	fingerprint, err := c.fingerprint(call)
 	if err != nil {
 		return resource{}, false, apierror.Internal(err, exchange.NotSent)
@@ -179,7 +188,7 @@ func (c *Coordinator) create(ctx context.Context, call create) (_ resource, repl
 		}
 		f, mine := c.flights.join(key, fingerprint)
 		if mine {
-			f.attempt = attempt{coordinator: c, flight: f, create: call, key: key}
+			f.attempt = attempt{coordinator: c, flight: f, create: call, key: key, ledger: keeps}
 			go c.do(ctx, &f.attempt, record)
 		} else if f.fingerprint != fingerprint {
 			return resource{}, false, reused()

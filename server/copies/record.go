@@ -22,18 +22,17 @@ const (
 
 // record writes the verdict to the ledger.
 func (a *attempt) record(ctx context.Context) error {
-	l := a.coordinator.cfg.Ledger
 	switch a.verdict {
 	case recordDone:
-		err := l.MarkDone(ctx, a.key, a.token, a.flight.created.id)
+		err := a.ledger.MarkDone(ctx, a.key, a.token, a.flight.created.id)
 		if errors.Is(err, ledger.ErrInvalid) { // nothing that was created has an id
-			return l.MarkUnknown(ctx, a.key, a.token)
+			return a.ledger.MarkUnknown(ctx, a.key, a.token)
 		}
 		return err
 	case recordUnknown:
-		return l.MarkUnknown(ctx, a.key, a.token)
+		return a.ledger.MarkUnknown(ctx, a.key, a.token)
 	case recordRelease:
-		return l.Release(ctx, a.key, a.token)
+		return a.ledger.Release(ctx, a.key, a.token)
 	default:
 		return nil
 	}

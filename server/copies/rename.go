@@ -116,21 +116,21 @@ func (a *attempt) renameLater() {
 	}
 }
 
-// unmark takes the mark of a claim off the name of what was replayed. An integration
+// unmark takes the mark of a record's claim off the name of what was replayed. An integration
 // whose name has no mark, because it was taken off or because somebody gave it another
 // name, stays as it is.
-func (a *attempt) unmark(token ledger.Token) {
+func (a *attempt) unmark(r ledger.Record) {
 	marks := a.coordinator.cfg.Marks
 	if marks == nil {
 		return
 	}
 	created := a.flight.created
-	name, ok := strings.CutSuffix(integrationOf(created).GetName(), marks.suffix(a.key, token))
+	name, ok := strings.CutSuffix(integrationOf(created).GetName(), marks.suffix(r.Key, r.Token))
 	if !ok {
 		return
 	}
 	if err := a.adopt(marks.rename(a.ledgerTime, created.id, name)); err != nil {
-		marks.stays(a.caller, a.key, err)
+		marks.stays(a.caller, r.Key, err)
 	}
 }
 

@@ -8,11 +8,11 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// replay reads what an earlier call created, takes the mark of that call's claim off
-// its name, and sets the flight's results. The id is empty if it was too long for the
-// ledger.
-func (a *attempt) replay(id string, token ledger.Token) {
-	f := a.flight
+// replay reads what the call of a record created, takes the mark of that call's claim
+// off its name, and sets the flight's results. The id is empty if it was too long for
+// the ledger.
+func (a *attempt) replay(r ledger.Record) {
+	f, id := a.flight, r.CreatedID
 	f.replayed, f.ex.Replayed, f.ex.CreatedID = true, true, id
 	if id == "" {
 		f.err = apierror.AlreadyCreated(a.create.method().Resource(), "", errors.New("the id is not in the ledger"))
@@ -32,5 +32,5 @@ func (a *attempt) replay(id string, token ledger.Token) {
 	// of a create.
 	f.ex.Outcome, f.ex.Body, f.ex.Relay, f.ex.Drift = exchange.Done, read.Body, read.Relay, read.Drift
 	f.created = created
-	a.unmark(token)
+	a.unmark(r)
 }

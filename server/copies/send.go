@@ -54,9 +54,9 @@ func (a *attempt) send() {
 // the claim is confirmed each time.
 func (a *attempt) beforeSend() (context.Context, error) {
 	cfg, again := &a.coordinator.cfg, a.flight.isSent()
-	confirm, ctx, limit := cfg.Ledger.MarkSending, a.ledgerTime, &a.marking
+	confirm, ctx, limit := a.ledger.MarkSending, a.ledgerTime, &a.marking
 	if again {
-		confirm, ctx, limit = cfg.Ledger.Renew, &a.sending, new(deadline.Context)
+		confirm, ctx, limit = a.ledger.Renew, &a.sending, new(deadline.Context)
 	}
 	defer limit.End()
 	if err := confirm(bound(ctx, limit), a.key, a.token, cfg.Lease); err != nil {

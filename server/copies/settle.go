@@ -87,7 +87,8 @@ func (a *attempt) inDoubt(r ledger.Record) {
 	defer cancel()
 	s, err := c.cfg.Marks.Settle(ctx, method, r)
 	if s.CreatedID != "" {
-		a.replay(s.CreatedID, r.Token)
+		r.CreatedID = s.CreatedID
+		a.replay(r)
 		return
 	}
 	f.lost = errors.Is(err, ledger.ErrLost)
