@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"server/integration", "server/gateway", "server/authn/passthrough", "server/authn/service", "server/authn/claim", "server/telemetry", "server/emulator", "server/inproc", "server/intake", "server/connections", "server/openapi/viewer"},
 	{"server/ledger/backend", "server/ledgerservice", "server/authn", "server/authn/jwt", "server/authn/clientcert"},
 	{"server/copies", "server/contractwatch", "server/accounts"},
-	{"server/ledger/watch", "server/ledger/listing", "server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
+	{"server/ledger/watch", "server/ledger/former", "server/ledger/listing", "server/ledger/memory", "server/ledger/sqlite", "server/ledger/postgres", "server/ledger/postgres/pgtest", "server/ledger/ledgertest"},
 	{"server/upstream", "server/status", "server/openapi", "server/clientcontract", "server/ledger", "server/contract/surface"},
 	{"server/telemetry/export", "server/telemetry/export/exporttest", "server/upstream/admission", "server/contract", "server/validate", "server/canonical", "server/contract/contracttest"},
 	{"server/certs/certstest"},

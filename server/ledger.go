@@ -9,6 +9,7 @@ import (
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/backend"
+	"github.com/digate/digate/server/ledger/former"
 	"github.com/digate/digate/server/ledger/watch"
 	"github.com/digate/digate/server/ledgerservice"
 )
@@ -62,6 +63,16 @@ func (s *Server) recordKey(ctx context.Context, m copies.Method, requestID strin
 	return s.keys.Key(caller, m.LedgerName(), requestID), nil
 }
 
+// formerLedger returns what keeps the record of a call while callers change from being
+// their tokens: the record counts that the token makes, too.
+func (s *Server) formerLedger(ctx context.Context, m copies.Method, requestID string, key ledger.Digest) (*former.Ledger, error) {
+	p := authn.FromContext(ctx)
+	if p == nil || p.Token().IsZero() {
+		return nil, authn.ErrNoCaller()
+	}
+	return former.New(s.ledger, key, s.keys.Key(s.keys.Caller(p.Token().Reveal()), m.LedgerName(), requestID)), nil
+}
+
 // newIntegration makes the contract's service, and puts the calls that continue
 // without a caller on the stack.
 func (s *Server) newIntegration() (*integration.Service, error) {
@@ -78,11 +89,17 @@ func (s *Server) newIntegration() (*integration.Service, error) {
 }
 
 func (s *Server) copiesConfig() copies.Config {
-	return copies.Config{
+	cfg := copies.Config{
 		Upstream: s.upstream, Ledger: s.ledger, Key: s.recordKey, Caller: s.callerOf,
 		Fingerprint: s.keys.Fingerprint,
 		Timeout:     s.cfg.Upstream.Timeout, Lease: claimLease, Marks: s.marks(), Observer: s.telemetry, Log: s.log,
 	}
+	if s.cfg.CallersWereTokens() {
+		cfg.LedgerOf = func(ctx context.Context, m copies.Method, requestID string, key ledger.Digest) (copies.Ledger, error) {
+			return s.formerLedger(ctx, m, requestID, key)
+		}
+	}
+	return cfg
 }
 
 // marks returns what settles doubts, nil if the settings do not ask for it.
@@ -105,11 +122,17 @@ func (s *Server) integrationConfig(made integration.Copies) integration.Config {
 }
 
 func (s *Server) ledgerServiceConfig() ledgerservice.Config {
-	return ledgerservice.Config{
+	cfg := ledgerservice.Config{
 		Ledger: s.ledger, Upstream: s.upstream, Marks: s.marks(), Key: s.recordKey, Caller: authn.ID,
 		Store: s.engine.Name, Durable: s.engine.Durable, Retention: s.cfg.Ledger.Retention,
 		OwnerGone: OwnerGone(s.cfg.LongestCall()), BeforeResolve: s.beforeResolve(), Log: s.log,
 	}
+	if s.cfg.CallersWereTokens() {
+		cfg.LedgerOf = func(ctx context.Context, m copies.Method, requestID string, key ledger.Digest) (ledgerservice.Ledger, error) {
+			return s.formerLedger(ctx, m, requestID, key)
+		}
+	}
+	return cfg
 }
 
 // sweep removes the records that are past their retention, until the context

@@ -132,6 +132,9 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 		"contract-watch": {func(c *config.Config) { c.ContractWatch.Interval = 7 }, func(w wired) bool { return w.watch.Interval == 7 }},
 		"contract-url":   {func(c *config.Config) { c.ContractWatch.URL = "http://x" }, func(w wired) bool { return w.watch.Source.URL == "http://x" }},
 
+		"former-caller-id": {func(c *config.Config) { c.FormerCallerID = "token" }, func(w wired) bool {
+			return w.copies.LedgerOf != nil && w.records.LedgerOf != nil
+		}},
 		"ledger-retention":   {func(c *config.Config) { c.Ledger.Retention = 7 * time.Hour }, func(w wired) bool { return w.records.Retention == 7*time.Hour }},
 		"require-request-id": {func(c *config.Config) { c.Integration.RequireRequestID = true }, func(w wired) bool { return w.integration.RequireRequestID }},
 		"settle-doubts": {func(c *config.Config) { c.Copies.SettleDoubts = "mark" }, func(w wired) bool {

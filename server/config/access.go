@@ -9,11 +9,28 @@ import (
 type Access struct {
 	AccountsFile   string         `name:"accounts-file" group:"Access:" type:"path" placeholder:"FILE" help:"YAML file of accounts, each with its token for Diga, and of the callers that may use them. Without it, a caller's own token goes to Diga."`
 	CallerID       claim.Settings `embed:""`
+	FormerCallerID string         `name:"former-caller-id" group:"Access:" enum:"none,token" default:"none" help:"What a caller was before: token while there are servers or records from when it was its token, which count then too. A call with a request id has two records meanwhile."`
 	OpenReflection bool           `name:"open-reflection" group:"Access:" help:"Let anybody list the methods by gRPC's server reflection. Without it, reflection needs a credential, as all else but the health service."`
 }
 
+// The values of the setting former-caller-id.
+const (
+	formerNone  = "none"
+	formerToken = "token"
+)
+
+// CallersWereTokens reports whether records count that were made when a caller was its
+// token.
+func (a *Access) CallersWereTokens() bool { return a.FormerCallerID == formerToken }
+
 func (a *Access) validate(p *setting.Problems) {
 	a.CallerID.Validate(p)
+	switch {
+	case a.FormerCallerID != formerNone && a.FormerCallerID != formerToken:
+		p.Addf("former-caller-id", "must be none or token")
+	case a.FormerCallerID == formerToken && a.AccountsFile == "" && !a.CallerID.On():
+		p.Addf("former-caller-id", "is for servers with --accounts-file or --caller-id-claim; without either, a caller still is its token")
+	}
 	if a.AccountsFile != "" && a.CallerID.On() {
 		p.Addf("caller-id-claim", "is for callers whose tokens go to Diga; with --accounts-file callers have their names from the file")
 	}

@@ -65,6 +65,7 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 			func(c *config.Config) { c.CallerID = callerID(); c.CallerID.Algorithms = "none" },
 			func(c *config.Config) { c.CallerID = callerID(); c.CallerID.Algorithms = "" },
 		},
+		"former-caller-id": {func(c *config.Config) { c.FormerCallerID = "name" }, func(c *config.Config) { c.FormerCallerID = "token" }},
 		"upstream-url": {
 			func(c *config.Config) { c.Upstream.URL = "ftp://x" },
 			func(c *config.Config) { c.Upstream.URL = "https://" },

@@ -23,7 +23,7 @@ func (s *Service) resolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.record(ctx, m, req.GetRequestId())
+	r, settler, err := s.record(ctx, m, req.GetRequestId())
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *Service) resolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 		}
 	}
 	caller, _ := s.cfg.Caller(ctx)
-	if r, err = s.settler.Settle(ctx, caller, m, r, id); err != nil {
+	if r, err = settler.Settle(ctx, caller, m, r, id); err != nil {
 		return nil, err
 	}
 	if id == "" {

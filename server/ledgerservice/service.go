@@ -36,6 +36,9 @@ type Config struct {
 	// caller, and Caller the caller's name.
 	Key    func(ctx context.Context, m copies.Method, requestID string) (ledger.Digest, error)
 	Caller func(ctx context.Context) (string, error)
+	// LedgerOf, if set, returns what keeps the record of the call that has the key, in
+	// place of Ledger.
+	LedgerOf func(ctx context.Context, m copies.Method, requestID string, key ledger.Digest) (Ledger, error)
 	// Store is the kind of the store: memory, sqlite or postgres.
 	Store string
 	// Durable means that the records survive the end of the server.
@@ -120,11 +123,11 @@ func (s *Service) getCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*d
 		return nil, err
 	}
 	m := methodOf(req.GetMethod())
-	r, err := s.record(ctx, m, req.GetRequestId())
+	r, settler, err := s.record(ctx, m, req.GetRequestId())
 	if err != nil {
 		return nil, err
 	}
-	found, _, err := s.settler.candidates(ctx, m, &r)
+	found, _, err := settler.candidates(ctx, m, &r)
 	if err != nil {
 		return nil, err
 	}
@@ -135,15 +138,25 @@ func (s *Service) getCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*d
 	return &digatev1.GetCopyResponse{Copy: out}, nil
 }
 
-// record returns the record for a request id of a method, and names it in the log line
-// of this call.
-func (s *Service) record(ctx context.Context, m copies.Method, requestID string) (ledger.Record, error) {
+// record returns the record for a request id of a method, with what settles it, and
+// names it in the log line of this call.
+func (s *Service) record(ctx context.Context, m copies.Method, requestID string) (ledger.Record, Settler, error) {
+	settler := s.settler
 	key, err := s.cfg.Key(ctx, m, requestID)
 	if err != nil {
-		return ledger.Record{}, err
+		return ledger.Record{}, settler, err
+	}
+	if s.cfg.LedgerOf != nil {
+		if settler.Ledger, err = s.cfg.LedgerOf(ctx, m, requestID, key); err != nil {
+			return ledger.Record{}, settler, err
+		}
+	}
+	r, err := get(ctx, settler.Ledger, key)
+	if err == nil {
+		key = r.Key
 	}
 	if ex := exchange.FromContext(ctx); ex != nil {
 		ex.LedgerRecord = key.RecordName()
 	}
-	return get(ctx, s.cfg.Ledger, key)
+	return r, settler, err
 }

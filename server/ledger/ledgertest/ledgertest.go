@@ -31,41 +31,65 @@ type Harness struct {
 	Break, Mend func(t testing.TB)
 }
 
+// test is a test of the suite.
+type test struct {
+	name string
+	run  func(*testing.T, Harness)
+}
+
+// ofCalls are the tests of what a store does with the records of calls.
+var ofCalls = []test{
+	{"Claim_SameTokenAgain_IsMine", testClaimAgain},
+	{"EveryState_EveryOperation_MovesOrIsRefused", testTransitions},
+	{"EveryState_ForeignToken_IsRefused", testForeignToken},
+	{"Claim_TwoHandlesManyGoroutines_OneWins", testOneWins},
+	{"Claim_ManyGoroutinesAfterLease_OneTakesOver", testOneTakesOver},
+	{"Resolve_IntegrationOfAnotherRecord_IsRefused", testNamedByAnother},
+	{"Resolve_ManyToOneIntegration_OneNamesIt", testOneNames},
+	{"Life_ManyKeysTwoHandles_AllAreDone", testManyLives},
+	{"Crash_AtEveryPoint_SettlesAfterLease", testCrash},
+	{"Renew_KeepsClaimAlive", testRenew},
+	{"Lapse_RecordInDoubt_TellsForHowLong", testLapsedFor},
+	{"MarkDone_SlowOwner_IsRecordedUnlessKeyWasTaken", testSlowOwner},
+	{"Retention_SettledRecord_IsGone", testRetention},
+	{"Lease_AndRetention_EndWhenTheyShould", testLeaseBoundary},
+	{"Named_OnlyDoneAndLiveRecordsCount", testNamed},
+	{"KeepAnyID_OddAndLongIDs_AreKeptOrRecognized", testAnyID},
+	{"Arguments_OutOfBounds_AreRefused", testBounds},
+	{"Context_Ended_ChangesNothing", testEndedContext},
+}
+
+// ofStores are the tests of a store as a whole.
+var ofStores = []test{
+	{"Claim_FreeKey_ReturnsRecord", testClaimReturnsRecord},
+	{"Sweep_Limit_RemovesInBatches", testSweepLimit},
+	{"Sweep_LapsedLeases_SettlesThem", testSweepSettles},
+	{"Sweep_LateAfterLease_DoesNotExtendRetention", testSweepKeepsRetention},
+	{"List_Query_ReturnsLatestFirst", testList},
+	{"Stats_CountByState_AndAgeOfOldestDoubt", testStats},
+	{"KeyCheck_OtherKey_IsErrKey", testKeyCheck},
+	{"HasKey_OtherKeyOrNone_IsErrKey", testHasKey},
+	{"Outage_CallsFailInTime_AndWorkAgain", testOutage},
+	{"Outage_UnderLoad_LosesNothingAcknowledged", testOutageUnderLoad},
+}
+
 // Run runs the suite, each test on a harness of its own.
 func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
-	for _, test := range []struct {
-		name string
-		run  func(*testing.T, Harness)
-	}{
-		{"Claim_FreeKey_ReturnsRecord", testClaimReturnsRecord},
-		{"Claim_SameTokenAgain_IsMine", testClaimAgain},
-		{"EveryState_EveryOperation_MovesOrIsRefused", testTransitions},
-		{"EveryState_ForeignToken_IsRefused", testForeignToken},
-		{"Claim_TwoHandlesManyGoroutines_OneWins", testOneWins},
-		{"Claim_ManyGoroutinesAfterLease_OneTakesOver", testOneTakesOver},
-		{"Resolve_IntegrationOfAnotherRecord_IsRefused", testNamedByAnother},
-		{"Resolve_ManyToOneIntegration_OneNamesIt", testOneNames},
-		{"Life_ManyKeysTwoHandles_AllAreDone", testManyLives},
-		{"Crash_AtEveryPoint_SettlesAfterLease", testCrash},
-		{"Renew_KeepsClaimAlive", testRenew},
-		{"Lapse_RecordInDoubt_TellsForHowLong", testLapsedFor},
-		{"MarkDone_SlowOwner_IsRecordedUnlessKeyWasTaken", testSlowOwner},
-		{"Retention_SettledRecord_IsGone", testRetention},
-		{"Sweep_Limit_RemovesInBatches", testSweepLimit},
-		{"Sweep_LapsedLeases_SettlesThem", testSweepSettles},
-		{"Sweep_LateAfterLease_DoesNotExtendRetention", testSweepKeepsRetention},
-		{"Lease_AndRetention_EndWhenTheyShould", testLeaseBoundary},
-		{"Named_OnlyDoneAndLiveRecordsCount", testNamed},
-		{"List_Query_ReturnsLatestFirst", testList},
-		{"Stats_CountByState_AndAgeOfOldestDoubt", testStats},
-		{"KeepAnyID_OddAndLongIDs_AreKeptOrRecognized", testAnyID},
-		{"KeyCheck_OtherKey_IsErrKey", testKeyCheck},
-		{"HasKey_OtherKeyOrNone_IsErrKey", testHasKey},
-		{"Arguments_OutOfBounds_AreRefused", testBounds},
-		{"Context_Ended_ChangesNothing", testEndedContext},
-		{"Outage_CallsFailInTime_AndWorkAgain", testOutage},
-		{"Outage_UnderLoad_LosesNothingAcknowledged", testOutageUnderLoad},
-	} {
+	t.Helper()
+	run(t, newHarness, ofStores)
+	RunCalls(t, newHarness)
+}
+
+// RunCalls runs the part of the suite that is about the records of calls. What keeps
+// more than a record of a call passes it, too.
+func RunCalls(t *testing.T, newHarness func(t *testing.T) Harness) {
+	t.Helper()
+	run(t, newHarness, ofCalls)
+}
+
+func run(t *testing.T, newHarness func(t *testing.T) Harness, tests []test) {
+	t.Helper()
+	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, newHarness(t)) })
 	}
 }
