@@ -1,6 +1,8 @@
 package examples
 
 import (
+	"bytes"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -82,6 +84,19 @@ func TestClients_EveryDirectoryWithAREADME_IsOne(t *testing.T) {
 		dir := filepath.Base(filepath.Dir(page))
 		if !slices.ContainsFunc(clients, func(c client) bool { return c.dir == dir }) {
 			t.Errorf("examples/%s has no row in the table of clients", dir)
+		}
+	}
+}
+
+// An address of a registry would be that of the machine that wrote the file.
+func TestLockFiles_RecordNoAddress(t *testing.T) {
+	files, err := filepath.Glob(client{dir: "*"}.path() + "/package-lock.json")
+	must(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		must(t, err)
+		if bytes.Contains(text, []byte(`"resolved"`)) {
+			t.Errorf("%s records where packages were fetched: npm config set omit-lockfile-registry-resolved true", file)
 		}
 	}
 }

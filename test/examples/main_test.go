@@ -45,6 +45,7 @@ type client struct {
 
 var clients = []client{
 	{dir: "curl", protocol: "rest", needs: []string{"curl", "jq", "openssl"}},
+	{dir: "grpc-js", protocol: "grpc", needs: []string{"node", "npm"}},
 	{dir: "python", protocol: "grpc", needs: []string{"python3"}},
 	{dir: "requests", protocol: "rest", needs: []string{"python3"}},
 }
