@@ -73,6 +73,7 @@ func (s *Server) openAccounts(ctx context.Context) error {
 	s.authenticator = &namedCallers{a, s}
 	s.access = &access{store: store, meter: accounts.NewMeter(), contract: s.contract}
 	s.telemetry.WatchAccounts(store, a)
+	s.telemetry.WatchQuotas(func() []accounts.QuotaLoad { return s.access.meter.Load(store.Set()) })
 	s.pushAuthenticator() // which the reading of the file needs
 	s.lifecycle.push(&part{name: "accounts", serve: func(ctx context.Context) error { store.Run(ctx); return nil }})
 	return nil

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -244,6 +245,19 @@ func TestAccounts_Quotas_AreToldWithTheTrueDelay(t *testing.T) {
 	}
 	if r := w.do(t, "GET", "/v1/integration/template", "", w.asREST("ops", "quota")...); r.status != http.StatusOK {
 		t.Errorf("a read: %d %s", r.status, r.body)
+	}
+	for line, want := range map[string]string{
+		`used{name="quota",of="account",quota="copies_per_day"}`:             "2",
+		`limit{name="quota",of="account",quota="copies_per_day"}`:            "2",
+		`refused_total{name="quota",of="account",quota="copies_per_day"}`:    "2",
+		`limit{name="slow",of="caller",quota="requests_per_second"}`:         "1",
+		`refused_total{name="slow",of="caller",quota="requests_per_second"}`: "2",
+	} {
+		w.awaitMetric(t, "digate_quota_"+line+" "+want)
+	}
+	if text := w.scrape(t); !regexp.MustCompile(`(?m)^digate_quota_used\{name="slow",of="caller",quota="requests_per_second"\} 0\.`).MatchString(text) ||
+		!regexp.MustCompile(`(?m)^digate_issuer_keys_read_timestamp_seconds\{issuer="corp"\} 1\.[0-9]+e\+09$`).MatchString(text) {
+		t.Errorf("%q", regexp.MustCompile("(?m)^digate_(quota|issuer).*").FindAllString(text, -1))
 	}
 }
 

@@ -22,6 +22,22 @@ func (s bounded) Connections() (all []telemetry.Connections) {
 	return all
 }
 
+// Handshakes implements [telemetry.Bounds].
+func (s bounded) Handshakes() (all []telemetry.Handshakes) {
+	for _, l := range []struct {
+		name string
+		*listener
+	}{{"grpc", s.grpc}, {"rest", s.rest}, {"admin", s.admin}} {
+		if l.tls != nil {
+			all = append(all, telemetry.Handshakes{Listener: l.name, Pending: int(l.tls.pending.Load()), Limit: l.tls.MaxPending})
+		}
+	}
+	return all
+}
+
+// Arrivals implements [telemetry.Bounds].
+func (s bounded) Arrivals() telemetry.Arrivals { return telemetry.Arrivals(s.arrivals.Load()) }
+
 // Streams implements [telemetry.Bounds].
 func (s bounded) Streams() []streams.Load { return s.streams.Load() }
 

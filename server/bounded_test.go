@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/http2"
+
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/test/await"
 )
@@ -53,4 +55,29 @@ func TestBounds_WhatCallersHold_IsShownBesideItsLimit(t *testing.T) {
 		return nil
 	}))
 	d.awaitMetric(t, `digate_request_memory_limit_bytes 2.68435456e+08`)
+}
+
+// So it is with what has arrived of a message that is not whole, and with handshakes.
+func TestBounds_WhatIsNotWhole_IsShownBesideItsLimit(t *testing.T) {
+	t.Parallel()
+	d := start(t, newScripted(t).url(), func(c *config.Config) {
+		c.MaxDecodedBytes, c.MaxRequestBytes, c.MaxConnections = 1<<20, 64<<10, 400
+		c.TLS.CertFile, c.TLS.KeyFile = suiteTLS.files()
+	})
+	d.awaitMetric(t, "digate_arriving_limit_bytes 262144")
+	f := dialRaw(t, d.GRPCAddr())
+	f.open(1, copyTemplate, false)
+	must(t, f.WriteData(1, false, append([]byte{0, 0, 0, 100, 0}, make([]byte, 995)...)))
+	d.awaitMetric(t, "digate_arriving_bytes 1128")
+	must(t, f.WriteRSTStream(1, http2.ErrCodeCancel))
+	d.awaitMetric(t, "digate_arriving_bytes 0")
+	d.awaitMetric(t, "digate_arriving_closed_total 0")
+
+	d.awaitMetric(t, `digate_tls_handshakes_limit{listener="rest"} 100`)
+	d.awaitMetric(t, `digate_tls_handshakes{listener="rest"} 0`)
+	conn, err := net.Dial("tcp", d.HTTPAddr().String())
+	must(t, err)
+	d.awaitMetric(t, `digate_tls_handshakes{listener="rest"} 1`)
+	must(t, conn.Close())
+	d.awaitMetric(t, `digate_tls_handshakes{listener="rest"} 0`)
 }

@@ -48,8 +48,7 @@ func (s *Server) newIntake() *intake.Intake {
 
 func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
 	watched := connections.Watch(s.grpc.credentials(), connections.Config{
-		MaxArriving: max(s.cfg.MaxDecodedBytes/arrivingShare, leastArriving*s.cfg.MaxRequestBytes),
-		Malformed:   s.telemetry.MalformedCall, Refused: s.telemetry.RefusedCall, Log: s.log,
+		Arrivals: s.arrivals, Malformed: s.telemetry.MalformedCall, Refused: s.telemetry.RefusedCall, Log: s.log,
 	})
 	srv := grpc.NewServer(slices.Concat(s.intake.ServerOptions(), serverOptions(s.interceptors()), []grpc.ServerOption{
 		grpc.Creds(watched),

@@ -38,6 +38,7 @@ type listener struct {
 type security struct {
 	// current is what new connections are served with.
 	current atomic.Pointer[tls.Config]
+	pending atomic.Int64 // handshakes
 	handshake.Config
 }
 

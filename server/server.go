@@ -20,6 +20,7 @@ import (
 	"github.com/digate/digate/server/budget"
 	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/connections"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/inproc"
@@ -59,6 +60,7 @@ type Server struct {
 	whyDrain   func() error // the cause of the drain; nil where no context ended
 	streams    *streams.Gate
 	memory     *budget.Memory
+	arrivals   *connections.Arrivals
 	intake     *intake.Intake
 	services   func(grpc.ServiceRegistrar) // those of the options, nil for none
 
@@ -145,6 +147,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	}
 	s.streams = streams.New(cfg.MaxWaitingStreams)
 	s.memory = budget.NewMemory(cfg.MaxDecodedBytes)
+	s.arrivals = connections.NewArrivals(max(cfg.MaxDecodedBytes/arrivingShare, leastArriving*cfg.MaxRequestBytes))
 	s.telemetry.KnowCallers(s.knows)
 	s.intake = s.newIntake()
 	s.untilDrain, s.beginDrain = context.WithCancel(context.Background())

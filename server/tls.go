@@ -97,7 +97,7 @@ func (s *Server) newSecurity(listener string) *security {
 	sec := new(security)
 	sec.Config = handshake.Config{
 		TLS: sec.current.Load, Timeout: min(handshakeTimeout, s.cfg.ReadTimeout),
-		MaxPending: max(s.cfg.MaxConnections/handshakeShare, leastHandshakes), Address: streams.Address,
+		MaxPending: max(s.cfg.MaxConnections/handshakeShare, leastHandshakes), Pending: &sec.pending, Address: streams.Address,
 		Ended: func(result handshake.Result, peer net.Addr, err error) {
 			s.telemetry.HandshakeEnded(listener, result, peer, err)
 		},

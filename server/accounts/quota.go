@@ -24,6 +24,9 @@ type meter struct {
 	at     time.Time
 	day    int64 // since 1970, in UTC
 	copies int
+	// refused counts the requests for which the quota of a second was used up, and
+	// refusedCopies those for which that of a day was.
+	refused, refusedCopies uint64
 }
 
 // NewMeter returns a meter of which nothing is used.
@@ -39,6 +42,8 @@ type QuotaError struct {
 	Wait time.Duration
 	// Day means that it is the quota of a day.
 	Day bool
+
+	of *meter
 }
 
 func (r *QuotaError) Error() string { return r.Quota + " is used up" }
@@ -51,8 +56,29 @@ type use struct {
 }
 
 // Take counts a request of a caller in an account, and as a copy if it is one. The
-// error is a [*QuotaError]; then nothing is counted.
+// error is a [*QuotaError]; then the request counts as refused alone.
 func (m *Meter) Take(c *Caller, a *Account, isCopy bool) error {
+	return m.refused(m.take(c, a, isCopy))
+}
+
+// refused counts the request of an error as refused, and returns the error.
+func (m *Meter) refused(err error) error {
+	r, ok := err.(*QuotaError)
+	if !ok {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r.Day {
+		r.of.refusedCopies++
+	} else {
+		r.of.refused++
+	}
+	return err
+}
+
+// take is [Meter.Take] that counts no refusal.
+func (m *Meter) take(c *Caller, a *Account, isCopy bool) error {
 	now := time.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -82,13 +108,13 @@ func (m *Meter) Take(c *Caller, a *Account, isCopy bool) error {
 // the time. It does not wait for another day.
 func (m *Meter) Wait(ctx context.Context, c *Caller, a *Account, isCopy bool) error {
 	for {
-		err := m.Take(c, a, isCopy)
-		r, refused := err.(*QuotaError)
-		if !refused || r.Day {
-			return err
+		err := m.take(c, a, isCopy)
+		r, short := err.(*QuotaError)
+		if !short || r.Day {
+			return m.refused(err)
 		}
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= r.Wait {
-			return err
+			return m.refused(err)
 		}
 		timer := time.NewTimer(r.Wait)
 		select {
@@ -130,7 +156,7 @@ func (u *use) refusal(now time.Time, isCopy bool) *QuotaError {
 	if isCopy && u.quota.CopiesPerDay >= 0 && u.meter.copies >= u.quota.CopiesPerDay {
 		return &QuotaError{
 			Quota: fmt.Sprintf("copies_per_day of the %s %s, which is %d and begins anew at 0:00 UTC,", u.noun, u.name, u.quota.CopiesPerDay),
-			Wait:  now.UTC().Truncate(day).Add(day).Sub(now), Day: true,
+			Wait:  now.UTC().Truncate(day).Add(day).Sub(now), Day: true, of: u.meter,
 		}
 	}
 	u.drain(now)
@@ -140,7 +166,7 @@ func (u *use) refusal(now time.Time, isCopy bool) *QuotaError {
 	}
 	return &QuotaError{
 		Quota: fmt.Sprintf("requests_per_second of the %s %s, which is %g,", u.noun, u.name, u.quota.PerSecond),
-		Wait:  time.Duration(math.Ceil(short / u.quota.PerSecond * float64(time.Second))),
+		Wait:  time.Duration(math.Ceil(short / u.quota.PerSecond * float64(time.Second))), of: u.meter,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -173,4 +174,35 @@ func TestMeter_OneAccountIsUsedUp_AnotherIsNot(t *testing.T) {
 			t.Fatal(fmt.Sprint(i, last))
 		}
 	}
+}
+
+// An operator sees how much of a quota is used, and how often it was used up. A copy of a
+// stream that waits is not refused.
+func TestMeter_Load_ShowsWhatIsUsedAndRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, m := parse(t, quotaFile), accounts.NewMeter()
+		take(m, s, "billing", "acme", 4, true)
+		take(m, s, "slow", "acme", 1, false)
+		if err := m.Wait(t.Context(), s.Caller("slow"), s.Account("globex"), false); err != nil {
+			t.Error(err)
+		}
+		if err := m.Wait(t.Context(), s.Caller("billing"), s.Account("globex"), true); err == nil {
+			t.Error("a copy too many was taken")
+		}
+		want := []accounts.QuotaLoad{
+			{Of: "caller", Name: "billing", Quota: "requests_per_second", Limit: 2},
+			{Of: "caller", Name: "billing", Quota: "copies_per_day", Used: 2, Limit: 2, Refused: 3},
+			{Of: "caller", Name: "slow", Quota: "requests_per_second", Used: 1, Limit: 1},
+			{Of: "account", Name: "acme", Quota: "requests_per_second", Limit: 4},
+			{Of: "account", Name: "acme", Quota: "copies_per_day", Used: 2, Limit: 3},
+		}
+		if got := m.Load(s); !slices.Equal(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		take(m, s, "slow", "acme", 1, false)
+		if got := m.Load(s)[2]; got.Refused != 1 {
+			t.Errorf("%+v", got)
+		}
+	})
 }

@@ -16,23 +16,37 @@ import (
 // A part of a message counts as its bytes, and partOverhead for the buffer that it has.
 const partOverhead = 128
 
-// arrivals counts what has arrived, on all connections, of messages and headers that are
-// not whole.
-type arrivals struct {
-	limit int64
-	total atomic.Int64
+// Arrivals counts what has arrived, on all connections on which nobody is known, of
+// messages and headers that are not whole.
+type Arrivals struct {
+	limit  int64
+	total  atomic.Int64
+	closed atomic.Uint64
 
 	mu sync.Mutex
 	on map[*arriving]struct{} // the connections on which any has
 }
 
-func newArrivals(limit int64) *arrivals {
-	return &arrivals{limit: limit, on: make(map[*arriving]struct{})}
+// NewArrivals returns a count that is bounded, in bytes.
+func NewArrivals(limit int64) *Arrivals {
+	return &Arrivals{limit: limit, on: make(map[*arriving]struct{})}
+}
+
+// ArrivalsLoad is how much has arrived, in bytes.
+type ArrivalsLoad struct {
+	Bytes, Limit int64
+	// Closed counts the connections that were closed for the bound.
+	Closed uint64
+}
+
+// Load returns the load.
+func (s *Arrivals) Load() ArrivalsLoad {
+	return ArrivalsLoad{Bytes: s.total.Load(), Limit: s.limit, Closed: s.closed.Load()}
 }
 
 // arriving counts what has arrived on one connection.
 type arriving struct {
-	all   *arrivals
+	all   *Arrivals
 	peer  *streams.Peer
 	close func() // closes the connection
 
@@ -116,7 +130,7 @@ func (a *arriving) size() int64 {
 }
 
 // relieve closes the connection on which most has arrived, while it is too much.
-func (s *arrivals) relieve() {
+func (s *Arrivals) relieve() {
 	for s.total.Load() > s.limit {
 		var (
 			most *arriving
@@ -131,13 +145,14 @@ func (s *arrivals) relieve() {
 			return
 		}
 		most.end()
+		s.closed.Add(1)
 		most.close()
 	}
 }
 
 // list returns the connections on which anything has arrived. A connection's lock is
 // taken before that of all, so nothing of theirs is asked under the latter.
-func (s *arrivals) list() []*arriving {
+func (s *Arrivals) list() []*arriving {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := make([]*arriving, 0, len(s.on))

@@ -10,13 +10,13 @@ import (
 )
 
 // arrivingOf returns what arrives on a connection, and how often it was closed.
-func arrivingOf(all *arrivals) (a *arriving, closed *int) {
+func arrivingOf(all *Arrivals) (a *arriving, closed *int) {
 	closed = new(int)
 	return &arriving{all: all, peer: streams.NewPeer(&net.TCPAddr{}), close: func() { *closed++ }}, closed
 }
 
 func TestArrivals_MessageThatEndsInAnyWay_CountsNoLonger(t *testing.T) {
-	all := newArrivals(1 << 20)
+	all := NewArrivals(1 << 20)
 	a, _ := arrivingOf(all)
 	for name, end := range map[string]func(uint32){
 		"its last part": func(s uint32) { a.receive(http2.FrameData, http2.FlagDataEndStream, s, 10) },
@@ -59,7 +59,7 @@ func TestArrivals_MessageThatEndsInAnyWay_CountsNoLonger(t *testing.T) {
 }
 
 func TestArrivals_BeyondTheBound_TheConnectionWithTheMostIsClosed(t *testing.T) {
-	all := newArrivals(10_000)
+	all := NewArrivals(10_000)
 	small, smallClosed := arrivingOf(all)
 	large, largeClosed := arrivingOf(all)
 	known, knownClosed := arrivingOf(all)
@@ -75,5 +75,8 @@ func TestArrivals_BeyondTheBound_TheConnectionWithTheMostIsClosed(t *testing.T) 
 	all.relieve()
 	if *smallClosed != 0 || *largeClosed != 1 || *knownClosed != 0 {
 		t.Errorf("closed: the small one %d times, the large one %d, that of a known caller %d", *smallClosed, *largeClosed, *knownClosed)
+	}
+	if got := all.Load(); got != (ArrivalsLoad{Bytes: 4000 + partOverhead, Limit: 10_000, Closed: 1}) {
+		t.Errorf("%+v", got)
 	}
 }

@@ -18,9 +18,7 @@ import (
 
 // Config is what watching needs.
 type Config struct {
-	// MaxArriving bounds what has arrived of messages and headers that are not whole, in
-	// bytes, over all connections on which nobody is known.
-	MaxArriving int64
+	Arrivals *Arrivals
 	// Malformed is called for each call that gRPC refused for its header.
 	Malformed func()
 	// Refused is called for each call that gRPC refused for its encoding, with the error
@@ -32,18 +30,18 @@ type Config struct {
 // Watch returns credentials that secure connections as the given ones do, and watch
 // them. The remote address of a watched connection is a [*streams.Peer].
 func Watch(c credentials.TransportCredentials, cfg Config) credentials.TransportCredentials {
-	return watchedCredentials{c, newConnections(newPenalties(cfg.Log), newArrivals(cfg.MaxArriving), cfg.Malformed, cfg.Refused)}
+	return watchedCredentials{c, newConnections(newPenalties(cfg.Log), cfg.Arrivals, cfg.Malformed, cfg.Refused)}
 }
 
 // connections are those that are watched together.
 type connections struct {
 	penalties *penalties
-	arrivals  *arrivals
+	arrivals  *Arrivals
 	malformed func()
 	refused   func(error)
 }
 
-func newConnections(penalties *penalties, arrivals *arrivals, malformed func(), refused func(error)) *connections {
+func newConnections(penalties *penalties, arrivals *Arrivals, malformed func(), refused func(error)) *connections {
 	return &connections{penalties: penalties, arrivals: arrivals, malformed: malformed, refused: refused}
 }
 

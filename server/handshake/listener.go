@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,8 @@ type Config struct {
 	// with the most ends: those that stall never keep a new one waiting, and many of some
 	// addresses end none of another.
 	MaxPending int
+	// Pending, if set, counts them.
+	Pending *atomic.Int64
 	// Address returns the address that a peer is counted by. Without it all have the same.
 	Address func(peer net.Addr) netip.Addr
 	// NeedsProtocol refuses a client that names no protocol (ALPN).
@@ -200,7 +203,8 @@ func (l *Listener) add(conn net.Conn) (remove func() (displaced bool), ok bool) 
 	l.begun++
 	p := &pending{Conn: conn, number: l.begun}
 	e := of.PushBack(p)
-	if l.count++; l.count > l.MaxPending {
+	l.addPending(1)
+	if l.count > l.MaxPending {
 		l.displace()
 	}
 	return func() bool {
@@ -239,8 +243,16 @@ func (l *Listener) take(addr netip.Addr, e *list.Element) *pending {
 	if of.Len() == 0 {
 		delete(l.pending, addr)
 	}
-	l.count--
+	l.addPending(-1)
 	return p
+}
+
+// addPending counts so many handshakes more that are under way.
+func (l *Listener) addPending(n int) {
+	l.count += n
+	if l.Pending != nil {
+		l.Pending.Add(int64(n))
+	}
 }
 
 // speaksHTTP reports whether a client that speaks no TLS began with a request of

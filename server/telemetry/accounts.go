@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -24,6 +25,9 @@ type AccountsState interface {
 type IssuersState interface {
 	// Failing returns the names of the issuers whose keys cannot be read.
 	Failing() []string
+	// KeysRead returns when the keys of each issuer were read last, by its name: zero for
+	// one whose keys never were.
+	KeysRead() map[string]time.Time
 }
 
 // newAccountsMetrics returns the metrics, not registered.
@@ -58,9 +62,30 @@ func (t *Telemetry) WatchAccounts(file AccountsState, issuers IssuersState) {
 // WatchIssuers adds the state of the issuers of tokens to the metrics. It may be called
 // once.
 func (t *Telemetry) WatchIssuers(issuers IssuersState) {
-	t.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "digate_issuer_keys_refused", Help: "Issuers of tokens whose keys cannot be read; those before stay in force.",
-	}, func() float64 { return float64(len(issuers.Failing())) }))
+	t.registry.MustRegister(issuersCollector{issuers})
+}
+
+var (
+	keysRefused = accountsDesc("issuer_keys_refused", "Issuers of tokens whose keys cannot be read; those before stay in force.")
+	keysRead    = accountsDesc("issuer_keys_read_timestamp_seconds", "When the keys of an issuer of tokens were read last, 0 if they never were.", "issuer")
+)
+
+// issuersCollector reads the state of the issuers of tokens at each scrape.
+type issuersCollector struct{ issuers IssuersState }
+
+// Describe implements [prometheus.Collector].
+func (issuersCollector) Describe(to chan<- *prometheus.Desc) { to <- keysRefused; to <- keysRead }
+
+// Collect implements [prometheus.Collector].
+func (c issuersCollector) Collect(to chan<- prometheus.Metric) {
+	to <- prometheus.MustNewConstMetric(keysRefused, prometheus.GaugeValue, float64(len(c.issuers.Failing())))
+	for issuer, at := range c.issuers.KeysRead() {
+		seconds := 0.0
+		if !at.IsZero() {
+			seconds = float64(at.UnixMilli()) / 1000
+		}
+		to <- prometheus.MustNewConstMetric(keysRead, prometheus.GaugeValue, seconds, issuer)
+	}
 }
 
 // AccountsLoaded counts and logs that a file of accounts came into force.

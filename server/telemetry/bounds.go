@@ -11,6 +11,10 @@ import (
 type Bounds interface {
 	// Connections returns what each listener has.
 	Connections() []Connections
+	// Handshakes returns the TLS handshakes under way of each listener that speaks TLS.
+	Handshakes() []Handshakes
+	// Arrivals returns what has arrived of messages and metadata that are not whole.
+	Arrivals() Arrivals
 	// Streams returns the gRPC streams that wait for their callers.
 	Streams() []streams.Load
 	// Memory returns what the requests under way take.
@@ -21,6 +25,19 @@ type Bounds interface {
 type Connections struct {
 	Listener    string
 	Open, Limit int
+}
+
+// Handshakes are those of a listener.
+type Handshakes struct {
+	Listener       string
+	Pending, Limit int
+}
+
+// Arrivals are the bytes that have arrived of messages and metadata that are not whole.
+type Arrivals struct {
+	Bytes, Limit int64
+	// Closed counts the connections that were closed for the bound.
+	Closed uint64
 }
 
 // WatchBounds adds to the metrics how near callers are to the bounds. It may be called
@@ -37,6 +54,11 @@ func boundsDesc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	connectionsOpen  = boundsDesc("connections", "Connections of callers that are open.", "listener")
 	connectionsLimit = boundsDesc("connections_limit", "Most connections of a listener; further ones wait (--max-connections).", "listener")
+	handshakes       = boundsDesc("tls_handshakes", "Handshakes of callers that are under way; only with --tls-cert-file.", "listener")
+	handshakesLimit  = boundsDesc("tls_handshakes_limit", "Most TLS handshakes of a listener; for one more, the oldest one of the address with the most ends. Only with --tls-cert-file.", "listener")
+	arriving         = boundsDesc("arriving_bytes", "What has arrived of messages and metadata that are not whole, on gRPC connections on which no known caller has called.")
+	arrivingLimit    = boundsDesc("arriving_limit_bytes", "Most that may have arrived so; beyond it, the connection with the most is closed.")
+	arrivingClosed   = boundsDesc("arriving_closed_total", "gRPC connections that were closed because too much had arrived so.")
 	waitingStreams   = boundsDesc("waiting_streams", "gRPC streams that wait for their callers; a stream of the contract counts as four.", "callers")
 	waitingLimit     = boundsDesc("waiting_streams_limit", "Most streams of these callers that may wait; all together have no more than known callers (--max-waiting-streams).", "callers")
 	waitingRefused   = boundsDesc("waiting_streams_refused_total", "gRPC streams that were refused because too many wait.", "callers")
@@ -48,7 +70,7 @@ var (
 // Describe implements [prometheus.Collector].
 func (boundsCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		connectionsOpen, connectionsLimit, waitingStreams, waitingLimit, waitingRefused, memoryTaken, memoryLimit, memoryRefused,
+		connectionsOpen, connectionsLimit, handshakes, handshakesLimit, arriving, arrivingLimit, arrivingClosed, waitingStreams, waitingLimit, waitingRefused, memoryTaken, memoryLimit, memoryRefused,
 	} {
 		to <- d
 	}
@@ -66,6 +88,14 @@ func (c boundsCollector) Collect(to chan<- prometheus.Metric) {
 		gauge(connectionsOpen, float64(l.Open), l.Listener)
 		gauge(connectionsLimit, float64(l.Limit), l.Listener)
 	}
+	for _, l := range c.bounds.Handshakes() {
+		gauge(handshakes, float64(l.Pending), l.Listener)
+		gauge(handshakesLimit, float64(l.Limit), l.Listener)
+	}
+	a := c.bounds.Arrivals()
+	gauge(arriving, float64(a.Bytes))
+	gauge(arrivingLimit, float64(a.Limit))
+	count(arrivingClosed, a.Closed)
 	for _, s := range c.bounds.Streams() {
 		gauge(waitingStreams, float64(s.Open), s.Class)
 		gauge(waitingLimit, float64(s.Limit), s.Class)

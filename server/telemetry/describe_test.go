@@ -35,6 +35,8 @@ type unread struct{}
 func (unread) Status() accounts.Status { return accounts.Status{} }
 func (unread) Failing() []string       { return nil }
 
+func (unread) KeysRead() map[string]time.Time { return nil }
+
 type unsent struct{}
 
 func (unsent) Stats() export.Stats { return export.Stats{} }
@@ -43,6 +45,8 @@ func (unsent) Queue() (int, int)   { return 0, 0 }
 type unbounded struct{}
 
 func (unbounded) Connections() []Connections { return nil }
+func (unbounded) Handshakes() []Handshakes   { return nil }
+func (unbounded) Arrivals() Arrivals         { return Arrivals{} }
 func (unbounded) Streams() []streams.Load    { return nil }
 func (unbounded) Memory() budget.Load        { return budget.Load{} }
 
@@ -63,6 +67,7 @@ func TestMetrics_AllThatAreDescribed_AreThoseOfTheDocs(t *testing.T) {
 	tel.WatchBounds(unbounded{})
 	tel.WatchLedger(unasked{})
 	tel.WatchAccounts(unread{}, unread{})
+	tel.WatchQuotas(func() []accounts.QuotaLoad { return nil })
 	tel.Audit(nil, nil)
 	tel.WatchExport(unsent{})
 	descs := make(chan *prometheus.Desc)

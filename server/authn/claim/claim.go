@@ -4,6 +4,7 @@ package claim
 
 import (
 	"context"
+	"time"
 
 	"github.com/digate/digate/server/accounts"
 	"github.com/digate/digate/server/apierror"
@@ -69,6 +70,9 @@ func (a *Authenticator) verify(text string) (verified, error) {
 
 // Failing returns the name of the issuer if its keys cannot be read now.
 func (a *Authenticator) Failing() []string { return a.tokens.Failing() }
+
+// KeysRead returns when the keys of each issuer were read last, by its name.
+func (a *Authenticator) KeysRead() map[string]time.Time { return a.tokens.KeysRead() }
 
 // Close implements [authn.Authenticator].
 func (a *Authenticator) Close() error {

@@ -139,6 +139,16 @@ func (v *Verifier) Failing() []string {
 	return names
 }
 
+// KeysRead returns when the keys of each issuer were read last, by its name: zero for one
+// whose keys never were.
+func (v *Verifier) KeysRead() map[string]time.Time {
+	read := make(map[string]time.Time, len(v.issuers))
+	for _, i := range v.issuers {
+		read[i.Name] = i.source.lastRead()
+	}
+	return read
+}
+
 // Verify returns what a token says, or one of the errors of this package. It never
 // waits.
 func (v *Verifier) Verify(text string) (*Token, error) {

@@ -340,6 +340,9 @@ func TestVerifier_FileOfKeysChanges_IsReadAndOldKeysEnd(t *testing.T) {
 			if got := strings.Join(told, " "); got != step.told || (len(v.Failing()) > 0) != strings.HasSuffix(step.told, "fails") {
 				t.Errorf("%.20s: told %q, want %q; failing %v", step.text, got, step.told, v.Failing())
 			}
+			if age := time.Since(v.KeysRead()["corp"]); (age >= 11*time.Second) != (len(v.Failing()) > 0) {
+				t.Errorf("%.20s: the keys were read %v ago", step.text, age)
+			}
 		}
 	})
 }

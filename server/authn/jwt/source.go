@@ -38,7 +38,8 @@ type source struct {
 
 	mu   sync.Mutex
 	last error
-	text []byte // of the keys
+	read time.Time // when keys were read last
+	text []byte    // of the keys
 }
 
 // client reads key sets. It follows no redirect: the file of accounts says whom to
@@ -119,7 +120,9 @@ func (s *source) refresh(ctx context.Context) {
 		s.keys.Store(&keys)
 	}
 	before := s.last
-	s.last = err
+	if s.last = err; err == nil {
+		s.read = time.Now()
+	}
 	s.mu.Unlock()
 	if (err == nil) != (before == nil) || err != nil && err.Error() != before.Error() {
 		s.told(s.name, err)
@@ -131,6 +134,13 @@ func (s *source) failing() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.last != nil
+}
+
+// lastRead returns when keys were read last, zero if they never were.
+func (s *source) lastRead() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.read
 }
 
 // fetch returns the text of the key set, of which it reads no more than may be used.

@@ -78,6 +78,9 @@ func (a *Authenticator) Update(ctx context.Context, set *accounts.Set) error {
 // Failing returns the names of the issuers whose keys cannot be read now.
 func (a *Authenticator) Failing() []string { return a.state.Load().tokens.Failing() }
 
+// KeysRead returns when the keys of each issuer were read last, by its name.
+func (a *Authenticator) KeysRead() map[string]time.Time { return a.state.Load().tokens.KeysRead() }
+
 // Close implements [authn.Authenticator].
 func (a *Authenticator) Close() error {
 	a.updating.Lock()

@@ -1,0 +1,39 @@
+package telemetry
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/digate/digate/server/accounts"
+)
+
+// WatchQuotas adds the quotas of the file of accounts to the metrics. Load returns those
+// of the version in force. It may be called once.
+func (t *Telemetry) WatchQuotas(load func() []accounts.QuotaLoad) {
+	t.registry.MustRegister(quotasCollector{load})
+}
+
+var (
+	quotaUsed    = accountsDesc("quota_used", "Requests that count for a quota of the file of accounts: those of the last second, or what was created today.", "of", "name", "quota")
+	quotaLimit   = accountsDesc("quota_limit", "Most requests that may count for the quota, in this replica.", "of", "name", "quota")
+	quotaRefused = accountsDesc("quota_refused_total", "Requests that were refused because the quota was used up.", "of", "name", "quota")
+)
+
+// quotasCollector reads the quotas at each scrape.
+type quotasCollector struct{ load func() []accounts.QuotaLoad }
+
+// Describe implements [prometheus.Collector].
+func (quotasCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{quotaUsed, quotaLimit, quotaRefused} {
+		to <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c quotasCollector) Collect(to chan<- prometheus.Metric) {
+	for _, q := range c.load() {
+		for d, value := range map[*prometheus.Desc]float64{quotaUsed: q.Used, quotaLimit: q.Limit} {
+			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, q.Of, q.Name, q.Quota)
+		}
+		to <- prometheus.MustNewConstMetric(quotaRefused, prometheus.CounterValue, float64(q.Refused), q.Of, q.Name, q.Quota)
+	}
+}
