@@ -331,7 +331,10 @@ func TestReset_OfOneToken_LeavesOthers(t *testing.T) {
 	}
 	u := start(t, emulator.Options{Control: true, State: state})
 	u.control(204, "POST", "faults", "faults: [{name: a, match: {token: t}, delay: 1ms}, {name: b, match: {token: u}, delay: 1ms}, {name: c, delay: 1ms}]")
-	first := u.copied("t", deepwikiOf(t, u), `{"name":"one"}`)
+	if got := u.copy("spend", orders, `{}`); got.status != http.StatusTooManyRequests { // the rule of the scenario
+		t.Fatalf("got %d", got.status)
+	}
+	first := u.copied("t", orders, `{"name":"one"}`)
 	u.copied("u", orders, `{}`)
 	u.control(204, "POST", "reset?token=t", "")
 	if have := u.Integrations("t"); len(have) != 2 || have[0].Name != "Old" {
@@ -350,15 +353,6 @@ func TestReset_OfOneToken_LeavesOthers(t *testing.T) {
 	if again := u.copied("t", orders, `{"name":"one"}`); again != first {
 		t.Errorf("the id is %s, and was %s", again, first)
 	}
-}
-
-// deepwikiOf spends the rule of the scenario, and returns its template.
-func deepwikiOf(t *testing.T, u *upstream) string {
-	t.Helper()
-	if got := u.copy("spend", orders, `{}`); got.status != 429 {
-		t.Fatalf("got %d", got.status)
-	}
-	return orders
 }
 
 func TestClock_Moves_TimesOfIntegrations(t *testing.T) {

@@ -15,6 +15,8 @@ func FuzzParseState(f *testing.F) {
 		"templates: [{id: 11111111-1111-4111-8111-111111111111, name: n, template: {base_url: b, auth_type: API_KEY, other: [1, ~, 1.5, \"1\"]}}]",
 		"faults: [{name: a, match: {token: t, operation: copy_template}, after: 1, times: 2, one_in: 3, for: 1h, delay: 1s, commit: true, response: {status: 500, body: {a: [1]}, headers: {A: b}, retry_after: 1}}]",
 		`{"accounts":[{"token":"\ud83d\ude00","integrations":[{"name":"\u0085\u2028","base_url":"a: b #"}]}]}`,
+		`{"accounts":[{"token":"t","integrations":[{"name":"\u0000\ufeff\ufffe\u007f\u2029","base_url":"","tools":[{"name":"t","description":"-","endpoint_path":"~","method":"GET","query":[{"name":"q","data_type":"number","fixed_value":123456789012345678901234567890}]}]}]}]}`,
+		"templates: [{id: 11111111-1111-4111-8111-111111111111, name: n, template: {base_url: b, n: [-0, 0o17, 1_000, 18446744073709551616, 1e16, 1.0, 0.1]}}]",
 		`{"faults":[{"fault":"hang"}],"faults":[{"response":{"status":200,"error_code":"E","message":"m"}}]}`,
 	} {
 		f.Add([]byte(s))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -76,8 +77,18 @@ func (d *yamlDecoder) object(n *yaml.Node, depth int) (any, error) {
 	return o, nil
 }
 
+// wholeNumber matches an integer in the form that JSON has.
+var wholeNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
+
 func scalarOf(n *yaml.Node) (any, error) {
-	switch n.ShortTag() {
+	tag := n.ShortTag()
+	if (tag == "!!int" || tag == "!!float") && wholeNumber.MatchString(n.Value) {
+		if len(n.Value) > maxDigits {
+			return nil, fmt.Errorf("line %d: the number is too large", n.Line)
+		}
+		return integer(n.Value), nil // of any size, as in JSON
+	}
+	switch tag {
 	case "!!null":
 		return nil, nil
 	case "!!str", "!!timestamp":
@@ -89,7 +100,7 @@ func scalarOf(n *yaml.Node) (any, error) {
 	case "!!int":
 		var i int64
 		if err := n.Decode(&i); err != nil {
-			return nil, fmt.Errorf("line %d: %s is too large a number", n.Line, n.Value)
+			return nil, fmt.Errorf("line %d: the number is too large", n.Line)
 		}
 		return integer(strconv.FormatInt(i, 10)), nil
 	case "!!float":
@@ -97,7 +108,7 @@ func scalarOf(n *yaml.Node) (any, error) {
 		err := n.Decode(&f)
 		return f, err
 	}
-	return nil, fmt.Errorf("line %d: a value of the type %s has no form in JSON", n.Line, n.ShortTag())
+	return nil, fmt.Errorf("line %d: a value of the type %s has no form in JSON", n.Line, tag)
 }
 
 // appendYAML renders a value of decodeJSON.
@@ -126,10 +137,11 @@ func yamlNode(v any) *yaml.Node {
 		for _, item := range v {
 			n.Content = append(n.Content, yamlNode(item))
 		}
-	case integer:
-		n.Kind, n.Tag, n.Value = yaml.ScalarNode, "!!int", string(v)
+	case integer, float64:
+		text, _ := appendJSON(nil, v) // what cannot be rendered is in no state
+		n.Kind, n.Value = yaml.ScalarNode, string(text)
 	default:
-		_ = n.Encode(v) // nil, bool, int, float64 and string always encode
+		_ = n.Encode(v) // nil, bool, int and string always encode
 	}
 	return n
 }
