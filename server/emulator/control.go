@@ -255,8 +255,6 @@ func (e *Emulator) showCalls(ctx context.Context, c controlCall) response {
 			case <-ctx.Done():
 			case <-e.closed:
 			}
-			calls, lost, _ = e.journal.find(m, status)
-			missed = x.missed(len(calls), lost)
 		}
 		out := object{{"count", len(calls)}, {"dropped", lost},
 			{"calls", anyList(calls[max(0, len(calls)-maxShown):], func(c Call) any { return c.view() })}}

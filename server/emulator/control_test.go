@@ -1,11 +1,14 @@
 package emulator_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/digate/digate/server/emulator"
@@ -60,6 +63,8 @@ func TestControl_WrongRequests_AreRefusedWithWhatIsWrong(t *testing.T) {
 		{"PUT", "state", "a: 1\na: 2", 400, `line 2: the key "a" is there twice`},
 		{"PUT", "state", "x", 400, "Input should be a valid dictionary or object to extract fields from"},
 		{"PUT", "state", "template: []", 400, "template: Extra inputs are not permitted, only templates, accounts, faults, latency, strict"},
+		{"POST", "clock", "{a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1, i: 1, j: 1, k: 1, l: 1}", 400,
+			strings.Join(unknown("abcdefghij", ", only now, advance, frozen"), "; ")},
 		{"PUT", "state", "templates: [{id: 1}]", 400, "templates.0.id: UUID input should be a string, bytes or UUID object; templates.0.name: Field required; templates.0.template: Field required"},
 		{"PUT", "state", "templates: [{id: " + nobody + ", name: n, template: {base_url: b, tools: [{name: t}]}}]", 400,
 			"templates.0.template.tools.0.description: Field required; templates.0.template.tools.0.endpoint_path: Field required; templates.0.template.tools.0.method: Field required"},
@@ -108,6 +113,15 @@ func TestControl_WrongRequests_AreRefusedWithWhatIsWrong(t *testing.T) {
 	}
 }
 
+// unknown returns what is said about fields of one letter.
+func unknown(letters, known string) []string {
+	var list []string
+	for _, letter := range letters {
+		list = append(list, string(letter)+": Extra inputs are not permitted"+known)
+	}
+	return list
+}
+
 func TestControl_PageOfAnotherOrigin_IsRefused(t *testing.T) {
 	t.Parallel()
 	u := controlled(t)
@@ -136,6 +150,7 @@ templates:
   language: en
   template:
     auth_type: API_KEY
+    note: {not: known}
     base_url: https://<<shop>>.example.com
     headers: {X-Shop: "<<shop>>"}
     tools:
@@ -265,6 +280,9 @@ func TestState_Get_IsWhatPutTakes(t *testing.T) {
 	before := u.control(200, "GET", "state", "").body
 	if strings.Contains(before, `"token":`) || !strings.Contains(before, `"token_sha256":"e3b98a4da31a127d4bde6e43033f66ba274cab0eb7eb1c70ec41402bf6273dd8"`) {
 		t.Errorf("a token is not there as its digest: %s", before)
+	}
+	if !strings.Contains(before, `"note":{"not":"known"}`) {
+		t.Errorf("a template lost what the emulator does not know: %s", before)
 	}
 	for _, format := range []string{"json", "yaml"} {
 		snapshot := u.control(200, "GET", "state?format="+format, "").body
@@ -536,6 +554,8 @@ func TestCalls_MoreThanAreKept_AreCountedAsDropped(t *testing.T) {
 		t.Errorf("count %v, dropped %v", got.field(t, "count"), got.field(t, "dropped"))
 	}
 	got = u.control(409, "GET", "calls?at_least=1", "")
+	u.control(204, "DELETE", "calls", "")
+	u.control(200, "GET", "calls?count=0", "")
 	if got.field(t, "error") != "the oldest 3 calls were dropped to make room, so the number is not known" {
 		t.Errorf("got %v", got.field(t, "error"))
 	}
@@ -545,12 +565,60 @@ func TestCalls_LargeBodies_AreDroppedEarlier(t *testing.T) {
 	t.Parallel()
 	u := controlled(t)
 	body := strings.Repeat("x", 1<<20)
-	for range 70 {
-		u.ServeHTTP(nowhere{}, u.request("t", "GET", "/v1/integration", body))
+	for range 2 {
+		for range 70 {
+			u.ServeHTTP(nowhere{}, u.request("t", "GET", "/v1/integration", body))
+		}
+		calls, err := u.Calls(emulator.Match{})
+		if err != nil || len(calls) != 63 {
+			t.Errorf("%d calls of a MiB are kept, %v", len(calls), err)
+		}
+		u.control(204, "DELETE", "calls", "")
 	}
-	calls, err := u.Calls(emulator.Match{})
-	if err != nil || len(calls) != 63 {
-		t.Errorf("%d calls of a MiB are kept, %v", len(calls), err)
+}
+
+func TestCalls_Within_CallerLeaves_Ends(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := emulator.New(emulator.Options{Control: true})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		began := time.Now()
+		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/_emulator/calls?count=1&within=1m", nil).WithContext(ctx))
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it waited for %v", took)
+		}
+	})
+}
+
+// What a state had, and what was there before, leaves its room to others.
+func TestState_RoomIsGivenBack(t *testing.T) {
+	t.Parallel()
+	u := start(t, emulator.Options{Control: true, MaxBytes: 10_000})
+	large := "accounts: [{token: t, integrations: [{id: " + nobody + ", name: " + strings.Repeat("x", 4000) + ", base_url: b}]}]"
+	for range 10 {
+		u.control(204, "POST", "state", large) // in place of the one before
+		u.control(204, "POST", "reset?token=t", "")
+		u.control(204, "POST", "state", large)
+	}
+	second := "accounts: [{token: u, integrations: [{name: " + strings.Repeat("x", 4000) + ", base_url: b}]}]"
+	u.control(204, "POST", "state", second)
+	if got := u.call("t", "POST", "/v1/integration", `{"name":"`+strings.Repeat("x", 4000)+`","base_url":"b","integration_type":"HTTP"}`); got.status != 429 {
+		t.Errorf("there was room for a third one: %d", got.status)
+	}
+	u.control(204, "PUT", "state", second)
+	u.control(204, "POST", "state", large)
+}
+
+func TestState_Loaded_RulesStrikeAnew(t *testing.T) {
+	t.Parallel()
+	u := controlled(t)
+	u.control(204, "POST", "faults", "faults: [{times: 1, fault: internal-error}]")
+	for range 2 {
+		if got := u.statuses(2, "t", deepwiki); !slices.Equal(got, []int{500, 201}) {
+			t.Errorf("statuses %v", got)
+		}
+		u.Load(u.State())
 	}
 }
 

@@ -80,9 +80,10 @@ func (p *problems) known(at location, o object, fields []field) bool {
 			continue
 		}
 		ok = false
+		n := len(p.lines)
 		p.add("extra_forbidden", at.at(m.key), "Extra inputs are not permitted", m.value, nil)
-		if len(p.lines) < maxLines {
-			p.lines[len(p.lines)-1] += ", only " + strings.Join(names, ", ")
+		if len(p.lines) > n {
+			p.lines[n] += ", only " + strings.Join(names, ", ")
 		}
 	}
 	return ok
