@@ -46,6 +46,7 @@ type client struct {
 var clients = []client{
 	{dir: "connect", protocol: "connect", needs: []string{"node", "npm"}},
 	{dir: "curl", protocol: "rest", needs: []string{"curl", "jq", "openssl"}},
+	{dir: "go", protocol: "grpc", needs: []string{"go"}},
 	{dir: "grpc-js", protocol: "grpc", needs: []string{"node", "npm"}},
 	{dir: "python", protocol: "grpc", needs: []string{"python3"}},
 	{dir: "requests", protocol: "rest", needs: []string{"python3"}},
