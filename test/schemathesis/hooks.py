@@ -8,7 +8,7 @@ import schemathesis
 
 LINES = "application/x-ndjson"
 
-# What a line has null for, if it is empty.
+# The texts that are null in a line if they are empty.
 TEXTS = ("name", "base_url", "language")
 
 
@@ -91,6 +91,10 @@ def bulk_line(failure, case, response):
     return name(failure) == "AcceptedNegativeData" and last(case) == "template:bulkCopy" and b'"http_status":422' in response.content
 
 
+def empty_text(failure, case, response):
+    return name(failure) == "JsonSchemaError" and last(case).endswith(":previewCopy") and failure.instance is None and b'"name":null' in response.content
+
+
 # What Schemathesis complains of and digate is right to do, by the reason.
 EXPLAINED = {
     "a Digate-Timeout may be too short for a request": too_short,
@@ -107,6 +111,7 @@ EXPLAINED = {
     # The path of a list, or of a stream, is that of an integration with an odd id too.
     "the path is that of another operation, which refuses the id": other_route,
     "a line that is refused has its failure in its own line": bulk_line,
+    "a preview has null for an empty name": empty_text,
 }
 
 

@@ -7,10 +7,10 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) { rig.Main(m, 1) }
 // response departs from the document, but for what hooks.py explains.
 func TestDocument_RequestsMadeOfIt_AreHandledAsItSays(t *testing.T) {
 	url := dev(t)
-	explained := schemathesis(t, url, "any-token", "--exclude-checks", "ignored_auth", "-n", fmt.Sprint(*examples)) // dev takes any token
+	explained := schemathesis(t, url, "any-token", "--exclude-checks", "ignored_auth", "-n", strconv.Itoa(*examples)) // dev takes any token
 	for reason, n := range explained {
 		t.Logf("%d explained: %s", n, reason)
 	}
@@ -82,7 +82,7 @@ func schemathesis(t *testing.T, url, token string, args ...string) map[string]in
 	explained := filepath.Join(dir, "explained")
 	cmd := exec.CommandContext(t.Context(), need.Program(t, "python3"), append([]string{
 		filepath.Join(root, "bin", "st"), "run", url + "/openapi.json",
-		"--header", "Authorization: Bearer " + token, "--seed", fmt.Sprint(*seed), "--generation-database", "none",
+		"--header", "Authorization: Bearer " + token, "--seed", strconv.Itoa(*seed), "--generation-database", "none",
 		"--continue-on-failure", "--no-color", "--output-truncate", "false",
 	}, args...)...)
 	cmd.Dir = dir

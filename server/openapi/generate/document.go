@@ -23,7 +23,7 @@ The body of a failure has one of Diga's two shapes: the envelope with an ` + "`e
 
 **At most once.** A request that creates something and has an ` + "`Idempotency-Key`" + ` is sent to Diga at most once, however often it is repeated. Without a key a second request creates a second one. So after the outcome ` + "`UNKNOWN`" + ` a request without a key must not be repeated, unless two are acceptable.
 
-**JSON.** A field is unset if it is absent or null. In a ` + "`PATCH`" + `, null clears the field, and an absent field stays as it is. Unknown fields of a request are ignored. A response may have more fields than are described here. It has every required one, unless Diga breaks its contract or its response broke off: then the missing fields are null. In a line of a stream, or of a bulk response, null may also be an empty text.
+**JSON.** A field is unset if it is absent or null. In a ` + "`PATCH`" + `, null clears the field, and an absent field stays as it is. Unknown fields of a request are ignored. A response may have more fields than are described here. It has every required one, unless Diga breaks its contract or its response broke off: then the missing fields are null. What digate writes itself, which is each line of a stream or of a bulk response and the preview of a copy, has null for an empty text.
 
 **Other methods.** ` + "`HEAD`" + ` is ` + "`GET`" + ` without the body. ` + "`OPTIONS`" + ` is a 204 with the path's methods in ` + "`Allow`" + `. A method that the path does not have is a 405 (` + "`METHOD_NOT_ALLOWED`" + `). An unknown path is a 404 (` + "`ROUTE_NOT_FOUND`" + `). Without a credential both are a 401.`
 
