@@ -75,6 +75,11 @@ client-contract: ## write the contract that callers take along, and its Go modul
 viewer: ## write Swagger UI's files anew from the npm package that is recorded (VIEWER=5.36.0 records another version)
 	go run ./server/openapi/viewer/update $(if $(VIEWER),-version "$(VIEWER)")
 
+.PHONY: viewer-is-clean
+viewer-is-clean: ## prove that Swagger UI's files are what the npm package has
+	$(MAKE) --no-print-directory viewer
+	git diff --exit-code --stat -- server/openapi/viewer/swagger-ui
+
 .PHONY: lint
 lint: ## lint the protos
 	$(BUF) lint
@@ -160,8 +165,11 @@ examples: ## run the clients in examples/ as their READMEs say (EXAMPLES, the di
 	go test -count=1 -timeout 30m -v ./test/examples -examples -only "$(EXAMPLES)"
 
 .PHONY: browser
-browser: ## look at the status page in headless Chromium
-	go test -count=1 -timeout 5m -v -run TestPage ./server/status -status.browser
+browser: PICTURES := $(CURDIR)/bin/pictures
+browser: ## use the status page and the page at /docs in headless Chromium (pictures in bin/pictures)
+	test/browser/install
+	go test -count=1 -timeout 5m -v -run TestPage ./server/status -status.browser -status.pictures "$(PICTURES)"
+	go test -count=1 -timeout 15m -v ./test/browser -browser -browser.pictures "$(PICTURES)"
 
 .PHONY: bulk
 bulk: ## a hundred thousand copies in one stream per kind of ledger, and the tables of docs/bulk.md

@@ -13,7 +13,7 @@ const module = "github.com/digate/digate/"
 // layers are the packages from the top down. A package may import packages of
 // lower layers only.
 var layers = [][]string{
-	{"docs", "deploy", "deploy/release", "cmd/digate", "test/soak", "test/crash", "test/rolling", "test/abuse", "test/abuse/bare", "test/clients", "test/conformance", "test/schemathesis", "test/fuzz", "bench/bulk", "bench/admission", "examples/emulator", "server/openapi/generate", "server/openapi/viewer/update"},
+	{"docs", "deploy", "deploy/release", "cmd/digate", "test/soak", "test/crash", "test/rolling", "test/abuse", "test/abuse/bare", "test/clients", "test/browser", "test/examples", "test/conformance", "test/schemathesis", "test/fuzz", "bench/bulk", "bench/admission", "examples/emulator", "server/openapi/generate", "server/openapi/viewer/update"},
 	{"cmd/digate/internal/bulk", "cmd/digate/internal/doctor", "cmd/digate/internal/complete", "cmd/digate/internal/man", "cmd/digate/internal/clitest"},
 	{"cmd/digate/internal/client", "test/rig"},
 	{"cmd/digate/internal/term"},

@@ -44,6 +44,11 @@
       // The link would be inside the button that opens an operation, which changes the
       // address as well.
       DeepLink: () => ({ text }) => React.createElement('span', null, text),
+      // Lines of JSON are no JSON, which Swagger UI would say.
+      responseBody: (Body) => (props) => {
+        const lines = props.contentType?.startsWith('application/x-ndjson');
+        return React.createElement(Body, lines ? { ...props, contentType: 'text/plain' } : props);
+      },
       InfoContainer: (Info) => (props) => React.createElement('header', null, React.createElement(Info, props)),
       // There is one server, and the page is of it.
       ServersContainer: () => () => null,
@@ -75,7 +80,7 @@
     ['.modal-ux', 'aria-modal', () => 'true'],
     ['.modal-ux', 'aria-label', () => 'Authorizations'],
     // What scrolls can be reached by keyboard.
-    ['.live-responses-table pre', 'tabindex', () => '0'],
+    ['.live-responses-table pre, .curl', 'tabindex', () => '0'],
   ];
 
   // A dialog has the focus while it is open, and Escape closes it.

@@ -69,10 +69,7 @@ func update(version string) error {
 		}
 		digest := sha256.Sum256(text)
 		source.SHA256[name] = hex.EncodeToString(digest[:])
-		if strings.HasSuffix(kept, viewer.Zipped) {
-			text = static.Zip(text)
-		}
-		if err := os.WriteFile(filepath.Join(folder, kept), text, 0o644); err != nil { //nolint:gosec // files of the tree
+		if err := write(filepath.Join(folder, kept), text); err != nil {
 			return err
 		}
 	}
@@ -81,6 +78,22 @@ func update(version string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(folder, viewer.RecordFile), append(record, '\n'), 0o644) //nolint:gosec // a file of the tree
+}
+
+// write writes a file as it is kept. A compressed file that has the text already is left
+// as it is: another version of Go may compress it in another way.
+func write(file string, text []byte) error {
+	if strings.HasSuffix(file, viewer.Zipped) {
+		before, err := os.ReadFile(file)
+		if err == nil {
+			before, err = static.Unzip(before)
+		}
+		if err == nil && bytes.Equal(before, text) {
+			return nil
+		}
+		text = static.Zip(text)
+	}
+	return os.WriteFile(file, text, 0o644) //nolint:gosec // a file of the tree
 }
 
 // download returns a package as npm has it.
