@@ -29,8 +29,8 @@ var restated = map[protoreflect.FullName]string{
 	"diga.integration.v1.IntegrationService.CreateIntegration": "Creates an integration that no template describes.\n\nDiga checks the credential of an MCP server while it creates the integration, and reads the server's tools. With an `Idempotency-Key` the integration is created at most once.",
 	"diga.integration.v1.IntegrationService.CreateTool":        "Adds a tool to an HTTP integration. The tools of an MCP integration are described by its server and cannot be added. Returns `ALREADY_EXISTS` if the integration has a tool of that name. With an `Idempotency-Key` the tool is created at most once.",
 	"diga.integration.v1.IntegrationService.CopyTemplate":      "Creates an integration, with its tools, from an integration template. Returns `NOT_FOUND` if there is no such template.\n\nWithout an `Idempotency-Key` a second request creates a second integration. With one the integration is created at most once.",
-	"diga.integration.v1.IntegrationService.BulkCopyTemplate": "Copies many templates, several at a time. The body has a copy on each line, and the response a result for each, as soon as it is known, in no particular order, with a summary at the end. A copy that fails does not end the others. digate reads the whole body first, and takes a bounded number of lines (`--bulk-rest-max-items`).\n\n" +
-		"A request that broke off is sent again, whole or in part: a copy that was done is not made again, and its integration is returned.",
+	"diga.integration.v1.IntegrationService.BulkCopyTemplate": "Copies many templates, several at a time. The body has a copy on each line. The response has a result for each copy, as soon as it is known and in no particular order, and a summary at the end. A copy that fails does not end the others. digate reads the whole body before it begins, and takes a bounded number of lines (`--bulk-rest-max-items`).\n\n" +
+		"After a response that broke off, the caller sends the copies again, all of them or some. A copy that was made is not made again: its integration is returned.",
 }
 
 // readComments reads the comments of a descriptor set with source information.

@@ -39,15 +39,23 @@ func (d *document) operation(m *contract.Method) object {
 // head returns what every operation begins with.
 func (d *document) head(m *contract.Method) object {
 	text := d.schemas.describe(m.Descriptor)
-	summary, _, _ := strings.Cut(text, ". ")
-	summary, _, _ = strings.Cut(summary, ".\n")
+	summary := strings.TrimSuffix(firstSentence(text), ".")
 	if m.FacadeOnly {
 		text += "\n\nOnly digate has this route."
 	}
 	return object{
 		{"operationId", string(m.Descriptor.Name())}, {"tags", []string{tagOf(m)}},
-		{"summary", strings.TrimSuffix(summary, ".")}, {"description", text},
+		{"summary", summary}, {"description", text},
 	}
+}
+
+func firstSentence(text string) string {
+	text, _, _ = strings.Cut(text, "\n")
+	sentence, _, more := strings.Cut(text, ". ")
+	if more {
+		sentence += "."
+	}
+	return sentence
 }
 
 func tagOf(m *contract.Method) string {
@@ -142,15 +150,16 @@ func (d *document) success(m *contract.Method) object {
 			{"content", object{{lines, object{{"schema", d.streamLine(m)}}}}},
 		}
 	}
+	what := d.schemas.describe(out)
 	if fd := m.Binding.ResponseField; fd != nil {
-		out = fd.Message()
+		what, out = firstSentence(d.schemas.describe(fd)), fd.Message()
 	}
 	content := object{{"schema", d.schemas.message(out)}}
 	if example, ok := responseExamples[string(out.Name())]; ok {
 		content = content.with("example", example)
 	}
 	return object{
-		{"description", d.schemas.describe(out)}, {"headers", headersOf(headers...)},
+		{"description", what}, {"headers", headersOf(headers...)},
 		{"content", object{{"application/json", content}}},
 	}
 }

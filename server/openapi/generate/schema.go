@@ -212,13 +212,18 @@ func (s *schemas) named(name string, ed protoreflect.EnumDescriptor, texts []str
 		s.errs = append(s.errs, fmt.Errorf("%s and %s are both called %s", of, ed.FullName(), name))
 	}
 	s.made[name] = ed.FullName()
-	description := s.describe(ed) + "\n"
-	n := 0
+	var list string
+	n, told := 0, false
 	for i := range ed.Values().Len() {
 		if v := ed.Values().Get(i); v.Number() != 0 {
-			description += fmt.Sprintf("\n- `%s`: %s", texts[n], s.describe(v))
+			list += fmt.Sprintf("\n- `%s`: %s", texts[n], s.describe(v))
+			told = told || s.describe(v) != texts[n]+"."
 			n++
 		}
+	}
+	description := s.describe(ed)
+	if told { // more than the values' names
+		description += "\n" + list
 	}
 	s.all = s.all.with(name, object{{"type", "string"}, {"enum", texts}, {"description", description}})
 	return ref("schemas", name)
