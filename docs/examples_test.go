@@ -27,7 +27,8 @@ import (
 //   - python: the program must succeed.
 //   - csv: a file, named by a line above it that is only `NAME`:.
 //
-// A line <!-- not run: reason --> above a block excludes it: see notrun_test.go.
+// A line <!-- not run: reason --> above a block excludes it: see notrun_test.go. So does
+// <!-- from PATH -->, since another test runs the program: see excerpts_test.go.
 //
 // The directory has the audit log of that `digate dev`, audit.log. Its stand-in has
 // control routes.
@@ -52,7 +53,7 @@ func (p page) examples() []block {
 	for _, b := range p.blocks {
 		switch b.language {
 		case "sh", "console", "python":
-			if !notRun.MatchString(b.before) {
+			if !notRun.MatchString(b.before) && !excerpt.MatchString(b.before) {
 				all = append(all, b)
 			}
 		case "csv":

@@ -54,7 +54,7 @@ func TestExamples_GoCompiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, p := range pages(t) {
 		for _, b := range p.blocks {
-			if b.language != "go" {
+			if b.language != "go" || excerpt.MatchString(b.before) {
 				continue
 			}
 			file := fmt.Sprintf("%s/block%d.go", dir, len(files))

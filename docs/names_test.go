@@ -31,7 +31,7 @@ func flagProblems(p page, flags map[string][]string) []string {
 	known := append(slices.Clone(foreignFlags), all...)
 	text := p.prose
 	for _, b := range p.blocks {
-		if !anExample.MatchString(p.path) { // its commands are those of its language
+		if !anExample.MatchString(p.path) && !excerpt.MatchString(b.before) { // their commands are those of their language
 			text += b.text
 		}
 	}

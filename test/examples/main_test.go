@@ -23,7 +23,7 @@ func chosen(t *testing.T) []client {
 		return clients
 	}
 	var some []client
-	for _, dir := range strings.Fields(*only) {
+	for dir := range strings.FieldsSeq(*only) {
 		i := slices.IndexFunc(clients, func(c client) bool { return c.dir == dir })
 		if i < 0 {
 			t.Fatalf("there is no example %q", dir)
