@@ -115,7 +115,11 @@ func (l *listener) leave() {
 // serveHTTP serves HTTP until the server is closed or drained, which is no
 // failure.
 func (l *listener) serveHTTP(srv *http.Server) error {
-	if err := srv.Serve(l.ln); !errors.Is(err, http.ErrServerClosed) && !l.left.Load() {
+	ln := l.ln
+	if l.tls == nil {
+		ln = &headerTimeListener{ln, srv.ReadHeaderTimeout}
+	}
+	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) && !l.left.Load() {
 		return err
 	}
 	return nil
