@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/inproc"
 )
@@ -58,7 +59,7 @@ func (h *Handler) call(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	out := &response{w, http.NewResponseController(w), h.Stall}
 	defer out.end()
 	c.body = &body{ReadCloser: r.Body, ctx: ctx, limit: h.MaxMessage, memory: h.Memory(ctx)}
-	if out.begin(ctx, h.ReadTimeout, m.kind == connect.StreamTypeBidi); m.kind != connect.StreamTypeBidi {
+	if out.begin(ctx, h.ReadTimeout, m.receives()); !m.receives() {
 		c.body.arrived = out.arrived
 	}
 	defer c.body.end()
@@ -88,7 +89,12 @@ func carry(ctx context.Context, conn conn) error {
 		return connect.NewError(connect.CodeInternal, errors.New("web: the request is no call"))
 	}
 	c.conn, c.begun = conn, true
-	if c.err = concluded(c.ctx, c.channel.Carry(c.ctx, c.method.name, c, c)); c.err != nil {
+	if ended := c.ctx.Err(); ended != nil {
+		c.err = apierror.NotBegun(ended)
+	} else {
+		c.err = c.channel.Carry(c.ctx, c.method.name, c, c)
+	}
+	if c.err != nil {
 		return wireError(c.err)
 	}
 	return nil

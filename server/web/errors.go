@@ -1,11 +1,9 @@
 package web
 
 import (
-	"context"
 	"errors"
 
 	"connectrpc.com/connect"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/digate/digate/server/apierror"
@@ -32,23 +30,6 @@ type worded struct {
 
 func (w worded) Error() string { return w.text }
 func (w worded) Unwrap() error { return w.err }
-
-// concluded returns the error of a call. A call that did not reach its service, because
-// its context ended before or there is no such method, has an error without the details
-// that the service's have.
-func concluded(ctx context.Context, err error) error {
-	s := status.Convert(err)
-	switch {
-	case err == nil, len(s.Proto().GetDetails()) > 0:
-		return err
-	case s.Code() == codes.Unimplemented:
-		return apierror.UnknownMethod()
-	case ctx.Err() != nil:
-		return apierror.NotBegun(ctx.Err())
-	default:
-		return err
-	}
-}
 
 // invalid returns the error of a message that cannot be read.
 func invalid(description, reason string) *apierror.Error {

@@ -24,6 +24,8 @@ func (h *Handler) newMethod(name string, kind connect.StreamType) *method {
 		m.unary = connect.NewUnaryHandler(name, carryUnary, options)
 		// A unary call of gRPC-Web is a stream with one message.
 		m.enveloped = connect.NewClientStreamHandler[frame, frame](name, nil, options)
+	case connect.StreamTypeClient:
+		m.enveloped = connect.NewClientStreamHandler[frame, frame](name, nil, options)
 	case connect.StreamTypeServer:
 		m.enveloped = connect.NewServerStreamHandler[frame, frame](name, nil, options)
 	default:
@@ -31,6 +33,9 @@ func (h *Handler) newMethod(name string, kind connect.StreamType) *method {
 	}
 	return m
 }
+
+// receives reports whether a call has more than one message of its caller.
+func (m *method) receives() bool { return m.kind&connect.StreamTypeClient != 0 }
 
 // fullName returns the method's name, empty for none.
 func (m *method) fullName() string {

@@ -84,9 +84,12 @@ func (h *Handler) RegisterService(desc *grpc.ServiceDesc, impl any) {
 		h.methods[prefix+m.MethodName] = h.newMethod(prefix+m.MethodName, connect.StreamTypeUnary)
 	}
 	for _, s := range desc.Streams {
-		kind := connect.StreamTypeServer
+		var kind connect.StreamType
 		if s.ClientStreams {
-			kind = connect.StreamTypeBidi // a client that waits for its one response is served alike
+			kind |= connect.StreamTypeClient
+		}
+		if s.ServerStreams {
+			kind |= connect.StreamTypeServer
 		}
 		h.methods[prefix+s.StreamName] = h.newMethod(prefix+s.StreamName, kind)
 	}
