@@ -53,6 +53,53 @@ var grpcExceptions = []*exception{
 	},
 }
 
+// unresolved is what the suite says of the text that Connect's errors have for people who
+// read JSON, before it says what fails: it does not know the types of the details.
+const unresolved = `^(connect error JSON: details\[\d\]: could not check debug data .*\n\t; )?`
+
+// webExceptions are those of the REST listener, over Connect and gRPC-Web.
+var webExceptions = []*exception{
+	{
+		cases: []string{
+			"Basic/unimplemented",
+			"Server Message Size/unary/*",
+			"Server Message Size/*-stream/*-exceeds-server-limit",
+			"Server Message Size/*-stream/*/*-exceeds-server-limit",
+			"* Unexpected Requests/client-stream/incomplete-message",
+			"* Unexpected Requests/client-stream/incomplete-message-prefix",
+			"* Unexpected Requests/unexpected-compression",
+		},
+		says: regexp.MustCompile(unresolved + `actual error contain [12] details; expecting 0$`),
+		why:  "The code is as it should be. The suite wants no details, and every failure of digate has its outcome there.",
+	},
+	{
+		cases: []string{"Errors/*/unimplemented", "Connect to HTTP Code Mapping/unary/unimplemented"},
+		says:  regexp.MustCompile(unresolved + `actual error (\{code: 12 \(unimplemented\), message: "there is no such method"\}|detail #1) does not match`),
+		why:   "As over gRPC: digate's verdict is in place of an `UNIMPLEMENTED` that a handler returns.",
+	},
+	{
+		cases: []string{
+			"* Unexpected Requests/server-stream/multiple-requests", "* Unexpected Requests/server-stream/no-request",
+			"gRPC-Web Unexpected Requests/unary/multiple-requests", "gRPC-Web Unexpected Requests/unary/no-request",
+		},
+		says: regexp.MustCompile(unresolved + `actual error \{code: 3 \(invalid_argument\), message: "the message is (missing|not the only one of its call)"\} does not match expected code 12`),
+		why:  "`INVALID_ARGUMENT` in place of `UNIMPLEMENTED`, as over gRPC: the request is wrong, and the method is there.",
+	},
+	{
+		cases: []string{"* Unexpected Requests/unexpected-compressed-message"},
+		says:  regexp.MustCompile(unresolved + `actual error \{code: 3 \(invalid_argument\), .*does not match expected code 13`),
+		why:   "`INVALID_ARGUMENT` in place of `INTERNAL`, as over gRPC.",
+	},
+	{
+		cases: []string{
+			"* Unexpected Requests/unexpected-codec", "* Unexpected Requests/unexpected-uri", "* Unexpected Requests/unexpected-verb",
+			"Unexpected Requests/unexpected-content-type",
+		},
+		says: regexp.MustCompile(`^connect error JSON: (missing required key "code"|unexpected end of JSON input)$`),
+		why:  "The HTTP status is as it should be. A request that is no call has no protocol, so the body is one of REST's, and has the outcome.",
+	},
+}
+
 // find returns the exception of a case, nil for none, and remembers that it was met.
 func find(list []*exception, name string) *exception {
 	for _, e := range list {

@@ -50,7 +50,11 @@ func serveAsAsked(ctx context.Context, kind string, in io.Reader, out io.Writer)
 	if err != nil {
 		return err
 	}
-	addr := server.grpc.(*net.TCPAddr)
+	listener := server.grpc
+	if kind == overWeb {
+		listener = server.rest
+	}
+	addr := listener.(*net.TCPAddr)
 	told := &conformancev1.ServerCompatResponse{Host: addr.IP.String(), Port: uint32(addr.Port)}
 	if asked.GetUseTls() {
 		told.PemCert = asked.GetServerCreds().GetCert()

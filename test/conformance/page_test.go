@@ -18,6 +18,7 @@ const page = "../../docs/conformance.md"
 const (
 	resultsHead    = "| suite | server | over | cases | skipped | failed |\n|---|---|---|--:|--:|--:|\n"
 	exceptionsHead = "| case | why digate fails it |\n|---|---|\n"
+	webHead        = "| case over Connect and gRPC-Web | why digate fails it |\n|---|---|\n"
 	librariesHead  = "| suite | case | who fails it |\n|---|---|---|\n"
 )
 
@@ -29,7 +30,7 @@ func holdPage(t *testing.T, results []*result) {
 		t.Fatal(err)
 	}
 	text := string(b)
-	for head, rows := range map[string]string{resultsHead: resultRows(results), exceptionsHead: exceptionRows(), librariesHead: libraryRows(results)} {
+	for head, rows := range map[string]string{resultsHead: resultRows(results), exceptionsHead: exceptionRows(grpcExceptions), webHead: exceptionRows(webExceptions), librariesHead: libraryRows(results)} {
 		before, rest, ok := strings.Cut(text, head)
 		if !ok {
 			t.Fatalf("%s has no table with this head:\n%s", page, head)
@@ -57,9 +58,9 @@ func resultRows(results []*result) string {
 }
 
 // exceptionRows returns the rows of what digate fails alone.
-func exceptionRows() string {
+func exceptionRows(list []*exception) string {
 	var b strings.Builder
-	for _, e := range grpcExceptions {
+	for _, e := range list {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", strings.Join(e.cases, "`, `"), e.why)
 	}
 	return b.String()
@@ -98,8 +99,10 @@ func TestPage_HasEveryException(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, ok := strings.Cut(string(b), exceptionsHead)
-	if rows, _, _ := strings.Cut(rest, "\n\n"); !ok || rows+"\n" != exceptionRows() {
-		t.Errorf("the exceptions of %s are not those of the suite (make conformance UPDATE=1)", page)
+	for head, list := range map[string][]*exception{exceptionsHead: grpcExceptions, webHead: webExceptions} {
+		_, rest, ok := strings.Cut(string(b), head)
+		if rows, _, _ := strings.Cut(rest, "\n\n"); !ok || rows+"\n" != exceptionRows(list) {
+			t.Errorf("the exceptions of %s are not those of the suite (make conformance UPDATE=1)", page)
+		}
 	}
 }

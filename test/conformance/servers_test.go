@@ -28,10 +28,11 @@ import (
 
 // The servers that the suites test.
 const (
-	digate    = "digate"     // digate's gRPC listener, with the suite's service beside its own
-	bare      = "grpc-go"    // a grpc-go server with default settings
-	inprocess = "in-process" // the same, whose handlers call the service through digate's in-process channel
-	nethttp   = "net/http"   // a server of net/http, as digate's REST listener is
+	overWeb   = "digate (web)" // digate's REST listener, which speaks Connect and gRPC-Web to the same
+	digate    = "digate"       // digate's gRPC listener, with the suite's service beside its own
+	bare      = "grpc-go"      // a grpc-go server with default settings
+	inprocess = "in-process"   // the same, whose handlers call the service through digate's in-process channel
+	nethttp   = "net/http"     // a server of net/http, as digate's REST listener is
 )
 
 // settings are what a server under test is to have.
@@ -52,7 +53,7 @@ type running struct {
 // start starts a server of the kind.
 func start(ctx context.Context, kind string, s settings) (*running, error) {
 	switch kind {
-	case digate:
+	case digate, overWeb:
 		return startDigate(ctx, s)
 	case bare:
 		return startBare(ctx, s, func(r grpc.ServiceRegistrar) { conformancev1.RegisterConformanceServiceServer(r, service{}) })
@@ -70,6 +71,7 @@ func startDigate(ctx context.Context, s settings) (*running, error) {
 	cfg := config.Defaults()
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Upstream.URL = "http://127.0.0.1:1" // nobody calls it
+	cfg.Gateway.WebRPC = true
 	if s.maxMessage > 0 {
 		cfg.MaxRequestBytes = int64(s.maxMessage)
 	}
