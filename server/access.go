@@ -17,6 +17,7 @@ import (
 	"github.com/digate/digate/server/authn/service"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/telemetry"
 )
 
 // openAuthenticator makes the authenticator, unless it is given, and puts it on the
@@ -71,7 +72,7 @@ func (s *Server) openAccounts(ctx context.Context) error {
 	}
 	observer.authenticator = a
 	s.authenticator = &namedCallers{a, s}
-	s.access = &access{store: store, meter: accounts.NewMeter(), contract: s.contract}
+	s.access = &access{store: store, issuers: a, meter: accounts.NewMeter(), contract: s.contract}
 	s.telemetry.WatchAccounts(store, a)
 	s.telemetry.WatchQuotas(func() []accounts.QuotaLoad { return s.access.meter.Load(store.Set()) })
 	s.pushAuthenticator() // which the reading of the file needs
@@ -131,6 +132,7 @@ func (a *namedCallers) Authenticate(ctx context.Context, r authn.Request) (*auth
 // access decides what the callers of a file of accounts may do.
 type access struct {
 	store    *accounts.Store
+	issuers  telemetry.IssuersState
 	meter    *accounts.Meter
 	contract *contract.Contract
 }

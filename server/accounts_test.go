@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -482,5 +483,29 @@ func TestAccounts_FileThatCannotBeUsed_KeepsTheServerFromStarting(t *testing.T) 
 	cfg.AccountsFile = filepath.Join(w.dir, "none")
 	if _, err := newServer(t.Context(), cfg, new(record)); err == nil || !strings.HasPrefix(err.Error(), "--accounts-file: ") {
 		t.Errorf("no file: %v", err)
+	}
+}
+
+// The status shows who is in the file of accounts and whether the newest version is in
+// force, and no secret.
+func TestAccounts_Status_ShowsTheFileInForceAndWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	w := startWithAccounts(t)
+	text := w.admin(t, "/status.json").body
+	for _, want := range []string{`"names":["acme","globex","quota"]`, `"names":["billing","ops","slow"]`, `"names":["corp"]`, `"refused_since":null`} {
+		if !strings.Contains(strings.NewReplacer(" ", "", "\n", "").Replace(text), want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+	w.setFile(t, accountsFile+"x: y\n")
+	must(t, os.Remove(filepath.Join(w.dir, "globex")))
+	w.Reload(t.Context())
+	page := send(t, w.http, http.MethodGet, w.adminURL, "/", "", "Accept", "text/html").body
+	text = w.admin(t, "/status.json").body
+	if !strings.Contains(page, "refused since") || !strings.Contains(page, "Token refused</th><td class=\"bad\">globex<") {
+		t.Errorf("the page does not say what is refused: %s", page)
+	}
+	if strings.Contains(text, `"refused_since":null`) || strings.Contains(page+text, marker) {
+		t.Errorf("got %s", text)
 	}
 }

@@ -41,6 +41,9 @@ func (s *Server) status(ctx context.Context) status.Status {
 			st.Audit.FailingSince = &at
 		}
 	}
+	if s.access != nil {
+		st.Accounts = s.accountsStatus(now)
+	}
 	if s.logLevel != nil {
 		st.Links = append(st.Links, loglevel.Path)
 		if l := s.logLevel.State(); l.Level != l.Setting {
@@ -51,6 +54,31 @@ func (s *Server) status(ctx context.Context) status.Status {
 		st.Links = append(st.Links, "/debug/pprof/")
 	}
 	return st
+}
+
+// accountsStatus returns the state of the file of accounts.
+func (s *Server) accountsStatus(now time.Time) *status.Accounts {
+	set, in := s.access.store.Set(), s.access.store.Status()
+	var accounts, callers, issuers []string
+	for _, a := range set.Accounts() {
+		accounts = append(accounts, a.Name)
+	}
+	for _, c := range set.Callers() {
+		callers = append(callers, c.Name)
+	}
+	for _, i := range set.Issuers() {
+		issuers = append(issuers, i.Name)
+	}
+	a := &status.Accounts{
+		File: s.cfg.AccountsFile, Hash: in.Hash, Loaded: in.Loaded.UTC(), AgeSeconds: now.Sub(in.Loaded).Seconds(),
+		Accounts: status.NewNames(accounts, s.access.store.RefusedTokens()), Callers: status.NewNames(callers, nil),
+		Issuers: status.NewNames(issuers, s.access.issuers.Failing()),
+	}
+	if in.Refused {
+		at := in.RefusedSince.UTC()
+		a.RefusedSince = &at
+	}
+	return a
 }
 
 func (s *Server) upstreamStatus() status.Upstream {

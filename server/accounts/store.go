@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,8 +39,10 @@ type Status struct {
 	Loaded time.Time
 	// Accounts, Callers and Issuers are how many there are.
 	Accounts, Callers, Issuers int
-	// Refused means that the file is another now, and cannot be used.
-	Refused bool
+	// Refused means that the file is another now, and cannot be used, and RefusedSince
+	// is since when.
+	Refused      bool
+	RefusedSince time.Time
 	// TokensRefused is how many tokens cannot be read now.
 	TokensRefused int
 }
@@ -82,6 +86,13 @@ func (s *Store) Status() Status {
 	return s.status
 }
 
+// RefusedTokens returns the names of the accounts whose tokens cannot be read now.
+func (s *Store) RefusedTokens() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.refused))
+}
+
 // Run keeps the store up to date until the context ends.
 func (s *Store) Run(ctx context.Context) {
 	ticker := time.NewTicker(lookEvery)
@@ -109,14 +120,16 @@ func (s *Store) Look() error {
 	switch {
 	case seen == s.seen:
 	case err == nil && seen == s.status.Hash: // it is again what is in force
-		s.seen, s.status.Refused = seen, false
+		s.seen, s.status.Refused, s.status.RefusedSince = seen, false, time.Time{}
 	default:
 		s.seen = seen
 		if err == nil {
 			err = s.load(text)
 		}
 		if err != nil {
-			s.status.Refused = true
+			if !s.status.Refused {
+				s.status.Refused, s.status.RefusedSince = true, time.Now()
+			}
 			s.observer.AccountsRefused(err)
 		}
 	}

@@ -3,6 +3,7 @@ package status_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/digate/digate/server/setting"
@@ -27,7 +28,11 @@ func full(context.Context) status.Status {
 			Store: "postgres", Durable: true, Lost: "read_only", LostSince: &now, CountedTo: 100_000, ConnectionsInUse: 2, ConnectionsLimit: 16,
 			Records: map[string]int{"claimed": 1, "sending": 2, "done": 100_000, "unknown": 30},
 		},
-		Audit:    &status.Audit{To: "/var/log/audit.log", Required: true, Failing: "no space left on device", FailingSince: &now, Lost: 4, Refused: 8},
+		Audit: &status.Audit{To: "/var/log/audit.log", Required: true, Failing: "no space left on device", FailingSince: &now, Lost: 4, Refused: 8},
+		Accounts: &status.Accounts{
+			File: "/etc/digate/accounts.yaml", Hash: strings.Repeat("ab", 32), Loaded: now.Add(-3 * time.Hour), AgeSeconds: (3 * time.Hour).Seconds(), RefusedSince: &now,
+			Accounts: status.NewNames([]string{"acme", hostile}, []string{"acme"}), Callers: status.NewNames(make([]string, 300), nil), Issuers: status.NewNames([]string{"corp"}, []string{"corp"}),
+		},
 		LogLevel: &status.LogLevel{Level: "DEBUG", Setting: "INFO", Until: &now},
 		Drift:    []status.Drift{{What: "auth_type: " + hostile, Meaning: "the value is none of those that the contract lists", Count: 3, Last: now}},
 		Errors:   []status.Error{{Reason: hostile, Count: 9, Last: now, Method: "diga.integration.v1.IntegrationService/CopyTemplate", Code: "UNKNOWN", Outcome: "UNKNOWN", XRequestID: "AAAAAAAAAAAAAAAAAAAAAAAAAA"}},

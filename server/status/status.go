@@ -22,6 +22,8 @@ type Status struct {
 	Ledger    Ledger     `json:"ledger"`
 	// Audit is nil without an audit log.
 	Audit *Audit `json:"audit"`
+	// Accounts is nil without a file of accounts.
+	Accounts *Accounts `json:"accounts"`
 	// LogLevel is nil while the level of the log is that of its setting.
 	LogLevel *LogLevel `json:"log_level"`
 	// Drift is how Diga's responses departed from the contract, the latest first.
@@ -89,6 +91,43 @@ type Audit struct {
 	// Lost counts the lines that were lost, and Refused the writes that were refused.
 	Lost    uint64 `json:"lost"`
 	Refused uint64 `json:"refused"`
+}
+
+// Accounts is the file of accounts.
+type Accounts struct {
+	File string `json:"file"`
+	// Hash is the SHA-256 of the version in force, which came into force at Loaded,
+	// AgeSeconds ago.
+	Hash       string    `json:"hash"`
+	Loaded     time.Time `json:"loaded"`
+	AgeSeconds float64   `json:"age_seconds"`
+	// RefusedSince is since when the file is another, and cannot be used; nil while it is
+	// in force.
+	RefusedSince *time.Time `json:"refused_since"`
+	// Accounts, Callers and Issuers are their names.
+	Accounts Names `json:"accounts"`
+	Callers  Names `json:"callers"`
+	Issuers  Names `json:"issuers"`
+}
+
+// MaxNames is how many names of one kind a status has.
+const MaxNames = 200
+
+// Names are the names of one kind in a file of accounts.
+type Names struct {
+	// Count is how many there are, and Names the first [MaxNames] of them.
+	Count int      `json:"count"`
+	Names []string `json:"names"`
+	// Failing are those whose token or keys cannot be read now; those before stay in force.
+	Failing []string `json:"failing"`
+}
+
+// More returns how many names are left out.
+func (n Names) More() int { return n.Count - len(n.Names) }
+
+// NewNames returns the status of names, some of which are failing.
+func NewNames(all, failing []string) Names {
+	return Names{len(all), all[:min(len(all), MaxNames)], failing[:min(len(failing), MaxNames)]}
 }
 
 // LogLevel is a level of the log that was set while the server runs.

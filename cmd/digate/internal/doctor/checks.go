@@ -83,4 +83,5 @@ func (e *examination) run(ctx context.Context) {
 	e.check("ledger", []string{"configuration"}, func() finding { return examineLedger(ctx, e.cfg.Ledger) })
 	e.check("listeners", []string{"configuration"}, func() finding { return examineListeners(ctx, &e.cfg.Addresses) })
 	e.check("certificates", []string{"configuration"}, func() finding { return examineCertificates(&e.cfg) })
+	e.check("accounts", []string{"configuration"}, func() finding { return examineAccounts(&e.cfg) })
 }

@@ -80,7 +80,7 @@ func says(status int, contentType, body string) http.Handler {
 	})
 }
 
-var checkNames = []string{"configuration", "proxy", "dns", "tcp", "tls", "credential", "upstream", "contract", "document", "clock", "ledger", "listeners", "certificates"}
+var checkNames = []string{"configuration", "proxy", "dns", "tcp", "tls", "credential", "upstream", "contract", "document", "clock", "ledger", "listeners", "certificates", "accounts"}
 
 // examined is a report by check.
 type examined struct {
@@ -140,7 +140,7 @@ func TestDoctor_AllIsWell(t *testing.T) {
 	create(t, upstream.URL)
 	seen.requests, seen.tokens = nil, nil
 
-	examine(t, "--upstream-url", upstream.URL).expect(t, "oososooosooos")
+	examine(t, "--upstream-url", upstream.URL).expect(t, "oososooosoooss")
 	if n := seen.onlyGETs(t); n != 4 {
 		t.Errorf("%d requests: %v", n, seen.requests)
 	}
@@ -184,29 +184,29 @@ func TestDoctor_WhatIsWrong_IsSaidAndWhatBuildsOnItIsSkipped(t *testing.T) {
 		check    string
 		found    []string
 	}{
-		"two settings": {nil, []string{"--grpc-addr", "x", "--upstream-url", "ftp://u:hunter2@y"}, "Fssssosssssss", "configuration",
+		"two settings": {nil, []string{"--grpc-addr", "x", "--upstream-url", "ftp://u:hunter2@y"}, "Fssssossssssss", "configuration",
 			[]string{"--grpc-addr: must be", "--upstream-url: must begin"}},
-		"no such name": {nil, []string{"--upstream-url", "http://diga.invalid"}, "ooFssossssoos", "dns", []string{"diga.invalid does not resolve"}},
-		"refused": {nil, []string{"--upstream-url", "http://" + closed.Addr().String()}, "oosFsossssoos", "tcp",
+		"no such name": {nil, []string{"--upstream-url", "http://diga.invalid"}, "ooFssossssooss", "dns", []string{"diga.invalid does not resolve"}},
+		"refused": {nil, []string{"--upstream-url", "http://" + closed.Addr().String()}, "oosFsossssooss", "tcp",
 			[]string{closed.Addr().String(), "connection refused"}},
-		"HTML": {page, nil, "oososoFssooos", "upstream", []string{"HTTP 200, but not as Diga does"}},
-		"gateway": {says(502, "text/html", "<html>hunter2</html>"), nil, "oososoFssooos", "upstream",
+		"HTML": {page, nil, "oososoFssoooss", "upstream", []string{"HTTP 200, but not as Diga does"}},
+		"gateway": {says(502, "text/html", "<html>hunter2</html>"), nil, "oososoFssoooss", "upstream",
 			[]string{"HTTP 502, but not as Diga does"}},
-		"redirect": {http.RedirectHandler("https://elsewhere.invalid/", http.StatusFound), nil, "oososoFssooos", "upstream", []string{"HTTP 302, but not as Diga does"}},
-		"401":      {envelope(401), nil, "oososoFssooos", "upstream", []string{"reachable and refuses the credential: HTTP 401, SOME_CODE"}},
-		"403":      {envelope(403), nil, "oososoFssooos", "upstream", []string{"reachable and refuses the credential: HTTP 403, SOME_CODE"}},
-		"500":      {envelope(500), nil, "oososoFssooos", "upstream", []string{"reachable and responds with HTTP 500, SOME_CODE"}},
+		"redirect": {http.RedirectHandler("https://elsewhere.invalid/", http.StatusFound), nil, "oososoFssoooss", "upstream", []string{"HTTP 302, but not as Diga does"}},
+		"401":      {envelope(401), nil, "oososoFssoooss", "upstream", []string{"reachable and refuses the credential: HTTP 401, SOME_CODE"}},
+		"403":      {envelope(403), nil, "oososoFssoooss", "upstream", []string{"reachable and refuses the credential: HTTP 403, SOME_CODE"}},
+		"500":      {envelope(500), nil, "oososoFssoooss", "upstream", []string{"reachable and responds with HTTP 500, SOME_CODE"}},
 		"no integrations": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/v1/integration" {
 				envelope(403).ServeHTTP(w, r)
 				return
 			}
 			says(200, "application/json", `{"data":[],"has_more":false}`).ServeHTTP(w, r)
-		}), nil, "oososooFsooos", "contract", []string{"refuses the credential: HTTP 403"}},
+		}), nil, "oososooFsoooss", "contract", []string{"refuses the credential: HTTP 403"}},
 		"hangs up": {http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), nil,
-			"oososoFsssoos", "upstream", []string{"response was lost (connection closed)"}},
-		"token file": {page, []string{"--token-file", "/nonexistent"}, "oososFsssooos", "credential", []string{"--token-file: ", "no such file"}},
-		"odd token": {page, []string{"--token-file", clitest.WriteFile(t, "token", "hunter2 hunter2")}, "oososFsssooos", "credential",
+			"oososoFsssooss", "upstream", []string{"response was lost (connection closed)"}},
+		"token file": {page, []string{"--token-file", "/nonexistent"}, "oososFsssoooss", "credential", []string{"--token-file: ", "no such file"}},
+		"odd token": {page, []string{"--token-file", clitest.WriteFile(t, "token", "hunter2 hunter2")}, "oososFsssoooss", "credential",
 			[]string{"one word of printable ASCII"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -231,7 +231,7 @@ func TestDoctor_NoToken_IsSaidAndTheWayIsStillLookedAt(t *testing.T) {
 	upstream, seen := watched(t, says(200, "application/json", "{}"))
 	t.Setenv("DIGATE_TOKEN", "")
 	got := examine(t, "--upstream-url", upstream.URL)
-	got.expect(t, "oososFsssooos")
+	got.expect(t, "oososFsssoooss")
 	if n := seen.onlyGETs(t); n != 1 {
 		t.Errorf("%d requests", n)
 	}
@@ -241,13 +241,13 @@ func TestDoctor_Drift_IsNamedWithoutValues(t *testing.T) {
 	upstream, _ := watched(t, says(200, "application/json",
 		`{"data":[{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","surprise":"hunter2"}],"has_more":"hunter2"}`))
 	got := examine(t, "--upstream-url", upstream.URL)
-	got.expect(t, "oososoowsooos")
+	got.expect(t, "oososoowsoooss")
 	for _, want := range []string{"templates data.surprise: ", "integrations data.surprise: ", "has_more: "} {
 		if !strings.Contains(got.checks["contract"].Found, want) {
 			t.Errorf("no %q in %+v", want, got.checks["contract"])
 		}
 	}
-	examine(t, "--upstream-url", upstream.URL, "--drift", "fail").expect(t, "oososooFsooos")
+	examine(t, "--upstream-url", upstream.URL, "--drift", "fail").expect(t, "oososooFsoooss")
 }
 
 func TestDoctor_ManyFieldsThatDrift_AreNamedUpToABound(t *testing.T) {
@@ -311,7 +311,7 @@ func TestDoctor_OtherClock_IsAWarning(t *testing.T) {
 			says(200, "application/json", `{"data":[],"has_more":false}`).ServeHTTP(w, r)
 		}))
 		got := examine(t, "--upstream-url", upstream.URL)
-		got.expect(t, "oososoooswoos")
+		got.expect(t, "oososoooswooss")
 		if f := got.checks["clock"].Found; !strings.Contains(f, want) || !strings.Contains(f, "1h0m") && !strings.Contains(f, "59m") {
 			t.Errorf("offset %s: %s", offset, f)
 		}
@@ -332,7 +332,7 @@ func TestDoctor_NoResponse_EndsWithTheTimeout(t *testing.T) {
 	if took := time.Since(begun); took > await.Patience/2 {
 		t.Errorf("it took %s", took)
 	}
-	got.expect(t, "oososoFsssoos")
+	got.expect(t, "oososoFsssooss")
 }
 
 // create makes an integration in the stand-in.
@@ -350,7 +350,7 @@ func TestDoctor_NoResponseWithoutACredential_LeavesTheOtherChecksTheirTime(t *te
 	t.Cleanup(upstream.Close)
 	t.Cleanup(func() { close(let) })
 	got := examine(t, "--upstream-url", upstream.URL, "--token-file", clitest.WriteFile(t, "token", clitest.Token))
-	got.expect(t, "oososooossoos")
+	got.expect(t, "oososooossooss")
 }
 
 func create(t *testing.T, upstreamURL string) {
@@ -400,7 +400,7 @@ func TestDoctor_FailingUpstream_IsAskedOnceAndByTheVersion(t *testing.T) {
 		agents <- r.Header.Get("User-Agent")
 		says(502, "text/html", "<html>").ServeHTTP(w, r)
 	}))
-	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoFssooos")
+	examine(t, "--upstream-url", upstream.URL).expect(t, "oososoFssoooss")
 	if n := seen.onlyGETs(t); n != 2 {
 		t.Errorf("%d requests: the probe and one call were expected", n)
 	}

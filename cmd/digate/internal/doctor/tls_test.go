@@ -24,12 +24,12 @@ func TestDoctor_Certificate(t *testing.T) {
 		host, want string
 		found      string
 	}{
-		"good":           {good, goodCA, "127.0.0.1", "oosooooosooos", "TLS 1.3, certificate for 127.0.0.1 until " + now.Add(100*day).UTC().Format(time.DateOnly) + " (99 days)"},
-		"ends soon":      {short, shortCA, "127.0.0.1", "oosowooosooos", "(2 days)"},
-		"ended":          {expired, expiredCA, "127.0.0.1", "oosoFossssoos", "valid from"},
-		"another's name": {good, goodCA, "localhost", "ooooFossssoos", "the certificate is for 127.0.0.1, not for localhost"},
-		"not trusted":    {good, "", "127.0.0.1", "oosoFossssoos", "signed by an authority that is not trusted here"},
-		"others trusted": {good, another, "127.0.0.1", "oosoFossssoos", "signed by an authority that is not trusted here"},
+		"good":           {good, goodCA, "127.0.0.1", "oosooooosoooss", "TLS 1.3, certificate for 127.0.0.1 until " + now.Add(100*day).UTC().Format(time.DateOnly) + " (99 days)"},
+		"ends soon":      {short, shortCA, "127.0.0.1", "oosowooosoooss", "(2 days)"},
+		"ended":          {expired, expiredCA, "127.0.0.1", "oosoFossssooss", "valid from"},
+		"another's name": {good, goodCA, "localhost", "ooooFossssooss", "the certificate is for 127.0.0.1, not for localhost"},
+		"not trusted":    {good, "", "127.0.0.1", "oosoFossssooss", "signed by an authority that is not trusted here"},
+		"others trusted": {good, another, "127.0.0.1", "oosoFossssooss", "signed by an authority that is not trusted here"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			upstream, seen := watched(t, says(200, "application/json", `{"data":[],"has_more":false}`), func(s *httptest.Server) {
@@ -59,7 +59,7 @@ func TestDoctor_Certificate(t *testing.T) {
 func TestDoctor_NoTLSThere_IsSaid(t *testing.T) {
 	upstream, _ := watched(t, says(200, "text/html", ""))
 	got := examine(t, "--upstream-url", strings.Replace(upstream.URL, "http://", "https://", 1))
-	got.expect(t, "oosoFossssoos")
+	got.expect(t, "oosoFossssooss")
 	if f := got.checks["tls"].Found; !strings.Contains(f, "does not speak TLS") {
 		t.Error(f)
 	}
