@@ -58,7 +58,7 @@ func TestExamples_PrintAndCall_WhatTheirReadersExpect(t *testing.T) {
 // client does.
 func (c client) test(t *testing.T, command string, d *digate) {
 	t.Helper()
-	out, err := c.shell(t, command, d.environment)
+	out, err := c.shell(t, running, command, d.environment)
 	if err != nil {
 		t.Errorf("%s: %v", command, err)
 	}

@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// patience bounds one block of a README: some of them fetch and compile libraries.
-	patience = 15 * time.Minute
+	// building bounds a block of a README that prepares: some fetch and compile libraries.
+	building = 15 * time.Minute
+	// running bounds a run of a client, on a machine that is busy.
+	running = 2 * time.Minute
 	// grace is the time for a killed block's children to let go of its output.
 	grace = 5 * time.Second
 )
@@ -35,7 +37,7 @@ func (c client) prepare(t *testing.T) (last string) {
 	}
 	last = blocks[len(blocks)-1]
 	for _, block := range blocks[:len(blocks)-1] {
-		if _, err := c.shell(t, block, nil); err != nil {
+		if _, err := c.shell(t, building, block, nil); err != nil {
 			t.Fatalf("%v\n%s", err, block)
 		}
 	}
@@ -46,10 +48,11 @@ func (c client) prepare(t *testing.T) (last string) {
 func (c client) path() string { return filepath.Join("..", "..", "examples", c.dir) }
 
 // shell runs commands in the client's directory, with more variables in the environment.
-// The first command that fails ends them. It returns their standard output.
-func (c client) shell(t *testing.T, commands string, environment []string) (out string, err error) {
+// The first command that fails ends them, and so does the most time that they may take.
+// It returns their standard output.
+func (c client) shell(t *testing.T, most time.Duration, commands string, environment []string) (out string, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), most)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, need.Program(t, "bash"), "-euo", "pipefail", "-c", commands)
 	cmd.Dir = c.path()

@@ -28,7 +28,8 @@ const faults = `faults: [{match: {operation: get_template}, times: 2, response: 
 `
 
 // newDigate starts a `digate dev` that sends each call once, so that what is repeated
-// is repeated by the client.
+// is repeated by the client, and that waits longer than a client runs, so that a deadline
+// is the client's.
 func newDigate(t *testing.T, flags ...string) *digate {
 	t.Helper()
 	binary, err := rig.Build("cmd/digate", false)
@@ -38,6 +39,7 @@ func newDigate(t *testing.T, flags ...string) *digate {
 	d := &digate{standIn: rig.FreeAddr(t)}
 	cmd := rig.ServeCommand(binary, append([]string{
 		"--emulator-addr", d.standIn, "--control", "--initial-state", state, "--upstream-max-attempts", "1",
+		"--upstream-timeout", (2 * running).String(), "--max-deadline", (2 * running).String(),
 	}, flags...)...)
 	cmd.Args[1] = "dev"
 	d.Server, err = rig.StartServer(cmd, filepath.Join(dir, "log"))
