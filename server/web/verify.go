@@ -80,6 +80,9 @@ var units = map[byte]time.Duration{
 // parseGRPCTimeout reads a number of at most 8 digits with its unit. What no
 // [time.Duration] can be is the longest that one can.
 func parseGRPCTimeout(text string) (time.Duration, bool) {
+	if text == "" {
+		return 0, false
+	}
 	last := len(text) - 1
 	unit, known := units[text[last]]
 	n, ok := digits(text[:last], 8)
