@@ -46,6 +46,11 @@ func (s *Server) newIntake() *intake.Intake {
 	})
 }
 
+// newArrivals returns the count of what arrives on gRPC connections.
+func (s *Server) newArrivals() *connections.Arrivals {
+	return connections.NewArrivals(max(s.cfg.MaxDecodedBytes/arrivingShare, leastArriving*s.cfg.MaxRequestBytes))
+}
+
 func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
 	watched := connections.Watch(s.grpc.credentials(), connections.Config{
 		Arrivals: s.arrivals, Malformed: s.telemetry.MalformedCall, Refused: s.telemetry.RefusedCall, Log: s.log,

@@ -24,7 +24,7 @@ func TestEndless_EveryStreamThatIsNotTheContracts(t *testing.T) {
 		log: log, telemetry: telemetry.New(log, nil, time.Minute), contract: methods, grpc: new(listener),
 		authenticator: passthrough.New(func(string) string { return "somebody" }),
 	}
-	s.intake = s.newIntake()
+	s.intake, s.arrivals = s.newIntake(), s.newArrivals()
 	srv := s.newGRPC(integrationv1.UnimplementedIntegrationServiceServer{}, digatev1.UnimplementedLedgerServiceServer{})
 	defer srv.Stop()
 	others := 0

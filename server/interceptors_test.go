@@ -48,7 +48,7 @@ func withServices(t *testing.T, log *slog.Logger, service integrationv1.Integrat
 		f(&s.cfg)
 	}
 	s.streams = streams.New(s.cfg.MaxWaitingStreams)
-	s.intake = s.newIntake()
+	s.intake, s.arrivals = s.newIntake(), s.newArrivals()
 	s.untilDrain, s.beginDrain = context.WithCancel(t.Context())
 	s.makeListeners(nil)
 	if err := s.grpc.bind(t.Context()); err != nil {

@@ -147,7 +147,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	}
 	s.streams = streams.New(cfg.MaxWaitingStreams)
 	s.memory = budget.NewMemory(cfg.MaxDecodedBytes)
-	s.arrivals = connections.NewArrivals(max(cfg.MaxDecodedBytes/arrivingShare, leastArriving*cfg.MaxRequestBytes))
+	s.arrivals = s.newArrivals()
 	s.telemetry.KnowCallers(s.knows)
 	s.intake = s.newIntake()
 	s.untilDrain, s.beginDrain = context.WithCancel(context.Background())

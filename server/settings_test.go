@@ -58,7 +58,7 @@ func wire(t *testing.T, cfg config.Config) wired {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.intake = s.newIntake()
+	s.intake, s.arrivals = s.newIntake(), s.newArrivals()
 	watch, err := s.newContractWatch("v")
 	if err != nil {
 		t.Fatal(err)
