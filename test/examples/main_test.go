@@ -48,6 +48,7 @@ var clients = []client{
 	{dir: "curl", protocol: "rest", needs: []string{"curl", "jq", "openssl"}},
 	{dir: "go", protocol: "grpc", needs: []string{"go"}},
 	{dir: "grpc-js", protocol: "grpc", needs: []string{"node", "npm"}},
+	{dir: "java", protocol: "grpc", needs: []string{"java", "javac", "mvn"}},
 	{dir: "python", protocol: "grpc", needs: []string{"python3"}},
 	{dir: "requests", protocol: "rest", needs: []string{"python3"}},
 }
