@@ -87,9 +87,10 @@ func (b *bulk) tooMuch(limit string) *apierror.Error {
 func (b *bulk) run(ctx context.Context, w http.ResponseWriter, items []item) error {
 	w.Header().Set("Content-Type", contentTypeLines)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	out := &lines{w: w, control: http.NewResponseController(w), stall: b.stall}
+	out := newLines(w, b.stall)
 	stream := newBulkStream(ctx, items, b.response, out)
-	err := begun(ctx, b.channel.Serve(ctx, BulkMethod, stream))
+	err := b.channel.Serve(ctx, BulkMethod, stream)
+	err = begun(ctx, err, stream.received.Load())
 	if err == nil {
 		return nil
 	}

@@ -54,6 +54,15 @@ type lines struct {
 	err     error
 }
 
+// newLines returns the lines of a response. The server's own deadline is for responses
+// that are short. While there is nothing to write, there is none: over HTTP/2, a deadline
+// ends a stream even if nothing waits to be written.
+func newLines(w http.ResponseWriter, stall time.Duration) *lines {
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Time{})
+	return &lines{w: w, control: control, stall: stall}
+}
+
 func (o *lines) write(l any) {
 	if o.err != nil {
 		return
@@ -71,9 +80,9 @@ func (o *lines) put(text []byte) {
 	if o.err != nil {
 		return
 	}
-	// The server's own deadline is for responses that are short.
 	_ = o.control.SetWriteDeadline(time.Now().Add(o.stall))
 	if _, o.err = o.w.Write(unsplit(text)); o.err == nil {
 		o.err = o.control.Flush()
 	}
+	_ = o.control.SetWriteDeadline(time.Time{})
 }

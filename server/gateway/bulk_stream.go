@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -23,6 +24,7 @@ type bulkStream struct {
 	items    []item         // still to be received
 	pending  map[string]int // the line of each request id that has no result yet
 	refused  int64          // items that the service does not get to see
+	received atomic.Bool    // the service received an item, or that there is none
 }
 
 var _ grpc.ServerStream = (*bulkStream)(nil)
@@ -49,6 +51,7 @@ func (s *bulkStream) RecvMsg(m any) error {
 	if !ok {
 		return status.Errorf(codes.Internal, "gateway: cannot receive into %T", m)
 	}
+	s.received.Store(true)
 	if len(s.items) == 0 {
 		return io.EOF
 	}

@@ -42,8 +42,9 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, route *route, val
 		w.Header().Set("Content-Type", contentTypeLines)
 		return nil
 	}
-	out := &messageStream{ctx: r.Context(), request: req, w: w, lines: &lines{w: w, control: http.NewResponseController(w), stall: s.stall}}
-	err = begun(r.Context(), s.channel.Serve(r.Context(), route.FullName, out))
+	out := &messageStream{ctx: r.Context(), request: req, w: w, lines: newLines(w, s.stall)}
+	err = s.channel.Serve(r.Context(), route.FullName, out)
+	err = begun(r.Context(), err, out.request == nil)
 	switch {
 	case err != nil && !out.begun:
 		return route.fail(r.Context(), w, err)

@@ -36,7 +36,7 @@ func (u *unary) serve(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		}
 		return u.read(m, w, r, route, values, memory)
 	})
-	if err = begun(ctx, err); err == nil {
+	if err = begun(ctx, err, false); err == nil {
 		err = route.succeed(ctx, w, response, header)
 	}
 	if err == nil {
@@ -98,8 +98,10 @@ func (b *body) decode(route *route, m proto.Message) error {
 
 // begun returns the error of a call to the service. A call that did not reach the
 // service, because its context ended before or there is no such method, has an error
-// without the details that the service's have.
-func begun(ctx context.Context, err error) error {
+// without the details that the service's have. A stream of which the service received
+// something has reached it: at the end of its context it may return an error of the
+// stream as it is, and nothing says that nothing was sent.
+func begun(ctx context.Context, err error, received bool) error {
 	if err == nil {
 		return nil
 	}
@@ -108,7 +110,7 @@ func begun(ctx context.Context, err error) error {
 		return err
 	case s.Code() == codes.Unimplemented:
 		return apierror.UnknownMethod()
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !received:
 		return apierror.NotBegun(ctx.Err())
 	default:
 		return err
