@@ -62,7 +62,7 @@ func (h *Handler) call(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if out.begin(ctx, h.ReadTimeout, m.receives()); !m.receives() {
 		c.body.arrived = out.arrived
 	}
-	defer c.body.end()
+	defer func() { _ = c.body.end() }()
 	// connect-go itself sees no deadline: where one is over, it says nothing of what became
 	// of the call.
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
