@@ -15,15 +15,17 @@ import (
 )
 
 type copyCmd struct {
-	TemplateID string   `arg:"" name:"template_id" help:"The template's id, a UUID."`
-	Name       *string  `name:"name" placeholder:"NAME" help:"Name of the new integration. Default: the template's."`
-	BaseURL    *string  `name:"base-url" placeholder:"URL" help:"Base URL of the new integration. Default: the template's."`
-	APIKeyFile string   `name:"api-key-file" placeholder:"FILE" help:"File with the credential for the third-party system; - is standard input."`
-	Var        []string `name:"var" sep:"none" placeholder:"NAME=TEXT" help:"Value of a placeholder, as text. Can be repeated."`
-	VarJSON    []string `name:"var-json" sep:"none" placeholder:"NAME=JSON" help:"Value of a placeholder, as JSON. Can be repeated."`
-	RequestID  string   `name:"request-id" placeholder:"ID" help:"1 to 255 printable ASCII characters, such as a UUID. However often the copy is requested with the same id, it is made at most once."`
-	Unresolved string   `name:"unresolved" enum:"allow,refuse," default:"" placeholder:"HOW" help:"What happens if placeholders get no value: allow makes the copy, refuse does not. Default: as the server is set."`
-	DryRun     bool     `name:"dry-run" help:"Create nothing. Show what the copy would be."`
+	TemplateID string  `arg:"" optional:"" name:"template_id" help:"The template's id, a UUID. Without it, a terminal offers the templates."`
+	Language   *string `name:"language" placeholder:"LANG" help:"The language of the templates that a terminal offers, such as en; es by default."`
+	Name       *string `name:"name" placeholder:"NAME" help:"Name of the new integration. Default: the template's."`
+	BaseURL    *string `name:"base-url" placeholder:"URL" help:"Base URL of the new integration. Default: the template's."`
+	APIKeyFile string  `name:"api-key-file" placeholder:"FILE" help:"File with the credential for the third-party system; - is standard input."`
+
+	variableFlags `embed:""`
+
+	RequestID  string `name:"request-id" placeholder:"ID" help:"1 to 255 printable ASCII characters, such as a UUID. However often the copy is requested with the same id, it is made at most once."`
+	Unresolved string `name:"unresolved" enum:"allow,refuse," default:"" placeholder:"HOW" help:"What happens if placeholders get no value: allow makes the copy, refuse does not. Default: as the server is set."`
+	DryRun     bool   `name:"dry-run" help:"Create nothing. Show what the copy would be."`
 
 	client.CallFlags `embed:""`
 }
@@ -36,10 +38,13 @@ func (c *copyCmd) Validate() error {
 	if err := c.CallFlags.Validate(); err != nil {
 		return err
 	}
-	return setVariables(new(integrationv1.CopyTemplateRequest), c.Var, c.VarJSON)
+	return c.variableFlags.validate(c.APIKeyFile)
 }
 
 func (c *copyCmd) Run(ctx context.Context, std term.IO) error {
+	if err := c.choose(ctx, std); err != nil {
+		return err
+	}
 	req, err := c.request(std.In)
 	if err != nil {
 		return err
@@ -97,7 +102,7 @@ func (c *copyCmd) request(stdin io.Reader) (*integrationv1.CopyTemplateRequest, 
 		TemplateId: c.TemplateID, Name: c.Name, BaseUrl: c.BaseURL, RequestId: c.RequestID,
 		Unresolved: client.Unresolved(c.Unresolved),
 	}
-	if err := setVariables(req, c.Var, c.VarJSON); err != nil {
+	if err := c.set(req, stdin); err != nil {
 		return nil, err
 	}
 	if c.APIKeyFile != "" {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -24,7 +23,8 @@ type integrationsUpdateCmd struct {
 	Description   *string  `name:"description" placeholder:"TEXT" help:"The new description."`
 	BaseURL       *string  `name:"base-url" placeholder:"URL" help:"The new base URL."`
 	AuthKeyFile   string   `name:"auth-key-file" placeholder:"FILE" help:"File with the new credential for the third-party system; - is standard input."`
-	Header        []string `name:"header" sep:"none" placeholder:"NAME=VALUE" help:"A header. Can be repeated. The headers given here replace all that were there before."`
+	Header        []string `name:"header" sep:"none" placeholder:"NAME=VALUE" help:"A header. Can be repeated. The headers given here replace all that were there before. Everybody on the machine sees it in ps."`
+	HeaderFile    []string `name:"header-file" sep:"none" placeholder:"NAME=FILE" help:"File with the value of a header, such as a secret; - is standard input. Can be repeated, and goes with --header."`
 	Clear         []string `name:"clear" enum:"name,description,base_url,auth_key,headers" placeholder:"FIELD" help:"Fields to clear: name, description, base_url, auth_key, headers."`
 
 	client.CallFlags `embed:""`
@@ -40,7 +40,11 @@ func (c *integrationsUpdateCmd) Validate() error {
 	if err := c.CallFlags.Validate(); err != nil {
 		return err
 	}
-	if _, err := headers(c.Header); err != nil {
+	_, files, err := c.headers()
+	if err != nil {
+		return err
+	}
+	if err := onceFromInput(files, c.AuthKeyFile); err != nil {
 		return err
 	}
 	set := c.fields()
@@ -63,7 +67,7 @@ func (c *integrationsUpdateCmd) fields() []string {
 		set  bool
 	}{
 		{"name", c.Name != nil}, {"description", c.Description != nil}, {"base_url", c.BaseURL != nil},
-		{"auth_key", c.AuthKeyFile != ""}, {"headers", len(c.Header) > 0},
+		{"auth_key", c.AuthKeyFile != ""}, {"headers", len(c.Header)+len(c.HeaderFile) > 0},
 	} {
 		if f.set {
 			set = append(set, f.name)
@@ -72,30 +76,29 @@ func (c *integrationsUpdateCmd) fields() []string {
 	return set
 }
 
-// headers parses the NAME=VALUE of --header. The values may be secrets, so no
-// error quotes them.
-func headers(assignments []string) (map[string]string, error) {
-	if len(assignments) == 0 {
-		return nil, nil
+// headers returns the assignments of --header, and those of --header-file with the
+// files' names.
+func (c *integrationsUpdateCmd) headers() (texts, files []assignment, err error) {
+	if texts, err = assignments("header", c.Header); err != nil {
+		return nil, nil, err
 	}
-	m := make(map[string]string, len(assignments))
-	for _, a := range assignments {
-		name, value, ok := strings.Cut(a, "=")
-		if !ok || name == "" {
-			return nil, errors.New("--header: must be NAME=VALUE")
-		}
-		if _, twice := m[name]; twice {
-			return nil, fmt.Errorf("--header: %q is set twice", name)
-		}
-		m[name] = value
+	if files, err = assignments("header-file", c.HeaderFile); err != nil {
+		return nil, nil, err
 	}
-	return m, nil
+	return texts, files, twice(slices.Concat(texts, files)...)
 }
 
 func (c *integrationsUpdateCmd) request(stdin io.Reader) (*integrationv1.UpdateIntegrationRequest, error) {
-	set, err := headers(c.Header)
+	texts, files, err := c.headers()
 	if err != nil {
 		return nil, err
+	}
+	if err := contents(files, stdin); err != nil {
+		return nil, err
+	}
+	set := make(map[string]string)
+	for _, h := range append(texts, files...) {
+		set[h.name] = h.value
 	}
 	mask := append(c.fields(), c.Clear...)
 	slices.Sort(mask)
