@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -180,7 +181,16 @@ func TestLedgerResolve_OperatorTooEarly_IsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	resolve := []string{"ledger", "resolve", "--record", c.Key.RecordName(), "--not-created", "--yes", "--ledger", s.Spec}
-	got := digate(t, resolve...)
+	lines := filepath.Join(t.TempDir(), "audit.log")
+	got := digate(t, append(resolve, "--audit-log", lines, "--audit-required")...)
+	if text, err := os.ReadFile(lines); err != nil || strings.Count(string(text), `"event":"begin"`) != 1 ||
+		!strings.Contains(string(text), `"kind":"operator","method":"digate.v1.LedgerService/ResolveCopy","caller":"operator `) ||
+		!strings.Contains(string(text), c.Key.RecordName()) || !strings.Contains(string(text), `"outcome":"NOT_APPLICABLE","code":"FAILED_PRECONDITION"`) {
+		t.Errorf("the audit log: %s, %v", text, err)
+	}
+	if got := digate(t, append(resolve, "--audit-log", filepath.Join(t.TempDir(), "no", "such"))...); got.Code != client.ExitFailed || !strings.Contains(got.Err, "--audit-log: ") {
+		t.Errorf("%+v", got)
+	}
 	if got.Code != client.ExitFailed || !strings.Contains(got.Err, "may still be sending it; that it created nothing can be said from ") {
 		t.Errorf("%+v", got)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/term"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server"
+	"github.com/digate/digate/server/audit"
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
@@ -26,7 +27,8 @@ type resolveFlags struct {
 	UpstreamTimeout time.Duration `name:"upstream-timeout" group:"Operator:" default:"30s" help:"As serve has it. With the next two, it says how soon a call whose server fell silent can be settled as not created."`
 	MaxDeadline     time.Duration `name:"max-deadline" group:"Operator:" default:"2m" help:"As serve has it."`
 	copies.Settings `embed:""`
-	ItemTimeout     time.Duration `name:"bulk-item-timeout" group:"Operator:" default:"60s" help:"As serve has it."`
+	Audit           audit.Settings `embed:""`
+	ItemTimeout     time.Duration  `name:"bulk-item-timeout" group:"Operator:" default:"60s" help:"As serve has it."`
 }
 
 func (f *resolveFlags) ownerGone() time.Duration {
@@ -80,7 +82,14 @@ func (c *ledgerResolveCmd) resolveOperator(ctx context.Context, std term.IO) err
 			settler.Marks = &copies.Marks{Mark: l.Keys.Mark, Upstream: settler.Upstream, Ledger: l, Observer: unobserved{}, Log: log}
 		}
 	}
-	if r, err = settler.Settle(ctx, "operator "+whoami(), m, r, id); err != nil {
+	who := "operator " + whoami()
+	line, err := beginAudit(ctx, c.Audit, who, m, r, id, log)
+	if err != nil {
+		return err
+	}
+	r, err = settler.Settle(ctx, who, m, r, id)
+	line.end(err)
+	if err != nil {
 		return client.Fail(std.Err, c.Output, client.Settles, err, c.look(client.Settles)...)
 	}
 	switch resp := new(digatev1.ResolveCopyResponse); {

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/grpc/codes"
+
+	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/audit"
+	"github.com/digate/digate/server/copies"
+	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/ledger"
+)
+
+// auditKind is the kind of the lines about what an operator settled in the ledger itself.
+const auditKind = "operator"
+
+// settling is the line of the audit log about a doubt that an operator settles.
+type settling struct {
+	log    *audit.Log // nil without an audit log
+	entry  audit.Entry
+	number uint64
+	began  time.Time
+}
+
+// beginAudit opens the audit log of the settings, if they name one. Where the log is
+// required, its error means that nothing may be settled.
+func beginAudit(ctx context.Context, s audit.Settings, who string, m copies.Method, r ledger.Record, id string, log *slog.Logger) (*settling, error) {
+	a := &settling{began: time.Now()}
+	switch {
+	case !s.On() && s.Required:
+		return nil, errors.New("--audit-required: needs --audit-log")
+	case !s.On():
+		return a, nil
+	}
+	l, err := audit.Open(s, version(), auditTrouble{log})
+	if err != nil {
+		return nil, err
+	}
+	a.log = l
+	a.entry = audit.Entry{
+		Kind: auditKind, Method: strings.TrimPrefix(digatev1.LedgerService_ResolveCopy_FullMethodName, "/"),
+		Caller: who, By: audit.ByNothing, LedgerRecord: r.Key.RecordName(), IntegrationID: id,
+	}
+	switch m {
+	case copies.CreateTool:
+		a.entry.IntegrationID, a.entry.ToolID = r.ParentID, id
+	case copies.CopyTemplate:
+		a.entry.TemplateID = r.ParentID
+	}
+	if l.Required() {
+		if a.number, err = l.Begin(ctx, &a.entry); err != nil {
+			l.Close()
+			return nil, fmt.Errorf("--audit-required: the audit log cannot be written, and nothing was settled: %w", err)
+		}
+	}
+	return a, nil
+}
+
+// end writes the line, with what became of it.
+func (a *settling) end(err error) {
+	if a.log == nil {
+		return
+	}
+	c := codes.OK
+	if err != nil {
+		e := apierror.FromError(err)
+		c, a.entry.Reason = e.Code, e.Reason
+	}
+	a.entry.Code, a.entry.Outcome, a.entry.Duration = code.Code(c).String(), exchange.NotApplicable.String(), time.Since(a.began)
+	a.log.End(a.number, &a.entry)
+	a.log.Close()
+}
+
+// auditTrouble logs what is wrong with an audit log.
+type auditTrouble struct{ log *slog.Logger }
+
+func (t auditTrouble) AuditFailing(cause string) {
+	t.log.Error("the audit log cannot be written", "cause", cause)
+}
+func (t auditTrouble) AuditBack(time.Duration) { t.log.Info("the audit log can be written again") }
+func (t auditTrouble) AuditLost(lines uint64) {
+	t.log.Error("lines of the audit log were lost", "lines", lines)
+}
