@@ -69,6 +69,14 @@ var reasons = []ReasonInfo{
 		"Use gzip, or no compression.",
 	},
 	{
+		ReasonUnsupportedMediaType, "The method does not take requests of this content type over Connect or gRPC-Web.",
+		"Use a protocol and a codec that the server speaks. Client libraries choose the content type by themselves.",
+	},
+	{
+		ReasonHTTP2Required, "Both sides of the method stream, and the request came over HTTP/1.1.",
+		"Use HTTP/2. A browser cannot call this method.",
+	},
+	{
 		ReasonOverloaded, "The call would wait too long for those before it, or too many wait.",
 		"Try again after the delay. If it lasts, Diga is slow or the load is too high.",
 	},

@@ -54,6 +54,8 @@ func samples() map[string][]*apierror.Error {
 		"MethodNotAllowed":          one(apierror.MethodNotAllowed()),
 		"UnknownMethod":             one(apierror.UnknownMethod()),
 		"UnsupportedEncoding":       one(apierror.UnsupportedEncoding("br")),
+		"UnsupportedMediaType":      one(apierror.UnsupportedMediaType()),
+		"HTTP2Required":             one(apierror.HTTP2Required()),
 		"UnknownEncoding":           one(apierror.UnknownEncoding()),
 		"MalformedHeader":           one(apierror.MalformedHeader()),
 		"Unreachable":               one(apierror.Unreachable(lost)),
@@ -190,7 +192,7 @@ func forms(t *testing.T) map[string][]string {
 	texts := make(map[string][]string)
 	for reason, all := range seen {
 		slices.SortFunc(all, func(a, b form) int {
-			return cmp.Or(cmp.Compare(a.code, b.code), cmp.Compare(a.outcome, b.outcome), cmp.Compare(a.rest, b.rest))
+			return cmp.Or(cmp.Compare(a.code, b.code), cmp.Compare(a.outcome, b.outcome), cmp.Compare(a.rest, b.rest), cmp.Compare(count(a.retry), count(b.retry)))
 		})
 		for _, f := range all {
 			code := "`" + codeName(f.code) + "`"
@@ -205,6 +207,13 @@ func forms(t *testing.T) map[string][]string {
 		}
 	}
 	return texts
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // codeName returns the name of a code as gRPC's documentation has it.

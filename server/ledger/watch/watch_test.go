@@ -198,6 +198,7 @@ func TestRun_CallersHaveTheirShares_IsNoLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, b, o := watched(t)
 		run(t, s)
+		synctest.Wait() // its first probe is over
 		b.fail(ledger.ErrShare)
 		for range 100 {
 			if _, _, err := s.Claim(t.Context(), claim); !errors.Is(err, ledger.ErrShare) {
