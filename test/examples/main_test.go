@@ -51,4 +51,5 @@ var clients = []client{
 	{dir: "java", protocol: "grpc", needs: []string{"java", "javac", "mvn"}},
 	{dir: "python", protocol: "grpc", needs: []string{"python3"}},
 	{dir: "requests", protocol: "rest", needs: []string{"python3"}},
+	{dir: "rust", protocol: "grpc", needs: []string{"cargo"}},
 }
