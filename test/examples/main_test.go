@@ -45,6 +45,7 @@ type client struct {
 
 var clients = []client{
 	{dir: "connect", protocol: "connect", needs: []string{"node", "npm"}},
+	{dir: "cpp", protocol: "grpc", needs: []string{"g++", "grpc_cpp_plugin", "make", "pkg-config", "protoc"}},
 	{dir: "curl", protocol: "rest", needs: []string{"curl", "jq", "openssl"}},
 	{dir: "go", protocol: "grpc", needs: []string{"go"}},
 	{dir: "grpc-js", protocol: "grpc", needs: []string{"node", "npm"}},
