@@ -32,12 +32,12 @@ type controlRoute struct {
 
 // controlCall is a request that was checked.
 type controlCall struct {
-	rest  string // of the path, behind the route's
+	rest  string // of the path, after the route's
 	query object
 	body  object
 }
 
-// controlRoutes returns the routes. A path that ends in a slash takes a name behind it.
+// controlRoutes returns the routes. A path that ends in a slash takes a name after it.
 func controlRoutes() []controlRoute {
 	token := []field{optional("token", anyString, nil)}
 	return []controlRoute{
@@ -70,8 +70,7 @@ func callsQuery() []field {
 	)
 }
 
-// serveControl responds to a request below controlPrefix. Browsers are refused that send it for a page of
-// another origin.
+// serveControl responds to a request below controlPrefix.
 func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	a := e.control(w, r)
 	a.header = append(a.header, [2]string{"Cache-Control", "no-store"})
@@ -82,6 +81,8 @@ func controlError(status int, text string) response {
 	return jsonResponse(status, object{{"error", text}})
 }
 
+// control returns the response to a control request. It refuses a browser's request for a page of another
+// origin, which could otherwise change the emulator.
 func (e *Emulator) control(w http.ResponseWriter, r *http.Request) response {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		return controlError(403, err.Error())
@@ -186,7 +187,7 @@ func (e *Emulator) deleteCalls(_ context.Context, c controlCall) response {
 	return response{status: 204}
 }
 
-// expectation is what a request says about the number of calls.
+// expectation is the number of calls that a request expects.
 type expectation struct {
 	least, most *int
 	within      time.Duration
@@ -218,7 +219,7 @@ func readExpectation(query object) (x expectation, err error) {
 	return x, nil
 }
 
-// missed says how the number of calls is not what is expected, or returns "".
+// missed returns how the number of calls differs from the expected one, or "".
 func (x expectation) missed(n, lost int) string {
 	if (x.least != nil || x.most != nil) && lost > 0 {
 		return fmt.Sprintf("the oldest %d calls were dropped to make room, so the number is not known", lost)
@@ -234,8 +235,8 @@ func (x expectation) missed(n, lost int) string {
 	return ""
 }
 
-// showCalls lists the calls that match. If their number is not what the request expects, and does not
-// become it in the time that the request gives, the response is a 409.
+// showCalls lists the calls that match. If the request expects another number of them, and the time that
+// it gives ends before there are so many, the response is a 409.
 func (e *Emulator) showCalls(ctx context.Context, c controlCall) response {
 	x, err := readExpectation(c.query)
 	if err != nil {

@@ -18,10 +18,9 @@
 //   - MaxTokens, MaxIntegrations and MaxBytes of Options bound the state; a write beyond them is refused
 //     with 429 EMULATOR_LIMIT_REACHED and no Retry-After.
 //
-// A State fills the emulator with templates, integrations and rules, and is what it can be asked for. A
-// Rule makes calls fail that are chosen by operation, id, token or chance. With Options.Control the
-// emulator keeps the calls that it got, and serves both over HTTP below /_emulator/, for tests in any
-// language.
+// A State is what an emulator holds: templates, integrations and rules. Tests load and read it. A Rule
+// makes calls fail, chosen by operation, id, token or chance. With Options.Control the emulator keeps the
+// calls that it got, and serves all of this over HTTP below /_emulator/, for tests in any language.
 //
 // The emulator works behind any http.Server. Connection resets need HTTP/1.1; over HTTP/2 the stream is
 // reset instead. A server with a write timeout cuts off slow and hanging responses.
@@ -52,8 +51,8 @@ type Options struct {
 	// State is what the emulator holds at first and after [Emulator.Reset]; nil for no integrations, and
 	// the templates built in.
 	State *State
-	// Seed determines every id, every latency, and what rules with OneIn strike. Each token has its own sequence, so the ids that a token gets do not
-	// depend on what other tokens do.
+	// Seed determines every id, every latency, and which calls rules with OneIn strike. Each token has its
+	// own sequence, so the ids that a token gets do not depend on what other tokens do.
 	Seed int64
 	// Drip is how long the slow-drip fault takes over one response; 3 s when zero.
 	Drip time.Duration
@@ -85,7 +84,7 @@ type Emulator struct {
 	close  sync.Once
 }
 
-// New returns an emulator without any integration.
+// New returns an emulator that holds the state of the options.
 func New(o Options) *Emulator {
 	if o.Drip == 0 {
 		o.Drip = 3 * time.Second
@@ -153,7 +152,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Requests returns the number of requests received, of any kind.
 func (e *Emulator) Requests() int { return int(e.requests.Load()) }
 
-// Template names an entry of the catalogue.
+// Template is an entry of the catalogue.
 type Template struct {
 	ID, Name, Language string
 }

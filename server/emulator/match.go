@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 )
 
-// Match says which calls are meant: those that agree with every field that is set.
+// Match selects calls: those that have the value of every field that is set.
 type Match struct {
 	Operation     string // such as "copy_template": see Operations
 	TemplateID    string
@@ -21,7 +21,7 @@ type match struct {
 	token                                        *sha256sum
 }
 
-// call reports whether a call is meant.
+// call reports whether the match selects a call.
 func (m match) call(c *call) bool {
 	return m.facts(facts{c.operation, c.path["template_id"], c.path["integration_id"], c.path["tool_id"], c.body.str("name"), &c.token})
 }

@@ -14,20 +14,20 @@ import (
 // maxRules bounds the rules of an emulator.
 const maxRules = 1000
 
-// Rule makes calls fail, or be slow. It says which calls it strikes, and what happens to them: one of
-// Faults, a response, or a delay alone.
+// Rule makes calls fail, or slow. It strikes the calls that it matches, and gives them a fault, a response
+// or only a delay.
 type Rule struct {
 	Name  string // chosen by the emulator if it is empty
 	Match Match
-	After int           // so many matching calls pass first
-	Times int           // it strikes so many times; 0 for no end
-	OneIn int           // it strikes one in so many calls, chosen by the seed; 0 for every call
-	For   time.Duration // once it has struck, it strikes every matching call for so long
-	Delay Latency       // besides the latency of all calls
+	After int           // how many matching calls pass first
+	Times int           // how often the rule strikes; 0 for no limit
+	OneIn int           // it strikes one in OneIn calls, chosen by the seed; 0 for every call
+	For   time.Duration // how long it then strikes every matching call
+	Delay Latency       // added to the latency of all calls
 
 	Fault    string // the Name of one of Faults
 	Response *Response
-	// Commit does the work before the response says that something went wrong.
+	// Commit has the call take effect, although the response says that it failed.
 	Commit bool
 }
 
@@ -40,8 +40,8 @@ type Response struct {
 	Body               string // as text/plain, if Header has no Content-Type
 }
 
-// Fail adds a rule behind the others. A call counts for the rules in their order, up to the first that
-// strikes it. A rule concerns valid calls only: an invalid one is refused first.
+// Fail adds a rule after the others. Each call is matched against the rules in order, until one strikes
+// it. An invalid call is refused before any rule sees it.
 func (e *Emulator) Fail(r Rule) error {
 	o, err := control(stateFields, object{{"faults", []any{r.object()}}})
 	if err != nil {
@@ -101,11 +101,11 @@ type rule struct {
 	name   string
 	match  match
 	after  int           // how many matching calls pass first
-	times  int           // how often the rule strikes; 0 for no end
+	times  int           // how often the rule strikes; 0 for no limit
 	oneIn  int           // one in so many calls, at random; 0 for every call
-	window time.Duration // for how long it strikes every matching call, once it has struck
+	window time.Duration // how long it strikes every matching call, once it has struck
 	delay  Latency
-	commit bool // the work is done although the response says otherwise
+	commit bool // the call takes effect, although the response says that it failed
 
 	fault    *fault    // nil if the rule has a response, or a delay alone
 	response *response // what is sent instead of the good response
@@ -180,8 +180,8 @@ type strike struct {
 	left time.Duration // of the rule's window
 }
 
-// next returns the strike of the first rule that strikes a call; ok is false if none does. A call counts
-// for the rules that are tried, not for those behind the one that strikes.
+// next returns the strike of the first rule that strikes a call; ok is false if none does. The call counts
+// as a match of the rules up to that one, not of those after it.
 func (s *rules) next(c *call, now time.Time) (hit strike, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,7 +205,7 @@ func (s *rules) replace(list []*rule, seed int64) {
 // seeded returns a generator of random numbers that depend on the seed alone.
 func seeded(seed int64) *rand.Rand { return rand.New(rand.NewPCG(uint64(seed), 0)) }
 
-// add adds rules behind the others. A rule takes the place of the one that has its name.
+// add adds rules after the others. A rule replaces the one with its name.
 func (s *rules) add(list []*rule) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

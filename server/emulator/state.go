@@ -4,13 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"math/rand/v2"
-	"slices"
 	"strings"
 )
 
-// State is what an emulator can be filled with, and what it can be asked for: templates, the
-// integrations of tokens with their tools, rules by which calls fail, the latency, and strictness.
+// State is what an emulator holds: templates, the integrations of tokens with their tools, rules by which
+// calls fail, the latency, and strictness.
 type State struct {
 	templates []object // nil for those built in
 	accounts  []heldAccount
@@ -19,7 +17,7 @@ type State struct {
 	strict    *bool    // nil if the state does not name it
 }
 
-// heldAccount is what a state has of one token.
+// heldAccount is one token in a state, and its integrations.
 type heldAccount struct {
 	token        sha256sum
 	integrations []integration // oldest first; an id that is not given is empty
@@ -42,8 +40,7 @@ func ParseState(text []byte) (*State, error) {
 	return newState(o), nil
 }
 
-// control checks an object that somebody who controls the emulator sent. Only fields that are in the
-// object are in the result.
+// control checks an object for a control route. The result has only the fields that the object has.
 func control(fields []field, v any) (object, error) {
 	if _, err := appendJSON(nil, v); err != nil {
 		return nil, err
@@ -120,19 +117,18 @@ func anyList[T any](list []T, view func(T) any) []any {
 	return out
 }
 
-// JSON returns the state as JSON, and [State.YAML] as YAML. ParseState reads both. Tokens are in it as
-// their digests.
+// JSON returns the state as JSON, which [ParseState] reads. It has the digests of tokens, not the tokens.
 func (s *State) JSON() []byte {
 	b, _ := appendJSON(nil, s.value()) // what cannot be rendered was refused
 	return append(b, '\n')
 }
 
-// YAML returns the state as YAML.
+// YAML returns the state as [State.JSON] does, in YAML.
 func (s *State) YAML() []byte { return appendYAML(s.value()) }
 
 // Load puts a state in place of everything that the emulator holds. Calls are forgotten, and the clock
-// shows the real time again. What the state does not name is as it is in a new emulator; with nil, so is
-// everything.
+// shows the real time again. What the state does not name is as in an emulator without a state. A nil
+// state names nothing.
 func (e *Emulator) Load(s *State) {
 	if s == nil {
 		s = &State{}
@@ -154,8 +150,8 @@ func (e *Emulator) Load(s *State) {
 func (e *Emulator) Reset() { e.Load(e.options.State) }
 
 // ResetToken removes what belongs to one token: its integrations, its calls, and the rules that are for
-// it alone. Its next ids are those of a token that was never seen. What the state of Options has of the
-// token is there again.
+// it alone. Its next ids are those of a token that was never seen. What Options.State has for the token is
+// added again.
 func (e *Emulator) ResetToken(token string) { e.resetToken(sha256.Sum256([]byte(token))) }
 
 func (e *Emulator) resetToken(token sha256sum) {
@@ -177,9 +173,8 @@ func (e *Emulator) resetToken(token sha256sum) {
 	}
 }
 
-// Add adds a state to what the emulator holds. A template, an integration or a rule takes the place of
-// the one that has its id or its name. Add fails, and adds nothing, if that would be more than the
-// emulator keeps.
+// Add adds a state to what the emulator holds. A template or an integration replaces the one with its id,
+// and a rule the one with its name. Add fails, and adds nothing, if there is no room.
 func (e *Emulator) Add(s *State) error {
 	if err := e.store.add(s, func() error { return e.rules.add(s.rules) }); err != nil {
 		return err
@@ -188,7 +183,7 @@ func (e *Emulator) Add(s *State) error {
 	return nil
 }
 
-// adopt takes over the settings that a state names.
+// adopt applies the settings that a state names.
 func (e *Emulator) adopt(s *State) {
 	settings := e.Settings()
 	if s.latency != nil {
@@ -200,7 +195,7 @@ func (e *Emulator) adopt(s *State) {
 	e.Adjust(settings)
 }
 
-// State returns what the emulator holds. Rules are in it as they were before their first call.
+// State returns what the emulator holds. Its rules have counted no calls.
 func (e *Emulator) State() *State {
 	s := e.store.state()
 	s.rules = e.rules.all()
@@ -251,173 +246,4 @@ func (it integration) held() object {
 		})})
 	}
 	return o
-}
-
-// load puts a state in place of everything.
-func (s *store) load(from *State) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.templates, s.accounts, s.bytes = nil, map[sha256sum]*account{}, 0
-	if from.templates != nil {
-		s.templates = []object{}
-	}
-	s.adopt(from)
-}
-
-// reload removes one token, and adds what the state has of it.
-func (s *store) reload(from *State, token sha256sum) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if a := s.accounts[token]; a != nil {
-		for _, it := range a.integrations {
-			s.bytes -= it.mustSize()
-		}
-		delete(s.accounts, token)
-	}
-	s.adopt(&State{accounts: keep(from.accounts, func(a heldAccount) bool { return a.token == token })})
-}
-
-// add adds a state, if there is room for it and also succeeds.
-func (s *store) add(from *State, also func() error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if what := s.lacks(from); what != "" {
-		return errors.New("the emulator keeps no more " + what)
-	}
-	if err := also(); err != nil {
-		return err
-	}
-	s.adopt(from)
-	return nil
-}
-
-// lacks returns what there is no room for, or "". The caller holds mu.
-func (s *store) lacks(from *State) string {
-	bytes, accounts := s.bytes, len(s.accounts)
-	for _, t := range from.templates {
-		bytes += sizeOf(t)
-	}
-	for _, held := range from.accounts {
-		have := 0
-		if a := s.accounts[held.token]; a != nil {
-			have = len(a.integrations)
-		} else {
-			accounts++
-		}
-		if have+len(held.integrations) > s.options.MaxIntegrations {
-			return "integrations of one token"
-		}
-		for _, it := range held.integrations {
-			bytes += it.mustSize()
-		}
-	}
-	switch {
-	case accounts > s.options.MaxTokens:
-		return "tokens"
-	case bytes > s.options.MaxBytes:
-		return "data"
-	}
-	return ""
-}
-
-// adopt takes over the templates and integrations of a state. The caller holds mu.
-func (s *store) adopt(from *State) {
-	if len(from.templates) > 0 && s.templates == nil {
-		s.templates = catalogue()
-	}
-	for _, t := range from.templates {
-		s.bytes += sizeOf(t)
-		if i := slices.IndexFunc(s.templates, func(o object) bool { return o.str("id") == t.str("id") }); i >= 0 {
-			s.templates = slices.Clone(s.templates)
-			s.templates[i] = t
-		} else {
-			s.templates = append(slices.Clip(s.templates), t)
-		}
-	}
-	for _, held := range from.accounts {
-		a := s.accounts[held.token]
-		if a == nil {
-			a = s.newAccount(held.token)
-			s.accounts[held.token] = a
-		}
-		a.mix(held.integrations)
-		for _, it := range held.integrations {
-			s.adoptIntegration(a, it)
-		}
-	}
-}
-
-func (s *store) adoptIntegration(a *account, it integration) {
-	if it.id == "" {
-		it.id = a.newID()
-	}
-	it.tools = slices.Clone(it.tools)
-	for i, t := range it.tools {
-		if t.str("id") == "" {
-			it.tools[i] = t.with("id", a.newID())
-		}
-	}
-	if it.created.IsZero() {
-		it.created = s.now()
-	}
-	if it.updated.IsZero() {
-		it.updated = it.created
-	}
-	s.bytes += it.mustSize()
-	if i := a.index(it.id); i >= 0 {
-		s.bytes -= a.integrations[i].mustSize()
-		a.integrations[i] = it
-		return
-	}
-	a.integrations = append(a.integrations, it)
-}
-
-// mustSize returns the size of an integration that is stored, or may be.
-func (it integration) mustSize() int {
-	n, _ := it.size()
-	return n
-}
-
-// sizeOf returns the size of a template as JSON.
-func sizeOf(t object) int {
-	b, _ := appendJSON(nil, t)
-	return len(b)
-}
-
-// mix makes the account's next ids depend on ids that it is given, which may be ids that it would have
-// come to itself.
-func (a *account) mix(list []integration) {
-	h := sha256.New()
-	given := false
-	note := func(id string) {
-		given = given || id != ""
-		h.Write([]byte(id + "\n"))
-	}
-	for _, it := range list {
-		note(it.id)
-		for _, t := range it.tools {
-			note(t.str("id"))
-		}
-	}
-	if !given {
-		return
-	}
-	var drawn [32]byte
-	_, _ = a.random.Read(drawn[:]) // never fails
-	h.Write(drawn[:])
-	a.random = rand.NewChaCha8(sha256sum(h.Sum(nil)))
-}
-
-// state returns the templates, unless they are those built in, and the integrations.
-func (s *store) state() *State {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := &State{templates: s.templates}
-	for token, a := range s.accounts {
-		if len(a.integrations) > 0 {
-			out.accounts = append(out.accounts, heldAccount{token, slices.Clone(a.integrations)})
-		}
-	}
-	slices.SortFunc(out.accounts, func(a, b heldAccount) int { return slices.Compare(a.token[:], b.token[:]) })
-	return out
 }
