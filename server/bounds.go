@@ -15,11 +15,11 @@ func (s *Server) defaultDeadline() time.Duration {
 	return s.cfg.ReadTimeout + s.cfg.Upstream.Timeout + s.cfg.WriteTimeout
 }
 
-// boundDeadline returns the context of a call with the bound of its time. A unary
-// call without a deadline gets a hidden one, and a deadline beyond --max-deadline is
-// moved up to it: a caller may open a call and then send nothing. The contract's
-// streams have bounds of their own. A call that needs no credential has a bound that
-// is as tight as its method allows.
+// boundDeadline returns the context of a call with the deadline that the server gives it.
+// A unary call without a deadline gets a hidden one, and one beyond --max-deadline becomes
+// --max-deadline: a caller may open a call and then send nothing. The contract's streams
+// have bounds of their own. A call that needs no credential has a bound that is as tight
+// as its method allows.
 func (s *Server) boundDeadline(ctx context.Context, method string) context.Context {
 	bound := s.cfg.MaxDeadline
 	deadline, ok := ctx.Deadline()

@@ -1,6 +1,6 @@
 package apierror
 
-// ReasonInfo says what one of digate's own reasons means to the one who reads it.
+// ReasonInfo explains one of digate's own reasons.
 type ReasonInfo struct {
 	Reason string
 	// Meaning says what happened, and Remedy what to do about it.

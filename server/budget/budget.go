@@ -21,8 +21,8 @@ const strangersShare = 2
 // quarters at most, two have three sevenths each, and there always is room for another.
 const timesFree = 3
 
-// IsFair reports whether one of those who share something may have so much of it while
-// so much is left free.
+// IsFair reports whether a caller may have so much of something shared, if so much of it
+// is then free.
 func IsFair(its, free int64) bool { return its <= timesFree*free }
 
 // Memory is the budget of a server. It may be used by many goroutines.
@@ -39,7 +39,7 @@ type Memory struct {
 type Caller struct {
 	// ID tells callers apart.
 	ID uint64
-	// Known means that Diga accepted the caller's token. Everybody else is a stranger.
+	// Known reports whether Diga accepted the caller's token. Everybody else is a stranger.
 	Known bool
 }
 

@@ -7,12 +7,12 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// Arrival is what arrives of a call whose messages are encoded. grpc-go's own streams
-// have these methods, all but the last.
+// Arrival has the messages of a caller, encoded. grpc-go's own streams have these methods,
+// all but JSON.
 type Arrival interface {
-	// ReadMessageHeader reads what precedes a message: a flag, which is 1 for one that is
-	// compressed, and the length in four bytes. It returns [io.EOF] where no message
-	// follows.
+	// ReadMessageHeader reads the header of the next message: a flag, which is 1 for a
+	// compressed message, and the length in four bytes. It returns [io.EOF] after the last
+	// message.
 	ReadMessageHeader(header []byte) error
 	// Read reads the next n bytes of the message.
 	Read(n int) (mem.BufferSlice, error)
@@ -22,8 +22,8 @@ type Arrival interface {
 	JSON() bool
 }
 
-// carried is the transport of a call whose messages are encoded: what receives them
-// finds them by the context of the call.
+// carried is the transport of a call whose messages are encoded. Package intake finds it in
+// the call's context, and receives from it.
 type carried struct {
 	*transport
 	Arrival

@@ -21,11 +21,11 @@ import (
 	"github.com/digate/digate/server/validate"
 )
 
-// arrival is what arrives of a call. gRPC's own stream has these methods, and its
-// RecvMsg reads messages by them.
+// arrival has the messages of a caller, encoded. gRPC's own stream has these methods, and
+// its RecvMsg reads messages by them.
 type arrival interface {
-	// ReadMessageHeader reads what precedes a message: a flag, and the length in four
-	// bytes. It returns [io.EOF] where no message follows.
+	// ReadMessageHeader reads the header of the next message: a flag, and the length in
+	// four bytes. It returns [io.EOF] after the last message.
 	ReadMessageHeader(header []byte) error
 	// Read reads the next n bytes.
 	Read(n int) (mem.BufferSlice, error)
@@ -47,16 +47,17 @@ type message struct {
 	header [headerSize]byte
 }
 
+// The bounds on the bytes of a message as they arrive, in limits of a message.
 const (
-	// compressedTimes is how many times the largest message may be as long before it is
-	// decompressed: what does not compress grows a little.
-	compressedTimes = 2
-	// dropTimes is how many times the largest message is read and dropped of one that is
-	// too large: some clients hear nothing before they have sent all.
-	dropTimes = 4
-	// dropPart is how much is dropped at a time.
-	dropPart = 64 << 10
+	// CompressedTimes bounds a compressed message: one that does not compress grows a little.
+	CompressedTimes = 2
+	// DropTimes bounds what is read and dropped of a message that is too large: some clients
+	// read no response before they have sent all.
+	DropTimes = 4
 )
+
+// dropPart is how much is dropped at a time.
+const dropPart = 64 << 10
 
 // receive receives the next message of a call. It returns [io.EOF] where there is none,
 // gRPC's own error where the call has ended, and else an [apierror.Error]. It reports
@@ -72,10 +73,10 @@ func (i *Intake) receive(m *message) (whole bool, err error) {
 	flag, size := m.header[0], int64(binary.BigEndian.Uint32(m.header[1:]))
 	most := int64(i.MaxMessage)
 	if flag == compressed {
-		most *= compressedTimes
+		most *= CompressedTimes
 	}
 	if size > most {
-		whole = size <= dropTimes*int64(i.MaxMessage) && drop(from, int(size))
+		whole = size <= DropTimes*int64(i.MaxMessage) && drop(from, int(size))
 		return whole, apierror.RequestTooLarge(int64(i.MaxMessage))
 	}
 	data, err := from.Read(int(size))

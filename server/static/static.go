@@ -38,8 +38,8 @@ func Text(contentType string, text func() ([]byte, error)) http.Handler {
 	}), digest(plain)}
 }
 
-// Zipped returns a handler of content that is compressed as [Zip] does it. It is unzipped
-// only when a client asks that does not take gzip.
+// Zipped returns a handler of content that is compressed as [Zip] does it. The content is
+// decompressed at the first request of a client that does not take gzip.
 func Zipped(contentType string, read func() ([]byte, error)) http.Handler {
 	zipped := sync.OnceValues(read)
 	return &content{contentType, sync.OnceValues(func() ([]byte, error) {
@@ -51,7 +51,7 @@ func Zipped(contentType string, read func() ([]byte, error)) http.Handler {
 	}), zipped, digest(zipped)}
 }
 
-// digest returns what names a form's content.
+// digest returns a function that returns the digest of a form, which is computed once.
 func digest(of form) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
 		text, err := of()

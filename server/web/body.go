@@ -10,18 +10,11 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/budget"
+	"github.com/digate/digate/server/intake"
 )
 
-const (
-	// compressedTimes is how many times the largest message may be as long before it is
-	// decompressed, as over gRPC.
-	compressedTimes = 2
-	// dropTimes is how many times the largest message is read and dropped of one that is
-	// too large: some clients hear nothing before they have sent all.
-	dropTimes = 4
-	// envelope is the length of what precedes a message in an envelope, in bytes.
-	envelope = 5
-)
+// envelope is the length of the header of a message in an envelope, in bytes.
+const envelope = 5
 
 // body is the body of a request: one message, or several in envelopes. It takes memory
 // for a message as that arrives. A sender that only claims to send much takes none.
@@ -30,7 +23,7 @@ type body struct {
 
 	ctx   context.Context
 	limit int64 // of a message
-	// arrived is called when all has arrived; nil for nothing.
+	// arrived, if set, is called when the whole body has arrived.
 	arrived func()
 
 	mu      sync.Mutex // a service may return while it receives
@@ -41,7 +34,7 @@ type body struct {
 	ended   bool
 }
 
-// next begins a message. The one before it takes no memory any more.
+// next begins a message, and gives back the memory of the one before it.
 func (b *body) next() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -72,7 +65,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return n, err
 	}
 	if refused.Reason == apierror.ReasonRequestTooLarge {
-		_, _ = io.CopyN(io.Discard, b.ReadCloser, dropTimes*b.limit)
+		_, _ = io.CopyN(io.Discard, b.ReadCloser, intake.DropTimes*b.limit)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -88,7 +81,7 @@ func (b *body) take(n int64) *apierror.Error {
 	b.got += n
 	switch more := b.got - b.taken; {
 	case b.ended:
-	case b.got > compressedTimes*b.limit+envelope:
+	case b.got > intake.CompressedTimes*b.limit+envelope:
 		return apierror.RequestTooLarge(b.limit)
 	case b.got <= budget.Small || more == 0:
 	case !b.memory.Take(more * budget.PerByte):

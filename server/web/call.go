@@ -22,8 +22,8 @@ import (
 	"github.com/digate/digate/server/inproc"
 )
 
-// conn is where the messages of a call come from and go to: connect-go's stream, or one
-// message each way.
+// conn receives and sends the messages of a call. It is connect-go's stream, or a
+// [unaryConn].
 type conn interface {
 	Receive(any) error
 	Send(any) error
@@ -38,11 +38,11 @@ type call struct {
 	ctx     context.Context
 	json    bool
 	body    *body
-	begun   bool  // it was carried to its service
-	err     error // with which it ended
+	begun   bool  // the call was carried to its service
+	err     error // the error with which the call ended
 
 	conn    conn
-	message []byte // what is still to be read of it
+	message []byte // the rest of the message that is being read
 }
 
 var (
@@ -53,8 +53,8 @@ var (
 type callKey struct{}
 
 // call serves a request that may be a call, and returns why the call failed.
-func (h *Handler) call(ctx context.Context, w http.ResponseWriter, r *http.Request, m *method, of protocol) error {
-	c := &call{channel: h.Channel, method: m, json: of.json}
+func (h *Handler) call(ctx context.Context, w http.ResponseWriter, r *http.Request, m *method, p protocol) error {
+	c := &call{channel: h.Channel, method: m, json: p.json}
 	c.ctx = metadata.NewIncomingContext(withPreference(ctx, r), metadataOf(r.Header))
 	out := &response{w, http.NewResponseController(w), h.Stall}
 	defer out.end()
@@ -63,12 +63,11 @@ func (h *Handler) call(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		c.body.arrived = out.arrived
 	}
 	defer func() { _ = c.body.end() }()
-	// connect-go itself sees no deadline: where one is over, it says nothing of what became
-	// of the call.
+	// The deadline is kept from connect-go, whose own error at a deadline has no verdict.
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 	r.Header = withoutTimeout(r.Header)
 	r.Body = c.body
-	if m.unary != nil && of.name == exchange.Connect {
+	if m.unary != nil && p.name == exchange.Connect {
 		m.unary.ServeHTTP(out, r)
 	} else {
 		m.enveloped.ServeHTTP(out, r)
@@ -138,7 +137,7 @@ func (c *call) JSON() bool { return c.json }
 // Context implements [grpc.ServerStream].
 func (c *call) Context() context.Context { return c.ctx }
 
-// RecvMsg implements [grpc.ServerStream]. Nothing receives here.
+// RecvMsg implements [grpc.ServerStream]. Services receive from the [inproc.Arrival].
 func (*call) RecvMsg(m any) error {
 	return status.Errorf(codes.Internal, "web: cannot receive into %T", m)
 }

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// frame is a message as connect-go gets it from this package, and hands it over: the
-// bytes of a request, or the message of a response.
+// frame is a message that connect-go and this package exchange: the bytes of a request, or
+// the message of a response.
 type frame struct {
 	request  []byte
 	response proto.Message
@@ -26,7 +26,7 @@ type codec struct {
 
 var _ connect.Codec = codec{}
 
-// codecs are those of every content type.
+// codecs has a codec for every content type.
 var codecs = connect.WithHandlerOptions(
 	connect.WithCodec(codec{"proto", proto.Marshal}),
 	connect.WithCodec(codec{"json", protojson.Marshal}),
@@ -60,12 +60,12 @@ func (codec) Unmarshal(data []byte, v any) error {
 
 const encodingGzip = "gzip"
 
-// gzipMagic begins every gzip file. Neither protobuf nor JSON begins with it: its first
-// byte would be a field of a wire type that there is not, and is none of JSON's.
+// gzipMagic begins every gzip file, and no message: its first byte begins no JSON, and in
+// protobuf a field of the wire type 7, which does not exist.
 const gzipMagic = "\x1f\x8b"
 
-// compressMin is the size of a response from which on it is compressed for a caller that
-// takes gzip, in bytes.
+// compressMin is the size in bytes from which on a response is compressed, for a caller
+// that takes gzip.
 const compressMin = 4 << 10
 
 // compression has connect-go pass compressed messages on as they are: they are
@@ -77,8 +77,8 @@ var compression = connect.WithHandlerOptions(
 	connect.WithCompressMinBytes(compressMin),
 )
 
-// asIs is a decompressor that leaves a gzip file as it is. It refuses anything else,
-// which could not be told from a message that is not compressed.
+// asIs is a decompressor that leaves a gzip file as it is. It refuses anything else, which
+// would look like a message that is not compressed.
 type asIs struct {
 	from  io.Reader
 	magic []byte // of the file, as far as it is still to be read

@@ -38,8 +38,8 @@ func invalid(description, reason string) *apierror.Error {
 
 func notGzip() *apierror.Error { return invalid("is compressed, but no gzip", "GZIP_INVALID") }
 
-// lost returns the error of a message that connect-go could not read: the verdict of this
-// package on it, if that is what failed.
+// lost returns the verdict on a message that connect-go could not read: the one that this
+// package gave while it was read, or else that the message is malformed.
 func lost(err error) error {
 	if refused, ok := errors.AsType[*apierror.Error](err); ok {
 		return refused

@@ -11,8 +11,8 @@ import (
 type method struct {
 	name string // the full gRPC name
 	kind connect.StreamType
-	// unary is what serves a unary method over Connect, which has no envelope for its
-	// messages. Every other call is served by enveloped.
+	// unary serves a unary method over Connect, whose messages have no envelope. enveloped
+	// serves every other call.
 	unary, enveloped http.Handler
 }
 
@@ -34,7 +34,7 @@ func (h *Handler) newMethod(name string, kind connect.StreamType) *method {
 	return m
 }
 
-// receives reports whether a call has more than one message of its caller.
+// receives reports whether a caller may send more than one message.
 func (m *method) receives() bool { return m.kind&connect.StreamTypeClient != 0 }
 
 // fullName returns the method's name, empty for none.
@@ -45,9 +45,9 @@ func (m *method) fullName() string {
 	return m.name
 }
 
-// carrying is an interceptor that takes the calls whose messages are in envelopes in
-// place of the handlers of connect-go: of these, a message that cannot be read has an
-// error of connect-go's, without a verdict.
+// carrying is an interceptor that carries the calls whose messages are in envelopes, in
+// place of connect-go's handlers: these would refuse a message that cannot be read with
+// an error of their own, without a verdict.
 type carrying struct{}
 
 var _ connect.Interceptor = carrying{}

@@ -8,7 +8,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// protocol is how a request is encoded. The zero protocol is none that is spoken here.
+// protocol is how a request is encoded. The zero protocol is one that is not spoken here.
 type protocol struct {
 	name     exchange.Protocol
 	json     bool // messages are JSON, and no protobuf
@@ -36,7 +36,7 @@ var protocols = map[string]protocol{
 	typeWebJSON:     {name: exchange.GRPCWeb, json: true},
 }
 
-// acceptPost is the Accept-Post of a response to a request with another content type.
+// acceptPost is the header Accept-Post for a request with another content type.
 var acceptPost = strings.Join([]string{typeUnaryProto, typeUnaryJSON, typeStreamProto, typeStreamJSON, typeWebProto, typeWebJSON}, ", ")
 
 // protocolOf returns the protocol of a request, which its content type says.
@@ -55,8 +55,8 @@ func protocolOf(r *http.Request) protocol {
 	return protocols[media]
 }
 
-// isGRPC reports whether a request is a call of gRPC, which came to the wrong listener. The
-// response of REST is the one by which digate's own client knows that.
+// isGRPC reports whether a request is a gRPC call, which came to the wrong listener. It gets
+// the response of REST, from which digate's own client knows the mistake.
 func isGRPC(r *http.Request) bool {
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	return media == "application/grpc" || strings.HasPrefix(media, "application/grpc+")

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// response is the response to a call. Its caller may take nothing of it for the stall
-// time; while nothing is written, there is no bound but that of the call.
+// response is the response to a call. A write fails if the caller takes nothing of it for
+// the stall time. Between writes, only the call's own deadline bounds it.
 type response struct {
 	http.ResponseWriter
 
@@ -15,8 +15,8 @@ type response struct {
 	stall   time.Duration
 }
 
-// begin sets the bounds of a call in place of the server's, which are for requests of
-// REST. A stream of messages arrives as long as its service lets it.
+// begin sets the bounds of a call in place of the server's, which are for REST requests. A
+// stream of messages may arrive for as long as the call lasts.
 func (r *response) begin(ctx context.Context, readTimeout time.Duration, stream bool) {
 	_ = r.control.SetWriteDeadline(time.Time{})
 	deadline, ok := ctx.Deadline()
@@ -26,8 +26,8 @@ func (r *response) begin(ctx context.Context, readTimeout time.Duration, stream 
 	_ = r.control.SetReadDeadline(deadline) // zero for none
 }
 
-// arrived lifts the bound on the arrival of a request. Beyond it, a connection that only
-// waits for its response would end.
+// arrived lifts the bound on the arrival of a request, which would end a connection that
+// only waits for its response.
 func (r *response) arrived() { _ = r.control.SetReadDeadline(time.Time{}) }
 
 // end bounds the time of what is still to be written when the call has ended.

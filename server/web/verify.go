@@ -23,27 +23,26 @@ const (
 var encodings = []string{"", "identity", encodingGzip}
 
 // verify returns the timeout that a request names, 0 for none, or why the request cannot
-// be a call of the method: connect-go would say the same, and nothing of what became of
-// the call.
-func verify(m *method, of protocol, r *http.Request) (time.Duration, *apierror.Error) {
+// be a call of the method. connect-go would refuse the same requests, without a verdict.
+func verify(m *method, p protocol, r *http.Request) (time.Duration, *apierror.Error) {
 	switch {
-	case m == nil && of.name != "":
+	case m == nil && p.name != "":
 		return 0, apierror.UnknownMethod()
 	case m == nil:
 		return 0, apierror.RouteNotFound()
 	case r.Method != http.MethodPost:
 		return 0, apierror.MethodNotAllowed()
-	case of.name == "", of.name == exchange.Connect && of.streamed == (m.kind == connect.StreamTypeUnary):
+	case p.name == "", p.name == exchange.Connect && p.streamed == (m.kind == connect.StreamTypeUnary):
 		return 0, apierror.UnsupportedMediaType()
 	case m.kind == connect.StreamTypeBidi && r.ProtoMajor < 2:
 		return 0, apierror.HTTP2Required()
-	case !slices.Contains(encodings, r.Header.Get(of.encodingHeader())):
+	case !slices.Contains(encodings, r.Header.Get(p.encodingHeader())):
 		return 0, apierror.UnknownEncoding()
 	}
-	if version := r.Header.Get(headerConnectVersion); of.name == exchange.Connect && version != "" && version != "1" {
+	if version := r.Header.Get(headerConnectVersion); p.name == exchange.Connect && version != "" && version != "1" {
 		return 0, malformed(headerConnectVersion, "must be 1")
 	}
-	if of.name == exchange.GRPCWeb {
+	if p.name == exchange.GRPCWeb {
 		return timeoutOf(r, headerGRPCTimeout, parseGRPCTimeout, "must be at most 8 digits and a unit: H, M, S, m, u or n")
 	}
 	return timeoutOf(r, headerConnectTimeout, parseConnectTimeout, "must be at most 10 digits: milliseconds")
@@ -77,8 +76,8 @@ var units = map[byte]time.Duration{
 	'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
 }
 
-// parseGRPCTimeout reads a number of at most 8 digits with its unit. What no
-// [time.Duration] can be is the longest that one can.
+// parseGRPCTimeout reads a number of at most 8 digits with its unit. A timeout that is too
+// long for a [time.Duration] counts as the longest one.
 func parseGRPCTimeout(text string) (time.Duration, bool) {
 	if text == "" {
 		return 0, false

@@ -1,10 +1,11 @@
-// Package web serves gRPC services to web pages, and to others who speak Connect or
-// gRPC-Web: over plain HTTP, on the listener of the REST side. connect-go has the two
-// protocols; this package carries each call to the service by a channel inside the
-// process, where it is received and bounded as a call of gRPC.
+// Package web serves gRPC services over Connect and gRPC-Web, on the listener of the REST
+// side: to web pages, and to clients without HTTP/2. connect-go implements the two
+// protocols. This package carries each call to its service by a channel inside the
+// process, where it is received and bounded as a call over gRPC.
 //
-// connect-go passes the messages of callers on as bytes. What it would refuse by itself,
-// without a verdict, is refused before it sees the request: see [verify] and [body].
+// connect-go passes the messages of callers on as bytes. A request that it would refuse
+// by itself, without a verdict, is refused before it sees the request: see [verify] and
+// [body].
 package web
 
 import (
@@ -37,17 +38,18 @@ type Observer interface {
 
 // Config is what a [Handler] needs.
 type Config struct {
-	// Channel carries calls. What receives messages there reads them from its arrival.
+	// Channel carries calls. Its services receive messages from an [inproc.Arrival].
 	Channel Channel
-	// Authenticator says who is calling, before anything of a message is read.
+	// Authenticator says who is calling, before any of a message is read.
 	Authenticator authn.Authenticator
-	// Bound returns the context of a call with the bound of its time.
+	// Bound returns the context of a call with the deadline that the server gives it.
 	Bound func(ctx context.Context, method string) context.Context
 	// Memory returns the share of the server's memory that a request has.
 	Memory func(context.Context) budget.Share
 	// MaxMessage bounds a message, in bytes.
 	MaxMessage int64
-	// ReadTimeout is how long a request may take to arrive, but for a stream of messages.
+	// ReadTimeout is how long a request may take to arrive. It does not bound a stream of
+	// messages.
 	ReadTimeout time.Duration
 	// Stall is how long a caller may take nothing of a response.
 	Stall    time.Duration
@@ -95,8 +97,8 @@ func (h *Handler) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	}
 }
 
-// allow is the Allow of a method's path. A call may change something, and its request
-// may have secrets, which do not belong in a URL: so Connect's GET is not taken.
+// allow is the header Allow of a method's path. Connect's GET is not taken: a request may
+// have secrets, which do not belong in a URL.
 const allow = "POST, OPTIONS"
 
 // Has reports whether a path is that of a method.
@@ -114,49 +116,49 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve serves the request of a caller who is known.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
-	asked := h.methods[r.URL.Path]
-	of := protocolOf(r)
-	ctx, end := h.Observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: asked.fullName(), Protocol: of.name})
+	m := h.methods[r.URL.Path]
+	p := protocolOf(r)
+	ctx, end := h.Observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: m.fullName(), Protocol: p.name})
 	var err error
 	defer func() { end(exchange.FromContext(ctx), err) }() // a panic ends it too
-	if asked != nil && r.Method == http.MethodOptions {
+	if m != nil && r.Method == http.MethodOptions {
 		w.Header().Set("Allow", allow)
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	timeout, refused := verify(asked, of, r)
+	timeout, refused := verify(m, p, r)
 	if refused != nil {
 		err = refused
-		h.write(w, r, of, refused)
+		h.write(w, r, p, refused)
 		return
 	}
 	ctx, cancel := withTimeout(ctx, timeout)
 	defer cancel()
-	err = h.call(h.Bound(ctx, asked.name), w, r, asked, of)
+	err = h.call(h.Bound(ctx, m.name), w, r, m, p)
 }
 
 // refuse responds to a request whose caller is not known.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	of := protocolOf(r)
+	p := protocolOf(r)
 	_, end := h.Observer.Start(r.Context(), exchange.Operation{
-		Kind: exchange.RESTRequest, Method: h.methods[r.URL.Path].fullName(), Protocol: of.name,
+		Kind: exchange.RESTRequest, Method: h.methods[r.URL.Path].fullName(), Protocol: p.name,
 	})
 	if contract.Own(r.URL.Path) {
 		// NOT_SENT would be read as the fate of the copy that the call is about.
 		err = apierror.FromError(err).WithoutOutcome()
 	}
 	end(nil, err)
-	h.write(w, r, of, err)
+	h.write(w, r, p, err)
 }
 
-// write writes the response to a request of which nothing is begun: in the protocol of
-// the request, or in REST's words where it has none.
-func (h *Handler) write(w http.ResponseWriter, r *http.Request, of protocol, err error) {
+// write refuses a request before its call has begun: in the protocol of the request, or as
+// REST does where it has none.
+func (h *Handler) write(w http.ResponseWriter, r *http.Request, p protocol, err error) {
 	switch {
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", allow)
 		apierror.FromError(err).REST(nil).Write(w)
-	case of.name == "":
+	case p.name == "":
 		w.Header().Set("Accept-Post", acceptPost)
 		apierror.FromError(err).REST(nil).Write(w)
 	default:

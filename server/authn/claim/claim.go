@@ -13,8 +13,8 @@ import (
 	"github.com/digate/digate/server/secret"
 )
 
-// Authenticator takes a caller's bearer token for the upstream's, once it was verified.
-// The caller is whom a claim of the token names, whatever token it has today.
+// Authenticator verifies a caller's bearer token, and sends it upstream. A claim of the
+// token names the caller, who stays the same under a new token.
 type Authenticator struct {
 	issuer, claim string
 	identify      func(name string) string
@@ -22,15 +22,15 @@ type Authenticator struct {
 	verified      jwt.Cache[verified]
 }
 
-// verified is what a token says that was verified.
+// verified is a token that was verified, and the caller that it names.
 type verified struct {
 	token  *jwt.Token
 	caller *authn.Claimed
 }
 
 // New returns an authenticator for valid settings that are on. Identify returns the
-// identity for a caller's name; see [authn.Claimed.Principal]. Told is told of the
-// issuer; see [jwt.New].
+// identity for a caller's name; see [authn.Claimed.Principal]. Told hears of the issuer's
+// keys; see [jwt.New].
 func New(ctx context.Context, s Settings, identify func(name string) string, told func(issuer string, err error)) (*Authenticator, error) {
 	tokens, err := jwt.New(ctx, []*accounts.Issuer{s.issuer()}, told)
 	if err != nil {

@@ -2,7 +2,8 @@ package memory
 
 import "github.com/digate/digate/server/budget"
 
-// callers counts the records of each caller that has any. Nobody, 0, is not counted.
+// callers counts the records of each caller that has any. The caller 0 is nobody, and has
+// no count.
 type callers struct {
 	has     map[uint64]int
 	refused uint64

@@ -51,7 +51,7 @@ func Recorded() (s Source, err error) {
 	return s, json.Unmarshal(text, &s)
 }
 
-// swaggerHandlers returns what serves the files of Swagger UI, by their names in the
+// swaggerHandlers returns the handlers of the files of Swagger UI, by their names in the
 // package.
 func swaggerHandlers() map[string]http.Handler {
 	handlers := make(map[string]http.Handler)

@@ -57,7 +57,7 @@ const (
 	plainText  = "text/plain; charset=utf-8"
 )
 
-// Handlers returns what serves the page and what it loads, by its path.
+// Handlers returns the handlers of the page and of the files that it loads, by path.
 func Handlers(opts Options) (map[string]http.Handler, error) {
 	options, err := json.Marshal(opts)
 	if err != nil {
