@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -178,7 +179,7 @@ func forms(t *testing.T) map[string][]string {
 			if e.Domain != apierror.DomainDigate && !slices.ContainsFunc(apierror.Reasons(), func(r apierror.ReasonInfo) bool { return r.Reason == e.Reason }) {
 				continue
 			}
-			f := form{e.Code, e.Outcome, fmt.Sprint(e.REST(nil).Status), e.RetryAfter != nil}
+			f := form{e.Code, e.Outcome, strconv.Itoa(e.REST(nil).Status), e.RetryAfter != nil}
 			if e.HTTPStatus == e.REST(nil).Status {
 				f.rest = "Diga's"
 			}
