@@ -15,7 +15,7 @@ type class struct {
 
 	mu   sync.Mutex
 	open int
-	// refused counts the streams that were.
+	// refused counts the streams that were refused.
 	refused uint64
 	by      map[opener]int
 	// ending are the streams that may end for others, of *ending, the oldest first. It
@@ -47,12 +47,12 @@ func (c *class) enter(o opener, n int, peer net.Addr, cancel context.CancelFunc)
 	}
 	c.open += n
 	c.by[o] += n
-	p := Slot{class: c, opener: o, weight: n}
+	slot := Slot{class: c, opener: o, weight: n}
 	if mayEnd {
-		p.ending = c.append(o, &ending{number: c.next, weight: n, cancel: cancel})
+		slot.ending = c.append(o, &ending{number: c.next, weight: n, cancel: cancel})
 		c.next++
 	}
-	return p, end, true
+	return slot, end, true
 }
 
 // append adds a stream of the opener to those that may end.
@@ -76,10 +76,10 @@ func (c *class) remove(o opener, e *ending) {
 	}
 }
 
-// makeRoom takes the place of an older stream if n more are too many: of the oldest
-// of this opener, if it has its share, or else of the oldest of the one that has the
-// most. It returns the function that ends that stream, nil if none has to, or if the
-// connection is shown no more courtesies.
+// makeRoom takes the slot of an older stream if n more are too many: of the oldest of
+// this opener, if it has its share, or else of the oldest of the opener with the most. It
+// returns the function that ends that stream, nil if none has to end, or if the connection
+// is shown no more courtesies.
 func (c *class) makeRoom(o opener, n int, peer net.Addr) context.CancelFunc {
 	from := o
 	if c.by[o]+n <= c.each {
@@ -113,16 +113,16 @@ func (c *class) greediest() (greediest opener) {
 // oldest returns the first of a list of streams, which is not empty.
 func oldest(its *list.List) *ending { return its.Front().Value.(*ending) }
 
-func (c *class) leave(p Slot) {
+func (c *class) leave(s Slot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := p.ending; e != nil {
+	if e := s.ending; e != nil {
 		if e.element == nil {
-			return // it made room, and gave its place to another
+			return // it made room, and another stream has its slot
 		}
-		c.remove(p.opener, e)
+		c.remove(s.opener, e)
 	}
-	c.free(p.opener, p.weight)
+	c.free(s.opener, s.weight)
 }
 
 // free takes n streams of the opener from the counts.

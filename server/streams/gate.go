@@ -13,10 +13,8 @@ package streams
 import (
 	"container/list"
 	"context"
-	"hash/maphash"
 	"net"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 )
 
@@ -49,19 +47,13 @@ const (
 	watchPeerShare = 8  // of those of one address, of their own share
 )
 
-// maxKnown bounds the callers that the gate remembers as known.
-const maxKnown = 10_000
-
 // Gate counts streams. It may be used by many goroutines.
 type Gate struct {
-	limit int
-	seed  maphash.Seed
-	all   atomic.Int64
+	callers
 
+	limit   int
+	all     atomic.Int64
 	classes [classes]class
-
-	mu    sync.RWMutex
-	known map[uint64]struct{}
 }
 
 // The classes of streams. Each has bounds of its own, and a lock of its own: nobody
@@ -82,7 +74,7 @@ type opener struct {
 
 // New returns a gate for this many streams.
 func New(limit int) *Gate {
-	g := &Gate{limit: limit, seed: maphash.MakeSeed(), known: make(map[uint64]struct{})}
+	g := &Gate{limit: limit, callers: newCallers()}
 	share := func(of, part int) int { return max(of/part, 1) }
 	for i, c := range [classes]struct {
 		limit, each int
@@ -109,10 +101,9 @@ type Slot struct {
 	weight int
 }
 
-// Enter takes a place for a stream that this peer opened with this token, which is
-// empty where it has none. It reports false where there is none left for it. Cancel
-// ends the stream; it is called, for a stream that needs no credential, when another
-// needs the place.
+// Enter takes a slot for a stream that a peer opened with a token, which is empty where
+// it has none. It reports false where no slot is left for it. Cancel ends the stream; it
+// is called, for a stream that needs no credential, when another stream gets the slot.
 func (g *Gate) Enter(kind Class, peer net.Addr, token string, cancel context.CancelFunc) (Slot, bool) {
 	c, o := &g.classes[ofStrangers], opener{}
 	switch caller := g.Caller(token); {
@@ -126,14 +117,14 @@ func (g *Gate) Enter(kind Class, peer net.Addr, token string, cancel context.Can
 	if c != &g.classes[ofKnown] {
 		o.addr = Address(peer)
 	}
-	p, end, ok := c.enter(o, weight[kind], peer, cancel)
+	slot, end, ok := c.enter(o, weight[kind], peer, cancel)
 	if end != nil {
 		end() // not under the lock, for which others wait
 	}
-	return p, ok
+	return slot, ok
 }
 
-// take adds n to the number of all streams, if there is room.
+// take adds n to the number of all streams, and reports whether there was room.
 func (g *Gate) take(n int) bool {
 	if g.all.Add(int64(n)) > int64(g.limit) {
 		g.all.Add(int64(-n))
@@ -142,54 +133,9 @@ func (g *Gate) take(n int) bool {
 	return true
 }
 
-// Leave gives the place back. It may be called once.
-func (p Slot) Leave() {
-	if p.class != nil {
-		p.class.leave(p)
+// Leave gives the slot back. It may be called once.
+func (s Slot) Leave() {
+	if s.class != nil {
+		s.class.leave(s)
 	}
-}
-
-// Caller returns a number for the caller with a token, 0 for none. It is another one in
-// each process.
-func (g *Gate) Caller(token string) uint64 {
-	if token == "" {
-		return 0
-	}
-	return maphash.String(g.seed, token)
-}
-
-func (g *Gate) knows(caller uint64) bool {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	_, known := g.known[caller]
-	return known
-}
-
-// Knows reports whether Diga accepted the token.
-func (g *Gate) Knows(token string) bool { return token != "" && g.knows(g.Caller(token)) }
-
-// Identify returns a number for whoever calls: for the caller, if Diga accepted its
-// token, and else for its address. It reports which.
-func (g *Gate) Identify(peer net.Addr, token string) (id uint64, known bool) {
-	if g.Knows(token) {
-		return g.Caller(token), true
-	}
-	return maphash.Comparable(g.seed, Address(peer)), false
-}
-
-// Know remembers that Diga accepted the token.
-func (g *Gate) Know(token string) {
-	caller := g.Caller(token)
-	if g.knows(caller) {
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.known) >= maxKnown {
-		for old := range g.known { // any: it is known again with its next call
-			delete(g.known, old)
-			break
-		}
-	}
-	g.known[caller] = struct{}{}
 }
