@@ -66,8 +66,8 @@ func (t *Telemetry) WatchIssuers(issuers IssuersState) {
 }
 
 var (
-	keysRefused = accountsDesc("issuer_keys_refused", "Issuers of tokens whose keys cannot be read; those before stay in force.")
-	keysRead    = accountsDesc("issuer_keys_read_timestamp_seconds", "When the keys of an issuer of tokens were read last, 0 if they never were.", "issuer")
+	keysRefused = newDesc("issuer_keys_refused", "Issuers of tokens whose keys cannot be read; those before stay in force.")
+	keysRead    = newDesc("issuer_keys_read_timestamp_seconds", "When the keys of an issuer of tokens were read last, 0 if they never were.", "issuer")
 )
 
 // issuersCollector reads the state of the issuers of tokens at each scrape.
@@ -123,15 +123,11 @@ func (t *Telemetry) IssuerKeys(issuer string, err error) {
 	t.log.LogAttrs(context.Background(), slog.LevelInfo, "the keys of an issuer can be read again", slog.String("issuer", issuer))
 }
 
-func accountsDesc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("digate_"+name, help, labels, nil)
-}
-
 var (
-	accountsInfo    = accountsDesc("accounts_file_info", "1, with the SHA-256 of the file of accounts that is in force.", "hash")
-	accountsLoaded  = accountsDesc("accounts_loaded_timestamp_seconds", "When the file of accounts came into force.")
-	accountsRefused = accountsDesc("accounts_refused", "1 while the file of accounts is another than the one in force, and cannot be used.")
-	tokensRefused   = accountsDesc("account_tokens_refused", "Accounts whose token cannot be read; the one before stays in force.")
+	accountsInfo    = newDesc("accounts_file_info", "1, with the SHA-256 of the file of accounts that is in force.", "hash")
+	accountsLoaded  = newDesc("accounts_loaded_timestamp_seconds", "When the file of accounts came into force.")
+	accountsRefused = newDesc("accounts_refused", "1 while the file of accounts is another than the one in force, and cannot be used.")
+	tokensRefused   = newDesc("account_tokens_refused", "Accounts whose token cannot be read; the one before stays in force.")
 )
 
 // accountsCollector reads the state of the file of accounts at each scrape.

@@ -47,24 +47,25 @@ func (t *Telemetry) WatchBounds(b Bounds) { t.registry.MustRegister(boundsCollec
 // boundsCollector reads the bounds at each scrape.
 type boundsCollector struct{ bounds Bounds }
 
-func boundsDesc(name, help string, labels ...string) *prometheus.Desc {
+// newDesc returns the description of a metric that is read at each scrape.
+func newDesc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("digate_"+name, help, labels, nil)
 }
 
 var (
-	connectionsOpen  = boundsDesc("connections", "Connections of callers that are open.", "listener")
-	connectionsLimit = boundsDesc("connections_limit", "Most connections of a listener; further ones wait (--max-connections).", "listener")
-	handshakes       = boundsDesc("tls_handshakes", "Handshakes of callers that are under way; only with --tls-cert-file.", "listener")
-	handshakesLimit  = boundsDesc("tls_handshakes_limit", "Most TLS handshakes of a listener; for one more, the oldest one of the address with the most ends. Only with --tls-cert-file.", "listener")
-	arriving         = boundsDesc("arriving_bytes", "What has arrived of messages and metadata that are not whole, on gRPC connections on which no known caller has called.")
-	arrivingLimit    = boundsDesc("arriving_limit_bytes", "Most that may have arrived so; beyond it, the connection with the most is closed.")
-	arrivingClosed   = boundsDesc("arriving_closed_total", "gRPC connections that were closed because too much had arrived so.")
-	waitingStreams   = boundsDesc("waiting_streams", "gRPC streams that wait for their callers; a stream of the contract counts as four.", "callers")
-	waitingLimit     = boundsDesc("waiting_streams_limit", "Most streams of these callers that may wait; all together have no more than known callers (--max-waiting-streams).", "callers")
-	waitingRefused   = boundsDesc("waiting_streams_refused_total", "gRPC streams that were refused because too many wait.", "callers")
-	memoryTaken      = boundsDesc("request_memory_bytes", "Memory that the requests under way take.", "callers")
-	memoryLimit      = boundsDesc("request_memory_limit_bytes", "Most memory that the requests under way may take (--max-decoded-bytes); strangers may take half of it, and one caller three times what it leaves free.")
-	memoryRefused    = boundsDesc("request_memory_refused_total", "Requests that were refused because too much memory is taken: by all requests, or by those of their caller.", "bound")
+	connectionsOpen  = newDesc("connections", "Connections of callers that are open.", "listener")
+	connectionsLimit = newDesc("connections_limit", "Most connections of a listener; further ones wait (--max-connections).", "listener")
+	handshakes       = newDesc("tls_handshakes", "Handshakes of callers that are under way; only with --tls-cert-file.", "listener")
+	handshakesLimit  = newDesc("tls_handshakes_limit", "Most TLS handshakes of a listener; for one more, the oldest one of the address with the most ends. Only with --tls-cert-file.", "listener")
+	arriving         = newDesc("arriving_bytes", "What has arrived of messages and metadata that are not whole, on gRPC connections on which no known caller has called.")
+	arrivingLimit    = newDesc("arriving_limit_bytes", "Most that may have arrived so; beyond it, the connection with the most is closed.")
+	arrivingClosed   = newDesc("arriving_closed_total", "gRPC connections that were closed because too much had arrived so.")
+	waitingStreams   = newDesc("waiting_streams", "gRPC streams that wait for their callers; a stream of the contract counts as four.", "callers")
+	waitingLimit     = newDesc("waiting_streams_limit", "Most streams of these callers that may wait; all together have no more than known callers (--max-waiting-streams).", "callers")
+	waitingRefused   = newDesc("waiting_streams_refused_total", "gRPC streams that were refused because too many wait.", "callers")
+	memoryTaken      = newDesc("request_memory_bytes", "Memory that the requests under way take.", "callers")
+	memoryLimit      = newDesc("request_memory_limit_bytes", "Most memory that the requests under way may take (--max-decoded-bytes); strangers may take half of it, and one caller three times what it leaves free.")
+	memoryRefused    = newDesc("request_memory_refused_total", "Requests that were refused because too much memory is taken: by all requests, or by those of their caller.", "bound")
 )
 
 // Describe implements [prometheus.Collector].

@@ -13,9 +13,9 @@ func (t *Telemetry) WatchQuotas(load func() []accounts.QuotaLoad) {
 }
 
 var (
-	quotaUsed    = accountsDesc("quota_used", "Requests that count for a quota of the file of accounts: those of the last second, or what was created today.", "of", "name", "quota")
-	quotaLimit   = accountsDesc("quota_limit", "Most requests that may count for the quota, in this replica.", "of", "name", "quota")
-	quotaRefused = accountsDesc("quota_refused_total", "Requests that were refused because the quota was used up.", "of", "name", "quota")
+	quotaUsed    = newDesc("quota_used", "Requests that count for a quota of the file of accounts: those of the last second, or what was created today.", "of", "name", "quota")
+	quotaLimit   = newDesc("quota_limit", "Most requests that may count for the quota, in this replica.", "of", "name", "quota")
+	quotaRefused = newDesc("quota_refused_total", "Requests that were refused because the quota was used up.", "of", "name", "quota")
 )
 
 // quotasCollector reads the quotas at each scrape.
