@@ -45,8 +45,8 @@ type Belonging interface {
 	Check() error
 }
 
-// Claimed is a caller that a claim of its own token names, which was verified and is
-// what the upstream is called with.
+// Claimed is a caller that a claim of its own token names. The token was verified, and the
+// upstream is called with it.
 type Claimed struct {
 	name    string
 	expires time.Time
@@ -116,9 +116,8 @@ func (p *Principal) Key() string {
 	return p.identified()
 }
 
-// identified returns what the identity is made of: the token, the names of the account
-// and the caller, or the issuer and the claim. The latter are one text, which no token is
-// and no other caller's is.
+// identified returns the text that the identity is made of: the token, or the names of the
+// account and the caller, or the issuer and the claim. Two callers have two texts.
 func (p *Principal) identified() string {
 	switch {
 	case p.named != nil:
@@ -146,7 +145,7 @@ func (p *Principal) ends() (time.Time, Belonging, bool) {
 
 // ID returns the caller's identity, under which the caller's records are kept.
 // It is computed when it is first asked for, because most calls need none. It
-// is empty for a principal that neither [NewPrincipal] nor [NewNamed] made.
+// is empty for the zero principal.
 func (p *Principal) ID() string {
 	p.once.Do(func() {
 		if p.identify != nil {

@@ -217,8 +217,8 @@ func (l *Listener) add(conn net.Conn) (remove func() (displaced bool), ok bool) 
 	}, true
 }
 
-// displace ends the oldest handshake of the address that has the most, of two that have
-// as many that of the older one.
+// displace ends the oldest handshake of the address that has the most. Of two addresses with
+// as many, it is the older handshake.
 func (l *Listener) displace() {
 	var (
 		from   netip.Addr
