@@ -14,37 +14,37 @@ import (
 	"github.com/digate/digate/server/streams"
 )
 
-// place is the place of a stream: one that was taken when its header arrived, or
+// slot is the slot of a stream: one that was taken when its header arrived, or
 // else when its handler began.
-type place struct {
-	early *earlyPlace
+type slot struct {
+	early *earlySlot
 	late  streams.Slot
 }
 
-func (p place) leave() {
-	if p.early != nil {
-		p.early.stop()
-		p.early.leave()
+func (s slot) leave() {
+	if s.early != nil {
+		s.early.stop()
+		s.early.leave()
 		return
 	}
-	p.late.Leave()
+	s.late.Leave()
 }
 
-// earlyPlace is a place that was taken when the header of a call arrived.
-type earlyPlace struct {
-	place streams.Slot
-	once  sync.Once
-	stop  func() bool
+// earlySlot is a slot that was taken when the header of a call arrived.
+type earlySlot struct {
+	slot streams.Slot
+	once sync.Once
+	stop func() bool
 }
 
-func (p *earlyPlace) leave() { p.once.Do(p.place.Leave) }
+func (s *earlySlot) leave() { s.once.Do(s.slot.Leave) }
 
-// placeKey is the key of a call's early place, nil for a call that got none.
-type placeKey struct{}
+// slotKey is the key of a call's early slot, nil for a call that got none.
+type slotKey struct{}
 
-// Admit takes a place for a call whose header has arrived, or refuses it. A caller who
-// is known gets no place here but as soon as the handler begins, which costs less. A
-// call of an open service may be ended for another.
+// Admit takes a slot for a call whose header has arrived, or refuses it. A caller who is
+// known gets a slot when the handler begins, which costs less. A call of an open service
+// may be ended for another.
 func (i *Intake) Admit(ctx context.Context, method string) (context.Context, error) {
 	open := contract.Open(method)
 	if i.Gate == nil {
@@ -65,27 +65,27 @@ func (i *Intake) Admit(ctx context.Context, method string) (context.Context, err
 			cancel()
 		}
 		if !open && streams.Courtesy(peer) {
-			return context.WithValue(ctx, placeKey{}, (*earlyPlace)(nil)), nil // refused by the handler, with a trailer
+			return context.WithValue(ctx, slotKey{}, (*earlySlot)(nil)), nil // refused by the handler, with a trailer
 		}
 		return nil, apierror.TooManyStreams()
 	}
-	p := &earlyPlace{place: taken}
-	ctx = context.WithValue(ctx, placeKey{}, p)
-	p.stop = context.AfterFunc(ctx, p.leave) // gRPC may end the call before its handler begins
+	early := &earlySlot{slot: taken}
+	ctx = context.WithValue(ctx, slotKey{}, early)
+	early.stop = context.AfterFunc(ctx, early.leave) // gRPC may end the call before its handler begins
 	return ctx, nil
 }
 
-// enter returns the place of a call whose handler begins. It reports whether there is
+// enter returns the slot of a call whose handler begins. It reports whether there is
 // one.
-func (i *Intake) enter(ctx context.Context, method string) (place, bool) {
-	if p, asked := ctx.Value(placeKey{}).(*earlyPlace); asked {
-		return place{early: p}, p != nil
+func (i *Intake) enter(ctx context.Context, method string) (slot, bool) {
+	if early, asked := ctx.Value(slotKey{}).(*earlySlot); asked {
+		return slot{early: early}, early != nil
 	}
 	if i.Gate == nil {
-		return place{}, true
+		return slot{}, true
 	}
 	taken, ok := i.Gate.Enter(i.kind(method), address(ctx), token(ctx), nil)
-	return place{late: taken}, ok
+	return slot{late: taken}, ok
 }
 
 // kind returns what a stream of the method waits for.

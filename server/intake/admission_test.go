@@ -18,30 +18,30 @@ func from(ctx context.Context, addr net.Addr) context.Context {
 	return peer.NewContext(ctx, &peer.Peer{Addr: addr})
 }
 
-// admitted reports whether a stream of the stranger got a place.
+// admitted reports whether a stream of the stranger got a slot.
 func admitted(ctx context.Context, t *testing.T, i *Intake) bool {
 	t.Helper()
 	ctx, err := i.Admit(ctx, "/x.Y/Z")
 	if err != nil {
 		return false
 	}
-	p, ok := ctx.Value(placeKey{}).(*earlyPlace)
+	p, ok := ctx.Value(slotKey{}).(*earlySlot)
 	return ok && p != nil
 }
 
 // gRPC may end a call before its handler begins.
-func TestAdmit_CallEndsBeforeItsHandler_GivesItsPlaceBack(t *testing.T) {
+func TestAdmit_CallEndsBeforeItsHandler_GivesItsSlotBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := New(Bounds{Gate: streams.New(32)}) // one stream of an address
 		addr := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}
 		ctx, cancel := context.WithCancel(from(t.Context(), addr))
 		if !admitted(ctx, t, i) || admitted(from(t.Context(), addr), t, i) {
-			t.Fatal("not one stream of the address has a place")
+			t.Fatal("not one stream of the address has a slot")
 		}
 		cancel()
 		synctest.Wait()
 		if !admitted(from(t.Context(), addr), t, i) {
-			t.Error("the place was not given back")
+			t.Error("the slot was not given back")
 		}
 	})
 }
@@ -52,7 +52,7 @@ func TestAdmit_StrangerBeyondItsBound_IsToldAFewTimesAndThenOnlyRefused(t *testi
 		i := New(Bounds{Gate: streams.New(32)})
 		stranger := from(t.Context(), streams.NewPeer(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}))
 		if !admitted(stranger, t, i) {
-			t.Fatal("the first stream got no place")
+			t.Fatal("the first stream got no slot")
 		}
 		told := 0
 		for range 10 {
@@ -72,7 +72,7 @@ func TestAdmit_StrangerBeyondItsBound_IsRefusedOnce(t *testing.T) {
 	i := New(Bounds{Gate: gate})
 	stranger := from(t.Context(), &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)})
 	if !admitted(stranger, t, i) {
-		t.Fatal("the first stream got no place")
+		t.Fatal("the first stream got no slot")
 	}
 	ctx, err := i.Admit(stranger, "/x.Y/Z")
 	if err != nil {
@@ -97,7 +97,7 @@ type streamOf struct {
 
 func (s streamOf) Context() context.Context { return s.ctx }
 
-func TestBoundStreams_HandlerReturns_GivesThePlaceBack(t *testing.T) {
+func TestBoundStreams_HandlerReturns_GivesTheSlotBack(t *testing.T) {
 	i := New(Bounds{Gate: streams.New(32)}) // one stream of an address
 	ss := streamOf{ctx: from(t.Context(), &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)})}
 	bound := func(handler grpc.StreamHandler) error {

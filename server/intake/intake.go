@@ -81,7 +81,7 @@ func (i *Intake) ServerOptions() []grpc.ServerOption {
 type reception struct {
 	message
 	intake  *Intake
-	place   place           // while it waits
+	slot    slot            // while it waits
 	decode  func(any) error // into, bound once
 	refused error
 }
@@ -89,8 +89,8 @@ type reception struct {
 func (r *reception) into(v any) error {
 	r.proto = v.(proto.Message)
 	err := r.intake.receiveOnly(&r.message)
-	r.place.leave()
-	r.place = place{}
+	r.slot.leave()
+	r.slot = slot{}
 	switch status.Code(err) {
 	case codes.Canceled:
 		err = apierror.NotBegun(context.Canceled)
@@ -124,12 +124,12 @@ func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.Metho
 		if err := checkCall(ctx); err != nil {
 			return refuse(ctx, info, interceptor, err)
 		}
-		place, ok := i.enter(ctx, info.FullMethod)
+		taken, ok := i.enter(ctx, info.FullMethod)
 		if !ok {
 			return refuse(ctx, info, interceptor, apierror.TooManyStreams())
 		}
 		r := i.receptions.Get().(*reception)
-		r.ctx, r.place = ctx, place
+		r.ctx, r.slot = ctx, taken
 		resp, err := m.Handler(srv, ctx, r.decode, interceptor)
 		refused := r.refused
 		r.memory.GiveBack()
@@ -161,17 +161,17 @@ func (i *Intake) StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.Str
 	return handler(srv, s)
 }
 
-// BoundStreams refuses a stream for which the gate has no place, or whose encoding is
+// BoundStreams refuses a stream for which the gate has no slot, or whose encoding is
 // not supported.
 func (i *Intake) BoundStreams(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if err := checkCall(ss.Context()); err != nil {
 		return err
 	}
-	place, ok := i.enter(ss.Context(), info.FullMethod)
+	taken, ok := i.enter(ss.Context(), info.FullMethod)
 	if !ok {
 		return apierror.TooManyStreams()
 	}
-	defer place.leave()
+	defer taken.leave()
 	return handler(srv, ss)
 }
 
