@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -17,26 +16,20 @@ import (
 // body is a request's body, which is bounded and takes memory as it arrives.
 type body struct {
 	io.ReadCloser
-	length int64 // -1 where it is not known
-	limit  int64
-	memory *budget.Share
-	got    int64 // bytes that were read
-	taken  int64 // those of them for which memory was taken
+	length  int64 // -1 where it is not known
+	limit   int64
+	memory  *budget.Share
+	arrival budget.Arrival
 }
 
 // errNoMemory is the error of a body for which there is no memory now.
 var errNoMemory = errors.New("the memory of requests is taken")
 
-// Read reads from the body, and takes the memory for what arrived: a sender that only
-// claims to send much takes none.
+// Read reads from the body, and takes the memory for what arrived.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.got += int64(n)
-	if more := b.got - b.taken; b.got > budget.Small && more > 0 {
-		if !b.memory.Take(more * budget.PerByte) {
-			return n, errNoMemory
-		}
-		b.taken = b.got
+	if !b.arrival.Add(int64(n), b.memory) {
+		return n, errNoMemory
 	}
 	return n, err
 }
@@ -50,16 +43,12 @@ func (b *body) readAll() ([]byte, error) {
 }
 
 // mayDecode takes the memory of the values in a JSON text, and reports whether it was
-// there. In an array or object, each value comes after a comma or is the first.
+// there.
 func mayDecode(text []byte, memory *budget.Share, most int) bool {
 	if len(text) <= budget.Small {
 		return true
 	}
-	values := 0
-	for _, before := range []string{",", "[", "{"} {
-		values += bytes.Count(text, []byte(before))
-	}
-	return memory.Take(int64(min(values, most)) * budget.PerValue)
+	return memory.Take(int64(min(budget.JSONValues(text), most)) * budget.PerValue)
 }
 
 // refusal returns the error of a request whose body or query the codec does not

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bytes"
 	"regexp"
 	"time"
 
@@ -23,10 +22,7 @@ func (i *Intake) fromJSON(text []byte, m *message) ([]byte, error) {
 	memory := i.share(m.ctx)
 	defer memory.GiveBack()
 	if len(text) > budget.Small {
-		values := 0
-		for _, before := range []string{",", "[", "{"} { // a value comes after a comma, or is the first
-			values += bytes.Count(text, []byte(before))
-		}
+		values := budget.JSONValues(text)
 		if !memory.Take(int64(len(text))*budget.PerByte + int64(min(values, digajson.MaxValues))*budget.PerValue) {
 			return nil, apierror.Overloaded(time.Second)
 		}

@@ -28,8 +28,7 @@ type body struct {
 
 	mu      sync.Mutex // a service may return while it receives
 	memory  budget.Share
-	got     int64           // bytes that arrived of the message
-	taken   int64           // those of them for which memory was taken
+	arrival budget.Arrival  // of the message
 	refused *apierror.Error // what Read failed with
 	ended   bool
 }
@@ -39,7 +38,7 @@ func (b *body) next() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.memory.GiveBack()
-	b.got, b.taken = 0, 0
+	b.arrival = budget.Arrival{}
 }
 
 // end gives back the memory for good, and returns what Read failed with, nil for nothing.
@@ -78,16 +77,13 @@ func (b *body) Read(p []byte) (int, error) {
 func (b *body) take(n int64) *apierror.Error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.got += n
-	switch more := b.got - b.taken; {
+	switch {
 	case b.ended:
-	case b.got > intake.CompressedTimes*b.limit+envelope:
+	case b.arrival.Bytes+n > intake.CompressedTimes*b.limit+envelope:
+		b.arrival.Bytes += n // the next bytes are refused, too
 		return apierror.RequestTooLarge(b.limit)
-	case b.got <= budget.Small || more == 0:
-	case !b.memory.Take(more * budget.PerByte):
+	case !b.arrival.Add(n, &b.memory):
 		return apierror.Overloaded(time.Second)
-	default:
-		b.taken = b.got
 	}
 	return nil
 }
