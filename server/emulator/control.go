@@ -98,7 +98,7 @@ func (e *Emulator) control(w http.ResponseWriter, r *http.Request) response {
 			allowed = append(allowed, t.method)
 			continue
 		}
-		return e.controlled(w, r, t, rest)
+		return e.serveRoute(w, r, t, rest)
 	}
 	if len(allowed) > 0 {
 		return controlError(405, "this route takes "+strings.Join(allowed, ", ")).with("Allow", strings.Join(allowed, ", "))
@@ -106,8 +106,8 @@ func (e *Emulator) control(w http.ResponseWriter, r *http.Request) response {
 	return controlError(404, "there is no such route below "+controlPrefix)
 }
 
-// controlled checks a request, and serves it.
-func (e *Emulator) controlled(w http.ResponseWriter, r *http.Request, t controlRoute, rest string) response {
+// serveRoute checks a request for a control route, and returns the response.
+func (e *Emulator) serveRoute(w http.ResponseWriter, r *http.Request, t controlRoute, rest string) response {
 	c := controlCall{rest: rest}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -133,7 +133,7 @@ func (e *Emulator) controlled(w http.ResponseWriter, r *http.Request, t controlR
 		v = object{}
 	}
 	if err == nil {
-		c.body, err = control(t.fields, v)
+		c.body, err = checkObject(t.fields, v)
 	}
 	if err != nil {
 		return controlError(400, err.Error())

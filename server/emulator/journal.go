@@ -140,7 +140,7 @@ func (j *journal) find(m match, status int) (calls []Call, lost int, changed <-c
 // Calls returns the calls that match, oldest first. There are none without [Options.Control], and an
 // emulator forgets the oldest of more than 10,000. The error says what is wrong with the match.
 func (e *Emulator) Calls(m Match) ([]Call, error) {
-	o, err := control(matchFields, m.object())
+	o, err := checkObject(matchFields, m.object())
 	if err != nil || e.journal == nil {
 		return nil, err
 	}

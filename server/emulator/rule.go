@@ -43,7 +43,7 @@ type Response struct {
 // Fail adds a rule after the others. Each call is matched against the rules in order, until one strikes
 // it. An invalid call is refused before any rule sees it.
 func (e *Emulator) Fail(r Rule) error {
-	o, err := control(stateFields, object{{"faults", []any{r.object()}}})
+	o, err := checkObject(stateFields, object{{"faults", []any{r.object()}}})
 	if err != nil {
 		return err
 	}

@@ -33,15 +33,16 @@ func ParseState(text []byte) (*State, error) {
 	if v == nil {
 		v = object{}
 	}
-	o, err := control(stateFields, v)
+	o, err := checkObject(stateFields, v)
 	if err != nil {
 		return nil, err
 	}
 	return newState(o), nil
 }
 
-// control checks an object for a control route. The result has only the fields that the object has.
-func control(fields []field, v any) (object, error) {
+// checkObject checks an object as the control routes take it. The result has only the fields that the
+// object has.
+func checkObject(fields []field, v any) (object, error) {
 	if _, err := appendJSON(nil, v); err != nil {
 		return nil, err
 	}
