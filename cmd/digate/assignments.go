@@ -26,8 +26,8 @@ func assignments(flag string, texts []string) ([]assignment, error) {
 	return all, nil
 }
 
-// contents replaces the files that assignments name by what is in them.
-func contents(all []assignment, stdin io.Reader) error {
+// readFiles replaces the names of files in assignments by what is in the files.
+func readFiles(all []assignment, stdin io.Reader) error {
 	for i, a := range all {
 		if a.value == "" {
 			return fmt.Errorf("--%s: must be NAME=FILE", a.flag)
@@ -41,8 +41,8 @@ func contents(all []assignment, stdin io.Reader) error {
 	return nil
 }
 
-// onceFromInput returns an error if more than one of the files is standard input.
-func onceFromInput(files []assignment, others ...string) error {
+// checkOneStdin returns an error if more than one of the files is standard input.
+func checkOneStdin(files []assignment, others ...string) error {
 	n := 0
 	for _, f := range files {
 		if f.value == "-" {
@@ -60,8 +60,8 @@ func onceFromInput(files []assignment, others ...string) error {
 	return nil
 }
 
-// twice returns an error if a name has two values.
-func twice(all ...assignment) error {
+// checkUnique returns an error if a name has two values.
+func checkUnique(all ...assignment) error {
 	for i, a := range all {
 		if slices.ContainsFunc(all[:i], func(b assignment) bool { return b.name == a.name }) {
 			return fmt.Errorf("--%s: %q is set twice", a.flag, a.name)

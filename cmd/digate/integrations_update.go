@@ -44,7 +44,7 @@ func (c *integrationsUpdateCmd) Validate() error {
 	if err != nil {
 		return err
 	}
-	if err := onceFromInput(files, c.AuthKeyFile); err != nil {
+	if err := checkOneStdin(files, c.AuthKeyFile); err != nil {
 		return err
 	}
 	set := c.fields()
@@ -85,7 +85,7 @@ func (c *integrationsUpdateCmd) headers() (texts, files []assignment, err error)
 	if files, err = assignments("header-file", c.HeaderFile); err != nil {
 		return nil, nil, err
 	}
-	return texts, files, twice(slices.Concat(texts, files)...)
+	return texts, files, checkUnique(slices.Concat(texts, files)...)
 }
 
 func (c *integrationsUpdateCmd) request(stdin io.Reader) (*integrationv1.UpdateIntegrationRequest, error) {
@@ -93,7 +93,7 @@ func (c *integrationsUpdateCmd) request(stdin io.Reader) (*integrationv1.UpdateI
 	if err != nil {
 		return nil, err
 	}
-	if err := contents(files, stdin); err != nil {
+	if err := readFiles(files, stdin); err != nil {
 		return nil, err
 	}
 	set := make(map[string]string)

@@ -27,7 +27,7 @@ func (f *variableFlags) parse() (texts, files, jsons []assignment, err error) {
 	if jsons, err = assignments("var-json", f.VarJSON); err != nil {
 		return nil, nil, nil, err
 	}
-	return texts, files, jsons, twice(slices.Concat(texts, files, jsons)...)
+	return texts, files, jsons, checkUnique(slices.Concat(texts, files, jsons)...)
 }
 
 // validate returns what is wrong with the flags, without a look into the files. The other
@@ -37,7 +37,7 @@ func (f *variableFlags) validate(other string) error {
 	if err != nil {
 		return err
 	}
-	if err := onceFromInput(files, other); err != nil {
+	if err := checkOneStdin(files, other); err != nil {
 		return err
 	}
 	return setVariables(new(integrationv1.CopyTemplateRequest), texts, jsons)
@@ -49,7 +49,7 @@ func (f *variableFlags) set(req *integrationv1.CopyTemplateRequest, stdin io.Rea
 	if err != nil {
 		return err
 	}
-	if err := contents(files, stdin); err != nil {
+	if err := readFiles(files, stdin); err != nil {
 		return err
 	}
 	return setVariables(req, append(texts, files...), jsons)
