@@ -112,7 +112,7 @@ func TestHelp_EveryCommand_IsWhole(t *testing.T) {
 		"":         {"dev", "serve", "emulator", "copy", "version", "DIGATE_LOG_LEVEL"},
 		"dev":      {"--grpc-addr", "--http-addr", "--admin-addr", "--emulator-addr", "--latency", "--seed", "--strict", "--control", "--initial-state"},
 		"serve":    {"--upstream-url", "Addresses:", "Diga:", "Limits:", "https://api.diga.io"},
-		"emulator": append(faultIDs, "--addr", "--latency", "--seed", "--strict", "--control", "--initial-state"),
+		"emulator": append(faultIDs, "--emulator-addr", "--latency", "--seed", "--strict", "--control", "--initial-state"),
 		"copy": {"  0  done", "  1  ", "  2  ", "  3  NOT_SENT", "  4  REJECTED", "  5  UNKNOWN",
 			"--name", "--base-url", "--api-key-file", "--var=NAME=TEXT", "--var-json=NAME=JSON", "--request-id", "--output",
 			"Connection:", "--addr", "--tls", "--ca-file", "--token-file", "--timeout", "--wait"},
@@ -160,7 +160,7 @@ func TestRun_AddressInUse_NamesTheFlag(t *testing.T) {
 	flags := map[string][]string{
 		"dev":      {"--grpc-addr", "--http-addr", "--admin-addr", "--emulator-addr"},
 		"serve":    {"--grpc-addr", "--http-addr", "--admin-addr"},
-		"emulator": {"--addr"},
+		"emulator": {"--emulator-addr"},
 	}
 	for command, names := range flags {
 		for _, in := range names {

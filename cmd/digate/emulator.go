@@ -26,7 +26,7 @@ type standInFlags struct {
 }
 
 type emulatorCmd struct {
-	Addr         string `name:"addr" default:"127.0.0.1:8090" help:"Address to listen on. Port 0 takes any free port."`
+	Addr         string `name:"emulator-addr" default:"127.0.0.1:8090" help:"Address to listen on. Port 0 takes any free port."`
 	standInFlags `embed:""`
 }
 
@@ -36,7 +36,7 @@ func (emulatorCmd) Help() string {
 }
 
 func (c *emulatorCmd) Run(ctx context.Context, std term.IO) error {
-	s, err := listenStandIn("addr", c.Addr, c.standInFlags)
+	s, err := listenStandIn("emulator-addr", c.Addr, c.standInFlags)
 	if err != nil {
 		return unheard("digate emulator, or dev", err)
 	}

@@ -47,7 +47,7 @@ func sent(t *testing.T, method, url, body string) (int, string) {
 
 func TestEmulator_Flags_ReachIt(t *testing.T) {
 	t.Parallel()
-	p := launch(t, "emulator", "--addr", "127.0.0.1:0", "--control", "--strict", "--latency", "p50=0s,p100=1us", "--initial-state",
+	p := launch(t, "emulator", "--emulator-addr", "127.0.0.1:0", "--control", "--strict", "--latency", "p50=0s,p100=1us", "--initial-state",
 		stateFile(t, "accounts: [{token: t, integrations: [{name: Seeded, base_url: https://x}]}]\n"))
 	out := p.out.Await(t, "Ctrl-C")
 	url := regexp.MustCompile(`at (http://127\.0\.0\.1:\d+)`).FindStringSubmatch(out)[1]
@@ -64,7 +64,7 @@ func TestEmulator_Flags_ReachIt(t *testing.T) {
 
 func TestEmulator_WithoutControl_HasNoControlRoutes(t *testing.T) {
 	t.Parallel()
-	p := launch(t, "emulator", "--addr", "127.0.0.1:0")
+	p := launch(t, "emulator", "--emulator-addr", "127.0.0.1:0")
 	out := p.out.Await(t, "Ctrl-C")
 	url := regexp.MustCompile(`at (http://127\.0\.0\.1:\d+)`).FindStringSubmatch(out)[1]
 	if status, _ := sent(t, "GET", url+"/_emulator/settings", ""); status != http.StatusNotFound || strings.Contains(out, "_emulator") {

@@ -148,7 +148,7 @@ func TestStandIn_NobodyReadsItsFirstWords_Serves(t *testing.T) {
 	c := &http.Client{Timeout: await.Patience}
 	defer c.CloseIdleConnections()
 	for _, args := range [][]string{
-		{"emulator", "--addr", addr},
+		{"emulator", "--emulator-addr", addr},
 		{"dev", "--emulator-addr", addr, "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"},
 	} {
 		cmd := exec.Command(binary(t), args...)

@@ -304,7 +304,7 @@ func (p *process) metric(t *testing.T, name string) float64 {
 
 func TestEmulator_Alone_ServesUntilSIGTERM(t *testing.T) {
 	t.Parallel()
-	p := launch(t, "emulator", "--addr", "127.0.0.1:0", "--seed", "7")
+	p := launch(t, "emulator", "--emulator-addr", "127.0.0.1:0", "--seed", "7")
 	out := p.out.Await(t, "Ctrl-C")
 	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(out)
 	for _, want := range []string{clitest.TemplateID, fault(t, "hang")} {

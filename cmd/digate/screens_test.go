@@ -75,8 +75,8 @@ func TestScreens_AddressToListenOn(t *testing.T) {
 	defer func() { _ = ln.Close() }()
 	const free = " --http-addr 127.0.0.1:0 --admin-addr 127.0.0.1:0"
 	clitest.Screen(t, "listen", session(t, []string{
-		"serve --grpc-addr 127.0.0.1:9999" + free, "dev --emulator-addr 127.0.0.1:9999", "emulator --addr 127.0.0.1:9999",
-		"serve --grpc-addr 127.0.0.2:99999" + free, "serve --grpc-addr 192.0.2.1:1" + free, "emulator --addr here",
+		"serve --grpc-addr 127.0.0.1:9999" + free, "dev --emulator-addr 127.0.0.1:9999", "emulator --emulator-addr 127.0.0.1:9999",
+		"serve --grpc-addr 127.0.0.2:99999" + free, "serve --grpc-addr 192.0.2.1:1" + free, "emulator --emulator-addr here",
 	}, place{"127.0.0.1:9999", ln.Addr().String()}))
 }
 

@@ -21,7 +21,7 @@ func standIn(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "emulator", "--control", "--strict", "--addr", "127.0.0.1:0")
+	cmd := exec.Command(binary, "emulator", "--control", "--strict", "--emulator-addr", "127.0.0.1:0")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
