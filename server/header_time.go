@@ -5,14 +5,13 @@ import (
 	"time"
 )
 
-// headerTimeListener accepts connections in plain text whose first request has the time
-// of a header from its first byte on, as later requests have.
+// headerTimeListener accepts connections in plain text. It counts the time for the first
+// header from its first byte, as net/http does for later ones.
 //
-// net/http counts the time of the first header from when the connection was accepted. A
-// client may open a connection and use it a while later; and of a first request, the
-// first bytes are read by themselves, to tell HTTP/2 from HTTP/1. If the time is over
-// just then, net/http takes what it has for the whole of a line, and responds that the
-// request is malformed (400, without a verdict).
+// net/http counts the time for the first header from the accept, although a client may use
+// its connection a while later. It reads the first bytes by themselves, to tell HTTP/2 from
+// HTTP/1. If the time ends in between, it takes these bytes for a whole line, and responds
+// that the request is malformed (400, without a verdict).
 type headerTimeListener struct {
 	net.Listener
 	timeout time.Duration
@@ -26,7 +25,7 @@ func (l *headerTimeListener) Accept() (net.Conn, error) {
 	return &headerTimeConn{Conn: c, timeout: l.timeout}, nil
 }
 
-// headerTimeConn has one reader at a time.
+// headerTimeConn is such a connection. It has one reader at a time.
 type headerTimeConn struct {
 	net.Conn
 	timeout time.Duration

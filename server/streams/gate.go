@@ -8,6 +8,9 @@
 // credential: there, a stream that is open for long ends for a new one, because a
 // load balancer must always be able to ask. A connection can make others end only
 // now and then.
+//
+// The gate gives each caller a number, and remembers the callers that Diga accepted. The
+// shares of callers in the memory and in the ledger go by these numbers, too.
 package streams
 
 import (
