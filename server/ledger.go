@@ -107,7 +107,7 @@ func (s *Server) marks() *copies.Marks {
 	if !s.cfg.Copies.Mark() {
 		return nil
 	}
-	return &copies.Marks{Mark: s.keys.Mark, Upstream: s.upstream, Ledger: s.ledger, Observer: s.telemetry, Log: s.log}
+	return &copies.Marks{Mark: s.keys.Mark, Upstream: s.upstream, Ledger: s.ledger, Observer: s.telemetry, BeforeSettle: s.beforeResolve(), Log: s.log}
 }
 
 func (s *Server) integrationConfig(made integration.Copies) integration.Config {

@@ -33,13 +33,18 @@ type operated struct {
 	emulator          *emulator.Emulator
 }
 
-func operate(t *testing.T) operated {
+func operate(t *testing.T, change ...func(*config.Config)) operated {
 	t.Helper()
 	e := emulator.New(emulator.Options{Seed: 1})
 	upstream := httptest.NewServer(e)
 	t.Cleanup(upstream.Close)
 	o := operated{spec: "sqlite:" + filepath.Join(t.TempDir(), "ledger.db"), emulator: e}
-	o.Server = facadeOf(t, upstream.URL, func(c *config.Config) { c.Ledger.Spec = o.spec })
+	o.Server = facadeOf(t, upstream.URL, func(c *config.Config) {
+		c.Ledger.Spec = o.spec
+		for _, f := range change {
+			f(c)
+		}
+	})
 	t.Cleanup(e.Close)
 	o.addr, o.admin = o.GRPCAddr().String(), "http://"+o.AdminAddr().String()
 	t.Setenv("DIGATE_TOKEN", clitest.Token)
@@ -196,6 +201,46 @@ func TestLedgerResolve_OperatorTooEarly_IsRefused(t *testing.T) {
 	}
 	if got := digate(t, "ledger", "list", "--ledger", s.Spec, "-o", "json"); !strings.Contains(got.Out, `"state":"unknown"`) || !strings.Contains(got.Out, `"lapsed":true`) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A mark decides against what the operator says. The audit log tells of both.
+func TestLedgerResolve_OperatorAgainstTheMark_BothAreInTheAuditLog(t *testing.T) {
+	for _, required := range []bool{false, true} {
+		o := operate(t, func(c *config.Config) { c.Copies.SettleDoubts = "mark" })
+		if got := digate(t, "copy", lostTemplate, "--request-id", "order-1", "--addr", o.addr, "--name", "Shop"); got.Code != client.ExitUnknown {
+			t.Fatalf("%+v", got)
+		}
+		record := listedRecords(t, digate(t, "ledger", "list", "--ledger", o.spec, "-o", "json"))[0]
+		made := o.emulator.Integrations(clitest.Token)[0].ID
+		path := filepath.Join(t.TempDir(), "audit.log")
+		resolve := []string{
+			"ledger", "resolve", "--record", record, "--not-created", "--yes", "--settle-doubts", "mark",
+			"--ledger", o.spec, "--addr", o.addr, "--audit-log", path,
+		}
+		begins := 0
+		if required {
+			resolve, begins = append(resolve, "--audit-required"), 2
+		}
+		if got := digate(t, resolve...); got.Code != client.ExitFailed || !strings.Contains(got.Err, "it created "+made+", which has its mark") {
+			t.Fatalf("%+v", got)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{
+			`"kind":"settlement","method":"digate.v1.LedgerService/ResolveCopy","caller":"operator [^"]+","authenticated_by":"none","template_id":"` + lostTemplate +
+				`","integration_id":"` + made + `","ledger_record":"` + record + `","outcome":"NOT_APPLICABLE","code":"OK"`,
+			`"kind":"operator",.*"ledger_record":"` + record + `","outcome":"NOT_APPLICABLE","code":"FAILED_PRECONDITION"`,
+		} {
+			if n := len(regexp.MustCompile(`"event":"end",.*`+want).FindAll(text, -1)); n != 1 {
+				t.Errorf("%d lines with %s in %s", n, want, text)
+			}
+		}
+		if n := strings.Count(string(text), `"event":"begin"`); n != begins {
+			t.Errorf("%d writes began, want %d: %s", n, begins, text)
+		}
 	}
 }
 

@@ -69,14 +69,48 @@ func (a *settling) end(err error) {
 	if a.log == nil {
 		return
 	}
+	a.line(a.number, &a.entry, a.began, err)
+	a.log.Close()
+}
+
+// line writes a line about something that began at that time.
+func (a *settling) line(number uint64, e *audit.Entry, began time.Time, err error) {
 	c := codes.OK
 	if err != nil {
-		e := apierror.FromError(err)
-		c, a.entry.Reason = e.Code, e.Reason
+		failed := apierror.FromError(err)
+		c, e.Reason = failed.Code, failed.Reason
 	}
-	a.entry.Code, a.entry.Outcome, a.entry.Duration = code.Code(c).String(), exchange.NotApplicable.String(), time.Since(a.began)
-	a.log.End(a.number, &a.entry)
-	a.log.Close()
+	e.Code, e.Outcome, e.Duration = code.Code(c).String(), exchange.NotApplicable.String(), time.Since(began)
+	a.log.End(number, e)
+}
+
+// watch has the audit log tell of what the marks settle, whatever the operator says.
+func (a *settling) watch(m *copies.Marks) {
+	m.Observer = a
+	if a.log != nil && a.log.Required() {
+		m.BeforeSettle = func(ctx context.Context, _ *digatev1.ResolveCopyRequest) (err error) {
+			ex := exchange.FromContext(ctx)
+			ex.AuditNumber, err = a.log.Begin(ctx, a.byMark(ex.CreatedID))
+			return err
+		}
+	}
+}
+
+// byMark returns the entry about the doubt as one that a mark settles.
+func (a *settling) byMark(createdID string) *audit.Entry {
+	e := a.entry
+	e.Kind, e.IntegrationID = exchange.Settlement.String(), createdID
+	return &e
+}
+
+// Start implements [copies.Observer].
+func (a *settling) Start(ctx context.Context, op exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
+	began := time.Now()
+	return ctx, func(ex *exchange.Exchange, err error) {
+		if a.log != nil && op.Kind == exchange.Settlement {
+			a.line(ex.AuditNumber, a.byMark(ex.CreatedID), began, err)
+		}
+	}
 }
 
 // auditTrouble logs what is wrong with an audit log.

@@ -16,7 +16,6 @@ import (
 	"github.com/digate/digate/server"
 	"github.com/digate/digate/server/audit"
 	"github.com/digate/digate/server/copies"
-	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledgerservice"
 )
@@ -79,13 +78,16 @@ func (c *ledgerResolveCmd) resolveOperator(ctx context.Context, std term.IO) err
 		defer done()
 		settler.Upstream = throughDigate{conn}
 		if marks {
-			settler.Marks = &copies.Marks{Mark: l.Keys.Mark, Upstream: settler.Upstream, Ledger: l, Observer: unobserved{}, Log: log}
+			settler.Marks = &copies.Marks{Mark: l.Keys.Mark, Upstream: settler.Upstream, Ledger: l, Log: log}
 		}
 	}
 	who := "operator " + whoami()
 	line, err := beginAudit(ctx, c.Audit, who, m, r, id, log)
 	if err != nil {
 		return err
+	}
+	if settler.Marks != nil {
+		line.watch(settler.Marks)
 	}
 	r, err = settler.Settle(ctx, who, m, r, id)
 	line.end(err)
@@ -104,13 +106,6 @@ func (c *ledgerResolveCmd) resolveOperator(ctx context.Context, std term.IO) err
 	default:
 		return showRecord(std.Out, ledgerservice.Message(m, "", r))
 	}
-}
-
-// unobserved observes nothing.
-type unobserved struct{}
-
-func (unobserved) Start(ctx context.Context, _ exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
-	return ctx, func(*exchange.Exchange, error) {}
 }
 
 // whoami returns the user of this process and the machine.

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/ledger"
 )
 
@@ -19,7 +20,10 @@ type Marks struct {
 	Upstream Upstream
 	Ledger   MarksLedger
 	Observer Observer
-	Log      *slog.Logger
+	// BeforeSettle, if set, runs before a doubt is settled, with the request by which its
+	// caller could settle it. If it fails, the doubt is not settled.
+	BeforeSettle func(context.Context, *digatev1.ResolveCopyRequest) error
+	Log          *slog.Logger
 }
 
 // MarksLedger keeps the records: see [ledger.Store].

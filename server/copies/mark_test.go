@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
@@ -738,6 +739,9 @@ func TestMarks_LedgerOrDigaAwayInDoubt_StaysADoubt(t *testing.T) {
 		"Diga":       func(k *keeper, _ *copies.Marks) { k.before[listMethod] = lost },
 		"the ledger": func(_ *keeper, m *copies.Marks) { m.Ledger = unresolving{m.Ledger, errLost} },
 		"named":      func(_ *keeper, m *copies.Marks) { m.Ledger = unresolving{m.Ledger, ledger.ErrNamed} },
+		"the audit log": func(_ *keeper, m *copies.Marks) {
+			m.BeforeSettle = func(context.Context, *digatev1.ResolveCopyRequest) error { return apierror.AuditUnavailable() }
+		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			k, l := newKeeper(), newLedger(t)

@@ -21,14 +21,15 @@ const renameTimeout = 10 * time.Second
 
 var errOther = errors.New("another resource was returned")
 
-// rename gives an integration its name, and returns Diga's response.
-func (m *Marks) rename(ctx context.Context, id, name string) (*integrationv1.Integration, *exchange.Exchange, error) {
+// rename gives the integration of a record its name, and returns Diga's response.
+func (m *Marks) rename(ctx context.Context, record, id, name string) (*integrationv1.Integration, *exchange.Exchange, error) {
 	const method = integrationv1.IntegrationService_UpdateIntegration_FullMethodName
 	ctx, cancel := context.WithTimeout(ctx, renameTimeout)
 	defer cancel()
 	req := &integrationv1.UpdateIntegrationRequest{IntegrationId: id, Name: &name}
 	ctx, end := m.Observer.Start(ctx, exchange.Operation{Kind: exchange.Rename, Method: method, Request: req})
 	ctx, ex := exchange.NewContext(ctx)
+	ex.LedgerRecord = record
 	var resp integrationv1.UpdateIntegrationResponse
 	err := m.Upstream.Call(ctx, upstream.Call{Method: method, Request: req, Response: &resp})
 	end(ex, err)
@@ -38,9 +39,9 @@ func (m *Marks) rename(ctx context.Context, id, name string) (*integrationv1.Int
 	return resp.GetIntegration(), ex, err
 }
 
-// unmark reads an integration, and takes the mark off its name if it is still there.
+// unmark reads the integration of a record, and takes the mark off its name if it is still there.
 // It returns Diga's last response.
-func (m *Marks) unmark(ctx context.Context, id, suffix string) (*integrationv1.Integration, *exchange.Exchange, error) {
+func (m *Marks) unmark(ctx context.Context, record, id, suffix string) (*integrationv1.Integration, *exchange.Exchange, error) {
 	ctx, ex := exchange.NewContext(ctx)
 	in, err := getIntegration(ctx, m.Upstream, id)
 	if err != nil {
@@ -50,7 +51,7 @@ func (m *Marks) unmark(ctx context.Context, id, suffix string) (*integrationv1.I
 		return nil, ex, errOther
 	}
 	if name, ok := strings.CutSuffix(in.GetName(), suffix); ok {
-		return m.rename(ctx, id, name)
+		return m.rename(ctx, record, id, name)
 	}
 	return in, ex, nil
 }
@@ -84,9 +85,9 @@ func (a *attempt) rename(began time.Time) (ok bool) {
 	if time.Since(began) >= a.coordinator.cfg.Lease {
 		// The lease may have run out meanwhile. Then another replica may have settled the
 		// doubt and taken the mark off, and somebody may have changed the name since.
-		return a.adopt(marks.unmark(ctx, created.id, a.suffix)) == nil
+		return a.adopt(marks.unmark(ctx, a.flight.ex.LedgerRecord, created.id, a.suffix)) == nil
 	}
-	return a.adopt(marks.rename(ctx, created.id, a.asked)) == nil
+	return a.adopt(marks.rename(ctx, a.flight.ex.LedgerRecord, created.id, a.asked)) == nil
 }
 
 // adopt makes Diga's response, unless it is a failure, the result of the flight. The
@@ -111,7 +112,7 @@ func (a *attempt) renameLater() {
 	ctx := a.detach(&limit, renameTimeout)
 	defer limit.End()
 	marks := a.coordinator.cfg.Marks
-	if _, _, err := marks.unmark(ctx, a.flight.created.id, a.suffix); err != nil {
+	if _, _, err := marks.unmark(ctx, a.flight.ex.LedgerRecord, a.flight.created.id, a.suffix); err != nil {
 		marks.stays(ctx, a.key, err)
 	}
 }
@@ -129,7 +130,7 @@ func (a *attempt) unmark(r ledger.Record) {
 	if !ok {
 		return
 	}
-	if err := a.adopt(marks.rename(a.ledgerTime, created.id, name)); err != nil {
+	if err := a.adopt(marks.rename(a.ledgerTime, r.Key.RecordName(), created.id, name)); err != nil {
 		marks.stays(a.caller, r.Key, err)
 	}
 }

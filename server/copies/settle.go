@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"strings"
 
+	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/ledger"
 )
 
@@ -24,7 +26,8 @@ type Settlement struct {
 // Settle looks for an integration with the mark of a call in doubt. If there is one,
 // it is recorded as what the call created. That there is none proves nothing, since
 // Diga may not list it yet. Settle returns [ledger.ErrLost] if the call was settled
-// meanwhile; any other error is an [apierror.Error].
+// meanwhile; any other error is an [apierror.Error]. A call that BeforeSettle does
+// not let settle stays in doubt without an error.
 func (m *Marks) Settle(ctx context.Context, method Method, r ledger.Record) (Settlement, error) {
 	// What another record names is not left out: another replica may just have settled
 	// this one.
@@ -51,12 +54,11 @@ func (m *Marks) Settle(ctx context.Context, method Method, r ledger.Record) (Set
 		return Settlement{Candidates: marked, Marked: true}, nil
 	}
 	id := marked[0].ID
-	bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
-	defer cancel()
-	switch err := m.Ledger.Resolve(bounded, r.Key, r.Token, id); {
+	switch err := m.record(ctx, r, id); {
 	case errors.Is(err, ledger.ErrLost):
 		return Settlement{}, err
-	case errors.Is(err, ledger.ErrNamed), errors.Is(err, ledger.ErrInvalid): // another record's, or an id that no ledger keeps
+	case errors.Is(err, errRefused),
+		errors.Is(err, ledger.ErrNamed), errors.Is(err, ledger.ErrInvalid): // another record's, or an id that no ledger keeps
 		return Settlement{Candidates: marked, Marked: true}, nil
 	case err != nil:
 		return Settlement{Candidates: marked, Marked: true}, apierror.LedgerUnavailable(err)
@@ -67,10 +69,43 @@ func (m *Marks) Settle(ctx context.Context, method Method, r ledger.Record) (Set
 	return Settlement{CreatedID: id}, nil
 }
 
+// errRefused means that BeforeSettle refused to have a doubt settled.
+var errRefused = errors.New("the doubt may not be settled")
+
+// record records what a call in doubt created. An error is errRefused, or the ledger's.
+func (m *Marks) record(ctx context.Context, r ledger.Record, id string) error {
+	req := &digatev1.ResolveCopyRequest{Resolution: &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: id}}
+	ctx, end := m.Observer.Start(ctx, exchange.Operation{
+		Kind: exchange.Settlement, Method: digatev1.LedgerService_ResolveCopy_FullMethodName, Request: req,
+	})
+	ctx, ex := exchange.NewContext(ctx)
+	ex.LedgerRecord, ex.CreatedID = r.Key.RecordName(), id
+	if m.BeforeSettle != nil {
+		if err := m.BeforeSettle(ctx, req); err != nil {
+			end(ex, apierror.FromError(err).WithoutOutcome())
+			return errRefused
+		}
+	}
+	bounded, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
+	err := m.Ledger.Resolve(bounded, r.Key, r.Token, id)
+	switch {
+	case err == nil:
+		end(ex, nil)
+	case errors.Is(err, ledger.ErrLost):
+		end(ex, apierror.NotResolvable("the call was settled meanwhile"))
+	case errors.Is(err, ledger.ErrNamed), errors.Is(err, ledger.ErrInvalid):
+		end(ex, apierror.NotResolvable("the integration cannot be recorded as that of the call"))
+	default:
+		end(ex, apierror.LedgerUnavailable(err).WithoutOutcome())
+	}
+	return err
+}
+
 // Unmark takes the mark off the name of what a call created that was in doubt. A
 // failure is logged: the call has created it all the same.
 func (m *Marks) Unmark(ctx context.Context, r ledger.Record, createdID string) {
-	if _, _, err := m.unmark(ctx, createdID, m.suffix(r.Key, r.Token)); err != nil {
+	if _, _, err := m.unmark(ctx, r.Key.RecordName(), createdID, m.suffix(r.Key, r.Token)); err != nil {
 		m.stays(ctx, r.Key, err)
 	}
 }

@@ -19,6 +19,9 @@ const (
 	// Rename is a request that takes the mark of a call off the name of what it
 	// created.
 	Rename
+	// Settlement is the end of a doubt whose call is proven, by its mark, to have created
+	// something.
+	Settlement
 )
 
 // String returns the kind as it is named in metrics and logs.
@@ -34,6 +37,8 @@ func (k Kind) String() string {
 		return "rest_request"
 	case Rename:
 		return "rename"
+	case Settlement:
+		return "settlement"
 	default:
 		return "other"
 	}

@@ -44,6 +44,9 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 		c.exchange = ex
 		t.name(traced, c)
 		c.conclude(err)
+		if op.Kind == exchange.Settlement { // it is about what an earlier call sent
+			c.outcome = exchange.NotApplicable
+		}
 		c.endSpan(own)
 		t.operated(traced, op, c)
 	}
