@@ -177,6 +177,9 @@ func TestManifests_PartsFindEachOther(t *testing.T) {
 	}
 	for _, s := range b.services {
 		if monitor.Matches(labels.Set(s.Labels)) {
+			if job := s.Labels[b.monitor.Spec.JobLabel]; job != "digate" {
+				t.Errorf("the job of %s is called %q, and the alerts look for digate", s.Name, job)
+			}
 			for _, p := range s.Spec.Ports {
 				if p.Name == b.monitor.Spec.Endpoints[0].Port {
 					scraped++
