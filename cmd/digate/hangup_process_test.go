@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/server/certs/certstest"
 	"github.com/digate/digate/test/await"
 )
 
@@ -35,6 +36,25 @@ func TestServe_SIGHUPWithAccounts_ReadsThemAndGoesOn(t *testing.T) {
 	write(file, text+"x: y\n")
 	p.signal(t, syscall.SIGHUP)
 	p.err.Await(t, `unknown key \"x\"`)
+	p.signal(t, syscall.SIGTERM)
+	if line := p.err.Await(t, `"msg":"draining"`); !strings.Contains(line, `"cause":"terminated signal received"`) {
+		t.Errorf("the log is %s", line)
+	}
+	if code := p.wait(t); code != client.ExitDone {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// With files of certificates SIGHUP reads them, and ends nothing.
+func TestServe_SIGHUPWithTLS_ReadsTheCertificateAndGoesOn(t *testing.T) {
+	a := certstest.NewAuthority(t)
+	dir := t.TempDir()
+	cert, key := a.Pair(t, dir, "127.0.0.1")
+	p := launchOnFreePorts(t, "serve", "--upstream-url", "http://127.0.0.1:1", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-reload-interval", "1h")
+	p.err.Await(t, `"msg":"serving"`)
+	a.Pair(t, dir, "127.0.0.1")
+	p.signal(t, syscall.SIGHUP)
+	p.err.Await(t, `"msg":"new certificates are in use"`)
 	p.signal(t, syscall.SIGTERM)
 	if line := p.err.Await(t, `"msg":"draining"`); !strings.Contains(line, `"cause":"terminated signal received"`) {
 		t.Errorf("the log is %s", line)

@@ -48,7 +48,7 @@ func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log, from setting.O
 	if err != nil {
 		return err
 	}
-	if c.AccountsFile != "" || c.Audit.Reopens() || manager != nil { // whose reload is a SIGHUP
+	if s.Reloads() || manager != nil { // whose reload is a SIGHUP
 		defer onHangUp(func() { manager.Reload(func() { s.Reload(ctx) }) })()
 	}
 	ended, cancel := context.WithCancel(context.WithoutCancel(ctx))
