@@ -128,7 +128,11 @@ func (c *accountsExplainCmd) Run(std term.IO) error {
 		fmt.Fprintf(std.Out, "No rule of the caller (line %d) allows it, and what no rule allows is refused.\n", caller.Line)
 		return client.ExitError(client.ExitFindings)
 	}
-	fmt.Fprintf(std.Out, "allowed: %s may call %s in the account %s\n", caller.Name, c.Method, account.Name)
+	limited := ""
+	if d.Limited && accounts.NamesTemplate(c.Method) {
+		limited = ", with the templates of the rule alone: --template asks about one"
+	}
+	fmt.Fprintf(std.Out, "allowed: %s may call %s in the account %s%s\n", caller.Name, c.Method, account.Name, limited)
 	fields := [][2]string{{"  rule", line(d.Rule)}, {"  account", line(d.Account)}, {"  method", line(d.Method)}}
 	if d.Template != 0 {
 		fields = append(fields, [2]string{"  template", line(d.Template)})
@@ -155,10 +159,14 @@ func (c *accountsExplainCmd) account(set *accounts.Set, caller *accounts.Caller)
 
 // table shows the methods that are allowed, with the lines that allow them.
 func (c *accountsExplainCmd) table(std term.IO, caller *accounts.Caller, account *accounts.Account) error {
-	t := term.Table{{"METHOD", "RULE", "ENTRY"}}
+	t := term.Table{{"METHOD", "RULE", "ENTRY", "TEMPLATES"}}
 	for _, method := range accounts.Methods() {
 		if d := caller.Decide(accounts.Question{Account: account.Name, Method: method, Template: c.Template}); d.Allowed {
-			t = append(t, []string{method, line(d.Rule), line(d.Method)})
+			templates := ""
+			if d.Limited && accounts.NamesTemplate(method) {
+				templates = "those of the rule"
+			}
+			t = append(t, []string{method, line(d.Rule), line(d.Method), templates})
 		}
 	}
 	fmt.Fprintf(std.Out, "%s may call these methods in the account %s, and no others:\n", caller.Name, account.Name)

@@ -73,6 +73,23 @@ func Methods() []string {
 	return names
 }
 
+// NamesTemplate reports whether the requests of a method name a template, so that a
+// rule's templates bind them.
+func NamesTemplate(method string) bool {
+	md := contract.Integration().Methods().ByName(protoreflect.Name(method))
+	return md != nil && namesTemplate(md.Input())
+}
+
+func namesTemplate(md protoreflect.MessageDescriptor) bool {
+	for i := range md.Fields().Len() {
+		fd := md.Fields().Get(i)
+		if fd.Name() == "template_id" || fd.Message() != nil && fd.Message().ParentFile() == md.ParentFile() && namesTemplate(fd.Message()) {
+			return true
+		}
+	}
+	return false
+}
+
 // reader reads a file into its set.
 type reader struct {
 	FileError

@@ -116,7 +116,8 @@ func TestDecide_OnlyWhatOneRuleAllowsWhole_IsAllowed(t *testing.T) {
 		{"billing", accounts.Question{"acme", "CopyTemplate", strings.ToUpper(template)}, accounts.Decision{Allowed: true, Rule: 24, Account: 24, Method: 25, Template: 26}},
 		{"billing", accounts.Question{"acme", "CopyTemplate", other}, accounts.Decision{Refusal: "billing may not call CopyTemplate with this template in the account acme"}},
 		{"billing", accounts.Question{"globex", "CopyTemplate", template}, accounts.Decision{Refusal: "billing may not call CopyTemplate in the account globex"}},
-		{"billing", accounts.Question{"acme", "ListTools", ""}, accounts.Decision{Allowed: true, Rule: 24, Account: 24, Method: 25}},
+		{"billing", accounts.Question{"acme", "ListTools", ""}, accounts.Decision{Allowed: true, Rule: 24, Account: 24, Method: 25, Limited: true}},
+		{"billing", accounts.Question{"acme", "GetTemplate", ""}, accounts.Decision{Allowed: true, Rule: 27, Account: 27, Method: 28}},
 		{"billing", accounts.Question{"globex", "GetTemplate", other}, accounts.Decision{Allowed: true, Rule: 27, Account: 27, Method: 28}},
 		{"billing", accounts.Question{"acme", "GetTemplate", other}, accounts.Decision{Allowed: true, Rule: 27, Account: 27, Method: 28}},
 		{"billing", accounts.Question{"acme", "DeleteTool", ""}, accounts.Decision{Refusal: "billing may not call DeleteTool in the account acme"}},
@@ -320,4 +321,20 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestNamesTemplate_OfEveryMethodWhoseRequestHasOne(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, method := range accounts.Methods() {
+		if accounts.NamesTemplate(method) {
+			got = append(got, method)
+		}
+	}
+	want := []string{"GetTemplate", "CopyTemplate", "PreviewCopyTemplate", "BulkCopyTemplate"}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }

@@ -29,6 +29,9 @@ type Decision struct {
 	// Rule, Account, Method and Template are the lines that allow it; Template is 0
 	// where the rule holds for every template, or the request names none.
 	Rule, Account, Method, Template int
+	// Limited reports whether the rule holds for certain templates only, and the request
+	// names none.
+	Limited bool
 	// Refusal says what is not allowed, where it is not.
 	Refusal string
 }
@@ -38,6 +41,7 @@ type Decision struct {
 func (c *Caller) Decide(q Question) Decision {
 	d := Decision{}
 	var hasAccount, hasMethod bool
+	var limited Decision
 	for i := range c.rules {
 		r := &c.rules[i]
 		account, ok := r.accounts[q.Account]
@@ -50,15 +54,24 @@ func (c *Caller) Decide(q Question) Decision {
 			continue
 		}
 		hasMethod = true
-		template := 0
-		if q.Template != "" && r.templates != nil {
-			if template, ok = r.templates[strings.ToLower(q.Template)]; !ok {
-				continue
+		allowed := Decision{Allowed: true, Rule: r.line, Account: account, Method: method}
+		switch {
+		case r.templates == nil:
+			return allowed
+		case q.Template == "":
+			if allowed.Limited = true; !limited.Allowed {
+				limited = allowed
 			}
+			continue
 		}
-		return Decision{Allowed: true, Rule: r.line, Account: account, Method: method, Template: template}
+		if allowed.Template, ok = r.templates[strings.ToLower(q.Template)]; !ok {
+			continue
+		}
+		return allowed
 	}
 	switch {
+	case limited.Allowed:
+		return limited
 	case !hasAccount:
 		d.Refusal = fmt.Sprintf("%s may not use the account %s", c.Name, q.Account)
 	case !hasMethod:
