@@ -18,7 +18,8 @@ const web = { connect: createConnectTransport, "grpc-web": createGrpcWebTranspor
 drive((plan) => {
   const compression = compressions[plan.compression];
   const options = {
-    baseUrl: "http://" + plan.address,
+    baseUrl: (plan.tls ? "https://" : "http://") + plan.address,
+    ...(plan.tls && { nodeOptions: { ca: plan.tls.authorities, cert: plan.tls.certificate, key: plan.tls.key } }),
     compressMinBytes: 0,
     ...(compression && { sendCompression: compression }),
     ...(plan.accept === "identity" && { acceptCompression: [] }),
