@@ -214,8 +214,15 @@ func (p *page) origin() string { return p.URL }
 // visit opens the page in a headless Chromium and returns how its calls ended.
 func (p *page) visit(t *testing.T, url string) []ended {
 	t.Helper()
+	// Chromium's helpers write into its profile for a moment after its end, so what cannot
+	// be removed then is no failure.
+	profile, err := os.MkdirTemp("", "digate-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(profile) }()
 	cmd := exec.CommandContext(t.Context(), need.Program(t, "chromium"),
-		"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-port=0", "--user-data-dir="+t.TempDir(), url+"/")
+		"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-port=0", "--user-data-dir="+profile, url+"/")
 	cmd.WaitDelay = 10 * time.Second
 	if testing.Verbose() {
 		cmd.Stderr = os.Stderr
