@@ -199,7 +199,8 @@ func TestCrash_OperatorKilledInUpkeep_NothingTwiceNothingLost(t *testing.T) {
 			wait()
 			o.resolve(t, all)
 			s.repeat(t, clients)
-			if s.kills == 0 || o.killed == 0 || o.finished == 0 {
+			// In a few rounds, whether a command is still at work when it is killed is luck.
+			if s.kills == 0 || o.finished == 0 || o.killed == 0 && *rounds > 2 {
 				t.Errorf("%d servers and %d commands were killed, and %d commands ended", s.kills, o.killed, o.finished)
 			}
 			told := []map[key][]telling{clients[0].report.told}
