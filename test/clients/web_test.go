@@ -215,9 +215,9 @@ func (p *page) origin() string { return p.URL }
 // visit opens the page in a headless Chromium and returns how its calls ended.
 func (p *page) visit(t *testing.T, url string) []ended {
 	t.Helper()
-	// Chromium's helpers write into its profile for a moment after its end, so what cannot
-	// be removed then is no failure.
-	profile, err := os.MkdirTemp("", "digate-chromium-")
+	// Chromium's helpers write into its profile for a moment after its end, and t.TempDir
+	// fails where it cannot remove everything.
+	profile, err := os.MkdirTemp("", "digate-chromium-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}
