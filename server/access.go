@@ -124,7 +124,7 @@ type namedCallers struct {
 func (a *namedCallers) Authenticate(ctx context.Context, r authn.Request) (*authn.Principal, error) {
 	p, err := a.Authenticator.Authenticate(ctx, r)
 	if err == nil {
-		a.server.streams.Know(p.Key())
+		a.server.callers.Add(p.Key())
 	}
 	return p, err
 }

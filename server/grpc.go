@@ -42,7 +42,7 @@ const (
 func (s *Server) newIntake() *intake.Intake {
 	return intake.New(intake.Bounds{
 		MaxMessage: int(s.cfg.MaxRequestBytes), Memory: s.memory, StreamWindow: s.cfg.Integration.Bulk.Concurrency,
-		Forwarded: s.contract.Forwarded, Gate: s.streams,
+		Forwarded: s.contract.Forwarded, Gate: s.streams, Callers: s.callers,
 	})
 }
 

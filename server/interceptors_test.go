@@ -23,6 +23,7 @@ import (
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn/passthrough"
+	"github.com/digate/digate/server/callers"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
@@ -47,7 +48,8 @@ func withServices(t *testing.T, log *slog.Logger, service integrationv1.Integrat
 	for _, f := range change {
 		f(&s.cfg)
 	}
-	s.streams = streams.New(s.cfg.MaxWaitingStreams)
+	s.callers = callers.New()
+	s.streams = streams.New(s.cfg.MaxWaitingStreams, s.callers)
 	s.intake, s.arrivals = s.newIntake(), s.newArrivals()
 	s.untilDrain, s.beginDrain = context.WithCancel(t.Context())
 	s.makeListeners(nil)

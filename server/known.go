@@ -43,14 +43,14 @@ func (k knowing) Start(ctx context.Context, op exchange.Operation) (context.Cont
 // know remembers the caller of the call with a context.
 func (s *Server) know(ctx context.Context) {
 	if p := authn.FromContext(ctx); p != nil {
-		s.streams.Know(p.Key())
+		s.callers.Add(p.Key())
 	}
 }
 
 // knows reports whether Diga ever accepted the caller of the call with a context.
 func (s *Server) knows(ctx context.Context) bool {
 	p := authn.FromContext(ctx)
-	return p != nil && s.streams.Knows(p.Key())
+	return p != nil && s.callers.Has(p.Key())
 }
 
 // callerOf returns a number for the caller of the call with a context, 0 for none.
@@ -59,7 +59,7 @@ func (s *Server) callerOf(ctx context.Context) uint64 {
 	if p == nil {
 		return 0
 	}
-	return s.streams.Caller(p.Key())
+	return s.callers.Number(p.Key())
 }
 
 // shareOf returns the share of the memory that the REST request with a context has.
@@ -72,6 +72,6 @@ func (s *Server) shareOf(ctx context.Context) budget.Share {
 	if p := authn.FromContext(ctx); p != nil {
 		key = p.Key()
 	}
-	id, known := s.streams.Identify(addr, key)
+	id, known := s.callers.Identify(addr, key)
 	return s.memory.Share(budget.Caller{ID: id, Known: known})
 }

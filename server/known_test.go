@@ -7,8 +7,8 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/authn"
+	"github.com/digate/digate/server/callers"
 	"github.com/digate/digate/server/secret"
-	"github.com/digate/digate/server/streams"
 )
 
 // Only what Diga itself said yes to makes a caller known: the ledger responds to
@@ -25,7 +25,7 @@ func TestKnowCaller_OnlyASuccessOfDigas_MakesTheCallerKnown(t *testing.T) {
 		"no method":            {"/x.Y/Z", nil, false},
 	} {
 		s := fitter(t, 1)
-		s.streams = streams.New(32)
+		s.callers = callers.New()
 		ctx := authn.NewContext(t.Context(), &authn.Principal{Credential: secret.New("token")})
 		if _, err := s.knowCaller(ctx, c.method, nil, c.err); !errors.Is(err, c.err) {
 			t.Errorf("%s: got %v", name, err)

@@ -23,31 +23,31 @@ import (
 	"github.com/digate/digate/server/gateway"
 )
 
-// peers is a service that keeps the peer of each call.
-type peers struct {
+// peerKeeper is a service that keeps the peer of each call.
+type peerKeeper struct {
 	integrationv1.UnimplementedIntegrationServiceServer
 
 	seen chan *peer.Peer
 }
 
-func (p *peers) keep(ctx context.Context) {
+func (p *peerKeeper) keep(ctx context.Context) {
 	seen, _ := peer.FromContext(ctx)
 	p.seen <- seen
 }
 
-func (p *peers) CopyTemplate(ctx context.Context, _ *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
+func (p *peerKeeper) CopyTemplate(ctx context.Context, _ *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
 	p.keep(ctx)
 	return &integrationv1.CopyTemplateResponse{Integration: &integrationv1.Integration{Id: "i"}}, nil
 }
 
-func (p *peers) BulkCopyTemplate(ss grpc.BidiStreamingServer[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]) error {
+func (p *peerKeeper) BulkCopyTemplate(ss grpc.BidiStreamingServer[integrationv1.BulkCopyTemplateRequest, integrationv1.BulkCopyTemplateResponse]) error {
 	p.keep(ss.Context())
 	return nil
 }
 
 // serving serves a service on both protocols of a server that is not run, and returns
 // their addresses.
-func (p *peers) serving(t *testing.T, cfg config.Config) (grpcAddr, restAddr string) {
+func (p *peerKeeper) serving(t *testing.T, cfg config.Config) (grpcAddr, restAddr string) {
 	t.Helper()
 	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr, cfg.Upstream.URL = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "http://127.0.0.1:1"
 	s, err := New(t.Context(), cfg, Options{Version: "test", Log: slog.New(slog.DiscardHandler)})
@@ -94,7 +94,7 @@ func TestPeer_OfTheCaller_IsSeenByHandlersOnBothProtocols(t *testing.T) {
 			client = a.Client(t, callers.Certificate(t, authority.Request{Names: []string{"billing.example"}}))
 			creds = credentials.NewTLS(client.Clone())
 		}
-		p := &peers{seen: make(chan *peer.Peer, 1)}
+		p := &peerKeeper{seen: make(chan *peer.Peer, 1)}
 		grpcAddr, restAddr := p.serving(t, cfg)
 		var from net.Addr
 		dialer := func(ctx context.Context, to string) (net.Conn, error) {

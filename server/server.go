@@ -18,6 +18,7 @@ import (
 	"github.com/digate/digate/server/audit"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/budget"
+	"github.com/digate/digate/server/callers"
 	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/connections"
@@ -58,6 +59,7 @@ type Server struct {
 	untilDrain context.Context // ends when the drain begins
 	beginDrain context.CancelFunc
 	whyDrain   func() error // the cause of the drain; nil where no context ended
+	callers    *callers.Known
 	streams    *streams.Gate
 	memory     *budget.Memory
 	arrivals   *connections.Arrivals
@@ -145,7 +147,8 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		contract: methods, hurry: opts.Hurry, supervisor: opts.Supervisor, services: opts.Services,
 		telemetry: telemetry.New(opts.Log, methods.Names(), cfg.LongestCall()),
 	}
-	s.streams = streams.New(cfg.MaxWaitingStreams)
+	s.callers = callers.New()
+	s.streams = streams.New(cfg.MaxWaitingStreams, s.callers)
 	s.memory = budget.NewMemory(cfg.MaxDecodedBytes)
 	s.arrivals = s.newArrivals()
 	s.telemetry.KnowCallers(s.knows)

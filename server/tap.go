@@ -12,8 +12,8 @@ import (
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/intake"
+	"github.com/digate/digate/server/peers"
 	"github.com/digate/digate/server/prefer"
-	"github.com/digate/digate/server/streams"
 )
 
 // tapHandle sees a call when its metadata has arrived and nothing of its message
@@ -24,7 +24,7 @@ func (s *Server) tapHandle() tap.ServerInHandle {
 	next := s.telemetry.TapHandle(s.admit(s.refuseEarly(authn.TapHandle(s.authenticator, s.open()))))
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		if p, ok := peer.FromContext(ctx); ok && contract.Own(info.FullMethodName) {
-			streams.MarkAskedOfCopies(p.Addr)
+			peers.MarkAskedOfCopies(p.Addr)
 		}
 		admitted, err := next(ctx, info)
 		if err == nil {

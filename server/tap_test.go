@@ -15,7 +15,7 @@ import (
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/config"
-	"github.com/digate/digate/server/streams"
+	"github.com/digate/digate/server/peers"
 )
 
 // tapped returns the tap handle of a server.
@@ -39,11 +39,11 @@ type aKey struct{}
 func TestTapHandle_RefusedCall_LeavesNothingBehind(t *testing.T) {
 	handle := tapped(t)
 	stranger := metadata.Pairs("authorization", "Bearer a-token-of-some-length")
-	from := &peer.Peer{Addr: streams.NewPeer(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)})}
+	from := &peer.Peer{Addr: peers.New(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)})}
 	for range 32 {
 		_, _ = handle(peer.NewContext(t.Context(), from), &tap.Info{FullMethodName: integrationv1.IntegrationService_CopyTemplate_FullMethodName, Header: stranger})
 	}
-	for streams.Courtesy(from.Addr) { // it is shown none any more
+	for peers.Courtesy(from.Addr) { // it is shown none any more
 		continue
 	}
 	large := metadata.Pairs("authorization", "Bearer a-token-of-some-length", "x-much", string(make([]byte, 64<<10)))

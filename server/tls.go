@@ -12,7 +12,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/handshake"
-	"github.com/digate/digate/server/streams"
+	"github.com/digate/digate/server/peers"
 )
 
 const (
@@ -97,7 +97,7 @@ func (s *Server) newSecurity(listener string) *security {
 	sec := new(security)
 	sec.Config = handshake.Config{
 		TLS: sec.current.Load, Timeout: min(handshakeTimeout, s.cfg.ReadTimeout),
-		MaxPending: max(s.cfg.MaxConnections/handshakeShare, leastHandshakes), Pending: &sec.pending, Address: streams.Address,
+		MaxPending: max(s.cfg.MaxConnections/handshakeShare, leastHandshakes), Pending: &sec.pending, Address: peers.Address,
 		Ended: func(result handshake.Result, peer net.Addr, err error) {
 			s.telemetry.HandshakeEnded(listener, result, peer, err)
 		},

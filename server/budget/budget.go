@@ -1,8 +1,11 @@
-// Package budget bounds the memory that the requests of all calls under way take, and
-// divides what callers share.
+// Package budget bounds the memory that the requests of all calls under way take.
 package budget
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/digate/digate/server/fairshare"
+)
 
 // What a request takes in memory once it is decoded, in bytes, at most: twice its own
 // bytes, and so much for each value that it holds.
@@ -16,14 +19,6 @@ const Small = 1 << 10
 
 // strangersShare is the part of a budget that strangers may have.
 const strangersShare = 2
-
-// timesFree is how many times what is free a caller may have. So one alone has three
-// quarters at most, two have three sevenths each, and there always is room for another.
-const timesFree = 3
-
-// IsFair reports whether a caller may have so much of something shared, if so much of it
-// is then free.
-func IsFair(its, free int64) bool { return its <= timesFree*free }
 
 // Memory is the budget of a server. It may be used by many goroutines.
 type Memory struct {
@@ -111,7 +106,7 @@ func (s *Share) Take(bytes int64) bool {
 	case free < 0:
 		m.refused.ForAll++
 		return false
-	case its > s.amount && !IsFair(its+bytes, free):
+	case its > s.amount && !fairshare.Allows(its+bytes, free):
 		m.refused.ForShare++
 		return false
 	}

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/net/http2"
 
-	"github.com/digate/digate/server/streams"
+	"github.com/digate/digate/server/peers"
 )
 
 // gRPC holds what has arrived of a message, or of a call's header, until it is whole, and
@@ -47,7 +47,7 @@ func (s *Arrivals) Load() ArrivalsLoad {
 // arriving counts what has arrived on one connection.
 type arriving struct {
 	all   *Arrivals
-	peer  *streams.Peer
+	peer  *peers.Peer
 	close func() // closes the connection
 
 	mu      sync.Mutex

@@ -6,13 +6,13 @@ import (
 
 	"golang.org/x/net/http2"
 
-	"github.com/digate/digate/server/streams"
+	"github.com/digate/digate/server/peers"
 )
 
 // arrivingOf returns what arrives on a connection, and how often it was closed.
 func arrivingOf(all *Arrivals) (a *arriving, closed *int) {
 	closed = new(int)
-	return &arriving{all: all, peer: streams.NewPeer(&net.TCPAddr{}), close: func() { *closed++ }}, closed
+	return &arriving{all: all, peer: peers.New(&net.TCPAddr{}), close: func() { *closed++ }}, closed
 }
 
 func TestArrivals_MessageThatEndsInAnyWay_CountsNoLonger(t *testing.T) {
@@ -63,7 +63,7 @@ func TestArrivals_BeyondTheBound_TheConnectionWithTheMostIsClosed(t *testing.T) 
 	small, smallClosed := arrivingOf(all)
 	large, largeClosed := arrivingOf(all)
 	known, knownClosed := arrivingOf(all)
-	streams.MarkKnown(known.peer)
+	peers.MarkKnown(known.peer)
 	known.receive(http2.FrameData, 0, 1, 1<<20)
 	small.receive(http2.FrameData, 0, 1, 4000)
 	large.receive(http2.FrameData, 0, 1, 5000)

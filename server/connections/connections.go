@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/credentials"
 
-	"github.com/digate/digate/server/streams"
+	"github.com/digate/digate/server/peers"
 )
 
 // Config is what watching needs.
@@ -28,7 +28,7 @@ type Config struct {
 }
 
 // Watch returns credentials that secure connections as the given ones do, and watch
-// them. The remote address of a watched connection is a [*streams.Peer].
+// them. The remote address of a watched connection is a [*peers.Peer].
 func Watch(c credentials.TransportCredentials, cfg Config) credentials.TransportCredentials {
 	return watchedCredentials{c, newConnections(newPenalties(cfg.Log), cfg.Arrivals, cfg.Malformed, cfg.Refused)}
 }
@@ -47,8 +47,8 @@ func newConnections(penalties *penalties, arrivals *Arrivals, malformed func(), 
 
 // watch returns the connection, watched.
 func (c *connections) watch(conn net.Conn) net.Conn {
-	peer := streams.NewPeer(conn.RemoteAddr())
-	credit := newResetCredit(c.penalties.burst(streams.Address(peer)))
+	peer := peers.New(conn.RemoteAddr())
+	credit := newResetCredit(c.penalties.burst(peers.Address(peer)))
 	w := &watchedConn{Conn: conn, peer: peer, all: c, credit: credit, acked: make(chan struct{}, 1)}
 	w.arriving = arriving{all: c.arrivals, peer: peer, close: func() { w.expel("it sent much of messages or headers without their end") }}
 	w.in.skip = len(http2.ClientPreface)
@@ -84,7 +84,7 @@ func (c watchedCredentials) Clone() credentials.TransportCredentials {
 // the client learns of the connection's end at a good moment (farewell.go).
 type watchedConn struct {
 	net.Conn
-	peer     *streams.Peer
+	peer     *peers.Peer
 	all      *connections
 	credit   *resetCredit
 	in, out  frameScanner // of Read and Write alone
@@ -96,7 +96,7 @@ type watchedConn struct {
 	acked       chan struct{} // has a value when acks has changed
 }
 
-// RemoteAddr returns a [*streams.Peer]: by it a call knows its connection.
+// RemoteAddr returns a [*peers.Peer]: by it a call knows its connection.
 func (c *watchedConn) RemoteAddr() net.Addr { return c.peer }
 
 func (c *watchedConn) Read(p []byte) (int, error) {
@@ -118,7 +118,7 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 
 // expel closes the connection and remembers its address.
 func (c *watchedConn) expel(reason string) {
-	c.all.penalties.add(streams.Address(c.peer), reason)
+	c.all.penalties.add(peers.Address(c.peer), reason)
 	_ = c.Conn.Close()
 }
 

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/digate/digate/server/streams"
+	"github.com/digate/digate/server/peers"
 )
 
 func TestResetCredit_ResetsBeyondThoseThatFinish_AreTooMany(t *testing.T) {
@@ -49,7 +49,7 @@ func TestPenalties_ConnectionsOfOneNetwork_ShareAPenaltyAndALogLine(t *testing.T
 		p := newPenalties(slog.New(slog.NewTextHandler(&log, nil)))
 		all := newConnections(p, NewArrivals(0), nil, nil)
 		credit := func(peer string) float64 { return all.watch(peerConn{peer: peer}).(*watchedConn).credit.left }
-		penalize := func() { p.add(streams.Address(peerConn{peer: "2001:db8::1"}.RemoteAddr()), "it did") }
+		penalize := func() { p.add(peers.Address(peerConn{peer: "2001:db8::1"}.RemoteAddr()), "it did") }
 		for range 3 {
 			penalize()
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/contract"
+	"github.com/digate/digate/server/peers"
 	"github.com/digate/digate/server/streams"
 )
 
@@ -50,8 +51,8 @@ func (i *Intake) Admit(ctx context.Context, method string) (context.Context, err
 	if i.Gate == nil {
 		return ctx, nil
 	}
-	if !open && i.Gate.Knows(token(ctx)) {
-		streams.MarkKnown(address(ctx))
+	if !open && i.Callers.Has(token(ctx)) {
+		peers.MarkKnown(address(ctx))
 		return ctx, nil
 	}
 	var cancel context.CancelFunc
@@ -64,7 +65,7 @@ func (i *Intake) Admit(ctx context.Context, method string) (context.Context, err
 		if cancel != nil {
 			cancel()
 		}
-		if !open && streams.Courtesy(peer) {
+		if !open && peers.Courtesy(peer) {
 			return context.WithValue(ctx, slotKey{}, (*earlySlot)(nil)), nil // refused by the handler, with a trailer
 		}
 		return nil, apierror.TooManyStreams()

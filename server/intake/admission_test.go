@@ -10,8 +10,16 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/callers"
+	"github.com/digate/digate/server/peers"
 	"github.com/digate/digate/server/streams"
 )
+
+// gated returns bounds with one stream of an address.
+func gated() Bounds {
+	known := callers.New()
+	return Bounds{Gate: streams.New(32, known), Callers: known}
+}
 
 // from returns the context of a stranger's call from the address.
 func from(ctx context.Context, addr net.Addr) context.Context {
@@ -32,7 +40,7 @@ func admitted(ctx context.Context, t *testing.T, i *Intake) bool {
 // gRPC may end a call before its handler begins.
 func TestAdmit_CallEndsBeforeItsHandler_GivesItsSlotBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := New(Bounds{Gate: streams.New(32)}) // one stream of an address
+		i := New(gated())
 		addr := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}
 		ctx, cancel := context.WithCancel(from(t.Context(), addr))
 		if !admitted(ctx, t, i) || admitted(from(t.Context(), addr), t, i) {
@@ -49,8 +57,8 @@ func TestAdmit_CallEndsBeforeItsHandler_GivesItsSlotBack(t *testing.T) {
 // A refusal with a trailer costs a handler, so a connection gets few of them at once.
 func TestAdmit_StrangerBeyondItsBound_IsToldAFewTimesAndThenOnlyRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := New(Bounds{Gate: streams.New(32)})
-		stranger := from(t.Context(), streams.NewPeer(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}))
+		i := New(gated())
+		stranger := from(t.Context(), peers.New(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}))
 		if !admitted(stranger, t, i) {
 			t.Fatal("the first stream got no slot")
 		}
@@ -68,8 +76,7 @@ func TestAdmit_StrangerBeyondItsBound_IsToldAFewTimesAndThenOnlyRefused(t *testi
 
 // The metric counts streams, not how often one asks.
 func TestAdmit_StrangerBeyondItsBound_IsRefusedOnce(t *testing.T) {
-	gate := streams.New(32)
-	i := New(Bounds{Gate: gate})
+	i := New(gated())
 	stranger := from(t.Context(), &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)})
 	if !admitted(stranger, t, i) {
 		t.Fatal("the first stream got no slot")
@@ -82,7 +89,7 @@ func TestAdmit_StrangerBeyondItsBound_IsRefusedOnce(t *testing.T) {
 	if apierror.FromError(err).Reason != apierror.ReasonTooManyStreams {
 		t.Errorf("its handler: %v", err)
 	}
-	for _, l := range gate.Load() {
+	for _, l := range i.Gate.Load() {
 		if want := map[string]uint64{"strangers": 1}[l.Class]; l.Refused != want {
 			t.Errorf("%s: %d were refused, want %d", l.Class, l.Refused, want)
 		}
@@ -98,7 +105,7 @@ type streamOf struct {
 func (s streamOf) Context() context.Context { return s.ctx }
 
 func TestBoundStreams_HandlerReturns_GivesTheSlotBack(t *testing.T) {
-	i := New(Bounds{Gate: streams.New(32)}) // one stream of an address
+	i := New(gated())
 	ss := streamOf{ctx: from(t.Context(), &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)})}
 	bound := func(handler grpc.StreamHandler) error {
 		return i.BoundStreams(nil, ss, &grpc.StreamServerInfo{FullMethod: "/x.Y/Z"}, handler)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/budget"
+	"github.com/digate/digate/server/callers"
 	"github.com/digate/digate/server/digajson"
 	"github.com/digate/digate/server/stack"
 	"github.com/digate/digate/server/streams"
@@ -49,8 +50,10 @@ type Bounds struct {
 	// Forwarded reports whether nobody but Diga needs the values of messages of a type;
 	// nil for no such type.
 	Forwarded func(protoreflect.MessageDescriptor) bool
-	// Gate bounds the streams that wait for their callers; nil for no bound.
-	Gate *streams.Gate
+	// Gate bounds the streams that wait for their callers; nil for no bound. Callers are
+	// those that it knows.
+	Gate    *streams.Gate
+	Callers *callers.Known
 }
 
 // New returns an intake with these bounds.

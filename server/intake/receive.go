@@ -189,10 +189,10 @@ func (i *Intake) decode(data mem.BufferSlice, compressed bool, m *message) (err 
 
 // share returns the share of the memory of a call.
 func (i *Intake) share(ctx context.Context) budget.Share {
-	if i.Gate == nil {
+	if i.Callers == nil {
 		return i.Memory.Share(budget.Caller{Known: true})
 	}
-	id, known := i.Gate.Identify(address(ctx), token(ctx))
+	id, known := i.Callers.Identify(address(ctx), token(ctx))
 	return i.Memory.Share(budget.Caller{ID: id, Known: known})
 }
 

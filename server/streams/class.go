@@ -5,6 +5,8 @@ import (
 	"context"
 	"net"
 	"sync"
+
+	"github.com/digate/digate/server/peers"
 )
 
 // class is a class of streams with a bound of its own, for all together and for
@@ -89,7 +91,7 @@ func (c *class) makeRoom(o opener, n int, peer net.Addr) context.CancelFunc {
 		from = c.greediest()
 	}
 	its := c.ending[from]
-	if its == nil || !Courtesy(peer) {
+	if its == nil || !peers.Courtesy(peer) {
 		return nil
 	}
 	old := oldest(its)

@@ -8,9 +8,6 @@
 // credential: there, a stream that is open for long ends for a new one, because a
 // load balancer must always be able to ask. A connection can make others end only
 // now and then.
-//
-// The gate gives each caller a number, and remembers the callers that Diga accepted. The
-// shares of callers in the memory and in the ledger go by these numbers, too.
 package streams
 
 import (
@@ -19,6 +16,9 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+
+	"github.com/digate/digate/server/callers"
+	"github.com/digate/digate/server/peers"
 )
 
 // Class is what a stream waits for.
@@ -52,8 +52,7 @@ const (
 
 // Gate counts streams. It may be used by many goroutines.
 type Gate struct {
-	callers
-
+	callers *callers.Known
 	limit   int
 	all     atomic.Int64
 	classes [classes]class
@@ -75,9 +74,9 @@ type opener struct {
 	caller uint64
 }
 
-// New returns a gate for this many streams.
-func New(limit int) *Gate {
-	g := &Gate{limit: limit, callers: newCallers()}
+// New returns a gate for this many streams. Known are the callers whom strangers leave room.
+func New(limit int, known *callers.Known) *Gate {
+	g := &Gate{limit: limit, callers: known}
 	share := func(of, part int) int { return max(of/part, 1) }
 	for i, c := range [classes]struct {
 		limit, each int
@@ -109,16 +108,18 @@ type Slot struct {
 // is called, for a stream that needs no credential, when another stream gets the slot.
 func (g *Gate) Enter(kind Class, peer net.Addr, token string, cancel context.CancelFunc) (Slot, bool) {
 	c, o := &g.classes[ofStrangers], opener{}
-	switch caller := g.Caller(token); {
-	case kind == Open:
+	switch kind {
+	case Open:
 		c = &g.classes[ofOpen]
-	case kind == Watch:
+	case Watch:
 		c = &g.classes[ofWatch]
-	case g.knows(caller):
-		c, o.caller = &g.classes[ofKnown], caller
+	default:
+		if caller, known := g.callers.Find(token); known {
+			c, o.caller = &g.classes[ofKnown], caller
+		}
 	}
 	if c != &g.classes[ofKnown] {
-		o.addr = Address(peer)
+		o.addr = peers.Address(peer)
 	}
 	slot, end, ok := c.enter(o, weight[kind], peer, cancel)
 	if end != nil {

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/digate/digate/server/callers"
+	"github.com/digate/digate/server/peers"
 )
 
 func host(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 7} }
@@ -37,7 +40,7 @@ func TestGate_EachKindAndOpener_HasItsShare(t *testing.T) {
 		"known calls":        {Call, "a", true, 512, 1024},
 		"known streams":      {Stream, "a", true, 128, 256},
 	} {
-		g := New(1024)
+		g := New(1024, callers.New())
 		all := 0
 		for i := range 100 {
 			token := c.token
@@ -45,7 +48,7 @@ func TestGate_EachKindAndOpener_HasItsShare(t *testing.T) {
 				token += strconv.Itoa(i)
 			}
 			if c.known {
-				g.Know(token)
+				g.callers.Add(token)
 			}
 			n := len(fill(g, c.kind, host("10.0.0."+strconv.Itoa(i)), token))
 			if i == 0 && n != c.each {
@@ -61,8 +64,8 @@ func TestGate_EachKindAndOpener_HasItsShare(t *testing.T) {
 
 // Strangers of any number leave room for those whom Diga knows.
 func TestGate_StrangersEverywhere_LeaveRoomForKnownCallers(t *testing.T) {
-	g := New(1024)
-	g.Know("known")
+	g := New(1024, callers.New())
+	g.callers.Add("known")
 	var places []Slot
 	for i := range 300 {
 		peer := host("10.0." + strconv.Itoa(i) + ".1")
@@ -85,14 +88,14 @@ func TestGate_StrangersEverywhere_LeaveRoomForKnownCallers(t *testing.T) {
 }
 
 func TestGate_RefusedForTheSumOfAll_TakesNothing(t *testing.T) {
-	g := New(1024)
+	g := New(1024, callers.New())
 	var places []Slot
 	for i := range 4 { // of 128 places each
 		places = append(places, fill(g, Call, host("10.0.0."+strconv.Itoa(i)), "")...)
 	}
-	g.Know("one")
+	g.callers.Add("one")
 	places = append(places, fill(g, Call, host("10.0.1.1"), "one")...)
-	g.Know("another")
+	g.callers.Add("another")
 	for range 10 {
 		if _, ok := g.Enter(Call, host("10.0.1.1"), "another", nil); ok {
 			t.Fatal("there was room for another")
@@ -107,7 +110,7 @@ func TestGate_RefusedForTheSumOfAll_TakesNothing(t *testing.T) {
 }
 
 func TestGate_AddressesOfOneIPv6Network_CountAsOne(t *testing.T) {
-	g := New(1024)
+	g := New(1024, callers.New())
 	fill(g, Call, host("2001:db8::1"), "a")
 	if _, ok := g.Enter(Call, host("2001:db8::ffff:1"), "b", nil); ok {
 		t.Error("another address of the same network got a place")
@@ -121,39 +124,8 @@ func TestGate_AddressesOfOneIPv6Network_CountAsOne(t *testing.T) {
 	}
 }
 
-func TestGate_KnownCallers_AreBounded(t *testing.T) {
-	g := New(1024)
-	for i := range maxKnown + 100 {
-		g.Know(strconv.Itoa(i))
-	}
-	if len(g.known) != maxKnown {
-		t.Errorf("%d callers are known", len(g.known))
-	}
-}
-
-func TestGate_Identify_TellsKnownCallersAndAddressesApart(t *testing.T) {
-	g := New(1024)
-	g.Know("a")
-	g.Know("b")
-	ids := make(map[uint64]string)
-	for _, c := range []struct {
-		token, address string
-		known, again   bool
-	}{
-		{"a", "10.0.0.1", true, false}, {"a", "10.0.0.2", true, true}, {"b", "10.0.0.1", true, false},
-		{"c", "10.0.0.1", false, false}, {"d", "10.0.0.1", false, true}, {"", "10.0.0.2", false, false},
-		{"e", "2001:db8::1", false, false}, {"e", "2001:db8::2", false, true},
-	} {
-		id, known := g.Identify(host(c.address), c.token)
-		if _, again := ids[id]; known != c.known || again != c.again {
-			t.Errorf("%q from %s: known is %v, seen before is %v", c.token, c.address, known, again)
-		}
-		ids[id] = c.token
-	}
-}
-
 func TestGate_EnterAndLeave_AllocateNothing(t *testing.T) {
-	g, peer := New(1024), host("10.0.0.1")
+	g, peer := New(1024, callers.New()), host("10.0.0.1")
 	if n := testing.AllocsPerRun(100, func() { p, _ := g.Enter(Call, peer, "a", nil); p.Leave() }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -161,7 +133,7 @@ func TestGate_EnterAndLeave_AllocateNothing(t *testing.T) {
 
 // A health check finds a place, whatever was opened and left before it.
 func TestGate_OpenServices_OldestStreamEndsForANewOne(t *testing.T) {
-	g := New(1024) // 32 of the open services, 8 of one address
+	g := New(1024, callers.New()) // 32 of the open services, 8 of one address
 	ended := make(map[string][]int)
 	enter := func(peer string, i int) Slot {
 		p, ok := g.Enter(Open, host(peer), "", func() { ended[peer] = append(ended[peer], i) })
@@ -194,22 +166,23 @@ func TestGate_OpenServices_OldestStreamEndsForANewOne(t *testing.T) {
 // A stream is not worth ending for another, again and again: that is what keeps the
 // server busy.
 func TestGate_OneConnection_EndsFewStreamsOfOthers(t *testing.T) {
+	const courtesies, courtesyInterval = 4, time.Second // as package peers shows them
 	synctest.Test(t, func(t *testing.T) {
-		g := New(1024) // 8 of one address
+		g := New(1024, callers.New()) // 8 of one address
 		for _, kind := range []Class{Open, Watch} {
 			ended := 0
 			enter := func(peer net.Addr) bool {
 				_, ok := g.Enter(kind, peer, "", func() { ended++ })
 				return ok
 			}
-			greedy := NewPeer(host("10.0.0.1"))
+			greedy := peers.New(host("10.0.0.1"))
 			for range 1000 {
 				enter(greedy)
 			}
 			if ended != courtesies {
 				t.Errorf("kind %d: %d streams ended", kind, ended)
 			}
-			if !enter(NewPeer(host("10.0.0.1"))) || ended != courtesies+1 {
+			if !enter(peers.New(host("10.0.0.1"))) || ended != courtesies+1 {
 				t.Errorf("kind %d: another connection got no place", kind)
 			}
 			time.Sleep(courtesyInterval)
@@ -230,7 +203,7 @@ func TestGate_OneConnection_EndsFewStreamsOfOthers(t *testing.T) {
 
 // Who has one watcher keeps it for as long as others have more.
 func TestGate_RoomForANewStream_IsMadeByTheAddressWithTheMost(t *testing.T) {
-	g := New(1024) // 256 watchers, 32 of one address
+	g := New(1024, callers.New()) // 256 watchers, 32 of one address
 	lone := false
 	g.Enter(Watch, host("10.0.0.1"), "", func() { lone = true })
 	for i := range 9 {

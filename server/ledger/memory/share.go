@@ -1,6 +1,6 @@
 package memory
 
-import "github.com/digate/digate/server/budget"
+import "github.com/digate/digate/server/fairshare"
 
 // callers counts the records of each caller that has any. The caller 0 is nobody, and has
 // no count.
@@ -13,7 +13,7 @@ type callers struct {
 // free. Its first record needs no share.
 func (c *callers) mayAdd(caller uint64, free int) bool {
 	its := c.has[caller]
-	if its == 0 || budget.IsFair(int64(its+1), int64(free)) {
+	if its == 0 || fairshare.Allows(int64(its+1), int64(free)) {
 		return true
 	}
 	c.refused++

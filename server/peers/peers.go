@@ -1,4 +1,6 @@
-package streams
+// Package peers knows the other side of a connection: the address that it is counted by,
+// and what the connection did to others.
+package peers
 
 import (
 	"net"
@@ -29,8 +31,8 @@ type Peer struct {
 	until time.Time // when the credit is whole again
 }
 
-// NewPeer returns the peer of a connection from this address.
-func NewPeer(addr net.Addr) *Peer { return &Peer{Addr: addr, counted: Address(addr)} }
+// New returns the peer of a connection from this address.
+func New(addr net.Addr) *Peer { return &Peer{Addr: addr, counted: Address(addr)} }
 
 // Known reports whether a caller whose token Diga accepted called on the connection.
 func (p *Peer) Known() bool { return p.known.Load() }
