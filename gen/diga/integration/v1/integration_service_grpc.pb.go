@@ -55,6 +55,7 @@ const (
 //   - `REJECTED`: Diga responded and did nothing.
 //   - `UNKNOWN`: the request was sent and its result is not known. Diga may have
 //     done what was asked.
+//   - `DONE`: Diga did what was asked, and its result cannot be shown.
 //
 // A failure without an ErrorInfo did not come from this service and means
 // `UNKNOWN`.
@@ -421,6 +422,7 @@ type IntegrationService_BulkCopyTemplateClient = grpc.BidiStreamingClient[BulkCo
 //   - `REJECTED`: Diga responded and did nothing.
 //   - `UNKNOWN`: the request was sent and its result is not known. Diga may have
 //     done what was asked.
+//   - `DONE`: Diga did what was asked, and its result cannot be shown.
 //
 // A failure without an ErrorInfo did not come from this service and means
 // `UNKNOWN`.
