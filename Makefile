@@ -166,7 +166,7 @@ examples: ## run the clients in examples/ as their READMEs say (EXAMPLES, the di
 
 .PHONY: browser
 browser: PICTURES := $(CURDIR)/bin/pictures
-browser: ## use the status page and the page at /docs in headless Chromium (pictures in bin/pictures)
+browser: ## use the status page and the page at /docs, and draw the diagrams, in headless Chromium (pictures in bin/pictures)
 	test/browser/install
 	go test -count=1 -timeout 5m -v -run TestPage ./server/status -status.browser -status.pictures "$(PICTURES)"
 	go test -count=1 -timeout 15m -v ./test/browser -browser -browser.pictures "$(PICTURES)"

@@ -1,3 +1,4 @@
-// Package browser has the tests of the page at /docs in a headless Chromium: docs.mjs,
-// which playwright-core runs and axe-core judges.
+// Package browser has the tests in a headless Chromium, which playwright-core runs:
+// docs.mjs, what people do with the page at /docs, judged by axe-core; and diagrams.mjs,
+// the diagrams of the pages, drawn by Mermaid.
 package browser
