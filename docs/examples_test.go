@@ -100,6 +100,7 @@ func TestExamples_RunAsThePagesSay(t *testing.T) {
 
 func runExamples(t *testing.T, examples []block) {
 	s := newShell(t)
+	lacking := false
 	for _, b := range examples {
 		switch b.language {
 		case "csv":
@@ -111,7 +112,7 @@ func runExamples(t *testing.T, examples []block) {
 			}
 		case "python":
 			if exec.Command("python3", "-c", "import requests").Run() != nil {
-				t.Log("python3 with requests is not here, so its examples do not run")
+				lacking = true
 				continue
 			}
 			s.write(t, "example.py", s.local.Replace(b.text))
@@ -126,6 +127,9 @@ func runExamples(t *testing.T, examples []block) {
 				}
 			}
 		}
+	}
+	if lacking {
+		need.Missing(t, "requests", "python3 with requests is not here, so the examples in Python did not run")
 	}
 }
 
