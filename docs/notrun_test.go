@@ -22,7 +22,7 @@ var notRunAnywhere = map[string]map[string]string{
 	"docs/testing-against-it.md": {"both run until they are stopped": "cmd/digate runs both"},
 	"docs/tracing.md":            {"needs a collector": "server exports to a collector in the test"},
 	"docs/client-contract.md": {
-		"nothing was released": "client publishes the module to a proxy of its own, and imports it",
+		"it takes the newest version from the network": "client publishes the module to a proxy of its own, and imports it",
 	},
 	"docs/recipes.md":  {"needs Airflow": "the block above it runs what its task calls, twice"},
 	"docs/accounts.md": {"the authorities of the callers' certificates are yours": "server authenticates callers with certificates"},
