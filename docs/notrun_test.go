@@ -15,9 +15,18 @@ var notRunAnywhere = map[string]map[string]string{
 		"the test starts it":    "each page's examples run against a digate dev of their own",
 		"serve would call Diga": "cmd/digate runs serve, against a stand-in",
 	},
-	"CONTRIBUTING.md":            {"a measurement takes minutes": "the measurements of docs/performance.md"},
-	"docs/cli.md":                {"it asks a person": "cmd/digate settles rows in doubt, with a person of its own"},
-	"docs/idempotency.md":        {"the record and the ledger are examples": "cmd/digate lists and settles doubts"},
+	"CONTRIBUTING.md":     {"a measurement takes minutes": "the measurements of docs/performance.md"},
+	"docs/abuse.md":       {"a measurement takes minutes": "test/abuse runs attacks, and holds the table"},
+	"docs/bulk.md":        {"a measurement takes minutes": "the tests of bench/bulk make fewer copies"},
+	"docs/conformance.md": {"the suites of others take minutes": ".ci/run runs it"},
+	"docs/crash.md":       {"the kills take minutes": ".ci/run runs it, and chooses a seed"},
+	"docs/performance.md": {"a measurement takes minutes": "bench/peers holds the page to what was measured"},
+	"docs/reliability.md": {"the faults of thousands of calls take minutes": ".ci/run runs it, and chooses a seed"},
+	"docs/cli.md":         {"it asks a person": "cmd/digate settles rows in doubt, with a person of its own"},
+	"docs/idempotency.md": {
+		"the record and the ledger are examples": "cmd/digate lists and settles doubts",
+		"a measurement takes minutes":            "the measurements of docs/bulk.md",
+	},
 	"docs/running.md":            {"serve would call Diga": "cmd/digate runs serve, against a stand-in"},
 	"docs/testing-against-it.md": {"both run until they are stopped": "cmd/digate runs both"},
 	"docs/tracing.md":            {"needs a collector": "server exports to a collector in the test"},
@@ -39,6 +48,9 @@ var ranBy = regexp.MustCompile(`^([a-z]+_test\.go) runs this page`)
 // anExample is a page whose blocks test/examples runs, each of them.
 var anExample = regexp.MustCompile(`^examples/[a-z-]+/README\.md$`)
 
+// aCommand begins a line that is to be typed.
+var aCommand = regexp.MustCompile(`(?m)^(\$ |(digate|make|go|curl|grpcurl|git|protoc|npm|pip|cargo|mvn|podman|docker|kubectl|systemctl|psql|sqlite3|openssl) )`)
+
 // A block of commands is run, or the list above says why not. A block that a test of its
 // page runs names that test.
 func TestPages_EveryCommandIsRunOrListed(t *testing.T) {
@@ -49,7 +61,7 @@ func TestPages_EveryCommandIsRunOrListed(t *testing.T) {
 			continue
 		}
 		for _, b := range p.blocks {
-			if slices.Contains([]string{"bash", "shell", "zsh", "shell-session"}, b.language) {
+			if slices.Contains([]string{"bash", "shell", "zsh", "shell-session"}, b.language) || b.language == "" && aCommand.MatchString(b.text) {
 				t.Errorf("%s, line %d: commands are blocks of sh or console", p.path, b.line)
 			}
 			reason := notRun.FindStringSubmatch(b.before)
