@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/digate/digate/server/httpserver"
 	"github.com/digate/digate/server/ledger/listing"
 	"github.com/digate/digate/server/loglevel"
 	"github.com/digate/digate/server/status"
@@ -17,7 +18,7 @@ import (
 
 // newAdmin returns the listener for those who run digate. It authenticates
 // nobody and is meant for loopback, or a network that callers do not reach.
-func (s *Server) newAdmin() *http.Server {
+func (s *Server) newAdmin() *httpserver.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.telemetry.MetricsHandler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -111,7 +112,7 @@ func hostName(host string) string {
 
 // adminPart returns the admin side as a part of the server. It has nothing to
 // drain: metrics and readiness are there until the calls are done.
-func (s *Server) adminPart(srv *http.Server) *part {
+func (s *Server) adminPart(srv *httpserver.Server) *part {
 	return &part{
 		name:  "admin listener",
 		serve: func(context.Context) error { return s.admin.serveHTTP(srv) },

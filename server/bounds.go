@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"net"
-	"sync/atomic"
 	"time"
 
 	"github.com/digate/digate/server/contract"
@@ -46,77 +44,3 @@ func (s *Server) boundDeadline(ctx context.Context, method string) context.Conte
 type hiddenDeadline struct{ context.Context }
 
 func (hiddenDeadline) Deadline() (time.Time, bool) { return time.Time{}, false }
-
-// stallListener accepts connections as stallConns.
-type stallListener struct {
-	net.Listener
-	timeout time.Duration
-	open    *atomic.Int64 // counts the connections
-}
-
-func (l *stallListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	l.open.Add(1)
-	return &stallConn{Conn: c, timeout: l.timeout, open: l.open}, nil
-}
-
-// stallChunk is how many bytes must be taken within the timeout.
-const stallChunk = 64 << 10
-
-// stallConn is a connection that fails when a write makes no progress for the
-// timeout. A deadline that is set on it holds as well.
-type stallConn struct {
-	net.Conn
-	timeout  time.Duration
-	deadline atomic.Int64 // in nanoseconds of Unix time, 0 for none
-	open     *atomic.Int64
-	closed   atomic.Bool
-}
-
-// Close closes the connection, which counts as open until then. It may be called again.
-func (c *stallConn) Close() error {
-	if c.closed.CompareAndSwap(false, true) {
-		c.open.Add(-1)
-	}
-	return c.Conn.Close()
-}
-
-func (c *stallConn) SetWriteDeadline(t time.Time) error {
-	c.keep(t)
-	return c.Conn.SetWriteDeadline(t)
-}
-
-func (c *stallConn) SetDeadline(t time.Time) error {
-	c.keep(t)
-	return c.Conn.SetDeadline(t)
-}
-
-func (c *stallConn) keep(deadline time.Time) {
-	if deadline.IsZero() {
-		c.deadline.Store(0)
-		return
-	}
-	c.deadline.Store(deadline.UnixNano())
-}
-
-func (c *stallConn) Write(p []byte) (written int, err error) {
-	for first := true; first || len(p) > 0; first = false {
-		until := time.Now().Add(c.timeout)
-		if set := c.deadline.Load(); set != 0 && set < until.UnixNano() {
-			until = time.Unix(0, set)
-		}
-		if err := c.Conn.SetWriteDeadline(until); err != nil {
-			return written, err
-		}
-		n, err := c.Conn.Write(p[:min(len(p), stallChunk)])
-		written += n
-		if err != nil {
-			return written, err
-		}
-		p = p[n:]
-	}
-	return written, nil
-}

@@ -107,7 +107,7 @@ func (s *Server) grpcPart(srv *grpc.Server) *part {
 	p.drain = func() {
 		s.grpc.leave() // a client that comes back finds another server
 		<-p.served
-		s.grpc.handover.under.Wait()
+		s.grpc.handover.Wait()
 		srv.GracefulStop()
 	}
 	return p

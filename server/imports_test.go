@@ -30,7 +30,7 @@ var layers = [][]string{
 	{"server/certs", "server/certs/authority", "server/audit"},
 	{"server/upstream/wire", "server/digajson", "server/apierror", "server/setting", "server/exchange/exchangetest"},
 	{"server/digajson/internal/lex", "server/gostruct", "server/httpbody", "server/static", "server/nearjson", "server/preview"},
-	{"server/exchange", "server/deadline", "server/prefer", "server/secret", "server/stack", "server/streams", "server/budget", "server/logqueue", "server/loglevel", "server/handshake", "server/socket", "server/systemd", "internal/durable", "internal/need", "internal/spelling", "test/await"},
+	{"server/exchange", "server/deadline", "server/prefer", "server/secret", "server/stack", "server/streams", "server/budget", "server/logqueue", "server/loglevel", "server/handshake", "server/handover", "server/httpserver", "server/stall", "server/socket", "server/systemd", "internal/durable", "internal/need", "internal/spelling", "test/await"},
 	{"server/tracing", "server/callers", "server/fairshare", "client"},
 	{"gen/diga/integration/v1", "test/conformance/gen/connectrpc/conformance/v1", "gen/digate/annotations/v1", "gen/digate/v1", "server/peers"},
 }

@@ -16,8 +16,11 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/digate/digate/server/handover"
 	"github.com/digate/digate/server/handshake"
+	"github.com/digate/digate/server/httpserver"
 	"github.com/digate/digate/server/socket"
+	"github.com/digate/digate/server/stall"
 )
 
 // listener is an address on which a server takes connections. The gRPC, REST
@@ -30,8 +33,8 @@ type listener struct {
 	tls        *security    // nil for plain text
 	ln         net.Listener
 	left       atomic.Bool
-	handover   handover     // of gRPC connections
-	open       atomic.Int64 // connections
+	handover   handover.Handover // of gRPC connections
+	open       atomic.Int64      // connections
 }
 
 // security is the TLS of a listener.
@@ -57,7 +60,7 @@ func (l *listener) bind(ctx context.Context) error {
 		return fmt.Errorf("--%s: %w", l.flag, err)
 	}
 	if l.limits != nil {
-		ln = netutil.LimitListener(&stallListener{ln, l.limits.writeStall, &l.open}, l.limits.connections)
+		ln = netutil.LimitListener(stall.Listen(ln, l.limits.writeStall, &l.open), l.limits.connections)
 	}
 	if l.tls != nil {
 		ln = handshake.Listen(ln, l.tls.Config)
@@ -114,12 +117,12 @@ func (l *listener) leave() {
 
 // serveHTTP serves HTTP until the server is closed or drained, which is no
 // failure.
-func (l *listener) serveHTTP(srv *http.Server) error {
-	ln := l.ln
+func (l *listener) serveHTTP(srv *httpserver.Server) error {
+	serve := srv.Serve
 	if l.tls == nil {
-		ln = &headerTimeListener{ln, srv.ReadHeaderTimeout}
+		serve = srv.ServePlain
 	}
-	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) && !l.left.Load() {
+	if err := serve(l.ln); !errors.Is(err, http.ErrServerClosed) && !l.left.Load() {
 		return err
 	}
 	return nil
@@ -127,7 +130,7 @@ func (l *listener) serveHTTP(srv *http.Server) error {
 
 // serveGRPC is serveHTTP for gRPC.
 func (l *listener) serveGRPC(srv *grpc.Server) error {
-	if err := srv.Serve(handedListener{l.ln, &l.handover}); !errors.Is(err, grpc.ErrServerStopped) && !l.left.Load() {
+	if err := srv.Serve(l.handover.Listen(l.ln)); !errors.Is(err, grpc.ErrServerStopped) && !l.left.Load() {
 		return err
 	}
 	return nil
@@ -136,7 +139,7 @@ func (l *listener) serveGRPC(srv *grpc.Server) error {
 // credentials returns the transport credentials of the listener's gRPC server.
 func (l *listener) credentials() credentials.TransportCredentials {
 	if l.tls == nil {
-		return takingCredentials{insecure.NewCredentials()}
+		return handover.Credentials(insecure.NewCredentials())
 	}
-	return takingCredentials{handshake.Credentials()}
+	return handover.Credentials(handshake.Credentials())
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/digate/digate/server/handshake"
+	"github.com/digate/digate/server/httpserver"
 	"github.com/digate/digate/test/await"
 )
 
@@ -57,13 +59,13 @@ func TestListener_WithTLS_ServesHTTPOverTLSAlone(t *testing.T) {
 	serverTLS, clientTLS := identity(t)
 	l := bound(t, serverTLS)
 	var protocol string
-	srv := &http.Server{ReadHeaderTimeout: await.Patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := httpserver.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.TLS == nil {
 			t.Error("the request has no TLS state")
 		}
 		protocol = r.Proto
 		_, _ = io.WriteString(w, "served")
-	})}
+	}), httpserver.Limits{ReadTimeout: await.Patience}, slog.DiscardHandler)
 	served := make(chan error, 1)
 	go func() { served <- l.serveHTTP(srv) }()
 	transport := &http.Transport{TLSClientConfig: clientTLS, ForceAttemptHTTP2: true}

@@ -11,6 +11,7 @@ import (
 	"github.com/digate/digate/server/clientcontract"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/server/httpserver"
 	"github.com/digate/digate/server/openapi"
 	"github.com/digate/digate/server/openapi/viewer"
 	"github.com/digate/digate/server/web"
@@ -51,17 +52,24 @@ func (s *Server) newRoutes(contracts http.Handler, calls *web.Handler, opts Opti
 	return gateway.NewPublic(cfg)
 }
 
+// newHTTP returns a server with the limits that REST and the admin listener share.
+func (s *Server) newHTTP(handler http.Handler) *httpserver.Server {
+	return httpserver.New(handler, httpserver.Limits{
+		ReadTimeout: s.cfg.ReadTimeout, IdleTimeout: s.cfg.IdleTimeout, MaxHeaderBytes: s.cfg.MaxHeaderBytes,
+	}, s.log.Handler())
+}
+
 // newREST returns the REST side: HTTP/1.1, and HTTP/2 for clients that know that it is
 // spoken here. Nothing in front of the routes cleans or redirects a path, as
 // http.ServeMux would.
-func (s *Server) newREST(routes http.Handler) *http.Server {
+func (s *Server) newREST(routes http.Handler) *httpserver.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s.telemetry.BeforeResponse(s.sendAway)
 	srv := s.newHTTP(routes)
-	srv.Handler = s.telemetry.Middleware(s.readOn(srv.Handler))
+	srv.Handler = s.telemetry.Middleware(httpserver.ReadOn(srv.Handler, s.cfg.MaxRequestBytes))
 	srv.Protocols = protocols
 	srv.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: int(min(s.cfg.MaxStreams, maxRESTStreams))}
 	srv.WriteTimeout = s.defaultDeadline()
@@ -70,9 +78,7 @@ func (s *Server) newREST(routes http.Handler) *http.Server {
 }
 
 // restPart returns the REST side as a part of the server.
-func (s *Server) restPart(srv *http.Server) *part {
-	connections := newBusy()
-	srv.ConnState = connections.changed
+func (s *Server) restPart(srv *httpserver.Server) *part {
 	p := &part{
 		name:  "REST listener",
 		serve: func(context.Context) error { return s.rest.serveHTTP(srv) },
@@ -80,10 +86,8 @@ func (s *Server) restPart(srv *http.Server) *part {
 	}
 	p.drain = func() {
 		s.rest.leave()
-		<-p.served // so that every connection that was accepted is known
-		srv.SetKeepAlivesEnabled(false)
-		connections.wait()
-		shutDown(srv)
+		<-p.served
+		srv.Drain()
 	}
 	return p
 }

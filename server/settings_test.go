@@ -18,6 +18,7 @@ import (
 	"github.com/digate/digate/server/contractwatch"
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/server/httpserver"
 	"github.com/digate/digate/server/intake"
 	"github.com/digate/digate/server/integration"
 	"github.com/digate/digate/server/ledger"
@@ -37,7 +38,7 @@ type wired struct {
 	watch             *contractwatch.Watch
 	grpc, rest, admin *listener
 	calls             reflect.Value // the options in a grpc.Server
-	http, adminHTTP   *http.Server
+	http, adminHTTP   *httpserver.Server
 	certificates      *certs.Watch
 }
 
@@ -224,13 +225,13 @@ func TestServer_ConnectionsOfEveryListener_AreBounded(t *testing.T) {
 	if w.upstream.UserAgent != "digate/v" || w.upstream.Credential == nil {
 		t.Errorf("User-Agent %q", w.upstream.UserAgent)
 	}
-	if w.http.ReadHeaderTimeout != readHeaderTimeout || w.http.ErrorLog == nil {
+	if w.http.ReadHeaderTimeout != 5*time.Second || w.http.ErrorLog == nil {
 		t.Errorf("REST: %+v", w.http)
 	}
 	if got := w.http.HTTP2.MaxConcurrentStreams; got != maxRESTStreams {
 		t.Errorf("REST: %d requests on one connection", got)
 	}
-	if w.adminHTTP.ReadHeaderTimeout != readHeaderTimeout || w.adminHTTP.ErrorLog == nil || w.admin.limits == nil || *w.admin.limits != *w.rest.limits {
+	if w.adminHTTP.ReadHeaderTimeout != 5*time.Second || w.adminHTTP.ErrorLog == nil || w.admin.limits == nil || *w.admin.limits != *w.rest.limits {
 		t.Errorf("admin: %+v", w.adminHTTP)
 	}
 	if got := time.Duration(w.calls.FieldByName("connectionTimeout").Int()); got != connectionTimeout {

@@ -1,4 +1,4 @@
-package server
+package stall
 
 import (
 	"errors"
@@ -11,12 +11,12 @@ import (
 
 // A client that reads a little at a time never stalls. It must not stretch a
 // response beyond the deadline that the server set for the connection.
-func TestStallConn_SlowReader_IsCutAtTheServersDeadline(t *testing.T) {
+func TestConn_SlowReader_IsCutAtTheServersDeadline(t *testing.T) {
 	for name, set := range map[string]func(net.Conn, time.Time) error{"write": net.Conn.SetWriteDeadline, "both": net.Conn.SetDeadline} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				near, far := net.Pipe()
-				c := &stallConn{Conn: near, timeout: 10 * time.Second}
+				c := &conn{Conn: near, timeout: 10 * time.Second}
 				begun := time.Now()
 				if err := set(c, begun.Add(30*time.Second)); err != nil {
 					t.Fatal(err)
@@ -35,10 +35,10 @@ func TestStallConn_SlowReader_IsCutAtTheServersDeadline(t *testing.T) {
 	}
 }
 
-func TestStallConn_Write_LastsWhileTheReaderReadsAndFailsOnceItStalls(t *testing.T) {
+func TestConn_Write_LastsWhileTheReaderReadsAndFailsOnceItStalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
-		c := &stallConn{Conn: near, timeout: 10 * time.Second}
+		c := &conn{Conn: near, timeout: 10 * time.Second}
 		ended := readSlowly(far, 8<<10)
 		begun := time.Now()
 		if n, err := c.Write(make([]byte, 256<<10)); err != nil || n != 256<<10 { // 32 seconds
@@ -51,7 +51,7 @@ func TestStallConn_Write_LastsWhileTheReaderReadsAndFailsOnceItStalls(t *testing
 		<-ended
 
 		near, far = net.Pipe() // nobody reads
-		c = &stallConn{Conn: near, timeout: 10 * time.Second}
+		c = &conn{Conn: near, timeout: 10 * time.Second}
 		begun = time.Now()
 		if _, err := c.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begun) != 10*time.Second {
 			t.Errorf("got %v after %v", err, time.Since(begun))

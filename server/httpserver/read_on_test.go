@@ -1,4 +1,4 @@
-package server
+package httpserver
 
 import (
 	"io"
@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/digate/digate/server/config"
 )
 
 // refusal is the response to a request that arrives on a connection.
@@ -37,11 +35,10 @@ func readRefused(t *testing.T, pause time.Duration) (lasted time.Duration, kib i
 		}
 		sent <- n
 	}()
-	s := &Server{cfg: config.Config{Limits: config.Limits{MaxRequestBytes: 4 << 10}}}
 	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", io.NopCloser(conn))
 	began := time.Now()
-	s.readOn(refuse).ServeHTTP(refusal{httptest.NewRecorder(), conn}, r)
+	ReadOn(refuse, 4<<10).ServeHTTP(refusal{httptest.NewRecorder(), conn}, r)
 	lasted = time.Since(began)
 	_ = conn.Close()
 	return lasted, <-sent

@@ -1,8 +1,10 @@
-package server
+package httpserver
 
 import (
 	"bufio"
+	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -25,7 +27,7 @@ func (p piped) Close() error   { return nil }
 func (p piped) Addr() net.Addr { return &net.TCPAddr{} }
 
 // A client may open a connection and use it when its time is nearly over.
-func TestServeHTTP_ConnectionUsedLate_HasTheTimeOfAHeaderFromItsFirstByte(t *testing.T) {
+func TestServePlain_ConnectionUsedLate_HasTheTimeOfAHeaderFromItsFirstByte(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		first, rest time.Duration // when these parts of the request are sent
@@ -42,14 +44,13 @@ func TestServeHTTP_ConnectionUsedLate_HasTheTimeOfAHeaderFromItsFirstByte(t *tes
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				accept := make(piped, 1)
-				l := &listener{ln: accept}
-				l.left.Store(true) // its end is no failure
 				protocols := new(http.Protocols)
 				protocols.SetHTTP1(true)
 				protocols.SetUnencryptedHTTP2(true)
-				srv := &http.Server{ReadHeaderTimeout: readHeaderTimeout, Protocols: protocols, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
+				srv := New(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), Limits{ReadTimeout: time.Minute}, slog.DiscardHandler)
+				srv.Protocols = protocols
 				ended := make(chan error, 1)
-				go func() { ended <- l.serveHTTP(srv) }()
+				go func() { ended <- srv.ServePlain(accept) }()
 				client, conn := net.Pipe()
 				accept <- conn
 				began := time.Now()
@@ -70,10 +71,10 @@ func TestServeHTTP_ConnectionUsedLate_HasTheTimeOfAHeaderFromItsFirstByte(t *tes
 				_ = client.Close()
 				sending.Wait()
 				close(accept)
-				_ = srv.Close()
-				if err := <-ended; err != nil {
+				if err := <-ended; !errors.Is(err, net.ErrClosed) {
 					t.Error(err)
 				}
+				_ = srv.Close()
 			})
 		})
 	}
