@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/digate/digate/server/apierror"
+	"github.com/digate/digate/server/stall"
 )
 
 // line is one line of a bulk response. Its members are in the order in which they
@@ -50,17 +51,17 @@ func failure(n int, requestID string, err error) line {
 type lines struct {
 	w       io.Writer
 	control *http.ResponseController
-	stall   time.Duration // how long the client may take nothing
+	writing stall.Guard
 	err     error
 }
 
-// newLines returns the lines of a response. The server's own deadline is for responses
-// that are short. While there is nothing to write, there is none: over HTTP/2, a deadline
-// ends a stream even if nothing waits to be written.
-func newLines(w http.ResponseWriter, stall time.Duration) *lines {
+// newLines returns the lines of a response. The client may take nothing of a line for the
+// timeout.
+func newLines(w http.ResponseWriter, timeout time.Duration) *lines {
 	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Time{})
-	return &lines{w: w, control: control, stall: stall}
+	writing := stall.Guard{Control: control, Timeout: timeout}
+	writing.End()
+	return &lines{w: w, control: control, writing: writing}
 }
 
 func (o *lines) write(l any) {
@@ -80,9 +81,9 @@ func (o *lines) put(text []byte) {
 	if o.err != nil {
 		return
 	}
-	_ = o.control.SetWriteDeadline(time.Now().Add(o.stall))
+	o.writing.Begin()
 	if _, o.err = o.w.Write(unsplit(text)); o.err == nil {
 		o.err = o.control.Flush()
 	}
-	_ = o.control.SetWriteDeadline(time.Time{})
+	o.writing.End()
 }

@@ -56,7 +56,7 @@ type callKey struct{}
 func (h *Handler) call(ctx context.Context, w http.ResponseWriter, r *http.Request, m *method, p protocol) error {
 	c := &call{channel: h.Channel, method: m, json: p.json}
 	c.ctx = metadata.NewIncomingContext(withPreference(ctx, r), metadataOf(r.Header))
-	out := &response{w, http.NewResponseController(w), h.Stall}
+	out := newResponse(w, h.Stall)
 	defer out.end()
 	c.body = &body{ReadCloser: r.Body, ctx: ctx, limit: h.MaxMessage, memory: h.Memory(ctx)}
 	if out.begin(ctx, h.ReadTimeout, m.receives()); !m.receives() {

@@ -4,21 +4,28 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/digate/digate/server/stall"
 )
 
-// response is the response to a call. A write fails if the caller takes nothing of it for
-// the stall time. Between writes, only the call's own deadline bounds it.
+// response is the response to a call. Between writes, only the call's own deadline bounds
+// it.
 type response struct {
 	http.ResponseWriter
 
 	control *http.ResponseController
-	stall   time.Duration
+	writing stall.Guard
+}
+
+func newResponse(w http.ResponseWriter, timeout time.Duration) *response {
+	control := http.NewResponseController(w)
+	return &response{w, control, stall.Guard{Control: control, Timeout: timeout}}
 }
 
 // begin sets the bounds of a call in place of the server's, which are for REST requests. A
 // stream of messages may arrive for as long as the call lasts.
 func (r *response) begin(ctx context.Context, readTimeout time.Duration, stream bool) {
-	_ = r.control.SetWriteDeadline(time.Time{})
+	r.writing.End()
 	deadline, ok := ctx.Deadline()
 	if read := time.Now().Add(readTimeout); !stream && (!ok || read.Before(deadline)) {
 		deadline = read
@@ -31,21 +38,21 @@ func (r *response) begin(ctx context.Context, readTimeout time.Duration, stream 
 func (r *response) arrived() { _ = r.control.SetReadDeadline(time.Time{}) }
 
 // end bounds the time of what is still to be written when the call has ended.
-func (r *response) end() { _ = r.control.SetWriteDeadline(time.Now().Add(r.stall)) }
+func (r *response) end() { r.writing.Begin() }
 
 // Write implements [http.ResponseWriter].
 func (r *response) Write(p []byte) (int, error) {
-	_ = r.control.SetWriteDeadline(time.Now().Add(r.stall))
+	r.writing.Begin()
 	n, err := r.ResponseWriter.Write(p)
-	_ = r.control.SetWriteDeadline(time.Time{})
+	r.writing.End()
 	return n, err
 }
 
 // Flush implements [http.Flusher].
 func (r *response) Flush() {
-	_ = r.control.SetWriteDeadline(time.Now().Add(r.stall))
+	r.writing.Begin()
 	_ = r.control.Flush()
-	_ = r.control.SetWriteDeadline(time.Time{})
+	r.writing.End()
 }
 
 // Unwrap lets [http.ResponseController] reach the connection.
