@@ -17,6 +17,7 @@ import (
 	"github.com/digate/digate/server/authn/service"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/setting"
 	"github.com/digate/digate/server/telemetry"
 )
 
@@ -32,7 +33,7 @@ func (s *Server) openAuthenticator(ctx context.Context, given authn.Authenticato
 	}
 	if s.cfg.AccountsFile != "" {
 		if err := s.openAccounts(ctx); err != nil {
-			return fmt.Errorf("--accounts-file: %w", err)
+			return setting.Mistaken(fmt.Errorf("--accounts-file: %w", err))
 		}
 		return nil
 	}
@@ -46,7 +47,7 @@ func (s *Server) openAuthenticator(ctx context.Context, given authn.Authenticato
 	}
 	a, err := claim.New(ctx, s.cfg.CallerID, s.keys.Caller, s.telemetry.IssuerKeys)
 	if err != nil {
-		return fmt.Errorf("--caller-id-claim: %w", err)
+		return setting.Mistaken(fmt.Errorf("--caller-id-claim: %w", err))
 	}
 	s.authenticator = a
 	s.telemetry.WatchIssuers(a)

@@ -9,6 +9,7 @@ import (
 	"github.com/digate/digate/server/audit"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/server/setting"
 )
 
 // openAudit opens the audit log, if there is one, and puts it on the stack. It is
@@ -19,7 +20,7 @@ func (s *Server) openAudit(version string) error {
 	}
 	l, err := audit.Open(s.cfg.Audit, version, s.telemetry)
 	if err != nil {
-		return err
+		return setting.OfPath(err)
 	}
 	s.audit = l
 	s.telemetry.Audit(l, s.audited())

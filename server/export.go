@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/server/setting"
 	"github.com/digate/digate/server/telemetry"
 	"github.com/digate/digate/server/telemetry/export"
 )
@@ -16,7 +17,7 @@ func (s *Server) openExport(getenv func(string) string) error {
 	}
 	settings, err := export.Read(getenv)
 	if err != nil {
-		return fmt.Errorf("the variables of OpenTelemetry: %w", err)
+		return setting.Mistaken(fmt.Errorf("the variables of OpenTelemetry: %w", err))
 	}
 	for _, w := range settings.Warnings {
 		s.log.Warn("a variable of OpenTelemetry is left out of account", "variable", w.Variable, "cause", w.Why)

@@ -19,6 +19,7 @@ import (
 	"github.com/digate/digate/server/handover"
 	"github.com/digate/digate/server/handshake"
 	"github.com/digate/digate/server/httpserver"
+	"github.com/digate/digate/server/setting"
 	"github.com/digate/digate/server/socket"
 	"github.com/digate/digate/server/stall"
 )
@@ -57,7 +58,11 @@ type limits struct {
 func (l *listener) bind(ctx context.Context) error {
 	ln, err := l.listen(ctx)
 	if err != nil {
-		return fmt.Errorf("--%s: %w", l.flag, err)
+		err = fmt.Errorf("--%s: %w", l.flag, err)
+		if errors.Is(err, socket.ErrNoSocket) {
+			return setting.Mistaken(err)
+		}
+		return setting.OfPath(err)
 	}
 	if l.limits != nil {
 		ln = netutil.LimitListener(stall.Listen(ln, l.limits.writeStall, &l.open), l.limits.connections)

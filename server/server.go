@@ -124,7 +124,8 @@ type Supervisor interface {
 }
 
 // New returns a server for a valid configuration, listening and not yet
-// serving, or an error and nothing left behind. The end of the context ends the
+// serving, or an error and nothing left behind. The error is one of [setting.Mistaken] if the
+// configuration has to change before a start can succeed. The end of the context ends the
 // start, whatever it waits for, and means nothing to the server that New
 // returned.
 func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err error) {
@@ -136,7 +137,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		}
 	}()
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, setting.Mistaken(err)
 	}
 	methods, err := contract.Load(contract.Integration(), contract.Ledger())
 	if err != nil {
@@ -238,7 +239,7 @@ func (s *Server) openUpstream(version string) error {
 		cfg.BeforeWrite = s.telemetry.BeforeWrite
 	}
 	if s.upstream, err = upstream.New(cfg, s.contract); err != nil {
-		return err
+		return setting.Mistaken(err) // of its URL, or of a variable that names a proxy
 	}
 	s.telemetry.Watch(s.upstream)
 	if err := s.watchUpstreamCertificates(); err != nil {
@@ -255,7 +256,7 @@ func (s *Server) openUpstream(version string) error {
 func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) {
 	material, err := cfg.Upstream.Files().Load()
 	if err != nil {
-		return upstream.Config{}, err
+		return upstream.Config{}, setting.Mistaken(err)
 	}
 	return upstream.Config{
 		Settings: cfg.Upstream, ResponseLimits: cfg.Responses, Material: material,

@@ -13,6 +13,7 @@ import (
 	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/handshake"
 	"github.com/digate/digate/server/peers"
+	"github.com/digate/digate/server/setting"
 )
 
 const (
@@ -80,7 +81,7 @@ func (s *Server) watchCertificates(side string, files certs.Files, use func(*cer
 		Refused: func(err error) { s.telemetry.CertificatesRefused(side, err) },
 	})
 	if err != nil {
-		return nil, err
+		return nil, setting.Mistaken(err)
 	}
 	m := watch.Current()
 	use(m)

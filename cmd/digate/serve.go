@@ -36,11 +36,11 @@ func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log, from setting.O
 	log.Debug("configuration", "config", c.Config)
 	manager, err := systemd.OpenNotifier()
 	if err != nil {
-		return err
+		return setting.Mistaken(err)
 	}
 	sockets, err := systemd.Sockets(server.SocketNames...)
 	if err != nil {
-		return err
+		return setting.Mistaken(err) // of a socket unit
 	}
 	s, err := server.New(ctx, c.Config, server.Options{
 		Version: version(), Origins: from, Log: log.Logger, LogLevel: log.Level, LogLoad: log.Load, Getenv: os.Getenv, Hurry: untilSignal, Sockets: sockets, Supervisor: manager,
@@ -62,10 +62,15 @@ func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log, from setting.O
 }
 
 // complainInto writes the error of a server into its log, so that a log which
-// nobody reads cannot hold up the end of the process.
+// nobody reads cannot hold up the end of the process. A mistake in the configuration
+// has the exit code of wrong usage: service managers need not try again.
 func complainInto(log *telemetry.Log, err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case setting.IsMistake(err):
+		return client.WrongUsage(log, err)
+	default:
+		return client.ExitError(client.ExitCode(log, err))
 	}
-	return client.ExitError(client.ExitCode(log, err))
 }

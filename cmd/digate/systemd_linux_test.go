@@ -261,7 +261,7 @@ func TestServe_SocketsThatAreNone_AreNamed(t *testing.T) {
 			m.listen(t, name, "tcp", "127.0.0.1:0")
 		}
 		p := m.start(t, freePorts()...)
-		if code := p.wait(t); code != client.ExitFailed || !strings.Contains(p.err.String(), want) {
+		if code := p.wait(t); code != client.ExitUsage || !strings.Contains(p.err.String(), want) {
 			t.Errorf("%q: exit code %d: %s", names, code, p.err.String())
 		}
 	}
@@ -278,7 +278,7 @@ func TestServe_SocketsThatAreNone_AreNamed(t *testing.T) {
 	defer func() { _ = f.Close() }()
 	m.names, m.sockets = []string{"grpc"}, []*os.File{f}
 	p := m.start(t, freePorts()...)
-	if code := p.wait(t); code != client.ExitFailed || !strings.Contains(p.err.String(), `the socket "grpc" that was handed over cannot be used: it takes no connections: its unit needs ListenStream=`) {
+	if code := p.wait(t); code != client.ExitUsage || !strings.Contains(p.err.String(), `the socket "grpc" that was handed over cannot be used: it takes no connections: its unit needs ListenStream=`) {
 		t.Errorf("exit code %d: %s", code, p.err.String())
 	}
 }

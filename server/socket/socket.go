@@ -39,6 +39,9 @@ func ParseMode(text string) (fs.FileMode, error) {
 	return fs.FileMode(mode), nil
 }
 
+// ErrNoSocket is the error of a path with another file, which [Listen] leaves alone.
+var ErrNoSocket = errors.New("is there, and is no socket")
+
 // maxPath is the longest path of a socket that every system takes, in bytes.
 const maxPath = 103
 
@@ -104,7 +107,7 @@ func removeStale(ctx context.Context, path string) error {
 	case err != nil:
 		return err
 	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("%s is there, and is no socket", path)
+		return fmt.Errorf("%s %w", path, ErrNoSocket)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/setting"
 )
 
 // Validate returns an error unless the settings name a ledger. It opens nothing and
@@ -47,16 +48,17 @@ type Ledger struct {
 // [sqlite.Key] makes it, and a ledger in memory has a random key. Replicas that
 // share a PostgreSQL database need a key file and share it. Open returns
 // [ledger.ErrKey] if the records were written under another key than the one that
-// was given or found. An error begins with the flag that it is about.
+// was given or found. An error begins with the flag that it is about, and is
+// one of [setting.Mistaken] unless it may pass: what a database says may.
 func Open(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 	spec, d, err := parse(s)
 	if err != nil {
-		return nil, fmt.Errorf("--ledger: %w", err)
+		return nil, setting.Mistaken(fmt.Errorf("--ledger: %w", err))
 	}
 	l := &Ledger{Engine: spec.Engine, Cause: d.cause}
 	if s.KeyFile != "" {
 		if l.Keys, err = ledger.LoadKey(s.KeyFile); err != nil {
-			return nil, fmt.Errorf("--ledger-key-file: %w", err)
+			return nil, setting.Mistaken(fmt.Errorf("--ledger-key-file: %w", err))
 		}
 	} else if l.Keys, err = d.key(spec.Location); err != nil {
 		return nil, fmt.Errorf("--ledger: %w", err)
@@ -117,8 +119,9 @@ func keyFailure(err error, keyFile string) error {
 	case !errors.Is(err, ledger.ErrKey):
 		return fmt.Errorf("--ledger: %w", err)
 	case keyFile == "":
-		return fmt.Errorf("--ledger: %w than the one in its key file: put back the key file that it was begun with", err)
+		err = fmt.Errorf("--ledger: %w than the one in its key file: put back the key file that it was begun with", err)
 	default:
-		return fmt.Errorf("--ledger: %w than the one in %s: name with --ledger-key-file the key file that it was begun with", err, keyFile)
+		err = fmt.Errorf("--ledger: %w than the one in %s: name with --ledger-key-file the key file that it was begun with", err, keyFile)
 	}
+	return setting.Mistaken(err)
 }

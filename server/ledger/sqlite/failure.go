@@ -10,6 +10,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/digate/digate/server/setting"
 )
 
 // openError is the failure to open a file. If possible, it says what to do.
@@ -27,6 +29,20 @@ func (e *openError) Error() string {
 }
 
 func (e *openError) Unwrap() error { return e.err }
+
+// failedOpen returns the error of a file that could not be opened. It is a
+// mistake ([setting.Mistaken]) if the path is wrong or closed to this process, or if the file is
+// none of SQLite's. A locked file is free later, and a full disk has room later.
+func failedOpen(path string, err error) error {
+	failure := &openError{path, err}
+	if code, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch code.Code() & 0xff {
+		case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOTADB:
+			return setting.Mistaken(failure)
+		}
+	}
+	return setting.OfPath(failure)
+}
 
 // cause returns what went wrong, and what to do about it. The latter may be empty.
 func (e *openError) cause() (cause, advice string) {

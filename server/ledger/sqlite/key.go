@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/server/setting"
 )
 
 // KeyFile returns the name of the key file of a ledger at path.
@@ -25,25 +27,26 @@ func Key(path string) (ledger.Keys, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return ledger.Keys{}, &openError{path, errors.New("it is a directory")}
+		return ledger.Keys{}, failedOpen(path, syscall.EISDIR)
 	case err == nil && info.Size() > 0:
 		keys, err := ledger.LoadKey(keyFile)
 		if errors.Is(err, os.ErrNotExist) {
 			err = fmt.Errorf("the key file %s is missing, without which no record in %s can be found: put it back, or remove %[2]s to begin without records", keyFile, path)
 		}
-		return keys, err
+		return keys, setting.Mistaken(err)
 	}
 	if err := Create(path); err != nil {
-		return ledger.Keys{}, &openError{path, err}
+		return ledger.Keys{}, failedOpen(path, err)
 	}
-	return ledger.CreateKey(keyFile)
+	keys, err := ledger.CreateKey(keyFile)
+	return keys, setting.OfPath(err)
 }
 
 // checkLost returns an error if the file is missing and its key is there.
 func checkLost(path string) error {
 	_, keyErr := os.Stat(KeyFile(path)) // first: another process may be creating both
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && keyErr == nil {
-		return fmt.Errorf("%s is missing, but its key file %s is there: put the file back, or remove the key too to begin without records", path, KeyFile(path))
+		return setting.Mistaken(fmt.Errorf("%s is missing, but its key file %s is there: put the file back, or remove the key too to begin without records", path, KeyFile(path)))
 	}
 	return nil
 }
@@ -57,7 +60,7 @@ func MayCreate(path string) error {
 	dir := filepath.Dir(path)
 	probe, err := os.CreateTemp(dir, ".digate-*")
 	if err != nil {
-		return &openError{path, err}
+		return failedOpen(path, err)
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }

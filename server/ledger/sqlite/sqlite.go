@@ -66,7 +66,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	}
 	s := &Store{retention: o.Retention, now: o.Now}
 	if err := s.open(ctx, path, o.Existing); err != nil {
-		return nil, errors.Join(&openError{path, err}, s.Close())
+		return nil, errors.Join(failedOpen(path, err), s.Close())
 	}
 	return s, nil
 }
