@@ -57,7 +57,7 @@ func (q Query) Keys() (first, last Digest, _ error) {
 // Matches reports whether a query that is not limited returns the record.
 func (q Query) Matches(r Record) bool {
 	return (q.State == 0 || r.State == q.State) &&
-		strings.HasPrefix(r.Key.RecordName(), strings.ToLower(q.Record)) &&
+		(q.Record == "" || strings.HasPrefix(r.Key.RecordName(), strings.ToLower(q.Record))) &&
 		(q.ParentID == "" || strings.EqualFold(r.ParentID, q.ParentID)) &&
 		(q.Since.IsZero() || !r.ClaimedAt.Before(q.Since))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,8 +16,9 @@ func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
 	const retention, perSecond = time.Minute, 10
 	now := time.Unix(1_700_000_000, 0)
 	s := New(Options{Retention: retention, Now: func() time.Time { return now }})
+	long := strings.Repeat("t", ledger.MaxIDLen-10)
 	for i := range uint32(20 * perSecond * 60) {
-		c := ledger.Claim{ParentID: "t", Token: ledger.NewToken(), Lease: time.Second}
+		c := ledger.Claim{ParentID: long[:1+i%2*usualID], Token: ledger.NewToken(), Lease: time.Second}
 		binary.BigEndian.PutUint32(c.Key[:], i)
 		if _, mine, err := s.Claim(t.Context(), c); err != nil || !mine {
 			t.Fatal(mine, err)
@@ -28,7 +30,7 @@ func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
 			}
 		}
 		if i%3 > 1 {
-			if err := s.MarkDone(t.Context(), c.Key, c.Token, fmt.Sprint("id-", i%100)); err != nil {
+			if err := s.MarkDone(t.Context(), c.Key, c.Token, fmt.Sprint(long[:i%2*usualID], "id-", i%100)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -41,6 +43,12 @@ func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
 	if n := len(s.named); n > atMost {
 		t.Errorf("%d ids are kept, want at most %d", n, atMost)
 	}
+	if n := len(s.longIDs); n > 2*atMost {
+		t.Errorf("%d long ids are kept, want at most %d", n, 2*atMost)
+	}
+	if n := int(s.places.last); n > atMost+1 {
+		t.Errorf("records were in %d places, want at most %d", n, atMost+1)
+	}
 	if n := s.leased.Len() + s.done.Len() + s.unknown.Len(); n != len(s.records) {
 		t.Errorf("%d elements for %d records", n, len(s.records))
 	}
@@ -50,7 +58,7 @@ func TestStore_NeverSwept_KeepsNoMoreThanTheRetention(t *testing.T) {
 			t.Fatalf("a sweep removed %d, error %v, with %d left", n, err, len(s.records))
 		}
 	}
-	if n := len(s.named) + s.leased.Len() + s.done.Len() + s.unknown.Len(); n != 0 {
+	if n := len(s.named) + len(s.longIDs) + s.leased.Len() + s.done.Len() + s.unknown.Len(); n != 0 {
 		t.Errorf("%d things are left of no record", n)
 	}
 }

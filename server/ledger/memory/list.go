@@ -43,11 +43,13 @@ func (s *Store) find(q ledger.Query) (found []ledger.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	for _, r := range s.records {
-		if s.expire(r, now) {
+	rest := q // all but the id, which is a text only in a record that is shown
+	rest.ParentID = ""
+	for r := range s.places.all() {
+		if s.expire(r, now) || !rest.Matches(s.brief(r, now)) {
 			continue
 		}
-		if as := r.at(now); q.Matches(as) {
+		if as := s.show(r, now); q.Matches(as) {
 			found = append(found, as)
 		}
 	}
@@ -68,8 +70,8 @@ func (s *Store) Stats(ctx context.Context) (stats ledger.Stats, _ error) {
 	stats.Records[ledger.Sending] = s.leased.Len() - s.claimed
 	stats.Records[ledger.Done] = s.done.Len()
 	stats.Records[ledger.Unknown] = s.unknown.Len()
-	for r := s.unknown.first; r != nil; r = r.next {
-		stats.OldestDoubt = max(stats.OldestDoubt, time.Microsecond, now.Sub(r.ClaimedAt))
+	for r := s.places.at(s.unknown.first); r != nil; r = s.places.at(r.next) {
+		stats.OldestDoubt = max(stats.OldestDoubt, time.Microsecond, now-r.claimedAt)
 	}
 	return stats, nil
 }

@@ -4,7 +4,6 @@ package memory
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,14 +36,18 @@ type Options struct {
 type Store struct {
 	retention time.Duration
 	most      int
-	now       func() time.Time
+	clock     func() time.Time
+	began     time.Time
 
 	mu      sync.Mutex
 	check   *ledger.Digest
-	records map[ledger.Digest]*record
+	places  places
+	longIDs longIDs
+	methods methods
+	records map[ledger.Digest]place
 	// named has the record in Done that names an integration, the latest if there
 	// are several.
-	named map[string]*record
+	named map[name]place
 	// leased are the records in Claimed and Sending, in the order in which a sweep
 	// last looked at them. done and unknown are those in the states of these names,
 	// in the order in which they came there.
@@ -55,17 +58,6 @@ type Store struct {
 }
 
 var _ ledger.Store = (*Store)(nil)
-
-type record struct {
-	ledger.Record
-	caller uint64 // who claimed it
-	// expiresAt is when the lease runs out, or when a settled record is gone.
-	expiresAt time.Time
-	// lapsedAt is when the lease ran out, for a record in Unknown because of that.
-	lapsedAt time.Time
-	// prev and next are the record's neighbours in the order of its state.
-	prev, next *record
-}
 
 // New returns an empty ledger.
 func New(o Options) *Store {
@@ -81,9 +73,10 @@ func New(o Options) *Store {
 	return &Store{
 		retention: o.Retention,
 		most:      o.MaxRecords,
-		now:       o.Now,
-		records:   make(map[ledger.Digest]*record),
-		named:     make(map[string]*record),
+		clock:     o.Now,
+		began:     o.Now(),
+		records:   make(map[ledger.Digest]place),
+		named:     make(map[name]place),
 		callers:   callers{has: make(map[uint64]int)},
 	}
 }
@@ -114,10 +107,11 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
+	today := s.clock()
+	now := today.Sub(s.began)
 	s.sweep(now, claimSweep)
 	if r := s.live(c.Key, now); r != nil {
-		return r.at(now), r.State == ledger.Claimed && r.Token == c.Token, nil
+		return s.show(r, now), r.state == ledger.Claimed && r.token == c.Token, nil
 	}
 	switch free := s.most - len(s.records) - 1; {
 	case free < 0:
@@ -126,16 +120,16 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool,
 	case !s.callers.mayAdd(c.Caller, free):
 		return ledger.Record{}, false, ledger.ErrShare
 	}
-	r := &record{Record: ledger.Record{
-		Key: c.Key, Fingerprint: c.Fingerprint,
-		// A copy: the id is a part of the request's text, which would be kept with it.
-		ParentID: strings.Clone(c.ParentID), Method: c.Method,
-		State: ledger.Claimed, Token: c.Token, ClaimedAt: now,
-	}, caller: c.Caller, expiresAt: now.Add(c.Lease)}
+	r := s.places.take()
+	r.key, r.fingerprint, r.token, r.caller = c.Key, c.Fingerprint, c.Token, c.Caller
+	r.parentID, r.method = s.longIDs.keep(c.ParentID, longID{of: r.place}), s.methods.number(c.Method)
+	r.state, r.claimedOn, r.claimedAt, r.expiresAt = ledger.Claimed, today.UnixNano(), now, now+c.Lease
 	s.callers.add(c.Caller)
 	s.link(r)
-	s.records[c.Key] = r
-	return r.Record, true, nil
+	s.records[c.Key] = r.place
+	as := s.brief(r, now)
+	as.ParentID = c.ParentID
+	return as, true, nil
 }
 
 // Get implements [ledger.Store].
@@ -150,7 +144,7 @@ func (s *Store) Get(ctx context.Context, key ledger.Digest) (ledger.Record, bool
 	if r == nil {
 		return ledger.Record{}, false, nil
 	}
-	return r.at(now), true, nil
+	return s.show(r, now), true, nil
 }
 
 // Renew implements [ledger.Store].
@@ -158,11 +152,11 @@ func (s *Store) Renew(ctx context.Context, key ledger.Digest, token ledger.Token
 	if err := ledger.CheckLease(lease); err != nil {
 		return err
 	}
-	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
-		if r.State != ledger.Claimed && r.State != ledger.Sending {
+	return s.change(ctx, key, token, func(r *record, now time.Duration) bool {
+		if r.state != ledger.Claimed && r.state != ledger.Sending {
 			return false
 		}
-		r.expiresAt = now.Add(lease)
+		r.expiresAt = now + lease
 		return true
 	})
 }
@@ -172,12 +166,12 @@ func (s *Store) MarkSending(ctx context.Context, key ledger.Digest, token ledger
 	if err := ledger.CheckLease(lease); err != nil {
 		return err
 	}
-	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
-		if r.State != ledger.Claimed {
+	return s.change(ctx, key, token, func(r *record, now time.Duration) bool {
+		if r.state != ledger.Claimed {
 			return false
 		}
 		s.unlink(r)
-		r.State, r.expiresAt = ledger.Sending, now.Add(lease)
+		r.state, r.expiresAt = ledger.Sending, now+lease
 		s.link(r)
 		return true
 	})
@@ -188,13 +182,13 @@ func (s *Store) MarkDone(ctx context.Context, key ledger.Digest, token ledger.To
 	if err := ledger.CheckID(createdID); err != nil {
 		return err
 	}
-	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
-		switch r.State {
+	return s.change(ctx, key, token, func(r *record, now time.Duration) bool {
+		switch r.state {
 		case ledger.Sending, ledger.Unknown:
 			s.finish(r, createdID, now)
 			return true
 		case ledger.Done:
-			return r.CreatedID == createdID
+			return s.createdID(r) == createdID
 		default:
 			return false
 		}
@@ -203,19 +197,19 @@ func (s *Store) MarkDone(ctx context.Context, key ledger.Digest, token ledger.To
 
 // MarkUnknown implements [ledger.Store].
 func (s *Store) MarkUnknown(ctx context.Context, key ledger.Digest, token ledger.Token) error {
-	return s.change(ctx, key, token, func(r *record, now time.Time) bool {
-		if r.State == ledger.Sending {
+	return s.change(ctx, key, token, func(r *record, now time.Duration) bool {
+		if r.state == ledger.Sending {
 			s.settle(r, ledger.Unknown, now)
 		}
-		r.lapsedAt = time.Time{}
-		return r.State == ledger.Unknown
+		r.lapsed = false
+		return r.state == ledger.Unknown
 	})
 }
 
 // Release implements [ledger.Store].
 func (s *Store) Release(ctx context.Context, key ledger.Digest, token ledger.Token) error {
-	return s.change(ctx, key, token, func(r *record, _ time.Time) bool {
-		if r.State == ledger.Done {
+	return s.change(ctx, key, token, func(r *record, _ time.Duration) bool {
+		if r.state == ledger.Done {
 			return false
 		}
 		s.remove(r)
@@ -231,9 +225,9 @@ func (s *Store) Resolve(ctx context.Context, key ledger.Digest, token ledger.Tok
 		}
 	}
 	named := false
-	err := s.change(ctx, key, token, func(r *record, now time.Time) bool {
+	err := s.change(ctx, key, token, func(r *record, now time.Duration) bool {
 		switch {
-		case r.State != ledger.Unknown:
+		case r.state != ledger.Unknown:
 			return false
 		case createdID == "":
 			s.remove(r)
@@ -283,16 +277,19 @@ func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
 // Close implements [ledger.Store].
 func (s *Store) Close() error { return nil }
 
+// now returns the time since the store began.
+func (s *Store) now() time.Duration { return s.clock().Sub(s.began) }
+
 // change applies do to the key's record if it has the token. do reports whether it
 // changed the record.
-func (s *Store) change(ctx context.Context, key ledger.Digest, token ledger.Token, do func(*record, time.Time) bool) error {
+func (s *Store) change(ctx context.Context, key ledger.Digest, token ledger.Token, do func(*record, time.Duration) bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	if r := s.live(key, now); r == nil || r.Token != token || !do(r, now) {
+	if r := s.live(key, now); r == nil || r.token != token || !do(r, now) {
 		return ledger.ErrLost
 	}
 	return nil

@@ -3,7 +3,7 @@ package memory
 // order is a list of records. A record is in one order at a time, and has the links
 // itself, so that it can move without anything being allocated.
 type order struct {
-	first, last *record
+	first, last place
 	count       int
 }
 
@@ -11,29 +11,29 @@ type order struct {
 func (o *order) Len() int { return o.count }
 
 // add puts a record, which is in no order, behind all others.
-func (o *order) add(r *record) {
-	r.prev, r.next = o.last, nil
-	if o.last == nil {
-		o.first = r
+func (o *order) add(ps *places, r *record) {
+	r.prev, r.next = o.last, 0
+	if o.last == 0 {
+		o.first = r.place
 	} else {
-		o.last.next = r
+		ps.at(o.last).next = r.place
 	}
-	o.last = r
+	o.last = r.place
 	o.count++
 }
 
 // remove takes a record of this order out of it.
-func (o *order) remove(r *record) {
-	if r.prev == nil {
+func (o *order) remove(ps *places, r *record) {
+	if r.prev == 0 {
 		o.first = r.next
 	} else {
-		r.prev.next = r.next
+		ps.at(r.prev).next = r.next
 	}
-	if r.next == nil {
+	if r.next == 0 {
 		o.last = r.prev
 	} else {
-		r.next.prev = r.prev
+		ps.at(r.next).prev = r.prev
 	}
-	r.prev, r.next = nil, nil
+	r.prev, r.next = 0, 0
 	o.count--
 }
