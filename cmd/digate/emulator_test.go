@@ -54,7 +54,7 @@ func TestEmulator_Flags_ReachIt(t *testing.T) {
 	if !strings.Contains(out, "Tests control it below "+url+"/_emulator/\n") {
 		t.Errorf("no control routes in:\n%s", out)
 	}
-	if _, body := sent(t, "GET", url+"/_emulator/settings", ""); body != `{"latency":"p50=0s,p100=1µs","strict":true}` {
+	if _, body := sent(t, "GET", url+"/_emulator/settings", ""); body != `{"latency":"p50=0s,p100=1µs","strict":true}`+"\n" {
 		t.Errorf("settings %s", body)
 	}
 	if _, body := sent(t, "GET", url+"/v1/integration", ""); !strings.Contains(body, `"name":"Seeded"`) {

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +75,23 @@ func callsQuery() []field {
 func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	a := e.control(w, r)
 	a.header = append(a.header, [2]string{"Cache-Control", "no-store"})
-	e.deliver(w, r, a)
+	e.deliver(w, r, a.endLine())
+}
+
+// endLine returns the response with a line break at its end: the next prompt of a shell,
+// from which curl was called, begins a line.
+func (a response) endLine() response {
+	if a.value != nil {
+		raw, err := appendJSON(nil, a.value)
+		if err != nil {
+			return a // which deliver responds to
+		}
+		a.value, a.raw = nil, raw
+	}
+	if len(a.raw) > 0 && !bytes.HasSuffix(a.raw, []byte("\n")) {
+		a.raw = append(slices.Clip(a.raw), '\n')
+	}
+	return a
 }
 
 func controlError(status int, text string) response {

@@ -24,6 +24,12 @@ func (u *upstream) control(status int, method, path, body string) reply {
 	return got
 }
 
+// wantControl is [wantReply] for a control route, whose responses end their line.
+func wantControl(t *testing.T, got reply, status int, body string) {
+	t.Helper()
+	wantReply(t, got, status, body+"\n")
+}
+
 // counted returns how many calls a query finds.
 func (u *upstream) counted(query string) int {
 	u.t.Helper()
@@ -335,7 +341,7 @@ func TestReset_GoesBackToTheStart(t *testing.T) {
 	if n := u.counted(""); n != 0 {
 		t.Errorf("%d calls are left", n)
 	}
-	wantReply(t, u.control(200, "GET", "clock", ""), 200, `{"now":"2026-11-23T20:02:11.123456Z","frozen":false}`)
+	wantControl(t, u.control(200, "GET", "clock", ""), 200, `{"now":"2026-11-23T20:02:11.123456Z","frozen":false}`)
 	if again := run(); again != first {
 		t.Errorf("the ids are %s, and were %s", again, first)
 	}
@@ -381,22 +387,22 @@ func TestClock_Moves_TimesOfIntegrations(t *testing.T) {
 	if got := created(); got != "2030-01-02T03:04:05Z" {
 		t.Errorf("created at %s", got)
 	}
-	wantReply(t, u.control(200, "POST", "clock", "advance: 90s"), 200, `{"now":"2030-01-02T03:05:35Z","frozen":true}`)
+	wantControl(t, u.control(200, "POST", "clock", "advance: 90s"), 200, `{"now":"2030-01-02T03:05:35Z","frozen":true}`)
 	u.Advance(time.Second)
 	if got := created(); got != "2030-01-02T03:05:36Z" {
 		t.Errorf("created at %s", got)
 	}
-	wantReply(t, u.control(200, "POST", "clock", "frozen: false"), 200, `{"now":"2030-01-02T03:05:36Z","frozen":false}`)
+	wantControl(t, u.control(200, "POST", "clock", "frozen: false"), 200, `{"now":"2030-01-02T03:05:36Z","frozen":false}`)
 }
 
 func TestSettings_Latency_IsThatOfLaterCalls(t *testing.T) {
 	t.Parallel()
 	u := controlled(t)
-	wantReply(t, u.control(200, "GET", "settings", ""), 200, `{"latency":"0s","strict":false}`)
+	wantControl(t, u.control(200, "GET", "settings", ""), 200, `{"latency":"0s","strict":false}`)
 	u.control(204, "POST", "settings", "latency: p50=1ms,p100=2ms")
-	wantReply(t, u.control(200, "GET", "settings", ""), 200, `{"latency":"p50=1ms,p100=2ms","strict":false}`)
+	wantControl(t, u.control(200, "GET", "settings", ""), 200, `{"latency":"p50=1ms,p100=2ms","strict":false}`)
 	u.control(204, "POST", "settings", "strict: true")
-	wantReply(t, u.control(200, "GET", "settings", ""), 200, `{"latency":"p50=1ms,p100=2ms","strict":true}`)
+	wantControl(t, u.control(200, "GET", "settings", ""), 200, `{"latency":"p50=1ms,p100=2ms","strict":true}`)
 }
 
 func TestCalls_ShowWhatWasSent(t *testing.T) {
@@ -628,3 +634,20 @@ type nowhere struct{}
 func (nowhere) Header() http.Header         { return http.Header{} }
 func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
 func (nowhere) WriteHeader(int)             {}
+
+// A shell's prompt begins a line behind what curl printed.
+func TestControl_EveryResponse_EndsItsLine(t *testing.T) {
+	t.Parallel()
+	u := controlled(t)
+	for path, status := range map[string]int{
+		"state": 200, "state?format=yaml": 200, "faults": 200, "calls": 200, "clock": 200, "settings": 200,
+		"nothing": 404, "calls?count=1": 409, "state?format=x": 400,
+	} {
+		if got := u.control(status, "GET", path, ""); !strings.HasSuffix(got.body, "\n") || strings.HasSuffix(got.body, "\n\n") {
+			t.Errorf("%s: %q", path, got.body)
+		}
+	}
+	if got := u.control(204, "POST", "reset", ""); got.body != "" {
+		t.Errorf("no content: %q", got.body)
+	}
+}

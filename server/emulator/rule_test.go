@@ -54,7 +54,7 @@ func TestRule_NextTwoCopiesOfATemplate_AreResetAfterTheWork(t *testing.T) {
 		t.Errorf("%+v %v", calls, err)
 	}
 	want := `{"faults":[{"name":"lost","match":{"operation":"copy_template","template_id":"` + deepwiki + `"},"times":2,"fault":"reset-after-commit","matched":3,"struck":2}]}`
-	wantReply(t, u.control(200, "GET", "faults", ""), 200, want)
+	wantControl(t, u.control(200, "GET", "faults", ""), 200, want)
 }
 
 func TestRule_StrikesWhatAgreesWithEveryField(t *testing.T) {
@@ -268,7 +268,7 @@ func TestRule_FromGo_IsTheSame(t *testing.T) {
 		`"after":1,"times":2,"one_in":1,"for":"1s","delay":"p0=1µs,p100=2µs","fault":"rate-limited","commit":true,"matched":0,"struck":0},` +
 		`{"name":"rule-1","response":{"status":418,"body":"x","headers":{"A":"b","C":"d"}},"matched":0,"struck":0},` +
 		`{"name":"rule-2","match":{"integration_id":"` + nobody + `","tool_id":"` + nobody + `"},"response":{"status":500,"error_code":"E","message":"m","headers":{}},"matched":0,"struck":0}]}`
-	wantReply(t, u.control(200, "GET", "faults", ""), 200, want)
+	wantControl(t, u.control(200, "GET", "faults", ""), 200, want)
 	err = u.Fail(emulator.Rule{Match: emulator.Match{Operation: "copy"}, Fault: "hang"})
 	if err == nil || !strings.HasPrefix(err.Error(), "faults.0.match.operation: Input should be 'list_templates'") {
 		t.Errorf("got %v", err)
