@@ -56,7 +56,7 @@ func asDev(command *kong.Node) {
 
 // Help is shown by --help.
 func (devCmd) Help() string {
-	return "Port 0 takes any free port. To copy one of these templates of the stand-in goes wrong on purpose:\n\n" + faults()
+	return "Port 0 takes any free port. Copies of these templates of the stand-in go wrong on purpose:\n\n" + faults()
 }
 
 // devGrace is how long calls may go on after the first signal. It is short,

@@ -32,7 +32,7 @@ type emulatorCmd struct {
 
 // Help is shown by --help.
 func (emulatorCmd) Help() string {
-	return "The stand-in keeps integrations in memory. Each bearer token has its own. To copy one of these templates goes wrong on purpose:\n\n" + faults()
+	return "The stand-in keeps integrations in memory. Each bearer token has its own. Copies of these templates go wrong on purpose:\n\n" + faults()
 }
 
 func (c *emulatorCmd) Run(ctx context.Context, std term.IO) error {
