@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -47,6 +48,9 @@ func run(ctx context.Context, args []string, std term.IO) int {
 	if len(args) > 0 && args[0] == complete.Name {
 		complete.Write(ctx, completable{}, args[1:], std.Out)
 		return client.ExitDone
+	}
+	if len(args) > 0 && args[0] == "help" { // as other programs have it
+		args = append(slices.Clone(args[1:]), "--help")
 	}
 	done := false
 	commands := new(cli)

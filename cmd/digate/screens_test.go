@@ -61,6 +61,12 @@ func TestScreens_Usage(t *testing.T) {
 		"serve --grpc-adr :1", "serve --max-streams -1", "dev --latency 5", "serve --log-level loud",
 		"serve --upstream-http2=maybe", "serve --log-level", "copy " + id + " -o xml", "copy " + id + " --ca-file /none",
 	}))
+	clitest.Screen(t, "usage-meant", session(t, []string{
+		"copy " + id + " --adr :1", "serve --adr :1", "copy " + id + " --token x", "doctor --url x", "dev --port 1", "serve -x",
+	}))
+	clitest.Screen(t, "usage-meant-commands", session(t, []string{
+		"template list", "templates lst", "get " + id, "help cpy", "-v",
+	}))
 	clitest.Screen(t, "usage-settings", session(t, []string{
 		"serve --grpc-addr 9090 --upstream-url api.diga.io --max-request-bytes 1", "serve --upstream-retry-budget much",
 	}))

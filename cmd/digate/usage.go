@@ -22,8 +22,6 @@ var parserWords = []struct {
 	{regexp.MustCompile(`^(--\S+): slog: level string ("[^"]*").*`), `$1: $2 is none of DEBUG, INFO, WARN, ERROR`},
 	{regexp.MustCompile(`^(--\S+|<\S+>) must be one of (.*) but got (".*)$`), `$1: $3 is none of $2`},
 	{regexp.MustCompile(`^(--\S+): stat (.*): no such file or directory$`), `$1: there is no file $2`},
-	{regexp.MustCompile(`^unexpected argument (\S+), did you mean (.*)\?$`), `there is no command $1; did you mean $2?`},
-	{regexp.MustCompile(`^(unknown flag \S+), did you mean (.*)\?$`), `$1; did you mean $2?`},
 }
 
 // sources say where the value of an argument comes from.
@@ -38,6 +36,9 @@ var (
 	missing      = regexp.MustCompile(`^expected (".*")$`)
 	missingOneOf = regexp.MustCompile(`^expected one of (.*)$`)
 	argument     = regexp.MustCompile(`<(\w+)>`)
+	// These match without the parser's own idea of what was meant.
+	unknownFlag = regexp.MustCompile(`^unknown flag (.*?)(?:, did you mean .*)?$`)
+	unexpected  = regexp.MustCompile(`^unexpected argument (.*?)(?:, did you mean .*)?$`)
 )
 
 // inWords returns one line of an error of the parser in words for people. The command
@@ -50,6 +51,12 @@ func inWords(line *kong.Context, text string) string {
 			text = w.parser.ReplaceAllString(text, w.person)
 			return strings.ReplaceAll(text, `","`, `", "`)
 		}
+	}
+	if m := unknownFlag.FindStringSubmatch(text); m != nil {
+		return "unknown flag " + m[1] + meant(flagsLike(line, m[1]))
+	}
+	if m := unexpected.FindStringSubmatch(text); m != nil && hasCommands(line) {
+		return "there is no command " + m[1] + meant(commandsLike(line, m[1]))
 	}
 	if m := missingOneOf.FindStringSubmatch(text); m != nil {
 		return command + " needs one of " + m[1]
