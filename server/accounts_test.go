@@ -262,6 +262,27 @@ func TestAccounts_Quotas_AreToldWithTheTrueDelay(t *testing.T) {
 	}
 }
 
+// A copy of a bulk stream waits for the quota of a second, and an operator sees that it
+// does.
+func TestAccounts_BulkCopyThatWaitsForAQuota_IsShown(t *testing.T) {
+	t.Parallel()
+	w := startWithAccounts(t)
+	waiting := func(n int) {
+		t.Helper()
+		w.awaitMetric(t, fmt.Sprintf(`digate_quota_waiting{name="slow",of="caller",quota="requests_per_second"} %d`, n))
+	}
+	waiting(0)
+	ctx, leave := context.WithCancel(t.Context())
+	stream, err := w.rpc.BulkCopyTemplate(w.as(ctx, "slow", ""))
+	must(t, err)
+	for i := range 2 { // the stream has taken what there was
+		must(t, stream.Send(item(accountTemplate, fmt.Sprint("waits-", i))))
+	}
+	waiting(2)
+	leave()
+	waiting(0)
+}
+
 // Diga limits each account by itself, and so does digate.
 func TestAccounts_OneAccountIsLimitedByDiga_AnotherIsNot(t *testing.T) {
 	t.Parallel()

@@ -27,6 +27,8 @@ type meter struct {
 	// refused counts the requests for which the quota of a second was used up, and
 	// refusedCopies those for which that of a day was.
 	refused, refusedCopies uint64
+	// waiting counts the copies that wait for the quota of a second.
+	waiting int
 }
 
 // NewMeter returns a meter of which nothing is used.
@@ -116,14 +118,32 @@ func (m *Meter) Wait(ctx context.Context, c *Caller, a *Account, isCopy bool) er
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= r.Wait {
 			return m.refused(err)
 		}
-		timer := time.NewTimer(r.Wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := m.wait(ctx, r); err != nil {
+			return err
 		}
 	}
+}
+
+// wait waits as long as an error says, and counts that somebody does. It returns the
+// context's error if that ends earlier.
+func (m *Meter) wait(ctx context.Context, r *QuotaError) error {
+	m.count(r.of, 1)
+	defer m.count(r.of, -1)
+	timer := time.NewTimer(r.Wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// count adds to those that wait.
+func (m *Meter) count(of *meter, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	of.waiting += n
 }
 
 // GiveBack takes back that a request counted as a copy: none was made.

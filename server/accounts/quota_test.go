@@ -204,5 +204,18 @@ func TestMeter_Load_ShowsWhatIsUsedAndRefused(t *testing.T) {
 		if got := m.Load(s)[2]; got.Refused != 1 {
 			t.Errorf("%+v", got)
 		}
+		ctx, leave := context.WithCancel(t.Context())
+		for range 2 {
+			go func() { _ = m.Wait(ctx, s.Caller("slow"), s.Account("acme"), true) }()
+		}
+		synctest.Wait()
+		if got := m.Load(s); got[2].Waiting != 2 || got[0].Waiting != 0 {
+			t.Errorf("two that wait: %+v", got)
+		}
+		leave()
+		synctest.Wait()
+		if got := m.Load(s)[2]; got.Waiting != 0 {
+			t.Errorf("nobody waits: %+v", got)
+		}
 	})
 }

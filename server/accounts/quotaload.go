@@ -11,6 +11,8 @@ type QuotaLoad struct {
 	Used, Limit float64
 	// Refused counts the requests for which it was used up.
 	Refused uint64
+	// Waiting counts the copies of bulk streams that wait for it.
+	Waiting int
 }
 
 // Load returns the load of each quota of a file, of callers and then of accounts.
@@ -25,10 +27,10 @@ func (m *Meter) Load(s *Set) (all []QuotaLoad) {
 		u := use{name: name, quota: q, meter: find(meters, name, now)}
 		if q.PerSecond > 0 {
 			u.drain(now)
-			all = append(all, QuotaLoad{of, name, "requests_per_second", u.meter.used, max(q.PerSecond, 1), u.meter.refused})
+			all = append(all, QuotaLoad{of, name, "requests_per_second", u.meter.used, max(q.PerSecond, 1), u.meter.refused, u.meter.waiting})
 		}
 		if q.CopiesPerDay >= 0 {
-			all = append(all, QuotaLoad{of, name, "copies_per_day", float64(u.meter.copies), float64(q.CopiesPerDay), u.meter.refusedCopies})
+			all = append(all, QuotaLoad{of, name, "copies_per_day", float64(u.meter.copies), float64(q.CopiesPerDay), u.meter.refusedCopies, 0})
 		}
 	}
 	for _, c := range s.Callers() {

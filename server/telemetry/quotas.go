@@ -15,6 +15,7 @@ func (t *Telemetry) WatchQuotas(load func() []accounts.QuotaLoad) {
 var (
 	quotaUsed    = newDesc("quota_used", "Requests that count for a quota of the file of accounts: those of the last second, or what was created today.", "of", "name", "quota")
 	quotaLimit   = newDesc("quota_limit", "Most requests that may count for the quota, in this replica.", "of", "name", "quota")
+	quotaWaiting = newDesc("quota_waiting", "Copies of bulk streams that wait for the quota, as their streams have time; none waits for another day.", "of", "name", "quota")
 	quotaRefused = newDesc("quota_refused_total", "Requests that were refused because the quota was used up.", "of", "name", "quota")
 )
 
@@ -23,7 +24,7 @@ type quotasCollector struct{ load func() []accounts.QuotaLoad }
 
 // Describe implements [prometheus.Collector].
 func (quotasCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{quotaUsed, quotaLimit, quotaRefused} {
+	for _, d := range []*prometheus.Desc{quotaUsed, quotaLimit, quotaWaiting, quotaRefused} {
 		to <- d
 	}
 }
@@ -31,7 +32,7 @@ func (quotasCollector) Describe(to chan<- *prometheus.Desc) {
 // Collect implements [prometheus.Collector].
 func (c quotasCollector) Collect(to chan<- prometheus.Metric) {
 	for _, q := range c.load() {
-		for d, value := range map[*prometheus.Desc]float64{quotaUsed: q.Used, quotaLimit: q.Limit} {
+		for d, value := range map[*prometheus.Desc]float64{quotaUsed: q.Used, quotaLimit: q.Limit, quotaWaiting: float64(q.Waiting)} {
 			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, q.Of, q.Name, q.Quota)
 		}
 		to <- prometheus.MustNewConstMetric(quotaRefused, prometheus.CounterValue, float64(q.Refused), q.Of, q.Name, q.Quota)
