@@ -1,14 +1,17 @@
 package server_test
 
 import (
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
 )
 
@@ -74,6 +77,58 @@ func TestLedger_WhatItHolds_IsInTheMetrics(t *testing.T) {
 	}
 	if got := d.scrape(t); !strings.Contains(got, `digate_ledger_call_duration_seconds_count{operation="mark_unknown"} 1`) {
 		t.Errorf("the call is not in\n%s", got)
+	}
+}
+
+// All changes go over one connection to the file. An operator sees what waits for it, and
+// for how long.
+func TestLedger_ChangesThatWaitForTheFile_AreInTheMetrics(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	up.will(respond(201, nil, full))
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	d := start(t, up.url(), func(c *config.Config) { c.Ledger.Spec = "sqlite:" + path })
+	d.awaitMetric(t, "digate_ledger_writes_queued 0")
+	// Another process writes.
+	db, err := sql.Open("sqlite", "file:"+path)
+	must(t, err)
+	defer func() { must(t, db.Close()) }()
+	other, err := db.Conn(t.Context())
+	must(t, err)
+	defer func() { must(t, other.Close()) }()
+	_, err = other.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+	must(t, err)
+	copied := make(chan *apierror.Error, 1)
+	begin := func(id string) {
+		go func() {
+			_, e := d.copyRPC(t, withID(id))
+			copied <- e
+		}()
+	}
+	// The first change has the connection, and waits for the file. The others wait for the
+	// first.
+	taken := regexp.MustCompile(`(?m)^digate_ledger_writes_total (\d+)$`).FindStringSubmatch(d.scrape(t))
+	n, err := strconv.Atoi(taken[1])
+	must(t, err)
+	begin("first")
+	d.awaitMetric(t, fmt.Sprintf("digate_ledger_writes_total %d", n+1))
+	begin("second")
+	begin("third")
+	d.awaitMetric(t, "digate_ledger_writes_queued 2")
+	_, err = other.ExecContext(t.Context(), "ROLLBACK")
+	must(t, err)
+	for range 3 {
+		if e := <-copied; e != nil {
+			t.Error(e)
+		}
+	}
+	after := d.scrape(t)
+	for _, want := range []string{
+		`digate_ledger_writes_queued 0`, `digate_ledger_writes_total [1-9]`, `digate_ledger_write_batches_total [1-9]`, `digate_ledger_write_wait_seconds_total 0\.[0-9]*[1-9]`,
+	} {
+		if !regexp.MustCompile("(?m)^" + want).MatchString(after) {
+			t.Errorf("no %s in %q", want, regexp.MustCompile("(?m)^digate_ledger_write.*").FindAllString(after, -1))
+		}
 	}
 }
 

@@ -172,11 +172,14 @@ func TestMetricsAndLogKeys_AreThoseOfTheDocs(t *testing.T) {
 	}
 }
 
-// callByName returns a server that speaks TLS, and that a caller with a name called
+// callByName returns a server that speaks TLS and keeps its ledger in a file, and that a caller with a name called
 // alone and in bulk.
 func callByName(t *testing.T) *withAccounts {
 	t.Helper()
-	w := startWithAccounts(t, func(c *config.Config) { c.TLS.CertFile, c.TLS.KeyFile = suiteTLS.files() })
+	w := startWithAccounts(t, func(c *config.Config) {
+		c.TLS.CertFile, c.TLS.KeyFile = suiteTLS.files()
+		c.Ledger.Spec = "sqlite:" + filepath.Join(t.TempDir(), "ledger.db")
+	})
 	if e := w.copyAs(t, "billing", "", accountTemplate, ""); e != nil {
 		t.Fatal(e)
 	}

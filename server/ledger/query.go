@@ -77,8 +77,23 @@ type Stats struct {
 type Pool struct {
 	// InUse is how many are at work, and Limit how many there may be.
 	InUse, Limit int
-	// Waits is how often a call had to wait for one.
-	Waits uint64
+	// Waits is how often a call had to wait for one, and Waited how long all of them did.
+	Waits  uint64
+	Waited time.Duration
+	// Writes are the changes that one writer makes for all. It is nil for a store that has
+	// none.
+	Writes *Writes
+}
+
+// Writes are the changes of a store with one writer, which makes them in the order in which
+// they come, and those that wait at the same time together.
+type Writes struct {
+	// Waiting is how many wait at this moment.
+	Waiting int
+	// Taken counts those that the writer took, and Batches how often it took some. Waited
+	// is how long all of them waited.
+	Taken, Batches uint64
+	Waited         time.Duration
 }
 
 // Room is what a store has room for. It is zero for a store that has no bound of its

@@ -92,11 +92,20 @@ var (
 	ledgerRoom    = ledgerDesc("memory_records_limit", "Most records of a ledger in memory (--ledger-memory-records); only there. One caller may have three times what it leaves free.")
 	ledgerRefused = ledgerDesc("memory_records_refused_total", "Calls that a ledger in memory had no record for, because of all records or of those of their caller; only there.", "bound")
 	ledgerWaits   = ledgerDesc("connection_waits_total", "Calls to the ledger that waited for a connection.")
+	ledgerWaited  = ledgerDesc("connection_wait_seconds_total", "Time that all calls to the ledger waited for a connection.")
+
+	writesWaiting = ledgerDesc("writes_queued", "Changes of the ledger that wait for the one connection that writes to the SQLite file; only there.")
+	writesTaken   = ledgerDesc("writes_total", "Changes of the ledger that were begun to be written to the SQLite file; only there.")
+	writesWaited  = ledgerDesc("write_wait_seconds_total", "Time that all of these changes waited before; only with an SQLite file.")
+	writeBatches  = ledgerDesc("write_batches_total", "Transactions that these changes were made in, up to 256 in one; only with an SQLite file.")
 )
 
 // Describe implements [prometheus.Collector].
 func (ledgerCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{ledgerUp, ledgerRecords, ledgerDoubt, ledgerInUse, ledgerLimit, ledgerWaits, ledgerKept, ledgerRoom, ledgerRefused} {
+	for _, d := range []*prometheus.Desc{
+		ledgerUp, ledgerRecords, ledgerDoubt, ledgerInUse, ledgerLimit, ledgerWaits, ledgerWaited,
+		ledgerKept, ledgerRoom, ledgerRefused, writesWaiting, writesTaken, writesWaited, writeBatches,
+	} {
 		to <- d
 	}
 }
@@ -115,15 +124,22 @@ func (c ledgerCollector) Collect(to chan<- prometheus.Metric) {
 	gauge(ledgerUp, up)
 	gauge(ledgerInUse, float64(h.Pool.InUse))
 	gauge(ledgerLimit, float64(h.Pool.Limit))
-	count := func(d *prometheus.Desc, n uint64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	sum := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
 	}
-	count(ledgerWaits, h.Pool.Waits)
+	sum(ledgerWaits, float64(h.Pool.Waits))
+	sum(ledgerWaited, h.Pool.Waited.Seconds())
+	if w := h.Pool.Writes; w != nil {
+		gauge(writesWaiting, float64(w.Waiting))
+		sum(writesTaken, float64(w.Taken))
+		sum(writesWaited, w.Waited.Seconds())
+		sum(writeBatches, float64(w.Batches))
+	}
 	if room := h.Room; room.Limit > 0 {
 		gauge(ledgerKept, float64(room.Records))
 		gauge(ledgerRoom, float64(room.Limit))
-		count(ledgerRefused, room.Full, "all")
-		count(ledgerRefused, room.Share, "caller")
+		sum(ledgerRefused, float64(room.Full), "all")
+		sum(ledgerRefused, float64(room.Share), "caller")
 	}
 	if h.LookedAt.IsZero() {
 		return

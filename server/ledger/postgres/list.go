@@ -76,7 +76,7 @@ func (s *Store) Stats(ctx context.Context) (stats ledger.Stats, err error) {
 // Pool implements [ledger.Store].
 func (s *Store) Pool() ledger.Pool {
 	of := s.pool.Stat()
-	return ledger.Pool{InUse: int(of.AcquiredConns()), Limit: int(of.MaxConns()), Waits: uint64(of.EmptyAcquireCount())}
+	return ledger.Pool{InUse: int(of.AcquiredConns()), Limit: int(of.MaxConns()), Waits: uint64(of.EmptyAcquireCount()), Waited: of.EmptyAcquireWaitTime()}
 }
 
 // Room implements [ledger.Store].

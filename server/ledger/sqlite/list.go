@@ -81,7 +81,7 @@ func (s *Store) Stats(ctx context.Context) (stats ledger.Stats, _ error) {
 // other connection, which is always there.
 func (s *Store) Pool() ledger.Pool {
 	of := s.readers.Stats()
-	return ledger.Pool{InUse: of.InUse, Limit: of.MaxOpenConnections, Waits: uint64(of.WaitCount)}
+	return ledger.Pool{InUse: of.InUse, Limit: of.MaxOpenConnections, Waits: uint64(of.WaitCount), Waited: of.WaitDuration, Writes: s.writer.load.read()}
 }
 
 // Room implements [ledger.Store].

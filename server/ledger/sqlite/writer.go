@@ -30,6 +30,7 @@ type writer struct {
 	existing   bool // the file is not brought up to date
 
 	changes chan *change
+	load    load
 	quit    chan struct{}
 	once    sync.Once
 	gone    chan struct{}
@@ -38,6 +39,7 @@ type writer struct {
 // change is a change and the call that waits for it.
 type change struct {
 	ctx   context.Context
+	came  time.Time
 	apply func(*writer) error
 	err   error
 	done  chan error
@@ -110,19 +112,29 @@ func (w *writer) do(ctx context.Context, apply func(*writer) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c := &change{ctx: ctx, apply: apply, done: newDone()}
-	select {
-	case w.changes <- c:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-w.quit:
-		return errClosed
+	c := &change{ctx: ctx, came: time.Now(), apply: apply, done: newDone()}
+	if err := w.hand(c); err != nil {
+		return err
 	}
 	select {
 	case err := <-c.done:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// hand waits until the writer takes a change.
+func (w *writer) hand(c *change) error {
+	w.load.waiting.Add(1)
+	defer w.load.waiting.Add(-1)
+	select {
+	case w.changes <- c:
+		return nil
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	case <-w.quit:
+		return errClosed
 	}
 }
 
@@ -138,6 +150,7 @@ func (w *writer) run() {
 			return
 		case first := <-w.changes:
 			batch := w.gather(first)
+			w.load.took(batch)
 			err := w.commit(batch)
 			for _, c := range batch {
 				if err != nil {

@@ -1,13 +1,16 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/digate/digate/server/ledger"
+	"github.com/digate/digate/test/await"
 )
 
 func newStore(t *testing.T) *Store {
@@ -77,5 +80,46 @@ func TestOpen_Writer_SyncsEveryCommit(t *testing.T) {
 	var got int
 	if err := s.writer.conn.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&got); err != nil || got != full {
 		t.Errorf("got %d, %v, want %d", got, err, full)
+	}
+}
+
+// A change waits for those that came before it, and what waits is counted until the writer
+// takes it or its caller leaves.
+func TestPool_ChangesThatWaitForTheWriter_AreCounted(t *testing.T) {
+	s := newStore(t)
+	before := s.Pool().Writes
+	begun, release := make(chan struct{}), make(chan struct{})
+	results := make(chan error, 3)
+	do := func(ctx context.Context, apply func(*writer) error) {
+		go func() { results <- s.writer.do(ctx, apply) }()
+	}
+	do(t.Context(), func(*writer) error { close(begun); <-release; return nil })
+	<-begun
+	none := func(*writer) error { return nil }
+	leaving, leave := context.WithCancel(t.Context())
+	do(t.Context(), none)
+	do(leaving, none)
+	waiting := func(n int) {
+		t.Helper()
+		err := await.Poll(await.Patience, nil, func() error {
+			if got := s.Pool().Writes.Waiting; got != n {
+				return fmt.Errorf("%d wait, want %d", got, n)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	waiting(2)
+	leave()
+	waiting(1)
+	close(release)
+	for range 3 {
+		<-results
+	}
+	got := s.Pool().Writes
+	if got.Waiting != 0 || got.Taken-before.Taken != 2 || got.Batches-before.Batches != 2 || got.Waited <= before.Waited {
+		t.Errorf("before %+v, then %+v", before, got)
 	}
 }
