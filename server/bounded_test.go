@@ -6,9 +6,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2"
 
+	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/test/await"
 )
@@ -80,4 +82,35 @@ func TestBounds_WhatIsNotWhole_IsShownBesideItsLimit(t *testing.T) {
 	d.awaitMetric(t, `digate_tls_handshakes{listener="rest"} 1`)
 	must(t, conn.Close())
 	d.awaitMetric(t, `digate_tls_handshakes{listener="rest"} 0`)
+}
+
+// So it is with the connections to Diga, and with what is recorded in the ledger.
+func TestBounds_ConnectionsToDiga_AreShownByWhatTheyDo(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	began, release := up.hold(t, respond(201, nil, full))
+	d := start(t, up.url(), func(c *config.Config) { c.Upstream.IdleTimeout = time.Second })
+	for _, line := range []string{
+		`connections{state="in_use"} 0`, `connections{state="idle"} 0`, `connections_awaited 0`, `recording 0`,
+		`dials_total{result="connected"} 0`, `dials_total{result="failed"} 0`,
+		`connections_closed_total{reason="idle"} 0`, `connections_closed_total{reason="upstream"} 0`, `connections_closed_total{reason="failed"} 0`,
+	} {
+		d.awaitMetric(t, "digate_upstream_"+line)
+	}
+	copied := make(chan *apierror.Error, 1)
+	go func() {
+		_, e := d.copyRPC(t, withID("held"))
+		copied <- e
+	}()
+	<-began
+	d.awaitMetric(t, `digate_upstream_connections{state="in_use"} 1`)
+	d.awaitMetric(t, `digate_upstream_recording 1`)
+	release()
+	if e := <-copied; e != nil {
+		t.Fatal(e)
+	}
+	d.awaitMetric(t, `digate_upstream_connections_closed_total{reason="idle"} 1`)
+	d.awaitMetric(t, `digate_upstream_connections{state="in_use"} 0`)
+	d.awaitMetric(t, `digate_upstream_recording 0`)
+	d.awaitMetric(t, `digate_upstream_dials_total{result="connected"} 1`)
 }

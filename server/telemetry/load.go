@@ -39,6 +39,8 @@ var loadGauges = []struct {
 	{loadDesc("retries_saved_limit", "Most tries that may be saved."), func(l upstream.Load) float64 { return float64(l.Retries.Limit) }},
 	{loadDesc("accounts_limited", "Accounts whose own limit is lower since Diga responded 429."), func(l upstream.Load) float64 { return float64(l.Limited) }},
 	{loadDesc("accounts_paused", "Accounts that send nothing until the time that Diga named."), func(l upstream.Load) float64 { return float64(l.Paused) }},
+	{loadDesc("recording", "Copies with a request id that are recorded, sent or about to be; at most as many as requests to Diga may be under way."), func(l upstream.Load) float64 { return float64(l.Slots) }},
+	{loadDesc("connections_awaited", "Requests that wait for a connection to Diga: for a new one, or one that another request leaves."), func(l upstream.Load) float64 { return float64(l.Connections.Awaited) }},
 	{loadDesc("circuit_open", "1 while the circuit breaker holds calls back from Diga."), func(l upstream.Load) float64 {
 		if l.Circuit == "open" {
 			return 1
@@ -56,7 +58,13 @@ var loadCounters = []struct {
 		func(l upstream.Load) map[string]uint64 { return l.Evidence }},
 	{loadDesc("refused_total", "Calls that were refused before they were sent.", "reason"),
 		func(l upstream.Load) map[string]uint64 { return l.Refused }},
+	{loadDesc("dials_total", "Connections to Diga that were begun, by what came of it; a TLS handshake comes after that.", "result"),
+		func(l upstream.Load) map[string]uint64 { return l.Connections.Dials }},
+	{loadDesc("connections_closed_total", "Connections to Diga that ended: nobody needed them, Diga closed them, or an exchange or a TLS handshake on them failed.", "reason"),
+		func(l upstream.Load) map[string]uint64 { return l.Connections.Closed }},
 }
+
+var connections = loadDesc("connections", "Connections to Diga that are open: with a request on them, or idle, as new ones are too.", "state")
 
 var retriesRefused = loadDesc("retries_refused_total", "Requests that were not tried again because no try was saved (--upstream-retry-budget).")
 
@@ -73,12 +81,16 @@ func (loadCollector) Describe(to chan<- *prometheus.Desc) {
 		to <- c.desc
 	}
 	to <- retriesRefused
+	to <- connections
 }
 
 // Collect implements [prometheus.Collector].
 func (c loadCollector) Collect(to chan<- prometheus.Metric) {
 	l := c.upstream.Load()
 	to <- prometheus.MustNewConstMetric(retriesRefused, prometheus.CounterValue, float64(l.Retries.Refused))
+	for state, n := range map[string]int{"in_use": l.Connections.InUse, "idle": l.Connections.Idle} {
+		to <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(n), state)
+	}
 	for _, g := range loadGauges {
 		to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.value(l))
 	}

@@ -136,6 +136,7 @@ func (c *call) maxWait() time.Duration {
 // upstream, and the verdict on it.
 func (c *call) exchange(ctx context.Context, req *wire.Request) (admission.Result, error) {
 	track := wire.NewTracker()
+	defer track.Done()
 	c.ex.Attempts = append(c.ex.Attempts, exchange.Attempt{Outcome: exchange.Unknown})
 	attempt := &c.ex.Attempts[len(c.ex.Attempts)-1]
 	began := time.Now()

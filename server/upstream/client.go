@@ -156,6 +156,7 @@ func (c *Client) Use(m *certs.Material) {
 	config := c.wire
 	config.TLS = m.ClientConfig()
 	config.TLS.ClientSessionCache = tls.NewLRUClientSessionCache(64)
+	c.conns.Retire()
 	if before := c.transport.Swap(wire.NewTransport(config, c.conns)); before != nil {
 		before.CloseIdleConnections()
 	}
@@ -164,6 +165,7 @@ func (c *Client) Use(m *certs.Material) {
 
 // Close drops the idle connections. Calls under way are not touched.
 func (c *Client) Close() {
+	c.conns.Retire()
 	c.transport.Load().CloseIdleConnections()
 	c.direct.Load().Close()
 }
@@ -173,10 +175,12 @@ type Load struct {
 	admission.Load
 	// Retries is what is left of the retry budget.
 	Retries RetryLoad
+	// Connections are those to the upstream.
+	Connections wire.Load
 }
 
 // Load returns the load.
-func (c *Client) Load() Load { return Load{c.admission.Load(), c.retry.budget.load()} }
+func (c *Client) Load() Load { return Load{c.admission.Load(), c.retry.budget.load(), c.conns.Load()} }
 
 // Cut ends every connection. Calls under way fail at once, each with its
 // verdict.

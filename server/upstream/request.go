@@ -52,13 +52,16 @@ func (c *Client) roundTrip(ctx context.Context, r *wire.Request, track *wire.Tra
 			return resp, err
 		}
 	}
-	req, err := r.HTTP(track.Context(ctx), c.scheme, c.host)
+	req, err := r.HTTP(track.Context(ctx, c.conns), c.scheme, c.host)
 	if err != nil {
 		return nil, err
 	}
 	resp, err := c.transport.Load().RoundTrip(req)
 	if err == nil {
 		direct.Learn(resp.ProtoMajor)
+		if resp.Close {
+			track.Last()
+		}
 	}
 	return resp, err
 }

@@ -23,11 +23,22 @@ type connection struct {
 	// The first request on the connection sets it, under classify.
 	classify sync.Once
 	shared   bool
+
+	// users counts the requests that have the connection, and used tells whether any ever
+	// had it. freed is when the transport's last one left it, at first when it was opened, in
+	// nanoseconds of Unix time. timeout is how long the transport keeps it idle, 0 if it is
+	// not the transport's.
+	users   atomic.Int32
+	used    atomic.Bool
+	freed   atomic.Int64
+	timeout time.Duration
+	why     atomic.Uint32 // an ending
 }
 
 func newConnection(c net.Conn, open *Connections) *connection {
 	conn := &connection{Conn: c, open: open}
 	conn.atClose.Store(-1)
+	conn.freed.Store(time.Now().UnixNano())
 	return conn
 }
 
@@ -42,6 +53,9 @@ func (c *connection) Read(p []byte) (int, error) {
 	if n > 0 {
 		c.received.Add(int64(n))
 	}
+	if err != nil {
+		c.failedBy(err)
+	}
 	return n, err
 }
 
@@ -51,6 +65,9 @@ func (c *connection) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	if n > 0 {
 		c.accepted.Add(int64(n))
+	}
+	if err != nil {
+		c.failedBy(err)
 	}
 	return n, err
 }

@@ -9,14 +9,14 @@ func TestConnections_Cut_EndsThemAndLetsNoOtherBegin(t *testing.T) {
 	a, b := net.Pipe()
 	t.Cleanup(func() { _ = b.Close() })
 	s := new(Connections)
-	if !s.add(a) {
+	if !s.add(newConnection(a, s)) {
 		t.Fatal("the first was not taken in")
 	}
 	s.Cut()
 	if _, err := a.Write([]byte("x")); err == nil {
 		t.Error("it is still open")
 	}
-	if s.add(b) {
+	if s.add(newConnection(b, s)) {
 		t.Error("another was taken in")
 	}
 }

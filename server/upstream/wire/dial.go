@@ -34,8 +34,10 @@ func (d *Direct) connect(ctx context.Context) (*directConn, error) {
 			}
 		}
 		if !c.reused || c.quiet() {
+			c.socket.use()
 			return c, nil
 		}
+		c.socket.endsBy(endedByUpstream)
 		_ = c.Close()
 	}
 }
@@ -44,6 +46,8 @@ func (d *Direct) connect(ctx context.Context) (*directConn, error) {
 // without the call that began it, for the calls that follow: else none of them would have a
 // connection if each has less time than it takes.
 func (d *Direct) await(ctx context.Context, next chan *directConn) (*directConn, error) {
+	d.open.awaited.Add(1)
+	defer d.open.awaited.Add(-1)
 	failed := make(chan error, 1)
 	go func() {
 		c, err := d.dial(context.WithoutCancel(ctx))
@@ -71,7 +75,7 @@ func (d *Direct) await(ctx context.Context, next chan *directConn) (*directConn,
 
 // dial returns a new connection.
 func (d *Direct) dial(ctx context.Context) (*directConn, error) {
-	raw, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", d.addr)
+	raw, err := d.open.dialed((&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", d.addr))
 	if err != nil {
 		return nil, err
 	}

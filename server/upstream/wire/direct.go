@@ -246,5 +246,8 @@ func (b *directBody) finish(whole bool) {
 		c.of.put(c)
 		return
 	}
+	if whole && b.last {
+		c.socket.endsBy(endedByUpstream)
+	}
 	_ = c.Close()
 }

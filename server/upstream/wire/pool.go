@@ -61,7 +61,9 @@ func (p *pool) give(c *directConn, next chan *directConn) {
 // put keeps a connection for another exchange.
 func (p *pool) put(c *directConn) {
 	c.since, c.reused = time.Now(), true
+	c.socket.users.Store(0)
 	if !p.keep(c) {
+		c.socket.endsBy(endedIdle)
 		_ = c.Close()
 	}
 }
@@ -112,10 +114,11 @@ func (p *pool) close() {
 	closeAll(idle)
 }
 
-// closeAll closes connections. Over TLS each writes that it ends, so nobody may wait for
-// it.
+// closeAll closes connections that nobody needs. Over TLS each writes that it ends, so
+// nobody may wait for it.
 func closeAll(all []*directConn) {
 	for _, c := range all {
+		c.socket.endsBy(endedIdle)
 		_ = c.Close()
 	}
 }

@@ -16,13 +16,20 @@ type Tracker struct {
 	inMark int64 // the bytes received on it by then
 	left   bool  // a byte left on a connection before this one
 	opaque bool  // the connection does not count its bytes; any may have left
+	// all are the connections that the transport gives the attempt one of, and waiting tells
+	// whether it has none yet. All is nil where the attempt is not the transport's.
+	waiting bool
+	all     *Connections
 }
 
 // NewTracker returns a tracker for one attempt.
 func NewTracker() *Tracker { return new(Tracker) }
 
-// Context returns ctx with the tracker in it, for the attempt's request.
-func (t *Tracker) Context(ctx context.Context) context.Context {
+// Context returns ctx with the tracker in it, for the attempt's request through the
+// transport. [Tracker.Done] has to follow.
+func (t *Tracker) Context(ctx context.Context, all *Connections) context.Context {
+	t.all, t.waiting = all, true
+	all.awaited.Add(1)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: t.gotConn})
 }
 
@@ -35,7 +42,51 @@ func (t *Tracker) gotConn(info httptrace.GotConnInfo) {
 		return
 	}
 	cc.classify.Do(func() { cc.shared = isHTTP2(info.Conn) })
+	t.take(cc)
 	t.use(cc)
+}
+
+// take notes that the attempt has a connection, for the load.
+func (t *Tracker) take(cc *connection) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all == nil || cc == t.conn {
+		return
+	}
+	t.give()
+	cc.use()
+}
+
+// give notes that the attempt has no connection any more. It is called with mu held.
+func (t *Tracker) give() {
+	if t.waiting {
+		t.waiting = false
+		t.all.awaited.Add(-1)
+	}
+	if t.conn != nil {
+		t.conn.free()
+	}
+}
+
+// Last notes that the upstream takes no other request on the connection.
+func (t *Tracker) Last() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conn != nil {
+		t.conn.endsBy(endedByUpstream)
+	}
+}
+
+// Done ends the attempt, whose response was read or did not come. It is for the load, and
+// does nothing where the attempt was not the transport's.
+func (t *Tracker) Done() {
+	if t.all == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.give()
+	t.all = nil
 }
 
 // use makes a connection that of the attempt.

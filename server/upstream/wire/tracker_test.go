@@ -27,7 +27,7 @@ func attempt(ctx context.Context, tr http.RoundTripper, target string, body []by
 	req := (&http.Request{
 		Method: http.MethodPost, URL: u, Header: http.Header{},
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-	}).WithContext(track.Context(ctx))
+	}).WithContext(track.Context(ctx, new(Connections)))
 	resp, err := tr.RoundTrip(req)
 	if err != nil {
 		return track.Sent(ctx, err), err

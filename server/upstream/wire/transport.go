@@ -54,11 +54,12 @@ func NewTransport(cfg Config, open *Connections) *http.Transport {
 	return &http.Transport{
 		Proxy: http.ProxyURL(cfg.Proxy),
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			c, err := dial(ctx, network, addr)
+			c, err := open.dialed(dial(ctx, network, addr))
 			if err != nil {
 				return nil, err
 			}
 			conn := newConnection(c, open)
+			conn.timeout = cfg.IdleTimeout
 			if !open.add(conn) {
 				_ = c.Close()
 				return nil, net.ErrClosed
