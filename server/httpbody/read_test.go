@@ -3,7 +3,9 @@ package httpbody_test
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -56,18 +58,42 @@ func TestRead_LastBytesComeWithAnError_IsThatError(t *testing.T) {
 	}
 }
 
-// What a body grew through is garbage: as much as the body, and no more.
-func TestRead_LargeBody_DoublesToItsLength(t *testing.T) {
+// A sender that stops in the middle of a large body holds little more than what it sent.
+func TestRead_LargeBody_GetsMemoryAsItArrives(t *testing.T) {
 	t.Parallel()
-	const length, rounded = 1<<20 + 101, 32
+	const length = 1<<20 + 101
 	r := &roomReader{Reader: strings.NewReader(strings.Repeat("x", length))}
-	if got, err := httpbody.Read(r, length); len(got) != length || err != nil {
-		t.Fatal(len(got), err)
+	if got, err := httpbody.Read(r, length); len(got) != length || cap(got) > length+pageSize || err != nil {
+		t.Fatal(len(got), cap(got), err)
 	}
-	if last := r.room[len(r.room)-1]; last < length/2-rounded {
-		t.Errorf("read into %v", r.room)
+	if most := slices.Max(r.room); most > httpbody.MaxPresized {
+		t.Errorf("there was room for %d bytes that had not arrived", most)
 	}
 }
+
+// Readers share memory for what is on its way in, and no two have the same.
+func TestRead_ManyLargeBodiesAtOnce_AreEachTheirOwn(t *testing.T) {
+	t.Parallel()
+	var readers sync.WaitGroup
+	for i := range 8 {
+		readers.Go(func() {
+			text := strings.Repeat(string(rune('a'+i)), 3*httpbody.MaxPresized+i)
+			var bodies [4][]byte
+			for n := range bodies {
+				bodies[n], _ = httpbody.Read(iotest.HalfReader(strings.NewReader(text)), int64(len(text)))
+			}
+			for _, body := range bodies {
+				if string(body) != text {
+					t.Errorf("body %d has bytes of another", i)
+				}
+			}
+		})
+	}
+	readers.Wait()
+}
+
+// pageSize is to what Go rounds sizes of this order.
+const pageSize = 8 << 10
 
 // roomReader notes the room that there is for each read.
 type roomReader struct {
