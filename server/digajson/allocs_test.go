@@ -45,10 +45,12 @@ func TestAllocations_CopyMessages_AreBounded(t *testing.T) {
 			return codec.UnmarshalRequest(variablesText, new(integrationv1.CopyTemplateRequest))
 		}},
 		"read a request with variables, to pass it on": {3, func() error {
-			return codec.UnmarshalForwarded(variablesText, new(integrationv1.CopyTemplateRequest))
+			_, err := codec.UnmarshalForwarded(variablesText, new(integrationv1.CopyTemplateRequest))
+			return err
 		}},
 		"read a request with variables in another form, to pass it on": {5, func() error {
-			return codec.UnmarshalForwarded(otherText, new(integrationv1.CopyTemplateRequest))
+			_, err := codec.UnmarshalForwarded(otherText, new(integrationv1.CopyTemplateRequest))
+			return err
 		}},
 		"decode a response": {8, func() error {
 			_, err := response.UnmarshalResponse(resultText, new(integrationv1.Integration))

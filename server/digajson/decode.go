@@ -63,6 +63,7 @@ type decoder struct {
 	verbatim bool
 	// forwarded means that of a Struct with its JSON beside it, the JSON alone is set.
 	forwarded bool
+	checked   string // the JSON that was set so last
 	// canonical means that a number is read for what it is, however it is written.
 	canonical bool
 	path      []string // of the schema, for drift; none in a request

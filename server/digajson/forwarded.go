@@ -10,9 +10,13 @@ import (
 // UnmarshalForwarded reads a client's JSON as [Codec.UnmarshalRequest] does, for a
 // message whose values nobody needs but Diga: of a Struct that has its JSON beside it, the
 // JSON alone is set. [Codec.AppendRequest] writes the same bytes for either message. The message shares the memory of data, which must not change any more.
-func (c *Codec) UnmarshalForwarded(data []byte, m proto.Message) error {
+//
+// UnmarshalForwarded returns the last JSON that it set, which [CheckVerbatim] need not check;
+// empty if it set none.
+func (c *Codec) UnmarshalForwarded(data []byte, m proto.Message) (checked string, err error) {
 	d := decoder{Scanner: lex.Scanner{Data: textOf(data)}, strict: true, forwarded: true}
-	return ofDialect(c.decode(&d, m))
+	err = c.decode(&d, m)
+	return d.checked, ofDialect(err)
 }
 
 // forward reads the Struct of a field, which begins here, as the JSON beside it. It
@@ -32,7 +36,7 @@ func (f *field) forward(d *decoder, t *message) bool {
 		}
 		text = string(form.out)
 	}
-	d.Scanner, d.values = w.Scanner, w.values
+	d.Scanner, d.values, d.checked = w.Scanner, w.values, text
 	t.set(f.json, protoreflect.ValueOfString(text))
 	return true
 }

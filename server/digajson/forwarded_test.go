@@ -21,7 +21,7 @@ func TestUnmarshalForwarded_VariablesInAnyForm_AreWrittenInOne(t *testing.T) {
 		`{"b":9007199254740993, "a":1.0}`:      `{"b":9007199254740993, "a":1.0}`,
 	} {
 		m := new(integrationv1.CopyTemplateRequest)
-		if err := c.UnmarshalForwarded([]byte(`{"variables":`+text+`,"name":"n"}`), m); err != nil || m.Variables != nil || m.GetVariablesJson() != want || m.GetName() != "n" {
+		if _, err := c.UnmarshalForwarded([]byte(`{"variables":`+text+`,"name":"n"}`), m); err != nil || m.Variables != nil || m.GetVariablesJson() != want || m.GetName() != "n" {
 			t.Errorf("%s: %v, %v", text, m, err)
 		}
 	}
@@ -39,10 +39,27 @@ func TestUnmarshalForwarded_VariablesAtTheBounds_AreTakenAsDecodedOnesAre(t *tes
 		} {
 			body := []byte(`{"variables":` + strings.TrimPrefix(sep, ",") + text + `}`)
 			m := new(integrationv1.CopyTemplateRequest)
-			err, want := c.UnmarshalForwarded(body, m), c.UnmarshalRequest(body, new(integrationv1.CopyTemplateRequest))
+			_, err := c.UnmarshalForwarded(body, m)
+			want := c.UnmarshalRequest(body, new(integrationv1.CopyTemplateRequest))
 			if (err == nil) != ok || !reflect.DeepEqual(err, want) || ok && m.VariablesJson == nil {
 				t.Errorf("%.40s: %v, want %v", text, err, want)
 			}
+		}
+	}
+}
+
+// What was checked as it was read is told, and what was read in another way is not.
+func TestUnmarshalForwarded_VariablesThatWereChecked_AreReturned(t *testing.T) {
+	c := variablesCodec(t)
+	for body, want := range map[string]string{
+		`{"variables":{"a":1},"name":"n"}`:          `{"a":1}`,
+		`{"variables":{ "b":2, "a":1 }}`:            `{"a":1,"b":2}`,
+		`{"variables":{"a":9007199254740993}}`:      "", // read as a Struct, which does not hold it
+		`{"name":"n","variables_json":"{\"a\":1}"}`: "",
+	} {
+		m := new(integrationv1.CopyTemplateRequest)
+		if got, err := c.UnmarshalForwarded([]byte(body), m); got != want || err != nil || want != "" && m.GetVariablesJson() != want {
+			t.Errorf("%s: %q, %v, in %v", body, got, err, m)
 		}
 	}
 }

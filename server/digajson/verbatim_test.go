@@ -96,7 +96,7 @@ func TestCheckVerbatim_TextThatIsNoVariables_IsRefusedByName(t *testing.T) {
 		m := &integrationv1.CopyTemplateRequest{VariablesJson: &text}
 		fd := m.ProtoReflect().Descriptor().Fields().ByName("variables_json")
 		got := ""
-		if err := digajson.CheckVerbatim(m.ProtoReflect(), fd); err != nil {
+		if err := digajson.CheckVerbatim(m.ProtoReflect(), fd, ""); err != nil {
 			got = err.Error()
 		}
 		if got != want {
@@ -108,11 +108,26 @@ func TestCheckVerbatim_TextThatIsNoVariables_IsRefusedByName(t *testing.T) {
 	}
 	both := &integrationv1.CopyTemplateRequest{VariablesJson: new(`{"a":1}`), Variables: &structpb.Struct{}}
 	const want = "variables_json: only one of variables and variables_json may be set"
-	if err := digajson.CheckVerbatim(both.ProtoReflect(), both.ProtoReflect().Descriptor().Fields().ByName("variables_json")); err == nil || err.Error() != want {
+	if err := digajson.CheckVerbatim(both.ProtoReflect(), both.ProtoReflect().Descriptor().Fields().ByName("variables_json"), ""); err == nil || err.Error() != want {
 		t.Errorf("both: %v", err)
 	}
 	if got, err := variablesCodec(t).AppendRequest([]byte("x"), both); err == nil || err.Error() != want || string(got) != "x" {
 		t.Errorf("both: %s, %v", got, err)
+	}
+}
+
+// Only the text that was checked is taken unseen, and only where it is alone.
+func TestCheckVerbatim_TextThatWasChecked_IsNotWalkedOver(t *testing.T) {
+	const text = `{"a":1,"a":2}` // which a check refuses
+	m := &integrationv1.CopyTemplateRequest{VariablesJson: proto.String(text)}
+	fd := m.ProtoReflect().Descriptor().Fields().ByName("variables_json")
+	for checked, refused := range map[string]bool{text: false, "": true, `{"a":1}`: true, text + " ": true} {
+		if err := digajson.CheckVerbatim(m.ProtoReflect(), fd, checked); (err != nil) != refused {
+			t.Errorf("checked %q: %v", checked, err)
+		}
+	}
+	if m.Variables = new(structpb.Struct); digajson.CheckVerbatim(m.ProtoReflect(), fd, text) == nil {
+		t.Error("taken beside variables")
 	}
 }
 

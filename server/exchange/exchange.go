@@ -76,6 +76,9 @@ type Exchange struct {
 	// error in one of Diga's two shapes, so that the REST side responds
 	// with it as it is.
 	Relay bool
+	// CheckedJSON is JSON in the request that was checked as it was read, and need not be
+	// checked again; empty for none.
+	CheckedJSON string
 	// Drift lists the places where the upstream's response departs from the
 	// contract.
 	Drift []Drift

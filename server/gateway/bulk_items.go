@@ -56,7 +56,7 @@ func wrong(field, description, reason string) error {
 
 func (b *bulk) readItem(text []byte) (*integrationv1.CopyTemplateRequest, error) {
 	req := new(integrationv1.CopyTemplateRequest)
-	if err := b.request.UnmarshalForwarded(text, req); err != nil {
+	if _, err := b.request.UnmarshalForwarded(text, req); err != nil {
 		return nil, validate.Refusal(err, (*digajson.Error).Field)
 	}
 	if err := readOwn(text, req); err != nil {

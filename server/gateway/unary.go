@@ -15,6 +15,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/budget"
 	"github.com/digate/digate/server/digajson"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/nearjson"
 )
 
@@ -34,7 +35,11 @@ func (u *unary) serve(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		if !ok {
 			return fmt.Errorf("gateway: cannot receive into %T", request)
 		}
-		return u.read(m, w, r, route, values, memory)
+		checked, err := u.read(m, w, r, route, values, memory)
+		if ex := exchange.FromContext(ctx); ex != nil {
+			ex.CheckedJSON = checked
+		}
+		return err
 	})
 	if err = begun(ctx, err, false); err == nil {
 		err = route.succeed(ctx, w, response, header)
@@ -45,8 +50,9 @@ func (u *unary) serve(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	return route.fail(ctx, w, err)
 }
 
-// read fills in the request message of a route.
-func (u *unary) read(m proto.Message, w http.ResponseWriter, r *http.Request, route *route, values pathValues, memory *budget.Share) error {
+// read fills in the request message of a route. It returns the JSON in the message that
+// was checked.
+func (u *unary) read(m proto.Message, w http.ResponseWriter, r *http.Request, route *route, values pathValues, memory *budget.Share) (checked string, err error) {
 	received := body{ReadCloser: http.MaxBytesReader(w, r.Body, u.maxBody), length: r.ContentLength, limit: u.maxBody, memory: memory}
 	msg := m.ProtoReflect()
 	if route.Binding.Body == nil {
@@ -54,46 +60,48 @@ func (u *unary) read(m proto.Message, w http.ResponseWriter, r *http.Request, ro
 			_, _ = io.Copy(io.Discard, &received)
 		}
 		route.Binding.SetPath(msg, values)
-		return route.setQuery(parseQuery(r.URL.RawQuery), msg)
+		return "", route.setQuery(parseQuery(r.URL.RawQuery), msg)
 	}
-	if err := received.decode(route, m); err != nil {
-		return err
+	if checked, err = received.decode(route, m); err != nil {
+		return "", err
 	}
 	route.Binding.SetPath(msg, values)
 	if err := setRequestID(r.Header[headerIdempotencyKey], msg); err != nil {
-		return err
+		return "", err
 	}
-	return setUnresolved(r.Header[headerUnresolved], m)
+	return checked, setUnresolved(r.Header[headerUnresolved], m)
 }
 
 // decode reads exactly one JSON object into a request message of the route. Values are
-// read as such only where digate needs them: Diga gets its own as JSON.
-func (b *body) decode(route *route, m proto.Message) error {
+// read as such only where digate needs them: Diga gets its own as JSON, which decode
+// returns if it was checked.
+func (b *body) decode(route *route, m proto.Message) (checked string, err error) {
 	data, err := b.readAll()
 	data = nearjson.TrimBOM(data)
 	switch tooLarge, ok := errors.AsType[*http.MaxBytesError](err); {
 	case ok:
-		return apierror.RequestTooLarge(tooLarge.Limit)
+		return "", apierror.RequestTooLarge(tooLarge.Limit)
 	case errors.Is(err, errNoMemory):
-		return apierror.Overloaded(time.Second)
+		return "", apierror.Overloaded(time.Second)
 	case err != nil:
-		return apierror.BodyIncomplete()
+		return "", apierror.BodyIncomplete()
 	case len(data) == 0:
-		return apierror.InvalidRequest(apierror.Violation{
+		return "", apierror.InvalidRequest(apierror.Violation{
 			Field: "body", Description: "a JSON object is required", Reason: "MISSING",
 		})
 	}
 	if !mayDecode(data, b.memory, digajson.MaxValues) {
-		return apierror.Overloaded(time.Second)
+		return "", apierror.Overloaded(time.Second)
 	}
-	read := route.Binding.Body.UnmarshalForwarded
 	if route.FacadeOnly {
-		read = route.Binding.Body.UnmarshalRequest
+		err = route.Binding.Body.UnmarshalRequest(data, m)
+	} else {
+		checked, err = route.Binding.Body.UnmarshalForwarded(data, m)
 	}
-	if err := read(data, m); err != nil {
-		return refusal(err)
+	if err != nil {
+		return "", refusal(err)
 	}
-	return nil
+	return checked, nil
 }
 
 // begun returns the error of a call to the service. A call that did not reach the

@@ -25,7 +25,7 @@ func (s *Service) CopyTemplate(ctx context.Context, req *integrationv1.CopyTempl
 	}
 	if !s.atMostOnce(req) {
 		if before.Check != nil {
-			if err := s.rules.Validate(req); err != nil {
+			if err := s.validate(ctx, req); err != nil {
 				return nil, err
 			}
 			if err := before.Check(ctx); err != nil {
@@ -82,7 +82,7 @@ func once[Request createRequest, Resource any](ctx context.Context, s *Service, 
 	create func(context.Context, Request) (_ Resource, replayed bool, _ error),
 ) (Resource, error) {
 	var none Resource
-	if err := s.rules.Validate(req); err != nil {
+	if err := s.validate(ctx, req); err != nil {
 		return none, err
 	}
 	if req.GetRequestId() == "" {

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/upstream"
 )
 
@@ -64,12 +65,21 @@ func (s *Service) DeleteTool(ctx context.Context, req *integrationv1.DeleteToolR
 	return forward[integrationv1.DeleteToolResponse](ctx, s, integrationv1.IntegrationService_DeleteTool_FullMethodName, req)
 }
 
+// validate validates a request. JSON that was checked as it was read is not checked again.
+func (s *Service) validate(ctx context.Context, req proto.Message) error {
+	checked := ""
+	if ex := exchange.FromContext(ctx); ex != nil {
+		checked = ex.CheckedJSON
+	}
+	return s.rules.ValidateRead(req, checked)
+}
+
 // forward validates a request, sends it upstream and returns the response.
 func forward[M any, Response interface {
 	*M
 	proto.Message
 }](ctx context.Context, s *Service, method string, req proto.Message) (Response, error) {
-	if err := s.rules.Validate(req); err != nil {
+	if err := s.validate(ctx, req); err != nil {
 		return nil, err
 	}
 	resp := Response(new(M))

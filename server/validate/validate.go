@@ -105,11 +105,15 @@ func (v *Validator) compile(md protoreflect.MessageDescriptor) (*messageRules, e
 
 // Validate returns an [apierror.Error] that names every field that breaks a
 // rule, nil where none does.
-func (v *Validator) Validate(req proto.Message) error {
+func (v *Validator) Validate(req proto.Message) error { return v.ValidateRead(req, "") }
+
+// ValidateRead is Validate for a request with JSON that was checked as it was read. That
+// JSON is not walked over again.
+func (v *Validator) ValidateRead(req proto.Message, checked string) error {
 	m := req.ProtoReflect()
 	var violations []apierror.Violation
 	if rules := v.byMessage[m.Descriptor().FullName()]; rules != nil {
-		violations = rules.validate(m, "", nil)
+		violations = rules.validate(m, "", checked, nil)
 	}
 	if violations == nil {
 		return nil
@@ -117,7 +121,7 @@ func (v *Validator) Validate(req proto.Message) error {
 	return apierror.InvalidRequest(violations...)
 }
 
-func (r *messageRules) validate(m protoreflect.Message, prefix string, violations []apierror.Violation) []apierror.Violation {
+func (r *messageRules) validate(m protoreflect.Message, prefix, checked string, violations []apierror.Violation) []apierror.Violation {
 	for _, o := range r.oneofs {
 		if m.WhichOneof(o.descriptor) == nil {
 			violations = append(violations, apierror.Violation{
@@ -139,7 +143,7 @@ func (r *messageRules) validate(m protoreflect.Message, prefix string, violation
 			}
 		}
 		if c.verbatim {
-			if e, ok := errors.AsType[*digajson.Error](digajson.CheckVerbatim(m, c.field)); ok {
+			if e, ok := errors.AsType[*digajson.Error](digajson.CheckVerbatim(m, c.field, checked)); ok {
 				violations = append(violations, apierror.Violation{
 					Field: prefix + e.Field(), Description: e.Message, Reason: strings.ToUpper(e.Kind),
 				})
@@ -159,10 +163,10 @@ func (r *messageRules) validate(m protoreflect.Message, prefix string, violation
 		case c.nested == nil:
 		case c.field.IsList():
 			for i := range v.List().Len() {
-				violations = c.nested.validate(v.List().Get(i).Message(), fmt.Sprintf("%s%s[%d].", prefix, c.field.Name(), i), violations)
+				violations = c.nested.validate(v.List().Get(i).Message(), fmt.Sprintf("%s%s[%d].", prefix, c.field.Name(), i), checked, violations)
 			}
 		default:
-			violations = c.nested.validate(v.Message(), prefix+string(c.field.Name())+".", violations)
+			violations = c.nested.validate(v.Message(), prefix+string(c.field.Name())+".", checked, violations)
 		}
 	}
 	return violations
