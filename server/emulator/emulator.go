@@ -141,12 +141,12 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.requests.Add(1)
 	settings := e.Settings()
 	c := &call{path: map[string]string{}}
-	a, present := e.respond(w, r, c, settings.Strict)
-	e.journal.add(r, c, a, e.clock.now())
-	if !present || !e.wait(r.Context(), e.draw(settings.Latency)+a.delay) {
+	resp, present := e.respond(w, r, c, settings.Strict)
+	e.journal.add(r, c, resp, e.clock.now())
+	if !present || !e.wait(r.Context(), e.draw(settings.Latency)+resp.delay) {
 		panic(http.ErrAbortHandler)
 	}
-	e.deliver(w, r, a)
+	e.deliver(w, r, resp)
 }
 
 // Requests returns the number of requests received, of any kind.

@@ -80,9 +80,9 @@ func withFault(serve func(*Emulator, *call) response) func(*Emulator, *call) res
 
 // respond plays the fault, and names it in the response.
 func (f *fault) respond(e *Emulator, c *call, do func() response) response {
-	a := f.play(e, c, do)
-	a.fault = f.Name
-	return a
+	resp := f.play(e, c, do)
+	resp.fault = f.Name
+	return resp
 }
 
 func findFault(id string) *fault {
@@ -125,29 +125,29 @@ func unavailable() response {
 }
 
 // instead responds with a and does not carry out the operation.
-func instead(a response) func(*Emulator, *call, func() response) response {
-	return func(*Emulator, *call, func() response) response { return a }
+func instead(resp response) func(*Emulator, *call, func() response) response {
+	return func(*Emulator, *call, func() response) response { return resp }
 }
 
 // delivered carries out the operation and spoils the delivery of its response.
 func delivered(d delivery) func(*Emulator, *call, func() response) response {
 	return func(_ *Emulator, _ *call, do func() response) response {
-		a := do()
-		if !a.failed() {
-			a.delivery = d
+		resp := do()
+		if !resp.failed() {
+			resp.delivery = d
 		}
-		return a
+		return resp
 	}
 }
 
 // changed carries out the operation and changes the body of its response.
 func changed(change func(object) object) func(*Emulator, *call, func() response) response {
 	return func(_ *Emulator, _ *call, do func() response) response {
-		a := do()
-		if !a.failed() {
-			a.value = change(a.value)
+		resp := do()
+		if !resp.failed() {
+			resp.value = change(resp.value)
 		}
-		return a
+		return resp
 	}
 }
 

@@ -76,8 +76,8 @@ func (it integration) size() (int, *response) {
 		}
 	}
 	if err != nil {
-		a := crash()
-		return 0, &a
+		resp := crash()
+		return 0, &resp
 	}
 	return len(b), nil
 }

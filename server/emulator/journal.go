@@ -69,21 +69,21 @@ type journal struct {
 func newJournal() *journal { return &journal{changed: make(chan struct{})} }
 
 // add records a call whose response is decided and not sent yet.
-func (j *journal) add(r *http.Request, c *call, a response, now time.Time) {
+func (j *journal) add(r *http.Request, c *call, resp response, now time.Time) {
 	if j == nil {
 		return
 	}
 	n := entry{Call: Call{
 		At: now, Method: r.Method, Path: readable(r.URL.Path), Query: readable(r.URL.RawQuery), Header: r.Header.Clone(), Body: c.raw,
 		Operation: c.operation, TemplateID: c.path["template_id"], IntegrationID: c.path["integration_id"], ToolID: c.path["tool_id"],
-		Name: c.body.str("name"), Fault: a.fault, Rule: a.rule,
+		Name: c.body.str("name"), Fault: resp.fault, Rule: resp.rule,
 	}}
 	n.Header.Del("Authorization")
 	if c.authenticated {
 		n.token, n.TokenSHA256 = &c.token, hex.EncodeToString(c.token[:])
 	}
-	if a.delivery != reset && a.delivery != hanging {
-		n.Status = a.status
+	if resp.delivery != reset && resp.delivery != hanging {
+		n.Status = resp.status
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -50,17 +50,17 @@ func crash() response {
 	return response{status: 500, raw: []byte("Internal Server Error"), contentType: "text/plain; charset=utf-8"}
 }
 
-func (a response) failed() bool { return a.status < 200 || a.status > 299 }
+func (r response) failed() bool { return r.status < 200 || r.status > 299 }
 
-func (a response) with(name, value string) response {
-	a.header = append(slices.Clip(a.header), [2]string{name, value})
-	return a
+func (r response) with(name, value string) response {
+	r.header = append(slices.Clip(r.header), [2]string{name, value})
+	return r
 }
 
 // deliver sends the response. If the response must not be completed, deliver panics with
 // http.ErrAbortHandler, and net/http closes the connection.
-func (e *Emulator) deliver(w http.ResponseWriter, r *http.Request, a response) {
-	switch a.delivery {
+func (e *Emulator) deliver(w http.ResponseWriter, r *http.Request, resp response) {
+	switch resp.delivery {
 	case reset:
 		resetConnection(w)
 		return
@@ -68,29 +68,29 @@ func (e *Emulator) deliver(w http.ResponseWriter, r *http.Request, a response) {
 		e.hang(r.Context())
 		panic(http.ErrAbortHandler)
 	}
-	body := a.raw
-	if a.value != nil {
+	body := resp.raw
+	if resp.value != nil {
 		var err error
-		if body, err = appendJSON(nil, a.value); err != nil {
-			a = crash()
-			body = a.raw
+		if body, err = appendJSON(nil, resp.value); err != nil {
+			resp = crash()
+			body = resp.raw
 		}
 	}
 	h := w.Header()
 	switch {
-	case a.contentType != "":
-		h.Set("Content-Type", a.contentType)
-	case a.status != http.StatusTemporaryRedirect:
+	case resp.contentType != "":
+		h.Set("Content-Type", resp.contentType)
+	case resp.status != http.StatusTemporaryRedirect:
 		h.Set("Content-Type", "application/json")
 	}
-	for _, pair := range a.header {
+	for _, pair := range resp.header {
 		h.Set(pair[0], pair[1])
 	}
-	if a.status != http.StatusNoContent {
+	if resp.status != http.StatusNoContent {
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
-	w.WriteHeader(a.status)
-	switch a.delivery {
+	w.WriteHeader(resp.status)
+	switch resp.delivery {
 	case whole:
 		_, _ = w.Write(body)
 	case truncated:

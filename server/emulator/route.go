@@ -173,8 +173,8 @@ func bearer(h http.Header) (sha256sum, *response) {
 	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		a := refusal(401, "UNAUTHORIZED", "A bearer token is required")
-		return sha256sum{}, &a
+		resp := refusal(401, "UNAUTHORIZED", "A bearer token is required")
+		return sha256sum{}, &resp
 	}
 	return sha256.Sum256([]byte(token)), nil
 }
@@ -192,13 +192,13 @@ func readBody(raw []byte, contentType string) (any, *response) {
 	if err == nil {
 		return v, nil
 	}
-	a := detail(400, "There was an error parsing the body")
+	resp := detail(400, "There was an error parsing the body")
 	if syntax := (*syntaxError)(nil); errors.As(err, &syntax) {
 		var p problems
 		p.add("json_invalid", location{"body", syntax.position}, "JSON decode error", object{}, object{{"error", syntax.message}})
-		a = p.response()
+		resp = p.response()
 	}
-	return nil, &a
+	return nil, &resp
 }
 
 func isJSON(contentType string) bool {

@@ -82,16 +82,16 @@ func (r Rule) object() object {
 	return o
 }
 
-func (a *Response) object() object {
-	o := object{{"status", integer(strconv.Itoa(a.Status))}}
-	for _, f := range [][2]string{{"error_code", a.ErrorCode}, {"message", a.Message}, {"body", a.Body}} {
+func (r *Response) object() object {
+	o := object{{"status", integer(strconv.Itoa(r.Status))}}
+	for _, f := range [][2]string{{"error_code", r.ErrorCode}, {"message", r.Message}, {"body", r.Body}} {
 		if f[1] != "" {
 			o = append(o, member{f[0], f[1]})
 		}
 	}
 	headers := object{}
-	for _, name := range slices.Sorted(maps.Keys(a.Header)) {
-		headers = append(headers, member{name, a.Header[name]})
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		headers = append(headers, member{name, r.Header[name]})
 	}
 	return append(o, member{"headers", headers})
 }
@@ -264,21 +264,21 @@ func (e *Emulator) carryOut(c *call, do func() response) response {
 	if !ok {
 		return do()
 	}
-	a := hit.play(e, c, do)
-	a.rule = hit.name
-	a.delay = e.draw(hit.delay)
-	if hit.window > 0 && (a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable) {
+	resp := hit.play(e, c, do)
+	resp.rule = hit.name
+	resp.delay = e.draw(hit.delay)
+	if hit.window > 0 && (resp.status == http.StatusTooManyRequests || resp.status == http.StatusServiceUnavailable) {
 		seconds := int((hit.left + time.Second - 1) / time.Second)
-		a = a.with("Retry-After", strconv.Itoa(seconds))
+		resp = resp.with("Retry-After", strconv.Itoa(seconds))
 	}
-	return a
+	return resp
 }
 
 // play returns the response to a call that the rule strikes.
 func (r *rule) play(e *Emulator, c *call, do func() response) response {
 	if r.commit {
-		if a := do(); a.failed() {
-			return a
+		if resp := do(); resp.failed() {
+			return resp
 		}
 	}
 	switch {

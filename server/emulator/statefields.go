@@ -178,8 +178,8 @@ func stateRule(p *problems, at location, in any) (any, bool) {
 		r.fault = v.(*fault)
 	}
 	if v, _ := o.get("response"); v != nil {
-		a := v.(givenResponse)
-		r.response, r.given = &a.response, a.given
+		resp := v.(givenResponse)
+		r.response, r.given = &resp.response, resp.given
 	}
 	if v, _ := o.get("commit"); v != nil {
 		r.commit = v.(bool)
@@ -242,15 +242,15 @@ func ruleResponse(p *problems, at location, in any) (any, bool) {
 	o := read.(object)
 	body, hasBody := o.get("body")
 	code, hasCode := o.get("error_code")
-	a := response{status: o.number("status")}
+	resp := response{status: o.number("status")}
 	switch v := body.(type) {
 	case object:
-		a.value = v
+		resp.value = v
 	case string:
-		a.raw, a.contentType = []byte(v), "text/plain; charset=utf-8"
+		resp.raw, resp.contentType = []byte(v), "text/plain; charset=utf-8"
 	default:
 		if hasBody {
-			a.raw, _ = appendJSON(nil, v) // the whole document can be rendered
+			resp.raw, _ = appendJSON(nil, v) // the whole document can be rendered
 		}
 	}
 	switch {
@@ -258,27 +258,27 @@ func ruleResponse(p *problems, at location, in any) (any, bool) {
 		p.add("value_error", at, "A response has a body or an error_code, not both", in, nil)
 		return nil, false
 	case hasCode:
-		a = refusal(a.status, code.(string), o.str("message"))
+		resp = refusal(resp.status, code.(string), o.str("message"))
 	}
-	if n := len(a.raw) + sizeOf(a.value); n > maxRuleBody {
+	if n := len(resp.raw) + sizeOf(resp.value); n > maxRuleBody {
 		p.add("too_long", at.at("body"), "A body has at most "+strconv.Itoa(maxRuleBody)+" bytes", in, nil)
 		return nil, false
 	}
 	for _, m := range o.sub("headers") {
 		if strings.EqualFold(m.key, "Content-Type") {
-			a.contentType = m.value.(string)
+			resp.contentType = m.value.(string)
 			continue
 		}
 		if !validName(m.key) {
 			p.add("value_error", at.at("headers").at(m.key), "No header has this name", in, nil)
 			return nil, false
 		}
-		a = a.with(m.key, m.value.(string))
+		resp = resp.with(m.key, m.value.(string))
 	}
 	if v, ok := o.get("retry_after"); ok {
-		a = a.with("Retry-After", string(v.(integer)))
+		resp = resp.with("Retry-After", string(v.(integer)))
 	}
-	return givenResponse{a, in.(object)}, true
+	return givenResponse{resp, in.(object)}, true
 }
 
 var leastStatus, mostStatus = 200, 599

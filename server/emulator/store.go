@@ -55,8 +55,8 @@ func (a *account) index(id string) int {
 func (s *store) now() time.Time { return s.clock.now().UTC().Truncate(time.Microsecond) }
 
 func (s *store) full(what string) *response {
-	a := refusal(429, "EMULATOR_LIMIT_REACHED", "The emulator keeps no more "+what)
-	return &a
+	resp := refusal(429, "EMULATOR_LIMIT_REACHED", "The emulator keeps no more "+what)
+	return &resp
 }
 
 // account returns the state of a token and creates it at the first write. The caller holds mu.
@@ -118,8 +118,8 @@ func (s *store) integrations(token sha256sum) []integration {
 }
 
 func notFound(id string) *response {
-	a := refusal(404, "INTEGRATION_NOT_FOUND", "There is no integration "+id)
-	return &a
+	resp := refusal(404, "INTEGRATION_NOT_FOUND", "There is no integration "+id)
+	return &resp
 }
 
 // get returns one integration.

@@ -3,8 +3,8 @@ package emulator
 import "slices"
 
 func noTool(id string) *response {
-	a := refusal(404, "INTEGRATION_TOOL_NOT_FOUND", "There is no tool "+id+" in this integration")
-	return &a
+	resp := refusal(404, "INTEGRATION_TOOL_NOT_FOUND", "There is no tool "+id+" in this integration")
+	return &resp
 }
 
 func findTool(it integration, id string) int {
@@ -130,8 +130,8 @@ func editable(it integration) *response {
 	if it.kind == "HTTP" {
 		return nil
 	}
-	a := refusal(400, "INTEGRATION_TYPE", "The tools of MCP integration "+it.id+" come from its server")
-	return &a
+	resp := refusal(400, "INTEGRATION_TYPE", "The tools of MCP integration "+it.id+" come from its server")
+	return &resp
 }
 
 // duplicate returns a refusal if another tool of the integration has the same name, or if two
@@ -139,8 +139,8 @@ func editable(it integration) *response {
 func duplicate(it integration, tool object) *response {
 	for _, t := range it.tools {
 		if t.str("name") == tool.str("name") && t.str("id") != tool.str("id") {
-			a := refusal(409, "DUPLICATE_FIELD", "The integration already has a tool named '"+tool.str("name")+"'")
-			return &a
+			resp := refusal(409, "DUPLICATE_FIELD", "The integration already has a tool named '"+tool.str("name")+"'")
+			return &resp
 		}
 	}
 	for _, kind := range []string{"query", "body", "path"} {
@@ -148,8 +148,8 @@ func duplicate(it integration, tool object) *response {
 		for _, v := range tool.list(kind) {
 			name := v.(object).str("name")
 			if seen[name] {
-				a := refusal(409, "DUPLICATE_FIELD", "The tool has two "+kind+" parameters named '"+name+"'")
-				return &a
+				resp := refusal(409, "DUPLICATE_FIELD", "The tool has two "+kind+" parameters named '"+name+"'")
+				return &resp
 			}
 			seen[name] = true
 		}
