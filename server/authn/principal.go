@@ -14,7 +14,7 @@ type Principal struct {
 	Credential secret.String
 
 	named    *Named
-	claimed  *Claimed
+	claim    *Claim
 	identify func(name string) string
 	once     sync.Once
 	id       string
@@ -45,23 +45,17 @@ type Belonging interface {
 	Check() error
 }
 
-// Claimed is a caller that a claim of its own token names. The token was verified, and the
-// upstream is called with it.
-type Claimed struct {
-	name    string
+// Claim is the claim of a verified token that names its caller.
+type Claim struct {
+	// whole is the issuer, the claim's name and its value.
+	whole   string
 	expires time.Time
 }
 
-// NewClaimed returns the caller that an issuer names by the value of a claim, in a token
-// that ends at that time. Neither the issuer nor the claim's name has a NUL.
-func NewClaimed(issuer, claim, value string, expires time.Time) *Claimed {
-	return &Claimed{"digate claim\x00" + issuer + "\x00" + claim + "\x00" + value, expires}
-}
-
-// Principal returns the principal of the caller with its token. Its identity is what
-// identify returns for the issuer and the claim, whatever the token is.
-func (c *Claimed) Principal(credential secret.String, identify func(name string) string) *Principal {
-	return &Principal{Credential: credential, claimed: c, identify: identify}
+// NewClaim returns the claim of an issuer's token that ends at that time. Neither the issuer
+// nor the claim's name has a NUL.
+func NewClaim(issuer, name, value string, expires time.Time) *Claim {
+	return &Claim{"digate claim\x00" + issuer + "\x00" + name + "\x00" + value, expires}
 }
 
 // NewPrincipal returns the principal with this credential. Identify names the
@@ -77,11 +71,18 @@ func NewNamed(n *Named, identify func(name string) string) *Principal {
 	return &Principal{named: n, identify: identify}
 }
 
+// NewClaimed returns the principal of a caller that a claim of its own token names; the
+// upstream is called with the token. Its identity is what identify returns for the claim,
+// whatever the token is.
+func NewClaimed(c *Claim, credential secret.String, identify func(name string) string) *Principal {
+	return &Principal{Credential: credential, claim: c, identify: identify}
+}
+
 // Named returns the caller's names, nil for one that has none.
 func (p *Principal) Named() *Named { return p.named }
 
 // Claimed reports whether a claim of a verified token says who the caller is.
-func (p *Principal) Claimed() bool { return p.claimed != nil }
+func (p *Principal) Claimed() bool { return p.claim != nil }
 
 // Token returns the bearer token that the upstream is called with on the caller's
 // behalf.
@@ -122,8 +123,8 @@ func (p *Principal) identified() string {
 	switch {
 	case p.named != nil:
 		return "digate\x00" + p.named.Account + "\x00" + p.named.Caller
-	case p.claimed != nil:
-		return p.claimed.name
+	case p.claim != nil:
+		return p.claim.whole
 	default:
 		return p.Credential.Reveal()
 	}
@@ -136,8 +137,8 @@ func (p *Principal) ends() (time.Time, Belonging, bool) {
 	switch {
 	case p.named != nil:
 		return p.named.Expires, p.named.Belonging, true
-	case p.claimed != nil:
-		return p.claimed.expires, nil, true
+	case p.claim != nil:
+		return p.claim.expires, nil, true
 	default:
 		return time.Time{}, nil, false
 	}

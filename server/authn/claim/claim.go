@@ -24,12 +24,12 @@ type Authenticator struct {
 
 // verified is a token that was verified, and the caller that it names.
 type verified struct {
-	token  *jwt.Token
-	caller *authn.Claimed
+	token *jwt.Token
+	claim *authn.Claim
 }
 
 // New returns an authenticator for valid settings that are on. Identify returns the
-// identity for a caller's name; see [authn.Claimed.Principal]. Told hears of the issuer's
+// identity for a caller's name; see [authn.NewClaimed]. Told hears of the issuer's
 // keys; see [jwt.New].
 func New(ctx context.Context, s Settings, identify func(name string) string, told func(issuer string, err error)) (*Authenticator, error) {
 	tokens, err := jwt.New(ctx, []*accounts.Issuer{s.issuer()}, told)
@@ -53,7 +53,7 @@ func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn
 		}
 		a.verified.Put(text, v)
 	}
-	return v.caller.Principal(secret.New(text), a.identify), nil
+	return authn.NewClaimed(v.claim, secret.New(text), a.identify), nil
 }
 
 func (a *Authenticator) verify(text string) (verified, error) {
@@ -65,7 +65,7 @@ func (a *Authenticator) verify(text string) (verified, error) {
 	if value == "" {
 		return verified{}, apierror.InvalidCredential("the token has no text in the claim " + a.claim + ", which names its caller")
 	}
-	return verified{token, authn.NewClaimed(a.issuer, a.claim, value, token.Expires)}, nil
+	return verified{token, authn.NewClaim(a.issuer, a.claim, value, token.Expires)}, nil
 }
 
 // Failing returns the name of the issuer if its keys cannot be read now.
