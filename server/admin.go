@@ -12,6 +12,7 @@ import (
 
 	"github.com/digate/digate/server/httpserver"
 	"github.com/digate/digate/server/ledger/listing"
+	"github.com/digate/digate/server/lifecycle"
 	"github.com/digate/digate/server/loglevel"
 	"github.com/digate/digate/server/status"
 )
@@ -111,11 +112,11 @@ func hostName(host string) string {
 }
 
 // adminPart returns the admin side as a part of the server. It has nothing to
-// drain: metrics and readiness are there until the calls are done.
-func (s *Server) adminPart(srv *httpserver.Server) *part {
-	return &part{
-		name:  "admin listener",
-		serve: func(context.Context) error { return s.admin.serveHTTP(srv) },
-		close: func() error { _ = srv.Close(); s.admin.close(); return nil },
+// Drain: metrics and readiness are there until the calls are done.
+func (s *Server) adminPart(srv *httpserver.Server) *lifecycle.Part {
+	return &lifecycle.Part{
+		Name:  "admin listener",
+		Serve: func(context.Context) error { return s.admin.serveHTTP(srv) },
+		Close: func() error { _ = srv.Close(); s.admin.close(); return nil },
 	}
 }

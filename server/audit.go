@@ -9,6 +9,7 @@ import (
 	"github.com/digate/digate/server/audit"
 	"github.com/digate/digate/server/contract"
 	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/server/lifecycle"
 	"github.com/digate/digate/server/setting"
 )
 
@@ -24,7 +25,7 @@ func (s *Server) openAudit(version string) error {
 	}
 	s.audit = l
 	s.telemetry.Audit(l, s.audited())
-	s.lifecycle.push(&part{name: "audit log", close: func() error { l.Close(); return nil }})
+	s.lifecycle.Push(&lifecycle.Part{Name: "audit log", Close: func() error { l.Close(); return nil }})
 	return nil
 }
 

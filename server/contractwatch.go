@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 
 	"github.com/digate/digate/server/contractwatch"
+	"github.com/digate/digate/server/lifecycle"
 )
 
 // watchContract puts the watch of Diga's published contract on the stack, if there is
@@ -17,7 +18,7 @@ func (s *Server) watchContract(version string) error {
 	if err != nil {
 		return err
 	}
-	s.lifecycle.push(&part{name: "contract watch", serve: func(ctx context.Context) error {
+	s.lifecycle.Push(&lifecycle.Part{Name: "contract watch", Serve: func(ctx context.Context) error {
 		watch.Run(ctx)
 		return nil
 	}})

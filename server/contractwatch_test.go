@@ -5,10 +5,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/digate/digate/server/config"
+	"github.com/digate/digate/server/lifecycle"
 	"github.com/digate/digate/server/telemetry"
 )
 
@@ -29,7 +31,7 @@ func TestContractWatch_DocumentThatNeverComes_DelaysNoStop(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
-	go func() { ended <- s.lifecycle.run(ctx, time.Minute) }()
+	go func() { ended <- s.lifecycle.Run(ctx, time.Minute) }()
 	<-asked
 	stop()
 	if err := <-ended; err != nil {
@@ -39,7 +41,7 @@ func TestContractWatch_DocumentThatNeverComes_DelaysNoStop(t *testing.T) {
 
 func TestContractWatch_ByDefault_IsNotThere(t *testing.T) {
 	s := &Server{cfg: config.Defaults()}
-	if err := s.watchContract("v"); err != nil || len(s.lifecycle.stages) > 0 {
-		t.Errorf("%v, %d stages", err, len(s.lifecycle.stages))
+	if err := s.watchContract("v"); err != nil || !reflect.DeepEqual(s.lifecycle, lifecycle.Stack{}) {
+		t.Errorf("%v, or a part that nobody asked for", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/digate/digate/server/gateway"
+	"github.com/digate/digate/server/lifecycle"
 	"github.com/digate/digate/server/setting"
 	"github.com/digate/digate/server/telemetry"
 	"github.com/digate/digate/server/telemetry/export"
@@ -26,7 +27,7 @@ func (s *Server) openExport(getenv func(string) string) error {
 	if e == nil {
 		return nil
 	}
-	s.lifecycle.push(&part{name: "export", close: func() error { e.Close(); return nil }})
+	s.lifecycle.Push(&lifecycle.Part{Name: "export", Close: func() error { e.Close(); return nil }})
 	s.telemetry.WatchExport(e)
 	if provider, incoming := e.Tracer(); provider != nil {
 		s.telemetry.Trace(telemetry.Tracing{Provider: provider, Incoming: incoming, Routes: s.routeTemplates()})

@@ -16,6 +16,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/connections"
 	"github.com/digate/digate/server/intake"
+	"github.com/digate/digate/server/lifecycle"
 )
 
 // connectionTimeout is how long a new connection may take to become one.
@@ -98,15 +99,15 @@ func (r receiving) RegisterService(desc *grpc.ServiceDesc, impl any) {
 }
 
 // grpcPart returns the gRPC side as a part of the server.
-func (s *Server) grpcPart(srv *grpc.Server) *part {
-	p := &part{
-		name:  "gRPC listener",
-		serve: func(context.Context) error { return s.grpc.serveGRPC(srv) },
-		close: func() error { srv.Stop(); s.grpc.close(); return nil },
+func (s *Server) grpcPart(srv *grpc.Server) *lifecycle.Part {
+	p := &lifecycle.Part{
+		Name:  "gRPC listener",
+		Serve: func(context.Context) error { return s.grpc.serveGRPC(srv) },
+		Close: func() error { srv.Stop(); s.grpc.close(); return nil },
 	}
-	p.drain = func() {
+	p.Drain = func() {
 		s.grpc.leave() // a client that comes back finds another server
-		<-p.served
+		p.AwaitServed()
 		s.grpc.handover.Wait()
 		srv.GracefulStop()
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/inproc"
+	"github.com/digate/digate/server/responsesize"
 )
 
 // interceptor is one step of a call on its way to a service. A function that is nil
@@ -35,8 +36,9 @@ type interceptor struct {
 func (s *Server) interceptors() []interceptor {
 	var decide interceptor
 	if s.access != nil {
-		decide = interceptor{unary: s.access.unary, stream: s.access.stream}
+		decide = interceptor{unary: s.access.Unary, stream: s.access.Stream}
 	}
+	size := &responsesize.Bound{Bytes: s.cfg.MaxGRPCResponseBytes, Contract: s.contract}
 	return []interceptor{
 		// The messages of a stream are received within the bounds until its end.
 		{stream: s.intake.StreamInterceptor, grpcOnly: true},
@@ -58,7 +60,7 @@ func (s *Server) interceptors() []interceptor {
 		// An endless stream ends when the server does.
 		{stream: s.endWatches, grpcOnly: true},
 		// A response is no larger than its caller can take.
-		{result: s.fitUnary, stream: s.fitStream, grpcOnly: true},
+		{result: size.FitUnary, stream: size.FitStream, grpcOnly: true},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/digate/digate/server/ledger/former"
 	"github.com/digate/digate/server/ledger/watch"
 	"github.com/digate/digate/server/ledgerservice"
+	"github.com/digate/digate/server/lifecycle"
 )
 
 const (
@@ -38,15 +39,15 @@ func (s *Server) openLedger(ctx context.Context) error {
 	}
 	s.watch = watch.New(watch.Config{Store: l, Cause: l.Cause, Observer: s.telemetry})
 	s.ledger, s.keys, s.engine = s.watch, l.Keys, l.Engine
-	s.lifecycle.push(&part{name: "ledger", close: func() error {
+	s.lifecycle.Push(&lifecycle.Part{Name: "ledger", Close: func() error {
 		if err := s.ledger.Close(); err != nil {
 			s.log.Warn("closing the ledger failed", "error", err.Error())
 		}
 		return nil
 	}})
-	s.lifecycle.push(
-		&part{name: "sweeping the ledger", serve: func(ctx context.Context) error { s.sweep(ctx); return nil }},
-		&part{name: "watching the ledger", serve: func(ctx context.Context) error { s.watch.Run(ctx); return nil }},
+	s.lifecycle.Push(
+		&lifecycle.Part{Name: "sweeping the ledger", Serve: func(ctx context.Context) error { s.sweep(ctx); return nil }},
+		&lifecycle.Part{Name: "watching the ledger", Serve: func(ctx context.Context) error { s.watch.Run(ctx); return nil }},
 	)
 	_ = s.watch.Look(ctx) // what it holds is known from the start; Run tells of a loss
 	s.telemetry.WatchLedger(s.watch)
@@ -80,10 +81,10 @@ func (s *Server) newIntegration() (*integration.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.lifecycle.push(&part{
-		name:  "copies",
-		drain: func() { coordinator.Wait(context.Background()) },
-		close: func() error { coordinator.Close(); return nil },
+	s.lifecycle.Push(&lifecycle.Part{
+		Name:  "copies",
+		Drain: func() { coordinator.Wait(context.Background()) },
+		Close: func() error { coordinator.Close(); return nil },
 	})
 	return integration.New(s.integrationConfig(coordinator))
 }
@@ -116,7 +117,7 @@ func (s *Server) integrationConfig(made integration.Copies) integration.Config {
 		Upstream: s.upstream, Copies: made, Observer: knowing{s.telemetry, s}, Draining: s.untilDrain.Done(),
 	}
 	if s.access != nil {
-		cfg.Admit = s.access.item
+		cfg.Admit = s.access.Item
 	}
 	return cfg
 }

@@ -22,8 +22,8 @@ func (s *Server) Reload(ctx context.Context) {
 			reading.Go(func() { w.Look(ctx) })
 		}
 	}
-	if s.access != nil && s.access.store.Look() == nil {
-		s.log.Info("the file of accounts was read", "hash", s.access.store.Status().Hash)
+	if s.access != nil && s.access.Store.Look() == nil {
+		s.log.Info("the file of accounts was read", "hash", s.access.Store.Status().Hash)
 	}
 	if s.audit != nil {
 		s.audit.Reopen()

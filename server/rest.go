@@ -12,6 +12,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/gateway"
 	"github.com/digate/digate/server/httpserver"
+	"github.com/digate/digate/server/lifecycle"
 	"github.com/digate/digate/server/openapi"
 	"github.com/digate/digate/server/openapi/viewer"
 	"github.com/digate/digate/server/web"
@@ -78,15 +79,15 @@ func (s *Server) newREST(routes http.Handler) *httpserver.Server {
 }
 
 // restPart returns the REST side as a part of the server.
-func (s *Server) restPart(srv *httpserver.Server) *part {
-	p := &part{
-		name:  "REST listener",
-		serve: func(context.Context) error { return s.rest.serveHTTP(srv) },
-		close: func() error { _ = srv.Close(); s.rest.close(); return nil },
+func (s *Server) restPart(srv *httpserver.Server) *lifecycle.Part {
+	p := &lifecycle.Part{
+		Name:  "REST listener",
+		Serve: func(context.Context) error { return s.rest.serveHTTP(srv) },
+		Close: func() error { _ = srv.Close(); s.rest.close(); return nil },
 	}
-	p.drain = func() {
+	p.Drain = func() {
 		s.rest.leave()
-		<-p.served
+		p.AwaitServed()
 		srv.Drain()
 	}
 	return p

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/health"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+	"github.com/digate/digate/server/access"
 	"github.com/digate/digate/server/audit"
 	"github.com/digate/digate/server/authn"
 	"github.com/digate/digate/server/budget"
@@ -29,6 +30,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/ledger/watch"
 	"github.com/digate/digate/server/ledgerservice"
+	"github.com/digate/digate/server/lifecycle"
 	"github.com/digate/digate/server/loglevel"
 	"github.com/digate/digate/server/openapi/viewer"
 	"github.com/digate/digate/server/setting"
@@ -42,7 +44,7 @@ import (
 type Server struct {
 	cfg        config.Config
 	log        *slog.Logger
-	lifecycle  lifecycle
+	lifecycle  lifecycle.Stack
 	telemetry  *telemetry.Telemetry
 	upstream   *upstream.Client
 	version    string
@@ -74,7 +76,8 @@ type Server struct {
 	// What TLS of the listeners and to Diga is made of, nil where no setting names a file.
 	certificates, upstreamCertificates *certs.Watch
 	authenticator                      authn.Authenticator
-	access                             *access // nil without a file of accounts
+	access                             *access.Access         // nil without a file of accounts
+	issuers                            telemetry.IssuersState // nil without a file of accounts
 }
 
 // Options are what a server needs besides its configuration.
@@ -163,7 +166,7 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	s.telemetry.WatchBounds(bounded{s})
 	if opts.LogLevel != nil {
 		s.logLevel = loglevel.New(opts.Log, opts.LogLevel)
-		s.lifecycle.push(&part{name: "log level", close: func() error { s.logLevel.Close(); return nil }})
+		s.lifecycle.Push(&lifecycle.Part{Name: "log level", Close: func() error { s.logLevel.Close(); return nil }})
 	}
 	defer func() {
 		if err != nil {
@@ -204,12 +207,12 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
-	s.lifecycle.push(s.grpcPart(s.newGRPC(service, records)), s.restPart(s.newREST(routes)))
-	s.lifecycle.push(s.adminPart(s.newAdmin()))
+	s.lifecycle.Push(s.grpcPart(s.newGRPC(service, records)), s.restPart(s.newREST(routes)))
+	s.lifecycle.Push(s.adminPart(s.newAdmin()))
 	if err := s.watchContract(opts.Version); err != nil {
 		return nil, err
 	}
-	s.lifecycle.push(s.announcement())
+	s.lifecycle.Push(s.announcement())
 	// Last, so that no connection waits for a start that may fail.
 	for _, l := range []*listener{s.grpc, s.rest, s.admin} {
 		if err := l.bind(ctx); err != nil {
@@ -245,9 +248,9 @@ func (s *Server) openUpstream(version string) error {
 	if err := s.watchUpstreamCertificates(); err != nil {
 		return err
 	}
-	s.lifecycle.push(&part{
-		name: "upstream", cut: s.upstream.Cut,
-		close: func() error { s.upstream.Close(); return nil },
+	s.lifecycle.Push(&lifecycle.Part{
+		Name: "upstream", Cut: s.upstream.Cut,
+		Close: func() error { s.upstream.Close(); return nil },
 	})
 	return nil
 }
@@ -324,21 +327,21 @@ func (s *Server) Run(ctx context.Context) error {
 	s.whyDrain = func() error { return context.Cause(ctx) }
 	served, end := s.afterDelay(ctx)
 	defer end()
-	err := s.lifecycle.run(served, s.cfg.ShutdownTimeout)
+	err := s.lifecycle.Run(served, s.cfg.ShutdownTimeout)
 	s.log.Info("stopped")
 	return err
 }
 
 // Close releases what a server holds that was never run. Run releases it by
 // itself.
-func (s *Server) Close() { _ = s.lifecycle.close() }
+func (s *Server) Close() { _ = s.lifecycle.Close() }
 
 // announcement returns the part that tells those who watch the server whether
 // to send it calls. It is on top of the stack: the drain begins with it.
-func (s *Server) announcement() *part {
-	return &part{
-		name: "health",
-		drain: func() {
+func (s *Server) announcement() *lifecycle.Part {
+	return &lifecycle.Part{
+		Name: "health",
+		Drain: func() {
 			s.tellEnd("draining", "timeout", s.cfg.ShutdownTimeout)
 			s.leave()
 			s.beginDrain()

@@ -58,7 +58,7 @@ func (s *Server) status(ctx context.Context) status.Status {
 
 // accountsStatus returns the state of the file of accounts.
 func (s *Server) accountsStatus(now time.Time) *status.Accounts {
-	set, in := s.access.store.Set(), s.access.store.Status()
+	set, in := s.access.Store.Set(), s.access.Store.Status()
 	var accounts, callers, issuers []string
 	for _, a := range set.Accounts() {
 		accounts = append(accounts, a.Name)
@@ -71,8 +71,8 @@ func (s *Server) accountsStatus(now time.Time) *status.Accounts {
 	}
 	a := &status.Accounts{
 		File: s.cfg.AccountsFile, Hash: in.Hash, Loaded: in.Loaded.UTC(), AgeSeconds: now.Sub(in.Loaded).Seconds(),
-		Accounts: status.NewNames(accounts, s.access.store.RefusedTokens()), Callers: status.NewNames(callers, nil),
-		Issuers: status.NewNames(issuers, s.access.issuers.Failing()),
+		Accounts: status.NewNames(accounts, s.access.Store.RefusedTokens()), Callers: status.NewNames(callers, nil),
+		Issuers: status.NewNames(issuers, s.issuers.Failing()),
 	}
 	if in.Refused {
 		at := in.RefusedSince.UTC()

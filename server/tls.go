@@ -12,6 +12,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/handshake"
+	"github.com/digate/digate/server/lifecycle"
 	"github.com/digate/digate/server/peers"
 	"github.com/digate/digate/server/setting"
 )
@@ -89,7 +90,7 @@ func (s *Server) watchCertificates(side string, files certs.Files, use func(*cer
 		s.log.Warn("the other side will refuse this certificate", slog.String("side", side), slog.String("cause", err.Error()))
 	}
 	s.telemetry.WatchCertificates(side, watch)
-	s.lifecycle.push(&part{name: side + " certificates", serve: func(ctx context.Context) error { watch.Run(ctx); return nil }})
+	s.lifecycle.Push(&lifecycle.Part{Name: side + " certificates", Serve: func(ctx context.Context) error { watch.Run(ctx); return nil }})
 	return watch, nil
 }
 

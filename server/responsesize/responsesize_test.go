@@ -1,4 +1,4 @@
-package server
+package responsesize
 
 import (
 	"strings"
@@ -10,16 +10,14 @@ import (
 	"github.com/digate/digate/server/contract"
 )
 
-// fitter returns a server with the bound on responses, which serves nothing.
-func fitter(t *testing.T, bound int) *Server {
+// boundOf returns the bound of so many bytes.
+func boundOf(t *testing.T, bytes int) *Bound {
 	t.Helper()
 	c, err := contract.Load(contract.Integration(), contract.Ledger())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{contract: c}
-	s.cfg.MaxGRPCResponseBytes = int64(bound)
-	return s
+	return &Bound{Bytes: int64(bytes), Contract: c}
 }
 
 func response(description string) *integrationv1.CopyTemplateResponse {
@@ -28,7 +26,7 @@ func response(description string) *integrationv1.CopyTemplateResponse {
 
 func TestFits_ResponseAsLargeAsTheBound_Fits(t *testing.T) {
 	resp := response(strings.Repeat("d", 1000))
-	if size := proto.Size(resp); !fitter(t, size).fits(resp) || fitter(t, size-1).fits(resp) {
+	if size := proto.Size(resp); !boundOf(t, size).fits(resp) || boundOf(t, size-1).fits(resp) {
 		t.Errorf("a response of %d bytes does not fit just within them", size)
 	}
 }
@@ -39,7 +37,7 @@ func TestFitResponse_SharedResponse_IsLeftWhole(t *testing.T) {
 	before := proto.CloneOf(resp)
 	omitted := new(omissions)
 	for range 2 { // as for two messages of a stream
-		got, err := fitter(t, 500).fitResponse(integrationv1.IntegrationService_CopyTemplate_FullMethodName, resp, omitted)
+		got, err := boundOf(t, 500).fitResponse(integrationv1.IntegrationService_CopyTemplate_FullMethodName, resp, omitted)
 		if err != nil || got.(*integrationv1.CopyTemplateResponse).GetIntegration().Description != nil {
 			t.Fatalf("%v, %v", got, err)
 		}

@@ -1,4 +1,6 @@
-package server
+// Package lifecycle starts the parts of a server, and ends them in order: what relies on
+// another part ends before it.
+package lifecycle
 
 import (
 	"context"
@@ -11,60 +13,63 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// part is something that a server starts and has to end. Every hook may be nil.
-type part struct {
-	name string
-	// serve runs until the context ends, or until drain or close ends it.
-	serve func(ctx context.Context) error
-	// drain takes no more work and returns when none is under way, which close
+// Part is something that a server starts and has to end. Every hook may be nil.
+type Part struct {
+	Name string
+	// Serve runs until the context ends, or until Drain or Close ends it.
+	Serve func(ctx context.Context) error
+	// Drain takes no more work and returns when none is under way, which Close
 	// must bring about too.
-	drain func()
-	// cut fails the work under way, so that its callers hear a verdict.
-	cut func()
-	// close releases what the part holds. It is called once, after drain or
+	Drain func()
+	// Cut fails the work under way, so that its callers hear a verdict.
+	Cut func()
+	// Close releases what the part holds. It is called once, after Drain or
 	// without it, whether or not the part ever served.
-	close func() error
+	Close func() error
 
-	served chan struct{} // closed when serve returned, nil where it was never called
+	served chan struct{} // closed when Serve returned, nil where it was never called
 }
+
+// AwaitServed returns when Serve has returned. It is for a Drain that has to know.
+func (p *Part) AwaitServed() { <-p.served }
 
 // stage is the parts that drain at the same time: one that has long work must
 // not leave another open, or without time.
 type stage struct {
-	parts   []*part
+	parts   []*Part
 	drained chan struct{}
 }
 
-// lifecycle is a stack of stages: each relies on those pushed before it, so the
+// Stack is a stack of stages. Each relies on those pushed before it, so the
 // last one drains and closes first. It belongs to one goroutine at a time.
-type lifecycle struct {
+type Stack struct {
 	stages []*stage
 }
 
-// push adds a stage on top.
-func (l *lifecycle) push(parts ...*part) {
+// Push adds a stage on top.
+func (l *Stack) Push(parts ...*Part) {
 	l.stages = append(l.stages, &stage{parts: parts})
 }
 
 // lastWords is how long the calls that were cut have to tell their callers.
 const lastWords = time.Second
 
-// run serves all parts until the context ends or a part fails, then drains
+// Run serves all parts until the context ends or a part fails, then drains
 // them from the top down, for at most the timeout. Nothing runs or is held when
-// run returns. The error is that of the part that failed first, or says that
+// Run returns. The error is that of the part that failed first, or says that
 // work was cut.
-func (l *lifecycle) run(ctx context.Context, timeout time.Duration) error {
+func (l *Stack) Run(ctx context.Context, timeout time.Duration) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, s := range l.stages {
 		for _, p := range s.parts {
-			if p.serve == nil {
+			if p.Serve == nil {
 				continue
 			}
 			p.served = make(chan struct{})
 			g.Go(func() error {
 				defer close(p.served)
-				if err := p.serve(ctx); err != nil {
-					return fmt.Errorf("%s: %w", p.name, err)
+				if err := p.Serve(ctx); err != nil {
+					return fmt.Errorf("%s: %w", p.Name, err)
 				}
 				return nil
 			})
@@ -73,15 +78,15 @@ func (l *lifecycle) run(ctx context.Context, timeout time.Duration) error {
 	g.Go(func() error {
 		<-ctx.Done()
 		cut := l.drain(timeout)
-		return errors.Join(cut, l.close())
+		return errors.Join(cut, l.Close())
 	})
 	return g.Wait()
 }
 
 // drain drains the stages from the top down. Where the timeout passes before
 // that, drain cuts the work under way and returns an error.
-func (l *lifecycle) drain(timeout time.Duration) error {
-	stages := l.stages // close takes them off the stack meanwhile
+func (l *Stack) drain(timeout time.Duration) error {
+	stages := l.stages // Close takes them off the stack meanwhile
 	for _, s := range stages {
 		s.drained = make(chan struct{})
 	}
@@ -101,8 +106,8 @@ func (l *lifecycle) drain(timeout time.Duration) error {
 	}
 	for _, s := range stages {
 		for _, p := range s.parts {
-			if p.cut != nil {
-				p.cut()
+			if p.Cut != nil {
+				p.Cut()
 			}
 		}
 	}
@@ -119,8 +124,8 @@ func (s *stage) drain() {
 	defer close(s.drained)
 	var wg sync.WaitGroup
 	for _, p := range s.parts {
-		if p.drain != nil {
-			wg.Go(p.drain)
+		if p.Drain != nil {
+			wg.Go(p.Drain)
 		}
 	}
 	wg.Wait()
@@ -147,12 +152,12 @@ func (s *stage) awaitDrained(timeout time.Duration) bool {
 	}
 }
 
-// close closes the stages from the top down. Nothing of a stage runs any more
+// Close closes the stages from the top down. Nothing of a stage runs any more
 // when the stage below it closes. The stack is empty afterwards.
 //
 // A stage that is still draining closes at once. The stages below it could not
 // drain before, so each of them gets lastWords to do so.
-func (l *lifecycle) close() error {
+func (l *Stack) Close() error {
 	var errs []error
 	stuck := false
 	for ; len(l.stages) > 0; l.stages = l.stages[:len(l.stages)-1] {
@@ -162,11 +167,11 @@ func (l *lifecycle) close() error {
 		}
 		stuck = stuck || !s.awaitDrained(0)
 		for _, p := range s.parts {
-			if p.close == nil {
+			if p.Close == nil {
 				continue
 			}
-			if err := p.close(); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", p.name, err))
+			if err := p.Close(); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", p.Name, err))
 			}
 		}
 		for _, p := range s.parts {

@@ -1,4 +1,10 @@
-package server
+// Package responsesize keeps the responses to gRPC callers within a size that they take.
+//
+// Client libraries refuse a message that is larger than their bound, 4 MiB in most,
+// with a status of their own: the caller of a copy that was made would hear of a
+// failure. A write's response therefore loses its largest fields and keeps its id. A read
+// fails instead, because its caller asks for the fields.
+package responsesize
 
 import (
 	"context"
@@ -16,20 +22,22 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// Client libraries refuse a message that is larger than their bound, 4 MiB in most,
-// with a status of their own: the caller of a copy that was made would hear of a
-// failure. Responses to gRPC callers are therefore bounded here. A write's response
-// loses its largest fields and keeps its id. A read fails instead, because its
-// caller asks for the fields.
+// Bound is the bound on responses.
+type Bound struct {
+	// Bytes is the size of the largest response.
+	Bytes    int64
+	Contract *contract.Contract
+}
 
-// fitUnary is the innermost interceptor of gRPC calls. REST has no such bound.
-func (s *Server) fitUnary(ctx context.Context, method string, resp any, err error) (any, error) {
+// FitUnary fits the response of a unary call. It belongs behind all that could make the
+// response larger.
+func (b *Bound) FitUnary(ctx context.Context, method string, resp any, err error) (any, error) {
 	m, ok := resp.(proto.Message)
-	if err != nil || !ok || s.fits(m) {
+	if err != nil || !ok || b.fits(m) {
 		return resp, err
 	}
 	omitted := new(omissions)
-	fitting, err := s.fitResponse(method, m, omitted)
+	fitting, err := b.fitResponse(method, m, omitted)
 	if err != nil {
 		return nil, err
 	}
@@ -39,10 +47,10 @@ func (s *Server) fitUnary(ctx context.Context, method string, resp any, err erro
 	return fitting, nil
 }
 
-// fitStream is fitUnary for streams: every message of a stream is bounded, and its
+// FitStream is FitUnary for streams: every message of a stream is bounded, and its
 // trailer names what was omitted in any of them.
-func (s *Server) fitStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	f := &fittingStream{ServerStream: ss, server: s, method: info.FullMethod}
+func (b *Bound) FitStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	f := &fittingStream{ServerStream: ss, bound: b, method: info.FullMethod}
 	err := handler(srv, f)
 	if names := f.omitted.note(ss.Context()); names != "" {
 		ss.SetTrailer(metadata.Pairs(contract.OmittedKey, names))
@@ -52,14 +60,14 @@ func (s *Server) fitStream(srv any, ss grpc.ServerStream, info *grpc.StreamServe
 
 type fittingStream struct {
 	grpc.ServerStream
-	server  *Server
+	bound   *Bound
 	method  string
 	omitted omissions
 }
 
 func (f *fittingStream) SendMsg(v any) error {
-	if m, ok := v.(proto.Message); ok && !f.server.fits(m) {
-		fitting, err := f.server.fitResponse(f.method, m, &f.omitted)
+	if m, ok := v.(proto.Message); ok && !f.bound.fits(m) {
+		fitting, err := f.bound.fitResponse(f.method, m, &f.omitted)
 		if err != nil {
 			return err
 		}
@@ -68,20 +76,20 @@ func (f *fittingStream) SendMsg(v any) error {
 	return f.ServerStream.SendMsg(v)
 }
 
-// fits reports whether a response is within --grpc-max-response-bytes.
-func (s *Server) fits(m proto.Message) bool {
-	return int64(proto.Size(m)) <= s.cfg.MaxGRPCResponseBytes
+// fits reports whether a response is within the bound.
+func (b *Bound) fits(m proto.Message) bool {
+	return int64(proto.Size(m)) <= b.Bytes
 }
 
 // fitResponse returns a copy of a response that is too large, with as few fields
 // omitted as make it fit. The response itself may be another caller's too.
-func (s *Server) fitResponse(method string, m proto.Message, omitted *omissions) (proto.Message, error) {
-	tooLarge := apierror.ResponseTooLarge(int64(proto.Size(m)), s.cfg.MaxGRPCResponseBytes)
-	if described := s.contract.Method(method); described == nil || !described.Write {
+func (b *Bound) fitResponse(method string, m proto.Message, omitted *omissions) (proto.Message, error) {
+	tooLarge := apierror.ResponseTooLarge(int64(proto.Size(m)), b.Bytes)
+	if described := b.Contract.Method(method); described == nil || !described.Write {
 		return nil, tooLarge
 	}
 	m = proto.Clone(m)
-	for !s.fits(m) {
+	for !b.fits(m) {
 		path := omitLargest(m.ProtoReflect())
 		if path == nil {
 			return nil, tooLarge

@@ -1,19 +1,14 @@
-package server
+package lifecycle
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"google.golang.org/grpc/health"
-
-	"github.com/digate/digate/server/config"
 )
 
 // journal records the hooks that are called, in order.
@@ -28,32 +23,32 @@ func (j *journal) note(line string) {
 	j.lines = append(j.lines, line)
 }
 
-// part returns a part whose hooks are recorded. Its drain returns when busy is
-// closed, or at once if busy is nil. Its serve returns when the part is closed.
-func (j *journal) part(name string, busy chan struct{}) *part {
+// part returns a part whose hooks are recorded. Its Drain returns when busy is
+// closed, or at once if busy is nil. Its Serve returns when the part is closed.
+func (j *journal) part(name string, busy chan struct{}) *Part {
 	closed := make(chan struct{})
-	return &part{
-		name:  name,
-		serve: func(context.Context) error { <-closed; return nil },
-		drain: func() {
+	return &Part{
+		Name:  name,
+		Serve: func(context.Context) error { <-closed; return nil },
+		Drain: func() {
 			j.note("drain " + name)
 			if busy != nil {
 				<-busy
 			}
 		},
-		cut:   func() { j.note("cut " + name) },
-		close: func() error { j.note("close " + name); close(closed); return nil },
+		Cut:   func() { j.note("cut " + name) },
+		Close: func() error { j.note("close " + name); close(closed); return nil },
 	}
 }
 
 func TestLifecycle_ContextEnds_DrainsAndClosesFromTheTopDown(t *testing.T) {
 	var j journal
-	var l lifecycle
-	l.push(j.part("below", nil))
-	l.push(j.part("above", nil))
+	var l Stack
+	l.Push(j.part("below", nil))
+	l.Push(j.part("above", nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := l.run(ctx, time.Minute); err != nil {
+	if err := l.Run(ctx, time.Minute); err != nil {
 		t.Error(err)
 	}
 	if want := []string{"drain above", "drain below", "close above", "close below"}; !slices.Equal(j.lines, want) {
@@ -64,20 +59,20 @@ func TestLifecycle_ContextEnds_DrainsAndClosesFromTheTopDown(t *testing.T) {
 func TestLifecycle_WorkOutlastsTheTimeout_IsCutAndMayEndBeforeItsPartCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
-		var l lifecycle
+		var l Stack
 		busy := make(chan struct{})
 		below, above := j.part("below", nil), j.part("above", busy)
-		cut := below.cut
-		below.cut = func() { // ends the work under way a little later
+		cut := below.Cut
+		below.Cut = func() { // ends the work under way a little later
 			cut()
 			time.AfterFunc(lastWords/2, func() { j.note("ended"); close(busy) })
 		}
-		l.push(below)
-		l.push(above)
+		l.Push(below)
+		l.Push(above)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		begun := time.Now()
-		if err := l.run(ctx, time.Minute); err == nil || !strings.Contains(err.Error(), "were cut") {
+		if err := l.Run(ctx, time.Minute); err == nil || !strings.Contains(err.Error(), "were cut") {
 			t.Errorf("got %v", err)
 		}
 		if took := time.Since(begun); took != time.Minute+lastWords/2 {
@@ -92,17 +87,17 @@ func TestLifecycle_WorkOutlastsTheTimeout_IsCutAndMayEndBeforeItsPartCloses(t *t
 func TestLifecycle_WorkIgnoresTheCut_IsEndedByTheClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
-		var l lifecycle
+		var l Stack
 		busy := make(chan struct{})
 		above := j.part("above", busy)
-		closed := above.close
-		above.close = func() error { close(busy); return closed() }
-		l.push(j.part("below", nil))
-		l.push(above)
+		closed := above.Close
+		above.Close = func() error { close(busy); return closed() }
+		l.Push(j.part("below", nil))
+		l.Push(above)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		begun := time.Now()
-		if err := l.run(ctx, time.Minute); err == nil {
+		if err := l.Run(ctx, time.Minute); err == nil {
 			t.Error("no error")
 		}
 		if took := time.Since(begun); took != time.Minute+lastWords {
@@ -116,11 +111,11 @@ func TestLifecycle_WorkIgnoresTheCut_IsEndedByTheClose(t *testing.T) {
 
 func TestLifecycle_PartFails_EndsTheOthersAndIsNamed(t *testing.T) {
 	var j journal
-	var l lifecycle
+	var l Stack
 	broken := errors.New("broken")
-	l.push(j.part("below", nil))
-	l.push(&part{name: "listener", serve: func(context.Context) error { return broken }})
-	if err := l.run(t.Context(), time.Minute); !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "listener: ") {
+	l.Push(j.part("below", nil))
+	l.Push(&Part{Name: "listener", Serve: func(context.Context) error { return broken }})
+	if err := l.Run(t.Context(), time.Minute); !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "listener: ") {
 		t.Errorf("got %v", err)
 	}
 	if want := []string{"drain below", "close below"}; !slices.Equal(j.lines, want) {
@@ -130,14 +125,14 @@ func TestLifecycle_PartFails_EndsTheOthersAndIsNamed(t *testing.T) {
 
 func TestLifecycle_CloseWithoutRun_ClosesEachPartOnceAndReturnsEveryError(t *testing.T) {
 	var j journal
-	var l lifecycle
+	var l Stack
 	one, two := errors.New("one"), errors.New("two")
-	l.push(&part{name: "below", close: func() error { j.note("below"); return one }})
-	l.push(&part{name: "above", close: func() error { j.note("above"); return two }}, &part{name: "nothing"})
-	if err := l.close(); !errors.Is(err, one) || !errors.Is(err, two) {
+	l.Push(&Part{Name: "below", Close: func() error { j.note("below"); return one }})
+	l.Push(&Part{Name: "above", Close: func() error { j.note("above"); return two }}, &Part{Name: "nothing"})
+	if err := l.Close(); !errors.Is(err, one) || !errors.Is(err, two) {
 		t.Errorf("got %v", err)
 	}
-	if err := l.close(); err != nil {
+	if err := l.Close(); err != nil {
 		t.Errorf("a second time: %v", err)
 	}
 	if want := []string{"above", "below"}; !slices.Equal(j.lines, want) {
@@ -148,9 +143,9 @@ func TestLifecycle_CloseWithoutRun_ClosesEachPartOnceAndReturnsEveryError(t *tes
 func TestLifecycle_PartThatEndsSlowly_EndsBeforeTheStageBelowCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
-		var l lifecycle
-		l.push(j.part("below", nil))
-		l.push(&part{name: "slow", serve: func(ctx context.Context) error {
+		var l Stack
+		l.Push(j.part("below", nil))
+		l.Push(&Part{Name: "slow", Serve: func(ctx context.Context) error {
 			<-ctx.Done()
 			time.Sleep(time.Second)
 			j.note("slow ended")
@@ -158,27 +153,11 @@ func TestLifecycle_PartThatEndsSlowly_EndsBeforeTheStageBelowCloses(t *testing.T
 		}})
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := l.run(ctx, time.Minute); err != nil {
+		if err := l.Run(ctx, time.Minute); err != nil {
 			t.Error(err)
 		}
 		if want := []string{"drain below", "slow ended", "close below"}; !slices.Equal(j.lines, want) {
 			t.Errorf("got %v, want %v", j.lines, want)
 		}
 	})
-}
-
-// A part that failed leaves nothing for which a delay could wait.
-func TestAfterDelay_ServerEndsByItself_EndsAtOnce(t *testing.T) {
-	t.Parallel()
-	s := &Server{cfg: config.Config{Limits: config.Limits{DrainDelay: time.Hour}}, health: health.NewServer(), log: slog.New(slog.DiscardHandler), whyDrain: func() error { return nil }}
-	for _, stop := range []func(context.CancelFunc){func(context.CancelFunc) {}, func(cancel context.CancelFunc) { cancel() }} {
-		ctx, cancel := context.WithCancel(t.Context())
-		served, end := s.afterDelay(ctx)
-		stop(cancel)
-		end()
-		if served.Err() == nil {
-			t.Error("it is served on")
-		}
-		cancel()
-	}
 }
