@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -29,7 +30,7 @@ func (s *Service) BulkCopyTemplate(stream bulkStream) error {
 	b := &bulkRun{
 		service: s, cfg: s.bulk, stream: stream,
 		seen:      make(map[[16]byte]struct{}),
-		moved:     make(chan struct{}, 1),
+		opened:    time.Now(),
 		templates: templates{read: s.readTemplate},
 	}
 	ended := make(chan error, 1)
@@ -95,7 +96,8 @@ type bulkRun struct {
 	seen      map[[16]byte]struct{}
 	templates templates // for the copies that need them
 	items     pending
-	moved     chan struct{} // a request was read, or a result was ready or taken
+	opened    time.Time
+	moved     atomic.Int64 // when a request was read, or a result was ready or taken: nanoseconds since opened
 
 	mu     sync.Mutex // held while sending
 	closed bool       // nothing may be sent any more, or the summary was sent

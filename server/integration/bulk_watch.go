@@ -26,9 +26,11 @@ func (b *bulkRun) watch(ended <-chan error) error {
 			if b.closeSending() {
 				return apierror.Draining()
 			}
-		case <-b.moved:
-			timer.Reset(b.cfg.StallTimeout)
 		case <-timer.C:
+			if left := b.cfg.StallTimeout - b.still(); left > 0 {
+				timer.Reset(left)
+				continue
+			}
 			if b.items.some() && !b.blocked() {
 				timer.Reset(b.cfg.StallTimeout) // a copy is under way, which has its own timeout
 				continue
@@ -61,10 +63,11 @@ func (b *bulkRun) closeSending() bool {
 	return true
 }
 
-// move notes that the stream moved.
-func (b *bulkRun) move() {
-	select {
-	case b.moved <- struct{}{}:
-	default:
-	}
+// move notes that the stream moved. Nobody is woken: an item moves the stream several
+// times, and watch looks only when its timer ends.
+func (b *bulkRun) move() { b.moved.Store(int64(time.Since(b.opened))) }
+
+// still returns how long nothing has moved.
+func (b *bulkRun) still() time.Duration {
+	return time.Since(b.opened) - time.Duration(b.moved.Load())
 }
