@@ -41,7 +41,7 @@ var rawCallers = []struct {
 	{"rest/variables", newRESTCallerWithVariables, 110},
 	{"grpc/request_id", newGRPCCallerWithID, 159},
 	{"rest/request_id", newRESTCallerWithID, 128},
-	{"grpc/bulk_item", newBulkCaller, 90},
+	{"grpc/bulk_item", newBulkCaller, 84},
 	{"grpc/get", newGRPCReader, 133},
 	{"rest/get", newRESTReader, 108},
 }

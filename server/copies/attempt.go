@@ -51,11 +51,11 @@ type attempt struct {
 	claimUnsure bool
 }
 
-// do carries a flight to its end. The context is its caller's.
+// do carries a flight until it is done, and has what is left to do then done by another
+// goroutine. The context is its caller's.
 func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	stack.Grow()
 	f := a.flight
-	defer c.flights.wg.Done()
 	began := time.Now()
 	ctx, traced := f.trace(ctx)
 	a.caller, f.ex = exchange.NewContext(ctx)
@@ -85,6 +85,21 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 		})
 		end(f.ex, f.err)
 	}
+	if err == nil && named && !a.claimUnsure {
+		traced(left)
+		c.flights.wg.Done()
+		return
+	}
+	go func() {
+		defer c.flights.wg.Done()
+		a.settleRecord(err, named)
+		traced(left)
+	}()
+}
+
+// settleRecord does what could not be done while the caller waited. The error is that of
+// recordFirst, and named reports whether what was created has its name.
+func (a *attempt) settleRecord(err error, named bool) {
 	recorded := err == nil || a.retryRecord(err)
 	if recorded && !named {
 		a.renameLater()
@@ -92,7 +107,6 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	if a.claimUnsure {
 		a.releaseClaim()
 	}
-	traced(left)
 }
 
 // run claims the key and sends the call, or reads what an earlier call created. It

@@ -151,67 +151,77 @@ func (c *Coordinator) CreateTool(ctx context.Context, req *integrationv1.CreateT
 
 // once returns what the call created as the message that it is.
 func once[M proto.Message](ctx context.Context, c *Coordinator, call create) (_ M, replayed bool, _ error) {
-	created, replayed, err := c.create(ctx, call)
+	f, mine, err := c.flightOf(ctx, call, nil)
 	if err != nil {
 		return *new(M), false, err
 	}
-	return created.message.(M), replayed, nil
+	return resultOf[M](ctx, f, mine)
 }
 
-// create returns what the call created, and reports whether another call
-// created it.
-func (c *Coordinator) create(ctx context.Context, call create) (_ resource, replayed bool, _ error) {
+// resultOf returns what a flight that is done created, as the message that it is, and
+// reports whether another call created it.
+func resultOf[M proto.Message](ctx context.Context, f *flight, mine bool) (_ M, replayed bool, _ error) {
+	if ex := exchange.FromContext(ctx); ex != nil {
+		share(ex, f.ex, mine)
+	}
+	if f.err != nil {
+		return *new(M), false, f.err
+	}
+	return f.created.message.(M), f.replayed || !mine, nil
+}
+
+// flightOf returns the flight of the call once it is done, and reports whether it is the
+// call's own. If there is a carrier, that carries it; else a goroutine of its own does.
+func (c *Coordinator) flightOf(ctx context.Context, call create, by *Carrier) (_ *flight, mine bool, _ error) {
 	key, err := c.cfg.Key(ctx, call.method(), call.request().GetRequestId())
 	if err != nil {
-		return resource{}, false, err
+		return nil, false, err
 	}
 	keeps := c.cfg.Ledger
 	if c.cfg.LedgerOf != nil {
 		if keeps, err = c.cfg.LedgerOf(ctx, call.method(), call.request().GetRequestId(), key); err != nil {
-			return resource{}, false, err
+			return nil, false, err
 		}
 	}
 	fingerprint, err := c.fingerprint(call)
 	if err != nil {
-		return resource{}, false, apierror.Internal(err, exchange.NotSent)
+		return nil, false, apierror.Internal(err, exchange.NotSent)
 	}
-	ex := exchange.FromContext(ctx)
 	record := key.RecordName()
-	if ex != nil {
+	if ex := exchange.FromContext(ctx); ex != nil {
 		ex.LedgerRecord = record
 	}
-	w := newWaiting(ctx)
+	w := waiting{ctx: ctx}
+	if by == nil {
+		w.setLate()
+	}
 	defer w.end()
 	for claims := 1; ; claims++ {
 		if err := ctx.Err(); err != nil {
-			return resource{}, false, apierror.NotBegun(err)
+			return nil, false, apierror.NotBegun(err)
 		}
 		f, mine := c.flights.join(key, fingerprint)
 		if mine {
 			f.attempt = attempt{coordinator: c, flight: f, create: call, key: key, ledger: keeps}
-			go c.do(ctx, &f.attempt, record)
 		} else if f.fingerprint != fingerprint {
-			return resource{}, false, reused()
+			return nil, false, reused()
 		}
-		if mine {
+		switch {
+		case mine && by != nil:
+			by.carry(ctx, c, f, record)
+		case mine:
+			go c.do(ctx, &f.attempt, record)
 			err = w.await(f, true)
-		} else {
+		default:
 			err = w.awaitOther(f)
 		}
 		if err != nil {
-			return resource{}, false, err
+			return nil, false, err
 		}
 		if !mine && (f.abandoned || f.refused && call.check() == nil) || f.lost && claims < maxClaims {
 			continue
 		}
-		replayed = f.replayed || !mine
-		if ex != nil {
-			share(ex, f.ex, mine)
-		}
-		if f.err != nil {
-			return resource{}, false, f.err
-		}
-		return f.created, replayed, nil
+		return f, mine, nil
 	}
 }
 

@@ -13,19 +13,19 @@ func beforeDeadline(deadline time.Time) time.Time {
 	return deadline.Add(-min(time.Until(deadline)/20, 50*time.Millisecond))
 }
 
-// waiting is a caller that waits for its flights, until a little before its deadline.
+// waiting is a caller that waits for its flights, until the end of its context or of the
+// timer.
 type waiting struct {
 	ctx  context.Context
-	late *time.Timer // nil for a caller without a deadline
+	late *time.Timer // may be nil
 	over error       // why the wait is over
 }
 
-func newWaiting(ctx context.Context) waiting {
-	w := waiting{ctx: ctx}
-	if deadline, ok := ctx.Deadline(); ok {
+// setLate has the wait end a little before the caller's deadline, if there is one.
+func (w *waiting) setLate() {
+	if deadline, ok := w.ctx.Deadline(); ok {
 		w.late = time.NewTimer(time.Until(beforeDeadline(deadline)))
 	}
-	return w
 }
 
 // end frees what the waiting holds.

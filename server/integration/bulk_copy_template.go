@@ -31,6 +31,7 @@ func (s *Service) BulkCopyTemplate(stream bulkStream) error {
 		service: s, cfg: s.bulk, stream: stream,
 		seen:      make(map[[16]byte]struct{}),
 		opened:    time.Now(),
+		underWay:  copiesUnderWay{all: make(map[*bulkCopy]struct{})},
 		templates: templates{read: s.readTemplate},
 	}
 	ended := make(chan error, 1)
@@ -80,12 +81,6 @@ func nothingBegun(err error) error {
 	}
 }
 
-// bulkItem is a copy to make, and what is wrong with its request.
-type bulkItem struct {
-	req   *integrationv1.CopyTemplateRequest
-	wrong error
-}
-
 // bulkRun is one stream at work.
 type bulkRun struct {
 	service *Service
@@ -96,6 +91,7 @@ type bulkRun struct {
 	seen      map[[16]byte]struct{}
 	templates templates // for the copies that need them
 	items     pending
+	underWay  copiesUnderWay
 	opened    time.Time
 	moved     atomic.Int64 // when a request was read, or a result was ready or taken: nanoseconds since opened
 
@@ -110,10 +106,9 @@ type bulkRun struct {
 // every copy has its result.
 func (b *bulkRun) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	workers := newWorkers(b.cfg.Concurrency, func(i bulkItem) {
-		defer b.items.done()
-		b.send(b.copy(ctx, i.req, i.wrong))
-	})
+	context.AfterFunc(ctx, func() { b.underWay.leaveAll(ctx.Err()) })
+	var workers *workers[bulkItem]
+	workers = newWorkers(b.cfg.Concurrency, func(i bulkItem) (left bool) { return b.copy(ctx, i, workers.leave) })
 	defer workers.end()
 	defer workers.wait() // nothing may be sent when the call has returned
 	defer cancel()
@@ -180,76 +175,4 @@ func (b *bulkRun) check(req *integrationv1.BulkCopyTemplateRequest) error {
 		return nil
 	}
 	return apierror.InvalidRequest(violation)
-}
-
-// copy makes one copy and returns its result.
-func (b *bulkRun) copy(ctx context.Context, req *integrationv1.CopyTemplateRequest, wrong error) *integrationv1.BulkCopyTemplateResponse {
-	ctx, cancel := context.WithTimeout(ctx, b.cfg.ItemTimeout)
-	defer cancel()
-	ctx, end := b.service.observer.Start(ctx, exchange.Operation{
-		Kind: exchange.BulkItem, Method: integrationv1.IntegrationService_CopyTemplate_FullMethodName, Request: req,
-	})
-	ctx, ex := exchange.NewContext(ctx)
-	resp := &integrationv1.BulkCopyTemplateResponse{RequestId: req.GetRequestId()}
-	in, replayed, err := b.make(ctx, req, wrong)
-	resp.Replayed = replayed
-	ex.Replayed = ex.Replayed || replayed
-	end(ex, err)
-	if err != nil {
-		resp.Replayed = false
-		resp.Outcome = &integrationv1.BulkCopyTemplateResponse_Error{Error: apierror.FromError(err).GRPCStatus().Proto()}
-		b.count(apierror.FromError(err).Outcome, false)
-		return resp
-	}
-	resp.Outcome = &integrationv1.BulkCopyTemplateResponse_Integration{Integration: in}
-	b.count(exchange.Done, resp.Replayed)
-	return resp
-}
-
-// make makes one copy, unless something was wrong with its request or it is not
-// admitted.
-func (b *bulkRun) make(ctx context.Context, req *integrationv1.CopyTemplateRequest, wrong error) (in *integrationv1.Integration, replayed bool, err error) {
-	if wrong != nil {
-		return nil, false, wrong
-	}
-	if b.service.admit != nil {
-		ended, err := b.service.admit(ctx, req)
-		if err != nil {
-			return nil, false, err
-		}
-		defer func() {
-			exchange.FromContext(ctx).Replayed = replayed
-			ended(ctx, err)
-		}()
-	}
-	return b.service.copies.CopyTemplate(ctx, req, b.service.before(req, &b.templates))
-}
-
-// count adds a result to the summary.
-func (b *bulkRun) count(o exchange.Outcome, replayed bool) {
-	b.counting.Lock()
-	defer b.counting.Unlock()
-	switch o {
-	case exchange.Done:
-		b.summary.Done++
-		if replayed {
-			b.summary.Replayed++
-		}
-	case exchange.NotSent:
-		b.summary.NotSent++
-	case exchange.Rejected:
-		b.summary.Rejected++
-	default:
-		b.summary.Unknown++
-	}
-}
-
-// send hands a result to the stream, and returns when the stream has taken it.
-func (b *bulkRun) send(resp *integrationv1.BulkCopyTemplateResponse) {
-	b.move()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.stream.Send(resp) == nil { // otherwise the stream is over, and Recv returns why
-		b.move()
-	}
 }

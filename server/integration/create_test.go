@@ -31,6 +31,12 @@ func (f fakeCopies) CopyTemplate(ctx context.Context, req *integrationv1.CopyTem
 	return f(ctx, req)
 }
 
+func (f fakeCopies) CarryCopyTemplate(
+	ctx context.Context, req *integrationv1.CopyTemplateRequest, before copies.Before, _ *copies.Carrier,
+) (*integrationv1.Integration, bool, error) {
+	return f.CopyTemplate(ctx, req, before)
+}
+
 func TestCopyTemplate_IDRequired_RefusesCallsWithout(t *testing.T) {
 	t.Parallel()
 	u := new(recorder)

@@ -36,6 +36,12 @@ func (noCopies) CopyTemplate(context.Context, *integrationv1.CopyTemplateRequest
 	panic("a copy with a request id")
 }
 
+func (noCopies) CarryCopyTemplate(
+	context.Context, *integrationv1.CopyTemplateRequest, copies.Before, *copies.Carrier,
+) (*integrationv1.Integration, bool, error) {
+	panic("a copy of a stream")
+}
+
 func (noCopies) CreateIntegration(context.Context, *integrationv1.CreateIntegrationRequest) (*integrationv1.Integration, bool, error) {
 	panic("an integration with a request id")
 }

@@ -11,7 +11,8 @@ import (
 // as long as the stream: a goroutine for each item would have to grow its stack anew each
 // time.
 type workers[T any] struct {
-	work func(T)
+	// work works at an item, and reports whether the item was left.
+	work func(T) (left bool)
 	// slots has a value for each worker that is taken.
 	slots chan struct{}
 	busy  sync.WaitGroup
@@ -25,7 +26,7 @@ type workers[T any] struct {
 type worker[T any] chan T
 
 // newWorkers returns workers, of which there are that many at most.
-func newWorkers[T any](most int, work func(T)) *workers[T] {
+func newWorkers[T any](most int, work func(T) (left bool)) *workers[T] {
 	return &workers[T]{work: work, slots: make(chan struct{}, most)}
 }
 
@@ -55,10 +56,18 @@ func (ws *workers[T]) give(item T) {
 	ws.idle = ws.idle[:last]
 }
 
-// wait returns when every item that was given is done. None may be given meanwhile.
+// leave leaves an item to its worker: nobody waits for it any more, and another worker
+// may be taken in its place.
+func (ws *workers[T]) leave() {
+	<-ws.slots
+	ws.busy.Done()
+}
+
+// wait returns when every item that was given is done or left. None may be given
+// meanwhile.
 func (ws *workers[T]) wait() { ws.busy.Wait() }
 
-// end ends the workers, which are idle or about to be.
+// end ends the workers, which are idle, about to be, or at what was left.
 func (ws *workers[T]) end() {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -71,19 +80,22 @@ func (ws *workers[T]) end() {
 func (ws *workers[T]) run(w worker[T]) {
 	stack.Grow()
 	for item := range w {
-		ws.work(item)
-		ws.busy.Done()
-		if !ws.rest(w) {
+		left := ws.work(item)
+		if !left {
+			ws.busy.Done()
+		}
+		if !ws.rest(w, left) {
 			return
 		}
 	}
 }
 
-// rest makes the worker an idle one, and reports whether there may be more work.
-func (ws *workers[T]) rest(w worker[T]) bool {
+// rest makes the worker an idle one, unless its item was left, and reports whether there
+// may be more work for it.
+func (ws *workers[T]) rest(w worker[T], left bool) bool {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	if ws.over {
+	if ws.over || left { // what was left has freed its slot: another may have been made for that
 		return false
 	}
 	ws.idle = append(ws.idle, w)
