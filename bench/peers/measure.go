@@ -113,6 +113,12 @@ func (s *stage) measure(ctx context.Context, o options, c cell, name string) (sa
 		return sample{}, err
 	}
 	defer func() { _ = end() }()
+	// digate gives a caller whom Diga has not accepted yet less memory than many large
+	// calls take.
+	first := load.Plan{InFlight: 1, For: o.warm}
+	if _, err := run(ctx, first); err != nil {
+		return sample{}, err
+	}
 	got, err := s.observe(s.peers[name], func(warming bool) (load.Result, error) {
 		if warming {
 			return run(ctx, warm)

@@ -218,7 +218,7 @@ func (m measurements) summary() string {
 - A copy over REST takes %s, which is %s times what httputil.ReverseProxy takes.
 - A request id costs %s times the time of a copy without one if the ledger is in memory.
 - %s idle gRPC connections take %.0f MiB.
-- At half of the highest rate, 99 of 100 calls take at most %s, and half of them %s.
+- At half of the load, 99 of 100 calls take at most %s, and half of them %s.
 `, microsecondsText(peers.of(grpc, "digate")), ratioText(peers, grpc, "digate", "parts"), ratioText(peers, grpc, "digate", "vanguard"),
 		microsecondsText(peers.of(rest, "digate")), ratioText(peers, rest, "digate", "reverseproxy"),
 		ratioText(ledger, grpc, "memory", "digate"), thousands(float64(most.Connections)), mib(idle.of(most, "digate")),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/digate/digate/bench/peers/internal/fixture"
 	"github.com/digate/digate/bench/peers/internal/load"
+	"github.com/digate/digate/bench/peers/internal/process"
 	"github.com/digate/digate/server/ledger/postgres/pgtest"
 )
 
@@ -162,23 +164,26 @@ func withTraces(t *testing.T) *results {
 	return r
 }
 
-// atHalfLoad measures how long calls take that begin at half of the rate that is
-// possible, at any time and not when another is done.
+// atHalfLoad measures how long calls take while everything that takes part in them takes
+// half of the processors' time. Calls begin at any time, and not when another is done.
+//
+// At half of the highest rate there would be more load: the fewer calls there are at once,
+// the more time each takes.
 func atHalfLoad(t *testing.T) *results {
-	o := alone()
-	o.inFlight, o.away, o.protocols = []int{128}, defaults().away, []string{"grpc"}
-	most := compareAll(t, o)
 	half := new(results)
-	o.lasting = 2 * time.Second
+	o := alone()
+	o.protocols, o.lasting = []string{"grpc"}, 2*time.Second
 	err := onStages(o, t.Logf, func(stages map[bool]*stage) error {
 		s := stages[false]
-		for _, c := range most.cells("grpc") {
-			paced := c
-			// So many that none waits for another to end.
-			paced.InFlight, paced.Rate = 2000, perSecond(most.of(c, "digate"))/2
+		for _, away := range defaults().away {
+			// So many in flight that none waits for another to end.
+			c, err := s.halfLoad(t.Context(), cell{Protocol: "grpc", InFlight: 2000, Connections: 4, Away: away}, "digate")
+			if err != nil {
+				return err
+			}
 			for round := range o.rounds {
-				got, err := s.measure(t.Context(), o, paced, "digate")
-				half.add(paced, "digate", round, got, err)
+				got, err := s.measure(t.Context(), o, c, "digate")
+				half.add(c, "digate", round, got, err)
 			}
 		}
 		return half.failed()
@@ -187,6 +192,59 @@ func atHalfLoad(t *testing.T) *results {
 		t.Error(err)
 	}
 	return half
+}
+
+// halfLoad returns the cell with the rate at which callers, peer and upstream together
+// take half of the processors' time.
+func (s *stage) halfLoad(ctx context.Context, c cell, name string) (cell, error) {
+	c.Rate = 500
+	for range 5 {
+		busy, err := s.busy(ctx, c, name)
+		if err != nil {
+			return c, err
+		}
+		c.Rate = math.Round(c.Rate * 0.5 / busy)
+	}
+	return c, nil
+}
+
+// busy returns how much of the processors' time callers, peer and upstream take.
+func (s *stage) busy(ctx context.Context, c cell, name string) (part float64, err error) {
+	if err := s.setDelay(c.Away); err != nil {
+		return 0, err
+	}
+	run, end, err := s.caller(ctx, c, name, digate{})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = end() }()
+	plan := load.Plan{InFlight: c.InFlight, Rate: c.Rate, For: 100 * time.Millisecond}
+	if _, err := run(ctx, plan); err != nil {
+		return 0, err
+	}
+	before, err := s.allCPU(name)
+	if err != nil {
+		return 0, err
+	}
+	plan.For = time.Second
+	result, err := run(ctx, plan)
+	if err != nil {
+		return 0, err
+	}
+	after, err := s.allCPU(name)
+	return float64(after-before) / float64(result.Took) / float64(runtime.NumCPU()), err
+}
+
+// allCPU returns the processors' time that callers, peer and upstream have taken.
+func (s *stage) allCPU(name string) (sum time.Duration, err error) {
+	for _, of := range []func() (time.Duration, error){process.OwnCPU, s.upstream.CPU, s.peers[name].CPU} {
+		cpu, err := of()
+		if err != nil {
+			return 0, err
+		}
+		sum += cpu
+	}
+	return sum, nil
 }
 
 // atRest measures what a digate has in memory with gRPC connections on which nothing

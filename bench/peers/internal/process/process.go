@@ -152,6 +152,9 @@ func (p *Process) Stop() error {
 	return nil
 }
 
+// OwnCPU returns the time of a processor that this process has used, user and system.
+func OwnCPU() (time.Duration, error) { return cpuTime(os.Getpid()) }
+
 // CPU returns the time of a processor that the process has used so far, user and
 // system.
 func (p *Process) CPU() (total time.Duration, err error) {
