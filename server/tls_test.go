@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -310,6 +311,36 @@ func TestAdminTLS_AsksForNoCertificate(t *testing.T) {
 	}
 	if got := send(t, d.http, http.MethodGet, "http://"+d.AdminAddr().String(), "/readyz", ""); got.status != http.StatusBadRequest {
 		t.Errorf("without TLS: %d", got.status)
+	}
+}
+
+// No variable of Go's brings older versions back: they are refused by the settings, and
+// not only by what Go does by default.
+func TestTLS_OlderThan12_IsRefusedOnEveryListener(t *testing.T) {
+	t.Setenv("GODEBUG", "tls10server=1")
+	d := start(t, "http://127.0.0.1:1", func(c *config.Config) {
+		c.TLS.CertFile, c.TLS.KeyFile = suiteTLS.files()
+		c.TLS.Admin = true
+	})
+	for listener, at := range map[string]struct {
+		addr     net.Addr
+		protocol string
+	}{"grpc": {d.GRPCAddr(), "h2"}, "rest": {d.HTTPAddr(), "http/1.1"}, "admin": {d.AdminAddr(), "http/1.1"}} {
+		for version, accepted := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+			config := suiteTLS.client()
+			config.MinVersion, config.MaxVersion, config.NextProtos = version, version, []string{at.protocol}
+			dialer := &tls.Dialer{Config: config, NetDialer: &net.Dialer{Timeout: await.Patience}}
+			c, err := dialer.DialContext(t.Context(), "tcp", at.addr.String())
+			switch {
+			case err == nil:
+				_ = c.Close()
+				if !accepted {
+					t.Errorf("%s: %s was spoken", listener, tls.VersionName(version))
+				}
+			case accepted, !strings.Contains(err.Error(), "protocol version not supported"):
+				t.Errorf("%s: %s: %v", listener, tls.VersionName(version), err)
+			}
+		}
 	}
 }
 
