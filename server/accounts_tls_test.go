@@ -44,7 +44,8 @@ type withCertificates struct {
 	authority *authority.Authority
 }
 
-func startWithCertificates(t *testing.T) *withCertificates {
+// startWithCertificates starts a server whose file of accounts has more at its end.
+func startWithCertificates(t *testing.T, more ...string) *withCertificates {
 	t.Helper()
 	clients, err := authority.New("authority of the callers")
 	must(t, err)
@@ -52,7 +53,7 @@ func startWithCertificates(t *testing.T) *withCertificates {
 	for _, name := range []string{"acme", "globex"} {
 		w.setToken(t, name, accountToken(name))
 	}
-	w.setFile(t, certificateFile)
+	w.setFile(t, certificateFile+strings.Join(more, ""))
 	authorities := filepath.Join(w.dir, "clients.pem")
 	must(t, os.WriteFile(authorities, clients.PEM(), 0o600))
 	cfg := settings(t, w.diga.URL)

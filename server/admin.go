@@ -61,16 +61,23 @@ func (s *Server) notReady() string {
 	if why := s.auditFailing(); why != "" && s.audit.Required() {
 		return why
 	}
+	if issuers, nobody := s.withoutKeys(); nobody {
+		return "nobody can authenticate: " + neverRead(issuers)
+	}
 	return ""
 }
 
 // warning returns what operators should see although calls can be sent to this server,
-// a line or nothing.
+// a line for each or nothing.
 func (s *Server) warning() string {
+	var lines strings.Builder
 	if why := s.auditFailing(); why != "" {
-		return why + "\n"
+		lines.WriteString(why + "\n")
 	}
-	return ""
+	if issuers, _ := s.withoutKeys(); len(issuers) > 0 {
+		lines.WriteString(neverRead(issuers) + "\n")
+	}
+	return lines.String()
 }
 
 // auditFailing returns why the audit log cannot be written, empty if it can, or if

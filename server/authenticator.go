@@ -44,7 +44,7 @@ func (s *Server) openAuthenticator(ctx context.Context, given authn.Authenticato
 		return setting.Mistaken(fmt.Errorf("--caller-id-claim: %w", err))
 	}
 	s.authenticator = a
-	s.telemetry.WatchIssuers(a)
+	s.useIssuers(a)
 	s.pushAuthenticator()
 	return nil
 }
@@ -67,8 +67,9 @@ func (s *Server) openAccounts(ctx context.Context) error {
 	}
 	observer.authenticator = a
 	s.authenticator = &namedCallers{a, s}
-	s.access, s.issuers = &access.Access{Store: store, Meter: accounts.NewMeter(), Contract: s.contract}, a
-	s.telemetry.WatchAccounts(store, a)
+	s.access = &access.Access{Store: store, Meter: accounts.NewMeter(), Contract: s.contract}
+	s.telemetry.WatchAccounts(store)
+	s.useIssuers(a)
 	s.telemetry.WatchQuotas(func() []accounts.QuotaLoad { return s.access.Meter.Load(store.Set()) })
 	s.pushAuthenticator() // which the reading of the file needs
 	s.lifecycle.Push(&lifecycle.Part{Name: "accounts", Serve: func(ctx context.Context) error { store.Run(ctx); return nil }})

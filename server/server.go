@@ -77,7 +77,7 @@ type Server struct {
 	certificates, upstreamCertificates *certs.Watch
 	authenticator                      authn.Authenticator
 	access                             *access.Access         // nil without a file of accounts
-	issuers                            telemetry.IssuersState // nil without a file of accounts
+	issuers                            telemetry.IssuersState // nil where no tokens are verified
 }
 
 // Options are what a server needs besides its configuration.

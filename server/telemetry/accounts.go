@@ -2,12 +2,14 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/digate/digate/server/accounts"
+	"github.com/digate/digate/server/authn/jwt"
 )
 
 // accountsMetrics are those of the file of accounts and of its callers.
@@ -53,10 +55,9 @@ const (
 // WatchAccounts adds the state of the file of accounts to the metrics, and the names of
 // callers and accounts to metrics and log lines. It may be called once, before there
 // are calls.
-func (t *Telemetry) WatchAccounts(file AccountsState, issuers IssuersState) {
+func (t *Telemetry) WatchAccounts(file AccountsState) {
 	t.named = true
 	t.registry.MustRegister(t.accounts.reloads, t.accounts.calls, accountsCollector{file})
-	t.WatchIssuers(issuers)
 }
 
 // WatchIssuers adds the state of the issuers of tokens to the metrics. It may be called
@@ -66,7 +67,7 @@ func (t *Telemetry) WatchIssuers(issuers IssuersState) {
 }
 
 var (
-	keysRefused = newDesc("issuer_keys_refused", "Issuers of tokens whose keys cannot be read; those before stay in force.")
+	keysRefused = newDesc("issuer_keys_refused", "Issuers of tokens whose keys cannot be read; those before, if there are any, stay in force.")
 	keysRead    = newDesc("issuer_keys_read_timestamp_seconds", "When the keys of an issuer of tokens were read last, 0 if they never were.", "issuer")
 )
 
@@ -112,15 +113,19 @@ func (t *Telemetry) AccountTokenRefused(account string, err error) {
 		slog.String("account", account), slog.String("error", err.Error()))
 }
 
-// IssuerKeys logs that the keys of an issuer can no longer be read, or, where the error
-// is nil, that they were read.
+// IssuerKeys logs that the keys of an issuer cannot be read, or, where the error is nil,
+// that they were read after a failure.
 func (t *Telemetry) IssuerKeys(issuer string, err error) {
 	if err != nil {
-		t.log.LogAttrs(context.Background(), slog.LevelError, "the keys of an issuer cannot be read, and those before stay in force",
+		text := "the keys of an issuer cannot be read, and those before stay in force"
+		if _, never := errors.AsType[*jwt.NoKeysError](err); never {
+			text = "the keys of an issuer cannot be read, and until they are, nobody can authenticate with its tokens"
+		}
+		t.log.LogAttrs(context.Background(), slog.LevelError, text,
 			slog.String("issuer", issuer), slog.String("error", brief(err.Error())))
 		return
 	}
-	t.log.LogAttrs(context.Background(), slog.LevelInfo, "the keys of an issuer can be read again", slog.String("issuer", issuer))
+	t.log.LogAttrs(context.Background(), slog.LevelInfo, "the keys of an issuer were read after a failure", slog.String("issuer", issuer))
 }
 
 var (

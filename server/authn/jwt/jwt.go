@@ -29,6 +29,16 @@ var (
 	ErrNoKeys = errors.New("the keys of the token's issuer are not there yet")
 )
 
+// NoKeysError is the error of an issuer whose keys were never read. None of its tokens can
+// be verified.
+type NoKeysError struct{ err error }
+
+// Error returns why the keys cannot be read.
+func (e *NoKeysError) Error() string { return e.err.Error() }
+
+// Unwrap returns it as an error.
+func (e *NoKeysError) Unwrap() error { return e.err }
+
 // Token is a token that was verified.
 type Token struct {
 	// Issuer is the name of its issuer in the file of accounts.
@@ -75,6 +85,7 @@ func Refusal(err error) error {
 type Verifier struct {
 	issuers map[string]*issuer // by the claim iss
 	parser  *jwt.Parser
+	told    func(issuer string, err error)
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
@@ -92,16 +103,43 @@ const firstKeys = 5 * time.Second
 // New returns a verifier, which reads the issuers' keys in the background until it is
 // closed. New waits for the first keys, for some seconds at most: an issuer that is
 // away does not keep the callers of others out. Told, which may be nil, is told when
-// the keys of an issuer can no longer be read, and with nil when they can again.
+// the keys of an issuer cannot be read, with a [NoKeysError] if they never were, and with
+// nil when they can.
 func New(ctx context.Context, issuers []*accounts.Issuer, told func(issuer string, err error)) (*Verifier, error) {
+	return newVerifier(ctx, issuers, told, nil)
+}
+
+// Next returns a verifier of other issuers. A key set that v has keys of is one that the
+// verifier has keys of from the start, even while it cannot be read. Close v afterwards.
+func (v *Verifier) Next(ctx context.Context, issuers []*accounts.Issuer) (*Verifier, error) {
+	return newVerifier(ctx, issuers, v.told, v)
+}
+
+// source returns the source of a key set, nil if there is none or no verifier.
+func (v *Verifier) source(of *accounts.Issuer) *source {
+	if v == nil {
+		return nil
+	}
+	for _, i := range v.issuers {
+		if i.Name == of.Name && i.Keys == of.Keys {
+			return i.source
+		}
+	}
+	return nil
+}
+
+func newVerifier(ctx context.Context, issuers []*accounts.Issuer, told func(issuer string, err error), before *Verifier) (*Verifier, error) {
 	if told == nil {
 		told = func(string, error) {}
 	}
-	v := &Verifier{issuers: make(map[string]*issuer)}
+	v := &Verifier{issuers: make(map[string]*issuer), told: told}
 	for _, i := range issuers {
 		source, err := newSource(i.Name, i.Keys, told)
 		if err != nil {
 			return nil, err
+		}
+		if had := before.source(i); had != nil {
+			source.inherit(had)
 		}
 		v.issuers[i.Issuer] = &issuer{i, source, jwt.NewValidator(
 			jwt.WithIssuer(i.Issuer), jwt.WithAudience(i.Audience), jwt.WithLeeway(i.Leeway), jwt.WithExpirationRequired(),

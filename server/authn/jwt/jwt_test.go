@@ -31,6 +31,7 @@ import (
 
 	"github.com/digate/digate/server/accounts"
 	"github.com/digate/digate/server/authn/jwt"
+	"github.com/digate/digate/test/await"
 )
 
 // keys are the private keys of an issuer, made once: RSA takes its time.
@@ -347,12 +348,38 @@ func TestVerifier_FileOfKeysChanges_IsReadAndOldKeysEnd(t *testing.T) {
 	})
 }
 
+// The file of accounts may change while an issuer is away, whose callers go on.
+func TestNext_KeysCannotBeRead_ThoseBeforeStay(t *testing.T) {
+	t.Parallel()
+	path := keyFile(t, wholeSet(t))
+	before, err := jwt.New(t.Context(), []*accounts.Issuer{corp("file://" + path)}, nil)
+	must(t, err)
+	must(t, os.Remove(path))
+	other := corp("file://" + keyFile(t, wholeSet(t)))
+	other.Name, other.Issuer = "other", "https://other.example"
+	v, err := before.Next(t.Context(), []*accounts.Issuer{corp("file://" + path), other})
+	must(t, err)
+	defer v.Close()
+	before.Close()
+	if _, err := v.Verify(sign(t, lib.SigningMethodRS256, keys.rsa, nil)); err != nil || v.KeysRead()["corp"].IsZero() {
+		t.Errorf("got %v, read at %v", err, v.KeysRead())
+	}
+	moved, err := v.Next(t.Context(), []*accounts.Issuer{corp("file://" + path + ".new")})
+	must(t, err)
+	defer moved.Close()
+	if _, err := moved.Verify(sign(t, lib.SigningMethodRS256, keys.rsa, nil)); !errors.Is(err, jwt.ErrNoKeys) {
+		t.Errorf("the keys of another key set: got %v", err)
+	}
+}
+
 func TestNew_KeysThatAreAway_DoNotKeepTheServerFromStarting(t *testing.T) {
 	t.Parallel()
 	told := make(chan error, 10)
 	v := newVerifier(t, func(_ string, err error) { told <- err }, corp("file:///nonexistent/jwks.json"))
-	if err := <-told; err == nil {
+	if err := await.Value(t, told, "word of the keys"); err == nil {
 		t.Error("nobody is told")
+	} else if _, never := errors.AsType[*jwt.NoKeysError](err); !never {
+		t.Errorf("told %v", err)
 	}
 	if _, err := v.Verify(sign(t, lib.SigningMethodRS256, keys.rsa, nil)); !errors.Is(err, jwt.ErrNoKeys) {
 		t.Errorf("got %v", err)
@@ -407,7 +434,7 @@ func TestNew_ServerOfKeysMisbehaves_IsToldOf(t *testing.T) {
 			t.Cleanup(srv.Close)
 			told := make(chan error, 10)
 			v := newVerifier(t, func(_ string, err error) { told <- err }, corp(srv.URL))
-			if err := <-told; err == nil {
+			if err := await.Value(t, told, "word of the keys"); err == nil {
 				t.Error("nobody is told")
 			}
 			if _, err := v.Verify(sign(t, lib.SigningMethodRS256, keys.rsa, nil)); !errors.Is(err, jwt.ErrNoKeys) {

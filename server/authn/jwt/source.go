@@ -59,7 +59,8 @@ func newSource(name, keys string, told func(string, error)) (*source, error) {
 
 // run reads the keys at once and then from time to time, until the context ends. It
 // calls first when they were read for the first time, or could not be. A file is read
-// more often than a URL.
+// more often than a URL, and so is what never gave keys: a server that is not ready
+// without them gets no calls that want them.
 func (s *source) run(ctx context.Context, first func()) {
 	for {
 		s.refresh(ctx)
@@ -72,7 +73,7 @@ func (s *source) run(ctx context.Context, first func()) {
 			return
 		}
 		s.rests.Store(false)
-		if s.url.Scheme != "file" && !sleep(ctx, refreshEvery-refreshLeast, s.wanted) {
+		if s.url.Scheme != "file" && s.keys.Load() != nil && !sleep(ctx, refreshEvery-refreshLeast, s.wanted) {
 			return
 		}
 	}
@@ -122,11 +123,22 @@ func (s *source) refresh(ctx context.Context) {
 	before := s.last
 	if s.last = err; err == nil {
 		s.read = time.Now()
+	} else if s.read.IsZero() {
+		err = &NoKeysError{err}
 	}
 	s.mu.Unlock()
 	if (err == nil) != (before == nil) || err != nil && err.Error() != before.Error() {
 		s.told(s.name, err)
 	}
+}
+
+// inherit takes the keys of another source of the same key set, until it reads some
+// itself.
+func (s *source) inherit(from *source) {
+	from.mu.Lock()
+	defer from.mu.Unlock()
+	s.text, s.read = from.text, from.read
+	s.keys.Store(from.keys.Load())
 }
 
 // failing reports whether the last read failed.

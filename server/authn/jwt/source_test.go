@@ -80,6 +80,48 @@ func TestSource_ServerHangs_IsCutAndAskedAgain(t *testing.T) {
 	})
 }
 
+// Nobody asks a server that is not ready for anything, so it reads the keys by itself.
+func TestSource_KeysWereNeverRead_AreReadOftenUntilTheyAre(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told []error
+		s, err := newSource("corp", "https://idp.example/jwks", func(_ string, err error) { told = append(told, err) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var asked int
+		s.client = &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			if asked++; asked <= 3 || asked > 4 {
+				return &http.Response{StatusCode: http.StatusBadGateway, Body: http.NoBody}, nil
+			}
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(oneKey))}, nil
+		})}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); s.run(ctx, nil) }()
+		time.Sleep(3*refreshLeast + time.Second)
+		synctest.Wait()
+		if asked != 4 || s.keys.Load() == nil {
+			t.Errorf("asked %d times", asked)
+		}
+		time.Sleep(refreshEvery)
+		synctest.Wait()
+		if asked != 5 || !s.failing() || s.keys.Load() == nil {
+			t.Errorf("asked %d times, failing %t", asked, s.failing())
+		}
+		cancel()
+		<-done
+		if len(told) != 3 || told[1] != nil {
+			t.Fatalf("told %v", told)
+		}
+		for i, want := range map[int]bool{0: true, 2: false} {
+			if _, never := errors.AsType[*NoKeysError](told[i]); never != want {
+				t.Errorf("%v: keys were never read is %t, want %t", told[i], never, want)
+			}
+		}
+	})
+}
+
 func FuzzParseKeys(f *testing.F) {
 	f.Add(oneKey)
 	f.Add(`{"keys": [{"kty":"RSA","n":"AQAB","e":"AQAB"},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"},{"kty":"oct","k":"AA"}]}`)

@@ -24,7 +24,6 @@ import (
 // Authenticator authenticates the callers of a file of accounts.
 type Authenticator struct {
 	identify func(name string) string
-	told     func(issuer string, err error)
 
 	state    atomic.Pointer[state]
 	updating sync.Mutex
@@ -47,7 +46,7 @@ type verified struct {
 // New returns an authenticator. Identify returns the identity for the names of an
 // account and a caller; see [authn.NewNamed]. Told is told of issuers; see [jwt.New].
 func New(ctx context.Context, set *accounts.Set, identify func(name string) string, told func(issuer string, err error)) (*Authenticator, error) {
-	a := &Authenticator{identify: identify, told: told}
+	a := &Authenticator{identify: identify}
 	tokens, err := jwt.New(ctx, set.Issuers(), told)
 	if err != nil {
 		return nil, err
@@ -57,7 +56,8 @@ func New(ctx context.Context, set *accounts.Set, identify func(name string) stri
 }
 
 // Update puts another version of the file into force. It may take some seconds, while
-// it waits for the keys of new issuers; until then, the version before is in force.
+// it waits for the keys of the issuers; until then, the version before is in force. Keys
+// that cannot be read now stay.
 func (a *Authenticator) Update(ctx context.Context, set *accounts.Set) error {
 	a.updating.Lock()
 	defer a.updating.Unlock()
@@ -66,7 +66,7 @@ func (a *Authenticator) Update(ctx context.Context, set *accounts.Set) error {
 		a.state.Store(&state{set, before.tokens})
 		return nil
 	}
-	tokens, err := jwt.New(ctx, set.Issuers(), a.told)
+	tokens, err := before.tokens.Next(ctx, set.Issuers())
 	if err != nil {
 		return err
 	}

@@ -284,3 +284,16 @@ func TestAuthenticate_KeysOfTheIssuerAreAway_IsNoVerdictOnTheToken(t *testing.T)
 		t.Errorf("got %s, failing %v", got, a.Failing())
 	}
 }
+
+// A new version of the file reads the keys of all its issuers. Those of one that is away
+// at that time stay.
+func TestUpdate_IssuerIsAway_ItsCallersGoOn(t *testing.T) {
+	i := newIDP(t)
+	text := withIssuers(i.path)
+	a := newAuthenticator(t, text)
+	must(t, os.Remove(i.path))
+	must(t, a.Update(t.Context(), parse(t, strings.Replace(text, "algorithms: [EdDSA]", "algorithms: [EdDSA, ES256]", 1))))
+	if _, err := a.Authenticate(t.Context(), authn.Request{Authorization: []string{i.token(lib.MapClaims{"sub": "billing"})}}); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
