@@ -38,6 +38,17 @@ func (s bounded) Handshakes() (all []telemetry.Handshakes) {
 // Arrivals implements [telemetry.Bounds].
 func (s bounded) Arrivals() telemetry.Arrivals { return telemetry.Arrivals(s.arrivals.Load()) }
 
+// Resets implements [telemetry.Bounds].
+func (s bounded) Resets() uint64 { return s.resets.Load() }
+
+// Decompressions implements [telemetry.Bounds].
+func (s bounded) Decompressions() telemetry.Decompressions {
+	return telemetry.Decompressions(s.intake.Load())
+}
+
+// Known implements [telemetry.Bounds].
+func (s bounded) Known() (n, limit int) { return s.callers.Count() }
+
 // Streams implements [telemetry.Bounds].
 func (s bounded) Streams() []streams.Load { return s.streams.Load() }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,10 @@ func TestBounds_WhatCallersHold_IsShownBesideItsLimit(t *testing.T) {
 		return nil
 	}))
 	d.awaitMetric(t, `digate_request_memory_limit_bytes 2.68435456e+08`)
+	d.awaitMetric(t, `digate_resets_closed_total 0`)
+	d.awaitMetric(t, `digate_decompressions 0`)
+	d.awaitMetric(t, `digate_decompressions_queued 0`)
+	d.awaitMetric(t, fmt.Sprintf(`digate_decompressions_limit %d`, max(runtime.GOMAXPROCS(0)/2, 1)))
 }
 
 // So it is with what has arrived of a message that is not whole, and with handshakes.
@@ -109,8 +114,33 @@ func TestBounds_ConnectionsToDiga_AreShownByWhatTheyDo(t *testing.T) {
 	if e := <-copied; e != nil {
 		t.Fatal(e)
 	}
+	d.awaitMetric(t, `digate_known_callers 1`)
+	d.awaitMetric(t, `digate_known_callers_limit 10000`)
 	d.awaitMetric(t, `digate_upstream_connections_closed_total{reason="idle"} 1`)
 	d.awaitMetric(t, `digate_upstream_connections{state="in_use"} 0`)
 	d.awaitMetric(t, `digate_upstream_recording 0`)
 	d.awaitMetric(t, `digate_upstream_dials_total{result="connected"} 1`)
+}
+
+// The copies of a bulk stream that are under way are those that were begun and did not end.
+func TestBounds_CopiesOfABulkStream_AreShownWhileTheyAreUnderWay(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	began, release := up.hold(t, respond(201, nil, full))
+	d := start(t, up.url())
+	many := d.bulk(t.Context(), t)
+	for i := range 2 {
+		must(t, many.Send(item(templateID, fmt.Sprint("held-", i))))
+		<-began
+	}
+	must(t, many.CloseSend())
+	d.awaitMetric(t, `digate_operations_started_total{kind="bulk_item"} 2`)
+	if text := d.scrape(t); strings.Contains(text, "digate_operations_total{") {
+		t.Errorf("%q", regexp.MustCompile("(?m)^digate_operations.*").FindAllString(text, -1))
+	}
+	release()
+	if _, _, err := drain(many); err != nil {
+		t.Fatal(err)
+	}
+	d.awaitMetric(t, `digate_operations_total{code="OK",kind="bulk_item",outcome="DONE"} 2`)
 }

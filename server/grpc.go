@@ -54,7 +54,7 @@ func (s *Server) newArrivals() *connections.Arrivals {
 
 func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *grpc.Server {
 	watched := connections.Watch(s.grpc.credentials(), connections.Config{
-		Arrivals: s.arrivals, Malformed: s.telemetry.MalformedCall, Refused: s.telemetry.RefusedCall, Log: s.log,
+		Arrivals: s.arrivals, Malformed: s.telemetry.MalformedCall, Refused: s.telemetry.RefusedCall, Reset: func() { s.resets.Add(1) }, Log: s.log,
 	})
 	srv := grpc.NewServer(slices.Concat(s.intake.ServerOptions(), serverOptions(s.interceptors()), []grpc.ServerOption{
 		grpc.Creds(watched),

@@ -66,6 +66,7 @@ type Server struct {
 	memory     *budget.Memory
 	arrivals   *connections.Arrivals
 	intake     *intake.Intake
+	resets     atomic.Uint64               // gRPC connections that were closed for their resets
 	services   func(grpc.ServiceRegistrar) // those of the options, nil for none
 
 	audit    *audit.Log      // nil without an audit log

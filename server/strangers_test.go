@@ -113,6 +113,7 @@ func TestStrangers_ConnectionThatResetsItsCalls_IsClosed(t *testing.T) {
 		t.Errorf("%d calls could be reset", n)
 	}
 	d.log.await(t, 1, `it reset far more calls than it let finish`)
+	d.awaitMetric(t, "digate_resets_closed_total 1")
 	if _, e := d.copyRPC(t, &integrationv1.CopyTemplateRequest{TemplateId: templateID}); e != nil {
 		t.Errorf("another caller: %v", e)
 	}

@@ -63,6 +63,13 @@ func (k *Known) Identify(peer net.Addr, token string) (id uint64, known bool) {
 	return maphash.Comparable(k.seed, peers.Address(peer)), false
 }
 
+// Count returns how many callers are remembered, and how many may be.
+func (k *Known) Count() (n, limit int) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return len(k.numbers), maxKnown
+}
+
 // Add remembers that Diga accepted the token.
 func (k *Known) Add(token string) {
 	number, known := k.Find(token)

@@ -24,13 +24,15 @@ type Config struct {
 	// Refused is called for each call that gRPC refused for its encoding, with the error
 	// that its caller gets.
 	Refused func(error)
-	Log     *slog.Logger
+	// Reset is called for each connection that is closed because it reset too many calls.
+	Reset func()
+	Log   *slog.Logger
 }
 
 // Watch returns credentials that secure connections as the given ones do, and watch
 // them. The remote address of a watched connection is a [*peers.Peer].
 func Watch(c credentials.TransportCredentials, cfg Config) credentials.TransportCredentials {
-	return watchedCredentials{c, newConnections(newPenalties(cfg.Log), cfg.Arrivals, cfg.Malformed, cfg.Refused)}
+	return watchedCredentials{c, newConnections(newPenalties(cfg.Log), cfg)}
 }
 
 // connections are those that are watched together.
@@ -39,10 +41,11 @@ type connections struct {
 	arrivals  *Arrivals
 	malformed func()
 	refused   func(error)
+	reset     func()
 }
 
-func newConnections(penalties *penalties, arrivals *Arrivals, malformed func(), refused func(error)) *connections {
-	return &connections{penalties: penalties, arrivals: arrivals, malformed: malformed, refused: refused}
+func newConnections(penalties *penalties, cfg Config) *connections {
+	return &connections{penalties: penalties, arrivals: cfg.Arrivals, malformed: cfg.Malformed, refused: cfg.Refused, reset: cfg.Reset}
 }
 
 // watch returns the connection, watched.
@@ -105,6 +108,7 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 	c.in.scan(p[:n])
 	if resets := c.in.resets - before; resets > 0 && !c.credit.spend(resets) {
 		c.expel("it reset far more calls than it let finish")
+		c.all.reset()
 		err, n = net.ErrClosed, 0
 	}
 	c.all.arrivals.relieve()

@@ -31,7 +31,7 @@ type seen struct {
 func (l leaver) leave(t *testing.T) (got []seen, lastCall time.Duration) {
 	t.Helper()
 	client, server := net.Pipe()
-	c := newConnections(newPenalties(slog.New(slog.DiscardHandler)), NewArrivals(0), nil, nil).watch(server)
+	c := newConnections(newPenalties(slog.New(slog.DiscardHandler)), Config{Arrivals: NewArrivals(0)}).watch(server)
 	began := time.Now()
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -145,7 +145,7 @@ func TestFarewell_ClientThatIsNeverReady_DoesNotHoldItUp(t *testing.T) {
 func TestFarewell_ConnectionThatBreaks_EndsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
-		c := newConnections(newPenalties(slog.New(slog.DiscardHandler)), NewArrivals(0), nil, nil).watch(server)
+		c := newConnections(newPenalties(slog.New(slog.DiscardHandler)), Config{Arrivals: NewArrivals(0)}).watch(server)
 		go func() {
 			_, _ = c.Read(make([]byte, 100))
 		}()

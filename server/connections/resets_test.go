@@ -47,7 +47,7 @@ func TestPenalties_ConnectionsOfOneNetwork_ShareAPenaltyAndALogLine(t *testing.T
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		p := newPenalties(slog.New(slog.NewTextHandler(&log, nil)))
-		all := newConnections(p, NewArrivals(0), nil, nil)
+		all := newConnections(p, Config{Arrivals: NewArrivals(0)})
 		credit := func(peer string) float64 { return all.watch(peerConn{peer: peer}).(*watchedConn).credit.left }
 		penalize := func() { p.add(peers.Address(peerConn{peer: "2001:db8::1"}.RemoteAddr()), "it did") }
 		for range 3 {

@@ -41,12 +41,10 @@ func (i *Intake) decompress(ctx context.Context, compressed []byte, share *budge
 		return nil, apierror.RequestTooLarge(int64(i.MaxMessage))
 	}
 	if share.Stranger() {
-		select {
-		case i.decompressing <- struct{}{}:
-			defer func() { <-i.decompressing }()
-		case <-ctx.Done():
-			return nil, apierror.NotBegun(ctx.Err())
+		if err := i.awaitTurn(ctx); err != nil {
+			return nil, apierror.NotBegun(err)
 		}
+		defer func() { <-i.decompressing }()
 	}
 	z, _ := gzipReaders.Get().(*gzip.Reader)
 	if z == nil {
@@ -75,6 +73,30 @@ func (i *Intake) decompress(ctx context.Context, compressed []byte, share *budge
 			}
 		}
 	}
+}
+
+// awaitTurn waits until a message of a stranger's may be decompressed. It returns the
+// context's error if that ends earlier.
+func (i *Intake) awaitTurn(ctx context.Context) error {
+	i.waiting.Add(1)
+	defer i.waiting.Add(-1)
+	select {
+	case i.decompressing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Load is how many messages of strangers are decompressed at this moment.
+type Load struct {
+	// UnderWay counts them, Limit bounds them, and Waiting counts those that wait for that.
+	UnderWay, Limit, Waiting int
+}
+
+// Load returns the load.
+func (i *Intake) Load() Load {
+	return Load{UnderWay: len(i.decompressing), Limit: cap(i.decompressing), Waiting: int(i.waiting.Load())}
 }
 
 // notDecompressed returns the error of a message that is no gzip, though it says so.

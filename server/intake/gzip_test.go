@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/budget"
+	"github.com/digate/digate/test/await"
 )
 
 func gzipped(t *testing.T, text string) []byte {
@@ -120,9 +122,23 @@ func TestDecompress_ManyOfStrangers_WaitForEachOther(t *testing.T) {
 		t.Errorf("a known caller: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := i.decompress(ctx, gz, &stranger)
+		ended <- err
+	}()
+	err := await.Poll(await.Patience, nil, func() error {
+		if got := i.Load(); got.Waiting != 1 || got.UnderWay != got.Limit || got.Limit != cap(i.decompressing) {
+			return fmt.Errorf("the load is %+v", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	cancel()
-	if _, err := i.decompress(ctx, gz, &stranger); err == nil {
-		t.Error("a stranger did not wait")
+	if err := <-ended; err == nil || i.Load().Waiting != 0 {
+		t.Errorf("a stranger did not wait: %v, %+v", err, i.Load())
 	}
 	<-i.decompressing
 	if _, err := i.decompress(t.Context(), gz, &stranger); err != nil || len(i.decompressing) != cap(i.decompressing)-1 {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -36,6 +37,7 @@ type Intake struct {
 	// decompressing has a value for each message of a stranger's that is being
 	// decompressed.
 	decompressing chan struct{}
+	waiting       atomic.Int64 // messages of strangers that wait for that
 }
 
 // Bounds are those of an intake.

@@ -15,6 +15,12 @@ type Bounds interface {
 	Handshakes() []Handshakes
 	// Arrivals returns what has arrived of messages and metadata that are not whole.
 	Arrivals() Arrivals
+	// Resets counts the gRPC connections that were closed because they reset too many calls.
+	Resets() uint64
+	// Decompressions returns the messages of strangers that are decompressed.
+	Decompressions() Decompressions
+	// Known returns how many callers are remembered as known, and how many may be.
+	Known() (n, limit int)
 	// Streams returns the gRPC streams that wait for their callers.
 	Streams() []streams.Load
 	// Memory returns what the requests under way take.
@@ -40,6 +46,11 @@ type Arrivals struct {
 	Closed uint64
 }
 
+// Decompressions are those of messages of strangers.
+type Decompressions struct {
+	UnderWay, Limit, Waiting int
+}
+
 // WatchBounds adds to the metrics how near callers are to the bounds. It may be called
 // once.
 func (t *Telemetry) WatchBounds(b Bounds) { t.registry.MustRegister(boundsCollector{b}) }
@@ -60,6 +71,12 @@ var (
 	arriving         = newDesc("arriving_bytes", "What has arrived of messages and metadata that are not whole, on gRPC connections on which no known caller has called.")
 	arrivingLimit    = newDesc("arriving_limit_bytes", "Most that may have arrived so; beyond it, the connection with the most is closed.")
 	arrivingClosed   = newDesc("arriving_closed_total", "gRPC connections that were closed because too much had arrived so.")
+	resetsClosed     = newDesc("resets_closed_total", "gRPC connections that were closed because they reset far more calls than they let finish.")
+	decompressions   = newDesc("decompressions", "Compressed messages of strangers that are decompressed.")
+	decompressLimit  = newDesc("decompressions_limit", "Most compressed messages of strangers that are decompressed at a time; further ones wait.")
+	decompressQueued = newDesc("decompressions_queued", "Compressed messages of strangers that wait for their turn.")
+	knownCallers     = newDesc("known_callers", "Callers that are known, since Diga accepted their token.")
+	knownLimit       = newDesc("known_callers_limit", "Most callers that are known; for one more, any other is a stranger until its next call.")
 	waitingStreams   = newDesc("waiting_streams", "gRPC streams that wait for their callers; a stream of the contract counts as four.", "callers")
 	waitingLimit     = newDesc("waiting_streams_limit", "Most streams of these callers that may wait; all together have no more than known callers (--max-waiting-streams).", "callers")
 	waitingRefused   = newDesc("waiting_streams_refused_total", "gRPC streams that were refused because too many wait.", "callers")
@@ -71,7 +88,8 @@ var (
 // Describe implements [prometheus.Collector].
 func (boundsCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		connectionsOpen, connectionsLimit, handshakes, handshakesLimit, arriving, arrivingLimit, arrivingClosed, waitingStreams, waitingLimit, waitingRefused, memoryTaken, memoryLimit, memoryRefused,
+		connectionsOpen, connectionsLimit, handshakes, handshakesLimit, arriving, arrivingLimit, arrivingClosed, resetsClosed,
+		decompressions, decompressLimit, decompressQueued, knownCallers, knownLimit, waitingStreams, waitingLimit, waitingRefused, memoryTaken, memoryLimit, memoryRefused,
 	} {
 		to <- d
 	}
@@ -97,6 +115,14 @@ func (c boundsCollector) Collect(to chan<- prometheus.Metric) {
 	gauge(arriving, float64(a.Bytes))
 	gauge(arrivingLimit, float64(a.Limit))
 	count(arrivingClosed, a.Closed)
+	count(resetsClosed, c.bounds.Resets())
+	unpacked := c.bounds.Decompressions()
+	gauge(decompressions, float64(unpacked.UnderWay))
+	gauge(decompressLimit, float64(unpacked.Limit))
+	gauge(decompressQueued, float64(unpacked.Waiting))
+	known, most := c.bounds.Known()
+	gauge(knownCallers, float64(known))
+	gauge(knownLimit, float64(most))
 	for _, s := range c.bounds.Streams() {
 		gauge(waitingStreams, float64(s.Open), s.Class)
 		gauge(waitingLimit, float64(s.Limit), s.Class)

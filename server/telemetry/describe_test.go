@@ -47,8 +47,12 @@ type unbounded struct{}
 func (unbounded) Connections() []Connections { return nil }
 func (unbounded) Handshakes() []Handshakes   { return nil }
 func (unbounded) Arrivals() Arrivals         { return Arrivals{} }
-func (unbounded) Streams() []streams.Load    { return nil }
-func (unbounded) Memory() budget.Load        { return budget.Load{} }
+func (unbounded) Resets() uint64             { return 0 }
+func (unbounded) Known() (n, limit int)      { return 0, 0 }
+
+func (unbounded) Decompressions() Decompressions { return Decompressions{} }
+func (unbounded) Streams() []streams.Load        { return nil }
+func (unbounded) Memory() budget.Load            { return budget.Load{} }
 
 var update = flag.Bool("update-metrics", false, "write the table of docs/metrics.md anew")
 

@@ -19,6 +19,7 @@ type metrics struct {
 	calls          *children[ending, prometheus.Counter]
 	callSeconds    *children[endpoint, prometheus.Observer]
 	http           *children[int, prometheus.Counter]
+	begun          *children[exchange.Kind, prometheus.Counter]
 	operations     *children[operationEnding, prometheus.Counter]
 	requests       *children[response, prometheus.Counter]
 	requestSeconds *children[string, prometheus.Observer]
@@ -100,6 +101,7 @@ func newMetrics(longest time.Duration) (*metrics, *prometheus.Registry) {
 		calls:          counters(counter("digate_calls_total", "Calls ended.", "protocol", "method", "code", "outcome"), ending.labels),
 		callSeconds:    observers(seconds("digate_call_duration_seconds", "Time from the arrival of a call to its end.", "protocol", "method"), endpoint.labels),
 		http:           counters(counter("digate_http_responses_total", "Responses of the REST listener, by HTTP status.", "status"), func(status int) []string { return []string{strconv.Itoa(status)} }),
+		begun:          counters(counter("digate_operations_started_total", "Copies of bulk streams, and copies that went on after their caller left, that were begun.", "kind"), func(k exchange.Kind) []string { return []string{k.String()} }),
 		operations:     counters(counter("digate_operations_total", "Copies of bulk streams, and copies that went on after their caller left.", "kind", "code", "outcome"), operationEnding.labels),
 		requests:       counters(counter("digate_upstream_requests_total", "Requests to Diga, by the HTTP status of the response.", "method", "status", "outcome"), response.labels),
 		requestSeconds: observers(seconds("digate_upstream_request_duration_seconds", "Time of a request to Diga, until the last byte of the response or the failure.", "method"), func(method string) []string { return []string{method} }),

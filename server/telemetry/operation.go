@@ -34,6 +34,7 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 	if op.Began.IsZero() {
 		op.Began = time.Now()
 	}
+	t.metrics.begun.of(op.Kind).Inc()
 	c := &call{method: t.label(op.Method)}
 	if of := exchange.FromContext(ctx); of != nil { // of the call that the operation is a part of, or was left by
 		c.requestID, c.callersTrace = of.XRequestID, of.CallersTrace
