@@ -33,7 +33,10 @@ var notRunAnywhere = map[string]map[string]string{
 	"docs/client-contract.md": {
 		"it takes the newest version from the network": "client publishes the module to a proxy of its own, and imports it",
 	},
-	"docs/recipes.md":  {"needs Airflow": "the block above it runs what its task calls, twice"},
+	"docs/recipes.md": {
+		"needs Airflow":  "the block above it runs what its task calls, twice",
+		"needs Temporal": "the same block runs what its activity calls",
+	},
 	"docs/accounts.md": {"the authorities of the callers' certificates are yours": "server authenticates callers with certificates"},
 	"docs/callers.md":  {"the issuer is an example": "server knows callers by a claim, with an issuer of its own"},
 	"docs/operations.md": {
