@@ -160,8 +160,9 @@ func (b *bulkRun) run(ctx context.Context) error {
 func (b *bulkRun) check(req *integrationv1.BulkCopyTemplateRequest) error {
 	id := req.GetCopy().GetRequestId()
 	digest := sha256.Sum256([]byte(id))
-	_, twice := b.seen[[16]byte(digest[:16])]
+	before := len(b.seen)
 	b.seen[[16]byte(digest[:16])] = struct{}{}
+	twice := len(b.seen) == before
 	if err := b.service.rules.Validate(req); err != nil {
 		return err
 	}
