@@ -35,6 +35,7 @@ type cli struct {
 	Tools        toolsCmd         `cmd:"" help:"List an integration's tools and set their approval, through a running digate."`
 	Config       configCmd        `cmd:"" help:"Show the settings of serve that are in force."`
 	Accounts     accountsCmd      `cmd:"" help:"Check the file of accounts and callers, and say what a caller may do."`
+	Explain      explainCmd       `cmd:"" help:"Say what the reason of a failure means, and what to do about it."`
 	Contract     contractCmd      `cmd:"" help:"Compare Diga's published contract with the one of this digate."`
 	Completion   complete.Command `cmd:"" help:"Print a script that completes commands, flags and ids in a shell."`
 	Man          manCmd           `cmd:"" hidden:"" help:"Write the manual pages, one for each command."`

@@ -241,7 +241,10 @@ func TestReasons_PageHasThem(t *testing.T) {
 		if comes[r.Reason] == nil {
 			t.Errorf("no sample has the reason %s", r.Reason)
 		}
-		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", r.Reason, strings.Join(comes[r.Reason], "<br>"), r.Meaning, r.Remedy)
+		if !slices.Equal(r.Forms, comes[r.Reason]) {
+			t.Errorf("%s comes as %q, and Reasons has %q", r.Reason, comes[r.Reason], r.Forms)
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", r.Reason, strings.Join(r.Forms, "<br>"), r.Meaning, r.Remedy)
 	}
 	page, err := os.ReadFile(reasonsPage)
 	if err != nil {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"github.com/digate/digate/server/apierror"
 )
 
 // timeLimit is how long a person who presses Tab waits for ids.
 const timeLimit = time.Second
 
-// ids returns the ids that an argument can have.
+// ids returns the ids, or the reasons, that an argument can have.
 func (l *line) ids(ctx context.Context, argument string) []Candidate {
 	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
@@ -22,8 +24,18 @@ func (l *line) ids(ctx context.Context, argument string) []Candidate {
 		if len(l.args) > 0 {
 			return l.program.IDs(ctx, l.listing("tools", "list", "--", l.args[0]))
 		}
+	case "reason":
+		return reasons()
 	}
 	return nil
+}
+
+// reasons returns the reasons of failures.
+func reasons() (all []Candidate) {
+	for _, r := range apierror.Reasons() {
+		all = append(all, Candidate{Value: r.Reason, About: strings.ReplaceAll(r.Meaning, "`", "")})
+	}
+	return all
 }
 
 // listing returns a command line that lists. It takes the flags of the
