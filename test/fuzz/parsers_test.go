@@ -76,6 +76,8 @@ var fuzzed = map[string]string{
 	"server/authn/jwt.parseKeys":            "FuzzParseKeys",
 	// Files, settings and the environment.
 	"server/accounts.Parse":                  "FuzzParse",
+	"server/telemetry/export.pairs":          "FuzzPairs",
+	"server/telemetry/export.Read":           "FuzzEnvironment",
 	"server/certs.parseKey":                  "FuzzLoad",
 	"server/certs.certificates":              "FuzzLoad",
 	"server/contractwatch.ParseURL":          "FuzzParseURL",
