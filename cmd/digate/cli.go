@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, std term.IO) int {
 		return client.ExitCode(std.Err, err)
 	}
 	if len(args) == 0 {
-		_, _ = parser.Parse([]string{"--help"})
+		begin(std.Out, term.Self(), term.Columns(std.Out))
 		return client.ExitUsage
 	}
 	for i, arg := range args {
@@ -85,7 +85,11 @@ func run(ctx context.Context, args []string, std term.IO) int {
 	if !warnsItself(parsed) {
 		o.warn(std.Err)
 	}
-	return client.ExitCode(std.Err, o.explain(parsed, parsed.Run()))
+	code := client.ExitCode(std.Err, o.explain(parsed, parsed.Run()))
+	if code == client.ExitFailed && client.Interrupted(ctx) {
+		return client.ExitInterrupted
+	}
+	return code
 }
 
 func newParser(ctx context.Context, commands *cli, std term.IO, exit func(int)) (*kong.Kong, error) {

@@ -94,11 +94,13 @@ func TestRun_SecretInTheEnvironment_IsNotQuotedByAnError(t *testing.T) {
 	}
 }
 
-func TestRun_NoArguments_ShowsTheHelp(t *testing.T) {
+func TestRun_Help_IsACommandToo(t *testing.T) {
 	t.Parallel()
-	got := digate(t)
-	if got.Code != client.ExitUsage || !strings.HasPrefix(got.Out, "Usage: digate <command>") || got.Err != "" {
-		t.Errorf("%+v", got)
+	for command, flag := range map[string][]string{"help": {"--help"}, "help copy": {"copy", "--help"}, "help tools list": {"tools", "list", "--help"}} {
+		got, want := digate(t, strings.Fields(command)...), digate(t, flag...)
+		if got != want || got.Code != client.ExitDone || !strings.HasPrefix(got.Out, "Usage: digate ") {
+			t.Errorf("%s: %+v", command, got)
+		}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/internal/need"
@@ -69,6 +71,38 @@ func TestComplete_CommandsFlagsAndValues(t *testing.T) {
 			t.Errorf("%v: %+v", args, got)
 		}
 	}
+}
+
+// Whatever --help lists can be completed.
+func TestComplete_EveryCommandAndFlag_IsOffered(t *testing.T) {
+	t.Parallel()
+	parser, err := newParser(t.Context(), new(cli), discard, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var look func(node *kong.Node)
+	look = func(node *kong.Node) {
+		line := strings.Fields(node.FullPath())[1:]
+		flags := completions(t, append(line, "--")...)
+		for _, group := range node.AllFlags(true) {
+			for _, f := range group {
+				if !slices.Contains(flags, "--"+f.Name) {
+					t.Errorf("%q: no --%s", line, f.Name)
+				}
+			}
+		}
+		if len(node.Children) == 0 {
+			return
+		}
+		commands := completions(t, append(line, "")...)
+		for _, child := range node.Children {
+			if slices.Contains(commands, child.Name) == child.Hidden {
+				t.Errorf("%q: %s, hidden %t", line, child.Name, child.Hidden)
+			}
+			look(child)
+		}
+	}
+	look(parser.Model.Node)
 }
 
 func TestComplete_Ids_AreThoseOfTheServer(t *testing.T) {

@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
-	"github.com/digate/digate/cmd/digate/internal/file"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
@@ -19,7 +17,7 @@ type copyCmd struct {
 	Language   *string `name:"language" placeholder:"LANG" help:"The language of the templates that a terminal offers, such as en; es by default."`
 	Name       *string `name:"name" placeholder:"NAME" help:"Name of the new integration. Default: the template's."`
 	BaseURL    *string `name:"base-url" placeholder:"URL" help:"Base URL of the new integration. Default: the template's."`
-	APIKeyFile string  `name:"api-key-file" placeholder:"FILE" help:"File with the credential for the third-party system; - is standard input."`
+	APIKeyFile string  `name:"api-key-file" placeholder:"FILE" help:"File with the credential for the third-party system; - is standard input, and a terminal asks for it."`
 
 	variableFlags `embed:""`
 
@@ -38,16 +36,29 @@ func (c *copyCmd) Validate() error {
 	if err := c.CallFlags.Validate(); err != nil {
 		return err
 	}
-	return c.variableFlags.validate(c.APIKeyFile)
+	return c.variableFlags.validate()
+}
+
+// AfterApply implements kong's hook.
+func (c *copyCmd) AfterApply(std term.IO) error {
+	return c.checkPerson(std, c.APIKeyFile, c.TokenFile)
 }
 
 func (c *copyCmd) Run(ctx context.Context, std term.IO) error {
-	if err := c.choose(ctx, std); err != nil {
-		return err
+	asks := c.TemplateID == ""
+	if asks {
+		if err := c.choose(ctx, std); err != nil {
+			return err
+		}
 	}
-	req, err := c.request(std.In)
+	req, err := c.request(ctx, std)
 	if err != nil {
 		return err
+	}
+	if asks && !c.DryRun {
+		if err := c.askMissing(ctx, std, req); err != nil {
+			return err
+		}
 	}
 	if c.DryRun {
 		return c.preview(ctx, std, req)
@@ -88,25 +99,30 @@ func (c *copyCmd) preview(ctx context.Context, std term.IO, req *integrationv1.C
 		return err
 	}
 	defer done()
-	resp, err := service.PreviewCopyTemplate(ctx, &integrationv1.PreviewCopyTemplateRequest{
-		TemplateId: req.GetTemplateId(), Name: req.Name, ApiKey: req.ApiKey, BaseUrl: req.BaseUrl, Variables: req.GetVariables(), VariablesJson: req.VariablesJson,
-	})
+	resp, err := service.PreviewCopyTemplate(ctx, previewOf(req))
 	if err != nil {
 		return client.Fail(std.Err, c.Output, client.Reads, err)
 	}
 	return showPreview(std.Out, c.Output, resp)
 }
 
-func (c *copyCmd) request(stdin io.Reader) (*integrationv1.CopyTemplateRequest, error) {
+// previewOf returns the request for a preview of a copy.
+func previewOf(req *integrationv1.CopyTemplateRequest) *integrationv1.PreviewCopyTemplateRequest {
+	return &integrationv1.PreviewCopyTemplateRequest{
+		TemplateId: req.GetTemplateId(), Name: req.Name, ApiKey: req.ApiKey, BaseUrl: req.BaseUrl, Variables: req.GetVariables(), VariablesJson: req.VariablesJson,
+	}
+}
+
+func (c *copyCmd) request(ctx context.Context, std term.IO) (*integrationv1.CopyTemplateRequest, error) {
 	req := &integrationv1.CopyTemplateRequest{
 		TemplateId: c.TemplateID, Name: c.Name, BaseUrl: c.BaseURL, RequestId: c.RequestID,
 		Unresolved: client.Unresolved(c.Unresolved),
 	}
-	if err := c.set(req, stdin); err != nil {
+	if err := c.set(ctx, std, req); err != nil {
 		return nil, err
 	}
 	if c.APIKeyFile != "" {
-		key, err := file.ReadSecret(c.APIKeyFile, stdin)
+		key, err := term.ReadSecret(ctx, std, c.APIKeyFile, "API key")
 		if err != nil {
 			return nil, fmt.Errorf("--api-key-file: %w", err)
 		}

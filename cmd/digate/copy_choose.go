@@ -14,16 +14,10 @@ import (
 // maxChoice is how many templates are offered.
 const maxChoice = 100
 
-// choose asks a person which template to copy, if the command line has none.
+// choose asks a person which template to copy.
 func (c *copyCmd) choose(ctx context.Context, std term.IO) error {
-	if c.TemplateID != "" {
-		return nil
-	}
-	if !term.IsTerminal(std.In) {
-		return needsTemplate(std, "")
-	}
-	if c.APIKeyFile == "-" {
-		return needsTemplate(std, ", since the credential comes from standard input")
+	if std.CannotAsk() != nil {
+		return needsTemplate(std)
 	}
 	templates, err := c.offered(ctx, std)
 	if err != nil {
@@ -32,7 +26,7 @@ func (c *copyCmd) choose(ctx context.Context, std term.IO) error {
 	if len(templates) == 0 {
 		return errors.New("nothing was copied: there is no template")
 	}
-	t := term.Table{{"", "NAME", "LANGUAGE", "DESCRIPTION"}}
+	t := term.Table{{"#", "NAME", "LANGUAGE", "DESCRIPTION"}}
 	for i, x := range templates {
 		t = append(t, []string{strconv.Itoa(i + 1), x.GetName(), x.GetLanguage(), x.GetDescription()})
 	}
@@ -52,8 +46,8 @@ func (c *copyCmd) choose(ctx context.Context, std term.IO) error {
 }
 
 // needsTemplate says that the command line lacks a template, as the parser would.
-func needsTemplate(std term.IO, why string) error {
-	err := client.WrongUsage(std.Err, errors.New("copy needs <template_id>"+why+sources["template_id"]))
+func needsTemplate(std term.IO) error {
+	err := client.WrongUsage(std.Err, errors.New("copy needs <template_id>"+sources["template_id"]))
 	fmt.Fprintln(std.Err, "Try: digate copy --help")
 	return err
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
@@ -24,8 +23,8 @@ func (integrationsDeleteCmd) Help() string {
 
 func (c *integrationsDeleteCmd) Run(ctx context.Context, std term.IO) error {
 	if !c.Yes {
-		if !term.IsTerminal(std.In) {
-			return client.WrongUsage(std.Err, errors.New("standard input is not a terminal, so nobody can be asked; --yes deletes without asking"))
+		if err := std.CannotAsk(); err != nil {
+			return client.WrongUsage(std.Err, fmt.Errorf("%w; --yes deletes without asking", err))
 		}
 		if err := c.confirm(ctx, std); err != nil {
 			return err

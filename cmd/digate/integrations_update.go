@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -12,7 +11,6 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
-	"github.com/digate/digate/cmd/digate/internal/file"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
@@ -22,9 +20,9 @@ type integrationsUpdateCmd struct {
 	Name          *string  `name:"name" placeholder:"NAME" help:"The new name."`
 	Description   *string  `name:"description" placeholder:"TEXT" help:"The new description."`
 	BaseURL       *string  `name:"base-url" placeholder:"URL" help:"The new base URL."`
-	AuthKeyFile   string   `name:"auth-key-file" placeholder:"FILE" help:"File with the new credential for the third-party system; - is standard input."`
-	Header        []string `name:"header" sep:"none" placeholder:"NAME=VALUE" help:"A header. Can be repeated. The headers given here replace all that were there before. Everybody on the machine sees it in ps."`
-	HeaderFile    []string `name:"header-file" sep:"none" placeholder:"NAME=FILE" help:"File with the value of a header, such as a secret; - is standard input. Can be repeated, and goes with --header."`
+	AuthKeyFile   string   `name:"auth-key-file" placeholder:"FILE" help:"File with the new credential for the third-party system; - is standard input, and a terminal asks for it."`
+	Header        []string `name:"header" sep:"none" placeholder:"NAME=VALUE" help:"A header. Can be repeated. The headers given here replace all that were there before. Everybody on the machine sees it in ps. NAME alone: a terminal asks, and does not show what is typed."`
+	HeaderFile    []string `name:"header-file" sep:"none" placeholder:"NAME=FILE" help:"File with the value of a header, such as a secret; - is standard input, and a terminal asks for it. Can be repeated, and goes with --header."`
 	Clear         []string `name:"clear" enum:"name,description,base_url,auth_key,headers" placeholder:"FIELD" help:"Fields to clear: name, description, base_url, auth_key, headers."`
 
 	client.CallFlags `embed:""`
@@ -40,11 +38,7 @@ func (c *integrationsUpdateCmd) Validate() error {
 	if err := c.CallFlags.Validate(); err != nil {
 		return err
 	}
-	_, files, err := c.headers()
-	if err != nil {
-		return err
-	}
-	if err := checkOneStdin(files, c.AuthKeyFile); err != nil {
+	if _, _, err := c.headers(); err != nil {
 		return err
 	}
 	set := c.fields()
@@ -57,6 +51,18 @@ func (c *integrationsUpdateCmd) Validate() error {
 		return errors.New("nothing to change: give at least one field")
 	}
 	return nil
+}
+
+// AfterApply implements kong's hook.
+func (c *integrationsUpdateCmd) AfterApply(std term.IO) error {
+	texts, files, err := c.headers()
+	if err != nil {
+		return err
+	}
+	if err := canAsk(std, texts); err != nil {
+		return err
+	}
+	return checkOneStdin(std, files, c.AuthKeyFile, c.TokenFile)
 }
 
 // fields returns the names of the fields that get a value.
@@ -79,7 +85,7 @@ func (c *integrationsUpdateCmd) fields() []string {
 // headers returns the assignments of --header, and those of --header-file with the
 // files' names.
 func (c *integrationsUpdateCmd) headers() (texts, files []assignment, err error) {
-	if texts, err = assignments("header", c.Header); err != nil {
+	if texts, err = assignmentsOrNames("header", c.Header); err != nil {
 		return nil, nil, err
 	}
 	if files, err = assignments("header-file", c.HeaderFile); err != nil {
@@ -88,12 +94,15 @@ func (c *integrationsUpdateCmd) headers() (texts, files []assignment, err error)
 	return texts, files, checkUnique(slices.Concat(texts, files)...)
 }
 
-func (c *integrationsUpdateCmd) request(stdin io.Reader) (*integrationv1.UpdateIntegrationRequest, error) {
+func (c *integrationsUpdateCmd) request(ctx context.Context, std term.IO) (*integrationv1.UpdateIntegrationRequest, error) {
 	texts, files, err := c.headers()
 	if err != nil {
 		return nil, err
 	}
-	if err := readFiles(files, stdin); err != nil {
+	if err := askValues(ctx, std, "Header", texts); err != nil {
+		return nil, err
+	}
+	if err := readFiles(ctx, std, "Header", files); err != nil {
 		return nil, err
 	}
 	set := make(map[string]string)
@@ -107,7 +116,7 @@ func (c *integrationsUpdateCmd) request(stdin io.Reader) (*integrationv1.UpdateI
 		UpdateMask: &fieldmaskpb.FieldMask{Paths: slices.Compact(mask)},
 	}
 	if c.AuthKeyFile != "" {
-		key, err := file.ReadSecret(c.AuthKeyFile, stdin)
+		key, err := term.ReadSecret(ctx, std, c.AuthKeyFile, "Credential")
 		if err != nil {
 			return nil, fmt.Errorf("--auth-key-file: %w", err)
 		}
@@ -117,7 +126,7 @@ func (c *integrationsUpdateCmd) request(stdin io.Reader) (*integrationv1.UpdateI
 }
 
 func (c *integrationsUpdateCmd) Run(ctx context.Context, std term.IO) error {
-	req, err := c.request(std.In)
+	req, err := c.request(ctx, std)
 	if err != nil {
 		return err
 	}

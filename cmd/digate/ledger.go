@@ -140,6 +140,9 @@ func (c *ledgerShowCmd) Run(ctx context.Context, std term.IO) error {
 	if c.Record == "" {
 		found, err = c.get(ctx, std)
 	} else {
+		if err := c.ReadToken(ctx, std); err != nil { // before the time runs
+			return err
+		}
 		bounded, cancel := context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 		found = make([]*digatev1.GetCopyResponse, 1)

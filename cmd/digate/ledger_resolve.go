@@ -26,8 +26,8 @@ func (ledgerResolveCmd) Help() string {
 }
 
 func (c *ledgerResolveCmd) Run(ctx context.Context, std term.IO) error {
-	if !c.Yes && !term.IsTerminal(std.In) {
-		return client.WrongUsage(std.Err, errors.New("standard input is not a terminal, so nobody can be asked; --yes settles the call without asking"))
+	if err := std.CannotAsk(); !c.Yes && err != nil {
+		return client.WrongUsage(std.Err, fmt.Errorf("%w; --yes settles the call without asking", err))
 	}
 	if c.Record != "" {
 		if !c.local() {

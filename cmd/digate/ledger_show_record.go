@@ -6,7 +6,6 @@ import (
 
 	"google.golang.org/grpc"
 
-	"github.com/digate/digate/cmd/digate/internal/client"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/ledger"
@@ -51,7 +50,7 @@ func (c *ledgerShowCmd) showOperator(ctx context.Context) (_ *digatev1.GetCopyRe
 	case !c.local():
 		return resp, "Its candidates are shown with --ledger, which names the ledger itself, and a token of its account.", nil
 	}
-	if _, err := client.Token(c.TokenFile); err != nil {
+	if !c.HasToken(ctx) {
 		return resp, "Its candidates are shown with a token of its account, in DIGATE_TOKEN or --token-file, through a running digate (--addr).", nil
 	}
 	if err := c.candidates(ctx, m, r, resp); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"strings"
 	"testing"
 
@@ -11,16 +12,37 @@ import (
 	"github.com/digate/digate/test/await"
 )
 
-// atTerminal runs a command line in front of a person who types.
+// atTerminal runs a command line in front of a person who types, and who sees standard
+// error and what is typed.
 func atTerminal(t *testing.T, typed string, args ...string) clitest.Ran {
 	t.Helper()
+	return converse(t, []reply{{"", typed}}, args...)
+}
+
+// reply is what a person types when a question is there.
+type reply struct{ question, typed string }
+
+// converse is atTerminal with a person who waits for each question.
+func converse(t *testing.T, replies []reply, args ...string) clitest.Ran {
+	t.Helper()
 	command, person := clitest.Terminal(t, 60)
-	if _, err := person.WriteString(typed); err != nil {
+	var out, seen await.Transcript
+	go func() { _, _ = io.Copy(&seen, person) }()
+	code := make(chan int, 1)
+	go func() { code <- run(t.Context(), args, term.IO{In: command, Out: &out, Err: command}) }()
+	for _, r := range replies {
+		seen.Await(t, r.question)
+		if _, err := person.WriteString(r.typed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := clitest.Ran{Code: await.Value(t, code, "the end of the command"), Out: out.String()}
+	if _, err := command.WriteString(clitest.EndOfScreen); err != nil {
 		t.Fatal(err)
 	}
-	var out, err await.Transcript
-	code := run(t.Context(), args, term.IO{In: command, Out: &out, Err: &err})
-	return clitest.Ran{Code: code, Out: out.String(), Err: err.String()}
+	got.Err, _, _ = strings.Cut(seen.Await(t, clitest.EndOfScreen), clitest.EndOfScreen)
+	got.Err = strings.ReplaceAll(got.Err, "\r\n", "\n")
+	return got
 }
 
 func TestDelete_AtATerminal_AsksAndObeys(t *testing.T) {
@@ -52,13 +74,14 @@ func TestDelete_InterruptedWhileAsking_DeletesNothing(t *testing.T) {
 	command, person := clitest.Terminal(t, 60)
 	ctx, interrupt := context.WithCancel(t.Context())
 	var out, err await.Transcript
+	go func() { _, _ = io.Copy(&err, person) }()
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, []string{"integrations", "delete", id, "--addr", addr}, term.IO{In: command, Out: &out, Err: &err})
+		code <- run(ctx, []string{"integrations", "delete", id, "--addr", addr}, term.IO{In: command, Out: &out, Err: command})
 	}()
 	err.Await(t, "[y/N] ")
 	interrupt()
-	if got := <-code; got != client.ExitFailed || !strings.Contains(err.String(), "nothing was deleted: interrupted") || len(e.Integrations(clitest.Token)) != 1 {
+	if got := <-code; got != client.ExitFailed || !strings.Contains(err.Await(t, "nothing was deleted"), "nothing was deleted: interrupted") || len(e.Integrations(clitest.Token)) != 1 {
 		t.Errorf("exit code %d, %s", got, err.String())
 	}
 	_, _ = person.WriteString("\n") // ends the reading that went on

@@ -50,6 +50,26 @@ func withoutDefault(seen string) string {
 	return strings.ReplaceAll(seen, " --addr "+client.DefaultAddr, "")
 }
 
+func TestScreens_NoArguments_SayWhatToDoFirst(t *testing.T) {
+	t.Parallel()
+	got := digate(t)
+	if got.Code != client.ExitUsage || got.Err != "" || !strings.Contains(got.Out, term.Self()+" dev") {
+		t.Errorf("%+v", got)
+	}
+	for _, columns := range []int{40, 80, 200} {
+		var b strings.Builder
+		begin(&b, "digate", columns)
+		for line := range strings.Lines(b.String()) {
+			if n := term.Width(strings.TrimSuffix(line, "\n")); n > columns {
+				t.Errorf("%d columns: a line of %d: %s", columns, n, line)
+			}
+		}
+		if columns == 80 {
+			clitest.Screen(t, "begin", b.String())
+		}
+	}
+}
+
 func TestScreens_Usage(t *testing.T) {
 	t.Parallel()
 	const id = clitest.TemplateID

@@ -1,24 +1,25 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
 // variableFlags give the placeholders of a template their values, which may be secrets.
 type variableFlags struct {
-	Var     []string `name:"var" sep:"none" placeholder:"NAME=TEXT" help:"Value of a placeholder, as text. Can be repeated. Everybody on the machine sees it in ps."`
-	VarFile []string `name:"var-file" sep:"none" placeholder:"NAME=FILE" help:"File with the value of a placeholder, as text, such as a secret; - is standard input. Can be repeated."`
+	Var     []string `name:"var" sep:"none" placeholder:"NAME=TEXT" help:"Value of a placeholder, as text. Can be repeated. Everybody on the machine sees it in ps. NAME alone: a terminal asks, and does not show what is typed."`
+	VarFile []string `name:"var-file" sep:"none" placeholder:"NAME=FILE" help:"File with the value of a placeholder, as text, such as a secret; - is standard input, and a terminal asks for it. Can be repeated."`
 	VarJSON []string `name:"var-json" sep:"none" placeholder:"NAME=JSON" help:"Value of a placeholder, as JSON. Can be repeated."`
 }
 
 // parse returns the assignments of the flags. Those of files have the files' names.
 func (f *variableFlags) parse() (texts, files, jsons []assignment, err error) {
-	if texts, err = assignments("var", f.Var); err != nil {
+	if texts, err = assignmentsOrNames("var", f.Var); err != nil {
 		return nil, nil, nil, err
 	}
 	if files, err = assignments("var-file", f.VarFile); err != nil {
@@ -30,26 +31,38 @@ func (f *variableFlags) parse() (texts, files, jsons []assignment, err error) {
 	return texts, files, jsons, checkUnique(slices.Concat(texts, files, jsons)...)
 }
 
-// validate returns what is wrong with the flags, without a look into the files. The other
-// file is one that may be standard input too.
-func (f *variableFlags) validate(other string) error {
-	texts, files, jsons, err := f.parse()
+// checkPerson returns what is wrong with the flags for the standard streams. The others
+// are files that may be standard input too.
+func (f *variableFlags) checkPerson(std term.IO, others ...string) error {
+	texts, files, _, err := f.parse()
 	if err != nil {
 		return err
 	}
-	if err := checkOneStdin(files, other); err != nil {
+	if err := canAsk(std, texts); err != nil {
+		return err
+	}
+	return checkOneStdin(std, files, others...)
+}
+
+// validate returns what is wrong with the flags, without a look into the files.
+func (f *variableFlags) validate() error {
+	texts, _, jsons, err := f.parse()
+	if err != nil {
 		return err
 	}
 	return setVariables(new(integrationv1.CopyTemplateRequest), texts, jsons)
 }
 
 // set puts the values into a copy's request.
-func (f *variableFlags) set(req *integrationv1.CopyTemplateRequest, stdin io.Reader) error {
+func (f *variableFlags) set(ctx context.Context, std term.IO, req *integrationv1.CopyTemplateRequest) error {
 	texts, files, jsons, err := f.parse()
 	if err != nil {
 		return err
 	}
-	if err := readFiles(files, stdin); err != nil {
+	if err := askValues(ctx, std, "Value of", texts); err != nil {
+		return err
+	}
+	if err := readFiles(ctx, std, "Value of", files); err != nil {
 		return err
 	}
 	return setVariables(req, append(texts, files...), jsons)

@@ -203,6 +203,22 @@ func writeAgain(t *testing.T, path, content string) {
 	}
 }
 
+// The results have the outcomes. A loop of a shell over several files must end.
+func TestBulk_CtrlC_WritesItsResultsAndExitsWith130(t *testing.T) {
+	s := serve(t)
+	s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict { return verdict{held: n == 2} }
+	file := filepath.Join(t.TempDir(), "rows.csv")
+	writeAgain(t, file, "name,v.x\nn-0,1\nn-1,2\nn-2,3\n")
+	i := begin(t, nil, "bulk", file, "--addr", s.addr, "--template", clitest.TemplateID, "--var-prefix", "v.", "--concurrency", "1", "--progress", "never")
+	awaitItems(t, s, 2)
+	i.ctrlC()
+	i.err.Await(t, "Ctrl-C again ends at once")
+	s.stop()
+	if got := i.wait(t); got.Code != client.ExitInterrupted || !strings.Contains(got.Err, "1 made, 1 not made, 1 in doubt") || len(clitest.ResultsOf(t, got.Out)) != 3 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestBulk_Interrupted_ShowsTheCommandThatGoesOn(t *testing.T) {
 	s := serve(t)
 	s.item = func(n int, _ *integrationv1.CopyTemplateRequest) verdict { return verdict{held: n == 2} }

@@ -107,6 +107,8 @@ func (c *Command) Validate() error {
 		return errors.New(saveAsCSV(c.File, workbookName(c.File)))
 	case c.Format == "" && formatOf(c.File) == "":
 		return errors.New("--format: say csv or ndjson, because the file's name does not")
+	case c.File == "-" && c.TokenFile == "-":
+		return errors.New("--token-file: standard input, which is -, is the input already")
 	case c.VarPrefix == "":
 		return errors.New("--var-prefix: must not be empty")
 	case c.Concurrency < 1 || c.Concurrency > maxConcurrency:
@@ -142,6 +144,10 @@ func (c *Command) input(stdin io.Reader) (*input, error) {
 // Run sends the input. With --dry-run it only checks it.
 func (c *Command) Run(ctx context.Context, std term.IO) error {
 	err := c.run(ctx, std)
+	if err != nil && client.Interrupted(ctx) {
+		_ = client.ExitCode(std.Err, err) // writes it
+		return client.ExitError(client.ExitInterrupted)
+	}
 	switch {
 	case errors.As(err, new(*malformedError)):
 		return client.WrongUsage(std.Err, err)
@@ -158,6 +164,9 @@ func (c *Command) run(ctx context.Context, std term.IO) (err error) {
 	ignoreBrokenPipe()
 	in, err := c.input(std.In)
 	if err != nil {
+		return err
+	}
+	if err := c.ReadToken(ctx, std); err != nil {
 		return err
 	}
 	begun := time.Now()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -372,18 +374,21 @@ func csvOf(n int) string {
 type interruptible struct {
 	out, err  await.Transcript
 	interrupt func()
+	ctrlC     func() // as a terminal does
 	code      chan int
 }
 
 func begin(t *testing.T, stdin io.Reader, args ...string) *interruptible {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	i := &interruptible{interrupt: cancel, code: make(chan int, 1)}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	i := &interruptible{code: make(chan int, 1)}
+	i.interrupt = func() { cancel(nil) }
+	i.ctrlC = func() { cancel(client.SignalError{Signal: os.Interrupt}) }
 	if !slices.Contains(args, "--results") {
 		args = append(args, "--results", "-")
 	}
 	go func() { i.code <- runCommand(ctx, args, term.IO{In: stdin, Out: &i.out, Err: &i.err}) }()
-	t.Cleanup(cancel)
+	t.Cleanup(i.interrupt)
 	return i
 }
 

@@ -208,7 +208,7 @@ func (p *progress) bar(room int) string {
 
 func (c *Command) newProgress(w io.Writer) *progress {
 	columns := func() int { return 0 }
-	if c.Progress == "auto" {
+	if c.Progress == "auto" && term.CanRedraw(w) {
 		columns = func() int { return term.Columns(w) }
 	}
 	return &progress{w: w, columns: columns, silent: c.Progress == "never"}

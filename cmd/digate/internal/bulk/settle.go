@@ -201,7 +201,7 @@ func (s *settling) settleMatching(ctx context.Context, yes bool) error {
 		return err
 	}
 	if !yes {
-		if !term.IsTerminal(s.std.In) {
+		if s.std.CannotAsk() != nil {
 			return client.WrongUsage(s.std.Err, errors.New("nobody can be asked here; --yes settles these rows without asking"))
 		}
 		reply, err := term.Ask(ctx, s.std, fmt.Sprintf("Settle for good that these integrations are those of the %s? [y/N] ", rowCount(len(matching))))
@@ -235,7 +235,7 @@ func (s *settling) settleOthers(ctx context.Context, yes bool) error {
 		if d.match != nil {
 			continue
 		}
-		if yes || !term.IsTerminal(s.std.In) {
+		if yes || s.std.CannotAsk() != nil {
 			return nil
 		}
 		if err := s.askOne(ctx, d); err != nil {

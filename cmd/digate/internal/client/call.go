@@ -43,6 +43,9 @@ func (f *CallFlags) Validate() error {
 // Dial connects to a running digate and returns a context for calls. If the
 // server cannot be reached, Dial reports a failed call with the effect.
 func (f *CallFlags) Dial(ctx context.Context, std term.IO, does Effect) (_ context.Context, _ *grpc.ClientConn, done func(), err error) {
+	if err := f.ReadToken(ctx, std); err != nil {
+		return nil, nil, nil, err
+	}
 	ctx, conn, done, err := f.Connect(ctx)
 	if errors.As(err, new(*UnreachableError)) {
 		err = Fail(std.Err, f.Output, does, err)

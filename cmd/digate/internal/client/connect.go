@@ -37,7 +37,7 @@ func (e *UnreachableError) Advice() string { return e.advice }
 // that cannot be reached (an [UnreachableError]) from a connection that was lost
 // during a call. done closes the connection and releases the context.
 func (f *Flags) Connect(ctx context.Context, more ...grpc.DialOption) (_ context.Context, _ *grpc.ClientConn, done func(), err error) {
-	authorization, err := f.authorization()
+	authorization, err := f.authorization(ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}

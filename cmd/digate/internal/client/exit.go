@@ -1,9 +1,11 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/digate/digate/cmd/digate/internal/term"
 )
@@ -19,6 +21,9 @@ const (
 	ExitUnknown  = 5
 	// ExitFindings is that of a comparison that found what it was asked to fail on.
 	ExitFindings = 6
+	// ExitInterrupted is that of a command that Ctrl-C ended. A call that was under way has
+	// the exit code of its outcome instead.
+	ExitInterrupted = 130
 )
 
 const (
@@ -45,6 +50,17 @@ const (
   4  REJECTED: Diga refused it and did nothing
 `
 )
+
+// SignalError is the cause of a context that a signal ended.
+type SignalError struct{ os.Signal }
+
+func (s SignalError) Error() string { return s.String() + " signal received" }
+
+// Interrupted reports whether SIGINT ended a context, which a terminal sends for Ctrl-C.
+func Interrupted(ctx context.Context) bool {
+	s, ok := errors.AsType[SignalError](context.Cause(ctx))
+	return ok && s.Signal == os.Interrupt
+}
 
 // ExitError ends the process with its code. The message for people was written
 // before.

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/digate/digate/cmd/digate/internal/file"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server/certs"
 	"github.com/digate/digate/server/secret"
 )
@@ -27,9 +28,20 @@ type Flags struct {
 	CAFile    string        `name:"ca-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's. Implies --tls."`
 	CertFile  string        `name:"cert-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"PEM file with a client certificate, for a server that knows callers by it. No token is needed then. Implies --tls."`
 	KeyFile   string        `name:"key-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"PEM file with the key of --cert-file."`
-	TokenFile string        `name:"token-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"File with the bearer token. Without it, the token is taken from DIGATE_TOKEN."`
+	TokenFile string        `name:"token-file" group:"Connection:" type:"existingfile" placeholder:"FILE" help:"File with the bearer token; - is standard input, and a terminal asks for it. Without it, the token is taken from DIGATE_TOKEN."`
 	Account   string        `name:"account" group:"Connection:" placeholder:"NAME" help:"The account to use, for a caller that has several. A server without accounts ignores it."`
 	Timeout   time.Duration `name:"timeout" group:"Connection:" default:"${timeout=60s}" help:"${timeout_help=Time limit for everything, connecting included.}"`
+
+	read secret.String // by ReadToken
+}
+
+// ReadToken reads the token where that is possible only once, which is on standard input.
+// A command that calls Connect calls it before.
+func (f *Flags) ReadToken(ctx context.Context, std term.IO) (err error) {
+	if f.TokenFile == "-" && f.read.IsZero() {
+		f.read, err = Token(ctx, std, f.TokenFile)
+	}
+	return err
 }
 
 // Words returns the flags with which another command reaches the same server.
@@ -56,26 +68,41 @@ func (f *Flags) Words() []string {
 	return words
 }
 
+// token returns the token that ReadToken has read, or else that of the file or of
+// DIGATE_TOKEN.
+func (f *Flags) token(ctx context.Context) (secret.String, error) {
+	if !f.read.IsZero() {
+		return f.read, nil
+	}
+	return Token(ctx, term.IO{}, f.TokenFile)
+}
+
+// HasToken reports whether there is a token.
+func (f *Flags) HasToken(ctx context.Context) bool {
+	_, err := f.token(ctx)
+	return err == nil
+}
+
 // authorization returns the value of the authorization header, empty for a caller with a
 // certificate and no token.
-func (f *Flags) authorization() (string, error) {
+func (f *Flags) authorization(ctx context.Context) (string, error) {
 	if f.CertFile != "" && f.TokenFile == "" && os.Getenv("DIGATE_TOKEN") == "" {
 		return "", nil
 	}
-	token, err := Token(f.TokenFile)
+	token, err := f.token(ctx)
 	if err != nil {
 		return "", err
 	}
 	return "Bearer " + token.Reveal(), nil
 }
 
-// Token reads the bearer token from a file, or from DIGATE_TOKEN if path is
-// empty. No error quotes it.
-func Token(path string) (secret.String, error) {
+// Token reads the bearer token from a file, of which - is standard input, or from
+// DIGATE_TOKEN if path is empty. No error quotes it.
+func Token(ctx context.Context, std term.IO, path string) (secret.String, error) {
 	token, source := os.Getenv("DIGATE_TOKEN"), "DIGATE_TOKEN"
 	if path != "" {
 		var err error
-		if token, err = file.ReadSecret(path, nil); err != nil {
+		if token, err = term.ReadSecret(ctx, std, path, "Token"); err != nil {
 			return secret.String{}, fmt.Errorf("--token-file: %w", err)
 		}
 		source = "--token-file"

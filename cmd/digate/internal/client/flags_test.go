@@ -8,6 +8,8 @@ import (
 	"time"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
+
+	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
 func writeFile(t *testing.T, content string) string {
@@ -25,13 +27,13 @@ func TestToken_IsOneWordAndNeverQuoted(t *testing.T) {
 		"hunter2 x": "DIGATE_TOKEN: a bearer token is one word", "hunter2\x7f": "one word of printable ASCII", "hunter2é": "one word",
 	} {
 		t.Setenv("DIGATE_TOKEN", value)
-		_, err := Token("")
+		_, err := Token(t.Context(), term.IO{}, "")
 		if (err == nil) != (fails == "") || err != nil && (!strings.Contains(err.Error(), fails) || strings.Contains(err.Error(), "hunter2")) {
 			t.Errorf("%q: got %v", value, err)
 		}
 	}
 	t.Setenv("DIGATE_TOKEN", "hunter2")
-	if _, err := Token(writeFile(t, "hunter2 x")); err == nil || !strings.HasPrefix(err.Error(), "--token-file: ") {
+	if _, err := Token(t.Context(), term.IO{}, writeFile(t, "hunter2 x")); err == nil || !strings.HasPrefix(err.Error(), "--token-file: ") {
 		t.Errorf("a file goes before the environment: got %v", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/ledger/backend"
 	"github.com/digate/digate/server/secret"
@@ -19,6 +18,8 @@ type examination struct {
 
 	cfg       config.Config
 	tokenFile string
+	token     secret.String
+	noToken   error // why there is no token
 	version   string
 }
 
@@ -27,7 +28,6 @@ func (e *examination) run(ctx context.Context) {
 	var (
 		base  *url.URL
 		probe = networkProbe{version: e.version}
-		token secret.String
 		diga  upstreamProbe
 	)
 	e.check("configuration", nil, func() finding {
@@ -64,14 +64,13 @@ func (e *examination) run(ctx context.Context) {
 	e.check("tcp", []string{"dns"}, func() finding { return probe.tcp() })
 	e.check("tls", []string{"tcp"}, func() finding { return probe.tls(base, e.cfg.Upstream.CAFile) })
 	e.check("credential", nil, func() finding {
-		var err error
-		if token, err = client.Token(e.tokenFile); err != nil {
-			return failed(err.Error(), "digate passes the bearer token of its callers on to Diga; give doctor such a token to try")
+		if e.noToken != nil {
+			return failed(e.noToken.Error(), "digate passes the bearer token of its callers on to Diga; give doctor such a token to try")
 		}
 		return ok("a bearer token, from %s", map[bool]string{true: "--token-file", false: "DIGATE_TOKEN"}[e.tokenFile != ""])
 	})
 	e.check("upstream", []string{"tls", "credential"}, func() finding {
-		if err := diga.open(&e.cfg, token, e.version); err != nil {
+		if err := diga.open(&e.cfg, e.token, e.version); err != nil {
 			return failed(err.Error(), "correct the settings whose names begin with --upstream")
 		}
 		return diga.reach(ctx)

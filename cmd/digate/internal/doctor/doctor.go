@@ -20,7 +20,7 @@ type unchecked config.Config
 type Command struct {
 	Settings unchecked `embed:""`
 
-	TokenFile string        `name:"token-file" group:"Examination:" type:"path" placeholder:"FILE" help:"File with a caller's bearer token. Without it, the token is taken from DIGATE_TOKEN."`
+	TokenFile string        `name:"token-file" group:"Examination:" type:"path" placeholder:"FILE" help:"File with a caller's bearer token; - is standard input, and a terminal asks for it. Without it, the token is taken from DIGATE_TOKEN."`
 	Timeout   time.Duration `name:"timeout" group:"Examination:" default:"30s" help:"Time limit for all checks together."`
 	Output    string        `name:"output" group:"Examination:" short:"o" enum:"text,json" default:"text" help:"text, one line for each check, or json."`
 }
@@ -50,9 +50,12 @@ Exit codes:
 // Examine makes the checks in order and writes each result as soon as it is
 // known. version goes into the User-Agent.
 func (c *Command) Examine(ctx context.Context, std term.IO, version string) error {
+	e := &examination{cfg: config.Config(c.Settings), tokenFile: c.TokenFile, version: version}
+	if e.token, e.noToken = client.Token(ctx, std, c.TokenFile); ctx.Err() != nil { // asked before any time runs
+		return e.noToken
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	e := &examination{cfg: config.Config(c.Settings), tokenFile: c.TokenFile, version: version}
 	if c.Output != client.OutputJSON {
 		e.tell = func(f finding) error { return f.writeText(std.Out) }
 	}

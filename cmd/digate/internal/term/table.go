@@ -134,6 +134,10 @@ func runeWidth(r rune) int {
 	return 1
 }
 
+// CanRedraw reports whether w is a terminal that can clear a line, of which a new one then
+// takes the place.
+func CanRedraw(w io.Writer) bool { return IsTerminal(w) && os.Getenv("TERM") != "dumb" }
+
 // Columns returns the width of the terminal w, or 0 if w is no terminal.
 func Columns(w io.Writer) int {
 	f, ok := w.(*os.File)
