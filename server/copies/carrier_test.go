@@ -76,8 +76,8 @@ func TestCarryCopyTemplate_TimeEndsAfterSending_VerdictIsThereAtOnceAndTheCallIs
 					}
 				}}
 				context.AfterFunc(ctx, func() { by.Leave(ctx.Err()) })
-				ctx, _ = exchange.NewContext(ctx)
-				_, _, err := s.CarryCopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: "r"}, copies.Before{}, by)
+				within, _ := exchange.NewContext(ctx)
+				_, _, err := s.CarryCopyTemplate(within, &integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: "r"}, copies.Before{}, by)
 				if took := time.Since(began); !errors.Is(err, copies.ErrLeft) || took != 10*time.Second {
 					t.Errorf("%v after %v", err, took)
 				}
