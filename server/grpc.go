@@ -27,6 +27,11 @@ const connectionTimeout = 20 * time.Second
 // finds all of them at work gets a goroutine of its own.
 const streamWorkers = 256
 
+// readBuffer is the size of the buffer, in bytes, into which a connection is read. Each has
+// one all the time, and on an idle connection that is most of what it takes. It has room for
+// the calls of many that come at once.
+const readBuffer = 16 << 10
+
 // minPing is how often a client may ping. One that pings more often loses its
 // connection, and with it the verdicts of the calls on it, so there is room for
 // clients that are set to ping every few seconds.
@@ -63,6 +68,7 @@ func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records
 		grpc.MaxHeaderListSize(uint32(s.connectionHeader())),
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
 		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.ReadBufferSize(readBuffer),
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 		// grpc varies the age of a connection by a tenth, so that those of one moment do
