@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
@@ -75,15 +76,7 @@ func compileRule(fd protoreflect.FieldDescriptor, rule string, v protoreflect.Va
 			reason:      "UUID_PARSING",
 		}, nil
 	case "string.pattern":
-		pattern, err := regexp.Compile(v.String())
-		if err != nil {
-			return test{}, err
-		}
-		return test{
-			ok:          func(v protoreflect.Value) bool { return pattern.MatchString(v.String()) },
-			description: "must " + describePattern(pattern.String()),
-			reason:      "STRING_PATTERN_MISMATCH",
-		}, nil
+		return compilePattern(v.String())
 	case "bool.const":
 		want := v.Bool()
 		description := fmt.Sprintf("must be %t", want)
@@ -152,12 +145,41 @@ func namesOf(od protoreflect.OneofDescriptor) string {
 
 var printable = regexp.MustCompile(`^\^\[ -~\]\{(\d+),(\d+)\}\$$`)
 
-// describePattern returns words for a pattern that it knows, and the pattern otherwise.
-func describePattern(pattern string) string {
-	if m := printable.FindStringSubmatch(pattern); m != nil {
-		return fmt.Sprintf("be %s to %s printable ASCII characters", m[1], m[2])
+// compilePattern returns the test of a pattern. That of a request id, which every item of
+// a stream has, needs no regular expression.
+func compilePattern(text string) (test, error) {
+	pattern, err := regexp.Compile(text)
+	if err != nil {
+		return test{}, err
 	}
-	return "match the pattern " + pattern
+	t := test{
+		ok:          func(v protoreflect.Value) bool { return pattern.MatchString(v.String()) },
+		description: "must match the pattern " + text,
+		reason:      "STRING_PATTERN_MISMATCH",
+	}
+	if m := printable.FindStringSubmatch(text); m != nil {
+		least, errLeast := strconv.Atoi(m[1])
+		most, errMost := strconv.Atoi(m[2])
+		if err := cmp.Or(errLeast, errMost); err != nil {
+			return test{}, err
+		}
+		t.ok = func(v protoreflect.Value) bool { return isPrintable(v.String(), least, most) }
+		t.description = fmt.Sprintf("must be %d to %d printable ASCII characters", least, most)
+	}
+	return t, nil
+}
+
+// isPrintable reports whether s is so many printable ASCII characters.
+func isPrintable(s string, least, most int) bool {
+	if len(s) < least || len(s) > most {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // isUUID reports whether s is a UUID with hyphens, in either case.
