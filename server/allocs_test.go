@@ -39,9 +39,9 @@ var rawCallers = []struct {
 	{"rest", newRESTCaller, 109},
 	{"grpc/variables", newGRPCCallerWithVariables, 143},
 	{"rest/variables", newRESTCallerWithVariables, 110},
-	{"grpc/request_id", newGRPCCallerWithID, 159},
-	{"rest/request_id", newRESTCallerWithID, 128},
-	{"grpc/bulk_item", newBulkCaller, 84},
+	{"grpc/request_id", newGRPCCallerWithID, 153},
+	{"rest/request_id", newRESTCallerWithID, 124},
+	{"grpc/bulk_item", newBulkCaller, 81},
 	{"grpc/get", newGRPCReader, 133},
 	{"rest/get", newRESTReader, 108},
 }

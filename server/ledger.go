@@ -92,7 +92,7 @@ func (s *Server) newIntegration() (*integration.Service, error) {
 func (s *Server) copiesConfig() copies.Config {
 	cfg := copies.Config{
 		Upstream: s.upstream, Ledger: s.ledger, Key: s.recordKey, Caller: s.callerOf,
-		Fingerprint: s.keys.Fingerprint,
+		Fingerprint: func(request []byte) ledger.Digest { return s.keys.Fingerprint(request) },
 		Timeout:     s.cfg.Upstream.Timeout, Lease: claimLease, Marks: s.marks(), Observer: s.telemetry, Log: s.log,
 	}
 	if s.cfg.CallersWereTokens() {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -74,7 +75,7 @@ type Config struct {
 	// place of Ledger.
 	LedgerOf func(ctx context.Context, m Method, requestID string, key ledger.Digest) (Ledger, error)
 	// Fingerprint returns the keyed digest of a request.
-	Fingerprint func(parts ...[]byte) ledger.Digest
+	Fingerprint func(request []byte) ledger.Digest
 	// Timeout bounds a call that was sent and whose caller may be gone.
 	Timeout time.Duration
 	// Lease is how long a claim lasts after its owner died.
@@ -91,6 +92,7 @@ type Coordinator struct {
 	cfg     Config
 	flights flights
 	leases  *leases
+	timers  sync.Pool // of *time.Timer, for callers that wait one after the other
 	// closed ends with Close: no attempt to record continues without a caller.
 	closed context.Context
 	close  context.CancelFunc
@@ -193,9 +195,9 @@ func (c *Coordinator) flightOf(ctx context.Context, call create, by *Carrier) (_
 	}
 	w := waiting{ctx: ctx}
 	if by == nil {
-		w.setLate()
+		w.setLate(&c.timers)
 	}
-	defer w.end()
+	defer w.end(&c.timers)
 	for claims := 1; ; claims++ {
 		if err := ctx.Err(); err != nil {
 			return nil, false, apierror.NotBegun(err)

@@ -124,7 +124,7 @@ func newReplica(t testing.TB, up copies.Upstream, l copies.Ledger, change ...fun
 			caller, _ := ctx.Value(callerKey{}).(string)
 			return uint64(len(caller)) + 1
 		},
-		Fingerprint: keys.Fingerprint, Timeout: 30 * time.Second, Lease: lease,
+		Fingerprint: func(request []byte) ledger.Digest { return keys.Fingerprint(request) }, Timeout: 30 * time.Second, Lease: lease,
 		Observer: exchangetest.Observer(exchangetest.Ignore),
 		Log:      slog.New(slog.DiscardHandler),
 	}

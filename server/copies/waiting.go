@@ -2,6 +2,7 @@ package copies
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/digate/digate/server/apierror"
@@ -22,16 +23,24 @@ type waiting struct {
 }
 
 // setLate has the wait end a little before the caller's deadline, if there is one.
-func (w *waiting) setLate() {
-	if deadline, ok := w.ctx.Deadline(); ok {
-		w.late = time.NewTimer(time.Until(beforeDeadline(deadline)))
+func (w *waiting) setLate(timers *sync.Pool) {
+	deadline, ok := w.ctx.Deadline()
+	if !ok {
+		return
+	}
+	late := time.Until(beforeDeadline(deadline))
+	if w.late, ok = timers.Get().(*time.Timer); ok {
+		w.late.Reset(late)
+	} else {
+		w.late = time.NewTimer(late)
 	}
 }
 
-// end frees what the waiting holds.
-func (w *waiting) end() {
+// end gives back what the waiting holds.
+func (w *waiting) end(timers *sync.Pool) {
 	if w.late != nil {
-		w.late.Stop()
+		w.late.Stop() // and from then on its channel has nothing
+		timers.Put(w.late)
 	}
 }
 

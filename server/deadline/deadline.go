@@ -42,7 +42,7 @@ func (c *Context) End() {
 	case c.parent == nil:
 	case c.timed != nil:
 		c.cancel()
-	case c.untimed() == nil:
+	case c.untimed(time.Now()) == nil:
 		c.err = context.Canceled
 	}
 }
@@ -55,7 +55,7 @@ func (c *Context) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.timed == nil {
-		if c.untimed() != nil {
+		if c.untimed(time.Now()) != nil {
 			return over
 		}
 		if c.parents {
@@ -75,22 +75,30 @@ var over = func() chan struct{} {
 }()
 
 // Err implements [context.Context].
-func (c *Context) Err() error {
+func (c *Context) Err() error { return c.errAt(time.Now()) }
+
+// errAt is Err at a time that its caller has looked up.
+func (c *Context) errAt(now time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.timed != nil {
 		return c.timed.Err()
 	}
-	return c.untimed()
+	return c.untimed(now)
 }
 
 // untimed returns why c has ended, which nobody has waited for yet. It is called with mu
 // held.
-func (c *Context) untimed() error {
+func (c *Context) untimed(now time.Time) error {
 	if c.err != nil {
 		return c.err
 	}
-	if c.err = c.parent.Err(); c.err == nil && !c.parents && !time.Now().Before(c.deadline) {
+	if parent, ok := c.parent.(*Context); ok {
+		c.err = parent.errAt(now)
+	} else {
+		c.err = c.parent.Err()
+	}
+	if c.err == nil && !c.parents && !now.Before(c.deadline) {
 		c.err = context.DeadlineExceeded
 	}
 	return c.err

@@ -49,7 +49,7 @@ func slowService(t *testing.T, up copies.Upstream, concurrency int, observed fun
 		t.Fatal(err)
 	}
 	coordinator, err := copies.New(copies.Config{
-		Upstream: up, Ledger: memory.New(memory.Options{}), Fingerprint: keys.Fingerprint, Timeout: 2 * time.Hour, Lease: time.Minute,
+		Upstream: up, Ledger: memory.New(memory.Options{}), Fingerprint: func(request []byte) ledger.Digest { return keys.Fingerprint(request) }, Timeout: 2 * time.Hour, Lease: time.Minute,
 		Key: func(_ context.Context, m copies.Method, id string) (ledger.Digest, error) {
 			return keys.Key("caller", m.LedgerName(), id), nil
 		},
