@@ -79,6 +79,7 @@ func (s *Settings) Validate(p *setting.Problems) {
 	if s.Reload < leastReload {
 		p.Addf("tls-reload-interval", "must be %v or more", leastReload)
 	}
+	p.NotTooLong("tls-reload-interval", s.Reload)
 }
 
 // Problem adds what is wrong with the files, if anything is.

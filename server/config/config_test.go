@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -169,6 +170,37 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 				t.Errorf("--%s, case %d: the error quotes a credential: %v", flag, i, err)
 			}
 		}
+	}
+}
+
+// A time that is computed from a setting must not be beyond what a duration holds, and so
+// negative: a record would be gone as soon as it was made.
+func TestValidate_TimeOfCenturies_IsRefused(t *testing.T) {
+	t.Parallel()
+	times := 0
+	var each func(c *config.Config, settings reflect.Value)
+	each = func(c *config.Config, settings reflect.Value) {
+		for field, value := range settings.Fields() {
+			if _, embedded := field.Tag.Lookup("embed"); embedded {
+				each(c, value)
+			}
+			d, ok := reflect.TypeAssert[*time.Duration](value.Addr())
+			if !ok {
+				continue
+			}
+			times++
+			before := *d
+			*d = setting.Longest + 1
+			if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "--"+field.Tag.Get("name")+": must be ") {
+				t.Errorf("--%s=%v: %v", field.Tag.Get("name"), *d, err)
+			}
+			*d = before
+		}
+	}
+	c := config.Defaults()
+	each(&c, reflect.ValueOf(&c).Elem())
+	if times == 0 {
+		t.Error("no setting is a time")
 	}
 }
 

@@ -17,6 +17,7 @@ func (s *Settings) Validate(p *setting.Problems) {
 	if s.Interval != 0 && s.Interval < time.Minute {
 		p.Addf("contract-watch", "must be 0 or at least 1m")
 	}
+	p.NotTooLong("contract-watch", s.Interval)
 	if _, err := ParseURL(s.URL); err != nil {
 		p.Addf("contract-url", "%v", err)
 	}

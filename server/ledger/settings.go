@@ -33,6 +33,7 @@ func (s *Settings) Validate(p *setting.Problems, longestCall time.Duration) {
 	if least := 4*longestCall + time.Minute; s.Retention < least {
 		p.Addf("ledger-retention", "must be %v or more, with the longest call at %v (--upstream-timeout, --max-deadline, --bulk-item-timeout)", least, longestCall)
 	}
+	p.NotTooLong("ledger-retention", s.Retention)
 	p.Between("ledger-memory-records", int64(s.MemoryRecords), 1, 100_000_000)
 }
 

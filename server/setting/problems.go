@@ -14,17 +14,30 @@ func (p *Problems) Addf(flag, format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf("--%s: %s", flag, fmt.Sprintf(format, args...)))
 }
 
-// Positive adds a problem unless d is more than 0.
+// Longest is the longest time that a setting may have, of fifty years. The longest
+// [time.Duration] has 292: beyond it, a time that is computed from a setting is negative.
+const Longest = 50 * 365 * 24 * time.Hour
+
+// Positive adds a problem unless d is more than 0, and [Longest] at most.
 func (p *Problems) Positive(flag string, d time.Duration) {
 	if d <= 0 {
 		p.Addf(flag, "must be more than 0")
 	}
+	p.NotTooLong(flag, d)
 }
 
-// NotNegative adds a problem unless d is 0 or more.
+// NotNegative adds a problem unless d is 0 or more, and [Longest] at most.
 func (p *Problems) NotNegative(flag string, d time.Duration) {
 	if d < 0 {
 		p.Addf(flag, "must be 0 or more")
+	}
+	p.NotTooLong(flag, d)
+}
+
+// NotTooLong adds a problem unless d is [Longest] at most.
+func (p *Problems) NotTooLong(flag string, d time.Duration) {
+	if d > Longest {
+		p.Addf(flag, "must be %.0fh or less, which is 50 years", Longest.Hours())
 	}
 }
 
