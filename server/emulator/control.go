@@ -104,6 +104,9 @@ func (e *Emulator) control(w http.ResponseWriter, r *http.Request) response {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		return controlError(403, err.Error())
 	}
+	if !e.options.Control {
+		return controlError(404, "the stand-in has no control routes; --control, in Go Options.Control, gives it some")
+	}
 	path := strings.TrimPrefix(r.URL.Path, controlPrefix)
 	allowed := []string{}
 	for _, t := range controlRoutes() {

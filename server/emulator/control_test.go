@@ -41,11 +41,15 @@ func controlled(t *testing.T) *upstream {
 	return start(t, emulator.Options{Control: true, Seed: 1})
 }
 
-func TestControl_NotAskedFor_IsNotThere(t *testing.T) {
+func TestControl_NotAskedFor_IsNotThereAndSaysHowToHaveIt(t *testing.T) {
 	t.Parallel()
 	u := start(t, emulator.Options{})
-	for _, path := range []string{"state", "calls", "faults", "clock", "settings"} {
-		wantReply(t, u.call("", "GET", "/_emulator/"+path, ""), 404, `{"detail":"Not Found"}`)
+	for _, path := range []string{"state", "calls", "faults", "clock", "settings", "nothing"} {
+		wantReply(t, u.call("", "GET", "/_emulator/"+path, ""), 404, `{"error":"the stand-in has no control routes; --control, in Go Options.Control, gives it some"}`+"\n")
+	}
+	u.call("", "POST", "/_emulator/settings", "strict: true")
+	if u.Settings().Strict {
+		t.Error("a route that is not there changed the settings")
 	}
 	if calls, err := u.Calls(emulator.Match{}); calls != nil || err != nil {
 		t.Errorf("calls were kept: %v %v", calls, err)

@@ -134,7 +134,7 @@ func (e *Emulator) Close() { e.close.Do(func() { close(e.closed) }) }
 
 // ServeHTTP responds to one request.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if e.options.Control && strings.HasPrefix(r.URL.Path, controlPrefix) {
+	if strings.HasPrefix(r.URL.Path, controlPrefix) {
 		e.serveControl(w, r)
 		return
 	}
