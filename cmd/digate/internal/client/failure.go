@@ -52,6 +52,9 @@ func Fail(w io.Writer, output string, does Effect, err error, look ...string) er
 		if text, ok := plainWords(err); ok {
 			e = e.WithMessage(text)
 		}
+		if e.Reason == apierror.ReasonAccountRequired {
+			advice = "name it with --account"
+		}
 	}
 	if does.ofAnotherCall() {
 		e = e.WithoutOutcome()

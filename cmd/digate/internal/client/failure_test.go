@@ -64,6 +64,15 @@ func TestFail_EveryOutcome_HasItsExitCodeAndMeaning(t *testing.T) {
 	}
 }
 
+func TestFail_NoAccountNamed_NamesTheFlag(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	_ = Fail(&text, "text", Reads, apierror.AccountRequired([]string{"acme", "globex"}))
+	if !strings.Contains(text.String(), "acme, globex\n  name it with --account\n") {
+		t.Errorf("%s", &text)
+	}
+}
+
 func TestExitCode_OnlyAnExitErrorIsSilent(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]int{nil: ExitDone, ExitError(ExitRejected): ExitRejected, errors.New("x"): ExitFailed} {
