@@ -50,6 +50,7 @@ func asDev(command *kong.Node) {
 			f.Default = "127.0.0.1" + f.Default
 		case f.Name == "admin-pprof", f.Name == "open-reflection", f.Name == "web-rpc", f.Name == "docs":
 			f.Default, f.HasDefault = "true", true
+			f.Help += " On; --" + f.Name + "=false turns it off."
 		}
 	}
 }

@@ -257,6 +257,19 @@ func TestDev_OnAllInterfacesAndInThePath_PrintsWhatCanBePasted(t *testing.T) {
 	d.pasted(t, os.Getenv("PATH"), line)
 }
 
+func TestDev_Help_SaysWhatIsOn(t *testing.T) {
+	t.Parallel()
+	help := strings.Join(strings.Fields(digate(t, "dev", "--help").Out), " ")
+	for _, name := range []string{"admin-pprof", "open-reflection", "web-rpc", "docs"} {
+		if !strings.Contains(help, "On; --"+name+"=false turns it off.") {
+			t.Errorf("--%s is on, and the help does not say so:\n%s", name, help)
+		}
+	}
+	if serve := digate(t, "serve", "--help").Out; strings.Contains(serve, "turns it off") {
+		t.Errorf("the help of serve says that they are on:\n%s", serve)
+	}
+}
+
 func TestDev_Welcome_FitsATerminalWithTheLogBelow(t *testing.T) {
 	t.Parallel()
 	at := devAddresses{"127.0.0.1:9090", "http://127.0.0.1:8080", "http://127.0.0.1:9091", "http://127.0.0.1:8090", "", "http://127.0.0.1:8080/docs"}

@@ -35,7 +35,7 @@ func welcome(at devAddresses, version, self string) string {
 	page, more := "", fmt.Sprintf("%[1]s templates list. Those that go wrong on\npurpose: %[1]s emulator --help", self)
 	if at.docs != "" {
 		page = fmt.Sprintf("  docs   %s (to try every operation in a browser)\n", at.docs)
-		more = "on that page, with those that go wrong on purpose"
+		more = "on the page /docs, with those that go wrong on purpose"
 	}
 	return fmt.Sprintf(`digate %[1]s on loopback, in front of a stand-in for Diga. Ctrl-C ends it.
 %[14]s  gRPC   %-22[2]s  REST  %[3]s
