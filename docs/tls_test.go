@@ -16,9 +16,6 @@ func TestTLSPage_Commands_RunAsThePageSays(t *testing.T) {
 	}
 	s := newShell(t)
 	there := strings.NewReplacer("127.0.0.1:9443", rig.FreeAddr(t), "127.0.0.1:8443", rig.FreeAddr(t))
-	if out, failed := s.run(t, "export DIGATE_TOKEN=dev"); failed {
-		t.Fatal(out)
-	}
 	ran := 0
 	for _, b := range read(t, "docs/tls.md").blocks {
 		if b.language != "sh" {
