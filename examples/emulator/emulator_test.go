@@ -15,13 +15,13 @@ import (
 func TestMain(m *testing.M) { rig.Main(m, 0) }
 
 // standIn runs `digate emulator` for the test, and returns its URL.
-func standIn(t *testing.T) string {
+func standIn(t *testing.T, flags ...string) string {
 	t.Helper()
 	binary, err := rig.Build("cmd/digate", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "emulator", "--control", "--strict", "--emulator-addr", "127.0.0.1:0")
+	cmd := exec.Command(binary, append([]string{"emulator", "--strict", "--emulator-addr", "127.0.0.1:0"}, flags...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -40,25 +40,41 @@ func standIn(t *testing.T) string {
 	return ""
 }
 
-// passes runs a program, which must succeed and say so.
-func passes(t *testing.T, ok string, command ...string) {
+// programs are the tests, each with what it prints where it passes.
+var programs = map[string]struct{ file, ok string }{
+	"python3": {"test_copy.py", "Ran 3 tests"},
+	"java":    {"CopyTest.java", "OK, 3 tests"},
+}
+
+// runs runs a program, and returns what it printed and whether it succeeded.
+func runs(t *testing.T, runtime, standIn string) (out string, passed bool) {
 	t.Helper()
-	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = append(os.Environ(), "STAND_IN="+standIn(t))
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), ok) {
-		t.Errorf("%v\n%s", err, out)
+	cmd := exec.Command(need.Program(t, runtime), programs[runtime].file)
+	cmd.Env = append(os.Environ(), "STAND_IN="+standIn)
+	printed, err := cmd.CombinedOutput()
+	return string(printed), err == nil
+}
+
+func TestPrograms_WithControl_Pass(t *testing.T) {
+	t.Parallel()
+	for runtime, program := range programs {
+		t.Run(runtime, func(t *testing.T) {
+			t.Parallel()
+			if out, passed := runs(t, runtime, standIn(t, "--control")); !passed || !strings.Contains(out, program.ok) {
+				t.Errorf("%s", out)
+			}
+		})
 	}
 }
 
-func TestPython_Passes(t *testing.T) {
+func TestPrograms_WithoutControl_FailAndNameTheFlag(t *testing.T) {
 	t.Parallel()
-	python := need.Program(t, "python3")
-	passes(t, "Ran 3 tests", python, "test_copy.py")
-}
-
-func TestJava_Passes(t *testing.T) {
-	t.Parallel()
-	java := need.Program(t, "java")
-	passes(t, "OK, 3 tests", java, "CopyTest.java")
+	for runtime := range programs {
+		t.Run(runtime, func(t *testing.T) {
+			t.Parallel()
+			if out, passed := runs(t, runtime, standIn(t)); passed || !strings.Contains(out, "--control") {
+				t.Errorf("%s", out)
+			}
+		})
+	}
 }

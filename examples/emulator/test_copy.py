@@ -48,8 +48,12 @@ def control(method, path, body=None):
     """Calls a control route of the stand-in. A call that is not as expected raises."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{STAND_IN}/_emulator/{path}", data=data, method=method)
-    with urllib.request.urlopen(request) as response:
-        return json.loads(response.read() or "null")
+    try:
+        with urllib.request.urlopen(request) as response:
+            return json.loads(response.read() or "null")
+    except urllib.error.HTTPError as error:
+        with error:
+            raise AssertionError(error.read().decode()) from None
 
 
 class CopyTest(unittest.TestCase):
