@@ -93,6 +93,9 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 	if c.Gateway.Docs {
 		at.docs = at.rest + viewer.Path
 	}
+	if c.Control {
+		at.control = diga.controlURL()
+	}
 	defer greet(std.Out, welcome(at, version(), term.Self()))()
 	// The stand-in ends last, so that calls under way can end.
 	standInCtx, stopStandIn := context.WithCancel(context.WithoutCancel(ctx))

@@ -272,10 +272,10 @@ func TestDev_Help_SaysWhatIsOn(t *testing.T) {
 
 func TestDev_Welcome_FitsATerminalWithTheLogBelow(t *testing.T) {
 	t.Parallel()
-	at := devAddresses{"127.0.0.1:9090", "http://127.0.0.1:8080", "http://127.0.0.1:9091", "http://127.0.0.1:8090", "", "http://127.0.0.1:8080/docs"}
+	at := devAddresses{"127.0.0.1:9090", "http://127.0.0.1:8080", "http://127.0.0.1:9091", "http://127.0.0.1:8090", "", "http://127.0.0.1:8080/docs", ""}
 	const log = "\n\n\n\n\n" // two lines, of 160 to 240 and of 80 to 160 columns
 	clitest.Screen(t, "welcome", welcome(at, "devel", "go run ./cmd/digate")+log)
-	overTLS := devAddresses{at.grpc, "https://127.0.0.1:8080", at.admin, at.diga, "/tmp/digate-dev-1234567890/ca.pem", "https://127.0.0.1:8080/docs"}
+	overTLS := devAddresses{at.grpc, "https://127.0.0.1:8080", at.admin, at.diga, "/tmp/digate-dev-1234567890/ca.pem", "https://127.0.0.1:8080/docs", ""}
 	clitest.Screen(t, "welcome-tls", welcome(overTLS, "devel", "go run ./cmd/digate")+log)
 	at.docs = ""
 	clitest.Screen(t, "welcome-no-docs", welcome(at, "devel", "go run ./cmd/digate")+log)

@@ -43,7 +43,7 @@ func (c *emulatorCmd) Run(ctx context.Context, std term.IO) error {
 	ignoreBrokenPipe()
 	controlled := ""
 	if c.Control {
-		controlled = "Tests control it below " + s.url() + "/_emulator/\n"
+		controlled = "Tests control it below " + s.controlURL() + "\n"
 	}
 	defer greet(std.Out, fmt.Sprintf("%s\nThe stand-in for Diga is at %s\n%sAny bearer token is an account of its own. Ctrl-C ends it.\n",
 		catalogue(s.emulator), s.url(), controlled))()
@@ -76,6 +76,9 @@ func listenStandIn(flag, addr string, flags standInFlags) (*standIn, error) {
 }
 
 func (s *standIn) url() string { return httpURL(s.ln.Addr(), false) }
+
+// controlURL returns the URL of the control routes.
+func (s *standIn) controlURL() string { return s.url() + "/_emulator/" }
 
 // run serves until ctx ends.
 func (s *standIn) run(ctx context.Context) error {

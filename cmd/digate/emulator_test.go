@@ -78,7 +78,8 @@ func TestDev_StandInFlags_ReachIt(t *testing.T) {
 	if status, body := sent(t, "GET", d.standIn+"/v1/integration/template", ""); status != http.StatusTooManyRequests {
 		t.Errorf("%d %s", status, body)
 	}
-	if status, body := sent(t, "GET", d.standIn+"/_emulator/calls?count=1", ""); status != http.StatusOK {
+	control := d.match(t, `tests +(http://\S+)`)
+	if status, body := sent(t, "GET", control+"calls?count=1", ""); status != http.StatusOK {
 		t.Errorf("%d %s", status, body)
 	}
 }

@@ -12,6 +12,7 @@ type devAddresses struct {
 	grpc, rest, admin, diga string
 	ca                      string // file of the authority, empty without TLS
 	docs                    string // the page that tries the REST side, empty if there is none
+	control                 string // the control routes of the stand-in, empty if there are none
 }
 
 // welcomeTemplate is the template that dev says to copy. With the values that the
@@ -37,10 +38,14 @@ func welcome(at devAddresses, version, self string) string {
 		page = fmt.Sprintf("  docs   %s (to try every operation in a browser)\n", at.docs)
 		more = "on the page /docs, with those that go wrong on purpose"
 	}
+	control := ""
+	if at.control != "" {
+		control = fmt.Sprintf("  tests  %s (control of the stand-in)\n", at.control)
+	}
 	return fmt.Sprintf(`digate %[1]s on loopback, in front of a stand-in for Diga. Ctrl-C ends it.
 %[14]s  gRPC   %-22[2]s  REST  %[3]s
   admin  %-22[4]s  Diga  %[5]s (the stand-in)
-Try, in another terminal; any token is an account of its own:
+%[16]sTry, in another terminal; any token is an account of its own:
   export DIGATE_TOKEN=dev ID=%[6]s
 %[10]s  echo k-123 | %[7]s copy $ID --name first \
     --var shop=acme --api-key-file -%[8]s
@@ -52,5 +57,5 @@ Try, in another terminal; any token is an account of its own:
     %[9]s diga.integration.v1.IntegrationService/CopyTemplate
 
 More templates: %[15]s. Its log:
-`, version, at.grpc, at.rest, at.admin, at.diga, welcomeTemplate, self, addr, term.ShellWord(at.grpc), trust, curl, grpcurl, between, page, more)
+`, version, at.grpc, at.rest, at.admin, at.diga, welcomeTemplate, self, addr, term.ShellWord(at.grpc), trust, curl, grpcurl, between, page, more, control)
 }
