@@ -71,6 +71,8 @@ func TestControl_WrongRequests_AreRefusedWithWhatIsWrong(t *testing.T) {
 		{"POST", "reset?who=t", "", 400, "query.who: Extra inputs are not permitted, only token"},
 		{"PUT", "state", "a: [", 400, "yaml: line 1: did not find expected node content"},
 		{"PUT", "state", "a: 1\na: 2", 400, `line 2: the key "a" is there twice`},
+		{"PUT", "state", "faults: []\n---\nfaults: []", 400, "there is more than one YAML document, or something after it that is no YAML"},
+		{"PUT", "state", "faults: []\n...\n]", 400, "there is more than one YAML document, or something after it that is no YAML"},
 		{"PUT", "state", "x", 400, "Input should be a valid dictionary or object to extract fields from"},
 		{"PUT", "state", "template: []", 400, "template: Extra inputs are not permitted, only templates, accounts, faults, latency, strict"},
 		{"POST", "clock", "{a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1, i: 1, j: 1, k: 1, l: 1}", 400,

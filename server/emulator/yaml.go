@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 
@@ -21,12 +22,15 @@ func decodeDocument(text []byte) (any, error) {
 			return v, nil
 		}
 	}
+	documents := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	if err := documents.Decode(&document); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
 		return nil, err
 	}
-	if len(document.Content) == 0 {
-		return nil, nil
+	if err := documents.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more than one YAML document, or something after it that is no YAML")
 	}
 	d := yamlDecoder{left: maxNodes}
 	return d.value(document.Content[0], 0)
