@@ -47,7 +47,7 @@ func TestImports_PointDown(t *testing.T) {
 	for name, deps := range dependencies(t) {
 		above, known := layer[name]
 		if !known {
-			t.Errorf("%s: give it a place among the layers", name)
+			t.Errorf("%s is in no layer: give it a place in layers above", name)
 			continue
 		}
 		for _, dep := range deps {

@@ -204,7 +204,7 @@ func TestServer_EverySetting_ReachesItsParts(t *testing.T) {
 		c, ok := tests[attr.Key]
 		if !ok {
 			if !elsewhere[attr.Key] {
-				t.Errorf("--%s has no test here", attr.Key)
+				t.Errorf("--%s has no test here: add to tests how it is set and where it arrives, or to elsewhere if a test of what it does holds it", attr.Key)
 			}
 			continue
 		}

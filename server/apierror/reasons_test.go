@@ -125,7 +125,7 @@ func TestReasons_SamplesAreOfEveryFunctionThatMakesAnError(t *testing.T) {
 			}
 			if star, ok := fn.Type.Results.List[0].Type.(*ast.StarExpr); ok {
 				if id, ok := star.X.(*ast.Ident); ok && id.Name == "Error" && made[fn.Name.Name] == nil {
-					t.Errorf("no sample is of %s", fn.Name.Name)
+					t.Errorf("samples has no error of %s", fn.Name.Name)
 				}
 			}
 		}
@@ -157,10 +157,19 @@ func TestReasons_AreTheConstants(t *testing.T) {
 			}
 		}
 	}
-	slices.Sort(constants)
+	for _, reason := range constants {
+		if !slices.Contains(listed, reason) {
+			t.Errorf("%s has no entry in reasons.go", reason)
+		}
+	}
 	slices.Sort(listed)
-	if !slices.Equal(constants, listed) {
-		t.Errorf("the constants are %q, and Reasons has %q", constants, listed)
+	for i, reason := range listed {
+		if !slices.Contains(constants, reason) {
+			t.Errorf("reasons.go explains %s, which is no constant", reason)
+		}
+		if i > 0 && reason == listed[i-1] {
+			t.Errorf("reasons.go explains %s twice", reason)
+		}
 	}
 }
 
@@ -239,10 +248,9 @@ func TestReasons_PageHasThem(t *testing.T) {
 	comes := forms(t)
 	for _, r := range apierror.Reasons() {
 		if comes[r.Reason] == nil {
-			t.Errorf("no sample has the reason %s", r.Reason)
-		}
-		if !slices.Equal(r.Forms, comes[r.Reason]) {
-			t.Errorf("%s comes as %q, and Reasons has %q", r.Reason, comes[r.Reason], r.Forms)
+			t.Errorf("samples has no error with the reason %s", r.Reason)
+		} else if !slices.Equal(r.Forms, comes[r.Reason]) {
+			t.Errorf("%s comes as %q, and its Forms in reasons.go are %q", r.Reason, comes[r.Reason], r.Forms)
 		}
 		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", r.Reason, strings.Join(r.Forms, "<br>"), r.Meaning, r.Remedy)
 	}

@@ -156,15 +156,18 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 	}
 	for _, attr := range config.Defaults().LogValue().Group() {
 		flag := attr.Key
-		if (tests[flag] == nil) != slices.Contains(cannotBeWrong, flag) {
-			t.Errorf("--%s: it is not known whether it can be wrong", flag)
+		switch always := slices.Contains(cannotBeWrong, flag); {
+		case tests[flag] == nil && !always:
+			t.Errorf("--%s has no wrong value here: add one to tests, and what refuses it to the Validate of its Settings; or, if no value is wrong, add the flag to cannotBeWrong", flag)
+		case tests[flag] != nil && always:
+			t.Errorf("--%s has wrong values in tests, and is one of cannotBeWrong", flag)
 		}
 		for i, change := range tests[flag] {
 			c := config.Defaults()
 			change(&c)
 			err := c.Validate()
 			if err == nil || !strings.HasPrefix(err.Error(), "--"+flag+": ") || strings.Contains(err.Error(), "\n") {
-				t.Errorf("--%s, case %d: %v", flag, i, err)
+				t.Errorf("--%s, wrong value %d: got the error %v, want one line that begins with the flag", flag, i, err)
 			}
 			if err != nil && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("--%s, case %d: the error quotes a credential: %v", flag, i, err)

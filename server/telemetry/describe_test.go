@@ -107,7 +107,7 @@ func TestMetrics_AllThatAreDescribed_AreThoseOfTheDocs(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(described)) {
 		if documented[name] != described[name] {
-			t.Errorf("docs/metrics.md has of %s %q, and the metric says %q; -update-metrics writes the page anew", name, documented[name], described[name])
+			t.Errorf("docs/metrics.md has %q of %s, and the metric says %q; go test ./server/telemetry -run TestMetrics -update-metrics writes its row", documented[name], name, described[name])
 		}
 		delete(documented, name)
 	}

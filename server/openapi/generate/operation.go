@@ -128,7 +128,7 @@ func (d *document) requestBody(m *contract.Method) object {
 	if example, ok := requestExamples[string(m.Descriptor.Name())]; ok {
 		content = content.with("example", example)
 	} else {
-		d.errs = append(d.errs, fmt.Errorf("%s has no example of a request", m.FullName))
+		d.errs = append(d.errs, fmt.Errorf("%s has no example of a request: add one to requestExamples in server/openapi/generate/example.go", m.FullName))
 	}
 	return object{{"required", true}, {"content", object{{"application/json", content}}}}
 }
