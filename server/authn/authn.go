@@ -24,10 +24,10 @@ type Request struct {
 }
 
 // AccountKey is the metadata with which a caller names one of its accounts. In REST it
-// is the header [AccountHeader].
+// is the header Digate-Account.
 const (
 	AccountKey    = "digate-account"
-	AccountHeader = "Digate-Account"
+	accountHeader = "Digate-Account"
 )
 
 // Authenticator turns what a call authenticates with into the call's principal.

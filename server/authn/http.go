@@ -7,7 +7,7 @@ import "net/http"
 func Middleware(a Authenticator, next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := a.Authenticate(r.Context(), Request{
-			Authorization: r.Header["Authorization"], TLS: r.TLS, Account: r.Header[AccountHeader],
+			Authorization: r.Header["Authorization"], TLS: r.TLS, Account: r.Header[accountHeader],
 		})
 		if p != nil {
 			r = r.WithContext(NewContext(r.Context(), p))

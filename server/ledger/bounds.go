@@ -13,8 +13,8 @@ const (
 	MaxNamed = 1000
 	// MaxIDLen is how many bytes the id of a resource may have.
 	MaxIDLen = 255
-	// MaxMethodLen is how many bytes the name of a method may have.
-	MaxMethodLen = 64
+	// maxMethodLen is how many bytes the name of a method may have.
+	maxMethodLen = 64
 	// MinLease and MaxLease are the shortest lease and the longest.
 	MinLease = time.Millisecond
 	MaxLease = 24 * time.Hour
@@ -55,7 +55,7 @@ func (c Claim) Check() error {
 	if c.Token == (Token{}) {
 		return fmt.Errorf("%w: a claim without a token", ErrInvalid)
 	}
-	if len(c.Method) > MaxMethodLen {
+	if len(c.Method) > maxMethodLen {
 		return fmt.Errorf("%w: a method's name of %d bytes", ErrInvalid, len(c.Method))
 	}
 	if c.ParentID != "" {

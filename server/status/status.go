@@ -110,12 +110,12 @@ type Accounts struct {
 	Issuers  Names `json:"issuers"`
 }
 
-// MaxNames is how many names of one kind a status has.
-const MaxNames = 200
+// maxNames is how many names of one kind a status has.
+const maxNames = 200
 
 // Names are the names of one kind in a file of accounts.
 type Names struct {
-	// Count is how many there are, and Names the first [MaxNames] of them.
+	// Count is how many there are, and Names the first 200 of them.
 	Count int      `json:"count"`
 	Names []string `json:"names"`
 	// Failing are those whose token or keys cannot be read now; those before stay in force.
@@ -127,7 +127,7 @@ func (n Names) More() int { return n.Count - len(n.Names) }
 
 // NewNames returns the status of names, some of which are failing.
 func NewNames(all, failing []string) Names {
-	return Names{len(all), all[:min(len(all), MaxNames)], failing[:min(len(failing), MaxNames)]}
+	return Names{len(all), all[:min(len(all), maxNames)], failing[:min(len(failing), maxNames)]}
 }
 
 // LogLevel is a level of the log that was set while the server runs.

@@ -20,8 +20,9 @@ type ledgerMetrics struct {
 	lost    prometheus.Counter
 }
 
-// newLedgerMetrics returns the metrics, registered. Every operation and cause is there
-// from the start, so that a first error is a rise. A call to the ledger takes no longer
+// newLedgerMetrics returns the metrics, registered. Every operation is there from the
+// start, and so are its errors of the cause [ledger.Other]; those of another cause come
+// with the first one. A call to the ledger takes no longer
 // than the call that it is for, which takes the longest time at most.
 func newLedgerMetrics(r prometheus.Registerer, longest time.Duration) ledgerMetrics {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{

@@ -22,9 +22,9 @@ type Authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// Life is how long an authority and its certificates are valid, unless a certificate is
+// lifetime is how long an authority and its certificates are valid, unless a certificate is
 // to have another time.
-const Life = 30 * 24 * time.Hour
+const lifetime = 30 * 24 * time.Hour
 
 // backdate is how long before they are made authorities and certificates are valid:
 // clocks differ.
@@ -38,7 +38,7 @@ func New(name string) (*Authority, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-backdate), NotAfter: time.Now().Add(Life),
+		NotBefore: time.Now().Add(-backdate), NotAfter: time.Now().Add(lifetime),
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)

@@ -14,7 +14,7 @@ func Diff(before, after *Surface) []Finding {
 	d.about(before, after)
 	d.operations(before, after)
 	slices.SortStableFunc(d.findings, func(a, b Finding) int {
-		return slices.Index(Classes(), a.Class) - slices.Index(Classes(), b.Class)
+		return slices.Index(classes, a.Class) - slices.Index(classes, b.Class)
 	})
 	return d.findings
 }

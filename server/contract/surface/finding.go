@@ -20,12 +20,12 @@ const (
 	Cosmetic Class = "cosmetic"
 )
 
-// Classes returns the classes, from the gravest down.
-func Classes() []Class { return []Class{Breaking, Additive, Cosmetic} }
+// classes are all classes, from the gravest down.
+var classes = []Class{Breaking, Additive, Cosmetic}
 
 // AtLeast reports whether a class is as grave as another or graver.
 func (c Class) AtLeast(other Class) bool {
-	return slices.Index(Classes(), c) <= slices.Index(Classes(), other)
+	return slices.Index(classes, c) <= slices.Index(classes, other)
 }
 
 // Kind words of a change, stable for scripts.
@@ -80,7 +80,7 @@ func (p Place) String() string {
 // Count returns how many findings there are of each class.
 func Count(findings []Finding) map[Class]int {
 	n := make(map[Class]int)
-	for _, c := range Classes() {
+	for _, c := range classes {
 		n[c] = 0
 	}
 	for _, f := range findings {

@@ -14,7 +14,7 @@ import (
 // The size of the terminal that screens are made for.
 const (
 	ScreenColumns = 80
-	ScreenRows    = 24
+	screenRows    = 24
 )
 
 // screens is where a package's files are, even if a test goes to another directory.
@@ -27,8 +27,8 @@ var update = flag.Bool("update-screens", false, "write the screens of testdata/s
 // and writes it anew with -update-screens.
 func Screen(t *testing.T, name, text string) {
 	t.Helper()
-	if rows := len(wrapped(text)); rows > ScreenRows {
-		t.Errorf("%s takes %d rows, and a terminal has %d", name, rows, ScreenRows)
+	if rows := len(wrapped(text)); rows > screenRows {
+		t.Errorf("%s takes %d rows, and a terminal has %d", name, rows, screenRows)
 	}
 	Scroll(t, name, text)
 }
