@@ -44,14 +44,10 @@ func (c *ledgerResolveCmd) resolveOperator(ctx context.Context, std term.IO) err
 		return err
 	}
 	defer func() { _ = l.Close() }()
-	found, err := l.List(looking, ledger.Query{Record: c.Record, Limit: 2})
+	r, err := oneRecord(looking, l, c.Record)
 	if err != nil {
-		return fmt.Errorf("--ledger: %w", err)
+		return err
 	}
-	if len(found) != 1 {
-		return notOne(len(found))
-	}
-	r := found[0]
 	m, err := c.methodOf(r)
 	if err != nil {
 		return client.WrongUsage(std.Err, err)
@@ -94,6 +90,24 @@ func (c *ledgerResolveCmd) resolveOperator(ctx context.Context, std term.IO) err
 	if err != nil {
 		return client.Fail(std.Err, c.Output, client.Settles, err, c.look(client.Settles)...)
 	}
+	return c.showSettled(std, m, r, id)
+}
+
+// oneRecord returns the record of a ledger whose name begins so.
+func oneRecord(ctx context.Context, l ledger.Store, name string) (ledger.Record, error) {
+	found, err := l.List(ctx, ledger.Query{Record: name, Limit: 2})
+	if err != nil {
+		return ledger.Record{}, fmt.Errorf("--ledger: %w", err)
+	}
+	if len(found) != 1 {
+		return ledger.Record{}, notOne(len(found))
+	}
+	return found[0], nil
+}
+
+// showSettled prints the record of a settled call. It is deleted if the call created
+// nothing, so that there is no id.
+func (c *ledgerResolveCmd) showSettled(std term.IO, m copies.Method, r ledger.Record, id string) error {
 	switch resp := new(digatev1.ResolveCopyResponse); {
 	case c.Output == client.OutputJSON:
 		if id != "" {
@@ -101,7 +115,7 @@ func (c *ledgerResolveCmd) resolveOperator(ctx context.Context, std term.IO) err
 		}
 		return client.PrintJSON(std.Out, resp)
 	case id == "":
-		_, err = fmt.Fprintf(std.Out, "the record %s is deleted, and its request id can be used again\n", r.Key.RecordName())
+		_, err := fmt.Fprintf(std.Out, "the record %s is deleted, and its request id can be used again\n", r.Key.RecordName())
 		return err
 	default:
 		return showRecord(std.Out, ledgerservice.Message(m, "", r))
