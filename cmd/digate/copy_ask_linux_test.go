@@ -16,7 +16,7 @@ const (
 
 func TestCopy_ChosenTemplate_AsksForWhatIsMissingAndHidesSecrets(t *testing.T) {
 	addr, e := stand(t)
-	got := converse(t, []reply{{whichTemplate, "1\n"}, {"shop, in base_url (Enter for later): ", "North\n"}, {keyQuestion, clitest.APIKey + "x\x7f\n"}},
+	got := inDialogue(t, []reply{{whichTemplate, "1\n"}, {"shop, in base_url (Enter for later): ", "North\n"}, {keyQuestion, clitest.APIKey + "x\x7f\n"}},
 		"copy", "--addr", addr)
 	clitest.CheckNoSecret(t, got)
 	all := e.Integrations(clitest.Token)
@@ -31,7 +31,7 @@ func TestCopy_ChosenTemplate_AsksForWhatIsMissingAndHidesSecrets(t *testing.T) {
 // The names and the places of placeholders say which may be secrets.
 func TestCopy_ChosenTemplate_HidesWhatMayBeASecret(t *testing.T) {
 	addr, _ := stand(t)
-	got := converse(t, []reply{{whichTemplate, "4\n"}, {"toolsets, in headers.X-MCP-Toolsets (not shown; Enter for later): ", "hunter2\n"}, {keyQuestion, "\n"}}, "copy", "--addr", addr)
+	got := inDialogue(t, []reply{{whichTemplate, "4\n"}, {"toolsets, in headers.X-MCP-Toolsets (not shown; Enter for later): ", "hunter2\n"}, {keyQuestion, "\n"}}, "copy", "--addr", addr)
 	clitest.CheckNoSecret(t, got)
 	if got.Code != client.ExitDone || !strings.Contains(got.Out, "missing: api key") || strings.Contains(got.Out, "missing: <<toolsets>>") {
 		t.Errorf("%+v", got)
@@ -43,7 +43,7 @@ func TestCopy_ChosenTemplate_HidesWhatMayBeASecret(t *testing.T) {
 
 func TestCopy_NameWithoutValue_IsAskedForAndHidden(t *testing.T) {
 	addr, e := stand(t)
-	got := converse(t, []reply{{"Value of shop (not shown): ", "hunter2\n"}, {"API key (not shown): ", clitest.APIKey + "\n"}},
+	got := inDialogue(t, []reply{{"Value of shop (not shown): ", "hunter2\n"}, {"API key (not shown): ", clitest.APIKey + "\n"}},
 		"copy", clitest.TemplateID, "--addr", addr, "--var", "shop", "--api-key-file", "-")
 	if all := e.Integrations(clitest.Token); got.Code != client.ExitDone || len(all) != 1 || !strings.Contains(all[0].BaseURL, "//hunter2.") || *all[0].AuthKey != clitest.APIKey {
 		t.Errorf("%+v\n%+v", got, all)
@@ -54,7 +54,7 @@ func TestCopy_NameWithoutValue_IsAskedForAndHidden(t *testing.T) {
 func TestUpdate_HeaderWithoutValue_IsAskedForAndHidden(t *testing.T) {
 	addr, e := stand(t)
 	id := copied(t, addr, clitest.TemplateID)
-	got := converse(t, []reply{{"Header X-Secret (not shown): ", "hunter2\n"}, {"Credential (not shown): ", "hunter2-2\n"}},
+	got := inDialogue(t, []reply{{"Header X-Secret (not shown): ", "hunter2\n"}, {"Credential (not shown): ", "hunter2-2\n"}},
 		"integrations", "update", id, "--addr", addr, "--header", "X-Secret", "--auth-key-file", "-")
 	clitest.CheckNoSecret(t, got)
 	if i := e.Integrations(clitest.Token)[0]; got.Code != client.ExitDone || i.Headers["X-Secret"] != "hunter2" || *i.AuthKey != "hunter2-2" {
@@ -65,13 +65,13 @@ func TestUpdate_HeaderWithoutValue_IsAskedForAndHidden(t *testing.T) {
 func TestTokenFile_StandardInput_IsReadOnceOrAskedFor(t *testing.T) {
 	addr, _ := stand(t)
 	t.Setenv("DIGATE_TOKEN", "")
-	got := converse(t, []reply{{"Token (not shown): ", clitest.Token + "\n"}}, "templates", "list", "--addr", addr, "--token-file", "-")
+	got := inDialogue(t, []reply{{"Token (not shown): ", clitest.Token + "\n"}}, "templates", "list", "--addr", addr, "--token-file", "-")
 	clitest.CheckNoSecret(t, got)
 	if got.Code != client.ExitDone {
 		t.Errorf("%+v", got)
 	}
 	// A copy without an id connects three times.
-	got = converse(t, []reply{{"Token (not shown): ", clitest.Token + "\n"}, {whichTemplate, "1\n"}, {"shop, in", "\n"}, {keyQuestion, "\n"}}, "copy", "--addr", addr, "--token-file", "-")
+	got = inDialogue(t, []reply{{"Token (not shown): ", clitest.Token + "\n"}, {whichTemplate, "1\n"}, {"shop, in", "\n"}, {keyQuestion, "\n"}}, "copy", "--addr", addr, "--token-file", "-")
 	if got.Code != client.ExitDone || strings.Count(got.Err, "Token (not shown)") != 1 {
 		t.Errorf("%+v", got)
 	}

@@ -16,14 +16,14 @@ import (
 // error and what is typed.
 func atTerminal(t *testing.T, typed string, args ...string) clitest.Ran {
 	t.Helper()
-	return converse(t, []reply{{"", typed}}, args...)
+	return inDialogue(t, []reply{{"", typed}}, args...)
 }
 
 // reply is what a person types when a question is there.
 type reply struct{ question, typed string }
 
-// converse is atTerminal with a person who waits for each question.
-func converse(t *testing.T, replies []reply, args ...string) clitest.Ran {
+// inDialogue is atTerminal with a person who waits for each question.
+func inDialogue(t *testing.T, replies []reply, args ...string) clitest.Ran {
 	t.Helper()
 	command, person := clitest.Terminal(t, 60)
 	var out, seen await.Transcript

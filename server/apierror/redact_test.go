@@ -13,8 +13,8 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// faces returns everything that an error shows to anyone.
-func faces(e *apierror.Error) string {
+// shownBy returns everything that an error shows to anyone.
+func shownBy(e *apierror.Error) string {
 	a := e.REST(nil)
 	b, err := json.Marshal(e)
 	if err != nil {
@@ -46,7 +46,7 @@ func TestFromResponse_EchoedSecrets_NeverShow(t *testing.T) {
 	}
 	for name, body := range bodies {
 		for _, status := range []int{200, 302, 400, 404, 422, 500, 502, 503} {
-			shown := faces(apierror.FromResponse(response(status, body), true, redact))
+			shown := shownBy(apierror.FromResponse(response(status, body), true, redact))
 			for n := len(secret); n > 4; n-- { // nor a good part of it
 				if strings.Contains(strings.ToLower(shown), secret[:n]) {
 					t.Errorf("%s, HTTP %d: %q shows:\n%s", name, status, secret[:n], shown)
@@ -60,8 +60,8 @@ func TestFromResponse_EchoedSecrets_NeverShow(t *testing.T) {
 func TestFromResponse_SecretThatIsAReason_IsNotTheReason(t *testing.T) {
 	redact := func(s string) string { return strings.ReplaceAll(s, "AKIA0123", "[redacted]") }
 	e := apierror.FromResponse(response(404, `{"error_code":"AKIA0123","message":"m"}`), true, redact)
-	if strings.Contains(faces(e), "AKIA0123") {
-		t.Error(faces(e))
+	if strings.Contains(shownBy(e), "AKIA0123") {
+		t.Error(shownBy(e))
 	}
 }
 
@@ -96,7 +96,7 @@ func TestError_Cause_IsUnwrappedAndNeverShown(t *testing.T) {
 		if !errors.Is(e, cause) {
 			t.Errorf("%v does not unwrap to its cause", e)
 		}
-		if shown := faces(e); strings.Contains(shown, "hunter2") || strings.Contains(shown, "10.1.2.3") {
+		if shown := shownBy(e); strings.Contains(shown, "hunter2") || strings.Contains(shown, "10.1.2.3") {
 			t.Errorf("the cause shows:\n%s", shown)
 		}
 	}
