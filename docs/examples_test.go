@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -241,11 +240,7 @@ func newShell(t *testing.T) *shell {
 // too long.
 func (*shell) start(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	kill := func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	kill := startGroup(t, cmd)
 	timer := time.AfterFunc(exampleEnd, kill)
 	t.Cleanup(func() {
 		timer.Stop()

@@ -8,9 +8,12 @@ import (
 	"syscall"
 )
 
+// owner is the account that a process runs as.
+type owner = syscall.Credential
+
 // account returns the account that the server runs as, since PostgreSQL refuses to
 // run as root. It is nil for the account that runs the test.
-func account() (*syscall.Credential, error) {
+func account() (*owner, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
@@ -24,13 +27,13 @@ func account() (*syscall.Credential, error) {
 		if err := errors.Join(uidErr, gidErr); err != nil {
 			return nil, err
 		}
-		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+		return &owner{Uid: uint32(uid), Gid: uint32(gid)}, nil
 	}
 	return nil, errors.New("no user postgres or nobody to run PostgreSQL as")
 }
 
 // attributes make a process run as the account and end with the process that
 // started it.
-func attributes(account *syscall.Credential) *syscall.SysProcAttr {
+func attributes(account *owner) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: account, Pdeathsig: syscall.SIGQUIT}
 }

@@ -4,7 +4,10 @@ package pgtest
 
 import "syscall"
 
-// account returns nil: the server runs as the account that runs the test.
-func account() (*syscall.Credential, error) { return nil, nil }
+// owner is the account that a process runs as.
+type owner struct{ Uid, Gid uint32 }
 
-func attributes(*syscall.Credential) *syscall.SysProcAttr { return nil }
+// account returns nil: the server runs as the account that runs the test.
+func account() (*owner, error) { return nil, nil }
+
+func attributes(*owner) *syscall.SysProcAttr { return nil }

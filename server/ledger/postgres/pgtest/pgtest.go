@@ -41,7 +41,7 @@ type Server struct {
 	settings []string
 	port     int
 	password string
-	account  *syscall.Credential
+	account  *owner
 
 	mu        sync.Mutex
 	cmd       *exec.Cmd
