@@ -86,7 +86,14 @@ func TestReload_AllAtOnceUnderLoad_FailsNoCallAndLosesNoAuditLine(t *testing.T) 
 		w.Reload(t.Context())
 	})
 	each(func(n int) { a.Pair(t, pairs, "127.0.0.1", fmt.Sprintf("v%d.test", n)); w.Reload(t.Context()) })
-	each(func(n int) { must(t, os.Rename(audit, fmt.Sprintf("%s.%d", audit, n))); w.Reload(t.Context()) })
+	each(func(n int) {
+		if err := await.Poll(await.Patience, nil, func() error { // until the file is opened again, which its writer does
+			return os.Rename(audit, fmt.Sprintf("%s.%d", audit, n))
+		}); err != nil {
+			t.Error(err)
+		}
+		w.Reload(t.Context())
+	})
 	each(func(n int) {
 		level := []string{"DEBUG", "WARN", "INFO"}[n%3]
 		if got := send(t, w.http, http.MethodPut, w.adminURL, "/log-level", `{"level":"`+level+`","for":"10m"}`); got.status != http.StatusOK {
