@@ -13,6 +13,7 @@ import (
 	"github.com/digate/digate/server/ledger/watch"
 	"github.com/digate/digate/server/ledgerservice"
 	"github.com/digate/digate/server/lifecycle"
+	"github.com/digate/digate/server/setting"
 )
 
 const (
@@ -26,8 +27,11 @@ const (
 )
 
 // OwnerGone returns how long after the end of a call's lease its server may still be
-// sending it. longestCall is the longest time that a call of the server takes.
-func OwnerGone(longestCall time.Duration) time.Duration { return longestCall + claimLease }
+// sending it. longestCall is the longest time that a call of the server takes: no more
+// than [setting.Longest], which is what a server's settings allow.
+func OwnerGone(longestCall time.Duration) time.Duration {
+	return min(longestCall, setting.Longest) + claimLease
+}
 
 // openLedger opens the ledger and puts it, with its sweeping, on the stack.
 func (s *Server) openLedger(ctx context.Context) error {

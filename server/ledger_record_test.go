@@ -2,11 +2,23 @@ package server_test
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server"
 )
+
+// An operator who gives a command the longest time that there is must not settle a call
+// whose server may still be sending it.
+func TestOwnerGone_LongestTime_IsStillLong(t *testing.T) {
+	t.Parallel()
+	if gone := server.OwnerGone(math.MaxInt64); gone < 24*time.Hour {
+		t.Errorf("the server of a call counts as gone after %v", gone)
+	}
+}
 
 // An operator finds the record of a log line by the record's name, and a caller
 // learns that name from the request id. The request id is in no log line.
