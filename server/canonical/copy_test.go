@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/canonical"
@@ -125,5 +128,34 @@ func TestCopy_OtherValues_StayOthers(t *testing.T) {
 			t.Errorf("%s is %s", body, other)
 		}
 		seen[key] = body
+	}
+}
+
+// A field that the form left out would make two different copies one. The request id names
+// the copy, and unresolved is no part of it.
+func TestCopy_EachFieldOfACopy_CountsInItsForm(t *testing.T) {
+	t.Parallel()
+	without := []protoreflect.Name{"request_id", "unresolved"}
+	fields := (&integrationv1.CopyTemplateRequest{}).ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		req := new(integrationv1.CopyTemplateRequest)
+		m := req.ProtoReflect()
+		switch {
+		case field.Name() == "variables":
+			req.Variables = &structpb.Struct{Fields: map[string]*structpb.Value{"shop": structpb.NewStringValue("acme")}}
+		case field.Name() == "variables_json":
+			req.VariablesJson = proto.String(`{"shop":"acme"}`)
+		case field.Kind() == protoreflect.StringKind:
+			m.Set(field, protoreflect.ValueOfString("x"))
+		case field.Kind() == protoreflect.EnumKind:
+			m.Set(field, protoreflect.ValueOfEnum(1))
+		default:
+			t.Errorf("%s: the test sets no field of this kind", field.Name())
+		}
+		counts := !proto.Equal(canonical.Copy(req), new(integrationv1.CopyTemplateRequest))
+		if want := !slices.Contains(without, field.Name()); counts != want {
+			t.Errorf("%s is in the form that canonical.Copy returns: %t, want %t", field.Name(), counts, want)
+		}
 	}
 }
