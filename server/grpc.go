@@ -29,8 +29,10 @@ const streamWorkers = 256
 
 // readBuffer is the size of the buffer, in bytes, into which a connection is read. Each has
 // one all the time, and on an idle connection that is most of what it takes. It has room for
-// the calls of many that come at once.
-const readBuffer = 16 << 10
+// the calls of many that come at once, and for a frame of HTTP/2 that is larger than the
+// largest, 16 KiB: what is left unread when the connection closes would have the kernel reset
+// it, and the client might not learn why.
+const readBuffer = 18 << 10
 
 // minPing is how often a client may ping. One that pings more often loses its
 // connection, and with it the verdicts of the calls on it, so there is room for
