@@ -14,9 +14,9 @@ func (p *Problems) Addf(flag, format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf("--%s: %s", flag, fmt.Sprintf(format, args...)))
 }
 
-// Longest is the longest time that a setting may have, of fifty years. The longest
+// Longest is the longest time that a setting may have, of a hundred years. The longest
 // [time.Duration] has 292: beyond it, a time that is computed from a setting is negative.
-const Longest = 50 * 365 * 24 * time.Hour
+const Longest = 100 * 365 * 24 * time.Hour
 
 // Positive adds a problem unless d is more than 0, and [Longest] at most.
 func (p *Problems) Positive(flag string, d time.Duration) {
@@ -37,7 +37,7 @@ func (p *Problems) NotNegative(flag string, d time.Duration) {
 // NotTooLong adds a problem unless d is [Longest] at most.
 func (p *Problems) NotTooLong(flag string, d time.Duration) {
 	if d > Longest {
-		p.Addf(flag, "must be %.0fh or less, which is 50 years", Longest.Hours())
+		p.Addf(flag, "must be %.0fh or less, which is 100 years", Longest.Hours())
 	}
 }
 
