@@ -105,7 +105,7 @@ var mixes = []mix{
 	{
 		name: "tls", what: "over TLS: somebody else's certificate, a handshake that is cut, gets no reply, or one in plain HTTP; connections closed and reset after the copy",
 		attempts: []share{{closesIdle, 350}, {resetAfter, 150}}, tls: true,
-		connections: []share{{wrongCert, 120}, {cutHello, 120}, {silentHello, 40}, {plainHello, 80}}, servers: 4,
+		connections: []share{{wrongCert, 220}, {cutHello, 220}, {silentHello, 40}, {plainHello, 120}}, servers: 4,
 		shows: []shown{{done, 120}, {unknown, 60}, {notSent, 100}},
 	},
 	{
