@@ -49,6 +49,26 @@ func TestContent_ClientTakesGzipOrNot_GetsTheSameText(t *testing.T) {
 	}
 }
 
+// One range is served. A list of them is ignored, since it costs more than the whole.
+func TestContent_Ranges_OneIsServedAndAListIsIgnored(t *testing.T) {
+	t.Parallel()
+	h := static.Text("text/x", func() ([]byte, error) { return []byte("some text"), nil })
+	for ranges, want := range map[string]struct {
+		status int
+		body   string
+	}{
+		"bytes=5-8":         {http.StatusPartialContent, "text"},
+		"bytes=5-8, 0-0":    {http.StatusOK, "some text"},
+		"bytes=0-0,0-0,0-0": {http.StatusOK, "some text"},
+		"bytes=9-":          {http.StatusRequestedRangeNotSatisfiable, "invalid range: failed to overlap\n"},
+	} {
+		w := ask(h, "Range", ranges)
+		if w.Code != want.status || w.Body.String() != want.body || w.Header().Get("Content-Type") == "" {
+			t.Errorf("%s: %d %q %v", ranges, w.Code, w.Body, w.Header())
+		}
+	}
+}
+
 func TestContent_CannotBeMade_Is500(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("no content")
