@@ -104,6 +104,9 @@ var differences = map[string]difference{
 		if got := withDocs.do(t, "GET", "/docs", "", "Authorization", ""); got.status != 200 || !strings.Contains(got.body, "<html") {
 			t.Errorf("/docs: %d %v", got.status, got.header)
 		}
+		if got := withDocs.do(t, "GET", "/", "", "Authorization", ""); got.status != 307 || got.header.Get("Location") != "./docs" {
+			t.Errorf("/: %d %v", got.status, got.header)
+		}
 		wantREST(t, d.do(t, "GET", "/docs", ""), 404, "NOT_SENT", apierror.ReasonRouteNotFound)
 	},
 	"contract-routes": func(t *testing.T, _ *scripted, d *digate) {

@@ -39,6 +39,7 @@ func (s *Server) newRoutes(contracts http.Handler, calls *web.Handler, opts Opti
 			return nil, err
 		}
 		maps.Copy(offered, pages)
+		public = append(public, gateway.PublicRoute{Path: "/", Handler: http.HandlerFunc(viewer.FromRoot), Strangers: true})
 	}
 	for path, handler := range offered {
 		public = append(public, gateway.PublicRoute{Path: path, Handler: handler})

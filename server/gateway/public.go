@@ -19,7 +19,16 @@ type PublicRoute struct {
 	// same path.
 	Path    string
 	Handler http.Handler
+	// Strangers leaves every request to Next but a read without an Authorization header.
+	Strangers bool
 }
+
+// takes reports whether a request for the route's path is the route's.
+func (p PublicRoute) takes(r *http.Request) bool {
+	return !p.Strangers || reads(r) && r.Header["Authorization"] == nil
+}
+
+func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
 // PublicConfig is what public routes need.
 type PublicConfig struct {
@@ -40,7 +49,7 @@ type PublicConfig struct {
 // public serves the public routes, by their path.
 type public struct {
 	PublicConfig
-	handlers map[string]http.Handler
+	routes map[string]PublicRoute
 }
 
 // NewPublic returns a handler that serves the public routes and what browsers ask
@@ -57,19 +66,19 @@ func NewPublic(cfg PublicConfig) (http.Handler, error) {
 	if len(cfg.Routes) == 0 {
 		return cfg.Next, nil
 	}
-	p := &public{PublicConfig: cfg, handlers: make(map[string]http.Handler)}
+	p := &public{PublicConfig: cfg, routes: make(map[string]PublicRoute)}
 	var errs []error
 	for _, r := range cfg.Routes {
 		u, err := url.ParseRequestURI(r.Path)
 		switch {
 		case err != nil || u.EscapedPath() != r.Path:
 			errs = append(errs, fmt.Errorf("public route %q: is no path", r.Path))
-		case p.handlers[u.Path] != nil:
+		case p.routes[u.Path].Handler != nil:
 			errs = append(errs, fmt.Errorf("public route %q: is there twice", r.Path))
 		case len(contracts.allowed(u.Path)) > 0:
 			errs = append(errs, fmt.Errorf("public route %q: hides a route of the contract", r.Path))
 		default:
-			p.handlers[u.Path] = r.Handler
+			p.routes[u.Path] = r
 		}
 	}
 	return p, errors.Join(errs...)
@@ -77,20 +86,20 @@ func NewPublic(cfg PublicConfig) (http.Handler, error) {
 
 // ServeHTTP implements [http.Handler].
 func (p *public) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := p.handlers[r.URL.Path]
-	if h == nil {
+	route, ok := p.routes[r.URL.Path]
+	if !ok || !route.takes(r) {
 		p.Next.ServeHTTP(w, r)
 		return
 	}
 	ctx, end := p.Observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest})
 	var err error
 	defer func() { end(exchange.FromContext(ctx), err) }()
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if !reads(r) {
 		w.Header().Set("Allow", "GET, HEAD")
 		err = refuse(w, apierror.MethodNotAllowed())
 		return
 	}
 	r = r.WithContext(ctx)
 	r.Body = http.MaxBytesReader(w, r.Body, p.MaxBody)
-	h.ServeHTTP(w, r)
+	route.Handler.ServeHTTP(w, r)
 }

@@ -82,6 +82,14 @@ func toPage(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusPermanentRedirect)
 }
 
+// FromRoot sends a browser from / to the page. The redirect is not kept: another program
+// may have this port tomorrow.
+func FromRoot(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Location", "."+Path)
+	w.WriteHeader(http.StatusTemporaryRedirect)
+}
+
 // pageHandler serves the page, with its options as JSON.
 type pageHandler string
 
