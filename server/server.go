@@ -147,6 +147,32 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
+	s := newServer(cfg, methods, opts)
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("the start was interrupted (%w): %w", context.Cause(ctx), err)
+		}
+	}()
+	if err := s.openParts(ctx, opts); err != nil {
+		return nil, err
+	}
+	if err := s.makeServices(opts); err != nil {
+		return nil, err
+	}
+	// Last, so that no connection waits for a start that may fail.
+	for _, l := range []*listener{s.grpc, s.rest, s.admin} {
+		if err := l.bind(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// newServer returns a server of those parts that cannot fail.
+func newServer(cfg config.Config, methods *contract.Contract, opts Options) *Server {
 	s := &Server{
 		cfg: cfg, log: opts.Log, version: opts.Version, origins: opts.Origins, started: time.Now(),
 		contract: methods, hurry: opts.Hurry, supervisor: opts.Supervisor, services: opts.Services,
@@ -160,67 +186,61 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 	s.intake = s.newIntake()
 	s.untilDrain, s.beginDrain = context.WithCancel(context.Background())
 	s.makeListeners(opts.Sockets)
-	if err := s.openCertificates(); err != nil {
-		return nil, err
-	}
 	s.telemetry.WatchLog(opts.LogLoad)
 	s.telemetry.WatchBounds(bounded{s})
 	if opts.LogLevel != nil {
 		s.logLevel = loglevel.New(opts.Log, opts.LogLevel)
 		s.lifecycle.Push(&lifecycle.Part{Name: "log level", Close: func() error { s.logLevel.Close(); return nil }})
 	}
-	defer func() {
-		if err != nil {
-			s.Close()
-		}
-		if err != nil && ctx.Err() != nil {
-			err = fmt.Errorf("the start was interrupted (%w): %w", context.Cause(ctx), err)
-		}
-	}()
+	return s
+}
+
+// openParts opens what the services need: files, the ledger, and the connections to Diga.
+func (s *Server) openParts(ctx context.Context, opts Options) error {
+	if err := s.openCertificates(); err != nil {
+		return err
+	}
 	if err := s.openAudit(opts.Version); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.openExport(opts.Getenv); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.openUpstream(opts.Version); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.openLedger(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.openAuthenticator(ctx, opts.Authenticator); err != nil {
-		return nil, err
-	}
+	return s.openAuthenticator(ctx, opts.Authenticator)
+}
+
+// makeServices makes the services and the servers of the listeners, and puts these on
+// the stack.
+func (s *Server) makeServices(opts Options) error {
 	service, err := s.newIntegration()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	contracts, err := gateway.New(s.gatewayConfig(s.newChannel(service)))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	records, err := ledgerservice.New(s.ledgerServiceConfig())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	routes, err := s.newRoutes(contracts, s.newWeb(service, records), opts)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.lifecycle.Push(s.grpcPart(s.newGRPC(service, records)), s.restPart(s.newREST(routes)))
 	s.lifecycle.Push(s.adminPart(s.newAdmin()))
 	if err := s.watchContract(opts.Version); err != nil {
-		return nil, err
+		return err
 	}
 	s.lifecycle.Push(s.announcement())
-	// Last, so that no connection waits for a start that may fail.
-	for _, l := range []*listener{s.grpc, s.rest, s.admin} {
-		if err := l.bind(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
+	return nil
 }
 
 // makeListeners makes the listeners. They are not bound yet.
