@@ -78,12 +78,6 @@ func stream[Item any](ctx context.Context, s *Service, l *listing[Item]) error {
 
 // run sends the items until the list ends. It notes each move of the stream.
 func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
-	move := func() {
-		select {
-		case moved <- struct{}{}:
-		default:
-		}
-	}
 	sent := make(seen)
 	left := int32(-1) // without a bound
 	if l.most != nil {
@@ -97,10 +91,8 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 		if left >= 0 {
 			limit = min(limit, left)
 		}
-		l.asking.Store(true)
-		p, err := l.page(ctx, after, limit)
-		l.asking.Store(false)
-		move()
+		p, err := l.ask(ctx, after, limit)
+		note(moved)
 		if limit > 1 && errors.Is(err, upstream.ErrResponseTooLarge) {
 			size = limit / 2
 			continue
@@ -123,15 +115,9 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 				}
 			}
 			if err := l.send(item); err != nil {
-				switch cause := ctx.Err(); {
-				case errors.Is(cause, context.Canceled):
-					return apierror.NotBegun(cause).WithMessage("the caller left before the end of the list")
-				case cause != nil:
-					return apierror.NotBegun(cause).WithMessage("the deadline passed before the end of the list")
-				}
-				return err
+				return notSent(ctx, err)
 			}
-			move()
+			note(moved)
 			stale = 0
 			if left--; left == 0 {
 				return nil
@@ -148,6 +134,32 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 		}
 		after, back = &cursors[len(cursors)-1], 0
 	}
+}
+
+// ask reads a page.
+func (l *listing[Item]) ask(ctx context.Context, after *string, limit int32) (page[Item], error) {
+	l.asking.Store(true)
+	defer l.asking.Store(false)
+	return l.page(ctx, after, limit)
+}
+
+// note notes that the stream moved.
+func note(moved chan<- struct{}) {
+	select {
+	case moved <- struct{}{}:
+	default:
+	}
+}
+
+// notSent returns the error of a stream that did not take an item.
+func notSent(ctx context.Context, err error) error {
+	switch cause := ctx.Err(); {
+	case errors.Is(cause, context.Canceled):
+		return apierror.NotBegun(cause).WithMessage("the caller left before the end of the list")
+	case cause != nil:
+		return apierror.NotBegun(cause).WithMessage("the deadline passed before the end of the list")
+	}
+	return err
 }
 
 // cursors are the ids on a page, after which the next page can begin.
