@@ -68,6 +68,17 @@ type schema struct {
 	MaxItems  *float64 `json:"maxItems"`
 }
 
+// allRequired returns the names of fields that are required here or in a part of allOf.
+func (s *schema) allRequired() []string {
+	required := s.Required
+	for _, raw := range s.AllOf {
+		var part schema
+		_ = json.Unmarshal(raw, &part) // decoded before
+		required = append(required, part.Required...)
+	}
+	return required
+}
+
 // limits returns the limits by keyword, nil where there are none.
 func (s *schema) limits() map[string]float64 {
 	var limits map[string]float64

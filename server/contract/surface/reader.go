@@ -89,35 +89,14 @@ func (r *reader) use(raw json.RawMessage, depth int) (Use, error) {
 	if err != nil {
 		return Use{}, err
 	}
-	var parts []Use // all of them hold
+	parts, err := r.applied(&s, depth)
+	if err != nil {
+		return Use{}, err
+	}
 	if restricts {
-		parts = append(parts, own)
+		parts = slices.Insert(parts, 0, own)
 	}
-	if s.Ref != "" {
-		use, err := r.ref(s.Ref, depth)
-		if err != nil {
-			return Use{}, err
-		}
-		parts = append(parts, use)
-	}
-	for _, raw := range s.AllOf {
-		use, err := r.use(raw, depth+1)
-		if err != nil {
-			return Use{}, err
-		}
-		parts = append(parts, use)
-	}
-	for _, choices := range [][]json.RawMessage{s.AnyOf, s.OneOf} {
-		if choices == nil {
-			continue
-		}
-		use, err := r.choice(&s, choices, depth)
-		if err != nil {
-			return Use{}, err
-		}
-		parts = append(parts, use)
-	}
-	switch len(parts) {
+	switch len(parts) { // all of them hold
 	case 0:
 		return own, nil
 	case 1:
@@ -128,17 +107,41 @@ func (r *reader) use(raw json.RawMessage, depth int) (Use, error) {
 	for _, p := range parts {
 		whole.Null = whole.Null && p.Null
 	}
-	required := s.Required
-	for _, raw := range s.AllOf {
-		var part schema
-		_ = json.Unmarshal(raw, &part) // decoded before
-		required = append(required, part.Required...)
-	}
+	required := s.allRequired()
 	r.combine = append(r.combine, func() {
 		r.intersect(whole.Shape, parts)
 		whole.require(required)
 	})
 	return whole, nil
+}
+
+// applied reads the other schemas that a value must fit as well.
+func (r *reader) applied(s *schema, depth int) (parts []Use, err error) {
+	if s.Ref != "" {
+		use, err := r.ref(s.Ref, depth)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, use)
+	}
+	for _, raw := range s.AllOf {
+		use, err := r.use(raw, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, use)
+	}
+	for _, choices := range [][]json.RawMessage{s.AnyOf, s.OneOf} {
+		if choices == nil {
+			continue
+		}
+		use, err := r.choice(s, choices, depth)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, use)
+	}
+	return parts, nil
 }
 
 func (r *reader) ref(ref string, depth int) (Use, error) {
