@@ -70,23 +70,24 @@ func paginate[T any](query object, list []T, id func(T) string, view func(T) obj
 		more = to < len(list)
 	}
 
-	part := list[from:to]
-	data := make([]any, 0, len(part))
-	for _, item := range part {
+	return jsonResponse(200, append(items(list[from:to], id, view),
+		member{"has_more", more},
+		member{"current_page", current},
+		member{"total_pages", total},
+	))
+}
+
+// items returns what a page says of the items on it.
+func items[T any](page []T, id func(T) string, view func(T) object) object {
+	data := make([]any, 0, len(page))
+	for _, item := range page {
 		data = append(data, view(item))
 	}
 	first, last := any(nil), any(nil)
-	if len(part) > 0 {
-		first, last = id(part[0]), id(part[len(part)-1])
+	if len(page) > 0 {
+		first, last = id(page[0]), id(page[len(page)-1])
 	}
-	return jsonResponse(200, object{
-		{"data", data},
-		{"first_id", first},
-		{"last_id", last},
-		{"has_more", more},
-		{"current_page", current},
-		{"total_pages", total},
-	})
+	return object{{"data", data}, {"first_id", first}, {"last_id", last}}
 }
 
 // keep returns the items for which wanted returns true.
