@@ -90,35 +90,12 @@ func (l *line) unpark(lane *lane, which int) {
 // before and after, and not while it waits.
 func (a *Admission) wait(ctx context.Context, t *Ticket, which int, size int64, most time.Duration, recorded bool) (sending, error) {
 	of := t.account
-	l, lane := &a.lines[which], &of.lanes[which]
+	lane := &of.lanes[which]
 	f := lane.callers.find(t.caller)
 	w := &waiter{ready: make(chan struct{}), of: f, recorded: recorded, size: size}
-	within := min(TimeLeft(ctx), most)
-	if within < math.MaxInt64 {
-		w.deadline = time.Now().Add(within)
+	if err := a.join(w, lane, which, min(TimeLeft(ctx), most)); err != nil {
+		return sending{}, err
 	}
-	if recorded {
-		f.first.push(w, &w.link)
-	} else {
-		if err := a.refusal(within, which, lane, f, size); err != nil {
-			return sending{}, err
-		}
-		if f.rest.n == 0 {
-			f.drain = drain{since: time.Now()}
-		}
-		if l.turn.n == 0 && l.parked.n == 0 {
-			l.drain = drain{since: time.Now()}
-		}
-		f.rest.push(w, &w.link)
-		lane.callers.count(f, 1, size)
-		a.queued++
-		a.bytes += size
-	}
-	lane.callers.enter(f)
-	if !lane.link.in() {
-		l.turn.push(lane, &lane.link)
-	}
-	l.unpark(lane, which)
 	a.serve(which)
 	var late <-chan time.Time
 	if most < TimeLeft(ctx) {
@@ -150,6 +127,37 @@ func (a *Admission) wait(ctx context.Context, t *Ticket, which int, size int64, 
 		return sending{}, apierror.Overloaded(of.paused() + f.drain.wait(f.rest.n+1, time.Now()))
 	}
 	return sending{}, apierror.NotBegun(ctx.Err())
+}
+
+// join puts a waiter, which has so much time, into its lane, or refuses it.
+func (a *Admission) join(w *waiter, lane *lane, which int, within time.Duration) error {
+	l, f := &a.lines[which], w.of
+	if within < math.MaxInt64 {
+		w.deadline = time.Now().Add(within)
+	}
+	if w.recorded {
+		f.first.push(w, &w.link)
+	} else {
+		if err := a.refusal(within, which, lane, f, w.size); err != nil {
+			return err
+		}
+		if f.rest.n == 0 {
+			f.drain = drain{since: time.Now()}
+		}
+		if l.turn.n == 0 && l.parked.n == 0 {
+			l.drain = drain{since: time.Now()}
+		}
+		f.rest.push(w, &w.link)
+		lane.callers.count(f, 1, w.size)
+		a.queued++
+		a.bytes += w.size
+	}
+	lane.callers.enter(f)
+	if !lane.link.in() {
+		l.turn.push(lane, &lane.link)
+	}
+	l.unpark(lane, which)
+	return nil
 }
 
 // traceWait begins the span of a wait.
