@@ -121,21 +121,7 @@ func (ts *templates) check(ctx context.Context, found *findings, r *row) (lacks 
 		say("%v", err)
 		return nil, nil
 	}
-	open := make(map[string]bool)
-	told := make(map[string]bool)
-	for _, h := range p.GetPlaceholders() {
-		if h.GetState() == integrationv1.Placeholder_STATE_GIVEN || told[h.GetName()] {
-			continue
-		}
-		told[h.GetName()] = true
-		what := "has no value"
-		if h.GetState() == integrationv1.Placeholder_STATE_TYPE_MISMATCH {
-			what = "has a value of a type that does not fit"
-		} else {
-			open["<<"+h.GetName()+">>"] = true
-		}
-		say("<<%s>> in %s %s", h.GetName(), h.GetPath(), what)
-	}
+	unresolved, unset := sayUnresolved(p, say)
 	for _, unused := range p.GetUnusedVariables() {
 		if near := unused.GetNearest(); near != "" {
 			say("the variable %s is not used; did you mean %s?", unused.GetName(), near)
@@ -147,7 +133,7 @@ func (ts *templates) check(ctx context.Context, found *findings, r *row) (lacks 
 	if noKey {
 		say("the api_key is missing")
 	}
-	if len(told) > 0 {
+	if unresolved {
 		ts.unresolved++
 	}
 	if p.GetRequiresSetup() {
@@ -157,9 +143,30 @@ func (ts *templates) check(ctx context.Context, found *findings, r *row) (lacks 
 		lacks = append(lacks, "api key")
 	}
 	if !ts.mayLack.values {
-		lacks = append(lacks, slices.Sorted(maps.Keys(open))...)
+		lacks = append(lacks, slices.Sorted(maps.Keys(unset))...)
 	}
 	return lacks, nil
+}
+
+// sayUnresolved says which placeholders would stay in the copy. unset are those that
+// have no value at all.
+func sayUnresolved(p *integrationv1.PreviewCopyTemplateResponse, say func(format string, args ...any)) (unresolved bool, unset map[string]bool) {
+	unset = make(map[string]bool)
+	told := make(map[string]bool)
+	for _, h := range p.GetPlaceholders() {
+		if h.GetState() == integrationv1.Placeholder_STATE_GIVEN || told[h.GetName()] {
+			continue
+		}
+		told[h.GetName()] = true
+		what := "has no value"
+		if h.GetState() == integrationv1.Placeholder_STATE_TYPE_MISMATCH {
+			what = "has a value of a type that does not fit"
+		} else {
+			unset["<<"+h.GetName()+">>"] = true
+		}
+		say("<<%s>> in %s %s", h.GetName(), h.GetPath(), what)
+	}
+	return len(told) > 0, unset
 }
 
 // nameOfCopy returns the name that the copy of a row gets. It is empty if nobody knows.
