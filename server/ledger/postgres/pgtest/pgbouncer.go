@@ -34,33 +34,7 @@ func (s *Server) Pool(mode string) (through func(databaseURL string) string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	size := 4
-	if mode == "session" { // a client keeps its connection
-		size = 64
-	}
-	ini := fmt.Sprintf(`[databases]
-* = host=127.0.0.1 port=%d
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = %d
-unix_socket_dir =
-auth_type = scram-sha-256
-auth_file = %s
-pool_mode = %s
-max_client_conn = 200
-server_login_retry = 1
-default_pool_size = %d
-`, s.port, port, s.path("users-"+mode), mode, size)
-	for name, text := range map[string]string{"users-" + mode: fmt.Sprintf("%q %q\n", user, s.password), mode + ".ini": ini} {
-		if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
-			s.t.Fatal(err)
-		}
-		if s.account != nil {
-			if err := os.Chown(s.path(name), int(s.account.Uid), int(s.account.Gid)); err != nil {
-				s.t.Fatal(err)
-			}
-		}
-	}
+	s.configurePool(mode, port)
 	cmd := exec.Command(path, s.path(mode+".ini"))
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = s.dir, []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}, attributes(s.account)
 	var log bytes.Buffer
@@ -94,5 +68,37 @@ default_pool_size = %d
 		}
 		u.Host = addr
 		return u.String()
+	}
+}
+
+// configurePool writes the files that PgBouncer reads.
+func (s *Server) configurePool(mode string, port int) {
+	s.t.Helper()
+	size := 4
+	if mode == "session" { // a client keeps its connection
+		size = 64
+	}
+	ini := fmt.Sprintf(`[databases]
+* = host=127.0.0.1 port=%d
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %d
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = %s
+pool_mode = %s
+max_client_conn = 200
+server_login_retry = 1
+default_pool_size = %d
+`, s.port, port, s.path("users-"+mode), mode, size)
+	for name, text := range map[string]string{"users-" + mode: fmt.Sprintf("%q %q\n", user, s.password), mode + ".ini": ini} {
+		if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+		if s.account != nil {
+			if err := os.Chown(s.path(name), int(s.account.Uid), int(s.account.Gid)); err != nil {
+				s.t.Fatal(err)
+			}
+		}
 	}
 }
