@@ -43,44 +43,7 @@ var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#
 
 // SVG returns the drawing.
 func (c Chart) SVG() string {
-	least, greatest, lowest, highest := math.Inf(1), math.Inf(-1), math.Inf(1), 0.0
-	var xs []float64
-	seen := make(map[float64]bool)
-	for _, curve := range c.Curves {
-		for _, p := range curve.Points {
-			least, greatest = min(least, p.X), max(greatest, p.X)
-			lowest, highest = min(lowest, p.Y), max(highest, p.Y)
-			if !seen[p.X] {
-				seen[p.X], xs = true, append(xs, p.X)
-			}
-		}
-	}
-	var lines []float64
-	y := func(v float64) float64 { return top + plotHeight*(1-v/highest) }
-	if c.LogY {
-		low, high := math.Floor(math.Log10(lowest)), math.Ceil(math.Log10(highest))
-		for power := low; power <= high; power++ {
-			lines = append(lines, math.Pow(10, power))
-		}
-		y = func(v float64) float64 { return top + plotHeight*(1-(math.Log10(v)-low)/(high-low)) }
-	} else {
-		step := interval(highest)
-		highest = step * math.Ceil(highest/step)
-		for v := 0.0; v <= highest+step/2; v += step {
-			lines = append(lines, v)
-		}
-	}
-	x := func(v float64) float64 {
-		switch {
-		case greatest == least:
-			return left
-		case c.LinearX:
-			return left + plotWidth*(v-least)/(greatest-least)
-		default:
-			return left + plotWidth*math.Log(v/least)/math.Log(greatest/least)
-		}
-	}
-
+	x, y, xs, lines := c.axes()
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="system-ui, sans-serif" font-size="13">`+"\n", width, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", width, height)
@@ -117,6 +80,47 @@ func (c Chart) SVG() string {
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
+}
+
+// axes returns where values are in the drawing, and which of them the axes show: the
+// horizontal one each point's, the vertical one those of its lines.
+func (c Chart) axes() (x, y func(v float64) float64, xs, lines []float64) {
+	least, greatest, lowest, highest := math.Inf(1), math.Inf(-1), math.Inf(1), 0.0
+	seen := make(map[float64]bool)
+	for _, curve := range c.Curves {
+		for _, p := range curve.Points {
+			least, greatest = min(least, p.X), max(greatest, p.X)
+			lowest, highest = min(lowest, p.Y), max(highest, p.Y)
+			if !seen[p.X] {
+				seen[p.X], xs = true, append(xs, p.X)
+			}
+		}
+	}
+	y = func(v float64) float64 { return top + plotHeight*(1-v/highest) }
+	if c.LogY {
+		low, high := math.Floor(math.Log10(lowest)), math.Ceil(math.Log10(highest))
+		for power := low; power <= high; power++ {
+			lines = append(lines, math.Pow(10, power))
+		}
+		y = func(v float64) float64 { return top + plotHeight*(1-(math.Log10(v)-low)/(high-low)) }
+	} else {
+		step := interval(highest)
+		highest = step * math.Ceil(highest/step)
+		for v := 0.0; v <= highest+step/2; v += step {
+			lines = append(lines, v)
+		}
+	}
+	x = func(v float64) float64 {
+		switch {
+		case greatest == least:
+			return left
+		case c.LinearX:
+			return left + plotWidth*(v-least)/(greatest-least)
+		default:
+			return left + plotWidth*math.Log(v/least)/math.Log(greatest/least)
+		}
+	}
+	return x, y, xs, lines
 }
 
 // interval returns the distance of the horizontal lines: 1, 2 or 5 times a power of
