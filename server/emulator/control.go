@@ -73,25 +73,25 @@ func callsQuery() []field {
 
 // serveControl responds to a request below controlPrefix.
 func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
-	a := e.control(w, r)
-	a.header = append(a.header, [2]string{"Cache-Control", "no-store"})
-	e.deliver(w, r, a.endLine())
+	resp := e.control(w, r)
+	resp.header = append(resp.header, [2]string{"Cache-Control", "no-store"})
+	e.deliver(w, r, resp.endLine())
 }
 
 // endLine returns the response with a line break at its end: the next prompt of a shell,
 // from which curl was called, begins a line.
-func (a response) endLine() response {
-	if a.value != nil {
-		raw, err := appendJSON(nil, a.value)
+func (r response) endLine() response {
+	if r.value != nil {
+		raw, err := appendJSON(nil, r.value)
 		if err != nil {
-			return a // which deliver responds to
+			return r // which deliver responds to
 		}
-		a.value, a.raw = nil, raw
+		r.value, r.raw = nil, raw
 	}
-	if len(a.raw) > 0 && !bytes.HasSuffix(a.raw, []byte("\n")) {
-		a.raw = append(slices.Clip(a.raw), '\n')
+	if len(r.raw) > 0 && !bytes.HasSuffix(r.raw, []byte("\n")) {
+		r.raw = append(slices.Clip(r.raw), '\n')
 	}
-	return a
+	return r
 }
 
 func controlError(status int, text string) response {

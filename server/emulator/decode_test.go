@@ -132,7 +132,7 @@ func TestProblems_OfAHostileBody_StayBounded(t *testing.T) {
 	if _, ok := updateToolBody(&p, location{"body"}, v); ok || len(p.entries) > maxDetail+maxBody {
 		t.Errorf("%d bytes, accepted %v", len(p.entries), ok)
 	}
-	if a := p.response(); !json.Valid(a.raw) {
+	if resp := p.response(); !json.Valid(resp.raw) {
 		t.Error("the response is not JSON")
 	}
 }
