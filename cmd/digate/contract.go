@@ -93,7 +93,11 @@ func (c *contractDiffCmd) read(ctx context.Context, std term.IO) ([]byte, error)
 		}
 		return source.Read(ctx)
 	case "-":
-		return contractwatch.ReadAll(std.In)
+		text, err := contractwatch.ReadAll(std.Input(ctx, "the OpenAPI document, in JSON"))
+		if ctx.Err() != nil {
+			err = errors.New("interrupted")
+		}
+		return text, err
 	}
 	f, err := os.Open(c.File)
 	if err != nil {

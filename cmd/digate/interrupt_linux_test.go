@@ -5,12 +5,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/test/await"
 	"github.com/digate/digate/test/rig"
@@ -75,6 +77,40 @@ func TestCtrlC_AtEveryQuestion_EndsBySIGINTAndRestoresTheTerminal(t *testing.T) 
 		}
 	}
 	if n := len(e.Integrations(clitest.Token)); n != 1 {
+		t.Errorf("%d integrations", n)
+	}
+}
+
+func TestCtrlC_WhileInputIsTyped_EndsBySIGINT(t *testing.T) {
+	addr, e := stand(t)
+	t.Setenv("DIGATE_TOKEN", clitest.Token)
+	t.Setenv("DIGATE_ADDR", addr)
+	job := filepath.Join(t.TempDir(), "job")
+	began := digateWith(t, "template_id,name,var.shop,api_key\n", "bulk", "-", "--format", "csv", "--job", job)
+	if began.Code != client.ExitDone {
+		t.Fatalf("%+v", began)
+	}
+	for what, args := range map[string][]string{
+		"the OpenAPI document, in JSON":              {"contract", "diff", "-"},
+		"the rows in CSV, below a header row":        {"bulk", "-", "--format", "csv", "--dry-run"},
+		"the rows in NDJSON, an object on each line": {"bulk", "-", "--format", "ndjson", "--job", job + "-new"},
+		"the rows in CSV":                            {"bulk", "-", "--format", "csv", "--job", job},
+	} {
+		for _, typed := range []string{"", "some\nmore"} {
+			var seen await.Transcript
+			p, _, person := launchAtTerminal(t, &seen, args...)
+			seen.Await(t, "Type or paste "+what)
+			seen.Await(t, "Ctrl-D on a line of its own ends the input.\r\n")
+			if _, err := person.WriteString(typed + "\x03"); err != nil {
+				t.Fatal(err)
+			}
+			await.Value(t, p.Ended(), "the end of the command")
+			if status := p.State().Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGINT {
+				t.Errorf("%q, %q: %v\n%s", args, typed, p.State(), seen.String())
+			}
+		}
+	}
+	if n := len(e.Integrations(clitest.Token)); n != 0 {
 		t.Errorf("%d integrations", n)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -85,6 +86,21 @@ func TestDelete_InterruptedWhileAsking_DeletesNothing(t *testing.T) {
 		t.Errorf("exit code %d, %s", got, err.String())
 	}
 	_, _ = person.WriteString("\n") // ends the reading that went on
+}
+
+func TestBulk_RowsAreTyped_SaysHowTheyEndAndDrawsNothingOverThem(t *testing.T) {
+	addr, e := stand(t)
+	args := []string{"bulk", "-", "--format", "csv", "--addr", addr, "--job"}
+	const rows = "template_id,name,var.shop,api_key\n" + clitest.TemplateID + ",North,north,k\n"
+	got := atTerminal(t, rows+"\x04", append(args, filepath.Join(t.TempDir(), "job"))...)
+	if got.Code != client.ExitDone || !strings.Contains(got.Err, "Type or paste the rows in CSV, below a header row.\nCtrl-D on a line of its own ends the input.\n") ||
+		strings.Contains(got.Err, "under way") || strings.Contains(got.Err, "\r") || len(e.Integrations(clitest.Token)) != 1 {
+		t.Errorf("%+v", got)
+	}
+	got = digateWith(t, rows, append(args, filepath.Join(t.TempDir(), "job"))...)
+	if strings.Contains(got.Err, "Ctrl-D") {
+		t.Errorf("without a terminal: %+v", got)
+	}
 }
 
 func TestList_OnATerminal_IsCutToItsWidth(t *testing.T) {

@@ -100,7 +100,7 @@ func idOf(t *testing.T, name, content string) string {
 		t.Fatal(err)
 	}
 	in := &input{path: clitest.WriteFile(t, name, content), format: formatOf(name), varPrefix: "var.", contract: c}
-	rows, err := in.open(&job{ID: uuid.UUID{15: 1}}, discardWarning)
+	rows, err := in.open(t.Context(), &job{ID: uuid.UUID{15: 1}}, discardWarning)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func discardWarning(string) {}
 // they are not nil, it calls see with every row that has a request id, before its
 // secrets are read, and good with every row that is not malformed.
 func checkRows(ctx context.Context, in *input, j *job, found *findings, warn func(string), see func(*row), good func(*row) error) (total, bad int, err error) {
-	rows, err := in.open(j, warn)
+	rows, err := in.open(ctx, j, warn)
 	if err != nil {
 		return 0, 0, err
 	}

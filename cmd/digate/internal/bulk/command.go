@@ -129,7 +129,7 @@ func (c *Command) isInput(path string) bool {
 	return path != "" && path != "-" && (path == c.File || file.Same(path, c.File))
 }
 
-func (c *Command) input(stdin io.Reader) (*input, error) {
+func (c *Command) input(std term.IO) (*input, error) {
 	contract, err := compileContract()
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (c *Command) input(stdin io.Reader) (*input, error) {
 	if format == "" {
 		format = formatOf(c.File)
 	}
-	return &input{path: c.File, stdin: stdin, format: format, template: c.Template, varPrefix: c.VarPrefix, contract: contract, unresolved: client.Unresolved(c.Unresolved)}, nil
+	return &input{path: c.File, std: std, format: format, template: c.Template, varPrefix: c.VarPrefix, contract: contract, unresolved: client.Unresolved(c.Unresolved)}, nil
 }
 
 // Run sends the input. With --dry-run it only checks it.
@@ -162,7 +162,7 @@ func (c *Command) Run(ctx context.Context, std term.IO) error {
 
 func (c *Command) run(ctx context.Context, std term.IO) (err error) {
 	ignoreBrokenPipe()
-	in, err := c.input(std.In)
+	in, err := c.input(std)
 	if err != nil {
 		return err
 	}
@@ -183,14 +183,14 @@ func (c *Command) run(ctx context.Context, std term.IO) (err error) {
 	if c.Settle {
 		return c.settle(ctx, path, std)
 	}
-	p := c.newProgress(std.Err)
+	p := c.newProgress(std)
 	j, err := c.openJob(path, in, p.say)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = j.close() }() // the ledger knows what could not be written
 	if j.file != nil && !in.regular() {
-		if err := in.spool(); err != nil {
+		if err := c.beforeSending(ctx, begun, in.spool); err != nil {
 			return err
 		}
 	}

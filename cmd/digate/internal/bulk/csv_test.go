@@ -15,6 +15,7 @@ import (
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
 // readRows reads all rows of a CSV text.
@@ -24,8 +25,8 @@ func readRows(t testing.TB, content []byte) (all []*row, notes []string, err err
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := &input{path: "-", stdin: bytes.NewReader(content), format: "csv", template: clitest.TemplateID, varPrefix: "var.", contract: c}
-	rows, err := in.open(new(job), discardWarning)
+	in := &input{path: "-", std: term.IO{In: bytes.NewReader(content)}, format: "csv", template: clitest.TemplateID, varPrefix: "var.", contract: c}
+	rows, err := in.open(t.Context(), new(job), discardWarning)
 	if err != nil {
 		return nil, nil, err
 	}

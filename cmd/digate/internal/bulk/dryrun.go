@@ -39,7 +39,7 @@ func (c *Command) dryRun(ctx context.Context, in *input, std term.IO) error {
 	if err != nil {
 		return err
 	}
-	r := &rehearsal{Command: c, std: std, p: c.newProgress(std.Err), job: j, link: link{flags: c.Flags}}
+	r := &rehearsal{Command: c, std: std, p: c.newProgress(std), job: j, link: link{flags: c.Flags}}
 	defer r.link.close()
 	r.ts = c.templates(r.link.dial, r.warn)
 	if in.regular() {

@@ -95,7 +95,7 @@ func (j *job) mayHaveMade(names map[string]bool) bool {
 // rowsMadeBy returns the integrations that another job made of rows of the input, by
 // line, and the other rows that it may have made.
 func rowsMadeBy(ctx context.Context, in *input, other *job) (made map[int32]string, open map[int32]*entry, err error) {
-	rows, err := in.open(other, discardWarning)
+	rows, err := in.open(ctx, other, discardWarning)
 	if err != nil {
 		return nil, nil, err
 	}

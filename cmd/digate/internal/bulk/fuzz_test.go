@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
 // FuzzNDJSON reads any rows: each with a line of its own, and no error that quotes a
@@ -29,8 +30,8 @@ func FuzzNDJSON(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		in := &input{path: "-", stdin: bytes.NewReader(content), format: "ndjson", template: clitest.TemplateID, varPrefix: "var.", contract: c}
-		rows, err := in.open(new(job), discardWarning)
+		in := &input{path: "-", std: term.IO{In: bytes.NewReader(content)}, format: "ndjson", template: clitest.TemplateID, varPrefix: "var.", contract: c}
+		rows, err := in.open(t.Context(), new(job), discardWarning)
 		if err != nil {
 			return
 		}

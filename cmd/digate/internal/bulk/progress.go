@@ -206,10 +206,12 @@ func (p *progress) bar(room int) string {
 	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "] "
 }
 
-func (c *Command) newProgress(w io.Writer) *progress {
+// newProgress returns the progress of a run. It draws nothing over rows that a person types.
+func (c *Command) newProgress(std term.IO) *progress {
 	columns := func() int { return 0 }
-	if c.Progress == "auto" && term.CanRedraw(w) {
-		columns = func() int { return term.Columns(w) }
+	if c.Progress == "auto" && term.CanRedraw(std.Err) {
+		columns = func() int { return term.Columns(std.Err) }
 	}
-	return &progress{w: w, columns: columns, silent: c.Progress == "never"}
+	typed := c.Progress == "auto" && c.File == "-" && term.IsTerminal(std.In)
+	return &progress{w: std.Err, columns: columns, silent: typed || c.Progress == "never"}
 }

@@ -69,7 +69,10 @@ func (r *runner) all(ctx context.Context, timeout time.Duration, in *input, rest
 	if in.again() {
 		warn = discardWarning // the first pass has warned
 	}
-	rows, err := in.open(r.job, warn)
+	rows, err := in.open(ctx, r.job, warn)
+	if isEnd(ctx, err) {
+		return context.Cause(ctx), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +92,15 @@ func (r *runner) all(ctx context.Context, timeout time.Duration, in *input, rest
 	if r.rows == nil {
 		err = <-end
 	}
+	if isEnd(ctx, err) {
+		return context.Cause(ctx), nil
+	}
 	return why, err
+}
+
+// isEnd reports whether the end of ctx is why an input was not read to its own.
+func isEnd(ctx context.Context, err error) bool {
+	return err != nil && errors.Is(err, context.Cause(ctx))
 }
 
 // run returns when every row has its result or ctx has ended. After the end of

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/digate/digate/cmd/digate/internal/file"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
@@ -20,8 +21,8 @@ type rowReader interface{ next() (*row, error) }
 
 // input says what to read, and how.
 type input struct {
-	path      string // - is stdin
-	stdin     io.Reader
+	path      string // - is standard input
+	std       term.IO
 	format    string // csv or ndjson
 	template  string
 	varPrefix string
@@ -31,7 +32,7 @@ type input struct {
 	// dialect is that of the input, once it was opened. The results share it.
 	dialect dialect
 	ids     *rowIDs // of the reading before, whose memory the next one takes
-	// spooled is what stdin held, if that was read as a whole.
+	// spooled is what standard input held, if that was read as a whole.
 	spooled []byte
 }
 
@@ -47,6 +48,14 @@ func formatOf(path string) string {
 	return ""
 }
 
+// name returns what an error calls the input.
+func (in *input) name() string {
+	if in.path == "-" {
+		return "standard input"
+	}
+	return in.path
+}
+
 // regular reports whether the input can be read more than once.
 func (in *input) regular() bool { return in.path != "-" && file.IsRegular(in.path) }
 
@@ -55,8 +64,8 @@ const maxSpooled = 256 << 20
 
 // spool reads an input that can be read once to its end, so that it can be read
 // again.
-func (in *input) spool() error {
-	source, closeInput, err := in.source()
+func (in *input) spool(ctx context.Context) error {
+	source, closeInput, err := in.source(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,13 +111,19 @@ type rows struct {
 	arriving *arriving
 }
 
-// source opens the input.
-func (in *input) source() (_ io.Reader, closeInput func(), err error) {
+// whatRows says what rows a person types, by format.
+var whatRows = map[string]string{
+	"csv":    "the rows in CSV, below a header row",
+	"ndjson": "the rows in NDJSON, an object on each line",
+}
+
+// source opens the input. The end of ctx ends the reading of standard input.
+func (in *input) source(ctx context.Context) (_ io.Reader, closeInput func(), err error) {
 	switch {
 	case in.spooled != nil:
 		return bytes.NewReader(in.spooled), func() {}, nil
 	case in.path == "-":
-		return in.stdin, func() {}, nil
+		return in.std.Input(ctx, whatRows[in.format]), func() {}, nil
 	}
 	f, err := os.Open(in.path)
 	if err != nil {
@@ -117,9 +132,9 @@ func (in *input) source() (_ io.Reader, closeInput func(), err error) {
 	return f, func() { _ = f.Close() }, nil
 }
 
-// open begins at the first row.
-func (in *input) open(j *job, warn func(string)) (*rows, error) {
-	source, closeInput, err := in.source()
+// open begins at the first row. The end of ctx ends the reading of standard input.
+func (in *input) open(ctx context.Context, j *job, warn func(string)) (*rows, error) {
+	source, closeInput, err := in.source(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -127,14 +142,17 @@ func (in *input) open(j *job, warn func(string)) (*rows, error) {
 	in.dialect.mark = mark
 	if first, _ := buffered.Peek(4); workbookContent(first) != "" {
 		closeInput()
-		return nil, &malformedError{errors.New(saveAsCSV(in.path, workbookContent(first)))}
+		return nil, &malformedError{errors.New(saveAsCSV(in.name(), workbookContent(first)))}
 	}
 	r := &rows{contract: in.contract, unresolved: in.unresolved, ids: in.rowIDs(j), warn: warn, close: closeInput, more: func() bool { return buffered.Buffered() > 0 }}
 	if in.format == "csv" {
 		reader, err := newCSVRows(buffered, in.template, in.varPrefix)
 		if err != nil {
 			closeInput()
-			return nil, &malformedError{fmt.Errorf("%s: %w", in.path, err)}
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, &malformedError{fmt.Errorf("%s: %w", in.name(), err)}
 		}
 		r.rowReader, in.dialect.comma = reader, rune(reader.records.comma)
 	} else {
