@@ -13,7 +13,7 @@ var yardsticks = map[string]string{"grpc": "parts", "rest": "reverseproxy"}
 
 // everyPeer are the peers of a protocol beside digate.
 var everyPeer = map[string][]string{
-	"grpc": {"parts", "vanguard", "naive", "tuned"},
+	"grpc": {"parts", "envoy", "vanguard", "naive", "tuned"},
 	"rest": {"reverseproxy", "nginx", "gateway"},
 }
 

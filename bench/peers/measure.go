@@ -164,7 +164,7 @@ func (s *stage) caller(ctx context.Context, c cell, name string, d digate) (run 
 	case d.bulk:
 		call, end, err = load.OverBulk(ctx, s.peers[name].GRPC, rand.Text()+"-", min(c.Connections, c.InFlight), s.roots)
 	default:
-		method := load.Method{Name: method(name), RequestID: ids}
+		method := load.Method{Name: method(name), RequestID: ids, Bare: name == "envoy"}
 		call, end, err = load.OverGRPC(s.peers[name].GRPC, method, min(c.Connections, c.InFlight), s.roots, variables)
 	}
 	return func(ctx context.Context, plan load.Plan) (load.Result, error) { return load.Run(ctx, plan, call) }, end, err
@@ -172,10 +172,14 @@ func (s *stage) caller(ctx context.Context, c cell, name string, d digate) (run 
 
 // method returns the full name of the method by which a peer is called.
 func method(name string) string {
-	if name == "naive" || name == "vanguard" {
+	switch name {
+	case "envoy":
+		return "/peers.v1.BareIntegrationService/CopyTemplate"
+	case "naive", "vanguard":
 		return "/peers.v1.IntegrationService/CopyTemplate"
+	default:
+		return "/diga.integration.v1.IntegrationService/CopyTemplate"
 	}
-	return "/diga.integration.v1.IntegrationService/CopyTemplate"
 }
 
 // observe runs a process warm and then once more, and returns what that took. A

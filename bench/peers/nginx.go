@@ -20,12 +20,8 @@ func (s *stage) nginx() (*process.Process, error) {
 			return nil, nil
 		}
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeAddress()
 	if err != nil {
-		return nil, err
-	}
-	addr := ln.Addr().String()
-	if err := ln.Close(); err != nil {
 		return nil, err
 	}
 	dir := filepath.Join(s.dir, "nginx")
@@ -60,6 +56,15 @@ http {
 		return nil, err
 	}
 	return s.run(exec.Command(path, "-p", dir, "-c", file, "-e", "error.log"), process.Serving{REST: addr})
+}
+
+// freeAddress returns an address of loopback at which nobody listens.
+func freeAddress() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
 }
 
 func exists(path string) bool {

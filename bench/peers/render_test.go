@@ -187,14 +187,13 @@ func (m measurements) tracesTable() string {
 func (m measurements) halfTable() string {
 	r := m.Sections[halfSection]
 	var rows [][]string
-	for _, c := range r.cells("grpc") {
-		s := r.of(c, "digate")
+	for _, s := range r.Series {
 		rows = append(rows, []string{
-			fmt.Sprintf("%d ms", c.Away.Milliseconds()), fmt.Sprintf("%.0f", perSecond(s)),
+			fmt.Sprintf("%d ms", s.Cell.Away.Milliseconds()), s.Peer, fmt.Sprintf("%.0f", perSecond(s)),
 			duration(p50(s)), duration(p99(s)), fmt.Sprintf("%.1f", p99(s).Seconds()/p50(s).Seconds()),
 		})
 	}
-	return table([]string{"Diga responds after", "calls/s", "p50", "p99", "p99 ÷ p50"}, rows)
+	return table([]string{"Diga responds after", "peer", "calls/s", "p50", "p99", "p99 ÷ p50"}, rows)
 }
 
 func (m measurements) idleTable() string {
@@ -212,7 +211,7 @@ func (m measurements) summary() string {
 	grpc := cell{Protocol: "grpc", InFlight: 128, Connections: 4}
 	rest := cell{Protocol: "rest", InFlight: 128}
 	most := idle.cells("grpc")[len(idle.cells("grpc"))-1]
-	paced := half.of(half.cells("grpc")[0], "digate")
+	paced := half.Series[0] // digate, with a Diga that is near
 	return fmt.Sprintf(`- A copy over gRPC takes %s of a processor's time, which is %s times what grpc-go and net/http take by
   themselves, and %s times what vanguard-go takes.
 - A copy over REST takes %s, which is %s times what httputil.ReverseProxy takes.

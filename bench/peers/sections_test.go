@@ -169,21 +169,29 @@ func withTraces(t *testing.T) *results {
 //
 // At half of the highest rate there would be more load: the fewer calls there are at once,
 // the more time each takes.
+//
+// The tuned facade shows how evenly the machine itself lets calls through.
 func atHalfLoad(t *testing.T) *results {
 	half := new(results)
 	o := alone()
-	o.protocols, o.lasting = []string{"grpc"}, 2*time.Second
+	o.protocols, o.only, o.lasting = []string{"grpc"}, []string{"digate", "tuned"}, 2*time.Second
 	err := onStages(o, t.Logf, func(stages map[bool]*stage) error {
 		s := stages[false]
 		for _, away := range defaults().away {
-			// So many in flight that none waits for another to end.
-			c, err := s.halfLoad(t.Context(), cell{Protocol: "grpc", InFlight: 2000, Connections: 4, Away: away}, "digate")
-			if err != nil {
-				return err
+			rates := make(map[string]cell)
+			for _, name := range o.only {
+				// So many in flight that none waits for another to end.
+				c, err := s.halfLoad(t.Context(), cell{Protocol: "grpc", InFlight: 2000, Connections: 4, Away: away}, name)
+				if err != nil {
+					return err
+				}
+				rates[name] = c
 			}
 			for round := range o.rounds {
-				got, err := s.measure(t.Context(), o, c, "digate")
-				half.add(c, "digate", round, got, err)
+				for _, name := range o.only {
+					got, err := s.measure(t.Context(), o, rates[name], name)
+					half.add(rates[name], name, round, got, err)
+				}
 			}
 		}
 		return half.failed()

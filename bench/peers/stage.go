@@ -81,6 +81,8 @@ func (s *stage) start(o options, name string) (err error) {
 		s.peers[name] = s.echo
 	case "nginx":
 		s.peers[name], err = s.nginx()
+	case "envoy":
+		s.peers[name], err = s.envoy()
 	default:
 		s.peers[name], err = s.serve(name)
 	}

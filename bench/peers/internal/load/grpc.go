@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/digate/digate/bench/peers/internal/fixture"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
@@ -24,6 +25,8 @@ type Method struct {
 	// RequestID is what the request id of each call begins with; without it, calls
 	// have none.
 	RequestID string
+	// Bare says that the response is the integration, and has it in no field.
+	Bare bool
 }
 
 // OverGRPC returns a call of a method at an address, over that many connections
@@ -43,7 +46,12 @@ func OverGRPC(addr string, method Method, connections int, config *tls.Config, v
 		}
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", fixture.Authorization)
 		resp := new(integrationv1.CopyTemplateResponse)
-		if err := conns[worker%len(conns)].Invoke(ctx, method.Name, req, resp); err != nil {
+		var into proto.Message = resp
+		if method.Bare {
+			resp.Integration = new(integrationv1.Integration)
+			into = resp.Integration
+		}
+		if err := conns[worker%len(conns)].Invoke(ctx, method.Name, req, into); err != nil {
 			return fmt.Errorf("copy %d: %w", n, err)
 		}
 		return fixture.CheckMessage(n, resp)

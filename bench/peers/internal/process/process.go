@@ -5,6 +5,7 @@ package process
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -110,8 +111,8 @@ func (p *Process) await() error {
 }
 
 func (p *Process) serves() bool {
-	if p.REST != "" && p.Msg == "" {
-		conn, err := net.Dial("tcp", p.REST)
+	if addr := cmp.Or(p.GRPC, p.REST); addr != "" && p.Msg == "" {
+		conn, err := net.Dial("tcp", addr)
 		return err == nil && conn.Close() == nil
 	}
 	b, err := os.ReadFile(p.log)

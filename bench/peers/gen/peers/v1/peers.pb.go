@@ -456,7 +456,9 @@ const file_peers_v1_peers_proto_rawDesc = "" +
 	"\x04HTTP\x10\x01\x12\a\n" +
 	"\x03MCP\x10\x022\xa9\x01\n" +
 	"\x12IntegrationService\x12\x92\x01\n" +
-	"\fCopyTemplate\x12\x1d.peers.v1.CopyTemplateRequest\x1a\x1e.peers.v1.CopyTemplateResponse\"C\x82\xd3\xe4\x93\x02=:\x01*b\vintegration\"+/v1/integration/template/{template_id}/copyB;Z9github.com/digate/digate/bench/peers/gen/peers/v1;peersv1b\x06proto3"
+	"\fCopyTemplate\x12\x1d.peers.v1.CopyTemplateRequest\x1a\x1e.peers.v1.CopyTemplateResponse\"C\x82\xd3\xe4\x93\x02=:\x01*b\vintegration\"+/v1/integration/template/{template_id}/copy2\x96\x01\n" +
+	"\x16BareIntegrationService\x12|\n" +
+	"\fCopyTemplate\x12\x1d.peers.v1.CopyTemplateRequest\x1a\x15.peers.v1.Integration\"6\x82\xd3\xe4\x93\x020:\x01*\"+/v1/integration/template/{template_id}/copyB;Z9github.com/digate/digate/bench/peers/gen/peers/v1;peersv1b\x06proto3"
 
 var (
 	file_peers_v1_peers_proto_rawDescOnce sync.Once
@@ -491,9 +493,11 @@ var file_peers_v1_peers_proto_depIdxs = []int32{
 	7, // 5: peers.v1.Integration.updated_at:type_name -> google.protobuf.Timestamp
 	5, // 6: peers.v1.Integration.headers:type_name -> peers.v1.Integration.HeadersEntry
 	2, // 7: peers.v1.IntegrationService.CopyTemplate:input_type -> peers.v1.CopyTemplateRequest
-	3, // 8: peers.v1.IntegrationService.CopyTemplate:output_type -> peers.v1.CopyTemplateResponse
-	8, // [8:9] is the sub-list for method output_type
-	7, // [7:8] is the sub-list for method input_type
+	2, // 8: peers.v1.BareIntegrationService.CopyTemplate:input_type -> peers.v1.CopyTemplateRequest
+	3, // 9: peers.v1.IntegrationService.CopyTemplate:output_type -> peers.v1.CopyTemplateResponse
+	4, // 10: peers.v1.BareIntegrationService.CopyTemplate:output_type -> peers.v1.Integration
+	9, // [9:11] is the sub-list for method output_type
+	7, // [7:9] is the sub-list for method input_type
 	7, // [7:7] is the sub-list for extension type_name
 	7, // [7:7] is the sub-list for extension extendee
 	0, // [0:7] is the sub-list for field type_name
@@ -514,7 +518,7 @@ func file_peers_v1_peers_proto_init() {
 			NumEnums:      2,
 			NumMessages:   4,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_peers_v1_peers_proto_goTypes,
 		DependencyIndexes: file_peers_v1_peers_proto_depIdxs,

@@ -129,3 +129,114 @@ var IntegrationService_ServiceDesc = grpc.ServiceDesc{
 	Streams:  []grpc.StreamDesc{},
 	Metadata: "peers/v1/peers.proto",
 }
+
+const (
+	BareIntegrationService_CopyTemplate_FullMethodName = "/peers.v1.BareIntegrationService/CopyTemplate"
+)
+
+// BareIntegrationServiceClient is the client API for BareIntegrationService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// BareIntegrationService copies templates for a proxy that cannot put Diga's response
+// into a field of a message.
+type BareIntegrationServiceClient interface {
+	// Creates an integration from an integration template, and returns it.
+	CopyTemplate(ctx context.Context, in *CopyTemplateRequest, opts ...grpc.CallOption) (*Integration, error)
+}
+
+type bareIntegrationServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewBareIntegrationServiceClient(cc grpc.ClientConnInterface) BareIntegrationServiceClient {
+	return &bareIntegrationServiceClient{cc}
+}
+
+func (c *bareIntegrationServiceClient) CopyTemplate(ctx context.Context, in *CopyTemplateRequest, opts ...grpc.CallOption) (*Integration, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Integration)
+	err := c.cc.Invoke(ctx, BareIntegrationService_CopyTemplate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// BareIntegrationServiceServer is the server API for BareIntegrationService service.
+// All implementations must embed UnimplementedBareIntegrationServiceServer
+// for forward compatibility.
+//
+// BareIntegrationService copies templates for a proxy that cannot put Diga's response
+// into a field of a message.
+type BareIntegrationServiceServer interface {
+	// Creates an integration from an integration template, and returns it.
+	CopyTemplate(context.Context, *CopyTemplateRequest) (*Integration, error)
+	mustEmbedUnimplementedBareIntegrationServiceServer()
+}
+
+// UnimplementedBareIntegrationServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedBareIntegrationServiceServer struct{}
+
+func (UnimplementedBareIntegrationServiceServer) CopyTemplate(context.Context, *CopyTemplateRequest) (*Integration, error) {
+	return nil, status.Error(codes.Unimplemented, "method CopyTemplate not implemented")
+}
+func (UnimplementedBareIntegrationServiceServer) mustEmbedUnimplementedBareIntegrationServiceServer() {
+}
+func (UnimplementedBareIntegrationServiceServer) testEmbeddedByValue() {}
+
+// UnsafeBareIntegrationServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to BareIntegrationServiceServer will
+// result in compilation errors.
+type UnsafeBareIntegrationServiceServer interface {
+	mustEmbedUnimplementedBareIntegrationServiceServer()
+}
+
+func RegisterBareIntegrationServiceServer(s grpc.ServiceRegistrar, srv BareIntegrationServiceServer) {
+	// If the following call panics, it indicates UnimplementedBareIntegrationServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&BareIntegrationService_ServiceDesc, srv)
+}
+
+func _BareIntegrationService_CopyTemplate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CopyTemplateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BareIntegrationServiceServer).CopyTemplate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BareIntegrationService_CopyTemplate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BareIntegrationServiceServer).CopyTemplate(ctx, req.(*CopyTemplateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// BareIntegrationService_ServiceDesc is the grpc.ServiceDesc for BareIntegrationService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var BareIntegrationService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "peers.v1.BareIntegrationService",
+	HandlerType: (*BareIntegrationServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "CopyTemplate",
+			Handler:    _BareIntegrationService_CopyTemplate_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "peers/v1/peers.proto",
+}
