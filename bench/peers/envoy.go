@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -61,8 +62,11 @@ static_resources:
 // response is the integration.
 func (s *stage) envoy() (*process.Process, error) {
 	path, err := exec.LookPath("envoy")
-	if err != nil {
+	if errors.Is(err, exec.ErrNotFound) {
 		return nil, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	addr, err := freeAddress()
 	if err != nil {
