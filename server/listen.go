@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/digate/digate/server/config"
 	"github.com/digate/digate/server/handover"
 	"github.com/digate/digate/server/handshake"
 	"github.com/digate/digate/server/httpserver"
@@ -52,6 +53,35 @@ type limits struct {
 	// writeStall is the longest time for which a connection may take nothing of
 	// what is written to it.
 	writeStall time.Duration
+}
+
+// CanListen binds the listeners of these settings and closes them again. Its error joins
+// those of all that cannot be bound.
+func CanListen(ctx context.Context, cfg config.Config) error {
+	s := &Server{cfg: cfg}
+	s.makeListeners(nil)
+	err := s.bind(ctx)
+	for _, l := range s.listeners() {
+		l.close()
+	}
+	return err
+}
+
+func (s *Server) listeners() []*listener { return []*listener{s.grpc, s.rest, s.admin} }
+
+// bind opens the addresses of all listeners. Its error joins those of all that cannot be
+// opened.
+func (s *Server) bind(ctx context.Context) error {
+	var errs []error
+	for _, l := range s.listeners() {
+		if err := l.bind(ctx); err != nil {
+			errs = append(errs, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // bind opens the address. The error names the flag.

@@ -163,10 +163,8 @@ func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err e
 		return nil, err
 	}
 	// Last, so that no connection waits for a start that may fail.
-	for _, l := range []*listener{s.grpc, s.rest, s.admin} {
-		if err := l.bind(ctx); err != nil {
-			return nil, err
-		}
+	if err := s.bind(ctx); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

@@ -34,22 +34,51 @@ func httpURL(addr net.Addr, secured bool) string {
 	}
 }
 
-// unheard puts the error of an address on which nobody can listen into words for
-// people. program is who may have a port that is taken.
+// isUnheard reports whether an error is that of an address on which nobody can listen.
+func isUnheard(err error) bool { return len(unheardOf(err)) > 0 }
+
+// unheardOf returns the failures to listen that an error wraps.
+func unheardOf(err error) (failures []*net.OpError) {
+	switch wrapping := err.(type) {
+	case *net.OpError:
+		if wrapping.Op == "listen" {
+			failures = append(failures, wrapping)
+		}
+	case interface{ Unwrap() error }:
+		return unheardOf(wrapping.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, each := range wrapping.Unwrap() {
+			failures = append(failures, unheardOf(each)...)
+		}
+	}
+	return failures
+}
+
+// unheard puts the error of addresses on which nobody can listen into words for people.
+// program is who may have a port that is taken.
 func unheard(program string, err error) error {
-	op, ok := errors.AsType[*net.OpError](err)
-	if !ok || op.Op != "listen" {
+	failures, taken := unheardOf(err), 0
+	if len(failures) == 0 {
 		return err
 	}
-	where, why := "", op.Err
-	if op.Addr != nil {
-		where = " on " + op.Addr.String()
+	text := err.Error()
+	for _, op := range failures {
+		where, why := "", op.Err
+		if op.Addr != nil {
+			where = " on " + op.Addr.String()
+		}
+		if errno, ok := errors.AsType[syscall.Errno](op.Err); ok && op.Addr != nil {
+			why = errno
+		}
+		text = strings.Replace(text, op.Error(), fmt.Sprintf("cannot listen%s: %v", where, why), 1)
+		if errors.Is(op, syscall.EADDRINUSE) {
+			taken++
+		}
 	}
-	if errno, ok := errors.AsType[syscall.Errno](op.Err); ok && op.Addr != nil {
-		why = errno
-	}
-	text := strings.Replace(err.Error(), op.Error(), fmt.Sprintf("cannot listen%s: %v", where, why), 1)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	switch {
+	case taken > 1:
+		text += "\n(another " + program + "?) Give other ports, or 0 for any that are free"
+	case taken == 1:
 		text += " (another " + program + "?); give another port, or 0 for any that is free"
 	}
 	return &explained{err, text}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/digate/digate/cmd/digate/internal/client"
+	"github.com/digate/digate/cmd/digate/internal/clitest"
 	"github.com/digate/digate/cmd/digate/internal/term"
 	"github.com/digate/digate/server/emulator"
 )
@@ -174,6 +175,39 @@ func TestRun_AddressInUse_NamesTheFlag(t *testing.T) {
 			if got.Code != client.ExitFailed || !strings.HasPrefix(got.Err, "digate: "+in+": ") || !strings.Contains(got.Err, "in use") {
 				t.Errorf("%s: %+v", args, got)
 			}
+		}
+	}
+}
+
+// Somebody who runs a second one, or another program on one of the ports, mends all of
+// them at once.
+func TestRun_AddressesInUse_AreNamedTogether(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	taken := ln.Addr().String()
+	for command, names := range map[string][]string{
+		"dev":   {"--emulator-addr", "--grpc-addr", "--http-addr", "--admin-addr"},
+		"serve": {"--grpc-addr", "--http-addr", "--admin-addr"},
+	} {
+		args, lines := []string{command}, ""
+		for _, name := range names {
+			args = append(args, name, taken)
+			lines += "  " + name + ": cannot listen on " + taken + ": address already in use\n"
+		}
+		got := digate(t, args...)
+		if got.Code != client.ExitFailed || !strings.HasPrefix(got.Err, "digate: "+strings.TrimLeft(lines, " ")+"  (another digate") || !strings.HasSuffix(got.Err, "Give other ports, or 0 for any that are free\n") {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+	config := clitest.WriteFile(t, "config.yaml", "http-addr: "+taken+"\nadmin-addr: "+taken+"\n")
+	got := digate(t, "dev", "--config", config, "--grpc-addr", "127.0.0.1:0", "--emulator-addr", "127.0.0.1:0")
+	for _, line := range []string{"--http-addr: cannot listen on " + taken + ": address already in use (set in " + config + ":1)\n", "--admin-addr: cannot listen on " + taken + ": address already in use (set in " + config + ":2)\n"} {
+		if !strings.Contains(got.Err, line) {
+			t.Errorf("%+v\nhas no line %s", got, line)
 		}
 	}
 }

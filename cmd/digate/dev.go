@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"reflect"
 	"slices"
@@ -67,7 +68,10 @@ const devGrace = 2 * time.Second
 func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *origins) error {
 	diga, err := listenStandIn("emulator-addr", c.EmulatorAddr, c.standInFlags)
 	if err != nil {
-		return unheard("digate dev", err)
+		if isUnheard(err) {
+			err = errors.Join(err, server.CanListen(ctx, c.Config))
+		}
+		return o.explain(line, unheard("digate dev", err))
 	}
 	c.Upstream.URL = diga.url()
 	var made devTLS
