@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -66,15 +67,8 @@ var metricRow = regexp.MustCompile("(?m)^\\| `(digate_[a-z_]+)` \\| ([a-z]+) \\|
 // in no scrape, but they are described.
 func TestMetrics_AllThatAreDescribed_AreThoseOfTheDocs(t *testing.T) {
 	tel := New(slog.New(slog.DiscardHandler), nil, time.Minute)
-	tel.Watch(idle{})
-	tel.WatchLog(nil)
-	tel.WatchBounds(unbounded{})
-	tel.WatchLedger(unasked{})
-	tel.WatchAccounts(unread{})
-	tel.WatchIssuers(unread{})
-	tel.WatchQuotas(func() []accounts.QuotaLoad { return nil })
+	watchAll(t, tel)
 	tel.Audit(nil, nil)
-	tel.WatchExport(unsent{})
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descs)
@@ -113,6 +107,39 @@ func TestMetrics_AllThatAreDescribed_AreThoseOfTheDocs(t *testing.T) {
 	}
 	for name := range documented {
 		t.Errorf("docs/metrics.md has %s, which is no metric", name)
+	}
+}
+
+// watched are what the methods of a Telemetry whose names begin with Watch may take.
+var watched = []any{idle{}, unasked{}, unread{}, unsent{}, unbounded{}}
+
+// watchAll calls every method whose name begins with Watch, so that all metrics are
+// there. An argument that is an interface is one of those watched; any other is nil or
+// empty.
+func watchAll(t *testing.T, tel *Telemetry) {
+	t.Helper()
+	called := 0
+	for method, f := range reflect.ValueOf(tel).Methods() {
+		if !strings.HasPrefix(method.Name, "Watch") {
+			continue
+		}
+		var args []reflect.Value
+		for in := range f.Type().Ins() {
+			arg := reflect.Zero(in)
+			if in.Kind() == reflect.Interface {
+				i := slices.IndexFunc(watched, func(w any) bool { return reflect.TypeOf(w).Implements(in) })
+				if i < 0 {
+					t.Fatalf("nothing in watched, in describe_test.go, is a %v, as %s wants it: add one that says nothing", in, method.Name)
+				}
+				arg = reflect.ValueOf(watched[i])
+			}
+			args = append(args, arg)
+		}
+		f.Call(args)
+		called++
+	}
+	if called == 0 {
+		t.Fatal("a Telemetry has no method whose name begins with Watch")
 	}
 }
 
