@@ -96,6 +96,7 @@ func (s *Server) watchCertificates(side string, files certs.Files, use func(*cer
 
 // newSecurity returns the TLS of a listener, without its certificate.
 func (s *Server) newSecurity(listener string) *security {
+	s.telemetry.WatchHandshakes(listener)
 	sec := new(security)
 	sec.Config = handshake.Config{
 		TLS: sec.current.Load, Timeout: min(handshakeTimeout, s.cfg.ReadTimeout),

@@ -159,6 +159,7 @@ func TestReload_FileThatCannotBeUsed_IsRefusedLoggedAndMeasured(t *testing.T) {
 		`digate_tls_reloads_total{result="refused",side="listeners"} 1`,
 		`digate_tls_reloads_total{result="taken",side="listeners"} 1`,
 		`digate_tls_handshakes_total{listener="grpc",result="done"} 1`,
+		`digate_tls_handshakes_total{listener="rest",result="distrusted"} 0`,
 	} {
 		if !strings.Contains(metrics, want+"\n") {
 			t.Errorf("the metrics lack %s", want)

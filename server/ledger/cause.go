@@ -26,6 +26,9 @@ const (
 	Other Cause = "other"
 )
 
+// Causes are all causes.
+var Causes = []Cause{Unreachable, Auth, ReadOnly, Full, FileGone, Timeout, Other}
+
 // CauseOf returns the cause of an error that every store has alike. Those of one
 // store alone are known to its package.
 func CauseOf(err error) Cause {

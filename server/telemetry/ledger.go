@@ -21,8 +21,7 @@ type ledgerMetrics struct {
 }
 
 // newLedgerMetrics returns the metrics, registered. Every operation is there from the
-// start, and so are its errors of the cause [ledger.Other]; those of another cause come
-// with the first one. A call to the ledger takes no longer
+// start, and so are its errors of every cause. A call to the ledger takes no longer
 // than the call that it is for, which takes the longest time at most.
 func newLedgerMetrics(r prometheus.Registerer, longest time.Duration) ledgerMetrics {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -40,7 +39,9 @@ func newLedgerMetrics(r prometheus.Registerer, longest time.Duration) ledgerMetr
 	}
 	for _, operation := range watch.Operations {
 		m.seconds[operation] = seconds.WithLabelValues(operation)
-		m.errors.WithLabelValues(operation, string(ledger.Other))
+		for _, cause := range ledger.Causes {
+			m.errors.WithLabelValues(operation, string(cause))
+		}
 	}
 	r.MustRegister(seconds, m.errors, m.lost)
 	return m

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/digate/digate/server/exchange"
+	"github.com/digate/digate/server/upstream/admission"
 )
 
 // metrics has no label whose values come from callers: methods are those of the
@@ -108,6 +109,12 @@ func newMetrics(longest time.Duration) (*metrics, *prometheus.Registry) {
 		retries:        counter("digate_upstream_retries_total", "Requests to Diga that followed another of the same call.", "method", "after"),
 		drift:          counter("digate_upstream_drift_total", "Departures of Diga's responses from the contract.", "kind"),
 		circuit:        counter("digate_upstream_circuit_changes_total", "Changes of the circuit breaker.", "state"),
+	}
+	for _, state := range admission.CircuitStates {
+		m.circuit.WithLabelValues(state)
+	}
+	for _, kind := range countedKinds {
+		m.begun.of(kind)
 	}
 	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "digate_log_lines_omitted_total", Help: "Lines about calls by strangers that were left out of the log.",

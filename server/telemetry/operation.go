@@ -11,6 +11,9 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
+// countedKinds are the kinds of operations that have a count of their own.
+var countedKinds = []exchange.Kind{exchange.BulkItem, exchange.DetachedCall, exchange.InnerRead, exchange.Rename, exchange.Settlement}
+
 // Start begins the observation of an operation. The caller runs the operation
 // under the context that Start returns, and calls end once, with the
 // operation's exchange and error.

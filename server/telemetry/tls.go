@@ -34,6 +34,14 @@ func newTLSMetrics(r prometheus.Registerer) tlsMetrics {
 	return m
 }
 
+// WatchHandshakes adds the handshakes of a listener to the metrics: every result is there
+// before the first of them.
+func (t *Telemetry) WatchHandshakes(listener string) {
+	for _, result := range handshake.Results {
+		t.tls.handshakes.WithLabelValues(listener, string(result))
+	}
+}
+
 // HandshakeEnded counts a handshake. The log has a line for one that failed at DEBUG
 // alone: strangers could fill it.
 func (t *Telemetry) HandshakeEnded(listener string, result handshake.Result, peer net.Addr, err error) {

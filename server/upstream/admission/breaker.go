@@ -29,6 +29,9 @@ const (
 	halfOpen circuit = "half-open"
 )
 
+// CircuitStates are the states of the circuit, as [Config.BreakerChanged] gets them.
+var CircuitStates = []string{string(closed), string(halfOpen), string(open)}
+
 // health is what an exchange shows of the service as a whole.
 type health int8
 
