@@ -140,7 +140,7 @@ func TestCopy_SetupMissing_NamesItAndTheCommandThatSuppliesIt(t *testing.T) {
 		"key alone":      {[]string{clitest.TemplateID, "--var", "shop=acme"}, []string{fmt.Sprintf(update, "api key", "--auth-key-file FILE")}, 1},
 		"base URL alone": {[]string{clitest.TemplateID, "--api-key-file", "-"}, []string{fmt.Sprintf(update, "<<shop>> in base_url", "--base-url URL")}, 1},
 		"header": {[]string{notion, "--api-key-file", "-"}, []string{
-			fmt.Sprintf(update, "<<notion_version>> in the header Notion-Version", "--header Accept=VALUE --header Notion-Version=VALUE") + " (replaces all headers)",
+			fmt.Sprintf(update, "<<notion_version>> in the header Notion-Version", "--header Accept --header Notion-Version") + " (replaces all headers)",
 		}, 1},
 		"tool paths and bodies": {[]string{twilio, "--api-key-file", "-"}, []string{
 			"missing: <<account_sid>> in the tool enviar_sms, in estado_sms; <<sender>> in the tool enviar_sms -> " +
@@ -200,7 +200,7 @@ func TestCopy_SetupCannotBeLookedUp_IsStillASuccess(t *testing.T) {
 	clitest.CheckNoSecret(t, got)
 	for _, want := range []string{
 		"missing: api key -> " + term.Self() + " integrations update " + clitest.NoTemplate + " --auth-key-file FILE --addr ",
-		`missing: <<a b>> in the header it's -> ` + term.Self() + ` integrations update ` + clitest.NoTemplate + ` --header X-A=VALUE --header 'it'\''s=VALUE' --addr `,
+		`missing: <<a b>> in the header it's -> ` + term.Self() + ` integrations update ` + clitest.NoTemplate + ` --header X-A --header 'it'\''s' --addr `,
 	} {
 		if !strings.Contains(got.Out, want) {
 			t.Errorf("no %q in:\n%s", want, got.Out)
@@ -209,6 +209,27 @@ func TestCopy_SetupCannotBeLookedUp_IsStillASuccess(t *testing.T) {
 	if want := "digate: the tools, which may also have placeholders, could not be looked up: no  [2J such thing\n" +
 		"digate: the template, which may name a setup guide, could not be looked up: no  [2J such thing\n"; got.Err != want {
 		t.Errorf("%q", got.Err)
+	}
+}
+
+// The command to paste has no place for a secret, which everybody on the machine would see.
+func TestCopy_SetupLacksSecrets_TheCommandHasATerminalAskForThem(t *testing.T) {
+	const tool = `{"type":"HTTP","id":"` + clitest.NoTemplate + `","name":"send","description":"d","endpoint_path":"/<<shop>>","method":"GET",` +
+		`"headers":{"X-Tenant":"<<tenant>>"},"query":[{"name":"t","data_type":"string","value_source":"fixed","fixed_value":"<<api_token>>"}]}`
+	addr := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPost:
+			w.WriteHeader(http.StatusCreated)
+			_, _ = w.Write([]byte(`{"id":"` + clitest.NoTemplate + `",` + alwaysThere + `,"auth_type":"NONE","requires_setup":true,"source_integration_template_id":"` + clitest.TemplateID + `"}`))
+		case strings.HasSuffix(r.URL.Path, "/tool"):
+			_, _ = w.Write([]byte(`{"data":[` + tool + `],"has_more":false}`))
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	})
+	got := digate(t, "copy", clitest.TemplateID, "--addr", addr)
+	if want := " copy " + clitest.TemplateID + " --var api_token --var shop=TEXT --var tenant --addr " + addr; got.Code != client.ExitDone || !strings.Contains(got.Out, want) {
+		t.Errorf("no %q in: %+v", want, got)
 	}
 }
 

@@ -29,10 +29,10 @@ func (s *setup) find() {
 	if in.GetAuthType() == integrationv1.AuthType_AUTH_TYPE_API_KEY && in.GetAuthKey() == "" {
 		s.missing("api key", s.update("--auth-key-file", "FILE"))
 	}
-	unfilled := make(map[string]bool)
+	unfilled := make(unfilled)
 	if names := placeholders(in.GetBaseUrl()); names != nil {
 		s.missing(inBrackets(names)+" in base_url", s.update("--base-url", "URL"))
-		addAll(unfilled, names)
+		unfilled.add(names, false)
 	}
 	s.findInHeaders(unfilled)
 	s.findInTools(unfilled)
@@ -56,12 +56,13 @@ func (s *setup) command(args ...string) string {
 }
 
 // findInHeaders looks for placeholders in headers. Its command names every
-// header, because the new headers replace all of them.
-func (s *setup) findInHeaders(unfilled map[string]bool) {
+// header, because the new headers replace all of them, and has a terminal ask for their
+// values, which may be secrets.
+func (s *setup) findInHeaders(unfilled unfilled) {
 	var args []string
 	headers := slices.Sorted(maps.Keys(s.integration.GetHeaders()))
 	for _, name := range headers {
-		args = append(args, "--header", name+"=VALUE")
+		args = append(args, "--header", name)
 	}
 	command := s.update(args...)
 	if len(headers) > 1 {
@@ -70,14 +71,14 @@ func (s *setup) findInHeaders(unfilled map[string]bool) {
 	for _, name := range headers {
 		if names := placeholders(s.integration.GetHeaders()[name]); names != nil {
 			s.missing(inBrackets(names)+" in the header "+name, command)
-			addAll(unfilled, names)
+			unfilled.add(names, true)
 		}
 	}
 }
 
 // findInTools looks for placeholders in tools. Its command makes a new copy, which
-// fills every tool at once.
-func (s *setup) findInTools(unfilled map[string]bool) {
+// fills every tool at once. A terminal asks for what may be a secret.
+func (s *setup) findInTools(unfilled unfilled) {
 	id := s.integration.GetId()
 	tools := toolsListCmd{IntegrationID: id, listFlags: listFlags{All: true}}
 	all, err := tools.every(s.ctx, s.client, nil, nil)
@@ -88,15 +89,19 @@ func (s *setup) findInTools(unfilled map[string]bool) {
 	for _, t := range all.GetData() {
 		for _, name := range toolPlaceholders(t.GetHttp()) {
 			where[name] = append(where[name], t.GetHttp().GetName())
-			unfilled[name] = true
 		}
+		unfilled.add(toolPlaceholders(t.GetHttp()), false)
+		unfilled.add(headerPlaceholders(t.GetHttp()), true)
 	}
 	if len(where) == 0 {
 		return
 	}
 	args := []string{"copy", s.integration.GetSourceIntegrationTemplateId()}
 	for _, name := range slices.Sorted(maps.Keys(unfilled)) {
-		args = append(args, "--var", name+"=TEXT")
+		if !unfilled[name] {
+			name += "=TEXT"
+		}
+		args = append(args, "--var", name)
 	}
 	command := s.command(args...) + " (a new copy; then " + s.command("integrations", "delete", id) + ")"
 	if args[1] == "" {
@@ -132,9 +137,7 @@ func (s *setup) trouble(what string, err error) {
 func toolPlaceholders(t *integrationv1.HttpTool) []string {
 	names := make(map[string]bool)
 	addPlaceholders(names, t.GetEndpointPath())
-	for _, value := range t.GetHeaders() {
-		addPlaceholders(names, value)
-	}
+	addAll(names, headerPlaceholders(t))
 	for _, p := range t.GetQuery() {
 		placeholdersIn(p.GetFixedValue(), names)
 	}
@@ -145,10 +148,23 @@ func toolPlaceholders(t *integrationv1.HttpTool) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
+func headerPlaceholders(t *integrationv1.HttpTool) []string {
+	return placeholders(slices.Collect(maps.Values(t.GetHeaders()))...)
+}
+
 func inBody(params []*integrationv1.BodyParam, names map[string]bool) {
 	for _, p := range params {
 		placeholdersIn(p.GetFixedValue(), names)
 		inBody(p.GetProperties(), names)
+	}
+}
+
+// unfilled are names of placeholders without a value, and whether that may be a secret.
+type unfilled map[string]bool
+
+func (u unfilled) add(names []string, inHeader bool) {
+	for _, name := range names {
+		u[name] = u[name] || inHeader || secretName.MatchString(name)
 	}
 }
 
