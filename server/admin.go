@@ -17,8 +17,8 @@ import (
 	"github.com/digate/digate/server/status"
 )
 
-// newAdmin returns the listener for those who run digate. It authenticates
-// nobody and is meant for loopback, or a network that callers do not reach.
+// newAdmin returns the HTTP server of the admin listener. It authenticates nobody: it is
+// meant for loopback, or for a network that callers cannot reach.
 func (s *Server) newAdmin() *httpserver.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.telemetry.MetricsHandler())
@@ -41,16 +41,18 @@ func (s *Server) newAdmin() *httpserver.Server {
 		mux.Handle("PUT "+loglevel.Path, s.logLevel)
 	}
 	if s.cfg.Admin.Pprof {
-		// Without the command line: it may hold a password.
+		// pprof's command line page is not served: the command line may contain a
+		// password.
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
-	return s.newHTTP(s.telemetry.AdminMiddleware(s.knownHost(mux)))
+	return s.newHTTP(s.telemetry.AdminMiddleware(s.requireKnownHost(mux)))
 }
 
-// notReady returns why no calls should be sent to this server, empty if they should.
+// notReady returns why the server should get no calls. It is empty if the server is
+// ready.
 func (s *Server) notReady() string {
 	if s.leaving.Load() {
 		return "draining"
@@ -61,27 +63,27 @@ func (s *Server) notReady() string {
 	if why := s.auditFailing(); why != "" && s.audit.Required() {
 		return why
 	}
-	if issuers, nobody := s.withoutKeys(); nobody {
+	if issuers, nobody := s.issuersWithoutKeys(); nobody {
 		return "nobody can authenticate: " + neverRead(issuers)
 	}
 	return ""
 }
 
-// warning returns what operators should see although calls can be sent to this server,
-// a line for each or nothing.
+// warning returns what operators should know about a server that is ready, one problem
+// per line. It is empty if there is no problem.
 func (s *Server) warning() string {
 	var lines strings.Builder
 	if why := s.auditFailing(); why != "" {
 		lines.WriteString(why + "\n")
 	}
-	if issuers, _ := s.withoutKeys(); len(issuers) > 0 {
+	if issuers, _ := s.issuersWithoutKeys(); len(issuers) > 0 {
 		lines.WriteString(neverRead(issuers) + "\n")
 	}
 	return lines.String()
 }
 
-// auditFailing returns why the audit log cannot be written, empty if it can, or if
-// there is none.
+// auditFailing returns why the audit log cannot be written. It is empty if the log can be
+// written or there is none.
 func (s *Server) auditFailing() string {
 	if s.audit == nil {
 		return ""
@@ -92,16 +94,15 @@ func (s *Server) auditFailing() string {
 	return ""
 }
 
-// knownHost returns a handler that refuses requests for a host which is neither an
-// address, nor localhost, nor a name from the settings. A page in a browser on this
-// machine could otherwise read the responses: under a name of its own that resolves
-// to this machine (DNS rebinding).
-func (s *Server) knownHost(next http.Handler) http.Handler {
+// requireKnownHost wraps next to refuse requests whose host is neither an IP address, nor
+// localhost, nor a name from the settings. It protects against DNS rebinding: a web page
+// that resolves its own name to this machine could otherwise read the responses.
+func (s *Server) requireKnownHost(next http.Handler) http.Handler {
 	names := append(s.cfg.Admin.Hosts(), "localhost", hostName(s.cfg.AdminAddr))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := hostName(r.Host)
 		_, err := netip.ParseAddr(name)
-		// No browser leaves the host out, as HTTP/1.0 may.
+		// Only HTTP/1.0 allows a request without a host, and no browser sends one.
 		if err != nil && r.Host != "" && !slices.ContainsFunc(names, func(known string) bool { return strings.EqualFold(known, name) }) {
 			http.Error(w, "this host is not served here: name it with --admin-hosts", http.StatusMisdirectedRequest)
 			return
@@ -110,7 +111,7 @@ func (s *Server) knownHost(next http.Handler) http.Handler {
 	})
 }
 
-// hostName returns the name or address of a host, which may have a port.
+// hostName returns the name or address of a host, without the port.
 func hostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		return name
@@ -118,8 +119,8 @@ func hostName(host string) string {
 	return strings.Trim(host, "[]")
 }
 
-// adminPart returns the admin side as a part of the server. It has nothing to
-// Drain: metrics and readiness are there until the calls are done.
+// adminPart returns the admin listener as a part of the server. It has no Drain: metrics
+// and readiness are served until all calls have ended.
 func (s *Server) adminPart(srv *httpserver.Server) *lifecycle.Part {
 	return &lifecycle.Part{
 		Name:  "admin listener",

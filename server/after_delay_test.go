@@ -14,7 +14,7 @@ import (
 // A part that failed leaves nothing for which a delay could wait.
 func TestAfterDelay_ServerEndsByItself_EndsAtOnce(t *testing.T) {
 	t.Parallel()
-	s := &Server{cfg: config.Config{Limits: config.Limits{DrainDelay: time.Hour}}, health: health.NewServer(), log: slog.New(slog.DiscardHandler), whyDrain: func() error { return nil }}
+	s := &Server{cfg: config.Config{Limits: config.Limits{DrainDelay: time.Hour}}, health: health.NewServer(), log: slog.New(slog.DiscardHandler), drainCause: func() error { return nil }}
 	for _, stop := range []func(context.CancelFunc){func(context.CancelFunc) {}, func(cancel context.CancelFunc) { cancel() }} {
 		ctx, cancel := context.WithCancel(t.Context())
 		served, end := s.afterDelay(ctx)

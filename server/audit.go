@@ -13,8 +13,8 @@ import (
 	"github.com/digate/digate/server/setting"
 )
 
-// openAudit opens the audit log, if there is one, and puts it on the stack. It is
-// below all that writes.
+// openAudit opens the audit log, if one is set, and puts it on the stack. It is lower on
+// the stack than every part that writes to it, so it closes after them.
 func (s *Server) openAudit(version string) error {
 	if !s.cfg.Audit.On() {
 		return nil
@@ -24,13 +24,13 @@ func (s *Server) openAudit(version string) error {
 		return setting.OfPath(err)
 	}
 	s.audit = l
-	s.telemetry.Audit(l, s.audited())
+	s.telemetry.Audit(l, s.auditedMethods())
 	s.lifecycle.Push(&lifecycle.Part{Name: "audit log", Close: func() error { l.Close(); return nil }})
 	return nil
 }
 
-// audited returns the methods whose calls change something, of Diga's or of the ledger's.
-func (s *Server) audited() []string {
+// auditedMethods returns the methods that write, at Diga or in the ledger.
+func (s *Server) auditedMethods() []string {
 	names := []string{integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName, digatev1.LedgerService_ResolveCopy_FullMethodName}
 	for _, m := range s.contract.Methods() {
 		if m.Write && m.Binding != nil {
@@ -40,7 +40,8 @@ func (s *Server) audited() []string {
 	return names
 }
 
-// beforeResolve returns what runs before a doubt is settled, nil for nothing.
+// beforeResolve returns the function that runs before a copy in doubt is settled, or nil
+// if there is none.
 func (s *Server) beforeResolve() func(context.Context, *digatev1.ResolveCopyRequest) error {
 	if s.audit == nil || !s.audit.Required() {
 		return nil
@@ -50,9 +51,9 @@ func (s *Server) beforeResolve() func(context.Context, *digatev1.ResolveCopyRequ
 	}
 }
 
-// askedOf returns the full gRPC name of the method that a REST request asks for, empty
-// for none.
-func askedOf(c *contract.Contract, r *http.Request) string {
+// requestedMethod returns the full gRPC name of the method that a REST request calls. It is empty
+// if no route matches.
+func requestedMethod(c *contract.Contract, r *http.Request) string {
 	if r.URL.Path == gateway.BulkPath && r.Method == http.MethodPost {
 		return integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName
 	}

@@ -15,10 +15,10 @@ import (
 	"github.com/digate/digate/server/setting"
 )
 
-// openAuthenticator makes the authenticator, unless it is given, and puts it on the
-// stack. With a file of accounts, a caller is known by its name. Without one, it is known
-// by a claim of its token if there is a setting for that, and else by the digest of the
-// token under the ledger's key.
+// openAuthenticator creates the authenticator, unless one is given, and puts it on the
+// stack. With a file of accounts, a caller is identified by its name in the file. Without
+// one, a caller is identified by a claim of its token if --caller-id-claim is set, and
+// otherwise by the token's digest under the ledger's key.
 func (s *Server) openAuthenticator(ctx context.Context, given authn.Authenticator) error {
 	if given != nil {
 		s.authenticator = given
@@ -44,7 +44,7 @@ func (s *Server) openAuthenticator(ctx context.Context, given authn.Authenticato
 		return setting.Mistaken(fmt.Errorf("--caller-id-claim: %w", err))
 	}
 	s.authenticator = a
-	s.useIssuers(a)
+	s.watchIssuers(a)
 	s.pushAuthenticator()
 	return nil
 }
@@ -53,8 +53,8 @@ func (s *Server) pushAuthenticator() {
 	s.lifecycle.Push(&lifecycle.Part{Name: "authenticator", Close: func() error { return s.authenticator.Close() }})
 }
 
-// openAccounts makes the authenticator of a file of accounts, which is read anew when
-// it changes.
+// openAccounts creates the authenticator that uses the file of accounts. The file is read
+// again when it changes.
 func (s *Server) openAccounts(ctx context.Context) error {
 	observer := &accountsObserver{server: s}
 	store, err := accounts.Open(s.cfg.AccountsFile, s.checkAccounts, observer)
@@ -66,17 +66,17 @@ func (s *Server) openAccounts(ctx context.Context) error {
 		return err
 	}
 	observer.authenticator = a
-	s.authenticator = &namedCallers{a, s}
+	s.authenticator = &rememberingAuthenticator{a, s}
 	s.access = &access.Access{Store: store, Meter: accounts.NewMeter(), Contract: s.contract}
 	s.telemetry.WatchAccounts(store)
-	s.useIssuers(a)
+	s.watchIssuers(a)
 	s.telemetry.WatchQuotas(func() []accounts.QuotaLoad { return s.access.Meter.Load(store.Set()) })
-	s.pushAuthenticator() // which the reading of the file needs
+	s.pushAuthenticator() // reading the file needs the authenticator
 	s.lifecycle.Push(&lifecycle.Part{Name: "accounts", Serve: func(ctx context.Context) error { store.Run(ctx); return nil }})
 	return nil
 }
 
-// checkAccounts returns an error for a file with which nobody could authenticate.
+// checkAccounts returns an error if nobody could authenticate with the file of accounts.
 func (s *Server) checkAccounts(set *accounts.Set) error {
 	if len(set.Issuers()) == 0 && !s.verifiesCertificates() {
 		return errors.New("nobody could authenticate: the file has no issuers of tokens, and without --tls-client-ca-file no client certificate is verified")
@@ -84,18 +84,20 @@ func (s *Server) checkAccounts(set *accounts.Set) error {
 	return nil
 }
 
-// verifiesCertificates reports whether callers can authenticate by certificates.
+// verifiesCertificates reports whether the server verifies client certificates.
 func (s *Server) verifiesCertificates() bool { return s.cfg.TLS.ClientCAFile != "" }
 
-// accountsObserver tells the authenticator and the telemetry of a file of accounts.
+// accountsObserver updates the authenticator and the telemetry when the file of accounts
+// changes.
 type accountsObserver struct {
 	server        *Server
-	authenticator *service.Authenticator // nil until there is one
+	authenticator *service.Authenticator // nil until the file was read once
 }
 
 func (o *accountsObserver) AccountsLoaded(set *accounts.Set, st accounts.Status) {
 	if o.authenticator != nil {
-		// The error is of a URL that the file was checked for.
+		// Update fails only for an invalid URL of an issuer. The URLs were checked when
+		// the file was read.
 		_ = o.authenticator.Update(context.Background(), set)
 	}
 	if set.HasCertificates() && !o.server.verifiesCertificates() {
@@ -110,14 +112,14 @@ func (o *accountsObserver) TokenRefused(account string, err error) {
 	o.server.telemetry.AccountTokenRefused(account, err)
 }
 
-// namedCallers is an authenticator whose callers are no strangers.
-type namedCallers struct {
+// rememberingAuthenticator is an authenticator whose callers all count as known.
+type rememberingAuthenticator struct {
 	authn.Authenticator
 
 	server *Server
 }
 
-func (a *namedCallers) Authenticate(ctx context.Context, r authn.Request) (*authn.Principal, error) {
+func (a *rememberingAuthenticator) Authenticate(ctx context.Context, r authn.Request) (*authn.Principal, error) {
 	p, err := a.Authenticator.Authenticate(ctx, r)
 	if err == nil {
 		a.server.callers.Add(p.Key())

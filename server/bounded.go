@@ -6,13 +6,13 @@ import (
 	"github.com/digate/digate/server/telemetry"
 )
 
-// bounded shows how near callers are to the bounds of a server.
-type bounded struct{ *Server }
+// limitsInUse reports how much of each of the server's limits is in use.
+type limitsInUse struct{ *Server }
 
-var _ telemetry.Bounds = bounded{}
+var _ telemetry.Bounds = limitsInUse{}
 
 // Connections implements [telemetry.Bounds].
-func (s bounded) Connections() (all []telemetry.Connections) {
+func (s limitsInUse) Connections() (all []telemetry.Connections) {
 	for _, l := range []struct {
 		name string
 		*listener
@@ -23,7 +23,7 @@ func (s bounded) Connections() (all []telemetry.Connections) {
 }
 
 // Handshakes implements [telemetry.Bounds].
-func (s bounded) Handshakes() (all []telemetry.Handshakes) {
+func (s limitsInUse) Handshakes() (all []telemetry.Handshakes) {
 	for _, l := range []struct {
 		name string
 		*listener
@@ -36,21 +36,21 @@ func (s bounded) Handshakes() (all []telemetry.Handshakes) {
 }
 
 // Arrivals implements [telemetry.Bounds].
-func (s bounded) Arrivals() telemetry.Arrivals { return telemetry.Arrivals(s.arrivals.Load()) }
+func (s limitsInUse) Arrivals() telemetry.Arrivals { return telemetry.Arrivals(s.arrivals.Load()) }
 
 // Resets implements [telemetry.Bounds].
-func (s bounded) Resets() uint64 { return s.resets.Load() }
+func (s limitsInUse) Resets() uint64 { return s.resets.Load() }
 
 // Decompressions implements [telemetry.Bounds].
-func (s bounded) Decompressions() telemetry.Decompressions {
+func (s limitsInUse) Decompressions() telemetry.Decompressions {
 	return telemetry.Decompressions(s.intake.Load())
 }
 
 // Known implements [telemetry.Bounds].
-func (s bounded) Known() (n, limit int) { return s.callers.Count() }
+func (s limitsInUse) Known() (n, limit int) { return s.callers.Count() }
 
 // Streams implements [telemetry.Bounds].
-func (s bounded) Streams() []streams.Load { return s.streams.Load() }
+func (s limitsInUse) Streams() []streams.Load { return s.streams.Load() }
 
 // Memory implements [telemetry.Bounds].
-func (s bounded) Memory() budget.Load { return s.memory.Load() }
+func (s limitsInUse) Memory() budget.Load { return s.memory.Load() }

@@ -7,23 +7,22 @@ import (
 	"github.com/digate/digate/server/contract"
 )
 
-// defaultDeadline returns how long a call without a deadline may take, from its
-// first byte to the last byte of its response.
+// defaultDeadline returns how long a call without a deadline may take, from its first
+// byte to the last byte of its response.
 func (s *Server) defaultDeadline() time.Duration {
 	return s.cfg.ReadTimeout + s.cfg.Upstream.Timeout + s.cfg.WriteTimeout
 }
 
-// boundDeadline returns the context of a call with the deadline that the server gives it.
-// A unary call without a deadline gets a hidden one, and one beyond --max-deadline becomes
-// --max-deadline: a caller may open a call and then send nothing. The contract's streams
-// have bounds of their own. A call that needs no credential has a bound that is as tight
-// as its method allows.
+// boundDeadline returns the call's context with the server's limit on its duration. A
+// caller may open a call and then send nothing, so a unary call without a deadline gets a
+// hidden one, and a deadline beyond --max-deadline becomes --max-deadline. The contract's
+// streams have other limits. A method that needs no credential has a limit of its own.
 func (s *Server) boundDeadline(ctx context.Context, method string) context.Context {
 	bound := s.cfg.MaxDeadline
 	deadline, ok := ctx.Deadline()
 	switch m := s.contract.Method(method); {
 	case contract.Open(method):
-		bound = openTime(method)
+		bound = maxOpenDuration(method)
 	case m == nil || !m.Unary:
 		return ctx
 	case !ok:
@@ -39,8 +38,8 @@ func (s *Server) boundDeadline(ctx context.Context, method string) context.Conte
 	return limited
 }
 
-// hiddenDeadline expires but reports no deadline: the limit is the server's and
-// must not be budgeted with.
+// hiddenDeadline expires but reports no deadline: the limit is the server's, and code
+// that divides the caller's time must not see it.
 type hiddenDeadline struct{ context.Context }
 
 func (hiddenDeadline) Deadline() (time.Time, bool) { return time.Time{}, false }

@@ -8,8 +8,9 @@ import (
 	"github.com/digate/digate/server/lifecycle"
 )
 
-// watchContract puts the watch of Diga's published contract on the stack, if there is
-// to be one. It reads nothing before the server runs, and ends when the drain begins.
+// watchContract puts the watch of Diga's published contract on the stack, if it is
+// enabled. The watch reads nothing before the server runs, and stops when the drain
+// begins.
 func (s *Server) watchContract(version string) error {
 	if s.cfg.ContractWatch.Interval == 0 {
 		return nil
@@ -25,8 +26,8 @@ func (s *Server) watchContract(version string) error {
 	return nil
 }
 
-// upstreamRoots returns the authorities that Diga's certificate is checked against at
-// present, nil for the system's.
+// upstreamRoots returns the authorities that Diga's certificate is currently verified
+// with, or nil for the system's.
 func (s *Server) upstreamRoots() *x509.CertPool {
 	if s.upstreamCertificates == nil {
 		return nil

@@ -12,16 +12,16 @@ import (
 	"github.com/digate/digate/server/contract"
 )
 
-// How long a call of the health and reflection services may take, which need no
-// credential. A client that watches the server's health opens another stream then.
+// The longest duration of a call to the health and reflection services, which need no
+// credential. A client that watches the server's health then opens another stream.
 const (
 	watchTime      = time.Hour
 	reflectionTime = time.Minute
 	openCallTime   = 5 * time.Second
 )
 
-// openTime returns how long a call of a method that needs no credential may take.
-func openTime(method string) time.Duration {
+// maxOpenDuration returns the longest duration of a call to a method that needs no credential.
+func maxOpenDuration(method string) time.Duration {
 	switch {
 	case method == healthv1.Health_Watch_FullMethodName:
 		return watchTime
@@ -32,39 +32,40 @@ func openTime(method string) time.Duration {
 	}
 }
 
-// endWatches ends endless streams when the drain begins, because a graceful stop
-// waits for every stream. A watcher of the health service sees its stream fail,
-// which means the same as NOT_SERVING.
-func (s *Server) endWatches(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+// endOnDrain ends streams that never end by themselves when the drain begins, because a
+// graceful stop waits for every stream. A client that watches the health service sees its
+// stream fail, which means the same as NOT_SERVING.
+func (s *Server) endOnDrain(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if !contract.Endless(info.FullMethod) {
 		return handler(srv, ss)
 	}
-	if info.FullMethod == healthv1.Health_Watch_FullMethodName { // it ends with its context
+	if info.FullMethod == healthv1.Health_Watch_FullMethodName { // its handler returns when its context ends
 		ctx, cancel := context.WithCancel(ss.Context())
 		defer cancel()
-		defer context.AfterFunc(s.untilDrain, cancel)()
-		return s.endOf(handler(srv, &endingStream{ss, ctx}))
+		defer context.AfterFunc(s.beforeDrain, cancel)()
+		return s.drainError(handler(srv, &endingStream{ss, ctx}))
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- handler(srv, ss) }() // it ends with its stream
+	go func() { ended <- handler(srv, ss) }() // its handler returns when its stream fails
 	select {
 	case err := <-ended:
 		return err
-	case <-s.untilDrain.Done():
-		return s.endOf(nil)
+	case <-s.beforeDrain.Done():
+		return s.drainError(nil)
 	}
 }
 
-// endOf returns what the client of an endless stream is told at its end: the
-// handler's error, or that the server drains.
-func (s *Server) endOf(err error) error {
-	if s.untilDrain.Err() != nil {
+// drainError returns the error that the client of an endless stream gets: the handler's, or
+// that the server is draining.
+func (s *Server) drainError(err error) error {
+	if s.beforeDrain.Err() != nil {
 		return status.Error(codes.Unavailable, "the server is shutting down")
 	}
 	return err
 }
 
-// endingStream is a stream that ends with a context of its own.
+// endingStream is a stream with a context of its own. RecvMsg and SendMsg fail once that
+// context has ended.
 type endingStream struct {
 	grpc.ServerStream
 	ctx context.Context

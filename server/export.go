@@ -10,8 +10,9 @@ import (
 	"github.com/digate/digate/server/telemetry/export"
 )
 
-// openExport begins to send spans and metrics, if the variables of OpenTelemetry ask for
-// it, and puts its end on the stack: below all parts, so that their last spans are sent.
+// openExport starts the export of spans and metrics, if the OpenTelemetry variables ask
+// for it. It puts the exporter at the bottom of the stack, so that the last spans of
+// every part are exported.
 func (s *Server) openExport(getenv func(string) string) error {
 	if getenv == nil {
 		return nil
@@ -35,8 +36,8 @@ func (s *Server) openExport(getenv func(string) string) error {
 	return nil
 }
 
-// routeTemplates returns the templates of the paths of REST, by the full gRPC name of
-// the method.
+// routeTemplates returns the path template of each method's REST route, by the method's
+// full gRPC name.
 func (s *Server) routeTemplates() map[string]string {
 	routes := map[string]string{gateway.BulkMethod: gateway.BulkPath}
 	for _, m := range s.contract.Methods() {

@@ -19,34 +19,34 @@ import (
 	"github.com/digate/digate/server/lifecycle"
 )
 
-// connectionTimeout is how long a new connection may take to become one.
+// connectionTimeout is how long the HTTP/2 handshake of a new connection may take.
 const connectionTimeout = 20 * time.Second
 
-// streamWorkers is how many goroutines wait for calls. Their stacks have grown already: that of
-// a new goroutine grows to its fourfold during a call, and is copied each time. A call that
-// finds all of them at work gets a goroutine of its own.
+// streamWorkers is the number of goroutines that wait for calls. Their stacks have grown
+// already: the stack of a new goroutine grows fourfold during a call, and is copied each
+// time it grows. A call gets a goroutine of its own if all workers are busy.
 const streamWorkers = 256
 
-// readBuffer is the size of the buffer, in bytes, into which a connection is read. Each has
-// one all the time, and on an idle connection that is most of what it takes. It has room for
-// the calls of many that come at once, and for a frame of HTTP/2 that is larger than the
-// largest, 16 KiB: what is left unread when the connection closes would have the kernel reset
-// it, and the client might not learn why.
+// readBuffer is the size in bytes of a connection's read buffer. A connection keeps its
+// buffer all the time, and the buffer is most of an idle connection's memory. It is large
+// enough for the data of many concurrent calls, and for an HTTP/2 frame larger than the
+// permitted 16 KiB: unread data at the close of a connection would make the kernel reset
+// it, and the client might not learn the reason.
 const readBuffer = 18 << 10
 
-// minPing is how often a client may ping. One that pings more often loses its
-// connection, and with it the verdicts of the calls on it, so there is room for
-// clients that are set to ping every few seconds.
+// minPing is the shortest interval at which a client may ping. A client that pings more
+// often loses its connection and with it the statuses of its calls, so the interval
+// allows for clients that ping every few seconds.
 const minPing = time.Second
 
-// What may have arrived of messages that are not whole, over all connections on which
-// nobody is known.
+// Limits on the data of incomplete messages, over all connections that have no known
+// caller.
 const (
-	arrivingShare = 4 // of --max-decoded-bytes
-	leastArriving = 4 // times --max-request-bytes
+	arrivingShare = 4 // fraction of --max-decoded-bytes
+	leastArriving = 4 // multiple of --max-request-bytes
 )
 
-// newIntake returns the intake of the gRPC side.
+// newIntake returns the intake, which receives the messages of gRPC calls.
 func (s *Server) newIntake() *intake.Intake {
 	return intake.New(intake.Bounds{
 		MaxMessage: int(s.cfg.MaxRequestBytes), Memory: s.memory, StreamWindow: s.cfg.Integration.Bulk.Concurrency,
@@ -54,7 +54,7 @@ func (s *Server) newIntake() *intake.Intake {
 	})
 }
 
-// newArrivals returns the count of what arrives on gRPC connections.
+// newArrivals returns the counter of the data that arrives on gRPC connections.
 func (s *Server) newArrivals() *connections.Arrivals {
 	return connections.NewArrivals(max(s.cfg.MaxDecodedBytes/arrivingShare, leastArriving*s.cfg.MaxRequestBytes))
 }
@@ -73,15 +73,15 @@ func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records
 		grpc.ReadBufferSize(readBuffer),
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
-		// grpc varies the age of a connection by a tenth, so that those of one moment do
-		// not end together. There is no MaxConnectionAgeGrace: it would cut bulk streams,
-		// which last as long as their callers send.
+		// grpc varies MaxConnectionAge by a tenth, so that connections opened at the same
+		// moment do not all end together. MaxConnectionAgeGrace is not set: it would cut
+		// bulk streams, which last as long as their callers send.
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: 2 * time.Minute, Timeout: 20 * time.Second,
 			MaxConnectionIdle: s.cfg.IdleTimeout, MaxConnectionAge: s.cfg.MaxConnectionAge,
 		}),
 	})...)
-	services := receiving{srv, s.intake}
+	services := intakeRegistrar{srv, s.intake}
 	integrationv1.RegisterIntegrationServiceServer(services, service)
 	digatev1.RegisterLedgerServiceServer(services, records)
 	s.health = health.NewServer()
@@ -94,15 +94,16 @@ func (s *Server) newGRPC(service integrationv1.IntegrationServiceServer, records
 	return srv
 }
 
-// receiving registers services whose unary methods receive through the intake.
-type receiving struct {
+// intakeRegistrar registers services so that their unary methods receive messages through the
+// intake.
+type intakeRegistrar struct {
 	grpc.ServiceRegistrar
 
 	intake *intake.Intake
 }
 
 // RegisterService implements [grpc.ServiceRegistrar].
-func (r receiving) RegisterService(desc *grpc.ServiceDesc, impl any) {
+func (r intakeRegistrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	r.ServiceRegistrar.RegisterService(r.intake.Service(desc), impl)
 }
 
@@ -114,7 +115,7 @@ func (s *Server) grpcPart(srv *grpc.Server) *lifecycle.Part {
 		Close: func() error { srv.Stop(); s.grpc.close(); return nil },
 	}
 	p.Drain = func() {
-		s.grpc.leave() // a client that comes back finds another server
+		s.grpc.leave() // a client that reconnects reaches another server
 		p.AwaitServed()
 		s.grpc.handover.Wait()
 		srv.GracefulStop()

@@ -11,28 +11,29 @@ import (
 	"github.com/digate/digate/server/responsesize"
 )
 
-// interceptor is one step of a call on its way to a service. A function that is nil
-// lets the calls of its kind pass.
+// interceptor is one step that a call passes on its way to the service. A step with a nil
+// function does nothing for calls of that kind.
 type interceptor struct {
 	unary grpc.UnaryServerInterceptor
-	// check is a step of unary calls that only may refuse them. result is a step of unary calls that sees nothing but their result. Unlike a unary
-	// step, neither allocates a closure, and both take little of the stack, which is copied
-	// as soon as a call outgrows it.
+	// check is a step of unary calls that can only refuse a call. result is a step of
+	// unary calls that sees only the call's result. Unlike unary, neither allocates a
+	// closure, and both need little stack, which is copied whenever a call outgrows it.
 	check    func(ctx context.Context, method string) error
 	result   func(ctx context.Context, method string, resp any, err error) (any, error)
 	stream   grpc.StreamServerInterceptor
-	grpcOnly bool // REST has a way of its own for it, or no need
+	grpcOnly bool // REST has its own implementation, or does not need it
 }
 
-// interceptors lists the steps of every call from the outermost to the innermost: each
-// holds for all that comes below it. The gRPC server takes the whole list, and the
-// in-process channel of the REST side all but the steps of gRPC alone. What must hold
-// for all callers belongs here.
+// interceptors lists the steps that every call passes, the outermost first. A step
+// applies to all steps after it. The gRPC server uses the whole list, and the in-process
+// channel of the REST side uses all but the steps marked grpcOnly. A rule for all callers
+// belongs here.
 //
-// Two things come before it. The caller is authenticated when the header of a call is
-// there ([Server.tapHandle], and on the REST side authn's middleware), so nothing of a
-// stranger's message is read. Then the intake receives and decodes the message of a
-// unary call; a message that it refuses passes the list as a call that failed.
+// Two things happen before these steps. The caller is authenticated as soon as the call's
+// header has arrived, by [Server.tapHandle] for gRPC and by authn's middleware for REST,
+// so that no message of an unauthenticated caller is read. Then the intake receives and
+// decodes the message of a unary call. If the intake refuses the message, the call still
+// passes these steps, as a failed call.
 func (s *Server) interceptors() []interceptor {
 	var decide interceptor
 	if s.access != nil {
@@ -40,37 +41,38 @@ func (s *Server) interceptors() []interceptor {
 	}
 	size := &responsesize.Bound{Bytes: s.cfg.MaxGRPCResponseBytes, Contract: s.contract}
 	return []interceptor{
-		// The messages of a stream are received within the bounds until its end.
+		// Every message of a stream is received within the limits.
 		{stream: s.intake.StreamInterceptor, grpcOnly: true},
-		// Every failure is bounded and tells whether to try again.
+		// The size of every error is limited, and its trailer says whether to retry.
 		{result: s.failUnary, stream: s.failStream, grpcOnly: true},
-		// Every call has an exchange, a line and a metric, and a panic is a failure.
+		// Every call has an exchange, a log line and a metric. A panic becomes an error.
 		{unary: s.telemetry.UnaryInterceptor, stream: s.telemetry.StreamInterceptor},
-		// Every call has a principal, or needs none.
+		// Every call has a principal, unless its method needs none.
 		{check: authn.Check, stream: authn.StreamInterceptor},
-		// A caller that Diga accepted is known.
-		{result: s.knowCaller},
-		// A method that the service lacks has a verdict.
+		// A caller that Diga accepted is remembered.
+		{result: s.rememberAccepted},
+		// A call to a method that the service does not implement fails with an outcome.
 		{result: implementedUnary, stream: implementedStream},
-		// A caller of a file of accounts does what the file allows, and no more of it.
+		// With a file of accounts, a caller can do only what the file allows.
 		decide,
-		// A stream has room, which the caller's being known decides. A unary call has
-		// it already, since it waits for its message before this list.
+		// A stream takes a place among all streams. Known callers have more places, so
+		// this step comes after authentication. Unary calls took theirs before, because
+		// they wait for their message first.
 		{stream: s.intake.BoundStreams, grpcOnly: true},
-		// An endless stream ends when the server does.
-		{stream: s.endWatches, grpcOnly: true},
-		// A response is no larger than its caller can take.
+		// Endless streams end when the server drains.
+		{stream: s.endOnDrain, grpcOnly: true},
+		// No response is larger than its caller can receive.
 		{result: size.FitUnary, stream: size.FitStream, grpcOnly: true},
 	}
 }
 
-// serverOptions returns the list as the options of a gRPC server.
+// serverOptions returns the steps as options of a gRPC server.
 func serverOptions(list []interceptor) []grpc.ServerOption {
 	o := channelOptions(list)
 	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(o.Unary...), grpc.ChainStreamInterceptor(o.Stream...)}
 }
 
-// channelOptions returns the list as the options of an in-process channel.
+// channelOptions returns the steps as options of an in-process channel.
 func channelOptions(list []interceptor) (o inproc.Options) {
 	o.Unary = []grpc.UnaryServerInterceptor{unaryChain(list)}
 	for _, i := range list {
@@ -81,7 +83,7 @@ func channelOptions(list []interceptor) (o inproc.Options) {
 	return o
 }
 
-// unaryChain returns the steps of unary calls as one interceptor.
+// unaryChain combines the steps of unary calls into one interceptor.
 func unaryChain(list []interceptor) grpc.UnaryServerInterceptor {
 	if len(list) == 0 {
 		return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -113,7 +115,7 @@ func unaryChain(list []interceptor) grpc.UnaryServerInterceptor {
 	}
 }
 
-// forREST returns the steps of the list that calls of the REST side pass.
+// forREST returns the steps that calls from the REST side pass.
 func forREST(list []interceptor) []interceptor {
 	return slices.DeleteFunc(slices.Clone(list), func(i interceptor) bool { return i.grpcOnly })
 }

@@ -51,7 +51,7 @@ func withServices(t *testing.T, log *slog.Logger, service integrationv1.Integrat
 	s.callers = callers.New()
 	s.streams = streams.New(s.cfg.MaxWaitingStreams, s.callers)
 	s.intake, s.arrivals = s.newIntake(), s.newArrivals()
-	s.untilDrain, s.beginDrain = context.WithCancel(t.Context())
+	s.beforeDrain, s.beginDrain = context.WithCancel(t.Context())
 	s.makeListeners(nil)
 	if err := s.grpc.bind(t.Context()); err != nil {
 		t.Fatal(err)

@@ -7,15 +7,15 @@ import (
 	"github.com/digate/digate/server/telemetry"
 )
 
-// useIssuers has the metrics and the readiness tell of the issuers of tokens.
-func (s *Server) useIssuers(issuers telemetry.IssuersState) {
+// watchIssuers adds the state of the token issuers to the metrics and to readiness.
+func (s *Server) watchIssuers(issuers telemetry.IssuersState) {
 	s.issuers = issuers
 	s.telemetry.WatchIssuers(issuers)
 }
 
-// withoutKeys returns the names of the issuers whose keys were never read, and reports
-// whether nobody can authenticate therefore.
-func (s *Server) withoutKeys() (names []string, nobody bool) {
+// issuersWithoutKeys returns the names of the issuers whose keys were never read, and reports
+// whether this means that nobody can authenticate.
+func (s *Server) issuersWithoutKeys() (names []string, nobody bool) {
 	if s.issuers == nil {
 		return nil, false
 	}
@@ -30,7 +30,7 @@ func (s *Server) withoutKeys() (names []string, nobody bool) {
 	return names, len(names) > 0 && len(names) == len(all) && !byCertificate
 }
 
-// neverRead says that the keys of issuers were never read.
+// neverRead returns the message that the keys of these issuers were never read.
 func neverRead(issuers []string) string {
 	return "the keys of these issuers were never read: " + strings.Join(issuers, ", ")
 }

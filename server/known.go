@@ -12,48 +12,49 @@ import (
 	"github.com/digate/digate/server/telemetry"
 )
 
-// knowCaller remembers a caller whose token Diga accepted in a call: there is room for
-// its streams that strangers do not get, and its calls are all in the log.
-func (s *Server) knowCaller(ctx context.Context, method string, resp any, err error) (any, error) {
+// rememberAccepted remembers the caller if Diga accepted its token in this call. Known callers
+// have places for streams that other callers do not get, and all of their calls are
+// logged.
+func (s *Server) rememberAccepted(ctx context.Context, method string, resp any, err error) (any, error) {
 	if err == nil {
 		if m := s.contract.Method(method); m != nil && !m.FacadeOnly {
-			s.know(ctx)
+			s.rememberCaller(ctx)
 		}
 	}
 	return resp, err
 }
 
-// knowing is an observer that remembers a caller whose token Diga accepted in a copy
-// of a bulk stream.
-type knowing struct {
+// rememberingObserver is an observer that remembers the caller of a bulk stream if Diga accepted its
+// token in one of the copies.
+type rememberingObserver struct {
 	*telemetry.Telemetry
 	server *Server
 }
 
-func (k knowing) Start(ctx context.Context, op exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
+func (k rememberingObserver) Start(ctx context.Context, op exchange.Operation) (context.Context, func(*exchange.Exchange, error)) {
 	ctx, end := k.Telemetry.Start(ctx, op)
 	return ctx, func(ex *exchange.Exchange, err error) {
 		if err == nil {
-			k.server.know(ctx)
+			k.server.rememberCaller(ctx)
 		}
 		end(ex, err)
 	}
 }
 
-// know remembers the caller of the call with a context.
-func (s *Server) know(ctx context.Context) {
+// rememberCaller remembers the caller in the context.
+func (s *Server) rememberCaller(ctx context.Context) {
 	if p := authn.FromContext(ctx); p != nil {
 		s.callers.Add(p.Key())
 	}
 }
 
-// knows reports whether Diga ever accepted the caller of the call with a context.
-func (s *Server) knows(ctx context.Context) bool {
+// isKnown reports whether Diga has ever accepted the token of the caller in the context.
+func (s *Server) isKnown(ctx context.Context) bool {
 	p := authn.FromContext(ctx)
 	return p != nil && s.callers.Has(p.Key())
 }
 
-// callerOf returns a number for the caller of the call with a context, 0 for none.
+// callerOf returns the number of the caller in the context, or 0 if there is none.
 func (s *Server) callerOf(ctx context.Context) uint64 {
 	p := authn.FromContext(ctx)
 	if p == nil {
@@ -62,7 +63,8 @@ func (s *Server) callerOf(ctx context.Context) uint64 {
 	return s.callers.Number(p.Key())
 }
 
-// shareOf returns the share of the memory that the REST request with a context has.
+// shareOf returns the share of the request memory that belongs to the REST request with
+// this context.
 func (s *Server) shareOf(ctx context.Context) budget.Share {
 	var addr net.Addr
 	if p, ok := peer.FromContext(ctx); ok {

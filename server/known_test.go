@@ -32,10 +32,10 @@ func TestKnowCaller_OnlyASuccessOfDigas_MakesTheCallerKnown(t *testing.T) {
 		s := &Server{contract: methods}
 		s.callers = callers.New()
 		ctx := authn.NewContext(t.Context(), &authn.Principal{Credential: secret.New("token")})
-		if _, err := s.knowCaller(ctx, c.method, nil, c.err); !errors.Is(err, c.err) {
+		if _, err := s.rememberAccepted(ctx, c.method, nil, c.err); !errors.Is(err, c.err) {
 			t.Errorf("%s: got %v", name, err)
 		}
-		if got := s.knows(ctx); got != c.want {
+		if got := s.isKnown(ctx); got != c.want {
 			t.Errorf("%s: known %v, want %v", name, got, c.want)
 		}
 	}

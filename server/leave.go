@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// afterDelay returns a context that ends when the drain is to begin: --drain-delay
-// after ctx. In between everything is served, and the server says that it is leaving.
-// end ends the context at once.
+// afterDelay returns a context that ends --drain-delay after ctx, when the drain begins.
+// In between, the server still serves calls but reports that it is shutting down. Calling
+// end ends the returned context at once.
 func (s *Server) afterDelay(ctx context.Context) (served context.Context, end func()) {
 	if s.cfg.DrainDelay == 0 {
 		return ctx, func() {}
@@ -21,15 +21,16 @@ func (s *Server) afterDelay(ctx context.Context) (served context.Context, end fu
 		defer cancel()
 		select {
 		case <-ctx.Done():
-			s.delay(served)
+			s.waitDrainDelay(served)
 		case <-served.Done():
 		}
 	})
 	return served, func() { cancel(); delay.Wait() }
 }
 
-// delay lets --drain-delay pass, unless somebody is in a hurry or ctx ends.
-func (s *Server) delay(ctx context.Context) {
+// waitDrainDelay waits for --drain-delay. It returns early if the operator asks for that or ctx
+// ends.
+func (s *Server) waitDrainDelay(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DrainDelay)
 	defer cancel()
 	hurried := ctx
@@ -37,15 +38,15 @@ func (s *Server) delay(ctx context.Context) {
 		hurried = s.hurry(ctx)
 	}
 	s.leave()
-	s.tellEnd("leaving", "delay", s.cfg.DrainDelay)
+	s.reportShutdown("leaving", "delay", s.cfg.DrainDelay)
 	<-hurried.Done()
 }
 
-// tellEnd tells the log and the supervisor of a step of the end: how long it may take,
-// and what the end was caused by.
-func (s *Server) tellEnd(step, name string, d time.Duration) {
+// reportShutdown reports a step of the shutdown to the log and the supervisor, with its maximum
+// duration and the reason for the shutdown.
+func (s *Server) reportShutdown(step, name string, d time.Duration) {
 	attrs := []any{name, d.String()}
-	if cause := s.whyDrain(); cause != nil {
+	if cause := s.drainCause(); cause != nil {
 		attrs = append(attrs, "cause", cause.Error())
 	}
 	s.log.Info(step, attrs...)
@@ -54,18 +55,18 @@ func (s *Server) tellEnd(step, name string, d time.Duration) {
 	}
 }
 
-// leave tells those who watch the server to send it no more calls: readiness is 503
-// and gRPC health NOT_SERVING. It may be called again.
+// leave makes readiness return 503 and gRPC health NOT_SERVING, so that load balancers
+// send no more calls. It may be called repeatedly.
 func (s *Server) leave() {
 	s.leaving.Store(true)
 	s.health.Shutdown()
 }
 
-// sendAway has a connection end with the response that has this header, if the server is
-// leaving. A client that keeps its connection for a next request would meet the end of
-// that connection otherwise, and could not know whether that request arrived.
-func (s *Server) sendAway(header http.Header) {
+// closeIfLeaving asks the client to close its connection after this response, if the server is
+// shutting down. Otherwise the client could send its next request while the server closes
+// the connection, and could not know whether that request arrived.
+func (s *Server) closeIfLeaving(header http.Header) {
 	if s.leaving.Load() {
-		header.Set("Connection", "close") // in HTTP/2 a GOAWAY
+		header.Set("Connection", "close") // HTTP/2 sends GOAWAY for it
 	}
 }

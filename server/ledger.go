@@ -17,29 +17,29 @@ import (
 )
 
 const (
-	// ledgerStart is how long the ledger may take to be there at start.
+	// ledgerStart is how long the server waits for the ledger at start.
 	ledgerStart = 30 * time.Second
-	// claimLease is how long a claim lasts after its server died.
+	// claimLease is how long a claim stays valid after its server has died.
 	claimLease = 15 * time.Second
-	// The ledger is swept this often, this many records at a time.
+	// How often the ledger is swept, and how many records one sweep deletes at most.
 	sweepEvery = time.Minute
 	sweepBatch = 500
 )
 
-// OwnerGone returns how long after the end of a call's lease its server may still be
-// sending it. longestCall is the longest time that a call of the server takes: no more
-// than [setting.Longest], which is what a server's settings allow.
+// OwnerGone returns how long after a lease expires the server that held it may still be
+// sending the call. longestCall is the maximum duration of the server's calls; settings
+// allow at most [setting.Longest].
 func OwnerGone(longestCall time.Duration) time.Duration {
 	return min(longestCall, setting.Longest) + claimLease
 }
 
-// openLedger opens the ledger and puts it, with its sweeping, on the stack.
+// openLedger opens the ledger and puts it on the stack, together with its sweeper.
 func (s *Server) openLedger(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, ledgerStart)
 	defer cancel()
 	l, err := backend.Open(ctx, s.cfg.Ledger)
 	if err != nil {
-		return err // which names the flag
+		return err // the error names the flag
 	}
 	s.watch = watch.New(watch.Config{Store: l, Cause: l.Cause, Observer: s.telemetry})
 	s.ledger, s.keys, s.engine = s.watch, l.Keys, l.Engine
@@ -53,13 +53,12 @@ func (s *Server) openLedger(ctx context.Context) error {
 		&lifecycle.Part{Name: "sweeping the ledger", Serve: func(ctx context.Context) error { s.sweep(ctx); return nil }},
 		&lifecycle.Part{Name: "watching the ledger", Serve: func(ctx context.Context) error { s.watch.Run(ctx); return nil }},
 	)
-	_ = s.watch.Look(ctx) // what it holds is known from the start; Run tells of a loss
+	_ = s.watch.Look(ctx) // a failure is reported by Run, and shows in metrics until then
 	s.telemetry.WatchLedger(s.watch)
 	return nil
 }
 
-// recordKey returns the key of the record that a caller's request id of a method
-// has.
+// recordKey returns the key of the ledger record for a caller's request id of a method.
 func (s *Server) recordKey(ctx context.Context, m copies.Method, requestID string) (ledger.Digest, error) {
 	caller, err := authn.ID(ctx)
 	if err != nil {
@@ -68,8 +67,9 @@ func (s *Server) recordKey(ctx context.Context, m copies.Method, requestID strin
 	return s.keys.Key(caller, m.LedgerName(), requestID), nil
 }
 
-// formerLedger returns what keeps the record of a call while callers change from being
-// their tokens: the record counts that the token makes, too.
+// formerLedger returns the ledger for calls while the identity of callers changes from
+// their tokens to their names. It also finds records under the identity that the token
+// gives.
 func (s *Server) formerLedger(ctx context.Context, m copies.Method, requestID string, key ledger.Digest) (*former.Ledger, error) {
 	p := authn.FromContext(ctx)
 	if p == nil || p.Token().IsZero() {
@@ -78,8 +78,8 @@ func (s *Server) formerLedger(ctx context.Context, m copies.Method, requestID st
 	return former.New(s.ledger, key, s.keys.Key(s.keys.Caller(p.Token().Reveal()), m.LedgerName(), requestID)), nil
 }
 
-// newIntegration makes the contract's service, and puts the calls that continue
-// without a caller on the stack.
+// newIntegration creates the IntegrationService. It puts the calls that continue without
+// their callers on the stack.
 func (s *Server) newIntegration() (*integration.Service, error) {
 	coordinator, err := copies.New(s.copiesConfig())
 	if err != nil {
@@ -107,7 +107,8 @@ func (s *Server) copiesConfig() copies.Config {
 	return cfg
 }
 
-// marks returns what settles doubts, nil if the settings do not ask for it.
+// marks returns the marks by which doubts are settled, or nil if the settings do not
+// enable them.
 func (s *Server) marks() *copies.Marks {
 	if !s.cfg.Copies.Mark() {
 		return nil
@@ -118,7 +119,7 @@ func (s *Server) marks() *copies.Marks {
 func (s *Server) integrationConfig(made integration.Copies) integration.Config {
 	cfg := integration.Config{
 		Settings: s.cfg.Integration, Marked: s.cfg.Copies.Mark(), Timeout: s.cfg.Upstream.Timeout,
-		Upstream: s.upstream, Copies: made, Observer: knowing{s.telemetry, s}, Draining: s.untilDrain.Done(),
+		Upstream: s.upstream, Copies: made, Observer: rememberingObserver{s.telemetry, s}, Draining: s.beforeDrain.Done(),
 	}
 	if s.access != nil {
 		cfg.Admit = s.access.Item
@@ -140,12 +141,11 @@ func (s *Server) ledgerServiceConfig() ledgerservice.Config {
 	return cfg
 }
 
-// sweep removes the records that are past their retention, until the context
-// ends.
+// sweep deletes records whose retention has passed, until the context ends.
 func (s *Server) sweep(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
-	failing := false // the log says so once
+	failing := false // so that a lasting failure is logged once
 	for {
 		for n := sweepBatch; n == sweepBatch && ctx.Err() == nil; {
 			var err error

@@ -25,38 +25,37 @@ import (
 	"github.com/digate/digate/server/stall"
 )
 
-// listener is an address on which a server takes connections. The gRPC, REST
-// and admin sides have one each.
+// listener is an address on which the server accepts connections. gRPC, REST and the
+// admin side have one each.
 type listener struct {
 	flag, addr string
-	handed     net.Listener // in place of the address; nil for none
+	inherited  net.Listener // used instead of binding addr; may be nil
 	mode       fs.FileMode  // of a Unix socket
-	limits     *limits      // nil for none
-	tls        *security    // nil for plain text
+	limits     *limits      // may be nil
+	tls        *listenerTLS // nil for plain text
 	ln         net.Listener
 	left       atomic.Bool
-	handover   handover.Handover // of gRPC connections
-	open       atomic.Int64      // connections
+	handover   handover.Handover // counts gRPC connections that were accepted and not yet served
+	open       atomic.Int64      // number of open connections
 }
 
-// security is the TLS of a listener.
-type security struct {
-	// current is what new connections are served with.
+// listenerTLS is the TLS configuration of a listener.
+type listenerTLS struct {
+	// current is the configuration for new connections.
 	current atomic.Pointer[tls.Config]
-	pending atomic.Int64 // handshakes
+	pending atomic.Int64 // number of TLS handshakes in progress
 	handshake.Config
 }
 
-// limits bound the connections of a listener.
+// limits are the limits on a listener's connections.
 type limits struct {
 	connections int
-	// writeStall is the longest time for which a connection may take nothing of
-	// what is written to it.
+	// writeStall is how long a client may read nothing while the server writes to it.
 	writeStall time.Duration
 }
 
 // CanListen binds the listeners of these settings and closes them again. Its error joins
-// those of all that cannot be bound.
+// the errors of all listeners.
 func CanListen(ctx context.Context, cfg config.Config) error {
 	s := &Server{cfg: cfg}
 	s.makeListeners(nil)
@@ -69,8 +68,7 @@ func CanListen(ctx context.Context, cfg config.Config) error {
 
 func (s *Server) listeners() []*listener { return []*listener{s.grpc, s.rest, s.admin} }
 
-// bind opens the addresses of all listeners. Its error joins those of all that cannot be
-// opened.
+// bind starts to listen on all addresses. Its error joins the errors of all listeners.
 func (s *Server) bind(ctx context.Context) error {
 	var errs []error
 	for _, l := range s.listeners() {
@@ -84,7 +82,7 @@ func (s *Server) bind(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// bind opens the address. The error names the flag.
+// bind starts to listen on the address. Its error names the flag.
 func (l *listener) bind(ctx context.Context) error {
 	ln, err := l.listen(ctx)
 	if err != nil {
@@ -105,8 +103,8 @@ func (l *listener) bind(ctx context.Context) error {
 }
 
 func (l *listener) listen(ctx context.Context) (net.Listener, error) {
-	if l.handed != nil {
-		return l.handed, nil
+	if l.inherited != nil {
+		return l.inherited, nil
 	}
 	if path, ok := socket.Path(l.addr); ok {
 		return socket.Listen(ctx, path, l.mode)
@@ -114,32 +112,33 @@ func (l *listener) listen(ctx context.Context) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(ctx, "tcp", l.addr)
 }
 
-// local reports whether the listener has a Unix socket. It speaks plain text, since
-// nobody is in between.
+// local reports whether the listener has a Unix socket. A Unix socket has no TLS, since
+// its data crosses no network.
 func (l *listener) local() bool {
-	if l.handed != nil {
-		return l.handed.Addr().Network() == "unix"
+	if l.inherited != nil {
+		return l.inherited.Addr().Network() == "unix"
 	}
 	_, ok := socket.Path(l.addr)
 	return ok
 }
 
-// close releases the address. It may be called after a server closed it.
+// close stops listening. It may be called after a server has closed the listener.
 func (l *listener) close() {
 	switch {
 	case l.ln != nil:
 		_ = l.ln.Close()
-	case l.handed != nil:
-		_ = l.handed.Close()
+	case l.inherited != nil:
+		_ = l.inherited.Close()
 	}
 }
 
-// lastHandshakes is how long TLS handshakes may go on when a listener takes no more
-// connections.
+// lastHandshakes is how long TLS handshakes may take after the listener has stopped
+// accepting connections.
 const lastHandshakes = time.Second
 
-// leave closes the address before the server that serves it is stopped, which then gets
-// the connections that were accepted: its serving returns when it has them all.
+// leave stops accepting connections before the listener's server stops. The server still
+// gets the connections that were accepted, and its Serve method returns when it has them
+// all.
 func (l *listener) leave() {
 	l.left.Store(true)
 	if secured, ok := l.ln.(*handshake.Listener); ok {
@@ -150,8 +149,7 @@ func (l *listener) leave() {
 	l.close()
 }
 
-// serveHTTP serves HTTP until the server is closed or drained, which is no
-// failure.
+// serveHTTP serves HTTP until the server is closed or drained. Neither is an error.
 func (l *listener) serveHTTP(srv *httpserver.Server) error {
 	serve := srv.Serve
 	if l.tls == nil {
@@ -163,7 +161,7 @@ func (l *listener) serveHTTP(srv *httpserver.Server) error {
 	return nil
 }
 
-// serveGRPC is serveHTTP for gRPC.
+// serveGRPC serves gRPC until the server is stopped, which is not an error.
 func (l *listener) serveGRPC(srv *grpc.Server) error {
 	if err := srv.Serve(l.handover.Listen(l.ln)); !errors.Is(err, grpc.ErrServerStopped) && !l.left.Load() {
 		return err
@@ -171,7 +169,7 @@ func (l *listener) serveGRPC(srv *grpc.Server) error {
 	return nil
 }
 
-// credentials returns the transport credentials of the listener's gRPC server.
+// credentials returns the transport credentials for the listener's gRPC server.
 func (l *listener) credentials() credentials.TransportCredentials {
 	if l.tls == nil {
 		return handover.Credentials(insecure.NewCredentials())

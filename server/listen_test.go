@@ -33,7 +33,7 @@ func identity(t *testing.T) (server, client *tls.Config) {
 // bound returns a listener on a free port of loopback.
 func bound(t *testing.T, config *tls.Config) *listener {
 	t.Helper()
-	l := &listener{flag: "addr", addr: "127.0.0.1:0", tls: new(security)}
+	l := &listener{flag: "addr", addr: "127.0.0.1:0", tls: new(listenerTLS)}
 	config = config.Clone()
 	config.NextProtos = []string{http2Protocol, http1Protocol}
 	l.tls.current.Store(config)

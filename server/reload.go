@@ -7,14 +7,14 @@ import (
 	"github.com/digate/digate/server/certs"
 )
 
-// Reloads reports whether the settings name a file that Reload reads or opens again.
+// Reloads reports whether the settings name a file that [Server.Reload] reads or reopens.
 func (s *Server) Reloads() bool {
 	return s.cfg.AccountsFile != "" || s.cfg.TLS.Enabled() || !s.cfg.Upstream.Files().None() || s.cfg.Audit.Reopens()
 }
 
-// Reload reads the file of accounts with its tokens, and the files of certificates, at
-// once, and opens the audit log again. What becomes of them is in the log. Reload returns
-// when that is decided, or when the context ends. The server must run.
+// Reload reads the file of accounts, its token files and the certificate files at once,
+// and reopens the audit log. It logs the result. It returns when all of this is done or
+// the context ends. The server must be running.
 func (s *Server) Reload(ctx context.Context) {
 	var reading sync.WaitGroup
 	for _, w := range []*certs.Watch{s.certificates, s.upstreamCertificates} {

@@ -18,15 +18,15 @@ import (
 	"github.com/digate/digate/server/web"
 )
 
-// maxRESTStreams bounds the requests under way on one HTTP/2 connection. A request that
-// never arrives holds a goroutine, and strangers may send it.
+// maxRESTStreams is the limit on concurrent requests in one HTTP/2 connection. A request
+// whose body never arrives holds a goroutine, and anybody may send one.
 const maxRESTStreams = 100
 
-// newRoutes returns the handler of every REST route: those of the contract, behind
-// authentication, and the public ones. Calls, if it is not nil, are served too.
+// newRoutes returns the handler of all REST routes: the contract's, which require
+// authentication, and the public ones. It also serves calls unless that is nil.
 func (s *Server) newRoutes(contracts http.Handler, calls *web.Handler, opts Options) (http.Handler, error) {
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
-		_, end := s.telemetry.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: askedOf(s.contract, r)})
+		_, end := s.telemetry.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: requestedMethod(s.contract, r)})
 		end(nil, err)
 		apierror.FromError(err).REST(nil).Write(w)
 	}
@@ -54,28 +54,28 @@ func (s *Server) newRoutes(contracts http.Handler, calls *web.Handler, opts Opti
 	return gateway.NewPublic(cfg)
 }
 
-// newHTTP returns a server with the limits that REST and the admin listener share.
+// newHTTP returns an HTTP server with the limits that the REST and admin listeners share.
 func (s *Server) newHTTP(handler http.Handler) *httpserver.Server {
 	return httpserver.New(handler, httpserver.Limits{
 		ReadTimeout: s.cfg.ReadTimeout, IdleTimeout: s.cfg.IdleTimeout, MaxHeaderBytes: s.cfg.MaxHeaderBytes,
 	}, s.log.Handler())
 }
 
-// newREST returns the REST side: HTTP/1.1, and HTTP/2 for clients that know that it is
-// spoken here. Nothing in front of the routes cleans or redirects a path, as
-// http.ServeMux would.
+// newREST returns the HTTP server of the REST listener. It speaks HTTP/1.1, and HTTP/2 if
+// the client starts with it. Paths are not cleaned or redirected, as http.ServeMux would
+// do.
 func (s *Server) newREST(routes http.Handler) *httpserver.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	s.telemetry.BeforeResponse(s.sendAway)
+	s.telemetry.BeforeResponse(s.closeIfLeaving)
 	srv := s.newHTTP(routes)
 	srv.Handler = s.telemetry.Middleware(httpserver.ReadOn(srv.Handler, s.cfg.MaxRequestBytes))
 	srv.Protocols = protocols
 	srv.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: int(min(s.cfg.MaxStreams, maxRESTStreams))}
 	srv.WriteTimeout = s.defaultDeadline()
-	srv.ConnContext = knowPeer
+	srv.ConnContext = withPeer
 	return srv
 }
 

@@ -1,6 +1,6 @@
-// Package server puts digate together: the contract's service behind gRPC and
-// REST listeners, Diga behind an upstream client, and an admin listener
-// for those who run it.
+// Package server composes digate from its parts. It serves the contract on a gRPC and a
+// REST listener, calls Diga through an upstream client, and has an admin listener for
+// operators.
 package server
 
 import (
@@ -40,98 +40,100 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// Server is a complete digate server. Its listeners are bound.
+// Server is a digate server whose listeners are bound.
 type Server struct {
-	cfg        config.Config
-	log        *slog.Logger
-	lifecycle  lifecycle.Stack
-	telemetry  *telemetry.Telemetry
-	upstream   *upstream.Client
-	version    string
-	origins    setting.Origins
-	started    time.Time
-	ledger     ledger.Store
-	watch      *watch.Store // the same
-	engine     *ledger.Engine
-	keys       ledger.Keys
-	contract   *contract.Contract
-	leaving    atomic.Bool // set when the server asks for no more calls
-	hurry      func(context.Context) context.Context
-	supervisor Supervisor      // nil for none
-	untilDrain context.Context // ends when the drain begins
-	beginDrain context.CancelFunc
-	whyDrain   func() error // the cause of the drain; nil where no context ended
-	callers    *callers.Known
-	streams    *streams.Gate
-	memory     *budget.Memory
-	arrivals   *connections.Arrivals
-	intake     *intake.Intake
-	resets     atomic.Uint64               // gRPC connections that were closed for their resets
-	services   func(grpc.ServiceRegistrar) // those of the options, nil for none
+	cfg         config.Config
+	log         *slog.Logger
+	lifecycle   lifecycle.Stack
+	telemetry   *telemetry.Telemetry
+	upstream    *upstream.Client
+	version     string
+	origins     setting.Origins
+	started     time.Time
+	ledger      ledger.Store
+	watch       *watch.Store // the same store as ledger, with its measurements
+	engine      *ledger.Engine
+	keys        ledger.Keys
+	contract    *contract.Contract
+	leaving     atomic.Bool // true once the server reports that it wants no more calls
+	hurry       func(context.Context) context.Context
+	supervisor  Supervisor      // may be nil
+	beforeDrain context.Context // ends when the drain begins
+	beginDrain  context.CancelFunc
+	drainCause  func() error // returns why the drain began; nil if no context ended
+	callers     *callers.Known
+	streams     *streams.Gate
+	memory      *budget.Memory
+	arrivals    *connections.Arrivals
+	intake      *intake.Intake
+	resets      atomic.Uint64               // number of gRPC connections closed for too many resets
+	services    func(grpc.ServiceRegistrar) // from the options; may be nil
 
 	audit    *audit.Log      // nil without an audit log
-	logLevel *loglevel.Level // nil if nothing can change it
+	logLevel *loglevel.Level // nil if the level cannot be changed
 
 	grpc, rest, admin *listener
 	health            *health.Server
-	// What TLS of the listeners and to Diga is made of, nil where no setting names a file.
+	// The certificate files of the listeners and of the connections to Diga. Each is nil
+	// if no setting names a file.
 	certificates, upstreamCertificates *certs.Watch
 	authenticator                      authn.Authenticator
 	access                             *access.Access         // nil without a file of accounts
-	issuers                            telemetry.IssuersState // nil where no tokens are verified
+	issuers                            telemetry.IssuersState // nil if no tokens are verified
 }
 
-// Options are what a server needs besides its configuration.
+// Options are the inputs of a server besides its configuration.
 type Options struct {
-	// Version goes into the User-Agent that the upstream sees.
+	// Version is sent to the upstream in the User-Agent header.
 	Version string
 	Log     *slog.Logger
-	// Origins are where the settings were set, as the status shows it.
+	// Origins say where each setting was set. The status page shows them.
 	Origins setting.Origins
-	// LogLevel, if set, is the level of the log, which the admin listener lets change.
+	// LogLevel, if set, is the level of the log. The admin listener can change it.
 	LogLevel *slog.LevelVar
-	// LogLoad, if set, returns what became of the lines of the log.
+	// LogLoad, if set, returns how many log lines were written and lost.
 	LogLoad func() telemetry.LogLoad
-	// Sockets are listeners that take the place of addresses in the settings, by their
-	// names in [SocketNames]. The server closes them, also if New returns an error.
+	// Sockets are listeners to use instead of the addresses in the settings, keyed by the
+	// names in [SocketNames]. The server closes them, even if New returns an error.
 	Sockets map[string]net.Listener
-	// Supervisor, if set, is told how far the server is.
+	// Supervisor, if set, is told when the server starts to serve and to stop.
 	Supervisor Supervisor
-	// Hurry, if set, is called when --drain-delay begins to pass. The drain begins when
-	// the context that it returns ends. Its argument ends with the delay.
+	// Hurry, if set, is called at the start of --drain-delay. The drain begins early if
+	// the returned context ends. The context given to Hurry ends with the delay.
 	Hurry func(context.Context) context.Context
-	// Getenv, if set, returns the value of an environment variable. It is asked for those
-	// of OpenTelemetry, which say where spans and metrics go.
+	// Getenv, if set, returns the value of an environment variable. It is used for the
+	// OpenTelemetry variables, which configure the export of spans and metrics.
 	Getenv func(name string) string
-	// Public are REST routes beside the contract's, and need no credential.
+	// Public are REST routes outside the contract that need no credential.
 	Public []gateway.PublicRoute
-	// Docs are what the page at /docs offers, where the settings have one.
+	// Docs are the options of the page at /docs, if the settings enable that page.
 	Docs viewer.Options
-	// Services, if set, registers gRPC services beside digate's own. Their calls pass
-	// everything that digate's own calls pass. It is for suites that test a gRPC server
-	// with a service of theirs.
+	// Services, if set, registers more gRPC services. Their calls pass the same
+	// interceptors as digate's own. Conformance suites use it to test the server with
+	// services of their own.
 	Services func(grpc.ServiceRegistrar)
-	// Authenticator, if set, is asked who is calling, whatever the settings say. It is
-	// for the same suites, whose calls have no credential.
+	// Authenticator, if set, replaces the one that the settings describe. Conformance
+	// suites use it, because their calls have no credential.
 	Authenticator authn.Authenticator
 }
 
 // SocketNames are the names of the listeners.
 var SocketNames = []string{"grpc", "http", "admin"}
 
-// Supervisor is who started the server. What it is told may be told again.
+// Supervisor is the process manager that started the server. It may be told the same
+// thing repeatedly.
 type Supervisor interface {
-	// Serving is called when the server serves, with how, in words.
+	// Serving is called when the server serves. The status is a text for people.
 	Serving(status string)
-	// Stopping is called when the server is about to end, with how far that is.
+	// Stopping is called when the server shuts down. The status is a text for people that
+	// names the current step.
 	Stopping(status string)
 }
 
-// New returns a server for a valid configuration, listening and not yet
-// serving, or an error and nothing left behind. The error is one of [setting.Mistaken] if the
-// configuration has to change before a start can succeed. The end of the context ends the
-// start, whatever it waits for, and means nothing to the server that New
-// returned.
+// New returns a server that listens but does not serve yet. If it fails, it releases
+// everything that it opened. The error is a [setting.Mistaken] if the configuration must
+// change before a start can succeed. If the context ends, New stops waiting and returns
+// an error. The context has no effect on the returned server.
 func New(ctx context.Context, cfg config.Config, opts Options) (_ *Server, err error) {
 	defer func() {
 		if err != nil {
@@ -180,12 +182,12 @@ func newServer(cfg config.Config, methods *contract.Contract, opts Options) *Ser
 	s.streams = streams.New(cfg.MaxWaitingStreams, s.callers)
 	s.memory = budget.NewMemory(cfg.MaxDecodedBytes)
 	s.arrivals = s.newArrivals()
-	s.telemetry.KnowCallers(s.knows)
+	s.telemetry.KnowCallers(s.isKnown)
 	s.intake = s.newIntake()
-	s.untilDrain, s.beginDrain = context.WithCancel(context.Background())
+	s.beforeDrain, s.beginDrain = context.WithCancel(context.Background())
 	s.makeListeners(opts.Sockets)
 	s.telemetry.WatchLog(opts.LogLoad)
-	s.telemetry.WatchBounds(bounded{s})
+	s.telemetry.WatchBounds(limitsInUse{s})
 	if opts.LogLevel != nil {
 		s.logLevel = loglevel.New(opts.Log, opts.LogLevel)
 		s.lifecycle.Push(&lifecycle.Part{Name: "log level", Close: func() error { s.logLevel.Close(); return nil }})
@@ -241,16 +243,16 @@ func (s *Server) makeServices(opts Options) error {
 	return nil
 }
 
-// makeListeners makes the listeners. They are not bound yet.
+// makeListeners creates the listeners. It does not bind them.
 func (s *Server) makeListeners(handed map[string]net.Listener) {
 	bounds := &limits{s.cfg.MaxConnections, s.cfg.WriteTimeout}
 	mode := s.cfg.Mode()
-	s.grpc = &listener{flag: "grpc-addr", handed: handed["grpc"], addr: s.cfg.GRPCAddr, mode: mode, limits: bounds}
-	s.rest = &listener{flag: "http-addr", handed: handed["http"], addr: s.cfg.HTTPAddr, mode: mode, limits: bounds}
-	s.admin = &listener{flag: "admin-addr", handed: handed["admin"], addr: s.cfg.AdminAddr, mode: mode, limits: bounds}
+	s.grpc = &listener{flag: "grpc-addr", inherited: handed["grpc"], addr: s.cfg.GRPCAddr, mode: mode, limits: bounds}
+	s.rest = &listener{flag: "http-addr", inherited: handed["http"], addr: s.cfg.HTTPAddr, mode: mode, limits: bounds}
+	s.admin = &listener{flag: "admin-addr", inherited: handed["admin"], addr: s.cfg.AdminAddr, mode: mode, limits: bounds}
 }
 
-// openUpstream makes the client of the upstream and puts it on the stack.
+// openUpstream creates the upstream client and puts it on the stack.
 func (s *Server) openUpstream(version string) error {
 	cfg, err := UpstreamConfig(s.cfg, version)
 	if err != nil {
@@ -261,7 +263,7 @@ func (s *Server) openUpstream(version string) error {
 		cfg.BeforeWrite = s.telemetry.BeforeWrite
 	}
 	if s.upstream, err = upstream.New(cfg, s.contract); err != nil {
-		return setting.Mistaken(err) // of its URL, or of a variable that names a proxy
+		return setting.Mistaken(err) // the URL is wrong, or a variable that names a proxy
 	}
 	s.telemetry.Watch(s.upstream)
 	if err := s.watchUpstreamCertificates(); err != nil {
@@ -274,7 +276,7 @@ func (s *Server) openUpstream(version string) error {
 	return nil
 }
 
-// UpstreamConfig returns how a server with these settings talks to Diga.
+// UpstreamConfig returns the configuration of the upstream client for these settings.
 func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) {
 	material, err := cfg.Upstream.Files().Load()
 	if err != nil {
@@ -287,7 +289,7 @@ func UpstreamConfig(cfg config.Config, version string) (upstream.Config, error) 
 	}, nil
 }
 
-// credential returns what Diga is called with on behalf of a call.
+// credential returns the credential for the requests to Diga in a call with this context.
 func credential(ctx context.Context) (upstream.Credential, error) {
 	p := authn.FromContext(ctx)
 	if p == nil {
@@ -300,7 +302,7 @@ func credential(ctx context.Context) (upstream.Credential, error) {
 	return by, nil
 }
 
-// newChannel returns the channel by which the REST side calls the service.
+// newChannel returns the channel through which the REST side calls the service.
 func (s *Server) newChannel(service integrationv1.IntegrationServiceServer) *inproc.Channel {
 	channel := inproc.New(channelOptions(forREST(s.interceptors())))
 	integrationv1.RegisterIntegrationServiceServer(channel, service)
@@ -324,12 +326,12 @@ func (s *Server) HTTPAddr() net.Addr { return s.rest.ln.Addr() }
 // AdminAddr returns the admin listener's address.
 func (s *Server) AdminAddr() net.Addr { return s.admin.ln.Addr() }
 
-// Run serves until the context ends or a listener fails, then drains: readiness
-// and the health service report that the server is leaving, REST and gRPC take no
-// more calls and finish those under way, and what is left after the shutdown
-// timeout is cut. Where the context ended, the drain delay passes between the
-// first of these and the others. Run returns nil after a drain that the context asked for and that cut
-// nothing. Everything is released when Run returns.
+// Run serves until the context ends or a listener fails, and then drains. In a drain,
+// readiness and the health service first report that the server is shutting down. After
+// --drain-delay, which applies only if the context ended, REST and gRPC accept no more
+// calls and finish those in progress. Calls that are left after the shutdown timeout are
+// cut. Run returns nil if the context ended and no call was cut. All resources are
+// released when Run returns.
 func (s *Server) Run(ctx context.Context) error {
 	s.markServing()
 	s.log.Info("serving", "version", s.version, "ledger", s.engine.Name, "grpc", socket.Address(s.GRPCAddr()), "rest", socket.Address(s.HTTPAddr()), "admin", socket.Address(s.AdminAddr()),
@@ -343,7 +345,7 @@ func (s *Server) Run(ctx context.Context) error {
 			s.log.Warn("with a ledger in memory, --settle-doubts=mark settles no doubt of a server that was killed, and its integrations keep their marks")
 		}
 	}
-	s.whyDrain = func() error { return context.Cause(ctx) }
+	s.drainCause = func() error { return context.Cause(ctx) }
 	served, end := s.afterDelay(ctx)
 	defer end()
 	err := s.lifecycle.Run(served, s.cfg.ShutdownTimeout)
@@ -351,17 +353,16 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// Close releases what a server holds that was never run. Run releases it by
-// itself.
+// Close releases the resources of a server on which Run was never called.
 func (s *Server) Close() { _ = s.lifecycle.Close() }
 
-// announcement returns the part that tells those who watch the server whether
-// to send it calls. It is on top of the stack: the drain begins with it.
+// announcement returns the part that reports readiness. It is at the top of the stack, so
+// the drain begins with it.
 func (s *Server) announcement() *lifecycle.Part {
 	return &lifecycle.Part{
 		Name: "health",
 		Drain: func() {
-			s.tellEnd("draining", "timeout", s.cfg.ShutdownTimeout)
+			s.reportShutdown("draining", "timeout", s.cfg.ShutdownTimeout)
 			s.leave()
 			s.beginDrain()
 		},

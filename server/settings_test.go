@@ -50,7 +50,7 @@ func (w wired) keepalive(name string) time.Duration {
 func wire(t *testing.T, cfg config.Config) wired {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	s := &Server{cfg: cfg, log: log, telemetry: telemetry.New(log, nil, time.Minute), engine: ledger.Memory, keys: ledger.RandomKeys(), untilDrain: t.Context()}
+	s := &Server{cfg: cfg, log: log, telemetry: telemetry.New(log, nil, time.Minute), engine: ledger.Memory, keys: ledger.RandomKeys(), beforeDrain: t.Context()}
 	s.makeListeners(nil)
 	if err := s.openCertificates(); err != nil {
 		t.Fatal(err)

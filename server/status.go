@@ -10,14 +10,14 @@ import (
 	"github.com/digate/digate/server/status"
 )
 
-// statusPatience is how long the status waits for the ledger. Without its reply, it
-// shows what was last seen.
+// statusPatience is how long the status page waits for the ledger. After that, it shows
+// the last known values.
 const statusPatience = 2 * time.Second
 
-// maxDoubtsCounted is how many doubts the status counts by their age.
+// maxDoubtsCounted is how many doubts the status page groups by age at most.
 const maxDoubtsCounted = 1000
 
-// status returns the server at this moment.
+// status returns the current state of the server.
 func (s *Server) status(ctx context.Context) status.Status {
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
@@ -91,7 +91,7 @@ func (s *Server) upstreamStatus() status.Upstream {
 }
 
 func (s *Server) ledgerStatus(ctx context.Context) status.Ledger {
-	_ = s.watch.Look(ctx) // a failure is in the health
+	_ = s.watch.Look(ctx) // a failure is part of the ledger's health
 	h := s.watch.Health()
 	l := status.Ledger{
 		Store: s.engine.Name, Durable: s.engine.Durable, Lost: string(h.Lost), CountedTo: ledger.MaxCounted,

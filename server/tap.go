@@ -16,12 +16,12 @@ import (
 	"github.com/digate/digate/server/prefer"
 )
 
-// tapHandle sees a call when its metadata has arrived and nothing of its message
-// was read. It runs on the connection's I/O goroutine, which holds the connection
-// meanwhile: nothing in it may wait. A call that is refused here costs the server
+// tapHandle returns the tap handle, which sees a call when its metadata has arrived and
+// nothing of its message was read. It runs on the connection's I/O goroutine and holds
+// the connection meanwhile, so nothing in it may wait. A call that is refused here costs
 // neither a goroutine nor a stream.
 func (s *Server) tapHandle() tap.ServerInHandle {
-	next := s.telemetry.TapHandle(s.admit(s.refuseEarly(authn.TapHandle(s.authenticator, s.open()))))
+	next := s.telemetry.TapHandle(s.admit(s.refuseEarly(authn.TapHandle(s.authenticator, s.openMethods()))))
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		if p, ok := peer.FromContext(ctx); ok && contract.Own(info.FullMethodName) {
 			peers.MarkAskedOfCopies(p.Addr)
@@ -31,7 +31,8 @@ func (s *Server) tapHandle() tap.ServerInHandle {
 			return admitted, nil
 		}
 		if contract.Own(info.FullMethodName) {
-			// NOT_SENT would be read as the fate of the copy that the call is about.
+			// The caller could read NOT_SENT as the outcome of the copy that the call
+			// asks about.
 			err = apierror.FromError(err).WithoutOutcome()
 		}
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > refusalLifetime {
@@ -41,23 +42,23 @@ func (s *Server) tapHandle() tap.ServerInHandle {
 	}
 }
 
-// open returns what reports whether a method, by its full gRPC name, needs no
-// credential.
-func (s *Server) open() func(method string) bool {
+// openMethods returns a function that reports whether a method needs no credential, given the
+// method's full gRPC name.
+func (s *Server) openMethods() func(method string) bool {
 	if s.cfg.OpenReflection {
 		return contract.Open
 	}
 	return contract.Health
 }
 
-// refusalLifetime is how long what gRPC keeps of a call that the tap handle refused
-// may live: it never stops the timer of the call's deadline, which callers may set to
-// years. A call with a later deadline is refused by its handler.
+// refusalLifetime limits how long gRPC keeps data of a call that the tap handle refused:
+// gRPC never stops the timer of the call's deadline, which may be years ahead. A call
+// with a later deadline is refused by its handler instead.
 const refusalLifetime = time.Second
 
-// admit takes a place for a call, and then bounds its time: a timer holds the call
-// and its metadata in memory, so a call that is refused must not have one. It notes how
-// long the caller is ready to wait.
+// admit reserves a place for a call, and then limits its duration. It limits the duration
+// last because a timer keeps the call and its metadata in memory, and a refused call must
+// not have one. It also reads how long the caller is ready to wait.
 func (s *Server) admit(next tap.ServerInHandle) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		ctx, err := next(ctx, info)
@@ -72,9 +73,9 @@ func (s *Server) admit(next tap.ServerInHandle) tap.ServerInHandle {
 	}
 }
 
-// refuseEarly refuses calls that gRPC would end without a verdict: one whose
-// metadata is too large, whose deadline is over, or whose method has no name of
-// gRPC's form. The credential comes first.
+// refuseEarly refuses calls that gRPC would end without an outcome: a call whose metadata
+// is too large, whose deadline has passed, or whose method name is malformed. The
+// credential is checked before.
 func (s *Server) refuseEarly(next tap.ServerInHandle) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		ctx, err := next(ctx, info)
@@ -94,8 +95,8 @@ func (s *Server) refuseEarly(next tap.ServerInHandle) tap.ServerInHandle {
 	}
 }
 
-// fieldOverhead is what a field of metadata counts besides its name and value, in
-// bytes (RFC 9113, 6.5.2).
+// fieldOverhead is the size in bytes that HTTP/2 adds for each metadata field, besides
+// its name and value (RFC 9113, 6.5.2).
 const fieldOverhead = 32
 
 // headerSize returns the size of a call's metadata in bytes, as HTTP/2 counts it.
@@ -109,10 +110,10 @@ func headerSize(info *tap.Info) int {
 	return n
 }
 
-// Beyond this size of metadata, gRPC ends the connection and every call on it,
-// because it can no longer follow the compression of later headers. It is far
-// above --max-header-bytes, beyond which the call alone is refused: behind a
-// proxy the other calls of a connection are strangers'.
+// minConnectionHeader is the size of metadata at which gRPC ends the connection and every
+// call on it, because it can no longer decode later headers. It is far above
+// --max-header-bytes, at which only the call is refused: behind a proxy, the other calls
+// of the connection belong to other callers.
 const minConnectionHeader = 1 << 20
 
 // connectionHeader returns the size of metadata in bytes that ends a connection.

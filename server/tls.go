@@ -20,47 +20,48 @@ import (
 const (
 	// handshakeTimeout is how long a TLS handshake may take.
 	handshakeTimeout = 10 * time.Second
-	// handshakeShare of --max-connections may be in their handshake, leastHandshakes if
-	// that is more: beyond it the oldest one ends, so that those that stall leave room.
+	// One in handshakeShare of --max-connections may be in a handshake, and at least
+	// leastHandshakes. Beyond that, the oldest handshake is ended, so that stalled
+	// handshakes do not block new ones.
 	handshakeShare  = 4
 	leastHandshakes = 64
 )
 
-// notTLS is what a client hears that speaks HTTP to a listener with TLS. Its request was
-// not read.
+// notTLS is the response to a client that sends HTTP to a listener with TLS. The request
+// is not read.
 const notTLS = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\nDigate-Outcome: NOT_SENT\r\n\r\n" +
 	`{"status":"error","error_code":"` + apierror.ReasonTLSRequired + `","message":"this port speaks TLS: use https://"}` + "\n"
 
-// The protocols of the listeners, as ALPN names them.
+// The ALPN names of the protocols that the listeners speak.
 const (
 	http2Protocol = "h2"
 	http1Protocol = "http/1.1"
 )
 
-// openCertificates loads the certificates of the listeners, which speak TLS from then
-// on, and puts their watch on the stack.
+// openCertificates loads the certificates for the listeners with TLS, and puts the watch
+// of their files on the stack.
 func (s *Server) openCertificates() (err error) {
 	if !s.cfg.TLS.Enabled() {
 		return nil
 	}
 	if !s.grpc.local() {
-		s.grpc.tls = s.newSecurity("grpc")
+		s.grpc.tls = s.newListenerTLS("grpc")
 		s.grpc.tls.NeedsProtocol = true
 	}
 	if !s.rest.local() {
-		s.rest.tls = s.newSecurity("rest")
+		s.rest.tls = s.newListenerTLS("rest")
 		s.rest.tls.Plain = []byte(notTLS)
 	}
 	if s.cfg.TLS.Admin && !s.admin.local() {
-		s.admin.tls = s.newSecurity("admin")
+		s.admin.tls = s.newListenerTLS("admin")
 		s.admin.tls.Plain = []byte(notTLS)
 	}
-	s.certificates, err = s.watchCertificates(certs.Listeners, s.cfg.TLS.Files(), s.secure)
+	s.certificates, err = s.watchCertificates(certs.Listeners, s.cfg.TLS.Files(), s.applyCertificates)
 	return err
 }
 
-// watchUpstreamCertificates has the connections to Diga use what the files hold, if any
-// are set, and puts their watch on the stack.
+// watchUpstreamCertificates loads the certificates for the connections to Diga, if any
+// are set, and puts the watch of their files on the stack.
 func (s *Server) watchUpstreamCertificates() (err error) {
 	files := s.cfg.Upstream.Files()
 	if files.None() {
@@ -70,8 +71,8 @@ func (s *Server) watchUpstreamCertificates() (err error) {
 	return err
 }
 
-// watchCertificates loads files, and puts their watch on the stack. Use is called with
-// what they hold, now and whenever it changes.
+// watchCertificates loads certificate files and puts the watch of them on the stack. It
+// calls use with their content, now and after every change.
 func (s *Server) watchCertificates(side string, files certs.Files, use func(*certs.Material)) (*certs.Watch, error) {
 	watch, err := certs.Open(certs.WatchConfig{
 		Files: files, Interval: s.cfg.TLS.Reload,
@@ -94,10 +95,10 @@ func (s *Server) watchCertificates(side string, files certs.Files, use func(*cer
 	return watch, nil
 }
 
-// newSecurity returns the TLS of a listener, without its certificate.
-func (s *Server) newSecurity(listener string) *security {
+// newListenerTLS returns a listener's TLS configuration, without its certificate.
+func (s *Server) newListenerTLS(listener string) *listenerTLS {
 	s.telemetry.WatchHandshakes(listener)
-	sec := new(security)
+	sec := new(listenerTLS)
 	sec.Config = handshake.Config{
 		TLS: sec.current.Load, Timeout: min(handshakeTimeout, s.cfg.ReadTimeout),
 		MaxPending: max(s.cfg.MaxConnections/handshakeShare, leastHandshakes), Pending: &sec.pending, Address: peers.Address,
@@ -108,10 +109,10 @@ func (s *Server) newSecurity(listener string) *security {
 	return sec
 }
 
-// secure has new connections served with this certificate and these authorities.
-// Connections that are there go on. No session of theirs is resumed: it might be that of
-// a caller whose authority is trusted no more.
-func (s *Server) secure(m *certs.Material) {
+// applyCertificates makes new connections use this certificate and these authorities. Existing
+// connections stay open, but their sessions cannot be resumed: the caller's authority may
+// no longer be trusted.
+func (s *Server) applyCertificates(m *certs.Material) {
 	if s.grpc.tls != nil {
 		s.grpc.tls.current.Store(s.cfg.TLS.ServerConfig(m, http2Protocol))
 	}
@@ -120,15 +121,15 @@ func (s *Server) secure(m *certs.Material) {
 	}
 	if s.admin.tls != nil {
 		config := s.cfg.TLS.ServerConfig(m, http2Protocol, http1Protocol)
-		config.ClientAuth, config.ClientCAs = tls.NoClientCert, nil // probes and scrapers have none
+		config.ClientAuth, config.ClientCAs = tls.NoClientCert, nil // probes and scrapers have no certificate
 		s.admin.tls.current.Store(config)
 	}
 }
 
-// knowPeer returns the context of a REST connection with its peer, so that a call has
-// the same [peer.Peer] as over gRPC: the caller's address, and with TLS the chains of its
-// certificate.
-func knowPeer(ctx context.Context, conn net.Conn) context.Context {
+// withPeer returns the context of a REST connection with its peer, so that a call has the
+// same [peer.Peer] as over gRPC: the caller's address and, with TLS, its verified
+// certificate chains.
+func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	p := &peer.Peer{Addr: conn.RemoteAddr(), LocalAddr: conn.LocalAddr()}
 	if secured, ok := conn.(*tls.Conn); ok {
 		p.AuthInfo = handshake.Info(secured)

@@ -10,8 +10,8 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// A method of the contract that the service lacks is the generated code's, whose
-// error has no verdict. The interceptors give it one: nothing was done.
+// The generated code returns UNIMPLEMENTED for a method of the contract that the service
+// does not implement. These interceptors add the outcome NOT_SENT to that error.
 
 func implementedUnary(_ context.Context, _ string, resp any, err error) (any, error) {
 	return resp, implemented(err)

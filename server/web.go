@@ -10,8 +10,8 @@ import (
 	"github.com/digate/digate/server/web"
 )
 
-// newWeb returns what serves calls over Connect and gRPC-Web, nil unless --web-rpc is set.
-// They pass everything that a call of gRPC passes: the interceptors, and the intake of
+// newWeb returns the handler of calls over Connect and gRPC-Web, or nil unless --web-rpc
+// is set. The calls pass the same interceptors as gRPC calls, and the intake receives
 // their messages.
 func (s *Server) newWeb(service integrationv1.IntegrationServiceServer, records digatev1.LedgerServiceServer) *web.Handler {
 	if !s.cfg.Gateway.WebRPC {
@@ -34,7 +34,7 @@ func (s *Server) webConfig() web.Config {
 	}
 }
 
-// webChannel is a channel whose services receive through the intake.
+// webChannel is a channel whose services receive messages through the intake.
 type webChannel struct {
 	*inproc.Channel
 
