@@ -1,4 +1,6 @@
-// Package access decides what the callers of a file of accounts may do.
+// Package access decides which calls are allowed when the server has a file of accounts,
+// and counts them against the file's quotas. Its interceptors run after authentication
+// and before the service.
 package access
 
 import (
@@ -16,22 +18,22 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// Access decides what the callers of a file of accounts may do.
+// Access decides which calls the file of accounts allows.
 type Access struct {
 	Store    *accounts.Store
 	Meter    *accounts.Meter
 	Contract *contract.Contract
 }
 
-// question is what a caller asks for.
+// question is a call to decide about.
 type question struct {
 	caller  *accounts.Caller
 	account *accounts.Account
 	isCopy  bool
 }
 
-// decide returns an error unless the context's caller may make a call with a request,
-// which is nil for a stream.
+// decide returns an error unless the caller in the context may make the call. req is nil
+// for a stream.
 func (a *Access) decide(ctx context.Context, method *contract.Method, req any) (q question, err error) {
 	p := authn.FromContext(ctx)
 	if p == nil || p.Named() == nil {
@@ -39,7 +41,7 @@ func (a *Access) decide(ctx context.Context, method *contract.Method, req any) (
 	}
 	set, n := a.Store.Set(), p.Named()
 	q.caller, q.account = set.Caller(n.Caller), set.Account(n.Account)
-	if q.caller == nil || q.account == nil { // the file is another since the caller came
+	if q.caller == nil || q.account == nil { // the file has changed since the caller authenticated
 		return q, apierror.OtherAccount(nil).WithMessage("the caller or the account is no longer in the file of accounts")
 	}
 	asked := accounts.Question{Account: n.Account, Method: string(method.Descriptor.Name())}
@@ -53,7 +55,7 @@ func (a *Access) decide(ctx context.Context, method *contract.Method, req any) (
 	return q, nil
 }
 
-// Unary decides about unary calls.
+// Unary is the interceptor for unary calls.
 func (a *Access) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	method := a.Contract.Method(info.FullMethod)
 	if method == nil {
@@ -64,17 +66,17 @@ func (a *Access) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		err = quotaError(a.Meter.Take(q.caller, q.account, q.isCopy))
 	}
 	if err != nil {
-		return nil, about(method, err)
+		return nil, withoutCopyOutcome(method, err)
 	}
 	resp, err := handler(ctx, req)
 	if q.isCopy {
-		a.made(ctx, q, err)
+		a.refundUnmade(ctx, q, err)
 	}
 	return resp, err
 }
 
-// Stream decides about streams. The copies of a bulk stream are decided about by
-// themselves.
+// Stream is the interceptor for streams. [Access.Item] decides about each copy of a bulk
+// stream.
 func (a *Access) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if method := a.Contract.Method(info.FullMethod); method != nil {
 		q, err := a.decide(ss.Context(), method, nil)
@@ -88,9 +90,9 @@ func (a *Access) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 	return handler(srv, ss)
 }
 
-// Item decides about a copy of a bulk stream, whose stream was decided about. A copy
-// waits for the quotas of a second, as the stream has time; ended is called with its
-// result.
+// Item decides about one copy of a bulk stream that [Access.Stream] has allowed. It waits
+// for the per-second quotas, because a stream has the time to. The caller must call ended
+// with the result of the copy.
 func (a *Access) Item(ctx context.Context, req *integrationv1.CopyTemplateRequest) (ended func(context.Context, error), err error) {
 	q, err := a.decide(ctx, a.Contract.Method(integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName), req)
 	if err != nil {
@@ -103,11 +105,11 @@ func (a *Access) Item(ctx context.Context, req *integrationv1.CopyTemplateReques
 		}
 		return nil, quotaError(err)
 	}
-	return func(ctx context.Context, err error) { a.made(ctx, q, err) }, nil
+	return func(ctx context.Context, err error) { a.refundUnmade(ctx, q, err) }, nil
 }
 
-// made gives back what a copy took of the quotas of the day where it made nothing.
-func (a *Access) made(ctx context.Context, q question, err error) {
+// refundUnmade returns a copy to the daily quotas if it created nothing.
+func (a *Access) refundUnmade(ctx context.Context, q question, err error) {
 	replayed := false
 	if ex := exchange.FromContext(ctx); ex != nil {
 		replayed = ex.Replayed
@@ -120,7 +122,7 @@ func (a *Access) made(ctx context.Context, q question, err error) {
 	}
 }
 
-// quotaError returns the error of a call for which a quota is used up.
+// quotaError returns the error of a call that exceeds a quota.
 func quotaError(err error) error {
 	if r, ok := errors.AsType[*accounts.QuotaError](err); ok {
 		return apierror.QuotaExceeded(r.Error(), r.Wait)
@@ -128,9 +130,10 @@ func quotaError(err error) error {
 	return err
 }
 
-// about returns the error of a call that was not begun. NOT_SENT of a call of the
-// LedgerService would be read as the fate of the copy that the call is about.
-func about(method *contract.Method, err error) error {
+// withoutCopyOutcome returns the error of a call that was not sent. It removes the outcome for calls
+// of the LedgerService: NOT_SENT could be read as the outcome of the copy that such a
+// call asks about.
+func withoutCopyOutcome(method *contract.Method, err error) error {
 	if contract.Own(method.FullName) {
 		return apierror.FromError(err).WithoutOutcome()
 	}

@@ -1,8 +1,8 @@
-// Package accounts holds which callers there are and what each may do: the file of
-// --accounts-file. It names Diga's projects as accounts, each with its token by
-// reference, who signs callers' tokens, and for every caller how it is recognised
-// and which accounts, methods and templates it may use. What the file does not
-// allow is refused.
+// Package accounts reads the file of accounts (--accounts-file) and decides what its
+// callers may do. The file lists Diga's projects as accounts, with references to their
+// tokens; the issuers of callers' tokens; and the callers, with the names they are
+// recognised by and the accounts, methods and templates they may use. Everything else is
+// refused.
 package accounts
 
 import (
@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Set is what one version of the file says. It does not change: many goroutines may
-// use it.
+// Set is the content of one version of the file. It is immutable and safe for concurrent
+// use.
 type Set struct {
 	accounts map[string]*Account
 	issuers  map[string]*Issuer
@@ -22,70 +22,71 @@ type Set struct {
 	byToken      map[string][]tokenIdentity // by the issuer's name
 }
 
-// Quota bounds what is done in a time. The zero value bounds nothing.
+// Quota is a limit on the rate of requests. The zero Quota has no limits.
 type Quota struct {
-	// PerSecond is how many requests may be made a second, 0 for no bound.
+	// PerSecond is the maximum number of requests per second. 0 means no limit.
 	PerSecond float64
-	// CopiesPerDay is how many integrations and tools may be created a day, -1 for no
-	// bound.
+	// CopiesPerDay is the maximum number of integrations and tools created per day. -1
+	// means no limit.
 	CopiesPerDay int
 }
 
 // Account is one of Diga's projects.
 type Account struct {
-	// Name is the name in the file, and Line its line.
+	// Name is the account's name in the file, and Line its line.
 	Name string
 	Line int
 	Quota
-	// Token is where the account's bearer token for Diga is.
+	// Token is the account's bearer token for Diga.
 	Token *Token
 }
 
-// Issuer signs the tokens of callers.
+// Issuer issues callers' tokens.
 type Issuer struct {
-	// Name is the name in the file, and Line its line.
+	// Name is the issuer's name in the file, and Line its line.
 	Name string
 	Line int
-	// Issuer is the claim iss of its tokens.
+	// Issuer is the value of the claim iss in its tokens.
 	Issuer string
-	// Audience is what the claim aud of its tokens must hold.
+	// Audience is a value that the claim aud of its tokens must contain.
 	Audience string
-	// Keys is the URL of its key set (RFC 7517): file or https, or http on loopback.
+	// Keys is the URL of its key set (RFC 7517). The scheme is file or https, or http on
+	// loopback.
 	Keys string
-	// Algorithms are the signature algorithms that its tokens may have.
+	// Algorithms are the permitted signature algorithms of its tokens.
 	Algorithms []string
-	// Leeway is how far its clock may be from this one.
+	// Leeway is how far its clock and this one may differ.
 	Leeway time.Duration
 }
 
-// equal reports whether two issuers are the same but for their lines.
+// equal reports whether two issuers are the same apart from their lines.
 func (i *Issuer) equal(o *Issuer) bool {
 	return i.Name == o.Name && i.Issuer == o.Issuer && i.Audience == o.Audience && i.Keys == o.Keys &&
 		i.Leeway == o.Leeway && slices.Equal(i.Algorithms, o.Algorithms)
 }
 
-// Caller is somebody who calls digate.
+// Caller is a client of digate.
 type Caller struct {
-	// Name is the name in the file, and Line its line.
+	// Name is the caller's name in the file, and Line its line.
 	Name string
 	Line int
 	Quota
 
 	rules    []rule
-	accounts []string // those of any rule, sorted
+	accounts []string // of all rules, sorted
 }
 
-// tokenIdentity is a caller that is recognised by claims of a token.
+// tokenIdentity is a caller with the claims by which its tokens are recognised.
 type tokenIdentity struct {
 	caller *Caller
 	line   int
 	claims map[string]string
 }
 
-// Account returns the account with a name, nil where there is none.
+// Account returns the account with a name, or nil if there is none.
 func (s *Set) Account(name string) *Account { return s.accounts[name] }
 
-// Caller returns the caller with a name, nil where there is none.
+// Caller returns the caller with a name, or nil if there is none.
 func (s *Set) Caller(name string) *Caller { return s.callers[name] }
 
 // Accounts returns the accounts, sorted by name.
@@ -97,16 +98,16 @@ func (s *Set) Issuers() []*Issuer { return sorted(s.issuers) }
 // Callers returns the callers, sorted by name.
 func (s *Set) Callers() []*Caller { return sorted(s.callers) }
 
-// SameIssuers reports whether two sets trust the same issuers in the same way.
+// SameIssuers reports whether two sets have the same issuers with the same properties.
 func (s *Set) SameIssuers(o *Set) bool {
 	return slices.EqualFunc(s.Issuers(), o.Issuers(), (*Issuer).equal)
 }
 
-// HasCertificates reports whether a caller is recognised by a certificate.
+// HasCertificates reports whether any caller is recognised by a certificate.
 func (s *Set) HasCertificates() bool { return len(s.byDNS)+len(s.byURI) > 0 }
 
-// ByNames returns the callers that names of a client certificate belong to, each
-// once. DNS names are compared without their case (RFC 4343), URIs as they are.
+// ByNames returns the callers to whom the names in a client certificate belong, each
+// once. It compares DNS names without regard to case (RFC 4343), and URIs exactly.
 func (s *Set) ByNames(dns, uris []string) []*Caller {
 	var found []*Caller
 	add := func(c *Caller) {
@@ -123,7 +124,7 @@ func (s *Set) ByNames(dns, uris []string) []*Caller {
 	return found
 }
 
-// ByClaims returns the callers that a token of an issuer belongs to, each once. Has
+// ByClaims returns the callers to whom a token of an issuer belongs, each once. has
 // reports whether the token has a claim with a value.
 func (s *Set) ByClaims(issuer string, has func(claim, value string) bool) []*Caller {
 	var found []*Caller
@@ -139,8 +140,8 @@ func (s *Set) ByClaims(issuer string, has func(claim, value string) bool) []*Cal
 	return found
 }
 
-// Accounts returns the names of the accounts that the caller may use for anything,
-// sorted. The slice must not be changed.
+// Accounts returns the names of all accounts that a rule of the caller allows, sorted.
+// The slice must not be modified.
 func (c *Caller) Accounts() []string { return c.accounts }
 
 func sorted[T any](byName map[string]*T) []*T {

@@ -19,23 +19,22 @@ import (
 	"github.com/digate/digate/server/contract"
 )
 
-// The bounds of quotas, and of an issuer's leeway.
+// The limits of quotas and of an issuer's leeway.
 const (
 	maxPerSecond = 1_000_000
 	maxPerDay    = 1_000_000_000
 	maxLeeway    = 10 * time.Minute
 )
 
-// Algorithms are the signature algorithms that tokens may have. Those with a shared
-// secret are not among them: who can verify such a token can make one.
+// Algorithms are the signature algorithms that tokens may have. Algorithms with a shared
+// secret are not permitted: anyone who can verify such a token can also create one.
 var Algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
-// DefaultLeeway is how far an issuer's clock may be from this one unless the file says
-// otherwise.
+// DefaultLeeway is the leeway of issuers for which the file sets none.
 const DefaultLeeway = 30 * time.Second
 
-// Parse reads the file's text. The error is [FileError], and names everything that is
-// wrong. It does not read the tokens.
+// Parse parses the file. If the file is invalid, the error is a [FileError] with all
+// problems. Parse does not read the tokens.
 func Parse(text []byte) (*Set, error) {
 	top, err := document(text)
 	if err != nil {
@@ -53,7 +52,7 @@ func Parse(text []byte) (*Set, error) {
 		field{"issuers", false, func(n *yaml.Node) { r.names(n, "issuers", r.issuer) }},
 		field{"callers", true, func(n *yaml.Node) { r.callers = n }},
 	)
-	if r.callers != nil { // last: callers name accounts and issuers
+	if r.callers != nil { // callers come last because they refer to accounts and issuers
 		r.names(r.callers, "callers", r.caller)
 	}
 	if err := r.err(); err != nil {
@@ -73,8 +72,8 @@ func Methods() []string {
 	return names
 }
 
-// NamesTemplate reports whether the requests of a method name a template, so that a
-// rule's templates bind them.
+// NamesTemplate reports whether a method's requests name a template, so that a rule's
+// templates apply to them.
 func NamesTemplate(method string) bool {
 	md := contract.Integration().Methods().ByName(protoreflect.Name(method))
 	return md != nil && namesTemplate(md.Input())
@@ -90,19 +89,19 @@ func namesTemplate(md protoreflect.MessageDescriptor) bool {
 	return false
 }
 
-// reader reads a file into its set.
+// reader parses a file into its set.
 type reader struct {
 	FileError
 
 	set     *Set
 	callers *yaml.Node
 	methods []string
-	lines   map[string]int // of identities
+	lines   map[string]int // by identity, to find duplicates
 }
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$`)
 
-// names reads a mapping from names of the operator's own.
+// names reads a mapping whose keys are names that the operator chose.
 func (r *reader) names(n *yaml.Node, what string, read func(name string, key, value *yaml.Node)) {
 	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
 		r.addf(n.Line, "%s: must not be empty", what)
@@ -195,8 +194,8 @@ func (r *reader) issuer(name string, key, value *yaml.Node) {
 	r.set.issuers[name] = i
 }
 
-// CheckKeys returns an error unless a URL may be that of a key set: over plain HTTP
-// anybody on the way could replace the keys.
+// CheckKeys returns an error unless the URL is a valid location of a key set. Plain HTTP
+// is not permitted beyond loopback: anyone on the network path could replace the keys.
 func CheckKeys(text string) error {
 	u, err := url.Parse(text)
 	switch {
@@ -316,7 +315,7 @@ func hasKey(n *yaml.Node, name string) bool {
 	return false
 }
 
-// once adds a problem if an identity was there before.
+// once adds a problem if the identity occurred before.
 func (r *reader) once(line int, _ *Caller, id, what string) {
 	if first := r.lines[id]; first != 0 {
 		r.addf(line, "%s: the same identity is in line %d", what, first)
@@ -348,8 +347,8 @@ func (r *reader) rule(c *Caller, what string, n *yaml.Node) {
 	c.rules = append(c.rules, rule)
 }
 
-// patterns reads a list of names, or beginnings of names with a * after them, into the
-// names that there are, with the line of the entry.
+// patterns reads a list of names and of prefixes that end in *. It adds each of the
+// existing names that an entry matches to into, with the line of the entry.
 func (r *reader) patterns(n *yaml.Node, what, noun string, names []string, into map[string]int) {
 	r.list(n, what, func(n *yaml.Node) {
 		text, ok := r.text(n, what)

@@ -5,39 +5,40 @@ import (
 	"strings"
 )
 
-// rule is an entry of a caller's allow list: every account of it with every method of
-// it, on every template of it.
+// rule is an entry of a caller's allow list. It allows each of its methods in each of its
+// accounts, for each of its templates.
 type rule struct {
 	line      int
-	accounts  map[string]int // the lines of the names, or of the patterns that hold them
+	accounts  map[string]int // by name: the line of the name, or of the pattern that matches it
 	methods   map[string]int
 	templates map[string]int // nil for every template
 }
 
-// Question is what a caller wants to do.
+// Question is a call that [Caller.Decide] decides about.
 type Question struct {
-	// Account is the name of an account, Method that of a method without its service.
+	// Account is the name of an account, and Method the name of a method without its
+	// service.
 	Account, Method string
-	// Template is the id of the template that the request names, empty where it names
+	// Template is the id of the template in the request. It is empty if the request has
 	// none.
 	Template string
 }
 
-// Decision is whether a caller may do something, and why.
+// Decision is whether a caller may make a call, and why.
 type Decision struct {
 	Allowed bool
-	// Rule, Account, Method and Template are the lines that allow it; Template is 0
-	// where the rule holds for every template, or the request names none.
+	// Rule, Account, Method and Template are the lines of the file that allow the call.
+	// Template is 0 if the rule applies to every template or the request names none.
 	Rule, Account, Method, Template int
-	// Limited reports whether the rule holds for certain templates only, and the request
-	// names none.
+	// Limited means that the rule has a list of templates and the request names no
+	// template.
 	Limited bool
-	// Refusal says what is not allowed, where it is not.
+	// Refusal is why the call is not allowed. It is empty if the call is allowed.
 	Refusal string
 }
 
-// Decide reports whether the caller may do what is asked. One rule has to allow all of
-// it. A rule's templates bind the requests that name a template, and no others.
+// Decide decides whether the caller may make a call. A single rule must allow all of it.
+// A rule's templates apply only to requests that name a template.
 func (c *Caller) Decide(q Question) Decision {
 	d := Decision{}
 	var hasAccount, hasMethod bool

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Problem is something that is wrong with the file.
+// Problem is one error in the file.
 type Problem struct {
-	// Line is where, 0 for the whole file.
+	// Line is the line of the error. It is 0 if the error concerns the whole file.
 	Line int
-	// Text says what is wrong. It quotes no token.
+	// Text describes the error. It quotes no token.
 	Text string
 }
 
@@ -22,14 +22,13 @@ func (p Problem) String() string {
 	return fmt.Sprintf("line %d: %s", p.Line, p.Text)
 }
 
-// maxProblems is how many problems are told of a file.
+// maxProblems is the maximum number of problems that are reported.
 const maxProblems = 100
 
-// FileError is the error of a file: all that is wrong with it, in the order of the
-// lines.
+// FileError is the error of an invalid file. It has all problems, ordered by line.
 type FileError []Problem
 
-// Error returns a line for each problem.
+// Error returns the problems, one per line.
 func (p FileError) Error() string {
 	lines := make([]string, 0, len(p))
 	for i, problem := range p {
@@ -46,7 +45,7 @@ func (p *FileError) addf(line int, format string, args ...any) {
 	*p = append(*p, Problem{line, fmt.Sprintf(format, args...)})
 }
 
-// err returns the problems as an error, nil if there are none.
+// err returns the problems as an error, or nil if there are none.
 func (p FileError) err() error {
 	if len(p) == 0 {
 		return nil

@@ -8,41 +8,42 @@ import (
 	"time"
 )
 
-// Meter holds the quotas of callers and accounts, by their names: a file that is read
-// anew lifts none. It may be used by many goroutines.
+// Meter counts requests against the quotas of callers and accounts. It keeps the counts
+// by name, so that they survive a new version of the file. It is safe for concurrent use.
 type Meter struct {
 	mu       sync.Mutex
 	callers  map[string]*meter
 	accounts map[string]*meter
 }
 
-// meter is what one caller or account used of its quota.
+// meter is what one caller or account has used of its quotas.
 type meter struct {
-	// used is how many requests of the last second count still: it falls by the quota
-	// of a second in a second (a token bucket, told by what is not in it).
+	// used is the number of recent requests that still count against the per-second
+	// quota. It falls at the rate of the quota (it is the inverse of a token bucket's
+	// level).
 	used   float64
 	at     time.Time
-	day    int64 // since 1970, in UTC
+	day    int64 // days since 1970, in UTC
 	copies int
-	// refused counts the requests for which the quota of a second was used up, and
-	// refusedCopies those for which that of a day was.
+	// refused counts the requests that exceeded the per-second quota, and refusedCopies
+	// those that exceeded the daily quota.
 	refused, refusedCopies uint64
-	// waiting counts the copies that wait for the quota of a second.
+	// waiting counts the copies that are waiting for the per-second quota.
 	waiting int
 }
 
-// NewMeter returns a meter of which nothing is used.
+// NewMeter returns a meter without any requests.
 func NewMeter() *Meter {
 	return &Meter{callers: make(map[string]*meter), accounts: make(map[string]*meter)}
 }
 
-// QuotaError is the error of a quota that is used up.
+// QuotaError is the error of a request that exceeds a quota.
 type QuotaError struct {
-	// Quota says whose quota that is, and which.
+	// Quota says which quota it is, and whose.
 	Quota string
-	// Wait is how long it takes until there is room for one more.
+	// Wait is how long it takes until the quota allows another request.
 	Wait time.Duration
-	// Day means that it is the quota of a day.
+	// Day means that it is the daily quota.
 	Day bool
 
 	of *meter
@@ -50,20 +51,21 @@ type QuotaError struct {
 
 func (r *QuotaError) Error() string { return r.Quota + " is used up" }
 
-// use is one quota that a request counts for.
+// use is one quota that a request counts against.
 type use struct {
 	noun, name string
 	quota      Quota
 	meter      *meter
 }
 
-// Take counts a request of a caller in an account, and as a copy if it is one. The
-// error is a [*QuotaError]; then the request counts as refused alone.
+// Take counts a request of a caller in an account, and counts it as a copy if isCopy is
+// set. If a quota is exceeded, the error is a [*QuotaError], and the request counts only
+// as refused.
 func (m *Meter) Take(c *Caller, a *Account, isCopy bool) error {
 	return m.refused(m.take(c, a, isCopy))
 }
 
-// refused counts the request of an error as refused, and returns the error.
+// refused counts a refused request, and returns its error.
 func (m *Meter) refused(err error) error {
 	r, ok := err.(*QuotaError)
 	if !ok {
@@ -79,7 +81,7 @@ func (m *Meter) refused(err error) error {
 	return err
 }
 
-// take is [Meter.Take] that counts no refusal.
+// take is [Meter.Take] without counting refused requests.
 func (m *Meter) take(c *Caller, a *Account, isCopy bool) error {
 	now := time.Now()
 	m.mu.Lock()
@@ -106,8 +108,8 @@ func (m *Meter) take(c *Caller, a *Account, isCopy bool) error {
 	return nil
 }
 
-// Wait is [Meter.Take] that waits for the quotas of a second while the context leaves
-// the time. It does not wait for another day.
+// Wait is [Meter.Take], but waits for the per-second quotas if the context's deadline
+// allows that. It does not wait for the daily quotas.
 func (m *Meter) Wait(ctx context.Context, c *Caller, a *Account, isCopy bool) error {
 	for {
 		err := m.take(c, a, isCopy)
@@ -124,8 +126,8 @@ func (m *Meter) Wait(ctx context.Context, c *Caller, a *Account, isCopy bool) er
 	}
 }
 
-// wait waits as long as an error says, and counts that somebody does. It returns the
-// context's error if that ends earlier.
+// wait waits for the time that the error names. Meanwhile it counts the waiting copy. It
+// returns the context's error if the context ends first.
 func (m *Meter) wait(ctx context.Context, r *QuotaError) error {
 	m.count(r.of, 1)
 	defer m.count(r.of, -1)
@@ -139,26 +141,26 @@ func (m *Meter) wait(ctx context.Context, r *QuotaError) error {
 	}
 }
 
-// count adds to those that wait.
+// count changes the number of waiting copies by n.
 func (m *Meter) count(of *meter, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	of.waiting += n
 }
 
-// GiveBack takes back that a request counted as a copy: none was made.
+// GiveBack undoes counting a request as a copy, because the request created nothing.
 func (m *Meter) GiveBack(c *Caller, a *Account) {
 	now := time.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, used := range []*meter{find(m.callers, c.Name, now), find(m.accounts, a.Name, now)} {
-		used.copies = max(used.copies-1, 0) // it may have been of the day before
+		used.copies = max(used.copies-1, 0) // the copy may have been counted on the day before
 	}
 }
 
 const day = 24 * time.Hour
 
-// find returns the meter of a name, on the day of a time.
+// find returns the meter with a name. It resets the daily count if a new day has begun.
 func find(meters map[string]*meter, name string, now time.Time) *meter {
 	m := meters[name]
 	if m == nil {
@@ -171,7 +173,7 @@ func find(meters map[string]*meter, name string, now time.Time) *meter {
 	return m
 }
 
-// refusal returns why one more request is too many, nil if it is not.
+// refusal returns the error of another request, or nil if the quota allows it.
 func (u *use) refusal(now time.Time, isCopy bool) *QuotaError {
 	if isCopy && u.quota.CopiesPerDay >= 0 && u.meter.copies >= u.quota.CopiesPerDay {
 		return &QuotaError{
@@ -190,8 +192,8 @@ func (u *use) refusal(now time.Time, isCopy bool) *QuotaError {
 	}
 }
 
-// drain forgets what was used so long ago that it no longer counts. As many requests
-// may come at once as may come in a second.
+// drain lowers the count of recent requests by what the passed time allows. The quota of
+// one second may be used in a burst.
 func (u *use) drain(now time.Time) {
 	m := u.meter
 	m.used = max(m.used-now.Sub(m.at).Seconds()*u.quota.PerSecond, 0)

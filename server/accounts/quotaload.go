@@ -2,20 +2,21 @@ package accounts
 
 import "time"
 
-// QuotaLoad is how much of a quota is used.
+// QuotaLoad is the current use of a quota.
 type QuotaLoad struct {
-	// Of is caller or account, whose Name is that of the file.
+	// Of is caller or account, and Name the name in the file.
 	Of, Name string
-	// Quota is the key of the file: requests_per_second or copies_per_day.
+	// Quota is the key in the file: requests_per_second or copies_per_day.
 	Quota       string
 	Used, Limit float64
-	// Refused counts the requests for which it was used up.
+	// Refused counts the requests that exceeded the quota.
 	Refused uint64
-	// Waiting counts the copies of bulk streams that wait for it.
+	// Waiting counts the copies of bulk streams that are waiting for the quota.
 	Waiting int
 }
 
-// Load returns the load of each quota of a file, of callers and then of accounts.
+// Load returns the current use of each quota in the file, first of callers and then of
+// accounts.
 func (m *Meter) Load(s *Set) (all []QuotaLoad) {
 	now := time.Now()
 	m.mu.Lock()

@@ -12,43 +12,44 @@ import (
 	"time"
 )
 
-// lookEvery is how often the file and the tokens are looked at. They are read, and not
-// asked for their times: a mounted secret is replaced by a link, with any time.
-const lookEvery = 5 * time.Second
+// checkEvery is the interval at which the file and the tokens are checked. They are read
+// each time, because a modification time proves nothing: a mounted secret is replaced by
+// changing a symbolic link, and its new file may have any time.
+const checkEvery = 5 * time.Second
 
-// Observer is told what becomes of the file and of the tokens. Its methods are called
-// one after the other.
+// Observer is told about changes of the file and the tokens. Its methods are not called
+// concurrently.
 type Observer interface {
-	// AccountsLoaded: a version of the file is in force.
+	// AccountsLoaded is called when a version of the file comes into use.
 	AccountsLoaded(set *Set, s Status)
-	// AccountsRefused: the file cannot be used, and what was in force stays. It is
-	// told once for each version of the file.
+	// AccountsRefused is called when the file cannot be used and the previous version
+	// stays in use. It is called once for each version of the file.
 	AccountsRefused(err error)
-	// TokenRead: the token of an account is another than before.
+	// TokenRead is called when the token of an account has changed.
 	TokenRead(account string)
-	// TokenRefused: the token of an account cannot be read, and the one before stays.
-	// It is told once for each reason.
+	// TokenRefused is called when the token of an account cannot be read and the previous
+	// one stays in use. It is called once for each reason.
 	TokenRefused(account string, err error)
 }
 
 // Status is the state of a store.
 type Status struct {
-	// Hash is the SHA-256 of the file that is in force, in hexadecimal.
+	// Hash is the SHA-256 of the file in use, in hexadecimal.
 	Hash string
-	// Loaded is when it came into force.
+	// Loaded is when the file came into use.
 	Loaded time.Time
-	// Accounts, Callers and Issuers are how many there are.
+	// Accounts, Callers and Issuers are how many the file has.
 	Accounts, Callers, Issuers int
-	// Refused means that the file is another now, and cannot be used, and RefusedSince
-	// is since when.
+	// Refused means that the file has changed and its new version cannot be used.
+	// RefusedSince is when that began.
 	Refused      bool
 	RefusedSince time.Time
-	// TokensRefused is how many tokens cannot be read now.
+	// TokensRefused is the number of tokens that cannot be read at present.
 	TokensRefused int
 }
 
-// Store holds the set that is in force, and keeps it up to date. Many goroutines may
-// use it.
+// Store holds the set in use, and updates it when the file changes. It is safe for
+// concurrent use.
 type Store struct {
 	path     string
 	check    func(*Set) error
@@ -56,13 +57,13 @@ type Store struct {
 	current  atomic.Pointer[Set]
 
 	mu      sync.Mutex
-	seen    string            // what was last seen of the file: its hash, or why it could not be read
-	refused map[string]string // why an account's token cannot be read
+	seen    string            // hash of the file when last read, or why it could not be read
+	refused map[string]string // by account: why its token cannot be read
 	status  Status
 }
 
-// Open reads the file and its tokens. The error names everything that is wrong. Check,
-// which may be nil, returns why a file cannot be used although nothing in it is wrong.
+// Open reads the file and its tokens. The error has all problems. check, which may be
+// nil, returns an error if a valid file cannot be used for another reason.
 func Open(path string, check func(*Set) error, observer Observer) (*Store, error) {
 	s := &Store{path: path, check: check, observer: observer, refused: make(map[string]string)}
 	text, err := readFile(path, MaxFile)
@@ -76,7 +77,7 @@ func Open(path string, check func(*Set) error, observer Observer) (*Store, error
 	return s, nil
 }
 
-// Set returns the set that is in force.
+// Set returns the set in use.
 func (s *Store) Set() *Set { return s.current.Load() }
 
 // Status returns the state of the store.
@@ -86,16 +87,16 @@ func (s *Store) Status() Status {
 	return s.status
 }
 
-// RefusedTokens returns the names of the accounts whose tokens cannot be read now.
+// RefusedTokens returns the names of the accounts whose tokens cannot be read at present.
 func (s *Store) RefusedTokens() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.refused))
 }
 
-// Run keeps the store up to date until the context ends.
+// Run checks the file and the tokens repeatedly until the context ends.
 func (s *Store) Run(ctx context.Context) {
-	ticker := time.NewTicker(lookEvery)
+	ticker := time.NewTicker(checkEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -107,8 +108,8 @@ func (s *Store) Run(ctx context.Context) {
 	}
 }
 
-// Look reads the file and the tokens. A file that is the same as before changes
-// nothing, and one that cannot be used changes nothing either: the error says why.
+// Look reads the file and the tokens once. If the file is unchanged or cannot be used,
+// the set in use stays. In the second case, the error says why.
 func (s *Store) Look() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +120,7 @@ func (s *Store) Look() error {
 	}
 	switch {
 	case seen == s.seen:
-	case err == nil && seen == s.status.Hash: // it is again what is in force
+	case err == nil && seen == s.status.Hash: // the file is again the version in use
 		s.seen, s.status.Refused, s.status.RefusedSince = seen, false, time.Time{}
 	default:
 		s.seen = seen
@@ -137,7 +138,7 @@ func (s *Store) Look() error {
 	return err
 }
 
-// load puts a file into force, unless something in it or one of its tokens is wrong.
+// load brings a file into use, unless it is invalid or one of its tokens cannot be read.
 func (s *Store) load(text string) error {
 	set, err := Parse([]byte(text))
 	if err != nil {
@@ -161,9 +162,9 @@ func (s *Store) load(text string) error {
 	return nil
 }
 
-// ReadTokens reads the tokens of a new set. A token that the set before has too is
-// taken from there: it may be one that cannot be read at the moment. The error names
-// every token that is missing.
+// ReadTokens reads the tokens of a new set. It takes tokens that the previous set also
+// has from that set, because they may be unreadable at present. The error names every
+// missing token.
 func (s *Set) ReadTokens(before *Set) error {
 	known := make(map[string]*Token)
 	if before != nil {
@@ -185,7 +186,7 @@ func (s *Set) ReadTokens(before *Set) error {
 	return p.err()
 }
 
-// readTokens reads the tokens of the set that is in force.
+// readTokens reads the tokens of the set in use.
 func (s *Store) readTokens() {
 	for _, a := range s.current.Load().Accounts() {
 		changed, err := a.Token.Read()

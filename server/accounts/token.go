@@ -14,23 +14,22 @@ import (
 	"github.com/digate/digate/server/secret"
 )
 
-// maxToken bounds a token, in bytes.
+// maxToken is the maximum size of a token, in bytes.
 const maxToken = 8 << 10
 
-// Token is a bearer token for Diga that is kept elsewhere. Many goroutines may use
-// it.
+// Token is a bearer token for Diga that is read from a file or an environment variable.
+// It is safe for concurrent use.
 type Token struct {
 	ref     string
-	file    string // the path, empty for a variable
+	file    string // path of the file; empty for a variable
 	env     string
 	current atomic.Pointer[secret.String]
 }
 
 var variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// NewToken returns the token that a reference names: file:///PATH or env://NAME. It is
-// not read yet. The error does not quote the reference, which may be a token by
-// mistake.
+// NewToken returns the token at a reference: file:///PATH or env://NAME. It does not read
+// the token. The error does not quote the reference, which may be a token by mistake.
 func NewToken(ref string) (*Token, error) {
 	if name, ok := strings.CutPrefix(ref, "env://"); ok {
 		if !variablePattern.MatchString(name) {
@@ -48,10 +47,10 @@ func NewToken(ref string) (*Token, error) {
 	return &Token{ref: ref, file: filepath.FromSlash(u.Path)}, nil
 }
 
-// Reference returns where the token is.
+// Reference returns the reference to the token.
 func (t *Token) Reference() string { return t.ref }
 
-// Reveal returns the token as it was last read, empty if it never was.
+// Reveal returns the token as last read, or an empty one if it was never read.
 func (t *Token) Reveal() secret.String {
 	if s := t.current.Load(); s != nil {
 		return *s
@@ -59,8 +58,8 @@ func (t *Token) Reveal() secret.String {
 	return secret.String{}
 }
 
-// Read reads the token anew and reports whether it changed. After an error, the token
-// is what it was. No error quotes the token.
+// Read reads the token again and reports whether it changed. If Read fails, the previous
+// token stays. No error quotes the token.
 func (t *Token) Read() (changed bool, err error) {
 	var text string
 	if t.env != "" {
@@ -88,13 +87,14 @@ func (t *Token) Read() (changed bool, err error) {
 	return true, nil
 }
 
-// readFile reads a file of at most so many bytes, and a little more.
+// readFile reads a file of limited size. It reads a little more than the limit, so that
+// the caller can see that the file is too large.
 func readFile(path string, most int) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", err
 	}
-	if !info.Mode().IsRegular() { // to open a pipe is to wait for its writer
+	if !info.Mode().IsRegular() { // opening a named pipe would wait for a writer
 		return "", fmt.Errorf("%s is no regular file", path)
 	}
 	f, err := os.Open(path)

@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// MaxFile bounds the file, in bytes.
+	// MaxFile is the maximum size of the file, in bytes.
 	MaxFile = 4 << 20
-	// maxDepth bounds how deep it may nest. The form needs 7.
+	// maxDepth is the maximum nesting depth. A valid file needs 7.
 	maxDepth = 16
 )
 
 var yamlLine = regexp.MustCompile(`line (\d+): `)
 
-// document returns the mapping at the top of a YAML text.
+// document returns the top-level mapping of a YAML text.
 func document(text []byte) (*yaml.Node, error) {
 	if len(text) > MaxFile {
 		return nil, FileError{{Text: fmt.Sprintf("is larger than %d bytes", MaxFile)}}
@@ -39,15 +39,15 @@ func document(text []byte) (*yaml.Node, error) {
 		return nil, FileError{{Text: "has more than one YAML document, or something after it that is no YAML"}}
 	}
 	var p FileError
-	plain(&p, &top, 0)
+	checkPlain(&p, &top, 0)
 	if err := p.err(); err != nil {
 		return nil, err
 	}
 	return top.Content[0], nil
 }
 
-// notYAML returns the error of a text that is no YAML. The parser's error may quote
-// an alias, and nothing else.
+// notYAML returns the error of a text that is not valid YAML. The parser's message may
+// quote an alias, but nothing else.
 func notYAML(err error) error {
 	text, p := strings.TrimPrefix(err.Error(), "yaml: "), Problem{}
 	if found := yamlLine.FindStringSubmatchIndex(text); found != nil {
@@ -61,9 +61,9 @@ func notYAML(err error) error {
 	return FileError{p}
 }
 
-// plain adds a problem for every node that is an alias, has an anchor, or is too deep.
-// Aliases would let a small file be a large one.
-func plain(p *FileError, n *yaml.Node, depth int) {
+// checkPlain adds a problem for every node that is an alias, has an anchor or is nested too
+// deeply. With aliases, a small file could expand to a large one.
+func checkPlain(p *FileError, n *yaml.Node, depth int) {
 	switch {
 	case depth > maxDepth:
 		p.addf(n.Line, "nests too deep")
@@ -73,11 +73,11 @@ func plain(p *FileError, n *yaml.Node, depth int) {
 		return
 	}
 	for _, c := range n.Content {
-		plain(p, c, depth+1)
+		checkPlain(p, c, depth+1)
 	}
 }
 
-// kind returns what a node is, for people.
+// kind returns the type of a node for error messages.
 func kind(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -99,14 +99,14 @@ func kind(n *yaml.Node) string {
 	}
 }
 
-// field is one key of a mapping with what reads its value.
+// field is a key of a mapping, with the function that reads its value.
 type field struct {
 	name     string
 	required bool
 	read     func(*yaml.Node)
 }
 
-// fields reads a mapping whose keys are known. What is its place in the file.
+// fields reads a mapping with known keys. what describes its place in the file.
 func (r *reader) fields(n *yaml.Node, what string, known ...field) {
 	seen := r.entries(n, what, func(key, value *yaml.Node) {
 		i := slices.IndexFunc(known, func(f field) bool { return f.name == key.Value })
@@ -130,8 +130,8 @@ func (r *reader) fields(n *yaml.Node, what string, known ...field) {
 	}
 }
 
-// entries calls read for every key of a mapping that is there for the first time, and
-// returns the lines of the keys, nil where the node is no mapping.
+// entries calls read for every distinct key of a mapping, and returns the lines of the
+// keys. It returns nil if the node is not a mapping.
 func (r *reader) entries(n *yaml.Node, what string, read func(key, value *yaml.Node)) map[string]int {
 	if n.Kind != yaml.MappingNode {
 		r.addf(n.Line, "%s: must be a mapping, and is %s", what, kind(n))
@@ -153,7 +153,7 @@ func (r *reader) entries(n *yaml.Node, what string, read func(key, value *yaml.N
 	return seen
 }
 
-// list calls read for every entry of a list, which must have one.
+// list calls read for every entry of a list. An empty list is a problem.
 func (r *reader) list(n *yaml.Node, what string, read func(*yaml.Node)) {
 	switch {
 	case n.Kind != yaml.SequenceNode:
@@ -167,7 +167,7 @@ func (r *reader) list(n *yaml.Node, what string, read func(*yaml.Node)) {
 	}
 }
 
-// text returns a node's text, and whether it is one.
+// text returns the text of a node, and reports whether the node is a string.
 func (r *reader) text(n *yaml.Node, what string) (string, bool) {
 	switch {
 	case n.Kind != yaml.ScalarNode || n.Tag != "!!str":
@@ -184,8 +184,8 @@ func (r *reader) text(n *yaml.Node, what string) (string, bool) {
 	return n.Value, true
 }
 
-// didYouMean returns the end of a message about a misspelt name: empty where no name
-// is near.
+// didYouMean returns a suggestion for the end of an error message about a misspelt name.
+// It is empty if no name is similar.
 func didYouMean(misspelt string, names []string) string {
 	if near, ok := spelling.Nearest(misspelt, names); ok {
 		return "; did you mean " + near + "?"
@@ -193,7 +193,7 @@ func didYouMean(misspelt string, names []string) string {
 	return ""
 }
 
-// shorten returns a name for a message, without its end if it is long.
+// shorten returns a name for a message, cut if it is long.
 func shorten(name string) string {
 	const most = 80
 	if len(name) > most {

@@ -6,12 +6,12 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// maxToken bounds a bearer token, in bytes.
+// maxToken is the maximum size of a bearer token, in bytes.
 const maxToken = 8 << 10
 
-// Bearer returns the token of an authorization header's values. It takes exactly one
-// value, `Bearer` (in any case, RFC 9110 11.1), one space or more, and a token of
-// visible ASCII characters.
+// Bearer returns the token in the values of an authorization header. There must be
+// exactly one value: `Bearer` in any case (RFC 9110, 11.1), at least one space, and a
+// token of visible ASCII characters.
 func Bearer(authorization []string) (string, error) {
 	switch len(authorization) {
 	case 0:

@@ -14,10 +14,10 @@ import (
 	"github.com/digate/digate/server/contract"
 )
 
-// TapHandle authenticates a gRPC call when its header has arrived and nothing
-// of its message was read. Beside its error it returns the context as far as it came, or
-// nil. Open reports whether a method, by its full name, needs no
-// credential.
+// TapHandle returns a tap handle that authenticates a gRPC call when its header has
+// arrived and nothing of its message was read. If authentication fails, the handle
+// returns the context as it was by then, which may be nil, with the error. open reports
+// whether a method needs no credential, given its full name.
 func TapHandle(a Authenticator, open func(method string) bool) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		if open(info.FullMethodName) {
@@ -34,14 +34,14 @@ func TapHandle(a Authenticator, open func(method string) bool) tap.ServerInHandl
 	}
 }
 
-// connectionState returns the TLS state of a gRPC call's connection, nil for
-// plain text.
+// connectionState returns the TLS state of a gRPC call's connection. It is nil for plain
+// text.
 func connectionState(ctx context.Context) *tls.ConnectionState {
 	p, found := peer.FromContext(ctx)
 	if !found {
 		return nil
 	}
-	switch info := p.AuthInfo.(type) { // a variable outside the case would be allocated for plain text too
+	switch info := p.AuthInfo.(type) { // a variable outside of the case would be allocated for plain text too
 	case credentials.TLSInfo:
 		return &info.State
 	default:
@@ -49,8 +49,8 @@ func connectionState(ctx context.Context) *tls.ConnectionState {
 	}
 }
 
-// Check refuses a call without a principal, by its full gRPC name. It guards the service
-// against a way in where somebody forgot to authenticate.
+// Check refuses a call without a principal. The method is the full gRPC name. Check
+// protects the service from entry points that do not authenticate.
 func Check(ctx context.Context, method string) error {
 	if contract.Open(method) {
 		return nil
@@ -61,31 +61,30 @@ func Check(ctx context.Context, method string) error {
 	return nil
 }
 
-// StreamInterceptor is [Check] for streams. A stream ends at its next message once what
-// its caller authenticated with has ended, or belongs to the caller no longer: the next
-// message from its caller, or,
-// where the caller sends but one, the next one to it. What a caller sent before that
-// has its responses.
+// StreamInterceptor is [Check] for streams. It also ends a stream once the credential of
+// its caller has expired or no longer belongs to the caller. The stream ends at the next
+// message from its caller or, if the caller sends only one, at the next message to it.
+// The caller still gets the responses to its earlier messages.
 func StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if err := Check(ss.Context(), info.FullMethod); err != nil {
 		return err
 	}
 	if p := FromContext(ss.Context()); p != nil {
-		if ends, belonging, known := p.ends(); known {
-			ss = &expiring{ServerStream: ss, ends: ends, belonging: belonging, receives: info.IsClientStream}
+		if ends, ownership, known := p.ends(); known {
+			ss = &expiring{ServerStream: ss, ends: ends, ownership: ownership, receives: info.IsClientStream}
 		}
 	}
 	return handler(srv, ss)
 }
 
-// expiring is a stream that ends at its next message once its caller's credential has
-// ended or belongs to another.
+// expiring is a stream that fails at its next message once its caller's credential has
+// expired or belongs to another caller.
 type expiring struct {
 	grpc.ServerStream
 
 	ends      time.Time
-	belonging Belonging // may be nil
-	receives  bool      // the caller sends more than one message
+	ownership Ownership // may be nil
+	receives  bool      // the caller may send several messages
 }
 
 // RecvMsg implements [grpc.ServerStream].
@@ -111,8 +110,8 @@ func (s *expiring) check(applies bool) error {
 	if !s.ends.IsZero() && time.Now().After(s.ends) {
 		return apierror.CredentialExpired()
 	}
-	if s.belonging == nil {
+	if s.ownership == nil {
 		return nil
 	}
-	return s.belonging.Check()
+	return s.ownership.Check()
 }

@@ -2,8 +2,8 @@ package authn
 
 import "net/http"
 
-// Middleware authenticates an HTTP request before its body is read. A request
-// without a valid credential goes to refuse and no further.
+// Middleware returns a handler that authenticates a request before its body is read. It
+// calls refuse instead of next for a request without a valid credential.
 func Middleware(a Authenticator, next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := a.Authenticate(r.Context(), Request{

@@ -7,10 +7,10 @@ import (
 	"github.com/digate/digate/server/secret"
 )
 
-// Principal is an authenticated caller. Many goroutines may use it.
+// Principal is an authenticated caller. It is safe for concurrent use.
 type Principal struct {
-	// Credential is the caller's own bearer token, where that is what the upstream is
-	// called with. It is empty for a caller with a name.
+	// Credential is the caller's own bearer token, if Diga is called with that token. It
+	// is empty for a named caller.
 	Credential secret.String
 
 	named    *Named
@@ -20,72 +20,72 @@ type Principal struct {
 	id       string
 }
 
-// Named is a caller with a name, who uses an account of digate's.
+// Named is a caller with a name, who uses an account of digate's configuration.
 type Named struct {
-	// Account is the name of the account, empty for a call that needs none, and Caller
-	// that of the caller.
+	// Account is the name of the account, and Caller that of the caller. Account is empty
+	// for a call that needs no account.
 	Account, Caller string
-	// ByCertificate means that the caller authenticated with a client certificate, and
-	// not with a token.
+	// ByCertificate means that the caller authenticated with a client certificate instead
+	// of a token.
 	ByCertificate bool
-	// Expires is when what the caller authenticated with ends.
+	// Expires is when the caller's certificate or token expires.
 	Expires time.Time
-	// Token returns the account's bearer token at this moment. It is nil where there is
-	// no account.
+	// Token returns the account's current bearer token. It is nil if there is no account.
 	Token func() secret.String
-	// Belonging tells whether the credential still belongs to the caller, nil where that
-	// cannot change during a call.
-	Belonging Belonging
+	// Ownership tracks whether the credential still belongs to the caller. It is nil if
+	// that cannot change during a call.
+	Ownership Ownership
 }
 
-// Belonging is the tie between a credential and a caller, which may end before the
-// credential does.
-type Belonging interface {
-	// Check returns an [apierror.Error] once the credential is no longer the caller's.
+// Ownership tracks whether a credential still belongs to its caller. That may end before
+// the credential expires.
+type Ownership interface {
+	// Check returns an [apierror.Error] if the credential no longer belongs to the
+	// caller.
 	Check() error
 }
 
-// Claim is the claim of a verified token that names its caller.
+// Claim is the claim of a verified token that identifies its caller.
 type Claim struct {
-	// whole is the issuer, the claim's name and its value.
+	// whole combines the issuer, the claim's name and its value.
 	whole   string
 	expires time.Time
 }
 
-// NewClaim returns the claim of an issuer's token that ends at that time. Neither the issuer
-// nor the claim's name has a NUL.
+// NewClaim returns a claim of a token that expires at the given time. The issuer and the
+// claim's name must not contain NUL.
 func NewClaim(issuer, name, value string, expires time.Time) *Claim {
 	return &Claim{"digate claim\x00" + issuer + "\x00" + name + "\x00" + value, expires}
 }
 
-// NewPrincipal returns the principal with this credential. Identify names the
-// holder of the credential's token: always the same name for the same token, and
-// one that does not reveal the token, because names are logged and stored.
+// NewPrincipal returns the principal of a caller that is identified by its credential.
+// identify must return the same identity for the same token, and one that does not reveal
+// the token, because identities are logged and stored.
 func NewPrincipal(credential secret.String, identify func(token string) string) *Principal {
 	return &Principal{Credential: credential, identify: identify}
 }
 
-// NewNamed returns the principal of a caller with a name. Its identity is what identify
-// returns for the account and the caller, whatever the tokens of both are.
+// NewNamed returns the principal of a named caller. Its identity is the result of
+// identify for the names of the account and the caller. It does not depend on their
+// tokens.
 func NewNamed(n *Named, identify func(name string) string) *Principal {
 	return &Principal{named: n, identify: identify}
 }
 
-// NewClaimed returns the principal of a caller that a claim of its own token names; the
-// upstream is called with the token. Its identity is what identify returns for the claim,
-// whatever the token is.
+// NewClaimed returns the principal of a caller that is identified by a claim of its
+// token. Diga is called with the token. The identity is the result of identify for the
+// claim. It does not depend on the rest of the token.
 func NewClaimed(c *Claim, credential secret.String, identify func(name string) string) *Principal {
 	return &Principal{Credential: credential, claim: c, identify: identify}
 }
 
-// Named returns the caller's names, nil for one that has none.
+// Named returns the names of the caller, or nil if it has none.
 func (p *Principal) Named() *Named { return p.named }
 
-// Claimed reports whether a claim of a verified token says who the caller is.
+// Claimed reports whether the caller is identified by a claim of a verified token.
 func (p *Principal) Claimed() bool { return p.claim != nil }
 
-// Token returns the bearer token that the upstream is called with on the caller's
-// behalf.
+// Token returns the bearer token for the requests to Diga on the caller's behalf.
 func (p *Principal) Token() secret.String {
 	switch {
 	case p.named == nil:
@@ -97,9 +97,9 @@ func (p *Principal) Token() secret.String {
 	}
 }
 
-// Account returns what tells the upstream's accounts apart in this process: the name of
-// the account, or, where there is none, what the caller is known by. It must not be
-// shown.
+// Account returns a key that identifies the account of Diga within this process: the name
+// of the account, or the caller's key if there is no account. It may contain a token and
+// must not be shown.
 func (p *Principal) Account() string {
 	if p.named != nil {
 		return p.named.Account
@@ -107,9 +107,10 @@ func (p *Principal) Account() string {
 	return p.identified()
 }
 
-// Key returns what tells callers apart in this process. It must not be shown. A caller
-// has one key in all of its accounts, so that it has its share of a resource once. No
-// token is a key of a named caller, or of one that a claim names: tokens have no NUL.
+// Key returns a key that identifies the caller within this process. It may contain a
+// token and must not be shown. A caller has the same key in all of its accounts, so that
+// it has one share of each resource. The key of a named or claimed caller cannot equal a
+// token, because it contains NUL.
 func (p *Principal) Key() string {
 	if p.named != nil {
 		return "digate\x00" + p.named.Caller
@@ -117,8 +118,9 @@ func (p *Principal) Key() string {
 	return p.identified()
 }
 
-// identified returns the text that the identity is made of: the token, or the names of the
-// account and the caller, or the issuer and the claim. Two callers have two texts.
+// identified returns the text that the identity is computed from: the token, or the names
+// of the account and the caller, or the issuer and the claim. It differs between any two
+// callers.
 func (p *Principal) identified() string {
 	switch {
 	case p.named != nil:
@@ -130,13 +132,12 @@ func (p *Principal) identified() string {
 	}
 }
 
-// ends returns when what the caller authenticated with ends, and its tie to the caller,
-// nil for one that cannot change. It reports false for a credential that the upstream
-// alone judges.
-func (p *Principal) ends() (time.Time, Belonging, bool) {
+// ends returns when the caller's credential expires, and what tracks its owner, which may
+// be nil. It reports false for a credential that only Diga verifies.
+func (p *Principal) ends() (time.Time, Ownership, bool) {
 	switch {
 	case p.named != nil:
-		return p.named.Expires, p.named.Belonging, true
+		return p.named.Expires, p.named.Ownership, true
 	case p.claim != nil:
 		return p.claim.expires, nil, true
 	default:
@@ -144,9 +145,9 @@ func (p *Principal) ends() (time.Time, Belonging, bool) {
 	}
 }
 
-// ID returns the caller's identity, under which the caller's records are kept.
-// It is computed when it is first asked for, because most calls need none. It
-// is empty for the zero principal.
+// ID returns the caller's identity, under which the caller's records are kept. It is
+// computed at the first call, because most calls need none. It is empty for the zero
+// Principal.
 func (p *Principal) ID() string {
 	p.once.Do(func() {
 		if p.identify != nil {

@@ -1,5 +1,6 @@
-// Package callers gives callers numbers, and remembers those that Diga accepted. The shares
-// of callers in streams, in memory and in the ledger go by these numbers.
+// Package callers assigns numbers to callers, and remembers the callers that Diga
+// accepted. A caller that Diga has not accepted is a stranger. The limits on streams,
+// memory and ledger records identify callers by these numbers.
 package callers
 
 import (
@@ -10,11 +11,10 @@ import (
 	"github.com/digate/digate/server/peers"
 )
 
-// maxKnown bounds the callers that are remembered as known.
+// maxKnown is the maximum number of callers that are remembered.
 const maxKnown = 10_000
 
-// Known remembers the callers whose token Diga accepted. All others are strangers. It may
-// be used by many goroutines.
+// Known remembers the callers whose tokens Diga accepted. It is safe for concurrent use.
 type Known struct {
 	seed maphash.Seed
 
@@ -22,11 +22,11 @@ type Known struct {
 	numbers map[uint64]struct{}
 }
 
-// New returns a Known of nobody.
+// New returns a Known without callers.
 func New() *Known { return &Known{seed: maphash.MakeSeed(), numbers: make(map[uint64]struct{})} }
 
-// Number returns a number for the caller with a token, 0 for none. It is another one in
-// each process.
+// Number returns the number of the caller with a token, or 0 for an empty token. A
+// caller's number differs between processes.
 func (k *Known) Number(token string) uint64 {
 	if token == "" {
 		return 0
@@ -34,8 +34,8 @@ func (k *Known) Number(token string) uint64 {
 	return maphash.String(k.seed, token)
 }
 
-// Find returns the number of the caller with a token, and reports whether Diga accepted
-// the token.
+// Find returns the number of the caller with a token, and reports whether Diga has
+// accepted the token.
 func (k *Known) Find(token string) (number uint64, known bool) {
 	number = k.Number(token)
 	return number, k.has(number)
@@ -48,14 +48,14 @@ func (k *Known) has(number uint64) bool {
 	return known
 }
 
-// Has reports whether Diga accepted the token.
+// Has reports whether Diga has accepted the token.
 func (k *Known) Has(token string) bool {
 	_, known := k.Find(token)
 	return known
 }
 
-// Identify returns a number for a caller: that of its token if Diga accepted it, and else
-// that of its address. It reports whether Diga accepted the token.
+// Identify returns the number of a caller: that of its token if Diga has accepted it, and
+// otherwise that of its address. It also reports whether Diga has accepted the token.
 func (k *Known) Identify(peer net.Addr, token string) (id uint64, known bool) {
 	if number, known := k.Find(token); known {
 		return number, true
@@ -63,14 +63,14 @@ func (k *Known) Identify(peer net.Addr, token string) (id uint64, known bool) {
 	return maphash.Comparable(k.seed, peers.Address(peer)), false
 }
 
-// Count returns how many callers are remembered, and how many may be.
+// Count returns how many callers are remembered, and the maximum.
 func (k *Known) Count() (n, limit int) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	return len(k.numbers), maxKnown
 }
 
-// Add remembers that Diga accepted the token.
+// Add records that Diga accepted the token.
 func (k *Known) Add(token string) {
 	number, known := k.Find(token)
 	if known || token == "" {
@@ -79,7 +79,7 @@ func (k *Known) Add(token string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.numbers) >= maxKnown {
-		for old := range k.numbers { // any: it is known again with its next call
+		for old := range k.numbers { // any caller: it is remembered again after its next call
 			delete(k.numbers, old)
 			break
 		}

@@ -23,18 +23,18 @@ const BulkMethod = integrationv1.IntegrationService_BulkCopyTemplate_FullMethodN
 
 const contentTypeLines = "application/x-ndjson"
 
-// bulk is the REST form of BulkCopyTemplate: newline-delimited JSON both ways, a
-// line of the response for each line of the request.
+// bulk serves BulkCopyTemplate over REST. Request and response are newline-delimited
+// JSON, and the response has a line for each line of the request.
 //
-// The body is read whole before anything is begun, since most HTTP clients read
-// nothing until they have sent everything. So it is bounded.
+// The whole body is read before the first copy is sent, because most HTTP clients read no
+// response until they have sent their request. The size of the body is therefore limited.
 type bulk struct {
 	channel  Channel
 	request  *digajson.Codec
 	response *digajson.Codec
 	maxItems int
 	maxBody  int64
-	// stall is how long the client may take nothing of the response.
+	// stall is how long the client may read nothing while the response is written.
 	stall time.Duration
 }
 
@@ -53,8 +53,9 @@ func newBulk(cfg Config) (*bulk, error) {
 	}, nil
 }
 
-// serve writes the response to a bulk request. The error is that of the whole
-// request, and was written too: a copy that fails is no failure of the request.
+// serve writes the response to a bulk request. It returns an error if the whole request
+// failed, after writing that error to the response. A copy that fails does not make the
+// request fail.
 func (b *bulk) serve(w http.ResponseWriter, r *http.Request, memory *budget.Share) error {
 	received := body{ReadCloser: http.MaxBytesReader(w, r.Body, b.maxBody), length: r.ContentLength, limit: b.maxBody, memory: memory}
 	text, err := received.readAll()
@@ -66,7 +67,7 @@ func (b *bulk) serve(w http.ResponseWriter, r *http.Request, memory *budget.Shar
 		return refuse(w, apierror.Overloaded(time.Second))
 	case err != nil:
 		return refuse(w, apierror.BodyIncomplete())
-	case !mayDecode(text, memory, len(text)):
+	case !reserveDecoded(text, memory, len(text)):
 		return refuse(w, apierror.Overloaded(time.Second))
 	}
 	items, ok := b.read(text)
@@ -81,16 +82,16 @@ func (b *bulk) tooMuch(limit string) *apierror.Error {
 		strings.TrimPrefix(BulkMethod, "/") + " over gRPC, which has no such bound")
 }
 
-// run has the copies made. It writes the line of each as soon as there is one,
-// then a summary; if the stream fails, it writes a line with the error instead, and
-// returns the error.
+// run makes the copies. It writes the line of each copy when its result is there, and the
+// summary at the end. If the stream fails, run writes the error as a line instead of the
+// summary, and returns it.
 func (b *bulk) run(ctx context.Context, w http.ResponseWriter, items []item) error {
 	w.Header().Set("Content-Type", contentTypeLines)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	out := newLines(w, b.stall)
 	stream := newBulkStream(ctx, items, b.response, out)
 	err := b.channel.Serve(ctx, BulkMethod, stream)
-	err = begun(ctx, err, stream.received.Load())
+	err = completeError(ctx, err, stream.received.Load())
 	if err == nil {
 		return nil
 	}
@@ -98,7 +99,7 @@ func (b *bulk) run(ctx context.Context, w http.ResponseWriter, items []item) err
 	if apierror.FromError(err).Outcome != exchange.NotSent {
 		return err
 	}
-	// Nothing was begun of the items that have no result.
+	// The items without a result were not sent.
 	for _, it := range items {
 		if id := it.copy.GetRequestId(); it.err == nil && stream.pending[id] == it.line {
 			out.write(failure(it.line, id, err))

@@ -12,15 +12,16 @@ import (
 	"github.com/digate/digate/server/validate"
 )
 
-// item is one line of a bulk request: a copy, or the reason why the line is none.
+// item is one line of a bulk request. It has a copy, or the error of a line that is not a
+// valid copy.
 type item struct {
 	line int
 	copy *integrationv1.CopyTemplateRequest
 	err  error
 }
 
-// read splits a body into its items, and reports whether they are few enough.
-// Empty lines are counted as lines and are no items.
+// read splits a body into its items, and reports whether there are few enough of them.
+// Empty lines count in line numbers but are not items.
 func (b *bulk) read(body []byte) (items []item, ok bool) {
 	seen := make(map[string]int)
 	n := 0
@@ -46,8 +47,8 @@ func (b *bulk) read(body []byte) (items []item, ok bool) {
 	return items, true
 }
 
-// variablesJSONField is the contract's name for variables as JSON, which REST has as
-// variables alone.
+// variablesJSONField is the contract's field for variables as JSON. In REST, the field
+// variables has that role.
 const variablesJSONField = "variables_json"
 
 func wrong(field, description, reason string) error {
@@ -59,7 +60,7 @@ func (b *bulk) readItem(text []byte) (*integrationv1.CopyTemplateRequest, error)
 	if _, err := b.request.UnmarshalForwarded(text, req); err != nil {
 		return nil, validate.Refusal(err, (*digajson.Error).Field)
 	}
-	if err := readOwn(text, req); err != nil {
+	if err := readExtras(text, req); err != nil {
 		return nil, err
 	}
 	if req.RequestId == "" {
@@ -68,10 +69,10 @@ func (b *bulk) readItem(text []byte) (*integrationv1.CopyTemplateRequest, error)
 	return req, nil
 }
 
-// readOwn reads what the contract's JSON has not, since other routes take it from
-// headers: a line's request id, and what happens to unresolved placeholders. The line
-// must be a well-formed object.
-func readOwn(text []byte, req *integrationv1.CopyTemplateRequest) error {
+// readExtras reads the members of a line that the contract's JSON does not have because
+// other routes take them from headers: the request id, and what to do with unresolved
+// placeholders. The line must be a well-formed object.
+func readExtras(text []byte, req *integrationv1.CopyTemplateRequest) error {
 	var id, unresolved *string
 	dec := json.NewDecoder(bytes.NewReader(text))
 	_, err := dec.Token() // the brace
@@ -91,7 +92,8 @@ func readOwn(text []byte, req *integrationv1.CopyTemplateRequest) error {
 		case "unresolved":
 			field = &unresolved
 		case variablesJSONField:
-			// On this route, which Diga does not have, it can only be a mistake.
+			// Diga does not have this route, so the field is never one of Diga's: it must
+			// be a mistake.
 			return wrong(variablesJSONField, "is a field of gRPC alone; variables takes every number", "EXTRA_FORBIDDEN")
 		default:
 			continue

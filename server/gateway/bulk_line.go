@@ -13,14 +13,14 @@ import (
 	"github.com/digate/digate/server/stall"
 )
 
-// line is one line of a bulk response. Its members are in the order in which they
-// are read best.
+// line is one line of a bulk response. The order of its fields is the order in the JSON.
 type line struct {
 	Line        int             `json:"line,omitempty"`
 	RequestID   string          `json:"request_id,omitempty"`
 	Replayed    bool            `json:"replayed,omitempty"`
 	Integration json.RawMessage `json:"integration,omitempty"`
-	// Outcome, HTTPStatus and Error are those of a single request's response.
+	// Outcome, HTTPStatus and Error have the values that the response to a single request
+	// would have.
 	Outcome    string          `json:"outcome,omitempty"`
 	HTTPStatus int             `json:"http_status,omitempty"`
 	Error      json.RawMessage `json:"error,omitempty"`
@@ -36,7 +36,8 @@ type summary struct {
 	Unknown  int64 `json:"unknown"`
 }
 
-// failure returns the line of a copy that failed, or of the stream if n is 0.
+// failure returns the line of a copy that failed. If n is 0, it is the line of the whole
+// stream.
 func failure(n int, requestID string, err error) line {
 	e := apierror.FromError(err)
 	violations := slices.Clone(e.Violations)
@@ -47,7 +48,8 @@ func failure(n int, requestID string, err error) line {
 	return line{Line: n, RequestID: requestID, Outcome: e.Outcome.String(), HTTPStatus: a.Status, Error: a.Body}
 }
 
-// lines writes values as lines of JSON, each at once. After an error it writes nothing more.
+// lines writes values as lines of JSON and flushes each. After an error it writes nothing
+// more.
 type lines struct {
 	w       io.Writer
 	control *http.ResponseController
@@ -55,8 +57,8 @@ type lines struct {
 	err     error
 }
 
-// newLines returns the lines of a response. The client may take nothing of a line for the
-// timeout.
+// newLines returns the writer of the lines of a response. A write fails if the client
+// reads nothing for the timeout.
 func newLines(w http.ResponseWriter, timeout time.Duration) *lines {
 	control := http.NewResponseController(w)
 	writing := stall.Guard{Control: control, Timeout: timeout}
@@ -76,13 +78,13 @@ func (o *lines) write(l any) {
 	}
 }
 
-// put writes a line of JSON, which ends in a newline.
+// put writes a line of JSON. The text must end in a newline.
 func (o *lines) put(text []byte) {
 	if o.err != nil {
 		return
 	}
 	o.writing.Begin()
-	if _, o.err = o.w.Write(unsplit(text)); o.err == nil {
+	if _, o.err = o.w.Write(escapeLineEnds(text)); o.err == nil {
 		o.err = o.control.Flush()
 	}
 	o.writing.End()

@@ -15,22 +15,22 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// bulkStream is the stream of one bulk request, as inproc's Serve takes it: the
-// service receives the items that were read and sends the lines of the response.
+// bulkStream is the server side of a bulk request's stream, for [Channel].Serve: RecvMsg
+// returns the items that were read, and SendMsg writes the lines of the response.
 type bulkStream struct {
 	ctx      context.Context
 	response *digajson.Codec
 	out      *lines
-	items    []item         // still to be received
-	pending  map[string]int // the line of each request id that has no result yet
-	refused  int64          // items that the service does not get to see
-	received atomic.Bool    // the service received an item, or that there is none
+	items    []item         // not received yet
+	pending  map[string]int // the line number of each request id without a result
+	refused  int64          // items that the service does not receive because they are invalid
+	received atomic.Bool    // the service received an item, or the end of the stream
 }
 
 var _ grpc.ServerStream = (*bulkStream)(nil)
 
-// newBulkStream returns the stream of the items, of which those that are no copy
-// have their line at once.
+// newBulkStream returns the stream of the items. It writes the lines of invalid items at
+// once.
 func newBulkStream(ctx context.Context, items []item, response *digajson.Codec, out *lines) *bulkStream {
 	s := &bulkStream{ctx: ctx, response: response, out: out, pending: make(map[string]int, len(items))}
 	for _, it := range items {
@@ -45,7 +45,7 @@ func newBulkStream(ctx context.Context, items []item, response *digajson.Codec, 
 	return s
 }
 
-// RecvMsg hands out the next item. It never waits.
+// RecvMsg returns the next item. It never waits.
 func (s *bulkStream) RecvMsg(m any) error {
 	req, ok := m.(*integrationv1.BulkCopyTemplateRequest)
 	if !ok {
@@ -59,8 +59,8 @@ func (s *bulkStream) RecvMsg(m any) error {
 	return nil
 }
 
-// SendMsg writes the line of a result. It waits while the client takes nothing,
-// for the stall time at most.
+// SendMsg writes the line of a result. It waits while the client reads nothing, at most
+// for the stall timeout.
 func (s *bulkStream) SendMsg(m any) error {
 	resp, ok := m.(*integrationv1.BulkCopyTemplateResponse)
 	if !ok {
@@ -96,7 +96,8 @@ func (s *bulkStream) line(resp *integrationv1.BulkCopyTemplateResponse) line {
 // Context implements [grpc.ServerStream].
 func (s *bulkStream) Context() context.Context { return s.ctx }
 
-// SetHeader implements [grpc.ServerStream]. A bulk response has no metadata.
+// SetHeader implements [grpc.ServerStream]. It does nothing: a bulk response has no
+// metadata.
 func (s *bulkStream) SetHeader(metadata.MD) error { return nil }
 
 // SendHeader implements [grpc.ServerStream].

@@ -7,16 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// nextLine is the byte that a reader of Latin-1 takes for the end of a line. In
-// UTF-8 it is a part of U+0085, which is that end for other readers, and of many
-// letters.
+// nextLine is the byte that readers of Latin-1 treat as the end of a line. In UTF-8 it is
+// part of U+0085, which other readers treat as the end of a line, and of many letters.
 const nextLine = 0x85
 
-// unsplit returns a line of JSON in which every character is escaped at which a
-// reader could split the line: U+0085, U+2028 and U+2029, where Python's splitlines
-// ends a line, and every other character with a byte 0x85. JSON escapes the control
-// characters of ASCII itself. The newline at the end stays.
-func unsplit(line []byte) []byte {
+// escapeLineEnds returns a line of JSON with every character escaped at which a reader could
+// split the line: U+0085, U+2028 and U+2029, which Python's splitlines treats as ends of
+// a line, and every other character whose UTF-8 form contains the byte 0x85. JSON already
+// escapes the control characters of ASCII. The newline at the end is kept.
+func escapeLineEnds(line []byte) []byte {
 	var out []byte
 	done := 0
 	for i := 0; i < len(line); {
@@ -37,7 +36,7 @@ func unsplit(line []byte) []byte {
 	return append(out, line[done:]...)
 }
 
-// appendEscaped appends a character as JSON escapes it.
+// appendEscaped appends a character as a JSON escape sequence.
 func appendEscaped(out []byte, r rune) []byte {
 	if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
 		return fmt.Appendf(out, `\u%04x\u%04x`, high, low)

@@ -21,7 +21,7 @@ func TestUnsplit_EveryCharacter_SaysTheSameOnOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := unsplit(line)
+	got := escapeLineEnds(line)
 	var back string
 	if err := json.Unmarshal(got, &back); err != nil || back != all.String() {
 		t.Errorf("the line says something else: %v", err)
@@ -39,7 +39,7 @@ func TestUnsplit_EveryCharacter_SaysTheSameOnOneLine(t *testing.T) {
 func TestUnsplit_NothingToEscape_IsTheLineItself(t *testing.T) {
 	t.Parallel()
 	line := []byte(`{"name":"Señal ñ 日本"}` + "\n")
-	if got := unsplit(line); &got[0] != &line[0] || len(got) != len(line) {
+	if got := escapeLineEnds(line); &got[0] != &line[0] || len(got) != len(line) {
 		t.Errorf("got %s", got)
 	}
 }

@@ -9,21 +9,24 @@ import (
 )
 
 const (
-	// corsRequest is what a page may send beside what every page may.
+	// corsRequest lists the headers that a page may send, in addition to those that every
+	// page may.
 	corsRequest = "Authorization, Content-Type, Digate-Account, Digate-Timeout, Digate-Unresolved, Idempotency-Key, Prefer, X-Request-Id"
-	// corsResponse is what a page may read beside what every page may.
+	// corsResponse lists the headers that a page may read, in addition to those that
+	// every page may.
 	corsResponse = "Allow, Digate-Outcome, Digate-Replayed, Preference-Applied, Retry-After, WWW-Authenticate, X-Request-Id"
-	// corsCallRequest and corsCallResponse are what a page may send and read beside these of
-	// a call over Connect or gRPC-Web.
+	// corsCallRequest and corsCallResponse list the further headers for calls over
+	// Connect and gRPC-Web.
 	corsCallRequest  = "Connect-Protocol-Version, Connect-Timeout-Ms, Grpc-Timeout, X-Grpc-Web, X-User-Agent"
 	corsCallResponse = "Grpc-Message, Grpc-Status, Grpc-Status-Details-Bin, Trailer-Digate-Omitted, Trailer-Grpc-Retry-Pushback-Ms"
-	// corsMaxAge is how long, in seconds, a browser need not ask again.
+	// corsMaxAge is how long, in seconds, a browser may cache the response to a preflight
+	// request.
 	corsMaxAge = "600"
 )
 
-// cors lets the pages of some origins call the routes from a browser, as Fetch's CORS
-// protocol has it. A page sends its token itself: no cookie or other credential of the
-// browser's is ever allowed.
+// cors lets web pages of certain origins call the routes from a browser, by the CORS
+// protocol of the Fetch standard. A page sends its token itself: cookies and other
+// credentials of the browser are never allowed.
 type cors struct {
 	origins []string
 	routes  *routes
@@ -31,8 +34,8 @@ type cors struct {
 	next    http.Handler
 }
 
-// ServeHTTP implements [http.Handler]. A browser asks without a credential whether a
-// page may send its request.
+// ServeHTTP implements [http.Handler]. It responds to preflight requests, which browsers
+// send without a credential.
 func (c *cors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Add("Vary", "Origin")
@@ -58,8 +61,8 @@ func (c *cors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// of returns the HTTP methods of a path, none where nothing is there, and which headers a
-// page may send to it and read from it.
+// of returns the HTTP methods of a path, none if the path has no route, and the headers
+// that a page may send to it and read from it.
 func (c *cors) of(path string) (verbs []string, request, response string) {
 	if c.isCall(path) {
 		return []string{http.MethodPost, http.MethodOptions}, corsRequest + ", " + corsCallRequest, corsResponse + ", " + corsCallResponse

@@ -1,7 +1,7 @@
-// Package gateway is the REST side: grpc-gateway routes a request to its RPC by the
-// contract's google.api.http rules, and the response is Diga's own body where there is
-// one. The gateway knows the contract and a channel to call it through, and not what
-// serves the channel.
+// Package gateway serves the contract over REST. grpc-gateway routes each request to its
+// RPC by the contract's google.api.http rules. The response is Diga's own body if Diga
+// sent one, and otherwise JSON of the same form. The gateway calls the service through a
+// [Channel]; it does not depend on the service's implementation.
 package gateway
 
 import (
@@ -20,45 +20,44 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// Channel carries calls to the service.
+// Channel calls the service.
 type Channel interface {
-	// Call calls a unary method, whose request decode fills in. The response must not
-	// be changed.
+	// Call calls a unary method. It calls decode to fill in the request. The response
+	// must not be modified.
 	Call(ctx context.Context, method string, decode func(request any) error) (response any, header metadata.MD, err error)
-	// Serve calls a streaming method with the server's end of a stream, and returns
-	// when the method has.
+	// Serve calls a streaming method with the server side of a stream, and returns when
+	// the method returns.
 	Serve(ctx context.Context, method string, stream grpc.ServerStream) error
 }
 
-// Config is what the gateway needs.
+// Config is the configuration of the gateway.
 type Config struct {
 	Settings
-	// Contract says which routes there are.
+	// Contract has the routes.
 	Contract *contract.Contract
-	// Channel carries the calls to the service.
+	// Channel calls the service.
 	Channel Channel
-	// MaxBody bounds a request's body, in bytes.
+	// MaxBody is the maximum size of a request's body, in bytes.
 	MaxBody int64
-	// Memory returns the share of the server's memory that a request has; nil for no
-	// bound.
+	// Memory returns the share of the server's memory that a request may use. If nil,
+	// memory is not limited.
 	Memory func(context.Context) budget.Share
-	// MaxDeadline bounds the time that a caller gives a request.
+	// MaxDeadline is the longest deadline that a caller can set for a request.
 	MaxDeadline time.Duration
-	// Stall is how long the client of a bulk request may take nothing of the
-	// response.
+	// Stall is how long the client of a bulk request may read nothing while the response
+	// is written.
 	Stall    time.Duration
 	Observer Observer
 }
 
-// Observer observes every request. It may be used by many goroutines.
+// Observer observes every request. It must be safe for concurrent use.
 type Observer interface {
-	// Start begins the observation of an operation, which runs under the returned
-	// context. The caller ends the observation once, with the operation's exchange
-	// and error.
+	// Start begins to observe an operation, and returns the context for it. The gateway
+	// calls end once, with the operation's exchange and error.
 	Start(ctx context.Context, op exchange.Operation) (_ context.Context, end func(*exchange.Exchange, error))
 }
 
-// gateway is the handler of every REST route of the contract.
+// gateway holds what the handlers of the contract's REST routes share.
 type gateway struct {
 	observer Observer
 	routes   *routes
@@ -69,8 +68,8 @@ type gateway struct {
 	timing   timing
 }
 
-// New returns the handler of every REST route of the contract. A request that
-// reaches it must have been authenticated.
+// New returns the handler of the contract's REST routes. Requests must be authenticated
+// before they reach it.
 func New(cfg Config) (http.Handler, error) {
 	many, err := newBulk(cfg)
 	if err != nil {
@@ -83,20 +82,20 @@ func New(cfg Config) (http.Handler, error) {
 	return g.mount()
 }
 
-// pathValues are the values of the fields in a path, by the field's name.
+// pathValues are the values of path variables, by the name of the field.
 type pathValues = map[string]string
 
-// responder writes the response to a request, and returns why the request failed.
+// responder writes the response to a request. It returns an error if the request failed.
 type responder func(ctx context.Context, w http.ResponseWriter, r *http.Request, values pathValues) error
 
-// observed returns the handler of the requests for a method, which is empty where the
-// request asks for none.
-func (g *gateway) observed(method string, respond responder) runtime.HandlerFunc {
+// observe returns a handler that observes the requests for a method. The method is empty
+// for requests that match no method.
+func (g *gateway) observe(method string, respond responder) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, values pathValues) {
 		ctx, end := g.observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: method})
 		var err error
-		defer func() { end(exchange.FromContext(ctx), err) }() // a panic ends it too
-		ctx, cancel, wrong := g.timing.of(ctx, w, r)
+		defer func() { end(exchange.FromContext(ctx), err) }() // also after a panic
+		ctx, cancel, wrong := g.timing.context(ctx, w, r)
 		defer cancel()
 		if wrong != nil {
 			err = refuse(w, wrong)
@@ -106,7 +105,7 @@ func (g *gateway) observed(method string, respond responder) runtime.HandlerFunc
 	}
 }
 
-// responder returns what responds to the requests of a route.
+// responder returns the responder of a route.
 func (g *gateway) responder(route *route) responder {
 	if !route.Unary {
 		return func(ctx context.Context, w http.ResponseWriter, r *http.Request, values pathValues) error {
@@ -120,14 +119,14 @@ func (g *gateway) responder(route *route) responder {
 	}
 }
 
-// many responds to a bulk request.
-func (g *gateway) many(ctx context.Context, w http.ResponseWriter, r *http.Request, _ pathValues) error {
+// respondBulk responds to a bulk request.
+func (g *gateway) respondBulk(ctx context.Context, w http.ResponseWriter, r *http.Request, _ pathValues) error {
 	memory := g.share(ctx)
 	defer memory.GiveBack()
 	return g.bulk.serve(w, r.WithContext(ctx), &memory)
 }
 
-// share returns what a request takes of the server's memory: nothing yet.
+// share returns a request's share of the server's memory, with nothing used yet.
 func (g *gateway) share(ctx context.Context) budget.Share {
 	if g.memory == nil {
 		return budget.Share{}
@@ -146,14 +145,15 @@ func (g *gateway) options(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// noRoute responds to a request that no route takes: one for the methods of a path
-// (OPTIONS), or one whose path is unknown (404) or does not have its method (405).
+// noRoute responds to a request that matches no route: an OPTIONS request with the
+// methods of the path, and any other with 404 if the path is unknown or 405 if it does
+// not have the method.
 func (g *gateway) noRoute(_ context.Context, w http.ResponseWriter, r *http.Request, _ pathValues) error {
 	if r.Method == http.MethodOptions {
 		return g.options(w, r)
 	}
 	verbs := g.routes.allowed(r.URL.Path)
-	if len(verbs) == 0 || r.URL.Path == everywhere {
+	if len(verbs) == 0 || r.URL.Path == wholeServer {
 		return refuse(w, apierror.RouteNotFound())
 	}
 	w.Header().Set("Allow", strings.Join(verbs, ", "))

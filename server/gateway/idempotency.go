@@ -10,17 +10,18 @@ import (
 	"github.com/digate/digate/server/contract"
 )
 
-// headerIdempotencyKey is the header that identifies a call among those of its caller.
+// headerIdempotencyKey is the header with the request id of a call.
 const headerIdempotencyKey = "Idempotency-Key"
 
-// idempotencyField is how an error names the Idempotency-Key header.
+// idempotencyField is the name of the Idempotency-Key header in errors.
 const idempotencyField = "idempotency-key"
 
-// requestIDField is the contract's name for what REST calls Idempotency-Key.
+// requestIDField is the field of the contract that REST clients set by the header
+// Idempotency-Key.
 var requestIDField = contract.IdempotencyKey((*integrationv1.CopyTemplateRequest)(nil).ProtoReflect().Descriptor()).Name()
 
-// setRequestID hands a request's Idempotency-Key over to its message, where
-// that has a field for it.
+// setRequestID copies the Idempotency-Key of a request to its message, if the message has
+// a field for it.
 func setRequestID(keys []string, m protoreflect.Message) error {
 	if len(keys) == 0 {
 		return nil
@@ -39,9 +40,9 @@ func setRequestID(keys []string, m protoreflect.Message) error {
 	return nil
 }
 
-// unquoted returns the key without the quotes of a structured field's string (RFC
-// 9651, 3.3.3), which draft-ietf-httpapi-idempotency-key-header asks for. Any other
-// text is the key itself.
+// unquoted returns a key without the quotes of a structured field's string (RFC 9651,
+// 3.3.3), which draft-ietf-httpapi-idempotency-key-header requires. It returns any other
+// text unchanged.
 func unquoted(key string) string {
 	inner, ok := strings.CutPrefix(key, `"`)
 	if !ok {

@@ -35,11 +35,11 @@ func TestMayDecode_TextOfManyValues_TakesTheMemoryOfAll(t *testing.T) {
 		}
 		m := budget.NewMemory(1 << 30)
 		share := m.Share(budget.Caller{Known: true})
-		if !mayDecode([]byte(text), &share, len(text)) || m.Load().Taken < int64(count(v)-1)*budget.PerValue {
+		if !reserveDecoded([]byte(text), &share, len(text)) || m.Load().Taken < int64(count(v)-1)*budget.PerValue {
 			t.Errorf("%s: %d bytes are taken for %d values", element, m.Load().Taken, count(v))
 		}
 		share.GiveBack()
-		if mayDecode([]byte(text), &share, 1); m.Load().Taken != budget.PerValue {
+		if reserveDecoded([]byte(text), &share, 1); m.Load().Taken != budget.PerValue {
 			t.Errorf("%s: %d bytes are taken for one value", element, m.Load().Taken)
 		}
 	}

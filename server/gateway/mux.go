@@ -8,13 +8,13 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 )
 
-// mount returns grpc-gateway's mux with every route, at the paths of the contract's
-// rules. It decides by the decoded path, as Diga does, and asks the last route first,
-// as the contract's order of methods expects. The handlers are ours: those that
-// grpc-gateway generates take one more message, one more encoding and five more contexts
-// for each request.
+// mount returns grpc-gateway's mux with all routes, at the paths of the contract's rules.
+// The mux matches decoded paths, as Diga does, and tries routes in reverse order of
+// registration, which fits the contract's order of methods. The handlers are digate's
+// own: those that grpc-gateway generates need another message, another encoding and five
+// more contexts for each request.
 func (g *gateway) mount() (*runtime.ServeMux, error) {
-	none := g.observed("", g.noRoute)
+	none := g.observe("", g.noRoute)
 	mux := runtime.NewServeMux(
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
@@ -24,7 +24,7 @@ func (g *gateway) mount() (*runtime.ServeMux, error) {
 	)
 	handle := func(verb, path string, h runtime.HandlerFunc) error {
 		err := mux.HandlePath(verb, path, func(w http.ResponseWriter, r *http.Request, values pathValues) {
-			if hasEmpty(values) {
+			if hasEmptyValue(values) {
 				none(w, r, nil)
 				return
 			}
@@ -37,7 +37,7 @@ func (g *gateway) mount() (*runtime.ServeMux, error) {
 	}
 	verbs := map[string]bool{http.MethodHead: true, http.MethodPost: true}
 	for _, route := range g.routes.all {
-		h := g.observed(route.FullName, g.responder(route))
+		h := g.observe(route.FullName, g.responder(route))
 		path, verb := route.Binding.Template(), route.Binding.Verb
 		if err := handle(verb, path, h); err != nil {
 			return nil, err
@@ -46,26 +46,26 @@ func (g *gateway) mount() (*runtime.ServeMux, error) {
 		if verb != http.MethodGet {
 			continue
 		}
-		// What can be read with GET can be asked for with HEAD.
+		// Every GET route accepts HEAD too.
 		if err := handle(http.MethodHead, path, h); err != nil {
 			return nil, err
 		}
 	}
-	// The path of bulk requests could be that of an integration.
+	// The path of bulk requests also matches the pattern of an integration's path.
 	for verb := range verbs {
 		respond := g.noRoute
 		if verb == http.MethodPost {
-			respond = g.many
+			respond = g.respondBulk
 		}
-		if err := handle(verb, BulkPath, g.observed(BulkMethod, respond)); err != nil {
+		if err := handle(verb, BulkPath, g.observe(BulkMethod, respond)); err != nil {
 			return nil, err
 		}
 	}
 	return mux, nil
 }
 
-// hasEmpty reports whether a field in a path has no value. Diga has nothing there.
-func hasEmpty(values pathValues) bool {
+// hasEmptyValue reports whether a path variable is empty. Diga has no resource at such a path.
+func hasEmptyValue(values pathValues) bool {
 	for _, v := range values {
 		if v == "" {
 			return true

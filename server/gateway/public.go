@@ -11,50 +11,50 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// PublicRoute is a REST route that needs no credential and is no method of the
-// contract, such as a page of documentation. It can be read (GET, HEAD) and
-// nothing else.
+// PublicRoute is a REST route that needs no credential and is not a method of the
+// contract, such as a page of documentation. It accepts only GET and HEAD.
 type PublicRoute struct {
-	// Path is the whole path, as in a URL. However a request escapes it, it is the
-	// same path.
+	// Path is the whole path, decoded. All escaped forms of the path match it.
 	Path    string
 	Handler http.Handler
-	// Strangers leaves every request to Next but a read without an Authorization header.
+	// Strangers limits the route to GET and HEAD without an Authorization header. All other
+	// requests go to Next.
 	Strangers bool
 }
 
-// takes reports whether a request for the route's path is the route's.
+// takes reports whether the route serves a request for its path.
 func (p PublicRoute) takes(r *http.Request) bool {
 	return !p.Strangers || reads(r) && r.Header["Authorization"] == nil
 }
 
 func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
-// PublicConfig is what public routes need.
+// PublicConfig is the configuration of the public routes.
 type PublicConfig struct {
-	// Contract holds the methods that no public route may hide.
+	// Contract has the methods. No public route may have the path of one.
 	Contract *contract.Contract
-	// Origins are those of the web pages that may call every route from a browser.
+	// Origins are the origins of web pages that may call all routes from a browser.
 	Origins []string
 	Routes  []PublicRoute
-	// IsCall reports whether a path is that of a call over Connect or gRPC-Web; nil for none.
+	// IsCall reports whether a path is that of a call over Connect or gRPC-Web. If nil,
+	// no path is.
 	IsCall func(path string) bool
-	// MaxBody bounds a request's body, in bytes.
+	// MaxBody is the maximum size of a request's body, in bytes.
 	MaxBody  int64
 	Observer Observer
-	// Next serves every other request. Authentication belongs there.
+	// Next serves all other requests. It must authenticate them.
 	Next http.Handler
 }
 
-// public serves the public routes, by their path.
+// public serves the public routes, keyed by path.
 type public struct {
 	PublicConfig
 	routes map[string]PublicRoute
 }
 
-// NewPublic returns a handler that serves the public routes and what browsers ask
-// before a page's request, and every other request with cfg.Next. The error names
-// each route that is no path or that is there already.
+// NewPublic returns a handler that serves the public routes and CORS preflight requests,
+// and passes all other requests to cfg.Next. The error names each route whose path is
+// malformed or already taken.
 func NewPublic(cfg PublicConfig) (http.Handler, error) {
 	contracts := newRoutes(cfg.Contract)
 	if len(cfg.Origins) > 0 {

@@ -9,9 +9,9 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// parseQuery reads a query as Diga does, and not as net/url, which drops
-// what it does not like: only & separates, of a name that is given twice the
-// last value counts, and a percent sign that begins no escape is kept.
+// parseQuery parses a query as Diga does. Unlike net/url, it drops nothing: only &
+// separates parameters, the last value of a repeated name counts, and a percent sign that
+// begins no valid escape is kept.
 func parseQuery(raw string) map[string]string {
 	if raw == "" {
 		return nil
@@ -52,8 +52,8 @@ func unescape(s string) string {
 	return string(out)
 }
 
-// setQuery reads the parameters that the contract knows; one that it does not
-// know is ignored, as Diga does.
+// setQuery sets the fields of the message from the query. Like Diga, it ignores unknown
+// parameters.
 func (r *route) setQuery(query map[string]string, m protoreflect.Message) error {
 	for _, fd := range r.Binding.Query {
 		text, ok := query[string(fd.Name())]
@@ -62,7 +62,7 @@ func (r *route) setQuery(query map[string]string, m protoreflect.Message) error 
 		}
 		v, err := digajson.ParseText(fd, text)
 		if err != nil {
-			return refusal(err)
+			return decodeError(err)
 		}
 		m.Set(fd, v)
 	}

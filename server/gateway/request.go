@@ -13,19 +13,20 @@ import (
 	"github.com/digate/digate/server/validate"
 )
 
-// body is a request's body, which is bounded and takes memory as it arrives.
+// body is the body of a request. Its size is limited, and it reserves memory as it is
+// read.
 type body struct {
 	io.ReadCloser
-	length  int64 // -1 where it is not known
+	length  int64 // -1 if unknown
 	limit   int64
 	memory  *budget.Share
 	arrival budget.Arrival
 }
 
-// errNoMemory is the error of a body for which there is no memory now.
+// errNoMemory is the error of a body for which the server has no memory at present.
 var errNoMemory = errors.New("the memory of requests is taken")
 
-// Read reads from the body, and takes the memory for what arrived.
+// Read reads from the body, and reserves memory for the bytes that it read.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if !b.arrival.Add(int64(n), b.memory) {
@@ -34,7 +35,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readAll returns the whole body.
+// readAll reads and returns the whole body.
 func (b *body) readAll() ([]byte, error) {
 	if b.length > b.limit {
 		return nil, &http.MaxBytesError{Limit: b.limit}
@@ -42,22 +43,21 @@ func (b *body) readAll() ([]byte, error) {
 	return httpbody.Read(b, b.length)
 }
 
-// mayDecode takes the memory of the values in a JSON text, and reports whether it was
-// there.
-func mayDecode(text []byte, memory *budget.Share, most int) bool {
+// reserveDecoded reserves the memory that the values of a JSON text will take, and reports
+// whether enough was available.
+func reserveDecoded(text []byte, memory *budget.Share, most int) bool {
 	if len(text) <= budget.Small {
 		return true
 	}
 	return memory.Take(int64(min(budget.JSONValues(text), most)) * budget.PerValue)
 }
 
-// refusal returns the error of a request whose body or query the codec does not
-// take.
-func refusal(err error) error { return validate.Refusal(err, faultIn) }
+// decodeError returns the error of a request whose body or query cannot be decoded.
+func decodeError(err error) error { return validate.Refusal(err, locationOf) }
 
-// faultIn returns where a request is wrong: a field, or the byte of a body that is no
-// JSON.
-func faultIn(e *digajson.Error) string {
+// locationOf returns the place of an error in a request: a field, or the byte offset in a
+// body that is not valid JSON.
+func locationOf(e *digajson.Error) string {
 	if e.Kind == digajson.KindJSON {
 		return fmt.Sprintf("body[%d]", e.Offset)
 	}

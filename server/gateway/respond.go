@@ -14,15 +14,17 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// contentType is the Content-Type of every response in JSON. net/http only reads it.
+// contentType is the Content-Type of every JSON response. It is shared, since net/http
+// does not modify it.
 var contentType = []string{"application/json"}
 
-// headerReplayed is the header of a response whose integration was created by an
-// earlier request.
+// headerReplayed is the header of a response whose integration was created by an earlier
+// request.
 const headerReplayed = "Digate-Replayed"
 
-// succeed writes the response to a call that succeeded: Diga's own where Diga gave
-// one, else ours in its shape. It returns an error if there is no response to write.
+// succeed writes the response to a successful call: Diga's body if there is one, and
+// otherwise digate's own in the same form. It returns an error if the response cannot be
+// encoded.
 func (r *route) succeed(ctx context.Context, w http.ResponseWriter, response any, header metadata.MD) error {
 	ex := exchange.FromContext(ctx)
 	status := r.SuccessStatus
@@ -49,11 +51,11 @@ func (r *route) succeed(ctx context.Context, w http.ResponseWriter, response any
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the caller may have left
+	_, _ = w.Write(body) // fails if the caller has disconnected
 	return nil
 }
 
-// encode returns the body of a response that Diga gave none for.
+// encode returns the response's body as JSON, for calls in which Diga sent no body.
 func (r *route) encode(response any) ([]byte, error) {
 	codec := r.Binding.Response
 	if codec == nil {
@@ -72,7 +74,7 @@ func (r *route) encode(response any) ([]byte, error) {
 	return codec.AppendResponse(nil, m)
 }
 
-// fail writes the response to a call that failed, and returns why it did.
+// fail writes the response to a failed call, and returns the call's error.
 func (r *route) fail(ctx context.Context, w http.ResponseWriter, err error) error {
 	e := apierror.FromError(err)
 	resp := r.render(e)
@@ -85,7 +87,7 @@ func (r *route) fail(ctx context.Context, w http.ResponseWriter, err error) erro
 
 func (r *route) render(e *apierror.Error) apierror.RESTResponse {
 	if i := slices.IndexFunc(e.Violations, func(v apierror.Violation) bool { return v.Field == string(requestIDField) }); i >= 0 && e.HTTPStatus == 0 {
-		// What gRPC calls request_id is a header here.
+		// The field request_id in gRPC is a header in REST.
 		violations := slices.Clone(e.Violations)
 		violations[i].Field = idempotencyField
 		e = apierror.InvalidRequest(violations...)
@@ -93,8 +95,8 @@ func (r *route) render(e *apierror.Error) apierror.RESTResponse {
 	return e.REST(r.locate)
 }
 
-// refuse writes the response to a request of which nothing is begun, and returns
-// its error.
+// refuse writes the response to a request that is refused before anything was sent, and
+// returns the error.
 func refuse(w http.ResponseWriter, e *apierror.Error) error {
 	e.REST((*route)(nil).locate).Write(w)
 	return e

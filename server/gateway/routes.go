@@ -8,10 +8,10 @@ import (
 	"github.com/digate/digate/server/contract"
 )
 
-// route is what the gateway needs to know of a method's HTTP form.
+// route is the HTTP form of a method.
 type route struct {
 	*contract.Method
-	inPath []string // the fields in the path
+	inPath []string // the path variables
 }
 
 type routes struct{ all []*route }
@@ -27,18 +27,18 @@ func newRoutes(c *contract.Contract) *routes {
 	return rs
 }
 
-// everywhere is the path of a request about the whole server: OPTIONS *.
-const everywhere = "*"
+// wholeServer is the path of a request about the whole server: OPTIONS *.
+const wholeServer = "*"
 
-// allowed returns the HTTP methods of a decoded path, sorted, none where nothing is
-// at the path.
+// allowed returns the HTTP methods of a decoded path, sorted. It returns none if nothing
+// matches the path.
 func (rs *routes) allowed(path string) []string {
 	var verbs []string
-	if path == BulkPath || path == everywhere {
+	if path == BulkPath || path == wholeServer {
 		verbs = append(verbs, http.MethodPost)
 	}
 	for _, r := range rs.all {
-		if path == everywhere || path != BulkPath && r.Binding.Match(path) {
+		if path == wholeServer || path != BulkPath && r.Binding.Match(path) {
 			verbs = append(verbs, r.Binding.Verb)
 		}
 	}
@@ -53,7 +53,7 @@ func (rs *routes) allowed(path string) []string {
 	return slices.Compact(verbs)
 }
 
-// locate returns the part of a request that a field is in, in FastAPI's terms.
+// locate returns the part of a request that contains a field, in FastAPI's terms.
 func (r *route) locate(field string) string {
 	if field == idempotencyField || field == timeoutField || field == unresolvedField {
 		return "header"

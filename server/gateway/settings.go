@@ -7,19 +7,19 @@ import (
 	"github.com/digate/digate/server/setting"
 )
 
-// Settings are what can be set of the REST side alone.
+// Settings are the settings of the REST side alone.
 type Settings struct {
 	BulkMaxItems int  `name:"bulk-rest-max-items" group:"Bulk:" default:"1000" help:"Most copies of one REST request."`
 	Docs         bool `name:"docs" group:"Addresses:" help:"Serve a page at /docs on the REST listener that describes the REST side and sends requests."`
 	WebRPC       bool `name:"web-rpc" group:"Addresses:" help:"Speak Connect and gRPC-Web as well on the REST listener, for web pages and for clients without HTTP/2."`
-	// CORSOrigins is a list, separated by commas.
+	// CORSOrigins is a list separated by commas.
 	CORSOrigins string `name:"cors-origins" group:"Addresses:" placeholder:"ORIGIN,…" help:"Origins of the web pages that may call the REST side from a browser, separated by commas: https://app.example. None unless given."`
 }
 
-// Origins returns the origins of the web pages that may call from a browser.
+// Origins returns the origins of web pages that may call from a browser.
 func (s *Settings) Origins() []string { return setting.List(s.CORSOrigins) }
 
-// Validate adds what is wrong with the settings.
+// Validate adds a problem for each invalid setting.
 func (s *Settings) Validate(p *setting.Problems) {
 	p.Between("bulk-rest-max-items", int64(s.BulkMaxItems), 1, 1_000_000)
 	for _, origin := range s.Origins() {
@@ -30,8 +30,8 @@ func (s *Settings) Validate(p *setting.Problems) {
 	}
 }
 
-// isOrigin reports whether a text is an origin as a browser sends it: a scheme, a host
-// in lower case, and a port where it is not the scheme's own.
+// isOrigin reports whether a text is an origin as browsers send it: a scheme, a host in
+// lower case, and a port unless it is the scheme's default.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Contains(u.Host, "*") {

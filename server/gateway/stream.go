@@ -19,16 +19,16 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// stream is the REST form of the methods whose server streams: newline-delimited
-// JSON, a line for each message, and a summary at the end.
+// stream serves server-streaming methods over REST, as newline-delimited JSON: a line for
+// each message, and a summary at the end.
 type stream struct {
 	channel Channel
-	// stall is how long the client may take nothing of the response.
+	// stall is how long the client may read nothing while the response is written.
 	stall time.Duration
 }
 
-// serve writes the response to a request for a stream. An error before the first
-// message is the response; a later one has a line of its own.
+// serve writes the response to a request for a stream. An error before the first message
+// becomes the response. A later error becomes a line of the response.
 func (s *stream) serve(w http.ResponseWriter, r *http.Request, route *route, values pathValues) error {
 	req, err := newMessage(route.Descriptor.Input())
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, route *route, val
 	}
 	out := &messageStream{ctx: r.Context(), request: req, w: w, lines: newLines(w, s.stall)}
 	err = s.channel.Serve(r.Context(), route.FullName, out)
-	err = begun(r.Context(), err, out.request == nil)
+	err = completeError(r.Context(), err, out.request == nil)
 	switch {
 	case err != nil && !out.begun:
 		return route.fail(r.Context(), w, err)
@@ -65,11 +65,11 @@ func newMessage(md protoreflect.MessageDescriptor) (proto.Message, error) {
 	return mt.New().Interface(), nil
 }
 
-// messageStream is the stream of one request, as inproc's Serve takes it: the
-// service receives the request and sends the lines of the response.
+// messageStream is the server side of one request's stream, for [Channel].Serve: RecvMsg
+// returns the request, and SendMsg writes the lines of the response.
 type messageStream struct {
 	ctx     context.Context
-	request proto.Message // nil once it was received
+	request proto.Message // nil after it was received
 	w       http.ResponseWriter
 	lines   *lines
 	begun   bool
@@ -78,7 +78,7 @@ type messageStream struct {
 
 var _ grpc.ServerStream = (*messageStream)(nil)
 
-// RecvMsg hands out the request, and then nothing.
+// RecvMsg returns the request once, and then io.EOF.
 func (s *messageStream) RecvMsg(m any) error {
 	msg, ok := m.(proto.Message)
 	if !ok {
@@ -92,8 +92,8 @@ func (s *messageStream) RecvMsg(m any) error {
 	return nil
 }
 
-// SendMsg writes the line of a message: an object with the name of its one field.
-// It waits while the client takes nothing, for the stall time at most.
+// SendMsg writes the line of a message: an object with the one field of the message that
+// is set. It waits while the client reads nothing, at most for the stall timeout.
 func (s *messageStream) SendMsg(m any) error {
 	msg, ok := m.(proto.Message)
 	if !ok {
@@ -115,7 +115,7 @@ func (s *messageStream) SendMsg(m any) error {
 	return nil
 }
 
-// begin begins the response, once.
+// begin writes the status and header of the response, once.
 func (s *messageStream) begin() {
 	if s.begun {
 		return
@@ -128,7 +128,7 @@ func (s *messageStream) begin() {
 // Context implements [grpc.ServerStream].
 func (s *messageStream) Context() context.Context { return s.ctx }
 
-// SetHeader implements [grpc.ServerStream]. A stream has no metadata.
+// SetHeader implements [grpc.ServerStream]. It does nothing: a stream has no metadata.
 func (s *messageStream) SetHeader(metadata.MD) error { return nil }
 
 // SendHeader implements [grpc.ServerStream].

@@ -11,25 +11,25 @@ import (
 	"github.com/digate/digate/server/prefer"
 )
 
-// headerTimeout is the header in which a caller says how long it waits for the
-// response, in seconds. HTTP has none for that.
+// headerTimeout is the header in which a caller says for how many seconds it waits for
+// the response. HTTP has no standard header for that.
 const headerTimeout = "Digate-Timeout"
 
-// timeoutField is how an error names the header.
+// timeoutField is the name of the header in errors.
 const timeoutField = "digate-timeout"
 
-// timing is the time that requests have.
+// timing applies the time limits of requests.
 type timing struct {
-	// most bounds the time that a caller gives.
-	most time.Duration
-	// stall is how long the caller may take nothing of the response.
+	// longest is the longest timeout that a caller can set.
+	longest time.Duration
+	// stall is how long the caller may read nothing while the response is written.
 	stall time.Duration
 }
 
-// of returns the context of a request whose caller may have said how long it waits for
-// the response (Digate-Timeout), and how long for what digate does beside its one
-// request to Diga (Prefer: wait). The error is that of a request that says so wrongly.
-func (t timing) of(ctx context.Context, w http.ResponseWriter, r *http.Request) (context.Context, context.CancelFunc, *apierror.Error) {
+// context returns the context of a request with the limits that the caller set: how long it
+// waits for the response (Digate-Timeout), and for how long digate may do more than send
+// one request to Diga (Prefer: wait). It returns an error if a header is malformed.
+func (t timing) context(ctx context.Context, w http.ResponseWriter, r *http.Request) (context.Context, context.CancelFunc, *apierror.Error) {
 	if wait, ok := prefer.Wait(r.Header[prefer.Header]); ok {
 		w.Header().Set("Preference-Applied", "wait="+strconv.FormatInt(int64(wait/time.Second), 10))
 		ctx = prefer.NewContext(ctx, wait)
@@ -44,14 +44,14 @@ func (t timing) of(ctx context.Context, w http.ResponseWriter, r *http.Request) 
 			Field: timeoutField, Description: "must be one number of seconds above 0, such as 2.5", Reason: "VALUE_ERROR",
 		})
 	}
-	timeout = min(timeout, t.most)
-	// The server's own deadline is for requests without one.
+	timeout = min(timeout, t.longest)
+	// The server's default write deadline is only for requests without a timeout.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + t.stall))
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	return ctx, cancel, nil
 }
 
-// parseTimeout reads a number of seconds, such as 30 or 2.5.
+// parseTimeout parses a number of seconds, such as 30 or 2.5.
 func parseTimeout(values []string) (time.Duration, bool) {
 	text := strings.TrimSpace(values[0])
 	if len(values) > 1 || text == "" || strings.Trim(text, "0123456789.") != "" {

@@ -19,15 +19,14 @@ import (
 	"github.com/digate/digate/server/nearjson"
 )
 
-// unary is the REST form of the unary methods. Of the headers of a request, those that
-// are read here and no others cross the gateway; authentication took the credential
-// before.
+// unary serves unary methods over REST. It passes on only the request headers that it
+// reads here. Authentication has already read the credential.
 type unary struct {
 	channel Channel
 	maxBody int64
 }
 
-// serve writes the response to a request of a route, and returns why the request
+// serve writes the response to a request of a route. It returns an error if the request
 // failed.
 func (u *unary) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, route *route, values pathValues, memory *budget.Share) error {
 	response, header, err := u.channel.Call(ctx, route.FullName, func(request any) error {
@@ -41,7 +40,7 @@ func (u *unary) serve(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		}
 		return err
 	})
-	if err = begun(ctx, err, false); err == nil {
+	if err = completeError(ctx, err, false); err == nil {
 		err = route.succeed(ctx, w, response, header)
 	}
 	if err == nil {
@@ -50,8 +49,8 @@ func (u *unary) serve(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	return route.fail(ctx, w, err)
 }
 
-// read fills in the request message of a route. It returns the JSON in the message that
-// was checked.
+// read fills in the request message of a route. It returns the message's JSON if that was
+// validated.
 func (u *unary) read(m proto.Message, w http.ResponseWriter, r *http.Request, route *route, values pathValues, memory *budget.Share) (checked string, err error) {
 	received := body{ReadCloser: http.MaxBytesReader(w, r.Body, u.maxBody), length: r.ContentLength, limit: u.maxBody, memory: memory}
 	msg := m.ProtoReflect()
@@ -72,9 +71,9 @@ func (u *unary) read(m proto.Message, w http.ResponseWriter, r *http.Request, ro
 	return checked, setUnresolved(r.Header[headerUnresolved], m)
 }
 
-// decode reads exactly one JSON object into a request message of the route. Values are
-// read as such only where digate needs them: Diga gets its own as JSON, which decode
-// returns if it was checked.
+// decode decodes exactly one JSON object into a request message of the route. It keeps
+// variables as JSON text, which Diga gets unchanged, and decodes them to values only if
+// digate needs the values. It returns the JSON if that was validated.
 func (b *body) decode(route *route, m proto.Message) (checked string, err error) {
 	data, err := b.readAll()
 	data = nearjson.TrimBOM(data)
@@ -90,7 +89,7 @@ func (b *body) decode(route *route, m proto.Message) (checked string, err error)
 			Field: "body", Description: "a JSON object is required", Reason: "MISSING",
 		})
 	}
-	if !mayDecode(data, b.memory, digajson.MaxValues) {
+	if !reserveDecoded(data, b.memory, digajson.MaxValues) {
 		return "", apierror.Overloaded(time.Second)
 	}
 	if route.FacadeOnly {
@@ -99,17 +98,17 @@ func (b *body) decode(route *route, m proto.Message) (checked string, err error)
 		checked, err = route.Binding.Body.UnmarshalForwarded(data, m)
 	}
 	if err != nil {
-		return "", refusal(err)
+		return "", decodeError(err)
 	}
 	return checked, nil
 }
 
-// begun returns the error of a call to the service. A call that did not reach the
-// service, because its context ended before or there is no such method, has an error
-// without the details that the service's have. A stream of which the service received
-// something has reached it: at the end of its context it may return an error of the
-// stream as it is, and nothing says that nothing was sent.
-func begun(ctx context.Context, err error, received bool) error {
+// completeError completes the error of a call to the service. If the call did not reach the
+// service, because its context ended or the method does not exist, completeError adds the details
+// that the service's errors have. If the service received a message of a stream, the
+// error may be the stream's own, without an outcome, and completeError must not add that nothing
+// was sent.
+func completeError(ctx context.Context, err error, received bool) error {
 	if err == nil {
 		return nil
 	}

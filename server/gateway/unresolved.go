@@ -8,14 +8,14 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// headerUnresolved is the header in which a caller says what happens to a copy with
-// placeholders that get no value.
+// headerUnresolved is the header in which a caller says what to do with a copy whose
+// placeholders do not all get values.
 const headerUnresolved = "Digate-Unresolved"
 
-// unresolvedField is how an error names the header.
+// unresolvedField is the name of the header in errors.
 const unresolvedField = "digate-unresolved"
 
-// setUnresolved hands a request's Digate-Unresolved over to its message, where that
+// setUnresolved copies the Digate-Unresolved of a request to its message, if the message
 // has a field for it.
 func setUnresolved(values []string, m proto.Message) error {
 	req, ok := m.(*integrationv1.CopyTemplateRequest)
@@ -30,7 +30,7 @@ func setUnresolved(values []string, m proto.Message) error {
 	return nil
 }
 
-// parseUnresolved reads allow or refuse, in capitals or not.
+// parseUnresolved parses allow or refuse, in any case.
 func parseUnresolved(text string) (integrationv1.Unresolved, bool) {
 	switch strings.ToLower(text) {
 	case "allow":

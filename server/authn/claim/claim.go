@@ -1,5 +1,5 @@
-// Package claim authenticates callers by a claim of their tokens. The tokens are
-// verified here, and go upstream as they are.
+// Package claim identifies callers by a claim of their bearer tokens. It verifies the
+// tokens, and Diga is called with the same tokens.
 package claim
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/digate/digate/server/secret"
 )
 
-// Authenticator verifies a caller's bearer token, and sends it upstream. A claim of the
-// token names the caller, who stays the same under a new token.
+// Authenticator verifies a caller's bearer token and identifies the caller by one of the
+// token's claims, so that a new token with the same claim belongs to the same caller.
 type Authenticator struct {
 	issuer, claim string
 	identify      func(name string) string
@@ -22,15 +22,15 @@ type Authenticator struct {
 	verified      jwt.Cache[verified]
 }
 
-// verified is a token that was verified, and the caller that it names.
+// verified is a verified token and the caller that it identifies.
 type verified struct {
 	token *jwt.Token
 	claim *authn.Claim
 }
 
-// New returns an authenticator for valid settings that are on. Identify returns the
-// identity for a caller's name; see [authn.NewClaimed]. Told hears of the issuer's
-// keys; see [jwt.New].
+// New returns an authenticator for valid settings with [Settings.On]. identify returns
+// the identity for a claim; see [authn.NewClaimed]. told is called when the issuer's keys
+// can or cannot be read; see [jwt.New].
 func New(ctx context.Context, s Settings, identify func(name string) string, told func(issuer string, err error)) (*Authenticator, error) {
 	tokens, err := jwt.New(ctx, []*accounts.Issuer{s.issuer()}, told)
 	if err != nil {
@@ -39,8 +39,8 @@ func New(ctx context.Context, s Settings, identify func(name string) string, tol
 	return &Authenticator{issuer: s.Issuer, claim: s.Claim, identify: identify, tokens: tokens}, nil
 }
 
-// Authenticate implements [authn.Authenticator]. A token that is not verified, or has no
-// such claim, is refused: what it says of its caller might be anybody's.
+// Authenticate implements [authn.Authenticator]. It refuses a token that cannot be
+// verified or does not have the claim: anybody could have made it.
 func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn.Principal, error) {
 	text, err := authn.Bearer(r.Authorization)
 	if err != nil {
@@ -68,10 +68,10 @@ func (a *Authenticator) verify(text string) (verified, error) {
 	return verified{token, authn.NewClaim(a.issuer, a.claim, value, token.Expires)}, nil
 }
 
-// Failing returns the name of the issuer if its keys cannot be read now.
+// Failing returns the name of the issuer if its keys cannot be read at present.
 func (a *Authenticator) Failing() []string { return a.tokens.Failing() }
 
-// KeysRead returns when the keys of each issuer were read last, by its name.
+// KeysRead returns when the keys of each issuer were last read, by the issuer's name.
 func (a *Authenticator) KeysRead() map[string]time.Time { return a.tokens.KeysRead() }
 
 // Close implements [authn.Authenticator].

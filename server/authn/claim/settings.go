@@ -8,7 +8,8 @@ import (
 	"github.com/digate/digate/server/setting"
 )
 
-// Settings say which claim names a caller, and whose tokens are believed.
+// Settings are the claim that identifies callers, and the issuer whose tokens are
+// accepted.
 type Settings struct {
 	Claim      string `name:"caller-id-claim" group:"Access:" placeholder:"NAME" help:"Claim of the callers' tokens that names the caller, such as sub. The tokens have to be JWTs of --caller-id-issuer, and still go to Diga. Without it, a new token is a new caller."`
 	Issuer     string `name:"caller-id-issuer" group:"Access:" placeholder:"URL" help:"What the claim iss of the callers' tokens must be."`
@@ -17,10 +18,10 @@ type Settings struct {
 	Algorithms string `name:"caller-id-algorithms" group:"Access:" default:"RS256,ES256,EdDSA" placeholder:"NAME,…" help:"Signature algorithms that the callers' tokens may have, separated by commas."`
 }
 
-// On reports whether a claim names the callers.
+// On reports whether callers are identified by a claim.
 func (s *Settings) On() bool { return s.Claim != "" }
 
-// Validate adds what is wrong with the settings.
+// Validate adds a problem for each invalid setting.
 func (s *Settings) Validate(p *setting.Problems) {
 	if !s.On() {
 		if s.Issuer+s.Audience+s.Keys != "" {
@@ -53,7 +54,7 @@ func (s *Settings) Validate(p *setting.Problems) {
 
 func unprintable(r rune) bool { return r <= ' ' || r == 0x7f }
 
-// issuer returns the issuer of the callers' tokens.
+// issuer returns the issuer of callers' tokens.
 func (s *Settings) issuer() *accounts.Issuer {
 	return &accounts.Issuer{
 		Name: s.Issuer, Issuer: s.Issuer, Audience: s.Audience, Keys: s.Keys,

@@ -1,4 +1,4 @@
-// Package clientcert tells who a caller is by its client certificate.
+// Package clientcert reads the names of callers from their client certificates.
 package clientcert
 
 import (
@@ -7,27 +7,29 @@ import (
 	"time"
 )
 
-// ErrExpired is the error of a certificate that ended after its connection was made.
+// ErrExpired is the error of a certificate that expired after its connection was opened.
 var ErrExpired = errors.New("the client certificate is expired")
 
-// Names are those in a certificate that was verified.
+// Names are the names in a verified certificate.
 type Names struct {
-	// DNS and URIs are its subject alternative names. Its common name is none (RFC 9525,
-	// 6.4.4).
+	// DNS and URIs are the subject alternative names. The common name is not used (RFC
+	// 9525, 6.4.4).
 	DNS, URIs []string
-	// Expires is when the certificate ends, or the first one of those that vouch for it.
+	// Expires is when the certificate or one of the certificates in its chain expires,
+	// whichever is first.
 	Expires time.Time
 }
 
-// Of returns the names in the caller's certificate, nil where the caller has none that
-// was verified. A connection outlives its certificate, and the names do not.
+// Of returns the names in the caller's certificate. It returns nil if the caller has no
+// verified certificate, and an error if the certificate has expired since the connection
+// was opened.
 func Of(state *tls.ConnectionState) (*Names, error) {
 	if state == nil || len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
 		return nil, nil
 	}
 	leaf := state.VerifiedChains[0][0]
 	n := &Names{DNS: leaf.DNSNames}
-	for _, chain := range state.VerifiedChains { // the chain that lasts longest
+	for _, chain := range state.VerifiedChains { // use the chain that expires last
 		ends := chain[0].NotAfter
 		for _, c := range chain[1:] {
 			if c.NotAfter.Before(ends) {

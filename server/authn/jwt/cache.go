@@ -5,18 +5,18 @@ import (
 	"sync"
 )
 
-// maxCached bounds the tokens of a cache.
+// maxCached is the maximum number of tokens in a cache.
 const maxCached = 10_000
 
-// Cache remembers what was made of tokens that were verified: a signature takes longer to
-// verify than all else that digate does for a call. It keeps no token. Many goroutines may
-// use it. Who takes a value from it has to ask [Token.Holds].
+// Cache stores a value for each verified token, because verifying a signature takes
+// longer than the rest of a call's work in digate. It does not store the tokens. It is
+// safe for concurrent use. Users of a cached value must check [Token.Holds].
 type Cache[V any] struct {
 	mu   sync.RWMutex
 	kept map[[sha256.Size]byte]V
 }
 
-// Get returns what was kept for a token, and reports whether there is something.
+// Get returns the value for a token, and reports whether there is one.
 func (c *Cache[V]) Get(token string) (V, bool) {
 	digest := sha256.Sum256([]byte(token))
 	c.mu.RLock()
@@ -25,8 +25,8 @@ func (c *Cache[V]) Get(token string) (V, bool) {
 	return v, ok
 }
 
-// Put keeps a value for a token. A cache that is full forgets any other, whose token is
-// verified again with its next call.
+// Put stores a value for a token. If the cache is full, it removes an arbitrary other
+// token, which is verified again in its next call.
 func (c *Cache[V]) Put(token string, v V) {
 	digest := sha256.Sum256([]byte(token))
 	c.mu.Lock()

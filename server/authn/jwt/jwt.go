@@ -1,5 +1,5 @@
-// Package jwt verifies callers' JSON Web Tokens (RFC 7519, RFC 8725) by the keys of
-// their issuers.
+// Package jwt verifies callers' JSON Web Tokens (RFC 7519, RFC 8725) with the keys of
+// their issuers. It reads the keys in the background.
 package jwt
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// The errors of a token. None of them quotes it.
+// The reasons why a token is refused. None of the errors quotes the token.
 var (
 	ErrMalformed = errors.New("the token is not a signed JWT")
 	ErrIssuer    = errors.New("the token's issuer is not known")
@@ -25,37 +25,37 @@ var (
 	ErrNotYet    = errors.New("the token is not valid yet")
 	ErrAudience  = errors.New("the token is not for this server: its audience is another")
 	ErrClaims    = errors.New("the token's claims are not as they must be")
-	// ErrNoKeys: the keys of the issuer are not there, or are being read now.
+	// ErrNoKeys means that the issuer's keys have not been read yet, or are being read.
 	ErrNoKeys = errors.New("the keys of the token's issuer are not there yet")
 )
 
-// NoKeysError is the error of an issuer whose keys were never read. None of its tokens can
-// be verified.
+// NoKeysError is the error of an issuer whose keys were never read. None of the issuer's
+// tokens can be verified.
 type NoKeysError struct{ err error }
 
 // Error returns why the keys cannot be read.
 func (e *NoKeysError) Error() string { return e.err.Error() }
 
-// Unwrap returns it as an error.
+// Unwrap returns the wrapped error.
 func (e *NoKeysError) Unwrap() error { return e.err }
 
-// Token is a token that was verified.
+// Token is a verified token.
 type Token struct {
-	// Issuer is the name of its issuer in the file of accounts.
+	// Issuer is the name of the token's issuer in the file of accounts.
 	Issuer string
-	// Expires is when it ends.
+	// Expires is when the token expires.
 	Expires time.Time
 
 	claims jwt.MapClaims
-	keys   *[]key // by one of which it was verified
+	keys   *[]key // one of them verified the token
 	source *source
 }
 
-// Holds reports whether the token still is what it was when it was verified: it is not
-// expired, and the keys of its issuer are the same.
+// Holds reports whether the verification is still valid: the token has not expired, and
+// the keys of its issuer are the same.
 func (t *Token) Holds() bool { return t.source.keys.Load() == t.keys && time.Now().Before(t.Expires) }
 
-// Has reports whether a claim is a text with this value, or a list that holds it.
+// Has reports whether a claim is a string with this value, or a list that contains it.
 func (t *Token) Has(claim, value string) bool {
 	switch c := t.claims[claim].(type) {
 	case string:
@@ -67,13 +67,14 @@ func (t *Token) Has(claim, value string) bool {
 	}
 }
 
-// Text returns the value of a claim that is a text, empty for every other and for none.
+// Text returns the value of a claim that is a string. It returns an empty string for any
+// other claim.
 func (t *Token) Text(claim string) string {
 	text, _ := t.claims[claim].(string)
 	return text
 }
 
-// Refusal returns the [apierror.Error] of a call whose token Verify returned an error for.
+// Refusal returns the [apierror.Error] of a call for an error of [Verifier.Verify].
 func Refusal(err error) error {
 	if errors.Is(err, ErrNoKeys) {
 		return apierror.AuthenticationUnavailable()
@@ -81,7 +82,7 @@ func Refusal(err error) error {
 	return apierror.InvalidCredential(err.Error())
 }
 
-// Verifier verifies the tokens of some issuers. Many goroutines may use it.
+// Verifier verifies tokens of a set of issuers. It is safe for concurrent use.
 type Verifier struct {
 	issuers map[string]*issuer // by the claim iss
 	parser  *jwt.Parser
@@ -100,22 +101,24 @@ type issuer struct {
 // firstKeys is how long [New] waits for the keys of all issuers.
 const firstKeys = 5 * time.Second
 
-// New returns a verifier, which reads the issuers' keys in the background until it is
-// closed. New waits for the first keys, for some seconds at most: an issuer that is
-// away does not keep the callers of others out. Told, which may be nil, is told when
-// the keys of an issuer cannot be read, with a [NoKeysError] if they never were, and with
-// nil when they can.
+// New returns a verifier that reads the issuers' keys in the background until it is
+// closed. New waits a few seconds for the first keys and then returns without the rest,
+// so that an unreachable issuer does not affect the callers of other issuers. told, which
+// may be nil, is called with an error when the keys of an issuer cannot be read, and with
+// nil when they can be read again. The error is a [NoKeysError] if the keys were never
+// read.
 func New(ctx context.Context, issuers []*accounts.Issuer, told func(issuer string, err error)) (*Verifier, error) {
 	return newVerifier(ctx, issuers, told, nil)
 }
 
-// Next returns a verifier of other issuers. A key set that v has keys of is one that the
-// verifier has keys of from the start, even while it cannot be read. Close v afterwards.
+// Next returns a verifier of other issuers. It starts with the keys of the key sets that
+// v has read, even if these cannot be read at present. Close v afterwards.
 func (v *Verifier) Next(ctx context.Context, issuers []*accounts.Issuer) (*Verifier, error) {
 	return newVerifier(ctx, issuers, v.told, v)
 }
 
-// source returns the source of a key set, nil if there is none or no verifier.
+// source returns the source of an issuer's key set. It returns nil if v is nil or has no
+// such source.
 func (v *Verifier) source(of *accounts.Issuer) *source {
 	if v == nil {
 		return nil
@@ -159,13 +162,13 @@ func newVerifier(ctx context.Context, issuers []*accounts.Issuer, told func(issu
 	return v, nil
 }
 
-// Close ends the reading of keys.
+// Close stops reading keys.
 func (v *Verifier) Close() {
 	v.cancel()
 	v.running.Wait()
 }
 
-// Failing returns the names of the issuers whose keys cannot be read now.
+// Failing returns the names of the issuers whose keys cannot be read at present.
 func (v *Verifier) Failing() []string {
 	var names []string
 	for _, i := range v.issuers {
@@ -177,8 +180,8 @@ func (v *Verifier) Failing() []string {
 	return names
 }
 
-// KeysRead returns when the keys of each issuer were read last, by its name: zero for one
-// whose keys never were.
+// KeysRead returns when the keys of each issuer were last read, by the issuer's name. The
+// time is zero if they were never read.
 func (v *Verifier) KeysRead() map[string]time.Time {
 	read := make(map[string]time.Time, len(v.issuers))
 	for _, i := range v.issuers {
@@ -187,7 +190,7 @@ func (v *Verifier) KeysRead() map[string]time.Time {
 	return read
 }
 
-// Verify returns what a token says, or one of the errors of this package. It never
+// Verify returns the verified token, or one of the errors of this package. It never
 // waits.
 func (v *Verifier) Verify(text string) (*Token, error) {
 	var by *issuer
@@ -214,18 +217,18 @@ func (v *Verifier) Verify(text string) (*Token, error) {
 	return &Token{Issuer: by.Name, Expires: expires.Add(by.Leeway), claims: claims, keys: keys, source: by.source}, nil
 }
 
-// key returns the key of these to verify a token with. What the token's header says of keys
-// besides the name of one (jwk, jku, x5u, x5c) is never followed.
+// key returns the key to verify a token with. The token's header may name the key (kid);
+// other header fields about keys (jwk, jku, x5u, x5c) are never used.
 func (i *issuer) key(t *jwt.Token, keys *[]key) (any, error) {
 	algorithm := t.Method.Alg()
 	if !slices.Contains(i.Algorithms, algorithm) {
 		return nil, ErrAlgorithm
 	}
-	if _, has := t.Header["crit"]; has { // RFC 7515, 4.1.11: what must be understood, and is not
+	if _, has := t.Header["crit"]; has { // RFC 7515, 4.1.11: a token with a critical extension that is not understood must be refused
 		return nil, ErrMalformed
 	}
 	if keys == nil {
-		i.source.want()
+		i.source.requestRefresh()
 		return nil, ErrNoKeys
 	}
 	id, named := t.Header["kid"].(string)
@@ -238,15 +241,15 @@ func (i *issuer) key(t *jwt.Token, keys *[]key) (any, error) {
 	switch {
 	case len(fit) == 1, len(fit) > 1 && named:
 		return fit[0].public, nil
-	case named && len(fit) == 0 && i.source.want():
+	case named && len(fit) == 0 && i.source.requestRefresh():
 		return nil, ErrNoKeys
 	default:
 		return nil, ErrSignature
 	}
 }
 
-// reason returns the error of this package for one of the library, or the other error
-// where that says no more.
+// reason returns the error of this package that corresponds to an error of the library,
+// or otherwise if none does.
 func reason(err, otherwise error) error {
 	for _, own := range []error{ErrIssuer, ErrAlgorithm, ErrMalformed, ErrNoKeys, ErrSignature} {
 		if errors.Is(err, own) {
@@ -255,7 +258,7 @@ func reason(err, otherwise error) error {
 	}
 	for _, c := range []struct{ of, is error }{
 		{jwt.ErrTokenMalformed, ErrMalformed},
-		{jwt.ErrTokenUnverifiable, ErrAlgorithm}, // one that does not exist
+		{jwt.ErrTokenUnverifiable, ErrAlgorithm}, // an algorithm that does not exist
 		{jwt.ErrTokenExpired, ErrExpired},
 		{jwt.ErrTokenNotValidYet, ErrNotYet},
 		{jwt.ErrTokenUsedBeforeIssued, ErrNotYet},

@@ -13,23 +13,24 @@ import (
 )
 
 const (
-	// maxKeySet bounds the text of a key set, in bytes, and maxKeys the keys in it.
+	// maxKeySet is the maximum size of a key set in bytes, and maxKeys the maximum number
+	// of its keys.
 	maxKeySet = 1 << 20
 	maxKeys   = 200
-	// The sizes of RSA keys that are used, in bits: smaller ones are weak (RFC 7518,
-	// 3.3), and larger ones take long to verify with.
+	// The permitted sizes of RSA keys in bits. Smaller keys are weak (RFC 7518, 3.3), and
+	// larger keys are slow to verify with.
 	minRSA, maxRSA = 2048, 8192
 )
 
 // key is a public key of a key set.
 type key struct {
 	id        string
-	algorithm string // for which alone it may be used; empty for any that fits it
+	algorithm string // the only algorithm it may be used for; empty for every algorithm that fits
 	public    any
 }
 
-// parseKeys reads the keys of a key set (RFC 7517) that can verify signatures. Those
-// for other uses and of other kinds are left out, as that standard has it.
+// parseKeys returns the keys of a key set (RFC 7517) that can verify signatures. As the
+// standard requires, it ignores keys with another use or of an unknown type.
 func parseKeys(text []byte) ([]key, error) {
 	if len(text) > maxKeySet {
 		return nil, fmt.Errorf("the key set is larger than %d bytes", maxKeySet)
@@ -61,20 +62,20 @@ func parseKeys(text []byte) ([]key, error) {
 	return keys, nil
 }
 
-// usable reports whether a key is public and of a size that is used.
+// usable reports whether a key is public and has a permitted size.
 func usable(public any) bool {
 	switch k := public.(type) {
 	case *rsa.PublicKey:
 		return k.N.BitLen() >= minRSA && k.N.BitLen() <= maxRSA
 	case *ecdsa.PublicKey, ed25519.PublicKey:
 		return true
-	default: // a shared secret, or a private key that somebody published
+	default: // a shared secret, or a published private key
 		return false
 	}
 }
 
-// fits reports whether the key may verify a signature of an algorithm. An algorithm
-// has one kind of key, and those of elliptic curves have one curve (RFC 7518, 3.4).
+// fits reports whether the key may verify signatures of an algorithm. Each algorithm has
+// one type of key and, for elliptic curves, one curve (RFC 7518, 3.4).
 func (k *key) fits(algorithm string) bool {
 	if k.algorithm != "" && k.algorithm != algorithm {
 		return false

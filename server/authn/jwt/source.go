@@ -15,35 +15,35 @@ import (
 )
 
 const (
-	// refreshEvery is how often a key set is read anew.
+	// refreshEvery is the interval at which a key set is read.
 	refreshEvery = 5 * time.Minute
-	// refreshLeast is the least time between two reads of a key set: a token with a key
-	// that is not known has it read, and anybody can send such tokens.
+	// refreshLeast is the shortest interval between two reads of a key set. A token with
+	// an unknown key triggers a read, and anybody can send such tokens.
 	refreshLeast = 10 * time.Second
-	// fetchTimeout bounds the time of one read.
+	// fetchTimeout is the time limit of one read.
 	fetchTimeout = 10 * time.Second
 )
 
-// source holds the keys of an issuer and keeps them up to date. What it reads last is
-// in force until it can read something else.
+// source reads the keys of an issuer repeatedly. If a read fails, the keys from the
+// previous read stay valid.
 type source struct {
 	name   string
 	url    *url.URL
 	client *http.Client
 	told   func(issuer string, err error)
 
-	keys   atomic.Pointer[[]key]
-	wanted chan struct{}
-	rests  atomic.Bool // was read so lately that it is not read again at once
+	keys     atomic.Pointer[[]key]
+	wanted   chan struct{}
+	justRead atomic.Bool // true for a while after a read, in which want triggers no other
 
 	mu   sync.Mutex
 	last error
-	read time.Time // when keys were read last
-	text []byte    // of the keys
+	read time.Time // when keys were last read
+	text []byte    // the key set that the keys come from
 }
 
-// client reads key sets. It follows no redirect: the file of accounts says whom to
-// trust.
+// client reads key sets. It follows no redirects: the file of accounts decides which
+// servers are trusted.
 var client = &http.Client{
 	Timeout:       fetchTimeout,
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -57,10 +57,10 @@ func newSource(name, keys string, told func(string, error)) (*source, error) {
 	return &source{name: name, url: u, client: client, told: told, wanted: make(chan struct{}, 1)}, nil
 }
 
-// run reads the keys at once and then from time to time, until the context ends. It
-// calls first when they were read for the first time, or could not be. A file is read
-// more often than a URL, and so is what never gave keys: a server that is not ready
-// without them gets no calls that want them.
+// run reads the keys at once and then repeatedly, until the context ends. It calls first
+// after the first read, successful or not. It reads files more often than URLs. It also
+// reads more often while no read has succeeded: a server that is not ready for lack of
+// keys gets no calls whose tokens would trigger a read.
 func (s *source) run(ctx context.Context, first func()) {
 	for {
 		s.refresh(ctx)
@@ -68,19 +68,19 @@ func (s *source) run(ctx context.Context, first func()) {
 			first()
 			first = nil
 		}
-		s.rests.Store(true)
+		s.justRead.Store(true)
 		if !sleep(ctx, refreshLeast, nil) {
 			return
 		}
-		s.rests.Store(false)
+		s.justRead.Store(false)
 		if s.url.Scheme != "file" && s.keys.Load() != nil && !sleep(ctx, refreshEvery-refreshLeast, s.wanted) {
 			return
 		}
 	}
 }
 
-// sleep waits, until somebody wants it to end or the context does. It reports false in
-// the second case.
+// sleep waits for the duration, or until wanted receives a value. It returns false if the
+// context ends first.
 func sleep(ctx context.Context, d time.Duration, wanted <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -93,17 +93,18 @@ func sleep(ctx context.Context, d time.Duration, wanted <-chan struct{}) bool {
 	return true
 }
 
-// want has the keys read. It reports whether that happens at once; want does not wait
-// for it.
-func (s *source) want() bool {
+// requestRefresh triggers a read of the keys, and reports whether the read begins at once. It does
+// not wait for the read.
+func (s *source) requestRefresh() bool {
 	select {
 	case s.wanted <- struct{}{}:
 	default:
 	}
-	return !s.rests.Load()
+	return !s.justRead.Load()
 }
 
-// refresh reads the keys. The first failure and the end of failures are told.
+// refresh reads the keys. It reports the first of several failures, and the first success
+// after a failure.
 func (s *source) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -113,10 +114,10 @@ func (s *source) refresh(ctx context.Context) {
 		keys, err = parseKeys(text)
 	}
 	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
-		return // the server stops
+		return // the server is stopping
 	}
 	s.mu.Lock()
-	if err == nil && (s.text == nil || !bytes.Equal(text, s.text)) { // the same keys do not end what they verified
+	if err == nil && (s.text == nil || !bytes.Equal(text, s.text)) { // equal keys leave earlier verifications valid
 		s.text = text
 		s.keys.Store(&keys)
 	}
@@ -132,8 +133,8 @@ func (s *source) refresh(ctx context.Context) {
 	}
 }
 
-// inherit takes the keys of another source of the same key set, until it reads some
-// itself.
+// inherit copies the keys of another source of the same key set, for use until the first
+// successful read.
 func (s *source) inherit(from *source) {
 	from.mu.Lock()
 	defer from.mu.Unlock()
@@ -148,14 +149,14 @@ func (s *source) failing() bool {
 	return s.last != nil
 }
 
-// lastRead returns when keys were read last, zero if they never were.
+// lastRead returns when keys were last read, or zero if they never were.
 func (s *source) lastRead() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.read
 }
 
-// fetch returns the text of the key set, of which it reads no more than may be used.
+// fetch reads the key set. It stops reading just beyond the size limit.
 func (s *source) fetch(ctx context.Context) ([]byte, error) {
 	if s.url.Scheme == "file" {
 		return readFile(s.url.Path)
@@ -181,7 +182,7 @@ func readFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() { // to open a pipe is to wait for its writer
+	if !info.Mode().IsRegular() { // opening a named pipe would wait for a writer
 		return nil, fmt.Errorf("%s is no regular file", path)
 	}
 	f, err := os.Open(path)

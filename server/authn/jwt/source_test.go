@@ -46,12 +46,12 @@ func TestSource_ServerHangs_IsCutAndAskedAgain(t *testing.T) {
 			})
 		}()
 		synctest.Wait()
-		if !s.want() { // a call that comes while the keys are read
+		if !s.requestRefresh() { // a call that comes while the keys are read
 			t.Error("they are not being read")
 		}
 		time.Sleep(fetchTimeout + refreshLeast - time.Second)
 		synctest.Wait()
-		if s.want() || asked.Load() != 1 {
+		if s.requestRefresh() || asked.Load() != 1 {
 			t.Errorf("read %d times", asked.Load())
 		}
 		time.Sleep(2 * time.Second)
@@ -60,7 +60,7 @@ func TestSource_ServerHangs_IsCutAndAskedAgain(t *testing.T) {
 			t.Errorf("read %d times, failing %t", asked.Load(), s.failing())
 		}
 		for range 1000 { // tokens with keys that nobody has
-			s.want()
+			s.requestRefresh()
 			time.Sleep(100 * time.Millisecond)
 		}
 		synctest.Wait()

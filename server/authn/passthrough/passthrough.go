@@ -1,5 +1,5 @@
-// Package passthrough authenticates callers by the bearer token that goes
-// upstream.
+// Package passthrough identifies callers by their bearer tokens, with which Diga is
+// called. Only Diga verifies the tokens.
 package passthrough
 
 import (
@@ -9,19 +9,19 @@ import (
 	"github.com/digate/digate/server/secret"
 )
 
-// Authenticator takes the caller's bearer token for the upstream's, unverified:
-// the upstream decides whether the token is valid.
+// Authenticator accepts every well-formed bearer token without verifying it. Diga decides
+// whether the token is valid.
 type Authenticator struct {
 	identify func(token string) string
 }
 
-// New returns an authenticator whose principals have the identity that identify
-// returns for their token; see [authn.NewPrincipal].
+// New returns an authenticator. identify returns the identity for a token; see
+// [authn.NewPrincipal].
 func New(identify func(token string) string) *Authenticator {
 	return &Authenticator{identify}
 }
 
-// Authenticate implements [authn.Authenticator]. It takes what [authn.Bearer] does.
+// Authenticate implements [authn.Authenticator]. It accepts what [authn.Bearer] accepts.
 func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn.Principal, error) {
 	token, err := authn.Bearer(r.Authorization)
 	if err != nil {
@@ -30,5 +30,5 @@ func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn
 	return authn.NewPrincipal(secret.New(token), a.identify), nil
 }
 
-// Close implements [authn.Authenticator]. There is nothing to release.
+// Close implements [authn.Authenticator]. It has nothing to release.
 func (a *Authenticator) Close() error { return nil }

@@ -1,6 +1,6 @@
-// Package service authenticates callers by their client certificates and tokens, as the
-// file of accounts names them. A caller's own credential proves who it is, and goes no
-// further: Diga is called with the token of an account.
+// Package service authenticates the callers in the file of accounts by their client
+// certificates and tokens. A caller's credential is used only to identify the caller:
+// Diga is called with the token of an account.
 package service
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/digate/digate/server/authn/jwt"
 )
 
-// Authenticator authenticates the callers of a file of accounts.
+// Authenticator authenticates the callers in a file of accounts.
 type Authenticator struct {
 	identify func(name string) string
 
@@ -30,21 +30,22 @@ type Authenticator struct {
 	verified jwt.Cache[verified]
 }
 
-// state is a version of the file with what verifies its callers' tokens.
+// state is a version of the file, with the verifier of its callers' tokens.
 type state struct {
 	set    *accounts.Set
 	tokens *jwt.Verifier
 }
 
-// verified is a token that was verified.
+// verified is a verified token and the callers that it belongs to.
 type verified struct {
 	token *jwt.Token
 	by    *state
 	of    []*accounts.Caller
 }
 
-// New returns an authenticator. Identify returns the identity for the names of an
-// account and a caller; see [authn.NewNamed]. Told is told of issuers; see [jwt.New].
+// New returns an authenticator. identify returns the identity for the names of an account
+// and a caller; see [authn.NewNamed]. told is called when the keys of an issuer can or
+// cannot be read; see [jwt.New].
 func New(ctx context.Context, set *accounts.Set, identify func(name string) string, told func(issuer string, err error)) (*Authenticator, error) {
 	a := &Authenticator{identify: identify}
 	tokens, err := jwt.New(ctx, set.Issuers(), told)
@@ -55,9 +56,9 @@ func New(ctx context.Context, set *accounts.Set, identify func(name string) stri
 	return a, nil
 }
 
-// Update puts another version of the file into force. It may take some seconds, while
-// it waits for the keys of the issuers; until then, the version before is in force. Keys
-// that cannot be read now stay.
+// Update replaces the file of accounts by another version. It may wait a few seconds for
+// the keys of new issuers. Meanwhile the previous version stays in use. If keys cannot be
+// read now, their previous version stays in use.
 func (a *Authenticator) Update(ctx context.Context, set *accounts.Set) error {
 	a.updating.Lock()
 	defer a.updating.Unlock()
@@ -75,10 +76,10 @@ func (a *Authenticator) Update(ctx context.Context, set *accounts.Set) error {
 	return nil
 }
 
-// Failing returns the names of the issuers whose keys cannot be read now.
+// Failing returns the names of the issuers whose keys cannot be read at present.
 func (a *Authenticator) Failing() []string { return a.state.Load().tokens.Failing() }
 
-// KeysRead returns when the keys of each issuer were read last, by its name.
+// KeysRead returns when the keys of each issuer were last read, by the issuer's name.
 func (a *Authenticator) KeysRead() map[string]time.Time { return a.state.Load().tokens.KeysRead() }
 
 // Close implements [authn.Authenticator].
@@ -89,8 +90,8 @@ func (a *Authenticator) Close() error {
 	return nil
 }
 
-// Authenticate implements [authn.Authenticator]. A token decides who the caller is
-// where there is one and tokens are accepted at all, and otherwise the certificate.
+// Authenticate implements [authn.Authenticator]. If a request has a token and the file
+// has issuers, the token identifies the caller. Otherwise the client certificate does.
 func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn.Principal, error) {
 	st := a.state.Load()
 	callers, proof, err := a.callers(st, r)
@@ -105,13 +106,13 @@ func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn
 		return nil, apierror.InvalidCredential("the credential belongs to more than one caller that is known here")
 	}
 	caller := callers[0]
-	b := &belonging{authenticator: a, at: st, request: r}
+	b := &ownership{authenticator: a, at: st, request: r}
 	n := &b.caller
-	*n = authn.Named{Caller: caller.Name, ByCertificate: proof.certificate, Expires: proof.expires, Belonging: b}
+	*n = authn.Named{Caller: caller.Name, ByCertificate: proof.certificate, Expires: proof.expires, Ownership: b}
 	if !r.AboutDigate {
-		account, err := choose(st.set, caller, r.Account)
+		account, err := chooseAccount(st.set, caller, r.Account)
 		if err != nil {
-			n.Account = onlyKnown(st.set, r.Account)
+			n.Account = knownAccountName(st.set, r.Account)
 			return authn.NewNamed(n, a.identify), err
 		}
 		n.Account, n.Token = account.Name, account.Token.Reveal
@@ -119,17 +120,18 @@ func (a *Authenticator) Authenticate(_ context.Context, r authn.Request) (*authn
 	return authn.NewNamed(n, a.identify), nil
 }
 
-// belonging is the tie between the credential of a call and its caller, which a later
-// version of the file may end. It is one allocation with the caller.
-type belonging struct {
+// ownership implements [authn.Ownership] for the credential of a call: a later version of
+// the file may assign the credential to another caller. It is allocated together with the
+// caller's names.
+type ownership struct {
 	caller        authn.Named
 	authenticator *Authenticator
 	at            *state
 	request       authn.Request
 }
 
-// Check implements [authn.Belonging].
-func (b *belonging) Check() error {
+// Check implements [authn.Ownership].
+func (b *ownership) Check() error {
 	now := b.authenticator.state.Load()
 	if now == b.at {
 		return nil
@@ -145,14 +147,14 @@ func (b *belonging) Check() error {
 	}
 }
 
-// proof is what a caller authenticated with.
+// proof is the credential that a caller authenticated with.
 type proof struct {
-	certificate bool // and no token
+	certificate bool // a certificate instead of a token
 	expires     time.Time
 }
 
-// callers returns the callers that the credential of a request belongs to, and what it
-// is.
+// callers returns the callers that the credential of a request belongs to, and the
+// credential.
 func (a *Authenticator) callers(st *state, r authn.Request) ([]*accounts.Caller, proof, error) {
 	byToken := len(st.set.Issuers()) > 0
 	if byToken && len(r.Authorization) > 0 {
@@ -173,11 +175,11 @@ func (a *Authenticator) callers(st *state, r authn.Request) ([]*accounts.Caller,
 	case names != nil:
 		return st.set.ByNames(names.DNS, names.URIs), proof{certificate: true, expires: names.Expires}, nil
 	}
-	return nil, proof{}, apierror.MissingCredential(ask(r.TLS, byToken))
+	return nil, proof{}, apierror.MissingCredential(credentialHint(r.TLS, byToken))
 }
 
-// ask returns what a request without a credential has to have.
-func ask(state *tls.ConnectionState, byToken bool) string {
+// ask returns the message about the credential that a request lacks.
+func credentialHint(state *tls.ConnectionState, byToken bool) string {
 	switch {
 	case byToken && state != nil:
 		return "a token is missing (authorization: Bearer TOKEN), or a client certificate"
@@ -188,7 +190,7 @@ func ask(state *tls.ConnectionState, byToken bool) string {
 	}
 }
 
-// verify returns what a token says. A token that was verified before is looked up.
+// verify verifies a token, or finds the result of its earlier verification.
 func (a *Authenticator) verify(st *state, text string) (verified, error) {
 	if v, ok := a.verified.Get(text); ok && v.by == st && v.token.Holds() {
 		return v, nil
@@ -202,8 +204,9 @@ func (a *Authenticator) verify(st *state, text string) (verified, error) {
 	return v, nil
 }
 
-// choose returns the account that a request names, or the only one of its caller.
-func choose(set *accounts.Set, caller *accounts.Caller, named []string) (*accounts.Account, error) {
+// choose returns the account that a request names or, if it names none, the caller's only
+// account.
+func chooseAccount(set *accounts.Set, caller *accounts.Caller, named []string) (*accounts.Account, error) {
 	may := caller.Accounts()
 	switch {
 	case len(named) > 1:
@@ -219,9 +222,9 @@ func choose(set *accounts.Set, caller *accounts.Caller, named []string) (*accoun
 	}
 }
 
-// onlyKnown returns the name of the account that a request names, empty unless there is
-// such an account.
-func onlyKnown(set *accounts.Set, named []string) string {
+// knownAccountName returns the name of the account that a request names. It returns an empty
+// string if there is no such account.
+func knownAccountName(set *accounts.Set, named []string) string {
 	if len(named) == 1 && set.Account(named[0]) != nil {
 		return named[0]
 	}
