@@ -18,41 +18,40 @@ import (
 	"github.com/digate/digate/server/stack"
 )
 
-// attempt carries one flight: it claims the key, then sends the call or reads what
-// an earlier call created, and holds the verdict to record.
+// attempt runs one flight: it claims the key, then sends the call or reads what an
+// earlier call created, and writes the result to the ledger.
 type attempt struct {
 	coordinator *Coordinator
 	flight      *flight
 	create      create
 	key         ledger.Digest
 	token       ledger.Token
-	ledger      Ledger // keeps the record
+	ledger      Ledger // the ledger with the call's record
 
-	// caller is the context of the flight's caller, with the flight's exchange. It
-	// counts until the call is sent.
+	// caller is the context of the flight's caller, with the flight's exchange. It limits
+	// the flight until the call is sent.
 	caller context.Context
-	// detached is caller without its end.
+	// detached is caller without its cancellation and deadline.
 	detached detached
-	// ledgerTime is caller with a little time kept back: what the ledger may take
+	// ledgerTime is caller with an earlier deadline: it reserves time for the ledger
 	// before the call is sent.
 	ledgerTime context.Context
-	// The time limits of the attempt's steps: of all that happens before the call is
-	// sent, of a call to the ledger in each state, and of the call to Diga once it was
-	// sent.
-	inTime, claiming, marking, sending, recording deadline.Context
-	lease                                         lease
+	// The time limits of the attempt's steps: of everything before the call is sent, of a
+	// ledger operation in each state, and of the call to Diga once it was sent.
+	preparing, claiming, marking, sending, recording deadline.Context
+	lease                                            lease
 
-	// verdict is what the ledger has to record.
-	verdict verdict
-	// asked is the name that was asked for, and suffix what the request that was sent
-	// has behind it: empty unless the call is marked.
-	asked, suffix string
-	// claimUnsure means that a claim may have been made although Claim failed.
-	claimUnsure bool
+	// ledgerChange is the change to write to the record.
+	change ledgerChange
+	// requestedName is the name in the caller's request. suffix is what was added to it in the
+	// request that was sent. It is empty if the call has no mark.
+	requestedName, suffix string
+	// mayBeClaimed means that Claim failed but may have claimed the key.
+	mayBeClaimed bool
 }
 
-// do carries a flight until it is done, and has what is left to do then done by another
-// goroutine. The context is its caller's.
+// do runs a flight until its result is there. Another goroutine does the work that is
+// left then. ctx is the context of the flight's caller.
 func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	stack.Grow()
 	f := a.flight
@@ -62,10 +61,10 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	f.ex.LedgerRecord = record
 	a.detached = detached{caller: a.caller, closed: c.closed}
 	a.ledgerTime = a.caller
-	defer a.inTime.End()
+	defer a.preparing.End()
 	if d, ok := a.caller.Deadline(); ok {
-		a.inTime.Set(a.caller, beforeDeadline(d))
-		a.ledgerTime = &a.inTime
+		a.preparing.Set(a.caller, beforeDeadline(d))
+		a.ledgerTime = &a.preparing
 	}
 	a.run()
 	if f.err != nil {
@@ -74,9 +73,9 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	f.ex.CreatedID = cmp.Or(f.created.id, f.ex.CreatedID)
 	f.abandoned = f.err != nil && !f.isSent() && (ctx.Err() != nil || outOfTime(f.err))
 	err := a.recordFirst(ctx)
-	// The record comes first: without it, the mark is what shows that the call created
-	// the integration.
-	named := a.suffix == "" || a.verdict != recordDone || err == nil && a.rename(began)
+	// The record is written before the renaming: without the record, the mark in the name
+	// is what proves that the call created the integration.
+	named := a.suffix == "" || a.change != recordDone || err == nil && a.rename(began)
 	left := ctx.Err() != nil && f.isSent()
 	c.flights.finish(a.key, f)
 	if left {
@@ -85,7 +84,7 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 		})
 		end(f.ex, f.err)
 	}
-	if err == nil && named && !a.claimUnsure {
+	if err == nil && named && !a.mayBeClaimed {
 		traced(left)
 		c.flights.wg.Done()
 		return
@@ -97,36 +96,37 @@ func (c *Coordinator) do(ctx context.Context, a *attempt, record string) {
 	}()
 }
 
-// settleRecord does what could not be done while the caller waited. The error is that of
-// recordFirst, and named reports whether what was created has its name.
+// settleRecord finishes the work that failed or found no time while the caller waited.
+// err is the error of recordFirst, and named reports whether the created resource has the
+// requested name.
 func (a *attempt) settleRecord(err error, named bool) {
 	recorded := err == nil || a.retryRecord(err)
 	if recorded && !named {
 		a.renameLater()
 	}
-	if a.claimUnsure {
+	if a.mayBeClaimed {
 		a.releaseClaim()
 	}
 }
 
-// run claims the key and sends the call, or reads what an earlier call created. It
-// sets the flight's results and the verdict.
+// run claims the key and sends the call, or reads what an earlier call created. It sets
+// the flight's results and the change to write to the record.
 func (a *attempt) run() {
 	f := a.flight
 	defer func() {
 		if p := recover(); p != nil {
-			f.err, a.verdict = a.panicked(p), recordNothing // the lease settles the record
+			f.err, a.change = a.panicked(p), recordNothing // the record is settled when its lease expires
 		}
 	}()
 	a.token = ledger.NewToken()
 	r, mine, err := a.claim()
-	if r.Key != a.key && r.State != 0 { // another key than the call's own found it
+	if r.Key != a.key && r.State != 0 { // the record was found under another key than the call's own
 		f.ex.LedgerRecord = r.Key.RecordName()
 	}
 	switch {
 	case err != nil:
 		f.err = err
-		a.claimUnsure = r.Key == ledger.Digest{} // no record was seen
+		a.mayBeClaimed = r.Key == ledger.Digest{} // no record was read
 	case mine:
 		a.send()
 	case r.State == ledger.Done:
@@ -136,8 +136,8 @@ func (a *attempt) run() {
 	}
 }
 
-// panicked returns the error of a flight that ended in a panic. The panic is
-// logged by its type alone, since its value may quote anything.
+// panicked returns the error of a flight that panicked. Only the type of the panic is
+// logged, because its value may contain anything.
 func (a *attempt) panicked(p any) error {
 	a.coordinator.cfg.Log.LogAttrs(a.caller, slog.LevelError, "panic", slog.String("ledger_record", a.key.RecordName()),
 		slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
@@ -148,21 +148,21 @@ func (a *attempt) panicked(p any) error {
 	return apierror.Internal(fmt.Errorf("panic of type %T", p), outcome)
 }
 
-// detach makes c the caller's context without its cancellation and deadline, and returns
-// it. It ends after the timeout, and when the coordinator is closed.
+// detach sets c to the caller's context without its cancellation and deadline, and
+// returns it. It expires after the timeout, and ends when the coordinator is closed.
 func (a *attempt) detach(c *deadline.Context, timeout time.Duration) context.Context {
 	c.Set(&a.detached, time.Now().Add(timeout))
 	return c
 }
 
-// bound makes c the context ctx with the time limit of a call to the ledger, and returns it.
+// bound sets c to ctx with the time limit of a ledger operation, and returns it.
 func bound(ctx context.Context, c *deadline.Context) context.Context {
 	c.Set(ctx, time.Now().Add(ledgerTimeout))
 	return c
 }
 
-// outOfTime reports whether a failure, or a cause of it, is that a caller had no
-// time left. Another caller may have time.
+// outOfTime reports whether an error means that the caller had no time left. Another
+// caller may have more.
 func outOfTime(err error) bool {
 	for e, ok := errors.AsType[*apierror.Error](err); ok; e, ok = errors.AsType[*apierror.Error](e.Unwrap()) {
 		if e.Code == codes.DeadlineExceeded || e.Code == codes.Canceled {

@@ -10,8 +10,8 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// claim claims the key for this attempt, or returns the record of a call that is
-// done or in doubt. While another replica has the claim, it waits.
+// claim claims the key for this attempt, or returns the record of a call that is done or
+// in doubt. It waits while another replica holds the claim.
 func (a *attempt) claim() (ledger.Record, bool, error) {
 	ctx, cfg := a.ledgerTime, &a.coordinator.cfg
 	claim := ledger.Claim{
@@ -32,11 +32,11 @@ func (a *attempt) claim() (ledger.Record, bool, error) {
 		case mine:
 			return r, true, nil
 		case r.Fingerprint != claim.Fingerprint:
-			return r, false, reused()
+			return r, false, requestIDReused()
 		case r.State == ledger.Done || r.State == ledger.Unknown:
 			return r, false, nil
 		}
-		limit = new(deadline.Context) // of the next look
+		limit = new(deadline.Context) // time limit of the next poll
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
@@ -47,8 +47,8 @@ func (a *attempt) claim() (ledger.Record, bool, error) {
 	}
 }
 
-// releaseClaim gives up a claim that may have been made although Claim failed.
-// Where that fails too, the lease ends the claim.
+// releaseClaim releases a claim that may exist although Claim failed. If that fails too,
+// the claim ends with its lease.
 func (a *attempt) releaseClaim() {
 	var limit deadline.Context
 	ctx := a.detach(&limit, ledgerTimeout)

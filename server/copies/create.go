@@ -10,24 +10,25 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// create is a call that creates a resource: all that differs between one method
-// and the next.
+// create is a call that creates a resource. It has everything in which the methods
+// differ.
 type create interface {
 	method() Method
 	request() request
-	// parentID returns the resource that the record names as its parent.
+	// parentID returns the id of the parent resource, for the record.
 	parentID() string
-	// canonical returns the request as its fingerprint covers it, without its id.
+	// canonical returns the request without its request id, for the fingerprint.
 	canonical() proto.Message
-	// response returns an empty response, and a function that returns the resource in
-	// it.
+	// response returns an empty response, and a function that returns the resource in the
+	// response.
 	response() (proto.Message, func() resource)
-	// read returns a resource that was created before.
+	// read reads a resource that was created earlier.
 	read(ctx context.Context, up Upstream, id string) (resource, error)
-	// check returns what refuses the call before it is sent, nil where nothing can.
+	// check returns a function that can refuse the call before it is sent, or nil.
 	check() func(context.Context) error
-	// name returns a function that returns the name which the resource gets, empty if
-	// nobody knows it. It returns nil for a call that [Marks] do not mark.
+	// name returns a function that returns the name of the resource to create, or an
+	// empty string if the name is not known. It returns nil for a call that [Marks] do
+	// not apply to.
 	name() func(context.Context) (string, error)
 }
 
@@ -36,7 +37,7 @@ type request interface {
 	GetRequestId() string
 }
 
-// resource is what a create makes: an integration or a tool.
+// resource is a created integration or tool.
 type resource struct {
 	id      string
 	message proto.Message
@@ -120,7 +121,7 @@ func (c createTool) read(ctx context.Context, up Upstream, id string) (resource,
 	return toolResource(tool), err
 }
 
-// known returns a function that returns the name in the request.
+// known returns a function that returns the name.
 func known(name string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return name, nil }
 }
@@ -132,7 +133,7 @@ func toolResource(t *integrationv1.Tool) resource {
 	return resource{id, t}
 }
 
-// idAndName returns the id and the name of a tool of either protocol.
+// idAndName returns the id and the name of a tool of any type.
 func idAndName(t *integrationv1.Tool) (id, name string) {
 	if mcp := t.GetMcp(); mcp != nil {
 		return mcp.GetId(), mcp.GetName()

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// detached is the context of a caller without its cancellation and deadline. It ends when
-// the coordinator is closed.
+// detached is a caller's context without its cancellation and deadline. It ends when the
+// coordinator is closed.
 type detached struct{ caller, closed context.Context }
 
 // Deadline implements [context.Context].
@@ -18,8 +18,8 @@ func (d *detached) Done() <-chan struct{} { return d.closed.Done() }
 // Err implements [context.Context].
 func (d *detached) Err() error { return d.closed.Err() }
 
-// Value implements [context.Context]. The context that is closed comes first: it has no
-// value but the one by which it tells its children of its end.
+// Value implements [context.Context]. It asks closed first: closed has no values, but
+// package context looks in it for the parent that cancels.
 func (d *detached) Value(key any) any {
 	if v := d.closed.Value(key); v != nil {
 		return v

@@ -13,13 +13,14 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// Named returns those of the ids, at most [ledger.MaxNamed], that a record names.
-type Named func(ctx context.Context, createdIDs []string) ([]string, error)
+// FilterNamed returns those of the ids that a record names. It is called with at most
+// [ledger.MaxNamed] ids.
+type FilterNamed func(ctx context.Context, createdIDs []string) ([]string, error)
 
-// Glance, Look and Search are how far back Diga's list is read, in pages of a
-// hundred resources, each page a request. A glance is for an error that many callers
-// may get; a look is for a person who is about to settle a doubt; a search is for the
-// mark of a call, which settles it.
+// Glance, Look and Search are how many pages of Diga's list are read, each with a hundred
+// resources and one request. Glance is for an error message that many callers may get,
+// Look is for a person who is about to settle a doubt, and Search is for finding the mark
+// that settles one.
 const (
 	Glance = 1
 	Look   = 10
@@ -29,23 +30,23 @@ const (
 const (
 	pageSize = 100
 	// clockSkew is how far Diga's clock may be behind the ledger's. If it is further
-	// behind, candidates are missed. A generous value shows some integrations that
-	// are older than the call, which a person can tell by their time.
+	// behind, candidates are missed. With this generous value, some candidates are older
+	// than the call, which a person can see from their times.
 	clockSkew = 10 * time.Minute
 )
 
 // Candidate is an integration or a tool that a call in doubt may have created.
 type Candidate struct {
 	ID, Name string
-	// Created is nil if Diga does not say when that was, as of a tool.
+	// Created is nil if Diga does not return the time, as for tools.
 	Created *timestamppb.Timestamp
-	// template is the template that Diga names as an integration's source.
+	// template is the id of the template that Diga names as the integration's source.
 	template string
 }
 
-// candidates returns the ids of what a call in doubt may have created, as far as
-// Diga shows it now. If Diga or the ledger cannot be asked, there are none: the
-// doubt is reported all the same.
+// candidates returns the ids of the resources that a call in doubt may have created, as
+// far as Diga's list shows them. It returns none if Diga or the ledger is unavailable,
+// because the doubt must be reported in any case.
 func (c *Coordinator) candidates(ctx context.Context, m Method, r ledger.Record) []string {
 	found, err := Candidates(ctx, c.cfg.Upstream, c.cfg.Ledger.Named, m, r, Glance)
 	if err != nil {
@@ -62,11 +63,12 @@ func ids(of []Candidate) []string {
 	return ids
 }
 
-// Candidates returns what a call in doubt may have created and no other record
-// names: integrations created since the claim, from the template of a copy or from
-// none that Diga names, or tools of the integration. It reads at most that many
-// pages of Diga's list. An error is an [apierror.Error].
-func Candidates(ctx context.Context, up Upstream, named Named, m Method, r ledger.Record, pages int) ([]Candidate, error) {
+// Candidates returns the resources that a call in doubt may have created and that no
+// other record names. For a copy, these are the integrations created since the claim from
+// the same template or without a known template; for a tool, the tools of the
+// integration. Candidates reads at most the given number of pages of Diga's list. Its
+// error is an [apierror.Error].
+func Candidates(ctx context.Context, up Upstream, named FilterNamed, m Method, r ledger.Record, pages int) ([]Candidate, error) {
 	found, err := listed(ctx, up, m, r, pages)
 	if err != nil {
 		return nil, err
@@ -74,9 +76,9 @@ func Candidates(ctx context.Context, up Upstream, named Named, m Method, r ledge
 	return unnamed(ctx, found, named)
 }
 
-// listed returns what a call in doubt may have created, whether or not other records
-// name it. Each resource is there once, even if Diga lists it twice, and a list that
-// begins anew is read no further.
+// listed returns the resources that a call in doubt may have created, including those
+// that other records name. Each resource is returned once even if Diga lists it twice,
+// and reading stops if the list starts again from the beginning.
 func listed(ctx context.Context, up Upstream, m Method, r ledger.Record, pages int) ([]Candidate, error) {
 	var found []Candidate
 	var after *string
@@ -93,11 +95,11 @@ func listed(ctx context.Context, up Upstream, m Method, r ledger.Record, pages i
 				continue
 			}
 			seen[candidate.ID] = true
-			if mayBeOf(m, r, candidate) {
+			if mayHaveCreated(m, r, candidate) {
 				found = append(found, candidate)
 			}
 		}
-		if !more || len(seen) == before || past(r, page) {
+		if !more || len(seen) == before || allCreatedBefore(r, page) {
 			break
 		}
 		after = &page[len(page)-1].ID
@@ -105,16 +107,16 @@ func listed(ctx context.Context, up Upstream, m Method, r ledger.Record, pages i
 	return found, nil
 }
 
-// Confirm returns the id, as Diga spells it, of what a call in doubt has created
-// according to the caller. It returns an empty id if the call cannot have created
-// that, or if another record names it. What Diga shows by its id need not be among
-// the candidates, whose list may be too long to read.
-func Confirm(ctx context.Context, up Upstream, named Named, m Method, r ledger.Record, createdID string) (string, error) {
+// Confirm checks a caller's statement that a call in doubt created the resource with an
+// id. It returns the id as Diga spells it, or an empty string if the call cannot have
+// created the resource or another record names it. The resource may be missing from the
+// candidates if Diga's list is long.
+func Confirm(ctx context.Context, up Upstream, named FilterNamed, m Method, r ledger.Record, createdID string) (string, error) {
 	inner, _ := exchange.NewContext(ctx)
 	shown, err := m.creates().show(inner, up, r, createdID)
 	found := []Candidate{shown}
 	if err == nil && strings.EqualFold(shown.ID, createdID) {
-		if !mayBeOf(m, r, shown) {
+		if !mayHaveCreated(m, r, shown) {
 			return "", nil
 		}
 		found, err = unnamed(ctx, found, named)
@@ -129,29 +131,28 @@ func Confirm(ctx context.Context, up Upstream, named Named, m Method, r ledger.R
 	return "", err
 }
 
-// mayBeOf reports whether the call may have created the candidate. Diga may spell
-// the template's id differently from the caller, and need not name it.
-func mayBeOf(m Method, r ledger.Record, c Candidate) bool {
-	return !before(r, c) && (c.template == "" || m == CopyTemplate && strings.EqualFold(c.template, r.ParentID))
+// mayHaveCreated reports whether the call may have created the candidate. Diga may spell the
+// template's id differently from the caller, or not return it.
+func mayHaveCreated(m Method, r ledger.Record, c Candidate) bool {
+	return !createdBefore(r, c) && (c.template == "" || m == CopyTemplate && strings.EqualFold(c.template, r.ParentID))
 }
 
-// before reports whether the candidate was created before the call was claimed.
-func before(r ledger.Record, c Candidate) bool {
+// createdBefore reports whether the candidate was created before the call's claim.
+func createdBefore(r ledger.Record, c Candidate) bool {
 	return c.Created != nil && c.Created.AsTime().Before(r.ClaimedAt.Add(-clockSkew))
 }
 
-// past reports whether everything behind a page was created before the call was
-// claimed. That is so if all of the page was, and if the page shows the newest
-// first, which Diga was asked for and need not do.
-func past(r ledger.Record, page []Candidate) bool {
+// allCreatedBefore reports whether the rest of the list was created before the call's claim. That is
+// so if the whole page was and it is sorted from new to old, as digate asks of Diga.
+func allCreatedBefore(r ledger.Record, page []Candidate) bool {
 	first, last := page[0].Created.AsTime(), page[len(page)-1].Created.AsTime()
-	return last.Before(first) && !slices.ContainsFunc(page, func(c Candidate) bool { return !before(r, c) })
+	return last.Before(first) && !slices.ContainsFunc(page, func(c Candidate) bool { return !createdBefore(r, c) })
 }
 
-// unnamed returns those of the candidates that no record names.
-func unnamed(ctx context.Context, found []Candidate, named Named) ([]Candidate, error) {
+// unnamed returns the candidates that no record names.
+func unnamed(ctx context.Context, found []Candidate, named FilterNamed) ([]Candidate, error) {
 	taken := make(map[string]bool)
-	// Diga may put more on a page than it was asked for.
+	// Diga may return more resources in a page than requested.
 	for some := range slices.Chunk(found, ledger.MaxNamed) {
 		ids := make([]string, len(some))
 		for i, candidate := range some {

@@ -8,19 +8,19 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// canonicals are buffers for requests in their canonical form, of *[]byte, each of
-// maxCanonical bytes at most.
+// canonicals is a pool of *[]byte buffers for canonical requests, each with at most
+// maxCanonical bytes.
 var canonicals = sync.Pool{New: func() any { return new([]byte) }}
 
 const maxCanonical = 64 << 10
 
-// fingerprint returns the keyed digest of the call's request without its id, in its
-// canonical form. Two calls with one request id must agree on it.
+// fingerprint returns the keyed digest of the call's canonical request without its
+// request id. Two calls with the same request id must have the same fingerprint.
 func (c *Coordinator) fingerprint(call create) (ledger.Digest, error) {
 	buffer := canonicals.Get().(*[]byte)
 	defer canonicals.Put(buffer)
 	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend((*buffer)[:0], call.canonical())
-	defer clear(b) // it has secrets
+	defer clear(b) // it contains secrets
 	if cap(b) <= maxCanonical {
 		*buffer = b[:0]
 	}

@@ -10,12 +10,12 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// flight is one call under way, which callers in this process may share.
-// Its results may be read once done is closed.
+// flight is a call in progress, which several callers in this process may wait for. Its
+// results may be read once done is closed.
 type flight struct {
 	fingerprint ledger.Digest
-	// sent is closed when the request may have left for Diga: from then on the
-	// flight continues without its caller.
+	// sent is closed when the request may have left for Diga. After that, the flight
+	// continues without its caller.
 	sent chan struct{}
 	done chan struct{}
 
@@ -23,18 +23,19 @@ type flight struct {
 	replayed bool
 	err      error
 	ex       *exchange.Exchange
-	span     trace.SpanContext // the zero one where the flight is not traced
-	// abandoned means that the flight ended with its caller's time before anything
-	// was sent. The error is that caller's alone: others who waited may try again.
+	span     trace.SpanContext // zero if the flight is not traced
+	// abandoned means that the flight ended before anything was sent, because its
+	// caller's time was over. The error applies only to that caller: others that waited
+	// may try again.
 	abandoned bool
-	// refused means that the check of the flight's caller refused the call. Others who
-	// waited and want no check may try again.
+	// refused means that the check of the flight's caller refused the call. Others that
+	// waited and have no check may try again.
 	refused bool
-	// lost means that the claim ran out and that another process has it now, so the
-	// record has to be read again.
+	// lost means that the claim expired and another process has it now, so the record
+	// must be read again.
 	lost bool
 
-	// attempt is only for the goroutine that carries the flight.
+	// attempt is used only by the goroutine that runs the flight.
 	attempt attempt
 }
 
@@ -48,15 +49,15 @@ func (f *flight) isSent() bool {
 	}
 }
 
-// flights are the flights under way, by the ledger's key.
+// flights are the flights in progress, by ledger key.
 type flights struct {
 	mu    sync.Mutex
 	byKey map[ledger.Digest]*flight
 	wg    sync.WaitGroup
 }
 
-// join returns the key's flight. If mine is true, the flight is new, and the
-// caller has to carry it and to finish it.
+// join returns the flight for the key. If mine is true, the flight is new, and the caller
+// must run and finish it.
 func (fs *flights) join(key, fingerprint ledger.Digest) (f *flight, mine bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -69,7 +70,7 @@ func (fs *flights) join(key, fingerprint ledger.Digest) (f *flight, mine bool) {
 	return f, true
 }
 
-// finish hands a flight's results, which must be set, to those who wait for it.
+// finish gives a flight's results to everyone who waits for it. The results must be set.
 func (fs *flights) finish(key ledger.Digest, f *flight) {
 	fs.mu.Lock()
 	delete(fs.byKey, key)
@@ -77,7 +78,7 @@ func (fs *flights) finish(key ledger.Digest, f *flight) {
 	close(f.done)
 }
 
-// wait returns when all that flights began has ended, or when ctx ends.
+// wait returns when all goroutines of the flights have ended, or when ctx ends.
 func (fs *flights) wait(ctx context.Context) {
 	ended := make(chan struct{})
 	go func() {

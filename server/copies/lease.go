@@ -9,20 +9,21 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// leases are the leases of the claims under way. Each is renewed at a third of its length,
-// until it is dropped, the claim is lost, or the coordinator is closed. All have one
-// length, so they are due in the order in which they came, and one timer is enough.
+// leases renews the leases of the current claims. Each lease is renewed after a third of
+// its length, until it is dropped, its claim is lost or the coordinator is closed. All
+// leases have the same length, so they are due in the order of the list, and one timer is
+// enough.
 type leases struct {
 	every time.Duration
 	// renew renews the lease of an attempt's claim.
 	renew func(context.Context, *attempt) error
-	// closed ends with the coordinator.
+	// closed ends when the coordinator is closed.
 	closed context.Context
 
-	mu    sync.Mutex
-	due   lease       // before the lease that is due first, and behind the last
-	timer *time.Timer // nil until there is a lease
-	timed bool        // the timer runs
+	mu           sync.Mutex
+	ring         lease       // head of the ring list: next is due first, prev last
+	timer        *time.Timer // nil until the first lease
+	timerRunning bool        // the timer is running
 }
 
 // lease is the lease of an attempt's claim.
@@ -36,20 +37,20 @@ type lease struct {
 
 func newLeases(closed context.Context, length time.Duration, renew func(context.Context, *attempt) error) *leases {
 	ls := &leases{every: length / 3, renew: renew, closed: closed}
-	ls.due.prev, ls.due.next = &ls.due, &ls.due
+	ls.ring.prev, ls.ring.next = &ls.ring, &ls.ring
 	return ls
 }
 
-// keep begins to renew the lease of the attempt.
-func (ls *leases) keep(a *attempt) {
+// start starts to renew the attempt's lease.
+func (ls *leases) start(a *attempt) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	a.lease.attempt = a
 	ls.put(&a.lease)
 }
 
-// drop ends that. A renewal under way is cancelled.
-func (ls *leases) drop(a *attempt) {
+// stop stops renewing the attempt's lease. It cancels a renewal in progress.
+func (ls *leases) stop(a *attempt) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	a.lease.dropped = true
@@ -59,23 +60,23 @@ func (ls *leases) drop(a *attempt) {
 	}
 }
 
-// put puts a lease at the end of the list. It is called with mu held.
+// put appends a lease to the list. The caller must hold mu.
 func (ls *leases) put(l *lease) {
 	l.at = time.Now().Add(ls.every)
-	l.prev, l.next = ls.due.prev, &ls.due
+	l.prev, l.next = ls.ring.prev, &ls.ring
 	l.prev.next, l.next.prev = l, l
 	switch {
-	case ls.timed:
+	case ls.timerRunning:
 		return
 	case ls.timer == nil:
 		ls.timer = time.AfterFunc(ls.every, ls.renewDue)
 	default:
 		ls.timer.Reset(ls.every)
 	}
-	ls.timed = true
+	ls.timerRunning = true
 }
 
-// take takes a lease out of the list, if it is there. It is called with mu held.
+// take removes a lease from the list, if it is in it. The caller must hold mu.
 func (ls *leases) take(l *lease) {
 	if l.next != nil {
 		l.prev.next, l.next.prev = l.next, l.prev
@@ -83,13 +84,13 @@ func (ls *leases) take(l *lease) {
 	}
 }
 
-// renewDue begins to renew each lease that is due, and sets the timer for the next one.
-// They do not wait for each other: a call to the ledger may hang.
+// renewDue starts the renewal of each lease that is due, and sets the timer for the next
+// one. The renewals run concurrently, because a ledger operation may hang.
 func (ls *leases) renewDue() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	now := time.Now()
-	for l := ls.due.next; l != &ls.due; l = ls.due.next {
+	for l := ls.ring.next; l != &ls.ring; l = ls.ring.next {
 		if l.at.After(now) {
 			ls.timer.Reset(l.at.Sub(now))
 			return
@@ -99,7 +100,7 @@ func (ls *leases) renewDue() {
 		ctx, l.cancel = context.WithTimeout(&l.attempt.detached, ledgerTimeout)
 		go ls.renewOne(ctx, l)
 	}
-	ls.timed = false
+	ls.timerRunning = false
 }
 
 func (ls *leases) renewOne(ctx context.Context, l *lease) {

@@ -10,38 +10,40 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// Marks settles doubts by proof. A call that creates an integration is sent with a
-// mark at the end of the name, which no other claim has and nobody can guess. Once
-// the call is recorded as done, the integration gets the name that was asked for. So
-// an integration with the mark of a call in doubt is the one that the call created.
+// Marks settles doubts by proof. A call that creates an integration is sent with a mark
+// at the end of the name. The mark is unique to the claim, and nobody can guess it. Once
+// the call is recorded as done, the integration is renamed to the requested name. An
+// integration that still has the mark of a call in doubt was therefore created by that
+// call.
 type Marks struct {
 	// Mark returns the mark of a claim.
 	Mark     func(key ledger.Digest, token ledger.Token) string
 	Upstream Upstream
 	Ledger   MarksLedger
 	Observer Observer
-	// BeforeSettle, if set, runs before a doubt is settled, with the request by which its
-	// caller could settle it. If it fails, the doubt is not settled.
+	// BeforeSettle, if set, runs before a doubt is settled. It gets the request with
+	// which the caller could have settled it. If BeforeSettle fails, the doubt is not
+	// settled.
 	BeforeSettle func(context.Context, *digatev1.ResolveCopyRequest) error
 	Log          *slog.Logger
 }
 
-// MarksLedger keeps the records: see [ledger.Store].
+// MarksLedger stores the records; see [ledger.Store].
 type MarksLedger interface {
 	Named(ctx context.Context, createdIDs []string) ([]string, error)
 	Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, createdID string) error
 }
 
-// markSeparator precedes the mark in a name.
+// markSeparator separates the mark from the name.
 const markSeparator = "~"
 
-// suffix returns the end of the name under which the call of a claim is sent.
+// suffix returns what is added to the name in the request of a claim.
 func (m *Marks) suffix(key ledger.Digest, token ledger.Token) string {
 	return markSeparator + m.Mark(key, token)
 }
 
-// mark returns the request to send: with a mark behind its name, if calls of its kind
-// are marked.
+// mark returns the request to send. If calls of its kind are marked, the mark is added to
+// its name.
 func (a *attempt) mark() (request, error) {
 	req, marks := a.create.request(), a.coordinator.cfg.Marks
 	if marks == nil {
@@ -56,16 +58,16 @@ func (a *attempt) mark() (request, error) {
 		return nil, err
 	}
 	if asked == "" {
-		// What Diga makes of an empty name, or of one that is not known, is not digate's to
-		// say.
+		// Only Diga decides what an empty or unknown name becomes, so the request gets no
+		// mark.
 		return req, nil
 	}
-	a.asked, a.suffix = asked, marks.suffix(a.key, a.token)
+	a.requestedName, a.suffix = asked, marks.suffix(a.key, a.token)
 	return withName(req, asked+a.suffix), nil
 }
 
-// withName returns a request with another name. It shares everything else with the
-// original.
+// withName returns a copy of a request with another name. All other fields are shared
+// with the original.
 func withName(req request, name string) request {
 	from := req.ProtoReflect()
 	to := from.New()

@@ -5,8 +5,8 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// Method is a method whose calls the coordinator carries at most once. Each method
-// has request ids of its own.
+// Method is a method whose calls the coordinator sends at most once. Each method has its
+// own request ids.
 type Method int8
 
 // The methods that create something.
@@ -16,14 +16,14 @@ const (
 	CreateTool
 )
 
-// methodNames are the names of the methods as records and people have them.
+// methodNames are the names of the methods in records and messages.
 var methodNames = [...]string{CopyTemplate: "CopyTemplate", CreateIntegration: "CreateIntegration", CreateTool: "CreateTool"}
 
-// String returns the method's name without that of its service.
+// String returns the method's name without its service.
 func (m Method) String() string { return methodNames[m] }
 
-// ParseMethod returns the method with the name. ok is false for every other name,
-// such as the empty one in a record of a digate that did not write it.
+// ParseMethod returns the method with the name. ok is false for any other name, such as
+// the empty name in a record of an early version.
 func ParseMethod(name string) (m Method, ok bool) {
 	for m := range methodNames {
 		if methodNames[m] == name {
@@ -45,11 +45,10 @@ func (m Method) FullName() string {
 	}
 }
 
-// LogName returns the full gRPC name of the method as log lines have it.
+// LogName returns the full gRPC name of the method as it appears in the log.
 func (m Method) LogName() string { return m.FullName()[1:] }
 
-// LedgerName returns the name of the method in the ledger's keys, as
-// [ledger.Keys.Key] takes it.
+// LedgerName returns the method's name for [ledger.Keys.Key].
 func (m Method) LedgerName() string {
 	if m == CopyTemplate {
 		return ""
@@ -57,20 +56,20 @@ func (m Method) LedgerName() string {
 	return m.FullName()
 }
 
-// Marked reports whether [Marks] mark the calls of the method. A tool is not marked:
-// no two tools of an integration have one name, so that Diga could take a marked name
-// and then refuse the one that was asked for.
+// Marked reports whether [Marks] apply to the method. Tools are not marked: names are
+// unique within an integration, so Diga could accept the marked name and then refuse the
+// requested one.
 func (m Method) Marked() bool { return m != CreateTool }
 
-// creates returns the resources that the method creates one of.
-func (m Method) creates() shown {
+// creates returns the type of resource that the method creates.
+func (m Method) creates() resourceType {
 	if m == CreateTool {
 		return tools{}
 	}
 	return integrations{}
 }
 
-// Resource returns what a call of the method creates.
+// Resource returns the type of resource that the method creates, for errors.
 func (m Method) Resource() apierror.Resource {
 	if m == CreateTool {
 		return apierror.Tool

@@ -10,22 +10,22 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// verdict is what the ledger has to record about an attempt.
-type verdict int8
+// ledgerChange is the change to write to the ledger after an attempt.
+type ledgerChange int8
 
 const (
-	recordNothing verdict = iota
-	recordDone            // the call created something
-	recordUnknown         // the call may have created something
-	recordRelease         // the call created nothing, and the key is free
+	recordNothing ledgerChange = iota
+	recordDone                 // the call created something
+	recordUnknown              // the call may have created something
+	recordRelease              // the call created nothing, and its request id can be used again
 )
 
-// record writes the verdict to the ledger.
+// record writes the change to the ledger.
 func (a *attempt) record(ctx context.Context) error {
-	switch a.verdict {
+	switch a.change {
 	case recordDone:
 		err := a.ledger.MarkDone(ctx, a.key, a.token, a.flight.created.id)
-		if errors.Is(err, ledger.ErrInvalid) { // nothing that was created has an id
+		if errors.Is(err, ledger.ErrInvalid) { // the created resource has no id
 			return a.ledger.MarkUnknown(ctx, a.key, a.token)
 		}
 		return err
@@ -38,10 +38,9 @@ func (a *attempt) record(ctx context.Context) error {
 	}
 }
 
-// recordFirst records the verdict before the caller gets its response, so that a
-// repeated call after that response finds the record. If the ledger does not
-// respond, the caller waits for half of the time that it has left. A coordinator that is
-// closed tries it still, for a moment.
+// recordFirst writes the result to the ledger before the caller gets its response, so
+// that a repeated call finds the record. If the ledger does not respond, the caller waits
+// for half of its remaining time. After Close, recordFirst still tries for a moment.
 func (a *attempt) recordFirst(caller context.Context) error {
 	timeout := ledgerTimeout
 	if ends, ok := a.ledgerTime.Deadline(); ok && caller.Err() == nil {
@@ -56,8 +55,8 @@ func (a *attempt) recordFirst(caller context.Context) error {
 	return a.record(a.detach(&a.recording, timeout))
 }
 
-// retryRecord records the verdict after recordFirst failed with err, and reports
-// whether it could.
+// retryRecord writes the result after recordFirst failed with err, and reports whether it
+// succeeded.
 func (a *attempt) retryRecord(err error) bool {
 	log := a.coordinator.cfg.Log
 	var limit deadline.Context

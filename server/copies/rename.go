@@ -15,13 +15,13 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// renameTimeout bounds the time in which an integration gets its name. Its call has
-// created it by then, and a repeated call gives it the name too.
+// renameTimeout is the time limit of renaming an integration. The integration exists by
+// then, and a repeated call also renames it.
 const renameTimeout = 10 * time.Second
 
 var errOther = errors.New("another resource was returned")
 
-// rename gives the integration of a record its name, and returns Diga's response.
+// rename renames the integration of a record, and returns Diga's response.
 func (m *Marks) rename(ctx context.Context, record, id, name string) (*integrationv1.Integration, *exchange.Exchange, error) {
 	const method = integrationv1.IntegrationService_UpdateIntegration_FullMethodName
 	ctx, cancel := context.WithTimeout(ctx, renameTimeout)
@@ -39,8 +39,8 @@ func (m *Marks) rename(ctx context.Context, record, id, name string) (*integrati
 	return resp.GetIntegration(), ex, err
 }
 
-// unmark reads the integration of a record, and takes the mark off its name if it is still there.
-// It returns Diga's last response.
+// unmark reads the integration of a record, and removes the mark from its name if the
+// name still has it. It returns Diga's last response.
 func (m *Marks) unmark(ctx context.Context, record, id, suffix string) (*integrationv1.Integration, *exchange.Exchange, error) {
 	ctx, ex := exchange.NewContext(ctx)
 	in, err := getIntegration(ctx, m.Upstream, id)
@@ -56,15 +56,15 @@ func (m *Marks) unmark(ctx context.Context, record, id, suffix string) (*integra
 	return in, ex, nil
 }
 
-// stays logs that an integration could not get its name.
-func (m *Marks) stays(ctx context.Context, key ledger.Digest, err error) {
+// logNotRenamed logs that an integration could not be renamed.
+func (m *Marks) logNotRenamed(ctx context.Context, key ledger.Digest, err error) {
 	m.Log.LogAttrs(ctx, slog.LevelWarn, "an integration keeps the mark of its call until the call is repeated",
 		slog.String("ledger_record", key.RecordName()), slog.String("reason", apierror.FromError(err).Reason))
 }
 
-// rename gives the integration that the flight created the name that was asked for.
-// The flight began at that time. Renaming may take half of the time that the caller has
-// left. If it fails, the result is the integration with its mark.
+// rename gives the integration that the flight created the requested name. began is when
+// the flight began. Renaming may take half of the caller's remaining time. If it fails,
+// the result is the integration with the marked name.
 func (a *attempt) rename(began time.Time) (ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -79,19 +79,19 @@ func (a *attempt) rename(began time.Time) (ok bool) {
 	ctx := a.detach(&limit, timeout)
 	defer limit.End()
 	marks, created := a.coordinator.cfg.Marks, a.flight.created
-	if integrationOf(created).GetName() == a.asked {
+	if integrationOf(created).GetName() == a.requestedName {
 		return true
 	}
 	if time.Since(began) >= a.coordinator.cfg.Lease {
-		// The lease may have run out meanwhile. Then another replica may have settled the
-		// doubt and taken the mark off, and somebody may have changed the name since.
+		// The lease may have expired meanwhile. Then another replica may have settled the
+		// doubt and removed the mark, and somebody may have changed the name since.
 		return a.adopt(marks.unmark(ctx, a.flight.ex.LedgerRecord, created.id, a.suffix)) == nil
 	}
-	return a.adopt(marks.rename(ctx, a.flight.ex.LedgerRecord, created.id, a.asked)) == nil
+	return a.adopt(marks.rename(ctx, a.flight.ex.LedgerRecord, created.id, a.requestedName)) == nil
 }
 
-// adopt makes Diga's response, unless it is a failure, the result of the flight. The
-// status stays that of a create.
+// adopt makes Diga's response the result of the flight, unless Diga failed. The status
+// stays that of a create call.
 func (a *attempt) adopt(in *integrationv1.Integration, ex *exchange.Exchange, err error) error {
 	if err == nil {
 		a.flight.created = integrationResource(in)
@@ -100,8 +100,8 @@ func (a *attempt) adopt(in *integrationv1.Integration, ex *exchange.Exchange, er
 	return err
 }
 
-// renameLater takes the mark off the name when the flight is over. It must not change
-// the flight's results.
+// renameLater removes the mark after the flight has finished. It must not change the
+// flight's results.
 func (a *attempt) renameLater() {
 	defer func() {
 		if p := recover(); p != nil {
@@ -113,13 +113,12 @@ func (a *attempt) renameLater() {
 	defer limit.End()
 	marks := a.coordinator.cfg.Marks
 	if _, _, err := marks.unmark(ctx, a.flight.ex.LedgerRecord, a.flight.created.id, a.suffix); err != nil {
-		marks.stays(ctx, a.key, err)
+		marks.logNotRenamed(ctx, a.key, err)
 	}
 }
 
-// unmark takes the mark of a record's claim off the name of what was replayed. An integration
-// whose name has no mark, because it was taken off or because somebody gave it another
-// name, stays as it is.
+// unmark removes the mark of a record's claim from the name of the replayed integration.
+// A name without the mark stays: the mark was removed, or somebody has changed the name.
 func (a *attempt) unmark(r ledger.Record) {
 	marks := a.coordinator.cfg.Marks
 	if marks == nil {
@@ -131,7 +130,7 @@ func (a *attempt) unmark(r ledger.Record) {
 		return
 	}
 	if err := a.adopt(marks.rename(a.ledgerTime, r.Key.RecordName(), created.id, name)); err != nil {
-		marks.stays(a.caller, r.Key, err)
+		marks.logNotRenamed(a.caller, r.Key, err)
 	}
 }
 

@@ -8,9 +8,8 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// replay reads what the call of a record created, takes the mark of that call's claim
-// off its name, and sets the flight's results. The id is empty if it was too long for
-// the ledger.
+// replay reads what the recorded call created, removes the mark from its name, and sets
+// the flight's results. The record has no id if the id was too long for the ledger.
 func (a *attempt) replay(r ledger.Record) {
 	f, id := a.flight, r.CreatedID
 	f.replayed, f.ex.Replayed, f.ex.CreatedID = true, true, id
@@ -28,8 +27,8 @@ func (a *attempt) replay(r ledger.Record) {
 		f.err = apierror.AlreadyCreated(a.create.method().Resource(), id, err)
 		return
 	}
-	// The body is Diga's. The status is not taken over: it is that of a read, not
-	// of a create.
+	// The body is Diga's. The status is not copied, because it is that of a read and not
+	// of a create call.
 	f.ex.Outcome, f.ex.Body, f.ex.Relay, f.ex.Drift = exchange.Done, read.Body, read.Relay, read.Drift
 	f.created = created
 	a.unmark(r)

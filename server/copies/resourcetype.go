@@ -8,11 +8,11 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// shown are the resources of one type as Diga shows them, of which a call in doubt
-// may have created one.
-type shown interface {
-	// list returns a page of the resources, the newest first, and reports whether
-	// more follow.
+// resourceType reads the resources of one type from Diga, of which a call in doubt may have
+// created one.
+type resourceType interface {
+	// list returns a page of the resources, newest first, and reports whether there are
+	// more.
 	list(ctx context.Context, up Upstream, r ledger.Record, after *string) (page []Candidate, more bool, _ error)
 	// show returns one of the resources.
 	show(ctx context.Context, up Upstream, r ledger.Record, id string) (Candidate, error)
@@ -43,7 +43,7 @@ func integrationCandidate(in *integrationv1.Integration) Candidate {
 	return Candidate{ID: in.GetId(), Name: in.GetName(), Created: in.GetCreatedAt(), template: in.GetSourceIntegrationTemplateId()}
 }
 
-// tools are the tools of the integration that the record names.
+// tools are the tools of the record's integration.
 type tools struct{}
 
 func (tools) list(ctx context.Context, up Upstream, r ledger.Record, after *string) (page []Candidate, more bool, _ error) {

@@ -8,32 +8,35 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// ErrLeft is the error of a call whose caller left before its end, and has the verdict of
-// that time.
-var ErrLeft = errors.New("copies: the caller has left")
+// ErrDetached is the error of a call whose result goes to [Runner.OnDetached], because its caller
+// detached.
+var ErrDetached = errors.New("copies: the caller has left")
 
-// Carrier is a caller that carries a call on its own goroutine.
-type Carrier struct {
-	// Left gets the verdict on a call that goes on after [Carrier.Leave].
-	Left func(error)
+// Runner lets a caller run a copy on the caller's own goroutine and stop waiting for it
+// from another one.
+type Runner struct {
+	// OnDetached is called with the caller's result if the copy continues after
+	// [Runner.Detach].
+	OnDetached func(error)
 
-	mu     sync.Mutex
-	flight *flight // nil until the caller carries one
-	over   error   // why the caller waits no longer
-	told   bool    // the caller has its verdict, or is about to get it
+	mu        sync.Mutex
+	flight    *flight // nil until this caller runs one
+	cause     error   // why the caller has stopped waiting
+	hasResult bool    // the caller has its result, or is about to get it
 }
 
-// CarryCopyTemplate is CopyTemplate for a goroutine that can wait: it carries the call
-// itself, which takes no other goroutine and no timer. When ctx ends, somebody has to
-// call [Carrier.Leave]. A call that was sent goes on then: Left gets the verdict, and
-// CarryCopyTemplate returns [ErrLeft] when the call has ended.
-func (c *Coordinator) CarryCopyTemplate(
-	ctx context.Context, req *integrationv1.CopyTemplateRequest, before Before, by *Carrier,
+// RunCopyTemplate is [Coordinator.CopyTemplate] for a goroutine that can wait: it runs
+// the copy on the calling goroutine, which saves a goroutine and a timer. When ctx ends,
+// another goroutine must call [Runner.Detach]. If the copy was sent by then, it
+// continues: OnDetached gets the caller's result, and RunCopyTemplate returns [ErrDetached] when
+// the copy has ended.
+func (c *Coordinator) RunCopyTemplate(
+	ctx context.Context, req *integrationv1.CopyTemplateRequest, before Before, by *Runner,
 ) (_ *integrationv1.Integration, replayed bool, _ error) {
 	f, mine, err := c.flightOf(ctx, copyTemplate{req, before}, by)
 	switch {
-	case !by.tell():
-		return nil, false, ErrLeft
+	case !by.claimResult():
+		return nil, false, ErrDetached
 	case err != nil:
 		return nil, false, err
 	default:
@@ -41,43 +44,43 @@ func (c *Coordinator) CarryCopyTemplate(
 	}
 }
 
-// Leave ends the wait of a caller whose context has ended for that cause. It returns when
-// the call was sent or has ended. It may be called once, at any time.
-func (by *Carrier) Leave(cause error) {
+// Detach stops the caller's wait because its context ended with the cause. It returns when
+// the copy was sent or has ended. It may be called once, at any time.
+func (by *Runner) Detach(cause error) {
 	by.mu.Lock()
-	by.over = cause
+	by.cause = cause
 	f := by.flight
 	by.mu.Unlock()
 	if f != nil {
-		by.leave(f, cause)
+		by.detach(f, cause)
 	}
 }
 
-// leave gives the caller its verdict, unless the flight is done before it is sent.
-func (by *Carrier) leave(f *flight, cause error) {
-	w := waiting{over: cause}
-	if err := w.await(f, true); err != nil && by.tell() {
-		by.Left(err)
+// detach gives the caller its result, unless the flight ends without being sent.
+func (by *Runner) detach(f *flight, cause error) {
+	w := waiting{cause: cause}
+	if err := w.await(f, true); err != nil && by.claimResult() {
+		by.OnDetached(err)
 	}
 }
 
-// tell reports whether the caller has no verdict yet. It gets one now.
-func (by *Carrier) tell() bool {
+// claimResult reports whether the caller has no result yet, and marks it as having one.
+func (by *Runner) claimResult() bool {
 	by.mu.Lock()
 	defer by.mu.Unlock()
-	first := !by.told
-	by.told = true
+	first := !by.hasResult
+	by.hasResult = true
 	return first
 }
 
-// carry carries the flight until it is done.
-func (by *Carrier) carry(ctx context.Context, c *Coordinator, f *flight, record string) {
+// run runs the flight until its result is there.
+func (by *Runner) run(ctx context.Context, c *Coordinator, f *flight, record string) {
 	by.mu.Lock()
 	by.flight = f
-	over := by.over
+	cause := by.cause
 	by.mu.Unlock()
-	if over != nil {
-		go by.leave(f, over)
+	if cause != nil {
+		go by.detach(f, cause)
 	}
 	c.do(ctx, &f.attempt, record)
 }

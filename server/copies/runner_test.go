@@ -15,18 +15,18 @@ import (
 	"github.com/digate/digate/server/exchange/exchangetest"
 )
 
-// carryAs is copyAs with CarryCopyTemplate, for a caller who leaves when ctx ends. The
+// carryAs is copyAs with RunCopyTemplate, for a caller who leaves when ctx ends. The
 // error that Left was called with, if it was, comes out of the channel.
 func carryAs(ctx context.Context, s *copies.Coordinator, requestID, name string) (_ *integrationv1.Integration, left <-chan error, _ error) {
 	verdicts := make(chan error, 2)
 	ctx, _ = exchange.NewContext(ctx)
-	by := &copies.Carrier{Left: func(err error) { verdicts <- err }}
-	defer context.AfterFunc(ctx, func() { by.Leave(ctx.Err()) })()
-	in, _, err := s.CarryCopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: uuid, Name: &name, RequestId: requestID}, copies.Before{}, by)
+	by := &copies.Runner{OnDetached: func(err error) { verdicts <- err }}
+	defer context.AfterFunc(ctx, func() { by.Detach(ctx.Err()) })()
+	in, _, err := s.RunCopyTemplate(ctx, &integrationv1.CopyTemplateRequest{TemplateId: uuid, Name: &name, RequestId: requestID}, copies.Before{}, by)
 	return in, verdicts, err
 }
 
-func TestCarryCopyTemplate_Copy_TakesNoOtherGoroutine(t *testing.T) {
+func TestRunCopyTemplate_Copy_TakesNoOtherGoroutine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
@@ -41,7 +41,7 @@ func TestCarryCopyTemplate_Copy_TakesNoOtherGoroutine(t *testing.T) {
 	})
 }
 
-func TestCarryCopyTemplate_TimeEndsAfterSending_VerdictIsThereAtOnceAndTheCallIsRecorded(t *testing.T) {
+func TestRunCopyTemplate_TimeEndsAfterSending_VerdictIsThereAtOnceAndTheCallIsRecorded(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
 		"deadline": func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -69,16 +69,16 @@ func TestCarryCopyTemplate_TimeEndsAfterSending_VerdictIsThereAtOnceAndTheCallIs
 				defer cancel()
 				began := time.Now()
 				told := make(chan time.Duration, 2)
-				by := &copies.Carrier{Left: func(err error) {
+				by := &copies.Runner{OnDetached: func(err error) {
 					told <- time.Since(began)
 					if e := apierror.FromError(err); e.Reason != apierror.ReasonOutcomeUnknown || e.Outcome != exchange.Unknown {
 						t.Errorf("left with %v", err)
 					}
 				}}
-				context.AfterFunc(ctx, func() { by.Leave(ctx.Err()) })
+				context.AfterFunc(ctx, func() { by.Detach(ctx.Err()) })
 				within, _ := exchange.NewContext(ctx)
-				_, _, err := s.CarryCopyTemplate(within, &integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: "r"}, copies.Before{}, by)
-				if took := time.Since(began); !errors.Is(err, copies.ErrLeft) || took != 10*time.Second {
+				_, _, err := s.RunCopyTemplate(within, &integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: "r"}, copies.Before{}, by)
+				if took := time.Since(began); !errors.Is(err, copies.ErrDetached) || took != 10*time.Second {
 					t.Errorf("%v after %v", err, took)
 				}
 				if took := <-told; took != time.Second || len(told) != 0 {
@@ -94,7 +94,7 @@ func TestCarryCopyTemplate_TimeEndsAfterSending_VerdictIsThereAtOnceAndTheCallIs
 }
 
 // A caller may leave before its call has come to the point where it is carried.
-func TestCarryCopyTemplate_CallerLeavesEarly_GetsTheVerdictOnceTheCallIsSent(t *testing.T) {
+func TestRunCopyTemplate_CallerLeavesEarly_GetsTheVerdictOnceTheCallIsSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
@@ -102,18 +102,18 @@ func TestCarryCopyTemplate_CallerLeavesEarly_GetsTheVerdictOnceTheCallIsSent(t *
 		up.after = respondIn(time.Hour)
 		began := time.Now()
 		told := make(chan time.Duration, 2)
-		by := &copies.Carrier{Left: func(error) { told <- time.Since(began) }}
-		by.Leave(context.DeadlineExceeded)
+		by := &copies.Runner{OnDetached: func(error) { told <- time.Since(began) }}
+		by.Detach(context.DeadlineExceeded)
 		s := newReplica(t, up, newLedger(t), func(c *copies.Config) { c.Timeout = 2 * time.Hour })
-		_, _, err := s.CarryCopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: "r"}, copies.Before{}, by)
-		if took := <-told; !errors.Is(err, copies.ErrLeft) || took != time.Second || len(told) != 0 {
+		_, _, err := s.RunCopyTemplate(t.Context(), &integrationv1.CopyTemplateRequest{TemplateId: uuid, RequestId: "r"}, copies.Before{}, by)
+		if took := <-told; !errors.Is(err, copies.ErrDetached) || took != time.Second || len(told) != 0 {
 			t.Errorf("%v, left after %v, and %d times more", err, took, len(told))
 		}
 	})
 }
 
 // What ends before it is sent is no copy that goes on: it ends with its own verdict.
-func TestCarryCopyTemplate_TimeEndsBeforeSending_IsNotLeft(t *testing.T) {
+func TestRunCopyTemplate_TimeEndsBeforeSending_IsNotLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
@@ -132,7 +132,7 @@ func TestCarryCopyTemplate_TimeEndsBeforeSending_IsNotLeft(t *testing.T) {
 }
 
 // A goroutine that carries a call does not wait for what is recorded later.
-func TestCarryCopyTemplate_LedgerAwayAtTheEnd_ReturnsAndIsRecordedLater(t *testing.T) {
+func TestRunCopyTemplate_LedgerAwayAtTheEnd_ReturnsAndIsRecordedLater(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
@@ -160,7 +160,7 @@ func TestCarryCopyTemplate_LedgerAwayAtTheEnd_ReturnsAndIsRecordedLater(t *testi
 }
 
 // A copy of a stream that is that of another call waits for it, until its time ends.
-func TestCarryCopyTemplate_AnotherCallIsUnderWay_SharesItsCopy(t *testing.T) {
+func TestRunCopyTemplate_AnotherCallIsUnderWay_SharesItsCopy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)

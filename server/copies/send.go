@@ -12,21 +12,21 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// send sends the call, for which the attempt holds the claim, and sets the
-// flight's results and the verdict.
+// send sends the call of the attempt, which holds the claim. It sets the flight's results
+// and the change to write to the record.
 func (a *attempt) send() {
-	a.coordinator.leases.keep(a)
-	defer a.coordinator.leases.drop(a)
+	a.coordinator.leases.start(a)
+	defer a.coordinator.leases.stop(a)
 	defer a.sending.End()
 	if check := a.create.check(); check != nil {
 		if err := check(a.ledgerTime); err != nil {
-			a.flight.err, a.verdict, a.flight.refused = err, recordRelease, true
+			a.flight.err, a.change, a.flight.refused = err, recordRelease, true
 			return
 		}
 	}
 	req, err := a.mark()
 	if err != nil {
-		a.flight.err, a.verdict = err, recordRelease
+		a.flight.err, a.change = err, recordRelease
 		return
 	}
 	resp, created := a.create.response()
@@ -34,7 +34,7 @@ func (a *attempt) send() {
 		Method: a.create.method().FullName(), Request: req, Response: resp, BeforeSend: a.beforeSend,
 	})
 	if err == nil {
-		a.flight.created, a.verdict = created(), recordDone
+		a.flight.created, a.change = created(), recordDone
 		return
 	}
 	a.flight.err = err
@@ -43,15 +43,15 @@ func (a *attempt) send() {
 	}
 	switch apierror.FromError(err).Outcome {
 	case exchange.NotSent, exchange.Rejected:
-		a.verdict = recordRelease
+		a.change = recordRelease
 	default:
-		a.verdict = recordUnknown
+		a.change = recordUnknown
 	}
 }
 
-// beforeSend runs before every exchange and returns the context to send under, which
-// outlives the caller. A process that stood still meanwhile may have lost the claim, so
-// the claim is confirmed each time.
+// beforeSend runs before every exchange with Diga. It returns the context for the
+// exchange, which outlives the caller. It confirms the claim each time, because a process
+// that was suspended may have lost it.
 func (a *attempt) beforeSend() (context.Context, error) {
 	cfg, again := &a.coordinator.cfg, a.flight.isSent()
 	confirm, ctx, limit := a.ledger.MarkSending, a.ledgerTime, &a.marking

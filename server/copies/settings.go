@@ -2,7 +2,7 @@ package copies
 
 import "github.com/digate/digate/server/setting"
 
-// Settings are what can be set of the calls with a request id.
+// Settings are the settings of calls with a request id.
 type Settings struct {
 	SettleDoubts string `name:"settle-doubts" group:"Request ids:" enum:"off,mark" default:"off" help:"How doubts are settled without a person: off, or mark, which sends names with a mark and looks for it. A copy then takes a request more."`
 }
@@ -13,7 +13,7 @@ const (
 	settleMark = "mark"
 )
 
-// Validate adds what is wrong with the settings.
+// Validate adds a problem for each invalid setting.
 func (s *Settings) Validate(p *setting.Problems) {
 	if s.SettleDoubts != settleOff && s.SettleDoubts != settleMark {
 		p.Addf("settle-doubts", "must be off or mark")

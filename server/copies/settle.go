@@ -14,23 +14,24 @@ import (
 
 // Settlement is the result of the search for the mark of a call in doubt.
 type Settlement struct {
-	// CreatedID is what the call created. It is empty if the call stays in doubt.
+	// CreatedID is the id of what the call created. It is empty if the call stays in
+	// doubt.
 	CreatedID string
-	// Candidates are what the call may have created.
+	// Candidates are the resources that the call may have created.
 	Candidates []Candidate
-	// Marked reports whether the candidates have the mark of the call. There is more than
-	// one if Diga created something more than once.
+	// Marked means that the candidates have the mark of the call. There are several if
+	// Diga created more than one resource for the call.
 	Marked bool
 }
 
-// Settle looks for an integration with the mark of a call in doubt. If there is one,
-// it is recorded as what the call created. That there is none proves nothing, since
-// Diga may not list it yet. Settle returns [ledger.ErrLost] if the call was settled
-// meanwhile; any other error is an [apierror.Error]. A call that BeforeSettle does
-// not let settle stays in doubt without an error.
+// Settle looks for an integration with the mark of a call in doubt. If there is exactly
+// one, Settle records it as what the call created. If there is none, the call stays in
+// doubt, since Diga may not list the integration yet. Settle returns [ledger.ErrLost] if
+// the call was settled meanwhile, and otherwise an [apierror.Error]. If BeforeSettle
+// refuses, the call stays in doubt without an error.
 func (m *Marks) Settle(ctx context.Context, method Method, r ledger.Record) (Settlement, error) {
-	// What another record names is not left out: another replica may just have settled
-	// this one.
+	// Candidates that another record names are included: another replica may just have
+	// settled this call.
 	found, err := listed(ctx, m.Upstream, method, r, Search)
 	if err != nil {
 		return Settlement{}, err
@@ -38,7 +39,8 @@ func (m *Marks) Settle(ctx context.Context, method Method, r ledger.Record) (Set
 	suffix := m.suffix(r.Key, r.Token)
 	var marked []Candidate
 	for _, candidate := range found {
-		// Without an id there is nothing to record: an empty one means that nothing was created.
+		// A candidate without an id is skipped, because a record with an empty id means
+		// that nothing was created.
 		if candidate.ID != "" && strings.HasSuffix(candidate.Name, suffix) {
 			marked = append(marked, candidate)
 		}
@@ -58,7 +60,7 @@ func (m *Marks) Settle(ctx context.Context, method Method, r ledger.Record) (Set
 	case errors.Is(err, ledger.ErrLost):
 		return Settlement{}, err
 	case errors.Is(err, errRefused),
-		errors.Is(err, ledger.ErrNamed), errors.Is(err, ledger.ErrInvalid): // another record's, or an id that no ledger keeps
+		errors.Is(err, ledger.ErrNamed), errors.Is(err, ledger.ErrInvalid): // another record has the id, or the ledger cannot store it
 		return Settlement{Candidates: marked, Marked: true}, nil
 	case err != nil:
 		return Settlement{Candidates: marked, Marked: true}, apierror.LedgerUnavailable(err)
@@ -69,10 +71,10 @@ func (m *Marks) Settle(ctx context.Context, method Method, r ledger.Record) (Set
 	return Settlement{CreatedID: id}, nil
 }
 
-// errRefused means that BeforeSettle refused to have a doubt settled.
+// errRefused means that BeforeSettle refused to settle a doubt.
 var errRefused = errors.New("the doubt may not be settled")
 
-// record records what a call in doubt created. An error is errRefused, or the ledger's.
+// record records what a call in doubt created. Its error is errRefused or the ledger's.
 func (m *Marks) record(ctx context.Context, r ledger.Record, id string) error {
 	req := &digatev1.ResolveCopyRequest{Resolution: &digatev1.ResolveCopyRequest_IntegrationId{IntegrationId: id}}
 	ctx, end := m.Observer.Start(ctx, exchange.Operation{
@@ -102,16 +104,16 @@ func (m *Marks) record(ctx context.Context, r ledger.Record, id string) error {
 	return err
 }
 
-// Unmark takes the mark off the name of what a call created that was in doubt. A
-// failure is logged: the call has created it all the same.
+// Unmark removes the mark from the name of a resource whose doubt was settled. A failure
+// is only logged, because the resource exists in any case.
 func (m *Marks) Unmark(ctx context.Context, r ledger.Record, createdID string) {
 	if _, _, err := m.unmark(ctx, r.Key.RecordName(), createdID, m.suffix(r.Key, r.Token)); err != nil {
-		m.stays(ctx, r.Key, err)
+		m.logNotRenamed(ctx, r.Key, err)
 	}
 }
 
 // inDoubt settles a call in doubt by its mark, if it has one, and sets the flight's
-// results. A call that stays in doubt fails.
+// results. If the doubt remains, the flight fails.
 func (a *attempt) inDoubt(r ledger.Record) {
 	c, f, method := a.coordinator, a.flight, a.create.method()
 	if c.cfg.Marks == nil || !method.Marked() {

@@ -10,8 +10,8 @@ import (
 	"github.com/digate/digate/server/tracing"
 )
 
-// trace begins the span of a flight, which lasts until the flight is recorded: longer
-// than that of its caller, if the caller leaves.
+// trace starts the span of a flight, which ends when the flight is recorded. If the
+// caller disconnects, the span ends later than the caller's.
 func (f *flight) trace(ctx context.Context) (_ context.Context, end func(left bool)) {
 	ctx, span := tracing.Start(ctx, "call with a request id", trace.SpanKindInternal)
 	if !span.IsRecording() {
@@ -31,8 +31,8 @@ func (f *flight) trace(ctx context.Context) (_ context.Context, end func(left bo
 	}
 }
 
-// awaitOther is [waiting.await] for a flight that another call began. Its span is linked
-// to that of the flight.
+// awaitOther is [waiting.await] for a flight that another call began. Its span links to
+// that of the flight.
 func (w *waiting) awaitOther(f *flight) error {
 	_, span := tracing.Start(w.ctx, "wait for the same call", trace.SpanKindInternal)
 	defer span.End()

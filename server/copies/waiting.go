@@ -8,58 +8,58 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// beforeDeadline returns the time at which a caller with the deadline gets a verdict
-// instead of its own deadline: a little earlier.
+// beforeDeadline returns a time a little before the deadline, at which a caller gets an
+// error with an outcome instead of its own timeout.
 func beforeDeadline(deadline time.Time) time.Time {
 	return deadline.Add(-min(time.Until(deadline)/20, 50*time.Millisecond))
 }
 
-// waiting is a caller that waits for its flights, until the end of its context or of the
+// waiting is a caller's wait for flights. It ends with the caller's context or with the
 // timer.
 type waiting struct {
-	ctx  context.Context
-	late *time.Timer // may be nil
-	over error       // why the wait is over
+	ctx   context.Context
+	timer *time.Timer // may be nil
+	cause error       // why the wait ended
 }
 
-// setLate has the wait end a little before the caller's deadline, if there is one.
-func (w *waiting) setLate(timers *sync.Pool) {
+// setTimer makes the wait end a little before the caller's deadline, if it has one.
+func (w *waiting) setTimer(timers *sync.Pool) {
 	deadline, ok := w.ctx.Deadline()
 	if !ok {
 		return
 	}
 	late := time.Until(beforeDeadline(deadline))
-	if w.late, ok = timers.Get().(*time.Timer); ok {
-		w.late.Reset(late)
+	if w.timer, ok = timers.Get().(*time.Timer); ok {
+		w.timer.Reset(late)
 	} else {
-		w.late = time.NewTimer(late)
+		w.timer = time.NewTimer(late)
 	}
 }
 
-// end gives back what the waiting holds.
+// end releases the timer.
 func (w *waiting) end(timers *sync.Pool) {
-	if w.late != nil {
-		w.late.Stop() // and from then on its channel has nothing
-		timers.Put(w.late)
+	if w.timer != nil {
+		w.timer.Stop() // after Stop, the channel is empty
+		timers.Put(w.timer)
 	}
 }
 
-// await returns when the flight is done or the wait is over. The caller that owns the
-// flight waits on while nothing was sent: such a flight ends by itself at that time,
-// with a verdict.
+// await returns when the flight is done or the wait ends. If the caller began the flight,
+// await also waits until the request was sent: a flight that is not sent ends at that
+// time by itself, with an outcome.
 func (w *waiting) await(f *flight, mine bool) error {
-	if w.over == nil {
+	if w.cause == nil {
 		var late <-chan time.Time
-		if w.late != nil {
-			late = w.late.C
+		if w.timer != nil {
+			late = w.timer.C
 		}
 		select {
 		case <-f.done:
 			return nil
 		case <-late:
-			w.over = context.DeadlineExceeded
+			w.cause = context.DeadlineExceeded
 		case <-w.ctx.Done():
-			w.over = w.ctx.Err()
+			w.cause = w.ctx.Err()
 		}
 	}
 	if mine {
@@ -70,9 +70,9 @@ func (w *waiting) await(f *flight, mine bool) error {
 		}
 	}
 	select {
-	case <-f.done: // both at once: the verdict counts
+	case <-f.done: // if both are ready, the flight's result counts
 		return nil
 	default:
-		return apierror.StillUnderWay(w.over)
+		return apierror.StillUnderWay(w.cause)
 	}
 }

@@ -27,7 +27,7 @@ type bulkCopy struct {
 	ex      *exchange.Exchange
 	limit   deadline.Context
 	ends    time.Time // when its time has passed
-	carrier copies.Carrier
+	carrier copies.Runner
 	// observed ends the observation of the copy, and admitted, which may be nil, is told
 	// what became of it.
 	observed func(*exchange.Exchange, error)
@@ -39,7 +39,7 @@ type bulkCopy struct {
 // leave: copy then reports that the item was left.
 func (b *bulkRun) copy(ctx context.Context, item bulkItem, leave func()) (left bool) {
 	c := &bulkCopy{bulkItem: item, run: b, ends: time.Now().Add(b.cfg.ItemTimeout)}
-	c.carrier.Left = func(err error) {
+	c.carrier.OnDetached = func(err error) {
 		c.finish(nil, false, err)
 		leave()
 	}
@@ -52,7 +52,7 @@ func (b *bulkRun) copy(ctx context.Context, item bulkItem, leave func()) (left b
 	})
 	c.ctx, c.ex = exchange.NewContext(ctx)
 	in, replayed, err := c.make()
-	if errors.Is(err, copies.ErrLeft) {
+	if errors.Is(err, copies.ErrDetached) {
 		return true
 	}
 	c.finish(in, replayed, err)
@@ -71,7 +71,7 @@ func (c *bulkCopy) make() (in *integrationv1.Integration, replayed bool, err err
 			return nil, false, err
 		}
 	}
-	return s.copies.CarryCopyTemplate(c.ctx, c.req, s.before(c.req, &c.run.templates), &c.carrier)
+	return s.copies.RunCopyTemplate(c.ctx, c.req, s.before(c.req, &c.run.templates), &c.carrier)
 }
 
 // finish counts the result of the copy and sends it.

@@ -79,5 +79,5 @@ func (u *copiesUnderWay) leaveAll(cause error) {
 // leave is called with mu held, once for a copy.
 func (u *copiesUnderWay) leave(c *bulkCopy, cause error) {
 	delete(u.all, c)
-	go c.carrier.Leave(cause)
+	go c.carrier.Detach(cause)
 }

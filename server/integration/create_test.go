@@ -31,8 +31,8 @@ func (f fakeCopies) CopyTemplate(ctx context.Context, req *integrationv1.CopyTem
 	return f(ctx, req)
 }
 
-func (f fakeCopies) CarryCopyTemplate(
-	ctx context.Context, req *integrationv1.CopyTemplateRequest, before copies.Before, _ *copies.Carrier,
+func (f fakeCopies) RunCopyTemplate(
+	ctx context.Context, req *integrationv1.CopyTemplateRequest, before copies.Before, _ *copies.Runner,
 ) (*integrationv1.Integration, bool, error) {
 	return f.CopyTemplate(ctx, req, before)
 }

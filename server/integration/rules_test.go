@@ -36,8 +36,8 @@ func (noCopies) CopyTemplate(context.Context, *integrationv1.CopyTemplateRequest
 	panic("a copy with a request id")
 }
 
-func (noCopies) CarryCopyTemplate(
-	context.Context, *integrationv1.CopyTemplateRequest, copies.Before, *copies.Carrier,
+func (noCopies) RunCopyTemplate(
+	context.Context, *integrationv1.CopyTemplateRequest, copies.Before, *copies.Runner,
 ) (*integrationv1.Integration, bool, error) {
 	panic("a copy of a stream")
 }

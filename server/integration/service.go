@@ -25,7 +25,7 @@ type Upstream interface {
 // [copies.Coordinator].
 type Copies interface {
 	CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest, before copies.Before) (_ *integrationv1.Integration, replayed bool, _ error)
-	CarryCopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest, before copies.Before, by *copies.Carrier) (_ *integrationv1.Integration, replayed bool, _ error)
+	RunCopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest, before copies.Before, by *copies.Runner) (_ *integrationv1.Integration, replayed bool, _ error)
 	CreateIntegration(ctx context.Context, req *integrationv1.CreateIntegrationRequest) (_ *integrationv1.Integration, replayed bool, _ error)
 	CreateTool(ctx context.Context, req *integrationv1.CreateToolRequest) (_ *integrationv1.Tool, replayed bool, _ error)
 }
