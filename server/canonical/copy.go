@@ -1,5 +1,6 @@
-// Package canonical gives requests the one form that all spellings of the same
-// values have. Requests are compared and remembered in it, and sent as they came.
+// Package canonical converts requests to a canonical form, which is the same for all
+// requests that mean the same. Request ids compare requests in this form. Diga gets the
+// original request.
 package canonical
 
 import (
@@ -14,10 +15,11 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// Copy returns the request of a copy in its canonical form, without its request
-// id. The template's id is in lower case; no variables are unset variables; -0 is
-// 0; variables_json is variables if a Struct holds them. A text is itself: no other
-// two texts are the same name, key or URL. What is canonical is shared with req.
+// Copy returns the canonical form of a copy request, without its request id. In it, the
+// template's id is in lower case, empty variables are unset, -0 is 0, and variables_json
+// is converted to variables if a Struct can represent it. Texts are not changed:
+// different texts are different names, keys or URLs. The result shares unchanged parts
+// with req.
 func Copy(req *integrationv1.CopyTemplateRequest) *integrationv1.CopyTemplateRequest {
 	c := &integrationv1.CopyTemplateRequest{
 		TemplateId: strings.ToLower(req.GetTemplateId()), Name: req.Name, ApiKey: req.ApiKey, BaseUrl: req.BaseUrl,
@@ -29,7 +31,7 @@ func Copy(req *integrationv1.CopyTemplateRequest) *integrationv1.CopyTemplateReq
 		case json != "":
 			c.VariablesJson = &json
 		case v == nil:
-			c.VariablesJson = req.VariablesJson // no JSON
+			c.VariablesJson = req.VariablesJson // not valid JSON
 		case len(v.GetStructValue().GetFields()) > 0:
 			c.Variables = v.GetStructValue()
 		}
@@ -43,8 +45,8 @@ func Copy(req *integrationv1.CopyTemplateRequest) *integrationv1.CopyTemplateReq
 	return c
 }
 
-// Integration returns the request for a new integration in its canonical form,
-// without its request id and what the contract does not have: none of that is sent.
+// Integration returns the canonical form of a request for a new integration, without its
+// request id and fields unknown to the contract. Neither is sent to Diga.
 func Integration(req *integrationv1.CreateIntegrationRequest) *integrationv1.CreateIntegrationRequest {
 	c := proto.CloneOf(req)
 	c.RequestId = ""
@@ -52,9 +54,9 @@ func Integration(req *integrationv1.CreateIntegrationRequest) *integrationv1.Cre
 	return c
 }
 
-// Tool returns the request for a new tool in its canonical form, without its
-// request id and what the contract does not have. The integration's id is in lower case; -0 is 0; fixed_value_json is
-// fixed_value if a Value holds it.
+// Tool returns the canonical form of a request for a new tool, without its request id and
+// fields unknown to the contract. In it, the integration's id is in lower case, -0 is 0,
+// and fixed_value_json is converted to fixed_value if a Value can represent it.
 func Tool(req *integrationv1.CreateToolRequest) *integrationv1.CreateToolRequest {
 	c := proto.CloneOf(req)
 	c.RequestId = ""
@@ -67,8 +69,7 @@ func Tool(req *integrationv1.CreateToolRequest) *integrationv1.CreateToolRequest
 	return c
 }
 
-// dropUnknown takes the fields out of a message, and of those in it, that its type does
-// not have.
+// dropUnknown removes the unknown fields of a message and of all messages in it.
 func dropUnknown(m protoreflect.Message) {
 	m.SetUnknown(nil)
 	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
@@ -99,7 +100,7 @@ func fixedValuesOf(params []*integrationv1.BodyParam) {
 	}
 }
 
-// fixedValue puts a fixed value, which one of the two is, into its canonical form.
+// fixedValue converts a fixed value to its canonical form. Only one of v and json is set.
 func fixedValue(v **structpb.Value, json **string) {
 	if *json == nil {
 		clearNegativeZerosIn(*v)
@@ -134,7 +135,7 @@ func isNegativeZero(n *structpb.Value_NumberValue) bool {
 	return n.NumberValue == 0 && math.Signbit(n.NumberValue)
 }
 
-// eachNumber calls f with every number within a Struct.
+// eachNumber calls f for every number in a Struct.
 func eachNumber(s *structpb.Struct, f func(*structpb.Value_NumberValue)) {
 	for _, v := range s.GetFields() {
 		eachNumberIn(v, f)

@@ -2,18 +2,18 @@ package exchange
 
 import "strings"
 
-// Drift is one place where a response departs from the contract. It holds names,
-// never values.
+// Drift is one deviation of a response from the contract. It has names but no values.
 type Drift struct {
-	// Path leads to the place: the names of fields, and "*" for the entries of a
-	// map, whose keys are data.
+	// Path is the location: the names of fields, with "*" for the entries of a map,
+	// because map keys are data.
 	Path []string
-	// Kind says in a word or two what is wrong there: "unknown_field", "missing".
+	// Kind is the kind of deviation in a word or two, such as "unknown_field" or
+	// "missing".
 	Kind string
-	// Kept reports whether the contract allows what is there, and the message holds
-	// it in another form.
+	// Kept means that the contract allows the value, and that the message has it in
+	// another form.
 	Kept bool
 }
 
-// String returns the drift as logs and metrics show it: "path.to.field: kind".
+// String returns the drift in the form for logs and metrics: "path.to.field: kind".
 func (d Drift) String() string { return strings.Join(d.Path, ".") + ": " + d.Kind }

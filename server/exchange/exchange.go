@@ -1,6 +1,6 @@
-// Package exchange records what passed between digate and Diga on one
-// call. The record travels in the call's context: upstream writes it, and
-// whatever sees the call end (the access log, metrics, the REST side) reads it.
+// Package exchange records what passed between digate and Diga during a call. The record
+// is in the call's context: upstream writes it, and the code that handles the end of a
+// call (the access log, metrics, the REST side) reads it.
 package exchange
 
 import (
@@ -8,29 +8,29 @@ import (
 	"time"
 )
 
-// Outcome is what a caller may conclude about Diga's side of a call.
+// Outcome is what a caller may conclude about the effect of a call at Diga.
 type Outcome int8
 
 const (
-	// None means that no conclusion was reached yet.
+	// None means that nothing is concluded yet.
 	None Outcome = iota
-	// Done means that Diga did what was asked.
+	// Done means that Diga performed the operation.
 	Done
-	// NotSent means that no byte of the request left, or that Diga's
-	// protocol guarantees it went unprocessed: nothing was done.
+	// NotSent means that the operation was not performed: no byte of the request was
+	// sent, or Diga's protocol guarantees that Diga did not process it.
 	NotSent
-	// Rejected means that Diga responded and did not do it.
+	// Rejected means that Diga responded and did not perform the operation.
 	Rejected
-	// Unknown means that the request left and no verdict came back: it may have
-	// been done.
+	// Unknown means that the request was sent and no conclusive response was received:
+	// the operation may have been performed.
 	Unknown
-	// NotApplicable means that the call was not about something that Diga does: an
-	// outcome of it would be taken for that of another call.
+	// NotApplicable means that the call does not perform an operation at Diga. Callers
+	// could take an outcome for that of another call.
 	NotApplicable
 )
 
-// String returns the outcome as it is in ErrorInfo metadata, in the
-// Digate-Outcome header and in logs; empty for None.
+// String returns the outcome as it appears in ErrorInfo metadata, in the Digate-Outcome
+// header and in logs. It is empty for None.
 func (o Outcome) String() string {
 	switch o {
 	case Done:
@@ -48,8 +48,7 @@ func (o Outcome) String() string {
 	}
 }
 
-// ParseOutcome is the inverse of [Outcome.String]. Text that names no outcome
-// is None.
+// ParseOutcome is the inverse of [Outcome.String]. It returns None for any other text.
 func ParseOutcome(s string) Outcome {
 	for o := Done; o <= NotApplicable; o++ {
 		if s == o.String() {
@@ -59,51 +58,48 @@ func ParseOutcome(s string) Outcome {
 	return None
 }
 
-// Exchange is the record of one call. It belongs to the goroutine that carries
-// the call; nothing in it may be read before the call has returned to that
-// goroutine, and nothing in it is locked.
+// Exchange is the record of one call. It belongs to the goroutine that runs the call and
+// has no lock: other goroutines must not read it before the call has returned.
 type Exchange struct {
-	// Attempts are the HTTP exchanges that were begun, in order.
+	// Attempts are the HTTP exchanges with Diga, in order.
 	Attempts []Attempt
-	// Outcome is what may be concluded.
+	// Outcome is what the caller may conclude.
 	Outcome Outcome
-	// Status is Diga's HTTP status, 0 where none was received.
+	// Status is Diga's HTTP status, or 0 if there was no response.
 	Status int
-	// Body is Diga's body as received, after content decoding, and
-	// possibly cut short. It must not be changed.
+	// Body is the body of Diga's response after content decoding. It may be incomplete.
+	// It must not be modified.
 	Body []byte
-	// Relay reports whether Body is whole and well-formed, a success with an id or an
-	// error in one of Diga's two shapes, so that the REST side responds
-	// with it as it is.
+	// Relay means that the REST side returns Body unchanged: Body is complete,
+	// well-formed, and either a success with an id or an error in one of Diga's two
+	// formats.
 	Relay bool
-	// CheckedJSON is JSON in the request that was checked as it was read, and need not be
-	// checked again; empty for none.
+	// CheckedJSON is JSON in the request that was already validated, or empty.
 	CheckedJSON string
-	// Drift lists the places where the upstream's response departs from the
-	// contract.
+	// Drift lists the deviations of Diga's response from the contract.
 	Drift []Drift
-	// Cause says in a few words what failed, for logs: no value of a field, no
-	// text of Diga's. Empty where nothing failed.
+	// Cause describes a failure in a few words for logs. It contains no value of a field
+	// and no text from Diga. It is empty if nothing failed.
 	Cause string
-	// Omitted names the fields that were left out of a response that was too large
-	// for its caller, separated by commas; empty where all was sent.
+	// Omitted lists the fields that were removed from a response because it was too large
+	// for its caller, separated by commas.
 	Omitted string
-	// LedgerRecord is the name of the call's record in the ledger, empty for a
-	// call without a request id. The request id cannot be read from it.
+	// LedgerRecord is the name of the call's ledger record. It does not reveal the
+	// request id. It is empty for a call without a request id.
 	LedgerRecord string
-	// Replayed reports whether an earlier call created what this one returned.
+	// Replayed means that an earlier call created the returned resource.
 	Replayed bool
-	// XRequestID is the X-Request-Id of the call. A part of a call has that of the
-	// whole.
+	// XRequestID is the X-Request-Id of the call. The parts of a call have the
+	// X-Request-Id of the whole.
 	XRequestID string
-	// CallersTrace reports whether the call, or the whole of which it is a part, is in a
-	// trace that its caller named.
+	// CallersTrace means that the caller named the trace that the call belongs to.
 	CallersTrace bool
-	// Items counts the copies of a bulk stream, nil for any other call.
+	// Items counts the copies of a bulk stream. It is nil for any other call.
 	Items *Items
-	// CreatedID is the id of what an operation created, or found to be created.
+	// CreatedID is the id of what an operation created, or was found to have created.
 	CreatedID string
-	// AuditNumber is that of the audit line with which a write began, 0 for none.
+	// AuditNumber is the number of the audit line that was written at the start of a
+	// write, or 0 if there is none.
 	AuditNumber uint64
 }
 
@@ -114,15 +110,15 @@ type Items struct {
 
 // Attempt is one HTTP exchange with Diga.
 type Attempt struct {
-	// Status is Diga's HTTP status, 0 where none was received.
+	// Status is Diga's HTTP status, or 0 if there was no response.
 	Status int
-	// Outcome is what this attempt alone lets conclude.
+	// Outcome is what this attempt alone allows to conclude.
 	Outcome Outcome
-	// Duration is the time until the last byte of the response, or the failure.
+	// Duration is the time until the end of the response or the failure.
 	Duration time.Duration
 }
 
-// Duration returns the time that all attempts took, without the waits between them.
+// Duration returns the total time of all attempts, without the waits between them.
 func (ex *Exchange) Duration() time.Duration {
 	var d time.Duration
 	for i := range ex.Attempts {
@@ -133,8 +129,8 @@ func (ex *Exchange) Duration() time.Duration {
 
 type key struct{}
 
-// recordContext is a context that carries an exchange. The two and the first attempt,
-// since most calls need no more, are one allocation.
+// recordContext is a context with an exchange. It includes the first attempt, because
+// most calls need only one: all three are one allocation.
 type recordContext struct {
 	context.Context
 	exchange Exchange
@@ -149,8 +145,8 @@ func (c *recordContext) Value(k any) any {
 	return c.Context.Value(k)
 }
 
-// NewContext returns a context that carries a new exchange, and the exchange. If ctx has
-// one already, the new one is that of a part of its call.
+// NewContext returns a context with a new exchange, and the exchange. If ctx already has
+// an exchange, the new one is for a part of that call.
 func NewContext(ctx context.Context) (context.Context, *Exchange) {
 	c := &recordContext{Context: ctx}
 	c.exchange.Attempts = c.first[:0]
@@ -160,7 +156,7 @@ func NewContext(ctx context.Context) (context.Context, *Exchange) {
 	return c, &c.exchange
 }
 
-// FromContext returns the context's exchange, nil where there is none.
+// FromContext returns the exchange in the context, or nil if there is none.
 func FromContext(ctx context.Context) *Exchange {
 	ex, _ := ctx.Value(key{}).(*Exchange)
 	return ex

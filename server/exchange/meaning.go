@@ -1,12 +1,12 @@
 package exchange
 
-// meanings say of each kind of drift, in words, what departs from the contract.
+// meanings describes each kind of drift.
 var meanings = map[string]string{
 	// Of a whole response.
 	"not whole": "the response broke off, or is no JSON object",
 	"not JSON":  "the response is not quite JSON, and was read as what it nearly is",
 
-	// Of a field, and what is not there.
+	// Of a field.
 	"missing":           "the field is required, and is not there",
 	"null":              "the field is required, and is null",
 	"none_required":     "there is a value, and the contract has none there",
@@ -34,8 +34,7 @@ var meanings = map[string]string{
 	"too_long":               "there are more values than are taken",
 }
 
-// Meaning says in words what departs from the contract. For a kind that it does not
-// know, it returns the kind.
+// Meaning describes the deviation. For an unknown kind, it returns the kind.
 func (d Drift) Meaning() string {
 	if text, ok := meanings[d.Kind]; ok {
 		return text

@@ -2,29 +2,28 @@ package exchange
 
 import "time"
 
-// Kind is what an operation is.
+// Kind is the kind of an operation.
 type Kind int8
 
 const (
 	// BulkItem is one copy of a bulk stream.
 	BulkItem Kind = iota + 1
-	// DetachedCall is a call with a request id that goes on after its caller left.
+	// DetachedCall is a call with a request id that continues without its caller.
 	DetachedCall
-	// InnerRead is a request that a call makes beside its own: a page of a stream, or
-	// a template before its copy.
+	// InnerRead is an additional request that a call needs: a page of a stream, or a
+	// template before its copy.
 	InnerRead
-	// RESTRequest is a request of the REST side, from its route to the end of its
-	// response. Its gRPC call, if it gets that far, is within it.
+	// RESTRequest is a request on the REST side, from its arrival to the end of its
+	// response. It includes the gRPC call that it becomes.
 	RESTRequest
-	// Rename is a request that takes the mark of a call off the name of what it
-	// created.
+	// Rename is a request that removes the mark from the name of a created resource.
 	Rename
-	// Settlement is the end of a doubt whose call is proven, by its mark, to have created
-	// something.
+	// Settlement is the settling of a doubt because a mark proves that the call created a
+	// resource.
 	Settlement
 )
 
-// String returns the kind as it is named in metrics and logs.
+// String returns the name of the kind in metrics and logs.
 func (k Kind) String() string {
 	switch k {
 	case BulkItem:
@@ -44,29 +43,29 @@ func (k Kind) String() string {
 	}
 }
 
-// Protocol is a protocol that is spoken on the listener of the REST side beside REST.
+// Protocol is a protocol other than REST that the REST listener speaks.
 type Protocol string
 
-// The protocols, as they are named in metrics and logs.
+// The protocols, by their names in metrics and logs.
 const (
 	Connect Protocol = "connect"
 	GRPCWeb Protocol = "grpc-web"
 )
 
-// Operation is work that is no gRPC call by itself: a part of a call, the REST
-// form of one, or what a call left behind. Its observer learns of its start, and
-// at its end of its exchange and error.
+// Operation is work that is not itself a gRPC call: a part of a call, a call over REST,
+// or work that continues after a call. Its observer is told when it starts and, with its
+// exchange and error, when it ends.
 type Operation struct {
 	Kind Kind
-	// Method is the full gRPC name of what is asked for, empty for a REST request
-	// without a route.
+	// Method is the full gRPC name of the method. It is empty for a REST request without
+	// a route.
 	Method string
-	// Protocol is that of a REST request which is a call of another protocol, empty for
-	// REST itself.
+	// Protocol is the protocol of a request to the REST listener. It is empty for REST
+	// itself.
 	Protocol Protocol
-	// Began is when the work began, zero for the moment at which the observer
-	// learns of it. A copy becomes a detached copy only after it began.
+	// Began is when the work began. Zero means the time when the observer is told: a copy
+	// becomes a detached call only after it began.
 	Began time.Time
-	// Request is what a write asks for, nil for any other operation.
+	// Request is the request message of a write. It is nil for any other operation.
 	Request any
 }

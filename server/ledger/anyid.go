@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// KeepAnyID returns the store with room for every id that Diga may give: one that
-// [CheckID] refuses is kept escaped. Of an id that is too long even so, the store
-// keeps what it can be recognized by: the record is in Done without a CreatedID, and
-// Named and Resolve know the id.
+// KeepAnyID returns a store that accepts every id that Diga may return. It escapes ids
+// that [CheckID] refuses. If the escaped id is too long, it stores the id's length and
+// digest instead: such a record is in Done without a CreatedID, but Named and Resolve
+// still recognize the id.
 func KeepAnyID(s Store) Store { return anyID{s} }
 
 type anyID struct{ Store }
@@ -19,14 +19,14 @@ type anyID struct{ Store }
 // Claim implements [Store].
 func (s anyID) Claim(ctx context.Context, c Claim) (r Record, mine bool, err error) {
 	r, mine, err = s.Store.Claim(ctx, c)
-	r.CreatedID = givenID(r.CreatedID)
+	r.CreatedID = originalID(r.CreatedID)
 	return r, mine, err
 }
 
 // Get implements [Store].
 func (s anyID) Get(ctx context.Context, key Digest) (r Record, found bool, err error) {
 	r, found, err = s.Store.Get(ctx, key)
-	r.CreatedID = givenID(r.CreatedID)
+	r.CreatedID = originalID(r.CreatedID)
 	return r, found, err
 }
 
@@ -34,19 +34,19 @@ func (s anyID) Get(ctx context.Context, key Digest) (r Record, found bool, err e
 func (s anyID) List(ctx context.Context, q Query) ([]Record, error) {
 	records, err := s.Store.List(ctx, q)
 	for i := range records {
-		records[i].CreatedID = givenID(records[i].CreatedID)
+		records[i].CreatedID = originalID(records[i].CreatedID)
 	}
 	return records, err
 }
 
 // MarkDone implements [Store].
 func (s anyID) MarkDone(ctx context.Context, key Digest, token Token, createdID string) error {
-	return s.Store.MarkDone(ctx, key, token, keptID(createdID))
+	return s.Store.MarkDone(ctx, key, token, storedID(createdID))
 }
 
 // Resolve implements [Store].
 func (s anyID) Resolve(ctx context.Context, key Digest, token Token, createdID string) error {
-	return s.Store.Resolve(ctx, key, token, keptID(createdID))
+	return s.Store.Resolve(ctx, key, token, storedID(createdID))
 }
 
 // Named implements [Store].
@@ -54,7 +54,7 @@ func (s anyID) Named(ctx context.Context, createdIDs []string) ([]string, error)
 	given := make(map[string]string, len(createdIDs))
 	kept := make([]string, len(createdIDs))
 	for i, id := range createdIDs {
-		kept[i] = keptID(id)
+		kept[i] = storedID(id)
 		given[kept[i]] = id
 	}
 	named, err := s.Store.Named(ctx, kept)
@@ -64,16 +64,15 @@ func (s anyID) Named(ctx context.Context, createdIDs []string) ([]string, error)
 	return named, err
 }
 
-// The first character of a kept id that is not the id itself.
+// The first character of a stored form that is not the id itself.
 const (
 	escaped    = `"`
 	recognized = "("
 )
 
-// keptID returns the form in which a store keeps an id: the id itself, the id as a
-// Go string, or its length and digest. No two ids have the same form. The empty id
-// is left to the store.
-func keptID(id string) string {
+// storedID returns the stored form of an id: the id itself, the id as a quoted Go string,
+// or its length and digest. No two ids have the same form. An empty id is unchanged.
+func storedID(id string) string {
 	if id == "" || CheckID(id) == nil && !strings.HasPrefix(id, escaped) && !strings.HasPrefix(id, recognized) {
 		return id
 	}
@@ -85,8 +84,8 @@ func keptID(id string) string {
 	return fmt.Sprintf("%s%d bytes, SHA-256 %x)", recognized, len(id), sha256.Sum256([]byte(id)))
 }
 
-// givenID returns the id that is kept in this form, empty if it was too long.
-func givenID(kept string) string {
+// originalID returns the id with a stored form. It is empty if only the digest is stored.
+func originalID(kept string) string {
 	switch {
 	case strings.HasPrefix(kept, recognized):
 		return ""

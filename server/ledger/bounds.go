@@ -7,21 +7,21 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of the arguments of a store.
+// The limits on the arguments of a store.
 const (
-	// MaxNamed is how many ids Named takes at a time.
+	// MaxNamed is the maximum number of ids in a call of Named.
 	MaxNamed = 1000
-	// MaxIDLen is how many bytes the id of a resource may have.
+	// MaxIDLen is the maximum length of a resource's id, in bytes.
 	MaxIDLen = 255
-	// maxMethodLen is how many bytes the name of a method may have.
+	// maxMethodLen is the maximum length of a method's name, in bytes.
 	maxMethodLen = 64
-	// MinLease and MaxLease are the shortest lease and the longest.
+	// MinLease and MaxLease are the shortest and the longest permitted lease.
 	MinLease = time.Millisecond
 	MaxLease = 24 * time.Hour
 )
 
-// CheckID returns [ErrInvalid] unless a store can keep id: 1 to [MaxIDLen] bytes
-// of UTF-8 without control characters.
+// CheckID returns [ErrInvalid] unless a store can store the id: 1 to [MaxIDLen] bytes of
+// UTF-8 without control characters.
 func CheckID(id string) error {
 	if id == "" || len(id) > MaxIDLen || !utf8.ValidString(id) {
 		return fmt.Errorf("%w: an id of %d bytes", ErrInvalid, len(id))
@@ -34,7 +34,7 @@ func CheckID(id string) error {
 	return nil
 }
 
-// CheckLease returns [ErrInvalid] unless a claim can have the lease.
+// CheckLease returns [ErrInvalid] unless the lease is permitted.
 func CheckLease(lease time.Duration) error {
 	if lease < MinLease || lease > MaxLease {
 		return fmt.Errorf("%w: a lease of %v", ErrInvalid, lease)
@@ -42,7 +42,7 @@ func CheckLease(lease time.Duration) error {
 	return nil
 }
 
-// CheckNamed returns [ErrInvalid] if there are more ids than Named takes.
+// CheckNamed returns [ErrInvalid] if there are more ids than Named accepts.
 func CheckNamed(ids []string) error {
 	if len(ids) > MaxNamed {
 		return fmt.Errorf("%w: %d ids at a time", ErrInvalid, len(ids))
@@ -50,7 +50,7 @@ func CheckNamed(ids []string) error {
 	return nil
 }
 
-// Check returns [ErrInvalid] unless a store can keep the claim.
+// Check returns [ErrInvalid] unless a store can store the claim.
 func (c Claim) Check() error {
 	if c.Token == (Token{}) {
 		return fmt.Errorf("%w: a claim without a token", ErrInvalid)

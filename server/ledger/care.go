@@ -2,31 +2,32 @@ package ledger
 
 import "time"
 
-// Expired is the state of a record in an [Overview] that is gone and was not removed yet.
+// Expired is the state in an [Overview] of records whose time has passed and that were
+// not deleted yet.
 const Expired = "expired"
 
-// Overview is what a ledger holds, for an operator.
+// Overview is a summary of a ledger for operators.
 type Overview struct {
 	// Schema is the version of the ledger's schema.
 	Schema int
-	// Size is how many bytes the ledger takes where it is kept, with its indexes and
-	// with room that it uses again.
+	// Size is how many bytes the ledger occupies, including indexes and space that it
+	// will reuse.
 	Size int64
 	// Groups are the records by state and method.
 	Groups []Group
 }
 
-// Group is the records of one state and one method.
+// Group is the records with one state and one method.
 type Group struct {
-	// State is that of the records as they are now, or [Expired]. A record in Sending
-	// whose lease ran out is in Unknown.
+	// State is the current state of the records, or [Expired]. A record in Sending whose
+	// lease has expired counts as Unknown.
 	State string
-	// Method is empty for records of a digate that did not write it.
+	// Method is empty for records of early versions, which did not store it.
 	Method  string
 	Records int
-	// Oldest and Newest are when the first and the last of them were claimed.
+	// Oldest and Newest are the times of the first and the last claim.
 	Oldest, Newest time.Time
 }
 
-// MaxProblems bounds the problems of a kind that a check names one by one.
+// MaxProblems is how many problems of a kind a check lists one by one.
 const MaxProblems = 20

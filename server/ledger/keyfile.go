@@ -14,10 +14,10 @@ import (
 	"github.com/digate/digate/server/nearjson"
 )
 
-// maxKeyFile bounds how much of a key file is read, in bytes.
+// maxKeyFile is the maximum number of bytes that are read from a key file.
 const maxKeyFile = 1 << 10
 
-// RandomKeys returns the keys of a new random key, which ends with the process.
+// RandomKeys returns a new random key, which is stored nowhere.
 func RandomKeys() Keys {
 	key := make([]byte, KeySize)
 	_, _ = rand.Read(key) // never fails
@@ -25,7 +25,7 @@ func RandomKeys() Keys {
 	return keys
 }
 
-// ReadKeyFile returns the text of a key file that [LoadKey] can read.
+// ReadKeyFile returns the content of a key file, for [LoadKey].
 func ReadKeyFile(path string) ([]byte, error) {
 	if _, err := LoadKey(path); err != nil {
 		return nil, err
@@ -33,8 +33,8 @@ func ReadKeyFile(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// LoadKey reads a key file: 64 hexadecimal digits, as `openssl rand -hex 32`
-// prints them, with or without space around. No error quotes the content.
+// LoadKey reads a key file. It contains 64 hexadecimal digits, as `openssl rand -hex 32`
+// prints them, and possibly surrounding white space. No error quotes the content.
 func LoadKey(path string) (Keys, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -52,9 +52,9 @@ func LoadKey(path string) (Keys, error) {
 	return NewKeys(key)
 }
 
-// CreateKey makes a key file with a random key that only its owner may read, and
-// returns its keys. If the file exists, CreateKey returns the keys in that file:
-// processes that start at the same time all get the same key.
+// CreateKey creates a key file with a random key that only the file's owner may read, and
+// returns the key. If the file exists, CreateKey returns its key, so that processes that
+// start at the same time get the same key.
 func CreateKey(path string) (Keys, error) {
 	if err := createKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return Keys{}, fmt.Errorf("the key file cannot be created: %w", err)

@@ -18,8 +18,8 @@ import (
 // KeySize is the size of the HMAC key in bytes.
 const KeySize = 32
 
-// The domains of digests. Each digest begins with its domain, so that digests of
-// different kinds never match.
+// The domains of digests. Each digest includes its domain, so that digests of different
+// kinds never match.
 const (
 	domainKey         = "digate ledger 1 key"
 	domainFingerprint = "digate ledger 1 fingerprint"
@@ -28,16 +28,16 @@ const (
 	domainMark        = "digate ledger 1 mark"
 )
 
-// Keys makes the digests in the records: HMAC-SHA-256 under a key that is not in
-// the ledger. It may be used by many goroutines, and prints as [secret.Redacted].
-// The methods of the zero value panic.
+// Keys computes the digests in the records: HMAC-SHA-256 with a key that is not in the
+// ledger. It is safe for concurrent use, and prints as [secret.Redacted]. The methods of
+// the zero Keys panic.
 type Keys struct {
-	// A pointer, because fmt prints the fields of structs that hold a Keys in an
-	// unexported field without asking Format, but does not follow pointers there.
+	// macs is a pointer because fmt prints the fields of a Keys in an unexported field
+	// without calling Format, but does not follow pointers there.
 	macs *sync.Pool
 }
 
-// NewKeys returns the digests under a key of [KeySize] bytes, which it copies.
+// NewKeys returns the Keys with an HMAC key of [KeySize] bytes, which it copies.
 func NewKeys(key []byte) (Keys, error) {
 	if len(key) != KeySize {
 		return Keys{}, fmt.Errorf("the key has %d bytes, and needs %d", len(key), KeySize)
@@ -46,8 +46,8 @@ func NewKeys(key []byte) (Keys, error) {
 	return Keys{&sync.Pool{New: func() any { return &digester{mac: hmac.New(sha256.New, []byte(own))} }}}, nil
 }
 
-// Key is the digest of a caller, a method and a request id. The method is empty
-// for CopyTemplate, whose records came before those of other methods.
+// Key returns the digest of a caller, a method and a request id. The method is empty for
+// CopyTemplate, whose records existed before those of other methods.
 func (k Keys) Key(caller, method, requestID string) Digest {
 	d := k.begin(domainKey)
 	d.addText(caller)
@@ -58,35 +58,35 @@ func (k Keys) Key(caller, method, requestID string) Digest {
 	return k.end(d)
 }
 
-// Fingerprint is the digest of a request's content.
+// Fingerprint returns the digest of a request's content.
 func (k Keys) Fingerprint(parts ...[]byte) Digest { return k.digest(domainFingerprint, parts...) }
 
-// Check is the digest of nothing: two keys have different ones, and neither can be
-// read from it.
+// Check returns a digest that depends only on the HMAC key. It tells whether two keys are
+// the same without revealing them.
 func (k Keys) Check() Digest { return k.digest(domainCheck) }
 
-// Caller is a short name of the caller with the token: 32 hexadecimal digits from
-// which the token cannot be read.
+// Caller returns the identity of the caller with a token: 32 hexadecimal digits that do
+// not reveal the token.
 func (k Keys) Caller(token string) string {
 	d := k.digest(domainCaller, []byte(token))
 	return hex.EncodeToString(d[:16])
 }
 
-// MarkLen is how many characters a mark has.
+// MarkLen is the length of a mark in characters.
 const MarkLen = 10
 
 // markEncoding has no letters that look like digits.
 var markEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// Mark is a short name of a claim: [MarkLen] digits and small letters, which nobody
-// can guess who does not have the key. Each claim of a key has a mark of its own.
+// Mark returns the mark of a claim: [MarkLen] digits and lower-case letters that nobody
+// can guess without the HMAC key. Each claim of a key has a different mark.
 func (k Keys) Mark(key Digest, token Token) string {
 	d := k.digest(domainMark, key[:], token[:])
 	return markEncoding.EncodeToString(d[:])[:MarkLen]
 }
 
-// digest is the HMAC of the domain and the parts. The length of each part precedes
-// it, so that different parts never make the same input.
+// digest returns the HMAC of the domain and the parts. Each part is preceded by its
+// length, so that different parts never give the same input.
 func (k Keys) digest(domain string, parts ...[]byte) Digest {
 	d := k.begin(domain)
 	for _, part := range parts {
@@ -95,13 +95,13 @@ func (k Keys) digest(domain string, parts ...[]byte) Digest {
 	return k.end(d)
 }
 
-// digester makes one digest at a time.
+// digester computes one digest at a time.
 type digester struct {
 	mac  hash.Hash
-	text []byte // a length or a text, on its way
+	text []byte // buffer for a length or a text
 }
 
-// begin returns a digester that has the domain.
+// begin returns a digester that has read the domain.
 func (k Keys) begin(domain string) *digester {
 	d := k.macs.Get().(*digester)
 	d.mac.Reset()
@@ -109,7 +109,7 @@ func (k Keys) begin(domain string) *digester {
 	return d
 }
 
-// end returns the digest, and ends the use of the digester.
+// end returns the digest, and puts the digester back into the pool.
 func (k Keys) end(d *digester) (sum Digest) {
 	d.text = d.mac.Sum(d.text[:0])
 	copy(sum[:], d.text)
@@ -136,10 +136,10 @@ func (d *digester) addLength(n int) {
 // String implements [fmt.Stringer].
 func (k Keys) String() string { return secret.Redacted }
 
-// Format implements [fmt.Formatter], so that no verb reaches the key.
+// Format implements [fmt.Formatter], so that no verb prints the key.
 func (k Keys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, secret.Redacted) }
 
-// MarshalText implements [encoding.TextMarshaler], for JSON too.
+// MarshalText implements [encoding.TextMarshaler], which JSON uses too.
 func (k Keys) MarshalText() ([]byte, error) { return []byte(secret.Redacted), nil }
 
 // LogValue implements [slog.LogValuer].

@@ -6,17 +6,18 @@ import (
 	"time"
 )
 
-// probeLease is how long the claim of a probe lasts that could not be released.
+// probeLease is the lease of a probe's claim, for the case that the claim cannot be
+// released.
 const probeLease = 10 * time.Second
 
-// Probe returns an error unless the store takes a claim and lets go of it again. The
-// claim is of a key that no call has.
+// Probe returns an error unless the store accepts and releases a claim. It claims a key
+// that no call has.
 func Probe(ctx context.Context, s Store) error {
 	c := Claim{Key: NewDigest(), Token: NewToken(), Lease: probeLease}
 	if _, _, err := s.Claim(ctx, c); err != nil {
 		return err
 	}
-	if err := s.Release(ctx, c.Key, c.Token); !errors.Is(err, ErrLost) { // slower than its lease
+	if err := s.Release(ctx, c.Key, c.Token); !errors.Is(err, ErrLost) { // the lease may have expired by now
 		return err
 	}
 	return nil

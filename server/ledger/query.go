@@ -8,28 +8,28 @@ import (
 )
 
 const (
-	// MaxListed is how many records List returns at most.
+	// MaxListed is the maximum number of records that List returns.
 	MaxListed = 10_000
-	// MaxCounted is how far Stats counts the records of a state. Where it returns
-	// that many, there may be more.
+	// MaxCounted is the maximum to which Stats counts the records of a state. If it
+	// returns this number, there may be more.
 	MaxCounted = 100_000
 )
 
-// Query says which records List returns.
+// Query selects the records that List returns.
 type Query struct {
-	// State is the state of the records, zero for any.
+	// State is the state of the records. Zero means any state.
 	State State
-	// ParentID is their parent's id in any case, empty for any.
+	// ParentID is the id of their parent, in upper or lower case. Empty means any parent.
 	ParentID string
-	// Record is how their names begin, in hexadecimal digits; empty for any.
+	// Record is a prefix of their names, in hexadecimal digits. Empty means any name.
 	Record string
-	// Since is the earliest time of their claims, zero for any.
+	// Since is the earliest time of their claims. Zero means any time.
 	Since time.Time
-	// Limit is how many records are returned at most: 1 to [MaxListed].
+	// Limit is the maximum number of records to return: 1 to [MaxListed].
 	Limit int
 }
 
-// Check returns [ErrInvalid] if there can be no such query.
+// Check returns [ErrInvalid] if the query is invalid.
 func (q Query) Check() error {
 	if q.Limit < 1 || q.Limit > MaxListed {
 		return fmt.Errorf("%w: %d records at a time", ErrInvalid, q.Limit)
@@ -43,7 +43,7 @@ func (q Query) Check() error {
 	return err
 }
 
-// Keys returns the first and the last key of the records with such names.
+// Keys returns the first and the last key that a record of the query can have.
 func (q Query) Keys() (first, last Digest, _ error) {
 	for fill, key := range map[string]*Digest{"0": &first, "f": &last} {
 		name := q.Record + strings.Repeat(fill, max(0, 2*len(key)-len(q.Record)))
@@ -54,7 +54,7 @@ func (q Query) Keys() (first, last Digest, _ error) {
 	return first, last, nil
 }
 
-// Matches reports whether a query that is not limited returns the record.
+// Matches reports whether the query, apart from its limit, selects the record.
 func (q Query) Matches(r Record) bool {
 	return (q.State == 0 || r.State == q.State) &&
 		(q.Record == "" || strings.HasPrefix(r.Key.RecordName(), strings.ToLower(q.Record))) &&
@@ -62,45 +62,45 @@ func (q Query) Matches(r Record) bool {
 		(q.Since.IsZero() || !r.ClaimedAt.Before(q.Since))
 }
 
-// Stats is what a ledger holds.
+// Stats are the numbers of records in a ledger.
 type Stats struct {
-	// Records has how many records there are of each state, by the state, up to
-	// [MaxCounted]. A record whose time ran out may count as before until it is swept.
+	// Records is the number of records in each state, indexed by state, up to
+	// [MaxCounted]. A record whose time has passed may be counted until it is swept.
 	Records [Unknown + 1]int
-	// OldestDoubt is how long ago the oldest call in Unknown was claimed, zero if
-	// there is none.
+	// OldestDoubt is the time since the oldest claim in Unknown, or zero if there is
+	// none.
 	OldestDoubt time.Duration
 }
 
-// Pool is the connections to the data of a store. It is zero for a store that needs
-// none.
+// Pool is the use of the connections to the store's data. It is zero for a store without
+// connections.
 type Pool struct {
-	// InUse is how many are at work, and Limit how many there may be.
+	// InUse is the number of connections in use, and Limit the maximum.
 	InUse, Limit int
-	// Waits is how often a call had to wait for one, and Waited how long all of them did.
+	// Waits is how often a call has waited for a connection, and Waited the total time of
+	// these waits.
 	Waits  uint64
 	Waited time.Duration
-	// Writes are the changes that one writer makes for all. It is nil for a store that has
-	// none.
+	// Writes is the load of the store's single writer. It is nil for a store without one.
 	Writes *Writes
 }
 
-// Writes are the changes of a store with one writer, which makes them in the order in which
-// they come, and those that wait at the same time together.
+// Writes is the load of a single writer, which makes all changes in the order of their
+// requests. It makes changes that wait at the same time in one batch.
 type Writes struct {
-	// Waiting is how many wait at this moment.
+	// Waiting is the number of changes that are waiting.
 	Waiting int
-	// Taken counts those that the writer took, and Batches how often it took some. Waited
-	// is how long all of them waited.
+	// Taken is the number of changes that the writer has accepted, Batches the number of
+	// batches, and Waited the total time that changes have waited.
 	Taken, Batches uint64
 	Waited         time.Duration
 }
 
-// Room is what a store has room for. It is zero for a store that has no bound of its
-// own.
+// Room is how many records a store may hold. It is zero for a store without a limit.
 type Room struct {
-	// Records is how many records there are, and Limit how many there may be.
+	// Records is the number of records, and Limit the maximum.
 	Records, Limit int
-	// Full counts the claims that were [ErrFull], and Share those that were [ErrShare].
+	// Full is the number of claims refused with ErrFull, and Share the number refused
+	// with ErrShare.
 	Full, Share uint64
 }

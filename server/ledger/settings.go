@@ -9,23 +9,21 @@ import (
 	"github.com/digate/digate/server/setting"
 )
 
-// Settings say how the ledger is kept.
+// Settings are the settings of the ledger.
 type Settings struct {
-	// Spec is what [ParseSpec] parses.
+	// Spec is the text that [ParseSpec] parses.
 	Spec string `name:"ledger" group:"Request ids:" default:"memory" placeholder:"STORE" help:"Where request ids are kept: memory (until the process ends), sqlite:PATH (one server), or postgres://USER@HOST/DATABASE (several)."`
-	// KeyFile is read as [LoadKey] reads it.
+	// KeyFile is the path of the file that [LoadKey] reads.
 	KeyFile string `name:"ledger-key-file" group:"Request ids:" type:"path" placeholder:"FILE" help:"File with the 32-byte key of the ledger's digests. For sqlite it is PATH.key unless given, and made where it is not there; for postgres all servers need the same one."`
-	// Retention is how long settled records are kept; zero means
-	// [DefaultRetention].
+	// Retention is how long settled records are kept. Zero means [DefaultRetention].
 	Retention time.Duration `name:"ledger-retention" group:"Request ids:" default:"24h" help:"How long a request id is remembered after its copy was done, or is in doubt."`
-	// MemoryRecords bounds the records of a ledger in memory; zero means the
-	// store's own bound.
+	// MemoryRecords is the maximum number of records in a memory ledger. Zero means the
+	// store's default.
 	MemoryRecords int `name:"ledger-memory-records" group:"Request ids:" default:"1000000" help:"Most copies with a request id that a ledger in memory remembers; further ones are refused until it forgets."`
 }
 
-// Validate adds what is wrong with the settings. A record must be kept for as long
-// as its call may still be under way, so the retention depends on the longest time
-// that a call can take.
+// Validate adds a problem for each invalid setting. A record must be kept for as long as
+// its call may take, so the retention depends on longestCall.
 func (s *Settings) Validate(p *setting.Problems, longestCall time.Duration) {
 	if _, err := ParseSpec(s.Spec, s.KeyFile); err != nil {
 		p.Addf("ledger", "%v", err)
@@ -37,7 +35,7 @@ func (s *Settings) Validate(p *setting.Problems, longestCall time.Duration) {
 	p.Between("ledger-memory-records", int64(s.MemoryRecords), 1, 100_000_000)
 }
 
-// Format implements [fmt.Formatter]. No verb shows a credential in a URL.
+// Format implements [fmt.Formatter]. No verb prints a credential in a URL.
 func (s Settings) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, setting.String(s)) }
 
 // LogValue implements [slog.LogValuer].

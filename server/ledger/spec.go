@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// Engine is a kind of store. Its facts are known without opening one.
+// Engine is a kind of store. Its properties are known without opening a store.
 type Engine struct {
 	// Name is the engine's name: memory, sqlite or postgres.
 	Name string
-	// Durable means that the records survive the end of the process.
+	// Durable means that the records survive the process.
 	Durable bool
 
-	prefixes []string // of a spec; the part behind is the location
+	prefixes []string // prefixes of a spec; the rest is the location
 	whole    bool     // the location is the whole spec
 	check    func(location, keyFile string) error
 }
@@ -24,21 +24,20 @@ var (
 	Postgres = &Engine{Name: "postgres", Durable: true, prefixes: []string{"postgres://", "postgresql://"}, whole: true, check: checkPostgres}
 )
 
-// Engines are all engines.
+// Engines lists all engines.
 var Engines = []*Engine{Memory, SQLite, Postgres}
 
-// Spec is a parsed --ledger value.
+// Spec is a parsed value of --ledger.
 type Spec struct {
 	Engine *Engine
-	// Location is the path of an SQLite file or the URL of a PostgreSQL database,
-	// which may hold a password.
+	// Location is the path of an SQLite file, or the URL of a PostgreSQL database, which
+	// may contain a password.
 	Location string
 }
 
-// ParseSpec parses a --ledger value: memory, sqlite:PATH, or the postgres:// or
-// postgresql:// URL of a database. The key file's path may be empty. It checks
-// what can be checked without a database driver, and its errors quote no
-// password.
+// ParseSpec parses a value of --ledger: memory, sqlite:PATH, or a postgres:// or
+// postgresql:// URL. The path of the key file may be empty. ParseSpec checks everything
+// that needs no database driver. Its errors quote no password.
 func ParseSpec(spec, keyFile string) (Spec, error) {
 	for _, e := range Engines {
 		location, ok := e.location(spec)
@@ -46,13 +45,13 @@ func ParseSpec(spec, keyFile string) (Spec, error) {
 			return Spec{Engine: e, Location: location}, e.check(location, keyFile)
 		}
 	}
-	// The value is not quoted: it may be a URL with a password whose scheme is
-	// mistyped.
+	// The value is not quoted, because it may be a URL with a password and a misspelt
+	// scheme.
 	return Spec{}, errors.New("a ledger is memory, sqlite:PATH or postgres://…")
 }
 
-// location returns the part of a spec that says where the store is, and reports
-// whether the spec is of this engine.
+// location returns the location in a spec, and reports whether the spec is for this
+// engine.
 func (e *Engine) location(spec string) (string, bool) {
 	if e.prefixes == nil {
 		return "", spec == e.Name

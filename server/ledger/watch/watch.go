@@ -167,7 +167,7 @@ func (s *Store) trace(ctx context.Context, operation string, began time.Time, er
 		return
 	}
 	span := tracing.Begun(ctx, "ledger "+operation, began)
-	if err != nil && !ledger.IsVerdict(err) {
+	if err != nil && !ledger.IsDecision(err) {
 		tracing.Fail(span, string(s.cfg.Cause(err)))
 	}
 	span.End()
@@ -177,7 +177,7 @@ func (s *Store) trace(ctx context.Context, operation string, began time.Time, er
 func (s *Store) done(ctx context.Context, operation string, began time.Time, err error) {
 	took := time.Since(began)
 	s.trace(ctx, operation, began, err)
-	if err == nil || ledger.IsVerdict(err) {
+	if err == nil || ledger.IsDecision(err) {
 		s.cfg.Observer.LedgerCalled(ctx, operation, took, "")
 		return
 	}
