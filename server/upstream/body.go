@@ -20,8 +20,8 @@ import (
 	"github.com/digate/digate/server/httpbody"
 )
 
-// ErrResponseTooLarge is the cause of the error for a response beyond the bound, as sent
-// or as decoded.
+// ErrResponseTooLarge is the error of a response whose encoded or decoded body is larger
+// than the limit.
 var ErrResponseTooLarge = errors.New("the response is larger than the bound")
 
 var (
@@ -29,42 +29,42 @@ var (
 	errUnknownCoding = errors.New("the response has an unknown content coding")
 )
 
-// lost reports whether the error of [readBody] is that the response did not come to its
-// end. One that came and cannot be read shows that the upstream responds.
-func lost(err error) bool {
+// isIncomplete reports whether an error of [readBody] means that the response is incomplete. A
+// complete response that cannot be decoded shows that the upstream responds.
+func isIncomplete(err error) bool {
 	return err != nil && !errors.Is(err, ErrResponseTooLarge) && !errors.Is(err, errBrokenCoding) && !errors.Is(err, errUnknownCoding)
 }
 
-// readBody reads a response of at most limit bytes, as sent and as decoded, and
-// closes it. What came before an error is returned with it.
+// readBody reads and closes a response's body. The limit applies to the encoded and to
+// the decoded body. If readBody fails, it also returns what it has read.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := readSent(resp, limit)
 	names := resp.Header["Content-Encoding"]
-	if names == nil && !coded(body) {
+	if names == nil && !looksEncoded(body) {
 		return body, err
 	}
 	body, codingErr := decodeBody(body, names, limit)
 	return body, cmp.Or(err, codingErr)
 }
 
-// readSent reads a response as it was sent.
+// readSent reads a body without decoding it.
 func readSent(resp *http.Response, limit int64) ([]byte, error) {
-	// HTTP/1.1 sees the end of a body of known length with its last byte; HTTP/2 has to
-	// be read to its end, or it resets the stream.
+	// In HTTP/1.1, a body of known length ends with its last byte. In HTTP/2, it must be
+	// read to its end, or the stream is reset.
 	if n := resp.ContentLength; n >= 0 && n <= limit && resp.ProtoMajor == 1 {
 		return httpbody.Read(resp.Body, n)
 	}
 	return io.ReadAll(&boundedReader{r: resp.Body, left: limit})
 }
 
-// maxCodings is how many codings of a body are undone, one within the other.
+// maxCodings is the maximum number of nested content codings that are decoded.
 const maxCodings = 3
 
-// decodeBody undoes the codings of a body. None was asked for, but some proxies
-// send them all the same, more than one, without their names, or send the names
-// with a body that they have decoded: the bytes decide, and not the names. Where
-// the names are of codings that are not known here, the body must be JSON as it is.
+// decodeBody decodes the content codings of a body. digate asks for none, but some
+// proxies apply codings anyway: several of them, or without Content-Encoding. Others name
+// a coding of a body that they have already decoded. So decodeBody goes by the bytes and
+// not by the names. If a coding is unknown, the body must be JSON without decoding.
 func decodeBody(body []byte, names []string, limit int64) (_ []byte, err error) {
 	unknown, deflated := false, false
 	for name := range strings.SplitSeq(strings.ToLower(strings.Join(names, ",")), ",") {
@@ -79,8 +79,8 @@ func decodeBody(body []byte, names []string, limit int64) (_ []byte, err error) 
 	for range maxCodings {
 		undone, failure := body, error(nil)
 		switch {
-		case coded(body):
-			undone, failure = undo(body, limit)
+		case looksEncoded(body):
+			undone, failure = decodeOutermost(body, limit)
 		case deflated:
 			undone, failure = inflate(body, limit)
 		}
@@ -95,16 +95,16 @@ func decodeBody(body []byte, names []string, limit int64) (_ []byte, err error) 
 	return body, err
 }
 
-// How the codings begin, and no JSON does. Chunks are no content coding, but some
-// proxies pass them on as content.
+// The first bytes of each coding, with which no JSON begins. Chunked is not a content
+// coding, but some proxies pass chunks on as content.
 var (
 	gzipStart  = []byte("\x1f\x8b")
 	zlibStarts = [][]byte{[]byte("\x78\x01"), []byte("\x78\x5e"), []byte("\x78\x9c"), []byte("\x78\xda")}
 	chunkStart = regexp.MustCompile("^[0-9A-Fa-f]{1,8}\r\n[{\\[\x1f\x78]")
 )
 
-// coded reports whether a body begins as a coding does.
-func coded(body []byte) bool {
+// looksEncoded reports whether a body begins like an encoded one.
+func looksEncoded(body []byte) bool {
 	if len(body) == 0 || body[0] == '{' {
 		return false
 	}
@@ -115,8 +115,8 @@ func zlibbed(body []byte) bool {
 	return slices.ContainsFunc(zlibStarts, func(start []byte) bool { return bytes.HasPrefix(body, start) })
 }
 
-// undo undoes the outermost coding of a body that is coded.
-func undo(body []byte, limit int64) ([]byte, error) {
+// decodeOutermost decodes the outermost coding of an encoded body.
+func decodeOutermost(body []byte, limit int64) ([]byte, error) {
 	sent := bytes.NewReader(body)
 	var r io.Reader
 	var err error
@@ -134,9 +134,9 @@ func undo(body []byte, limit int64) ([]byte, error) {
 	return readDecoded(r, limit)
 }
 
-// inflate undoes deflate without zlib's header, which many take for what HTTP calls
-// deflate. It has no beginning of its own: a text that it does not fit is returned
-// as it is.
+// inflate decodes deflate without the zlib header, which many implementations send as
+// HTTP's deflate. It has no first bytes to recognize it by, so inflate returns a body
+// that cannot be decoded unchanged.
 func inflate(body []byte, limit int64) ([]byte, error) {
 	if json.Valid(body) {
 		return body, nil
@@ -148,7 +148,7 @@ func inflate(body []byte, limit int64) ([]byte, error) {
 	return decoded, err
 }
 
-// readDecoded reads at most limit bytes of what a coding held.
+// readDecoded reads at most limit bytes of decoded content.
 func readDecoded(r io.Reader, limit int64) ([]byte, error) {
 	decoded, err := io.ReadAll(&boundedReader{r: r, left: limit})
 	if err != nil && !errors.Is(err, ErrResponseTooLarge) {
@@ -157,7 +157,7 @@ func readDecoded(r io.Reader, limit int64) ([]byte, error) {
 	return decoded, err
 }
 
-// boundedReader fails where its source has more than left bytes.
+// boundedReader fails when more than left bytes have been read from it.
 type boundedReader struct {
 	r    io.Reader
 	left int64

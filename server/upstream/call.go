@@ -19,29 +19,30 @@ import (
 	"github.com/digate/digate/server/upstream/wire"
 )
 
-// call is one call on its way through its attempts.
+// call is the state of one call and its attempts.
 type call struct {
 	Call
 	client *Client
 	rule   *rule
 	ex     *exchange.Exchange
 	token  secret.String
-	// account is whose token it is, and caller who uses it.
+	// account identifies the account that the token belongs to, and caller the user of
+	// the account.
 	account, caller string
-	// latest is when the call ends whatever its contexts say, zero for never.
+	// latest is when the call ends, whatever its contexts say. Zero means no limit.
 	latest time.Time
-	// began is when the call began, and patience how long after that its caller is ready
-	// to wait before an exchange. Both are zero where the caller did not say so.
+	// began is when the call began, and patience for how long after that the caller
+	// accepts waits before an exchange. Both are zero if the caller did not say.
 	began    time.Time
 	patience time.Duration
-	// limit is the time limit of the call. cancels release the contexts that were made
-	// for it beside that.
+	// limit is the time limit of the call. cancels release the other contexts that were
+	// created for the call.
 	limit   deadline.Context
 	cancels []context.CancelFunc
-	sent    int // exchanges that were begun
+	sent    int // number of exchanges that were begun
 }
 
-// run makes attempts until one succeeds or no other may follow.
+// run makes attempts until one succeeds or none may follow.
 func (c *call) run(ctx context.Context) error {
 	if c.client.maxTimeout > 0 {
 		c.latest = time.Now().Add(c.client.maxTimeout)
@@ -60,7 +61,7 @@ func (c *call) run(ctx context.Context) error {
 		}
 	}
 	c.client.retry.budget.earn()
-	var last *apierror.Error // the verdict on the attempt before
+	var last *apierror.Error // the error of the previous attempt
 	for {
 		attempts := len(c.ex.Attempts)
 		ctx, err = c.attempt(ctx)
@@ -72,7 +73,7 @@ func (c *call) run(ctx context.Context) error {
 			e = apierror.Internal(err, exchange.NotSent)
 		}
 		if len(c.ex.Attempts) == attempts && last != nil {
-			return last // what was refused here adds nothing to what Diga said
+			return last // a refusal by digate adds nothing to Diga's response
 		}
 		if !c.client.retry.next(ctx, e, c.rule.write, len(c.ex.Attempts), c.client.minTime, c.maxWait()) {
 			return e
@@ -83,9 +84,8 @@ func (c *call) run(ctx context.Context) error {
 	}
 }
 
-// attempt makes one HTTP exchange, unless something here refuses it. It returns
-// the context under which the call goes on, which is the hook's once that was
-// asked.
+// attempt makes one HTTP exchange, unless digate refuses to send it. It returns the
+// context under which the call continues: that of BeforeSend, once BeforeSend has run.
 func (c *call) attempt(ctx context.Context) (context.Context, error) {
 	req, err := c.client.newRequest(c.rule, c.token.Reveal(), c.Request)
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 	}
 	var result admission.Result
 	defer func() { ticket.Leave(result) }()
-	if err := c.client.hasTime(ctx); err != nil {
+	if err := c.client.checkTime(ctx); err != nil {
 		return ctx, err
 	}
 	if c.BeforeSend != nil {
@@ -107,13 +107,13 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 		if err != nil {
 			return ctx, err
 		}
-		ctx = c.bounded(sending)
+		ctx = c.limited(sending)
 	}
 	if err := ticket.Send(ctx); err != nil {
 		return ctx, err
 	}
 	if c.BeforeSend != nil {
-		if err := c.client.hasTime(ctx); err != nil {
+		if err := c.client.checkTime(ctx); err != nil {
 			return ctx, err
 		}
 	}
@@ -123,8 +123,8 @@ func (c *call) attempt(ctx context.Context) (context.Context, error) {
 	return ctx, err
 }
 
-// maxWait returns how long the caller is still ready to wait before an exchange, and 0
-// where it did not say so.
+// maxWait returns how long the caller still accepts to wait before an exchange, or 0 if
+// it did not say.
 func (c *call) maxWait() time.Duration {
 	if c.began.IsZero() {
 		return 0
@@ -132,8 +132,8 @@ func (c *call) maxWait() time.Duration {
 	return max(c.patience-time.Since(c.began), 1)
 }
 
-// exchange makes the HTTP exchange. It returns what the exchange showed of the
-// upstream, and the verdict on it.
+// exchange makes the HTTP exchange. It returns what the exchange shows about the state of
+// the upstream, and the call's error.
 func (c *call) exchange(ctx context.Context, req *wire.Request) (admission.Result, error) {
 	track := wire.NewTracker()
 	defer track.Done()
@@ -143,27 +143,27 @@ func (c *call) exchange(ctx context.Context, req *wire.Request) (admission.Resul
 	httpResp, err := c.client.roundTrip(ctx, req, track)
 	if err != nil {
 		attempt.Duration = time.Since(began)
-		return c.client.silence(ctx, attempt.Duration), c.verdict(attempt, noResponse(ctx, c.rule, err, track))
+		return c.client.noResponseResult(ctx, attempt.Duration), c.conclude(attempt, noResponse(ctx, c.rule, err, track))
 	}
 	if track.Stale() {
 		attempt.Duration = time.Since(began)
 		_ = httpResp.Body.Close()
 		return admission.Result{Evidence: admission.NoResponse, Took: attempt.Duration},
-			c.verdict(attempt, apierror.ResponseLost(errStale, c.rule.write))
+			c.conclude(attempt, apierror.ResponseLost(errStale, c.rule.write))
 	}
 	body, readErr := readBody(httpResp, c.client.maxResponse)
 	attempt.Duration = time.Since(began)
 	attempt.Status = httpResp.StatusCode
 	c.ex.Status, c.ex.Body = httpResp.StatusCode, body
-	result := admission.Result{Evidence: shown(httpResp.StatusCode), Took: attempt.Duration}
-	if lost(readErr) && result.Evidence != admission.RateLimited { // whose status says it all
-		result = c.client.silence(ctx, attempt.Duration)
+	result := admission.Result{Evidence: evidenceOf(httpResp.StatusCode), Took: attempt.Duration}
+	if isIncomplete(readErr) && result.Evidence != admission.RateLimited { // a rate-limited status is conclusive without the body
+		result = c.client.noResponseResult(ctx, attempt.Duration)
 	}
 	done := httpResp.StatusCode/100 == 2 && c.rule.decode(c.ex, body, readErr, c.Response)
 	c.ex.Drift = redactNames(c.ex.Drift, c.token.Reveal(), c.Request)
 	if done {
-		if c.client.strict && !c.rule.write && departs(c.ex.Drift) {
-			return result, c.verdict(attempt, apierror.Drifted(c.ex.Drift))
+		if c.client.strict && !c.rule.write && deviates(c.ex.Drift) {
+			return result, c.conclude(attempt, apierror.Drifted(c.ex.Drift))
 		}
 		attempt.Outcome = exchange.Done
 		return result, nil
@@ -177,17 +177,17 @@ func (c *call) exchange(ctx context.Context, req *wire.Request) (admission.Resul
 	if e.Invited() {
 		result.RetryAfter = *e.RetryAfter
 	}
-	return result, c.verdict(attempt, e)
+	return result, c.conclude(attempt, e)
 }
 
-// departs reports whether a response departs from the contract.
-func departs(drift []exchange.Drift) bool {
+// deviates reports whether a response deviates from the contract.
+func deviates(drift []exchange.Drift) bool {
 	return slices.ContainsFunc(drift, func(d exchange.Drift) bool { return !d.Kept })
 }
 
-// shown returns what a status shows of the upstream. A 503 is taken for a
-// gateway's.
-func shown(status int) admission.Evidence {
+// evidenceOf returns what a status shows about the state of the upstream. It assumes that a
+// 503 comes from a gateway.
+func evidenceOf(status int) admission.Evidence {
 	switch status {
 	case http.StatusUnauthorized:
 		return admission.Denied
@@ -202,19 +202,20 @@ func shown(status int) admission.Evidence {
 	return admission.Served
 }
 
-// verdict notes what an attempt lets conclude.
-func (c *call) verdict(a *exchange.Attempt, e *apierror.Error) error {
+// conclude records the outcome of an attempt, and returns its error.
+func (c *call) conclude(a *exchange.Attempt, e *apierror.Error) error {
 	a.Outcome = e.Outcome
 	return e
 }
 
-// silence returns the result of an exchange that ended without a response. If the
-// caller ended it, the exchange is ignored, unless the upstream had all the time
-// that digate itself gives, or a deadline ended it after half of that: a call
-// without a deadline has less than all where it waited before it was sent.
-func (c *Client) silence(ctx context.Context, took time.Duration) admission.Result {
+// noResponseResult returns the result of an exchange that ended without a response. An exchange
+// that the caller ended shows nothing about the upstream, except in two cases: the
+// upstream had all the time that digate allows, or a deadline ended the exchange after
+// half of that time. Half is enough because a call without a deadline has less than all
+// of that time if it waited before it was sent.
+func (c *Client) noResponseResult(ctx context.Context, took time.Duration) admission.Result {
 	switch cause := ctx.Err(); {
-	case cause == nil, took >= c.timeout-c.timeout/keptShare:
+	case cause == nil, took >= c.timeout-c.timeout/reserveShare:
 		return admission.Result{Evidence: admission.NoResponse, Took: took}
 	case errors.Is(cause, context.DeadlineExceeded) && took >= c.timeout/2:
 		return admission.Result{Evidence: admission.Late, Took: took}

@@ -1,7 +1,7 @@
-// Package upstream turns a gRPC call into Diga's REST request and Diga's
-// response into the call's, driven by the method's google.api.http rule, with a
-// verdict on what Diga did. A call takes one HTTP exchange; another follows only
-// where the one before certainly did nothing, or changes nothing.
+// Package upstream sends gRPC calls to Diga as REST requests. It builds the request from
+// the method's google.api.http rule, reads the response, and concludes whether Diga
+// performed the operation. A call normally makes one HTTP exchange. It makes another only
+// if the previous one certainly had no effect, or for a read.
 package upstream
 
 import (
@@ -28,55 +28,55 @@ import (
 	"github.com/digate/digate/server/upstream/wire"
 )
 
-// Config is what a client needs.
+// Config is the configuration of a client.
 type Config struct {
 	Settings
 	ResponseLimits
-	// MaxTimeout bounds every call, whatever deadline it has; 0 is no bound.
+	// MaxTimeout limits every call, whatever its deadline. 0 means no limit.
 	MaxTimeout time.Duration
-	// Material verifies Diga's certificate, and is shown to Diga. Nil means the system's
-	// authorities, and no certificate.
+	// Material verifies Diga's certificate and has the client's own. Nil means the
+	// system's authorities and no client certificate.
 	Material *certs.Material
-	// MaxRequest bounds a request's body, in bytes.
+	// MaxRequest is the maximum size of a request's body, in bytes.
 	MaxRequest int64
 	// Observer may be nil.
 	Observer Observer
 	// UserAgent is sent with every request.
 	UserAgent string
-	// Credential returns what to call Diga with on behalf of a call.
+	// Credential returns the credential for the requests to Diga of a call.
 	Credential func(context.Context) (Credential, error)
-	// BeforeWrite, if set, runs once before a write is sent, by its full gRPC name and
-	// its request, and before the write waits for its turn. If it fails, nothing is sent:
-	// the write ends with that error, which is an [apierror.Error].
+	// BeforeWrite, if set, runs once before a write is sent and before it waits for
+	// admission. It gets the full gRPC name and the request. If it fails, nothing is
+	// sent, and the write fails with its error, which must be an [apierror.Error].
 	BeforeWrite func(ctx context.Context, method string, request proto.Message) error
 }
 
-// Credential is what Diga is called with.
+// Credential authenticates requests to Diga.
 type Credential struct {
 	// Token is the bearer token.
 	Token secret.String
-	// Account names whose token it is. Calls of one account are limited together. It is
-	// never shown.
+	// Account identifies the account that the token belongs to. Calls of one account
+	// share a limit. It is never shown.
 	Account string
-	// Caller names who uses the account, empty where only one does. Calls of an account
-	// are served in turn over its callers.
+	// Caller identifies the user of the account. It is empty if the account has only one.
+	// Waiting calls of an account are served fairly over its callers.
 	Caller string
 }
 
-// Observer is told what happens to the circuit to Diga, outside of any call. It may
-// be used by many goroutines, must not block and must not call the client.
+// Observer is told about changes of the circuit breaker. It must be safe for concurrent
+// use, must not block and must not call the client.
 type Observer interface {
-	// CircuitChanged gets each new state: closed, half-open or open.
+	// CircuitChanged is called with each new state: closed, half-open or open.
 	CircuitChanged(state string)
 }
 
-// Client sends calls to Diga. It may be used by many goroutines.
+// Client sends calls to Diga. It is safe for concurrent use.
 type Client struct {
 	scheme, host            string
-	basePath                string // escaped, without a slash at the end
+	basePath                string // escaped, without a trailing slash
 	rules                   map[string]*rule
 	wire                    wire.Config
-	direct                  atomic.Pointer[wire.Direct] // nil where all exchanges are the transport's
+	direct                  atomic.Pointer[wire.Direct] // nil if the transport makes all exchanges
 	transport               atomic.Pointer[http.Transport]
 	conns                   *wire.Connections
 	timeout, maxTimeout     time.Duration
@@ -87,7 +87,7 @@ type Client struct {
 	minTime                 time.Duration
 	strict                  bool
 	traceContext            bool
-	hostname                string // of spans, with the port
+	hostname                string // for spans, with the port
 	port                    int
 	retry                   retryPolicy
 	admission               *admission.Admission
@@ -103,7 +103,7 @@ func New(cfg Config, methods *contract.Contract) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The one event of one part: a function is all that admission needs.
+	// Package admission takes a function because it reports only this event.
 	var circuitChanged func(state string)
 	if cfg.Observer != nil {
 		circuitChanged = cfg.Observer.CircuitChanged
@@ -150,8 +150,8 @@ func port(u *url.URL) int {
 	return 80
 }
 
-// Use has new connections verify Diga's certificate with this, and show its own. Calls
-// under way go on with the connections that they have.
+// Use sets the certificates for new connections: those that verify Diga's, and the
+// client's own. Calls in progress keep their connections.
 func (c *Client) Use(m *certs.Material) {
 	config := c.wire
 	config.TLS = m.ClientConfig()
@@ -163,49 +163,48 @@ func (c *Client) Use(m *certs.Material) {
 	c.direct.Swap(wire.NewDirect(config, &url.URL{Scheme: c.scheme, Host: c.host}, c.conns)).Close()
 }
 
-// Close drops the idle connections. Calls under way are not touched.
+// Close closes the idle connections. Calls in progress are not affected.
 func (c *Client) Close() {
 	c.conns.Retire()
 	c.transport.Load().CloseIdleConnections()
 	c.direct.Load().Close()
 }
 
-// Load is what keeps calls from the upstream, at this moment.
+// Load is the current state of everything that can delay or refuse calls to Diga.
 type Load struct {
 	admission.Load
-	// Retries is what is left of the retry budget.
+	// Retries is the retry budget.
 	Retries RetryLoad
-	// Connections are those to the upstream.
+	// Connections are the connections to Diga.
 	Connections wire.Load
 }
 
-// Load returns the load.
+// Load returns the current load.
 func (c *Client) Load() Load { return Load{c.admission.Load(), c.retry.budget.load(), c.conns.Load()} }
 
-// Cut ends every connection. Calls under way fail at once, each with its
-// verdict.
+// Cut closes all connections. Calls in progress fail at once, each with its outcome.
 func (c *Client) Cut() { c.conns.Cut() }
 
-// Call is one call for [Client.Call].
+// Call is an argument of [Client.Call].
 type Call struct {
-	// Method is a full gRPC name such as "/package.Service/Method".
+	// Method is the full gRPC name, such as "/package.Service/Method".
 	Method string
-	// Request and Response are of the method's types. Request must be valid by the
-	// contract's rules. Response must be empty; it is filled by a success and empty
-	// after a failure.
+	// Request and Response are messages of the method's types. Request must be valid by
+	// the contract's rules. Response must be empty. It is filled if the call succeeds,
+	// and stays empty if it fails.
 	Request, Response proto.Message
-	// BeforeSend, if set, runs before every attempt: after admission, before any
-	// byte is written. The call continues under the context it returns, retries
-	// included, so a call can outlive its caller. If BeforeSend fails, nothing is
-	// sent: the call ends with the verdict on the attempt before, or with that
-	// error where there was none. At most as many calls are in BeforeSend as
-	// exchanges may be under way. The time that it takes delays no call without a
+	// BeforeSend, if set, runs before every attempt: after admission, and before any byte
+	// is written. The call continues, retries included, under the context that it
+	// returns, so the call can outlive its caller. If BeforeSend fails, nothing is sent,
+	// and the call fails with the error of the previous attempt or, if there was none,
+	// with that of BeforeSend. The number of calls in BeforeSend is limited to the number
+	// of concurrent exchanges. The time that it takes does not delay calls without a
 	// BeforeSend.
 	BeforeSend func() (context.Context, error)
 }
 
-// Call makes the call and records what passed in the context's exchange. A
-// failure is an [apierror.Error].
+// Call makes the call and records it in the context's exchange. Its error is an
+// [apierror.Error].
 func (c *Client) Call(ctx context.Context, spec Call) error {
 	ex := exchange.FromContext(ctx)
 	if ex == nil {

@@ -8,19 +8,19 @@ import (
 	"github.com/digate/digate/server/upstream/admission"
 )
 
-// keptShare is the part of a short time that is kept back.
-const keptShare = 10
+// reserveShare is the fraction of a short time that is reserved.
+const reserveShare = 10
 
-// kept returns how much of a caller's time is kept back, so that the caller hears
-// the verdict and not its own timeout. It covers the classification of the call's
-// end, the way of the response, and what the caller's gRPC library added to its
-// deadline on the wire: grpc-core rounds up by as much as a hundredth.
-func kept(left time.Duration) time.Duration {
-	return min(left/keptShare, 100*time.Millisecond+left/100)
+// reserve returns how much of a caller's remaining time is reserved, so that the caller gets
+// digate's error and not its own timeout. The reserve covers the handling of the call's
+// end, the transfer of the response, and what the caller's gRPC library adds to the
+// deadline on the wire: grpc-core rounds up by as much as one percent.
+func reserve(left time.Duration) time.Duration {
+	return min(left/reserveShare, 100*time.Millisecond+left/100)
 }
 
-// budget returns the context that the call has for Diga. A call with too
-// little time to begin is an error.
+// budget returns the context for the requests to Diga. It returns an error if too little
+// time is left to begin the call.
 func (c *call) budget(ctx context.Context) (context.Context, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, apierror.NotBegun(err)
@@ -28,10 +28,10 @@ func (c *call) budget(ctx context.Context) (context.Context, error) {
 	ends := time.Now().Add(c.client.timeout)
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
-		if left-kept(left) < c.client.minTime {
+		if left-reserve(left) < c.client.minTime {
 			return nil, apierror.NotBegun(context.DeadlineExceeded)
 		}
-		ends = deadline.Add(-kept(left))
+		ends = deadline.Add(-reserve(left))
 	}
 	if !c.latest.IsZero() && c.latest.Before(ends) {
 		ends = c.latest
@@ -40,8 +40,8 @@ func (c *call) budget(ctx context.Context) (context.Context, error) {
 	return &c.limit, nil
 }
 
-// bounded returns ctx with an end no later than the call's.
-func (c *call) bounded(ctx context.Context) context.Context {
+// limited returns ctx with a deadline no later than the call's.
+func (c *call) limited(ctx context.Context) context.Context {
 	if deadline, ok := ctx.Deadline(); c.latest.IsZero() || ok && !deadline.After(c.latest) {
 		return ctx
 	}
@@ -50,7 +50,7 @@ func (c *call) bounded(ctx context.Context) context.Context {
 	return ctx
 }
 
-// release ends the contexts that were made for the call.
+// release releases the contexts that were created for the call.
 func (c *call) release() {
 	c.limit.End()
 	for _, cancel := range c.cancels {
@@ -58,8 +58,8 @@ func (c *call) release() {
 	}
 }
 
-// hasTime returns an error where too little time is left to begin an attempt.
-func (c *Client) hasTime(ctx context.Context) error {
+// checkTime returns an error if too little time is left to begin an attempt.
+func (c *Client) checkTime(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return apierror.NotBegun(err)
 	}

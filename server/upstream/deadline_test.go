@@ -62,7 +62,7 @@ func TestKept_CoversTheRoundingOfTheClients(t *testing.T) {
 		{11 * time.Second, 210 * time.Millisecond},
 		{102 * time.Second, 1120 * time.Millisecond},
 	} {
-		if got := kept(c.left); got != c.want {
+		if got := reserve(c.left); got != c.want {
 			t.Errorf("of %v: %v, want %v", c.left, got, c.want)
 		}
 	}
@@ -71,8 +71,8 @@ func TestKept_CoversTheRoundingOfTheClients(t *testing.T) {
 		if left >= 100*time.Second {
 			rounded = time.Second
 		}
-		if kept(left) < rounded+50*time.Millisecond {
-			t.Errorf("of %v: %v, which leaves too little for the way of the response", left, kept(left))
+		if reserve(left) < rounded+50*time.Millisecond {
+			t.Errorf("of %v: %v, which leaves too little for the way of the response", left, reserve(left))
 		}
 	}
 }

@@ -311,7 +311,7 @@ func TestHTTP2_ResponseWithoutItsEnd_IsNotWhole(t *testing.T) {
 		defer cancel()
 		r := copyOne(ctx, c)
 		r.want(t, "", done, 201, 1, "")
-		if r.ex.Relay || len(r.ex.Drift) != 1 || r.ex.Duration() != time.Minute-kept(time.Minute) {
+		if r.ex.Relay || len(r.ex.Drift) != 1 || r.ex.Duration() != time.Minute-reserve(time.Minute) {
 			t.Errorf("relay %v, drift %q, after %v", r.ex.Relay, r.ex.Drift, r.ex.Duration())
 		}
 	})

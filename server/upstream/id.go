@@ -8,8 +8,8 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// yieldsID reports whether a response's id was read. An id that may be missing by
-// contract is not missed in a response that is whole.
+// yieldsID reports whether the response has an id. A complete response may lack an id
+// that the contract makes optional.
 func yieldsID(m protoreflect.Message, whole bool) bool {
 	if fd := contract.ID(m.Descriptor()); fd != nil {
 		return m.Get(fd).String() != "" || whole && fd.HasPresence()
@@ -22,16 +22,16 @@ func yieldsID(m protoreflect.Message, whole bool) bool {
 	return false
 }
 
-// isSecondID reports whether the drift is that a response has its id twice.
+// isSecondID reports whether the drift is a second id in a response.
 func isSecondID(d exchange.Drift) bool {
 	return d.Kind == digajson.KindDuplicate && len(d.Path) == 1 && d.Path[0] == "id"
 }
 
-// bareID reports whether a response that is one of several variants, but of none that the
-// contract knows, has an id all the same, and whether it has more than one. What comes behind the id may be
-// missing. The caller of a write gets the id in the first variant, the one that
-// writes make.
-func bareID(m protoreflect.Message, body []byte, write bool) (has, twice bool) {
+// findID looks for the id in a response whose variant the contract does not know. It
+// reports whether the response has an id, and whether it has more than one. The text
+// after the id may be missing. For a write, it sets the id in the message's first
+// variant, which is the one that writes create.
+func findID(m protoreflect.Message, body []byte, write bool) (has, twice bool) {
 	flattened, _ := digajson.Flattened(m.Descriptor())
 	if flattened == nil {
 		return false, false

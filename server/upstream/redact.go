@@ -13,23 +13,22 @@ import (
 	"github.com/digate/digate/server/secret"
 )
 
-// minSecret is the length, in bytes, below which a value is not searched for:
-// replacing every "k" in a text would protect nothing and destroy the text.
+// minSecret is the shortest secret that is redacted, in bytes. Replacing every "k" in a
+// text would protect nothing and make the text unreadable.
 const minSecret = 4
 
-// redactor returns a function that replaces every secret of the call that
-// occurs in a text of Diga's: the credential, and all strings and numbers
-// within fields marked debug_redact, wherever in the request they are. The
-// request is searched only where there is such a text.
+// redactor returns a function that redacts the secrets of the call in a text from Diga:
+// the credential, and all strings and numbers in fields marked debug_redact at any depth
+// of the request. The request is searched only when the function is called.
 func redactor(credential string, req proto.Message) func(string) string {
 	replacer := sync.OnceValue(func() *strings.Replacer { return secretsOf(credential, req).replacer() })
 	return func(text string) string { return replacer().Replace(text) }
 }
 
-// secrets are the values that no text may show.
+// secrets are values that no text may show.
 type secrets []string
 
-// secretsOf are the secrets of a call.
+// secretsOf returns the secrets of a call.
 func secretsOf(credential string, req proto.Message) secrets {
 	var s secrets
 	s.add(credential)
@@ -37,10 +36,10 @@ func secretsOf(credential string, req proto.Message) secrets {
 	return s
 }
 
-// replacer returns what replaces them in a text.
+// replacer returns a replacer that redacts the secrets.
 func (s secrets) replacer() *strings.Replacer {
-	// The longest first, so that a secret within a secret does not leave the
-	// rest of the longer one standing.
+	// The longest come first. Otherwise the rest of a secret that contains another one
+	// would stay visible.
 	slices.SortFunc(s, func(a, b string) int {
 		if len(a) != len(b) {
 			return len(b) - len(a)
@@ -61,8 +60,8 @@ func (s *secrets) add(value string) {
 	}
 }
 
-// find adds what is secret of a message: all of it where a field above is
-// marked, else what is in marked fields.
+// find adds the secrets in a message: the values of marked fields, or all values if
+// marked is true because a field above is marked.
 func (s *secrets) find(m protoreflect.Message, marked bool) {
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		opts, _ := fd.Options().(*descriptorpb.FieldOptions)
@@ -72,7 +71,7 @@ func (s *secrets) find(m protoreflect.Message, marked bool) {
 			for i := range v.List().Len() {
 				s.value(fd, v.List().Get(i), marked)
 			}
-		case fd.IsMap(): // its keys are names
+		case fd.IsMap(): // map keys are names
 			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
 				s.value(fd.MapValue(), v, marked)
 				return true

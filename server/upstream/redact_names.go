@@ -10,8 +10,8 @@ import (
 	"github.com/digate/digate/server/secret"
 )
 
-// redactNames returns the drift without the secrets of the call, of which an
-// upstream may have made names.
+// redactNames removes the call's secrets from the drift. An upstream may have used them
+// as the names of fields.
 func redactNames(drift []exchange.Drift, credential string, req proto.Message) []exchange.Drift {
 	if len(drift) == 0 {
 		return drift
@@ -27,7 +27,7 @@ func redactNames(drift []exchange.Drift, credential string, req proto.Message) [
 		for j, name := range d.Path {
 			path[j] = replacer.Replace(name)
 			if len(name) >= digajson.MaxName {
-				path[j] = s.withoutBeginning(path[j])
+				path[j] = s.redactCutEnd(path[j])
 			}
 		}
 		redacted[i] = exchange.Drift{Path: path, Kind: d.Kind, Kept: d.Kept}
@@ -35,9 +35,8 @@ func redactNames(drift []exchange.Drift, credential string, req proto.Message) [
 	return redacted
 }
 
-// withoutBeginning replaces the beginning of a secret at the end of a name that
-// was cut.
-func (s secrets) withoutBeginning(name string) string {
+// redactCutEnd redacts the beginning of a secret at the end of a name that was cut.
+func (s secrets) redactCutEnd(name string) string {
 	for n := len(name); n >= minSecret; n-- {
 		rest, end := name[:len(name)-n], name[len(name)-n:]
 		for _, value := range s {

@@ -16,8 +16,8 @@ import (
 	"github.com/digate/digate/server/validate"
 )
 
-// newRequest turns a message into Diga's HTTP request. What cannot be said is the
-// caller's mistake: an [apierror.Error] that names the field.
+// newRequest builds Diga's HTTP request from a message. If a value cannot be sent, it
+// returns an [apierror.Error] that names the field: the caller must change it.
 func (c *Client) newRequest(r *rule, credential string, m proto.Message) (wire.Request, error) {
 	target, err := r.encodeTarget(c.basePath, m.ProtoReflect())
 	if err != nil {
@@ -66,7 +66,7 @@ func (c *Client) roundTrip(ctx context.Context, r *wire.Request, track *wire.Tra
 	return resp, err
 }
 
-// encodeTarget returns the path and the query of the URL as they go out.
+// encodeTarget returns the encoded path and query.
 func (r *rule) encodeTarget(base string, msg protoreflect.Message) (string, error) {
 	path, err := r.encodePath(base, msg)
 	if err != nil || len(r.Query) == 0 {
@@ -79,8 +79,8 @@ func (r *rule) encodeTarget(base string, msg protoreflect.Message) (string, erro
 	return path + "?" + query, nil
 }
 
-// encodePath returns the URL's path as it goes out: the base, which is escaped
-// already, and the rule's segments, every value escaped.
+// encodePath returns the encoded path: the base, which is already escaped, and the rule's
+// segments with every value escaped.
 func (r *rule) encodePath(base string, msg protoreflect.Message) (string, error) {
 	var b strings.Builder
 	b.Grow(len(base) + 96)
@@ -93,9 +93,9 @@ func (r *rule) encodePath(base string, msg protoreflect.Message) (string, error)
 			continue
 		}
 		v := msg.Get(s.Field).String()
-		// A dot segment would be another resource's path, escaped or not (RFC 3986,
-		// 5.2.4 and 6.2.2.2), and so would a slash: Diga decodes a path before it
-		// splits it.
+		// A dot segment, escaped or not, would lead to another resource (RFC 3986, 5.2.4
+		// and 6.2.2.2). So would a slash, because Diga decodes a path before it splits
+		// it.
 		if v == "" || v == "." || v == ".." || strings.Contains(v, "/") {
 			return "", apierror.InvalidRequest(apierror.Violation{
 				Field:       string(s.Field.Name()),
@@ -117,7 +117,7 @@ func (r *rule) encodeQuery(msg protoreflect.Message) (string, error) {
 		}
 		v := msg.Get(fd)
 		if fd.Kind() == protoreflect.EnumKind && v.Enum() == 0 {
-			continue // unspecified
+			continue // unspecified value
 		}
 		text, err := digajson.AppendText(nil, fd, v)
 		if err != nil {

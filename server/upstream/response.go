@@ -20,20 +20,20 @@ import (
 var errStale = errors.New("the connection held a response before the request")
 
 var (
-	// notWhole is the drift of a response that broke off or is no JSON object.
-	notWhole = exchange.Drift{Path: []string{"(response)"}, Kind: "not whole"}
-	// notJSON is the drift of a response that was mended to be JSON.
-	notJSON = exchange.Drift{Path: []string{"(response)"}, Kind: "not JSON"}
+	// driftIncomplete is the drift of a response that is incomplete or not a JSON object.
+	driftIncomplete = exchange.Drift{Path: []string{"(response)"}, Kind: "not whole"}
+	// driftNotJSON is the drift of a response that had to be corrected to be valid JSON.
+	driftNotJSON = exchange.Drift{Path: []string{"(response)"}, Kind: "not JSON"}
 )
 
-// decode fills the response from a 2xx and reports whether the call is done. A 2xx
-// that yields an id is never turned into a failure, however odd or short the
-// rest is: the integration exists. A response that has no id by contract must be
-// whole. A text that is only nearly JSON, or in which others would read another id,
-// is read, and passed on to nobody.
+// decode decodes a 2xx into the response message and reports whether the call succeeded.
+// A 2xx with an id is always a success, however malformed the rest is, because the
+// resource exists. A response without an id by contract must be complete. A body that is
+// only nearly JSON, or in which other parsers would read another id, is decoded but not
+// relayed to REST clients.
 func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp proto.Message) (done bool) {
 	if r.Response == nil {
-		// A page of HTML is somebody else's response: that of a sign-in page, say.
+		// An HTML page is not Diga's response. It may be a sign-in page, for example.
 		text := bytes.TrimSpace(nearjson.TrimBOM(body))
 		ex.Relay = readErr == nil && (len(text) == 0 || json.Valid(body) && utf8.Valid(body))
 		if !ex.Relay && readErr == nil {
@@ -53,20 +53,20 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 			body = mended
 			proto.Reset(target.Interface())
 			drift, err = r.Response.UnmarshalResponse(body, target.Interface())
-			drift = append(drift, notJSON)
+			drift = append(drift, driftNotJSON)
 		}
 	}
 	ex.Drift = drift
 	whole := readErr == nil && err == nil
 	if !whole {
-		ex.Drift = append(ex.Drift, notWhole)
+		ex.Drift = append(ex.Drift, driftIncomplete)
 	}
 	done = whole
 	if r.HasID {
 		done = yieldsID(target, whole)
 		if !done {
 			var twice bool
-			done, twice = bareID(target, body, r.write)
+			done, twice = findID(target, body, r.write)
 			asSent = asSent && !twice
 		}
 	}
@@ -74,10 +74,10 @@ func (r *rule) decode(ex *exchange.Exchange, body []byte, readErr error, resp pr
 	return done
 }
 
-// noResponse returns the verdict on an attempt that got no response.
+// noResponse returns the error of an attempt without a response.
 func noResponse(ctx context.Context, r *rule, err error, track *wire.Tracker) *apierror.Error {
 	sent := track.Sent(ctx, err)
-	// The caller's end explains the failure, whatever net/http calls it.
+	// If the caller's context ended, that is the cause, whatever error net/http returns.
 	if cause := ctx.Err(); cause != nil {
 		err = fmt.Errorf("%w: %w", cause, err)
 		if !sent {
@@ -91,7 +91,7 @@ func noResponse(ctx context.Context, r *rule, err error, track *wire.Tracker) *a
 	return apierror.ResponseLost(err, r.write)
 }
 
-// cutShort names the caller's end as the reason why a response was not whole.
+// cutShort adds the end of the caller's context to the error of an incomplete response.
 func cutShort(ctx context.Context, err error) error {
 	if cause := ctx.Err(); err != nil && cause != nil {
 		return fmt.Errorf("%w: %w", cause, err)

@@ -14,24 +14,22 @@ import (
 )
 
 const (
-	// The wait before the second attempt, which doubles with each one that
-	// follows, up to a bound.
+	// The wait before the second attempt. It doubles with each further attempt up to a
+	// maximum.
 	firstBackoff = 50 * time.Millisecond
 	maxBackoff   = 2 * time.Second
-	// budgetBurst is how many retries may follow each other before calls have
-	// earned any.
+	// budgetBurst is how many retries may be made before calls have earned any.
 	budgetBurst = 10
 )
 
-// retryPolicy says which failures are tried again.
+// retryPolicy decides which failures are retried.
 type retryPolicy struct {
 	attempts int
 	budget   *retryBudget
 }
 
-// retryable reports whether an attempt may be repeated without doing anything
-// twice, and is worth it: it did not reach Diga, or Diga did nothing
-// and named a time, or it was a read that got no verdict.
+// retryable reports whether a retry is safe and useful: the attempt did not reach Diga,
+// or Diga did nothing and named a time to wait, or a read has no conclusive response.
 func retryable(e *apierror.Error, write bool) bool {
 	switch {
 	case e.Reason == apierror.ReasonUnreachable && e.Domain == apierror.DomainDigate, e.Invited():
@@ -45,16 +43,16 @@ func retryable(e *apierror.Error, write bool) bool {
 	}
 }
 
-// next reports whether to try again after the attempt that failed, and waits for
-// the moment to do so. It reports false where the deadline would not leave the least
-// time for another attempt, and where the wait is longer than most, if that is not 0.
+// next reports whether to retry after a failed attempt, and waits until the retry should
+// begin. It returns false if the deadline would leave less time than least for the retry,
+// or if the wait is longer than most and most is not 0.
 func (p *retryPolicy) next(ctx context.Context, e *apierror.Error, write bool, attempt int, least, most time.Duration) bool {
 	if attempt >= p.attempts || !retryable(e, write) {
 		return false
 	}
 	wait := backoff(attempt)
 	if e.Invited() {
-		wait += *e.RetryAfter // not all at the same moment
+		wait += *e.RetryAfter // spread the retries, so that they do not all come at once
 	}
 	if admission.TimeLeft(ctx)-wait < least || most > 0 && wait > most {
 		return false
@@ -72,27 +70,27 @@ func (p *retryPolicy) next(ctx context.Context, e *apierror.Error, write bool, a
 	}
 }
 
-// backoff returns the wait after an attempt, counted from 1: exponential, and
-// somewhere in its upper half.
+// backoff returns the wait after an attempt, counted from 1. It grows exponentially, with
+// random jitter in its upper half.
 func backoff(attempt int) time.Duration {
 	d := min(firstBackoff<<(attempt-1), maxBackoff)
 	return d/2 + rand.N(d/2)
 }
 
-// retryBudget lets a share of the calls be retried, so that an upstream which fails
-// is not asked ever more often: each call earns a part of a retry.
+// retryBudget limits retries to a share of the calls, so that a failing upstream does not
+// get ever more requests: each call earns a part of a retry.
 type retryBudget struct {
 	ratio float64
 	mu    sync.Mutex
 	saved float64
-	// refused counts the retries for which nothing was left.
+	// refused counts the retries that the budget did not allow.
 	refused uint64
 }
 
-// RetryLoad is what calls have saved for retries.
+// RetryLoad is the state of the retry budget.
 type RetryLoad struct {
-	// Saved is how many may be made now, and Limit the most that may be saved. Both are
-	// 0 where nothing may be tried again.
+	// Saved is how many retries may be made now, and Limit the maximum. Both are 0 if
+	// retries are disabled.
 	Saved   float64
 	Limit   int
 	Refused uint64
@@ -111,14 +109,14 @@ func newRetryBudget(ratio float64) *retryBudget {
 	return &retryBudget{ratio: ratio, saved: budgetBurst}
 }
 
-// earn counts a call.
+// earn adds the share of one call to the budget.
 func (b *retryBudget) earn() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.saved = min(b.saved+b.ratio, budgetBurst)
 }
 
-// spend takes a retry and reports whether one was left.
+// spend takes a retry from the budget, and reports whether there was one.
 func (b *retryBudget) spend() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

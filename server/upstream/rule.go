@@ -2,17 +2,16 @@ package upstream
 
 import "github.com/digate/digate/server/contract"
 
-// rule is a method's HTTP form, as it is encoded.
+// rule is the HTTP form of a method, for encoding.
 type rule struct {
 	*contract.Binding
-	// write reports whether the call may change something upstream.
+	// write means that the call may change something at Diga.
 	write bool
-	// template is the path as the contract has it, and span the name of its spans.
+	// template is the contract's path template, and span the name of the method's spans.
 	template, span string
 }
 
-// compile returns the rules of every method that the upstream has, by full gRPC
-// name.
+// compile returns the rules of all methods that Diga has, by full gRPC name.
 func compile(c *contract.Contract) map[string]*rule {
 	rules := make(map[string]*rule)
 	for _, m := range c.Methods() {

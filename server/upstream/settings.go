@@ -12,7 +12,7 @@ import (
 	"github.com/digate/digate/server/setting"
 )
 
-// Settings are what can be set of the calls to Diga.
+// Settings are the settings of calls to Diga.
 type Settings struct {
 	URL         string        `name:"upstream-url" group:"Diga:" default:"https://api.diga.io" help:"Base URL of Diga's API; a path in it is kept."`
 	Timeout     time.Duration `name:"upstream-timeout" group:"Diga:" default:"30s" help:"Time for a call whose caller set no deadline."`
@@ -34,21 +34,22 @@ type Settings struct {
 	Drift         string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens where a response of Diga's departs from its contract: log, or fail, which makes reads fail and is for tests."`
 }
 
-// The values of Settings.Drift, for a response that departs from the contract.
+// The values of Settings.Drift, which decides what happens to a response that deviates
+// from the contract.
 const (
-	// DriftLog logs it.
+	// DriftLog logs the response's drift.
 	DriftLog = "log"
-	// DriftFail also makes the call fail if it is a read.
+	// DriftFail logs it and, for a read, makes the call fail.
 	DriftFail = "fail"
 )
 
-// ResponseLimits bound the responses that are taken from Diga, in bytes.
+// ResponseLimits are the maximum sizes of Diga's responses, in bytes.
 type ResponseLimits struct {
 	MaxResponse       int64 `name:"upstream-max-response-bytes" group:"Diga:" default:"8388608" help:"Largest response taken from Diga, in bytes, as sent and as decoded."`
 	MaxResponseHeader int64 `name:"upstream-max-response-header-bytes" group:"Diga:" default:"65536" help:"Largest header of a response of Diga's, in bytes."`
 }
 
-// Validate adds what is wrong with the settings.
+// Validate adds a problem for each invalid setting.
 func (s *Settings) Validate(p *setting.Problems) {
 	if _, err := s.base(); err != nil {
 		p.Addf("upstream-url", "%v", err)
@@ -79,13 +80,13 @@ func (s *Settings) Validate(p *setting.Problems) {
 	}
 }
 
-// Validate adds what is wrong with the limits.
+// Validate adds a problem for each invalid limit.
 func (l *ResponseLimits) Validate(p *setting.Problems) {
 	p.Between("upstream-max-response-bytes", l.MaxResponse, 1<<10, 1<<30)
 	p.Between("upstream-max-response-header-bytes", l.MaxResponseHeader, 4<<10, 16<<20)
 }
 
-// base parses the URL. The error does not quote it.
+// base parses the URL. Its error does not quote the URL.
 func (s *Settings) base() (*url.URL, error) {
 	u, err := url.Parse(s.URL)
 	switch {
@@ -104,8 +105,8 @@ func (s *Settings) base() (*url.URL, error) {
 	}
 }
 
-// Files returns the files of the authorities that Diga's certificate is checked against
-// instead of the system's, and of the certificate that is shown to Diga.
+// Files returns the files of the authorities that verify Diga's certificate instead of
+// the system's, and of the client certificate.
 func (s *Settings) Files() certs.Files {
 	return certs.Files{
 		Certificate: certs.File{Flag: "upstream-client-cert-file", Path: s.ClientCertFile},
@@ -114,7 +115,7 @@ func (s *Settings) Files() certs.Files {
 	}
 }
 
-// Format implements [fmt.Formatter]. No verb shows a credential in the URL.
+// Format implements [fmt.Formatter]. No verb prints a credential in the URL.
 func (s Settings) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, setting.String(s)) }
 
 // LogValue implements [slog.LogValuer].

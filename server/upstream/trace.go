@@ -15,12 +15,13 @@ import (
 	"github.com/digate/digate/server/upstream/wire"
 )
 
-// headerTraceparent is W3C's header, which Diga gets only where the settings say so. The
-// tracestate stays here: it may hold anything that a caller wrote.
+// headerTraceparent is the traceparent header of W3C Trace Context. Diga gets it only if
+// the settings enable that. tracestate is never sent, because its content is up to the
+// caller.
 const headerTraceparent = "Traceparent"
 
-// startSpan begins the span of an HTTP exchange. Neither its URL, which holds ids, nor
-// anything that is sent or comes back is in it.
+// startSpan starts the span of an HTTP exchange. The span contains neither the URL, which
+// has ids, nor any data of request or response.
 func (c *call) startSpan(ctx context.Context, req *wire.Request) (context.Context, trace.Span) {
 	ctx, span := tracing.Start(ctx, c.rule.span, trace.SpanKindClient)
 	if span.IsRecording() {
@@ -37,7 +38,7 @@ func (c *call) startSpan(ctx context.Context, req *wire.Request) (context.Contex
 	return ctx, span
 }
 
-// setTraceparent names the span that the request is a part of, if there is one.
+// setTraceparent sets the header to the span that sends the request, if there is one.
 func setTraceparent(r *wire.Request, of trace.SpanContext) {
 	if !of.IsValid() {
 		return
@@ -49,7 +50,7 @@ func setTraceparent(r *wire.Request, of trace.SpanContext) {
 	})
 }
 
-// endSpan ends the span of an exchange with the verdict on it.
+// endSpan ends the span of an exchange with the call's error.
 func (c *call) endSpan(span trace.Span, err error) {
 	if span.IsRecording() {
 		a := &c.ex.Attempts[len(c.ex.Attempts)-1]

@@ -6,31 +6,32 @@ import (
 )
 
 const (
-	// strangers is how many accounts the tokens share that the upstream did not
-	// accept yet.
+	// strangers is the number of account objects that all tokens share which the upstream
+	// has not accepted yet.
 	strangers = 16
-	// maxAccepted bounds the idle accounts that are remembered, and maxUnproven those
-	// of which nothing is known but that the upstream limits them: it may do so to
-	// invented tokens too. Each kind pushes out its own.
+	// maxAccepted is the maximum number of remembered idle accounts that the upstream has
+	// accepted. maxUnproven is that of idle accounts which are only known to be rate
+	// limited, which may happen to invented tokens too. The two kinds do not displace
+	// each other.
 	maxAccepted = 4096
 	maxUnproven = 512
-	// maxPause bounds the time that the upstream may name. After it the upstream is
-	// asked again: a time that is far off may be a mistake, or a proxy's.
+	// maxPause limits the time to wait that the upstream names. After it, requests are
+	// sent again: a longer time may be a mistake, or come from a proxy.
 	maxPause = 30 * time.Second
 )
 
-// account is whose calls the upstream limits together.
+// account is a set of calls that the upstream limits together.
 type account struct {
 	key   uint64
 	limit limit
 	// until is when the account may send again.
 	until time.Time
-	// lanes are its places in the two lines.
+	// lanes are the account's parts of the two lines.
 	lanes [2]lane
 
-	shared   bool // by strangers: has no evidence and is never forgotten
+	shared   bool // shared by strangers: has no evidence and is never forgotten
 	accepted bool
-	// idle is its link among the idle accounts.
+	// idle links the account into one of the lists of idle accounts.
 	idle link[account]
 }
 
@@ -42,23 +43,22 @@ func newAccount(key uint64, most int) *account {
 	return a
 }
 
-// paused returns how long the account has to wait because the upstream said so.
+// paused returns how long the account still has to wait because the upstream said so.
 func (a *account) paused() time.Duration {
 	if a.until.IsZero() {
-		return 0 // without asking for the time
+		return 0 // avoids reading the clock
 	}
 	return max(time.Until(a.until), 0)
 }
 
-// mayTake reports whether the account may have one more in a line.
+// mayTake reports whether the account may have another exchange in a line.
 func (a *account) mayTake(which int) bool {
 	return a.lanes[which].used < a.limit.current() && a.paused() == 0
 }
 
-// limited takes a refusal. The account is paused for the time that the upstream
-// named if it was served nothing since the last fall of its limit: one that is
-// served up to its limit goes on within it. limited reports whether the account is
-// paused for longer than it was.
+// limited handles a 429. It pauses the account for the time that the upstream named,
+// unless an exchange of the account was served since its limit last fell: such an account
+// continues within its limit. limited reports whether the pause became longer.
 func (a *account) limited(r Result, s sending) bool {
 	wait := min(r.RetryAfter, maxPause)
 	if !a.limit.overloaded(s.window, max(s.flight, a.lanes[sends].used), r.Took, wait) || wait <= 0 {
@@ -72,14 +72,13 @@ func (a *account) limited(r Result, s sending) bool {
 	return true
 }
 
-// accounts are the accounts by the hash of their names.
+// accounts are the accounts, by the hash of their names.
 type accounts struct {
 	most   int
 	seed   maphash.Seed
 	own    map[uint64]*account
 	shared [strangers]*account
-	// accepted and unproven are the idle accounts of either kind, those that have been
-	// idle for longest first.
+	// accepted and unproven are the idle accounts of each kind, the longest idle first.
 	accepted, unproven list[account]
 }
 
@@ -92,8 +91,8 @@ func newAccounts(most int) accounts {
 	return s
 }
 
-// find returns the account of a name for an exchange, and the name's hash. The
-// account is to be settled after the exchange.
+// find returns the account with a name, and the hash of the name. The caller must call
+// settle after the exchange.
 func (s *accounts) find(name string) (*account, uint64) {
 	key := maphash.String(s.seed, name)
 	own := s.own[key]
@@ -104,7 +103,7 @@ func (s *accounts) find(name string) (*account, uint64) {
 	return own, key
 }
 
-// caller returns the hash of a caller's name, 0 for none.
+// caller returns the hash of a caller's name, or 0 for an empty name.
 func (s *accounts) caller(name string) uint64 {
 	if name == "" {
 		return 0
@@ -112,8 +111,8 @@ func (s *accounts) caller(name string) uint64 {
 	return maphash.String(s.seed, name) | 1
 }
 
-// known returns the account of a ticket whose name the upstream knows, and gives it
-// a state of its own.
+// known returns the account of a ticket whose name the upstream knows, with state of its
+// own.
 func (s *accounts) known(t *Ticket, accepted bool) *account {
 	own := t.account
 	if own.shared {
@@ -130,8 +129,8 @@ func (s *accounts) known(t *Ticket, accepted bool) *account {
 	return own
 }
 
-// settle remembers an account that has become idle, and forgets the one that has
-// been so for longest if there are too many.
+// settle puts an account that has become idle into its list. If the list is full, it
+// forgets the account that has been idle longest.
 func (s *accounts) settle(a *account) {
 	if a.shared || a.idle.in() || a.lanes[slots].busy() || a.lanes[sends].busy() {
 		return
@@ -148,7 +147,7 @@ func (s *accounts) settle(a *account) {
 	}
 }
 
-// wake takes an account that is idle from its list.
+// wake removes an idle account from its list.
 func (s *accounts) wake(a *account) {
 	if a.idle.in() {
 		a.idle.remove()

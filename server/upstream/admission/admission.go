@@ -1,45 +1,44 @@
-// Package admission decides which exchanges with the upstream may begin, and
-// when. An upstream that serves what it gets is never held back: nothing but
-// evidence of overload lowers a limit, and a lowered limit recovers by itself.
-// Response times are no evidence, since they also rise because of digate, the
-// network or larger requests.
+// Package admission decides which exchanges with the upstream may begin, and when. An
+// upstream that serves its requests is never held back: only evidence of overload lowers
+// a limit, and a lowered limit recovers by itself. Response times are not evidence, since
+// they also rise because of digate, the network or larger requests.
 //
 // # Evidence
 //
-// A 429 concerns the account that got it (RFC 6585: the user sent too many
-// requests), and lowers that account's [limit] alone. A 503 in Diga's envelope, a
-// gateway's 502, 503 or 504, a timeout and a connection that fails concern the
-// service (RFC 9110, 15.6), and lower the limit of all. A timeout is one after half
-// of the time that digate itself gives, at least: a shorter deadline of a caller
-// tells what the caller wants and not what the upstream can do. The circuit breaker
-// counts failures of the service, timeouts after all of that time, and never a 429.
+// A 429 concerns only the account that got it (RFC 6585: the user has sent too many
+// requests), and lowers the [limit] of that account. A 503 in Diga's envelope, a
+// gateway's 502, 503 or 504, a timeout and a failed connection concern the service (RFC
+// 9110, 15.6), and lower the limit for all accounts. A timeout counts only if the
+// exchange had at least half of the time that digate itself allows: a shorter deadline
+// says what the caller wants and not what the upstream can do. The circuit breaker counts
+// failures of the service and timeouts after all of that time. It never counts a 429.
 //
 // # Limits
 //
-// A limit follows the window of TCP CUBIC (RFC 9438), as the adaptive retry mode
-// of the AWS SDKs does for throttling: it falls once for all evidence of one
-// round trip, to a share of what the upstream did serve, returns to that and stays
-// about there, and then grows ever faster. Time alone makes it grow, so that it
-// recovers in seconds whatever the response time is. Without evidence it is the
-// configured bound.
+// A limit follows the congestion window of TCP CUBIC (RFC 9438), as the adaptive retry
+// mode of the AWS SDKs does for throttling. It falls once for all evidence of one round
+// trip, to a fraction of what the upstream served. It returns to that value, stays near
+// it for a while, and then grows faster and faster. The growth depends only on time, so
+// the limit recovers in seconds at any response time. Without evidence, the limit is the
+// configured maximum.
 //
 // # Queue
 //
-// Exchanges beyond a limit wait: in turn over the accounts, within an account in turn
-// over its callers, and each caller's in order (round robin: a request counts as one
-// whatever its size, since it is requests that the upstream limits). A caller whose
-// queue moves too slowly for a call's deadline has the call refused at once. So has an
-// account a waiting call when the upstream names a time after the call's deadline. When
-// the queue is full, the account that has most in it gives way, and of its callers the
-// one that has most (as in FQ-CoDel, RFC 8290), so that a greedy one delays and refuses
-// itself.
+// Exchanges beyond a limit wait. They are served round robin over the accounts, within an
+// account round robin over its callers, and for each caller in order. A request counts as
+// one whatever its size, because the upstream limits requests. A call is refused at once
+// if its caller's queue is too slow for the call's deadline. A waiting call is refused
+// when the upstream names a time for its account that is after the call's deadline. If
+// the queue is full, the account with the most waiting exchanges loses one, and of its
+// callers the one with the most (as in FQ-CoDel, RFC 8290). A caller with too many calls
+// therefore delays and displaces only its own.
 //
 // # Accounts
 //
-// An account has a name, or is a token where callers bring theirs. Only one that the
-// upstream accepted has state of its own; those that it did not accept yet share a few accounts by their hash
-// (stochastic fairness queueing, McKenney 1990). So invented tokens take neither
-// memory nor turns from those that the upstream knows.
+// An account is identified by a name or, if callers bring tokens for Diga, by the token.
+// Only an account that the upstream has accepted has state of its own. All others share a
+// few account objects by hash (stochastic fairness queueing, McKenney 1990), so that
+// invented tokens take no memory and no turns from accounts that the upstream knows.
 package admission
 
 import (
@@ -51,30 +50,32 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// Config holds the settings of an admission.
+// Config is the configuration of an admission.
 type Config struct {
-	// BreakerDelay is how long calls are kept from an upstream that fails; 0 turns
-	// the breaker off.
+	// BreakerDelay is how long an open circuit breaker refuses calls. 0 disables the
+	// breaker.
 	BreakerDelay time.Duration
-	// BreakerChanged, if set, gets each new state of the circuit: closed, half-open
-	// or open. It must not block and must not call the admission.
+	// BreakerChanged, if set, is called with each new state of the circuit: closed,
+	// half-open or open. It must not block and must not call the admission.
 	BreakerChanged func(state string)
-	// ProbeTimeout is how long the breaker waits for a probe, whose caller may have
-	// more time.
+	// ProbeTimeout is how long the breaker waits for the result of a probe, even if its
+	// caller has more time.
 	ProbeTimeout time.Duration
-	// MaxInFlight bounds the exchanges under way, of one account and of all.
+	// MaxInFlight is the maximum number of concurrent exchanges, per account and in
+	// total.
 	MaxInFlight int
-	// MaxQueue bounds the exchanges that wait, MaxQueueBytes their requests' size.
+	// MaxQueue is the maximum number of waiting exchanges, and MaxQueueBytes that of
+	// their requests' bytes.
 	MaxQueue      int
 	MaxQueueBytes int64
 }
 
-// Admission admits exchanges. It may be used by many goroutines.
+// Admission admits exchanges. It is safe for concurrent use.
 //
-// An exchange that is recorded before it is sent takes two turns: for a slot, in
-// which it is recorded, and then to be sent. So no more exchanges are marked as
-// sending at a crash than may be under way, and a slow record delays none that has
-// no record.
+// An exchange that is recorded in the ledger before it is sent waits twice: for a slot,
+// in which it is recorded, and then for its turn to be sent. The number of exchanges
+// marked as sending at a crash is therefore limited to MaxInFlight, and a slow ledger
+// does not delay exchanges without a record.
 type Admission struct {
 	maxQueue      int
 	maxQueueBytes int64
@@ -84,7 +85,7 @@ type Admission struct {
 	breaker  *breaker
 	limit    limit // of all accounts
 	accounts accounts
-	lines    [2]line // slots, sends
+	lines    [2]line // slots and sends
 	queued   int
 	bytes    int64
 	evidence [evidenceKinds]uint64
@@ -93,7 +94,7 @@ type Admission struct {
 	ticking  bool
 }
 
-// The two lines that an exchange may wait in.
+// The two lines in which an exchange may wait.
 const (
 	slots = iota // to be recorded
 	sends        // to be sent
@@ -108,31 +109,31 @@ func New(cfg Config) *Admission {
 	}
 }
 
-// Request is what asks to be admitted.
+// Request describes an exchange to admit.
 type Request struct {
-	// Account names whose credential is used.
+	// Account identifies the account whose credential is used.
 	Account string
-	// Caller names who uses the credential; empty where only one does.
+	// Caller identifies the user of the account. It is empty if the account has only one.
 	Caller string
-	// Size is the size of the request in bytes, for the bound of the queue.
+	// Size is the size of the request in bytes, for the limit of the queue.
 	Size int64
-	// MaxWait is how long the exchange may wait at most, whatever time its context
-	// leaves; 0 is no bound.
+	// MaxWait is how long the exchange may wait, even if its context allows more. 0 means
+	// no limit.
 	MaxWait time.Duration
-	// Recorded is an exchange that is recorded between [Admission.Enter] and
-	// [Ticket.Send].
+	// Recorded means that the exchange is recorded in the ledger between
+	// [Admission.Enter] and [Ticket.Send].
 	Recorded bool
 }
 
-// Ticket admits one exchange, from [Admission.Enter] to [Ticket.Leave]. It belongs
-// to one goroutine.
+// Ticket admits one exchange, from [Admission.Enter] to [Ticket.Leave]. It is for use by
+// one goroutine.
 type Ticket struct {
 	admission *Admission
 	account   *account
 	key       uint64
-	caller    uint64 // 0 for one without a name
+	caller    uint64 // 0 for a caller without a name
 	pass      pass
-	slot      bool // holds a slot
+	slot      bool // has a slot
 	sent      sending
 	late      *time.Timer // ends a probe that takes too long
 }
@@ -140,13 +141,14 @@ type Ticket struct {
 // sending is the state in which an exchange was sent.
 type sending struct {
 	held bool
-	// flight counts the exchanges under way with it, of its account and of all;
-	// window is that of the two limits.
+	// flight is the number of the account's concurrent exchanges, including this one, and
+	// flightAll that of all accounts. window and windowAll are the windows of the two
+	// limits.
 	flight, flightAll int
 	window, windowAll uint32
 }
 
-// hold notes what the ticket took.
+// hold records what the ticket took.
 func (t *Ticket) hold(which int, s sending) {
 	if which == slots {
 		t.slot = true
@@ -155,8 +157,9 @@ func (t *Ticket) hold(which int, s sending) {
 	t.sent = s
 }
 
-// Enter waits until an exchange may begin and returns its ticket. A failure is an
-// [apierror.Error], needs no Leave, and means that nothing was sent.
+// Enter waits until an exchange may begin and returns its ticket. Its error is an
+// [apierror.Error] and means that nothing was sent. Leave must not be called after an
+// error.
 func (a *Admission) Enter(ctx context.Context, r Request) (Ticket, error) {
 	remaining := TimeLeft(ctx)
 	most := r.MaxWait
@@ -179,7 +182,7 @@ func (a *Admission) Enter(ctx context.Context, r Request) (Ticket, error) {
 	if a.free(which, t.account) {
 		t.hold(which, a.take(which, t.account))
 	} else {
-		s, err := a.wait(ctx, &t, which, r.Size, most, false) // unlocks while it waits
+		s, err := a.wait(ctx, &t, which, r.Size, most, false) // unlocks during the wait
 		if err != nil {
 			a.accounts.settle(t.account)
 			a.mu.Unlock()
@@ -198,8 +201,8 @@ func (a *Admission) Enter(ctx context.Context, r Request) (Ticket, error) {
 	return t, nil
 }
 
-// Send lets the exchange be sent. A recorded one may have to wait for that, until
-// the context ends; its failure is an [apierror.Error].
+// Send permits the exchange to be sent. A recorded exchange may have to wait until then,
+// at most until the context ends. The error is an [apierror.Error].
 func (t *Ticket) Send(ctx context.Context) error {
 	a := t.admission
 	if t.slot {
@@ -207,7 +210,7 @@ func (t *Ticket) Send(ctx context.Context) error {
 		if a.free(sends, t.account) {
 			t.hold(sends, a.take(sends, t.account))
 		} else {
-			s, err := a.wait(ctx, t, sends, 0, math.MaxInt64, true) // unlocks while it waits
+			s, err := a.wait(ctx, t, sends, 0, math.MaxInt64, true) // unlocks during the wait
 			if err != nil {
 				a.mu.Unlock()
 				return err
@@ -217,7 +220,7 @@ func (t *Ticket) Send(ctx context.Context) error {
 		a.mu.Unlock()
 	}
 	if t.pass.probe {
-		// Other calls wait for the probe's result.
+		// Other calls wait for the result of the probe, so its time is limited.
 		pass := t.pass
 		t.late = time.AfterFunc(a.probeTimeout, func() {
 			a.mu.Lock()
@@ -240,7 +243,7 @@ func (t *Ticket) Leave(r Result) {
 	a.giveBack(t)
 }
 
-// learn takes what a result shows.
+// learn adjusts limits and breaker to a result.
 func (a *Admission) learn(t *Ticket, r Result) {
 	failed := r.Evidence == Failed || r.Evidence == NoResponse
 	switch {
@@ -253,7 +256,7 @@ func (a *Admission) learn(t *Ticket, r Result) {
 		a.limited(t, r)
 	case r.Evidence == Overloaded:
 		a.evidence[ofOverload]++
-		// A 503 that fewer exchanges cannot cure is of a service that is down.
+		// If the limit cannot fall further and there is still a 503, the service is down.
 		failed = a.limit.floored() && t.sent.windowAll == a.limit.window
 		a.overloaded(t, r)
 		if r.RetryAfter > 0 {
@@ -273,7 +276,7 @@ func (a *Admission) learn(t *Ticket, r Result) {
 	}
 }
 
-// limited takes evidence that concerns the account.
+// limited handles evidence about the account.
 func (a *Admission) limited(t *Ticket, r Result) {
 	own := a.accounts.known(t, false)
 	if own.limited(r, t.sent) {
@@ -281,13 +284,13 @@ func (a *Admission) limited(t *Ticket, r Result) {
 	}
 }
 
-// overloaded takes evidence that concerns the service.
+// overloaded handles evidence about the service.
 func (a *Admission) overloaded(t *Ticket, r Result) {
 	a.limit.overloaded(t.sent.windowAll, max(t.sent.flightAll, a.lines[sends].used), r.Took, 0)
 }
 
-// judge tells the breaker of a result. While the circuit is not closed, a lowered
-// limit does not grow: nothing is sent that could show it to be too high.
+// judge reports a result to the breaker. While the circuit is not closed, a lowered limit
+// does not grow, because nothing is sent that could show it to be too high.
 func (a *Admission) judge(p pass, h health) {
 	before := a.breaker.state()
 	a.breaker.end(p, h)
@@ -299,7 +302,7 @@ func (a *Admission) judge(p pass, h health) {
 	}
 }
 
-// giveBack returns what the ticket holds, and lets those follow who waited for it.
+// giveBack releases what the ticket holds, and serves exchanges that wait for it.
 func (a *Admission) giveBack(t *Ticket) {
 	if t.sent.held {
 		t.sent.held = false
@@ -312,8 +315,8 @@ func (a *Admission) giveBack(t *Ticket) {
 	a.accounts.settle(t.account)
 }
 
-// TimeLeft returns the time until the context's deadline, the longest of all where it has
-// none.
+// TimeLeft returns the time until the context's deadline, or the maximum duration if it
+// has none.
 func TimeLeft(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
 		return time.Until(deadline)

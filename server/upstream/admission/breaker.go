@@ -6,21 +6,21 @@ import (
 )
 
 const (
-	// The circuit opens when half of the exchanges within the period failed, and
-	// there were enough of them to tell.
+	// The circuit opens if at least half of the exchanges in the period failed, and there
+	// were enough of them.
 	breakerCalls  = 20
 	breakerPeriod = 10 * time.Second
-	// breakerProbes is how many exchanges at a time may probe an open circuit, and
-	// how many have to succeed, with no failure among them, to close it.
+	// breakerProbes is how many exchanges may probe an open circuit at the same time, and
+	// how many must succeed without a failure to close it.
 	breakerProbes = 3
-	// breakerJitter is the part of the delay by which it is longer or shorter, so
-	// that replicas do not probe all at once.
+	// breakerJitter is the fraction by which the delay varies, so that replicas do not
+	// all probe at once.
 	breakerJitter = 5
-	// probeWait is when to ask again while all probes are taken.
+	// probeWait is how long calls are told to wait while all probes are taken.
 	probeWait = time.Second
 )
 
-// circuit is a state of the breaker, by its name in metrics.
+// circuit is a state of the breaker. Its values are the names in metrics.
 type circuit string
 
 const (
@@ -29,10 +29,11 @@ const (
 	halfOpen circuit = "half-open"
 )
 
-// CircuitStates are the states of the circuit, as [Config.BreakerChanged] gets them.
+// CircuitStates lists the states of the circuit, by the names that
+// [Config.BreakerChanged] gets.
 var CircuitStates = []string{string(closed), string(halfOpen), string(open)}
 
-// health is what an exchange shows of the service as a whole.
+// health is what an exchange shows about the whole service.
 type health int8
 
 const (
@@ -41,29 +42,29 @@ const (
 	failure
 )
 
-// breaker keeps calls from an upstream that fails. failsafe-go's breaker does not
-// serve: it has no result to ignore, so a probe whose caller left would stay taken
-// or count as a success or a failure. A nil breaker is never open. Its
-// methods are called with the lock of the admission.
+// breaker refuses calls to an upstream that fails. failsafe-go's breaker was not usable:
+// it cannot ignore a result, so a probe whose caller disconnects would either stay taken
+// or count as a success or failure. A nil breaker is never open. Its methods must be
+// called with the admission's lock held.
 type breaker struct {
 	delay   time.Duration
 	changed func(state string)
 
 	circuit circuit
-	// generation counts the changes of state; since is the time of the last one. A
-	// result counts only in the generation that admitted its exchange.
+	// generation counts the changes of state, and since is the time of the last one. A
+	// result counts only if its exchange was admitted in the same generation.
 	generation uint64
 	since      time.Time
-	// recent holds the results of a closed circuit, by the second.
+	// recent has the results of a closed circuit for each second.
 	recent [breakerPeriod / time.Second]struct {
 		second        int
 		total, failed int
 	}
 	// until is when an open circuit may be probed.
 	until time.Time
-	// probes counts the probes under way in a half-open circuit, succeeded those
-	// that succeeded. abandoned is the longest time after which a probe's caller
-	// left.
+	// probes is the number of current probes in a half-open circuit, and succeeded the
+	// number of successful ones. abandoned is the longest time after which a caller
+	// disconnected from a probe.
 	probes, succeeded int
 	abandoned         time.Duration
 }
@@ -75,8 +76,8 @@ type pass struct {
 	probe      bool
 }
 
-// newBreaker returns a breaker that stays open for the delay, nil if the delay is
-// 0. If changed is set, it gets each new state; it must not block.
+// newBreaker returns a breaker that stays open for the delay, or nil if the delay is 0.
+// changed, if set, is called with each new state; it must not block.
 func newBreaker(delay time.Duration, changed func(state string)) *breaker {
 	if delay <= 0 {
 		return nil
@@ -84,8 +85,8 @@ func newBreaker(delay time.Duration, changed func(state string)) *breaker {
 	return &breaker{delay: delay, changed: changed, circuit: closed, since: time.Now()}
 }
 
-// refusal reports whether an exchange whose caller has so much time left could not
-// begin now, and when to ask again.
+// refusal reports whether an exchange with this time left would be refused now, and how
+// long to wait.
 func (b *breaker) refusal(left time.Duration) (wait time.Duration, refused bool) {
 	if b == nil {
 		return 0, false
@@ -97,7 +98,7 @@ func (b *breaker) refusal(left time.Duration) (wait time.Duration, refused bool)
 	case halfOpen:
 		room := breakerProbes
 		if left/2 <= b.abandoned {
-			room-- // the last probe is kept for callers who will not abandon it
+			room-- // the last probe is reserved for callers with enough time
 		}
 		return probeWait, b.probes >= room
 	default:
@@ -105,8 +106,8 @@ func (b *breaker) refusal(left time.Duration) (wait time.Duration, refused bool)
 	}
 }
 
-// begin admits an exchange whose caller has so much time left, or returns when to
-// ask again.
+// begin admits an exchange with this time left. If it does not, it returns how long to
+// wait.
 func (b *breaker) begin(left time.Duration) (p pass, wait time.Duration, ok bool) {
 	if b == nil {
 		return pass{}, 0, true
@@ -123,8 +124,8 @@ func (b *breaker) begin(left time.Duration) (p pass, wait time.Duration, ok bool
 	return pass{generation: b.generation, began: time.Now(), probe: b.circuit == halfOpen}, 0, true
 }
 
-// end ends an exchange with its result. Ending it again has no effect once the
-// state has changed.
+// end ends an exchange with its result. Repeated calls have no effect once the state has
+// changed.
 func (b *breaker) end(p pass, r health) {
 	if b == nil {
 		return
@@ -151,7 +152,7 @@ func (b *breaker) end(p pass, r health) {
 	}
 }
 
-// tooMany counts a result and reports whether the circuit has to open.
+// tooMany counts a result and reports whether the circuit must open.
 func (b *breaker) tooMany(r health) bool {
 	now := int(time.Since(b.since) / time.Second)
 	second := &b.recent[now%len(b.recent)]
@@ -172,7 +173,7 @@ func (b *breaker) tooMany(r health) bool {
 	return total >= breakerCalls && 2*failed >= total
 }
 
-// become changes the state and forgets the results of the one before.
+// become changes the state and forgets the results of the previous state.
 func (b *breaker) become(next circuit) {
 	b.circuit = next
 	b.generation++

@@ -3,34 +3,34 @@ package admission
 import "time"
 
 const (
-	// drainPeriod is how long a queue is watched before its speed is known.
+	// drainPeriod is how long a queue is measured before its speed is known.
 	drainPeriod = time.Second
-	// drainGlance is after which part of a period a queue that became faster is
-	// believed.
+	// drainGlance is the part of a period after which a higher speed counts.
 	drainGlance = 100 * time.Millisecond
-	// sure is how many times too long the expected wait has to be for a call to be
-	// refused because of it: the wait of one that is let in costs little.
+	// sure is how many times longer than permitted the expected wait must be for a call
+	// to be refused. Admitting a call that then waits too long costs little.
 	sure = 2
 )
 
-// drain measures how fast a queue moves, from when it began to be one.
+// drain measures how fast a queue moves.
 type drain struct {
 	since  time.Time
 	n      int
-	before float64 // served in a second, of the period before
+	before float64 // served per second in the previous period
 }
 
-// served notes that one was served.
+// served records that one exchange was served.
 func (d *drain) served(now time.Time) {
 	d.n++
 	if period := now.Sub(d.since); period >= drainPeriod {
-		// A moment in which nothing moved, on a busy machine, is not how fast it moves.
+		// A moment without progress on a busy machine does not show the queue's speed.
 		d.before = max(float64(d.n)/period.Seconds(), d.before/2)
 		d.since, d.n = now, 0
 	}
 }
 
-// wait returns how long the n-th in the queue waits, 0 if that is not known.
+// wait returns how long the n-th exchange in the queue will wait, or 0 if that is
+// unknown.
 func (d *drain) wait(n int, now time.Time) time.Duration {
 	rate := d.before
 	if period := now.Sub(d.since); period >= drainPeriod || rate > 0 && period >= drainGlance {
@@ -42,5 +42,5 @@ func (d *drain) wait(n int, now time.Time) time.Duration {
 	return time.Duration(min(float64(n)/rate, maxWait.Seconds()) * float64(time.Second))
 }
 
-// maxWait bounds what a wait is expected to be.
+// maxWait is the longest expected wait.
 const maxWait = 24 * time.Hour

@@ -1,36 +1,36 @@
 package admission
 
-// What the weight of those who wait is measured in.
+// The units in which the weight of waiting exchanges is measured.
 const (
 	inCalls = iota
 	inBytes
 )
 
-// flow is what waits of one caller in a lane. Those in first were recorded already and
-// go before those in rest.
+// flow is the queue of one caller in a lane. The exchanges in first are recorded already
+// and go before those in rest.
 type flow struct {
 	caller      uint64
 	first, rest list[waiter]
 	weight      [2]int64 // of rest, in calls and in bytes
 	drain       drain
-	link        link[flow] // in turn
+	link        link[flow] // in callers.turn
 }
 
 func (f *flow) waiting() bool { return f.first.n > 0 || f.rest.n > 0 }
 
-// callers are the callers of an account in a line. Nothing is kept of one who does not
-// wait.
+// callers are the callers with waiting exchanges of an account in a line. Nothing is
+// stored for other callers.
 type callers struct {
-	// turn holds the flows that wait, in the order of their turns.
+	// turn has the waiting flows in the order of their turns.
 	turn list[flow]
-	// named are the flows that wait by their callers, but for that of a caller without a
-	// name, which is unnamed.
+	// named has the waiting flows by caller. unnamed is the flow of the caller without a
+	// name.
 	named   map[uint64]*flow
 	unnamed flow
 	weight  [2]int64 // of all flows
 }
 
-// find returns the flow of a caller, which is a new one if the caller does not wait.
+// find returns the flow of a caller. It is new if the caller has no waiting exchange.
 func (c *callers) find(caller uint64) *flow {
 	if caller == 0 {
 		return &c.unnamed
@@ -41,7 +41,7 @@ func (c *callers) find(caller uint64) *flow {
 	return &flow{caller: caller}
 }
 
-// enter gives a flow its turn, behind the others.
+// enter puts a flow at the end of the turns.
 func (c *callers) enter(f *flow) {
 	if f.link.in() {
 		return
@@ -55,7 +55,7 @@ func (c *callers) enter(f *flow) {
 	}
 }
 
-// leave takes the turn of a flow in which nothing waits any more.
+// leave removes a flow that is empty.
 func (c *callers) leave(f *flow) {
 	f.link.remove()
 	delete(c.named, f.caller)
@@ -69,8 +69,8 @@ func (c *callers) count(f *flow, calls int, bytes int64) {
 	}
 }
 
-// next returns who has the next turn, and puts the caller behind the others. Somebody
-// must wait.
+// next returns the exchange whose turn it is, and moves its flow to the end. There must
+// be a waiting exchange.
 func (c *callers) next() *waiter {
 	f := c.turn.head()
 	f.link.remove()
@@ -81,7 +81,7 @@ func (c *callers) next() *waiter {
 	return f.rest.head()
 }
 
-// heaviest returns the flow that has most in the queue, nil if none has anything.
+// heaviest returns the flow with the most weight, or nil if all are empty.
 func (c *callers) heaviest(by int) (most *flow) {
 	for f := range c.turn.all() {
 		if f.rest.n > 0 && (most == nil || f.weight[by] > most.weight[by]) {

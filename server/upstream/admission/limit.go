@@ -6,40 +6,42 @@ import (
 )
 
 const (
-	// backoffRatio is the part of what the upstream served that a limit falls to. That
-	// part is great because it is known what was served, as DCTCP (RFC 8257) knows it.
+	// backoffRatio is the fraction of what the upstream served that a limit falls to. It
+	// can be high because the number of served exchanges is known, as in DCTCP (RFC
+	// 8257).
 	backoffRatio = 0.95
-	// deepestRatio bounds the fall within one round trip.
+	// deepestRatio limits the fall within one round trip.
 	deepestRatio = 0.1
 	// plateau is the time in which a limit returns to what the upstream served, and
-	// growth the time in which it comes from there to the bound, whatever it was.
-	// Both are stretched by the time after which the evidence came, as its square
-	// root: the later it comes, the more has grown meanwhile.
+	// growth the time from there to the maximum, whatever the maximum is. Both are
+	// multiplied by the square root of the time that the evidence took to arrive: the
+	// later it arrives, the more the limit has grown meanwhile.
 	plateau = time.Second
 	growth  = 5 * time.Second
-	// tolerance is how much evidence is taken as noise, and toleranceEvery how many
-	// exchanges that were served earn one more: two in a hundred lower no limit.
+	// tolerance is how much evidence is ignored as noise. Every toleranceEvery served
+	// exchanges add one to it, so that two failures in a hundred exchanges lower no
+	// limit.
 	tolerance      = 3
 	toleranceEvery = 50
 )
 
-// limit bounds the exchanges under way. It is the bound until there is evidence of
-// overload.
+// limit limits the number of concurrent exchanges. It equals the configured maximum until
+// there is evidence of overload.
 type limit struct {
 	most int
-	// served is how many at once the upstream served when the limit fell, as far as
-	// is known; 0 while there is no evidence. flight is how many were under way then,
-	// and refused how many of these were refused.
+	// served is the number of exchanges that the upstream served concurrently when the
+	// limit fell, as far as known. It is 0 if there is no evidence. flight is how many
+	// were in flight then, and refused how many of these were refused.
 	served, flight, refused float64
-	// window counts the falls. An exchange that was sent in an earlier window tells
-	// of the same overload.
+	// window counts the falls. Evidence from an exchange sent in an earlier window is
+	// about the same overload.
 	window uint32
-	// grows is when the limit begins to grow, at what pace stretch says. held is a
-	// limit that does not grow.
+	// grows is when the limit begins to grow, and stretch slows the growth. A held limit
+	// does not grow.
 	grows   time.Time
 	stretch float64
 	held    bool
-	// credit is how much evidence is still noise.
+	// credit is how much evidence is still ignored as noise.
 	credit float64
 	// since reports whether an exchange was served since the last fall.
 	since bool
@@ -52,7 +54,7 @@ func (l *limit) at(now time.Time) int {
 	if l.served == 0 {
 		return l.most
 	}
-	x := -1.0 // in plateaus, from the return to what was served
+	x := -1.0 // in plateaus, relative to the time of the return to served
 	if !l.held {
 		x = max(float64(now.Sub(l.grows))/(float64(plateau)*l.stretch)-1, -1)
 	}
@@ -66,10 +68,11 @@ func (l *limit) at(now time.Time) int {
 	return max(int(min(value, float64(l.most))), 1)
 }
 
-// current returns the limit now, and forgets evidence that it recovered from.
+// current returns the limit now, and forgets evidence once the limit has recovered from
+// it.
 func (l *limit) current() int {
 	if l.served == 0 {
-		return l.most // without asking for the time
+		return l.most // avoids reading the clock
 	}
 	n := l.at(time.Now())
 	if n >= l.most && !l.held {
@@ -78,23 +81,24 @@ func (l *limit) current() int {
 	return n
 }
 
-// lowered reports whether evidence holds the limit down.
+// lowered reports whether evidence keeps the limit below the maximum.
 func (l *limit) lowered() bool { return l.served != 0 && l.current() < l.most }
 
 // floored reports whether the limit cannot fall further.
 func (l *limit) floored() bool { return l.served != 0 && l.current() <= 1 }
 
-// serve takes an exchange that was served.
+// serve records a served exchange.
 func (l *limit) serve() {
 	l.since = true
 	l.credit = min(l.credit+1.0/toleranceEvery, tolerance)
 }
 
-// overloaded takes evidence from an exchange that was sent in a window, with so many
-// others under way, and that took so long. The limit falls unless that is noise,
-// or known from the same window; it does not grow for the wait that the upstream
-// named. overloaded reports whether the limit fell with nothing served since its
-// last fall: fewer exchanges did not help.
+// overloaded handles evidence from an exchange: the window in which it was sent, how many
+// exchanges were in flight, how long it took, and the wait that the upstream named. The
+// limit falls unless the evidence is noise or from a window that already led to a fall.
+// It does not grow during the named wait. overloaded reports whether the limit fell
+// without any exchange served since the last fall, which means that fewer exchanges did
+// not help.
 func (l *limit) overloaded(window uint32, flight int, took, wait time.Duration) (useless bool) {
 	if window != l.window {
 		if l.served != 0 {
@@ -117,7 +121,7 @@ func (l *limit) overloaded(window uint32, flight int, took, wait time.Duration) 
 	return useless
 }
 
-// hold stops the growth, or lets it begin anew.
+// hold stops the growth, or starts it again.
 func (l *limit) hold(held bool) {
 	if l.held = held; !held {
 		l.grows = time.Now()

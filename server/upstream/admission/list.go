@@ -2,8 +2,8 @@ package admission
 
 import "iter"
 
-// list is a list of values, in order. A value has a link of its own for each list
-// that it may be in, so that nothing is searched or allocated to move it.
+// list is an ordered list of values. A value has a link for each list that it may be in,
+// so that moving it needs no search and no allocation.
 type list[T any] struct {
 	first, last *link[T]
 	n           int
@@ -12,11 +12,11 @@ type list[T any] struct {
 // link is the place of a value in a list.
 type link[T any] struct {
 	value      *T       // set by push
-	list       *list[T] // nil while the value is in none
+	list       *list[T] // nil while the value is in no list
 	prev, next *link[T]
 }
 
-// push appends a value, whose link must be in no list.
+// push appends a value, whose link must not be in a list.
 func (l *list[T]) push(value *T, k *link[T]) {
 	k.value, k.list, k.prev = value, l, l.last
 	if l.last != nil {
@@ -28,7 +28,7 @@ func (l *list[T]) push(value *T, k *link[T]) {
 	l.n++
 }
 
-// head returns the first value, nil if there is none.
+// head returns the first value, or nil if the list is empty.
 func (l *list[T]) head() *T {
 	if l.first == nil {
 		return nil
@@ -36,7 +36,7 @@ func (l *list[T]) head() *T {
 	return l.first.value
 }
 
-// all returns the values in order. The value at hand may be taken out.
+// all returns the values in order. The current value may be removed during the iteration.
 func (l *list[T]) all() iter.Seq[*T] {
 	return func(yield func(*T) bool) {
 		for k := l.first; k != nil; {
@@ -52,7 +52,7 @@ func (l *list[T]) all() iter.Seq[*T] {
 // in reports whether the value is in a list.
 func (k *link[T]) in() bool { return k.list != nil }
 
-// remove takes the value out of its list.
+// remove removes the value from its list.
 func (k *link[T]) remove() {
 	l := k.list
 	if k.prev != nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/digate/digate/server/tracing"
 )
 
-// tickEvery is how often the lines are looked at while some wait for time to pass.
+// tickEvery is how often the lines are checked while lanes wait only for time to pass.
 const tickEvery = 20 * time.Millisecond
 
-// line is a resource, counted in exchanges, and those who wait for it.
+// line is a limited resource, counted in exchanges, and the queue for it.
 type line struct {
 	used int
-	// turn holds the lanes that wait, in the order of their turns. parked holds those
-	// whose account may not have more, until it may.
+	// turn has the waiting lanes in the order of their turns. parked has the lanes whose
+	// account has reached its limit, until it may have more.
 	turn, parked list[lane]
 	drain        drain
 }
@@ -28,17 +28,17 @@ type lane struct {
 	account *account
 	used    int
 	callers callers
-	link    link[lane] // in turn or parked
+	link    link[lane] // in line.turn or line.parked
 }
 
-// busy reports whether the account has or wants something of the line.
+// busy reports whether the account has or waits for a part of the line.
 func (l *lane) busy() bool { return l.used > 0 || l.waiting() }
 
 func (l *lane) waiting() bool { return l.callers.turn.n > 0 }
 
-// waiter is one exchange that waits.
+// waiter is one waiting exchange.
 type waiter struct {
-	ready chan struct{} // closed when it was served or refused
+	ready chan struct{} // closed when the exchange is served or refused
 	done  bool
 	sent  sending
 	err   error
@@ -46,20 +46,21 @@ type waiter struct {
 	of       *flow
 	recorded bool
 	size     int64
-	deadline time.Time    // by which it has to be served; zero for none
-	link     link[waiter] // in first or rest
+	deadline time.Time    // when it must be served; zero for none
+	link     link[waiter] // in flow.first or flow.rest
 }
 
 // tooLate reports whether the waiter's deadline is before then.
 func (w *waiter) tooLate(then time.Time) bool { return !w.deadline.IsZero() && w.deadline.Before(then) }
 
-// free reports whether an exchange of the account may go at once, past no other.
+// free reports whether an exchange of the account may begin at once without overtaking
+// another.
 func (a *Admission) free(which int, of *account) bool {
 	l := &a.lines[which]
 	return l.turn.n == 0 && !of.lanes[which].waiting() && l.used < a.limit.current() && of.mayTake(which)
 }
 
-// take gives the account one of a line.
+// take gives the account one unit of a line.
 func (a *Admission) take(which int, of *account) sending {
 	l, lane := &a.lines[which], &of.lanes[which]
 	l.used++
@@ -67,7 +68,7 @@ func (a *Admission) take(which int, of *account) sending {
 	return sending{held: true, flight: lane.used, flightAll: l.used, window: of.limit.window, windowAll: a.limit.window}
 }
 
-// release takes it back, and serves those who waited for it.
+// release returns the unit, and serves waiting exchanges.
 func (a *Admission) release(which int, of *account) {
 	l, lane := &a.lines[which], &of.lanes[which]
 	l.used--
@@ -76,7 +77,7 @@ func (a *Admission) release(which int, of *account) {
 	a.serve(which)
 }
 
-// unpark lets a lane take turns again if its account may have more.
+// unpark puts a parked lane back into the turns if its account may have more.
 func (l *line) unpark(lane *lane, which int) {
 	if lane.link.list == &l.parked && lane.account.mayTake(which) {
 		lane.link.remove()
@@ -84,10 +85,10 @@ func (l *line) unpark(lane *lane, which int) {
 	}
 }
 
-// wait puts a ticket's exchange in a line until it is served, refused or left by its
-// caller, which may also want to wait for no longer than a time. A recorded one is
-// refused by nothing but its context and a pause of its account. The lock is held
-// before and after, and not while it waits.
+// wait queues a ticket's exchange in a line until it is served, refused, its context
+// ends, or it has waited for the time most. A recorded exchange is refused only if its
+// context ends or its account is paused. The lock must be held, and is released during
+// the wait.
 func (a *Admission) wait(ctx context.Context, t *Ticket, which int, size int64, most time.Duration, recorded bool) (sending, error) {
 	of := t.account
 	lane := &of.lanes[which]
@@ -129,7 +130,8 @@ func (a *Admission) wait(ctx context.Context, t *Ticket, which int, size int64, 
 	return sending{}, apierror.NotBegun(ctx.Err())
 }
 
-// join puts a waiter, which has so much time, into its lane, or refuses it.
+// join puts a waiter into its lane. It returns an error if the waiter cannot be served
+// within the given time.
 func (a *Admission) join(w *waiter, lane *lane, which int, within time.Duration) error {
 	l, f := &a.lines[which], w.of
 	if within < math.MaxInt64 {
@@ -160,7 +162,7 @@ func (a *Admission) join(w *waiter, lane *lane, which int, within time.Duration)
 	return nil
 }
 
-// traceWait begins the span of a wait.
+// traceWait starts the span of a wait.
 func traceWait(ctx context.Context, which int) trace.Span {
 	_, span := tracing.Start(ctx, "admission wait", trace.SpanKindInternal)
 	if span.IsRecording() {
@@ -169,7 +171,7 @@ func traceWait(ctx context.Context, which int) trace.Span {
 	return span
 }
 
-// leave takes a waiter out of its lane.
+// leave removes a waiter from its lane.
 func (a *Admission) leave(lane *lane, w *waiter) {
 	w.link.remove()
 	if !w.recorded {
@@ -185,7 +187,7 @@ func (a *Admission) leave(lane *lane, w *waiter) {
 	}
 }
 
-// serve serves those who wait, in turn, while the limits permit.
+// serve serves waiting exchanges in turn, as far as the limits permit.
 func (a *Admission) serve(which int) {
 	l := &a.lines[which]
 	if l.turn.n == 0 {
@@ -212,8 +214,8 @@ func (a *Admission) serve(which int) {
 	a.arm()
 }
 
-// arm sees to it that the lines are looked at again where nothing but the time lets
-// somebody follow: a limit that grows, or a pause that ends.
+// arm starts the timer that checks the lines again if exchanges wait only for time to
+// pass: for a limit that grows, or a pause that ends.
 func (a *Admission) arm() {
 	if a.ticking {
 		return
@@ -235,7 +237,7 @@ func (a *Admission) arm() {
 	}
 }
 
-// look lets those follow whose time has come.
+// look serves the exchanges that had to wait only for time to pass.
 func (a *Admission) look() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// refusal returns the error for an exchange that must not wait: it cannot begin
-// within the time that it has, or there is no room.
+// refusal returns the error of an exchange that must not wait, because it cannot begin in
+// time or the queue is full. It returns nil if the exchange may wait.
 func (a *Admission) refusal(within time.Duration, which int, lane *lane, of *flow, size int64) error {
 	now := time.Now()
 	paused := lane.account.paused()
@@ -30,8 +30,8 @@ func (a *Admission) refusal(within time.Duration, which int, lane *lane, of *flo
 	return nil
 }
 
-// refusePaused refuses the waiting exchanges of an account that cannot begin within
-// the time that they have, now that the account is paused.
+// refusePaused refuses the waiting exchanges of a newly paused account that could not
+// begin in time after the pause.
 func (a *Admission) refusePaused(of *account) {
 	now, paused := time.Now(), of.paused()
 	for i := range of.lanes {
@@ -57,8 +57,8 @@ func (a *Admission) refusePaused(of *account) {
 	}
 }
 
-// refuseUnrecorded refuses the waiting exchanges of all accounts that were not recorded
-// and whose time is over before the circuit may be probed.
+// refuseUnrecorded refuses the waiting exchanges of all accounts that are not recorded
+// and whose deadline is before the circuit may be probed.
 func (a *Admission) refuseUnrecorded(until time.Time) {
 	for i := range a.lines {
 		for _, lanes := range []*list[lane]{&a.lines[i].turn, &a.lines[i].parked} {
@@ -83,9 +83,9 @@ func (a *Admission) refuse(lane *lane, w *waiter, err error) {
 	close(w.ready)
 }
 
-// makeRoom reports whether there is room in the queue for one more of a caller in the
-// lane. The account that has most in it gives way to one that has less, and in an
-// account the caller that has most to one that has less.
+// makeRoom reports whether the queue has room for another exchange of a caller in the
+// lane. If the queue is full, the account with the most waiting exchanges loses one to an
+// account with fewer. Within an account, the same holds for its callers.
 func (a *Admission) makeRoom(lane *lane, of *flow, size int64) bool {
 	if a.maxQueue < 1 || size > a.maxQueueBytes {
 		return false
@@ -95,7 +95,7 @@ func (a *Admission) makeRoom(lane *lane, of *flow, size int64) bool {
 		if a.queued >= a.maxQueue {
 			by, own = inCalls, 1
 		}
-		var its *flow // whose last gives way
+		var its *flow // the flow that loses its last exchange
 		greedy := a.heaviest(by)
 		if greedy != nil && greedy.callers.weight[by] > lane.callers.weight[by]+own {
 			its = greedy.callers.heaviest(by)
@@ -111,7 +111,8 @@ func (a *Admission) makeRoom(lane *lane, of *flow, size int64) bool {
 	return true
 }
 
-// heaviest returns the lane that has most in the queue, nil if it is empty.
+// heaviest returns the lane with the most weight in the queue, or nil if the queue is
+// empty.
 func (a *Admission) heaviest(by int) (most *lane) {
 	for i := range a.lines {
 		for _, lanes := range []*list[lane]{&a.lines[i].turn, &a.lines[i].parked} {

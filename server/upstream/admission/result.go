@@ -2,39 +2,38 @@ package admission
 
 import "time"
 
-// Result is what an exchange showed of the upstream.
+// Result is what an exchange showed about the upstream.
 type Result struct {
 	Evidence Evidence
-	// Took is how long the exchange was under way.
+	// Took is the duration of the exchange.
 	Took time.Duration
-	// RetryAfter is the time that the upstream named with a refusal, 0 if none.
+	// RetryAfter is the wait that the upstream named in a refusal, or 0 if it named none.
 	RetryAfter time.Duration
 }
 
-// Evidence is what an exchange lets conclude about the upstream and the account.
+// Evidence is what an exchange shows about the upstream and the account.
 type Evidence int8
 
 const (
-	// Ignored is an exchange that the caller ended, or that did not take place: it
-	// shows nothing.
+	// Ignored is an exchange that the caller ended or that did not take place. It shows
+	// nothing.
 	Ignored Evidence = iota
-	// Served is a response to a credential that the upstream accepts, a refusal
-	// included.
+	// Served is a response to an accepted credential, including refusals.
 	Served
 	// Denied is a 401.
 	Denied
-	// RateLimited is a 429: the account sends too much.
+	// RateLimited is a 429: the account sends too many requests.
 	RateLimited
-	// Overloaded is a 503 in Diga's envelope: the service has too much to do, and
-	// did not do this.
+	// Overloaded is a 503 in Diga's envelope: the service is overloaded and did not
+	// process the request.
 	Overloaded
 	// Failed is any other 5xx of the service itself.
 	Failed
-	// Late is an exchange that its caller's deadline ended, when the upstream had had
-	// much of the time that digate itself gives, but not all of it.
+	// Late is an exchange that the caller's deadline ended after much of the time that
+	// digate itself allows, but not all of it.
 	Late
-	// NoResponse is an exchange without a response of the service: no connection, a
-	// lost response, a timeout, or a gateway's 502, 503 or 504.
+	// NoResponse is an exchange without a response from the service: a failed connection,
+	// a lost response, a timeout, or a gateway's 502, 503 or 504.
 	NoResponse
 )
 
@@ -48,7 +47,7 @@ const (
 
 var evidenceNames = [evidenceKinds]string{"rate_limited", "overloaded", "transport"}
 
-// The reasons for which an exchange is refused, by their names in metrics.
+// The reasons to refuse an exchange, by their names in metrics.
 const (
 	byCircuit = iota
 	byQueue
@@ -58,29 +57,30 @@ const (
 
 var refusalNames = [refusalKinds]string{"circuit_open", "queue_full", "deadline"}
 
-// Load is what is under way and waits at this moment.
+// Load is the current load.
 type Load struct {
-	// InFlight counts the exchanges under way, Limit bounds them. Slots counts the
-	// exchanges that are recorded, sent or about to be.
+	// InFlight is the number of exchanges in flight, and Limit the maximum. Slots is the
+	// number of recorded exchanges that are sent or about to be.
 	InFlight, Limit, Slots int
-	// Queued counts the exchanges that wait, QueuedBytes is the size of their
+	// Queued is the number of waiting exchanges, and QueuedBytes the total size of their
 	// requests.
 	Queued      int
 	QueuedBytes int64
-	// MaxQueued and MaxQueuedBytes bound them.
+	// MaxQueued and MaxQueuedBytes are the limits of the queue.
 	MaxQueued      int
 	MaxQueuedBytes int64
-	// Accounts counts those with state of their own; of these, Limited are held
-	// below the bound by 429s, and Paused wait for the time that the upstream named.
+	// Accounts is the number of accounts with state of their own. Limited is how many of
+	// them have a limit lowered by 429s, and Paused how many wait for the time that the
+	// upstream named.
 	Accounts, Limited, Paused int
 	// Circuit is closed, half-open or open.
 	Circuit string
-	// Evidence counts the evidence of overload by its kind, Refused the exchanges
-	// that were refused by the reason.
+	// Evidence counts the evidence of overload by kind, and Refused the refused exchanges
+	// by reason.
 	Evidence, Refused map[string]uint64
 }
 
-// Load returns the load.
+// Load returns the current load.
 func (a *Admission) Load() Load {
 	a.mu.Lock()
 	defer a.mu.Unlock()

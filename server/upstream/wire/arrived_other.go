@@ -8,8 +8,8 @@ import (
 	"net"
 )
 
-// canLook reports whether this system tells what has arrived on a connection, without
-// waiting for it.
+// canLook reports whether this system can tell, without waiting, what has arrived on a
+// connection.
 const canLook = false
 
 var errNothing = errors.New("nothing has arrived")

@@ -9,15 +9,15 @@ import (
 	"syscall"
 )
 
-// canLook reports whether this system tells what has arrived on a connection, without
-// waiting for it.
+// canLook reports whether this system can tell, without waiting, what has arrived on a
+// connection.
 const canLook = true
 
-// errNothing is the error of a look at a connection on which nothing has arrived. It is
-// temporary, so TLS continues where the look has ended.
+// errNothing is the error of reading a connection on which nothing has arrived. It is
+// temporary, so that TLS can continue later.
 var errNothing error = syscall.EAGAIN
 
-// arrived reads what has arrived on a connection, and does not wait for more.
+// arrived reads what has arrived on a connection, without waiting for more.
 type arrived struct {
 	raw  syscall.RawConn
 	read func(fd uintptr) bool // bound once

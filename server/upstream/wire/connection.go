@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// connection counts the bytes that the kernel accepted for sending: they decide
-// whether a failed request can have reached the upstream. It lies below TLS.
+// connection counts the bytes that the kernel accepted for sending. They decide whether a
+// failed request can have reached the upstream. It is below TLS.
 type connection struct {
 	net.Conn
 	open     *Connections
-	mu       sync.Mutex // held while a Write is in flight
+	mu       sync.Mutex // held during a Write
 	accepted atomic.Int64
 	received atomic.Int64
-	// atClose is the value of accepted when TLS began to close the connection, -1
-	// before: the close_notify alert that follows belongs to no request.
+	// atClose is the value of accepted when TLS began to close the connection, and -1
+	// before. The close_notify alert that follows is not part of a request.
 	atClose atomic.Int64
-	// shared reports whether several requests use the connection at once (HTTP/2).
+	// shared reports whether several requests use the connection concurrently (HTTP/2).
 	// The first request on the connection sets it, under classify.
 	classify sync.Once
 	shared   bool
 
-	// users counts the requests that have the connection, and used tells whether any ever
-	// had it. freed is when the transport's last one left it, at first when it was opened, in
-	// nanoseconds of Unix time. timeout is how long the transport keeps it idle, 0 if it is
-	// not the transport's.
+	// users is the number of requests that use the connection, and used reports whether
+	// one ever did. freed is when the transport's last request released the connection,
+	// initially when it was opened, in nanoseconds of Unix time. timeout is how long the
+	// transport keeps it idle, or 0 if the connection is not the transport's.
 	users   atomic.Int32
 	used    atomic.Bool
 	freed   atomic.Int64
@@ -42,7 +42,7 @@ func newConnection(c net.Conn, open *Connections) *connection {
 	return conn
 }
 
-// Close ends the connection and removes it from the open ones.
+// Close closes the connection and removes it from the open ones.
 func (c *connection) Close() error {
 	c.open.remove(c)
 	return c.Conn.Close()
@@ -72,10 +72,10 @@ func (c *connection) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// SetWriteDeadline notes that the connection begins to close: net/http sets no
-// write deadline, and crypto/tls sets one just before it sends close_notify. If
-// that ever changes, a close counts as sent bytes and the verdict errs towards
-// UNKNOWN.
+// SetWriteDeadline records that TLS begins to close the connection: net/http sets no
+// write deadline, and crypto/tls sets one just before it sends close_notify. If that ever
+// changes, the bytes of a close count as sent, and the outcome is UNKNOWN where it could
+// be NOT_SENT.
 func (c *connection) SetWriteDeadline(t time.Time) error {
 	c.atClose.CompareAndSwap(-1, c.accepted.Load())
 	return c.Conn.SetWriteDeadline(t)
@@ -89,9 +89,9 @@ func (c *connection) count() int64 {
 	return c.accepted.Load()
 }
 
-// settle ends the connection and returns the final count. net/http may return a
-// failure while its writing goroutine still holds the request. Closing first and
-// then waiting for a write in flight leaves no byte uncounted.
+// settle closes the connection and returns the final count. net/http may return a failure
+// while its writing goroutine still has the request. Closing the connection first and
+// then waiting for a current write makes sure that every byte is counted.
 func (c *connection) settle() int64 {
 	_ = c.Close()
 	c.mu.Lock()
@@ -99,14 +99,14 @@ func (c *connection) settle() int64 {
 	return c.count()
 }
 
-// isHTTP2 reports whether TLS agreed on HTTP/2 for the connection.
+// isHTTP2 reports whether TLS negotiated HTTP/2 for the connection.
 func isHTTP2(c net.Conn) bool {
 	tc, ok := c.(*tls.Conn)
 	return ok && tc.ConnectionState().NegotiatedProtocol == "h2"
 }
 
-// countedBelow returns the counting connection below any layers of TLS, nil if
-// there is none.
+// countedBelow returns the counting connection below any TLS layers, or nil if there is
+// none.
 func countedBelow(c net.Conn) *connection {
 	for {
 		switch v := c.(type) {

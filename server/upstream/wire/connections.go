@@ -6,30 +6,31 @@ import (
 	"sync/atomic"
 )
 
-// Connections holds the open connections of a transport, so that all of them can
-// be ended at once, and counts them.
+// Connections is the set of a transport's open connections. It counts them, and can close
+// all of them at once.
 type Connections struct {
 	awaited, undialed atomic.Int64
 
 	mu     sync.Mutex
 	open   map[*connection]struct{}
-	over   bool // cut
+	over   bool // after Cut
 	opened uint64
 	closed [endings]uint64
 }
 
-// Load is what connections there are at this moment, and what there was.
+// Load is the current number of connections, and counts of past ones.
 type Load struct {
-	// InUse counts those that a request has, and Idle all others.
+	// InUse is the number of connections with a request, and Idle the number of all
+	// others.
 	InUse, Idle int
-	// Awaited counts the requests that wait for one.
+	// Awaited is the number of requests that wait for a connection.
 	Awaited int
-	// Dials counts those that were begun by what came of it, connected or failed, and
-	// Closed those that ended by the reason: idle, upstream or failed.
+	// Dials counts attempts to connect by result: connected or failed. Closed counts
+	// closed connections by reason: idle, upstream or failed.
 	Dials, Closed map[string]uint64
 }
 
-// Load returns the load.
+// Load returns the current load.
 func (s *Connections) Load() Load {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,7 +51,7 @@ func (s *Connections) Load() Load {
 	return l
 }
 
-// add adds a connection and reports whether it did: after a cut it does not.
+// add adds a connection. It returns false after Cut.
 func (s *Connections) add(c *connection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +66,7 @@ func (s *Connections) add(c *connection) bool {
 	return true
 }
 
-// remove removes a connection that ends.
+// remove removes a closing connection.
 func (s *Connections) remove(c *connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +76,7 @@ func (s *Connections) remove(c *connection) {
 	}
 }
 
-// dialed counts a failure to connect.
+// dialed counts a failed attempt to connect.
 func (s *Connections) dialed(c net.Conn, err error) (net.Conn, error) {
 	if err != nil {
 		s.undialed.Add(1)
@@ -83,8 +84,8 @@ func (s *Connections) dialed(c net.Conn, err error) (net.Conn, error) {
 	return c, err
 }
 
-// Retire notes that the connections that no request has are about to be closed because
-// nobody needs them.
+// Retire records that the connections without a request are about to be closed because
+// they are no longer needed.
 func (s *Connections) Retire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,7 +96,7 @@ func (s *Connections) Retire() {
 	}
 }
 
-// Cut ends every connection. No other can begin afterwards.
+// Cut closes all connections. No connection can be added afterwards.
 func (s *Connections) Cut() {
 	s.mu.Lock()
 	s.over = true

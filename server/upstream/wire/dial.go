@@ -9,9 +9,9 @@ import (
 	"os"
 )
 
-// directTLS returns the TLS with which Direct connects to a host. It offers what the
-// transport offers. A request goes into one record, as it goes into one write, so that the
-// system takes it as a whole.
+// directTLS returns the TLS configuration of Direct for a host. It offers what the
+// transport offers. It puts a request into one record, as it goes into one write, so that
+// the system accepts it as a whole.
 func (cfg *Config) directTLS(host string) *tls.Config {
 	secure := cfg.clientTLS()
 	secure.ServerName = host
@@ -22,8 +22,8 @@ func (cfg *Config) directTLS(host string) *tls.Config {
 	return secure
 }
 
-// connect returns a connection for an exchange: one that was idle, or else a new one or
-// one that became idle in the meantime.
+// connect returns a connection for an exchange: an idle one if there is one, and
+// otherwise a new one or one that becomes idle meanwhile.
 func (d *Direct) connect(ctx context.Context) (*directConn, error) {
 	for {
 		c, next := d.take()
@@ -42,9 +42,9 @@ func (d *Direct) connect(ctx context.Context) (*directConn, error) {
 	}
 }
 
-// await dials, and returns that connection or the one that comes first. The dial goes on
-// without the call that began it, for the calls that follow: else none of them would have a
-// connection if each has less time than it takes.
+// await dials, and returns the new connection or another one that becomes idle first. The
+// dial continues if its call ends: otherwise no call would ever get a connection if each
+// has less time than a dial takes.
 func (d *Direct) await(ctx context.Context, next chan *directConn) (*directConn, error) {
 	d.open.awaited.Add(1)
 	defer d.open.awaited.Add(-1)
@@ -73,7 +73,7 @@ func (d *Direct) await(ctx context.Context, next chan *directConn) (*directConn,
 	}
 }
 
-// dial returns a new connection.
+// dial opens a new connection.
 func (d *Direct) dial(ctx context.Context) (*directConn, error) {
 	raw, err := d.open.dialed((&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", d.addr))
 	if err != nil {
@@ -101,7 +101,7 @@ func (d *Direct) handshake(ctx context.Context, s *socket) (*tls.Conn, error) {
 	defer cancel()
 	c := tls.Client(s, d.secure)
 	if err := c.HandshakeContext(ctx); err != nil {
-		if ctx.Err() != nil { // the caller's end is not in it
+		if ctx.Err() != nil { // the error does not include the end of the caller's context
 			err = fmt.Errorf("TLS handshake: %w", os.ErrDeadlineExceeded)
 		}
 		return nil, err

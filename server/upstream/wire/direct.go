@@ -18,32 +18,32 @@ import (
 	"unicode/utf8"
 )
 
-// Direct makes the exchanges that need nothing of net/http's transport but a connection:
-// short requests over HTTP/1.1, without a proxy. The goroutine of the call writes the
-// request and reads the response itself, while net/http has two goroutines for each
-// connection and hands every request from one to the other. The bytes that are sent are
-// those that net/http sends, and [http.ReadResponse] reads the response.
+// Direct makes exchanges that need only a connection and nothing else of net/http's
+// transport: short requests over HTTP/1.1 without a proxy. The goroutine of the call
+// writes the request and reads the response itself. net/http has two goroutines for each
+// connection and passes every request between them. Direct sends the same bytes as
+// net/http, and reads the response with [http.ReadResponse].
 type Direct struct {
 	pool
 	addr      string
-	host      string      // as a request names it
+	host      string      // in requests
 	secure    *tls.Config // nil without TLS
 	open      *Connections
 	maxHeader int64
-	http1     atomic.Bool // the upstream speaks HTTP/1.1, for all that is known
+	http1     atomic.Bool // the upstream speaks HTTP/1.1, as far as known
 }
 
-// ErrHTTP2 is returned by [Direct.RoundTrip] if the upstream has chosen HTTP/2. Nothing was
+// ErrHTTP2 is returned by [Direct.RoundTrip] if the upstream chose HTTP/2. Nothing was
 // sent, and the transport can make the exchange.
 var ErrHTTP2 = errors.New("the upstream speaks HTTP/2")
 
-// maxDirect is the size of the longest body that is sent so, in bytes. The system takes
-// that much, and a header, from a connection that has nothing in flight, so a write never
-// waits for an upstream that responds before it has read everything.
+// maxDirect is the maximum size of a request's body, in bytes. The system accepts that
+// much and a header on a connection without unacknowledged data, so a write never waits
+// for an upstream that responds before it has read the whole request.
 const maxDirect = 8 << 10
 
-// NewDirect returns a Direct for requests to the base URL, nil where they need more than
-// it can do. Its connections count their bytes and are added to open.
+// NewDirect returns a Direct for requests to the base URL, or nil if these need
+// net/http's transport. Its connections count their bytes and are added to open.
 func NewDirect(cfg Config, base *url.URL, open *Connections) *Direct {
 	if !canLook || cfg.Proxy != nil || cfg.Dial != nil || !plainHost(base.Host) {
 		return nil
@@ -61,11 +61,11 @@ func NewDirect(cfg Config, base *url.URL, open *Connections) *Direct {
 	return d
 }
 
-// defaultMaxHeader is net/http's bound of a response's header, where none is set.
+// defaultMaxHeader is net/http's default limit of a response's header.
 const defaultMaxHeader = 10 << 20
 
-// plainHost reports whether a host is in a request as it is in the URL: it has no letter
-// beyond ASCII, and no zone.
+// plainHost reports whether a host has the same form in a request as in the URL: it has
+// only ASCII letters and no zone.
 func plainHost(host string) bool {
 	for i := range len(host) {
 		if host[i] >= utf8.RuneSelf || host[i] == '%' {
@@ -75,24 +75,24 @@ func plainHost(host string) bool {
 	return true
 }
 
-// Takes reports whether Direct makes exchanges with a body like this one. Where HTTP/2 is
-// offered it makes none until [Direct.Learn] says that the upstream has not chosen it.
+// Takes reports whether Direct can make an exchange with this method and body. If HTTP/2
+// is offered, it cannot until [Direct.Learn] reports that the upstream speaks HTTP/1.1.
 func (d *Direct) Takes(verb string, body []byte) bool {
 	return d != nil && len(body) <= maxDirect && (len(body) > 0 || usuallyLacksBody(verb)) && d.http1.Load()
 }
 
-// Learn notes by which version of HTTP the upstream has responded to the transport.
+// Learn records the major HTTP version of the upstream's response to the transport.
 func (d *Direct) Learn(major int) {
 	if d != nil && major == 1 && !d.http1.Load() {
 		d.http1.Store(true)
 	}
 }
 
-// requests are buffers for requests, of *[]byte.
+// requests is a pool of *[]byte buffers for requests.
 var requests = sync.Pool{New: func() any { return new([]byte) }}
 
-// RoundTrip makes an exchange as [http.RoundTripper] has it, and lets the tracker follow.
-// The body of the response must be read to its end or closed.
+// RoundTrip makes an exchange, as [http.RoundTripper] does, and records it in the
+// tracker. The body of the response must be read to its end or closed.
 func (d *Direct) RoundTrip(ctx context.Context, r *Request, track *Tracker) (*http.Response, error) {
 	request := requests.Get().(*[]byte)
 	defer requests.Put(request)
@@ -121,29 +121,29 @@ func (d *Direct) RoundTrip(ctx context.Context, r *Request, track *Tracker) (*ht
 	}
 }
 
-// Close closes the idle connections, and the others at the end of their exchange.
+// Close closes the idle connections now, and the others at the end of their exchange.
 func (d *Direct) Close() {
 	if d != nil {
 		d.close()
 	}
 }
 
-// directConn is a connection of a Direct. One exchange at a time uses it.
+// directConn is a connection of a Direct. It is used by one exchange at a time.
 type directConn struct {
 	net.Conn // the socket, or TLS over it
 	socket   *socket
 	of       *Direct
 	in       *bufio.Reader
-	// left is how many bytes may be read.
+	// left is how many more bytes may be read.
 	left   int64
 	since  time.Time // when it became idle
-	reused bool      // it was idle
+	reused bool      // it was idle before
 	one    [1]byte
 }
 
-// quiet reports whether an idle connection can have another exchange: it has not ended, and
-// no bytes have arrived, which would be no response to the next request. What TLS sends for
-// itself, such as a ticket, is none of them.
+// quiet reports whether an idle connection can be used again: it is open, and no bytes
+// have arrived, which would not be a response to the next request. Data of TLS itself,
+// such as a session ticket, does not count.
 func (c *directConn) quiet() bool {
 	c.socket.looking = true
 	_, err := c.Conn.Read(c.one[:])
@@ -151,7 +151,7 @@ func (c *directConn) quiet() bool {
 	return errors.Is(err, errNothing) && c.socket.records.whole()
 }
 
-// Read reads for the reader of responses, within the bound.
+// Read implements [io.Reader] for the reader of responses, with the limit.
 func (c *directConn) Read(p []byte) (int, error) {
 	if c.left <= 0 {
 		return 0, fmt.Errorf("the header of the response is larger than %d bytes", c.of.maxHeader)
@@ -184,11 +184,11 @@ func (c *directConn) exchange(ctx context.Context, verb string, request []byte) 
 // toHead is a request whose response has no body.
 var toHead = &http.Request{Method: http.MethodHead}
 
-// header reads the header of the response, after those of interim responses, all within
-// one bound.
+// header reads the header of the response. It skips interim responses, and all of them
+// share one limit.
 func (c *directConn) header(verb string) (*http.Response, error) {
 	c.left = c.of.maxHeader
-	var req *http.Request // nil for any whose response may have a body
+	var req *http.Request // nil unless the response cannot have a body
 	if verb == http.MethodHead {
 		req = toHead
 	}
@@ -204,18 +204,18 @@ func (c *directConn) header(verb string) (*http.Response, error) {
 	}
 }
 
-// interim reports whether the header of another response follows one of this status. As in
-// net/http, none does after a status below 100, which HTTP does not have.
+// interim reports whether another response follows one with this status. As in net/http,
+// none follows a status below 100, which is invalid in HTTP.
 func interim(status int) bool {
 	return status >= http.StatusContinue && status < http.StatusOK && status != http.StatusSwitchingProtocols
 }
 
-// directBody is the body of a response. Its end frees the connection.
+// directBody is the body of a response. When it ends, the connection can be used again.
 type directBody struct {
 	io.ReadCloser
 	conn *directConn
 	stop func() bool
-	last bool // no other exchange may follow on the connection
+	last bool // no other exchange may use the connection
 	done bool
 }
 
@@ -235,7 +235,7 @@ func (b *directBody) Close() error {
 	return nil
 }
 
-// finish ends the exchange, whose response may have been read whole.
+// finish ends the exchange. whole reports whether the response was read to its end.
 func (b *directBody) finish(whole bool) {
 	if b.done {
 		return

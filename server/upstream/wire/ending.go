@@ -6,24 +6,25 @@ import (
 	"time"
 )
 
-// ending is why a connection ended.
+// ending is the reason why a connection ended.
 type ending uint32
 
 const (
 	notEnded        ending = iota
 	endedIdle              // nobody needed it any more
-	endedByUpstream        // the upstream closed it, or said that it would
-	endedByFailure         // the exchange on it failed or was cut short, or TLS failed
+	endedByUpstream        // the upstream closed it, or announced that it would
+	endedByFailure         // the exchange on it failed or was cut, or TLS failed
 	endings
 )
 
-// endingNames are the endings as the metrics name them.
+// endingNames are the names of the reasons in metrics.
 var endingNames = [endings]string{endedIdle: "idle", endedByUpstream: "upstream", endedByFailure: "failed"}
 
-// endsBy notes why the connection ends. What is noted first is right: a failure makes others.
+// endsBy records why the connection ends. Only the first reason counts, because a failure
+// can cause others.
 func (c *connection) endsBy(why ending) { c.why.CompareAndSwap(uint32(notEnded), uint32(why)) }
 
-// failedBy notes that the connection ends by the error of a read or a write.
+// failedBy records that the connection ends because a read or a write failed.
 func (c *connection) failedBy(err error) {
 	if errors.Is(err, io.EOF) {
 		c.endsBy(endedByUpstream)
@@ -32,20 +33,20 @@ func (c *connection) failedBy(err error) {
 	c.endsBy(endedByFailure)
 }
 
-// use notes that a request has the connection.
+// use records that a request uses the connection.
 func (c *connection) use() {
 	c.used.Store(true)
 	c.users.Add(1)
 }
 
-// free notes that a request of the transport has it no more.
+// free records that a request of the transport has released the connection.
 func (c *connection) free() {
 	c.freed.Store(time.Now().UnixNano())
 	c.users.Add(-1)
 }
 
-// conclude returns why the connection ends that is closed now. Where nothing was noted,
-// net/http closes it and does not say why.
+// conclude returns why the connection ended, when it is closed. If no reason was
+// recorded, net/http closed it without giving one.
 func (c *connection) conclude() ending {
 	switch {
 	case c.users.Load() > 0:
@@ -55,7 +56,7 @@ func (c *connection) conclude() ending {
 	case c.used.Load():
 		c.endsBy(endedByUpstream)
 	default:
-		c.endsBy(endedByFailure) // TLS did
+		c.endsBy(endedByFailure) // TLS closed it
 	}
 	return ending(c.why.Load())
 }

@@ -22,13 +22,13 @@ const (
 	h2RefusedBack      = "; REFUSED_STREAM; received from peer"
 )
 
-// unprocessed reports whether HTTP/2 guarantees that the request had no effect:
-// its stream was refused (RFC 9113, 8.7), or is above the last one that a GOAWAY
-// names (6.8). The text is matched as a whole, since other texts quote the
-// upstream's. If net/http changes the text, the verdict is UNKNOWN.
+// unprocessed reports whether the protocol guarantees that the request had no effect. In
+// HTTP/2, that is so if its stream was refused (RFC 9113, 8.7) or is above the last
+// stream that a GOAWAY names (6.8). The whole text must match, since other texts quote
+// the upstream. If net/http changes the text, the outcome becomes UNKNOWN.
 //
-// A server that did not accept the client's certificate says so after the client, with
-// TLS 1.3, has sent its request. It has read nothing of it.
+// In TLS 1.3, a server that rejects the client's certificate says so after the client has
+// sent its request. It has read nothing of the request.
 func unprocessed(err error) bool {
 	if certificateRefused(err) {
 		return true
@@ -50,23 +50,23 @@ func unprocessed(err error) bool {
 	return ok && strings.Trim(id, "0123456789") == ""
 }
 
-// The alerts of TLS about a client's certificate, as crypto/tls words them.
+// The TLS alerts about a client's certificate, in the words of crypto/tls.
 var aboutCertificates = []string{
 	"tls: certificate required", "tls: bad certificate", "tls: unsupported certificate", "tls: revoked certificate",
 	"tls: expired certificate", "tls: unknown certificate", "tls: unknown certificate authority",
 }
 
-// certificateRefused reports whether the upstream did not accept the certificate that
-// was shown to it, or misses one.
+// certificateRefused reports whether the upstream rejected the client certificate or
+// requires one.
 func certificateRefused(err error) bool {
 	of, ok := errors.AsType[*net.OpError](err)
 	return ok && of.Op == "remote error" && slices.Contains(aboutCertificates, of.Err.Error())
 }
 
-// Describe returns a few fixed words about a failure, for logs. It does not quote
-// err, because net/http's error for a malformed response holds a part of that
-// response. An error in known is shown by its own text, unless the caller's end
-// explains the failure.
+// Describe returns a short fixed text about a failure, for logs. It does not quote err,
+// because net/http's error for a malformed response contains a part of the response. If
+// err is one of the known errors, its own text is used, unless the end of the caller's
+// context is the cause.
 func Describe(err error, known ...error) string {
 	var (
 		dns       *net.DNSError

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// pool keeps connections between their exchanges.
+// pool keeps idle connections.
 type pool struct {
 	timeout time.Duration
 
 	mu      sync.Mutex
-	idle    []*directConn      // in the order in which they became idle
-	waiting []chan *directConn // for a connection, the first for the next
-	reaper  *time.Timer        // nil while none is idle
+	idle    []*directConn      // the longest idle first
+	waiting []chan *directConn // for a connection; the first gets the next one
+	reaper  *time.Timer        // nil while no connection is idle
 	closed  bool
 }
 
-// take takes the connection that became idle last. If there is none, the next one comes
-// on the channel, until it is given back with leave.
+// take returns the connection that became idle last. If there is none, it returns a
+// channel on which the next one comes, until leave is called.
 func (p *pool) take() (*directConn, chan *directConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -34,7 +34,8 @@ func (p *pool) take() (*directConn, chan *directConn) {
 	return c, nil
 }
 
-// leave ends waiting. It returns the connection that has come, nil if none has.
+// leave stops waiting on the channel. It returns the connection that has arrived on it,
+// or nil.
 func (p *pool) leave(next chan *directConn) *directConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -45,7 +46,8 @@ func (p *pool) leave(next chan *directConn) *directConn {
 	return <-next
 }
 
-// give gives a new connection to whom it was made for, if he still waits.
+// give gives a new connection to the exchange that dialed it, if it still waits, and
+// otherwise to the pool.
 func (p *pool) give(c *directConn, next chan *directConn) {
 	p.mu.Lock()
 	if i := slices.Index(p.waiting, next); i >= 0 {
@@ -58,7 +60,7 @@ func (p *pool) give(c *directConn, next chan *directConn) {
 	p.put(c)
 }
 
-// put keeps a connection for another exchange.
+// put makes a connection available to another exchange.
 func (p *pool) put(c *directConn) {
 	c.since, c.reused = time.Now(), true
 	c.socket.users.Store(0)
@@ -102,7 +104,7 @@ func (p *pool) reap() {
 	closeAll(old)
 }
 
-// close closes the idle connections, and the others at the end of their exchange.
+// close closes the idle connections now, and the others at the end of their exchange.
 func (p *pool) close() {
 	p.mu.Lock()
 	idle := p.idle
@@ -114,8 +116,8 @@ func (p *pool) close() {
 	closeAll(idle)
 }
 
-// closeAll closes connections that nobody needs. Over TLS each writes that it ends, so
-// nobody may wait for it.
+// closeAll closes connections in the background: over TLS, closing writes an alert, which
+// may block.
 func closeAll(all []*directConn) {
 	for _, c := range all {
 		c.socket.endsBy(endedIdle)

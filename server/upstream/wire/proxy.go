@@ -11,10 +11,10 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// Proxy returns the proxy for requests to the base URL, nil if they go directly. The
-// environment names it: HTTPS_PROXY or HTTP_PROXY, by the URL's scheme, and NO_PROXY.
-// A variable that does not name a proxy is an error, since net/http would go
-// directly. The error does not quote the variable.
+// Proxy returns the proxy for requests to the base URL, or nil if they go directly. The
+// environment names it: HTTPS_PROXY or HTTP_PROXY, depending on the URL's scheme, and
+// NO_PROXY. A malformed variable is an error, whereas net/http would go directly. The
+// error does not quote the variable.
 func Proxy(base *url.URL) (*url.URL, error) {
 	env := httpproxy.FromEnvironment()
 	name, value := "HTTP_PROXY", env.HTTPProxy
@@ -24,7 +24,8 @@ func Proxy(base *url.URL) (*url.URL, error) {
 	if value == "" {
 		return nil, nil
 	}
-	// Whether requests to the host use a proxy does not depend on the proxy.
+	// Whether requests to the host use a proxy does not depend on the address of the
+	// proxy.
 	env.HTTPProxy, env.HTTPSProxy = "http://proxy.invalid", "http://proxy.invalid"
 	used, err := env.ProxyFunc()(base)
 	switch {
@@ -43,8 +44,8 @@ func Proxy(base *url.URL) (*url.URL, error) {
 	return proxy, nil
 }
 
-// parseProxy parses a proxy's URL, whose scheme is http if it has none. The error
-// does not quote it, because it may hold a password.
+// parseProxy parses a proxy's URL. The default scheme is http. The error does not quote
+// the URL, which may contain a password.
 func parseProxy(value string) (*url.URL, error) {
 	if !strings.Contains(value, "://") {
 		value = "http://" + value
@@ -64,8 +65,8 @@ func parseProxy(value string) (*url.URL, error) {
 	return u, nil
 }
 
-// UnusedProxies returns a sentence for each setting of a proxy in the environment
-// that has no effect on requests to the base URL.
+// UnusedProxies returns a sentence for each proxy variable in the environment that has no
+// effect on requests to the base URL.
 func UnusedProxies(base *url.URL) (unused []string) {
 	env := httpproxy.FromEnvironment()
 	value, name := env.HTTPProxy, "HTTP_PROXY"

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// usuallyLacksBody reports whether net/http sends a request of this method that has no
-// body without a length.
+// usuallyLacksBody reports whether net/http omits the length of an empty body for this
+// method.
 func usuallyLacksBody(verb string) bool {
 	return verb == http.MethodGet || verb == http.MethodHead || verb == http.MethodDelete
 }
@@ -21,9 +21,9 @@ func usuallyLacksBody(verb string) bool {
 // Request is a request to the upstream.
 type Request struct {
 	Verb string
-	// Target is the path and the query, escaped as they go out.
+	// Target is the encoded path and query.
 	Target string
-	// Header has the fields in the order of their names.
+	// Header has the fields sorted by name.
 	Header []Field
 	Body   []byte
 }
@@ -31,11 +31,11 @@ type Request struct {
 // Field is a field of a header.
 type Field struct{ Name, Value string }
 
-// HTTP returns the request for net/http, to be sent to a host.
+// HTTP returns the request in net/http's form, for a host.
 //
-// GetBody is nil and Body never is, however empty: net/http sends a request that has
-// neither again by itself, over HTTP/1.1 and HTTP/2. A body that net/http knows to be in
-// memory goes out in one write with the header.
+// GetBody is nil, and Body never is, however empty: net/http would repeat a request that
+// has neither by itself, over HTTP/1.1 and HTTP/2. If net/http knows that a body is in
+// memory, it sends the body and the header in one write.
 func (r *Request) HTTP(ctx context.Context, scheme, host string) (*http.Request, error) {
 	u, err := url.ParseRequestURI(r.Target)
 	if err != nil {
@@ -55,9 +55,9 @@ func (r *Request) HTTP(ctx context.Context, scheme, host string) (*http.Request,
 	return req.WithContext(ctx), nil
 }
 
-// appendRequest appends a request to a host as [http.Request.Write] writes it: the host, the
-// user agent, the length, and the other fields. A field that is malformed is an error, as it
-// is of [http.Transport]: it could end the header, or begin another one.
+// appendRequest appends a request as [http.Request.Write] writes it: the host, the user
+// agent, the length, and the other fields. A malformed field is an error, as in
+// [http.Transport], because it could end the header or add a field.
 func appendRequest(b []byte, host string, r *Request) ([]byte, error) {
 	const userAgent = "User-Agent"
 	b = append(b, r.Verb...)

@@ -2,11 +2,11 @@ package wire
 
 import "net"
 
-// socket is a counted connection that tells what has arrived. It lies below TLS.
+// socket is a counted connection that can tell what has arrived. It is below TLS.
 type socket struct {
 	*connection
 	arrived arrived
-	looking bool // a Read does not wait
+	looking bool // Read does not wait
 	secure  bool
 	records records
 }
@@ -16,7 +16,7 @@ func newSocket(c net.Conn, open *Connections, secure bool) (*socket, error) {
 	return s, s.arrived.on(c)
 }
 
-// Read reads, and notes where the records end.
+// Read reads from the connection, and tracks the ends of TLS records.
 func (s *socket) Read(p []byte) (n int, err error) {
 	if s.looking {
 		n, err = s.arrived.Read(p)
@@ -30,15 +30,15 @@ func (s *socket) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// records follows the records of TLS through the bytes of a connection. A part of a
-// record, which TLS has read and cannot open yet, may be a part of a response.
+// records tracks TLS records in the bytes of a connection. A partial record, which TLS
+// has read but cannot decrypt yet, may be a part of a response.
 type records struct {
-	header [5]byte // of a record: its type, its version and the length of what follows
+	header [5]byte // of a record: its type, its version and its length
 	have   int     // bytes of the header
-	left   int     // bytes of what follows it
+	left   int     // remaining bytes of the record
 }
 
-// follow takes note of the bytes that come next.
+// follow tracks the next bytes.
 func (r *records) follow(p []byte) {
 	for len(p) > 0 {
 		if r.left > 0 {
@@ -56,5 +56,5 @@ func (r *records) follow(p []byte) {
 	}
 }
 
-// whole reports whether the bytes end with a record.
+// whole reports whether the bytes end at the end of a record.
 func (r *records) whole() bool { return r.have == 0 && r.left == 0 }

@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// Tracker follows one attempt over the connections that net/http gives it. An
-// HTTP/1.1 attempt has one connection, or two if net/http moved on because
-// nothing could be written to the first.
+// Tracker follows one attempt over the connections that net/http uses for it. An HTTP/1.1
+// attempt uses one connection, or two if net/http switched because nothing could be
+// written to the first.
 type Tracker struct {
 	mu     sync.Mutex
 	conn   *connection
-	mark   int64 // the connection's count when it was given
-	inMark int64 // the bytes received on it by then
-	left   bool  // a byte left on a connection before this one
-	opaque bool  // the connection does not count its bytes; any may have left
-	// all are the connections that the transport gives the attempt one of, and waiting tells
-	// whether it has none yet. All is nil where the attempt is not the transport's.
+	mark   int64 // bytes written to the connection before the attempt
+	inMark int64 // bytes received on it before the attempt
+	left   bool  // a byte was sent on an earlier connection
+	opaque bool  // the connection does not count its bytes: any may have been sent
+	// all is the set of connections of the transport, and waiting reports whether the
+	// attempt has none of them yet. all is nil if another transport makes the attempt.
 	waiting bool
 	all     *Connections
 }
@@ -25,8 +25,8 @@ type Tracker struct {
 // NewTracker returns a tracker for one attempt.
 func NewTracker() *Tracker { return new(Tracker) }
 
-// Context returns ctx with the tracker in it, for the attempt's request through the
-// transport. [Tracker.Done] has to follow.
+// Context returns ctx with the tracker, for an attempt through the transport. Call
+// [Tracker.Done] after the attempt.
 func (t *Tracker) Context(ctx context.Context, all *Connections) context.Context {
 	t.all, t.waiting = all, true
 	all.awaited.Add(1)
@@ -46,7 +46,7 @@ func (t *Tracker) gotConn(info httptrace.GotConnInfo) {
 	t.use(cc)
 }
 
-// take notes that the attempt has a connection, for the load.
+// take records that the attempt has a connection, for Load.
 func (t *Tracker) take(cc *connection) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -57,7 +57,7 @@ func (t *Tracker) take(cc *connection) {
 	cc.use()
 }
 
-// give notes that the attempt has no connection any more. It is called with mu held.
+// give records that the attempt has no connection any more. The caller must hold mu.
 func (t *Tracker) give() {
 	if t.waiting {
 		t.waiting = false
@@ -68,7 +68,7 @@ func (t *Tracker) give() {
 	}
 }
 
-// Last notes that the upstream takes no other request on the connection.
+// Last records that the upstream accepts no more requests on the connection.
 func (t *Tracker) Last() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -77,8 +77,8 @@ func (t *Tracker) Last() {
 	}
 }
 
-// Done ends the attempt, whose response was read or did not come. It is for the load, and
-// does nothing where the attempt was not the transport's.
+// Done ends the attempt after its response was read or failed. It is only for Load, and
+// does nothing if the attempt does not use the transport.
 func (t *Tracker) Done() {
 	if t.all == nil {
 		return
@@ -89,7 +89,7 @@ func (t *Tracker) Done() {
 	t.all = nil
 }
 
-// use makes a connection that of the attempt.
+// use sets the attempt's connection.
 func (t *Tracker) use(cc *connection) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -102,16 +102,16 @@ func (t *Tracker) use(cc *connection) {
 	t.conn, t.mark, t.inMark = cc, cc.count(), cc.received.Load()
 }
 
-// Sent reports whether the attempt that failed with err may have reached the
-// upstream: a byte may have left, and HTTP/2 does not guarantee that the request
-// went unprocessed.
+// Sent reports whether an attempt that failed with err may have reached the upstream: a
+// byte may have been sent, and HTTP/2 does not guarantee that the request was not
+// processed.
 func (t *Tracker) Sent(ctx context.Context, err error) bool { return t.wrote(ctx) && !unprocessed(err) }
 
-// wrote reports whether a byte of the failed attempt may have left. A connection
-// of the attempt's own (HTTP/1.1) is ended first. A shared one (HTTP/2) goes on:
-// other calls' bytes count as the attempt's, and so does the end of the context,
-// since net/http then returns without waiting for the goroutine that writes. Both
-// err towards UNKNOWN.
+// wrote reports whether a byte of the failed attempt may have been sent. If only the
+// attempt uses the connection (HTTP/1.1), wrote closes it first. If the connection is
+// shared (HTTP/2), it stays open, and wrote also returns true for bytes of other calls
+// and if the context has ended, since net/http then returns without waiting for the
+// goroutine that writes. Both can only turn NOT_SENT into UNKNOWN.
 func (t *Tracker) wrote(ctx context.Context) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -127,18 +127,18 @@ func (t *Tracker) wrote(ctx context.Context) bool {
 	}
 }
 
-// sent reports whether a byte of the attempt left on the connection that it has, which
-// is its own.
+// sent reports whether a byte of the attempt was sent on its connection, which no other
+// attempt uses.
 func (t *Tracker) sent() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.conn.settle() > t.mark
 }
 
-// Stale reports whether the response was on the connection before the request,
-// and ends such a connection. An upstream that responded twice to an earlier
-// request, or sent more than its response's length, left those bytes there, and
-// net/http takes them for the response to the next request.
+// Stale reports whether the response was on the connection before the request, and closes
+// such a connection. An upstream that sent two responses to an earlier request, or more
+// than the length of its response, left these bytes there, and net/http takes them for
+// the response to the next request.
 func (t *Tracker) Stale() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

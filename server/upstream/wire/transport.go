@@ -1,5 +1,5 @@
-// Package wire carries an HTTP exchange to the upstream and knows whether a byte
-// of a failed request left.
+// Package wire makes HTTP exchanges with the upstream, and knows whether a byte of a
+// failed request was sent.
 package wire
 
 import (
@@ -14,35 +14,36 @@ import (
 const (
 	dialTimeout      = 5 * time.Second
 	handshakeTimeout = 5 * time.Second
-	// idlePool is far above any sensible concurrency: a call without an idle
-	// connection pays for a dial, and a full pool closes connections.
+	// idlePool is the maximum number of idle connections. It is far above any useful
+	// concurrency: without an idle connection a call must dial, and a full pool closes
+	// connections.
 	idlePool = 4096
-	// Pings detect that the other end of a shared HTTP/2 connection is gone. Without
-	// them the connection would swallow call after call.
+	// Pings detect that a shared HTTP/2 connection is dead. Without them, call after call
+	// would fail on it.
 	pingAfter   = 10 * time.Second
 	pingTimeout = 5 * time.Second
 )
 
-// Config holds the settings of a transport.
+// Config is the configuration of a transport.
 type Config struct {
-	// IdleTimeout is how long a connection is kept without a request on it.
+	// IdleTimeout is how long a connection stays open without a request.
 	IdleTimeout time.Duration
 	// HTTP2 offers HTTP/2 over TLS.
 	HTTP2 bool
-	// TLS verifies the upstream's certificate. Nil means by the system's authorities.
+	// TLS verifies the upstream's certificate. Nil means the system's authorities.
 	TLS *tls.Config
-	// Proxy is what connections to the upstream go through, nil for none.
+	// Proxy is the proxy for connections to the upstream, or nil.
 	Proxy *url.URL
-	// MaxResponseHeader bounds the header section of a response, in bytes.
+	// MaxResponseHeader is the maximum size of a response's header, in bytes.
 	MaxResponseHeader int64
-	// Dial connects to the upstream, or to the proxy before it. Nil means a dialer
-	// that gives up after a few seconds.
+	// Dial connects to the upstream, or to the proxy. Nil means a dialer with a timeout
+	// of a few seconds.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// NewTransport returns a transport. Its connections count their bytes and are added
-// to open. RoundTrip follows no redirects, and decodes nothing, since every request
-// names the content coding that it takes.
+// NewTransport returns a transport. Its connections count their bytes and are added to
+// open. Its RoundTrip follows no redirects, and decodes no content, because every request
+// names the accepted content coding.
 func NewTransport(cfg Config, open *Connections) *http.Transport {
 	dial := cfg.Dial
 	if dial == nil {
@@ -77,7 +78,7 @@ func NewTransport(cfg Config, open *Connections) *http.Transport {
 	}
 }
 
-// clientTLS returns a copy of the TLS, whose sessions are those of all copies.
+// clientTLS returns a copy of the TLS configuration. All copies share their sessions.
 func (cfg *Config) clientTLS() *tls.Config {
 	if cfg.TLS == nil {
 		return &tls.Config{MinVersion: tls.VersionTLS12}
