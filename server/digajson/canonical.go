@@ -7,10 +7,10 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Canonical returns the value that a JSON text is, in the one form of all its
-// spellings: a Value if doubles hold its numbers, or else JSON. An integer has to be
-// the double, and a decimal is the double nearest to it. Both are unset for a text that
-// [CheckVerbatim] refuses.
+// Canonical returns the value of a JSON text in a form that is the same for all spellings
+// of the value: a Value if doubles can represent all of its numbers, and otherwise JSON.
+// An integer must be represented exactly. A decimal becomes the nearest double. Both
+// results are unset for a text that [CheckVerbatim] refuses.
 func Canonical(text string) (v *structpb.Value, json string) {
 	d := newValueDecoder(text, 1)
 	d.canonical = true
@@ -28,11 +28,11 @@ func Canonical(text string) (v *structpb.Value, json string) {
 	return nil, string(b)
 }
 
-// numberMark begins a string that stands for a number which no double holds. It is not
-// valid UTF-8, and every other string is.
+// numberMark begins a string that represents a number which no double holds. It is not
+// valid UTF-8, so no other string begins with it.
 const numberMark = "\xff"
 
-// canonicalNumber returns a number as [Canonical] has it.
+// canonicalNumber returns a number in the form of [Canonical].
 func (d *decoder) canonicalNumber(raw string, n float64, integer, finite bool) *structpb.Value {
 	if finite && (!integer || exact(raw, n) || bringsBack(raw, n)) {
 		if n == 0 {
@@ -43,7 +43,7 @@ func (d *decoder) canonicalNumber(raw string, n float64, integer, finite bool) *
 	d.lost = true
 	is := decimalOf(raw)
 	if abs := max(is.exp, -is.exp); abs >= maxExponent/2 {
-		return stringValue(numberMark + raw) // it may be another than its exponent says
+		return stringValue(numberMark + raw) // the exponent may have been cut, so the number may be another
 	}
 	sign := ""
 	if is.negative {

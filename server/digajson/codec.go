@@ -1,55 +1,54 @@
-// Package digajson is the JSON dialect that Diga's API speaks, as a codec
-// between JSON and protobuf messages in both directions, compiled once per
-// message type from its descriptor.
+// Package digajson implements the JSON dialect of Diga's API: a codec between JSON and
+// protobuf messages, which is compiled once per message type from its descriptor.
 //
 // # Names and values
 //
-// Names are those of the .proto, in declaration order; map keys are sorted. An
-// enum is its value's name without the type's prefix, or what the json_value
-// option says. A time is RFC 3339. A google.protobuf.Struct, Value or ListValue
-// is the JSON it holds. Integers are numbers, 64-bit ones too, and bytes are
-// base64. A field that is facade_only or excluded is not written, and a key of
-// its name is unknown.
+// Fields have their names in the .proto file, in the order of their declaration. Map keys
+// are sorted. An enum is the name of its value without the prefix of the type, or the
+// text of the json_value option. A time is RFC 3339. A google.protobuf.Struct, Value or
+// ListValue is the JSON that it represents. Integers are numbers, also with 64 bits, and
+// bytes are base64. A field that is facade_only or excluded is not written, and a key
+// with its name counts as unknown.
 //
 // # Null and unset
 //
-// Null and unset are one thing: null on input leaves a field unset; an unset
-// field is null in a response and absent in a request. An unspecified enum is
-// unset. A field without presence is unset where it is zero, but for a bool or
-// number in a response, which has no null. An empty list is [] in a response, an
-// empty map {}. Null is no element of a list or map.
+// Null and unset mean the same: null in the input leaves a field unset, and an unset
+// field is null in a response and absent in a request. An unspecified enum is unset. A
+// field without presence is unset if it is zero, except for a bool or number in a
+// response, which cannot be null. An empty list is [] in a response, and an empty map is
+// {}. Null is not valid as an element of a list or map.
 //
 // # Strict and lenient
 //
-// Requests of clients are read strictly ([Codec.UnmarshalRequest]): a value that
-// does not fit is refused. Diga's responses are read leniently
-// ([Codec.UnmarshalResponse]): a field whose value does not fit stays unset, a list,
-// map or Struct goes without such a value, a ListValue has null at its place, and
-// the place is reported as drift. A Struct with too many values is unset as a whole.
-// Both take only JSON as RFC 8259 has it.
+// Requests of clients are read strictly ([Codec.UnmarshalRequest]): an invalid value is
+// an error. Diga's responses are read leniently ([Codec.UnmarshalResponse]): an invalid
+// value leaves its field unset, is left out of its list, map or Struct, and becomes null
+// in a ListValue. It is reported as drift. A Struct with too many values is left unset as
+// a whole. Both accept only valid JSON (RFC 8259).
 //
 // # Verbatim JSON
 //
-// A field with the option json_of has the JSON of a Struct, Value or ListValue beside
-// it, where that cannot hold all of it. A response that is read has both: the Struct
-// goes without what it cannot hold, and a decimal of too many digits is rounded. A
-// request has one of the two: where a number is one that no double holds, or that is
-// written otherwise afterwards, the JSON alone. What is written is the JSON.
+// A field with the option json_of contains the JSON of another field, a Struct, Value or
+// ListValue, for values that the other field cannot represent. When a response is read,
+// both fields are set: the Struct lacks what it cannot represent, and decimals with too
+// many digits are rounded. When a request is read, one of them is set: only the JSON, if
+// a number is not exactly a double or would be written differently. When both are set,
+// the JSON is written.
 //
 // # Flattened oneofs
 //
-// A message whose only content is a oneof marked flatten is written as its
-// variant's own object, with the discriminator in front. The discriminator's
-// value is the variant's field name in upper case. Without a variant, a response
-// is the discriminator alone, null; a request is refused.
+// A message that consists of one oneof with the option flatten is written as the object
+// of its variant, with the discriminator first. The discriminator's value is the
+// variant's field name in upper case. If no variant is set, a response is an object with
+// only the discriminator, which is null, and a request is an error.
 //
 // # Update masks
 //
-// A facade_only google.protobuf.FieldMask named update_mask (AIP-134) holds the keys
-// of a request. Reading fills it with the fields whose keys are there, null or not.
-// Writing writes the fields that it names: null where one is unset or empty, but
-// for a bool or number without presence. The path "*" names every field. Without
-// paths, every field that is set is written.
+// A facade_only google.protobuf.FieldMask named update_mask (AIP-134) selects the keys of
+// a request. Reading a request adds each field whose key is present, even with null.
+// Writing a request writes the selected fields: an unset or empty one as null, except for
+// a bool or number without presence. The path "*" selects all fields. Without paths, all
+// set fields are written.
 package digajson
 
 import (
@@ -66,27 +65,27 @@ import (
 	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
 )
 
-// MaxDepth bounds how deep objects and arrays may nest in a message. A value that
-// is skipped may nest deeper.
+// MaxDepth is the maximum nesting depth of objects and arrays in a message. A value that
+// is skipped may be nested deeper.
 const MaxDepth = 100
 
-// MaxValues bounds how many values the Structs, lists and maps of one request may
-// hold, and the Structs of one response: a value takes many times the memory that
-// its text does.
+// MaxValues is the maximum number of values in the Structs, lists and maps of one
+// request, and in the Structs of one response. A value takes many times the memory of its
+// text.
 const MaxValues = 100_000
 
-// maxFields is how many fields a message may have, for the sets of them.
+// maxFields is the maximum number of fields of a message, because [fieldSet] has a fixed
+// size.
 const maxFields = 128
 
-// Codec reads and writes the messages of one type. It may be used by many
-// goroutines.
+// Codec reads and writes the messages of one type. It is safe for concurrent use.
 type Codec struct {
 	md     protoreflect.MessageDescriptor
-	goType reflect.Type // of the generated message, nil where there is none
+	goType reflect.Type // of the generated message; may be nil
 	fields []*field
 	byName map[string]*field
-	mask   protoreflect.FieldDescriptor // update_mask, nil where there is none
-	flat   *flatOneof                   // nil where the message is a plain object
+	mask   protoreflect.FieldDescriptor // update_mask; may be nil
+	flat   *flatOneof                   // nil for a message without a flattened oneof
 }
 
 // shape is the form of a value in JSON.
@@ -117,34 +116,34 @@ type field struct {
 	bits     int // of an integer or a float
 	list     bool
 	mapped   bool
-	opening  byte // of a list, map or message: its bracket
+	opening  byte // the opening bracket of a list, map or message
 	required bool
 	enum     *enumNames
 	msg      *Codec
 	mapValue *field
-	// json is the string that holds the field's JSON where the field cannot hold
-	// all of it; nil where there is none.
+	// json is the field with this field's JSON, for values that this field cannot
+	// represent. It may be nil.
 	json *field
-	// oneof is the oneof that the field is a choice of; nil where it is none.
+	// oneof is the oneof that contains the field, or nil.
 	oneof protoreflect.OneofDescriptor
-	// nothing is what a response has in place of a field that is unset, and nulled what
-	// a request has that names it in its update_mask.
+	// nothing is the text for an unset field in a response. nulled is the text for an
+	// unset field that the update_mask of a request selects.
 	nothing, nulled string
 }
 
-// Option changes what a codec takes as the message's fields.
+// Option changes which fields a codec reads and writes.
 type Option func(*[]string)
 
-// Exclude leaves out fields by name: those that an HTTP request has outside its
-// body. They are not written, and in JSON a key of their name is unknown.
+// Exclude excludes fields by name, for fields that an HTTP request has outside its body.
+// They are not written, and a JSON key with their name counts as unknown.
 func Exclude(names ...string) Option {
 	return func(excluded *[]string) { *excluded = append(*excluded, names...) }
 }
 
 var cache sync.Map // protoreflect.MessageDescriptor → *Codec
 
-// Compile returns the codec of a message type. It fails for a type that the dialect
-// has no form for, and for an excluded field that the message does not have.
+// Compile returns the codec of a message type. It fails if the dialect cannot represent
+// the type, or if the message has no field with an excluded name.
 func Compile(md protoreflect.MessageDescriptor, opts ...Option) (*Codec, error) {
 	var excluded []string
 	for _, o := range opts {
@@ -173,8 +172,7 @@ func Compile(md protoreflect.MessageDescriptor, opts ...Option) (*Codec, error) 
 	return c, nil
 }
 
-// compiler holds the codecs that are being made, so that types may refer to
-// themselves.
+// compiler has the codecs that are being compiled, so that types may refer to themselves.
 type compiler map[protoreflect.FullName]*Codec
 
 func (k compiler) compile(md protoreflect.MessageDescriptor, excluded []string) (*Codec, error) {
@@ -219,7 +217,7 @@ func (k compiler) compile(md protoreflect.MessageDescriptor, excluded []string) 
 	return c, nil
 }
 
-// bindJSON finds the fields that hold the JSON of others.
+// bindJSON finds the fields that contain the JSON of other fields.
 func (c *Codec) bindJSON() error {
 	for i := range c.md.Fields().Len() {
 		fd := c.md.Fields().Get(i)
@@ -319,13 +317,13 @@ func isGoogle(md protoreflect.MessageDescriptor) bool {
 	return md.ParentFile().Package() == "google.protobuf"
 }
 
-// FacadeOnly reports whether the upstream has no such field.
+// FacadeOnly reports whether Diga does not have the field.
 func FacadeOnly(fd protoreflect.FieldDescriptor) bool {
 	own, _ := proto.GetExtension(fd.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules)
 	return own.GetFacadeOnly()
 }
 
-// jsonOf returns the name of the field whose JSON the field holds, empty for none.
+// jsonOf returns the name of the field whose JSON this field contains, or an empty name.
 func jsonOf(fd protoreflect.FieldDescriptor) protoreflect.Name {
 	own, _ := proto.GetExtension(fd.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules)
 	return protoreflect.Name(own.GetJsonOf())

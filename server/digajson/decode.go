@@ -10,24 +10,23 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// UnmarshalRequest reads a client's JSON, which must be exactly one object, into
-// an empty message. Its error is an [Error] that names the place: invalid
-// JSON or UTF-8, a duplicate key, a wrong type, a value out of range, an integer
-// that a double cannot hold. A key that the message does not know, or that is
-// facade-only or excluded, is ignored with whatever valid JSON it holds.
+// UnmarshalRequest reads a client's JSON, which must be exactly one object, into an empty
+// message. It fails for invalid JSON or UTF-8, a duplicate key, a wrong type, a value out
+// of range, and an integer that a double cannot represent. Its error is an [Error] that
+// names the place. A key that is unknown, facade-only or excluded is ignored, whatever
+// valid JSON it has.
 //
-// Where the message has an update_mask, it is filled with the fields whose keys
-// are present, null or not.
+// If the message has an update_mask, UnmarshalRequest adds each field whose key is
+// present, even with null.
 func (c *Codec) UnmarshalRequest(data []byte, m proto.Message) error {
 	d := decoder{Scanner: lex.Scanner{Data: string(data)}, strict: true}
 	return ofDialect(c.decode(&d, m))
 }
 
-// UnmarshalResponse reads the upstream's JSON into an empty message and returns
-// the places where the JSON departs from the contract. Such a field stays unset; of
-// a duplicate key the last value that fits counts. It fails for a text that is not
-// one whole JSON object; the message then holds every field that was complete
-// before.
+// UnmarshalResponse reads Diga's JSON into an empty message, and returns the deviations
+// from the contract. A field with an invalid value stays unset. Of a duplicate key, the
+// last valid value counts. UnmarshalResponse fails if the text is not exactly one
+// complete JSON object; the message then has the fields that were complete.
 func (c *Codec) UnmarshalResponse(data []byte, m proto.Message) (drift []exchange.Drift, err error) {
 	d := decoder{Scanner: lex.Scanner{Data: string(data)}, path: make([]string, 0, 8)}
 	err = c.decode(&d, m)
@@ -51,26 +50,27 @@ func (c *Codec) decode(d *decoder, m proto.Message) error {
 	}
 }
 
-// decoder is the state of reading one text.
+// decoder is the state of decoding one text.
 type decoder struct {
 	lex.Scanner
 	strict bool
 	depth  int
-	values int  // within Structs, so far
-	lost   bool // a Struct that is being read goes without something
-	// verbatim means that the text of the Struct is kept if the Struct loses
-	// something of it.
+	values int  // number of values in Structs so far
+	lost   bool // the current Struct lost a part of its value
+	// verbatim means that the text of the Struct is kept if the Struct cannot represent
+	// all of it.
 	verbatim bool
-	// forwarded means that of a Struct with its JSON beside it, the JSON alone is set.
+	// forwarded means that a Struct stays unset if there is a field for its JSON, and
+	// only that field is set.
 	forwarded bool
-	checked   string // the JSON that was set so last
-	// canonical means that a number is read for what it is, however it is written.
+	checked   string // the last JSON set in this way
+	// canonical means that the spelling of numbers does not matter.
 	canonical bool
-	path      []string // of the schema, for drift; none in a request
+	path      []string // of the schema, for drift; empty in a request
 	drift     []exchange.Drift
 }
 
-// enter adds a step to the path of what is read next, and leave takes it away.
+// enter adds a step to the path of the next value, and leave removes it.
 func (d *decoder) enter(step string) {
 	if !d.strict {
 		d.path = append(d.path, step)
@@ -90,7 +90,7 @@ const (
 	oneTooMany = "is one value too many"
 )
 
-// mustBe says, by the kind of an error, what value its place has to hold.
+// mustBe describes the required value for each kind of error.
 var mustBe = map[string]string{
 	kindDict:   "must be a JSON object",
 	kindList:   "must be a JSON array",
@@ -102,8 +102,8 @@ var mustBe = map[string]string{
 	kindFloat:  "must be a number",
 }
 
-// refuse handles a value that does not fit its place, once the scanner has moved
-// over it: it returns an error in a request, and notes drift in a response.
+// refuse handles an invalid value after the scanner has moved past it: it returns an
+// error in a request, and records drift in a response.
 func (d *decoder) refuse(kind, message string) error {
 	if d.strict {
 		return &Error{Kind: kind, Message: message, Offset: d.Pos}
@@ -112,7 +112,7 @@ func (d *decoder) refuse(kind, message string) error {
 	return nil
 }
 
-// mismatch moves over a value of the wrong type.
+// mismatch skips a value of the wrong type.
 func (d *decoder) mismatch(kind, message string) error {
 	valid, err := d.Skip()
 	if err != nil {
@@ -124,8 +124,8 @@ func (d *decoder) mismatch(kind, message string) error {
 	return d.refuse(kind, message)
 }
 
-// opens reports whether an object or array begins here and may be entered. If not,
-// the value here is a mismatch.
+// opens reports whether an object or array begins here and may be nested here. If not,
+// the value is a mismatch.
 func (d *decoder) opens(bracket byte, kind string) (bool, error) {
 	if d.Peek() != bracket {
 		return false, d.mismatch(kind, mustBe[kind])
@@ -136,7 +136,7 @@ func (d *decoder) opens(bracket byte, kind string) (bool, error) {
 	return true, nil
 }
 
-// decodeObject reads an object, which begins here, into m.
+// decodeObject reads the object that begins here into m.
 func (c *Codec) decodeObject(d *decoder, m proto.Message) error {
 	if c.flat != nil {
 		return c.decodeFlat(d, m.ProtoReflect())
@@ -144,8 +144,8 @@ func (c *Codec) decodeObject(d *decoder, m proto.Message) error {
 	return c.decodeFields(d, m, "")
 }
 
-// decodeFields reads an object's members. The discriminator is a key that was read
-// before and is skipped.
+// decodeFields reads an object's members. It skips the discriminator, which was read
+// before.
 func (c *Codec) decodeFields(d *decoder, m proto.Message, discriminator string) error {
 	var seen, filled fieldSet
 	t := c.messageOf(m)
@@ -194,8 +194,8 @@ func (c *Codec) decodeFields(d *decoder, m proto.Message, discriminator string) 
 	return nil
 }
 
-// lookup returns the field of the key, nil where there is none. The field with
-// the index next is tried first: most texts keep the contract's order.
+// lookup returns the field with the key, or nil. It tries the field with the index next
+// first, because most texts have the contract's order.
 func (c *Codec) lookup(key lex.Text, next int) *field {
 	name := key.String()
 	if next < len(c.fields) && c.fields[next].name == name {
@@ -204,8 +204,7 @@ func (c *Codec) lookup(key lex.Text, next int) *field {
 	return c.byName[name]
 }
 
-// members reads an object, from its opening brace on, and calls f at each
-// member's value.
+// members reads an object from its opening brace, and calls f at each member's value.
 func (d *decoder) members(f func(key lex.Text) error) error {
 	d.depth++
 	defer func() { d.depth-- }()
@@ -240,8 +239,7 @@ func (d *decoder) members(f func(key lex.Text) error) error {
 	}
 }
 
-// elements reads an array, from its opening bracket on, and calls f at each
-// element.
+// elements reads an array from its opening bracket, and calls f at each element.
 func (d *decoder) elements(f func(i int) error) error {
 	d.depth++
 	defer func() { d.depth-- }()
@@ -263,9 +261,8 @@ func (d *decoder) elements(f func(i int) error) error {
 	}
 }
 
-// entry returns the key of an entry of a map or Struct. A key that is no Unicode
-// has no entry: its value is skipped. A key that has one already is refused in a
-// request.
+// entry returns the key of an entry in a map or Struct. If the key is not valid Unicode,
+// entry skips its value and returns false. In a request, a duplicate key is an error.
 func (d *decoder) entry(key lex.Text, has func(string) bool) (k string, ok bool, err error) {
 	if !key.Valid {
 		d.note(kindUnicode)
@@ -282,7 +279,7 @@ func (d *decoder) entry(key lex.Text, has func(string) bool) (k string, ok bool,
 	return k, true, nil
 }
 
-// duplicate returns the error for a key that a request has twice.
+// duplicate returns the error for a duplicate key in a request.
 func (d *decoder) duplicate(key string) error {
 	return &Error{Path: []any{key}, Kind: KindDuplicate, Message: twice, Offset: d.Pos}
 }
@@ -320,7 +317,7 @@ func (f *field) decode(d *decoder, t *message) (set bool, err error) {
 		set, err = f.decodeMap(d, t)
 	case f.shape == shapeMessage:
 		if set, err = d.opens('{', kindDict); set {
-			// What is read before a response breaks off is kept.
+			// If a response is incomplete, what was read is kept.
 			err = f.msg.decodeObject(d, t.Mutable(f.fd).Message().Interface())
 		}
 	default:
@@ -333,7 +330,7 @@ func (f *field) decode(d *decoder, t *message) (set bool, err error) {
 	return set, nil
 }
 
-// decodeValue reads a value that is no list, map or message of the contract's.
+// decodeValue reads a value that is not a list, a map or a message of the contract.
 func (f *field) decodeValue(d *decoder, t *message) (set bool, err error) {
 	d.Peek()
 	if d.forwarded && f.json != nil && f.shape == shapeStruct && f.forward(d, t) {
@@ -357,7 +354,7 @@ func (f *field) decodeValue(d *decoder, t *message) (set bool, err error) {
 		return set, nil
 	}
 	if set && !d.lost {
-		t.Clear(f.json.fd) // of a key that is there twice, the last value counts
+		t.Clear(f.json.fd) // of a duplicate key, the last value counts
 		return set, nil
 	}
 	t.set(f.json, protoreflect.ValueOfString(strings.ToValidUTF8(d.Data[start:d.Pos], "\ufffd")))
@@ -378,8 +375,8 @@ func oneofNames(od protoreflect.OneofDescriptor) string {
 	return s
 }
 
-// another counts an element of a list or map of a request's message. It fails where
-// that is one too many: an element takes many times the memory that its text does.
+// another counts an element of a list or map in a request. It fails if there are too
+// many: an element takes many times the memory of its text.
 func (d *decoder) another() error {
 	if !d.strict {
 		return nil

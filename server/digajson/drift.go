@@ -8,15 +8,14 @@ import (
 )
 
 const (
-	// maxDrift bounds the notes on one response.
+	// maxDrift is the maximum number of drifts reported for one response.
 	maxDrift = 32
-	// MaxName bounds a name that is not the contract's, in bytes: a longer one is
-	// cut.
+	// MaxName is the maximum length of a reported name that is not in the contract, in
+	// bytes. Longer names are cut.
 	MaxName = 64
 )
 
-// note records, once, that the response departs from the contract at the current
-// path.
+// note records drift at the current path, unless it is recorded already.
 func (d *decoder) note(kind string) {
 	if len(d.drift) >= maxDrift {
 		return
@@ -29,22 +28,21 @@ func (d *decoder) note(kind string) {
 	d.drift = append(d.drift, exchange.Drift{Path: slices.Clone(d.path), Kind: kind})
 }
 
-// noteAt does what note does for a name below the current path.
+// noteAt records drift for a name below the current path.
 func (d *decoder) noteAt(name, kind string) {
 	d.enter(name)
 	d.note(kind)
 	d.leave()
 }
 
-// noted reports whether there is a note on the current path or on one below it.
+// noted reports whether drift was recorded at the current path or below it.
 func (d *decoder) noted() bool {
 	return slices.ContainsFunc(d.drift, func(have exchange.Drift) bool {
 		return len(have.Path) >= len(d.path) && slices.Equal(have.Path[:len(d.path)], d.path)
 	})
 }
 
-// driftName returns a key of the upstream's, without JSON's escapes, as a name
-// that may be logged and counted.
+// driftName returns a key from Diga's JSON, unescaped, as a name for logs and metrics.
 func driftName(key lex.Text) string {
 	name := key.String()
 	if name == "" {
@@ -53,8 +51,8 @@ func driftName(key lex.Text) string {
 	return AsName(name[:min(len(name), MaxName)])
 }
 
-// AsName returns the text as drift shows it where the upstream makes it the name
-// of a field: each byte other than a letter, a digit, "_" and "-" is "?".
+// AsName returns a text in the form in which drift shows it as the name of a field: each
+// byte other than a letter, a digit, "_" and "-" becomes "?".
 func AsName(text string) string {
 	out := []byte(text)
 	for i, c := range out {

@@ -13,27 +13,27 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// AppendRequest appends the message as Diga is to get it: an unset field is
-// absent. Where the message has an update_mask that names fields, exactly those
-// are there, null where they are unset. A value that JSON or the contract has no
-// form for is an [Error] that names its place, and leaves dst as it was.
+// AppendRequest appends the message in the form for Diga: an unset field is absent. If
+// the message has an update_mask with paths, exactly the selected fields are written,
+// unset ones as null. If JSON or the contract cannot represent a value, the error is an
+// [Error] that names its place, and dst is unchanged.
 func (c *Codec) AppendRequest(dst []byte, m proto.Message) ([]byte, error) {
 	return c.appendWith(&encoder{}, dst, m)
 }
 
-// AppendChecked is AppendRequest for a message whose JSON beside its own fields is what
-// [CheckVerbatim] takes. It is not checked again.
+// AppendChecked is AppendRequest for a message whose verbatim JSON was validated by
+// [CheckVerbatim]. It does not validate that JSON again.
 func (c *Codec) AppendChecked(dst []byte, m proto.Message) ([]byte, error) {
 	return c.appendWith(&encoder{checked: true}, dst, m)
 }
 
-// AppendResponse appends the message as a client is to get it: an unset field is
-// null, an empty list [] and an empty map {}. Its errors are those of AppendRequest.
+// AppendResponse appends the message in the form for a client: an unset field is null, an
+// empty list [] and an empty map {}. Its errors are those of AppendRequest.
 func (c *Codec) AppendResponse(dst []byte, m proto.Message) ([]byte, error) {
 	return c.appendWith(&encoder{response: true}, dst, m)
 }
 
-// usualSize has room for a usual request or response.
+// usualSize is the initial capacity for a request or response.
 const usualSize = 512
 
 func (c *Codec) appendWith(e *encoder, dst []byte, m proto.Message) ([]byte, error) {
@@ -50,8 +50,8 @@ func (c *Codec) appendWith(e *encoder, dst []byte, m proto.Message) ([]byte, err
 
 type encoder struct {
 	response  bool
-	canonical bool // of values that were read so
-	checked   bool // the JSON that is passed on was, as that of a message at depth 1
+	canonical bool // for values decoded as canonical
+	checked   bool // the verbatim JSON at depth 1 was validated
 	depth     int
 }
 
@@ -76,7 +76,8 @@ func (e *encoder) object(dst []byte, c *Codec, m proto.Message) ([]byte, error) 
 	return append(dst, '}'), err
 }
 
-// fields appends an object's members; more reports whether there is one before them.
+// fields appends an object's members. more reports whether the object already has a
+// member.
 func (e *encoder) fields(dst []byte, c *Codec, m proto.Message, more bool) ([]byte, error) {
 	t := c.messageOf(m)
 	named, some, err := c.masked(t.Message)
@@ -89,7 +90,7 @@ func (e *encoder) fields(dst []byte, c *Codec, m proto.Message, more bool) ([]by
 		}
 		v, has := t.get(f)
 		if f.shape == shapeEnum && has && !f.list && !f.mapped {
-			has = v.Enum() != 0 // an unspecified enum is unset, even if it was set
+			has = v.Enum() != 0 // an unspecified enum counts as unset, even if it was set
 		}
 		verbatim := false
 		if f.json != nil {
@@ -121,7 +122,7 @@ func (e *encoder) fields(dst []byte, c *Codec, m proto.Message, more bool) ([]by
 	return dst, nil
 }
 
-// unset returns what stands for an unset field in a response and in a request.
+// unset returns the text of an unset field in a response and in a request.
 func (f *field) unset() (response, request string) {
 	switch {
 	case f.list:
@@ -197,7 +198,7 @@ func (e *encoder) mapped(dst []byte, f *field, entries protoreflect.Map) (_ []by
 	return append(dst, '}'), nil
 }
 
-// strings appends a map of strings as mapped does.
+// strings appends a map of strings, as mapped does for other maps.
 func (e *encoder) strings(dst []byte, m map[string]string) (_ []byte, err error) {
 	defer e.leave()
 	if err := e.enter(); err != nil {
@@ -216,7 +217,7 @@ func (e *encoder) strings(dst []byte, m map[string]string) (_ []byte, err error)
 	return append(dst, '}'), nil
 }
 
-// sortedKeys appends the keys of a map to dst, and sorts them.
+// sortedKeys appends the sorted keys of a map to dst.
 func sortedKeys[V any](dst []string, m map[string]V) []string {
 	for k := range m {
 		dst = append(dst, k)

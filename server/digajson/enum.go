@@ -10,10 +10,10 @@ import (
 	annotationsv1 "github.com/digate/digate/gen/digate/annotations/v1"
 )
 
-// enumNames are the spellings of an enum's values. The zero value has none: an
-// unset field holds it. There are few, so that a search is faster than a map.
+// enumNames are the JSON texts of an enum's values. The zero value has none, since it
+// means an unset field. There are so few values that a search is faster than a map.
 type enumNames struct {
-	values  []enumValue // of two with one number, the first is written
+	values  []enumValue // of two values with one number, the first is written
 	allowed string
 }
 
@@ -22,7 +22,7 @@ type enumValue struct {
 	number protoreflect.EnumNumber
 }
 
-// number returns the value of a spelling, 0 where there is none.
+// number returns the value with a text, or 0 if there is none.
 func (n *enumNames) number(text string) protoreflect.EnumNumber {
 	for i := range n.values {
 		if n.values[i].text == text {
@@ -32,7 +32,7 @@ func (n *enumNames) number(text string) protoreflect.EnumNumber {
 	return 0
 }
 
-// text returns the spelling of a value, empty where it has none.
+// text returns the text of a value. It is empty if there is none.
 func (n *enumNames) text(number protoreflect.EnumNumber) string {
 	for i := range n.values {
 		if n.values[i].number == number {
@@ -42,7 +42,7 @@ func (n *enumNames) text(number protoreflect.EnumNumber) string {
 	return ""
 }
 
-// namesOf returns the spellings of an enum. It fails where one would mean two values.
+// namesOf returns the texts of an enum. It fails if two values have the same text.
 func namesOf(ed protoreflect.EnumDescriptor) (*enumNames, error) {
 	n := new(enumNames)
 	values := ed.Values()
@@ -64,7 +64,7 @@ func namesOf(ed protoreflect.EnumDescriptor) (*enumNames, error) {
 	return n, nil
 }
 
-// EnumTexts lists the spellings of an enum, for messages.
+// EnumTexts lists the texts of an enum, for error messages.
 func EnumTexts(ed protoreflect.EnumDescriptor) string {
 	var all []string
 	values := ed.Values()
@@ -76,8 +76,8 @@ func EnumTexts(ed protoreflect.EnumDescriptor) string {
 	return strings.Join(all, ", ")
 }
 
-// EnumText returns an enum value as the dialect spells it, empty for the zero
-// value and for a number that the contract does not know.
+// EnumText returns the JSON text of an enum value. It is empty for the zero value and for
+// unknown numbers.
 func EnumText(e protoreflect.Enum) string {
 	vd := e.Descriptor().Values().ByNumber(e.Number())
 	if vd == nil || vd.Number() == 0 {
@@ -98,7 +98,7 @@ func ownSpelling(vd protoreflect.EnumValueDescriptor) string {
 	return own.GetJsonValue()
 }
 
-// enumPrefix is the prefix that a type's values have: AuthType, AUTH_TYPE_.
+// enumPrefix returns the prefix of a type's values: AUTH_TYPE_ for AuthType.
 func enumPrefix(name string) string {
 	var b strings.Builder
 	for i := range len(name) {

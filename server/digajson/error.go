@@ -10,15 +10,13 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// KindJSON is the kind of an [Error] for a text that is not JSON, or that is more
-// than one value.
+// KindJSON is the kind of an [Error] for a text that is not exactly one valid JSON value.
 const KindJSON = "json_invalid"
 
-// KindDuplicate is the kind of an [Error], and of drift, for a key that is there
-// twice.
+// KindDuplicate is the kind of an [Error] or drift for a duplicate key.
 const KindDuplicate = "duplicate_key"
 
-// The other kinds, in pydantic's terms where it has one.
+// The other kinds. They have pydantic's names where pydantic has one.
 const (
 	kindObject        = "model_attributes_type"
 	kindDict          = "dict_type"
@@ -43,16 +41,16 @@ const (
 	kindNoValue       = "none_required"
 )
 
-// Error is a fault in one place of a message or of its JSON. It quotes no value.
+// Error is an error at one place of a message or its JSON. It quotes no value.
 type Error struct {
-	// Path leads to the place: field names and keys are strings, indexes ints.
-	// Keys are as the client wrote them.
+	// Path is the path to the place. Field names and keys are strings, and indexes are
+	// ints. Keys are as the client wrote them.
 	Path []any
-	// Kind names the fault in one word: "string_type", "duplicate_key".
+	// Kind is the kind of error, such as "string_type" or "duplicate_key".
 	Kind string
-	// Message says what value the place has to hold.
+	// Message describes the value that is required.
 	Message string
-	// Offset is the byte at which the JSON is wrong, for KindJSON.
+	// Offset is the byte offset of the error in the JSON, for KindJSON.
 	Offset int
 }
 
@@ -64,9 +62,8 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
-// Field returns the path as text, such as `variables.a[2]`; empty for the
-// message as a whole. A key in it is cut to a bounded length, and a character that
-// cannot be printed is "?".
+// Field returns the path as text, such as `variables.a[2]`. It is empty for the whole
+// message. Long keys are cut, and each unprintable character is replaced with "?".
 func (e *Error) Field() string {
 	var b strings.Builder
 	for _, step := range e.Path {
@@ -85,8 +82,8 @@ func (e *Error) Field() string {
 	return b.String()
 }
 
-// Elements returns the path with its keys as Field shows them, nil for the message
-// as a whole.
+// Elements returns the path with its keys in the form of Field. It is nil for the whole
+// message.
 func (e *Error) Elements() []any {
 	elements := slices.Clone(e.Path)
 	for i, step := range elements {
@@ -97,7 +94,7 @@ func (e *Error) Elements() []any {
 	return elements
 }
 
-// printable returns a key in a form that fits into a line of text.
+// printable returns a key in a form that fits on one line of text.
 func printable(key string) string {
 	cut := len(key) > MaxName
 	if cut {
@@ -120,7 +117,8 @@ func printable(key string) string {
 
 const notUnicode = "must be valid Unicode"
 
-// ofDialect returns err, as an [Error] if the text is not JSON.
+// ofDialect returns err as an [Error] if it says that the text is not JSON, and otherwise
+// unchanged.
 func ofDialect(err error) error {
 	if e, ok := err.(*lex.Error); ok {
 		return &Error{Kind: KindJSON, Message: e.Message, Offset: e.Offset}
@@ -128,7 +126,7 @@ func ofDialect(err error) error {
 	return err
 }
 
-// within puts a step in front of the path of an error from below.
+// within prepends a step to the path of an error.
 func within(err error, step any) error {
 	err = ofDialect(err)
 	if e, ok := err.(*Error); ok {

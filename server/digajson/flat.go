@@ -11,8 +11,8 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// flatOneof is a message that is, on the wire, one of the messages of its only
-// oneof.
+// flatOneof is a oneof whose message has, on the wire, the form of the variant that is
+// set.
 type flatOneof struct {
 	discriminator string
 	variants      []flatVariant
@@ -25,8 +25,8 @@ type flatVariant struct {
 	codec *Codec
 }
 
-// compileFlat reads the flatten option of a message's oneof. Such a message may
-// have nothing else: its object is its variant's.
+// compileFlat reads the flatten option of a message's oneof. Such a message cannot have
+// other fields, because its object is that of the variant.
 func (k compiler) compileFlat(c *Codec) error {
 	od, discriminator := Flattened(c.md)
 	if od == nil {
@@ -61,8 +61,8 @@ func (k compiler) compileFlat(c *Codec) error {
 	return nil
 }
 
-// Flattened returns the oneof of a message that is flattened, and the key that tells
-// its variants apart; nil where the message has none.
+// Flattened returns the flattened oneof of a message, and the name of its discriminator.
+// It returns nil if the message has none.
 func Flattened(md protoreflect.MessageDescriptor) (oneof protoreflect.OneofDescriptor, discriminator string) {
 	for i := range md.Oneofs().Len() {
 		od := md.Oneofs().Get(i)
@@ -73,8 +73,8 @@ func Flattened(md protoreflect.MessageDescriptor) (oneof protoreflect.OneofDescr
 	return nil, ""
 }
 
-// decodeFlat reads an object twice: for the discriminator, which may be anywhere in
-// it, and then for its variant.
+// decodeFlat reads an object twice: first to find the discriminator, which may be
+// anywhere in it, and then to decode the variant.
 func (c *Codec) decodeFlat(d *decoder, m protoreflect.Message) error {
 	start := d.Pos
 	name := c.flat.discriminator
@@ -106,7 +106,7 @@ func (c *Codec) decodeFlat(d *decoder, m protoreflect.Message) error {
 		}
 		return err
 	})
-	// A response that breaks off may still have named its variant before.
+	// An incomplete response may have named its variant before its end.
 	if err != nil && (d.strict || v == nil) {
 		return err
 	}
@@ -137,7 +137,7 @@ func (f *flatOneof) variant(tag lex.Text) *flatVariant {
 	return nil
 }
 
-// flat appends a message that is one of its variants.
+// flat appends the variant of a message.
 func (e *encoder) flat(dst []byte, flat *flatOneof, m protoreflect.Message) ([]byte, error) {
 	dst = append(dst, `{"`...)
 	dst = append(dst, flat.discriminator...)

@@ -7,21 +7,22 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// UnmarshalForwarded reads a client's JSON as [Codec.UnmarshalRequest] does, for a
-// message whose values nobody needs but Diga: of a Struct that has its JSON beside it, the
-// JSON alone is set. [Codec.AppendRequest] writes the same bytes for either message. The message shares the memory of data, which must not change any more.
+// UnmarshalForwarded is [Codec.UnmarshalRequest] for a message whose values only Diga
+// needs: if there is a field for the JSON of a Struct, only that field is set.
+// [Codec.AppendRequest] writes the same bytes for either message. The message shares
+// memory with data, which must not be modified afterwards.
 //
-// UnmarshalForwarded returns the last JSON that it set, which [CheckVerbatim] need not check;
-// empty if it set none.
+// UnmarshalForwarded returns the last JSON that it set, which [CheckVerbatim] need not
+// validate again. It returns an empty string if it set none.
 func (c *Codec) UnmarshalForwarded(data []byte, m proto.Message) (checked string, err error) {
 	d := decoder{Scanner: lex.Scanner{Data: textOf(data)}, strict: true, forwarded: true}
 	err = c.decode(&d, m)
 	return d.checked, ofDialect(err)
 }
 
-// forward reads the Struct of a field, which begins here, as the JSON beside it. It
-// returns false, and reads nothing, where there is something wrong with the value, or
-// where its text has to be kept as it is.
+// forward reads the Struct that begins here as JSON into the field for it. It returns
+// false without reading anything if the value is invalid or its text must be kept
+// exactly.
 func (f *field) forward(d *decoder, t *message) bool {
 	w := walker{Scanner: d.Scanner, depth: d.depth, values: d.values}
 	var text string

@@ -13,19 +13,19 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// WireReader decodes protobuf as [Codec.UnmarshalForwarded] reads JSON. It may be used by many
-// goroutines.
+// WireReader decodes protobuf in the way in which [Codec.UnmarshalForwarded] decodes
+// JSON. It is safe for concurrent use.
 type WireReader struct {
-	// Forwarded reports whether nobody but Diga needs the values of messages of a type.
-	// Nil means that there is no such type.
+	// Forwarded reports whether only Diga needs the values of a message type. Nil means
+	// that there is no such type.
 	Forwarded func(protoreflect.MessageDescriptor) bool
 
 	plans sync.Map // protoreflect.FullName → forwardedFields
 }
 
-// Unmarshal is [proto.Unmarshal], but that of a Struct of a forwarded message that has its
-// JSON beside it, the JSON alone is set. [Codec.AppendRequest] writes the same bytes for
-// either message.
+// Unmarshal is [proto.Unmarshal], except for Structs of forwarded messages: if there is a
+// field for a Struct's JSON, only that field is set. [Codec.AppendRequest] writes the
+// same bytes for either message.
 func (r *WireReader) Unmarshal(b []byte, m proto.Message) error {
 	if fields := r.plan(m.ProtoReflect().Descriptor()); len(fields) > 0 {
 		w := wireWalkers.Get().(*wireWalker)
@@ -39,21 +39,22 @@ func (r *WireReader) Unmarshal(b []byte, m proto.Message) error {
 	return proto.Unmarshal(b, m)
 }
 
-// forwardedFields are the fields of a message that are not decoded as they are.
+// forwardedFields are the fields of a message that need special decoding.
 type forwardedFields map[protowire.Number]forwardedField
 
-// forwardedField is a Struct, the JSON beside one, or a message within which there are
-// such.
+// forwardedField is a Struct, a field for the JSON of one, or a message that contains
+// such fields.
 type forwardedField struct {
-	// bit tells the fields of a message apart. A Struct and its JSON have the same.
+	// bit identifies the field within its message. A Struct and the field for its JSON
+	// have the same bit.
 	bit uint64
-	// json is the field that gets the JSON of this Struct, 0 where this is none.
+	// json is the field for this Struct's JSON, or 0 if this is not a Struct.
 	json protowire.Number
-	// within are the fields of this message, nil where this is none.
+	// within are the special fields of this message, or nil.
 	within forwardedFields
 }
 
-// plan returns what there is to forward of messages of a type.
+// plan returns the special fields of a message type.
 func (r *WireReader) plan(md protoreflect.MessageDescriptor) forwardedFields {
 	if r.Forwarded == nil {
 		return nil
@@ -66,7 +67,8 @@ func (r *WireReader) plan(md protoreflect.MessageDescriptor) forwardedFields {
 	return p
 }
 
-// fields is plan for a type within others, in which there may be no message of those.
+// fields is plan for a type within others. A forwarded field must not be within a message
+// of its own type.
 func (r *WireReader) fields(md protoreflect.MessageDescriptor, around []protoreflect.FullName) forwardedFields {
 	if slices.Contains(around, md.FullName()) || md.Fields().Len() > 64 {
 		return nil
@@ -88,12 +90,12 @@ func (r *WireReader) fields(md protoreflect.MessageDescriptor, around []protoref
 	return p
 }
 
-// wireWalker walks over protobuf, and writes the JSON of the Structs in it. It reports
-// only that there is something that it does not take: protobuf that is not as encoders
-// write it, or values that there is no JSON for.
+// wireWalker reads protobuf and writes the JSON of the Structs in it. It only reports
+// that it cannot handle an input: protobuf that is not encoded in the usual way, or
+// values without a JSON form.
 type wireWalker struct {
 	*normalForm
-	message []byte // with JSON in place of Structs
+	message []byte // with JSON instead of Structs
 	depth   int
 }
 
@@ -107,7 +109,7 @@ func (w *wireWalker) release() {
 	}
 }
 
-// forward appends a message with JSON in place of Structs.
+// forward appends a message with JSON instead of Structs.
 func (w *wireWalker) forward(dst []byte, fields forwardedFields, b []byte) (_ []byte, ok bool) {
 	var seen uint64
 	for len(b) > 0 {
@@ -166,8 +168,8 @@ const (
 	valueList    = 6<<3 | protowire.BytesType
 )
 
-// next returns the bytes of the field that b begins with, and how long the field is. The
-// length is negative if it is another field than the one of this tag.
+// next returns the content of the field at the start of b, and the field's length. The
+// length is negative if the field has another tag.
 func next(b []byte, tag protowire.Type) (v []byte, n int) {
 	if len(b) == 0 || b[0] != byte(tag) {
 		return nil, -1
@@ -286,8 +288,8 @@ func (w *wireWalker) text(b []byte) (valid bool) {
 	return valid
 }
 
-// textOf returns b as a string of the same memory, which must not change while the string
-// is used.
+// textOf returns b as a string that shares its memory. b must not change while the string
+// is in use.
 func textOf(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // a text may have a megabyte
 }

@@ -4,11 +4,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// everyField is the path that names all of a message's fields (AIP-134).
+// everyField is the path that selects all fields of a message (AIP-134).
 const everyField = "*"
 
-// fillMask sets the update_mask of a request to the fields whose keys were
-// there (AIP-134).
+// fillMask sets the update_mask of a request to the fields whose keys were present
+// (AIP-134).
 func (c *Codec) fillMask(m protoreflect.Message, seen *fieldSet) {
 	if c.mask == nil {
 		return
@@ -22,8 +22,8 @@ func (c *Codec) fillMask(m protoreflect.Message, seen *fieldSet) {
 	}
 }
 
-// masked returns the fields that a request's update_mask names, and whether it
-// names any: an empty mask means every field that is set.
+// masked returns the fields that a request's update_mask selects, and whether it has any
+// paths. An empty mask selects every set field.
 func (c *Codec) masked(m protoreflect.Message) (named fieldSet, some bool, err error) {
 	if c.mask == nil || !m.Has(c.mask) {
 		return named, false, nil

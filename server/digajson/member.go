@@ -2,9 +2,9 @@ package digajson
 
 import "github.com/digate/digate/server/digajson/internal/lex"
 
-// StringMember returns the last string that is the object's member of this name,
-// empty if there is none, and reports whether the object has more than one member
-// of this name. Of a text that is not JSON to its end, what comes before counts.
+// StringMember returns the last string value of the object's member with this name, or an
+// empty string. It reports whether the object has several such members. If the text is
+// not valid JSON to its end, the part before counts.
 func StringMember(text, name string) (value string, twice bool) {
 	d := decoder{Scanner: lex.Scanner{Data: text}}
 	if d.Peek() != '{' {

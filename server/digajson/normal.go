@@ -8,30 +8,31 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// normalForm is the JSON of a Struct, Value or ListValue that is being written without
-// one, in the bytes that an encoder would write. The keys of an object may come in any
-// order. A nil normalForm writes nothing.
+// normalForm writes the JSON of a Struct, Value or ListValue in the bytes that [Codec]
+// writes for the decoded value. The members of an object may be added in any order. A nil
+// normalForm writes nothing.
 type normalForm struct {
 	out []byte
-	// members are those of the objects that are open, the innermost object's last.
+	// members are the members of the open objects. Those of the innermost object come
+	// last.
 	members []member
-	// moved is room for the members of an object.
+	// moved is a buffer for sorting the members of an object.
 	moved []byte
 }
 
-// member is where a member of an object is in the JSON, and where its key ends.
+// member is the position of an object's member in the JSON, and the end of its key.
 type member struct {
 	start, keyEnd, end int
-	escaped            bool // the key is
+	escaped            bool // of the key
 }
 
-// maxKept is how large a buffer may be that is kept for another text, in bytes.
+// maxKept is the maximum size of a buffer that is reused, in bytes.
 const maxKept = 4 << 20
 
 var normalForms = sync.Pool{New: func() any { return new(normalForm) }}
 
-// newNormalForm returns an empty one with room for a text of that size. The caller
-// releases it.
+// newNormalForm returns an empty normalForm with the given capacity. The caller must
+// release it.
 func newNormalForm(size int) *normalForm {
 	n := normalForms.Get().(*normalForm)
 	n.out, n.members = slices.Grow(n.out[:0], size), n.members[:0]
@@ -59,7 +60,7 @@ func (n *normalForm) openObject() (first int) {
 	return len(n.members)
 }
 
-// beginMember makes room for the next member of an object, whose key is written then.
+// beginMember begins the next member of an object. The caller then writes its key.
 func (n *normalForm) beginMember(first int) {
 	if n == nil {
 		return
@@ -70,7 +71,7 @@ func (n *normalForm) beginMember(first int) {
 	n.members = append(n.members, member{start: len(n.out)})
 }
 
-// endKey ends the key of the member that was begun.
+// endKey ends the key of the current member.
 func (n *normalForm) endKey(key string) {
 	if n == nil {
 		return
@@ -111,7 +112,7 @@ func (n *normalForm) key(m member) []byte {
 	return raw
 }
 
-// sort sorts the members, which come last in the JSON.
+// sort sorts the members, which are at the end of the JSON.
 func (n *normalForm) sort(members []member) (distinct bool) {
 	from := members[0].start
 	for i := range members[1:] {

@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	// maxExact is the largest integer below which a double holds every integer.
+	// maxExact is the number up to which a double can represent every integer.
 	maxExact = 1 << 53
-	// endOfIntegers is where doubles are no longer written as integers. Below it,
-	// ECMAScript's Number::toString and RFC 8785 write digits as well; a float of
-	// 1e300 does not become an integer of 301 digits.
+	// endOfIntegers is the limit above which doubles are written with an exponent, so
+	// that 1e300 does not become an integer of 301 digits. ECMAScript's Number::toString
+	// and RFC 8785 have the same limit.
 	endOfIntegers = 1e21
 )
 
-// integer returns the integer that a number is, however it is written: 1.0 and 1e2
+// integer returns the value of a number if it is an integer in any spelling: 1.0 and 1e2
 // are integers too. For any other number it returns the kind of the error.
 func integer(raw string) (negative bool, magnitude uint64, kind string) {
 	d := decimalOf(raw)
@@ -35,8 +35,8 @@ func integer(raw string) (negative bool, magnitude uint64, kind string) {
 	return d.negative, magnitude, ""
 }
 
-// decimal is a number as it is written: its digits, times ten to the power of exp.
-// There is no zero at either end of the digits, and zero has none.
+// decimal is a number as written: its digits, times ten to the power of exp. The digits
+// have no zero at either end. Zero has no digits.
 type decimal struct {
 	negative bool
 	digits   string
@@ -60,11 +60,12 @@ func decimalOf(raw string) (d decimal) {
 	return d
 }
 
-// maxShort is how many digits every decimal may have that a double brings back.
+// maxShort is the number of digits up to which converting a decimal to a double and back
+// always gives the same decimal.
 const maxShort = 15
 
-// bringsBack reports whether the double n, which raw was read as, is written as the
-// decimal that raw is.
+// bringsBack reports whether n, the double that raw was converted to, is written as the
+// same decimal again.
 func bringsBack(raw string, n float64) bool {
 	if abs := math.Abs(n); len(raw) <= maxShort && abs > 1e-290 && abs < 1e290 {
 		return true
@@ -72,10 +73,10 @@ func bringsBack(raw string, n float64) bool {
 	return decimalOf(raw) == decimalOf(string(strconv.AppendFloat(make([]byte, 0, 32), n, 'e', -1, 64)))
 }
 
-// maxDigits is how many digits the largest uint64 has.
+// maxDigits is the number of digits of the largest uint64.
 const maxDigits = 20
 
-// exponent returns the number after the e, or the bound that it is beyond.
+// exponent returns the exponent in the text, limited to maxExponent.
 func exponent(s string) int {
 	n, err := strconv.Atoi(s)
 	switch {
@@ -88,11 +89,11 @@ func exponent(s string) int {
 	}
 }
 
-// maxExponent is larger than any text is long.
+// maxExponent is larger than the length of any text.
 const maxExponent = math.MaxInt / 4
 
-// exact reports whether the double n is the integer that raw is, and is written as
-// that integer again.
+// exact reports whether the double n equals the integer raw, and is written as that
+// integer again.
 func exact(raw string, n float64) bool {
 	abs := math.Abs(n)
 	if abs < maxExact {
@@ -109,8 +110,8 @@ func exact(raw string, n float64) bool {
 	return want.Cmp(got) == 0
 }
 
-// held reports whether a double holds a number: it was read as n, and is written as the
-// same number again.
+// held reports whether a double represents a number: it was converted to n, and n is
+// written as the same number again.
 func held(raw string, n float64, integer bool) bool {
 	if integer {
 		return exact(raw, n)
@@ -118,7 +119,8 @@ func held(raw string, n float64, integer bool) bool {
 	return bringsBack(raw, n)
 }
 
-// inexact says what is wrong with an integer that was read as n, and is not exact.
+// inexact returns the error message for an integer that was converted to n and is not
+// exact.
 func inexact(n float64) string {
 	if math.Abs(n) >= endOfIntegers {
 		return "is an integer of more than 21 digits; write it as a string"
@@ -126,8 +128,8 @@ func inexact(n float64) string {
 	return "is an integer that a double cannot hold exactly; write it as a string"
 }
 
-// appendFloat writes integers below 1e21 as integers, digit for digit, and anything
-// else so that no reader takes it for one, in as few digits as bring it back.
+// appendFloat writes integers below 1e21 with all digits. It writes other numbers so that
+// no reader takes them for an integer, in the fewest digits that identify the double.
 func appendFloat(dst []byte, f float64, bits int) ([]byte, error) {
 	abs := math.Abs(f)
 	switch {
@@ -143,7 +145,7 @@ func appendFloat(dst []byte, f float64, bits int) ([]byte, error) {
 	case abs >= endOfIntegers || abs < 1e-6:
 		start := len(dst)
 		dst = strconv.AppendFloat(dst, f, 'e', -1, bits)
-		// e-09 is e-9, as JavaScript writes it.
+		// e-09 becomes e-9, as in JavaScript.
 		if n := len(dst); n-start >= 4 && dst[n-4] == 'e' && dst[n-2] == '0' {
 			dst[n-2] = dst[n-1]
 			dst = dst[:n-1]

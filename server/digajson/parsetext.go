@@ -8,9 +8,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// ParseText reads a field's value from the text that a URL holds, once it is
-// unescaped: the inverse of [AppendText]. Its error is an [Error] that names the
-// field.
+// ParseText parses a field's value from the unescaped text in a URL. It is the inverse of
+// [AppendText]. Its error is an [Error] that names the field.
 func ParseText(fd protoreflect.FieldDescriptor, s string) (v protoreflect.Value, err error) {
 	switch fd.Kind() {
 	case protoreflect.StringKind:

@@ -10,9 +10,8 @@ import (
 	"github.com/digate/digate/server/gostruct"
 )
 
-// slot is where the Go struct of a generated message holds a field. Reading and setting
-// it there costs a fraction of what protoreflect takes, whose Set allocates twice for
-// each string.
+// slot is the place of a field in the Go struct of a generated message. Direct access
+// costs a fraction of protoreflect, whose Set allocates twice for each string.
 type slot struct {
 	kind  slotKind
 	index int
@@ -21,16 +20,16 @@ type slot struct {
 type slotKind uint8
 
 const (
-	slotNone slotKind = iota // the field is only reached through protoreflect
+	slotNone slotKind = iota // the field is accessed only through protoreflect
 	slotString
 	slotOptionalString
 	slotBool
 	slotEnum
 	slotMessage
-	slotStrings // a map
+	slotStrings // a map of strings
 )
 
-// bindSlots finds the Go struct of a generated message and its fields in it.
+// bindSlots finds the Go struct of a generated message and the places of its fields.
 func (c *Codec) bindSlots() {
 	mt, err := protoregistry.GlobalTypes.FindMessageByName(c.md.FullName())
 	if err != nil || mt.Descriptor() != c.md {
@@ -71,11 +70,11 @@ func (f *field) slotKind(t reflect.Type) slotKind {
 	}
 }
 
-// message is a message that is read or filled in.
+// message is a message that is being read or filled in.
 type message struct {
 	protoreflect.Message
-	fields reflect.Value // of its Go struct; invalid where only Message will do
-	room   []string      // for the strings that the Go struct has pointers to
+	fields reflect.Value // of its Go struct; invalid if only protoreflect can be used
+	room   []string      // for strings to which the Go struct has pointers
 }
 
 func (c *Codec) messageOf(m proto.Message) message {
@@ -86,8 +85,8 @@ func (c *Codec) messageOf(m proto.Message) message {
 	return t
 }
 
-// get returns the value of a field, and whether it has one. That of a map of strings is
-// what strings returns.
+// get returns the value of a field, and reports whether it is set. For a map of strings,
+// use strings instead.
 func (t *message) get(f *field) (v protoreflect.Value, has bool) {
 	if f.slot.kind == slotNone || !t.fields.IsValid() {
 		if !t.Has(f.fd) {
@@ -118,7 +117,7 @@ func (t *message) get(f *field) (v protoreflect.Value, has bool) {
 	}
 }
 
-// strings returns a map, and whether the Go struct has it.
+// strings returns a map of strings, and reports whether the Go struct has it.
 func (t *message) strings(f *field) (m map[string]string, ok bool) {
 	if f.slot.kind != slotStrings || !t.fields.IsValid() {
 		return nil, false
@@ -126,7 +125,7 @@ func (t *message) strings(f *field) (m map[string]string, ok bool) {
 	return t.fields.Field(f.slot.index).Interface().(map[string]string), true
 }
 
-// set sets a field that is neither list nor map.
+// set sets a field that is neither a list nor a map.
 func (t *message) set(f *field, v protoreflect.Value) {
 	kind := f.slot.kind
 	if kind == slotNone || !t.fields.IsValid() {
@@ -153,9 +152,9 @@ func (t *message) set(f *field, v protoreflect.Value) {
 	}
 }
 
-// entries is a map that is being read, empty at first.
+// entries is a map that is being read. It is empty at first.
 type entries struct {
-	strings map[string]string // where the Go struct has it so
+	strings map[string]string // if the Go struct has the map
 	values  protoreflect.Map
 }
 
@@ -184,7 +183,7 @@ func (e *entries) set(key string, v protoreflect.Value) {
 	e.values.Set(protoreflect.ValueOfString(key).MapKey(), v)
 }
 
-// message returns a new message that the map holds under the key.
+// message adds a new message to the map under the key, and returns it.
 func (e *entries) message(key string) protoreflect.Message {
 	k := protoreflect.ValueOfString(key).MapKey()
 	e.values.Clear(k)

@@ -6,8 +6,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// HasText reports whether a field has a form outside JSON, for a URL's path or
-// query: a single string, bool, number or enum.
+// HasText reports whether a field can be in a URL's path or query: it is a single string,
+// bool, number or enum.
 func HasText(fd protoreflect.FieldDescriptor) bool {
 	if fd.IsList() || fd.IsMap() {
 		return false
@@ -20,8 +20,8 @@ func HasText(fd protoreflect.FieldDescriptor) bool {
 	}
 }
 
-// AppendText appends a field's value as a URL holds it, before it is escaped
-// there. The field must have such a form ([HasText]).
+// AppendText appends a field's value in the form for a URL, not yet escaped. [HasText]
+// must be true for the field.
 func AppendText(dst []byte, fd protoreflect.FieldDescriptor, v protoreflect.Value) ([]byte, error) {
 	switch fd.Kind() {
 	case protoreflect.StringKind:

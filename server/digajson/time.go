@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// The years that RFC 3339 and google.protobuf.Timestamp have.
+// The first and the last year that RFC 3339 and google.protobuf.Timestamp support.
 const minYear, maxYear = 1, 9999
 
 const secondsOfDay = 24 * 60 * 60
@@ -17,10 +17,10 @@ var (
 	maxSeconds = time.Date(maxYear+1, 1, 1, 0, 0, 0, 0, time.UTC).Unix() - 1
 )
 
-// parseTime reads the shapes of ISO 8601 that Python prints and RFC 3339 allows:
-// a T or a space in the middle, minutes and seconds or not, up to nine digits of
-// fraction that count, and Z, an offset or nothing (then it is UTC) at the end. A
-// leap second is the second before it, since a Timestamp has none.
+// parseTime parses the forms of ISO 8601 that Python prints and RFC 3339 allows: T or a
+// space before the time, optional minutes and seconds, a fraction of which nine digits
+// count, and at the end Z, an offset or nothing, which means UTC. A leap second becomes
+// the second before it, since a Timestamp has none.
 func parseTime(s string) (*timestamppb.Timestamp, bool) {
 	p := timeParser{s: s}
 	year, month, day := p.digits(4), p.after('-', 2), p.after('-', 2)
@@ -35,7 +35,7 @@ func parseTime(s string) (*timestamppb.Timestamp, bool) {
 		return nil, false
 	}
 	if day > 28 && day > time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day() {
-		return nil, false // the 30th of February
+		return nil, false // for example the 30th of February
 	}
 	seconds := days(year, month, day)*secondsOfDay + int64(hour*3600+minute*60+second)
 	if offset != 0 {
@@ -48,9 +48,9 @@ func parseTime(s string) (*timestamppb.Timestamp, bool) {
 	return &timestamppb.Timestamp{Seconds: seconds, Nanos: int32(nanos)}, true
 }
 
-// days returns how many days a date is after the 1st of January 1970.
+// days returns the number of days from the 1st of January 1970 to a date.
 func days(year, month, day int) int64 {
-	if month <= 2 { // of a year that begins in March, the leap day is the last
+	if month <= 2 { // count years from March, so that the leap day is the last one
 		year, month = year-1, month+12
 	}
 	return int64(365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 719469)
@@ -97,8 +97,8 @@ func (p *timeParser) oneOf(set string) {
 	p.bad = true
 }
 
-// clock reads hours and, where they follow, minutes, seconds and a fraction. Without
-// extended, minutes may follow without a colon.
+// clock parses hours and optional minutes, seconds and a fraction. If extended is false,
+// the minutes may follow without a colon.
 func (p *timeParser) clock(extended bool) (hour, minute, second, nanos int) {
 	hour = p.digits(2)
 	switch {
@@ -118,7 +118,7 @@ func (p *timeParser) clock(extended bool) (hour, minute, second, nanos int) {
 
 func (p *timeParser) next(c byte) bool { return p.s != "" && p.s[0] == c }
 
-// fraction reads nanoseconds; digits beyond them are dropped.
+// fraction parses nanoseconds. It drops further digits.
 func (p *timeParser) fraction() (nanos int) {
 	if p.s == "" || p.s[0] != '.' && p.s[0] != ',' {
 		return 0
@@ -140,7 +140,7 @@ func (p *timeParser) fraction() (nanos int) {
 	return nanos
 }
 
-// offset reads how far the clock that was read is ahead of UTC.
+// offset parses the offset from UTC.
 func (p *timeParser) offset() time.Duration {
 	if p.s == "" {
 		return 0
@@ -166,8 +166,8 @@ func (p *timeParser) offset() time.Duration {
 	return d
 }
 
-// appendTime writes a time in UTC, with only the digits of fraction that it
-// needs. It returns false for one that RFC 3339 has no form for.
+// appendTime appends a time in UTC, with only as many digits of the fraction as needed.
+// It returns false for a time that RFC 3339 cannot represent.
 func appendTime(dst []byte, seconds int64, nanos int32) ([]byte, bool) {
 	if nanos < 0 || nanos > 999_999_999 || seconds < minSeconds || seconds > maxSeconds {
 		return dst, false

@@ -9,8 +9,8 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// value reads one value other than a message of the contract's. It returns false
-// where there is none to set.
+// value reads one value that is not a message of the contract. It returns false if there
+// is no value to set.
 func (f *field) value(d *decoder) (v protoreflect.Value, set bool, err error) {
 	c := d.Peek()
 	switch f.shape {
@@ -106,7 +106,7 @@ func (f *field) fromNumber(d *decoder, raw string) (v protoreflect.Value, set bo
 	if kind == kindInt {
 		return v, false, d.refuse(kindInt, mustBe[kindInt])
 	}
-	limit := uint64(1)<<(f.bits-1) - 1 // of a signed integer; one more below zero
+	limit := uint64(1)<<(f.bits-1) - 1 // of a signed integer; one more for negative ones
 	switch {
 	case f.shape == shapeInt && negative:
 		limit++
@@ -134,8 +134,8 @@ func (f *field) fromNumber(d *decoder, raw string) (v protoreflect.Value, set bo
 	}
 }
 
-// wholeNumber reads a number that something follows. A number at the end of the text
-// is an error: its last digits may be lost.
+// wholeNumber reads a number that is not at the end of the text. A number at the end is
+// an error, because its last digits may be missing.
 func (d *decoder) wholeNumber() (raw string, integer bool, err error) {
 	raw, integer, err = d.Number()
 	if err == nil && d.Pos == len(d.Data) {

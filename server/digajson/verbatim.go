@@ -13,8 +13,7 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// JSONOf returns the field whose JSON a field holds, by the option json_of. It returns
-// nil for a field that holds none.
+// JSONOf returns the field whose JSON this field contains (option json_of), or nil.
 func JSONOf(fd protoreflect.FieldDescriptor) protoreflect.FieldDescriptor {
 	if of := jsonOf(fd); of != "" {
 		return fd.ContainingMessage().Fields().ByName(of)
@@ -22,10 +21,10 @@ func JSONOf(fd protoreflect.FieldDescriptor) protoreflect.FieldDescriptor {
 	return nil
 }
 
-// CheckVerbatim checks the value of a request's field that holds the JSON of another.
-// The other field must be unset, and the value be JSON that a client might write for
-// it, in which any number will do. A value that is the JSON checked already is not looked
-// at again. The error is an [Error].
+// CheckVerbatim validates the value of a request's json_of field. The field whose JSON it
+// contains must be unset. The value must be JSON that a client could write for that
+// field, but its numbers may be of any size. A value equal to checked is not validated
+// again. The error is an [Error].
 func CheckVerbatim(m protoreflect.Message, fd protoreflect.FieldDescriptor, checked string) error {
 	if checked != "" && checked == m.Get(fd).String() && !m.Has(JSONOf(fd)) {
 		return nil
@@ -33,7 +32,7 @@ func CheckVerbatim(m protoreflect.Message, fd protoreflect.FieldDescriptor, chec
 	return checkVerbatim(m, fd, 1)
 }
 
-// checkVerbatim is CheckVerbatim for a message at a depth.
+// checkVerbatim is [CheckVerbatim] for a message at a nesting depth.
 func checkVerbatim(m protoreflect.Message, fd protoreflect.FieldDescriptor, depth int) error {
 	of, text := JSONOf(fd), m.Get(fd).String()
 	shape := shapeValue
@@ -50,7 +49,7 @@ func checkVerbatim(m protoreflect.Message, fd protoreflect.FieldDescriptor, dept
 		err = fault(text, shape, depth)
 	}
 	if e, ok := errors.AsType[*Error](ofDialect(err)); ok && e.Kind == KindJSON {
-		// At which byte it is tells more than in which key.
+		// The byte offset says more than the key.
 		err = &Error{Kind: KindJSON, Message: fmt.Sprintf("%s (byte %d)", e.Message, min(e.Offset, len(text))), Offset: e.Offset}
 	}
 	if err == nil {
@@ -59,8 +58,8 @@ func checkVerbatim(m protoreflect.Message, fd protoreflect.FieldDescriptor, dept
 	return within(err, string(fd.Name()))
 }
 
-// fault returns what is wrong with a text as the value of a field of that shape, in a
-// message at a depth; nil if nothing is.
+// fault returns the error of a text as the value of a field with that shape, in a message
+// at a nesting depth. It returns nil if the text is valid.
 func fault(text string, s shape, depth int) (err error) {
 	d := newValueDecoder(text, depth)
 	d.verbatim = true
@@ -75,8 +74,8 @@ func fault(text string, s shape, depth int) (err error) {
 	return err
 }
 
-// outermost reads the one value of the text, which must begin with the bracket and is
-// not counted.
+// outermost reads the single value of the text, which must begin with the bracket. This
+// value does not count towards MaxValues.
 func (d *decoder) outermost(bracket byte, kind string) error {
 	if first := d.Peek(); first != bracket && d.Pos < len(d.Data) {
 		return d.mismatch(kind, mustBe[kind])
@@ -86,9 +85,9 @@ func (d *decoder) outermost(bracket byte, kind string) error {
 	return err
 }
 
-// Scalars calls f with the strings in a JSON text, and with the numbers: as they are
-// written, and as the doubles that they are read as. Keys are names, and not among
-// them.
+// Scalars calls f with each string in a JSON text, and with each number twice: as it is
+// written, and as the double that it is converted to. It skips keys, because they are
+// names.
 func Scalars(text string, f func(string)) {
 	_ = newValueDecoder(text, 1).scalars(f)
 }
@@ -117,16 +116,16 @@ func (d *decoder) scalars(f func(string)) error {
 	}
 }
 
-// newValueDecoder returns a decoder of one value in a message at a depth, as strict as
-// that of a request.
+// newValueDecoder returns a decoder of one value in a message at a nesting depth. It is
+// as strict as for a request.
 func newValueDecoder(text string, depth int) *decoder {
 	if n := len(text); n > 0 && text[n-1] >= '0' && text[n-1] <= '9' {
-		text += " " // here, the end of a number is no place where a text broke off
+		text += " " // here, a number at the end of the text is complete
 	}
 	return &decoder{Scanner: lex.Scanner{Data: text}, strict: true, depth: depth}
 }
 
-// whole reads the one value of the text.
+// whole reads the single value of the text.
 func (d *decoder) whole() (*structpb.Value, error) {
 	v, _, err := d.anyValue()
 	if err == nil {
@@ -135,7 +134,7 @@ func (d *decoder) whole() (*structpb.Value, error) {
 	return v, err
 }
 
-// verbatim appends the JSON of a field in place of the field itself.
+// verbatim appends the JSON of a field instead of the field itself.
 func (e *encoder) verbatim(dst []byte, f *field, m protoreflect.Message) ([]byte, error) {
 	text := m.Get(f.json.fd).String()
 	if !e.response {
@@ -153,7 +152,8 @@ func (e *encoder) verbatim(dst []byte, f *field, m protoreflect.Message) ([]byte
 	if err != nil {
 		return dst, within(err, f.json.name)
 	}
-	// No string holds a raw end of a line, and a response may have to be one line.
+	// Line ends are dropped, because a response may have to be one line. JSON strings
+	// contain none.
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		dst = append(dst, part...)
 	}

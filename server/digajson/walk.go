@@ -6,31 +6,31 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// walker walks over JSON as strictly as a decoder reads a client's, and makes no messages
-// of it. It writes the normal form of what it takes, or takes only JSON that is in normal
-// form. It reports only that there is something that it does not take: the decoder says
-// what is wrong.
+// walker checks JSON as strictly as the decoder of a client's request, without creating
+// messages. It writes the normal form of its input, or accepts only input in normal form.
+// It only reports that an input is not accepted: the decoder finds the error.
 type walker struct {
 	lex.Scanner
 	*normalForm
-	// loose means that nothing is written, and that of the normal form only the order of
-	// keys matters.
+	// loose means that nothing is written, and that the input must only have its keys in
+	// the order of the normal form.
 	loose  bool
 	depth  int
 	values int
 }
 
-// fine reports whether a text is the value of a field of that shape, in a message at a
-// depth. Any number will do. A text that is not reported as fine may be.
+// fine reports whether a text is a valid value of a field with that shape, in a message
+// at a nesting depth. Numbers may be of any size. If fine returns false, the text may
+// still be valid.
 func fine(text string, s shape, depth int) bool {
 	w := walker{Scanner: lex.Scanner{Data: text}, loose: true, depth: depth}
 	return w.outermost(s) && w.End() == nil
 }
 
-// exact reports whether the text itself must be in normal form.
+// exact reports whether the input itself must be in normal form.
 func (w *walker) exact() bool { return w.normalForm == nil && !w.loose }
 
-// peek returns the byte that comes next, 0 at the end.
+// peek returns the next byte, or 0 at the end.
 func (w *walker) peek() byte {
 	if w.exact() && w.Pos < len(w.Data) {
 		return w.Data[w.Pos]
@@ -38,7 +38,7 @@ func (w *walker) peek() byte {
 	return w.Peek()
 }
 
-// take moves over the next byte if it is c.
+// take moves past the next byte if it is c.
 func (w *walker) take(c byte) bool {
 	if w.peek() != c {
 		return false
@@ -47,7 +47,7 @@ func (w *walker) take(c byte) bool {
 	return true
 }
 
-// outermost walks over the one value of a field of that shape.
+// outermost checks the single value of a field with that shape.
 func (w *walker) outermost(s shape) bool {
 	switch s {
 	case shapeStruct:
@@ -82,14 +82,14 @@ func (w *walker) value() bool {
 	}
 }
 
-// enter moves over a bracket, where one more object or array may be open.
+// enter moves past an opening bracket, if another level of nesting is permitted.
 func (w *walker) enter() bool {
 	w.depth++
 	w.Pos++
 	return w.depth <= MaxDepth
 }
 
-// object walks over an object. If nothing is written, its keys must be in order.
+// object checks an object. If nothing is written, its keys must be in order.
 func (w *walker) object() bool {
 	if !w.enter() {
 		return false
@@ -145,7 +145,7 @@ func (w *walker) list() bool {
 	return true
 }
 
-// text walks over a string and returns what it means.
+// text checks a string and returns its meaning.
 func (w *walker) text() (_ string, ok bool) {
 	start := w.Pos
 	t, err := w.Str()

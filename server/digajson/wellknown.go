@@ -11,7 +11,7 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// wellKnown reads a value of the google.protobuf.Struct family.
+// wellKnown reads a Struct, Value or ListValue.
 func (f *field) wellKnown(d *decoder) (v protoreflect.Value, set bool, err error) {
 	var out proto.Message
 	switch f.shape {
@@ -37,9 +37,9 @@ func (f *field) wellKnown(d *decoder) (v protoreflect.Value, set bool, err error
 	return protoreflect.ValueOfMessage(out.ProtoReflect()), true, nil
 }
 
-// anyValue reads any JSON. It returns false for a value of a response that cannot be
-// kept. The Struct or list around it is then not kept either: with a part missing it
-// would be another value.
+// anyValue reads any JSON value. It returns false for a value in a response that cannot
+// be represented. The Struct or list that contains it is then dropped too, because it
+// would be a different value without that part.
 func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 	if d.values++; d.values > MaxValues {
 		return nil, false, d.mismatch(kindTooMany, oneTooMany)
@@ -88,14 +88,14 @@ func (d *decoder) anyValue() (v *structpb.Value, ok bool, err error) {
 		case integer:
 			return d.unheld(kindInexact, inexact(n))
 		default:
-			d.lost = true // to rounding
+			d.lost = true // through rounding
 		}
 		return numberValue(n), true, nil
 	}
 }
 
-// unheld handles a number that no double holds. In a request it is no error where the
-// text around it is kept.
+// unheld handles a number that no double represents. In a request, it is not an error if
+// the text is kept.
 func (d *decoder) unheld(kind, message string) (*structpb.Value, bool, error) {
 	if d.strict && d.verbatim {
 		d.lost = true
@@ -126,7 +126,7 @@ func numberValue(n float64) *structpb.Value {
 	return &v.value
 }
 
-// structure reads a Struct. It returns false for one that holds too many values.
+// structure reads a Struct. It returns false if the Struct has too many values.
 func (d *decoder) structure() (s *structpb.Struct, ok bool, err error) {
 	s = &structpb.Struct{Fields: make(map[string]*structpb.Value)}
 	has := func(k string) bool { _, has := s.Fields[k]; return has }
@@ -152,8 +152,8 @@ func (d *decoder) structure() (s *structpb.Struct, ok bool, err error) {
 	return s, d.values <= MaxValues, err
 }
 
-// list reads a ListValue. What it cannot hold is null, so that what comes behind
-// keeps its index. It returns false for a list that holds too many values.
+// list reads a ListValue. It replaces values that it cannot represent with null, so that
+// later values keep their index. It returns false if the list has too many values.
 func (d *decoder) list() (l *structpb.ListValue, ok bool, err error) {
 	l = new(structpb.ListValue)
 	d.enter("*")

@@ -10,41 +10,40 @@ import (
 	"github.com/digate/digate/server/digajson/internal/lex"
 )
 
-// CheckWire checks the protobuf bytes of a request against the bounds of its
-// JSON: they hold at most [MaxValues] values and nest at most as deep as JSON may.
-// It reads the bytes once and decodes nothing, since a value takes many times the
-// memory that its bytes do. The error is an [Error] in the words of the JSON side.
-// What is no protobuf is left to the decoder.
+// CheckWire checks the protobuf bytes of a request against the limits of its JSON form:
+// [MaxValues] and [MaxDepth]. It reads the bytes once without decoding them, because a
+// value takes many times the memory of its bytes. The error is an [Error] with the same
+// text as for JSON. Invalid protobuf is left to the decoder.
 //
-// Values is how many values the bytes hold.
+// values is the number of values in the bytes.
 func CheckWire(md protoreflect.MessageDescriptor, b []byte) (values int, err error) {
 	var w wireCheck
 	err = w.message(wirePlanOf(md), b, 1)
 	return w.values, err
 }
 
-// maxWireDepth is a level above that of JSON: the message around the one that
-// becomes JSON is a level too. The encoder knows the level exactly.
+// maxWireDepth is one more than for JSON, because the message around the JSON body also
+// counts. The encoder checks the depth exactly.
 const maxWireDepth = MaxDepth + 1
 
-// wirePlan is what CheckWire has to know of a message type.
+// wirePlan is what CheckWire needs to know about a message type.
 type wirePlan struct {
-	fields map[protowire.Number]*wireField // those that hold values
-	nests  bool                            // an object or array in JSON
+	fields map[protowire.Number]*wireField // fields that contain values
+	nests  bool                            // it is an object or array in JSON
 }
 
-// wireField is a field that is a value, or holds values.
+// wireField is a field that is a value or contains values.
 type wireField struct {
 	name   string
 	number protowire.Number
-	plan   *wirePlan // nil where nothing in it has to be looked at
+	plan   *wirePlan // nil if nothing in the field needs checking
 	counts bool      // each occurrence is a value
-	list   bool      // an array of its own in JSON
+	list   bool      // it is an array in JSON
 	named  bool      // its name is a step of the path
 	index  bool      // its index is a step of the path
-	keyed  bool      // its entry's key is a step of the path
-	text   bool      // it is JSON that takes the place of another field
-	root   int       // how many values the outermost value of that JSON is
+	keyed  bool      // the key of its entry is a step of the path
+	text   bool      // it is JSON that replaces another field
+	root   int       // how many values the outermost value of that JSON counts as
 }
 
 var wirePlans sync.Map // protoreflect.FullName → *wirePlan
@@ -58,8 +57,7 @@ func wirePlanOf(md protoreflect.MessageDescriptor) *wirePlan {
 	return p
 }
 
-// wirePlanner holds the plans that are being made, so that types may refer to
-// themselves.
+// wirePlanner has the plans that are being made, so that types may refer to themselves.
 type wirePlanner map[protoreflect.FullName]*wirePlan
 
 func (k wirePlanner) plan(md protoreflect.MessageDescriptor) *wirePlan {
@@ -87,7 +85,7 @@ func (k wirePlanner) plan(md protoreflect.MessageDescriptor) *wirePlan {
 		default:
 			continue
 		}
-		if isGoogle(md) { // an element of JSON itself
+		if isGoogle(md) { // a JSON value itself
 			f.named, f.list = false, false
 		}
 		if fd.Message() != nil {
@@ -98,7 +96,7 @@ func (k wirePlanner) plan(md protoreflect.MessageDescriptor) *wirePlan {
 	return p
 }
 
-// wireCheck is one run over a message.
+// wireCheck is the check of one message.
 type wireCheck struct{ values int }
 
 func (w *wireCheck) message(p *wirePlan, b []byte, depth int) error {
@@ -155,7 +153,7 @@ func (w *wireCheck) field(f *wireField, v []byte, depth int) *Error {
 	return nil
 }
 
-// text checks the JSON that a field holds. What is no JSON is left to the validator.
+// text checks the JSON that a field contains. Invalid JSON is left to the validator.
 func (w *wireCheck) text(f *wireField, text string, depth int) *Error {
 	s := lex.Scanner{Data: text}
 	_, _ = s.Skip()
@@ -168,8 +166,8 @@ func (w *wireCheck) text(f *wireField, text string, depth int) *Error {
 	return nil
 }
 
-// steps returns the steps of the path from a message to this occurrence of one of
-// its fields. Before is what the message holds before it.
+// steps returns the path from a message to this occurrence of one of its fields. before
+// has the message's bytes before the occurrence.
 func (f *wireField) steps(before, v []byte) []any {
 	var steps []any
 	if f.named {
@@ -184,7 +182,7 @@ func (f *wireField) steps(before, v []byte) []any {
 	return slices.Clip(steps)
 }
 
-// occurrences returns how often the field is in a message.
+// occurrences returns the number of occurrences of the field in a message.
 func (f *wireField) occurrences(b []byte) int {
 	count := 0
 	for len(b) > 0 {
@@ -200,7 +198,7 @@ func (f *wireField) occurrences(b []byte) int {
 	return count
 }
 
-// entryKey returns the key of a map's entry.
+// entryKey returns the key of a map entry.
 func entryKey(b []byte) string {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)

@@ -36,7 +36,7 @@ func (s *Scanner) Number() (raw string, integer bool, err error) {
 // at reports whether the next byte is c.
 func (s *Scanner) at(c byte) bool { return s.Pos < len(s.Data) && s.Data[s.Pos] == c }
 
-// digits moves over digits and reports whether there were any.
+// digits skips digits and reports whether there were any.
 func (s *Scanner) digits() bool {
 	start := s.Pos
 	for s.Pos < len(s.Data) && s.Data[s.Pos] >= '0' && s.Data[s.Pos] <= '9' {

@@ -1,30 +1,30 @@
-// Package lex reads and writes the tokens of JSON (RFC 8259). It knows the grammar
-// and nothing of messages or of Diga's dialect.
+// Package lex reads and writes JSON tokens (RFC 8259). It implements only the grammar,
+// and does not depend on messages or on Diga's dialect.
 package lex
 
 import "strings"
 
-// Error is a text that is not JSON.
+// Error says that a text is not valid JSON.
 type Error struct {
-	// Message names the fault.
+	// Message describes the error.
 	Message string
-	// Offset is the byte at which the fault is.
+	// Offset is the byte offset of the error.
 	Offset int
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// Scanner moves over JSON text. It takes only JSON as RFC 8259 has it; every failure
-// is an [Error]. The texts that it returns share memory with Data.
+// Scanner reads JSON text. It accepts only valid JSON (RFC 8259), and every failure is an
+// [Error]. The texts that it returns share memory with Data.
 type Scanner struct {
 	Data string
 	Pos  int
-	// Skipped counts the values that Skip moved over, each object and array among
-	// them. Deepest is how many objects and arrays were open at once.
+	// Skipped is the number of values that Skip has skipped, including objects and
+	// arrays. Deepest is the greatest nesting depth so far.
 	Skipped, Deepest int
 }
 
-// space moves over white space.
+// space skips white space.
 func (s *Scanner) space() {
 	for s.Pos < len(s.Data) {
 		switch s.Data[s.Pos] {
@@ -36,7 +36,7 @@ func (s *Scanner) space() {
 	}
 }
 
-// Peek moves over white space and returns the byte after it, 0 at the end.
+// Peek skips white space and returns the next byte, or 0 at the end.
 func (s *Scanner) Peek() byte {
 	s.space()
 	if s.Pos < len(s.Data) {
@@ -45,7 +45,7 @@ func (s *Scanner) Peek() byte {
 	return 0
 }
 
-// Take moves over the next byte after white space if it is c, which is not 0.
+// Take skips white space, and moves past the next byte if it is c. c must not be 0.
 func (s *Scanner) Take(c byte) bool {
 	if s.Peek() == c {
 		s.Pos++
@@ -54,7 +54,7 @@ func (s *Scanner) Take(c byte) bool {
 	return false
 }
 
-// Invalid returns the error for the byte that comes next.
+// Invalid returns the error for the next byte.
 func (s *Scanner) Invalid() error {
 	msg := "the JSON is not valid here"
 	if s.Pos >= len(s.Data) {
@@ -63,7 +63,7 @@ func (s *Scanner) Invalid() error {
 	return &Error{Message: msg, Offset: s.Pos}
 }
 
-// Literal moves over true, false or null, on whose first letter the scanner is.
+// Literal reads true, false or null. The scanner must be at its first letter.
 func (s *Scanner) Literal(word string) error {
 	if strings.HasPrefix(s.Data[s.Pos:], word) {
 		s.Pos += len(word)
@@ -75,7 +75,7 @@ func (s *Scanner) Literal(word string) error {
 	return s.Invalid()
 }
 
-// Null moves over a null if one comes next, and reports whether it did.
+// Null reads null if it comes next, and reports whether it did.
 func (s *Scanner) Null() (bool, error) {
 	if s.Peek() != 'n' {
 		return false, nil
@@ -83,11 +83,11 @@ func (s *Scanner) Null() (bool, error) {
 	return true, s.Literal("null")
 }
 
-// Skip moves over one value of any depth, without recursion. It reports whether all
-// strings of the value were valid.
+// Skip skips one value of any depth, without recursion. It reports whether all strings in
+// the value were valid.
 func (s *Scanner) Skip() (valid bool, err error) {
 	valid = true
-	var open []byte // the open brackets, innermost last
+	var open []byte // the open brackets, the innermost last
 	for {
 		c := s.Peek()
 		s.Skipped++
@@ -123,7 +123,7 @@ func (s *Scanner) Skip() (valid bool, err error) {
 		if err != nil {
 			return valid, err
 		}
-		// A value ended, or an empty container is about to end.
+		// A value has ended, or an empty container is about to end.
 		for {
 			if len(open) == 0 {
 				return valid, nil
@@ -146,7 +146,7 @@ func (s *Scanner) Skip() (valid bool, err error) {
 	}
 }
 
-// skipKey moves over a key and its colon.
+// skipKey skips a key and its colon.
 func (s *Scanner) skipKey(valid *bool) error {
 	if s.Peek() != '"' {
 		return s.Invalid()
@@ -162,7 +162,7 @@ func (s *Scanner) skipKey(valid *bool) error {
 	return nil
 }
 
-// End returns an error if anything but white space follows.
+// End returns an error if anything other than white space follows.
 func (s *Scanner) End() error {
 	if s.space(); s.Pos < len(s.Data) {
 		return &Error{Message: "there must be exactly one JSON value", Offset: s.Pos}

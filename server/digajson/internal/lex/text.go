@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// Text is a string as it is written between its quotes.
+// Text is a string in its written form, without the quotes.
 type Text struct {
 	Raw     string
 	Escaped bool
-	Valid   bool // UTF-8, without half of a surrogate pair
+	Valid   bool // UTF-8 without an unpaired surrogate
 }
 
 // Is reports whether the text means s.
@@ -21,7 +21,7 @@ func (t Text) Is(s string) bool {
 	return t.String() == s
 }
 
-// Str reads a string, on whose opening quote the scanner is.
+// Str reads a string. The scanner must be at its opening quote.
 func (s *Scanner) Str() (Text, error) {
 	start := s.Pos + 1
 	s.Pos = start
@@ -54,8 +54,8 @@ func (s *Scanner) Str() (Text, error) {
 	}
 }
 
-// plain returns how many bytes of ASCII come before the first byte that is special
-// in a string or belongs to a longer rune. It looks at eight bytes at once.
+// plain returns the number of bytes before the first byte that is special in a string or
+// not ASCII. It checks eight bytes at once.
 func plain(s string) int {
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
@@ -72,7 +72,7 @@ func plain(s string) int {
 	return i
 }
 
-// beyondASCII returns how many bytes come before the first byte of ASCII.
+// beyondASCII returns the number of bytes before the first ASCII byte.
 func beyondASCII(s string) int {
 	i := 0
 	for i < len(s) && s[i] >= utf8.RuneSelf {
@@ -81,28 +81,28 @@ func beyondASCII(s string) int {
 	return i
 }
 
-// Eight bytes of 1, and eight whose highest bit alone is set.
+// Eight bytes with the value 1, and eight bytes with only the highest bit set.
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
 
-// eight returns eight bytes of text, the first as the lowest.
+// eight returns eight bytes of text as a word, the first byte lowest.
 func eight(s string) uint64 {
 	_ = s[7]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-// specials returns a word whose lowest bit that is set belongs to the first byte of b
-// that is special in a string or no ASCII; 0 if there is none. A subtraction borrows
-// from the bytes above, so that only the lowest bit counts.
+// specials finds the first byte of b that is special in a string or not ASCII: the lowest
+// set bit of the result belongs to it. The result is 0 if there is none. Only the lowest
+// bit counts, because a subtraction borrows from the bytes above.
 func specials(b uint64) uint64 {
 	quote, backslash := b^'"'*ones, b^'\\'*ones
 	return (b | (b - ' '*ones) | (quote - ones) | (backslash - ones)) & highs
 }
 
-// escape moves over one escape sequence, or over the two of a surrogate pair.
+// escape reads one escape sequence, or the two of a surrogate pair.
 func (s *Scanner) escape(t *Text) bool {
 	if s.Pos+1 >= len(s.Data) {
 		s.Pos = len(s.Data)
@@ -128,7 +128,7 @@ func (s *Scanner) escape(t *Text) bool {
 	case r >= 0xD800 && r <= 0xDBFF:
 		low, ok := hex4(s.Data[s.Pos:])
 		if !ok || low < 0xDC00 || low > 0xDFFF {
-			t.Valid = false // the escape that follows is read by itself
+			t.Valid = false // the next escape is read on its own
 			return true
 		}
 		s.Pos += 6
@@ -136,7 +136,7 @@ func (s *Scanner) escape(t *Text) bool {
 	return true
 }
 
-// hex4 reads the number of a \uXXXX that data begins with.
+// hex4 parses the escape \uXXXX at the start of data.
 func hex4(data string) (r rune, ok bool) {
 	if len(data) < 6 || data[0] != '\\' || data[1] != 'u' {
 		return 0, false
@@ -158,7 +158,7 @@ func hex4(data string) (r rune, ok bool) {
 	return r, true
 }
 
-// String returns what the text means; for half a surrogate pair, U+FFFD.
+// String returns the meaning of the text. An unpaired surrogate becomes U+FFFD.
 func (t Text) String() string {
 	if !t.Escaped {
 		return t.Raw
@@ -207,8 +207,8 @@ func (t Text) unescape() string {
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString writes a string with the escapes that JSON demands and no other. It
-// returns false for a string that is not valid UTF-8.
+// AppendString appends a string with only the escapes that JSON requires. It returns
+// false if the string is not valid UTF-8.
 func AppendString(dst []byte, s string) (out []byte, valid bool) {
 	dst = append(dst, '"')
 	start, ascii := 0, true
