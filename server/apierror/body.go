@@ -9,11 +9,11 @@ import (
 	"github.com/digate/digate/server/nearjson"
 )
 
-// bodyShape names the error shape of a body.
+// bodyShape is the format of an error body.
 type bodyShape int8
 
 const (
-	// shapeNone is a body in neither shape: HTML, empty, cut short, other JSON.
+	// shapeNone is a body in neither format: HTML, empty, incomplete or other JSON.
 	shapeNone bodyShape = iota
 	// shapeEnvelope is {"status": "error", "error_code": "…", "message": "…"}.
 	shapeEnvelope
@@ -21,27 +21,27 @@ const (
 	shapeDetail
 )
 
-// content holds what was read from Diga's body, redacted and cleaned.
+// content is the redacted and cleaned content of Diga's error body.
 type content struct {
 	shape      bodyShape
-	code       string // the error_code, if it fits a reason
+	code       string // the error_code, if it is a valid reason
 	message    string
 	violations []Violation
-	more       int  // how many entries were left out of violations
+	more       int  // number of entries that violations does not include
 	mended     bool // the body is only nearly JSON
 }
 
 const (
-	// maxEntries bounds the entries of a detail that are read, because more never
-	// fit into a status. The others are counted.
+	// maxEntries is the maximum number of entries of a detail that are read, because more
+	// never fit into a status. The others are counted.
 	maxEntries = 64
-	// maxLoc bounds the size of a loc that is read, in bytes of JSON. The loc of
-	// any field of the contract is shorter.
+	// maxLoc is the maximum size of a loc that is read, in bytes of JSON. Each field of
+	// the contract has a shorter loc.
 	maxLoc = 4 << 10
 )
 
-// readBody reads an error of Diga's, also from a body that is only nearly JSON. A
-// body that is not exactly one object is in none of the shapes.
+// readBody reads Diga's error body, even if it is only nearly JSON. A body that is not
+// exactly one object has neither format.
 func readBody(body []byte, redact redactor) content {
 	var top map[string]json.RawMessage
 	if json.Unmarshal(body, &top) == nil {
@@ -72,8 +72,8 @@ func readTop(top map[string]json.RawMessage, redact redactor) content {
 	return readDetail(top["detail"], redact)
 }
 
-// readDetail reads a list of entries, each an object with a msg. It reads them one
-// by one, because the list may be as long as the largest body.
+// readDetail reads a list of entries, each an object with a msg. It reads them one by
+// one, because the list may be as long as the largest body.
 func readDetail(raw json.RawMessage, redact redactor) content {
 	if !bytes.HasPrefix(raw, []byte("[")) {
 		return content{}
@@ -109,9 +109,8 @@ func readDetail(raw json.RawMessage, redact redactor) content {
 	return s
 }
 
-// readLoc renders a loc as a field path: names joined by dots, integers as
-// indexes. The location in front is left out, unless only a position in it
-// follows.
+// readLoc converts a loc to a field path: names joined by dots, and integers as indexes.
+// It drops the location at the start, unless only a position in it follows.
 func readLoc(raw json.RawMessage) string {
 	var loc []json.RawMessage
 	if len(raw) > maxLoc || json.Unmarshal(raw, &loc) != nil {
@@ -146,7 +145,7 @@ func isLocation(s string) bool {
 	}
 }
 
-// readString decodes a JSON string; ok is false for anything else.
+// readString decodes a JSON string. ok is false for any other value.
 func readString(raw json.RawMessage) (s string, ok bool) {
 	if !bytes.HasPrefix(raw, []byte(`"`)) {
 		return "", false

@@ -1,12 +1,12 @@
-// Package apierror is digate's one error model. A failure, whether Diga
-// responded with it or digate concluded it, is an [Error]; an Error becomes a
-// gRPC status ([Error.GRPCStatus]) or a REST response in Diga's shapes
-// ([Error.REST]), and a status becomes an Error again ([FromStatus]).
+// Package apierror is digate's error model. Every failure is an [Error], whether it comes
+// from Diga's response or digate concluded it. An Error becomes a gRPC status
+// ([Error.GRPCStatus]) or a REST response in Diga's format ([Error.REST]), and a status
+// becomes an Error again ([FromStatus]).
 //
-// Every failure says what the caller may conclude about Diga's side: its
-// outcome. The outcome decides the gRPC code as well, because generic clients repeat
-// UNAVAILABLE by themselves: a write that may have been carried out never has
-// that code, and never carries a RetryInfo.
+// Each Error has an outcome: what the caller may conclude about the effect at Diga. The
+// outcome also determines the gRPC code, because generic clients repeat UNAVAILABLE by
+// themselves. A write that may have been performed never has that code, and never has a
+// RetryInfo.
 package apierror
 
 import (
@@ -22,117 +22,116 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// The domain of a reason names the side that stated it.
+// The domain of a reason says who stated it.
 const (
-	// DomainDiga is the domain of a reason from Diga's response, whose body was in
-	// one of its two error shapes.
+	// DomainDiga is the domain of a reason from Diga's response, whose body had one of
+	// its two error formats.
 	DomainDiga = "diga.io"
 	// DomainDigate is the domain of a reason that digate concluded.
 	DomainDigate = "digate"
 )
 
-// The reasons that digate gives by itself. Diga's own reason is the error_code of
-// its response.
+// The reasons that digate itself gives. Diga's reason is the error_code of its response.
 const (
 	ReasonInvalidRequest    = "INVALID_REQUEST"
 	ReasonMissingCredential = "MISSING_CREDENTIAL"
-	// ReasonInvalidCredential: a token or a certificate proves no caller.
+	// ReasonInvalidCredential: a token or certificate does not identify a caller.
 	ReasonInvalidCredential = "INVALID_CREDENTIAL"
-	// ReasonCredentialExpired: what a stream was authenticated with has ended.
+	// ReasonCredentialExpired: the credential of a stream has expired.
 	ReasonCredentialExpired = "CREDENTIAL_EXPIRED"
-	// ReasonAuthenticationUnavailable: the keys that tokens are verified with are not
-	// there.
+	// ReasonAuthenticationUnavailable: the keys for verifying tokens are not available.
 	ReasonAuthenticationUnavailable = "AUTHENTICATION_UNAVAILABLE"
-	// ReasonAccountRequired: the caller has several accounts and named none.
+	// ReasonAccountRequired: the caller has several accounts and the call names none.
 	ReasonAccountRequired = "ACCOUNT_REQUIRED"
-	// ReasonNotAllowed: the file of accounts does not allow it.
+	// ReasonNotAllowed: the file of accounts does not allow the call.
 	ReasonNotAllowed = "NOT_ALLOWED"
 	// ReasonQuotaExceeded: a quota in the file of accounts is used up.
 	ReasonQuotaExceeded    = "QUOTA_EXCEEDED"
 	ReasonRequestTooLarge  = "REQUEST_TOO_LARGE"
 	ReasonRouteNotFound    = "ROUTE_NOT_FOUND"
 	ReasonMethodNotAllowed = "METHOD_NOT_ALLOWED"
-	// ReasonTLSRequired: a REST request came without TLS to a port that speaks it.
+	// ReasonTLSRequired: a REST request without TLS came to a port with TLS.
 	ReasonTLSRequired   = "TLS_REQUIRED"
 	ReasonUnknownMethod = "UNKNOWN_METHOD"
-	// ReasonUnsupportedEncoding: a gRPC message is compressed otherwise than by gzip.
+	// ReasonUnsupportedEncoding: a gRPC message has an encoding other than gzip.
 	ReasonUnsupportedEncoding = "UNSUPPORTED_ENCODING"
-	// ReasonUnsupportedMediaType: the content type of a request is not that of a call of the method.
+	// ReasonUnsupportedMediaType: the content type of a request is not supported for the
+	// method.
 	ReasonUnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
-	// ReasonHTTP2Required: both sides of a method stream, and the request came over HTTP/1.1.
+	// ReasonHTTP2Required: a bidirectional stream was requested over HTTP/1.1.
 	ReasonHTTP2Required = "HTTP2_REQUIRED"
 	ReasonInternalError = "INTERNAL_ERROR"
-	// ReasonUnreachable: no connection was made.
+	// ReasonUnreachable: no connection could be opened.
 	ReasonUnreachable = "UPSTREAM_UNREACHABLE"
-	// ReasonCircuitOpen: Diga failed so often that it is left alone for a
-	// while.
+	// ReasonCircuitOpen: Diga has failed so often that it gets no calls for a while.
 	ReasonCircuitOpen = "UPSTREAM_CIRCUIT_OPEN"
-	// ReasonOverloaded: as many calls as allowed are under way and waiting.
+	// ReasonOverloaded: too many calls are in progress or waiting.
 	ReasonOverloaded = "OVERLOADED"
-	// ReasonResponseTooLarge: Diga's response is larger than a gRPC caller takes.
+	// ReasonResponseTooLarge: Diga's response is larger than a gRPC caller accepts.
 	ReasonResponseTooLarge = "RESPONSE_TOO_LARGE"
-	// ReasonTooManyStreams: as many streams as allowed wait for their callers.
+	// ReasonTooManyStreams: too many streams are open.
 	ReasonTooManyStreams = "TOO_MANY_STREAMS"
-	// ReasonAuditUnavailable: the audit log cannot be written, and no write is sent without it.
+	// ReasonAuditUnavailable: the audit log cannot be written, and no write is sent
+	// without it.
 	ReasonAuditUnavailable = "AUDIT_UNAVAILABLE"
-	// ReasonLedgerUnavailable: the ledger cannot say whether the call was made before.
+	// ReasonLedgerUnavailable: the ledger cannot tell whether the call was made before.
 	ReasonLedgerUnavailable = "LEDGER_UNAVAILABLE"
-	// ReasonLedgerShareExceeded: the caller has its share of the ledger's records.
+	// ReasonLedgerShareExceeded: the caller has used up its share of the ledger's
+	// records.
 	ReasonLedgerShareExceeded = "LEDGER_SHARE_EXCEEDED"
-	// ReasonAlreadyCreated: an earlier call with the request id created a resource,
-	// which cannot be read.
+	// ReasonAlreadyCreated: an earlier call with the request id created a resource that
+	// cannot be read.
 	ReasonAlreadyCreated = "ALREADY_CREATED"
 	// ReasonNoRecord: the ledger has no record of a call.
 	ReasonNoRecord = "RECORD_NOT_FOUND"
 	// ReasonNotResolvable: the call is not in doubt, or cannot have had the stated
 	// outcome.
 	ReasonNotResolvable = "RECORD_NOT_RESOLVABLE"
-	// ReasonStalled: neither side of a stream moved.
+	// ReasonStalled: neither side of a stream made progress.
 	ReasonStalled = "STALLED"
-	// ReasonDraining: the stream ends because the server stops.
+	// ReasonDraining: the stream ends because the server is stopping.
 	ReasonDraining = "DRAINING"
 	// ReasonDeadlineBeforeSend: too little time was left to begin.
 	ReasonDeadlineBeforeSend = "DEADLINE_BEFORE_SEND"
-	// ReasonCancelledBeforeSend: the caller left before anything was sent.
+	// ReasonCancelledBeforeSend: the caller cancelled before anything was sent.
 	ReasonCancelledBeforeSend = "CANCELLED_BEFORE_SEND"
-	// ReasonOutcomeUnknown: the request was sent and no verdict came back.
+	// ReasonOutcomeUnknown: the request was sent and no conclusive response was received.
 	ReasonOutcomeUnknown = "OUTCOME_UNKNOWN"
-	// ReasonInvalidResponse: the response is not a verdict.
+	// ReasonInvalidResponse: the response is not conclusive.
 	ReasonInvalidResponse = "UPSTREAM_INVALID_RESPONSE"
 	// ReasonRateLimited: 429 with no error_code.
 	ReasonRateLimited = "RATE_LIMITED"
 	// ReasonUpstreamError: 500 with no error_code.
 	ReasonUpstreamError = "UPSTREAM_ERROR"
-	// ReasonGateway: any other 5xx with no error_code; a proxy probably
-	// sent it.
+	// ReasonGateway: any other 5xx without an error_code, which a proxy probably sent.
 	ReasonGateway = "UPSTREAM_GATEWAY"
-	// ReasonUnexpected: a refusal with no error_code, outside Diga's
-	// contract.
+	// ReasonUnexpected: a refusal outside Diga's contract, without an error_code.
 	ReasonUnexpected = "UPSTREAM_UNEXPECTED"
 )
 
-// Error is a failure of one call. The exported fields are its public half, which
-// every protocol shows to the caller; they hold no secret and must not be changed
-// once the Error was returned. The cause is its private half.
+// Error is the error of one call. The exported fields are shown to the caller on every
+// protocol. They contain no secret, and must not be changed after the Error was returned.
+// The cause is private.
 type Error struct {
 	// Code is the gRPC code.
 	Code codes.Code
-	// Reason is a constant name of the failure, unique within Domain.
+	// Reason is the constant name of the error, unique within Domain.
 	Reason string
 	// Domain is [DomainDiga] or [DomainDigate].
 	Domain string
 	// Outcome is what the caller may conclude.
 	Outcome exchange.Outcome
-	// Message is for people.
+	// Message is a text for people.
 	Message string
-	// HTTPStatus is Diga's status, 0 if Diga did not respond.
+	// HTTPStatus is Diga's status, or 0 if Diga did not respond.
 	HTTPStatus int
-	// Violations says which fields of the request were refused, and why.
+	// Violations are the refused fields of the request.
 	Violations []Violation
-	// IntegrationIDs and ToolIDs are what the call created or may have created, at
-	// most [MaxIDs].
+	// IntegrationIDs and ToolIDs are the resources that the call created or may have
+	// created, at most [MaxIDs].
 	IntegrationIDs, ToolIDs []string
-	// RetryAfter is how long to wait before a retry; nil if no retry is invited.
+	// RetryAfter is how long to wait before a retry. It is nil if the caller should not
+	// retry.
 	RetryAfter *time.Duration
 
 	cause     error
@@ -141,19 +140,19 @@ type Error struct {
 	status    atomic.Pointer[status.Status]
 }
 
-// Violation is one refused field.
+// Violation is a refused field of a request.
 type Violation struct {
-	// Field is the path of the field, such as `template_id` or
-	// `variables.a[2]`; `body` is the whole body, and empty is the whole request. A
-	// dot within a key looks like a dot between two keys.
+	// Field is the path of the field, such as `template_id` or `variables.a[2]`. `body`
+	// means the whole body, and an empty path the whole request. A dot within a key
+	// cannot be distinguished from a dot between two keys.
 	Field string
-	// Path is the same path in its elements, names as strings and indexes as ints,
-	// where that is known: a key is one element, whatever it holds. It does not
-	// travel in a gRPC status.
+	// Path is the same path as a list, with names as strings and indexes as ints, if it
+	// is known. Here a key is one element, whatever it contains. Path is not part of a
+	// gRPC status.
 	Path []any
-	// Description is for people.
+	// Description is a text for people.
 	Description string
-	// Reason is a constant name, such as UUID_PARSING; may be empty.
+	// Reason is a constant name, such as UUID_PARSING. It may be empty.
 	Reason string
 }
 
@@ -170,9 +169,8 @@ func (e *Error) with(message string, violations []Violation) *Error {
 	return c
 }
 
-// WithoutOutcome returns a copy of the error that concludes nothing about Diga's
-// side. It is for a call about the copy of another call, whose fate its caller must
-// not read from this one.
+// WithoutOutcome returns a copy of the error without an outcome. It is for a call about
+// the copy of another call: the caller must not take the outcome for that of the copy.
 func (e *Error) WithoutOutcome() *Error { return e.WithOutcome(exchange.NotApplicable) }
 
 // WithOutcome returns a copy of the error with another outcome.
@@ -191,8 +189,8 @@ func (e *Error) copy() *Error {
 	}
 }
 
-// Error returns a text that is safe to log: no message, no field, no text of the
-// cause.
+// Error returns a text that is safe to log. It has no message, no field, and no text of
+// the cause.
 func (e *Error) Error() string {
 	s := fmt.Sprintf("%s %s (%s, %s", e.Code, e.Reason, e.Domain, e.outcome())
 	if e.HTTPStatus > 0 {
@@ -201,25 +199,25 @@ func (e *Error) Error() string {
 	return s + ")"
 }
 
-// GoString keeps %#v from printing the private half.
+// GoString prevents %#v from printing the cause.
 func (e *Error) GoString() string { return e.Error() }
 
-// Unwrap returns the cause, nil if there is none. Its text may hold addresses and
-// values, so it is for errors.Is and errors.As only.
+// Unwrap returns the cause, which may be nil. Its text may contain addresses and values,
+// so it is only for errors.Is and errors.As.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Relayable reports whether Diga's body is whole, well-formed and in one of
-// its two error shapes, and came with an error status. A REST response may then be
-// that body byte for byte. This fact does not travel in a status.
+// Relayable reports whether Diga's response has an error status and a complete,
+// well-formed body in one of Diga's two error formats. A REST response may then be that
+// body, byte for byte. A status does not include this information.
 func (e *Error) Relayable() bool { return e.relayable }
 
-// Invited reports whether Diga itself named the delay in RetryAfter, and
-// said that nothing was done. This fact does not travel in a status.
+// Invited reports whether Diga itself named the delay in RetryAfter and stated that
+// nothing was done. A status does not include this information.
 func (e *Error) Invited() bool { return e.invited }
 
-// RetryUnsafe reports whether a retry could do the same thing twice. It uses only
-// what travels in a status, so that both ends of a call conclude the same. A read
-// that timed out is therefore reported as unsafe too.
+// RetryUnsafe reports whether a retry could perform the operation twice. It uses only
+// what a status includes, so that both sides of a call conclude the same. It therefore
+// also returns true for a read that timed out.
 func (e *Error) RetryUnsafe() bool {
 	switch e.outcome() {
 	case exchange.NotSent, exchange.Rejected, exchange.NotApplicable:
@@ -229,8 +227,7 @@ func (e *Error) RetryUnsafe() bool {
 	}
 }
 
-// outcome returns Outcome, or Unknown if it is not set: a failure without an outcome
-// is stated to have none.
+// outcome returns Outcome, or Unknown if it is not set.
 func (e *Error) outcome() exchange.Outcome {
 	if e.Outcome == exchange.None {
 		return exchange.Unknown
@@ -245,8 +242,8 @@ var reasonPattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]+[A-Z0-9]$`)
 
 func fitsReason(s string) bool { return len(s) <= maxReason && reasonPattern.MatchString(s) }
 
-// summary returns the message for total refused fields: the first one, and how many
-// more there are.
+// summary returns the message for total refused fields: the first one, and how many more
+// there are.
 func summary(violations []Violation, total int) string {
 	if len(violations) == 0 {
 		return "the request is invalid"

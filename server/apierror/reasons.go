@@ -1,16 +1,16 @@
 package apierror
 
-// ReasonInfo explains one of digate's own reasons.
+// ReasonInfo explains one of digate's own reasons, for the documentation.
 type ReasonInfo struct {
 	Reason string
 	// Meaning says what happened, and Remedy what to do about it.
 	Meaning, Remedy string
-	// Forms are the ways in which the reason comes: the gRPC code, the outcome, and the
-	// status of REST.
+	// Forms are the combinations of gRPC code, outcome and REST status that occur with
+	// the reason.
 	Forms []string
 }
 
-// Reasons returns every reason that digate gives by itself.
+// Reasons returns all reasons that digate itself gives.
 func Reasons() []ReasonInfo { return reasons }
 
 var reasons = []ReasonInfo{

@@ -20,19 +20,18 @@ type Response struct {
 	Header http.Header
 	// Body is the body after content decoding, as far as it was received.
 	Body []byte
-	// ReadErr says why Body is not complete; nil if it is.
+	// ReadErr says why Body is incomplete. It is nil if Body is complete.
 	ReadErr error
 }
 
-// FromResponse returns the error that Diga's response means. The status decides
-// first, because Diga's error_code may contradict it. A 2xx is passed in only if
-// the response has no readable result.
+// FromResponse returns the error for a response from Diga. The status has priority,
+// because Diga's error_code may contradict it. A 2xx is passed only if the response has
+// no readable result.
 //
-// write reports whether the request could change something at Diga. redact replaces
-// every secret of the call in a text; nil replaces nothing. It is applied to all
-// texts from the body. Only messages, field paths and error codes are taken from
-// the body: never an echoed input, and nothing from a body in neither of Diga's
-// shapes.
+// write reports whether the request could change something at Diga. redact replaces all
+// secrets of the call in a text; it may be nil. It is applied to all texts from the body.
+// Only messages, field paths and error codes are taken from the body: never an echoed
+// input, and nothing from a body in neither of Diga's formats.
 func FromResponse(r Response, write bool, redact func(string) string) *Error {
 	if success(r.Status) && r.ReadErr != nil {
 		e := ResponseLost(r.ReadErr, write)
@@ -78,26 +77,26 @@ func FromResponse(r Response, write bool, redact func(string) string) *Error {
 	return e
 }
 
-// maxHTTPStatus is the largest status that HTTP can write.
+// maxHTTPStatus is the largest HTTP status.
 const maxHTTPStatus = 999
 
-// verdict is what a status means.
+// verdict is the meaning of a status.
 type verdict struct {
 	code    codes.Code
-	reason  string // used if Diga gives none that fits
+	reason  string // used if Diga's response has no valid one
 	outcome exchange.Outcome
 	retry   bool // a retry is invited
-	verdict bool // Diga decided, so its body counts
+	verdict bool // the response is Diga's decision, so its body counts
 }
 
-// clientClosedRequest is the status of nginx for a request whose client left.
+// clientClosedRequest is nginx's status for a request whose client has disconnected.
 const clientClosedRequest = 499
 
-// judge returns the meaning of a status. envelope reports whether the body is in
-// Diga's envelope: Diga's own 503 means that nothing was done, a proxy's does not. A
-// redirect of a write may say where that is which was created (RFC 9110, 15.4.4);
-// only 307 and 308 say that it was not carried out. A proxy's 408 and 499 may come
-// after the request was passed on.
+// judge returns the meaning of a status. envelope reports whether the body has Diga's
+// envelope: Diga's own 503 means that nothing was done, a proxy's does not. A redirect of
+// a write may name the location of a created resource (RFC 9110, 15.4.4); only 307 and
+// 308 mean that the write was not performed. A proxy may send 408 and 499 after it has
+// passed the request on.
 func judge(status int, envelope, write bool) verdict {
 	rejected := func(code codes.Code, reason string) verdict {
 		return verdict{code: code, reason: reason, outcome: exchange.Rejected, verdict: true}
@@ -124,7 +123,7 @@ func judge(status int, envelope, write bool) verdict {
 		v := rejected(codes.ResourceExhausted, ReasonRateLimited)
 		v.retry = true
 		return v
-	case status < 500: // 412 among them
+	case status < 500: // including 412
 		return rejected(codes.FailedPrecondition, ReasonUnexpected)
 	case status == 500:
 		return verdict{code: codes.Internal, reason: ReasonUpstreamError, outcome: exchange.Unknown, verdict: true}
@@ -149,7 +148,7 @@ func statusName(status int) string {
 	return strconv.Itoa(status)
 }
 
-// describe returns words for a body whose own message cannot be used.
+// describe returns a description of a body whose own message cannot be used.
 func describe(r Response, shape bodyShape) string {
 	body := bytes.TrimSpace(r.Body)
 	switch {

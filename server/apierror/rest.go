@@ -13,25 +13,25 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// OutcomeHeader names the outcome in a REST response.
+// OutcomeHeader is the REST header with the outcome.
 const OutcomeHeader = "Digate-Outcome"
 
-// statusClientClosed is the status of a response whose caller has left.
+// statusClientClosed is the status of a response whose caller has disconnected.
 const statusClientClosed = 499
 
-// RESTResponse is a failure as a REST response.
+// RESTResponse is an error as a REST response.
 type RESTResponse struct {
 	// Status is the HTTP status.
 	Status int
-	// Header is the response's header. It fits Diga's own body too.
+	// Header is the response's header. It also fits Diga's own body.
 	Header http.Header
-	// Body is JSON in one of Diga's shapes.
+	// Body is JSON in one of Diga's error formats.
 	Body []byte
 }
 
-// REST renders the error as Diga would: refused fields as a `detail` list, anything
-// else in the envelope. locate returns where a field is in a REST request (path,
-// query or body), which only the routes know; nil means body.
+// REST returns the error in Diga's format: refused fields as a `detail` list, and
+// anything else in the envelope. locate returns which part of a REST request a field is
+// in (path, query or body), which depends on the route. Nil means body.
 func (e *Error) REST(locate func(field string) string) RESTResponse {
 	r := RESTResponse{Status: e.restStatus(), Header: make(http.Header)}
 	r.Header.Set("Content-Type", "application/json")
@@ -67,8 +67,8 @@ type detailEntry struct {
 	Msg  string `json:"msg"`
 }
 
-// restStatus returns Diga's own status if Diga responded with an error, and the
-// HTTP status of digate's conclusion otherwise.
+// restStatus returns Diga's status if Diga responded with an error, and otherwise the
+// HTTP status for digate's conclusion.
 func (e *Error) restStatus() int {
 	if e.HTTPStatus >= 400 && e.HTTPStatus <= 599 {
 		return e.HTTPStatus
@@ -112,7 +112,7 @@ func (e *Error) restStatus() int {
 	case codes.Unknown:
 		return http.StatusBadGateway
 	}
-	if e.HTTPStatus != 0 { // Diga's response was neither result nor error
+	if e.HTTPStatus != 0 { // Diga's response was neither a result nor an error
 		return http.StatusBadGateway
 	}
 	return http.StatusInternalServerError
@@ -130,8 +130,8 @@ func (e *Error) detail(locate func(string) string) []detailEntry {
 	return entries
 }
 
-// locOf returns the loc of a violation, with the location in front. It is the
-// inverse of readLoc.
+// locOf returns the loc of a violation, with the location first. It is the inverse of
+// readLoc.
 func locOf(v Violation, locate func(string) string) []any {
 	loc := v.Path
 	if loc == nil {
@@ -147,8 +147,8 @@ func locOf(v Violation, locate func(string) string) []any {
 	return append([]any{location}, loc...)
 }
 
-// isWholeBody reports whether a path is that of the body, or of a byte in it, and
-// not of a field of that name.
+// isWholeBody reports whether a path is that of the whole body or of a byte in it, and
+// not of a field named body.
 func isWholeBody(path []any) bool {
 	if len(path) == 0 || len(path) > 2 || path[0] != "body" {
 		return false
@@ -184,7 +184,7 @@ func splitPath(path string) []any {
 	return elements
 }
 
-// render writes JSON as Diga's framework does: compact, with no needless
+// render returns JSON as Diga's framework writes it: compact, without unnecessary
 // escapes.
 func render(body any) []byte {
 	var buf bytes.Buffer

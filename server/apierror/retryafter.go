@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// defaultRetryAfter is used if Diga gave no usable delay.
+	// defaultRetryAfter is used if Diga names no usable delay.
 	defaultRetryAfter = time.Second
-	// maxRetryAfter bounds the delay that Diga may ask for.
+	// maxRetryAfter is the longest delay that Diga can ask for.
 	maxRetryAfter = 24 * time.Hour
 )
 
-// retryAfter reads Retry-After (RFC 9110, 10.2.3), in seconds or as a date, and
-// reports whether it was usable. A date is compared with the response's own Date,
-// so that the clocks need not agree.
+// retryAfter parses Retry-After (RFC 9110, 10.2.3), in seconds or as a date, and reports
+// whether it is usable. It compares a date with the Date of the response, so that the
+// clocks may differ.
 func retryAfter(h http.Header) (wait time.Duration, content bool) {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	seconds, err := strconv.ParseUint(value, 10, 64)

@@ -6,47 +6,46 @@ import (
 	"unicode/utf8"
 )
 
-// A status travels in trailers, which clients cap at 8 KiB: its message twice,
-// percent-encoded in grpc-message and within the details, and the details in
-// base64. Both together stay under 6 KiB: the two budgets here, and less than
-// 500 bytes for ErrorInfo, RetryInfo and the type names. Costs are counted in
-// thirds of an encoded byte, so that they add up without rounding.
+// A status is sent in trailers, which clients limit to 8 KiB: the message twice,
+// percent-encoded in grpc-message and within the details, and the details in base64.
+// Together they stay below 6 KiB: the two limits here, and less than 500 bytes for
+// ErrorInfo, RetryInfo and the type names. Sizes are counted in thirds of an encoded
+// byte, so that they add up without rounding.
 const (
-	// MaxStatusBytes bounds the size of every status. MinStatusBytes is the smallest
-	// bound that [Error.Within] accepts.
+	// MaxStatusBytes is the maximum size of every status. MinStatusBytes is the smallest
+	// limit that [Error.Within] accepts.
 	MaxStatusBytes = 6144
 	MinStatusBytes = 1536
 
 	messageBudget    = 3 * 2304
 	violationsBudget = 3 * 3072
-	// fixedBytes is reserved for everything but message and violations.
+	// fixedBytes is reserved for everything except message and violations.
 	fixedBytes = MaxStatusBytes - 2304 - 3072
-	// fieldLimit and descriptionLimit, in bytes, let several violations fit.
+	// fieldLimit and descriptionLimit, in bytes, make room for several violations.
 	fieldLimit       = 256
 	descriptionLimit = 512
 
-	// idsLimit bounds the ids that a status names, in bytes: ten UUIDs, or one of the
-	// longest ids that a ledger keeps.
+	// idsLimit is the maximum size of the ids in a status, in bytes: ten UUIDs, or one of
+	// the longest ids that a ledger stores.
 	idsLimit = 400
 
-	// cutMark ends a text that was cut.
+	// cutMark ends a cut text.
 	cutMark = "… [cut]"
 )
 
-// fit cleans the message and violations, cuts what would not fit into a status, and
-// marks what it cut. Fitting twice changes nothing more.
+// fit cleans the message and violations, cuts them so that they fit into a status, and
+// marks what it cut. It is idempotent.
 func (e *Error) fit() { e.fitMore(0) }
 
-// fitMore does what fit does for an error of which more violations were left out
-// already.
+// fitMore is fit for an error from which more violations were already removed.
 func (e *Error) fitMore(more int) {
 	e.Message = cut(clean(e.Message), messageBudget, messageCost)
 	e.Violations = fitViolations(e.Violations, more)
 }
 
-// Within returns the error with its message and violations cut so that its status
-// takes no more than bytes as encoded on the wire, or e itself if it fits. The
-// smallest bound is [MinStatusBytes].
+// Within returns the error with its message and violations cut so that its encoded status
+// is no larger than the given number of bytes, or e itself if it fits. The smallest limit
+// is [MinStatusBytes].
 func (e *Error) Within(bytes int) *Error {
 	bytes = max(bytes, MinStatusBytes) - fixedBytes
 	message := bytes * 3 * 3 / 7
@@ -64,8 +63,8 @@ func (e *Error) Within(bytes int) *Error {
 	return c
 }
 
-// fitIDs returns the first of the ids, at most [MaxIDs], for which a status has room.
-// An id with a comma has none in a list that commas separate.
+// fitIDs returns the first ids that fit into a status, at most [MaxIDs]. It skips ids
+// with a comma, because the list is separated by commas.
 func fitIDs(ids []string) (fitted []string) {
 	room := idsLimit
 	for _, id := range ids {
@@ -114,13 +113,13 @@ func fitWithin(violations []Violation, more, budget int) []Violation {
 	return append(fitted[:kept], leftOut(len(violations)+more-kept))
 }
 
-// leftOut returns a violation that says that n others were cut.
+// leftOut returns a violation which says that n others were cut.
 func leftOut(n int) Violation {
 	return Violation{Description: fmt.Sprintf("%d more %s", n, cutMark)}
 }
 
-// cut shortens s between two characters, and ends it with cutMark, so that its cost
-// is within limit.
+// cut shortens s at a character boundary and adds cutMark, so that its cost is within
+// limit.
 func cut(s string, limit int, cost func(string) int) string {
 	if cost(s) <= limit {
 		return s
@@ -136,11 +135,11 @@ func cut(s string, limit int, cost func(string) int) string {
 
 func byteCost(s string) int { return len(s) }
 
-// messageCost returns the size of a message on the wire, in thirds of a byte.
+// messageCost returns the encoded size of a message, in thirds of a byte.
 func messageCost(s string) int { return 3*percentLen(s) + 4*len(s) }
 
-// percentLen returns the length of s as a grpc-message: a percent sign, and each byte
-// that is not printable ASCII, takes three characters.
+// percentLen returns the length of s as a grpc-message: a percent sign and each byte that
+// is not printable ASCII become three characters.
 func percentLen(s string) int {
 	n := len(s)
 	for i := range len(s) {
@@ -151,8 +150,8 @@ func percentLen(s string) int {
 	return n
 }
 
-// violationCost returns the size of a violation on the wire, in thirds of a byte,
-// tags and lengths included.
+// violationCost returns the encoded size of a violation, in thirds of a byte, including
+// tags and lengths.
 func violationCost(v Violation) int {
 	return 4 * (len(v.Field) + len(v.Description) + len(v.Reason) + 12)
 }

@@ -19,14 +19,14 @@ import (
 const (
 	metadataOutcome    = "outcome"
 	metadataHTTPStatus = "http_status"
-	// metadataIntegrationIDs and metadataToolIDs have ids separated by commas.
+	// metadataIntegrationIDs and metadataToolIDs are lists of ids separated by commas.
 	metadataIntegrationIDs = "integration_ids"
 	metadataToolIDs        = "tool_ids"
 )
 
-// GRPCStatus returns the error as a gRPC status, always with an ErrorInfo. It has a
-// BadRequest if there are violations, and a RetryInfo if a retry is invited. Message
-// and details take less than 6 KiB as encoded on the wire. The status is built once.
+// GRPCStatus returns the error as a gRPC status with an ErrorInfo. It has a BadRequest if
+// there are violations, and a RetryInfo if a retry is invited. Message and details take
+// less than 6 KiB in encoded form. The status is built once and cached.
 func (e *Error) GRPCStatus() *status.Status {
 	if st := e.status.Load(); st != nil {
 		return st
@@ -37,7 +37,7 @@ func (e *Error) GRPCStatus() *status.Status {
 }
 
 func (e *Error) newStatus() *status.Status {
-	// An error of a constructor fits already; a literal may not.
+	// Errors from this package's constructors already fit. Errors from literals may not.
 	fitted := Error{Message: e.Message, Violations: e.Violations}
 	fitted.fit()
 
@@ -72,9 +72,9 @@ func (e *Error) newStatus() *status.Status {
 	return st
 }
 
-// FromError returns err as an [Error]: the Error in its chain, or else one made from
-// its gRPC status, or else an internal error that does not show err's text. It
-// returns nil for nil.
+// FromError returns err as an [Error]: the Error in its chain, else one made from its
+// gRPC status, else an internal error that does not show err's text. It returns nil for
+// nil.
 func FromError(err error) *Error {
 	if err == nil {
 		return nil
@@ -82,7 +82,7 @@ func FromError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	// status.FromError would add the text of the errors that wrap the status.
+	// status.FromError would add the text of errors that wrap the status.
 	if s, ok := errors.AsType[interface {
 		error
 		GRPCStatus() *status.Status
@@ -98,9 +98,9 @@ func FromError(err error) *Error {
 	return Internal(err, exchange.Unknown)
 }
 
-// FromStatus returns the error of a status, nil for OK. A status without an ErrorInfo
-// of Diga's or digate's domain did not come from digate's service: only its code and
-// message are taken, and the outcome is unknown.
+// FromStatus returns the error of a status, or nil for OK. A status without an ErrorInfo
+// of Diga's or digate's domain did not come from digate's service: the result has only
+// its code and message, and the outcome is Unknown.
 func FromStatus(st *status.Status) *Error {
 	if st.Code() == codes.OK {
 		return nil
@@ -137,7 +137,7 @@ func FromStatus(st *status.Status) *Error {
 	return e
 }
 
-// splitIDs returns the first ids of a list that is separated by commas.
+// splitIDs returns the first ids of a list separated by commas.
 func splitIDs(list string) []string {
 	if list == "" {
 		return nil

@@ -6,10 +6,10 @@ import (
 	"strconv"
 )
 
-// Write sends the response.
+// Write writes the response.
 func (a RESTResponse) Write(w http.ResponseWriter) {
 	maps.Copy(w.Header(), a.Header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
 	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Body) // the caller may have left
+	_, _ = w.Write(a.Body) // fails if the caller has disconnected
 }
