@@ -98,7 +98,6 @@ func (a *Access) Item(ctx context.Context, req *integrationv1.CopyTemplateReques
 	if err != nil {
 		return nil, err
 	}
-	q.isCopy = true
 	if err := a.Meter.Wait(ctx, q.caller, q.account, true); err != nil {
 		if ctx.Err() != nil {
 			return nil, apierror.NotBegun(ctx.Err())
