@@ -26,8 +26,7 @@ type Set struct {
 type Quota struct {
 	// PerSecond is the maximum number of requests per second. 0 means no limit.
 	PerSecond float64
-	// CopiesPerDay is the maximum number of integrations and tools created per day. -1
-	// means no limit.
+	// CopiesPerDay is the maximum number of copies of templates per day. -1 means no limit.
 	CopiesPerDay int
 }
 

@@ -47,9 +47,6 @@ func NewToken(ref string) (*Token, error) {
 	return &Token{ref: ref, file: filepath.FromSlash(u.Path)}, nil
 }
 
-// Reference returns the reference to the token.
-func (t *Token) Reference() string { return t.ref }
-
 // Reveal returns the token as last read, or an empty one if it was never read.
 func (t *Token) Reveal() secret.String {
 	if s := t.current.Load(); s != nil {
