@@ -22,9 +22,9 @@ type bulkStream = grpc.BidiStreamingServer[integrationv1.BulkCopyTemplateRequest
 
 // BulkCopyTemplate implements [integrationv1.IntegrationServiceServer].
 //
-// A copy keeps its worker until the stream has taken its result, and the stream's
-// flow control blocks while the client does not read. So neither results nor
-// requests pile up: without a free worker, no request is read.
+// A copy keeps its worker until the stream has accepted its result, and flow control
+// blocks the stream while the client does not read. So neither results nor requests pile
+// up: no request is read without a free worker.
 func (s *Service) BulkCopyTemplate(stream bulkStream) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	b := &bulkRun{
@@ -47,8 +47,8 @@ func (s *Service) BulkCopyTemplate(stream bulkStream) error {
 	return err
 }
 
-// report leaves the counts to whoever logs the stream. Copies that are still under way
-// are in none of them but the total.
+// report stores the counts in the exchange, for the log line of the stream. Copies in
+// progress are only in the total.
 func (b *bulkRun) report(ctx context.Context) {
 	ex := exchange.FromContext(ctx)
 	if ex == nil {
@@ -64,7 +64,7 @@ func (b *bulkRun) report(ctx context.Context) {
 }
 
 // nothingBegun returns the error of a stream that ended before any of its items was
-// begun: an end by a deadline, or by its caller, leaves nothing unknown then.
+// begun. In that case, a deadline or cancellation leaves nothing unknown.
 func nothingBegun(err error) error {
 	e := apierror.FromError(err)
 	switch {
@@ -81,36 +81,36 @@ func nothingBegun(err error) error {
 	}
 }
 
-// bulkRun is one stream at work.
+// bulkRun is the state of one stream.
 type bulkRun struct {
 	service *Service
 	cfg     BulkSettings
 	stream  bulkStream
-	begun   atomic.Bool // an item was
-	// seen are the request ids of the stream, digested to bound their size.
+	begun   atomic.Bool // an item was begun
+	// seen are the request ids of the stream, hashed to limit their size.
 	seen      map[[16]byte]struct{}
-	templates templates // for the copies that need them
+	templates templates // for copies that need their template
 	items     pending
 	underWay  copiesUnderWay
 	opened    time.Time
-	moved     atomic.Int64 // when a request was read, or a result was ready or taken: nanoseconds since opened
+	moved     atomic.Int64 // when a request was read, or a result was ready or accepted: nanoseconds since opened
 
-	mu     sync.Mutex // held while sending
+	mu     sync.Mutex // held during a send
 	closed bool       // nothing may be sent any more, or the summary was sent
 
 	counting sync.Mutex
 	summary  integrationv1.BulkCopySummary
 }
 
-// run reads a request whenever there is a free worker, and sends the summary when
-// every copy has its result.
+// run reads a request whenever there is a free worker, and sends the summary when every
+// copy has its result.
 func (b *bulkRun) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	context.AfterFunc(ctx, func() { b.underWay.leaveAll(ctx.Err()) })
 	var workers *workers[bulkItem]
 	workers = newWorkers(b.cfg.Concurrency, func(i bulkItem) (left bool) { return b.copy(ctx, i, workers.leave) })
 	defer workers.end()
-	defer workers.wait() // nothing may be sent when the call has returned
+	defer workers.wait() // nothing may be sent after the call has returned
 	defer cancel()
 	for total := int64(1); ; total++ {
 		if err := workers.take(ctx); err != nil {
@@ -156,7 +156,7 @@ func (b *bulkRun) run(ctx context.Context) error {
 	})
 }
 
-// check returns what is wrong with a request, before any of it is begun.
+// check returns the error of an invalid request, before its copy is begun.
 func (b *bulkRun) check(req *integrationv1.BulkCopyTemplateRequest) error {
 	id := req.GetCopy().GetRequestId()
 	digest := sha256.Sum256([]byte(id))

@@ -12,13 +12,13 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// bulkItem is a copy to make, and what is wrong with its request.
+// bulkItem is a requested copy, or the error of its request.
 type bulkItem struct {
 	req   *integrationv1.CopyTemplateRequest
 	wrong error
 }
 
-// bulkCopy is an item whose copy is being made.
+// bulkCopy is an item whose copy is in progress.
 type bulkCopy struct {
 	bulkItem
 
@@ -26,17 +26,17 @@ type bulkCopy struct {
 	ctx     context.Context
 	ex      *exchange.Exchange
 	limit   deadline.Context
-	ends    time.Time // when its time has passed
+	ends    time.Time // when its time is over
 	carrier copies.Runner
-	// observed ends the observation of the copy, and admitted, which may be nil, is told
-	// what became of it.
+	// observed ends the observation of the copy. admitted, which may be nil, is called
+	// with its result.
 	observed func(*exchange.Exchange, error)
 	admitted func(context.Context, error)
 }
 
-// copy makes one copy and sends its result. If the time of the copy or the stream ends
-// first, and the copy goes on, another goroutine sends the result of that and calls
-// leave: copy then reports that the item was left.
+// copy makes one copy and sends its result. If the time of the copy is over or the stream
+// ends, and the copy continues, another goroutine sends the result and calls leave. copy
+// then returns true.
 func (b *bulkRun) copy(ctx context.Context, item bulkItem, leave func()) (left bool) {
 	c := &bulkCopy{bulkItem: item, run: b, ends: time.Now().Add(b.cfg.ItemTimeout)}
 	c.carrier.OnDetached = func(err error) {
@@ -59,8 +59,7 @@ func (b *bulkRun) copy(ctx context.Context, item bulkItem, leave func()) (left b
 	return false
 }
 
-// make makes the copy, unless something was wrong with its request or it is not
-// admitted.
+// make makes the copy, unless its request is invalid or the copy is not admitted.
 func (c *bulkCopy) make() (in *integrationv1.Integration, replayed bool, err error) {
 	if c.wrong != nil {
 		return nil, false, c.wrong
@@ -114,12 +113,12 @@ func (b *bulkRun) count(o exchange.Outcome, replayed bool) {
 	}
 }
 
-// send hands a result to the stream, and returns when the stream has taken it.
+// send sends a result, and returns when the stream has accepted it.
 func (b *bulkRun) send(resp *integrationv1.BulkCopyTemplateResponse) {
 	b.move()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.stream.Send(resp) == nil { // otherwise the stream is over, and Recv returns why
+	if b.stream.Send(resp) == nil { // otherwise the stream has ended, and Recv returns why
 		b.move()
 	}
 }

@@ -2,15 +2,15 @@ package integration
 
 import "sync"
 
-// pending counts the copies whose results the stream has not taken yet, and can be
-// closed to more.
+// pending counts the copies whose results the stream has not accepted yet. After close,
+// no copies can be added.
 type pending struct {
 	mu    sync.Mutex
 	count int
-	idle  chan struct{} // closed when there are no copies and can be none; nil before close
+	idle  chan struct{} // closed when there are no copies and close was called; nil before close
 }
 
-// add adds a copy, unless it is too late for more, and reports whether it did.
+// add adds a copy. It returns false after close.
 func (p *pending) add() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -21,7 +21,7 @@ func (p *pending) add() bool {
 	return true
 }
 
-// done takes away a copy that was added.
+// done removes a copy.
 func (p *pending) done() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -37,8 +37,8 @@ func (p *pending) some() bool {
 	return p.count > 0
 }
 
-// close ends the adding. The channel is closed once there are no copies. close may be
-// called once.
+// close permits no more copies. The returned channel is closed once there are no copies
+// left. close may be called once.
 func (p *pending) close() (idle <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

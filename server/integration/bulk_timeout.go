@@ -6,15 +6,14 @@ import (
 	"time"
 )
 
-// copiesUnderWay are the copies of a stream that are being made. Each is left when its
-// time has passed or the stream has ended. All have the same time, so one timer is enough:
-// it ends with the time of the copy that began first of those that there were when it was
-// set.
+// copiesUnderWay are the copies in progress of a stream. Each is detached when its time
+// is over or the stream has ended. All copies have the same time, so one timer is enough:
+// it fires when the time of the oldest copy is over.
 type copiesUnderWay struct {
 	mu    sync.Mutex
 	all   map[*bulkCopy]struct{}
 	timer *time.Timer // nil before the first copy
-	timed bool        // the timer runs
+	timed bool        // the timer is running
 }
 
 // add adds a copy that begins now.
@@ -27,14 +26,14 @@ func (u *copiesUnderWay) add(c *bulkCopy) {
 	}
 }
 
-// remove takes away a copy that was added.
+// remove removes a copy.
 func (u *copiesUnderWay) remove(c *bulkCopy) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.all, c)
 }
 
-// setTimer is called with mu held.
+// setTimer sets the timer. The caller must hold mu.
 func (u *copiesUnderWay) setTimer(after time.Duration) {
 	u.timed = true
 	if u.timer == nil {
@@ -44,7 +43,7 @@ func (u *copiesUnderWay) setTimer(after time.Duration) {
 	u.timer.Reset(after)
 }
 
-// leavePassed leaves the copies whose time has passed, and sets the timer for the next.
+// leavePassed detaches the copies whose time is over, and sets the timer for the next.
 func (u *copiesUnderWay) leavePassed() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -63,20 +62,20 @@ func (u *copiesUnderWay) leavePassed() {
 	}
 }
 
-// leaveAll leaves all copies, whose stream has ended for that cause.
+// leaveAll detaches all copies, because their stream has ended with the cause.
 func (u *copiesUnderWay) leaveAll(cause error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for c := range u.all {
 		u.leave(c, cause)
 	}
-	u.timed = true // which keeps it from being set again
+	u.timed = true // prevents another start
 	if u.timer != nil {
 		u.timer.Stop()
 	}
 }
 
-// leave is called with mu held, once for a copy.
+// leave detaches a copy. It is called once for each copy, and the caller must hold mu.
 func (u *copiesUnderWay) leave(c *bulkCopy, cause error) {
 	delete(u.all, c)
 	go c.carrier.Detach(cause)

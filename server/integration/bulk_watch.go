@@ -6,10 +6,9 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// watch returns how the stream ended: when run has ended, when nothing has moved for
-// the stall timeout, or when the server stops and every copy that was begun has its
-// result. In the last two cases run may still be blocked in reading, which ends with
-// the call.
+// watch returns how the stream ended: when run returns, when nothing moves for the stall
+// timeout, or when the server stops and every copy that was begun has its result. In the
+// last two cases run may still be blocked in a read, which ends with the call.
 func (b *bulkRun) watch(ended <-chan error) error {
 	timer := time.NewTimer(b.cfg.StallTimeout)
 	defer timer.Stop()
@@ -32,7 +31,7 @@ func (b *bulkRun) watch(ended <-chan error) error {
 				continue
 			}
 			if b.items.some() && !b.blocked() {
-				timer.Reset(b.cfg.StallTimeout) // a copy is under way, which has its own timeout
+				timer.Reset(b.cfg.StallTimeout) // a copy is in progress, and has its own timeout
 				continue
 			}
 			return apierror.Stalled(b.cfg.StallTimeout)
@@ -40,7 +39,7 @@ func (b *bulkRun) watch(ended <-chan error) error {
 	}
 }
 
-// blocked reports whether a result waits for the client to take it.
+// blocked reports whether a result waits for the client to read.
 func (b *bulkRun) blocked() bool {
 	if b.mu.TryLock() {
 		b.mu.Unlock()
@@ -49,7 +48,7 @@ func (b *bulkRun) blocked() bool {
 	return true
 }
 
-// closeSending stops further sends. It reports false if the summary was sent or is
+// closeSending prevents further sends. It returns false if the summary was sent or is
 // being sent.
 func (b *bulkRun) closeSending() bool {
 	if !b.mu.TryLock() {
@@ -63,11 +62,11 @@ func (b *bulkRun) closeSending() bool {
 	return true
 }
 
-// move notes that the stream moved. Nobody is woken: an item moves the stream several
-// times, and watch looks only when its timer ends.
+// move records that the stream moved. It wakes nobody: an item moves the stream several
+// times, and watch checks only when its timer fires.
 func (b *bulkRun) move() { b.moved.Store(int64(time.Since(b.opened))) }
 
-// still returns how long nothing has moved.
+// still returns for how long nothing has moved.
 func (b *bulkRun) still() time.Duration {
 	return time.Since(b.opened) - time.Duration(b.moved.Load())
 }

@@ -17,8 +17,8 @@ import (
 func (s *Service) CopyTemplate(ctx context.Context, req *integrationv1.CopyTemplateRequest) (*integrationv1.CopyTemplateResponse, error) {
 	before := s.before(req, nil)
 	if _, limited := ctx.Deadline(); (before.Check != nil || before.TemplateName != nil) && !limited && s.timeout > 0 {
-		// A look at the template and the copy together take no longer than a copy alone
-		// may.
+		// Reading the template and making the copy may together take no longer than a
+		// copy alone.
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.timeout)
 		defer cancel()
@@ -73,11 +73,11 @@ type createRequest interface {
 	GetRequestId() string
 }
 
-// atMostOnce reports whether a request has a request id, or has to have one.
+// atMostOnce reports whether a request has or needs a request id.
 func (s *Service) atMostOnce(req createRequest) bool { return req.GetRequestId() != "" || s.required }
 
-// once validates a request, which has to have a request id, and has it carried at
-// most once. It marks the response if another call created the resource.
+// once validates a request, which must have a request id, and makes its call at most
+// once. It marks the response as replayed if another call created the resource.
 func once[Request createRequest, Resource any](ctx context.Context, s *Service, req Request,
 	create func(context.Context, Request) (_ Resource, replayed bool, _ error),
 ) (Resource, error) {

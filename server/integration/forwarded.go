@@ -65,7 +65,8 @@ func (s *Service) DeleteTool(ctx context.Context, req *integrationv1.DeleteToolR
 	return forward[integrationv1.DeleteToolResponse](ctx, s, integrationv1.IntegrationService_DeleteTool_FullMethodName, req)
 }
 
-// validate validates a request. JSON that was checked as it was read is not checked again.
+// validate validates a request. It does not validate JSON again that was validated when
+// it was read.
 func (s *Service) validate(ctx context.Context, req proto.Message) error {
 	checked := ""
 	if ex := exchange.FromContext(ctx); ex != nil {
@@ -74,7 +75,7 @@ func (s *Service) validate(ctx context.Context, req proto.Message) error {
 	return s.rules.ValidateRead(req, checked)
 }
 
-// forward validates a request, sends it upstream and returns the response.
+// forward validates a request, sends it to Diga and returns the response.
 func forward[M any, Response interface {
 	*M
 	proto.Message

@@ -15,13 +15,14 @@ import (
 )
 
 const (
-	// streamPage is how many items a page of a stream has, unless so many are too large
+	// streamPage is the number of items in a page of a stream, unless these are too large
 	// for one response.
 	streamPage = 100
-	// maxStale bounds the pages in a row that bring nothing new. A list that goes on
-	// longer than that has no end.
+	// maxStale is how many pages in a row may contain nothing new. A list with more of
+	// them is endless.
 	maxStale = 20
-	// maxSeen bounds the ids that a stream remembers, to send each item once.
+	// maxSeen is the maximum number of ids that a stream remembers in order to send each
+	// item once.
 	maxSeen = 100_000
 )
 
@@ -34,20 +35,19 @@ type page[Item any] interface {
 
 // listing is a list that is streamed.
 type listing[Item any] struct {
-	after *string // the id that the stream begins after
-	most  *int32  // how many items are streamed; all of them if nil
+	after *string // the id after which the stream begins
+	most  *int32  // how many items are streamed; nil for all
 	page  func(ctx context.Context, after *string, limit int32) (page[Item], error)
 	id    func(Item) string
-	// send waits until the stream has taken the item.
+	// send waits until the stream has accepted the item.
 	send func(Item) error
-	// asking reports whether a page is asked for.
+	// asking reports whether a request for a page is in progress.
 	asking atomic.Bool
 }
 
-// stream sends the items of a list, page by page. A page is read once the stream
-// has taken the items of the page before. The stream ends when nothing moves for
-// the stall timeout, and when the server stops. The outcome of its error is that of
-// the page that would come next.
+// stream sends the items of a list, page by page. It reads a page once the stream has
+// accepted the items of the previous one. The stream ends if nothing moves for the stall
+// timeout, and when the server stops. The outcome of its error is that of the next page.
 func stream[Item any](ctx context.Context, s *Service, l *listing[Item]) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -79,12 +79,12 @@ func stream[Item any](ctx context.Context, s *Service, l *listing[Item]) error {
 // run sends the items until the list ends. It notes each move of the stream.
 func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 	sent := make(seen)
-	left := int32(-1) // without a bound
+	left := int32(-1) // no limit
 	if l.most != nil {
 		left = *l.most
 	}
 	var cursors cursors
-	back := 0 // how far back the last cursor was
+	back := 0 // how many ids before the last one the latest cursor was
 	size := int32(streamPage)
 	for after, stale := l.after, 0; ; {
 		limit := size
@@ -98,14 +98,14 @@ func (l *listing[Item]) run(ctx context.Context, moved chan<- struct{}) error {
 			continue
 		}
 		if err != nil {
-			back = 2*back + 1 // a few requests find the item that is left
+			back = 2*back + 1 // a few requests find an item that still exists
 			if after = cursors.before(err, back); after == nil {
 				return err
 			}
 			continue
 		}
 		stale++
-		cursors = nil // after points into the old ones
+		cursors = nil // the cursors are positions in the previous page
 		for _, item := range p.GetData() {
 			id := l.id(item)
 			if id != "" {
@@ -143,7 +143,7 @@ func (l *listing[Item]) ask(ctx context.Context, after *string, limit int32) (pa
 	return l.page(ctx, after, limit)
 }
 
-// note notes that the stream moved.
+// note records that the stream moved.
 func note(moved chan<- struct{}) {
 	select {
 	case moved <- struct{}{}:
@@ -151,7 +151,7 @@ func note(moved chan<- struct{}) {
 	}
 }
 
-// notSent returns the error of a stream that did not take an item.
+// notSent returns the error of a stream that did not accept an item.
 func notSent(ctx context.Context, err error) error {
 	switch cause := ctx.Err(); {
 	case errors.Is(cause, context.Canceled):
@@ -162,12 +162,12 @@ func notSent(ctx context.Context, err error) error {
 	return err
 }
 
-// cursors are the ids on a page, after which the next page can begin.
+// cursors are the ids in a page. The next page can begin after each of them.
 type cursors []string
 
-// before returns the id that comes so far before the last one, if the list does not
-// know the last one any more: its item was deleted meanwhile. It returns nil for every
-// other error, and when there is no such id.
+// before returns the id that is back positions before the last one, if the error says
+// that Diga does not know the last one because its item was deleted. It returns nil for
+// any other error, and if there is no such id.
 func (c cursors) before(err error, back int) *string {
 	if code := apierror.FromError(err).Code; code != codes.InvalidArgument && code != codes.NotFound || back >= len(c) {
 		return nil
@@ -175,7 +175,7 @@ func (c cursors) before(err error, back int) *string {
 	return &c[len(c)-1-back]
 }
 
-// seen are ids that were seen, digested to bound their size.
+// seen are the ids that were seen, hashed to limit their size.
 type seen map[[16]byte]struct{}
 
 // first reports whether an id is seen for the first time.
@@ -186,7 +186,7 @@ func (s seen) first(id string) bool {
 		return false
 	}
 	if len(s) >= maxSeen {
-		clear(s) // an item comes again soon after it came, or not at all
+		clear(s) // a repeated item follows soon after the first one, or not at all
 	}
 	s[key] = struct{}{}
 	return true

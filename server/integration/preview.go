@@ -22,7 +22,7 @@ func (s *Service) PreviewCopyTemplate(ctx context.Context, req *integrationv1.Pr
 		return nil, err
 	}
 	if ex := exchange.FromContext(ctx); ex != nil {
-		ex.Body, ex.Relay = nil, false // they are the template's
+		ex.Body, ex.Relay = nil, false // they are those of the template
 		if err := checkWhole(t, req.GetTemplateId(), ex.Drift); err != nil {
 			return nil, err
 		}
@@ -34,7 +34,7 @@ func (s *Service) PreviewCopyTemplate(ctx context.Context, req *integrationv1.Pr
 	return resp, err
 }
 
-// readTemplate reads a template beside a call's own request.
+// readTemplate reads a template that a call needs in addition to its own request.
 func (s *Service) readTemplate(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error) {
 	var resp integrationv1.GetTemplateResponse
 	ex, err := s.observedRead(ctx, integrationv1.IntegrationService_GetTemplate_FullMethodName, &integrationv1.GetTemplateRequest{TemplateId: id}, &resp)
@@ -44,8 +44,8 @@ func (s *Service) readTemplate(ctx context.Context, id string) (*integrationv1.I
 	return resp.GetTemplate(), checkWhole(resp.GetTemplate(), id, ex.Drift)
 }
 
-// checkWhole returns an error for a template that is not whole, or not the one that
-// was asked for: it tells nothing of a copy.
+// checkWhole returns an error for a template that is incomplete or has another id: it
+// does not show what a copy would be.
 func checkWhole(t *integrationv1.IntegrationTemplate, id string, drift []exchange.Drift) error {
 	for _, d := range drift {
 		if !d.Kept && (d.Path[0] == "template" || strings.HasPrefix(d.Path[0], "(")) {
@@ -58,7 +58,7 @@ func checkWhole(t *integrationv1.IntegrationTemplate, id string, drift []exchang
 	return nil
 }
 
-// template reads a template as the request of a call.
+// template reads the template that a call returns.
 func (s *Service) template(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error) {
 	var resp integrationv1.GetTemplateResponse
 	err := s.upstream.Call(ctx, upstream.Call{

@@ -9,8 +9,8 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// observedRead makes a request to Diga that a call needs beside its own: a page of a
-// stream, or a template before its copy. It is observed as an operation.
+// observedRead makes an additional request that a call needs: for a page of a stream, or
+// for a template before its copy. It is observed as an operation.
 func (s *Service) observedRead(ctx context.Context, method string, req, resp proto.Message) (*exchange.Exchange, error) {
 	ctx, end := s.observer.Start(ctx, exchange.Operation{Kind: exchange.InnerRead, Method: method})
 	ctx, ex := exchange.NewContext(ctx)

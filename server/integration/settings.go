@@ -6,7 +6,7 @@ import (
 	"github.com/digate/digate/server/setting"
 )
 
-// Settings are what can be set of the service.
+// Settings are the settings of the service.
 type Settings struct {
 	RequireRequestID bool `name:"require-request-id" group:"Request ids:" help:"Refuse calls of CopyTemplate, CreateIntegration and CreateTool without a request id."`
 
@@ -15,7 +15,7 @@ type Settings struct {
 	Bulk BulkSettings `embed:""`
 }
 
-// BulkSettings bound the bulk streams.
+// BulkSettings are the limits of bulk streams.
 type BulkSettings struct {
 	Concurrency  int           `name:"bulk-concurrency" group:"Bulk:" default:"16" help:"Copies of one stream under way at once."`
 	MaxItems     int           `name:"bulk-max-items" group:"Bulk:" default:"1000000" help:"Most copies of one gRPC stream."`
@@ -23,7 +23,7 @@ type BulkSettings struct {
 	StallTimeout time.Duration `name:"bulk-stall-timeout" group:"Bulk:" default:"60s" help:"How long a stream may stand still: nothing asked for, nothing taken, nothing under way."`
 }
 
-// Validate adds what is wrong with the settings.
+// Validate adds a problem for each invalid setting.
 func (s *Settings) Validate(p *setting.Problems) {
 	if s.Unresolved != unresolvedAllow && s.Unresolved != unresolvedRefuse {
 		p.Addf("unresolved", "must be allow or refuse")

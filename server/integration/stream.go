@@ -70,8 +70,8 @@ func (s *Service) StreamTools(req *integrationv1.StreamToolsRequest, out grpc.Se
 	})
 }
 
-// readPage reads a page of a list. A page that does not say what is on it, or whether
-// more pages follow, would end a stream early as if it were whole.
+// readPage reads a page of a list. It fails if the page lacks its items or does not say
+// whether more pages follow: the stream would end early as if it were complete.
 func (s *Service) readPage(ctx context.Context, method string, req, resp proto.Message) error {
 	ex, err := s.observedRead(ctx, method, req, resp)
 	if err != nil {

@@ -20,10 +20,10 @@ const (
 	unresolvedRefuse = "refuse"
 )
 
-// before returns what a copy needs of its template before it is sent: for a copy with
-// UNRESOLVED_REFUSE, a look at what it would leave unresolved, and for a marked copy
-// without a name, that of the template. The copies of a stream share what they read of
-// templates; a copy alone has no templates, and reads its own once.
+// before returns the steps before a copy that need its template: for a copy with
+// UNRESOLVED_REFUSE, the check for unresolved placeholders; for a marked copy without a
+// name, the name of the template. The copies of a stream share the templates that they
+// read. A single copy passes nil and reads its template once.
 func (s *Service) before(req *integrationv1.CopyTemplateRequest, shared *templates) copies.Before {
 	refuses := s.refuseUnresolved
 	switch req.GetUnresolved() {
@@ -65,8 +65,8 @@ func (s *Service) before(req *integrationv1.CopyTemplateRequest, shared *templat
 	return before
 }
 
-// resolved returns an error that names each variable of the template that is
-// missing in the request or does not fit.
+// resolved returns an error that names each variable of the template that is missing in
+// the request or has an invalid value.
 func resolved(t *integrationv1.IntegrationTemplate, req *integrationv1.CopyTemplateRequest) error {
 	p, err := preview.Of(t, &integrationv1.PreviewCopyTemplateRequest{
 		BaseUrl: req.BaseUrl, Variables: req.GetVariables(), VariablesJson: req.VariablesJson,
@@ -108,7 +108,7 @@ func resolved(t *integrationv1.IntegrationTemplate, req *integrationv1.CopyTempl
 	return apierror.InvalidRequest(violations...)
 }
 
-// shortList returns the first places for people.
+// shortList lists the first places for messages.
 func shortList(places []string) string {
 	const most = 3
 	if len(places) <= most {
@@ -118,14 +118,14 @@ func shortList(places []string) string {
 }
 
 const (
-	// maxTemplates bounds the templates that a stream remembers, each of which may be
-	// as large as a response of Diga.
+	// maxTemplates is the maximum number of templates that a stream caches. Each may be
+	// as large as a response from Diga.
 	maxTemplates = 16
-	// templateAge is how long a stream takes a template for unchanged.
+	// templateAge is how long a stream uses a cached template.
 	templateAge = time.Minute
 )
 
-// templates reads each template once for many copies of one caller.
+// templates is a cache of templates for many copies of one caller.
 type templates struct {
 	read func(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error)
 
@@ -133,8 +133,8 @@ type templates struct {
 	byID map[string]*templateRead
 }
 
-// templateRead is a template that is being read, or was. Its results may be read
-// once done is closed.
+// templateRead is a template that is being read or was read. Its results may be read once
+// done is closed.
 type templateRead struct {
 	began    time.Time
 	done     chan struct{}
@@ -142,8 +142,8 @@ type templateRead struct {
 	err      error
 }
 
-// get returns a template, read now or less than templateAge ago. A read that failed
-// is not remembered.
+// get returns a template that was read less than templateAge ago, or reads it. Failed
+// reads are not cached.
 func (ts *templates) get(ctx context.Context, id string) (*integrationv1.IntegrationTemplate, error) {
 	id = strings.ToLower(id)
 	ts.mu.Lock()
@@ -170,7 +170,7 @@ func (ts *templates) get(ctx context.Context, id string) (*integrationv1.Integra
 	case <-ctx.Done():
 		return nil, apierror.NotBegun(ctx.Err())
 	}
-	if t.err != nil && ctx.Err() == nil { // that was another copy's time or luck
+	if t.err != nil && ctx.Err() == nil { // the failure may not apply to this copy
 		return ts.read(ctx, id)
 	}
 	return t.template, t.err

@@ -8,21 +8,21 @@ import (
 )
 
 // workers are goroutines that do the work of a stream, each one item at a time. They last
-// as long as the stream: a goroutine for each item would have to grow its stack anew each
-// time.
+// as long as the stream, because a new goroutine for each item would have to grow its
+// stack again.
 type workers[T any] struct {
-	// work works at an item, and reports whether the item was left.
+	// work processes an item. It returns true if the item continues without the worker.
 	work func(T) (left bool)
-	// slots has a value for each worker that is taken.
+	// slots has a value for each busy worker.
 	slots chan struct{}
 	busy  sync.WaitGroup
 
 	mu   sync.Mutex
-	idle []worker[T] // the last one has worked last
+	idle []worker[T] // the last one was busy most recently
 	over bool
 }
 
-// worker takes an item when it is idle.
+// worker receives an item when it is idle.
 type worker[T any] chan T
 
 // newWorkers returns workers, of which there are that many at most.

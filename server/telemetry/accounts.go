@@ -12,27 +12,27 @@ import (
 	"github.com/digate/digate/server/authn/jwt"
 )
 
-// accountsMetrics are those of the file of accounts and of its callers.
+// accountsMetrics are the metrics of the file of accounts and its callers.
 type accountsMetrics struct {
 	reloads *prometheus.CounterVec
 	calls   *prometheus.CounterVec
 }
 
-// AccountsState is the state of the file of accounts.
+// AccountsState returns the state of the file of accounts.
 type AccountsState interface {
 	Status() accounts.Status
 }
 
-// IssuersState is that of the issuers of tokens.
+// IssuersState returns the state of the issuers of tokens.
 type IssuersState interface {
 	// Failing returns the names of the issuers whose keys cannot be read.
 	Failing() []string
-	// KeysRead returns when the keys of each issuer were read last, by its name: zero for
-	// one whose keys never were.
+	// KeysRead returns when the keys of each issuer were last read, by the issuer's name.
+	// The time is zero if they were never read.
 	KeysRead() map[string]time.Time
 }
 
-// newAccountsMetrics returns the metrics, not registered.
+// newAccountsMetrics returns the metrics. It does not register them.
 func newAccountsMetrics() accountsMetrics {
 	m := accountsMetrics{
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -53,8 +53,8 @@ const (
 )
 
 // WatchAccounts adds the state of the file of accounts to the metrics, and the names of
-// callers and accounts to metrics and log lines. It may be called once, before there
-// are calls.
+// callers and accounts to metrics and log lines. It may be called once, before the first
+// call.
 func (t *Telemetry) WatchAccounts(file AccountsState) {
 	t.named = true
 	t.registry.MustRegister(t.accounts.reloads, t.accounts.calls, accountsCollector{file})
@@ -89,20 +89,20 @@ func (c issuersCollector) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// AccountsLoaded counts and logs that a file of accounts came into force.
+// AccountsLoaded counts and logs that a new version of the file of accounts is in use.
 func (t *Telemetry) AccountsLoaded(s accounts.Status) {
 	t.accounts.reloads.WithLabelValues(resultTaken).Inc()
 	t.log.LogAttrs(context.Background(), slog.LevelInfo, "the file of accounts is in force",
 		slog.String("hash", s.Hash), slog.Int("accounts", s.Accounts), slog.Int("callers", s.Callers), slog.Int("issuers", s.Issuers))
 }
 
-// AccountsRefused counts and logs that a file of accounts cannot be used.
+// AccountsRefused counts and logs that the file of accounts cannot be used.
 func (t *Telemetry) AccountsRefused(err error) {
 	t.accounts.reloads.WithLabelValues(resultRefused).Inc()
 	t.log.LogAttrs(context.Background(), slog.LevelError, "the file of accounts cannot be used, and the one before stays in force", slog.String("error", err.Error()))
 }
 
-// AccountTokenRead logs that an account has another token.
+// AccountTokenRead logs that the token of an account has changed.
 func (t *Telemetry) AccountTokenRead(account string) {
 	t.log.LogAttrs(context.Background(), slog.LevelInfo, "the token of an account was replaced", slog.String("account", account))
 }
@@ -113,8 +113,8 @@ func (t *Telemetry) AccountTokenRefused(account string, err error) {
 		slog.String("account", account), slog.String("error", err.Error()))
 }
 
-// IssuerKeys logs that the keys of an issuer cannot be read, or, where the error is nil,
-// that they were read after a failure.
+// IssuerKeys logs that the keys of an issuer cannot be read or, if the error is nil, that
+// they were read after a failure.
 func (t *Telemetry) IssuerKeys(issuer string, err error) {
 	if err != nil {
 		text := "the keys of an issuer cannot be read, and those before stay in force"

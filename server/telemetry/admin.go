@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// LedgerRead writes a line for each request that lists records: who asked, as far as
-// an address tells. The parameters are the client's own and are not in it.
+// LedgerRead logs each request that lists records, with the client's address. The
+// parameters are not logged, because the client chose them.
 func (t *Telemetry) LedgerRead(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if t.mayLogStranger() {
@@ -16,9 +16,9 @@ func (t *Telemetry) LedgerRead(next http.Handler) http.Handler {
 	})
 }
 
-// AdminMiddleware writes a line for each request of the admin listener that is refused,
-// within the bound of the lines about strangers: anybody may send such requests. The
-// line names neither path nor host, because the client chose them.
+// AdminMiddleware logs each refused request to the admin listener, within the limit on
+// lines about strangers: anybody may send such requests. The line has neither the path
+// nor the host, because the client chose them.
 func (t *Telemetry) AdminMiddleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sw := &statusWriter{ResponseWriter: w}

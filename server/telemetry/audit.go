@@ -24,12 +24,12 @@ import (
 type auditing struct {
 	telemetry *Telemetry
 	log       *audit.Log
-	writes    map[string]bool // the methods with lines, by their names
+	writes    map[string]bool // the methods with lines, by name
 	omitted   omission
 }
 
-// Audit writes a line to the audit log for each call of the methods, which are full
-// gRPC names, and for each operation. It may be called once, before there are calls.
+// Audit writes a line to the audit log for each call of the methods, which are full gRPC
+// names, and for each operation. It may be called once, before the first call.
 func (t *Telemetry) Audit(l *audit.Log, methods []string) {
 	a := &auditing{telemetry: t, log: l, writes: make(map[string]bool)}
 	for _, m := range methods {
@@ -43,13 +43,13 @@ func (t *Telemetry) Audit(l *audit.Log, methods []string) {
 	t.registry.MustRegister(a.omitted.counter, auditCollector{l})
 }
 
-// about is what a write is about, by ids alone.
+// about has the ids of the resources that a write is about.
 type about struct {
 	template, integration, tool string
 	created                     string
 }
 
-// ask notes the ids in a request. What is no UUID is no id there.
+// ask records the ids in a request. It ignores ids that are not UUIDs.
 func (a *about) ask(req any) {
 	if m, ok := req.(interface{ GetTemplateId() string }); ok && isUUID(m.GetTemplateId()) {
 		a.template = m.GetTemplateId()
@@ -62,7 +62,7 @@ func (a *about) ask(req any) {
 	}
 }
 
-// made notes the id of what a response shows.
+// made records the id of the resource in a response.
 func (a *about) made(resp any) {
 	switch m := resp.(type) {
 	case interface {
@@ -95,14 +95,14 @@ var toolMethods = map[string]bool{
 	strings.TrimPrefix(integrationv1.IntegrationService_UpdateTool_FullMethodName, "/"): true,
 }
 
-// bulkMethod is the stream whose copies have lines of their own.
+// bulkMethod is the streaming method whose copies have lines of their own.
 var bulkMethod = strings.TrimPrefix(integrationv1.IntegrationService_BulkCopyTemplate_FullMethodName, "/")
 
 // kindCall is the kind of a line about a call.
 const kindCall = "call"
 
-// call writes the line of a call. A bulk stream has one only if it was refused before
-// any of its copies was begun: each copy has its own.
+// call writes the line of a call. A bulk stream has a line only if it was refused before
+// any of its copies was begun, because each copy has its own line.
 func (a *auditing) call(ctx context.Context, c *call, took time.Duration) {
 	if c.method == bulkMethod && (c.code == codes.OK || c.exchange != nil && c.exchange.Items != nil && c.exchange.Items.Total > 0) {
 		return
@@ -120,7 +120,7 @@ func (a *auditing) operation(ctx context.Context, kind exchange.Kind, c *call, t
 	a.end(ctx, kind.String(), c, took)
 }
 
-// end writes the line of a write that ended.
+// end writes the line at the end of a write.
 func (a *auditing) end(ctx context.Context, kind string, c *call, took time.Duration) {
 	if !a.writes[c.method] {
 		return
@@ -140,7 +140,8 @@ func (a *auditing) end(ctx context.Context, kind string, c *call, took time.Dura
 	a.log.End(number, e)
 }
 
-// entry returns what is known of a write at its beginning and at its end.
+// entry returns the part of the line that is the same at the beginning and the end of a
+// write.
 func (a *auditing) entry(ctx context.Context, kind string, c *call) *audit.Entry {
 	e := &audit.Entry{
 		Kind: kind, Protocol: c.protocol, Peer: c.peer, Method: c.method, By: audit.ByNothing,
@@ -168,8 +169,9 @@ func (a *auditing) entry(ctx context.Context, kind string, c *call) *audit.Entry
 	return e
 }
 
-// identify sets who makes a write, and how that is known. A caller without a name has
-// that of its records in the ledger, which reveals neither its token nor its claim.
+// identify sets the caller of a write, and how the caller was identified. For a caller
+// without a name, it is the identity of the caller's ledger records, which reveals
+// neither token nor claim.
 func identify(e *audit.Entry, p *authn.Principal) {
 	n := p.Named()
 	switch {
@@ -187,7 +189,8 @@ func identify(e *audit.Entry, p *authn.Principal) {
 	e.Account, e.Caller = n.Account, n.Caller
 }
 
-// BeforeWrite writes the line with which a write begins. Its error refuses the write.
+// BeforeWrite writes the line at the beginning of a write. If it fails, the write is
+// refused.
 func (t *Telemetry) BeforeWrite(ctx context.Context, method string, request proto.Message) error {
 	c := &call{method: t.label(method), protocol: protocolGRPC, exchange: exchange.FromContext(ctx), span: trace.SpanFromContext(ctx)}
 	t.name(ctx, c)

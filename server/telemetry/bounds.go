@@ -7,55 +7,55 @@ import (
 	"github.com/digate/digate/server/streams"
 )
 
-// Bounds are those of what callers send and hold.
+// Bounds reports how much of each limit on callers is used.
 type Bounds interface {
-	// Connections returns what each listener has.
+	// Connections returns the connections of each listener.
 	Connections() []Connections
-	// Handshakes returns the TLS handshakes under way of each listener that speaks TLS.
+	// Handshakes returns the TLS handshakes in progress on each listener with TLS.
 	Handshakes() []Handshakes
-	// Arrivals returns what has arrived of messages and metadata that are not whole.
+	// Arrivals returns the bytes of incomplete messages and metadata.
 	Arrivals() Arrivals
-	// Resets counts the gRPC connections that were closed because they reset too many calls.
+	// Resets returns the number of gRPC connections that were closed because they reset
+	// too many calls.
 	Resets() uint64
-	// Decompressions returns the messages of strangers that are decompressed.
+	// Decompressions returns the decompressions of strangers' messages.
 	Decompressions() Decompressions
-	// Known returns how many callers are remembered as known, and how many may be.
+	// Known returns how many known callers are remembered, and the maximum.
 	Known() (n, limit int)
 	// Streams returns the gRPC streams that wait for their callers.
 	Streams() []streams.Load
-	// Memory returns what the requests under way take.
+	// Memory returns the memory that current requests use.
 	Memory() budget.Load
 }
 
-// Connections are those of a listener.
+// Connections are the connections of a listener.
 type Connections struct {
 	Listener    string
 	Open, Limit int
 }
 
-// Handshakes are those of a listener.
+// Handshakes are the TLS handshakes in progress on a listener.
 type Handshakes struct {
 	Listener       string
 	Pending, Limit int
 }
 
-// Arrivals are the bytes that have arrived of messages and metadata that are not whole.
+// Arrivals are the received bytes of incomplete messages and metadata.
 type Arrivals struct {
 	Bytes, Limit int64
-	// Closed counts the connections that were closed for the bound.
+	// Closed is the number of connections closed because of the limit.
 	Closed uint64
 }
 
-// Decompressions are those of messages of strangers.
+// Decompressions are the current decompressions of strangers' messages.
 type Decompressions struct {
 	UnderWay, Limit, Waiting int
 }
 
-// WatchBounds adds to the metrics how near callers are to the bounds. It may be called
-// once.
+// WatchBounds adds the use of the limits to the metrics. It may be called once.
 func (t *Telemetry) WatchBounds(b Bounds) { t.registry.MustRegister(boundsCollector{b}) }
 
-// boundsCollector reads the bounds at each scrape.
+// boundsCollector reads the use of the limits at each scrape.
 type boundsCollector struct{ bounds Bounds }
 
 // newDesc returns the description of a metric that is read at each scrape.

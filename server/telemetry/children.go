@@ -8,16 +8,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// children are the metrics of one vector that were used, by what decides on their
-// labels: the labels of each are looked up once. The keys come from the contract and
-// from lists of digate's own, so that there are few.
+// children caches the metrics of one vector, so that the labels of each are looked up
+// only once. Its keys, which determine the labels, come from the contract and from
+// digate's own lists, so there are few.
 type children[K comparable, M any] struct {
 	child func(K) M
 	used  atomic.Pointer[map[K]M]
 	mu    sync.Mutex // held while the map is replaced
 }
 
-// of returns the metric of a key. It may be called by many goroutines.
+// of returns the metric for a key. It is safe for concurrent use.
 func (c *children[K, M]) of(key K) M {
 	if used := c.used.Load(); used != nil {
 		if m, ok := (*used)[key]; ok {
@@ -38,12 +38,14 @@ func (c *children[K, M]) of(key K) M {
 	return more[key]
 }
 
-// counters returns the counters of a vector, whose labels are what label returns.
+// counters returns a cache of the counters of a vector. label returns the labels for a
+// key.
 func counters[K comparable](v *prometheus.CounterVec, label func(K) []string) *children[K, prometheus.Counter] {
 	return &children[K, prometheus.Counter]{child: func(key K) prometheus.Counter { return v.WithLabelValues(label(key)...) }}
 }
 
-// observers returns the histograms of a vector, whose labels are what label returns.
+// observers returns a cache of the histograms of a vector. label returns the labels for a
+// key.
 func observers[K comparable](v *prometheus.HistogramVec, label func(K) []string) *children[K, prometheus.Observer] {
 	return &children[K, prometheus.Observer]{child: func(key K) prometheus.Observer { return v.WithLabelValues(label(key)...) }}
 }

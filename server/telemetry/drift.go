@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// maxDrift bounds the kinds of drift that are counted apart: the name of a field
-	// that the contract does not know is Diga's.
+	// maxDrift is the maximum number of kinds of drift with a counter of their own. It is
+	// limited because Diga chooses the names of fields that the contract does not know.
 	maxDrift = 200
-	// driftEvery is how often one kind is logged.
+	// driftEvery is the interval at which the same kind is logged.
 	driftEvery = time.Hour
 )
 
-// driftLog remembers each kind of drift, and when it was last logged.
+// driftLog remembers the kinds of drift, and when each was last logged.
 type driftLog struct {
 	mu   sync.Mutex
 	seen map[string]*drift
@@ -32,8 +32,8 @@ type drift struct {
 	logged time.Time
 }
 
-// note returns the name under which a kind of drift is counted, and whether the
-// drift is to be logged now.
+// note returns the name under which the drift is counted, and reports whether to log it
+// now.
 func (d *driftLog) note(seen exchange.Drift, now time.Time) (name string, log bool) {
 	what := seen.String()
 	d.mu.Lock()
@@ -70,7 +70,7 @@ func (t *Telemetry) DriftSeen() []status.Drift {
 	return all
 }
 
-// noteDrift counts the drift of a call's exchange and logs what is due.
+// noteDrift counts the drift in a call's exchange, and logs the kinds that are due.
 func (t *Telemetry) noteDrift(ctx context.Context, c *call) {
 	if c.exchange == nil || len(c.exchange.Drift) == 0 {
 		return

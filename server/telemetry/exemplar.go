@@ -5,11 +5,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// exemplar names a trace as an example of what a histogram counts. It is nil for none.
+// exemplar links a value in a histogram to its trace. It may be nil.
 type exemplar prometheus.Labels
 
-// exemplarOf returns the exemplar of a span: nil unless the span is sampled, since no
-// trace would be found by its id.
+// exemplarOf returns the exemplar of a span. It is nil unless the span is sampled,
+// because the trace could not be found otherwise.
 func exemplarOf(span trace.SpanContext) exemplar {
 	if !span.IsSampled() || !span.HasTraceID() {
 		return nil

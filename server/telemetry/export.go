@@ -6,21 +6,21 @@ import (
 	"github.com/digate/digate/server/telemetry/export"
 )
 
-// Export is what sends spans and metrics to a collector.
+// Export sends spans and metrics to a collector.
 type Export interface {
-	// Stats returns what came of them so far.
+	// Stats returns what has been sent and lost so far.
 	Stats() export.Stats
-	// Queue returns how many spans wait to be sent, and how many may.
+	// Queue returns how many spans wait to be sent, and the maximum.
 	Queue() (waiting, limit int)
 }
 
 var _ Export = (*export.Export)(nil)
 
-// Gatherer returns what gathers the metrics.
+// Gatherer returns the gatherer of the metrics.
 func (t *Telemetry) Gatherer() prometheus.Gatherer { return t.registry }
 
-// WatchExport adds what comes of spans and of pushes of metrics to the metrics. It may be
-// called once.
+// WatchExport adds the counts of sent and lost spans and metrics to the metrics. It may
+// be called once.
 func (t *Telemetry) WatchExport(e Export) { t.registry.MustRegister(exportCollector{e}) }
 
 var (

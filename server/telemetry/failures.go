@@ -10,17 +10,17 @@ import (
 	"github.com/digate/digate/server/status"
 )
 
-// maxReasons bounds the reasons of failures that are remembered apart: an error code
-// of Diga's is a reason. The one that was seen longest ago is forgotten.
+// maxReasons is the maximum number of remembered reasons. It is limited because Diga's
+// error codes are reasons too. The reason that occurred longest ago is forgotten first.
 const maxReasons = 64
 
-// failures remembers the last failure of each reason.
+// failures remembers the last failure with each reason.
 type failures struct {
 	mu   sync.Mutex
 	seen map[string]*status.Error
 }
 
-// note remembers a call that failed.
+// note remembers a failed call.
 func (f *failures) note(c *call) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -49,7 +49,7 @@ func (f *failures) forget() {
 	delete(f.seen, oldest)
 }
 
-// Failures returns the last failure of each reason, the latest first.
+// Failures returns the last failure with each reason, the latest first.
 func (t *Telemetry) Failures() []status.Error {
 	t.failures.mu.Lock()
 	defer t.failures.mu.Unlock()

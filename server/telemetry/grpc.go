@@ -17,8 +17,8 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// begin returns the context and record of an RPC, and whether the record is the
-// interceptor's own to finish: a REST request's is finished by its middleware.
+// begin returns the context and the record of an RPC. It also reports whether the
+// interceptor must finish the record: for REST requests, the middleware does.
 func (t *Telemetry) begin(ctx context.Context, method string) (context.Context, *call, bool) {
 	c := callFromContext(ctx)
 	own := c == nil
@@ -39,12 +39,12 @@ func (t *Telemetry) begin(ctx context.Context, method string) (context.Context, 
 	return ctx, c, own
 }
 
-// UnaryInterceptor observes a unary RPC. It must be the outermost: it gives the
-// call its exchange, and turns a panic below it into an error.
+// UnaryInterceptor observes a unary RPC. It must be the outermost interceptor: it creates
+// the call's exchange, and turns a panic in the call into an error.
 //
-// The id of the call goes out in the header of a success and in the trailer of a
-// failure. A client repeats a call by itself only if its failure came without a
-// header (gRFC A6), so nothing may send one before the end is known.
+// The id of the call is sent in the header of a success and in the trailer of a failure.
+// gRPC clients retry a call automatically only if its failure came without a header (gRFC
+// A6), so nothing may send a header before the result is known.
 func (t *Telemetry) UnaryInterceptor(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	ctx, c, own := t.begin(ctx, info.FullMethod)
 	defer func() {
@@ -66,11 +66,11 @@ func (t *Telemetry) UnaryInterceptor(ctx context.Context, req any, info *grpc.Un
 	return handler(ctx, req)
 }
 
-// ids holds metadata with an id, of metadata.MD.
+// ids is a pool of metadata.MD with an id.
 var ids = sync.Pool{New: func() any { return metadata.MD{requestIDKey: make([]string, 1)} }}
 
-// tellID adds the id of a call to the header of its response, or to the trailer of its
-// failure. gRPC copies metadata, so that which was copied serves another call.
+// tellID adds the id of a call to the header of its response or to the trailer of its
+// failure. gRPC copies metadata, so the MD can be reused for another call.
 func tellID(ctx context.Context, id string, failed bool) {
 	md := ids.Get().(metadata.MD)
 	defer ids.Put(md)
@@ -82,8 +82,8 @@ func tellID(ctx context.Context, id string, failed bool) {
 	}
 }
 
-// StreamInterceptor is [Telemetry.UnaryInterceptor] for streams. The header of a
-// stream goes out with its first message.
+// StreamInterceptor is [Telemetry.UnaryInterceptor] for streams. The header of a stream
+// is sent with its first message.
 func (t *Telemetry) StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	ctx, c, own := t.begin(ss.Context(), info.FullMethod)
 	s := &stream{ServerStream: ss, ctx: ctx}
@@ -110,7 +110,7 @@ func (t *Telemetry) StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.
 type stream struct {
 	grpc.ServerStream
 	ctx context.Context
-	id  metadata.MD // of the call, nil once it is in the header
+	id  metadata.MD // of the call; nil once the header was sent
 }
 
 func (s *stream) Context() context.Context { return s.ctx }
@@ -124,8 +124,9 @@ func (s *stream) SendMsg(m any) error {
 	return s.ServerStream.SendMsg(m)
 }
 
-// panicked logs a panic, by its type alone since its value may quote anything,
-// and concludes from the exchange whether the request had left.
+// panicked logs a panic and returns its error. It logs only the type, because the value
+// may contain anything. The outcome depends on whether the exchange shows that the
+// request was sent.
 func (t *Telemetry) panicked(ctx context.Context, c *call, p any) error {
 	t.log.LogAttrs(ctx, slog.LevelError, "panic",
 		slog.String("method", c.method), slog.String(logRequestID, c.requestID),
@@ -133,9 +134,8 @@ func (t *Telemetry) panicked(ctx context.Context, c *call, p any) error {
 	return apierror.Internal(fmt.Errorf("panic of type %T", p), unfinished(c.exchange))
 }
 
-// TapHandle observes the calls that next refuses: they end before any
-// interceptor sees them. Beside its error, next returns the context as far as it
-// came, or nil.
+// TapHandle observes the calls that next refuses, because no interceptor sees them. next
+// may return the context as it was when it refused the call.
 func (t *Telemetry) TapHandle(next tap.ServerInHandle) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		inner, err := next(ctx, info)
@@ -155,8 +155,8 @@ func (t *Telemetry) TapHandle(next tap.ServerInHandle) tap.ServerInHandle {
 	}
 }
 
-// MalformedCall observes a call that gRPC refused for its header, such as a timeout
-// or a content type that is none, before anything else sees it.
+// MalformedCall observes a call that gRPC refused because its header was malformed, such
+// as an invalid timeout or content type. No other code sees such a call.
 func (t *Telemetry) MalformedCall() {
 	c := &call{
 		began: time.Now(), protocol: protocolGRPC, method: t.label(""), subject: ofAnybody,
@@ -166,8 +166,8 @@ func (t *Telemetry) MalformedCall() {
 	t.finish(context.Background(), c)
 }
 
-// RefusedCall observes a call that gRPC refused before its handler saw it. Its method is
-// not known, so it has no outcome here.
+// RefusedCall observes a call that gRPC refused before its handler ran. The method is
+// unknown, so the call has no outcome.
 func (t *Telemetry) RefusedCall(err error) {
 	c := &call{began: time.Now(), protocol: protocolGRPC, method: t.label(""), subject: ofAnybody, requestID: requestID(nil)}
 	c.conclude(err)

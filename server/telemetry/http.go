@@ -14,8 +14,8 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// Middleware observes the requests of the REST side and writes one access line
-// for each, whether or not it became an RPC. It must be the outermost.
+// Middleware observes the requests of the REST side and writes one access log line for
+// each, whether or not it became an RPC. It must be the outermost.
 func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		of := &restCall{
@@ -41,7 +41,7 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 				c.conclude(e)
 				if sw.status != 0 || p == http.ErrAbortHandler {
 					t.finish(ctx, c)
-					panic(http.ErrAbortHandler) // the response has begun: it can only be cut
+					panic(http.ErrAbortHandler) // the response has begun, so it can only be cut
 				}
 				e.REST(nil).Write(sw)
 			}
@@ -62,8 +62,8 @@ type restCall struct {
 	response statusWriter
 }
 
-// BeforeResponse sets what is called with the header of each response of the REST side
-// before it is written. It must be called before there are requests.
+// BeforeResponse sets a function that is called with the header of each REST response
+// before it is written. It must be called before the first request.
 func (t *Telemetry) BeforeResponse(f func(http.Header)) { t.beforeResponse = f }
 
 // statusWriter remembers the status of the response.
@@ -83,7 +83,7 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// begin notes the status of a response that has none.
+// begin sets the status of the response if it has none.
 func (w *statusWriter) begin(status int) {
 	if w.status != 0 {
 		return
@@ -94,8 +94,8 @@ func (w *statusWriter) begin(status int) {
 	}
 }
 
-// Status returns the status of the response, 0 before it has one.
+// Status returns the status of the response, or 0 if it has none yet.
 func (w *statusWriter) Status() int { return w.status }
 
-// Unwrap lets [http.ResponseController] reach the connection.
+// Unwrap gives [http.ResponseController] access to the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -13,7 +13,7 @@ import (
 
 var _ watch.Observer = (*Telemetry)(nil)
 
-// ledgerMetrics are those of the calls to the ledger.
+// ledgerMetrics are the metrics of ledger operations.
 type ledgerMetrics struct {
 	seconds map[string]prometheus.Observer // by operation
 	errors  *prometheus.CounterVec
@@ -68,16 +68,16 @@ func (t *Telemetry) LedgerBack(cause ledger.Cause, lost time.Duration) {
 		slog.String("cause", string(cause)), slog.String("lost_for", lost.Round(time.Millisecond).String()))
 }
 
-// LedgerHealth is the ledger as it was last seen.
+// LedgerHealth returns the last known state of the ledger.
 type LedgerHealth interface {
 	Health() watch.Health
 }
 
-// WatchLedger adds what the ledger holds to the metrics. It may be called once.
+// WatchLedger adds the state of the ledger to the metrics. It may be called once.
 func (t *Telemetry) WatchLedger(l LedgerHealth) { t.registry.MustRegister(ledgerCollector{l}) }
 
-// ledgerCollector reads the state of the ledger once at each scrape. It does not wait
-// for the ledger.
+// ledgerCollector reads the last known state of the ledger at each scrape. It does not
+// access the ledger.
 type ledgerCollector struct{ ledger LedgerHealth }
 
 func ledgerDesc(name, help string, labels ...string) *prometheus.Desc {
@@ -112,8 +112,8 @@ func (ledgerCollector) Describe(to chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements [prometheus.Collector]. While the records cannot be counted, they
-// are not exported.
+// Collect implements [prometheus.Collector]. It exports no numbers of records while these
+// are unknown.
 func (c ledgerCollector) Collect(to chan<- prometheus.Metric) {
 	h := c.ledger.Health()
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {

@@ -9,9 +9,9 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// Upstream is what keeps calls from Diga.
+// Upstream returns the load of the upstream client.
 type Upstream interface {
-	// Load returns what is under way and waits at this moment.
+	// Load returns the current load.
 	Load() upstream.Load
 }
 
@@ -20,11 +20,10 @@ var _ Upstream = (*upstream.Client)(nil)
 // Watch adds the upstream's load to the metrics. It may be called once.
 func (t *Telemetry) Watch(u Upstream) { t.registry.MustRegister(loadCollector{u}) }
 
-// loadCollector reads the load once at each scrape, so that its metrics are of one
-// moment.
+// loadCollector reads the load once at each scrape, so that its metrics are consistent.
 type loadCollector struct{ upstream Upstream }
 
-// loadGauges are the metrics of a load.
+// loadGauges are the gauges of a load.
 var loadGauges = []struct {
 	desc  *prometheus.Desc
 	value func(upstream.Load) float64
@@ -49,7 +48,7 @@ var loadGauges = []struct {
 	}},
 }
 
-// loadCounters are the metrics of what a load has counted by its kind.
+// loadCounters are the counters of a load that have a label for the kind.
 var loadCounters = []struct {
 	desc   *prometheus.Desc
 	values func(upstream.Load) map[string]uint64

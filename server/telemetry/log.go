@@ -1,6 +1,6 @@
-// Package telemetry tells the people who run digate what happens: one access
-// line a call, metrics, and request ids that tie them to what callers saw.
-// Names are told, never values.
+// Package telemetry reports what digate does to its operators: one access log line for
+// each call, metrics, traces, the audit log, and request ids that connect these with what
+// callers see. It reports names, never values.
 package telemetry
 
 import (
@@ -17,24 +17,24 @@ import (
 )
 
 const (
-	// errorFlush is how long an error waits until it is written: the process may
-	// be about to end.
+	// errorFlush is how long the log of an error waits for the line to be written,
+	// because the process may be about to end.
 	errorFlush = 100 * time.Millisecond
-	// lastFlush is how long the end of a log waits until it is written.
+	// lastFlush is how long Close waits for the lines to be written.
 	lastFlush = time.Second
 )
 
-// Log is a log that is written in the background. A reader that is gone or does
-// not read costs lines, which are counted, and nothing else.
+// Log is a log that is written in the background. If its reader is gone or does not read,
+// lines are lost and counted, but nothing blocks.
 type Log struct {
 	*slog.Logger
-	// Level can be changed while the log is written.
+	// Level may be changed at any time.
 	Level *slog.LevelVar
 	queue *logqueue.Queue
 }
 
-// OpenLog returns a log that writes text to a terminal and JSON to anything
-// else. Close ends it.
+// OpenLog returns a log that writes text to a terminal and JSON to any other writer.
+// Close ends it.
 func OpenLog(w io.Writer, level slog.Level) *Log {
 	l := &Log{Level: new(slog.LevelVar)}
 	l.Level.Set(level)
@@ -50,26 +50,27 @@ func OpenLog(w io.Writer, level slog.Level) *Log {
 	return l
 }
 
-// Write writes a text between the lines, in the background as they are. It
-// implements [io.Writer].
+// Write writes a text between the lines, also in the background. It implements
+// [io.Writer].
 func (l *Log) Write(text []byte) (int, error) { return l.queue.Write(text) }
 
-// Load returns what became of the lines.
+// Load returns how many lines were lost and are pending.
 func (l *Log) Load() LogLoad { return LogLoad{l.queue.Lost(), l.queue.Pending(), logqueue.MaxPending} }
 
-// LogLoad is what became of the lines of a log.
+// LogLoad is the state of a log.
 type LogLoad struct {
-	// Lost counts lines.
+	// Lost is the number of lost lines.
 	Lost uint64
-	// Pending is the size of the lines that wait to be written, and Limit their largest.
+	// Pending is the size of the lines that are not written yet, in bytes, and Limit its
+	// maximum.
 	Pending, Limit int
 }
 
-// Close writes what is pending, for a short time at most. Later lines are lost.
+// Close writes pending lines, but only for a short time. Later lines are lost.
 func (l *Log) Close() { l.queue.Close(lastFlush) }
 
-// WatchLog adds what becomes of the lines of the log to the metrics: 0 where load is
-// nil. It may be called once.
+// WatchLog adds the state of the log to the metrics. If load is nil, the values are 0. It
+// may be called once.
 func (t *Telemetry) WatchLog(load func() LogLoad) {
 	if load == nil {
 		load = func() LogLoad { return LogLoad{} }
@@ -86,7 +87,7 @@ func (t *Telemetry) WatchLog(load func() LogLoad) {
 	)
 }
 
-// flushing is a handler that waits for a moment until an error is written.
+// flushing is a handler that waits briefly until an error is written.
 type flushing struct {
 	slog.Handler
 	queue *logqueue.Queue

@@ -13,8 +13,8 @@ import (
 	"github.com/digate/digate/server/upstream/admission"
 )
 
-// metrics has no label whose values come from callers: methods are those of the
-// contract, and the kinds of drift are bounded.
+// metrics are the metrics of calls. No label has values from callers: methods come from
+// the contract, and the number of kinds of drift is limited.
 type metrics struct {
 	started        *children[endpoint, prometheus.Counter]
 	calls          *children[ending, prometheus.Counter]
@@ -31,12 +31,12 @@ type metrics struct {
 	contract       *prometheus.GaugeVec
 }
 
-// endpoint is what a call asks for.
+// endpoint is the protocol and the method of a call.
 type endpoint struct{ protocol, method string }
 
 func (e endpoint) labels() []string { return []string{e.protocol, e.method} }
 
-// ending is how a call ended.
+// ending is the result of a call.
 type ending struct {
 	endpoint
 	code    codes.Code
@@ -47,7 +47,7 @@ func (e ending) labels() []string {
 	return []string{e.protocol, e.method, codeName(e.code), e.outcome.String()}
 }
 
-// operationEnding is how an operation ended.
+// operationEnding is the result of an operation.
 type operationEnding struct {
 	kind    exchange.Kind
 	code    codes.Code
@@ -58,7 +58,7 @@ func (e operationEnding) labels() []string {
 	return []string{e.kind.String(), codeName(e.code), e.outcome.String()}
 }
 
-// response is what came of a request to Diga.
+// response is the result of a request to Diga.
 type response struct {
 	method  string
 	status  int
@@ -69,11 +69,11 @@ func (r response) labels() []string {
 	return []string{r.method, upstreamStatus(r.status), r.outcome.String()}
 }
 
-// steps are bounds of the histograms of durations, in seconds.
+// steps are the possible bucket bounds of the duration histograms, in seconds.
 var steps = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600}
 
-// buckets returns the bounds of the histograms of durations. The last one is the
-// longest time that a call may take, so that no quantile is beyond it.
+// buckets returns the bucket bounds of the duration histograms. The last one is the
+// longest duration of a call, so that no quantile lies beyond it.
 func buckets(longest time.Duration) []float64 {
 	last := longest.Seconds()
 	n := 0
@@ -135,7 +135,7 @@ func (m *metrics) ended(c *call, took time.Duration, e exemplar) {
 	m.exchanged(c, e)
 }
 
-// exchanged counts the requests to the upstream.
+// exchanged counts the requests to Diga.
 func (m *metrics) exchanged(c *call, e exemplar) {
 	if c.exchange == nil {
 		return

@@ -7,14 +7,13 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// The names of methods and codes are those of gRPC's own metrics (gRFC A66) and of
-// OpenTelemetry: diga.integration.v1.IntegrationService/CopyTemplate, NOT_FOUND. They
-// are the same in metrics and log lines.
+// Metrics and log lines use the names of methods and codes from gRPC's own metrics (gRFC
+// A66) and OpenTelemetry: diga.integration.v1.IntegrationService/CopyTemplate, NOT_FOUND.
 
-// other is the name of a method that is not known, and of a request that is no call.
+// other is the name of an unknown method, and of a request that is not a call.
 const other = "other"
 
-// codeNames are the names of gRPC's codes, which are 0 and up.
+// codeNames are the names of the gRPC codes, by code.
 var codeNames = func() (names [codes.Unauthenticated + 1]string) {
 	for i := range names {
 		names[i] = code.Code(i).String()

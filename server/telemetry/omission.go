@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// strangerLines is how many lines within omissionPeriod may tell of calls by
-	// strangers: anybody can make these.
+	// strangerLines is the maximum number of lines about calls of strangers within
+	// omissionPeriod: anybody can make such calls.
 	strangerLines  = 20
 	omissionPeriod = time.Second
 )
 
-// omission bounds the lines about strangers, and counts those that are left out.
+// omission limits the lines about strangers, and counts those that are left out.
 type omission struct {
 	counter prometheus.Counter
-	// report gets the number of lines that were left out, at the end of a period.
+	// report is called with the number of omitted lines at the end of a period.
 	report func(lines int)
 
 	mu      sync.Mutex
@@ -30,25 +30,25 @@ type omission struct {
 	omitted int       // since the last report
 }
 
-// KnowCallers sets what reports whether Diga ever accepted the caller of the call with
-// a context. It must be called before there are calls; without it nobody is known.
+// KnowCallers sets the function that reports whether Diga has accepted the caller in a
+// context. It must be called before the first call. Without it, no caller is known.
 func (t *Telemetry) KnowCallers(known func(context.Context) bool) { t.known = known }
 
-// isKnown reports whether Diga ever accepted the caller of the call with this context.
+// isKnown reports whether Diga has accepted the caller in the context.
 func (t *Telemetry) isKnown(ctx context.Context) bool { return t.known != nil && t.known(ctx) }
 
-// ofStranger reports whether a call is one of a stranger's, a caller that Diga never
-// accepted, after which nothing was done at Diga. A server error is nobody's.
+// ofStranger reports whether a call came from a stranger, a caller that Diga has not
+// accepted, and had no effect at Diga. Calls that failed because of the server do not
+// count.
 func (c *call) ofStranger(level slog.Level) bool {
 	return !c.known && level < slog.LevelError && c.outcome != exchange.Done && c.outcome != exchange.Unknown
 }
 
-// mayLogStranger reports whether a stranger's call gets a line in the log.
+// mayLogStranger reports whether a stranger's call is logged.
 func (t *Telemetry) mayLogStranger() bool { return t.omitted.allows() }
 
-// allows reports whether a stranger's call gets a line: it does until there were many
-// in the period. The lines that are left out are counted, and their number is reported
-// at the end of the period.
+// allows reports whether another line is permitted in the current period. It counts the
+// omitted lines, whose number is reported at the end of the period.
 func (o *omission) allows() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -66,7 +66,7 @@ func (o *omission) allows() bool {
 	return false
 }
 
-// flush reports how many lines were left out.
+// flush reports how many lines were omitted.
 func (o *omission) flush() {
 	o.mu.Lock()
 	n := o.omitted
@@ -75,7 +75,7 @@ func (o *omission) flush() {
 	o.report(n)
 }
 
-// reportOmitted writes how many lines were left out of the log.
+// reportOmitted logs how many lines were omitted.
 func (t *Telemetry) reportOmitted(lines int) {
 	t.log.LogAttrs(context.Background(), slog.LevelWarn, "calls by strangers were left out of the log", slog.Int("calls", lines))
 }

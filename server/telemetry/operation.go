@@ -11,16 +11,15 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// countedKinds are the kinds of operations that have a count of their own.
+// countedKinds are the kinds of operations that are counted.
 var countedKinds = []exchange.Kind{exchange.BulkItem, exchange.DetachedCall, exchange.InnerRead, exchange.Rename, exchange.Settlement}
 
-// Start begins the observation of an operation. The caller runs the operation
-// under the context that Start returns, and calls end once, with the
-// operation's exchange and error.
+// Start begins to observe an operation and returns the context for it. The caller must
+// call end once, with the operation's exchange and error.
 //
-// An operation has a line and a count of its own, except a REST request: the
-// call that [Telemetry.Middleware] made of the request has both, with the
-// method and the error of the operation.
+// Each operation is logged and counted, except a REST request: the record of
+// [Telemetry.Middleware] is logged and counted instead, with the method and the error of
+// the operation.
 func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context.Context, end func(*exchange.Exchange, error)) {
 	if c := callFromContext(ctx); c != nil && op.Kind == exchange.RESTRequest {
 		c.method, c.subject = t.label(op.Method), subjectOf(op.Method)
@@ -39,7 +38,7 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 	}
 	t.metrics.begun.of(op.Kind).Inc()
 	c := &call{method: t.label(op.Method)}
-	if of := exchange.FromContext(ctx); of != nil { // of the call that the operation is a part of, or was left by
+	if of := exchange.FromContext(ctx); of != nil { // the call that started the operation
 		c.requestID, c.callersTrace = of.XRequestID, of.CallersTrace
 	}
 	traced, own := t.traceOperation(ctx, op)
@@ -48,7 +47,7 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 		c.exchange = ex
 		t.name(traced, c)
 		c.conclude(err)
-		if op.Kind == exchange.Settlement { // it is about what an earlier call sent
+		if op.Kind == exchange.Settlement { // it is about a request of an earlier call
 			c.outcome = exchange.NotApplicable
 		}
 		c.endSpan(own)
@@ -56,7 +55,7 @@ func (t *Telemetry) Start(ctx context.Context, op exchange.Operation) (_ context
 	}
 }
 
-// operated counts an operation and writes its line.
+// operated counts and logs an operation.
 func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, c *call) {
 	took := time.Since(op.Began)
 	t.metrics.operations.of(operationEnding{op.Kind, c.code, c.outcome}).Inc()
@@ -70,7 +69,7 @@ func (t *Telemetry) operated(ctx context.Context, op exchange.Operation, c *call
 		c.known = t.isKnown(ctx)
 		t.audit.operation(ctx, op.Kind, c, took)
 	}
-	level := slog.LevelDebug // a bulk stream would drown all else
+	level := slog.LevelDebug // a bulk stream has too many for a higher level
 	switch {
 	case c.reason == apierror.ReasonInternalError:
 		level = slog.LevelError

@@ -6,8 +6,8 @@ import (
 	"github.com/digate/digate/server/accounts"
 )
 
-// WatchQuotas adds the quotas of the file of accounts to the metrics. Load returns those
-// of the version in force. It may be called once.
+// WatchQuotas adds the quotas of the file of accounts to the metrics. load returns those
+// of the version in use. It may be called once.
 func (t *Telemetry) WatchQuotas(load func() []accounts.QuotaLoad) {
 	t.registry.MustRegister(quotasCollector{load})
 }

@@ -7,21 +7,21 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// RequestIDHeader carries the id of a call, which ties its log line to what the
-// caller saw: in HTTP headers, and in lower case in gRPC metadata, of requests
-// and of responses. It is not the request_id of the contract, which no log shows.
+// RequestIDHeader is the header with the id of a call, by which its log line is found. It
+// is in requests and responses, as an HTTP header and, in lower case, as gRPC metadata.
+// It is not the request_id of the contract, which is never logged.
 const RequestIDHeader = "X-Request-Id"
 
 const requestIDKey = "x-request-id"
 
-// logRequestID is the log key of that id.
+// logRequestID is the log key of the id.
 const logRequestID = "x_request_id"
 
-// maxRequestID bounds a caller's request id, in bytes.
+// maxRequestID is the maximum length of a caller's id, in bytes.
 const maxRequestID = 64
 
-// requestID returns the caller's id if it is one plain value, else a new one,
-// because the id goes into logs.
+// requestID returns the caller's id if there is exactly one and it is safe to log, and
+// otherwise a new id.
 func requestID(values []string) string {
 	if len(values) == 1 && plainID(values[0]) {
 		return values[0]
@@ -30,15 +30,15 @@ func requestID(values []string) string {
 }
 
 const (
-	// idAlphabet is that of base32 (RFC 4648).
+	// idAlphabet is the alphabet of base32 (RFC 4648).
 	idAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 	idLength   = 26 // of 5 bits each
-	// drawnLetters is how many letters are made of one random number.
+	// drawnLetters is how many letters are taken from one random number.
 	drawnLetters = 12
 )
 
-// newRequestID returns an id that no other call has. It is no secret, so a generator of the
-// runtime's is enough, and takes a third of the time of the system's.
+// newRequestID returns a unique id. The id is no secret, so the runtime's random numbers
+// are good enough, and they take a third of the time of the system's.
 func newRequestID() string {
 	var id [idLength]byte
 	var drawn uint64

@@ -19,7 +19,7 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// Telemetry observes calls of both protocols, and operations.
+// Telemetry observes calls of all protocols, and operations.
 type Telemetry struct {
 	log      *slog.Logger
 	metrics  *metrics
@@ -30,7 +30,7 @@ type Telemetry struct {
 	drift    driftLog
 	failures failures
 	omitted  omission
-	known    func(context.Context) bool // nil for nobody
+	known    func(context.Context) bool // nil if no caller is known
 	accounts accountsMetrics
 	named    bool      // callers have names
 	audit    *auditing // nil without an audit log
@@ -39,9 +39,9 @@ type Telemetry struct {
 	tracer         tracer
 }
 
-// New returns a Telemetry that writes to the logger. The methods are the paths of the
-// calls that may become a metric's label; any other is counted as [other]. The
-// histograms of durations reach to the longest time that a call may take.
+// New returns a Telemetry that writes to the logger. methods are the paths of the calls
+// that have a label of their own in metrics; all other calls are counted as [other]. The
+// duration histograms reach up to the longest duration of a call.
 func New(log *slog.Logger, methods []string, longest time.Duration) *Telemetry {
 	t := &Telemetry{log: log, methods: make(map[string]string)}
 	t.metrics, t.registry = newMetrics(longest)
@@ -55,8 +55,8 @@ func New(log *slog.Logger, methods []string, longest time.Duration) *Telemetry {
 	return t
 }
 
-// MetricsHandler serves the metrics in Prometheus' format, or as OpenMetrics, with
-// exemplars, to a client that accepts it.
+// MetricsHandler serves the metrics in Prometheus' format or, to clients that accept it,
+// as OpenMetrics with exemplars.
 func (t *Telemetry) MetricsHandler() http.Handler {
 	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{Registry: t.registry, EnableOpenMetrics: true})
 }
@@ -67,34 +67,34 @@ const (
 	protocolREST = "rest"
 )
 
-// call is the record of a call, for its access line and the metrics. The
-// middleware makes one for each REST request, and the interceptor of the request's
-// RPC completes it.
+// call is the record of a call, for its access log line and the metrics. The middleware
+// creates one for each REST request, and the interceptor of the request's RPC completes
+// it.
 type call struct {
 	began     time.Time
 	protocol  string
-	method    string // the RPC, "other" where there is none
+	method    string // the RPC, or "other"
 	code      codes.Code
 	outcome   exchange.Outcome
 	reason    string
 	requestID string // the X-Request-Id
 	httpStat  int
-	exchange  *exchange.Exchange // nil for a call that was refused before it had one
-	cause     string             // what failed, where the exchange does not know it
-	started   bool               // counted as begun
-	known     bool               // Diga accepted the caller once
+	exchange  *exchange.Exchange // nil if the call was refused before it had one
+	cause     string             // the cause of the failure, if it is not in the exchange
+	started   bool               // counted as started
+	known     bool               // Diga has accepted the caller
 	subject   subject
 	by        *authn.Named     // nil for a caller without a name
 	principal *authn.Principal // only with names or an audit log
 	peer      string           // of a REST request
 	about     about            // only with an audit log
 	request   *http.Request    // of the REST side, as it arrived
-	span      trace.Span       // nil for none
-	// callersTrace reports whether the span is in a trace that the caller named.
+	span      trace.Span       // may be nil
+	// callersTrace means that the caller named the trace.
 	callersTrace bool
 }
 
-// name notes who makes the call, where callers have names or there is an audit log.
+// name records the caller, if callers have names or there is an audit log.
 func (t *Telemetry) name(ctx context.Context, c *call) {
 	if !t.named && t.audit == nil {
 		return
@@ -108,7 +108,7 @@ func (t *Telemetry) name(ctx context.Context, c *call) {
 type subject int8
 
 const (
-	// ofDiga is a call with an outcome: something was to happen at Diga.
+	// ofDiga is a call with an outcome: it performs something at Diga.
 	ofDiga subject = iota
 	// ofDigate is a call about digate itself.
 	ofDigate
@@ -116,8 +116,8 @@ const (
 	ofAnybody
 )
 
-// subjectOf returns the subject of a call by its full gRPC name. An unknown method is
-// taken for one of Diga's.
+// subjectOf returns the subject of a call with this full gRPC name. An unknown method
+// counts as ofDiga.
 func subjectOf(method string) subject {
 	switch {
 	case contract.Open(method):
@@ -136,8 +136,7 @@ func callFromContext(ctx context.Context) *call {
 	return c
 }
 
-// label returns the name of a method that a call's path names, [other] for one that is
-// not known.
+// label returns the name of the method with this path, or [other] if it is unknown.
 func (t *Telemetry) label(path string) string {
 	if name, ok := t.methods[path]; ok {
 		return name
@@ -145,7 +144,7 @@ func (t *Telemetry) label(path string) string {
 	return other
 }
 
-// conclude sets the result of a call by its error.
+// conclude sets the result of a call from its error.
 func (c *call) conclude(err error) {
 	if err == nil {
 		c.code, c.outcome = codes.OK, exchange.Done
@@ -161,7 +160,7 @@ func (c *call) conclude(err error) {
 	}
 }
 
-// maxCause bounds the text of a cause, in bytes.
+// maxCause is the maximum length of a cause, in bytes.
 const maxCause = 300
 
 func brief(text string) string {
@@ -171,8 +170,8 @@ func brief(text string) string {
 	return text
 }
 
-// start counts the call as begun, once: as soon as its method is known, or at
-// its end where it has none.
+// start counts the call as started, once: as soon as its method is known, or at its end
+// if it has none.
 func (t *Telemetry) start(c *call) {
 	if !c.started {
 		c.started = true
@@ -180,7 +179,7 @@ func (t *Telemetry) start(c *call) {
 	}
 }
 
-// unfinished returns what may be concluded of a call that ended in a panic.
+// unfinished returns the outcome of a call that ended in a panic.
 func unfinished(ex *exchange.Exchange) exchange.Outcome {
 	if len(ex.Attempts) > 0 {
 		return exchange.Unknown
@@ -188,7 +187,7 @@ func unfinished(ex *exchange.Exchange) exchange.Outcome {
 	return exchange.NotSent
 }
 
-// finish counts the call and writes its access line.
+// finish counts the call and writes its access log line.
 func (t *Telemetry) finish(ctx context.Context, c *call) {
 	took := time.Since(c.began)
 	switch {
@@ -204,7 +203,7 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	}
 	level := slog.LevelInfo
 	switch {
-	case c.subject == ofAnybody && c.reason == "": // a load balancer asks every second
+	case c.subject == ofAnybody && c.reason == "": // a load balancer sends one every second
 		level = slog.LevelDebug
 	case c.code == codes.Internal && c.reason == apierror.ReasonInternalError:
 		level = slog.LevelError
@@ -239,21 +238,21 @@ func (t *Telemetry) finish(ctx context.Context, c *call) {
 	t.write(ctx, level, "call", c.attrs(c.withSpan(attrs)))
 }
 
-// write writes a line. It does not look for the place in the code, as a logger does,
-// since no line shows one.
+// write writes a line. Unlike a logger, it does not determine the source location,
+// because no line shows it.
 func (t *Telemetry) write(ctx context.Context, level slog.Level, message string, attrs []slog.Attr) {
 	r := slog.NewRecord(time.Now(), level, message, 0)
 	r.AddAttrs(attrs...)
 	_ = t.log.Handler().Handle(ctx, r)
 }
 
-// hasDoubts reports whether the call is a bulk stream one of whose copies is in doubt.
+// hasDoubts reports whether the call is a bulk stream with a copy in doubt.
 func (c *call) hasDoubts() bool {
 	return c.exchange != nil && c.exchange.Items != nil && c.exchange.Items.Unknown > 0
 }
 
-// attrs appends the attributes that only some calls have: why a call failed, and
-// what passed between digate and the upstream.
+// attrs appends the attributes that only some calls have: why a call failed, and what
+// passed between digate and Diga.
 func (c *call) attrs(attrs []slog.Attr) []slog.Attr {
 	if c.by != nil {
 		attrs = append(attrs, slog.String("account", c.by.Account), slog.String("caller", c.by.Caller))
@@ -298,8 +297,8 @@ func (c *call) attrs(attrs []slog.Attr) []slog.Attr {
 	return attrs
 }
 
-// describeAttempts lists each attempt by its status, outcome and milliseconds,
-// such as "503 REJECTED 1.5, 201 DONE 20.1".
+// describeAttempts lists each attempt with its status, outcome and milliseconds, such as
+// "503 REJECTED 1.5, 201 DONE 20.1".
 func describeAttempts(attempts []exchange.Attempt) string {
 	var b strings.Builder
 	for i, a := range attempts {

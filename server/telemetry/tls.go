@@ -12,14 +12,14 @@ import (
 	"github.com/digate/digate/server/handshake"
 )
 
-// tlsMetrics are those of TLS.
+// tlsMetrics are the metrics of TLS.
 type tlsMetrics struct {
 	sides      *sides
 	handshakes *prometheus.CounterVec
 	reloads    *prometheus.CounterVec
 }
 
-// newTLSMetrics returns the metrics, registered.
+// newTLSMetrics returns the metrics and registers them.
 func newTLSMetrics(r prometheus.Registerer) tlsMetrics {
 	m := tlsMetrics{
 		sides: new(sides),
@@ -34,16 +34,16 @@ func newTLSMetrics(r prometheus.Registerer) tlsMetrics {
 	return m
 }
 
-// WatchHandshakes adds the handshakes of a listener to the metrics: every result is there
-// before the first of them.
+// WatchHandshakes adds the handshakes of a listener to the metrics, with a counter for
+// every result from the start.
 func (t *Telemetry) WatchHandshakes(listener string) {
 	for _, result := range handshake.Results {
 		t.tls.handshakes.WithLabelValues(listener, string(result))
 	}
 }
 
-// HandshakeEnded counts a handshake. The log has a line for one that failed at DEBUG
-// alone: strangers could fill it.
+// HandshakeEnded counts a handshake. It logs a failed one only at the level DEBUG:
+// strangers could fill the log.
 func (t *Telemetry) HandshakeEnded(listener string, result handshake.Result, peer net.Addr, err error) {
 	t.tls.handshakes.WithLabelValues(listener, string(result)).Inc()
 	if err == nil || !t.log.Enabled(context.Background(), slog.LevelDebug) {
@@ -59,7 +59,7 @@ const (
 	reloadRefused = "refused"
 )
 
-// CertificatesTaken counts and logs that what files hold is in use now.
+// CertificatesTaken counts and logs that new certificates are in use.
 func (t *Telemetry) CertificatesTaken(side string, m *certs.Material) {
 	t.tls.reloads.WithLabelValues(side, reloadTaken).Inc()
 	attrs := []slog.Attr{slog.String("side", side)}
@@ -69,7 +69,7 @@ func (t *Telemetry) CertificatesTaken(side string, m *certs.Material) {
 	t.log.LogAttrs(context.Background(), slog.LevelInfo, "new certificates are in use", attrs...)
 }
 
-// CertificatesRefused counts and logs that files hold what cannot be used.
+// CertificatesRefused counts and logs that changed certificate files cannot be used.
 func (t *Telemetry) CertificatesRefused(side string, err error) {
 	t.tls.reloads.WithLabelValues(side, reloadRefused).Inc()
 	t.log.LogAttrs(context.Background(), slog.LevelError, "new certificates were refused, and those from before go on",
@@ -77,16 +77,16 @@ func (t *Telemetry) CertificatesRefused(side string, err error) {
 }
 
 // WatchCertificates adds the state of a side's certificates to the metrics. It may be
-// called once for a side.
+// called once for each side.
 func (t *Telemetry) WatchCertificates(side string, w *certs.Watch) {
 	for _, result := range []string{reloadTaken, reloadRefused} {
-		t.tls.reloads.WithLabelValues(side, result) // so that a first refusal is a rise
+		t.tls.reloads.WithLabelValues(side, result) // so that the first refusal is an increase
 	}
 	t.tls.sides.watches.Store(side, w)
 }
 
-// sides are the certificates of each side, by its name. Their state is read at each
-// scrape.
+// sides are the certificates of each side, by the side's name. Their state is read at
+// each scrape.
 type sides struct{ watches sync.Map } // of *certs.Watch
 
 var (

@@ -19,35 +19,36 @@ import (
 	"github.com/digate/digate/server/tracing"
 )
 
-// Tracing is what spans are made of.
+// Tracing is the configuration of traces.
 type Tracing struct {
-	// Provider makes the spans.
+	// Provider creates the spans.
 	Provider trace.TracerProvider
-	// Incoming reports whether a call takes part in the trace of its caller.
+	// Incoming means that a call continues the trace of its caller.
 	Incoming bool
-	// Routes are the templates of the paths of REST, by the full gRPC name of the method.
+	// Routes are the path templates of the REST routes, by the full gRPC name of the
+	// method.
 	Routes map[string]string
 }
 
-// tracer makes a span for each call, and for each operation of a call that is sampled.
-// The zero tracer makes none.
+// tracer creates a span for each call, and for each operation of a sampled call. The zero
+// tracer creates none.
 type tracer struct {
 	trace.Tracer
 	incoming bool
 	routes   map[string]string
 }
 
-// Trace has calls make spans. It may be called once, before there are calls.
+// Trace enables the spans of calls. It may be called once, before the first call.
 //
-// The call of a health check, or of reflection, has no span, nor has a request that was
-// refused before its caller was known: anybody can send them, as many as they like.
+// A call to the health or reflection service has no span, and neither has a request that
+// was refused before its caller was known: anybody can send any number of these.
 func (t *Telemetry) Trace(with Tracing) {
 	t.tracer = tracer{with.Provider.Tracer(tracing.Scope), with.Incoming, with.Routes}
 }
 
 var serverSpan = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}
 
-// The headers of W3C's Trace Context. In metadata they are in lower case.
+// The headers of W3C Trace Context. In metadata they are in lower case.
 const (
 	headerTraceparent = "Traceparent"
 	headerTracestate  = "Tracestate"
@@ -55,13 +56,13 @@ const (
 	keyTracestate     = "tracestate"
 )
 
-// What is taken of these headers, in bytes. Version 00 of a traceparent has 55.
+// The maximum sizes of these headers, in bytes. Version 00 of a traceparent has 55.
 const (
 	maxTraceparent = 128
 	maxTracestate  = 512
 )
 
-// callersSpan is the span of a caller, as its headers have it.
+// callersSpan is the span of a caller, as its headers describe it.
 type callersSpan struct{ parent, state string }
 
 // Get implements [propagation.TextMapCarrier].
@@ -82,8 +83,8 @@ func (callersSpan) Set(string, string) {}
 // Keys implements [propagation.TextMapCarrier].
 func (callersSpan) Keys() []string { return nil }
 
-// below returns a context below the span that a caller names. One that is named twice,
-// or not as W3C has it, counts as none, and so does a state that is too long.
+// below returns a context with the span that a caller names as its parent. It ignores a
+// traceparent that is repeated or malformed, and a tracestate that is too long.
 func (t *tracer) below(ctx context.Context, parents, states []string) context.Context {
 	if !t.incoming || len(parents) != 1 || len(parents[0]) > maxTraceparent {
 		return ctx
@@ -95,7 +96,7 @@ func (t *tracer) below(ctx context.Context, parents, states []string) context.Co
 	return propagation.TraceContext{}.Extract(ctx, of)
 }
 
-// traceRPC begins the span of a gRPC call.
+// traceRPC starts the span of a gRPC call.
 func (t *Telemetry) traceRPC(ctx context.Context, c *call) context.Context {
 	if t.tracer.Tracer == nil || c.subject == ofAnybody {
 		return ctx
@@ -106,8 +107,8 @@ func (t *Telemetry) traceRPC(ctx context.Context, c *call) context.Context {
 	return ctx
 }
 
-// traceREST begins the span of a REST request for a method, whose caller is known. A call
-// of another protocol than REST has the span of an RPC.
+// traceREST starts the span of a REST request for a method, whose caller is known. For a
+// call of another protocol, it starts the span of an RPC.
 func (t *Telemetry) traceREST(ctx context.Context, c *call, method string) context.Context {
 	route, rpc := t.tracer.routes[method], c.protocol != protocolREST && c.method != other
 	if t.tracer.Tracer == nil || route == "" && !rpc || authn.FromContext(ctx) == nil {
@@ -133,10 +134,10 @@ func scheme(r *http.Request) attribute.KeyValue {
 	return semconv.URLScheme("http")
 }
 
-// traceOperation begins the span of an operation, none of a call that is not sampled. A
-// copy of a bulk stream begins a trace of its own, which is linked to the stream's span:
-// a stream may have millions of copies, and may take hours. A detached call has its span
-// since it began.
+// traceOperation starts the span of an operation, unless its call is not sampled. A copy
+// of a bulk stream starts a trace of its own with a link to the stream's span, because a
+// stream may have millions of copies and take hours. A detached call already has its
+// span.
 func (t *Telemetry) traceOperation(ctx context.Context, op exchange.Operation) (context.Context, trace.Span) {
 	switch op.Kind {
 	case exchange.BulkItem:
@@ -159,8 +160,8 @@ var spanNames = map[exchange.Kind]string{
 	exchange.Rename:    "rename",
 }
 
-// spanContext returns the ids of the span, or, if it is nil, of that of the context. The
-// context of a REST request, where it ends, is the one from before its span.
+// spanContext returns the ids of the span or, if it is nil, of the span in the context.
+// At the end of a REST request, the context is the one from before its span.
 func (t *tracer) spanContext(ctx context.Context, span trace.Span) trace.SpanContext {
 	switch {
 	case t.Tracer == nil:
@@ -172,7 +173,7 @@ func (t *tracer) spanContext(ctx context.Context, span trace.Span) trace.SpanCon
 	}
 }
 
-// endSpan ends a span with what is known of its call.
+// endSpan ends the span of a call with the result of the call.
 func (c *call) endSpan(span trace.Span) {
 	if span == nil {
 		return
@@ -226,8 +227,8 @@ func (c *call) describe(span trace.Span) {
 	}
 }
 
-// isServers reports whether a code says that the server failed, as OpenTelemetry has it:
-// the others are a caller's.
+// isServers reports whether OpenTelemetry counts a code as an error of the server and not
+// of the caller.
 func isServers(code codes.Code) bool {
 	switch code {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
@@ -237,7 +238,7 @@ func isServers(code codes.Code) bool {
 	}
 }
 
-// withSpan appends the ids by which a line is found from its trace, and the other way.
+// withSpan appends the ids that connect a line with its trace.
 func (c *call) withSpan(attrs []slog.Attr) []slog.Attr {
 	trace, span := c.traceIDs()
 	if trace != "" {
@@ -249,9 +250,9 @@ func (c *call) withSpan(attrs []slog.Attr) []slog.Attr {
 	return attrs
 }
 
-// traceIDs returns the ids of the call's trace and span that somebody can look up: both
-// of a sampled call, and the trace alone of any other whose caller named it. The ids that
-// a call has beside these are in no collector.
+// traceIDs returns the ids of the call's trace and span that can be found in a collector:
+// both for a sampled call, and only the trace for a call whose caller named the trace.
+// All other ids are in no collector.
 func (c *call) traceIDs() (trace, span string) {
 	if c.span == nil {
 		return "", ""
