@@ -9,42 +9,43 @@ import (
 	"github.com/digate/digate/server/peers"
 )
 
-// gRPC holds what has arrived of a message, or of a call's header, until it is whole, and
-// a client may send all of many large ones but their last bytes. That is bounded over all
-// connections on which nobody is known: beyond it, the one with the most is closed.
+// gRPC keeps the received part of a message or header in memory until it is complete, and
+// a client may hold back the last bytes of many large ones. Their size is therefore
+// limited over all connections without a known caller. Beyond the limit, the connection
+// with the most bytes is closed.
 //
-// A part of a message counts as its bytes, and partOverhead for the buffer that it has.
+// A part of a message counts as its bytes and partOverhead, for the buffer that it has.
 const partOverhead = 128
 
-// Arrivals counts what has arrived, on all connections on which nobody is known, of
-// messages and headers that are not whole.
+// Arrivals counts the bytes of incomplete messages and headers on all connections without
+// a known caller.
 type Arrivals struct {
 	limit  int64
 	total  atomic.Int64
 	closed atomic.Uint64
 
 	mu sync.Mutex
-	on map[*arriving]struct{} // the connections on which any has
+	on map[*arriving]struct{} // the connections with any such bytes
 }
 
-// NewArrivals returns a count that is bounded, in bytes.
+// NewArrivals returns a count with a limit in bytes.
 func NewArrivals(limit int64) *Arrivals {
 	return &Arrivals{limit: limit, on: make(map[*arriving]struct{})}
 }
 
-// ArrivalsLoad is how much has arrived, in bytes.
+// ArrivalsLoad is the number of bytes of incomplete messages and headers.
 type ArrivalsLoad struct {
 	Bytes, Limit int64
-	// Closed counts the connections that were closed for the bound.
+	// Closed is the number of connections closed because of the limit.
 	Closed uint64
 }
 
-// Load returns the load.
+// Load returns the current load.
 func (s *Arrivals) Load() ArrivalsLoad {
 	return ArrivalsLoad{Bytes: s.total.Load(), Limit: s.limit, Closed: s.closed.Load()}
 }
 
-// arriving counts what has arrived on one connection.
+// arriving counts the bytes on one connection.
 type arriving struct {
 	all   *Arrivals
 	peer  *peers.Peer
@@ -56,7 +57,7 @@ type arriving struct {
 	ended   bool
 }
 
-// receive sees the header of a frame of the client's.
+// receive handles the header of a frame from the client.
 func (a *arriving) receive(kind http2.FrameType, flags http2.Flags, stream uint32, length int) {
 	header := kind == http2.FrameHeaders || kind == http2.FrameContinuation
 	switch {
@@ -72,14 +73,14 @@ func (a *arriving) receive(kind http2.FrameType, flags http2.Flags, stream uint3
 	}
 }
 
-// send sees the header of a frame of the server's.
+// send handles the header of a frame from the server.
 func (a *arriving) send(kind http2.FrameType, flags http2.Flags, stream uint32) {
 	if kind == http2.FrameRSTStream || kind == http2.FrameHeaders && flags.Has(http2.FlagHeadersEndStream) {
 		a.done(stream)
 	}
 }
 
-// add counts what has arrived on a stream.
+// add counts bytes that have arrived on a stream.
 func (a *arriving) add(stream uint32, n int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -97,7 +98,7 @@ func (a *arriving) add(stream uint32, n int64) {
 	a.all.total.Add(n)
 }
 
-// done takes a stream from the count: its message is whole, or never will be.
+// done removes a stream from the count, because its message is complete or never will be.
 func (a *arriving) done(stream uint32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -108,7 +109,7 @@ func (a *arriving) done(stream uint32) {
 	}
 }
 
-// end takes all from the count, for good.
+// end removes the connection from the count permanently.
 func (a *arriving) end() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -122,14 +123,14 @@ func (a *arriving) end() {
 	a.all.mu.Unlock()
 }
 
-// size returns how much is counted.
+// size returns the number of counted bytes.
 func (a *arriving) size() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.total
 }
 
-// relieve closes the connection on which most has arrived, while it is too much.
+// relieve closes the connections with the most bytes until the limit is met.
 func (s *Arrivals) relieve() {
 	for s.total.Load() > s.limit {
 		var (
@@ -150,8 +151,8 @@ func (s *Arrivals) relieve() {
 	}
 }
 
-// list returns the connections on which anything has arrived. A connection's lock is
-// taken before that of all, so nothing of theirs is asked under the latter.
+// list returns the connections with any bytes. The lock of a connection is taken before
+// that of Arrivals, so list does not call connections while it holds the latter.
 func (s *Arrivals) list() []*arriving {
 	s.mu.Lock()
 	defer s.mu.Unlock()

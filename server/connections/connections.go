@@ -1,7 +1,7 @@
-// Package connections watches the connections of a gRPC server, frame by frame, for what
-// gRPC tells nobody. It adds verdicts to calls that gRPC refuses by itself, closes
-// connections that reset too many calls or hold too much memory, and lets clients learn
-// of a connection's end at a good moment.
+// Package connections watches the connections of a gRPC server frame by frame, because
+// gRPC does not report what happens on them. It adds the error details to calls that gRPC
+// itself refuses, closes connections that reset too many calls or use too much memory,
+// and times the end of a connection so that clients lose no calls.
 package connections
 
 import (
@@ -16,26 +16,26 @@ import (
 	"github.com/digate/digate/server/peers"
 )
 
-// Config is what watching needs.
+// Config is the configuration of the watching.
 type Config struct {
 	Arrivals *Arrivals
-	// Malformed is called for each call that gRPC refused for its header.
+	// Malformed is called for each call that gRPC refused because of its header.
 	Malformed func()
-	// Refused is called for each call that gRPC refused for its encoding, with the error
-	// that its caller gets.
+	// Refused is called for each call that gRPC refused because of its encoding, with the
+	// error that the caller gets.
 	Refused func(error)
 	// Reset is called for each connection that is closed because it reset too many calls.
 	Reset func()
 	Log   *slog.Logger
 }
 
-// Watch returns credentials that secure connections as the given ones do, and watch
+// Watch returns credentials that secure connections with the given credentials and watch
 // them. The remote address of a watched connection is a [*peers.Peer].
 func Watch(c credentials.TransportCredentials, cfg Config) credentials.TransportCredentials {
 	return watchedCredentials{c, newConnections(newPenalties(cfg.Log), cfg)}
 }
 
-// connections are those that are watched together.
+// connections are the connections with one configuration.
 type connections struct {
 	penalties *penalties
 	arrivals  *Arrivals
@@ -48,7 +48,7 @@ func newConnections(penalties *penalties, cfg Config) *connections {
 	return &connections{penalties: penalties, arrivals: cfg.Arrivals, malformed: cfg.Malformed, refused: cfg.Refused, reset: cfg.Reset}
 }
 
-// watch returns the connection, watched.
+// watch returns the watched form of a connection.
 func (c *connections) watch(conn net.Conn) net.Conn {
 	peer := peers.New(conn.RemoteAddr())
 	credit := newResetCredit(c.penalties.burst(peers.Address(peer)))
@@ -80,11 +80,11 @@ func (c watchedCredentials) Clone() credentials.TransportCredentials {
 	return watchedCredentials{c.TransportCredentials.Clone(), c.connections}
 }
 
-// watchedConn follows the frames that pass. It closes the connection of a client that
-// resets far more calls than it lets finish (resets.go), or that holds too much memory
-// with messages that are not whole (arrivals.go). It counts the calls that are refused
-// for their header (malformed.go), and adds verdicts (refusals.go). It sees to it that
-// the client learns of the connection's end at a good moment (farewell.go).
+// watchedConn follows the frames on a connection. It closes the connection of a client
+// that resets far more calls than it lets finish (resets.go) or that uses too much memory
+// for incomplete messages (arrivals.go). It counts the calls that are refused because of
+// their header (malformed.go), and adds error details to refusals (refusals.go). It tells
+// the client about the end of the connection at a good moment (farewell.go).
 type watchedConn struct {
 	net.Conn
 	peer     *peers.Peer
@@ -99,7 +99,7 @@ type watchedConn struct {
 	acked       chan struct{} // has a value when acks has changed
 }
 
-// RemoteAddr returns a [*peers.Peer]: by it a call knows its connection.
+// RemoteAddr returns a [*peers.Peer], through which a call can identify its connection.
 func (c *watchedConn) RemoteAddr() net.Addr { return c.peer }
 
 func (c *watchedConn) Read(p []byte) (int, error) {
@@ -132,8 +132,8 @@ func (c *watchedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// send writes to the connection, counts, and adds verdicts to the refusals of gRPC. A
-// refusal that gRPC writes in two parts, which is rare, stays as it is.
+// send writes to the connection, counts frames, and adds error details to gRPC's
+// refusals. A refusal that gRPC writes in two parts, which is rare, is not changed.
 func (c *watchedConn) send(p []byte) (sent int, err error) {
 	for {
 		var v *verdict
@@ -158,7 +158,7 @@ func (c *watchedConn) send(p []byte) (sent int, err error) {
 	return sent + n, err
 }
 
-// sendAs writes amended in place of p, and returns how much of p that is worth.
+// sendAs writes amended instead of p, and returns the corresponding number of bytes of p.
 func (c *watchedConn) sendAs(amended, p []byte) (int, error) {
 	n, err := c.Conn.Write(amended)
 	n = min(n, len(p))

@@ -8,27 +8,27 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// Some clients fail the calls that they are about to send when they learn that the
-// connection takes no more (GOAWAY): these calls never leave them, and fail without
-// a verdict. A client that waits for its responses is about to send nothing. So when
-// gRPC says that a connection ends, because of a drain, of its age or because it is
-// idle, the responses are held back until the client has sent no call for a while,
-// and then until it has taken notice.
+// When some clients learn that a connection accepts no more calls (GOAWAY), they fail the
+// calls that they are about to send: these are never sent, and fail without an outcome. A
+// client that waits for responses is not about to send anything. So when gRPC announces
+// the end of a connection, because of a drain, its age or because it is idle, the
+// responses are held back until the client has sent no call for a while, and then until
+// it has noticed the announcement.
 //
-// How long that is depends on the client: one whose machine is busy takes its time to
-// send what a response leads to. It acknowledges pings no sooner. A while is therefore
-// a number of round trips.
+// The right length of this while depends on the client: on a busy machine, it takes
+// longer to send the calls that follow a response. It also takes longer to acknowledge
+// pings. The while is therefore a number of round trips.
 //
-// hyper, below tonic, learns of the end by the first call that it fails. So one
-// response is let through alone, and the others when the client has had the time to
-// turn away.
+// hyper, which tonic uses, notices the end only when its first call fails. So a single
+// response is sent first, and the others when the client has had the time to switch to
+// another connection.
 const (
 	hushRounds  = 2
 	hushRound   = 20 * time.Millisecond // at least
 	longestHush = 500 * time.Millisecond
 )
 
-// farewell is how far the end of a connection has been told.
+// farewell is the progress in announcing the end of a connection.
 type farewell int
 
 const (
@@ -37,7 +37,7 @@ const (
 	left             // and has had its first response since
 )
 
-// Write writes whole responses in between where the connection ends.
+// Write writes whole responses one by one while the connection ends.
 func (c *watchedConn) Write(p []byte) (written int, err error) {
 	for c.farewell == staying {
 		from, to, ok := c.out.find(p[written:], saysGoodbye)
@@ -73,8 +73,8 @@ func (c *watchedConn) sendPart(p []byte, written *int, n int) error {
 	return err
 }
 
-// saysGoodbye reports whether the frame says that the connection will end, and that
-// the calls sent meanwhile are served.
+// saysGoodbye reports whether the frame says that the connection will end, and that calls
+// sent meanwhile are still served.
 func saysGoodbye(frame []byte) bool {
 	const id = frameHeader
 	return http2.FrameType(frame[3]) == http2.FrameGoAway && len(frame) >= id+8 &&
@@ -88,11 +88,11 @@ func endsCall(frame []byte) bool {
 	return http2.FrameType(frame[3]) == http2.FrameHeaders && http2.Flags(frame[4])&end == end
 }
 
-// pingFrame is a ping of its own.
+// pingFrame is a ping of digate's own.
 var pingFrame = []byte("\x00\x00\x08\x06\x00\x00\x00\x00\x00farewell")
 
-// hush writes nothing but pings for hushRounds round trips. If quiet, these are round
-// trips in which the client begins no call.
+// hush writes only pings for hushRounds round trips. If quiet, only round trips count in
+// which the client begins no call.
 func (c *watchedConn) hush(quiet bool) {
 	end := time.Now().Add(longestHush)
 	for n := 0; n < hushRounds && time.Now().Before(end); n++ {
@@ -107,8 +107,8 @@ func (c *watchedConn) hush(quiet bool) {
 	}
 }
 
-// awaitAcks returns when hushRound has passed and the client has acknowledged all
-// pings, or at the end.
+// awaitAcks returns when hushRound has passed and the client has acknowledged all pings,
+// or at the time end.
 func (c *watchedConn) awaitAcks(end time.Time) {
 	timer := time.NewTimer(hushRound)
 	defer timer.Stop()
@@ -123,7 +123,7 @@ func (c *watchedConn) awaitAcks(end time.Time) {
 	}
 }
 
-// heard tells the farewell what came from the client.
+// heard records frames that came from the client.
 func (c *watchedConn) heard(calls, acks int) {
 	c.calls.Store(int64(calls))
 	if c.acks.Swap(int64(acks)) == int64(acks) {

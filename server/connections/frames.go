@@ -10,13 +10,13 @@ import (
 // frameHeader is the size of a frame's header in bytes.
 const frameHeader = 9
 
-// frameCounts are how many frames have passed, by what they do. A frame counts when
-// its header has passed.
+// frameCounts are the numbers of frames, by their effect. A frame counts when its header
+// has passed.
 type frameCounts struct {
 	calls     int // begin a call, or end one
 	ends      int // end a call with a status
 	resets    int // reset a call
-	pings     int // ask the other side for an ack
+	pings     int // ask for an acknowledgement
 	acks      int // acknowledge a ping
 	malformed int // say that the header of a call is malformed
 }
@@ -24,9 +24,9 @@ type frameCounts struct {
 // frameScanner follows the frames in a stream of bytes.
 type frameScanner struct {
 	frameCounts
-	// see, if set, sees the header of each frame.
+	// see, if set, is called with the header of each frame.
 	see    func(kind http2.FrameType, flags http2.Flags, stream uint32, length int)
-	skip   int // bytes to the next header
+	skip   int // bytes up to the next header
 	header [frameHeader]byte
 	have   int // bytes of the header so far
 
@@ -34,7 +34,7 @@ type frameScanner struct {
 	update sizeUpdate
 }
 
-// scan counts the frames whose header ends in these bytes.
+// scan counts the frames whose headers end in these bytes.
 func (s *frameScanner) scan(p []byte) {
 	for len(p) > 0 {
 		if s.skip > 0 {
@@ -89,8 +89,8 @@ func (s *frameScanner) count(kind http2.FrameType, flags http2.Flags) {
 	}
 }
 
-// find returns the first frame that is whole in the bytes that follow those scanned,
-// and matches. Its bytes are p[from:to].
+// find returns the first frame that is complete in the bytes after the scanned ones and
+// matches. Its bytes are p[from:to].
 func (s *frameScanner) find(p []byte, match func(frame []byte) bool) (from, to int, ok bool) {
 	from = s.skip
 	if s.have > 0 {
@@ -111,5 +111,5 @@ func (s *frameScanner) find(p []byte, match func(frame []byte) bool) (from, to i
 	return 0, 0, false
 }
 
-// payload returns how many bytes follow a frame's header.
+// payload returns the number of bytes after a frame's header.
 func payload(header []byte) int { return int(binary.BigEndian.Uint32(header[:4]) >> 8) }

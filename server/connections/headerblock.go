@@ -8,11 +8,11 @@ const (
 	status400 = 0x8c
 )
 
-// sizeUpdate is what may precede the fields of a header block: the size of the table of
-// HPACK, which changes where the client says so (RFC 7541, 6.3).
+// sizeUpdate recognizes the size of the HPACK table, which may precede the fields of a
+// header block if the client changes it (RFC 7541, 6.3).
 type sizeUpdate struct{ more bool }
 
-// has reports whether the next byte of a block is one of such a size. It is false from
+// has reports whether the next byte of a block belongs to a size update. It is false from
 // the first byte of the first field on.
 func (u *sizeUpdate) has(b byte) bool {
 	switch {
@@ -27,15 +27,15 @@ func (u *sizeUpdate) has(b byte) bool {
 	}
 }
 
-// headerField is the form of a field in a header block: an index that says all of it, or
-// its value.
+// headerField is the encoded form of a field in a header block: an index for the whole
+// field, or its value.
 type headerField struct {
 	indexed bool
-	value   []byte // as it is, or in Huffman's code
+	value   []byte // plain or Huffman-coded
 }
 
-// lastField counts the fields of a header block, and returns the last. It reports false
-// for what is no header block.
+// lastField counts the fields of a header block and returns the last one. It returns
+// false if the bytes are not a header block.
 func lastField(block []byte) (n int, last headerField, ok bool) {
 	for len(block) > 0 {
 		var index int
@@ -72,7 +72,8 @@ func lastField(block []byte) (n int, last headerField, ok bool) {
 	return n, last, true
 }
 
-// readInt reads an integer that begins in the last bits of the first byte (RFC 7541, 5.1).
+// readInt reads an integer that begins in the last bits of the first byte (RFC 7541,
+// 5.1).
 func readInt(b []byte, bits int) (n int, rest []byte, ok bool) {
 	if len(b) == 0 {
 		return 0, nil, false
@@ -104,5 +105,5 @@ func appendLength(b []byte, n int) []byte {
 	if n < most {
 		return append(b, byte(n))
 	}
-	return binary.AppendUvarint(append(b, most), uint64(n-most)) // RFC 7541, 5.1: the same groups of seven bits
+	return binary.AppendUvarint(append(b, most), uint64(n-most)) // RFC 7541, 5.1 uses the same groups of seven bits
 }

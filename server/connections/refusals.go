@@ -12,29 +12,29 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// Two kinds of calls are refused by gRPC before anything here sees them: those with a
-// malformed header, and those that name an encoding of which gRPC does not know the
-// name. The response is one frame, whose header has four fields: the HTTP status, the
-// content type, grpc-status and grpc-message. Every other failure has details, so it
-// has more.
+// gRPC itself refuses two kinds of calls before digate's code sees them: those with a
+// malformed header, and those whose encoding has an unknown name. The response is one
+// frame whose header has four fields: the HTTP status, the content type, grpc-status and
+// grpc-message. All other failures have details, and therefore more fields.
 //
-// The details are added to that frame. A field that is written in full and is not
-// indexed may follow any other, and leaves the state of the header compression as it
-// is (RFC 7541, 6.2.2).
+// This file adds the details to that frame. A field that is written in full and not
+// indexed may follow any other, and does not change the state of the header compression
+// (RFC 7541, 6.2.2).
 
-// refusals are the refusals of gRPC on one connection.
+// refusals are gRPC's refusals on one connection.
 type refusals struct {
-	// encoding and other report whether a response of four fields with the status 200
-	// had the message of an unknown encoding, or another.
+	// encoding and other report whether a response of four fields with the status 200 had
+	// the message of an unknown encoding, or another message.
 	encoding, other bool
 }
 
-// verdict is what is added to a response of gRPC.
+// verdict is what is added to gRPC's response.
 type verdict struct {
 	err *apierror.Error
-	// field is the field of the details as HPACK has it, and withoutOutcome the same
-	// for an error that concludes nothing. That is for a connection that was used to
-	// ask about the copy of another call: which call was refused cannot be seen.
+	// field is the HPACK form of the field with the error details, and withoutOutcome
+	// that of the same error without an outcome. The latter is for connections on which
+	// calls asked about copies: it is unknown which call was refused, and its caller
+	// could take the outcome for that of the copy.
 	field, withoutOutcome []byte
 }
 
@@ -49,7 +49,7 @@ var (
 
 // detailsField returns the details of an error as a field that is not indexed.
 func detailsField(err *apierror.Error) []byte {
-	details, _ := proto.Marshal(err.GRPCStatus().Proto()) // of a message that always can be
+	details, _ := proto.Marshal(err.GRPCStatus().Proto()) // such a message can always be encoded
 	field := []byte{0}
 	for _, text := range []string{"grpc-status-details-bin", base64.RawStdEncoding.EncodeToString(details)} {
 		field = appendLength(field, len(text))
@@ -58,11 +58,11 @@ func detailsField(err *apierror.Error) []byte {
 	return field
 }
 
-// maxRefusal bounds the header of a response to which details are added: the frame stays
-// below every bound of a client's.
+// maxRefusal is the maximum size of a header to which details are added, so that the
+// frame stays within the limits of every client.
 const maxRefusal = 4 << 10
 
-// verdictOn returns what to add to a frame, nil for nothing.
+// verdictOn returns what to add to a frame, or nil.
 func (r *refusals) verdictOn(frame []byte) *verdict {
 	block := frame[frameHeader:]
 	if !isWholeResponse(http2.FrameType(frame[3]), http2.Flags(frame[4])) || len(block) > maxRefusal {
@@ -91,21 +91,22 @@ func (r *refusals) verdictOn(frame []byte) *verdict {
 		r.other = true
 		return nil
 	case !r.encoding || r.other:
-		return nil // it repeats a message, and which one is not certain
+		return nil // it repeats an earlier message, but it is uncertain which one
 	}
 	return encodingVerdict
 }
 
-// unknownEncoding is how the grpc-message of an unknown encoding begins: as it is, and in
-// Huffman's code but for its last byte, in which the next character begins.
+// unknownEncoding is the beginning of the grpc-message of an unknown encoding: in plain
+// form, and Huffman-coded without its last byte, which also contains bits of the next
+// character.
 var unknownEncoding = func() [][]byte {
 	const begin = `grpc: Decompressor is not installed for grpc-encoding `
 	huffman := hpack.AppendHuffmanString(nil, begin)
 	return [][]byte{[]byte(begin), huffman[:len(huffman)-1]}
 }()
 
-// with returns the frame with the verdict, without its outcome if the connection was
-// used to ask about copies.
+// with returns the frame with the details. They have no outcome if calls on the
+// connection asked about copies.
 func (v *verdict) with(frame []byte, askedOfCopies bool) []byte {
 	field := v.field
 	if askedOfCopies {

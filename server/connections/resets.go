@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// A connection that opens calls and resets them at once costs the server a call each
-// and its client next to nothing (CVE-2023-44487). It may reset resetBurst calls more
-// than it lets finish, and resetRate more each second, as in Node's HTTP/2 server;
-// then it is closed. After that, the connections of its address may reset
-// resetBurstAfter for a while.
+// A connection that opens calls and resets them at once costs the server one call each
+// and its client almost nothing (CVE-2023-44487). It may reset resetBurst calls more than
+// it lets finish, and resetRate more each second, as in Node's HTTP/2 server. Beyond that
+// it is closed, and the connections of its address may reset only resetBurstAfter for a
+// while.
 const (
 	resetBurst      = 1000
 	resetRate       = 33
@@ -20,7 +20,7 @@ const (
 	resetPenalty    = time.Minute
 )
 
-// resetCredit is how many calls more a connection may reset.
+// resetCredit is how many more calls a connection may reset.
 type resetCredit struct {
 	mu    sync.Mutex
 	left  float64
@@ -28,7 +28,7 @@ type resetCredit struct {
 	since time.Time // when left was computed
 }
 
-// newResetCredit returns a credit that is never larger than what it begins with.
+// newResetCredit returns a full credit. It never grows beyond its initial value.
 func newResetCredit(burst float64) *resetCredit {
 	return &resetCredit{left: burst, most: burst, since: time.Now()}
 }

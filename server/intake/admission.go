@@ -15,8 +15,8 @@ import (
 	"github.com/digate/digate/server/streams"
 )
 
-// slot is the slot of a stream: one that was taken when its header arrived, or
-// else when its handler began.
+// slot is a stream's slot in the gate. It was taken when the stream's header arrived or
+// when its handler began.
 type slot struct {
 	early *earlySlot
 	late  streams.Slot
@@ -40,12 +40,13 @@ type earlySlot struct {
 
 func (s *earlySlot) leave() { s.once.Do(s.slot.Leave) }
 
-// slotKey is the key of a call's early slot, nil for a call that got none.
+// slotKey is the context key of a call's early slot. The slot is nil for a call that got
+// none.
 type slotKey struct{}
 
-// Admit takes a slot for a call whose header has arrived, or refuses it. A caller who is
-// known gets a slot when the handler begins, which costs less. A call of an open service
-// may be ended for another.
+// Admit takes a slot for a call whose header has arrived, or refuses the call. A known
+// caller gets its slot when the handler begins, which costs less. A call to a service
+// that needs no credential may be ended to make room for another.
 func (i *Intake) Admit(ctx context.Context, method string) (context.Context, error) {
 	open := contract.Open(method)
 	if i.Gate == nil {
@@ -66,7 +67,7 @@ func (i *Intake) Admit(ctx context.Context, method string) (context.Context, err
 			cancel()
 		}
 		if !open && peers.Courtesy(peer) {
-			return context.WithValue(ctx, slotKey{}, (*earlySlot)(nil)), nil // refused by the handler, with a trailer
+			return context.WithValue(ctx, slotKey{}, (*earlySlot)(nil)), nil // its handler refuses it, with a trailer
 		}
 		return nil, apierror.TooManyStreams()
 	}
@@ -76,8 +77,8 @@ func (i *Intake) Admit(ctx context.Context, method string) (context.Context, err
 	return ctx, nil
 }
 
-// enter returns the slot of a call whose handler begins. It reports whether there is
-// one.
+// enter returns the slot of a call whose handler begins. It returns false if there is
+// none.
 func (i *Intake) enter(ctx context.Context, method string) (slot, bool) {
 	if early, asked := ctx.Value(slotKey{}).(*earlySlot); asked {
 		return slot{early: early}, early != nil
@@ -89,7 +90,7 @@ func (i *Intake) enter(ctx context.Context, method string) (slot, bool) {
 	return slot{late: taken}, ok
 }
 
-// kind returns what a stream of the method waits for.
+// kind returns the class of streams that a stream of the method belongs to.
 func (i *Intake) kind(method string) streams.Class {
 	switch {
 	case method == healthv1.Health_Watch_FullMethodName:
@@ -110,7 +111,7 @@ func address(ctx context.Context) net.Addr {
 	return nil
 }
 
-// token returns what names the caller of a call, empty where nothing does.
+// token returns the key of the caller in the context. It is empty if there is no caller.
 func token(ctx context.Context) string {
 	if p := authn.FromContext(ctx); p != nil {
 		return p.Key()
@@ -120,13 +121,13 @@ func token(ctx context.Context) string {
 
 type refusalKey struct{}
 
-// Refuse returns the context of a call that ends with the error as soon as its
-// handler begins, and that no interceptor sees but those of the intake.
+// Refuse returns the context of a call that fails with the error as soon as its handler
+// begins. Only the interceptors of the intake see such a call.
 func Refuse(ctx context.Context, err error) context.Context {
 	return context.WithValue(ctx, refusalKey{}, err)
 }
 
-// refusalOf returns the error with which a call is to end, nil for none.
+// refusalOf returns the error with which a call must fail, or nil.
 func refusalOf(ctx context.Context) error {
 	err, _ := ctx.Value(refusalKey{}).(error)
 	return err

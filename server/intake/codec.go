@@ -7,20 +7,21 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// codec is gRPC's codec for protobuf, but for responses that are large.
+// codec is gRPC's codec for protobuf, with another memory use for large responses.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2(grpcproto.Name)} }
 
-// gRPC's pool of buffers has none between largestPooled and 1 MiB, in bytes.
+// largestPooled is the largest buffer size in gRPC's pool below 1 MiB, in bytes.
 const largestPooled = 32 << 10
 
-// Marshal encodes a response as gRPC's codec does, but for a response that is larger
-// than largestPooled: that takes as much memory as it has bytes, since its caller may
-// leave it unread.
+// Marshal encodes a response as gRPC's codec does. But a response that is larger than
+// largestPooled takes only as much memory as it has bytes, since its caller may leave it
+// unread.
 //
-// The sizes within a response that was measured before, as every response is that an
-// interceptor bounds, are not computed again. A response must not change after that.
+// If a response was measured before, as every response is whose size an interceptor
+// limits, the sizes within it are not computed again. A response must not change after it
+// was measured.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	m, ok := v.(proto.Message)
 	if !ok {

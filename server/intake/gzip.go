@@ -14,22 +14,22 @@ import (
 	"github.com/digate/digate/server/budget"
 )
 
-// gzipReaders are readers of gzip that nobody uses, of *gzip.Reader.
+// gzipReaders is a pool of *gzip.Reader.
 var gzipReaders sync.Pool
 
-// maxExpansion is how many times longer than its compressed form a text is at most
+// maxExpansion is the greatest possible ratio between a text and its compressed form
 // (zlib's technical details: 1032:1).
 const maxExpansion = 1032
 
-// gzipTrailer is the length of what ends a gzip file, in bytes: a checksum, and the
+// gzipTrailer is the length of the end of a gzip file, in bytes: a checksum and the
 // length of the text.
 const gzipTrailer = 8
 
-// decompress returns the text of a gzipped message, and takes the memory for it. The
-// text is no longer than the largest message. Strangers' messages are decompressed a
-// few at a time, because a short one may take long.
+// decompress returns the text of a gzipped message and reserves the memory for it. The
+// text may be no longer than the largest message. Only a few messages of strangers are
+// decompressed at a time, because a short one may take long.
 func (i *Intake) decompress(ctx context.Context, compressed []byte, share *budget.Share) ([]byte, error) {
-	// The length that the message claims is that of its last part, or a lie.
+	// The length in the trailer is that of the last part, or false.
 	claimed := int64(0)
 	if n := len(compressed); n >= gzipTrailer {
 		claimed = int64(binary.LittleEndian.Uint32(compressed[n-4:]))
@@ -75,8 +75,8 @@ func (i *Intake) decompress(ctx context.Context, compressed []byte, share *budge
 	}
 }
 
-// awaitTurn waits until a message of a stranger's may be decompressed. It returns the
-// context's error if that ends earlier.
+// awaitTurn waits until a stranger's message may be decompressed. It returns the
+// context's error if the context ends first.
 func (i *Intake) awaitTurn(ctx context.Context) error {
 	i.waiting.Add(1)
 	defer i.waiting.Add(-1)
@@ -88,18 +88,20 @@ func (i *Intake) awaitTurn(ctx context.Context) error {
 	}
 }
 
-// Load is how many messages of strangers are decompressed at this moment.
+// Load is the number of messages of strangers that are being decompressed.
 type Load struct {
-	// UnderWay counts them, Limit bounds them, and Waiting counts those that wait for that.
+	// UnderWay is the number of messages being decompressed, Limit its maximum, and
+	// Waiting the number of messages that wait.
 	UnderWay, Limit, Waiting int
 }
 
-// Load returns the load.
+// Load returns the current load.
 func (i *Intake) Load() Load {
 	return Load{UnderWay: len(i.decompressing), Limit: cap(i.decompressing), Waiting: int(i.waiting.Load())}
 }
 
-// notDecompressed returns the error of a message that is no gzip, though it says so.
+// notDecompressed returns the error of a message that is not valid gzip although it says
+// so.
 func notDecompressed(err error) error {
 	switch {
 	case errors.Is(err, gzip.ErrHeader):

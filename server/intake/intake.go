@@ -1,10 +1,10 @@
-// Package intake takes in the messages of gRPC calls. What gRPC itself would
-// refuse without a verdict (a message that is too large, breaks off or is no protobuf)
-// is refused here with one, in the words of the REST side, and passes the
-// interceptors like any other failure.
+// Package intake receives the messages of gRPC calls. gRPC itself refuses a message that
+// is too large, incomplete or not protobuf with an error that has no outcome. The intake
+// refuses it with the same error as the REST side, and the error passes the interceptors
+// like any other.
 //
-// gRPC's RecvMsg ends a call by itself as soon as a message cannot be received. The
-// intake therefore reads the messages itself, from the stream that RecvMsg reads.
+// gRPC's RecvMsg ends a call as soon as a message cannot be received. The intake
+// therefore reads the messages itself, from the stream that RecvMsg reads.
 package intake
 
 import (
@@ -27,41 +27,40 @@ import (
 	"github.com/digate/digate/server/streams"
 )
 
-// Intake receives the messages of a server's calls. It may be used by many
-// goroutines.
+// Intake receives the messages of a server's calls. It is safe for concurrent use.
 type Intake struct {
 	Bounds
 	reader       digajson.WireReader
 	receptions   sync.Pool
 	unaryMethods map[string]bool // by full name, as registered
-	// decompressing has a value for each message of a stranger's that is being
+	// decompressing has a value for each message of a stranger that is being
 	// decompressed.
 	decompressing chan struct{}
-	waiting       atomic.Int64 // messages of strangers that wait for that
+	waiting       atomic.Int64 // messages of strangers that wait to be decompressed
 }
 
-// Bounds are those of an intake.
+// Bounds are the limits of an intake.
 type Bounds struct {
-	// MaxMessage is the size of the largest message, in bytes.
+	// MaxMessage is the maximum size of a message, in bytes.
 	MaxMessage int
-	// Memory is the budget of the messages of the calls under way. What they take is
-	// estimated from above.
+	// Memory is the memory budget for the messages of current calls. Their use is an
+	// upper estimate.
 	Memory *budget.Memory
 	// StreamWindow is how many messages of a stream may be in use at once.
 	StreamWindow int
-	// Forwarded reports whether nobody but Diga needs the values of messages of a type;
-	// nil for no such type.
+	// Forwarded reports whether only Diga needs the values of a message type. Nil means
+	// no type.
 	Forwarded func(protoreflect.MessageDescriptor) bool
-	// Gate bounds the streams that wait for their callers; nil for no bound. Callers are
-	// those that it knows.
+	// Gate limits the streams that wait for their callers, and knows the callers. Nil
+	// means no limit.
 	Gate    *streams.Gate
 	Callers *callers.Known
 }
 
-// New returns an intake with these bounds.
+// New returns an intake with these limits.
 //
-// New registers encodings with gRPC. The first call of New must come before the
-// process has a gRPC server or client.
+// New registers encodings with gRPC. The first call of New must come before the process
+// has a gRPC server or client.
 func New(bounds Bounds) *Intake {
 	registerEncodings()
 	i := &Intake{Bounds: bounds, reader: digajson.WireReader{Forwarded: bounds.Forwarded}, unaryMethods: make(map[string]bool),
@@ -75,18 +74,18 @@ func New(bounds Bounds) *Intake {
 	return i
 }
 
-// ServerOptions returns the options of a gRPC server that receives through the
-// intake. Its services must be registered as [Intake.Service] returns them, and
-// [Intake.StreamInterceptor] must be its first interceptor of streams.
+// ServerOptions returns the options of a gRPC server that receives through the intake.
+// Its services must be registered with the descriptions that [Intake.Service] returns,
+// and [Intake.StreamInterceptor] must be its first stream interceptor.
 func (i *Intake) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.ForceServerCodecV2(newCodec())}
 }
 
-// reception is the arrival of a unary call's request.
+// reception is the reception of a unary call's request.
 type reception struct {
 	message
 	intake  *Intake
-	slot    slot            // while it waits
+	slot    slot            // while it waits for the message
 	decode  func(any) error // into, bound once
 	refused error
 }
@@ -106,9 +105,8 @@ func (r *reception) into(v any) error {
 	return err
 }
 
-// Service returns the description of a service whose unary methods receive
-// through the intake. A request that is refused passes the interceptors as a call
-// that failed.
+// Service returns the description of a service whose unary methods receive through the
+// intake. A refused request passes the interceptors as a failed call.
 func (i *Intake) Service(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 	wrapped := *desc
 	wrapped.Methods = make([]grpc.MethodDesc, len(desc.Methods))
@@ -148,7 +146,7 @@ func (i *Intake) unary(m grpc.MethodDesc, info *grpc.UnaryServerInfo) grpc.Metho
 	}
 }
 
-// refuse passes a call that is refused through the interceptors.
+// refuse passes a refused call through the interceptors.
 func refuse(ctx context.Context, info *grpc.UnaryServerInfo, interceptor grpc.UnaryServerInterceptor, refused error) (any, error) {
 	if interceptor == nil {
 		return nil, refused
@@ -166,8 +164,8 @@ func (i *Intake) StreamInterceptor(srv any, ss grpc.ServerStream, info *grpc.Str
 	return handler(srv, s)
 }
 
-// BoundStreams refuses a stream for which the gate has no slot, or whose encoding is
-// not supported.
+// BoundStreams refuses a stream if the gate has no slot for it or its encoding is not
+// supported.
 func (i *Intake) BoundStreams(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if err := checkCall(ss.Context()); err != nil {
 		return err
@@ -183,11 +181,11 @@ func (i *Intake) BoundStreams(srv any, ss grpc.ServerStream, info *grpc.StreamSe
 type stream struct {
 	grpc.ServerStream
 	intake  *Intake
-	many    bool // messages of the client
+	many    bool // the client may send several messages
 	message message
 
-	mu    sync.Mutex     // the handler may return while a message is received
-	held  []budget.Share // what the last messages take of the memory, the oldest first
+	mu    sync.Mutex     // the handler may return during a receive
+	held  []budget.Share // the memory of the last messages, the oldest first
 	ended bool
 }
 
@@ -203,8 +201,8 @@ func (s *stream) RecvMsg(v any) error {
 	return err
 }
 
-// hold gives back what the oldest message takes, where another would be more than
-// can be in use.
+// hold releases the memory of the oldest message if there are more messages than can be
+// in use.
 func (s *stream) hold(share budget.Share) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

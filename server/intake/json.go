@@ -12,12 +12,12 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// maxNesting bounds how deep the messages of a JSON text nest. A level of a Struct is
-// two of them.
+// maxNesting is the maximum nesting depth of messages in a JSON text. A level of a Struct
+// is two messages.
 const maxNesting = 4 * digajson.MaxDepth
 
-// fromJSON returns the protobuf of a message that is JSON, as protojson has it: unknown
-// fields are ignored, as in protobuf.
+// fromJSON converts a JSON message to protobuf, as protojson does. Unknown fields are
+// ignored, as in protobuf.
 func (i *Intake) fromJSON(text []byte, m *message) ([]byte, error) {
 	memory := i.share(m.ctx)
 	defer memory.GiveBack()
@@ -40,8 +40,8 @@ func (i *Intake) fromJSON(text []byte, m *message) ([]byte, error) {
 
 var jsonPosition = regexp.MustCompile(`\(line (\d+:\d+)\)`)
 
-// notJSON returns the error of a message that is no JSON of its type. Protojson's own
-// text may quote the value that is wrong: the position alone is shown.
+// notJSON returns the error of a message that is not valid JSON for its type. It has only
+// the position of the error, because protojson's text may quote the value.
 func notJSON(err error) error {
 	description := "is no JSON of the request's type"
 	if at := jsonPosition.FindStringSubmatch(err.Error()); at != nil {

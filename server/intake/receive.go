@@ -21,8 +21,8 @@ import (
 	"github.com/digate/digate/server/validate"
 )
 
-// arrival has the messages of a caller, encoded. gRPC's own stream has these methods, and
-// its RecvMsg reads messages by them.
+// arrival has the encoded messages of a caller. gRPC's own stream has these methods, and
+// its RecvMsg uses them.
 type arrival interface {
 	// ReadMessageHeader reads the header of the next message: a flag, and the length in
 	// four bytes. It returns [io.EOF] after the last message.
@@ -35,32 +35,33 @@ type arrival interface {
 
 const headerSize = 5
 
-// compressed is the flag of a message that is compressed; that of any other is 0.
+// compressed is the flag of a compressed message. The flag of any other message is 0.
 const compressed = 1
 
-// message is one message on its way in.
+// message is one message that is being received.
 type message struct {
 	ctx    context.Context // of the call
-	proto  proto.Message   // what it is decoded into
-	memory budget.Share    // what it takes of the memory
-	json   bool            // it is JSON, and no protobuf
+	proto  proto.Message   // the message to decode into
+	memory budget.Share    // the memory that it uses
+	json   bool            // JSON instead of protobuf
 	header [headerSize]byte
 }
 
-// The bounds on the bytes of a message as they arrive, in limits of a message.
+// The limits on the bytes of a message as it arrives, as multiples of MaxMessage.
 const (
-	// CompressedTimes bounds a compressed message: one that does not compress grows a little.
+	// CompressedTimes is the limit for a compressed message, because compression may
+	// enlarge a message a little.
 	CompressedTimes = 2
-	// DropTimes bounds what is read and dropped of a message that is too large: some clients
-	// read no response before they have sent all.
+	// DropTimes is the limit on what is read and dropped of a message that is too large,
+	// because some clients read no response before they have sent the whole message.
 	DropTimes = 4
 )
 
 // dropPart is how much is dropped at a time.
 const dropPart = 64 << 10
 
-// receive receives the next message of a call. It returns [io.EOF] where there is none,
-// gRPC's own error where the call has ended, and else an [apierror.Error]. It reports
+// receive receives the next message of a call. It returns [io.EOF] if there is none,
+// gRPC's own error if the call has ended, and otherwise an [apierror.Error]. It reports
 // whether the message was read to its end.
 func (i *Intake) receive(m *message) (whole bool, err error) {
 	from, ok := grpc.ServerTransportStreamFromContext(m.ctx).(arrival)
@@ -93,14 +94,14 @@ func (i *Intake) receive(m *message) (whole bool, err error) {
 	if name := from.RecvCompress(); flag == compressed && (name == "" || name == encoding.Identity) {
 		return true, invalid("is said to be compressed, but the call names no grpc-encoding", "PROTOBUF_INVALID")
 	}
-	if encoded, ok := from.(interface{ JSON() bool }); ok { // grpc-go's own streams have no such method
+	if encoded, ok := from.(interface{ JSON() bool }); ok { // grpc-go's own streams do not have this method
 		m.json = encoded.JSON()
 	}
 	return true, i.decode(data, flag == compressed, m)
 }
 
-// receiveOnly receives the one message of a call that has no other, and the end of what
-// its caller sends.
+// receiveOnly receives the single message of a unary call, and the end of the caller's
+// stream.
 func (i *Intake) receiveOnly(m *message) error {
 	whole, refused := i.receive(m)
 	switch {
@@ -120,7 +121,7 @@ func (i *Intake) receiveOnly(m *message) error {
 	}
 }
 
-// drop reads a message, and reports whether it came to its end.
+// drop reads and drops a message, and reports whether it was complete.
 func drop(from arrival, size int) bool {
 	for size > 0 {
 		n := min(size, dropPart)
@@ -134,8 +135,8 @@ func drop(from arrival, size int) bool {
 	return true
 }
 
-// lost returns the error of a message that could not be read. Where the reader gave a
-// verdict, it is that.
+// lost returns the error of a message that could not be read. If the reader returned an
+// error with an outcome, lost returns that.
 func lost(err error) error {
 	if refused, ok := errors.AsType[*apierror.Error](err); ok {
 		return refused
@@ -150,8 +151,8 @@ func lost(err error) error {
 	}
 }
 
-// decode decodes a message within the bounds. What it holds is counted first, as
-// bytes: decoded, it may take fifty times their memory.
+// decode decodes a message within the limits. It first counts the values in the encoded
+// message, because a decoded message may take fifty times as much memory.
 func (i *Intake) decode(data mem.BufferSlice, compressed bool, m *message) (err error) {
 	buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buf.Free()
@@ -187,7 +188,7 @@ func (i *Intake) decode(data mem.BufferSlice, compressed bool, m *message) (err 
 	return nil
 }
 
-// share returns the share of the memory of a call.
+// share returns a call's share of the memory.
 func (i *Intake) share(ctx context.Context) budget.Share {
 	if i.Callers == nil {
 		return i.Memory.Share(budget.Caller{Known: true})

@@ -1,5 +1,5 @@
-// Package openapi holds the OpenAPI document of the REST side. It is generated from the
-// contract (make generate), and served as JSON and YAML.
+// Package openapi has the OpenAPI document of the REST side, and serves it as JSON and
+// YAML. The document is generated from the contract (make generate).
 package openapi
 
 import (
@@ -24,13 +24,13 @@ const (
 //go:embed openapi.json
 var document []byte
 
-// JSON returns the document as JSON. It must not be changed.
+// JSON returns the document as JSON. It must not be modified.
 func JSON() []byte { return document }
 
-// YAML returns a document in JSON as YAML, its members in the same order.
+// YAML converts a JSON document to YAML, with its members in the same order.
 func YAML(document []byte) ([]byte, error) {
 	var tree yaml.Node
-	if err := yaml.Unmarshal(document, &tree); err != nil { // JSON is YAML
+	if err := yaml.Unmarshal(document, &tree); err != nil { // JSON is valid YAML
 		return nil, fmt.Errorf("openapi: %w", err)
 	}
 	block(&tree)
@@ -43,7 +43,7 @@ func YAML(document []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// block gives a tree that was JSON the style of YAML.
+// block changes a tree that was parsed from JSON to the style of YAML.
 func block(n *yaml.Node) {
 	n.Style = 0
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && strings.Contains(n.Value, "\n") {
@@ -54,8 +54,8 @@ func block(n *yaml.Node) {
 	}
 }
 
-// Handlers returns what serves the document, by its path. Each form of the document is
-// made at its first request, and kept.
+// Handlers returns the handlers of the document, by path. Each form of the document is
+// created at its first request and cached.
 func Handlers() map[string]http.Handler {
 	return map[string]http.Handler{
 		PathJSON: static.Text("application/json", compact),

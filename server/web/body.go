@@ -13,11 +13,12 @@ import (
 	"github.com/digate/digate/server/intake"
 )
 
-// envelope is the length of the header of a message in an envelope, in bytes.
+// envelope is the length of the header before each message in a stream, in bytes.
 const envelope = 5
 
-// body is the body of a request: one message, or several in envelopes. It takes memory
-// for a message as that arrives. A sender that only claims to send much takes none.
+// body is the body of a request: one message, or several in envelopes. It reserves memory
+// for a message as the message arrives. A sender that only announces a large message
+// reserves none.
 type body struct {
 	io.ReadCloser
 
@@ -26,14 +27,14 @@ type body struct {
 	// arrived, if set, is called when the whole body has arrived.
 	arrived func()
 
-	mu      sync.Mutex // a service may return while it receives
+	mu      sync.Mutex // a service may return during a receive
 	memory  budget.Share
 	arrival budget.Arrival  // of the message
-	refused *apierror.Error // what Read failed with
+	refused *apierror.Error // the error of Read
 	ended   bool
 }
 
-// next begins a message, and gives back the memory of the one before it.
+// next begins a message, and releases the memory of the previous one.
 func (b *body) next() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -41,7 +42,7 @@ func (b *body) next() {
 	b.arrival = budget.Arrival{}
 }
 
-// end gives back the memory for good, and returns what Read failed with, nil for nothing.
+// end releases the memory, and returns the error of Read, or nil.
 func (b *body) end() *apierror.Error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -50,7 +51,8 @@ func (b *body) end() *apierror.Error {
 	return b.refused
 }
 
-// Read reads from the body. Its errors are connect-go's, with a verdict.
+// Read reads from the body. Its errors are connect-go's and wrap an error with an
+// outcome.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) && b.arrived != nil {
@@ -72,15 +74,15 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, wireError(refused)
 }
 
-// take takes memory for bytes that arrived, and returns why the message is refused, nil
-// where it is not.
+// take reserves memory for bytes that have arrived. It returns an error if the message
+// must be refused.
 func (b *body) take(n int64) *apierror.Error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case b.ended:
 	case b.arrival.Bytes+n > intake.CompressedTimes*b.limit+envelope:
-		b.arrival.Bytes += n // the next bytes are refused, too
+		b.arrival.Bytes += n // the next bytes are refused too
 		return apierror.RequestTooLarge(b.limit)
 	case !b.arrival.Add(n, &b.memory):
 		return apierror.Overloaded(time.Second)

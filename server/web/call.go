@@ -22,7 +22,7 @@ import (
 	"github.com/digate/digate/server/inproc"
 )
 
-// conn receives and sends the messages of a call. It is connect-go's stream, or a
+// conn receives and sends the messages of a call. It is connect-go's stream or a
 // [unaryConn].
 type conn interface {
 	Receive(any) error
@@ -31,18 +31,18 @@ type conn interface {
 	ResponseTrailer() http.Header
 }
 
-// call is one call: what arrives of it, and the stream of its responses.
+// call is one call: its incoming messages, and the stream of its responses.
 type call struct {
 	channel Channel
 	method  *method
 	ctx     context.Context
 	json    bool
 	body    *body
-	begun   bool  // the call was carried to its service
+	begun   bool  // the call reached its service
 	err     error // the error with which the call ended
 
 	conn    conn
-	message []byte // the rest of the message that is being read
+	message []byte // the rest of the current message
 }
 
 var (
@@ -52,7 +52,7 @@ var (
 
 type callKey struct{}
 
-// call serves a request that may be a call, and returns why the call failed.
+// call serves a request to a method. It returns an error if the call failed.
 func (h *Handler) call(ctx context.Context, w http.ResponseWriter, r *http.Request, m *method, p protocol) error {
 	c := &call{channel: h.Channel, method: m, json: p.json}
 	c.ctx = metadata.NewIncomingContext(withPreference(ctx, r), metadataOf(r.Header))
@@ -63,7 +63,7 @@ func (h *Handler) call(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		c.body.arrived = out.arrived
 	}
 	defer func() { _ = c.body.end() }()
-	// The deadline is kept from connect-go, whose own error at a deadline has no verdict.
+	// connect-go must not see the deadline, because its own error for it has no outcome.
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 	r.Header = withoutTimeout(r.Header)
 	r.Body = c.body
@@ -81,7 +81,7 @@ func (h *Handler) call(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	return notGzip() // see [asIs]
 }
 
-// carry carries a call to its service. The error is connect-go's.
+// carry passes a call to its service. Its error is connect-go's.
 func carry(ctx context.Context, conn conn) error {
 	c, ok := ctx.Value(callKey{}).(*call)
 	if !ok {
@@ -137,7 +137,8 @@ func (c *call) JSON() bool { return c.json }
 // Context implements [grpc.ServerStream].
 func (c *call) Context() context.Context { return c.ctx }
 
-// RecvMsg implements [grpc.ServerStream]. Services receive from the [inproc.Arrival].
+// RecvMsg implements [grpc.ServerStream]. It is not used: services receive through
+// [inproc.Arrival].
 func (*call) RecvMsg(m any) error {
 	return status.Errorf(codes.Internal, "web: cannot receive into %T", m)
 }
@@ -157,7 +158,7 @@ func (c *call) SendMsg(m any) error {
 // SetHeader implements [grpc.ServerStream].
 func (c *call) SetHeader(md metadata.MD) error { return c.SendHeader(md) }
 
-// SendHeader implements [grpc.ServerStream]. The header goes out with the first message.
+// SendHeader implements [grpc.ServerStream]. The header is sent with the first message.
 func (c *call) SendHeader(md metadata.MD) error {
 	addMetadata(c.conn.ResponseHeader(), md)
 	return nil
@@ -166,7 +167,7 @@ func (c *call) SendHeader(md metadata.MD) error {
 // SetTrailer implements [grpc.ServerStream].
 func (c *call) SetTrailer(md metadata.MD) { addMetadata(c.conn.ResponseTrailer(), md) }
 
-// unaryConn is the conn of a unary call of Connect, whose request has arrived.
+// unaryConn is the conn of a unary Connect call, whose request has arrived.
 type unaryConn struct {
 	request, response *frame
 	header, trailer   http.Header

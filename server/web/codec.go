@@ -11,14 +11,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// frame is a message that connect-go and this package exchange: the bytes of a request, or
-// the message of a response.
+// frame is a message that is exchanged with connect-go: the bytes of a request, or the
+// message of a response.
 type frame struct {
 	request  []byte
 	response proto.Message
 }
 
-// codec passes the bytes of requests on, and encodes responses.
+// codec passes the bytes of requests on unchanged, and encodes responses.
 type codec struct {
 	name    string
 	marshal func(proto.Message) ([]byte, error)
@@ -26,7 +26,7 @@ type codec struct {
 
 var _ connect.Codec = codec{}
 
-// codecs has a codec for every content type.
+// codecs has a codec for each content type.
 var codecs = connect.WithHandlerOptions(
 	connect.WithCodec(codec{"proto", proto.Marshal}),
 	connect.WithCodec(codec{"json", protojson.Marshal}),
@@ -41,14 +41,14 @@ func (c codec) Marshal(v any) ([]byte, error) {
 	switch m := v.(type) {
 	case *frame:
 		return c.marshal(m.response)
-	case proto.Message: // the status of gRPC-Web, which connect-go encodes by its codec for protobuf
+	case proto.Message: // the status of gRPC-Web, which connect-go encodes with the codec for protobuf
 		return c.marshal(m)
 	default:
 		return nil, fmt.Errorf("web: cannot send %T", v)
 	}
 }
 
-// Unmarshal implements [connect.Codec]. The bytes are connect-go's.
+// Unmarshal implements [connect.Codec]. The bytes belong to connect-go.
 func (codec) Unmarshal(data []byte, v any) error {
 	f, ok := v.(*frame)
 	if !ok {
@@ -60,16 +60,16 @@ func (codec) Unmarshal(data []byte, v any) error {
 
 const encodingGzip = "gzip"
 
-// gzipMagic begins every gzip file, and no message: its first byte begins no JSON, and in
-// protobuf a field of the wire type 7, which does not exist.
+// gzipMagic begins every gzip file. No message begins with it: its first byte begins no
+// JSON, and in protobuf it would be a field with the invalid wire type 7.
 const gzipMagic = "\x1f\x8b"
 
-// compressMin is the size in bytes from which on a response is compressed, for a caller
-// that takes gzip.
+// compressMin is the size in bytes from which a response is compressed, if the caller
+// accepts gzip.
 const compressMin = 4 << 10
 
-// compression has connect-go pass compressed messages on as they are: they are
-// decompressed within the bounds of a call of gRPC.
+// compression makes connect-go pass on compressed messages unchanged. They are
+// decompressed later, within the limits of gRPC calls.
 var compression = connect.WithHandlerOptions(
 	connect.WithCompression(encodingGzip,
 		func() connect.Decompressor { return new(asIs) },
@@ -77,11 +77,11 @@ var compression = connect.WithHandlerOptions(
 	connect.WithCompressMinBytes(compressMin),
 )
 
-// asIs is a decompressor that leaves a gzip file as it is. It refuses anything else, which
-// would look like a message that is not compressed.
+// asIs is a decompressor that passes on a gzip file unchanged. It refuses anything else,
+// which would look like an uncompressed message.
 type asIs struct {
 	from  io.Reader
-	magic []byte // of the file, as far as it is still to be read
+	magic []byte // the part of gzipMagic that is still to be read
 	begun bool
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// wireError returns an error as connect-go sends it: with the code, message and details
+// wireError returns the error that connect-go sends, with the code, message and details
 // of its gRPC status.
 func wireError(err error) *connect.Error {
 	s := status.Convert(err)
@@ -22,7 +22,7 @@ func wireError(err error) *connect.Error {
 	return wire
 }
 
-// worded is an error with the text that its caller reads.
+// worded is an error with the text that its caller gets.
 type worded struct {
 	text string
 	err  error
@@ -38,8 +38,8 @@ func invalid(description, reason string) *apierror.Error {
 
 func notGzip() *apierror.Error { return invalid("is compressed, but no gzip", "GZIP_INVALID") }
 
-// lost returns the verdict on a message that connect-go could not read: the one that this
-// package gave while it was read, or else that the message is malformed.
+// lost returns the error of a message that connect-go could not read: the error of
+// [body.Read] if there is one, and otherwise that the message is malformed.
 func lost(err error) error {
 	if refused, ok := errors.AsType[*apierror.Error](err); ok {
 		return refused

@@ -14,15 +14,15 @@ import (
 
 const binarySuffix = "-bin"
 
-// ofHTTP are headers that belong to HTTP or to the protocol, and are no metadata.
+// ofHTTP are the headers that belong to HTTP or to the protocol and are not metadata.
 var ofHTTP = map[string]bool{
 	"Accept-Encoding": true, "Connect-Accept-Encoding": true, "Connect-Content-Encoding": true, headerConnectVersion: true,
 	headerConnectTimeout: true, "Connection": true, "Content-Encoding": true, "Content-Length": true, "Content-Type": true,
 	"Grpc-Accept-Encoding": true, "Grpc-Encoding": true, headerGRPCTimeout: true, "Te": true, "Trailer": true, "Transfer-Encoding": true,
 }
 
-// metadataOf returns the header of a request as the metadata of a call. A binary value
-// that is no base64 is left out.
+// metadataOf returns the header of a request as the metadata of a call. It drops binary
+// values that are not valid base64.
 func metadataOf(header http.Header) metadata.MD {
 	md := make(metadata.MD, len(header))
 	for name, values := range header {
@@ -45,7 +45,7 @@ func metadataOf(header http.Header) metadata.MD {
 	return md
 }
 
-// addMetadata adds metadata of a call to a header of its response.
+// addMetadata adds metadata of a call to the header of its response.
 func addMetadata(to http.Header, md metadata.MD) {
 	for key, values := range md {
 		for _, value := range values {
@@ -57,7 +57,8 @@ func addMetadata(to http.Header, md metadata.MD) {
 	}
 }
 
-// withoutTimeout returns the header without the timeouts that connect-go would set again.
+// withoutTimeout returns the header without timeouts, because connect-go would apply them
+// again.
 func withoutTimeout(header http.Header) http.Header {
 	header = maps.Clone(header)
 	delete(header, headerConnectTimeout)
@@ -65,8 +66,8 @@ func withoutTimeout(header http.Header) http.Header {
 	return header
 }
 
-// withPreference returns the context of a call whose caller may have said how long it is
-// ready to wait.
+// withPreference returns the context of a call with the time for which the caller is
+// ready to wait, if it said so.
 func withPreference(ctx context.Context, r *http.Request) context.Context {
 	if wait, ok := prefer.Wait(r.Header[prefer.Header]); ok {
 		return prefer.NewContext(ctx, wait)

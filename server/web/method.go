@@ -11,8 +11,8 @@ import (
 type method struct {
 	name string // the full gRPC name
 	kind connect.StreamType
-	// unary serves a unary method over Connect, whose messages have no envelope. enveloped
-	// serves every other call.
+	// unary serves a unary method over Connect, whose messages have no envelope.
+	// enveloped serves all other calls.
 	unary, enveloped http.Handler
 }
 
@@ -22,7 +22,7 @@ func (h *Handler) newMethod(name string, kind connect.StreamType) *method {
 	switch kind {
 	case connect.StreamTypeUnary:
 		m.unary = connect.NewUnaryHandler(name, carryUnary, options)
-		// A unary call of gRPC-Web is a stream with one message.
+		// A unary call over gRPC-Web is a stream with one message.
 		m.enveloped = connect.NewClientStreamHandler[frame, frame](name, nil, options)
 	case connect.StreamTypeClient:
 		m.enveloped = connect.NewClientStreamHandler[frame, frame](name, nil, options)
@@ -34,10 +34,10 @@ func (h *Handler) newMethod(name string, kind connect.StreamType) *method {
 	return m
 }
 
-// receives reports whether a caller may send more than one message.
+// receives reports whether a caller may send several messages.
 func (m *method) receives() bool { return m.kind&connect.StreamTypeClient != 0 }
 
-// fullName returns the method's name, empty for none.
+// fullName returns the method's full name. It is empty for a nil method.
 func (m *method) fullName() string {
 	if m == nil {
 		return ""
@@ -45,9 +45,8 @@ func (m *method) fullName() string {
 	return m.name
 }
 
-// carrying is an interceptor that carries the calls whose messages are in envelopes, in
-// place of connect-go's handlers: these would refuse a message that cannot be read with
-// an error of their own, without a verdict.
+// carrying is an interceptor that serves the calls with enveloped messages instead of
+// connect-go's handlers, whose errors for unreadable messages have no outcome.
 type carrying struct{}
 
 var _ connect.Interceptor = carrying{}
@@ -67,7 +66,7 @@ func (carrying) WrapStreamingHandler(connect.StreamingHandlerFunc) connect.Strea
 	}
 }
 
-// carryUnary carries a unary call of Connect.
+// carryUnary serves a unary Connect call.
 func carryUnary(ctx context.Context, req *connect.Request[frame]) (*connect.Response[frame], error) {
 	info, _ := connect.CallInfoForHandlerContext(ctx)
 	conn := &unaryConn{request: req.Msg, header: info.ResponseHeader(), trailer: info.ResponseTrailer()}

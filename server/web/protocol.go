@@ -8,14 +8,15 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// protocol is how a request is encoded. The zero protocol is one that is not spoken here.
+// protocol is the protocol and encoding of a request. The zero protocol means that the
+// request has none of this package's.
 type protocol struct {
 	name     exchange.Protocol
-	json     bool // messages are JSON, and no protobuf
+	json     bool // messages are JSON instead of protobuf
 	streamed bool // of Connect: messages are in envelopes, as in streams
 }
 
-// The content types of a request.
+// The content types of requests.
 const (
 	typeUnaryProto  = "application/proto"
 	typeUnaryJSON   = "application/json"
@@ -36,10 +37,11 @@ var protocols = map[string]protocol{
 	typeWebJSON:     {name: exchange.GRPCWeb, json: true},
 }
 
-// acceptPost is the header Accept-Post for a request with another content type.
+// acceptPost is the value of the Accept-Post header in the response to a request with
+// another content type.
 var acceptPost = strings.Join([]string{typeUnaryProto, typeUnaryJSON, typeStreamProto, typeStreamJSON, typeWebProto, typeWebJSON}, ", ")
 
-// protocolOf returns the protocol of a request, which its content type says.
+// protocolOf returns the protocol of a request, by its content type.
 func protocolOf(r *http.Request) protocol {
 	if r.Method != http.MethodPost {
 		return protocol{}
@@ -55,14 +57,14 @@ func protocolOf(r *http.Request) protocol {
 	return protocols[media]
 }
 
-// isGRPC reports whether a request is a gRPC call, which came to the wrong listener. It gets
-// the response of REST, from which digate's own client knows the mistake.
+// isGRPC reports whether a request is a gRPC call, which was sent to the wrong listener.
+// It gets a REST response, by which digate's own client recognizes the mistake.
 func isGRPC(r *http.Request) bool {
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	return media == "application/grpc" || strings.HasPrefix(media, "application/grpc+")
 }
 
-// encodingHeader returns the header that names how messages are compressed.
+// encodingHeader returns the name of the header with the encoding of messages.
 func (p protocol) encodingHeader() string {
 	switch {
 	case p.name == exchange.GRPCWeb:

@@ -8,8 +8,8 @@ import (
 	"github.com/digate/digate/server/stall"
 )
 
-// response is the response to a call. Between writes, only the call's own deadline bounds
-// it.
+// response is the response to a call. Between writes, only the call's own deadline limits
+// its duration.
 type response struct {
 	http.ResponseWriter
 
@@ -22,22 +22,22 @@ func newResponse(w http.ResponseWriter, timeout time.Duration) *response {
 	return &response{w, control, stall.Guard{Control: control, Timeout: timeout}}
 }
 
-// begin sets the bounds of a call in place of the server's, which are for REST requests. A
-// stream of messages may arrive for as long as the call lasts.
+// begin replaces the server's time limits, which are for REST requests, by those of a
+// call. A stream of messages may arrive for as long as the call lasts.
 func (r *response) begin(ctx context.Context, readTimeout time.Duration, stream bool) {
 	r.writing.End()
 	deadline, ok := ctx.Deadline()
 	if read := time.Now().Add(readTimeout); !stream && (!ok || read.Before(deadline)) {
 		deadline = read
 	}
-	_ = r.control.SetReadDeadline(deadline) // zero for none
+	_ = r.control.SetReadDeadline(deadline) // zero means none
 }
 
-// arrived lifts the bound on the arrival of a request, which would end a connection that
-// only waits for its response.
+// arrived removes the time limit on the arrival of a request. Otherwise it would close a
+// connection that only waits for its response.
 func (r *response) arrived() { _ = r.control.SetReadDeadline(time.Time{}) }
 
-// end bounds the time of what is still to be written when the call has ended.
+// end limits the time for the rest of the response after the call has ended.
 func (r *response) end() { r.writing.Begin() }
 
 // Write implements [http.ResponseWriter].
@@ -55,5 +55,5 @@ func (r *response) Flush() {
 	r.writing.End()
 }
 
-// Unwrap lets [http.ResponseController] reach the connection.
+// Unwrap gives [http.ResponseController] access to the connection.
 func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -19,11 +19,12 @@ const (
 	headerGRPCTimeout    = "Grpc-Timeout"
 )
 
-// encodings are the names of the encodings that messages may have.
+// encodings are the permitted encodings of messages.
 var encodings = []string{"", "identity", encodingGzip}
 
-// verify returns the timeout that a request names, 0 for none, or why the request cannot
-// be a call of the method. connect-go would refuse the same requests, without a verdict.
+// verify returns the timeout in a request, or 0 if there is none. It returns an error if
+// the request is not a valid call of the method. connect-go would refuse the same
+// requests, but without an outcome.
 func verify(m *method, p protocol, r *http.Request) (time.Duration, *apierror.Error) {
 	switch {
 	case m == nil && p.name != "":
@@ -52,7 +53,7 @@ func malformed(header, description string) *apierror.Error {
 	return apierror.InvalidRequest(apierror.Violation{Field: header, Description: description, Reason: "VALUE_ERROR"})
 }
 
-// timeoutOf returns the timeout in a header, 0 where there is none.
+// timeoutOf returns the timeout in a header, or 0 if there is none.
 func timeoutOf(r *http.Request, header string, parse func(string) (time.Duration, bool), form string) (time.Duration, *apierror.Error) {
 	text := r.Header.Get(header)
 	if text == "" {
@@ -62,22 +63,22 @@ func timeoutOf(r *http.Request, header string, parse func(string) (time.Duration
 	if !ok {
 		return 0, malformed(header, form)
 	}
-	return max(timeout, 1), nil // a timeout of 0 is over
+	return max(timeout, 1), nil // a timeout of 0 has already passed
 }
 
-// parseConnectTimeout reads a number of milliseconds of at most 10 digits.
+// parseConnectTimeout parses a number of milliseconds with at most 10 digits.
 func parseConnectTimeout(text string) (time.Duration, bool) {
 	ms, ok := digits(text, 10)
 	return time.Duration(ms) * time.Millisecond, ok
 }
 
-// units are the units of a timeout of gRPC.
+// units are the units of gRPC timeouts.
 var units = map[byte]time.Duration{
 	'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
 }
 
-// parseGRPCTimeout reads a number of at most 8 digits with its unit. A timeout that is too
-// long for a [time.Duration] counts as the longest one.
+// parseGRPCTimeout parses a number with at most 8 digits and its unit. A timeout that is
+// too long for a [time.Duration] becomes the longest one.
 func parseGRPCTimeout(text string) (time.Duration, bool) {
 	if text == "" {
 		return 0, false
@@ -95,16 +96,16 @@ func parseGRPCTimeout(text string) (time.Duration, bool) {
 	return time.Duration(n) * unit, true
 }
 
-// digits reads a number of digits alone.
+// digits parses a number that consists only of digits.
 func digits(text string, most int) (int64, bool) {
 	if len(text) > most {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(text, 10, 63) // takes no sign
+	n, err := strconv.ParseUint(text, 10, 63) // accepts no sign
 	return int64(n), err == nil
 }
 
-// withTimeout returns the context of a call whose caller gave it a timeout, if it is not 0.
+// withTimeout returns the context of a call with its timeout, unless that is 0.
 func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	if timeout == 0 {
 		return ctx, func() {}

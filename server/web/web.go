@@ -1,11 +1,11 @@
-// Package web serves gRPC services over Connect and gRPC-Web, on the listener of the REST
-// side: to web pages, and to clients without HTTP/2. connect-go implements the two
-// protocols. This package carries each call to its service by a channel inside the
-// process, where it is received and bounded as a call over gRPC.
+// Package web serves the gRPC services over Connect and gRPC-Web on the REST listener,
+// for web pages and for clients without HTTP/2. connect-go implements the two protocols.
+// This package passes each call to its service through a channel inside the process,
+// where it is received within the same limits as a gRPC call.
 //
-// connect-go passes the messages of callers on as bytes. A request that it would refuse
-// by itself, without a verdict, is refused before it sees the request: see [verify] and
-// [body].
+// connect-go passes the messages of callers on as bytes. This package refuses the
+// requests that connect-go would refuse without an outcome before connect-go sees them:
+// see [verify] and [body].
 package web
 
 import (
@@ -25,41 +25,41 @@ import (
 	"github.com/digate/digate/server/inproc"
 )
 
-// Channel carries calls to the services.
+// Channel calls the services.
 type Channel interface {
 	grpc.ServiceRegistrar
 	Carry(ctx context.Context, method string, from inproc.Arrival, ss grpc.ServerStream) error
 }
 
-// Observer observes every request. It may be used by many goroutines.
+// Observer observes every request. It must be safe for concurrent use.
 type Observer interface {
 	Start(ctx context.Context, op exchange.Operation) (_ context.Context, end func(*exchange.Exchange, error))
 }
 
-// Config is what a [Handler] needs.
+// Config is the configuration of a [Handler].
 type Config struct {
-	// Channel carries calls. Its services receive messages from an [inproc.Arrival].
+	// Channel calls the services, which receive their messages from an [inproc.Arrival].
 	Channel Channel
-	// Authenticator says who is calling, before any of a message is read.
+	// Authenticator authenticates callers, before any part of a message is read.
 	Authenticator authn.Authenticator
-	// Bound returns the context of a call with the deadline that the server gives it.
+	// Bound returns the context of a call with the server's limit on its duration.
 	Bound func(ctx context.Context, method string) context.Context
-	// Memory returns the share of the server's memory that a request has.
+	// Memory returns the share of the server's memory that a request may use.
 	Memory func(context.Context) budget.Share
-	// MaxMessage bounds a message, in bytes.
+	// MaxMessage is the maximum size of a message, in bytes.
 	MaxMessage int64
-	// ReadTimeout is how long a request may take to arrive. It does not bound a stream of
-	// messages.
+	// ReadTimeout is how long a request may take to arrive. It does not apply to streams
+	// of messages.
 	ReadTimeout time.Duration
-	// Stall is how long a caller may take nothing of a response.
+	// Stall is how long a caller may read nothing while a response is written.
 	Stall    time.Duration
 	Observer Observer
-	// Next serves every request that is no call.
+	// Next serves all requests that are not calls.
 	Next http.Handler
 }
 
-// Handler serves the calls of the services that are registered with it. All of them are
-// registered before the first request.
+// Handler serves the calls of its registered services. All services must be registered
+// before the first request.
 type Handler struct {
 	Config
 	methods  map[string]*method // by path, which is the full gRPC name
@@ -97,11 +97,11 @@ func (h *Handler) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	}
 }
 
-// allow is the header Allow of a method's path. Connect's GET is not taken: a request may
-// have secrets, which do not belong in a URL.
+// allow is the value of the Allow header for a method's path. Connect's GET is not
+// supported: a request may contain secrets, which do not belong in a URL.
 const allow = "POST, OPTIONS"
 
-// Has reports whether a path is that of a method.
+// Has reports whether the path is that of a method.
 func (h *Handler) Has(path string) bool { return h.methods[path] != nil }
 
 // ServeHTTP implements [http.Handler].
@@ -114,13 +114,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.calls.ServeHTTP(w, r)
 }
 
-// serve serves the request of a caller who is known.
+// serve serves an authenticated request.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	m := h.methods[r.URL.Path]
 	p := protocolOf(r)
 	ctx, end := h.Observer.Start(r.Context(), exchange.Operation{Kind: exchange.RESTRequest, Method: m.fullName(), Protocol: p.name})
 	var err error
-	defer func() { end(exchange.FromContext(ctx), err) }() // a panic ends it too
+	defer func() { end(exchange.FromContext(ctx), err) }() // also after a panic
 	if m != nil && r.Method == http.MethodOptions {
 		w.Header().Set("Allow", allow)
 		w.WriteHeader(http.StatusNoContent)
@@ -137,22 +137,23 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	err = h.call(h.Bound(ctx, m.name), w, r, m, p)
 }
 
-// refuse responds to a request whose caller is not known.
+// refuse responds to a request whose authentication failed.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := protocolOf(r)
 	_, end := h.Observer.Start(r.Context(), exchange.Operation{
 		Kind: exchange.RESTRequest, Method: h.methods[r.URL.Path].fullName(), Protocol: p.name,
 	})
 	if contract.Own(r.URL.Path) {
-		// NOT_SENT would be read as the fate of the copy that the call is about.
+		// The caller could read NOT_SENT as the outcome of the copy that the call asks
+		// about.
 		err = apierror.FromError(err).WithoutOutcome()
 	}
 	end(nil, err)
 	h.write(w, r, p, err)
 }
 
-// write refuses a request before its call has begun: in the protocol of the request, or as
-// REST does where it has none.
+// write responds to a request that is refused before its call begins: in the request's
+// protocol or, if it has none, as REST does.
 func (h *Handler) write(w http.ResponseWriter, r *http.Request, p protocol, err error) {
 	switch {
 	case r.Method != http.MethodPost:
@@ -162,7 +163,7 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, p protocol, err 
 		w.Header().Set("Accept-Post", acceptPost)
 		apierror.FromError(err).REST(nil).Write(w)
 	default:
-		r.Header.Del(headerConnectVersion) // the writer knows no other version
+		r.Header.Del(headerConnectVersion) // connect-go's writer knows no other version
 		_ = h.refusal.Write(w, r, wireError(err))
 	}
 }

@@ -10,13 +10,13 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// comments are the comments of the contract, by the full name of what they are about.
-// What describes gRPC alone has another text here (restated).
+// comments are the comments of the contract, by the full names of their elements.
+// Comments that apply only to gRPC are replaced (see restated).
 type comments struct {
 	text map[protoreflect.FullName]string
 }
 
-// restated are the descriptions of what is otherwise in REST than in gRPC.
+// restated are the descriptions of elements that differ between REST and gRPC.
 var restated = map[protoreflect.FullName]string{
 	"diga.integration.v1.CopyTemplateRequest.variables":        "The values of the template's `<<name>>` placeholders, by name. They may hold secrets. Diga gets every digit of a number.",
 	"diga.integration.v1.Integration":                          "Connects agents to one third-party system. It holds where the system is and how to authenticate to it. Its tools are what agents may call there.",
@@ -33,7 +33,7 @@ var restated = map[protoreflect.FullName]string{
 		"After a response that broke off, the caller sends the copies again, all of them or some. A copy that was made is not made again: its integration is returned.",
 }
 
-// readComments reads the comments of a descriptor set with source information.
+// readComments reads the comments in a descriptor set with source information.
 func readComments(set []byte) (*comments, error) {
 	var files descriptorpb.FileDescriptorSet
 	if err := proto.Unmarshal(set, &files); err != nil {
@@ -101,11 +101,11 @@ func (c *comments) add(d protoreflect.Descriptor) {
 	}
 }
 
-// inREST replaces gRPC's words for what REST says otherwise.
+// inREST replaces gRPC's terms by those of REST.
 var inREST = strings.NewReplacer("`NOT_FOUND`", "404", "`ALREADY_EXISTS`", "409", "Unset if", "Null if")
 
-// withoutName returns the comment of a type as a description beside the type's name:
-// "Tool is something" is "Something", and "Tool holds" is "Holds".
+// withoutName returns the comment of a type as a description that is shown next to the
+// type's name: "Tool is something" becomes "Something", and "Tool holds" becomes "Holds".
 func withoutName(text string, name protoreflect.Name) string {
 	rest, named := strings.CutPrefix(text, string(name)+" ")
 	if !named {
@@ -115,7 +115,7 @@ func withoutName(text string, name protoreflect.Name) string {
 	return strings.ToUpper(rest[:1]) + rest[1:]
 }
 
-// of returns the description of something in the contract.
+// of returns the description of an element of the contract.
 func (c *comments) of(d protoreflect.Descriptor) (string, error) {
 	text := inREST.Replace(withoutName(c.text[d.FullName()], d.Name()))
 	if text == "" {

@@ -8,12 +8,12 @@ import (
 )
 
 // What Diga documents and the contract does not say, because a .proto cannot say it or
-// because gRPC takes more. A test compares the result with Diga's own document.
+// because gRPC accepts more. A test compares the result with Diga's own document.
 
 // always are the fields that a response always has, although they may be null.
 var always = []protoreflect.FullName{"diga.integration.v1.HttpTool.headers"}
 
-// kept are the fields of changes that cannot be cleared: Diga refuses null.
+// kept are the fields of update requests that cannot be cleared: Diga refuses null.
 var kept = []protoreflect.FullName{
 	"diga.integration.v1.UpdateIntegrationRequest.name",
 	"diga.integration.v1.UpdateIntegrationRequest.base_url",
@@ -29,13 +29,13 @@ var scalars = []protoreflect.FullName{
 	"diga.integration.v1.BodyParam.fixed_value",
 }
 
-// isID reports whether a field is an id that Diga gave to something, which is a UUID.
+// isID reports whether a field is an id that Diga assigned, which is a UUID.
 func isID(fd protoreflect.FieldDescriptor) bool {
 	name := string(fd.Name())
 	return fd.Kind() == protoreflect.StringKind && (name == "id" || strings.HasSuffix(name, "_id"))
 }
 
-// inRequest reports whether a field is one of a request's own.
+// inRequest reports whether a field belongs to a request message itself.
 func inRequest(fd protoreflect.FieldDescriptor) bool {
 	return strings.HasSuffix(string(fd.ContainingMessage().Name()), "Request")
 }
@@ -45,7 +45,7 @@ func mayBeNull(fd protoreflect.FieldDescriptor) bool {
 	switch fd.Kind() {
 	case protoreflect.BoolKind, protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.DoubleKind:
 		if !fd.HasPresence() && !fd.IsList() {
-			return false // unset is false, or 0
+			return false // unset means false or 0
 		}
 	}
 	return !isRequired(fd) && !slices.Contains(kept, fd.FullName())

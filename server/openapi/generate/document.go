@@ -93,7 +93,7 @@ func (d *document) add(path, verb string, operation object) {
 	d.paths = d.paths.with(path, object{{verb, operation}})
 }
 
-// itself returns the operation by which the document is read.
+// itself returns the operation that returns the document.
 func itself(id, summary, contentType string) object {
 	headers := headersOf("X-Request-Id", "ETag")
 	return object{

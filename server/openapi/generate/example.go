@@ -6,8 +6,8 @@ const (
 	exampleTool        = "0198c0de-4d2b-7d52-8a1f-2c6e9b40d713"
 )
 
-// parameterExamples are values of parameters. The template is one of those that
-// `digate dev` has.
+// parameterExamples are example values of parameters. The template is one of those in
+// `digate dev`.
 var parameterExamples = map[string]any{
 	"template_id": exampleTemplate,
 	"limit":       20, "language": "es", "order": "asc", "max_items": 100,
@@ -17,8 +17,8 @@ var copyExample = object{
 	{"name", "My shop"}, {"api_key", "k-123"}, {"variables", object{{"shop", "acme"}}},
 }
 
-// requestExamples are bodies that `digate dev` takes, by the method's name. An id of a
-// tool is that of one in the integration.
+// requestExamples are request bodies that `digate dev` accepts, by the method's name. The
+// id of a tool is that of a tool in the integration.
 var requestExamples = map[string]object{
 	"CopyTemplate":        copyExample,
 	"PreviewCopyTemplate": copyExample,
@@ -41,7 +41,7 @@ const bulkExample = `{"template_id":"` + exampleTemplate + `","request_id":"impo
 {"template_id":"` + exampleTemplate + `","request_id":"import-2","name":"Second shop","api_key":"k-456","variables":{"shop":"globex"}}
 `
 
-// responseExamples are bodies of responses, by their message.
+// responseExamples are example response bodies, by message.
 var responseExamples = map[string]object{
 	"Integration": {
 		{"id", exampleIntegration}, {"name", "My shop"}, {"base_url", "https://acme.myshopify.com/admin/api/2026-07"},

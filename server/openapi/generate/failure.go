@@ -5,14 +5,14 @@ import (
 	"github.com/digate/digate/server/contract"
 )
 
-// failure is a status that a request may fail with.
+// failure is an error status of a response.
 type failure struct {
 	status, name string
 	text         string
-	// header are headers beside those of every failure.
+	// header are the headers in addition to those of every failure.
 	header []string
 	body   object // an example
-	// of reports whether a method may fail so; nil for all.
+	// of reports whether the status can occur for a method. Nil means all methods.
 	of func(m *contract.Method) bool
 }
 
@@ -24,8 +24,8 @@ func hasBody(m *contract.Method) bool { return m.Binding == nil || m.Binding.Bod
 
 func isWrite(m *contract.Method) bool { return m.Write }
 
-// failureList are the statuses that digate gives by itself, and those of Diga that it
-// documents. Any other status of Diga's from 400 to 599 is passed on.
+// failureList are the error statuses that digate itself gives, and those that Diga
+// documents. Any other status from 400 to 599 from Diga is passed on.
 var failureList = []failure{
 	{"400", "BadRequest", "Diga refused the request.", nil, envelope("INTEGRATION_NOT_HTTP", "The tools of this integration cannot be changed"), nil},
 	{"401", "Unauthorized", "The credential is missing or malformed (`MISSING_CREDENTIAL`), it is nobody's (`INVALID_CREDENTIAL`), or Diga did not accept it.", []string{"WWW-Authenticate"},
@@ -56,7 +56,7 @@ var failureList = []failure{
 	{"5XX", "OtherFailure", "Any other failure of Diga's, or of a proxy in front of it.", []string{"Retry-After"}, nil, nil},
 }
 
-// failuresOf returns the responses to requests of a method that fail.
+// failuresOf returns the error responses of a method.
 func failuresOf(m *contract.Method) object {
 	var all object
 	for _, f := range failureList {
@@ -67,8 +67,8 @@ func failuresOf(m *contract.Method) object {
 	return all
 }
 
-// bulkFailures returns the responses to bulk requests that are refused whole. The
-// failure of a copy is in its line.
+// bulkFailures returns the error responses of a whole bulk request. The error of a single
+// copy is in its line.
 func bulkFailures() object {
 	var all object
 	for _, f := range failureList {
@@ -80,7 +80,7 @@ func bulkFailures() object {
 	return all
 }
 
-// failures returns the responses to requests that fail, by name.
+// failures returns the error responses, by name.
 func (d *document) failures() object {
 	var all object
 	for _, f := range failureList {
@@ -96,7 +96,7 @@ func (d *document) failures() object {
 	return all
 }
 
-// errorShapes adds the schemas of failures.
+// errorShapes adds the schemas of error bodies.
 func (d *document) errorShapes() {
 	s := d.schemas
 	s.add("Outcome", object{

@@ -1,13 +1,13 @@
 package main
 
-// everywhere are the headers that mean something to every operation.
+// everywhere are the headers that apply to every operation.
 var everywhere = []string{"Digate-Account", "Digate-Timeout", "Prefer", "X-Request-Id"}
 
 func requestHeader(name, description string, schema object, example any) member {
 	return member{name, object{{"name", name}, {"in", "header"}, {"description", description}, {"schema", schema}, {"example", example}}}
 }
 
-// requestHeaders are the headers of requests, beside the credential.
+// requestHeaders are the request headers other than the credential.
 var requestHeaders = object{
 	requestHeader("Idempotency-Key",
 		"Identifies the request among the caller's requests for this operation. The key is 1 to 255 printable ASCII characters, preferably random. The quotes that the draft standard puts around it may be there.\n\nA second request with the key and the same content is not sent to Diga: its response has what the first request created. A second request with other content is refused with a 422. A server with `--require-request-id` refuses requests without a key.",
@@ -37,8 +37,7 @@ func responseHeader(name, description string, required bool, schema object) memb
 	return member{name, h.with("schema", schema)}
 }
 
-// responseHeaders are the headers of responses, beside those that every HTTP response
-// has.
+// responseHeaders are the response headers other than those of every HTTP response.
 var responseHeaders = object{
 	responseHeader("X-Request-Id", "The id of the request in digate's logs.", true, object{{"type", "string"}}),
 	responseHeader("Preference-Applied", "The preference of `Prefer` that digate follows. Absent if it follows none.", false, object{{"type", "string"}}),
@@ -51,7 +50,7 @@ var responseHeaders = object{
 	responseHeader("ETag", "Identifies this version of the document.", true, object{{"type", "string"}}),
 }
 
-// headersOf returns references to headers of responses.
+// headersOf returns references to response headers.
 func headersOf(names ...string) object {
 	var headers object
 	for _, name := range names {

@@ -14,7 +14,7 @@ func count(description string) object {
 	return object{{"type", "integer"}, {"format", "int64"}, {"minimum", 0}, {"description", description}}
 }
 
-// closed returns the schema of an object in which all members are required.
+// closed returns the schema of an object whose members are all required.
 func closed(description string, properties object) object {
 	var names []string
 	for _, p := range properties {
@@ -23,7 +23,7 @@ func closed(description string, properties object) object {
 	return object{{"type", "object"}, {"description", description}, {"required", names}, {"properties", properties}}
 }
 
-// failedLine returns the members of a line that is a failure.
+// failedLine returns the members of a line for an error.
 func failedLine() object {
 	return object{
 		{"outcome", ref("schemas", "Outcome")},

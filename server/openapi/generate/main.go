@@ -1,6 +1,6 @@
 // Command generate writes the OpenAPI document of the REST side. It reads the contract
-// that this program is built with, and the contract's comments from a descriptor set on
-// its standard input, as `buf build -o -` writes it.
+// that it is compiled with, and the contract's comments from a descriptor set on standard
+// input, as `buf build -o -` writes it.
 package main
 
 import (

@@ -38,7 +38,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// marshal writes JSON without needless escapes.
+// marshal encodes a value as JSON without unnecessary escapes.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -47,7 +47,7 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-// with returns the object with one more member.
+// with returns the object with another member.
 func (o object) with(name string, value any) object { return append(o, member{name, value}) }
 
 // has reports whether the object has a member.

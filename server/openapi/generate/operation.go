@@ -25,7 +25,7 @@ const (
 
 const lines = "application/x-ndjson"
 
-// operation returns a method in its HTTP form.
+// operation returns the operation of a method.
 func (d *document) operation(m *contract.Method) object {
 	op := d.head(m)
 	op = op.with("parameters", d.parameters(m))
@@ -36,7 +36,7 @@ func (d *document) operation(m *contract.Method) object {
 	return op.with("responses", append(responses, failuresOf(m)...))
 }
 
-// head returns what every operation begins with.
+// head returns the members that every operation begins with.
 func (d *document) head(m *contract.Method) object {
 	text := d.schemas.describe(m.Descriptor)
 	summary := strings.TrimSuffix(firstSentence(text), ".")
@@ -69,8 +69,8 @@ func tagOf(m *contract.Method) string {
 	}
 }
 
-// parameters returns the fields in the path and in the query, and the headers that
-// mean something to the method.
+// parameters returns the path and query fields of a method, and the headers that apply to
+// it.
 func (d *document) parameters(m *contract.Method) []any {
 	var all []any
 	add := func(fd protoreflect.FieldDescriptor, in string) {
@@ -100,7 +100,7 @@ func (d *document) parameters(m *contract.Method) []any {
 	return all
 }
 
-// headerNames returns the headers of a request that mean something to a method.
+// headerNames returns the request headers that apply to a method.
 func headerNames(m *contract.Method) []string {
 	names := slices.Clone(everywhere)
 	in := m.Descriptor.Input()
@@ -133,7 +133,7 @@ func (d *document) requestBody(m *contract.Method) object {
 	return object{{"required", true}, {"content", object{{"application/json", content}}}}
 }
 
-// success returns the response to a request that succeeded.
+// success returns the response to a successful request.
 func (d *document) success(m *contract.Method) object {
 	headers := []string{"X-Request-Id", "Preference-Applied"}
 	if m.Unary && contract.IdempotencyKey(m.Descriptor.Input()) != nil {

@@ -16,16 +16,16 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// schemas are the schemas of the contract's messages and enums as digajson writes and
-// reads them: a field that is not required may be null.
+// schemas are the schemas of the contract's messages and enums in digajson's form: a
+// field that is not required may be null.
 type schemas struct {
 	comments *comments
-	all      object // by name, in the order in which they are needed
+	all      object // by name, in the order of first use
 	made     map[string]protoreflect.FullName
 	errs     []error
 }
 
-// describe returns the description of something in the contract.
+// describe returns the description of an element of the contract.
 func (s *schemas) describe(d protoreflect.Descriptor) string {
 	text, err := s.comments.of(d)
 	if err != nil {
@@ -34,15 +34,15 @@ func (s *schemas) describe(d protoreflect.Descriptor) string {
 	return text
 }
 
-// component returns a reference to a schema, which is made once. Two that have one name
-// are an error.
+// component returns a reference to a schema, which it creates at the first call. Two
+// schemas with the same name are an error.
 func (s *schemas) component(d protoreflect.Descriptor, schema func() object) object {
 	name := string(d.Name())
 	switch of := s.made[name]; of {
 	case "":
 		s.made[name] = d.FullName()
 		at := len(s.all)
-		s.all = append(s.all, member{name, nil}) // it may hold itself
+		s.all = append(s.all, member{name, nil}) // it may refer to itself
 		s.all[at].value = schema()
 	case d.FullName():
 	default:
@@ -51,7 +51,7 @@ func (s *schemas) component(d protoreflect.Descriptor, schema func() object) obj
 	return ref("schemas", name)
 }
 
-// add adds a schema that is not of the contract.
+// add adds a schema that is not part of the contract.
 func (s *schemas) add(name string, schema object) object {
 	if s.made[name] != "" {
 		s.errs = append(s.errs, fmt.Errorf("%s is a message too", name))
@@ -61,8 +61,8 @@ func (s *schemas) add(name string, schema object) object {
 	return ref("schemas", name)
 }
 
-// message returns the schema of a message without some fields. A message has the same
-// fields wherever it is used.
+// message returns the schema of a message without the excepted fields. These must be the
+// same for every use of the message.
 func (s *schemas) message(md protoreflect.MessageDescriptor, except ...string) object {
 	if oneof, tag := digajson.Flattened(md); oneof != nil {
 		return s.component(md, func() object { return s.variants(md, oneof, tag) })
@@ -70,7 +70,7 @@ func (s *schemas) message(md protoreflect.MessageDescriptor, except ...string) o
 	return s.component(md, func() object { return s.fields(md, "", "", except...) })
 }
 
-// variants returns the schema of a message that is one of its variants.
+// variants returns the schema of a message with a flattened oneof.
 func (s *schemas) variants(md protoreflect.MessageDescriptor, oneof protoreflect.OneofDescriptor, tag string) object {
 	var refs []object
 	var mapping object
@@ -87,7 +87,7 @@ func (s *schemas) variants(md protoreflect.MessageDescriptor, oneof protoreflect
 	}
 }
 
-// fields returns the schema of a message as an object, with a tag if it is a variant.
+// fields returns the schema of a message as an object. A variant also has its tag.
 func (s *schemas) fields(md protoreflect.MessageDescriptor, tag, value string, except ...string) object {
 	var properties object
 	var required []string
@@ -189,8 +189,7 @@ func (s *schemas) value(fd protoreflect.FieldDescriptor) object {
 	}
 }
 
-// enum returns the schema of an enum, and of one with fewer values where a field does
-// not have all of them.
+// enum returns the schema of an enum, restricted to the values that the field permits.
 func (s *schemas) enum(fd protoreflect.FieldDescriptor) object {
 	own, _ := proto.GetExtension(fd.Options(), annotationsv1.E_Field).(*annotationsv1.FieldRules)
 	texts := strings.Split(digajson.EnumTexts(fd.Enum()), ", ")
@@ -199,7 +198,7 @@ func (s *schemas) enum(fd protoreflect.FieldDescriptor) object {
 	}
 	ed := fd.Enum()
 	if parent, ok := ed.Parent().(protoreflect.MessageDescriptor); ok {
-		// The name of an enum within a message may be that of another one.
+		// Enums within different messages may have the same name.
 		return s.named(string(parent.Name()+ed.Name()), ed, texts)
 	}
 	return s.named(string(ed.Name()), ed, texts)
@@ -222,17 +221,17 @@ func (s *schemas) named(name string, ed protoreflect.EnumDescriptor, texts []str
 		}
 	}
 	description := s.describe(ed)
-	if told { // more than the values' names
+	if told { // more than the names of the values
 		description += "\n" + list
 	}
 	s.all = s.all.with(name, object{{"type", "string"}, {"enum", texts}, {"description", description}})
 	return ref("schemas", name)
 }
 
-// orNull returns a schema that takes null too.
+// orNull returns a schema that also permits null.
 func orNull(schema object) object {
 	if len(schema) == 0 {
-		return schema // of any value
+		return schema // any value
 	}
 	if schema[0].name == "type" && !schema.has("enum") {
 		types, _ := schema[0].value.([]string)
@@ -244,8 +243,7 @@ func orNull(schema object) object {
 	return object{{"anyOf", []object{schema, {{"type", "null"}}}}}
 }
 
-// limitsOf returns the validation rules as keywords. A rule that it does not know is an
-// error.
+// limitsOf returns the validation rules as keywords. An unsupported rule is an error.
 func limitsOf(rules *validate.FieldRules) (limits object, err error) {
 	if rules == nil {
 		return nil, nil

@@ -15,15 +15,15 @@ var swagger embed.FS
 
 const (
 	folder = "swagger-ui"
-	// RecordFile is the file beside those of Swagger UI that says which package they are
+	// RecordFile is the file that records the package which the files of Swagger UI come
 	// from.
 	RecordFile = "source.json"
-	// Zipped ends the name of a file that is kept compressed.
+	// Zipped is the suffix of a file that is stored compressed.
 	Zipped = ".gz"
 )
 
-// Files are the files of Swagger UI as they are kept, by the name that each has in its
-// package. What its license asks to be passed on is among them.
+// Files are the stored files of Swagger UI, by their names in the package. They include
+// those that its license requires to be distributed.
 var Files = map[string]string{
 	"swagger-ui-bundle.js":             "swagger-ui-bundle.js" + Zipped,
 	"swagger-ui.css":                   "swagger-ui.css" + Zipped,
@@ -32,17 +32,17 @@ var Files = map[string]string{
 	"NOTICE":                           "NOTICE",
 }
 
-// Source is the npm package that the files of Swagger UI are from.
+// Source is the npm package that the files of Swagger UI come from.
 type Source struct {
 	Package string `json:"package"`
 	Version string `json:"version"`
-	// Integrity is the digest of the package, as npm writes it.
+	// Integrity is the digest of the package, in npm's form.
 	Integrity string `json:"integrity"`
 	// SHA256 is the digest of each file in the package.
 	SHA256 map[string]string `json:"sha256"`
 }
 
-// Recorded returns where the files are from.
+// Recorded returns the recorded source of the files.
 func Recorded() (s Source, err error) {
 	text, err := swagger.ReadFile(path.Join(folder, RecordFile))
 	if err != nil {

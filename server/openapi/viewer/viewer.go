@@ -1,8 +1,8 @@
-// Package viewer is the reference of the REST side as a page for browsers: the OpenAPI
-// document, and forms that send requests. The page is Swagger UI, which is kept in this
-// package as its npm package has it; page.js and page.css mend what keeps it from being
-// used by keyboard, by screen reader, in the dark or on a phone. The page loads nothing
-// from elsewhere and has no inline script or style.
+// Package viewer serves the page at /docs: the OpenAPI document for browsers, with forms
+// that send requests. The page is Swagger UI, whose files are stored in this package
+// unchanged. page.js and page.css make it usable by keyboard, with a screen reader, in
+// dark mode and on a phone. The page loads nothing from other hosts and has no inline
+// script or style.
 package viewer
 
 import (
@@ -17,16 +17,16 @@ import (
 	"github.com/digate/digate/server/static"
 )
 
-// Path is the path of the page. What it loads is below, but for the document itself.
+// Path is the path of the page. All files that it loads except the document are below
+// this path.
 const Path = "/docs"
 
-// Options are what a page offers its reader at the start.
+// Options are the initial values that the page offers to its reader.
 type Options struct {
-	// Token is sent with each request, until the reader gives another. Everybody who
-	// can read the page can read it.
+	// Token is sent with each request until the reader enters another one. Everyone who
+	// can open the page can read it.
 	Token string `json:"token,omitempty"`
-	// Templates are those that a reader may choose from where an operation asks for a
-	// template's id.
+	// Templates are offered where an operation needs a template's id.
 	Templates []Template `json:"templates,omitempty"`
 }
 
@@ -47,8 +47,9 @@ var (
 	page = template.Must(template.New("page").Parse(pageText))
 )
 
-// policy lets a browser run the scripts and use the styles that the page names, show the
-// pictures that they contain, and ask this server alone. %[1]s is the page's nonce.
+// policy permits a browser to run the scripts and use the styles that the page names, to
+// show images that they contain, and to send requests only to this server. %[1]s is the
+// page's nonce.
 const policy = "default-src 'none'; script-src 'nonce-%[1]s'; style-src 'nonce-%[1]s'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 const (
@@ -76,21 +77,22 @@ func Handlers(opts Options) (map[string]http.Handler, error) {
 	return handlers, nil
 }
 
-// toPage sends a browser to the page, by a path that holds behind a proxy too.
+// toPage redirects a browser to the page, with a relative path that also works behind a
+// proxy.
 func toPage(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Location", ".."+Path)
 	w.WriteHeader(http.StatusPermanentRedirect)
 }
 
-// FromRoot sends a browser from / to the page. The redirect is not kept: another program
-// may have this port tomorrow.
+// FromRoot redirects a browser from / to the page. The redirect is temporary: another
+// program may use this port later.
 func FromRoot(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Location", "."+Path)
 	w.WriteHeader(http.StatusTemporaryRedirect)
 }
 
-// pageHandler serves the page, with its options as JSON.
+// pageHandler serves the page. Its value is the options as JSON.
 type pageHandler string
 
 // ServeHTTP implements [http.Handler].
