@@ -33,7 +33,7 @@ func digate(t *testing.T) string {
 // help returns what `digate ARGS --help` prints.
 func help(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(digate(t), append(args, "--help")...)
+	cmd := exec.Command(digate(t), append(args, "--help-all")...)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("digate %s --help: %v", strings.Join(args, " "), err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,6 +20,7 @@ import (
 type cli struct {
 	ConfigFile configFile `name:"config" placeholder:"FILE" help:"YAML file of settings, by flag name. A flag comes first, then the environment (--log-level is DIGATE_LOG_LEVEL), then the file."`
 
+	HelpAll     helpAllFlag `name:"help-all" help:"Show all flags of the command. --help shows those most needed."`
 	VersionFlag versionFlag `name:"version" help:"Print the version."`
 
 	Dev          devCmd           `cmd:"" help:"Run everything on loopback, with a built-in stand-in for Diga. Needs nothing else."`
@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, std term.IO) int {
 		return client.ExitDone
 	}
 	if len(args) > 0 && args[0] == "help" { // as other programs have it
-		args = append(slices.Clone(args[1:]), "--help")
+		args = helpWords(args[1:])
 	}
 	done := false
 	commands := new(cli)
@@ -99,6 +99,7 @@ func newParser(ctx context.Context, commands *cli, std term.IO, exit func(int)) 
 		kong.Writers(std.Out, std.Err),
 		kong.Exit(exit),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Help(printHelp),
 		// The help of --config explains environment variables once for all flags.
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }),
 		kong.PostBuild(finishFlags),
@@ -121,6 +122,7 @@ func finishFlags(k *kong.Kong) error {
 			switch node.Name {
 			case "help":
 				node.Help = "Show this help."
+			case helpAllName:
 			case "version": // images often have a variable DIGATE_VERSION
 			default:
 				node.Envs = []string{variablePrefix + strings.ToUpper(strings.ReplaceAll(node.Name, "-", "_"))}

@@ -259,13 +259,13 @@ func TestDev_OnAllInterfacesAndInThePath_PrintsWhatCanBePasted(t *testing.T) {
 
 func TestDev_Help_SaysWhatIsOn(t *testing.T) {
 	t.Parallel()
-	help := strings.Join(strings.Fields(digate(t, "dev", "--help").Out), " ")
+	help := strings.Join(strings.Fields(digate(t, "dev", "--help-all").Out), " ")
 	for _, name := range []string{"admin-pprof", "open-reflection", "web-rpc", "docs"} {
 		if !strings.Contains(help, "On; --"+name+"=false turns it off.") {
 			t.Errorf("--%s is on, and the help does not say so:\n%s", name, help)
 		}
 	}
-	if serve := digate(t, "serve", "--help").Out; strings.Contains(serve, "turns it off") {
+	if serve := digate(t, "serve", "--help-all").Out; strings.Contains(serve, "turns it off") {
 		t.Errorf("the help of serve says that they are on:\n%s", serve)
 	}
 }

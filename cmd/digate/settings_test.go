@@ -44,7 +44,7 @@ func TestFlags_Each_HasItsEnvironmentVariableAndHelp(t *testing.T) {
 	seen := 0
 	for command, flags := range flagsOf(t) {
 		for _, f := range flags {
-			if f.Name == "help" || f.Name == "version" {
+			if f.Name == "help" || f.Name == helpAllName || f.Name == "version" {
 				if len(f.Tag.Envs) != 0 {
 					t.Errorf("%s --%s is %v", command, f.Name, f.Tag.Envs)
 				}

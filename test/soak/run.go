@@ -173,7 +173,10 @@ func (r *runner) arguments() ([]string, error) {
 	if m.guarded {
 		wanted = []string{"--upstream-breaker-delay=200ms"}
 	}
-	help, err := exec.Command(r.binary, "serve", "--help").Output()
+	help, err := exec.Command(r.binary, "serve", "--help-all").Output()
+	if err != nil { // an earlier version, whose help is whole
+		help, err = exec.Command(r.binary, "serve", "--help").Output()
+	}
 	if err != nil {
 		return nil, err
 	}
