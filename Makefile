@@ -211,5 +211,9 @@ fuzz-smoke: ## try 5,000 inputs on every parser, without the coverage that guide
 vulnerabilities: ## look for the known vulnerabilities that the program reaches, where vuln.go.dev can be reached
 	tools/govulncheck/run
 
+.PHONY: outdated
+outdated: ## list the Go modules that have a newer version, and the folders that require them
+	tools/outdated
+
 .PHONY: check
 check: generate-is-clean lint breaking vet conformance client-modules peers test ## everything that must hold before a change lands
