@@ -218,19 +218,43 @@ func TestCopyTemplate_OutcomeCannotBeRecorded_IsLoggedByTheRecordsName(t *testin
 	})
 }
 
-// Attempts are counted once, in the call that made them.
+// Another replica settled the record meanwhile, or it was forgotten: nothing is left to try.
+func TestCopyTemplate_RecordIsNoLongerItsOwn_IsLoggedAndNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		l := &counting{Ledger: newLedger(t), done: func(context.Context) error { return ledger.ErrLost }}
+		s := newReplica(t, new(fakeUpstream), l, func(c *copies.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+		copyAs(t.Context(), s, "r", "n").want(t, "id-0", "", exchange.None)
+		s.Wait(t.Context())
+		if n := l.marks.Load(); n != 1 {
+			t.Errorf("%d attempts to record", n)
+		}
+		if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `level=WARN msg="the outcome of a call was not recorded`) {
+			t.Errorf("the log has %q", got)
+		}
+	})
+}
+
+// Attempts are counted once, and end the line of the audit log with which one of the calls
+// began, in the call that made them.
 func TestCopyTemplate_CallThatOnlyWaited_MadeNoAttempts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
+		up.before = func(ctx context.Context, _ int) error { exchange.FromContext(ctx).AuditNumber = 7; return nil }
 		up.after = func(context.Context, int) error { time.Sleep(time.Second); return nil }
 		s := newReplica(t, up, newLedger(t))
 		first, second := make(chan result, 1), make(chan result, 1)
 		go func() { first <- copyAs(t.Context(), s, "r", "n") }()
 		synctest.Wait()
 		go func() { second <- copyAs(t.Context(), s, "r", "n") }()
-		if made, waited := len((<-first).ex.Attempts), len((<-second).ex.Attempts); made != 1 || waited != 0 {
-			t.Errorf("the call that sent made %d attempts, the one that waited %d", made, waited)
+		sent, waited := (<-first).ex, (<-second).ex
+		if len(sent.Attempts) != 1 || len(waited.Attempts) != 0 {
+			t.Errorf("the call that sent made %d attempts, the one that waited %d", len(sent.Attempts), len(waited.Attempts))
+		}
+		if sent.AuditNumber != 7 || waited.AuditNumber != 0 {
+			t.Errorf("the call that sent has the line %d of the audit log, the one that waited %d", sent.AuditNumber, waited.AuditNumber)
 		}
 	})
 }

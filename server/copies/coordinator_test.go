@@ -1,8 +1,10 @@
 package copies_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/digate/digate/server/copies"
 	"github.com/digate/digate/server/exchange"
 	"github.com/digate/digate/server/exchange/exchangetest"
+	"github.com/digate/digate/server/ledger"
 	"github.com/digate/digate/server/upstream"
 )
 
@@ -212,7 +215,11 @@ func TestCopyTemplate_CallerLeavesBeforeSending_SendsNothingAndOthersGoOn(t *tes
 			held = false
 			return apierror.NotBegun(ctx.Err())
 		}
-		s := newReplica(t, up, newLedger(t))
+		s := newReplica(t, up, newLedger(t), func(c *copies.Config) {
+			c.Observer = exchangetest.Observer(func(op exchange.Operation, _ *exchange.Exchange, err error) {
+				t.Errorf("a call of which nothing was sent goes on: %+v, %v", op, err)
+			})
+		})
 		ctx, cancel := context.WithCancel(t.Context())
 		first, second := make(chan result, 1), make(chan result, 1)
 		go func() { first <- copyAs(ctx, s, "r", "n") }()
@@ -462,11 +469,30 @@ func TestCopyTemplate_ClaimRanOutAndAnotherMadeTheCopy_IsReplayed(t *testing.T) 
 	synctest.Test(t, func(t *testing.T) {
 		up, l := new(fakeUpstream), newLedger(t)
 		other := newReplica(t, up, l)
-		s := newReplica(t, up, &overtaken{l, func() { copyAs(t.Context(), other, "r", "n").want(t, "id-0", "", exchange.None) }})
+		var log bytes.Buffer
+		overtaken := &overtaken{l, func() { copyAs(t.Context(), other, "r", "n").want(t, "id-0", "", exchange.None) }}
+		s := newReplica(t, up, overtaken, func(c *copies.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 		r := copyAs(t.Context(), s, "r", "n")
 		r.want(t, "id-0", "", exchange.None)
 		if n := len(up.list()); n != 1 {
 			t.Errorf("%d copies", n)
+		}
+		if s.Wait(t.Context()); log.Len() > 0 { // it has nothing to record
+			t.Errorf("the log has %s", log.String())
+		}
+	})
+}
+
+// The verdict on the attempt before stands: the call is not begun anew.
+func TestCopyTemplate_ClaimRanOutBetweenAttempts_IsNotClaimedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		up := new(fakeUpstream)
+		l := &counting{Ledger: newLedger(t), renewed: func(context.Context) error { return ledger.ErrLost }}
+		began := time.Now()
+		copyAs(t.Context(), newReplica(t, retrying{up}, l), "r", "n").want(t, "", apierror.ReasonLedgerUnavailable, exchange.NotSent)
+		if n := l.claims.Load(); n != 1 || len(up.list()) != 0 || time.Since(began) > 0 {
+			t.Errorf("%d claims, %d copies, after %v", n, len(up.list()), time.Since(began))
 		}
 	})
 }
