@@ -145,6 +145,7 @@ func TestValidate_WrongSetting_NamesItsFlagAndQuotesNoCredential(t *testing.T) {
 			func(c *config.Config) { c.Gateway.CORSOrigins = "app.example" },
 			func(c *config.Config) { c.Gateway.CORSOrigins = "https://app.example/" },
 			func(c *config.Config) { c.Gateway.CORSOrigins = "https://App.example" },
+			func(c *config.Config) { c.Gateway.CORSOrigins = "https://bücher.example" },
 			func(c *config.Config) { c.Gateway.CORSOrigins = "https://app.example:443" },
 			func(c *config.Config) { c.Gateway.CORSOrigins = "https://app.example:" },
 			func(c *config.Config) { c.Gateway.CORSOrigins = "https://u:hunter2@app.example" },

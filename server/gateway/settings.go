@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/digate/digate/server/setting"
 )
@@ -24,17 +25,17 @@ func (s *Settings) Validate(p *setting.Problems) {
 	p.Between("bulk-rest-max-items", int64(s.BulkMaxItems), 1, 1_000_000)
 	for _, origin := range s.Origins() {
 		if !isOrigin(origin) {
-			p.Addf("cors-origins", "must be origins as browsers send them, such as https://app.example or http://localhost:3000, separated by commas: no path, no wildcard, lower case")
+			p.Addf("cors-origins", "must be origins as browsers send them, such as https://app.example or http://localhost:3000, separated by commas: no path, no wildcard, lower case, a name beyond ASCII as xn--…")
 			break
 		}
 	}
 }
 
 // isOrigin reports whether a text is an origin as browsers send it: a scheme, a host in
-// lower case, and a port unless it is the scheme's default.
+// lower case and in ASCII, and a port unless it is the scheme's default.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Contains(u.Host, "*") {
+	if err != nil || strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Contains(u.Host, "*") {
 		return false
 	}
 	ownPort := u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443"
