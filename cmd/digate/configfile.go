@@ -53,7 +53,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, o *origins)
 // settingsFile is what a file of settings says.
 type settingsFile struct {
 	path   string
-	values map[string]any // by the flag's name
+	values map[string]string // as they are written, by the flag's name
 	lines  map[string]int
 }
 
@@ -88,7 +88,7 @@ func loadSettings(r io.Reader) (settingsFile, error) {
 	if len(b) > maxConfigFile {
 		return settingsFile{}, fmt.Errorf("is larger than %d bytes", maxConfigFile)
 	}
-	s := settingsFile{values: make(map[string]any), lines: make(map[string]int)}
+	s := settingsFile{values: make(map[string]string), lines: make(map[string]int)}
 	documents := yaml.NewDecoder(bytes.NewReader(b))
 	var document yaml.Node
 	switch err := documents.Decode(&document); {
@@ -97,32 +97,38 @@ func loadSettings(r io.Reader) (settingsFile, error) {
 	case err != nil:
 		return settingsFile{}, errNotSettings(err)
 	}
-	if err := document.Decode(&s.values); err != nil {
+	values := make(map[string]yaml.Node)
+	if err := document.Decode(&values); err != nil {
 		return settingsFile{}, errNotSettings(err)
 	}
 	if err := documents.Decode(new(any)); err != io.EOF {
 		return settingsFile{}, errors.New("has more than one YAML document")
 	}
-	for _, mapping := range document.Content {
-		for i := 0; i+1 < len(mapping.Content); i += 2 {
-			s.lines[mapping.Content[i].Value] = mapping.Content[i].Line
+	for name, value := range values {
+		s.lines[name] = value.Line
+		if value.Kind == yaml.AliasNode {
+			value = *value.Alias
+		}
+		if value.Kind == yaml.ScalarNode && value.ShortTag() != "!!null" {
+			s.values[name] = value.Value // YAML would read the mode 0660 as the number 432
 		}
 	}
-	for _, name := range s.names() {
-		switch s.values[name].(type) {
-		case string, bool, int, float64:
-		default:
+	for _, name := range slices.SortedFunc(maps.Keys(s.lines), s.inOrder) {
+		if !s.has(name) {
 			return settingsFile{}, fmt.Errorf("%s: must be a single value (line %d)", name, s.lines[name])
 		}
 	}
 	return s, nil
 }
 
+// inOrder compares the places of two settings in the file.
+func (s settingsFile) inOrder(a, b string) int {
+	return cmp.Or(cmp.Compare(s.lines[a], s.lines[b]), strings.Compare(a, b))
+}
+
 // names returns the names of the settings, in the order of the file.
 func (s settingsFile) names() []string {
-	return slices.SortedFunc(maps.Keys(s.values), func(a, b string) int {
-		return cmp.Or(cmp.Compare(s.lines[a], s.lines[b]), strings.Compare(a, b))
-	})
+	return slices.SortedFunc(maps.Keys(s.values), s.inOrder)
 }
 
 // known returns an error for a setting that no command has. Otherwise a mistyped
@@ -156,7 +162,7 @@ func (s settingsFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 		return nil, nil
 	}
 	if v, ok := s.values[flag.Name]; ok {
-		return fmt.Sprint(v), nil
+		return v, nil
 	}
 	return nil, nil
 }

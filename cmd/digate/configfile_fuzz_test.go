@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -37,7 +36,7 @@ func FuzzLoadSettings(f *testing.F) {
 			if _, err := s.Resolve(nil, nil, flagNamed(name)); err != nil {
 				t.Errorf("%q: %v", name, err)
 			}
-			if got := fmt.Sprint(s.values[name]); strings.HasPrefix(got, "map[") && !strings.Contains(text, "map[") {
+			if got := s.values[name]; strings.HasPrefix(got, "map[") && !strings.Contains(text, "map[") {
 				t.Errorf("%q has the value %s", name, got)
 			}
 		}

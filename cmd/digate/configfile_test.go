@@ -57,6 +57,26 @@ latency: 5ms
 	})
 }
 
+// YAML would make numbers of some values: of the mode 0660 the number 432, which as a mode
+// lets everybody write.
+func TestConfigFile_Value_IsTakenAsItIsWritten(t *testing.T) {
+	t.Parallel()
+	c, err := parse(t, "serve", "--config", clitest.WriteFile(t, "digate.yaml", "socket-mode: 0660\n"))
+	if err != nil || c.Serve.SocketMode != "0660" {
+		t.Errorf("a mode: %q, %v", c.Serve.SocketMode, err)
+	}
+	for content, want := range map[string]string{
+		"x: 0660": "0660", "x: '0660'": "0660", "x: !!str 0660": "0660", "? x\n: 0660": "0660", "x: >-\n  0660": "0660",
+		"a: &a 0660\nx: *a": "0660", "<<: {x: 0660}": "0660", "x: 0660\r\na: 1": "0660",
+		"x: 0o660": "0o660", "x: 1e3": "1e3", "x: 99999999999999999999": "99999999999999999999", "x: 2026-01-02": "2026-01-02", "x: Yes": "Yes",
+	} {
+		s, err := loadSettings(strings.NewReader(content))
+		if err != nil || s.values["x"] != want || s.lines["x"] == 0 {
+			t.Errorf("%q: %q in line %d, want %q: %v", content, s.values["x"], s.lines["x"], want, err)
+		}
+	}
+}
+
 func TestSettings_OfAnotherCommand_AreNotInTheWay(t *testing.T) {
 	t.Parallel()
 	file := clitest.WriteFile(t, "digate.yaml", "upstream-timeout: 11s\nseed: 7\n")
@@ -86,6 +106,8 @@ func TestConfigFile_Wrong_SaysWhere(t *testing.T) {
 		"a list within":    {"grpc-addr: [hunter2]\n", "grpc-addr: must be a single value"},
 		"a mapping within": {"log-level: {a: hunter2}\n", "log-level: must be a single value"},
 		"nothing":          {"log-level:\n", "log-level: must be a single value"},
+		"a list of before": {"grpc-addr: &a [hunter2]\nlog-level: *a\n", "grpc-addr: must be a single value (line 1)"},
+		"itself":           {"log-level: &a [*a]\n", "log-level: must be a single value"},
 		"too large":        {strings.Repeat("# large\n", maxConfigFile/8) + "#\n", "larger than"},
 		"wrong value":      {"upstream-timeout: soon\n", "--upstream-timeout"},
 		"refused value":    {"grpc-addr: x\n", "--grpc-addr: must be"},
