@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -35,20 +36,28 @@ func (c *clock) frozen() bool {
 	return c.stopped != nil
 }
 
-// move returns the clock's time after change. A nil freeze leaves the clock as it is, running or not.
-func (c *clock) move(change func(time.Time) time.Time, freeze *bool) {
+// clockRange is how far the clock may be from its base, in years.
+const clockRange = 290
+
+// move sets the clock to the time that change makes of its own. A nil freeze leaves the clock as it is,
+// running or not. A time that is too far from that of the base is an error, and moves nothing.
+func (c *clock) move(change func(time.Time) time.Time, freeze *bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	to := change(c.read())
+	to, base := change(c.read()), c.base().UTC()
+	if first, last := base.AddDate(-clockRange, 0, 0), base.AddDate(clockRange, 0, 0); to.Before(first) || to.After(last) {
+		return fmt.Errorf("the clock can be at most %d years from the real time: from %s to %s", clockRange, first.Format(time.DateOnly), last.Format(time.DateOnly))
+	}
 	still := c.stopped != nil
 	if freeze != nil {
 		still = *freeze
 	}
 	if still {
 		c.stopped = &to
-		return
+		return nil
 	}
-	c.stopped, c.ahead = nil, to.Sub(c.base())
+	c.stopped, c.ahead = nil, to.Sub(base)
+	return nil
 }
 
 // reset lets the clock show the time of its base again.

@@ -296,15 +296,19 @@ func (e *Emulator) postClock(ctx context.Context, c controlCall) response {
 		b := v.(bool)
 		freeze = &b
 	}
-	e.clock.move(func(now time.Time) time.Time {
+	moved := "now"
+	err := e.clock.move(func(now time.Time) time.Time {
 		if v, _ := c.body.get("now"); v != nil {
 			now = v.(time.Time)
 		}
 		if v, _ := c.body.get("advance"); v != nil {
-			now = now.Add(v.(time.Duration))
+			now, moved = now.Add(v.(time.Duration)), "advance"
 		}
 		return now
 	}, freeze)
+	if err != nil {
+		return controlError(400, moved+": "+err.Error())
+	}
 	return e.showClock(ctx, c)
 }
 

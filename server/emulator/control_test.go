@@ -401,6 +401,26 @@ func TestClock_Moves_TimesOfIntegrations(t *testing.T) {
 	wantControl(t, u.control(200, "POST", "clock", "frozen: false"), 200, `{"now":"2030-01-02T03:05:36Z","frozen":false}`)
 }
 
+func TestClock_TooFarFromTheRealTime_IsRefusedAndNotMoved(t *testing.T) {
+	t.Parallel()
+	const bound = "the clock can be at most 290 years from the real time: from 1736-11-23 to 2316-11-23"
+	u := controlled(t)
+	for body, want := range map[string]string{
+		"now: 2316-11-24T00:00:00Z":                      "now: " + bound,
+		"now: 9999-12-31T00:00:00Z":                      "now: " + bound,
+		"{now: 0001-01-01T00:00:00Z, frozen: true}":      "now: " + bound,
+		"{now: 2316-11-23T00:00:00Z, advance: 24h}":      "advance: " + bound,
+		"{now: 2027-01-01T00:00:00Z, advance: 2562000h}": "advance: " + bound,
+	} {
+		if got := u.call("", "POST", "/_emulator/clock", body); got.status != 400 || got.field(t, "error") != want {
+			t.Errorf("%s: %d %s, want %s", body, got.status, got.body, want)
+		}
+		wantControl(t, u.control(200, "GET", "clock", ""), 200, `{"now":"2026-11-23T20:02:11.123456Z","frozen":false}`)
+	}
+	wantControl(t, u.control(200, "POST", "clock", "now: 2316-11-23T00:00:00Z"), 200, `{"now":"2316-11-23T00:00:00Z","frozen":false}`)
+	wantControl(t, u.control(200, "POST", "clock", "now: 1736-11-24T00:00:00Z"), 200, `{"now":"1736-11-24T00:00:00Z","frozen":false}`)
+}
+
 func TestSettings_Latency_IsThatOfLaterCalls(t *testing.T) {
 	t.Parallel()
 	u := controlled(t)

@@ -123,9 +123,11 @@ func (e *Emulator) Settings() Settings { return *e.settings.Load() }
 func (e *Emulator) Adjust(s Settings) { e.settings.Store(&s) }
 
 // Advance moves the emulator's clock forward. Windows of rules and the times of integrations go by it;
-// delays do not.
+// delays do not. It panics if the clock would be more than 290 years from the real time.
 func (e *Emulator) Advance(d time.Duration) {
-	e.clock.move(func(t time.Time) time.Time { return t.Add(d) }, nil)
+	if err := e.clock.move(func(t time.Time) time.Time { return t.Add(d) }, nil); err != nil {
+		panic("emulator: " + err.Error())
+	}
 }
 
 // Close cuts the connections of responses that are hanging, dripping or delayed; later such responses
