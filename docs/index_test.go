@@ -48,7 +48,7 @@ func TestComparison_HasTheMeasuredFigures(t *testing.T) {
 	t.Parallel()
 	const column = 4 // of 128 in flight; the first is empty
 	performance, comparison := read(t, "docs/performance.md").prose, read(t, "docs/comparison.md").prose
-	row := regexp.MustCompile(`(?m)^\| CPU of a call, beside the parts \|.*$`).FindString(comparison)
+	row := regexp.MustCompile(`(?m)^\| CPU of a call, compared with the parts \|.*$`).FindString(comparison)
 	for _, peer := range []string{"naive", "vanguard", "digate"} {
 		cells := strings.Split(regexp.MustCompile(`(?m)^\| `+peer+` ÷ parts \|.*$`).FindString(performance), "|")
 		if len(cells) <= column {

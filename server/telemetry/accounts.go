@@ -36,10 +36,10 @@ type IssuersState interface {
 func newAccountsMetrics() accountsMetrics {
 	m := accountsMetrics{
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_accounts_reloads_total", Help: "Versions of the file of accounts that came into force or were refused, the first one included.",
+			Name: "digate_accounts_reloads_total", Help: "Versions of the accounts file that were loaded or refused, including the first one.",
 		}, []string{"result"}),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_caller_calls_total", Help: "Calls ended, by the names in the file of accounts.",
+			Name: "digate_caller_calls_total", Help: "Calls ended, by the names in the accounts file.",
 		}, []string{"account", "caller", "code"}),
 	}
 	m.reloads.WithLabelValues(resultTaken)
@@ -67,8 +67,8 @@ func (t *Telemetry) WatchIssuers(issuers IssuersState) {
 }
 
 var (
-	keysRefused = newDesc("issuer_keys_refused", "Issuers of tokens whose keys cannot be read; those before, if there are any, stay in force.")
-	keysRead    = newDesc("issuer_keys_read_timestamp_seconds", "When the keys of an issuer of tokens were read last, 0 if they never were.", "issuer")
+	keysRefused = newDesc("issuer_keys_refused", "Token issuers whose keys cannot be read; the previous keys, if any, stay in use.")
+	keysRead    = newDesc("issuer_keys_read_timestamp_seconds", "When the keys of a token issuer were last read; 0 if never.", "issuer")
 )
 
 // issuersCollector reads the state of the issuers of tokens at each scrape.
@@ -129,10 +129,10 @@ func (t *Telemetry) IssuerKeys(issuer string, err error) {
 }
 
 var (
-	accountsInfo    = newDesc("accounts_file_info", "1, with the SHA-256 of the file of accounts that is in force.", "hash")
-	accountsLoaded  = newDesc("accounts_loaded_timestamp_seconds", "When the file of accounts came into force.")
-	accountsRefused = newDesc("accounts_refused", "1 while the file of accounts is another than the one in force, and cannot be used.")
-	tokensRefused   = newDesc("account_tokens_refused", "Accounts whose token cannot be read; the one before stays in force.")
+	accountsInfo    = newDesc("accounts_file_info", "1, with the SHA-256 of the accounts file in use.", "hash")
+	accountsLoaded  = newDesc("accounts_loaded_timestamp_seconds", "When the accounts file in use was loaded.")
+	accountsRefused = newDesc("accounts_refused", "1 while the accounts file is invalid and the previous version is in use.")
+	tokensRefused   = newDesc("account_tokens_refused", "Accounts whose token cannot be read; the previous token stays in use.")
 )
 
 // accountsCollector reads the state of the file of accounts at each scrape.

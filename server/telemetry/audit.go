@@ -36,7 +36,7 @@ func (t *Telemetry) Audit(l *audit.Log, methods []string) {
 		a.writes[strings.TrimPrefix(m, "/")] = true
 	}
 	a.omitted.counter = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "digate_audit_lines_omitted_total", Help: "Lines about refused writes of strangers that were left out of the audit log.",
+		Name: "digate_audit_lines_omitted_total", Help: "Audit lines about refused writes of unknown callers that were omitted.",
 	})
 	a.omitted.report = l.Omitted
 	t.audit = a
@@ -234,10 +234,10 @@ func auditDesc(name, help string) *prometheus.Desc {
 
 var (
 	auditUp      = auditDesc("up", "0 while the audit log cannot be written.")
-	auditLost    = auditDesc("lines_lost_total", "Lines of the audit log that could not be written.")
+	auditLost    = auditDesc("lines_lost_total", "Audit lines that were lost because they could not be written.")
 	auditRefused = auditDesc("writes_refused_total", "Writes that were refused because the audit log could not be written; only with --audit-required.")
-	auditPending = auditDesc("pending_bytes", "Size of the lines that wait to be written to the audit log.")
-	auditLimit   = auditDesc("pending_limit_bytes", "Largest size of the lines that may wait; further ones are lost.")
+	auditPending = auditDesc("pending_bytes", "Size of the audit lines that wait to be written.")
+	auditLimit   = auditDesc("pending_limit_bytes", "Maximum size of the lines that may wait; further lines are lost.")
 )
 
 // auditCollector reads the state of the audit log at each scrape.

@@ -25,13 +25,13 @@ func (t *Telemetry) WatchExport(e Export) { t.registry.MustRegister(exportCollec
 
 var (
 	traceSpans = prometheus.NewDesc("digate_trace_spans_total",
-		"Sampled spans that ended: exported, lost because the queue was full, or lost because the collector did not take them (failed); only where the OTEL_* variables ask for traces or metrics.", []string{"result"}, nil)
+		"Sampled spans that ended: exported, lost because the queue was full, or lost because the collector did not accept them (failed); only if the OTEL_* variables enable traces or metrics.", []string{"result"}, nil)
 	metricPushes = prometheus.NewDesc("digate_metric_pushes_total",
-		"Pushes of the metrics to a collector; only where the OTEL_* variables ask for traces or metrics.", []string{"result"}, nil)
+		"Pushes of metrics to a collector; only if the OTEL_* variables enable traces or metrics.", []string{"result"}, nil)
 	traceQueued = prometheus.NewDesc("digate_trace_queued_spans",
-		"Spans that wait to be sent; only where the OTEL_* variables ask for traces or metrics.", nil, nil)
+		"Spans that wait to be sent; only if the OTEL_* variables enable traces or metrics.", nil, nil)
 	traceQueueLimit = prometheus.NewDesc("digate_trace_queued_limit_spans",
-		"Most spans that may wait; further ones are lost. 0 without traces. Only where the OTEL_* variables ask for traces or metrics.", nil, nil)
+		"Maximum of spans that may wait; further spans are lost. 0 without traces. Only if the OTEL_* variables enable traces or metrics.", nil, nil)
 )
 
 // exportCollector reads the counts at each scrape.

@@ -31,10 +31,10 @@ func newLedgerMetrics(r prometheus.Registerer, longest time.Duration) ledgerMetr
 	m := ledgerMetrics{
 		seconds: make(map[string]prometheus.Observer),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_ledger_errors_total", Help: "Calls that the ledger failed; what its records refuse is no error.",
+			Name: "digate_ledger_errors_total", Help: "Calls to the ledger that failed; a refusal because of the records is not an error.",
 		}, []string{"operation", "cause"}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "digate_ledger_lost_total", Help: "How often the ledger was lost.",
+			Name: "digate_ledger_lost_total", Help: "How often the ledger became unavailable.",
 		}),
 	}
 	for _, operation := range watch.Operations {
@@ -85,21 +85,21 @@ func ledgerDesc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	ledgerUp      = ledgerDesc("up", "0 while the ledger cannot be used.")
-	ledgerRecords = ledgerDesc("records", "Records of the whole ledger, which replicas share, counted to 100,000 in each state.", "state")
-	ledgerDoubt   = ledgerDesc("oldest_doubt_seconds", "Time since the oldest call in doubt was made, 0 without one.")
-	ledgerInUse   = ledgerDesc("connections_in_use", "Connections to PostgreSQL, or to the SQLite file for reading, that are at work.")
-	ledgerLimit   = ledgerDesc("connections_limit", "Most connections to PostgreSQL, or to the SQLite file for reading; 0 for a ledger in memory.")
-	ledgerKept    = ledgerDesc("memory_records", "Records of a ledger in memory; only there.")
-	ledgerRoom    = ledgerDesc("memory_records_limit", "Most records of a ledger in memory (--ledger-memory-records); only there. One caller may have three times what it leaves free.")
-	ledgerRefused = ledgerDesc("memory_records_refused_total", "Calls that a ledger in memory had no record for, because of all records or of those of their caller; only there.", "bound")
+	ledgerUp      = ledgerDesc("up", "0 while the ledger is unavailable.")
+	ledgerRecords = ledgerDesc("records", "Records of the whole ledger, which replicas share; at most 100,000 of each state are counted.", "state")
+	ledgerDoubt   = ledgerDesc("oldest_doubt_seconds", "Age of the oldest call in doubt; 0 if there is none.")
+	ledgerInUse   = ledgerDesc("connections_in_use", "Connections in use, to PostgreSQL or to the SQLite file for reading.")
+	ledgerLimit   = ledgerDesc("connections_limit", "Maximum of connections to PostgreSQL, or to the SQLite file for reading; 0 for the in-memory ledger.")
+	ledgerKept    = ledgerDesc("memory_records", "Records of the in-memory ledger; only with that ledger.")
+	ledgerRoom    = ledgerDesc("memory_records_limit", "Maximum of records of the in-memory ledger (--ledger-memory-records); only with that ledger. One caller may have three times what is free.")
+	ledgerRefused = ledgerDesc("memory_records_refused_total", "Calls that were refused because the in-memory ledger is full, or because their caller has its share; only with that ledger.", "bound")
 	ledgerWaits   = ledgerDesc("connection_waits_total", "Calls to the ledger that waited for a connection.")
-	ledgerWaited  = ledgerDesc("connection_wait_seconds_total", "Time that all calls to the ledger waited for a connection.")
+	ledgerWaited  = ledgerDesc("connection_wait_seconds_total", "Total time that calls to the ledger waited for a connection.")
 
-	writesWaiting = ledgerDesc("writes_queued", "Changes of the ledger that wait for the one connection that writes to the SQLite file; only there.")
-	writesTaken   = ledgerDesc("writes_total", "Changes of the ledger that were begun to be written to the SQLite file; only there.")
-	writesWaited  = ledgerDesc("write_wait_seconds_total", "Time that all of these changes waited before; only with an SQLite file.")
-	writeBatches  = ledgerDesc("write_batches_total", "Transactions that these changes were made in, up to 256 in one; only with an SQLite file.")
+	writesWaiting = ledgerDesc("writes_queued", "Changes of the ledger that wait for the write connection of the SQLite file; only with such a file.")
+	writesTaken   = ledgerDesc("writes_total", "Changes of the ledger whose write to the SQLite file was started; only with such a file.")
+	writesWaited  = ledgerDesc("write_wait_seconds_total", "Total time that these changes waited; only with an SQLite file.")
+	writeBatches  = ledgerDesc("write_batches_total", "Transactions of these changes, with up to 256 changes each; only with an SQLite file.")
 )
 
 // Describe implements [prometheus.Collector].

@@ -28,19 +28,19 @@ var loadGauges = []struct {
 	desc  *prometheus.Desc
 	value func(upstream.Load) float64
 }{
-	{loadDesc("in_flight", "Requests to Diga under way."), func(l upstream.Load) float64 { return float64(l.InFlight) }},
-	{loadDesc("in_flight_limit", "Most requests to Diga that may be under way; it falls while Diga is overloaded."), func(l upstream.Load) float64 { return float64(l.Limit) }},
-	{loadDesc("queued", "Calls that wait for the limit of requests under way, or for that of their account."), func(l upstream.Load) float64 { return float64(l.Queued) }},
-	{loadDesc("queued_bytes", "Size of the requests of the calls that wait."), func(l upstream.Load) float64 { return float64(l.QueuedBytes) }},
-	{loadDesc("queued_limit", "Most calls that may wait."), func(l upstream.Load) float64 { return float64(l.MaxQueued) }},
-	{loadDesc("queued_limit_bytes", "Largest size of the requests of the calls that may wait."), func(l upstream.Load) float64 { return float64(l.MaxQueuedBytes) }},
-	{loadDesc("retries_saved", "Requests that may be tried again now, as the calls so far allow; 0 where none may."), func(l upstream.Load) float64 { return l.Retries.Saved }},
-	{loadDesc("retries_saved_limit", "Most tries that may be saved."), func(l upstream.Load) float64 { return float64(l.Retries.Limit) }},
-	{loadDesc("accounts_limited", "Accounts whose own limit is lower since Diga responded 429."), func(l upstream.Load) float64 { return float64(l.Limited) }},
-	{loadDesc("accounts_paused", "Accounts that send nothing until the time that Diga named."), func(l upstream.Load) float64 { return float64(l.Paused) }},
-	{loadDesc("recording", "Copies with a request id that are recorded, sent or about to be; at most as many as requests to Diga may be under way."), func(l upstream.Load) float64 { return float64(l.Slots) }},
-	{loadDesc("connections_awaited", "Requests that wait for a connection to Diga: for a new one, or one that another request leaves."), func(l upstream.Load) float64 { return float64(l.Connections.Awaited) }},
-	{loadDesc("circuit_open", "1 while the circuit breaker holds calls back from Diga."), func(l upstream.Load) float64 {
+	{loadDesc("in_flight", "Requests in flight to Diga."), func(l upstream.Load) float64 { return float64(l.InFlight) }},
+	{loadDesc("in_flight_limit", "Maximum of requests in flight to Diga; it is lower while Diga is overloaded."), func(l upstream.Load) float64 { return float64(l.Limit) }},
+	{loadDesc("queued", "Calls that wait because of the limit of requests in flight, or of the limit of their account."), func(l upstream.Load) float64 { return float64(l.Queued) }},
+	{loadDesc("queued_bytes", "Size of the requests of the waiting calls."), func(l upstream.Load) float64 { return float64(l.QueuedBytes) }},
+	{loadDesc("queued_limit", "Maximum of calls that may wait."), func(l upstream.Load) float64 { return float64(l.MaxQueued) }},
+	{loadDesc("queued_limit_bytes", "Maximum size of the requests of the waiting calls."), func(l upstream.Load) float64 { return float64(l.MaxQueuedBytes) }},
+	{loadDesc("retries_saved", "Retries that the budget allows now; 0 if retries are off."), func(l upstream.Load) float64 { return l.Retries.Saved }},
+	{loadDesc("retries_saved_limit", "Maximum of the retry budget."), func(l upstream.Load) float64 { return float64(l.Retries.Limit) }},
+	{loadDesc("accounts_limited", "Accounts whose own limit is lowered because Diga responded 429."), func(l upstream.Load) float64 { return float64(l.Limited) }},
+	{loadDesc("accounts_paused", "Accounts that send nothing until the retry time that Diga returned."), func(l upstream.Load) float64 { return float64(l.Paused) }},
+	{loadDesc("recording", "Copies with a request id that are being recorded or sent; the maximum is that of requests in flight."), func(l upstream.Load) float64 { return float64(l.Slots) }},
+	{loadDesc("connections_awaited", "Requests that wait for a new or a free connection to Diga."), func(l upstream.Load) float64 { return float64(l.Connections.Awaited) }},
+	{loadDesc("circuit_open", "1 while the circuit breaker is open."), func(l upstream.Load) float64 {
 		if l.Circuit == "open" {
 			return 1
 		}
@@ -53,19 +53,19 @@ var loadCounters = []struct {
 	desc   *prometheus.Desc
 	values func(upstream.Load) map[string]uint64
 }{
-	{loadDesc("overload_total", "Requests to Diga that showed overload.", "evidence"),
+	{loadDesc("overload_total", "Requests to Diga with evidence of overload.", "evidence"),
 		func(l upstream.Load) map[string]uint64 { return l.Evidence }},
 	{loadDesc("refused_total", "Calls that were refused before they were sent.", "reason"),
 		func(l upstream.Load) map[string]uint64 { return l.Refused }},
-	{loadDesc("dials_total", "Connections to Diga that were begun, by what came of it; a TLS handshake comes after that.", "result"),
+	{loadDesc("dials_total", "Attempts to connect to Diga, by result; the TLS handshake is not included.", "result"),
 		func(l upstream.Load) map[string]uint64 { return l.Connections.Dials }},
-	{loadDesc("connections_closed_total", "Connections to Diga that ended: nobody needed them, Diga closed them, or an exchange or a TLS handshake on them failed.", "reason"),
+	{loadDesc("connections_closed_total", "Connections to Diga that ended: unused, closed by Diga, or after a failed exchange or TLS handshake.", "reason"),
 		func(l upstream.Load) map[string]uint64 { return l.Connections.Closed }},
 }
 
-var connections = loadDesc("connections", "Connections to Diga that are open: with a request on them, or idle, as new ones are too.", "state")
+var connections = loadDesc("connections", "Open connections to Diga: in use by a request, or idle (also new ones).", "state")
 
-var retriesRefused = loadDesc("retries_refused_total", "Requests that were not tried again because no try was saved (--upstream-retry-budget).")
+var retriesRefused = loadDesc("retries_refused_total", "Requests that were not retried because the retry budget was used up (--upstream-retry-budget).")
 
 func loadDesc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("digate_upstream_"+name, help, labels, nil)

@@ -80,10 +80,10 @@ func (t *Telemetry) WatchLog(load func() LogLoad) {
 	}
 	t.registry.MustRegister(
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "digate_log_lines_lost_total", Help: "Lines of the log that were not read in time, or could not be written.",
+			Name: "digate_log_lines_lost_total", Help: "Log lines that were lost because they were not read in time, or could not be written.",
 		}, func() float64 { return float64(load().Lost) }),
-		gauge("digate_log_pending_bytes", "Size of the lines that wait to be written to the log.", func(l LogLoad) int { return l.Pending }),
-		gauge("digate_log_pending_limit_bytes", "Largest size of the lines that may wait; further ones are lost.", func(l LogLoad) int { return l.Limit }),
+		gauge("digate_log_pending_bytes", "Size of the log lines that wait to be written.", func(l LogLoad) int { return l.Pending }),
+		gauge("digate_log_pending_limit_bytes", "Maximum size of the lines that may wait; further lines are lost.", func(l LogLoad) int { return l.Limit }),
 	)
 }
 

@@ -98,16 +98,16 @@ func newMetrics(longest time.Duration) (*metrics, *prometheus.Registry) {
 		return h
 	}
 	m := &metrics{
-		started:        counters(counter("digate_calls_started_total", "Calls begun.", "protocol", "method"), endpoint.labels),
+		started:        counters(counter("digate_calls_started_total", "Calls started.", "protocol", "method"), endpoint.labels),
 		calls:          counters(counter("digate_calls_total", "Calls ended.", "protocol", "method", "code", "outcome"), ending.labels),
 		callSeconds:    observers(seconds("digate_call_duration_seconds", "Time from the arrival of a call to its end.", "protocol", "method"), endpoint.labels),
 		http:           counters(counter("digate_http_responses_total", "Responses of the REST listener, by HTTP status.", "status"), func(status int) []string { return []string{strconv.Itoa(status)} }),
-		begun:          counters(counter("digate_operations_started_total", "Copies of bulk streams, and copies that went on after their caller left, that were begun.", "kind"), func(k exchange.Kind) []string { return []string{k.String()} }),
-		operations:     counters(counter("digate_operations_total", "Copies of bulk streams, and copies that went on after their caller left.", "kind", "code", "outcome"), operationEnding.labels),
+		begun:          counters(counter("digate_operations_started_total", "Copies of bulk streams, and copies that continued after their caller disconnected, that were started.", "kind"), func(k exchange.Kind) []string { return []string{k.String()} }),
+		operations:     counters(counter("digate_operations_total", "Copies of bulk streams, and copies that continued after their caller disconnected.", "kind", "code", "outcome"), operationEnding.labels),
 		requests:       counters(counter("digate_upstream_requests_total", "Requests to Diga, by the HTTP status of the response.", "method", "status", "outcome"), response.labels),
 		requestSeconds: observers(seconds("digate_upstream_request_duration_seconds", "Time of a request to Diga, until the last byte of the response or the failure.", "method"), func(method string) []string { return []string{method} }),
-		retries:        counter("digate_upstream_retries_total", "Requests to Diga that followed another of the same call.", "method", "after"),
-		drift:          counter("digate_upstream_drift_total", "Departures of Diga's responses from the contract.", "kind"),
+		retries:        counter("digate_upstream_retries_total", "Retries of requests to Diga.", "method", "after"),
+		drift:          counter("digate_upstream_drift_total", "Deviations of Diga's responses from the contract.", "kind"),
 		circuit:        counter("digate_upstream_circuit_changes_total", "Changes of the circuit breaker.", "state"),
 	}
 	for _, state := range admission.CircuitStates {
@@ -117,10 +117,10 @@ func newMetrics(longest time.Duration) (*metrics, *prometheus.Registry) {
 		m.begun.of(kind)
 	}
 	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "digate_log_lines_omitted_total", Help: "Lines about calls by strangers that were left out of the log.",
+		Name: "digate_log_lines_omitted_total", Help: "Log lines about calls of unknown callers that were omitted.",
 	})
 	m.contract = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "digate_upstream_contract_changes", Help: "Differences of Diga's published contract from digate's, when it was last read; only with --contract-watch.",
+		Name: "digate_upstream_contract_changes", Help: "Differences between Diga's published contract and digate's, at the last comparison; only with --contract-watch.",
 	}, []string{"class"})
 	r.MustRegister(m.omitted, m.contract)
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -13,9 +13,9 @@ func (t *Telemetry) WatchQuotas(load func() []accounts.QuotaLoad) {
 }
 
 var (
-	quotaUsed    = newDesc("quota_used", "Requests that count for a quota of the file of accounts: those of the last second, or what was created today.", "of", "name", "quota")
-	quotaLimit   = newDesc("quota_limit", "Most requests that may count for the quota, in this replica.", "of", "name", "quota")
-	quotaWaiting = newDesc("quota_waiting", "Copies of bulk streams that wait for the quota, as their streams have time; none waits for another day.", "of", "name", "quota")
+	quotaUsed    = newDesc("quota_used", "Requests that count for a quota of the accounts file: those of the last second, or the copies made today.", "of", "name", "quota")
+	quotaLimit   = newDesc("quota_limit", "Maximum of requests for the quota, in this replica.", "of", "name", "quota")
+	quotaWaiting = newDesc("quota_waiting", "Copies of bulk streams that wait for the quota; none waits for the next day.", "of", "name", "quota")
 	quotaRefused = newDesc("quota_refused_total", "Requests that were refused because the quota was used up.", "of", "name", "quota")
 )
 

@@ -24,10 +24,10 @@ func newTLSMetrics(r prometheus.Registerer) tlsMetrics {
 	m := tlsMetrics{
 		sides: new(sides),
 		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_tls_handshakes_total", Help: "Handshakes of callers that begin a TLS connection, by how they ended.",
+			Name: "digate_tls_handshakes_total", Help: "TLS handshakes of callers, by result.",
 		}, []string{"listener", "result"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "digate_tls_reloads_total", Help: "Changes of the files of certificates, keys and authorities, by whether they were taken.",
+			Name: "digate_tls_reloads_total", Help: "Changes of the files of certificates, keys and authorities, by result.",
 		}, []string{"side", "result"}),
 	}
 	r.MustRegister(m.handshakes, m.reloads, m.sides)
@@ -90,8 +90,8 @@ func (t *Telemetry) WatchCertificates(side string, w *certs.Watch) {
 type sides struct{ watches sync.Map } // of *certs.Watch
 
 var (
-	certificateEnd = prometheus.NewDesc("digate_tls_certificate_not_after_timestamp_seconds", "When the certificate in use ends.", []string{"side"}, nil)
-	reloadStale    = prometheus.NewDesc("digate_tls_reload_refused", "1 while the files hold what was refused, so that what they held before is in use.", []string{"side"}, nil)
+	certificateEnd = prometheus.NewDesc("digate_tls_certificate_not_after_timestamp_seconds", "Expiry of the certificate in use.", []string{"side"}, nil)
+	reloadStale    = prometheus.NewDesc("digate_tls_reload_refused", "1 while the files are refused and their previous content is in use.", []string{"side"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
