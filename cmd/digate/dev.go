@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed" // of what the stand-in holds
 	"errors"
 	"os"
 	"reflect"
@@ -31,6 +32,15 @@ type devCmd struct {
 	standInFlags `embed:""`
 }
 
+// sample is the initial state of the stand-in. It has the ids in the examples of the
+// OpenAPI document, so that every request that the page at /docs prepares succeeds.
+//
+//go:embed sample.yaml
+var sample []byte
+
+// sampleToken owns the integrations of the sample. The welcome uses it too.
+const sampleToken = "dev"
+
 // notOfDev are the settings of serve that say how Diga is reached, since the stand-in is
 // in the process, and for how long balancers are waited for.
 var notOfDev = []string{"upstream-url", "upstream-ca-file", "upstream-client-cert-file", "upstream-client-key-file", "upstream-http2", "drain-delay"}
@@ -52,6 +62,8 @@ func asDev(command *kong.Node) {
 		case f.Name == "admin-pprof", f.Name == "open-reflection", f.Name == "web-rpc", f.Name == "docs":
 			f.Default, f.HasDefault = "true", true
 			f.Help += " On; --" + f.Name + "=false turns it off."
+		case f.Name == "initial-state":
+			f.Help += " Without it, the token dev has the two integrations that the examples at /docs name."
 		}
 	}
 }
@@ -66,7 +78,7 @@ func (devCmd) Help() string {
 const devGrace = 2 * time.Second
 
 func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *origins) error {
-	diga, err := listenStandIn("emulator-addr", c.EmulatorAddr, c.standInFlags)
+	diga, err := listenStandIn("emulator-addr", c.EmulatorAddr, c.standInFlags, sample)
 	if err != nil {
 		if isUnheard(err) {
 			err = errors.Join(err, server.CanListen(ctx, c.Config))
@@ -113,12 +125,14 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 	return complainInto(log, g.Wait())
 }
 
-// docs returns what the page at /docs offers: a token, where any will do, and the
-// templates of the stand-in. Those that go wrong come last.
+// docs returns what the page at /docs offers: a token, where any will do, the templates
+// of the stand-in, and the examples, if their ids exist. Templates that go wrong come
+// last.
 func (c *devCmd) docs(e *emulator.Emulator) viewer.Options {
 	var opts viewer.Options
 	if c.AccountsFile == "" {
-		opts.Token = "dev" // which the welcome sends too
+		opts.Token = sampleToken
+		opts.Examples = c.State == ""
 	}
 	for _, t := range e.Templates() {
 		opts.Templates = append(opts.Templates, viewer.Template{ID: t.ID, Title: t.Name + " (" + t.Language + ")"})

@@ -285,19 +285,24 @@ func TestDev_Welcome_FitsATerminalWithTheLogBelow(t *testing.T) {
 	}
 }
 
-// The page has the token of the welcome, unless callers must have one of their own, and
-// every template of the stand-in.
-func TestDev_Docs_OfferATokenAndTheTemplates(t *testing.T) {
+// The page has the token of the welcome, unless callers must have one of their own, every
+// template of the stand-in, and the examples of the document if the stand-in has what
+// they name.
+func TestDev_Docs_OfferATokenTheTemplatesAndTheExamples(t *testing.T) {
 	t.Parallel()
 	e := emulator.New(emulator.Options{})
 	var c devCmd
 	opts := c.docs(e)
-	if opts.Token != "dev" || len(opts.Templates) != len(e.Templates())+len(emulator.Faults()) || opts.Templates[0].ID != welcomeTemplate {
+	if opts.Token != "dev" || !opts.Examples || len(opts.Templates) != len(e.Templates())+len(emulator.Faults()) || opts.Templates[0].ID != welcomeTemplate {
 		t.Errorf("%+v", opts)
 	}
-	c.AccountsFile = "accounts.yaml"
-	if opts := c.docs(e); opts.Token != "" {
-		t.Errorf("on a server with accounts the page has the token %q", opts.Token)
+	c.State = "state.yaml"
+	if c.docs(e).Examples {
+		t.Error("the page fills in ids that the stand-in has not: another state is loaded")
+	}
+	c.State, c.AccountsFile = "", "accounts.yaml"
+	if opts := c.docs(e); opts.Token != "" || opts.Examples {
+		t.Errorf("on a server with accounts the page has %+v", opts)
 	}
 }
 

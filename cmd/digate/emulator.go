@@ -36,7 +36,7 @@ func (emulatorCmd) Help() string {
 }
 
 func (c *emulatorCmd) Run(ctx context.Context, std term.IO) error {
-	s, err := listenStandIn("emulator-addr", c.Addr, c.standInFlags)
+	s, err := listenStandIn("emulator-addr", c.Addr, c.standInFlags, nil)
 	if err != nil {
 		return unheard("digate emulator, or dev", err)
 	}
@@ -56,17 +56,19 @@ type standIn struct {
 	ln       net.Listener
 }
 
-// listenStandIn listens on the address in a flag.
-func listenStandIn(flag, addr string, flags standInFlags) (*standIn, error) {
+// listenStandIn listens on the address in a flag. state is the initial state of the
+// stand-in, unless --initial-state names another.
+func listenStandIn(flag, addr string, flags standInFlags, state []byte) (*standIn, error) {
 	options := emulator.Options{Latency: flags.Latency, Seed: flags.Seed, Strict: flags.Strict, Control: flags.Control}
+	var err error
 	if flags.State != "" {
-		text, err := os.ReadFile(flags.State)
-		if err == nil {
-			options.State, err = emulator.ParseState(text)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("--initial-state: %w", err)
-		}
+		state, err = os.ReadFile(flags.State)
+	}
+	if err == nil {
+		options.State, err = emulator.ParseState(state)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--initial-state: %w", err)
 	}
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {

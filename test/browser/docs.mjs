@@ -137,6 +137,16 @@ test('a person picks a template, previews a copy, makes it, and finds it in the 
     assert.equal(listed.body.split('"From a browser"').length, 2, listed.body);
   }));
 
+test('ids are filled in, and name what is there', () =>
+  visit({}, async (page) => {
+    const get = await operation(page, 'GetTool');
+    const got = await get.send();
+    assert.equal(got.status, 200, got.body);
+    assert.equal(JSON.parse(got.body).id, await get.value('tool_id'));
+    assert.match(new URL(got.request.url()).pathname, new RegExp(`/${await get.value('integration_id')}/`));
+    await picture(page, 'docs-tool');
+  }));
+
 test('what may be left out is not sent unless it is filled in', () =>
   visit({}, async (page) => {
     const copy = await operation(page, 'CopyTemplate');
@@ -188,10 +198,11 @@ test('a token that a person gives is sent, and forgotten with the page', () =>
     assert.equal((await anew.send()).status, 401);
   }));
 
-test('without the page of a stand-in there is no token and no template to pick', () =>
+test('without the page of a stand-in there is no token, no template to pick and no id', () =>
   visit({ at: SERVE }, async (page) => {
     const copy = await operation(page, 'CopyTemplate');
     assert.equal(await copy.block.locator('.examples-select-element').count(), 0);
+    assert.equal(await copy.value('template_id'), '');
     assert.equal(await page.locator('.authorization__btn.locked').count(), 0);
   }));
 

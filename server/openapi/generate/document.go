@@ -25,7 +25,9 @@ The body of a failure has one of Diga's two shapes: the envelope with an ` + "`e
 
 **JSON.** A field is unset if it is absent or null. In a ` + "`PATCH`" + `, null clears the field, and an absent field stays as it is. Unknown fields of a request are ignored. A response may have more fields than are described here. It has every required one, unless Diga breaks its contract or its response broke off: then the missing fields are null. What digate writes itself, which is each line of a stream or of a bulk response and the preview of a copy, has null for an empty text.
 
-**Other methods.** ` + "`HEAD`" + ` is ` + "`GET`" + ` without the body. ` + "`OPTIONS`" + ` is a 204 with the path's methods in ` + "`Allow`" + `. A method that the path does not have is a 405 (` + "`METHOD_NOT_ALLOWED`" + `). An unknown path is a 404 (` + "`ROUTE_NOT_FOUND`" + `). Without a credential both are a 401.`
+**Other methods.** ` + "`HEAD`" + ` is ` + "`GET`" + ` without the body. ` + "`OPTIONS`" + ` is a 204 with the path's methods in ` + "`Allow`" + `. A method that the path does not have is a 405 (` + "`METHOD_NOT_ALLOWED`" + `). An unknown path is a 404 (` + "`ROUTE_NOT_FOUND`" + `). Without a credential both are a 401.
+
+**Examples.** ` + "`digate dev`" + ` accepts the examples of requests as they are, with the token ` + "`dev`" + `.`
 
 // describe returns the document.
 func describe(methods *contract.Contract, words *comments) (object, error) {

@@ -81,8 +81,12 @@ func (d *document) parameters(m *contract.Method) []any {
 		}
 		p = p.with("description", d.schemas.describe(fd))
 		p = p.with("schema", without(schema, "description"))
-		if example, ok := parameterExamples[string(fd.Name())]; ok {
+		example, ok := parameterExample(m, string(fd.Name()))
+		switch {
+		case ok:
 			p = p.with("example", example)
+		case p.has("required"):
+			d.errs = append(d.errs, fmt.Errorf("%s of %s has no example: add one to parameterExamples in server/openapi/generate/example.go", fd.Name(), m.FullName))
 		}
 		all = append(all, p)
 	}
@@ -155,7 +159,7 @@ func (d *document) success(m *contract.Method) object {
 		what, out = firstSentence(d.schemas.describe(fd)), fd.Message()
 	}
 	content := object{{"schema", d.schemas.message(out)}}
-	if example, ok := responseExamples[string(out.Name())]; ok {
+	if example, ok := responseExamples[string(m.Descriptor.Name())]; ok {
 		content = content.with("example", example)
 	}
 	return object{

@@ -18,10 +18,11 @@
   ];
 
   // Swagger UI fills each field with the example of its parameter, and would send it. A
-  // parameter that may be left out starts empty, with its example beside it.
+  // parameter that may be left out starts empty, with its example beside it. So does an
+  // id, unless the server has the ids of the examples.
   const showExamples = (spec) => {
     for (const parameter of parametersOf(spec)) {
-      if (parameter.required || parameter.example === undefined) continue;
+      if ((parameter.required && options.examples) || parameter.example === undefined) continue;
       parameter.description += ` Example: \`${parameter.example}\``;
       delete parameter.example;
     }
@@ -57,8 +58,8 @@
       spec: {
         wrapActions: {
           updateJsonSpec: (update) => (spec) => {
-            showExamples(spec);
             offerTemplates(spec);
+            showExamples(spec);
             return update(spec);
           },
         },

@@ -28,6 +28,9 @@ type Options struct {
 	Token string `json:"token,omitempty"`
 	// Templates are offered where an operation needs a template's id.
 	Templates []Template `json:"templates,omitempty"`
+	// Examples tells the page that the ids in the document's examples exist. Only then does
+	// the page fill required fields with their examples.
+	Examples bool `json:"examples,omitempty"`
 }
 
 // Template is an integration template to choose.
