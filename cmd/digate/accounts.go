@@ -143,7 +143,8 @@ func (c *accountsExplainCmd) Run(std term.IO) error {
 	return term.WriteFields(std.Out, fields)
 }
 
-// account returns the account that is asked for, or the only one of the caller.
+// account returns the account that --account names or, without that flag, the caller's
+// only account.
 func (c *accountsExplainCmd) account(set *accounts.Set, caller *accounts.Caller) (*accounts.Account, error) {
 	if c.Account == "" {
 		if len(caller.Accounts()) != 1 {
@@ -157,7 +158,7 @@ func (c *accountsExplainCmd) account(set *accounts.Set, caller *accounts.Caller)
 	return nil, unknownName("--account", "account", c.Account, names(set.Accounts(), func(a *accounts.Account) string { return a.Name }))
 }
 
-// table shows the methods that are allowed, with the lines that allow them.
+// table shows the allowed methods, with the lines of the file that allow them.
 func (c *accountsExplainCmd) table(std term.IO, caller *accounts.Caller, account *accounts.Account) error {
 	t := term.Table{{"METHOD", "RULE", "ENTRY", "TEMPLATES"}}
 	for _, method := range accounts.Methods() {
@@ -189,7 +190,7 @@ func perDay(q accounts.Quota) string {
 	return strconv.Itoa(q.CopiesPerDay)
 }
 
-// quotas describes the bounds of a caller and of an account.
+// quotas describes the quotas of a caller and of an account.
 func quotas(caller, account string) string {
 	return fmt.Sprintf("caller %s, account %s", cmp.Or(caller, "unbounded"), cmp.Or(account, "unbounded"))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/digate/digate/server/socket"
 )
 
-// dialable returns a listener's address as a client on this machine dials it.
+// dialable returns the address at which a client on this machine can reach a listener.
 func dialable(addr net.Addr) string {
 	if addr.Network() == "unix" {
 		return socket.Address(addr)
@@ -22,7 +22,7 @@ func dialable(addr net.Addr) string {
 	return addr.String()
 }
 
-// httpURL returns the URL of a listener that speaks HTTP, with TLS or without.
+// httpURL returns the URL of an HTTP listener, with or without TLS.
 func httpURL(addr net.Addr, secured bool) string {
 	switch {
 	case addr.Network() == "unix":
@@ -34,10 +34,11 @@ func httpURL(addr net.Addr, secured bool) string {
 	}
 }
 
-// isUnheard reports whether an error is that of an address on which nobody can listen.
+// isUnheard reports whether an error means that the program could not listen on an
+// address.
 func isUnheard(err error) bool { return len(unheardOf(err)) > 0 }
 
-// unheardOf returns the failures to listen that an error wraps.
+// unheardOf returns the errors of failed attempts to listen that an error wraps.
 func unheardOf(err error) (failures []*net.OpError) {
 	switch wrapping := err.(type) {
 	case *net.OpError:
@@ -54,8 +55,8 @@ func unheardOf(err error) (failures []*net.OpError) {
 	return failures
 }
 
-// unheard puts the error of addresses on which nobody can listen into words for people.
-// program is who may have a port that is taken.
+// unheard converts errors of failed attempts to listen to messages for people. program is
+// what may already use the port.
 func unheard(program string, err error) error {
 	failures, taken := unheardOf(err), 0
 	if len(failures) == 0 {

@@ -13,10 +13,10 @@ import (
 // assignment is a NAME=VALUE of a flag. The value may be a secret, so no error quotes it.
 type assignment struct {
 	flag, name, value string
-	ask               bool // the flag has no value, and a person is asked for it
+	ask               bool // the flag has no value, so digate asks for it
 }
 
-// assignments parses the NAME=VALUE of a flag.
+// assignments parses the NAME=VALUE texts of a flag.
 func assignments(flag string, texts []string) ([]assignment, error) {
 	all, err := assignmentsOrNames(flag, texts)
 	if slices.ContainsFunc(all, func(a assignment) bool { return a.ask }) {
@@ -25,8 +25,8 @@ func assignments(flag string, texts []string) ([]assignment, error) {
 	return all, err
 }
 
-// assignmentsOrNames parses the NAME=VALUE of a flag, or the NAME whose value a person is
-// asked for.
+// assignmentsOrNames parses the texts of a flag, each NAME=VALUE, or NAME if digate
+// should ask for the value.
 func assignmentsOrNames(flag string, texts []string) ([]assignment, error) {
 	all := make([]assignment, len(texts))
 	for i, text := range texts {
@@ -39,8 +39,8 @@ func assignmentsOrNames(flag string, texts []string) ([]assignment, error) {
 	return all, nil
 }
 
-// canAsk returns an error if there is a name without a value, and nobody who can be asked
-// for it. The error does not quote what may be a value without a name.
+// canAsk returns an error if a name has no value and there is no terminal to ask on. The
+// error does not quote the text, which may be a value without a name.
 func canAsk(std term.IO, all []assignment) error {
 	for _, a := range all {
 		if err := std.CannotAsk(); a.ask && err != nil {
@@ -50,7 +50,7 @@ func canAsk(std term.IO, all []assignment) error {
 	return nil
 }
 
-// askValues asks for the values of names. what is what they are, such as "Header".
+// askValues asks for the missing values. what describes the names, for example "Header".
 func askValues(ctx context.Context, std term.IO, what string, all []assignment) error {
 	for i, a := range all {
 		if !a.ask {
@@ -65,7 +65,7 @@ func askValues(ctx context.Context, std term.IO, what string, all []assignment) 
 	return nil
 }
 
-// readFiles replaces the names of files in assignments by what is in the files.
+// readFiles replaces the file names in assignments by the contents of the files.
 func readFiles(ctx context.Context, std term.IO, what string, all []assignment) error {
 	for i, a := range all {
 		if a.value == "" {
@@ -81,7 +81,7 @@ func readFiles(ctx context.Context, std term.IO, what string, all []assignment) 
 }
 
 // checkOneStdin returns an error if more than one of the files is standard input, unless
-// that is a person who can be asked for each.
+// that is a terminal, on which digate can ask for each.
 func checkOneStdin(std term.IO, files []assignment, others ...string) error {
 	if std.CannotAsk() == nil {
 		return nil
@@ -103,7 +103,7 @@ func checkOneStdin(std term.IO, files []assignment, others ...string) error {
 	return nil
 }
 
-// checkUnique returns an error if a name has two values.
+// checkUnique returns an error if a name occurs twice.
 func checkUnique(all ...assignment) error {
 	for i, a := range all {
 		if slices.ContainsFunc(all[:i], func(b assignment) bool { return b.name == a.name }) {

@@ -8,7 +8,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
-// firstSteps are the commands to begin with, by the errand.
+// firstSteps are the commands to begin with, by task.
 var firstSteps = []struct {
 	errand   string
 	commands [][2]string
@@ -27,11 +27,12 @@ var firstSteps = []struct {
 	}},
 }
 
-// narrow is the width, in columns, below which what a command does has lines of its own.
+// narrow is the width in columns below which descriptions get lines of their own.
 const narrow = 64
 
-// begin writes what to do first, for somebody who runs digate alone. self is how a shell
-// calls this program; columns is the width of the terminal, or 0.
+// begin writes what to do first, for somebody who runs digate without arguments. self is
+// the command name by which a shell finds this program; columns is the width of the
+// terminal, or 0.
 func begin(w io.Writer, self string, columns int) {
 	if columns == 0 {
 		columns = 80

@@ -5,6 +5,6 @@ import (
 	"syscall"
 )
 
-// ignoreBrokenPipe lets a process go on whose output nobody reads any more. A
+// ignoreBrokenPipe keeps the process running if the reader of its output is gone. A
 // server must not end in the middle of a copy because of its log.
 func ignoreBrokenPipe() { signal.Ignore(syscall.SIGPIPE) }

@@ -16,7 +16,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
-// cli holds every command with its flags.
+// cli has all commands with their flags.
 type cli struct {
 	ConfigFile configFile `name:"config" placeholder:"FILE" help:"YAML file of settings, by flag name. A flag comes first, then the environment (--log-level is DIGATE_LOG_LEVEL), then the file."`
 
@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, std term.IO) int {
 		complete.Write(ctx, completable{}, args[1:], std.Out)
 		return client.ExitDone
 	}
-	if len(args) > 0 && args[0] == "help" { // as other programs have it
+	if len(args) > 0 && args[0] == "help" { // many programs have a help command
 		args = helpWords(args[1:])
 	}
 	done := false
@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string, std term.IO) int {
 	o.stray = strayVariables(os.Environ(), knownVariables(parser.Model))
 	parsed, err := parser.Parse(args)
 	switch {
-	case done: // the parser goes on after --help and --version
+	case done: // the parser continues after --help and --version
 		return client.ExitDone
 	case err != nil:
 		line := lineOf(err)
@@ -100,7 +100,7 @@ func newParser(ctx context.Context, commands *cli, std term.IO, exit func(int)) 
 		kong.Exit(exit),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Help(printHelp),
-		// The help of --config explains environment variables once for all flags.
+		// The help of --config explains the environment variables of all flags.
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }),
 		kong.PostBuild(finishFlags),
 		kong.BindTo(ctx, (*context.Context)(nil)),
@@ -108,9 +108,9 @@ func newParser(ctx context.Context, commands *cli, std term.IO, exit func(int)) 
 	)
 }
 
-// finishFlags gives every flag --foo-bar its environment variable
-// DIGATE_FOO_BAR. kong's own naming would split http2 into HTTP_2. It also makes
-// dev of serve.
+// finishFlags gives every flag --foo-bar the environment variable DIGATE_FOO_BAR. kong's
+// own rule would change http2 to HTTP_2. finishFlags also derives the flags of dev from
+// those of serve.
 func finishFlags(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
 		switch node := node.(type) {
@@ -133,7 +133,7 @@ func finishFlags(k *kong.Kong) error {
 	})
 }
 
-// commandOf returns the command of a line, as it is typed. The line may be nil.
+// commandOf returns the command of a command line as typed. The line may be nil.
 func commandOf(line *kong.Context) string {
 	if line != nil {
 		if cmd := line.Selected(); cmd != nil {
@@ -143,5 +143,5 @@ func commandOf(line *kong.Context) string {
 	return "digate"
 }
 
-// discard is the standard streams of a command line that nobody sees.
+// discard has standard streams for parsing without input and output.
 var discard = term.IO{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}

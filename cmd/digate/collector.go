@@ -8,20 +8,23 @@ import (
 )
 
 const (
-	// minGarbage is how much may be allocated between two collections at least, in bytes.
+	// minGarbage is the minimum number of bytes that are allocated between two garbage
+	// collections.
 	minGarbage = 64 << 20
-	// usualPercent is the runtime's own GOGC: as much may be allocated as is in use.
+	// usualPercent is the runtime's default GOGC: the heap may grow by as much as is in
+	// use.
 	usualPercent = 100
 )
 
-// inUse are the metrics of what the last collection found in use and had to look at.
+// inUse are the metrics of the memory that the last collection found in use or had to
+// scan.
 var inUse = []string{"/gc/heap/live:bytes", "/gc/scan/stack:bytes", "/gc/scan/globals:bytes"}
 
-// spareCollector lets [minGarbage] be allocated before the garbage is collected. A server
-// with a hundred calls under way uses 6 MiB, and makes as much garbage in a few hundred
-// calls: the runtime would collect it ten times a second. A server that uses more than
-// minGarbage is collected as the runtime does it, GOMEMLIMIT has its effect at any time,
-// and where GOGC is set, nothing changes.
+// spareCollector makes the garbage collector wait until [minGarbage] was allocated. A
+// server with a hundred concurrent calls uses 6 MiB and produces as much garbage in a few
+// hundred calls, so the runtime would collect it ten times a second. If the server uses
+// more than minGarbage, the runtime's default applies. GOMEMLIMIT always applies, and if
+// GOGC is set, spareCollector changes nothing.
 func spareCollector() {
 	if os.Getenv("GOGC") != "" {
 		return
@@ -33,15 +36,15 @@ func spareCollector() {
 	c.over()
 }
 
-// collection is garbage, so that its end tells of a collection. It holds a pointer: the
-// runtime may never finalize a small value that holds none.
+// collection is an object that becomes garbage at once, so that its finalizer runs after
+// the next collection. It contains a pointer because the runtime may never finalize a
+// small object without one.
 type collection struct {
 	inUse   []metrics.Sample
 	percent int
 }
 
-// over adapts the runtime's percentage to what is in use now, and does it again after the
-// next collection.
+// over adapts GOGC to the memory in use, and registers itself for the next collection.
 func (c *collection) over() {
 	metrics.Read(c.inUse)
 	var used uint64
@@ -56,10 +59,10 @@ func (c *collection) over() {
 	runtime.SetFinalizer(c, (*collection).over)
 }
 
-// leastInUse is taken for less, which is in use at the start.
+// leastInUse is the minimum assumed memory in use, which is that at the start.
 const leastInUse = 4 << 20
 
-// collectorPercent returns how much may be allocated beside what is in use, as GOGC has it.
+// collectorPercent returns the GOGC for the memory in use.
 func collectorPercent(used uint64) int {
 	return max(int(minGarbage*100/max(used, leastInUse)), usualPercent)
 }

@@ -9,20 +9,20 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/complete"
 )
 
-// maxCandidates bounds the ids that are offered.
+// maxCandidates is the maximum number of ids that are offered.
 const maxCandidates = 1000
 
-// completable is this program, for [complete.Write].
+// completable implements completion for this program, for [complete.Write].
 type completable struct{}
 
-// Parser returns a parser of every command.
+// Parser returns a parser for all commands.
 func (completable) Parser(ctx context.Context) (*kong.Kong, error) {
 	return newParser(ctx, &cli{}, discard, func(int) {})
 }
 
-// IDs runs a command that lists and returns the ids it finds. The command line
-// names the server, as it would for the command itself: by flags, environment
-// and settings file. An error ends the list early.
+// IDs runs a command that lists ids and returns them. Flags, environment and settings
+// file of the command line choose the server, as for the command itself. After an error,
+// the list ends early.
 func (completable) IDs(ctx context.Context, args []string) []complete.Candidate {
 	c := new(cli)
 	parser, err := newParser(ctx, c, discard, func(int) {})
@@ -44,9 +44,8 @@ func (completable) IDs(ctx context.Context, args []string) []complete.Candidate 
 	return nil
 }
 
-// candidates reads the list to its end, or its first maxCandidates items. It uses
-// only the flags of the connection: settings about paging are for lists that people
-// ask for.
+// candidates reads the list to its end, but at most maxCandidates items. It uses only the
+// connection flags: settings for paging apply only to lists that a person requests.
 func (l list[P]) candidates(ctx context.Context) (found []complete.Candidate) {
 	*l.flags = listFlags{All: true, CallFlags: l.flags.CallFlags}
 	ctx, service, done, err := l.flags.DialIntegrations(ctx, discard, client.Reads)

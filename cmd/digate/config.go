@@ -17,7 +17,7 @@ type configCmd struct {
 	Show configShowCmd `cmd:"" help:"Print every setting that serve would use, and where it was set."`
 }
 
-// configShowCmd takes the settings of serve.
+// configShowCmd has the same settings as serve.
 type configShowCmd struct {
 	config.Config `embed:""`
 

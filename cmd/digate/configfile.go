@@ -18,15 +18,14 @@ import (
 	"github.com/digate/digate/internal/spelling"
 )
 
-// maxConfigFile bounds a settings file, in bytes.
+// maxConfigFile is the maximum size of a settings file, in bytes.
 const maxConfigFile = 1 << 20
 
 // configFile is the value of --config.
 type configFile string
 
-// BeforeResolve implements kong's hook. It makes the settings of the file
-// available to flags that were not given. At this point DIGATE_CONFIG has been
-// read.
+// BeforeResolve implements kong's hook. It makes the settings in the file available to
+// flags that were not given. DIGATE_CONFIG was already read at this point.
 func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, o *origins) error {
 	path := string(ctx.FlagValue(trace.Flag).(configFile))
 	if path == "" {
@@ -50,7 +49,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, o *origins)
 	return nil
 }
 
-// settingsFile is what a file of settings says.
+// settingsFile is the content of a settings file.
 type settingsFile struct {
 	path   string
 	values map[string]string // as they are written, by the flag's name
@@ -70,8 +69,8 @@ func (s settingsFile) where(name string) string {
 
 var yamlLine = regexp.MustCompile(`line \d+`)
 
-// errNotSettings returns the error of a file that is no list of settings. The
-// parser's own error quotes values, which may be secrets.
+// errNotSettings returns the error of a file that is not a list of settings. The parser's
+// own error may quote values, which may be secrets.
 func errNotSettings(err error) error {
 	where := ""
 	if err != nil {
@@ -131,8 +130,8 @@ func (s settingsFile) names() []string {
 	return slices.SortedFunc(maps.Keys(s.values), s.inOrder)
 }
 
-// known returns an error for a setting that no command has. Otherwise a mistyped
-// name would silently leave the default in place.
+// known returns an error for a setting that no command has. Without this check, a
+// misspelt name would leave the default in use without notice.
 func (s settingsFile) known(names []string) error {
 	var unknown []string
 	var where strings.Builder
@@ -155,8 +154,7 @@ func (s settingsFile) known(names []string) error {
 // Validate implements [kong.Resolver].
 func (s settingsFile) Validate(app *kong.Application) error { return nil }
 
-// Resolve implements [kong.Resolver]. It leaves flags alone that are set in the
-// environment.
+// Resolve implements [kong.Resolver]. It ignores flags that are set in the environment.
 func (s settingsFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if setInEnvironment(flag) != "" {
 		return nil, nil

@@ -111,7 +111,7 @@ func (c *contractDiffCmd) read(ctx context.Context, std term.IO) ([]byte, error)
 	return text, nil
 }
 
-// writeFindings writes two lines for each finding: what changed, and where it shows.
+// writeFindings writes two lines for each finding: what changed, and where.
 func writeFindings(w io.Writer, findings []surface.Finding) error {
 	var b strings.Builder
 	for _, f := range findings {

@@ -83,7 +83,7 @@ func (c *copyCmd) Run(ctx context.Context, std term.IO) error {
 	return nil
 }
 
-// look returns the words of the command that shows what became of a copy in doubt.
+// look returns the arguments of the command that shows whether a copy in doubt was made.
 func (c *copyCmd) look() []string {
 	words := []string{"integrations", "list"}
 	if c.RequestID != "" {

@@ -11,8 +11,9 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// askMissing asks a person for what a copy would lack: values of placeholders, and the API
-// key. An empty reply leaves it to a later update, as the copy says.
+// askMissing asks for what a copy would lack: values of placeholders, and the API key.
+// After an empty reply, the value stays missing, and the output of the copy says how to
+// set it later.
 func (c *copyCmd) askMissing(ctx context.Context, std term.IO, req *integrationv1.CopyTemplateRequest) error {
 	lacking, err := c.lacking(ctx, std, req)
 	if err != nil {
@@ -53,8 +54,8 @@ func (c *copyCmd) askMissing(ctx context.Context, std term.IO, req *integrationv
 	return nil
 }
 
-// lacking returns the preview of a copy. It has a connection of its own, so that --timeout
-// does not run while a person thinks.
+// lacking returns the preview of a copy. It uses a connection of its own, so that
+// --timeout does not run while the person types.
 func (c *copyCmd) lacking(ctx context.Context, std term.IO, req *integrationv1.CopyTemplateRequest) (*integrationv1.PreviewCopyTemplateResponse, error) {
 	ctx, service, done, err := c.DialIntegrations(ctx, std, client.Reads)
 	if err != nil {
@@ -85,8 +86,8 @@ var (
 	secretName = regexp.MustCompile(`(?i)key|token|secret|passw|auth|credential`)
 )
 
-// mayBeSecret reports whether the value of a placeholder may be a secret: by its name, or
-// because a header has it.
+// mayBeSecret reports whether the value of a placeholder may be a secret, because of its
+// name or because it is in a header.
 func mayBeSecret(name string, places []*integrationv1.Placeholder) bool {
 	return secretName.MatchString(name) || slices.ContainsFunc(places, func(p *integrationv1.Placeholder) bool {
 		return p.GetName() == name && inHeaders.MatchString(p.GetPath())

@@ -14,7 +14,7 @@ import (
 // maxChoice is how many templates are offered.
 const maxChoice = 100
 
-// choose asks a person which template to copy.
+// choose asks which template to copy.
 func (c *copyCmd) choose(ctx context.Context, std term.IO) error {
 	if std.CannotAsk() != nil {
 		return needsTemplate(std)
@@ -45,7 +45,8 @@ func (c *copyCmd) choose(ctx context.Context, std term.IO) error {
 	return nil
 }
 
-// needsTemplate says that the command line lacks a template, as the parser would.
+// needsTemplate returns the error of a command line without a template, as the parser
+// would.
 func needsTemplate(std term.IO) error {
 	err := client.WrongUsage(std.Err, errors.New("copy needs <template_id>"+sources["template_id"]))
 	fmt.Fprintln(std.Err, "Try: digate copy --help")

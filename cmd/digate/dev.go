@@ -21,8 +21,7 @@ import (
 	"github.com/digate/digate/server/telemetry"
 )
 
-// devCmd has the settings of serve, except those of the connection to Diga: see
-// [asDev].
+// devCmd has the settings of serve, except those of the connection to Diga; see [asDev].
 type devCmd struct {
 	config.Config `embed:""`
 	EmulatorAddr  string `name:"emulator-addr" group:"Addresses:" default:"127.0.0.1:8090" help:"The stand-in for Diga."`
@@ -41,17 +40,17 @@ var sample []byte
 // sampleToken owns the integrations of the sample. The welcome uses it too.
 const sampleToken = "dev"
 
-// notOfDev are the settings of serve that say how Diga is reached, since the stand-in is
-// in the process, and for how long balancers are waited for.
+// notOfDev are the settings of serve that dev does not have: those of the connection to
+// Diga, because the stand-in runs in the same process, and the wait for load balancers.
 var notOfDev = []string{"upstream-url", "upstream-ca-file", "upstream-client-cert-file", "upstream-client-key-file", "upstream-http2", "drain-delay"}
 
-// asDev takes the settings from the command that mean nothing to it, and gives others
-// the defaults of a machine where one develops: every address is on loopback.
+// asDev removes the settings that dev does not have from the command, and gives others
+// defaults for development: every address is on loopback.
 func asDev(command *kong.Node) {
 	command.Flags = slices.DeleteFunc(command.Flags, func(f *kong.Flag) bool {
 		gone := slices.Contains(notOfDev, f.Name)
 		if gone && f.Target.Kind() == reflect.String {
-			f.Target.SetString(f.Default) // no parser sets it; the others have none but zero
+			f.Target.SetString(f.Default) // no parser sets it; the other fields default to zero
 		}
 		return gone
 	})
@@ -73,8 +72,8 @@ func (devCmd) Help() string {
 	return "Port 0 takes any free port. Copies of these templates of the stand-in go wrong on purpose:\n\n" + faults()
 }
 
-// devGrace is how long calls may go on after the first signal. It is short,
-// because the stand-in hangs on purpose for some templates.
+// devGrace is how long calls may continue after the first signal. It is short, because
+// the stand-in hangs on purpose for some templates.
 const devGrace = 2 * time.Second
 
 func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *origins) error {
@@ -113,7 +112,7 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 		at.control = diga.controlURL()
 	}
 	defer greet(std.Out, welcome(at, version(), term.Self()))()
-	// The stand-in ends last, so that calls under way can end.
+	// The stand-in ends last, so that calls in progress can end.
 	standInCtx, stopStandIn := context.WithCancel(context.WithoutCancel(ctx))
 	g, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(devGrace, diga.emulator.Close) })()
@@ -125,9 +124,8 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 	return complainInto(log, g.Wait())
 }
 
-// docs returns what the page at /docs offers: a token, where any will do, the templates
-// of the stand-in, and the examples, if their ids exist. Templates that go wrong come
-// last.
+// docs returns the options of the page at /docs: a token, of which any will do, the
+// templates of the stand-in, those with faults last, and the examples, if their ids exist.
 func (c *devCmd) docs(e *emulator.Emulator) viewer.Options {
 	var opts viewer.Options
 	if c.AccountsFile == "" {

@@ -10,11 +10,11 @@ import (
 	"github.com/digate/digate/server/config"
 )
 
-// devTLS is the authority of dev --tls, and where its file is.
+// devTLS is the certificate authority of dev --tls and the path of its file.
 type devTLS struct{ dir, ca string }
 
-// newDevTLS has a server use a certificate of an authority of its own. The authority's
-// key is kept nowhere, so nobody else gets a certificate of it.
+// newDevTLS configures a server with a certificate of a new authority. The authority's
+// key is not stored, so nobody else can get a certificate from it.
 func newDevTLS(cfg *config.Config) (devTLS, error) {
 	if cfg.TLS.Enabled() {
 		return devTLS{}, errors.New("--tls: makes a certificate, and --tls-cert-file names another; leave one of them away")

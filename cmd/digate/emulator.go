@@ -16,7 +16,7 @@ import (
 	"github.com/digate/digate/server/emulator"
 )
 
-// standInFlags set how the stand-in for Diga behaves.
+// standInFlags are the settings of the stand-in for Diga.
 type standInFlags struct {
 	Latency emulator.Latency `name:"latency" default:"0s" help:"Time that each response of the stand-in takes: a duration, or percentiles such as p50=20ms,p99=800ms."`
 	Seed    int64            `name:"seed" default:"1" help:"Seed of what the stand-in chooses: ids, latencies, and which calls fail by chance."`
@@ -99,7 +99,7 @@ func (s *standIn) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// catalogue lists the templates of the stand-in. Those that go wrong come last.
+// catalogue lists the templates of the stand-in, those with faults last.
 func catalogue(e *emulator.Emulator) string {
 	var b strings.Builder
 	b.WriteString("Templates of the stand-in:\n\n")
@@ -110,7 +110,7 @@ func catalogue(e *emulator.Emulator) string {
 	return b.String()
 }
 
-// faults lists the templates that go wrong on purpose.
+// faults lists the templates with faults.
 func faults() string {
 	var b strings.Builder
 	for _, f := range emulator.Faults() {

@@ -12,7 +12,7 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// explainCmd explains a reason of a failure.
+// explainCmd explains a reason of an error.
 type explainCmd struct {
 	Reason string `arg:"" optional:"" name:"reason" help:"The reason, such as OVERLOADED. Without one, all are listed."`
 }
@@ -24,7 +24,7 @@ in the log. explain prints what happened and what to do, and with which codes, o
 and statuses the reason comes. Reasons of Diga's own are in Diga's documentation.`
 }
 
-// Run prints the reason, or all of them.
+// Run prints the explanation of a reason, or all reasons.
 func (c *explainCmd) Run(std term.IO) error {
 	reasons := apierror.Reasons()
 	if c.Reason == "" {
@@ -66,5 +66,5 @@ func explainReason(w io.Writer, r apierror.ReasonInfo) error {
 	return err
 }
 
-// plainText returns the text without its marks of Markdown.
+// plainText removes Markdown from a text.
 func plainText(text string) string { return strings.ReplaceAll(text, "`", "") }

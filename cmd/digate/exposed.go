@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// exposesPassword reports whether a command line holds this setting, and the setting
-// is a URL with a password: everybody on the machine can read the command line of a
-// process.
+// exposesPassword reports whether the setting is on the command line and is a URL with a
+// password. All users of a machine can read the command lines of its processes.
 func exposesPassword(args []string, setting string) bool {
 	u, err := url.Parse(setting)
 	if err != nil {

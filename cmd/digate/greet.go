@@ -7,14 +7,14 @@ import (
 	"github.com/digate/digate/server/logqueue"
 )
 
-// greetTime is how long a server waits until its first words are written.
+// greetTime is how long a server waits for its greeting to be written.
 const greetTime = 100 * time.Millisecond
 
-// greet writes what a server says before it serves. The server goes on if nobody reads
-// that; end gives up on it.
+// greet writes a text before the server starts to serve. The server continues if nobody
+// reads the text. Calling end stops the attempt to write it.
 func greet(out io.Writer, text string) (end func()) {
 	q := logqueue.New(out, nil)
 	_, _ = io.WriteString(q, text)
-	q.Flush(greetTime) // the log comes behind it in a terminal
+	q.Flush(greetTime) // so that the log follows it in a terminal
 	return func() { q.Close(greetTime) }
 }

@@ -6,10 +6,10 @@ import (
 	"syscall"
 )
 
-// onHangUp calls reload at each SIGHUP from now on, which ends the process no longer.
-// End ends that.
+// onHangUp calls reload after each SIGHUP, which from now on does not end the process.
+// Calling end stops that.
 func onHangUp(reload func()) (end func()) {
-	signal.Ignore(syscall.SIGHUP) // undoes what main asked for
+	signal.Ignore(syscall.SIGHUP) // undoes what main set up
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
 	ended := make(chan struct{})

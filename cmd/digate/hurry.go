@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// untilSignal returns a context that ends with ctx, or with the next SIGTERM or SIGINT,
-// which does not end the process meanwhile.
+// untilSignal returns a context that ends with ctx or with the next SIGTERM or SIGINT.
+// Until then, these signals do not end the process.
 func untilSignal(ctx context.Context) context.Context {
 	hurried, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)

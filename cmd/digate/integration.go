@@ -17,9 +17,9 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// showIntegration writes an integration. Text is for people: it leaves secrets
-// out and says what the setup still needs. JSON is the complete integration and
-// nothing else. The trailer is that of the response.
+// showIntegration writes an integration. Text output is for people: it omits secrets and
+// says what the setup still needs. JSON output is the complete integration and nothing
+// else. The trailer is that of the response.
 func showIntegration(ctx context.Context, std term.IO, c *client.CallFlags, service integrationv1.IntegrationServiceClient, in *integrationv1.Integration, trailer metadata.MD) error {
 	if c.Output == client.OutputJSON {
 		return client.PrintJSON(std.Out, in)
@@ -47,7 +47,7 @@ func showIntegration(ctx context.Context, std term.IO, c *client.CallFlags, serv
 	return nil
 }
 
-// lostFields returns the fields that a response lacks: those that digate left out, and
+// lostFields returns the fields that a response lacks: those that digate omitted, and
 // those that every integration has.
 func lostFields(in *integrationv1.Integration, trailer metadata.MD) []string {
 	lost := required(in)

@@ -46,7 +46,7 @@ func (c *integrationsDeleteCmd) Run(ctx context.Context, std term.IO) error {
 	return err
 }
 
-// confirm names the integration and asks whether to delete it.
+// confirm shows the name of the integration and asks whether to delete it.
 func (c *integrationsDeleteCmd) confirm(ctx context.Context, std term.IO) error {
 	name, err := c.lookUp(ctx, std)
 	if err != nil {
@@ -55,8 +55,8 @@ func (c *integrationsDeleteCmd) confirm(ctx context.Context, std term.IO) error 
 	return term.Confirm(ctx, std, fmt.Sprintf("Delete the integration %s (%s) with its tools, for good?", name, c.IntegrationID), "nothing was deleted")
 }
 
-// lookUp returns the integration's name. It has a connection of its own, so that
-// --timeout does not run while a person thinks.
+// lookUp returns the integration's name. It uses a connection of its own, so that
+// --timeout does not run while the person decides.
 func (c *integrationsDeleteCmd) lookUp(ctx context.Context, std term.IO) (string, error) {
 	ctx, service, done, err := c.DialIntegrations(ctx, std, client.Reads)
 	if err != nil {

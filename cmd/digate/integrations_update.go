@@ -65,7 +65,7 @@ func (c *integrationsUpdateCmd) AfterApply(std term.IO) error {
 	return checkOneStdin(std, files, c.AuthKeyFile, c.TokenFile)
 }
 
-// fields returns the names of the fields that get a value.
+// fields returns the names of the fields to set.
 func (c *integrationsUpdateCmd) fields() []string {
 	var set []string
 	for _, f := range []struct {
@@ -82,8 +82,8 @@ func (c *integrationsUpdateCmd) fields() []string {
 	return set
 }
 
-// headers returns the assignments of --header, and those of --header-file with the
-// files' names.
+// headers returns the assignments of --header, and those of --header-file with the names
+// of the files.
 func (c *integrationsUpdateCmd) headers() (texts, files []assignment, err error) {
 	if texts, err = assignmentsOrNames("header", c.Header); err != nil {
 		return nil, nil, err

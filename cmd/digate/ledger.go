@@ -46,7 +46,7 @@ func (f *ledgerFlags) Validate() error {
 	return f.CallFlags.Validate()
 }
 
-// ledgerMethods are the methods that --method names, in the order in which they are
+// ledgerMethods are the methods that --method can name, in the order in which they are
 // looked up.
 var ledgerMethods = []struct {
 	name   string
@@ -66,7 +66,7 @@ func methodName(m digatev1.Method) string {
 	return ""
 }
 
-// call calls the LedgerService, on a connection of its own.
+// call calls the LedgerService on a connection of its own.
 func (f *ledgerFlags) call(ctx context.Context, std term.IO, does client.Effect, call func(context.Context, digatev1.LedgerServiceClient) error) error {
 	ctx, conn, done, err := f.Dial(ctx, std, does)
 	if err != nil {
@@ -79,9 +79,8 @@ func (f *ledgerFlags) call(ctx context.Context, std term.IO, does client.Effect,
 	return nil
 }
 
-// look returns the words of the command that shows more where a call of this command
-// failed: what Diga has, since there may be no record, or the record that was not
-// settled.
+// look returns the arguments of the command that shows more after a failure: what Diga
+// has, since there may be no record, or the record that was not settled.
 func (f *ledgerFlags) look(does client.Effect) []string {
 	words := []string{"integrations", "list"}
 	if does == client.Settles {
@@ -90,8 +89,8 @@ func (f *ledgerFlags) look(does client.Effect) []string {
 	return append(words, f.Words()...)
 }
 
-// which returns the words that name the call to a command: its request id, or its
-// record and the ledger that has it.
+// which returns the arguments that identify the call to a command: its request id, or its
+// record and the ledger.
 func (f *ledgerFlags) which(record string) []string {
 	if f.Record == "" {
 		return []string{f.RequestID}
@@ -99,8 +98,8 @@ func (f *ledgerFlags) which(record string) []string {
 	return append([]string{"--record", record}, f.ledgerWords()...)
 }
 
-// get returns the records of the request id, of every method unless --method names
-// one. There is at least one.
+// get returns the records for the request id, of all methods unless --method names one.
+// It fails if there are none.
 func (f *ledgerFlags) get(ctx context.Context, std term.IO) (found []*digatev1.GetCopyResponse, _ error) {
 	err := f.call(ctx, std, client.Asks, func(ctx context.Context, service digatev1.LedgerServiceClient) error {
 		var none error
@@ -140,7 +139,7 @@ func (c *ledgerShowCmd) Run(ctx context.Context, std term.IO) error {
 	if c.Record == "" {
 		found, err = c.get(ctx, std)
 	} else {
-		if err := c.ReadToken(ctx, std); err != nil { // before the time runs
+		if err := c.ReadToken(ctx, std); err != nil { // before the timeout starts
 			return err
 		}
 		bounded, cancel := context.WithTimeout(ctx, c.Timeout)
@@ -172,8 +171,8 @@ func (c *ledgerShowCmd) Run(ctx context.Context, std term.IO) error {
 	return nil
 }
 
-// tellHowToResolve writes what may be concluded, and the commands that settle the
-// call. They name the method if the request id has records of several.
+// tellHowToResolve writes what the record proves, and the commands that settle the call.
+// The commands name the method if the request id has several records.
 func (c *ledgerShowCmd) tellHowToResolve(w io.Writer, record *digatev1.Copy, hint string, several bool) {
 	if hint != "" {
 		fmt.Fprintln(w, term.Printable(hint))
@@ -207,7 +206,7 @@ func (c *ledgerShowCmd) tellHowToResolve(w io.Writer, record *digatev1.Copy, hin
 	suggest("--not-created")
 }
 
-// showRecord writes a record as text, and its candidates below it.
+// showRecord writes a record as text, with its candidates.
 func showRecord(w io.Writer, record *digatev1.Copy) error {
 	fields := [][2]string{
 		{"request_id", record.GetRequestId()},
@@ -248,7 +247,7 @@ func timeText(t *timestamppb.Timestamp) string {
 	return t.AsTime().Format("2006-01-02T15:04:05Z07:00")
 }
 
-// one returns the one record that a resolution can mean.
+// one returns the only record that a resolution can refer to.
 func one(found []*digatev1.GetCopyResponse) (*digatev1.Copy, error) {
 	if len(found) > 1 {
 		found = slices.DeleteFunc(slices.Clone(found), func(resp *digatev1.GetCopyResponse) bool {

@@ -18,7 +18,7 @@ import (
 	"github.com/digate/digate/server/socket"
 )
 
-// maxListing bounds a response of the admin listener, in bytes.
+// maxListing is the maximum size of a response from the admin listener, in bytes.
 const maxListing = 16 << 20
 
 func (f *operatorFlags) listAdmin(ctx context.Context, q ledger.Query) (page listing.Page, _ error) {
@@ -78,7 +78,7 @@ func (f *operatorFlags) adminClient() (*http.Client, error) {
 	return &http.Client{Transport: transport}, nil
 }
 
-// adminName returns how the admin listener is named in errors.
+// adminName returns the name of the admin listener for errors.
 func (f *operatorFlags) adminName(base *url.URL) string {
 	if _, ok := socket.Path(f.Admin); ok {
 		return f.Admin

@@ -12,7 +12,7 @@ import (
 	"github.com/digate/digate/server/ledger/backend"
 )
 
-// storeFlags name the ledger itself.
+// storeFlags are the flags that choose the ledger itself.
 type storeFlags struct {
 	Ledger  string        `name:"ledger" placeholder:"STORE" help:"The ledger, as serve has it: sqlite:PATH or postgres://USER@HOST/DATABASE."`
 	KeyFile string        `name:"ledger-key-file" type:"path" placeholder:"FILE" help:"The key file of the ledger, as serve has it. For sqlite it is PATH.key unless given."`
@@ -34,7 +34,7 @@ func (f *storeFlags) settings() ledger.Settings {
 	return ledger.Settings{Spec: f.Ledger, KeyFile: f.KeyFile}
 }
 
-// ledgerMigrateCmd creates a ledger or brings it up to date.
+// ledgerMigrateCmd creates a ledger, or updates its schema.
 type ledgerMigrateCmd struct {
 	storeFlags `embed:""`
 }
@@ -58,7 +58,7 @@ func (c *ledgerMigrateCmd) Run(ctx context.Context, std term.IO) error {
 	return err
 }
 
-// ledgerBackupCmd copies a ledger in a file.
+// ledgerBackupCmd copies a ledger in an SQLite file.
 type ledgerBackupCmd struct {
 	File string `arg:"" name:"file" type:"path" help:"The file to write, which must not be there. The key goes to FILE.key."`
 

@@ -18,7 +18,7 @@ import (
 	"github.com/digate/digate/server/ledger/listing"
 )
 
-// ledgerListCmd lists records of all callers, for an operator.
+// ledgerListCmd lists the records of all callers, for an operator.
 type ledgerListCmd struct {
 	State    string        `name:"state" enum:"claimed,sending,done,unknown," default:"" placeholder:"STATE" help:"Only records in this state: claimed, sending, done, or unknown, which are the calls in doubt."`
 	Template string        `name:"template" placeholder:"ID" help:"Only copies of this template, or tools of this integration."`
@@ -61,13 +61,13 @@ func (c *ledgerListCmd) Run(ctx context.Context, std term.IO) error {
 	defer cancel()
 	q := ledger.Query{Limit: c.Limit}
 	if c.Template != "" {
-		q.ParentID = uuid.MustParse(c.Template).String() // validated, and written as records have it
+		q.ParentID = uuid.MustParse(c.Template).String() // already validated; records have this spelling
 	}
 	if c.State != "" {
 		q.State, _ = ledger.ParseState(c.State) // one of the flag's values
 	}
 	if c.Since != "" {
-		q.Since, _ = listing.ParseSince(c.Since, time.Now()) // validated
+		q.Since, _ = listing.ParseSince(c.Since, time.Now()) // already validated
 	}
 	page, err := c.list(ctx, q)
 	if err != nil {
@@ -104,12 +104,12 @@ func writeRecords(w io.Writer, records []listing.Record, now time.Time) error {
 		}
 	}
 	for i := range table {
-		table[i] = table[i][:columns] // without the last where nothing was created
+		table[i] = table[i][:columns] // without the last column if nothing was created
 	}
 	return table.Write(w, term.Columns(w))
 }
 
-// ageText returns a duration in its largest two units: 12s, 5m10s, 3h20m, 2d4h.
+// ageText returns a duration in its two largest units: 12s, 5m10s, 3h20m, 2d4h.
 func ageText(d time.Duration) string {
 	switch d = max(0, d); {
 	case d < time.Hour:
@@ -121,5 +121,5 @@ func ageText(d time.Duration) string {
 	}
 }
 
-// operatorLog returns the log of what an operator does: JSON, one line each.
+// operatorLog returns the log of an operator's actions: one line of JSON for each.
 func operatorLog(w io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(w, nil)) }

@@ -12,9 +12,9 @@ import (
 	"github.com/digate/digate/server/ledger/listing"
 )
 
-// operatorFlags say where an operator reads records, which are those of all callers:
-// in the ledger itself, or from the admin listener of a running digate. That listener
-// knows nobody, so it changes nothing.
+// operatorFlags choose where an operator reads the records of all callers: in the ledger
+// itself, or from the admin listener of a running digate. The admin listener
+// authenticates nobody, so it changes nothing.
 type operatorFlags struct {
 	Ledger    string        `name:"ledger" group:"Operator:" placeholder:"STORE" help:"The ledger itself, as serve has it: sqlite:PATH or postgres://USER@HOST/DATABASE. Without it, records are read from --admin."`
 	KeyFile   string        `name:"ledger-key-file" group:"Operator:" type:"path" placeholder:"FILE" help:"The key file of the ledger, as serve has it. For sqlite it is PATH.key unless given."`
@@ -26,8 +26,8 @@ type operatorFlags struct {
 // local reports whether the records are read in the ledger itself.
 func (f *operatorFlags) local() bool { return f.Ledger != "" && f.Ledger != ledger.Memory.Name }
 
-// ledgerWords returns the flags with which a command finds the same ledger. A URL may
-// hold a password and is not among them.
+// ledgerWords returns the flags by which another command finds the same ledger. They do
+// not include a URL, which may contain a password.
 func (f *operatorFlags) ledgerWords() []string {
 	var words []string
 	switch {
@@ -47,7 +47,7 @@ func (f *operatorFlags) open(ctx context.Context) (*backend.Ledger, error) {
 	return backend.OpenExisting(ctx, ledger.Settings{Spec: f.Ledger, KeyFile: f.KeyFile, Retention: f.Retention})
 }
 
-// list returns the records that a query asks for, and reports whether there are more.
+// list returns the records that match a query, and reports whether there are more.
 func (f *operatorFlags) list(ctx context.Context, q ledger.Query) (listing.Page, error) {
 	if !f.local() {
 		return f.listAdmin(ctx, q)
@@ -66,7 +66,7 @@ func (f *operatorFlags) list(ctx context.Context, q ledger.Query) (listing.Page,
 	return listing.PageOf(found, limit), nil
 }
 
-// find returns the record whose name begins so.
+// find returns the record whose name has the given prefix.
 func (f *operatorFlags) find(ctx context.Context, name string) (ledger.Record, error) {
 	page, err := f.list(ctx, ledger.Query{Record: name, Limit: 1})
 	switch {
@@ -80,7 +80,7 @@ func (f *operatorFlags) find(ctx context.Context, name string) (ledger.Record, e
 	return page.Records[0].Ledger()
 }
 
-// notOne returns the error of a name with which that many records begin.
+// notOne returns the error if n records have the prefix and not one.
 func notOne(n int) error {
 	if n == 0 {
 		return errors.New("the ledger has no record whose name begins so; it may be gone, or in another ledger")

@@ -19,10 +19,11 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// auditKind is the kind of the lines about what an operator settled in the ledger itself.
+// auditKind is the kind of audit lines about calls that an operator settled in the ledger
+// itself.
 const auditKind = "operator"
 
-// settling is the line of the audit log about a doubt that an operator settles.
+// settling writes the audit lines about a call that an operator settles.
 type settling struct {
 	log    *audit.Log // nil without an audit log
 	entry  audit.Entry
@@ -30,8 +31,8 @@ type settling struct {
 	began  time.Time
 }
 
-// beginAudit opens the audit log of the settings, if they name one. Where the log is
-// required, its error means that nothing may be settled.
+// beginAudit opens the audit log of the settings, if there is one. If the log is
+// required, an error means that the call must not be settled.
 func beginAudit(ctx context.Context, s audit.Settings, who string, m copies.Method, r ledger.Record, id string, log *slog.Logger) (*settling, error) {
 	a := &settling{began: time.Now()}
 	switch {
@@ -64,7 +65,7 @@ func beginAudit(ctx context.Context, s audit.Settings, who string, m copies.Meth
 	return a, nil
 }
 
-// end writes the line, with what became of it.
+// end writes the line with the result.
 func (a *settling) end(err error) {
 	if a.log == nil {
 		return
@@ -73,7 +74,7 @@ func (a *settling) end(err error) {
 	a.log.Close()
 }
 
-// line writes a line about something that began at that time.
+// line writes a line about something that began at the given time.
 func (a *settling) line(number uint64, e *audit.Entry, began time.Time, err error) {
 	c := codes.OK
 	if err != nil {
@@ -84,7 +85,8 @@ func (a *settling) line(number uint64, e *audit.Entry, began time.Time, err erro
 	a.log.End(number, e)
 }
 
-// watch has the audit log tell of what the marks settle, whatever the operator says.
+// watch makes the marks report what they settle to the audit log, whatever the operator
+// decides.
 func (a *settling) watch(m *copies.Marks) {
 	m.Observer = a
 	if a.log != nil && a.log.Required() {
@@ -96,7 +98,7 @@ func (a *settling) watch(m *copies.Marks) {
 	}
 }
 
-// byMark returns the entry about the doubt as one that a mark settles.
+// byMark returns the entry for a doubt that a mark settles.
 func (a *settling) byMark(createdID string) *audit.Entry {
 	e := a.entry
 	e.Kind, e.IntegrationID = exchange.Settlement.String(), createdID
@@ -113,7 +115,7 @@ func (a *settling) Start(ctx context.Context, op exchange.Operation) (context.Co
 	}
 }
 
-// auditTrouble logs what is wrong with an audit log.
+// auditTrouble logs problems of an audit log.
 type auditTrouble struct{ log *slog.Logger }
 
 func (t auditTrouble) AuditFailing(cause string) {

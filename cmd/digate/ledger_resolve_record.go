@@ -20,8 +20,8 @@ import (
 	"github.com/digate/digate/server/ledgerservice"
 )
 
-// resolveFlags are settings of serve on which it depends how long the server of a call
-// may still be sending it.
+// resolveFlags are settings of serve that determine how long the server of a call may
+// still be sending it.
 type resolveFlags struct {
 	UpstreamTimeout time.Duration `name:"upstream-timeout" group:"Operator:" default:"30s" help:"As serve has it. With the next two, it says how soon a call whose server fell silent can be settled as not created."`
 	MaxDeadline     time.Duration `name:"max-deadline" group:"Operator:" default:"2m" help:"As serve has it."`
@@ -34,10 +34,10 @@ func (f *resolveFlags) ownerGone() time.Duration {
 	return server.OwnerGone(max(f.UpstreamTimeout, f.MaxDeadline, f.ItemTimeout))
 }
 
-// resolveOperator settles a call by the name of its record, in the ledger itself. Who
-// did it is in the log, which goes to standard error.
+// resolveOperator settles a call by the name of its record in the ledger itself. It logs
+// who did so to standard error.
 func (c *ledgerResolveCmd) resolveOperator(ctx context.Context, std term.IO) error {
-	looking, cancel := context.WithTimeout(ctx, c.Timeout) // and not while a person thinks
+	looking, cancel := context.WithTimeout(ctx, c.Timeout) // without the time in which the person decides
 	defer cancel()
 	l, err := c.open(looking)
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *ledgerResolveCmd) resolveOperator(ctx context.Context, std term.IO) err
 	defer cancel()
 	log := operatorLog(std.Err)
 	settler := ledgerservice.Settler{Ledger: l, OwnerGone: c.ownerGone(), Log: log}
-	if marks := c.Mark() && m.Marked(); marks || id != "" { // Diga is asked whether the call can have created it
+	if marks := c.Mark() && m.Marked(); marks || id != "" { // Diga's integration or tool shows whether the call can have created it
 		var conn *grpc.ClientConn
 		var done func()
 		if ctx, conn, done, err = c.Dial(ctx, std, client.Settles); err != nil {
@@ -93,7 +93,7 @@ func (c *ledgerResolveCmd) resolveOperator(ctx context.Context, std term.IO) err
 	return c.showSettled(std, m, r, id)
 }
 
-// oneRecord returns the record of a ledger whose name begins so.
+// oneRecord returns the record in a ledger whose name has the given prefix.
 func oneRecord(ctx context.Context, l ledger.Store, name string) (ledger.Record, error) {
 	found, err := l.List(ctx, ledger.Query{Record: name, Limit: 2})
 	if err != nil {
@@ -105,8 +105,8 @@ func oneRecord(ctx context.Context, l ledger.Store, name string) (ledger.Record,
 	return found[0], nil
 }
 
-// showSettled prints the record of a settled call. It is deleted if the call created
-// nothing, so that there is no id.
+// showSettled prints the record of a settled call. If the call created nothing, its
+// record was deleted and id is empty.
 func (c *ledgerResolveCmd) showSettled(std term.IO, m copies.Method, r ledger.Record, id string) error {
 	switch resp := new(digatev1.ResolveCopyResponse); {
 	case c.Output == client.OutputJSON:
@@ -122,7 +122,7 @@ func (c *ledgerResolveCmd) showSettled(std term.IO, m copies.Method, r ledger.Re
 	}
 }
 
-// whoami returns the user of this process and the machine.
+// whoami returns the user of this process and the host name.
 func whoami() string {
 	name, host := fmt.Sprint("uid ", os.Getuid()), "unknown"
 	if u, err := user.Current(); err == nil {

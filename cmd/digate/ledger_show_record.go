@@ -13,7 +13,8 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// methodOf returns the method of a record, or of --method where the record names none.
+// methodOf returns the method of a record or, if the record has none, the one in
+// --method.
 func (f *ledgerFlags) methodOf(r ledger.Record) (copies.Method, error) {
 	m, known := copies.ParseMethod(r.Method)
 	given, isGiven := copies.ParseMethod(f.Method)
@@ -31,9 +32,9 @@ func (f *ledgerFlags) methodOf(r ledger.Record) (copies.Method, error) {
 	}
 }
 
-// showOperator returns what is recorded of a call by the name of its record, as
-// GetCopy does by its request id. With a token it has the candidates of a doubt;
-// otherwise hint says how to get them.
+// showOperator returns the record with a name, as GetCopy does for a request id. With a
+// token, it also returns the candidates of a doubt. Without one, hint says how to get
+// them.
 func (c *ledgerShowCmd) showOperator(ctx context.Context) (_ *digatev1.GetCopyResponse, hint string, _ error) {
 	r, err := c.find(ctx, c.Record)
 	if err != nil {
@@ -78,8 +79,8 @@ func (c *ledgerShowCmd) candidates(ctx context.Context, m copies.Method, r ledge
 	return nil
 }
 
-// throughDigate asks Diga through a running digate, with the token of the one who
-// runs the command.
+// throughDigate sends requests to Diga through a running digate, with the token of the
+// person who runs the command.
 type throughDigate struct{ conn grpc.ClientConnInterface }
 
 func (u throughDigate) Call(ctx context.Context, call upstream.Call) error {

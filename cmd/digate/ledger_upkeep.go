@@ -13,7 +13,7 @@ import (
 	"github.com/digate/digate/server/ledger/backend"
 )
 
-// ledgerStatsCmd shows what a ledger holds.
+// ledgerStatsCmd shows the number and size of a ledger's records.
 type ledgerStatsCmd struct {
 	Output string `name:"output" short:"o" enum:"text,json" default:"text" help:"text, or json."`
 
@@ -25,7 +25,7 @@ func (ledgerStatsCmd) Help() string {
 	return "It reads every record once and changes nothing. Servers may go on meanwhile.\n\n" + client.ExitHelpOfLedger
 }
 
-// ledgerStats is what ledger stats prints as JSON.
+// ledgerStats is the JSON output of ledger stats.
 type ledgerStats struct {
 	Engine             string       `json:"engine"`
 	Schema             int          `json:"schema"`
@@ -91,7 +91,7 @@ func (c *ledgerStatsCmd) Run(ctx context.Context, std term.IO) error {
 	return table.Write(std.Out, term.Columns(std.Out))
 }
 
-// ledgerPruneCmd removes what has expired.
+// ledgerPruneCmd deletes expired records.
 type ledgerPruneCmd struct {
 	DryRun bool `name:"dry-run" help:"Only say how many records have expired."`
 
@@ -132,12 +132,12 @@ func (c *ledgerPruneCmd) Run(ctx context.Context, std term.IO) error {
 	return err
 }
 
-// ledgerCheckCmd looks for damage.
+// ledgerCheckCmd looks for damaged records.
 type ledgerCheckCmd struct {
 	storeFlags `embed:""`
 }
 
-// exitHelpOfCheck are the exit codes of ledger check.
+// exitHelpOfCheck describes the exit codes of ledger check.
 const exitHelpOfCheck = `Exit codes:
   0  nothing is wrong
   1  the ledger could not be looked at

@@ -54,16 +54,17 @@ type page interface {
 // list is a command that lists.
 type list[P page] struct {
 	flags *listFlags
-	// get gets the page that begins after an id.
+	// get returns the page after an id.
 	get func(ctx context.Context, service integrationv1.IntegrationServiceClient, after *string) (P, error)
-	// every gets all that comes after an id, or at most as many items, as one page.
+	// every returns all items after an id, or at most the given number of them, as one
+	// page.
 	every func(ctx context.Context, service integrationv1.IntegrationServiceClient, after *string, most *int32) (P, error)
-	// table returns the items of a page below a head. Its first two columns are an
-	// item's id and name.
+	// table returns the items of a page as a table with a header. Its first two columns
+	// are an item's id and name.
 	table func(P) term.Table
 }
 
-// show shows one page, or with --all every page as if they were one.
+// show shows one page or, with --all, all pages as one.
 func (l list[P]) show(ctx context.Context, std term.IO) error {
 	f := l.flags
 	ctx, service, done, err := f.DialIntegrations(ctx, std, client.Reads)
@@ -103,9 +104,9 @@ func (f *listFlags) tellOfMore(w io.Writer, p page) {
 	}
 }
 
-// gather reads a stream to its end and returns its items as one page. On an error it
-// also returns what it has read so far. A stream that broke is continued after the
-// last item.
+// gather reads a stream to its end and returns its items as one page. If the stream
+// breaks, it continues after the last item. On an error, it returns what it has read so
+// far.
 func gather[M any, P page](whole P, after *string, open func(after *string) (grpc.ServerStreamingClient[M], error), add func(*M) (id string)) (P, error) {
 	first := ""
 	for {
@@ -135,7 +136,7 @@ func gather[M any, P page](whole P, after *string, open func(after *string) (grp
 	}
 }
 
-// setText sets a field of a page, unless there is no text.
+// setText sets a field of a page, unless the text is empty.
 func setText(m proto.Message, field protoreflect.Name, text string) {
 	if text != "" {
 		m.ProtoReflect().Set(m.ProtoReflect().Descriptor().Fields().ByName(field), protoreflect.ValueOfString(text))

@@ -6,7 +6,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/man"
 )
 
-// manCmd writes the manual pages that a release comes with.
+// manCmd writes the manual pages of a release.
 type manCmd struct {
 	Dir string `arg:"" name:"dir" type:"path" help:"The folder for the pages."`
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/digate/digate/internal/spelling"
 )
 
-// maxMeant is how many words somebody may have meant. More are no help.
+// maxMeant is the maximum number of suggested words. More do not help.
 const maxMeant = 4
 
-// meant asks whether one of these words was meant. It is empty where there is none, or so
-// many that each is a guess.
+// meant returns the question whether one of the words was meant. It is empty if there are
+// no words or too many.
 func meant(words []string) string {
 	if len(words) == 0 || len(words) > maxMeant {
 		return ""
@@ -27,7 +27,7 @@ func meant(words []string) string {
 	return "; did you mean one of " + strings.Join(words, ", ") + "?"
 }
 
-// nodeOf returns the command of a line, or the program.
+// nodeOf returns the command of a command line, or the program.
 func nodeOf(line *kong.Context) *kong.Node {
 	if selected := line.Selected(); selected != nil {
 		return selected
@@ -35,10 +35,10 @@ func nodeOf(line *kong.Context) *kong.Node {
 	return line.Model.Node
 }
 
-// hasCommands reports whether the command of a line has commands below it.
+// hasCommands reports whether the command of a line has subcommands.
 func hasCommands(line *kong.Context) bool { return line != nil && len(nodeOf(line).Children) > 0 }
 
-// flagsLike returns the flags of a line's command that somebody may have meant.
+// flagsLike returns the flags of a line's command with names similar to the written one.
 func flagsLike(line *kong.Context, written string) (like []string) {
 	if line == nil {
 		return nil
@@ -55,8 +55,8 @@ func flagsLike(line *kong.Context, written string) (like []string) {
 	return like
 }
 
-// commandsLike returns the commands below a line's command that somebody may have meant,
-// or else those that have this name farther below: templates list for list.
+// commandsLike returns the subcommands of a line's command with similar names, or
+// otherwise deeper ones with exactly this name: templates list for list.
 func commandsLike(line *kong.Context, written string) []string {
 	node := nodeOf(line)
 	var names, deeper []string

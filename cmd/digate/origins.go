@@ -12,10 +12,10 @@ import (
 	"github.com/digate/digate/server/setting"
 )
 
-// origins knows where the settings of a command line were set.
+// origins knows where each setting of a command line was set.
 type origins struct {
 	file settingsFile
-	// stray are variables of the environment that are no setting.
+	// stray are environment variables that look like settings but are none.
 	stray []strayVariable
 }
 
@@ -41,7 +41,7 @@ func (o *origins) of(line *kong.Context) setting.Origins {
 	return from
 }
 
-// setInEnvironment returns the variable that sets a flag, "" for none.
+// setInEnvironment returns the variable that sets a flag, or "".
 func setInEnvironment(f *kong.Flag) string {
 	for _, name := range f.Envs {
 		if _, ok := os.LookupEnv(name); ok {
@@ -54,12 +54,12 @@ func setInEnvironment(f *kong.Flag) string {
 var (
 	// aboutFlag matches an error about a flag, which begins with the flag's name.
 	aboutFlag = regexp.MustCompile(`^--([a-z0-9-]+)\b`)
-	// fromEnvar is what the parser adds. It quotes the value.
+	// fromEnvar matches a text that the parser adds. It quotes the value.
 	fromEnvar = regexp.MustCompile(` \(from envar \w+=".*"\)$`)
 )
 
-// explain says for each flag that an error is about where it was set, unless that is
-// the command line, which the person sees.
+// explain adds to an error where each flag that it is about was set, unless that was the
+// command line.
 func (o *origins) explain(line *kong.Context, err error) error {
 	if err == nil || line == nil {
 		return err
@@ -86,7 +86,7 @@ func (o *origins) explain(line *kong.Context, err error) error {
 	return err
 }
 
-// explained is an error in other words.
+// explained is an error with another text.
 type explained struct {
 	error
 	text string
@@ -95,9 +95,8 @@ type explained struct {
 func (e *explained) Error() string { return e.text }
 func (e *explained) Unwrap() error { return e.error }
 
-// settingNames returns the names of the settings of all commands: of the flags that
-// have a variable in the environment, which --config itself, --help and --version are
-// not or have not.
+// settingNames returns the names of the settings of all commands: the flags that can be
+// set by an environment variable, without --config, --help and --version.
 func settingNames(app *kong.Application) []string {
 	var names []string
 	_ = kong.Visit(app, func(node kong.Visitable, next kong.Next) error {

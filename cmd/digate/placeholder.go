@@ -9,7 +9,7 @@ import (
 	"github.com/digate/digate/server/preview"
 )
 
-// placeholders returns the names of the placeholders in texts, sorted.
+// placeholders returns the sorted names of the placeholders in texts.
 func placeholders(texts ...string) []string {
 	names := make(map[string]bool)
 	for _, text := range texts {

@@ -13,8 +13,7 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// showPreview writes what a copy would give. Text is for people: it leaves secrets
-// out.
+// showPreview writes a preview. Text output is for people: it omits secrets.
 func showPreview(w io.Writer, output string, p *integrationv1.PreviewCopyTemplateResponse) error {
 	if output == client.OutputJSON {
 		return client.PrintJSON(w, p)

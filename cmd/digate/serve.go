@@ -48,7 +48,7 @@ func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log, from setting.O
 	if err != nil {
 		return err
 	}
-	if s.Reloads() || manager != nil { // whose reload is a SIGHUP
+	if s.Reloads() || manager != nil { // a service manager reloads with SIGHUP
 		defer onHangUp(func() { manager.Reload(func() { s.Reload(ctx) }) })()
 	}
 	ended, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -61,9 +61,9 @@ func (c *serveCmd) serve(ctx context.Context, log *telemetry.Log, from setting.O
 	return s.Run(ctx)
 }
 
-// complainInto writes the error of a server into its log, so that a log which
-// nobody reads cannot hold up the end of the process. A mistake in the configuration
-// has the exit code of wrong usage: service managers need not try again.
+// complainInto writes the error of a server to its log, so that a log without a reader
+// cannot delay the end of the process. An invalid configuration gets the exit code for
+// wrong usage, so that service managers do not restart the server.
 func complainInto(log *telemetry.Log, err error) error {
 	switch {
 	case err == nil:

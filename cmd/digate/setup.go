@@ -12,16 +12,16 @@ import (
 	"github.com/digate/digate/server/apierror"
 )
 
-// setup finds what an integration still needs. It shows only names and no
-// values, which may be secrets.
+// setup finds what an integration still needs. It shows only names and no values, which
+// may be secrets.
 type setup struct {
 	ctx         context.Context
 	client      integrationv1.IntegrationServiceClient
 	integration *integrationv1.Integration
-	flags       []string // flags with which a command reaches the same server
+	flags       []string // flags by which a command reaches the same server
 
-	lines    []string // what is missing, and the command that supplies it
-	troubles []string // what could not be looked up
+	lines    []string // what is missing, and the command that sets it
+	troubles []string // what could not be read
 }
 
 func (s *setup) find() {
@@ -55,9 +55,9 @@ func (s *setup) command(args ...string) string {
 	return term.ShellLine(slices.Concat(args, s.flags)...)
 }
 
-// findInHeaders looks for placeholders in headers. Its command names every
-// header, because the new headers replace all of them, and has a terminal ask for their
-// values, which may be secrets.
+// findInHeaders looks for placeholders in headers. Its command names every header,
+// because the new headers replace all of them. It asks for their values at a terminal,
+// because they may be secrets.
 func (s *setup) findInHeaders(unfilled unfilled) {
 	var args []string
 	headers := slices.Sorted(maps.Keys(s.integration.GetHeaders()))
@@ -76,8 +76,8 @@ func (s *setup) findInHeaders(unfilled unfilled) {
 	}
 }
 
-// findInTools looks for placeholders in tools. Its command makes a new copy, which
-// fills every tool at once. A terminal asks for what may be a secret.
+// findInTools looks for placeholders in tools. Its command makes a new copy, which sets
+// the values in all tools at once. It asks for possible secrets at a terminal.
 func (s *setup) findInTools(unfilled unfilled) {
 	id := s.integration.GetId()
 	tools := toolsListCmd{IntegrationID: id, listFlags: listFlags{All: true}}
@@ -132,8 +132,8 @@ func (s *setup) trouble(what string, err error) {
 	s.troubles = append(s.troubles, what+" could not be looked up: "+apierror.FromError(err).Message)
 }
 
-// toolPlaceholders returns the names of the placeholders in every part of a tool
-// that is sent with a call.
+// toolPlaceholders returns the names of the placeholders in every part of a tool that is
+// sent in its calls.
 func toolPlaceholders(t *integrationv1.HttpTool) []string {
 	names := make(map[string]bool)
 	addPlaceholders(names, t.GetEndpointPath())
@@ -159,7 +159,8 @@ func inBody(params []*integrationv1.BodyParam, names map[string]bool) {
 	}
 }
 
-// unfilled are names of placeholders without a value, and whether that may be a secret.
+// unfilled has the names of placeholders without a value, and whether the value may be a
+// secret.
 type unfilled map[string]bool
 
 func (u unfilled) add(names []string, inHeader bool) {

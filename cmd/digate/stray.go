@@ -16,11 +16,11 @@ import (
 // variablePrefix begins the name of every variable that digate reads.
 const variablePrefix = "DIGATE_"
 
-// strayVariable is a variable of the environment that looks like a setting of digate
-// and is none.
+// strayVariable is an environment variable that looks like a setting of digate but is
+// none.
 type strayVariable struct {
 	name string
-	near string // the variable that was meant, "" where none is near
+	near string // the variable that was probably meant, or ""
 }
 
 func (v strayVariable) String() string {
@@ -31,8 +31,8 @@ func (v strayVariable) String() string {
 	return text
 }
 
-// strayVariables returns the variables of an environment that begin as settings do,
-// and are none of the known ones.
+// strayVariables returns the variables of an environment that have the prefix of settings
+// but are unknown.
 func strayVariables(environ, known []string) []strayVariable {
 	var names []string
 	for _, v := range environ {
@@ -52,7 +52,7 @@ func strayVariables(environ, known []string) []strayVariable {
 	return stray
 }
 
-// ofKubernetes reports whether Kubernetes made a variable, for a Service whose name
+// ofKubernetes reports whether Kubernetes created a variable for a Service whose name
 // begins with digate: DIGATE_SERVICE_HOST, DIGATE_PORT_9090_TCP and others.
 func ofKubernetes(name string, names []string) bool {
 	for _, host := range names {
@@ -87,9 +87,9 @@ func (o *origins) warn(w io.Writer) {
 	}
 }
 
-// warnsItself reports whether a command is not to be preceded by warnings: servers
-// write them into their log, see [origins.logStray], some commands use no setting, and
-// a program that reads JSON wants nothing beside it.
+// warnsItself reports whether a command must not begin with warnings: servers log them
+// (see [origins.logStray]), some commands use no settings, and programs that read JSON
+// expect nothing else.
 func warnsItself(line *kong.Context) bool {
 	switch commandOf(line) {
 	case "digate dev", "digate serve", "digate completion", "digate version":
@@ -100,7 +100,7 @@ func warnsItself(line *kong.Context) bool {
 	})
 }
 
-// logStray writes a line of the log for each stray variable.
+// logStray logs each stray variable.
 func (o *origins) logStray(log *telemetry.Log) {
 	for _, v := range o.stray {
 		log.Warn(v.String())

@@ -7,8 +7,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// parserWords puts the parser's errors into words for people. The parser's own are those of
-// its program: "expected a valid 64 bit int but got "x"".
+// parserWords replaces the parser's errors with messages for people. The parser's own are
+// written for programmers: "expected a valid 64 bit int but got "x"".
 var parserWords = []struct {
 	parser *regexp.Regexp
 	person string
@@ -36,16 +36,16 @@ var (
 	missing      = regexp.MustCompile(`^expected (".*")$`)
 	missingOneOf = regexp.MustCompile(`^expected one of (.*)$`)
 	argument     = regexp.MustCompile(`<(\w+)>`)
-	// These match without the parser's own idea of what was meant.
+	// These match without the parser's own suggestion.
 	unknownFlag = regexp.MustCompile(`^unknown flag (.*?)(?:, did you mean .*)?$`)
 	unexpected  = regexp.MustCompile(`^unexpected argument (.*?)(?:, did you mean .*)?$`)
 )
 
-// inWords returns one line of an error of the parser in words for people. The command
+// inWords returns the message for people for one line of a parser's error. The command
 // line may be nil.
 func inWords(line *kong.Context, text string) string {
 	command := strings.TrimPrefix(commandOf(line), "digate ")
-	text = strings.TrimPrefix(text, command+": ") // which the parser puts before a validation's error
+	text = strings.TrimPrefix(text, command+": ") // the parser puts the command before the error of a validation
 	for _, w := range parserWords {
 		if w.parser.MatchString(text) {
 			text = w.parser.ReplaceAllString(text, w.person)

@@ -10,14 +10,14 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// variableFlags give the placeholders of a template their values, which may be secrets.
+// variableFlags set the values of a template's placeholders, which may be secrets.
 type variableFlags struct {
 	Var     []string `name:"var" sep:"none" placeholder:"NAME=TEXT" help:"Value of a placeholder, as text. Can be repeated. Everybody on the machine sees it in ps. NAME alone: a terminal asks, and does not show what is typed."`
 	VarFile []string `name:"var-file" sep:"none" placeholder:"NAME=FILE" help:"File with the value of a placeholder, as text, such as a secret; - is standard input, and a terminal asks for it. Can be repeated."`
 	VarJSON []string `name:"var-json" sep:"none" placeholder:"NAME=JSON" help:"Value of a placeholder, as JSON. Can be repeated."`
 }
 
-// parse returns the assignments of the flags. Those of files have the files' names.
+// parse returns the assignments of the flags. Those of files have the names of the files.
 func (f *variableFlags) parse() (texts, files, jsons []assignment, err error) {
 	if texts, err = assignmentsOrNames("var", f.Var); err != nil {
 		return nil, nil, nil, err
@@ -31,8 +31,8 @@ func (f *variableFlags) parse() (texts, files, jsons []assignment, err error) {
 	return texts, files, jsons, checkUnique(slices.Concat(texts, files, jsons)...)
 }
 
-// checkPerson returns what is wrong with the flags for the standard streams. The others
-// are files that may be standard input too.
+// checkPerson returns an error if the flags cannot be used with the standard streams.
+// others are further files that may be standard input.
 func (f *variableFlags) checkPerson(std term.IO, others ...string) error {
 	texts, files, _, err := f.parse()
 	if err != nil {
@@ -44,7 +44,7 @@ func (f *variableFlags) checkPerson(std term.IO, others ...string) error {
 	return checkOneStdin(std, files, others...)
 }
 
-// validate returns what is wrong with the flags, without a look into the files.
+// validate returns an error if the flags are invalid. It does not read the files.
 func (f *variableFlags) validate() error {
 	texts, _, jsons, err := f.parse()
 	if err != nil {
@@ -53,7 +53,7 @@ func (f *variableFlags) validate() error {
 	return setVariables(new(integrationv1.CopyTemplateRequest), texts, jsons)
 }
 
-// set puts the values into a copy's request.
+// set sets the values in the request of a copy.
 func (f *variableFlags) set(ctx context.Context, std term.IO, req *integrationv1.CopyTemplateRequest) error {
 	texts, files, jsons, err := f.parse()
 	if err != nil {
@@ -68,8 +68,8 @@ func (f *variableFlags) set(ctx context.Context, std term.IO, req *integrationv1
 	return setVariables(req, append(texts, files...), jsons)
 }
 
-// setVariables puts the values of placeholders into a copy's request. No error quotes a
-// value, as kong's own parser would.
+// setVariables sets the values of placeholders in the request of a copy. Unlike kong's
+// parser, its errors quote no value.
 func setVariables(req *integrationv1.CopyTemplateRequest, texts, jsons []assignment) error {
 	set := func(a assignment, parse func(string) (client.Variable, error)) error {
 		v, err := parse(a.value)

@@ -12,17 +12,17 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
-// linked is what `make build` links in: -ldflags "-X main.linked=v1.2.3".
+// linked is set by `make build`: -ldflags "-X main.linked=v1.2.3".
 var linked string
 
-// devel is the version of a binary whose source has no name.
+// devel is the version of a binary whose source has no version.
 const devel = "devel"
 
 type versionCmd struct{}
 
 func (versionCmd) Run(std term.IO) error { return printVersion(std) }
 
-// versionFlag is --version, which does what the command version does.
+// versionFlag is --version, which does the same as the command version.
 type versionFlag bool
 
 // BeforeReset implements kong's hook.
@@ -36,15 +36,15 @@ func printVersion(std term.IO) error {
 	return err
 }
 
-// version names the source of the binary. Diga sees it in the User-Agent.
+// version returns the version of the binary's source. Diga gets it in the User-Agent.
 func version() string {
 	info, _ := debug.ReadBuildInfo()
 	return productToken(cmp.Or(linked, recorded(info), devel))
 }
 
-// recorded returns the version that the Go toolchain wrote into the binary, or
-// else the commit. It returns "" where the source is neither: uncommitted
-// changes in a repository without a tag, or no repository at all.
+// recorded returns the version that the Go toolchain stored in the binary, or otherwise
+// the commit. It returns "" if there is neither: with uncommitted changes in a repository
+// without a tag, or without a repository.
 func recorded(info *debug.BuildInfo) string {
 	if info == nil {
 		return ""
@@ -64,8 +64,8 @@ func recorded(info *debug.BuildInfo) string {
 	return revision[:min(len(revision), 12)]
 }
 
-// productToken replaces what a token of RFC 9110 may not contain, such as the slash of
-// a tag's name, so that a User-Agent can carry it.
+// productToken replaces the characters that RFC 9110 does not permit in a token, such as
+// the slash in a tag's name, so that the text can be part of a User-Agent.
 func productToken(s string) string {
 	return strings.Map(func(r rune) rune {
 		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r) {

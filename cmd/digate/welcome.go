@@ -7,20 +7,21 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
-// devAddresses are where dev listens, as a client on this machine dials it.
+// devAddresses are the addresses at which a client on this machine can reach dev.
 type devAddresses struct {
 	grpc, rest, admin, diga string
-	ca                      string // file of the authority, empty without TLS
-	docs                    string // the page that tries the REST side, empty if there is none
-	control                 string // the control routes of the stand-in, empty if there are none
+	ca                      string // file of the authority; empty without TLS
+	docs                    string // the page for trying the REST side; may be empty
+	control                 string // the control routes of the stand-in; may be empty
 }
 
-// welcomeTemplate is the template that dev says to copy. With the values that the
-// commands of the welcome have, its copy is finished.
+// welcomeTemplate is the template in the example commands of dev. With the values in
+// these commands, its copy needs no further setup.
 const welcomeTemplate = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 
-// welcome returns the addresses, and commands to paste. It leaves a terminal of
-// 80 × 24 some rows for the log. self is how a shell calls this program.
+// welcome returns the addresses, and commands to paste. It leaves some rows of a terminal
+// with 80 × 24 characters for the log. self is the command name by which a shell finds
+// this program.
 func welcome(at devAddresses, version, self string) string {
 	addr := ""
 	if at.grpc != client.DefaultAddr {
@@ -29,7 +30,7 @@ func welcome(at devAddresses, version, self string) string {
 	trust, curl, between, grpcurl := "", "", "\n", "-plaintext -H 'authorization: Bearer dev' "
 	if at.ca != "" {
 		trust = "  export DIGATE_CA_FILE=" + term.ShellWord(at.ca) + "\n"
-		between = "" // a row each, which the lines of TLS take
+		between = "" // the lines about TLS need the rows
 		curl = "--cacert $DIGATE_CA_FILE \\\n    "
 		grpcurl = "-cacert $DIGATE_CA_FILE -H 'authorization: Bearer dev' \\\n    "
 	}
