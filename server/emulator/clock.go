@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// clock is the emulator's time: that of its base, until somebody moves or stops it.
+// clock is the emulator's time: that of its base clock, until it is moved or stopped.
 type clock struct {
 	base func() time.Time
 
 	mu      sync.Mutex
-	ahead   time.Duration // of the base, while the clock runs
-	stopped *time.Time    // the time at which the clock stands still; nil while it runs
+	ahead   time.Duration // of the base clock, while this one runs
+	stopped *time.Time    // the time at which the clock was stopped; nil while it runs
 }
 
 func (c *clock) now() time.Time {
@@ -29,7 +29,7 @@ func (c *clock) read() time.Time {
 	return c.base().Add(c.ahead)
 }
 
-// frozen reports whether the clock stands still.
+// frozen reports whether the clock is stopped.
 func (c *clock) frozen() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -39,8 +39,9 @@ func (c *clock) frozen() bool {
 // clockRange is how far the clock may be from its base, in years.
 const clockRange = 290
 
-// move sets the clock to the time that change makes of its own. A nil freeze leaves the clock as it is,
-// running or not. A time that is too far from that of the base is an error, and moves nothing.
+// move sets the clock to the result of change. freeze says whether the clock is then
+// stopped; nil leaves it running or stopped as before. If the time is too far from that of
+// the base clock, move returns an error and changes nothing.
 func (c *clock) move(change func(time.Time) time.Time, freeze *bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,7 +61,7 @@ func (c *clock) move(change func(time.Time) time.Time, freeze *bool) error {
 	return nil
 }
 
-// reset lets the clock show the time of its base again.
+// reset makes the clock show the time of its base again.
 func (c *clock) reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -13,27 +13,28 @@ import (
 	"time"
 )
 
-// controlPrefix begins the paths by which a test controls the emulator.
+// controlPrefix begins the paths of the control routes, through which tests control the
+// emulator.
 const controlPrefix = "/_emulator/"
 
-// The bounds of the control routes.
+// The limits of the control routes.
 const (
 	maxControlBody = 16 << 20
-	maxWithin      = time.Minute // that a call with within waits
-	maxShown       = 1000        // calls of one response
+	maxWithin      = time.Minute // maximum wait of a request with within
+	maxShown       = 1000        // maximum number of calls in one response
 )
 
 // controlRoute is a route below controlPrefix.
 type controlRoute struct {
 	method, path string
 	query        []field
-	fields       []field // of the body; nil for none
+	fields       []field // of the body; nil if there is none
 	serve        func(*Emulator, context.Context, controlCall) response
 }
 
-// controlCall is a request that was checked.
+// controlCall is a validated request.
 type controlCall struct {
-	rest  string // of the path, after the route's
+	rest  string // the part of the path after the route's
 	query object
 	body  object
 }
@@ -59,7 +60,7 @@ func controlRoutes() []controlRoute {
 	}
 }
 
-// callsQuery returns the parameters of the list of calls.
+// callsQuery returns the query parameters of the list of calls.
 func callsQuery() []field {
 	number := within(anyInteger, &zero, nil)
 	return append(slices.Clone(matchFields),
@@ -78,13 +79,13 @@ func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	e.deliver(w, r, resp.endLine())
 }
 
-// endLine returns the response with a line break at its end: the next prompt of a shell,
-// from which curl was called, begins a line.
+// endLine returns the response with a line break at its end, so that after curl the
+// prompt of the shell begins a new line.
 func (r response) endLine() response {
 	if r.value != nil {
 		raw, err := appendJSON(nil, r.value)
 		if err != nil {
-			return r // which deliver responds to
+			return r // deliver responds to it
 		}
 		r.value, r.raw = nil, raw
 	}
@@ -239,7 +240,8 @@ func readExpectation(query object) (x expectation, err error) {
 	return x, nil
 }
 
-// missed returns how the number of calls differs from the expected one, or "".
+// missed describes how the number of calls differs from the expected one. It returns ""
+// if it does not.
 func (x expectation) missed(n, lost int) string {
 	if (x.least != nil || x.most != nil) && lost > 0 {
 		return fmt.Sprintf("the oldest %d calls were dropped to make room, so the number is not known", lost)
@@ -255,8 +257,8 @@ func (x expectation) missed(n, lost int) string {
 	return ""
 }
 
-// showCalls lists the calls that match. If the request expects another number of them, and the time that
-// it gives ends before there are so many, the response is a 409.
+// showCalls lists the calls that match. If the request expects another number of calls
+// and does not get it in the permitted time, the response is a 409.
 func (e *Emulator) showCalls(ctx context.Context, c controlCall) response {
 	x, err := readExpectation(c.query)
 	if err != nil {

@@ -1,29 +1,36 @@
-// Package emulator is Diga's integration API in one http.Handler: it keeps integrations and their
-// tools in memory, separately for each bearer token. It responds as Diga does, down to the wording of
-// validation errors. The templates of Faults make it fail, each in its own way.
+// Package emulator implements Diga's integration API as an http.Handler. It keeps
+// integrations and their tools in memory, separately for each bearer token. It responds
+// as Diga does, down to the wording of validation errors. The templates in [Faults] make
+// it fail in different ways.
 //
-// It replaces Diga in tests of digate, so it shares no code with digate. Its wording is that of
-// FastAPI 0.121 with pydantic 2.12, the generation whose error schema Diga publishes.
+// It replaces Diga in tests of digate, so it shares no code with digate. Its wording is
+// that of FastAPI 0.121 with pydantic 2.12, the versions whose error schema Diga
+// publishes.
 //
-// Where the published contract is silent, it decides as follows.
-//   - A malformed JSON body is refused first, then a missing token, then anything else. FastAPI checks in
-//     this order.
-//   - current_page and total_pages are null unless page was asked for. Naming two of after, before and
-//     page, or a cursor that is not in the list, is INVALID_PAGINATION_PARAMETERS.
-//   - A null among the variables counts as no value. A placeholder without value stays as it is.
-//   - requires_setup holds while a needed key is missing or empty, or while a placeholder is left in
-//     the base URL, the headers or the tools.
-//   - An integration that was created with integration_type MCP has no tools: no server is contacted.
-//   - A tool that does not exist is 404 INTEGRATION_TOOL_NOT_FOUND. tool-approval changes all or nothing.
-//   - MaxTokens, MaxIntegrations and MaxBytes of Options bound the state; a write beyond them is refused
-//     with 429 EMULATOR_LIMIT_REACHED and no Retry-After.
+// Where Diga's published contract does not define the behaviour, the emulator follows
+// these rules:
+//   - A malformed JSON body is refused first, then a missing token, then anything else.
+//     FastAPI checks in this order.
+//   - current_page and total_pages are null unless page is in the query. Two of after,
+//     before and page, or a cursor that is not in the list, is INVALID_PAGINATION_PARAMETERS.
+//   - A null variable counts as no value. A placeholder without a value is kept.
+//   - requires_setup is true while a required key is missing or empty, or while the base
+//     URL, the headers or the tools contain a placeholder.
+//   - An integration that was created with integration_type MCP has no tools: no server is
+//     contacted.
+//   - A tool that does not exist is 404 INTEGRATION_TOOL_NOT_FOUND. tool-approval changes
+//     all tools or none.
+//   - MaxTokens, MaxIntegrations and MaxBytes of Options limit the state. A write beyond
+//     them is refused with 429 EMULATOR_LIMIT_REACHED and no Retry-After.
 //
-// A State is what an emulator holds: templates, integrations and rules. Tests load and read it. A Rule
-// makes calls fail, chosen by operation, id, token or chance. With Options.Control the emulator keeps the
-// calls that it got, and serves all of this over HTTP below /_emulator/, for tests in any language.
+// A [State] is the content of an emulator: templates, integrations and rules. Tests load
+// and read it. A [Rule] makes calls fail, selected by operation, id, token or at random.
+// With Options.Control the emulator keeps the calls that it received, and serves all of
+// this over HTTP below /_emulator/, for tests in any language.
 //
-// The emulator works behind any http.Server. Connection resets need HTTP/1.1; over HTTP/2 the stream is
-// reset instead. A server with a write timeout cuts off slow and hanging responses.
+// The emulator works with any http.Server. Connection resets need HTTP/1.1; over HTTP/2
+// the stream is reset instead. A server with a write timeout cuts off slow and hanging
+// responses.
 package emulator
 
 import (
@@ -36,38 +43,41 @@ import (
 	"time"
 )
 
-// Options set how an emulator behaves. The zero value is usable.
+// Options configure an emulator. The zero Options are usable.
 type Options struct {
-	// Latency delays every response after the work is done. A caller that gives up during the delay
-	// may still have changed something.
+	// Latency delays every response after the operation was performed. If a caller
+	// disconnects during the delay, the operation may still have changed something.
 	Latency Latency
-	// Strict refuses what the contract does not name, although Diga ignores it or reads it otherwise:
-	// unknown fields and query parameters, an id in another form, text or a number in place of a boolean,
-	// text in place of a number, a body that is not declared as JSON or is sent where there is none.
+	// Strict refuses everything that the contract does not define, although Diga ignores
+	// or converts it: unknown fields and query parameters, an id in another form, text or
+	// a number instead of a boolean, text instead of a number, a body that is not
+	// declared as JSON or that the operation does not have.
 	Strict bool
-	// Control serves the routes below /_emulator/, by which a test fills the emulator, makes calls fail
-	// and looks at them. With it, the emulator keeps the last 10,000 calls.
+	// Control serves the routes below /_emulator/, by which a test loads state, makes
+	// calls fail and reads the calls. With it, the emulator keeps the last 10,000 calls.
 	Control bool
-	// State is what the emulator holds at first and after [Emulator.Reset]; nil for no integrations, and
-	// the templates built in.
+	// State is the initial state, and the state after [Emulator.Reset]. Nil means no
+	// integrations and the built-in templates.
 	State *State
-	// Seed determines every id, every latency, and which calls rules with OneIn strike. Each token has its
-	// own sequence, so the ids that a token gets do not depend on what other tokens do.
+	// Seed determines every id, every latency, and which calls a rule with OneIn applies
+	// to. Each token has its own sequence of ids, so the ids of one token do not depend
+	// on other tokens.
 	Seed int64
-	// Drip is how long the slow-drip fault takes over one response; 3 s when zero.
+	// Drip is how long the slow-drip fault takes for one response. Zero means 3 s.
 	Drip time.Duration
-	// Now returns the time for created_at and updated_at; time.Now when nil.
+	// Now returns the time for created_at and updated_at. Nil means time.Now.
 	Now func() time.Time
 
-	// MaxTokens is how many tokens may have state; 10,000 when zero.
+	// MaxTokens is the maximum number of tokens with state. Zero means 10,000.
 	MaxTokens int
-	// MaxIntegrations is how many integrations one token may have; 10,000 when zero.
+	// MaxIntegrations is the maximum number of integrations of one token. Zero means
+	// 10,000.
 	MaxIntegrations int
-	// MaxBytes is the approximate size of all state, as JSON; 256 MiB when zero.
+	// MaxBytes is the approximate maximum size of all state, as JSON. Zero means 256 MiB.
 	MaxBytes int
 }
 
-// Emulator is an http.Handler. Its methods may be called concurrently.
+// Emulator is an http.Handler. It is safe for concurrent use.
 type Emulator struct {
 	options  Options
 	clock    *clock
@@ -78,13 +88,13 @@ type Emulator struct {
 	requests atomic.Int64
 
 	randomMu sync.Mutex
-	random   *rand.Rand // of latencies
+	random   *rand.Rand // for latencies
 
 	closed chan struct{}
 	close  sync.Once
 }
 
-// New returns an emulator that holds the state of the options.
+// New returns an emulator with the state in the options.
 func New(o Options) *Emulator {
 	if o.Drip == 0 {
 		o.Drip = 3 * time.Second
@@ -110,28 +120,29 @@ func New(o Options) *Emulator {
 	return e
 }
 
-// Settings are what may be changed while an emulator runs.
+// Settings can be changed while an emulator runs.
 type Settings struct {
 	Latency Latency
 	Strict  bool
 }
 
-// Settings returns the settings as they are.
+// Settings returns the current settings.
 func (e *Emulator) Settings() Settings { return *e.settings.Load() }
 
-// Adjust changes the settings. Calls that have begun keep the old ones.
+// Adjust changes the settings. Calls in progress keep the previous ones.
 func (e *Emulator) Adjust(s Settings) { e.settings.Store(&s) }
 
-// Advance moves the emulator's clock forward. Windows of rules and the times of integrations go by it;
-// delays do not. It panics if the clock would be more than 290 years from the real time.
+// Advance moves the emulator's clock forward. It affects the windows of rules and the
+// times of integrations, but not delays. It panics if the clock would be more than 290
+// years from the real time.
 func (e *Emulator) Advance(d time.Duration) {
 	if err := e.clock.move(func(t time.Time) time.Time { return t.Add(d) }, nil); err != nil {
 		panic("emulator: " + err.Error())
 	}
 }
 
-// Close cuts the connections of responses that are hanging, dripping or delayed; later such responses
-// end at once. The state stays readable. Close may be called more than once.
+// Close ends the responses that are hanging, dripping or delayed, and later ones at once.
+// The state can still be read. Close may be called repeatedly.
 func (e *Emulator) Close() { e.close.Do(func() { close(e.closed) }) }
 
 // ServeHTTP responds to one request.
@@ -151,7 +162,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.deliver(w, r, resp)
 }
 
-// Requests returns the number of requests received, of any kind.
+// Requests returns the number of all received requests.
 func (e *Emulator) Requests() int { return int(e.requests.Load()) }
 
 // Template is an entry of the catalogue.
@@ -159,7 +170,7 @@ type Template struct {
 	ID, Name, Language string
 }
 
-// Templates lists the catalogue without the faults, in the order in which a caller sees it.
+// Templates lists the catalogue without the faults, in the order of Diga's list.
 func (e *Emulator) Templates() []Template {
 	var list []Template
 	for _, t := range e.store.catalogue() {
@@ -176,7 +187,7 @@ type Integration struct {
 	AuthType         string
 	IntegrationType  string
 	AuthKey          *string
-	Headers          map[string]string // nil if the response says null
+	Headers          map[string]string // nil for null in the response
 	RequiresSetup    bool
 	SourceTemplateID *string
 	CreatedAt        time.Time
@@ -190,8 +201,8 @@ type Tool struct {
 	ApprovalRequired                     bool
 }
 
-// Integrations returns the integrations of a token, oldest first. A test compares a client's
-// conclusions with them. The call does not count as a request.
+// Integrations returns the integrations of a token, oldest first, so that a test can
+// compare them with what a client concluded. It does not count as a request.
 func (e *Emulator) Integrations(token string) []Integration {
 	var list []Integration
 	for _, it := range e.store.integrations(sha256.Sum256([]byte(token))) {

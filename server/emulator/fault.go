@@ -5,21 +5,21 @@ import (
 	"strconv"
 )
 
-// Fault is a template that fails whenever it is read or copied, in its own way. An invalid request is
-// refused first, as for any template. Creating an integration or a tool whose name is the fault's id
-// fails in the same way.
+// Fault is a template that fails in a particular way whenever it is read or copied. As
+// for any template, an invalid request is refused first. Creating an integration or a
+// tool whose name is the fault's id fails in the same way.
 type Fault struct {
 	ID          string
 	Name        string
 	Description string
-	// Commits reports whether the work is done in spite of the failure.
+	// Commits means that the operation is performed in spite of the failure.
 	Commits bool
 }
 
-// FaultLanguage is the language under which the faults are listed as templates.
+// FaultLanguage is the language of the templates that are faults.
 const FaultLanguage = "x-fault"
 
-// Faults returns every fault.
+// Faults returns all faults.
 func Faults() []Fault {
 	list := make([]Fault, len(faults))
 	for i := range faults {
@@ -30,7 +30,7 @@ func Faults() []Fault {
 
 type fault struct {
 	Fault
-	// play returns the response. It may call do, which carries out the operation.
+	// play returns the response. It may call do, which performs the operation.
 	play func(e *Emulator, c *call, do func() response) response
 }
 
@@ -67,8 +67,8 @@ var faults = []fault{
 		everyOther},
 }
 
-// withFault returns serve for calls that create what their body names. If the name is the id of a
-// fault, the fault decides whether serve is called.
+// withFault wraps serve for operations whose body contains a name. If the name is the id
+// of a fault, the fault decides whether serve is called.
 func withFault(serve func(*Emulator, *call) response) func(*Emulator, *call) response {
 	return func(e *Emulator, c *call) response {
 		if f := findFault(c.body.str("name")); f != nil {
@@ -78,7 +78,7 @@ func withFault(serve func(*Emulator, *call) response) func(*Emulator, *call) res
 	}
 }
 
-// respond plays the fault, and names it in the response.
+// respond plays the fault, and adds its name to the response.
 func (f *fault) respond(e *Emulator, c *call, do func() response) response {
 	resp := f.play(e, c, do)
 	resp.fault = f.Name
@@ -94,7 +94,7 @@ func findFault(id string) *fault {
 	return nil
 }
 
-// template returns the fault as a template that needs no key and no variables.
+// template returns the fault as a template without a key and variables.
 func (f *fault) template() object {
 	return object{
 		{"id", f.ID},
@@ -124,12 +124,13 @@ func unavailable() response {
 	return refusal(503, "WORKFLOW_SERVICE_UNAVAILABLE", "The service is not available").with("Retry-After", "1")
 }
 
-// instead responds with a and does not carry out the operation.
+// instead returns a play that responds with resp and does not perform the operation.
 func instead(resp response) func(*Emulator, *call, func() response) response {
 	return func(*Emulator, *call, func() response) response { return resp }
 }
 
-// delivered carries out the operation and spoils the delivery of its response.
+// delivered returns a play that performs the operation and then fails to deliver its
+// response.
 func delivered(d delivery) func(*Emulator, *call, func() response) response {
 	return func(_ *Emulator, _ *call, do func() response) response {
 		resp := do()
@@ -140,7 +141,8 @@ func delivered(d delivery) func(*Emulator, *call, func() response) response {
 	}
 }
 
-// changed carries out the operation and changes the body of its response.
+// changed returns a play that performs the operation and changes the body of its
+// response.
 func changed(change func(object) object) func(*Emulator, *call, func() response) response {
 	return func(_ *Emulator, _ *call, do func() response) response {
 		resp := do()
@@ -151,7 +153,7 @@ func changed(change func(object) object) func(*Emulator, *call, func() response)
 	}
 }
 
-// everyOther refuses every other call of a token, the first one included.
+// everyOther refuses every other call of a token, beginning with the first.
 func everyOther(e *Emulator, c *call, do func() response) response {
 	refuse, refused := e.store.alternate(c.token)
 	switch {
@@ -163,7 +165,8 @@ func everyOther(e *Emulator, c *call, do func() response) response {
 	return do()
 }
 
-// drift changes a body as a newer Diga might: more fields, other enum values, other forms of time.
+// drift changes a body as a future version of Diga might: more fields, other enum values,
+// other time formats.
 func drift(o object) object {
 	o = append(object{{"schema_version", integer("7")}}, o...)
 	for _, m := range o {
@@ -181,7 +184,7 @@ func drift(o object) object {
 	return o.with("owner", object{{"id", integer("42")}, {"tags", []any{"a", nil, 1.5}}})
 }
 
-// poor leaves out the fields that Diga's own sample response lacks, and every null.
+// poor removes the fields that Diga's own sample response lacks, and every null.
 func poor(o object) object {
 	out := object{}
 	for _, m := range o.without("auth_type", "integration_type", "language") {

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// The calls that are kept: the last maxCalls, or fewer if they are large.
+// The limits on the calls that are kept: the last maxCalls, or fewer if they are large.
 const (
 	maxCalls        = 10_000
 	maxJournalBytes = 64 << 20
 )
 
-// Call is a call that the emulator got.
+// Call is a call that the emulator received.
 type Call struct {
-	Number        int       // the first has 1
+	Number        int       // the first call has 1
 	At            time.Time // by the emulator's clock
 	Method        string
 	Path          string
@@ -30,11 +30,11 @@ type Call struct {
 	Name          string // the field name of the body
 	TokenSHA256   string // in hexadecimal; "" without a bearer token
 	Status        int    // 0 if no response was sent
-	Fault         string // the name of the fault that a template or a rule played
-	Rule          string // the name of the rule that struck
+	Fault         string // the name of the fault of a template or a rule
+	Rule          string // the name of the rule that applied
 }
 
-// size returns about how much memory the call takes.
+// size returns the approximate memory of the call.
 func (c *Call) size() int {
 	n := 512 + len(c.Path) + len(c.Query) + len(c.Body) + len(c.Name)
 	for name, values := range c.Header {
@@ -62,13 +62,13 @@ type journal struct {
 	entries []entry // oldest first
 	last    int     // number of the last call
 	bytes   int
-	lost    int           // how many calls were dropped to make room
+	lost    int           // how many calls were removed to make room
 	changed chan struct{} // closed at the next change
 }
 
 func newJournal() *journal { return &journal{changed: make(chan struct{})} }
 
-// add records a call whose response is decided and not sent yet.
+// add records a call whose response was decided but not sent yet.
 func (j *journal) add(r *http.Request, c *call, resp response, now time.Time) {
 	if j == nil {
 		return
@@ -100,13 +100,13 @@ func (j *journal) add(r *http.Request, c *call, resp response, now time.Time) {
 	j.tell()
 }
 
-// tell wakes those who wait for a change. The caller holds mu.
+// tell wakes those who wait for a change. The caller must hold mu.
 func (j *journal) tell() {
 	close(j.changed)
 	j.changed = make(chan struct{})
 }
 
-// forget drops the calls that match.
+// forget removes the calls that match.
 func (j *journal) forget(m match) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -123,8 +123,8 @@ func (j *journal) forget(m match) {
 	j.tell()
 }
 
-// find returns the calls that match, oldest first, how many calls were dropped to make room, and a
-// channel that is closed at the next change.
+// find returns the calls that match, oldest first, how many calls were removed to make
+// room, and a channel that is closed at the next change.
 func (j *journal) find(m match, status int) (calls []Call, lost int, changed <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -137,8 +137,9 @@ func (j *journal) find(m match, status int) (calls []Call, lost int, changed <-c
 	return calls, j.lost, j.changed
 }
 
-// Calls returns the calls that match, oldest first. There are none without [Options.Control], and an
-// emulator forgets the oldest of more than 10,000. The error says what is wrong with the match.
+// Calls returns the calls that match, oldest first. It returns none without
+// [Options.Control]. Of more than 10,000 calls, the oldest are removed. The error
+// describes what is wrong with the match.
 func (e *Emulator) Calls(m Match) ([]Call, error) {
 	o, err := checkObject(matchFields, m.object())
 	if err != nil || e.journal == nil {
@@ -148,7 +149,7 @@ func (e *Emulator) Calls(m Match) ([]Call, error) {
 	return calls, nil
 }
 
-// view returns the call as the control routes show it.
+// view returns the call in the form of the control routes.
 func (c Call) view() object {
 	o := object{{"number", c.Number}, {"at", timestamp(c.At.UTC().Truncate(time.Microsecond))}, {"method", c.Method}, {"path", c.Path}}
 	for _, f := range []member{
@@ -175,7 +176,7 @@ func (c Call) view() object {
 	return o
 }
 
-// bodyMember returns a body as the JSON value that it is, or as text.
+// bodyMember returns a body as a JSON value, or as text if it is not JSON.
 func bodyMember(body []byte) member {
 	if v, err := decodeJSON(body); err == nil {
 		if _, err := appendJSON(nil, v); err == nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// maxDelay bounds one delay.
+// maxDelay is the longest delay.
 const maxDelay = time.Hour
 
 // Latency is a distribution of delays. The zero value is no delay.
@@ -31,9 +31,10 @@ func Constant(d time.Duration) Latency {
 	return Latency{[]point{{1, d}}}
 }
 
-// ParseLatency reads a distribution: one duration, such as "20ms", or percentiles, such as
-// "p50=20ms,p99=800ms,p100=2s". Between two percentiles the delays are spread evenly. Below the first
-// one they are all that of the first, and above the last one all that of the last.
+// ParseLatency parses a distribution: one duration, such as "20ms", or percentiles, such
+// as "p50=20ms,p99=800ms,p100=2s". Between two percentiles the delays are distributed
+// evenly. Below the first percentile all delays are equal to its delay, and above the
+// last one to that of the last.
 func ParseLatency(text string) (Latency, error) {
 	if !strings.Contains(text, "=") {
 		d, err := parseDelay(text)
@@ -59,7 +60,7 @@ func ParseLatency(text string) (Latency, error) {
 	return l, nil
 }
 
-// parseDelay reads a duration between 0 and maxDelay.
+// parseDelay parses a duration between 0 and maxDelay.
 func parseDelay(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil {
@@ -95,7 +96,7 @@ func (l *Latency) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// at returns the delay that the share of all delays does not exceed.
+// at returns the delay that the given share of all delays does not exceed.
 func (l Latency) at(share float64) time.Duration {
 	if len(l.points) == 0 {
 		return 0

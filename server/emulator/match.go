@@ -15,7 +15,8 @@ type Match struct {
 	Token         string
 }
 
-// match is a Match as the emulator keeps it: ids in canonical form, and the digest of the token.
+// match is the internal form of a Match: ids in canonical form, and the digest of the
+// token.
 type match struct {
 	operation, template, integration, tool, name string
 	token                                        *sha256sum
@@ -26,7 +27,7 @@ func (m match) call(c *call) bool {
 	return m.facts(facts{c.operation, c.path["template_id"], c.path["integration_id"], c.path["tool_id"], c.body.str("name"), &c.token})
 }
 
-// facts are what a match compares. Those that are not known of a call are zero.
+// facts are the properties of a call that a match compares. Unknown ones are zero.
 type facts struct {
 	operation, template, integration, tool, name string
 	token                                        *sha256sum
@@ -54,7 +55,7 @@ func (m match) view() object {
 	return o
 }
 
-// object returns the match as the control routes take it.
+// object returns the match in the form of the control routes.
 func (m Match) object() object {
 	o := object{}
 	for _, f := range []member{
@@ -79,7 +80,7 @@ var matchFields = []field{
 	optional("token_sha256", anyDigest, nil),
 }
 
-// readMatch returns the match that a checked object is.
+// readMatch returns the match in a validated object.
 func readMatch(o object) match {
 	return match{
 		operation: o.str("operation"), template: o.str("template_id"), integration: o.str("integration_id"),
@@ -87,7 +88,7 @@ func readMatch(o object) match {
 	}
 }
 
-// readToken returns the digest of the token that a checked object names, or nil.
+// readToken returns the digest of the token in a validated object, or nil.
 func readToken(o object) *sha256sum {
 	if token := o.text("token"); token != nil {
 		sum := sha256.Sum256([]byte(*token))

@@ -11,37 +11,37 @@ import (
 	"time"
 )
 
-// maxRules bounds the rules of an emulator.
+// maxRules is the maximum number of rules of an emulator.
 const maxRules = 1000
 
-// Rule makes calls fail, or slow. It strikes the calls that it matches, and gives them a fault, a response
-// or only a delay.
+// Rule makes calls fail or slow. It applies to the calls that it matches, and gives them
+// a fault, a response or only a delay.
 type Rule struct {
-	Name  string // chosen by the emulator if it is empty
+	Name  string // assigned by the emulator if empty
 	Match Match
-	After int           // how many matching calls pass first
-	Times int           // how often the rule strikes; 0 for no limit
-	OneIn int           // it strikes one in OneIn calls, chosen by the seed; 0 for every call
-	For   time.Duration // how long it then strikes every matching call
-	Delay Latency       // added to the latency of all calls
+	After int           // how many matching calls are skipped first
+	Times int           // how often the rule applies; 0 for no limit
+	OneIn int           // it applies to one in OneIn calls, selected by the seed; 0 for every call
+	For   time.Duration // how long it then applies to every matching call
+	Delay Latency       // in addition to the latency of all calls
 
 	Fault    string // the Name of one of Faults
 	Response *Response
-	// Commit has the call take effect, although the response says that it failed.
+	// Commit makes the operation take effect, although the response says that it failed.
 	Commit bool
 }
 
-// Response is what a rule responds with. The body is Body, or the error in Diga's envelope that has
-// ErrorCode and Message.
+// Response is the response of a rule. Its body is Body, or the error with ErrorCode and
+// Message in Diga's envelope.
 type Response struct {
 	Status             int
 	ErrorCode, Message string
 	Header             map[string]string
-	Body               string // as text/plain, if Header has no Content-Type
+	Body               string // sent as text/plain unless Header has a Content-Type
 }
 
-// Fail adds a rule after the others. Each call is matched against the rules in order, until one strikes
-// it. An invalid call is refused before any rule sees it.
+// Fail adds a rule after the existing ones. For each call, the first rule that applies to
+// it is used. An invalid call is refused before any rule is tried.
 func (e *Emulator) Fail(r Rule) error {
 	o, err := checkObject(stateFields, object{{"faults", []any{r.object()}}})
 	if err != nil {
@@ -50,7 +50,7 @@ func (e *Emulator) Fail(r Rule) error {
 	return e.Add(newState(o))
 }
 
-// object returns the rule as the control routes take it.
+// object returns the rule in the form of the control routes.
 func (r Rule) object() object {
 	o := object{{"match", r.Match.object()}}
 	if r.Name != "" {
@@ -96,26 +96,26 @@ func (r *Response) object() object {
 	return append(o, member{"headers", headers})
 }
 
-// rule is a Rule that was checked, and what it has done.
+// rule is a validated Rule with its counters.
 type rule struct {
 	name   string
 	match  match
-	after  int           // how many matching calls pass first
-	times  int           // how often the rule strikes; 0 for no limit
+	after  int           // how many matching calls are skipped first
+	times  int           // how often the rule applies; 0 for no limit
 	oneIn  int           // one in so many calls, at random; 0 for every call
-	window time.Duration // how long it strikes every matching call, once it has struck
+	window time.Duration // how long it applies to every matching call, once it has applied
 	delay  Latency
-	commit bool // the call takes effect, although the response says that it failed
+	commit bool // the operation takes effect, although the response says that it failed
 
-	fault    *fault    // nil if the rule has a response, or a delay alone
-	response *response // what is sent instead of the good response
-	given    object    // response as the rule names it
+	fault    *fault    // nil if the rule has a response or only a delay
+	response *response // sent instead of the operation's response
+	given    object    // the response in the form in which the rule was given
 
 	matched, struck int
 	until           time.Time // end of the window
 }
 
-// hits counts a matching call and reports whether the rule strikes it.
+// hits counts a matching call and reports whether the rule applies to it.
 func (r *rule) hits(now time.Time, random *rand.Rand) bool {
 	r.matched++
 	if r.matched <= r.after {
@@ -132,12 +132,12 @@ func (r *rule) hits(now time.Time, random *rand.Rand) bool {
 	return true
 }
 
-// view returns the rule as the control routes show it.
+// view returns the rule with its counters in the form of the control routes.
 func (r *rule) view() object {
 	return append(r.spec(), member{"matched", r.matched}, member{"struck", r.struck})
 }
 
-// spec returns the rule as [ParseState] reads it.
+// spec returns the rule in the form that [ParseState] reads.
 func (r *rule) spec() object {
 	o := object{{"name", r.name}}
 	if m := r.match.view(); len(m) > 0 {
@@ -166,22 +166,23 @@ func (r *rule) spec() object {
 	return o
 }
 
-// rules are those of an emulator, in the order in which they are tried.
+// rules are the rules of an emulator, in the order in which they are tried.
 type rules struct {
 	mu     sync.Mutex
 	list   []*rule
 	random *rand.Rand
-	named  int // how many rules got a name from here
+	named  int // how many rules were given a name here
 }
 
-// strike is what happens to a call that a rule strikes.
+// strike is the effect of a rule on a call.
 type strike struct {
 	*rule
-	left time.Duration // of the rule's window
+	left time.Duration // remaining time of the rule's window
 }
 
-// next returns the strike of the first rule that strikes a call; ok is false if none does. The call counts
-// as a match of the rules up to that one, not of those after it.
+// next returns the effect of the first rule that applies to a call. ok is false if none
+// does. The call counts as a match for the rules up to that one, and not for those after
+// it.
 func (s *rules) next(c *call, now time.Time) (hit strike, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -193,8 +194,8 @@ func (s *rules) next(c *call, now time.Time) (hit strike, ok bool) {
 	return strike{}, false
 }
 
-// replace puts rules, as they were before their first call, in place of all others. The seed decides
-// what rules with one_in strike.
+// replace replaces all rules by new ones, without their counts. The seed decides which
+// calls rules with one_in apply to.
 func (s *rules) replace(list []*rule, seed int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,10 +203,11 @@ func (s *rules) replace(list []*rule, seed int64) {
 	s.append(list)
 }
 
-// seeded returns a generator of random numbers that depend on the seed alone.
+// seeded returns a generator of random numbers that depend only on the seed.
 func seeded(seed int64) *rand.Rand { return rand.New(rand.NewPCG(uint64(seed), 0)) }
 
-// add adds rules after the others. A rule replaces the one with its name.
+// add adds rules after the existing ones. A rule replaces an existing one with the same
+// name.
 func (s *rules) add(list []*rule) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -216,7 +218,8 @@ func (s *rules) add(list []*rule) error {
 	return nil
 }
 
-// append adds copies of rules, with names for those that have none. The caller holds mu.
+// append adds copies of rules, and assigns names to those without one. The caller must
+// hold mu.
 func (s *rules) append(list []*rule) {
 	for _, r := range list {
 		own := *r
@@ -258,7 +261,7 @@ func (s *rules) all() []*rule {
 	return list
 }
 
-// carryOut responds to a valid call. Rules decide whether and how it fails.
+// carryOut responds to a valid call. Rules decide whether and how the call fails.
 func (e *Emulator) carryOut(c *call, do func() response) response {
 	hit, ok := e.rules.next(c, e.clock.now())
 	if !ok {
@@ -274,7 +277,7 @@ func (e *Emulator) carryOut(c *call, do func() response) response {
 	return resp
 }
 
-// play returns the response to a call that the rule strikes.
+// play returns the response to a call that the rule applies to.
 func (r *rule) play(e *Emulator, c *call, do func() response) response {
 	if r.commit {
 		if resp := do(); resp.failed() {
@@ -290,7 +293,7 @@ func (r *rule) play(e *Emulator, c *call, do func() response) response {
 	return do()
 }
 
-// draw returns one delay of a distribution.
+// draw returns a random delay of a distribution.
 func (e *Emulator) draw(l Latency) time.Duration {
 	if len(l.points) < 2 {
 		return l.at(1)

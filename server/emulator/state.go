@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// State is what an emulator holds: templates, the integrations of tokens with their tools, rules by which
-// calls fail, the latency, and strictness.
+// State is the content of an emulator: templates, integrations of tokens with their
+// tools, rules, the latency, and strictness.
 type State struct {
-	templates []object // nil for those built in
+	templates []object // nil for the built-in ones
 	accounts  []heldAccount
 	rules     []*rule
-	latency   *Latency // nil if the state does not name it
-	strict    *bool    // nil if the state does not name it
+	latency   *Latency // nil if the state does not set it
+	strict    *bool    // nil if the state does not set it
 }
 
-// heldAccount is one token in a state, and its integrations.
+// heldAccount is a token in a state, with its integrations.
 type heldAccount struct {
 	token        sha256sum
-	integrations []integration // oldest first; an id that is not given is empty
+	integrations []integration // oldest first; the id may be empty
 }
 
-// ParseState reads a state in YAML or JSON. The error names the field that is wrong, and never quotes a
-// value.
+// ParseState parses a state in YAML or JSON. The error names the invalid field and never
+// quotes a value.
 func ParseState(text []byte) (*State, error) {
 	v, err := decodeDocument(text)
 	if err != nil {
@@ -40,8 +40,8 @@ func ParseState(text []byte) (*State, error) {
 	return newState(o), nil
 }
 
-// checkObject checks an object as the control routes take it. The result has only the fields that the
-// object has.
+// checkObject validates an object in the form of the control routes. The result has only
+// the fields that the object has.
 func checkObject(fields []field, v any) (object, error) {
 	if _, err := appendJSON(nil, v); err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func newState(o object) *State {
 	return s
 }
 
-// value returns the state as ParseState reads it.
+// value returns the state in the form that ParseState reads.
 func (s *State) value() object {
 	o := object{}
 	if s.templates != nil {
@@ -118,18 +118,19 @@ func anyList[T any](list []T, view func(T) any) []any {
 	return out
 }
 
-// JSON returns the state as JSON, which [ParseState] reads. It has the digests of tokens, not the tokens.
+// JSON returns the state as JSON, which [ParseState] reads. It contains the digests of
+// tokens, not the tokens.
 func (s *State) JSON() []byte {
-	b, _ := appendJSON(nil, s.value()) // what cannot be rendered was refused
+	b, _ := appendJSON(nil, s.value()) // values that cannot be rendered were refused
 	return append(b, '\n')
 }
 
-// YAML returns the state as [State.JSON] does, in YAML.
+// YAML returns the same as [State.JSON], as YAML.
 func (s *State) YAML() []byte { return appendYAML(s.value()) }
 
-// Load puts a state in place of everything that the emulator holds. Calls are forgotten, and the clock
-// shows the real time again. What the state does not name is as in an emulator without a state. A nil
-// state names nothing.
+// Load replaces the whole content of the emulator by a state. It also removes all calls
+// and makes the clock show the real time again. Everything that the state does not set is
+// as in a new emulator. A nil state sets nothing.
 func (e *Emulator) Load(s *State) {
 	if s == nil {
 		s = &State{}
@@ -147,12 +148,12 @@ func (e *Emulator) Load(s *State) {
 	}
 }
 
-// Reset goes back to the state with which the emulator was made.
+// Reset returns to the state in the emulator's options.
 func (e *Emulator) Reset() { e.Load(e.options.State) }
 
-// ResetToken removes what belongs to one token: its integrations, its calls, and the rules that are for
-// it alone. Its next ids are those of a token that was never seen. What Options.State has for the token is
-// added again.
+// ResetToken removes everything that belongs to one token: its integrations, its calls,
+// and the rules for it alone. The next ids are those of a new token. The part of
+// Options.State for the token is loaded again.
 func (e *Emulator) ResetToken(token string) { e.resetToken(sha256.Sum256([]byte(token))) }
 
 func (e *Emulator) resetToken(token sha256sum) {
@@ -168,14 +169,15 @@ func (e *Emulator) resetToken(token sha256sum) {
 			again = append(again, r)
 		}
 	}
-	_ = e.rules.add(again) // fewer than were there at the start
+	_ = e.rules.add(again) // fewer than there were at the start
 	if e.journal != nil {
 		e.journal.forget(match{token: &token})
 	}
 }
 
-// Add adds a state to what the emulator holds. A template or an integration replaces the one with its id,
-// and a rule the one with its name. Add fails, and adds nothing, if there is no room.
+// Add adds a state to the content of the emulator. A template or an integration replaces
+// an existing one with the same id, and a rule one with the same name. If there is no
+// room, Add fails and adds nothing.
 func (e *Emulator) Add(s *State) error {
 	if err := e.store.add(s, func() error { return e.rules.add(s.rules) }); err != nil {
 		return err
@@ -184,7 +186,7 @@ func (e *Emulator) Add(s *State) error {
 	return nil
 }
 
-// adopt applies the settings that a state names.
+// adopt applies the settings in a state.
 func (e *Emulator) adopt(s *State) {
 	settings := e.Settings()
 	if s.latency != nil {
@@ -196,7 +198,7 @@ func (e *Emulator) adopt(s *State) {
 	e.Adjust(settings)
 }
 
-// State returns what the emulator holds. Its rules have counted no calls.
+// State returns the content of the emulator. The rules have no counts.
 func (e *Emulator) State() *State {
 	s := e.store.state()
 	s.rules = e.rules.all()
@@ -209,7 +211,7 @@ func (e *Emulator) State() *State {
 	return s
 }
 
-// held returns the integration as a state has it.
+// held returns the integration in the form of a state.
 func (it integration) held() object {
 	o := object{}
 	if it.id != "" {

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// store keeps the integrations of every token, within the limits of Options.
+// store keeps the integrations of all tokens, within the limits of Options.
 type store struct {
 	options Options
 	clock   *clock
 
 	mu        sync.Mutex
-	templates []object // never changed in place; nil for those built in
+	templates []object // never modified in place; nil for the built-in ones
 	accounts  map[sha256sum]*account
 	bytes     int // the sum of the sizes of integrations and of templates that are not built in
 }
@@ -23,7 +23,7 @@ type store struct {
 type account struct {
 	random       *rand.ChaCha8
 	integrations []integration // oldest first
-	refusedOnce  bool          // the last unavailable-once request was refused
+	refusedOnce  bool          // the last call of the unavailable-once fault was refused
 }
 
 func newStore(o Options, c *clock) *store {
@@ -59,7 +59,8 @@ func (s *store) full(what string) *response {
 	return &resp
 }
 
-// account returns the state of a token and creates it at the first write. The caller holds mu.
+// account returns the state of a token. It creates the state if there is none. The caller
+// must hold mu.
 func (s *store) account(token sha256sum) (*account, *response) {
 	if a := s.accounts[token]; a != nil {
 		return a, nil
@@ -72,7 +73,7 @@ func (s *store) account(token sha256sum) (*account, *response) {
 	return a, nil
 }
 
-// newAccount returns the state of a token that was never seen.
+// newAccount returns the state of a new token.
 func (s *store) newAccount(token sha256sum) *account {
 	seed := token
 	binary.LittleEndian.PutUint64(seed[:], binary.LittleEndian.Uint64(seed[:])^uint64(s.options.Seed))
@@ -134,7 +135,8 @@ func (s *store) get(token sha256sum, id string) (integration, *response) {
 	return integration{}, notFound(id)
 }
 
-// update replaces one integration with the result of change. If change refuses, nothing changes.
+// update replaces an integration by the result of change. If change returns an error,
+// nothing changes.
 func (s *store) update(token sha256sum, id string, change func(it integration, newID func() string) (integration, *response)) (integration, *response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// load puts a state in place of everything.
+// load replaces the whole content by a state.
 func (s *store) load(from *State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -18,7 +18,7 @@ func (s *store) load(from *State) {
 	s.adopt(from)
 }
 
-// reload removes one token, and adds what the state has of it.
+// reload removes one token, and adds the part of the state for it.
 func (s *store) reload(from *State, token sha256sum) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -31,7 +31,7 @@ func (s *store) reload(from *State, token sha256sum) {
 	s.adopt(&State{accounts: keep(from.accounts, func(a heldAccount) bool { return a.token == token })})
 }
 
-// add adds a state, if there is room for it and also succeeds.
+// add adds a state, if there is room for it and also returns no error.
 func (s *store) add(from *State, also func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,7 +45,8 @@ func (s *store) add(from *State, also func() error) error {
 	return nil
 }
 
-// lacks returns what there is no room for, or "". The caller holds mu.
+// lacks names the limit that the state would exceed. It returns "" if there is room. The
+// caller must hold mu.
 func (s *store) lacks(from *State) string {
 	bytes, accounts := s.bytes, len(s.accounts)
 	for _, t := range from.templates {
@@ -74,7 +75,7 @@ func (s *store) lacks(from *State) string {
 	return ""
 }
 
-// adopt takes over the templates and integrations of a state. The caller holds mu.
+// adopt copies the templates and integrations of a state. The caller must hold mu.
 func (s *store) adopt(from *State) {
 	if len(from.templates) > 0 && s.templates == nil {
 		s.templates = catalogue()
@@ -126,7 +127,7 @@ func (s *store) adoptIntegration(a *account, it integration) {
 	a.integrations = append(a.integrations, it)
 }
 
-// mustSize returns the size of an integration that is stored, or may be.
+// mustSize returns the size of an integration that is known to have a JSON form.
 func (it integration) mustSize() int {
 	n, _ := it.size()
 	return n
@@ -138,8 +139,8 @@ func sizeOf(t object) int {
 	return len(b)
 }
 
-// mix makes the account's next ids depend on ids that it is given, which may be ids that it would have
-// come to itself.
+// mix makes the account's next ids depend on the given integrations, whose ids the
+// account could otherwise generate again.
 func (a *account) mix(list []integration) {
 	h := sha256.New()
 	given := false
@@ -162,7 +163,7 @@ func (a *account) mix(list []integration) {
 	a.random = rand.NewChaCha8(sha256sum(h.Sum(nil)))
 }
 
-// state returns the templates, unless they are those built in, and the integrations.
+// state returns the templates, unless they are the built-in ones, and the integrations.
 func (s *store) state() *State {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/digate/digate/server/emulator"
 )
 
-// Server is an emulator that listens on loopback. What it cannot do fails its test.
+// Server is an emulator that listens on loopback. Failures of its methods fail the test.
 type Server struct {
 	*emulator.Emulator
 	URL string // such as http://127.0.0.1:40001
@@ -16,20 +16,21 @@ type Server struct {
 	tb testing.TB
 }
 
-// NewServer starts an emulator with control over HTTP. It ends with the test.
+// NewServer starts an emulator with control over HTTP. It is stopped at the end of the
+// test.
 func NewServer(tb testing.TB, o emulator.Options) *Server {
 	tb.Helper()
 	o.Control = true
 	e := emulator.New(o)
 	srv := httptest.NewServer(e)
 	tb.Cleanup(func() {
-		e.Close() // ends responses that hang, for which the server would wait
+		e.Close() // ends hanging responses, for which the server would wait
 		srv.Close()
 	})
 	return &Server{e, srv.URL, tb}
 }
 
-// Load puts a state in YAML or JSON in place of everything that the emulator holds.
+// Load replaces the whole content of the emulator by a state in YAML or JSON.
 func (s *Server) Load(state string) {
 	s.tb.Helper()
 	parsed, err := emulator.ParseState([]byte(state))
