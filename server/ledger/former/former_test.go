@@ -164,6 +164,8 @@ func TestLedger(t *testing.T) {
 				{"ServersOfTwoKindsAtOnce_OneSends", testServersOfTwoKindsAtOnceOneSends},
 				{"ServerDiesBetweenTheTwoRecords_CallIsNeverSentTwice", testServerDiesBetweenTheTwoRecordsCallIsNeverSentTwice},
 				{"RecordUnderOneKeyAlone_Counts", testRecordUnderOneKeyAloneCounts},
+				{"RecordsOfTwoCalls_OwnKeysCounts", testRecordsOfTwoCallsOwnKeysCounts},
+				{"OwnClaimIsLost_FormerKeyIsSettledStill", testOwnClaimIsLostFormerKeyIsSettledStill},
 				{"Resolve_CallWithTwoRecords_SettlesBoth", testResolveCallWithTwoRecordsSettlesBoth},
 			} {
 				t.Run(test.name, func(t *testing.T) { test.run(t, newHarness) })
@@ -399,6 +401,68 @@ func testRecordUnderOneKeyAloneCounts(t *testing.T, newHarness func(*testing.T) 
 		// A doubt of another server can be settled here, under the key of its record.
 		must(t, between.Resolve(t.Context(), at, c.Token, "integration-"+kind))
 		look(ledger.Done)
+	}
+}
+
+// What a server before the change made is not taken for the call of a server after it.
+func testRecordsOfTwoCallsOwnKeysCounts(t *testing.T, newHarness func(*testing.T) ledgertest.Harness) {
+	t.Helper()
+	plain := newHarness(t).Open(t)
+	key := ledger.NewDigest()
+	claimed := func(s ledger.Store) ledger.Claim {
+		c := ledger.Claim{Key: key, ParentID: "template-1", Token: ledger.NewToken(), Lease: ledgertest.Lease}
+		if _, mine, err := s.Claim(t.Context(), c); err != nil || !mine {
+			t.Fatal(mine, err)
+		}
+		must(t, s.MarkSending(t.Context(), key, c.Token, c.Lease))
+		return c
+	}
+	earlier := before{plain}
+	must(t, earlier.MarkDone(t.Context(), key, claimed(earlier).Token, "of the earlier call"))
+	own := claimed(plain)
+	must(t, plain.MarkUnknown(t.Context(), key, own.Token))
+	r, found, err := moving{plain}.Get(t.Context(), key)
+	if err != nil || !found || r.State != ledger.Unknown || r.Token != own.Token || r.CreatedID != "" {
+		t.Errorf("found %v, %v with %q, error %v; want the doubt under the own key", found, r.State, r.CreatedID, err)
+	}
+}
+
+// A server after the change took the own key over. The former one is given up where nothing
+// was sent, and in doubt where something was.
+func testOwnClaimIsLostFormerKeyIsSettledStill(t *testing.T, newHarness func(*testing.T) ledgertest.Harness) {
+	t.Helper()
+	plain := newHarness(t).Open(t)
+	between := moving{plain}
+	for _, sent := range []bool{false, true} {
+		c := ledger.Claim{Key: ledger.NewDigest(), ParentID: "template-1", Token: ledger.NewToken(), Lease: ledgertest.Lease}
+		if _, mine, err := between.Claim(t.Context(), c); err != nil || !mine {
+			t.Fatal(mine, err)
+		}
+		lose := func() {
+			t.Helper()
+			must(t, plain.Release(t.Context(), c.Key, c.Token))
+			other := c
+			other.Token = ledger.NewToken()
+			if _, mine, err := plain.Claim(t.Context(), other); err != nil || !mine {
+				t.Fatal(mine, err)
+			}
+		}
+		var err error
+		if sent {
+			must(t, between.MarkSending(t.Context(), c.Key, c.Token, c.Lease))
+			lose()
+			err = between.MarkUnknown(t.Context(), c.Key, c.Token)
+		} else {
+			lose()
+			err = between.MarkSending(t.Context(), c.Key, c.Token, c.Lease)
+		}
+		if !errors.Is(err, ledger.ErrLost) {
+			t.Errorf("sent %v: error %v", sent, err)
+		}
+		r, found, err := plain.Get(t.Context(), formerly(c.Key))
+		if err != nil || found != sent || sent && r.State != ledger.Unknown {
+			t.Errorf("sent %v: the former key has %v, %v, error %v", sent, found, r.State, err)
+		}
 	}
 }
 
