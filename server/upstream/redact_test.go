@@ -109,6 +109,16 @@ func TestCall_StrictAndDigaNamesAFieldAfterTheCredential_TheErrorIsRedacted(t *t
 	}
 }
 
+// What was created is there, however Diga says so.
+func TestCall_StrictAndTheResponseToAWriteDeparts_IsDone(t *testing.T) {
+	v := newUpstream(t, nil, responding(reply(201, "", `{"new_field":1,`+wholeResponse[1:])))
+	r := copyOne(t.Context(), newClient(t, v.url(), func(c *Config) { c.Drift = DriftFail }))
+	r.want(t, "", exchange.Done, 201, 1, "")
+	if len(r.ex.Drift) == 0 {
+		t.Error("the response does not depart from the contract, and proves nothing")
+	}
+}
+
 func TestRedactor_SecretsBelowUnmarkedFields_AreFound(t *testing.T) {
 	sd := contracttest.Service(t, contracttest.Method("Full", "Empty", `put: "/a" body: "*"`))
 	req := dynamicpb.NewMessage(sd.Methods().Get(0).Input())

@@ -81,6 +81,7 @@ func TestCall_ResponseOfDiga_IsRepeatedOnlyWhereItDidNothingAndNamedATime(t *tes
 		"503 of a proxy":                   {[]string{reply(503, "Retry-After: 0\r\n", "<html>"), created()}, "503 UNKNOWN;", "503 UNKNOWN;201 DONE;"},
 		"502":                              {[]string{reply(502, "Retry-After: 0\r\n", "<html>"), created()}, "502 UNKNOWN;", "502 UNKNOWN;201 DONE;"},
 		"500":                              {[]string{reply(500, "Retry-After: 0\r\n", envelope), created()}, "500 UNKNOWN;", "500 UNKNOWN;201 DONE;"},
+		"500 in a word of digate's own":    {[]string{reply(500, "", `{"status":"error","error_code":"UPSTREAM_UNREACHABLE","message":"later"}`), created()}, "500 UNKNOWN;", "500 UNKNOWN;201 DONE;"},
 		"reset":                            {[]string{"", created()}, "0 UNKNOWN;", "0 UNKNOWN;201 DONE;"},
 		"404":                              {[]string{reply(404, "Retry-After: 0\r\n", envelope), created()}, "404 REJECTED;", "404 REJECTED;"},
 		"no id":                            {[]string{reply(200, "Retry-After: 0\r\n", "{}"), created()}, "200 UNKNOWN;", "200 UNKNOWN;"},
@@ -119,6 +120,15 @@ func TestCall_SuccessAfterARefusal_HasNothingOfIt(t *testing.T) {
 	}
 	if got := v.received(); len(got) != 2 || got[0] != got[1] {
 		t.Errorf("the second request differs from the first: %q", got)
+	}
+}
+
+func TestCall_LostResponseAfterARefusal_HasNothingOfIt(t *testing.T) {
+	v := newUpstream(t, nil, inTurn(reply(429, "Retry-After: 0\r\n", envelope), ""))
+	r := copyOne(t.Context(), newClient(t, v.url(), patient))
+	r.want(t, apierror.ReasonOutcomeUnknown, exchange.Unknown, 0, 2, "connection reset")
+	if r.ex.Relay || len(r.ex.Body) > 0 {
+		t.Errorf("%v %q", r.ex.Relay, r.ex.Body)
 	}
 }
 
