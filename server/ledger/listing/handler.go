@@ -29,7 +29,7 @@ type Ledger interface {
 // Handler returns a handler that lists records. It changes nothing.
 func Handler(l Ledger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q, err := Parse(r.URL.Query())
+		q, err := Parse(r.URL.RawQuery)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
@@ -52,12 +52,19 @@ func Handler(l Ledger) http.Handler {
 }
 
 // Parse returns the query of a request: state, parent, record, since (RFC 3339, or a
-// duration before now) and limit. A parameter with another name is an error: without
-// it more would be listed than was asked for.
-func Parse(v url.Values) (q ledger.Query, err error) {
+// duration before now) and limit. A parameter with another name is an error, and so is one
+// that is there twice or cannot be read: without it more would be listed than was asked for.
+func Parse(query string) (q ledger.Query, err error) {
+	parameters, err := url.ParseQuery(query)
+	if err != nil {
+		return q, errors.New("the query is malformed")
+	}
 	q.Limit = DefaultLimit
-	for name, values := range v {
-		value := values[len(values)-1]
+	for name, values := range parameters {
+		if len(values) > 1 {
+			return q, errors.New("a parameter is there more than once")
+		}
+		value := values[0]
 		switch name {
 		case "state":
 			q.State, err = ledger.ParseState(value)
