@@ -231,7 +231,7 @@ func TestCall_Level_IsHigherTheLessIsKnown(t *testing.T) {
 }
 
 // The text of another cause may be Diga's.
-func TestCall_Cause_IsTheLedgersAloneAndBounded(t *testing.T) {
+func TestCall_CauseOfAnError_IsTheLedgersAloneAndBounded(t *testing.T) {
 	tel, log := observed()
 	_ = unary(t.Context(), tel, nil, apierror.Internal(errors.New("hunter2"), exchange.NotSent))
 	if strings.Contains(log.String(), "hunter2") {
@@ -240,6 +240,19 @@ func TestCall_Cause_IsTheLedgersAloneAndBounded(t *testing.T) {
 	tel, log = observed()
 	_ = unary(t.Context(), tel, nil, apierror.LedgerUnavailable(errors.New(strings.Repeat("é", maxCause))))
 	wants(t, log.String(), `"cause":"`+strings.Repeat("é", maxCause/2)+`…"`)
+}
+
+func TestCall_RefusedCredential_IsLoggedWithWhatWasWrong(t *testing.T) {
+	tel, log := observed()
+	_ = unary(t.Context(), tel, nil, apierror.InvalidCredential("the token is expired"))
+	_ = unary(t.Context(), tel, nil, apierror.MissingCredential("a bearer token is required"))
+	_ = unary(t.Context(), tel, nil, &apierror.Error{
+		Code: codes.Unauthenticated, Reason: apierror.ReasonInvalidCredential, Domain: apierror.DomainDiga, Message: "hunter2",
+	})
+	wants(t, log.String(), `"cause":"the token is expired"`, `"cause":"a bearer token is required"`)
+	if strings.Contains(log.String(), "hunter2") {
+		t.Errorf("log: %s", log)
+	}
 }
 
 func TestCall_Exchange_IsInItsMetricsAndItsDriftIsLogged(t *testing.T) {

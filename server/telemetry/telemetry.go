@@ -152,11 +152,22 @@ func (c *call) conclude(err error) {
 	}
 	e := apierror.FromError(err)
 	c.code, c.outcome, c.reason = e.Code, e.Outcome, e.Reason
-	if cause := e.Unwrap(); e.Reason == apierror.ReasonLedgerUnavailable && cause != nil {
-		c.cause = brief(cause.Error())
-	}
+	c.cause = knownCause(e)
 	if c.subject != ofDiga && c.reason == apierror.ReasonOutcomeUnknown {
 		c.reason = "" // a status of gRPC's own services
+	}
+}
+
+// knownCause returns what failed where that text is digate's own: why the ledger failed,
+// and why a credential was refused. The texts of other errors may be Diga's.
+func knownCause(e *apierror.Error) string {
+	switch cause := e.Unwrap(); {
+	case e.Reason == apierror.ReasonLedgerUnavailable && cause != nil:
+		return brief(cause.Error())
+	case e.Domain == apierror.DomainDigate && (e.Reason == apierror.ReasonInvalidCredential || e.Reason == apierror.ReasonMissingCredential):
+		return brief(e.Message)
+	default:
+		return ""
 	}
 }
 
