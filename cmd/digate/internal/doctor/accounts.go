@@ -19,8 +19,7 @@ func examineAccounts(cfg *config.Config) finding {
 		}
 		return skipped("the callers' own tokens go to Diga, and a new token is a new caller")
 	}
-	var nobody quiet
-	store, err := accounts.Open(cfg.AccountsFile, nil, &nobody)
+	store, err := accounts.Open(cfg.AccountsFile, nil, new(quiet))
 	if err != nil {
 		return failed(strings.ReplaceAll(err.Error(), "\n", "; "), "correct this; a server that runs keeps the version before, and none starts with this one")
 	}
@@ -29,7 +28,8 @@ func examineAccounts(cfg *config.Config) finding {
 	for _, a := range set.Accounts() {
 		names = append(names, a.Name)
 	}
-	found := fmt.Sprintf("%s: %d accounts (%s), %d callers, %d issuers; SHA-256 %s", cfg.AccountsFile, st.Accounts, some(names), st.Callers, st.Issuers, st.Hash)
+	found := fmt.Sprintf("%s: %s (%s), %s, %s; SHA-256 %s", cfg.AccountsFile,
+		counted(st.Accounts, "account"), some(names), counted(st.Callers, "caller"), counted(st.Issuers, "issuer"), st.Hash)
 	if info, err := os.Stat(cfg.AccountsFile); err == nil {
 		found += fmt.Sprintf(", changed %v ago", max(0, time.Since(info.ModTime())).Round(time.Second))
 	}

@@ -18,8 +18,8 @@ type examination struct {
 
 	cfg       config.Config
 	tokenFile string
-	token     secret.String
-	noToken   error // why there is no token
+	token     secret.String // of a caller; unused with a file of accounts
+	noToken   error         // why there is no token
 	version   string
 }
 
@@ -29,6 +29,8 @@ func (e *examination) run(ctx context.Context) {
 		base  *url.URL
 		probe = networkProbe{version: e.version}
 		diga  upstreamProbe
+
+		credentials []credential
 	)
 	e.check("configuration", nil, func() finding {
 		err := e.cfg.Validate()
@@ -64,13 +66,12 @@ func (e *examination) run(ctx context.Context) {
 	e.check("tcp", []string{"dns"}, func() finding { return probe.tcp() })
 	e.check("tls", []string{"tcp"}, func() finding { return probe.tls(base, e.cfg.Upstream.CAFile) })
 	e.check("credential", nil, func() finding {
-		if e.noToken != nil {
-			return failed(e.noToken.Error(), "digate passes the bearer token of its callers on to Diga; give doctor such a token to try")
-		}
-		return ok("a bearer token, from %s", map[bool]string{true: "--token-file", false: "DIGATE_TOKEN"}[e.tokenFile != ""])
+		var f finding
+		credentials, f = e.credentials()
+		return f
 	})
 	e.check("upstream", []string{"tls", "credential"}, func() finding {
-		if err := diga.open(&e.cfg, e.token, e.version); err != nil {
+		if err := diga.open(&e.cfg, credentials, e.version); err != nil {
 			return failed(err.Error(), "correct the settings whose names begin with --upstream")
 		}
 		return diga.reach(ctx)

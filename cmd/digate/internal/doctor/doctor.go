@@ -20,7 +20,7 @@ type unchecked config.Config
 type Command struct {
 	Settings unchecked `embed:""`
 
-	TokenFile string        `name:"token-file" group:"Examination:" type:"path" placeholder:"FILE" help:"File with a caller's bearer token; - is standard input, and a terminal asks for it. Without it, the token is taken from DIGATE_TOKEN."`
+	TokenFile string        `name:"token-file" group:"Examination:" type:"path" placeholder:"FILE" help:"File with a caller's bearer token; - is standard input, and a terminal asks for it. Without it, the token is taken from DIGATE_TOKEN. Not used with --accounts-file."`
 	Timeout   time.Duration `name:"timeout" group:"Examination:" default:"30s" help:"Time limit for all checks together."`
 	Output    string        `name:"output" group:"Examination:" short:"o" enum:"text,json" default:"text" help:"text, one line for each check, or json."`
 }
@@ -37,7 +37,8 @@ func (c *Command) Validate() error {
 func (Command) Help() string {
 	return `Nothing is changed: doctor sends a few GET requests and no others, undoes what it
 writes to the ledger, and closes the listeners that it opens.
-Give it the settings of serve, and it checks what serve would use.
+Give it the settings of serve, and it checks what serve would use: with
+--accounts-file the tokens of all accounts, else the token of a caller.
 
 Exit codes:
 
@@ -51,8 +52,10 @@ Exit codes:
 // known. version goes into the User-Agent.
 func (c *Command) Examine(ctx context.Context, std term.IO, version string) error {
 	e := &examination{cfg: config.Config(c.Settings), tokenFile: c.TokenFile, version: version}
-	if e.token, e.noToken = client.Token(ctx, std, c.TokenFile); ctx.Err() != nil { // asked before any time runs
-		return e.noToken
+	if c.Settings.AccountsFile == "" { // the token is asked for before any time runs
+		if e.token, e.noToken = client.Token(ctx, std, c.TokenFile); ctx.Err() != nil {
+			return e.noToken
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()

@@ -31,22 +31,18 @@ func examineLedger(ctx context.Context, s ledger.Settings) finding {
 	}
 	n := found.Stats.Records
 	holds := fmt.Sprintf("%s: its key fits, and it can be written; it has %s done and %s under way", found.Engine.Name,
-		counted(n[ledger.Done]), counted(n[ledger.Claimed]+n[ledger.Sending]))
+		callCount(n[ledger.Done]), callCount(n[ledger.Claimed]+n[ledger.Sending]))
 	if n[ledger.Unknown] == 0 {
 		return ok("%s, and none in doubt", holds)
 	}
-	return warn(fmt.Sprintf("%s; %s in doubt, the oldest for %s", holds, counted(n[ledger.Unknown]), round(found.Stats.OldestDoubt)),
+	return warn(fmt.Sprintf("%s; %s in doubt, the oldest for %s", holds, callCount(n[ledger.Unknown]), round(found.Stats.OldestDoubt)),
 		"`digate ledger list --state unknown` lists them, and nobody else settles them")
 }
 
-// counted returns a number of calls, up to which they were counted.
-func counted(n int) string {
-	switch {
-	case n == 1:
-		return "1 call"
-	case n >= ledger.MaxCounted:
+// callCount returns a number of calls, up to which they were counted.
+func callCount(n int) string {
+	if n >= ledger.MaxCounted {
 		return fmt.Sprintf("%d calls or more", n)
-	default:
-		return fmt.Sprintf("%d calls", n)
 	}
+	return counted(n, "call")
 }

@@ -40,6 +40,14 @@ func failed(found, advice string) finding {
 	return finding{Result: resultFail, Found: found, Advice: advice}
 }
 
+// counted returns a number of things with their noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 func (f finding) writeText(w io.Writer) error {
 	line := fmt.Sprintf("%-7s  %-13s  %s", f.Result, f.Check, f.Found)
 	if f.Advice != "" {

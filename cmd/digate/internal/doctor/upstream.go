@@ -22,12 +22,12 @@ import (
 // upstreamProbe reads from Diga with the server's own client.
 type upstreamProbe struct {
 	client     *upstream.Client
-	token      secret.String
-	driftFails bool // as the settings make serve behave
+	tokens     []credential // at least one
+	driftFails bool         // as the settings make serve behave
 }
 
 // open makes the client. The client does not retry, so that every failure shows.
-func (p *upstreamProbe) open(c *config.Config, token secret.String, version string) error {
+func (p *upstreamProbe) open(c *config.Config, tokens []credential, version string) error {
 	cfg, err := server.UpstreamConfig(*c, version)
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (p *upstreamProbe) open(c *config.Config, token secret.String, version stri
 	if err != nil {
 		return err
 	}
-	p.token, p.driftFails = token, c.Upstream.Drift == upstream.DriftFail
+	p.tokens, p.driftFails = tokens, c.Upstream.Drift == upstream.DriftFail
 	p.client, err = upstream.New(cfg, methods)
 	return err
 }
@@ -50,27 +50,59 @@ func (p *upstreamProbe) close() {
 
 // call makes one call and returns its exchange. Responses hold data of customers:
 // doctor counts items and shows none.
-func (p *upstreamProbe) call(ctx context.Context, method string, req, resp proto.Message) (*exchange.Exchange, error) {
-	ctx, ex := exchange.NewContext(authn.NewContext(ctx, &authn.Principal{Credential: p.token}))
+func (p *upstreamProbe) call(ctx context.Context, token secret.String, method string, req, resp proto.Message) (*exchange.Exchange, error) {
+	ctx, ex := exchange.NewContext(authn.NewContext(ctx, &authn.Principal{Credential: token}))
 	err := p.client.Call(ctx, upstream.Call{Method: method, Request: req, Response: resp})
 	return ex, err
 }
 
+// reach makes one call with each token. It goes on after a token that Diga refuses, and
+// ends at any other failure, which concerns all tokens.
 func (p *upstreamProbe) reach(ctx context.Context) finding {
-	begun := time.Now()
-	ex, err := p.call(ctx, integrationv1.IntegrationService_ListTemplates_FullMethodName,
-		&integrationv1.ListTemplatesRequest{Limit: proto.Int32(1)}, new(integrationv1.ListTemplatesResponse))
-	if err != nil {
-		return callFailed(ex, err)
+	var (
+		begun   = time.Now()
+		refused []string
+		first   finding
+		status  int
+	)
+	for _, c := range p.tokens {
+		ex, err := p.call(ctx, c.token, integrationv1.IntegrationService_ListTemplates_FullMethodName,
+			&integrationv1.ListTemplatesRequest{Limit: proto.Int32(1)}, new(integrationv1.ListTemplatesResponse))
+		switch {
+		case err == nil:
+			status = ex.Status
+		case c.account == "" || !refusesCredential(err):
+			return callFailed(ex, err)
+		default:
+			if refused == nil {
+				first = callFailed(ex, err)
+			}
+			refused = append(refused, c.account)
+		}
 	}
-	return ok("HTTP %d to a list of templates in %s, connecting included", ex.Status, round(time.Since(begun)))
+	took := round(time.Since(begun))
+	switch {
+	case refused != nil:
+		return failed(fmt.Sprintf("%s (%s)", first.Found, some(refused)),
+			"replace the token of each account that is named: the file of accounts says where it is")
+	case len(p.tokens) > 1:
+		return ok("HTTP %d to a list of templates for each of %d accounts in %s, connecting included", status, len(p.tokens), took)
+	default:
+		return ok("HTTP %d to a list of templates in %s, connecting included", status, took)
+	}
+}
+
+// refusesCredential reports whether Diga refused the credential of a call.
+func refusesCredential(err error) bool {
+	status := apierror.FromError(err).HTTPStatus
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
 }
 
 // callFailed returns why a call to Diga failed.
 func callFailed(ex *exchange.Exchange, err error) finding {
 	e := apierror.FromError(err)
 	switch {
-	case e.HTTPStatus == http.StatusUnauthorized || e.HTTPStatus == http.StatusForbidden:
+	case refusesCredential(err):
 		return failed(fmt.Sprintf("Diga is reachable and refuses the credential: HTTP %d, %s", e.HTTPStatus, e.Reason),
 			"give a token that Diga accepts for this request, in DIGATE_TOKEN or --token-file")
 	case e.Domain == apierror.DomainDiga:
@@ -84,7 +116,8 @@ func callFailed(ex *exchange.Exchange, err error) finding {
 	}
 }
 
-// contract looks for fields in which Diga's responses differ from the contract.
+// contract looks for fields in which Diga's responses differ from the contract. It reads
+// them with the first token.
 func (p *upstreamProbe) contract(ctx context.Context) finding {
 	templates, integrations := new(integrationv1.ListTemplatesResponse), new(integrationv1.ListIntegrationsResponse)
 	var drift []string
@@ -95,7 +128,7 @@ func (p *upstreamProbe) contract(ctx context.Context) finding {
 		{"templates", integrationv1.IntegrationService_ListTemplates_FullMethodName, &integrationv1.ListTemplatesRequest{Limit: proto.Int32(5)}, templates},
 		{"integrations", integrationv1.IntegrationService_ListIntegrations_FullMethodName, &integrationv1.ListIntegrationsRequest{Limit: proto.Int32(5)}, integrations},
 	} {
-		ex, err := p.call(ctx, list.method, list.req, list.resp)
+		ex, err := p.call(ctx, p.tokens[0].token, list.method, list.req, list.resp)
 		if err != nil {
 			return callFailed(ex, err)
 		}
