@@ -90,7 +90,7 @@ func TestLedger_ChangesThatWaitForTheFile_AreInTheMetrics(t *testing.T) {
 	d := start(t, up.url(), func(c *config.Config) { c.Ledger.Spec = "sqlite:" + path })
 	d.awaitMetric(t, "digate_ledger_writes_queued 0")
 	// Another process writes.
-	db, err := sql.Open("sqlite", "file:"+path)
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
 	must(t, err)
 	defer func() { must(t, db.Close()) }()
 	other, err := db.Conn(t.Context())
