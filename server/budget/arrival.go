@@ -2,16 +2,16 @@ package budget
 
 import "bytes"
 
-// Arrival takes memory for the bytes of a request as they arrive: a sender that only
-// claims to send much takes none. The zero Arrival is that of a request that begins.
+// Arrival reserves memory for the bytes of a request as they arrive: a sender that only
+// announces a large request reserves none. The zero Arrival is for a new request.
 type Arrival struct {
-	// Bytes is how many bytes arrived.
+	// Bytes is the number of bytes that have arrived.
 	Bytes int64
-	taken int64 // those of them for which memory was taken
+	taken int64 // the bytes for which memory was reserved
 }
 
-// Add counts bytes that arrived, and takes their memory from the request's share. It
-// reports whether the memory was there.
+// Add counts bytes that have arrived, and reserves their memory in the request's share.
+// It reports whether the memory was available.
 func (a *Arrival) Add(bytes int64, from *Share) bool {
 	a.Bytes += bytes
 	more := a.Bytes - a.taken
@@ -25,8 +25,8 @@ func (a *Arrival) Add(bytes int64, from *Share) bool {
 	return true
 }
 
-// JSONValues returns how many values a JSON text holds at most, besides the whole. In an
-// array or an object, each value comes after a comma or is the first.
+// JSONValues returns an upper limit of the number of values in a JSON text, besides the
+// outermost. In an array or object, each value follows a comma or is the first.
 func JSONValues(text []byte) int {
 	values := 0
 	for _, before := range []string{",", "[", "{"} {

@@ -1,4 +1,4 @@
-// Package budget bounds the memory that the requests of all calls under way take.
+// Package budget limits the memory that all current requests use together.
 package budget
 
 import (
@@ -7,84 +7,86 @@ import (
 	"github.com/digate/digate/server/fairshare"
 )
 
-// What a request takes in memory once it is decoded, in bytes, at most: twice its own
-// bytes, and so much for each value that it holds.
+// The maximum memory of a decoded request, in bytes: twice its own bytes, and this much
+// for each of its values.
 const (
 	PerByte  = 2
 	PerValue = 450
 )
 
-// Small is the size of a request in bytes up to which it is not worth counting.
+// Small is the size in bytes up to which a request is not counted.
 const Small = 1 << 10
 
-// strangersShare is the part of a budget that strangers may have.
+// strangersShare is the divisor of the budget for the part that strangers may use.
 const strangersShare = 2
 
-// Memory is the budget of a server. It may be used by many goroutines.
+// Memory is the memory budget of a server. It is safe for concurrent use.
 type Memory struct {
 	limit int64
 
 	mu             sync.Mutex
 	all, strangers int64
-	by             map[Caller]int64 // without those who have nothing
+	by             map[Caller]int64 // without callers that use nothing
 	refused        Refused
 }
 
-// Caller is whose requests have a share together.
+// Caller identifies requests that share a part of the budget.
 type Caller struct {
-	// ID tells callers apart.
+	// ID is the caller's number.
 	ID uint64
-	// Known reports whether Diga accepted the caller's token. Everybody else is a stranger.
+	// Known means that Diga has accepted the caller's token. All other callers are
+	// strangers.
 	Known bool
 }
 
-// NewMemory returns a budget of so many bytes.
+// NewMemory returns a budget with a limit in bytes.
 func NewMemory(limit int64) *Memory { return &Memory{limit: limit, by: make(map[Caller]int64)} }
 
-// Load is how much of a budget is taken, in bytes.
+// Load is the current use of a budget, in bytes.
 type Load struct {
-	// Taken is the part of all, Strangers that of strangers.
+	// Taken is the use by all callers, and Strangers that by strangers.
 	Taken, Strangers, Limit int64
 	Refused                 Refused
 }
 
-// Refused counts the requests that were refused.
+// Refused counts the refused requests.
 type Refused struct {
-	// ForAll counts those for which there was not enough, and ForShare those of callers
-	// who have their share.
+	// ForAll counts those for which too little memory was free, and ForShare those of
+	// callers who have used their share.
 	ForAll, ForShare uint64
 }
 
-// Load returns the load.
+// Load returns the current use.
 func (m *Memory) Load() Load {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return Load{Taken: m.all, Strangers: m.strangers, Limit: m.limit, Refused: m.refused}
 }
 
-// Share returns a request's share of the budget, of which nothing is taken yet.
+// Share returns a request's share of the budget, with nothing reserved yet.
 //
-// A caller may have three times what it leaves free, in all of its requests together. Strangers
-// may have a half of the budget, all of them together, and each of them three times
-// what is left free of that.
+// All requests of a caller together may use three times what remains free. All strangers
+// together may use half of the budget, and each of them three times what remains free of
+// that half.
 func (m *Memory) Share(of Caller) Share { return Share{memory: m, of: of} }
 
-// Share is what one request takes. The zero Share takes nothing. It must not be used by
-// many goroutines at once.
+// Share is the memory of one request. The zero Share reserves nothing. It is not safe for
+// concurrent use.
 type Share struct {
 	memory *Memory
 	of     Caller
 	amount int64
 }
 
-// Stranger reports whether the share is a stranger's.
+// Stranger reports whether the share belongs to a stranger.
 func (s *Share) Stranger() bool { return !s.of.Known }
 
-// Taken returns how many bytes are taken.
+// Taken returns the number of reserved bytes.
 func (s *Share) Taken() int64 { return s.amount }
 
-// Take takes more bytes, and reports whether they were there. The only request of a
-// caller may take all that is free, and one that needs more than there is may have all.
+// Take reserves more bytes, and reports whether they were available. A caller's only
+// request may use everything that is free, and a request that needs more than the whole
+// budget may use all of it.
 func (s *Share) Take(bytes int64) bool {
 	m := s.memory
 	if m == nil {
@@ -114,7 +116,7 @@ func (s *Share) Take(bytes int64) bool {
 	return true
 }
 
-// Return gives back so many of the bytes that were taken.
+// Return releases some of the reserved bytes.
 func (s *Share) Return(bytes int64) {
 	if bytes == 0 {
 		return
@@ -124,10 +126,10 @@ func (s *Share) Return(bytes int64) {
 	s.add(-bytes)
 }
 
-// GiveBack gives back all that was taken.
+// GiveBack releases all reserved bytes.
 func (s *Share) GiveBack() { s.Return(s.amount) }
 
-// add counts so many bytes more, under the lock of the budget.
+// add changes the counts by some bytes. The caller must hold the budget's lock.
 func (s *Share) add(bytes int64) {
 	m := s.memory
 	s.amount += bytes

@@ -1,6 +1,6 @@
-// Package deadline has a context with a deadline that takes no timer until somebody waits
-// for its end. Most work that has a time limit is over long before it, and many who get a
-// context only ask whether it has ended.
+// Package deadline provides a context with a deadline that uses no timer until somebody
+// waits for its end. Most work with a time limit ends long before it, and much code only
+// checks whether a context has ended.
 package deadline
 
 import (
@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// Context is a context with a deadline, as [context.WithDeadline] returns one. Set makes
-// it one, and must come first. It can be a field of what it is for, and must not be
-// copied.
+// Context is a context with a deadline, like that of [context.WithDeadline]. Set must be
+// called first. A Context can be a field of another struct, and must not be copied.
 type Context struct {
 	parent   context.Context
 	deadline time.Time
@@ -21,11 +20,11 @@ type Context struct {
 	// timed is nil until somebody waits for the end.
 	timed  context.Context
 	cancel context.CancelFunc
-	err    error // why c has ended, as far as somebody asked before timed was there
+	err    error // why c has ended, if that was checked before timed was set
 }
 
-// Set makes c a child of the parent that ends at the deadline at the latest. It is called
-// once. The work that c is for ends with [Context.End].
+// Set makes c a child of the parent with the deadline. It may be called once. Call
+// [Context.End] at the end of the work.
 func (c *Context) Set(parent context.Context, deadline time.Time) {
 	c.parent, c.deadline = parent, deadline
 	if d, ok := parent.Deadline(); ok && !d.After(deadline) {
@@ -33,7 +32,7 @@ func (c *Context) Set(parent context.Context, deadline time.Time) {
 	}
 }
 
-// End ends the context, unless it has ended before, and frees what it holds. It may be
+// End ends the context, unless it has ended before, and releases its resources. It may be
 // called without Set.
 func (c *Context) End() {
 	c.mu.Lock()
@@ -67,7 +66,7 @@ func (c *Context) Done() <-chan struct{} {
 	return c.timed.Done()
 }
 
-// over is closed.
+// over is a closed channel.
 var over = func() chan struct{} {
 	c := make(chan struct{})
 	close(c)
@@ -77,7 +76,7 @@ var over = func() chan struct{} {
 // Err implements [context.Context].
 func (c *Context) Err() error { return c.errAt(time.Now()) }
 
-// errAt is Err at a time that its caller has looked up.
+// errAt is Err at a known time.
 func (c *Context) errAt(now time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,8 +86,8 @@ func (c *Context) errAt(now time.Time) error {
 	return c.untimed(now)
 }
 
-// untimed returns why c has ended, which nobody has waited for yet. It is called with mu
-// held.
+// untimed returns why c has ended, if nobody has waited for its end. The caller must hold
+// mu.
 func (c *Context) untimed(now time.Time) error {
 	if c.err != nil {
 		return c.err
@@ -104,8 +103,8 @@ func (c *Context) untimed(now time.Time) error {
 	return c.err
 }
 
-// Value implements [context.Context]. Once there is a timer, a child of c finds in it what
-// tells children of the end, and takes no goroutine to wait.
+// Value implements [context.Context]. Once there is a timer, a child of c finds the
+// timer's context through it, and needs no goroutine to wait for the end.
 func (c *Context) Value(key any) any {
 	c.mu.Lock()
 	of := c.parent

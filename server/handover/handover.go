@@ -1,5 +1,5 @@
-// Package handover waits until a gRPC server has begun with each connection that was
-// accepted for it.
+// Package handover tracks accepted connections until the gRPC server begins to serve
+// them, so that a stop loses none.
 package handover
 
 import (
@@ -9,17 +9,17 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// Handover counts the connections that were accepted for a gRPC server and that it did
-// not begin with. grpc-go closes those that it finds when it is told to stop: their
-// clients, which were connected, would lose a call by it.
+// Handover counts the connections that were accepted for a gRPC server and that it does
+// not serve yet. When grpc-go is stopped, it closes such connections, and their clients,
+// which were connected, would lose a call.
 type Handover struct{ under sync.WaitGroup }
 
-// Wait returns when the server has begun with each connection. It must be called after the
-// listener was closed.
+// Wait returns when the server has begun to serve each connection. It must be called
+// after the listener was closed.
 func (h *Handover) Wait() { h.under.Wait() }
 
-// Listen returns a listener that counts the connections that it accepts. Its server must
-// have [Credentials].
+// Listen returns a listener that counts its accepted connections. Its server must use
+// [Credentials].
 func (h *Handover) Listen(ln net.Listener) net.Listener { return listener{ln, h} }
 
 type listener struct {
@@ -37,20 +37,20 @@ func (l listener) Accept() (net.Conn, error) {
 	return &conn{accepted, sync.OnceFunc(l.handover.under.Done)}, nil
 }
 
-// conn is a connection until its server begins with it.
+// conn is a connection that its server does not serve yet.
 type conn struct {
 	net.Conn
 	taken func()
 }
 
-// Close closes a connection that its server does not want.
+// Close closes a connection that its server refuses.
 func (c *conn) Close() error {
 	c.taken()
 	return c.Conn.Close()
 }
 
-// Credentials returns the credentials of the server that takes the connections. It gets
-// them as they were accepted.
+// Credentials returns the credentials for the server. They give it the connections in
+// their original form.
 func Credentials(of credentials.TransportCredentials) credentials.TransportCredentials {
 	return takingCredentials{of}
 }
@@ -59,7 +59,8 @@ type takingCredentials struct {
 	credentials.TransportCredentials
 }
 
-// ServerHandshake is what a server begins with.
+// ServerHandshake implements [credentials.TransportCredentials]. It is the first thing
+// that a server does with a connection.
 func (c takingCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	if handed, ok := raw.(*conn); ok {
 		raw = handed.Conn

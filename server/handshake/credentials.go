@@ -8,13 +8,13 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// Credentials returns the credentials of a gRPC server behind a [Listener]. A call's
-// peer has the state of its connection, as with gRPC's own.
+// Credentials returns the credentials of a gRPC server with a [Listener]. A call's peer
+// has the TLS state of its connection, as with gRPC's own credentials.
 func Credentials() credentials.TransportCredentials {
 	return done{credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})}
 }
 
-// done are credentials of connections whose handshake is done.
+// done are the credentials of connections whose handshake is complete.
 type done struct {
 	credentials.TransportCredentials
 }
@@ -29,7 +29,7 @@ func (done) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, erro
 
 func (c done) Clone() credentials.TransportCredentials { return done{c.TransportCredentials.Clone()} }
 
-// Info returns what a peer on this connection is known by.
+// Info returns the TLS information about the peer of a connection.
 func Info(conn *tls.Conn) credentials.TLSInfo {
 	return credentials.TLSInfo{
 		State:          conn.ConnectionState(),

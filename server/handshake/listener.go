@@ -1,5 +1,5 @@
-// Package handshake makes the TLS handshakes of a listener, before its server sees the
-// connections. So they have the same bounds and are counted alike for every protocol.
+// Package handshake performs the TLS handshakes of a listener before its server gets the
+// connections, so that every protocol has the same limits and counts for them.
 package handshake
 
 import (
@@ -14,29 +14,31 @@ import (
 	"time"
 )
 
-// Config is what a listener needs.
+// Config is the configuration of a [Listener].
 type Config struct {
-	// TLS returns what a new connection is served with. It is asked for each.
+	// TLS returns the configuration for a new connection. It is called for each.
 	TLS func() *tls.Config
-	// Timeout bounds a handshake.
+	// Timeout is the time limit of a handshake.
 	Timeout time.Duration
-	// MaxPending bounds the handshakes under way. Beyond it the oldest one of the address
-	// with the most ends: those that stall never keep a new one waiting, and many of some
-	// addresses end none of another.
+	// MaxPending is the maximum number of handshakes in progress. Beyond it, the oldest
+	// handshake of the address with the most handshakes is ended: stalled handshakes
+	// never block new ones, and an address with many handshakes does not affect others.
 	MaxPending int
-	// Pending, if set, counts them.
+	// Pending, if set, counts the handshakes in progress.
 	Pending *atomic.Int64
-	// Address returns the address that a peer is counted by. Without it all have the same.
+	// Address returns the address by which a peer's handshakes are counted. If nil, all
+	// peers are counted together.
 	Address func(peer net.Addr) netip.Addr
 	// NeedsProtocol refuses a client that names no protocol (ALPN).
 	NeedsProtocol bool
-	// Plain is written to a client that speaks HTTP without TLS.
+	// Plain is the response to a client that sends HTTP without TLS.
 	Plain []byte
-	// Ended, if set, is told how each handshake ended. The error is nil for [Done].
+	// Ended, if set, is called with the result of each handshake. The error is nil for
+	// [Done].
 	Ended func(result Result, peer net.Addr, err error)
 }
 
-// Listener accepts connections whose handshake is done. They are [*tls.Conn].
+// Listener accepts connections whose handshake is complete. They are [*tls.Conn].
 type Listener struct {
 	net.Listener
 	Config
@@ -49,17 +51,17 @@ type Listener struct {
 
 	mu      sync.Mutex
 	pending map[netip.Addr]*list.List // of *pending, the oldest first; none is empty
-	count   int                       // of all
+	count   int                       // of all addresses
 	begun   uint64
 }
 
-// accepted is what Accept returns.
+// accepted is the result of an Accept.
 type accepted struct {
 	conn net.Conn
 	err  error
 }
 
-// pending is a handshake under way.
+// pending is a handshake in progress.
 type pending struct {
 	net.Conn
 	number    uint64 // counts handshakes
@@ -73,7 +75,7 @@ func Listen(ln net.Listener, cfg Config) *Listener {
 	}
 }
 
-// Accept returns the next connection whose handshake is done.
+// Accept returns the next connection whose handshake is complete.
 func (l *Listener) Accept() (net.Conn, error) {
 	l.begin.Do(func() { go l.acceptAll() })
 	select {
@@ -98,12 +100,12 @@ func (l *Listener) Close() error {
 	return err
 }
 
-// Drain takes no more connections. Accept returns those whose handshake is under way, and
-// then [net.ErrClosed]. Close ends the handshakes.
+// Drain stops accepting connections. Accept returns those whose handshake is in progress,
+// and then [net.ErrClosed]. Close ends these handshakes.
 func (l *Listener) Drain() { _ = l.Listener.Close() }
 
-// acceptAll begins a handshake with each connection until the listener is closed. An
-// error is that of the next Accept, whose caller knows when to try again.
+// acceptAll begins a handshake with each connection until the listener is closed. It
+// passes an error to the next Accept, whose caller knows when to retry.
 func (l *Listener) acceptAll() {
 	for {
 		conn, err := l.Listener.Accept()
@@ -125,7 +127,7 @@ func (l *Listener) acceptAll() {
 	}
 }
 
-// offer hands over to Accept, and reports whether it took it.
+// offer passes a result to Accept, and reports whether Accept took it.
 func (l *Listener) offer(a accepted) bool {
 	select {
 	case l.accepted <- a:
@@ -135,7 +137,7 @@ func (l *Listener) offer(a accepted) bool {
 	}
 }
 
-// serve makes the handshake with a connection and hands it over.
+// serve performs the handshake with a connection and passes the connection on.
 func (l *Listener) serve(raw net.Conn, remove func() (displaced bool)) {
 	conn := tls.Server(raw, l.TLS())
 	err := raw.SetDeadline(time.Now().Add(l.Timeout))
@@ -164,8 +166,8 @@ func (l *Listener) serve(raw net.Conn, remove func() (displaced bool)) {
 	}
 }
 
-// A request without TLS is read on for a moment, so that its client reads the response
-// before it hears that the connection is closed.
+// A request without TLS is read for a moment longer, so that its client can read the
+// response before it notices that the connection is closed.
 const (
 	readOnTime  = 500 * time.Millisecond
 	readOnBytes = 64 << 10
@@ -181,8 +183,8 @@ func (l *Listener) respond(conn net.Conn) {
 	}
 }
 
-// add counts a handshake that begins, unless the listener is closed. remove ends that,
-// and reports whether the handshake had to end for a newer one.
+// add counts a new handshake, unless the listener is closed. remove uncounts it, and
+// reports whether it was ended for a newer one.
 func (l *Listener) add(conn net.Conn) (remove func() (displaced bool), ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -217,8 +219,8 @@ func (l *Listener) add(conn net.Conn) (remove func() (displaced bool), ok bool) 
 	}, true
 }
 
-// displace ends the oldest handshake of the address that has the most. Of two addresses with
-// as many, it is the older handshake.
+// displace ends the oldest handshake of the address with the most handshakes. If two
+// addresses have the same number, it ends the older handshake.
 func (l *Listener) displace() {
 	var (
 		from   netip.Addr
@@ -236,7 +238,7 @@ func (l *Listener) displace() {
 	_ = p.Close()
 }
 
-// take takes a handshake of an address out of those that are under way.
+// take removes a handshake of an address from those in progress.
 func (l *Listener) take(addr netip.Addr, e *list.Element) *pending {
 	of := l.pending[addr]
 	p := of.Remove(e).(*pending)
@@ -247,7 +249,7 @@ func (l *Listener) take(addr netip.Addr, e *list.Element) *pending {
 	return p
 }
 
-// addPending counts so many handshakes more that are under way.
+// addPending changes the number of handshakes in progress by n.
 func (l *Listener) addPending(n int) {
 	l.count += n
 	if l.Pending != nil {
@@ -255,8 +257,7 @@ func (l *Listener) addPending(n int) {
 	}
 }
 
-// speaksHTTP reports whether a client that speaks no TLS began with a request of
-// HTTP/1.
+// speaksHTTP reports whether a client without TLS began with an HTTP/1 request.
 func speaksHTTP(begin []byte) bool {
 	switch string(begin[:4]) {
 	case "GET ", "HEAD", "POST", "PUT ", "PATC", "DELE", "OPTI":

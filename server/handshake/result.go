@@ -8,33 +8,35 @@ import (
 	"strings"
 )
 
-// Result is how a handshake ended.
+// Result is the result of a handshake.
 type Result string
 
 // The results.
 const (
-	// Done is a connection.
+	// Done is a successful handshake.
 	Done Result = "done"
-	// NoTLS is a client that spoke something else.
+	// NoTLS is a client that sent something other than TLS.
 	NoTLS Result = "no_tls"
 	// NoCertificate is a client without a certificate, or with one that is not trusted.
 	NoCertificate Result = "no_certificate"
-	// Distrusted is a client that did not like the certificate of the server.
+	// Distrusted is a client that rejected the server's certificate.
 	Distrusted Result = "distrusted"
-	// TimedOut is one that took too long.
+	// TimedOut is a handshake that took too long.
 	TimedOut Result = "timed_out"
-	// Displaced is one that ended for a newer one, since too many were under way.
+	// Displaced is a handshake that was ended for a newer one, because too many were in
+	// progress.
 	Displaced Result = "displaced"
-	// Failed is any other: no common version or protocol, or a connection that was lost.
+	// Failed is any other failure: no common version or protocol, or a lost connection.
 	Failed Result = "failed"
 )
 
-// Results are all of them.
+// Results lists all results.
 var Results = []Result{Done, NoTLS, NoCertificate, Distrusted, TimedOut, Displaced, Failed}
 
 var errNoProtocol = errors.New("the client named no protocol (ALPN)")
 
-// missingCertificate is what crypto/tls says of a client that shows no certificate.
+// missingCertificate is the text of crypto/tls's error for a client without a
+// certificate.
 const missingCertificate = "tls: client didn't provide a certificate"
 
 // resultOf returns the result of a handshake that ended with this error.

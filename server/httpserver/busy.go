@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// busy counts the connections of an HTTP server on which a request may be under way or
-// arriving. A shutdown of net/http drops a request that was read when it began: its
-// client loses it without a verdict. So a server is shut down when no connection is busy.
+// busy tracks the connections of an HTTP server on which a request may be in progress or
+// arriving. net/http's Shutdown drops a request that was already read, and its client
+// gets no outcome. So the server is shut down only when no connection is busy.
 type busy struct {
 	mu    sync.Mutex
 	none  sync.Cond
 	count int
-	conns map[net.Conn]bool // whether it is busy
+	conns map[net.Conn]bool // whether the connection is busy
 }
 
 func newBusy() *busy {
@@ -22,7 +22,7 @@ func newBusy() *busy {
 	return b
 }
 
-// changed is the server's ConnState.
+// changed is the server's ConnState hook.
 func (b *busy) changed(conn net.Conn, state http.ConnState) {
 	now := state == http.StateNew || state == http.StateActive
 	b.mu.Lock()

@@ -2,10 +2,10 @@ package httpserver
 
 import "net/http"
 
-// closeChunked returns a handler that closes the connection after a request of HTTP/1
-// whose body came in chunks. One with a Content-Length beside them could mean another
-// end of the body to a proxy in front (RFC 9112, 6.1: the server must close the
-// connection), and net/http does not tell which request had one.
+// closeChunked returns a handler that closes the connection after an HTTP/1 request with
+// a chunked body. If such a request also had a Content-Length, a proxy could see another
+// end of the body (RFC 9112, 6.1: the server must close the connection), and net/http
+// does not report which requests had one.
 func closeChunked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.TransferEncoding) > 0 {

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// headerTimeListener accepts connections in plain text. It counts the time for the first
+// headerTimeListener accepts plain-text connections. It measures the time for the first
 // header from its first byte, as net/http does for later ones.
 //
-// net/http counts the time for the first header from the accept, although a client may use
-// its connection a while later. It reads the first bytes by themselves, to tell HTTP/2 from
-// HTTP/1. If the time ends in between, it takes these bytes for a whole line, and responds
-// that the request is malformed (400, without a verdict).
+// net/http measures the time for the first header from the accept, although a client may
+// use its connection later. It reads the first bytes separately to distinguish HTTP/2
+// from HTTP/1. If the time ends in between, it takes these bytes for a whole line, and
+// responds that the request is malformed (400, without an outcome).
 type headerTimeListener struct {
 	net.Listener
 	timeout time.Duration
@@ -25,7 +25,7 @@ func (l *headerTimeListener) Accept() (net.Conn, error) {
 	return &headerTimeConn{Conn: c, timeout: l.timeout}, nil
 }
 
-// headerTimeConn is such a connection. It has one reader at a time.
+// headerTimeConn is a connection of a headerTimeListener. It has one reader at a time.
 type headerTimeConn struct {
 	net.Conn
 	timeout time.Duration

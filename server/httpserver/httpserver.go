@@ -1,5 +1,5 @@
-// Package httpserver has a server of net/http, and mends what net/http does where a client
-// would lose a response, or the verdict in it.
+// Package httpserver wraps the server of net/http, and corrects the cases in which a
+// client would lose a response or the outcome in it.
 package httpserver
 
 import (
@@ -14,28 +14,28 @@ import (
 // readHeaderTimeout is how long a request's header may take to arrive.
 const readHeaderTimeout = 5 * time.Second
 
-// Server is an HTTP server. Its ConnState is its own.
+// Server is an HTTP server. Its ConnState must not be replaced.
 type Server struct {
 	http.Server
 
 	busy *busy
 }
 
-// Limits bound the requests and the connections of a server.
+// Limits are the limits on the requests and connections of a server.
 type Limits struct {
 	// ReadTimeout is how long a request may take to arrive.
 	ReadTimeout time.Duration
 	// IdleTimeout is how long a connection may wait for its next request.
 	IdleTimeout time.Duration
-	// MaxHeaderBytes is the size of the largest header.
+	// MaxHeaderBytes is the maximum size of a header.
 	MaxHeaderBytes int
 }
 
-// New returns a server with these limits. Its log is for those who look for a mistake.
+// New returns a server with these limits. The log gets net/http's own messages.
 func New(handler http.Handler, l Limits, log slog.Handler) *Server {
 	s := &Server{busy: newBusy()}
 	s.Handler = closeChunked(handler)
-	// OPTIONS * is a request like any other: the handler responds to it.
+	// OPTIONS * is passed to the handler like any other request.
 	s.DisableGeneralOptionsHandler = true
 	s.ReadHeaderTimeout = min(readHeaderTimeout, l.ReadTimeout)
 	s.ReadTimeout = l.ReadTimeout
@@ -46,21 +46,21 @@ func New(handler http.Handler, l Limits, log slog.Handler) *Server {
 	return s
 }
 
-// ServePlain is Serve for connections in plain text.
+// ServePlain is Serve for plain-text connections.
 func (s *Server) ServePlain(ln net.Listener) error {
 	return s.Serve(&headerTimeListener{ln, s.ReadHeaderTimeout})
 }
 
-// shutdownRound is how long a shutdown may take before it looks for connections that
-// it missed.
+// shutdownRound is how long a shutdown may take before it looks for connections that it
+// missed.
 const shutdownRound = 500 * time.Millisecond
 
-// Drain ends the connections as soon as no request is under way on them. It must begin
-// after Serve returned, so that the server has every connection that was accepted.
+// Drain closes the connections as soon as they have no request in progress. It must be
+// called after Serve returned, so that the server has every accepted connection.
 //
-// net/http says goodbye to the HTTP/2 connections that are there when a shutdown begins,
-// and waits for all: one that was accepted and did not yet speak HTTP/2 would be waited for
-// until its client leaves.
+// net/http's Shutdown announces the end only on the HTTP/2 connections that exist at its
+// beginning, and then waits for all: it would wait for an accepted connection that has
+// not begun HTTP/2 yet until its client disconnects.
 func (s *Server) Drain() {
 	s.SetKeepAlivesEnabled(false)
 	s.busy.wait()

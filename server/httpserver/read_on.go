@@ -7,21 +7,21 @@ import (
 )
 
 const (
-	// readOnTime is how long a refused request is read on.
+	// readOnTime is how long the rest of a refused request is read.
 	readOnTime = 10 * time.Second
-	// readOnTimes is how many times the size of the largest request is read of it.
+	// readOnTimes is how much of it is read, as a multiple of the largest request.
 	readOnTimes = 16
 )
 
-// ReadOn returns a handler that reads on and drops what is left of the body of a
-// request that next refused. Many clients (Python's http.client is one) send all
-// before they read anything: were the connection closed with a part of the body
-// unread, its reset would take the response from them. The writer of the response must be
-// telemetry's, which knows its status.
+// ReadOn returns a handler that reads and drops the rest of the body of a request that
+// next refused. Many clients (such as Python's http.client) send the whole request before
+// they read anything: if the connection were closed with an unread part of the body, the
+// reset would destroy the response. The response writer must be telemetry's, which knows
+// its status.
 func ReadOn(next http.Handler, maxRequest int64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
-		// HTTP/2 ends the stream alone, without a reset of the connection.
+		// HTTP/2 ends only the stream, without resetting the connection.
 		if r.ContentLength == 0 || r.ProtoMajor != 1 || w.(statusReader).Status() < http.StatusBadRequest {
 			return
 		}
@@ -33,5 +33,5 @@ func ReadOn(next http.Handler, maxRequest int64) http.Handler {
 	})
 }
 
-// statusReader knows the status of its response, as telemetry's statusWriter does.
+// statusReader returns the status of its response, as telemetry's statusWriter does.
 type statusReader interface{ Status() int }

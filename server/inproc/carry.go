@@ -7,34 +7,34 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// Arrival has the messages of a caller, encoded. grpc-go's own streams have these methods,
-// all but JSON.
+// Arrival provides the encoded messages of a caller. grpc-go's own streams have these
+// methods, except JSON.
 type Arrival interface {
 	// ReadMessageHeader reads the header of the next message: a flag, which is 1 for a
-	// compressed message, and the length in four bytes. It returns [io.EOF] after the last
-	// message.
+	// compressed message, and the length in four bytes. It returns [io.EOF] after the
+	// last message.
 	ReadMessageHeader(header []byte) error
 	// Read reads the next n bytes of the message.
 	Read(n int) (mem.BufferSlice, error)
-	// RecvCompress returns the encoding of messages that are compressed.
+	// RecvCompress returns the encoding of compressed messages.
 	RecvCompress() string
-	// JSON reports whether messages are JSON, and no protobuf.
+	// JSON reports whether messages are JSON instead of protobuf.
 	JSON() bool
 }
 
-// carried is the transport of a call whose messages are encoded. Package intake finds it in
-// the call's context, and receives from it.
+// carried is the transport of a call whose messages are encoded. Package intake finds it
+// in the call's context and receives from it.
 type carried struct {
 	*transport
 	Arrival
 }
 
 // Carry calls a method of any kind on the caller's goroutine, as [Channel.Serve] calls a
-// streaming one. The messages of the caller are encoded: a service that is registered
-// with package intake, and an interceptor of streams of that package, receive them from
-// the [Arrival]. Those of the handler go to ss.SendMsg, the one of a unary method too,
-// even if the context of the call has ended by then. ss.RecvMsg is called by a service
-// that receives by itself.
+// streaming one, for a caller whose messages are encoded. Services that are registered
+// through package intake, and that package's stream interceptor, receive the messages
+// from the [Arrival]. The handler's messages go to ss.SendMsg, for a unary method too,
+// even if the context of the call has ended by then. ss.RecvMsg is called only by
+// services that do not receive through intake.
 func (c *Channel) Carry(ctx context.Context, fullName string, from Arrival, ss grpc.ServerStream) error {
 	if err := contextError(ctx); err != nil {
 		return err
@@ -59,7 +59,7 @@ func (c *Channel) Carry(ctx context.Context, fullName string, from Arrival, ss g
 	return err
 }
 
-// respond sends the header, if there is one, and the one message of a unary call.
+// respond sends the header, if there is one, and the single message of a unary call.
 func (s *serverStream) respond(m any) error {
 	s.sending.Lock()
 	defer s.sending.Unlock()

@@ -13,16 +13,16 @@ import (
 
 var _ grpc.ServiceRegistrar = (*Channel)(nil)
 
-// Options name the interceptors that every call passes before its handler. The first
-// interceptor of a list is the outermost, as in grpc.ChainUnaryInterceptor.
+// Options are the interceptors of a channel. The first one in a list is the outermost, as
+// in grpc.ChainUnaryInterceptor.
 type Options struct {
 	Unary  []grpc.UnaryServerInterceptor
 	Stream []grpc.StreamServerInterceptor
 }
 
-// Channel calls the services that are registered with it. All of them are
-// registered before the first call; from then on a Channel may be used by any
-// number of goroutines. It needs no closing.
+// Channel calls the services that are registered with it. All services must be registered
+// before the first call. After that, a Channel is safe for concurrent use. It needs no
+// closing.
 type Channel struct {
 	unary    grpc.UnaryServerInterceptor
 	stream   grpc.StreamServerInterceptor
@@ -47,9 +47,9 @@ func New(o Options) *Channel {
 	}
 }
 
-// RegisterService registers impl as the implementation of desc. It panics if the
-// service is registered already or if impl does not implement its interface: both
-// are mistakes of the program, and the signature has no error to return.
+// RegisterService registers impl as the implementation of desc. It panics if the service
+// is already registered or impl does not implement its interface: both are programming
+// errors, and the signature has no error.
 func (c *Channel) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	if impl != nil && desc.HandlerType != nil {
 		want := reflect.TypeOf(desc.HandlerType).Elem()
@@ -71,8 +71,7 @@ func (c *Channel) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	}
 }
 
-// lookup returns the method with a full name. Its errors are those of a
-// grpc-go server.
+// lookup returns the method with a full name. Its errors are those of a grpc-go server.
 func (c *Channel) lookup(fullName string) (method, error) {
 	if m, ok := c.methods[fullName]; ok {
 		return m, nil
@@ -89,7 +88,7 @@ func (c *Channel) lookup(fullName string) (method, error) {
 	return method{}, status.Errorf(codes.Unimplemented, "unknown method %s for service %s", rpc, service)
 }
 
-// chainUnary makes one interceptor of many; nil if there are none.
+// chainUnary combines interceptors into one. It returns nil if there are none.
 func chainUnary(list []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
 	if len(list) == 0 {
 		return nil
@@ -105,7 +104,7 @@ func chainUnary(list []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor 
 	}
 }
 
-// chainStream makes one interceptor of many; nil if there are none.
+// chainStream combines interceptors into one. It returns nil if there are none.
 func chainStream(list []grpc.StreamServerInterceptor) grpc.StreamServerInterceptor {
 	if len(list) == 0 {
 		return nil

@@ -6,8 +6,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// serverContext returns the context of a handler, in which grpc.SetHeader and its kin
-// find the transport.
+// serverContext returns the context of a handler, in which grpc.SetHeader and similar
+// functions find the transport.
 func serverContext(ctx context.Context, t *transport) context.Context {
 	return grpc.NewContextWithServerTransportStream(ctx, t)
 }

@@ -8,13 +8,13 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// validate refuses metadata that gRPC could not put on the wire: keys other than
-// [0-9a-z-_.]+ and, unless the key ends in "-bin", values that are not printable
-// ASCII. The error names the key, never the value.
+// validate returns an error for metadata that gRPC could not send: keys other than
+// [0-9a-z-_.]+ and, unless the key ends in "-bin", values that are not printable ASCII.
+// The error names the key but not the value.
 func validate(md metadata.MD) error {
 	for key, values := range md {
 		if reserved(key) {
-			continue // it is dropped, whatever it holds
+			continue // it is dropped in any case
 		}
 		if key == "" || strings.ContainsFunc(key, illegalInKey) {
 			return status.Errorf(codes.Internal, "inproc: metadata key %q has characters outside of [0-9a-z-_.]", key)
@@ -45,8 +45,8 @@ func isPrintable(s string) bool {
 	return true
 }
 
-// reserved reports whether a key belongs to the protocol (gRPC over HTTP/2), so
-// that an application's value for it never reaches the other side.
+// reserved reports whether a key belongs to the protocol (gRPC over HTTP/2). An
+// application's value for it is never sent.
 func reserved(key string) bool {
 	switch key {
 	case "content-type", "te", "user-agent",
@@ -56,8 +56,8 @@ func reserved(key string) bool {
 	return strings.HasPrefix(key, ":")
 }
 
-// merge appends a copy of src, without its reserved keys, to dst, which may be
-// nil, and returns dst.
+// merge appends a copy of src without its reserved keys to dst, which may be nil, and
+// returns dst.
 func merge(dst, src metadata.MD) metadata.MD {
 	for key, values := range src {
 		if reserved(key) {

@@ -36,12 +36,12 @@ func (c *Channel) Serve(ctx context.Context, fullName string, ss grpc.ServerStre
 	}
 
 	s := newServerStream(ctx, fullName, ss)
-	defer s.end() // a panic unwinds through here
+	defer s.end() // also after a panic
 	s.ctx = serverContext(s.ctx, &s.transport)
 	return c.handleStream(m, fullName, s)
 }
 
-// newServerStream returns the handler's view of a stream. Its context ends with the call.
+// newServerStream returns the handler's side of a stream. Its context ends with the call.
 func newServerStream(ctx context.Context, fullName string, ss grpc.ServerStream) *serverStream {
 	s := &serverStream{ServerStream: ss, transport: transport{method: fullName}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
@@ -66,7 +66,7 @@ func (c *Channel) handleStream(m method, fullName string, s *serverStream) error
 	return nil
 }
 
-// serverStream is the handler's view of the stream given to Serve or Carry. One goroutine
+// serverStream is the handler's side of the stream given to Serve or Carry. One goroutine
 // may send while another receives.
 type serverStream struct {
 	grpc.ServerStream
@@ -75,7 +75,7 @@ type serverStream struct {
 	cancel    context.CancelFunc
 
 	sending sync.Mutex
-	begun   bool // the header went out, or the first message without one
+	begun   bool // the header was sent, or the first message without one
 }
 
 // Context returns the handler's context.
@@ -111,7 +111,7 @@ func (s *serverStream) SendMsg(m any) error {
 	return nil
 }
 
-// sendHeader passes the header on, once, if there is one.
+// sendHeader sends the header once, if there is one.
 func (s *serverStream) sendHeader() error {
 	if s.begun {
 		return nil
@@ -123,8 +123,9 @@ func (s *serverStream) sendHeader() error {
 	return nil
 }
 
-// RecvMsg receives the next message into m. It fails with the status of the context
-// if that has ended, even if there are more messages: nobody waits for their results.
+// RecvMsg receives the next message into m. It fails with the status of the context if
+// that has ended, even if there are more messages, because nobody waits for their
+// results.
 func (s *serverStream) RecvMsg(m any) error {
 	if err := contextError(s.ctx); err != nil {
 		return err
@@ -132,8 +133,8 @@ func (s *serverStream) RecvMsg(m any) error {
 	return s.ServerStream.RecvMsg(m)
 }
 
-// end ends the handler's context, so that nothing more is sent, waits for a message
-// that is being sent, and passes header and trailer on.
+// end ends the handler's context so that nothing more is sent, waits for a message that
+// is being sent, and sends header and trailer.
 func (s *serverStream) end() {
 	s.cancel()
 	s.sending.Lock()

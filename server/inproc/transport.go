@@ -13,24 +13,24 @@ var _ grpc.ServerTransportStream = (*transport)(nil)
 
 var errHeaderSent = status.Error(codes.Internal, "inproc: the header has been sent already")
 
-// transport carries what a handler sends besides messages: header and trailer.
-// The handler finds it in its context by grpc.SetHeader and its kin, and may use
-// it from several goroutines.
+// transport receives header and trailer from a handler. The handler finds it in its
+// context through grpc.SetHeader and similar functions, and may use it from several
+// goroutines.
 type transport struct {
 	method string
 
 	mu      sync.Mutex
 	header  metadata.MD
 	trailer metadata.MD
-	sent    bool // the header is with the client
+	sent    bool // the header was sent
 	ended   bool // the handler has returned
 }
 
 // Method returns the full name of the method, "/package.Service/Method".
 func (t *transport) Method() string { return t.method }
 
-// SetHeader adds to the header, which goes out with SendHeader, the first message
-// or the status. It fails once the header is out.
+// SetHeader adds to the header, which is sent with SendHeader, the first message or the
+// status. It fails once the header was sent.
 func (t *transport) SetHeader(md metadata.MD) error {
 	if len(md) == 0 {
 		return nil
@@ -38,7 +38,7 @@ func (t *transport) SetHeader(md metadata.MD) error {
 	return t.addHeader(md, false)
 }
 
-// SendHeader adds to the header and sends it. It fails if the header is out.
+// SendHeader adds to the header and sends it. It fails if the header was already sent.
 func (t *transport) SendHeader(md metadata.MD) error {
 	return t.addHeader(md, true)
 }
@@ -57,7 +57,7 @@ func (t *transport) addHeader(md metadata.MD, send bool) error {
 	return nil
 }
 
-// flushHeader sends the header if that has not been done yet.
+// flushHeader sends the header if it was not sent yet.
 func (t *transport) flushHeader() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -83,8 +83,8 @@ func (t *transport) SetTrailer(md metadata.MD) error {
 	return nil
 }
 
-// end closes header and trailer for good. A header that was set but not sent goes
-// out now; a call that never had one ends with a trailer alone.
+// end makes header and trailer final. A header that was set but not sent is sent now. A
+// call without a header ends with only a trailer.
 func (t *transport) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -94,8 +94,8 @@ func (t *transport) end() {
 	t.ended = true
 }
 
-// sentHeader returns the header as far as the client may see it: nil before it is
-// sent and if there is none. A header that is sent does not change any more.
+// sentHeader returns the header as the client sees it: nil before it is sent and if there
+// is none. A sent header does not change.
 func (t *transport) sentHeader() metadata.MD {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -105,7 +105,7 @@ func (t *transport) sentHeader() metadata.MD {
 	return t.header
 }
 
-// finalTrailer returns the trailer, which does not change any more; nil while the
+// finalTrailer returns the trailer, which does not change any more. It is nil while the
 // handler runs.
 func (t *transport) finalTrailer() metadata.MD {
 	t.mu.Lock()

@@ -9,12 +9,12 @@ import (
 )
 
 // Call calls a unary method on the caller's goroutine and returns when its handler has
-// returned. The method makes an empty request, which decode fills in. An error of decode
-// is the error of the call as it is; every other error is a status. A call whose context
-// has ended before it, or by the time its request is there, does not reach the handler.
+// returned. The method creates an empty request, which decode fills in. An error of
+// decode is returned unchanged; every other error is a status. If the context ends before
+// the request is decoded, the handler is not called.
 //
-// The response is the handler's own, nil where it gave none. It must not be changed:
-// other calls may share it.
+// The response belongs to the handler, and is nil if the handler returned none. It must
+// not be modified: other calls may share it.
 func (c *Channel) Call(ctx context.Context, fullName string, decode func(request any) error) (response any, header metadata.MD, err error) {
 	if err := contextError(ctx); err != nil {
 		return nil, nil, err
@@ -39,12 +39,12 @@ func (c *Channel) Call(ctx context.Context, fullName string, decode func(request
 		return nil, nil, in.refused
 	}
 	if err = statusError(err); err == nil {
-		err = errNoResponse // a failure that calls itself OK carries no message
+		err = errNoResponse // an error with the code OK has no message
 	}
 	return nil, in.transport.sentHeader(), err
 }
 
-// incoming is a unary call as its method gets it.
+// incoming is a unary call as the method's generated code sees it.
 type incoming struct {
 	transport transport
 	ctx       context.Context
@@ -60,7 +60,7 @@ func (in *incoming) receive(request any) error {
 	return contextError(in.ctx)
 }
 
-// contextError returns the status of a context that has ended, else nil.
+// contextError returns the status of a context that has ended, or nil.
 func contextError(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return status.FromContextError(err).Err()
@@ -70,10 +70,9 @@ func contextError(ctx context.Context) error {
 
 var errNoResponse = status.Error(codes.Internal, "inproc: the method sent no response, want exactly one")
 
-// statusError makes a status of what a handler returned, as a grpc-go server does:
-// a status stays one, with its details, even where it is wrapped; the end of a
-// context has its own codes; anything else is UNKNOWN with its text. It returns
-// nil for an error that claims to be OK.
+// statusError converts a handler's error to a status, as a grpc-go server does: a status
+// keeps its details, even if it is wrapped; a context error gets its own code; any other
+// error becomes UNKNOWN with its text. It returns nil for a status with the code OK.
 func statusError(err error) error {
 	s, ok := status.FromError(err)
 	if !ok {

@@ -1,5 +1,5 @@
-// Package lifecycle starts the parts of a server, and ends them in order: what relies on
-// another part ends before it.
+// Package lifecycle starts the parts of a server and ends them in order: a part ends
+// before the parts that it depends on.
 package lifecycle
 
 import (
@@ -13,35 +13,35 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Part is something that a server starts and has to end. Every hook may be nil.
+// Part is something that a server starts and must end. Each hook may be nil.
 type Part struct {
 	Name string
 	// Serve runs until the context ends, or until Drain or Close ends it.
 	Serve func(ctx context.Context) error
-	// Drain takes no more work and returns when none is under way, which Close
-	// must bring about too.
+	// Drain stops accepting work and returns when no work is in progress. It must also
+	// return after Close.
 	Drain func()
-	// Cut fails the work under way, so that its callers hear a verdict.
+	// Cut makes the work in progress fail, so that its callers get an outcome.
 	Cut func()
-	// Close releases what the part holds. It is called once, after Drain or
-	// without it, whether or not the part ever served.
+	// Close releases the part's resources. It is called once, with or without a Drain
+	// before, and even if Serve was never called.
 	Close func() error
 
-	served chan struct{} // closed when Serve returned, nil where it was never called
+	served chan struct{} // closed when Serve has returned; nil if it was never called
 }
 
-// AwaitServed returns when Serve has returned. It is for a Drain that has to know.
+// AwaitServed returns when Serve has returned. A Drain can use it.
 func (p *Part) AwaitServed() { <-p.served }
 
-// stage is the parts that drain at the same time: one that has long work must
-// not leave another open, or without time.
+// stage is a set of parts that drain at the same time: a part with long work must not
+// keep the others open, or take the time that they need.
 type stage struct {
 	parts   []*Part
 	drained chan struct{}
 }
 
-// Stack is a stack of stages. Each relies on those pushed before it, so the
-// last one drains and closes first. It belongs to one goroutine at a time.
+// Stack is a stack of stages. Each stage depends on those pushed before it, so the last
+// one drains and closes first. It belongs to one goroutine at a time.
 type Stack struct {
 	stages []*stage
 }
@@ -51,12 +51,12 @@ func (l *Stack) Push(parts ...*Part) {
 	l.stages = append(l.stages, &stage{parts: parts})
 }
 
-// lastWords is how long the calls that were cut have to tell their callers.
+// lastWords is how long cut calls have to send their errors.
 const lastWords = time.Second
 
-// Run serves all parts until the context ends or a part fails, then drains
-// them from the top down, for at most the timeout. Nothing runs or is held when
-// Run returns. The error is that of the part that failed first, or says that
+// Run serves all parts until the context ends or a part fails. Then it drains them from
+// the top down, at most for the timeout. When Run returns, all parts have stopped and
+// released their resources. The error is that of the part that failed first, or says that
 // work was cut.
 func (l *Stack) Run(ctx context.Context, timeout time.Duration) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -83,10 +83,10 @@ func (l *Stack) Run(ctx context.Context, timeout time.Duration) error {
 	return g.Wait()
 }
 
-// drain drains the stages from the top down. Where the timeout passes before
-// that, drain cuts the work under way and returns an error.
+// drain drains the stages from the top down. If the timeout passes first, it cuts the
+// work in progress and returns an error.
 func (l *Stack) drain(timeout time.Duration) error {
-	stages := l.stages // Close takes them off the stack meanwhile
+	stages := l.stages // Close removes them from the stack meanwhile
 	for _, s := range stages {
 		s.drained = make(chan struct{})
 	}
@@ -131,8 +131,8 @@ func (s *stage) drain() {
 	wg.Wait()
 }
 
-// awaitDrained waits for the end of the stage's drain, for at most the timeout. It
-// reports whether the stage is drained, or was never asked to.
+// awaitDrained waits for the end of the stage's drain, at most for the timeout. It
+// reports whether the stage is drained or was never asked to drain.
 func (s *stage) awaitDrained(timeout time.Duration) bool {
 	if s.drained == nil {
 		return true
@@ -152,11 +152,11 @@ func (s *stage) awaitDrained(timeout time.Duration) bool {
 	}
 }
 
-// Close closes the stages from the top down. Nothing of a stage runs any more
-// when the stage below it closes. The stack is empty afterwards.
+// Close closes the stages from the top down. When a stage closes, nothing of the stage
+// above is running any more. The stack is empty afterwards.
 //
-// A stage that is still draining closes at once. The stages below it could not
-// drain before, so each of them gets lastWords to do so.
+// A stage that is still draining is closed at once. The stages below it could not drain
+// before, so each of them gets lastWords to do so.
 func (l *Stack) Close() error {
 	var errs []error
 	stuck := false

@@ -1,5 +1,5 @@
-// Package peers knows the other side of a connection: the address that it is counted by,
-// and what the connection did to others.
+// Package peers tracks the other side of a connection: the address by which it is
+// counted, and what the connection did that affects others.
 package peers
 
 import (
@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// A connection that is beyond its bounds is still shown so many courtesies at once,
-// and then one each courtesyInterval: a stream of others ends for its own, or it hears
-// all about a refusal. These are as many as a load balancer that asks for the server's
-// health needs, and too few to keep the server busy.
+// A connection beyond its limits still gets this many courtesies at once, and then one
+// each courtesyInterval. A courtesy is that a stream of another connection ends for its
+// own, or that it gets a complete error for a refusal. These numbers are enough for a
+// load balancer that checks the server's health, and too few to keep the server busy.
 const (
 	courtesies       = 4
 	courtesyInterval = time.Second
 )
 
-// Peer is the address of a connection's other side, and what the connection did to
-// others. A connection must have one Peer for its life.
+// Peer is the address of a connection's other side, and what the connection did that
+// affects others. A connection must have the same Peer for its whole life.
 type Peer struct {
 	net.Addr
 	counted netip.Addr
@@ -28,17 +28,18 @@ type Peer struct {
 	asked   atomic.Bool
 
 	mu    sync.Mutex
-	until time.Time // when the credit is whole again
+	until time.Time // when the credit is full again
 }
 
 // New returns the peer of a connection from this address.
 func New(addr net.Addr) *Peer { return &Peer{Addr: addr, counted: Address(addr)} }
 
-// Known reports whether a caller whose token Diga accepted called on the connection.
+// Known reports whether a caller whose token Diga accepted has made a call on the
+// connection.
 func (p *Peer) Known() bool { return p.known.Load() }
 
-// MarkKnown remembers that a caller whose token Diga accepted called on the connection.
-// It does nothing for an address that is no [Peer].
+// MarkKnown records that a caller whose token Diga accepted has made a call on the
+// connection. It does nothing if the address is not a [Peer].
 func MarkKnown(addr net.Addr) {
 	if p, ok := addr.(*Peer); ok && !p.Known() {
 		p.known.Store(true)
@@ -49,16 +50,16 @@ func MarkKnown(addr net.Addr) {
 // call.
 func (p *Peer) AskedOfCopies() bool { return p.asked.Load() }
 
-// MarkAskedOfCopies remembers that a call on the connection is about the copy of another call.
-// It does nothing for an address that is no [Peer].
+// MarkAskedOfCopies records that a call on the connection is about the copy of another
+// call. It does nothing if the address is not a [Peer].
 func MarkAskedOfCopies(addr net.Addr) {
 	if p, ok := addr.(*Peer); ok {
 		p.asked.Store(true)
 	}
 }
 
-// Courtesy reports whether a connection is shown one more courtesy, and counts it. It
-// is always for an address that is no [Peer].
+// Courtesy reports whether the connection gets another courtesy, and counts it. It always
+// returns true if the address is not a [Peer].
 func Courtesy(addr net.Addr) bool {
 	p, ok := addr.(*Peer)
 	if !ok {
@@ -77,9 +78,9 @@ func Courtesy(addr net.Addr) bool {
 	return true
 }
 
-// Address returns the address that a peer is counted by: of IPv6 the network of
-// 64 bits, all of which one host may have. It is the zero address for a peer that has
-// none.
+// Address returns the address by which a peer is counted. For IPv6 it is the /64 network,
+// because one host may have all of its addresses. It is the zero address for a peer
+// without an IP address.
 func Address(peer net.Addr) netip.Addr {
 	if p, ok := peer.(*Peer); ok {
 		return p.counted

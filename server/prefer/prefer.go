@@ -1,5 +1,5 @@
-// Package prefer reads how long a caller is ready to wait for what digate does beside
-// its one exchange with Diga, from the Prefer header of RFC 7240.
+// Package prefer reads the Prefer header of RFC 7240, in which a caller says how long
+// digate may wait before a request to Diga or make further requests.
 package prefer
 
 import (
@@ -11,18 +11,18 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// Header is the header, and in lower case the gRPC metadata, of preferences.
+// Header is the name of the header and, in lower case, of the gRPC metadata.
 const Header = "Prefer"
 
 const metadataKey = "prefer"
 
-// MaxSeconds is the longest time that is told from a longer one, in seconds: a number of
-// seconds that a caller gives need not fit into a [time.Duration].
+// MaxSeconds is the longest time in seconds. Longer times count as this one, because a
+// caller's number need not fit into a [time.Duration].
 const MaxSeconds = 1 << 20
 
-// Wait returns the time of the preference wait (RFC 7240, 4.3) in the values of a
-// header, and reports whether there is one. Of several the first counts. One that
-// cannot be read is ignored, as is every other preference.
+// Wait returns the time of the preference wait (RFC 7240, 4.3) in the values of a header,
+// and reports whether there is one. If there are several, the first counts. A malformed
+// one and all other preferences are ignored.
 func Wait(values []string) (time.Duration, bool) {
 	for _, list := range values {
 		for preference := range strings.SplitSeq(list, ",") {
@@ -43,14 +43,14 @@ func Wait(values []string) (time.Duration, bool) {
 
 type key struct{}
 
-// NewContext returns a context of a call whose caller is ready to wait for that long.
+// NewContext returns a context with the time that the caller is ready to wait.
 func NewContext(ctx context.Context, wait time.Duration) context.Context {
 	return context.WithValue(ctx, key{}, wait)
 }
 
-// WithMetadata returns the context of a gRPC call, by [NewContext] if its metadata says how
-// long its caller is ready to wait. It is asked once, when the metadata arrives: looking
-// there from the context takes longer the more metadata a call has.
+// WithMetadata is [NewContext] with the time in the metadata of a gRPC call, if there is
+// one. It is called once, when the metadata arrives, because each later search in the
+// metadata takes longer the more metadata a call has.
 func WithMetadata(ctx context.Context, md metadata.MD) context.Context {
 	if wait, ok := Wait(md[metadataKey]); ok {
 		return NewContext(ctx, wait)
@@ -58,8 +58,8 @@ func WithMetadata(ctx context.Context, md metadata.MD) context.Context {
 	return ctx
 }
 
-// FromContext returns how long the caller of a call is ready to wait, and reports
-// whether it said so.
+// FromContext returns how long the caller is ready to wait, and reports whether it said
+// so.
 func FromContext(ctx context.Context) (time.Duration, bool) {
 	wait, ok := ctx.Value(key{}).(time.Duration)
 	return wait, ok

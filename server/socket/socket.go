@@ -1,5 +1,5 @@
-// Package socket listens on Unix sockets. The path of a socket is that of one server: the
-// socket of a server that died is replaced, and that of one that runs is not.
+// Package socket listens on Unix sockets. A path belongs to one server: the socket of a
+// server that died is replaced, and that of a running server is not.
 package socket
 
 import (
@@ -16,13 +16,14 @@ import (
 	"time"
 )
 
-// Prefix is what the address of a Unix socket begins with.
+// Prefix begins the address of a Unix socket.
 const Prefix = "unix:"
 
-// Path returns the path of an address unix:PATH, and reports whether it is one.
+// Path returns the path in an address unix:PATH, and reports whether the address has this
+// form.
 func Path(addr string) (path string, ok bool) { return strings.CutPrefix(addr, Prefix) }
 
-// Address returns a listener's address as a setting has it.
+// Address returns a listener's address in the form of the setting.
 func Address(addr net.Addr) string {
 	if addr.Network() == "unix" {
 		return Prefix + addr.String()
@@ -30,7 +31,7 @@ func Address(addr net.Addr) string {
 	return addr.String()
 }
 
-// ParseMode returns the mode that a text such as 0660 has in octal digits.
+// ParseMode parses a mode in octal digits, such as 0660.
 func ParseMode(text string) (fs.FileMode, error) {
 	mode, err := strconv.ParseUint(text, 8, 32)
 	if err != nil || mode > uint64(fs.ModePerm) {
@@ -39,13 +40,14 @@ func ParseMode(text string) (fs.FileMode, error) {
 	return fs.FileMode(mode), nil
 }
 
-// ErrNoSocket is the error of a path with another file, which [Listen] leaves alone.
+// ErrNoSocket is the error of a path with a file that is not a socket. [Listen] does not
+// touch it.
 var ErrNoSocket = errors.New("is there, and is no socket")
 
-// maxPath is the longest path of a socket that every system takes, in bytes.
+// maxPath is the longest path of a socket that every system supports, in bytes.
 const maxPath = 103
 
-// CheckPath returns an error if no socket can have this path.
+// CheckPath returns an error if a socket cannot have this path.
 func CheckPath(path string) error {
 	switch {
 	case path == "":
@@ -56,12 +58,12 @@ func CheckPath(path string) error {
 	return nil
 }
 
-// dialTimeout is how long a socket that is there may take to accept a connection. One
-// whose queue is full counts as listening.
+// dialTimeout is how long an existing socket may take to accept a connection. A socket
+// with a full queue counts as listening.
 const dialTimeout = time.Second
 
 // Listen listens on a socket with this mode. It replaces a socket on which nobody
-// listens, and no other file. The socket is gone when the listener is closed.
+// listens, but no other file. The socket is removed when the listener is closed.
 func Listen(ctx context.Context, path string, mode fs.FileMode) (net.Listener, error) {
 	if err := CheckPath(path); err != nil {
 		return nil, err
@@ -82,8 +84,8 @@ func listen(ctx context.Context, path string, mode fs.FileMode) (net.Listener, e
 	if err := removeStale(ctx, path); err != nil {
 		return nil, err
 	}
-	// Linux gives the socket's file the mode of the descriptor, so that nobody else can
-	// connect before its own is set.
+	// On Linux, the socket's file gets the mode of the descriptor, so nobody else can
+	// connect before the mode is set.
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		return c.Control(func(fd uintptr) { restrict(fd) })
 	}}
@@ -98,7 +100,7 @@ func listen(ctx context.Context, path string, mode fs.FileMode) (net.Listener, e
 	return ln, nil
 }
 
-// removeStale removes the socket of a server that is gone.
+// removeStale removes the socket of a server that no longer runs.
 func removeStale(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -142,8 +144,8 @@ func (l *listener) Close() error {
 	return err
 }
 
-// lock is a file beside the socket that one process has locked, since a look at the
-// socket and its replacement are two steps.
+// lock is a lock file next to the socket. Checking the socket and replacing it are two
+// steps, so only one process at a time may do this.
 type lock struct{ file *os.File }
 
 func lockFor(path string) (*lock, error) {
@@ -156,7 +158,7 @@ func lockFor(path string) (*lock, error) {
 			_ = f.Close()
 			return nil, inUse(path)
 		}
-		// Another process may have removed the file before it gave up its lock.
+		// Another process may have removed the file before it released its lock.
 		held, err := f.Stat()
 		there, missing := os.Stat(f.Name())
 		if err == nil && missing == nil && os.SameFile(held, there) {

@@ -4,8 +4,8 @@ package socket
 
 import "os"
 
-// tryLock locks nothing: this system has no lock that ends with its process.
+// tryLock locks nothing, because this system has no locks that end with the process.
 func tryLock(*os.File) bool { return true }
 
-// restrict does nothing: the folder decides who may connect.
+// restrict does nothing. The permissions of the directory decide who may connect.
 func restrict(uintptr) {}

@@ -1,4 +1,4 @@
-// Package stack prepares the stacks of goroutines.
+// Package stack grows the stacks of goroutines in advance.
 package stack
 
 import "runtime"

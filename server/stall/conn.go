@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Listen returns a listener whose connections fail when a write makes no progress for the
-// timeout. Open counts the connections.
+// Listen returns a listener whose connections fail if a write makes no progress for the
+// timeout. open counts the connections.
 func Listen(ln net.Listener, timeout time.Duration, open *atomic.Int64) net.Listener {
 	return &listener{ln, timeout, open}
 }
@@ -27,20 +27,21 @@ func (l *listener) Accept() (net.Conn, error) {
 	return &conn{Conn: c, timeout: l.timeout, open: l.open}, nil
 }
 
-// chunk is how many bytes must be taken within the timeout.
+// chunk is how many bytes must be accepted within the timeout.
 const chunk = 64 << 10
 
-// conn is a connection that fails when a write makes no progress for the
-// timeout. A deadline that is set on it holds as well.
+// conn is a connection that fails if a write makes no progress for the timeout. A
+// deadline that is set on it also applies.
 type conn struct {
 	net.Conn
 	timeout  time.Duration
-	deadline atomic.Int64 // in nanoseconds of Unix time, 0 for none
+	deadline atomic.Int64 // in nanoseconds of Unix time; 0 for none
 	open     *atomic.Int64
 	closed   atomic.Bool
 }
 
-// Close closes the connection, which counts as open until then. It may be called again.
+// Close closes the connection, which counts as open until then. It may be called
+// repeatedly.
 func (c *conn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {
 		c.open.Add(-1)

@@ -1,5 +1,5 @@
-// Package static serves content that does not change while the server runs. It is
-// compressed for the clients that take gzip, and a client may keep it by its ETag.
+// Package static serves content that does not change while the server runs, compressed
+// and with an ETag.
 package static
 
 import (
@@ -15,18 +15,18 @@ import (
 	"time"
 )
 
-// form makes one form of a content, at its first call, and keeps it.
+// form creates one form of the content at its first call, and caches it.
 type form = func() ([]byte, error)
 
-// content is what a handler sends.
+// content is the handler.
 type content struct {
 	contentType   string
 	plain, zipped form
-	// etag is the digest of the form that the other one is made of.
+	// etag is the digest of the original form.
 	etag func() (string, error)
 }
 
-// Text returns a handler of a text, which is made at the first request.
+// Text returns a handler of a text, which is created at the first request.
 func Text(contentType string, text func() ([]byte, error)) http.Handler {
 	plain := sync.OnceValues(text)
 	return &content{contentType, plain, sync.OnceValues(func() ([]byte, error) {
@@ -38,8 +38,8 @@ func Text(contentType string, text func() ([]byte, error)) http.Handler {
 	}), digest(plain)}
 }
 
-// Zipped returns a handler of content that is compressed as [Zip] does it. The content is
-// decompressed at the first request of a client that does not take gzip.
+// Zipped returns a handler of content that was compressed by [Zip]. The content is
+// decompressed at the first request of a client that does not accept gzip.
 func Zipped(contentType string, read func() ([]byte, error)) http.Handler {
 	zipped := sync.OnceValues(read)
 	return &content{contentType, sync.OnceValues(func() ([]byte, error) {
@@ -51,7 +51,7 @@ func Zipped(contentType string, read func() ([]byte, error)) http.Handler {
 	}), zipped, digest(zipped)}
 }
 
-// digest returns a function that returns the digest of a form, which is computed once.
+// digest returns a function that returns the digest of a form, and computes it only once.
 func digest(of form) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
 		text, err := of()
@@ -60,16 +60,16 @@ func digest(of form) func() (string, error) {
 	})
 }
 
-// Zip compresses a text with gzip, as small as it gets.
+// Zip compresses a text with gzip, at the highest level.
 func Zip(text []byte) []byte {
 	var out bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level exists
-	_, _ = w.Write(text)                                    // a buffer takes everything
+	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is valid
+	_, _ = w.Write(text)                                    // writing to a buffer never fails
 	_ = w.Close()
 	return out.Bytes()
 }
 
-// Unzip returns the text that was compressed with gzip.
+// Unzip decompresses a text.
 func Unzip(zipped []byte) ([]byte, error) {
 	r, err := gzip.NewReader(bytes.NewReader(zipped))
 	if err != nil {
@@ -94,7 +94,7 @@ func (c *content) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", c.contentType)
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Cache-Control", "no-cache") // it may be kept, and is asked for again by its ETag
+	header.Set("Cache-Control", "no-cache") // it may be cached, but must be validated by its ETag
 	header.Set("Vary", "Accept-Encoding")
 	header.Set("ETag", `"`+etag+variant+`"`)
 	if zip {
@@ -103,9 +103,9 @@ func (c *content) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, oneRange(r), "", time.Time{}, bytes.NewReader(body))
 }
 
-// oneRange returns a request that asks for one range of the content at most. A list of
-// ranges is ignored, as RFC 9110, 14.2, allows: the thousands that fit into a header take
-// a hundred times the work of the whole content.
+// oneRange returns a request with at most one range. A list of ranges is ignored, as RFC
+// 9110, 14.2, permits: a header has room for thousands of ranges, which take a hundred
+// times the work of the whole content.
 func oneRange(r *http.Request) *http.Request {
 	if !strings.Contains(r.Header.Get("Range"), ",") {
 		return r
@@ -115,8 +115,8 @@ func oneRange(r *http.Request) *http.Request {
 	return r
 }
 
-// takesGzip reports whether a client takes gzip (RFC 9110, 12.5.3): it names gzip, or
-// everything, and not with a weight of 0.
+// takesGzip reports whether a client accepts gzip (RFC 9110, 12.5.3): the header names
+// gzip or *, and not with the weight 0.
 func takesGzip(values []string) bool {
 	others := false
 	for _, value := range values {

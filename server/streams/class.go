@@ -9,33 +9,32 @@ import (
 	"github.com/digate/digate/server/peers"
 )
 
-// class is a class of streams with a bound of its own, for all together and for
-// each of those who open them.
+// class is a class of streams with limits of its own: for all streams together, and for
+// each opener.
 type class struct {
 	gate        *Gate
 	limit, each int
 
 	mu   sync.Mutex
 	open int
-	// refused counts the streams that were refused.
+	// refused counts the refused streams.
 	refused uint64
 	by      map[opener]int
-	// ending are the streams that may end for others, of *ending, the oldest first. It
-	// is nil for a class whose streams do not.
+	// ending are the streams that may be ended for others, of *ending, the oldest first.
+	// It is nil for a class whose streams are never ended.
 	ending map[opener]*list.List
-	next   uint64 // the number of the next stream that may end
+	next   uint64 // the number of the next stream that may be ended
 }
 
-// ending is an open stream that may end for another.
+// ending is an open stream that may be ended for another.
 type ending struct {
 	number  uint64 // the smaller, the older
 	weight  int
 	cancel  context.CancelFunc
-	element *list.Element // nil once it ended for another
+	element *list.Element // nil once it was ended for another
 }
 
-// enter is [Gate.Enter] for a class. The end that it returns ends the stream that
-// made room; it is nil for none.
+// enter is [Gate.Enter] for a class. end, if not nil, ends the stream that made room.
 func (c *class) enter(o opener, n int, peer net.Addr, cancel context.CancelFunc) (_ Slot, end context.CancelFunc, ok bool) {
 	mayEnd := c.ending != nil && cancel != nil
 	c.mu.Lock()
@@ -57,7 +56,7 @@ func (c *class) enter(o opener, n int, peer net.Addr, cancel context.CancelFunc)
 	return slot, end, true
 }
 
-// append adds a stream of the opener to those that may end.
+// append adds a stream of the opener to those that may be ended.
 func (c *class) append(o opener, e *ending) *ending {
 	its := c.ending[o]
 	if its == nil {
@@ -68,7 +67,7 @@ func (c *class) append(o opener, e *ending) *ending {
 	return e
 }
 
-// remove takes a stream of the opener from those that may end.
+// remove removes a stream of the opener from those that may be ended.
 func (c *class) remove(o opener, e *ending) {
 	its := c.ending[o]
 	its.Remove(e.element)
@@ -78,10 +77,10 @@ func (c *class) remove(o opener, e *ending) {
 	}
 }
 
-// makeRoom takes the slot of an older stream if n more are too many: of the oldest of
-// this opener, if it has its share, or else of the oldest of the opener with the most. It
-// returns the function that ends that stream, nil if none has to end, or if the connection
-// is shown no more courtesies.
+// makeRoom frees the slot of an older stream if n more are too many: of this opener's
+// oldest if the opener has used its share, and otherwise of the oldest of the opener with
+// the most streams. It returns the function that ends that stream. It returns nil if none
+// must end, or if the connection may not end others now.
 func (c *class) makeRoom(o opener, n int, peer net.Addr) context.CancelFunc {
 	from := o
 	if c.by[o]+n <= c.each {
@@ -100,8 +99,8 @@ func (c *class) makeRoom(o opener, n int, peer net.Addr) context.CancelFunc {
 	return old.cancel
 }
 
-// greediest returns the opener with the most streams that may end. Of two, it is the
-// one that has the oldest.
+// greediest returns the opener with the most streams that may be ended. Of two, it
+// returns the one with the oldest stream.
 func (c *class) greediest() (greediest opener) {
 	var most *list.List
 	for o, its := range c.ending {
@@ -112,7 +111,7 @@ func (c *class) greediest() (greediest opener) {
 	return greediest
 }
 
-// oldest returns the first of a list of streams, which is not empty.
+// oldest returns the first of a non-empty list of streams.
 func oldest(its *list.List) *ending { return its.Front().Value.(*ending) }
 
 func (c *class) leave(s Slot) {
@@ -127,7 +126,7 @@ func (c *class) leave(s Slot) {
 	c.free(s.opener, s.weight)
 }
 
-// free takes n streams of the opener from the counts.
+// free removes n streams of the opener from the counts.
 func (c *class) free(o opener, n int) {
 	c.gate.all.Add(int64(-n))
 	c.open -= n

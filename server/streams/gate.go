@@ -1,13 +1,12 @@
-// Package streams bounds the gRPC streams that wait for their callers: for the
-// message of a call, or for anything on a stream. Such a stream costs its caller
-// nothing and the server a goroutine, so strangers could open them without end.
+// Package streams limits the gRPC streams that wait for their callers: for the message of
+// a call, or for anything on a stream. Such a stream costs its caller nothing and the
+// server a goroutine, so strangers could open any number of them.
 //
-// A stream beyond a bound is refused at once. The bounds leave a share of the
-// streams to callers whose token Diga has accepted, so that strangers do not take
-// the room of those who are known. Nobody is known to the services that need no
-// credential: there, a stream that is open for long ends for a new one, because a
-// load balancer must always be able to ask. A connection can make others end only
-// now and then.
+// A stream beyond a limit is refused at once. The limits reserve a share of the streams
+// for callers whose token Diga has accepted, so that strangers cannot take all of them.
+// Services that need no credential do not know their callers: there, a long-open stream
+// is ended for a new one, because a load balancer must always be able to check the
+// server's health. A connection can make others end only now and then.
 package streams
 
 import (
@@ -21,7 +20,7 @@ import (
 	"github.com/digate/digate/server/peers"
 )
 
-// Class is what a stream waits for.
+// Class is the class of a stream, by what it waits for.
 type Class uint8
 
 const (
@@ -29,28 +28,28 @@ const (
 	Call Class = iota
 	// Stream is a stream of the contract.
 	Stream
-	// Open is a call of the services that need no credential.
+	// Open is a call to a service that needs no credential.
 	Open
-	// Watch is a stream that tells of the server's health.
+	// Watch is a stream that watches the server's health.
 	Watch
 )
 
-// weight is how many streams a stream counts as, by what it holds.
+// weight is the number of streams that a stream counts as, by its class.
 var weight = [...]int{Call: 1, Stream: 4, Open: 1, Watch: 1}
 
-// The bounds are shares of the gate's limit. They are small for streams whose
-// caller nobody knows.
+// The limits as fractions of the gate's limit: each is a divisor. Limits for strangers
+// are small.
 const (
-	callersShare   = 2  // of one known caller, of the whole
-	strangersShare = 2  // of all strangers
-	strangerShare  = 8  // of the strangers of one address
-	openShare      = 32 // of all calls of the open services
-	openPeerShare  = 4  // of those of one address, of their own share
-	watchShare     = 4  // of all watchers
-	watchPeerShare = 8  // of those of one address, of their own share
+	callersShare   = 2  // one known caller, of the whole
+	strangersShare = 2  // all strangers, of the whole
+	strangerShare  = 8  // the strangers of one address
+	openShare      = 32 // all calls to services without credentials
+	openPeerShare  = 4  // those of one address, of their own share
+	watchShare     = 4  // all health watchers
+	watchPeerShare = 8  // those of one address, of their own share
 )
 
-// Gate counts streams. It may be used by many goroutines.
+// Gate counts streams. It is safe for concurrent use.
 type Gate struct {
 	callers *callers.Known
 	limit   int
@@ -58,8 +57,8 @@ type Gate struct {
 	classes [classes]class
 }
 
-// The classes of streams. Each has bounds of its own, and a lock of its own: nobody
-// who is known waits for strangers.
+// The classes of streams. Each has its own limits and its own lock, so that known callers
+// never wait for strangers.
 const (
 	ofKnown = iota
 	ofStrangers
@@ -68,13 +67,13 @@ const (
 	classes
 )
 
-// opener is who opened a stream: a known caller, or the address of a stranger.
+// opener is a known caller, or the address of a stranger.
 type opener struct {
 	addr   netip.Addr
 	caller uint64
 }
 
-// New returns a gate for this many streams. Known are the callers whom strangers leave room.
+// New returns a gate with a limit. known are the callers for whom a share is reserved.
 func New(limit int, known *callers.Known) *Gate {
 	g := &Gate{limit: limit, callers: known}
 	share := func(of, part int) int { return max(of/part, 1) }
@@ -95,17 +94,17 @@ func New(limit int, known *callers.Known) *Gate {
 	return g
 }
 
-// Slot is the slot of an open stream. The zero Slot is none.
+// Slot is the slot of an open stream. The zero Slot is no slot.
 type Slot struct {
 	class  *class
-	ending *ending // nil for a stream that does not end for others
+	ending *ending // nil for a stream that is never ended for others
 	opener opener
 	weight int
 }
 
-// Enter takes a slot for a stream that a peer opened with a token, which is empty where
-// it has none. It reports false where no slot is left for it. Cancel ends the stream; it
-// is called, for a stream that needs no credential, when another stream gets the slot.
+// Enter takes a slot for a stream that a peer opened with a token, which may be empty. It
+// returns false if no slot is free. cancel must end the stream: Enter calls it for a
+// stream that needs no credential when another stream gets the slot.
 func (g *Gate) Enter(kind Class, peer net.Addr, token string, cancel context.CancelFunc) (Slot, bool) {
 	c, o := &g.classes[ofStrangers], opener{}
 	switch kind {
@@ -137,7 +136,7 @@ func (g *Gate) take(n int) bool {
 	return true
 }
 
-// Leave gives the slot back. It may be called once.
+// Leave releases the slot. It may be called once.
 func (s Slot) Leave() {
 	if s.class != nil {
 		s.class.leave(s)

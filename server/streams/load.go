@@ -1,12 +1,12 @@
 package streams
 
-// Load is what waits of a class of streams. A stream counts by its weight.
+// Load is the number of waiting streams in a class, by weight.
 type Load struct {
-	// Class is known, strangers, open (calls of the services that need no credential) or
+	// Class is known, strangers, open (calls to services that need no credential) or
 	// watch (of the health).
 	Class       string
 	Open, Limit int
-	// Refused counts streams that were refused, for whatever bound they were beyond.
+	// Refused is the number of refused streams, whatever limit they exceeded.
 	Refused uint64
 }
 

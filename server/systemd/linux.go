@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// monotonic returns the time of the clock that the manager compares reloads by.
+// monotonic returns the time of the clock by which the manager orders reloads.
 func monotonic() time.Duration {
 	var now unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) != nil {
@@ -19,8 +19,8 @@ func monotonic() time.Duration {
 	return time.Duration(now.Nano())
 }
 
-// listens reports whether a file is a socket that takes connections. No process that
-// this one starts gets the file.
+// listens reports whether a file is a listening socket. It also keeps child processes
+// from inheriting the file.
 func listens(f *os.File) bool {
 	fd := int(f.Fd())
 	syscall.CloseOnExec(fd)

@@ -1,6 +1,6 @@
-// Package systemd speaks with the service manager that started the process: it tells how
-// far the process is (sd_notify(3)), and takes the sockets that it was handed
-// (sd_listen_fds(3)). Without such a manager nothing happens.
+// Package systemd communicates with the service manager that started the process: it
+// reports the state of the process (sd_notify(3)) and uses the sockets that the manager
+// passes (sd_listen_fds(3)). Without such a manager it does nothing.
 package systemd
 
 import (
@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// Notifier tells the service manager how far the process is. A nil Notifier tells nobody.
-// Many goroutines may use it.
+// Notifier reports the state of the process to the service manager. A nil Notifier does
+// nothing. It is safe for concurrent use.
 type Notifier struct {
 	socket   string
 	watchdog time.Duration
 }
 
-// OpenNotifier returns the notifier that the environment names, nil if it names none. The
-// variables are gone afterwards: they are meant for this process alone.
+// OpenNotifier returns the notifier that the environment describes, or nil. It removes
+// the variables, because they are only for this process.
 func OpenNotifier() (*Notifier, error) {
 	socket := os.Getenv("NOTIFY_SOCKET")
 	watchdog, ofProcess := os.Getenv("WATCHDOG_USEC"), os.Getenv("WATCHDOG_PID")
@@ -46,24 +46,24 @@ func OpenNotifier() (*Notifier, error) {
 	return n, nil
 }
 
-// Serving tells that the process serves, and how.
+// Serving reports that the process serves. The status is a text for people.
 func (n *Notifier) Serving(status string) { n.tell("READY=1", "STATUS="+status) }
 
-// Stopping tells that the process is about to end.
+// Stopping reports that the process is about to end.
 func (n *Notifier) Stopping(status string) { n.tell("STOPPING=1", "STATUS="+status) }
 
-// Reload tells that the process reads its files anew while reload runs, and then that it
-// serves as before.
+// Reload reports that the process is reloading while reload runs, and then that it serves
+// again.
 func (n *Notifier) Reload(reload func()) {
 	n.tell("RELOADING=1", fmt.Sprint("MONOTONIC_USEC=", monotonic().Microseconds()))
 	reload()
 	n.tell("READY=1")
 }
 
-// Watch tells the manager's watchdog that the process is alive, as often as the manager
-// wants it, and only while check returns no error. Each check may take as long as the
-// time between two of them. Watch returns when the context ends, and at once if there is
-// no watchdog. Failed is told of each check that failed.
+// Watch tells the manager's watchdog that the process is alive, at the interval that the
+// manager requires and only if check returns no error. Each check may take as long as the
+// interval. Watch returns when the context ends, or at once if there is no watchdog. It
+// calls failed for each failed check.
 func (n *Notifier) Watch(ctx context.Context, check func(context.Context) error, failed func(error)) {
 	if n == nil || n.watchdog == 0 {
 		return
@@ -89,8 +89,8 @@ func (n *Notifier) Watch(ctx context.Context, check func(context.Context) error,
 	}
 }
 
-// tell sends the assignments in one message. A manager that cannot be reached is one that
-// waits for nothing.
+// tell sends assignments in one message. It ignores errors: a manager that cannot be
+// reached waits for nothing.
 func (n *Notifier) tell(assignments ...string) {
 	if n == nil {
 		return

@@ -13,9 +13,9 @@ import (
 // firstSocket is the file descriptor of the first socket.
 const firstSocket = 3
 
-// Sockets returns the listeners that the service manager handed over, by their names,
-// which have to be among the known ones. The variables that say so are gone afterwards.
-// All listeners are closed if there is an error.
+// Sockets returns the listeners that the service manager passed, by their names, which
+// must be among the known ones. It removes the variables that describe them. If it fails,
+// all listeners are closed.
 func Sockets(known ...string) (listeners map[string]net.Listener, err error) {
 	process, count, names := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
 	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
@@ -35,7 +35,7 @@ func Sockets(known ...string) (listeners map[string]net.Listener, err error) {
 	listeners = make(map[string]net.Listener)
 	defer func() {
 		for _, f := range files {
-			_ = f.Close() // a listener has a copy
+			_ = f.Close() // the listener has a copy
 		}
 		if err != nil {
 			for _, ln := range listeners {
