@@ -5,7 +5,7 @@ import (
 	"github.com/digate/digate/server/setting"
 )
 
-// Access is who may call, and what needs no credential.
+// Access are the settings for who may call, and what needs no credential.
 type Access struct {
 	AccountsFile   string         `name:"accounts-file" group:"Access:" type:"path" placeholder:"FILE" help:"YAML file of accounts, each with its token for Diga, and of the callers that may use them. Without it, a caller's own token goes to Diga."`
 	CallerID       claim.Settings `embed:""`
@@ -19,8 +19,8 @@ const (
 	formerToken = "token"
 )
 
-// CallersWereTokens reports whether records count that were made when a caller was its
-// token.
+// CallersWereTokens reports whether records from the time when tokens identified callers
+// are still used.
 func (a *Access) CallersWereTokens() bool { return a.FormerCallerID == formerToken }
 
 func (a *Access) validate(p *setting.Problems) {

@@ -6,11 +6,11 @@ import (
 	"github.com/digate/digate/server/setting"
 )
 
-// Admin is what can be set of the admin listener besides its address.
+// Admin are the settings of the admin listener, except its address.
 type Admin struct {
 	Pprof            bool `name:"admin-pprof" group:"Addresses:" help:"Serve Go's profiles under /debug/pprof/ of the admin listener."`
 	ReadyNeedsLedger bool `name:"ready-needs-ledger" group:"Addresses:" help:"/readyz is 503 while the ledger cannot be used. Without it, /readyz stays 200, since calls without a request id go on."`
-	// HostNames is a list, separated by commas.
+	// HostNames is a list separated by commas.
 	HostNames string `name:"admin-hosts" group:"Addresses:" placeholder:"NAME,…" help:"Names by which the admin listener may be reached, separated by commas, beside localhost, IP addresses and the name in --admin-addr."`
 }
 

@@ -1,6 +1,6 @@
-// Package config puts the settings of a digate server together. Each part of the
-// server owns its settings; a validation names what is wrong by its flag, and no
-// way to print them shows a credential.
+// Package config combines the settings of a digate server. Each part of the server owns
+// its settings. A validation error names the flag of the setting, and printing the
+// settings never shows a credential.
 package config
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/digate/digate/server/upstream"
 )
 
-// Config is the settings of a digate server, as package [setting] describes
-// them. A setting --foo-bar is also the environment variable DIGATE_FOO_BAR.
+// Config are the settings of a digate server, in the form that package [setting]
+// describes. A setting --foo-bar is also the environment variable DIGATE_FOO_BAR.
 type Config struct {
 	Addresses     `embed:""`
 	Admin         Admin          `embed:""`
@@ -40,20 +40,20 @@ type Config struct {
 	LogLevel slog.Level `name:"log-level" default:"INFO" help:"DEBUG, INFO, WARN or ERROR."`
 }
 
-// Defaults returns the settings that nothing was said about.
+// Defaults returns the default settings.
 func Defaults() Config {
 	var c Config
 	setting.SetDefaults(&c)
 	return c
 }
 
-// LongestCall is how long a server may be at one copy at most.
+// LongestCall returns the maximum time that a server may take for one copy.
 func (c *Config) LongestCall() time.Duration {
 	return max(c.Upstream.Timeout, c.MaxDeadline, c.Integration.Bulk.ItemTimeout)
 }
 
-// Validate returns an error that names every setting that is wrong, by its flag,
-// and says what it has to be.
+// Validate returns an error that lists every invalid setting, with its flag and the
+// values that it may have.
 func (c *Config) Validate() error {
 	var p setting.Problems
 	c.Addresses.validate(&p)
@@ -78,11 +78,11 @@ func (c *Config) Validate() error {
 // String lists the settings, one `flag=value` each.
 func (c Config) String() string { return setting.String(c) }
 
-// Format implements [fmt.Formatter], so that every verb prints what String does.
+// Format implements [fmt.Formatter], so that every verb prints the same as String.
 func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
-// Effective lists the settings as they are in force, with where each was set. No
-// value shows a credential.
+// Effective lists the settings in use, with where each was set. No value shows a
+// credential.
 func (c Config) Effective(origins setting.Origins) []setting.Effective {
 	return setting.EffectiveOf(c, origins)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/digate/digate/server/socket"
 )
 
-// Addresses are those of the listeners.
+// Addresses are the addresses of the listeners.
 type Addresses struct {
 	GRPCAddr  string `name:"grpc-addr" group:"Addresses:" default:":9090" help:"The gRPC listener: HOST:PORT, :PORT, or unix:PATH for a Unix socket, as each of them."`
 	HTTPAddr  string `name:"http-addr" group:"Addresses:" default:":8080" help:"The REST listener."`
@@ -43,7 +43,7 @@ func (a *Addresses) Mode() fs.FileMode {
 	return mode
 }
 
-// Limits bound what callers may send and hold, on both protocols.
+// Limits are the limits on what callers send and hold, on all protocols.
 type Limits struct {
 	MaxRequestBytes      int64         `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
 	MaxDecodedBytes      int64         `name:"max-decoded-bytes" group:"Limits:" default:"268435456" help:"Memory that the requests under way may take once they are decoded, in bytes; further ones are refused."`

@@ -13,28 +13,28 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// Binding is a method's google.api.http rule: which fields of the request message
-// are in the path, in the query and in the body. Every field that is not facade_only
-// is in exactly one of them.
+// Binding is a method's google.api.http rule: which fields of the request message are in
+// the path, in the query and in the body. Every field that is not facade_only is in
+// exactly one of them.
 type Binding struct {
 	Verb string
 	Path []Segment
 	// Query are the fields in the query, each under its own name.
 	Query []protoreflect.FieldDescriptor
-	// Body reads and writes the request's body: the message without the fields
-	// that are in the path. It is nil where there is no body.
+	// Body is the codec of the request's body: the message without the fields in the
+	// path. It is nil if there is no body.
 	Body *digajson.Codec
-	// Response reads and writes the body of a success, nil where that has none.
+	// Response is the codec of a success's body. It is nil if a success has no body.
 	Response *digajson.Codec
-	// ResponseField is the message that is the body of a success, nil where it is
-	// the response message itself.
+	// ResponseField is the field whose message is the body of a success. It is nil if the
+	// body is the response message itself.
 	ResponseField protoreflect.FieldDescriptor
-	// HasID reports whether the body of a success has an id by contract.
+	// HasID reports whether the contract says that the body of a success has an id.
 	HasID bool
 }
 
-// bind reads a rule. A part that it does not know is an error: a start that fails is
-// better than a request that departs from the contract.
+// bind reads a rule. An unsupported part is an error: a failed start is better than
+// requests that deviate from the contract.
 func bind(rule *annotations.HttpRule, md protoreflect.MethodDescriptor) (b *Binding, broken []error) {
 	b = new(Binding)
 	var template string
@@ -82,9 +82,9 @@ func verbAndPath(h *annotations.HttpRule) (verb, path string) {
 	}
 }
 
-// bindBody reads the body selector. With "*" the body is every field that is
-// not in the path, and without a selector those fields are the query. A body that is
-// one field is refused: no operation of Diga's has one.
+// bindBody reads the body selector. With "*", the body has all fields that are not in the
+// path. Without a selector, these fields are in the query. A body that is a single field
+// is not supported, because no operation of Diga has one.
 func (b *Binding) bindBody(selector string, in protoreflect.MessageDescriptor) (err error) {
 	inPath := b.InPath()
 	switch selector {
@@ -128,7 +128,7 @@ func (b *Binding) bindResponse(selector string, out protoreflect.MessageDescript
 	return err
 }
 
-// InPath returns the names of the fields that are in the path.
+// InPath returns the names of the fields in the path.
 func (b *Binding) InPath() []string {
 	var names []string
 	for _, s := range b.Path {

@@ -2,8 +2,7 @@ package contract
 
 import "fmt"
 
-// conflicts returns the errors that no rule shows by itself: routes that hide each
-// other.
+// conflicts returns the errors that concern several rules: routes that hide each other.
 func (c *Contract) conflicts() []error {
 	var errs []error
 	for i, m := range c.methods {
@@ -11,7 +10,7 @@ func (c *Contract) conflicts() []error {
 			continue
 		}
 		for _, earlier := range c.methods[:i] {
-			// The gateway asks the last route first.
+			// The gateway tries the last route first.
 			if earlier.Binding != nil && earlier.Binding.Verb == m.Binding.Verb && m.Binding.hides(earlier.Binding) {
 				errs = append(errs, fmt.Errorf("%s: its path takes requests that are %s's; put it before that method, or change it",
 					m.Descriptor.FullName(), earlier.Descriptor.FullName()))
@@ -21,8 +20,8 @@ func (c *Contract) conflicts() []error {
 	return errs
 }
 
-// hides reports whether there is a path that both bindings match and of which
-// the other is the more literal one, or no less.
+// hides reports whether both bindings match some path for which the other one is at least
+// as literal.
 func (b *Binding) hides(other *Binding) bool {
 	if len(b.Path) != len(other.Path) {
 		return false
@@ -40,7 +39,7 @@ func (b *Binding) hides(other *Binding) bool {
 	return true
 }
 
-// overlap reports whether one text matches both segments.
+// overlap reports whether some text matches both segments.
 func overlap(a, b *Segment) bool {
 	switch {
 	case a.Field == nil && b.Field == nil:
@@ -54,7 +53,7 @@ func overlap(a, b *Segment) bool {
 	}
 }
 
-// rank orders segments by how much of them is literal.
+// rank orders segments by how literal they are.
 func (s *Segment) rank() int {
 	switch {
 	case s.Field == nil:

@@ -1,7 +1,7 @@
-// Package contract reads the services' descriptors once: the methods, the HTTP
-// request of each, and digate's own options. Package upstream encodes requests with
-// it and package gateway matches them, so a rule that one of the two could not
-// follow, or that they would follow differently, is an error at start.
+// Package contract reads the services' descriptors once: the methods, the HTTP request of
+// each, and digate's own options. Package upstream encodes requests by it and package
+// gateway matches them. A rule that one of the two could not follow, or that they would
+// follow differently, is an error at start.
 package contract
 
 import (
@@ -21,8 +21,7 @@ import (
 	digatev1 "github.com/digate/digate/gen/digate/v1"
 )
 
-// Contract holds the methods of the services that it was loaded from. It may be
-// used by many goroutines.
+// Contract has the methods of the loaded services. It is safe for concurrent use.
 type Contract struct {
 	methods []*Method
 	byName  map[string]*Method
@@ -33,33 +32,33 @@ type Method struct {
 	// FullName is the gRPC name, such as "/package.Service/Method".
 	FullName   string
 	Descriptor protoreflect.MethodDescriptor
-	// Unary reports whether neither side streams.
+	// Unary means that neither side streams.
 	Unary bool
-	// FacadeOnly reports whether the upstream has no such operation, so that
-	// nothing is ever sent for it.
+	// FacadeOnly means that Diga does not have the operation, so nothing is ever sent for
+	// it.
 	FacadeOnly bool
-	// Write reports whether the call may change something: all but a GET, a HEAD and
-	// a method with the option idempotency_level NO_SIDE_EFFECTS may.
+	// Write means that the call may change something. All methods may, except a GET, a
+	// HEAD and a method with the option idempotency_level NO_SIDE_EFFECTS.
 	Write bool
-	// SuccessStatus is the HTTP status of a success, 200 unless the contract
-	// says otherwise.
+	// SuccessStatus is the HTTP status of a success. It is 200 unless the contract says
+	// otherwise.
 	SuccessStatus int
-	// Binding is the HTTP form, nil where the method has none.
+	// Binding is the HTTP form. It is nil if the method has none.
 	Binding *Binding
 }
 
-// Integration returns the descriptor of the service that Diga is behind.
+// Integration returns the descriptor of the service that digate implements with Diga's
+// API.
 func Integration() protoreflect.ServiceDescriptor {
 	return integrationv1.File_diga_integration_v1_integration_service_proto.Services().ByName("IntegrationService")
 }
 
-// Ledger returns the descriptor of the service that is digate's alone.
+// Ledger returns the descriptor of the service that is digate's own.
 func Ledger() protoreflect.ServiceDescriptor {
 	return digatev1.File_digate_v1_ledger_service_proto.Services().ByName("LedgerService")
 }
 
-// Load reads the services. The error names every method with a rule that cannot
-// be followed, each with that rule.
+// Load reads the services. Its error names every method with an unsupported rule.
 func Load(services ...protoreflect.ServiceDescriptor) (*Contract, error) {
 	c := &Contract{byName: make(map[string]*Method)}
 	var errs []error
@@ -84,11 +83,11 @@ func Load(services ...protoreflect.ServiceDescriptor) (*Contract, error) {
 	return c, nil
 }
 
-// Method returns the method of a full gRPC name, nil where there is none.
+// Method returns the method with a full gRPC name, or nil if there is none.
 func (c *Contract) Method(fullName string) *Method { return c.byName[fullName] }
 
-// Methods returns the methods in the order of the services. The slice must not
-// be changed.
+// Methods returns the methods in the order of the services. The slice must not be
+// modified.
 func (c *Contract) Methods() []*Method { return c.methods }
 
 // Names returns the full gRPC name of every method.
@@ -100,8 +99,8 @@ func (c *Contract) Names() []string {
 	return names
 }
 
-// Forwarded reports whether messages of a type are requests to Diga, so that nobody else
-// needs the values in them.
+// Forwarded reports whether messages of a type are requests to Diga whose values only
+// Diga needs.
 func (c *Contract) Forwarded(md protoreflect.MessageDescriptor) bool {
 	return slices.ContainsFunc(c.methods, func(m *Method) bool { return !m.FacadeOnly && m.Descriptor.Input() == md })
 }

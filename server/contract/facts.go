@@ -13,17 +13,17 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// ReplayedKey is the metadata of a response whose integration was created by an
-// earlier call with the same request id: its value is then "true". In REST it is
-// a header.
+// ReplayedKey is the metadata key of a response whose integration was created by an
+// earlier call with the same request id. Its value is then "true". In REST it is a
+// header.
 const ReplayedKey = "digate-replayed"
 
-// OmittedKey is the metadata at the end of a gRPC call whose response was too large:
-// the paths of the fields that were omitted, separated by commas.
+// OmittedKey is the trailer key of a gRPC response that was too large. Its value is the
+// paths of the omitted fields, separated by commas.
 const OmittedKey = "digate-omitted"
 
-// open are the methods that need no credential, and whether each is a stream that its
-// caller need not end.
+// open are the methods that need no credential. The value reports whether the method is a
+// stream that its caller need not end.
 var open = map[string]bool{
 	"/grpc.health.v1.Health/Check":                                   false,
 	"/grpc.health.v1.Health/List":                                    false,
@@ -32,14 +32,14 @@ var open = map[string]bool{
 	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": true,
 }
 
-// Health reports whether a method, by its full gRPC name, is one of the health service.
-// It never needs a credential: a load balancer has none.
+// Health reports whether a method, by its full gRPC name, belongs to the health service.
+// It never needs a credential, because a load balancer has none.
 func Health(fullName string) bool {
 	return strings.HasPrefix(fullName, "/grpc.health.v1.") && Open(fullName)
 }
 
-// Open reports whether a method, by its full gRPC name, shows nothing of Diga's: it is
-// one of the health and reflection services, which have no account and may need no
+// Open reports whether a method, by its full gRPC name, belongs to the health or
+// reflection service. These return no data of Diga, need no account, and may need no
 // credential.
 func Open(fullName string) bool {
 	_, ok := open[fullName]
@@ -50,14 +50,14 @@ func Open(fullName string) bool {
 // its caller need not end.
 func Endless(fullName string) bool { return open[fullName] }
 
-// Own reports whether a method, by its full gRPC name, is one of LedgerService. Its
+// Own reports whether a method, by its full gRPC name, belongs to LedgerService. Its
 // calls are about the copies of other calls, so they have no outcome of their own.
 func Own(fullName string) bool {
 	return strings.HasPrefix(fullName, "/"+digatev1.LedgerService_ServiceDesc.ServiceName+"/")
 }
 
-// IdempotencyKey returns the field that identifies a call among those of its
-// caller, nil where a request has none.
+// IdempotencyKey returns the field that identifies a call among the calls of its caller,
+// or nil if the message has none.
 func IdempotencyKey(md protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
 	for i := range md.Fields().Len() {
 		fd := md.Fields().Get(i)
@@ -68,8 +68,8 @@ func IdempotencyKey(md protoreflect.MessageDescriptor) protoreflect.FieldDescrip
 	return nil
 }
 
-// checkKey returns an error unless a request's idempotency key, if it has one,
-// can be the header of a request and nothing else.
+// checkKey returns an error unless the idempotency key of a request, if there is one, can
+// be sent as a header.
 func checkKey(in protoreflect.MessageDescriptor) error {
 	fd := IdempotencyKey(in)
 	switch {

@@ -6,7 +6,7 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// ID returns a message's field for its id, nil where it has none.
+// ID returns the field with a message's id, or nil if there is none.
 func ID(md protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
 	fd := md.Fields().ByName("id")
 	if fd == nil || fd.Kind() != protoreflect.StringKind || fd.IsList() {
@@ -15,8 +15,7 @@ func ID(md protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
 	return fd
 }
 
-// hasID reports whether a body has an id, by itself or in each variant that it
-// may be.
+// hasID reports whether a body has an id, or each of its variants has one.
 func hasID(md protoreflect.MessageDescriptor) bool {
 	if ID(md) != nil {
 		return true

@@ -10,19 +10,18 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// Segment is one part of a path between slashes: a literal, or a field's value
-// with perhaps a suffix.
+// Segment is a part of a path between slashes: a literal, or a field's value with an
+// optional suffix.
 type Segment struct {
-	// Literal is the whole segment where Field is nil.
+	// Literal is the whole segment if Field is nil.
 	Literal string
 	Field   protoreflect.FieldDescriptor
-	// Suffix follows the field's value, such as ":cancel". Only the last segment
-	// has one.
+	// Suffix follows the field's value, such as ":cancel". Only the last segment can have
+	// one.
 	Suffix string
 }
 
-// match reports whether a path's segment is of this form. A value is never
-// empty.
+// match reports whether a segment of a path matches. A value is never empty.
 func (s *Segment) match(text string) bool {
 	if s.Field == nil {
 		return text == s.Literal
@@ -31,8 +30,8 @@ func (s *Segment) match(text string) bool {
 	return ok && value != ""
 }
 
-// Match reports whether a decoded path is of this binding's form. A slash separates
-// segments however it was written, as it does for Diga.
+// Match reports whether a decoded path matches the binding. Any slash separates segments,
+// however it was written, as at Diga.
 func (b *Binding) Match(path string) bool {
 	for i := range b.Path {
 		rest, ok := strings.CutPrefix(path, "/")
@@ -51,8 +50,8 @@ func (b *Binding) Match(path string) bool {
 	return path == ""
 }
 
-// SetPath sets the fields of a request that are in the path, to the values by the
-// field's name.
+// SetPath sets the fields of a request that are in the path. values has their values by
+// field name.
 func (b *Binding) SetPath(m protoreflect.Message, values map[string]string) {
 	for i := range b.Path {
 		if fd := b.Path[i].Field; fd != nil {
@@ -61,7 +60,7 @@ func (b *Binding) SetPath(m protoreflect.Message, values map[string]string) {
 	}
 }
 
-// Template returns the path as google.api.http writes it.
+// Template returns the path in google.api.http's form.
 func (b *Binding) Template() string {
 	var t strings.Builder
 	for i := range b.Path {
@@ -76,9 +75,9 @@ func (b *Binding) Template() string {
 	return t.String()
 }
 
-// parsePath reads a path template of literals, `{field}` and `{field=*}`. The
-// last segment may have a custom verb, such as `{field}:cancel`. Wildcards,
-// nested field paths and literals that a URL would escape are refused.
+// parsePath parses a path template of literals, `{field}` and `{field=*}`. The last
+// segment may have a custom verb, such as `{field}:cancel`. Wildcards, nested field paths
+// and literals that a URL would escape are errors.
 func parsePath(template string, in protoreflect.MessageDescriptor) ([]Segment, error) {
 	rest, ok := strings.CutPrefix(template, "/")
 	if !ok {
@@ -124,16 +123,16 @@ func parsePath(template string, in protoreflect.MessageDescriptor) ([]Segment, e
 	return path, nil
 }
 
-// isLiteral reports whether a segment is itself in a URL. A colon separates a
-// custom verb, and neither may be empty.
+// isLiteral reports whether a segment has the same form in a URL. A colon separates a
+// custom verb, and neither part may be empty.
 func isLiteral(s string) bool {
 	noun, verb, hasVerb := strings.Cut(s, ":")
 	return noun != "" && noun != "." && noun != ".." && url.PathEscape(s) == s &&
 		(!hasVerb || verb != "" && !strings.Contains(verb, ":"))
 }
 
-// isVerbSuffix reports whether what follows a field in its segment is nothing or
-// a custom verb, such as ":cancel".
+// isVerbSuffix reports whether the text after a field in its segment is empty or a custom
+// verb, such as ":cancel".
 func isVerbSuffix(s string) bool {
 	verb, ok := strings.CutPrefix(s, ":")
 	return s == "" || ok && verb != "" && !strings.Contains(verb, ":") && url.PathEscape(verb) == verb

@@ -15,10 +15,10 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// placeholder matches <<name>>, the place of a value in a template.
+// placeholder matches <<name>>, where a template gets a value.
 var placeholder = regexp.MustCompile(`<<([^<>]+)>>`)
 
-// NamesIn returns the names of the placeholders in a text, in their order.
+// NamesIn returns the names of the placeholders in a text, in order.
 func NamesIn(text string) (names []string) {
 	for _, found := range placeholder.FindAllStringSubmatch(text, -1) {
 		names = append(names, found[1])
@@ -26,13 +26,13 @@ func NamesIn(text string) (names []string) {
 	return names
 }
 
-// plainName matches the names that Diga's examples have.
+// plainName matches names of the form in Diga's examples.
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// path is where a value is within a template.
+// path is the place of a value in a template.
 type path struct {
 	text string
-	// dataType is the data_type of the parameter whose fixed value this is.
+	// dataType is the data_type of the parameter that has this fixed value.
 	dataType string
 }
 
@@ -52,7 +52,7 @@ func (at path) key(key string) path {
 
 func (at path) index(i int) path { return path{text: at.text + "[" + strconv.Itoa(i) + "]"} }
 
-// value returns v with its placeholders replaced, and adds them to the preview.
+// value returns v with its placeholders replaced, and records them in the preview.
 func (p *preview) value(v *structpb.Value, at path) *structpb.Value {
 	switch k := v.GetKind().(type) {
 	case *structpb.Value_StringValue:
@@ -80,7 +80,7 @@ func (p *preview) value(v *structpb.Value, at path) *structpb.Value {
 	}
 }
 
-// noteKey notes the placeholders in the name of a value.
+// noteKey records the placeholders in the name of a value.
 func (p *preview) noteKey(key string) {
 	for _, name := range NamesIn(key) {
 		p.used[name] = true
@@ -88,7 +88,7 @@ func (p *preview) noteKey(key string) {
 	}
 }
 
-// text returns a text with its placeholders replaced, and adds them to the preview.
+// text returns a text with its placeholders replaced, and records them in the preview.
 func (p *preview) text(s string, at path) string {
 	return placeholder.ReplaceAllStringFunc(s, func(found string) string {
 		if p.full() {
@@ -101,7 +101,7 @@ func (p *preview) text(s string, at path) string {
 		}
 		dataType := at.dataType
 		if found != s {
-			dataType = "" // a part of a text
+			dataType = "" // the placeholder is only a part of the text
 		}
 		v := p.variables[name]
 		state := stateOf(v, dataType)
@@ -116,8 +116,8 @@ func (p *preview) text(s string, at path) string {
 	})
 }
 
-// stateOf returns whether a value fits the place of a placeholder. The data type is
-// that of the parameter that the placeholder alone is the value of, else empty.
+// stateOf returns whether a value fits the place of a placeholder. dataType is that of
+// the parameter whose whole value is the placeholder, and otherwise empty.
 func stateOf(v *structpb.Value, dataType string) integrationv1.Placeholder_State {
 	fits := true
 	switch k := v.GetKind().(type) {
@@ -141,7 +141,7 @@ func stateOf(v *structpb.Value, dataType string) integrationv1.Placeholder_State
 	return integrationv1.Placeholder_STATE_GIVEN
 }
 
-// textFits reports whether a text is the form of a value of the data type.
+// textFits reports whether a text has the form of a value of the data type.
 func textFits(text, dataType string) bool {
 	switch dataType {
 	case "integer":
@@ -169,6 +169,6 @@ func (p *preview) inserted(name string, v *structpb.Value) string {
 	var form bytes.Buffer
 	enc := json.NewEncoder(&form)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v.AsInterface()) // cannot fail: no message holds NaN or an infinity
+	_ = enc.Encode(v.AsInterface()) // cannot fail: no message has NaN or an infinity
 	return strings.TrimSuffix(form.String(), "\n")
 }

@@ -1,6 +1,6 @@
-// Package preview says what a copy of a template would give. Diga documents that
-// `<<name>>` in a template is replaced by the variable of that name, and little
-// more: what else a preview assumes, it names as a caveat.
+// Package preview computes what a copy of a template would be. Diga documents that
+// `<<name>>` in a template is replaced by the variable of that name, and little more.
+// Everything else that a preview assumes is listed as a caveat in it.
 package preview
 
 import (
@@ -13,19 +13,19 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// Bounds on a preview: a short template can ask for a long value at many places.
+// The limits of a preview: a short template can use a long value at many places.
 const (
-	// MaxSize bounds the text that placeholders are replaced by, in bytes.
+	// MaxSize is the maximum size of the text that replaces placeholders, in bytes.
 	MaxSize = 4 << 20
-	// MaxPlaces bounds the places of placeholders.
+	// MaxPlaces is the maximum number of places with placeholders.
 	MaxPlaces = 10_000
 )
 
-// ErrTooLarge means that a preview would be larger than the bounds.
+// ErrTooLarge means that a preview would exceed the limits.
 var ErrTooLarge = errors.New("the template with its variables is too large to be previewed")
 
-// Of returns what a copy of the template would give. Nothing in the template or
-// the request is changed, and the preview shares parts of them.
+// Of returns what a copy of the template would be. It does not modify the template and
+// the request, but the preview shares parts of them.
 func Of(t *integrationv1.IntegrationTemplate, req *integrationv1.PreviewCopyTemplateRequest) (*integrationv1.PreviewCopyTemplateResponse, error) {
 	p := &preview{
 		used:    make(map[string]bool),
@@ -51,27 +51,26 @@ func Of(t *integrationv1.IntegrationTemplate, req *integrationv1.PreviewCopyTemp
 	return p.out, nil
 }
 
-// preview is a preview that is being made.
+// preview is the state of making a preview.
 type preview struct {
 	variables map[string]*structpb.Value
-	// verbatim are the texts of variables that are inserted as they were given.
+	// verbatim are the texts of variables that are inserted unchanged.
 	verbatim map[string]string
 	// used are the names of the placeholders that were found.
 	used    map[string]bool
 	caveats map[integrationv1.Caveat]bool
-	// size is how many bytes of text the placeholders were replaced by.
+	// size is the size of the text that replaced placeholders, in bytes.
 	size int
 	out  *integrationv1.PreviewCopyTemplateResponse
 }
 
-// fill puts the parts of the template, with their placeholders replaced, into the
-// preview.
+// fill adds the parts of the template, with their placeholders replaced, to the preview.
 func (p *preview) fill(template map[string]*structpb.Value, req *integrationv1.PreviewCopyTemplateRequest) {
 	for _, key := range slices.Sorted(maps.Keys(template)) {
 		v := template[key]
 		p.noteKey(key)
 		if key == "base_url" && req.BaseUrl != nil {
-			continue // the request's counts
+			continue // the request's value is used
 		}
 		v = p.value(v, path{}.key(key))
 		switch key {
@@ -105,7 +104,7 @@ func (p *preview) fill(template map[string]*structpb.Value, req *integrationv1.P
 	}
 }
 
-// full reports whether the preview is larger than it may be.
+// full reports whether the preview exceeds the limits.
 func (p *preview) full() bool { return p.size > MaxSize || len(p.out.Placeholders) > MaxPlaces }
 
 // has reports whether there is a value other than null.
@@ -126,8 +125,8 @@ func (p *preview) addHeaders(headers map[string]*structpb.Value) {
 	}
 }
 
-// addNeeds adds what the template says of its type and key, and what a copy would
-// still need.
+// addNeeds adds the template's type and key requirement, and what a copy would still
+// need.
 func (p *preview) addNeeds(template map[string]*structpb.Value, req *integrationv1.PreviewCopyTemplateRequest) {
 	switch template["auth_type"].GetStringValue() {
 	case "NONE":

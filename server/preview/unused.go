@@ -8,8 +8,8 @@ import (
 	"github.com/digate/digate/internal/spelling"
 )
 
-// maxCompared bounds the variables and the placeholders that are compared with each
-// other.
+// maxCompared is the maximum number of variables and placeholders that are compared for
+// similar names.
 const maxCompared = 100
 
 // addUnused adds the variables that no placeholder uses.

@@ -10,10 +10,9 @@ import (
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 )
 
-// variablesOf returns the values that a request gives to placeholders, by name, and the
-// texts of those that have to be inserted as they were given. If it gives them as JSON,
-// a number is the double nearest to it, and an object or a list is empty. The request
-// must be valid.
+// variablesOf returns the values of the variables in a request, by name, and the texts of
+// those that must be inserted unchanged. If the variables are JSON, a number becomes the
+// nearest double, and an object or a list becomes empty. The request must be valid.
 func variablesOf(req *integrationv1.PreviewCopyTemplateRequest) (values map[string]*structpb.Value, verbatim map[string]string) {
 	if req.VariablesJson == nil {
 		return req.GetVariables().GetFields(), nil

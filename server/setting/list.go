@@ -2,8 +2,8 @@ package setting
 
 import "strings"
 
-// List returns the entries of a setting that is a list separated by commas, without
-// the white space around them. An empty text is an empty list.
+// List returns the entries of a comma-separated setting, without surrounding white space.
+// It returns an empty list for an empty text.
 func List(text string) []string {
 	if text == "" {
 		return nil

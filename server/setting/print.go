@@ -11,8 +11,7 @@ import (
 	"github.com/digate/digate/server/secret"
 )
 
-// String lists a struct of settings, one `flag=value` each. It shows no
-// credential.
+// String lists the settings in a struct as `flag=value`. It shows no credential.
 func String(settings any) string {
 	var parts []string
 	each(reflect.ValueOf(settings), func(field reflect.StructField, value reflect.Value) {
@@ -21,8 +20,8 @@ func String(settings any) string {
 	return strings.Join(parts, " ")
 }
 
-// LogValue returns a struct of settings as an attribute for each flag. It shows
-// no credential.
+// LogValue returns the settings in a struct as attributes, one for each flag. It shows no
+// credential.
 func LogValue(settings any) slog.Value {
 	var attrs []slog.Attr
 	each(reflect.ValueOf(settings), func(field reflect.StructField, value reflect.Value) {
@@ -31,7 +30,7 @@ func LogValue(settings any) slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// shown returns a setting's value as it may be shown.
+// shown returns the printable form of a setting's value.
 func shown(value reflect.Value) any {
 	switch v := value.Interface().(type) {
 	case string:
@@ -43,8 +42,8 @@ func shown(value reflect.Value) any {
 	}
 }
 
-// withoutCredentials hides what is before the @ of a URL, and the passwords in its
-// query. Where a URL may not have any, they must not be printed all the same.
+// withoutCredentials hides the part of a URL before the @, and passwords in its query. It
+// also does so for settings that must not contain any.
 func withoutCredentials(s string) string {
 	if !strings.Contains(s, "@") && !strings.Contains(strings.ToLower(s), "password") {
 		return s

@@ -6,19 +6,20 @@ import (
 	"time"
 )
 
-// Problems collects what is wrong with settings, each with its flag.
+// Problems collects the errors of settings, each with its flag.
 type Problems struct{ errs []error }
 
-// Addf says what is wrong with the setting of a flag.
+// Addf adds an error of the setting with a flag.
 func (p *Problems) Addf(flag, format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf("--%s: %s", flag, fmt.Sprintf(format, args...)))
 }
 
-// Longest is the longest time that a setting may have, of a hundred years. The longest
-// [time.Duration] has 292: beyond it, a time that is computed from a setting is negative.
+// Longest is the longest time that a setting may have: a hundred years. The longest
+// [time.Duration] has 292 years, and a time computed from a longer setting could
+// overflow.
 const Longest = 100 * 365 * 24 * time.Hour
 
-// Positive adds a problem unless d is more than 0, and [Longest] at most.
+// Positive adds a problem unless d is more than 0 and at most [Longest].
 func (p *Problems) Positive(flag string, d time.Duration) {
 	if d <= 0 {
 		p.Addf(flag, "must be more than 0")
@@ -26,7 +27,7 @@ func (p *Problems) Positive(flag string, d time.Duration) {
 	p.NotTooLong(flag, d)
 }
 
-// NotNegative adds a problem unless d is 0 or more, and [Longest] at most.
+// NotNegative adds a problem unless d is at least 0 and at most [Longest].
 func (p *Problems) NotNegative(flag string, d time.Duration) {
 	if d < 0 {
 		p.Addf(flag, "must be 0 or more")
@@ -34,14 +35,14 @@ func (p *Problems) NotNegative(flag string, d time.Duration) {
 	p.NotTooLong(flag, d)
 }
 
-// NotTooLong adds a problem unless d is [Longest] at most.
+// NotTooLong adds a problem unless d is at most [Longest].
 func (p *Problems) NotTooLong(flag string, d time.Duration) {
 	if d > Longest {
 		p.Addf(flag, "must be %.0fh or less, which is 100 years", Longest.Hours())
 	}
 }
 
-// Between adds a problem unless n is within both bounds.
+// Between adds a problem unless n is between least and most.
 func (p *Problems) Between(flag string, n, least, most int64) {
 	if n < least || n > most {
 		p.Addf(flag, "must be between %d and %d", least, most)

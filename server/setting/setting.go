@@ -1,9 +1,9 @@
-// Package setting holds what the settings of all parts have in common: their
-// defaults, their validation, and how they are printed.
+// Package setting contains what the settings of all parts have in common: defaults,
+// validation, and printing.
 //
-// A part declares its settings as a struct. The tags of a field are its flag
-// (name), its default and its help, in the form that the parser of the command
-// line reads. A field with the tag embed is a struct of further settings.
+// A part declares its settings as a struct. The tags of a field have its flag (name), its
+// default and its help, in the form that the command line's parser reads. A field with
+// the tag embed is a struct of further settings.
 package setting
 
 import (
@@ -25,9 +25,9 @@ func each(settings reflect.Value, f func(field reflect.StructField, value reflec
 	}
 }
 
-// SetDefaults gives every setting its default. The argument is a pointer to a
-// struct of settings. It panics on a default that is not of its field's type,
-// which is a mistake in the source.
+// SetDefaults sets every setting to its default. The argument is a pointer to a struct of
+// settings. It panics if a default does not have its field's type, which is a programming
+// error.
 func SetDefaults(settings any) {
 	each(reflect.ValueOf(settings).Elem(), func(field reflect.StructField, value reflect.Value) {
 		text, ok := field.Tag.Lookup("default")
@@ -41,7 +41,7 @@ func SetDefaults(settings any) {
 	})
 }
 
-// parse sets the value to what the text says.
+// parse sets the value from a text.
 func parse(value reflect.Value, text string) error {
 	switch v := value.Addr().Interface().(type) {
 	case encoding.TextUnmarshaler:

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// JSONPath is the path of the JSON; the page is at /.
+// JSONPath is the path of the JSON. The page is at /.
 const JSONPath = "/status.json"
 
 //go:embed page.html
@@ -24,7 +24,7 @@ var pageText string
 //go:embed page.css
 var styleText string
 
-// page is the page. Everything that it shows is escaped where it stands.
+// page is the template of the page. It escapes everything that it shows.
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"style":  func() template.CSS { return template.CSS(styleText) }, //nolint:gosec // a file of this package
 	"clock":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") },
@@ -32,19 +32,18 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"uptime": func(seconds float64) string { return duration(time.Duration(seconds * float64(time.Second))) },
 }).Parse(pageText))
 
-// shortName is how many digits of a record's name the page shows: enough for
+// shortName is how many digits of a record's name the page shows, which are enough for
 // `digate ledger show --record`.
 const shortName = 12
 
-// policy lets a browser run no script and load nothing. The one style is known by its
-// digest.
+// policy permits no scripts and no loading. The digest permits the page's one style.
 var policy = func() string {
 	sum := sha256.Sum256([]byte(styleText))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// Handler returns a handler of / and [JSONPath]. look returns the status at this
-// moment, and may wait until its context ends.
+// Handler returns a handler for / and [JSONPath]. look returns the current status, and
+// may wait until its context ends.
 func Handler(look func(context.Context) Status) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := look(r.Context())
@@ -75,8 +74,8 @@ func Handler(look func(context.Context) Status) http.Handler {
 	})
 }
 
-// wantsJSON reports whether a request prefers JSON to HTML: only who names HTML, or
-// names neither, gets the page.
+// wantsJSON reports whether a request prefers JSON to HTML. A request that names HTML or
+// neither gets the page.
 func wantsJSON(accept string) bool {
 	quality := func(kind string) float64 {
 		for part := range strings.SplitSeq(accept, ",") {
@@ -95,7 +94,7 @@ func wantsJSON(accept string) bool {
 	return quality("application/json") > quality("text/html")
 }
 
-// duration returns a duration in its largest two units: 12s, 5m10s, 3h20m, 2d4h.
+// duration returns a duration in its two largest units: 12s, 5m10s, 3h20m, 2d4h.
 func duration(d time.Duration) string {
 	switch d = max(0, d); {
 	case d < time.Hour:

@@ -1,9 +1,8 @@
-// Package tracing makes the spans of what a call does on its way: below the span of the
-// call, which the context carries. Nothing has to be handed around for it, and a call
-// that is not traced pays for one look into its context.
+// Package tracing creates the spans of the steps of a call, as children of the span in
+// the context. A call that is not traced only pays for one look into its context.
 //
-// An attribute of a span is a name, a number, or a text of digate's own. What callers
-// and Diga say is in no span.
+// The attributes of spans are names, numbers, or texts of digate's own. No span has data
+// from callers or Diga.
 package tracing
 
 import (
@@ -19,7 +18,7 @@ import (
 // Scope is the instrumentation scope of every span.
 const Scope = "github.com/digate/digate"
 
-// The attributes that OpenTelemetry has no convention for.
+// The attributes for which OpenTelemetry has no convention.
 const (
 	Method       = attribute.Key("digate.method")
 	Outcome      = attribute.Key("digate.outcome")
@@ -38,10 +37,10 @@ const (
 // none records nothing.
 var none = trace.SpanFromContext(context.Background())
 
-// Start begins a span below that of the context, and returns a context with the span.
-// Where the context's span is not sampled, the context is the same and the span records
-// nothing. The end of the context's span does not matter: what a call leaves behind is
-// in its trace.
+// Start starts a span as a child of the span in the context, and returns a context with
+// the new span. If the span in the context is not sampled, Start returns the same context
+// and a span that records nothing. The span in the context may have ended: work that
+// continues after a call belongs to its trace.
 func Start(ctx context.Context, name string, kind trace.SpanKind) (context.Context, trace.Span) {
 	above := trace.SpanFromContext(ctx)
 	if !above.SpanContext().IsSampled() {
@@ -50,18 +49,18 @@ func Start(ctx context.Context, name string, kind trace.SpanKind) (context.Conte
 	return above.TracerProvider().Tracer(Scope).Start(ctx, name, trace.WithSpanKind(kind))
 }
 
-// Begun begins a span below that of the context, which must be sampled, for what began a
-// while ago and has nothing below it.
+// Begun starts a span as a child of the span in the context, which must be sampled, for
+// work that began earlier and has no child spans.
 func Begun(ctx context.Context, name string, began time.Time) trace.Span {
 	_, span := trace.SpanFromContext(ctx).TracerProvider().Tracer(Scope).Start(ctx, name, trace.WithTimestamp(began))
 	return span
 }
 
-// Sampled reports whether the context's span is sampled.
+// Sampled reports whether the span in the context is sampled.
 func Sampled(ctx context.Context) bool { return trace.SpanContextFromContext(ctx).IsSampled() }
 
-// Fail marks what the span is of as failed. The type of the error is one of few names.
-// The span's status has no description: an error's text may quote values.
+// Fail marks a span as failed. The error type is one of few names. The span's status has
+// no description, because an error's text may quote values.
 func Fail(span trace.Span, errorType string) {
 	span.SetAttributes(semconv.ErrorTypeKey.String(errorType))
 	span.SetStatus(codes.Error, "")

@@ -9,9 +9,9 @@ import (
 	"github.com/digate/digate/server/exchange"
 )
 
-// Refusal returns the error of a request that a codec refuses: an invalid request,
-// whose field is what the function returns. Any other error is digate's
-// own. Nothing was sent in either case.
+// Refusal returns the error of a request that a codec refuses. For a [*digajson.Error],
+// it is an invalid request with the field that the function returns. Any other error is
+// digate's own. Nothing was sent in either case.
 func Refusal(err error, field func(*digajson.Error) string) *apierror.Error {
 	var e *digajson.Error
 	if !errors.As(err, &e) {

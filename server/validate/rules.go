@@ -15,7 +15,7 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// compileField reads the rules of one field.
+// compileField compiles the rules of one field.
 func compileField(fd protoreflect.FieldDescriptor) (check, error) {
 	c := check{field: fd, ifZero: !fd.HasPresence(), verbatim: digajson.JSONOf(fd) != nil}
 	fr, _ := proto.GetExtension(fd.Options(), validate.E_Field).(*validate.FieldRules)
@@ -56,7 +56,7 @@ type statedRule struct {
 	value  protoreflect.Value
 }
 
-// stated returns what a rules message sets, in the order of its fields.
+// stated returns the rules that a rules message sets, in the order of its fields.
 func stated(m protoreflect.Message) []statedRule {
 	var rules []statedRule
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
@@ -121,7 +121,7 @@ func compileRule(fd protoreflect.FieldDescriptor, rule string, v protoreflect.Va
 	}
 }
 
-// compileOneof reports whether the contract requires one of a oneof's fields.
+// compileOneof reports whether the contract requires one of the oneof's fields to be set.
 func compileOneof(od protoreflect.OneofDescriptor) (required bool, _ error) {
 	rules, _ := proto.GetExtension(od.Options(), validate.E_Oneof).(*validate.OneofRules)
 	if rules == nil {
@@ -145,8 +145,8 @@ func namesOf(od protoreflect.OneofDescriptor) string {
 
 var printable = regexp.MustCompile(`^\^\[ -~\]\{(\d+),(\d+)\}\$$`)
 
-// compilePattern returns the test of a pattern. That of a request id, which every item of
-// a stream has, needs no regular expression.
+// compilePattern returns the test of a pattern. The pattern of a request id is checked
+// without a regular expression, because every item of a stream has one.
 func compilePattern(text string) (test, error) {
 	pattern, err := regexp.Compile(text)
 	if err != nil {
@@ -169,7 +169,7 @@ func compilePattern(text string) (test, error) {
 	return t, nil
 }
 
-// isPrintable reports whether s is so many printable ASCII characters.
+// isPrintable reports whether s consists of least to most printable ASCII characters.
 func isPrintable(s string, least, most int) bool {
 	if len(s) < least || len(s) > most {
 		return false
@@ -182,7 +182,7 @@ func isPrintable(s string, least, most int) bool {
 	return true
 }
 
-// isUUID reports whether s is a UUID with hyphens, in either case.
+// isUUID reports whether s is a UUID with hyphens, in upper or lower case.
 func isUUID(s string) bool {
 	if len(s) != 36 {
 		return false

@@ -1,8 +1,8 @@
-// Package validate checks requests against the protovalidate rules that the
-// contract states, without protovalidate's runtime: of its many rules the
-// contract uses a few, which cost next to nothing when compiled by hand. A test
-// in a module of its own holds the two equal. Beside them it checks the JSON that a
-// field holds in place of another, which no rule of protovalidate's can.
+// Package validate checks requests against the protovalidate rules in the contract. It
+// does not use protovalidate's runtime: the contract uses only a few of its rules, which
+// cost almost nothing if they are implemented directly. A test in a separate module
+// compares the two. Package validate also checks JSON fields (json_of), for which
+// protovalidate has no rule.
 package validate
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/digate/digate/server/digajson"
 )
 
-// Validator holds the rules of services. It may be used by many goroutines.
+// Validator has the rules of services. It is safe for concurrent use.
 type Validator struct {
 	byMessage map[protoreflect.FullName]*messageRules
 }
@@ -29,32 +29,32 @@ type messageRules struct {
 	checks []check
 }
 
-// oneof is a oneof of which one field is required.
+// oneof is a oneof of which one field must be set.
 type oneof struct {
 	descriptor  protoreflect.OneofDescriptor
 	description string
 }
 
-// check is one field's rules.
+// check has the rules of one field.
 type check struct {
 	field    protoreflect.FieldDescriptor
 	required bool
 	ifZero   bool // the zero value is checked too
-	verbatim bool // it is JSON in place of another field
+	verbatim bool // the field is the JSON of another field
 	tests    []test
 	nested   *messageRules // of a message, or of each message in a list
 }
 
-// test is one rule of a field: whether a value keeps it, and the words for one that
-// does not.
+// test is one rule of a field: a function that reports whether a value is valid, and the
+// text for one that is not.
 type test struct {
 	ok          func(protoreflect.Value) bool
 	description string
 	reason      string
 }
 
-// Compile reads the rules of every request of the services. A rule that it does not
-// know is an error: the contract must state no constraint that nothing enforces.
+// Compile compiles the rules of all requests of the services. An unsupported rule is an
+// error: the contract must not state a rule that is not enforced.
 func Compile(services ...protoreflect.ServiceDescriptor) (*Validator, error) {
 	v := &Validator{byMessage: make(map[protoreflect.FullName]*messageRules)}
 	for _, sd := range services {
@@ -72,7 +72,7 @@ func (v *Validator) compile(md protoreflect.MessageDescriptor) (*messageRules, e
 		return m, nil
 	}
 	m := new(messageRules)
-	v.byMessage[md.FullName()] = m // before its fields, which may be of its own type
+	v.byMessage[md.FullName()] = m // before its fields, which may have the same type
 	if proto.HasExtension(md.Options(), validate.E_Message) {
 		return nil, fmt.Errorf("%s: message rules are not supported", md.FullName())
 	}
@@ -103,12 +103,12 @@ func (v *Validator) compile(md protoreflect.MessageDescriptor) (*messageRules, e
 	return m, nil
 }
 
-// Validate returns an [apierror.Error] that names every field that breaks a
-// rule, nil where none does.
+// Validate returns an [apierror.Error] that names every invalid field, or nil if the
+// request is valid.
 func (v *Validator) Validate(req proto.Message) error { return v.ValidateRead(req, "") }
 
-// ValidateRead is Validate for a request with JSON that was checked as it was read. That
-// JSON is not walked over again.
+// ValidateRead is Validate for a request with JSON that was already validated. It does
+// not validate that JSON again.
 func (v *Validator) ValidateRead(req proto.Message, checked string) error {
 	m := req.ProtoReflect()
 	var violations []apierror.Violation
