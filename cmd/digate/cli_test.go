@@ -66,6 +66,19 @@ func TestRun_WrongUsage_SaysWhatAndWhereToLook(t *testing.T) {
 		"header twice":         {[]string{"integrations", "update", id, "--header", "A=hunter2", "--header", "A=hunter2"}, []string{`--header: "A" is set twice`}},
 		"no tool":              {[]string{"tools", "approve", id}, []string{"<tool_id>", "Try: digate tools approve --help"}},
 		"shell":                {[]string{"completion", "csh"}, []string{"bash", "zsh", "fish"}},
+		"no shell":             {[]string{"completion"}, []string{"completion needs <shell>: bash, zsh or fish"}},
+		"update of nobody":     {[]string{"integrations", "update"}, []string{"needs <integration_id>"}},
+		"var alone":            {[]string{"copy", id, "--var"}, []string{"--var: needs a value behind it\n"}},
+		"negative duration":    {[]string{"copy", id, "--timeout", "-5s"}, []string{"--timeout: needs a value behind it; write one that begins with a hyphen as --timeout=VALUE\n"}},
+		"flag for a value":     {[]string{"copy", id, "--var", "-hunter2"}, []string{"--var: needs a value behind it; write one"}},
+		"optional enum":        {[]string{"templates", "list", "--order", "up"}, []string{`--order: "up" is none of "asc", "desc"` + "\n"}},
+		"false apart":          {[]string{"serve", "--docs", "false"}, []string{"unexpected argument false: a flag takes it behind an =, such as --docs=false\n"}},
+		"no settings file":     {[]string{"serve", "--config", "/nowhere/x"}, []string{"--config: there is no file /nowhere/x\n"}},
+		"empty request id":     {[]string{"copy", id, "--request-id", ""}, []string{"--request-id: is empty, and would protect nothing"}},
+		"no input":             {[]string{"bulk"}, []string{"bulk needs <file>"}},
+		"input is not there":   {[]string{"bulk", "shops"}, []string{"there is no file shops\n"}},
+		"input is a directory": {[]string{"bulk", "testdata", "--dry-run"}, []string{"testdata is a directory"}},
+		"no ledger":            {[]string{"ledger", "stats"}, []string{"--ledger: give the ledger itself: sqlite:PATH or postgres://"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := digate(t, row.args...)

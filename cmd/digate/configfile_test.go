@@ -128,7 +128,7 @@ func TestConfigFile_Wrong_SaysWhere(t *testing.T) {
 func TestConfigFile_Missing_IsNamed(t *testing.T) {
 	t.Parallel()
 	got := digate(t, "serve", "--config", "/nonexistent.yaml")
-	if got.Code != client.ExitUsage || !strings.Contains(got.Err, "--config: open /nonexistent.yaml") {
+	if got.Code != client.ExitUsage || !strings.Contains(got.Err, "--config: there is no file /nonexistent.yaml") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"google.golang.org/grpc"
@@ -21,9 +22,9 @@ type copyCmd struct {
 
 	variableFlags `embed:""`
 
-	RequestID  string `name:"request-id" placeholder:"ID" help:"1 to 255 printable ASCII characters, such as a UUID. However often the copy is requested with the same id, it is made at most once."`
-	Unresolved string `name:"unresolved" enum:"allow,refuse," default:"" placeholder:"HOW" help:"What happens if placeholders get no value: allow makes the copy, refuse does not. Default: as the server is set."`
-	DryRun     bool   `name:"dry-run" help:"Create nothing. Show what the copy would be."`
+	RequestID  *string `name:"request-id" placeholder:"ID" help:"1 to 255 printable ASCII characters, such as a UUID. However often the copy is requested with the same id, it is made at most once."`
+	Unresolved string  `name:"unresolved" enum:"allow,refuse," default:"" placeholder:"HOW" help:"What happens if placeholders get no value: allow makes the copy, refuse does not. Default: as the server is set."`
+	DryRun     bool    `name:"dry-run" help:"Create nothing. Show what the copy would be."`
 
 	client.CallFlags `embed:""`
 }
@@ -35,6 +36,9 @@ func (copyCmd) Help() string { return client.ExitHelp }
 func (c *copyCmd) Validate() error {
 	if err := c.CallFlags.Validate(); err != nil {
 		return err
+	}
+	if c.RequestID != nil && *c.RequestID == "" { // of a script whose variable is not set
+		return errors.New("--request-id: is empty, and would protect nothing")
 	}
 	return c.variableFlags.validate()
 }
@@ -64,7 +68,7 @@ func (c *copyCmd) Run(ctx context.Context, std term.IO) error {
 		return c.preview(ctx, std, req)
 	}
 	does := client.Creates
-	if c.RequestID != "" {
+	if c.RequestID != nil {
 		does = client.CreatesOnce
 	}
 	ctx, service, done, err := c.DialIntegrations(ctx, std, does)
@@ -86,8 +90,8 @@ func (c *copyCmd) Run(ctx context.Context, std term.IO) error {
 // look returns the arguments of the command that shows whether a copy in doubt was made.
 func (c *copyCmd) look() []string {
 	words := []string{"integrations", "list"}
-	if c.RequestID != "" {
-		words = []string{"ledger", "show", c.RequestID}
+	if c.RequestID != nil {
+		words = []string{"ledger", "show", *c.RequestID}
 	}
 	return append(words, c.Words()...)
 }
@@ -115,8 +119,10 @@ func previewOf(req *integrationv1.CopyTemplateRequest) *integrationv1.PreviewCop
 
 func (c *copyCmd) request(ctx context.Context, std term.IO) (*integrationv1.CopyTemplateRequest, error) {
 	req := &integrationv1.CopyTemplateRequest{
-		TemplateId: c.TemplateID, Name: c.Name, BaseUrl: c.BaseURL, RequestId: c.RequestID,
-		Unresolved: client.Unresolved(c.Unresolved),
+		TemplateId: c.TemplateID, Name: c.Name, BaseUrl: c.BaseURL, Unresolved: client.Unresolved(c.Unresolved),
+	}
+	if c.RequestID != nil {
+		req.RequestId = *c.RequestID
 	}
 	if err := c.set(ctx, std, req); err != nil {
 		return nil, err

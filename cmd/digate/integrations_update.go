@@ -47,7 +47,7 @@ func (c *integrationsUpdateCmd) Validate() error {
 			return fmt.Errorf("--clear: %s is also set", field)
 		}
 	}
-	if len(set)+len(c.Clear) == 0 {
+	if len(set)+len(c.Clear) == 0 && c.IntegrationID != "" { // whose lack is told first
 		return errors.New("nothing to change: give at least one field")
 	}
 	return nil

@@ -46,7 +46,7 @@ func (f *operatorFlags) listAdmin(ctx context.Context, q ledger.Query) (page lis
 		if of := (*url.Error)(nil); errors.As(err, &of) {
 			err = of.Err
 		}
-		return page, fmt.Errorf("no admin listener of digate at %s: %w", f.adminName(base), err)
+		return page, fmt.Errorf("--admin: no admin listener of digate at %s: %w", f.adminName(base), err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxListing))

@@ -25,7 +25,7 @@ func (f *storeFlags) Validate() error {
 	case f.Timeout <= 0:
 		return errors.New("--timeout: must be more than 0")
 	case f.Ledger == "" || f.Ledger == ledger.Memory.Name:
-		return errors.New("--ledger: names the ledger itself, sqlite:PATH or postgres://…")
+		return errors.New("--ledger: give the ledger itself: sqlite:PATH or postgres://…")
 	}
 	return nil
 }

@@ -14,14 +14,17 @@ var parserWords = []struct {
 	person string
 }{
 	{regexp.MustCompile(`^(--\S+): expected .*value but got "EOL".*`), `$1: needs a value behind it`},
+	{regexp.MustCompile(`^(--\S+): missing value, expecting .*`), `$1: needs a value behind it`},
 	{regexp.MustCompile(`^(--\S+): expected duration but got ("[^"]*").*`), `$1: $2 is no duration, such as 30s or 5m`},
 	{regexp.MustCompile(`^(--\S+): expected a valid \d+ bit int but got ("[^"]*").*`), `$1: $2 is no whole number`},
 	{regexp.MustCompile(`^(--\S+): expected (?:uint value|a valid \d+ bit uint) but got ("[^"]*").*`), `$1: $2 is no whole number of 0 or more`},
+	{regexp.MustCompile(`^(--\S+): expected .*value but got .* \((?:short|long) flag\).*`), `$1: needs a value behind it; write one that begins with a hyphen as $1=VALUE`},
 	{regexp.MustCompile(`^(--\S+): expected a float but got ("[^"]*").*`), `$1: $2 is no number, such as 0.5`},
 	{regexp.MustCompile(`^(--\S+): bool value must be .* but got ("[^"]*").*`), `$1: $2 is neither true nor false`},
 	{regexp.MustCompile(`^(--\S+): slog: level string ("[^"]*").*`), `$1: $2 is none of DEBUG, INFO, WARN, ERROR`},
 	{regexp.MustCompile(`^(--\S+|<\S+>) must be one of (.*) but got (".*)$`), `$1: $3 is none of $2`},
-	{regexp.MustCompile(`^(--\S+): stat (.*): no such file or directory$`), `$1: there is no file $2`},
+	{regexp.MustCompile(`^(--\S+): (?:stat|open) (.*): no such file or directory$`), `$1: there is no file $2`},
+	{regexp.MustCompile(`^unexpected argument (true|false)$`), `unexpected argument $1: a flag takes it behind an =, such as --docs=$1`},
 }
 
 // sources say where the value of an argument comes from.
@@ -30,6 +33,7 @@ var sources = map[string]string{
 	"integration_id": "; `digate integrations list` shows them",
 	"tool_id":        "; `digate tools list INTEGRATION_ID` shows them",
 	"request_id":     ", the one that the call was made with",
+	"shell":          ": bash, zsh or fish",
 }
 
 var (
@@ -49,6 +53,7 @@ func inWords(line *kong.Context, text string) string {
 	for _, w := range parserWords {
 		if w.parser.MatchString(text) {
 			text = w.parser.ReplaceAllString(text, w.person)
+			text = strings.TrimSuffix(text, `,""`) // without the flag
 			return strings.ReplaceAll(text, `","`, `", "`)
 		}
 	}

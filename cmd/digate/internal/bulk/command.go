@@ -103,6 +103,12 @@ Exit codes, the highest that applies to a row:
 // Validate implements kong's hook.
 func (c *Command) Validate() error {
 	switch {
+	case c.File == "": // which the parser tells
+		return nil
+	case c.File != "-" && file.IsDirectory(c.File):
+		return fmt.Errorf("%s is a directory", term.Printable(c.File))
+	case c.Format == "" && formatOf(c.File) == "" && c.File != "-" && !file.Exists(c.File):
+		return fmt.Errorf("there is no file %s", term.Printable(c.File))
 	case c.Format == "" && workbookName(c.File) != "":
 		return errors.New(saveAsCSV(c.File, workbookName(c.File)))
 	case c.Format == "" && formatOf(c.File) == "":
@@ -214,6 +220,14 @@ func (c *Command) readInput(ctx context.Context, in *input, j *job, p *progress)
 	return c.lookElsewhere(ctx, in, j)
 }
 
+// nothingToSend says why no row of an input is sent.
+func nothingToSend(rows int) string {
+	if rows == 0 {
+		return "there are no rows; nothing is sent"
+	}
+	return "every row is made already; nothing is sent"
+}
+
 // send sends the rows that are not made, and reports what became of all. The time
 // limit counts from when the command was begun.
 func (c *Command) send(ctx context.Context, begun time.Time, in *input, j *job, p *progress, std term.IO) (err error) {
@@ -230,7 +244,7 @@ func (c *Command) send(ctx context.Context, begun time.Time, in *input, j *job, 
 		if err := j.plan(j.promise, nil, nil); err != nil { // keys that rows got since
 			return err
 		}
-		p.say("every row is made already; nothing is sent")
+		p.say(nothingToSend(p.counts.total))
 	}
 	results, err := c.openResults(std.Out, in, j)
 	if err != nil {

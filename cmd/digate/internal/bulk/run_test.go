@@ -483,3 +483,13 @@ func TestBulk_InputWithTerminalSequences_IsShownHarmless(t *testing.T) {
 		}
 	}
 }
+
+func TestBulk_NoRows_SaysSo(t *testing.T) {
+	s := serve(t)
+	for name, content := range map[string]string{"rows.csv": "template_id,name\n", "rows.ndjson": "\n"} {
+		got := digate(t, "bulk", clitest.WriteFile(t, name, content), "--addr", s.addr)
+		if got.Code != client.ExitDone || !strings.Contains(got.Err, "there are no rows; nothing is sent\n") || strings.Contains(got.Err, "already") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
