@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Schema is the version of the lines. It changes when a key gets another meaning or
-// goes away, and not when a key is added. docs/audit.md describes the lines.
+// Schema is the version of the line format. It changes when a key is removed or changes
+// its meaning, and not when a key is added. docs/audit.md describes the lines.
 const Schema = 1
 
 // The events of the lines.
@@ -17,12 +17,12 @@ const (
 	eventEnd      = "end"      // a write ended, or was refused
 	eventOpened   = "opened"   // the process opened the audit log at its start
 	eventReopened = "reopened" // the process opened the audit log again
-	eventClosed   = "closed"   // the process ended in order
+	eventClosed   = "closed"   // the process ended normally
 	eventLost     = "lost"     // lines were lost
-	eventOmitted  = "omitted"  // lines about strangers were left out
+	eventOmitted  = "omitted"  // lines about strangers were omitted
 )
 
-// The ways in which a caller authenticated.
+// The ways in which callers authenticate.
 const (
 	ByNothing     = "none"
 	ByToken       = "token"
@@ -31,20 +31,21 @@ const (
 	ByPassthrough = "passthrough"
 )
 
-// Entry is what the audit log says about a write. An empty field is not written.
+// Entry is the content of a line about a write. Empty fields are not written.
 type Entry struct {
-	// Kind is call, or that of an operation.
+	// Kind is call, or the kind of an operation.
 	Kind string
 	// Protocol is grpc or rest, and Peer the address of the connection.
 	Protocol, Peer string
 	Method         string
 	// Account and Caller are names, and By is how the caller authenticated.
 	Account, Caller, By string
-	// The ids of what the write is about, and of what it created.
+	// The ids of the resources that the write is about, and of the one that it created.
 	TemplateID, IntegrationID, ToolID string
 	LedgerRecord                      string
 	Code, Outcome, Reason             string
-	// HTTPStatus is that of the REST response, and UpstreamStatus Diga's.
+	// HTTPStatus is the status of the REST response, and UpstreamStatus the status of
+	// Diga's response.
 	HTTPStatus, UpstreamStatus int
 	Attempts                   int
 	Replayed                   bool
@@ -52,10 +53,10 @@ type Entry struct {
 	Duration                   time.Duration
 }
 
-// line appends the members of a line of JSON.
+// line is a line of JSON to which members are appended.
 type line []byte
 
-// usualLine has room for a usual line.
+// usualLine is the initial capacity for a line.
 const usualLine = 768
 
 // newLine returns the beginning of a line.
@@ -69,7 +70,7 @@ func newLine(event string, at time.Time) line {
 	return l
 }
 
-// end returns the whole line.
+// end returns the complete line.
 func (l *line) end() []byte { return append(*l, "}\n"...) }
 
 func (l *line) name(key string) {
@@ -96,7 +97,7 @@ func (l *line) number(key string, n int64) {
 	*l = strconv.AppendInt(*l, n, 10)
 }
 
-// write appends what is known of a write.
+// write appends the members about a write.
 func (l *line) write(e *Entry) {
 	l.text("kind", e.Kind)
 	l.text("protocol", e.Protocol)
@@ -113,7 +114,7 @@ func (l *line) write(e *Entry) {
 	l.text("trace_id", e.TraceID)
 }
 
-// result appends how a write ended.
+// result appends the result of a write.
 func (l *line) result(e *Entry) {
 	l.text("outcome", e.Outcome)
 	l.text("code", e.Code)
@@ -130,7 +131,8 @@ func (l *line) result(e *Entry) {
 	*l = strconv.AppendInt(*l, e.Duration.Microseconds(), 10)
 }
 
-// maxText bounds a text, in bytes: Diga chooses its ids and its error codes.
+// maxText is the maximum length of a text in bytes, because Diga chooses its ids and
+// error codes.
 const maxText = 256
 
 func appendText(dst []byte, text string) []byte {
@@ -143,7 +145,7 @@ func appendText(dst []byte, text string) []byte {
 	}
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			quoted, _ := json.Marshal(text) // a string always has a form
+			quoted, _ := json.Marshal(text) // a string can always be encoded
 			return append(dst, quoted...)
 		}
 	}

@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// firstRetry and lastRetry are the shortest and the longest wait between two
-	// attempts to write.
+	// firstRetry and lastRetry are the shortest and the longest wait between two attempts
+	// to write.
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = time.Second
-	// stall is how long a write may take before the audit log counts as one that cannot
-	// be written: nobody reads the pipe, or the disk does not respond.
+	// stall is how long a write may take before the audit log counts as failing: nobody
+	// reads the pipe, or the disk does not respond.
 	stall = time.Second
 )
 
-// Observer is told what becomes of the audit log. It may be used by many goroutines.
+// Observer is told about the state of the audit log. It must be safe for concurrent use.
 type Observer interface {
 	// AuditFailing is called once when the audit log can no longer be written.
 	AuditFailing(cause string)
@@ -32,33 +32,33 @@ type Observer interface {
 	AuditLost(lines uint64)
 }
 
-// file is where the lines go. It belongs to the one goroutine that writes, except for
-// what is said to be for all.
+// file is the destination of the lines. Only one goroutine writes to it. Other goroutines
+// may use only the fields marked as shared.
 type file struct {
 	path     string // empty for standard output
 	observer Observer
-	// onReopen is called when the file is opened again because it is another one, or
-	// because its reader was gone.
+	// onReopen is called when the file is opened again because it was replaced or because
+	// its reader was gone.
 	onReopen func()
 
 	f   *os.File
 	was fs.FileInfo
-	// cut is how much of the first line to write is in the file already.
+	// cut is how much of the first line to write is already in the file.
 	cut int
 
-	reopen atomic.Bool   // for all
-	hurry  chan struct{} // for all: has a value when an attempt should not wait
-	closed chan struct{} // for all
+	reopen atomic.Bool   // shared
+	hurry  chan struct{} // shared; has a value when an attempt should not wait
+	closed chan struct{} // shared
 
-	mu      sync.Mutex // of what follows, which is for all
+	mu      sync.Mutex // protects the following fields, which are shared
 	writing bool
-	cause   string // why the file cannot be written, empty if it can
+	cause   string // why the file cannot be written; empty if it can
 	since   time.Time
 	open    *os.File // the same as f
 }
 
-// Write writes lines. It returns when all of them are written, or with an error when
-// the audit log is closed. It implements [io.Writer].
+// Write writes lines. It returns when all of them are written, or with an error when the
+// audit log is closed. It implements [io.Writer].
 func (o *file) Write(lines []byte) (int, error) {
 	all := len(lines)
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
@@ -80,8 +80,8 @@ func (o *file) Write(lines []byte) (int, error) {
 	}
 }
 
-// try writes lines, and returns those that are not written whole. A line that was
-// begun is completed by the next attempt, in another file from its beginning.
+// try writes lines, and returns those that were not completely written. The next attempt
+// completes a partial line in the same file, or writes the whole line to another file.
 func (o *file) try(lines []byte) (rest []byte, err error) {
 	if err := o.ensure(); err != nil {
 		return lines, err
@@ -100,7 +100,7 @@ func (o *file) try(lines []byte) (rest []byte, err error) {
 	return lines[whole:], err
 }
 
-// write writes to the file, and notes if that takes too long.
+// write writes to the file. It records a failure if the write takes too long.
 func (o *file) write(lines []byte) (int, error) {
 	o.setWriting(true)
 	defer o.setWriting(false)
@@ -117,7 +117,7 @@ func (o *file) setWriting(is bool) {
 	o.writing = is
 }
 
-// ensure opens the file unless it is open, and still the one that the path names.
+// ensure opens the file unless it is open and the path still leads to it.
 func (o *file) ensure() error {
 	if o.path == "" {
 		o.f = os.Stdout
@@ -140,7 +140,7 @@ func (o *file) ensure() error {
 	return nil
 }
 
-// use puts another open file in the place of the one before, which is closed.
+// use replaces the open file by another one and closes the previous one.
 func (o *file) use(f *os.File, info fs.FileInfo) {
 	if o.f != nil {
 		_ = o.f.Close()
@@ -154,9 +154,9 @@ func (o *file) use(f *os.File, info fs.FileInfo) {
 	o.mu.Unlock()
 }
 
-// openFile opens the file of an audit log. What is cut off at its end is made a line
-// of its own: the process that wrote it was killed. A pipe that nobody reads is an
-// error, and not waited for.
+// openFile opens the file of an audit log. If the last line is incomplete because a
+// process was killed, openFile ends that line. If nobody reads a pipe, openFile returns
+// an error instead of waiting.
 func openFile(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
@@ -173,8 +173,8 @@ func openFile(path string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// endsWithLine reports whether the last byte of a file ends a line. A file that may
-// not be read is taken for one that does.
+// endsWithLine reports whether the last byte of a file ends a line. It returns true if
+// the file cannot be read.
 func endsWithLine(path string, size int64) bool {
 	f, err := os.Open(path)
 	if err != nil {
@@ -186,10 +186,10 @@ func endsWithLine(path string, size int64) bool {
 	return err != nil && !errors.Is(err, io.EOF) || last[0] == '\n'
 }
 
-// isUnread reports whether an error is that of a pipe which nobody reads yet.
+// isUnread reports whether an error means that nobody reads the pipe yet.
 func isUnread(err error) bool { return errors.Is(err, syscall.ENXIO) }
 
-// describe returns what went wrong, without the path.
+// describe returns the text of an error without the path.
 func describe(err error) string {
 	if isUnread(err) {
 		return "nobody reads the pipe"
@@ -200,7 +200,7 @@ func describe(err error) string {
 	return err.Error()
 }
 
-// fails notes why the file cannot be written, if that is still so.
+// fails records why the file cannot be written, if that is still the case.
 func (o *file) fails(cause string, still func() bool) {
 	o.mu.Lock()
 	if !still() {
@@ -218,7 +218,7 @@ func (o *file) fails(cause string, still func() bool) {
 	}
 }
 
-// works notes that the file was written.
+// works records that the file was written.
 func (o *file) works() {
 	o.mu.Lock()
 	failed, since := o.cause != "", o.since
@@ -229,14 +229,15 @@ func (o *file) works() {
 	}
 }
 
-// failing returns why the file cannot be written, and since when; empty if it can.
+// failing returns why the file cannot be written, and since when. The cause is empty if
+// the file can be written.
 func (o *file) failing() (cause string, since time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.cause, o.since
 }
 
-// close ends a write under way, if it can be ended, and every attempt that waits.
+// close ends the current write, if possible, and all waiting attempts.
 func (o *file) close() {
 	close(o.closed)
 	o.mu.Lock()

@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// patience is how long a write waits for its first line to be written.
+	// patience is how long a write waits for its first audit line to be written.
 	patience = time.Second
-	// lastFlush is how long the end of the audit log waits until it is written.
+	// lastFlush is how long Close waits for lines to be written.
 	lastFlush = time.Second
 )
 
-// Log is an audit log. It is written in the background, so that whoever reads it can
-// hold up no call, except for the line with which a write begins where that is
-// required. It may be used by many goroutines.
+// Log is an audit log. It is written in the background, so that its reader cannot delay
+// calls. Only the first line of a write is waited for, if the settings require it. A Log
+// is safe for concurrent use.
 type Log struct {
 	required bool
 	observer Observer
@@ -34,9 +34,9 @@ type Log struct {
 	close    sync.Once
 }
 
-// Open returns the audit log of the settings, which must name one. A file that cannot
-// be opened is an error; a pipe that nobody reads yet, and a full disk, are not. Close
-// ends the log.
+// Open opens the audit log of the settings, which must name one. It fails if the file
+// cannot be opened, but not if nobody reads a pipe yet or the disk is full. Close ends
+// the log.
 func Open(s Settings, version string, observer Observer) (*Log, error) {
 	l := &Log{required: s.Required, observer: observer, process: rand.Text()[:12]}
 	l.file = &file{observer: observer, onReopen: func() { l.put(l.event(eventReopened)) }, hurry: make(chan struct{}, 1), closed: make(chan struct{})}
@@ -56,7 +56,7 @@ func Open(s Settings, version string, observer Observer) (*Log, error) {
 	opened.name("required")
 	opened = strconv.AppendBool(opened, s.Required)
 	l.put(opened)
-	l.queue.Flush(patience) // its health is known from the start
+	l.queue.Flush(patience) // so that its health is known from the start
 	return l, nil
 }
 
@@ -69,7 +69,7 @@ func (l *Log) event(name string) line {
 
 func (l *Log) put(e line) bool { return l.queue.Put(e.end()) }
 
-// lost writes that lines were lost.
+// lost writes a line about lost lines.
 func (l *Log) lost(lines uint64) {
 	e := l.event(eventLost)
 	e.number("lines", int64(lines))
@@ -77,14 +77,14 @@ func (l *Log) lost(lines uint64) {
 	l.observer.AuditLost(lines)
 }
 
-// Omitted writes how many lines about strangers were left out.
+// Omitted writes a line about omitted lines about strangers.
 func (l *Log) Omitted(lines int) {
 	e := l.event(eventOmitted)
 	e.number("lines", int64(lines))
 	l.put(e)
 }
 
-// Required reports whether a write has to begin with a line.
+// Required reports whether a write may only begin after its first line was written.
 func (l *Log) Required() bool { return l.required }
 
 // numbered returns the beginning of a line about a write.
@@ -94,9 +94,9 @@ func (l *Log) numbered(event string, number uint64) line {
 	return e
 }
 
-// Begin writes the line with which a write begins, and returns the number of the write.
-// An error means that the line is not written, or not known to be, and that the write
-// must not be sent. The number is 0 if the line will never be written.
+// Begin writes the first line of a write, and returns the number of the write. If it
+// fails, the line was not written or may not have been, and the write must not be sent.
+// The number is 0 if the line will never be written.
 func (l *Log) Begin(ctx context.Context, e *Entry) (number uint64, err error) {
 	defer func() {
 		if err != nil {
@@ -122,8 +122,8 @@ func (l *Log) Begin(ctx context.Context, e *Entry) (number uint64, err error) {
 	return number, nil
 }
 
-// End writes the line about a write that ended. The number is that of its first line,
-// and 0 where it has none.
+// End writes the line about the end of a write. number is that of its first line, or 0 if
+// there is none.
 func (l *Log) End(number uint64, e *Entry) {
 	if number == 0 {
 		number = l.writes.Add(1)
@@ -134,27 +134,27 @@ func (l *Log) End(number uint64, e *Entry) {
 	l.put(end)
 }
 
-// State is an audit log at one moment.
+// State is the current state of an audit log.
 type State struct {
-	// Failing is why it cannot be written, empty if it can, and Since since when.
+	// Failing is why the log cannot be written, or empty. Since is when that began.
 	Failing string
 	Since   time.Time
-	// Lost counts the lines that were lost, and Refused the writes that were refused
-	// because their first line could not be written.
+	// Lost is the number of lost lines, and Refused the number of writes that were
+	// refused because their first line could not be written.
 	Lost, Refused uint64
-	// Pending is the size of the lines that wait to be written, and Limit how large it
-	// may be, in bytes.
+	// Pending is the size of the lines that are not written yet, in bytes, and Limit its
+	// maximum.
 	Pending, Limit int
 }
 
-// State returns the state.
+// State returns the current state.
 func (l *Log) State() State {
 	s := State{Lost: l.queue.Lost(), Refused: l.refused.Load(), Pending: l.queue.Pending(), Limit: logqueue.MaxPending}
 	s.Failing, s.Since = l.file.failing()
 	return s
 }
 
-// Reopen opens the file again, which another program may have renamed.
+// Reopen opens the file again, because another program may have renamed it.
 func (l *Log) Reopen() {
 	l.file.reopen.Store(true)
 	l.put(l.event(eventReopened)) // the first line of the new file
@@ -164,7 +164,7 @@ func (l *Log) Reopen() {
 	}
 }
 
-// Close writes what is pending, for a short time at most. Later lines are lost.
+// Close writes pending lines, but only for a short time. Later lines are lost.
 func (l *Log) Close() {
 	l.close.Do(func() {
 		l.put(l.event(eventClosed))

@@ -1,6 +1,6 @@
-// Package audit writes the audit log: a line for each write, from which an auditor
-// learns who did what, and who was denied what. A line has names, ids and numbers. It
-// has no secret, and no value of a request.
+// Package audit writes the audit log. It has a line for each write, from which an auditor
+// can see who did what and who was refused. A line has names, ids and numbers, but no
+// secrets and no values of requests.
 package audit
 
 import (
@@ -9,22 +9,22 @@ import (
 	"github.com/digate/digate/server/setting"
 )
 
-// Settings are what can be set of the audit log.
+// Settings are the settings of the audit log.
 type Settings struct {
 	Path     string `name:"audit-log" group:"Audit:" type:"path" placeholder:"FILE" help:"File, or pipe, that gets a line of JSON for each write: who did what, who was refused; - is standard output. Without it, there is no audit log."`
 	Required bool   `name:"audit-required" group:"Audit:" help:"Send no write before the audit log has a line that it begins. A write without that line is refused, and nothing is sent."`
 }
 
-// standardOutput is the path of the audit log on standard output.
+// standardOutput is the path that means standard output.
 const standardOutput = "-"
 
 // On reports whether there is an audit log.
 func (s *Settings) On() bool { return s.Path != "" }
 
-// Reopens reports whether the audit log can be opened again while it is written.
+// Reopens reports whether the audit log can be reopened.
 func (s *Settings) Reopens() bool { return s.On() && s.Path != standardOutput }
 
-// Name returns the name of the audit log for people.
+// Name returns the name of the audit log for messages.
 func (s *Settings) Name() string {
 	if s.Path == standardOutput {
 		return "standard output"
@@ -32,7 +32,7 @@ func (s *Settings) Name() string {
 	return cmp.Or(s.Path, "off")
 }
 
-// Validate adds what is wrong with the settings.
+// Validate adds a problem for each invalid setting.
 func (s *Settings) Validate(p *setting.Problems) {
 	if s.Required && !s.On() {
 		p.Addf("audit-required", "needs --audit-log")

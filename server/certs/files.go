@@ -1,5 +1,5 @@
-// Package certs keeps what PEM files hold of certificates, keys and authorities, and
-// takes what comes into these files while they are used.
+// Package certs reads certificates, keys and authorities from PEM files, and reads the
+// files again when they change.
 package certs
 
 import (
@@ -11,16 +11,15 @@ import (
 	"strings"
 )
 
-// File is a file that a setting names. One with an empty path is left out.
+// File is a file that a setting names. Files with an empty path are not used.
 type File struct{ Flag, Path string }
 
-// Files are those of one side of TLS connections.
+// Files are the files of one side of TLS connections.
 type Files struct {
-	// Certificate holds the certificate of this side, followed by its chain, and Key
-	// its private key. There is none of them or both.
+	// Certificate has the certificate of this side and its chain, and Key the private
+	// key. Either both are set or neither.
 	Certificate, Key File
-	// Authorities holds the authorities that the other side's certificate is checked
-	// against.
+	// Authorities has the authorities that verify the other side's certificate.
 	Authorities File
 }
 
@@ -29,30 +28,30 @@ func (f Files) None() bool {
 	return f.Certificate.Path == "" && f.Key.Path == "" && f.Authorities.Path == ""
 }
 
-// FileError says what is wrong with the file of a setting.
+// FileError is the error of a file that a setting names.
 type FileError struct {
-	// Flag is that of the setting, without its dashes.
+	// Flag is the name of the flag without dashes.
 	Flag string
 	Err  error
 }
 
-// Error names the flag.
+// Error returns the text of the error with the flag.
 func (e *FileError) Error() string { return "--" + e.Flag + ": " + e.Err.Error() }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the error without the flag.
 func (e *FileError) Unwrap() error { return e.Err }
 
 // content is the text of the files, in their order.
 type content [3]text
 
-// text is what a file held when it was read, or why it could not be read.
+// text is the content of a file, or why it could not be read.
 type text struct {
 	bytes []byte
 	err   error
 }
 
-// maxFile bounds a file, in bytes. The bundles of all public authorities have a
-// quarter of it.
+// maxFile is the maximum size of a file, in bytes. A bundle of all public authorities has
+// a quarter of it.
 const maxFile = 1 << 20
 
 // read reads the files.
@@ -66,13 +65,13 @@ func (f Files) read() (c content) {
 }
 
 func readFile(path string) ([]byte, error) {
-	if strings.Contains(path, "-----BEGIN ") || strings.ContainsAny(path, "\r\n\x00") { // a key, perhaps: it is not quoted
+	if strings.Contains(path, "-----BEGIN ") || strings.ContainsAny(path, "\r\n\x00") { // it may be a key, so it is not quoted
 		return nil, errors.New("must be the path of a file, and is not one; it looks like what the file holds")
 	}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-	case !info.Mode().IsRegular(): // a pipe would be waited for
+	case !info.Mode().IsRegular(): // opening a named pipe would wait for a writer
 		return nil, fmt.Errorf("%s is no regular file", path)
 	case info.Size() > maxFile:
 		return nil, fmt.Errorf("%s is larger than %d MiB", path, maxFile>>20)
@@ -88,7 +87,7 @@ func readFile(path string) ([]byte, error) {
 	return nil, err
 }
 
-// equal reports whether two readings found the same.
+// equal reports whether two readings are the same.
 func (c *content) equal(other *content) bool {
 	for i := range c {
 		a, b := c[i], other[i]

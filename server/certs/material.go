@@ -14,18 +14,18 @@ import (
 	"github.com/digate/digate/server/nearjson"
 )
 
-// Material is what files hold.
+// Material is the parsed content of files.
 type Material struct {
-	// Certificate is that of this side, with its chain and key; nil where no file
-	// names one. Its Leaf is set.
+	// Certificate is the certificate of this side, with its chain and key. It is nil if
+	// no file is set. Its Leaf is set.
 	Certificate *tls.Certificate
-	// Authorities are nil where no file names them.
+	// Authorities is nil if no file is set.
 	Authorities *x509.CertPool
 
 	content content
 }
 
-// Load reads the files. An error is a [FileError], and quotes nothing of a key.
+// Load reads the files. Its error is a [FileError] and quotes nothing of a key.
 func (f Files) Load() (*Material, error) {
 	c := f.read()
 	return f.parse(&c)
@@ -68,7 +68,7 @@ func (f Files) parse(c *content) (*Material, error) {
 	return m, nil
 }
 
-// NotAfter returns when the certificate ends, the zero time where there is none.
+// NotAfter returns when the certificate expires, or the zero time if there is none.
 func (m *Material) NotAfter() time.Time {
 	if m.Certificate == nil {
 		return time.Time{}
@@ -76,9 +76,9 @@ func (m *Material) NotAfter() time.Time {
 	return m.Certificate.Leaf.NotAfter
 }
 
-// ClientConfig returns the TLS of a client: it trusts the authorities, those of the
-// system where there are none, and shows the certificate to every server that asks for
-// one.
+// ClientConfig returns the TLS configuration of a client. It trusts the authorities or,
+// without any, those of the system, and sends the certificate to every server that
+// requests one.
 func (m *Material) ClientConfig() *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: m.Authorities}
 	if m.Certificate != nil {
@@ -87,7 +87,7 @@ func (m *Material) ClientConfig() *tls.Config {
 	return config
 }
 
-// Validity returns an error if the certificate is not valid at this time.
+// Validity returns an error if the certificate is not valid at the given time.
 func (m *Material) Validity(now time.Time) error {
 	switch {
 	case m.Certificate == nil:
@@ -100,7 +100,7 @@ func (m *Material) Validity(now time.Time) error {
 	return nil
 }
 
-// certificates returns the certificates of a PEM file, of which there is one at least.
+// certificates returns the certificates of a PEM file, which must have at least one.
 func certificates(text []byte, path string) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
 	for text = nearjson.TrimBOM(text); ; {
@@ -109,7 +109,7 @@ func certificates(text []byte, path string) ([]*x509.Certificate, error) {
 			break
 		}
 		if block.Type != "CERTIFICATE" {
-			continue // some keep the key in the same file
+			continue // the file may also contain the key
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
@@ -126,7 +126,7 @@ func certificates(text []byte, path string) ([]*x509.Certificate, error) {
 	return all, nil
 }
 
-// privateKey returns the first private key of a PEM file. The error quotes nothing.
+// privateKey returns the first private key of a PEM file. Its error quotes nothing.
 func privateKey(text []byte, path string) (crypto.Signer, error) {
 	for text = nearjson.TrimBOM(text); ; {
 		var block *pem.Block

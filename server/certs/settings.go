@@ -8,8 +8,8 @@ import (
 	"github.com/digate/digate/server/setting"
 )
 
-// Settings are what can be set of the TLS of the listeners. Without a certificate the
-// listeners speak plain text.
+// Settings are the TLS settings of the listeners. Without a certificate, the listeners
+// use plain text.
 type Settings struct {
 	CertFile     string        `name:"tls-cert-file" group:"TLS:" type:"path" placeholder:"FILE" help:"PEM file with the certificate of the gRPC and REST listeners, and its chain. They then speak TLS alone."`
 	KeyFile      string        `name:"tls-key-file" group:"TLS:" type:"path" placeholder:"FILE" help:"PEM file with the certificate's private key."`
@@ -21,16 +21,16 @@ type Settings struct {
 
 // The values of Settings.ClientAuth.
 const (
-	// ClientRequired refuses a caller without a certificate.
+	// ClientRequired refuses callers without a certificate.
 	ClientRequired = "require"
-	// ClientOptional lets one pass.
+	// ClientOptional accepts callers without a certificate.
 	ClientOptional = "optional"
 )
 
-// leastReload bounds how often files are read.
+// leastReload is the shortest interval at which files are read.
 const leastReload = 10 * time.Millisecond
 
-// Enabled reports whether the listeners speak TLS.
+// Enabled reports whether the listeners use TLS.
 func (s *Settings) Enabled() bool { return s.CertFile != "" }
 
 // Files returns the files of the listeners.
@@ -42,8 +42,8 @@ func (s *Settings) Files() Files {
 	}
 }
 
-// ServerConfig returns the TLS of a listener that speaks these protocols (ALPN). Its
-// settings are Go's own, of which TLS 1.2 is the least version.
+// ServerConfig returns the TLS configuration of a listener with these protocols (ALPN).
+// It keeps Go's defaults, and TLS 1.2 as the lowest version.
 func (s *Settings) ServerConfig(m *Material, protocols ...string) *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*m.Certificate}, NextProtos: protocols}
 	if m.Authorities != nil {
@@ -55,8 +55,8 @@ func (s *Settings) ServerConfig(m *Material, protocols ...string) *tls.Config {
 	return config
 }
 
-// Validate adds what is wrong with the settings. A certificate that ended is not wrong:
-// the server serves it, and says so.
+// Validate adds a problem for each invalid setting. An expired certificate is not a
+// problem: the server uses it and reports that it has expired.
 func (s *Settings) Validate(p *setting.Problems) {
 	switch {
 	case s.CertFile != "" && s.KeyFile == "":
@@ -82,7 +82,7 @@ func (s *Settings) Validate(p *setting.Problems) {
 	p.NotTooLong("tls-reload-interval", s.Reload)
 }
 
-// Problem adds what is wrong with the files, if anything is.
+// Problem adds a problem if the files cannot be used.
 func Problem(p *setting.Problems, f Files) {
 	if _, err := f.Load(); err != nil {
 		if e, ok := errors.AsType[*FileError](err); ok {

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Watch keeps what files hold. It reads them again and again, and compares what they
-// say: however a file was replaced, by a new file, by a symbolic link that leads
-// elsewhere (as Kubernetes does with ..data), or in place, the new text is seen.
+// Watch keeps the current content of files. It reads them repeatedly and compares their
+// text. So it notices every replacement of a file: by a new file, by changing a symbolic
+// link (as Kubernetes does with ..data), or in place.
 //
-// The files of a certificate and of its key are two, so a reading may find one new and
-// one old. A new text is therefore judged when two readings have found the same.
-// One that cannot be used is refused, and what was loaded before goes on.
+// The certificate and its key are separate files, so one reading may find one of them new
+// and the other old. A new text is therefore used only after two equal readings. If it
+// cannot be used, it is refused, and the previous content stays in use.
 type Watch struct {
 	WatchConfig
 	current atomic.Pointer[Material]
@@ -21,23 +21,23 @@ type Watch struct {
 	asked chan chan struct{}
 
 	mu      sync.Mutex
-	refused *content // what was refused last, nil when the files hold what is in use
+	refused *content // the last refused text; nil if the files have the content in use
 }
 
-// WatchConfig is what a watch needs.
+// WatchConfig is the configuration of a watch.
 type WatchConfig struct {
 	Files    Files
 	Interval time.Duration
-	// Taken is called when other material was taken than before, and Refused when the
-	// files hold what cannot be used. Both are called by [Watch.Run] alone.
+	// Taken is called when new content comes into use, and Refused when the new content
+	// of the files cannot be used. Both are called only by [Watch.Run].
 	Taken   func(*Material)
 	Refused func(error)
 }
 
-// settle is the time between two readings that must have found the same.
+// settle is the time between two readings that must be equal.
 const settle = time.Second
 
-// Open loads the files. A certificate that is not valid at this time is loaded too.
+// Open loads the files. It accepts a certificate that is not valid at present.
 func Open(cfg WatchConfig) (*Watch, error) {
 	m, err := cfg.Files.Load()
 	if err != nil {
@@ -48,19 +48,18 @@ func Open(cfg WatchConfig) (*Watch, error) {
 	return w, nil
 }
 
-// Current returns what is in use.
+// Current returns the content in use.
 func (w *Watch) Current() *Material { return w.current.Load() }
 
-// Stale reports whether the files hold something else than what is in use, because it
-// was refused.
+// Stale reports whether the content of the files was refused and is not in use.
 func (w *Watch) Stale() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.refused != nil
 }
 
-// Look has Run read the files at once, and returns when they are judged, or when the
-// context ends.
+// Look makes Run read the files at once. It returns when their content is in use or
+// refused, or when the context ends.
 func (w *Watch) Look(ctx context.Context) {
 	judged := make(chan struct{})
 	select {
@@ -74,12 +73,12 @@ func (w *Watch) Look(ctx context.Context) {
 	}
 }
 
-// Run reads the files until the context ends.
+// Run reads the files repeatedly until the context ends.
 func (w *Watch) Run(ctx context.Context) {
 	seen := w.Current().content
 	timer := time.NewTimer(w.Interval)
 	defer timer.Stop()
-	var waiting []chan struct{} // for a judgement
+	var waiting []chan struct{} // for a decision
 	for {
 		select {
 		case <-ctx.Done():
@@ -103,7 +102,7 @@ func (w *Watch) Run(ctx context.Context) {
 	}
 }
 
-// judge takes what was read, or refuses it.
+// judge uses the text that was read, or refuses it.
 func (w *Watch) judge(found *content) {
 	if found.equal(&w.Current().content) {
 		w.refuse(nil)
@@ -124,8 +123,8 @@ func (w *Watch) judge(found *content) {
 	}
 }
 
-// refuse remembers what was refused, nil for nothing. It reports whether that is
-// another than before.
+// refuse records the refused text, or nil. It reports whether the text differs from the
+// previous one.
 func (w *Watch) refuse(c *content) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package clientcontract serves the contract for callers: each of its files, and all of
-// them as an archive.
+// Package clientcontract serves the contract to callers: each of its files, and an
+// archive of all files.
 package clientcontract
 
 import (
@@ -15,13 +15,13 @@ import (
 )
 
 // The paths of the contract. Each file is below Path, by its name in the repository's
-// folder client.
+// directory client.
 const (
 	Path        = "/contract/"
 	PathArchive = Path + "contract.tar"
 )
 
-// Handlers returns what serves the contract, by its path. Path itself lists the others.
+// Handlers returns the handlers of the contract, by path. Path itself lists the others.
 func Handlers() map[string]http.Handler {
 	names := files()
 	handlers := map[string]http.Handler{
@@ -40,7 +40,7 @@ func Handlers() map[string]http.Handler {
 
 // files returns the names of the contract's files, sorted.
 func files() (names []string) {
-	_ = fs.WalkDir(client.Files, ".", func(name string, d fs.DirEntry, err error) error { // what is embedded can be read
+	_ = fs.WalkDir(client.Files, ".", func(name string, d fs.DirEntry, err error) error { // embedded files can always be read
 		if err == nil && !d.IsDir() {
 			names = append(names, name)
 		}
@@ -49,7 +49,7 @@ func files() (names []string) {
 	return names
 }
 
-// list returns the paths of the archive and of the files, one a line.
+// list returns the paths of the archive and of the files, one per line.
 func list(names []string) []byte {
 	return []byte(PathArchive + "\n" + Path + strings.Join(names, "\n"+Path) + "\n")
 }

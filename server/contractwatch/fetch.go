@@ -21,22 +21,22 @@ import (
 // DefaultURL is where Diga publishes its OpenAPI document, for everybody.
 const DefaultURL = "https://api.diga.io/openapi.json"
 
-// readTimeout bounds one reading of the document, connecting included.
+// readTimeout is the time limit for reading the document, including the connection.
 const readTimeout = 30 * time.Second
 
 const maxRedirects = 3
 
-// Source is where an OpenAPI document is. It is read without a credential.
+// Source is the location of an OpenAPI document. It is read without a credential.
 type Source struct {
 	URL       string
 	UserAgent string
-	// Roots returns the certificate authorities to trust, nil for those of the system,
-	// which are trusted without Roots too.
+	// Roots returns the trusted certificate authorities, or nil for those of the system.
+	// If Roots is nil, those of the system are trusted too.
 	Roots func() *x509.CertPool
 }
 
-// Read fetches the document. It bounds how long that takes and how large the document
-// is. The error says what is wrong and does not quote the document.
+// Read reads the document, within limits of time and size. Its error does not quote the
+// document.
 func (s Source) Read(ctx context.Context) ([]byte, error) {
 	u, err := ParseURL(s.URL)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s Source) Read(ctx context.Context) ([]byte, error) {
 	resp, err := client.Do(req)
 	if err != nil {
 		if at, ok := errors.AsType[*url.Error](err); ok {
-			err = at.Err // without the URL, which is named already
+			err = at.Err // without the URL, which the message already has
 		}
 		return nil, fmt.Errorf("%s: %w", u.Redacted(), err)
 	}
@@ -85,7 +85,7 @@ func (s Source) Read(ctx context.Context) ([]byte, error) {
 	return text, nil
 }
 
-// ReadAll reads a document whole, up to the largest size that is compared.
+// ReadAll reads a whole document, up to the maximum size that can be compared.
 func ReadAll(r io.Reader) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, surface.MaxDocument+1))
 	if err != nil {
@@ -97,7 +97,7 @@ func ReadAll(r io.Reader) ([]byte, error) {
 	return text, nil
 }
 
-// ParseURL returns the URL of a document, or an error that says what it must be.
+// ParseURL parses the URL of a document. Its error says what the URL must be.
 func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
@@ -106,8 +106,8 @@ func ParseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// Compare returns the differences from the contract to an OpenAPI document, the
-// gravest first. The error says what is wrong with the document.
+// Compare returns the differences between the contract and an OpenAPI document, the most
+// serious first. It fails if the document is invalid.
 func Compare(text []byte) ([]surface.Finding, error) {
 	methods, err := contract.Load(contract.Integration())
 	if err != nil {

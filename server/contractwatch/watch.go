@@ -12,19 +12,19 @@ import (
 type Watch struct {
 	Source   Source
 	Interval time.Duration
-	// Compare returns the differences from the contract to a document: see [Compare].
+	// Compare returns the differences between the contract and a document; see [Compare].
 	Compare func(text []byte) ([]surface.Finding, error)
 	Log     *slog.Logger
-	// Changes is called after each comparison, with the number of differences of each
+	// Changes is called after each comparison, with the number of differences in each
 	// class.
 	Changes func(map[surface.Class]int)
 
-	last string // what the log was told
+	last string // the result that was last logged
 }
 
-// Run compares until the context ends, for the first time at once. The end of the
-// context ends a reading under way, and Run does not wait for a comparison then. Run
-// writes a log line when the result is another than before; no failure ends it.
+// Run compares at once and then at intervals, until the context ends. The end of the
+// context also ends a reading in progress, and Run does not wait for a comparison. Run
+// logs a result that differs from the previous one. No failure ends Run.
 func (w *Watch) Run(ctx context.Context) {
 	timer := time.NewTimer(w.Interval)
 	defer timer.Stop()
@@ -73,8 +73,8 @@ func (w *Watch) compare(ctx context.Context) {
 	w.Log.Log(ctx, level, "Diga's published contract was compared", attrs...)
 }
 
-// differences compares a document with the contract. It fails when the context ends,
-// since a comparison with a document that is made for it takes long.
+// differences compares a document with the contract. It returns an error if the context
+// ends, because a malicious document can make the comparison take long.
 func (w *Watch) differences(ctx context.Context, text []byte) ([]surface.Finding, error) {
 	type result struct {
 		findings []surface.Finding
@@ -93,7 +93,7 @@ func (w *Watch) differences(ctx context.Context, text []byte) ([]surface.Finding
 	}
 }
 
-// isNews reports whether a result differs from the one before.
+// isNews reports whether a result differs from the previous one.
 func (w *Watch) isNews(result string) bool {
 	news := result != w.last
 	w.last = result
@@ -102,8 +102,8 @@ func (w *Watch) isNews(result string) bool {
 
 const maxPlaces = 50
 
-// Places returns what the findings are about, the gravest first, and no more than a
-// log line can hold.
+// Places returns what the findings are about, the most serious first, limited to what
+// fits into a log line.
 func Places(findings []surface.Finding) []string {
 	var places []string
 	for _, f := range findings {

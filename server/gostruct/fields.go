@@ -1,9 +1,9 @@
 // Package gostruct finds the fields of a protobuf message in the Go struct that
-// protoc-gen-go made for it, by the struct's tags.
+// protoc-gen-go generated for it, by the struct's tags.
 //
-// Assigning the exported fields of such a struct is what a program may do itself,
-// and costs a fraction of protoreflect. Assigning a whole struct is not: it holds
-// bookkeeping that protobuf writes atomically even while the message is only read.
+// Any program may assign the exported fields of such a struct, and this costs a fraction
+// of protoreflect. A whole struct must not be assigned: it contains internal data that
+// protobuf writes atomically even while the message is only read.
 package gostruct
 
 import (
@@ -15,17 +15,17 @@ import (
 
 // Field is a field of a generated struct.
 type Field struct {
-	// Index is that of [reflect.Value.Field].
+	// Index is the index for [reflect.Value.Field].
 	Index int
 	Type  reflect.Type
-	// Name is the message's field; empty for a oneof, whose fields share the Go
-	// field.
+	// Name is the name of the message's field. It is empty for a oneof, whose fields
+	// share one Go field.
 	Name string
 }
 
-// Fields returns the Go fields that together hold all fields of the message md,
-// whose Go type is t. It returns nil for a message that it cannot account for in
-// full: an opaque or dynamic one, or one that may have extensions.
+// Fields returns the Go fields that together represent all fields of the message md,
+// whose Go type is t. It returns nil for a message that it does not fully support: an
+// opaque or dynamic one, or one that may have extensions.
 func Fields(t reflect.Type, md protoreflect.MessageDescriptor) []Field {
 	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct || md.ExtensionRanges().Len() > 0 {
 		return nil
@@ -55,7 +55,7 @@ func Fields(t reflect.Type, md protoreflect.MessageDescriptor) []Field {
 	return fields
 }
 
-// nameIn returns the field's name in a struct tag of protobuf's.
+// nameIn returns the field's name in a protobuf struct tag.
 func nameIn(tag string) string {
 	for part := range strings.SplitSeq(tag, ",") {
 		if name, ok := strings.CutPrefix(part, "name="); ok {

@@ -1,4 +1,4 @@
-// Package httpbody reads the bodies of HTTP messages whole.
+// Package httpbody reads whole bodies of HTTP messages.
 package httpbody
 
 import (
@@ -8,19 +8,19 @@ import (
 	"sync"
 )
 
-// MaxPresized is how much memory, in bytes, a body gets on the word of its
-// Content-Length alone. It gets as much again whenever that is full.
+// MaxPresized is how much memory, in bytes, a body gets because of its Content-Length
+// alone. It gets as much again whenever that is full.
 const MaxPresized = 64 << 10
 
-// chunk is a part of a long body on its way in.
+// chunk is a part of a long body.
 type chunk [MaxPresized]byte
 
-// chunks keeps chunks for other bodies: a long body leaves no garbage.
+// chunks is a pool of chunks, so that long bodies leave no garbage.
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
-// Read reads a body of the given Content-Length, which is negative where it is not
-// known, to its end. Of a body whose length is known, no read is tried beyond it, and an
-// end before it is [io.ErrUnexpectedEOF]. What came before an error is returned with it.
+// Read reads a body to its end. length is its Content-Length, or negative if that is
+// unknown. If the length is known, Read reads nothing beyond it, and an earlier end is
+// [io.ErrUnexpectedEOF]. If Read fails, it also returns what it has read.
 func Read(r io.Reader, length int64) ([]byte, error) {
 	if length < 0 {
 		return io.ReadAll(r)
@@ -33,7 +33,7 @@ func Read(r io.Reader, length int64) ([]byte, error) {
 	return body[:n], err
 }
 
-// readLong reads a body chunk by chunk.
+// readLong reads a body in chunks.
 func readLong(r io.Reader, length int64) ([]byte, error) {
 	var room [16][]byte
 	parts := room[:0]
@@ -52,7 +52,7 @@ func readLong(r io.Reader, length int64) ([]byte, error) {
 	return body, err
 }
 
-// fill reads until the part of a body is full, and returns how much of it is.
+// fill reads until part is full, and returns how much was read.
 func fill(part []byte, r io.Reader) (n int, err error) {
 	for n < len(part) {
 		m, err := r.Read(part[n:])

@@ -1,5 +1,5 @@
-// Package backend opens the ledger that an operator names: its store, and the key
-// that its digests are made with.
+// Package backend opens the ledger that the settings name: its store, and the key of its
+// digests.
 package backend
 
 import (
@@ -35,21 +35,22 @@ type Ledger struct {
 	ledger.Store
 	Engine *ledger.Engine
 	Keys   ledger.Keys
-	// Cause returns why the store could not be used, from its error.
+	// Cause returns the cause of a store's error.
 	Cause func(error) ledger.Cause
 
-	// Of a store that was opened as existing, nil where it has no such method.
+	// Only for a store that was opened by OpenExisting. It is nil if the store has no
+	// such method.
 	writable func(context.Context) error
 	backup   func(ctx context.Context, path string) error
 	carer    carer
 }
 
-// Open opens the ledger. Without a key file, an SQLite file has its own, as
-// [sqlite.Key] makes it, and a ledger in memory has a random key. Replicas that
-// share a PostgreSQL database need a key file and share it. Open returns
-// [ledger.ErrKey] if the records were written under another key than the one that
-// was given or found. An error begins with the flag that it is about, and is
-// one of [setting.Mistaken] unless it may pass: what a database says may.
+// Open opens the ledger. Without a key file in the settings, an SQLite ledger has a key
+// file of its own (see [sqlite.Key]), and a memory ledger has a random key. Replicas that
+// share a PostgreSQL database must share a key file. Open returns [ledger.ErrKey] if the
+// records were written with another key. Its error begins with the flag that it is about.
+// It is marked by [setting.Mistaken] unless it may be temporary, as a database's errors
+// may be.
 func Open(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 	spec, d, err := parse(s)
 	if err != nil {
@@ -74,9 +75,9 @@ func Open(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 	return l, nil
 }
 
-// OpenExisting opens a ledger that has to be there, with its key and with the newest
-// schema. Unlike [Open] it creates and changes nothing. A ledger in memory is no
-// other process's to open.
+// OpenExisting opens an existing ledger with its key and the newest schema. Unlike
+// [Open], it creates and changes nothing. A memory ledger cannot be opened by another
+// process.
 func OpenExisting(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 	spec, d, err := parse(s)
 	if err != nil {
@@ -112,8 +113,8 @@ func OpenExisting(ctx context.Context, s ledger.Settings) (*Ledger, error) {
 	return l, nil
 }
 
-// keyFailure returns the error of a failed check of the key. If the ledger has
-// another key, the error says which one to give.
+// keyFailure returns the error of a failed key check. If the ledger has another key, the
+// error says which one to use.
 func keyFailure(err error, keyFile string) error {
 	switch {
 	case !errors.Is(err, ledger.ErrKey):

@@ -8,15 +8,15 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// Backup copies a ledger in a file, and its key, to files that must not be there: the
-// key to the name that a server looks for. Servers may go on meanwhile. PostgreSQL has
-// programs of its own for that.
+// Backup copies an SQLite ledger and its key to files that must not exist. The copy of
+// the key gets the name by which a server finds it. Servers may use the ledger meanwhile.
+// PostgreSQL has backup programs of its own.
 func Backup(ctx context.Context, s ledger.Settings, path string) error {
 	l, err := OpenExisting(ctx, s)
 	if err != nil {
 		return err
 	}
-	spec, d, _ := parse(s) // OpenExisting parsed it
+	spec, d, _ := parse(s) // OpenExisting has parsed it
 	defer func() { _ = l.Close() }()
 	if l.backup == nil {
 		return fmt.Errorf("--ledger: only a ledger in a file is copied like that; for %s see its own programs", l.Engine.Name)
@@ -29,7 +29,7 @@ func Backup(ctx context.Context, s ledger.Settings, path string) error {
 	if err != nil {
 		return err
 	}
-	// The key first: a ledger without its key is worth nothing.
+	// The key is copied first, because a ledger is useless without it.
 	if err := durable.CreateWhole(d.keyFile(path), key); err != nil {
 		return fmt.Errorf("the key could not be copied: %w", err)
 	}

@@ -8,19 +8,18 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// carer is a store that an operator can look after.
+// carer is a store with maintenance operations.
 type carer interface {
-	// Overview returns what the ledger holds. It changes nothing.
+	// Overview returns a summary of the ledger. It changes nothing.
 	Overview(ctx context.Context) (ledger.Overview, error)
-	// Prune removes at most limit expired records and returns how many. A record that
-	// still protects its call is not among them.
+	// Prune deletes at most limit expired records and returns how many. It keeps records
+	// that still protect their calls.
 	Prune(ctx context.Context, limit int) (int, error)
-	// Check returns what is wrong with the records, and with what holds them. It changes
-	// nothing.
+	// Check returns the problems of the records and of the store. It changes nothing.
 	Check(ctx context.Context) ([]string, error)
 }
 
-// care opens a ledger that has to be there, and calls do with it.
+// care opens an existing ledger and calls do with it.
 func care(ctx context.Context, s ledger.Settings, do func(*Ledger) error) error {
 	l, err := OpenExisting(ctx, s)
 	if err != nil {
@@ -32,7 +31,7 @@ func care(ctx context.Context, s ledger.Settings, do func(*Ledger) error) error 
 	return errors.Join(err, l.Close())
 }
 
-// Overview returns what a ledger holds. Servers may go on meanwhile.
+// Overview returns a summary of a ledger. Servers may use the ledger meanwhile.
 func Overview(ctx context.Context, s ledger.Settings) (o ledger.Overview, engine string, err error) {
 	err = care(ctx, s, func(l *Ledger) (err error) {
 		engine = l.Engine.Name
@@ -42,11 +41,12 @@ func Overview(ctx context.Context, s ledger.Settings) (o ledger.Overview, engine
 	return o, engine, err
 }
 
-// pruneBatch is how many records are removed at a time, so that no server waits long.
+// pruneBatch is how many records are deleted at a time, so that no server waits long.
 const pruneBatch = 1000
 
-// Prune removes the expired records of a ledger, in batches, and tells progress after
-// each how many it has removed so far. Servers may go on meanwhile.
+// Prune deletes the expired records of a ledger in batches. After each batch, it calls
+// progress with the number of records deleted so far. Servers may use the ledger
+// meanwhile.
 func Prune(ctx context.Context, s ledger.Settings, progress func(removed int)) error {
 	return care(ctx, s, func(l *Ledger) error {
 		for removed := 0; ; {
@@ -63,8 +63,8 @@ func Prune(ctx context.Context, s ledger.Settings, progress func(removed int)) e
 	})
 }
 
-// Check returns what is wrong with a ledger, nothing if all is well. Another key than
-// that of the records is among it. Servers may go on meanwhile.
+// Check returns the problems of a ledger, or nothing if there are none. A key that
+// differs from that of the records is a problem. Servers may use the ledger meanwhile.
 func Check(ctx context.Context, s ledger.Settings) (problems []string, err error) {
 	err = care(ctx, s, func(l *Ledger) (err error) {
 		problems, err = l.carer.Check(ctx)
