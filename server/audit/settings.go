@@ -11,8 +11,8 @@ import (
 
 // Settings are the settings of the audit log.
 type Settings struct {
-	Path     string `name:"audit-log" group:"Audit:" type:"path" placeholder:"FILE" help:"File, or pipe, that gets a line of JSON for each write: who did what, who was refused; - is standard output. Without it, there is no audit log."`
-	Required bool   `name:"audit-required" group:"Audit:" help:"Send no write before the audit log has a line that it begins. A write without that line is refused, and nothing is sent."`
+	Path     string `name:"audit-log" group:"Audit:" type:"path" placeholder:"FILE" help:"File or pipe that gets a line of JSON for each write: who did what, and which writes were refused; - is standard output. Without it, there is no audit log."`
+	Required bool   `name:"audit-required" group:"Audit:" help:"Send no write before the audit log has its line. If that line cannot be written, the write is refused, and nothing is sent."`
 }
 
 // standardOutput is the path that means standard output.

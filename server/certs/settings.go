@@ -11,12 +11,12 @@ import (
 // Settings are the TLS settings of the listeners. Without a certificate, the listeners
 // use plain text.
 type Settings struct {
-	CertFile     string        `name:"tls-cert-file" group:"TLS:" type:"path" placeholder:"FILE" help:"PEM file with the certificate of the gRPC and REST listeners, and its chain. They then speak TLS alone."`
+	CertFile     string        `name:"tls-cert-file" group:"TLS:" type:"path" placeholder:"FILE" help:"PEM file with the certificate of the gRPC and REST listeners, and its chain. They then accept only TLS."`
 	KeyFile      string        `name:"tls-key-file" group:"TLS:" type:"path" placeholder:"FILE" help:"PEM file with the certificate's private key."`
-	ClientCAFile string        `name:"tls-client-ca-file" group:"TLS:" type:"path" placeholder:"FILE" help:"PEM file with the authorities of callers' certificates. Callers are then asked for one."`
-	ClientAuth   string        `name:"tls-client-auth" group:"TLS:" default:"require" enum:"require,optional" help:"Whether a caller must have a certificate of --tls-client-ca-file: require, or optional, where one that it has must still be valid."`
-	Reload       time.Duration `name:"tls-reload-interval" group:"TLS:" default:"10s" help:"How often the files of certificates, keys and authorities are read again, those of the connection to Diga too."`
-	Admin        bool          `name:"admin-tls" group:"TLS:" help:"The admin listener speaks TLS too, with the same certificate. It asks for no certificate."`
+	ClientCAFile string        `name:"tls-client-ca-file" group:"TLS:" type:"path" placeholder:"FILE" help:"PEM file with the authorities of callers' certificates. digate then requests a certificate from callers."`
+	ClientAuth   string        `name:"tls-client-auth" group:"TLS:" default:"require" enum:"require,optional" help:"Whether a caller must have a certificate of --tls-client-ca-file: require, or optional. An invalid certificate is always refused."`
+	Reload       time.Duration `name:"tls-reload-interval" group:"TLS:" default:"10s" help:"How often the files of certificates, keys and authorities are reloaded, including those of the connection to Diga."`
+	Admin        bool          `name:"admin-tls" group:"TLS:" help:"Use TLS on the admin listener too, with the same certificate. It requires no client certificate."`
 }
 
 // The values of Settings.ClientAuth.

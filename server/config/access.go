@@ -7,10 +7,10 @@ import (
 
 // Access are the settings for who may call, and what needs no credential.
 type Access struct {
-	AccountsFile   string         `name:"accounts-file" group:"Access:" type:"path" placeholder:"FILE" help:"YAML file of accounts, each with its token for Diga, and of the callers that may use them. Without it, a caller's own token goes to Diga."`
+	AccountsFile   string         `name:"accounts-file" group:"Access:" type:"path" placeholder:"FILE" help:"YAML file of accounts, each with its token for Diga, and of the callers that may use them. Without it, digate passes the caller's own token to Diga."`
 	CallerID       claim.Settings `embed:""`
-	FormerCallerID string         `name:"former-caller-id" group:"Access:" enum:"none,token" default:"none" help:"What a caller was before: token while there are servers or records from when it was its token, which count then too. A call with a request id has two records meanwhile."`
-	OpenReflection bool           `name:"open-reflection" group:"Access:" help:"Let anybody list the methods by gRPC's server reflection. Without it, reflection needs a credential, as all else but the health service."`
+	FormerCallerID string         `name:"former-caller-id" group:"Access:" enum:"none,token" default:"none" help:"How callers were identified before: none, or token. With token, records from the time when the token was the caller stay valid. A call with a request id then has two records."`
+	OpenReflection bool           `name:"open-reflection" group:"Access:" help:"Allow gRPC server reflection without a credential. By default, only the health service needs none."`
 }
 
 // The values of the setting former-caller-id.

@@ -9,9 +9,9 @@ import (
 // Admin are the settings of the admin listener, except its address.
 type Admin struct {
 	Pprof            bool `name:"admin-pprof" group:"Addresses:" help:"Serve Go's profiles under /debug/pprof/ of the admin listener."`
-	ReadyNeedsLedger bool `name:"ready-needs-ledger" group:"Addresses:" help:"/readyz is 503 while the ledger cannot be used. Without it, /readyz stays 200, since calls without a request id go on."`
+	ReadyNeedsLedger bool `name:"ready-needs-ledger" group:"Addresses:" help:"Return 503 from /readyz while the ledger is unavailable. Without it, /readyz stays 200, because calls without a request id continue."`
 	// HostNames is a list separated by commas.
-	HostNames string `name:"admin-hosts" group:"Addresses:" placeholder:"NAME,…" help:"Names by which the admin listener may be reached, separated by commas, beside localhost, IP addresses and the name in --admin-addr."`
+	HostNames string `name:"admin-hosts" group:"Addresses:" placeholder:"NAME,…" help:"Additional host names of the admin listener, separated by commas. localhost, IP addresses and the name in --admin-addr are always accepted."`
 }
 
 // Hosts returns the names by which the admin listener may be reached.

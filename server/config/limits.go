@@ -12,11 +12,11 @@ import (
 
 // Addresses are the addresses of the listeners.
 type Addresses struct {
-	GRPCAddr  string `name:"grpc-addr" group:"Addresses:" default:":9090" help:"The gRPC listener: HOST:PORT, :PORT, or unix:PATH for a Unix socket, as each of them."`
+	GRPCAddr  string `name:"grpc-addr" group:"Addresses:" default:":9090" help:"The gRPC listener: HOST:PORT, :PORT, or unix:PATH for a Unix socket. The other listeners have the same forms."`
 	HTTPAddr  string `name:"http-addr" group:"Addresses:" default:":8080" help:"The REST listener."`
 	AdminAddr string `name:"admin-addr" group:"Addresses:" default:"127.0.0.1:9091" help:"The admin listener: a status page, /metrics, /healthz, /readyz, /log-level, /ledger/records."`
 
-	SocketMode string `name:"socket-mode" group:"Addresses:" default:"0600" placeholder:"MODE" help:"Mode of Unix sockets, in octal: 0660 lets the group connect."`
+	SocketMode string `name:"socket-mode" group:"Addresses:" default:"0600" placeholder:"MODE" help:"Mode of Unix sockets, in octal: with 0660 the group may connect."`
 }
 
 func (a *Addresses) validate(p *setting.Problems) {
@@ -45,21 +45,21 @@ func (a *Addresses) Mode() fs.FileMode {
 
 // Limits are the limits on what callers send and hold, on all protocols.
 type Limits struct {
-	MaxRequestBytes      int64         `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Largest request on either side, in bytes."`
-	MaxDecodedBytes      int64         `name:"max-decoded-bytes" group:"Limits:" default:"268435456" help:"Memory that the requests under way may take once they are decoded, in bytes; further ones are refused."`
-	MaxGRPCResponseBytes int64         `name:"grpc-max-response-bytes" group:"Limits:" default:"4194304" help:"Largest message sent to a gRPC caller, in bytes; client libraries refuse more than 4 MiB unless told otherwise. The response of a write leaves its largest fields out, a read fails."`
-	MaxHeaderBytes       int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Largest metadata of a gRPC call, and header of a REST request, in bytes."`
-	MaxErrorBytes        int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Largest error of a gRPC call, as encoded in its trailer, in bytes. Many clients take no more than 8192 of trailers."`
-	MaxConnections       int           `name:"max-connections" group:"Limits:" default:"10000" help:"Connections on each of the three listeners; further ones wait until another ends."`
-	MaxStreams           uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Calls under way on one gRPC connection, or HTTP/2 connection of the REST side (there 100 at most)."`
-	MaxWaitingStreams    int           `name:"max-waiting-streams" group:"Limits:" default:"8192" help:"gRPC streams that wait for their callers: calls without their message, and streams, of which one of the contract counts as four. Strangers get half of them, those of one address an eighth; the health and reflection services get less."`
-	MaxDeadline          time.Duration `name:"max-deadline" group:"Limits:" default:"2m" help:"Longest time that a caller's deadline gives a call; a later one counts as this."`
+	MaxRequestBytes      int64         `name:"max-request-bytes" group:"Limits:" default:"4194304" help:"Maximum size of a gRPC message or REST body, in bytes."`
+	MaxDecodedBytes      int64         `name:"max-decoded-bytes" group:"Limits:" default:"268435456" help:"Maximum memory of the decoded requests in progress, in bytes; further requests are refused."`
+	MaxGRPCResponseBytes int64         `name:"grpc-max-response-bytes" group:"Limits:" default:"4194304" help:"Maximum size of a message to a gRPC caller, in bytes; client libraries refuse more than 4 MiB by default. If a response is larger, a write omits its largest fields, and a read fails."`
+	MaxHeaderBytes       int           `name:"max-header-bytes" group:"Limits:" default:"32768" help:"Maximum size of the metadata of a gRPC call, and of the headers of a REST request, in bytes."`
+	MaxErrorBytes        int           `name:"max-error-bytes" group:"Limits:" default:"6144" help:"Maximum size of an error of a gRPC call, as encoded in its trailer, in bytes. Many clients accept at most 8192 bytes of trailers."`
+	MaxConnections       int           `name:"max-connections" group:"Limits:" default:"10000" help:"Maximum of connections on each of the three listeners; further ones wait until another one ends."`
+	MaxStreams           uint32        `name:"max-streams" group:"Limits:" default:"1000" help:"Maximum of concurrent calls on one gRPC connection, or on one HTTP/2 connection of the REST listener (there at most 100)."`
+	MaxWaitingStreams    int           `name:"max-waiting-streams" group:"Limits:" default:"8192" help:"Maximum of gRPC streams that wait for their callers: calls whose message has not arrived, and open streams; a stream of the contract counts as four. Unknown callers get half of them, those of one address an eighth; the health and reflection services get less."`
+	MaxDeadline          time.Duration `name:"max-deadline" group:"Limits:" default:"2m" help:"Maximum time of a call with a deadline; a longer deadline is shortened to this."`
 	ReadTimeout          time.Duration `name:"read-timeout" group:"Limits:" default:"30s" help:"Time for a request to arrive."`
-	WriteTimeout         time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"Time for which a caller may take nothing of its response."`
-	IdleTimeout          time.Duration `name:"idle-timeout" group:"Limits:" default:"5m" help:"How long a caller's connection is kept with nothing on it."`
-	MaxConnectionAge     time.Duration `name:"grpc-max-connection-age" group:"Limits:" default:"30m" help:"After this time, a tenth more or less, a gRPC connection takes no further calls, and ends when those that it has are done; 0 is never. It spreads callers over replicas behind a TCP balancer."`
-	DrainDelay           time.Duration `name:"drain-delay" group:"Limits:" default:"0s" help:"Time after SIGTERM for which everything is served on, while readiness and gRPC health say that the server is leaving. Balancers learn of it meanwhile. A second SIGTERM or SIGINT ends this time."`
-	ShutdownTimeout      time.Duration `name:"shutdown-timeout" group:"Limits:" default:"45s" help:"Time for calls under way to end after SIGTERM and --drain-delay, before they are cut."`
+	WriteTimeout         time.Duration `name:"write-timeout" group:"Limits:" default:"15s" help:"How long a caller may read nothing of its response."`
+	IdleTimeout          time.Duration `name:"idle-timeout" group:"Limits:" default:"5m" help:"How long an idle connection of a caller is kept."`
+	MaxConnectionAge     time.Duration `name:"grpc-max-connection-age" group:"Limits:" default:"30m" help:"After this time, plus or minus a tenth, a gRPC connection accepts no new calls, and closes when its calls are done; 0 means never. This distributes callers over replicas behind a TCP load balancer."`
+	DrainDelay           time.Duration `name:"drain-delay" group:"Limits:" default:"0s" help:"How long after SIGTERM the server still serves everything, while readiness and gRPC health already report that it stops, so that load balancers can notice. A second SIGTERM or SIGINT ends this time."`
+	ShutdownTimeout      time.Duration `name:"shutdown-timeout" group:"Limits:" default:"45s" help:"How long calls in progress may take to finish after SIGTERM and --drain-delay; then they are cancelled."`
 }
 
 func (l *Limits) validate(p *setting.Problems) {

@@ -8,8 +8,8 @@ import (
 
 // Settings are the settings of the watch.
 type Settings struct {
-	Interval time.Duration `name:"contract-watch" group:"Diga:" default:"0s" help:"How often Diga's published OpenAPI document is read and compared with the contract, such as 24h; 0 is never."`
-	URL      string        `name:"contract-url" group:"Diga:" default:"https://api.diga.io/openapi.json" help:"Where that document is. It is read without a credential."`
+	Interval time.Duration `name:"contract-watch" group:"Diga:" default:"0s" help:"How often Diga's published OpenAPI document is read and compared with the contract, such as 24h; 0 means never."`
+	URL      string        `name:"contract-url" group:"Diga:" default:"https://api.diga.io/openapi.json" help:"URL of that document. It is read without a credential."`
 }
 
 // Validate adds a problem for each invalid setting.

@@ -4,7 +4,7 @@ import "github.com/digate/digate/server/setting"
 
 // Settings are the settings of calls with a request id.
 type Settings struct {
-	SettleDoubts string `name:"settle-doubts" group:"Request ids:" enum:"off,mark" default:"off" help:"How doubts are settled without a person: off, or mark, which sends names with a mark and looks for it. A copy then takes a request more."`
+	SettleDoubts string `name:"settle-doubts" group:"Request ids:" enum:"off,mark" default:"off" help:"How doubts are settled without a person: off, or mark. With mark, digate sends names with a mark and searches for it; each copy needs one more request."`
 }
 
 // The values of the setting settle-doubts.

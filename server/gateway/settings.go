@@ -10,11 +10,11 @@ import (
 
 // Settings are the settings of the REST side alone.
 type Settings struct {
-	BulkMaxItems int  `name:"bulk-rest-max-items" group:"Bulk:" default:"1000" help:"Most copies of one REST request."`
-	Docs         bool `name:"docs" group:"Addresses:" help:"Serve a page at /docs on the REST listener that describes the REST side and sends requests."`
-	WebRPC       bool `name:"web-rpc" group:"Addresses:" help:"Speak Connect and gRPC-Web as well on the REST listener, for web pages and for clients without HTTP/2."`
+	BulkMaxItems int  `name:"bulk-rest-max-items" group:"Bulk:" default:"1000" help:"Maximum of copies in one REST request."`
+	Docs         bool `name:"docs" group:"Addresses:" help:"Serve a page at /docs on the REST listener that describes the REST API and sends requests."`
+	WebRPC       bool `name:"web-rpc" group:"Addresses:" help:"Also serve Connect and gRPC-Web on the REST listener, for web pages and for clients without HTTP/2."`
 	// CORSOrigins is a list separated by commas.
-	CORSOrigins string `name:"cors-origins" group:"Addresses:" placeholder:"ORIGIN,…" help:"Origins of the web pages that may call the REST side from a browser, separated by commas: https://app.example. None unless given."`
+	CORSOrigins string `name:"cors-origins" group:"Addresses:" placeholder:"ORIGIN,…" help:"Origins of the web pages that may call the REST listener from a browser, separated by commas: https://app.example. None by default."`
 }
 
 // Origins returns the origins of web pages that may call from a browser.

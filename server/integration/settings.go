@@ -10,17 +10,17 @@ import (
 type Settings struct {
 	RequireRequestID bool `name:"require-request-id" group:"Request ids:" help:"Refuse calls of CopyTemplate, CreateIntegration and CreateTool without a request id."`
 
-	Unresolved string `name:"unresolved" group:"Request ids:" enum:"allow,refuse" default:"allow" help:"What happens to a copy with placeholders that get no value, unless the call says: allow or refuse."`
+	Unresolved string `name:"unresolved" group:"Request ids:" enum:"allow,refuse" default:"allow" help:"Whether to allow or refuse a copy with placeholders that get no value. The call can override it."`
 
 	Bulk BulkSettings `embed:""`
 }
 
 // BulkSettings are the limits of bulk streams.
 type BulkSettings struct {
-	Concurrency  int           `name:"bulk-concurrency" group:"Bulk:" default:"16" help:"Copies of one stream under way at once."`
-	MaxItems     int           `name:"bulk-max-items" group:"Bulk:" default:"1000000" help:"Most copies of one gRPC stream."`
-	ItemTimeout  time.Duration `name:"bulk-item-timeout" group:"Bulk:" default:"60s" help:"Time for one copy of a stream."`
-	StallTimeout time.Duration `name:"bulk-stall-timeout" group:"Bulk:" default:"60s" help:"How long a stream may stand still: nothing asked for, nothing taken, nothing under way."`
+	Concurrency  int           `name:"bulk-concurrency" group:"Bulk:" default:"16" help:"Concurrent copies of one stream."`
+	MaxItems     int           `name:"bulk-max-items" group:"Bulk:" default:"1000000" help:"Maximum of copies in one gRPC stream."`
+	ItemTimeout  time.Duration `name:"bulk-item-timeout" group:"Bulk:" default:"60s" help:"Time limit of one copy in a stream."`
+	StallTimeout time.Duration `name:"bulk-stall-timeout" group:"Bulk:" default:"60s" help:"How long a stream may be idle: nothing requested, nothing read, nothing in progress."`
 }
 
 // Validate adds a problem for each invalid setting.

@@ -12,14 +12,14 @@ import (
 // Settings are the settings of the ledger.
 type Settings struct {
 	// Spec is the text that [ParseSpec] parses.
-	Spec string `name:"ledger" group:"Request ids:" default:"memory" placeholder:"STORE" help:"Where request ids are kept: memory (until the process ends), sqlite:PATH (one server), or postgres://USER@HOST/DATABASE (several)."`
+	Spec string `name:"ledger" group:"Request ids:" default:"memory" placeholder:"STORE" help:"Where request ids are stored: memory (until the process ends), sqlite:PATH (one server), or postgres://USER@HOST/DATABASE (several servers)."`
 	// KeyFile is the path of the file that [LoadKey] reads.
-	KeyFile string `name:"ledger-key-file" group:"Request ids:" type:"path" placeholder:"FILE" help:"File with the 32-byte key of the ledger's digests. For sqlite it is PATH.key unless given, and made where it is not there; for postgres all servers need the same one."`
+	KeyFile string `name:"ledger-key-file" group:"Request ids:" type:"path" placeholder:"FILE" help:"File with the 32-byte key of the ledger's digests. For sqlite the default is PATH.key, which is created if it does not exist; for postgres all servers need the same key."`
 	// Retention is how long settled records are kept. Zero means [DefaultRetention].
-	Retention time.Duration `name:"ledger-retention" group:"Request ids:" default:"24h" help:"How long a request id is remembered after its copy was done, or is in doubt."`
+	Retention time.Duration `name:"ledger-retention" group:"Request ids:" default:"24h" help:"How long a request id is kept after its copy was done or came into doubt."`
 	// MemoryRecords is the maximum number of records in a memory ledger. Zero means the
 	// store's default.
-	MemoryRecords int `name:"ledger-memory-records" group:"Request ids:" default:"1000000" help:"Most copies with a request id that a ledger in memory remembers; further ones are refused until it forgets."`
+	MemoryRecords int `name:"ledger-memory-records" group:"Request ids:" default:"1000000" help:"Maximum of request ids in the in-memory ledger; further ones are refused until older ones expire."`
 }
 
 // Validate adds a problem for each invalid setting. A record must be kept for as long as

@@ -14,24 +14,24 @@ import (
 
 // Settings are the settings of calls to Diga.
 type Settings struct {
-	URL         string        `name:"upstream-url" group:"Diga:" default:"https://api.diga.io" help:"Base URL of Diga's API; a path in it is kept."`
-	Timeout     time.Duration `name:"upstream-timeout" group:"Diga:" default:"30s" help:"Time for a call whose caller set no deadline."`
-	IdleTimeout time.Duration `name:"upstream-idle-timeout" group:"Diga:" default:"4s" help:"How long an idle connection is kept. Keep it below the other side's own: a request that meets a closing connection may or may not have arrived."`
+	URL         string        `name:"upstream-url" group:"Diga:" default:"https://api.diga.io" help:"Base URL of Diga's API; it may have a path."`
+	Timeout     time.Duration `name:"upstream-timeout" group:"Diga:" default:"30s" help:"Time limit of a call without a deadline."`
+	IdleTimeout time.Duration `name:"upstream-idle-timeout" group:"Diga:" default:"4s" help:"How long an idle connection to Diga is kept. Set it below the idle timeout of the other side: a request on a connection that is being closed may or may not have arrived."`
 	HTTP2       bool          `name:"upstream-http2" group:"Diga:" help:"Offer HTTP/2."`
 	CAFile      string        `name:"upstream-ca-file" group:"Diga:" type:"path" placeholder:"FILE" help:"PEM file with the certificate authorities to trust, instead of the system's."`
 
-	ClientCertFile string `name:"upstream-client-cert-file" group:"Diga:" type:"path" placeholder:"FILE" help:"PEM file with the certificate, and its chain, that is shown to Diga or to what is in front of it."`
+	ClientCertFile string `name:"upstream-client-cert-file" group:"Diga:" type:"path" placeholder:"FILE" help:"PEM file with digate's client certificate, and its chain, for Diga or a proxy in front of it."`
 	ClientKeyFile  string `name:"upstream-client-key-file" group:"Diga:" type:"path" placeholder:"FILE" help:"PEM file with that certificate's private key."`
 
-	MaxAttempts   int           `name:"upstream-max-attempts" group:"Diga:" default:"3" help:"Most requests for one call: another follows only where the one before did nothing for certain, or reads. 1 is never."`
-	RetryBudget   float64       `name:"upstream-retry-budget" group:"Diga:" default:"0.1" help:"Share of calls, 0 to 1, that may be tried again."`
-	BreakerDelay  time.Duration `name:"upstream-breaker-delay" group:"Diga:" default:"5s" help:"How long Diga is left alone after half of the requests within 10 s failed, by transport or 5xx. 0 is never."`
-	MaxInFlight   int           `name:"upstream-max-in-flight" group:"Diga:" default:"1000" help:"Most requests to Diga under way. While Diga shows that it is overloaded, the limit is lower."`
-	MaxQueue      int           `name:"upstream-max-queue" group:"Diga:" default:"10000" help:"Most calls that wait for that limit. Beyond it a call of the caller with the most waiting calls is refused."`
-	MaxQueueBytes int64         `name:"upstream-max-queue-bytes" group:"Diga:" default:"67108864" help:"Most bytes of the requests that wait for that limit."`
-	MinDeadline   time.Duration `name:"min-deadline" group:"Diga:" default:"10ms" help:"A call with less time left is refused, and nothing is sent."`
+	MaxAttempts   int           `name:"upstream-max-attempts" group:"Diga:" default:"3" help:"Maximum of requests for one call. digate repeats a request only if the previous one certainly did nothing, or is a read. 1 disables retries."`
+	RetryBudget   float64       `name:"upstream-retry-budget" group:"Diga:" default:"0.1" help:"Share of calls, 0 to 1, that may be retried."`
+	BreakerDelay  time.Duration `name:"upstream-breaker-delay" group:"Diga:" default:"5s" help:"How long the circuit breaker stays open after half of the requests within 10 s failed, by transport or 5xx. 0 disables it."`
+	MaxInFlight   int           `name:"upstream-max-in-flight" group:"Diga:" default:"1000" help:"Maximum of requests in flight to Diga. The limit is lower while Diga is overloaded."`
+	MaxQueue      int           `name:"upstream-max-queue" group:"Diga:" default:"10000" help:"Maximum of calls that wait because of that limit. Beyond it, a call of the caller with the most waiting calls is refused."`
+	MaxQueueBytes int64         `name:"upstream-max-queue-bytes" group:"Diga:" default:"67108864" help:"Maximum bytes of the requests of these waiting calls."`
+	MinDeadline   time.Duration `name:"min-deadline" group:"Diga:" default:"10ms" help:"Minimum time for a request to Diga. A call with less time left is refused, and nothing is sent."`
 	TraceContext  bool          `name:"upstream-trace-context" group:"Diga:" help:"Send Diga a traceparent header with each request of a call that has a span."`
-	Drift         string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens where a response of Diga's departs from its contract: log, or fail, which makes reads fail and is for tests."`
+	Drift         string        `name:"drift" group:"Diga:" default:"log" enum:"log,fail" help:"What happens if a response of Diga deviates from its contract: log, or fail. With fail, which is for tests, reads fail."`
 }
 
 // The values of Settings.Drift, which decides what happens to a response that deviates
@@ -45,8 +45,8 @@ const (
 
 // ResponseLimits are the maximum sizes of Diga's responses, in bytes.
 type ResponseLimits struct {
-	MaxResponse       int64 `name:"upstream-max-response-bytes" group:"Diga:" default:"8388608" help:"Largest response taken from Diga, in bytes, as sent and as decoded."`
-	MaxResponseHeader int64 `name:"upstream-max-response-header-bytes" group:"Diga:" default:"65536" help:"Largest header of a response of Diga's, in bytes."`
+	MaxResponse       int64 `name:"upstream-max-response-bytes" group:"Diga:" default:"8388608" help:"Maximum size of a response of Diga, in bytes, as sent and as decoded."`
+	MaxResponseHeader int64 `name:"upstream-max-response-header-bytes" group:"Diga:" default:"65536" help:"Maximum size of the headers of a response of Diga, in bytes."`
 }
 
 // Validate adds a problem for each invalid setting.

@@ -11,11 +11,11 @@ import (
 // Settings are the claim that identifies callers, and the issuer whose tokens are
 // accepted.
 type Settings struct {
-	Claim      string `name:"caller-id-claim" group:"Access:" placeholder:"NAME" help:"Claim of the callers' tokens that names the caller, such as sub. The tokens have to be JWTs of --caller-id-issuer, and still go to Diga. Without it, a new token is a new caller."`
-	Issuer     string `name:"caller-id-issuer" group:"Access:" placeholder:"URL" help:"What the claim iss of the callers' tokens must be."`
-	Audience   string `name:"caller-id-audience" group:"Access:" placeholder:"NAME" help:"What the claim aud of the callers' tokens must hold."`
+	Claim      string `name:"caller-id-claim" group:"Access:" placeholder:"NAME" help:"Claim of the callers' tokens that identifies the caller, such as sub. The tokens must be JWTs of --caller-id-issuer, and are passed to Diga. Without it, a new token is a new caller."`
+	Issuer     string `name:"caller-id-issuer" group:"Access:" placeholder:"URL" help:"Required value of the claim iss of the callers' tokens."`
+	Audience   string `name:"caller-id-audience" group:"Access:" placeholder:"NAME" help:"Value that the claim aud of the callers' tokens must contain."`
 	Keys       string `name:"caller-id-keys" group:"Access:" placeholder:"URL" help:"Key set (JWKS) of the issuer: https://…, or file:///PATH."`
-	Algorithms string `name:"caller-id-algorithms" group:"Access:" default:"RS256,ES256,EdDSA" placeholder:"NAME,…" help:"Signature algorithms that the callers' tokens may have, separated by commas."`
+	Algorithms string `name:"caller-id-algorithms" group:"Access:" default:"RS256,ES256,EdDSA" placeholder:"NAME,…" help:"Allowed signature algorithms of the callers' tokens, separated by commas."`
 }
 
 // On reports whether callers are identified by a claim.
