@@ -24,11 +24,11 @@ func Sockets(known ...string) (listeners map[string]net.Listener, err error) {
 	if count == "" || process != strconv.Itoa(os.Getpid()) {
 		return nil, nil // they are for another process
 	}
-	n, err := strconv.Atoi(count)
-	if err != nil || n < 0 {
-		return nil, errors.New("LISTEN_FDS: must be a number of sockets")
+	handed, err := socketNames(count, names, known)
+	if err != nil {
+		return nil, err
 	}
-	files := make([]*os.File, n)
+	files := make([]*os.File, len(handed))
 	for i := range files {
 		files[i] = os.NewFile(uintptr(firstSocket+i), "socket")
 	}
@@ -44,23 +44,35 @@ func Sockets(known ...string) (listeners map[string]net.Listener, err error) {
 			listeners = nil
 		}
 	}()
-	name := strings.Split(names, ":")
-	if len(name) != n {
-		return listeners, fmt.Errorf("of %d sockets that were handed over, %d have names: %s", n, len(slices.DeleteFunc(name, func(s string) bool { return s == "" })), advice(known))
-	}
 	for i, f := range files {
-		switch {
-		case !slices.Contains(known, name[i]):
-			return listeners, fmt.Errorf("a socket that was handed over has the name %q: %s", name[i], advice(known))
-		case listeners[name[i]] != nil:
-			return listeners, fmt.Errorf("two sockets with the name %q were handed over: give each its own socket unit, with one ListenStream= (for IPv4 and IPv6 together, [::]:PORT)", name[i])
-		}
-		if listeners[name[i]], err = listener(f); err != nil {
-			delete(listeners, name[i])
-			return listeners, fmt.Errorf("the socket %q that was handed over cannot be used: %w", name[i], err)
+		if listeners[handed[i]], err = listener(f); err != nil {
+			delete(listeners, handed[i])
+			return listeners, fmt.Errorf("the socket %q that was handed over cannot be used: %w", handed[i], err)
 		}
 	}
 	return listeners, nil
+}
+
+// socketNames returns the names of the sockets that were handed over, from LISTEN_FDS and
+// LISTEN_FDNAMES. Each is a known one, and there once.
+func socketNames(count, names string, known []string) ([]string, error) {
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 {
+		return nil, errors.New("LISTEN_FDS: must be a number of sockets")
+	}
+	handed := strings.Split(names, ":")
+	if len(handed) != n {
+		return nil, fmt.Errorf("of %d sockets that were handed over, %d have names: %s", n, len(slices.DeleteFunc(handed, func(s string) bool { return s == "" })), advice(known))
+	}
+	for i, name := range handed {
+		switch {
+		case !slices.Contains(known, name):
+			return nil, fmt.Errorf("a socket that was handed over has the name %q: %s", name, advice(known))
+		case slices.Contains(handed[:i], name):
+			return nil, fmt.Errorf("two sockets with the name %q were handed over: give each its own socket unit, with one ListenStream= (for IPv4 and IPv6 together, [::]:PORT)", name)
+		}
+	}
+	return handed, nil
 }
 
 func listener(f *os.File) (net.Listener, error) {
