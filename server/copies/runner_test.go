@@ -41,7 +41,7 @@ func TestRunCopyTemplate_Copy_TakesNoOtherGoroutine(t *testing.T) {
 	})
 }
 
-func TestRunCopyTemplate_TimeEndsAfterSending_VerdictIsThereAtOnceAndTheCallIsRecorded(t *testing.T) {
+func TestRunCopyTemplate_DeadlineAfterSending_CallerGetsItsErrorAtOnceAndTheCallIsRecorded(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
 		"deadline": func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -94,7 +94,7 @@ func TestRunCopyTemplate_TimeEndsAfterSending_VerdictIsThereAtOnceAndTheCallIsRe
 }
 
 // A caller may leave before its call has come to the point where it is carried.
-func TestRunCopyTemplate_CallerLeavesEarly_GetsTheVerdictOnceTheCallIsSent(t *testing.T) {
+func TestRunCopyTemplate_DetachBeforeSending_CallerGetsItsErrorOnceTheCallIsSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)
@@ -113,7 +113,7 @@ func TestRunCopyTemplate_CallerLeavesEarly_GetsTheVerdictOnceTheCallIsSent(t *te
 }
 
 // What ends before it is sent is no copy that goes on: it ends with its own verdict.
-func TestRunCopyTemplate_TimeEndsBeforeSending_IsNotLeft(t *testing.T) {
+func TestRunCopyTemplate_DeadlineBeforeSending_IsNotDetached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		up := new(fakeUpstream)

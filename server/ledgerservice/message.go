@@ -8,7 +8,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// methodOf returns the method that a request names.
+// methodOf returns the method in a request.
 func methodOf(m digatev1.Method) copies.Method {
 	switch m {
 	case digatev1.Method_METHOD_CREATE_INTEGRATION:
@@ -20,8 +20,7 @@ func methodOf(m digatev1.Method) copies.Method {
 	}
 }
 
-// CandidateMessages returns what a call in doubt may have created as the service shows
-// it.
+// CandidateMessages returns the candidates of a call in doubt as messages.
 func CandidateMessages(m copies.Method, found []copies.Candidate) (out []*digatev1.Candidate) {
 	for _, c := range found {
 		candidate := &digatev1.Candidate{Name: c.Name, CreateTime: c.Created}
@@ -35,7 +34,7 @@ func CandidateMessages(m copies.Method, found []copies.Candidate) (out []*digate
 	return out
 }
 
-// Message returns the record as the service shows it.
+// Message returns a record as a message.
 func Message(m copies.Method, requestID string, r ledger.Record) *digatev1.Copy {
 	states := map[ledger.State]digatev1.Copy_State{
 		ledger.Claimed: digatev1.Copy_STATE_CLAIMED, ledger.Sending: digatev1.Copy_STATE_SENDING,

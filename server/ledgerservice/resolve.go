@@ -19,7 +19,7 @@ func (s *Service) resolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 		return nil, err
 	}
 	m := methodOf(req.GetMethod())
-	id, err := resolved(m, req) // empty where nothing was created
+	id, err := resolved(m, req) // empty if nothing was created
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +42,8 @@ func (s *Service) resolveCopy(ctx context.Context, req *digatev1.ResolveCopyRequ
 	return &digatev1.ResolveCopyResponse{Copy: Message(m, req.GetRequestId(), r)}, nil
 }
 
-// resolved returns the id of what the call created according to the caller, which
-// is empty if nothing was.
+// resolved returns the id of the resource that the call created according to its caller.
+// It is empty if nothing was created.
 func resolved(m copies.Method, req *digatev1.ResolveCopyRequest) (string, error) {
 	field, id, other := "integration_id", req.GetIntegrationId(), req.GetToolId()
 	if m == copies.CreateTool {

@@ -1,5 +1,5 @@
-// Package ledgerservice implements the LedgerService, which shows the ledger's
-// records of calls with a request id, and settles those in doubt.
+// Package ledgerservice implements the LedgerService, which shows the ledger's records to
+// callers and settles calls in doubt.
 package ledgerservice
 
 import (
@@ -19,38 +19,37 @@ import (
 	"github.com/digate/digate/server/validate"
 )
 
-// Ledger is what the service needs of the records: see [ledger.Store].
+// Ledger is the part of the ledger that the service uses; see [ledger.Store].
 type Ledger interface {
 	Get(ctx context.Context, key ledger.Digest) (r ledger.Record, found bool, err error)
 	Resolve(ctx context.Context, key ledger.Digest, token ledger.Token, integrationID string) error
 	Named(ctx context.Context, createdIDs []string) ([]string, error)
 }
 
-// Config is what the service needs.
+// Config is the configuration of the service.
 type Config struct {
 	Ledger   Ledger
 	Upstream copies.Upstream
-	// Marks settles doubts; nil if only callers do.
+	// Marks settles doubts. If nil, only callers settle them.
 	Marks *copies.Marks
-	// Key returns the ledger's key for a method and a request id of the context's
-	// caller, and Caller the caller's name.
+	// Key returns the ledger key for a method and a request id of the caller in the
+	// context, and Caller the caller's name.
 	Key    func(ctx context.Context, m copies.Method, requestID string) (ledger.Digest, error)
 	Caller func(ctx context.Context) (string, error)
-	// LedgerOf, if set, returns what keeps the record of the call that has the key, in
-	// place of Ledger.
+	// LedgerOf, if set, returns the ledger for the call with the key, instead of Ledger.
 	LedgerOf func(ctx context.Context, m copies.Method, requestID string, key ledger.Digest) (Ledger, error)
-	// Store is the kind of the store: memory, sqlite or postgres.
+	// Store is the kind of store: memory, sqlite or postgres.
 	Store string
-	// Durable means that the records survive the end of the server.
+	// Durable means that the records survive the server's process.
 	Durable bool
 	// Retention is how long settled records are kept.
 	Retention time.Duration
-	// OwnerGone is how long after the end of its lease the owner of a call may still
-	// be sending it, as an owner that was cut off from the ledger does. Until then the
-	// call cannot be settled as not created. OwnerGone is the longest time that a
-	// server takes for one call, plus a margin for its clock. It must be positive.
+	// OwnerGone is how long after its lease has expired the owner of a call may still be
+	// sending it, for example because it lost its connection to the ledger. Until then,
+	// the call cannot be settled as not created. OwnerGone is the maximum duration of a
+	// call plus a margin for the server's clock. It must be positive.
 	OwnerGone time.Duration
-	// BeforeResolve, if set, runs before a doubt is settled, with the request. If it
+	// BeforeResolve, if set, runs with the request before a doubt is settled. If it
 	// fails, the doubt is not settled.
 	BeforeResolve func(context.Context, *digatev1.ResolveCopyRequest) error
 	Log           *slog.Logger
@@ -58,8 +57,7 @@ type Config struct {
 
 // Service implements the LedgerService.
 type Service struct {
-	// Unsafe makes a method of the contract that is missing here an error of the
-	// compiler.
+	// Unsafe makes a missing method a compile error.
 	digatev1.UnsafeLedgerServiceServer
 
 	cfg     Config
@@ -69,8 +67,8 @@ type Service struct {
 
 var _ digatev1.LedgerServiceServer = (*Service)(nil)
 
-// New returns the service. A validation rule in its contract that is not
-// enforced here is an error.
+// New returns the service. It fails if the contract has a validation rule that digate
+// does not enforce.
 func New(cfg Config) (*Service, error) {
 	if cfg.Ledger == nil || cfg.Upstream == nil || cfg.Key == nil || cfg.Caller == nil || cfg.Log == nil || cfg.OwnerGone <= 0 {
 		return nil, errors.New("ledgerservice: the configuration is incomplete")
@@ -83,9 +81,8 @@ func New(cfg Config) (*Service, error) {
 	return &Service{cfg: cfg, settler: settler, rules: rules}, nil
 }
 
-// concludeNothing returns the error of a call without an outcome. The call is about
-// what another call sent, so a NOT_SENT of this call would be read as one of that
-// call.
+// concludeNothing removes the outcome of an error. The call is about an earlier call, and
+// its caller could take NOT_SENT for the outcome of that call.
 func concludeNothing(err error) error {
 	if err == nil {
 		return nil
@@ -93,7 +90,7 @@ func concludeNothing(err error) error {
 	return apierror.FromError(err).WithoutOutcome()
 }
 
-// unavailable returns the error of a ledger that failed, or of a caller who left.
+// unavailable returns the error of a ledger that failed, or of a call that ended first.
 func unavailable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return apierror.NotBegun(ctx.Err()).WithMessage("the call ended before the ledger responded")
@@ -138,8 +135,8 @@ func (s *Service) getCopy(ctx context.Context, req *digatev1.GetCopyRequest) (*d
 	return &digatev1.GetCopyResponse{Copy: out}, nil
 }
 
-// record returns the record for a request id of a method, with what settles it, and
-// names it in the log line of this call.
+// record returns the record for a request id of a method, and the settler for it. It adds
+// the record's name to the log line of this call.
 func (s *Service) record(ctx context.Context, m copies.Method, requestID string) (ledger.Record, Settler, error) {
 	settler := s.settler
 	key, err := s.cfg.Key(ctx, m, requestID)

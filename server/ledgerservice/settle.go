@@ -14,21 +14,20 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// Settler settles calls in doubt, for callers and for operators: what is too early, or
-// cannot be, is refused for both. Its errors are [apierror.Error]s.
+// Settler settles calls in doubt, for callers and for operators. Both are refused a
+// settlement that is too early or impossible. Its errors are [apierror.Error]s.
 type Settler struct {
 	Ledger   Ledger
 	Upstream copies.Upstream
-	// Marks settles doubts by proof; nil if people alone settle them.
+	// Marks settles doubts by proof. If nil, only people settle them.
 	Marks *copies.Marks
-	// OwnerGone is as in [Config].
+	// OwnerGone is the same as in [Config].
 	OwnerGone time.Duration
 	Log       *slog.Logger
 }
 
-// Settle settles the call of a record for good, as one that created the resource with
-// the id, or nothing if the id is empty. It returns the record as it is then, and logs
-// who did it.
+// Settle records that the call created the resource with the id, or nothing if the id is
+// empty. This is final. Settle returns the changed record, and logs who settled the call.
 func (s Settler) Settle(ctx context.Context, who string, m copies.Method, r ledger.Record, id string) (ledger.Record, error) {
 	if r.State != ledger.Unknown {
 		return r, apierror.NotResolvable("the call is " + r.State.String() + ", not in doubt")
@@ -38,7 +37,7 @@ func (s Settler) Settle(ctx context.Context, who string, m copies.Method, r ledg
 			time.Now().Add(wait+time.Second).UTC().Format(time.RFC3339) + " on")
 	}
 	if s.Marks != nil && m.Marked() {
-		// What has the mark of the call is known to be its own.
+		// A resource with the call's mark is known to be the call's own.
 		found, marked, err := s.candidates(ctx, m, &r)
 		switch {
 		case err != nil:
@@ -52,8 +51,8 @@ func (s Settler) Settle(ctx context.Context, who string, m copies.Method, r ledg
 		}
 	}
 	if id != "" {
-		// Every later call with this request id will return the resource, so an id that
-		// is mistyped or another call's must not be recorded.
+		// All later calls with this request id will return the resource, so the id must
+		// not be misspelt or belong to another call.
 		var err error
 		if id, err = copies.Confirm(ctx, s.Upstream, s.Ledger.Named, m, r, id); err != nil {
 			return r, err
@@ -75,8 +74,8 @@ func (s Settler) Settle(ctx context.Context, who string, m copies.Method, r ledg
 	return r, nil
 }
 
-// log says who settled which doubt. The names of the caller and of the record give
-// nothing away; the request id is the caller's own and is never logged.
+// log logs who settled which doubt. The names of the caller and of the record reveal
+// nothing. The request id is never logged.
 func (s Settler) log(ctx context.Context, who string, m copies.Method, r ledger.Record, id string) {
 	s.Log.LogAttrs(ctx, slog.LevelInfo, "a call in doubt was settled",
 		slog.String("caller", who), slog.String("ledger_record", r.Key.RecordName()), slog.String("method", m.LogName()),
@@ -84,8 +83,8 @@ func (s Settler) log(ctx context.Context, who string, m copies.Method, r ledger.
 		slog.String("resolution", cmp.Or(id, "not_created")))
 }
 
-// candidates returns what a call in doubt may have created, and reports whether all of
-// that has the call's mark. If the call has a mark that settles the doubt, the record
+// candidates returns the resources that a call in doubt may have created, and reports
+// whether all of them have the call's mark. If a mark settles the doubt, the record
 // becomes done instead.
 func (s Settler) candidates(ctx context.Context, m copies.Method, r *ledger.Record) (_ []copies.Candidate, marked bool, _ error) {
 	switch {

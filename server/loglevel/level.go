@@ -1,5 +1,5 @@
-// Package loglevel lets an operator change the level of the log while the server runs,
-// for a time or until its end.
+// Package loglevel lets an operator change the log level while the server runs, for a
+// limited time or until the process ends.
 package loglevel
 
 import (
@@ -15,46 +15,46 @@ import (
 	"time"
 )
 
-// Path is the path of the level on the admin listener.
+// Path is the path of the log level on the admin listener.
 const Path = "/log-level"
 
 const (
-	// maxBody bounds the body of a request, in bytes.
+	// maxBody is the maximum size of a request's body, in bytes.
 	maxBody = 1 << 10
-	// maxFor bounds the time for which a level may be set.
+	// maxFor is the longest time for which a level can be set.
 	maxFor = 24 * time.Hour
 )
 
-// levels are those of the setting.
+// levels are the values of the setting.
 var levels = []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}
 
-// Level is the level of a log. It may be used by many goroutines.
+// Level is the level of a log. It is safe for concurrent use.
 type Level struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	setting slog.Level
 
 	mu    sync.Mutex
-	back  *time.Timer // sets the level back, nil if nothing does
-	until time.Time   // when it does
+	back  *time.Timer // resets the level; may be nil
+	until time.Time   // when the level is reset
 }
 
-// New returns the level of a log, whose setting it has now.
+// New returns the level of a log. Its current value is that of the setting.
 func New(log *slog.Logger, level *slog.LevelVar) *Level {
 	return &Level{log: log, level: level, setting: level.Level()}
 }
 
-// State is a level at one moment.
+// State is the current state of a level.
 type State struct {
 	Level   string `json:"level"`
 	Setting string `json:"setting"`
-	// Was is the level before a change, empty where there was none.
+	// Was is the level before a change. It is empty if there was none.
 	Was string `json:"was,omitempty"`
-	// Until is when the level is that of the setting again, nil if it stays.
+	// Until is when the level returns to that of the setting, or nil if it stays.
 	Until *time.Time `json:"until,omitempty"`
 }
 
-// State returns the state.
+// State returns the current state.
 func (l *Level) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,8 +70,8 @@ func (l *Level) state() State {
 	return s
 }
 
-// Set sets the level for a time, or until the end of the process if that is 0. By names
-// who asked for it. It returns the state with the level before.
+// Set sets the level for a time or, if that is 0, until the process ends. by names who
+// requested it. Set returns the new state with the previous level.
 func (l *Level) Set(to slog.Level, during time.Duration, by string) State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,7 +91,7 @@ func (l *Level) Set(to slog.Level, during time.Duration, by string) State {
 	return s
 }
 
-// reset sets the level back, unless it was set anew meanwhile.
+// reset resets the level, unless it was set again meanwhile.
 func (l *Level) reset(of **time.Timer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -101,8 +101,8 @@ func (l *Level) reset(of **time.Timer) {
 	}
 }
 
-// change changes the level, and returns the one before. The line about it is written
-// under the more talkative one of both, so that it is there unless both are ERROR.
+// change changes the level and returns the previous one. The change is logged at the more
+// verbose of the two levels, so it is logged unless both are ERROR.
 func (l *Level) change(to slog.Level, by string) (was slog.Level) {
 	was = l.level.Level()
 	l.level.Set(min(was, to))
@@ -118,7 +118,7 @@ func (l *Level) change(to slog.Level, by string) (was slog.Level) {
 	return was
 }
 
-// Close ends what would set the level back.
+// Close cancels a planned reset.
 func (l *Level) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,7 +128,7 @@ func (l *Level) Close() {
 	}
 }
 
-// ServeHTTP shows the level, and sets it with the method PUT.
+// ServeHTTP returns the level, and sets it for the method PUT.
 func (l *Level) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := l.State()
 	if r.Method == http.MethodPut {
@@ -150,7 +150,7 @@ func (l *Level) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var errForm = errors.New(`the body must be {"level": "DEBUG", "for": "10m"}, and "for" may be left out`)
 
-// parse returns what a request asks for.
+// parse parses the body of a request.
 func parse(body io.Reader) (to slog.Level, during time.Duration, err error) {
 	text, err := io.ReadAll(body)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package logqueue writes a log in the background, so that whoever reads it can
-// neither stop nor slow down the work that it tells of.
+// Package logqueue writes a log in the background, so that the reader of the log cannot
+// block or slow down the work that is logged.
 package logqueue
 
 import (
@@ -10,43 +10,42 @@ import (
 )
 
 const (
-	// MaxPending bounds the lines that wait for the writer, in bytes.
+	// MaxPending is the maximum size of the lines that wait to be written, in bytes.
 	MaxPending = 4 << 20
-	// maxKept is the largest buffer that is kept for the next lines, in bytes.
+	// maxKept is the maximum size of a buffer that is reused, in bytes.
 	maxKept = 256 << 10
-	// linger is how long the first line waits for others: one write takes them
-	// all. A process that is killed loses the lines of this time.
+	// linger is how long the first line waits for others, so that one write writes all of
+	// them. A killed process loses the lines of this time.
 	linger = 10 * time.Millisecond
-	// reportEvery is the least time between two reports of lost lines.
+	// reportEvery is the shortest time between two reports of lost lines.
 	reportEvery = time.Second
 )
 
-// Queue is a writer that never waits. It takes whole lines, and loses those that
-// find it full or that cannot be written. It counts what it loses.
+// Queue is a writer that never waits. It accepts whole lines. Lines are lost if the queue
+// is full or they cannot be written. It counts lost lines.
 type Queue struct {
 	w        io.Writer
 	onLost   func(lines uint64)
 	wake     chan struct{} // has a value when lines are pending
 	hurry    chan struct{} // has a value when a flush waits
-	stopped  chan struct{} // closed when the writer is to end
-	finished chan struct{} // closed when it ended
+	stopped  chan struct{} // closed when the writer must end
+	finished chan struct{} // closed when the writer has ended
 
 	mu      sync.Mutex
 	pending []byte
 	spare   []byte
-	// accepted and written count bytes. They are equal when nothing waits.
+	// accepted and written count bytes. They are equal if no line is waiting.
 	accepted, written uint64
 	// progress is closed at the end of each write.
 	progress chan struct{}
-	// writing is when the write under way began, zero between two.
+	// writing is when the current write began, or zero.
 	writing        time.Time
 	lost, reported uint64 // lines
 	closed         bool
 }
 
-// New returns a queue in front of w. From time to time the queue calls onLost
-// with the number of lines lost since its last call. onLost may write to the
-// queue. It may be nil.
+// New returns a queue that writes to w. It calls onLost, which may be nil, with the
+// number of lines lost since the last call. onLost may write to the queue.
 func New(w io.Writer, onLost func(lines uint64)) *Queue {
 	q := &Queue{
 		w: w, onLost: onLost,
@@ -58,8 +57,8 @@ func New(w io.Writer, onLost func(lines uint64)) *Queue {
 	return q
 }
 
-// Write takes lines. It never waits and never fails: lines that do not fit are
-// lost. It implements [io.Writer].
+// Write accepts lines. It never waits and never fails: lines that do not fit are lost. It
+// implements [io.Writer].
 func (q *Queue) Write(lines []byte) (int, error) {
 	q.Put(lines)
 	return len(lines), nil

@@ -1,15 +1,16 @@
-// Package former keeps the record of a call under two keys, while servers change what a
-// caller is: the key that the caller's former identity makes, and its own.
+// Package former keeps the record of a call under two keys while servers change how they
+// identify callers: the key from the caller's former identity, and the key from its own
+// one.
 //
-// The records of servers before the change have the former key alone, and those of
-// servers after it have the own key alone. A call of the servers between holds both, so
-// that it is sent at most once, whichever server gets it again:
+// Servers before the change use only the former key, and servers after it only the own
+// key. Servers in between claim both, so that a call is sent at most once, whichever
+// server gets it again:
 //
-//   - It claims the former key first, and sends only with both. So no server before the
-//     change sends it too, and none after it.
-//   - Both records have the token of one claim, by which they are known to be one call.
-//     What is known of the call from either of them counts.
-//   - A record under one key alone counts as well: it is that of another server.
+//   - They claim the former key first, and send only with both claims. So no server of
+//     either other kind sends the call too.
+//   - Both records have the token of one claim, which shows that they belong to one call.
+//     If either of them is settled, the call is.
+//   - A record under only one key counts too: it is from another server.
 package former
 
 import (
@@ -20,7 +21,7 @@ import (
 	"github.com/digate/digate/server/ledger"
 )
 
-// Store is what the records are kept in: see [ledger.Store].
+// Store stores the records; see [ledger.Store].
 type Store interface {
 	Claim(ctx context.Context, c ledger.Claim) (r ledger.Record, mine bool, err error)
 	Get(ctx context.Context, key ledger.Digest) (r ledger.Record, found bool, err error)
@@ -33,20 +34,20 @@ type Store interface {
 	Named(ctx context.Context, createdIDs []string) ([]string, error)
 }
 
-// Ledger keeps the record of one call. Its methods take the own key and do for both keys
-// what [ledger.Store] says of one; for any other key they are those of the store. The
-// record that it returns has the key under which it was found.
+// Ledger keeps the record of one call. Its methods take the own key, and do for both keys
+// what [ledger.Store] does for one. For any other key they only call the store. A
+// returned record has the key under which it was found.
 type Ledger struct {
 	Store
 
 	own, former ledger.Digest
 }
 
-// New returns the ledger of the call that has these keys.
+// New returns the ledger of the call with these keys.
 func New(s Store, own, former ledger.Digest) *Ledger { return &Ledger{s, own, former} }
 
-// Claim claims both keys. Where the own key is not free, it releases the former one, so
-// that servers before the change are not kept waiting.
+// Claim claims both keys. If the own key is not free, it releases the former one, so that
+// servers before the change need not wait.
 func (l *Ledger) Claim(ctx context.Context, c ledger.Claim) (ledger.Record, bool, error) {
 	if c.Key != l.own {
 		return l.Store.Claim(ctx, c)
@@ -90,7 +91,7 @@ func (l *Ledger) Get(ctx context.Context, key ledger.Digest) (ledger.Record, boo
 // counting returns the record that counts for a call whose former key has a record.
 func (l *Ledger) counting(ctx context.Context, f ledger.Record) (ledger.Record, error) {
 	if f.State == ledger.Claimed || f.State == ledger.Sending {
-		return f, nil // its owner is there
+		return f, nil // its owner is alive
 	}
 	r, found, err := l.Store.Get(ctx, l.own)
 	switch {
@@ -98,7 +99,7 @@ func (l *Ledger) counting(ctx context.Context, f ledger.Record) (ledger.Record, 
 		return ledger.Record{}, err
 	case !found:
 		return f, nil
-	case r.Token != f.Token: // two calls: a server did without the former key
+	case r.Token != f.Token: // two calls: a server did not use the former key
 		return r, nil
 	case f.State == ledger.Done && r.State != ledger.Done:
 		l.complete(ctx, l.own, f)
@@ -111,15 +112,15 @@ func (l *Ledger) counting(ctx context.Context, f ledger.Record) (ledger.Record, 
 	return r, nil
 }
 
-// complete records under a key what is known of its call. A failure changes nothing for
-// this server, which knows it from the other record.
+// complete copies the result of a call to its record under a key. A failure changes
+// nothing for this server, which knows the result from the other record.
 func (l *Ledger) complete(ctx context.Context, key ledger.Digest, done ledger.Record) {
-	if done.CreatedID != "" { // it is empty for an id that is too long
+	if done.CreatedID != "" { // the id is empty if it was too long
 		_ = l.Store.MarkDone(ctx, key, done.Token, done.CreatedID)
 	}
 }
 
-// Renew renews both claims. A call that has lost one of them has lost its claim.
+// Renew renews both claims. If one of them is lost, the call has lost its claim.
 func (l *Ledger) Renew(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error {
 	if key == l.own {
 		if err := l.Store.Renew(ctx, l.former, token, lease); err != nil {
@@ -129,8 +130,8 @@ func (l *Ledger) Renew(ctx context.Context, key ledger.Digest, token ledger.Toke
 	return l.Store.Renew(ctx, key, token, lease)
 }
 
-// MarkSending marks both claims. A call that has lost its own claim gives up the former
-// one, which nothing was sent under.
+// MarkSending marks both claims. If the own claim is lost, it releases the former one,
+// under which nothing was sent.
 func (l *Ledger) MarkSending(ctx context.Context, key ledger.Digest, token ledger.Token, lease time.Duration) error {
 	if key != l.own {
 		return l.Store.MarkSending(ctx, key, token, lease)
@@ -140,12 +141,12 @@ func (l *Ledger) MarkSending(ctx context.Context, key ledger.Digest, token ledge
 	}
 	err := l.Store.MarkSending(ctx, l.own, token, lease)
 	if errors.Is(err, ledger.ErrLost) {
-		_ = l.Store.Release(ctx, l.former, token) // or else it is in doubt when its lease ends
+		_ = l.Store.Release(ctx, l.former, token) // otherwise it is in doubt when its lease expires
 	}
 	return err
 }
 
-// MarkDone records what the call created under both keys.
+// MarkDone records under both keys what the call created.
 func (l *Ledger) MarkDone(ctx context.Context, key ledger.Digest, token ledger.Token, createdID string) error {
 	return l.both(key, func(key ledger.Digest) error { return l.Store.MarkDone(ctx, key, token, createdID) })
 }
@@ -155,7 +156,7 @@ func (l *Ledger) MarkUnknown(ctx context.Context, key ledger.Digest, token ledge
 	return l.both(key, func(key ledger.Digest) error { return l.Store.MarkUnknown(ctx, key, token) })
 }
 
-// Release frees both keys.
+// Release releases both keys.
 func (l *Ledger) Release(ctx context.Context, key ledger.Digest, token ledger.Token) error {
 	return l.both(key, func(key ledger.Digest) error { return l.Store.Release(ctx, key, token) })
 }
@@ -169,11 +170,11 @@ func (l *Ledger) Resolve(ctx context.Context, key ledger.Digest, token ledger.To
 	if createdID == "" {
 		return unlessLost(l.Store.Release(ctx, l.former, token))
 	}
-	// Resolve would find that another record, which is the own one, names it.
+	// Resolve would refuse the id, because the own record already names it.
 	return unlessLost(l.Store.MarkDone(ctx, l.former, token, createdID))
 }
 
-// both changes the own record, then the former one. What became of the own one is what
+// both changes the own record and then the former one. The result for the own record
 // counts, unless the former one could not be changed.
 func (l *Ledger) both(key ledger.Digest, change func(ledger.Digest) error) error {
 	err := change(key)
@@ -186,7 +187,7 @@ func (l *Ledger) both(key ledger.Digest, change func(ledger.Digest) error) error
 	return err
 }
 
-// unlessLost returns an error that is not [ledger.ErrLost].
+// unlessLost returns err, or nil if it is [ledger.ErrLost].
 func unlessLost(err error) error {
 	if errors.Is(err, ledger.ErrLost) {
 		return nil
