@@ -341,3 +341,21 @@ func TestNamesTemplate_OfEveryMethodWhoseRequestHasOne(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// What explains a decision names the first rule that allows it.
+func TestDecide_SeveralRulesWithTemplates_TheFirstExplainsACallWithoutOne(t *testing.T) {
+	t.Parallel()
+	set := parse(t, `accounts:
+  acme: {token: "env://A"}
+callers:
+  billing:
+    identities: [{dns: billing.example}]
+    allow:
+      - {accounts: [acme], methods: [ListTools], templates: [7C1B8F0E-5D43-4A0B-9C8E-2F6D1B3A4E5F]}
+      - {accounts: [acme], methods: [ListTools], templates: [00000000-0000-4000-8000-000000000001]}
+`)
+	got := set.Caller("billing").Decide(accounts.Question{Account: "acme", Method: "ListTools"})
+	if want := (accounts.Decision{Allowed: true, Rule: 7, Account: 7, Method: 7, Limited: true}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

@@ -60,6 +60,23 @@ func TestConn_Write_LastsWhileTheReaderReadsAndFailsOnceItStalls(t *testing.T) {
 	})
 }
 
+// A deadline of the server that is far away does not keep a connection of which nothing is
+// taken.
+func TestConn_StallBeforeTheServersDeadline_IsCutAtTheStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe() // nobody reads
+		c := &conn{Conn: near, timeout: 10 * time.Second}
+		begun := time.Now()
+		if err := c.SetWriteDeadline(begun.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begun) != 10*time.Second {
+			t.Errorf("got %v after %v", err, time.Since(begun))
+		}
+		_ = far.Close()
+	})
+}
+
 // readSlowly reads the given number of bytes a second until the connection ends.
 // Then it closes the returned channel.
 func readSlowly(c net.Conn, bytes int) <-chan struct{} {

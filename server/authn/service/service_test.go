@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -272,6 +273,48 @@ func TestAuthenticate_TokenWasVerifiedBefore_IsRefusedOnceItNoLongerHolds(t *tes
 			if got := summary(a.Authenticate(t.Context(), token)); got != step.want {
 				t.Errorf("%s: got %s, want %s", step.name, got, step.want)
 			}
+		}
+	}
+}
+
+func TestAuthenticate_TokenEnds_IsRefusedThoughItWasVerifiedBefore(t *testing.T) {
+	i := newIDP(t)
+	t.Setenv("DIGATE_TEST_ACME", "sk-acme")
+	t.Setenv("DIGATE_TEST_GLOBEX", "sk-globex")
+	set := parse(t, withIssuers(i.path))
+	synctest.Test(t, func(t *testing.T) {
+		a, err := service.New(t.Context(), set, func(name string) string { return name }, nil)
+		must(t, err)
+		defer func() { must(t, a.Close()) }()
+		request := authn.Request{Authorization: []string{i.token(lib.MapClaims{"sub": "billing", "exp": time.Now().Add(time.Minute).Unix()})}}
+		_, err = a.Authenticate(t.Context(), request)
+		must(t, err)
+		time.Sleep(time.Minute + accounts.DefaultLeeway + time.Second)
+		if got := summary(a.Authenticate(t.Context(), request)); got != "Unauthenticated INVALID_CREDENTIAL: the token is expired" {
+			t.Error(got)
+		}
+	})
+}
+
+// A stream outlives a version of the file. Its credential may be another caller's by then.
+func TestCheck_CredentialBelongsToAnotherCaller_IsExpired(t *testing.T) {
+	a := newAuthenticator(t, withoutIssuers())
+	p, err := a.Authenticate(t.Context(), authn.Request{TLS: certificate("billing.example")})
+	must(t, err)
+	tie := p.Named().Ownership
+	for _, step := range []struct {
+		name, old, now string
+		holds          bool
+	}{
+		{"another version says the same", "", "", true},
+		{"another caller has it", "  billing:\n", "  invoices:\n", false},
+		{"nobody has it", "billing.example", "other.example", false},
+		{"its caller has it again", "", "", true},
+	} {
+		must(t, a.Update(t.Context(), parse(t, strings.Replace(withoutIssuers(), step.old, step.now, 1))))
+		err := tie.Check()
+		if (err == nil) != step.holds || err != nil && apierror.FromError(err).Reason != apierror.FromError(apierror.CredentialExpired()).Reason {
+			t.Errorf("%s: %v", step.name, err)
 		}
 	}
 }
