@@ -13,10 +13,7 @@ var _ telemetry.Bounds = limitsInUse{}
 
 // Connections implements [telemetry.Bounds].
 func (s limitsInUse) Connections() (all []telemetry.Connections) {
-	for _, l := range []struct {
-		name string
-		*listener
-	}{{"grpc", s.grpc}, {"rest", s.rest}, {"admin", s.admin}} {
+	for _, l := range s.listeners() {
 		all = append(all, telemetry.Connections{Listener: l.name, Open: int(l.open.Load()), Limit: l.limits.connections})
 	}
 	return all
@@ -24,10 +21,7 @@ func (s limitsInUse) Connections() (all []telemetry.Connections) {
 
 // Handshakes implements [telemetry.Bounds].
 func (s limitsInUse) Handshakes() (all []telemetry.Handshakes) {
-	for _, l := range []struct {
-		name string
-		*listener
-	}{{"grpc", s.grpc}, {"rest", s.rest}, {"admin", s.admin}} {
+	for _, l := range s.listeners() {
 		if l.tls != nil {
 			all = append(all, telemetry.Handshakes{Listener: l.name, Pending: int(l.tls.pending.Load()), Limit: l.tls.MaxPending})
 		}

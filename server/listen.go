@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -28,15 +29,16 @@ import (
 // listener is an address on which the server accepts connections. gRPC, REST and the
 // admin side have one each.
 type listener struct {
-	flag, addr string
-	inherited  net.Listener // used instead of binding addr; may be nil
-	mode       fs.FileMode  // of a Unix socket
-	limits     *limits      // may be nil
-	tls        *listenerTLS // nil for plain text
-	ln         net.Listener
-	left       atomic.Bool
-	handover   handover.Handover // counts gRPC connections that were accepted and not yet served
-	open       atomic.Int64      // number of open connections
+	name, flag, addr string
+	inherited        net.Listener // used instead of binding addr; may be nil
+	mode             fs.FileMode  // of a Unix socket
+	log              *slog.Logger
+	limits           *limits      // may be nil
+	tls              *listenerTLS // nil for plain text
+	ln               net.Listener
+	left             atomic.Bool
+	handover         handover.Handover // counts gRPC connections that were accepted and not yet served
+	open             atomic.Int64      // number of open connections
 }
 
 // listenerTLS is the TLS configuration of a listener.
@@ -92,6 +94,7 @@ func (l *listener) bind(ctx context.Context) error {
 		}
 		return setting.OfPath(err)
 	}
+	ln = &watchedListener{Listener: ln, name: l.name, log: l.log}
 	if l.limits != nil {
 		ln = netutil.LimitListener(stall.Listen(ln, l.limits.writeStall, &l.open), l.limits.connections)
 	}

@@ -247,9 +247,9 @@ func (s *Server) makeServices(opts Options) error {
 func (s *Server) makeListeners(handed map[string]net.Listener) {
 	bounds := &limits{s.cfg.MaxConnections, s.cfg.WriteTimeout}
 	mode := s.cfg.Mode()
-	s.grpc = &listener{flag: "grpc-addr", inherited: handed["grpc"], addr: s.cfg.GRPCAddr, mode: mode, limits: bounds}
-	s.rest = &listener{flag: "http-addr", inherited: handed["http"], addr: s.cfg.HTTPAddr, mode: mode, limits: bounds}
-	s.admin = &listener{flag: "admin-addr", inherited: handed["admin"], addr: s.cfg.AdminAddr, mode: mode, limits: bounds}
+	s.grpc = &listener{name: "grpc", flag: "grpc-addr", inherited: handed["grpc"], addr: s.cfg.GRPCAddr, mode: mode, log: s.log, limits: bounds}
+	s.rest = &listener{name: "rest", flag: "http-addr", inherited: handed["http"], addr: s.cfg.HTTPAddr, mode: mode, log: s.log, limits: bounds}
+	s.admin = &listener{name: "admin", flag: "admin-addr", inherited: handed["admin"], addr: s.cfg.AdminAddr, mode: mode, log: s.log, limits: bounds}
 }
 
 // openUpstream creates the upstream client and puts it on the stack.
