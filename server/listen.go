@@ -74,7 +74,11 @@ func (s *Server) listeners() []*listener { return []*listener{s.grpc, s.rest, s.
 func (s *Server) bind(ctx context.Context) error {
 	var errs []error
 	for _, l := range s.listeners() {
-		if err := l.bind(ctx); err != nil {
+		err := l.bind(ctx)
+		if other := s.boundAt(l.addr, l); err != nil && other != nil {
+			err = setting.Mistaken(fmt.Errorf("--%s: %s is the address of --%s too", l.flag, l.addr, other.flag))
+		}
+		if err != nil {
 			errs = append(errs, err)
 		}
 		if ctx.Err() != nil {
@@ -82,6 +86,16 @@ func (s *Server) bind(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// boundAt returns the other listener that listens on an address of the settings, or nil.
+func (s *Server) boundAt(addr string, l *listener) *listener {
+	for _, other := range s.listeners() {
+		if other != l && other.ln != nil && other.inherited == nil && other.addr == addr {
+			return other
+		}
+	}
+	return nil
 }
 
 // bind starts to listen on the address. Its error names the flag.

@@ -100,6 +100,7 @@ func TestServe_StartFails_TheExitCodeTellsMistakesFromWhatMayPass(t *testing.T) 
 		"a port that is taken":                {args: []string{"--grpc-addr", taken.Addr().String()}, want: client.ExitFailed, says: "--grpc-addr: "},
 		"an admin port that is taken":         {args: []string{"--admin-addr", taken.Addr().String()}, want: client.ExitFailed, says: "--admin-addr: "},
 		"a taken port, and no directory":      {args: []string{"--grpc-addr", taken.Addr().String(), "--http-addr", "unix:" + at("no/http.sock")}, want: client.ExitUsage, says: "\n  --http-addr: "},
+		"one address for two":                 {args: []string{"--grpc-addr", "unix:" + at("two.sock"), "--http-addr", "unix:" + at("two.sock")}, want: client.ExitUsage, says: "--http-addr: unix:" + at("two.sock") + " is the address of --grpc-addr too"},
 		"a socket that is taken":              {args: []string{"--http-addr", "unix:" + at("taken.sock")}, want: client.ExitFailed, says: "--http-addr: "},
 		"an address that is not there yet":    {args: []string{"--grpc-addr", "192.0.2.1:0"}, want: client.ExitFailed, says: "--grpc-addr: "},
 		"a database that is away":             {args: []string{"--ledger", "postgres://u@" + free.Addr().String() + "/d", "--ledger-key-file", otherKey}, want: client.ExitFailed, says: "--ledger: "},
