@@ -353,8 +353,12 @@ func (s *settling) end(c *Command, path string, why error) error {
 	case results == "":
 		fmt.Fprintf(s.std.Err, "To write the results:\n  %s\n", term.Printable(c.again(path)))
 	}
-	if left > 0 && c.Yes {
-		fmt.Fprintf(s.std.Err, "To settle the others, one by one:\n  %s\n", term.Printable(c.settleLine(path)))
+	cannotAsk := s.std.CannotAsk()
+	if left > 0 && !c.Yes && cannotAsk != nil {
+		fmt.Fprintln(s.std.Err, cannotAsk)
+	}
+	if left > 0 && (c.Yes || cannotAsk != nil) {
+		fmt.Fprintf(s.std.Err, "To settle the others, one by one, at a terminal:\n  %s\n", term.Printable(c.settleLine(path)))
 	}
 	if left > 0 {
 		return client.ExitError(client.ExitUnknown)

@@ -1,6 +1,7 @@
 package bulk
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,7 +10,9 @@ import (
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
+	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	digatev1 "github.com/digate/digate/gen/digate/v1"
+	"github.com/digate/digate/server/apierror"
 )
 
 // A row matches only what surely is its own: one of the name, made at its time.
@@ -53,6 +56,21 @@ func TestBulk_SettleWithoutAJobOrADoubt_SaysSo(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	if got := digate(t, "bulk", file, "--addr", s.addr, "--settle"); got.Code != client.ExitDone || got.Err != "no row of the job is in doubt\n" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestBulk_SettleWithoutATerminal_SaysThatNobodyWasAsked(t *testing.T) {
+	s := serve(t)
+	lost := apierror.ResponseLost(nil, true).GRPCStatus().Err()
+	s.item = func(int, *integrationv1.CopyTemplateRequest) verdict { return verdict{fail: lost} }
+	file := clitest.WriteFile(t, "rows.csv", csvOf(1))
+	if got := digate(t, "bulk", file, "--addr", s.addr); got.Code != client.ExitUnknown {
+		t.Fatalf("%+v", got)
+	}
+	got := digate(t, "bulk", file, "--addr", s.addr, "--settle")
+	if got.Code != client.ExitUnknown || !strings.Contains(got.Err, "left in doubt: 1\n") ||
+		!strings.Contains(got.Err, "standard input is not a terminal") || !strings.Contains(got.Err, "one by one, at a terminal:\n  ") {
 		t.Errorf("%+v", got)
 	}
 }
