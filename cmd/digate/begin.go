@@ -14,7 +14,7 @@ var firstSteps = []struct {
 	commands [][2]string
 }{
 	{"Try it; nothing else is needed:", [][2]string{
-		{"dev", "runs everything on this machine, with a stand-in for Diga, and prints what to do next"},
+		{"dev", "runs everything on this machine, with an emulator of Diga, and prints what to do next"},
 	}},
 	{"Run it in front of Diga:", [][2]string{
 		{"doctor", "checks the settings, and the network up to Diga"},

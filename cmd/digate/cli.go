@@ -23,9 +23,9 @@ type cli struct {
 	HelpAll     helpAllFlag `name:"help-all" help:"Show all flags of the command. --help shows those most needed."`
 	VersionFlag versionFlag `name:"version" help:"Print the version."`
 
-	Dev          devCmd           `cmd:"" help:"Run everything on loopback, with a built-in stand-in for Diga. Needs nothing else."`
+	Dev          devCmd           `cmd:"" help:"Run everything on loopback, with a built-in emulator of Diga. Needs nothing else."`
 	Serve        serveCmd         `cmd:"" help:"Run the facade in front of Diga."`
-	Emulator     emulatorCmd      `cmd:"" help:"Run only the stand-in for Diga."`
+	Emulator     emulatorCmd      `cmd:"" help:"Run only the emulator of Diga."`
 	Doctor       doctorCmd        `cmd:"" help:"Check the settings of serve and the connection to Diga. Changes nothing."`
 	Templates    templatesCmd     `cmd:"" help:"Find a template, through a running digate."`
 	Copy         copyCmd          `cmd:"" help:"Create an integration from a template, through a running digate."`

@@ -69,7 +69,7 @@ func awaitServing(t *testing.T, addr string) {
 	}
 }
 
-// stand runs the stand-in for Diga and a digate in front of it.
+// stand runs the emulator of Diga and a digate in front of it.
 func stand(t *testing.T) (addr string, e *emulator.Emulator) {
 	t.Helper()
 	e = emulator.New(emulator.Options{Seed: 1})

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	_ "embed" // of what the stand-in holds
+	_ "embed" // of what the emulator holds
 	"errors"
 	"os"
 	"reflect"
@@ -24,14 +24,14 @@ import (
 // devCmd has the settings of serve, except those of the connection to Diga; see [asDev].
 type devCmd struct {
 	config.Config `embed:""`
-	EmulatorAddr  string `name:"emulator-addr" group:"Addresses:" default:"127.0.0.1:8090" help:"The stand-in for Diga."`
+	EmulatorAddr  string `name:"emulator-addr" group:"Addresses:" default:"127.0.0.1:8090" help:"The emulator of Diga."`
 
 	OverTLS bool `name:"tls" group:"TLS:" help:"Speak TLS, with a certificate of an authority that is made for this run. The first words name its file."`
 
 	standInFlags `embed:""`
 }
 
-// sample is the initial state of the stand-in. It has the ids in the examples of the
+// sample is the initial state of the emulator. It has the ids in the examples of the
 // OpenAPI document, so that every request that the page at /docs prepares succeeds.
 //
 //go:embed sample.yaml
@@ -41,7 +41,7 @@ var sample []byte
 const sampleToken = "dev"
 
 // notOfDev are the settings of serve that dev does not have: those of the connection to
-// Diga, because the stand-in runs in the same process, and the wait for load balancers.
+// Diga, because the emulator runs in the same process, and the wait for load balancers.
 var notOfDev = []string{"upstream-url", "upstream-ca-file", "upstream-client-cert-file", "upstream-client-key-file", "upstream-http2", "drain-delay"}
 
 // asDev removes the settings that dev does not have from the command, and gives others
@@ -69,11 +69,11 @@ func asDev(command *kong.Node) {
 
 // Help is shown by --help.
 func (devCmd) Help() string {
-	return "Port 0 takes any free port. Copies of these templates of the stand-in go wrong on purpose:\n\n" + faults()
+	return "Port 0 takes any free port. Copies of these templates of the emulator go wrong on purpose:\n\n" + faults()
 }
 
 // devGrace is how long calls may continue after the first signal. It is short, because
-// the stand-in hangs on purpose for some templates.
+// the emulator hangs on purpose for some templates.
 const devGrace = 2 * time.Second
 
 func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *origins) error {
@@ -112,7 +112,7 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 		at.control = diga.controlURL()
 	}
 	defer greet(std.Out, welcome(at, version(), term.Self()))()
-	// The stand-in ends last, so that calls in progress can end.
+	// The emulator ends last, so that calls in progress can end.
 	standInCtx, stopStandIn := context.WithCancel(context.WithoutCancel(ctx))
 	g, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(devGrace, diga.emulator.Close) })()
@@ -125,7 +125,7 @@ func (c *devCmd) Run(ctx context.Context, std term.IO, line *kong.Context, o *or
 }
 
 // docs returns the options of the page at /docs: a token, of which any will do, the
-// templates of the stand-in, those with faults last, and the examples, if their ids exist.
+// templates of the emulator, those with faults last, and the examples, if their ids exist.
 func (c *devCmd) docs(e *emulator.Emulator) viewer.Options {
 	var opts viewer.Options
 	if c.AccountsFile == "" {

@@ -286,7 +286,7 @@ func TestDev_Welcome_FitsATerminalWithTheLogBelow(t *testing.T) {
 }
 
 // The page has the token of the welcome, unless callers must have one of their own, every
-// template of the stand-in, and the examples of the document if the stand-in has what
+// template of the stand-in, and the examples of the document if the emulator has what
 // they name.
 func TestDev_Docs_OfferATokenTheTemplatesAndTheExamples(t *testing.T) {
 	t.Parallel()

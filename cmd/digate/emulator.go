@@ -16,13 +16,13 @@ import (
 	"github.com/digate/digate/server/emulator"
 )
 
-// standInFlags are the settings of the stand-in for Diga.
+// standInFlags are the settings of the emulator of Diga.
 type standInFlags struct {
-	Latency emulator.Latency `name:"latency" default:"0s" help:"Time that each response of the stand-in takes: a duration, or percentiles such as p50=20ms,p99=800ms."`
-	Seed    int64            `name:"seed" default:"1" help:"Seed of what the stand-in chooses: ids, latencies, and which calls fail by chance."`
-	Strict  bool             `name:"strict" help:"Have the stand-in refuse what Diga's contract does not name, although Diga ignores it."`
-	Control bool             `name:"control" help:"Serve the routes below /_emulator/, by which tests fill the stand-in, make calls fail and look at them."`
-	State   string           `name:"initial-state" type:"existingfile" placeholder:"FILE" help:"YAML or JSON file of what the stand-in holds at first: templates, integrations, faults."`
+	Latency emulator.Latency `name:"latency" default:"0s" help:"Time that each response of the emulator takes: a duration, or percentiles such as p50=20ms,p99=800ms."`
+	Seed    int64            `name:"seed" default:"1" help:"Seed of what the emulator chooses: ids, latencies, and which calls fail by chance."`
+	Strict  bool             `name:"strict" help:"Have the emulator refuse what Diga's contract does not name, although Diga ignores it."`
+	Control bool             `name:"control" help:"Serve the routes below /_emulator/, by which tests fill the emulator, make calls fail and look at them."`
+	State   string           `name:"initial-state" type:"existingfile" placeholder:"FILE" help:"YAML or JSON file of what the emulator holds at first: templates, integrations, faults."`
 }
 
 type emulatorCmd struct {
@@ -32,7 +32,7 @@ type emulatorCmd struct {
 
 // Help is shown by --help.
 func (emulatorCmd) Help() string {
-	return "The stand-in keeps integrations in memory. Each bearer token has its own. Copies of these templates go wrong on purpose:\n\n" + faults()
+	return "The emulator keeps integrations in memory. Each bearer token has its own. Copies of these templates go wrong on purpose:\n\n" + faults()
 }
 
 func (c *emulatorCmd) Run(ctx context.Context, std term.IO) error {
@@ -45,7 +45,7 @@ func (c *emulatorCmd) Run(ctx context.Context, std term.IO) error {
 	if c.Control {
 		controlled = "Tests control it below " + s.controlURL() + "\n"
 	}
-	defer greet(std.Out, fmt.Sprintf("%s\nThe stand-in for Diga is at %s\n%sAny bearer token is an account of its own. Ctrl-C ends it.\n",
+	defer greet(std.Out, fmt.Sprintf("%s\nThe emulator is at %s\n%sAny bearer token is an account of its own. Ctrl-C ends it.\n",
 		catalogue(s.emulator), s.url(), controlled))()
 	return s.run(ctx)
 }
@@ -57,7 +57,7 @@ type standIn struct {
 }
 
 // listenStandIn listens on the address in a flag. state is the initial state of the
-// stand-in, unless --initial-state names another.
+// emulator, unless --initial-state names another.
 func listenStandIn(flag, addr string, flags standInFlags, state []byte) (*standIn, error) {
 	options := emulator.Options{Latency: flags.Latency, Seed: flags.Seed, Strict: flags.Strict, Control: flags.Control}
 	var err error
@@ -88,7 +88,7 @@ func (s *standIn) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if err := srv.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("stand-in for Diga: %w", err)
+			return fmt.Errorf("emulator: %w", err)
 		}
 		return nil
 	})
@@ -99,10 +99,10 @@ func (s *standIn) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// catalogue lists the templates of the stand-in, those with faults last.
+// catalogue lists the templates of the emulator, those with faults last.
 func catalogue(e *emulator.Emulator) string {
 	var b strings.Builder
-	b.WriteString("Templates of the stand-in:\n\n")
+	b.WriteString("Templates of the emulator:\n\n")
 	for _, t := range e.Templates() {
 		fmt.Fprintf(&b, "  %s  %s  %s\n", t.ID, t.Language, t.Name)
 	}

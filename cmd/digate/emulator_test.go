@@ -13,7 +13,7 @@ import (
 	"github.com/digate/digate/test/await"
 )
 
-// stateFile writes a state that the stand-in holds at first.
+// stateFile writes a state that the emulator holds at first.
 func stateFile(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "state.yaml")

@@ -23,7 +23,7 @@ import (
 	"github.com/digate/digate/server/ledger/listing"
 )
 
-// lostTemplate is the template of a copy whose response the stand-in loses.
+// lostTemplate is the template of a copy whose response the emulator loses.
 const lostTemplate = "00000000-0000-4000-8000-000000000603"
 
 // operated is a digate with a ledger in a file, for an operator.

@@ -1,5 +1,5 @@
 // Command digate is a gRPC facade for the REST API of Diga. It contains the server, a
-// stand-in for Diga, and a client.
+// emulator of Diga, and a client.
 package main
 
 import (

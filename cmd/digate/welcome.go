@@ -12,7 +12,7 @@ type devAddresses struct {
 	grpc, rest, admin, diga string
 	ca                      string // file of the authority; empty without TLS
 	docs                    string // the page for trying the REST side; may be empty
-	control                 string // the control routes of the stand-in; may be empty
+	control                 string // the control routes of the emulator; may be empty
 }
 
 // welcomeTemplate is the template in the example commands of dev. With the values in
@@ -41,11 +41,11 @@ func welcome(at devAddresses, version, self string) string {
 	}
 	control := ""
 	if at.control != "" {
-		control = fmt.Sprintf("  tests  %s (control of the stand-in)\n", at.control)
+		control = fmt.Sprintf("  tests  %s (control of the emulator)\n", at.control)
 	}
-	return fmt.Sprintf(`digate %[1]s on loopback, in front of a stand-in for Diga. Ctrl-C ends it.
+	return fmt.Sprintf(`digate %[1]s on loopback, in front of an emulator of Diga. Ctrl-C ends it.
 %[14]s  gRPC   %-22[2]s  REST  %[3]s
-  admin  %-22[4]s  Diga  %[5]s (the stand-in)
+  admin  %-22[4]s  Diga  %[5]s (the emulator)
 %[16]sTry, in another terminal; any token is an account of its own:
   export DIGATE_TOKEN=dev ID=%[6]s
 %[10]s  echo k-123 | %[7]s copy $ID --name first \

@@ -11,9 +11,9 @@ import java.util.UUID;
 import java.util.function.LongConsumer;
 
 /**
- * A test of a client against the stand-in for Diga, with the JDK alone.
+ * A test of a client against the emulator of Diga, with the JDK alone.
  *
- * <p>Start the stand-in with {@code digate emulator --control}, then run {@code java CopyTest.java}.
+ * <p>Start the emulator with {@code digate emulator --control}, then run {@code java CopyTest.java}.
  */
 public class CopyTest {
 
@@ -80,7 +80,7 @@ public class CopyTest {
         """.formatted(template));
   }
 
-  /** Calls a control route of the stand-in. A call that is not as expected throws. */
+  /** Calls a control route of the emulator. A call that is not as expected throws. */
   static String control(String method, String path, String body) {
     try {
       var response = HTTP.send(

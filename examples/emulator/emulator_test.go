@@ -32,7 +32,7 @@ func standIn(t *testing.T, flags ...string) string {
 	}
 	t.Cleanup(p.Kill)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if _, url, ok := strings.Cut(lines.Text(), "The stand-in for Diga is at "); ok {
+		if _, url, ok := strings.Cut(lines.Text(), "The emulator is at "); ok {
 			return url
 		}
 	}

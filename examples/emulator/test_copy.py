@@ -1,6 +1,6 @@
-"""A test of a client against the stand-in for Diga, with Python's standard library alone.
+"""A test of a client against the emulator of Diga, with Python's standard library alone.
 
-Start the stand-in with `digate emulator --control`, then run `python3 test_copy.py`.
+Start the emulator with `digate emulator --control`, then run `python3 test_copy.py`.
 """
 
 import json
@@ -45,7 +45,7 @@ def copy(base_url, token, template_id, body, sleep, attempts=3):
 
 
 def control(method, path, body=None):
-    """Calls a control route of the stand-in. A call that is not as expected raises."""
+    """Calls a control route of the emulator. A call that is not as expected raises."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{STAND_IN}/_emulator/{path}", data=data, method=method)
     try:

@@ -106,7 +106,7 @@ func (e *Emulator) control(w http.ResponseWriter, r *http.Request) response {
 		return controlError(403, err.Error())
 	}
 	if !e.options.Control {
-		return controlError(404, "the stand-in has no control routes; --control, in Go Options.Control, gives it some")
+		return controlError(404, "the emulator has no control routes; --control, in Go Options.Control, gives it some")
 	}
 	path := strings.TrimPrefix(r.URL.Path, controlPrefix)
 	allowed := []string{}

@@ -45,7 +45,7 @@ func TestControl_NotAskedFor_IsNotThereAndSaysHowToHaveIt(t *testing.T) {
 	t.Parallel()
 	u := start(t, emulator.Options{})
 	for _, path := range []string{"state", "calls", "faults", "clock", "settings", "nothing"} {
-		wantReply(t, u.call("", "GET", "/_emulator/"+path, ""), 404, `{"error":"the stand-in has no control routes; --control, in Go Options.Control, gives it some"}`+"\n")
+		wantReply(t, u.call("", "GET", "/_emulator/"+path, ""), 404, `{"error":"the emulator has no control routes; --control, in Go Options.Control, gives it some"}`+"\n")
 	}
 	u.call("", "POST", "/_emulator/settings", "strict: true")
 	if u.Settings().Strict {
