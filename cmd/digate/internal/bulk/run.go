@@ -92,6 +92,11 @@ func (r *runner) all(ctx context.Context, timeout time.Duration, in *input, rest
 	if r.rows == nil {
 		err = <-end
 	}
+	// Ctrl-C ends the program at the other end of a pipe as well, so the end of the input
+	// may not be the end of its rows.
+	if !in.again() && interrupt.Err() != nil {
+		why = errInterrupted
+	}
 	if isEnd(ctx, err) {
 		return context.Cause(ctx), nil
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/digate/digate/cmd/digate/internal/client"
 	"github.com/digate/digate/cmd/digate/internal/clitest"
+	"github.com/digate/digate/cmd/digate/internal/term"
 	integrationv1 "github.com/digate/digate/gen/diga/integration/v1"
 	"github.com/digate/digate/server/apierror"
 	"github.com/digate/digate/server/exchange"
@@ -401,6 +402,27 @@ func TestBulk_StandardInputInterrupted_IsNotDone(t *testing.T) {
 	if err := new(Command).conclude(&run.out, run.report, "job", errInterrupted, nil); err != client.ExitError(client.ExitNotSent) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Ctrl-C ends the program that writes the rows as well. Its rows that were read are made,
+// and nobody knows whether there were more.
+func TestBulk_PipeEndsAtAnInterrupt_IsNotDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeServer()
+		ctx, interrupt := context.WithCancel(t.Context())
+		s.item = func(int, *integrationv1.CopyTemplateRequest) verdict {
+			interrupt()
+			return carryOut
+		}
+		run := newMemoryRun(t, s, 0)
+		run.in.path, run.in.std = "-", term.IO{In: strings.NewReader(csvOf(1))}
+		if _, why := run.all(ctx, t, 0); why != errInterrupted {
+			t.Errorf("ended by %v", why)
+		}
+		if run.results["n-0"].Outcome != rowDone {
+			t.Errorf("%+v", run.results)
+		}
+	})
 }
 
 func TestBulk_RetryAfter_IsWaitedForUpToABound(t *testing.T) {
