@@ -36,7 +36,7 @@ func dial(addr string) (*grpc.ClientConn, error) {
 }
 
 // client copies in bulk, and beside that it creates, several at once. After every
-// interruption it goes on with the same request ids.
+// interruption it continues with the same request ids.
 type client struct {
 	items  []item
 	addr   func() string

@@ -94,7 +94,7 @@ func TestOpen_OlderSchema_IsBroughtUpToDate(t *testing.T) {
 	}
 }
 
-// A replica of an older digate that runs already goes on with the newer schema: its
+// A replica of an older digate that runs already works with the newer schema: its
 // records lack what that added.
 func TestGet_RecordOfAnOlderReplica_IsRead(t *testing.T) {
 	server := pgtest.Start(t)

@@ -106,11 +106,11 @@ func (c *Command) advise(w io.Writer, rep *report, jobPath string, early bool) {
 	case rep.broke != nil && rep.worst == client.ExitDone && !early:
 		fmt.Fprintf(w, "To write the results%s:\n  %s\n", same, again)
 	case rep.broke != nil:
-		fmt.Fprintf(w, "To write the results of all rows, and to go on with rows that are not made%s:\n  %s\n", same, again)
+		fmt.Fprintf(w, "To write the results of all rows, and to continue with rows that are not made%s:\n  %s\n", same, again)
 	case !first:
 		fmt.Fprintf(w, "Then run again%s; what is made is not made twice:\n  %s\n", same, again)
 	case early || n[runAgain] > 0:
-		fmt.Fprintf(w, "To go on with the rows that are not made%s:\n  %s\n", same, again)
+		fmt.Fprintf(w, "To continue with the rows that are not made%s:\n  %s\n", same, again)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/digate/digate/cmd/digate/internal/term"
 )
 
-// again returns the command line that goes on with the job.
+// again returns the command line that resumes the job.
 func (c *Command) again(jobPath string) string {
 	words := []string{"bulk", c.path()}
 	flag := func(name, value, otherwise string) {

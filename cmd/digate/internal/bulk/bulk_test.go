@@ -123,7 +123,7 @@ func TestBulk_SameRowInBothForms_HasTheSameID(t *testing.T) {
 	} {
 		ids[idOf(t, name, content)] = true
 	}
-	// An interrupted job may be gone on with by a later version, so that the id
+	// An interrupted job may be resumed by a later version, so that the id
 	// may never change.
 	const want = "cf2d234a-f50b-5b44-bc3e-84fe111287fb"
 	if len(ids) != 1 || !ids[want] {
@@ -232,7 +232,7 @@ func TestBulk_Interrupted_ShowsTheCommandThatGoesOn(t *testing.T) {
 	i.err.Await(t, "Ctrl-C again ends at once")
 	s.stop()
 	got := i.wait(t)
-	_, command, _ := strings.Cut(got.Err, "To go on with the rows that are not made:\n  ")
+	_, command, _ := strings.Cut(got.Err, "To continue with the rows that are not made:\n  ")
 	for _, want := range []string{"bulk '" + file + "'", "--addr " + s.addr, "--template " + clitest.TemplateID, "--var-prefix v.", "--concurrency 1", "--results " + results, "--progress never", "--timeout 10m0s", "--keep-going"} {
 		if !strings.Contains(command, want) {
 			t.Errorf("no %s in %s", want, command)

@@ -92,7 +92,7 @@ The results say of each row what became of it: made, made by an earlier run, the
 Exit codes, the highest that applies to a row:
 
   0  all rows are made
-  1  failed on this side, or the job cannot be gone on with
+  1  failed on this side, or the job cannot be resumed
   2  wrong usage, or malformed rows and nothing sent
   3  some rows are not made, and were not sent to Diga
   4  Diga refused some rows, and made nothing of them

@@ -199,7 +199,7 @@ func (r *rehearsal) tellOfJob(total int, ch changes) {
 			doubt++
 		}
 	}
-	text := fmt.Sprintf("a run would go on with the job of %s\nin %s: of %s, %d made already, %d new", stamp(j.Created), term.Printable(j.path), rowCount(total), made, fresh-len(ch.changed))
+	text := fmt.Sprintf("a run would resume the job of %s\nin %s: of %s, %d made already, %d new", stamp(j.Created), term.Printable(j.path), rowCount(total), made, fresh-len(ch.changed))
 	for _, part := range []struct {
 		n    int
 		what string

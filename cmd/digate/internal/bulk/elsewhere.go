@@ -58,10 +58,10 @@ func (c *Command) lookElsewhere(ctx context.Context, in *input, j *job) error {
 // made.
 func (c *Command) madeElsewhere(path string, made, open int) error {
 	if c.Existing == existingSkip {
-		return fmt.Errorf("%w: the job in %s may have made %s\nOnly that job can find out. To go on with it:\n%s",
+		return fmt.Errorf("%w: the job in %s may have made %s\nOnly that job can find out. To resume it:\n%s",
 			errNothingSent, term.Printable(path), rowCount(open), term.Printable(c.again(path)))
 	}
-	return fmt.Errorf("%w: the job in %s may have made %s\n--existing=skip leaves them so, --existing=copy makes them a second time.\nTo go on with that job:\n%s",
+	return fmt.Errorf("%w: the job in %s may have made %s\n--existing=skip leaves them so, --existing=copy makes them a second time.\nTo resume that job:\n%s",
 		errNothingSent, term.Printable(path), rowCount(made+open), term.Printable(c.again(path)))
 }
 

@@ -171,7 +171,7 @@ func (c *Command) takeInventory(ctx context.Context, j *job, conn *connection, p
 var errListTooLong = errors.New("too many integrations")
 
 // listIntegrations calls add with each integration, the newest first, and with how
-// many came so far. A list that breaks off is gone on with.
+// many came so far. A list that breaks off is continued.
 func listIntegrations(ctx context.Context, service integrationv1.IntegrationServiceClient, add func(in *integrationv1.Integration, n int)) error {
 	var after *string
 	for n, tries := 0, 0; ; {

@@ -29,7 +29,7 @@ const jobVersion = 1
 // some: the promise of a run, the rows that it is about to send, and what became
 // of a row. A row is in the file, durably, before it is sent. A line that says
 // what became of a row may get lost, because the ledger knows it too. So a file
-// that was cut off anywhere behind its first value can be gone on with.
+// that was cut off anywhere behind its first value can be resumed.
 type job struct {
 	ID      uuid.UUID `json:"job"`
 	Version int       `json:"version,omitempty"`
@@ -71,7 +71,7 @@ func (j *job) knows() bool { return j.Version > 0 }
 // none was sent.
 func (j *job) knowsRows() bool { return j.knows() || j.hadRows }
 
-// resumable returns why a job cannot be gone on with, or nil if it can. A job
+// resumable returns why a job cannot be resumed, or nil if it can. A job
 // that does not know its rows ends with its promise: to go on could create copies
 // a second time.
 func (j *job) resumable(l *digatev1.GetLedgerResponse, now time.Time) error {
@@ -125,7 +125,7 @@ func setAside(path string) (aside string, err error) {
 	return aside, nil
 }
 
-// openJob reads the job to go on with, or returns a new one that is not kept yet.
+// openJob reads the job to resume, or returns a new one that is not kept yet.
 func (c *Command) openJob(path string, in *input, say func(string)) (*job, error) {
 	if c.NewJob {
 		return replaceJob(c.File, path)
@@ -187,7 +187,7 @@ func (c *Command) makeRoom(in *input, path string, say func(string)) error {
 }
 
 // promised returns what the ledger promises to this run. A job that is not the
-// ledger's cannot be gone on with.
+// ledger's cannot be resumed.
 func (c *Command) promised(j *job, conn *connection) (promise, error) {
 	now := time.Now()
 	if j.file != nil {
@@ -215,7 +215,7 @@ func (c *Command) keep(in *input, j *job, conn *connection, now promise, p *prog
 	if err := j.begin(now); err != nil {
 		return err
 	}
-	p.say(fmt.Sprintf("the job is kept in %s\nit can be gone on with until %s", term.Printable(j.path), stamp(now.expiry())))
+	p.say(fmt.Sprintf("the job is kept in %s\nit can be resumed until %s", term.Printable(j.path), stamp(now.expiry())))
 	if !conn.ledger.GetDurable() {
 		p.say("The server keeps its ledger in memory:\nafter a restart of the server, the job cannot be resumed.")
 	}

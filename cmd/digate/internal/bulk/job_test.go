@@ -85,7 +85,7 @@ func TestJob_Resumable_KnowsItsRows_OutlivesItsPromise(t *testing.T) {
 		t.Error(err)
 	}
 	if err := j.resumable(ledgerOf("you", "sqlite", time.Hour), created); err == nil {
-		t.Error("another caller goes on with the job")
+		t.Error("another caller resumes the job")
 	}
 }
 

@@ -166,7 +166,7 @@ func (j *job) read() error {
 		return fmt.Errorf("%s is not the file of a job, or was cut short.\nIf neither the results nor `digate integrations list` show a copy that its run\nmade, remove the file and run again.\n%s", term.Printable(j.path), insteadOfResuming)
 	}
 	if j.Version > jobVersion {
-		return fmt.Errorf("%s is of a later version of digate: go on with that version", j.path)
+		return fmt.Errorf("%s is of a later version of digate: use that version", j.path)
 	}
 	j.promises = []promise{j.promise}
 	if err := j.readLines(r); err != nil {

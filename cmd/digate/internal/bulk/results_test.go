@@ -109,7 +109,7 @@ func TestBulk_FileThatHoldsSomethingElse_IsNotOverwritten(t *testing.T) {
 // The disk is full when the results are written, and all rows are made.
 func TestBulk_ResultsCannotBeWrittenAtTheEnd_TheAdviceIsToWriteThem(t *testing.T) {
 	t.Parallel()
-	const write, goOn = "To write the results:\n", "To write the results of all rows, and to go on with rows that are not made:\n"
+	const write, goOn = "To write the results:\n", "To write the results of all rows, and to continue with rows that are not made:\n"
 	for name, row := range map[string]struct {
 		last rowResult
 		want string

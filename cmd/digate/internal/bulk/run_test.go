@@ -165,7 +165,7 @@ func TestBulk_ResultsCannotBeWritten_StopsAndExitsWith1(t *testing.T) {
 		s := serve(t)
 		got := digate(t, "bulk", clitest.WriteFile(t, "rows.csv", csvOf(100)), "--addr", s.addr, "--concurrency", "1", "--results", "/dev/full", "--results-format", format)
 		if got.Code != client.ExitFailed || strings.Count(got.Err, "digate: the results cannot be written") != 1 || !strings.Contains(got.Err, "no space left") ||
-			!strings.Contains(got.Err, "To write the results of all rows, and to go on with rows that are not made:\n") {
+			!strings.Contains(got.Err, "To write the results of all rows, and to continue with rows that are not made:\n") {
 			t.Errorf("%s: %+v", format, got)
 		}
 		if items, _ := s.seen(); items > 20 {
@@ -343,7 +343,7 @@ func TestBulk_ServerOwesAResponseAtTheEnd_IsAskedAgainAndGivenUp(t *testing.T) {
 // doubt, for example, and does not mend a row.
 func TestBulk_RowsAreLeft_TheAdviceIsWhatHelpsThem(t *testing.T) {
 	t.Parallel()
-	const goOn, settle, then = "To go on with the rows that are not made", "Another run does not send such a row again", "Then run again; what is made is not made twice"
+	const goOn, settle, then = "To continue with the rows that are not made", "Another run does not send such a row again", "Then run again; what is made is not made twice"
 	const change, fill, wait, rights = "To change in the file: 1 row. ", "To fill in: what 1 row lacks", "Wait some minutes", "Ask for the rights"
 	doubt := rowResult{Outcome: rowUnknown, Code: "ABORTED"}
 	for name, row := range map[string]struct {

@@ -75,7 +75,7 @@ func (in *input) spool(ctx context.Context) error {
 		return err
 	}
 	if len(b) > maxSpooled {
-		return errors.New("the input is too large to go on with a job: put it into a file")
+		return errors.New("the input is too large to resume a job: put it into a file")
 	}
 	in.spooled = b
 	return nil
