@@ -285,7 +285,7 @@ Nothing was sent: to copy these rows makes second integrations. Say which:
   --existing=copy  copies these rows too; what is there stays at Diga too
 `)
 	if c.NewJob {
-		fmt.Fprintln(w, "Without --new-job, the job that there is already goes on.")
+		fmt.Fprintln(w, "Without --new-job, the existing job is resumed.")
 	} else {
 		fmt.Fprintln(w, "If an earlier run made them, its job knows them best: --job names its file.")
 	}

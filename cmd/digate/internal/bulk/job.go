@@ -201,7 +201,7 @@ func (c *Command) promised(j *job, conn *connection) (promise, error) {
 // keep makes sure that the job has a file.
 func (c *Command) keep(in *input, j *job, conn *connection, now promise, p *progress) error {
 	if j.file != nil {
-		p.say(fmt.Sprintf("the job of %s goes on, kept in %s", stamp(j.Created), term.Printable(j.path)))
+		p.say(fmt.Sprintf("resuming the job of %s, kept in %s", stamp(j.Created), term.Printable(j.path)))
 		if !j.knowsRows() {
 			p.say("It is of an earlier version and does not know its rows:\na row that was changed since is copied anew.")
 		}

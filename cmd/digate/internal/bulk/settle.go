@@ -204,7 +204,7 @@ func (s *settling) settleMatching(ctx context.Context, yes bool) error {
 		if s.std.CannotAsk() != nil {
 			return client.WrongUsage(s.std.Err, errors.New("nobody can be asked here; --yes settles these rows without asking"))
 		}
-		reply, err := term.Ask(ctx, s.std, fmt.Sprintf("Settle for good that these integrations are those of the %s? [y/N] ", rowCount(len(matching))))
+		reply, err := term.Ask(ctx, s.std, fmt.Sprintf("Settle for good that these integrations were made by the %s? [y/N] ", rowCount(len(matching))))
 		if err != nil {
 			return err
 		}
