@@ -212,12 +212,12 @@ func (m measurements) summary() string {
 	rest := cell{Protocol: "rest", InFlight: 128}
 	most := idle.cells("grpc")[len(idle.cells("grpc"))-1]
 	paced := half.Series[0] // digate, with a Diga that is near
-	return fmt.Sprintf(`- A copy over gRPC takes %s of a processor's time, which is %s times what grpc-go and net/http take by
-  themselves, and %s times what vanguard-go takes.
-- A copy over REST takes %s, which is %s times what httputil.ReverseProxy takes.
-- A request id costs %s times the time of a copy without one if the ledger is in memory.
-- %s idle gRPC connections take %.0f MiB.
-- At half of the load, 99 of 100 calls take at most %s, and half of them %s.
+	return fmt.Sprintf(`- A copy over gRPC takes %s of CPU time. That is %s times what grpc-go and net/http alone take, and %s
+  times what vanguard-go takes.
+- A copy over REST takes %s of CPU time. That is %s times what httputil.ReverseProxy takes.
+- With a request id and the in-memory ledger, a copy takes %s times the CPU time of a copy without an id.
+- %s idle gRPC connections take %.0f MiB of memory.
+- At half of the load, 99 of 100 calls take at most %s, and half of them at most %s.
 `, microsecondsText(peers.of(grpc, "digate")), ratioText(peers, grpc, "digate", "parts"), ratioText(peers, grpc, "digate", "vanguard"),
 		microsecondsText(peers.of(rest, "digate")), ratioText(peers, rest, "digate", "reverseproxy"),
 		ratioText(ledger, grpc, "memory", "digate"), thousands(float64(most.Connections)), mib(idle.of(most, "digate")),
