@@ -255,12 +255,12 @@ func serveWith(t *testing.T, cfg config.Config, o server.Options) *digate {
 		defer close(d.ended)
 		d.result = d.Run(ctx)
 	}()
+	for _, addr := range []net.Addr{d.GRPCAddr(), d.HTTPAddr(), d.AdminAddr()} {
+		tlsListeners.Delete(addr.String()) // an earlier server may have had the port
+	}
 	if cfg.TLS.Enabled() {
 		tlsListeners.Store(d.GRPCAddr().String(), http2.NextProtoTLS)
 		tlsListeners.Store(d.HTTPAddr().String(), "http/1.1")
-	} else { // a server that is gone may have had the port
-		tlsListeners.Delete(d.GRPCAddr().String())
-		tlsListeners.Delete(d.HTTPAddr().String())
 	}
 	d.conn = dial(t, d.GRPCAddr().String())
 	d.rpc = integrationv1.NewIntegrationServiceClient(d.conn)

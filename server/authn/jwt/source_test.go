@@ -89,9 +89,9 @@ func TestSource_KeysWereNeverRead_AreReadOftenUntilTheyAre(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var asked int
+		var asked atomic.Int32
 		s.client = &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
-			if asked++; asked <= 3 || asked > 4 {
+			if asked.Add(1) != 4 {
 				return &http.Response{StatusCode: http.StatusBadGateway, Body: http.NoBody}, nil
 			}
 			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(oneKey))}, nil
@@ -101,13 +101,13 @@ func TestSource_KeysWereNeverRead_AreReadOftenUntilTheyAre(t *testing.T) {
 		go func() { defer close(done); s.run(ctx, nil) }()
 		time.Sleep(3*refreshLeast + time.Second)
 		synctest.Wait()
-		if asked != 4 || s.keys.Load() == nil {
-			t.Errorf("asked %d times", asked)
+		if asked.Load() != 4 || s.keys.Load() == nil {
+			t.Errorf("asked %d times", asked.Load())
 		}
 		time.Sleep(refreshEvery)
 		synctest.Wait()
-		if asked != 5 || !s.failing() || s.keys.Load() == nil {
-			t.Errorf("asked %d times, failing %t", asked, s.failing())
+		if asked.Load() != 5 || !s.failing() || s.keys.Load() == nil {
+			t.Errorf("asked %d times, failing %t", asked.Load(), s.failing())
 		}
 		cancel()
 		<-done
