@@ -127,7 +127,7 @@ test('a person picks a template, previews a copy, makes it, and finds it in the 
     assert.ok(again.headers.some((line) => line.trim() === 'digate-replayed: true'), String(again.headers));
     assert.equal(JSON.parse(again.body).id, JSON.parse(copied.body).id);
     // The README shows this one.
-    await page.setViewportSize({ width: 1000, height: 860 });
+    await page.setViewportSize({ width: 1000, height: 800 });
     await copy.block.locator('.execute').evaluate((element) => element.scrollIntoView());
     await picture(page, 'docs-readme');
 
