@@ -94,7 +94,7 @@ func defaults() options {
 	return options{
 		protocols: []string{"grpc", "rest"}, inFlight: []int{1, 16, 128, 1000}, away: []time.Duration{0, 20 * time.Millisecond},
 		tls: []bool{false}, variables: []int{0}, connections: []int{4},
-		rounds: 3, lasting: 500 * time.Millisecond, warm: 150 * time.Millisecond, digates: []digate{{name: "digate"}},
+		rounds: 3, lasting: 250 * time.Millisecond, warm: 75 * time.Millisecond, digates: []digate{{name: "digate"}},
 		ways: []string{plain},
 	}
 }

@@ -94,7 +94,7 @@ func onStages(o options, say func(format string, args ...any), f func(map[bool]*
 }
 
 // enough is how many calls a run should make, where the upstream is far away.
-const enough = 100
+const enough = 50
 
 // measure runs a peer in a cell once.
 func (s *stage) measure(ctx context.Context, o options, c cell, name string) (sample, error) {

@@ -55,6 +55,7 @@ var sections = map[string]func(*testing.T) *results{
 	peersSection: func(t *testing.T) *results {
 		o := defaults()
 		o.tls = []bool{false, true}
+		o.lasting, o.warm = 500*time.Millisecond, 150*time.Millisecond
 		return compareAll(t, o)
 	},
 	concurrencySection: func(t *testing.T) *results {
