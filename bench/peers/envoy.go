@@ -68,12 +68,8 @@ func (s *stage) envoy() (*process.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr, err := freeAddress()
+	dir, addr, err := s.place("envoy")
 	if err != nil {
-		return nil, err
-	}
-	dir := filepath.Join(s.dir, "envoy")
-	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
 	contract, err := proto.Marshal(withImports(peersv1.File_peers_v1_peers_proto))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,12 +19,8 @@ func (s *stage) nginx() (*process.Process, error) {
 			return nil, nil
 		}
 	}
-	addr, err := freeAddress()
+	dir, addr, err := s.place("nginx")
 	if err != nil {
-		return nil, err
-	}
-	dir := filepath.Join(s.dir, "nginx")
-	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
 	listener := "listen " + addr + ";"
@@ -56,15 +51,6 @@ http {
 		return nil, err
 	}
 	return s.run(exec.Command(path, "-p", dir, "-c", file, "-e", "error.log"), process.Serving{REST: addr})
-}
-
-// freeAddress returns an address of loopback at which nobody listens.
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return ln.Addr().String(), ln.Close()
 }
 
 func exists(path string) bool {

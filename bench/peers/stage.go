@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -111,6 +112,20 @@ func (s *stage) digate(d digate) (*process.Process, error) {
 	cmd := exec.Command(d.path, append(args, d.args...)...)
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "DIGATE_") || strings.HasPrefix(s, "OTEL_") }), d.env...)
 	return s.run(cmd, process.Serving{})
+}
+
+// place returns a new folder for a peer that is no program of ours, and an address of
+// loopback at which nobody listens.
+func (s *stage) place(name string) (dir, addr string, err error) {
+	dir = filepath.Join(s.dir, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", "", err
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	return dir, ln.Addr().String(), ln.Close()
 }
 
 func (s *stage) run(cmd *exec.Cmd, serving process.Serving) (*process.Process, error) {
