@@ -409,13 +409,12 @@ func TestBulk_StandardInputInterrupted_IsNotDone(t *testing.T) {
 func TestBulk_PipeEndsAtAnInterrupt_IsNotDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeServer()
-		ctx, interrupt := context.WithCancel(t.Context())
-		s.item = func(int, *integrationv1.CopyTemplateRequest) verdict {
-			interrupt()
-			return carryOut
-		}
+		s.item = func(int, *integrationv1.CopyTemplateRequest) verdict { return verdict{late: 2 * time.Second} }
 		run := newMemoryRun(t, s, 0)
+		run.window = 2 // the end of the rows is read while the row is pending
 		run.in.path, run.in.std = "-", term.IO{In: strings.NewReader(csvOf(1))}
+		ctx, interrupt := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, interrupt)
 		if _, why := run.all(ctx, t, 0); why != errInterrupted {
 			t.Errorf("ended by %v", why)
 		}
