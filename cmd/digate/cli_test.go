@@ -165,14 +165,20 @@ func TestHelp_EveryCommand_IsWhole(t *testing.T) {
 	}
 }
 
-func TestRun_AddressInUse_NamesTheFlag(t *testing.T) {
-	t.Parallel()
+// takenAddress returns an address at which something listens until the test ends.
+func takenAddress(t *testing.T) string {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = ln.Close() }()
-	free, taken := "127.0.0.1:0", ln.Addr().String()
+	t.Cleanup(func() { _ = ln.Close() })
+	return ln.Addr().String()
+}
+
+func TestRun_AddressInUse_NamesTheFlag(t *testing.T) {
+	t.Parallel()
+	free, taken := "127.0.0.1:0", takenAddress(t)
 	flags := map[string][]string{
 		"dev":      {"--grpc-addr", "--http-addr", "--admin-addr", "--emulator-addr"},
 		"serve":    {"--grpc-addr", "--http-addr", "--admin-addr"},
@@ -196,12 +202,7 @@ func TestRun_AddressInUse_NamesTheFlag(t *testing.T) {
 // them at once.
 func TestRun_AddressesInUse_AreNamedTogether(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	taken := ln.Addr().String()
+	taken := takenAddress(t)
 	for command, names := range map[string][]string{
 		"dev":   {"--emulator-addr", "--grpc-addr", "--http-addr", "--admin-addr"},
 		"serve": {"--grpc-addr", "--http-addr", "--admin-addr"},
