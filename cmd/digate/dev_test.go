@@ -40,7 +40,7 @@ import (
 type dev struct {
 	*process
 	welcome string
-	standIn string // the stand-in's URL
+	standIn string // the URL of the emulator
 }
 
 func launchDev(t *testing.T, more ...string) dev {
@@ -286,7 +286,7 @@ func TestDev_Welcome_FitsATerminalWithTheLogBelow(t *testing.T) {
 }
 
 // The page has the token of the welcome, unless callers must have one of their own, every
-// template of the stand-in, and the examples of the document if the emulator has what
+// template of the emulator, and the examples of the document if the emulator has what
 // they name.
 func TestDev_Docs_OfferATokenTheTemplatesAndTheExamples(t *testing.T) {
 	t.Parallel()
@@ -298,7 +298,7 @@ func TestDev_Docs_OfferATokenTheTemplatesAndTheExamples(t *testing.T) {
 	}
 	c.State = "state.yaml"
 	if c.docs(e).Examples {
-		t.Error("the page fills in ids that the stand-in has not: another state is loaded")
+		t.Error("the page fills in ids that the emulator does not have: another state is loaded")
 	}
 	c.State, c.AccountsFile = "", "accounts.yaml"
 	if opts := c.docs(e); opts.Token != "" || opts.Examples {

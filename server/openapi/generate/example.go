@@ -3,7 +3,7 @@ package main
 import "github.com/digate/digate/server/contract"
 
 // The ids in the examples. `digate dev` has them all: the template is built into its
-// stand-in, and cmd/digate/sample.yaml has the rest. DeleteIntegration and DeleteTool have
+// emulator, and cmd/digate/sample.yaml has the rest. DeleteIntegration and DeleteTool have
 // ids of their own, so that the examples succeed in any order.
 const (
 	exampleTemplate    = "3c90c3cc-0d44-4b50-8888-8dd25736052a"

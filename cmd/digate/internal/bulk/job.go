@@ -29,7 +29,7 @@ const jobVersion = 1
 // some: the promise of a run, the rows that it is about to send, and what became
 // of a row. A row is in the file, durably, before it is sent. A line that says
 // what became of a row may get lost, because the ledger knows it too. So a file
-// that was cut off anywhere behind its first value can be resumed.
+// that was cut off anywhere after its first value can be resumed.
 type job struct {
 	ID      uuid.UUID `json:"job"`
 	Version int       `json:"version,omitempty"`
